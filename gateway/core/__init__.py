@@ -1,0 +1,1 @@
+"""The chat itself, without input or output: no socket, loop, thread, file or clock. Time is an argument."""

@@ -1,0 +1,94 @@
+"""What the core asks of the outside: a journal below it, a transport beside it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.core.message import Message
+from gateway.errors import JournalError
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRecord:
+    """A room as the journal knows it when the room is opened.
+
+    `head` is the last number used in the room (0 = none yet), `first` the oldest number still held (head + 1 when
+    nothing is held). `recent` are the last messages, oldest first, at most the number asked for.
+    """
+
+    room: str
+    epoch: str
+    first: int
+    head: int
+    topic: str
+    recent: Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of a room's history, oldest first, no holes. `more`: older messages exist before the first one
+    (asked with `before` or without bounds), newer ones after the last (asked with `after`)."""
+
+    messages: Sequence[Message]
+    more: bool
+
+
+class Journal(Protocol):
+    """The ordered durable log behind the rooms; the only door into a room's log.
+
+    Every verb answers by its callback, exactly once, in the order the verbs were called, on the caller's thread;
+    perhaps before the verb returns. An answer is the result, or the JournalError that stands for it: a verb raises
+    nothing, and after an error the next verb is tried afresh.
+    """
+
+    def open(self, room: str, recent: int, done: Callable[[RoomRecord | JournalError], None]) -> None:
+        """The record of a room, made with a new random epoch and head 0 if nobody knows it yet.
+
+        A room that nobody has written to (no message, no topic) need not be stored.
+        """
+
+    def append(self, batch: list[Message], done: Callable[[list[Message] | JournalError], None]) -> None:
+        """Commit `batch` in one transaction, then answer with the same messages in the same order, `seq` set.
+
+        1. Numbers are dense per room: head + 1, head + 2, … in the order of the batch.
+        2. When `done` is called with messages they survive a kill of the process.
+        3. On an error nothing of the batch is stored and every `seq` is 0 again.
+        """
+
+    def read(
+        self,
+        room: str,
+        *,
+        after: int | None,
+        before: int | None,
+        limit: int,
+        done: Callable[[Page | JournalError], None],
+    ) -> None:
+        """At most `limit` messages with after < seq < before. With `after` the oldest such, else the newest."""
+
+    def set_topic(self, room: str, topic: str, done: Callable[[None | JournalError], None]) -> None:
+        """Store the topic of a room, then answer."""
+
+    def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
+        """Every stored room (without recent messages), by name."""
+
+    def close(self) -> None:
+        """Finish what was begun, mark a clean stop, and let go of the store. Nothing may be called afterwards."""
+
+
+class Transport(Protocol):
+    """One peer's connection as the hub sees it. No verb raises, blocks or calls back into the hub before it
+    returns; all may be called when the peer has gone."""
+
+    def send(self, data: bytes) -> int:
+        """Take some prefix of `data` and answer its length in bytes, 0 included.
+
+        Whoever takes less than all calls `hub.pump(session)` once when it can take more.
+        """
+
+    def resume(self) -> None:
+        """The session takes input again (see `Session.held`): go on with what was received, soon."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Say farewell in the door's own way (`code` is a WebSocket close code), then close, at the latest within
+        2 s. Calls `hub.disconnect(session)` when it has."""

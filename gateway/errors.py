@@ -1,0 +1,88 @@
+"""The whole error tree, and whose fault each branch is.
+
+    GatewayError
+    ├── Refusal        the peer's request cannot be done; he is told `code` and `text`, the connection lives
+    ├── JournalError   ours: the journal could not store or read; senders are refused with `storage`
+    ├── StartError     the operator's machine: a port or the journal is taken; exit code 1
+    └── ConfigError    the operator's settings; exit code 78
+"""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Why something was refused: the same word on every door."""
+
+    RATE_LIMITED = "rate_limited"
+    TOO_LONG = "too_long"
+    BAD_TEXT = "bad_text"
+    BAD_MESSAGE = "bad_message"
+    UNKNOWN_TYPE = "unknown_type"
+    UNKNOWN_COMMAND = "unknown_command"
+    NICK_TAKEN = "nick_taken"
+    NICK_INVALID = "nick_invalid"
+    ROOM_INVALID = "room_invalid"
+    ROOM_LIMIT = "room_limit"
+    NOT_JOINED = "not_joined"
+    NO_SUCH_USER = "no_such_user"
+    NO_SUCH_ROOM = "no_such_room"
+    FORBIDDEN = "forbidden"
+    EPOCH_CHANGED = "epoch_changed"
+    BUSY = "busy"
+    STORAGE = "storage"
+    FULL = "full"
+    DRAINING = "draining"
+    KICKED = "kicked"
+
+
+HTTP_STATUS = {
+    Code.RATE_LIMITED: 429,
+    Code.TOO_LONG: 413,
+    Code.BAD_TEXT: 400,
+    Code.BAD_MESSAGE: 400,
+    Code.UNKNOWN_TYPE: 400,
+    Code.UNKNOWN_COMMAND: 400,
+    Code.NICK_TAKEN: 409,
+    Code.NICK_INVALID: 400,
+    Code.ROOM_INVALID: 400,
+    Code.ROOM_LIMIT: 429,
+    Code.NOT_JOINED: 403,
+    Code.NO_SUCH_USER: 404,
+    Code.NO_SUCH_ROOM: 404,
+    Code.FORBIDDEN: 403,
+    Code.EPOCH_CHANGED: 409,
+    Code.BUSY: 503,
+    Code.STORAGE: 503,
+    Code.FULL: 503,
+    Code.DRAINING: 503,
+}
+
+
+class GatewayError(Exception):
+    """Whatever the gateway itself raises."""
+
+
+class Refusal(GatewayError):
+    """A peer asked for what cannot be done.
+
+    `code` is the contract's word, `text` one sentence that says what to do, `retry_ms` when it may work again
+    (milliseconds, None = trying again does not help).
+    """
+
+    def __init__(self, code: Code, text: str, retry_ms: int | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.retry_ms = retry_ms
+
+
+class JournalError(GatewayError):
+    """The journal could not store or read. The message says what and, where known, what the operator can do."""
+
+
+class StartError(GatewayError):
+    """The gateway cannot start here: exit code 1. The message is one line with advice."""
+
+
+class ConfigError(GatewayError):
+    """The settings are wrong: exit code 78. The message names the setting and the nearest right one."""
