@@ -343,6 +343,11 @@ class Hub:
             if session.ending:
                 self._wake()
 
+    @property
+    def busy(self) -> bool:
+        """Something that was received is not committed and offered yet."""
+        return bool(self._incoming or self._committing or self._dirty or self._unflushed)
+
     def tick(self) -> None:
         """Do what is due: timers, one commit, a bounded number of sends; ask to be called again if there is more."""
         self._awake = False

@@ -1,6 +1,7 @@
 """Who is called what: every nick in use, by its key, under which look-alikes are the same name."""
 
 from collections.abc import Callable
+from itertools import chain
 
 from gateway.core import names
 from gateway.core.session import Session
@@ -40,7 +41,7 @@ class Nicks:
     def guest(self) -> str:
         """A guest name nobody has."""
         drawn = (names.guest(self._random_bits(16)) for _ in range(64))
-        for nick in (*drawn, *map(names.guest, range(GUESTS))):
+        for nick in chain(drawn, map(names.guest, range(GUESTS))):
             if not self.held(nick):
                 return nick
         raise Refusal(Code.FULL, "every guest name is taken", retry_ms=30_000)
