@@ -4,12 +4,16 @@
 is not more than burst/rate ahead of now, the message is within the rate.
 """
 
+ROUNDING = 1e-6
+"""Seconds: less than that is an error of floating point, not a wait."""
+
 
 def wait(paid_until: float, now: float, rate: float, burst: float) -> float:
     """Seconds until one more message is within `rate` a second after `burst` at once; 0 = now. Rate 0 = no limit."""
     if rate <= 0:
         return 0.0
-    return max(0.0, paid_until - now - (max(burst, 1) - 1) / rate)
+    seconds = paid_until - now - (max(burst, 1) - 1) / rate
+    return seconds if seconds > ROUNDING else 0.0
 
 
 def pay(paid_until: float, now: float, rate: float) -> float:
