@@ -163,7 +163,7 @@ class Requests:
         self._pace(session)
         member = self._member(session, say.room)
         if say.kind is Kind.SAY and commands.named_command(say.text):
-            commands.run(self.hub, session, member, text.lines(say.text), say.id)
+            commands.run(self.hub, session, member, say.text, say.id)
         else:
             words = say.text.removeprefix("/") if say.kind is Kind.SAY and say.text.startswith("//") else say.text
             self.hub.say(member, text.lines(words), say.kind, say.id)
@@ -209,7 +209,7 @@ class Requests:
     def _member(self, session: Session, room: str) -> Member:
         member = session.rooms.get(names.room(room))
         if member is None:
-            raise Refusal(Code.NOT_JOINED, f"you are not in {room}, join it first")
+            raise Refusal(Code.NOT_JOINED, f"you are not in {text.shown(room)}, join it first")
         return member
 
     def _pace(self, session: Session) -> None:
@@ -225,7 +225,7 @@ class Requests:
             shape = Shape()
         known = {kind.__struct_config__.tag for kind in self._handlers}
         if isinstance(shape.type, str) and shape.type not in known:
-            refusal = Refusal(Code.UNKNOWN_TYPE, f"there is no type {shape.type[:64]!r}")
+            refusal = Refusal(Code.UNKNOWN_TYPE, f"there is no type {text.shown(shape.type)}")
         else:
             refusal = Refusal(Code.BAD_MESSAGE, problem)
         id = shape.id if isinstance(shape.id, str) and 1 <= len(shape.id) <= 64 else None

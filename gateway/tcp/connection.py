@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gateway.tcp.door import TerminalDoor
 
 RECEIVE_BYTES = 65536
+RECEIVE_TELNET_BYTES = 16384
+"""Less, because a flood of telnet commands costs more per byte than text: up to 60 ms for 64 KiB."""
 LINES_PER_TURN = 64
 LINGER = 2.0
 """Seconds a closing connection may take to read our last words."""
@@ -127,7 +129,7 @@ class Connection:
 
     def _readable(self) -> None:
         try:
-            data = self._sock.recv(RECEIVE_BYTES)
+            data = self._sock.recv(RECEIVE_BYTES if self._telnet is None else RECEIVE_TELNET_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
