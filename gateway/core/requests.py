@@ -93,6 +93,7 @@ class Shape(msgspec.Struct, frozen=True):
     id: Any = None
 
 
+TYPES = {"hello", "say", "join", "part", "nick", "history", "ping"}
 Request = Hello | Say | Join | Part | Nick | Earlier | Ping
 decode = msgspec.json.Decoder(Request).decode
 decode_shape = msgspec.json.Decoder(Shape).decode
@@ -223,8 +224,7 @@ class Requests:
             shape = decode_shape(frame)
         except (msgspec.DecodeError, UnicodeEncodeError):
             shape = Shape()
-        known = {kind.__struct_config__.tag for kind in self._handlers}
-        if isinstance(shape.type, str) and shape.type not in known:
+        if isinstance(shape.type, str) and shape.type not in TYPES:
             refusal = Refusal(Code.UNKNOWN_TYPE, f"there is no type {text.shown(shape.type)}")
         else:
             refusal = Refusal(Code.BAD_MESSAGE, problem)
