@@ -120,7 +120,6 @@ def _checksum(words: bytes, order: str) -> tuple[int, int]:
 
 def _committed(path: Path, page_size: int, salts: bytes) -> _Wal:
     pages: set[int] = set()
-    committed: frozenset[int] = frozenset()
     total = 0
     with path.open("rb", buffering=0) as file:
         file.seek(WAL_HEADER_BYTES)
@@ -130,5 +129,4 @@ def _committed(path: Path, page_size: int, salts: bytes) -> _Wal:
             if size:
                 total = size
             file.seek(page_size, 1)
-    committed = frozenset(pages) if total else committed
-    return _Wal(committed, total)
+    return _Wal(frozenset(pages) if total else frozenset(), total)
