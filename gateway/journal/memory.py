@@ -87,7 +87,7 @@ class MemoryJournal:
             head = min(head, first + limit - 1)
         done(Page(log.between(first, head), more=found > limit))
 
-    def set_topic(self, room: str, topic: str, done: Callable[[None | JournalError], None]) -> None:
+    def set_topic(self, room: str, topic: str, done: Callable[[JournalError | None], None]) -> None:
         """As `Journal.set_topic`."""
         if self._too_many({room}):
             done(JournalError(f"the journal in memory holds {self._most_rooms} rooms, its most"))

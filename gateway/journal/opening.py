@@ -158,7 +158,7 @@ def _begin(connection: sqlite3.Connection, path: Path, durability: str) -> Opene
     boot, token = boot_id(), secrets.token_hex(8)
     broken = why_broken(meta, boot, read_mark(path))
     if broken is not None:
-        meta["seed"] = renew_epochs(connection)
+        meta["seed"] = _new_epochs(connection)
     _note(connection, {"clean": "no", "boot": boot, "durability": durability, "mark_next": token})
     connection.execute("COMMIT")
     _note(connection, {"mark": write_mark(path, token), "mark_next": ""})
@@ -168,6 +168,13 @@ def _begin(connection: sqlite3.Connection, path: Path, durability: str) -> Opene
 
 def renew_epochs(connection: sqlite3.Connection) -> str:
     """Give every room a new epoch, and answer the seed they follow from."""
+    connection.execute("BEGIN IMMEDIATE")
+    seed = _new_epochs(connection)
+    connection.execute("COMMIT")
+    return seed
+
+
+def _new_epochs(connection: sqlite3.Connection) -> str:
     seed = new_seed()
     rooms = connection.execute("SELECT id, name FROM rooms").fetchall()
     epochs = [(epoch_of(seed, name), key) for key, name in rooms]

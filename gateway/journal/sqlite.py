@@ -28,7 +28,7 @@ from typing import Any
 
 from gateway.core.message import Message
 from gateway.core.ports import Page, RoomRecord
-from gateway.errors import JournalError, StartError
+from gateway.errors import JournalError, LostTail, StartError
 from gateway.journal.disk import SPARE_BYTES, Disk, Replaced
 from gateway.journal.opening import SYNCHRONOUS, mark_clean, open_database, renew_epochs
 from gateway.journal.store import Store
@@ -44,10 +44,6 @@ FAILURES = {
 }
 
 log = logging.getLogger(__name__)
-
-
-class LostTail(JournalError):
-    """The journal came back without its end. Every room has a new epoch: open the rooms again, then go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +111,7 @@ class SqliteJournal:
         """As `Journal.read`."""
         self._enter(_Verb(lambda store: store.read(room, after, before, limit), done, slow=False))
 
-    def set_topic(self, room: str, topic: str, done: Callable[[None | JournalError], None]) -> None:
+    def set_topic(self, room: str, topic: str, done: Callable[[JournalError | None], None]) -> None:
         """As `Journal.set_topic`."""
         self._enter(_Verb(lambda store: store.set_topic(room, topic), done, self._syncs))
 
@@ -126,11 +122,17 @@ class SqliteJournal:
     def close(self) -> None:
         """As `Journal.close`. Blocks until the worker has finished; what waits is done here."""
         self._worker.shutdown(wait=True)
-        self._syncs = False
-        self._land()
+        self._answering = True
+        if self._flight is not None:
+            future, verb = self._flight
+            self._flight = None
+            verb.done(future.result())
         while self._waiting:
             verb = self._waiting.popleft()
             verb.done(self._attempt(verb.work))
+        self._let_go()
+
+    def _let_go(self) -> None:
         try:
             if not self._suspect:
                 mark_clean(self._store.connection)
@@ -158,25 +160,29 @@ class SqliteJournal:
             self._answering = False
 
     def _checkpoint_if_due(self) -> None:
-        if self._store.wal_pages >= self._checkpoint_pages:
+        if self._store.wal_pages >= self._checkpoint_pages and not self._suspect:
             self._launch(_Verb(Store.checkpoint, lambda _: None, slow=True))
 
     def _launch(self, verb: _Verb) -> None:
         self._flight = self._worker.submit(self._aside, verb.work), verb
 
     def _aside(self, work: Callable[[Store], Any]) -> Any:
-        result = self._attempt(work)
-        with suppress(RuntimeError):  # the loop has been closed already: `close` fetches the result itself
-            self._call_soon_threadsafe(self._land)
-        return result
+        try:
+            return self._attempt(work)
+        finally:
+            with suppress(RuntimeError):  # the loop has been closed already: `close` fetches the result itself
+                self._call_soon_threadsafe(self._land)
 
     def _land(self) -> None:
         if self._flight is None:
             return
         future, verb = self._flight
-        result = future.result()
         self._flight = None
-        verb.done(result)
+        self._answering = True
+        try:
+            verb.done(future.result())
+        finally:
+            self._answering = False
         self._checkpoint_if_due()
         self._answer()
 
@@ -204,23 +210,26 @@ class SqliteJournal:
         if not self._path.exists():
             raise JournalError(f"{self._path} has been taken away: put it back")
         try:
-            self._store, broken = self._open(0, time.sleep)
+            store, broken = self._open(0, time.sleep)
         except StartError as error:
             raise JournalError(str(error)) from error
-        if self._store.has_lost(earlier) and broken is None:
-            self._renew()
-            broken = "its end is missing"
+        try:
+            if store.has_lost(earlier) and broken is None:
+                broken = "its end is missing"
+                store = self._store_on(store.connection, renew_epochs(store.connection))
+        except sqlite3.Error:
+            store.connection.close()
+            raise
+        self._store = store
         self._suspect = False
         if broken is not None:
             raise LostTail(f"the journal came back with new epochs: {broken}")
-
-    def _renew(self) -> None:
-        connection = self._store.connection
-        self._store = Store(connection, renew_epochs(connection), Disk(self._path, self._spare, self._clock))
 
     def _open(self, patience: float, sleep: Callable[[float], None]) -> tuple[Store, str | None]:
         opened = open_database(self._path, self._durability, patience, sleep)
         if opened.broken is not None:
             log.warning("journal: every room gets a new epoch: %s", opened.broken)
-        disk = Disk(self._path, self._spare, self._clock)
-        return Store(opened.connection, opened.seed, disk), opened.broken
+        return self._store_on(opened.connection, opened.seed), opened.broken
+
+    def _store_on(self, connection: sqlite3.Connection, seed: str) -> Store:
+        return Store(connection, seed, Disk(self._path, self._spare, self._clock))

@@ -46,7 +46,8 @@ class Room:
 
 
 class Store:
-    """One connection's rooms. `write_pages` estimates the pages the WAL has grown by since the last checkpoint."""
+    """One connection's rooms. `wal_pages` estimates what the WAL has grown by since the last checkpoint: too high for
+    short texts, up to five times too low for the longest."""
 
     def __init__(self, connection: sqlite3.Connection, seed: str, disk: Disk) -> None:
         self.connection = connection
