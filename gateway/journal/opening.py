@@ -102,15 +102,9 @@ def _open(path: Path, durability: str) -> Opened:
 
 def _examine(path: Path, fault: str | None) -> str | None:
     """The fault, unless the lock says that another process is at work on the files right now; else SQLite's own."""
-    shared = path.with_name(path.name + "-shm")
-    had_shared = shared.exists()
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
-            _raise_if_locked(connection)
-            return fault or _fault_inside(connection, path)
-    finally:
-        if not had_shared:
-            shared.unlink(missing_ok=True)
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
+        _raise_if_locked(connection)
+        return fault or _fault_inside(connection, path)
 
 
 def _raise_if_locked(connection: sqlite3.Connection) -> None:
@@ -163,6 +157,7 @@ def _begin(connection: sqlite3.Connection, path: Path, durability: str) -> Opene
     connection.execute("COMMIT")
     _note(connection, {"mark": write_mark(path, token), "mark_next": ""})
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)  # `_examine` left it; under our lock nobody uses it
     return Opened(connection, meta["seed"], broken)
 
 

@@ -20,17 +20,18 @@ from gateway.journal.sqlite import SqliteJournal
 ROOT = Path(gateway.__file__).parents[1]
 
 WRITER = """
-import os, signal, sys
+import os, queue, signal, sys
 from pathlib import Path
 from gateway.core.message import Message
 from gateway.journal.sqlite import SqliteJournal
 
 path, durability, texts = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
-journal = SqliteJournal(path, call_soon_threadsafe=lambda land: land(), durability=durability)
+landed = queue.SimpleQueue()
+journal = SqliteJournal(path, call_soon_threadsafe=landed.put, durability=durability)
 for text in texts:
-    batch = [Message("lobby", 1, "ana", "tcp", "say", text)]
-    journal.append(batch, lambda batch: print(batch[0].seq, flush=True))
-journal._worker.submit(int).result()
+    journal.append([Message("lobby", 1, "ana", "tcp", "say", text)], lambda batch: print(batch[0].seq, flush=True))
+    if durability == "power":
+        landed.get(timeout=10)()
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
