@@ -158,6 +158,8 @@ class SqliteJournal:
                     self._checkpoint_if_due()
         finally:
             self._answering = False
+            if self._waiting and self._flight is None:  # an answer raised: the others still get theirs
+                self._call_soon_threadsafe(self._answer)
 
     def _checkpoint_if_due(self) -> None:
         if self._store.wal_pages >= self._checkpoint_pages and not self._suspect:
@@ -183,8 +185,8 @@ class SqliteJournal:
             verb.done(future.result())
         finally:
             self._answering = False
-        self._checkpoint_if_due()
-        self._answer()
+            self._checkpoint_if_due()
+            self._answer()
 
     def _attempt(self, work: Callable[[Store], Any]) -> Any:
         try:

@@ -36,6 +36,29 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+ENDLESS_WRITER = """
+import queue, sys
+from pathlib import Path
+from gateway.core.message import Message
+from gateway.journal.sqlite import SqliteJournal
+
+landed = queue.SimpleQueue()
+journal = SqliteJournal(
+    Path(sys.argv[1]), call_soon_threadsafe=landed.put, durability=sys.argv[2], checkpoint_pages=20
+)
+answered = 0
+def show(batch):
+    global answered
+    answered += 1
+    for message in batch:
+        print(message.seq, flush=True)
+for asked in range(1, 1_000_000):
+    journal.append([Message("lobby", 1, "ana", "tcp", "say", "x" * 300) for _ in range(4)], show)
+    while answered < asked:
+        landed.get(timeout=10)()
+"""
+
+
 class Turns:
     """Runs what other threads hand in, on the test's thread, when the test says so."""
 
@@ -93,8 +116,10 @@ def journal(request: pytest.FixtureRequest) -> Journal:
 
 @pytest.fixture
 def say() -> Callable[..., Message]:
+    usual = {"ts": 1_790_000_000_123, "nick": "ana", "door": "tcp", "kind": "say"}
+
     def make(text: str, room: str = "lobby", **fields: Any) -> Message:
-        return Message(room, **({"ts": 1_790_000_000_123, "nick": "ana", "door": "tcp", "kind": "say"} | fields), text=text)
+        return Message(room, text=text, **(usual | fields))
 
     return make
 
@@ -143,6 +168,22 @@ def alter() -> Callable[..., list[Any]]:
             return connection.execute(sql, parameters).fetchall()
 
     return alter
+
+
+@pytest.fixture
+def kill_while_writing(path: Path) -> Callable[..., list[int]]:
+    """Let another process append batches without end, and kill it when it has been answered `lines` numbers."""
+
+    def write(lines: int, durability: str) -> list[int]:
+        command = [sys.executable, "-c", ENDLESS_WRITER, str(path), durability]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            seen = [int(process.stdout.readline()) for _ in range(lines)]
+            process.kill()
+            rest = process.stdout.read()
+        return seen + [int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
+
+    return write
 
 
 @pytest.fixture

@@ -52,7 +52,11 @@ def killed(written, kill_after_writing):
 
 
 def contents(path):
-    return {file.name: file.read_bytes() for file in path.parent.iterdir() if file.stat().st_size and "-shm" not in file.name}
+    return {
+        file.name: file.read_bytes()
+        for file in path.parent.iterdir()
+        if file.stat().st_size and "-shm" not in file.name
+    }
 
 
 @pytest.fixture

@@ -59,6 +59,22 @@ def test_an_answered_message_survives_a_kill(open_sqlite, kill_after_writing, pa
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+@pytest.mark.parametrize("durability", ["process", "power"])
+@pytest.mark.parametrize("lines", [1, 50, 333, 1000])
+def test_whatever_was_answered_before_a_kill_in_the_middle_is_there(
+    open_sqlite, ask, kill_while_writing, path, lines, durability
+):
+    answered = kill_while_writing(lines, durability)
+    journal = open_sqlite()
+    record = ask(journal.open, "lobby", 0)
+    assert answered == list(range(1, len(answered) + 1))
+    assert record.head >= len(answered)
+    journal.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT count(*) FROM messages").fetchone() == (record.head,)
+
+
 def test_a_kill_changes_neither_epoch_nor_numbers(open_sqlite, kill_after_writing, epoch):
     kill_after_writing("a")
     journal = open_sqlite()
