@@ -24,6 +24,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
+from gateway.journal.disk import sync_folder
+
 LINUX_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 BSD_BOOT_NAMES = ("kern.bootsessionuuid", "kern.boottime")
 EPOCH_BYTES = 12
@@ -79,6 +81,7 @@ def write_mark(database: Path, token: str) -> str:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+    sync_folder(path.parent)
     return read_mark(database)
 
 

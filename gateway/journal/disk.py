@@ -11,6 +11,15 @@ SPARE_BYTES = 50_000_000
 SPARE_SHARE = 20
 
 
+def sync_folder(folder: Path) -> None:
+    """Make new names in `folder` survive power loss."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 class Replaced(JournalError):
     """Another file has taken the database's place: it must be opened and checked before it is trusted."""
 

@@ -1,8 +1,12 @@
 """Opening a journal: refuse what is not sound, take the lock, decide whether the epochs hold.
 
 In this order, so that a refused journal is left as it was: look at the files (`damage`), read them through a connection
-that cannot write (QUICK_CHECK_BYTES bounds what that may cost), and only then open the connection that can. It holds
-the lock for as long as it lives; `locking_mode = EXCLUSIVE` also spares the shared-memory index of the WAL.
+that cannot write, and only then open the connection that can. It holds the lock for as long as it lives; `locking_mode
+= EXCLUSIVE` also spares the shared-memory index of the WAL. (The reading connection may leave an empty log and an index
+beside a refused database. They stay: whoever unlinks them without the lock might hit a living gateway's.)
+
+Every page is checked up to QUICK_CHECK_BYTES, 90 ms; a larger database opens in 20 ms and shows a bad page when that
+page is read.
 
 Before anything is promised the note that the journal is in use is synced: without that, power loss could bring back a
 journal that says it was stopped cleanly.
@@ -17,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import StartError
+from gateway.journal.checkpoint import checkpoint
 from gateway.journal.continuity import boot_id, epoch_of, new_seed, read_mark, why_broken, write_mark
 from gateway.journal.damage import damage
 from gateway.journal.schema import FIRST_META, create
@@ -156,7 +161,7 @@ def _begin(connection: sqlite3.Connection, path: Path, durability: str) -> Opene
     _note(connection, {"clean": "no", "boot": boot, "durability": durability, "mark_next": token})
     connection.execute("COMMIT")
     _note(connection, {"mark": write_mark(path, token), "mark_next": ""})
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    checkpoint(connection)
     path.with_name(path.name + "-shm").unlink(missing_ok=True)  # `_examine` left it; under our lock nobody uses it
     return Opened(connection, meta["seed"], broken)
 

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from gateway.journal.continuity import new_seed
+from gateway.journal.disk import sync_folder
 
 APPLICATION_ID = 0x47617465
 VERSION = 1
@@ -41,7 +42,15 @@ CREATE TABLE messages (
 ) WITHOUT ROWID;
 """
 
-FIRST_META = {"seed": "", "boot": "", "clean": "yes", "durability": "process", "mark": "", "mark_next": ""}
+FIRST_META = {
+    "seed": "",
+    "boot": "",
+    "clean": "yes",
+    "durability": "process",
+    "mark": "",
+    "mark_next": "",
+    "checkpoints": "0",
+}
 
 
 def create(path: Path) -> None:
@@ -74,8 +83,4 @@ def _link(fresh: Path, path: Path) -> None:
         return
     except OSError:
         fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
