@@ -3,6 +3,7 @@
     GatewayError
     ├── Refusal        the peer's request cannot be done; he is told `code` and `text`, the connection lives
     ├── JournalError   ours: the journal could not store or read; senders are refused with `storage`
+    │   └── LostTail   … and its end is missing: every room has a new epoch
     ├── StartError     the operator's machine: a port or the journal is taken; exit code 1
     └── ConfigError    the operator's settings; exit code 78
 """
@@ -78,6 +79,13 @@ class Refusal(GatewayError):
 
 class JournalError(GatewayError):
     """The journal could not store or read. The message says what and, where known, what the operator can do."""
+
+
+class LostTail(JournalError):
+    """The journal came back without its end, and every room has a new epoch and perhaps an earlier head.
+
+    Any verb may be answered with it, once per loss: open the rooms again before the next append.
+    """
 
 
 class StartError(GatewayError):
