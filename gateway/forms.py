@@ -92,7 +92,7 @@ def choice(words: tuple[str, ...]) -> Form:
 Port = Annotated[int, Meta(ge=-1, le=65535, extra={"form": PORT})]
 Count = Annotated[int, Meta(ge=0, extra={"form": COUNT})]
 Size = Annotated[int, Meta(ge=0, extra={"form": SIZE})]
-Duration = Annotated[float, Meta(ge=0, extra={"form": DURATION})]
+Duration = Annotated[float, Meta(ge=0, le=1e10, extra={"form": DURATION})]
 Folder = Annotated[Path, Meta(extra={"form": FOLDER})]
 File = Annotated[Path | None, Meta(extra={"form": FILE})]
 Hosts = Annotated[
