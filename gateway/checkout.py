@@ -76,13 +76,12 @@ def numbers(release: str) -> list[int]:
 
 
 def install(extras: Sequence[str]) -> None:
-    """Make .venv and install the checkout there, editable. Exits with advice when that fails."""
-    say(f"first run here: installing the packages into {VENV}, this takes a minute")
+    """Make .venv and install the requirements there (the gateway itself runs from the checkout). Exits on failure."""
+    say(f"installing the packages into {VENV}; only the first start takes this minute")
     if not PYTHON.exists():
         require_venv()
         run([sys.executable, "-m", "venv", "--clear", str(VENV)], "cannot make .venv, see above")
-    target = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", target]
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements(extras)]
     run(pip, "pip could not install the packages, see above")
     for extra in ("", *extras):
         stamp(extra).write_text(fingerprint())
