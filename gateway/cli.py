@@ -201,13 +201,13 @@ COMMANDS = {
         "gateway serve --host 0.0.0.0 --web-port 8080 --data ./chat",
         serve,
         "gateway.server:serve",
-        "gateway.tcp.plain:classic",
+        "gateway.origin:classic",
     ),
     "echo": Command(
         "the echo server of the project's origin: answers `ip:port text`",
         "gateway echo --tcp-port 9999 --selector poll",
         echo,
-        "gateway.tcp.plain:echo",
+        "gateway.origin:echo",
     ),
     "bench": Command("load a running gateway and report", "gateway bench --help", bench, "gateway.bench:main"),
     "check": Command(

@@ -92,10 +92,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     selector: Annotated[
         Selector, Meta(description="how `echo` and `--classic` wait for their sockets", extra={"origin": True})
     ] = "auto"
-    log_level: Annotated[LogLevel, Meta(description="the least that is logged", extra={"origin": True})] = "info"
-    log_format: Annotated[
-        Literal["text", "json"], Meta(description="how log lines are written", extra={"origin": True})
-    ] = "text"
+    log_level: Annotated[LogLevel, Meta(description="the least that is logged")] = "info"
+    log_format: Annotated[Literal["text", "json"], Meta(description="how log lines are written")] = "text"
     limits: Limits = Limits()
     journal: JournalSettings = JournalSettings()
     web: WebSettings = WebSettings()
