@@ -22,7 +22,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
     def note(command: Sequence[str], **options: object) -> "subprocess.CompletedProcess[str]":
         commands.append(command)
         if "venv" in command:
-            (tmp_path / ".venv").mkdir()
+            (tmp_path / ".venv").mkdir(exist_ok=True)
         return subprocess.CompletedProcess(command, 0)
 
     def go_on(path: Path, arguments: Sequence[str]) -> None:
