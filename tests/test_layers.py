@@ -29,7 +29,10 @@ ALLOWED = {
     "server": {"tcp", "web", "journal", "core", "config", "console", "ready", "resources", "errors"},
     "cli": {"config", "sources", "errors"},
 }
-"""Which other parts a part may import, besides the package's own name for its version. `cli` and `__main__` name what they start instead of importing it."""
+"""Which other parts a part may import, besides the package's own name for its version.
+
+`cli` and `__main__` name what they start instead of importing it.
+"""
 
 ONLY = {
     "selectors": {"tcp", "bench"},
