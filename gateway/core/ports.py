@@ -66,7 +66,7 @@ class Journal(Protocol):
     ) -> None:
         """At most `limit` messages with after < seq < before. With `after` the oldest such, else the newest."""
 
-    def set_topic(self, room: str, topic: str, done: Callable[[None | JournalError], None]) -> None:
+    def set_topic(self, room: str, topic: str, done: Callable[[JournalError | None], None]) -> None:
         """Store the topic of a room, then answer."""
 
     def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
