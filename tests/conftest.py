@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable
 
 import pytest
-from programs import PROGRAMS, in_ci
+
+from tests.programs import PROGRAMS, in_ci
 
 
 @pytest.fixture

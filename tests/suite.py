@@ -3,9 +3,8 @@
 import subprocess
 import sys
 
-from programs import PROGRAMS, in_ci
-
 from gateway.checkout import ROOT, apt_install
+from tests.programs import PROGRAMS, in_ci
 
 STEPS = {
     "ruff": ["ruff", "check", "gateway", "tests"],
