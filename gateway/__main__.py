@@ -5,11 +5,11 @@ only the standard library may be loaded, and before the version is known only wh
 both parts are named instead of imported.
 """
 
+import pkgutil
 import sys
-from pkgutil import resolve_name
 
 if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 - in a checkout no installer has looked at requires-python
         sys.exit("gateway: needs Python 3.11 or newer, this is " + sys.version.split()[0])
-    resolve_name("gateway.checkout:enter")(["-m", "gateway"])
-    sys.exit(resolve_name("gateway.cli:main")())
+    pkgutil.resolve_name("gateway.checkout:enter")(["-m", "gateway"])
+    sys.exit(pkgutil.resolve_name("gateway.cli:main")())
