@@ -6,6 +6,7 @@
     │   └── LostTail   … and its end is missing: every room has a new epoch
     ├── StartError     the operator's machine: a port or the journal is taken; exit code 1
     └── ConfigError    the operator's settings; exit code 78
+        └── UsageError the command line itself; exit code 2
 """
 
 from enum import StrEnum
@@ -93,4 +94,11 @@ class StartError(GatewayError):
 
 
 class ConfigError(GatewayError):
-    """The settings are wrong: exit code 78. The message names the setting and the nearest right one."""
+    """The settings are wrong: exit code 78.
+
+    One line for each problem: the setting, the value, where it came from, and what is right.
+    """
+
+
+class UsageError(ConfigError):
+    """The command line is wrong: exit code 2. The same kind of lines."""
