@@ -12,7 +12,7 @@ from gateway.bench.compare import Comparison, as_table, compare
 from gateway.bench.dialect import GatewayDialect
 from gateway.bench.errors import BenchError
 from gateway.bench.load import Load
-from gateway.bench.machine import pin
+from gateway.bench.machine import on_core, pin
 from gateway.bench.plan import DOORS, Plan, Target
 from gateway.bench.progress import progress_bar
 from gateway.bench.report import Report, as_json, as_text, summarise
@@ -64,9 +64,7 @@ def _load(words: argparse.Namespace, plan: Plan) -> int:
         if target.pid is None:
             raise BenchError("--pin-server needs the server's process: give --ports-file or --pid")
         pin(target.pid, words.pin_server)
-    if words.pin_load is not None:
-        pin(0, words.pin_load)
-    with progress_bar("fanout") as progress:
+    with on_core(words.pin_load), progress_bar("fanout") as progress:
         load = Load(plan, target, GatewayDialect(), progress)
         report = summarise(load, load.run())
     print(as_json(report) if words.json else as_text(report))
@@ -92,6 +90,8 @@ def _plan(words: argparse.Namespace) -> Plan:
         raise ValueError(
             f"--window {words.window} must be at least one message for each of the {words.writers} writers"
         )
+    if words.compare and (words.pin_server is None) != (words.pin_load is None):
+        raise ValueError("--compare needs both --pin-server and --pin-load, or neither")
     seconds = words.seconds
     if seconds is None and words.messages is None:
         seconds = COMPARE_SECONDS if words.compare else SECONDS

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from gateway.bench.errors import BenchError
 from gateway.bench.load import Load, Progress
-from gateway.bench.machine import cores, machine_line, pin
+from gateway.bench.machine import cores, machine_line, on_core
 from gateway.bench.plan import Plan
 from gateway.bench.report import Report, summarise
 from gateway.bench.ways import REFERENCE, WAYS, NoCompilerError, Way, started
@@ -63,12 +63,13 @@ def compare(
         server_core, load_core = allowed[:2]
     reports: dict[str, list[Report]] = {way: [] for way in ways}
     troubles: dict[str, BenchError] = {}
-    if load_core is not None:
-        pin(0, load_core)
-    for turn in range(turns):
-        for way in [way for way in ways if way not in troubles]:
+    with on_core(load_core):
+        for number, way in enumerate([*ways] * turns):
+            if way in troubles:
+                continue
+            progress(WAYS[way].title, number / turns / len(ways))
             try:
-                reports[way].append(_one_turn(plan, WAYS[way], server_core, turn / turns, progress))
+                reports[way].append(_one_turn(plan, WAYS[way], server_core))
             except BenchError as error:
                 troubles[way] = error
     rows = [_row(way, reports[way], troubles.get(way)) for way in ways]
@@ -86,13 +87,14 @@ def compare(
     )
 
 
-def _one_turn(plan: Plan, way: Way, core: int | None, share: float, progress: Progress) -> Report:
-    progress(way.title, share)
+def _one_turn(plan: Plan, way: Way, core: int | None) -> Report:
     with started(way, core) as target:
-        load = Load(
-            replace(plan, doors=(way.door,)), target, way.dialect, lambda what, part: progress(way.title, share)
-        )
+        load = Load(replace(plan, doors=(way.door,)), target, way.dialect, _tell_nobody)
         return summarise(load, load.run())
+
+
+def _tell_nobody(what: str, share: float) -> None:
+    """The bar of a comparison moves from server to server."""
 
 
 def _row(way: str, reports: list[Report], trouble: BenchError | None) -> Row:

@@ -30,9 +30,10 @@ from gateway.bench.remarks import Remarks
 from gateway.bench.texts import Texts
 
 BUFFER_BYTES = 256 << 10
-PROBE_SECONDS = 0.25
+PROBE_SECONDS = 0.1
 TURN_SECONDS = 0.1
 LINGER_SECONDS = 0.1
+TROUBLED_LINGER_SECONDS = 0.3
 UNSENT_BYTES = 1 << 20
 OVERDUE_AT_ONCE = 256
 
@@ -153,7 +154,7 @@ class Load:
             if now >= next_probe:
                 self._say(first, [self._texts.probe])
                 next_probe = now + PROBE_SECONDS
-            self._turn(PROBE_SECONDS / 5)
+            self._turn(PROBE_SECONDS / 4)
 
     def _nobody_there(self, waiting: int) -> str:
         closed = sum(not peer.open for peer in self.peers)
@@ -242,7 +243,7 @@ class Load:
     def _linger(self) -> None:
         """Hear out what comes after the end: repeated messages, or the late ones of readers who got some twice."""
         troubled = any(peer.reader.own is not None for peer in self.peers)
-        until = time.perf_counter() + LINGER_SECONDS * (10 if troubled else 1)
+        until = time.perf_counter() + (TROUBLED_LINGER_SECONDS if troubled else LINGER_SECONDS)
         while time.perf_counter() < until:
             self._turn(LINGER_SECONDS / 5)
 

@@ -67,8 +67,8 @@ def _threads(pid: int) -> list[int]:
 
 
 @contextmanager
-def born_on(core: int | None) -> Iterator[None]:
-    """Processes started inside the block run on that core from their first moment; this one comes back."""
+def on_core(core: int | None) -> Iterator[None]:
+    """The block runs on that core, and so do processes started in it from their first moment. None: anywhere."""
     if core is None:
         yield
         return

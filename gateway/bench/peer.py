@@ -23,8 +23,8 @@ def dial(target: Target, door: str, web_path: str) -> tuple[socket.socket, bytes
 
     Raises BenchError when nobody answers there as that door does.
     """
-    port = target.ports.get(door)
-    if not port:
+    port = target.port(door)
+    if port is None:
         raise BenchError(f"the {door} door is closed there: choose other --doors, or open it")
     try:
         sock = socket.create_connection((target.host, port), timeout=DIAL_SECONDS)

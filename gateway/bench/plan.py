@@ -31,12 +31,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A running server: its `ports` by door (None or absent: closed) and, where known, its process."""
+    """A running server: its `ports` by door (None, absent or -1: closed) and, where known, its process."""
 
     host: str
     ports: dict[str, int | None]
     pid: int | None = None
 
+    def port(self, door: str) -> int | None:
+        """Where the door listens, None if it is closed."""
+        port = self.ports.get(door)
+        return port if port is not None and port > 0 else None
+
     def writing_door(self) -> str | None:
         """The door the writers take: plain lines cost the server least, frames come next."""
-        return next((door for door in ("tcp", "web") if self.ports.get(door)), None)
+        return next((door for door in ("tcp", "web") if self.port(door)), None)

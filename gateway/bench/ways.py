@@ -15,7 +15,7 @@ import msgspec
 
 from gateway.bench.dialect import Dialect, GatewayDialect, NaiveDialect
 from gateway.bench.errors import BenchError
-from gateway.bench.machine import born_on
+from gateway.bench.machine import on_core
 from gateway.bench.plan import Target
 
 HOST = "127.0.0.1"
@@ -49,7 +49,7 @@ def started(way: Way, core: int | None) -> Iterator[Target]:
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name:
         folder = Path(name)
         command = way.command(folder)
-        with (folder / "stderr").open("wb") as errors, born_on(core):
+        with (folder / "stderr").open("wb") as errors, on_core(core):
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=_environment()
             )
