@@ -29,7 +29,7 @@ report deliveries per second, latency from publishing to delivery, and the serve
 The gateway under test must not slow writers down: start it with --limits.messages_per_second 0 (a run that was slowed
 says so). Readers come from this machine's loopback, which the limit of connections per address does not count. The
 writers take the plain door (with /echo on, so that they see their own lines come back), or the web door where that
-one is closed.
+one is closed. Plain ports only, no TLS. Latency includes this program's own way to each reader's socket.
 """
 EPILOG = """\
 example:

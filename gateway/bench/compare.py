@@ -20,18 +20,23 @@ from gateway.bench.plan import Plan
 from gateway.bench.report import Report, summarise
 from gateway.bench.ways import REFERENCE, WAYS, NoCompilerError, Way, started
 
-TABLE_WIDTH = 118
+TABLE_WIDTH = 120
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One way: medians of its turns. `ratio` is the price against the C figure; None: not known, and `why`."""
+    """One way: medians of its turns. `ratio` is the price against the C figure; None: not known, and `why`.
+
+    `prices` are the single turns' figures: how far they lie apart says what the medians are worth.
+    """
 
     way: str
     title: str
     ok: bool
     turns: int = 0
     server_cpu_us_per_delivery: float | None = None
+    prices: list[float] = []
     ratio: float | None = None
+    messages_per_read: float | None = None
     deliveries_per_s: float | None = None
     latency_p99_ms: float | None = None
     server_busy: float | None = None
@@ -109,6 +114,8 @@ def _row(way: str, reports: list[Report], trouble: BenchError | None) -> Row:
         ok=not faults,
         turns=len(reports),
         server_cpu_us_per_delivery=_median([report.server_cpu_us_per_delivery for report in reports]),
+        prices=[report.server_cpu_us_per_delivery for report in reports if report.server_cpu_us_per_delivery],
+        messages_per_read=_median([door.messages_per_read for report in reports for door in report.doors.values()]),
         deliveries_per_s=_median([report.deliveries_per_s for report in reports]),
         latency_p99_ms=_median([report.latency_ms.p99 for report in reports if report.latency_ms is not None]),
         server_busy=_median([report.server_busy for report in reports]),
@@ -134,8 +141,17 @@ def _ratio(price: float | None, base: float | None) -> float | None:
 def as_table(comparison: Comparison) -> str:
     """The table and, below it, what the figures stand on."""
     table = Table(box=None, pad_edge=False)
-    table.add_column("server")
-    for heading in ("CPU us/delivery", "ratio to C", "deliveries/s", "p99 ms", "server busy", "load busy"):
+    table.add_column("way", no_wrap=True)
+    for heading in (
+        "CPU us",
+        "lowest-highest",
+        "ratio to C",
+        "msgs/read",
+        "deliveries/s",
+        "p99 ms",
+        "server",
+        "load",
+    ):
         table.add_column(heading, justify="right")
     for row in comparison.rows:
         table.add_row(row.title, *_cells(row))
@@ -150,12 +166,14 @@ def _cells(row: Row) -> list[str]:
     figures = (
         ("{:.3f}", row.server_cpu_us_per_delivery),
         ("{:.2f}", row.ratio),
+        ("{:.1f}", row.messages_per_read),
         ("{:,.0f}", row.deliveries_per_s),
         ("{:.2f}", row.latency_p99_ms),
         ("{:.0%}", row.server_busy),
         ("{:.0%}", row.load_busy),
     )
-    return ["n/a" if value is None else form.format(value) for form, value in figures]
+    price, *others = ["n/a" if value is None else form.format(value) for form, value in figures]
+    return [price, f"{min(row.prices):.3f}-{max(row.prices):.3f}" if row.prices else "n/a", *others]
 
 
 def _footing(comparison: Comparison) -> list[str]:
@@ -168,6 +186,7 @@ def _footing(comparison: Comparison) -> list[str]:
     lines = [f"{row.title}: {row.why}" for row in comparison.rows if row.why]
     return [
         *lines,
+        "CPU us: the server's processor time per delivery, its lowest and highest turn; server, load: share of a core",
         f"{comparison.readers} readers, {comparison.writers} writers, {load}, {comparison.size} bytes; "
         f"medians of {turns} turns, interleaved; {cores_used}",
         comparison.machine,

@@ -49,8 +49,7 @@ class Samples:
         Every so-manieth message counts, so that a long run does not end in a long calculation; the longest latency is
         exact, because a chunk's oldest message is its first.
         """
-        spans = [(self.order.count(first), self.order.count(last), now) for first, last, now in self.chunks]
-        spans = [span for span in spans if span[0] < span[1]]
+        spans = self._spans()
         stride = 1 + sum(last - first for first, last, _ in spans) // KEPT_LATENCIES
         kept: list[float] = []
         longest = phase = 0.0
@@ -60,6 +59,16 @@ class Samples:
             phase = (start - last) % stride
             longest = max(longest, now - self._published(first, times))
         return percentiles(kept, longest)
+
+    def messages_per_read(self) -> float | None:
+        """How many messages a reader got at a time: what the server, the kernel and we joined together."""
+        spans = self._spans()
+        return round(sum(last - first for first, last, _ in spans) / len(spans), 2) if spans else None
+
+    def _spans(self) -> list[tuple[int, int, float]]:
+        """The chunks in which messages ended: (first message, behind the last, time)."""
+        spans = [(self.order.count(first), self.order.count(last), now) for first, last, now in self.chunks]
+        return [span for span in spans if span[0] < span[1]]
 
     def _published(self, index: int, times: Sequence[Sequence[float]]) -> float:
         key = self.order.heard.keys[index]

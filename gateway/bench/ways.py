@@ -130,19 +130,17 @@ def _gateway(folder: Path) -> list[str]:
 
 REFERENCE = "c-tick"
 WAYS = {
-    REFERENCE: Way("C, one send per tick per reader", "tcp", NaiveDialect(), _compiled("tick"), _printed_port("tcp")),
-    "c-message": Way(
-        "C, one send per message per reader", "tcp", NaiveDialect(), _compiled("message"), _printed_port("tcp")
-    ),
+    REFERENCE: Way("C, one send per tick", "tcp", NaiveDialect(), _compiled("tick"), _printed_port("tcp")),
+    "c-message": Way("C, one send per message", "tcp", NaiveDialect(), _compiled("message"), _printed_port("tcp")),
     "selectors": Way(
-        "Python selectors, one send per message",
+        "selectors, one send per message",
         "tcp",
         NaiveDialect(),
         _python("selectors_server"),
         _printed_port("tcp"),
     ),
     "aiohttp": Way(
-        "aiohttp, send_str per reader", "web", NaiveDialect(), _python("aiohttp_server"), _printed_port("web")
+        "aiohttp, one send_str per message", "web", NaiveDialect(), _python("aiohttp_server"), _printed_port("web")
     ),
     "gateway-tcp": Way("gateway, plain lines, SQLite", "tcp", GatewayDialect(), _gateway, _ports_file),
     "gateway-web": Way("gateway, WebSocket, SQLite", "web", GatewayDialect(), _gateway, _ports_file),

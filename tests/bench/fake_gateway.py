@@ -1,6 +1,7 @@
 """The little of the gateway's protocol that the load generator relies on, with noise, and with misdeeds on request."""
 
 import asyncio
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,17 +32,20 @@ class FakeGateway:
         self._past: list[str] = []
 
     async def serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
-        server = await asyncio.start_server(self._terminal, "127.0.0.1", 0)
+        plain = await asyncio.start_server(self._terminal, "127.0.0.1", 0)
+        telnet = await asyncio.start_server(functools.partial(self._terminal, end="\r\n"), "127.0.0.1", 0)
         app = web.Application()
         app.router.add_get("/ws", self._socket)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.ports["tcp"] = server.sockets[0].getsockname()[1]
+        self.ports["tcp"] = plain.sockets[0].getsockname()[1]
+        self.ports["telnet"] = telnet.sockets[0].getsockname()[1]
         self.ports["web"] = runner.addresses[0][1]
         ready.set()
         await stop.wait()
-        server.close()
+        plain.close()
+        telnet.close()
         await runner.cleanup()
 
     def _newcomer(self) -> int:
@@ -57,15 +61,17 @@ class FakeGateway:
             if self._seq % self._noisy == number % self._noisy:
                 await tell("", f"somebody-{number} joined")
 
-    async def _terminal(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _terminal(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, end: str = "\n") -> None:
         number = self._newcomer()
+        if end == "\r\n":
+            writer.write(b"\xff\xfb\x03\xff\xfb\x01\xff\xfd\x1f\xff\xfd\x18")
 
         async def tell(nick: str, text: str) -> None:
-            writer.write(f"{nick}: {text}\n".encode() if nick else f"-- {text}\n".encode())
+            writer.write((f"{nick}: {text}{end}" if nick else f"-- {text}{end}").encode())
 
         while line := (await reader.readline()).decode().strip():
             if line.startswith("/join"):
-                writer.write("".join(f"[14:01] old: {text}\n" for text in self._past[-20:]).encode())
+                writer.write("".join(f"[14:01] old: {text}{end}" for text in self._past[-20:]).encode())
                 self._members[number] = tell
             elif not line.startswith("/"):
                 await asyncio.sleep(self._pace)

@@ -76,16 +76,20 @@ def test_help_has_an_example_and_names_the_limit(capsys):
     assert "--limits.messages_per_second 0" in out
 
 
-def test_a_run_over_two_doors_reports_for_each(capsys, tmp_path):
+def test_a_run_over_all_doors_reports_for_each(capsys, tmp_path):
     with fake_gateway() as ports:
         (tmp_path / "ports").write_text(json.dumps(ports))
-        code, out, err = run(capsys, "--ports-file", str(tmp_path / "ports"), "--json")
+        code, out, err = run(capsys, "--ports-file", str(tmp_path / "ports"), "--doors", "tcp,web,telnet", "--json")
     report = json.loads(out)
     assert (code, err) == (0, "")
     assert report["ok"] is True
     assert report["messages"] == 200
     assert report["deliveries"] == 6000
-    assert [(name, door["readers"]) for name, door in report["doors"].items()] == [("tcp", 15), ("web", 15)]
+    assert [(name, door["readers"]) for name, door in report["doors"].items()] == [
+        ("tcp", 10),
+        ("web", 10),
+        ("telnet", 10),
+    ]
 
 
 def test_the_text_report_says_what_it_measured(capsys):

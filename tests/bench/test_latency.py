@@ -31,6 +31,11 @@ def test_a_chunk_delivers_the_messages_that_end_in_it():
     assert samples.summarise([[1.0, 1.0, 2.0]]) == Percentiles(500.0, 1500.0, 1500.0, 1500.0, 1500.0)
 
 
+def test_messages_per_read_leaves_out_reads_without_an_end():
+    assert Samples(three_messages(), [(0, 22, 1.0), (22, 30, 1.0), (30, 33, 1.0)]).messages_per_read() == 1.5
+    assert Samples(three_messages(), []).messages_per_read() is None
+
+
 def test_thinning_keeps_the_longest(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("gateway.bench.latency.KEPT_LATENCIES", 1)
     summary = Samples(three_messages(), [(0, 33, 3.0)]).summarise([[0.0, 2.0, 2.0]])
