@@ -41,6 +41,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     latency_p99_ms: float | None = None
     server_busy: float | None = None
     load_busy: float | None = None
+    waited: float | None = None
     why: str = ""
 
 
@@ -120,6 +121,7 @@ def _row(way: str, reports: list[Report], trouble: BenchError | None) -> Row:
         latency_p99_ms=_median([report.latency_ms.p99 for report in reports if report.latency_ms is not None]),
         server_busy=_median([report.server_busy for report in reports]),
         load_busy=_median([report.load_busy for report in reports]),
+        waited=_median([report.waited for report in reports]),
         why=faults[0] if faults else "paced by the server" if any(report.paced for report in reports) else "",
     )
 
@@ -144,13 +146,14 @@ def as_table(comparison: Comparison) -> str:
     table.add_column("way", no_wrap=True)
     for heading in (
         "CPU us",
-        "lowest-highest",
-        "ratio to C",
+        "low-high",
+        "ratio",
         "msgs/read",
         "deliveries/s",
         "p99 ms",
         "server",
         "load",
+        "waited",
     ):
         table.add_column(heading, justify="right")
     for row in comparison.rows:
@@ -171,6 +174,7 @@ def _cells(row: Row) -> list[str]:
         ("{:.2f}", row.latency_p99_ms),
         ("{:.0%}", row.server_busy),
         ("{:.0%}", row.load_busy),
+        ("{:.0%}", row.waited),
     )
     price, *others = ["n/a" if value is None else form.format(value) for form, value in figures]
     return [price, f"{min(row.prices):.3f}-{max(row.prices):.3f}" if row.prices else "n/a", *others]
@@ -186,7 +190,8 @@ def _footing(comparison: Comparison) -> list[str]:
     lines = [f"{row.title}: {row.why}" for row in comparison.rows if row.why]
     return [
         *lines,
-        "CPU us: the server's processor time per delivery, its lowest and highest turn; server, load: share of a core",
+        "CPU us: the server's processor time per delivery (median, lowest-highest turn), ratio to C with one send per tick;",
+        "server, load: share of a core; waited: share of the time that both, added up, could have run but others had the cores",
         f"{comparison.readers} readers, {comparison.writers} writers, {load}, {comparison.size} bytes; "
         f"medians of {turns} turns, interleaved; {cores_used}",
         comparison.machine,

@@ -21,7 +21,7 @@ from gateway.bench.dialect import Dialect
 from gateway.bench.errors import BenchError
 from gateway.bench.framing import split_frames, split_lines
 from gateway.bench.latency import Samples, choose_sampled
-from gateway.bench.machine import allow_descriptors, cpu_seconds
+from gateway.bench.machine import allow_descriptors, cpu_seconds, waiting_seconds
 from gateway.bench.order import Order
 from gateway.bench.peer import Peer, Writing, dial
 from gateway.bench.plan import Plan, Target
@@ -42,11 +42,15 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What the run took: seconds of the clock, of the server's processor (None: unknown) and of our own."""
+    """What the run took: seconds of the clock, of the server's processor (None: unknown) and of our own.
+
+    `waited`: seconds that both could have run but others had the cores, added up.
+    """
 
     seconds: float
     server_cpu: float | None
     load_cpu: float
+    waited: float
 
 
 class Load:
@@ -97,14 +101,18 @@ class Load:
         return [len(peer.writing.times) for peer in self.writers if peer.writing is not None]
 
     def _measure(self) -> Span:
-        began, server, own = time.perf_counter(), cpu_seconds(self.target.pid), time.process_time()
+        began, waited = time.perf_counter(), self._waited()
+        server, own = cpu_seconds(self.target.pid), time.process_time()
         self._publish(began)
         self._drain()
         now = cpu_seconds(self.target.pid)
         used = None if now is None or server is None else now - server
-        span = Span(self._heard_at - began, used, time.process_time() - own)
+        span = Span(self._heard_at - began, used, time.process_time() - own, self._waited() - waited)
         self._linger()
         return span
+
+    def _waited(self) -> float:
+        return waiting_seconds(0) + (waiting_seconds(self.target.pid) if self.target.pid is not None else 0.0)
 
     # Connecting
 

@@ -45,6 +45,14 @@ def _cpu_seconds_by_ps(pid: int) -> float | None:
     return total + int(days or 0) * 86400
 
 
+def waiting_seconds(pid: int) -> float:
+    """How long a process's main thread (0: this one) could have run but had no core; 0 where Linux does not tell."""
+    try:
+        return int(Path(f"/proc/{pid or os.getpid()}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
 def cores() -> list[int]:
     """The cores this process may run on; empty where the system does not say."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []

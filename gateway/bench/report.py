@@ -31,7 +31,10 @@ class DoorReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. `ok`: everybody got every message once and in one order. `*_busy`: share of one core; None: unknown."""
+    """One run. `ok`: everybody got every message once and in one order. `*_busy`: share of one core; None: unknown.
+
+    `waited`: the share of the time that server and load, added up, could have run but others had the cores.
+    """
 
     ok: bool
     readers: int
@@ -48,6 +51,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     server_cpu_us_per_delivery: float | None
     server_busy: float | None
     load_busy: float
+    waited: float
     paced: bool
     doors: dict[str, DoorReport]
     faults: list[str]
@@ -80,6 +84,7 @@ def summarise(load: Load, span: Span) -> Report:
         server_cpu_us_per_delivery=None if cost is None else round(cost, 4),
         server_busy=busy,
         load_busy=round(span.load_cpu / span.seconds, 3),
+        waited=round(span.waited / span.seconds, 3),
         paced=load.remarks.paced or _looks_paced(load, latency, span),
         doors=doors,
         faults=list(_named_faults(load, judged)),
@@ -122,10 +127,10 @@ def _looks_paced(load: Load, latency: Percentiles | None, span: Span) -> bool:
     """In a closed loop somebody is always at work; messages that wait long while nobody is wait for a limit.
 
     The first messages of a writer are usually free, so it is the slow end of the latencies that tells. On a machine
-    that others keep busy, both sides look idle too: then the messages are slow but not that few.
+    that others keep busy both sides look idle too, but then they wait for a core.
     """
     slow = latency is None or latency.p99 > PACED_LATENCY_MS
-    idle = (span.load_cpu + (span.server_cpu or 0.0)) / span.seconds < PACED_BUSY
+    idle = span.load_cpu + (span.server_cpu or 0.0) + span.waited < PACED_BUSY * span.seconds
     few = sum(max(0, count - FREE_MESSAGES) for count in load.published) / span.seconds < PACED_RATE * len(
         load.published
     )
@@ -161,7 +166,7 @@ def _lines(report: Report) -> Iterator[str]:
     else:
         price = f"{report.server_cpu_us_per_delivery:.3f} us CPU per delivery"
         yield f"server   {price}, {report.server_busy:.0%} of a core"
-    yield f"load     {report.load_busy:.0%} of a core"
+    yield f"load     {report.load_busy:.0%} of a core; others kept both from their cores for {report.waited:.0%}"
     for name, door in report.doors.items():
         yield f"{name:<8} {door.readers} readers, {door.deliveries_per_s:,} deliveries/s, {_joined(door)}"
         yield f"         {_latency(door.latency_ms)}"

@@ -25,7 +25,7 @@ def test_without_a_compiler_the_rows_in_c_are_not_available(capsys, monkeypatch)
     out = capsys.readouterr().out
     assert code == 0
     assert "C, one send per tick: no C compiler (cc, gcc, clang) here" in out
-    assert out.splitlines()[1].split()[-8:] == ["n/a"] * 8
+    assert out.splitlines()[1].split()[-9:] == ["n/a"] * 9
 
 
 def test_a_server_that_does_not_start_is_exit_1_with_its_last_words(capsys, monkeypatch):
