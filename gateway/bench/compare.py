@@ -190,8 +190,8 @@ def _footing(comparison: Comparison) -> list[str]:
     lines = [f"{row.title}: {row.why}" for row in comparison.rows if row.why]
     return [
         *lines,
-        "CPU us: the server's processor time per delivery (median, lowest-highest turn), ratio to C with one send per tick;",
-        "server, load: share of a core; waited: share of the time that both, added up, could have run but others had the cores",
+        "CPU us: the server's processor time per delivery, median and lowest-highest turn; ratio: to C per tick",
+        "server, load: share of a core; waited: share of the time that both, added up, lacked a core to run on",
         f"{comparison.readers} readers, {comparison.writers} writers, {load}, {comparison.size} bytes; "
         f"medians of {turns} turns, interleaved; {cores_used}",
         comparison.machine,
