@@ -32,6 +32,8 @@ _WORDS = {
     413: ("too_long", "the body is too long"),
 }
 
+_KEPT = frozenset(("Allow", "Sec-WebSocket-Version", "Upgrade"))
+
 
 def json_answer(value: Any, status: int = 200) -> web.Response:
     """`value` as JSON: what msgspec can encode."""
@@ -56,8 +58,8 @@ class Answers:
         """The answer to what aiohttp refused: an unknown path, a wrong method."""
         code, text = _WORDS.get(failure.status, ("bad_message", failure.reason or "not understood"))
         response = self.error(request, failure.status, code, text)
-        if "Allow" in failure.headers:
-            response.headers["Allow"] = failure.headers["Allow"]
+        for name in _KEPT & failure.headers.keys():
+            response.headers[name] = failure.headers[name]
         return response
 
     def error(self, request: web.Request, status: int, code: str, text: str) -> web.Response:
