@@ -2,9 +2,9 @@
 
 A snapshot is made when somebody asks and the last one is a second old, in slices between which the loop turns; nobody
 asking, nothing is done. A table that fits one slice is made afresh for everybody: that costs about a millisecond, and
-an operator who has just connected something sees it. A page begins after the (sort value, number) of its cursor, so rows that come and go between
-two pages neither repeat nor hide others. Sorting is one C call over at most the connection limit: 10,000 rows take
-about 10 ms, from where it should be sliced as well.
+an operator who has just connected something sees it. A page begins after the (sort value, number) of its cursor, so
+rows that come and go between two pages neither repeat nor hide others. Sorting is one C call over at most the
+connection limit: 10,000 rows take about 10 ms, from where it should be sliced as well.
 """
 
 import asyncio
@@ -114,8 +114,7 @@ class ConnectionTable:
     async def snapshot(self) -> Snapshot:
         """The shared snapshot, at most a second old."""
         last = self._last
-        few = max(len(self._chat.sessions), len(last.rows) if last else 0) < SLICE
-        if last is not None and not few and self._clock() - last.made < FRESH:
+        if last is not None and len(last.rows) >= SLICE and self._clock() - last.made < FRESH:
             return last
         if self._making is None or self._making.done():
             self._making = asyncio.get_running_loop().create_task(self._make())
