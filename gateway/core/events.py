@@ -24,8 +24,8 @@ class Welcome(Event, tag="welcome"):
     limits: dict[str, int]
 
 
-class Member(msgspec.Struct, frozen=True, gc=False):
-    """Somebody in a room."""
+class Listed(msgspec.Struct, frozen=True, gc=False):
+    """Somebody in a list of members."""
 
     nick: str
     door: str
@@ -41,7 +41,7 @@ class Joined(Event, tag="joined"):
     recovered: bool
     topic: str
     count: int
-    members: list[Member]
+    members: list[Listed]
 
 
 class Msg(Event, tag="msg"):
@@ -83,7 +83,7 @@ class Presence(Event, tag="presence"):
     """Who came, went or changed the nick since the last one; `count` people are here now."""
 
     room: str
-    joined: list[Member]
+    joined: list[Listed]
     left: list[str]
     renamed: list[Renamed]
     count: int

@@ -1,0 +1,250 @@
+"""The commands, one table for terminals and browsers; /help writes itself from it.
+
+A command runs with a `Call`: who asked, in which room, with which words. It answers by `call.answer`, or raises
+Refusal. Names are found exactly or by a unique prefix.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from gateway.core import names, text
+from gateway.core.events import History, Notice
+from gateway.core.hub import Hub, error_event
+from gateway.core.joining import join
+from gateway.core.message import Door, Kind
+from gateway.core.past import HISTORY_MESSAGES, Past, Range
+from gateway.core.room import Member
+from gateway.core.session import Session
+from gateway.core.wire import as_msg, people
+from gateway.errors import Code, Refusal
+
+WHO_PAGE = 20
+ROOMS_PAGE = 20
+TERMINAL_RECENT = 20
+"""Messages a terminal is shown on joining a room."""
+BROWSER_RECENT = 50
+GLYPHS = {Door.TCP: ">_", Door.TELNET: "⌨", Door.WEB: "◍", Door.HTTP: "⇄"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One use of a command. `words` is what followed its name, `member` the room it was typed in, if any."""
+
+    hub: Hub
+    session: Session
+    member: Member | None
+    words: str
+    id: str | None
+
+    def answer(self, words: str) -> None:
+        """Tell the asker, and only him."""
+        room = {"room": self.member.room.name} if self.member else {}
+        id = {"id": self.id} if self.id is not None else {}
+        self.session.tell(Notice(words, **room, **id))
+
+    def room(self) -> Member:
+        """The room the command was typed in. Raises Refusal when it was typed outside."""
+        if self.member is None:
+            raise Refusal(Code.NOT_JOINED, "join a room first")
+        return self.member
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A row of the table: `usage` after the name, `words` for the list, an `example` for /help NAME."""
+
+    name: str
+    usage: str
+    words: str
+    example: str
+    run: Callable[[Call], None]
+
+
+def named_command(line: str) -> bool:
+    """Whether a line is a command: `/x …`, but neither `//x` (a message `/x`) nor a path like /usr/bin."""
+    return line.startswith("/") and line.split(None, 1)[0].count("/") == 1
+
+
+def run(hub: Hub, session: Session, member: Member | None, line: str, id: str | None = None) -> None:
+    """Run the command of `line`, which begins with a slash. Raises Refusal."""
+    name, _, words = line[1:].partition(" ")
+    command(name).run(Call(hub, session, member, words.strip(), id))
+
+
+def command(name: str) -> Command:
+    """The command of that name or unique prefix. Raises Refusal with proposals."""
+    name = name.lower()
+    if name in COMMANDS:
+        return COMMANDS[name]
+    found = [known for known in COMMANDS if name and known.startswith(name)]
+    if len(found) == 1:
+        return COMMANDS[found[0]]
+    likely = found or get_close_matches(name, COMMANDS, n=3, cutoff=0.5)
+    hint = "did you mean " + " or ".join(f"/{known}" for known in likely) if likely else "/help lists them"
+    raise Refusal(Code.UNKNOWN_COMMAND, f"no /{name}, {hint}?" if likely else f"no /{name}, {hint}")
+
+
+def _help(call: Call) -> None:
+    if call.words:
+        found = command(call.words.removeprefix("/"))
+        call.answer(f"/{found.name} {found.usage}".rstrip() + f"  {found.words}\nfor example: {found.example}")
+        return
+    rows = [f"/{row.name} {row.usage}".ljust(20) + row.words for row in COMMANDS.values()]
+    call.answer("\n".join([*rows, "//x says /x. /help NAME shows an example. Everything else you type is said."]))
+
+
+def _nick(call: Call) -> None:
+    if call.words:
+        call.hub.rename(call.session, call.words)
+    call.answer(f"you are {call.session.nick}")
+
+
+def _me(call: Call) -> None:
+    call.hub.say(call.room(), text.lines(call.words), Kind.ACTION, call.id)
+
+
+def _msg(call: Call) -> None:
+    to, _, words = call.words.partition(" ")
+    if not words.strip():
+        raise Refusal(Code.BAD_MESSAGE, "say to whom and what: /msg NICK text")
+    call.hub.whisper(call.session, to, text.lines(words.strip()), call.id)
+
+
+def _who(call: Call) -> None:
+    room = call.room().room
+    page = _number(call.words, 1)
+    members = list(room.members.values())
+    shown = members[(page - 1) * WHO_PAGE : page * WHO_PAGE]
+    rows = [f"{people(len(members))} in #{room.name}", *(_person(call.hub, member.session) for member in shown)]
+    if len(members) > page * WHO_PAGE:
+        rows.append(f"more: /who {page + 1}")
+    call.answer("\n".join(rows))
+
+
+def _whois(call: Call) -> None:
+    found = call.hub.nicks.find(call.words or call.session.nick)
+    rooms = " ".join(f"#{name}" for name in found.rooms)
+    here = duration((call.hub.wall() - found.connected_at) / 1000)
+    call.answer(f"{_person(call.hub, found)}, here for {here}, in {rooms or 'no room'}")
+
+
+def _join(call: Call) -> None:
+    if not call.words:
+        raise Refusal(Code.ROOM_INVALID, "say which room: /join ops")
+    recent = BROWSER_RECENT if call.session.door is Door.WEB else TERMINAL_RECENT
+    join(call.hub, call.session, names.room(call.words), recent)
+
+
+def _rooms(call: Call) -> None:
+    rooms = sorted(call.hub.rooms.values(), key=lambda room: (-room.count, room.name))
+    page = _number(call.words, 1)
+    rows = [
+        f"#{room.name}  {people(room.count)}" + (f"  {room.topic}" if room.topic else "")
+        for room in rooms[(page - 1) * ROOMS_PAGE : page * ROOMS_PAGE]
+    ]
+    if len(rooms) > page * ROOMS_PAGE:
+        rows.append(f"more: /rooms {page + 1}")
+    call.answer("\n".join(rows) or "no more rooms")
+
+
+def _topic(call: Call) -> None:
+    room = call.room().room
+    if not call.words:
+        call.answer(f"topic: {room.topic}" if room.topic else "no topic yet: /topic WORDS sets one")
+        return
+    topic = text.line(call.words, text.TOPIC_BYTES)
+    session = call.session
+    session.hold()
+
+    def done(refusal: Refusal | None) -> None:
+        if refusal is not None:
+            session.tell(error_event(refusal, call.id))
+        elif session.door is Door.WEB:
+            call.answer(f"topic: {topic}")
+        session.release()
+
+    call.hub.set_topic(session, room, topic, done)
+
+
+def _history(call: Call) -> None:
+    _show(call, Range(limit=_number(call.words, TERMINAL_RECENT)))
+
+
+def _since(call: Call) -> None:
+    if not call.words.isdecimal():
+        raise Refusal(Code.BAD_MESSAGE, "say after which number: /since 41")
+    _show(call, Range(after=int(call.words[:18]), limit=HISTORY_MESSAGES))
+
+
+def _show(call: Call, wanted: Range) -> None:
+    name = call.room().room.name
+    session = call.session
+    session.hold()
+
+    def read(past: Past | Refusal) -> None:
+        if isinstance(past, Refusal):
+            session.tell(error_event(past, call.id))
+        else:
+            session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
+            if not past.messages:
+                call.answer("nothing there")
+            elif past.more and wanted.after is not None:
+                call.answer(f"more: /since {past.messages[-1].seq}")
+        session.release()
+
+    call.hub.library.read(name, wanted, read)
+
+
+def _echo(call: Call) -> None:
+    if call.words in ("on", "off"):
+        call.session.echo = call.words == "on"
+    elif call.words:
+        raise Refusal(Code.BAD_MESSAGE, "say /echo on or /echo off")
+    call.answer("your own lines come back to you" if call.session.echo else "your own lines do not come back to you")
+
+
+def _quit(call: Call) -> None:
+    call.hub.close(call.session, 1000, "bye")
+
+
+def _person(hub: Hub, session: Session) -> str:
+    idle = hub.clock() - session.last_input
+    state = f"idle {duration(idle)}" if idle >= 60 else "active"
+    return f"{session.nick}  {GLYPHS[session.door]} {session.door}  {state}"
+
+
+def _number(words: str, default: int) -> int:
+    if not words:
+        return default
+    if not words.isdecimal() or int(words[:9]) < 1:
+        raise Refusal(Code.BAD_MESSAGE, f"{words} is not a number from 1 on")
+    return int(words[:9])
+
+
+def duration(seconds: float) -> str:
+    """`12s`, `5m`, `3h`, `2d`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+COMMANDS = {
+    row.name: row
+    for row in (
+        Command("help", "[NAME]", "this list, or one command", "/help join", _help),
+        Command("nick", "NAME", "call yourself something", "/nick ana", _nick),
+        Command("me", "TEXT", "say what you do", "/me waves", _me),
+        Command("msg", "NICK TEXT", "say it to one person", "/msg bob lunch?", _msg),
+        Command("who", "[PAGE]", "who is in this room", "/who 2", _who),
+        Command("whois", "[NICK]", "about one person", "/whois bob", _whois),
+        Command("join", "ROOM", "go to a room", "/join ops", _join),
+        Command("rooms", "[PAGE]", "the open rooms", "/rooms", _rooms),
+        Command("topic", "[TEXT]", "what the room is about", "/topic release day", _topic),
+        Command("history", "[N]", "the last messages", "/history 50", _history),
+        Command("since", "SEQ", "the messages after that number", "/since 41", _since),
+        Command("echo", "on|off", "see your own lines too", "/echo on", _echo),
+        Command("quit", "", "leave (also: quit)", "/quit", _quit),
+    )
+}

@@ -1,0 +1,476 @@
+"""The hub: who is here, what was said, and the tick that carries it from the journal to every reader.
+
+A message comes in by `say` (a member of a room) or `post` (HTTP) and waits for the tick. The tick
+
+    commits what has gathered to the journal, one batch in flight
+    → publishes the answer in the rooms' logs and acknowledges it: never before, so nobody sees what a crash would lose
+    → lets every room serve its readers (`core.room`), a bounded number of sends, the rest in the next tick.
+
+The hub is sans-I/O: `clock` (monotonic seconds), `wall` (ms since 1970) and `schedule` (call `tick` after so many
+seconds, 0 = soon) are handed in, the journal and each session's transport are ports (`core.ports`). One thread calls
+everything. Verbs that may need the journal answer by a callback, perhaps at once; their session is held meanwhile, so
+what a peer sends next is handled next.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from gateway.core import names
+from gateway.core.attendance import Attendance, tell_room
+from gateway.core.events import Ack, Bye, Error, Joined, Listed, Notice, Private
+from gateway.core.limits import Limits
+from gateway.core.log import RoomLog
+from gateway.core.message import Door, Kind, Message
+from gateway.core.nicks import Nicks
+from gateway.core.pace import pay, wait
+from gateway.core.past import Library, storage_refusal
+from gateway.core.ports import Journal, RoomRecord, Transport
+from gateway.core.presence import ANNOUNCE_AFTER
+from gateway.core.room import Member, Room
+from gateway.core.session import OWED_BYTES, Session
+from gateway.core.timers import Timers
+from gateway.core.wire import Wire
+from gateway.errors import Code, JournalError, Refusal
+
+LOBBY = "lobby"
+SENDS_PER_TICK = 1000
+"""About 10 ms of sends: what a tick spends before the loop turns."""
+INCOMING_MESSAGES = 10_000
+"""Messages that may wait for the journal; from here on senders are held."""
+RECENT_MESSAGES = 50
+"""What a browser is shown on joining a room."""
+MEMBERS_LISTED = 200
+ENDING_SECONDS = 2.0
+"""How long after its last own message a half-closed peer may take to read what is owed to it."""
+FIRST_SESSION = 0x100
+
+
+class Draft(NamedTuple):
+    """A message on its way to the journal, and who waits for the answer."""
+
+    message: Message
+    member: Member | None
+    id: str | None
+    done: "Callable[[Posted | Refusal], None] | None"
+
+
+class Posted(NamedTuple):
+    """Where a message stands that was posted from outside a room."""
+
+    room: str
+    epoch: str
+    seq: int
+
+
+@dataclass(slots=True)
+class Totals:
+    """What closed sessions and posts have added up to since the start; live sessions count for themselves."""
+
+    connections_peak: int = 0
+    messages_in: int = 0
+    deliveries: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+class Hub:
+    """One per process. Owns the sessions, the rooms in memory and the nicks in use."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        limits: Limits,
+        *,
+        clock: Callable[[], float],
+        wall: Callable[[], int],
+        schedule: Callable[[float], None],
+        random_bits: Callable[[int], int],
+    ) -> None:
+        self.journal = journal
+        self.limits = limits
+        self.clock = clock
+        self.wall = wall
+        self.timers = Timers()
+        self.sessions: dict[int, Session] = {}
+        self.rooms: dict[str, Room] = {}
+        self.totals = Totals()
+        self.invitation = ""
+        """How others can come, in one line of words; the gateway fills it in when its doors listen."""
+        self._schedule = schedule
+        self.nicks = Nicks(random_bits)
+        self.library = Library(journal, self.rooms)
+        self._attendance = Attendance(self.later)
+        self._next_number = FIRST_SESSION
+        self._incoming: list[Draft] = []
+        self._committing = False
+        self._awake = False
+        self._unflushed: dict[Session, None] = {}
+        self._dirty: dict[Room, None] = {}
+        self._ending: dict[Session, None] = {}
+        self._crowded_out: list[Session] = []
+        self._posting: dict[str, float] = {}
+
+    # Coming and going
+
+    def start(self) -> None:
+        """Open the lobby, which stays in memory."""
+        self.open_room(LOBBY, lambda room: None)
+
+    def connect(self, transport: Transport, door: Door, address: str, wire: Wire) -> Session:
+        """A new session under a guest name, in no room yet."""
+        number = self._next_number
+        self._next_number += 1
+        nick = self.nicks.guest()
+        session = Session(number, nick, door, address, transport, wire, self._flush_later)
+        session.connected_at = self.wall()
+        session.last_input = self.clock()
+        session.announce_at = session.last_input + ANNOUNCE_AFTER
+        self.sessions[number] = session
+        self.nicks.take(nick, session)
+        self.totals.connections_peak = max(self.totals.connections_peak, len(self.sessions))
+        return session
+
+    def disconnect(self, session: Session, reason: str) -> None:
+        """The session is over, for whatever `reason`. Calling it again does nothing."""
+        if session.closed:
+            return
+        session.closed = session.blocked = True
+        for member in list(session.rooms.values()):
+            self.leave(member)
+        self.sessions.pop(session.number, None)
+        self.nicks.release(session.nick)
+        self._ending.pop(session, None)
+        totals = self.totals
+        totals.messages_in += session.messages_in
+        totals.deliveries += session.messages_out
+        totals.bytes_in += session.bytes_in
+        totals.bytes_out += session.bytes_out
+
+    def close(self, session: Session, code: int, reason: str, retry_ms: int | None = None) -> None:
+        """Say goodbye and close from our side: `code` is a WebSocket close code, `reason` what terminals read."""
+        if not session.closed:
+            session.tell(Bye(code, reason) if retry_ms is None else Bye(code, reason, retry_ms))
+            session.flush()
+            session.transport.close(code, reason)
+            self.disconnect(session, reason)
+
+    def kick(self, session_id: str, reason: str) -> bool:
+        """Close the session with that id; False if there is none (any more)."""
+        try:
+            session = self.sessions[int(session_id, 16)]
+        except (ValueError, KeyError):
+            return False
+        self.close(session, 4500, f"kicked: {reason}" if reason else "kicked")
+        return True
+
+    def half_closed(self, session: Session) -> None:
+        """The peer sends no more, and all it sent has been handled: it gets its answers and the room's messages up to
+        its own last one, for ENDING_SECONDS at most, then goodbye. Nothing owed: at once."""
+        session.ending = True
+        self._ending[session] = None
+        for member in session.rooms.values():
+            self._attendance.went(member)
+        if not session.pending:
+            self.later(ENDING_SECONDS, lambda: self._end_of(session))
+        self._wake()
+
+    def rename(self, session: Session, nick: str) -> None:
+        """Give the session another nick. Raises Refusal."""
+        old, nick = session.nick, names.nick(nick)
+        self.nicks.take(nick, session)
+        if names.key(old) != names.key(nick):
+            self.nicks.release(old)
+        session.nick = nick
+        for member in session.rooms.values():
+            self._attendance.renamed(member, old)
+
+    # Rooms
+
+    def open_room(self, name: str, done: Callable[[Room | Refusal], None]) -> None:
+        """The room with that (valid) name, from memory, from the journal, or new."""
+        room = self.rooms.get(name)
+        if room is not None:
+            done(room)
+        elif len(self.rooms) >= self.limits.top_rooms:
+            done(Refusal(Code.ROOM_LIMIT, f"there are {len(self.rooms)} rooms already", retry_ms=60_000))
+        else:
+            self.journal.open(name, RECENT_MESSAGES, lambda record: done(self._opened(name, record)))
+
+    def _opened(self, name: str, record: RoomRecord | JournalError) -> Room | Refusal:
+        room = self.rooms.get(name)
+        if room is not None:
+            return room
+        if isinstance(record, JournalError):
+            return storage_refusal(record)
+        if not record.head and not self.limits.create_rooms and name != LOBBY:
+            return Refusal(Code.NO_SUCH_ROOM, f"there is no room {name}, and making rooms is switched off")
+        log = RoomLog(record.head, max_messages=self.limits.top_log_messages, max_bytes=self.limits.top_log_bytes)
+        log.warm(record.recent)
+        room = self.rooms[name] = Room(name, record.epoch, record.first, record.topic, log)
+        return room
+
+    def keep(self, room: Room) -> Room:
+        """The room of that name that is in memory now: `room`, if it was forgotten meanwhile."""
+        return self.rooms.setdefault(room.name, room)
+
+    def enter(self, session: Session, room: Room, cursor: int | None = None) -> Member:
+        """Make the session a member whose cursor stands at `cursor` (the head if None); it reads once attached."""
+        member = Member(session, room, room.log.head if cursor is None else cursor)
+        session.rooms[room.name] = room.members[session] = member
+        self._attendance.came(member, max(0.0, session.announce_at - self.clock()))
+        return member
+
+    def attach(self, member: Member) -> None:
+        """Let the member read the room's log from its cursor on."""
+        member.room.attach(member)
+        self._touch(member.room)
+
+    def leave(self, member: Member) -> None:
+        """Take the session out of the room."""
+        session, room = member.session, member.room
+        session.rooms.pop(room.name, None)
+        room.members.pop(session, None)
+        member.attached = False
+        self._attendance.went(member)
+        self._forget_if_idle(room)
+
+    def joined(self, room: Room, recovered: bool) -> Joined:
+        """The event that tells a session what the room is."""
+        members = list(islice(room.members.values(), MEMBERS_LISTED))
+        for member in members:
+            member.listed = True
+        listed = [Listed(member.session.nick, member.session.door) for member in members]
+        return Joined(room.name, room.epoch, room.first, room.log.head, recovered, room.topic, room.count, listed)
+
+    def set_topic(self, session: Session, room: Room, topic: str, done: Callable[[Refusal | None], None]) -> None:
+        """Store the topic, then tell the room."""
+
+        def stored(failure: JournalError | None) -> None:
+            if failure is None:
+                room.topic = topic
+                words = f"{session.nick} set the topic: {topic}" if topic else f"{session.nick} cleared the topic"
+                tell_room(room, Notice(words, room=room.name))
+            done(storage_refusal(failure) if failure else None)
+
+        self.journal.set_topic(room.name, topic, stored)
+
+    def _forget_if_idle(self, room: Room) -> None:
+        """An empty unread room leaves memory; the journal keeps it."""
+        if not room.members and not room.pending and room.name != LOBBY and self.rooms.get(room.name) is room:
+            del self.rooms[room.name]
+            self._dirty.pop(room, None)
+
+    # Saying
+
+    def say(self, member: Member, text: str, kind: Kind = Kind.SAY, id: str | None = None) -> None:
+        """Post gated `text` to the member's room; the ack goes to `id`. The rate is the caller's to keep."""
+        session = member.session
+        message = Message(
+            member.room.name, self.wall(), session.nick, session.door, kind, text, author=session.number
+        )
+        session.pending += 1
+        self._submit(Draft(message, member, id, None), member.room)
+        if len(self._incoming) > INCOMING_MESSAGES:
+            session.hold()
+            self._crowded_out.append(session)
+
+    def post(self, room: str, nick: str | None, text: str, done: Callable[[Posted | Refusal], None]) -> None:
+        """Post gated `text` from outside any session (HTTP), under `nick` or a guest name. Raises Refusal."""
+        nick = self.nicks.guest() if nick is None else names.nick(nick)
+        if self.nicks.held(nick):
+            raise Refusal(Code.NICK_TAKEN, f"{nick} is here in person, post under another name")
+        self._pace_post(f"{room} {nick}")
+        if len(self._incoming) > INCOMING_MESSAGES:
+            raise Refusal(Code.BUSY, "the journal is behind, try again", retry_ms=1000)
+
+        def opened(found: Room | Refusal) -> None:
+            if isinstance(found, Refusal):
+                done(found)
+            else:
+                message = Message(room, self.wall(), nick, Door.HTTP, Kind.SAY, text)
+                self._submit(Draft(message, None, None, done), found)
+
+        self.open_room(room, opened)
+
+    def whisper(self, session: Session, to: str, text: str, id: str | None = None) -> None:
+        """Send gated `text` to one person. Not journaled; acknowledged once queued. Raises Refusal."""
+        receiver = self.nicks.find(to)
+        if len(receiver.owed) >= OWED_BYTES:
+            raise Refusal(Code.BUSY, f"{receiver.nick} does not read at the moment, try again", retry_ms=5000)
+        event = Private(session.nick, receiver.nick, self.wall(), text)
+        receiver.tell(event)
+        if receiver is not session:
+            session.tell(event)
+        if id is not None:
+            session.tell(Ack(id))
+
+    # Pace
+
+    def too_fast(self, session: Session) -> float:
+        """Seconds until the session may speak again, 0 = now; does not count as speaking."""
+        limits = self.limits
+        return wait(session.paid_until, self.clock(), limits.messages_per_second, limits.burst)
+
+    def pay(self, session: Session) -> None:
+        """Count one thing said against the session's rate."""
+        session.paid_until = pay(session.paid_until, self.clock(), self.limits.messages_per_second)
+
+    def _pace_post(self, poster: str) -> None:
+        now = self.clock()
+        paid = self._posting.get(poster, 0.0)
+        seconds = wait(paid, now, self.limits.messages_per_second, self.limits.burst)
+        if seconds:
+            raise Refusal(Code.RATE_LIMITED, f"too fast, wait {seconds:.1f} s", retry_ms=int(seconds * 1000) + 1)
+        if len(self._posting) > INCOMING_MESSAGES:
+            self._posting = {who: until for who, until in self._posting.items() if until > now}
+        self._posting[poster] = pay(paid, now, self.limits.messages_per_second)
+
+    # The tick
+
+    def pump(self, session: Session) -> None:
+        """The session's transport can take more again: send what is owed, serve it from the logs with the others."""
+        if session.closed:
+            return
+        session.blocked = False
+        session.flush()
+        if not session.blocked:
+            for member in session.rooms.values():
+                if member.attached and member.cursor != member.room.log.head:
+                    member.room.catch_up(member)
+                    self._touch(member.room)
+            if session.ending:
+                self._wake()
+
+    @property
+    def busy(self) -> bool:
+        """Something that was received is not committed and offered yet."""
+        return bool(self._incoming or self._committing or self._dirty or self._unflushed)
+
+    def tick(self) -> None:
+        """Do what is due: timers, one commit, a bounded number of sends; ask to be called again if there is more."""
+        self._awake = False
+        self.timers.run(self.clock())
+        if self._incoming and not self._committing:
+            drafts, self._incoming = self._incoming, []
+            self._committing = True
+            batch = [draft.message for draft in drafts]
+            self.journal.append(batch, lambda answer: self._committed(drafts, answer))
+        sends = self._flush(SENDS_PER_TICK)
+        self._serve(sends)
+        self._end()
+        if self._dirty or self._unflushed or (self._incoming and not self._committing):
+            self._wake()
+        elif self.timers.next is not None:
+            self._schedule(max(0.001, self.timers.next - self.clock()))
+
+    def later(self, seconds: float, job: Callable[[], None]) -> None:
+        """Do `job` in so many seconds."""
+        self.timers.add(self.clock() + seconds, job)
+        if not self._awake:
+            self._schedule(seconds)
+
+    def _submit(self, draft: Draft, room: Room) -> None:
+        room.pending += 1
+        self._incoming.append(draft)
+        self._wake()
+
+    def _committed(self, drafts: list[Draft], answer: list[Message] | JournalError) -> None:
+        self._committing = False
+        if isinstance(answer, JournalError):
+            self._refuse(drafts, storage_refusal(answer))
+        else:
+            for draft in drafts:
+                self._publish(draft)
+        released, self._crowded_out = self._crowded_out, []
+        for session in released:
+            session.release()
+        self._wake()
+
+    def _publish(self, draft: Draft) -> None:
+        message, member, id, done = draft
+        room = self.rooms[message.room]
+        room.pending -= 1
+        room.publish(message)
+        self._dirty[room] = None
+        if member is not None:
+            session = member.session
+            session.pending -= 1
+            session.messages_in += 1
+            member.own = message.seq
+            if session.ending and not session.pending:
+                self.later(ENDING_SECONDS, lambda: self._end_of(session))
+            if id is not None:
+                session.tell(Ack(id, room.name, message.seq))
+        else:
+            self.totals.messages_in += 1
+        if done is not None:
+            done(Posted(room.name, room.epoch, message.seq))
+
+    def _refuse(self, drafts: list[Draft], refusal: Refusal) -> None:
+        for message, member, id, done in drafts:
+            room = self.rooms[message.room]
+            room.pending -= 1
+            if member is not None:
+                member.session.pending -= 1
+                member.session.tell(error_event(refusal, id))
+            if done is not None:
+                done(refusal)
+            self._forget_if_idle(room)
+
+    def _flush(self, sends: int) -> int:
+        unflushed, self._unflushed = self._unflushed, {}
+        for count, session in enumerate(unflushed):
+            if count >= sends:
+                self._unflushed |= dict.fromkeys(islice(unflushed, count, None))
+                return 0
+            session.flush()
+        return sends - len(unflushed)
+
+    def _serve(self, sends: int) -> None:
+        for room in list(self._dirty):
+            if sends <= 0:
+                break
+            del self._dirty[room]
+            sends = room.serve(sends)
+            if not room.served:
+                self._dirty[room] = None
+            else:
+                self._forget_if_idle(room)
+
+    def _end(self) -> None:
+        """Close the half-closed sessions that have got all that is owed to them."""
+        for session in list(self._ending):
+            if session.pending or session.owed or session.held:
+                continue
+            if all(member.cursor >= member.own for member in session.rooms.values()):
+                self._end_of(session)
+
+    def _end_of(self, session: Session) -> None:
+        if not session.closed:
+            session.transport.close(1000, "bye")
+            self.disconnect(session, "left")
+
+    def _touch(self, room: Room) -> None:
+        self._dirty[room] = None
+        self._wake()
+
+    def _flush_later(self, session: Session) -> None:
+        self._unflushed[session] = None
+        self._wake()
+
+    def _wake(self) -> None:
+        if not self._awake:
+            self._awake = True
+            self._schedule(0)
+
+
+def error_event(refusal: Refusal, id: str | None = None) -> Error:
+    """The event for a refusal, in answer to the request with that id."""
+    fields: dict[str, str | int] = {}
+    if id is not None:
+        fields["id"] = id
+    if refusal.retry_ms is not None:
+        fields["retry_ms"] = refusal.retry_ms
+    return Error(refusal.code, refusal.text, **fields)  # type: ignore[arg-type]

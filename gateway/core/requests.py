@@ -1,0 +1,241 @@
+"""What a browser may ask: the objects of the protocol, client to server, and what each does.
+
+`Requests.receive` takes one text frame. Whatever is wrong with it is answered by an `error` event; a peer that sends
+BAD_MESSAGES malformed ones within BAD_SECONDS is closed (1008).
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+
+from gateway import __version__
+from gateway.core import commands, names, text
+from gateway.core.events import Error, History, Pong, Welcome
+from gateway.core.hub import LOBBY, Hub, error_event
+from gateway.core.joining import Position, join
+from gateway.core.message import Kind
+from gateway.core.past import HISTORY_MESSAGES, Past, Range
+from gateway.core.room import Member
+from gateway.core.session import Session
+from gateway.core.wire import as_msg
+from gateway.errors import Code, Refusal
+
+BAD_MESSAGES = 10
+BAD_SECONDS = 60.0
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Seq = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A room to be in, and where its reader stopped."""
+
+    room: str
+    epoch: str | None = None
+    after: Seq | None = None
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """The first request."""
+
+    nick: str | None = None
+    rooms: Annotated[list[Place], msgspec.Meta(max_length=50)] | None = None
+
+
+class Say(msgspec.Struct, frozen=True, tag="say"):
+    """Post to a room, or run a command."""
+
+    room: str
+    text: str
+    id: Id | None = None
+    kind: Kind = Kind.SAY
+
+
+class Join(msgspec.Struct, frozen=True, tag="join"):
+    """Enter a room."""
+
+    room: str
+    epoch: str | None = None
+    after: Seq | None = None
+
+
+class Part(msgspec.Struct, frozen=True, tag="part"):
+    """Leave a room."""
+
+    room: str
+
+
+class Nick(msgspec.Struct, frozen=True, tag="nick"):
+    """Take another nick."""
+
+    nick: str
+    id: Id | None = None
+
+
+class Earlier(msgspec.Struct, frozen=True, tag="history"):
+    """Ask for older messages."""
+
+    room: str
+    before: Seq | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1)] = 50
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
+    """Ask for a pong."""
+
+    id: Id | None = None
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """As much as can be told of a request that is wrong."""
+
+    type: Any = None
+    id: Any = None
+
+
+Request = Hello | Say | Join | Part | Nick | Earlier | Ping
+decode = msgspec.json.Decoder(Request).decode
+decode_shape = msgspec.json.Decoder(Shape).decode
+
+
+class Requests:
+    """The browser door's side of the hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self._bad: dict[Session, list[float]] = {}
+        self._handlers: dict[type, Callable[[Session, Any], None]] = {
+            Hello: self._hello,
+            Say: self._say,
+            Join: self._join,
+            Part: self._part,
+            Nick: self._nick,
+            Earlier: self._history,
+            Ping: self._ping,
+        }
+
+    def receive(self, session: Session, frame: str) -> None:
+        """Handle one text frame. Afterwards the session may be held: hand in no more until it resumes."""
+        session.last_input = self.hub.clock()
+        try:
+            request = decode(frame)
+        except (msgspec.DecodeError, UnicodeEncodeError) as problem:
+            self._malformed(session, frame, str(problem))
+            return
+        if not session.greeted and not isinstance(request, Hello):
+            self._complain(session, Error(Code.BAD_MESSAGE, 'say {"type":"hello"} first'))
+            return
+        try:
+            self._handlers[type(request)](session, request)
+        except Refusal as refusal:
+            session.tell(error_event(refusal, getattr(request, "id", None)))
+
+    def _hello(self, session: Session, hello: Hello) -> None:
+        if session.greeted:
+            raise Refusal(Code.BAD_MESSAGE, "hello was said before")
+        session.greeted = True
+        refused = None
+        if hello.nick is not None:
+            try:
+                self.hub.rename(session, hello.nick)
+            except Refusal as refusal:
+                refused = refusal
+        limits = self.hub.limits
+        session.tell(
+            Welcome(
+                session.id,
+                session.nick,
+                {"name": "gateway", "version": __version__},
+                {
+                    "text_bytes": text.TEXT_BYTES,
+                    "messages_per_second": limits.messages_per_second,
+                    "burst": limits.burst,
+                    "history": HISTORY_MESSAGES,
+                },
+            )
+        )
+        if refused is not None:
+            session.tell(error_event(refused))
+        for place in [Place(LOBBY)] if hello.rooms is None else hello.rooms:
+            self._enter(session, place)
+
+    def _say(self, session: Session, say: Say) -> None:
+        self._pace(session)
+        member = self._member(session, say.room)
+        if say.kind is Kind.SAY and commands.named_command(say.text):
+            commands.run(self.hub, session, member, text.lines(say.text), say.id)
+        else:
+            words = say.text.removeprefix("/") if say.kind is Kind.SAY and say.text.startswith("//") else say.text
+            self.hub.say(member, text.lines(words), say.kind, say.id)
+
+    def _join(self, session: Session, request: Join) -> None:
+        self._pace(session)
+        self._enter(session, Place(request.room, request.epoch, request.after))
+
+    def _enter(self, session: Session, place: Place) -> None:
+        try:
+            name = names.room(place.room)
+        except Refusal as refusal:
+            session.tell(error_event(refusal))
+            return
+        known = place.epoch is not None and place.after is not None
+        position = Position(place.epoch or "", place.after or 0) if known else None
+        join(self.hub, session, name, commands.BROWSER_RECENT, position)
+
+    def _part(self, session: Session, part: Part) -> None:
+        self.hub.leave(self._member(session, part.room))
+
+    def _nick(self, session: Session, nick: Nick) -> None:
+        self._pace(session)
+        commands.run(self.hub, session, None, f"/nick {nick.nick}", nick.id)
+
+    def _history(self, session: Session, earlier: Earlier) -> None:
+        self._pace(session)
+        name = self._member(session, earlier.room).room.name
+        session.hold()
+
+        def read(past: Past | Refusal) -> None:
+            if isinstance(past, Refusal):
+                session.tell(error_event(past))
+            else:
+                session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
+            session.release()
+
+        self.hub.library.read(name, Range(before=earlier.before, limit=earlier.limit), read)
+
+    def _ping(self, session: Session, ping: Ping) -> None:
+        session.tell(Pong() if ping.id is None else Pong(ping.id))
+
+    def _member(self, session: Session, room: str) -> Member:
+        member = session.rooms.get(names.room(room))
+        if member is None:
+            raise Refusal(Code.NOT_JOINED, f"you are not in {room}, join it first")
+        return member
+
+    def _pace(self, session: Session) -> None:
+        seconds = self.hub.too_fast(session)
+        if seconds:
+            raise Refusal(Code.RATE_LIMITED, f"too fast, wait {seconds:.1f} s", retry_ms=int(seconds * 1000) + 1)
+        self.hub.pay(session)
+
+    def _malformed(self, session: Session, frame: str, problem: str) -> None:
+        try:
+            shape = decode_shape(frame)
+        except (msgspec.DecodeError, UnicodeEncodeError):
+            shape = Shape()
+        known = {kind.__struct_config__.tag for kind in self._handlers}
+        if isinstance(shape.type, str) and shape.type not in known:
+            refusal = Refusal(Code.UNKNOWN_TYPE, f"there is no type {shape.type[:64]!r}")
+        else:
+            refusal = Refusal(Code.BAD_MESSAGE, problem)
+        id = shape.id if isinstance(shape.id, str) and 1 <= len(shape.id) <= 64 else None
+        self._complain(session, error_event(refusal, id))
+
+    def _complain(self, session: Session, error: Error) -> None:
+        session.tell(error)
+        now = self.hub.clock()
+        recent = [when for when in self._bad.get(session, []) if when > now - BAD_SECONDS]
+        self._bad = {s: times for s, times in self._bad.items() if not s.closed}
+        self._bad[session] = [*recent, now]
+        if len(recent) + 1 >= BAD_MESSAGES:
+            self.hub.close(session, 1008, "too many bad messages")

@@ -1,0 +1,248 @@
+"""A room is a log, a reader is a cursor: this file is the fan-out.
+
+What is true here:
+
+- A `Member` is one session reading one room: a cursor into the room's log and nothing else.
+- Members of one wire format stand in one `Readers`. After new messages each asks it for the *share* of its cursor:
+  the messages from cursor to head, encoded once each, joined once, the same bytes object for every member at that
+  cursor. So a tick costs messages + readers, one send a reader.
+- A socket that takes less than its share blocks its session: the cursor moves to the message that was cut, the rest
+  of that one message is owed to the session, everything after stays in the log. When the socket can take more the
+  session is unblocked and asks for its share like everybody else; once at the head it has rejoined the others.
+- A cursor that the log's tail has passed gets a gap notice in front of its share and jumps.
+
+Rules: `publish` and `serve` are called by the hub's tick only. `serve` spends a bounded number of sends and carries
+the rest of the turn over, so a room of 10,000 cannot stall the loop; nobody is offered twice in a turn.
+"""
+
+from gateway.core.events import Gap
+from gateway.core.log import RoomLog
+from gateway.core.message import Message
+from gateway.core.presence import Presences
+from gateway.core.session import Session
+from gateway.core.wire import Wire
+
+SHARE_BYTES = 65536
+"""What one reader is offered at once, in bytes: the budget of a turn. A single message may be longer."""
+
+
+class Share:
+    """Encoded messages in log order: `parts` with the numbers `seqs`, and all of them joined as `data`."""
+
+    __slots__ = ("count", "data", "last", "parts", "seqs", "size")
+
+    def __init__(self, parts: list[bytes], seqs: list[int], last: int, count: int) -> None:
+        self.parts = parts
+        self.seqs = seqs
+        self.last = last
+        self.count = count
+        self.data = parts[0] if len(parts) == 1 else b"".join(parts)
+        self.size = len(self.data)
+
+
+class Readers:
+    """The members of a room that read one wire format, and the shares made for them since the last `publish`."""
+
+    __slots__ = ("_encoded", "_shares", "log", "room", "wire")
+
+    def __init__(self, room: str, log: RoomLog, wire: Wire) -> None:
+        self.room = room
+        self.log = log
+        self.wire = wire
+        self._shares: dict[int, Share] = {}
+        self._encoded: dict[int, bytes] = {}
+
+    def forget(self) -> None:
+        """The head has moved, or everybody has been served: the shares are of no more use."""
+        self._shares.clear()
+        self._encoded.clear()
+
+    def share(self, cursor: int) -> Share:
+        """What a reader at `cursor` gets next, at most SHARE_BYTES or one message."""
+        share = self._shares.get(cursor)
+        if share is None:
+            share = self._shares[cursor] = self._make(cursor, author=0, until=self.log.head)
+        return share
+
+    def share_without(self, cursor: int, author: int, until: int) -> Share:
+        """The same for one reader: without the messages of `author` (0: with all), none after `until`."""
+        return self._make(cursor, author, until)
+
+    def _make(self, cursor: int, author: int, until: int) -> Share:
+        parts: list[bytes] = []
+        seqs: list[int] = []
+        size = count = 0
+        last = cursor
+        if cursor + 1 < self.log.first:
+            last = self.log.first - 1
+            parts.append(self.wire.event(Gap(self.room, cursor + 1, last), ""))
+            seqs.append(last)
+        for message in self.log.after(last):
+            if size >= SHARE_BYTES or message.seq > until:
+                break
+            last = message.seq
+            if author and message.author == author:
+                continue
+            part = self._encode(message)
+            parts.append(part)
+            seqs.append(last)
+            size += len(part)
+            count += 1
+        return Share(parts, seqs, last, count)
+
+    def _encode(self, message: Message) -> bytes:
+        part = self._encoded.get(message.seq)
+        if part is None:
+            part = self._encoded[message.seq] = self.wire.message(message)
+        return part
+
+
+class Member:
+    """One session in one room. `cursor` is the number of the last message it has, `own` that of its last own one."""
+
+    __slots__ = ("announced", "attached", "cursor", "listed", "own", "readers", "room", "session")
+
+    def __init__(self, session: Session, room: "Room", cursor: int) -> None:
+        self.session = session
+        self.room = room
+        self.readers = room.readers_of(session.wire)
+        self.cursor = cursor
+        self.own = 0
+        self.attached = False
+        """Reads the log. A terminal that waits for its greeting does not yet."""
+        self.announced = False
+        """The others have been told that the session is here."""
+        self.listed = False
+        """Somebody has seen the session in a list of members."""
+
+    def offer(self) -> None:
+        """Offer the session its share: all of it is taken, or the session is blocked."""
+        session = self.session
+        if session.owed:
+            session.flush()
+            if session.blocked:
+                return
+        if self.own > self.cursor and (session.ending or not session.echo):
+            author = 0 if session.echo else session.number
+            until = self.own if session.ending else self.room.log.head
+            share = self.readers.share_without(self.cursor, author, until)
+        else:
+            share = self.readers.share(self.cursor)
+        taken = session.transport.send(share.data) if share.size else 0
+        session.bytes_out += taken
+        if taken == share.size:
+            self.cursor = share.last
+            session.messages_out += share.count
+        else:
+            self._cut(share, taken)
+
+    def _cut(self, share: Share, taken: int) -> None:
+        """The socket took `taken` bytes: owe the rest of the message that was cut, leave the others in the log."""
+        session = self.session
+        session.blocked = True
+        for seq, part in zip(share.seqs, share.parts, strict=True):
+            if taken <= 0:
+                break
+            if taken < len(part):
+                session.owed = part[taken:]
+            taken -= len(part)
+            self.cursor = seq
+            session.messages_out += 1
+
+
+class Room:
+    """A room in memory: its log, the members who read it, and who has been served of the news."""
+
+    __slots__ = ("_again", "_turn", "_turn_head", "epoch", "first", "log", "members", "name", "pending", "presences",
+                 "readers", "topic")  # fmt: skip
+
+    def __init__(self, name: str, epoch: str, first: int, topic: str, log: RoomLog) -> None:
+        self.name = name
+        self.epoch = epoch
+        self.first = first
+        """The oldest number the journal holds."""
+        self.topic = topic
+        self.log = log
+        self.members: dict[Session, Member] = {}
+        self.readers: dict[str, Readers] = {}
+        self.presences = Presences(name)
+        self.pending = 0
+        """Messages for this room that the journal has not answered for."""
+        self._turn: list[Member] = []
+        self._again: list[Member] = []
+        self._turn_head = log.head
+
+    @property
+    def count(self) -> int:
+        """People in the room."""
+        return len(self.members)
+
+    def held(self, after: int | None, before: int | None, limit: int) -> tuple[list[Message], bool] | None:
+        """A page of history (see `ports.Journal.read`) with its `more`, if the log in memory holds all of it."""
+        log = self.log
+        whole = log.first <= self.first
+        if after is not None:
+            if after + 1 < log.first and not whole:
+                return None
+            found = log.between(after, before or log.head + 1)
+            return found[:limit], len(found) > limit
+        found = log.between(0, before or log.head + 1)
+        if len(found) < limit and not whole:
+            return None
+        return found[-limit:] if limit else [], len(found) > limit or not whole
+
+    def readers_of(self, wire: Wire) -> Readers:
+        """The readers of one wire format."""
+        readers = self.readers.get(wire.name)
+        if readers is None:
+            readers = self.readers[wire.name] = Readers(self.name, self.log, wire)
+        return readers
+
+    def attach(self, member: Member) -> None:
+        """Let the member read from its cursor on."""
+        member.attached = True
+        if member.cursor != self.log.head:
+            self._again.append(member)
+
+    def publish(self, message: Message) -> None:
+        """Add a committed message to the log."""
+        self.log.append(message)
+        for readers in self.readers.values():
+            readers.forget()
+
+    def catch_up(self, member: Member) -> None:
+        """The member's session can take more again: serve it in the next turn."""
+        self._again.append(member)
+
+    @property
+    def served(self) -> bool:
+        """Everybody has been offered all there is."""
+        return not (self._turn or self._again) and self._turn_head == self.log.head
+
+    def serve(self, sends: int) -> int:
+        """Offer members what they have not seen, at most `sends` of them; answer how many sends are left.
+
+        Goes on where the last call stopped; begins a new turn only when the last one is over. Every second turn runs
+        backwards, so that nobody is always last.
+        """
+        if not self._turn:
+            self._turn, self._again = self._again, []
+            if self._turn_head != self.log.head:
+                self._turn = list(self.members.values())
+                if self.log.head & 1:
+                    self._turn.reverse()
+                self._turn_head = self.log.head
+        turn = self._turn
+        head = self.log.head
+        while turn and sends > 0:
+            member = turn.pop()
+            if member.cursor == head or member.session.blocked or not member.attached:
+                continue
+            sends -= 1
+            member.offer()
+            if member.cursor != head and not member.session.blocked:
+                self._again.append(member)
+        if self.served:
+            for readers in self.readers.values():
+                readers.forget()
+        return sends

@@ -1,0 +1,149 @@
+"""One peer of the gateway, whatever door he came through.
+
+A session owns no queue of messages: it reads the logs of its rooms by cursors (`core.room.Member`). What is owed to
+it alone (answers, errors, the tail of a message its socket cut) stands in `owed`, which always goes out before
+anything from a log. While more than OWED_BYTES are owed its input is held, so `owed` is bounded by that and one answer.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gateway.core.events import Event
+from gateway.core.message import Door
+from gateway.core.ports import Transport
+from gateway.core.wire import Wire
+
+if TYPE_CHECKING:
+    from gateway.core.room import Member
+
+OWED_BYTES = 65536
+"""Per-session output in user space, in bytes, from which input is held and room-wide events are left out."""
+
+
+class Session:
+    """What the hub knows of one connection. Only the hub changes it; doors read it."""
+
+    __slots__ = (
+        "_flush_later",
+        "address",
+        "announce_at",
+        "blocked",
+        "bytes_in",
+        "bytes_out",
+        "choked",
+        "closed",
+        "connected_at",
+        "door",
+        "echo",
+        "ending",
+        "greeted",
+        "held",
+        "last_input",
+        "messages_in",
+        "messages_out",
+        "nick",
+        "number",
+        "owed",
+        "paid_until",
+        "pending",
+        "room",
+        "rooms",
+        "transport",
+        "wire",
+    )
+
+    def __init__(
+        self,
+        number: int,
+        nick: str,
+        door: Door,
+        address: str,
+        transport: Transport,
+        wire: Wire,
+        flush_later: Callable[["Session"], None],
+    ) -> None:
+        self.number = number
+        self.nick = nick
+        self.door = door
+        self.address = address
+        self.transport = transport
+        self.wire = wire
+        self._flush_later = flush_later
+        self.connected_at = 0
+        """Milliseconds since 1970 UTC."""
+        self.announce_at = 0.0
+        """Monotonic seconds from which the session's coming is news."""
+        self.last_input = 0.0
+        """Monotonic seconds."""
+        self.paid_until = 0.0
+        """Monotonic seconds up to which the session has used its rate (see `core.pace`)."""
+        self.rooms: dict[str, Member] = {}
+        self.room: Member | None = None
+        """The room a terminal talks in; None for a browser session, which names a room each time."""
+        self.owed = b""
+        self.blocked = False
+        """The transport took less than it was offered; it calls `hub.pump` when it can take more."""
+        self.choked = False
+        """So much is owed that input is held until it has gone out."""
+        self.held = 0
+        """Input waits for that many things (rate, journal, output); the door reads on when it is 0 again."""
+        self.pending = 0
+        """Own messages that are not committed yet."""
+        self.echo = True
+        """Own messages come back. Terminals start without."""
+        self.greeted = False
+        """A terminal got its greeting, or spoke first; a browser has said hello."""
+        self.ending = False
+        """The peer sends no more: close when what is owed to it has gone out."""
+        self.closed = False
+        self.messages_in = self.messages_out = self.bytes_in = self.bytes_out = 0
+
+    @property
+    def id(self) -> str:
+        """The session's number as people see it."""
+        return f"{self.number:x}"
+
+    def tell(self, event: Event) -> None:
+        """Owe the session an event; it goes out at the end of this tick."""
+        self.owe(self.wire.event(event, self.nick))
+
+    def owe(self, data: bytes) -> None:
+        """Owe the session bytes in its wire format."""
+        if data and not self.closed:
+            self.owed += data
+            self._flush_later(self)
+            if len(self.owed) >= OWED_BYTES and not self.choked:
+                self.choked = True
+                self.hold()
+
+    def flush(self) -> None:
+        """Offer what is owed. Afterwards either nothing is owed or the session is blocked."""
+        if self.owed and not self.blocked:
+            taken = self.transport.send(self.owed)
+            self.bytes_out += taken
+            self.owed = self.owed[taken:]
+            self.blocked = bool(self.owed)
+            if self.choked and not self.owed:
+                self.choked = False
+                self.release()
+
+    def hold(self) -> None:
+        """Take no input until `release` has been called as often as `hold`."""
+        self.held += 1
+
+    def release(self) -> None:
+        """Undo one `hold`."""
+        self.held -= 1
+        if not self.held and not self.closed:
+            self.transport.resume()
+
+    def lag(self) -> tuple[int, int]:
+        """How far the session is behind: (messages, bytes)."""
+        messages = 0
+        size = len(self.owed)
+        for member in self.rooms.values():
+            behind = member.room.log.head - member.cursor
+            if behind:
+                messages += behind
+                size += member.room.log.lag_bytes(member.cursor)
+        return messages, size

@@ -1,0 +1,178 @@
+"""The wire formats: how a message or an event looks in bytes on each kind of connection.
+
+A format knows one thing: turn a `Message` of a room's log, or an `Event` for one session, into complete bytes. It is
+asked once per message and format, however many readers there are; the room joins the answers and hands the same
+bytes object to all of them.
+
+On terminals the author stands at the start of every physical line, so nobody can forge another's line or the
+server's: whatever has several lines is written with the author, or the server's mark, in front of each.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Protocol
+
+from gateway.core.events import (
+    Ack,
+    Bye,
+    Error,
+    Event,
+    Gap,
+    History,
+    Joined,
+    Msg,
+    Notice,
+    Pong,
+    Presence,
+    Private,
+    Welcome,
+    encode_json,
+)
+from gateway.core.message import Kind, Message
+
+
+class Wire(Protocol):
+    """One wire format."""
+
+    name: str
+
+    def message(self, message: Message) -> bytes:
+        """A message of the log, complete."""
+
+    def event(self, event: Event, nick: str) -> bytes:
+        """An event for the session whose nick is `nick`; empty where the format has no word for it."""
+
+
+def as_msg(message: Message) -> Msg:
+    """The event that shows a message of the log."""
+    return Msg(message.room, message.seq, message.ts, message.nick, message.door, message.kind, message.text)
+
+
+def frame(payload: bytes) -> bytes:
+    """A complete unmasked WebSocket text frame (RFC 6455, 5.2) around `payload`."""
+    size = len(payload)
+    if size < 126:
+        return b"\x81" + size.to_bytes(1, "big") + payload
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
+class JsonFrames:
+    """Subprotocol chat.v1.json: one JSON object in one WebSocket text frame."""
+
+    name = "frame"
+
+    def message(self, message: Message) -> bytes:
+        return frame(encode_json(as_msg(message)))
+
+    def event(self, event: Event, nick: str) -> bytes:
+        return frame(encode_json(event))
+
+
+class Lines:
+    """Whole lines for terminals, ended by `end`."""
+
+    def __init__(self, name: str, end: str) -> None:
+        self.name = name
+        self.end = end
+
+    def message(self, message: Message) -> bytes:
+        text = message.text
+        if message.kind == Kind.SAY and "\n" not in text:
+            return f"{message.nick}: {text}{self.end}".encode()
+        return self._join(spoken(message.nick, message.kind, text))
+
+    def event(self, event: Event, nick: str) -> bytes:
+        return self._join(EVENT_LINES[type(event)](event, nick))
+
+    def _join(self, lines: list[str]) -> bytes:
+        return "".join([line + self.end for line in lines]).encode()
+
+
+def spoken(nick: str, kind: str, text: str) -> list[str]:
+    """The lines of a message: the first says how it was said, further ones carry `nick|`."""
+    first, *more = text.split("\n")
+    opening = f"* {nick} {first}" if kind == Kind.ACTION else f"{nick}: {first}"
+    return [opening, *(f"{nick}| {line}" for line in more)]
+
+
+def clock(ts: int) -> str:
+    """Hours and minutes of `ts` (ms since 1970) in the server's time zone."""
+    return datetime.fromtimestamp(ts / 1000).strftime("%H:%M")
+
+
+def _msg(event: Msg, nick: str) -> list[str]:
+    return spoken(event.nick, event.kind, event.text)
+
+
+def _history(event: History, nick: str) -> list[str]:
+    return [f"[{clock(m.ts)}] {line}" for m in event.messages for line in spoken(m.nick, m.kind, m.text)]
+
+
+def _joined(event: Joined, nick: str) -> list[str]:
+    lines = [f"-- you are in #{event.room}, {people(event.count)} here"]
+    return [*lines, f"-- topic: {event.topic}"] if event.topic else lines
+
+
+def _presence(event: Presence, nick: str) -> list[str]:
+    return [
+        *(f"-- {member.nick} joined ({member.door})" for member in event.joined),
+        *(f"-- {name} left" for name in event.left),
+        *(f"-- {change.old} is now {change.new}" for change in event.renamed),
+    ]
+
+
+def _private(event: Private, nick: str) -> list[str]:
+    sender = "you" if event.sender == nick else event.sender
+    to = "you" if event.to == nick and sender != "you" else event.to
+    return [f"[{sender} -> {to}] {line}" for line in event.text.split("\n")]
+
+
+def _gap(event: Gap, nick: str) -> list[str]:
+    count = event.last - event.first + 1
+    lines = "1 line" if count == 1 else f"{count} lines"
+    return [f"-- {lines} skipped: /since {event.first - 1} shows them"]
+
+
+def _notice(event: Notice, nick: str) -> list[str]:
+    return [f"-- {line}" for line in event.text.split("\n")]
+
+
+def _error(event: Error, nick: str) -> list[str]:
+    return [f"!! {event.code}: {event.text}"]
+
+
+def _bye(event: Bye, nick: str) -> list[str]:
+    if isinstance(event.retry_ms, int):
+        return [f"!! {event.reason}: come back in {max(1, round(event.retry_ms / 1000))} s"]
+    return [f"!! {event.reason}"]
+
+
+def _silent(event: Event, nick: str) -> list[str]:
+    return []
+
+
+def people(count: int) -> str:
+    """`1 person`, `41 people`."""
+    return "1 person" if count == 1 else f"{count} people"
+
+
+EVENT_LINES: dict[type[Event], Callable[[Any, str], list[str]]] = {
+    Welcome: _silent,
+    Joined: _joined,
+    Msg: _msg,
+    Ack: _silent,
+    History: _history,
+    Presence: _presence,
+    Private: _private,
+    Gap: _gap,
+    Notice: _notice,
+    Error: _error,
+    Pong: _silent,
+    Bye: _bye,
+}
+
+PLAIN = Lines("plain", "\n")
+TELNET = Lines("telnet", "\r\n")
+FRAME = JsonFrames()

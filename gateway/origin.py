@@ -1,0 +1,75 @@
+"""Runs the two servers of the project's origin, each alone on the plain port: `gateway echo`, `serve --classic`."""
+
+import signal
+import socket
+from pathlib import Path
+from typing import Protocol
+
+from gateway import console
+from gateway.ready import ready_line, write_ports_file
+from gateway.tcp.plain import Plain
+from gateway.tcp.server import READ, Server, new_selector
+
+
+class Options(Protocol):
+    """The settings these servers use."""
+
+    @property
+    def host(self) -> tuple[str, ...]: ...
+    @property
+    def tcp_port(self) -> int: ...
+    @property
+    def selector(self) -> str: ...
+    @property
+    def ports_file(self) -> Path | None: ...
+    @property
+    def console(self) -> bool: ...
+
+
+def echo(options: Options) -> int:
+    """Answer every line with `ip:port line` until stopped; the exit code."""
+    return _serve(options, classic=False)
+
+
+def classic(options: Options) -> int:
+    """Send every line to everybody as `ip:port line` until stopped; the exit code."""
+    return _serve(options, classic=True)
+
+
+def _serve(options: Options, *, classic: bool) -> int:
+    server = Server(new_selector(options.selector))
+    stop = _stop_from_anywhere(server)
+    try:
+        accepted = Plain(server, classic).accepted
+        listeners = [server.listen(host, options.tcp_port, accepted) for host in options.host]
+        if options.ports_file is not None:
+            write_ports_file(options.ports_file, {"tcp": listeners[0].address[1]})
+        print(ready_line([("tcp", *listener.address) for listener in listeners]), flush=True)
+        if options.console:
+            console.start(stop)
+        server.run()
+    finally:
+        server.close()
+    return 0
+
+
+def _stop_from_anywhere(server: Server) -> "Stop":
+    """A stop that works in a signal handler and in another thread: it wakes the selector through a socket."""
+    reader, writer = socket.socketpair()
+    reader.setblocking(False)
+    writer.setblocking(False)
+    server.watch(reader, READ, lambda mask: server.stop())
+    signal.set_wakeup_fd(writer.fileno())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    return Stop(writer)
+
+
+class Stop:
+    """Callable that ends the server's loop."""
+
+    def __init__(self, writer: socket.socket) -> None:
+        self._writer = writer
+
+    def __call__(self) -> None:
+        self._writer.send(b"!")

@@ -1,0 +1,37 @@
+"""Telling the outside that the doors listen: the ready line and the ports file."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gateway.errors import StartError
+
+DOORS = ("tcp", "telnet", "web")
+
+
+def write_ports_file(path: Path, ports: Mapping[str, int]) -> None:
+    """Write the doors' ports (null = off) and our pid in one step, so that no reader sees half of it."""
+    content = {door: ports.get(door) for door in DOORS} | {"pid": os.getpid()}
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:
+            json.dump(content, file)
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(path)
+    except OSError as problem:
+        raise StartError(f"cannot write the ports file {path}: {problem.strerror}") from problem
+
+
+def address(host: str, port: int) -> str:
+    """`127.0.0.1:9999`, `[::1]:9999`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def ready_line(doors: Sequence[tuple[str, str, int]]) -> str:
+    """One line with each door's address; `doors` are (door, host, port)."""
+    shown = [
+        f"http://{address(host, port)}/" if door == "web" else f"{door} {address(host, port)}"
+        for door, host, port in doors
+    ]
+    return "ready: " + "  ".join(shown)

@@ -1,0 +1,211 @@
+"""The gateway: builds the parts, starts and stops them in order, and turns the loop's events into ticks.
+
+One thread, one asyncio loop. The selectors server's own descriptor is a reader of that loop, so browser and terminal
+traffic meet in one place without a lock or a queue. The selectors server accepts for all doors; web sockets are handed
+on to aiohttp.
+"""
+
+import asyncio
+import contextlib
+import logging
+import resource
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+from gateway import console
+from gateway.config import Settings
+from gateway.core.hub import Hub
+from gateway.core.limits import Limits
+from gateway.core.message import Door
+from gateway.core.ports import Journal
+from gateway.errors import StartError
+from gateway.journal.memory import MemoryJournal
+from gateway.journal.sqlite import SqliteJournal
+from gateway.ready import address, ready_line, write_ports_file
+from gateway.tcp.admission import Admission
+from gateway.tcp.door import TerminalDoor, refuse
+from gateway.tcp.server import Accepted, Listener, Server, new_selector
+
+try:
+    import uvloop
+except ImportError:
+    new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+else:
+    new_loop = uvloop.new_event_loop
+
+log = logging.getLogger(__name__)
+
+RESERVED_DESCRIPTORS = 64
+"""Kept for the journal, the log and the loop."""
+DRAIN_SECONDS = 3.0
+RETRY_FIRST_MS = 500
+RETRY_SPREAD_MS = 2000
+CLOSES_PER_TURN = 500
+FULL_PAGE = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+
+
+def serve(settings: Settings) -> int:
+    """Run the gateway until it is told to stop; the exit code. Raises StartError."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(run(settings))
+
+
+async def run(settings: Settings) -> int:
+    """One life of a gateway in the running loop."""
+    gateway = Gateway(settings, asyncio.get_running_loop())
+    try:
+        await gateway.start()
+        await gateway.stopped.wait()
+        await gateway.drain()
+    finally:
+        await gateway.close()
+    return 0
+
+
+class Gateway:
+    """The parts of one running gateway and their order."""
+
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+        self.settings = settings
+        self.loop = loop
+        self.stopped = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._wakeup: asyncio.TimerHandle | None = None
+        limits = settings.limits
+        self.admission = Admission(connection_limit(limits.connections), limits.connections_per_ip)
+        self.journal = self._open_journal()
+        self.hub = Hub(
+            self.journal,
+            Limits(
+                messages_per_second=limits.messages_per_second,
+                burst=limits.burst,
+                rooms=limits.rooms,
+                log_messages=limits.log_messages,
+                log_bytes=limits.log_bytes,
+                create_rooms=settings.rooms.create,
+            ),
+            clock=time.monotonic,
+            wall=lambda: time.time_ns() // 1_000_000,
+            schedule=self._schedule,
+            random_bits=secrets.randbits,
+        )
+        self.server = Server(new_selector("auto"), later=loop.call_later)
+        self.listeners: dict[str, list[Listener]] = {}
+
+    async def start(self) -> None:
+        """Open the doors and say so. Raises StartError."""
+        self.hub.start()
+        self.loop.add_reader(self.server.fileno(), self.server.poll)
+        self._listen("web", self.settings.web_port, self._accepted_web)
+        page = self._page_address()
+        for door, port in ((Door.TCP, self.settings.tcp_port), (Door.TELNET, self.settings.telnet_port)):
+            accepted = TerminalDoor(door, self.server, self.hub, self.admission, page).accepted
+            self._listen(door, port, accepted)
+        self.hub.invitation = self._invitation(page)
+        self._handle_signals()
+        self._tell()
+
+    async def drain(self) -> None:
+        """Stop listening, commit and deliver what was received, tell everybody when to come back, wait for them."""
+        for listeners in self.listeners.values():
+            for listener in listeners:
+                listener.close()
+        self.server.poll()
+        while self.hub.busy:
+            await asyncio.sleep(0)
+        for count, session in enumerate(list(self.hub.sessions.values())):
+            self.hub.close(session, 4001, "draining", retry_ms=RETRY_FIRST_MS + secrets.randbelow(RETRY_SPREAD_MS))
+            if count % CLOSES_PER_TURN == 0:
+                await asyncio.sleep(0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while self.admission.count and not self._hurry.is_set():
+                    await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        self.loop.remove_reader(self.server.fileno())
+        self.server.close()
+        self.journal.close()
+
+    def stop(self) -> None:
+        """Begin to drain; asked again, hurry."""
+        if self.stopped.is_set():
+            self._hurry.set()
+        self.stopped.set()
+
+    def _open_journal(self) -> Journal:
+        if self.settings.memory:
+            return MemoryJournal()
+        return SqliteJournal(
+            self.settings.data / "journal.sqlite3",
+            call_soon_threadsafe=self.loop.call_soon_threadsafe,
+            durability=self.settings.journal.durability,
+        )
+
+    def _listen(self, door: str, port: int, accepted: Accepted) -> None:
+        """Open a door on every host; with port 0 all hosts share the port the first one was given."""
+        self.listeners[door] = []
+        for host in self.settings.host if port >= 0 else ():
+            listener = self.server.listen(host, port, accepted)
+            self.listeners[door].append(listener)
+            port = listener.address[1]
+
+    def _accepted_web(self, sock: socket.socket, peer: str) -> None:
+        refusal = self.admission.admit(peer)
+        if refusal is not None:
+            refuse(sock, FULL_PAGE % (len(refusal), refusal.encode()))
+            return
+        self.web.adopt(sock, peer)
+
+    def _page_address(self) -> str:
+        return "".join(f"http://{address(*listener.address)}/" for listener in self.listeners["web"][:1])
+
+    def _invitation(self, page: str) -> str:
+        ways = [page] if page else []
+        ways += [f"nc {' '.join(map(str, listener.address))}" for listener in self.listeners[Door.TCP][:1]]
+        return f"Friends can come by {' or '.join(ways)}" if ways else ""
+
+    def _handle_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(number, self.stop)
+        if self.settings.console:
+            console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
+
+    def _tell(self) -> None:
+        """Write the ports file, then print the ready line and, below it, the way into the dashboard."""
+        ports = {door: listeners[0].address[1] for door, listeners in self.listeners.items() if listeners}
+        if self.settings.ports_file is not None:
+            write_ports_file(self.settings.ports_file, ports)
+        doors = [(door, *each.address) for door in ("tcp", "telnet", "web") for each in self.listeners[door]]
+        print(ready_line(doors), flush=True)
+
+    def _schedule(self, seconds: float) -> None:
+        """Call the hub's tick after so many seconds, or sooner; 0 = before anything else is read."""
+        if seconds <= 0:
+            self.loop.call_soon(self.hub.tick)
+            return
+        when = self.loop.time() + seconds
+        if self._wakeup is not None:
+            if self._wakeup.when() <= when:
+                return
+            self._wakeup.cancel()
+        self._wakeup = self.loop.call_at(when, self._wake)
+
+    def _wake(self) -> None:
+        self._wakeup = None
+        self.hub.tick()
+
+
+def connection_limit(wanted: int) -> int:
+    """Connections in all: as many as `wanted` (0 = no limit), but never more than the descriptors allow."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    possible = max(1, soft - RESERVED_DESCRIPTORS)
+    return min(wanted, possible) if wanted else possible

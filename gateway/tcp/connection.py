@@ -1,0 +1,234 @@
+"""One terminal's connection: bytes from its socket to lines for the hub, and the hub's bytes to its socket.
+
+Life of a connection: it reads until the peer's end of file; what was read is handled line by line, at most
+LINES_PER_TURN at once and only while the session takes input; then the hub says when all that is owed has gone out.
+Closing takes three steps, because closing a socket with unread input makes the kernel send a reset, which can destroy
+our own last words on their way: write them, shut down our side, read and drop what still comes, at most LINGER long.
+
+A failed write does not end a connection. The peer's last lines may still be readable (`nc -q0` resets us while we
+greet it), so from then on writes are swallowed and reading goes on to its end.
+"""
+
+import socket
+from typing import TYPE_CHECKING
+
+from gateway.tcp.lines import LineBuffer, TooLong
+from gateway.tcp.server import READ, WRITE
+from gateway.tcp.telnet import Signal, Telnet, Violation
+from gateway.tcp.wrongdoor import answer_to, undecided
+
+if TYPE_CHECKING:
+    from gateway.tcp.door import TerminalDoor
+
+RECEIVE_BYTES = 65536
+LINES_PER_TURN = 64
+LINGER = 2.0
+"""Seconds a closing connection may take to read our last words."""
+AYT_ANSWER = "still here"
+
+
+class Connection:
+    """A `core.ports.Transport` over one non-blocking socket."""
+
+    __slots__ = ("_broken", "_door", "_ended", "_events", "_first", "_last_words", "_lines", "_queue", "_shut", "_sock",
+                 "_telnet", "_turn_asked", "address", "closed", "session")  # fmt: skip
+
+    def __init__(self, door: "TerminalDoor", sock: socket.socket, address: str) -> None:
+        self._door = door
+        self._sock = sock
+        self.address = address
+        self._lines = LineBuffer()
+        self._queue: list[bytes | TooLong] | None = None
+        """Lines taken from the buffer that the session does not take yet, the next one last."""
+        self._telnet: Telnet | None = door.new_telnet()
+        self._events = 0
+        self._first: bytes | None = b""
+        """What was received until it was known that it is no other protocol; None from then on."""
+        self._ended = False
+        """The peer sends no more."""
+        self._broken = False
+        """The peer takes no more."""
+        self._shut = False
+        self._last_words: bytes | None = None
+        """We are closing, and this is still to be written."""
+        self._turn_asked = False
+        self.closed = False
+        self.session = door.terminals.connect(self, door.door, address, door.wire)
+        self._watch(READ)
+
+    # The hub's side
+
+    def send(self, data: bytes) -> int:
+        """See `core.ports.Transport`."""
+        if self._broken or self.closed:
+            return len(data)
+        try:
+            taken = self._sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            taken = 0
+        except OSError:
+            self._broken = True
+            return len(data)
+        if taken < len(data):
+            self._watch(self._events | WRITE)
+        return taken
+
+    def resume(self) -> None:
+        """See `core.ports.Transport`."""
+        self._soon()
+
+    def close(self, code: int, reason: str) -> None:
+        """See `core.ports.Transport`. What the session is still owed is written first."""
+        self.say_last(self.session.owed)
+
+    def say_last(self, words: bytes) -> None:
+        """Write `words`, then shut down, then read out, then close."""
+        if self._last_words is None and not self.closed:
+            self._last_words = words
+            self._queue = None
+            self._door.server.later(LINGER, self.finish)
+            self._watch(self._events | WRITE if self._ended else READ | WRITE)
+
+    def finish(self) -> None:
+        """Let go of the socket now."""
+        if not self.closed:
+            self._watch(0)
+            self.closed = True
+            self._sock.close()
+            self._door.gone(self)
+
+    # The socket's side
+
+    def ready(self, mask: int) -> None:
+        """The selector's callback."""
+        if self.closed:
+            return
+        if mask & WRITE and self._events & WRITE:
+            self._writable()
+        if mask & READ and self._events & READ:
+            self._readable()
+
+    def _writable(self) -> None:
+        if self._last_words is None:
+            self._watch(self._events & ~WRITE)
+            self._door.hub.pump(self.session)
+            return
+        taken = self.send(self._last_words)
+        self._last_words = self._last_words[taken:]
+        if not self._last_words and not self._shut:
+            self._shut = True
+            self._watch(self._events & ~WRITE)
+            try:
+                self._sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                self._broken = True
+            if self._ended or self._broken:
+                self.finish()
+
+    def _readable(self) -> None:
+        try:
+            data = self._sock.recv(RECEIVE_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+            self._broken = True
+        if not data:
+            self._end_of_input()
+        elif self._last_words is None:
+            self._heard(data)
+
+    def _end_of_input(self) -> None:
+        self._ended = True
+        self._watch(self._events & ~READ)
+        if self._last_words is not None:
+            if self._shut:
+                self.finish()
+            return
+        if self._first:
+            self._receive(self._first)
+        if self._telnet is not None:
+            self._lines.feed(self._telnet.rest())
+        self.session.ending = True
+        self._take_turn()
+
+    def _heard(self, data: bytes) -> None:
+        self.session.bytes_in += len(data)
+        self._door.terminals.heard(self.session)
+        if self._first is not None:
+            first = self._first + data
+            if undecided(first):
+                self._first = first
+                return
+            answer = answer_to(first, self._door.page)
+            if answer is not None:
+                self._door.hub.disconnect(self.session, "wrong door")
+                self.say_last(answer)
+                return
+            self._first, data = None, first
+        self._receive(data)
+        self._take_turn()
+
+    def _receive(self, data: bytes) -> None:
+        if self._telnet is None and b"\xff" in data:
+            self._telnet = Telnet()
+        if self._telnet is None:
+            self._lines.feed(data)
+            return
+        for piece in self._telnet.feed(data):
+            if isinstance(piece, bytes):
+                self._lines.feed(piece)
+            elif piece is Signal.ARE_YOU_THERE:
+                self._door.terminals.notice(self.session, AYT_ANSWER)
+            elif isinstance(piece, Violation):
+                self._door.terminals.hang_up(self.session, piece.reason)
+        self.session.owe(self._telnet.replies())
+
+    # Lines
+
+    def _take_turn(self) -> None:
+        """Hand the session at most LINES_PER_TURN lines, as long as it takes them."""
+        self._turn_asked = False
+        session = self.session
+        if self._last_words is not None or session.closed:
+            return
+        terminals = self._door.terminals
+        queue = self._queue
+        if queue is None:
+            queue = self._lines.take(LINES_PER_TURN)
+            queue.reverse()
+        while queue and not session.held and not session.closed:
+            line = queue.pop()
+            if isinstance(line, TooLong):
+                terminals.too_long(session, line.size)
+            else:
+                terminals.line(session, line)
+        self._queue = queue or None
+        if session.closed:
+            return
+        if self._queue is not None or self._lines.pending:
+            self._watch(self._events & ~READ)
+            if not session.held:
+                self._soon()
+        elif not self._ended:
+            self._watch(self._events | READ if not session.held else self._events & ~READ)
+        elif not session.held:
+            self._last_line()
+
+    def _last_line(self) -> None:
+        rest = self._lines.rest()
+        if rest is not None:
+            self._door.terminals.line(self.session, rest)
+            if self.session.closed or self.session.held:
+                return
+        self._door.hub.half_closed(self.session)
+
+    def _soon(self) -> None:
+        if not self._turn_asked:
+            self._turn_asked = True
+            self._door.server.later(0, self._take_turn)
+
+    def _watch(self, events: int) -> None:
+        if events != self._events and not self.closed:
+            self._events = events
+            self._door.server.watch(self._sock, events, self.ready)

@@ -1,0 +1,221 @@
+"""A TCP server on `selectors`: every door's listening sockets and every terminal's connection hang on one selector.
+
+The shape is that of the article the project grew out of: the listening socket is registered with `accept` as its
+`key.data`, each connection with its own callback, and a loop calls `key.data` for whatever is ready. What it does to
+live among real peers are these facts of the kernel:
+
+- A call may find nothing to do although the socket was said to be ready (would block), or be interrupted; a peer may
+  reset before it is accepted. None of these ends anything but itself.
+- Out of descriptors, a pending connection keeps the listener readable: it is unregistered and comes back after
+  10 ms, doubling up to 1 s, so the process neither spins nor forgets to listen.
+- End of file stays readable for ever, and epoll reports a hang-up whatever was asked for; `selectors` refuses an empty
+  mask. Who wants no event is therefore not registered (`watch` with 0).
+- A socket must be unregistered before it is closed, because the next connection gets the same number. For the same
+  reason an event may be stale when its turn comes: callbacks look whether their connection still lives.
+- An epoll or kqueue descriptor is itself pollable: another loop can wait for `fileno()` and call `poll`. That is how
+  the server runs nested in asyncio; alone it runs in `run`. select and poll have no descriptor and only run alone.
+- One busy peer must not starve the others: `poll` handles at most EVENTS_PER_POLL of what select returned and keeps
+  the rest for the next call; it selects again only when nothing is left. (Selecting afresh each time and taking the
+  first few would serve the same few for ever.)
+
+The selector's map is the registry of all sockets that wait for something, as in the article's last listing.
+"""
+
+import errno
+import logging
+import selectors
+import socket
+import time
+from collections.abc import Callable
+
+from gateway.core.timers import Timers
+from gateway.errors import StartError
+
+log = logging.getLogger(__name__)
+
+Callback = Callable[[int], None]
+"""Called with the mask of ready events."""
+Accepted = Callable[[socket.socket, str], None]
+"""Called with a new connection, non-blocking, and the peer's address without its port."""
+Later = Callable[[float, Callable[[], None]], object]
+
+READ = selectors.EVENT_READ
+WRITE = selectors.EVENT_WRITE
+BACKLOG = 1024
+ACCEPTS_PER_POLL = 64
+EVENTS_PER_POLL = 256
+RETRY_FIRST = 0.01
+RETRY_LAST = 1.0
+SEND_BUFFER = 128 << 10
+"""Bytes the kernel may hold for one peer: small, so that what a peer has not read is lag that we can see."""
+KEEPALIVE = {"TCP_KEEPIDLE": 45, "TCP_KEEPALIVE": 45, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3}
+"""Finds a dead peer in 95 s (the second name is macOS' for the first). No TCP_USER_TIMEOUT: it would cut living peers
+that do not read."""
+OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+SELECTORS: dict[str, str] = {
+    "auto": "DefaultSelector",
+    "epoll": "EpollSelector",
+    "poll": "PollSelector",
+    "select": "SelectSelector",
+    "kqueue": "KqueueSelector",
+}
+
+
+def new_selector(name: str) -> selectors.BaseSelector:
+    """The selector with that name from SELECTORS. Raises StartError where the system has none such."""
+    kind = getattr(selectors, SELECTORS[name], None)
+    if kind is None:
+        has = ", ".join(known for known, of in SELECTORS.items() if hasattr(selectors, of))
+        raise StartError(f"this system has no {name}; --selector may be {has}")
+    selector: selectors.BaseSelector = kind()
+    return selector
+
+
+class Listener:
+    """One listening socket and where its connections go."""
+
+    def __init__(self, server: "Server", sock: socket.socket, accepted: Accepted) -> None:
+        self.server = server
+        self.sock = sock
+        self.accepted = accepted
+        self.retry = RETRY_FIRST
+        self.accepting = True
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, as bound."""
+        host, port = self.sock.getsockname()[:2]
+        return host, port
+
+    def accept(self, mask: int) -> None:
+        """Accept what waits, at most ACCEPTS_PER_POLL."""
+        for _ in range(ACCEPTS_PER_POLL):
+            try:
+                sock, address = self.sock.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as problem:
+                if problem.errno in OUT_OF_DESCRIPTORS:
+                    self._rest(problem)
+                    return
+                if self.sock.fileno() < 0:
+                    return
+                continue
+            self.retry = RETRY_FIRST
+            sock.setblocking(False)
+            self.accepted(sock, address[0])
+
+    def _rest(self, problem: OSError) -> None:
+        """Leave the newcomers in the backlog for a while."""
+        log.warning("cannot accept on port %d: %s; again in %.2f s", self.address[1], problem.strerror, self.retry)
+        self.server.watch(self.sock, 0, self.accept)
+        self.server.later(self.retry, self._wake)
+        self.retry = min(self.retry * 2, RETRY_LAST)
+
+    def _wake(self) -> None:
+        if self.accepting:
+            self.server.watch(self.sock, READ, self.accept)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.accepting = False
+        self.server.watch(self.sock, 0, self.accept)
+        self.sock.close()
+
+
+class Server:
+    """The selector and what is registered with it. `later(seconds, job)` is the outer loop's timer when nested."""
+
+    def __init__(self, selector: selectors.BaseSelector, later: Later | None = None) -> None:
+        self.selector = selector
+        self.timers = Timers()
+        self.later: Later = later or self._later
+        self.listeners: list[Listener] = []
+        self._ready: list[tuple[selectors.SelectorKey, int]] = []
+        self._stopped = False
+
+    def fileno(self) -> int:
+        """The selector's own descriptor, to be polled by another loop (epoll and kqueue only)."""
+        return self.selector.fileno()  # type: ignore[attr-defined, no-any-return]
+
+    def listen(self, host: str, port: int, accepted: Accepted) -> Listener:
+        """Listen on `host` (name, IPv4 or IPv6) and `port` (0 = any free). Raises StartError with advice."""
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            sock = socket.socket(family, kind, protocol)
+        except OSError as problem:
+            raise StartError(f"cannot listen on {host}: {problem.strerror}; --host takes an address of this machine") \
+                from problem  # fmt: skip
+        try:
+            set_options(sock)
+            sock.bind(address)
+            sock.listen(BACKLOG)
+        except OSError as problem:
+            sock.close()
+            raise StartError(f"cannot listen on {host} port {port}: {problem.strerror}; choose another port") \
+                from problem  # fmt: skip
+        sock.setblocking(False)
+        listener = Listener(self, sock, accepted)
+        self.listeners.append(listener)
+        self.watch(sock, READ, listener.accept)
+        return listener
+
+    def watch(self, sock: socket.socket, events: int, callback: Callback) -> None:
+        """Call `callback` when any of `events` is there; 0 = never, the socket is not registered."""
+        registered = sock.fileno() in self.selector.get_map()
+        if not events:
+            if registered:
+                self.selector.unregister(sock)
+        elif registered:
+            self.selector.modify(sock, events, callback)
+        else:
+            self.selector.register(sock, events, callback)
+
+    def poll(self, timeout: float = 0) -> None:
+        """One round: wait at most `timeout` seconds (0 = do not), then handle at most EVENTS_PER_POLL events."""
+        if not self._ready:
+            self._ready = self.selector.select(timeout)
+            self._ready.reverse()
+        for _ in range(min(EVENTS_PER_POLL, len(self._ready))):
+            key, mask = self._ready.pop()
+            key.data(mask)
+
+    def run(self) -> None:
+        """Serve alone until `stop`."""
+        while not self._stopped:
+            due = self.timers.next
+            wait = None if due is None else max(0.0, due - time.monotonic())
+            self.poll(0 if self._ready else wait)
+            self.timers.run(time.monotonic())
+
+    def stop(self) -> None:
+        """Let `run` return after this round. Call it from a callback or a timer."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """Unregister and close every socket, then the selector. Remove `fileno()` from the outer loop first."""
+        for key in list(self.selector.get_map().values()):
+            self.selector.unregister(key.fileobj)
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+        self.selector.close()
+
+    def _later(self, seconds: float, job: Callable[[], None]) -> None:
+        self.timers.add(time.monotonic() + seconds, job)
+
+
+def set_options(sock: socket.socket) -> None:
+    """Options of a listening socket; the accepted ones inherit them, which saves four calls a connection."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for name, value in KEEPALIVE.items():
+        option = getattr(socket, name, None)
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -1,0 +1,188 @@
+"""A hub in a world without sockets, loops or clocks: time moves when a test says so, wires are lists of bytes."""
+
+from collections.abc import Callable
+from itertools import count
+
+import msgspec
+
+from gateway.core.hub import Hub
+from gateway.core.limits import Limits
+from gateway.core.message import Door, Message
+from gateway.core.ports import Journal
+from gateway.core.requests import Requests
+from gateway.core.session import Session
+from gateway.core.terminal import Terminals
+from gateway.core.wire import FRAME, PLAIN
+from gateway.errors import JournalError
+from gateway.journal.memory import MemoryJournal
+
+
+class Wall:
+    """A clock that stands still."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Narrow:
+    """A transport that takes `room` bytes (None = any number) and remembers what it took."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+        self.sends = 0
+        self.room: int | None = None
+        self.resumed = 0
+        self.closed: tuple[int, str] | None = None
+
+    def send(self, data: bytes) -> int:
+        self.sends += 1
+        size = len(data) if self.room is None else min(self.room, len(data))
+        self.taken += data[:size]
+        if self.room is not None:
+            self.room -= size
+        return size
+
+    def resume(self) -> None:
+        self.resumed += 1
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
+
+class Peer:
+    """One session and its transport."""
+
+    def __init__(self, world: "World", session: Session, transport: Narrow) -> None:
+        self.world = world
+        self.session = session
+        self.transport = transport
+
+    def says(self, *lines: str) -> None:
+        """Lines of a terminal, handled one after the other, then the tick."""
+        for line in lines:
+            self.world.terminals.heard(self.session)
+            self.world.terminals.line(self.session, line.encode())
+        self.world.run()
+
+    def asks(self, **request: object) -> None:
+        """One request of a browser, then the tick."""
+        self.world.requests.receive(self.session, msgspec.json.encode(request).decode())
+        self.world.run()
+
+    def reads(self, room: int | None = None) -> None:
+        """The transport takes so many bytes more (None = any number)."""
+        self.transport.room = room
+        self.world.hub.pump(self.session)
+        self.world.run()
+
+    @property
+    def lines(self) -> list[str]:
+        """What a terminal has got since the last look."""
+        taken, self.transport.taken = self.transport.taken, b""
+        return taken.decode().split("\n")[:-1]
+
+    @property
+    def objects(self) -> list[dict[str, object]]:
+        """What a browser has got since the last look."""
+        taken, self.transport.taken = self.transport.taken, b""
+        found = []
+        while taken:
+            size, start = taken[1], 2
+            if size == 126:
+                size, start = int.from_bytes(taken[2:4], "big"), 4
+            elif size == 127:
+                size, start = int.from_bytes(taken[2:10], "big"), 10
+            found.append(msgspec.json.decode(taken[start : start + size]))
+            taken = taken[start + size :]
+        return found
+
+    def told(self, type: str) -> list[dict[str, object]]:
+        """The objects of one type among those since the last look."""
+        return [each for each in self.objects if each["type"] == type]
+
+
+class Gated:
+    """A journal that answers only when it is let; `fail` makes it answer appends with an error."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.waiting: list[Callable[[], None]] = []
+        self.shut = False
+        self.fail = False
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._journal, name)
+
+    def append(self, batch: list[Message], done: Callable[[list[Message] | JournalError], None]) -> None:
+        if self.fail:
+            done(JournalError("disk full"))
+        elif self.shut:
+            self.waiting.append(lambda: self._journal.append(batch, done))
+        else:
+            self._journal.append(batch, done)
+
+    def let(self) -> None:
+        """Answer what waits."""
+        self.shut = False
+        waiting, self.waiting = self.waiting, []
+        for job in waiting:
+            job()
+
+
+class World:
+    """A hub with its doors."""
+
+    def __init__(self, **limits: object) -> None:
+        self.clock = Wall()
+        self.journal = Gated(MemoryJournal())
+        self._due: list[float] = []
+        bits = count(0x4F2A)
+        self.hub = Hub(
+            self.journal,
+            Limits(**({"messages_per_second": 0} | limits)),
+            clock=self.clock,
+            wall=lambda: int(self.clock.now * 1000),
+            schedule=self._due.append,
+            random_bits=lambda size: next(bits),
+        )
+        self.hub.start()
+        self.terminals = Terminals(self.hub)
+        self.requests = Requests(self.hub)
+
+    def run(self) -> None:
+        """Tick until nothing more is to be done now."""
+        for _ in range(1000):
+            soon, self._due[:] = [due for due in self._due if due <= 0], []
+            if not soon:
+                return
+            self.hub.tick()
+        raise AssertionError("the hub never comes to rest")
+
+    def later(self, seconds: float) -> None:
+        """Let time pass."""
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            self.clock.now = min(end, self.clock.now + 0.05)
+            self.hub.tick()
+            self.run()
+
+    def terminal(self, nick: str | None = None, *, quiet: bool = True) -> Peer:
+        """Somebody with netcat, in the lobby; `quiet`: greeted, and what he got so far is forgotten."""
+        transport = Narrow()
+        peer = Peer(self, self.terminals.connect(transport, Door.TCP, "127.0.0.1", PLAIN), transport)
+        if nick is not None:
+            self.hub.rename(peer.session, nick)
+        if quiet:
+            self.later(0.2)
+            transport.taken = b""
+        return peer
+
+    def browser(self, nick: str | None = None, **hello: object) -> Peer:
+        """Somebody with a browser who has said hello."""
+        transport = Narrow()
+        peer = Peer(self, self.hub.connect(transport, Door.WEB, "127.0.0.1", FRAME), transport)
+        peer.asks(type="hello", **({} if nick is None else {"nick": nick}), **hello)
+        return peer
