@@ -1,0 +1,107 @@
+"""The gate: what a person may put on other people's screens, the same for every field on every door.
+
+Theory of this file. A terminal obeys what it is shown, so text that came from one user and goes to another must hold
+nothing a terminal, a browser or a line reader would obey: no control character but TAB and the LF between the lines
+of a message, no escape sequence, no bidirectional override, no invisible tag.
+
+Facts this rests on:
+
+- Every character the gate touches is unprintable by Unicode (categories Cc, Cf, Cs, Cn, Zl, Zp), so one
+  `str.isprintable()` clears ordinary text of any script: 0.5 µs for 64 letters. What is unprintable and yet passes
+  (TAB, LF, the joiners of emoji) costs one search more.
+- Sequences are removed first, single characters afterwards, and the second step takes *every* control character. What
+  the removal of one sequence pushes together (`ESC ESC[m [31m`) may therefore read `[31m`, but never has its ESC. This
+  also makes the gate idempotent: what left it holds nothing it would touch.
+- No pattern backtracks and no string sequence's body can contain another introducer, so the time is linear in the
+  length whatever is sent.
+
+What is a sequence:
+
+- CSI is `ESC [` or U+009B with parameters, intermediates and the final letter. Without a final letter it goes as far
+  as it got: a terminal would have eaten the same.
+- OSC and DCS (and SOS, PM, APC, which work alike) go from introducer to terminator: ST for all, BEL also for OSC.
+  Where no terminator follows in the same line, or ESC, CAN or another C1 cuts it off, only the introducing control
+  character goes and the words stay: nobody loses the rest of a message to a stray byte.
+- Any other ESC is a C0 like the others: it goes, the letter after it stays.
+
+Private use and noncharacters (U+FFFE, U+FFFF) pass as they are: no door gives them a meaning.
+"""
+
+import re
+
+from gateway.errors import Code, Refusal
+
+TEXT_BYTES = 4_000
+"""A message: fits a terminal's line of 4,096 bytes with room for a command word before it."""
+TOPIC_BYTES = 300
+
+_SEQUENCE = re.compile(
+    r"""
+      (?: \x1b \[ | \x9b ) [0-?]*+ [\ -/]*+ [@-~]?                                              # CSI
+    | (?: \x1b \] | \x9d ) [^\n\x07\x18\x1a\x1b\x80-\x9f]*+ (?: \x07 | \x1b \\ | \x9c )         # OSC
+    | (?: \x1b [PX^_] | [\x90\x98\x9e\x9f] ) [^\n\x18\x1a\x1b\x80-\x9f]*+ (?: \x1b \\ | \x9c )  # DCS, SOS, APC, PM
+    | \x1b \\                                                                                   # ST left over
+    """,
+    re.VERBOSE,
+)
+
+_TO_SPACE = [0x0B, 0x0C, 0x0D, *range(0x1C, 0x20), 0x85, 0x2028, 0x2029]
+_KEPT = [0x09, 0x0A]
+_CONTROLS = [*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF]
+_TAGS = range(0xE0000, 0xE0080)
+_SINGLE = (
+    dict.fromkeys([*_CONTROLS, *_TAGS])
+    | dict.fromkeys(_TO_SPACE, " ")
+    | {kept: chr(kept) for kept in _KEPT}
+)
+# The same once more as ranges, and surrogates: `re` makes a bitmap of these, 128 tags one by one cost 30 times as much.
+_TOUCHED = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+# White space, and what takes no ink: soft hyphen, joiners and marks of direction, fillers, the blank Braille cell,
+# variation selectors, invisible operators.
+_VISIBLE = re.compile(
+    r"[^\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u206f\u2800\u3164"
+    r"\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0100-\U000e01ef]"
+)
+
+
+def decode(raw: bytes) -> str:
+    """Bytes of a terminal or of a POST as text; whatever is not UTF-8 becomes U+FFFD."""
+    return raw.decode("utf-8", "replace")
+
+
+def lines(text: str, limit: int = TEXT_BYTES) -> str:
+    """`text` through the gate, where LF separates lines: CRLF becomes LF, line feeds at the end go.
+
+    1. The result has no C0 but TAB and LF, no DEL, no C1, no lone surrogate and something visible in it.
+    2. It is at most `limit` bytes of UTF-8.
+    3. It passes the gate unchanged.
+
+    Raises Refusal: BAD_TEXT for a lone surrogate or when nothing visible is left, TOO_LONG over the limit.
+    """
+    return _fitting(text if text.isprintable() else _scrubbed(text), limit)
+
+
+def line(text: str, limit: int = TEXT_BYTES) -> str:
+    """`text` through the gate as one line, for fields and doors that have only one: as `lines`, then LF is a space."""
+    return lines(text, limit).replace("\n", " ")
+
+
+def _scrubbed(text: str) -> str:
+    if not _TOUCHED.search(text):
+        return text.rstrip("\n")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Refusal(Code.BAD_TEXT, "half a surrogate pair is not text; not sent") from None
+    return _SEQUENCE.sub("", text).replace("\r\n", "\n").translate(_SINGLE).rstrip("\n")
+
+
+def _fitting(text: str, limit: int) -> str:
+    if len(text) * 4 > limit and (size := len(text.encode())) > limit:
+        raise Refusal(Code.TOO_LONG, f"{size:,} bytes, limit {limit:,}; not sent")
+    if not _VISIBLE.search(text):
+        raise Refusal(Code.BAD_TEXT, "nothing to read is left of it; not sent")
+    return text

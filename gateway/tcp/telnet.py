@@ -1,0 +1,347 @@
+"""Telnet (RFC 854, 855, 1143) as bytes in, text and events out.
+
+Theory of this file. `feed` cuts what was received into text, signals and negotiation. Answers that only keep the
+protocol alive pile up in `replies`; what means something to a person (Are You There, interrupt, the window's size) is
+an event, and the door finds the words. Line ends stay as they are: `tcp.lines` knows them.
+
+- A command may be cut at every byte. Nothing is remembered of half a command but its bytes, which are parsed again
+  with the next chunk: at most a subnegotiation of SUBNEGOTIATION_BYTES, after which the peer is in violation.
+- Options follow the Q method: six states a side (RFC 1143 section 7), as one table of moves. One state is ours:
+  REFUSED, an option we do not want and have said so about. It answers nothing, so a peer that insists gets one DONT
+  in its life and no ping-pong, and all 512 refusals together are 1.5 KB.
+- DO TIMING-MARK is no option but a question ("have you read as far as this?"): the Ctrl-C of common clients sends it
+  and throws our output away until it is answered. It is answered every time, once per `replies`.
+- A subnegotiation is only told for an option that is on at the peer's side. Nobody agreed to others: they are dropped
+  unread (LINEMODE tables, NEW-ENVIRON with a user name in it).
+
+The plain door uses the same parser once a 0xFF turns up, but there nobody has said that this is telnet: `spoken` is
+false until the first command that makes sense from a client that speaks first. Before that 0xFF is a byte like any
+other, which the gate turns into U+FFFD: valid UTF-8 has no 0xFF, and such bytes are Latin-1 or a UTF-16 mark (FF FE,
+which reads DONT). The rule for the first command: Abort, Break, Are You There and the like, a subnegotiation, WILL or
+DO of an option below 240, DONT or WONT of an option in IANA's run of assigned ones.
+
+What options a door wants is given to the constructor; without any the peer keeps its line mode. A parser that has seen
+nothing holds nothing but empty objects.
+"""
+
+import re
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+SE, NOP, DATA_MARK, BREAK, INTERRUPT_PROCESS, ABORT_OUTPUT, ARE_YOU_THERE = range(240, 247)
+ERASE_CHARACTER, ERASE_LINE, GO_AHEAD, SB, WILL, WONT, DO, DONT, IAC = range(247, 256)
+
+ECHO, SGA, TIMING_MARK, TTYPE, NAWS = 1, 3, 6, 24, 31
+
+SUBNEGOTIATION_BYTES = 512
+"""Enough for NAWS and TTYPE; telnetd was overrun through a buffer of 108."""
+
+NEGOTIATIONS = 1_000
+"""Answers given to one connection. All options there are, refused on both sides, take 512."""
+
+_LAST_ASSIGNED_OPTION = 49
+
+
+class Side(StrEnum):
+    """Who performs an option: us (the peer says DO and DONT) or the peer (it says WILL and WONT)."""
+
+    US = "us"
+    PEER = "peer"
+
+
+class Signal(StrEnum):
+    """A command that wants an answer in words, told once per `feed`, at its first place in the text."""
+
+    ARE_YOU_THERE = "are you there"
+    INTERRUPT = "interrupt"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An option the door asked for or agreed to is now on or off at that side."""
+
+    side: Side
+    option: int
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Subnegotiation:
+    """What the peer says about an option that is on at its side; `payload` is at most SUBNEGOTIATION_BYTES."""
+
+    option: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """The peer does not keep to the protocol: close. The parser takes nothing more."""
+
+    reason: str
+
+
+Event = Signal | Settled | Subnegotiation | Violation
+
+
+class _State(StrEnum):
+    NO = "no"
+    REFUSED = "refused"
+    YES = "yes"
+    WANT_NO = "want no"
+    WANT_NO_THEN_YES = "want no, then yes"
+    WANT_YES = "want yes"
+    WANT_YES_THEN_NO = "want yes, then no"
+
+
+class _Cause(StrEnum):
+    OFFER = "the peer says WILL or DO of an option we want"
+    INTRUSION = "the same of an option we do not want"
+    DENIAL = "the peer says WONT or DONT"
+    ENABLE = "our door wants it on"
+    DISABLE = "our door wants it off"
+
+
+# (cause, state) -> (next state, what we say: True = WILL or DO, False = WONT or DONT, None = nothing).
+# A pair that is not here changes nothing and says nothing.
+_MOVES: Final[dict[tuple[_Cause, _State], tuple[_State, bool | None]]] = {
+    (_Cause.OFFER, _State.NO): (_State.YES, True),
+    (_Cause.OFFER, _State.WANT_NO): (_State.NO, None),
+    (_Cause.OFFER, _State.WANT_NO_THEN_YES): (_State.YES, None),
+    (_Cause.OFFER, _State.WANT_YES): (_State.YES, None),
+    (_Cause.OFFER, _State.WANT_YES_THEN_NO): (_State.WANT_NO, False),
+    (_Cause.INTRUSION, _State.NO): (_State.REFUSED, False),
+    (_Cause.INTRUSION, _State.WANT_NO): (_State.NO, None),
+    (_Cause.INTRUSION, _State.WANT_NO_THEN_YES): (_State.YES, None),
+    (_Cause.INTRUSION, _State.WANT_YES): (_State.YES, None),
+    (_Cause.INTRUSION, _State.WANT_YES_THEN_NO): (_State.WANT_NO, False),
+    (_Cause.DENIAL, _State.YES): (_State.NO, False),
+    (_Cause.DENIAL, _State.WANT_NO): (_State.NO, None),
+    (_Cause.DENIAL, _State.WANT_NO_THEN_YES): (_State.WANT_YES, True),
+    (_Cause.DENIAL, _State.WANT_YES): (_State.NO, None),
+    (_Cause.DENIAL, _State.WANT_YES_THEN_NO): (_State.NO, None),
+    (_Cause.ENABLE, _State.NO): (_State.WANT_YES, True),
+    (_Cause.ENABLE, _State.REFUSED): (_State.WANT_YES, True),
+    (_Cause.ENABLE, _State.WANT_NO): (_State.WANT_NO_THEN_YES, None),
+    (_Cause.ENABLE, _State.WANT_YES_THEN_NO): (_State.WANT_YES, None),
+    (_Cause.DISABLE, _State.YES): (_State.WANT_NO, False),
+    (_Cause.DISABLE, _State.WANT_NO_THEN_YES): (_State.WANT_NO, None),
+    (_Cause.DISABLE, _State.WANT_YES): (_State.WANT_YES_THEN_NO, None),
+}
+
+_VERBS: Final = {(Side.US, True): WILL, (Side.US, False): WONT, (Side.PEER, True): DO, (Side.PEER, False): DONT}
+_HEARD: Final = {WILL: (Side.PEER, True), WONT: (Side.PEER, False), DO: (Side.US, True), DONT: (Side.US, False)}
+_SIGNALS: Final = {
+    ARE_YOU_THERE: (Signal.ARE_YOU_THERE,),
+    INTERRUPT_PROCESS: (Signal.INTERRUPT,),
+    BREAK: (Signal.INTERRUPT,),
+}
+_PAYLOAD = re.compile(rb"(?:[^\xff]++|\xff\xff)*+", re.DOTALL)
+_SIMPLE_COMMANDS = re.compile(rb"(?:\xff[\xf0-\xf9])++")
+_IACS = re.compile(rb"\xff++")
+_DOUBLED = re.compile(rb"(?:\xff\xff)++")
+_INCOMPLETE = 0
+
+Piece = bytes | Event
+Read = tuple[int, tuple[Piece, ...]]
+"""Where the bytes after a command begin (_INCOMPLETE: the rest has not come), and what it has to tell."""
+
+
+def escape(text: bytes) -> bytes:
+    """Text whose lines end in LF, as a telnet peer wants it: CR LF, and IAC doubled (UTF-8 has none to double)."""
+    return text.replace(b"\xff", b"\xff\xff").replace(b"\n", b"\r\n")
+
+
+class Telnet:
+    """The protocol's state for one connection.
+
+    `ours` are the options we perform when the peer asks, `theirs` those it may perform when it offers. `spoken` is
+    whether the peer is known to speak telnet: true from the start on the telnet door.
+    """
+
+    __slots__ = ("_closed", "_held", "_mark_due", "_replied", "_replies", "_states", "_wanted", "spoken")
+
+    def __init__(self, *, ours: Set[int] = frozenset(), theirs: Set[int] = frozenset(), spoken: bool = False) -> None:
+        self.spoken = spoken
+        self._wanted = {Side.US: ours, Side.PEER: theirs}
+        self._states: dict[tuple[Side, int], _State] = {}
+        self._held = b""
+        self._replies = b""
+        self._replied = 0
+        self._mark_due = False
+        self._closed = False
+
+    def feed(self, data: bytes) -> list[bytes | Event]:
+        """What was received, as pieces of text and events in order. No two pieces of text are neighbours.
+
+        1. Does not raise, whatever the bytes.
+        2. Each Signal at most once; a Violation is the last there ever is.
+        3. Call `replies` afterwards and send what it gives.
+
+        Text costs nothing, but a command 1 to 2 µs: a door whose peer speaks telnet feeds at most 16 KiB a turn.
+        """
+        if self._closed or not data:
+            return []
+        if not self._held and IAC not in data:
+            return [data]
+        return self._grouped(self._pieces(self._held + data))
+
+    def replies(self) -> bytes:
+        """Protocol answers since the last call, to be sent as they are (not escaped); mostly empty."""
+        replies, self._replies = self._replies, b""
+        if self._mark_due:
+            self._mark_due = False
+            replies += bytes((IAC, WILL, TIMING_MARK))
+        return replies
+
+    def rest(self) -> bytes:
+        """At the end of input: text that waited for a byte to make it a command. Nothing from a peer that speaks
+        telnet."""
+        held, self._held = self._held, b""
+        return b"" if self.spoken else held
+
+    def enable(self, side: Side, option: int) -> None:
+        """Ask for an option; `Settled` tells the outcome, sooner or later or never."""
+        self._move(_Cause.ENABLE, side, option)
+
+    def disable(self, side: Side, option: int) -> None:
+        """Ask for an option's end; the peer may not refuse."""
+        self._move(_Cause.DISABLE, side, option)
+
+    def is_on(self, side: Side, option: int) -> bool:
+        """Both sides agreed to it."""
+        return self._states.get((side, option)) is _State.YES
+
+    def _grouped(self, pieces: Iterator[Piece]) -> list[bytes | Event]:
+        events: list[bytes | Event] = []
+        text: list[bytes] = []
+        told: set[Signal] = set()
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                text.append(piece)
+            elif piece not in told:
+                if text:
+                    events.append(b"".join(text))
+                    text.clear()
+                events.append(piece)
+                if isinstance(piece, Signal):
+                    told.add(piece)
+        if text:
+            events.append(b"".join(text))
+        return events
+
+    def _pieces(self, data: bytes) -> Iterator[Piece]:
+        self._held = b""
+        at = 0
+        while (iac := data.find(b"\xff", at)) >= 0:
+            if iac > at:
+                yield data[at:iac]
+            at, pieces = self._command(data, iac)
+            if at == _INCOMPLETE:
+                self._held = data[iac:]
+                return
+            yield from pieces
+            if self._closed:
+                return
+        if at < len(data):
+            yield data[at:]
+
+    def _command(self, data: bytes, iac: int) -> Read:
+        """Read the command at `iac`, or a run of them where one is like the other."""
+        verb_and_option = data[iac + 1 : iac + 3]
+        if not verb_and_option or (verb_and_option[0] in _HEARD and len(verb_and_option) < 2):
+            return _INCOMPLETE, ()
+        if not self.spoken:
+            if not _could_be_first(verb_and_option):
+                return _bytes_as_they_are(data, iac)
+            self.spoken = True
+        code = verb_and_option[0]
+        if code in _HEARD:
+            return iac + 3, self._negotiation(code, verb_and_option[1])
+        if code == SB:
+            return self._subnegotiation(data, iac)
+        if code == IAC:
+            return _doubled(data, iac)
+        if code >= SE:
+            return _simple_commands(data, iac)
+        if code in b"\r\n":
+            return iac + 1, ()  # no such command, but a line must not grow into the next one
+        return iac + 2, ()
+
+    def _subnegotiation(self, data: bytes, iac: int) -> Read:
+        end = _end(_PAYLOAD, data, iac + 2)
+        payload = data[iac + 2 : end].replace(b"\xff\xff", b"\xff")
+        if len(payload) > 1 + SUBNEGOTIATION_BYTES:
+            return end, (self._violation(f"subnegotiation over {SUBNEGOTIATION_BYTES} bytes"),)
+        if end + 2 > len(data):
+            return _INCOMPLETE, ()
+        if data[end + 1] != SE:
+            return end, ()  # broken off by another command, which is read next
+        if payload and self.is_on(Side.PEER, payload[0]):
+            return end + 2, (Subnegotiation(payload[0], payload[1:]),)
+        return end + 2, ()
+
+    def _negotiation(self, verb: int, option: int) -> tuple[Event, ...]:
+        if option == TIMING_MARK:
+            self._mark_due |= verb == DO
+            return ()
+        side, positive = _HEARD[verb]
+        before = self._states.get((side, option), _State.NO)
+        if before is _State.REFUSED:
+            return ()
+        wanted = option in self._wanted[side]
+        cause = _Cause.DENIAL if not positive else _Cause.OFFER if wanted else _Cause.INTRUSION
+        after = self._move(cause, side, option)
+        if self._replied > NEGOTIATIONS:
+            return (self._violation(f"no agreement after {NEGOTIATIONS} answers"),)
+        if after is before or after not in (_State.YES, _State.NO):
+            return ()
+        return (Settled(side, option, after is _State.YES),)
+
+    def _move(self, cause: _Cause, side: Side, option: int) -> _State:
+        before = self._states.get((side, option), _State.NO)
+        after, say = _MOVES.get((cause, before), (before, None))
+        if after is not before:
+            self._states[side, option] = after
+        if say is not None:
+            self._replies += bytes((IAC, _VERBS[side, say], option))
+            self._replied += 1
+        return after
+
+    def _violation(self, reason: str) -> Violation:
+        self._closed = True
+        return Violation(reason)
+
+
+def _could_be_first(verb_and_option: bytes) -> bool:
+    """Whether a client that speaks first may begin its telnet with IAC and these (see the head of this file)."""
+    code = verb_and_option[0]
+    if code in (WILL, DO):
+        return verb_and_option[1] < SE
+    if code in (WONT, DONT):
+        return verb_and_option[1] <= _LAST_ASSIGNED_OPTION
+    return SE < code <= SB
+
+
+def _bytes_as_they_are(data: bytes, iac: int) -> Read:
+    """No telnet yet: of many 0xFF only the last can begin a command."""
+    end = max(iac + 1, _end(_IACS, data, iac) - 1)
+    return end, (data[iac:end],)
+
+
+def _doubled(data: bytes, iac: int) -> Read:
+    end = _end(_DOUBLED, data, iac)
+    return end, (b"\xff" * ((end - iac) // 2),)
+
+
+def _simple_commands(data: bytes, iac: int) -> Read:
+    if data[iac + 2 : iac + 3] != b"\xff":
+        return iac + 2, _SIGNALS.get(data[iac + 1], ())
+    end = _end(_SIMPLE_COMMANDS, data, iac)
+    return end, tuple(signal for code in dict.fromkeys(data[iac + 1 : end : 2]) for signal in _SIGNALS.get(code, ()))
+
+
+def _end(pattern: re.Pattern[bytes], data: bytes, start: int) -> int:
+    match = pattern.match(data, start)
+    return match.end() if match else start
