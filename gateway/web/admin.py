@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from gateway.core import text
+from gateway.core.hub import Hub
 from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.body import read_body
@@ -16,12 +18,13 @@ from gateway.web.connections import PAGE_DEFAULT, PAGE_LIMIT, SORT_DEFAULT, Conn
 from gateway.web.login import Login
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
-from gateway.web.ports import Chat
 from gateway.web.rooms import number
+from gateway.web.site import HOST, Site, host_name
 from gateway.web.summary import SummaryDesk
 
 REASON_LIMIT = 300
 QUERY = frozenset(("state", "sort", "limit", "cursor"))
+RESULTS = frozenset(("done", "gone"))
 
 log = logging.getLogger("gateway.admin")
 
@@ -40,11 +43,11 @@ class Asked(msgspec.Struct, frozen=True):
     cursor: str | None
 
 
-def asked(request: web.Request) -> Asked:
-    """The query of the table, or a Refusal that names what is wrong with it."""
+def asked(request: web.Request, also: frozenset[str] = frozenset()) -> Asked:
+    """The query of the table, or a Refusal that names what is wrong with it. `also` are names it may have besides."""
     query = request.query
     for name in query:
-        if name not in QUERY:
+        if name not in QUERY | also:
             raise Refusal(Code.BAD_MESSAGE, f"cannot ask by {name[:40]!r} (yet): {', '.join(sorted(QUERY))}")
     if query.get("state", "open") != "open":
         raise Refusal(Code.BAD_MESSAGE, "only state=open is kept (yet)")
@@ -59,17 +62,19 @@ class Dashboard:
 
     def __init__(
         self,
-        chat: Chat,
+        hub: Hub,
         login: Login,
         table: ConnectionTable,
         desk: SummaryDesk,
+        site: Site,
         pages: Pages,
         options: WebOptions,
     ) -> None:
-        self._chat = chat
+        self._hub = hub
         self._login = login
         self._table = table
         self._desk = desk
+        self._site = site
         self._pages = pages
         self._options = options
         self._decode = msgspec.json.Decoder(KickOrder).decode
@@ -79,19 +84,23 @@ class Dashboard:
         session = self._login.session(request)
         if session is None:
             raise web.HTTPSeeOther("/admin/login")
-        question = asked(request)
+        question = asked(request, also=frozenset(("result",)))
+        result = request.query.get("result")
         snapshot = await self._table.snapshot()
-        shown = self._page(snapshot, question)
+        ports = {listener.door: listener.port for listener in self._options.listeners()}
         return self._pages.answer(
             "admin.html",
-            version=self._options.version,
-            csrf=session.csrf,
-            rows=shown.connections,
-            total=shown.total,
-            sort=question.sort,
-            limit=question.limit,
-            cursor=shown.cursor,
             summary=msgspec.to_builtins(self._desk.summary(snapshot)),
+            page=msgspec.to_builtins(_page(snapshot, question)),
+            query=msgspec.to_builtins(question),
+            user={"name": session.name, "role": session.role},
+            csrf=session.csrf,
+            may_kick=True,
+            result=result if result in RESULTS else None,
+            page_url=str(self._site.base(request)) + "/",
+            tcp_host=host_name(request[HOST]),
+            tcp_port=ports.get("tcp"),
+            telnet_port=ports.get("telnet"),
         )
 
     async def summary(self, request: web.Request) -> web.Response:
@@ -102,26 +111,23 @@ class Dashboard:
     async def connections(self, request: web.Request) -> web.Response:
         """`GET /admin/api/connections`"""
         self._login.reader(request)
-        return json_answer(self._page(await self._table.snapshot(), asked(request)))
-
-    @staticmethod
-    def _page(snapshot: Snapshot, question: Asked) -> TablePage:
-        return snapshot.page(question.sort, question.limit, question.cursor)
+        return json_answer(_page(await self._table.snapshot(), asked(request)))
 
     async def kick(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/connections/{id}`"""
         session = self._login.writer(request, request.headers.get("X-CSRF-Token"))
         order = self._order(await read_body(request, self._options.body_limit, self._options.body_deadline))
         target = request.match_info["id"]
-        self._kick(request, target, order.reason, session.name)
+        if not self._kick(request, target, order.reason, session.name):
+            raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone already")
         return json_answer({"id": target, "kicked": True})
 
     async def kick_form(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/kick`: the same from a form."""
         fields = await self._login.form(request)
         session = self._login.writer(request, fields.get("csrf") or request.headers.get("X-CSRF-Token"))
-        self._kick(request, fields.get("id", ""), fields.get("reason", ""), session.name)
-        return web.Response(status=303, headers={"Location": "/admin"})
+        done = self._kick(request, fields.get("id", ""), fields.get("reason", ""), session.name)
+        return web.Response(status=303, headers={"Location": f"/admin?result={'done' if done else 'gone'}"})
 
     def _order(self, body: bytes) -> KickOrder:
         if not body:
@@ -131,14 +137,16 @@ class Dashboard:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
 
-    def _kick(self, request: web.Request, target: str, reason: str, by: str) -> None:
-        if len(reason.encode("utf-8", "replace")) > REASON_LIMIT:
-            raise Refusal(Code.TOO_LONG, f"a reason has at most {REASON_LIMIT} bytes")
-        done = self._chat.kick(target, reason, by)
+    def _kick(self, request: web.Request, target: str, reason: str, by: str) -> bool:
+        reason = text.line(reason, REASON_LIMIT) if reason else ""
+        done = self._hub.kick(target, reason)
         log.info("kick of %r by %s from %s: %s", target[:20], by, request.remote, "done" if done else "already gone")
-        if not done:
-            raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone already")
         self._table.expire()
+        return done
+
+
+def _page(snapshot: Snapshot, question: Asked) -> TablePage:
+    return snapshot.page(question.sort, question.limit, question.cursor)
 
 
 def routes(dashboard: Dashboard, login: Login) -> list[Any]:

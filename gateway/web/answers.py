@@ -72,6 +72,6 @@ class Answers:
             return web.Response(text=f"!! {code}: {text}\n", status=status)
         if "text/html" in accept:
             title = _TITLES.get(status, "Not understood" if status < 500 else "Something broke")
-            link = "/admin" if request.path.startswith("/admin") else "/"
+            link = ("/admin/login" if status == 401 else "/admin") if request.path.startswith("/admin") else "/"
             return self._pages.answer("error.html", status, title=title, text=text, link=link)
         return json_answer({"error": {"code": code, "text": text}}, status)

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from gateway.core.hub import Hub
+from gateway.core.requests import Requests
 from gateway.errors import Refusal
 from gateway.web.admin import Dashboard, routes
 from gateway.web.answers import Answers
@@ -22,7 +24,6 @@ from gateway.web.login import Login
 from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer
-from gateway.web.ports import Chat
 from gateway.web.rooms import RoomDoor
 from gateway.web.site import Site
 from gateway.web.summary import SummaryDesk
@@ -32,7 +33,6 @@ from gateway.web.wheel import Wheel
 GRAIN = 1.0
 GRAINS_A_DEADLINE = 8
 GOING_AWAY = 1001
-SEND_BUFFER = 64 * 1024
 OPEN_TO_ALL = frozenset(("/healthz", "/readyz"))
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -41,15 +41,15 @@ log = logging.getLogger("gateway.web")
 
 
 class WebDoor:
-    """The web door. `clock` answers monotonic seconds (the hub's), `wall` ms since 1970; `wire` is what the hub is told
-    of WebSockets; `lost` hears the address of every adopted connection when it has ended."""
+    """The web door. `clock` answers monotonic seconds (the hub's), `wall` ms since 1970; `lost` hears the address of
+    every adopted connection when it has ended. `links` mints login links."""
 
     def __init__(
         self,
-        chat: Chat,
+        hub: Hub,
+        requests: Requests,
         options: WebOptions,
         *,
-        wire: object,
         clock: Callable[[], float],
         wall: Callable[[], int],
         lost: Callable[[str], None],
@@ -65,17 +65,17 @@ class WebDoor:
         self._wheel = Wheel(loop, min(GRAIN, *(deadline / GRAINS_A_DEADLINE for deadline in deadlines)))
         self._site = Site(options.hosts, options.origins, options.tls)
         self._answers = Answers(pages)
-        self._sockets = WebSockets(chat, self._site, self._wheel, wire, options)
+        self._sockets = WebSockets(hub, requests, self._site, self._wheel, options)
         login = Login(self.links, AdminSessions(clock), self._site, pages, options)
-        desk = SummaryDesk(chat, options, clock, wall)
-        dashboard = Dashboard(chat, login, ConnectionTable(chat, clock), desk, pages, options)
-        app = self._app(chat, pages, assets)
+        desk = SummaryDesk(hub, options, clock, wall)
+        dashboard = Dashboard(hub, login, ConnectionTable(hub, clock), desk, self._site, pages, options)
+        app = self._app(hub, pages, assets)
         app.add_routes(routes(dashboard, login))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()
 
-    def _app(self, chat: Chat, pages: Pages, assets: Assets) -> web.Application:
-        room, page = RoomDoor(chat, self._options), ChatPage(pages, self._options)
+    def _app(self, hub: Hub, pages: Pages, assets: Assets) -> web.Application:
+        room, page = RoomDoor(hub, self._options), ChatPage(pages, self._options)
         app = web.Application(middlewares=[self._guard])
         app.on_response_prepare.append(self._dress)
         app.add_routes(
@@ -98,8 +98,8 @@ class WebDoor:
         await self._runner.setup()
 
     def adopt(self, sock: socket.socket, address: str) -> None:
-        """Serve an accepted, non-blocking connection; it is ours from now on. `lost` is called when it has ended."""
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        """Serve an accepted, non-blocking connection (with its options set); it is ours from now on. `lost` is called
+        when it has ended."""
         task = self._loop.create_task(self._adopt(sock, address))
         self._adopting.add(task)
         task.add_done_callback(self._adopting.discard)

@@ -1,7 +1,7 @@
 """Who may see the dashboard: one-time login links, and the sessions they open.
 
 Secrets are 192 random bits and kept as their SHA-256 only, so a memory dump or a slip in a log gives nobody a login.
-They are looked up by comparing with every live one in constant time; both collections are small and bounded.
+Both collections are bounded. A session is looked up by its digest: what the time of that tells is of no use.
 """
 
 import hashlib
@@ -27,54 +27,59 @@ def same_secret(given: str, right: str) -> bool:
     return hmac.compare_digest(_digest(given), _digest(right))
 
 
-def _find(wanted: bytes, held: dict[bytes, float]) -> bytes | None:
-    found = None
-    for digest in held:
-        if hmac.compare_digest(digest, wanted):
-            found = digest
-    return found
+@dataclass(slots=True)
+class _Link:
+    ends: float
+    used: bool = False
 
 
 class LoginLinks:
-    """One-time tokens. `clock` answers monotonic seconds."""
+    """One-time tokens. `clock` answers monotonic seconds. The last LINK_LIMIT links are remembered, also when they are
+    used up, so that people can be told what is wrong with theirs."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._ends: dict[bytes, float] = {}
+        self._links: dict[bytes, _Link] = {}
 
     def mint(self) -> str:
-        """A fresh token, good once within 15 minutes. Of very many unused ones the oldest goes."""
-        self._forget()
-        while len(self._ends) >= LINK_LIMIT:
-            del self._ends[next(iter(self._ends))]
+        """A fresh token, good once within 15 minutes."""
+        while len(self._links) >= LINK_LIMIT:
+            del self._links[next(iter(self._links))]
         token = secrets.token_urlsafe(SECRET_BYTES)
-        self._ends[_digest(token)] = self._clock() + LINK_LIFE
+        self._links[_digest(token)] = _Link(self._clock() + LINK_LIFE)
         return token
 
-    def holds(self, token: str) -> bool:
-        """Whether `token` would log in. Does not use it up."""
-        self._forget()
-        return _find(_digest(token), self._ends) is not None
+    def problem(self, token: str) -> str | None:
+        """Why `token` would not log in: "unknown", "used" or "expired". None: it would. Does not use it up."""
+        link = self._find(token)
+        if link is None:
+            return "unknown"
+        if link.used:
+            return "used"
+        return "expired" if self._clock() > link.ends else None
 
-    def use(self, token: str) -> bool:
-        """Use `token` up: True once."""
-        self._forget()
-        found = _find(_digest(token), self._ends)
-        if found is None:
-            return False
-        del self._ends[found]
-        return True
+    def use(self, token: str) -> str | None:
+        """Use `token` up, if there is no `problem` with it, which is answered."""
+        problem = self.problem(token)
+        link = self._find(token)
+        if problem is None and link is not None:
+            link.used = True
+        return problem
 
-    def _forget(self) -> None:
-        now = self._clock()
-        self._ends = {digest: end for digest, end in self._ends.items() if end > now}
+    def _find(self, token: str) -> _Link | None:
+        wanted, found = _digest(token), None
+        for digest, link in self._links.items():
+            if hmac.compare_digest(digest, wanted):
+                found = link
+        return found
 
 
 @dataclass(slots=True)
 class AdminSession:
-    """Somebody who is logged in. `opened` and `seen` are monotonic seconds."""
+    """Somebody who is logged in. `role` is viewer, operator or admin. `opened` and `seen` are monotonic seconds."""
 
     name: str
+    role: str
     csrf: str
     opened: float
     seen: float
@@ -87,13 +92,13 @@ class AdminSessions:
         self._clock = clock
         self._sessions: dict[bytes, AdminSession] = {}
 
-    def open(self, name: str) -> str:
+    def open(self, name: str, role: str) -> str:
         """Log `name` in; answers the secret for the cookie."""
         self._forget()
         while len(self._sessions) >= SESSION_LIMIT:
             del self._sessions[min(self._sessions, key=lambda digest: self._sessions[digest].seen)]
         secret, now = secrets.token_urlsafe(SECRET_BYTES), self._clock()
-        self._sessions[_digest(secret)] = AdminSession(name, secrets.token_urlsafe(SECRET_BYTES), now, now)
+        self._sessions[_digest(secret)] = AdminSession(name, role, secrets.token_urlsafe(SECRET_BYTES), now, now)
         return secret
 
     def find(self, secret: str | None) -> AdminSession | None:

@@ -16,8 +16,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from gateway.core.hub import Hub, Totals
+from gateway.core.session import Session
 from gateway.errors import Code, Refusal
-from gateway.web.ports import Chat, ChatSession
 
 FRESH = 1.0
 SLICE = 250
@@ -26,6 +27,7 @@ SLOW_BYTES = 64 * 1024
 PAGE_DEFAULT = 50
 PAGE_LIMIT = 500
 SORT_DEFAULT = "-lag_bytes"
+COUNTED = ("messages_in", "deliveries", "bytes_in", "bytes_out")
 
 Value = int | str
 
@@ -62,21 +64,27 @@ class TablePage(msgspec.Struct, frozen=True, gc=False):
 
 
 class Snapshot:
-    """The rows of one moment, and their orders as far as they were asked for."""
+    """The rows of one moment, and their orders as far as they were asked for. `counts` are since the start: what the
+    closed sessions add up to (`closed`), and what every row adds."""
 
-    def __init__(self, made: float) -> None:
+    def __init__(self, made: float, closed: Totals) -> None:
         self.made = made
+        self.counts = {name: getattr(closed, name) for name in COUNTED}
         self.rows: list[tuple[int, Row]] = []
         self.doors: Counter[str] = Counter()
         self.lagging = 0
         self._orders: dict[str, Ordered] = {}
 
-    def add(self, session: ChatSession, now: float) -> None:
+    def add(self, session: Session, now: float) -> None:
         """One more row."""
         row = row_of(session, now)
         self.rows.append((session.number, row))
         self.doors[row.door] += 1
-        self.lagging += row.lag_bytes > SLOW_BYTES or session.blocked
+        self.lagging += row.state == "slow"
+        self.counts["messages_in"] += row.messages_in
+        self.counts["deliveries"] += row.messages_out
+        self.counts["bytes_in"] += row.bytes_in
+        self.counts["bytes_out"] += row.bytes_out
 
     def page(self, sort: str, limit: int, cursor: str | None) -> TablePage:
         """At most `limit` rows in the order of `sort` (a field, `-` before it for the largest first)."""
@@ -105,8 +113,8 @@ class Snapshot:
 class ConnectionTable:
     """Where the snapshots come from. `clock` answers monotonic seconds, the same as the sessions' `last_input`."""
 
-    def __init__(self, chat: Chat, clock: Callable[[], float]) -> None:
-        self._chat = chat
+    def __init__(self, hub: Hub, clock: Callable[[], float]) -> None:
+        self._hub = hub
         self._clock = clock
         self._last: Snapshot | None = None
         self._making: asyncio.Task[Snapshot] | None = None
@@ -125,8 +133,8 @@ class ConnectionTable:
         self._last = None
 
     async def _make(self) -> Snapshot:
-        snapshot = Snapshot(self._clock())
-        for count, session in enumerate(list(self._chat.sessions.values()), 1):
+        snapshot = Snapshot(self._clock(), self._hub.totals)
+        for count, session in enumerate(list(self._hub.sessions.values()), 1):
             snapshot.add(session, snapshot.made)
             if count % SLICE == 0:
                 await asyncio.sleep(0)
@@ -134,7 +142,7 @@ class ConnectionTable:
         return snapshot
 
 
-def row_of(session: ChatSession, now: float) -> Row:
+def row_of(session: Session, now: float) -> Row:
     """What the table shows of a session at `now` (monotonic seconds)."""
     lag_messages, lag_bytes = session.lag()
     idle = max(0, int((now - session.last_input) * 1000))
@@ -142,7 +150,7 @@ def row_of(session: ChatSession, now: float) -> Row:
         id=session.id,
         nick=session.nick,
         door=str(session.door),
-        room=session.rooms[0] if session.rooms else None,
+        room=next(iter(session.rooms), None),
         address=session.address,
         connected_at=session.connected_at,
         idle=idle,
@@ -157,7 +165,7 @@ def row_of(session: ChatSession, now: float) -> Row:
     )
 
 
-def _state(session: ChatSession, idle: int, lag_bytes: int) -> str:
+def _state(session: Session, idle: int, lag_bytes: int) -> str:
     if session.blocked or lag_bytes > SLOW_BYTES:
         return "slow"
     if session.held:

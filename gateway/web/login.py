@@ -15,10 +15,9 @@ from gateway.web.auth import LINK_LIFE, AdminSession, AdminSessions, LoginLinks,
 from gateway.web.body import read_body
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
-from gateway.web.site import HOST, Site, is_loopback
+from gateway.web.site import Site, is_loopback
 
 TOKEN_LIMIT = 256
-NOT_GOOD = "This link is used up or older than 15 minutes. Ask for a new one: gateway login-link"
 
 log = logging.getLogger("gateway.admin")
 
@@ -61,7 +60,7 @@ class Login:
     def _own(self, request: web.Request) -> None:
         """Configured foreign origins may chat, but they may not administer."""
         origin = request.headers.get("Origin")
-        if origin is not None and not self._site.is_own(origin, request[HOST]):
+        if origin is not None and not self._site.is_ours(request, origin):
             raise Refusal(Code.FORBIDDEN, "a page of another site may not do this")
 
     async def form(self, request: web.Request) -> dict[str, str]:
@@ -82,8 +81,9 @@ class Login:
         token = request.query.get("token")
         if token is None:
             return self._pages.answer("login.html", token=None, problem=None)
-        if len(token) > TOKEN_LIMIT or not self._links.holds(token):
-            return self._pages.answer("login.html", 403, token=None, problem=NOT_GOOD)
+        problem = self._links.problem(token[:TOKEN_LIMIT])
+        if problem is not None:
+            return self._pages.answer("login.html", 403, token=None, problem=problem)
         return self._pages.answer("login.html", token=token, problem=None)
 
     async def press(self, request: web.Request) -> web.StreamResponse:
@@ -92,13 +92,14 @@ class Login:
         token = (await self.form(request)).get("token", "")
         if len(token) > TOKEN_LIMIT:
             raise Refusal(Code.BAD_MESSAGE, "this is no token")
-        if not self._links.use(token):
-            log.warning("refused a login from %s: the link is not good", request.remote)
-            return self._pages.answer("login.html", 403, token=None, problem=NOT_GOOD)
+        problem = self._links.use(token)
+        if problem is not None:
+            log.warning("refused a login from %s: the link is %s", request.remote, problem)
+            return self._pages.answer("login.html", 403, token=None, problem=problem)
         self._sessions.close(request.cookies.get(self._cookie))
         log.info("login by link from %s", request.remote)
         response = web.Response(status=303, headers={"Location": "/admin"})
-        secret = self._sessions.open("link")
+        secret = self._sessions.open("link", "admin")
         response.set_cookie(
             self._cookie, secret, httponly=True, samesite="Strict", path="/", secure=True if self._options.tls else None
         )

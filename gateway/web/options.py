@@ -3,12 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway import __version__
 from gateway.errors import Refusal
-from gateway.web.ports import Listener
 
 STATIC_DIR = Path(__file__).parent / "static"
+
+
+class Listener(NamedTuple):
+    """One open port. `address` is as people write it, `state` is ready, draining or closed."""
+
+    door: str
+    address: str
+    port: int
+    state: str = "ready"
 
 
 def _no_listeners() -> Sequence[Listener]:
@@ -19,18 +28,13 @@ def _ready() -> Refusal | None:
     return None
 
 
-def _as_it_stands(room: str) -> str:
-    return room
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebOptions:
     """What the web door is told by whoever builds it. Durations are seconds, sizes bytes.
 
     `hosts` are the names (besides localhost and address literals) that a Host header may carry, `origins` foreign
-    origins (`https://chat.example.org`) that may open WebSockets and post. `clean_room` is the rule for room names: it
-    answers the clean name or raises Refusal. `ready` answers what keeps the gateway from taking messages.
-    `link_key` authorises `POST /admin/login-link` from loopback; None closes it.
+    origins (`https://chat.example.org`) that may open WebSockets and post. `ready` answers what keeps the gateway from
+    taking messages. `link_key` authorises `POST /admin/login-link` from loopback; None closes it.
     """
 
     templates: Path
@@ -43,7 +47,6 @@ class WebOptions:
     connection_limit: Callable[[], int] = lambda: 0
     listeners: Callable[[], Sequence[Listener]] = _no_listeners
     ready: Callable[[], Refusal | None] = _ready
-    clean_room: Callable[[str], str] = _as_it_stands
     header_deadline: float = 10.0
     body_deadline: float = 15.0
     answer_deadline: float = 30.0

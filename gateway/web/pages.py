@@ -5,11 +5,11 @@ from pathlib import Path
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gateway.core import names
+from gateway.core.hub import LOBBY
 from gateway.web.assets import Assets
 from gateway.web.options import WebOptions
 from gateway.web.site import HOST, host_name
-
-LOBBY = "lobby"
 
 
 class Pages:
@@ -41,7 +41,7 @@ class ChatPage:
 
     async def room(self, request: web.Request) -> web.Response:
         """The page of the room in the path; an impossible name is a Refusal."""
-        return self._page(request, self._options.clean_room(request.match_info["room"]))
+        return self._page(request, names.room(request.match_info["room"]))
 
     def _page(self, request: web.Request, room: str) -> web.Response:
         ports = {listener.door: listener.port for listener in self._options.listeners()}

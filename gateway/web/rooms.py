@@ -1,7 +1,7 @@
 """Rooms over plain HTTP: post a message, read the history, list the rooms, ask for health.
 
 Left simple on purpose: a posted `id` is checked but not yet remembered, and a `token` is refused; both come with the
-identities of the WebSocket protocol.
+identities of the WebSocket protocol. The list of rooms has no pages: it shows the ROOMS_LISTED fullest.
 """
 
 import asyncio
@@ -11,37 +11,31 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
+from gateway.core import names, text
 from gateway.core.events import Msg
-from gateway.core.message import Message
-from gateway.errors import Code, Refusal
+from gateway.core.hub import Hub, Posted
+from gateway.core.past import HISTORY_MESSAGES, Past, Range, storage_refusal
+from gateway.core.ports import RoomRecord
+from gateway.core.wire import as_msg
+from gateway.errors import Code, JournalError, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.body import read_body
 from gateway.web.options import WebOptions
-from gateway.web.peer import Peer
-from gateway.web.ports import Chat, OpenRoom, RoomLine
 
-PAGE_LIMIT = 300
+ROOMS_LISTED = 1000
 ID_LIMIT = 64
 SEQ_LIMIT = 2**63
 
 Answer = TypeVar("Answer")
 
 
-class Posted(msgspec.Struct, gc=False):
+class Written(msgspec.Struct, gc=False):
     """The JSON body of a post."""
 
     text: str
     nick: str | None = None
     id: str | None = None
     token: str | None = None
-
-
-class Stored(msgspec.Struct, gc=False):
-    """The answer to a post: the message is committed as `seq`."""
-
-    room: str
-    epoch: str
-    seq: int
 
 
 class HistoryPage(msgspec.Struct, gc=False):
@@ -80,58 +74,67 @@ async def ask(verb: Callable[[Callable[[Answer | Refusal], None]], None]) -> Ans
 class RoomDoor:
     """The handlers of `/r/…`, `/rooms` and the two health checks."""
 
-    def __init__(self, chat: Chat, options: WebOptions) -> None:
-        self._chat = chat
+    def __init__(self, hub: Hub, options: WebOptions) -> None:
+        self._hub = hub
         self._options = options
-        self._decode = msgspec.json.Decoder(Posted).decode
+        self._decode = msgspec.json.Decoder(Written).decode
 
     async def post(self, request: web.Request) -> web.Response:
         """`POST /r/{room}`: 201 once the message is committed."""
-        room = self._options.clean_room(request.match_info["room"])
-        body = await read_body(request, self._options.body_limit, self._options.body_deadline)
-        posted = self._posted(request, body)
-        nick = posted.nick if posted.nick is not None else request.query.get("nick")
-        address = request.protocol.address if isinstance(request.protocol, Peer) else ""
+        room = names.room(request.match_info["room"])
+        written = self._written(
+            request, await read_body(request, self._options.body_limit, self._options.body_deadline)
+        )
+        nick = written.nick if written.nick is not None else request.query.get("nick")
+        words = text.lines(written.text)
 
-        def verb(done: Callable[[Message | Refusal], None]) -> None:
-            self._chat.post(room, nick, posted.text, address, done)
+        def verb(done: Callable[[Posted | Refusal], None]) -> None:
+            self._hub.post(room, nick, words, done)
 
-        message: Message = await ask(verb)
-        return json_answer(Stored(message.room, self._chat.epoch(message.room), message.seq), 201)
+        posted = await ask(verb)
+        return json_answer({"room": posted.room, "epoch": posted.epoch, "seq": posted.seq}, 201)
 
-    def _posted(self, request: web.Request, body: bytes) -> Posted:
+    def _written(self, request: web.Request, body: bytes) -> Written:
         if request.content_type != "application/json":
-            return Posted(body.decode("utf-8", "replace"))
+            return Written(text.decode(body))
         try:
-            posted = self._decode(body)
+            written = self._decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
-        if posted.id is not None and not 1 <= len(posted.id) <= ID_LIMIT:
+        if written.id is not None and not 1 <= len(written.id) <= ID_LIMIT:
             raise Refusal(Code.BAD_MESSAGE, f"id has 1 to {ID_LIMIT} characters")
-        if posted.token is not None:
+        if written.token is not None:
             raise Refusal(Code.BAD_MESSAGE, "token is not taken here yet: leave it out")
-        return posted
+        return written
 
     async def messages(self, request: web.Request) -> web.Response:
         """`GET /r/{room}/messages`: at most 300, the latest when no bound is given."""
-        room = self._options.clean_room(request.match_info["room"])
-        after, before = number(request, "after"), number(request, "before")
-        limit = min(number(request, "limit", least=1) or PAGE_LIMIT, PAGE_LIMIT)
+        room = names.room(request.match_info["room"])
+        limit = number(request, "limit", least=1) or HISTORY_MESSAGES
+        wanted = Range(number(request, "after"), number(request, "before"), min(limit, HISTORY_MESSAGES))
 
-        def verb(done: Callable[..., None]) -> None:
-            self._chat.history(room, after, before, limit, done)
+        def verb(done: Callable[[Past | Refusal], None]) -> None:
+            self._hub.library.read(room, wanted, done)
 
-        record: OpenRoom
-        record, page = await ask(verb)
+        past = await ask(verb)
         epoch = request.query.get("epoch")
-        if epoch and epoch != record.epoch:
+        if epoch and epoch != past.epoch:
             raise Refusal(Code.EPOCH_CHANGED, "the room has begun a new epoch: read it anew without bounds")
-        return json_answer(HistoryPage(room, record.epoch, [_shown(message) for message in page.messages], page.more))
+        return json_answer(HistoryPage(room, past.epoch, [as_msg(message) for message in past.messages], past.more))
 
     async def rooms(self, request: web.Request) -> web.Response:
-        """`GET /rooms`"""
-        lines: list[RoomLine] = await ask(self._chat.room_list)
-        return json_answer([Listed(line.room, line.topic, line.count, line.head) for line in lines])
+        """`GET /rooms`: the rooms with people in them first."""
+
+        def verb(done: Callable[[list[RoomRecord] | Refusal], None]) -> None:
+            self._hub.journal.rooms(
+                lambda found: done(storage_refusal(found) if isinstance(found, JournalError) else found)
+            )
+
+        stored = await ask(verb)
+        listed = {record.room: Listed(record.room, record.topic, 0, record.head) for record in stored}
+        for name, room in self._hub.rooms.items():
+            listed[name] = Listed(name, room.topic, room.count, room.log.head)
+        return json_answer(sorted(listed.values(), key=lambda line: (-line.count, line.room))[:ROOMS_LISTED])
 
     async def healthz(self, request: web.Request) -> web.Response:
         """`GET /healthz`: the process answers."""
@@ -153,15 +156,3 @@ def number(request: web.Request, name: str, least: int = 0) -> int | None:
     if not (given.isascii() and given.isdigit() and len(given) < 20 and least <= int(given) < SEQ_LIMIT):
         raise Refusal(Code.BAD_MESSAGE, f"{name} is not a whole number of at least {least}")
     return int(given)
-
-
-def _shown(message: Message) -> Msg:
-    return Msg(
-        room=message.room,
-        seq=message.seq,
-        ts=message.ts,
-        nick=message.nick,
-        door=message.door,
-        kind=message.kind,
-        text=message.text,
-    )

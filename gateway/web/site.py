@@ -68,9 +68,9 @@ class Site:
 
     def admit(self, request: web.Request) -> None:
         """Refuse what a foreign site may have made a browser send; remember the Host that was used."""
-        request[HOST] = host = self._host(request)
+        request[HOST] = self._host(request)
         if request.method not in READING:
-            self.check_writer(request, host)
+            self._check_writer(request)
 
     def _host(self, request: web.Request) -> str:
         given = request.headers.getall("Host", [])
@@ -85,25 +85,31 @@ class Site:
             raise Refusal(Code.FORBIDDEN, "this host name is not configured; add it to web.hosts")
         return given[0].lower()
 
-    def check_writer(self, request: web.Request, host: str) -> None:
+    def _check_writer(self, request: web.Request) -> None:
         """A request that changes something comes from ourselves, from a configured origin, or not from a page."""
         origin = request.headers.get("Origin")
         if origin is not None:
-            if not self.is_own(origin, host) and _same(origin) not in self._origins:
+            if not self.is_ours(request, origin) and _same(origin) not in self._origins:
                 raise Refusal(Code.FORBIDDEN, "a page of another site may not do this")
         elif request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
             raise Refusal(Code.FORBIDDEN, "a page of another site may not do this")
 
     def check_socket(self, request: web.Request) -> None:
         """A WebSocket: the same, and without an Origin only for those who carry no cookie."""
-        self.check_writer(request, request[HOST])
+        self._check_writer(request)
         if "Origin" not in request.headers and "Cookie" in request.headers:
             raise Refusal(Code.FORBIDDEN, "a WebSocket with a cookie needs an Origin")
 
-    def is_own(self, origin: str, host: str) -> bool:
-        """Whether `origin` is this very site. Its scheme is not ours to know: a proxy may speak TLS for us."""
+    def is_ours(self, request: web.Request, origin: str) -> bool:
+        """Whether `origin` is this very site. Its scheme is not ours to know: a proxy may speak TLS for us.
+
+        Under our own Referrer-Policy a browser writes `null` into the Origin of a form; then Sec-Fetch-Site, which no
+        page can set, says whose form it was.
+        """
+        if origin == "null":
+            return request.headers.get("Sec-Fetch-Site") == "same-origin"
         match = _ORIGIN.fullmatch(origin.lower())
-        return match is not None and _same(origin) == _same(f"{match[1]}://{host}")
+        return match is not None and _same(origin) == _same(f"{match[1]}://{request[HOST]}")
 
     def dress(self, request: web.Request, response: web.StreamResponse) -> None:
         """Put the headers on that every answer has, and take the server's version off."""

@@ -12,15 +12,14 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.core.hub import Hub
 from gateway.core.message import Door
-from gateway.web.connections import Snapshot
+from gateway.web.connections import COUNTED, Snapshot
 from gateway.web.options import WebOptions
-from gateway.web.ports import Chat
 
 LOOK_APART = 1.0
 LOOK_STALE = 15.0
 PROBE = 0.1
-COUNTED = ("messages_in", "deliveries", "bytes_in", "bytes_out")
 
 
 class ListenerLine(msgspec.Struct, frozen=True):
@@ -56,22 +55,21 @@ class Summary(msgspec.Struct, frozen=True):
 class SummaryDesk:
     """Makes summaries. `clock` answers monotonic seconds, `wall` ms since 1970."""
 
-    def __init__(self, chat: Chat, options: WebOptions, clock: Callable[[], float], wall: Callable[[], int]) -> None:
-        self._chat = chat
+    def __init__(self, hub: Hub, options: WebOptions, clock: Callable[[], float], wall: Callable[[], int]) -> None:
+        self._hub = hub
         self._options = options
-        self._clock = clock
         self._wall = wall
         self._started = wall()
         self._looked = clock()
-        self._seen = self._counts()
+        self._seen = dict.fromkeys(COUNTED, 0)
         self._rates = dict.fromkeys(COUNTED, 0.0)
         self._lag: float | None = None
         self._probing = False
 
     def summary(self, snapshot: Snapshot) -> Summary:
-        """The figures now; the counts by door are those of the snapshot."""
-        options, totals = self._options, self._chat.totals
-        self._look()
+        """The figures now, those of the connections as the snapshot has them."""
+        options, hub = self._options, self._hub
+        self._look(snapshot)
         self._probe()
         doors = {door.value: snapshot.doors[door.value] for door in (Door.TCP, Door.TELNET, Door.WEB)}
         limit = options.connection_limit()
@@ -81,10 +79,10 @@ class SummaryDesk:
             now=self._wall(),
             health="ok" if options.ready() is None else "overloaded",
             listeners=[ListenerLine(each.door, each.address, each.state) for each in options.listeners()],
-            connections={**doors, "total": len(self._chat.sessions), "peak": totals.peak, "limit": limit},
-            **self._counts(),
+            connections={**doors, "total": len(snapshot.rows), "peak": hub.totals.connections_peak, "limit": limit},
+            **snapshot.counts,
             rates=dict(self._rates),
-            rooms=len(self._chat.rooms),
+            rooms=len(hub.rooms),
             lagging=snapshot.lagging,
             loop_lag_ms=self._lag,
             rss_bytes=resident_bytes(),
@@ -92,19 +90,15 @@ class SummaryDesk:
             fd_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         )
 
-    def _counts(self) -> dict[str, int]:
-        return {name: getattr(self._chat.totals, name) for name in COUNTED}
-
-    def _look(self) -> None:
+    def _look(self, snapshot: Snapshot) -> None:
         """Work the rates out if the last look is far enough away, and not so far that it tells nothing of now."""
-        now = self._clock()
-        apart = now - self._looked
+        apart = snapshot.made - self._looked
         if apart < LOOK_APART:
             return
-        counts = self._counts()
+        counts, seen = snapshot.counts, self._seen
         gone = apart > LOOK_STALE
-        self._rates = {name: 0.0 if gone else round((counts[name] - self._seen[name]) / apart, 1) for name in COUNTED}
-        self._seen, self._looked = counts, now
+        self._rates = {name: 0.0 if gone else round((counts[name] - seen[name]) / apart, 1) for name in COUNTED}
+        self._seen, self._looked = counts, snapshot.made
 
     def _probe(self) -> None:
         """See how late the loop is with a timer."""

@@ -19,12 +19,15 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from gateway.core.hub import Hub
 from gateway.core.message import Door
+from gateway.core.requests import Requests
+from gateway.core.session import Session
+from gateway.core.wire import FRAME
 from gateway.web.frames import FrameWatch
 from gateway.web.handshake import PROTOCOL, check_upgrade
 from gateway.web.options import WebOptions
 from gateway.web.peer import Peer
-from gateway.web.ports import Chat
 from gateway.web.site import Site
 from gateway.web.wheel import Wheel
 
@@ -45,10 +48,10 @@ log = logging.getLogger("gateway.web")
 class WebSockets:
     """`GET /ws`: all open WebSockets and what they share."""
 
-    def __init__(self, chat: Chat, site: Site, wheel: Wheel, wire: object, options: WebOptions) -> None:
-        self.chat = chat
+    def __init__(self, hub: Hub, requests: Requests, site: Site, wheel: Wheel, options: WebOptions) -> None:
+        self.hub = hub
+        self.requests = requests
         self.wheel = wheel
-        self.wire = wire
         self.options = options
         self.open: set[Socket] = set()
         self._site = site
@@ -115,7 +118,7 @@ class Socket:
         self._pongs = 0
         self._hello_by = 0.0
         self.watch: FrameWatch | None = None
-        self.session: Any = None
+        self.session: Session | None = None
         self.slot = -1
 
     # What the hub calls: a Transport.
@@ -150,7 +153,6 @@ class Socket:
         """So many bytes came in."""
         if self.session is not None:
             self.session.bytes_in += count
-            self._shared.chat.totals.bytes_in += count
         return self._shared.now()
 
     def violated(self, code: int) -> None:
@@ -162,7 +164,7 @@ class Socket:
         if self._wants:
             self._wants = False
             if self.session is not None:
-                self._shared.chat.pump(self.session)
+                self._shared.hub.pump(self.session)
 
     def lost(self) -> None:
         """The connection is gone: nobody waits for anything any more."""
@@ -170,13 +172,13 @@ class Socket:
 
     def due(self, now: float, late: float) -> float | None:
         """The next deadline has come: hello, a frame begun, a pong, or the next ping."""
-        options, watch = self._shared.options, self.watch
-        if self._farewell is not None or watch is None:
+        options, watch, session = self._shared.options, self.watch, self.session
+        if self._farewell is not None or watch is None or session is None:
             return None
         if self._ws.closed:
             self._transport.abort()  # aiohttp closed on an error of its own and waits for a peer that does not read
             return None
-        if self._hello_by and self.session.greeted:
+        if self._hello_by and session.greeted:
             self._hello_by = 0.0
         if self._hello_by and late > STALLED_LOOP:
             self._hello_by = now + options.hello_deadline
@@ -185,13 +187,13 @@ class Socket:
         elif watch.began is not None and now - watch.began >= options.frame_deadline:
             self.close(POLICY, "a frame took too long")
         else:
-            return self._heartbeat(now, late, watch)
+            busy = self._peer.writing_paused or self._transport.get_write_buffer_size() > 0 or session.held > 0
+            return self._heartbeat(now, late, busy, watch)
         return None
 
-    def _heartbeat(self, now: float, late: float, watch: FrameWatch) -> float | None:
+    def _heartbeat(self, now: float, late: float, busy: bool, watch: FrameWatch) -> float | None:
         """Ping, or look for the pong; answers the next moment. After a stall of the loop, ask again."""
         options = self._shared.options
-        busy = self._peer.writing_paused or self._transport.get_write_buffer_size() > 0 or self.session.held
         if self._pinged and watch.pongs != self._pongs:
             self._pinged = 0.0
         elif self._pinged and (busy or late > STALLED_LOOP):
@@ -226,9 +228,9 @@ class Socket:
         task = asyncio.current_task()
         assert task is not None
         self._task = task
-        self._join()
+        self.session = session = self._join()
         try:
-            await self._read()
+            await self._read(session)
         except asyncio.CancelledError:
             if self._farewell is None:
                 raise
@@ -240,28 +242,28 @@ class Socket:
             self._task = None
             shared.wheel.drop(self)
             shared.open.discard(self)
-            shared.chat.disconnect(self.session, self._farewell[1] if self._farewell else "left")
+            shared.hub.disconnect(session, self._farewell[1] if self._farewell else "left")
         await self._leave()
 
-    def _join(self) -> None:
+    def _join(self) -> Session:
         """Become a session, with its first deadlines."""
         shared, now = self._shared, self._shared.now()
-        self.session = shared.chat.connect(self, Door.WEB, self._peer.address, shared.wire)
         shared.open.add(self)
         self._hello_by = now + shared.options.hello_deadline
         self._ping_at = now + shared.options.ping_every
         shared.wheel.put(self, min(self._hello_by, self._ping_at))
+        return shared.hub.connect(self, Door.WEB, self._peer.address, FRAME)
 
-    async def _read(self) -> None:
+    async def _read(self, session: Session) -> None:
         """Hand text on, answer pings, hold still while the session is held; give way after some messages in a row."""
         in_a_row = 0
         while self._farewell is None:
-            if self.session.held and not self._transport.is_closing():
+            if session.held and not self._transport.is_closing():
                 await self._wait()
                 continue
             message = await self._ws.receive()
             if message.type is WSMsgType.TEXT:
-                self._text(message.data)
+                self._text(session, message.data)
             elif message.type is WSMsgType.PING:
                 self._pong(message.data)
             elif message.type is WSMsgType.CLOSE:
@@ -280,13 +282,13 @@ class Socket:
         finally:
             self._gate = None
 
-    def _text(self, data: bytes) -> None:
+    def _text(self, session: Session, data: bytes) -> None:
         try:
             text = data.decode()
         except UnicodeDecodeError:
             self.close(WSCloseCode.INVALID_TEXT, "not UTF-8")
             return
-        self._shared.chat.receive(self.session, text)
+        self._shared.requests.receive(session, text)
 
     def _pong(self, data: bytes) -> None:
         """Answer a ping. A peer that pings and does not read gets no more pongs than its buffer holds."""
