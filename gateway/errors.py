@@ -3,8 +3,10 @@
     GatewayError
     ├── Refusal        the peer's request cannot be done; he is told `code` and `text`, the connection lives
     ├── JournalError   ours: the journal could not store or read; senders are refused with `storage`
+    │   └── LostTail   … and its end is missing: every room has a new epoch
     ├── StartError     the operator's machine: a port or the journal is taken; exit code 1
     └── ConfigError    the operator's settings; exit code 78
+        └── UsageError the command line itself; exit code 2
 """
 
 from enum import StrEnum
@@ -80,9 +82,23 @@ class JournalError(GatewayError):
     """The journal could not store or read. The message says what and, where known, what the operator can do."""
 
 
+class LostTail(JournalError):
+    """The journal came back without its end, and every room has a new epoch and perhaps an earlier head.
+
+    Any verb may be answered with it, once per loss: open the rooms again before the next append.
+    """
+
+
 class StartError(GatewayError):
     """The gateway cannot start here: exit code 1. The message is one line with advice."""
 
 
 class ConfigError(GatewayError):
-    """The settings are wrong: exit code 78. The message names the setting and the nearest right one."""
+    """The settings are wrong: exit code 78.
+
+    One line for each problem: the setting, the value, where it came from, and what is right.
+    """
+
+
+class UsageError(ConfigError):
+    """The command line is wrong: exit code 2. The same kind of lines."""

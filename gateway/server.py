@@ -21,7 +21,6 @@ from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
 from gateway.core.ports import Journal
-from gateway.errors import StartError
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.ready import address, ready_line, write_ports_file

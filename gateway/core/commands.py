@@ -63,13 +63,19 @@ class Command:
 
 def named_command(line: str) -> bool:
     """Whether a line is a command: `/x …`, but neither `//x` (a message `/x`) nor a path like /usr/bin."""
-    return line.startswith("/") and line.split(None, 1)[0].count("/") == 1
+    if not line.startswith("/"):
+        return False
+    word = line.split(None, 1)[0]
+    return len(word) > 1 and word.count("/") == 1
 
 
 def run(hub: Hub, session: Session, member: Member | None, line: str, id: str | None = None) -> None:
-    """Run the command of `line`, which begins with a slash. Raises Refusal."""
-    name, _, words = line[1:].partition(" ")
-    command(name).run(Call(hub, session, member, words.strip(), id))
+    """Run the command of `line`, a `named_command`, not gated: names are refused for what the gate would take away.
+
+    Raises Refusal.
+    """
+    name, *words = line[1:].split(None, 1)
+    command(name).run(Call(hub, session, member, words[0].strip() if words else "", id))
 
 
 def command(name: str) -> Command:
@@ -80,9 +86,9 @@ def command(name: str) -> Command:
     found = [known for known in COMMANDS if name and known.startswith(name)]
     if len(found) == 1:
         return COMMANDS[found[0]]
-    likely = found or get_close_matches(name, COMMANDS, n=3, cutoff=0.5)
-    hint = "did you mean " + " or ".join(f"/{known}" for known in likely) if likely else "/help lists them"
-    raise Refusal(Code.UNKNOWN_COMMAND, f"no /{name}, {hint}?" if likely else f"no /{name}, {hint}")
+    likely = found or get_close_matches(name, COMMANDS, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(f'/{known}' for known in likely)}?" if likely else "/help lists them all"
+    raise Refusal(Code.UNKNOWN_COMMAND, f"no /{text.shown(name)}, {hint}")
 
 
 def _help(call: Call) -> None:
@@ -218,7 +224,7 @@ def _number(words: str, default: int) -> int:
     if not words:
         return default
     if not words.isdecimal() or int(words[:9]) < 1:
-        raise Refusal(Code.BAD_MESSAGE, f"{words} is not a number from 1 on")
+        raise Refusal(Code.BAD_MESSAGE, f"{text.shown(words)} is not a number from 1 on")
     return int(words[:9])
 
 

@@ -15,13 +15,13 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """Base of the events."""
 
 
-class Welcome(Event, tag="welcome"):
+class Welcome(Event, frozen=True, tag="welcome"):
     """First answer to hello."""
 
     session: str
     nick: str
     server: dict[str, str]
-    limits: dict[str, int]
+    limits: dict[str, float]
 
 
 class Listed(msgspec.Struct, frozen=True, gc=False):
@@ -31,7 +31,7 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
     door: str
 
 
-class Joined(Event, tag="joined"):
+class Joined(Event, frozen=True, tag="joined"):
     """The session is in the room now; `first`..`head` are the numbers held. An empty room: first 1, head 0."""
 
     room: str
@@ -44,7 +44,7 @@ class Joined(Event, tag="joined"):
     members: list[Listed]
 
 
-class Msg(Event, tag="msg"):
+class Msg(Event, frozen=True, tag="msg"):
     """A message of a room's log."""
 
     room: str
@@ -56,7 +56,7 @@ class Msg(Event, tag="msg"):
     text: str
 
 
-class Ack(Event, tag="ack"):
+class Ack(Event, frozen=True, tag="ack"):
     """What was said under `id` is committed as `seq` (a private message: queued, no room and no seq)."""
 
     id: str
@@ -64,7 +64,7 @@ class Ack(Event, tag="ack"):
     seq: int | UnsetType = UNSET
 
 
-class History(Event, tag="history"):
+class History(Event, frozen=True, tag="history"):
     """Messages of the past, oldest first; `more`: there are older ones."""
 
     room: str
@@ -79,7 +79,7 @@ class Renamed(msgspec.Struct, frozen=True, gc=False, rename={"old": "from", "new
     new: str
 
 
-class Presence(Event, tag="presence"):
+class Presence(Event, frozen=True, tag="presence"):
     """Who came, went or changed the nick since the last one; `count` people are here now."""
 
     room: str
@@ -89,7 +89,7 @@ class Presence(Event, tag="presence"):
     count: int
 
 
-class Private(Event, tag="private", rename={"sender": "from", "to": "to"}):
+class Private(Event, frozen=True, tag="private", rename={"sender": "from", "to": "to"}):
     """A private message, to its receiver and, as an echo, to its sender."""
 
     sender: str
@@ -98,7 +98,7 @@ class Private(Event, tag="private", rename={"sender": "from", "to": "to"}):
     text: str
 
 
-class Gap(Event, tag="gap", rename={"first": "from", "last": "to"}):
+class Gap(Event, frozen=True, tag="gap", rename={"first": "from", "last": "to"}):
     """Messages `from`..`to` of the room were not sent to this session."""
 
     room: str
@@ -106,7 +106,7 @@ class Gap(Event, tag="gap", rename={"first": "from", "last": "to"}):
     last: int
 
 
-class Notice(Event, tag="notice"):
+class Notice(Event, frozen=True, tag="notice"):
     """Words of the server: answers to commands carry the command's `id`. `text` may have several lines."""
 
     text: str
@@ -114,7 +114,7 @@ class Notice(Event, tag="notice"):
     id: str | UnsetType = UNSET
 
 
-class Error(Event, tag="error"):
+class Error(Event, frozen=True, tag="error"):
     """A refusal. `code` is one of `errors.Code`."""
 
     code: str
@@ -123,13 +123,13 @@ class Error(Event, tag="error"):
     retry_ms: int | UnsetType = UNSET
 
 
-class Pong(Event, tag="pong"):
+class Pong(Event, frozen=True, tag="pong"):
     """Answer to ping."""
 
     id: str | UnsetType = UNSET
 
 
-class Bye(Event, tag="bye"):
+class Bye(Event, frozen=True, tag="bye"):
     """The last object before the server closes. `code` is the WebSocket close code that follows."""
 
     code: int

@@ -178,10 +178,11 @@ class Hub:
 
     def rename(self, session: Session, nick: str) -> None:
         """Give the session another nick. Raises Refusal."""
+        if nick == session.nick:
+            return
         old, nick = session.nick, names.nick(nick)
         self.nicks.take(nick, session)
-        if names.key(old) != names.key(nick):
-            self.nicks.release(old)
+        self.nicks.release(old, keep=nick)
         session.nick = nick
         for member in session.rooms.values():
             self._attendance.renamed(member, old)

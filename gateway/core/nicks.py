@@ -1,9 +1,9 @@
-"""Who is called what: every nick in use, by its key, under which look-alikes are the same name."""
+"""Who is called what: the nicks of the sessions that are here."""
 
 from collections.abc import Callable
 from itertools import chain
 
-from gateway.core import names
+from gateway.core import names, text
 from gateway.core.session import Session
 from gateway.errors import Code, Refusal
 
@@ -11,32 +11,31 @@ GUESTS = 1 << 16
 
 
 class Nicks:
-    """The nicks of the sessions that are here. `random_bits` draws guest names."""
+    """The roster of nicks in use. `random_bits` draws guest names."""
 
     def __init__(self, random_bits: Callable[[int], int]) -> None:
         self._random_bits = random_bits
-        self._holders: dict[str, Session] = {}
+        self._roster: names.Roster[Session] = names.Roster()
 
     def take(self, nick: str, session: Session) -> None:
-        """Give the session a valid nick. Raises Refusal when another holds it or one that looks like it."""
-        holder = self._holders.setdefault(names.key(nick), session)
-        if holder is not session:
+        """Give the session a valid nick. Raises Refusal when somebody holds it or one that looks like it."""
+        if not self._roster.claim(nick, session):
             raise Refusal(Code.NICK_TAKEN, f"{nick} is taken, try {self._variant(nick)}")
 
-    def release(self, nick: str) -> None:
-        """The nick is free again."""
-        self._holders.pop(names.key(nick), None)
+    def release(self, nick: str, keep: str | None = None) -> None:
+        """The nick is free again, except where it looks like `keep`."""
+        self._roster.release(nick, keep)
 
     def find(self, nick: str) -> Session:
         """The session with that nick. Raises Refusal."""
-        session = self._holders.get(names.key(nick))
+        session = self._roster.holder(nick)
         if session is None:
-            raise Refusal(Code.NO_SUCH_USER, f"nobody here is called {nick}")
+            raise Refusal(Code.NO_SUCH_USER, f"nobody here is called {text.shown(nick)}")
         return session
 
     def held(self, nick: str) -> bool:
-        """Somebody is called that."""
-        return names.key(nick) in self._holders
+        """Somebody is called that, or looks like it."""
+        return self._roster.holder(nick) is not None
 
     def guest(self) -> str:
         """A guest name nobody has."""

@@ -26,8 +26,9 @@ class RoomRecord:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A stretch of a room's history, oldest first, no holes. `more`: older messages exist before the first one
-    (asked with `before` or without bounds), newer ones after the last (asked with `after`)."""
+    """A stretch of a room's history, oldest first, no holes. `more`: within the bounds asked for, older messages exist
+    before the first one (asked without `after`), newer ones after the last (asked with `after`). Messages read back
+    have no author."""
 
     messages: Sequence[Message]
     more: bool
@@ -38,7 +39,8 @@ class Journal(Protocol):
 
     Every verb answers by its callback, exactly once, in the order the verbs were called, on the caller's thread;
     perhaps before the verb returns. An answer is the result, or the JournalError that stands for it: a verb raises
-    nothing, and after an error the next verb is tried afresh.
+    nothing, and after an error the next verb is tried afresh. After a LostTail the rooms must be opened again: their
+    epochs are new.
     """
 
     def open(self, room: str, recent: int, done: Callable[[RoomRecord | JournalError], None]) -> None:
@@ -66,7 +68,7 @@ class Journal(Protocol):
     ) -> None:
         """At most `limit` messages with after < seq < before. With `after` the oldest such, else the newest."""
 
-    def set_topic(self, room: str, topic: str, done: Callable[[None | JournalError], None]) -> None:
+    def set_topic(self, room: str, topic: str, done: Callable[[JournalError | None], None]) -> None:
         """Store the topic of a room, then answer."""
 
     def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:

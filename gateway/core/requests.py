@@ -93,6 +93,7 @@ class Shape(msgspec.Struct, frozen=True):
     id: Any = None
 
 
+TYPES = {"hello", "say", "join", "part", "nick", "history", "ping"}
 Request = Hello | Say | Join | Part | Nick | Earlier | Ping
 decode = msgspec.json.Decoder(Request).decode
 decode_shape = msgspec.json.Decoder(Shape).decode
@@ -163,7 +164,7 @@ class Requests:
         self._pace(session)
         member = self._member(session, say.room)
         if say.kind is Kind.SAY and commands.named_command(say.text):
-            commands.run(self.hub, session, member, text.lines(say.text), say.id)
+            commands.run(self.hub, session, member, say.text, say.id)
         else:
             words = say.text.removeprefix("/") if say.kind is Kind.SAY and say.text.startswith("//") else say.text
             self.hub.say(member, text.lines(words), say.kind, say.id)
@@ -209,7 +210,7 @@ class Requests:
     def _member(self, session: Session, room: str) -> Member:
         member = session.rooms.get(names.room(room))
         if member is None:
-            raise Refusal(Code.NOT_JOINED, f"you are not in {room}, join it first")
+            raise Refusal(Code.NOT_JOINED, f"you are not in {text.shown(room)}, join it first")
         return member
 
     def _pace(self, session: Session) -> None:
@@ -223,9 +224,8 @@ class Requests:
             shape = decode_shape(frame)
         except (msgspec.DecodeError, UnicodeEncodeError):
             shape = Shape()
-        known = {kind.__struct_config__.tag for kind in self._handlers}
-        if isinstance(shape.type, str) and shape.type not in known:
-            refusal = Refusal(Code.UNKNOWN_TYPE, f"there is no type {shape.type[:64]!r}")
+        if isinstance(shape.type, str) and shape.type not in TYPES:
+            refusal = Refusal(Code.UNKNOWN_TYPE, f"there is no type {text.shown(shape.type)}")
         else:
             refusal = Refusal(Code.BAD_MESSAGE, problem)
         id = shape.id if isinstance(shape.id, str) and 1 <= len(shape.id) <= 64 else None

@@ -73,7 +73,7 @@ class Terminals:
         if line == "quit":
             commands.run(self.hub, session, member, "/quit")
         elif commands.named_command(line):
-            commands.run(self.hub, session, member, text.line(line))
+            commands.run(self.hub, session, member, line)
         else:
             self.hub.say(member, text.line(line.removeprefix("/") if line.startswith("//") else line))
 

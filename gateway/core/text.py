@@ -89,6 +89,14 @@ def line(text: str, limit: int = TEXT_BYTES) -> str:
     return lines(text, limit).replace("\n", " ")
 
 
+def shown(text: str, limit: int = 64) -> str:
+    """As much of what somebody wrote as fits into the words of an error about it."""
+    try:
+        return line(text[:limit], limit=4 * limit)
+    except Refusal:
+        return "that"
+
+
 def _scrubbed(text: str) -> str:
     if not _TOUCHED.search(text):
         return text.rstrip("\n")

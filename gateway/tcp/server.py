@@ -103,7 +103,11 @@ class Listener:
                 continue
             self.retry = RETRY_FIRST
             sock.setblocking(False)
-            self.accepted(sock, address[0])
+            try:
+                self.accepted(sock, address[0])
+            except Exception:
+                log.exception("a connection from %s could not be taken in", address[0])
+                sock.close()
 
     def _rest(self, problem: OSError) -> None:
         """Leave the newcomers in the backlog for a while."""
@@ -173,8 +177,9 @@ class Server:
         else:
             self.selector.register(sock, events, callback)
 
-    def poll(self, timeout: float = 0) -> None:
-        """One round: wait at most `timeout` seconds (0 = do not), then handle at most EVENTS_PER_POLL events."""
+    def poll(self, timeout: float | None = 0) -> None:
+        """One round: wait at most `timeout` seconds (0 = do not, None = until something happens), then handle at most
+        EVENTS_PER_POLL events."""
         if not self._ready:
             self._ready = self.selector.select(timeout)
             self._ready.reverse()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import count
 
 import msgspec
+from gateway.journal.memory import MemoryJournal
 
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
@@ -14,7 +15,6 @@ from gateway.core.session import Session
 from gateway.core.terminal import Terminals
 from gateway.core.wire import FRAME, PLAIN
 from gateway.errors import JournalError
-from gateway.journal.memory import MemoryJournal
 
 
 class Wall:
@@ -98,6 +98,10 @@ class Peer:
             found.append(msgspec.json.decode(taken[start : start + size]))
             taken = taken[start + size :]
         return found
+
+    def forget(self) -> None:
+        """What was got so far does not matter."""
+        self.transport.taken = b""
 
     def told(self, type: str) -> list[dict[str, object]]:
         """The objects of one type among those since the last look."""

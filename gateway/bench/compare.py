@@ -1,0 +1,198 @@
+"""The same load on naive servers and on the gateway, turn by turn in one run, and the table of their prices.
+
+A noisy machine makes single figures worthless: every way gets several turns, interleaved (A B C A B C …) so that a slow
+minute hits all, and the median counts. The server runs on one core, the load on another.
+"""
+
+import io
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from gateway.bench.errors import BenchError
+from gateway.bench.load import Load, Progress
+from gateway.bench.machine import cores, machine_line, on_core
+from gateway.bench.plan import Plan
+from gateway.bench.report import Report, summarise
+from gateway.bench.ways import REFERENCE, WAYS, NoCompilerError, Way, started
+
+TABLE_WIDTH = 120
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One way: medians of its turns. `ratio` is the price against the C figure; None: not known, and `why`.
+
+    `prices` are the single turns' figures: how far they lie apart says what the medians are worth.
+    """
+
+    way: str
+    title: str
+    ok: bool
+    turns: int = 0
+    server_cpu_us_per_delivery: float | None = None
+    prices: list[float] = []
+    ratio: float | None = None
+    messages_per_read: float | None = None
+    deliveries_per_s: float | None = None
+    latency_p99_ms: float | None = None
+    server_busy: float | None = None
+    load_busy: float | None = None
+    waited: float | None = None
+    why: str = ""
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole run. `ok`: every way that could be started delivered everything."""
+
+    ok: bool
+    readers: int
+    writers: int
+    window: int
+    rate: float | None
+    size: int
+    server_core: int | None
+    load_core: int | None
+    rows: list[Row]
+    machine: str
+
+
+def compare(
+    plan: Plan, ways: Sequence[str], turns: int, server_core: int | None, load_core: int | None, progress: Progress
+) -> Comparison:
+    """Run the load `turns` times on each of the `ways`, in turn. Cores None: the first two this process may use."""
+    allowed = cores()
+    if server_core is None and load_core is None and len(allowed) > 1:
+        server_core, load_core = allowed[:2]
+    reports: dict[str, list[Report]] = {way: [] for way in ways}
+    troubles: dict[str, BenchError] = {}
+    with on_core(load_core):
+        for number, way in enumerate([*ways] * turns):
+            if way in troubles:
+                continue
+            progress(WAYS[way].title, number / turns / len(ways))
+            try:
+                reports[way].append(_one_turn(plan, WAYS[way], server_core))
+            except BenchError as error:
+                troubles[way] = error
+    rows = [_row(way, reports[way], troubles.get(way)) for way in ways]
+    return Comparison(
+        ok=all(row.ok for row in rows),
+        readers=plan.readers,
+        writers=plan.writers,
+        window=plan.window,
+        rate=plan.rate,
+        size=plan.size,
+        server_core=server_core,
+        load_core=load_core,
+        rows=_with_ratios(rows),
+        machine=machine_line(),
+    )
+
+
+def _one_turn(plan: Plan, way: Way, core: int | None) -> Report:
+    with started(way, core) as target:
+        load = Load(replace(plan, doors=(way.door,)), target, way.dialect, _tell_nobody)
+        return summarise(load, load.run())
+
+
+def _tell_nobody(what: str, share: float) -> None:
+    """The bar of a comparison moves from server to server."""
+
+
+def _row(way: str, reports: list[Report], trouble: BenchError | None) -> Row:
+    """A missing compiler is no failure of anybody: its row has no figures and is no reason for exit code 1."""
+    title = WAYS[way].title
+    if trouble is not None:
+        return Row(way=way, title=title, ok=isinstance(trouble, NoCompilerError), why=str(trouble))
+    faults = [fault for report in reports if not report.ok for fault in report.faults or ["nothing was delivered"]]
+    return Row(
+        way=way,
+        title=title,
+        ok=not faults,
+        turns=len(reports),
+        server_cpu_us_per_delivery=_median([report.server_cpu_us_per_delivery for report in reports]),
+        prices=[report.server_cpu_us_per_delivery for report in reports if report.server_cpu_us_per_delivery],
+        messages_per_read=_median([door.messages_per_read for report in reports for door in report.doors.values()]),
+        deliveries_per_s=_median([report.deliveries_per_s for report in reports]),
+        latency_p99_ms=_median([report.latency_ms.p99 for report in reports if report.latency_ms is not None]),
+        server_busy=_median([report.server_busy for report in reports]),
+        load_busy=_median([report.load_busy for report in reports]),
+        waited=_median([report.waited for report in reports]),
+        why=faults[0] if faults else "paced by the server" if any(report.paced for report in reports) else "",
+    )
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _with_ratios(rows: list[Row]) -> list[Row]:
+    base = next((row.server_cpu_us_per_delivery for row in rows if row.way == REFERENCE), None)
+    return [msgspec.structs.replace(row, ratio=_ratio(row.server_cpu_us_per_delivery, base)) for row in rows]
+
+
+def _ratio(price: float | None, base: float | None) -> float | None:
+    return round(price / base, 2) if price is not None and base else None
+
+
+def as_table(comparison: Comparison) -> str:
+    """The table and, below it, what the figures stand on."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("way", no_wrap=True)
+    for heading in (
+        "CPU us",
+        "low-high",
+        "ratio",
+        "msgs/read",
+        "deliveries/s",
+        "p99 ms",
+        "server",
+        "load",
+        "waited",
+    ):
+        table.add_column(heading, justify="right")
+    for row in comparison.rows:
+        table.add_row(row.title, *_cells(row))
+    page = io.StringIO()
+    console = Console(file=page, width=TABLE_WIDTH, color_system=None)
+    console.print(table)
+    page.writelines(f"{line}\n" for line in _footing(comparison))
+    return page.getvalue()
+
+
+def _cells(row: Row) -> list[str]:
+    figures = (
+        ("{:.3f}", row.server_cpu_us_per_delivery),
+        ("{:.2f}", row.ratio),
+        ("{:.1f}", row.messages_per_read),
+        ("{:,.0f}", row.deliveries_per_s),
+        ("{:.2f}", row.latency_p99_ms),
+        ("{:.0%}", row.server_busy),
+        ("{:.0%}", row.load_busy),
+        ("{:.0%}", row.waited),
+    )
+    price, *others = ["n/a" if value is None else form.format(value) for form, value in figures]
+    return [price, f"{min(row.prices):.3f}-{max(row.prices):.3f}" if row.prices else "n/a", *others]
+
+
+def _footing(comparison: Comparison) -> list[str]:
+    load = f"{comparison.rate:g} messages/s" if comparison.rate else f"{comparison.window} messages in flight"
+    pinned = comparison.server_core is not None and comparison.load_core is not None
+    cores_used = (
+        f"server on core {comparison.server_core}, load on core {comparison.load_core}" if pinned else "not pinned"
+    )
+    turns = max((row.turns for row in comparison.rows), default=0)
+    lines = [f"{row.title}: {row.why}" for row in comparison.rows if row.why]
+    return [
+        *lines,
+        "CPU us: the server's processor time per delivery, median and lowest-highest turn; ratio: to C per tick",
+        "server, load: share of a core; waited: share of the time that both, added up, lacked a core to run on",
+        f"{comparison.readers} readers, {comparison.writers} writers, {load}, {comparison.size} bytes; "
+        f"medians of {turns} turns, interleaved; {cores_used}",
+        comparison.machine,
+    ]

@@ -1,0 +1,116 @@
+"""What the operating system knows: CPU time of a process, cores to run on, descriptors, the machine in one line."""
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gateway.bench.errors import BenchError
+
+try:
+    import resource
+except ImportError:  # Windows has neither the module nor the limit
+    resource = None  # type: ignore[assignment]
+
+SPARE_DESCRIPTORS = 32
+
+
+def cpu_seconds(pid: int | None) -> float | None:
+    """User and system time of a process so far, its threads included; None where the system does not tell."""
+    if pid is None:
+        return None
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return _cpu_seconds_by_ps(pid)
+    fields = stat.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _cpu_seconds_by_ps(pid: int) -> float | None:
+    """`ps` prints [days-][hours:]minutes:seconds[.hundredths]."""
+    try:
+        printed = subprocess.run(
+            ["ps", "-o", "time=", "-p", str(pid)], capture_output=True, text=True, check=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    days, _, clock = printed.strip().rpartition("-")
+    total = 0.0
+    for part in clock.split(":"):
+        total = total * 60 + float(part or 0)
+    return total + int(days or 0) * 86400
+
+
+def waiting_seconds(pid: int) -> float:
+    """How long a process's main thread (0: this one) could have run but had no core; 0 where Linux does not tell."""
+    try:
+        return int(Path(f"/proc/{pid or os.getpid()}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
+def cores() -> list[int]:
+    """The cores this process may run on; empty where the system does not say."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def pin(pid: int, core: int) -> None:
+    """Keep a process (0: this one) and its threads on one core. Raises BenchError where that cannot be done."""
+    if not hasattr(os, "sched_setaffinity"):
+        raise BenchError("this system cannot pin a process to a core: leave --pin-server and --pin-load out")
+    try:
+        for thread in _threads(pid):
+            os.sched_setaffinity(thread, {core})
+    except OSError as error:
+        raise BenchError(f"cannot pin process {pid} to core {core}: {error.strerror}") from error
+
+
+def _threads(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid or os.getpid()}/task")
+    return [int(task.name) for task in tasks.iterdir()] if tasks.is_dir() else [pid]
+
+
+@contextmanager
+def on_core(core: int | None) -> Iterator[None]:
+    """The block runs on that core, and so do processes started in it from their first moment. None: anywhere."""
+    if core is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    pin(0, core)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def allow_descriptors(count: int) -> None:
+    """Make room for that many sockets. Raises BenchError when the system allows fewer."""
+    if resource is None:
+        return
+    wanted = count + SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY in (soft, hard) or soft >= wanted:
+        return
+    if hard < wanted:
+        raise BenchError(f"{count} connections need {wanted} open files, {hard} are allowed: raise `ulimit -n`")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def machine_line() -> str:
+    """The machine in one line: figures from different machines do not compare."""
+    load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    python = f"Python {platform.python_version()}"
+    return f"{os.cpu_count()} x {_processor()}, {platform.system()} {platform.release()}, {python}{load}"
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,102 @@
+"""A chat server with `selectors`, one send per message and reader.
+
+Run it alone with `python -m gateway.bench.naive.selectors_server PORT`.
+"""
+
+import selectors
+import socket
+import sys
+from collections.abc import Callable
+
+READ_BYTES = 64 << 10
+
+
+class Client:
+    """A connection: the line not ended yet, and what its socket did not take."""
+
+    def __init__(self, sock: socket.socket, name: bytes) -> None:
+        self.sock = sock
+        self.name = name
+        self.line = b""
+        self.unsent = b""
+
+
+class Server:
+    """Accepts, reads lines, and sends each to everybody at once."""
+
+    def __init__(self, port: int) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.clients: dict[socket.socket, Client] = {}
+        self.joined = 0
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+        self.listener.setblocking(False)
+        self.selector.register(self.listener, selectors.EVENT_READ, self.accept)
+
+    def accept(self, events: int) -> None:
+        """One newcomer."""
+        sock, _ = self.listener.accept()
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.joined += 1
+        client = Client(sock, b"guest-%d: " % self.joined)
+        self.clients[sock] = client
+        self.selector.register(sock, selectors.EVENT_READ, self.callback(client))
+
+    def callback(self, client: Client) -> Callable[[int], None]:
+        """What to do when the client's socket is ready."""
+
+        def ready(events: int) -> None:
+            if events & selectors.EVENT_WRITE:
+                self.send(client, b"")
+            if events & selectors.EVENT_READ:
+                self.read(client)
+
+        return ready
+
+    def read(self, client: Client) -> None:
+        """Every whole line goes to everybody."""
+        try:
+            chunk = client.sock.recv(READ_BYTES)
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self.leave(client)
+            return
+        *lines, client.line = (client.line + chunk).split(b"\n")
+        for line in lines:
+            message = client.name + line + b"\n"
+            for reader in list(self.clients.values()):
+                self.send(reader, message)
+
+    def send(self, client: Client, message: bytes) -> None:
+        """Send, or keep for when the socket takes more."""
+        client.unsent += message
+        try:
+            sent = client.sock.send(client.unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            client.unsent = b""
+            return
+        client.unsent = client.unsent[sent:]
+        wanted = selectors.EVENT_READ | selectors.EVENT_WRITE if client.unsent else selectors.EVENT_READ
+        if self.selector.get_key(client.sock).events != wanted:
+            self.selector.modify(client.sock, wanted, self.callback(client))
+
+    def leave(self, client: Client) -> None:
+        """Gone."""
+        self.selector.unregister(client.sock)
+        del self.clients[client.sock]
+        client.sock.close()
+
+    def run(self) -> None:
+        """Until killed."""
+        while True:
+            for key, events in self.selector.select():
+                key.data(events)
+
+
+if __name__ == "__main__":
+    server = Server(int(sys.argv[1]))
+    print(server.listener.getsockname()[1], flush=True)
+    server.run()

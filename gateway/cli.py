@@ -1,0 +1,218 @@
+"""The command line: a table of commands, and how flags become settings.
+
+Whatever a command needs beyond the settings is named in the table as "module:function" and loaded when the command
+runs, so that `gateway --help` and `gateway check` stay light.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pkgutil import resolve_name
+from typing import Any, NoReturn
+
+from gateway import __version__
+from gateway.config import SETTINGS, Setting
+from gateway.errors import ConfigError, StartError, UsageError
+from gateway.sources import load, nearest
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
+EXIT_INTERRUPTED = 130  # what shells report for a program that SIGINT ended
+DEFAULT_COMMAND = "serve"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One word of the command line.
+
+    `run` gets the command itself and the arguments behind its word and answers the exit code. `entry` is the
+    "module:function" that does the work, `classic` the one that does it with `--classic`.
+    """
+
+    summary: str
+    example: str
+    run: "Callable[[Command, Sequence[str]], int]"
+    entry: str = ""
+    classic: str = ""
+
+
+class FlagParser(argparse.ArgumentParser):
+    """argparse, except that mistakes are raised and that a closed pipe shows while it can still be handled."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError."""
+        raise UsageError(f"{message} ({self.prog} --help lists the flags)")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Leave after the help."""
+        sys.stdout.flush()
+        super().exit(status, message)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and answer the exit code: 0 clean, 1 cannot run, 2 wrong usage, 78 wrong settings."""
+    try:
+        code = dispatch(sys.argv[1:] if arguments is None else arguments, COMMANDS)
+        sys.stdout.flush()
+        return code
+    except UsageError as error:
+        return fail(EXIT_USAGE, error)
+    except ConfigError as error:
+        return fail(EXIT_CONFIG, error)
+    except StartError as error:
+        return fail(EXIT_FAILURE, error)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone (`gateway check | head -1`); at exit the interpreter would flush it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILURE
+
+
+def fail(code: int, error: Exception) -> int:
+    """Tell the operator what is wrong, each problem on a line of its own, and answer the exit code."""
+    for line in str(error).splitlines():
+        print(f"gateway: {line}", file=sys.stderr)
+    return code
+
+
+def dispatch(words: Sequence[str], commands: Mapping[str, Command]) -> int:
+    """Run the command that `words` begin with, or the default one when they begin with a flag."""
+    if words and words[0] in ("-h", "--help"):
+        settings_parser("[COMMAND]", overview(commands)).parse_args(words)
+    if not words or words[0].startswith("-"):
+        words = [DEFAULT_COMMAND, *words]
+    name, *arguments = words
+    if name not in commands:
+        raise UsageError(f"no command {name!r}, the nearest is {nearest(name, commands)} (gateway --help lists all)")
+    return commands[name].run(commands[name], arguments)
+
+
+def overview(commands: Mapping[str, Command]) -> str:
+    """Every command with an example, for `gateway --help`."""
+    lines = ["A chat gateway: netcat, telnet and browsers in one room.", "", "commands:"]
+    for name, command in commands.items():
+        lines += [f"  {name:8}{command.summary}", f"  {'':8}    {command.example}"]
+    lines += [
+        "",
+        f"`gateway COMMAND --help` explains one. Without a command it is {DEFAULT_COMMAND}, with these flags.",
+    ]
+    return "\n".join(lines)
+
+
+def explanation(command: Command) -> str:
+    """One command with its example, for its own --help."""
+    return f"{command.summary[0].upper()}{command.summary[1:]}.\n\nexample: {command.example}"
+
+
+def serve(command: Command, arguments: Sequence[str]) -> int:
+    """`gateway serve`: the gateway, or with --classic the origin's chat."""
+    flags, config = given(settings_parser("serve", explanation(command)), arguments)
+    settings = load(flags, os.environ, config).settings
+    return start(command.classic if settings.classic else command.entry, settings)
+
+
+def echo(command: Command, arguments: Sequence[str]) -> int:
+    """`gateway echo`: only the plain door, whatever is said about the others."""
+    used = [name for name, setting in SETTINGS.items() if setting.origin]
+    flags, config = given(settings_parser("echo", explanation(command), used), arguments)
+    return start(command.entry, load(flags | {"telnet_port": "-1", "web_port": "-1"}, os.environ, config).settings)
+
+
+def check(command: Command, arguments: Sequence[str]) -> int:
+    """`gateway check`: print the effective settings. Wrong values are its verdict, so 78 in flags as well."""
+    flags, config = given(settings_parser("check", explanation(command)), arguments)
+    try:
+        print(load(flags, os.environ, config).toml(), end="")
+    except ConfigError as error:
+        return fail(EXIT_CONFIG, error)
+    return 0
+
+
+def bench(command: Command, arguments: Sequence[str]) -> int:
+    """`gateway bench`: its own parser reads the arguments."""
+    return start(command.entry, arguments)
+
+
+def start(entry: str, argument: object) -> int:
+    """Load the module of "module:function" and call the function."""
+    code: int = resolve_name(entry)(argument)
+    return code
+
+
+def settings_parser(name: str, description: str, shown: Collection[str] = SETTINGS.keys()) -> FlagParser:
+    """A parser with a flag for every setting; those not `shown` are accepted, but stay out of the help."""
+    parser = FlagParser(
+        prog=f"gateway {name}",
+        usage=f"gateway {name} [OPTIONS]",
+        description=description,
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=34),
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"gateway {__version__}")
+    parser.add_argument("--config", metavar="FILE", default="", help="TOML file with settings [none]")
+    for setting in SETTINGS.values():
+        add_flags(parser, setting, shown=setting.name in shown)
+    return parser
+
+
+def add_flags(parser: argparse.ArgumentParser, setting: Setting, *, shown: bool) -> None:
+    """Add every spelling of a setting's flag, the documented one with help."""
+    behaviour: dict[str, Any] = {"dest": setting.name, "metavar": setting.form.placeholder}
+    if setting.repeatable:
+        behaviour["action"] = "append"
+    if setting.switch:
+        behaviour = {"dest": setting.name, "action": "store_const", "const": "true"}
+        for flag in setting.flags:
+            parser.add_argument(f"--no-{flag[2:]}", **(behaviour | {"const": "false"}), help=argparse.SUPPRESS)
+    for flag in setting.flags:
+        documented = shown and flag == setting.flag
+        parser.add_argument(flag, **behaviour, help=help_text(setting) if documented else argparse.SUPPRESS)
+
+
+def help_text(setting: Setting) -> str:
+    """What the help says about a flag; the default stands in brackets."""
+    default = setting.usual or setting.toml(setting.default).strip('"[]') or "none"
+    off = f"; --no-{setting.flag[2:]} turns it off" if setting.default is True else ""
+    return f"{setting.meaning}{off} [{default}]".replace("%", "%%")
+
+
+def given(parser: FlagParser, arguments: Sequence[str]) -> tuple[dict[str, str], str]:
+    """The flags that were given, as text by setting name, and the --config file. Raises UsageError."""
+    options, rest = parser.parse_known_args(arguments)
+    if rest:
+        unknown = rest[0].partition("=")[0]
+        if not unknown.startswith("-"):
+            parser.error(f"unexpected word {unknown!r}")
+        known = [flag for setting in SETTINGS.values() for flag in setting.flags]
+        parser.error(f"no flag {unknown}, the nearest is {nearest(unknown, [*known, '--config'])}")
+    flags = {name: ",".join(value) if isinstance(value, list) else value for name, value in vars(options).items()}
+    return flags, flags.pop("config")
+
+
+COMMANDS = {
+    "serve": Command(
+        "run the gateway (the default command)",
+        "gateway serve --host 0.0.0.0 --web-port 8080 --data ./chat",
+        serve,
+        "gateway.server:serve",
+        "gateway.origin:classic",
+    ),
+    "echo": Command(
+        "the echo server of the project's origin: answers `ip:port text`",
+        "gateway echo --tcp-port 9999 --selector poll",
+        echo,
+        "gateway.origin:echo",
+    ),
+    "bench": Command("load a running gateway and report", "gateway bench --help", bench, "gateway.bench:main"),
+    "check": Command(
+        "print the effective settings and where each value came from",
+        "gateway check --config gateway.toml",
+        check,
+    ),
+}

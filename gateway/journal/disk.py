@@ -1,0 +1,70 @@
+"""The file system under the journal, looked at before writing: is the file still ours, is there space left."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.errors import JournalError
+
+LOOK_EVERY = 1.0
+SPARE_BYTES = 50_000_000
+SPARE_SHARE = 20
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new names in `folder` survive power loss."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class Replaced(JournalError):
+    """Another file has taken the database's place: it must be opened and checked before it is trusted."""
+
+
+class Disk:
+    """The place of one database.
+
+    `spare` bytes stay free for the rest of the machine, but never more than a twentieth of the file system; 0 writes
+    until it is full. A file deleted while the gateway runs is noticed within LOOK_EVERY seconds; what was committed in
+    between is lost with it.
+    """
+
+    def __init__(self, path: Path, spare: int, clock: Callable[[], float]) -> None:
+        found = path.stat()
+        self._path = path
+        self._identity = (found.st_dev, found.st_ino)
+        self._spare = spare
+        self._clock = clock
+        self._due = clock()
+
+    def look(self) -> None:
+        """Raise JournalError if nothing should be written now. Looks once a second while all is well."""
+        now = self._clock()
+        if now < self._due:
+            return
+        self._still_there()
+        self._has_space()
+        self._due = now + LOOK_EVERY
+
+    def _still_there(self) -> None:
+        try:
+            found = self._path.stat()
+        except OSError as error:
+            raise JournalError(f"{self._path} has been taken away ({error.strerror}): put it back") from error
+        if (found.st_dev, found.st_ino) != self._identity:
+            raise Replaced(f"{self._path} has been replaced by another file")
+
+    def _has_space(self) -> None:
+        if not self._spare:
+            return
+        system = os.statvfs(self._path)
+        free = system.f_bavail * system.f_frsize
+        wanted = min(self._spare, system.f_blocks * system.f_frsize // SPARE_SHARE)
+        if free < wanted:
+            raise JournalError(
+                f"the disk is nearly full: {self._path.parent} has {free // 1_000_000} MB free, "
+                f"the journal writes from {wanted // 1_000_000} MB on"
+            )

@@ -1,0 +1,134 @@
+"""The journal that keeps nothing: rooms live in this process's memory and end with it.
+
+Bounded three ways (each a constructor argument): messages per room, bytes of text in all rooms together, rooms. The
+oldest messages go first; over the last bound a new room is refused, since forgetting a room would use its numbers
+again.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+import msgspec
+
+from gateway.core.message import Message
+from gateway.core.ports import Page, RoomRecord
+from gateway.errors import JournalError
+from gateway.journal.continuity import epoch_of, new_seed
+
+MESSAGES_PER_ROOM = 10_000
+BYTES = 256 * 1024 * 1024
+ROOMS = 100_000
+
+
+class _Room:
+    """The end of one room's log: `messages` are dense up to `head`."""
+
+    __slots__ = ("head", "messages", "topic")
+
+    def __init__(self) -> None:
+        self.head = 0
+        self.topic = ""
+        self.messages: deque[Message] = deque()
+
+    @property
+    def first(self) -> int:
+        return self.head - len(self.messages) + 1
+
+    def between(self, first: int, head: int) -> list[Message]:
+        """The held messages from `first` to `head`, as strangers see them: without their author."""
+        start = max(first - self.first, 0)
+        stop = max(head - self.first + 1, start)
+        return [msgspec.structs.replace(message, author=0) for message in islice(self.messages, start, stop)]
+
+
+class MemoryJournal:
+    """A `Journal` that answers at once and survives nothing."""
+
+    def __init__(self, *, messages_per_room: int = MESSAGES_PER_ROOM, total_bytes: int = BYTES, rooms: int = ROOMS):
+        self._messages_per_room = messages_per_room
+        self._spare_bytes = total_bytes
+        self._most_rooms = rooms
+        self._rooms: dict[str, _Room] = {}
+        self._written: OrderedDict[str, _Room] = OrderedDict()
+        self._seed = new_seed()
+
+    def open(self, room: str, recent: int, done: Callable[[RoomRecord | JournalError], None]) -> None:
+        """As `Journal.open`."""
+        log = self._rooms.get(room) or _Room()
+        done(self._record(room, log, log.between(log.head - recent + 1, log.head)))
+
+    def append(self, batch: list[Message], done: Callable[[list[Message] | JournalError], None]) -> None:
+        """As `Journal.append`."""
+        if self._too_many({message.room for message in batch}):
+            done(JournalError(f"the journal in memory holds {self._most_rooms} rooms, its most"))
+            return
+        for message in batch:
+            self._keep(message)
+        done(batch)
+
+    def read(
+        self,
+        room: str,
+        *,
+        after: int | None,
+        before: int | None,
+        limit: int,
+        done: Callable[[Page | JournalError], None],
+    ) -> None:
+        """As `Journal.read`."""
+        log = self._rooms.get(room) or _Room()
+        first = log.first if after is None else max(log.first, after + 1)
+        head = log.head if before is None else min(log.head, before - 1)
+        found = max(head - first + 1, 0)
+        if after is None:
+            first = max(first, head - limit + 1)
+        else:
+            head = min(head, first + limit - 1)
+        done(Page(log.between(first, head), more=found > limit))
+
+    def set_topic(self, room: str, topic: str, done: Callable[[JournalError | None], None]) -> None:
+        """As `Journal.set_topic`."""
+        if self._too_many({room}):
+            done(JournalError(f"the journal in memory holds {self._most_rooms} rooms, its most"))
+            return
+        self._rooms.setdefault(room, _Room()).topic = topic
+        done(None)
+
+    def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
+        """As `Journal.rooms`."""
+        done([self._record(room, log, ()) for room, log in sorted(self._rooms.items())])
+
+    def close(self) -> None:
+        """As `Journal.close`."""
+        self._rooms.clear()
+        self._written.clear()
+
+    def _record(self, room: str, log: _Room, recent: Sequence[Message]) -> RoomRecord:
+        return RoomRecord(room, epoch_of(self._seed, room), log.first, log.head, log.topic, recent)
+
+    def _too_many(self, rooms: set[str]) -> bool:
+        return len(self._rooms) + len(rooms - self._rooms.keys()) > self._most_rooms
+
+    def _keep(self, message: Message) -> None:
+        log = self._rooms.setdefault(message.room, _Room())
+        log.head += 1
+        message.seq = log.head
+        log.messages.append(message)
+        self._written[message.room] = log
+        self._written.move_to_end(message.room)
+        self._spare_bytes -= _weight(message)
+        if len(log.messages) > self._messages_per_room:
+            self._forget_oldest(message.room)
+        while self._spare_bytes < 0 and self._written:
+            self._forget_oldest(next(iter(self._written)))
+
+    def _forget_oldest(self, room: str) -> None:
+        log = self._written[room]
+        self._spare_bytes += _weight(log.messages.popleft())
+        if not log.messages:
+            del self._written[room]
+
+
+def _weight(message: Message) -> int:
+    return len(message.text) + len(message.nick) + 200

@@ -1,0 +1,86 @@
+"""The database's shape: tables, version, and how a new one comes into being.
+
+A room's head is the larger of `floor` and its last message's number, so that appending touches one table only; whoever
+deletes old messages first raises `floor` to the number of the last one deleted.
+"""
+
+import os
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from gateway.journal.continuity import new_seed
+from gateway.journal.disk import sync_folder
+
+APPLICATION_ID = 0x47617465
+VERSION = 1
+
+TABLES = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {VERSION};
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE rooms (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    epoch TEXT NOT NULL,
+    floor INTEGER NOT NULL DEFAULT 0,
+    topic TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE messages (
+    room INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    ts INTEGER NOT NULL,
+    nick TEXT NOT NULL,
+    door TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (room, seq)
+) WITHOUT ROWID;
+"""
+
+FIRST_META = {
+    "seed": "",
+    "boot": "",
+    "clean": "yes",
+    "durability": "process",
+    "mark": "",
+    "mark_next": "",
+    "checkpoints": "0",
+}
+
+
+def create(path: Path) -> None:
+    """Make the database and, where need be, its folder.
+
+    It is made whole under another name and linked into place: a process killed here leaves no half database behind,
+    and of two processes that come at once one makes it and both find it.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=path.name + ".", suffix=".new", dir=path.parent)
+    os.close(handle)
+    try:
+        _fill(Path(name))
+        _link(Path(name), path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _fill(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("BEGIN;" + TABLES)
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", (FIRST_META | {"seed": new_seed()}).items())
+        connection.commit()
+
+
+def _link(fresh: Path, path: Path) -> None:
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        return
+    except OSError:
+        fresh.replace(path)
+    sync_folder(path.parent)

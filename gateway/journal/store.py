@@ -1,0 +1,193 @@
+"""The rooms in an open database: verbs that work at once or raise sqlite3.Error, with nothing half done.
+
+The hot path is `append`: one transaction, one executemany, no SELECT. For that the numbers of the rooms in use are held
+in memory, at most ROOMS_HELD of them; a room beyond that is looked up again. A number held here is written back only
+after COMMIT, and a message gets its `seq` then, so a failed append leaves no trace.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gateway.core.message import Message
+from gateway.core.ports import Page, RoomRecord
+from gateway.journal.checkpoint import checkpoint
+from gateway.journal.continuity import epoch_of
+from gateway.journal.disk import Disk
+
+ROOMS_HELD = 16_384
+
+INSERT_MESSAGE = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)"
+INSERT_ROOM = "INSERT INTO rooms (name, epoch) VALUES (?, ?)"
+SELECT_ROOMS = """
+    SELECT name, epoch, topic, id, floor,
+           (SELECT min(seq) FROM messages WHERE room = rooms.id),
+           (SELECT max(seq) FROM messages WHERE room = rooms.id)
+    FROM rooms
+"""
+SELECT_MESSAGES = "SELECT ts, nick, door, kind, text, 0, seq FROM messages WHERE room = ? AND seq > ? AND seq < ?"
+
+Row = tuple[int, int, int, str, str, str, str]
+
+
+@dataclass(slots=True)
+class Room:
+    """What is held of a room. `key` is its row's id, 0 when it is not stored; `epoch` then follows from the seed."""
+
+    name: str
+    key: int
+    epoch: str
+    topic: str
+    first: int
+    head: int
+
+    def record(self, recent: list[Message]) -> RoomRecord:
+        return RoomRecord(self.name, self.epoch, self.first, self.head, self.topic, recent)
+
+
+class Store:
+    """One connection's rooms. `wal_pages` estimates what the WAL has grown by since the last checkpoint: too high for
+    short texts, up to five times too low for the longest."""
+
+    def __init__(self, connection: sqlite3.Connection, seed: str, disk: Disk) -> None:
+        self.connection = connection
+        self.wal_pages = 0
+        self._seed = seed
+        self._disk = disk
+        self._held: dict[str, Room] = {}
+
+    def open(self, name: str, recent: int) -> RoomRecord:
+        """As `Journal.open`."""
+        room = self._hold(self._look_up(name))
+        return room.record(self._newest(room, 0, room.head + 1, recent))
+
+    def append(self, batch: list[Message]) -> list[Message]:
+        """As `Journal.append`."""
+        self._disk.look()
+        created: list[Room] = []
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            heads, rows = self._number(batch, created)
+            self.connection.executemany(INSERT_MESSAGE, rows)
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back(created)
+            raise
+        for message, row in zip(batch, rows, strict=True):
+            message.seq = row[1]
+        for room, head in heads.values():
+            room.head = head
+        self.wal_pages += 1 + len(heads) + len(batch) // 4
+        return batch
+
+    def read(self, name: str, after: int | None, before: int | None, limit: int) -> Page:
+        """As `Journal.read`."""
+        room = self._held.get(name) or self._look_up(name)
+        low = max(after or 0, 0)
+        high = room.head + 1 if before is None else min(before, room.head + 1)
+        if low >= high or limit < 1:
+            return Page([], more=False)
+        if after is None:
+            found = self._newest(room, low, high, limit + 1)
+            return Page(found[-limit:], more=len(found) > limit)
+        rows = self.connection.execute(SELECT_MESSAGES + " ORDER BY seq LIMIT ?", (room.key, low, high, limit + 1))
+        found = _messages(name, rows)
+        return Page(found[:limit], more=len(found) > limit)
+
+    def set_topic(self, name: str, topic: str) -> None:
+        """As `Journal.set_topic`."""
+        self._disk.look()
+        created: list[Room] = []
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            room = self._stored(name, created)
+            self.connection.execute("UPDATE rooms SET topic = ? WHERE id = ?", (topic, room.key))
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back(created)
+            raise
+        self.wal_pages += 2
+
+    def rooms(self) -> list[RoomRecord]:
+        """As `Journal.rooms`."""
+        return [_room(row).record([]) for row in self.connection.execute(SELECT_ROOMS + " ORDER BY name")]
+
+    def checkpoint(self) -> None:
+        """Start the WAL afresh."""
+        self.wal_pages = 0
+        checkpoint(self.connection)
+
+    def has_lost(self, earlier: "Store") -> bool:
+        """Whether the end of any room `earlier` held is missing here.
+
+        What is here and not there was answered with an error, and is removed: a transaction whose sync failed may
+        have been complete in the WAL.
+        """
+        lost = False
+        for known in list(earlier._held.values()):
+            room = self._look_up(known.name)
+            lost = lost or room.head < known.head
+            if room.head > known.head:
+                self.connection.execute("DELETE FROM messages WHERE room = ? AND seq > ?", (room.key, known.head))
+        self._held.clear()
+        return lost
+
+    def _number(self, batch: list[Message], created: list[Room]) -> tuple[dict[str, tuple[Room, int]], list[Row]]:
+        heads: dict[str, tuple[Room, int]] = {}
+        rows: list[Row] = []
+        name, room, seq = "", None, 0
+        for message in batch:
+            if room is None or message.room != name:
+                if room is not None:
+                    heads[name] = room, seq
+                name = message.room
+                room, seq = heads.get(name) or self._last_of(name, created)
+            seq += 1
+            rows.append((room.key, seq, message.ts, message.nick, message.door, message.kind, message.text))
+        if room is not None:
+            heads[name] = room, seq
+        return heads, rows
+
+    def _last_of(self, name: str, created: list[Room]) -> tuple[Room, int]:
+        room = self._stored(name, created)
+        return room, room.head
+
+    def _stored(self, name: str, created: list[Room]) -> Room:
+        room = self._held.get(name) or self._hold(self._look_up(name))
+        if not room.key:
+            room.key = self.connection.execute(INSERT_ROOM, (name, room.epoch)).lastrowid or 0
+            created.append(room)
+        return room
+
+    def _roll_back(self, created: list[Room]) -> None:
+        for room in created:
+            room.key = 0
+        with suppress(sqlite3.Error):
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+
+    def _look_up(self, name: str) -> Room:
+        row = self.connection.execute(SELECT_ROOMS + " WHERE name = ?", (name,)).fetchone()
+        return _room(row) if row else Room(name, 0, epoch_of(self._seed, name), "", 1, 0)
+
+    def _hold(self, room: Room) -> Room:
+        if len(self._held) >= ROOMS_HELD and room.name not in self._held:
+            del self._held[next(iter(self._held))]
+        self._held[room.name] = room
+        return room
+
+    def _newest(self, room: Room, low: int, high: int, limit: int) -> list[Message]:
+        order = " ORDER BY seq DESC LIMIT ?"
+        rows = self.connection.execute(SELECT_MESSAGES + order, (room.key, low, high, max(limit, 0)))
+        return _messages(room.name, rows)[::-1]
+
+
+def _room(row: tuple[str, str, str, int, int, int | None, int | None]) -> Room:
+    name, epoch, topic, key, floor, first, last = row
+    head = max(floor, last or 0)
+    return Room(name, key, epoch, topic, first or head + 1, head)
+
+
+def _messages(room: str, rows: Iterable[tuple[int, str, str, str, str, int, int]]) -> list[Message]:
+    return [Message(room, *row) for row in rows]

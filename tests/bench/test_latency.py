@@ -1,0 +1,43 @@
+import pytest
+
+from gateway.bench.framing import split_lines
+from gateway.bench.latency import Percentiles, Samples, percentiles
+from gateway.bench.order import Order
+from gateway.bench.texts import key_of
+
+
+def test_percentiles_are_by_nearest_rank():
+    seconds = [number / 1000 for number in range(1000, 0, -1)]
+    assert percentiles(seconds, 1.0) == Percentiles(500.0, 900.0, 990.0, 999.0, 1000.0)
+
+
+def test_one_value_is_every_percentile():
+    assert percentiles([0.002], 0.002) == Percentiles(2.0, 2.0, 2.0, 2.0, 2.0)
+
+
+def test_nothing_has_no_percentiles():
+    assert percentiles([], 0.0) is None
+
+
+def three_messages() -> Order:
+    order = Order(split_lines)
+    for number in range(3):
+        order.extend(key_of(0, number), b"1234567890\n")
+    return order
+
+
+def test_a_chunk_delivers_the_messages_that_end_in_it():
+    samples = Samples(three_messages(), [(0, 15, 1.5), (15, 33, 2.5), (33, 33, 9.0)])
+    assert samples.summarise([[1.0, 1.0, 2.0]]) == Percentiles(500.0, 1500.0, 1500.0, 1500.0, 1500.0)
+
+
+def test_messages_per_read_leaves_out_reads_without_an_end():
+    assert Samples(three_messages(), [(0, 22, 1.0), (22, 30, 1.0), (30, 33, 1.0)]).messages_per_read() == 1.5
+    assert Samples(three_messages(), []).messages_per_read() is None
+
+
+def test_thinning_keeps_the_longest(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("gateway.bench.latency.KEPT_LATENCIES", 1)
+    summary = Samples(three_messages(), [(0, 33, 3.0)]).summarise([[0.0, 2.0, 2.0]])
+    assert summary is not None
+    assert summary.max == 3000.0

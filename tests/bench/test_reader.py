@@ -1,0 +1,132 @@
+import pytest
+
+from gateway.bench.framing import client_frame, split_frames, split_lines
+from gateway.bench.order import TRIM_BYTES, Order
+from gateway.bench.reader import Reader
+from gateway.bench.remarks import Remarks
+from gateway.bench.texts import Texts, key_of
+from tests.bench.test_framing import server_frame
+
+TEXTS = Texts(64, "abc123")
+KEYS = [key_of(0, 0), key_of(1, 0), key_of(0, 1)]
+LINES = [
+    b"ana: " + TEXTS.write(0, 0) + b"\n",
+    b"bo: " + TEXTS.write(1, 0) + b"\n",
+    b"ana: " + TEXTS.write(0, 1) + b"\n",
+]
+NOTICE = b"-- eve joined (tcp)\n"
+
+
+def frame(line: bytes) -> bytes:
+    return server_frame(b'{"type":"msg","seq":1,"text":"' + line.partition(b": ")[2].strip() + b'"}')
+
+
+FRAMES = [frame(line) for line in LINES]
+
+
+def reader(order: Order) -> Reader:
+    return Reader(order, TEXTS, Remarks())
+
+
+def heard(reader: Reader) -> list[int]:
+    return list(reader.heard().keys[: reader.seen()])
+
+
+@pytest.mark.parametrize(
+    ("split", "pieces", "noise"),
+    [
+        (split_lines, LINES, NOTICE),
+        (split_frames, FRAMES, server_frame(b'{"type":"presence","count":3}')),
+    ],
+)
+def test_first_and_second_reader_hear_the_same_however_the_bytes_are_cut(split, pieces, noise):
+    stream = b"".join([noise, pieces[0], noise, pieces[1], pieces[2], noise])
+    for cut in range(len(stream)):
+        order = Order(split)
+        first, second, third = reader(order), reader(order), reader(order)
+        for one, chunks in ((first, [stream[:cut], stream[cut:]]), (second, [stream]), (third, pieces)):
+            for chunk in chunks:
+                one.take(chunk)
+            assert heard(one) == KEYS
+            assert one.own is None
+
+
+def test_two_readers_who_lead_in_turn_build_one_order():
+    order = Order(split_lines)
+    first, second = reader(order), reader(order)
+    first.take(LINES[0] + LINES[1][:9])
+    second.take(LINES[0] + LINES[1] + NOTICE)
+    first.take(LINES[1][9:] + LINES[2])
+    second.take(LINES[2])
+    assert heard(first) == heard(second) == KEYS
+
+
+def test_the_same_message_in_other_bytes_is_the_same_message():
+    order = Order(split_lines)
+    reader(order).take(b"".join(LINES))
+    late = reader(order)
+    late.take(b"".join(line.replace(b"\n", b"\r\n") for line in LINES))
+    assert late.own is None
+    assert heard(late) == KEYS
+
+
+@pytest.mark.parametrize("shown", [[0, 2], [0, 0, 1, 2], [1, 0, 2], [2]])
+def test_a_reader_who_is_shown_something_else_is_heard_on_his_own(shown):
+    order = Order(split_lines)
+    reader(order).take(b"".join(LINES))
+    odd = reader(order)
+    odd.take(b"".join(LINES[index] for index in shown))
+    assert heard(odd) == [KEYS[index] for index in shown]
+
+
+def test_an_altered_or_foreign_text_is_no_message():
+    order = Order(split_lines)
+    one = reader(order)
+    one.take(
+        LINES[0].replace(b"abcdef", b"abcdeX") + LINES[0].replace(b"\n", b"more\n") + LINES[0].replace(b"gwba", b"gwbb")
+    )
+    assert heard(one) == []
+    assert one.remarks.count == 3
+
+
+def test_a_probe_makes_ready_also_as_history():
+    one = reader(Order(split_lines))
+    one.take(b"[14:01] ana: " + TEXTS.probe + b"\n")
+    assert one.ready
+
+
+def test_a_ping_is_answered_with_its_own_words():
+    one = reader(Order(split_frames))
+    one.take(FRAMES[0] + b"\x89\x02hi" + FRAMES[1])
+    assert one.replies == client_frame(b"hi", 0xA)
+    assert heard(one) == KEYS[:2]
+
+
+@pytest.mark.parametrize(
+    ("words", "paced"),
+    [
+        (b"!! rate_limited: slower\n", True),
+        (b"!! full: come back later\n", False),
+        (b"-- 212 lines skipped: /since 8841 shows them\n", False),
+    ],
+)
+def test_refusals_and_gaps_are_kept_for_the_report(words, paced):
+    one = reader(Order(split_lines))
+    one.take(NOTICE + words)
+    assert list(one.remarks.kept) == [words.decode().strip()]
+    assert one.remarks.paced is paced
+
+
+def test_an_order_drops_what_everybody_has_passed():
+    order = Order(split_lines)
+    first, second = reader(order), reader(order)
+    count = TRIM_BYTES // 60
+    lines = [b"ana: " + TEXTS.write(0, number) + b"\n" for number in range(count)]
+    first.take(b"".join(lines))
+    second.take(b"".join(lines[:-2]) + lines[-2][:7])
+    assert order.wants_trim()
+    order.trim(second.at)
+    assert len(order.stream) == sum(map(len, lines[-2:]))
+    assert not order.wants_trim()
+    second.take(lines[-2][7:] + lines[-1])
+    assert second.seen() == first.seen() == count

@@ -1,0 +1,45 @@
+from array import array
+
+from gateway.bench.texts import key_of
+from gateway.bench.verdict import Fault, Judge, reference
+
+A, B, C, D = key_of(0, 0), key_of(1, 0), key_of(0, 1), key_of(1, 1)
+PUBLISHED = [2, 2]
+
+
+def hearing(*keys: int) -> bytes:
+    return array("Q", keys).tobytes()
+
+
+def judge(*keys: int) -> Fault:
+    return Judge(PUBLISHED, array("Q", (A, B, C, D))).judge(hearing(*keys))
+
+
+def test_everything_once_in_order_is_no_fault():
+    assert not judge(A, B, C, D)
+
+
+def test_missing_messages_are_counted_and_named():
+    assert judge(A, D) == Fault(missing=2, first_missing=("0/1", "1/0"))
+
+
+def test_repeated_messages_are_counted():
+    assert judge(A, B, B, C, A, D) == Fault(repeated=2)
+
+
+def test_an_order_that_others_did_not_see_is_a_fault():
+    assert judge(B, A, C, D) == Fault(reordered=1)
+
+
+def test_a_writers_own_order_counts_even_if_all_saw_it_wrong():
+    wrong = array("Q", (C, B, A, D))
+    assert Judge(PUBLISHED, wrong).judge(wrong.tobytes()) == Fault(reordered=1)
+
+
+def test_a_fault_says_what_is_wrong():
+    assert str(judge(A, C, C)) == "2 missing, 1 repeated (first missing: 1/0, 1/1)"
+
+
+def test_the_order_of_most_readers_is_the_reference():
+    assert list(reference([hearing(B, A), hearing(A, B), hearing(A, B)])) == [A, B]
+    assert list(reference([])) == []

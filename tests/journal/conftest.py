@@ -1,0 +1,199 @@
+"""A journal of each kind, and a stand-in for the loop that asks it."""
+
+import queue
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gateway
+from gateway.core.message import Message
+from gateway.core.ports import Journal
+from gateway.journal.memory import MemoryJournal
+from gateway.journal.sqlite import SqliteJournal
+
+ROOT = Path(gateway.__file__).parents[1]
+
+WRITER = """
+import os, queue, signal, sys
+from pathlib import Path
+from gateway.core.message import Message
+from gateway.journal.sqlite import SqliteJournal
+
+path, durability, texts = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
+landed = queue.SimpleQueue()
+journal = SqliteJournal(path, call_soon_threadsafe=landed.put, durability=durability)
+for text in texts:
+    journal.append([Message("lobby", 1, "ana", "tcp", "say", text)], lambda batch: print(batch[0].seq, flush=True))
+    if durability == "power":
+        landed.get(timeout=10)()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+ENDLESS_WRITER = """
+import queue, sys
+from pathlib import Path
+from gateway.core.message import Message
+from gateway.journal.sqlite import SqliteJournal
+
+landed = queue.SimpleQueue()
+journal = SqliteJournal(
+    Path(sys.argv[1]), call_soon_threadsafe=landed.put, durability=sys.argv[2], checkpoint_pages=20
+)
+answered = 0
+def show(batch):
+    global answered
+    answered += 1
+    for message in batch:
+        print(message.seq, flush=True)
+for asked in range(1, 1_000_000):
+    journal.append([Message("lobby", 1, "ana", "tcp", "say", "x" * 300) for _ in range(4)], show)
+    while answered < asked:
+        landed.get(timeout=10)()
+"""
+
+
+class Turns:
+    """Runs what other threads hand in, on the test's thread, when the test says so."""
+
+    def __init__(self) -> None:
+        self.handed_in: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def call_soon_threadsafe(self, callback: Callable[[], None]) -> None:
+        self.handed_in.put(callback)
+
+    def until(self, condition: Callable[[], object]) -> None:
+        while not condition():
+            self.handed_in.get(timeout=10)()
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "journal.db"
+
+
+@pytest.fixture
+def open_sqlite(turns: Turns, path: Path) -> Iterator[Callable[..., SqliteJournal]]:
+    opened: list[SqliteJournal] = []
+
+    def open_one(where: Path = path, **options: Any) -> SqliteJournal:
+        journal = SqliteJournal(where, call_soon_threadsafe=turns.call_soon_threadsafe, **options)
+        opened.append(journal)
+        return journal
+
+    yield open_one
+    for journal in opened:
+        journal.close()
+
+
+KINDS: dict[str, dict[str, Any] | None] = {
+    "memory": None,
+    "sqlite": {},
+    "sqlite power": {"durability": "power"},
+    "sqlite checkpoints always": {"checkpoint_pages": 1},
+}
+
+
+@pytest.fixture(params=KINDS)
+def journal(request: pytest.FixtureRequest) -> Journal:
+    options = KINDS[request.param]
+    if options is None:
+        return MemoryJournal()
+    made: Journal = request.getfixturevalue("open_sqlite")(**options)
+    return made
+
+
+@pytest.fixture
+def say() -> Callable[..., Message]:
+    usual = {"ts": 1_790_000_000_123, "nick": "ana", "door": "tcp", "kind": "say"}
+
+    def make(text: str, room: str = "lobby", **fields: Any) -> Message:
+        return Message(room, text=text, **(usual | fields))
+
+    return make
+
+
+@pytest.fixture
+def ask(turns: Turns) -> Callable[..., Any]:
+    """Call a verb and wait for its answer."""
+
+    def ask(verb: Callable[..., None], *arguments: Any, **bounds: Any) -> Any:
+        answers: list[Any] = []
+        verb(*arguments, **bounds, done=answers.append)
+        turns.until(lambda: answers)
+        return answers[0]
+
+    return ask
+
+
+@pytest.fixture
+def fill(ask: Callable[..., Any], say: Callable[..., Message]) -> Callable[..., list[Message]]:
+    """Append messages with the texts 1 … `count`."""
+
+    def fill(journal: Journal, count: int, room: str = "lobby") -> list[Message]:
+        batch: list[Message] = ask(journal.append, [say(str(number), room) for number in range(1, count + 1)])
+        return batch
+
+    return fill
+
+
+@pytest.fixture
+def texts(ask: Callable[..., Any]) -> Callable[..., list[str]]:
+    """The texts a room holds, oldest first."""
+
+    def texts(journal: Journal, room: str = "lobby") -> list[str]:
+        page = ask(journal.read, room, after=0, before=None, limit=100_000)
+        return [message.text for message in page.messages]
+
+    return texts
+
+
+@pytest.fixture
+def alter() -> Callable[..., list[Any]]:
+    """Run SQL on a journal nobody has open."""
+
+    def alter(path: Path, sql: str, *parameters: Any) -> list[Any]:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    return alter
+
+
+@pytest.fixture
+def kill_while_writing(path: Path) -> Callable[..., list[int]]:
+    """Let another process append batches without end, and kill it when it has been answered `lines` numbers."""
+
+    def write(lines: int, durability: str) -> list[int]:
+        command = [sys.executable, "-c", ENDLESS_WRITER, str(path), durability]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            seen = [int(process.stdout.readline()) for _ in range(lines)]
+            process.kill()
+            rest = process.stdout.read()
+        return seen + [int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
+
+    return write
+
+
+@pytest.fixture
+def kill_after_writing(path: Path) -> Callable[..., list[int]]:
+    """Let another process append texts one by one and kill itself; the numbers it was answered."""
+
+    def write(*texts: str, durability: str = "process") -> list[int]:
+        command = [sys.executable, "-c", WRITER, str(path), durability, *texts]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+        assert done.returncode == -9, done.stderr
+        return [int(line) for line in done.stdout.split()]
+
+    return write

@@ -1,0 +1,231 @@
+"""A journal that cannot be trusted or taken is refused with advice, and stays as it was."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+
+import pytest
+
+from gateway.errors import StartError
+from gateway.journal import continuity, opening
+from gateway.journal.schema import APPLICATION_ID
+
+HOLDER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA locking_mode = " + sys.argv[2])
+connection.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+NOBODY = """
+import os, sys
+from pathlib import Path
+from gateway.errors import StartError
+from gateway.journal.sqlite import SqliteJournal
+os.setuid(65534)
+try:
+    SqliteJournal(Path(sys.argv[1]), call_soon_threadsafe=lambda land: land())
+except StartError as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def written(open_sqlite, fill, path):
+    """A cleanly stopped journal of many pages."""
+    journal = open_sqlite()
+    for _ in range(20):
+        fill(journal, 100)
+    journal.close()
+    return path
+
+
+@pytest.fixture
+def killed(written, kill_after_writing):
+    """The same, and then two messages that are in its write-ahead log alone."""
+    kill_after_writing("a", "b")
+    return written
+
+
+def contents(path):
+    return {
+        file.name: file.read_bytes()
+        for file in path.parent.iterdir()
+        if file.stat().st_size and "-shm" not in file.name
+    }
+
+
+@pytest.fixture
+def held(written):
+    """Another process that has the database: one that locks it for as long as it lives, or a mere visitor."""
+
+    @contextmanager
+    def held(mode="EXCLUSIVE"):
+        holder = [sys.executable, "-c", HOLDER, str(written), mode]
+        with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            yield process
+            process.stdin.close()
+
+    return held
+
+
+def overwrite(path, offset, data):
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def flip(path, offset):
+    overwrite(path, offset, bytes([path.read_bytes()[offset] ^ 0xFF]))
+
+
+def with_sql(sql):
+    def spoil(path):
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(sql)
+
+    return spoil
+
+
+BAD = {
+    "empty": (lambda path: path.write_bytes(b""), "is empty"),
+    "text": (lambda path: path.write_text("dear diary\n" * 500), "not a SQLite database"),
+    "a few bytes": (lambda path: path.write_bytes(b"SQLite format 3\0"), "not a SQLite database"),
+    "half": (lambda path: os.truncate(path, path.stat().st_size // 2), "is cut short"),
+    "one byte short": (lambda path: os.truncate(path, path.stat().st_size - 1), "is cut short"),
+    "magic flipped": (lambda path: flip(path, 0), "not a SQLite database"),
+    "page size flipped": (lambda path: flip(path, 16), "damaged header"),
+    "fractions flipped": (lambda path: flip(path, 21), "damaged header"),
+    "encoding flipped": (lambda path: flip(path, 59), "damaged header"),
+    "schema format flipped": (lambda path: flip(path, 47), "cannot be used"),
+    "pages scribbled over": (lambda path: overwrite(path, 4096 * 5, b"\x55" * 4096 * 3), "is damaged"),
+    "newer": (with_sql("PRAGMA user_version = 2"), "newer gateway"),
+    "older than the first": (with_sql("PRAGMA user_version = 0"), "unknown schema"),
+    "another program's": (with_sql("PRAGMA application_id = 7"), "another program"),
+    "a table missing": (with_sql("DROP TABLE messages"), "no such table"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "words"), BAD.values(), ids=BAD)
+def test_a_bad_database_is_refused_and_left_untouched(written, open_sqlite, spoil, words):
+    spoil(written)
+    before = contents(written)
+    with pytest.raises(StartError, match=words) as refused:
+        open_sqlite()
+    assert contents(written) == before
+    assert "\n" not in str(refused.value) and str(written) in str(refused.value)
+
+
+BAD_AFTER_A_KILL = {
+    "log without database": (lambda path: path.unlink(), "write-ahead log is there"),
+    "log's salt flipped": (lambda path: flip(path.with_name("journal.db-wal"), 17), "damaged header"),
+    "log's magic flipped": (lambda path: flip(path.with_name("journal.db-wal"), 0), "damaged header"),
+    "log's page size flipped": (lambda path: flip(path.with_name("journal.db-wal"), 10), "damaged header"),
+    "half": (lambda path: os.truncate(path, path.stat().st_size // 2), "is cut short"),
+    "text": (lambda path: path.write_text("dear diary\n" * 500), "not a SQLite database"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "words"), BAD_AFTER_A_KILL.values(), ids=BAD_AFTER_A_KILL)
+def test_a_bad_database_with_a_log_is_refused_and_left_untouched(killed, open_sqlite, spoil, words):
+    spoil(killed)
+    before = contents(killed)
+    with pytest.raises(StartError, match=words):
+        open_sqlite()
+    assert contents(killed) == before
+
+
+TORN = {
+    "no log": b"",
+    "less than a header": b"\x37\x7f\x06",
+    "a header of zeros": bytes(64),
+}
+
+
+@pytest.mark.parametrize("log", TORN.values(), ids=TORN)
+def test_a_log_that_holds_nothing_is_no_damage(written, open_sqlite, texts, log):
+    written.with_name("journal.db-wal").write_bytes(log)
+    assert len(texts(open_sqlite())) == 2000
+
+
+def test_a_torn_last_transaction_is_no_damage(killed, open_sqlite, texts):
+    log = killed.with_name("journal.db-wal")
+    os.truncate(log, log.stat().st_size - 100)
+    assert texts(open_sqlite())[-2:] == ["100", "a"]
+
+
+def test_a_folder_in_the_databases_place_is_refused(open_sqlite, path):
+    path.mkdir(parents=True)
+    with pytest.raises(StartError, match="is not a file"):
+        open_sqlite()
+
+
+def test_a_file_in_the_folders_place_is_refused(open_sqlite, tmp_path):
+    (tmp_path / "data").write_text("")
+    with pytest.raises(StartError, match="cannot be used"):
+        open_sqlite()
+
+
+@pytest.mark.parametrize("mode", ["EXCLUSIVE", "NORMAL"])
+def test_a_lock_is_waited_for_and_then_named(written, open_sqlite, held, mode):
+    pauses = []
+    with held(mode):
+        before = contents(written)
+        with pytest.raises(StartError, match="another gateway on this data folder"):
+            open_sqlite(sleep=pauses.append)
+        assert contents(written) == before
+    assert 5 <= sum(pauses) < 5.1
+
+
+def test_a_lock_that_is_let_go_in_time_is_taken(open_sqlite, texts, held):
+    with held() as process:
+        journal = open_sqlite(sleep=lambda _: process.communicate())
+    assert len(texts(journal)) == 2000
+
+
+def test_damage_seen_while_another_gateway_writes_is_called_a_lock(open_sqlite, held, monkeypatch):
+    monkeypatch.setattr(opening, "damage", lambda path: "is cut short")
+    with held(), pytest.raises(StartError, match="another gateway"):
+        open_sqlite(patience=0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("lock_out", [lambda path: path.chmod(0o444), lambda path: path.parent.chmod(0o555)])
+def test_who_may_not_write_is_told_so(written, lock_out):
+    for folder in written.parents[:4]:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    os.chown(written, 65534, 65534)
+    lock_out(written)
+    run = subprocess.run([sys.executable, "-c", NOBODY, str(written)], capture_output=True, text=True, timeout=30)
+    if "ModuleNotFoundError" in run.stderr or "PermissionError" in run.stderr:
+        pytest.skip("nobody cannot read the interpreter here")
+    assert "read-only" in run.stdout or "cannot be used" in run.stdout, run.stderr
+
+
+def test_an_unknown_durability_is_a_mistake_of_ours(open_sqlite):
+    with pytest.raises(ValueError, match="process, power"):
+        open_sqlite(durability="maybe")
+
+
+def test_a_new_journal_says_whose_it_is(open_sqlite, path, alter):
+    open_sqlite().close()
+    assert alter(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
+    assert alter(path, "PRAGMA journal_mode") == [("wal",)]
+
+
+def test_where_no_boot_id_is_known_every_boot_is_another(monkeypatch, tmp_path):
+    monkeypatch.setattr(continuity, "LINUX_BOOT_ID", tmp_path / "missing")
+    monkeypatch.setattr(continuity, "BSD_BOOT_NAMES", ())
+    assert continuity.boot_id() != continuity.boot_id()
+
+
+def test_elsewhere_the_boot_is_asked_of_sysctl(monkeypatch, tmp_path):
+    answers = {"kern.bootsessionuuid": "", "kern.boottime": "{ sec = 5 }"}
+    monkeypatch.setattr(continuity, "LINUX_BOOT_ID", tmp_path / "missing")
+    monkeypatch.setattr(continuity, "_sysctl", answers.get)
+    assert continuity.boot_id() == "{ sec = 5 }"

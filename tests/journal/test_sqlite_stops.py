@@ -1,0 +1,204 @@
+"""What a stop, a kill, a lost machine and a restored backup do to epochs and numbers."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from gateway.journal import opening
+
+
+@pytest.fixture
+def another_boot(monkeypatch):
+    return lambda: monkeypatch.setattr(opening, "boot_id", lambda: "another boot")
+
+
+@pytest.fixture
+def epoch(ask):
+    return lambda journal, room="lobby": ask(journal.open, room, 0).epoch
+
+
+def test_a_clean_stop_changes_neither_epoch_nor_numbers(open_sqlite, fill, epoch, texts):
+    journal = open_sqlite()
+    fill(journal, 3)
+    before = epoch(journal)
+    journal.close()
+    again = open_sqlite()
+    assert (epoch(again), texts(again), fill(again, 1)[0].seq) == (before, ["1", "2", "3"], 4)
+
+
+def test_a_clean_stop_leaves_one_whole_file(open_sqlite, fill, path):
+    journal = open_sqlite()
+    fill(journal, 3)
+    journal.close()
+    assert sorted(file.name for file in path.parent.iterdir()) == ["journal.db", "journal.db-mark"]
+
+
+def test_a_topic_survives_a_restart(open_sqlite, ask):
+    journal = open_sqlite()
+    ask(journal.set_topic, "lobby", "tea")
+    journal.close()
+    assert ask(open_sqlite().open, "lobby", 0).topic == "tea"
+
+
+def test_a_room_nobody_wrote_to_keeps_its_epoch_over_a_restart(open_sqlite, epoch):
+    journal = open_sqlite()
+    before = epoch(journal, "quiet")
+    journal.close()
+    assert epoch(open_sqlite(), "quiet") == before
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+def test_an_answered_message_survives_a_kill(open_sqlite, kill_after_writing, path, texts, durability):
+    assert kill_after_writing("a", "b", "c", durability=durability) == [1, 2, 3]
+    journal = open_sqlite()
+    assert texts(journal) == ["a", "b", "c"]
+    journal.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+@pytest.mark.parametrize("lines", [1, 50, 333, 1000])
+def test_whatever_was_answered_before_a_kill_in_the_middle_is_there(
+    open_sqlite, ask, kill_while_writing, path, lines, durability
+):
+    answered = kill_while_writing(lines, durability)
+    journal = open_sqlite()
+    record = ask(journal.open, "lobby", 0)
+    assert answered == list(range(1, len(answered) + 1))
+    assert record.head >= len(answered)
+    journal.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT count(*) FROM messages").fetchone() == (record.head,)
+
+
+def test_a_kill_changes_neither_epoch_nor_numbers(open_sqlite, kill_after_writing, epoch):
+    kill_after_writing("a")
+    journal = open_sqlite()
+    before = epoch(journal)
+    journal.close()
+    assert kill_after_writing("b") == [2]
+    assert epoch(open_sqlite()) == before
+
+
+def test_a_lost_machine_gives_every_room_a_new_epoch_and_numbers_go_on(
+    open_sqlite, fill, epoch, kill_after_writing, another_boot
+):
+    journal = open_sqlite()
+    fill(journal, 2, "ops")
+    before = {room: epoch(journal, room) for room in ("lobby", "ops", "quiet")}
+    journal.close()
+    kill_after_writing("a")
+    another_boot()
+    again = open_sqlite()
+    assert all(epoch(again, room) != was for room, was in before.items())
+    assert (fill(again, 1)[0].seq, fill(again, 1, "ops")[0].seq) == (2, 3)
+
+
+def test_the_new_epoch_stays_after_that(open_sqlite, kill_after_writing, another_boot, epoch):
+    kill_after_writing("a")
+    another_boot()
+    journal = open_sqlite()
+    renewed = epoch(journal)
+    journal.close()
+    assert epoch(open_sqlite()) == renewed
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+def test_a_clean_stop_before_the_machine_stopped_changes_nothing(open_sqlite, fill, epoch, another_boot, durability):
+    journal = open_sqlite(durability=durability)
+    fill(journal, 1)
+    before = epoch(journal)
+    journal.close()
+    another_boot()
+    assert epoch(open_sqlite(durability=durability)) == before
+
+
+def test_a_lost_machine_cannot_harm_a_journal_that_synced_every_commit(
+    open_sqlite, kill_after_writing, epoch, another_boot
+):
+    kill_after_writing("a", durability="power")
+    journal = open_sqlite(durability="power")
+    before = epoch(journal)
+    journal.close()
+    kill_after_writing("b", durability="power")
+    another_boot()
+    assert epoch(open_sqlite()) == before
+
+
+@pytest.fixture
+def grown_after_backup(open_sqlite, fill, epoch, path, tmp_path):
+    """A journal of 5 messages with a backup of its folder from when it had 2; the epoch both had."""
+    journal = open_sqlite()
+    fill(journal, 2)
+    before = epoch(journal)
+    journal.close()
+    shutil.copytree(path.parent, tmp_path / "backup")
+    journal = open_sqlite()
+    fill(journal, 3)
+    journal.close()
+    return before
+
+
+def restore_the_database(backup, folder):
+    shutil.copy2(backup / "journal.db", folder / "journal.db")
+
+
+def restore_into_the_folder(backup, folder):
+    shutil.copytree(backup, folder, dirs_exist_ok=True)
+
+
+def restore_the_folder(backup, folder):
+    shutil.rmtree(folder)
+    shutil.copytree(backup, folder)
+
+
+@pytest.mark.parametrize("restore", [restore_the_database, restore_into_the_folder, restore_the_folder])
+def test_a_restored_backup_gives_a_new_epoch(grown_after_backup, open_sqlite, epoch, fill, path, tmp_path, restore):
+    restore(tmp_path / "backup", path.parent)
+    journal = open_sqlite()
+    assert epoch(journal) != grown_after_backup
+    assert fill(journal, 1)[0].seq == 3
+
+
+def test_a_moved_folder_is_no_restored_backup(grown_after_backup, open_sqlite, epoch, path, tmp_path):
+    path.parent.rename(tmp_path / "moved")
+    assert epoch(open_sqlite(tmp_path / "moved" / path.name)) == grown_after_backup
+
+
+def test_a_kill_between_the_new_mark_and_its_note_changes_nothing(grown_after_backup, open_sqlite, epoch, path, alter):
+    token = path.with_name("journal.db-mark").read_text().strip()
+    alter(path, "UPDATE meta SET value = ? WHERE key = 'mark_next'", token)
+    alter(path, "UPDATE meta SET value = 'the mark before' WHERE key = 'mark'")
+    assert epoch(open_sqlite()) == grown_after_backup
+
+
+def test_after_the_oldest_are_deleted_first_moves_and_numbers_go_on(open_sqlite, ask, fill, path, alter, texts):
+    journal = open_sqlite()
+    fill(journal, 5)
+    journal.close()
+    alter(path, "DELETE FROM messages WHERE seq <= 3")
+    again = open_sqlite()
+    record = ask(again.open, "lobby", 50)
+    assert (record.first, record.head, texts(again), fill(again, 1)[0].seq) == (4, 5, ["4", "5"], 6)
+
+
+def test_after_all_are_deleted_the_floor_keeps_the_head(open_sqlite, ask, fill, path, alter):
+    journal = open_sqlite()
+    fill(journal, 5)
+    journal.close()
+    alter(path, "UPDATE rooms SET floor = 5")
+    alter(path, "DELETE FROM messages")
+    again = open_sqlite()
+    record = ask(again.open, "lobby", 50)
+    assert (record.first, record.head, fill(again, 1)[0].seq) == (6, 5, 6)
+
+
+def test_the_files_are_for_their_owner_alone(open_sqlite, fill, path):
+    fill(open_sqlite(), 1)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    assert modes == {"journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-mark": 0o600}
+    assert path.parent.stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,43 @@
+"""Lint, types and every test, the same at a desk and in CI."""
+
+import subprocess
+import sys
+
+from gateway.checkout import ROOT, apt_install
+from tests.programs import PROGRAMS, in_ci
+
+STEPS = {
+    "ruff": ["ruff", "check", "gateway", "tests"],
+    "mypy": ["mypy", "--strict", "gateway"],
+    "pytest": ["pytest"],
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run every step, also after one has failed; `arguments` are pytest's. Answers 0 when all are clean."""
+    get_programs()
+    steps = STEPS | {"pytest": [*STEPS["pytest"], *arguments]}
+    failed = [
+        name for name, step in steps.items() if subprocess.run([sys.executable, "-m", *step], cwd=ROOT).returncode
+    ]
+    print(f"failed: {', '.join(failed)}" if failed else "all clean", flush=True)
+    return 1 if failed else 0
+
+
+def get_programs() -> None:
+    """Install the programs that are missing, or say how; in CI exit when one stays missing."""
+    absent = [program for program in PROGRAMS.values() if program.path is None]
+    if not absent:
+        return
+    apt_install([program.debian for program in absent])
+    if absent := [program for program in absent if program.path is None]:
+        print(
+            f"not installed: {', '.join(program.names[0] for program in absent)}",
+            f"  Debian: sudo apt-get install {' '.join(program.debian for program in absent)}",
+            f"  macOS: brew install {' '.join(program.brew for program in absent if program.brew)}",
+            sep="\n",
+            file=sys.stderr,
+        )
+        if in_ci():
+            sys.exit("in CI every program must be there")
+        print("the tests that need them are skipped", file=sys.stderr)
