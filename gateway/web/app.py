@@ -1,0 +1,162 @@
+"""The web door as a whole: its routes, what every request passes, and its start and stop.
+
+It listens to nothing: whoever accepts connections hands each to `adopt`, so that limits, addresses and "out of
+descriptors" are dealt with in one place for all doors.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from gateway.core.hub import Hub
+from gateway.core.requests import Requests
+from gateway.errors import Refusal
+from gateway.web.admin import Dashboard, routes
+from gateway.web.answers import Answers
+from gateway.web.assets import Assets
+from gateway.web.auth import AdminSessions, LoginLinks
+from gateway.web.body import check_encoding
+from gateway.web.connections import ConnectionTable
+from gateway.web.login import Login
+from gateway.web.options import WebOptions
+from gateway.web.pages import ChatPage, Pages
+from gateway.web.peer import Peer
+from gateway.web.rooms import RoomDoor
+from gateway.web.site import Site
+from gateway.web.summary import SummaryDesk
+from gateway.web.websocket import WebSockets
+from gateway.web.wheel import Wheel
+
+GRAIN = 1.0
+GRAINS_A_DEADLINE = 8
+GOING_AWAY = 1001
+OPEN_TO_ALL = frozenset(("/healthz", "/readyz"))
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = logging.getLogger("gateway.web")
+
+
+class WebDoor:
+    """The web door. `clock` answers monotonic seconds (the hub's), `wall` ms since 1970; `lost` hears the address of
+    every adopted connection when it has ended. `links` mints login links."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        requests: Requests,
+        options: WebOptions,
+        *,
+        clock: Callable[[], float],
+        wall: Callable[[], int],
+        lost: Callable[[str], None],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        deadlines = (options.hello_deadline, options.ping_every, options.pong_within, options.answer_deadline)
+        assets = Assets(options.static)
+        pages = Pages(options.templates, assets)
+        self.links = LoginLinks(clock)
+        self._loop = loop
+        self._options = options
+        self._lost = lost
+        self._wheel = Wheel(loop, min(GRAIN, *(deadline / GRAINS_A_DEADLINE for deadline in deadlines)))
+        self._site = Site(options.hosts, options.origins, options.tls)
+        self._answers = Answers(pages)
+        self._sockets = WebSockets(hub, requests, self._site, self._wheel, options)
+        login = Login(self.links, AdminSessions(clock), self._site, pages, options)
+        desk = SummaryDesk(hub, options, clock, wall)
+        dashboard = Dashboard(hub, login, ConnectionTable(hub, clock), desk, self._site, pages, options)
+        app = self._app(hub, pages, assets)
+        app.add_routes(routes(dashboard, login))
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
+        self._adopting: set[asyncio.Task[None]] = set()
+
+    def _app(self, hub: Hub, pages: Pages, assets: Assets) -> web.Application:
+        room, page = RoomDoor(hub, self._options), ChatPage(pages, self._options)
+        app = web.Application(middlewares=[self._guard])
+        app.on_response_prepare.append(self._dress)
+        app.add_routes(
+            [
+                web.get("/", page.lobby),
+                web.get("/r/{room}", page.room),
+                web.post("/r/{room}", room.post),
+                web.get("/r/{room}/messages", room.messages),
+                web.get("/rooms", room.rooms),
+                web.get("/healthz", room.healthz),
+                web.get("/readyz", room.readyz),
+                web.get("/ws", self._sockets.serve, allow_head=False),
+                web.get("/static/{hash}/{name:.+}", assets.serve),
+            ]
+        )
+        return app
+
+    async def start(self) -> None:
+        """From now on connections may be adopted."""
+        await self._runner.setup()
+
+    def adopt(self, sock: socket.socket, address: str) -> None:
+        """Serve an accepted, non-blocking connection (with its options set); it is ours from now on. `lost` is called
+        when it has ended."""
+        task = self._loop.create_task(self._adopt(sock, address))
+        self._adopting.add(task)
+        task.add_done_callback(self._adopting.discard)
+
+    async def _adopt(self, sock: socket.socket, address: str) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: self._peer(address), sock)
+        except OSError as error:
+            log.debug("a connection from %s was gone before it began: %s", address, error)
+            sock.close()
+            self._lost(address)
+
+    def _peer(self, address: str) -> Peer:
+        server = self._runner.server
+        if server is None:
+            raise ConnectionAbortedError("the web door is closed")
+        return Peer(
+            server,
+            loop=self._loop,
+            address=address,
+            wheel=self._wheel,
+            header_deadline=self._options.header_deadline,
+            answer_deadline=self._options.answer_deadline,
+            lost=self._lost,
+        )
+
+    async def stop(self, code: int = GOING_AWAY, reason: str = "the gateway stops") -> None:
+        """Say farewell to the WebSockets that are left, finish requests, and close every connection."""
+        self._sockets.close(code, reason)
+        deadline = self._loop.time() + self._options.closing
+        while self._sockets.open and self._loop.time() < deadline:
+            await asyncio.sleep(self._options.closing / 20)
+        await self._runner.cleanup()
+        self._wheel.stop()
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """What every request passes: who may speak, and what becomes of errors."""
+        try:
+            if request.path not in OPEN_TO_ALL:
+                self._site.admit(request)
+            check_encoding(request)
+            return await handler(request)
+        except Refusal as refusal:
+            response = self._answers.refused(request, refusal)
+        except web.HTTPException as failure:
+            if failure.status < 400:
+                raise
+            response = self._answers.failed(request, failure)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("a request for %s failed", request.path[:100])
+            response = self._answers.error(request, 500, "busy", "the gateway failed on this request")
+        if "Upgrade" in request.headers or request.path == "/ws":
+            response.force_close()  # what follows a refused upgrade is no request
+        return response
+
+    async def _dress(self, request: web.Request, response: web.StreamResponse) -> None:
+        self._site.dress(request, response)

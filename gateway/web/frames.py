@@ -1,0 +1,146 @@
+"""The rules for frames that a browser sends, checked before aiohttp sees the bytes.
+
+What aiohttp 3.14 does: it reads masked and unmasked frames alike, accepts a new text frame after an empty first
+fragment, takes any number of fragments, and closes on an error at once, so that the peer's unread bytes turn our close
+frame into a reset. Its queue hands pings and pongs over only when the handler reads, which a paced session does not.
+
+So `FrameWatch` stands between the protocol and aiohttp's parser, where every WebSocket byte passes once (those that
+came in one packet with the upgrade as well):
+
+1. It follows the frame headers and skips payloads: no copy, nothing kept but at most 13 bytes of a header.
+2. On the first broken rule it reports the close code and passes nothing on any more; the bytes that still come are read
+   and dropped, so that the close frame arrives.
+3. It counts whole pongs, and knows since when a frame is incomplete.
+"""
+
+from typing import Protocol
+
+MESSAGE_LIMIT = 64 * 1024
+FRAGMENT_LIMIT = 1024
+
+PROTOCOL_ERROR = 1002
+UNSUPPORTED = 1003
+POLICY = 1008
+TOO_BIG = 1009
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+_KNOWN = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
+_LENGTH_BYTES = {126: 2, 127: 8}
+
+
+class Parser(Protocol):
+    """What follows behind the watch: aiohttp's frame parser."""
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]: ...
+    def feed_eof(self) -> None: ...
+
+
+class Watched(Protocol):
+    """Who is told about what comes in."""
+
+    def received(self, count: int) -> float:
+        """So many bytes came; answers the time."""
+
+    def violated(self, code: int) -> None:
+        """The peer broke a rule; nothing of what follows is passed on."""
+
+
+class FrameWatch:
+    """Follows the frames of one peer. `began` is when the incomplete frame began (None: at a frame's border)."""
+
+    __slots__ = ("_broken", "_fragments", "_head", "_left", "_opcode", "_parser", "_size", "_watched", "began", "pongs")
+
+    def __init__(self, parser: Parser, watched: Watched) -> None:
+        self._parser = parser
+        self._watched = watched
+        self._head = b""
+        self._left = 0
+        self._opcode = CONTINUATION
+        self._fragments = 0
+        self._size = 0
+        self._broken = False
+        self.began: float | None = None
+        self.pongs = 0
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Take what came, in any pieces. Answers as aiohttp's parsers do: (the end?, unused bytes)."""
+        now = self._watched.received(len(data))
+        if self._broken:
+            return False, b""
+        code = self._follow(data, now)
+        if code:
+            self._broken = True
+            self._watched.violated(code)
+            return False, b""
+        return self._parser.feed_data(data)
+
+    def feed_eof(self) -> None:
+        """The connection is gone."""
+        self._parser.feed_eof()
+
+    def _follow(self, data: bytes, now: float) -> int:
+        """Walk over the frames in `data`: 0, or the code of the broken rule."""
+        if self._head:
+            data = self._head + data
+            self._head = b""
+        at, end = 0, len(data)
+        while at < end:
+            if not self._left:
+                size, code = self._header(data, at)
+                if code:
+                    return code
+                if not size:
+                    self._head = data[at:]
+                    break
+                at += size
+            step = min(self._left, end - at)
+            at += step
+            self._left -= step
+            if self._left:
+                break
+            self.began = None
+            if self._opcode == PONG:
+                self.pongs += 1
+        if (self._head or self._left) and self.began is None:
+            self.began = now
+        return 0
+
+    def _header(self, data: bytes, at: int) -> tuple[int, int]:
+        """Read the header at `at`: (its length, 0), (0, 0) when it is not whole yet, or (0, code)."""
+        have = len(data) - at
+        first = data[at]
+        opcode = first & 0x0F
+        if first & 0x70 or opcode not in _KNOWN:
+            return 0, PROTOCOL_ERROR
+        if have < 2:
+            return 0, 0
+        length = data[at + 1] & 0x7F
+        if data[at + 1] < 0x80 or (opcode >= CLOSE and (length > 125 or first < 0x80)):
+            return 0, PROTOCOL_ERROR
+        more = _LENGTH_BYTES.get(length, 0)
+        if have < 2 + more:
+            return 0, 0
+        if more:
+            length = int.from_bytes(data[at + 2 : at + 2 + more], "big")
+        if opcode < CLOSE and self._size + length > MESSAGE_LIMIT:
+            return 0, TOO_BIG
+        if have < 6 + more:
+            return 0, 0
+        self._left = length
+        self._opcode = opcode
+        return 6 + more, self._message(opcode, first >= 0x80, length)
+
+    def _message(self, opcode: int, last: bool, length: int) -> int:
+        """How frames make messages: text only, no message inside another, not in too many pieces."""
+        if opcode >= CLOSE:
+            return 0
+        if opcode == BINARY:
+            return UNSUPPORTED
+        if (opcode == CONTINUATION) != bool(self._fragments):
+            return PROTOCOL_ERROR
+        if last:
+            self._fragments = self._size = 0
+            return 0
+        self._fragments += 1
+        self._size += length
+        return POLICY if self._fragments > FRAGMENT_LIMIT else 0

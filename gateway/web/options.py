@@ -1,0 +1,58 @@
+"""The settings of the web door, with the contract's numbers as defaults."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from gateway import __version__
+from gateway.errors import Refusal
+
+STATIC_DIR = Path(__file__).parent / "static"
+
+
+class Listener(NamedTuple):
+    """One open port. `address` is as people write it, `state` is ready, draining or closed."""
+
+    door: str
+    address: str
+    port: int
+    state: str = "ready"
+
+
+def _no_listeners() -> Sequence[Listener]:
+    return ()
+
+
+def _ready() -> Refusal | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebOptions:
+    """What the web door is told by whoever builds it. Durations are seconds, sizes bytes.
+
+    `hosts` are the names (besides localhost and address literals) that a Host header may carry, `origins` foreign
+    origins (`https://chat.example.org`) that may open WebSockets and post. `ready` answers what keeps the gateway from
+    taking messages. `link_key` authorises `POST /admin/login-link` from loopback; None closes it.
+    """
+
+    templates: Path
+    static: Path = STATIC_DIR
+    version: str = __version__
+    hosts: Sequence[str] = ()
+    origins: Sequence[str] = ()
+    tls: bool = False
+    link_key: str | None = None
+    connection_limit: Callable[[], int] = lambda: 0
+    listeners: Callable[[], Sequence[Listener]] = _no_listeners
+    ready: Callable[[], Refusal | None] = _ready
+    header_deadline: float = 10.0
+    body_deadline: float = 15.0
+    answer_deadline: float = 30.0
+    hello_deadline: float = 15.0
+    frame_deadline: float = 30.0
+    ping_every: float = 25.0
+    pong_within: float = 12.5
+    closing: float = 0.9
+    body_limit: int = 16 * 1024

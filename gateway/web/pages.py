@@ -1,0 +1,55 @@
+"""The HTML pages: jinja2 templates with their contexts, and the chat page itself."""
+
+from pathlib import Path
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from gateway.core import names
+from gateway.core.hub import LOBBY
+from gateway.web.assets import Assets
+from gateway.web.options import WebOptions
+from gateway.web.site import HOST, host_name
+
+
+class Pages:
+    """Renders templates. What a template may use beside its context: `static(name)`, the path of a static file."""
+
+    def __init__(self, folder: Path, assets: Assets) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, auto_reload=False
+        )
+        self._environment.globals["static"] = assets.link
+
+    def answer(self, template: str, status: int = 200, **context: object) -> web.Response:
+        """The page as an answer. Not to be kept by anybody: what a page says may be old a second later."""
+        text = self._environment.get_template(template).render(context, status=status)
+        headers = {"Cache-Control": "no-cache"}
+        return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+
+
+class ChatPage:
+    """`GET /` and `GET /r/{room}`"""
+
+    def __init__(self, pages: Pages, options: WebOptions) -> None:
+        self._pages = pages
+        self._options = options
+
+    async def lobby(self, request: web.Request) -> web.Response:
+        """The page of the lobby."""
+        return self._page(request, LOBBY)
+
+    async def room(self, request: web.Request) -> web.Response:
+        """The page of the room in the path; an impossible name is a Refusal."""
+        return self._page(request, names.room(request.match_info["room"]))
+
+    def _page(self, request: web.Request, room: str) -> web.Response:
+        ports = {listener.door: listener.port for listener in self._options.listeners()}
+        return self._pages.answer(
+            "chat.html",
+            room=room,
+            tcp_host=host_name(request[HOST]),
+            tcp_port=ports.get("tcp"),
+            telnet_port=ports.get("telnet"),
+            version=self._options.version,
+        )

@@ -1,0 +1,138 @@
+"""One accepted connection of the web door: aiohttp's HTTP protocol with what it lacks for us.
+
+Rules of this file: only documented or overridable names of aiohttp's `RequestHandler` are used, and nothing here waits.
+
+- aiohttp's keep-alive timer runs from the first moment of a connection and is not moved by bytes of half a header,
+  so it is the header deadline (`keepalive_timeout`).
+- Errors in the request itself are answered here: aiohttp would log a traceback for each and name its version.
+- A WebSocket's bytes go through a `FrameWatch` (`set_parser`), and its write room is told to its `Socket`.
+- A reader of an ordinary answer that stops reading is cut after a while; WebSockets may lag as long as they like.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from aiohttp import web
+from aiohttp.http_websocket import WebSocketReader
+from aiohttp.web_protocol import RequestHandler
+
+from gateway.web.frames import FrameWatch
+from gateway.web.wheel import Wheel
+
+WRITE_HIGH = 64 * 1024
+WRITE_LOW = 16 * 1024
+HEADERS_LIMIT = 64
+LINGERING = 2.0
+FAILED = b'{"error":{"code":"busy","text":"the gateway failed on this request"}}\n'
+MALFORMED = b'{"error":{"code":"bad_message","text":"this is no valid HTTP request"}}\n'
+
+log = logging.getLogger("gateway.web")
+
+
+class Upgraded(Protocol):
+    """The WebSocket on a connection (`web.websocket.Socket`)."""
+
+    watch: FrameWatch | None
+
+    def received(self, count: int) -> float: ...
+    def violated(self, code: int) -> None: ...
+    def writable(self) -> None: ...
+    def lost(self) -> None: ...
+
+
+class Peer(RequestHandler):
+    """The protocol of one connection. `address` is who it is, as the accepting side says; `socket` its WebSocket."""
+
+    __slots__ = ("_lost", "_stall", "_wheel", "address", "slot", "socket")
+
+    def __init__(
+        self,
+        server: web.Server,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        address: str,
+        wheel: Wheel,
+        header_deadline: float,
+        answer_deadline: float,
+        lost: Callable[[str], None],
+    ) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # None is documented, the annotation is narrower
+            keepalive_timeout=header_deadline,
+            lingering_time=LINGERING,
+            max_headers=HEADERS_LIMIT,
+            auto_decompress=False,
+        )
+        self.address = address
+        self.socket: Upgraded | None = None
+        self.slot = -1
+        self._wheel = wheel
+        self._stall = answer_deadline
+        self._lost = lost
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is ours: bound what may wait in its write buffer."""
+        super().connection_made(transport)
+        cast(asyncio.Transport, transport).set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_LOW)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The connection is gone: tell its WebSocket and the accepting side, once."""
+        self._wheel.drop(self)
+        super().connection_lost(exc)
+        if self.socket is not None:
+            self.socket.lost()
+            self.socket = None
+        self._lost(self.address)
+
+    def set_parser(self, parser: WebSocketReader, data_received_cb: Callable[[], None] | None = None) -> None:
+        """The connection speaks WebSocket now: every frame passes the watch first."""
+        socket = self.socket
+        if socket is not None:
+            socket.watch = FrameWatch(parser, socket)
+            parser = cast(WebSocketReader, socket.watch)
+        super().set_parser(parser, data_received_cb)
+
+    def pause_writing(self) -> None:
+        """The write buffer is full. Who does not take an HTTP answer in time is cut."""
+        super().pause_writing()
+        if self.socket is None:
+            self._wheel.put(self, self._loop.time() + self._stall)
+
+    def resume_writing(self) -> None:
+        """The write buffer has room again."""
+        super().resume_writing()
+        if self.socket is not None:
+            self.socket.writable()
+        else:
+            self._wheel.drop(self)
+
+    def due(self, now: float, late: float) -> float | None:
+        """An HTTP answer has not been taken in time."""
+        if self.writing_paused and self.socket is None and self.transport is not None:
+            self.transport.abort()
+        return None
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what aiohttp could not read as a request (400), or what no handler caught (500); then close."""
+        if isinstance(exc, ConnectionError):
+            raise ConnectionError("the peer has gone") from exc
+        if status >= 500:
+            log.error("request failed: %s", type(exc).__name__, exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("half an answer is out already")
+        body = FAILED if status >= 500 else MALFORMED
+        response = web.Response(status=status, body=body, content_type="application/json")
+        response.headers["Server"] = "gateway"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.force_close()
+        return response

@@ -1,0 +1,158 @@
+"""Rooms over plain HTTP: post a message, read the history, list the rooms, ask for health.
+
+Left simple on purpose: a posted `id` is checked but not yet remembered, and a `token` is refused; both come with the
+identities of the WebSocket protocol. The list of rooms has no pages: it shows the ROOMS_LISTED fullest.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from gateway.core import names, text
+from gateway.core.events import Msg
+from gateway.core.hub import Hub, Posted
+from gateway.core.past import HISTORY_MESSAGES, Past, Range, storage_refusal
+from gateway.core.ports import RoomRecord
+from gateway.core.wire import as_msg
+from gateway.errors import Code, JournalError, Refusal
+from gateway.web.answers import json_answer
+from gateway.web.body import read_body
+from gateway.web.options import WebOptions
+
+ROOMS_LISTED = 1000
+ID_LIMIT = 64
+SEQ_LIMIT = 2**63
+
+Answer = TypeVar("Answer")
+
+
+class Written(msgspec.Struct, gc=False):
+    """The JSON body of a post."""
+
+    text: str
+    nick: str | None = None
+    id: str | None = None
+    token: str | None = None
+
+
+class HistoryPage(msgspec.Struct, gc=False):
+    """A stretch of a room's history, oldest first."""
+
+    room: str
+    epoch: str
+    messages: list[Msg]
+    more: bool
+
+
+class Listed(msgspec.Struct, gc=False):
+    """One line of the list of rooms."""
+
+    room: str
+    topic: str
+    count: int
+    head: int
+
+
+async def ask(verb: Callable[[Callable[[Answer | Refusal], None]], None]) -> Answer:
+    """Wait for what `verb` hands to its callback. A Refusal is raised."""
+    future: asyncio.Future[Answer | Refusal] = asyncio.get_running_loop().create_future()
+
+    def done(answer: Answer | Refusal) -> None:
+        if not future.done():
+            future.set_result(answer)
+
+    verb(done)
+    answer = await future
+    if isinstance(answer, Refusal):
+        raise answer
+    return answer
+
+
+class RoomDoor:
+    """The handlers of `/r/…`, `/rooms` and the two health checks."""
+
+    def __init__(self, hub: Hub, options: WebOptions) -> None:
+        self._hub = hub
+        self._options = options
+        self._decode = msgspec.json.Decoder(Written).decode
+
+    async def post(self, request: web.Request) -> web.Response:
+        """`POST /r/{room}`: 201 once the message is committed."""
+        room = names.room(request.match_info["room"])
+        written = self._written(
+            request, await read_body(request, self._options.body_limit, self._options.body_deadline)
+        )
+        nick = written.nick if written.nick is not None else request.query.get("nick")
+        words = text.lines(written.text)
+
+        def verb(done: Callable[[Posted | Refusal], None]) -> None:
+            self._hub.post(room, nick, words, done)
+
+        posted = await ask(verb)
+        return json_answer({"room": posted.room, "epoch": posted.epoch, "seq": posted.seq}, 201)
+
+    def _written(self, request: web.Request, body: bytes) -> Written:
+        if request.content_type != "application/json":
+            return Written(text.decode(body))
+        try:
+            written = self._decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
+        if written.id is not None and not 1 <= len(written.id) <= ID_LIMIT:
+            raise Refusal(Code.BAD_MESSAGE, f"id has 1 to {ID_LIMIT} characters")
+        if written.token is not None:
+            raise Refusal(Code.BAD_MESSAGE, "token is not taken here yet: leave it out")
+        return written
+
+    async def messages(self, request: web.Request) -> web.Response:
+        """`GET /r/{room}/messages`: at most 300, the latest when no bound is given."""
+        room = names.room(request.match_info["room"])
+        limit = number(request, "limit", least=1) or HISTORY_MESSAGES
+        wanted = Range(number(request, "after"), number(request, "before"), min(limit, HISTORY_MESSAGES))
+
+        def verb(done: Callable[[Past | Refusal], None]) -> None:
+            self._hub.library.read(room, wanted, done)
+
+        past = await ask(verb)
+        epoch = request.query.get("epoch")
+        if epoch and epoch != past.epoch:
+            raise Refusal(Code.EPOCH_CHANGED, "the room has begun a new epoch: read it anew without bounds")
+        return json_answer(HistoryPage(room, past.epoch, [as_msg(message) for message in past.messages], past.more))
+
+    async def rooms(self, request: web.Request) -> web.Response:
+        """`GET /rooms`: the rooms with people in them first."""
+
+        def verb(done: Callable[[list[RoomRecord] | Refusal], None]) -> None:
+            self._hub.journal.rooms(
+                lambda found: done(storage_refusal(found) if isinstance(found, JournalError) else found)
+            )
+
+        stored = await ask(verb)
+        listed = {record.room: Listed(record.room, record.topic, 0, record.head) for record in stored}
+        for name, room in self._hub.rooms.items():
+            listed[name] = Listed(name, room.topic, room.count, room.log.head)
+        return json_answer(sorted(listed.values(), key=lambda line: (-line.count, line.room))[:ROOMS_LISTED])
+
+    async def healthz(self, request: web.Request) -> web.Response:
+        """`GET /healthz`: the process answers."""
+        return json_answer({"status": "ok"})
+
+    async def readyz(self, request: web.Request) -> web.Response:
+        """`GET /readyz`: messages are taken, or 503 with the reason."""
+        trouble = self._options.ready()
+        if trouble is not None:
+            raise trouble
+        return json_answer({"status": "ok"})
+
+
+def number(request: web.Request, name: str, least: int = 0) -> int | None:
+    """The query's number `name`, None where it is absent."""
+    given = request.query.get(name)
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) < 20 and least <= int(given) < SEQ_LIMIT):
+        raise Refusal(Code.BAD_MESSAGE, f"{name} is not a whole number of at least {least}")
+    return int(given)

@@ -1,0 +1,310 @@
+"""WebSockets: one `Socket` per browser, between aiohttp's frames and the hub.
+
+What is true here (aiohttp 3.14, read in its source; `tests/web/test_frames_on_the_wire.py` pins it):
+
+- Server frames are unmasked, so the hub hands over whole frames that many readers share, and they go straight to the
+  transport. They are written whole or not at all: aiohttp's close frame can only follow a whole frame.
+- Whoever waits inside one of aiohttp's sends must not be cancelled: the next send would fail. So pings and pongs are
+  written here as well, never waited for, and aiohttp writes the close frame only (`drain=False`, which never waits).
+- The handler is the only task of a connection. To close, the others set the farewell and cancel its reading.
+- `ws.close()` waits for the peer's own close frame, at most `closing` seconds; then what is unsent is thrown away.
+
+Who does not read is neither pinged nor cut (its lag is the log's affair, and keepalive finds the dead): a ping behind
+a full buffer proves nothing.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from gateway.core.hub import Hub
+from gateway.core.message import Door
+from gateway.core.requests import Requests
+from gateway.core.session import Session
+from gateway.core.wire import FRAME
+from gateway.web.frames import FrameWatch
+from gateway.web.handshake import PROTOCOL, check_upgrade
+from gateway.web.options import WebOptions
+from gateway.web.peer import Peer
+from gateway.web.site import Site
+from gateway.web.wheel import Wheel
+
+NO_PONG = 4012
+POLICY = 1008
+TURN = 32
+STALLED_LOOP = 5.0
+PING = b"\x89\x00"
+WRITER_LIMIT = 16 * 1024
+# aiohttp refuses messages of this size and more; our own limit (frames.MESSAGE_LIMIT) comes first.
+PARSER_LIMIT = 64 * 1024 + 1
+
+_OUR_CODES = frozenset((*range(1000, 1004), *range(1007, 1015)))
+
+log = logging.getLogger("gateway.web")
+
+
+class WebSockets:
+    """`GET /ws`: all open WebSockets and what they share."""
+
+    def __init__(self, hub: Hub, requests: Requests, site: Site, wheel: Wheel, options: WebOptions) -> None:
+        self.hub = hub
+        self.requests = requests
+        self.wheel = wheel
+        self.options = options
+        self.open: set[Socket] = set()
+        self._site = site
+        self._loop = asyncio.get_running_loop()
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """One WebSocket from its handshake to its end. Raises only before the handshake is answered."""
+        check_upgrade(request)
+        self._site.check_socket(request)
+        transport = request.transport
+        peer = request.protocol
+        if transport is None or not isinstance(peer, Peer):
+            raise ConnectionResetError
+        ws = web.WebSocketResponse(
+            timeout=self.options.closing,
+            autoclose=False,
+            autoping=False,
+            compress=False,
+            protocols=(PROTOCOL,),
+            max_msg_size=PARSER_LIMIT,
+            writer_limit=WRITER_LIMIT,
+            decode_text=False,
+        )
+        socket = peer.socket = Socket(self, peer, transport, ws)
+        try:
+            await ws.prepare(request)
+        except web.HTTPException:
+            peer.socket = None
+            raise
+        await socket.run()
+        return ws
+
+    def now(self) -> float:
+        """The loop's time in seconds."""
+        return self._loop.time()
+
+    def close(self, code: int, reason: str) -> None:
+        """Say farewell to everybody."""
+        for socket in list(self.open):
+            socket.close(code, reason)
+
+
+class Socket:
+    """One browser: the `Transport` that the hub writes to, and the reading side. `watch` comes with the handshake."""
+
+    __slots__ = (
+        "_farewell", "_gate", "_hello_by", "_peer", "_ping_at", "_pinged", "_pongs", "_shared", "_task", "_transport",
+        "_wants", "_ws", "session", "slot", "watch",
+    )  # fmt: skip
+
+    def __init__(
+        self, shared: WebSockets, peer: Peer, transport: asyncio.Transport, ws: "web.WebSocketResponse[Any]"
+    ) -> None:
+        self._shared = shared
+        self._peer = peer
+        self._transport = transport
+        self._ws = ws
+        self._farewell: tuple[int, str] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._gate: asyncio.Future[None] | None = None
+        self._wants = False
+        self._ping_at = 0.0
+        self._pinged = 0.0
+        self._pongs = 0
+        self._hello_by = 0.0
+        self.watch: FrameWatch | None = None
+        self.session: Session | None = None
+        self.slot = -1
+
+    # What the hub calls: a Transport.
+
+    def send(self, data: bytes) -> int:
+        """Take all of `data` (whole frames), or nothing while the write buffer is full."""
+        if self._farewell is not None or self._ws.closed or self._transport.is_closing():
+            return len(data)
+        if self._peer.writing_paused:
+            self._wants = True
+            return 0
+        self._transport.write(data)
+        return len(data)
+
+    def resume(self) -> None:
+        """Go on reading."""
+        if self._gate is not None and not self._gate.done():
+            self._gate.set_result(None)
+
+    def close(self, code: int, reason: str) -> None:
+        """End this WebSocket with `code`; the first farewell counts."""
+        if self._farewell is not None:
+            return
+        self._farewell = (code, reason)
+        task = self._task
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+
+    # What the connection calls.
+
+    def received(self, count: int) -> float:
+        """So many bytes came in."""
+        if self.session is not None:
+            self.session.bytes_in += count
+        return self._shared.now()
+
+    def violated(self, code: int) -> None:
+        """The peer broke the rules of frames."""
+        self.close(code, "")
+
+    def writable(self) -> None:
+        """The write buffer has room again."""
+        if self._wants:
+            self._wants = False
+            if self.session is not None:
+                self._shared.hub.pump(self.session)
+
+    def lost(self) -> None:
+        """The connection is gone: nobody waits for anything any more."""
+        self.resume()
+
+    def due(self, now: float, late: float) -> float | None:
+        """The next deadline has come: hello, a frame begun, a pong, or the next ping."""
+        options, watch, session = self._shared.options, self.watch, self.session
+        if self._farewell is not None or watch is None or session is None:
+            return None
+        if self._ws.closed:
+            self._transport.abort()  # aiohttp closed on an error of its own and waits for a peer that does not read
+            return None
+        if self._hello_by and session.greeted:
+            self._hello_by = 0.0
+        if self._hello_by and late > STALLED_LOOP:
+            self._hello_by = now + options.hello_deadline
+        if self._hello_by and now >= self._hello_by:
+            self.close(POLICY, "hello comes first")
+        elif watch.began is not None and now - watch.began >= options.frame_deadline:
+            self.close(POLICY, "a frame took too long")
+        else:
+            busy = self._peer.writing_paused or self._transport.get_write_buffer_size() > 0 or session.held > 0
+            return self._heartbeat(now, late, busy, watch)
+        return None
+
+    def _heartbeat(self, now: float, late: float, busy: bool, watch: FrameWatch) -> float | None:
+        """Ping, or look for the pong; answers the next moment. After a stall of the loop, ask again."""
+        options = self._shared.options
+        if self._pinged and watch.pongs != self._pongs:
+            self._pinged = 0.0
+        elif self._pinged and (busy or late > STALLED_LOOP):
+            self._pinged = 0.0
+            self._ping_at = now
+        elif self._pinged and now >= self._pinged + options.pong_within:
+            self.close(NO_PONG, "no pong")
+            return None
+        if not self._pinged and now >= self._ping_at:
+            self._ping(now, busy, watch)
+        moments = [self._pinged + options.pong_within if self._pinged else self._ping_at]
+        if self._hello_by:
+            moments.append(self._hello_by)
+        if watch.began is not None:
+            moments.append(watch.began + options.frame_deadline)
+        return min(moments)
+
+    def _ping(self, now: float, busy: bool, watch: FrameWatch) -> None:
+        if busy:
+            self._ping_at = now + self._shared.options.pong_within
+            return
+        self._pinged = now
+        self._ping_at = now + self._shared.options.ping_every
+        self._pongs = watch.pongs
+        self._transport.write(PING)
+
+    # The handler.
+
+    async def run(self) -> None:
+        """Read until one side has had enough, then close. Leaves no session behind, whatever happens."""
+        shared = self._shared
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self.session = session = self._join()
+        try:
+            await self._read(session)
+        except asyncio.CancelledError:
+            if self._farewell is None:
+                raise
+            task.uncancel()
+        except Exception:
+            log.exception("a WebSocket failed")
+            self._farewell = (WSCloseCode.INTERNAL_ERROR, "")
+        finally:
+            self._task = None
+            shared.wheel.drop(self)
+            shared.open.discard(self)
+            shared.hub.disconnect(session, self._farewell[1] if self._farewell else "left")
+        await self._leave()
+
+    def _join(self) -> Session:
+        """Become a session, with its first deadlines."""
+        shared, now = self._shared, self._shared.now()
+        shared.open.add(self)
+        self._hello_by = now + shared.options.hello_deadline
+        self._ping_at = now + shared.options.ping_every
+        shared.wheel.put(self, min(self._hello_by, self._ping_at))
+        return shared.hub.connect(self, Door.WEB, self._peer.address, FRAME)
+
+    async def _read(self, session: Session) -> None:
+        """Hand text on, answer pings, hold still while the session is held; give way after some messages in a row."""
+        in_a_row = 0
+        while self._farewell is None:
+            if session.held and not self._transport.is_closing():
+                await self._wait()
+                continue
+            message = await self._ws.receive()
+            if message.type is WSMsgType.TEXT:
+                self._text(session, message.data)
+            elif message.type is WSMsgType.PING:
+                self._pong(message.data)
+            elif message.type is WSMsgType.CLOSE:
+                return self._answer_close(message.data)
+            elif message.type is not WSMsgType.PONG:
+                return
+            in_a_row += 1
+            if in_a_row == TURN:
+                in_a_row = 0
+                await asyncio.sleep(0)
+
+    async def _wait(self) -> None:
+        self._gate = asyncio.get_running_loop().create_future()
+        try:
+            await self._gate
+        finally:
+            self._gate = None
+
+    def _text(self, session: Session, data: bytes) -> None:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self.close(WSCloseCode.INVALID_TEXT, "not UTF-8")
+            return
+        self._shared.requests.receive(session, text)
+
+    def _pong(self, data: bytes) -> None:
+        """Answer a ping. A peer that pings and does not read gets no more pongs than its buffer holds."""
+        if not self._peer.writing_paused and not self._transport.is_closing():
+            self._transport.write(bytes((0x8A, len(data))) + data)
+
+    def _answer_close(self, code: int) -> None:
+        """The peer says farewell (0: without a code): the same to it, unless its code means nothing."""
+        known = code == 0 or code in _OUR_CODES or 3000 <= code < 5000
+        self._farewell = (WSCloseCode.OK if known else WSCloseCode.PROTOCOL_ERROR, "left")
+
+    async def _leave(self) -> None:
+        """Send the close frame if it can still be written, wait for the peer's for a moment, throw away the rest."""
+        code, reason = self._farewell or (WSCloseCode.OK, "")
+        words = reason.encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
+        if not self._ws.closed:
+            await self._ws.close(code=code, message=words, drain=False)
+        if self._transport.get_write_buffer_size() > 0:
+            self._transport.abort()

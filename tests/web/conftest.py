@@ -1,0 +1,80 @@
+"""A web door on a real port, with a fake chat behind it; every test runs on asyncio's loop and on uvloop."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import uvloop
+from fake_chat import FakeChat
+from running_door import Clock, Running, Start
+
+from gateway.web.app import WebDoor
+from gateway.web.options import WebOptions
+
+TEMPLATES = {
+    "chat.html": '<p data-room="{{ room }}" data-js="{{ static("a.js") }}">nc {{ tcp_host }} {{ tcp_port }}'
+    " {{ telnet_port }} {{ version }}</p>",
+    "admin.html": '<meta name="csrf-token" content="{{ csrf }}">{{ version }}{{ total }}{{ sort }}'
+    "{{ limit }}{{ cursor }}"
+    "{% for row in rows %}<tr>{{ row.id }} {{ row.nick }}</tr>{% endfor %}{{ summary.health }}",
+    "login.html": "{% if problem %}{{ problem }}{% endif %}{% if token %}<button value={{ token }}>{% endif %}",
+    "error.html": "<h1>{{ status }} {{ title }}</h1><p>{{ text }}</p><a href={{ link }}>back</a>",
+}
+
+
+def pytest_asyncio_loop_factories(config: Any, item: Any) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> WebOptions:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "static").mkdir()
+    for name, text in TEMPLATES.items():
+        (tmp_path / "templates" / name).write_text(text)
+    (tmp_path / "static" / "a.js").write_text("export const a = 1;\n" * 20)
+    return WebOptions(templates=tmp_path / "templates", static=tmp_path / "static")
+
+
+@pytest.fixture
+async def start(options: WebOptions) -> AsyncIterator[Start]:
+    """Starts a web door with changed options; stops it after the test."""
+    started: list[Running] = []
+
+    async def begin(**changes: Any) -> Running:
+        clock, lost = Clock(), []
+        chat = FakeChat(clock)
+        door = WebDoor(
+            chat,
+            replace(options, **changes),
+            wire="frames",
+            clock=clock,
+            wall=lambda: int(time.time() * 1000),
+            lost=lost.append,
+        )
+        await door.start()
+        listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        listener.setblocking(False)
+        started.append(Running(door, chat, clock, listener, lost))
+        return started[-1]
+
+    yield begin
+    for running in started:
+        await running.stop()
+
+
+@pytest.fixture
+async def web(start: Start) -> Running:
+    return await start()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        yield session

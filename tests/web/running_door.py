@@ -1,0 +1,117 @@
+"""A web door on a real port, and the bytes a browser sends to it."""
+
+import asyncio
+import base64
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable
+
+from fake_chat import FakeChat
+
+from gateway.web.app import WebDoor
+
+
+class Clock:
+    """Monotonic seconds that a test can push forward."""
+
+    def __init__(self) -> None:
+        self.skipped = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.skipped
+
+
+class Running:
+    """A started web door on a port of its own."""
+
+    def __init__(self, door: WebDoor, chat: FakeChat, clock: Clock, listener: socket.socket, lost: list[str]) -> None:
+        self.door = door
+        self.chat = chat
+        self.clock = clock
+        self.lost = lost
+        self.port: int = listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.ws = f"ws://127.0.0.1:{self.port}/ws"
+        self._listener = listener
+        self._task = asyncio.get_running_loop().create_task(self._accept())
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            sock, address = await loop.sock_accept(self._listener)
+            sock.setblocking(False)
+            self.door.adopt(sock, f"{address[0]}")
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self.door.stop()
+        self._listener.close()
+
+    async def talk(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A bare connection."""
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def send(self, request: bytes) -> bytes:
+        """Send bytes and read all that comes until the other side closes."""
+        reader, writer = await self.talk()
+        writer.write(request)
+        answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        return answer
+
+    def upgrade(self, path: str = "/ws", **headers: str) -> bytes:
+        """The bytes of a handshake; an empty value leaves a header out."""
+        key = base64.b64encode(os.urandom(16)).decode()
+        all_headers = {
+            "Host": f"127.0.0.1:{self.port}",
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": key,
+        } | {name.replace("_", "-"): value for name, value in headers.items()}
+        lines = [f"{name}: {value}" for name, value in all_headers.items() if value]
+        return "\r\n".join([f"GET {path} HTTP/1.1", *lines, "", ""]).encode()
+
+    async def upgraded(self, **headers: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A bare connection after a handshake."""
+        reader, writer = await self.talk()
+        writer.write(self.upgrade(**headers))
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        assert head.startswith(b"HTTP/1.1 101"), head
+        return reader, writer
+
+
+async def until(condition: Callable[[], object], limit: float = 5.0) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        await asyncio.sleep(0.005)
+
+
+def client_frame(opcode: int, payload: bytes = b"", fin: int = 0x80, mask: bytes = b"\0\0\0\0") -> bytes:
+    """A frame as a browser sends it (masked, with a mask that changes nothing)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((fin | opcode, 0x80 | size)) + mask + payload
+    if size < 65536:
+        return bytes((fin | opcode, 0x80 | 126)) + size.to_bytes(2, "big") + mask + payload
+    return bytes((fin | opcode, 0x80 | 127)) + size.to_bytes(8, "big") + mask + payload
+
+
+async def close_code(reader: asyncio.StreamReader) -> int:
+    """Read frames until the close frame, and answer its code; 0 when the connection ends without one."""
+    try:
+        while True:
+            head = await asyncio.wait_for(reader.readexactly(2), 5)
+            size = head[1] if head[1] < 126 else int.from_bytes(await reader.readexactly(2), "big")
+            payload = await reader.readexactly(size)
+            if head[0] == 0x88:
+                return int.from_bytes(payload[:2], "big")
+    except asyncio.IncompleteReadError:
+        return 0
+
+
+Start = Callable[..., Awaitable[Running]]
