@@ -268,7 +268,7 @@ class Page {
       this.#entry.ask(this.#me);
       this.#entry.focus();
     });
-    document.addEventListener("click", (event) => copy(event.target));
+    document.addEventListener("click", (event) => this.#clicked(event.target));
     document.addEventListener("keydown", (event) => this.#pressed(event));
     document.addEventListener("visibilitychange", () => document.hidden || this.#connection.wake());
     addEventListener("online", () => this.#connection.wake());
@@ -386,6 +386,12 @@ class Page {
     byId("topic").textContent = byId("topic").title = topic;
   }
 
+  /** Copy buttons anywhere; a click beside the sheet of people closes it. */
+  #clicked(target) {
+    if (target.dataset.copy !== undefined) copy(target);
+    if (this.#people.isSheet && !target.closest("#people, #people-button")) this.#people.show(false);
+  }
+
   /** Esc closes what is open; letters typed anywhere go to the box. */
   #pressed(event) {
     if (event.key === "Escape") {
@@ -399,9 +405,8 @@ class Page {
   }
 }
 
-/** Copies what a pressed copy button stands for: the element it names, or the code block it stands in. */
+/** Copies what a copy button stands for: the element it names, or the code block it stands in. */
 async function copy(button) {
-  if (button.dataset.copy === undefined) return;
   const source = button.dataset.copy ? byId(button.dataset.copy) : button.previousElementSibling;
   try {
     await navigator.clipboard.writeText(source.textContent);

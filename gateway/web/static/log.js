@@ -291,9 +291,9 @@ export class Log {
     row.classList.toggle("action", message.kind === "action");
     row.classList.toggle("own", message.nick === me);
     const who = make("span", "who");
-    if (message.door === "tcp" || message.door === "telnet") who.append(doorOf(message.door, "terminal"));
+    who.append(nickOf(message.nick));
+    if (message.door === "tcp" || message.door === "telnet") who.append(doorOf("terminal"));
     if (message.door === "http") who.append(doorOf("http"));
-    who.prepend(nickOf(message.nick));
     row.append(who, body(message.text, me), timeOf(message.ts));
     this.#messages.set(row, message);
     this.#rows.set(message.seq, row);
