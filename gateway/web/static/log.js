@@ -13,6 +13,7 @@
  */
 
 const MOST_ROWS = 1_000;
+const TRIMMED = 50; // at once, so that a full log is not measured at every line
 const NEAR = 40; // px from the end
 const SAME_AUTHOR = 5 * 60_000;
 const PAGE = 100;
@@ -193,17 +194,17 @@ export class Log {
     const last = messages.at(-1)?.seq ?? 0;
     if (this.#asked !== null && last < this.#asked - 1) this.#gone.add(this.#asked - 1);
     this.keepView(() => {
+      if (!messages.length || messages[0].seq <= lowest) this.#more = more;
+      if (last >= this.head) this.#detached = false;
       for (const message of messages) this.#place(message, me);
-      this.#trim(loading && messages[0]?.seq < lowest);
       for (const row of [...this.#list.children]) this.#settle(row);
+      this.#trim(MOST_ROWS, loading && messages[0]?.seq < lowest);
+      this.head = Math.max(this.head, last);
+      this.#loaded = true;
+      this.#asked = null;
+      this.#older.disabled = false;
+      this.#settled();
     });
-    if (!messages.length || messages[0].seq <= lowest) this.#more = more;
-    if (last >= this.head) this.#detached = false;
-    this.head = Math.max(this.head, last);
-    this.#loaded = true;
-    this.#asked = null;
-    this.#older.disabled = false;
-    this.#settled();
     setTimeout(() => this.#live.setAttribute("aria-live", "polite"), 100);
   }
 
@@ -313,7 +314,7 @@ export class Log {
     row.dataset.ts ??= Date.now();
     this.#list.append(row);
     this.#settle(row);
-    if (this.#list.children.length > MOST_ROWS + 50) this.keepView(() => this.#trim(false));
+    if (this.#list.children.length >= MOST_ROWS) this.keepView(() => this.#trim(MOST_ROWS - TRIMMED, false));
     this.#stick();
   }
 
@@ -325,9 +326,9 @@ export class Log {
     else this.#list.append(row);
   }
 
-  /** Drops rows beyond the most, from the end that is farther from what is being read. */
-  #trim(fromEnd) {
-    while (this.#list.children.length > MOST_ROWS) {
+  /** Drops rows beyond `most`, at the end that is farther from what is being read. */
+  #trim(most, fromEnd) {
+    while (this.#list.children.length > most) {
       const row = fromEnd ? this.#list.lastElementChild : this.#list.firstElementChild;
       this.#rows.delete(Number(row.dataset.seq));
       row.remove();
