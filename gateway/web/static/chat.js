@@ -89,7 +89,8 @@ class People {
     this.#count = count;
     const web = [...this.#doors.values()].filter((door) => door === "web").length;
     const complete = count === this.#doors.size;
-    const tally = complete ? `${web} web, ${count - web} terminal` : "";
+    const parts = [web && `${web} web`, count - web && `${count - web} terminal`];
+    const tally = complete ? parts.filter(Boolean).join(", ") : "";
     byId("count").textContent = `${count.toLocaleString("en")} here`;
     byId("doors").textContent = tally;
     byId("people-title").textContent = `${count.toLocaleString("en")} here`;
@@ -373,6 +374,8 @@ class Page {
   }
 
   _error(error) {
+    if (error.code === "token_invalid") return; // we are somebody new, and have asked for our old nick
+    if (error.id === undefined) this.#log.refused();
     const aboutNick = error.code === "nick_taken" || error.code === "nick_invalid";
     if (aboutNick && (error.id === undefined || error.id === this.#asked)) {
       this.#entry.refused(this.#wanted ?? "", error);
@@ -397,7 +400,6 @@ class Page {
     if (event.key === "Escape") {
       if (this.#people.isSheet) this.#people.show(false, true);
       else if (this.#entry.isOpen) this.#entry.hide();
-      else this.#log.toEnd();
     }
     const bare = !event.ctrlKey && !event.altKey && !event.metaKey;
     const loose = event.target === document.body || event.target === byId("scroller");

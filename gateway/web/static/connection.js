@@ -12,7 +12,7 @@ const FIRST_DELAY = 500;
 const LAST_DELAY = 30_000;
 const SETTLED = 10_000; // a connection that lived this long starts the delays over
 const QUIET = 45_000;
-const PROBE = 8_000;
+const PATIENCE = 10_000; // for a welcome, or for the answer to a ping
 
 /**
  * @typedef {{word: "connecting"|"connected"|"waiting"|"ended", until?: number, code?: number, reason?: string}} State
@@ -27,7 +27,7 @@ export class Connection {
   #timer = 0;
   #probe = 0;
   #attempts = 0;
-  #opened = 0;
+  #opened = Infinity;
   #heard = 0;
   #bye = null;
   #told = null;
@@ -48,10 +48,12 @@ export class Connection {
   open() {
     this.#letGo();
     this.#bye = this.#told = null;
+    this.#opened = Infinity;
     this.#onState({ word: "connecting" });
     const url = new URL("/ws", location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const socket = (this.#socket = new WebSocket(url, "chat.v1.json"));
+    this.#probe = setTimeout(() => this.#closed(1006, ""), PATIENCE);
     socket.onopen = () => {
       this.#opened = this.#heard = Date.now();
       socket.send(JSON.stringify({ type: "hello", ...this.#hello() }));
@@ -104,10 +106,7 @@ export class Connection {
 
   #ask() {
     if (this.#probe) return;
-    this.#probe = setTimeout(() => {
-      this.#opened = 0;
-      this.#closed(1006, "");
-    }, PROBE);
+    this.#probe = setTimeout(() => this.#closed(1006, ""), PATIENCE);
     this.send({ type: "ping", id: "alive" });
   }
 

@@ -70,6 +70,7 @@ function codeBlock(code) {
   copy.type = "button";
   copy.dataset.copy = "";
   const pre = make("pre");
+  pre.tabIndex = 0; // it may be wider than the page: the keyboard must be able to scroll it
   pre.append(make("code", "", code));
   block.append(pre, copy);
   return block;
@@ -139,7 +140,8 @@ export class Log {
   #asked = null; // the `before` of the request under way
   #detached = false;
   #following = true;
-  #top = 0;
+  #top = 0; // of the view, and its height, as of the last scrolling
+  #height = 0;
   #anchor = null;
   #unseen = 0;
   #frame = 0;
@@ -159,8 +161,7 @@ export class Log {
   }
 
   joined(event) {
-    this.#asked = null;
-    this.#older.disabled = false;
+    this.refused();
     if (this.epoch !== null && this.epoch !== event.epoch) {
       this.#clear();
       this.head = 0;
@@ -206,6 +207,12 @@ export class Log {
       this.#settled();
     });
     setTimeout(() => this.#live.setAttribute("aria-live", "polite"), 100);
+  }
+
+  /** A request was refused: the buttons work again. */
+  refused() {
+    this.#asked = null;
+    this.#older.disabled = false;
   }
 
   /** A message of ours is committed. @returns its message, if it is here already */
@@ -406,10 +413,12 @@ export class Log {
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
-    // Rows that were just added put the end further away; only going up means leaving it.
+    // Rows that were just added put the end further away, and so does a higher message box; only the person's going up
+    // means leaving it.
     if (scrollHeight - scrollTop - clientHeight <= NEAR) this.#following = true;
-    else if (scrollTop < this.#top) this.#following = false;
+    else if (scrollTop < this.#top && clientHeight === this.#height) this.#following = false;
     this.#top = scrollTop;
+    this.#height = clientHeight;
     if (this.#following && !this.#detached) this.#unseen = 0;
     else this.#findAnchor();
     this.#showNewest();
