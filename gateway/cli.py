@@ -96,7 +96,7 @@ def overview(commands: Mapping[str, Command]) -> str:
     """Every command with an example, for `gateway --help`."""
     lines = ["A chat gateway: netcat, telnet and browsers in one room.", "", "commands:"]
     for name, command in commands.items():
-        lines += [f"  {name:8}{command.summary}", f"  {'':8}    {command.example}"]
+        lines += [f"  {name:12}{command.summary}", f"  {'':12}    {command.example}"]
     lines += [
         "",
         f"`gateway COMMAND --help` explains one. Without a command it is {DEFAULT_COMMAND}, with these flags.",
@@ -121,6 +121,12 @@ def echo(command: Command, arguments: Sequence[str]) -> int:
     used = [name for name, setting in SETTINGS.items() if setting.origin]
     flags, config = given(settings_parser("echo", explanation(command), used), arguments)
     return start(command.entry, load(flags | {"telnet_port": "-1", "web_port": "-1"}, os.environ, config).settings)
+
+
+def login_link(command: Command, arguments: Sequence[str]) -> int:
+    """`gateway login-link`: the data folder tells which gateway is meant."""
+    flags, config = given(settings_parser("login-link", explanation(command), ["data"]), arguments)
+    return start(command.entry, load(flags, os.environ, config).settings)
 
 
 def check(command: Command, arguments: Sequence[str]) -> int:
@@ -214,5 +220,11 @@ COMMANDS = {
         "print the effective settings and where each value came from",
         "gateway check --config gateway.toml",
         check,
+    ),
+    "login-link": Command(
+        "print a fresh one-time dashboard link of the running gateway",
+        "gateway login-link --data ./chat",
+        login_link,
+        "gateway.doorkey:login_link",
     ),
 }

@@ -28,6 +28,11 @@ def address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def reachable(host: str, port: int) -> tuple[str, int]:
+    """An address somebody on this machine can connect to: a wildcard host becomes loopback."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port
+
+
 def ready_line(doors: Sequence[tuple[str, str, int]]) -> str:
     """One line with each door's address; `doors` are (door, host, port)."""
     shown = [

@@ -21,12 +21,17 @@ from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
 from gateway.core.ports import Journal
+from gateway.core.requests import Requests
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
-from gateway.ready import address, ready_line, write_ports_file
+from gateway.ready import address, reachable, ready_line, write_ports_file
+from gateway.resources import templates
 from gateway.tcp.admission import Admission
 from gateway.tcp.door import TerminalDoor, refuse
 from gateway.tcp.server import Listener, Server, new_selector
+from gateway.web.app import WebDoor
+from gateway.web.options import Listener as Shown
+from gateway.web.options import WebOptions
 
 try:
     import uvloop
@@ -94,10 +99,13 @@ class Gateway:
         )
         self.server = Server(new_selector("auto"), later=loop.call_later)
         self.listeners: dict[str, list[Listener]] = {}
+        self.key = None if settings.memory else DoorKey(settings.data)
+        self.web = self._web_door()
 
     async def start(self) -> None:
         """Open the doors and say so. Raises StartError."""
         self.hub.start()
+        await self.web.start()
         self.loop.add_reader(self.server.fileno(), self.server.poll)
         settings, listen = self.settings, self.server.listen_all
         self.listeners["web"] = listen(settings.host, settings.web_port, self._accepted_web)
@@ -128,9 +136,12 @@ class Gateway:
 
     async def close(self) -> None:
         """Let go of everything."""
+        await self.web.stop()
         self.loop.remove_reader(self.server.fileno())
         self.server.close()
         self.journal.close()
+        if self.key is not None:
+            self.key.remove()
 
     def stop(self) -> None:
         """Begin to drain; asked again, hurry."""
@@ -147,6 +158,25 @@ class Gateway:
             durability=self.settings.journal.durability,
         )
 
+    def _web_door(self) -> WebDoor:
+        settings, hosts = self.settings, self.settings.host
+        options = WebOptions(
+            templates=templates(),
+            hosts=(*settings.web.hosts, *hosts),
+            origins=settings.web.origins,
+            link_key=self.key.secret if self.key is not None else None,
+            connection_limit=lambda: self.admission.connections,
+            listeners=lambda: [
+                Shown(door, *each.address, "ready" if each.accepting else "closed")
+                for door, listeners in self.listeners.items()
+                for each in listeners
+            ],
+        )
+        requests = Requests(self.hub)
+        return WebDoor(
+            self.hub, requests, options, clock=self.hub.clock, wall=self.hub.wall, lost=self.admission.release
+        )
+
     def _accepted_web(self, sock: socket.socket, peer: str) -> None:
         refusal = self.admission.admit(peer)
         if refusal is not None:
@@ -155,11 +185,11 @@ class Gateway:
         self.web.adopt(sock, peer)
 
     def _page_address(self) -> str:
-        return "".join(f"http://{address(*listener.address)}/" for listener in self.listeners["web"][:1])
+        return "".join(f"http://{address(*reachable(*each.address))}/" for each in self.listeners["web"][:1])
 
     def _invitation(self, page: str) -> str:
         ways = [page] if page else []
-        ways += [f"nc {' '.join(map(str, listener.address))}" for listener in self.listeners[Door.TCP][:1]]
+        ways += ["nc {} {}".format(*reachable(*each.address)) for each in self.listeners[Door.TCP][:1]]
         return f"Friends can come by {' or '.join(ways)}" if ways else ""
 
     def _handle_signals(self) -> None:
@@ -175,6 +205,11 @@ class Gateway:
             write_ports_file(self.settings.ports_file, ports)
         doors = [(door, *each.address) for door in ("tcp", "telnet", "web") for each in self.listeners[door]]
         print(ready_line(doors), flush=True)
+        page = self._page_address()
+        if page:
+            if self.key is not None:
+                self.key.write(page)
+            print(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}", flush=True)
 
     def _schedule(self, seconds: float) -> None:
         """Call the hub's tick after so many seconds, or sooner; 0 = before anything else is read."""

@@ -2,10 +2,10 @@
 
 import aiohttp
 import pytest
+from gateway.web.ports import Listener
 from running_door import Running, Start
 
 from gateway.errors import Code, Refusal
-from gateway.web.ports import Listener
 
 
 async def test_the_chat_page_names_the_room_and_the_ports(start: Start, http: aiohttp.ClientSession) -> None:
