@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core.limits import Limits
 from gateway.errors import Code, Refusal
-from tests.web.running_door import Running, Start
+from tests.web.running_door import Running, Start, until
 
 
 async def test_a_posted_text_is_answered_with_its_place(web: Running, http: aiohttp.ClientSession) -> None:
@@ -167,3 +167,13 @@ async def test_ready_says_why_not(start: Start, http: aiohttp.ClientSession) -> 
         assert (await answer.json())["error"] == {"code": "storage", "text": "the journal is full"}
     async with http.get(f"{web.url}/healthz", headers={"Host": "probe.internal"}) as answer:
         assert answer.status == 200
+
+
+async def test_stopping_ends_idle_connections_and_finishes_requests(web: Running) -> None:
+    reader, writer = await web.talk()
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await reader.readuntil(b"}\n")
+    await web.door.stop()
+    assert await asyncio.wait_for(reader.read(), 1) == b""
+    await until(lambda: web.lost == ["127.0.0.1"], limit=1.0)
+    writer.close()
