@@ -34,7 +34,6 @@ from gateway.web.wheel import Wheel
 NO_PONG = 4012
 POLICY = 1008
 TURN = 32
-STALLED_LOOP = 5.0
 PROTOCOLS = (PROTOCOL,)
 PING = b"\x89\x00"
 WRITER_LIMIT = 16 * 1024
@@ -188,7 +187,7 @@ class Socket:
             return None
         if self._hello_by and session.greeted:
             self._hello_by = 0.0
-        if self._hello_by and late > STALLED_LOOP:
+        if self._hello_by and late > options.stalled_loop:
             self._hello_by = now + options.hello_deadline
         if self._hello_by and now >= self._hello_by:
             self.close(POLICY, "hello comes first")
@@ -204,7 +203,7 @@ class Socket:
         options = self._shared.options
         if self._pinged and watch.pongs != self._pongs:
             self._pinged = 0.0
-        elif self._pinged and (busy or late > STALLED_LOOP):
+        elif self._pinged and (busy or late > options.stalled_loop):
             self._pinged = 0.0
             self._ping_at = now
         elif self._pinged and now >= self._pinged + options.pong_within:

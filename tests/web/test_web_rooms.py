@@ -39,6 +39,13 @@ async def test_a_broken_object_is_400(web: Running, http: aiohttp.ClientSession,
         assert (await answer.json())["error"]["code"] == "bad_message"
 
 
+async def test_half_a_surrogate_pair_is_no_text(web: Running, http: aiohttp.ClientSession) -> None:
+    headers = {"Content-Type": "application/json"}
+    for field in ("text", "nick"):
+        async with http.post(f"{web.url}/r/ops", data=f'{{"{field}":"\\ud800"}}', headers=headers) as answer:
+            assert (answer.status, (await answer.json())["error"]["code"]) == (400, "bad_text")
+
+
 async def test_16_kib_are_read_and_one_byte_more_is_not(web: Running, http: aiohttp.ClientSession) -> None:
     async with http.post(f"{web.url}/r/ops", data=b" " * 16383 + b"x") as answer:
         assert answer.status == 413 and "limit 4,000" in await answer.text()

@@ -1,6 +1,7 @@
 """WebSockets as a browser sees them: a foreign client on a real port."""
 
 import asyncio
+import time
 
 import pytest
 import websockets
@@ -179,6 +180,17 @@ async def test_who_answers_pings_stays(start: Start) -> None:
         assert await asyncio.wait_for(reader.readexactly(2), 2) == b"\x89\x00"
         writer.write(client_frame(10))
     assert web.chat.sessions
+    writer.close()
+
+
+async def test_nobody_is_cut_for_a_silence_in_which_we_stood_still(start: Start) -> None:
+    web = await start(ping_every=0.05, pong_within=0.2, stalled_loop=0.2)
+    reader, writer = await web.upgraded()
+    assert await reader.readexactly(2) == b"\x89\x00"
+    time.sleep(0.6)
+    assert await asyncio.wait_for(reader.readexactly(2), 2) == b"\x89\x00"
+    writer.write(client_frame(10))
+    assert await asyncio.wait_for(reader.readexactly(2), 2) == b"\x89\x00"
     writer.close()
 
 

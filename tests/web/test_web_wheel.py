@@ -50,15 +50,22 @@ async def test_moving_a_waiter_forgets_its_old_moment() -> None:
     assert len(waiting.turns) == 1
 
 
-async def test_a_crowd_in_one_slot_is_called_in_slices() -> None:
+async def test_others_get_their_turn_within_a_crowd_of_one_slot() -> None:
     loop = asyncio.get_running_loop()
-    wheel, crowd = Wheel(loop, 0.01), [Waiting() for _ in range(SLICE * 3)]
-    when = loop.time() + 0.01
-    for waiting in crowd:
-        wheel.put(waiting, when)
-    await until(lambda: any(waiting.turns for waiting in crowd))
-    assert sum(len(waiting.turns) for waiting in crowd) <= SLICE * 2
-    await until(lambda: all(waiting.turns for waiting in crowd))
+    called: list[int] = []
+    called_before_others: list[int] = []
+
+    class OfCrowd(Waiting):
+        def due(self, now: float, late: float) -> float | None:
+            called.append(1)
+            loop.call_soon(lambda: called_before_others.append(len(called)))
+            return None
+
+    wheel, when = Wheel(loop, 0.01), loop.time() + 0.01
+    for _ in range(SLICE * 3):
+        wheel.put(OfCrowd(), when)
+    await until(lambda: len(called_before_others) == SLICE * 3)
+    assert called_before_others[0] <= SLICE
 
 
 async def test_an_empty_wheel_has_no_timer() -> None:
