@@ -10,12 +10,12 @@ from collections.abc import Callable
 PROMPT = ">>>:"
 
 
-def start(stop: Callable[[], None]) -> None:
+def start(stop: Callable[[], object]) -> None:
     """Show the prompt. `stop` is called on the prompt's thread when the operator says quit."""
     threading.Thread(target=_read, args=(stop,), name="console", daemon=True).start()
 
 
-def _read(stop: Callable[[], None]) -> None:
+def _read(stop: Callable[[], object]) -> None:
     while True:
         try:
             words = input(PROMPT).strip()

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 from typing import Protocol
 
-from gateway import console
+from gateway import console, logs
 from gateway.ready import ready_line, write_ports_file
 from gateway.tcp.plain import Plain
 from gateway.tcp.server import READ, Server, new_selector
@@ -23,6 +23,10 @@ class Options(Protocol):
     @property
     def ports_file(self) -> Path | None: ...
     @property
+    def log_level(self) -> str: ...
+    @property
+    def log_format(self) -> str: ...
+    @property
     def console(self) -> bool: ...
 
 
@@ -37,11 +41,12 @@ def classic(options: Options) -> int:
 
 
 def _serve(options: Options, *, classic: bool) -> int:
+    logs.start(options.log_level, options.log_format)
     server = Server(new_selector(options.selector))
     stop = _stop_from_anywhere(server)
     try:
         accepted = Plain(server, classic).accepted
-        listeners = [server.listen(host, options.tcp_port, accepted) for host in options.host]
+        listeners = server.listen_all(options.host, options.tcp_port, accepted)
         if options.ports_file is not None:
             write_ports_file(options.ports_file, {"tcp": listeners[0].address[1]})
         print(ready_line([("tcp", *listener.address) for listener in listeners]), flush=True)

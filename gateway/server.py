@@ -15,7 +15,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from gateway import console
+from gateway import console, logs
 from gateway.config import Settings
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
@@ -26,7 +26,7 @@ from gateway.journal.sqlite import SqliteJournal
 from gateway.ready import address, ready_line, write_ports_file
 from gateway.tcp.admission import Admission
 from gateway.tcp.door import TerminalDoor, refuse
-from gateway.tcp.server import Accepted, Listener, Server, new_selector
+from gateway.tcp.server import Listener, Server, new_selector
 
 try:
     import uvloop
@@ -48,6 +48,7 @@ FULL_PAGE = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nConnection:
 
 def serve(settings: Settings) -> int:
     """Run the gateway until it is told to stop; the exit code. Raises StartError."""
+    logs.start(settings.log_level, settings.log_format)
     with asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(run(settings))
 
@@ -98,11 +99,12 @@ class Gateway:
         """Open the doors and say so. Raises StartError."""
         self.hub.start()
         self.loop.add_reader(self.server.fileno(), self.server.poll)
-        self._listen("web", self.settings.web_port, self._accepted_web)
+        settings, listen = self.settings, self.server.listen_all
+        self.listeners["web"] = listen(settings.host, settings.web_port, self._accepted_web)
         page = self._page_address()
-        for door, port in ((Door.TCP, self.settings.tcp_port), (Door.TELNET, self.settings.telnet_port)):
+        for door, port in ((Door.TCP, settings.tcp_port), (Door.TELNET, settings.telnet_port)):
             accepted = TerminalDoor(door, self.server, self.hub, self.admission, page).accepted
-            self._listen(door, port, accepted)
+            self.listeners[door] = listen(settings.host, port, accepted)
         self.hub.invitation = self._invitation(page)
         self._handle_signals()
         self._tell()
@@ -144,14 +146,6 @@ class Gateway:
             call_soon_threadsafe=self.loop.call_soon_threadsafe,
             durability=self.settings.journal.durability,
         )
-
-    def _listen(self, door: str, port: int, accepted: Accepted) -> None:
-        """Open a door on every host; with port 0 all hosts share the port the first one was given."""
-        self.listeners[door] = []
-        for host in self.settings.host if port >= 0 else ():
-            listener = self.server.listen(host, port, accepted)
-            self.listeners[door].append(listener)
-            port = listener.address[1]
 
     def _accepted_web(self, sock: socket.socket, peer: str) -> None:
         refusal = self.admission.admit(peer)

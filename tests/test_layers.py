@@ -23,10 +23,11 @@ ALLOWED = {
     "config": {"forms", "errors"},
     "sources": {"config", "forms", "errors"},
     "console": {"errors"},
+    "logs": set(),
     "ready": {"errors"},
     "resources": {"errors"},
-    "origin": {"tcp", "core", "console", "ready", "errors"},
-    "server": {"tcp", "web", "journal", "core", "config", "console", "ready", "resources", "errors"},
+    "origin": {"tcp", "core", "console", "logs", "ready", "errors"},
+    "server": {"tcp", "web", "journal", "core", "config", "console", "logs", "ready", "resources", "errors"},
     "cli": {"config", "sources", "errors"},
 }
 """Which other parts a part may import, besides the package's own name for its version.
@@ -63,7 +64,10 @@ SOURCES = sources()
 
 def imports(tree: ast.AST) -> Iterator[str]:
     """The dotted names of the modules that `tree` imports; `from gateway.core import text` is gateway.core.text."""
+    named_only = {id(node) for block in ast.walk(tree) if is_type_checking(block) for node in ast.walk(block)}
     for node in ast.walk(tree):
+        if id(node) in named_only:
+            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -71,6 +75,11 @@ def imports(tree: ast.AST) -> Iterator[str]:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 yield inner if inner in SOURCES else node.module
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    """`if TYPE_CHECKING:` names two things for each other's annotations; nothing is imported at run time."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def part(module: str) -> str:

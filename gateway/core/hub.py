@@ -12,8 +12,10 @@ everything. Verbs that may need the journal answer by a callback, perhaps at onc
 what a peer sends next is handled next.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -32,7 +34,9 @@ from gateway.core.room import Member, Room
 from gateway.core.session import OWED_BYTES, Session
 from gateway.core.timers import Timers
 from gateway.core.wire import Wire
-from gateway.errors import Code, JournalError, Refusal
+from gateway.errors import Code, JournalError, LostTail, Refusal
+
+log = logging.getLogger(__name__)
 
 LOBBY = "lobby"
 SENDS_PER_TICK = 1000
@@ -207,9 +211,9 @@ class Hub:
             return storage_refusal(record)
         if not record.head and not self.limits.create_rooms and name != LOBBY:
             return Refusal(Code.NO_SUCH_ROOM, f"there is no room {name}, and making rooms is switched off")
-        log = RoomLog(record.head, max_messages=self.limits.top_log_messages, max_bytes=self.limits.top_log_bytes)
-        log.warm(record.recent)
-        room = self.rooms[name] = Room(name, record.epoch, record.first, record.topic, log)
+        messages = RoomLog(record.head, max_messages=self.limits.top_log_messages, max_bytes=self.limits.top_log_bytes)
+        messages.restart(record.head, record.recent)
+        room = self.rooms[name] = Room(name, record.epoch, record.first, record.topic, messages)
         return room
 
     def keep(self, room: Room) -> Room:
@@ -381,6 +385,8 @@ class Hub:
         self._committing = False
         if isinstance(answer, JournalError):
             self._refuse(drafts, storage_refusal(answer))
+            if isinstance(answer, LostTail):
+                self._begin_new_epochs()
         else:
             for draft in drafts:
                 self._publish(draft)
@@ -408,6 +414,22 @@ class Hub:
             self.totals.messages_in += 1
         if done is not None:
             done(Posted(room.name, room.epoch, message.seq))
+
+    def _begin_new_epochs(self) -> None:
+        """The journal came back without its end: read every room afresh and tell its members where it stands."""
+        for name in list(self.rooms):
+            self.journal.open(name, RECENT_MESSAGES, partial(self._reopened, name))
+
+    def _reopened(self, name: str, record: RoomRecord | JournalError) -> None:
+        room = self.rooms.get(name)
+        if room is None:
+            return
+        if isinstance(record, JournalError):
+            log.error("room %s could not be read again: %s", name, record)
+            return
+        room.begin_epoch(record)
+        for member in room.members.values():
+            member.session.tell(self.joined(room, recovered=False))
 
     def _refuse(self, drafts: list[Draft], refusal: Refusal) -> None:
         for message, member, id, done in drafts:

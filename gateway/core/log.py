@@ -7,7 +7,7 @@ Numbers leave the log the moment a bound is passed; the list behind them is cut 
 that a cut costs nothing per message.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gateway.core.message import Message
 
@@ -27,22 +27,18 @@ class RoomLog:
     __slots__ = ("_base", "_messages", "bytes", "first", "head", "max_bytes", "max_messages")
 
     def __init__(self, head: int, *, max_messages: int, max_bytes: int) -> None:
-        self.head = head
-        self.first = head + 1
-        self.bytes = 0
         self.max_messages = max_messages
         self.max_bytes = max_bytes
-        self._base = head + 1
-        self._messages: list[Message] = []
+        self.restart(head, ())
 
-    def warm(self, messages: Iterable[Message]) -> None:
-        """Fill an empty log with the last committed messages, oldest first, ending at `head`."""
-        held = list(messages)
-        if held:
-            self.head = held[0].seq - 1
-            self.first = self._base = held[0].seq
-            for message in held:
-                self.append(message)
+    def restart(self, head: int, recent: Sequence[Message]) -> None:
+        """Forget what is held; hold `recent` instead, the last messages up to `head`, oldest first."""
+        self.head = head - len(recent)
+        self.first = self._base = self.head + 1
+        self.bytes = 0
+        self._messages: list[Message] = []
+        for message in recent:
+            self.append(message)
 
     def append(self, message: Message) -> None:
         """Add the message after the head; its number must be head + 1."""

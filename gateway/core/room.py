@@ -18,6 +18,7 @@ the rest of the turn over, so a room of 10,000 cannot stall the loop; nobody is 
 from gateway.core.events import Gap
 from gateway.core.log import RoomLog
 from gateway.core.message import Message
+from gateway.core.ports import RoomRecord
 from gateway.core.presence import Presences
 from gateway.core.session import Session
 from gateway.core.wire import Wire
@@ -171,6 +172,17 @@ class Room:
         self._turn: list[Member] = []
         self._again: list[Member] = []
         self._turn_head = log.head
+
+    def begin_epoch(self, record: RoomRecord) -> None:
+        """Go on from where the journal says the room stands; whoever reads it goes on from there as well."""
+        self.epoch, self.first = record.epoch, record.first
+        self.log.restart(record.head, record.recent)
+        self._turn, self._again, self._turn_head = [], [], record.head
+        for readers in self.readers.values():
+            readers.forget()
+        for member in self.members.values():
+            member.cursor = record.head
+            member.own = 0
 
     @property
     def count(self) -> int:

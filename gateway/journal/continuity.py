@@ -39,7 +39,8 @@ def new_seed() -> str:
 def epoch_of(seed: str, room: str) -> str:
     """The epoch of a room under this seed: 16 characters of [A-Za-z0-9_-]."""
     key = urlsafe_b64decode(seed + "=" * (-len(seed) % 4))
-    return urlsafe_b64encode(hashlib.blake2b(room.encode(), digest_size=EPOCH_BYTES, key=key).digest()).decode()
+    name = room.encode(errors="surrogatepass")
+    return urlsafe_b64encode(hashlib.blake2b(name, digest_size=EPOCH_BYTES, key=key).digest()).decode()
 
 
 def boot_id() -> str:

@@ -55,10 +55,10 @@ def open_database(path: Path, durability: str, patience: float, sleep: Callable[
         try:
             return _open(path, durability)
         except OSError as error:
-            raise StartError(f"journal: {path} cannot be used ({error.strerror}): check the folder's owner") from error
+            raise StartError(_advice(path, error.strerror or str(error))) from error
         except sqlite3.Error as error:
             if not _is_locked(error):
-                raise StartError(_advice(path, error)) from error
+                raise StartError(_explain(path, error)) from error
             if waited >= patience:
                 raise StartError(
                     f"journal: {path} is locked, probably by another gateway on this data folder: "
@@ -78,10 +78,14 @@ def _is_locked(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
-def _advice(path: Path, error: sqlite3.Error) -> str:
+def _explain(path: Path, error: sqlite3.Error) -> str:
     if isinstance(error, sqlite3.OperationalError):
-        return f"journal: {path} cannot be used ({error}): check that the gateway may write it and its folder"
+        return _advice(path, str(error))
     return _refusal(path, f"is damaged ({error})")
+
+
+def _advice(path: Path, trouble: str) -> str:
+    return f"journal: {path} cannot be used ({trouble}): check its folder's owner, mode and free space"
 
 
 def _refusal(path: Path, fault: str) -> str:

@@ -71,6 +71,7 @@ def create(path: Path) -> None:
 
 def _fill(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript("BEGIN;" + TABLES)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", (FIRST_META | {"seed": new_seed()}).items())
         connection.commit()

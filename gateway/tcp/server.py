@@ -26,7 +26,7 @@ import logging
 import selectors
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from gateway.core.timers import Timers
 from gateway.errors import StartError
@@ -165,6 +165,14 @@ class Server:
         self.listeners.append(listener)
         self.watch(sock, READ, listener.accept)
         return listener
+
+    def listen_all(self, hosts: Iterable[str], port: int, accepted: Accepted) -> list[Listener]:
+        """Listen on every host; with port 0 all share the port that the first one was given; port -1: nowhere."""
+        listeners: list[Listener] = []
+        for host in hosts if port >= 0 else ():
+            listeners.append(self.listen(host, port, accepted))
+            port = listeners[0].address[1]
+        return listeners
 
     def watch(self, sock: socket.socket, events: int, callback: Callback) -> None:
         """Call `callback` when any of `events` is there; 0 = never, the socket is not registered."""

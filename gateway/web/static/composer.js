@@ -1,0 +1,327 @@
+/**
+ * The message box, and the lines that have left it but have not arrived yet.
+ *
+ * Nothing typed is lost: the draft and the unsent lines are kept in this tab's session storage, per room. A line leaves
+ * the outbox only when the server has acknowledged or answered it, or when the person drops it.
+ */
+
+import { body, make, nickOf } from "./log.js";
+
+/** The most a message may hold, in bytes of UTF-8; the contract's limit. */
+const MOST_BYTES = 4_000;
+const MOST_ROWS = 8;
+const MOST_REMEMBERED = 100;
+/** The server remembers an id for 2 minutes; a retry within this time cannot be shown twice. */
+const DEDUPED_FOR = 110_000;
+
+const bytesOf = (text) => new TextEncoder().encode(text).length;
+
+/** Reads a stored value; a browser that refuses storage has none. */
+export function recall(storage, key) {
+  try {
+    return window[storage].getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+/** Stores a value, or takes it away when it is empty. */
+export function remember(storage, key, value) {
+  try {
+    if (value) window[storage].setItem(key, value);
+    else window[storage].removeItem(key);
+  } catch {
+    // Full or refused: the page works on without it.
+  }
+}
+
+export class Composer {
+  #box = document.getElementById("message");
+  #counter = document.getElementById("counter");
+  #send = document.getElementById("send");
+  #key;
+  #onSend;
+  #names;
+  #sent = []; // newest first
+  #slot = 0; // 0 = the draft, n = the nth newest of #sent
+  #draft = "";
+  #completion = null;
+  #touch = matchMedia("(pointer: coarse)");
+
+  /**
+   * @param {string} room
+   * @param {(text: string) => void} onSend
+   * @param {() => string[]} names  nicks to complete, the likeliest first
+   */
+  constructor(room, onSend, names) {
+    this.#key = `draft:${room}`;
+    this.#onSend = onSend;
+    this.#names = names;
+    this.#box.value = recall("sessionStorage", this.#key) ?? "";
+    this.#box.addEventListener("input", () => this.#typed());
+    this.#box.addEventListener("keydown", (event) => this.#pressed(event));
+    document.getElementById("composer").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    addEventListener("resize", () => this.#fit());
+    this.#fit();
+  }
+
+  focus() {
+    this.#box.focus();
+  }
+
+  /** Brings a text back into the box, before what stands there already. */
+  edit(text) {
+    this.#put([text, this.#box.value].filter(Boolean).join("\n"));
+    this.focus();
+  }
+
+  /** Starts, or goes on, addressing somebody. */
+  mention(nick) {
+    const before = this.#box.value;
+    this.#put(before ? `${before.trimEnd()} ${nick} ` : `${nick}: `);
+    this.focus();
+  }
+
+  #put(text) {
+    this.#box.value = text;
+    this.#box.setSelectionRange(text.length, text.length);
+    this.#typed();
+  }
+
+  #typed() {
+    this.#slot = 0;
+    this.#completion = null;
+    remember("sessionStorage", this.#key, this.#box.value);
+    this.#fit();
+  }
+
+  #submit() {
+    const text = this.#box.value.replace(/\s+$/, "");
+    if (!text.trim() || bytesOf(text) > MOST_BYTES) return;
+    this.#sent.unshift(text);
+    this.#sent.length = Math.min(this.#sent.length, MOST_REMEMBERED);
+    this.#put("");
+    this.focus();
+    this.#onSend(text);
+  }
+
+  /** The box is as high as its text, and the counter shows from 80 % of the limit. */
+  #fit() {
+    const box = this.#box;
+    const style = getComputedStyle(box);
+    const padding = parseFloat(style.paddingTop) + parseFloat(style.paddingBottom);
+    box.rows = 1;
+    box.rows = Math.min(MOST_ROWS, Math.max(1, Math.round((box.scrollHeight - padding) / parseFloat(style.lineHeight))));
+    const bytes = bytesOf(box.value);
+    const over = bytes > MOST_BYTES;
+    this.#counter.hidden = bytes < 0.8 * MOST_BYTES;
+    this.#counter.textContent = over
+      ? `${(bytes - MOST_BYTES).toLocaleString("en")} bytes too long`
+      : `${bytes.toLocaleString("en")} / ${MOST_BYTES.toLocaleString("en")} bytes`;
+    this.#counter.classList.toggle("over", over);
+    this.#send.disabled = over;
+  }
+
+  #pressed(event) {
+    if (event.isComposing) return;
+    const bare = !event.ctrlKey && !event.altKey && !event.metaKey;
+    if (event.key === "Enter" && bare && !event.shiftKey && !this.#touch.matches) {
+      event.preventDefault();
+      this.#submit();
+    } else if (event.key === "Tab" && bare) {
+      if (this.#complete(event.shiftKey ? -1 : 1)) event.preventDefault();
+    } else if (event.key === "ArrowUp" && bare && (this.#slot > 0 || this.#box.value === "")) {
+      if (this.#walk(this.#slot + 1)) event.preventDefault();
+    } else if (event.key === "ArrowDown" && bare && this.#slot > 0) {
+      if (this.#walk(this.#slot - 1)) event.preventDefault();
+    }
+  }
+
+  #walk(slot) {
+    if (slot > this.#sent.length) return false;
+    if (this.#slot === 0) this.#draft = this.#box.value;
+    this.#put(slot === 0 ? this.#draft : this.#sent[slot - 1]);
+    this.#slot = slot;
+    return true;
+  }
+
+  /** Completes the word before the caret; again goes on to the next name, Shift+Tab to the one before. */
+  #complete(step) {
+    let state = this.#completion;
+    if (!state) {
+      const caret = this.#box.selectionEnd;
+      const word = /[^\s]*$/.exec(this.#box.value.slice(0, caret))[0].replace(/^@/, "");
+      if (!word) return false;
+      const found = this.#names().filter((name) => name.toLowerCase().startsWith(word.toLowerCase()));
+      if (!found.length) return false;
+      state = { found, at: step > 0 ? -1 : 0, start: caret - word.length, end: caret };
+    }
+    state.at = (state.at + step + state.found.length) % state.found.length;
+    const start = state.start;
+    const tail = start === 0 || this.#box.value[start - 1] === "\n" ? ": " : " ";
+    const text = state.found[state.at] + tail;
+    this.#box.setRangeText(text, start, state.end, "end");
+    this.#typed();
+    this.#completion = { ...state, end: start + text.length };
+    return true;
+  }
+}
+
+/**
+ * @typedef {object} Line  one line on its way
+ * @property {string} id
+ * @property {string} text
+ * @property {"queued"|"sending"|"refused"|"unsure"} state
+ * @property {string} [why]      the server's words, when refused
+ * @property {string} [token]    the identity it was first sent under; the server knows a repetition by it
+ * @property {number} [since]    when it was first sent
+ */
+
+export class Outbox {
+  #list = document.getElementById("outbox");
+  #room;
+  #key;
+  #me;
+  #send;
+  #onEdit;
+  #onChange;
+  /** @type {Line[]} */
+  #lines = [];
+  #token = null;
+  #open = false;
+  #until = 0; // the server asked for patience until then
+  #timer = 0;
+
+  /**
+   * @param {string} room
+   * @param {() => string} me  our nick
+   * @param {(object: object) => boolean} send
+   * @param {(text: string) => void} onEdit
+   * @param {() => void} onChange  rows came or went
+   */
+  constructor(room, me, send, onEdit, onChange) {
+    this.#room = room;
+    this.#key = `outbox:${room}`;
+    this.#me = me;
+    this.#send = send;
+    this.#onEdit = onEdit;
+    this.#onChange = onChange;
+    this.#lines = JSON.parse(recall("sessionStorage", this.#key) ?? "[]");
+    this.#show();
+  }
+
+  add(text) {
+    this.#lines.push({ id: crypto.getRandomValues(new Uint32Array(3)).join("-"), text, state: "queued" });
+    this.#flush();
+  }
+
+  /** The room is joined: what waited goes out, and what may have been lost goes out again where that is harmless. */
+  opened(token) {
+    this.#open = true;
+    this.#token = token;
+    this.#until = 0;
+    for (const line of this.#lines) {
+      if (line.state !== "sending") continue;
+      const known = line.token && line.token === token && Date.now() - line.since < DEDUPED_FOR;
+      line.state = known ? "queued" : "unsure";
+    }
+    this.#flush();
+  }
+
+  closed() {
+    this.#open = false;
+    this.#show();
+  }
+
+  /** An ack or an answer to a command came. @returns {boolean} whether a line had waited for it */
+  answered(id) {
+    const at = this.#lines.findIndex((line) => line.id === id);
+    if (at < 0) return false;
+    this.#lines.splice(at, 1);
+    this.#show();
+    return true;
+  }
+
+  /** @returns {boolean} whether the error answers a line of ours */
+  refused(error) {
+    const line = this.#lines.find((one) => one.id === error.id);
+    if (!line) return false;
+    if (error.code === "rate_limited") {
+      line.state = "queued";
+      this.#until = Date.now() + (error.retry_ms ?? 1_000);
+    } else {
+      line.state = "refused";
+      line.why = error.text || error.code;
+    }
+    this.#flush();
+    return true;
+  }
+
+  #flush() {
+    clearTimeout(this.#timer);
+    const wait = this.#until - Date.now();
+    if (wait > 0) this.#timer = setTimeout(() => this.#flush(), Math.min(wait, 1_000));
+    else if (this.#open) {
+      for (const line of this.#lines.filter((one) => one.state === "queued")) {
+        if (!this.#send({ type: "say", id: line.id, room: this.#room, text: line.text })) break;
+        line.state = "sending";
+        line.since ??= Date.now();
+        line.token ??= this.#token;
+      }
+    }
+    this.#show();
+  }
+
+  #drop(line) {
+    this.#lines = this.#lines.filter((one) => one !== line);
+    this.#show();
+  }
+
+  #again(line) {
+    line.state = "queued";
+    line.since = line.token = undefined;
+    this.#flush();
+  }
+
+  #show() {
+    remember("sessionStorage", this.#key, this.#lines.length ? JSON.stringify(this.#lines) : "");
+    this.#list.replaceChildren(...this.#lines.map((line) => this.#row(line)));
+    this.#onChange();
+  }
+
+  #row(line) {
+    const row = make("li", "msg own");
+    row.dataset.state = this.#open ? line.state : "unsent";
+    const mark = make("span", "mark", this.#words(line));
+    const button = (word, press) => {
+      const one = make("button", "quiet", word);
+      one.type = "button";
+      one.addEventListener("click", press);
+      mark.append(" ", one);
+    };
+    if (row.dataset.state !== "sending") {
+      if (line.state === "refused" || line.state === "unsure") button("send again", () => this.#again(line));
+      button("edit", () => {
+        this.#drop(line);
+        this.#onEdit(line.text);
+      });
+      button("drop", () => this.#drop(line));
+    }
+    const who = make("span", "who");
+    who.append(nickOf(this.#me()));
+    row.append(who, body(line.text), mark);
+    return row;
+  }
+
+  #words(line) {
+    const wait = Math.ceil((this.#until - Date.now()) / 1_000);
+    if (line.state === "refused") return `not sent: ${line.why}`;
+    if (line.state === "unsure") return "it is not known whether this arrived";
+    if (!this.#open) return "unsent";
+    if (line.state === "queued" && wait > 0) return `too fast: wait ${wait} s`;
+    return "sending…";
+  }
+}

@@ -1,0 +1,449 @@
+/**
+ * The room's log on the page: rows in the order of their numbers, and the view on them.
+ *
+ * What is true here:
+ * - A message is known by its number; the epoch is one for the whole list. A new epoch starts the list anew.
+ * - Numbers have no holes, so two neighbours further apart than one show what was not sent to us. Holes, days and "same
+ *   author as above" are worked out from the neighbours (#settle) and never stored.
+ * - Notices, joins and private messages have no number. They stay behind the row they came after.
+ * - The view follows the end only when it is near it. Otherwise no change moves what the person is reading: the first
+ *   visible row (#anchor) is put back where it was.
+ * - At most 1,000 rows. Reading forward drops the oldest; loading backward drops the newest, and then (#detached) new
+ *   messages are only counted until the person goes back to the end.
+ */
+
+const MOST_ROWS = 1_000;
+const TRIMMED = 50; // at once, so that a full log is not measured at every line
+const NEAR = 40; // px from the end
+const SAME_AUTHOR = 5 * 60_000;
+const PAGE = 100;
+const NAMES_SHOWN = 8;
+
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const calendar = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
+const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" });
+
+/** An element with a class and a text. */
+export function make(tag, className = "", text = "") {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text) element.textContent = text;
+  return element;
+}
+
+/** A nick in its hue: one of ten, by FNV-1a of the lowercased name. */
+export function nickOf(nick) {
+  let hash = 0x811c9dc5;
+  for (const character of nick.toLowerCase()) hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193);
+  const element = make("bdi", "nick", nick);
+  element.dataset.hue = (hash >>> 0) % 10;
+  return element;
+}
+
+/** The mark of a door: its glyph is drawn by the style sheet, its word is for reading aloud. */
+export function doorOf(door, word = door) {
+  const element = make("span", "door");
+  element.dataset.door = door;
+  element.title = word;
+  element.append(make("span", "aloud", ` (${word})`));
+  return element;
+}
+
+const FENCE = /```(?:[\w+#-]*\n)?([\s\S]+?)\n?```\n?/;
+const SPECIAL = /(`[^`\n]+`)|((?:https?:\/\/|mailto:)[^\s<>"`]+)/i;
+const SAFE = new Set(["http:", "https:", "mailto:"]);
+
+/** The text of a message: code blocks, code, links; all else as it stands, with `me` in bold. */
+export function body(text, me = "") {
+  const element = make("div", "text");
+  element.dir = "auto";
+  text.split(FENCE).forEach((part, at) => {
+    if (at % 2) element.append(codeBlock(part));
+    else prose(element, at ? part : part.replace(/\n$/, ""), me);
+  });
+  return element;
+}
+
+function codeBlock(code) {
+  const block = make("div", "code");
+  const copy = make("button", "quiet", "copy");
+  copy.type = "button";
+  copy.dataset.copy = "";
+  const pre = make("pre");
+  pre.tabIndex = 0; // it may be wider than the page: the keyboard must be able to scroll it
+  pre.append(make("code", "", code));
+  block.append(pre, copy);
+  return block;
+}
+
+function prose(element, text, me) {
+  const own = me && new RegExp(`(?<![\\p{L}\\p{N}])(${me.replaceAll(".", "\\.")})(?![\\p{L}\\p{N}])`, "iu");
+  // split() gives plain text, code or undefined, link or undefined, plain text, …
+  text.split(SPECIAL).forEach((part, at) => {
+    if (!part) return;
+    if (at % 3 === 1) element.append(make("code", "", part.slice(1, -1)));
+    else if (at % 3 === 2) element.append(...link(part));
+    else if (own) part.split(own).forEach((piece, odd) => element.append(odd % 2 ? make("b", "", piece) : piece));
+    else element.append(part);
+  });
+}
+
+/** A link and what follows it; the text as it stands where it is no address, or hides its host behind a user name. */
+function link(found) {
+  let end = found.length;
+  while (/[.,;:!?'*]/.test(found[end - 1]) || (found[end - 1] === ")" && !found.slice(0, end).includes("("))) end -= 1;
+  const text = found.slice(0, end);
+  if (!URL.canParse(text)) return [found];
+  const url = new URL(text);
+  if (!SAFE.has(url.protocol) || url.username || url.password) return [found];
+  const anchor = make("a", "", text);
+  anchor.href = url.href;
+  anchor.rel = "noopener noreferrer";
+  anchor.target = "_blank";
+  return [anchor, found.slice(end)];
+}
+
+function timeOf(ts) {
+  const date = new Date(ts);
+  const element = make("time", "", clock.format(date));
+  element.dateTime = date.toISOString();
+  element.title = moment.format(date);
+  return element;
+}
+
+/** "ana, bo and 3 more", or nothing. */
+function names(list) {
+  const rest = list.length - NAMES_SHOWN;
+  return list.slice(0, NAMES_SHOWN).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+}
+
+export class Log {
+  /** The highest number seen, and the epoch it belongs to; null before the first joined. */
+  head = 0;
+  epoch = null;
+
+  #scroller = document.getElementById("scroller");
+  #live = document.getElementById("live");
+  #list = document.getElementById("log");
+  #older = document.getElementById("older");
+  #newest = document.getElementById("newest");
+  #empty = document.getElementById("empty");
+  #skeleton = document.getElementById("skeleton");
+  #request;
+  /** @type {Map<number, HTMLElement>} */
+  #rows = new Map();
+  #messages = new WeakMap();
+  #own = new Set();
+  #gone = new Set(); // last numbers of holes that the server cannot fill either
+  #loaded = false;
+  #more = false;
+  #asked = null; // the `before` of the request under way
+  #detached = false;
+  #following = true;
+  #top = 0; // of the view, and its height, as of the last scrolling
+  #height = 0;
+  #anchor = null;
+  #unseen = 0;
+  #frame = 0;
+
+  /** @param {(fields: {before: number, limit: number}) => boolean} request  asks for history */
+  constructor(request) {
+    this.#request = request;
+    this.#older.addEventListener("click", () => this.#ask(Math.min(...this.#rows.keys()), PAGE));
+    this.#newest.addEventListener("click", () => this.toEnd());
+    this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    new ResizeObserver(() => this.keepView()).observe(this.#scroller);
+  }
+
+  /** Where to resume from, for hello; nothing before the first history. */
+  get resume() {
+    return this.#loaded ? { epoch: this.epoch, after: this.head } : {};
+  }
+
+  joined(event) {
+    this.refused();
+    if (this.epoch !== null && this.epoch !== event.epoch) {
+      this.#clear();
+      this.head = 0;
+      this.#loaded = false;
+      this.note("notice", "The room has a new numbering since you were away. Below is what the server holds.");
+    }
+    this.epoch = event.epoch;
+    if (event.head === 0 || event.recovered) this.#loaded = true;
+    this.#settled();
+  }
+
+  /** A message as it happens. @returns {boolean} whether it is new here */
+  add(message, me) {
+    if (this.#rows.has(message.seq)) return false;
+    if (message.seq < this.head) {
+      this.history({ messages: [message], more: this.#more }, me);
+      return true;
+    }
+    this.head = message.seq;
+    if (!this.#following) this.#unseen += 1;
+    if (!this.#detached) this.#append(this.#messageRow(message, me));
+    this.#settled();
+    return true;
+  }
+
+  /** Older messages, or those of a hole, or the latest after joining: each goes to its place. */
+  history({ messages, more }, me) {
+    this.#live.setAttribute("aria-live", "off");
+    const lowest = Math.min(...this.#rows.keys());
+    const loading = this.#asked !== null && messages.every((message) => message.seq < this.head);
+    const last = messages.at(-1)?.seq ?? 0;
+    if (this.#asked !== null && last < this.#asked - 1) this.#gone.add(this.#asked - 1);
+    this.keepView(() => {
+      if (!messages.length || messages[0].seq <= lowest) this.#more = more;
+      if (last >= this.head) this.#detached = false;
+      for (const message of messages) this.#place(message, me);
+      for (const row of [...this.#list.children]) this.#settle(row);
+      this.#trim(MOST_ROWS, loading && messages[0]?.seq < lowest);
+      this.head = Math.max(this.head, last);
+      this.#loaded = true;
+      this.#asked = null;
+      this.#older.disabled = false;
+      this.#settled();
+    });
+    setTimeout(() => this.#live.setAttribute("aria-live", "polite"), 100);
+  }
+
+  /** A request was refused: the buttons work again. */
+  refused() {
+    this.#asked = null;
+    this.#older.disabled = false;
+  }
+
+  /** A message of ours is committed. @returns its message, if it is here already */
+  acknowledged(seq) {
+    this.#own.add(seq);
+    const row = this.#rows.get(seq);
+    if (row) this.#tick(row);
+    return row && this.#messages.get(row);
+  }
+
+  isOwn(seq) {
+    return this.#own.has(seq);
+  }
+
+  /** Words of the server, or of the page: kind is "notice" or "error". */
+  note(kind, text) {
+    const row = make("li", kind);
+    row.append(body(text), timeOf(Date.now()));
+    this.#append(row);
+  }
+
+  whisper({ from, to, ts, text }, me) {
+    const row = make("li", "msg private");
+    const who = make("span", "who");
+    if (from === me) who.append("you → ", nickOf(to));
+    else who.append(nickOf(from), " → you");
+    row.append(who, body(text, me), timeOf(ts));
+    row.dataset.ts = ts;
+    this.#append(row);
+  }
+
+  /** Joins, leaves and new names; folded into the row above while nothing else was said. */
+  presence({ joined = [], left = [], renamed = [] }, me) {
+    const last = this.#list.lastElementChild;
+    const fold = last?.classList.contains("presence") ? this.#messages.get(last) : { joined: [], left: [], renamed: [] };
+    for (const { nick } of joined) {
+      if (fold.left.includes(nick)) fold.left = fold.left.filter((one) => one !== nick);
+      else if (nick !== me) fold.joined.push(nick);
+    }
+    for (const nick of left) {
+      if (fold.joined.includes(nick)) fold.joined = fold.joined.filter((one) => one !== nick);
+      else fold.left.push(nick);
+    }
+    fold.renamed.push(...renamed.map(({ from, to }) => `${from} is now ${to}`));
+    const words = [
+      fold.joined.length && `${names(fold.joined)} joined`,
+      fold.left.length && `${names(fold.left)} left`,
+      ...fold.renamed,
+    ].filter(Boolean);
+    const row = make("li", "presence");
+    row.append(make("div", "text", words.join("; ")), timeOf(Date.now()));
+    this.#messages.set(row, fold);
+    if (last?.classList.contains("presence")) last.remove();
+    if (words.length) this.#append(row);
+  }
+
+  /** Who spoke, the latest first. */
+  speakers() {
+    return [...new Set([...this.#list.children].reverse().map((row) => this.#messages.get(row)?.nick).filter(Boolean))];
+  }
+
+  /** The view goes to the end and follows it; the end is fetched if it was unloaded. */
+  toEnd() {
+    if (this.#detached) {
+      this.#clear();
+      this.#ask(this.head + 1, PAGE);
+    }
+    this.#following = true;
+    this.keepView();
+  }
+
+  /** Does something to the rows and leaves the person's view on them where it was. */
+  keepView(change = () => {}) {
+    const anchor = this.#following ? null : this.#anchor;
+    change();
+    if (!anchor?.row.isConnected) this.#stick();
+    else this.#scroller.scrollTop += anchor.row.getBoundingClientRect().top - anchor.top;
+  }
+
+  #messageRow(message, me) {
+    const row = make("li", "msg");
+    row.dataset.seq = message.seq;
+    row.dataset.ts = message.ts;
+    row.classList.toggle("action", message.kind === "action");
+    row.classList.toggle("own", message.nick === me);
+    const who = make("span", "who");
+    who.append(nickOf(message.nick));
+    if (message.door === "tcp" || message.door === "telnet") who.append(doorOf("terminal"));
+    if (message.door === "http") who.append(doorOf("http"));
+    row.append(who, body(message.text, me), timeOf(message.ts));
+    this.#messages.set(row, message);
+    this.#rows.set(message.seq, row);
+    if (this.#own.has(message.seq)) this.#tick(row);
+    return row;
+  }
+
+  #tick(row) {
+    if (row.querySelector(".mark")) return;
+    const mark = make("span", "mark");
+    mark.title = "sent";
+    mark.append(make("span", "aloud", "sent"));
+    row.append(mark);
+  }
+
+  #append(row) {
+    row.dataset.ts ??= Date.now();
+    this.#list.append(row);
+    this.#settle(row);
+    if (this.#list.children.length >= MOST_ROWS) this.keepView(() => this.#trim(MOST_ROWS - TRIMMED, false));
+    this.#stick();
+  }
+
+  #place(message, me) {
+    if (this.#rows.has(message.seq)) return;
+    const next = [...this.#rows.keys()].filter((seq) => seq > message.seq);
+    const row = this.#messageRow(message, me);
+    if (next.length) this.#rows.get(Math.min(...next)).before(row);
+    else this.#list.append(row);
+  }
+
+  /** Drops rows beyond `most`, at the end that is farther from what is being read. */
+  #trim(most, fromEnd) {
+    while (this.#list.children.length > most) {
+      const row = fromEnd ? this.#list.lastElementChild : this.#list.firstElementChild;
+      this.#rows.delete(Number(row.dataset.seq));
+      row.remove();
+      if (fromEnd) this.#detached = true;
+      else this.#more = true;
+    }
+  }
+
+  /** Puts before a row what its neighbours above call for: a hole, a new day; and folds the author. */
+  #settle(row) {
+    if (row.classList.contains("marker")) {
+      row.remove();
+      return;
+    }
+    const above = row.previousElementSibling;
+    const markers = [];
+    const hole = this.#holeBefore(row);
+    if (hole) markers.push(hole);
+    const ts = Number(row.dataset.ts);
+    const day = calendar.format(ts);
+    if (!above || calendar.format(Number(above.dataset.ts)) !== day) markers.push(make("li", "marker day", day));
+    for (const marker of markers) {
+      marker.dataset.ts = ts;
+      row.before(marker);
+    }
+    const [here, there] = [this.#messages.get(row), above && this.#messages.get(above)];
+    const same = here?.seq && there?.nick === here.nick && there.door === here.door && ts - there.ts < SAME_AUTHOR;
+    row.classList.toggle("same", Boolean(same && !markers.length && here.kind === "say" && there.kind === "say"));
+  }
+
+  #holeBefore(row) {
+    const seq = Number(row.dataset.seq);
+    if (!seq) return null;
+    let above = row.previousElementSibling;
+    while (above && !above.dataset.seq) above = above.previousElementSibling;
+    if (!above || Number(above.dataset.seq) >= seq - 1) return null;
+    const [from, to] = [Number(above.dataset.seq) + 1, seq - 1];
+    const which = from === to ? `message ${from}` : `messages ${from}–${to}`;
+    const verb = from === to ? "was" : "were";
+    if (this.#gone.has(to)) return make("li", "marker hole", `${which} ${verb} not sent to you and no longer kept`);
+    const hole = make("li", "marker hole", `${which} ${verb} not sent to you `);
+    const load = make("button", "quiet", "load");
+    load.type = "button";
+    load.addEventListener("click", () => this.#ask(seq, Math.min(PAGE, to - from + 1)));
+    hole.append(load);
+    return hole;
+  }
+
+  #ask(before, limit) {
+    if (this.#asked !== null || !this.#request({ before, limit })) return;
+    this.#asked = before;
+    this.#older.disabled = true;
+  }
+
+  #clear() {
+    this.#list.replaceChildren();
+    this.#rows.clear();
+    this.#gone.clear();
+    this.#own.clear();
+    this.#detached = false;
+    this.#more = false;
+  }
+
+  #settled() {
+    this.#skeleton.hidden = this.#loaded;
+    this.#empty.hidden = !this.#loaded || this.head > 0;
+    this.#older.hidden = !this.#more || !this.#rows.size;
+    this.#showNewest();
+  }
+
+  #showNewest() {
+    this.#newest.hidden = this.#following && !this.#detached;
+    this.#newest.textContent = this.#unseen ? `↓ newest ${this.#unseen}` : "↓ newest";
+  }
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    // Rows that were just added put the end further away, and so does a higher message box; only the person's going up
+    // means leaving it.
+    if (scrollHeight - scrollTop - clientHeight <= NEAR) this.#following = true;
+    else if (scrollTop < this.#top && clientHeight === this.#height) this.#following = false;
+    this.#top = scrollTop;
+    this.#height = clientHeight;
+    if (this.#following && !this.#detached) this.#unseen = 0;
+    else this.#findAnchor();
+    this.#showNewest();
+  }
+
+  #findAnchor() {
+    const edge = this.#scroller.getBoundingClientRect().top;
+    const rows = this.#list.children;
+    let [low, high] = [0, rows.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (rows[middle].getBoundingClientRect().bottom > edge) high = middle;
+      else low = middle + 1;
+    }
+    let row = rows[low];
+    while (row?.classList.contains("marker")) row = row.nextElementSibling; // markers are made anew
+    this.#anchor = row ? { row, top: row.getBoundingClientRect().top } : null;
+  }
+
+  /** To the end, once a frame, if the view follows it. */
+  #stick() {
+    if (this.#frame || !this.#following) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    });
+  }
+}
