@@ -22,6 +22,7 @@ from gateway.core.limits import Limits
 from gateway.core.message import Door
 from gateway.core.ports import Journal
 from gateway.core.requests import Requests
+from gateway.doorkey import DoorKey
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.ready import address, reachable, ready_line, write_ports_file

@@ -19,7 +19,7 @@ from gateway.web.login import Login
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
 from gateway.web.rooms import number
-from gateway.web.site import HOST, Site, host_name
+from gateway.web.site import Site, host_name
 from gateway.web.summary import SummaryDesk
 
 REASON_LIMIT = 300
@@ -98,7 +98,7 @@ class Dashboard:
             may_kick=True,
             result=result if result in RESULTS else None,
             page_url=str(self._site.base(request)) + "/",
-            tcp_host=host_name(request[HOST]),
+            tcp_host=host_name(self._site.host(request)),
             tcp_port=ports.get("tcp"),
             telnet_port=ports.get("telnet"),
         )

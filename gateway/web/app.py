@@ -20,6 +20,7 @@ from gateway.web.assets import Assets
 from gateway.web.auth import AdminSessions, LoginLinks
 from gateway.web.body import check_encoding
 from gateway.web.connections import ConnectionTable
+from gateway.web.handshake import check_upgrade
 from gateway.web.login import Login
 from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
@@ -35,7 +36,7 @@ GRAINS_A_DEADLINE = 8
 GOING_AWAY = 1001
 OPEN_TO_ALL = frozenset(("/healthz", "/readyz"))
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SOCKET_PATH = "/ws"
 
 log = logging.getLogger("gateway.web")
 
@@ -62,10 +63,11 @@ class WebDoor:
         self._loop = loop
         self._options = options
         self._lost = lost
+        self._route: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
         self._wheel = Wheel(loop, min(GRAIN, *(deadline / GRAINS_A_DEADLINE for deadline in deadlines)))
         self._site = Site(options.hosts, options.origins, options.tls)
         self._answers = Answers(pages)
-        self._sockets = WebSockets(hub, requests, self._site, self._wheel, options)
+        self._sockets = WebSockets(hub, requests, self._wheel, options, self._refuse_socket)
         login = Login(self.links, AdminSessions(clock), self._site, pages, options)
         desk = SummaryDesk(hub, options, clock, wall)
         dashboard = Dashboard(hub, login, ConnectionTable(hub, clock), desk, self._site, pages, options)
@@ -75,8 +77,8 @@ class WebDoor:
         self._adopting: set[asyncio.Task[None]] = set()
 
     def _app(self, hub: Hub, pages: Pages, assets: Assets) -> web.Application:
-        room, page = RoomDoor(hub, self._options), ChatPage(pages, self._options)
-        app = web.Application(middlewares=[self._guard])
+        room, page = RoomDoor(hub, self._options), ChatPage(pages, self._site, self._options)
+        app = web.Application()
         app.on_response_prepare.append(self._dress)
         app.add_routes(
             [
@@ -87,7 +89,7 @@ class WebDoor:
                 web.get("/rooms", room.rooms),
                 web.get("/healthz", room.healthz),
                 web.get("/readyz", room.readyz),
-                web.get("/ws", self._sockets.serve, allow_head=False),
+                web.get(SOCKET_PATH, self._sockets.serve, allow_head=False),
                 web.get("/static/{hash}/{name:.+}", assets.serve),
             ]
         )
@@ -96,6 +98,10 @@ class WebDoor:
     async def start(self) -> None:
         """From now on connections may be adopted."""
         await self._runner.setup()
+        server = self._runner.server
+        assert server is not None
+        self._route = server.request_handler
+        server.request_handler = self._handler
 
     def adopt(self, sock: socket.socket, address: str) -> None:
         """Serve an accepted, non-blocking connection (with its options set); it is ours from now on. `lost` is called
@@ -135,26 +141,50 @@ class WebDoor:
         await self._runner.cleanup()
         self._wheel.stop()
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    def _handler(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        """Where every request enters. A WebSocket lives as long as its handler, so it is spared the frame of a guard
+        (and of aiohttp's middlewares, three more): `_refuse_socket` does for it what `_guard` does for the others."""
+        assert isinstance(request, web.Request)
+        if request.path == SOCKET_PATH and request.method == "GET":
+            return self._route(request)
+        return self._guard(request)
+
+    async def _guard(self, request: web.Request) -> web.StreamResponse:
         """What every request passes: who may speak, and what becomes of errors."""
         try:
             if request.path not in OPEN_TO_ALL:
                 self._site.admit(request)
             check_encoding(request)
-            return await handler(request)
-        except Refusal as refusal:
-            response = self._answers.refused(request, refusal)
+            return await self._route(request)
         except web.HTTPException as failure:
             if failure.status < 400:
                 raise
-            response = self._answers.failed(request, failure)
+            return self._sorry(request, failure)
         except (ConnectionError, asyncio.CancelledError):
             raise
-        except Exception:
-            log.exception("a request for %s failed", request.path[:100])
+        except Exception as problem:
+            return self._sorry(request, problem)
+
+    def _refuse_socket(self, request: web.Request) -> web.StreamResponse | None:
+        """The answer to an upgrade that is not taken; None: it may go on."""
+        try:
+            self._site.admit(request)
+            check_upgrade(request)
+            self._site.check_socket(request)
+        except (Refusal, web.HTTPException) as problem:
+            return self._sorry(request, problem)
+        return None
+
+    def _sorry(self, request: web.Request, problem: Exception) -> web.StreamResponse:
+        """The answer to what went wrong."""
+        if isinstance(problem, Refusal):
+            response = self._answers.refused(request, problem)
+        elif isinstance(problem, web.HTTPException):
+            response = self._answers.failed(request, problem)
+        else:
+            log.error("a request for %s failed", request.path[:100], exc_info=problem)
             response = self._answers.error(request, 500, "busy", "the gateway failed on this request")
-        if "Upgrade" in request.headers or request.path == "/ws":
+        if "Upgrade" in request.headers or request.path == SOCKET_PATH:
             response.force_close()  # what follows a refused upgrade is no request
         return response
 

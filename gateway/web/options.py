@@ -34,7 +34,8 @@ class WebOptions:
 
     `hosts` are the names (besides localhost and address literals) that a Host header may carry, `origins` foreign
     origins (`https://chat.example.org`) that may open WebSockets and post. `ready` answers what keeps the gateway from
-    taking messages. `link_key` authorises `POST /admin/login-link` from loopback; None closes it.
+    taking messages. `link_key` authorises `POST /admin/login-link` from loopback; None closes it. After the loop stood
+    still for `stalled_loop` nobody is blamed for silence.
     """
 
     templates: Path
@@ -54,5 +55,6 @@ class WebOptions:
     frame_deadline: float = 30.0
     ping_every: float = 25.0
     pong_within: float = 12.5
+    stalled_loop: float = 5.0
     closing: float = 0.9
     body_limit: int = 16 * 1024

@@ -9,7 +9,7 @@ from gateway.core import names
 from gateway.core.hub import LOBBY
 from gateway.web.assets import Assets
 from gateway.web.options import WebOptions
-from gateway.web.site import HOST, host_name
+from gateway.web.site import Site, host_name
 
 
 class Pages:
@@ -31,8 +31,9 @@ class Pages:
 class ChatPage:
     """`GET /` and `GET /r/{room}`"""
 
-    def __init__(self, pages: Pages, options: WebOptions) -> None:
+    def __init__(self, pages: Pages, site: Site, options: WebOptions) -> None:
         self._pages = pages
+        self._site = site
         self._options = options
 
     async def lobby(self, request: web.Request) -> web.Response:
@@ -48,7 +49,7 @@ class ChatPage:
         return self._pages.answer(
             "chat.html",
             room=room,
-            tcp_host=host_name(request[HOST]),
+            tcp_host=host_name(self._site.host(request)),
             tcp_port=ports.get("tcp"),
             telnet_port=ports.get("telnet"),
             version=self._options.version,

@@ -13,7 +13,6 @@ from yarl import URL
 
 from gateway.errors import Code, Refusal
 
-HOST: web.RequestKey[str] = web.RequestKey("host", str)
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 
 _NETLOC = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+?)\.?(?::(\d{1,5}))?")
@@ -67,12 +66,13 @@ class Site:
         self._tls = tls
 
     def admit(self, request: web.Request) -> None:
-        """Refuse what a foreign site may have made a browser send; remember the Host that was used."""
-        request[HOST] = self._host(request)
+        """Refuse what a foreign site may have made a browser send."""
+        self.host(request)
         if request.method not in READING:
             self._check_writer(request)
 
-    def _host(self, request: web.Request) -> str:
+    def host(self, request: web.Request) -> str:
+        """The `name:port` by which we were reached, lower case. Refusal when that is none of our names."""
         given = request.headers.getall("Host", [])
         if not given and request.version.minor == 0:
             return "localhost"
@@ -109,7 +109,7 @@ class Site:
         if origin == "null":
             return request.headers.get("Sec-Fetch-Site") == "same-origin"
         match = _ORIGIN.fullmatch(origin.lower())
-        return match is not None and _same(origin) == _same(f"{match[1]}://{request[HOST]}")
+        return match is not None and _same(origin) == _same(f"{match[1]}://{self.host(request)}")
 
     def dress(self, request: web.Request, response: web.StreamResponse) -> None:
         """Put the headers on that every answer has, and take the server's version off."""
@@ -118,11 +118,15 @@ class Site:
         if response.status == 101:
             return
         headers.update(_FIXED)
-        headers["Content-Security-Policy"] = self._policy(request.get(HOST, ""))
+        headers["Content-Security-Policy"] = self._policy(request)
         if request.path.startswith("/admin"):
             headers["Cache-Control"] = "no-store"
 
-    def _policy(self, host: str) -> str:
+    def _policy(self, request: web.Request) -> str:
+        try:
+            host = self.host(request)
+        except Refusal:
+            host = ""
         sockets = f" wss://{host}" if host else ""
         if host and not self._tls:
             sockets += f" ws://{host}"
@@ -134,4 +138,4 @@ class Site:
 
     def base(self, request: web.Request) -> URL:
         """The address of this site as the asker sees it."""
-        return URL(f"{'https' if self._tls else 'http'}://{request[HOST]}")
+        return URL(f"{'https' if self._tls else 'http'}://{self.host(request)}")

@@ -15,9 +15,10 @@ a full buffer proves nothing.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from gateway.core.hub import Hub
 from gateway.core.message import Door
@@ -25,16 +26,15 @@ from gateway.core.requests import Requests
 from gateway.core.session import Session
 from gateway.core.wire import FRAME
 from gateway.web.frames import FrameWatch
-from gateway.web.handshake import PROTOCOL, check_upgrade
+from gateway.web.handshake import PROTOCOL
 from gateway.web.options import WebOptions
 from gateway.web.peer import Peer
-from gateway.web.site import Site
 from gateway.web.wheel import Wheel
 
 NO_PONG = 4012
 POLICY = 1008
 TURN = 32
-STALLED_LOOP = 5.0
+PROTOCOLS = (PROTOCOL,)
 PING = b"\x89\x00"
 WRITER_LIMIT = 16 * 1024
 # aiohttp refuses messages of this size and more; our own limit (frames.MESSAGE_LIMIT) comes first.
@@ -48,41 +48,48 @@ log = logging.getLogger("gateway.web")
 class WebSockets:
     """`GET /ws`: all open WebSockets and what they share."""
 
-    def __init__(self, hub: Hub, requests: Requests, site: Site, wheel: Wheel, options: WebOptions) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        requests: Requests,
+        wheel: Wheel,
+        options: WebOptions,
+        refuse: Callable[[web.Request], web.StreamResponse | None],
+    ) -> None:
         self.hub = hub
         self.requests = requests
         self.wheel = wheel
         self.options = options
         self.open: set[Socket] = set()
-        self._site = site
+        self._refuse = refuse
         self._loop = asyncio.get_running_loop()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """One WebSocket from its handshake to its end. Raises only before the handshake is answered."""
-        check_upgrade(request)
-        self._site.check_socket(request)
-        transport = request.transport
-        peer = request.protocol
+        refused = self._refuse(request)
+        if refused is not None:
+            return refused
+        transport, peer = request.transport, request.protocol
         if transport is None or not isinstance(peer, Peer):
             raise ConnectionResetError
-        ws = web.WebSocketResponse(
+        ws = self._response()
+        socket = peer.socket = Socket(self, peer, transport, ws)
+        await ws.prepare(request)
+        ws.headers.clear()  # they have gone out, and would be kept for as long as the WebSocket lives
+        await socket.run()
+        return ws
+
+    def _response(self) -> "web.WebSocketResponse[Any]":
+        return web.WebSocketResponse(
             timeout=self.options.closing,
             autoclose=False,
             autoping=False,
             compress=False,
-            protocols=(PROTOCOL,),
+            protocols=PROTOCOLS,
             max_msg_size=PARSER_LIMIT,
             writer_limit=WRITER_LIMIT,
             decode_text=False,
         )
-        socket = peer.socket = Socket(self, peer, transport, ws)
-        try:
-            await ws.prepare(request)
-        except web.HTTPException:
-            peer.socket = None
-            raise
-        await socket.run()
-        return ws
 
     def now(self) -> float:
         """The loop's time in seconds."""
@@ -180,7 +187,7 @@ class Socket:
             return None
         if self._hello_by and session.greeted:
             self._hello_by = 0.0
-        if self._hello_by and late > STALLED_LOOP:
+        if self._hello_by and late > options.stalled_loop:
             self._hello_by = now + options.hello_deadline
         if self._hello_by and now >= self._hello_by:
             self.close(POLICY, "hello comes first")
@@ -196,7 +203,7 @@ class Socket:
         options = self._shared.options
         if self._pinged and watch.pongs != self._pongs:
             self._pinged = 0.0
-        elif self._pinged and (busy or late > STALLED_LOOP):
+        elif self._pinged and (busy or late > options.stalled_loop):
             self._pinged = 0.0
             self._ping_at = now
         elif self._pinged and now >= self._pinged + options.pong_within:
@@ -223,26 +230,35 @@ class Socket:
     # The handler.
 
     async def run(self) -> None:
-        """Read until one side has had enough, then close. Leaves no session behind, whatever happens."""
-        shared = self._shared
-        task = asyncio.current_task()
-        assert task is not None
-        self._task = task
+        """Read until one side has had enough, then close. Leaves no session behind, whatever happens.
+
+        Hands text on, answers pings, holds still while the session is held, and gives way after some messages in a row.
+        (One function, because every waiting frame is memory that each idle browser costs.)
+        """
+        self._task = asyncio.current_task()
         self.session = session = self._join()
+        in_a_row = 0
         try:
-            await self._read(session)
+            while self._farewell is None:
+                if session.held and not self._transport.is_closing():
+                    self._gate = asyncio.get_running_loop().create_future()
+                    await self._gate
+                elif in_a_row == TURN:
+                    in_a_row = 0
+                    await asyncio.sleep(0)
+                elif self._take(session, await self._ws.receive()):
+                    in_a_row += 1
+                else:
+                    break
         except asyncio.CancelledError:
-            if self._farewell is None:
+            if self._farewell is None or self._task is None:
                 raise
-            task.uncancel()
+            self._task.uncancel()
         except Exception:
             log.exception("a WebSocket failed")
             self._farewell = (WSCloseCode.INTERNAL_ERROR, "")
         finally:
-            self._task = None
-            shared.wheel.drop(self)
-            shared.open.discard(self)
-            shared.hub.disconnect(session, self._farewell[1] if self._farewell else "left")
+            self._part(session)
         await self._leave()
 
     def _join(self) -> Session:
@@ -254,33 +270,25 @@ class Socket:
         shared.wheel.put(self, min(self._hello_by, self._ping_at))
         return shared.hub.connect(self, Door.WEB, self._peer.address, FRAME)
 
-    async def _read(self, session: Session) -> None:
-        """Hand text on, answer pings, hold still while the session is held; give way after some messages in a row."""
-        in_a_row = 0
-        while self._farewell is None:
-            if session.held and not self._transport.is_closing():
-                await self._wait()
-                continue
-            message = await self._ws.receive()
-            if message.type is WSMsgType.TEXT:
-                self._text(session, message.data)
-            elif message.type is WSMsgType.PING:
-                self._pong(message.data)
-            elif message.type is WSMsgType.CLOSE:
-                return self._answer_close(message.data)
-            elif message.type is not WSMsgType.PONG:
-                return
-            in_a_row += 1
-            if in_a_row == TURN:
-                in_a_row = 0
-                await asyncio.sleep(0)
+    def _part(self, session: Session) -> None:
+        """Be a session no more."""
+        shared = self._shared
+        self._task = None
+        shared.wheel.drop(self)
+        shared.open.discard(self)
+        shared.hub.disconnect(session, self._farewell[1] if self._farewell else "left")
 
-    async def _wait(self) -> None:
-        self._gate = asyncio.get_running_loop().create_future()
-        try:
-            await self._gate
-        finally:
-            self._gate = None
+    def _take(self, session: Session, message: WSMessage) -> bool:
+        """Deal with what was received; False at the end."""
+        if message.type is WSMsgType.TEXT:
+            self._text(session, message.data)
+        elif message.type is WSMsgType.PING:
+            self._pong(message.data)
+        elif message.type is WSMsgType.CLOSE:
+            self._answer_close(message.data)
+        else:
+            return message.type is WSMsgType.PONG
+        return True
 
     def _text(self, session: Session, data: bytes) -> None:
         try:

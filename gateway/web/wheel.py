@@ -30,6 +30,11 @@ class Wheel:
         self._timer: asyncio.TimerHandle | None = None
         self._next = 0
 
+    @property
+    def idle(self) -> bool:
+        """Nobody waits, and no timer runs."""
+        return self._timer is None and not self._slots
+
     def put(self, waiter: Waiter, when: float) -> None:
         """Call `waiter` at `when` instead of whenever it was to be called before."""
         self.drop(waiter)

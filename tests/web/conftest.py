@@ -11,18 +11,19 @@ from typing import Any
 import aiohttp
 import pytest
 import uvloop
-from fake_chat import FakeChat
-from running_door import Clock, Running, Start
 
 from gateway.web.app import WebDoor
 from gateway.web.options import WebOptions
+from tests.web.little_chat import LittleChat
+from tests.web.running_door import Clock, Running, Start
 
 TEMPLATES = {
     "chat.html": '<p data-room="{{ room }}" data-js="{{ static("a.js") }}">nc {{ tcp_host }} {{ tcp_port }}'
     " {{ telnet_port }} {{ version }}</p>",
-    "admin.html": '<meta name="csrf-token" content="{{ csrf }}">{{ version }}{{ total }}{{ sort }}'
-    "{{ limit }}{{ cursor }}"
-    "{% for row in rows %}<tr>{{ row.id }} {{ row.nick }}</tr>{% endfor %}{{ summary.health }}",
+    "admin.html": '<meta name="csrf-token" content="{{ csrf }}">{{ page.total }}{{ page.cursor }}{{ query.sort }}'
+    "{% for row in page.connections %}<tr>{{ row.id }} {{ row.door }}</tr>{% endfor %}{{ summary.health }}"
+    "{{ user.role }}{{ may_kick }}{{ page_url }}{{ tcp_host }}{{ tcp_port }}{{ telnet_port }}"
+    "{% if result %}it is {{ result }}{% endif %}",
     "login.html": "{% if problem %}{{ problem }}{% endif %}{% if token %}<button value={{ token }}>{% endif %}",
     "error.html": "<h1>{{ status }} {{ title }}</h1><p>{{ text }}</p><a href={{ link }}>back</a>",
 }
@@ -49,11 +50,11 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
 
     async def begin(**changes: Any) -> Running:
         clock, lost = Clock(), []
-        chat = FakeChat(clock)
+        chat = LittleChat(clock)
         door = WebDoor(
-            chat,
+            chat.hub,
+            chat.requests,
             replace(options, **changes),
-            wire="frames",
             clock=clock,
             wall=lambda: int(time.time() * 1000),
             lost=lost.append,

@@ -7,9 +7,8 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 
-from fake_chat import FakeChat
-
 from gateway.web.app import WebDoor
+from tests.web.little_chat import LittleChat
 
 
 class Clock:
@@ -25,7 +24,7 @@ class Clock:
 class Running:
     """A started web door on a port of its own."""
 
-    def __init__(self, door: WebDoor, chat: FakeChat, clock: Clock, listener: socket.socket, lost: list[str]) -> None:
+    def __init__(self, door: WebDoor, chat: LittleChat, clock: Clock, listener: socket.socket, lost: list[str]) -> None:
         self.door = door
         self.chat = chat
         self.clock = clock

@@ -2,11 +2,11 @@
 
 import aiohttp
 import pytest
-from running_door import Running, Start, until
 from websockets.asyncio.client import connect
 
 from gateway.core.message import Door
 from gateway.web.connections import FRESH, SLICE
+from tests.web.running_door import Running, Start, until
 
 Http = aiohttp.ClientSession
 
@@ -45,14 +45,16 @@ async def test_opening_a_link_uses_nothing_up_and_pressing_does(web: Running, ht
     async with http.post(f"{web.url}/admin/login", data={"token": token}) as answer:
         assert answer.status == 403
     async with http.get(f"{web.url}/admin/login", params={"token": token}) as answer:
-        assert answer.status == 403
+        assert (answer.status, await answer.text()) == (403, "used")
 
 
 async def test_a_link_lives_15_minutes(web: Running, http: Http) -> None:
     token = web.door.links.mint()
     web.clock.skipped = 15 * 60 + 1
     async with http.post(f"{web.url}/admin/login", data={"token": token}) as answer:
-        assert answer.status == 403
+        assert (answer.status, await answer.text()) == (403, "expired")
+    async with http.post(f"{web.url}/admin/login", data={"token": "guessed"}) as answer:
+        assert (answer.status, await answer.text()) == (403, "unknown")
 
 
 @pytest.mark.parametrize(("step", "steps", "status"), [(1700, 10, 200), (1801, 1, 401), (1700, 26, 401)])
@@ -101,6 +103,15 @@ async def test_a_kick_needs_the_csrf_token_and_our_own_page(web: Running, http: 
         assert answer.status == 405
 
 
+async def test_a_form_of_our_own_page_may_come_without_its_origin(web: Running, http: Http) -> None:
+    csrf = await log_in(web, http)
+    headers = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
+    async with http.post(f"{web.url}/admin/logout", data={"csrf": csrf}, headers=headers) as answer:
+        assert answer.url.path == "/admin/login"
+    async with http.post(f"{web.url}/admin/login", data={"token": "x"}, headers={"Origin": "null"}) as answer:
+        assert (await answer.json())["error"]["code"] == "forbidden"
+
+
 async def test_a_configured_origin_may_chat_but_not_administer(start: Start, http: Http) -> None:
     web = await start(origins=["https://friend.example"])
     csrf = await log_in(web, http)
@@ -115,11 +126,11 @@ async def test_a_kick_closes_with_4500(web: Running, http: Http) -> None:
     csrf = await log_in(web, http)
     async with connect(web.ws) as browser:
         await until(lambda: web.chat.sessions)
-        url = f"{web.url}/admin/api/connections/1"
+        url = f"{web.url}/admin/api/connections/{web.chat.session.id}"
         async with http.delete(url, headers={"X-CSRF-Token": csrf}, json={"reason": "spam"}) as answer:
             assert answer.status == 200
         await browser.wait_closed()
-    assert (browser.close_code, web.chat.kicked) == (4500, [("1", "spam", "link")])
+    assert (browser.close_code, browser.close_reason) == (4500, "kicked: spam")
     async with http.delete(url, headers={"X-CSRF-Token": csrf}) as answer:
         assert answer.status == 404
 
@@ -130,28 +141,31 @@ async def test_a_kick_with_a_broken_body_kicks_nobody(web: Running, http: Http, 
     async with connect(web.ws):
         await until(lambda: web.chat.sessions)
         async with http.delete(
-            f"{web.url}/admin/api/connections/1", headers={"X-CSRF-Token": csrf}, data=body.encode("latin-1")
+            f"{web.url}/admin/api/connections/{web.chat.session.id}",
+            headers={"X-CSRF-Token": csrf},
+            data=body.encode("latin-1"),
         ) as answer:
             assert answer.status == 400
-        assert not web.chat.kicked
+        assert web.chat.sessions
 
 
 async def test_a_form_kicks_without_script(web: Running, http: Http) -> None:
     csrf = await log_in(web, http)
     async with connect(web.ws) as browser:
         async with http.get(f"{web.url}/admin") as answer:
-            assert "<tr>1 guest</tr>" in await answer.text()
-        async with http.post(f"{web.url}/admin/kick", data={"id": "1", "reason": "x", "csrf": csrf}) as answer:
-            assert answer.url.path == "/admin"
-            assert "<tr>" not in await answer.text()
+            assert f"<tr>{web.chat.session.id} web</tr>" in await answer.text()
+        form = {"id": web.chat.session.id, "reason": "x", "csrf": csrf}
+        for result in ("done", "gone"):
+            async with http.post(f"{web.url}/admin/kick", data=form) as answer:
+                page = await answer.text()
+            assert f"it is {result}" in page and "<tr>" not in page
         await browser.wait_closed()
 
 
 async def test_the_table_is_paged_by_key_over_one_snapshot(web: Running, http: Http) -> None:
     await log_in(web, http)
     for number in range(7):
-        session = web.chat.connect(None, Door.WEB, "10.0.0.1", None)  # type: ignore[arg-type]
-        session.behind, session.nick = number // 2 * 1000, f"n{number}"
+        web.chat.join_nobody(Door.WEB, behind=number // 2 * 1000).nick = f"n{number}"
     for sort, nicks in (("-lag_bytes", "6543210"), ("lag_bytes", "0123456"), ("-id", "6543210"), ("nick", "0123456")):
         seen, cursor = "", ""
         while True:
@@ -174,9 +188,9 @@ async def test_a_big_tables_snapshot_is_shared_for_a_second(web: Running, http: 
             return int((await answer.json())["total"])
 
     for _ in range(SLICE):
-        web.chat.connect(None, Door.TCP, "10.0.0.1", None)  # type: ignore[arg-type]
+        web.chat.join_nobody()
     assert await total() == SLICE
-    web.chat.connect(None, Door.TCP, "10.0.0.1", None)  # type: ignore[arg-type]
+    web.chat.join_nobody()
     assert await total() == SLICE
     web.clock.skipped += FRESH
     assert await total() == SLICE + 1
@@ -189,7 +203,7 @@ async def test_a_big_tables_snapshot_is_shared_for_a_second(web: Running, http: 
 )  # fmt: skip
 async def test_what_the_table_cannot_do_is_refused(web: Running, http: Http, query: str) -> None:
     await log_in(web, http)
-    web.chat.connect(None, Door.TCP, "10.0.0.1", None)  # type: ignore[arg-type]
+    web.chat.join_nobody()
     async with http.get(f"{web.url}/admin/api/connections?{query}") as answer:
         assert answer.status == 400
         assert (await answer.json())["error"]["code"] == "bad_message"
@@ -197,7 +211,7 @@ async def test_what_the_table_cannot_do_is_refused(web: Running, http: Http, que
 
 async def test_the_summary_has_its_rates_while_somebody_looks(web: Running, http: Http) -> None:
     await log_in(web, http)
-    web.chat.totals.messages_in += 20
+    web.chat.hub.totals.messages_in += 20
     web.clock.skipped += 2
     async with http.get(f"{web.url}/admin/api/summary") as answer:
         summary = await answer.json()

@@ -1,9 +1,9 @@
 """What a broken or hostile peer sends as frames, and the code it is closed with."""
 
 import pytest
-from running_door import Running, client_frame, close_code, until
 
 from gateway.web.frames import FRAGMENT_LIMIT, MESSAGE_LIMIT, FrameWatch
+from tests.web.running_door import Running, client_frame, close_code, until
 
 BROKEN = {
     "unmasked": (b"\x81\x02hi", 1002),

@@ -1,7 +1,8 @@
 """Which upgrades are taken: whole, clean, from our own page, and to a name of ours."""
 
 import pytest
-from running_door import Running, Start
+
+from tests.web.running_door import Running, Start
 
 REFUSED = {
     "no upgrade at all": ({"Upgrade": "", "Connection": ""}, 426),

@@ -1,11 +1,13 @@
 """WebSockets as a browser sees them: a foreign client on a real port."""
 
 import asyncio
+import time
 
 import pytest
 import websockets
-from running_door import Running, Start, client_frame, close_code, until
 from websockets.asyncio.client import connect
+
+from tests.web.running_door import Running, Start, client_frame, close_code, until
 
 
 async def test_text_reaches_the_chat_and_its_frames_reach_the_browser(web: Running) -> None:
@@ -26,7 +28,7 @@ async def test_shared_frames_mix_with_pings_and_pongs_and_the_close(start: Start
         assert [(await browser.recv()).split()[0] for _ in range(200)] == [str(n) for n in range(200)]
         await asyncio.gather(*pongs)
         web.chat.say_to_all("last")
-        next(iter(web.chat.sessions.values())).transport.close(4500, "kicked")
+        web.chat.session.transport.close(4500, "kicked")
         assert await browser.recv() == "last"
         await browser.wait_closed()
     assert browser.close_code == 4500
@@ -63,7 +65,7 @@ async def test_bytes_are_counted_as_they_come(web: Running) -> None:
     await until(lambda: web.chat.sessions)
     writer.write(client_frame(1, b"hello"))
     await until(lambda: web.chat.heard)
-    assert next(iter(web.chat.sessions.values())).bytes_in == 11
+    assert web.chat.session.bytes_in == 11
     writer.close()
 
 
@@ -81,9 +83,8 @@ async def test_a_held_session_is_not_read_until_it_resumes(web: Running) -> None
         await browser.send("hold")
         await browser.send("later")
         await until(lambda: web.chat.heard == ["hold"])
-        session = next(iter(web.chat.sessions.values()))
-        session.held = False
-        session.transport.resume()
+        session = web.chat.session
+        session.release()
         await until(lambda: web.chat.heard == ["hold", "later"])
 
 
@@ -97,9 +98,9 @@ async def test_a_held_session_that_is_reset_leaves_the_chat(web: Running) -> Non
 
 async def test_a_chat_that_closes_while_it_hears_is_obeyed(web: Running) -> None:
     async with connect(web.ws) as browser:
-        await browser.send("close")
-        with pytest.raises(websockets.ConnectionClosed):
-            await browser.recv()
+        for _ in range(10):
+            await browser.send("bad")
+        await browser.wait_closed()
     assert browser.close_code == 1008
 
 
@@ -115,14 +116,15 @@ async def test_a_failure_of_ours_ends_only_that_connection(web: Running, caplog:
 async def test_a_stuck_reader_takes_nothing_more_and_is_pumped_when_it_reads(web: Running) -> None:
     reader, writer = await web.upgraded()
     await until(lambda: web.chat.sessions)
-    session = next(iter(web.chat.sessions.values()))
+    session = web.chat.session
     big = b"\x81\x7e\xff\x00" + b"x" * 0xFF00
     accepted = 0
     while session.transport.send(big):
         accepted += 1
         assert accepted < 500
         await asyncio.sleep(0)
-    web.chat.unsent[session.number] = b"\x81\x04last"
+    session.owe(b"\x81\x04last")
+    await until(lambda: session.blocked)
     for _ in range(accepted):
         assert await reader.readexactly(len(big)) == big
     assert await reader.readexactly(6) == b"\x81\x04last"
@@ -132,7 +134,7 @@ async def test_a_stuck_reader_takes_nothing_more_and_is_pumped_when_it_reads(web
 async def test_a_stuck_reader_is_closed_within_two_seconds(web: Running) -> None:
     _, writer = await web.upgraded()
     await until(lambda: web.chat.sessions)
-    session = next(iter(web.chat.sessions.values()))
+    session = web.chat.session
     while session.transport.send(b"\x81\x7e\xff\x00" + b"x" * 0xFF00):
         await asyncio.sleep(0)
     session.transport.close(4500, "kicked")
@@ -146,7 +148,7 @@ async def test_a_stuck_reader_is_neither_pinged_nor_cut(start: Start) -> None:
     _, writer = await web.upgraded()
     writer.transport.pause_reading()
     await until(lambda: web.chat.sessions)
-    session = next(iter(web.chat.sessions.values()))
+    session = web.chat.session
     while session.transport.send(b"\x81\x7e\xff\x00" + b"x" * 0xFF00):
         await asyncio.sleep(0)
     with pytest.raises(AssertionError):
@@ -181,16 +183,26 @@ async def test_who_answers_pings_stays(start: Start) -> None:
     writer.close()
 
 
+async def test_nobody_is_cut_for_a_silence_in_which_we_stood_still(start: Start) -> None:
+    web = await start(ping_every=0.05, pong_within=0.2, stalled_loop=0.2)
+    reader, writer = await web.upgraded()
+    assert await reader.readexactly(2) == b"\x89\x00"
+    time.sleep(0.6)
+    assert await asyncio.wait_for(reader.readexactly(2), 2) == b"\x89\x00"
+    writer.write(client_frame(10))
+    assert await asyncio.wait_for(reader.readexactly(2), 2) == b"\x89\x00"
+    writer.close()
+
+
 async def test_without_hello_it_is_1008(start: Start) -> None:
     web = await start(hello_deadline=0.1)
-    web.chat.greets = False
     reader, writer = await web.upgraded()
     assert await close_code(reader) == 1008
     writer.close()
 
 
 async def test_a_slow_frame_is_cut(start: Start) -> None:
-    web = await start(frame_deadline=0.1, hello_deadline=0.05)
+    web = await start(frame_deadline=0.1, ping_every=0.05)
     reader, writer = await web.upgraded()
     writer.write(client_frame(1, b"slow")[:-1])
     assert await close_code(reader) == 1008

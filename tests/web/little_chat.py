@@ -1,0 +1,120 @@
+"""A real hub in the running loop, and words that make its browser side do odd things."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+
+from gateway.core.hub import Hub
+from gateway.core.limits import Limits
+from gateway.core.message import Door
+from gateway.core.requests import Requests
+from gateway.core.session import Session
+from gateway.core.wire import FRAME, frame
+from gateway.errors import Refusal
+from gateway.journal.memory import MemoryJournal
+
+
+class OddRequests(Requests):
+    """Hears JSON like any other, and single words that are none."""
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__(hub)
+        self.heard: list[str] = []
+
+    def receive(self, session: Session, frame: str) -> None:
+        self.heard.append(frame)
+        if frame == "hold":
+            session.hold()
+        elif frame == "raise":
+            raise RuntimeError("the hub never does this")
+        elif frame.startswith("echo "):
+            session.transport.send(framed(frame[5:]))
+        elif frame.startswith(("{", "bad")):
+            super().receive(session, frame)
+
+
+class Nowhere:
+    """A transport into the void."""
+
+    def send(self, data: bytes) -> int:
+        return len(data)
+
+    def resume(self) -> None: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+
+class LittleChat:
+    """The hub with what a test asks of it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.hub = Hub(
+            MemoryJournal(),
+            Limits(messages_per_second=0),
+            clock=clock,
+            wall=lambda: int(time.time() * 1000),
+            schedule=self._schedule,
+            random_bits=secrets.randbits,
+        )
+        self.hub.start()
+        self.requests = OddRequests(self.hub)
+
+    def _schedule(self, seconds: float) -> None:
+        self.loop.call_later(seconds, self.hub.tick)
+
+    @property
+    def heard(self) -> list[str]:
+        return self.requests.heard
+
+    @property
+    def sessions(self) -> dict[int, Session]:
+        return self.hub.sessions
+
+    @property
+    def session(self) -> Session:
+        """The only session."""
+        (session,) = self.hub.sessions.values()
+        return session
+
+    def say_to_all(self, text: str) -> None:
+        for session in list(self.sessions.values()):
+            session.transport.send(framed(text))
+
+    def join_nobody(self, door: Door = Door.TCP, behind: int = 0) -> Session:
+        """A session without a peer, to which so many bytes are owed."""
+        session = self.hub.connect(Nowhere(), door, "10.0.0.1", FRAME)
+        session.owed = b"x" * behind
+        return session
+
+    async def post(self, room: str, nick: str, *texts: str) -> None:
+        """Put messages into a room, and wait until they are there."""
+        future: asyncio.Future[object] = self.loop.create_future()
+        left = list(texts)
+
+        def done(answer: object) -> None:
+            assert not isinstance(answer, Refusal), answer
+            left.pop()
+            if not left:
+                future.set_result(answer)
+
+        for text in texts:
+            self.hub.post(room, nick, text, done)
+        await future
+
+    async def texts(self, room: str) -> list[tuple[str, str]]:
+        """Who said what in a room."""
+        future: asyncio.Future[list[tuple[str, str]]] = self.loop.create_future()
+        self.hub.journal.read(
+            room,
+            after=0,
+            before=None,
+            limit=100,
+            done=lambda page: future.set_result([(message.nick, message.text) for message in page.messages]),
+        )
+        return await future
+
+
+def framed(text: str) -> bytes:
+    return frame(text.encode())
