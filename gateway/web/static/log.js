@@ -362,6 +362,8 @@ export class Log {
       if (fromEnd) this.#detached = true;
       else this.#more = true;
     }
+    const first = this.#list.firstElementChild;
+    if (first?.classList.contains("same")) this.#settle(first); // its author stood in a row that is gone
   }
 
   /** Puts before a row what its neighbours above call for: a hole, a new day; and folds the author. */
