@@ -8,8 +8,8 @@
  * - Notices, joins and private messages have no number. They stay behind the row they came after.
  * - The view follows the end only when it is near it. Otherwise no change moves what the person is reading: the first
  *   visible row (#anchor) is put back where it was.
- * - At most 1,000 rows. Reading forward drops the oldest; loading backward drops the newest, and then (#detached) new
- *   messages are only counted until the person goes back to the end.
+ * - At most 1,000 rows. At the end, the oldest go. While older ones are being read, the newest go or are not added, and
+ *   then (#detached) new messages are only counted until the person goes back to the end.
  */
 
 const MOST_ROWS = 1_000;
@@ -186,7 +186,10 @@ export class Log {
       return true;
     }
     this.head = message.seq;
-    if (!this.#following) this.#unseen += 1;
+    if (!this.#following) {
+      this.#unseen += 1;
+      if (this.#list.children.length >= MOST_ROWS - 1) this.#detached = true; // what is being read stays
+    }
     if (!this.#detached) this.#append(this.#messageRow(message, me));
     this.#settled();
     return true;
