@@ -12,6 +12,7 @@ import { Log, doorOf, make, nickOf } from "./log.js";
 const byId = (id) => document.getElementById(id);
 const room = document.body.dataset.room;
 const wide = matchMedia("(min-width: 900px)");
+const SEEN_AFTER = 3_000;
 
 /** Who is in the room: the panel, the counts in the bar. */
 class People {
@@ -214,12 +215,19 @@ class Unread {
   #quiet = this.#icon.getAttribute("href");
   #count = 0;
 
-  constructor() {
-    addEventListener("focus", () => this.#set(0));
+  /** @param {() => void} onSeen  the page is looked at again */
+  constructor(onSeen) {
+    addEventListener("focus", () => {
+      this.#set(0);
+      onSeen();
+    });
   }
 
+  /** @returns {boolean} whether this is the first that nobody saw */
   add() {
-    if (document.hidden || !document.hasFocus()) this.#set(this.#count + 1);
+    if (!document.hidden && document.hasFocus()) return false;
+    this.#set(this.#count + 1);
+    return this.#count === 1;
   }
 
   #set(count) {
@@ -236,7 +244,7 @@ class Page {
   #token = recall("sessionStorage", "token");
   #replayedTo = 0; // messages up to here are of the past
   #people = new People((nick) => this.#composer.mention(nick));
-  #unread = new Unread();
+  #unread = new Unread(() => setTimeout(() => this.#seen(), SEEN_AFTER));
   #status = new Status(() => this.#connection.open());
   #entry = new Entry(
     (nick) => this.#rename(nick),
@@ -291,7 +299,13 @@ class Page {
     if (state.word !== "connected") this.#outbox.closed();
   }
 
+  /** The line "new since" has done its work when its end has been in sight for a while. */
+  #seen() {
+    if (document.hasFocus() && this.#log.atEnd) this.#log.clearUnread();
+  }
+
   #say(text) {
+    this.#log.clearUnread();
     this.#outbox.add(text);
     this.#log.toEnd();
   }
@@ -318,7 +332,10 @@ class Page {
 
   #take(object) {
     const elsewhere = object.room !== undefined && object.room !== room;
-    if (object.type === "joined" && elsewhere) location.assign(`/r/${object.room}`);
+    if (object.type === "joined" && elsewhere) {
+      this.#outbox.left();
+      location.assign(`/r/${encodeURIComponent(object.room)}`);
+    }
     if (elsewhere && object.type !== "ack" && object.type !== "notice") return;
     this[`_${object.type}`]?.(object);
   }
@@ -342,7 +359,9 @@ class Page {
   _msg(message) {
     if (!this.#log.add(message, this.#me)) return;
     if (this.#log.isOwn(message.seq)) this.#iAm(message.nick);
-    else if (message.seq > this.#replayedTo && message.nick !== this.#me) this.#unread.add();
+    else if (message.seq > this.#replayedTo && message.nick !== this.#me && this.#unread.add()) {
+      this.#log.markUnread(message.seq);
+    }
   }
 
   _history(event) {
@@ -400,6 +419,7 @@ class Page {
     if (event.key === "Escape") {
       if (this.#people.isSheet) this.#people.show(false, true);
       else if (this.#entry.isOpen) this.#entry.hide();
+      else this.#log.clearUnread();
     }
     const bare = !event.ctrlKey && !event.altKey && !event.metaKey;
     const loose = event.target === document.body || event.target === byId("scroller");

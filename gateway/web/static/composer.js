@@ -236,6 +236,12 @@ export class Outbox {
     this.#show();
   }
 
+  /** We go to another room: the command that leads there is done. */
+  left() {
+    this.#lines = this.#lines.filter((line) => !/^\/j/i.test(line.text));
+    this.#show();
+  }
+
   /** An ack or an answer to a command came. @returns {boolean} whether a line had waited for it */
   answered(id) {
     const at = this.#lines.findIndex((line) => line.id === id);

@@ -8,8 +8,8 @@
  * - Notices, joins and private messages have no number. They stay behind the row they came after.
  * - The view follows the end only when it is near it. Otherwise no change moves what the person is reading: the first
  *   visible row (#anchor) is put back where it was.
- * - At most 1,000 rows. Reading forward drops the oldest; loading backward drops the newest, and then (#detached) new
- *   messages are only counted until the person goes back to the end.
+ * - At most 1,000 rows. At the end, the oldest go. While older ones are being read, the newest go or are not added, and
+ *   then (#detached) new messages are only counted until the person goes back to the end.
  */
 
 const MOST_ROWS = 1_000;
@@ -143,7 +143,8 @@ export class Log {
   #top = 0; // of the view, and its height, as of the last scrolling
   #height = 0;
   #anchor = null;
-  #unseen = 0;
+  #unseen = 0; // messages since the view left the end
+  #unread = 0; // the number of the first message that came while nobody looked
   #frame = 0;
 
   /** @param {(fields: {before: number, limit: number}) => boolean} request  asks for history */
@@ -153,6 +154,10 @@ export class Log {
     this.#newest.addEventListener("click", () => this.toEnd());
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.keepView()).observe(this.#scroller);
+  }
+
+  get atEnd() {
+    return this.#following && !this.#detached;
   }
 
   /** Where to resume from, for hello; nothing before the first history. */
@@ -181,7 +186,10 @@ export class Log {
       return true;
     }
     this.head = message.seq;
-    if (!this.#following) this.#unseen += 1;
+    if (!this.#following) {
+      this.#unseen += 1;
+      if (this.#list.children.length >= MOST_ROWS - 1) this.#detached = true; // what is being read stays
+    }
     if (!this.#detached) this.#append(this.#messageRow(message, me));
     this.#settled();
     return true;
@@ -211,6 +219,7 @@ export class Log {
 
   /** A request was refused: the buttons work again. */
   refused() {
+    this.#skeleton.hidden = true;
     this.#asked = null;
     this.#older.disabled = false;
   }
@@ -225,6 +234,20 @@ export class Log {
 
   isOwn(seq) {
     return this.#own.has(seq);
+  }
+
+  /** The line "new since" goes before a message; where it stands already, it stays. */
+  markUnread(seq) {
+    const row = this.#rows.get(seq);
+    if (this.#unread || !row) return;
+    this.#unread = seq;
+    row.classList.remove("same");
+    row.before(this.#unreadLine(row));
+  }
+
+  clearUnread() {
+    this.#unread = 0;
+    this.#list.querySelector(".unread")?.remove();
   }
 
   /** Words of the server, or of the page: kind is "notice" or "error". */
@@ -342,6 +365,8 @@ export class Log {
       if (fromEnd) this.#detached = true;
       else this.#more = true;
     }
+    const first = this.#list.firstElementChild;
+    if (first?.classList.contains("same")) this.#settle(first); // its author stood in a row that is gone
   }
 
   /** Puts before a row what its neighbours above call for: a hole, a new day; and folds the author. */
@@ -354,6 +379,7 @@ export class Log {
     const markers = [];
     const hole = this.#holeBefore(row);
     if (hole) markers.push(hole);
+    if (this.#unread && Number(row.dataset.seq) === this.#unread) markers.push(this.#unreadLine(row));
     const ts = Number(row.dataset.ts);
     const day = calendar.format(ts);
     if (!above || calendar.format(Number(above.dataset.ts)) !== day) markers.push(make("li", "marker day", day));
@@ -364,6 +390,13 @@ export class Log {
     const [here, there] = [this.#messages.get(row), above && this.#messages.get(above)];
     const same = here?.seq && there?.nick === here.nick && there.door === here.door && ts - there.ts < SAME_AUTHOR;
     row.classList.toggle("same", Boolean(same && !markers.length && here.kind === "say" && there.kind === "say"));
+  }
+
+  #unreadLine(row) {
+    const ts = Number(row.dataset.ts);
+    const line = make("li", "marker unread", `new since ${clock.format(ts)}`);
+    line.dataset.ts = ts;
+    return line;
   }
 
   #holeBefore(row) {
@@ -407,7 +440,7 @@ export class Log {
   }
 
   #showNewest() {
-    this.#newest.hidden = this.#following && !this.#detached;
+    this.#newest.hidden = this.atEnd;
     this.#newest.textContent = this.#unseen ? `↓ newest ${this.#unseen}` : "↓ newest";
   }
 
@@ -419,7 +452,7 @@ export class Log {
     else if (scrollTop < this.#top && clientHeight === this.#height) this.#following = false;
     this.#top = scrollTop;
     this.#height = clientHeight;
-    if (this.#following && !this.#detached) this.#unseen = 0;
+    if (this.atEnd) this.#unseen = 0;
     else this.#findAnchor();
     this.#showNewest();
   }
