@@ -57,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and answer the exit code: 0 clean, 1 cannot run, 2 wrong usage, 78 wrong settings."""
     try:
         code = dispatch(sys.argv[1:] if arguments is None else arguments, COMMANDS)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None when we were started with it closed
+            sys.stdout.flush()
         return code
     except UsageError as error:
         return fail(EXIT_USAGE, error)

@@ -25,7 +25,7 @@ from gateway.core.requests import Requests
 from gateway.doorkey import DoorKey
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
-from gateway.ready import address, reachable, ready_line, write_ports_file
+from gateway.ready import address, hold_standard_descriptors, reachable, ready_line, say, write_ports_file
 from gateway.resources import templates
 from gateway.tcp.admission import Admission
 from gateway.tcp.door import TerminalDoor, refuse
@@ -54,6 +54,7 @@ FULL_PAGE = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nConnection:
 
 def serve(settings: Settings) -> int:
     """Run the gateway until it is told to stop; the exit code. Raises StartError."""
+    hold_standard_descriptors()
     logs.start(settings.log_level, settings.log_format)
     with asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(run(settings))
@@ -205,12 +206,12 @@ class Gateway:
         if self.settings.ports_file is not None:
             write_ports_file(self.settings.ports_file, ports)
         doors = [(door, *each.address) for door in ("tcp", "telnet", "web") for each in self.listeners[door]]
-        print(ready_line(doors), flush=True)
+        say(ready_line(doors))
         page = self._page_address()
         if page:
             if self.key is not None:
                 self.key.write(page)
-            print(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}", flush=True)
+            say(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}")
 
     def _schedule(self, seconds: float) -> None:
         """Call the hub's tick after so many seconds, or sooner; 0 = before anything else is read."""
