@@ -46,6 +46,8 @@ ACCEPTS_PER_POLL = 64
 EVENTS_PER_POLL = 256
 RETRY_FIRST = 0.01
 RETRY_LAST = 1.0
+TOLD_EVERY = 3.0
+"""Seconds between two log lines of one listener that is out of descriptors; three doors make one line a second."""
 SEND_BUFFER = 128 << 10
 """Bytes the kernel may hold for one peer: small, so that what a peer has not read is lag that we can see."""
 KEEPALIVE = {"TCP_KEEPIDLE": 45, "TCP_KEEPALIVE": 45, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3}
@@ -79,6 +81,7 @@ class Listener:
         self.sock = sock
         self.accepted = accepted
         self.retry = RETRY_FIRST
+        self._told = float("-inf")
         self.accepting = True
 
     @property
@@ -93,6 +96,7 @@ class Listener:
             try:
                 sock, address = self.sock.accept()
             except (BlockingIOError, InterruptedError):
+                self.retry = RETRY_FIRST
                 return
             except OSError as problem:
                 if problem.errno in OUT_OF_DESCRIPTORS:
@@ -101,7 +105,6 @@ class Listener:
                 if self.sock.fileno() < 0:
                     return
                 continue
-            self.retry = RETRY_FIRST
             sock.setblocking(False)
             try:
                 self.accepted(sock, address[0])
@@ -111,7 +114,9 @@ class Listener:
 
     def _rest(self, problem: OSError) -> None:
         """Leave the newcomers in the backlog for a while."""
-        log.warning("cannot accept on port %d: %s; again in %.2f s", self.address[1], problem.strerror, self.retry)
+        if time.monotonic() >= self._told + TOLD_EVERY:
+            self._told = time.monotonic()
+            log.warning("cannot accept on port %d: %s; trying again", self.address[1], problem.strerror)
         self.server.watch(self.sock, 0, self.accept)
         self.server.later(self.retry, self._wake)
         self.retry = min(self.retry * 2, RETRY_LAST)
