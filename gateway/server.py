@@ -80,6 +80,7 @@ class Gateway:
         self.loop = loop
         self.stopped = asyncio.Event()
         self._hurry = asyncio.Event()
+        self.accepting = True
         self._wakeup: asyncio.TimerHandle | None = None
         limits = settings.limits
         self.admission = Admission(connection_limit(limits.connections), limits.connections_per_ip)
@@ -151,6 +152,17 @@ class Gateway:
             self._hurry.set()
         self.stopped.set()
 
+    def _turn_the_sign(self) -> None:
+        """Accept no more; asked again, accept. Who waits meanwhile stays in the kernel's backlog."""
+        self.accepting = not self.accepting
+        log.info("newcomers are %s", "accepted again" if self.accepting else "not accepted until the next SIGUSR2")
+        for listeners in self.listeners.values():
+            for listener in listeners:
+                listener.open() if self.accepting else listener.pause()
+
+    def _reload(self) -> None:
+        log.warning("SIGHUP: nothing can be reloaded yet; changed settings need a restart")
+
     def _open_journal(self) -> Journal:
         if self.settings.memory:
             return MemoryJournal()
@@ -197,6 +209,9 @@ class Gateway:
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.stop)
+        self.loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self.loop.add_signal_handler(signal.SIGUSR2, self._turn_the_sign)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         if self.settings.console:
             console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
 

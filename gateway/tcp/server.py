@@ -125,10 +125,19 @@ class Listener:
         if self.accepting:
             self.server.watch(self.sock, READ, self.accept)
 
-    def close(self) -> None:
-        """Stop listening."""
+    def pause(self) -> None:
+        """Accept no more for now: who connects waits in the backlog."""
         self.accepting = False
         self.server.watch(self.sock, 0, self.accept)
+
+    def open(self) -> None:
+        """Accept again."""
+        self.accepting = True
+        self.server.watch(self.sock, READ, self.accept)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.pause()
         self.sock.close()
 
 
