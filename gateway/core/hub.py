@@ -239,7 +239,7 @@ class Hub:
         room.members.pop(session, None)
         member.attached = False
         self._attendance.went(member)
-        self._forget_if_idle(room)
+        self.forget_if_idle(room)
 
     def joined(self, room: Room, recovered: bool) -> Joined:
         """The event that tells a session what the room is."""
@@ -261,7 +261,7 @@ class Hub:
 
         self.journal.set_topic(room.name, topic, stored)
 
-    def _forget_if_idle(self, room: Room) -> None:
+    def forget_if_idle(self, room: Room) -> None:
         """An empty unread room leaves memory; the journal keeps it."""
         if not room.members and not room.pending and room.name != LOBBY and self.rooms.get(room.name) is room:
             del self.rooms[room.name]
@@ -440,7 +440,7 @@ class Hub:
                 member.session.tell(error_event(refusal, id))
             if done is not None:
                 done(refusal)
-            self._forget_if_idle(room)
+            self.forget_if_idle(room)
 
     def _flush(self, sends: int) -> int:
         unflushed, self._unflushed = self._unflushed, {}
@@ -460,7 +460,7 @@ class Hub:
             if not room.served:
                 self._dirty[room] = None
             else:
-                self._forget_if_idle(room)
+                self.forget_if_idle(room)
 
     def _end(self) -> None:
         """Close the half-closed sessions that have got all that is owed to them."""

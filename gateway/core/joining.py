@@ -31,8 +31,10 @@ def join(hub: Hub, session: Session, name: str, recent: int, position: Position 
     """Bring the session into the room `name` (valid), or tell it why not; its input is held meanwhile.
 
     It is told `joined`; then either what it missed since `position`, as live messages, or the last `recent` messages
-    as one history.
+    as one history. Raises Refusal, before the room is opened, for a browser that is in as many rooms as it may be.
     """
+    if session.door is Door.WEB and len(session.rooms) >= ROOMS_PER_SESSION and name not in session.rooms:
+        raise _limit()
     session.hold()
 
     def opened(room: Room | Refusal) -> None:
@@ -44,6 +46,8 @@ def join(hub: Hub, session: Session, name: str, recent: int, position: Position 
             hub.library.read(name, Range(limit=recent), lambda past: read(room, past))
 
     def read(room: Room, past: Past | Refusal) -> None:
+        if isinstance(past, Refusal) or session.closed:
+            hub.forget_if_idle(room)
         if isinstance(past, Refusal):
             refuse(past)
         elif not session.closed:
@@ -72,8 +76,8 @@ def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: boo
         hub.leave(before)
     if session.door is Door.WEB:
         if len(session.rooms) >= ROOMS_PER_SESSION:
-            limit = Refusal(Code.ROOM_LIMIT, f"you are in {ROOMS_PER_SESSION} rooms, part from one first")
-            session.tell(error_event(limit))
+            session.tell(error_event(_limit()))
+            hub.forget_if_idle(room)
             return None
     elif session.room is not None:
         hub.leave(session.room)
@@ -82,3 +86,7 @@ def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: boo
         session.room = member
     session.tell(hub.joined(member.room, recovered))
     return member
+
+
+def _limit() -> Refusal:
+    return Refusal(Code.ROOM_LIMIT, f"you are in {ROOMS_PER_SESSION} rooms, part from one first")

@@ -13,7 +13,7 @@ from gateway import __version__
 from gateway.core import commands, names, text
 from gateway.core.events import Error, History, Pong, Welcome
 from gateway.core.hub import LOBBY, Hub, error_event
-from gateway.core.joining import Position, join
+from gateway.core.joining import ROOMS_PER_SESSION, Position, join
 from gateway.core.loose import fields_of, has_half_a_pair
 from gateway.core.message import Kind
 from gateway.core.past import HISTORY_MESSAGES, Past, Range
@@ -40,7 +40,7 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     """The first request."""
 
     nick: str | None = None
-    rooms: Annotated[list[Place], msgspec.Meta(max_length=50)] | None = None
+    rooms: list[Place] | None = None
 
 
 class Say(msgspec.Struct, frozen=True, tag="say"):
@@ -150,7 +150,7 @@ class Requests:
         )
         if refused is not None:
             session.tell(error_event(refused))
-        for place in [Place(LOBBY)] if hello.rooms is None else hello.rooms:
+        for place in [Place(LOBBY)] if hello.rooms is None else hello.rooms[: ROOMS_PER_SESSION + 1]:
             self._enter(session, place)
 
     def _say(self, session: Session, say: Say) -> None:
@@ -169,12 +169,11 @@ class Requests:
     def _enter(self, session: Session, place: Place) -> None:
         try:
             name = names.room(place.room)
+            known = place.epoch is not None and place.after is not None
+            position = Position(place.epoch or "", place.after or 0) if known else None
+            join(self.hub, session, name, commands.BROWSER_RECENT, position)
         except Refusal as refusal:
             session.tell(error_event(refusal))
-            return
-        known = place.epoch is not None and place.after is not None
-        position = Position(place.epoch or "", place.after or 0) if known else None
-        join(self.hub, session, name, commands.BROWSER_RECENT, position)
 
     def _part(self, session: Session, part: Part) -> None:
         self.hub.leave(self._member(session, part.room))
