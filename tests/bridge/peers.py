@@ -132,7 +132,13 @@ class Browser:
     """A WebSocket client that has said hello."""
 
     def __init__(
-        self, port: int, *rooms: str, nick: str | None = None, hello: bool = True, receive_buffer: int = 0, **options: Any
+        self,
+        port: int,
+        *rooms: str,
+        nick: str | None = None,
+        hello: bool = True,
+        receive_buffer: int = 0,
+        **options: Any,
     ) -> None:
         sock = socket.socket()
         if receive_buffer:

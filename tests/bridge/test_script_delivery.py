@@ -165,7 +165,8 @@ def test_after_the_half_close_the_room_is_read_up_to_the_own_last_message(gatewa
         browser.say("too late for it")
 
         lines = script.rest().splitlines()
-    assert [line for line in lines if not line.startswith("-- ")] == [*(f"web: {text}" for text in texts), "ci: my last"]
+    said = [line for line in lines if not line.startswith("-- ")]
+    assert said == [*(f"web: {text}" for text in texts), "ci: my last"]
 
 
 def test_a_half_close_without_a_word_ends_at_once(gateway: Gateway) -> None:
