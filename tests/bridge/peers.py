@@ -3,13 +3,15 @@
 import http.client
 import itertools
 import json
+import os
 import re
+import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,8 +97,9 @@ class Running:
     """A foreign program that talks to the gateway, with its output as it comes."""
 
     def __init__(self, command: Sequence[str]) -> None:
+        pipe = subprocess.PIPE
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
+            command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, bufsize=0, start_new_session=True
         )
         self._output = b""
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -108,7 +111,8 @@ class Running:
     def __exit__(self, *problem: object) -> None:
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.close()
-        self.process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self._thread.join()
         self.process.stdout.close()
