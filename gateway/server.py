@@ -79,7 +79,8 @@ class Gateway:
         self.loop = loop
         self.stopped = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._wakeup: asyncio.TimerHandle | None = None
+        self._wakeup: asyncio.Handle | None = None
+        self._wakeup_at = 0.0
         limits = settings.limits
         self.admission = Admission(connection_limit(limits.connections), limits.connections_per_ip)
         self.journal = self._open_journal()
@@ -219,10 +220,11 @@ class Gateway:
             return
         when = self.loop.time() + seconds
         if self._wakeup is not None:
-            if self._wakeup.when() <= when:
+            if self._wakeup_at <= when:
                 return
             self._wakeup.cancel()
-        self._wakeup = self.loop.call_at(when, self._wake)
+        # uvloop answers a bare Handle, which does not know its moment, when less than a millisecond is left.
+        self._wakeup, self._wakeup_at = self.loop.call_at(when, self._wake), when
 
     def _wake(self) -> None:
         self._wakeup = None
