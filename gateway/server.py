@@ -118,6 +118,8 @@ class Gateway:
         self.hub.invitation = self._invitation(page)
         self._handle_signals()
         self._tell()
+        if self.settings.console:
+            console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
 
     async def drain(self) -> None:
         """Stop listening, commit and deliver what was received, tell everybody when to come back, wait for them."""
@@ -197,8 +199,6 @@ class Gateway:
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.stop)
-        if self.settings.console:
-            console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
 
     def _tell(self) -> None:
         """Write the ports file, then print the ready line and, below it, the way into the dashboard."""
