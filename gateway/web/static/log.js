@@ -160,9 +160,14 @@ export class Log {
     return this.#following && !this.#detached;
   }
 
+  /** How far the log has been seen. */
+  get place() {
+    return { epoch: this.epoch, after: this.head };
+  }
+
   /** Where to resume from, for hello; nothing before the first history. */
   get resume() {
-    return this.#loaded ? { epoch: this.epoch, after: this.head } : {};
+    return this.#loaded ? this.place : {};
   }
 
   joined(event) {
@@ -224,12 +229,11 @@ export class Log {
     this.#older.disabled = false;
   }
 
-  /** A message of ours is committed. @returns its message, if it is here already */
+  /** A message of ours is committed. */
   acknowledged(seq) {
     this.#own.add(seq);
     const row = this.#rows.get(seq);
     if (row) this.#tick(row);
-    return row && this.#messages.get(row);
   }
 
   isOwn(seq) {
@@ -320,7 +324,7 @@ export class Log {
     row.dataset.seq = message.seq;
     row.dataset.ts = message.ts;
     row.classList.toggle("action", message.kind === "action");
-    row.classList.toggle("own", message.nick === me);
+    row.classList.toggle("own", message.nick === me || this.#own.has(message.seq));
     const who = make("span", "who");
     who.append(nickOf(message.nick));
     if (message.door === "tcp" || message.door === "telnet") who.append(doorOf("terminal"));
