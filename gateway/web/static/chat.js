@@ -198,7 +198,8 @@ class Status {
 }
 
 /** @returns {[string, string]} what happened, and what the button offers */
-function ending({ code, reason }) {
+function ending({ code, reason: words }) {
+  const reason = words.replace(/^(kicked|banned)(: |$)/, "");
   const because = reason ? `: ${reason}` : "";
   if (code === 1000) return ["You have left.", "Come back"];
   if (code === 4500) return [`You were kicked${because}.`, "Rejoin"];

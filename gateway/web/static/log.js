@@ -111,6 +111,9 @@ function timeOf(ts) {
   return element;
 }
 
+/** Where the words of a row stand; above them is more or less room, with or without the author. */
+const topOf = (row) => (row.querySelector(".text") ?? row).getBoundingClientRect().top;
+
 /** "ana, bo and 3 more", or nothing. */
 function names(list) {
   const rest = list.length - NAMES_SHOWN;
@@ -316,7 +319,7 @@ export class Log {
     const anchor = this.#following ? null : this.#anchor;
     change();
     if (!anchor?.row.isConnected) this.#stick();
-    else this.#scroller.scrollTop += anchor.row.getBoundingClientRect().top - anchor.top;
+    else this.#scroller.scrollTop += topOf(anchor.row) - anchor.top;
   }
 
   #messageRow(message, me) {
@@ -472,7 +475,7 @@ export class Log {
     }
     let row = rows[low];
     while (row?.classList.contains("marker")) row = row.nextElementSibling; // markers are made anew
-    this.#anchor = row ? { row, top: row.getBoundingClientRect().top } : null;
+    this.#anchor = row ? { row, top: topOf(row) } : null;
   }
 
   /** To the end, once a frame, if the view follows it. */

@@ -37,8 +37,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[RunningGateway]:
-    """A gateway with the settings as they are."""
-    running = RunningGateway(tmp_path)
+    """A gateway in which everybody may say 50 lines a second, after a burst of 100."""
+    running = RunningGateway(tmp_path, limits__messages_per_second=50)
     yield running
     running.close()
     assert "Traceback" not in running.errors

@@ -51,19 +51,19 @@ class RunningGateway:
         assert self._process.poll() is None, (self._folder / "errors.txt").read_text()
         self._ports = {door: json.loads(ports_file.read_text())[door] for door in self._ports}
         assert self._process.stdout is not None
-        lines = (self._process.stdout.readline(), self._process.stdout.readline())
-        self._output = "".join(lines)
+        self._output = self._process.stdout.readline() + self._process.stdout.readline()
 
     def kill(self) -> None:
         """As a crash does."""
-        self._end(signal.SIGKILL)
+        self._process.kill()
+        self.wait()
 
-    def stop(self) -> int:
-        """As an operator does; answers the exit code."""
-        return self._end(signal.SIGTERM)
+    def ask_to_stop(self) -> None:
+        """As an operator does."""
+        self._process.send_signal(signal.SIGTERM)
 
-    def _end(self, how: signal.Signals) -> int:
-        self._process.send_signal(how)
+    def wait(self) -> int:
+        """Wait for its end; answers the exit code."""
         code = self._process.wait(PATIENCE)
         assert self._process.stdout is not None
         self._process.stdout.close()
