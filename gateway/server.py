@@ -171,7 +171,7 @@ class Gateway:
             link_key=self.key.secret if self.key is not None else None,
             connection_limit=lambda: self.admission.connections,
             listeners=lambda: [
-                Shown(door, *each.address, "ready" if each.accepting else "closed")
+                Shown(door, address(*each.address), each.address[1], "ready" if each.accepting else "closed")
                 for door, listeners in self.listeners.items()
                 for each in listeners
             ],
