@@ -81,7 +81,8 @@ class Gateway:
         self.stopped = asyncio.Event()
         self._hurry = asyncio.Event()
         self.accepting = True
-        self._wakeup: asyncio.TimerHandle | None = None
+        self._wakeup: asyncio.Handle | None = None
+        self._wakeup_at = 0.0
         limits = settings.limits
         self.admission = Admission(connection_limit(limits.connections), limits.connections_per_ip)
         self.journal = self._open_journal()
@@ -119,6 +120,8 @@ class Gateway:
         self.hub.invitation = self._invitation(page)
         self._handle_signals()
         self._tell()
+        if self.settings.console:
+            console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
 
     async def drain(self) -> None:
         """Stop listening, commit and deliver what was received, tell everybody when to come back, wait for them."""
@@ -181,7 +184,7 @@ class Gateway:
             link_key=self.key.secret if self.key is not None else None,
             connection_limit=lambda: self.admission.connections,
             listeners=lambda: [
-                Shown(door, *each.address, "ready" if each.accepting else "closed")
+                Shown(door, address(*each.address), each.address[1], "ready" if each.accepting else "closed")
                 for door, listeners in self.listeners.items()
                 for each in listeners
             ],
@@ -212,8 +215,6 @@ class Gateway:
         self.loop.add_signal_handler(signal.SIGHUP, self._reload)
         self.loop.add_signal_handler(signal.SIGUSR2, self._turn_the_sign)
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-        if self.settings.console:
-            console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
 
     def _tell(self) -> None:
         """Write the ports file, then print the ready line and, below it, the way into the dashboard."""
@@ -235,10 +236,11 @@ class Gateway:
             return
         when = self.loop.time() + seconds
         if self._wakeup is not None:
-            if self._wakeup.when() <= when:
+            if self._wakeup_at <= when:
                 return
             self._wakeup.cancel()
-        self._wakeup = self.loop.call_at(when, self._wake)
+        # uvloop answers a bare Handle, which does not know its moment, when less than a millisecond is left.
+        self._wakeup, self._wakeup_at = self.loop.call_at(when, self._wake), when
 
     def _wake(self) -> None:
         self._wakeup = None

@@ -105,7 +105,7 @@ class Hub:
         self._schedule = schedule
         self.nicks = Nicks(random_bits)
         self.library = Library(journal, self.rooms)
-        self._attendance = Attendance(self.later)
+        self._attendance = Attendance(self.later, clock)
         self._next_number = FIRST_SESSION
         self._incoming: list[Draft] = []
         self._committing = False
@@ -256,7 +256,7 @@ class Hub:
             if failure is None:
                 room.topic = topic
                 words = f"{session.nick} set the topic: {topic}" if topic else f"{session.nick} cleared the topic"
-                tell_room(room, Notice(words, room=room.name))
+                tell_room(room, Notice(words, room=room.name, topic=topic))
             done(storage_refusal(failure) if failure else None)
 
         self.journal.set_topic(room.name, topic, stored)
@@ -406,7 +406,7 @@ class Hub:
             session.pending -= 1
             session.messages_in += 1
             member.own = message.seq
-            if session.ending and not session.pending:
+            if session in self._ending and not session.pending:
                 self.later(ENDING_SECONDS, lambda: self._end_of(session))
             if id is not None:
                 session.tell(Ack(id, room.name, message.seq))

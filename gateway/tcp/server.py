@@ -25,6 +25,7 @@ import errno
 import logging
 import selectors
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable
 
@@ -46,8 +47,10 @@ ACCEPTS_PER_POLL = 64
 EVENTS_PER_POLL = 256
 RETRY_FIRST = 0.01
 RETRY_LAST = 1.0
-TOLD_EVERY = 3.0
-"""Seconds between two log lines of one listener that is out of descriptors; three doors make one line a second."""
+COMPLAIN_EVERY = 1.0
+"""Seconds between two log lines about newcomers that cannot be accepted, however many doors there are."""
+SELECT_DESCRIPTORS = 1024
+"""FD_SETSIZE: `select` watches no descriptor from here on."""
 SEND_BUFFER = 128 << 10
 """Bytes the kernel may hold for one peer: small, so that what a peer has not read is lag that we can see."""
 KEEPALIVE = {"TCP_KEEPIDLE": 45, "TCP_KEEPALIVE": 45, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3}
@@ -81,7 +84,6 @@ class Listener:
         self.sock = sock
         self.accepted = accepted
         self.retry = RETRY_FIRST
-        self._told = float("-inf")
         self.accepting = True
 
     @property
@@ -105,6 +107,10 @@ class Listener:
                 if self.sock.fileno() < 0:
                     return
                 continue
+            if sock.fileno() >= self.server.descriptors:
+                sock.close()
+                self.server.complain(f"select cannot watch more than {self.server.descriptors} descriptors")
+                continue
             sock.setblocking(False)
             try:
                 self.accepted(sock, address[0])
@@ -114,9 +120,7 @@ class Listener:
 
     def _rest(self, problem: OSError) -> None:
         """Leave the newcomers in the backlog for a while."""
-        if time.monotonic() >= self._told + TOLD_EVERY:
-            self._told = time.monotonic()
-            log.warning("cannot accept on port %d: %s; trying again", self.address[1], problem.strerror)
+        self.server.complain(f"cannot accept on port {self.address[1]}: {problem.strerror}")
         self.server.watch(self.sock, 0, self.accept)
         self.server.later(self.retry, self._wake)
         self.retry = min(self.retry * 2, RETRY_LAST)
@@ -136,9 +140,10 @@ class Listener:
         self.server.watch(self.sock, READ, self.accept)
 
     def close(self) -> None:
-        """Stop listening."""
-        self.pause()
-        self.sock.close()
+        """Stop listening. Closing again does nothing."""
+        if self.sock.fileno() >= 0:
+            self.pause()
+            self.sock.close()
 
 
 class Server:
@@ -149,6 +154,9 @@ class Server:
         self.timers = Timers()
         self.later: Later = later or self._later
         self.listeners: list[Listener] = []
+        self.descriptors = SELECT_DESCRIPTORS if isinstance(selector, selectors.SelectSelector) else sys.maxsize
+        """Numbers from here on cannot be watched."""
+        self._complained = -COMPLAIN_EVERY
         self._ready: list[tuple[selectors.SelectorKey, int]] = []
         self._stopped = False
 
@@ -222,12 +230,22 @@ class Server:
         self._stopped = True
 
     def close(self) -> None:
-        """Unregister and close every socket, then the selector. Remove `fileno()` from the outer loop first."""
+        """Close every listener, unregister and close every other socket, then the selector. Remove `fileno()` from the
+        outer loop first."""
+        for listener in self.listeners:
+            listener.close()
         for key in list(self.selector.get_map().values()):
             self.selector.unregister(key.fileobj)
             if isinstance(key.fileobj, socket.socket):
                 key.fileobj.close()
         self.selector.close()
+
+    def complain(self, words: str) -> None:
+        """Log a warning about newcomers, at most one every COMPLAIN_EVERY."""
+        now = time.monotonic()
+        if now - self._complained >= COMPLAIN_EVERY:
+            self._complained = now
+            log.warning("%s", words)
 
     def _later(self, seconds: float, job: Callable[[], None]) -> None:
         self.timers.add(time.monotonic() + seconds, job)
