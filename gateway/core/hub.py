@@ -283,10 +283,11 @@ class Hub:
 
     def post(self, room: str, nick: str | None, text: str, done: Callable[[Posted | Refusal], None]) -> None:
         """Post gated `text` from outside any session (HTTP), under `nick` or a guest name. Raises Refusal."""
+        poster = f"{room} {nick or ''}"  # who gives no name shares a rate with the others who give none
         nick = self.nicks.guest() if nick is None else names.nick(nick)
         if self.nicks.held(nick):
             raise Refusal(Code.NICK_TAKEN, f"{nick} is here in person, post under another name")
-        self._pace_post(f"{room} {nick}")
+        self._pace_post(poster)
         if len(self._incoming) > INCOMING_MESSAGES:
             raise Refusal(Code.BUSY, "the journal is behind, try again", retry_ms=1000)
 
