@@ -207,7 +207,7 @@ def _show(call: Call, wanted: Range) -> None:
                 call.answer(f"more: /since {past.messages[-1].seq}")
         session.release()
 
-    call.hub.library.read(name, wanted, read)
+    call.hub.after_own(session, lambda: call.hub.library.read(name, wanted, read))
 
 
 def _echo(call: Call) -> None:

@@ -114,6 +114,7 @@ class Hub:
         self._dirty: dict[Room, None] = {}
         self._ending: dict[Session, None] = {}
         self._crowded_out: list[Session] = []
+        self._waiting: list[tuple[Session, Callable[[], None]]] = []
         self._posting: dict[str, float] = {}
 
     # Coming and going
@@ -312,6 +313,13 @@ class Hub:
         if id is not None:
             session.tell(Ack(id))
 
+    def after_own(self, session: Session, job: Callable[[], None]) -> None:
+        """Do `job` once every message of the session has been committed or refused; now, if none is on its way."""
+        if session.pending:
+            self._waiting.append((session, job))
+        else:
+            job()
+
     # Pace
 
     def too_fast(self, session: Session) -> float:
@@ -391,6 +399,9 @@ class Hub:
         else:
             for draft in drafts:
                 self._publish(draft)
+        waiting, self._waiting = self._waiting, []
+        for session, job in waiting:
+            self.after_own(session, job)
         released, self._crowded_out = self._crowded_out, []
         for session in released:
             session.release()
