@@ -23,6 +23,7 @@ from gateway.core.message import Door
 from gateway.core.ports import Journal
 from gateway.core.requests import Requests
 from gateway.doorkey import DoorKey
+from gateway.errors import Code, Refusal
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.ready import address, hold_standard_descriptors, reachable, ready_line, say, write_ports_file
@@ -183,6 +184,7 @@ class Gateway:
             origins=settings.web.origins,
             link_key=self.key.secret if self.key is not None else None,
             connection_limit=lambda: self.admission.connections,
+            ready=lambda: Refusal(Code.DRAINING, "the gateway stops") if self.stopped.is_set() else None,
             listeners=lambda: [
                 Shown(door, address(*each.address), each.address[1], "ready" if each.accepting else "closed")
                 for door, listeners in self.listeners.items()

@@ -48,6 +48,8 @@ RECENT_MESSAGES = 50
 MEMBERS_LISTED = 200
 ENDING_SECONDS = 2.0
 """How long after its last own message a half-closed peer may take to read what is owed to it."""
+FAILURE_SECONDS = 2.0
+"""How long a batch that could not be stored counts, if no other comes."""
 FIRST_SESSION = 0x100
 
 
@@ -109,6 +111,8 @@ class Hub:
         self._next_number = FIRST_SESSION
         self._incoming: list[Draft] = []
         self._committing = False
+        self._failure: Refusal | None = None
+        self._failed_at = 0.0
         self._awake = False
         self._unflushed: dict[Session, None] = {}
         self._dirty: dict[Room, None] = {}
@@ -385,6 +389,20 @@ class Hub:
         if not self._awake:
             self._schedule(seconds)
 
+    def probe(self, done: Callable[[Refusal | None], None]) -> None:
+        """Answer what keeps messages from being stored, None if nothing does: a failure just now, or what the journal
+        says to a batch of none, which looks at its disk and its file like any other."""
+        if self._failure is not None and self.clock() < self._failed_at + FAILURE_SECONDS:
+            done(self._failure)
+            return
+
+        def answered(answer: list[Message] | JournalError) -> None:
+            if isinstance(answer, LostTail):
+                self._begin_new_epochs()
+            done(storage_refusal(answer) if isinstance(answer, JournalError) else None)
+
+        self.journal.append([], answered)
+
     def _submit(self, draft: Draft, room: Room) -> None:
         room.pending += 1
         self._incoming.append(draft)
@@ -393,10 +411,12 @@ class Hub:
     def _committed(self, drafts: list[Draft], answer: list[Message] | JournalError) -> None:
         self._committing = False
         if isinstance(answer, JournalError):
-            self._refuse(drafts, storage_refusal(answer))
+            self._failure, self._failed_at = storage_refusal(answer), self.clock()
+            self._refuse(drafts, self._failure)
             if isinstance(answer, LostTail):
                 self._begin_new_epochs()
         else:
+            self._failure = None
             for draft in drafts:
                 self._publish(draft)
         waiting, self._waiting = self._waiting, []
