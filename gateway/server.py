@@ -47,6 +47,9 @@ log = logging.getLogger(__name__)
 RESERVED_DESCRIPTORS = 64
 """Kept for the journal, the log and the loop."""
 DRAIN_SECONDS = 3.0
+HEAR_OUT_SECONDS = 3.0
+QUIET_TURNS = 3
+"""Turns of the loop in which nothing was heard before all is taken to be said."""
 RETRY_FIRST_MS = 500
 RETRY_SPREAD_MS = 2000
 CLOSES_PER_TURN = 500
@@ -129,9 +132,7 @@ class Gateway:
         for listeners in self.listeners.values():
             for listener in listeners:
                 listener.close()
-        self.server.poll()
-        while self.hub.busy:
-            await asyncio.sleep(0)
+        await self._hear_out()
         for count, session in enumerate(list(self.hub.sessions.values())):
             self.hub.close(session, 4001, "draining", retry_ms=RETRY_FIRST_MS + secrets.randbelow(RETRY_SPREAD_MS))
             if count % CLOSES_PER_TURN == 0:
@@ -140,6 +141,20 @@ class Gateway:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while self.admission.count and not self._hurry.is_set():
                     await asyncio.sleep(0.02)
+
+    async def _hear_out(self) -> None:
+        """Say what was received and not said yet, most of it from those who were too fast, and deliver it. Peers who
+        never come to an end are cut short after HEAR_OUT_SECONDS."""
+        self.hub.hurry()
+        end = self.loop.time() + HEAR_OUT_SECONDS
+        heard, quiet = -1, 0
+        while quiet < QUIET_TURNS and self.loop.time() < end and not self._hurry.is_set():
+            self.server.poll()
+            await asyncio.sleep(0)
+            quiet = 0 if self.hub.busy or self.hub.heard != heard else quiet + 1
+            heard = self.hub.heard
+        while self.hub.busy and self.loop.time() < end + HEAR_OUT_SECONDS:
+            await asyncio.sleep(0)
 
     async def close(self) -> None:
         """Let go of everything."""

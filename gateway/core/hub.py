@@ -14,7 +14,7 @@ what a peer sends next is handled next.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
@@ -118,6 +118,9 @@ class Hub:
         self._dirty: dict[Room, None] = {}
         self._ending: dict[Session, None] = {}
         self._crowded_out: list[Session] = []
+        self._slowed: dict[Session, None] = {}
+        self.heard = 0
+        """Lines and requests that counted against a rate since the start."""
         self._waiting: list[tuple[Session, Callable[[], None]]] = []
         self._posting: dict[str, float] = {}
 
@@ -151,6 +154,7 @@ class Hub:
         self.sessions.pop(session.number, None)
         self.nicks.release(session.nick)
         self._ending.pop(session, None)
+        self._slowed.pop(session, None)
         totals = self.totals
         totals.messages_in += session.messages_in
         totals.deliveries += session.messages_out
@@ -333,7 +337,27 @@ class Hub:
 
     def pay(self, session: Session) -> None:
         """Count one thing said against the session's rate."""
+        self.heard += 1
         session.paid_until = pay(session.paid_until, self.clock(), self.limits.messages_per_second)
+
+    def slow_down(self, session: Session) -> None:
+        """Take no more input from a session that is too fast, until its rate allows the next."""
+        seconds = self.too_fast(session)
+        if seconds:
+            session.hold()
+            self._slowed[session] = None
+            self.later(seconds, lambda: self._speed_up(session))
+
+    def _speed_up(self, session: Session) -> None:
+        if session in self._slowed:
+            del self._slowed[session]
+            session.release()
+
+    def hurry(self) -> None:
+        """The end is near: from now on nobody is too fast, so that what has been received can be said."""
+        self.limits = replace(self.limits, messages_per_second=0)
+        for session in list(self._slowed):
+            self._speed_up(session)
 
     def _pace_post(self, poster: str) -> None:
         now = self.clock()

@@ -49,14 +49,14 @@ class Terminals:
                 self._understand(session, text.decode(line))
             except Refusal as refusal:
                 session.tell(error_event(refusal))
-        self._slow_down(session)
+        self.hub.slow_down(session)
 
     def too_long(self, session: Session, size: int) -> None:
         """A line was longer than LINE_BYTES and has been skipped; `size` bytes of it were seen so far."""
         self.hub.pay(session)
         words = f"more than {LINE_BYTES:,} bytes in a line, limit {text.TEXT_BYTES:,} of text; not sent"
         session.tell(Error(Code.TOO_LONG, words))
-        self._slow_down(session)
+        self.hub.slow_down(session)
 
     def notice(self, session: Session, words: str) -> None:
         """Tell the session something in the server's voice."""
@@ -76,12 +76,6 @@ class Terminals:
             commands.run(self.hub, session, member, line)
         else:
             self.hub.say(member, text.line(line.removeprefix("/") if line.startswith("//") else line))
-
-    def _slow_down(self, session: Session) -> None:
-        seconds = self.hub.too_fast(session)
-        if seconds:
-            session.hold()
-            self.hub.later(seconds, session.release)
 
     def _greet(self, session: Session) -> None:
         if session.closed or session.greeted or session.room is None:
