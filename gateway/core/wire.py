@@ -31,6 +31,10 @@ from gateway.core.events import (
 from gateway.core.message import Kind, Message
 
 
+QUIT = 1000
+"""The close code of who asked for the end himself: for a terminal no refusal, but a notice."""
+
+
 class Wire(Protocol):
     """One wire format."""
 
@@ -146,7 +150,7 @@ def _error(event: Error, nick: str) -> list[str]:
 def _bye(event: Bye, nick: str) -> list[str]:
     if isinstance(event.retry_ms, int):
         return [f"!! {event.reason}: come back in {max(1, round(event.retry_ms / 1000))} s"]
-    return [f"!! {event.reason}"]
+    return [f"-- {event.reason}" if event.code == QUIT else f"!! {event.reason}"]
 
 
 def _silent(event: Event, nick: str) -> list[str]:

@@ -40,3 +40,9 @@ def test_posts_without_a_name_share_one_rate() -> None:
         world.hub.post("ops", None, "hi", lambda posted: None)
     with pytest.raises(Refusal, match="too fast"):
         world.hub.post("ops", None, "hi", lambda posted: None)
+
+
+def test_quitting_is_no_refusal() -> None:
+    peer = World().terminal("bob")
+    peer.says("quit")
+    assert peer.lines == ["-- bye"]
