@@ -180,7 +180,8 @@ class Requests:
 
     def _nick(self, session: Session, nick: Nick) -> None:
         self._pace(session)
-        commands.run(self.hub, session, None, f"/nick {nick.nick}", nick.id)
+        wanted = nick.nick if nick.nick == session.nick else names.nick(nick.nick)
+        commands.run(self.hub, session, None, f"/nick {wanted}", nick.id)
 
     def _history(self, session: Session, earlier: Earlier) -> None:
         self._pace(session)
