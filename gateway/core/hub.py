@@ -13,6 +13,7 @@ what a peer sends next is handled next.
 """
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -51,6 +52,8 @@ ENDING_SECONDS = 2.0
 FAILURE_SECONDS = 2.0
 """How long a batch that could not be stored counts, if no other comes."""
 FIRST_SESSION = 0x100
+SESSION_ID = re.compile(r"[1-9a-f][0-9a-f]{0,15}")
+"""An id has one spelling, so that `0x1_00` does not kick whoever has 100."""
 
 
 class Draft(NamedTuple):
@@ -171,9 +174,9 @@ class Hub:
 
     def kick(self, session_id: str, reason: str) -> bool:
         """Close the session with that id; False if there is none (any more)."""
-        try:
-            session = self.sessions[int(session_id, 16)]
-        except (ValueError, KeyError):
+        number = int(session_id, 16) if SESSION_ID.fullmatch(session_id) else 0
+        session = self.sessions.get(number)
+        if session is None:
             return False
         self.close(session, 4500, f"kicked: {reason}" if reason else "kicked")
         return True

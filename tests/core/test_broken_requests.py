@@ -26,3 +26,16 @@ def test_half_a_surrogate_pair_is_bad_text_and_keeps_its_id(browser: Peer) -> No
 @pytest.mark.parametrize("deep", ['{"type":"say","x":' + "[" * 30_000, '{"a":' * 12_000])
 def test_a_very_deep_request_is_a_bad_message(browser: Peer, deep: str) -> None:
     assert receives(browser, deep)["code"] == "bad_message"
+
+
+def test_an_empty_nick_is_refused_like_any_that_is_none(browser: Peer) -> None:
+    assert [receives(browser, f'{{"type":"nick","nick":"{nick}"}}')["code"] for nick in ("", " ", "a b")] == [
+        "nick_invalid"
+    ] * 3
+
+
+@pytest.mark.parametrize("id", ["0x100", "1_00", " 100", "0100", "100 ", "-1", ""])
+def test_a_kick_takes_only_the_very_id(browser: Peer, id: str) -> None:
+    assert browser.session.id == "100"
+    assert not browser.world.hub.kick(id, "")
+    assert browser.world.hub.kick("100", "")
