@@ -19,6 +19,7 @@ class Welcome(Event, frozen=True, tag="welcome"):
     """First answer to hello."""
 
     session: str
+    token: str
     nick: str
     server: dict[str, str]
     limits: dict[str, float]
