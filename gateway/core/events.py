@@ -99,6 +99,13 @@ class Private(Event, frozen=True, tag="private", rename={"sender": "from", "to":
     text: str
 
 
+class Typing(Event, frozen=True, tag="typing"):
+    """Somebody is writing something. Never told to terminals."""
+
+    room: str
+    nick: str
+
+
 class Gap(Event, frozen=True, tag="gap", rename={"first": "from", "last": "to"}):
     """Messages `from`..`to` of the room were not sent to this session."""
 
@@ -143,5 +150,5 @@ class Bye(Event, frozen=True, tag="bye"):
     retry_ms: int | UnsetType = UNSET
 
 
-AnyEvent = Welcome | Joined | Msg | Ack | History | Presence | Private | Gap | Notice | Error | Pong | Bye
+AnyEvent = Welcome | Joined | Msg | Ack | History | Presence | Private | Typing | Gap | Notice | Error | Pong | Bye
 encode_json: Any = msgspec.json.Encoder().encode

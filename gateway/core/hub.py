@@ -52,6 +52,8 @@ RECENT_MESSAGES = 50
 MEMBERS_LISTED = 200
 ENDING_SECONDS = 2.0
 """How long after its last own message a half-closed peer may take to read what is owed to it."""
+FAILURE_SECONDS = 2.0
+"""How long a batch that could not be stored counts, if no other comes."""
 FIRST_SESSION = 0x100
 
 
@@ -128,11 +130,14 @@ class Hub:
         self._next_number = FIRST_SESSION
         self._incoming: list[Draft] = []
         self._committing = False
+        self._failure: Refusal | None = None
+        self._failed_at = 0.0
         self._awake = False
         self._unflushed: dict[Session, None] = {}
         self._dirty: dict[Room, None] = {}
         self._ending: dict[Session, None] = {}
         self._crowded_out: list[Session] = []
+        self._waiting: list[tuple[Session, Callable[[], None]]] = []
         self._posting: dict[str, float] = {}
 
     # Coming and going
@@ -259,7 +264,7 @@ class Hub:
         member.attached = False
         self._attendance.went(member)
         self.reception.changed(session)
-        self._forget_if_idle(room)
+        self.forget_if_idle(room)
 
     def joined(self, room: Room, recovered: bool) -> Joined:
         """The event that tells a session what the room is."""
@@ -281,7 +286,7 @@ class Hub:
 
         self.journal.set_topic(room.name, topic, stored)
 
-    def _forget_if_idle(self, room: Room) -> None:
+    def forget_if_idle(self, room: Room) -> None:
         """An empty unread room leaves memory; the journal keeps it."""
         if not room.members and not room.pending and room.name != LOBBY and self.rooms.get(room.name) is room:
             del self.rooms[room.name]
@@ -317,6 +322,7 @@ class Hub:
         if post.token is not None and identity is None:
             raise Refusal(Code.TOKEN_INVALID, "this token is unknown or expired")
         nick = identity.nick if identity is not None else self._poster(post.nick)
+        poster = f"{post.room} {identity.id if identity is not None else post.nick or ''}"
         message = Message(post.room, self.wall(), nick, Door.HTTP, Kind.SAY, post.text)
         answer: Answer | None = done
         if post.id is not None and (identity is not None or post.nick is not None):
@@ -324,7 +330,7 @@ class Hub:
             message.id = post.id
             answer = self.receipts.begin((message.identity, post.id), done)
         if answer is not None:
-            self._post(message, answer)
+            self._post(message, poster, answer)
 
     def _poster(self, nick: str | None) -> str:
         if nick is None:
@@ -334,9 +340,12 @@ class Hub:
             raise Refusal(Code.NICK_TAKEN, f"{nick} is here in person, post under another name")
         return nick
 
-    def _post(self, message: Message, done: Answer) -> None:
-        """Open the room and submit; a refusal is answered, so that a second try may follow."""
-        seconds = self._too_fast_to_post(f"{message.room} {message.nick}")
+    def _post(self, message: Message, poster: str, done: Answer) -> None:
+        """Open the room and submit; a refusal is answered, so that a second try may follow.
+
+        Who gives no name shares the rate of a `poster` with the others who give none.
+        """
+        seconds = self._too_fast_to_post(poster)
         if seconds:
             done(too_fast(seconds))
             return
@@ -375,6 +384,13 @@ class Hub:
         receiver.tell(event)
         if receiver is not session:
             session.tell(event)
+
+    def after_own(self, session: Session, job: Callable[[], None]) -> None:
+        """Do `job` once every message of the session has been committed or refused; now, if none is on its way."""
+        if session.pending:
+            self._waiting.append((session, job))
+        else:
+            job()
 
     # Pace
 
@@ -447,6 +463,20 @@ class Hub:
         if not self._awake:
             self._schedule(seconds)
 
+    def probe(self, done: Callable[[Refusal | None], None]) -> None:
+        """Answer what keeps messages from being stored, None if nothing does: a failure just now, or what the journal
+        says to a batch of none, which looks at its disk and its file like any other."""
+        if self._failure is not None and self.clock() < self._failed_at + FAILURE_SECONDS:
+            done(self._failure)
+            return
+
+        def answered(answer: list[Message] | JournalError) -> None:
+            if isinstance(answer, LostTail):
+                self._begin_new_epochs()
+            done(storage_refusal(answer) if isinstance(answer, JournalError) else None)
+
+        self.journal.append([], answered)
+
     def _submit(self, draft: Draft, room: Room) -> None:
         room.pending += 1
         self._incoming.append(draft)
@@ -455,12 +485,17 @@ class Hub:
     def _committed(self, drafts: list[Draft], answer: list[Message] | JournalError) -> None:
         self._committing = False
         if isinstance(answer, JournalError):
-            self._refuse(drafts, storage_refusal(answer))
+            self._failure, self._failed_at = storage_refusal(answer), self.clock()
+            self._refuse(drafts, self._failure)
             if isinstance(answer, LostTail):
                 self._begin_new_epochs()
         else:
+            self._failure = None
             for draft in drafts:
                 self._publish(draft)
+        waiting, self._waiting = self._waiting, []
+        for session, job in waiting:
+            self.after_own(session, job)
         released, self._crowded_out = self._crowded_out, []
         for session in released:
             session.release()
@@ -510,7 +545,7 @@ class Hub:
                 done(refusal)
             elif member is not None:
                 member.session.tell(error_event(refusal))
-            self._forget_if_idle(room)
+            self.forget_if_idle(room)
 
     def _flush(self, sends: int) -> int:
         unflushed, self._unflushed = self._unflushed, {}
@@ -530,7 +565,7 @@ class Hub:
             if not room.served:
                 self._dirty[room] = None
             else:
-                self._forget_if_idle(room)
+                self.forget_if_idle(room)
 
     def _end(self) -> None:
         """Close the half-closed sessions that have got all that is owed to them."""

@@ -79,6 +79,7 @@ class Reception:
         if identity.session is not None and identity.session is not session:
             self._replace(identity.session)
         guest = session.nick
+        session.announce_at = 0.0  # known here: a short absence is no news
         self.nicks.release(guest)
         self.identities.come(identity, session)
         self._changed[identity] = None

@@ -11,14 +11,14 @@ import msgspec
 
 from gateway import __version__
 from gateway.core import commands, names, text
-from gateway.core.events import Error, History, Pong, Welcome
+from gateway.core.events import Error, History, Pong, Typing, Welcome
 from gateway.core.hub import LOBBY, Hub, error_event, too_fast
-from gateway.core.joining import Position, join
+from gateway.core.joining import ROOMS_PER_SESSION, Position, join
 from gateway.core.loose import fields_of, has_half_a_pair
 from gateway.core.message import Kind
 from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
-from gateway.core.session import Session
+from gateway.core.session import OWED_BYTES, Session
 from gateway.core.wire import as_msg
 from gateway.errors import Code, Refusal
 
@@ -41,7 +41,7 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
 
     nick: str | None = None
     token: str | None = None
-    rooms: Annotated[list[Place], msgspec.Meta(max_length=50)] | None = None
+    rooms: list[Place] | None = None
 
 
 class Say(msgspec.Struct, frozen=True, tag="say"):
@@ -82,14 +82,20 @@ class Earlier(msgspec.Struct, frozen=True, tag="history"):
     limit: Annotated[int, msgspec.Meta(ge=1)] = 50
 
 
+class Write(msgspec.Struct, frozen=True, tag="typing"):
+    """Say that something is being written."""
+
+    room: str
+
+
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
     """Ask for a pong."""
 
     id: Id | None = None
 
 
-TYPES = {"hello", "say", "join", "part", "nick", "history", "ping"}
-Request = Hello | Say | Join | Part | Nick | Earlier | Ping
+TYPES = {"hello", "say", "join", "part", "nick", "history", "typing", "ping"}
+Request = Hello | Say | Join | Part | Nick | Earlier | Write | Ping
 decode = msgspec.json.Decoder(Request).decode
 
 
@@ -106,6 +112,7 @@ class Requests:
             Part: self._part,
             Nick: self._nick,
             Earlier: self._history,
+            Write: self._typing,
             Ping: self._ping,
         }
 
@@ -164,7 +171,7 @@ class Requests:
         for refused in refusals:
             if refused is not None:
                 session.tell(error_event(refused))
-        for place in places:
+        for place in places[: ROOMS_PER_SESSION + 1]:
             self._enter(session, place)
         session.release()
 
@@ -184,12 +191,11 @@ class Requests:
     def _enter(self, session: Session, place: Place) -> None:
         try:
             name = names.room(place.room)
+            known = place.epoch is not None and place.after is not None
+            position = Position(place.epoch or "", place.after or 0) if known else None
+            join(self.hub, session, name, commands.BROWSER_RECENT, position)
         except Refusal as refusal:
             session.tell(error_event(refusal))
-            return
-        known = place.epoch is not None and place.after is not None
-        position = Position(place.epoch or "", place.after or 0) if known else None
-        join(self.hub, session, name, commands.BROWSER_RECENT, position)
 
     def _part(self, session: Session, part: Part) -> None:
         self.hub.leave(self._member(session, part.room))
@@ -210,7 +216,19 @@ class Requests:
                 session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
             session.release()
 
-        self.hub.library.read(name, Range(before=earlier.before, limit=earlier.limit), read)
+        wanted = Range(before=earlier.before, limit=earlier.limit)
+        self.hub.after_own(session, lambda: self.hub.library.read(name, wanted, read))
+
+    def _typing(self, session: Session, write: Write) -> None:
+        """Tell the room's pages, where it is small enough for that to matter; too fast is dropped without a word."""
+        member = self._member(session, write.room)
+        room = member.room
+        if self.hub.too_fast(session) or room.presences.crowd:
+            return
+        self.hub.pay(session)
+        for other in room.members.values():
+            if other is not member and other.session.wire.objects and len(other.session.owed) < OWED_BYTES:
+                other.session.tell(Typing(room.name, session.nick))
 
     def _ping(self, session: Session, ping: Ping) -> None:
         session.tell(Pong() if ping.id is None else Pong(ping.id))

@@ -146,6 +146,7 @@ class RoomDoor:
         trouble = self._options.ready()
         if trouble is not None:
             raise trouble
+        await ask(self._hub.probe)
         return json_answer({"status": "ok"})
 
 
