@@ -139,7 +139,7 @@ def _join(call: Call) -> None:
     if not call.words:
         raise Refusal(Code.ROOM_INVALID, "say which room: /join ops")
     recent = BROWSER_RECENT if call.session.door is Door.WEB else TERMINAL_RECENT
-    join(call.hub, call.session, names.room(call.words), recent)
+    join(call.hub, call.session, names.room(call.words), recent, id=call.id)
 
 
 def _rooms(call: Call) -> None:

@@ -27,8 +27,11 @@ class Position:
     after: int
 
 
-def join(hub: Hub, session: Session, name: str, recent: int, position: Position | None = None) -> None:
-    """Bring the session into the room `name` (valid), or tell it why not; its input is held meanwhile.
+def join(
+    hub: Hub, session: Session, name: str, recent: int, position: Position | None = None, id: str | None = None
+) -> None:
+    """Bring the session into the room `name` (valid), or tell it why not in answer to the request with that id; its
+    input is held meanwhile.
 
     It is told `joined`; then either what it missed since `position`, as live messages, or the last `recent` messages
     as one history.
@@ -39,7 +42,7 @@ def join(hub: Hub, session: Session, name: str, recent: int, position: Position 
         if isinstance(room, Refusal):
             refuse(room)
         elif position and position.epoch == room.epoch and 0 <= position.after <= room.log.head:
-            done(_come_in(hub, session, room, position.after, recovered=True))
+            done(_come_in(hub, session, room, position.after, recovered=True, id=id))
         else:
             hub.library.read(name, Range(limit=recent), lambda past: read(room, past))
 
@@ -48,7 +51,7 @@ def join(hub: Hub, session: Session, name: str, recent: int, position: Position 
             refuse(past)
         elif not session.closed:
             cursor = past.messages[-1].seq if past.messages else room.log.head
-            member = _come_in(hub, session, room, cursor, recovered=False)
+            member = _come_in(hub, session, room, cursor, recovered=False, id=id)
             if member is not None:
                 session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
             done(member)
@@ -59,13 +62,15 @@ def join(hub: Hub, session: Session, name: str, recent: int, position: Position 
         session.release()
 
     def refuse(refusal: Refusal) -> None:
-        session.tell(error_event(refusal))
+        session.tell(error_event(refusal, id))
         session.release()
 
     hub.open_room(name, opened)
 
 
-def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: bool) -> Member | None:
+def _come_in(
+    hub: Hub, session: Session, room: Room, cursor: int, recovered: bool, id: str | None
+) -> Member | None:
     """Make the session a member with that cursor and tell it `joined`; None when that is refused."""
     before = session.rooms.get(room.name)
     if before is not None:
@@ -73,7 +78,7 @@ def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: boo
     if session.door is Door.WEB:
         if len(session.rooms) >= ROOMS_PER_SESSION:
             limit = Refusal(Code.ROOM_LIMIT, f"you are in {ROOMS_PER_SESSION} rooms, part from one first")
-            session.tell(error_event(limit))
+            session.tell(error_event(limit, id))
             return None
     elif session.room is not None:
         hub.leave(session.room)

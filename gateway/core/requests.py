@@ -11,7 +11,7 @@ import msgspec
 
 from gateway import __version__
 from gateway.core import commands, names, text
-from gateway.core.events import Error, History, Pong, Welcome
+from gateway.core.events import Error, History, Notice, Pong, Welcome
 from gateway.core.hub import LOBBY, Hub, error_event
 from gateway.core.joining import Position, join
 from gateway.core.message import Kind
@@ -57,12 +57,14 @@ class Join(msgspec.Struct, frozen=True, tag="join"):
     room: str
     epoch: str | None = None
     after: Seq | None = None
+    id: Id | None = None
 
 
 class Part(msgspec.Struct, frozen=True, tag="part"):
     """Leave a room."""
 
     room: str
+    id: Id | None = None
 
 
 class Nick(msgspec.Struct, frozen=True, tag="nick"):
@@ -78,6 +80,7 @@ class Earlier(msgspec.Struct, frozen=True, tag="history"):
     room: str
     before: Seq | None = None
     limit: Annotated[int, msgspec.Meta(ge=1)] = 50
+    id: Id | None = None
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
@@ -171,24 +174,26 @@ class Requests:
 
     def _join(self, session: Session, request: Join) -> None:
         self._pace(session)
-        self._enter(session, Place(request.room, request.epoch, request.after))
+        self._enter(session, Place(request.room, request.epoch, request.after), request.id)
 
-    def _enter(self, session: Session, place: Place) -> None:
+    def _enter(self, session: Session, place: Place, id: str | None = None) -> None:
         try:
             name = names.room(place.room)
         except Refusal as refusal:
-            session.tell(error_event(refusal))
+            session.tell(error_event(refusal, id))
             return
         known = place.epoch is not None and place.after is not None
         position = Position(place.epoch or "", place.after or 0) if known else None
-        join(self.hub, session, name, commands.BROWSER_RECENT, position)
+        join(self.hub, session, name, commands.BROWSER_RECENT, position, id)
 
     def _part(self, session: Session, part: Part) -> None:
         self.hub.leave(self._member(session, part.room))
 
     def _nick(self, session: Session, nick: Nick) -> None:
         self._pace(session)
-        commands.run(self.hub, session, None, f"/nick {nick.nick}", nick.id)
+        self.hub.rename(session, nick.nick)
+        session.tell(Notice(f"you are {session.nick}") if nick.id is None else
+                     Notice(f"you are {session.nick}", id=nick.id))  # fmt: skip
 
     def _history(self, session: Session, earlier: Earlier) -> None:
         self._pace(session)
@@ -197,7 +202,7 @@ class Requests:
 
         def read(past: Past | Refusal) -> None:
             if isinstance(past, Refusal):
-                session.tell(error_event(past))
+                session.tell(error_event(past, earlier.id))
             else:
                 session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
             session.release()
