@@ -118,6 +118,8 @@ class Gateway:
         self.hub.invitation = self._invitation(page)
         self._handle_signals()
         self._tell()
+        if self.settings.console:
+            console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
 
     async def drain(self) -> None:
         """Stop listening, commit and deliver what was received, tell everybody when to come back, wait for them."""
@@ -169,7 +171,7 @@ class Gateway:
             link_key=self.key.secret if self.key is not None else None,
             connection_limit=lambda: self.admission.connections,
             listeners=lambda: [
-                Shown(door, *each.address, "ready" if each.accepting else "closed")
+                Shown(door, address(*each.address), each.address[1], "ready" if each.accepting else "closed")
                 for door, listeners in self.listeners.items()
                 for each in listeners
             ],
@@ -197,8 +199,6 @@ class Gateway:
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.stop)
-        if self.settings.console:
-            console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
 
     def _tell(self) -> None:
         """Write the ports file, then print the ready line and, below it, the way into the dashboard."""

@@ -256,7 +256,7 @@ class Hub:
             if failure is None:
                 room.topic = topic
                 words = f"{session.nick} set the topic: {topic}" if topic else f"{session.nick} cleared the topic"
-                tell_room(room, Notice(words, room=room.name))
+                tell_room(room, Notice(words, room=room.name, topic=topic))
             done(storage_refusal(failure) if failure else None)
 
         self.journal.set_topic(room.name, topic, stored)

@@ -14,6 +14,7 @@ from gateway.core import commands, names, text
 from gateway.core.events import Error, History, Notice, Pong, Welcome
 from gateway.core.hub import LOBBY, Hub, error_event
 from gateway.core.joining import Position, join
+from gateway.core.loose import fields_of, has_half_a_pair
 from gateway.core.message import Kind
 from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
@@ -89,17 +90,9 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
     id: Id | None = None
 
 
-class Shape(msgspec.Struct, frozen=True):
-    """As much as can be told of a request that is wrong."""
-
-    type: Any = None
-    id: Any = None
-
-
 TYPES = {"hello", "say", "join", "part", "nick", "history", "ping"}
 Request = Hello | Say | Join | Part | Nick | Earlier | Ping
 decode = msgspec.json.Decoder(Request).decode
-decode_shape = msgspec.json.Decoder(Shape).decode
 
 
 class Requests:
@@ -123,7 +116,7 @@ class Requests:
         session.last_input = self.hub.clock()
         try:
             request = decode(frame)
-        except (msgspec.DecodeError, UnicodeEncodeError) as problem:
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as problem:
             self._malformed(session, frame, str(problem))
             return
         if not session.greeted and not isinstance(request, Hello):
@@ -225,15 +218,15 @@ class Requests:
         self.hub.pay(session)
 
     def _malformed(self, session: Session, frame: str, problem: str) -> None:
-        try:
-            shape = decode_shape(frame)
-        except (msgspec.DecodeError, UnicodeEncodeError):
-            shape = Shape()
-        if isinstance(shape.type, str) and shape.type not in TYPES:
-            refusal = Refusal(Code.UNKNOWN_TYPE, f"there is no type {text.shown(shape.type)}")
+        fields = fields_of(frame)
+        type, id = fields.get("type"), fields.get("id")
+        if has_half_a_pair(fields):
+            refusal = Refusal(Code.BAD_TEXT, text.HALF_A_PAIR)
+        elif isinstance(type, str) and type not in TYPES:
+            refusal = Refusal(Code.UNKNOWN_TYPE, f"there is no type {text.shown(type)}")
         else:
             refusal = Refusal(Code.BAD_MESSAGE, problem)
-        id = shape.id if isinstance(shape.id, str) and 1 <= len(shape.id) <= 64 else None
+        id = id if isinstance(id, str) and 1 <= len(id) <= 64 and id.isprintable() else None
         self._complain(session, error_event(refusal, id))
 
     def _complain(self, session: Session, error: Error) -> None:

@@ -5,7 +5,6 @@ identities of the WebSocket protocol. The list of rooms has no pages: it shows t
 """
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -15,6 +14,7 @@ from aiohttp import web
 from gateway.core import names, text
 from gateway.core.events import Msg
 from gateway.core.hub import Hub, Posted
+from gateway.core.loose import fields_of, has_half_a_pair
 from gateway.core.past import HISTORY_MESSAGES, Past, Range, storage_refusal
 from gateway.core.ports import RoomRecord
 from gateway.core.wire import as_msg
@@ -100,9 +100,9 @@ class RoomDoor:
             return Written(text.decode(body))
         try:
             written = self._decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            if _has_half_a_pair(body):
-                raise Refusal(Code.BAD_TEXT, "half a surrogate pair is not text; not sent") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            if has_half_a_pair(fields_of(body)):
+                raise Refusal(Code.BAD_TEXT, text.HALF_A_PAIR) from None
             raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
         if written.id is not None and not 1 <= len(written.id) <= ID_LIMIT:
             raise Refusal(Code.BAD_MESSAGE, f"id has 1 to {ID_LIMIT} characters")
@@ -149,16 +149,6 @@ class RoomDoor:
         if trouble is not None:
             raise trouble
         return json_answer({"status": "ok"})
-
-
-def _has_half_a_pair(body: bytes) -> bool:
-    """Whether JSON that msgspec does not take has a lone surrogate in one of its fields."""
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        return False
-    words = [field for field in fields.values() if isinstance(field, str)] if isinstance(fields, dict) else []
-    return any("\ud800" <= character <= "\udfff" for word in words for character in word)
 
 
 def number(request: web.Request, name: str, least: int = 0) -> int | None:
