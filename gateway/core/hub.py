@@ -113,6 +113,7 @@ class Hub:
         self._unflushed: dict[Session, None] = {}
         self._dirty: dict[Room, None] = {}
         self._ending: dict[Session, None] = {}
+        self._once_said: dict[Session, list[Callable[[], None]]] = {}
         self._crowded_out: list[Session] = []
         self._posting: dict[str, float] = {}
 
@@ -281,6 +282,13 @@ class Hub:
             session.hold()
             self._crowded_out.append(session)
 
+    def once_said(self, session: Session, job: Callable[[], None]) -> None:
+        """Do `job` when all that the session has said is committed or refused: at once, or after this tick's commit."""
+        if session.pending:
+            self._once_said.setdefault(session, []).append(job)
+        else:
+            job()
+
     def post(self, room: str, nick: str | None, text: str, done: Callable[[Posted | Refusal], None]) -> None:
         """Post gated `text` from outside any session (HTTP), under `nick` or a guest name. Raises Refusal."""
         nick = self.nicks.guest() if nick is None else names.nick(nick)
@@ -390,6 +398,9 @@ class Hub:
         else:
             for draft in drafts:
                 self._publish(draft)
+        for session in [session for session in self._once_said if not session.pending]:
+            for job in self._once_said.pop(session):
+                job()
         released, self._crowded_out = self._crowded_out, []
         for session in released:
             session.release()

@@ -200,7 +200,8 @@ class Requests:
                 session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
             session.release()
 
-        self.hub.library.read(name, Range(before=earlier.before, limit=earlier.limit), read)
+        wanted = Range(before=earlier.before, limit=earlier.limit)
+        self.hub.once_said(session, lambda: self.hub.library.read(name, wanted, read))
 
     def _ping(self, session: Session, ping: Ping) -> None:
         session.tell(Pong() if ping.id is None else Pong(ping.id))
