@@ -5,7 +5,7 @@ Times are milliseconds since 1970 UTC, `retry_ms` and the like durations in mill
 left out of the JSON.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -151,4 +151,4 @@ class Bye(Event, frozen=True, tag="bye"):
 
 
 AnyEvent = Welcome | Joined | Msg | Ack | History | Presence | Private | Typing | Gap | Notice | Error | Pong | Bye
-encode_json: Any = msgspec.json.Encoder().encode
+encode_json: Callable[[Event], bytes] = msgspec.json.Encoder().encode

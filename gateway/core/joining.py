@@ -29,8 +29,11 @@ class Position:
     after: int
 
 
-def join(hub: Hub, session: Session, name: str, recent: int, position: Position | None = None) -> None:
-    """Bring the session into the room `name` (valid), or tell it why not; its input is held meanwhile.
+def join(
+    hub: Hub, session: Session, name: str, recent: int, position: Position | None = None, id: str | None = None
+) -> None:
+    """Bring the session into the room `name` (valid), or tell it why not in answer to the request with that id; its
+    input is held meanwhile.
 
     It is told `joined`; then either what it missed since `position`, as live messages, or the last `recent` messages
     as one history. Raises Refusal, before the room is opened, for a browser that is in as many rooms as it may be.
@@ -43,7 +46,7 @@ def join(hub: Hub, session: Session, name: str, recent: int, position: Position 
         if isinstance(room, Refusal):
             refuse(room)
         elif position and position.epoch == room.epoch and 0 <= position.after <= room.log.head:
-            done(_come_in(hub, session, room, position.after, recovered=True))
+            done(_come_in(hub, session, room, position.after, recovered=True, id=id))
         else:
             hub.library.read(name, Range(limit=recent), lambda past: read(room, past))
 
@@ -54,7 +57,7 @@ def join(hub: Hub, session: Session, name: str, recent: int, position: Position 
             refuse(past)
         elif not session.closed:
             cursor = past.messages[-1].seq if past.messages else room.log.head
-            member = _come_in(hub, session, room, cursor, recovered=False)
+            member = _come_in(hub, session, room, cursor, recovered=False, id=id)
             if member is not None:
                 session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
             done(member)
@@ -67,7 +70,7 @@ def join(hub: Hub, session: Session, name: str, recent: int, position: Position 
         session.release()
 
     def refuse(refusal: Refusal) -> None:
-        session.tell(error_event(refusal))
+        session.tell(error_event(refusal, id))
         session.release()
 
     hub.open_room(name, opened)
@@ -92,7 +95,7 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
         if isinstance(past, Refusal):
             session.tell(error_event(past))
         elif not session.closed:
-            member = _come_in(hub, session, room, past.messages[-1].seq if past.messages else room.log.head, True)
+            member = _come_in(hub, session, room, past.messages[-1].seq if past.messages else room.log.head, True, None)
             session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
             if member is not None:
                 hub.attach(member)
@@ -101,14 +104,16 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
     hub.open_room(name, opened)
 
 
-def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: bool) -> Member | None:
+def _come_in(
+    hub: Hub, session: Session, room: Room, cursor: int, recovered: bool, id: str | None
+) -> Member | None:
     """Make the session a member with that cursor and tell it `joined`; None when that is refused."""
     before = session.rooms.get(room.name)
     if before is not None:
         hub.leave(before)
     if session.door is Door.WEB:
         if len(session.rooms) >= ROOMS_PER_SESSION:
-            session.tell(error_event(_limit()))
+            session.tell(error_event(_limit(), id))
             hub.forget_if_idle(room)
             return None
     elif session.room is not None:

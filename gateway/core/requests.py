@@ -11,7 +11,7 @@ import msgspec
 
 from gateway import __version__
 from gateway.core import commands, names, text
-from gateway.core.events import Error, History, Pong, Typing, Welcome
+from gateway.core.events import Error, History, Notice, Pong, Typing, Welcome
 from gateway.core.hub import LOBBY, Hub, error_event, too_fast
 from gateway.core.joining import ROOMS_PER_SESSION, Position, join
 from gateway.core.loose import fields_of, has_half_a_pair
@@ -59,12 +59,14 @@ class Join(msgspec.Struct, frozen=True, tag="join"):
     room: str
     epoch: str | None = None
     after: Seq | None = None
+    id: Id | None = None
 
 
 class Part(msgspec.Struct, frozen=True, tag="part"):
     """Leave a room."""
 
     room: str
+    id: Id | None = None
 
 
 class Nick(msgspec.Struct, frozen=True, tag="nick"):
@@ -80,6 +82,7 @@ class Earlier(msgspec.Struct, frozen=True, tag="history"):
     room: str
     before: Seq | None = None
     limit: Annotated[int, msgspec.Meta(ge=1)] = 50
+    id: Id | None = None
 
 
 class Write(msgspec.Struct, frozen=True, tag="typing"):
@@ -186,23 +189,25 @@ class Requests:
 
     def _join(self, session: Session, request: Join) -> None:
         self._pace(session)
-        self._enter(session, Place(request.room, request.epoch, request.after))
+        self._enter(session, Place(request.room, request.epoch, request.after), request.id)
 
-    def _enter(self, session: Session, place: Place) -> None:
+    def _enter(self, session: Session, place: Place, id: str | None = None) -> None:
         try:
             name = names.room(place.room)
             known = place.epoch is not None and place.after is not None
             position = Position(place.epoch or "", place.after or 0) if known else None
-            join(self.hub, session, name, commands.BROWSER_RECENT, position)
+            join(self.hub, session, name, commands.BROWSER_RECENT, position, id)
         except Refusal as refusal:
-            session.tell(error_event(refusal))
+            session.tell(error_event(refusal, id))
 
     def _part(self, session: Session, part: Part) -> None:
         self.hub.leave(self._member(session, part.room))
 
     def _nick(self, session: Session, nick: Nick) -> None:
         self._pace(session)
-        commands.run(self.hub, session, None, f"/nick {nick.nick}", nick.id)
+        self.hub.rename(session, nick.nick)
+        session.tell(Notice(f"you are {session.nick}") if nick.id is None else
+                     Notice(f"you are {session.nick}", id=nick.id))  # fmt: skip
 
     def _history(self, session: Session, earlier: Earlier) -> None:
         self._pace(session)
@@ -211,7 +216,7 @@ class Requests:
 
         def read(past: Past | Refusal) -> None:
             if isinstance(past, Refusal):
-                session.tell(error_event(past))
+                session.tell(error_event(past, earlier.id))
             else:
                 session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
             session.release()
