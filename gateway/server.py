@@ -25,6 +25,7 @@ from gateway.core.requests import Requests
 from gateway.doorkey import DoorKey
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
+from gateway.keyfile import KEY_BYTES, kept_key
 from gateway.ready import address, reachable, ready_line, write_ports_file
 from gateway.resources import templates
 from gateway.tcp.admission import Admission
@@ -79,7 +80,8 @@ class Gateway:
         self.loop = loop
         self.stopped = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._wakeup: asyncio.TimerHandle | None = None
+        self._wakeup: asyncio.Handle | None = None
+        self._wakeup_at = 0.0
         limits = settings.limits
         self.admission = Admission(connection_limit(limits.connections), limits.connections_per_ip)
         self.journal = self._open_journal()
@@ -97,6 +99,7 @@ class Gateway:
             wall=lambda: time.time_ns() // 1_000_000,
             schedule=self._schedule,
             random_bits=secrets.randbits,
+            token_key=secrets.token_bytes(KEY_BYTES) if settings.memory else kept_key(settings.data / "token.key"),
         )
         self.server = Server(new_selector("auto"), later=loop.call_later)
         self.listeners: dict[str, list[Listener]] = {}
@@ -170,7 +173,7 @@ class Gateway:
             link_key=self.key.secret if self.key is not None else None,
             connection_limit=lambda: self.admission.connections,
             listeners=lambda: [
-                Shown(door, *each.address, "ready" if each.accepting else "closed")
+                Shown(door, address(*each.address), each.address[1], "ready" if each.accepting else "closed")
                 for door, listeners in self.listeners.items()
                 for each in listeners
             ],
@@ -219,10 +222,11 @@ class Gateway:
             return
         when = self.loop.time() + seconds
         if self._wakeup is not None:
-            if self._wakeup.when() <= when:
+            if self._wakeup_at <= when:
                 return
             self._wakeup.cancel()
-        self._wakeup = self.loop.call_at(when, self._wake)
+        # uvloop answers a bare Handle, which does not know its moment, when less than a millisecond is left.
+        self._wakeup, self._wakeup_at = self.loop.call_at(when, self._wake), when
 
     def _wake(self) -> None:
         self._wakeup = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from gateway.core import names, text
-from gateway.core.events import History, Notice
+from gateway.core.events import Ack, History, Notice
 from gateway.core.hub import Hub, error_event
 from gateway.core.joining import join
 from gateway.core.message import Door, Kind
@@ -37,11 +37,16 @@ class Call:
     words: str
     id: str | None
 
-    def answer(self, words: str) -> None:
-        """Tell the asker, and only him."""
+    def answer(self, words: str, **change: str) -> None:
+        """Tell the asker, and only him; `change` is a field of Notice."""
         room = {"room": self.member.room.name} if self.member else {}
         id = {"id": self.id} if self.id is not None else {}
-        self.session.tell(Notice(words, **room, **id))
+        self.session.tell(Notice(words, **room, **id, **change))
+
+    def done(self) -> None:
+        """Acknowledge a command that is answered by other things than words: a page waits for its id."""
+        if self.id is not None:
+            self.session.tell(Ack(self.id))
 
     def room(self) -> Member:
         """The room the command was typed in. Raises Refusal when it was typed outside."""
@@ -103,7 +108,7 @@ def _help(call: Call) -> None:
 def _nick(call: Call) -> None:
     if call.words:
         call.hub.rename(call.session, call.words)
-    call.answer(f"you are {call.session.nick}")
+    call.answer(f"you are {call.session.nick}", nick=call.session.nick)
 
 
 def _me(call: Call) -> None:
@@ -139,7 +144,9 @@ def _join(call: Call) -> None:
     if not call.words:
         raise Refusal(Code.ROOM_INVALID, "say which room: /join ops")
     recent = BROWSER_RECENT if call.session.door is Door.WEB else TERMINAL_RECENT
-    join(call.hub, call.session, names.room(call.words), recent)
+    name = names.room(call.words)
+    call.done()
+    join(call.hub, call.session, name, recent)
 
 
 def _rooms(call: Call) -> None:
@@ -166,8 +173,8 @@ def _topic(call: Call) -> None:
     def done(refusal: Refusal | None) -> None:
         if refusal is not None:
             session.tell(error_event(refusal, call.id))
-        elif session.door is Door.WEB:
-            call.answer(f"topic: {topic}")
+        else:
+            call.done()  # the room has been told, the asker with it
         session.release()
 
     call.hub.set_topic(session, room, topic, done)
@@ -193,6 +200,7 @@ def _show(call: Call, wanted: Range) -> None:
             session.tell(error_event(past, call.id))
         else:
             session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
+            call.done()
             if not past.messages:
                 call.answer("nothing there")
             elif past.more and wanted.after is not None:
@@ -211,6 +219,7 @@ def _echo(call: Call) -> None:
 
 
 def _quit(call: Call) -> None:
+    call.done()
     call.hub.close(call.session, 1000, "bye")
 
 

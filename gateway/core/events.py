@@ -19,6 +19,7 @@ class Welcome(Event, frozen=True, tag="welcome"):
     """First answer to hello."""
 
     session: str
+    token: str
     nick: str
     server: dict[str, str]
     limits: dict[str, float]
@@ -107,11 +108,16 @@ class Gap(Event, frozen=True, tag="gap", rename={"first": "from", "last": "to"})
 
 
 class Notice(Event, frozen=True, tag="notice"):
-    """Words of the server: answers to commands carry the command's `id`. `text` may have several lines."""
+    """Words of the server: answers to commands carry the command's `id`. `text` may have several lines.
+
+    Words about a change carry it: the room's new `topic`, the session's new `nick`. Pages need not read the words.
+    """
 
     text: str
     room: str | UnsetType = UNSET
     id: str | UnsetType = UNSET
+    topic: str | UnsetType = UNSET
+    nick: str | UnsetType = UNSET
 
 
 class Error(Event, frozen=True, tag="error"):

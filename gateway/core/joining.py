@@ -54,7 +54,9 @@ def join(hub: Hub, session: Session, name: str, recent: int, position: Position 
             done(member)
 
     def done(member: Member | None) -> None:
-        if member is not None:
+        if member is not None and member.cursor + 1 < member.room.log.first:
+            hub.replays.add(member)
+        elif member is not None:
             hub.attach(member)
         session.release()
 

@@ -17,17 +17,24 @@ ANNOUNCE_AFTER = 2.0
 class Presences:
     """The changes of one room that have not been told yet."""
 
-    __slots__ = ("_joined", "_left", "_renamed", "_unlisted", "crowd", "room", "scheduled")
+    __slots__ = ("_joined", "_left", "_renamed", "_unlisted", "crowd", "room", "scheduled", "told_at")
 
     def __init__(self, room: str) -> None:
         self.room = room
         self.crowd = False
         self.scheduled = False
         """A presence is on its way: what changes meanwhile goes with it."""
+        self.told_at = float("-inf")
+        """Monotonic seconds of the last telling."""
         self._joined: dict[str, str] = {}
         self._left: dict[str, None] = {}
         self._renamed: dict[str, str] = {}
         self._unlisted: dict[str, None] = {}
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two tellings."""
+        return CROWD_INTERVAL if self.crowd else INTERVAL
 
     @property
     def pending(self) -> bool:

@@ -12,8 +12,9 @@ import msgspec
 from gateway import __version__
 from gateway.core import commands, names, text
 from gateway.core.events import Error, History, Pong, Welcome
-from gateway.core.hub import LOBBY, Hub, error_event
+from gateway.core.hub import LOBBY, Hub, error_event, too_fast
 from gateway.core.joining import Position, join
+from gateway.core.loose import fields_of, has_half_a_pair
 from gateway.core.message import Kind
 from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
@@ -39,6 +40,7 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     """The first request."""
 
     nick: str | None = None
+    token: str | None = None
     rooms: Annotated[list[Place], msgspec.Meta(max_length=50)] | None = None
 
 
@@ -86,17 +88,9 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
     id: Id | None = None
 
 
-class Shape(msgspec.Struct, frozen=True):
-    """As much as can be told of a request that is wrong."""
-
-    type: Any = None
-    id: Any = None
-
-
 TYPES = {"hello", "say", "join", "part", "nick", "history", "ping"}
 Request = Hello | Say | Join | Part | Nick | Earlier | Ping
 decode = msgspec.json.Decoder(Request).decode
-decode_shape = msgspec.json.Decoder(Shape).decode
 
 
 class Requests:
@@ -120,7 +114,7 @@ class Requests:
         session.last_input = self.hub.clock()
         try:
             request = decode(frame)
-        except (msgspec.DecodeError, UnicodeEncodeError) as problem:
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as problem:
             self._malformed(session, frame, str(problem))
             return
         if not session.greeted and not isinstance(request, Hello):
@@ -135,16 +129,28 @@ class Requests:
         if session.greeted:
             raise Refusal(Code.BAD_MESSAGE, "hello was said before")
         session.greeted = True
-        refused = None
+        session.hold()
+        refusals = [self.hub.reception.settle(session, hello.token)]
+        restored = session.identity.rooms if session.identity is not None else ()
         if hello.nick is not None:
             try:
                 self.hub.rename(session, hello.nick)
             except Refusal as refusal:
-                refused = refusal
+                refusals.append(refusal)
+        places = hello.rooms
+        if places is None:
+            places = [Place(name) for name, _, _ in restored] or [Place(LOBBY)]
+        self.hub.reception.stored(lambda: self._welcome(session, refusals, places))
+
+    def _welcome(self, session: Session, refusals: list[Refusal | None], places: list[Place]) -> None:
+        """The identity is stored: answer hello."""
+        if session.closed or session.identity is None:
+            return
         limits = self.hub.limits
         session.tell(
             Welcome(
                 session.id,
+                self.hub.reception.identities.token(session.identity),
                 session.nick,
                 {"name": "gateway", "version": __version__},
                 {
@@ -155,10 +161,12 @@ class Requests:
                 },
             )
         )
-        if refused is not None:
-            session.tell(error_event(refused))
-        for place in [Place(LOBBY)] if hello.rooms is None else hello.rooms:
+        for refused in refusals:
+            if refused is not None:
+                session.tell(error_event(refused))
+        for place in places:
             self._enter(session, place)
+        session.release()
 
     def _say(self, session: Session, say: Say) -> None:
         self._pace(session)
@@ -216,19 +224,19 @@ class Requests:
     def _pace(self, session: Session) -> None:
         seconds = self.hub.too_fast(session)
         if seconds:
-            raise Refusal(Code.RATE_LIMITED, f"too fast, wait {seconds:.1f} s", retry_ms=int(seconds * 1000) + 1)
+            raise too_fast(seconds)
         self.hub.pay(session)
 
     def _malformed(self, session: Session, frame: str, problem: str) -> None:
-        try:
-            shape = decode_shape(frame)
-        except (msgspec.DecodeError, UnicodeEncodeError):
-            shape = Shape()
-        if isinstance(shape.type, str) and shape.type not in TYPES:
-            refusal = Refusal(Code.UNKNOWN_TYPE, f"there is no type {text.shown(shape.type)}")
+        fields = fields_of(frame)
+        type, id = fields.get("type"), fields.get("id")
+        if has_half_a_pair(fields):
+            refusal = Refusal(Code.BAD_TEXT, text.HALF_A_PAIR)
+        elif isinstance(type, str) and type not in TYPES:
+            refusal = Refusal(Code.UNKNOWN_TYPE, f"there is no type {text.shown(type)}")
         else:
             refusal = Refusal(Code.BAD_MESSAGE, problem)
-        id = shape.id if isinstance(shape.id, str) and 1 <= len(shape.id) <= 64 else None
+        id = id if isinstance(id, str) and 1 <= len(id) <= 64 and id.isprintable() else None
         self._complain(session, error_event(refusal, id))
 
     def _complain(self, session: Session, error: Error) -> None:

@@ -200,7 +200,7 @@ class Banner {
 
 class Dashboard {
   #summary = new Summary();
-  #table = new Table((id, reason) => this.#kick(id, reason));
+  #table = new Table((id, nick, reason) => this.#kick(id, nick, reason));
   #banner = new Banner(() => this.#pull());
   #query = new Query(() => {
     this.#fresh = true;
@@ -270,18 +270,18 @@ class Dashboard {
     this.#plan(delay);
   }
 
-  async #kick(id, reason) {
+  async #kick(id, nick, reason) {
     const token = document.querySelector("meta[name=csrf-token]").content;
     const headers = { "X-CSRF-Token": token, "Content-Type": "application/json" };
     try {
       await ask(`/admin/api/connections/${encodeURIComponent(id)}`, { method: "DELETE", headers, body: JSON.stringify({ reason }) });
-      toast(`${id}: kicked`);
+      toast(`${nick} is kicked`);
       this.#table.gone(id);
     } catch (error) {
       if (error.status === 404) {
-        toast(`${id}: already gone`);
+        toast(`${nick} was gone already`);
         this.#table.gone(id);
-      } else toast(`${id}: refused: ${error.message}`);
+      } else toast(`${nick} stays: ${error.message}`);
     }
   }
 }

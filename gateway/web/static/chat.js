@@ -1,8 +1,8 @@
 /**
  * The chat page of one room: puts the connection, the log, the box and the people together.
  *
- * Where our nick comes from: the welcome, a rename of us in a presence, the answer to a nick request, and, in rooms too
- * big for presence lists, the author of a message that was acknowledged as ours.
+ * Coming back: the server tells `joined`, then either what was missed, message by message, or the latest as one history.
+ * Only when all of that is here (#caughtUp) do lines go out again: by then it is known which of ours had arrived.
  */
 
 import { Composer, Outbox, recall, remember } from "./composer.js";
@@ -137,8 +137,9 @@ class Entry {
   }
 
   refused(nick, error) {
-    const free = error.code === "nick_taken" && nextName(nick);
-    this.ask("", error.code === "nick_taken" ? `${nick} is taken.` : error.text);
+    const taken = error.code === "nick_taken" && !/^guest-/i.test(nick); // guests' names are the server's to give
+    const free = taken && nextName(nick);
+    this.ask("", taken ? `${nick} is taken.` : error.text);
     this.#hint.classList.add("bad");
     this.#field.value = nick;
     this.#offer.hidden = !free;
@@ -197,7 +198,8 @@ class Status {
 }
 
 /** @returns {[string, string]} what happened, and what the button offers */
-function ending({ code, reason }) {
+function ending({ code, reason: words }) {
+  const reason = words.replace(/^(kicked|banned)(: |$)/, "");
   const because = reason ? `: ${reason}` : "";
   if (code === 1000) return ["You have left.", "Come back"];
   if (code === 4500) return [`You were kicked${because}.`, "Rejoin"];
@@ -243,6 +245,8 @@ class Page {
   #asked = ""; // the id of a nick request under way
   #token = recall("sessionStorage", "token");
   #replayedTo = 0; // messages up to here are of the past
+  #catchingUp = false;
+  #knownFrom = 0; // all messages from here on have come
   #people = new People((nick) => this.#composer.mention(nick));
   #unread = new Unread(() => setTimeout(() => this.#seen(), SEEN_AFTER));
   #status = new Status(() => this.#connection.open());
@@ -259,6 +263,7 @@ class Page {
   #outbox = new Outbox(
     room,
     () => this.#me,
+    () => this.#log.place,
     (object) => this.#connection.send(object),
     (text) => this.#composer.edit(text),
     () => this.#log.keepView(),
@@ -332,11 +337,8 @@ class Page {
 
   #take(object) {
     const elsewhere = object.room !== undefined && object.room !== room;
-    if (object.type === "joined" && elsewhere) {
-      this.#outbox.left();
-      location.assign(`/r/${encodeURIComponent(object.room)}`);
-    }
-    if (elsewhere && object.type !== "ack" && object.type !== "notice") return;
+    if (object.type === "joined" && elsewhere) location.assign(`/r/${encodeURIComponent(object.room)}`);
+    if (elsewhere && object.id === undefined) return;
     this[`_${object.type}`]?.(object);
   }
 
@@ -346,6 +348,7 @@ class Page {
     this.#token = token;
     remember("sessionStorage", "token", token);
     this.#iAm(nick);
+    this.#catchingUp = true;
   }
 
   _joined(event) {
@@ -353,32 +356,54 @@ class Page {
     this.#people.joined(event);
     this.#topic(event.topic);
     this.#log.joined(event);
-    this.#outbox.opened(this.#token);
+    if (event.recovered) {
+      this.#knownFrom = this.#log.head + 1;
+      if (event.head <= this.#log.head) this.#caughtUp();
+    } else if (!this.#catchingUp) this.#connection.send({ type: "history", room }); // a new epoch brings none by itself
   }
 
   _msg(message) {
-    if (!this.#log.add(message, this.#me)) return;
-    if (this.#log.isOwn(message.seq)) this.#iAm(message.nick);
-    else if (message.seq > this.#replayedTo && message.nick !== this.#me && this.#unread.add()) {
-      this.#log.markUnread(message.seq);
+    const isNew = this.#log.add(message, this.#me);
+    if (this.#catchingUp) this.#missed(message);
+    if (isNew && message.seq > this.#replayedTo && message.nick !== this.#me && !this.#log.isOwn(message.seq)) {
+      if (this.#unread.add()) this.#log.markUnread(message.seq);
     }
+    if (this.#catchingUp && message.seq >= this.#replayedTo) this.#caughtUp();
+  }
+
+  _gap({ to }) {
+    this.#knownFrom = Math.max(this.#knownFrom, to + 1);
+    if (this.#catchingUp && to >= this.#replayedTo) this.#caughtUp();
   }
 
   _history(event) {
     this.#log.history(event, this.#me);
+    if (!this.#catchingUp) return;
+    for (const message of event.messages) this.#missed(message);
+    this.#knownFrom = event.more ? event.messages[0].seq : 1;
+    this.#caughtUp();
+  }
+
+  #missed(message) {
+    if (!this.#log.isOwn(message.seq)) this.#outbox.missed(message, this.#log.epoch);
+  }
+
+  #caughtUp() {
+    this.#catchingUp = false;
+    this.#outbox.opened(this.#token, this.#log.epoch, this.#knownFrom);
   }
 
   _ack({ id, seq }) {
-    if (id === this.#asked) this.#iAm(this.#wanted);
-    const message = seq === undefined ? undefined : this.#log.acknowledged(seq);
-    if (message) this.#iAm(message.nick);
+    if (seq !== undefined) this.#log.acknowledged(seq);
     this.#outbox.answered(id);
   }
 
   _presence(event) {
-    for (const { from, to } of event.renamed ?? []) if (from === this.#me) this.#iAm(to);
+    const known = new Set(this.#people.nicks()); // who was here before us has not just come
     this.#people.changed(event);
-    this.#log.presence(event, this.#me);
+    const joined = event.joined.filter(({ nick }) => !known.has(nick));
+    const renamed = event.renamed.filter(({ to }) => to !== this.#me); // we have been told
+    this.#log.presence({ ...event, joined, renamed }, this.#me);
   }
 
   _private(event) {
@@ -386,9 +411,10 @@ class Page {
     if (event.from !== this.#me) this.#unread.add();
   }
 
-  _notice({ id, text }) {
-    if (id !== undefined && id === this.#asked) this.#iAm(this.#wanted);
-    else this.#log.note("notice", text);
+  _notice({ id, text, topic, nick }) {
+    if (topic !== undefined) this.#topic(topic);
+    if (nick !== undefined) this.#iAm(nick);
+    if (id === undefined || id !== this.#asked) this.#log.note("notice", text);
     this.#outbox.answered(id);
   }
 

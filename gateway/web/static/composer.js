@@ -3,6 +3,10 @@
  *
  * Nothing typed is lost: the draft and the unsent lines are kept in this tab's session storage, per room. A line leaves
  * the outbox only when the server has acknowledged or answered it, or when the person drops it.
+ *
+ * A line that was on its way when the connection broke has arrived or not. The room's log tells: it is among the
+ * messages that were missed, and then it is done, or it is not, and then it goes out again. Where the log does not reach
+ * back that far, the server's own memory of ids helps for two minutes; beyond that the person decides.
  */
 
 import { body, make, nickOf } from "./log.js";
@@ -13,6 +17,11 @@ const MOST_ROWS = 8;
 const MOST_REMEMBERED = 100;
 /** The server remembers an id for 2 minutes; a retry within this time cannot be shown twice. */
 const DEDUPED_FOR = 110_000;
+
+/** A command, which leaves no message behind: `/x …`, but neither `//x` nor a path. */
+const COMMAND = /^\/[^\s/]+(\s|$)/;
+/** A text without what the server may have changed in it. */
+const core = (text) => text.replace(/^\/(?=\/)/, "").replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, "");
 
 const bytesOf = (text) => new TextEncoder().encode(text).length;
 
@@ -178,6 +187,9 @@ export class Composer {
  * @property {string} [why]      the server's words, when refused
  * @property {string} [token]    the identity it was first sent under; the server knows a repetition by it
  * @property {number} [since]    when it was first sent
+ * @property {string} [nick]     under which nick
+ * @property {string} [epoch]    the room's epoch then, and the last number seen: it stands behind that, if it arrived
+ * @property {number} [after]
  */
 
 export class Outbox {
@@ -185,6 +197,7 @@ export class Outbox {
   #room;
   #key;
   #me;
+  #place;
   #send;
   #onEdit;
   #onChange;
@@ -198,14 +211,16 @@ export class Outbox {
   /**
    * @param {string} room
    * @param {() => string} me  our nick
+   * @param {() => {epoch: string, after: number}} place  how far the log has been seen
    * @param {(object: object) => boolean} send
    * @param {(text: string) => void} onEdit
    * @param {() => void} onChange  rows came or went
    */
-  constructor(room, me, send, onEdit, onChange) {
+  constructor(room, me, place, send, onEdit, onChange) {
     this.#room = room;
     this.#key = `outbox:${room}`;
     this.#me = me;
+    this.#place = place;
     this.#send = send;
     this.#onEdit = onEdit;
     this.#onChange = onChange;
@@ -218,27 +233,31 @@ export class Outbox {
     this.#flush();
   }
 
-  /** The room is joined: what waited goes out, and what may have been lost goes out again where that is harmless. */
-  opened(token) {
+  /** A message that came while we were away: was it a line of ours? */
+  missed({ seq, nick, text }, epoch) {
+    const line = this.#lines.find((one) => one.state === "sending" && one.nick === nick && core(one.text) === core(text));
+    if (line && line.epoch === epoch && line.after < seq) this.#drop(line);
+  }
+
+  /**
+   * The room is joined and `missed` knows all from the number `from` of `epoch` on: what waited goes out, and what was
+   * lost goes out again.
+   */
+  opened(token, epoch, from) {
     this.#open = true;
     this.#token = token;
     this.#until = 0;
     for (const line of this.#lines) {
       if (line.state !== "sending") continue;
+      const lost = !COMMAND.test(line.text) && line.epoch === epoch && from <= line.after + 1;
       const known = line.token && line.token === token && Date.now() - line.since < DEDUPED_FOR;
-      line.state = known ? "queued" : "unsure";
+      line.state = lost || known ? "queued" : "unsure";
     }
     this.#flush();
   }
 
   closed() {
     this.#open = false;
-    this.#show();
-  }
-
-  /** We go to another room: the command that leads there is done. */
-  left() {
-    this.#lines = this.#lines.filter((line) => !/^\/j/i.test(line.text));
     this.#show();
   }
 
@@ -273,7 +292,7 @@ export class Outbox {
     else if (this.#open) {
       for (const line of this.#lines.filter((one) => one.state === "queued")) {
         if (!this.#send({ type: "say", id: line.id, room: this.#room, text: line.text })) break;
-        line.state = "sending";
+        Object.assign(line, this.#place(), { state: "sending", nick: this.#me() });
         line.since ??= Date.now();
         line.token ??= this.#token;
       }

@@ -111,6 +111,9 @@ function timeOf(ts) {
   return element;
 }
 
+/** Where the words of a row stand; above them is more or less room, with or without the author. */
+const topOf = (row) => (row.querySelector(".text") ?? row).getBoundingClientRect().top;
+
 /** "ana, bo and 3 more", or nothing. */
 function names(list) {
   const rest = list.length - NAMES_SHOWN;
@@ -160,9 +163,14 @@ export class Log {
     return this.#following && !this.#detached;
   }
 
+  /** How far the log has been seen. */
+  get place() {
+    return { epoch: this.epoch, after: this.head };
+  }
+
   /** Where to resume from, for hello; nothing before the first history. */
   get resume() {
-    return this.#loaded ? { epoch: this.epoch, after: this.head } : {};
+    return this.#loaded ? this.place : {};
   }
 
   joined(event) {
@@ -224,12 +232,11 @@ export class Log {
     this.#older.disabled = false;
   }
 
-  /** A message of ours is committed. @returns its message, if it is here already */
+  /** A message of ours is committed. */
   acknowledged(seq) {
     this.#own.add(seq);
     const row = this.#rows.get(seq);
     if (row) this.#tick(row);
-    return row && this.#messages.get(row);
   }
 
   isOwn(seq) {
@@ -312,7 +319,7 @@ export class Log {
     const anchor = this.#following ? null : this.#anchor;
     change();
     if (!anchor?.row.isConnected) this.#stick();
-    else this.#scroller.scrollTop += anchor.row.getBoundingClientRect().top - anchor.top;
+    else this.#scroller.scrollTop += topOf(anchor.row) - anchor.top;
   }
 
   #messageRow(message, me) {
@@ -320,7 +327,7 @@ export class Log {
     row.dataset.seq = message.seq;
     row.dataset.ts = message.ts;
     row.classList.toggle("action", message.kind === "action");
-    row.classList.toggle("own", message.nick === me);
+    row.classList.toggle("own", message.nick === me || this.#own.has(message.seq));
     const who = make("span", "who");
     who.append(nickOf(message.nick));
     if (message.door === "tcp" || message.door === "telnet") who.append(doorOf("terminal"));
@@ -468,7 +475,7 @@ export class Log {
     }
     let row = rows[low];
     while (row?.classList.contains("marker")) row = row.nextElementSibling; // markers are made anew
-    this.#anchor = row ? { row, top: row.getBoundingClientRect().top } : null;
+    this.#anchor = row ? { row, top: topOf(row) } : null;
   }
 
   /** To the end, once a frame, if the view follows it. */

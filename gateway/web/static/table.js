@@ -19,7 +19,7 @@ export class Table {
   #pointed = false;
   #waiting = null; // the ids whose order waits for the pointer to leave
 
-  /** @param {(id: string, reason: string) => void} onKick */
+  /** @param {(id: string, nick: string, reason: string) => void} onKick */
   constructor(onKick) {
     for (const row of this.#body.rows) this.#rows.set(row.dataset.id, row);
     const table = this.#body.closest("table");
@@ -32,7 +32,7 @@ export class Table {
       event.preventDefault();
       const row = event.target.closest("tr");
       this.#closeForm(row);
-      onKick(row.dataset.id, event.target.elements.reason.value.trim());
+      onKick(row.dataset.id, row.querySelector("bdi").textContent, event.target.elements.reason.value.trim());
     });
     this.#body.addEventListener("click", (event) => {
       if (event.target.dataset.cancel !== undefined) this.#closeForm(event.target.closest("tr"));

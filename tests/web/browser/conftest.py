@@ -1,0 +1,94 @@
+"""Real Chromium and a real gateway. A page that breaks the security policy, or throws, fails its test."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.programs import PROGRAMS, in_ci
+from tests.web.browser.running_gateway import RunningGateway
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+WATCH = """
+addEventListener("securitypolicyviolation", (event) =>
+  console.error(`policy: ${event.violatedDirective} refuses ${event.blockedURI || event.sample}`));
+"""
+Gateway = Callable[..., RunningGateway]
+Open = Callable[..., Page]
+
+
+# Per module, not per session: while it runs, Playwright's loop is the running one, and the tests of other folders need
+# to run their own.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    path = PROGRAMS["chromium"].path
+    if path is None:
+        (pytest.fail if in_ci() else pytest.skip)("chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[RunningGateway]:
+    """A gateway in which everybody may say 50 lines a second, after a burst of 100."""
+    running = RunningGateway(tmp_path, limits__messages_per_second=50)
+    yield running
+    running.close()
+    assert "Traceback" not in running.errors
+
+
+class Complaints(list[str]):
+    """What pages threw, refused or logged as an error; `expected` words excuse one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.expected: list[str] = []
+
+    def watch(self, page: Page) -> None:
+        """Hear what the page complains about."""
+        page.on("pageerror", lambda error: self.append(f"{page.url}: threw {error}"))
+        page.on("console", lambda line: line.type == "error" and self.append(f"{page.url}: {line.text}"))
+
+    @property
+    def serious(self) -> list[str]:
+        """Those that are not expected."""
+        return [line for line in self if not any(words in line for words in self.expected)]
+
+
+@pytest.fixture
+def complaints() -> Iterator[Complaints]:
+    """Fails the test in the end when a page complained. A server that is away is no complaint."""
+    found = Complaints()
+    found.expected += ["WebSocket connection to", "ERR_CONNECTION_REFUSED"]
+    yield found
+    assert found.serious == []
+
+
+@pytest.fixture
+def open_page(browser: Browser, complaints: Complaints) -> Iterator[Open]:
+    """Opens an address in a browser profile of its own, and closes it after the test. `name` is the nick that this
+    browser remembers, other arguments are Playwright's for a context."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(address: str, name: str | None = None, **options: object) -> Page:
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 720}} | options))  # type: ignore[arg-type]
+        contexts.append(context)
+        context.set_default_timeout(15_000)
+        context.add_init_script(WATCH)
+        if name is not None:
+            context.add_init_script(f"localStorage.nick ??= '{name}'")
+        page = context.new_page()
+        complaints.watch(page)
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()

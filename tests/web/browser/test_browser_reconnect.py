@@ -1,0 +1,164 @@
+"""Pages whose gateway goes away and comes back: nothing is lost, nothing stands there twice."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.web.browser.conftest import Open
+from tests.web.browser.running_gateway import RunningGateway
+from tests.web.browser.talking import connected, has, say, texts
+
+LINE = """
+const Real = WebSocket;
+window.WebSocket = class extends Real {
+  constructor(url, protocol) {
+    super(window.away ? `${url}-nowhere` : url, protocol);
+    window.cut = () => this.close();
+    window.deaf = () => { this.onmessage = null; };
+    window.dumb = () => { this.send = () => {}; };
+  }
+};"""
+"""Puts the page's connection into the test's hands."""
+
+
+@pytest.fixture
+def ana(gateway: RunningGateway, open_page: Open) -> Page:
+    """Ana's page, whose connection can be cut."""
+    page = open_page("about:blank", "ana")
+    page.context.add_init_script(LINE)
+    page.goto(gateway.web)
+    connected(page)
+    return page
+
+
+def offline(page: Page) -> None:
+    """The page has noticed that the gateway is away."""
+    expect(page.locator("#status")).to_have_attribute("data-state", "waiting")
+
+
+def nothing_waits(page: Page) -> None:
+    """No line is on its way or unsure."""
+    expect(page.locator("#outbox > li")).to_have_count(0)
+
+
+def test_a_killed_gateway_that_is_started_again(gateway: RunningGateway, ana: Page, open_page: Open) -> None:
+    bo = open_page(gateway.web, "bo")
+    connected(bo)
+    say(ana, "before")
+    has(bo, "before")
+
+    gateway.kill()
+    offline(ana)
+    offline(bo)
+    expect(ana.locator("#banner")).to_contain_text("What you send is kept.")
+    say(ana, "while away")
+    expect(ana.locator("#outbox > li")).to_contain_text("unsent")
+    gateway.start()
+    ana.get_by_role("button", name="Try now").click()
+    gateway.curl("-d", "from curl", "/r/lobby?nick=ci")
+    connected(ana)
+    connected(bo)
+
+    for page in (ana, bo):
+        expect(page.get_by_text("while away")).to_be_visible()
+        expect(page.get_by_text("from curl")).to_be_visible()
+        expect(page.locator("#log > .msg")).to_have_count(3)
+        expect(page.locator(".hole")).to_have_count(0)
+    assert texts(ana) == texts(bo)
+    expect(ana.locator("#my-nick")).to_have_text("ana")
+    nothing_waits(ana)
+
+
+def test_a_gateway_that_stops_politely_says_when_to_come_back(gateway: RunningGateway, ana: Page) -> None:
+    say(ana, "before")
+    has(ana, "before")
+
+    gateway.ask_to_stop()
+    expect(ana.locator("#banner")).to_contain_text("The server is leaving. Retrying in")
+    assert gateway.wait() == 0
+    gateway.start()
+    connected(ana)
+
+    has(ana, "before")
+    say(ana, "after")
+    has(ana, "before", "after")
+
+
+def test_after_a_short_cut_the_missed_messages_come_in_order(gateway: RunningGateway, ana: Page) -> None:
+    nina = gateway.terminal()
+    nina.say("/nick nina", "one")
+    has(ana, "one")
+
+    ana.evaluate("cut()")
+    nina.say("two", "three")
+    offline(ana)
+    connected(ana)
+
+    has(ana, "one", "two", "three")
+    expect(ana.locator(".hole")).to_have_count(0)
+
+
+def test_a_line_whose_answer_was_lost_is_not_sent_again(gateway: RunningGateway, ana: Page, open_page: Open) -> None:
+    bo = open_page(gateway.web, "bo")
+    connected(bo)
+
+    ana.evaluate("deaf()")
+    say(ana, "did this arrive?")
+    has(bo, "did this arrive?")
+    ana.evaluate("cut()")
+    offline(ana)
+    connected(ana)
+
+    has(ana, "did this arrive?")
+    nothing_waits(ana)
+    say(ana, "yes")
+    has(bo, "did this arrive?", "yes")
+
+
+@pytest.mark.parametrize("how", ["by itself", "by a reload"])
+def test_a_line_that_was_lost_on_its_way_is_sent_again(ana: Page, how: str) -> None:
+    ana.evaluate("dumb()")
+    say(ana, "hello")
+    expect(ana.locator("#outbox > li")).to_have_attribute("data-state", "sending")
+    if how == "by a reload":
+        ana.reload()
+    else:
+        ana.evaluate("cut()")
+        offline(ana)
+    connected(ana)
+
+    has(ana, "hello")
+    nothing_waits(ana)
+
+
+def test_a_hole_in_the_log_is_shown_and_can_be_filled(gateway: RunningGateway, ana: Page) -> None:
+    say(ana, "first")
+    has(ana, "first")
+
+    ana.evaluate("window.away = true; cut()")
+    lines = [f"line {number}" for number in range(60)]
+    tom = gateway.terminal()
+    tom.say("/nick tom", *lines, "/quit")
+    tom.read_out()
+    gateway.kill()
+    gateway.start()  # its memory begins with the last 50
+    ana.evaluate("window.away = false")
+
+    expect(ana.locator(".hole")).to_contain_text("messages 2–11 were not sent to you", timeout=15_000)
+    expect(ana.locator("#log > .msg")).to_have_count(51)
+    ana.get_by_role("button", name="load", exact=True).click()
+    expect(ana.locator(".hole")).to_have_count(0)
+    has(ana, "first", *lines)
+
+
+def test_what_was_not_sent_survives_a_reload(gateway: RunningGateway, ana: Page) -> None:
+    gateway.kill()
+    offline(ana)
+    say(ana, "kept")
+    ana.fill("#message", "half a thou")
+
+    gateway.start()
+    ana.reload()
+    connected(ana)
+
+    has(ana, "kept")
+    expect(ana.locator("#message")).to_have_value("half a thou")
