@@ -26,6 +26,7 @@ from gateway.doorkey import DoorKey
 from gateway.errors import Code, Refusal
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
+from gateway.keyfile import KEY_BYTES, kept_key
 from gateway.ready import address, hold_standard_descriptors, reachable, ready_line, say, write_ports_file
 from gateway.resources import templates
 from gateway.tcp.admission import Admission
@@ -104,6 +105,7 @@ class Gateway:
             wall=lambda: time.time_ns() // 1_000_000,
             schedule=self._schedule,
             random_bits=secrets.randbits,
+            token_key=secrets.token_bytes(KEY_BYTES) if settings.memory else kept_key(settings.data / "token.key"),
         )
         self.server = Server(new_selector("auto"), later=loop.call_later)
         self.listeners: dict[str, list[Listener]] = {}

@@ -96,8 +96,9 @@ def test_all_doors_show_one_order_while_everybody_talks(
             thread.start()
         for thread in threads:
             thread.join(30)
-        one.say("one says enough", kind="action")
         total = len(writers) * LINES_EACH
+        until(lambda: len(history(gateway.web, "lobby")) == total, "everything has arrived", 15)
+        one.say("one says enough", kind="action")
         held = history(gateway.web, "lobby")
         order = [message["text"] for message in held][:total]
         for name, peer in terminals.items():

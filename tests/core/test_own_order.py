@@ -2,7 +2,6 @@
 
 import pytest
 
-from gateway.errors import Refusal
 from tests.core.world import World
 
 
@@ -32,14 +31,6 @@ def test_history_after_a_refused_message_is_still_answered() -> None:
     world.journal.fail = True
     peer.says("hello", "/history 1")
     assert [line[:10] for line in peer.lines] == ["!! storage", "-- nothing"]
-
-
-def test_posts_without_a_name_share_one_rate() -> None:
-    world = World(messages_per_second=1, burst=3)
-    for _ in range(3):
-        world.hub.post("ops", None, "hi", lambda posted: None)
-    with pytest.raises(Refusal, match="too fast"):
-        world.hub.post("ops", None, "hi", lambda posted: None)
 
 
 def test_quitting_is_no_refusal() -> None:
