@@ -105,8 +105,8 @@ class Socket:
     """One browser: the `Transport` that the hub writes to, and the reading side. `watch` comes with the handshake."""
 
     __slots__ = (
-        "_farewell", "_gate", "_hello_by", "_peer", "_ping_at", "_pinged", "_pongs", "_shared", "_task", "_transport",
-        "_wants", "_ws", "session", "slot", "watch",
+        "_farewell", "_gate", "_gone", "_hello_by", "_peer", "_ping_at", "_pinged", "_pongs", "_shared", "_task",
+        "_transport", "_wants", "_ws", "session", "slot", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -120,6 +120,7 @@ class Socket:
         self._task: asyncio.Task[Any] | None = None
         self._gate: asyncio.Future[None] | None = None
         self._wants = False
+        self._gone = False
         self._ping_at = 0.0
         self._pinged = 0.0
         self._pongs = 0
@@ -132,7 +133,7 @@ class Socket:
 
     def send(self, data: bytes) -> int:
         """Take all of `data` (whole frames), or nothing while the write buffer is full."""
-        if self._farewell is not None or self._ws.closed or self._transport.is_closing():
+        if self._gone or self._farewell is not None or self._ws.closed or self._transport.is_closing():
             return len(data)
         if self._peer.writing_paused:
             self._wants = True
@@ -174,7 +175,10 @@ class Socket:
                 self._shared.hub.pump(self.session)
 
     def lost(self) -> None:
-        """The connection is gone: nobody waits for anything any more."""
+        """The connection is gone. What it sent before is still handled, in its turn; answers to it are swallowed."""
+        self._gone = True
+        if self.session is not None:
+            self._shared.hub.pump(self.session)
         self.resume()
 
     def due(self, now: float, late: float) -> float | None:
@@ -240,7 +244,7 @@ class Socket:
         in_a_row = 0
         try:
             while self._farewell is None:
-                if session.held and not self._transport.is_closing():
+                if session.held:
                     self._gate = asyncio.get_running_loop().create_future()
                     await self._gate
                 elif in_a_row == TURN:

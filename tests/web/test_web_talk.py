@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from gateway.core.hub import Post
 from tests.web.running_door import Running, Start, client_frame, until
 
 MEMORY_LIMIT = 17 * 1024
@@ -87,3 +88,23 @@ async def test_an_idle_websocket_takes_at_most_17_kib(start: Start) -> None:
     for sock in socks:
         sock.close()
     assert (after - before) / WEBSOCKETS < MEMORY_LIMIT
+
+
+async def test_answers_to_a_browser_that_has_gone_do_not_pile_up(web: Running) -> None:
+    for number in range(100):
+        web.chat.hub.post(Post("lobby", f"{number}" * 500, f"ci{number}"), lambda posted: None)
+    [sock] = await crowd(web, 1)
+    session = web.chat.session
+    history = client_frame(1, b'{"type":"history","room":"lobby","limit":100}')
+    await asyncio.get_running_loop().sock_sendall(sock, history * 300)
+    await until(lambda: session.blocked)
+    sock.close()
+    most = 0
+
+    def gone() -> bool:
+        nonlocal most
+        most = max(most, len(session.owed))
+        return session.closed
+
+    await until(gone)
+    assert most < 1_000_000
