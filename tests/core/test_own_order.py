@@ -1,7 +1,7 @@
 """What one peer sends is done in the order it was sent, also where one part waits for the journal."""
 
-import pytest
-
+from gateway.core.hub import Post
+from gateway.core.receipts import Posted
 from gateway.errors import Refusal
 from tests.core.world import World
 
@@ -36,7 +36,8 @@ def test_history_after_a_refused_message_is_still_answered() -> None:
 
 def test_posts_without_a_name_share_one_rate() -> None:
     world = World(messages_per_second=1, burst=3)
-    for _ in range(3):
-        world.hub.post("ops", None, "hi", lambda posted: None)
-    with pytest.raises(Refusal, match="too fast"):
-        world.hub.post("ops", None, "hi", lambda posted: None)
+    answers: list[Posted | Refusal] = []
+    for _ in range(4):
+        world.hub.post(Post("ops", "hi"), answers.append)
+    world.run()
+    assert sorted(getattr(answer, "code", "posted") for answer in answers) == ["posted"] * 3 + ["rate_limited"]
