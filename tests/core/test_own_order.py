@@ -1,5 +1,7 @@
 """What one peer sends is done in the order it was sent, also where one part waits for the journal."""
 
+import pytest
+
 from gateway.core.hub import Post
 from gateway.core.receipts import Posted
 from gateway.errors import Refusal
