@@ -244,7 +244,7 @@ class Socket:
         in_a_row = 0
         try:
             while self._farewell is None:
-                if session.held:
+                if session.held and (session.choked or not self._gone):
                     self._gate = asyncio.get_running_loop().create_future()
                     await self._gate
                 elif in_a_row == TURN:

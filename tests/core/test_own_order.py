@@ -2,6 +2,9 @@
 
 import pytest
 
+from gateway.core.hub import Post
+from gateway.core.receipts import Posted
+from gateway.errors import Refusal
 from tests.core.world import World
 
 
@@ -37,3 +40,12 @@ def test_quitting_is_no_refusal() -> None:
     peer = World().terminal("bob")
     peer.says("quit")
     assert peer.lines == ["-- bye"]
+
+
+def test_posts_without_a_name_share_one_rate() -> None:
+    world = World(messages_per_second=1, burst=3)
+    answers: list[Posted | Refusal] = []
+    for _ in range(4):
+        world.hub.post(Post("ops", "hi"), answers.append)
+    world.run()
+    assert sorted(getattr(answer, "code", "posted") for answer in answers) == ["posted"] * 3 + ["rate_limited"]
