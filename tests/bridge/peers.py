@@ -89,7 +89,7 @@ class Terminal:
 
     def named(self, nick: str) -> "Terminal":
         """Take a nick."""
-        assert self.answer(f"/nick {nick}") == f"-- you are {nick}"
+        assert self.answer(f"/nick {nick}", "^(-- you are|!!)") == f"-- you are {nick}"
         return self
 
 
