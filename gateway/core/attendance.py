@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from gateway.core import presence
 from gateway.core.events import Event
-from gateway.core.message import Door
 from gateway.core.room import Member, Room
 from gateway.core.session import OWED_BYTES
 
@@ -68,7 +67,7 @@ class Attendance:
             session = member.session
             if not member.attached or len(session.owed) >= OWED_BYTES:
                 continue
-            if session.door is Door.WEB:
+            if session.wire.objects:
                 session.owe(shared.for_member(member))
             elif lines is not None:
                 session.tell(presence.for_others(lines, session.nick))

@@ -32,7 +32,7 @@ class Identity:
 
     __slots__ = ("gone_at", "holds_nick", "id", "nick", "rooms", "session")
 
-    def __init__(self, id: str, nick: str, rooms: tuple[tuple[str, int], ...] = (), gone_at: int = 0) -> None:
+    def __init__(self, id: str, nick: str, rooms: tuple[tuple[str, str, int], ...] = (), gone_at: int = 0) -> None:
         self.id = id
         self.nick = nick
         self.rooms = rooms
@@ -45,7 +45,7 @@ class Identity:
         session = self.session
         if session is not None:
             self.nick = session.nick
-            self.rooms = tuple((name, member.cursor) for name, member in session.rooms.items())
+            self.rooms = tuple((name, each.room.epoch, each.cursor) for name, each in session.rooms.items())
 
     def person(self) -> Person:
         """What the journal remembers."""

@@ -6,7 +6,7 @@ number, its cursor is set to that number, and only then it is attached to the ro
 
 from dataclasses import dataclass
 
-from gateway.core.events import History
+from gateway.core.events import History, Notice
 from gateway.core.hub import Hub, error_event
 from gateway.core.message import Door
 from gateway.core.past import Past, Range
@@ -15,6 +15,8 @@ from gateway.core.session import Session
 from gateway.core.wire import as_msg
 from gateway.errors import Code, Refusal
 
+MISSED_LINES = 200
+"""What a terminal is shown of what it missed."""
 ROOMS_PER_SESSION = 50
 """Rooms a browser session is in at most; a terminal is in one at a time."""
 
@@ -34,8 +36,10 @@ def join(
     input is held meanwhile.
 
     It is told `joined`; then either what it missed since `position`, as live messages, or the last `recent` messages
-    as one history.
+    as one history. Raises Refusal, before the room is opened, for a browser that is in as many rooms as it may be.
     """
+    if session.door is Door.WEB and len(session.rooms) >= ROOMS_PER_SESSION and name not in session.rooms:
+        raise _limit()
     session.hold()
 
     def opened(room: Room | Refusal) -> None:
@@ -47,6 +51,8 @@ def join(
             hub.library.read(name, Range(limit=recent), lambda past: read(room, past))
 
     def read(room: Room, past: Past | Refusal) -> None:
+        if isinstance(past, Refusal) or session.closed:
+            hub.forget_if_idle(room)
         if isinstance(past, Refusal):
             refuse(past)
         elif not session.closed:
@@ -57,12 +63,42 @@ def join(
             done(member)
 
     def done(member: Member | None) -> None:
-        if member is not None:
+        if member is not None and member.cursor + 1 < member.room.log.first:
+            hub.replays.add(member)
+        elif member is not None:
             hub.attach(member)
         session.release()
 
     def refuse(refusal: Refusal) -> None:
         session.tell(error_event(refusal, id))
+        session.release()
+
+    hub.open_room(name, opened)
+
+
+def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
+    """Bring a terminal back into the room it left at `position`, with the last MISSED_LINES of what it missed."""
+    session.hold()
+
+    def opened(room: Room | Refusal) -> None:
+        if isinstance(room, Refusal):
+            session.tell(error_event(room))
+            session.release()
+            return
+        known = position.epoch == room.epoch and position.after <= room.log.head
+        after = max(position.after if known else 0, room.log.head - MISSED_LINES)
+        if known and after > position.after:
+            session.tell(Notice(f"{after - position.after} lines left out: /since {position.after} shows them"))
+        hub.library.read(name, Range(after=after, limit=MISSED_LINES), lambda past: read(room, past))
+
+    def read(room: Room, past: Past | Refusal) -> None:
+        if isinstance(past, Refusal):
+            session.tell(error_event(past))
+        elif not session.closed:
+            member = _come_in(hub, session, room, past.messages[-1].seq if past.messages else room.log.head, True, None)
+            session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
+            if member is not None:
+                hub.attach(member)
         session.release()
 
     hub.open_room(name, opened)
@@ -77,8 +113,8 @@ def _come_in(
         hub.leave(before)
     if session.door is Door.WEB:
         if len(session.rooms) >= ROOMS_PER_SESSION:
-            limit = Refusal(Code.ROOM_LIMIT, f"you are in {ROOMS_PER_SESSION} rooms, part from one first")
-            session.tell(error_event(limit, id))
+            session.tell(error_event(_limit(), id))
+            hub.forget_if_idle(room)
             return None
     elif session.room is not None:
         hub.leave(session.room)
@@ -87,3 +123,7 @@ def _come_in(
         session.room = member
     session.tell(hub.joined(member.room, recovered))
     return member
+
+
+def _limit() -> Refusal:
+    return Refusal(Code.ROOM_LIMIT, f"you are in {ROOMS_PER_SESSION} rooms, part from one first")

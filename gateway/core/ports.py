@@ -36,12 +36,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is kept of an identity: its nick, the rooms it is in with the number it has read up to in each (0 where
-    that is not known), and when its last connection ended (ms since 1970; 0 = it is connected, or was at a crash)."""
+    """What is kept of an identity: its nick, the rooms it is in with their epochs and the number it has read up
+    to in each, and when its last connection ended (ms since 1970; 0 = it is connected, or was at a crash)."""
 
     identity: str
     nick: str
-    rooms: Sequence[tuple[str, int]]
+    rooms: Sequence[tuple[str, str, int]]
     seen: int
 
 

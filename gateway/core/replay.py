@@ -1,4 +1,4 @@
-"""Coming back to a room whose log in memory no longer reaches back far enough: what was missed is read from the journal.
+"""Coming back to a room whose log in memory does not reach back far enough: what was missed is read from the journal.
 
 The member is not attached yet. Page by page it is owed the missed messages, the next page when the last has gone out,
 until its cursor has reached what the log holds; then it is attached, and the log goes on at the very next number. What

@@ -11,14 +11,14 @@ import msgspec
 
 from gateway import __version__
 from gateway.core import commands, names, text
-from gateway.core.events import Error, History, Notice, Pong, Welcome
-from gateway.core.hub import LOBBY, Hub, error_event
-from gateway.core.joining import Position, join
+from gateway.core.events import Error, History, Notice, Pong, Typing, Welcome
+from gateway.core.hub import LOBBY, Hub, error_event, too_fast
+from gateway.core.joining import ROOMS_PER_SESSION, Position, join
 from gateway.core.loose import fields_of, has_half_a_pair
 from gateway.core.message import Kind
 from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
-from gateway.core.session import Session
+from gateway.core.session import OWED_BYTES, Session
 from gateway.core.wire import as_msg
 from gateway.errors import Code, Refusal
 
@@ -40,7 +40,8 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     """The first request."""
 
     nick: str | None = None
-    rooms: Annotated[list[Place], msgspec.Meta(max_length=50)] | None = None
+    token: str | None = None
+    rooms: list[Place] | None = None
 
 
 class Say(msgspec.Struct, frozen=True, tag="say"):
@@ -84,14 +85,20 @@ class Earlier(msgspec.Struct, frozen=True, tag="history"):
     id: Id | None = None
 
 
+class Write(msgspec.Struct, frozen=True, tag="typing"):
+    """Say that something is being written."""
+
+    room: str
+
+
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
     """Ask for a pong."""
 
     id: Id | None = None
 
 
-TYPES = {"hello", "say", "join", "part", "nick", "history", "ping"}
-Request = Hello | Say | Join | Part | Nick | Earlier | Ping
+TYPES = {"hello", "say", "join", "part", "nick", "history", "typing", "ping"}
+Request = Hello | Say | Join | Part | Nick | Earlier | Write | Ping
 decode = msgspec.json.Decoder(Request).decode
 
 
@@ -108,6 +115,7 @@ class Requests:
             Part: self._part,
             Nick: self._nick,
             Earlier: self._history,
+            Write: self._typing,
             Ping: self._ping,
         }
 
@@ -131,16 +139,28 @@ class Requests:
         if session.greeted:
             raise Refusal(Code.BAD_MESSAGE, "hello was said before")
         session.greeted = True
-        refused = None
+        session.hold()
+        refusals = [self.hub.reception.settle(session, hello.token)]
+        restored = session.identity.rooms if session.identity is not None else ()
         if hello.nick is not None:
             try:
                 self.hub.rename(session, hello.nick)
             except Refusal as refusal:
-                refused = refusal
+                refusals.append(refusal)
+        places = hello.rooms
+        if places is None:
+            places = [Place(name) for name, _, _ in restored] or [Place(LOBBY)]
+        self.hub.reception.stored(lambda: self._welcome(session, refusals, places))
+
+    def _welcome(self, session: Session, refusals: list[Refusal | None], places: list[Place]) -> None:
+        """The identity is stored: answer hello."""
+        if session.closed or session.identity is None:
+            return
         limits = self.hub.limits
         session.tell(
             Welcome(
                 session.id,
+                self.hub.reception.identities.token(session.identity),
                 session.nick,
                 {"name": "gateway", "version": __version__},
                 {
@@ -151,10 +171,12 @@ class Requests:
                 },
             )
         )
-        if refused is not None:
-            session.tell(error_event(refused))
-        for place in [Place(LOBBY)] if hello.rooms is None else hello.rooms:
+        for refused in refusals:
+            if refused is not None:
+                session.tell(error_event(refused))
+        for place in places[: ROOMS_PER_SESSION + 1]:
             self._enter(session, place)
+        session.release()
 
     def _say(self, session: Session, say: Say) -> None:
         self._pace(session)
@@ -172,12 +194,11 @@ class Requests:
     def _enter(self, session: Session, place: Place, id: str | None = None) -> None:
         try:
             name = names.room(place.room)
+            known = place.epoch is not None and place.after is not None
+            position = Position(place.epoch or "", place.after or 0) if known else None
+            join(self.hub, session, name, commands.BROWSER_RECENT, position, id)
         except Refusal as refusal:
             session.tell(error_event(refusal, id))
-            return
-        known = place.epoch is not None and place.after is not None
-        position = Position(place.epoch or "", place.after or 0) if known else None
-        join(self.hub, session, name, commands.BROWSER_RECENT, position, id)
 
     def _part(self, session: Session, part: Part) -> None:
         self.hub.leave(self._member(session, part.room))
@@ -201,7 +222,18 @@ class Requests:
             session.release()
 
         wanted = Range(before=earlier.before, limit=earlier.limit)
-        self.hub.once_said(session, lambda: self.hub.library.read(name, wanted, read))
+        self.hub.after_own(session, lambda: self.hub.library.read(name, wanted, read))
+
+    def _typing(self, session: Session, write: Write) -> None:
+        """Tell the room's pages, where it is small enough for that to matter; too fast is dropped without a word."""
+        member = self._member(session, write.room)
+        room = member.room
+        if self.hub.too_fast(session) or room.presences.crowd:
+            return
+        self.hub.pay(session)
+        for other in room.members.values():
+            if other is not member and other.session.wire.objects and len(other.session.owed) < OWED_BYTES:
+                other.session.tell(Typing(room.name, session.nick))
 
     def _ping(self, session: Session, ping: Ping) -> None:
         session.tell(Pong() if ping.id is None else Pong(ping.id))
@@ -215,7 +247,7 @@ class Requests:
     def _pace(self, session: Session) -> None:
         seconds = self.hub.too_fast(session)
         if seconds:
-            raise Refusal(Code.RATE_LIMITED, f"too fast, wait {seconds:.1f} s", retry_ms=int(seconds * 1000) + 1)
+            raise too_fast(seconds)
         self.hub.pay(session)
 
     def _malformed(self, session: Session, frame: str, problem: str) -> None:

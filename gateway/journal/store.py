@@ -146,7 +146,7 @@ class Store:
         self.connection.execute("DELETE FROM people WHERE seen < ?", (since,))
         self.connection.execute("DELETE FROM receipts WHERE ts < ?", (since,))
         people = [
-            Person(identity, nick, [(room, after) for room, after in json.loads(rooms)], seen)
+            Person(identity, nick, [(room, epoch, after) for room, epoch, after in json.loads(rooms)], seen)
             for identity, nick, rooms, seen in self.connection.execute("SELECT * FROM people ORDER BY seen")
         ]
         return Memory(people, [Receipt(*row) for row in self.connection.execute(SELECT_RECEIPTS)])

@@ -98,6 +98,7 @@ class Listener:
             try:
                 sock, address = self.sock.accept()
             except (BlockingIOError, InterruptedError):
+                self.retry = RETRY_FIRST
                 return
             except OSError as problem:
                 if problem.errno in OUT_OF_DESCRIPTORS:
@@ -106,7 +107,6 @@ class Listener:
                 if self.sock.fileno() < 0:
                     return
                 continue
-            self.retry = RETRY_FIRST
             if sock.fileno() >= self.server.descriptors:
                 sock.close()
                 self.server.complain(f"select cannot watch more than {self.server.descriptors} descriptors")
@@ -129,11 +129,20 @@ class Listener:
         if self.accepting:
             self.server.watch(self.sock, READ, self.accept)
 
+    def pause(self) -> None:
+        """Accept no more for now: who connects waits in the backlog."""
+        self.accepting = False
+        self.server.watch(self.sock, 0, self.accept)
+
+    def open(self) -> None:
+        """Accept again."""
+        self.accepting = True
+        self.server.watch(self.sock, READ, self.accept)
+
     def close(self) -> None:
         """Stop listening. Closing again does nothing."""
         if self.sock.fileno() >= 0:
-            self.accepting = False
-            self.server.watch(self.sock, 0, self.accept)
+            self.pause()
             self.sock.close()
 
 

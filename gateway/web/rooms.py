@@ -1,7 +1,6 @@
 """Rooms over plain HTTP: post a message, read the history, list the rooms, ask for health.
 
-Left simple on purpose: a posted `id` is checked but not yet remembered, and a `token` is refused; both come with the
-identities of the WebSocket protocol. The list of rooms has no pages: it shows the ROOMS_LISTED fullest.
+Left simple on purpose: the list of rooms has no pages: it shows the ROOMS_LISTED fullest.
 """
 
 import asyncio
@@ -13,10 +12,11 @@ from aiohttp import web
 
 from gateway.core import names, text
 from gateway.core.events import Msg
-from gateway.core.hub import Hub, Posted
+from gateway.core.hub import Hub, Post
 from gateway.core.loose import fields_of, has_half_a_pair
 from gateway.core.past import HISTORY_MESSAGES, Past, Range, storage_refusal
 from gateway.core.ports import RoomRecord
+from gateway.core.receipts import Posted
 from gateway.core.wire import as_msg
 from gateway.errors import Code, JournalError, Refusal
 from gateway.web.answers import json_answer
@@ -87,10 +87,10 @@ class RoomDoor:
             request, await read_body(request, self._options.body_limit, self._options.body_deadline)
         )
         nick = written.nick if written.nick is not None else request.query.get("nick")
-        words = text.lines(written.text)
+        post = Post(room, text.lines(written.text), nick, written.id, written.token)
 
         def verb(done: Callable[[Posted | Refusal], None]) -> None:
-            self._hub.post(room, nick, words, done)
+            self._hub.post(post, done)
 
         posted = await ask(verb)
         return json_answer({"room": posted.room, "epoch": posted.epoch, "seq": posted.seq}, 201)
@@ -106,8 +106,6 @@ class RoomDoor:
             raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
         if written.id is not None and not 1 <= len(written.id) <= ID_LIMIT:
             raise Refusal(Code.BAD_MESSAGE, f"id has 1 to {ID_LIMIT} characters")
-        if written.token is not None:
-            raise Refusal(Code.BAD_MESSAGE, "token is not taken here yet: leave it out")
         return written
 
     async def messages(self, request: web.Request) -> web.Response:
@@ -148,6 +146,7 @@ class RoomDoor:
         trouble = self._options.ready()
         if trouble is not None:
             raise trouble
+        await ask(self._hub.probe)
         return json_answer({"status": "ok"})
 
 

@@ -151,6 +151,7 @@ class World:
             wall=lambda: int(self.clock.now * 1000),
             schedule=self._due.append,
             random_bits=lambda size: next(bits),
+            token_key=b"a key for tests only",
         )
         self.hub.start()
         self.terminals = Terminals(self.hub)

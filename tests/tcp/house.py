@@ -136,6 +136,7 @@ class House:
             wall=lambda: time.time_ns() // 1_000_000,
             schedule=lambda seconds: self.server.later(seconds, self.hub.tick),
             random_bits=secrets.randbits,
+            token_key=b"a key for tests only",
         )
         self.hub.start()
         self.admission = Admission(0, 0)

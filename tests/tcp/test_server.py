@@ -379,7 +379,7 @@ def test_a_taken_port_is_told_with_advice(server: Server, listener: Listener, re
 
 
 def test_an_address_of_another_machine_is_told_with_advice(server: Server, reception: Reception) -> None:
-    with pytest.raises(StartError, match="192.0.2.1 port 0"):
+    with pytest.raises(StartError, match=r"192\.0\.2\.1 port 0"):
         server.listen("192.0.2.1", 0, reception)
 
 

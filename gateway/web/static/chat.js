@@ -21,9 +21,14 @@ class People {
   #button = byId("people-button");
   #doors = new Map(); // nick -> door
   #count = 0;
+  #me;
 
-  /** @param {(nick: string) => void} onPick  a name was pressed */
-  constructor(onPick) {
+  /**
+   * @param {() => string} me  our nick
+   * @param {(nick: string) => void} onPick  a name was pressed
+   */
+  constructor(me, onPick) {
+    this.#me = me;
     this.#list.addEventListener("click", (event) => {
       const nick = event.target.closest("li")?.dataset.nick;
       if (!nick) return;
@@ -73,6 +78,7 @@ class People {
     const name = make("button", "quiet");
     name.type = "button";
     name.append(nickOf(nick));
+    if (nick === this.#me()) name.append(make("span", "muted", "you"));
     if (door) name.append(doorOf(door, door === "web" ? "web" : `terminal, ${door}`));
     row.append(name);
     const next = [...this.#list.children].find((one) => one.dataset.nick.localeCompare(nick) > 0);
@@ -94,6 +100,7 @@ class People {
     const tally = complete ? parts.filter(Boolean).join(", ") : "";
     byId("count").textContent = `${count.toLocaleString("en")} here`;
     byId("doors").textContent = tally;
+    byId("first").textContent = count > 1 ? "Nothing has been said here yet." : "You are the first here.";
     byId("people-title").textContent = `${count.toLocaleString("en")} here`;
     byId("tally").textContent = tally;
     byId("members-note").hidden = complete;
@@ -247,7 +254,10 @@ class Page {
   #replayedTo = 0; // messages up to here are of the past
   #catchingUp = false;
   #knownFrom = 0; // all messages from here on have come
-  #people = new People((nick) => this.#composer.mention(nick));
+  #people = new People(
+    () => this.#me,
+    (nick) => (nick === this.#me ? this.#askForName() : this.#composer.mention(nick)),
+  );
   #unread = new Unread(() => setTimeout(() => this.#seen(), SEEN_AFTER));
   #status = new Status(() => this.#connection.open());
   #entry = new Entry(
@@ -279,8 +289,7 @@ class Page {
     byId("page-link").textContent = location.origin + location.pathname;
     byId("me").addEventListener("click", () => {
       if (this.#entry.isOpen) return this.#entry.hide();
-      this.#entry.ask(this.#me);
-      this.#entry.focus();
+      this.#askForName();
     });
     document.addEventListener("click", (event) => this.#clicked(event.target));
     document.addEventListener("keydown", (event) => this.#pressed(event));
@@ -313,6 +322,11 @@ class Page {
     this.#log.clearUnread();
     this.#outbox.add(text);
     this.#log.toEnd();
+  }
+
+  #askForName() {
+    this.#entry.ask(this.#me);
+    this.#entry.focus();
   }
 
   #rename(nick) {

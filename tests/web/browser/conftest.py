@@ -83,7 +83,7 @@ def open_page(browser: Browser, complaints: Complaints) -> Iterator[Open]:
         context.set_default_timeout(15_000)
         context.add_init_script(WATCH)
         if name is not None:
-            context.add_init_script(f"localStorage.nick ??= '{name}'")
+            context.add_init_script(f"if (origin !== 'null') localStorage.nick ??= '{name}'")
         page = context.new_page()
         complaints.watch(page)
         page.goto(address)

@@ -91,6 +91,11 @@ class RunningGateway:
         assert found, self._output
         return found[0]
 
+    def fresh_login_link(self) -> str:
+        """What `gateway login-link` prints."""
+        command = [sys.executable, "-m", "gateway", "login-link", "--data", self._folder / "data"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()[-1]
+
     def terminal(self, door: str = "tcp") -> "Terminal":
         """A plain connection to a terminal door."""
         return Terminal(self._ports[door])

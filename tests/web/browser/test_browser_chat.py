@@ -33,7 +33,8 @@ def test_pages_netcat_and_curl_see_one_order(
     assert texts(ana) == texts(bo)
     assert texts(ana)[:4] == ["hello from netcat", "hello from ana", "one line of a script", "hello from curl"]
     assert [text for text in texts(ana) if text.startswith("b")] == [f"b{number}" for number in range(20)]
-    seen_by_nina = [line.split(": ", 1)[1] for line in nina.wait_for("ana: a19").splitlines() if re.match("(ana|bo):", line)]
+    said = [line for line in nina.wait_for("ana: a19").splitlines() if re.match("(ana|bo):", line)]
+    seen_by_nina = [line.split(": ", 1)[1] for line in said]
     assert seen_by_nina == [text for text in texts(ana) if re.match(r"[ab]\d|hello from ana", text)]
     expect(ana.locator("#outbox > li")).to_have_count(0)
 

@@ -1,0 +1,142 @@
+"""What holds for every page: it fits, it can be used by everybody, it is small, and it keeps to the security policy."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Response, expect
+
+from tests.web.browser.conftest import Complaints, Open
+from tests.web.browser.running_gateway import ROOT, RunningGateway
+from tests.web.browser.talking import connected, say
+
+SOURCES = [*sorted((ROOT / "templates").glob("*.html")), *sorted((ROOT / "gateway/web/static").iterdir())]
+FORBIDDEN = re.compile(
+    r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|javascript:"
+    r"|<[^>]*\s(?:style|on[a-z]+)=|<style\b|<script(?![^>]*\bsrc=)"
+)
+CHAT_BYTES, CHAT_REQUESTS = 25_000, 6
+DASHBOARD_BYTES = 50_000
+CODE = "```\nfor line in lines_of_a_program_that_is_wider_than_a_telephone(): print(line, end='', flush=True)\n```"
+SIZES = [(1280, 720), (390, 844), (320, 568)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_nothing_in_the_pages_needs_a_weaker_policy(path: Path) -> None:
+    assert FORBIDDEN.findall(path.read_text()) == []
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """A gateway where much has been said; `/admin` is empty for who has no login."""
+    gateway = RunningGateway(tmp_path_factory.mktemp("busy"))
+    terminal = gateway.terminal()
+    terminal.say("/nick nina", "hello", "/me waves", "see https://example.org/" + "long" * 40, "w" * 400)
+    terminal.say("/topic a topic that is rather long, so that it has to be cut where the page is narrow")
+    terminal.wait_for("set the topic")
+    yield gateway
+    terminal.close()
+    gateway.close()
+
+
+def chat(gateway: RunningGateway, page: Page) -> None:
+    """A room with everything in it."""
+    page.goto(gateway.web)
+    connected(page)
+    say(page, CODE, "two\nlines with `code`", "/msg nina hello", "/who", "/nope")
+    expect(page.locator("[data-state=refused]")).to_be_visible()
+    page.locator("#me").dispatch_event("click")
+
+
+def empty_room(gateway: RunningGateway, page: Page) -> None:
+    """A room in which nothing has been said."""
+    page.goto(f"{gateway.web}/r/empty")
+    expect(page.locator("#empty")).to_be_visible()
+
+
+def dashboard(gateway: RunningGateway, page: Page) -> None:
+    """The dashboard with the form of a kick."""
+    page.context.request.post(
+        f"{gateway.web}/admin/login", form={"token": fresh_token(gateway)}, headers={"Origin": gateway.web}
+    )
+    page.goto(f"{gateway.web}/admin")
+    page.locator("summary").first.click()
+
+
+def login(gateway: RunningGateway, page: Page) -> None:
+    """The way in, with a link nobody knows."""
+    page.goto(f"{gateway.web}/admin/login?token=unknown")
+
+
+def error(gateway: RunningGateway, page: Page) -> None:
+    """A page that is not there."""
+    page.goto(f"{gateway.web}/nothing/here")
+
+
+def fresh_token(gateway: RunningGateway) -> str:
+    """What `gateway login-link` does."""
+    return gateway.fresh_login_link().rpartition("token=")[2]
+
+
+PAGES = [chat, empty_room, dashboard, login, error]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("visit", PAGES, ids=lambda visit: visit.__name__)
+def test_everybody_can_use_the_page_in_every_width(
+    busy: RunningGateway, open_page: Open, complaints: Complaints, visit, scheme: str
+) -> None:  # type: ignore[no-untyped-def]
+    complaints.expected += ["status of 403", "status of 404"]
+    page = open_page("about:blank", "ana", color_scheme=scheme, reduced_motion="reduce")
+    visit(busy, page)
+
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{width} px"
+    for width, height in SIZES[:2]:
+        page.set_viewport_size({"width": width, "height": height})
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+def test_the_chat_page_is_small(busy: RunningGateway, open_page: Open) -> None:
+    sizes = transferred(open_page("about:blank"), busy.web)
+
+    assert len(sizes) <= CHAT_REQUESTS, sizes
+    assert sum(sizes.values()) <= CHAT_BYTES, sizes
+
+
+def test_the_dashboard_is_small(busy: RunningGateway, open_page: Open) -> None:
+    page = open_page("about:blank")
+    dashboard(busy, page)
+    sizes = transferred(page, f"{busy.web}/admin")
+
+    assert sum(size for path, size in sizes.items() if "/api/" not in path) <= DASHBOARD_BYTES, sizes
+
+
+def transferred(page: Page, address: str) -> dict[str, int]:
+    """What loading the page fetches, and how many bytes each has as gzip."""
+    responses: list[Response] = []
+    page.on("response", lambda response: responses.append(response))
+    page.goto(address)
+    for answer in responses:
+        if "/static/" in answer.url:
+            assert answer.header_value("content-encoding") == "gzip"
+            assert "immutable" in (answer.header_value("cache-control") or "")
+    return {answer.url: len(gzip.compress(answer.body(), 9)) for answer in responses}
+
+
+def test_without_script_the_chat_page_says_how_to_come_otherwise(busy: RunningGateway, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{busy.web}/r/ops")
+
+    expect(page.locator("noscript")).to_contain_text("This page needs JavaScript")
+    expect(page.locator("noscript .note")).to_be_visible()
+    expect(page.locator("noscript")).to_contain_text(re.compile(r"nc 127\.0\.0\.1 \d+"))
+    expect(page.locator("noscript")).to_contain_text("/join ops")
+    expect(page.locator("#composer")).to_be_hidden()
+    context.close()
