@@ -155,7 +155,7 @@ def test_own_lines_come_back_only_on_wish(terminal: Terminal, browser: Browser, 
 def test_quit_says_goodbye_and_closes(shared: Gateway, word: str) -> None:
     with Terminal(shared.tcp) as terminal:
         terminal.send("not a script", word, "never said")
-        assert terminal.rest().startswith("!! bye")
+        assert terminal.rest().startswith("-- bye")
     assert "never said" not in [message["text"] for message in history(shared.web, "lobby")]
 
 
