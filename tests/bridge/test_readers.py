@@ -12,7 +12,7 @@ from tests.bridge.peers import Browser, Json, Terminal, canary, needs_proc
 
 STALLED = 20
 ACTIVE = 30
-MESSAGES = 1500
+MESSAGES = 900
 WORDS = "w" * 1000
 MEMORY_GROWTH = 24 << 20
 QUIET_SECONDS = 3.0
@@ -140,7 +140,7 @@ def test_memory_does_not_grow_with_what_is_said(start: Start) -> None:
     with Browser(gateway.web) as writer:
         sizes = []
         for _ in range(3):
-            for _ in range(700):
+            for _ in range(500):
                 writer.post(WORDS)
             writer.say("done")
             sizes.append(gateway.memory())

@@ -53,7 +53,7 @@ def test_a_piped_line_arrives_once_and_the_program_ends_well(
     assert [message["text"] for message in history(shared.web, "lobby")].count(text) == 1
 
 
-@pytest.mark.parametrize("name", ["nc.openbsd -N", "nc.openbsd -q0", "nc.traditional -q 0", "ncat --send-only"])
+@pytest.mark.parametrize("name", ["nc.openbsd -N", "nc.openbsd -q0", "nc.traditional -q 0"])
 def test_a_hundred_at_once_arrive_once_each(shared: Gateway, program: Program, name: str) -> None:
     texts = [f"{name} number {number}" for number in range(100)]
     running = []
