@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 RESERVED_DESCRIPTORS = 64
 """Kept for the journal, the log and the loop."""
 DRAIN_SECONDS = 3.0
+SETTLE_SECONDS = 1.0
 RETRY_FIRST_MS = 500
 RETRY_SPREAD_MS = 2000
 CLOSES_PER_TURN = 500
@@ -132,8 +133,10 @@ class Gateway:
             for listener in listeners:
                 listener.close()
         self.server.poll()
-        while self.hub.busy:
-            await asyncio.sleep(0)
+        await self._settle()
+        for session in self.hub.sessions.values():
+            session.hold()
+        await self._settle()
         for count, session in enumerate(list(self.hub.sessions.values())):
             self.hub.close(session, 4001, "draining", retry_ms=RETRY_FIRST_MS + secrets.randbelow(RETRY_SPREAD_MS))
             if count % CLOSES_PER_TURN == 0:
@@ -142,6 +145,12 @@ class Gateway:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while self.admission.count and not self._hurry.is_set():
                     await asyncio.sleep(0.02)
+
+    async def _settle(self) -> None:
+        """Wait until what was received is committed and offered; a second at most, for peers who never pause."""
+        deadline = self.loop.time() + SETTLE_SECONDS
+        while self.hub.busy and self.loop.time() < deadline:
+            await asyncio.sleep(0)
 
     async def close(self) -> None:
         """Let go of everything."""
