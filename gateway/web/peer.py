@@ -1,12 +1,15 @@
 """One accepted connection of the web door: aiohttp's HTTP protocol with what it lacks for us.
 
-Rules of this file: only documented or overridable names of aiohttp's `RequestHandler` are used, and nothing here waits.
+Rules of this file: only documented or overridable names of aiohttp's `RequestHandler` are used, but for `_waiter` (what
+it waits for while no request is there), and nothing here waits.
 
 - aiohttp's keep-alive timer runs from the first moment of a connection and is not moved by bytes of half a header,
   so it is the header deadline (`keepalive_timeout`).
 - Errors in the request itself are answered here: aiohttp would log a traceback for each and name its version.
 - A WebSocket's bytes go through a `FrameWatch` (`set_parser`), and its write room is told to its `Socket`.
 - A reader of an ordinary answer that stops reading is cut after a while; WebSockets may lag as long as they like.
+- asyncio closes a connection at the peer's end of file, before the answer is written. Who has sent his request may
+  shut down his side (`nc -N`): he gets his answer like everybody, in HALF_CLOSED seconds at most.
 """
 
 import asyncio
@@ -25,6 +28,7 @@ WRITE_HIGH = 64 * 1024
 WRITE_LOW = 16 * 1024
 HEADERS_LIMIT = 64
 LINGERING = 2.0
+HALF_CLOSED = 2.0
 FAILED = b'{"error":{"code":"busy","text":"the gateway failed on this request"}}\n'
 MALFORMED = b'{"error":{"code":"bad_message","text":"this is no valid HTTP request"}}\n'
 
@@ -45,7 +49,7 @@ class Upgraded(Protocol):
 class Peer(RequestHandler):
     """The protocol of one connection. `address` is who it is, as the accepting side says; `socket` its WebSocket."""
 
-    __slots__ = ("_lost", "_stall", "_wheel", "address", "slot", "socket")
+    __slots__ = ("_ended", "_lost", "_stall", "_wheel", "address", "slot", "socket")
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class Peer(RequestHandler):
         self.address = address
         self.socket: Upgraded | None = None
         self.slot = -1
+        self._ended = False
         self._wheel = wheel
         self._stall = answer_deadline
         self._lost = lost
@@ -88,6 +93,15 @@ class Peer(RequestHandler):
             self.socket = None
         self._lost(self.address)
 
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio reads the answer, aiohttp gives none
+        """The peer sends no more. True: the connection stays for the answer to what it has sent."""
+        if self.socket is not None or (self._waiter is not None and not self._waiter.done()):
+            return None
+        self._ended = True
+        self.close()
+        self._wheel.put(self, self._loop.time() + HALF_CLOSED)
+        return True
+
     def set_parser(self, parser: WebSocketReader, data_received_cb: Callable[[], None] | None = None) -> None:
         """The connection speaks WebSocket now: every frame passes the watch first."""
         socket = self.socket
@@ -99,7 +113,7 @@ class Peer(RequestHandler):
     def pause_writing(self) -> None:
         """The write buffer is full. Who does not take an HTTP answer in time is cut."""
         super().pause_writing()
-        if self.socket is None:
+        if self.socket is None and not self._ended:
             self._wheel.put(self, self._loop.time() + self._stall)
 
     def resume_writing(self) -> None:
@@ -107,12 +121,12 @@ class Peer(RequestHandler):
         super().resume_writing()
         if self.socket is not None:
             self.socket.writable()
-        else:
+        elif not self._ended:
             self._wheel.drop(self)
 
     def due(self, now: float, late: float) -> float | None:
-        """An HTTP answer has not been taken in time."""
-        if self.writing_paused and self.socket is None and self.transport is not None:
+        """An HTTP answer has not been taken, or not been given to a half-closed peer, in time."""
+        if (self.writing_paused or self._ended) and self.socket is None and self.transport is not None:
             self.transport.abort()
         return None
 

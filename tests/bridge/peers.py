@@ -89,7 +89,7 @@ class Terminal:
 
     def named(self, nick: str) -> "Terminal":
         """Take a nick."""
-        assert self.answer(f"/nick {nick}") == f"-- you are {nick}"
+        assert self.answer(f"/nick {nick}", "^(-- you are|!!)") == f"-- you are {nick}"
         return self
 
 
@@ -150,7 +150,7 @@ class Browser:
         sock.connect((HOST, port))
         self._open = ExitStack()
         self.socket: ClientConnection = self._open.enter_context(
-            connect(f"ws://{HOST}:{port}/ws", sock=sock, max_size=None, compression=None, **options)
+            connect(f"ws://{HOST}:{port}/ws", sock=sock, max_size=None, compression=None, close_timeout=1, **options)
         )
         self._ids = itertools.count(1)
         self.welcome: Json = {}

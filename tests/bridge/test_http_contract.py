@@ -1,5 +1,6 @@
 """Section 5 of the contract: posting, history, rooms, health and the shape of errors over plain HTTP."""
 
+import socket
 import subprocess
 from collections.abc import Callable, Mapping
 
@@ -293,6 +294,24 @@ def test_a_request_of_two_meanings_is_refused_and_its_rest_not_served(shared: Ga
 
     assert answer.startswith(b"HTTP/1.1 400 ") or answer.startswith(b"HTTP/1.0 400 ")
     assert answer.count(b"HTTP/1.") == 1
+
+
+def test_a_peer_that_shuts_down_its_side_is_answered(shared: Gateway, program: Callable[[str], str], room: str) -> None:
+    nc = [program("nc.openbsd"), "-N", HOST, str(shared.web)]
+    asked = subprocess.run(nc, input=b"GET /healthz HTTP/1.0\r\n\r\n", capture_output=True, timeout=10)
+    head = f"POST /r/{room} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n".encode()
+    posted = raw(shared.web, head + b"by nc", half_close=True)
+
+    assert (asked.stdout[:13], posted[:13]) == (b"HTTP/1.0 200 ", b"HTTP/1.1 201 ")
+    assert raw(shared.web, head + b"cut", half_close=True)[:13] in (b"", b"HTTP/1.1 400 ")
+
+
+def test_a_peer_that_has_its_answer_and_leaves_is_let_go_at_once(shared: Gateway) -> None:
+    with socket.create_connection((HOST, shared.web), timeout=1) as peer:
+        peer.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b" 200 OK" in peer.recv(4096)
+        peer.shutdown(socket.SHUT_WR)
+        assert peer.recv(4096) == b""
 
 
 def test_a_compressed_body_is_refused_unread(shared: Gateway, room: str) -> None:

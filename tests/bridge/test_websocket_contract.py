@@ -75,6 +75,7 @@ def test_a_second_hello_is_refused(shared: Gateway) -> None:
         assert browser.next("error")["code"] == "bad_message"
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(30)
 def test_who_does_not_say_hello_in_fifteen_seconds_is_closed(shared: Gateway) -> None:
     with Browser(shared.web, hello=False) as browser:
