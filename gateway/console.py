@@ -35,7 +35,7 @@ def _read(descriptor: int, stop: Callable[[], object]) -> None:
                 if words:
                     print("quit stops the server; there are no other words yet")
                 print(PROMPT, end="", flush=True)
+        if line.strip() == b"quit":
+            stop()
     except OSError:
-        return  # the terminal has gone, or nobody reads our output any more
-    if line.strip() == b"quit":
-        stop()
+        return  # the terminal has gone, nobody reads our output any more, or the server has stopped meanwhile

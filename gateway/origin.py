@@ -55,6 +55,7 @@ def _serve(options: Options, *, classic: bool) -> int:
             console.start(stop)
         server.run()
     finally:
+        stop.close()
         server.close()
     return 0
 
@@ -79,3 +80,8 @@ class Stop:
 
     def __call__(self) -> None:
         self._writer.send(b"!")
+
+    def close(self) -> None:
+        """The loop has ended: signals wake nothing any more."""
+        signal.set_wakeup_fd(-1)
+        self._writer.close()

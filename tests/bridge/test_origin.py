@@ -209,6 +209,25 @@ def test_a_taken_port_is_told_in_one_line(echo: Running, command: tuple[str, ...
     assert result.stderr.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("command", [ECHO, CLASSIC], ids=["echo", "classic"])
+def test_it_leaves_nothing_open_and_warns_of_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PYTHONDEVMODE", "1")
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    with running(tmp_path, *command) as server:
+        callers = [server.call() for _ in range(4)]
+        for caller in callers:
+            caller.says(b"hello\n")
+            caller.hears(caller.line("hello"))
+        callers[0].sock.close()
+        callers[1].says_no_more()
+
+        code, _, complaints = server.ends(signal.SIGTERM)
+
+    assert (code, complaints) == (0, b"")
+
+
 def test_it_runs_without_standard_streams(tmp_path: Path) -> None:
     ports_file = tmp_path / "ports.json"
     words = f'exec "$@" echo --console --tcp-port 0 --ports-file {ports_file} <&- >&- 2>&-'
