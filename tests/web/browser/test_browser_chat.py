@@ -7,26 +7,27 @@ from playwright.sync_api import expect
 
 from tests.web.browser.conftest import Open
 from tests.web.browser.running_gateway import RunningGateway
-from tests.web.browser.talking import connected, has, say, texts
+from tests.web.browser.talking import connected, has, say, say_at_once, texts
 
 
 def test_pages_netcat_and_curl_see_one_order(
-    gateway: RunningGateway, open_page: Open, program: Callable[[str], str]
+    gateway: RunningGateway, room: str, open_page: Open, program: Callable[[str], str]
 ) -> None:
-    ana, bo = open_page(gateway.web, "ana"), open_page(gateway.web, "bo")
+    ana, bo = open_page(f"{gateway.web}/r/{room}", "ana"), open_page(f"{gateway.web}/r/{room}", "bo")
     connected(ana)
     connected(bo)
-    nina = gateway.terminal()
+    nina = gateway.terminal(room=room)
     nina.say("/nick nina", "hello from netcat")
     expect(bo.get_by_text("hello from netcat")).to_be_visible()
 
     say(ana, "hello from ana")
     expect(bo.get_by_text("hello from ana")).to_be_visible()
-    gateway.netcat(program("nc.openbsd"), "one line of a script")
-    gateway.curl("-d", "hello from curl", "/r/lobby?nick=ci")
+    gateway.netcat(program("nc.openbsd"), f"/join {room}\none line of a script\n")
+    expect(bo.get_by_text("one line of a script")).to_be_visible()
+    gateway.curl("-d", "hello from curl", f"/r/{room}?nick=ci")
     nina.wait_for("ci: hello from curl")
-    say(bo, *(f"b{number}" for number in range(20)))
-    say(ana, *(f"a{number}" for number in range(20)))
+    say_at_once(bo, [f"b{number}" for number in range(20)])
+    say_at_once(ana, [f"a{number}" for number in range(20)])
     expect(ana.locator("#log > .msg")).to_have_count(44)
     expect(bo.locator("#log > .msg")).to_have_count(44)
 
@@ -39,10 +40,12 @@ def test_pages_netcat_and_curl_see_one_order(
     expect(ana.locator("#outbox > li")).to_have_count(0)
 
 
-def test_what_terminals_and_pages_write_looks_right_on_the_other_side(gateway: RunningGateway, open_page: Open) -> None:
-    ana = open_page(gateway.web, "ana")
+def test_what_terminals_and_pages_write_looks_right_on_the_other_side(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    ana = open_page(f"{gateway.web}/r/{room}", "ana")
     connected(ana)
-    nina = gateway.terminal()
+    nina = gateway.terminal(room=room)
     nina.say("/nick nina", "/me waves", "see https://example.org/a?b=1. <b>not bold</b>", "\x1b[31mred\x1b[0m")
     expect(ana.locator(".action")).to_contain_text("waves")
     link = ana.get_by_role("link", name="https://example.org/a?b=1")
@@ -60,9 +63,9 @@ def test_what_terminals_and_pages_write_looks_right_on_the_other_side(gateway: R
     expect(ana.locator("#log .code code")).to_have_text("for i in range(3):\n    print(i)")
 
 
-def test_a_taken_name_is_offered_with_a_number(gateway: RunningGateway, open_page: Open) -> None:
-    connected(open_page(gateway.web, "ana"))
-    other = open_page(gateway.web)
+def test_a_taken_name_is_offered_with_a_number(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    connected(open_page(f"{gateway.web}/r/{room}", "ana"))
+    other = open_page(f"{gateway.web}/r/{room}")
     connected(other)
 
     other.fill("#nick", "Ana")
@@ -77,8 +80,10 @@ def test_a_taken_name_is_offered_with_a_number(gateway: RunningGateway, open_pag
     expect(other.locator("#my-nick")).to_have_text("Ana2")
 
 
-def test_a_guest_stays_a_guest_after_a_reload_and_is_never_refused(gateway: RunningGateway, open_page: Open) -> None:
-    guest = open_page(gateway.web)
+def test_a_guest_stays_a_guest_after_a_reload_and_is_never_refused(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    guest = open_page(f"{gateway.web}/r/{room}")
     connected(guest)
     expect(guest.locator("#my-nick")).to_contain_text("guest-")
 
@@ -90,12 +95,16 @@ def test_a_guest_stays_a_guest_after_a_reload_and_is_never_refused(gateway: Runn
     expect(guest.locator("#log .error")).to_have_count(0)
 
 
-def test_commands_are_answered_and_leave_nothing_on_its_way(gateway: RunningGateway, open_page: Open) -> None:
-    ana, bo = open_page(gateway.web, "ana"), open_page(gateway.web, "bo")
+def test_commands_are_answered_and_leave_nothing_on_its_way(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    ana, bo = open_page(f"{gateway.web}/r/{room}", "ana"), open_page(f"{gateway.web}/r/{room}", "bo")
     connected(ana)
     connected(bo)
 
-    say(ana, "first", "/topic release day", "/history 5", "/since 0", "/join lobby", "/me waves", "/who", "/nick anna")
+    say(
+        ana, "first", "/topic release day", "/history 5", "/since 0", f"/join {room}", "/me waves", "/who", "/nick anna"
+    )
     expect(bo.locator("#topic")).to_have_text("release day")
     expect(ana.locator("#topic")).to_have_text("release day")
     expect(ana.locator("#my-nick")).to_have_text("anna")
@@ -110,24 +119,24 @@ def test_commands_are_answered_and_leave_nothing_on_its_way(gateway: RunningGate
     expect(ana.locator("#outbox > li")).to_have_count(0)
 
 
-def test_joining_a_room_by_command_leads_to_its_page(gateway: RunningGateway, open_page: Open) -> None:
-    ana = open_page(gateway.web, "ana")
+def test_joining_a_room_by_command_leads_to_its_page(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    ana = open_page(f"{gateway.web}/r/{room}", "ana")
     connected(ana)
 
-    say(ana, "/join #Ops")
-    ana.wait_for_url("**/r/ops")
+    say(ana, f"/join #Ops-{room}")
+    ana.wait_for_url(f"**/r/ops-{room}")
     connected(ana)
 
     expect(ana.locator("#my-nick")).to_have_text("ana")
     expect(ana.get_by_text("You are the first here.")).to_be_visible()
-    expect(ana.locator("#empty")).to_contain_text("and then /join ops")
+    expect(ana.locator("#empty")).to_contain_text(f"and then /join ops-{room}")
     ana.go_back()
     connected(ana)
     expect(ana.locator("#outbox > li")).to_have_count(0)
 
 
-def test_who_leaves_is_not_brought_back_before_he_wants_to(gateway: RunningGateway, open_page: Open) -> None:
-    ana = open_page(gateway.web, "ana")
+def test_who_leaves_is_not_brought_back_before_he_wants_to(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    ana = open_page(f"{gateway.web}/r/{room}", "ana")
     connected(ana)
 
     say(ana, "/quit")
@@ -139,12 +148,14 @@ def test_who_leaves_is_not_brought_back_before_he_wants_to(gateway: RunningGatew
     expect(ana.locator("#my-nick")).to_have_text("ana")
 
 
-def test_older_messages_are_loaded_above_without_moving_the_view(gateway: RunningGateway, open_page: Open) -> None:
+def test_older_messages_are_loaded_above_without_moving_the_view(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
     lines = [f"line {number}" for number in range(180)]
-    tom = gateway.terminal()
+    tom = gateway.terminal(room=room)
     tom.say("/nick tom", *lines, "/quit")
     tom.read_out()
-    ana = open_page(gateway.web, "ana")
+    ana = open_page(f"{gateway.web}/r/{room}", "ana")
     expect(ana.get_by_text("line 179", exact=True)).to_be_visible()
     has(ana, *lines[130:])
 
@@ -162,12 +173,12 @@ def test_older_messages_are_loaded_above_without_moving_the_view(gateway: Runnin
     expect(older).to_be_hidden()
 
 
-def test_typing_too_fast_only_takes_longer(gateway: RunningGateway, open_page: Open) -> None:
-    ana = open_page(gateway.web, "ana")
+def test_typing_too_fast_only_takes_longer(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    ana = open_page(f"{gateway.web}/r/{room}", "ana")
     connected(ana)
-    lines = [f"line {number}" for number in range(110)]  # the burst is 100
+    lines = [f"line {number}" for number in range(60)]  # the burst is 20
 
-    say(ana, *lines)
+    say_at_once(ana, lines)
 
     has(ana, *lines)
     expect(ana.locator("#outbox > li")).to_have_count(0)

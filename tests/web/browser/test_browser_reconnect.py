@@ -1,6 +1,8 @@
 """Pages whose gateway goes away and comes back: nothing is lost, nothing stands there twice."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -20,6 +22,15 @@ window.WebSocket = class extends Real {
   }
 };"""
 """Puts the page's connection into the test's hands."""
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[RunningGateway]:
+    """A gateway for one test, which may end it."""
+    running = RunningGateway(tmp_path)
+    yield running
+    running.close()
+    assert "Traceback" not in running.errors
 
 
 @pytest.fixture
