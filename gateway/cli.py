@@ -49,7 +49,7 @@ class FlagParser(argparse.ArgumentParser):
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Leave after the help."""
-        sys.stdout.flush()
+        flush_output()
         super().exit(status, message)
 
 
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and answer the exit code: 0 clean, 1 cannot run, 2 wrong usage, 78 wrong settings."""
     try:
         code = dispatch(sys.argv[1:] if arguments is None else arguments, COMMANDS)
-        sys.stdout.flush()
+        flush_output()
         return code
     except UsageError as error:
         return fail(EXIT_USAGE, error)
@@ -71,6 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone (`gateway check | head -1`); at exit the interpreter would flush it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILURE
+
+
+def flush_output() -> None:
+    """Write out what was printed, so that a closed pipe shows now. With `>&-` there is no standard output at all."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def fail(code: int, error: Exception) -> int:

@@ -29,6 +29,7 @@ class Code(StrEnum):
     NO_SUCH_USER = "no_such_user"
     NO_SUCH_ROOM = "no_such_room"
     FORBIDDEN = "forbidden"
+    TOKEN_INVALID = "token_invalid"
     EPOCH_CHANGED = "epoch_changed"
     BUSY = "busy"
     STORAGE = "storage"
@@ -52,6 +53,7 @@ HTTP_STATUS = {
     Code.NO_SUCH_USER: 404,
     Code.NO_SUCH_ROOM: 404,
     Code.FORBIDDEN: 403,
+    Code.TOKEN_INVALID: 401,
     Code.EPOCH_CHANGED: 409,
     Code.BUSY: 503,
     Code.STORAGE: 503,

@@ -1,9 +1,20 @@
-"""Log lines on standard error, as text or as one JSON object a line."""
+"""Log lines on standard error, as text or as one JSON object a line; never waiting for whoever should read them.
 
+A pipe that nobody reads is full after 64 KiB, and one write more would stop every chat. The kernel calls a pipe
+writable while PIPE_BYTES fit, so a piece of that size, written after asking, does not block; what does not fit is lost
+and counted. The same holds for a terminal that was stopped with Ctrl-S. No thread is needed, and none can hang at exit.
+"""
+
+import contextlib
 import json
 import logging
-import sys
+import os
+import select
 from datetime import UTC, datetime
+
+STANDARD_ERROR = 2
+PIPE_BYTES = 4096
+"""PIPE_BUF of Linux; macOS' 512 only makes the last piece of a full pipe block for as long as its reader sleeps."""
 
 
 class Text(logging.Formatter):
@@ -29,6 +40,35 @@ class Json(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class Stream(logging.Handler):
+    """Writes to a descriptor as long as somebody takes it."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's line, or count it as lost."""
+        line = self.format(record) + "\n"
+        if self._lost:
+            line = f"{self._lost} log lines were lost: nobody read them\n{line}"
+        if self._write(line.encode("utf-8", "backslashreplace")):
+            self._lost = 0
+        else:
+            self._lost += 1
+
+    def _write(self, line: bytes) -> bool:
+        with contextlib.suppress(OSError):
+            for start in range(0, len(line), PIPE_BYTES):
+                if not self._poll.poll(0):
+                    return False
+                os.write(self._descriptor, line[start : start + PIPE_BYTES])
+        return True
+
+
 FORMATS = {"text": Text, "json": Json}
 
 
@@ -39,6 +79,6 @@ def moment(record: logging.LogRecord) -> str:
 
 def start(level: str, form: str) -> None:
     """Send what is logged at `level` or above to standard error in one of FORMATS."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Stream(STANDARD_ERROR)
     handler.setFormatter(FORMATS[form]())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway import console, logs
-from gateway.ready import ready_line, write_ports_file
+from gateway.ready import hold_standard_descriptors, ready_line, say, write_ports_file
 from gateway.tcp.plain import Plain
 from gateway.tcp.server import READ, Server, new_selector
 
@@ -41,6 +41,7 @@ def classic(options: Options) -> int:
 
 
 def _serve(options: Options, *, classic: bool) -> int:
+    hold_standard_descriptors()
     logs.start(options.log_level, options.log_format)
     server = Server(new_selector(options.selector))
     stop = _stop_from_anywhere(server)
@@ -49,7 +50,7 @@ def _serve(options: Options, *, classic: bool) -> int:
         listeners = server.listen_all(options.host, options.tcp_port, accepted)
         if options.ports_file is not None:
             write_ports_file(options.ports_file, {"tcp": listeners[0].address[1]})
-        print(ready_line([("tcp", *listener.address) for listener in listeners]), flush=True)
+        say(ready_line([("tcp", *listener.address) for listener in listeners]))
         if options.console:
             console.start(stop)
         server.run()

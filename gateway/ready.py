@@ -1,14 +1,36 @@
-"""Telling the outside that the doors listen: the ready line and the ports file."""
+"""Telling the outside that the doors listen: the ready line and the ports file, whoever may be there to read."""
 
+import contextlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gateway.errors import StartError
 
+STANDARD_DESCRIPTORS = range(3)
 DOORS = ("tcp", "telnet", "web")
+
+
+def hold_standard_descriptors() -> None:
+    """Open /dev/null where standard input, output or error was closed by whoever started us. Otherwise the next socket
+    gets that number, and what is meant for the terminal goes to a chat."""
+    for number in STANDARD_DESCRIPTORS:
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+
+
+def say(line: str) -> None:
+    """Print a line at once. Nobody there to read it is no reason to stop."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_ports_file(path: Path, ports: Mapping[str, int]) -> None:

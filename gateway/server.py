@@ -23,9 +23,11 @@ from gateway.core.message import Door
 from gateway.core.ports import Journal
 from gateway.core.requests import Requests
 from gateway.doorkey import DoorKey
+from gateway.errors import Code, Refusal
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
-from gateway.ready import address, reachable, ready_line, write_ports_file
+from gateway.keyfile import KEY_BYTES, kept_key
+from gateway.ready import address, hold_standard_descriptors, reachable, ready_line, say, write_ports_file
 from gateway.resources import templates
 from gateway.tcp.admission import Admission
 from gateway.tcp.door import TerminalDoor, refuse
@@ -54,6 +56,7 @@ FULL_PAGE = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nConnection:
 
 def serve(settings: Settings) -> int:
     """Run the gateway until it is told to stop; the exit code. Raises StartError."""
+    hold_standard_descriptors()
     logs.start(settings.log_level, settings.log_format)
     with asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(run(settings))
@@ -79,7 +82,9 @@ class Gateway:
         self.loop = loop
         self.stopped = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._wakeup: asyncio.TimerHandle | None = None
+        self.accepting = True
+        self._wakeup: asyncio.Handle | None = None
+        self._wakeup_at = 0.0
         limits = settings.limits
         self.admission = Admission(connection_limit(limits.connections), limits.connections_per_ip)
         self.journal = self._open_journal()
@@ -97,6 +102,7 @@ class Gateway:
             wall=lambda: time.time_ns() // 1_000_000,
             schedule=self._schedule,
             random_bits=secrets.randbits,
+            token_key=secrets.token_bytes(KEY_BYTES) if settings.memory else kept_key(settings.data / "token.key"),
         )
         self.server = Server(new_selector("auto"), later=loop.call_later)
         self.listeners: dict[str, list[Listener]] = {}
@@ -117,6 +123,8 @@ class Gateway:
         self.hub.invitation = self._invitation(page)
         self._handle_signals()
         self._tell()
+        if self.settings.console:
+            console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
 
     async def drain(self) -> None:
         """Stop listening, commit and deliver what was received, tell everybody when to come back, wait for them."""
@@ -150,6 +158,17 @@ class Gateway:
             self._hurry.set()
         self.stopped.set()
 
+    def _turn_the_sign(self) -> None:
+        """Accept no more; asked again, accept. Who waits meanwhile stays in the kernel's backlog."""
+        self.accepting = not self.accepting
+        log.info("newcomers are %s", "accepted again" if self.accepting else "not accepted until the next SIGUSR2")
+        for listeners in self.listeners.values():
+            for listener in listeners:
+                listener.open() if self.accepting else listener.pause()
+
+    def _reload(self) -> None:
+        log.warning("SIGHUP: nothing can be reloaded yet; changed settings need a restart")
+
     def _open_journal(self) -> Journal:
         if self.settings.memory:
             return MemoryJournal()
@@ -167,6 +186,7 @@ class Gateway:
             origins=settings.web.origins,
             link_key=self.key.secret if self.key is not None else None,
             connection_limit=lambda: self.admission.connections,
+            ready=lambda: Refusal(Code.DRAINING, "the gateway stops") if self.stopped.is_set() else None,
             listeners=lambda: [
                 Shown(door, address(*each.address), each.address[1], "ready" if each.accepting else "closed")
                 for door, listeners in self.listeners.items()
@@ -196,8 +216,9 @@ class Gateway:
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.stop)
-        if self.settings.console:
-            console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
+        self.loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self.loop.add_signal_handler(signal.SIGUSR2, self._turn_the_sign)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
     def _tell(self) -> None:
         """Write the ports file, then print the ready line and, below it, the way into the dashboard."""
@@ -205,12 +226,12 @@ class Gateway:
         if self.settings.ports_file is not None:
             write_ports_file(self.settings.ports_file, ports)
         doors = [(door, *each.address) for door in ("tcp", "telnet", "web") for each in self.listeners[door]]
-        print(ready_line(doors), flush=True)
+        say(ready_line(doors))
         page = self._page_address()
         if page:
             if self.key is not None:
                 self.key.write(page)
-            print(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}", flush=True)
+            say(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}")
 
     def _schedule(self, seconds: float) -> None:
         """Call the hub's tick after so many seconds, or sooner; 0 = before anything else is read."""
@@ -219,10 +240,11 @@ class Gateway:
             return
         when = self.loop.time() + seconds
         if self._wakeup is not None:
-            if self._wakeup.when() <= when:
+            if self._wakeup_at <= when:
                 return
             self._wakeup.cancel()
-        self._wakeup = self.loop.call_at(when, self._wake)
+        # uvloop answers a bare Handle, which does not know its moment, when less than a millisecond is left.
+        self._wakeup, self._wakeup_at = self.loop.call_at(when, self._wake), when
 
     def _wake(self) -> None:
         self._wakeup = None

@@ -24,6 +24,8 @@ PROGRAMS = {
     "nc.traditional": Program(("nc.traditional",), "netcat-traditional", ""),
     "ncat": Program(("ncat",), "ncat", "nmap"),
     "socat": Program(("socat",), "socat", "socat"),
+    "bash": Program(("bash",), "bash", "bash"),
+    "curl": Program(("curl",), "curl", "curl"),
     "telnet": Program(("telnet",), "telnet", "telnet"),
     "chromium": Program(("chromium", "chromium-browser", "google-chrome"), "chromium", "chromium"),
 }

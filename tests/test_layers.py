@@ -25,10 +25,12 @@ ALLOWED = {
     "console": {"errors"},
     "logs": set(),
     "doorkey": {"errors"},
+    "keyfile": {"errors"},
     "ready": {"errors"},
     "resources": {"errors"},
     "origin": {"tcp", "core", "console", "logs", "ready", "errors"},
-    "server": {"tcp", "web", "journal", "core", "config", "console", "doorkey", "logs", "ready", "resources", "errors"},
+    "server": {"tcp", "web", "journal", "core", "config", "errors"}
+    | {"console", "doorkey", "keyfile", "logs", "ready", "resources"},
     "cli": {"config", "sources", "errors"},
 }
 """Which other parts a part may import, besides the package's own name for its version.

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from gateway.core import presence
 from gateway.core.events import Event
-from gateway.core.message import Door
 from gateway.core.room import Member, Room
 from gateway.core.session import OWED_BYTES
 
@@ -12,10 +11,11 @@ Later = Callable[[float, Callable[[], None]], None]
 
 
 class Attendance:
-    """The hub's voice about presence. `later(seconds, job)` does a job later."""
+    """The hub's voice about presence. `later(seconds, job)` does a job later, `clock` answers monotonic seconds."""
 
-    def __init__(self, later: Later) -> None:
+    def __init__(self, later: Later, clock: Callable[[], float]) -> None:
         self._later = later
+        self._clock = clock
 
     def came(self, member: Member, seconds: float) -> None:
         """The session has entered; it is news in so many seconds, if it still stays then."""
@@ -42,23 +42,32 @@ class Attendance:
         if member.room.members.get(session) is member and not session.ending and not member.announced:
             member.announced = True
             member.room.presences.joined(session.nick, session.door)
-            self._tell_later(member.room)
+            self._tell_soon(member.room)
+
+    def _tell_soon(self, room: Room) -> None:
+        """A join has waited long enough to prove that it stays: now, unless people were told just before."""
+        presences = room.presences
+        self._tell_in(room, max(0.0, presences.told_at + presences.interval - self._clock()))
 
     def _tell_later(self, room: Room) -> None:
+        """A leave or a new nick may be undone in a moment."""
+        self._tell_in(room, room.presences.interval)
+
+    def _tell_in(self, room: Room, seconds: float) -> None:
         presences = room.presences
         if presences.pending and not presences.scheduled:
             presences.scheduled = True
-            delay = presence.CROWD_INTERVAL if presences.crowd else presence.INTERVAL
-            self._later(delay, lambda: self._tell(room))
+            self._later(seconds, lambda: self._tell(room))
 
     def _tell(self, room: Room) -> None:
+        room.presences.told_at = self._clock()
         pages, lines = room.presences.take(room.count)
         shared = Encoded(pages)
         for member in room.members.values():
             session = member.session
             if not member.attached or len(session.owed) >= OWED_BYTES:
                 continue
-            if session.door is Door.WEB:
+            if session.wire.objects:
                 session.owe(shared.for_member(member))
             elif lines is not None:
                 session.tell(presence.for_others(lines, session.nick))

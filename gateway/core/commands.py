@@ -11,15 +11,18 @@ from difflib import get_close_matches
 from gateway.core import names, text
 from gateway.core.events import Ack, History, Notice
 from gateway.core.hub import Hub, error_event
-from gateway.core.joining import join
+from gateway.core.identity import spelled
+from gateway.core.joining import Position, join, rejoin
 from gateway.core.message import Door, Kind
 from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
 from gateway.core.session import Session
-from gateway.core.wire import as_msg, people
+from gateway.core.wire import BOT, as_msg, people
 from gateway.errors import Code, Refusal
 
 WHO_PAGE = 20
+WRONG_CODE_SECONDS = 1.0
+"""What a wrong code costs: a thousand million codes are too many to try at that pace."""
 ROOMS_PAGE = 20
 TERMINAL_RECENT = 20
 """Messages a terminal is shown on joining a room."""
@@ -207,7 +210,7 @@ def _show(call: Call, wanted: Range) -> None:
                 call.answer(f"more: /since {past.messages[-1].seq}")
         session.release()
 
-    call.hub.library.read(name, wanted, read)
+    call.hub.after_own(session, lambda: call.hub.library.read(name, wanted, read))
 
 
 def _echo(call: Call) -> None:
@@ -218,9 +221,40 @@ def _echo(call: Call) -> None:
     call.answer("your own lines come back to you" if call.session.echo else "your own lines do not come back to you")
 
 
+def _resume(call: Call) -> None:
+    if call.session.door is Door.WEB:
+        raise Refusal(Code.BAD_MESSAGE, "a page comes back by itself")
+    reception = call.hub.reception
+    if not call.words:
+        code = spelled(reception.code(call.session))
+        call.answer(f"/resume {code} brings you back here, until 10 minutes after you have left")
+        return
+    identity = reception.identities.by_code(call.words)
+    if identity is None or identity.session is call.session:
+        call.session.hold()
+        call.hub.later(WRONG_CODE_SECONDS, call.session.release)
+        raise Refusal(Code.TOKEN_INVALID, "this code is unknown or older than 10 minutes")
+    identity.note()
+    places = identity.rooms
+    refusal = reception.take_over(call.session, identity)
+    call.answer(refusal.text if refusal is not None else f"welcome back, {call.session.nick}")
+    for name, epoch, after in places[:1]:
+        rejoin(call.hub, call.session, name, Position(epoch, after))
+
+
+def _bot(call: Call) -> None:
+    if call.session.door is Door.WEB:
+        raise Refusal(Code.BAD_MESSAGE, "a page has objects already")
+    member = call.room()
+    member.change_wire(BOT)
+    call.session.echo = True
+    call.session.tell(call.hub.joined(member.room, recovered=False))
+
+
 def _quit(call: Call) -> None:
     call.done()
-    call.hub.close(call.session, 1000, "bye")
+    code = call.session.identity.id if call.session.identity and call.session.door is not Door.WEB else ""
+    call.hub.close(call.session, 1000, f"bye, /resume {spelled(code)} brings you back" if code else "bye")
 
 
 def _person(hub: Hub, session: Session) -> str:
@@ -260,6 +294,8 @@ COMMANDS = {
         Command("history", "[N]", "the last messages", "/history 50", _history),
         Command("since", "SEQ", "the messages after that number", "/since 41", _since),
         Command("echo", "on|off", "see your own lines too", "/echo on", _echo),
+        Command("resume", "[CODE]", "come back where you left", "/resume K7Q2-MX", _resume),
+        Command("bot", "", "JSON lines from now on", "/bot", _bot),
         Command("quit", "", "leave (also: quit)", "/quit", _quit),
     )
 }

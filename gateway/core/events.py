@@ -5,7 +5,7 @@ Times are milliseconds since 1970 UTC, `retry_ms` and the like durations in mill
 left out of the JSON.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -19,6 +19,7 @@ class Welcome(Event, frozen=True, tag="welcome"):
     """First answer to hello."""
 
     session: str
+    token: str
     nick: str
     server: dict[str, str]
     limits: dict[str, float]
@@ -98,6 +99,13 @@ class Private(Event, frozen=True, tag="private", rename={"sender": "from", "to":
     text: str
 
 
+class Typing(Event, frozen=True, tag="typing"):
+    """Somebody is writing something. Never told to terminals."""
+
+    room: str
+    nick: str
+
+
 class Gap(Event, frozen=True, tag="gap", rename={"first": "from", "last": "to"}):
     """Messages `from`..`to` of the room were not sent to this session."""
 
@@ -142,5 +150,5 @@ class Bye(Event, frozen=True, tag="bye"):
     retry_ms: int | UnsetType = UNSET
 
 
-AnyEvent = Welcome | Joined | Msg | Ack | History | Presence | Private | Gap | Notice | Error | Pong | Bye
-encode_json: Any = msgspec.json.Encoder().encode
+AnyEvent = Welcome | Joined | Msg | Ack | History | Presence | Private | Typing | Gap | Notice | Error | Pong | Bye
+encode_json: Callable[[Event], bytes] = msgspec.json.Encoder().encode

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from gateway.core import names
 from gateway.core.attendance import Attendance, tell_room
 from gateway.core.events import Ack, Bye, Error, Joined, Listed, Notice, Private
+from gateway.core.identity import Identities
 from gateway.core.limits import Limits
 from gateway.core.log import RoomLog
 from gateway.core.message import Door, Kind, Message
@@ -30,6 +31,9 @@ from gateway.core.pace import pay, wait
 from gateway.core.past import Library, storage_refusal
 from gateway.core.ports import Journal, RoomRecord, Transport
 from gateway.core.presence import ANNOUNCE_AFTER
+from gateway.core.receipts import Answer, Posted, Receipts
+from gateway.core.reception import Reception
+from gateway.core.replay import Replays
 from gateway.core.room import Member, Room
 from gateway.core.session import OWED_BYTES, Session
 from gateway.core.timers import Timers
@@ -48,6 +52,8 @@ RECENT_MESSAGES = 50
 MEMBERS_LISTED = 200
 ENDING_SECONDS = 2.0
 """How long after its last own message a half-closed peer may take to read what is owed to it."""
+FAILURE_SECONDS = 2.0
+"""How long a batch that could not be stored counts, if no other comes."""
 FIRST_SESSION = 0x100
 
 
@@ -56,16 +62,18 @@ class Draft(NamedTuple):
 
     message: Message
     member: Member | None
-    id: str | None
-    done: "Callable[[Posted | Refusal], None] | None"
+    done: Answer | None
 
 
-class Posted(NamedTuple):
-    """Where a message stands that was posted from outside a room."""
+class Post(NamedTuple):
+    """What is posted from outside any session: gated `text` for a valid `room`, under `nick` (None: a guest name) or
+    as whom the `token` proves; `id` marks a second try."""
 
     room: str
-    epoch: str
-    seq: int
+    text: str
+    nick: str | None = None
+    id: str | None = None
+    token: str | None = None
 
 
 @dataclass(slots=True)
@@ -91,6 +99,7 @@ class Hub:
         wall: Callable[[], int],
         schedule: Callable[[float], None],
         random_bits: Callable[[int], int],
+        token_key: bytes,
     ) -> None:
         self.journal = journal
         self.limits = limits
@@ -105,21 +114,37 @@ class Hub:
         self._schedule = schedule
         self.nicks = Nicks(random_bits)
         self.library = Library(journal, self.rooms)
-        self._attendance = Attendance(self.later)
+        self.receipts = Receipts(wall)
+        self.reception = Reception(
+            journal,
+            Identities(token_key, wall, random_bits),
+            self.nicks,
+            self.receipts,
+            wall=wall,
+            later=self.later,
+            wake=self._wake,
+            replace=lambda session: self.close(session, 4505, "replaced: you came back by another connection"),
+        )
+        self.replays = Replays(self.library, self.attach, self._wake)
+        self._attendance = Attendance(self.later, clock)
         self._next_number = FIRST_SESSION
         self._incoming: list[Draft] = []
         self._committing = False
+        self._failure: Refusal | None = None
+        self._failed_at = 0.0
         self._awake = False
         self._unflushed: dict[Session, None] = {}
         self._dirty: dict[Room, None] = {}
         self._ending: dict[Session, None] = {}
         self._crowded_out: list[Session] = []
+        self._waiting: list[tuple[Session, Callable[[], None]]] = []
         self._posting: dict[str, float] = {}
 
     # Coming and going
 
     def start(self) -> None:
-        """Open the lobby, which stays in memory."""
+        """Recall who may come back; open the lobby, which stays in memory."""
+        self.reception.start()
         self.open_room(LOBBY, lambda room: None)
 
     def connect(self, transport: Transport, door: Door, address: str, wire: Wire) -> Session:
@@ -141,10 +166,10 @@ class Hub:
         if session.closed:
             return
         session.closed = session.blocked = True
+        self.reception.went(session)
         for member in list(session.rooms.values()):
             self.leave(member)
         self.sessions.pop(session.number, None)
-        self.nicks.release(session.nick)
         self._ending.pop(session, None)
         totals = self.totals
         totals.messages_in += session.messages_in
@@ -184,10 +209,8 @@ class Hub:
         """Give the session another nick. Raises Refusal."""
         if nick == session.nick:
             return
-        old, nick = session.nick, names.nick(nick)
-        self.nicks.take(nick, session)
-        self.nicks.release(old, keep=nick)
-        session.nick = nick
+        old = session.nick
+        self.reception.rename(session, nick)
         for member in session.rooms.values():
             self._attendance.renamed(member, old)
 
@@ -224,6 +247,7 @@ class Hub:
         """Make the session a member whose cursor stands at `cursor` (the head if None); it reads once attached."""
         member = Member(session, room, room.log.head if cursor is None else cursor)
         session.rooms[room.name] = room.members[session] = member
+        self.reception.changed(session)
         self._attendance.came(member, max(0.0, session.announce_at - self.clock()))
         return member
 
@@ -239,7 +263,8 @@ class Hub:
         room.members.pop(session, None)
         member.attached = False
         self._attendance.went(member)
-        self._forget_if_idle(room)
+        self.reception.changed(session)
+        self.forget_if_idle(room)
 
     def joined(self, room: Room, recovered: bool) -> Joined:
         """The event that tells a session what the room is."""
@@ -261,7 +286,7 @@ class Hub:
 
         self.journal.set_topic(room.name, topic, stored)
 
-    def _forget_if_idle(self, room: Room) -> None:
+    def forget_if_idle(self, room: Room) -> None:
         """An empty unread room leaves memory; the journal keeps it."""
         if not room.members and not room.pending and room.name != LOBBY and self.rooms.get(room.name) is room:
             del self.rooms[room.name]
@@ -270,37 +295,88 @@ class Hub:
     # Saying
 
     def say(self, member: Member, text: str, kind: Kind = Kind.SAY, id: str | None = None) -> None:
-        """Post gated `text` to the member's room; the ack goes to `id`. The rate is the caller's to keep."""
-        session = member.session
-        message = Message(
-            member.room.name, self.wall(), session.nick, session.door, kind, text, author=session.number
-        )
+        """Post gated `text` to the member's room; the ack goes to `id`. The rate is the caller's to keep.
+
+        An `id` of the same identity that is known already is acknowledged, not posted. Raises Refusal.
+        """
+        session, room = member.session, member.room
+        message = Message(room.name, self.wall(), session.nick, session.door, kind, text, author=session.number)
+        done: Answer | None = None
+        if id is not None and session.identity is not None:
+            done = self.receipts.begin((session.identity.id, id), partial(acknowledge, session, id))
+            if done is None:
+                return
+            message.identity, message.id = session.identity.id, id
         session.pending += 1
-        self._submit(Draft(message, member, id, None), member.room)
+        self._submit(Draft(message, member, done), room)
         if len(self._incoming) > INCOMING_MESSAGES:
             session.hold()
             self._crowded_out.append(session)
 
-    def post(self, room: str, nick: str | None, text: str, done: Callable[[Posted | Refusal], None]) -> None:
-        """Post gated `text` from outside any session (HTTP), under `nick` or a guest name. Raises Refusal."""
-        nick = self.nicks.guest() if nick is None else names.nick(nick)
+    def post(self, post: Post, done: Answer) -> None:
+        """Post from outside any session (HTTP). Raises Refusal.
+
+        An `id` of the same identity (without a token: room and nick) that is known already gets its first answer.
+        """
+        identity = None if post.token is None else self.reception.identities.by_token(post.token)
+        if post.token is not None and identity is None:
+            raise Refusal(Code.TOKEN_INVALID, "this token is unknown or expired")
+        nick = identity.nick if identity is not None else self._poster(post.nick)
+        poster = f"{post.room} {identity.id if identity is not None else post.nick or ''}"
+        message = Message(post.room, self.wall(), nick, Door.HTTP, Kind.SAY, post.text)
+        answer: Answer | None = done
+        if post.id is not None and (identity is not None or post.nick is not None):
+            message.identity = identity.id if identity is not None else f"{post.room} {nick}"
+            message.id = post.id
+            answer = self.receipts.begin((message.identity, post.id), done)
+        if answer is not None:
+            self._post(message, poster, answer)
+
+    def _poster(self, nick: str | None) -> str:
+        if nick is None:
+            return self.nicks.guest()
+        nick = names.nick(nick)
         if self.nicks.held(nick):
             raise Refusal(Code.NICK_TAKEN, f"{nick} is here in person, post under another name")
-        self._pace_post(f"{room} {nick}")
+        return nick
+
+    def _post(self, message: Message, poster: str, done: Answer) -> None:
+        """Open the room and submit; a refusal is answered, so that a second try may follow.
+
+        Who gives no name shares the rate of a `poster` with the others who give none.
+        """
+        seconds = self._too_fast_to_post(poster)
+        if seconds:
+            done(too_fast(seconds))
+            return
         if len(self._incoming) > INCOMING_MESSAGES:
-            raise Refusal(Code.BUSY, "the journal is behind, try again", retry_ms=1000)
+            done(Refusal(Code.BUSY, "the journal is behind, try again", retry_ms=1000))
+            return
 
         def opened(found: Room | Refusal) -> None:
             if isinstance(found, Refusal):
                 done(found)
             else:
-                message = Message(room, self.wall(), nick, Door.HTTP, Kind.SAY, text)
-                self._submit(Draft(message, None, None, done), found)
+                self._submit(Draft(message, None, done), found)
 
-        self.open_room(room, opened)
+        self.open_room(message.room, opened)
 
     def whisper(self, session: Session, to: str, text: str, id: str | None = None) -> None:
         """Send gated `text` to one person. Not journaled; acknowledged once queued. Raises Refusal."""
+        if id is not None and session.identity is not None:
+            settle = self.receipts.begin((session.identity.id, id), partial(acknowledge, session, id))
+            if settle is None:
+                return
+            try:
+                self._whisper(session, to, text)
+            except Refusal as refusal:
+                settle(refusal)
+            else:
+                settle(Posted("", "", 0))
+        else:
+            self._whisper(session, to, text)
+
+    def _whisper(self, session: Session, to: str, text: str) -> None:
         receiver = self.nicks.find(to)
         if len(receiver.owed) >= OWED_BYTES:
             raise Refusal(Code.BUSY, f"{receiver.nick} does not read at the moment, try again", retry_ms=5000)
@@ -308,8 +384,13 @@ class Hub:
         receiver.tell(event)
         if receiver is not session:
             session.tell(event)
-        if id is not None:
-            session.tell(Ack(id))
+
+    def after_own(self, session: Session, job: Callable[[], None]) -> None:
+        """Do `job` once every message of the session has been committed or refused; now, if none is on its way."""
+        if session.pending:
+            self._waiting.append((session, job))
+        else:
+            job()
 
     # Pace
 
@@ -322,15 +403,17 @@ class Hub:
         """Count one thing said against the session's rate."""
         session.paid_until = pay(session.paid_until, self.clock(), self.limits.messages_per_second)
 
-    def _pace_post(self, poster: str) -> None:
+    def _too_fast_to_post(self, poster: str) -> float:
+        """Seconds until `poster` may post again; 0 = now, and this post counts."""
         now = self.clock()
         paid = self._posting.get(poster, 0.0)
         seconds = wait(paid, now, self.limits.messages_per_second, self.limits.burst)
         if seconds:
-            raise Refusal(Code.RATE_LIMITED, f"too fast, wait {seconds:.1f} s", retry_ms=int(seconds * 1000) + 1)
+            return seconds
         if len(self._posting) > INCOMING_MESSAGES:
             self._posting = {who: until for who, until in self._posting.items() if until > now}
         self._posting[poster] = pay(paid, now, self.limits.messages_per_second)
+        return 0.0
 
     # The tick
 
@@ -362,10 +445,14 @@ class Hub:
             self._committing = True
             batch = [draft.message for draft in drafts]
             self.journal.append(batch, lambda answer: self._committed(drafts, answer))
+        if self.reception.pending:
+            self.reception.store()
+        self.replays.serve()
         sends = self._flush(SENDS_PER_TICK)
         self._serve(sends)
         self._end()
-        if self._dirty or self._unflushed or (self._incoming and not self._committing):
+        more = self._dirty or self._unflushed or self.replays.pending or self.reception.pending
+        if more or (self._incoming and not self._committing):
             self._wake()
         elif self.timers.next is not None:
             self._schedule(max(0.001, self.timers.next - self.clock()))
@@ -376,6 +463,20 @@ class Hub:
         if not self._awake:
             self._schedule(seconds)
 
+    def probe(self, done: Callable[[Refusal | None], None]) -> None:
+        """Answer what keeps messages from being stored, None if nothing does: a failure just now, or what the journal
+        says to a batch of none, which looks at its disk and its file like any other."""
+        if self._failure is not None and self.clock() < self._failed_at + FAILURE_SECONDS:
+            done(self._failure)
+            return
+
+        def answered(answer: list[Message] | JournalError) -> None:
+            if isinstance(answer, LostTail):
+                self._begin_new_epochs()
+            done(storage_refusal(answer) if isinstance(answer, JournalError) else None)
+
+        self.journal.append([], answered)
+
     def _submit(self, draft: Draft, room: Room) -> None:
         room.pending += 1
         self._incoming.append(draft)
@@ -384,19 +485,24 @@ class Hub:
     def _committed(self, drafts: list[Draft], answer: list[Message] | JournalError) -> None:
         self._committing = False
         if isinstance(answer, JournalError):
-            self._refuse(drafts, storage_refusal(answer))
+            self._failure, self._failed_at = storage_refusal(answer), self.clock()
+            self._refuse(drafts, self._failure)
             if isinstance(answer, LostTail):
                 self._begin_new_epochs()
         else:
+            self._failure = None
             for draft in drafts:
                 self._publish(draft)
+        waiting, self._waiting = self._waiting, []
+        for session, job in waiting:
+            self.after_own(session, job)
         released, self._crowded_out = self._crowded_out, []
         for session in released:
             session.release()
         self._wake()
 
     def _publish(self, draft: Draft) -> None:
-        message, member, id, done = draft
+        message, member, done = draft
         room = self.rooms[message.room]
         room.pending -= 1
         room.publish(message)
@@ -406,10 +512,8 @@ class Hub:
             session.pending -= 1
             session.messages_in += 1
             member.own = message.seq
-            if session.ending and not session.pending:
+            if session in self._ending and not session.pending:
                 self.later(ENDING_SECONDS, lambda: self._end_of(session))
-            if id is not None:
-                session.tell(Ack(id, room.name, message.seq))
         else:
             self.totals.messages_in += 1
         if done is not None:
@@ -432,15 +536,16 @@ class Hub:
             member.session.tell(self.joined(room, recovered=False))
 
     def _refuse(self, drafts: list[Draft], refusal: Refusal) -> None:
-        for message, member, id, done in drafts:
+        for message, member, done in drafts:
             room = self.rooms[message.room]
             room.pending -= 1
             if member is not None:
                 member.session.pending -= 1
-                member.session.tell(error_event(refusal, id))
             if done is not None:
                 done(refusal)
-            self._forget_if_idle(room)
+            elif member is not None:
+                member.session.tell(error_event(refusal))
+            self.forget_if_idle(room)
 
     def _flush(self, sends: int) -> int:
         unflushed, self._unflushed = self._unflushed, {}
@@ -460,7 +565,7 @@ class Hub:
             if not room.served:
                 self._dirty[room] = None
             else:
-                self._forget_if_idle(room)
+                self.forget_if_idle(room)
 
     def _end(self) -> None:
         """Close the half-closed sessions that have got all that is owed to them."""
@@ -487,6 +592,19 @@ class Hub:
         if not self._awake:
             self._awake = True
             self._schedule(0)
+
+
+def too_fast(seconds: float) -> Refusal:
+    """What is told to who must wait so long."""
+    return Refusal(Code.RATE_LIMITED, f"too fast, wait {seconds:.1f} s", retry_ms=int(seconds * 1000) + 1)
+
+
+def acknowledge(session: Session, id: str, outcome: Posted | Refusal) -> None:
+    """Tell the session what became of what it sent under `id`."""
+    if isinstance(outcome, Refusal):
+        session.tell(error_event(outcome, id))
+    else:
+        session.tell(Ack(id, outcome.room, outcome.seq) if outcome.seq else Ack(id))
 
 
 def error_event(refusal: Refusal, id: str | None = None) -> Error:

@@ -6,7 +6,7 @@ number, its cursor is set to that number, and only then it is attached to the ro
 
 from dataclasses import dataclass
 
-from gateway.core.events import History
+from gateway.core.events import History, Notice
 from gateway.core.hub import Hub, error_event
 from gateway.core.message import Door
 from gateway.core.past import Past, Range
@@ -15,6 +15,8 @@ from gateway.core.session import Session
 from gateway.core.wire import as_msg
 from gateway.errors import Code, Refusal
 
+MISSED_LINES = 200
+"""What a terminal is shown of what it missed."""
 ROOMS_PER_SESSION = 50
 """Rooms a browser session is in at most; a terminal is in one at a time."""
 
@@ -27,53 +29,92 @@ class Position:
     after: int
 
 
-def join(hub: Hub, session: Session, name: str, recent: int, position: Position | None = None) -> None:
-    """Bring the session into the room `name` (valid), or tell it why not; its input is held meanwhile.
+def join(
+    hub: Hub, session: Session, name: str, recent: int, position: Position | None = None, id: str | None = None
+) -> None:
+    """Bring the session into the room `name` (valid), or tell it why not in answer to the request with that id; its
+    input is held meanwhile.
 
     It is told `joined`; then either what it missed since `position`, as live messages, or the last `recent` messages
-    as one history.
+    as one history. Raises Refusal, before the room is opened, for a browser that is in as many rooms as it may be.
     """
+    if session.door is Door.WEB and len(session.rooms) >= ROOMS_PER_SESSION and name not in session.rooms:
+        raise _limit()
     session.hold()
 
     def opened(room: Room | Refusal) -> None:
         if isinstance(room, Refusal):
             refuse(room)
         elif position and position.epoch == room.epoch and 0 <= position.after <= room.log.head:
-            done(_come_in(hub, session, room, position.after, recovered=True))
+            done(_come_in(hub, session, room, position.after, recovered=True, id=id))
         else:
             hub.library.read(name, Range(limit=recent), lambda past: read(room, past))
 
     def read(room: Room, past: Past | Refusal) -> None:
+        if isinstance(past, Refusal) or session.closed:
+            hub.forget_if_idle(room)
         if isinstance(past, Refusal):
             refuse(past)
         elif not session.closed:
             cursor = past.messages[-1].seq if past.messages else room.log.head
-            member = _come_in(hub, session, room, cursor, recovered=False)
+            member = _come_in(hub, session, room, cursor, recovered=False, id=id)
             if member is not None:
                 session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
             done(member)
 
     def done(member: Member | None) -> None:
-        if member is not None:
+        if member is not None and member.cursor + 1 < member.room.log.first:
+            hub.replays.add(member)
+        elif member is not None:
             hub.attach(member)
         session.release()
 
     def refuse(refusal: Refusal) -> None:
-        session.tell(error_event(refusal))
+        session.tell(error_event(refusal, id))
         session.release()
 
     hub.open_room(name, opened)
 
 
-def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: bool) -> Member | None:
+def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
+    """Bring a terminal back into the room it left at `position`, with the last MISSED_LINES of what it missed."""
+    session.hold()
+
+    def opened(room: Room | Refusal) -> None:
+        if isinstance(room, Refusal):
+            session.tell(error_event(room))
+            session.release()
+            return
+        known = position.epoch == room.epoch and position.after <= room.log.head
+        after = max(position.after if known else 0, room.log.head - MISSED_LINES)
+        if known and after > position.after:
+            session.tell(Notice(f"{after - position.after} lines left out: /since {position.after} shows them"))
+        hub.library.read(name, Range(after=after, limit=MISSED_LINES), lambda past: read(room, past))
+
+    def read(room: Room, past: Past | Refusal) -> None:
+        if isinstance(past, Refusal):
+            session.tell(error_event(past))
+        elif not session.closed:
+            member = _come_in(hub, session, room, past.messages[-1].seq if past.messages else room.log.head, True, None)
+            session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
+            if member is not None:
+                hub.attach(member)
+        session.release()
+
+    hub.open_room(name, opened)
+
+
+def _come_in(
+    hub: Hub, session: Session, room: Room, cursor: int, recovered: bool, id: str | None
+) -> Member | None:
     """Make the session a member with that cursor and tell it `joined`; None when that is refused."""
     before = session.rooms.get(room.name)
     if before is not None:
         hub.leave(before)
     if session.door is Door.WEB:
         if len(session.rooms) >= ROOMS_PER_SESSION:
-            limit = Refusal(Code.ROOM_LIMIT, f"you are in {ROOMS_PER_SESSION} rooms, part from one first")
-            session.tell(error_event(limit))
+            session.tell(error_event(_limit(), id))
+            hub.forget_if_idle(room)
             return None
     elif session.room is not None:
         hub.leave(session.room)
@@ -82,3 +123,7 @@ def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: boo
         session.room = member
     session.tell(hub.joined(member.room, recovered))
     return member
+
+
+def _limit() -> Refusal:
+    return Refusal(Code.ROOM_LIMIT, f"you are in {ROOMS_PER_SESSION} rooms, part from one first")

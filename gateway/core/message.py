@@ -27,7 +27,8 @@ class Message(msgspec.Struct, gc=False):
     `seq` is 0 until the journal has committed the message; the journal sets it exactly once. `ts` is milliseconds
     since 1970 UTC. `text` has passed the gate (`core.text`) and has no line feed unless it came from a door where a
     message may have several lines. `author` is the number of the session that said it, 0 where it is not known
-    (read back from the journal, posted by HTTP): it never leaves the process.
+    (read back from the journal, posted by HTTP): it never leaves the process. `identity` and `id` name the
+    request it came from, so that a second try is known; empty where nobody will try again.
     """
 
     room: str
@@ -38,3 +39,5 @@ class Message(msgspec.Struct, gc=False):
     text: str
     author: int = 0
     seq: int = 0
+    identity: str = ""
+    id: str = ""

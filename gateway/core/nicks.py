@@ -4,22 +4,33 @@ from collections.abc import Callable
 from itertools import chain
 
 from gateway.core import names, text
+from gateway.core.identity import Identity
 from gateway.core.session import Session
 from gateway.errors import Code, Refusal
 
 GUESTS = 1 << 16
 
 
+Holder = Session | Identity
+
+
 class Nicks:
-    """The roster of nicks in use. `random_bits` draws guest names."""
+    """The roster of nicks in use: those of the sessions that are here, and of identities that may come back.
+
+    `random_bits` draws guest names.
+    """
 
     def __init__(self, random_bits: Callable[[int], int]) -> None:
         self._random_bits = random_bits
-        self._roster: names.Roster[Session] = names.Roster()
+        self._roster: names.Roster[Holder] = names.Roster()
 
-    def take(self, nick: str, session: Session) -> None:
-        """Give the session a valid nick. Raises Refusal when somebody holds it or one that looks like it."""
-        if not self._roster.claim(nick, session):
+    def claim(self, nick: str, holder: Holder) -> bool:
+        """Give the holder a valid nick; False when somebody else has it or one that looks like it."""
+        return self._roster.claim(nick, holder)
+
+    def take(self, nick: str, holder: Holder) -> None:
+        """The same, but raises Refusal with a proposal."""
+        if not self.claim(nick, holder):
             raise Refusal(Code.NICK_TAKEN, f"{nick} is taken, try {self._variant(nick)}")
 
     def release(self, nick: str, keep: str | None = None) -> None:
@@ -28,7 +39,8 @@ class Nicks:
 
     def find(self, nick: str) -> Session:
         """The session with that nick. Raises Refusal."""
-        session = self._roster.holder(nick)
+        holder = self._roster.holder(nick)
+        session = holder.session if isinstance(holder, Identity) else holder
         if session is None:
             raise Refusal(Code.NO_SUCH_USER, f"nobody here is called {text.shown(nick)}")
         return session

@@ -34,6 +34,37 @@ class Page:
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is kept of an identity: its nick, the rooms it is in with their epochs and the number it has read up
+    to in each, and when its last connection ended (ms since 1970; 0 = it is connected, or was at a crash)."""
+
+    identity: str
+    nick: str
+    rooms: Sequence[tuple[str, str, int]]
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where the message stands that was sent under `id` by `identity` at `ts` (ms since 1970)."""
+
+    identity: str
+    id: str
+    room: str
+    epoch: str
+    seq: int
+    ts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Who may come back, and what they need not say twice."""
+
+    people: Sequence[Person]
+    receipts: Sequence[Receipt]
+
+
 class Journal(Protocol):
     """The ordered durable log behind the rooms; the only door into a room's log.
 
@@ -55,6 +86,7 @@ class Journal(Protocol):
         1. Numbers are dense per room: head + 1, head + 2, … in the order of the batch.
         2. When `done` is called with messages they survive a kill of the process.
         3. On an error nothing of the batch is stored and every `seq` is 0 again.
+        4. The receipt of each message with an `id` is stored in the same transaction.
         """
 
     def read(
@@ -70,6 +102,14 @@ class Journal(Protocol):
 
     def set_topic(self, room: str, topic: str, done: Callable[[JournalError | None], None]) -> None:
         """Store the topic of a room, then answer."""
+
+    def remember(self, people: Sequence[Person], done: Callable[[JournalError | None], None]) -> None:
+        """Store what is known of some identities, each replacing what was known before."""
+
+    def recall(self, since: int, done: Callable[[Memory | JournalError], None]) -> None:
+        """What was stored of the people seen, and of the messages sent, after `since` (ms since 1970); the older is
+        forgotten. Called once, before the first append. People who were connected when the process died are counted
+        as seen now."""
 
     def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
         """Every stored room (without recent messages), by name."""

@@ -17,17 +17,24 @@ ANNOUNCE_AFTER = 2.0
 class Presences:
     """The changes of one room that have not been told yet."""
 
-    __slots__ = ("_joined", "_left", "_renamed", "_unlisted", "crowd", "room", "scheduled")
+    __slots__ = ("_joined", "_left", "_renamed", "_unlisted", "crowd", "room", "scheduled", "told_at")
 
     def __init__(self, room: str) -> None:
         self.room = room
         self.crowd = False
         self.scheduled = False
         """A presence is on its way: what changes meanwhile goes with it."""
+        self.told_at = float("-inf")
+        """Monotonic seconds of the last telling."""
         self._joined: dict[str, str] = {}
         self._left: dict[str, None] = {}
         self._renamed: dict[str, str] = {}
         self._unlisted: dict[str, None] = {}
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two tellings."""
+        return CROWD_INTERVAL if self.crowd else INTERVAL
 
     @property
     def pending(self) -> bool:
@@ -46,16 +53,11 @@ class Presences:
         if nick in self._joined:
             del self._joined[nick]
             return
-        for old, new in self._renamed.items():
-            if new == nick:
-                del self._renamed[old]
-                nick = old
-                break
-        self._left[nick] = None
+        self._left[self._last_told(nick)] = None
 
     def unlisted(self, nick: str) -> None:
         """Somebody who stood in a list of members but was never announced has gone: pages strike the name."""
-        self._unlisted[nick] = None
+        self._unlisted[self._last_told(nick)] = None
 
     def renamed(self, old: str, new: str) -> None:
         """An announced person has another nick."""
@@ -69,6 +71,14 @@ class Presences:
                 break
         if old != new:
             self._renamed[old] = new
+
+    def _last_told(self, nick: str) -> str:
+        """The name under which people know who is now called `nick`; his change of it is no news any more."""
+        for old, new in self._renamed.items():
+            if new == nick:
+                del self._renamed[old]
+                return old
+        return nick
 
     def take(self, count: int) -> tuple[Presence, Presence | None]:
         """What to tell now (pages, terminals or None), and begin anew. `count` people are in the room."""

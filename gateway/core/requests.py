@@ -11,13 +11,14 @@ import msgspec
 
 from gateway import __version__
 from gateway.core import commands, names, text
-from gateway.core.events import Error, History, Pong, Welcome
-from gateway.core.hub import LOBBY, Hub, error_event
-from gateway.core.joining import Position, join
+from gateway.core.events import Error, History, Notice, Pong, Typing, Welcome
+from gateway.core.hub import LOBBY, Hub, error_event, too_fast
+from gateway.core.joining import ROOMS_PER_SESSION, Position, join
+from gateway.core.loose import fields_of, has_half_a_pair
 from gateway.core.message import Kind
 from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
-from gateway.core.session import Session
+from gateway.core.session import OWED_BYTES, Session
 from gateway.core.wire import as_msg
 from gateway.errors import Code, Refusal
 
@@ -39,7 +40,8 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     """The first request."""
 
     nick: str | None = None
-    rooms: Annotated[list[Place], msgspec.Meta(max_length=50)] | None = None
+    token: str | None = None
+    rooms: list[Place] | None = None
 
 
 class Say(msgspec.Struct, frozen=True, tag="say"):
@@ -57,12 +59,14 @@ class Join(msgspec.Struct, frozen=True, tag="join"):
     room: str
     epoch: str | None = None
     after: Seq | None = None
+    id: Id | None = None
 
 
 class Part(msgspec.Struct, frozen=True, tag="part"):
     """Leave a room."""
 
     room: str
+    id: Id | None = None
 
 
 class Nick(msgspec.Struct, frozen=True, tag="nick"):
@@ -78,6 +82,13 @@ class Earlier(msgspec.Struct, frozen=True, tag="history"):
     room: str
     before: Seq | None = None
     limit: Annotated[int, msgspec.Meta(ge=1)] = 50
+    id: Id | None = None
+
+
+class Write(msgspec.Struct, frozen=True, tag="typing"):
+    """Say that something is being written."""
+
+    room: str
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
@@ -86,17 +97,9 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
     id: Id | None = None
 
 
-class Shape(msgspec.Struct, frozen=True):
-    """As much as can be told of a request that is wrong."""
-
-    type: Any = None
-    id: Any = None
-
-
-TYPES = {"hello", "say", "join", "part", "nick", "history", "ping"}
-Request = Hello | Say | Join | Part | Nick | Earlier | Ping
+TYPES = {"hello", "say", "join", "part", "nick", "history", "typing", "ping"}
+Request = Hello | Say | Join | Part | Nick | Earlier | Write | Ping
 decode = msgspec.json.Decoder(Request).decode
-decode_shape = msgspec.json.Decoder(Shape).decode
 
 
 class Requests:
@@ -112,6 +115,7 @@ class Requests:
             Part: self._part,
             Nick: self._nick,
             Earlier: self._history,
+            Write: self._typing,
             Ping: self._ping,
         }
 
@@ -120,7 +124,7 @@ class Requests:
         session.last_input = self.hub.clock()
         try:
             request = decode(frame)
-        except (msgspec.DecodeError, UnicodeEncodeError) as problem:
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as problem:
             self._malformed(session, frame, str(problem))
             return
         if not session.greeted and not isinstance(request, Hello):
@@ -135,16 +139,28 @@ class Requests:
         if session.greeted:
             raise Refusal(Code.BAD_MESSAGE, "hello was said before")
         session.greeted = True
-        refused = None
+        session.hold()
+        refusals = [self.hub.reception.settle(session, hello.token)]
+        restored = session.identity.rooms if session.identity is not None else ()
         if hello.nick is not None:
             try:
                 self.hub.rename(session, hello.nick)
             except Refusal as refusal:
-                refused = refusal
+                refusals.append(refusal)
+        places = hello.rooms
+        if places is None:
+            places = [Place(name) for name, _, _ in restored] or [Place(LOBBY)]
+        self.hub.reception.stored(lambda: self._welcome(session, refusals, places))
+
+    def _welcome(self, session: Session, refusals: list[Refusal | None], places: list[Place]) -> None:
+        """The identity is stored: answer hello."""
+        if session.closed or session.identity is None:
+            return
         limits = self.hub.limits
         session.tell(
             Welcome(
                 session.id,
+                self.hub.reception.identities.token(session.identity),
                 session.nick,
                 {"name": "gateway", "version": __version__},
                 {
@@ -155,10 +171,12 @@ class Requests:
                 },
             )
         )
-        if refused is not None:
-            session.tell(error_event(refused))
-        for place in [Place(LOBBY)] if hello.rooms is None else hello.rooms:
+        for refused in refusals:
+            if refused is not None:
+                session.tell(error_event(refused))
+        for place in places[: ROOMS_PER_SESSION + 1]:
             self._enter(session, place)
+        session.release()
 
     def _say(self, session: Session, say: Say) -> None:
         self._pace(session)
@@ -171,24 +189,25 @@ class Requests:
 
     def _join(self, session: Session, request: Join) -> None:
         self._pace(session)
-        self._enter(session, Place(request.room, request.epoch, request.after))
+        self._enter(session, Place(request.room, request.epoch, request.after), request.id)
 
-    def _enter(self, session: Session, place: Place) -> None:
+    def _enter(self, session: Session, place: Place, id: str | None = None) -> None:
         try:
             name = names.room(place.room)
+            known = place.epoch is not None and place.after is not None
+            position = Position(place.epoch or "", place.after or 0) if known else None
+            join(self.hub, session, name, commands.BROWSER_RECENT, position, id)
         except Refusal as refusal:
-            session.tell(error_event(refusal))
-            return
-        known = place.epoch is not None and place.after is not None
-        position = Position(place.epoch or "", place.after or 0) if known else None
-        join(self.hub, session, name, commands.BROWSER_RECENT, position)
+            session.tell(error_event(refusal, id))
 
     def _part(self, session: Session, part: Part) -> None:
         self.hub.leave(self._member(session, part.room))
 
     def _nick(self, session: Session, nick: Nick) -> None:
         self._pace(session)
-        commands.run(self.hub, session, None, f"/nick {nick.nick}", nick.id)
+        self.hub.rename(session, nick.nick)
+        session.tell(Notice(f"you are {session.nick}") if nick.id is None else
+                     Notice(f"you are {session.nick}", id=nick.id))  # fmt: skip
 
     def _history(self, session: Session, earlier: Earlier) -> None:
         self._pace(session)
@@ -197,12 +216,24 @@ class Requests:
 
         def read(past: Past | Refusal) -> None:
             if isinstance(past, Refusal):
-                session.tell(error_event(past))
+                session.tell(error_event(past, earlier.id))
             else:
                 session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
             session.release()
 
-        self.hub.library.read(name, Range(before=earlier.before, limit=earlier.limit), read)
+        wanted = Range(before=earlier.before, limit=earlier.limit)
+        self.hub.after_own(session, lambda: self.hub.library.read(name, wanted, read))
+
+    def _typing(self, session: Session, write: Write) -> None:
+        """Tell the room's pages, where it is small enough for that to matter; too fast is dropped without a word."""
+        member = self._member(session, write.room)
+        room = member.room
+        if self.hub.too_fast(session) or room.presences.crowd:
+            return
+        self.hub.pay(session)
+        for other in room.members.values():
+            if other is not member and other.session.wire.objects and len(other.session.owed) < OWED_BYTES:
+                other.session.tell(Typing(room.name, session.nick))
 
     def _ping(self, session: Session, ping: Ping) -> None:
         session.tell(Pong() if ping.id is None else Pong(ping.id))
@@ -216,19 +247,19 @@ class Requests:
     def _pace(self, session: Session) -> None:
         seconds = self.hub.too_fast(session)
         if seconds:
-            raise Refusal(Code.RATE_LIMITED, f"too fast, wait {seconds:.1f} s", retry_ms=int(seconds * 1000) + 1)
+            raise too_fast(seconds)
         self.hub.pay(session)
 
     def _malformed(self, session: Session, frame: str, problem: str) -> None:
-        try:
-            shape = decode_shape(frame)
-        except (msgspec.DecodeError, UnicodeEncodeError):
-            shape = Shape()
-        if isinstance(shape.type, str) and shape.type not in TYPES:
-            refusal = Refusal(Code.UNKNOWN_TYPE, f"there is no type {text.shown(shape.type)}")
+        fields = fields_of(frame)
+        type, id = fields.get("type"), fields.get("id")
+        if has_half_a_pair(fields):
+            refusal = Refusal(Code.BAD_TEXT, text.HALF_A_PAIR)
+        elif isinstance(type, str) and type not in TYPES:
+            refusal = Refusal(Code.UNKNOWN_TYPE, f"there is no type {text.shown(type)}")
         else:
             refusal = Refusal(Code.BAD_MESSAGE, problem)
-        id = shape.id if isinstance(shape.id, str) and 1 <= len(shape.id) <= 64 else None
+        id = id if isinstance(id, str) and 1 <= len(id) <= 64 and id.isprintable() else None
         self._complain(session, error_event(refusal, id))
 
     def _complain(self, session: Session, error: Error) -> None:

@@ -116,6 +116,12 @@ class Member:
         self.listed = False
         """Somebody has seen the session in a list of members."""
 
+    def change_wire(self, wire: Wire) -> None:
+        """From the next message after the head on, read in another wire format."""
+        self.session.wire = wire
+        self.readers = self.room.readers_of(wire)
+        self.cursor = self.room.log.head
+
     def offer(self) -> None:
         """Offer the session its share: all of it is taken, or the session is blocked."""
         session = self.session

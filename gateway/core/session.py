@@ -14,6 +14,7 @@ from gateway.core.ports import Transport
 from gateway.core.wire import Wire
 
 if TYPE_CHECKING:
+    from gateway.core.identity import Identity
     from gateway.core.room import Member
 
 OWED_BYTES = 65536
@@ -25,6 +26,7 @@ class Session:
 
     __slots__ = (
         "_flush_later",
+        "_flushed",
         "address",
         "announce_at",
         "blocked",
@@ -38,6 +40,7 @@ class Session:
         "ending",
         "greeted",
         "held",
+        "identity",
         "last_input",
         "messages_in",
         "messages_out",
@@ -81,6 +84,9 @@ class Session:
         self.room: Member | None = None
         """The room a terminal talks in; None for a browser session, which names a room each time."""
         self.owed = b""
+        self.identity: Identity | None = None
+        """Who the peer is across connections; a terminal has none until it asks for a code."""
+        self._flushed: list[Callable[[], None]] | None = None
         self.blocked = False
         """The transport took less than it was offered; it calls `hub.pump` when it can take more."""
         self.choked = False
@@ -123,9 +129,20 @@ class Session:
             self.bytes_out += taken
             self.owed = self.owed[taken:]
             self.blocked = bool(self.owed)
-            if self.choked and not self.owed:
-                self.choked = False
-                self.release()
+            if not self.owed and (self.choked or self._flushed):
+                self._all_out()
+
+    def when_flushed(self, job: Callable[[], None]) -> None:
+        """Do `job` once when nothing is owed any more; something is owed now."""
+        self._flushed = [*(self._flushed or ()), job]
+
+    def _all_out(self) -> None:
+        if self.choked:
+            self.choked = False
+            self.release()
+        jobs, self._flushed = self._flushed or (), None
+        for job in jobs:
+            job()
 
     def hold(self) -> None:
         """Take no input until `release` has been called as often as `hold`."""

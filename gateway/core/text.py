@@ -34,6 +34,7 @@ from gateway.errors import Code, Refusal
 TEXT_BYTES = 4_000
 """A message: fits a terminal's line of 4,096 bytes with room for a command word before it."""
 TOPIC_BYTES = 300
+HALF_A_PAIR = "half a surrogate pair is not text; not sent"
 
 _SEQUENCE = re.compile(
     r"""
@@ -103,7 +104,7 @@ def _scrubbed(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Refusal(Code.BAD_TEXT, "half a surrogate pair is not text; not sent") from None
+        raise Refusal(Code.BAD_TEXT, HALF_A_PAIR) from None
     return _SEQUENCE.sub("", text).replace("\r\n", "\n").translate(_SINGLE).rstrip("\n")
 
 

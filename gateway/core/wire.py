@@ -25,6 +25,7 @@ from gateway.core.events import (
     Pong,
     Presence,
     Private,
+    Typing,
     Welcome,
     encode_json,
 )
@@ -35,6 +36,8 @@ class Wire(Protocol):
     """One wire format."""
 
     name: str
+    objects: bool
+    """JSON for programs, with all of presence; else lines for people."""
 
     def message(self, message: Message) -> bytes:
         """A message of the log, complete."""
@@ -62,6 +65,7 @@ class JsonFrames:
     """Subprotocol chat.v1.json: one JSON object in one WebSocket text frame."""
 
     name = "frame"
+    objects = True
 
     def message(self, message: Message) -> bytes:
         return frame(encode_json(as_msg(message)))
@@ -70,8 +74,23 @@ class JsonFrames:
         return frame(encode_json(event))
 
 
+class JsonLines:
+    """A terminal after /bot: one JSON object a line."""
+
+    name = "bot"
+    objects = True
+
+    def message(self, message: Message) -> bytes:
+        return encode_json(as_msg(message)) + b"\n"
+
+    def event(self, event: Event, nick: str) -> bytes:
+        return encode_json(event) + b"\n"
+
+
 class Lines:
     """Whole lines for terminals, ended by `end`."""
+
+    objects = False
 
     def __init__(self, name: str, end: str) -> None:
         self.name = name
@@ -144,6 +163,8 @@ def _error(event: Error, nick: str) -> list[str]:
 
 
 def _bye(event: Bye, nick: str) -> list[str]:
+    if event.code == 1000:
+        return [f"-- {event.reason}"]
     if isinstance(event.retry_ms, int):
         return [f"!! {event.reason}: come back in {max(1, round(event.retry_ms / 1000))} s"]
     return [f"!! {event.reason}"]
@@ -170,9 +191,11 @@ EVENT_LINES: dict[type[Event], Callable[[Any, str], list[str]]] = {
     Notice: _notice,
     Error: _error,
     Pong: _silent,
+    Typing: _silent,
     Bye: _bye,
 }
 
 PLAIN = Lines("plain", "\n")
 TELNET = Lines("telnet", "\r\n")
 FRAME = JsonFrames()
+BOT = JsonLines()

@@ -12,7 +12,7 @@ from itertools import islice
 import msgspec
 
 from gateway.core.message import Message
-from gateway.core.ports import Page, RoomRecord
+from gateway.core.ports import Memory, Page, Person, RoomRecord
 from gateway.errors import JournalError
 from gateway.journal.continuity import epoch_of, new_seed
 
@@ -94,6 +94,14 @@ class MemoryJournal:
             return
         self._rooms.setdefault(room, _Room()).topic = topic
         done(None)
+
+    def remember(self, people: Sequence[Person], done: Callable[[JournalError | None], None]) -> None:
+        """As `Journal.remember`: nothing outlives the process that could be asked for it."""
+        done(None)
+
+    def recall(self, since: int, done: Callable[[Memory | JournalError], None]) -> None:
+        """As `Journal.recall`: nothing."""
+        done(Memory((), ()))
 
     def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
         """As `Journal.rooms`."""

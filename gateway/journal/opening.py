@@ -33,6 +33,8 @@ COLUMNS = {
     "meta": "key, value",
     "rooms": "id, name, epoch, floor, topic",
     "messages": "room, seq, ts, nick, door, kind, text",
+    "receipts": "identity, id, room, seq, ts",
+    "people": "identity, nick, rooms, seen",
 }
 
 

@@ -40,6 +40,20 @@ CREATE TABLE messages (
     text TEXT NOT NULL,
     PRIMARY KEY (room, seq)
 ) WITHOUT ROWID;
+CREATE TABLE receipts (
+    identity TEXT NOT NULL,
+    id TEXT NOT NULL,
+    room INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    ts INTEGER NOT NULL,
+    PRIMARY KEY (identity, id)
+) WITHOUT ROWID;
+CREATE TABLE people (
+    identity TEXT PRIMARY KEY,
+    nick TEXT NOT NULL,
+    rooms TEXT NOT NULL,
+    seen INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 
 FIRST_META = {

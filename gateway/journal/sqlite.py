@@ -19,7 +19,7 @@ import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.core.message import Message
-from gateway.core.ports import Page, RoomRecord
+from gateway.core.ports import Memory, Page, Person, RoomRecord
 from gateway.errors import JournalError, LostTail, StartError
 from gateway.journal.disk import SPARE_BYTES, Disk, Replaced
 from gateway.journal.opening import SYNCHRONOUS, mark_clean, open_database, renew_epochs
@@ -114,6 +114,14 @@ class SqliteJournal:
     def set_topic(self, room: str, topic: str, done: Callable[[JournalError | None], None]) -> None:
         """As `Journal.set_topic`."""
         self._enter(_Verb(lambda store: store.set_topic(room, topic), done, self._syncs))
+
+    def remember(self, people: Sequence[Person], done: Callable[[JournalError | None], None]) -> None:
+        """As `Journal.remember`."""
+        self._enter(_Verb(lambda store: store.remember(people), done, self._syncs))
+
+    def recall(self, since: int, done: Callable[[Memory | JournalError], None]) -> None:
+        """As `Journal.recall`."""
+        self._enter(_Verb(lambda store: store.recall(since), done, slow=False))
 
     def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
         """As `Journal.rooms`."""

@@ -5,13 +5,15 @@ in memory, at most ROOMS_HELD of them; a room beyond that is looked up again. A 
 after COMMIT, and a message gets its `seq` then, so a failed append leaves no trace.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.core.message import Message
-from gateway.core.ports import Page, RoomRecord
+from gateway.core.ports import Memory, Page, Person, Receipt, RoomRecord
 from gateway.journal.checkpoint import checkpoint
 from gateway.journal.continuity import epoch_of
 from gateway.journal.disk import Disk
@@ -27,6 +29,15 @@ SELECT_ROOMS = """
     FROM rooms
 """
 SELECT_MESSAGES = "SELECT ts, nick, door, kind, text, 0, seq FROM messages WHERE room = ? AND seq > ? AND seq < ?"
+
+INSERT_RECEIPT = "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?)"
+INSERT_PERSON = "INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?)"
+SELECT_RECEIPTS = """
+    SELECT receipts.identity, receipts.id, rooms.name, rooms.epoch, receipts.seq, receipts.ts
+    FROM receipts JOIN rooms ON rooms.id = receipts.room ORDER BY receipts.ts
+"""
+RECEIPTS_KEPT_MS = 120_000
+"""How long a second try is known; a checkpoint drops older receipts."""
 
 Row = tuple[int, int, int, str, str, str, str]
 
@@ -70,6 +81,13 @@ class Store:
         try:
             heads, rows = self._number(batch, created)
             self.connection.executemany(INSERT_MESSAGE, rows)
+            receipts = [
+                (message.identity, message.id, row[0], row[1], message.ts)
+                for message, row in zip(batch, rows, strict=True)
+                if message.id
+            ]
+            if receipts:
+                self.connection.executemany(INSERT_RECEIPT, receipts)
             self.connection.execute("COMMIT")
         except BaseException:
             self._roll_back(created)
@@ -109,6 +127,30 @@ class Store:
             raise
         self.wal_pages += 2
 
+    def remember(self, people: Sequence[Person]) -> None:
+        """As `Journal.remember`."""
+        self._disk.look()
+        rows = [(each.identity, each.nick, json.dumps(list(each.rooms)), each.seen) for each in people]
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            self.connection.executemany(INSERT_PERSON, rows)
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back([])
+            raise
+        self.wal_pages += 1 + len(rows) // 4
+
+    def recall(self, since: int) -> Memory:
+        """As `Journal.recall`."""
+        self.connection.execute("UPDATE people SET seen = ? WHERE seen = 0", (time.time_ns() // 1_000_000,))
+        self.connection.execute("DELETE FROM people WHERE seen < ?", (since,))
+        self.connection.execute("DELETE FROM receipts WHERE ts < ?", (since,))
+        people = [
+            Person(identity, nick, [(room, epoch, after) for room, epoch, after in json.loads(rooms)], seen)
+            for identity, nick, rooms, seen in self.connection.execute("SELECT * FROM people ORDER BY seen")
+        ]
+        return Memory(people, [Receipt(*row) for row in self.connection.execute(SELECT_RECEIPTS)])
+
     def rooms(self) -> list[RoomRecord]:
         """As `Journal.rooms`."""
         return [_room(row).record([]) for row in self.connection.execute(SELECT_ROOMS + " ORDER BY name")]
@@ -116,6 +158,8 @@ class Store:
     def checkpoint(self) -> None:
         """Start the WAL afresh."""
         self.wal_pages = 0
+        old = time.time_ns() // 1_000_000 - RECEIPTS_KEPT_MS
+        self.connection.execute("DELETE FROM receipts WHERE ts < ?", (old,))
         checkpoint(self.connection)
 
     def has_lost(self, earlier: "Store") -> bool:
@@ -129,7 +173,9 @@ class Store:
             room = self._look_up(known.name)
             lost = lost or room.head < known.head
             if room.head > known.head:
-                self.connection.execute("DELETE FROM messages WHERE room = ? AND seq > ?", (room.key, known.head))
+                beyond = (room.key, known.head)
+                self.connection.execute("DELETE FROM messages WHERE room = ? AND seq > ?", beyond)
+                self.connection.execute("DELETE FROM receipts WHERE room = ? AND seq > ?", beyond)
         self._held.clear()
         return lost
 

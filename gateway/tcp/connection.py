@@ -6,7 +6,8 @@ Closing takes three steps, because closing a socket with unread input makes the 
 our own last words on their way: write them, shut down our side, read and drop what still comes, at most LINGER long.
 
 A failed write does not end a connection. The peer's last lines may still be readable (`nc -q0` resets us while we
-greet it), so from then on writes are swallowed and reading goes on to its end.
+greet it), so from then on writes are swallowed and reading goes on to its end. A line without its end counts at end of
+file, but not after a reset: nobody knows whether it was whole.
 """
 
 import logging
@@ -112,8 +113,7 @@ class Connection:
             if mask & READ and self._events & READ:
                 self._readable()
         except Exception:
-            log.exception("connection %s of %s failed", self.session.id, self.address)
-            self.finish()
+            self._failed()
 
     def _writable(self) -> None:
         if self._last_words is None:
@@ -140,6 +140,7 @@ class Connection:
         except OSError:
             data = b""
             self._broken = True
+            self._forget_half_line()
         if not data:
             self._end_of_input()
         elif self._last_words is None:
@@ -153,6 +154,8 @@ class Connection:
                 self.finish()
             return
         if self._first:
+            if self._knocks_at_wrong_door(self._first + b"\n"):
+                return
             self._receive(self._first)
         if self._telnet is not None:
             self._lines.feed(self._telnet.rest())
@@ -167,14 +170,25 @@ class Connection:
             if undecided(first):
                 self._first = first
                 return
-            answer = answer_to(first, self._door.page)
-            if answer is not None:
-                self._door.hub.disconnect(self.session, "wrong door")
-                self.say_last(answer)
+            if self._knocks_at_wrong_door(first):
                 return
             self._first, data = None, first
         self._receive(data)
         self._take_turn()
+
+    def _knocks_at_wrong_door(self, first: bytes) -> bool:
+        """Say goodbye to a peer whose first bytes are another protocol's."""
+        answer = answer_to(first, self._door.page)
+        if answer is None:
+            return False
+        self._door.hub.disconnect(self.session, "wrong door")
+        self.say_last(answer)
+        return True
+
+    def _forget_half_line(self) -> None:
+        """The peer was reset: what it had not finished is nothing it wanted to say."""
+        self._first = self._telnet = None
+        self._lines.rest()
 
     def _receive(self, data: bytes) -> None:
         if self._telnet is None and b"\xff" in data:
@@ -195,7 +209,6 @@ class Connection:
 
     def _take_turn(self) -> None:
         """Hand the session at most LINES_PER_TURN lines, as long as it takes them."""
-        self._turn_asked = False
         session = self.session
         if self._last_words is not None or session.closed:
             return
@@ -233,7 +246,18 @@ class Connection:
     def _soon(self) -> None:
         if not self._turn_asked:
             self._turn_asked = True
-            self._door.server.later(0, self._take_turn)
+            self._door.server.later(0, self._next_turn)
+
+    def _next_turn(self) -> None:
+        self._turn_asked = False
+        try:
+            self._take_turn()
+        except Exception:
+            self._failed()
+
+    def _failed(self) -> None:
+        log.exception("connection %s of %s failed", self.session.id, self.address)
+        self.finish()
 
     def _watch(self, events: int) -> None:
         if events != self._events and not self.closed:

@@ -1,11 +1,15 @@
 """The two servers of the project's origin: echo, and the chat in which every line goes to everybody.
 
-They have no hub. The selector's map is the only registry: whoever is registered with a `Peer`'s callback is here, and
-a broadcast walks over a copy of it, because a send can end a peer and so change the map. Unlike the article's listings
-a peer has whole lines (`tcp.lines`), a buffer for what its socket did not take, and an end of its own: `quit`, end of
-file or an error closes that peer and nothing else.
+They have no hub. The selector's map is the only registry: whoever is registered with a `Peer`'s callback is here, so a
+peer that stays always waits for something, and a broadcast walks over a copy of the map, because a send can end a peer
+and so change it. Unlike the article's listings a peer has whole lines (`tcp.lines`), a buffer for what its socket did
+not take, and an end of its own: `quit`, end of file or an error closes that peer and nothing else.
+
+A failed send does not end a peer: its last lines may still be readable, so from then on sends are swallowed and
+reading goes on to its end. A reset ends it without its unfinished line; end of file finishes that line.
 """
 
+import logging
 import socket
 from collections.abc import Callable
 
@@ -14,10 +18,15 @@ from gateway.errors import Refusal
 from gateway.tcp.lines import LINE_BYTES, LineBuffer, TooLong
 from gateway.tcp.server import READ, WRITE, Server
 
+log = logging.getLogger(__name__)
+
 RECEIVE_BYTES = 65536
 LINES_PER_TURN = 64
 OWED_BYTES = 1 << 20
-"""What one peer may be behind, in bytes. Above it an echo peer is not read, a chat peer misses lines and is told."""
+"""What one peer may be behind, in bytes; what comes on top is skipped, and the peer is told."""
+ECHO_OWED_BYTES = 128 << 10
+"""An echo peer that is behind by that much is not read, so that it never misses a line: a turn's answers (64 lines of
+bytes that each become a U+FFFD of three) fit into the rest."""
 LINGER = 2.0
 """Seconds a peer has to read our last words."""
 
@@ -26,43 +35,58 @@ Heard = Callable[["Peer", str], None]
 
 
 class Peer:
-    """One connection of a plain server."""
+    """One connection of a plain server. It is not read while it is owed `patience` bytes or more."""
 
-    def __init__(self, server: Server, sock: socket.socket, heard: Heard) -> None:
+    def __init__(self, server: Server, sock: socket.socket, heard: Heard, patience: int) -> None:
         self.server = server
         self.sock = sock
         self.heard = heard
+        self.patience = patience
         try:
             host, port = sock.getpeername()[:2]
         except OSError:
             host, port = "gone", 0
         self.name = f"{host}:{port}"
         self._lines = LineBuffer()
-        self._owed = b""
+        self._owed = bytearray()
         self._skipped = 0
+        self._turn_asked = False
         self._ended = False
         """The peer sends no more."""
+        self._broken = False
+        """The peer takes no more."""
         self._leaving = False
-        """The peer said quit, or all is done: what it still sends is dropped."""
+        """The peer said quit, or all it sent is handled: what it still sends is dropped."""
+        self._shut = False
         self._closed = False
-        self._watch()
+        self._wait()
 
     def say(self, line: bytes) -> None:
         """Send a line, or keep what the socket does not take; far behind, skip it and tell so later."""
-        if self._closed:
+        if self._broken or self._closed or self._shut:
             return
         if len(self._owed) + len(line) > OWED_BYTES:
             self._skipped += 1
             return
+        waits = bool(self._owed)
         self._owed += line
-        self._send()
+        if not waits:
+            self._send()
+            self._wait()
 
     def ready(self, mask: int) -> None:
-        """The selector's callback."""
-        if mask & WRITE and self._owed:
-            self._send()
-        if mask & READ and not self._closed and not self._ended:
-            self._receive()
+        """The selector's callback. What goes wrong here ends this peer only."""
+        if self._closed:
+            return
+        try:
+            if mask & WRITE and self._owed:
+                self._send()
+            if mask & READ and not self._ended and not self._lines.pending:
+                self._receive()
+            self._take_turn()
+        except Exception:
+            log.exception("%s failed", self.name)
+            self._close()
 
     def _receive(self) -> None:
         try:
@@ -70,34 +94,41 @@ class Peer:
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            self._close()
+            self._ended = self._broken = True
+            self._owed.clear()
             return
         if not data:
             self._ended = True
         elif not self._leaving:
             self._lines.feed(data)
-        self._take_turn()
 
     def _take_turn(self) -> None:
-        if self._closed:
-            return
-        if len(self._owed) < OWED_BYTES // 2:
+        """Handle at most LINES_PER_TURN lines, then see what to wait for."""
+        if not self._leaving and len(self._owed) < self.patience:
             for line in self._lines.take(LINES_PER_TURN):
                 self._line(line)
             if self._ended and not self._lines.pending:
-                self._line(self._lines.rest() or b"quit")
-        self._watch()
+                rest = None if self._broken else self._lines.rest()
+                if rest is not None:
+                    self._line(rest)
+                self._leave()
+        if self._leaving and not self._owed:
+            self._say_goodbye()
+        self._wait()
 
     def _line(self, line: bytes | TooLong) -> None:
-        if self._leaving or self._closed:
+        if self._leaving:
             return
         if isinstance(line, TooLong):
             self.say(f"!! too_long: more than {LINE_BYTES:,} bytes in a line; not sent\n".encode())
         elif line == b"quit":
-            self._leaving = True
-            self._lines = LineBuffer()
+            self._leave()
         else:
             self.heard(self, readable(line))
+
+    def _leave(self) -> None:
+        self._leaving = True
+        self._lines = LineBuffer()
 
     def _send(self) -> None:
         try:
@@ -105,35 +136,39 @@ class Peer:
         except (BlockingIOError, InterruptedError):
             taken = 0
         except OSError:
-            self._close()
-            return
-        self._owed = self._owed[taken:]
+            self._broken = True
+            taken = len(self._owed)
+        del self._owed[:taken]
         if not self._owed and self._skipped:
-            self._owed, self._skipped = f"-- {self._skipped} lines skipped\n".encode(), 0
-        self._watch()
+            self._owed += f"-- {self._skipped} lines skipped\n".encode()
+            self._skipped = 0
 
-    def _watch(self) -> None:
-        """Wait for what can happen next."""
+    def _wait(self) -> None:
+        """Ask to be called when something can be done: READ also stands for "here" while lines wait for their turn."""
         if self._closed:
             return
-        if self._lines.pending and not self._owed:
-            self.server.later(0, self._take_turn)
-        done = self._leaving and not self._owed
-        if done and self._ended:
-            self._close()
-            return
-        if done:
-            self._say_goodbye()
-        reads = not self._ended and not self._lines.pending
+        open_handed = len(self._owed) < self.patience
+        if self._lines.pending and open_handed and not self._turn_asked:
+            self._turn_asked = True
+            self.server.later(0, self._next_turn)
+        reads = open_handed and (self._lines.pending or not self._ended)
         self.server.watch(self.sock, (READ if reads else 0) | (WRITE if self._owed else 0), self.ready)
+
+    def _next_turn(self) -> None:
+        self._turn_asked = False
+        self.ready(0)
 
     def _say_goodbye(self) -> None:
         """Shut down our side and read out the peer's: closing at once would reset what is still on its way."""
-        try:
-            self.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
-        self.server.later(LINGER, self._close)
+        if self._ended:
+            self._close()
+        elif not self._shut:
+            self._shut = True
+            self.server.later(LINGER, self._close)
+            try:
+                self.sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                self._close()
 
     def _close(self) -> None:
         if not self._closed:
@@ -156,10 +191,11 @@ class Plain:
     def __init__(self, server: Server, classic: bool) -> None:
         self.server = server
         self.heard: Heard = self.broadcast if classic else self.echo
+        self.patience = OWED_BYTES + 1 if classic else ECHO_OWED_BYTES
 
     def accepted(self, sock: socket.socket, address: str) -> None:
         """A new connection."""
-        Peer(self.server, sock, self.heard)
+        Peer(self.server, sock, self.heard, self.patience)
 
     def echo(self, peer: Peer, line: str) -> None:
         """Answer the sender."""

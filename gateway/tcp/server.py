@@ -25,6 +25,7 @@ import errno
 import logging
 import selectors
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable
 
@@ -46,6 +47,10 @@ ACCEPTS_PER_POLL = 64
 EVENTS_PER_POLL = 256
 RETRY_FIRST = 0.01
 RETRY_LAST = 1.0
+COMPLAIN_EVERY = 1.0
+"""Seconds between two log lines about newcomers that cannot be accepted, however many doors there are."""
+SELECT_DESCRIPTORS = 1024
+"""FD_SETSIZE: `select` watches no descriptor from here on."""
 SEND_BUFFER = 128 << 10
 """Bytes the kernel may hold for one peer: small, so that what a peer has not read is lag that we can see."""
 KEEPALIVE = {"TCP_KEEPIDLE": 45, "TCP_KEEPALIVE": 45, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3}
@@ -93,6 +98,7 @@ class Listener:
             try:
                 sock, address = self.sock.accept()
             except (BlockingIOError, InterruptedError):
+                self.retry = RETRY_FIRST
                 return
             except OSError as problem:
                 if problem.errno in OUT_OF_DESCRIPTORS:
@@ -101,7 +107,10 @@ class Listener:
                 if self.sock.fileno() < 0:
                     return
                 continue
-            self.retry = RETRY_FIRST
+            if sock.fileno() >= self.server.descriptors:
+                sock.close()
+                self.server.complain(f"select cannot watch more than {self.server.descriptors} descriptors")
+                continue
             sock.setblocking(False)
             try:
                 self.accepted(sock, address[0])
@@ -111,7 +120,7 @@ class Listener:
 
     def _rest(self, problem: OSError) -> None:
         """Leave the newcomers in the backlog for a while."""
-        log.warning("cannot accept on port %d: %s; again in %.2f s", self.address[1], problem.strerror, self.retry)
+        self.server.complain(f"cannot accept on port {self.address[1]}: {problem.strerror}")
         self.server.watch(self.sock, 0, self.accept)
         self.server.later(self.retry, self._wake)
         self.retry = min(self.retry * 2, RETRY_LAST)
@@ -120,11 +129,21 @@ class Listener:
         if self.accepting:
             self.server.watch(self.sock, READ, self.accept)
 
-    def close(self) -> None:
-        """Stop listening."""
+    def pause(self) -> None:
+        """Accept no more for now: who connects waits in the backlog."""
         self.accepting = False
         self.server.watch(self.sock, 0, self.accept)
-        self.sock.close()
+
+    def open(self) -> None:
+        """Accept again."""
+        self.accepting = True
+        self.server.watch(self.sock, READ, self.accept)
+
+    def close(self) -> None:
+        """Stop listening. Closing again does nothing."""
+        if self.sock.fileno() >= 0:
+            self.pause()
+            self.sock.close()
 
 
 class Server:
@@ -135,6 +154,9 @@ class Server:
         self.timers = Timers()
         self.later: Later = later or self._later
         self.listeners: list[Listener] = []
+        self.descriptors = SELECT_DESCRIPTORS if isinstance(selector, selectors.SelectSelector) else sys.maxsize
+        """Numbers from here on cannot be watched."""
+        self._complained = -COMPLAIN_EVERY
         self._ready: list[tuple[selectors.SelectorKey, int]] = []
         self._stopped = False
 
@@ -208,12 +230,22 @@ class Server:
         self._stopped = True
 
     def close(self) -> None:
-        """Unregister and close every socket, then the selector. Remove `fileno()` from the outer loop first."""
+        """Close every listener, unregister and close every other socket, then the selector. Remove `fileno()` from the
+        outer loop first."""
+        for listener in self.listeners:
+            listener.close()
         for key in list(self.selector.get_map().values()):
             self.selector.unregister(key.fileobj)
             if isinstance(key.fileobj, socket.socket):
                 key.fileobj.close()
         self.selector.close()
+
+    def complain(self, words: str) -> None:
+        """Log a warning about newcomers, at most one every COMPLAIN_EVERY."""
+        now = time.monotonic()
+        if now - self._complained >= COMPLAIN_EVERY:
+            self._complained = now
+            log.warning("%s", words)
 
     def _later(self, seconds: float, job: Callable[[], None]) -> None:
         self.timers.add(time.monotonic() + seconds, job)

@@ -1,12 +1,14 @@
 """Peers that speak another protocol to a terminal door: a browser, a TLS client, an SSH client.
 
 Its first bytes tell; it gets the answer it understands. Nothing of such input is ever posted, so no web page can make
-a browser talk in a room.
+a browser talk in a room, also not with an address so long that the end of the request line is never seen.
 """
 
 import re
 
 _HTTP = re.compile(rb"[A-Z]{3,10} [^\n]* HTTP/\d(?:\.\d)?\r?\n")
+_HTTP_TOO_LONG = re.compile(rb"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) [^ \n]{4096}")
+"""A request whose address does not end. (Of other methods browsers ask first, by OPTIONS.)"""
 _PERHAPS = re.compile(rb"[A-Z]{1,10}(?: [^\n]*)?|\x16")
 _PERHAPS_BYTES = 8192
 """As much of a request line as is waited for."""
@@ -22,7 +24,7 @@ def undecided(first: bytes) -> bool:
 def answer_to(first: bytes, page: str) -> bytes | None:
     """The last words for a peer whose first bytes are another protocol's; None for a chat peer. `page` is the chat
     page's address, empty when the web door is off."""
-    if _HTTP.match(first):
+    if _HTTP.match(first) or _HTTP_TOO_LONG.match(first):
         return _http(page)
     if first.startswith(b"\x16\x03"):
         return _TLS_ALERT

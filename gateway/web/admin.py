@@ -134,7 +134,7 @@ class Dashboard:
             return KickOrder()
         try:
             return self._decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
 
     def _kick(self, request: web.Request, target: str, reason: str, by: str) -> bool:

@@ -186,6 +186,8 @@ class WebDoor:
             response = self._answers.error(request, 500, "busy", "the gateway failed on this request")
         if "Upgrade" in request.headers or request.path == SOCKET_PATH:
             response.force_close()  # what follows a refused upgrade is no request
+        self._site.dress(request, response)  # before a route is found, aiohttp does not call `_dress`
+        response.headers["Server"] = "gateway"
         return response
 
     async def _dress(self, request: web.Request, response: web.StreamResponse) -> None:

@@ -1,11 +1,9 @@
 """Rooms over plain HTTP: post a message, read the history, list the rooms, ask for health.
 
-Left simple on purpose: a posted `id` is checked but not yet remembered, and a `token` is refused; both come with the
-identities of the WebSocket protocol. The list of rooms has no pages: it shows the ROOMS_LISTED fullest.
+Left simple on purpose: the list of rooms has no pages: it shows the ROOMS_LISTED fullest.
 """
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,9 +12,11 @@ from aiohttp import web
 
 from gateway.core import names, text
 from gateway.core.events import Msg
-from gateway.core.hub import Hub, Posted
+from gateway.core.hub import Hub, Post
+from gateway.core.loose import fields_of, has_half_a_pair
 from gateway.core.past import HISTORY_MESSAGES, Past, Range, storage_refusal
 from gateway.core.ports import RoomRecord
+from gateway.core.receipts import Posted
 from gateway.core.wire import as_msg
 from gateway.errors import Code, JournalError, Refusal
 from gateway.web.answers import json_answer
@@ -87,10 +87,10 @@ class RoomDoor:
             request, await read_body(request, self._options.body_limit, self._options.body_deadline)
         )
         nick = written.nick if written.nick is not None else request.query.get("nick")
-        words = text.lines(written.text)
+        post = Post(room, text.lines(written.text), nick, written.id, written.token)
 
         def verb(done: Callable[[Posted | Refusal], None]) -> None:
-            self._hub.post(room, nick, words, done)
+            self._hub.post(post, done)
 
         posted = await ask(verb)
         return json_answer({"room": posted.room, "epoch": posted.epoch, "seq": posted.seq}, 201)
@@ -100,14 +100,12 @@ class RoomDoor:
             return Written(text.decode(body))
         try:
             written = self._decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            if _has_half_a_pair(body):
-                raise Refusal(Code.BAD_TEXT, "half a surrogate pair is not text; not sent") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            if has_half_a_pair(fields_of(body)):
+                raise Refusal(Code.BAD_TEXT, text.HALF_A_PAIR) from None
             raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
         if written.id is not None and not 1 <= len(written.id) <= ID_LIMIT:
             raise Refusal(Code.BAD_MESSAGE, f"id has 1 to {ID_LIMIT} characters")
-        if written.token is not None:
-            raise Refusal(Code.BAD_MESSAGE, "token is not taken here yet: leave it out")
         return written
 
     async def messages(self, request: web.Request) -> web.Response:
@@ -148,17 +146,8 @@ class RoomDoor:
         trouble = self._options.ready()
         if trouble is not None:
             raise trouble
+        await ask(self._hub.probe)
         return json_answer({"status": "ok"})
-
-
-def _has_half_a_pair(body: bytes) -> bool:
-    """Whether JSON that msgspec does not take has a lone surrogate in one of its fields."""
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        return False
-    words = [field for field in fields.values() if isinstance(field, str)] if isinstance(fields, dict) else []
-    return any("\ud800" <= character <= "\udfff" for word in words for character in word)
 
 
 def number(request: web.Request, name: str, least: int = 0) -> int | None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from itertools import count
 
 import msgspec
-from gateway.journal.memory import MemoryJournal
 
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
@@ -15,6 +14,7 @@ from gateway.core.session import Session
 from gateway.core.terminal import Terminals
 from gateway.core.wire import FRAME, PLAIN
 from gateway.errors import JournalError
+from gateway.journal.memory import MemoryJournal
 
 
 class Wall:
@@ -151,6 +151,7 @@ class World:
             wall=lambda: int(self.clock.now * 1000),
             schedule=self._due.append,
             random_bits=lambda size: next(bits),
+            token_key=b"a key for tests only",
         )
         self.hub.start()
         self.terminals = Terminals(self.hub)

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 
-from gateway.core.hub import Hub
+from gateway.core.hub import Hub, Post
 from gateway.core.limits import Limits
 from gateway.core.message import Door
 from gateway.core.requests import Requests
@@ -57,6 +57,7 @@ class LittleChat:
             wall=lambda: int(time.time() * 1000),
             schedule=self._schedule,
             random_bits=secrets.randbits,
+            token_key=b"a key for tests only",
         )
         self.hub.start()
         self.requests = OddRequests(self.hub)
@@ -100,7 +101,7 @@ class LittleChat:
                 future.set_result(answer)
 
         for text in texts:
-            self.hub.post(room, nick, text, done)
+            self.hub.post(Post(room, text, nick), done)
         await future
 
     async def texts(self, room: str) -> list[tuple[str, str]]:

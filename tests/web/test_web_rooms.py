@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from gateway.core.limits import Limits
-from gateway.errors import Code, Refusal
+from gateway.errors import Code, JournalError, Refusal
 from tests.web.running_door import Running, Start, until
 
 
@@ -184,3 +184,23 @@ async def test_stopping_ends_idle_connections_and_finishes_requests(web: Running
     assert await asyncio.wait_for(reader.read(), 1) == b""
     await until(lambda: web.lost == ["127.0.0.1"], limit=1.0)
     writer.close()
+
+
+async def test_readyz_is_503_while_nothing_can_be_stored(
+    web: Running, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(web.chat.hub.journal, "append", lambda batch, done: done(JournalError("the disk is full")))
+        async with http.get(f"{web.url}/readyz") as answer:
+            assert (answer.status, (await answer.json())["error"]["code"]) == (503, "storage")
+    async with http.get(f"{web.url}/readyz") as answer:
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Content-Encoding": "gzip"}])
+async def test_a_refusal_before_any_route_has_the_headers_of_every_answer(
+    web: Running, http: aiohttp.ClientSession, headers: dict[str, str]
+) -> None:
+    async with http.post(f"{web.url}/r/ops", data=b"x", headers=headers) as answer:
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "aiohttp" not in answer.headers.get("Server", "")

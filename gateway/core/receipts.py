@@ -1,0 +1,104 @@
+"""A second try is not a second message: who sends again under the same id gets the first message's receipt.
+
+A key is (identity, id). It is kept RECEIPT_SECONDS from its first try, across reconnect and, because the journal stores
+receipts in the message's own transaction, across restart. A try that comes while the first is on its way waits for the
+same answer. A refused try is not remembered.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from gateway.core.ports import Receipt
+from gateway.errors import Code, Refusal
+
+RECEIPT_SECONDS = 120.0
+IDS_PER_IDENTITY = 10_000
+IDS = 1_000_000
+
+Key = tuple[str, str]
+
+
+class Posted(NamedTuple):
+    """Where a message stands; `seq` 0 and no room: it was private and is queued."""
+
+    room: str
+    epoch: str
+    seq: int
+
+
+Answer = Callable[[Posted | Refusal], None]
+
+
+class Entry:
+    """One key: who waits for its answer, or the answer."""
+
+    __slots__ = ("began", "posted", "waiting")
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.posted: Posted | None = None
+        self.waiting: list[Answer] = []
+
+
+class Receipts:
+    """The live keys. `wall` is ms since 1970, because a restart must not make them live longer."""
+
+    def __init__(self, wall: Callable[[], int]) -> None:
+        self._wall = wall
+        self._entries: dict[Key, Entry] = {}
+        self._of: Counter[str] = Counter()
+
+    def recall(self, receipts: Iterable[Receipt]) -> None:
+        """Take in what the journal stored, the oldest first."""
+        for each in receipts:
+            entry = self._entries[each.identity, each.id] = Entry(each.ts / 1000)
+            entry.posted = Posted(each.room, each.epoch, each.seq)
+            self._of[each.identity] += 1
+
+    def begin(self, key: Key, answer: Answer) -> Answer | None:
+        """Begin a try. The first gets the function to be called with its outcome, which also calls `answer`; a
+        repetition gets None, and `answer` is called with the first one's outcome, now or later. Raises Refusal when
+        the identity has too many live ids."""
+        now = self._wall() / 1000
+        self._forget_old(now)
+        entry = self._entries.get(key)
+        if entry is None:
+            self._require_space(key)
+            entry = self._entries[key] = Entry(now)
+            entry.waiting.append(answer)
+            self._of[key[0]] += 1
+            return lambda outcome: self._settle(key, outcome)
+        if entry.posted is not None:
+            answer(entry.posted)
+        else:
+            entry.waiting.append(answer)
+        return None
+
+    def _settle(self, key: Key, outcome: Posted | Refusal) -> None:
+        entry = self._entries[key]
+        if isinstance(outcome, Refusal):
+            self._forget(key)
+        else:
+            entry.posted = outcome
+        waiting, entry.waiting = entry.waiting, []
+        for answer in waiting:
+            answer(outcome)
+
+    def _require_space(self, key: Key) -> None:
+        if self._of[key[0]] >= IDS_PER_IDENTITY or len(self._entries) >= IDS:
+            raise Refusal(Code.BUSY, f"more than {IDS_PER_IDENTITY:,} ids in two minutes, wait a little", 5000)
+
+    def _forget_old(self, now: float) -> None:
+        while self._entries:
+            key = next(iter(self._entries))
+            entry = self._entries[key]
+            if entry.posted is None or now - entry.began < RECEIPT_SECONDS:
+                return
+            self._forget(key)
+
+    def _forget(self, key: Key) -> None:
+        del self._entries[key]
+        self._of[key[0]] -= 1
+        if not self._of[key[0]]:
+            del self._of[key[0]]

@@ -1,0 +1,215 @@
+"""The commands as people type them, on a terminal and on the page."""
+
+import re
+
+import pytest
+
+from tests.bridge.gateways import Gateway
+from tests.bridge.peers import Browser, Terminal, history, post
+
+KNOWN = ("help", "nick", "me", "msg", "who", "whois", "join", "rooms", "topic", "history", "since", "echo", "quit")
+
+
+@pytest.fixture
+def terminal(shared: Gateway, room: str) -> Terminal:
+    """A terminal in a room of its own."""
+    terminal = Terminal(shared.tcp)
+    terminal.send(f"/join {room}")
+    terminal.until(rf"you are in #{room}")
+    return terminal
+
+
+@pytest.fixture
+def browser(shared: Gateway, room: str) -> Browser:
+    """A browser in the same room."""
+    return Browser(shared.web, room)
+
+
+def test_help_lists_every_command_and_explains_one(shared: Gateway) -> None:
+    with Terminal(shared.tcp) as terminal:
+        terminal.send("/help")
+        lines = terminal.until("//x")
+        for name in KNOWN:
+            assert any(line.startswith(f"-- /{name}") for line in lines), name
+        assert terminal.answer("/help join").startswith("-- /join ROOM")
+
+
+def test_help_of_the_page_is_the_same(shared: Gateway, room: str, browser: Browser) -> None:
+    text = browser.say("/help", room)["text"]
+
+    assert all(f"/{name}" in text for name in KNOWN)
+
+
+def test_nick_takes_a_name_and_says_the_present_one(terminal: Terminal) -> None:
+    assert terminal.answer("/nick lena") == "-- you are lena"
+    assert terminal.answer("/nick") == "-- you are lena"
+    assert terminal.answer("/nick no name").startswith("!! nick_invalid: ")
+    assert terminal.answer("/nick server").startswith(("!! nick_taken: ", "!! nick_invalid: "))
+
+
+def test_me_is_an_action(shared: Gateway, terminal: Terminal, browser: Browser, room: str) -> None:
+    terminal.named("mia").send("/me waves")
+    message = browser.next("msg")
+
+    assert (message["kind"], message["text"]) == ("action", "waves")
+    browser.say("/me waves back", room)
+    assert terminal.until("waves back")[-1] == f"* {browser.nick} waves back"
+
+
+def test_msg_goes_to_one_person(terminal: Terminal, browser: Browser, room: str) -> None:
+    terminal.named("otto")
+    assert terminal.answer(f"/msg {browser.nick} psst") == f"[you -> {browser.nick}] psst"
+    assert browser.next("private")["from"] == "otto"
+    browser.say("/msg otto what?", room)
+    assert terminal.until("what")[-1] == f"[{browser.nick} -> you] what?"
+    assert terminal.answer("/msg nobody-here x").startswith("!! no_such_user: ")
+    assert terminal.answer("/msg otto").startswith("!! bad_message: ")
+
+
+def test_who_and_whois(terminal: Terminal, browser: Browser, room: str) -> None:
+    terminal.named("pia").send("/who")
+    lines = terminal.until(browser.nick)
+    assert lines[0] == f"-- 2 people in #{room}"
+    assert any("pia" in line and "tcp" in line for line in lines)
+    assert room in browser.say("/whois pia", room)["text"]
+    assert terminal.answer("/whois nobody-here").startswith("!! no_such_user: ")
+
+
+def test_join_leaves_the_old_room_and_shows_the_new_one(shared: Gateway, terminal: Terminal, room: str) -> None:
+    post(shared.web, f"{room}-2", "old words", "ci")
+    with Browser(shared.web, room) as stayed:
+        terminal.send(f"/join #{room.upper()}-2")
+        shown = terminal.until("old words")
+        stayed.say("not for him", room)
+        terminal.send("/who")
+        assert terminal.until("people|person")[-1] == f"-- 1 person in #{room}-2"
+
+    assert shown[0] == f"-- you are in #{room}-2, 1 person here"
+    assert re.fullmatch(r"\[\d\d:\d\d\] ci: old words", shown[-1])
+    assert terminal.answer("/join no/room", "^!!").startswith("!! room_invalid: ")
+    assert terminal.answer("/join", "^!!").startswith("!! room_invalid: ")
+
+
+def test_rooms_lists_those_with_people(terminal: Terminal, room: str) -> None:
+    terminal.send("/rooms")
+    assert terminal.until(f"#{room}  1 person")
+    assert terminal.answer("/rooms x", "^!!").startswith("!! bad_message: ")
+
+
+def test_topic_is_set_shown_and_limited(terminal: Terminal, browser: Browser, room: str) -> None:
+    assert terminal.named("tom").answer("/topic").startswith("-- no topic yet")
+    assert terminal.answer("/topic release day") == "-- tom set the topic: release day"
+    assert terminal.answer("/topic") == "-- topic: release day"
+    assert browser.until(lambda found: found["type"] == "notice")[-1]["text"] == "tom set the topic: release day"
+    assert browser.say("/topic " + "a" * 300, room)["type"] in ("ack", "notice")
+    assert browser.say("/topic " + "a" * 301, room)["code"] == "too_long"
+
+
+def test_history_and_since_show_own_lines_too(shared: Gateway, terminal: Terminal, room: str) -> None:
+    terminal.named("hugo").send("mine")
+    for number in range(2, 31):
+        post(shared.web, room, f"m{number}", "ci")
+    terminal.until("m30")
+    terminal.send("/history 30")
+    assert [line[8:] for line in terminal.until("m30")] == ["hugo: mine", *(f"ci: m{n}" for n in range(2, 31))]
+    terminal.send("/history")
+    assert len(terminal.until("m30")) == 20
+    terminal.send("/since 28")
+    assert [line[8:] for line in terminal.until("m30")] == ["ci: m29", "ci: m30"]
+    assert terminal.answer("/since 30") == "-- nothing there"
+    assert terminal.answer("/since x").startswith("!! bad_message: ")
+    assert terminal.answer("/history 0").startswith("!! bad_message: ")
+
+
+def test_history_holds_what_was_said_just_before_it(terminal: Terminal, browser: Browser, room: str) -> None:
+    terminal.named("kai").send("just now", "/history")
+    assert terminal.line().endswith("] kai: just now")
+    browser.post("and this", room)
+    browser.send(type="history", room=room)
+    assert browser.next("history")["messages"][-1]["text"] == "and this"
+
+
+def test_history_shows_three_hundred_lines_at_most(shared: Gateway, terminal: Terminal, room: str) -> None:
+    terminal.named("ida").send(*(f"m{number}" for number in range(1, 311)), "/history 9999")
+    assert terminal.until("m310")[0].endswith("ida: m11")
+    terminal.send("/since 0")
+    lines = terminal.until("/since 300")
+    assert len(lines) == 301
+    assert lines[-1] == "-- more: /since 300"
+
+
+def test_own_lines_come_back_only_on_wish(terminal: Terminal, browser: Browser, room: str) -> None:
+    terminal.named("eva").send("unheard")
+    assert terminal.answer("/echo on") == "-- your own lines come back to you"
+    terminal.send("heard")
+    assert terminal.line() == "eva: heard"
+    terminal.send("/echo off")
+    terminal.until("do not come back")
+    terminal.send("unheard again")
+    browser.texts_until("unheard again")
+    browser.say("end", room)
+    assert terminal.line() == f"{browser.nick}: end"
+
+
+@pytest.mark.parametrize("word", ["/quit", "quit", "/q"])
+def test_quit_says_goodbye_and_closes(shared: Gateway, word: str) -> None:
+    with Terminal(shared.tcp) as terminal:
+        terminal.send("not a script", word, "never said")
+        assert terminal.rest().startswith("!! bye")
+    assert "never said" not in [message["text"] for message in history(shared.web, "lobby")]
+
+
+def test_quit_on_the_page_closes(shared: Gateway) -> None:
+    with Browser(shared.web) as browser:
+        browser.post("/quit")
+        assert browser.next("bye")["code"] == 1000
+        assert browser.closed()[0] == 1000
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("//help", "/help"),
+        ("/usr/bin/env python", "/usr/bin/env python"),
+        ("/etc/", "/etc/"),
+        ("quit it", "quit it"),
+        (" quit", " quit"),
+        (" /who", " /who"),
+        ("/", "/"),
+        ("QUIT", "QUIT"),
+    ],
+)
+def test_what_is_no_command_is_said(
+    shared: Gateway, terminal: Terminal, browser: Browser, room: str, typed: str, said: str
+) -> None:
+    terminal.send(typed)
+    assert browser.next("msg")["text"] == said
+    assert browser.say(typed, room)["type"] == "ack"
+    assert [message["text"] for message in history(shared.web, room)] == [said, said]
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("/hel", "-- /help"),
+        ("/NICK", "-- you are"),
+        ("/top", "-- no topic yet"),
+        ("/wh", "!! unknown_command: .*/who.*/whois"),
+        ("/h", "!! unknown_command: .*/help.*/history"),
+        ("/hlep", "!! unknown_command: .*/help"),
+        ("/xyzzy", "!! unknown_command: .*/help"),
+    ],
+)
+def test_a_prefix_is_enough_and_an_unclear_word_gets_proposals(
+    shared: Gateway, terminal: Terminal, browser: Browser, room: str, typed: str, answer: str
+) -> None:
+    assert re.match(answer, terminal.answer(typed))
+    found = browser.say(typed, room)
+    assert found.get("code", "notice") == ("unknown_command" if "unknown" in answer else "notice")
+    browser.say("end", room)
+    assert [message["text"] for message in history(shared.web, room)] == ["end"]
+
+
+def test_who_is_the_name_and_whois_too_although_one_begins_the_other(terminal: Terminal) -> None:
+    assert terminal.answer("/who").startswith("-- 1 person in")
+    assert terminal.answer("/whoi").startswith("-- guest-")

@@ -1,0 +1,220 @@
+"""`echo hi | nc`: whatever netcat it is, its line arrives exactly once and nobody is told that it came and went."""
+
+import re
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.bridge.gateways import Gateway, Start, until
+from tests.bridge.peers import HOST, Browser, Terminal, history, post, raw
+
+SENDERS = {
+    "nc.openbsd -N": ["nc.openbsd", "-N", HOST, "PORT"],
+    "nc.openbsd -q0": ["nc.openbsd", "-q0", HOST, "PORT"],
+    "nc.openbsd -q1": ["nc.openbsd", "-q1", HOST, "PORT"],
+    "nc.traditional -q 0": ["nc.traditional", "-q", "0", HOST, "PORT"],
+    "nc.traditional -q 1": ["nc.traditional", "-q", "1", HOST, "PORT"],
+    "ncat --send-only": ["ncat", "--send-only", HOST, "PORT"],
+    "ncat": ["ncat", HOST, "PORT"],
+    "socat": ["socat", "-", f"TCP:{HOST}:PORT"],
+    "socat -u": ["socat", "-u", "-", f"TCP:{HOST}:PORT"],
+    "bash": ["bash", "-c", f"cat > /dev/tcp/{HOST}/PORT"],
+}
+Program = Callable[[str], str]
+
+
+def command(name: str, program: Program, port: int) -> list[str]:
+    """The sender's command line."""
+    words = [word.replace("PORT", str(port)) for word in SENDERS[name]]
+    return [program(words[0]), *words[1:]]
+
+
+@pytest.mark.parametrize("end", ["\n", ""], ids=["line", "no-last-newline"])
+@pytest.mark.parametrize("name", SENDERS)
+def test_a_piped_line_arrives_once_and_the_program_ends_well(
+    shared: Gateway, program: Program, name: str, end: str
+) -> None:
+    text = f"by {name} {len(end)}"
+    with Browser(shared.web) as reader:
+        began = time.monotonic()
+        sent = subprocess.run(
+            command(name, program, shared.tcp), input=(text + end).encode(), capture_output=True, timeout=10
+        )
+        took = time.monotonic() - began
+        reader.texts_until(text)
+        reader.say("after it")
+
+    assert (sent.returncode, sent.stdout, sent.stderr) == (0, b"", b"")
+    assert took < 2.5
+    assert [message["text"] for message in history(shared.web, "lobby")].count(text) == 1
+
+
+@pytest.mark.parametrize("name", ["nc.openbsd -N", "nc.openbsd -q0", "nc.traditional -q 0", "ncat --send-only"])
+def test_a_hundred_at_once_arrive_once_each(shared: Gateway, program: Program, name: str) -> None:
+    texts = [f"{name} number {number}" for number in range(100)]
+    running = []
+    for _ in texts:
+        running.append(
+            subprocess.Popen(command(name, program, shared.tcp), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        )
+    for each, text in zip(running, texts, strict=True):
+        assert each.stdin is not None
+        each.stdin.write(f"{text}\n".encode())
+        each.stdin.close()
+    codes = []
+    for each in running:
+        codes.append(each.wait(15))
+        assert each.stdout is not None
+        each.stdout.close()
+    with Browser(shared.web) as reader:
+        reader.say("all of them are through")
+
+    said = [message["text"] for message in history(shared.web, "lobby") if message["text"] in set(texts)]
+    assert sorted(said) == sorted(texts)
+    assert set(codes) == {0}
+
+
+def test_who_comes_to_say_one_thing_is_never_announced_and_who_stays_is(gateway: Gateway, program: Program) -> None:
+    with Browser(gateway.web) as browser, Terminal(gateway.tcp).named("watcher") as terminal:
+        for name in SENDERS:
+            subprocess.run(command(name, program, gateway.tcp), input=b"hi\n", capture_output=True, timeout=10)
+        with Terminal(gateway.tcp).named("stayer"):
+            seen = browser.until(
+                lambda found: found["type"] == "presence"
+                and {"nick": "stayer", "door": "tcp"} in found["joined"]
+            )
+            lines = terminal.until("stayer joined")
+
+    told = [name["nick"] for each in seen if each["type"] == "presence" for name in each["joined"]]
+    assert [nick for nick in told if nick not in ("watcher", browser.nick)] == ["stayer"]
+    assert not any(each["left"] for each in seen if each["type"] == "presence")
+    assert [line for line in lines if line.endswith(("joined (tcp)", "left"))] == ["-- stayer joined (tcp)"]
+
+
+def test_a_join_is_announced_two_seconds_after_the_connection(gateway: Gateway) -> None:
+    with Browser(gateway.web) as browser:
+        browser.until(lambda found: found["type"] == "presence")
+        began = time.monotonic()
+        with Terminal(gateway.tcp):
+            presence = browser.next("presence")
+            took = time.monotonic() - began
+
+    assert [each["door"] for each in presence["joined"]] == ["tcp"]
+    assert 1.9 < took < 2.9
+
+
+def test_who_waits_is_greeted_and_shown_the_last_twenty_with_the_time(gateway: Gateway) -> None:
+    for number in range(25):
+        assert post(gateway.web, "lobby", f"m{number}", "ci").status == 201
+    began = time.monotonic()
+    with Terminal(gateway.tcp) as terminal:
+        lines = terminal.until("m24")
+        took = time.monotonic() - began
+
+    greeting, shown = lines[:-20], lines[-20:]
+    assert 0.1 <= took < 1
+    assert 3 <= len(greeting) <= 5
+    assert all(line.startswith("-- ") for line in greeting)
+    assert "/help" in " ".join(greeting)
+    assert re.search("guest-[0-9a-f]{4}", " ".join(greeting))
+    assert [re.sub(r"^\[\d\d:\d\d\] ", "", line) for line in shown] == [f"ci: m{number}" for number in range(5, 25)]
+    assert all(re.match(r"\[\d\d:\d\d\] ", line) for line in shown)
+
+
+def test_who_speaks_first_gets_neither_greeting_nor_history(gateway: Gateway) -> None:
+    post(gateway.web, "lobby", "old news")
+    with Terminal(gateway.tcp) as script, Browser(gateway.web) as browser:
+        script.send("I speak first")
+        browser.texts_until("I speak first")
+        browser.say("and I answer")
+
+        assert script.line() == f"{browser.nick}: and I answer"
+
+
+def test_a_line_that_gets_in_the_way_of_the_greeting_is_not_said_twice(gateway: Gateway) -> None:
+    with Browser(gateway.web, nick="web") as browser, Terminal(gateway.tcp) as terminal:
+        terminal.until("/quit leaves|/help")
+        browser.say("hello")
+        terminal.until("web: hello")
+        browser.say("again")
+
+        assert terminal.line() == "web: again"
+
+
+def test_after_the_half_close_answers_come_and_then_the_end(gateway: Gateway) -> None:
+    answer = raw(gateway.tcp, b"/nick bob\nhello\n/who\n", half_close=True).decode()
+
+    assert answer.splitlines()[0] == "-- you are bob"
+    assert "bob" in answer.splitlines()[-1]
+
+
+def test_after_the_half_close_the_room_is_read_up_to_the_own_last_message(gateway: Gateway) -> None:
+    with Terminal(gateway.tcp) as script, Browser(gateway.web, nick="web") as browser:
+        script.send("/echo on")
+        script.until("come back")
+        texts = [f"n{number}" for number in range(30)]
+        for text in texts:
+            browser.say(text)
+        script.send("/nick ci", "my last")
+        script.sock.shutdown(socket.SHUT_WR)
+        browser.texts_until("my last")
+        browser.say("too late for it")
+
+        lines = script.rest().splitlines()
+    said = [line for line in lines if not line.startswith("-- ")]
+    assert said == [*(f"web: {text}" for text in texts), "ci: my last"]
+
+
+def test_a_half_close_without_a_word_ends_at_once(gateway: Gateway) -> None:
+    began = time.monotonic()
+
+    assert raw(gateway.tcp, b"", half_close=True) == b""
+    assert time.monotonic() - began < 1
+
+
+def test_pacing_slows_a_script_down_and_loses_nothing(start: Start, program: Program) -> None:
+    gateway = start("--limits.burst", 3, "--limits.messages_per_second", 50)
+    texts = [f"line {number}" for number in range(160)]
+    began = time.monotonic()
+
+    sent = subprocess.run(
+        command("nc.openbsd -N", program, gateway.tcp), input="\n".join(texts).encode(), capture_output=True, timeout=20
+    )
+
+    assert time.monotonic() - began > 3
+    assert (sent.returncode, sent.stdout) == (0, b"")
+    assert [message["text"] for message in history(gateway.web, "lobby")] == texts
+
+
+def test_a_program_that_does_not_wait_for_its_pace_loses_nothing_either(start: Start, program: Program) -> None:
+    gateway = start("--limits.burst", 3, "--limits.messages_per_second", 50)
+    texts = [f"line {number}" for number in range(120)]
+    with Browser(gateway.web) as reader:
+        subprocess.run(
+            command("nc.openbsd -q0", program, gateway.tcp), input="\n".join(texts).encode(), timeout=20, check=True
+        )
+        assert reader.texts_until(texts[-1]) == texts
+
+
+def test_a_reset_after_the_last_line_does_not_lose_the_line(gateway: Gateway) -> None:
+    with Browser(gateway.web) as reader:
+        for number in range(20):
+            with Terminal(gateway.tcp) as script:
+                script.send(f"line {number}")
+        assert reader.texts_until("line 19") == [f"line {number}" for number in range(20)]
+
+
+def test_a_thousand_resets_leave_nothing_behind(gateway: Gateway) -> None:
+    with Terminal(gateway.tcp) as witness:
+        witness.until("/help")
+        before = gateway.descriptors()
+        for _ in range(1000):
+            with Terminal(gateway.tcp) as peer:
+                peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with Browser(gateway.web) as browser:
+            until(lambda: browser.say("/who")["text"].startswith("2 people"), "the others are gone")
+        assert gateway.descriptors() <= before + 1

@@ -1,0 +1,37 @@
+"""Servers and houses that are closed after each test."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from gateway.core.message import Door
+from gateway.tcp.server import Server, new_selector
+from tests.tcp.house import House
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server that nobody listens on yet."""
+    server = Server(new_selector("auto"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def new_house() -> Iterator[Callable[..., House]]:
+    """Builds houses with the limits that a test gives."""
+    houses: list[House] = []
+
+    def build(door: Door = Door.TCP, **limits: float) -> House:
+        houses.append(House(door, **limits))
+        return houses[-1]
+
+    yield build
+    for house in houses:
+        house.close()
+
+
+@pytest.fixture
+def house(new_house: Callable[..., House]) -> House:
+    """A house with a plain door."""
+    return new_house()

@@ -1,0 +1,177 @@
+"""A hub with one terminal door on a real socket, and people who call. All of it runs in the test's own thread."""
+
+import secrets
+import socket
+import struct
+import time
+from collections.abc import Callable
+
+from gateway.core.hub import Hub
+from gateway.core.limits import Limits
+from gateway.core.message import Door
+from gateway.core.session import Session
+from gateway.journal.memory import MemoryJournal
+from gateway.tcp.admission import Admission
+from gateway.tcp.door import TerminalDoor
+from gateway.tcp.server import Server, new_selector
+
+PAGE = "http://127.0.0.1:8080/"
+PATIENCE = 10
+"""Seconds a condition may take to become true."""
+ROUND = 0.01
+
+
+def turn(server: Server, timeout: float = ROUND) -> None:
+    """One round of the server's loop."""
+    server.poll(timeout)
+    server.timers.run(time.monotonic())
+
+
+def until(server: Server, condition: Callable[[], object]) -> None:
+    """Turn the server's loop until the condition holds."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        turn(server)
+
+
+def reset(sock: socket.socket) -> None:
+    """Close so that the other side gets a reset."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+class Caller:
+    """Somebody with a socket and no program behind it."""
+
+    def __init__(self, server: Server, address: tuple[str, int], receive_buffer: int = 0) -> None:
+        self.server = server
+        self.sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+        if receive_buffer:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.sock.connect(address)
+        self.sock.setblocking(False)
+        self.name = "{}:{}".format(*self.sock.getsockname()[:2])
+        self.heard = b""
+        self.ended = ""
+
+    def says(self, *pieces: bytes) -> None:
+        """Send each piece; the server gets a turn in between and whenever the socket is full."""
+        for piece in pieces:
+            while piece:
+                try:
+                    piece = piece[self.sock.send(piece) :]
+                except BlockingIOError:
+                    turn(self.server)
+            turn(self.server, 0)
+
+    def says_no_more(self) -> None:
+        """Half-close."""
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def resets(self) -> None:
+        """Be gone at once."""
+        reset(self.sock)
+
+    def listens(self) -> None:
+        """Take what has come."""
+        while not self.ended:
+            try:
+                data = self.sock.recv(1 << 20)
+            except BlockingIOError:
+                return
+            except ConnectionResetError:
+                self.ended = "reset"
+                return
+            self.heard += data
+            if not data:
+                self.ended = "closed"
+
+    def hears(self, words: bytes) -> None:
+        """Listen until the words have come."""
+
+        def heard() -> bool:
+            self.listens()
+            return words in self.heard
+
+        until(self.server, heard)
+
+    def hears_all(self) -> bytes:
+        """Listen until the server closes; everything that was heard since the last `forgets`."""
+
+        def over() -> str:
+            self.listens()
+            return self.ended
+
+        until(self.server, over)
+        assert self.ended == "closed"
+        return self.heard
+
+    def forgets(self) -> None:
+        """What was heard so far does not matter."""
+        self.listens()
+        self.heard = b""
+
+
+class Guest(Caller):
+    """A caller at the house's door."""
+
+    def __init__(self, house: "House", receive_buffer: int = 0) -> None:
+        before = set(house.hub.sessions)
+        super().__init__(house.server, house.listener.address, receive_buffer)
+        until(house.server, lambda: set(house.hub.sessions) - before)
+        (number,) = set(house.hub.sessions) - before
+        self.session: Session = house.hub.sessions[number]
+
+
+class House:
+    """The hub, its door and its server. There is no rate unless `limits` name one."""
+
+    def __init__(self, door: Door = Door.TCP, **limits: float) -> None:
+        self.server = Server(new_selector("auto"))
+        self.hub = Hub(
+            MemoryJournal(),
+            Limits(**({"messages_per_second": 0} | limits)),
+            clock=time.monotonic,
+            wall=lambda: time.time_ns() // 1_000_000,
+            schedule=lambda seconds: self.server.later(seconds, self.hub.tick),
+            random_bits=secrets.randbits,
+            token_key=b"a key for tests only",
+        )
+        self.hub.start()
+        self.admission = Admission(0, 0)
+        self.door = TerminalDoor(door, self.server, self.hub, self.admission, PAGE)
+        self.listener = self.server.listen("127.0.0.1", 0, self.door.accepted)
+
+    @property
+    def said(self) -> list[str]:
+        """All that was said in the lobby."""
+        return [message.text for message in self.hub.rooms["lobby"].log.after(0)]
+
+    def stranger(self, receive_buffer: int = 0) -> Guest:
+        """Somebody who has just connected and got nothing yet."""
+        return Guest(self, receive_buffer)
+
+    def knocks(self, first: bytes = b"") -> Caller:
+        """Somebody who may not be let in; `first` is already sent when the door looks."""
+        caller = Caller(self.server, self.listener.address)
+        caller.sock.sendall(first)
+        return caller
+
+    def guest(self, nick: str, receive_buffer: int = 0) -> Guest:
+        """Somebody who has a nick and reads the room."""
+        guest = Guest(self, receive_buffer)
+        guest.says(f"/nick {nick}\n".encode())
+        guest.hears(nick.encode())
+        guest.forgets()
+        return guest
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Let time pass until the condition holds."""
+        until(self.server, condition)
+
+    def close(self) -> None:
+        """Everybody goes."""
+        for session in list(self.hub.sessions.values()):
+            session.transport.finish()  # type: ignore[attr-defined]
+        self.server.close()
