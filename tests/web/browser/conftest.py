@@ -36,7 +36,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    """A gateway that the tests share, each in a `room` of its own. Everybody may say 100 lines a second."""
+    """A gateway that the tests share. Everybody may say 100 lines a second.
+
+    Each test has a `room` of its own, and other names for its browsers: they are kept for who may come back.
+    """
     running = RunningGateway(tmp_path_factory.mktemp("gateway"), limits__messages_per_second=100, limits__burst=20)
     yield running
     running.close()

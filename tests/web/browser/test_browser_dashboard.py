@@ -53,12 +53,12 @@ def test_a_link_opens_the_dashboard_once_and_logging_out_ends_it(
 
 
 def test_every_door_has_its_rows_and_its_count(gateway: RunningGateway, dashboard: Page, open_page: Open) -> None:
-    connected(open_page(f"{gateway.web}/", "ana"))
+    connected(open_page(f"{gateway.web}/", "rosa"))
     nina, teo = gateway.terminal(), gateway.terminal("telnet")
     nina.say("/nick nina", "hello")
     teo.say("/nick teo")
 
-    for nick, door in (("ana", "web"), ("nina", "tcp"), ("teo", "telnet")):
+    for nick, door in (("rosa", "web"), ("nina", "tcp"), ("teo", "telnet")):
         expect(row(dashboard, nick).locator("[data-value=door]")).to_have_text(re.compile(rf"\s*{door}\s*"))
         expect(row(dashboard, nick).locator("[data-value=room]")).to_have_text("lobby")
     expect(row(dashboard, "nina").locator("[data-value=messages_in]")).to_have_text("1")
@@ -95,18 +95,18 @@ def test_sorting_and_paging_show_everybody_once(gateway: RunningGateway, dashboa
 def test_a_kicked_browser_is_told_why_and_may_come_back(
     gateway: RunningGateway, dashboard: Page, open_page: Open
 ) -> None:
-    ana = open_page(gateway.web, "ana")
-    connected(ana)
+    sven = open_page(gateway.web, "sven")
+    connected(sven)
 
-    row(dashboard, "ana").get_by_text("kick", exact=True).click()
-    row(dashboard, "ana").get_by_label("Reason").fill("be nice")
-    row(dashboard, "ana").get_by_role("button", name="Kick").click()
+    row(dashboard, "sven").get_by_text("kick", exact=True).click()
+    row(dashboard, "sven").get_by_label("Reason").fill("be nice")
+    row(dashboard, "sven").get_by_role("button", name="Kick").click()
 
-    expect(ana.locator("#banner")).to_contain_text("You were kicked: be nice.")
-    expect(dashboard.locator("#toasts")).to_contain_text("ana is kicked")
-    ana.get_by_role("button", name="Rejoin").click()
-    connected(ana)
-    expect(ana.locator("#my-nick")).to_have_text("ana")
+    expect(sven.locator("#banner")).to_contain_text("You were kicked: be nice.")
+    expect(dashboard.locator("#toasts")).to_contain_text("sven is kicked")
+    sven.get_by_role("button", name="Rejoin").click()
+    connected(sven)
+    expect(sven.locator("#my-nick")).to_have_text("sven")
 
 
 def test_kicking_a_terminal_works_without_script(gateway: RunningGateway, dashboard: Page, browser: Browser) -> None:

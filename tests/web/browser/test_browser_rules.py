@@ -79,7 +79,13 @@ def test_everybody_can_use_the_page_in_every_width(
     scheme: str,
 ) -> None:
     complaints.expected += ["status of 403", "status of 404"]
-    page = open_page("about:blank", "ana", color_scheme=scheme, reduced_motion="reduce", storage_state=operator)
+    page = open_page(
+        "about:blank",
+        f"vera-{scheme}-{visit.__name__.replace('_', '-')}",
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        storage_state=operator,
+    )
     visit(gateway, page)
 
     for width, height in SIZES:
