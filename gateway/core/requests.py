@@ -206,8 +206,8 @@ class Requests:
     def _nick(self, session: Session, nick: Nick) -> None:
         self._pace(session)
         self.hub.rename(session, nick.nick)
-        session.tell(Notice(f"you are {session.nick}") if nick.id is None else
-                     Notice(f"you are {session.nick}", id=nick.id))  # fmt: skip
+        id = {"id": nick.id} if nick.id is not None else {}
+        session.tell(Notice(f"you are {session.nick}", nick=session.nick, **id))
 
     def _history(self, session: Session, earlier: Earlier) -> None:
         self._pace(session)

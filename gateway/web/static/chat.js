@@ -246,11 +246,23 @@ class Unread {
   }
 }
 
+/**
+ * The token and the nick of this tab; of a new tab those that the last one left behind when it was closed, for the server
+ * keeps a nick for its token. Two open tabs never share a token: the later would replace the earlier.
+ */
+function whoIWas() {
+  const token = recall("sessionStorage", "token");
+  const [left, itsNick] = (recall("localStorage", "left") ?? "").split(" ");
+  if (!token || token === left) remember("localStorage", "left", "");
+  return { token: token || left || null, nick: recall("sessionStorage", "nick") || itsNick || recall("localStorage", "nick") };
+}
+
 class Page {
   #me = "guest";
-  #wanted = recall("localStorage", "nick");
+  #was = whoIWas();
+  #wanted = this.#was.nick;
   #asked = ""; // the id of a nick request under way
-  #token = recall("sessionStorage", "token");
+  #token = this.#was.token;
   #replayedTo = 0; // messages up to here are of the past
   #catchingUp = false;
   #knownFrom = 0; // all messages from here on have come
@@ -294,6 +306,9 @@ class Page {
     document.addEventListener("click", (event) => this.#clicked(event.target));
     document.addEventListener("keydown", (event) => this.#pressed(event));
     document.addEventListener("visibilitychange", () => document.hidden || this.#connection.wake());
+    addEventListener("pagehide", () => {
+      if (this.#token) remember("localStorage", "left", `${this.#token} ${this.#wanted ?? ""}`);
+    });
     addEventListener("online", () => this.#connection.wake());
     addEventListener("pageshow", (event) => event.persisted && this.#connection.wake());
     this.#connection.open();
@@ -342,7 +357,7 @@ class Page {
     byId("my-nick").textContent = nick;
     if (nick === this.#wanted || !nick.startsWith("guest-")) {
       this.#wanted = nick;
-      remember("localStorage", "nick", nick);
+      for (const storage of ["localStorage", "sessionStorage"]) remember(storage, "nick", nick);
       const inside = byId("entry").contains(document.activeElement);
       this.#entry.hide();
       if (inside) this.#composer.focus();

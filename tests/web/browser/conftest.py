@@ -1,10 +1,10 @@
 """Real Chromium and a real gateway. A page that breaks the security policy, or throws, fails its test."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from itertools import count
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
 from tests.programs import PROGRAMS, in_ci
 from tests.web.browser.running_gateway import RunningGateway
@@ -17,13 +17,12 @@ WATCH = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} refuses ${event.blockedURI || event.sample}`));
 """
-Gateway = Callable[..., RunningGateway]
+ROOMS = count(1)
 Open = Callable[..., Page]
 
 
-# Per module, not per session: while it runs, Playwright's loop is the running one, and the tests of other folders need
-# to run their own.
-@pytest.fixture(scope="module")
+# Not per session: while it runs, Playwright's loop is the running one, and the tests of other folders run their own.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium."""
     path = PROGRAMS["chromium"].path
@@ -35,13 +34,43 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[RunningGateway]:
-    """A gateway in which everybody may say 50 lines a second, after a burst of 100."""
-    running = RunningGateway(tmp_path, limits__messages_per_second=50)
+@pytest.fixture(scope="package")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """A gateway that the tests share. Everybody may say 100 lines a second.
+
+    Each test has a `room` of its own, and other names for its browsers: they are kept for who may come back.
+    """
+    running = RunningGateway(tmp_path_factory.mktemp("gateway"), limits__messages_per_second=100, limits__burst=20)
     yield running
     running.close()
     assert "Traceback" not in running.errors
+
+
+@pytest.fixture(autouse=True)
+def hang_up(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After a test nobody is left on the shared gateway."""
+    gateway = request.getfixturevalue("gateway") if "gateway" in request.fixturenames else None
+    yield
+    if gateway is not None:
+        gateway.hang_up()
+
+
+@pytest.fixture
+def room() -> str:
+    """A room that nobody has been in."""
+    return f"room{next(ROOMS)}"
+
+
+@pytest.fixture(scope="package")
+def operator(gateway: RunningGateway, browser: Browser) -> StorageState:
+    """The cookie of somebody who has logged in to the dashboard."""
+    page = browser.new_page()
+    page.goto(gateway.login_link)
+    page.get_by_role("button", name="Open the dashboard").click()
+    page.wait_for_url(f"{gateway.web}/admin")
+    cookies = page.context.storage_state()
+    page.context.close()
+    return cookies
 
 
 class Complaints(list[str]):

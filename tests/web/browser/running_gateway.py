@@ -31,6 +31,7 @@ class RunningGateway:
         self._settings = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
         self._ports = {"tcp": 0, "telnet": 0, "web": 0}
         self._output = ""
+        self._terminals: list[Terminal] = []
         self._process: subprocess.Popen[str]
         self.start()
 
@@ -71,6 +72,7 @@ class RunningGateway:
 
     def close(self) -> None:
         """End it if it runs."""
+        self.hang_up()
         if self._process.poll() is None:
             self.kill()
 
@@ -96,9 +98,18 @@ class RunningGateway:
         command = [sys.executable, "-m", "gateway", "login-link", "--data", self._folder / "data"]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()[-1]
 
-    def terminal(self, door: str = "tcp") -> "Terminal":
-        """A plain connection to a terminal door."""
-        return Terminal(self._ports[door])
+    def terminal(self, door: str = "tcp", room: str = "") -> "Terminal":
+        """A plain connection to a terminal door, in a room."""
+        terminal = Terminal(self._ports[door])
+        self._terminals.append(terminal)
+        if room:
+            terminal.say(f"/join {room}")
+        return terminal
+
+    def hang_up(self) -> None:
+        """Let everybody leave who came by `terminal`."""
+        while self._terminals:
+            self._terminals.pop().close()
 
     def netcat(self, program: str, text: str) -> None:
         """What `printf text | nc -N` does."""

@@ -16,6 +16,19 @@ def say(page: Page, *lines: str) -> None:
         page.press("#message", "Enter")
 
 
+def say_at_once(page: Page, lines: list[str]) -> None:
+    """The same, faster than anybody types."""
+    page.evaluate(
+        """(lines) => {
+          for (const line of lines) {
+            document.getElementById("message").value = line;
+            document.getElementById("composer").requestSubmit();
+          }
+        }""",
+        lines,
+    )
+
+
 def texts(page: Page) -> list[str]:
     """The texts of the messages of the room, from the first to the last."""
     return page.locator("#log > .msg:not(.private) > .text").all_text_contents()

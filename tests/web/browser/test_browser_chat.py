@@ -7,26 +7,27 @@ from playwright.sync_api import expect
 
 from tests.web.browser.conftest import Open
 from tests.web.browser.running_gateway import RunningGateway
-from tests.web.browser.talking import connected, has, say, texts
+from tests.web.browser.talking import connected, has, say, say_at_once, texts
 
 
 def test_pages_netcat_and_curl_see_one_order(
-    gateway: RunningGateway, open_page: Open, program: Callable[[str], str]
+    gateway: RunningGateway, room: str, open_page: Open, program: Callable[[str], str]
 ) -> None:
-    ana, bo = open_page(gateway.web, "ana"), open_page(gateway.web, "bo")
+    ana, bo = open_page(f"{gateway.web}/r/{room}", "ana"), open_page(f"{gateway.web}/r/{room}", "bo")
     connected(ana)
     connected(bo)
-    nina = gateway.terminal()
+    nina = gateway.terminal(room=room)
     nina.say("/nick nina", "hello from netcat")
     expect(bo.get_by_text("hello from netcat")).to_be_visible()
 
     say(ana, "hello from ana")
     expect(bo.get_by_text("hello from ana")).to_be_visible()
-    gateway.netcat(program("nc.openbsd"), "one line of a script")
-    gateway.curl("-d", "hello from curl", "/r/lobby?nick=ci")
+    gateway.netcat(program("nc.openbsd"), f"/join {room}\none line of a script\n")
+    expect(bo.get_by_text("one line of a script")).to_be_visible()
+    gateway.curl("-d", "hello from curl", f"/r/{room}?nick=ci")
     nina.wait_for("ci: hello from curl")
-    say(bo, *(f"b{number}" for number in range(20)))
-    say(ana, *(f"a{number}" for number in range(20)))
+    say_at_once(bo, [f"b{number}" for number in range(20)])
+    say_at_once(ana, [f"a{number}" for number in range(20)])
     expect(ana.locator("#log > .msg")).to_have_count(44)
     expect(bo.locator("#log > .msg")).to_have_count(44)
 
@@ -39,46 +40,50 @@ def test_pages_netcat_and_curl_see_one_order(
     expect(ana.locator("#outbox > li")).to_have_count(0)
 
 
-def test_what_terminals_and_pages_write_looks_right_on_the_other_side(gateway: RunningGateway, open_page: Open) -> None:
-    ana = open_page(gateway.web, "ana")
-    connected(ana)
-    nina = gateway.terminal()
+def test_what_terminals_and_pages_write_looks_right_on_the_other_side(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    cleo = open_page(f"{gateway.web}/r/{room}", "cleo")
+    connected(cleo)
+    nina = gateway.terminal(room=room)
     nina.say("/nick nina", "/me waves", "see https://example.org/a?b=1. <b>not bold</b>", "\x1b[31mred\x1b[0m")
-    expect(ana.locator(".action")).to_contain_text("waves")
-    link = ana.get_by_role("link", name="https://example.org/a?b=1")
+    expect(cleo.locator(".action")).to_contain_text("waves")
+    link = cleo.get_by_role("link", name="https://example.org/a?b=1")
     expect(link).to_have_attribute("rel", "noopener noreferrer")
-    expect(ana.get_by_text("<b>not bold</b>")).to_be_visible()
-    expect(ana.locator("#log .text", has_text=re.compile("^red$"))).to_be_visible()
+    expect(cleo.get_by_text("<b>not bold</b>")).to_be_visible()
+    expect(cleo.locator("#log .text", has_text=re.compile("^red$"))).to_be_visible()
 
-    say(ana, "```python\nfor i in range(3):\n    print(i)\n```")
-    nina.wait_for("ana|     print(i)\n")
-    say(ana, "/me bows", "/msg nina lunch?")
-    nina.wait_for("* ana bows\n")
-    nina.wait_for("[ana -> you] lunch?\n")
-    nina.say("/msg ana yes")
-    expect(ana.locator(".private")).to_have_count(2)
-    expect(ana.locator("#log .code code")).to_have_text("for i in range(3):\n    print(i)")
+    say(cleo, "```python\nfor i in range(3):\n    print(i)\n```")
+    nina.wait_for("cleo|     print(i)\n")
+    say(cleo, "/me bows", "/msg nina lunch?")
+    nina.wait_for("* cleo bows\n")
+    nina.wait_for("[cleo -> you] lunch?\n")
+    nina.say("/msg cleo yes")
+    expect(cleo.locator(".private")).to_have_count(2)
+    expect(cleo.locator("#log .code code")).to_have_text("for i in range(3):\n    print(i)")
 
 
-def test_a_taken_name_is_offered_with_a_number(gateway: RunningGateway, open_page: Open) -> None:
-    connected(open_page(gateway.web, "ana"))
-    other = open_page(gateway.web)
+def test_a_taken_name_is_offered_with_a_number(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    connected(open_page(f"{gateway.web}/r/{room}", "dora"))
+    other = open_page(f"{gateway.web}/r/{room}")
     connected(other)
 
-    other.fill("#nick", "Ana")
+    other.fill("#nick", "Dora")
     other.get_by_role("button", name="Join").click()
-    expect(other.locator("#entry-hint")).to_have_text("Ana is taken.")
-    other.get_by_role("button", name="Take Ana2").click()
+    expect(other.locator("#entry-hint")).to_have_text("Dora is taken.")
+    other.get_by_role("button", name="Take Dora2").click()
 
-    expect(other.locator("#my-nick")).to_have_text("Ana2")
+    expect(other.locator("#my-nick")).to_have_text("Dora2")
     expect(other.locator("#entry")).to_be_hidden()
     other.reload()
     connected(other)
-    expect(other.locator("#my-nick")).to_have_text("Ana2")
+    expect(other.locator("#my-nick")).to_have_text("Dora2")
 
 
-def test_a_guest_stays_a_guest_after_a_reload_and_is_never_refused(gateway: RunningGateway, open_page: Open) -> None:
-    guest = open_page(gateway.web)
+def test_a_guest_stays_a_guest_after_a_reload_and_is_never_refused(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    guest = open_page(f"{gateway.web}/r/{room}")
     connected(guest)
     expect(guest.locator("#my-nick")).to_contain_text("guest-")
 
@@ -90,84 +95,120 @@ def test_a_guest_stays_a_guest_after_a_reload_and_is_never_refused(gateway: Runn
     expect(guest.locator("#log .error")).to_have_count(0)
 
 
-def test_commands_are_answered_and_leave_nothing_on_its_way(gateway: RunningGateway, open_page: Open) -> None:
-    ana, bo = open_page(gateway.web, "ana"), open_page(gateway.web, "bo")
-    connected(ana)
-    connected(bo)
+def test_commands_are_answered_and_leave_nothing_on_its_way(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    emma, finn = open_page(f"{gateway.web}/r/{room}", "emma"), open_page(f"{gateway.web}/r/{room}", "finn")
+    connected(emma)
+    connected(finn)
 
-    say(ana, "first", "/topic release day", "/history 5", "/since 0", "/join lobby", "/me waves", "/who", "/nick anna")
-    expect(bo.locator("#topic")).to_have_text("release day")
-    expect(ana.locator("#topic")).to_have_text("release day")
-    expect(ana.locator("#my-nick")).to_have_text("anna")
-    expect(bo.locator("#members")).to_contain_text("anna")
-    expect(ana.locator("#outbox > li")).to_have_count(0)
-    has(ana, "first", "waves")
+    say(
+        emma,
+        "first",
+        "/topic release day",
+        "/history 5",
+        "/since 0",
+        f"/join {room}",
+        "/me waves",
+        "/who",
+        "/nick anna",
+    )
+    expect(finn.locator("#topic")).to_have_text("release day")
+    expect(emma.locator("#topic")).to_have_text("release day")
+    expect(emma.locator("#my-nick")).to_have_text("anna")
+    expect(finn.locator("#members")).to_contain_text("anna")
+    expect(emma.locator("#outbox > li")).to_have_count(0)
+    has(emma, "first", "waves")
 
-    say(ana, "/topc x")
-    expect(ana.locator("#outbox > li")).to_contain_text("did you mean /topic?")
-    ana.get_by_role("button", name="edit").click()
-    expect(ana.locator("#message")).to_have_value("/topc x")
-    expect(ana.locator("#outbox > li")).to_have_count(0)
-
-
-def test_joining_a_room_by_command_leads_to_its_page(gateway: RunningGateway, open_page: Open) -> None:
-    ana = open_page(gateway.web, "ana")
-    connected(ana)
-
-    say(ana, "/join #Ops")
-    ana.wait_for_url("**/r/ops")
-    connected(ana)
-
-    expect(ana.locator("#my-nick")).to_have_text("ana")
-    expect(ana.get_by_text("You are the first here.")).to_be_visible()
-    expect(ana.locator("#empty")).to_contain_text("and then /join ops")
-    ana.go_back()
-    connected(ana)
-    expect(ana.locator("#outbox > li")).to_have_count(0)
+    say(emma, "/topc x")
+    expect(emma.locator("#outbox > li")).to_contain_text("did you mean /topic?")
+    emma.get_by_role("button", name="edit").click()
+    expect(emma.locator("#message")).to_have_value("/topc x")
+    expect(emma.locator("#outbox > li")).to_have_count(0)
 
 
-def test_who_leaves_is_not_brought_back_before_he_wants_to(gateway: RunningGateway, open_page: Open) -> None:
-    ana = open_page(gateway.web, "ana")
-    connected(ana)
+def test_joining_a_room_by_command_leads_to_its_page(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    eva = open_page(f"{gateway.web}/r/{room}", "eva")
+    connected(eva)
 
-    say(ana, "/quit")
-    expect(ana.locator("#banner")).to_contain_text("You have left.")
-    expect(ana.locator("#outbox > li")).to_have_count(0)
-    ana.get_by_role("button", name="Come back").click()
+    say(eva, f"/join #Ops-{room}")
+    eva.wait_for_url(f"**/r/ops-{room}")
+    connected(eva)
 
-    connected(ana)
-    expect(ana.locator("#my-nick")).to_have_text("ana")
+    expect(eva.locator("#my-nick")).to_have_text("eva")
+    expect(eva.get_by_text("You are the first here.")).to_be_visible()
+    expect(eva.locator("#empty")).to_contain_text(f"and then /join ops-{room}")
+    eva.go_back()
+    connected(eva)
+    expect(eva.locator("#outbox > li")).to_have_count(0)
 
 
-def test_older_messages_are_loaded_above_without_moving_the_view(gateway: RunningGateway, open_page: Open) -> None:
+def test_who_leaves_is_not_brought_back_before_he_wants_to(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    gail = open_page(f"{gateway.web}/r/{room}", "gail")
+    connected(gail)
+
+    say(gail, "/quit")
+    expect(gail.locator("#banner")).to_contain_text("You have left.")
+    expect(gail.locator("#outbox > li")).to_have_count(0)
+    gail.get_by_role("button", name="Come back").click()
+
+    connected(gail)
+    expect(gail.locator("#my-nick")).to_have_text("gail")
+
+
+def test_older_messages_are_loaded_above_without_moving_the_view(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
     lines = [f"line {number}" for number in range(180)]
-    tom = gateway.terminal()
+    tom = gateway.terminal(room=room)
     tom.say("/nick tom", *lines, "/quit")
     tom.read_out()
-    ana = open_page(gateway.web, "ana")
-    expect(ana.get_by_text("line 179", exact=True)).to_be_visible()
-    has(ana, *lines[130:])
+    hugo = open_page(f"{gateway.web}/r/{room}", "hugo")
+    expect(hugo.get_by_text("line 179", exact=True)).to_be_visible()
+    has(hugo, *lines[130:])
 
-    older = ana.get_by_role("button", name="load older")
+    older = hugo.get_by_role("button", name="load older")
     older.scroll_into_view_if_needed()
-    first = ana.get_by_text("line 130", exact=True)
+    first = hugo.get_by_text("line 130", exact=True)
     stood_at = first.bounding_box()
     assert stood_at is not None
     older.dispatch_event("click")  # a real click may scroll before
-    has(ana, *lines[30:])
+    has(hugo, *lines[30:])
     stands_at = first.bounding_box()
     assert stands_at is not None and abs(stands_at["y"] - stood_at["y"]) < 1
     older.click()
-    has(ana, *lines)
+    has(hugo, *lines)
     expect(older).to_be_hidden()
 
 
-def test_typing_too_fast_only_takes_longer(gateway: RunningGateway, open_page: Open) -> None:
-    ana = open_page(gateway.web, "ana")
-    connected(ana)
-    lines = [f"line {number}" for number in range(110)]  # the burst is 100
+def test_typing_too_fast_only_takes_longer(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    ida = open_page(f"{gateway.web}/r/{room}", "ida")
+    connected(ida)
+    lines = [f"line {number}" for number in range(60)]  # the burst is 20
 
-    say(ana, *lines)
+    say_at_once(ida, lines)
 
-    has(ana, *lines)
-    expect(ana.locator("#outbox > li")).to_have_count(0)
+    has(ida, *lines)
+    expect(ida.locator("#outbox > li")).to_have_count(0)
+
+
+def test_a_new_tab_goes_on_as_the_one_that_was_closed(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    first = open_page(f"{gateway.web}/r/{room}", "walt")
+    connected(first)
+    second = first.context.new_page()
+    second.goto(first.url)
+    connected(second)
+    expect(second.locator("#entry-hint")).to_have_text("walt is taken.")
+    second.get_by_role("button", name="Take walt2").click()
+    expect(second.locator("#my-nick")).to_have_text("walt2")
+
+    first.reload()
+    connected(first)
+    expect(first.locator("#my-nick")).to_have_text("walt")
+    first.close()
+    third = second.context.new_page()
+    third.goto(second.url)
+    connected(third)
+
+    expect(third.locator("#my-nick")).to_have_text("walt")
+    expect(second.locator("#status")).to_have_attribute("data-state", "connected")

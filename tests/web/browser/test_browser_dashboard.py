@@ -1,9 +1,10 @@
 """The dashboard of a gateway with people at every door."""
 
 import re
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.web.browser.conftest import Complaints, Open
 from tests.web.browser.running_gateway import RunningGateway, wait_for
@@ -11,15 +12,12 @@ from tests.web.browser.talking import connected
 
 
 @pytest.fixture
-def dashboard(gateway: RunningGateway, open_page: Open) -> Page:
-    """The dashboard, opened by the link that the gateway printed."""
-    page = open_page(gateway.login_link)
-    page.get_by_role("button", name="Open the dashboard").click()
-    page.wait_for_url(f"{gateway.web}/admin")
-    return page
+def dashboard(gateway: RunningGateway, open_page: Open, operator: StorageState) -> Page:
+    """The dashboard of who has logged in."""
+    return open_page(f"{gateway.web}/admin", storage_state=operator)
 
 
-def row(dashboard: Page, nick: str):  # type: ignore[no-untyped-def]
+def row(dashboard: Page, nick: str) -> Locator:
     """The row of one person."""
     return dashboard.locator("#rows tr").filter(has=dashboard.get_by_text(nick, exact=True))
 
@@ -30,12 +28,18 @@ def nicks(dashboard: Page) -> list[str]:
 
 
 def test_a_link_opens_the_dashboard_once_and_logging_out_ends_it(
-    gateway: RunningGateway, dashboard: Page, open_page: Open, complaints: Complaints
+    gateway: RunningGateway, open_page: Open, complaints: Complaints
 ) -> None:
     complaints.expected += ["status of 403", "status of 401"]
+    link = gateway.fresh_login_link()
+    dashboard = open_page(link)
+    dashboard.get_by_role("button", name="Open the dashboard").click()
+    expect(dashboard.locator("#health")).to_have_text("OK")
     expect(dashboard.locator("#empty")).to_contain_text("Nobody is connected")
-    expect(open_page(gateway.login_link).get_by_role("alert")).to_contain_text("has been used already")
-    expect(open_page(f"{gateway.web}/admin").get_by_role("heading", name="Dashboard")).to_be_visible()
+    stranger = open_page(link)
+    expect(stranger.get_by_role("alert")).to_contain_text("has been used already")
+    stranger.goto(f"{gateway.web}/admin")
+    assert stranger.url.endswith("/admin/login")
 
     elsewhere = dashboard.context.new_page()
     elsewhere.goto(f"{gateway.web}/admin")
@@ -43,19 +47,18 @@ def test_a_link_opens_the_dashboard_once_and_logging_out_ends_it(
     elsewhere.wait_for_url("**/admin/login")
 
     expect(dashboard.locator("#banner")).to_contain_text("Your session is over.")
-    answer = dashboard.context.request.get(f"{gateway.web}/admin/api/summary")
-    assert answer.status == 401
+    assert dashboard.context.request.get(f"{gateway.web}/admin/api/summary").status == 401
     elsewhere.goto(f"{gateway.web}/admin")
     assert elsewhere.url.endswith("/admin/login")
 
 
 def test_every_door_has_its_rows_and_its_count(gateway: RunningGateway, dashboard: Page, open_page: Open) -> None:
-    connected(open_page(gateway.web, "ana"))
+    connected(open_page(f"{gateway.web}/", "rosa"))
     nina, teo = gateway.terminal(), gateway.terminal("telnet")
     nina.say("/nick nina", "hello")
     teo.say("/nick teo")
 
-    for nick, door in (("ana", "web"), ("nina", "tcp"), ("teo", "telnet")):
+    for nick, door in (("rosa", "web"), ("nina", "tcp"), ("teo", "telnet")):
         expect(row(dashboard, nick).locator("[data-value=door]")).to_have_text(re.compile(rf"\s*{door}\s*"))
         expect(row(dashboard, nick).locator("[data-value=room]")).to_have_text("lobby")
     expect(row(dashboard, "nina").locator("[data-value=messages_in]")).to_have_text("1")
@@ -92,18 +95,18 @@ def test_sorting_and_paging_show_everybody_once(gateway: RunningGateway, dashboa
 def test_a_kicked_browser_is_told_why_and_may_come_back(
     gateway: RunningGateway, dashboard: Page, open_page: Open
 ) -> None:
-    ana = open_page(gateway.web, "ana")
-    connected(ana)
+    sven = open_page(gateway.web, "sven")
+    connected(sven)
 
-    row(dashboard, "ana").get_by_text("kick", exact=True).click()
-    row(dashboard, "ana").get_by_label("Reason").fill("be nice")
-    row(dashboard, "ana").get_by_role("button", name="Kick").click()
+    row(dashboard, "sven").get_by_text("kick", exact=True).click()
+    row(dashboard, "sven").get_by_label("Reason").fill("be nice")
+    row(dashboard, "sven").get_by_role("button", name="Kick").click()
 
-    expect(ana.locator("#banner")).to_contain_text("You were kicked: be nice.")
-    expect(dashboard.locator("#toasts")).to_contain_text("ana is kicked")
-    ana.get_by_role("button", name="Rejoin").click()
-    connected(ana)
-    expect(ana.locator("#my-nick")).to_have_text("ana")
+    expect(sven.locator("#banner")).to_contain_text("You were kicked: be nice.")
+    expect(dashboard.locator("#toasts")).to_contain_text("sven is kicked")
+    sven.get_by_role("button", name="Rejoin").click()
+    connected(sven)
+    expect(sven.locator("#my-nick")).to_have_text("sven")
 
 
 def test_kicking_a_terminal_works_without_script(gateway: RunningGateway, dashboard: Page, browser: Browser) -> None:
@@ -125,19 +128,6 @@ def test_kicking_a_terminal_works_without_script(gateway: RunningGateway, dashbo
     plain.close()
 
 
-def test_a_gateway_that_is_away_is_said_so_and_asks_for_a_new_login(
-    gateway: RunningGateway, dashboard: Page, complaints: Complaints
-) -> None:
-    complaints.expected.append("status of 401")
-
-    gateway.kill()
-    expect(dashboard.locator("#banner")).to_contain_text(re.compile(r"Not live since [\d:]+, retry in \d+ s"))
-    gateway.start()
-    dashboard.get_by_role("button", name="Retry now").click()
-
-    expect(dashboard.locator("#banner")).to_contain_text("Your session is over.")
-
-
 def test_rows_stay_while_somebody_points_at_them(gateway: RunningGateway, dashboard: Page) -> None:
     nina = gateway.terminal()
     nina.say("/nick nina")
@@ -153,3 +143,23 @@ def test_rows_stay_while_somebody_points_at_them(gateway: RunningGateway, dashbo
 
     dashboard.mouse.move(2, 2)
     wait_for("bob's row", lambda: nicks(dashboard) == ["bob"])
+
+
+def test_a_gateway_that_is_away_is_said_so_and_asks_for_a_new_login(
+    tmp_path: Path, open_page: Open, complaints: Complaints
+) -> None:
+    complaints.expected.append("status of 401")
+    gateway = RunningGateway(tmp_path)
+    try:
+        dashboard = open_page(gateway.login_link)
+        dashboard.get_by_role("button", name="Open the dashboard").click()
+        expect(dashboard.locator("#health")).to_have_text("OK")
+
+        gateway.kill()
+        expect(dashboard.locator("#banner")).to_contain_text(re.compile(r"Not live since [\d:]+, retry in \d+ s"))
+        gateway.start()
+        dashboard.get_by_role("button", name="Retry now").click()
+
+        expect(dashboard.locator("#banner")).to_contain_text("Your session is over.")
+    finally:
+        gateway.close()

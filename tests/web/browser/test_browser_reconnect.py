@@ -1,9 +1,11 @@
 """Pages whose gateway goes away and comes back: nothing is lost, nothing stands there twice."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.web.browser.conftest import Open
 from tests.web.browser.running_gateway import RunningGateway
@@ -20,6 +22,15 @@ window.WebSocket = class extends Real {
   }
 };"""
 """Puts the page's connection into the test's hands."""
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[RunningGateway]:
+    """A gateway for one test, which may end it."""
+    running = RunningGateway(tmp_path)
+    yield running
+    running.close()
+    assert "Traceback" not in running.errors
 
 
 @pytest.fixture
@@ -132,7 +143,9 @@ def test_a_line_that_was_lost_on_its_way_is_sent_again(ana: Page, how: str) -> N
     nothing_waits(ana)
 
 
-def test_a_hole_in_the_log_is_shown_and_can_be_filled(gateway: RunningGateway, ana: Page) -> None:
+def test_what_was_missed_is_there_also_when_it_is_long_and_the_gateway_began_anew(
+    gateway: RunningGateway, ana: Page
+) -> None:
     say(ana, "first")
     has(ana, "first")
 
@@ -145,11 +158,29 @@ def test_a_hole_in_the_log_is_shown_and_can_be_filled(gateway: RunningGateway, a
     gateway.start()  # its memory begins with the last 50
     ana.evaluate("window.away = false")
 
-    expect(ana.locator(".hole")).to_contain_text(re.compile("messages 2.11 were not sent to you"), timeout=15_000)
-    expect(ana.locator("#log > .msg")).to_have_count(51)
-    ana.get_by_role("button", name="load", exact=True).click()
-    expect(ana.locator(".hole")).to_have_count(0)
+    expect(ana.locator("#log > .msg")).to_have_count(61, timeout=15_000)
     has(ana, "first", *lines)
+    expect(ana.locator(".hole")).to_have_count(0)
+
+
+def test_a_hole_in_the_log_is_shown_and_can_be_filled(gateway: RunningGateway, open_page: Open) -> None:
+    def lose_some(page_side: WebSocketRoute) -> None:
+        server_side = page_side.connect_to_server()
+        lost = re.compile('{"type":"msg".*"lost')
+        server_side.on_message(lambda frame: None if lost.match(str(frame)) else page_side.send(frame))
+
+    page = open_page("about:blank", "ana")
+    page.route_web_socket("**/ws", lose_some)
+    page.goto(gateway.web)
+    connected(page)
+
+    tom = gateway.terminal()
+    tom.say("/nick tom", "first", "lost 1", "lost 2", "last")
+    expect(page.locator(".hole")).to_contain_text(re.compile("messages 2.3 were not sent to you"))
+    page.get_by_role("button", name="load", exact=True).click()
+
+    has(page, "first", "lost 1", "lost 2", "last")
+    expect(page.locator(".hole")).to_have_count(0)
 
 
 def test_what_was_not_sent_survives_a_reload(gateway: RunningGateway, ana: Page) -> None:
