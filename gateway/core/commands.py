@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from gateway.core import names, text
+from gateway.core.answers import error_event
 from gateway.core.events import Ack, History, Notice
-from gateway.core.hub import Hub, error_event
+from gateway.core.hub import Hub
 from gateway.core.identity import spelled
 from gateway.core.joining import Position, join, rejoin
 from gateway.core.message import Door, Kind

@@ -1,6 +1,6 @@
 """The hub: who is here, what was said, and the tick that carries it from the journal to every reader.
 
-A message comes in by `say` (a member of a room) or `post` (HTTP) and waits for the tick. The tick
+A message comes in by `say` (a member of a room) or `submit` (HTTP, by `core.posting`) and waits for the tick. The tick
 
     commits what has gathered to the journal, one batch in flight
     → publishes the answer in the rooms' logs and acknowledges it: never before, so nobody sees what a crash would lose
@@ -20,22 +20,22 @@ from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
-from gateway.core import names
+from gateway.core.answers import acknowledge, error_event, storage_refusal
 from gateway.core.attendance import Attendance, tell_room
-from gateway.core.events import Ack, Bye, Error, Joined, Listed, Notice, Private
+from gateway.core.events import Bye, Joined, Listed, Notice, Private
 from gateway.core.identity import Identities
 from gateway.core.limits import Limits
-from gateway.core.log import RoomLog
 from gateway.core.message import Door, Kind, Message
 from gateway.core.nicks import Nicks
 from gateway.core.pace import pay, wait
-from gateway.core.past import Library, storage_refusal
-from gateway.core.ports import Journal, RoomRecord, Transport
+from gateway.core.past import Library
+from gateway.core.ports import Journal, Transport
 from gateway.core.presence import ANNOUNCE_AFTER
 from gateway.core.receipts import Answer, Posted, Receipts
 from gateway.core.reception import Reception
 from gateway.core.replay import Replays
 from gateway.core.room import Member, Room
+from gateway.core.rooms import LOBBY, Rooms
 from gateway.core.session import OWED_BYTES, Session
 from gateway.core.timers import Timers
 from gateway.core.wire import Wire
@@ -43,13 +43,10 @@ from gateway.errors import Code, JournalError, LostTail, Refusal
 
 log = logging.getLogger(__name__)
 
-LOBBY = "lobby"
 SENDS_PER_TICK = 1000
 """About 10 ms of sends: what a tick spends before the loop turns."""
 INCOMING_MESSAGES = 10_000
 """Messages that may wait for the journal; from here on senders are held."""
-RECENT_MESSAGES = 50
-"""What a browser is shown on joining a room."""
 MEMBERS_LISTED = 200
 ENDING_SECONDS = 2.0
 """How long after its last own message a half-closed peer may take to read what is owed to it."""
@@ -66,17 +63,6 @@ class Draft(NamedTuple):
     message: Message
     member: Member | None
     done: Answer | None
-
-
-class Post(NamedTuple):
-    """What is posted from outside any session: gated `text` for a valid `room`, under `nick` (None: a guest name) or
-    as whom the `token` proves; `id` marks a second try."""
-
-    room: str
-    text: str
-    nick: str | None = None
-    id: str | None = None
-    token: str | None = None
 
 
 @dataclass(slots=True)
@@ -110,7 +96,7 @@ class Hub:
         self.wall = wall
         self.timers = Timers()
         self.sessions: dict[int, Session] = {}
-        self.rooms: dict[str, Room] = {}
+        self.rooms = Rooms(journal, limits)
         self.totals = Totals()
         self.invitation = ""
         """How others can come, in one line of words; the gateway fills it in when its doors listen."""
@@ -144,14 +130,13 @@ class Hub:
         self.heard = 0
         """Lines and requests that counted against a rate since the start."""
         self._waiting: list[tuple[Session, Callable[[], None]]] = []
-        self._posting: dict[str, float] = {}
 
     # Coming and going
 
     def start(self) -> None:
         """Recall who may come back; open the lobby, which stays in memory."""
         self.reception.start()
-        self.open_room(LOBBY, lambda room: None)
+        self.rooms.open(LOBBY, lambda room: None)
 
     def connect(self, transport: Transport, door: Door, address: str, wire: Wire) -> Session:
         """A new session under a guest name, in no room yet."""
@@ -223,33 +208,6 @@ class Hub:
 
     # Rooms
 
-    def open_room(self, name: str, done: Callable[[Room | Refusal], None]) -> None:
-        """The room with that (valid) name, from memory, from the journal, or new."""
-        room = self.rooms.get(name)
-        if room is not None:
-            done(room)
-        elif len(self.rooms) >= self.limits.top_rooms:
-            done(Refusal(Code.ROOM_LIMIT, f"there are {len(self.rooms)} rooms already", retry_ms=60_000))
-        else:
-            self.journal.open(name, RECENT_MESSAGES, lambda record: done(self._opened(name, record)))
-
-    def _opened(self, name: str, record: RoomRecord | JournalError) -> Room | Refusal:
-        room = self.rooms.get(name)
-        if room is not None:
-            return room
-        if isinstance(record, JournalError):
-            return storage_refusal(record)
-        if not record.head and not self.limits.create_rooms and name != LOBBY:
-            return Refusal(Code.NO_SUCH_ROOM, f"there is no room {name}, and making rooms is switched off")
-        messages = RoomLog(record.head, max_messages=self.limits.top_log_messages, max_bytes=self.limits.top_log_bytes)
-        messages.restart(record.head, record.recent)
-        room = self.rooms[name] = Room(name, record.epoch, record.first, record.topic, messages)
-        return room
-
-    def keep(self, room: Room) -> Room:
-        """The room of that name that is in memory now: `room`, if it was forgotten meanwhile."""
-        return self.rooms.setdefault(room.name, room)
-
     def enter(self, session: Session, room: Room, cursor: int | None = None) -> Member:
         """Make the session a member whose cursor stands at `cursor` (the head if None); it reads once attached."""
         member = Member(session, room, room.log.head if cursor is None else cursor)
@@ -271,7 +229,7 @@ class Hub:
         member.attached = False
         self._attendance.went(member)
         self.reception.changed(session)
-        self.forget_if_idle(room)
+        self.rooms.forget_if_idle(room)
 
     def joined(self, room: Room, recovered: bool) -> Joined:
         """The event that tells a session what the room is."""
@@ -293,12 +251,6 @@ class Hub:
 
         self.journal.set_topic(room.name, topic, stored)
 
-    def forget_if_idle(self, room: Room) -> None:
-        """An empty unread room leaves memory; the journal keeps it."""
-        if not room.members and not room.pending and room.name != LOBBY and self.rooms.get(room.name) is room:
-            del self.rooms[room.name]
-            self._dirty.pop(room, None)
-
     # Saying
 
     def say(self, member: Member, text: str, kind: Kind = Kind.SAY, id: str | None = None) -> None:
@@ -315,58 +267,10 @@ class Hub:
                 return
             message.identity, message.id = session.identity.id, id
         session.pending += 1
-        self._submit(Draft(message, member, done), room)
-        if len(self._incoming) > INCOMING_MESSAGES:
+        self.submit(Draft(message, member, done), room)
+        if self.crowded:
             session.hold()
             self._crowded_out.append(session)
-
-    def post(self, post: Post, done: Answer) -> None:
-        """Post from outside any session (HTTP). Raises Refusal.
-
-        An `id` of the same identity (without a token: room and nick) that is known already gets its first answer.
-        """
-        identity = None if post.token is None else self.reception.identities.by_token(post.token)
-        if post.token is not None and identity is None:
-            raise Refusal(Code.TOKEN_INVALID, "this token is unknown or expired")
-        nick = identity.nick if identity is not None else self._poster(post.nick)
-        poster = f"{post.room} {identity.id if identity is not None else post.nick or ''}"
-        message = Message(post.room, self.wall(), nick, Door.HTTP, Kind.SAY, post.text)
-        answer: Answer | None = done
-        if post.id is not None and (identity is not None or post.nick is not None):
-            message.identity = identity.id if identity is not None else f"{post.room} {nick}"
-            message.id = post.id
-            answer = self.receipts.begin((message.identity, post.id), done)
-        if answer is not None:
-            self._post(message, poster, answer)
-
-    def _poster(self, nick: str | None) -> str:
-        if nick is None:
-            return self.nicks.guest()
-        nick = names.nick(nick)
-        if self.nicks.held(nick):
-            raise Refusal(Code.NICK_TAKEN, f"{nick} is here in person, post under another name")
-        return nick
-
-    def _post(self, message: Message, poster: str, done: Answer) -> None:
-        """Open the room and submit; a refusal is answered, so that a second try may follow.
-
-        Who gives no name shares the rate of a `poster` with the others who give none.
-        """
-        seconds = self._too_fast_to_post(poster)
-        if seconds:
-            done(too_fast(seconds))
-            return
-        if len(self._incoming) > INCOMING_MESSAGES:
-            done(Refusal(Code.BUSY, "the journal is behind, try again", retry_ms=1000))
-            return
-
-        def opened(found: Room | Refusal) -> None:
-            if isinstance(found, Refusal):
-                done(found)
-            else:
-                self._submit(Draft(message, None, done), found)
-
-        self.open_room(message.room, opened)
 
     def whisper(self, session: Session, to: str, text: str, id: str | None = None) -> None:
         """Send gated `text` to one person. Not journaled; acknowledged once queued. Raises Refusal."""
@@ -430,18 +334,6 @@ class Hub:
         for session in list(self._slowed):
             self._speed_up(session)
 
-    def _too_fast_to_post(self, poster: str) -> float:
-        """Seconds until `poster` may post again; 0 = now, and this post counts."""
-        now = self.clock()
-        paid = self._posting.get(poster, 0.0)
-        seconds = wait(paid, now, self.limits.messages_per_second, self.limits.burst)
-        if seconds:
-            return seconds
-        if len(self._posting) > INCOMING_MESSAGES:
-            self._posting = {who: until for who, until in self._posting.items() if until > now}
-        self._posting[poster] = pay(paid, now, self.limits.messages_per_second)
-        return 0.0
-
     # The tick
 
     def pump(self, session: Session) -> None:
@@ -457,6 +349,11 @@ class Hub:
                     self._touch(member.room)
             if session.ending:
                 self._wake()
+
+    @property
+    def crowded(self) -> bool:
+        """So much waits for the journal that no more should be taken in."""
+        return len(self._incoming) > INCOMING_MESSAGES
 
     @property
     def busy(self) -> bool:
@@ -504,7 +401,8 @@ class Hub:
 
         self.journal.append([], answered)
 
-    def _submit(self, draft: Draft, room: Room) -> None:
+    def submit(self, draft: Draft, room: Room) -> None:
+        """Hand a message for the room to the next tick's commit."""
         room.pending += 1
         self._incoming.append(draft)
         self._wake()
@@ -547,20 +445,13 @@ class Hub:
             done(Posted(room.name, room.epoch, message.seq))
 
     def _begin_new_epochs(self) -> None:
-        """The journal came back without its end: read every room afresh and tell its members where it stands."""
-        for name in list(self.rooms):
-            self.journal.open(name, RECENT_MESSAGES, partial(self._reopened, name))
+        """The journal came back without its end: tell everybody where their rooms stand now."""
 
-    def _reopened(self, name: str, record: RoomRecord | JournalError) -> None:
-        room = self.rooms.get(name)
-        if room is None:
-            return
-        if isinstance(record, JournalError):
-            log.error("room %s could not be read again: %s", name, record)
-            return
-        room.begin_epoch(record)
-        for member in room.members.values():
-            member.session.tell(self.joined(room, recovered=False))
+        def begun(room: Room) -> None:
+            for member in room.members.values():
+                member.session.tell(self.joined(room, recovered=False))
+
+        self.rooms.begin_new_epochs(begun)
 
     def _refuse(self, drafts: list[Draft], refusal: Refusal) -> None:
         for message, member, done in drafts:
@@ -572,7 +463,7 @@ class Hub:
                 done(refusal)
             elif member is not None:
                 member.session.tell(error_event(refusal))
-            self.forget_if_idle(room)
+            self.rooms.forget_if_idle(room)
 
     def _flush(self, sends: int) -> int:
         unflushed, self._unflushed = self._unflushed, {}
@@ -592,7 +483,7 @@ class Hub:
             if not room.served:
                 self._dirty[room] = None
             else:
-                self.forget_if_idle(room)
+                self.rooms.forget_if_idle(room)
 
     def _end(self) -> None:
         """Close the half-closed sessions that have got all that is owed to them."""
@@ -619,26 +510,3 @@ class Hub:
         if not self._awake:
             self._awake = True
             self._schedule(0)
-
-
-def too_fast(seconds: float) -> Refusal:
-    """What is told to who must wait so long."""
-    return Refusal(Code.RATE_LIMITED, f"too fast, wait {seconds:.1f} s", retry_ms=int(seconds * 1000) + 1)
-
-
-def acknowledge(session: Session, id: str, outcome: Posted | Refusal) -> None:
-    """Tell the session what became of what it sent under `id`."""
-    if isinstance(outcome, Refusal):
-        session.tell(error_event(outcome, id))
-    else:
-        session.tell(Ack(id, outcome.room, outcome.seq) if outcome.seq else Ack(id))
-
-
-def error_event(refusal: Refusal, id: str | None = None) -> Error:
-    """The event for a refusal, in answer to the request with that id."""
-    fields: dict[str, str | int] = {}
-    if id is not None:
-        fields["id"] = id
-    if refusal.retry_ms is not None:
-        fields["retry_ms"] = refusal.retry_ms
-    return Error(refusal.code, refusal.text, **fields)  # type: ignore[arg-type]

@@ -6,8 +6,9 @@ number, its cursor is set to that number, and only then it is attached to the ro
 
 from dataclasses import dataclass
 
+from gateway.core.answers import error_event
 from gateway.core.events import History, Notice
-from gateway.core.hub import Hub, error_event
+from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.past import Past, Range
 from gateway.core.room import Member, Room
@@ -52,7 +53,7 @@ def join(
 
     def read(room: Room, past: Past | Refusal) -> None:
         if isinstance(past, Refusal) or session.closed:
-            hub.forget_if_idle(room)
+            hub.rooms.forget_if_idle(room)
         if isinstance(past, Refusal):
             refuse(past)
         elif not session.closed:
@@ -73,7 +74,7 @@ def join(
         session.tell(error_event(refusal, id))
         session.release()
 
-    hub.open_room(name, opened)
+    hub.rooms.open(name, opened)
 
 
 def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
@@ -101,7 +102,7 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
                 hub.attach(member)
         session.release()
 
-    hub.open_room(name, opened)
+    hub.rooms.open(name, opened)
 
 
 def _come_in(
@@ -114,11 +115,11 @@ def _come_in(
     if session.door is Door.WEB:
         if len(session.rooms) >= ROOMS_PER_SESSION:
             session.tell(error_event(_limit(), id))
-            hub.forget_if_idle(room)
+            hub.rooms.forget_if_idle(room)
             return None
     elif session.room is not None:
         hub.leave(session.room)
-    member = hub.enter(session, hub.keep(room), cursor)
+    member = hub.enter(session, hub.rooms.keep(room), cursor)
     if session.door is not Door.WEB:
         session.room = member
     session.tell(hub.joined(member.room, recovered))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from gateway.core.answers import storage_refusal
 from gateway.core.message import Message
 from gateway.core.ports import Journal, Page, RoomRecord
 from gateway.core.room import Room
@@ -75,8 +76,3 @@ class Library:
 
         limit = min(wanted.limit, HISTORY_MESSAGES)
         self._journal.read(record.room, after=wanted.after, before=wanted.before, limit=limit, done=answer)
-
-
-def storage_refusal(error: JournalError) -> Refusal:
-    """What a peer is told when the journal fails."""
-    return Refusal(Code.STORAGE, f"the journal failed: {error}", retry_ms=2000)

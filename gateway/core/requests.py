@@ -11,13 +11,15 @@ import msgspec
 
 from gateway import __version__
 from gateway.core import commands, names, text
+from gateway.core.answers import error_event, too_fast
 from gateway.core.events import Error, History, Notice, Pong, Typing, Welcome
-from gateway.core.hub import LOBBY, Hub, error_event, too_fast
+from gateway.core.hub import Hub
 from gateway.core.joining import ROOMS_PER_SESSION, Position, join
 from gateway.core.loose import fields_of, has_half_a_pair
 from gateway.core.message import Kind
 from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
+from gateway.core.rooms import LOBBY
 from gateway.core.session import OWED_BYTES, Session
 from gateway.core.wire import as_msg
 from gateway.errors import Code, Refusal

@@ -5,11 +5,13 @@ speaks first is a script and gets no greeting. Who speaks too fast is read more 
 """
 
 from gateway.core import commands, text
+from gateway.core.answers import error_event
 from gateway.core.events import Error, History, Notice
-from gateway.core.hub import LOBBY, Hub, error_event
+from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.past import Past, Range
 from gateway.core.ports import Transport
+from gateway.core.rooms import LOBBY
 from gateway.core.session import Session
 from gateway.core.wire import Wire, as_msg, people
 from gateway.errors import Code, Refusal

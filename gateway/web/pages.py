@@ -6,7 +6,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gateway.core import names
-from gateway.core.hub import LOBBY
+from gateway.core.rooms import LOBBY
 from gateway.web.assets import Assets
 from gateway.web.options import WebOptions
 from gateway.web.site import Site, host_name

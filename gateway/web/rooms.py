@@ -11,11 +11,13 @@ import msgspec
 from aiohttp import web
 
 from gateway.core import names, text
+from gateway.core.answers import storage_refusal
 from gateway.core.events import Msg
-from gateway.core.hub import Hub, Post
+from gateway.core.hub import Hub
 from gateway.core.loose import fields_of, has_half_a_pair
-from gateway.core.past import HISTORY_MESSAGES, Past, Range, storage_refusal
+from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.ports import RoomRecord
+from gateway.core.posting import Post, Posting
 from gateway.core.receipts import Posted
 from gateway.core.wire import as_msg
 from gateway.errors import Code, JournalError, Refusal
@@ -77,6 +79,7 @@ class RoomDoor:
 
     def __init__(self, hub: Hub, options: WebOptions) -> None:
         self._hub = hub
+        self._posting = Posting(hub)
         self._options = options
         self._decode = msgspec.json.Decoder(Written).decode
 
@@ -90,7 +93,7 @@ class RoomDoor:
         post = Post(room, text.lines(written.text), nick, written.id, written.token)
 
         def verb(done: Callable[[Posted | Refusal], None]) -> None:
-            self._hub.post(post, done)
+            self._posting.post(post, done)
 
         posted = await ask(verb)
         return json_answer({"room": posted.room, "epoch": posted.epoch, "seq": posted.seq}, 201)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.hub import Post
+from gateway.core.posting import Post, Posting
 from gateway.core.receipts import Posted
 from gateway.errors import Refusal
 from tests.core.world import World
@@ -44,8 +44,9 @@ def test_quitting_is_no_refusal() -> None:
 
 def test_posts_without_a_name_share_one_rate() -> None:
     world = World(messages_per_second=1, burst=3)
+    posting = Posting(world.hub)
     answers: list[Posted | Refusal] = []
     for _ in range(4):
-        world.hub.post(Post("ops", "hi"), answers.append)
+        posting.post(Post("ops", "hi"), answers.append)
     world.run()
     assert sorted(getattr(answer, "code", "posted") for answer in answers) == ["posted"] * 3 + ["rate_limited"]

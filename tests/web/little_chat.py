@@ -5,9 +5,10 @@ import secrets
 import time
 from collections.abc import Callable
 
-from gateway.core.hub import Hub, Post
+from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
+from gateway.core.posting import Post, Posting
 from gateway.core.requests import Requests
 from gateway.core.session import Session
 from gateway.core.wire import FRAME, frame
@@ -61,6 +62,7 @@ class LittleChat:
         )
         self.hub.start()
         self.requests = OddRequests(self.hub)
+        self.posting = Posting(self.hub)
 
     def _schedule(self, seconds: float) -> None:
         self.loop.call_later(seconds, self.hub.tick)
@@ -101,7 +103,7 @@ class LittleChat:
                 future.set_result(answer)
 
         for text in texts:
-            self.hub.post(Post(room, text, nick), done)
+            self.posting.post(Post(room, text, nick), done)
         await future
 
     async def texts(self, room: str) -> list[tuple[str, str]]:

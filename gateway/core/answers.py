@@ -1,0 +1,34 @@
+"""How refusals and outcomes are put into events."""
+
+from gateway.core.events import Ack, Error
+from gateway.core.receipts import Posted
+from gateway.core.session import Session
+from gateway.errors import Code, JournalError, Refusal
+
+
+def too_fast(seconds: float) -> Refusal:
+    """What is told to who must wait so long."""
+    return Refusal(Code.RATE_LIMITED, f"too fast, wait {seconds:.1f} s", retry_ms=int(seconds * 1000) + 1)
+
+
+def storage_refusal(error: JournalError) -> Refusal:
+    """What a peer is told when the journal fails."""
+    return Refusal(Code.STORAGE, f"the journal failed: {error}", retry_ms=2000)
+
+
+def acknowledge(session: Session, id: str, outcome: Posted | Refusal) -> None:
+    """Tell the session what became of what it sent under `id`."""
+    if isinstance(outcome, Refusal):
+        session.tell(error_event(outcome, id))
+    else:
+        session.tell(Ack(id, outcome.room, outcome.seq) if outcome.seq else Ack(id))
+
+
+def error_event(refusal: Refusal, id: str | None = None) -> Error:
+    """The event for a refusal, in answer to the request with that id."""
+    fields: dict[str, str | int] = {}
+    if id is not None:
+        fields["id"] = id
+    if refusal.retry_ms is not None:
+        fields["retry_ms"] = refusal.retry_ms
+    return Error(refusal.code, refusal.text, **fields)  # type: ignore[arg-type]

@@ -1,0 +1,94 @@
+"""Posting from outside any session: what `curl` says, for whom, how fast, and once."""
+
+from typing import NamedTuple
+
+from gateway.core import names
+from gateway.core.answers import too_fast
+from gateway.core.hub import Draft, Hub
+from gateway.core.message import Door, Kind, Message
+from gateway.core.pace import pay, wait
+from gateway.core.receipts import Answer
+from gateway.core.room import Room
+from gateway.errors import Code, Refusal
+
+POSTERS = 10_000
+"""Posters whose rate is kept; above that those who are within it are forgotten."""
+
+
+class Post(NamedTuple):
+    """What is posted from outside any session: gated `text` for a valid `room`, under `nick` (None: a guest name) or
+    as whom the `token` proves; `id` marks a second try."""
+
+    room: str
+    text: str
+    nick: str | None = None
+    id: str | None = None
+    token: str | None = None
+
+
+class Posting:
+    """The hub's side of POST."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._paid_until: dict[str, float] = {}
+
+    def post(self, post: Post, done: Answer) -> None:
+        """Post from outside any session (HTTP). Raises Refusal.
+
+        An `id` of the same identity (without a token: room and nick) that is known already gets its first answer.
+        """
+        identity = None if post.token is None else self._hub.reception.identities.by_token(post.token)
+        if post.token is not None and identity is None:
+            raise Refusal(Code.TOKEN_INVALID, "this token is unknown or expired")
+        nick = identity.nick if identity is not None else self._poster(post.nick)
+        poster = f"{post.room} {identity.id if identity is not None else post.nick or ''}"
+        message = Message(post.room, self._hub.wall(), nick, Door.HTTP, Kind.SAY, post.text)
+        answer: Answer | None = done
+        if post.id is not None and (identity is not None or post.nick is not None):
+            message.identity = identity.id if identity is not None else f"{post.room} {nick}"
+            message.id = post.id
+            answer = self._hub.receipts.begin((message.identity, post.id), done)
+        if answer is not None:
+            self._post(message, poster, answer)
+
+    def _poster(self, nick: str | None) -> str:
+        if nick is None:
+            return self._hub.nicks.guest()
+        nick = names.nick(nick)
+        if self._hub.nicks.held(nick):
+            raise Refusal(Code.NICK_TAKEN, f"{nick} is here in person, post under another name")
+        return nick
+
+    def _post(self, message: Message, poster: str, done: Answer) -> None:
+        """Open the room and submit; a refusal is answered, so that a second try may follow.
+
+        Who gives no name shares the rate of a `poster` with the others who give none.
+        """
+        seconds = self._seconds(poster)
+        if seconds:
+            done(too_fast(seconds))
+            return
+        if self._hub.crowded:
+            done(Refusal(Code.BUSY, "the journal is behind, try again", retry_ms=1000))
+            return
+
+        def opened(found: Room | Refusal) -> None:
+            if isinstance(found, Refusal):
+                done(found)
+            else:
+                self._hub.submit(Draft(message, None, done), found)
+
+        self._hub.rooms.open(message.room, opened)
+
+    def _seconds(self, poster: str) -> float:
+        """Seconds until `poster` may post again; 0 = now, and this post counts."""
+        now, limits = self._hub.clock(), self._hub.limits
+        paid = self._paid_until.get(poster, 0.0)
+        seconds = wait(paid, now, limits.messages_per_second, limits.burst)
+        if seconds:
+            return seconds
+        if len(self._paid_until) > POSTERS:
+            self._paid_until = {who: until for who, until in self._paid_until.items() if until > now}
+        self._paid_until[poster] = pay(paid, now, limits.messages_per_second)
+        return 0.0
