@@ -18,6 +18,8 @@ const MOST_REMEMBERED = 100;
 /** The server remembers an id for 2 minutes; a retry within this time cannot be shown twice. */
 const DEDUPED_FOR = 110_000;
 
+/** After so long without an answer a line no longer holds up the others. */
+const ANSWER_WITHIN = 5_000;
 /** A command, which leaves no message behind: `/x …`, but neither `//x` nor a path. */
 const COMMAND = /^\/[^\s/]+(\s|$)/;
 /** A text without what the server may have changed in it. */
@@ -266,7 +268,7 @@ export class Outbox {
     const at = this.#lines.findIndex((line) => line.id === id);
     if (at < 0) return false;
     this.#lines.splice(at, 1);
-    this.#show();
+    this.#flush();
     return true;
   }
 
@@ -289,15 +291,22 @@ export class Outbox {
     clearTimeout(this.#timer);
     const wait = this.#until - Date.now();
     if (wait > 0) this.#timer = setTimeout(() => this.#flush(), Math.min(wait, 1_000));
-    else if (this.#open) {
-      for (const line of this.#lines.filter((one) => one.state === "queued")) {
-        if (!this.#send({ type: "say", id: line.id, room: this.#room, text: line.text })) break;
-        Object.assign(line, this.#place(), { state: "sending", nick: this.#me() });
-        line.since ??= Date.now();
-        line.token ??= this.#token;
-      }
-    }
+    else if (this.#open) this.#sendNext();
     this.#show();
+  }
+
+  /** One line at a time: of several under way one may be refused as too fast and the next be taken. */
+  #sendNext() {
+    const late = Date.now() - ANSWER_WITHIN;
+    if (this.#lines.some((one) => one.state === "sending" && one.sent > late)) {
+      this.#timer = setTimeout(() => this.#flush(), ANSWER_WITHIN);
+      return;
+    }
+    const line = this.#lines.find((one) => one.state === "queued");
+    if (!line || !this.#send({ type: "say", id: line.id, room: this.#room, text: line.text })) return;
+    Object.assign(line, this.#place(), { state: "sending", nick: this.#me(), sent: Date.now() });
+    line.since ??= line.sent;
+    line.token ??= this.#token;
   }
 
   #drop(line) {
