@@ -430,13 +430,12 @@ class Hub:
         message, member, done = draft
         room = self.rooms[message.room]
         room.pending -= 1
-        room.publish(message)
+        room.publish(message, member)
         self._dirty[room] = None
         if member is not None:
             session = member.session
             session.pending -= 1
             session.messages_in += 1
-            member.own = message.seq
             if session in self._ending and not session.pending:
                 self.later(ENDING_SECONDS, lambda: self._end_of(session))
         else:

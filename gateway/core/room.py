@@ -122,13 +122,16 @@ class Member:
         self.readers = self.room.readers_of(wire)
         self.cursor = self.room.log.head
 
-    def offer(self) -> None:
-        """Offer the session its share: all of it is taken, or the session is blocked."""
+    def offer(self) -> bool:
+        """Offer the session its share: all of it is taken, or the session is blocked. Answers whether there is more
+        for it at once."""
         session = self.session
         if session.owed:
             session.flush()
             if session.blocked:
-                return
+                return False
+        if session.ending and self.own <= self.cursor and not session.pending:
+            return False
         if self.own > self.cursor and (session.ending or not session.echo):
             author = 0 if session.echo else session.number
             until = self.own if session.ending else self.room.log.head
@@ -140,8 +143,9 @@ class Member:
         if taken == share.size:
             self.cursor = share.last
             session.messages_out += share.count
-        else:
-            self._cut(share, taken)
+            return share.last != self.room.log.head
+        self._cut(share, taken)
+        return False
 
     def _cut(self, share: Share, taken: int) -> None:
         """The socket took `taken` bytes: owe the rest of the message that was cut, leave the others in the log."""
@@ -160,8 +164,8 @@ class Member:
 class Room:
     """A room in memory: its log, the members who read it, and who has been served of the news."""
 
-    __slots__ = ("_again", "_turn", "_turn_head", "epoch", "first", "log", "members", "name", "pending", "presences",
-                 "readers", "topic")  # fmt: skip
+    __slots__ = ("_again", "_authors", "_turn", "_turn_head", "epoch", "first", "log", "members", "name", "pending",
+                 "presences", "readers", "topic")  # fmt: skip
 
     def __init__(self, name: str, epoch: str, first: int, topic: str, log: RoomLog) -> None:
         self.name = name
@@ -177,6 +181,7 @@ class Room:
         """Messages for this room that the journal has not answered for."""
         self._turn: list[Member] = []
         self._again: list[Member] = []
+        self._authors: dict[Member, None] = {}
         self._turn_head = log.head
 
     def begin_epoch(self, record: RoomRecord) -> None:
@@ -184,6 +189,7 @@ class Room:
         self.epoch, self.first = record.epoch, record.first
         self.log.restart(record.head, record.recent)
         self._turn, self._again, self._turn_head = [], [], record.head
+        self._authors.clear()
         for readers in self.readers.values():
             readers.forget()
         for member in self.members.values():
@@ -222,9 +228,12 @@ class Room:
         if member.cursor != self.log.head:
             self._again.append(member)
 
-    def publish(self, message: Message) -> None:
-        """Add a committed message to the log."""
+    def publish(self, message: Message, author: Member | None) -> None:
+        """Add a committed message to the log; `author` is the member who said it."""
         self.log.append(message)
+        if author is not None:
+            author.own = message.seq
+            self._authors[author] = None
         for readers in self.readers.values():
             readers.forget()
 
@@ -241,7 +250,8 @@ class Room:
         """Offer members what they have not seen, at most `sends` of them; answer how many sends are left.
 
         Goes on where the last call stopped; begins a new turn only when the last one is over. Every second turn runs
-        backwards, so that nobody is always last.
+        backwards, so that nobody is always last; but whoever spoke is served first, so that what he says next arrives
+        while the others are being served, and goes out with the next turn.
         """
         if not self._turn:
             self._turn, self._again = self._again, []
@@ -249,6 +259,8 @@ class Room:
                 self._turn = list(self.members.values())
                 if self.log.head & 1:
                     self._turn.reverse()
+                self._turn += self._authors
+                self._authors.clear()
                 self._turn_head = self.log.head
         turn = self._turn
         head = self.log.head
@@ -257,8 +269,7 @@ class Room:
             if member.cursor == head or member.session.blocked or not member.attached:
                 continue
             sends -= 1
-            member.offer()
-            if member.cursor != head and not member.session.blocked:
+            if member.offer():
                 self._again.append(member)
         if self.served:
             for readers in self.readers.values():
