@@ -22,6 +22,7 @@ from gateway.core.limits import Limits
 from gateway.core.message import Door
 from gateway.core.ports import Journal
 from gateway.core.requests import Requests
+from gateway.core.retention import Retention
 from gateway.doorkey import DoorKey
 from gateway.errors import Code, Refusal
 from gateway.journal.memory import MemoryJournal
@@ -107,6 +108,9 @@ class Gateway:
             random_bits=secrets.randbits,
             token_key=secrets.token_bytes(KEY_BYTES) if settings.memory else kept_key(settings.data / "token.key"),
         )
+        self.retention = Retention(
+            self.journal, self.hub.rooms, settings.journal.retention, wall=self.hub.wall, later=self.hub.later
+        )
         self.server = Server(new_selector("auto"), later=loop.call_later)
         self.listeners: dict[str, list[Listener]] = {}
         self.key = None if settings.memory else DoorKey(settings.data)
@@ -126,6 +130,7 @@ class Gateway:
         self.hub.invitation = self._invitation(page)
         self._handle_signals()
         self._tell()
+        self.retention.start()
         if self.settings.console:
             console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
 

@@ -50,8 +50,20 @@ class RoomLog:
         while self.head - self.first >= self.max_messages or self.bytes > self.max_bytes:
             if self.first == self.head:
                 break
-            self.bytes -= cost(self._messages[self.first - self._base])
-            self.first += 1
+            self._forget_first()
+        self._cut()
+
+    def forget_below(self, first: int) -> None:
+        """Hold no message with a number below `first`."""
+        while self.first < first and self.first <= self.head:
+            self._forget_first()
+        self._cut()
+
+    def _forget_first(self) -> None:
+        self.bytes -= cost(self._messages[self.first - self._base])
+        self.first += 1
+
+    def _cut(self) -> None:
         dead = self.first - self._base
         if dead * 8 > len(self._messages) and dead > 64:
             del self._messages[:dead]

@@ -1,6 +1,6 @@
 """What the core asks of the outside: a journal below it, a transport beside it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,6 +65,15 @@ class Memory:
     receipts: Sequence[Receipt]
 
 
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """One slice of forgetting: the number of the oldest message now held in each room that lost some, and whether
+    there may be `more` to forget."""
+
+    firsts: Mapping[str, int]
+    more: bool
+
+
 class Journal(Protocol):
     """The ordered durable log behind the rooms; the only door into a room's log.
 
@@ -110,6 +119,10 @@ class Journal(Protocol):
         """What was stored of the people seen, and of the messages sent, after `since` (ms since 1970); the older is
         forgotten. Called once, before the first append. People who were connected when the process died are counted
         as seen now."""
+
+    def expire(self, before: int, done: Callable[[Expired | JournalError], None]) -> None:
+        """Forget some of the oldest messages that were sent before `before` (ms since 1970), never one after a younger
+        one of its room. Numbers and epoch of a room stay, also when nothing is left of it."""
 
     def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
         """Every stored room (without recent messages), by name."""

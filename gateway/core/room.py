@@ -196,6 +196,11 @@ class Room:
             member.cursor = record.head
             member.own = 0
 
+    def forget_below(self, first: int) -> None:
+        """The journal holds nothing below `first` any more."""
+        self.first = max(self.first, first)
+        self.log.forget_below(first)
+
     @property
     def count(self) -> int:
         """People in the room."""

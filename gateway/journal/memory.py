@@ -12,7 +12,7 @@ from itertools import islice
 import msgspec
 
 from gateway.core.message import Message
-from gateway.core.ports import Memory, Page, Person, RoomRecord
+from gateway.core.ports import Expired, Memory, Page, Person, RoomRecord
 from gateway.errors import JournalError
 from gateway.journal.continuity import epoch_of, new_seed
 
@@ -102,6 +102,15 @@ class MemoryJournal:
     def recall(self, since: int, done: Callable[[Memory | JournalError], None]) -> None:
         """As `Journal.recall`: nothing."""
         done(Memory((), ()))
+
+    def expire(self, before: int, done: Callable[[Expired | JournalError], None]) -> None:
+        """As `Journal.expire`, everything in one slice."""
+        firsts: dict[str, int] = {}
+        for name, log in self._rooms.items():
+            while log.messages and log.messages[0].ts < before:
+                self._forget_oldest(name)
+                firsts[name] = log.first
+        done(Expired(firsts, more=False))
 
     def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
         """As `Journal.rooms`."""

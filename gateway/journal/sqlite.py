@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.core.message import Message
-from gateway.core.ports import Memory, Page, Person, RoomRecord
+from gateway.core.ports import Expired, Memory, Page, Person, RoomRecord
 from gateway.errors import JournalError, LostTail, StartError
 from gateway.journal.disk import SPARE_BYTES, Disk, Replaced
 from gateway.journal.opening import SYNCHRONOUS, mark_clean, open_database, renew_epochs
@@ -122,6 +122,10 @@ class SqliteJournal:
     def recall(self, since: int, done: Callable[[Memory | JournalError], None]) -> None:
         """As `Journal.recall`."""
         self._enter(_Verb(lambda store: store.recall(since), done, slow=False))
+
+    def expire(self, before: int, done: Callable[[Expired | JournalError], None]) -> None:
+        """As `Journal.expire`, in the worker."""
+        self._enter(_Verb(lambda store: store.expire(before), done, slow=True))
 
     def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
         """As `Journal.rooms`."""

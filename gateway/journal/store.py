@@ -11,9 +11,10 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 
 from gateway.core.message import Message
-from gateway.core.ports import Memory, Page, Person, Receipt, RoomRecord
+from gateway.core.ports import Expired, Memory, Page, Person, Receipt, RoomRecord
 from gateway.journal.checkpoint import checkpoint
 from gateway.journal.continuity import epoch_of
 from gateway.journal.disk import Disk
@@ -36,6 +37,10 @@ SELECT_RECEIPTS = """
     SELECT receipts.identity, receipts.id, rooms.name, rooms.epoch, receipts.seq, receipts.ts
     FROM receipts JOIN rooms ON rooms.id = receipts.room ORDER BY receipts.ts
 """
+SELECT_NEXT_ROOMS = "SELECT id, name FROM rooms WHERE id > ? ORDER BY id LIMIT ?"
+SELECT_OLDEST = "SELECT seq, ts FROM messages WHERE room = ? ORDER BY seq LIMIT ?"
+EXPIRED_PER_SLICE = 1_000
+ROOMS_PER_SLICE = 500
 RECEIPTS_KEPT_MS = 120_000
 """How long a second try is known; a checkpoint drops older receipts."""
 
@@ -67,6 +72,7 @@ class Store:
         self._seed = seed
         self._disk = disk
         self._held: dict[str, Room] = {}
+        self._expired_up_to = 0
 
     def open(self, name: str, recent: int) -> RoomRecord:
         """As `Journal.open`."""
@@ -126,6 +132,43 @@ class Store:
             self._roll_back(created)
             raise
         self.wal_pages += 2
+
+    def expire(self, before: int) -> Expired:
+        """As `Journal.expire`: at most EXPIRED_PER_SLICE messages of the next ROOMS_PER_SLICE rooms."""
+        rooms = self.connection.execute(SELECT_NEXT_ROOMS, (self._expired_up_to, ROOMS_PER_SLICE)).fetchall()
+        firsts: dict[str, int] = {}
+        left = EXPIRED_PER_SLICE
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            for key, name in rooms:
+                old = self._old_messages(key, before, left)
+                if old:
+                    self.connection.execute("UPDATE rooms SET floor = max(floor, ?) WHERE id = ?", (old[-1], key))
+                    self.connection.execute("DELETE FROM messages WHERE room = ? AND seq <= ?", (key, old[-1]))
+                    firsts[name] = old[-1] + 1
+                    left -= len(old)
+                if left <= 0:
+                    break
+                self._expired_up_to = key
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back([])
+            raise
+        for name, first in firsts.items():
+            if name in self._held:
+                self._held[name].first = first
+        self.wal_pages += len(firsts) + (EXPIRED_PER_SLICE - left) // 4
+        more = left <= 0 or len(rooms) == ROOMS_PER_SLICE
+        if not more:
+            self._expired_up_to = 0
+        return Expired(firsts, more)
+
+    def _old_messages(self, room: int, before: int, limit: int) -> list[int]:
+        oldest = self.connection.execute(SELECT_OLDEST, (room, 1)).fetchone()
+        if oldest is None or oldest[1] >= before:
+            return []
+        rows = self.connection.execute(SELECT_OLDEST, (room, limit)).fetchall()
+        return [seq for seq, _ in takewhile(lambda row: row[1] < before, rows)]
 
     def remember(self, people: Sequence[Person]) -> None:
         """As `Journal.remember`."""

@@ -178,3 +178,20 @@ def test_closing_answers_everything_first(journal, say):
     assert answers[3].head == 3
     if isinstance(journal, SqliteJournal):
         assert not journal._worker._threads or not any(thread.is_alive() for thread in journal._worker._threads)
+
+
+def test_old_messages_expire_and_numbers_go_on(journal, ask, say, texts):
+    ask(journal.append, [say("old", ts=1000), say("older", ts=900), say("young", ts=5000), say("late", ts=10)])
+    expired = ask(journal.expire, 2000)
+    assert (dict(expired.firsts), expired.more) == ({"lobby": 3}, False)
+    assert texts(journal) == ["young", "late"]
+    assert ask(journal.open, "lobby", 0).first == 3
+    assert ask(journal.append, [say("next", ts=6000)])[0].seq == 5
+
+
+def test_a_room_of_which_nothing_is_left_keeps_its_head(journal, ask, say):
+    epoch = ask(journal.open, "lobby", 0).epoch
+    ask(journal.append, [say("old", ts=1000)])
+    ask(journal.expire, 2000)
+    record = ask(journal.open, "lobby", 10)
+    assert (record.epoch, record.first, record.head, list(record.recent)) == (epoch, 2, 1, [])
