@@ -1,12 +1,12 @@
 """The whole error tree, and whose fault each branch is.
 
-    GatewayError
-    ├── Refusal        the peer's request cannot be done; he is told `code` and `text`, the connection lives
-    ├── JournalError   ours: the journal could not store or read; senders are refused with `storage`
-    │   └── LostTail   … and its end is missing: every room has a new epoch
-    ├── StartError     the operator's machine: a port or the journal is taken; exit code 1
-    └── ConfigError    the operator's settings; exit code 78
-        └── UsageError the command line itself; exit code 2
+GatewayError
+├── Refusal        the peer's request cannot be done; he is told `code` and `text`, the connection lives
+├── JournalError   ours: the journal could not store or read; senders are refused with `storage`
+│   └── LostTail   … and its end is missing: every room has a new epoch
+├── StartError     the operator's machine: a port or the journal is taken; exit code 1
+└── ConfigError    the operator's settings; exit code 78
+    └── UsageError the command line itself; exit code 2
 """
 
 from enum import StrEnum

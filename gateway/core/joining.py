@@ -105,9 +105,7 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
     hub.rooms.open(name, opened)
 
 
-def _come_in(
-    hub: Hub, session: Session, room: Room, cursor: int, recovered: bool, id: str | None
-) -> Member | None:
+def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: bool, id: str | None) -> Member | None:
     """Make the session a member with that cursor and tell it `joined`; None when that is refused."""
     before = session.rooms.get(room.name)
     if before is not None:

@@ -50,11 +50,7 @@ _TO_SPACE = [0x0B, 0x0C, 0x0D, *range(0x1C, 0x20), 0x85, 0x2028, 0x2029]
 _KEPT = [0x09, 0x0A]
 _CONTROLS = [*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF]
 _TAGS = range(0xE0000, 0xE0080)
-_SINGLE = (
-    dict.fromkeys([*_CONTROLS, *_TAGS])
-    | dict.fromkeys(_TO_SPACE, " ")
-    | {kept: chr(kept) for kept in _KEPT}
-)
+_SINGLE = dict.fromkeys([*_CONTROLS, *_TAGS]) | dict.fromkeys(_TO_SPACE, " ") | {kept: chr(kept) for kept in _KEPT}
 # The same once more as ranges, and surrogates: `re` makes a bitmap of these, 128 tags one by one cost 30 times as much.
 _TOUCHED = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"

@@ -148,11 +148,6 @@ Read = tuple[int, tuple[Piece, ...]]
 """Where the bytes after a command begin (_INCOMPLETE: the rest has not come), and what it has to tell."""
 
 
-def escape(text: bytes) -> bytes:
-    """Text whose lines end in LF, as a telnet peer wants it: CR LF, and IAC doubled (UTF-8 has none to double)."""
-    return text.replace(b"\xff", b"\xff\xff").replace(b"\n", b"\r\n")
-
-
 class Telnet:
     """The protocol's state for one connection.
 

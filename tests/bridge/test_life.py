@@ -36,9 +36,7 @@ def ends(gateway: Gateway) -> int:
 def test_one_ready_line_names_every_door_and_the_next_the_dashboard(gateway: Gateway) -> None:
     ready, link = until(lambda: lines if len(lines := gateway.stdout.splitlines()) > 1 else [], "two lines")
 
-    assert ready == (
-        f"ready: tcp {HOST}:{gateway.tcp}  telnet {HOST}:{gateway.telnet}  http://{HOST}:{gateway.web}/"
-    )
+    assert ready == (f"ready: tcp {HOST}:{gateway.tcp}  telnet {HOST}:{gateway.telnet}  http://{HOST}:{gateway.web}/")
     assert LINK.search(link)
     assert gateway.stderr == ""
 

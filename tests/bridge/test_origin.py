@@ -70,9 +70,7 @@ def gateway(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 @pytest.mark.parametrize("netcat", NETCATS)
 @pytest.mark.parametrize("words", [b"hello\nworld\n", b"hello\nworld"], ids=["with newline", "without"])
-def test_netcat_gets_each_line_back(
-    echo: Running, program: Callable[[str], str], netcat: str, words: bytes
-) -> None:
+def test_netcat_gets_each_line_back(echo: Running, program: Callable[[str], str], netcat: str, words: bytes) -> None:
     command = [program(netcat), *NETCATS[netcat], echo.host, str(echo.port)]
     heard = subprocess.run(command, input=words, capture_output=True, timeout=PATIENCE).stdout.decode()
     (name, first), (again, second) = [line.split(" ") for line in heard.splitlines()]

@@ -84,8 +84,7 @@ def test_who_comes_to_say_one_thing_is_never_announced_and_who_stays_is(gateway:
             subprocess.run(command(name, program, gateway.tcp), input=b"hi\n", capture_output=True, timeout=10)
         with Terminal(gateway.tcp).named("stayer"):
             seen = browser.until(
-                lambda found: found["type"] == "presence"
-                and {"nick": "stayer", "door": "tcp"} in found["joined"]
+                lambda found: found["type"] == "presence" and {"nick": "stayer", "door": "tcp"} in found["joined"]
             )
             lines = terminal.until("stayer joined")
 

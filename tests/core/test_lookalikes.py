@@ -25,10 +25,9 @@ def decomposed(text: str) -> str:
 
 
 def can_reach_the_table(character: str) -> bool:
-    return (
-        unicodedata.category(character) in NAME_CATEGORIES
-        and unicodedata.normalize("NFKC", character) == character == decomposed(character)
-    )
+    return unicodedata.category(character) in NAME_CATEGORIES and unicodedata.normalize(
+        "NFKC", character
+    ) == character == decomposed(character)
 
 
 def test_every_pair_of_the_table_is_a_published_one() -> None:

@@ -65,7 +65,7 @@ def test_controls_overrides_and_tags_go(gone: str) -> None:
     [
         *[("a\x1b[31mred\x1b[0m", "ared"), ("a\u009b31mb", "ab"), ("a\x1b[6nb\x1b[cc", "abc"), ("a\x1b[?25 qb", "ab")],
         *[("a\x1b]0;title\x07b", "ab"), ("a\x1b]8;;http://x\x1b\\b", "ab"), ("a\x9d0;t\x9cb", "ab")],
-        *[("a\x1bP$q\"p\x1b\\b", "ab"), ("a\x90q\x07\x9cb", "ab"), ("a\x1b_G\x1b\\b\x1b^x\x9cc\x1bXy\x1b\\d", "abcd")],
+        *[('a\x1bP$q"p\x1b\\b', "ab"), ("a\x90q\x07\x9cb", "ab"), ("a\x1b_G\x1b\\b\x1b^x\x9cc\x1bXy\x1b\\d", "abcd")],
     ],
 )
 def test_whole_sequences_go(raw: str, shown: str) -> None:

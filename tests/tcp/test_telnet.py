@@ -27,7 +27,6 @@ from gateway.tcp.telnet import (
     Subnegotiation,
     Telnet,
     Violation,
-    escape,
 )
 
 EXAMPLES = [
@@ -267,7 +266,3 @@ def test_any_bytes_in_any_pieces_give_the_same(parts: list[bytes]) -> None:
         text, replies, _ = fed(make(), *parts)
         assert (text, replies) == fed(make(), b"".join(parts))[:2]
         assert len(replies) <= 3 * len(parts)
-
-
-def test_output_has_crlf_and_doubled_iac() -> None:
-    assert escape(b"a\nb\xff\n") == b"a\r\nb\xff\xff\r\n"
