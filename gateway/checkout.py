@@ -83,6 +83,8 @@ def install(extras: Sequence[str]) -> None:
         run([sys.executable, "-m", "venv", "--clear", str(VENV)], "cannot make .venv, see above")
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements(extras)]
     run(pip, "pip could not install the packages, see above")
+    # As pip does for what it installs: a fifth of each start is saved, also where Python is told to write no bytecode.
+    run([str(PYTHON), "-m", "compileall", "-q", str(ROOT / "gateway")], "the sources do not compile, see above")
     for extra in ("", *extras):
         stamp(extra).write_text(fingerprint())
 

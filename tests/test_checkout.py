@@ -47,7 +47,7 @@ def test_missing_packages_are_installed_into_the_venv_and_the_program_goes_on_th
         checkout.enter(["-m", "gateway"])
 
     assert went.value.args == (str(tmp_path / ".venv/bin/python"), "-m", "gateway", "check")
-    assert [command[2] for command in ran] == ["venv", "pip"]
+    assert [command[2] for command in ran] == ["venv", "pip", "compileall"]
     assert ran[1][-1] == "nothing-like-this>=1.2"
     assert "installing the packages" in capsys.readouterr().err
 
@@ -57,7 +57,7 @@ def test_the_second_start_installs_nothing(ran: list[Sequence[str]]) -> None:
         with pytest.raises(WentOn):
             checkout.enter(["-m", "gateway"])
 
-    assert len(ran) == 2
+    assert len(ran) == 3
 
 
 def test_a_changed_project_is_installed_again(ran: list[Sequence[str]], tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_changed_project_is_installed_again(ran: list[Sequence[str]], tmp_path
     with pytest.raises(WentOn):
         checkout.enter(["-m", "gateway"])
 
-    assert ran[-1][-1] == "nothing-like-that>=1"
+    assert ran[-2][-1] == "nothing-like-that>=1"
 
 
 def test_the_tests_need_their_packages_too(ran: list[Sequence[str]]) -> None:
@@ -76,7 +76,7 @@ def test_the_tests_need_their_packages_too(ran: list[Sequence[str]]) -> None:
     with pytest.raises(WentOn):
         checkout.enter(["tests"], ["test"])
 
-    assert ran[-1][-2:] == ["nothing-like-this>=1.2", "pytest>=9"]
+    assert ran[-2][-2:] == ["nothing-like-this>=1.2", "pytest>=9"]
 
 
 def test_inside_the_finished_venv_the_program_just_runs(
