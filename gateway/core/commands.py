@@ -17,6 +17,7 @@ from gateway.core.joining import Position, join, rejoin
 from gateway.core.message import Door, Kind
 from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
+from gateway.core.rooms import RECENT_MESSAGES
 from gateway.core.session import Session
 from gateway.core.wire import BOT, as_msg, people
 from gateway.errors import Code, Refusal
@@ -27,7 +28,6 @@ WRONG_CODE_SECONDS = 1.0
 ROOMS_PAGE = 20
 TERMINAL_RECENT = 20
 """Messages a terminal is shown on joining a room."""
-BROWSER_RECENT = 50
 GLYPHS = {Door.TCP: ">_", Door.TELNET: "⌨", Door.WEB: "◍", Door.HTTP: "⇄"}
 
 
@@ -147,7 +147,7 @@ def _whois(call: Call) -> None:
 def _join(call: Call) -> None:
     if not call.words:
         raise Refusal(Code.ROOM_INVALID, "say which room: /join ops")
-    recent = BROWSER_RECENT if call.session.door is Door.WEB else TERMINAL_RECENT
+    recent = RECENT_MESSAGES if call.session.door is Door.WEB else TERMINAL_RECENT
     name = names.room(call.words)
     call.done()
     join(call.hub, call.session, name, recent)

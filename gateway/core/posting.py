@@ -5,6 +5,7 @@ from typing import NamedTuple
 from gateway.core import names
 from gateway.core.answers import too_fast
 from gateway.core.hub import Draft, Hub
+from gateway.core.identity import Identity
 from gateway.core.message import Door, Kind, Message
 from gateway.core.pace import pay, wait
 from gateway.core.receipts import Answer
@@ -41,7 +42,7 @@ class Posting:
         identity = None if post.token is None else self._hub.reception.identities.by_token(post.token)
         if post.token is not None and identity is None:
             raise Refusal(Code.TOKEN_INVALID, "this token is unknown or expired")
-        nick = identity.nick if identity is not None else self._poster(post.nick)
+        nick = self._nick_of(identity) if identity is not None else self._poster(post.nick)
         poster = f"{post.room} {identity.id if identity is not None else post.nick or ''}"
         message = Message(post.room, self._hub.wall(), nick, Door.HTTP, Kind.SAY, post.text)
         answer: Answer | None = done
@@ -51,6 +52,11 @@ class Posting:
             answer = self._hub.receipts.begin((message.identity, post.id), done)
         if answer is not None:
             self._post(message, poster, answer)
+
+    def _nick_of(self, identity: Identity) -> str:
+        if not identity.holds_nick and self._hub.nicks.held(identity.nick):
+            raise Refusal(Code.NICK_TAKEN, f"{identity.nick} was taken while you were away, come in and take another")
+        return identity.nick
 
     def _poster(self, nick: str | None) -> str:
         if nick is None:

@@ -78,6 +78,7 @@ class Reception:
         """The session is the identity's from now on; its older connection is replaced."""
         if identity.session is not None and identity.session is not session:
             self._replace(identity.session)
+        self._let_go(session.identity, identity)
         guest = session.nick
         session.announce_at = 0.0  # known here: a short absence is no news
         self.nicks.release(guest)
@@ -90,6 +91,14 @@ class Reception:
         lost, identity.nick = identity.nick, guest
         identity.holds_nick = self.nicks.claim(guest, identity)
         return Refusal(Code.NICK_TAKEN, f"{lost} was taken while you were away; you are {guest}")
+
+    def _let_go(self, earlier: Identity | None, identity: Identity) -> None:
+        """The session was somebody else until now, who is absent from here on and without the nick."""
+        if earlier is not None and earlier is not identity:
+            earlier.holds_nick = False
+            self.identities.go(earlier)
+            self._changed[earlier] = None
+            self._sweep_later()
 
     def code(self, session: Session) -> str:
         """The code with which a terminal comes back."""

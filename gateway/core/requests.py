@@ -19,7 +19,7 @@ from gateway.core.loose import fields_of, has_half_a_pair
 from gateway.core.message import Kind
 from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
-from gateway.core.rooms import LOBBY
+from gateway.core.rooms import LOBBY, RECENT_MESSAGES
 from gateway.core.session import OWED_BYTES, Session
 from gateway.core.wire import as_msg
 from gateway.errors import Code, Refusal
@@ -198,7 +198,7 @@ class Requests:
             name = names.room(place.room)
             known = place.epoch is not None and place.after is not None
             position = Position(place.epoch or "", place.after or 0) if known else None
-            join(self.hub, session, name, commands.BROWSER_RECENT, position, id)
+            join(self.hub, session, name, RECENT_MESSAGES, position, id)
         except Refusal as refusal:
             session.tell(error_event(refusal, id))
 

@@ -18,7 +18,6 @@ from gateway.errors import Code, Refusal
 
 GREET_AFTER = 0.1
 """Seconds without input after which a peer is greeted."""
-LINE_BYTES = 4096
 
 
 class Terminals:
@@ -54,9 +53,9 @@ class Terminals:
         self.hub.slow_down(session)
 
     def too_long(self, session: Session, size: int) -> None:
-        """A line was longer than LINE_BYTES and has been skipped; `size` bytes of it were seen so far."""
+        """A line was longer than text.LINE_BYTES and has been skipped; `size` bytes of it were seen so far."""
         self.hub.pay(session)
-        words = f"more than {LINE_BYTES:,} bytes in a line, limit {text.TEXT_BYTES:,} of text; not sent"
+        words = f"more than {text.LINE_BYTES:,} bytes in a line, limit {text.TEXT_BYTES:,} of text; not sent"
         session.tell(Error(Code.TOO_LONG, words))
         self.hub.slow_down(session)
 

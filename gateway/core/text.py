@@ -31,6 +31,8 @@ import re
 
 from gateway.errors import Code, Refusal
 
+LINE_BYTES = 4_096
+"""A line of a terminal without its end: NATS' control line; room for TEXT_BYTES with a command word before it."""
 TEXT_BYTES = 4_000
 """A message: fits a terminal's line of 4,096 bytes with room for a command word before it."""
 TOPIC_BYTES = 300

@@ -20,8 +20,7 @@ false, and memory is one chunk and one line.
 
 from dataclasses import dataclass
 
-LINE_BYTES = 4_096
-"""NATS' control line; room for 4,000 bytes of text with a command word before it."""
+from gateway.core.text import LINE_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from gateway.core import text
 from gateway.errors import Refusal
-from gateway.tcp.lines import LINE_BYTES, LineBuffer, TooLong
+from gateway.tcp.lines import LineBuffer, TooLong
 from gateway.tcp.server import READ, WRITE, Server
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class Peer:
         if self._leaving:
             return
         if isinstance(line, TooLong):
-            self.say(f"!! too_long: more than {LINE_BYTES:,} bytes in a line; not sent\n".encode())
+            self.say(f"!! too_long: more than {text.LINE_BYTES:,} bytes in a line; not sent\n".encode())
         elif line == b"quit":
             self._leave()
         else:
@@ -180,7 +180,7 @@ class Peer:
 def readable(line: bytes) -> str:
     """A line as others may see it: through the gate, empty when nothing is left."""
     try:
-        return text.line(text.decode(line), limit=4 * LINE_BYTES)
+        return text.line(text.decode(line), limit=4 * text.LINE_BYTES)
     except Refusal:
         return ""
 

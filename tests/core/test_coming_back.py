@@ -2,6 +2,8 @@
 
 import pytest
 
+from gateway.core.posting import Post, Posting
+from gateway.errors import Refusal
 from tests.core.world import Peer, World
 
 
@@ -87,7 +89,6 @@ def test_missed_messages_come_in_order_and_live_goes_on() -> None:
     world = World()
     bob, ana = world.terminal("bob"), world.browser("ana")
     bob.says("1", "2")
-    (joined,) = ana.told("joined") or [{}]
     epoch = world.hub.rooms["lobby"].epoch
     world.hub.disconnect(ana.session, "left")
     bob.says("3", "4")
@@ -97,7 +98,6 @@ def test_missed_messages_come_in_order_and_live_goes_on() -> None:
     assert [each["recovered"] for each in objects if each["type"] == "joined"] == [True]
     assert [each["seq"] for each in objects if each["type"] == "msg"] == [3, 4, 5]
     assert not [each for each in objects if each["type"] in ("history", "gap")]
-    del joined
 
 
 def test_what_the_log_has_dropped_is_read_from_the_journal_without_gap_or_repeat() -> None:
@@ -209,6 +209,38 @@ def test_a_code_brings_a_terminal_back_with_what_it_missed() -> None:
     assert lines[0] == "-- welcome back, bob"
     assert [line[8:] for line in lines[-2:]] == ["eve: one", "eve: two"]
     assert again.session.nick == "bob"
+
+
+def test_who_comes_back_as_somebody_else_leaves_the_name_he_had() -> None:
+    world = World()
+    bob, eve = world.terminal("bob"), world.terminal("eve")
+    bob.says("/resume")
+    eve.says("/resume")
+    code = bob.lines[-1].split()[2]
+    world.hub.disconnect(bob.session, "left")
+    eve.says(f"/resume {code}")
+    assert eve.session.nick == "bob"
+    world.terminal().says("/nick eve")
+    assert world.hub.nicks.find("eve") is not eve.session
+    world.hub.disconnect(eve.session, "left")
+    world.later(620)
+    assert world.hub.reception.identities.by_code(code) is None
+    assert not world.hub.reception.identities.sweep()[1]
+
+
+def test_nobody_posts_by_token_under_a_nick_that_is_somebody_elses_now() -> None:
+    world = World()
+    ana, eve = world.browser("ana"), world.terminal("eve")
+    token = str(welcome(ana)["token"])
+    posting = Posting(world.hub)
+    answers: list[object] = []
+    posting.post(Post("ops", "as myself", token=token), answers.append)
+    world.hub.disconnect(ana.session, "left")
+    world.later(130)
+    eve.says("/nick ana")
+    with pytest.raises(Refusal, match="taken while you were away"):
+        posting.post(Post("ops", "as eve", token=token), answers.append)
+    assert len(answers) == 1
 
 
 def test_a_wrong_code_costs_a_second() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.tcp.lines import LINE_BYTES, LineBuffer, TooLong
+from gateway.core.text import LINE_BYTES
+from gateway.tcp.lines import LineBuffer, TooLong
 
 CHUNK = 65_536
 
