@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
 from tests.programs import PROGRAMS, in_ci
 from tests.web.browser.running_gateway import RunningGateway
@@ -18,6 +18,7 @@ addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} refuses ${event.blockedURI || event.sample}`));
 """
 ROOMS = count(1)
+expect.set_options(timeout=45_000)  # longer than the longest wait between two tries of a page to come back
 Open = Callable[..., Page]
 
 
