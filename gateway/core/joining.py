@@ -46,6 +46,8 @@ def join(
     def opened(room: Room | Refusal) -> None:
         if isinstance(room, Refusal):
             refuse(room)
+        elif session.closed:
+            hub.rooms.forget_if_idle(room)
         elif position and position.epoch == room.epoch and 0 <= position.after <= room.log.head:
             done(_come_in(hub, session, room, position.after, recovered=True, id=id))
         else:
