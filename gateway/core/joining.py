@@ -18,6 +18,8 @@ from gateway.errors import Code, Refusal
 
 MISSED_LINES = 200
 """What a terminal is shown of what it missed."""
+UNSURE_LINES = 20
+"""How far back a terminal is pointed: what was written to it may have been on its way when it was cut."""
 ROOMS_PER_SESSION = 50
 """Rooms a browser session is in at most; a terminal is in one at a time."""
 
@@ -80,7 +82,10 @@ def join(
 
 
 def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
-    """Bring a terminal back into the room it left at `position`, with the last MISSED_LINES of what it missed."""
+    """Bring a terminal back into the room it left at `position`, with the last MISSED_LINES of what it missed.
+
+    What a terminal has read nobody knows, only what was written to it: so it is told from where on it is shown more.
+    """
     session.hold()
 
     def opened(room: Room | Refusal) -> None:
@@ -99,6 +104,11 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
             session.tell(error_event(past))
         elif not session.closed:
             member = _come_in(hub, session, room, past.messages[-1].seq if past.messages else room.log.head, True, None)
+            if position.epoch == room.epoch and 0 < position.after <= room.log.head:
+                again = max(0, position.after - UNSURE_LINES)
+                session.tell(
+                    Notice(f"you had been sent all up to {position.after}: /since {again} shows its end again")
+                )
             session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
             if member is not None:
                 hub.attach(member)

@@ -22,6 +22,9 @@ from tests.bridge.records import Records, Row
 SECONDS = 20.0
 """How long anything is waited for."""
 GONE = (OSError, EOFError, asyncio.IncompleteReadError)
+AWAY_EVERY = 20
+AWAY = 0.2
+"""Lives after which a peer stays away for so many seconds, for longer than the room's log in memory may reach."""
 WINDOW = 4
 """Messages of one peer that may wait for their ack."""
 Json = dict[str, Any]
@@ -33,7 +36,7 @@ class Cut:
 
     up: int | None = None
     down: int | None = None
-    how: str = "reset"
+    how: str = "end"
 
 
 def random_cut(dice: random.Random) -> Cut:
@@ -72,6 +75,8 @@ class Link:
         self.peer = Leg(self, down=False)
         self.gateway = Leg(self, down=True)
         self.waiting = b""
+        self.carried = 0
+        """Bytes brought to the peer."""
         self.over = False
 
     def forward(self, data: bytes, down: bool) -> None:
@@ -80,13 +85,15 @@ class Link:
             return
         left = self.left[down]
         if left is not None:
-            data, self.left[down] = data[:left], left - len(data)
+            data = data[:left]
+            self.left[down] = left - len(data)
+        self.carried += len(data) if down else 0
         to = self.peer if down else self.gateway
         if hasattr(to, "transport"):
             to.transport.write(data)
         else:
             self.waiting += data
-        if left is not None and left <= len(data):
+        if self.left[down] == 0:
             self.proxy.cuts += 1
             self.end(self.how)
 
@@ -133,6 +140,7 @@ class Proxy:
         self.cuts = 0
         self.silent: list[asyncio.Transport] = []
         self.port = 0
+        self.latest: Link
         self._links: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -140,7 +148,7 @@ class Proxy:
         """Stand before the gateway's `port` meanwhile."""
 
         def accepted() -> Leg:
-            link = Link(self, self.next_cut())
+            link = self.latest = Link(self, self.next_cut())
             task = asyncio.create_task(link.connect(port))
             self._links.add(task)
             task.add_done_callback(self._links.discard)
@@ -238,15 +246,21 @@ class Returning:
         self.lives = 0
         self.resumed = 0
         self.stopping = False
+        self.stop_at = 0
+        """The number to stop at, 0 = none."""
         self.pause = 0.0
         """Seconds between two messages."""
+        self.proof: str | None = None
+        """The token of who he is."""
         self._numbers = itertools.count(1)
         self.waiting: dict[str, str] = {}
 
     async def live(self) -> None:
-        """Come back until told to stop; then until nothing waits."""
+        """Come back until told to stop; then until nothing waits. After a while stay away for longer."""
         while not self.stopping or self.waiting:
             self.lives += 1
+            if self.lives % AWAY_EVERY == 0:
+                await asyncio.sleep(AWAY)
             with suppress(*GONE):
                 wire = await Wire.open(self.port)
                 try:
@@ -284,16 +298,13 @@ class Returning:
                 self.records.add(Row(self.name, self.door, "acked", text, self.epoch, found["seq"]))
         else:
             assert found["type"] != "error", found
+        self.stopping = self.stopping or 0 < self.stop_at <= self.after
 
 
 class Page(Returning):
     """A browser: its token, its positions, its ids."""
 
     door = "web"
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.proof: str | None = None
 
     async def life(self, wire: Wire) -> None:
         await wire.upgrade()
@@ -372,7 +383,7 @@ class Poster(Returning):
                 % (self.room.encode(), HOST.encode(), len(body), body)
             )
             status, size = await wire.line(), 0
-            while (header := (await wire.line()).strip()):
+            while header := (await wire.line()).strip():
                 name, _, value = header.partition(b":")
                 size = int(value) if name.lower() == b"content-length" else size
             assert status.startswith(b"HTTP/1.1 201"), status
