@@ -100,6 +100,8 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
         hub.library.read(name, Range(after=after, limit=MISSED_LINES), lambda past: read(room, past))
 
     def read(room: Room, past: Past | Refusal) -> None:
+        if isinstance(past, Refusal) or session.closed:
+            hub.rooms.forget_if_idle(room)
         if isinstance(past, Refusal):
             session.tell(error_event(past))
         elif not session.closed:

@@ -96,7 +96,8 @@ async def cut_at_every_byte(gateway: Gateway, kind: type[Returning], door: str) 
             nonlocal cut
             peer = kind("reader", proxy.port, ROOM, Records(), talks=False)
             peer.epoch, peer.stop_at, peer.proof = epoch, len(said), proof
-            for cut in cuts:
+            for next_cut in cuts:
+                cut = next_cut
                 if not peer.stopping:
                     await one_life(peer)
             return peer
