@@ -15,6 +15,7 @@ from statistics import fmean, quantiles
 
 import pytest
 
+from tests.bridge.crowds import reader
 from tests.bridge.gateways import NO_PACE, Gateway, Start
 from tests.bridge.peers import HOST, needs_proc
 
@@ -29,29 +30,6 @@ MOST_RATIO = 1.25
 MOST_GROWTH = 2 << 20
 STAMP = re.compile(rb"at=(\d+) ")
 STAMP_BYTES = 30
-HELLO = b'{"type":"hello"}'
-UPGRADE = (
-    b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-)
-
-
-def reader(gateway: Gateway, number: int, receive_buffer: int = 0) -> socket.socket:
-    """Somebody in the lobby: every second one by a terminal, every second one by a WebSocket."""
-    sock = socket.socket()
-    if receive_buffer:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    sock.settimeout(20)
-    sock.connect((HOST, gateway.web if number % 2 else gateway.tcp))
-    if number % 2:
-        sock.sendall(UPGRADE)
-        assert sock.recv(4096).startswith(b"HTTP/1.1 101")
-        sock.sendall(b"\x81" + bytes([0x80 | len(HELLO)]) + bytes(4) + HELLO)
-    else:
-        sock.sendall(b"/echo\n")
-    assert sock.recv(4096)
-    sock.setblocking(False)
-    return sock
 
 
 class Crowd(threading.Thread):
