@@ -15,7 +15,7 @@ from tests.bridge.gateways import NO_PACE, Gateway, Start, until
 from tests.bridge.peers import Browser, Terminal, history, needs_proc
 
 STORM = 50
-MISSED = 3000
+MISSED = 1500
 REPLACED = (4505).to_bytes(2, "big")
 
 
@@ -170,7 +170,7 @@ def stand_still(gateway: Gateway, seconds: float) -> None:
 
 
 def test_a_gateway_that_stood_still_for_a_moment_cuts_nobody(gateway: Gateway) -> None:
-    stand_still(gateway, 2)
+    stand_still(gateway, 1.5)
 
 
 @pytest.mark.soak
