@@ -60,7 +60,8 @@ class Gateway:
         ports = [f"--{door}-port={-1 if port is None else port}" for door, port in self.ports.items()]
         given = {flag.partition("=")[0] for flag in self.flags}
         command = [
-            *self.starter, sys.executable, "-m", "gateway", *(flag for flag in ports if flag.partition("=")[0] not in given),
+            *self.starter, sys.executable, "-m", "gateway",
+            *(flag for flag in ports if flag.partition("=")[0] not in given),
             "--data", str(self.folder / "data"), *self.flags, *more,
         ]  # fmt: skip
         with open(self.folder / "stdout", "wb") as stdout, open(self.folder / "stderr", "ab") as stderr:

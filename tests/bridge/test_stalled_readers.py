@@ -30,6 +30,7 @@ MOST_RATIO = 1.25
 MOST_GROWTH = 2 << 20
 STAMP = re.compile(rb"at=(\d+) ")
 STAMP_BYTES = 30
+PING, PONG = b"\x89\x00", b"\x8a\x80\x00\x00\x00\x00"
 
 
 class Crowd(threading.Thread):
@@ -50,7 +51,10 @@ class Crowd(threading.Thread):
         while not self.over:
             for number, _ in poll.poll(0.2):
                 now = time.monotonic_ns()
-                data = self._rest[number] + self.socks[number].recv(1 << 18)
+                more = self.socks[number].recv(1 << 18)
+                if PING in more:
+                    self.socks[number].sendall(PONG)
+                data = self._rest[number] + more
                 end = 0
                 for stamp in STAMP.finditer(data):
                     self.heard += 1
