@@ -26,7 +26,7 @@ class Text(logging.Formatter):
 
 
 class Json(logging.Formatter):
-    """The same as an object: time, level, logger, message, and exception where there is one."""
+    """The same as an object: time, level, logger, message, and exception or audit (its fields) where there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -35,6 +35,9 @@ class Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        audit = getattr(record, "audit", None)
+        if audit is not None:
+            line["audit"] = audit
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

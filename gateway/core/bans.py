@@ -97,6 +97,11 @@ def covers(found: Target, where: str) -> bool:
     return bits is not None and _prefix(*bits, network.prefixlen) == _key_of(network)
 
 
+def is_loopback(where: str) -> bool:
+    """Whether the address is this machine's own."""
+    return any(covers(Target(Kind.ADDRESS, str(each)), where) for each in LOOPBACK)
+
+
 def words_of(sanction: Sanction, now: int) -> str:
     """What the person is told: until when (the server's time zone), and why."""
     return f"{end_of(sanction, now)}, {sanction.reason}" if sanction.reason else end_of(sanction, now)
@@ -212,6 +217,11 @@ class Sanctions:
     def check_address(self, address: str) -> None:
         """Raise Refusal if that address is under one."""
         self._check(self.on_address(address))
+
+    def check_poster(self, nick: str, identity: str, address: str) -> None:
+        """Raise Refusal if somebody without a session is under one; `identity` is empty where it is unknown."""
+        if self._all:
+            self._check(self._strongest([*_nick_keys(nick), ("identity", identity), *self._address_keys(address)]))
 
     def check(self, session: Session) -> None:
         """Raise Refusal if that session is under one."""

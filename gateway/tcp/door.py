@@ -27,7 +27,8 @@ class TerminalDoor:
 
     def accepted(self, sock: socket.socket, address: str) -> None:
         """A new connection: let it in, or tell it in one line why not."""
-        refusal = self.admission.admit(address)
+        ban = self.hub.bans.refusal(self.hub.bans.on_address(address))
+        refusal = f"{ban.code}: {ban.text}" if ban is not None else self.admission.admit(address)
         if refusal is None:
             Connection(self, sock, address)
         else:
