@@ -16,10 +16,14 @@ import time
 from collections.abc import Callable
 
 from gateway import console, logs
-from gateway.config import Settings
+from gateway.accounts.keeper import Keeper, log_entry
+from gateway.accounts.register import Account, Register, Token
+from gateway.adminforms import ROOT_NAME
+from gateway.config import AdminSettings, Settings
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
+from gateway.core.operators import Role
 from gateway.core.ports import Journal
 from gateway.core.requests import Requests
 from gateway.core.retention import Retention
@@ -114,6 +118,7 @@ class Gateway:
         self.server = Server(new_selector("auto"), later=loop.call_later)
         self.listeners: dict[str, list[Listener]] = {}
         self.key = None if settings.memory else DoorKey(settings.data)
+        self.keeper = Keeper(register(settings.admin), clock=self.hub.clock, wall=self.hub.wall, audit=log_entry)
         self.web = self._web_door()
 
     async def start(self) -> None:
@@ -166,6 +171,7 @@ class Gateway:
     async def close(self) -> None:
         """Let go of everything."""
         await self.web.stop()
+        self.keeper.close()
         self.loop.remove_reader(self.server.fileno())
         self.server.close()
         self.journal.close()
@@ -215,7 +221,13 @@ class Gateway:
         )
         requests = Requests(self.hub)
         return WebDoor(
-            self.hub, requests, options, clock=self.hub.clock, wall=self.hub.wall, lost=self.admission.release
+            self.hub,
+            requests,
+            options,
+            self.keeper,
+            clock=self.hub.clock,
+            wall=self.hub.wall,
+            lost=self.admission.release,
         )
 
     def _accepted_web(self, sock: socket.socket, peer: str) -> None:
@@ -251,7 +263,8 @@ class Gateway:
         if page:
             if self.key is not None:
                 self.key.write(page)
-            say(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}")
+            if not self.keeper.has_passwords:
+                say(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}")
 
     def _schedule(self, seconds: float) -> None:
         """Call the hub's tick after so many seconds, or sooner; 0 = before anything else is read."""
@@ -269,6 +282,18 @@ class Gateway:
     def _wake(self) -> None:
         self._wakeup = None
         self.hub.tick()
+
+
+def register(settings: AdminSettings) -> Register:
+    """Whom the settings know."""
+    accounts = [Account(name, Role[each.role.upper()], each.hash) for name, each in settings.accounts.items()]
+    if settings.password_hash:
+        accounts.append(Account(ROOT_NAME, Role.ADMIN, settings.password_hash))
+    tokens = []
+    for token in settings.tokens:
+        name, role, digest = token.split(":")
+        tokens.append(Token(name, Role[role.upper()], digest.lower()))
+    return Register(accounts, tokens)
 
 
 def connection_limit(wanted: int) -> int:

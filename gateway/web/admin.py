@@ -11,11 +11,12 @@ from aiohttp import web
 
 from gateway.core import text
 from gateway.core.hub import Hub
+from gateway.core.operators import Role
 from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.body import read_body
 from gateway.web.connections import PAGE_DEFAULT, PAGE_LIMIT, SORT_DEFAULT, ConnectionTable, Snapshot, TablePage
-from gateway.web.login import Login
+from gateway.web.login import CSRF_HEADER, Login
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
 from gateway.web.rooms import number
@@ -93,9 +94,9 @@ class Dashboard:
             summary=msgspec.to_builtins(self._desk.summary(snapshot)),
             page=msgspec.to_builtins(_page(snapshot, question)),
             query=msgspec.to_builtins(question),
-            user={"name": session.name, "role": session.role},
+            user={"name": session.operator.name, "role": session.operator.role.word},
             csrf=session.csrf,
-            may_kick=True,
+            may_kick=session.operator.role >= Role.OPERATOR,
             result=result if result in RESULTS else None,
             page_url=str(self._site.base(request)) + "/",
             tcp_host=host_name(self._site.host(request)),
@@ -105,28 +106,30 @@ class Dashboard:
 
     async def summary(self, request: web.Request) -> web.Response:
         """`GET /admin/api/summary`"""
-        self._login.reader(request)
+        self._login.reader(request, Role.VIEWER)
         return json_answer(self._desk.summary(await self._table.snapshot()))
 
     async def connections(self, request: web.Request) -> web.Response:
         """`GET /admin/api/connections`"""
-        self._login.reader(request)
+        self._login.reader(request, Role.VIEWER)
         return json_answer(_page(await self._table.snapshot(), asked(request)))
 
     async def kick(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/connections/{id}`"""
-        session = self._login.writer(request, request.headers.get("X-CSRF-Token"))
+        operator = self._login.writer(request, request.headers.get(CSRF_HEADER))
+        operator.check(Role.OPERATOR)
         order = self._order(await read_body(request, self._options.body_limit, self._options.body_deadline))
         target = request.match_info["id"]
-        if not self._kick(request, target, order.reason, session.name):
+        if not self._kick(request, target, order.reason, operator.name):
             raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone already")
         return json_answer({"id": target, "kicked": True})
 
     async def kick_form(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/kick`: the same from a form."""
         fields = await self._login.form(request)
-        session = self._login.writer(request, fields.get("csrf") or request.headers.get("X-CSRF-Token"))
-        done = self._kick(request, fields.get("id", ""), fields.get("reason", ""), session.name)
+        operator = self._login.writer(request, fields.get("csrf") or request.headers.get(CSRF_HEADER))
+        operator.check(Role.OPERATOR)
+        done = self._kick(request, fields.get("id", ""), fields.get("reason", ""), operator.name)
         return web.Response(status=303, headers={"Location": f"/admin?result={'done' if done else 'gone'}"})
 
     def _order(self, body: bytes) -> KickOrder:
@@ -149,14 +152,10 @@ def _page(snapshot: Snapshot, question: Asked) -> TablePage:
     return snapshot.page(question.sort, question.limit, question.cursor)
 
 
-def routes(dashboard: Dashboard, login: Login) -> list[Any]:
+def routes(dashboard: Dashboard) -> list[Any]:
     """The routes of the dashboard."""
     return [
         web.get("/admin", dashboard.page),
-        web.get("/admin/login", login.show),
-        web.post("/admin/login", login.press),
-        web.post("/admin/logout", login.logout),
-        web.post("/admin/login-link", login.mint),
         web.post("/admin/kick", dashboard.kick_form),
         web.get("/admin/api/summary", dashboard.summary),
         web.get("/admin/api/connections", dashboard.connections),
