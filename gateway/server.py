@@ -20,6 +20,7 @@ from gateway.accounts.keeper import Keeper, log_entry
 from gateway.accounts.register import Account, Register, Token
 from gateway.adminforms import ROOT_NAME
 from gateway.config import AdminSettings, Settings
+from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
@@ -146,7 +147,7 @@ class Gateway:
                 listener.close()
         await self._hear_out()
         for count, session in enumerate(list(self.hub.sessions.values())):
-            self.hub.close(session, 4001, "draining", retry_ms=RETRY_FIRST_MS + secrets.randbelow(RETRY_SPREAD_MS))
+            self.hub.close(session, Closing.DRAINING, retry_ms=RETRY_FIRST_MS + secrets.randbelow(RETRY_SPREAD_MS))
             if count % CLOSES_PER_TURN == 0:
                 await asyncio.sleep(0)
         with contextlib.suppress(TimeoutError):
