@@ -256,7 +256,9 @@ def _bot(call: Call) -> None:
 def _quit(call: Call) -> None:
     call.done()
     code = call.session.identity.id if call.session.identity and call.session.door is not Door.WEB else ""
-    call.hub.close(call.session, Closing.LEFT, f"bye, /resume {spelled(code)} brings you back" if code else "bye")
+    call.hub.close(
+        call.session, Closing.LEFT, "bye", aside=f", /resume {spelled(code)} brings you back" if code else ""
+    )
 
 
 def _person(hub: Hub, session: Session) -> str:
