@@ -224,7 +224,10 @@ class Hub:
         member = Member(session, room, room.log.head if cursor is None else cursor)
         session.rooms[room.name] = room.members[session] = member
         self.reception.changed(session)
-        self._attendance.came(member, max(0.0, session.announce_at - self.clock()))
+        if session.door is Door.HTTP:
+            room.streams += 1
+        else:
+            self._attendance.came(member, max(0.0, session.announce_at - self.clock()))
         return member
 
     def attach(self, member: Member) -> None:
@@ -236,7 +239,8 @@ class Hub:
         """Take the session out of the room."""
         session, room = member.session, member.room
         session.rooms.pop(room.name, None)
-        room.members.pop(session, None)
+        if room.members.pop(session, None) is not None and session.door is Door.HTTP:
+            room.streams -= 1
         member.attached = False
         self._attendance.went(member)
         self.reception.changed(session)
@@ -244,7 +248,7 @@ class Hub:
 
     def joined(self, room: Room, recovered: bool) -> Joined:
         """The event that tells a session what the room is."""
-        members = list(islice(room.members.values(), MEMBERS_LISTED))
+        members = room.people(MEMBERS_LISTED)
         for member in members:
             member.listed = True
         listed = [Listed(member.session.nick, member.session.door) for member in members]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.identity import spelled
-from gateway.core.message import Door
 from gateway.core.names import is_guest
 from gateway.core.session import Session
 from gateway.errors import JournalError
@@ -43,7 +42,7 @@ def send_away(
 
 def _has_a_place(session: Session) -> bool:
     """Whether there is something to come back to."""
-    if session.closed or session.door is Door.WEB or session.wire.objects:
+    if session.closed or not session.terminal or session.wire.objects:
         return False
     return session.identity is not None or session.messages_in > 0 or not is_guest(session.nick)
 
