@@ -23,6 +23,7 @@ from typing import NamedTuple
 from gateway.core.answers import acknowledge, error_event, storage_refusal
 from gateway.core.attendance import Attendance, tell_room
 from gateway.core.events import Bye, Joined, Listed, Notice, Private
+from gateway.core.happenings import Happenings
 from gateway.core.identity import Identities
 from gateway.core.limits import Limits
 from gateway.core.message import Door, Kind, Message
@@ -74,6 +75,7 @@ class Totals:
     deliveries: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
+    skipped: int = 0
 
 
 class Hub:
@@ -98,6 +100,7 @@ class Hub:
         self.sessions: dict[int, Session] = {}
         self.rooms = Rooms(journal, limits)
         self.totals = Totals()
+        self.happenings = Happenings(wall)
         self.invitation = ""
         """How others can come, in one line of words; the gateway fills it in when its doors listen."""
         self._schedule = schedule
@@ -112,6 +115,7 @@ class Hub:
             wall=wall,
             later=self.later,
             wake=self._wake,
+            happenings=self.happenings,
             replace=lambda session: self.close(session, 4505, "replaced: you came back by another connection"),
         )
         self.replays = Replays(self.library, self.attach, self._wake)
@@ -149,6 +153,7 @@ class Hub:
         session.announce_at = session.last_input + ANNOUNCE_AFTER
         self.sessions[number] = session
         self.nicks.take(nick, session)
+        self.happenings.note(number, "came", door)
         self.totals.connections_peak = max(self.totals.connections_peak, len(self.sessions))
         return session
 
@@ -157,6 +162,7 @@ class Hub:
         if session.closed:
             return
         session.closed = session.blocked = True
+        self.happenings.note(session.number, "gone", reason)
         self.reception.went(session)
         for member in list(session.rooms.values()):
             self.leave(member)
@@ -168,6 +174,7 @@ class Hub:
         totals.deliveries += session.messages_out
         totals.bytes_in += session.bytes_in
         totals.bytes_out += session.bytes_out
+        totals.skipped += session.skipped
 
     def close(self, session: Session, code: int, reason: str, retry_ms: int | None = None) -> None:
         """Say goodbye and close from our side: `code` is a WebSocket close code, `reason` what terminals read."""
@@ -203,6 +210,7 @@ class Hub:
             return
         old = session.nick
         self.reception.rename(session, nick)
+        self.happenings.note(session.number, "renamed", f"{old} to {session.nick}")
         for member in session.rooms.values():
             self._attendance.renamed(member, old)
 
@@ -212,6 +220,7 @@ class Hub:
         """Make the session a member whose cursor stands at `cursor` (the head if None); it reads once attached."""
         member = Member(session, room, room.log.head if cursor is None else cursor)
         session.rooms[room.name] = room.members[session] = member
+        self.happenings.note(session.number, "joined", room.name)
         self.reception.changed(session)
         self._attendance.came(member, max(0.0, session.announce_at - self.clock()))
         return member
@@ -225,6 +234,8 @@ class Hub:
         """Take the session out of the room."""
         session, room = member.session, member.room
         session.rooms.pop(room.name, None)
+        if not session.closed:
+            self.happenings.note(session.number, "parted", room.name)
         room.members.pop(session, None)
         member.attached = False
         self._attendance.went(member)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.core.message import Message
+from gateway.core.traits import Kernel, Traits
 from gateway.errors import JournalError
 
 
@@ -147,3 +148,9 @@ class Transport(Protocol):
     def close(self, code: int, reason: str) -> None:
         """Say farewell in the door's own way (`code` is a WebSocket close code), then close, at the latest within
         2 s. Calls `hub.disconnect(session)` when it has."""
+
+    def kernel(self) -> Kernel | None:
+        """What the kernel knows of the connection now; one or two system calls."""
+
+    def traits(self) -> Traits:
+        """What the door knows of the connection."""

@@ -24,7 +24,9 @@ from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.requests import Requests
 from gateway.core.session import Session
+from gateway.core.traits import Kernel, Traits, host_and_port
 from gateway.core.wire import FRAME
+from gateway.web.agents import agent_of
 from gateway.web.frames import FrameWatch
 from gateway.web.handshake import PROTOCOL
 from gateway.web.options import WebOptions
@@ -74,9 +76,10 @@ class WebSockets:
             raise ConnectionResetError
         ws = self._response()
         socket = peer.socket = Socket(self, peer, transport, ws)
+        agent = agent_of(request.headers.get("User-Agent", ""))
         await ws.prepare(request)
         ws.headers.clear()  # they have gone out, and would be kept for as long as the WebSocket lives
-        await socket.run()
+        await socket.run(agent)
         return ws
 
     def _response(self) -> "web.WebSocketResponse[Any]":
@@ -154,6 +157,17 @@ class Socket:
         task = self._task
         if task is not None and task is not asyncio.current_task():
             task.cancel()
+
+    def kernel(self) -> Kernel | None:
+        """See `core.ports.Transport`."""
+        sock = self._transport.get_extra_info("socket")
+        return self._shared.options.kernel(sock) if sock is not None and not self._gone else None
+
+    def traits(self) -> Traits:
+        """See `core.ports.Transport`."""
+        name = self._transport.get_extra_info("sockname")
+        tls = self._transport.get_extra_info("sslcontext") is not None
+        return Traits(local=host_and_port(*name[:2]) if name else None, tls=tls)
 
     # What the connection calls.
 
@@ -233,7 +247,7 @@ class Socket:
 
     # The handler.
 
-    async def run(self) -> None:
+    async def run(self, agent: str | None) -> None:
         """Read until one side has had enough, then close. Leaves no session behind, whatever happens.
 
         Hands text on, answers pings, holds still while the session is held, and gives way after some messages in a row.
@@ -241,6 +255,7 @@ class Socket:
         """
         self._task = asyncio.current_task()
         self.session = session = self._join()
+        session.agent = agent
         in_a_row = 0
         try:
             while self._farewell is None:
@@ -295,6 +310,8 @@ class Socket:
         return True
 
     def _text(self, session: Session, data: bytes) -> None:
+        if session.tap is not None:
+            session.tap.heard(data)
         try:
             text = data.decode()
         except UnicodeDecodeError:

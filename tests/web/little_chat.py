@@ -11,6 +11,7 @@ from gateway.core.message import Door
 from gateway.core.posting import Post, Posting
 from gateway.core.requests import Requests
 from gateway.core.session import Session
+from gateway.core.traits import Kernel, Traits
 from gateway.core.wire import FRAME, frame
 from gateway.errors import Refusal
 from gateway.journal.memory import MemoryJournal
@@ -44,6 +45,12 @@ class Nowhere:
     def resume(self) -> None: ...
 
     def close(self, code: int, reason: str) -> None: ...
+
+    def kernel(self) -> Kernel | None:
+        return None
+
+    def traits(self) -> Traits:
+        return Traits()
 
 
 class LittleChat:
