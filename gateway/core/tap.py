@@ -6,6 +6,7 @@ costs more than a look at a slot, and the output nothing at all.
 
 from collections.abc import Callable
 
+from gateway.core.closing import Closing
 from gateway.core.ports import Transport
 from gateway.core.session import Session
 from gateway.core.traits import Kernel, Traits
@@ -47,9 +48,9 @@ class Tap:
         """See `core.ports.Transport`."""
         self._transport.resume()
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, closing: Closing, words: str) -> None:
         """See `core.ports.Transport`."""
-        self._transport.close(code, reason)
+        self._transport.close(closing, words)
 
     def kernel(self) -> Kernel | None:
         """See `core.ports.Transport`."""
