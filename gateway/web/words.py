@@ -14,6 +14,10 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from msgspec import UNSET
+
+from gateway.errors import Code, Refusal
+
 Test = Callable[[Any], bool]
 
 FILTER_CHARS = 1000
@@ -34,17 +38,21 @@ _ORDERS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
-class BadWord(Exception):
+class BadWord(Refusal):
     """A word that means nothing: it stands `at` that character, `length` characters long; `why` it is wrong, and what
     is `right`."""
 
     def __init__(self, word: str, at: int, length: int, why: str, right: str) -> None:
-        super().__init__(f"{word}: {why}; {right}")
+        super().__init__(Code.BAD_MESSAGE, f"{word}: {why}; {right}")
         self.word = word
         self.at = at
         self.length = length
         self.why = why
         self.right = right
+
+    def place(self) -> dict[str, str | int]:
+        """What a page needs to underline the word."""
+        return {"word": self.word, "at": self.at, "length": self.length, "why": self.why, "right": self.right}
 
 
 class Wrong(Exception):
@@ -187,7 +195,7 @@ def _all(tests: list[Test]) -> Test:
 def _of(attribute: str, fits: Callable[[Any], bool], negated: bool) -> Test:
     def test(row: Any) -> bool:
         have = getattr(row, attribute)
-        return (have is not None and fits(have)) is not negated
+        return (have is not None and have is not UNSET and fits(have)) is not negated
 
     return test
 
@@ -278,6 +286,12 @@ def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
     except ValueError:
         return None
     return getattr(parsed, "ipv4_mapped", None) or parsed
+
+
+def address_order(address: str) -> str:
+    """A text that sorts like the address: IPv4 before IPv6, what is neither at the end."""
+    parsed = _parsed(address)
+    return f"{parsed.version}{int(parsed):032x}" if parsed is not None else f"9{address}"
 
 
 def _address(sign: str, value: Value) -> Callable[[str], bool]:

@@ -199,7 +199,7 @@ async def test_a_big_tables_snapshot_is_shared_for_a_second(web: Running, http: 
 @pytest.mark.parametrize(
     "query",
     ["sort=nothing", "sort=--id", "limit=0", "limit=501", "limit=x", "cursor=x", "cursor=!!", "cursor=WyJhIl0",
-     "state=closed", "state=any", "q=door:web", "cursor=WyItbGFnX2J5dGVzIiwieCIsMV0"],
+     "state=gone", "q=door:wob", "q=lag:5", "cursor=WyItbGFnX2J5dGVzIiwieCIsMV0"],
 )  # fmt: skip
 async def test_what_the_table_cannot_do_is_refused(web: Running, http: Http, query: str) -> None:
     await log_in(web, http)
