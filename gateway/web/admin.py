@@ -91,11 +91,6 @@ class Dashboard:
         self._login.reader(request)
         return json_answer(self._desk.summary(await self._table.snapshot()))
 
-    async def connections(self, request: web.Request) -> web.Response:
-        """`GET /admin/api/connections`"""
-        self._login.reader(request)
-        return json_answer(await self._table.page(question_of(request, SORT_DEFAULT)))
-
     async def kick(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/connections/{id}`"""
         session = self._login.writer(request, request.headers.get("X-CSRF-Token"))
@@ -138,6 +133,5 @@ def routes(dashboard: Dashboard, login: Login) -> list[Any]:
         web.post("/admin/login-link", login.mint),
         web.post("/admin/kick", dashboard.kick_form),
         web.get("/admin/api/summary", dashboard.summary),
-        web.get("/admin/api/connections", dashboard.connections),
         web.delete("/admin/api/connections/{id}", dashboard.kick),
     ]

@@ -15,6 +15,7 @@ from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
+from gateway.web import connection_desk
 from gateway.web.admin import Dashboard, routes
 from gateway.web.answers import Answers
 from gateway.web.assets import Assets
@@ -70,9 +71,11 @@ class WebDoor:
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._refuse_socket)
         login = Login(self.links, AdminSessions(clock), self._site, pages, options)
         desk = SummaryDesk(hub, options, clock, wall)
-        dashboard = Dashboard(hub, login, ConnectionTable(hub, clock), desk, self._site, pages, options)
+        table = ConnectionTable(hub, clock)
+        dashboard = Dashboard(hub, login, table, desk, self._site, pages, options)
         app = self._app(hub, pages, assets)
         app.add_routes(routes(dashboard, login))
+        app.add_routes(connection_desk.routes(connection_desk.ConnectionDesk(hub, login, table)))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()
 

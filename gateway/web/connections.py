@@ -20,7 +20,7 @@ from gateway.core.session import Session
 from gateway.errors import Code, Refusal
 from gateway.web.ordering import Ordering, order
 from gateway.web.question import Question
-from gateway.web.rows import COLUMNS, KERNEL, ORDERED_BY, TRAITS, WORDS, Muted, Rates, Row, row_of
+from gateway.web.rows import COLUMNS, KERNEL, ORDERED_BY, TRAITS, WORDS, Muted, Rates, Row, closed_row, row_of
 from gateway.web.slices import ROWS, Slices
 from gateway.web.trail import Counts, Trail
 from gateway.web.words import Filter
@@ -61,6 +61,8 @@ class Snapshot:
         self.lagging = 0
         self._hub = hub
         self._filled: set[str] = set()
+        self._closed: tuple[list[Row], list[Row]] | None = None
+        """The rows of the closed connections, and of all."""
         self._views: dict[tuple[str, str, str], Ordering[Row]] = {}
 
     def add(self, row: Row) -> None:
@@ -105,7 +107,12 @@ class Snapshot:
             await slices.turn()
 
     def _of_state(self, state: str) -> list[Row]:
-        return self.rows if state != "closed" else []
+        if state == "open":
+            return self.rows
+        if self._closed is None:
+            closed = [closed_row(each) for each in self._hub.closed.last if each.closed_at <= self.wall]
+            self._closed = closed, closed + self.rows
+        return self._closed[state == "any"]
 
     async def _matching(self, wanted: Filter, rows: list[Row]) -> list[Row]:
         if not wanted.attributes:
@@ -175,6 +182,13 @@ class ConnectionTable:
         row = row_of(session, now, wall, self._rates(session, counts_of(session), now, wall), self._muted)
         row.fill(session, KERNEL | TRAITS)
         return row
+
+    def closed_row(self, number: int) -> Row | None:
+        """One of the last connections that closed."""
+        for each in reversed(self._hub.closed.last):
+            if each.number == number:
+                return closed_row(each)
+        return None
 
     def expire(self) -> None:
         """Something was done to the connections: the next viewer sees it."""

@@ -67,6 +67,11 @@ class Ordering(Generic[RowT]):
         more = _encode(asked.sort, keyed[-1][0]) if keyed and end < len(self) else None
         return [row for _, row in keyed], more
 
+    def rows(self, sort: str) -> list[RowT]:
+        """All of them."""
+        down = sort.startswith("-")
+        return [self._at(place, down)[1] for place in range(len(self))]
+
     def _at(self, place: int, down: bool) -> tuple[Key, RowT]:
         known, unknown = self._known, self._unknown
         if place < len(known):

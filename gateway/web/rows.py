@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gateway.core.closed import Departure
 from gateway.core.message import Door
 from gateway.core.session import Session
 from gateway.web import words
@@ -56,7 +57,7 @@ class Row(msgspec.Struct, gc=False):
     messages_out_rate: float | None
     bytes_in_rate: float | None
     bytes_out_rate: float | None
-    skipped: int
+    skipped: int | None
     unsent_ms: int | None
     agent: str | None
     rooms: tuple[str, ...]
@@ -72,6 +73,7 @@ class Row(msgspec.Struct, gc=False):
     unsent_bytes: int | None = None
     reason: str | UnsetType = UNSET
     closed_at: int | UnsetType = UNSET
+    words: str | UnsetType = UNSET
 
     @property
     def number(self) -> int:
@@ -136,6 +138,42 @@ def row_of(session: Session, now: float, wall: int, rates: Rates | None, muted: 
         rooms,
         identity.resumed if identity is not None else 0,
         None,
+    )
+
+
+def closed_row(departure: Departure) -> Row:
+    """What the table shows of a connection that has ended. `up` is how long it lasted."""
+    rooms = departure.rooms
+    return Row(
+        departure.id,
+        departure.nick,
+        departure.door.value,
+        rooms[0] if rooms else None,
+        departure.address,
+        departure.connected_at,
+        None,
+        None,
+        departure.messages_in,
+        departure.messages_out,
+        departure.bytes_in,
+        departure.bytes_out,
+        None,
+        None,
+        "closed",
+        max(0, departure.closed_at - departure.connected_at),
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        departure.agent,
+        rooms,
+        None,
+        None,
+        reason=departure.closing.word,
+        closed_at=departure.closed_at,
+        words=departure.words,
     )
 
 

@@ -81,7 +81,7 @@ class Trail:
         )
 
     def begin(self, now: float, wall: int) -> Look | None:
-        """A new look, if the last one is far enough away: note `counts` and `rates` of every session, then `keep` it."""
+        """A new look, if the last is far enough away: note `counts` and `rates` of every session, then `keep` it."""
         if self._last is not None and now - self._last.now < LOOK_APART:
             return None
         return Look(now, wall)
