@@ -166,8 +166,6 @@ def _error(event: Error, nick: str) -> list[str]:
 def _bye(event: Bye, nick: str) -> list[str]:
     if event.code == Closing.LEFT.code:
         return [f"-- {event.reason}"]
-    if isinstance(event.retry_ms, int):
-        return [f"!! {event.reason}: come back in {max(1, round(event.retry_ms / 1000))} s"]
     return [f"!! {event.reason}"]
 
 
