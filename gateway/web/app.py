@@ -15,7 +15,7 @@ from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
-from gateway.web import connection_desk
+from gateway.web import connection_desk, room_table
 from gateway.web.admin import Dashboard, routes
 from gateway.web.answers import Answers
 from gateway.web.assets import Assets
@@ -75,6 +75,7 @@ class WebDoor:
         dashboard = Dashboard(hub, login, table, desk, self._site, pages, options)
         app = self._app(hub, pages, assets)
         app.add_routes(routes(dashboard, login))
+        app.add_routes(room_table.routes(room_table.RoomDesk(login, room_table.RoomTable(hub, clock))))
         app.add_routes(connection_desk.routes(connection_desk.ConnectionDesk(hub, login, table)))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()

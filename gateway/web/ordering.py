@@ -21,14 +21,15 @@ RUN = 2000
 10,000 rows, from 30,000 on it is longer than a slice should be."""
 
 Value = int | float | str
-Key = tuple[Value | None, int]
+Number = int | str
+Key = tuple[Value | None, Any]
 
 
 class Numbered(Protocol):
     """A row. `number` is its own and tells it from rows of the same value."""
 
     @property
-    def number(self) -> int: ...
+    def number(self) -> Number: ...
 
 
 RowT = TypeVar("RowT", bound=Numbered)
@@ -50,7 +51,7 @@ class Asked(NamedTuple):
 class Ordering(Generic[RowT]):
     """Some rows by one attribute."""
 
-    def __init__(self, known: list[tuple[Value, int, RowT]], unknown: list[tuple[int, RowT]]) -> None:
+    def __init__(self, known: list[tuple[Value, Any, RowT]], unknown: list[tuple[Any, RowT]]) -> None:
         self._known = known
         self._unknown = unknown
 
@@ -85,24 +86,32 @@ class Ordering(Generic[RowT]):
         """The place of the first row after `key`."""
         value, number = key
         known, unknown = self._known, self._unknown
+        self._check(value, number)
         if value is None:
             place = bisect_left(unknown, number, key=_first) if down else bisect_right(unknown, number, key=_first)
             return len(known) + (len(unknown) - place if down else place)
-        if known and isinstance(value, str) is not isinstance(known[0][0], str):
-            raise Refusal(Code.BAD_MESSAGE, "the cursor belongs to another order")
         wanted = (value, number)
         if down:
             return len(known) - bisect_left(known, wanted, key=_key)
         return bisect_right(known, wanted, key=_key)
 
+    def _check(self, value: Value | None, number: Number) -> None:
+        """Refuse what cannot be compared with our own keys."""
+        keys: list[tuple[Value | None, Any]] = [entry[:2] for entry in self._known[:1]]
+        keys += [(None, entry[0]) for entry in self._unknown[:1]]
+        for our_value, our_number in keys:
+            comparable = None in (value, our_value) or isinstance(value, str) is isinstance(our_value, str)
+            if not comparable or isinstance(number, str) is not isinstance(our_number, str):
+                raise Refusal(Code.BAD_MESSAGE, "the cursor belongs to another order")
+
 
 async def order(rows: Sequence[RowT], attribute: str) -> Ordering[RowT]:
     """The rows in the order of `attribute`, made in slices."""
-    known: list[tuple[Value, int, RowT]] = []
-    unknown: list[tuple[int, RowT]] = []
+    known: list[tuple[Value, Any, RowT]] = []
+    unknown: list[tuple[Any, RowT]] = []
     slices = Slices()
     for start in range(0, len(rows), RUN):
-        run: list[tuple[Value, int, RowT]] = []
+        run: list[tuple[Value, Any, RowT]] = []
         for row in rows[start : start + RUN]:
             value = _sortable(getattr(row, attribute))
             if value is None:
@@ -118,6 +127,8 @@ async def order(rows: Sequence[RowT], attribute: str) -> Ordering[RowT]:
 
 
 def _sortable(value: Any) -> Value | None:
+    if isinstance(value, bool):
+        return int(value)
     if isinstance(value, tuple):
         return " ".join(value) or None
     if isinstance(value, str):
@@ -127,11 +138,11 @@ def _sortable(value: Any) -> Value | None:
     return value  # type: ignore[no-any-return]
 
 
-def _key(entry: tuple[Value, int, Any] | tuple[Value, int]) -> tuple[Any, int]:
+def _key(entry: tuple[Any, ...]) -> tuple[Any, Any]:
     return entry[0], entry[1]
 
 
-def _first(entry: tuple[int, Any]) -> int:
+def _first(entry: tuple[Any, Any]) -> Any:
     return entry[0]
 
 
@@ -143,7 +154,7 @@ def _decode(cursor: str, sort: str) -> Key:
     """The key of a cursor that was made for the same order; a Refusal for any other."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        made_for, value, number = msgspec.json.decode(raw, type=tuple[str, int | float | str | None, int])
+        made_for, value, number = msgspec.json.decode(raw, type=tuple[str, int | float | str | None, int | str])
     except (binascii.Error, ValueError, msgspec.DecodeError) as error:
         raise Refusal(Code.BAD_MESSAGE, "the cursor is not one of ours") from error
     if made_for != sort:

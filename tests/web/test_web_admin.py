@@ -97,8 +97,6 @@ async def test_a_kick_needs_the_csrf_token_and_our_own_page(web: Running, http: 
     ):
         async with http.delete(url, headers=headers) as answer:
             assert answer.status == 403
-    async with http.get(url, headers={"X-CSRF-Token": csrf}) as answer:
-        assert answer.status == 405
     async with http.get(f"{web.url}/admin/kick") as answer:
         assert answer.status == 405
 
