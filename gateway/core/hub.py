@@ -230,7 +230,10 @@ class Hub:
         session.rooms[room.name] = room.members[session] = member
         self.happenings.note(session.number, "joined", room.name)
         self.reception.changed(session)
-        self._attendance.came(member, max(0.0, session.announce_at - self.clock()))
+        if session.door is Door.HTTP:
+            room.streams += 1
+        else:
+            self._attendance.came(member, max(0.0, session.announce_at - self.clock()))
         return member
 
     def attach(self, member: Member) -> None:
@@ -244,7 +247,8 @@ class Hub:
         session.rooms.pop(room.name, None)
         if not session.closed:
             self.happenings.note(session.number, "parted", room.name)
-        room.members.pop(session, None)
+        if room.members.pop(session, None) is not None and session.door is Door.HTTP:
+            room.streams -= 1
         member.attached = False
         self._attendance.went(member)
         self.reception.changed(session)
@@ -252,7 +256,7 @@ class Hub:
 
     def joined(self, room: Room, recovered: bool) -> Joined:
         """The event that tells a session what the room is."""
-        members = list(islice(room.members.values(), MEMBERS_LISTED))
+        members = room.people(MEMBERS_LISTED)
         for member in members:
             member.listed = True
         listed = [Listed(member.session.nick, member.session.door) for member in members]

@@ -55,6 +55,7 @@ class Session:
         "rooms",
         "skipped",
         "tap",
+        "terminal",
         "transport",
         "wire",
     )
@@ -87,6 +88,8 @@ class Session:
         self.rooms: dict[str, Member] = {}
         self.room: Member | None = None
         """The room a terminal talks in; None for a browser session, which names a room each time."""
+        self.terminal = False
+        """Talks in lines, in one room at a time, whatever door it came by."""
         self.owed = b""
         self.identity: Identity | None = None
         """Who the peer is across connections; a terminal has none until it asks for a code."""

@@ -30,7 +30,7 @@ QUERY = frozenset(("q", "sort", "limit", "cursor"))
 
 
 class RoomRow(msgspec.Struct, gc=False):
-    """One room. `people` come by the three doors; `head` is its last number, `first` the oldest the journal holds;
+    """One room. `people` come by three doors, `http` are streams; `head` is its last number, `first` the oldest the journal holds;
     `log_…` is what memory holds; `rate` is messages a second; `lag_…` is how far the slowest reader is behind."""
 
     room: str
@@ -39,6 +39,7 @@ class RoomRow(msgspec.Struct, gc=False):
     tcp: int
     telnet: int
     web: int
+    http: int
     head: int
     first: int
     log_messages: int
@@ -73,6 +74,7 @@ WORDS = Vocabulary(
         "tcp": Word("tcp", words.COUNT, "tcp>0"),
         "telnet": Word("telnet", words.COUNT, "telnet>0"),
         "web": Word("web", words.COUNT, "web>0"),
+        "http": Word("http", words.COUNT, "http>0"),
         "head": Word("head", words.COUNT, "head>1k"),
         "rate": Word("rate", words.COUNT, "rate>5"),
         "lag": Word("lag_bytes", words.SIZE, "lag>64k"),
@@ -144,6 +146,7 @@ async def _row(room: Room, rate: float | None, slices: Slices) -> RoomRow:
         tcp=doors[Door.TCP],
         telnet=doors[Door.TELNET],
         web=doors[Door.WEB],
+        http=doors[Door.HTTP],
         head=log.head,
         first=room.first,
         log_messages=log.head - log.first + 1,

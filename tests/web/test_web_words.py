@@ -40,7 +40,8 @@ def fits(text: str, **changes: Any) -> bool:
 @pytest.mark.parametrize(
     "text",
     ["", "  ", "al", "ALI", "nick:al*", "nick:Alice", '"ali"', 'nick:"alice"', "ip:10.0.0.0/8", "ip:10.1.2.3",
-     "ip:10.1.*", "ip:10.1.", "ip:::ffff:10.1.2.3", "ip:10.9.9.9/8", "door:web", "door:tcp,web", "room:ops", "room:#ops",
+     "ip:10.1.*", "ip:10.1.", "ip:10.9.9.9/8", "door:web", "door:tcp,web", "room:ops", "room:#ops",
+     "ip:::ffff:10.1.2.3",
      "room:lob*", "state:slow", "idle>5m", "idle>300s", "idle>=300", "lag>64k", "lag<1m", "rtt>200ms", "rtt>200",
      "rtt<0.5s", "up>2h", "in>10", "in<=12.5", "agent:firefox", "agent:moz*", "id:9f2", "id:9F*", "tls:no",
      "-nick:bob", "-door:tcp", "-out>5", "-age>1s", "-reason:kicked", 'telnet:"peer NAWS"',
