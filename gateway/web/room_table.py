@@ -30,8 +30,9 @@ QUERY = frozenset(("q", "sort", "limit", "cursor"))
 
 
 class RoomRow(msgspec.Struct, gc=False):
-    """One room. `people` come by three doors, `http` are streams; `head` is its last number, `first` the oldest the journal holds;
-    `log_…` is what memory holds; `rate` is messages a second; `lag_…` is how far the slowest reader is behind."""
+    """One room. `people` come by three doors, `http` are streams; `head` is its last number, `first` the oldest that
+    the journal holds; `log_…` is what memory holds; `rate` is messages a second; `lag_…` is how far the slowest reader
+    is behind."""
 
     room: str
     topic: str

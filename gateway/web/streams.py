@@ -56,8 +56,8 @@ class Endless(web.StreamResponse):
 class Stream:
     """One reader: the `Transport` that the hub writes to. It takes nothing before `begin`."""
 
-    __slots__ = ("_ask_kernel", "_begun", "_comments", "_hub", "_loop", "_peer", "_transport", "_wants", "_wheel", "over", "session",
-                 "slot", "watch")  # fmt: skip
+    __slots__ = ("_ask_kernel", "_begun", "_comments", "_hub", "_loop", "_peer", "_transport", "_wants", "_wheel",
+                 "over", "session", "slot", "watch")  # fmt: skip
 
     def __init__(self, hub: Hub, peer: Peer, transport: asyncio.Transport, wheel: Wheel, ask_kernel: AskKernel) -> None:
         self._hub = hub
