@@ -15,6 +15,7 @@ from gateway.core.wire import Wire
 
 if TYPE_CHECKING:
     from gateway.core.identity import Identity
+    from gateway.core.operators import Operator
     from gateway.core.room import Member
     from gateway.core.tap import Tap
 
@@ -39,6 +40,7 @@ class Session:
         "connected_at",
         "door",
         "echo",
+        "encrypted",
         "ending",
         "greeted",
         "held",
@@ -48,6 +50,7 @@ class Session:
         "messages_out",
         "nick",
         "number",
+        "operator",
         "owed",
         "paid_until",
         "pending",
@@ -93,6 +96,10 @@ class Session:
         self.owed = b""
         self.identity: Identity | None = None
         """Who the peer is across connections; a terminal has none until it asks for a code."""
+        self.operator: Operator | None = None
+        """Who has logged in here."""
+        self.encrypted = False
+        """The connection is protected by TLS."""
         self._flushed: list[Callable[[], None]] | None = None
         self.blocked = False
         """The transport took less than it was offered; it calls `hub.pump` when it can take more."""

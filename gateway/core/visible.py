@@ -1,8 +1,8 @@
 """Bytes of a connection as an operator may see them: every escape visible, telnet verbs named, secrets covered.
 
-What a peer types behind `/login` or `/resume`, and every token in an object, is shown as COVER. That is done by line and
-by chunk as they come; a peer that edits its line in a way only a terminal shows can get a secret past it, which harms
-the peer alone.
+What a peer types behind `/login` or `/resume`, and every token in an object, is shown as COVER. That is done by line
+and by chunk as they come; a peer that edits its line in a way only a terminal shows can get a secret past it, which
+harms the peer alone.
 """
 
 import re
@@ -22,7 +22,7 @@ _WITH_OPTION = range(250, 255)
 _NAMES = {"\n": "\\n\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e", "\\": "\\\\"}
 _TELNET = re.compile(rb"\xff(?:([\xfa-\xfe])(.)|([\xf0-\xf9])|(\xff))", re.DOTALL)
 _TOKEN = re.compile(
-    r'''("token"\s*:\s*"|"text"\s*:\s*"\s*/(?:l|lo|log|logi|login|r|re|res|resu|resum|resume)\s)(?:[^"\\]|\\.)*''',
+    r"""("token"\s*:\s*"|"text"\s*:\s*"\s*/(?:l|lo|log|logi|login|r|re|res|resu|resum|resume)\s)(?:[^"\\]|\\.)*""",
     re.IGNORECASE | re.DOTALL,
 )
 _CODE = re.compile(r"(/resume )[^\s\"\\]+")

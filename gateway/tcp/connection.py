@@ -34,6 +34,9 @@ RECEIVE_TELNET_BYTES = 16384
 LINES_PER_TURN = 64
 LINGER = 2.0
 """Seconds a closing connection may take to read our last words."""
+EXPELLED = {Closing.KICKED, Closing.BANNED}
+EXPELLED_LINGER = 0.9
+"""The same for who is to be gone within a second, whether he reads or not."""
 AYT_ANSWER = "still here"
 
 
@@ -91,7 +94,7 @@ class Connection:
 
     def close(self, closing: Closing, words: str) -> None:
         """See `core.ports.Transport`. What the session is still owed is written first."""
-        self.say_last(self.session.owed)
+        self.say_last(self.session.owed, EXPELLED_LINGER if closing in EXPELLED else LINGER)
 
     def kernel(self) -> Kernel | None:
         """See `core.ports.Transport`."""
@@ -114,12 +117,12 @@ class Connection:
         agreed = [(side, option) for side in Side for option in self._telnet.agreed(side)]
         return tuple(f"{side} {OPTION_NAMES.get(option, option)}" for side, option in agreed)
 
-    def say_last(self, words: bytes) -> None:
+    def say_last(self, words: bytes, linger: float = LINGER) -> None:
         """Write `words`, then shut down, then read out, then close."""
         if self._last_words is None and not self.closed:
             self._last_words = words
             self._queue = None
-            self._door.server.later(LINGER, self.finish)
+            self._door.server.later(linger, self.finish)
             self._watch(self._events | WRITE if self._ended else READ | WRITE)
 
     def finish(self) -> None:

@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.core.hub import SESSION_ID, Hub
+from gateway.core.operators import Role
 from gateway.core.room import Member
 from gateway.errors import Code, Refusal
 from gateway.web import download
@@ -62,16 +63,16 @@ class ConnectionDesk:
 
     async def page(self, request: web.Request) -> web.Response:
         """`GET /admin/api/connections`"""
-        self._login.reader(request)
+        self._login.reader(request, Role.VIEWER)
         return json_answer(await self._table.page(question_of(request, SORT_DEFAULT)))
 
     async def one(self, request: web.Request) -> web.Response:
         """`GET /admin/api/connections/{id}`: an open connection, or one of the last that closed."""
-        self._login.reader(request)
+        self._login.reader(request, Role.VIEWER)
         id = request.match_info["id"]
-        number = int(id, 16) if SESSION_ID.fullmatch(id) else 0
         await self._table.snapshot()  # whoever looks at one keeps its sparkline going
-        session = self._hub.sessions.get(number)
+        session = self._hub.find(id)
+        number = int(id, 16) if SESSION_ID.fullmatch(id) else 0
         row = self._table.row(session) if session is not None else self._table.closed_row(number)
         if row is None:
             raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone for long")
@@ -93,7 +94,7 @@ class ConnectionDesk:
 
     async def _slices(self, request: web.Request) -> AsyncIterator[Sequence[Row]]:
         """The rows that match, in order. Refusals come before the first."""
-        self._login.reader(request)
+        self._login.reader(request, Role.VIEWER)
         question = question_of(request, SORT_DEFAULT, known=DOWNLOADED)
         snapshot, _ = await self._table.moment(question)
         rows = (await snapshot.view(question)).rows(question.sort)

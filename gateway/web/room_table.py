@@ -13,6 +13,7 @@ from aiohttp import web
 
 from gateway.core.hub import Hub
 from gateway.core.message import Door
+from gateway.core.operators import Role
 from gateway.core.room import Room
 from gateway.errors import Code, Refusal
 from gateway.web import words
@@ -168,7 +169,7 @@ class RoomDesk:
 
     async def page(self, request: web.Request) -> web.Response:
         """`GET /admin/api/rooms`"""
-        self._login.reader(request)
+        self._login.reader(request, Role.VIEWER)
         return json_answer(await self._table.page(question_of(request, SORT_DEFAULT, known=QUERY)))
 
 

@@ -1,7 +1,8 @@
 """`GET /admin/api/connections/{id}/watch`: one connection live, as Server-Sent Events, for an admin and ten minutes.
 
-Off unless `admin.watch` is on; every look is audited, its beginning and its end. Passwords, tokens and codes are covered
-(`core.visible`). What the admin's own connection does not take is dropped, never kept waiting, and he is told how much.
+Off unless `admin.watch` is on; every look is audited, its beginning and its end. Passwords, tokens and codes are
+covered (`core.visible`). What the admin's own connection does not take is dropped, never kept waiting, and he is told
+how much.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from gateway.core.hub import SESSION_ID, Hub
+from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.operators import Operator, Role
 from gateway.core.session import Session
@@ -78,9 +79,8 @@ class Watch:
             if len(self._events) >= KEPT or self._chars >= KEPT_CHARS:
                 self._dropped += 1
                 continue
-            open_text = without_secrets(piece[:EVENT_BYTES].decode("utf-8", "surrogateescape"))
-            telnet = self._session.door in TELNET_DOORS
-            text = visible(open_text.encode("utf-8", "surrogateescape"), telnet)
+            known = without_secrets(piece[:EVENT_BYTES].decode("utf-8", "surrogateescape"))
+            text = visible(known.encode("utf-8", "surrogateescape"), self._session.door in TELNET_DOORS)
             self._chars += len(text)
             self._events.append((way, Seen(self._wall(), text, max(0, len(piece) - EVENT_BYTES))))
 
@@ -117,7 +117,7 @@ class WatchDesk:
 
     async def watch(self, request: web.Request) -> web.StreamResponse:
         """Events `began`, then `in`, `out` and `dropped`, at last `ended` with the reason."""
-        operator = self._login.operator(request, Role.VIEWER)
+        operator = self._login.reader(request, Role.VIEWER)
         target = request.match_info["id"]
         try:
             operator.check(Role.ADMIN)
@@ -141,7 +141,7 @@ class WatchDesk:
     def _find(self, id: str) -> Session:
         if not self._allowed:
             raise Refusal(Code.FORBIDDEN, "watching is switched off: the setting admin.watch")
-        session = self._hub.sessions.get(int(id, 16) if SESSION_ID.fullmatch(id) else 0)
+        session = self._hub.find(id)
         if session is None:
             raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone already")
         if session in self._watched or len(self._watched) >= WATCHERS:
@@ -156,9 +156,7 @@ class WatchDesk:
         await response.write(event("began", began))
         return response
 
-    async def _tell(
-        self, request: web.Request, response: web.StreamResponse, session: Session, watch: Watch
-    ) -> str:
+    async def _tell(self, request: web.Request, response: web.StreamResponse, session: Session, watch: Watch) -> str:
         """Tell what is seen until there is a reason to end; answers it."""
         until = time.monotonic() + WATCH_SECONDS
         while True:
@@ -187,7 +185,7 @@ class WatchDesk:
         if time.monotonic() >= until:
             return {"reason": "time", "words": "ten minutes are over"}
         try:
-            self._login.operator(request, Role.ADMIN)
+            self._login.reader(request, Role.ADMIN)
         except (Refusal, web.HTTPException):
             return {"reason": "logged_out", "words": "your session is over"}
         return None

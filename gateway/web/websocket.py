@@ -259,6 +259,8 @@ class Socket:
         self._task = asyncio.current_task()
         self.session = session = self._join()
         session.agent = agent
+        session.encrypted = self._shared.options.tls
+        self._shared.hub.turn_away(session)
         in_a_row = 0
         try:
             while self._farewell is None:
