@@ -85,7 +85,7 @@ class AdminSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="scripts with a bearer token each, `name:role:sha256`"),
     ] = ()
     watch: Annotated[
-        Switch, Meta(description="admins may watch what a connection sends and gets, ten minutes long")
+        Switch, Meta(description="admins may watch what a connection sends and gets, for ten minutes, audited")
     ] = False
 
 

@@ -35,8 +35,9 @@ class WebOptions:
 
     `hosts` are the names (besides localhost and address literals) that a Host header may carry, `origins` foreign
     origins (`https://chat.example.org`) that may open WebSockets and post. `ready` answers what keeps the gateway from
-    taking messages, `kernel` what is known of a connection's socket. `watch` lets admins watch a connection live. `link_key` authorises `POST /admin/login-link`
-    from loopback; None closes it. After the loop stood still for `stalled_loop` nobody is blamed for silence.
+    taking messages, `kernel` what is known of a connection's socket. `watch` lets admins watch a connection live.
+    `link_key` authorises `POST /admin/login-link` from loopback; None closes it. After the loop stood still for
+    `stalled_loop` nobody is blamed for silence.
     """
 
     templates: Path
