@@ -39,6 +39,7 @@ from gateway.ready import address, hold_standard_descriptors, reachable, ready_l
 from gateway.resources import templates
 from gateway.tcp.admission import Admission
 from gateway.tcp.door import TerminalDoor
+from gateway.tcp.kernel import kernel_of
 from gateway.tcp.refusals import Refusals
 from gateway.tcp.server import Listener, Server, new_selector
 from gateway.web.app import WebDoor
@@ -252,6 +253,8 @@ class Gateway:
             hosts=(*settings.web.hosts, *hosts),
             origins=settings.web.origins,
             link_key=self.key.secret if self.key is not None else None,
+            kernel=kernel_of,
+            watch=settings.admin.watch,
             connection_limit=lambda: self.admission.connections,
             ready=lambda: Refusal(Code.DRAINING, "the gateway stops") if self.stopped.is_set() else None,
             listeners=lambda: [
