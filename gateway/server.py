@@ -287,9 +287,8 @@ class Gateway:
 
 def register(settings: AdminSettings) -> Register:
     """Whom the settings know."""
-    accounts = [Account(name, Role[each.role.upper()], each.hash) for name, each in settings.accounts.items()]
-    if settings.password_hash:
-        accounts.append(Account(ROOT_NAME, Role.ADMIN, settings.password_hash))
+    accounts = [Account(ROOT_NAME, Role.ADMIN, settings.password_hash)] if settings.password_hash else []
+    accounts += [Account(name, Role[each.role.upper()], each.hash) for name, each in settings.accounts.items()]
     tokens = []
     for token in settings.tokens:
         name, role, digest = token.split(":")

@@ -68,15 +68,16 @@ class Keeper:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def login(self, name: str, password: str, source: str, done: Callable[[Operator | Refusal], None]) -> None:
-        """Check a password, and call `done` once, in the loop's thread, perhaps before this returns.
+        """Check a password, and call `done` once, in the loop's thread, perhaps before this returns. Without a name
+        the administrator is meant.
 
         A Refusal is bad_message for what is no name or password, rate_limited after too many failed attempts,
         forbidden when name or password are wrong, busy when we failed.
         """
         try:
-            name, raw = _sound_name(name), composed(password)
             if not self._register.has_passwords:
                 raise Refusal(Code.FORBIDDEN, "nobody has a password here: see `gateway passwd`")
+            name, raw = _sound_name(name or self._register.administrator), composed(password)
             keys = self._keys(name.casefold(), source)
             self._take(keys, "login", name, source)
         except Refusal as refusal:

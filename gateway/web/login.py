@@ -33,11 +33,14 @@ class Login:
         self._site = site
         self._options = options
         self._sweeping = False
-        self.cookie = "__Host-gateway" if options.tls else "gateway_session"
+
+    def cookie(self, request: web.Request) -> str:
+        """The session cookie's name; under TLS one that browsers tie to the host and never send without TLS."""
+        return "__Host-gateway" if self._options.tls else "gateway_session"
 
     def session(self, request: web.Request) -> AdminSession | None:
         """The session of the cookie; None for a stranger's."""
-        return self._sessions.find(request.cookies.get(self.cookie))
+        return self._sessions.find(request.cookies.get(self.cookie(request)))
 
     def operator(self, request: web.Request) -> Operator | None:
         """Who asks; None for a stranger. Raises Refusal (token_invalid, rate_limited) for a wrong bearer token."""

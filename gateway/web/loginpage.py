@@ -97,11 +97,12 @@ class LoginPage:
     async def logout(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/logout`"""
         operator = self._login.writer(request, (await self._login.form(request)).get("csrf") or _csrf(request))
+        cookie = self._login.cookie(request)
         if bearer(request) is None:
-            self._sessions.close(request.cookies.get(self._login.cookie))
+            self._sessions.close(request.cookies.get(cookie))
             self._keeper.record(operator.name, operator.source, "logout")
         response = web.Response(status=303, headers={"Location": "/admin/login"})
-        response.del_cookie(self._login.cookie, path="/")
+        response.del_cookie(cookie, httponly=True, samesite="Strict", path="/", secure=_needs_tls(cookie))
         return response
 
     async def mint(self, request: web.Request) -> web.Response:
@@ -151,15 +152,15 @@ class LoginPage:
 
     def _opened(self, request: web.Request, operator: Operator) -> web.Response:
         """Log in who has shown that he may."""
-        self._sessions.close(request.cookies.get(self._login.cookie))
+        cookie = self._login.cookie(request)
+        self._sessions.close(request.cookies.get(cookie))
         secret, session = self._sessions.open(operator, request.headers.get("User-Agent", ""))
         if "json" in request.headers.get("Accept", "") or request.content_type == "application/json":
             words = {"name": operator.name, "role": operator.role.word, "csrf": session.csrf}
             response = json_answer(words | {"expires_in": int(SESSION_LIFE)})
         else:
             response = web.Response(status=303, headers={"Location": "/admin"})
-        secure = True if self._options.tls else None
-        response.set_cookie(self._login.cookie, secret, httponly=True, samesite="Strict", path="/", secure=secure)
+        response.set_cookie(cookie, secret, httponly=True, samesite="Strict", path="/", secure=_needs_tls(cookie))
         return response
 
     def _page(
@@ -169,6 +170,11 @@ class LoginPage:
         return self._pages.answer(
             "login.html", status, token=token, problem=problem, passwords=passwords, name=name, wait=wait
         )
+
+
+def _needs_tls(cookie: str) -> bool | None:
+    """Browsers take a `__Host-` cookie, and its end, only with Secure."""
+    return True if cookie.startswith("__Host-") else None
 
 
 def _csrf(request: web.Request) -> str | None:

@@ -57,6 +57,10 @@ async def test_the_right_password_makes_an_operator(house: House) -> None:
     assert house.audit == [AuditEntry(0, 5, "ana", "tcp 10.0.0.1", "login", "", "", "done")]
 
 
+async def test_without_a_name_the_administrator_is_meant(house: House) -> None:
+    assert await house.login("", source="tcp 10.0.0.1") == Operator("admin", Role.ADMIN, "tcp 10.0.0.1")
+
+
 @pytest.mark.parametrize("name", ["ana", "nobody"])
 async def test_a_wrong_password_and_an_unknown_name_are_the_same(house: House, name: str) -> None:
     assert await house.login(name, "wrong password") is Code.FORBIDDEN
