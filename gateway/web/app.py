@@ -16,6 +16,7 @@ from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
+from gateway.web import operations
 from gateway.web.admin import Dashboard, routes
 from gateway.web.answers import Answers
 from gateway.web.assets import Assets
@@ -33,6 +34,7 @@ from gateway.web.rooms import RoomDoor
 from gateway.web.sessions import SessionDesk
 from gateway.web.sessions import routes as session_routes
 from gateway.web.site import Site
+from gateway.web.streams import Streams
 from gateway.web.summary import SummaryDesk
 from gateway.web.websocket import WebSockets
 from gateway.web.wheel import Wheel
@@ -75,14 +77,17 @@ class WebDoor:
         self._answers = Answers(pages)
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._refuse_socket)
         sessions = AdminSessions(clock)
-        login = Login(sessions, keeper, self._site, options)
-        door = LoginPage(login, self.links, sessions, keeper, self._site, pages, options)
+        login = Login(sessions, keeper, hub.operations, self._site, options)
+        door = LoginPage(login, self.links, sessions, keeper, hub.operations, self._site, pages, options)
+        self._streams = Streams(hub, options, self._wheel)
         desk = SummaryDesk(hub, options, clock, wall)
-        dashboard = Dashboard(hub, login, ConnectionTable(hub, clock), desk, self._site, pages, options)
+        table = ConnectionTable(hub, clock)
+        dashboard = Dashboard(hub, login, table, desk, self._site, pages, options)
         app = self._app(hub, pages, assets)
         app.add_routes(routes(dashboard))
         app.add_routes(login_routes(door))
-        app.add_routes(session_routes(SessionDesk(login, sessions, keeper, clock, wall)))
+        app.add_routes(session_routes(SessionDesk(login, sessions, hub.operations, clock, wall)))
+        app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, options)))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()
 
@@ -96,6 +101,8 @@ class WebDoor:
                 web.get("/r/{room}", page.room),
                 web.post("/r/{room}", room.post),
                 web.get("/r/{room}/messages", room.messages),
+                web.get("/r/{room}/raw", self._streams.raw, allow_head=False),
+                web.get("/r/{room}/events", self._streams.events, allow_head=False),
                 web.get("/rooms", room.rooms),
                 web.get("/healthz", room.healthz),
                 web.get("/readyz", room.readyz),
@@ -145,6 +152,7 @@ class WebDoor:
     async def stop(self) -> None:
         """Say farewell to the WebSockets that are left, finish requests, and close every connection."""
         self._sockets.close(Closing.GOING_AWAY, "the gateway stops")
+        self._streams.close(Closing.GOING_AWAY, "the gateway stops")
         deadline = self._loop.time() + self._options.closing
         while self._sockets.open and self._loop.time() < deadline:
             await asyncio.sleep(self._options.closing / 20)
