@@ -68,8 +68,10 @@ class Login:
     def writer(self, request: web.Request, csrf: str | None, action: str, target: str = "") -> Operator:
         """Who wants to change something: by a token, or logged in, from our own page, and with the session's own CSRF
         token (`csrf`: of the form or the header). Whoever may not is recorded. Let the answer `check` the role."""
+        who = STRANGER
         try:
             operator = self._known(request)
+            who = operator.name
             self.check_own(request)
             session = None if bearer(request) is not None else self.session(request)
             if session is not None and (csrf is None or not same_secret(csrf, session.csrf)):
@@ -78,7 +80,7 @@ class Login:
             self.refused(request, action, target, "not logged in")
             raise
         except Refusal as refusal:
-            self.refused(request, action, target, refusal.text)
+            self.refused(request, action, target, refusal.text, who)
             raise
         return operator
 
