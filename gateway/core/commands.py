@@ -267,7 +267,7 @@ def _bot(call: Call) -> None:
 
 
 def _login(call: Call) -> None:
-    """The password goes to the doorkeeper and nowhere else."""
+    """The words go to the doorkeeper and nowhere else: what looks like a name may be half of a password."""
     session, hub = call.session, call.hub
     name, _, password = call.words.partition(" ")
     if not password:
@@ -275,16 +275,16 @@ def _login(call: Call) -> None:
     source = source_of(session)
     if not (session.encrypted or is_loopback(session.address)):
         words = "a password goes only over TLS or from this machine: nobody else may read it"
-        raise hub.operations.stranger(session.nick, source, "login", name, words)
+        raise hub.operations.stranger(session.nick, source, "login", "", words)
     if not password:
         raise Refusal(Code.BAD_MESSAGE, "say your password: /login [NAME] PASSWORD")
     if hub.doorkeeper is None:
-        raise hub.operations.stranger(session.nick, source, "login", name, "nobody has a password here")
+        raise hub.operations.stranger(session.nick, source, "login", "", "nobody has a password here")
     session.hold()
 
     def done(answer: Operator | Refusal) -> None:
         if isinstance(answer, Refusal):
-            hub.operations.stranger(session.nick, source, "login", name, answer.text)
+            hub.operations.stranger(session.nick, source, "login", "", answer.text)
             session.tell(error_event(answer, call.id))
             hub.later(WRONG_CODE_SECONDS, session.release)
             return

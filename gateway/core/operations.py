@@ -285,7 +285,7 @@ class Operations:
             target = bans.address(whom.address) if whom.address else bans.nick(session.nick if session else whom.nick)
             doubt = None if sure else bans.doubt(target, operator.address)
             if doubt is not None:
-                raise Refusal(Code.BAD_MESSAGE, f'{doubt}: the dashboard does it when you are "sure"')
+                raise Refusal(Code.BAD_MESSAGE, f'{doubt}: only the dashboard bans it, with "sure": true')
             return self._impose(measure, operator, target, session, reason, seconds)
 
         self._perform(operator, least, measure, whom.text, reason, act, done)
