@@ -79,7 +79,7 @@ class Command:
 def named_command(line: str) -> bool:
     """Whether a line is a command: `/x …`, but neither `//x` (a message `/x`) nor a path like /usr/bin. A password is
     never posted for a space before its /login."""
-    if line[:1].isspace() and line.split(None, 1)[:1] == ["/login"]:
+    if line[:1].isspace() and line.lower().split(None, 1)[:1] == ["/login"]:
         return True
     if not line.startswith("/"):
         return False
