@@ -23,7 +23,7 @@ from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
 from gateway.core.rooms import RECENT_MESSAGES
 from gateway.core.session import Session
-from gateway.core.wire import BOT, as_msg, people
+from gateway.core.wire import as_msg, people
 from gateway.errors import Code, Refusal
 
 WHO_PAGE = 20
@@ -140,7 +140,7 @@ def _msg(call: Call) -> None:
 def _who(call: Call) -> None:
     room = call.room().room
     page = _number(call.words, 1)
-    members = list(room.members.values())
+    members = room.people()
     shown = members[(page - 1) * WHO_PAGE : page * WHO_PAGE]
     rows = [f"{people(len(members))} in #{room.name}", *(_person(call.hub, member.session) for member in shown)]
     if len(members) > page * WHO_PAGE:
@@ -158,7 +158,7 @@ def _whois(call: Call) -> None:
 def _join(call: Call) -> None:
     if not call.words:
         raise Refusal(Code.ROOM_INVALID, "say which room: /join ops")
-    recent = RECENT_MESSAGES if call.session.door is Door.WEB else TERMINAL_RECENT
+    recent = TERMINAL_RECENT if call.session.terminal else RECENT_MESSAGES
     name = names.room(call.words)
     call.done()
     join(call.hub, call.session, name, recent)
@@ -235,7 +235,7 @@ def _echo(call: Call) -> None:
 
 
 def _resume(call: Call) -> None:
-    if call.session.door is Door.WEB:
+    if not call.session.terminal:
         raise Refusal(Code.BAD_MESSAGE, "a page comes back by itself")
     reception = call.hub.reception
     if not call.words:
@@ -258,10 +258,10 @@ def _resume(call: Call) -> None:
 
 
 def _bot(call: Call) -> None:
-    if call.session.door is Door.WEB:
+    if not call.session.terminal:
         raise Refusal(Code.BAD_MESSAGE, "a page has objects already")
     member = call.room()
-    member.change_wire(BOT)
+    member.change_wire(call.session.wire.for_programs())
     call.session.echo = True
     call.session.tell(call.hub.joined(member.room, recovered=False))
 
@@ -320,7 +320,7 @@ def _ordered(order: Order) -> Callable[[Call], None]:
 
 def _quit(call: Call) -> None:
     call.done()
-    code = call.session.identity.id if call.session.identity and call.session.door is not Door.WEB else ""
+    code = call.session.identity.id if call.session.identity and call.session.terminal else ""
     call.hub.close(call.session, Closing.LEFT, f"bye, /resume {spelled(code)} brings you back" if code else "bye")
 
 

@@ -15,7 +15,7 @@ what a peer sends next is handled next.
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
@@ -24,7 +24,9 @@ from gateway.core import names
 from gateway.core.answers import acknowledge, error_event, storage_refusal
 from gateway.core.attendance import Attendance, tell_room
 from gateway.core.bans import Sanctions, words_of
+from gateway.core.closed import Closed
 from gateway.core.closing import Closing
+from gateway.core.endings import Endings
 from gateway.core.events import Bye, Joined, Listed, Notice, Private
 from gateway.core.identity import Identities
 from gateway.core.limits import Limits
@@ -32,7 +34,7 @@ from gateway.core.message import Door, Kind, Message
 from gateway.core.nicks import Nicks
 from gateway.core.operations import Operations
 from gateway.core.operators import Doorkeeper
-from gateway.core.pace import pay, wait
+from gateway.core.pace import Pace
 from gateway.core.past import Library
 from gateway.core.ports import Journal, Measure, Transport
 from gateway.core.presence import ANNOUNCE_AFTER
@@ -43,6 +45,7 @@ from gateway.core.room import Member, Room
 from gateway.core.rooms import LOBBY, Rooms
 from gateway.core.session import OWED_BYTES, Session
 from gateway.core.timers import Timers
+from gateway.core.visits import Visits
 from gateway.core.wire import Wire
 from gateway.errors import Code, JournalError, LostTail, Refusal
 
@@ -53,8 +56,6 @@ SENDS_PER_TICK = 1000
 INCOMING_MESSAGES = 10_000
 """Messages that may wait for the journal; from here on senders are held."""
 MEMBERS_LISTED = 200
-ENDING_SECONDS = 2.0
-"""How long after its last own message a half-closed peer may take to read what is owed to it."""
 FAILURE_SECONDS = 2.0
 """How long a batch that could not be stored counts, if no other comes."""
 FIRST_SESSION = 0x100
@@ -125,7 +126,11 @@ class Hub:
             replace=lambda session: self.close(session, Closing.REPLACED, "you came back by another connection"),
         )
         self.replays = Replays(self.library, self.attach, self._wake)
+        self.pace = Pace(lambda: self.limits, clock, self.later)
+        self.closed = Closed()
+        self.visits = Visits(clock, wall, self.later)
         self._attendance = Attendance(self.later, clock)
+        self._endings = Endings(self.later, self._over)
         self._next_number = FIRST_SESSION
         self._incoming: list[Draft] = []
         self._committing = False
@@ -134,11 +139,7 @@ class Hub:
         self._awake = False
         self._unflushed: dict[Session, None] = {}
         self._dirty: dict[Room, None] = {}
-        self._ending: dict[Session, Closing] = {}
         self._crowded_out: list[Session] = []
-        self._slowed: dict[Session, None] = {}
-        self.heard = 0
-        """Lines and requests that counted against a rate since the start."""
         self._waiting: list[tuple[Session, Callable[[], None]]] = []
 
     # Coming and going
@@ -161,6 +162,7 @@ class Hub:
         self.sessions[number] = session
         self.nicks.take(nick, session)
         self.totals.connections_peak = max(self.totals.connections_peak, len(self.sessions))
+        self.visits.came(session)
         return session
 
     def disconnect(self, session: Session, closing: Closing, words: str = "") -> None:
@@ -168,12 +170,14 @@ class Hub:
         if session.closed:
             return
         session.closed = session.blocked = True
+        self.closed.add(session, closing, words, self.wall())
+        self.visits.went(session, closing, words)
         self.reception.went(session)
         for member in list(session.rooms.values()):
             self.leave(member)
         self.sessions.pop(session.number, None)
-        self._ending.pop(session, None)
-        self._slowed.pop(session, None)
+        self._endings.forget(session)
+        self.pace.forget(session)
         totals = self.totals
         totals.messages_in += session.messages_in
         totals.deliveries += session.messages_out
@@ -200,16 +204,17 @@ class Hub:
             self.close(session, Closing.BANNED, words_of(ban, self.wall()))
         return ban is not None
 
+    def refused(self, door: Door, address: str, closing: Closing, words: str) -> None:
+        """Somebody was not let in at a door."""
+        self.closed.counts[door, closing] += 1
+        self.visits.refused(door, address, closing, words)
+
     def half_closed(self, session: Session, closing: Closing = Closing.LEFT) -> None:
-        """The peer sends no more, and all it sent has been handled: it gets its answers and the room's messages up to
-        its own last one, for ENDING_SECONDS at most, then goodbye. Nothing owed: at once. `closing` is LOST where the
-        connection is already known to be broken."""
-        session.ending = True
-        self._ending[session] = closing
+        """The peer sends no more, and all it sent has been handled: it gets what is owed to it, then goodbye
+        (`core.endings`). Nothing owed: at once. `closing` is LOST where the connection is known to be broken."""
+        self._endings.begin(session, closing)
         for member in session.rooms.values():
             self._attendance.went(member)
-        if not session.pending:
-            self.later(ENDING_SECONDS, lambda: self._end_of(session))
         self._wake()
 
     def rename(self, session: Session, nick: str) -> None:
@@ -229,7 +234,10 @@ class Hub:
         member = Member(session, room, room.log.head if cursor is None else cursor)
         session.rooms[room.name] = room.members[session] = member
         self.reception.changed(session)
-        self._attendance.came(member, max(0.0, session.announce_at - self.clock()))
+        if session.door is Door.HTTP:
+            room.streams += 1
+        else:
+            self._attendance.came(member, max(0.0, session.announce_at - self.clock()))
         return member
 
     def attach(self, member: Member) -> None:
@@ -241,7 +249,8 @@ class Hub:
         """Take the session out of the room."""
         session, room = member.session, member.room
         session.rooms.pop(room.name, None)
-        room.members.pop(session, None)
+        if room.members.pop(session, None) is not None and session.door is Door.HTTP:
+            room.streams -= 1
         member.attached = False
         self._attendance.went(member)
         self.reception.changed(session)
@@ -249,7 +258,7 @@ class Hub:
 
     def joined(self, room: Room, recovered: bool) -> Joined:
         """The event that tells a session what the room is."""
-        members = list(islice(room.members.values(), MEMBERS_LISTED))
+        members = room.people(MEMBERS_LISTED)
         for member in members:
             member.listed = True
         listed = [Listed(member.session.nick, member.session.door) for member in members]
@@ -326,37 +335,6 @@ class Hub:
         else:
             job()
 
-    # Pace
-
-    def too_fast(self, session: Session) -> float:
-        """Seconds until the session may speak again, 0 = now; does not count as speaking."""
-        limits = self.limits
-        return wait(session.paid_until, self.clock(), limits.messages_per_second, limits.burst)
-
-    def pay(self, session: Session) -> None:
-        """Count one thing said against the session's rate."""
-        self.heard += 1
-        session.paid_until = pay(session.paid_until, self.clock(), self.limits.messages_per_second)
-
-    def slow_down(self, session: Session) -> None:
-        """Take no more input from a session that is too fast, until its rate allows the next."""
-        seconds = self.too_fast(session)
-        if seconds:
-            session.hold()
-            self._slowed[session] = None
-            self.later(seconds, lambda: self._speed_up(session))
-
-    def _speed_up(self, session: Session) -> None:
-        if session in self._slowed:
-            del self._slowed[session]
-            session.release()
-
-    def hurry(self) -> None:
-        """The end is near: from now on nobody is too fast, so that what has been received can be said."""
-        self.limits = replace(self.limits, messages_per_second=0)
-        for session in list(self._slowed):
-            self._speed_up(session)
-
     # The tick
 
     def pump(self, session: Session) -> None:
@@ -397,7 +375,7 @@ class Hub:
         self.replays.serve()
         sends = self._flush(SENDS_PER_TICK)
         self._serve(sends)
-        self._end()
+        self._endings.serve()
         more = self._dirty or self._unflushed or self.replays.pending or self.reception.pending
         if more or (self._incoming and not self._committing):
             self._wake()
@@ -459,8 +437,7 @@ class Hub:
             session = member.session
             session.pending -= 1
             session.messages_in += 1
-            if session in self._ending and not session.pending:
-                self.later(ENDING_SECONDS, lambda: self._end_of(session))
+            self._endings.committed(session)
         else:
             self.totals.messages_in += 1
         if done is not None:
@@ -481,6 +458,7 @@ class Hub:
             room.pending -= 1
             if member is not None:
                 member.session.pending -= 1
+                self._endings.committed(member.session)
             if done is not None:
                 done(refusal)
             elif member is not None:
@@ -507,19 +485,9 @@ class Hub:
             else:
                 self.rooms.forget_if_idle(room)
 
-    def _end(self) -> None:
-        """Close the half-closed sessions that have got all that is owed to them."""
-        for session in list(self._ending):
-            if session.pending or session.owed or session.held:
-                continue
-            if all(member.cursor >= member.own for member in session.rooms.values()):
-                self._end_of(session)
-
-    def _end_of(self, session: Session) -> None:
-        if not session.closed:
-            closing = self._ending[session]
-            session.transport.close(closing, "")
-            self.disconnect(session, closing)
+    def _over(self, session: Session, closing: Closing) -> None:
+        session.transport.close(closing, "")
+        self.disconnect(session, closing)
 
     def _touch(self, room: Room) -> None:
         self._dirty[room] = None

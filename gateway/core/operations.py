@@ -250,7 +250,7 @@ class Operations:
             shown = each._asdict()
             del shown["number"], shown["at"]
             words = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in shown.items())
-            log.info("%s", words, extra={"audit": shown})
+            log.info("%s", words, extra={"fields": shown})
 
         def answered(failure: JournalError | None) -> None:
             if failure is None:

@@ -29,6 +29,7 @@ class Session:
         "_flush_later",
         "_flushed",
         "address",
+        "agent",
         "announce_at",
         "blocked",
         "bytes_in",
@@ -54,6 +55,7 @@ class Session:
         "pending",
         "room",
         "rooms",
+        "terminal",
         "transport",
         "wire",
     )
@@ -86,6 +88,8 @@ class Session:
         self.rooms: dict[str, Member] = {}
         self.room: Member | None = None
         """The room a terminal talks in; None for a browser session, which names a room each time."""
+        self.terminal = False
+        """Talks in lines, in one room at a time, whatever door it came by."""
         self.owed = b""
         self.identity: Identity | None = None
         """Who the peer is across connections; a terminal has none until it asks for a code."""
@@ -109,6 +113,8 @@ class Session:
         self.ending = False
         """The peer sends no more: close when what is owed to it has gone out."""
         self.closed = False
+        self.agent: str | None = None
+        """The program at the other end, as it calls itself; one text for all who call themselves the same."""
         self.messages_in = self.messages_out = self.bytes_in = self.bytes_out = 0
 
     @property

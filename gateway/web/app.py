@@ -29,6 +29,7 @@ from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer
 from gateway.web.rooms import RoomDoor
 from gateway.web.site import Site
+from gateway.web.streams import Streams
 from gateway.web.summary import SummaryDesk
 from gateway.web.websocket import WebSockets
 from gateway.web.wheel import Wheel
@@ -69,6 +70,7 @@ class WebDoor:
         self._site = Site(options.hosts, options.origins, options.tls)
         self._answers = Answers(pages)
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._refuse_socket)
+        self._streams = Streams(hub, options, self._wheel)
         login = Login(self.links, AdminSessions(clock), self._site, pages, options)
         desk = SummaryDesk(hub, options, clock, wall)
         table = ConnectionTable(hub, clock)
@@ -89,6 +91,8 @@ class WebDoor:
                 web.get("/r/{room}", page.room),
                 web.post("/r/{room}", room.post),
                 web.get("/r/{room}/messages", room.messages),
+                web.get("/r/{room}/raw", self._streams.raw, allow_head=False),
+                web.get("/r/{room}/events", self._streams.events, allow_head=False),
                 web.get("/rooms", room.rooms),
                 web.get("/healthz", room.healthz),
                 web.get("/readyz", room.readyz),
@@ -138,6 +142,7 @@ class WebDoor:
     async def stop(self) -> None:
         """Say farewell to the WebSockets that are left, finish requests, and close every connection."""
         self._sockets.close(Closing.GOING_AWAY, "the gateway stops")
+        self._streams.close(Closing.GOING_AWAY, "the gateway stops")
         deadline = self._loop.time() + self._options.closing
         while self._sockets.open and self._loop.time() < deadline:
             await asyncio.sleep(self._options.closing / 20)
