@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from gateway.core.audit import STRANGERS_BURST
 from gateway.core.closing import Closing
 from gateway.core.message import Door
-from gateway.core.operations import ANNOUNCEMENTS_BURST, SLICE, STRANGERS_BURST, Outcome, Whom
+from gateway.core.operations import ANNOUNCEMENTS_BURST, SLICE, Outcome, Whom
 from gateway.core.operators import AuditEntry, Operator, Role
 from gateway.core.orders import ORDERS
 from gateway.core.ports import AuditPage, AuditQuery
@@ -54,7 +55,7 @@ def do(world: World, verb: str, *words: Any, **more: Any) -> Any:
 def audit(world: World) -> list[AuditEntry]:
     """The record, oldest first."""
     pages: list[AuditPage] = []
-    world.hub.operations.audit(VIEWER, AuditQuery(limit=500), pages.append)  # type: ignore[arg-type]
+    world.hub.audit.read(VIEWER, AuditQuery(limit=500), pages.append)  # type: ignore[arg-type]
     return list(reversed(pages[0].entries))
 
 
@@ -343,7 +344,7 @@ def test_if_the_ledger_fails_it_is_done_and_the_operator_told(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bob = world.terminal("bob")
-    ledger = world.hub.operations._ledger
+    ledger = world.hub.audit.ledger
 
     def fail(entries: Any, done: Callable[[JournalError], None], **more: Any) -> None:
         done(JournalError("disk full"))
