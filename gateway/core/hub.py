@@ -191,10 +191,13 @@ class Hub:
         totals.bytes_out += session.bytes_out
         totals.skipped += session.skipped
 
-    def close(self, session: Session, closing: Closing, words: str = "", retry_ms: int | None = None) -> None:
-        """Say goodbye and close from our side. `words` are for people; in `retry_ms` the peer may come back."""
+    def close(
+        self, session: Session, closing: Closing, words: str = "", retry_ms: int | None = None, *, aside: str = ""
+    ) -> None:
+        """Say goodbye and close from our side. `words` are for people; in `retry_ms` the peer may come back. `aside` is
+        what only the peer may read, right behind the words: it is neither logged nor kept."""
         if not session.closed:
-            reason = closing.told(words)
+            reason = closing.told(words + aside)
             session.tell(Bye(closing.code, reason) if retry_ms is None else Bye(closing.code, reason, retry_ms))
             session.flush()
             session.transport.close(closing, words)

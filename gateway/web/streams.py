@@ -186,6 +186,7 @@ class Streams:
         return await self._stream(request, room, "text/event-stream", wire, RECENT_MESSAGES, position)
 
     async def _room(self, request: web.Request) -> Room:
+        self._hub.bans.check_address(request.remote or "")
         name = names.room(request.match_info["room"])
 
         def verb(done: Callable[[Room | Refusal], None]) -> None:
