@@ -74,10 +74,10 @@ class Trail:
             before, apart = NOTHING, max(LOOK_APART, min(apart, age))
         heard, told, received, sent = counts
         return Rates(
-            (heard - before[0]) / apart,
-            (told - before[1]) / apart,
-            (received - before[2]) / apart,
-            (sent - before[3]) / apart,
+            round((heard - before[0]) / apart, 1),
+            round((told - before[1]) / apart, 1),
+            round((received - before[2]) / apart, 1),
+            round((sent - before[3]) / apart, 1),
         )
 
     def begin(self, now: float, wall: int) -> Look | None:
