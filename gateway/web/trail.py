@@ -15,6 +15,7 @@ from gateway.web.rows import Rates, Row
 LOOK_APART = 1.0
 LOOK_STALE = 15.0
 LOOKS = 60
+"""Looks kept, and for how many seconds."""
 
 NAN = float("nan")
 NOTHING = (0, 0, 0, 0)
@@ -93,6 +94,8 @@ class Trail:
             self._last.counts, self._last.rates = {}, {}
         self._last = look
         self._looks.append(look)
+        while self._looks[0].now <= look.now - LOOKS:
+            self._looks.popleft()
 
     def forget(self) -> None:
         """Nobody watches."""
