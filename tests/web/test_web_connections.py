@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
+from gateway.core.closed import Departure
 from gateway.core.closing import Closing
 from gateway.core.happenings import HAPPENINGS, Happenings
 from gateway.core.message import Door
@@ -16,7 +17,7 @@ from gateway.core.session import Session
 from gateway.core.traits import Kernel, Traits
 from gateway.web.agents import AGENT_CHARS, agent_of
 from gateway.web.connections import FROZEN, FROZEN_SECONDS
-from gateway.web.rows import COLUMNS, Rates
+from gateway.web.rows import COLUMNS, Rates, closed_row
 from gateway.web.trail import LOOK_STALE, LOOKS, Trail
 from tests.web.little_chat import LittleChat, Nowhere
 from tests.web.running_door import Running, Start, until
@@ -24,6 +25,7 @@ from tests.web.test_web_admin import log_in
 
 Http = aiohttp.ClientSession
 API = "/admin/api/connections"
+DEPARTURE = Departure(1, "ana", Door.TCP, (), "10.0.0.1", None, 0, 1, 0, 0, 0, 0, Closing.LEFT, "")
 
 
 class Told(Nowhere):
@@ -308,7 +310,7 @@ def test_the_trail_is_bounded_and_knows_no_rate_after_a_pause() -> None:
         look = trail.begin(float(second), second * 1000)
         assert look is not None
         look.counts[1], look.rates[1] = (second, 0, 0, 0), trail.rate(1, (second, 0, 0, 0), 100.0, float(second))
-        trail.keep(look, [])
+        trail.keep(look, [closed_row(DEPARTURE)])
     assert len(trail.of(1).at) == LOOKS
     assert trail.begin(LOOKS + 4.5, 0) is None
     assert trail.rate(1, (LOOKS + 6, 0, 0, 0), 100.0, LOOKS + 6.0) == Rates(1.0, 0.0, 0.0, 0.0)
