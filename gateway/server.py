@@ -14,14 +14,20 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from gateway import console, logs
-from gateway.config import Settings
+from gateway.accounts.keeper import Keeper
+from gateway.accounts.register import Account, Register, Token
+from gateway.adminforms import ROOT_NAME
+from gateway.config import AdminSettings, Settings
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
+from gateway.core.operators import Role
 from gateway.core.parting import send_away
 from gateway.core.ports import Journal
+from gateway.core.prompt import Prompt
 from gateway.core.requests import Requests
 from gateway.core.retention import Retention
 from gateway.doorkey import DoorKey
@@ -33,6 +39,7 @@ from gateway.ready import address, hold_standard_descriptors, reachable, ready_l
 from gateway.resources import templates
 from gateway.tcp.admission import Admission
 from gateway.tcp.door import TerminalDoor
+from gateway.tcp.kernel import kernel_of
 from gateway.tcp.refusals import Refusals
 from gateway.tcp.server import Listener, Server, new_selector
 from gateway.web.app import WebDoor
@@ -55,6 +62,8 @@ DRAIN_SECONDS = 3.0
 HEAR_OUT_SECONDS = 3.0
 QUIET_TURNS = 3
 """Turns of the loop in which nothing was heard before all is taken to be said."""
+CONSOLE_SECONDS = 10.0
+"""How long the console's thread waits for an answer before it prompts again."""
 RETRY_FIRST_MS = 500
 RETRY_SPREAD_MS = 2000
 CLOSES_PER_TURN = 500
@@ -123,6 +132,8 @@ class Gateway:
         self.refusals = Refusals(self.server, lingering_limit(self.admission.connections))
         self.listeners: dict[str, list[Listener]] = {}
         self.key = None if settings.memory else DoorKey(settings.data)
+        self.keeper = self.hub.doorkeeper = Keeper(register(settings.admin), self.hub.clock)
+        self.prompt = Prompt(self.hub)
         self.web = self._web_door()
 
     async def start(self) -> None:
@@ -141,7 +152,7 @@ class Gateway:
         self._tell()
         self.retention.start()
         if self.settings.console:
-            console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
+            console.start(lambda: self.loop.call_soon_threadsafe(self.stop), self._hear_console)
 
     async def drain(self) -> None:
         """Stop listening, commit and deliver what was received, tell everybody when to come back, wait for them."""
@@ -190,11 +201,21 @@ class Gateway:
     async def close(self) -> None:
         """Let go of everything."""
         await self.web.stop()
+        self.keeper.close()
         self.loop.remove_reader(self.server.fileno())
         self.server.close()
         self.journal.close()
         if self.key is not None:
             self.key.remove()
+
+    def _hear_console(self, line: str) -> str:
+        """What the console's thread prints in answer to a line."""
+        answer: Future[str] = Future()
+        self.loop.call_soon_threadsafe(self.prompt.hear, line, answer.set_result)
+        try:
+            return answer.result(CONSOLE_SECONDS)
+        except TimeoutError:
+            return "busy: no answer yet, see the log"
 
     def stop(self) -> None:
         """Begin to drain; asked again, hurry."""
@@ -229,6 +250,8 @@ class Gateway:
             hosts=(*settings.web.hosts, *hosts),
             origins=settings.web.origins,
             link_key=self.key.secret if self.key is not None else None,
+            kernel=kernel_of,
+            watch=settings.admin.watch,
             connection_limit=lambda: self.admission.connections,
             ready=lambda: Refusal(Code.DRAINING, "the gateway stops") if self.stopped.is_set() else None,
             listeners=lambda: [
@@ -239,7 +262,13 @@ class Gateway:
         )
         requests = Requests(self.hub)
         return WebDoor(
-            self.hub, requests, options, clock=self.hub.clock, wall=self.hub.wall, lost=self.admission.release
+            self.hub,
+            requests,
+            options,
+            self.keeper,
+            clock=self.hub.clock,
+            wall=self.hub.wall,
+            lost=self.admission.release,
         )
 
     def _accepted_web(self, sock: socket.socket, peer: str) -> None:
@@ -276,7 +305,8 @@ class Gateway:
         if page:
             if self.key is not None:
                 self.key.write(page)
-            say(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}")
+            if not self.keeper.has_passwords:
+                say(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}")
 
     def _schedule(self, seconds: float) -> None:
         """Call the hub's tick after so many seconds, or sooner; 0 = before anything else is read."""
@@ -294,6 +324,17 @@ class Gateway:
     def _wake(self) -> None:
         self._wakeup = None
         self.hub.tick()
+
+
+def register(settings: AdminSettings) -> Register:
+    """Whom the settings know."""
+    accounts = [Account(ROOT_NAME, Role.ADMIN, settings.password_hash)] if settings.password_hash else []
+    accounts += [Account(name, Role[each.role.upper()], each.hash) for name, each in settings.accounts.items()]
+    tokens = []
+    for token in settings.tokens:
+        name, role, digest = token.split(":")
+        tokens.append(Token(name, Role[role.upper()], digest.lower()))
+    return Register(accounts, tokens)
 
 
 def _retry_ms() -> int:

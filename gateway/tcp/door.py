@@ -8,7 +8,7 @@ from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.terminal import Terminals
 from gateway.core.wire import PLAIN, TELNET, Wire
-from gateway.tcp.admission import Admission
+from gateway.tcp.admission import Admission, Denial
 from gateway.tcp.connection import Connection
 from gateway.tcp.refusals import Refusals
 from gateway.tcp.server import Server
@@ -32,7 +32,8 @@ class TerminalDoor:
 
     def accepted(self, sock: socket.socket, address: str) -> None:
         """A new connection: let it in, or tell it in one line why not."""
-        denial = self.admission.admit(address)
+        ban = self.hub.bans.refusal(self.hub.bans.on_address(address))
+        denial = Denial(Closing.BANNED, ban.text) if ban is not None else self.admission.admit(address)
         if denial is None:
             Connection(self, sock, address)
             return
