@@ -53,7 +53,7 @@ def test_a_closed_connection_keeps_what_the_table_shows() -> None:
     ana = world.browser("ana", rooms=[{"room": "lobby"}, {"room": "ops"}])
     ana.asks(type="say", room="ops", text="hi")
     world.clock.now += 12
-    world.hub.kick(ana.session.id, "spam")
+    world.hub.close(ana.session, Closing.KICKED, "spam")
     (row,) = world.hub.closed.last
     assert (row.id, row.nick, row.door, row.rooms, row.address) == (
         ana.session.id, "ana", Door.WEB, ("lobby", "ops"), "127.0.0.1",
@@ -103,7 +103,7 @@ def test_a_connection_is_logged_when_it_comes_and_when_it_goes(caplog: pytest.Lo
     world = World()
     bob = world.terminal("bob")
     bob.says("hi")
-    world.hub.kick(bob.session.id, "spam")
+    world.hub.close(bob.session, Closing.KICKED, "spam")
     assert caplog.messages == [
         "connection 100 of guest-4f2a (tcp, 127.0.0.1) opened",
         "connection 100 of bob (tcp, 127.0.0.1) closed: kicked: spam; lasted 0 s, messages: 1 in, 0 out",
