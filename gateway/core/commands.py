@@ -80,7 +80,7 @@ class Command:
 def named_command(line: str) -> bool:
     """Whether a line is a command: `/x …`, but neither `//x` (a message `/x`) nor a path like /usr/bin. A password is
     never posted for a space before its /login."""
-    if line[:1].isspace() and line.split(None, 1)[:1] == ["/login"]:
+    if line[:1].isspace() and line.lower().split(None, 1)[:1] == ["/login"]:
         return True
     if not line.startswith("/"):
         return False
@@ -268,7 +268,7 @@ def _bot(call: Call) -> None:
 
 
 def _login(call: Call) -> None:
-    """The password goes to the doorkeeper and nowhere else."""
+    """The words go to the doorkeeper and nowhere else: what looks like a name may be half of a password."""
     session, hub = call.session, call.hub
     name, _, password = call.words.partition(" ")
     if not password:
@@ -276,21 +276,21 @@ def _login(call: Call) -> None:
     source = source_of(session)
     if not (session.encrypted or is_loopback(session.address)):
         words = "a password goes only over TLS or from this machine: nobody else may read it"
-        raise hub.operations.stranger(session.nick, source, "login", name, words)
+        raise hub.audit.stranger(session.nick, source, "login", "", words)
     if not password:
         raise Refusal(Code.BAD_MESSAGE, "say your password: /login [NAME] PASSWORD")
     if hub.doorkeeper is None:
-        raise hub.operations.stranger(session.nick, source, "login", name, "nobody has a password here")
+        raise hub.audit.stranger(session.nick, source, "login", "", "nobody has a password here")
     session.hold()
 
     def done(answer: Operator | Refusal) -> None:
         if isinstance(answer, Refusal):
-            hub.operations.stranger(session.nick, source, "login", name, answer.text)
+            hub.audit.stranger(session.nick, source, "login", "", answer.text)
             session.tell(error_event(answer, call.id))
             hub.later(WRONG_CODE_SECONDS, session.release)
             return
         session.operator = answer._replace(source=source)
-        hub.operations.note(session.operator, "login", session.nick, "", "done")
+        hub.audit.note(session.operator, "login", session.nick, "", "done")
         call.answer(f"you are {answer.name}, {answer.role.word}: /help lists what you may do")
         session.release()
 
@@ -304,7 +304,7 @@ def _ordered(order: Order) -> Callable[[Call], None]:
         session = call.session
         if session.operator is None:
             target = call.words.split(None, 1)[0] if call.words else ""
-            raise call.hub.operations.stranger(session.nick, source_of(session), order.name, target)
+            raise call.hub.audit.stranger(session.nick, source_of(session), order.name, target)
         session.hold()
 
         def done(answer: str | Refusal) -> None:

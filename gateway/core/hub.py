@@ -22,6 +22,7 @@ from itertools import islice
 from gateway.core import names
 from gateway.core.answers import acknowledge, storage_refusal
 from gateway.core.attendance import Attendance, tell_room
+from gateway.core.audit import Audit
 from gateway.core.bans import Sanctions, words_of
 from gateway.core.closed import Closed
 from gateway.core.closing import Closing
@@ -101,7 +102,8 @@ class Hub:
         self.mutes = Sanctions(Measure.MUTE, wall)
         self.doorkeeper: Doorkeeper | None = None
         """Who answers /login; None: nobody can log in there."""
-        self.operations = Operations(self, journal.ledger, random_bits)
+        self.audit = Audit(journal.ledger, wall, clock, self.begin_new_epochs)
+        self.operations = Operations(self, self.audit, random_bits)
         self._schedule = schedule
         self.nicks = Nicks(random_bits)
         self.library = Library(journal, self.rooms)

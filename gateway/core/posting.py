@@ -44,9 +44,10 @@ class Posting:
         identity = None if post.token is None else self._hub.reception.identities.by_token(post.token)
         if post.token is not None and identity is None:
             raise Refusal(Code.TOKEN_INVALID, "this token is unknown or expired")
-        nick = self._nick_of(identity) if identity is not None else self._poster(post.nick)
         proven = identity.id if identity is not None else ""
-        self._hub.bans.check_poster(nick, proven, post.address)
+        claimed = identity.nick if identity is not None else (post.nick or "")[: names.NICK_BYTES]
+        self._hub.bans.check_poster(claimed, proven, post.address)
+        nick = self._nick_of(identity) if identity is not None else self._poster(post.nick)
         poster = f"{post.room} {identity.id if identity is not None else post.nick or ''}"
         message = Message(post.room, self._hub.wall(), nick, Door.HTTP, Kind.SAY, post.text)
         answer: Answer | None = done

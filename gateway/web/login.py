@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from gateway.accounts.keeper import Keeper
-from gateway.core.operations import Operations
+from gateway.core.audit import Audit
 from gateway.core.operators import Operator, Role
 from gateway.errors import Code, Refusal
 from gateway.web.auth import AdminSession, AdminSessions, same_secret
@@ -29,12 +29,10 @@ STRANGER = "-"
 class Login:
     """The check that stands before everything below `/admin`."""
 
-    def __init__(
-        self, sessions: AdminSessions, keeper: Keeper, operations: Operations, site: Site, options: WebOptions
-    ) -> None:
+    def __init__(self, sessions: AdminSessions, keeper: Keeper, audit: Audit, site: Site, options: WebOptions) -> None:
         self._sessions = sessions
         self._keeper = keeper
-        self._operations = operations
+        self._audit = audit
         self._site = site
         self._options = options
         self._sweeping = False
@@ -92,7 +90,7 @@ class Login:
 
     def refused(self, request: web.Request, action: str, target: str, words: str, who: str = STRANGER) -> None:
         """Record what somebody was refused before it was known what he may."""
-        self._operations.stranger(who, source(request), action, target, words)
+        self._audit.stranger(who, source(request), action, target, words)
 
     def _known(self, request: web.Request) -> Operator:
         operator = self.operator(request)
