@@ -23,6 +23,7 @@ from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
 from gateway.core.rooms import RECENT_MESSAGES
 from gateway.core.session import Session
+from gateway.core.whisper import whisper
 from gateway.core.wire import as_msg, people
 from gateway.errors import Code, Refusal
 
@@ -134,7 +135,7 @@ def _msg(call: Call) -> None:
     to, _, words = call.words.partition(" ")
     if not words.strip():
         raise Refusal(Code.BAD_MESSAGE, "say to whom and what: /msg NICK text")
-    call.hub.whisper(call.session, to, text.lines(words.strip()), call.id)
+    whisper(call.hub, call.session, to, text.lines(words.strip()), call.id)
 
 
 def _who(call: Call) -> None:
@@ -223,7 +224,7 @@ def _show(call: Call, wanted: Range) -> None:
                 call.answer(f"more: /since {past.messages[-1].seq}")
         session.release()
 
-    call.hub.after_own(session, lambda: call.hub.library.read(name, wanted, read))
+    call.hub.commits.after_own(session, lambda: call.hub.library.read(name, wanted, read))
 
 
 def _echo(call: Call) -> None:

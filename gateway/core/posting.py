@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from gateway.core import names
 from gateway.core.answers import too_fast
-from gateway.core.hub import Draft, Hub
+from gateway.core.commits import Draft
+from gateway.core.hub import Hub
 from gateway.core.identity import Identity
 from gateway.core.message import Door, Kind, Message
 from gateway.core.pace import pay, wait
@@ -84,7 +85,7 @@ class Posting:
         if seconds:
             done(too_fast(seconds))
             return
-        if self._hub.crowded:
+        if self._hub.commits.crowded:
             done(Refusal(Code.BUSY, "the journal is behind, try again", retry_ms=1000))
             return
 
@@ -92,7 +93,7 @@ class Posting:
             if isinstance(found, Refusal):
                 done(found)
             else:
-                self._hub.submit(Draft(message, None, done), found)
+                self._hub.commits.submit(Draft(message, None, done), found)
 
         self._hub.rooms.open(message.room, opened)
 
