@@ -55,8 +55,9 @@ class Login:
         answer began asks again every half second, so that it ends with the session."""
         try:
             operator = self._known(request)
+            self.check_own(request)
         except Refusal as refusal:
-            self.refused(request, "token", "", refusal.text)
+            self.refused(request, "read", request.path, refusal.text)
             raise
         operator.check(least)
         return operator
