@@ -267,7 +267,7 @@ async def test_what_is_watched_ends_with_the_session(start: Start, http: Http, w
     async with http.get(url) as stream:
         await stream.content.readuntil(b"began")
         if way == "logout":
-            await (await http.post(f"{web.url}/admin/logout", data={"csrf": csrf})).read()
+            await (await http.post(f"{web.url}/admin/logout", headers={"X-CSRF-Token": csrf})).read()
         elif way == "end":
             headers = {"X-CSRF-Token": csrf}
             await (await http.delete(f"{web.url}/admin/api/sessions/{own}", headers=headers)).read()
