@@ -4,9 +4,6 @@ A request with a bearer token is the token's alone: its cookie, if it has one, c
 refused whatever the cookie would be good for. A browser never sends a token by itself, so it needs no CSRF token.
 """
 
-import asyncio
-from collections.abc import Callable
-from functools import partial
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -20,7 +17,6 @@ from gateway.web.body import read_body
 from gateway.web.options import WebOptions
 from gateway.web.site import Site
 
-SWEEP_SECONDS = 1.0
 CSRF_HEADER = "X-CSRF-Token"
 STRANGER = "-"
 """Who it was that nobody knows."""
@@ -35,7 +31,6 @@ class Login:
         self._audit = audit
         self._site = site
         self._options = options
-        self._sweeping = False
 
     def cookie(self, request: web.Request) -> str:
         """The session cookie's name; under TLS one that browsers tie to the host and never send without TLS."""
@@ -54,11 +49,13 @@ class Login:
         return None if session is None else session.operator._replace(source=source(request))
 
     def reader(self, request: web.Request, least: Role) -> Operator:
-        """Who asks, at least a `least`: 401 for a stranger, forbidden for a lower role."""
+        """Who asks, at least a `least`: 401 for a stranger, forbidden for a lower role. Whatever goes on after its
+        answer began asks again every half second, so that it ends with the session."""
         try:
             operator = self._known(request)
+            self.check_own(request)
         except Refusal as refusal:
-            self.refused(request, "token", "", refusal.text)
+            self.refused(request, "read", request.path, refusal.text)
             raise
         operator.check(least)
         return operator
@@ -97,23 +94,6 @@ class Login:
         if operator is None:
             raise web.HTTPUnauthorized
         return operator
-
-    def hold(self, request: web.Request, end: Callable[[], None]) -> Callable[[], None]:
-        """Something live is about to be shown to a `reader`: `end` is called when his session is over, at once when
-        it is logged out or ended, within SWEEP_SECONDS when its time is up. As long as it is shown, the session is in
-        use. Answers what to call when it is shown no longer."""
-        session = self.session(request)
-        if session is None or bearer(request) is not None:
-            return lambda: None
-        session.live.add(end)
-        if not self._sweeping:
-            self._sweep()
-        return partial(session.live.discard, end)
-
-    def _sweep(self) -> None:
-        self._sweeping = self._sessions.sweep()
-        if self._sweeping:
-            asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
     async def form(self, request: web.Request) -> dict[str, str]:
         """The fields of a posted form; the last of a name counts."""

@@ -102,7 +102,7 @@ class LoginPage:
 
     async def logout(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/logout`"""
-        csrf = (await self._login.form(request)).get("csrf") or request.headers.get(CSRF_HEADER)
+        csrf = request.headers.get(CSRF_HEADER) or (await self._login.form(request)).get("csrf")
         operator = self._login.writer(request, csrf, "logout")
         cookie = self._login.cookie(request)
         if bearer(request) is None:
