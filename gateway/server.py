@@ -17,10 +17,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from gateway import console, logs
-from gateway.config import Settings
+from gateway.accounts.keeper import Keeper
+from gateway.accounts.register import Account, Register, Token
+from gateway.adminforms import ROOT_NAME
+from gateway.config import AdminSettings, Settings
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
+from gateway.core.operators import Role
 from gateway.core.parting import send_away
 from gateway.core.ports import Journal
 from gateway.core.prompt import Prompt
@@ -128,6 +132,10 @@ class Gateway:
         self.listeners: dict[str, list[Listener]] = {}
         self.key = None if settings.memory else DoorKey(settings.data)
         self.prompt = Prompt(self.hub)
+        self.keeper = Keeper(
+            register(settings.admin), clock=self.hub.clock, wall=self.hub.wall, audit=self.hub.audit.enter
+        )
+        self.hub.doorkeeper = self.keeper
         self.web = self._web_door()
 
     async def start(self) -> None:
@@ -195,6 +203,7 @@ class Gateway:
     async def close(self) -> None:
         """Let go of everything."""
         await self.web.stop()
+        self.keeper.close()
         self.loop.remove_reader(self.server.fileno())
         self.server.close()
         self.journal.close()
@@ -253,7 +262,13 @@ class Gateway:
         )
         requests = Requests(self.hub)
         return WebDoor(
-            self.hub, requests, options, clock=self.hub.clock, wall=self.hub.wall, lost=self.admission.release
+            self.hub,
+            requests,
+            options,
+            self.keeper,
+            clock=self.hub.clock,
+            wall=self.hub.wall,
+            lost=self.admission.release,
         )
 
     def _accepted_web(self, sock: socket.socket, peer: str) -> None:
@@ -290,7 +305,8 @@ class Gateway:
         if page:
             if self.key is not None:
                 self.key.write(page)
-            say(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}")
+            if not self.keeper.has_passwords:
+                say(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}")
 
     def _schedule(self, seconds: float) -> None:
         """Call the hub's tick after so many seconds, or sooner; 0 = before anything else is read."""
@@ -319,6 +335,18 @@ def lingering_limit(connections: int) -> int:
     """How many refused peers may be read out at a time beside so many connections."""
     spare = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED_DESCRIPTORS - connections
     return max(REFUSED_LEAST, min(REFUSED_LINGERING, spare))
+
+
+def register(settings: AdminSettings) -> Register:
+    """Whom the settings know."""
+    accounts = [Account(name, Role[each.role.upper()], each.hash) for name, each in settings.accounts.items()]
+    if settings.password_hash:
+        accounts.append(Account(ROOT_NAME, Role.ADMIN, settings.password_hash))
+    tokens = []
+    for token in settings.tokens:
+        name, role, digest = token.split(":")
+        tokens.append(Token(name, Role[role.upper()], digest.lower()))
+    return Register(accounts, tokens)
 
 
 def connection_limit(wanted: int) -> int:

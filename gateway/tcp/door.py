@@ -2,7 +2,6 @@
 
 import socket
 
-from gateway.core.bans import words_of
 from gateway.core.closing import Closing
 from gateway.core.events import Bye
 from gateway.core.hub import Hub
@@ -33,9 +32,8 @@ class TerminalDoor:
 
     def accepted(self, sock: socket.socket, address: str) -> None:
         """A new connection: let it in, or tell it in one line why not."""
-        ban = self.hub.bans.on_address(address)
-        banned = Denial(Closing.BANNED, words_of(ban, self.hub.wall())) if ban is not None else None
-        denial = banned or self.admission.admit(address)
+        ban = self.hub.bans.refusal(self.hub.bans.on_address(address))
+        denial = Denial(Closing.BANNED, ban.text) if ban is not None else self.admission.admit(address)
         if denial is None:
             Connection(self, sock, address)
             return

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.core.hub import Hub
+from gateway.core.operators import Role
 from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.connections import PAGE_DEFAULT, PAGE_LIMIT, SORT_DEFAULT, ConnectionTable, Snapshot, TablePage
@@ -80,9 +81,9 @@ class Dashboard:
             summary=msgspec.to_builtins(self._desk.summary(snapshot)),
             page=msgspec.to_builtins(_page(snapshot, question)),
             query=msgspec.to_builtins(question),
-            user={"name": session.name, "role": session.role},
+            user={"name": session.operator.name, "role": session.operator.role.word},
             csrf=session.csrf,
-            may_kick=True,
+            may_kick=session.operator.role >= Role.OPERATOR,
             result=result if result in RESULTS else None,
             page_url=str(self._site.base(request)) + "/",
             tcp_host=host_name(self._site.host(request)),
@@ -92,12 +93,12 @@ class Dashboard:
 
     async def summary(self, request: web.Request) -> web.Response:
         """`GET /admin/api/summary`"""
-        self._login.reader(request)
+        self._login.reader(request, Role.VIEWER)
         return json_answer(self._desk.summary(await self._table.snapshot()))
 
     async def connections(self, request: web.Request) -> web.Response:
         """`GET /admin/api/connections`"""
-        self._login.reader(request)
+        self._login.reader(request, Role.VIEWER)
         return json_answer(_page(await self._table.snapshot(), asked(request)))
 
 
@@ -105,14 +106,10 @@ def _page(snapshot: Snapshot, question: Asked) -> TablePage:
     return snapshot.page(question.sort, question.limit, question.cursor)
 
 
-def routes(dashboard: Dashboard, login: Login) -> list[Any]:
+def routes(dashboard: Dashboard) -> list[Any]:
     """The routes of the dashboard."""
     return [
         web.get("/admin", dashboard.page),
-        web.get("/admin/login", login.show),
-        web.post("/admin/login", login.press),
-        web.post("/admin/logout", login.logout),
-        web.post("/admin/login-link", login.mint),
         web.get("/admin/api/summary", dashboard.summary),
         web.get("/admin/api/connections", dashboard.connections),
     ]

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from gateway.accounts.keeper import Keeper
 from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.requests import Requests
@@ -24,10 +25,14 @@ from gateway.web.body import check_encoding
 from gateway.web.connections import ConnectionTable
 from gateway.web.handshake import check_upgrade
 from gateway.web.login import Login
+from gateway.web.loginpage import LoginPage
+from gateway.web.loginpage import routes as login_routes
 from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer
 from gateway.web.rooms import RoomDoor
+from gateway.web.sessions import SessionDesk
+from gateway.web.sessions import routes as session_routes
 from gateway.web.site import Site
 from gateway.web.streams import Streams
 from gateway.web.summary import SummaryDesk
@@ -52,6 +57,7 @@ class WebDoor:
         hub: Hub,
         requests: Requests,
         options: WebOptions,
+        keeper: Keeper,
         *,
         clock: Callable[[], float],
         wall: Callable[[], int],
@@ -71,12 +77,16 @@ class WebDoor:
         self._answers = Answers(pages)
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._refuse_socket)
         self._streams = Streams(hub, options, self._wheel)
-        login = Login(self.links, AdminSessions(clock), self._site, pages, options)
+        sessions = AdminSessions(clock)
+        login = Login(sessions, keeper, self._site, options)
+        door = LoginPage(login, self.links, sessions, keeper, self._site, pages, options)
         desk = SummaryDesk(hub, options, clock, wall)
         table = ConnectionTable(hub, clock)
         dashboard = Dashboard(hub, login, table, desk, self._site, pages, options)
         app = self._app(hub, pages, assets)
-        app.add_routes(routes(dashboard, login))
+        app.add_routes(routes(dashboard))
+        app.add_routes(login_routes(door))
+        app.add_routes(session_routes(SessionDesk(login, sessions, keeper, clock, wall)))
         app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, options)))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()
