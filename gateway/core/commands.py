@@ -17,7 +17,7 @@ from gateway.core.hub import Hub
 from gateway.core.identity import spelled
 from gateway.core.joining import Position, join, rejoin
 from gateway.core.message import Door, Kind
-from gateway.core.operators import ADMINISTRATOR, Operator
+from gateway.core.operators import Operator
 from gateway.core.orders import ORDERS, Order
 from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
@@ -267,12 +267,11 @@ def _bot(call: Call) -> None:
 
 
 def _login(call: Call) -> None:
-    """The words go to the doorkeeper, who records the attempt, and nowhere else: what looks like a name may be half of
-    a password."""
+    """The words go to the doorkeeper and nowhere else: what looks like a name may be half of a password."""
     session, hub = call.session, call.hub
     name, _, password = call.words.partition(" ")
     if not password:
-        name, password = ADMINISTRATOR, name
+        name, password = "", name
     source = source_of(session)
     if not (session.encrypted or is_loopback(session.address)):
         words = "a password goes only over TLS or from this machine: nobody else may read it"
@@ -285,14 +284,16 @@ def _login(call: Call) -> None:
 
     def done(answer: Operator | Refusal) -> None:
         if isinstance(answer, Refusal):
+            hub.audit.stranger(session.nick, source, "login", "", answer.text)
             session.tell(error_event(answer, call.id))
             hub.later(WRONG_CODE_SECONDS, session.release)
             return
-        session.operator = answer
+        session.operator = answer._replace(source=source)
+        hub.audit.note(session.operator, "login", session.nick, "", "done")
         call.answer(f"you are {answer.name}, {answer.role.word}: /help lists what you may do")
         session.release()
 
-    hub.doorkeeper.login(name, password, source, done)
+    hub.doorkeeper.login(name, password, session.address, done)
 
 
 def _ordered(order: Order) -> Callable[[Call], None]:
@@ -320,7 +321,9 @@ def _ordered(order: Order) -> Callable[[Call], None]:
 def _quit(call: Call) -> None:
     call.done()
     code = call.session.identity.id if call.session.identity and call.session.terminal else ""
-    call.hub.close(call.session, Closing.LEFT, f"bye, /resume {spelled(code)} brings you back" if code else "bye")
+    call.hub.close(
+        call.session, Closing.LEFT, "bye", aside=f", /resume {spelled(code)} brings you back" if code else ""
+    )
 
 
 def source_of(session: Session) -> str:

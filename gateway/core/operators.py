@@ -9,9 +9,6 @@ from typing import NamedTuple, Protocol
 
 from gateway.errors import Code, Refusal
 
-ADMINISTRATOR = "admin"
-"""Who logs in without a name: the account of `admin.password_hash`."""
-
 
 class Role(IntEnum):
     """What somebody may do; a higher role may do all that a lower one may."""
@@ -63,6 +60,6 @@ class AuditEntry(NamedTuple):
 class Doorkeeper(Protocol):
     """Who knows the operators' passwords."""
 
-    def login(self, name: str, password: str, source: str, done: Callable[[Operator | Refusal], None]) -> None:
-        """Answer who logs in from `source` (as `Operator.source`) with that name and password, perhaps later; a
-        Refusal for a wrong one, or for too many tries. Neither words nor time tell who exists. Records the attempt."""
+    def login(self, name: str, password: str, address: str, done: Callable[[Operator | Refusal], None]) -> None:
+        """Answer who logs in from `address` with that name (empty: the single administrator) and password, perhaps
+        later; a Refusal for a wrong one, or for too many tries. Names and times tell nothing about who exists."""

@@ -396,7 +396,7 @@ def test_an_operator_logs_in_and_gives_orders(world: World) -> None:
     ana.says("/mute bob 10m caps", "/ban bob", "/kick bob enough", "/kick bob", "/kick", "/mute bob 10", "/kick ana")
     muted, ban, kicked, gone, empty, bare, own = ana.lines
     assert muted.startswith("-- bob is muted until ")
-    assert ban == "!! forbidden: only admins can do that, you are operator"
+    assert ban == "!! forbidden: only admins can do that; you are otto (operator)"
     assert (kicked, gone) == ("-- bob is kicked", "!! no_such_user: nobody here is called bob")
     assert empty.startswith("!! bad_message: say kick NICK") and "10m are minutes" in bare
     assert own == "!! bad_message: that is you: /quit leaves"
