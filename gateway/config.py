@@ -16,7 +16,22 @@ import msgspec
 from msgspec import Meta, structs
 from platformdirs import user_data_path
 
-from gateway.forms import Count, Duration, File, Folder, Form, HostNames, Hosts, Origins, Port, Size, Switch, choice
+from gateway.forms import (
+    Count,
+    Duration,
+    File,
+    Folder,
+    Form,
+    HostNames,
+    Hosts,
+    Networks,
+    Origins,
+    Port,
+    Size,
+    Switch,
+    Words,
+    choice,
+)  # fmt: skip
 
 PREFIX = "GATEWAY_"
 # Choices are Literals, not enums: whoever is handed one compares it with a plain word and need not import this module.
@@ -57,6 +72,9 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     hosts: Annotated[
         HostNames, Meta(description="host names it is reached by, besides localhost, addresses and `host`")
     ] = ()
+    trusted_proxies: Annotated[
+        Networks, Meta(description="HTTP proxies whose X-Forwarded-For and X-Forwarded-Proto are believed")
+    ] = ()
 
 
 class RoomSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +110,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     selector: Annotated[
         Selector, Meta(description="how `echo` and `--classic` wait for their sockets", extra={"origin": True})
     ] = "auto"
+    proxy_protocol: Annotated[
+        Networks, Meta(description="proxies that begin each connection with a PROXY header, on every door")
+    ] = ()
+    motd: Annotated[Words, Meta(description="words for everybody who comes, below the greeting")] = ""
     log_level: Annotated[LogLevel, Meta(description="the least that is logged")] = "info"
     log_format: Annotated[Literal["text", "json"], Meta(description="how log lines are written")] = "text"
     limits: Limits = Limits()
@@ -151,7 +173,10 @@ class Setting:
         """The checked value. `is_text`: it comes from where everything is text. ValueError when it is not right."""
         if isinstance(value, str) and self.form.parse is not None:
             value = self.form.parse(value)
-        return msgspec.convert(value, self.type, strict=not is_text)
+        value = msgspec.convert(value, self.type, strict=not is_text)
+        if self.form.check is not None:
+            self.form.check(value)
+        return value
 
     def toml(self, value: object) -> str:
         """`value` as TOML writes it; empty for none, which TOML cannot write."""
@@ -182,6 +207,14 @@ def settings_of(struct: type[msgspec.Struct], section: str = "") -> Iterator[Set
         )
     for each in sections:
         yield from settings_of(each.type, f"{each.name}.")
+
+
+def value_of(settings: Settings, name: str) -> object:
+    """The value of the setting with that name."""
+    value: object = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
 
 
 SETTINGS = {setting.name: setting for setting in settings_of(Settings)}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ class Form:
     `placeholder` stands for the value in the help; `right` completes "… is not"; `note` is what the help adds to each
     setting of the form. `parse` makes the value of a text,
     wherever the text comes from, and raises ValueError; `show` is the text `parse` would read back. Without them the
-    value is written as TOML writes its type.
+    value is written as TOML writes its type. `check` raises ValueError for what the type cannot tell.
     """
 
     placeholder: str
@@ -27,6 +28,7 @@ class Form:
     note: str = ""
     parse: Callable[[str], object] | None = None
     show: Callable[[Any], object] | None = None
+    check: Callable[[Any], object] | None = None
 
 
 def amount(text: str, units: Mapping[str, float]) -> float:
@@ -79,6 +81,13 @@ FILE = Form("FILE", "the path of a file", parse=path, show=lambda file: file and
 HOSTS = Form("HOST", "an address or a host name, without port", parse=comma_separated)
 HOST_NAMES = Form("NAME,…", 'a list of host names without port, like "chat.example.org"', parse=comma_separated)
 ORIGINS = Form("URL,…", 'a list of origins without path, like "https://chat.example.org"', parse=comma_separated)
+NETWORKS = Form(
+    "CIDR,…",
+    'a list of addresses or networks, like "10.0.0.0/8" or "::1" (no bits behind the prefix)',
+    parse=comma_separated,
+    check=lambda networks: [ip_network(network) for network in networks],
+)
+WORDS = Form("TEXT", "a text of at most 1000 characters")
 SWITCH = Form("", "true or false")
 
 
@@ -100,4 +109,6 @@ Hosts = Annotated[
 ]
 HostNames = Annotated[tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")], ...], Meta(extra={"form": HOST_NAMES})]
 Origins = Annotated[tuple[Annotated[str, Meta(pattern=r"^https?://[^/\s]+$")], ...], Meta(extra={"form": ORIGINS})]
+Networks = Annotated[tuple[str, ...], Meta(extra={"form": NETWORKS})]
+Words = Annotated[str, Meta(max_length=1000, extra={"form": WORDS})]
 Switch = Annotated[bool, Meta(extra={"form": SWITCH})]

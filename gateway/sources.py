@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from gateway.config import PREFIX, SETTINGS, VARIABLES, Setting, Settings
+from gateway.config import PREFIX, SETTINGS, VARIABLES, Setting, Settings, value_of
 from gateway.errors import ConfigError, UsageError
 
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -51,9 +51,7 @@ class Loaded:
         """A TOML file that says the same; behind each setting stands where it came from."""
         lines = []
         for name, setting in SETTINGS.items():
-            value: object = self.settings
-            for part in name.split("."):
-                value = getattr(value, part)
+            value = value_of(self.settings, name)
             lines.append(f"# {name} is not set" if value is None else f"{name} = {setting.toml(value)}")
         width = max(map(len, lines))
         return "".join(
@@ -85,6 +83,15 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "")
         kind = UsageError if all(isinstance(problem, UsageError) for problem in problems) else ConfigError
         raise kind("\n".join(map(str, problems)))
     return Loaded(assembled(values), sources)
+
+
+def load_again(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "") -> Loaded:
+    """The same once more while the gateway runs. A file that can be read only once (a pipe) is a ConfigError: reading
+    it would give nothing, or wait."""
+    file = config or environ.get(CONFIG_VARIABLE, "")
+    if file and not Path(file).is_file():
+        raise ConfigError(f"cannot read {file} again: it is gone, or no file")
+    return load(flags, environ, config)
 
 
 def from_file(config: str) -> Iterator[Given]:

@@ -27,7 +27,7 @@ from gateway.core.identity import Identities
 from gateway.core.limits import Limits
 from gateway.core.message import Door, Kind, Message
 from gateway.core.nicks import Nicks
-from gateway.core.pace import pay, wait
+from gateway.core.pace import pay, repriced, wait
 from gateway.core.past import Library
 from gateway.core.ports import Journal, Transport
 from gateway.core.presence import ANNOUNCE_AFTER
@@ -100,6 +100,8 @@ class Hub:
         self.totals = Totals()
         self.invitation = ""
         """How others can come, in one line of words; the gateway fills it in when its doors listen."""
+        self.motd = ""
+        """Gated words for everybody who comes; empty = none."""
         self._schedule = schedule
         self.nicks = Nicks(random_bits)
         self.library = Library(journal, self.rooms)
@@ -138,12 +140,13 @@ class Hub:
         self.reception.start()
         self.rooms.open(LOBBY, lambda room: None)
 
-    def connect(self, transport: Transport, door: Door, address: str, wire: Wire) -> Session:
-        """A new session under a guest name, in no room yet."""
+    def connect(self, transport: Transport, door: Door, address: str, wire: Wire, proxy: str | None = None) -> Session:
+        """A new session under a guest name, in no room yet; `proxy` is the address of who told its address."""
         number = self._next_number
         self._next_number += 1
         nick = self.nicks.guest()
         session = Session(number, nick, door, address, transport, wire, self._flush_later)
+        session.proxy = proxy
         session.connected_at = self.wall()
         session.last_input = self.clock()
         session.announce_at = session.last_input + ANNOUNCE_AFTER
@@ -327,6 +330,16 @@ class Hub:
         if session in self._slowed:
             del self._slowed[session]
             session.release()
+
+    def limit(self, limits: Limits) -> None:
+        """Keep these limits from now on. What a session has used of its rate stays used, in messages; a room's log
+        shrinks with its next message."""
+        before, self.limits, now = self.limits, limits, self.clock()
+        self.rooms.limit(limits)
+        for session in self.sessions.values():
+            session.paid_until = repriced(session.paid_until, now, before.messages_per_second, limits)
+        for session in list(self._slowed):
+            self._speed_up(session)
 
     def hurry(self) -> None:
         """The end is near: from now on nobody is too fast, so that what has been received can be said."""

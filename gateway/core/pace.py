@@ -4,6 +4,8 @@
 is not more than burst/rate ahead of now, the message is within the rate.
 """
 
+from gateway.core.limits import Limits
+
 ROUNDING = 1e-6
 """Seconds: less than that is an error of floating point, not a wait."""
 
@@ -19,3 +21,11 @@ def wait(paid_until: float, now: float, rate: float, burst: float) -> float:
 def pay(paid_until: float, now: float, rate: float) -> float:
     """The new `paid_until` after one message."""
     return 0.0 if rate <= 0 else max(paid_until, now) + 1 / rate
+
+
+def repriced(paid_until: float, now: float, rate_before: float, limits: Limits) -> float:
+    """The new `paid_until` after a change of limits: the same number of messages is used, at most a whole burst."""
+    if rate_before <= 0 or limits.messages_per_second <= 0:
+        return 0.0
+    used = min((paid_until - now) * rate_before, max(limits.burst, 1))
+    return now + used / limits.messages_per_second if used > 0 else 0.0

@@ -14,6 +14,7 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
+from gateway.core.remote import Remote
 from gateway.tcp.lines import LineBuffer, TooLong
 from gateway.tcp.server import READ, WRITE
 from gateway.tcp.telnet import Signal, Telnet, Violation
@@ -37,12 +38,12 @@ class Connection:
     """A `core.ports.Transport` over one non-blocking socket."""
 
     __slots__ = ("_broken", "_door", "_ended", "_events", "_first", "_last_words", "_lines", "_queue", "_shut", "_sock",
-                 "_telnet", "_turn_asked", "address", "closed", "session")  # fmt: skip
+                 "_telnet", "_turn_asked", "closed", "remote", "session")  # fmt: skip
 
-    def __init__(self, door: "TerminalDoor", sock: socket.socket, address: str) -> None:
+    def __init__(self, door: "TerminalDoor", sock: socket.socket, remote: Remote) -> None:
         self._door = door
         self._sock = sock
-        self.address = address
+        self.remote = remote
         self._lines = LineBuffer()
         self._queue: list[bytes | TooLong] | None = None
         """Lines taken from the buffer that the session does not take yet, the next one last."""
@@ -59,7 +60,7 @@ class Connection:
         """We are closing, and this is still to be written."""
         self._turn_asked = False
         self.closed = False
-        self.session = door.terminals.connect(self, door.door, address, door.wire)
+        self.session = door.terminals.connect(self, door.door, remote.address, door.wire, remote.proxy)
         self._watch(READ)
 
     # The hub's side
@@ -256,7 +257,7 @@ class Connection:
             self._failed()
 
     def _failed(self) -> None:
-        log.exception("connection %s of %s failed", self.session.id, self.address)
+        log.exception("connection %s of %s failed", self.session.id, self.remote.address)
         self.finish()
 
     def _watch(self, events: int) -> None:

@@ -4,11 +4,12 @@ import socket
 
 from gateway.core.hub import Hub
 from gateway.core.message import Door
+from gateway.core.remote import Remote
 from gateway.core.terminal import Terminals
 from gateway.core.wire import PLAIN, TELNET, Wire
 from gateway.tcp.admission import Admission
 from gateway.tcp.connection import Connection
-from gateway.tcp.server import Server
+from gateway.tcp.server import Server, refuse
 from gateway.tcp.telnet import Telnet
 
 
@@ -24,29 +25,25 @@ class TerminalDoor:
         self.page = page
         self.wire: Wire = TELNET if door is Door.TELNET else PLAIN
 
-    def accepted(self, sock: socket.socket, address: str) -> None:
-        """A new connection: let it in, or tell it in one line why not."""
-        refusal = self.admission.admit(address)
-        if refusal is None:
-            Connection(self, sock, address)
+    def arrived(self, sock: socket.socket, remote: Remote) -> None:
+        """A connection that has entered: let it in, or tell it in one line why not."""
+        words = self.admission.come(remote)
+        if words is None:
+            Connection(self, sock, remote)
         else:
-            refuse(sock, f"!! {refusal}\r\n".encode() if self.door is Door.TELNET else f"!! {refusal}\n".encode())
+            self.admission.leave()
+            self.refuse(sock, words)
+
+    def refuse(self, sock: socket.socket, words: str) -> None:
+        """Tell a newcomer in one line why not."""
+        refuse(sock, f"!! {words}\r\n".encode() if self.door is Door.TELNET else f"!! {words}\n".encode())
 
     def gone(self, connection: Connection) -> None:
         """The connection's socket is closed."""
-        self.admission.release(connection.address)
+        self.admission.go(connection.remote)
+        self.admission.leave()
         self.hub.disconnect(connection.session, "left")
 
     def new_telnet(self) -> Telnet | None:
         """The telnet parser of a new connection; the plain door makes one when a peer speaks telnet first."""
         return Telnet(spoken=True) if self.door is Door.TELNET else None
-
-
-def refuse(sock: socket.socket, words: bytes) -> None:
-    """Say why and close at once: one small write into an empty buffer."""
-    try:
-        sock.send(words)
-        sock.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
-    sock.close()

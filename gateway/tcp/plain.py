@@ -16,7 +16,7 @@ from collections.abc import Callable
 from gateway.core import text
 from gateway.errors import Refusal
 from gateway.tcp.lines import LineBuffer, TooLong
-from gateway.tcp.server import READ, WRITE, Server
+from gateway.tcp.server import READ, WRITE, Server, refuse
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +37,14 @@ Heard = Callable[["Peer", str], None]
 class Peer:
     """One connection of a plain server. It is not read while it is owed `patience` bytes or more."""
 
-    def __init__(self, server: Server, sock: socket.socket, heard: Heard, patience: int) -> None:
+    def __init__(
+        self, server: Server, sock: socket.socket, heard: Heard, patience: int, left: Callable[[], None]
+    ) -> None:
         self.server = server
         self.sock = sock
         self.heard = heard
         self.patience = patience
+        self.left = left
         try:
             host, port = sock.getpeername()[:2]
         except OSError:
@@ -175,6 +178,7 @@ class Peer:
             self._closed = True
             self.server.watch(self.sock, 0, self.ready)
             self.sock.close()
+            self.left()
 
 
 def readable(line: bytes) -> str:
@@ -186,16 +190,25 @@ def readable(line: bytes) -> str:
 
 
 class Plain:
-    """A plain server: `heard` decides whether it echoes or broadcasts."""
+    """A plain server: `heard` decides whether it echoes or broadcasts. At most `limit` peers are here at once."""
 
-    def __init__(self, server: Server, classic: bool) -> None:
+    def __init__(self, server: Server, classic: bool, limit: int) -> None:
         self.server = server
+        self.limit = limit
+        self.count = 0
         self.heard: Heard = self.broadcast if classic else self.echo
         self.patience = OWED_BYTES + 1 if classic else ECHO_OWED_BYTES
 
     def accepted(self, sock: socket.socket, address: str) -> None:
-        """A new connection."""
-        Peer(self.server, sock, self.heard, self.patience)
+        """A new connection: let it in, or tell it in one line why not."""
+        if self.count >= self.limit:
+            refuse(sock, b"!! full: try again in 30 s\n")
+            return
+        self.count += 1
+        Peer(self.server, sock, self.heard, self.patience, self._left)
+
+    def _left(self) -> None:
+        self.count -= 1
 
     def echo(self, peer: Peer, line: str) -> None:
         """Answer the sender."""

@@ -18,6 +18,7 @@ from gateway.web.connections import PAGE_DEFAULT, PAGE_LIMIT, SORT_DEFAULT, Conn
 from gateway.web.login import Login
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
+from gateway.web.peer import peer_address
 from gateway.web.rooms import number
 from gateway.web.site import Site, host_name
 from gateway.web.summary import SummaryDesk
@@ -140,7 +141,9 @@ class Dashboard:
     def _kick(self, request: web.Request, target: str, reason: str, by: str) -> bool:
         reason = text.line(reason, REASON_LIMIT) if reason else ""
         done = self._hub.kick(target, reason)
-        log.info("kick of %r by %s from %s: %s", target[:20], by, request.remote, "done" if done else "already gone")
+        log.info(
+            "kick of %r by %s from %s: %s", target[:20], by, peer_address(request), "done" if done else "already gone"
+        )
         self._table.expire()
         return done
 

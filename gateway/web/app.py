@@ -1,17 +1,18 @@
 """The web door as a whole: its routes, what every request passes, and its start and stop.
 
-It listens to nothing: whoever accepts connections hands each to `adopt`, so that limits, addresses and "out of
+It listens to nothing: whoever accepts connections hands each to `arrived`, so that limits, addresses and "out of
 descriptors" are dealt with in one place for all doors.
 """
 
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
 from gateway.core.hub import Hub
+from gateway.core.remote import Networks, Remote
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
 from gateway.web.admin import Dashboard, routes
@@ -20,14 +21,16 @@ from gateway.web.assets import Assets
 from gateway.web.auth import AdminSessions, LoginLinks
 from gateway.web.body import check_encoding
 from gateway.web.connections import ConnectionTable
+from gateway.web.forwarded import Proxies
 from gateway.web.handshake import check_upgrade
 from gateway.web.login import Login
 from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
-from gateway.web.peer import Peer
+from gateway.web.peer import Peer, visit_of
 from gateway.web.rooms import RoomDoor
 from gateway.web.site import Site
 from gateway.web.summary import SummaryDesk
+from gateway.web.visits import Admission, Visit, Visits, refuse
 from gateway.web.websocket import WebSockets
 from gateway.web.wheel import Wheel
 
@@ -42,8 +45,8 @@ log = logging.getLogger("gateway.web")
 
 
 class WebDoor:
-    """The web door. `clock` answers monotonic seconds (the hub's), `wall` ms since 1970; `lost` hears the address of
-    every adopted connection when it has ended. `links` mints login links."""
+    """The web door. `clock` answers monotonic seconds (the hub's), `wall` ms since 1970; `admission` counts who comes.
+    `links` mints login links."""
 
     def __init__(
         self,
@@ -53,7 +56,7 @@ class WebDoor:
         *,
         clock: Callable[[], float],
         wall: Callable[[], int],
-        lost: Callable[[str], None],
+        admission: Admission,
     ) -> None:
         loop = asyncio.get_running_loop()
         deadlines = (options.hello_deadline, options.ping_every, options.pong_within, options.answer_deadline)
@@ -62,12 +65,13 @@ class WebDoor:
         self.links = LoginLinks(clock)
         self._loop = loop
         self._options = options
-        self._lost = lost
+        self._proxies = Proxies(Networks(options.trusted_proxies))
+        self._visits = Visits(admission, self._proxies)
         self._route: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
         self._wheel = Wheel(loop, min(GRAIN, *(deadline / GRAINS_A_DEADLINE for deadline in deadlines)))
         self._site = Site(options.hosts, options.origins, options.tls)
         self._answers = Answers(pages)
-        self._sockets = WebSockets(hub, requests, self._wheel, options, self._refuse_socket)
+        self._sockets = WebSockets(hub, requests, self._wheel, options, self._visits, self._refuse_socket)
         login = Login(self.links, AdminSessions(clock), self._site, pages, options)
         desk = SummaryDesk(hub, options, clock, wall)
         dashboard = Dashboard(hub, login, ConnectionTable(hub, clock), desk, self._site, pages, options)
@@ -75,6 +79,11 @@ class WebDoor:
         app.add_routes(routes(dashboard, login))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()
+
+    def reload(self, hosts: Sequence[str], origins: Sequence[str], trusted_proxies: Sequence[str]) -> None:
+        """From now on these hold instead of those of the options."""
+        self._site.know(hosts, origins)
+        self._proxies.trusted = Networks(trusted_proxies)
 
     def _app(self, hub: Hub, pages: Pages, assets: Assets) -> web.Application:
         room, page = RoomDoor(hub, self._options), ChatPage(pages, self._site, self._options)
@@ -103,33 +112,39 @@ class WebDoor:
         self._route = server.request_handler
         server.request_handler = self._handler
 
-    def adopt(self, sock: socket.socket, address: str) -> None:
-        """Serve an accepted, non-blocking connection (with its options set); it is ours from now on. `lost` is called
-        when it has ended."""
-        task = self._loop.create_task(self._adopt(sock, address))
-        self._adopting.add(task)
-        task.add_done_callback(self._adopting.discard)
+    def arrived(self, sock: socket.socket, remote: Remote) -> None:
+        """Serve an accepted, non-blocking connection (with its options set) that has entered; it is ours from now on,
+        and leaves when it has ended."""
+        visit = self._visits.begin(sock, remote)
+        if visit is not None:
+            task = self._loop.create_task(self._adopt(sock, visit))
+            self._adopting.add(task)
+            task.add_done_callback(self._adopting.discard)
 
-    async def _adopt(self, sock: socket.socket, address: str) -> None:
+    def refuse(self, sock: socket.socket, words: str) -> None:
+        """Tell a newcomer in one line why not."""
+        refuse(sock, words)
+
+    async def _adopt(self, sock: socket.socket, visit: Visit) -> None:
         try:
-            await self._loop.connect_accepted_socket(lambda: self._peer(address), sock)
+            await self._loop.connect_accepted_socket(lambda: self._peer(visit), sock)
         except OSError as error:
-            log.debug("a connection from %s was gone before it began: %s", address, error)
+            log.debug("a connection from %s was gone before it began: %s", visit.remote.address, error)
             sock.close()
-            self._lost(address)
+            self._visits.end(visit)
 
-    def _peer(self, address: str) -> Peer:
+    def _peer(self, visit: Visit) -> Peer:
         server = self._runner.server
         if server is None:
             raise ConnectionAbortedError("the web door is closed")
         return Peer(
             server,
             loop=self._loop,
-            address=address,
+            visit=visit,
             wheel=self._wheel,
             header_deadline=self._options.header_deadline,
             answer_deadline=self._options.answer_deadline,
-            lost=self._lost,
+            lost=self._visits.end,
         )
 
     async def stop(self, code: int = GOING_AWAY, reason: str = "the gateway stops") -> None:
@@ -151,7 +166,9 @@ class WebDoor:
 
     async def _guard(self, request: web.Request) -> web.StreamResponse:
         """What every request passes: who may speak, and what becomes of errors."""
+        counted = None
         try:
+            counted = self._visits.come(visit_of(request), request)
             if request.path not in OPEN_TO_ALL:
                 self._site.admit(request)
             check_encoding(request)
@@ -164,6 +181,8 @@ class WebDoor:
             raise
         except Exception as problem:
             return self._sorry(request, problem)
+        finally:
+            self._visits.go(counted)
 
     def _refuse_socket(self, request: web.Request) -> web.StreamResponse | None:
         """The answer to an upgrade that is not taken; None: it may go on."""
@@ -184,7 +203,7 @@ class WebDoor:
         else:
             log.error("a request for %s failed", request.path[:100], exc_info=problem)
             response = self._answers.error(request, 500, "busy", "the gateway failed on this request")
-        if "Upgrade" in request.headers or request.path == SOCKET_PATH:
+        if "Upgrade" in request.headers or request.path == SOCKET_PATH or visit_of(request).refusal is not None:
             response.force_close()  # what follows a refused upgrade is no request
         self._site.dress(request, response)  # before a route is found, aiohttp does not call `_dress`
         response.headers["Server"] = "gateway"

@@ -40,6 +40,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     door: str
     room: str | None
     address: str
+    proxy: str | None
     connected_at: int
     idle: int
     rtt: int | None
@@ -152,6 +153,7 @@ def row_of(session: Session, now: float) -> Row:
         door=str(session.door),
         room=next(iter(session.rooms), None),
         address=session.address,
+        proxy=session.proxy,
         connected_at=session.connected_at,
         idle=idle,
         rtt=None,
@@ -183,7 +185,7 @@ def _value(row: Row, field: str, number: int) -> Value:
         return number
     value: Value | None = getattr(row, field)
     if value is None:
-        return "" if field == "room" else -1
+        return "" if field in ("room", "proxy") else -1
     return value
 
 

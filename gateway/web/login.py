@@ -15,7 +15,8 @@ from gateway.web.auth import LINK_LIFE, AdminSession, AdminSessions, LoginLinks,
 from gateway.web.body import read_body
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
-from gateway.web.site import Site, is_loopback
+from gateway.web.peer import is_secure, peer_address, remote_of
+from gateway.web.site import Site, is_local
 
 TOKEN_LIMIT = 256
 
@@ -33,18 +34,21 @@ class Login:
         self._site = site
         self._pages = pages
         self._options = options
-        self._cookie = "__Host-gateway" if options.tls else "gateway_session"
+
+    def _cookie(self, request: web.Request) -> str:
+        """The session cookie's name; under TLS one that browsers tie to the host and never send without TLS."""
+        return "__Host-gateway" if is_secure(request, self._options.tls) else "gateway_session"
 
     def session(self, request: web.Request) -> AdminSession | None:
         """Whose request this is; None for a stranger's."""
-        return self._sessions.find(request.cookies.get(self._cookie))
+        return self._sessions.find(request.cookies.get(self._cookie(request)))
 
     def reader(self, request: web.Request) -> AdminSession:
         """Who asks; 401 for a stranger."""
         session = self.session(request)
         if session is None:
             if request.method != "GET":
-                log.warning("refused %s %s from %s: not logged in", request.method, request.path, request.remote)
+                log.warning("refused %s %s from %s: not logged in", request.method, request.path, peer_address(request))
             raise web.HTTPUnauthorized
         return session
 
@@ -53,7 +57,7 @@ class Login:
         session = self.reader(request)
         self._own(request)
         if csrf is None or not same_secret(csrf, session.csrf):
-            log.warning("refused %s %s from %s: no CSRF token", request.method, request.path, request.remote)
+            log.warning("refused %s %s from %s: no CSRF token", request.method, request.path, peer_address(request))
             raise Refusal(Code.FORBIDDEN, "the CSRF token is missing or not this session's: load the page anew")
         return session
 
@@ -94,29 +98,28 @@ class Login:
             raise Refusal(Code.BAD_MESSAGE, "this is no token")
         problem = self._links.use(token)
         if problem is not None:
-            log.warning("refused a login from %s: the link is %s", request.remote, problem)
+            log.warning("refused a login from %s: the link is %s", peer_address(request), problem)
             return self._pages.answer("login.html", 403, token=None, problem=problem)
-        self._sessions.close(request.cookies.get(self._cookie))
-        log.info("login by link from %s", request.remote)
+        self._sessions.close(request.cookies.get(self._cookie(request)))
+        log.info("login by link from %s", peer_address(request))
         response = web.Response(status=303, headers={"Location": "/admin"})
         secret = self._sessions.open("link", "admin")
-        response.set_cookie(
-            self._cookie, secret, httponly=True, samesite="Strict", path="/", secure=True if self._options.tls else None
-        )
+        secure = True if is_secure(request, self._options.tls) else None
+        response.set_cookie(self._cookie(request), secret, httponly=True, samesite="Strict", path="/", secure=secure)
         return response
 
     async def logout(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/logout`"""
         self.writer(request, (await self.form(request)).get("csrf") or request.headers.get("X-CSRF-Token"))
-        self._sessions.close(request.cookies.get(self._cookie))
+        self._sessions.close(request.cookies.get(self._cookie(request)))
         response = web.Response(status=303, headers={"Location": "/admin/login"})
-        response.del_cookie(self._cookie, path="/")
+        response.del_cookie(self._cookie(request), path="/")
         return response
 
     async def mint(self, request: web.Request) -> web.Response:
         """`POST /admin/login-link`: a fresh link for who can read the key in the data folder, on this machine."""
         key = self._options.link_key
-        if key is None or not is_loopback(request.remote):
+        if key is None or not is_local(remote_of(request)):
             raise web.HTTPNotFound
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not same_secret(given.strip(), key):

@@ -21,7 +21,9 @@ from aiohttp import web
 from aiohttp.http_websocket import WebSocketReader
 from aiohttp.web_protocol import RequestHandler
 
+from gateway.core.remote import Remote
 from gateway.web.frames import FrameWatch
+from gateway.web.visits import Visit
 from gateway.web.wheel import Wheel
 
 WRITE_HIGH = 64 * 1024
@@ -47,20 +49,20 @@ class Upgraded(Protocol):
 
 
 class Peer(RequestHandler):
-    """The protocol of one connection. `address` is who it is, as the accepting side says; `socket` its WebSocket."""
+    """The protocol of one connection. `visit` is whose it is, as the accepting side says; `socket` its WebSocket."""
 
-    __slots__ = ("_ended", "_lost", "_stall", "_wheel", "address", "slot", "socket")
+    __slots__ = ("_ended", "_lost", "_stall", "_wheel", "slot", "socket", "visit")
 
     def __init__(
         self,
         server: web.Server,
         *,
         loop: asyncio.AbstractEventLoop,
-        address: str,
+        visit: Visit,
         wheel: Wheel,
         header_deadline: float,
         answer_deadline: float,
-        lost: Callable[[str], None],
+        lost: Callable[[Visit], None],
     ) -> None:
         super().__init__(
             server,
@@ -71,7 +73,7 @@ class Peer(RequestHandler):
             max_headers=HEADERS_LIMIT,
             auto_decompress=False,
         )
-        self.address = address
+        self.visit = visit
         self.socket: Upgraded | None = None
         self.slot = -1
         self._ended = False
@@ -91,7 +93,7 @@ class Peer(RequestHandler):
         if self.socket is not None:
             self.socket.lost()
             self.socket = None
-        self._lost(self.address)
+        self._lost(self.visit)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio reads the answer, aiohttp gives none
         """The peer sends no more. True: the connection stays for the answer to what it has sent."""
@@ -150,3 +152,26 @@ class Peer(RequestHandler):
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.force_close()
         return response
+
+
+def visit_of(request: web.BaseRequest) -> Visit:
+    """The visit of the connection on which a request came. ConnectionResetError when that is gone."""
+    peer = request.protocol
+    if not isinstance(peer, Peer):
+        raise ConnectionResetError
+    return peer.visit
+
+
+def remote_of(request: web.Request) -> Remote:
+    """Who sent a request, and by which trusted proxy."""
+    return visit_of(request).sender(request)
+
+
+def peer_address(request: web.Request) -> str:
+    """The address of who sent a request: for limits, bans and logs. Never `request.remote`, which may be a proxy's."""
+    return remote_of(request).address
+
+
+def is_secure(request: web.Request, tls: bool) -> bool:
+    """Whether the sender speaks TLS, with us (`tls`) or with the proxy before us."""
+    return tls or visit_of(request).scheme(request) == "https"

@@ -20,15 +20,20 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
+from gateway.core.closing import Closing
+from gateway.core.events import Bye, encode_json
 from gateway.core.hub import Hub
 from gateway.core.message import Door
+from gateway.core.remote import Remote
 from gateway.core.requests import Requests
 from gateway.core.session import Session
 from gateway.core.wire import FRAME
+from gateway.errors import Refusal
 from gateway.web.frames import FrameWatch
 from gateway.web.handshake import PROTOCOL
 from gateway.web.options import WebOptions
-from gateway.web.peer import Peer
+from gateway.web.peer import Peer, remote_of
+from gateway.web.visits import Visits
 from gateway.web.wheel import Wheel
 
 NO_PONG = 4012
@@ -54,6 +59,7 @@ class WebSockets:
         requests: Requests,
         wheel: Wheel,
         options: WebOptions,
+        visits: Visits,
         refuse: Callable[[web.Request], web.StreamResponse | None],
     ) -> None:
         self.hub = hub
@@ -61,6 +67,7 @@ class WebSockets:
         self.wheel = wheel
         self.options = options
         self.open: set[Socket] = set()
+        self._visits = visits
         self._refuse = refuse
         self._loop = asyncio.get_running_loop()
 
@@ -72,11 +79,27 @@ class WebSockets:
         transport, peer = request.transport, request.protocol
         if transport is None or not isinstance(peer, Peer):
             raise ConnectionResetError
+        try:
+            counted = self._visits.come(peer.visit, request)
+        except Refusal as refusal:
+            return await self.turn_away(request, Closing.TOO_MANY, refusal.text)
+        try:
+            ws = self._response()
+            socket = peer.socket = Socket(self, peer, transport, ws)
+            await ws.prepare(request)
+            ws.headers.clear()  # they have gone out, and would be kept for as long as the WebSocket lives
+            await socket.run(remote_of(request))
+        finally:
+            self._visits.go(counted)
+        return ws
+
+    async def turn_away(self, request: web.Request, closing: Closing, words: str) -> web.StreamResponse:
+        """Open a WebSocket and close it at once, for the reason to be seen: a page is not told why an upgrade was
+        refused."""
         ws = self._response()
-        socket = peer.socket = Socket(self, peer, transport, ws)
         await ws.prepare(request)
-        ws.headers.clear()  # they have gone out, and would be kept for as long as the WebSocket lives
-        await socket.run()
+        await ws.send_frame(encode_json(Bye(closing.code, words)), WSMsgType.TEXT)
+        await ws.close(code=closing.code, message=words.encode()[:120], drain=False)
         return ws
 
     def _response(self) -> "web.WebSocketResponse[Any]":
@@ -233,14 +256,14 @@ class Socket:
 
     # The handler.
 
-    async def run(self) -> None:
+    async def run(self, remote: Remote) -> None:
         """Read until one side has had enough, then close. Leaves no session behind, whatever happens.
 
         Hands text on, answers pings, holds still while the session is held, and gives way after some messages in a row.
         (One function, because every waiting frame is memory that each idle browser costs.)
         """
         self._task = asyncio.current_task()
-        self.session = session = self._join()
+        self.session = session = self._join(remote)
         in_a_row = 0
         try:
             while self._farewell is None:
@@ -265,14 +288,14 @@ class Socket:
             self._part(session)
         await self._leave()
 
-    def _join(self) -> Session:
+    def _join(self, remote: Remote) -> Session:
         """Become a session, with its first deadlines."""
         shared, now = self._shared, self._shared.now()
         shared.open.add(self)
         self._hello_by = now + shared.options.hello_deadline
         self._ping_at = now + shared.options.ping_every
         shared.wheel.put(self, min(self._hello_by, self._ping_at))
-        return shared.hub.connect(self, Door.WEB, self._peer.address, FRAME)
+        return shared.hub.connect(self, Door.WEB, remote.address, FRAME, remote.proxy)
 
     def _part(self, session: Session) -> None:
         """Be a session no more."""

@@ -14,7 +14,7 @@ Call = Callable[..., Caller]
 
 def calls(server: Server, classic: bool) -> Call:
     """Callers at a plain server; each is registered before it says anything."""
-    listener = server.listen("127.0.0.1", 0, Plain(server, classic).accepted)
+    listener = server.listen("127.0.0.1", 0, Plain(server, classic, 1000).accepted)
 
     def call(receive_buffer: int = 0) -> Caller:
         before = len(registered(server))

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import aiohttp
 import pytest
 import uvloop
 
+from gateway.core.remote import Remote
 from gateway.web.app import WebDoor
 from gateway.web.options import WebOptions
 from tests.web.little_chat import LittleChat
@@ -43,6 +45,27 @@ def options(tmp_path: Path) -> WebOptions:
     return WebOptions(templates=tmp_path / "templates", static=tmp_path / "static")
 
 
+class LittleAdmission:
+    """Lets `most` of each address in at once, and notes in `lost` whose connections have gone."""
+
+    def __init__(self, lost: list[str]) -> None:
+        self.lost = lost
+        self.most = 1000
+        self.here: Counter[str] = Counter()
+
+    def come(self, remote: Remote) -> str | None:
+        if self.here[remote.address] >= self.most:
+            return f"full: {self.most} are here already"
+        self.here[remote.address] += 1
+        return None
+
+    def go(self, remote: Remote) -> None:
+        self.here[remote.address] -= 1
+        self.lost.append(remote.address)
+
+    def leave(self) -> None: ...
+
+
 @pytest.fixture
 async def start(options: WebOptions) -> AsyncIterator[Start]:
     """Starts a web door with changed options; stops it after the test."""
@@ -57,7 +80,7 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
             replace(options, **changes),
             clock=clock,
             wall=lambda: int(time.time() * 1000),
-            lost=lost.append,
+            admission=LittleAdmission(lost),
         )
         await door.start()
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)

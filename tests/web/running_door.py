@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 
+from gateway.core.remote import Remote
 from gateway.web.app import WebDoor
 from tests.web.little_chat import LittleChat
 
@@ -29,6 +30,8 @@ class Running:
         self.chat = chat
         self.clock = clock
         self.lost = lost
+        self.caller = ""
+        """The address that the next connections seem to come from; empty = their own."""
         self.port: int = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws = f"ws://127.0.0.1:{self.port}/ws"
@@ -40,7 +43,7 @@ class Running:
         while True:
             sock, address = await loop.sock_accept(self._listener)
             sock.setblocking(False)
-            self.door.adopt(sock, f"{address[0]}")
+            self.door.arrived(sock, Remote(self.caller or address[0]))
 
     async def stop(self) -> None:
         self._task.cancel()
