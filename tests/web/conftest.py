@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +12,10 @@ import aiohttp
 import pytest
 import uvloop
 
-from gateway.core.remote import Remote
 from gateway.web.app import WebDoor
 from gateway.web.options import WebOptions
 from tests.web.little_chat import LittleChat
-from tests.web.running_door import Clock, Running, Start
+from tests.web.running_door import Clock, LittleAdmission, Running, Start
 
 TEMPLATES = {
     "chat.html": '<p data-room="{{ room }}" data-js="{{ static("a.js") }}">nc {{ tcp_host }} {{ tcp_port }}'
@@ -45,34 +43,13 @@ def options(tmp_path: Path) -> WebOptions:
     return WebOptions(templates=tmp_path / "templates", static=tmp_path / "static")
 
 
-class LittleAdmission:
-    """Lets `most` of each address in at once, and notes in `lost` whose connections have gone."""
-
-    def __init__(self, lost: list[str]) -> None:
-        self.lost = lost
-        self.most = 1000
-        self.here: Counter[str] = Counter()
-
-    def come(self, remote: Remote) -> str | None:
-        if self.here[remote.address] >= self.most:
-            return f"full: {self.most} are here already"
-        self.here[remote.address] += 1
-        return None
-
-    def go(self, remote: Remote) -> None:
-        self.here[remote.address] -= 1
-        self.lost.append(remote.address)
-
-    def leave(self) -> None: ...
-
-
 @pytest.fixture
 async def start(options: WebOptions) -> AsyncIterator[Start]:
     """Starts a web door with changed options; stops it after the test."""
     started: list[Running] = []
 
     async def begin(**changes: Any) -> Running:
-        clock, lost = Clock(), []
+        clock, admission = Clock(), LittleAdmission()
         chat = LittleChat(clock)
         door = WebDoor(
             chat.hub,
@@ -80,12 +57,12 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
             replace(options, **changes),
             clock=clock,
             wall=lambda: int(time.time() * 1000),
-            admission=LittleAdmission(lost),
+            admission=admission,
         )
         await door.start()
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         listener.setblocking(False)
-        started.append(Running(door, chat, clock, listener, lost))
+        started.append(Running(door, chat, clock, listener, admission))
         return started[-1]
 
     yield begin

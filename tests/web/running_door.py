@@ -5,6 +5,7 @@ import base64
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from gateway.core.remote import Remote
@@ -22,14 +23,38 @@ class Clock:
         return time.monotonic() + self.skipped
 
 
+class LittleAdmission:
+    """Lets `most` of each address in at once, and notes in `lost` who has gone."""
+
+    def __init__(self) -> None:
+        self.lost: list[str] = []
+        self.most = 1000
+        self.here: Counter[str] = Counter()
+
+    def come(self, remote: Remote) -> str | None:
+        if self.here[remote.address] >= self.most:
+            return f"full: {self.most} are here already"
+        self.here[remote.address] += 1
+        return None
+
+    def go(self, remote: Remote) -> None:
+        self.here[remote.address] -= 1
+        self.lost.append(remote.address)
+
+    def leave(self) -> None: ...
+
+
 class Running:
     """A started web door on a port of its own."""
 
-    def __init__(self, door: WebDoor, chat: LittleChat, clock: Clock, listener: socket.socket, lost: list[str]) -> None:
+    def __init__(
+        self, door: WebDoor, chat: LittleChat, clock: Clock, listener: socket.socket, admission: LittleAdmission
+    ) -> None:
         self.door = door
         self.chat = chat
         self.clock = clock
-        self.lost = lost
+        self.admission = admission
+        self.lost = admission.lost
         self.caller = ""
         """The address that the next connections seem to come from; empty = their own."""
         self.port: int = listener.getsockname()[1]
