@@ -19,6 +19,7 @@ from gateway.core import text
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
+from gateway.core.parting import send_away
 from gateway.core.ports import Journal
 from gateway.core.remote import Networks
 from gateway.core.requests import Requests
@@ -35,6 +36,7 @@ from gateway.resources import templates
 from gateway.tcp.admission import Admission
 from gateway.tcp.door import TerminalDoor
 from gateway.tcp.entrance import Entrance
+from gateway.tcp.refusals import Refusals
 from gateway.tcp.server import Listener, Server, new_selector
 from gateway.web.app import WebDoor
 from gateway.web.options import Listener as Shown
@@ -56,6 +58,12 @@ QUIET_TURNS = 3
 RETRY_FIRST_MS = 500
 RETRY_SPREAD_MS = 2000
 CLOSES_PER_TURN = 500
+CODES_SECONDS = 2.0
+"""How long the journal may take to store the codes by which terminals come back."""
+REFUSED_LINGERING = 256
+"""Refused peers that are read out at a time, where descriptors are plenty."""
+REFUSED_LEAST = 16
+"""The same where they are not: these are among the reserved ones."""
 
 
 def serve(settings: Settings, again: Callable[[], Settings]) -> int:
@@ -105,7 +113,8 @@ class Gateway:
             self.journal, self.hub.rooms, settings.journal.retention, wall=self.hub.wall, later=self.hub.later
         )
         self.server = Server(new_selector("auto"), later=loop.call_later)
-        self.entrance = Entrance(self.server, self.admission, Networks(settings.proxy_protocol))
+        refusals = Refusals(self.server, lingering_limit(self.admission.connections))
+        self.entrance = Entrance(self.server, self.hub, self.admission, refusals, Networks(settings.proxy_protocol))
         self.listeners: dict[str, list[Listener]] = {}
         self.key = None if settings.memory else DoorKey(settings.data)
         self.web = self._web_door()
@@ -138,26 +147,41 @@ class Gateway:
                 listener.close()
         self.entrance.close()
         await self._hear_out()
-        for count, session in enumerate(list(self.hub.sessions.values())):
-            self.hub.close(session, 4001, "draining", retry_ms=RETRY_FIRST_MS + secrets.randbelow(RETRY_SPREAD_MS))
-            if count % CLOSES_PER_TURN == 0:
-                await asyncio.sleep(0)
+        await self._send_away()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
-                while self.admission.count and not self._hurry.is_set():
+                while (self.admission.count or self.hub.reception.pending) and not self._hurry.is_set():
                     await asyncio.sleep(0.02)
+        self.hub.visits.tell()
+
+    async def _send_away(self) -> None:
+        """Tell everybody when to come back, and close. A journal that does not answer costs only the codes."""
+        sessions = list(self.hub.sessions.values())
+        codes = not self.settings.memory
+        end = self.loop.time() + CODES_SECONDS
+        for start in range(0, len(sessions), CLOSES_PER_TURN):
+            some = sessions[start : start + CLOSES_PER_TURN]
+            gone = asyncio.Event()
+            send_away(self.hub, some, _retry_ms, gone.set, codes=codes)
+            try:
+                async with asyncio.timeout_at(end):
+                    await gone.wait()
+            except TimeoutError:
+                codes = False
+                send_away(self.hub, some, _retry_ms, gone.set, codes=False)
+            await asyncio.sleep(0)
 
     async def _hear_out(self) -> None:
         """Say what was received and not said yet, most of it from those who were too fast, and deliver it. Peers who
         never come to an end are cut short after HEAR_OUT_SECONDS."""
-        self.hub.hurry()
+        self.hub.pace.hurry()
         end = self.loop.time() + HEAR_OUT_SECONDS
         heard, quiet = -1, 0
         while quiet < QUIET_TURNS and self.loop.time() < end and not self._hurry.is_set():
             self.server.poll()
             await asyncio.sleep(0)
-            quiet = 0 if self.hub.busy or self.hub.heard != heard else quiet + 1
-            heard = self.hub.heard
+            quiet = 0 if self.hub.busy or self.hub.pace.heard != heard else quiet + 1
+            heard = self.hub.pace.heard
         while self.hub.busy and self.loop.time() < end + HEAR_OUT_SECONDS:
             await asyncio.sleep(0)
 
@@ -308,3 +332,14 @@ def _neighbours(settings: Settings) -> tuple[Sequence[str], Sequence[str], Seque
     """The host names of the web door, the foreign origins and the proxies it believes."""
     web = settings.web
     return (*web.hosts, *settings.host), web.origins, web.trusted_proxies
+
+
+def _retry_ms() -> int:
+    """When one peer is to come back: not all at once."""
+    return RETRY_FIRST_MS + secrets.randbelow(RETRY_SPREAD_MS)
+
+
+def lingering_limit(connections: int) -> int:
+    """How many refused peers may be read out at a time beside so many connections."""
+    spare = connection_limit(0) - connections
+    return max(REFUSED_LEAST, min(REFUSED_LINGERING, spare))

@@ -15,19 +15,22 @@ what a peer sends next is handled next.
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
 from gateway.core.answers import acknowledge, error_event, storage_refusal
 from gateway.core.attendance import Attendance, tell_room
+from gateway.core.closed import Closed
+from gateway.core.closing import Closing
+from gateway.core.endings import Endings
 from gateway.core.events import Bye, Joined, Listed, Notice, Private
 from gateway.core.identity import Identities
 from gateway.core.limits import Limits
 from gateway.core.message import Door, Kind, Message
 from gateway.core.nicks import Nicks
-from gateway.core.pace import pay, repriced, wait
+from gateway.core.pace import Pace
 from gateway.core.past import Library
 from gateway.core.ports import Journal, Transport
 from gateway.core.presence import ANNOUNCE_AFTER
@@ -38,6 +41,7 @@ from gateway.core.room import Member, Room
 from gateway.core.rooms import LOBBY, Rooms
 from gateway.core.session import OWED_BYTES, Session
 from gateway.core.timers import Timers
+from gateway.core.visits import Visits
 from gateway.core.wire import Wire
 from gateway.errors import Code, JournalError, LostTail, Refusal
 
@@ -48,8 +52,6 @@ SENDS_PER_TICK = 1000
 INCOMING_MESSAGES = 10_000
 """Messages that may wait for the journal; from here on senders are held."""
 MEMBERS_LISTED = 200
-ENDING_SECONDS = 2.0
-"""How long after its last own message a half-closed peer may take to read what is owed to it."""
 FAILURE_SECONDS = 2.0
 """How long a batch that could not be stored counts, if no other comes."""
 FIRST_SESSION = 0x100
@@ -114,10 +116,14 @@ class Hub:
             wall=wall,
             later=self.later,
             wake=self._wake,
-            replace=lambda session: self.close(session, 4505, "replaced: you came back by another connection"),
+            replace=lambda session: self.close(session, Closing.REPLACED, "you came back by another connection"),
         )
         self.replays = Replays(self.library, self.attach, self._wake)
+        self.pace = Pace(lambda: self.limits, clock, self.later)
+        self.closed = Closed()
+        self.visits = Visits(clock, wall, self.later)
         self._attendance = Attendance(self.later, clock)
+        self._endings = Endings(self.later, self._over)
         self._next_number = FIRST_SESSION
         self._incoming: list[Draft] = []
         self._committing = False
@@ -126,11 +132,7 @@ class Hub:
         self._awake = False
         self._unflushed: dict[Session, None] = {}
         self._dirty: dict[Room, None] = {}
-        self._ending: dict[Session, None] = {}
         self._crowded_out: list[Session] = []
-        self._slowed: dict[Session, None] = {}
-        self.heard = 0
-        """Lines and requests that counted against a rate since the start."""
         self._waiting: list[tuple[Session, Callable[[], None]]] = []
 
     # Coming and going
@@ -153,32 +155,36 @@ class Hub:
         self.sessions[number] = session
         self.nicks.take(nick, session)
         self.totals.connections_peak = max(self.totals.connections_peak, len(self.sessions))
+        self.visits.came(session)
         return session
 
-    def disconnect(self, session: Session, reason: str) -> None:
-        """The session is over, for whatever `reason`. Calling it again does nothing."""
+    def disconnect(self, session: Session, closing: Closing, words: str = "") -> None:
+        """The session is over; `words` for people tell more. Calling it again does nothing."""
         if session.closed:
             return
         session.closed = session.blocked = True
+        self.closed.add(session, closing, words, self.wall())
+        self.visits.went(session, closing, words)
         self.reception.went(session)
         for member in list(session.rooms.values()):
             self.leave(member)
         self.sessions.pop(session.number, None)
-        self._ending.pop(session, None)
-        self._slowed.pop(session, None)
+        self._endings.forget(session)
+        self.pace.forget(session)
         totals = self.totals
         totals.messages_in += session.messages_in
         totals.deliveries += session.messages_out
         totals.bytes_in += session.bytes_in
         totals.bytes_out += session.bytes_out
 
-    def close(self, session: Session, code: int, reason: str, retry_ms: int | None = None) -> None:
-        """Say goodbye and close from our side: `code` is a WebSocket close code, `reason` what terminals read."""
+    def close(self, session: Session, closing: Closing, words: str = "", retry_ms: int | None = None) -> None:
+        """Say goodbye and close from our side. `words` are for people; in `retry_ms` the peer may come back."""
         if not session.closed:
-            session.tell(Bye(code, reason) if retry_ms is None else Bye(code, reason, retry_ms))
+            reason = closing.told(words)
+            session.tell(Bye(closing.code, reason) if retry_ms is None else Bye(closing.code, reason, retry_ms))
             session.flush()
-            session.transport.close(code, reason)
-            self.disconnect(session, reason)
+            session.transport.close(closing, words)
+            self.disconnect(session, closing, words)
 
     def kick(self, session_id: str, reason: str) -> bool:
         """Close the session with that id; False if there is none (any more)."""
@@ -186,18 +192,20 @@ class Hub:
         session = self.sessions.get(number)
         if session is None:
             return False
-        self.close(session, 4500, f"kicked: {reason}" if reason else "kicked")
+        self.close(session, Closing.KICKED, reason)
         return True
 
-    def half_closed(self, session: Session) -> None:
-        """The peer sends no more, and all it sent has been handled: it gets its answers and the room's messages up to
-        its own last one, for ENDING_SECONDS at most, then goodbye. Nothing owed: at once."""
-        session.ending = True
-        self._ending[session] = None
+    def refused(self, door: Door, address: str, closing: Closing, words: str) -> None:
+        """Somebody was not let in at a door."""
+        self.closed.counts[door, closing] += 1
+        self.visits.refused(door, address, closing, words)
+
+    def half_closed(self, session: Session, closing: Closing = Closing.LEFT) -> None:
+        """The peer sends no more, and all it sent has been handled: it gets what is owed to it, then goodbye
+        (`core.endings`). Nothing owed: at once. `closing` is LOST where the connection is known to be broken."""
+        self._endings.begin(session, closing)
         for member in session.rooms.values():
             self._attendance.went(member)
-        if not session.pending:
-            self.later(ENDING_SECONDS, lambda: self._end_of(session))
         self._wake()
 
     def rename(self, session: Session, nick: str) -> None:
@@ -306,46 +314,11 @@ class Hub:
         else:
             job()
 
-    # Pace
-
-    def too_fast(self, session: Session) -> float:
-        """Seconds until the session may speak again, 0 = now; does not count as speaking."""
-        limits = self.limits
-        return wait(session.paid_until, self.clock(), limits.messages_per_second, limits.burst)
-
-    def pay(self, session: Session) -> None:
-        """Count one thing said against the session's rate."""
-        self.heard += 1
-        session.paid_until = pay(session.paid_until, self.clock(), self.limits.messages_per_second)
-
-    def slow_down(self, session: Session) -> None:
-        """Take no more input from a session that is too fast, until its rate allows the next."""
-        seconds = self.too_fast(session)
-        if seconds:
-            session.hold()
-            self._slowed[session] = None
-            self.later(seconds, lambda: self._speed_up(session))
-
-    def _speed_up(self, session: Session) -> None:
-        if session in self._slowed:
-            del self._slowed[session]
-            session.release()
-
     def limit(self, limits: Limits) -> None:
-        """Keep these limits from now on. What a session has used of its rate stays used, in messages; a room's log
-        shrinks with its next message."""
-        before, self.limits, now = self.limits, limits, self.clock()
+        """Keep these limits from now on; a room's log shrinks with its next message."""
+        before, self.limits = self.limits, limits
         self.rooms.limit(limits)
-        for session in self.sessions.values():
-            session.paid_until = repriced(session.paid_until, now, before.messages_per_second, limits)
-        for session in list(self._slowed):
-            self._speed_up(session)
-
-    def hurry(self) -> None:
-        """The end is near: from now on nobody is too fast, so that what has been received can be said."""
-        self.limits = replace(self.limits, messages_per_second=0)
-        for session in list(self._slowed):
-            self._speed_up(session)
+        self.pace.changed(before, self.sessions.values())
 
     # The tick
 
@@ -387,7 +360,7 @@ class Hub:
         self.replays.serve()
         sends = self._flush(SENDS_PER_TICK)
         self._serve(sends)
-        self._end()
+        self._endings.serve()
         more = self._dirty or self._unflushed or self.replays.pending or self.reception.pending
         if more or (self._incoming and not self._committing):
             self._wake()
@@ -449,8 +422,7 @@ class Hub:
             session = member.session
             session.pending -= 1
             session.messages_in += 1
-            if session in self._ending and not session.pending:
-                self.later(ENDING_SECONDS, lambda: self._end_of(session))
+            self._endings.committed(session)
         else:
             self.totals.messages_in += 1
         if done is not None:
@@ -471,6 +443,7 @@ class Hub:
             room.pending -= 1
             if member is not None:
                 member.session.pending -= 1
+                self._endings.committed(member.session)
             if done is not None:
                 done(refusal)
             elif member is not None:
@@ -497,18 +470,9 @@ class Hub:
             else:
                 self.rooms.forget_if_idle(room)
 
-    def _end(self) -> None:
-        """Close the half-closed sessions that have got all that is owed to them."""
-        for session in list(self._ending):
-            if session.pending or session.owed or session.held:
-                continue
-            if all(member.cursor >= member.own for member in session.rooms.values()):
-                self._end_of(session)
-
-    def _end_of(self, session: Session) -> None:
-        if not session.closed:
-            session.transport.close(1000, "bye")
-            self.disconnect(session, "left")
+    def _over(self, session: Session, closing: Closing) -> None:
+        session.transport.close(closing, "")
+        self.disconnect(session, closing)
 
     def _touch(self, room: Room) -> None:
         self._dirty[room] = None

@@ -28,6 +28,7 @@ class Session:
         "_flush_later",
         "_flushed",
         "address",
+        "agent",
         "announce_at",
         "blocked",
         "bytes_in",
@@ -105,6 +106,8 @@ class Session:
         self.ending = False
         """The peer sends no more: close when what is owed to it has gone out."""
         self.closed = False
+        self.agent: str | None = None
+        """The program at the other end, as it calls itself; one text for all who call themselves the same."""
         self.messages_in = self.messages_out = self.bytes_in = self.bytes_out = 0
 
     @property

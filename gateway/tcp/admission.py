@@ -4,7 +4,17 @@ A connection is counted in all from the moment it is accepted, by address from t
 header may tell it later, and a web proxy's connection carries the requests of many.
 """
 
+from typing import NamedTuple
+
+from gateway.core.closing import Closing
 from gateway.core.remote import Remote
+
+
+class Denial(NamedTuple):
+    """Why somebody must go."""
+
+    closing: Closing
+    words: str
 
 
 class Admission:
@@ -16,10 +26,10 @@ class Admission:
         self.count = 0
         self._from: dict[str, int] = {}
 
-    def enter(self) -> str | None:
-        """Count one more connection; or the reason, in words, why it must go."""
+    def enter(self) -> Denial | None:
+        """Count one more connection; or the reason why it must go."""
         if self.connections and self.count >= self.connections:
-            return "full: try again in 30 s"
+            return Denial(Closing.FULL, "try again in 30 s")
         self.count += 1
         return None
 
@@ -27,12 +37,12 @@ class Admission:
         """A connection that has entered is over."""
         self.count -= 1
 
-    def come(self, remote: Remote) -> str | None:
-        """Count `remote` by its address; or the reason, in words, why it must go."""
+    def come(self, remote: Remote) -> Denial | None:
+        """Count `remote` by its address; or the reason why it must go."""
         group = remote.counted_as
         if group is not None:
             if self.per_address and self._from.get(group, 0) >= self.per_address:
-                return f"full: {self.per_address} connections from your address already"
+                return Denial(Closing.TOO_MANY, f"{self.per_address} connections from your address already")
             self._from[group] = self._from.get(group, 0) + 1
         return None
 

@@ -2,6 +2,8 @@
 
 import socket
 
+from gateway.core.closing import Closing
+from gateway.core.events import Bye
 from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.remote import Remote
@@ -9,7 +11,7 @@ from gateway.core.terminal import Terminals
 from gateway.core.wire import PLAIN, TELNET, Wire
 from gateway.tcp.admission import Admission
 from gateway.tcp.connection import Connection
-from gateway.tcp.server import Server, refuse
+from gateway.tcp.server import Server
 from gateway.tcp.telnet import Telnet
 
 
@@ -25,24 +27,23 @@ class TerminalDoor:
         self.page = page
         self.wire: Wire = TELNET if door is Door.TELNET else PLAIN
 
-    def arrived(self, sock: socket.socket, remote: Remote) -> None:
-        """A connection that has entered: let it in, or tell it in one line why not."""
-        words = self.admission.come(remote)
-        if words is None:
-            Connection(self, sock, remote)
-        else:
-            self.admission.leave()
-            self.refuse(sock, words)
+    def forwards(self, remote: Remote) -> bool:
+        """See `tcp.entrance.Door`: here a connection is one person's."""
+        return False
 
-    def refuse(self, sock: socket.socket, words: str) -> None:
-        """Tell a newcomer in one line why not."""
-        refuse(sock, f"!! {words}\r\n".encode() if self.door is Door.TELNET else f"!! {words}\n".encode())
+    def arrived(self, sock: socket.socket, remote: Remote) -> None:
+        """See `tcp.entrance.Door`."""
+        Connection(self, sock, remote)
+
+    def denial(self, first: bytes, last: bool, closing: Closing, words: str) -> bytes:
+        """See `tcp.entrance.Door`."""
+        return self.wire.event(Bye(closing.code, closing.told(words)), "")
 
     def gone(self, connection: Connection) -> None:
         """The connection's socket is closed."""
         self.admission.go(connection.remote)
         self.admission.leave()
-        self.hub.disconnect(connection.session, "left")
+        self.hub.disconnect(connection.session, Closing.LOST)
 
     def new_telnet(self) -> Telnet | None:
         """The telnet parser of a new connection; the plain door makes one when a peer speaks telnet first."""

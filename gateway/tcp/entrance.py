@@ -11,9 +11,13 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
+from gateway.core.closing import Closing
+from gateway.core.hub import Hub
+from gateway.core.message import Door as Name
 from gateway.core.remote import Networks, Remote
-from gateway.tcp.admission import Admission
+from gateway.tcp.admission import Admission, Denial
 from gateway.tcp.proxyline import HEADER_BYTES, Malformed, header
+from gateway.tcp.refusals import Refusals
 from gateway.tcp.server import READ, Server
 
 log = logging.getLogger(__name__)
@@ -25,35 +29,57 @@ HEADER_SECONDS = 10.0
 class Door(Protocol):
     """Where connections go."""
 
-    def arrived(self, sock: socket.socket, remote: Remote) -> None:
-        """A connection that has entered; the door counts it by address, and lets it leave at its end."""
+    @property
+    def door(self) -> Name: ...
 
-    def refuse(self, sock: socket.socket, words: str) -> None:
-        """Tell a newcomer in one line why not, and close."""
+    def forwards(self, remote: Remote) -> bool:
+        """Whether this connection speaks for many, whom the door counts by address itself."""
+
+    def arrived(self, sock: socket.socket, remote: Remote) -> None:
+        """A connection that has entered, and is counted by its address unless it `forwards`. At its end the door takes
+        back both."""
+
+    def denial(self, first: bytes, last: bool, closing: Closing, words: str) -> bytes | None:
+        """What a peer reads that is not let in; see `tcp.refusals.Answer`."""
 
 
 class Entrance:
     """What the doors of one gateway share. `proxies` may be replaced at any time."""
 
-    def __init__(self, server: Server, admission: Admission, proxies: Networks) -> None:
+    def __init__(self, server: Server, hub: Hub, admission: Admission, refusals: Refusals, proxies: Networks) -> None:
         self.server = server
         self.admission = admission
         self.proxies = proxies
+        self._hub = hub
+        self._refusals = refusals
         self._waiting: set[Introduction] = set()
 
     def to(self, door: Door) -> Callable[[socket.socket, str], None]:
         """What a listener of `door` does with a new connection."""
 
         def accepted(sock: socket.socket, address: str) -> None:
-            words = self.admission.enter()
-            if words is not None:
-                door.refuse(sock, words)
+            denied = self.admission.enter()
+            if denied is not None:
+                self._deny(door, sock, address, denied)
             elif address in self.proxies:
                 self._waiting.add(Introduction(self, door, sock, address))
             else:
-                door.arrived(sock, Remote(address))
+                self.let_in(door, sock, Remote(address))
 
         return accepted
+
+    def let_in(self, door: Door, sock: socket.socket, remote: Remote) -> None:
+        """Somebody has entered, and it is known who: hand him to the door, or tell him why not."""
+        denied = None if door.forwards(remote) else self.admission.come(remote)
+        if denied is None:
+            door.arrived(sock, remote)
+        else:
+            self.admission.leave()
+            self._deny(door, sock, remote.address, denied)
+
+    def _deny(self, door: Door, sock: socket.socket, address: str, denied: Denial) -> None:
+        self._hub.refused(door.door, address, *denied)
+        self._refusals.refuse(sock, lambda first, last: door.denial(first, last, *denied))
 
     def introduced(self, introduction: "Introduction") -> None:
         """It waits no more."""
@@ -105,7 +131,7 @@ class Introduction:
         self._end()
         remote = Remote(self._address) if source is None else Remote(source, self._address)
         try:
-            self._door.arrived(self._sock, remote)
+            self._entrance.let_in(self._door, self._sock, remote)
         except Exception:
             log.exception("a connection from %s by %s could not be taken in", remote.address, self._address)
             self._sock.close()

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from gateway.core import text
 from gateway.errors import Refusal
 from gateway.tcp.lines import LineBuffer, TooLong
-from gateway.tcp.server import READ, WRITE, Server, refuse
+from gateway.tcp.refusals import Refusals
+from gateway.tcp.server import READ, WRITE, Server
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ OWED_BYTES = 1 << 20
 ECHO_OWED_BYTES = 128 << 10
 """An echo peer that is behind by that much is not read, so that it never misses a line: a turn's answers (64 lines of
 bytes that each become a U+FFFD of three) fit into the rest."""
+FULL = b"!! full: try again in 30 s\n"
+REFUSED_LINGERING = 16
+"""Refused peers that are read out at a time."""
 LINGER = 2.0
 """Seconds a peer has to read our last words."""
 
@@ -195,6 +199,7 @@ class Plain:
     def __init__(self, server: Server, classic: bool, limit: int) -> None:
         self.server = server
         self.limit = limit
+        self.refusals = Refusals(server, REFUSED_LINGERING)
         self.count = 0
         self.heard: Heard = self.broadcast if classic else self.echo
         self.patience = OWED_BYTES + 1 if classic else ECHO_OWED_BYTES
@@ -202,7 +207,7 @@ class Plain:
     def accepted(self, sock: socket.socket, address: str) -> None:
         """A new connection: let it in, or tell it in one line why not."""
         if self.count >= self.limit:
-            refuse(sock, b"!! full: try again in 30 s\n")
+            self.refusals.refuse(sock, lambda first, last: FULL)
             return
         self.count += 1
         Peer(self.server, sock, self.heard, self.patience, self._left)

@@ -279,13 +279,3 @@ def set_options(sock: socket.socket) -> None:
         option = getattr(socket, name, None)
         if option is not None:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
-
-
-def refuse(sock: socket.socket, words: bytes) -> None:
-    """Say why and close at once: one small write into an empty buffer."""
-    try:
-        sock.send(words)
-        sock.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
-    sock.close()

@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
+from gateway.core.closing import Closing
 from gateway.core.hub import Hub
+from gateway.core.message import Door
 from gateway.core.remote import Networks, Remote
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
@@ -20,23 +22,23 @@ from gateway.web.answers import Answers
 from gateway.web.assets import Assets
 from gateway.web.auth import AdminSessions, LoginLinks
 from gateway.web.body import check_encoding
+from gateway.web.callers import Admission, Caller, Callers
 from gateway.web.connections import ConnectionTable
 from gateway.web.forwarded import Proxies
 from gateway.web.handshake import check_upgrade
 from gateway.web.login import Login
 from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
-from gateway.web.peer import Peer, visit_of
+from gateway.web.peer import Peer, caller_of
+from gateway.web.refused import refusal
 from gateway.web.rooms import RoomDoor
 from gateway.web.site import Site
 from gateway.web.summary import SummaryDesk
-from gateway.web.visits import Admission, Visit, Visits, refuse
 from gateway.web.websocket import WebSockets
 from gateway.web.wheel import Wheel
 
 GRAIN = 1.0
 GRAINS_A_DEADLINE = 8
-GOING_AWAY = 1001
 OPEN_TO_ALL = frozenset(("/healthz", "/readyz"))
 
 SOCKET_PATH = "/ws"
@@ -47,6 +49,8 @@ log = logging.getLogger("gateway.web")
 class WebDoor:
     """The web door. `clock` answers monotonic seconds (the hub's), `wall` ms since 1970; `admission` counts who comes.
     `links` mints login links."""
+
+    door = Door.WEB
 
     def __init__(
         self,
@@ -66,12 +70,12 @@ class WebDoor:
         self._loop = loop
         self._options = options
         self._proxies = Proxies(Networks(options.trusted_proxies))
-        self._visits = Visits(admission, self._proxies)
+        self._callers = Callers(hub, admission, self._proxies)
         self._route: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
         self._wheel = Wheel(loop, min(GRAIN, *(deadline / GRAINS_A_DEADLINE for deadline in deadlines)))
         self._site = Site(options.hosts, options.origins, options.tls)
         self._answers = Answers(pages)
-        self._sockets = WebSockets(hub, requests, self._wheel, options, self._visits, self._refuse_socket)
+        self._sockets = WebSockets(hub, requests, self._wheel, options, self._callers, self._refuse_socket)
         login = Login(self.links, AdminSessions(clock), self._site, pages, options)
         desk = SummaryDesk(hub, options, clock, wall)
         dashboard = Dashboard(hub, login, ConnectionTable(hub, clock), desk, self._site, pages, options)
@@ -113,43 +117,45 @@ class WebDoor:
         server.request_handler = self._handler
 
     def arrived(self, sock: socket.socket, remote: Remote) -> None:
-        """Serve an accepted, non-blocking connection (with its options set) that has entered; it is ours from now on,
-        and leaves when it has ended."""
-        visit = self._visits.begin(sock, remote)
-        if visit is not None:
-            task = self._loop.create_task(self._adopt(sock, visit))
-            self._adopting.add(task)
-            task.add_done_callback(self._adopting.discard)
+        """Serve an accepted, non-blocking connection (with its options set) that has entered, and is counted by address
+        unless it `forwards`; it is ours from now on, and taken back from the admission when it has ended."""
+        task = self._loop.create_task(self._adopt(sock, self._callers.begin(remote)))
+        self._adopting.add(task)
+        task.add_done_callback(self._adopting.discard)
 
-    def refuse(self, sock: socket.socket, words: str) -> None:
-        """Tell a newcomer in one line why not."""
-        refuse(sock, words)
+    def forwards(self, remote: Remote) -> bool:
+        """Whether this is a trusted proxy's connection, on which each request is counted by itself."""
+        return remote.address in self._proxies.trusted
 
-    async def _adopt(self, sock: socket.socket, visit: Visit) -> None:
+    def denial(self, first: bytes, last: bool, closing: Closing, words: str) -> bytes | None:
+        """What a peer reads that is not let in (`web.refused`)."""
+        return refusal(first, last, closing, words)
+
+    async def _adopt(self, sock: socket.socket, caller: Caller) -> None:
         try:
-            await self._loop.connect_accepted_socket(lambda: self._peer(visit), sock)
+            await self._loop.connect_accepted_socket(lambda: self._peer(caller), sock)
         except OSError as error:
-            log.debug("a connection from %s was gone before it began: %s", visit.remote.address, error)
+            log.debug("a connection from %s was gone before it began: %s", caller.remote.address, error)
             sock.close()
-            self._visits.end(visit)
+            self._callers.end(caller)
 
-    def _peer(self, visit: Visit) -> Peer:
+    def _peer(self, caller: Caller) -> Peer:
         server = self._runner.server
         if server is None:
             raise ConnectionAbortedError("the web door is closed")
         return Peer(
             server,
             loop=self._loop,
-            visit=visit,
+            caller=caller,
             wheel=self._wheel,
             header_deadline=self._options.header_deadline,
             answer_deadline=self._options.answer_deadline,
-            lost=self._visits.end,
+            lost=self._callers.end,
         )
 
-    async def stop(self, code: int = GOING_AWAY, reason: str = "the gateway stops") -> None:
+    async def stop(self) -> None:
         """Say farewell to the WebSockets that are left, finish requests, and close every connection."""
-        self._sockets.close(code, reason)
+        self._sockets.close(Closing.GOING_AWAY, "the gateway stops")
         deadline = self._loop.time() + self._options.closing
         while self._sockets.open and self._loop.time() < deadline:
             await asyncio.sleep(self._options.closing / 20)
@@ -168,7 +174,7 @@ class WebDoor:
         """What every request passes: who may speak, and what becomes of errors."""
         counted = None
         try:
-            counted = self._visits.come(visit_of(request), request)
+            counted = self._callers.come(caller_of(request), request)
             if request.path not in OPEN_TO_ALL:
                 self._site.admit(request)
             check_encoding(request)
@@ -182,7 +188,7 @@ class WebDoor:
         except Exception as problem:
             return self._sorry(request, problem)
         finally:
-            self._visits.go(counted)
+            self._callers.go(counted)
 
     def _refuse_socket(self, request: web.Request) -> web.StreamResponse | None:
         """The answer to an upgrade that is not taken; None: it may go on."""
@@ -203,7 +209,7 @@ class WebDoor:
         else:
             log.error("a request for %s failed", request.path[:100], exc_info=problem)
             response = self._answers.error(request, 500, "busy", "the gateway failed on this request")
-        if "Upgrade" in request.headers or request.path == SOCKET_PATH or visit_of(request).refusal is not None:
+        if "Upgrade" in request.headers or request.path == SOCKET_PATH:
             response.force_close()  # what follows a refused upgrade is no request
         self._site.dress(request, response)  # before a route is found, aiohttp does not call `_dress`
         response.headers["Server"] = "gateway"

@@ -21,9 +21,10 @@ from aiohttp import web
 from aiohttp.http_websocket import WebSocketReader
 from aiohttp.web_protocol import RequestHandler
 
+from gateway.core.closing import Closing
 from gateway.core.remote import Remote
+from gateway.web.callers import Caller
 from gateway.web.frames import FrameWatch
-from gateway.web.visits import Visit
 from gateway.web.wheel import Wheel
 
 WRITE_HIGH = 64 * 1024
@@ -43,26 +44,26 @@ class Upgraded(Protocol):
     watch: FrameWatch | None
 
     def received(self, count: int) -> float: ...
-    def violated(self, code: int) -> None: ...
+    def violated(self, closing: Closing) -> None: ...
     def writable(self) -> None: ...
     def lost(self) -> None: ...
 
 
 class Peer(RequestHandler):
-    """The protocol of one connection. `visit` is whose it is, as the accepting side says; `socket` its WebSocket."""
+    """The protocol of one connection. `caller` is whose it is, as the accepting side says; `socket` its WebSocket."""
 
-    __slots__ = ("_ended", "_lost", "_stall", "_wheel", "slot", "socket", "visit")
+    __slots__ = ("_ended", "_lost", "_stall", "_wheel", "caller", "slot", "socket")
 
     def __init__(
         self,
         server: web.Server,
         *,
         loop: asyncio.AbstractEventLoop,
-        visit: Visit,
+        caller: Caller,
         wheel: Wheel,
         header_deadline: float,
         answer_deadline: float,
-        lost: Callable[[Visit], None],
+        lost: Callable[[Caller], None],
     ) -> None:
         super().__init__(
             server,
@@ -73,7 +74,7 @@ class Peer(RequestHandler):
             max_headers=HEADERS_LIMIT,
             auto_decompress=False,
         )
-        self.visit = visit
+        self.caller = caller
         self.socket: Upgraded | None = None
         self.slot = -1
         self._ended = False
@@ -93,7 +94,7 @@ class Peer(RequestHandler):
         if self.socket is not None:
             self.socket.lost()
             self.socket = None
-        self._lost(self.visit)
+        self._lost(self.caller)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio reads the answer, aiohttp gives none
         """The peer sends no more. True: the connection stays for the answer to what it has sent."""
@@ -154,17 +155,17 @@ class Peer(RequestHandler):
         return response
 
 
-def visit_of(request: web.BaseRequest) -> Visit:
-    """The visit of the connection on which a request came. ConnectionResetError when that is gone."""
+def caller_of(request: web.BaseRequest) -> Caller:
+    """The caller of the connection on which a request came. ConnectionResetError when that is gone."""
     peer = request.protocol
     if not isinstance(peer, Peer):
         raise ConnectionResetError
-    return peer.visit
+    return peer.caller
 
 
 def remote_of(request: web.Request) -> Remote:
     """Who sent a request, and by which trusted proxy."""
-    return visit_of(request).sender(request)
+    return caller_of(request).sender(request)
 
 
 def peer_address(request: web.Request) -> str:
@@ -174,4 +175,4 @@ def peer_address(request: web.Request) -> str:
 
 def is_secure(request: web.Request, tls: bool) -> bool:
     """Whether the sender speaks TLS, with us (`tls`) or with the proxy before us."""
-    return tls or visit_of(request).scheme(request) == "https"
+    return tls or caller_of(request).scheme(request) == "https"

@@ -18,10 +18,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 
 from gateway.core.closing import Closing
-from gateway.core.events import Bye, encode_json
 from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.remote import Remote
@@ -29,15 +28,13 @@ from gateway.core.requests import Requests
 from gateway.core.session import Session
 from gateway.core.wire import FRAME
 from gateway.errors import Refusal
+from gateway.web.callers import Callers
 from gateway.web.frames import FrameWatch
 from gateway.web.handshake import PROTOCOL
 from gateway.web.options import WebOptions
 from gateway.web.peer import Peer, remote_of
-from gateway.web.visits import Visits
 from gateway.web.wheel import Wheel
 
-NO_PONG = 4012
-POLICY = 1008
 TURN = 32
 PROTOCOLS = (PROTOCOL,)
 PING = b"\x89\x00"
@@ -45,6 +42,7 @@ WRITER_LIMIT = 16 * 1024
 # aiohttp refuses messages of this size and more; our own limit (frames.MESSAGE_LIMIT) comes first.
 PARSER_LIMIT = 64 * 1024 + 1
 
+_PARSER_ERRORS = {each.code: each for each in (Closing.BAD_FRAME, Closing.BAD_UTF8, Closing.TOO_BIG)}
 _OUR_CODES = frozenset((*range(1000, 1004), *range(1007, 1015)))
 
 log = logging.getLogger("gateway.web")
@@ -59,7 +57,7 @@ class WebSockets:
         requests: Requests,
         wheel: Wheel,
         options: WebOptions,
-        visits: Visits,
+        callers: Callers,
         refuse: Callable[[web.Request], web.StreamResponse | None],
     ) -> None:
         self.hub = hub
@@ -67,7 +65,7 @@ class WebSockets:
         self.wheel = wheel
         self.options = options
         self.open: set[Socket] = set()
-        self._visits = visits
+        self._callers = callers
         self._refuse = refuse
         self._loop = asyncio.get_running_loop()
 
@@ -80,7 +78,7 @@ class WebSockets:
         if transport is None or not isinstance(peer, Peer):
             raise ConnectionResetError
         try:
-            counted = self._visits.come(peer.visit, request)
+            counted = self._callers.come(peer.caller, request)
         except Refusal as refusal:
             return await self.turn_away(request, Closing.TOO_MANY, refusal.text)
         try:
@@ -90,7 +88,7 @@ class WebSockets:
             ws.headers.clear()  # they have gone out, and would be kept for as long as the WebSocket lives
             await socket.run(remote_of(request))
         finally:
-            self._visits.go(counted)
+            self._callers.go(counted)
         return ws
 
     async def turn_away(self, request: web.Request, closing: Closing, words: str) -> web.StreamResponse:
@@ -98,8 +96,7 @@ class WebSockets:
         refused."""
         ws = self._response()
         await ws.prepare(request)
-        await ws.send_frame(encode_json(Bye(closing.code, words)), WSMsgType.TEXT)
-        await ws.close(code=closing.code, message=words.encode()[:120], drain=False)
+        await ws.close(code=closing.code, message=closing.told(words).encode()[:120], drain=False)
         return ws
 
     def _response(self) -> "web.WebSocketResponse[Any]":
@@ -118,10 +115,10 @@ class WebSockets:
         """The loop's time in seconds."""
         return self._loop.time()
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, closing: Closing, words: str) -> None:
         """Say farewell to everybody."""
         for socket in list(self.open):
-            socket.close(code, reason)
+            socket.close(closing, words)
 
 
 class Socket:
@@ -139,7 +136,7 @@ class Socket:
         self._peer = peer
         self._transport = transport
         self._ws = ws
-        self._farewell: tuple[int, str] | None = None
+        self._farewell: tuple[Closing, str] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._gate: asyncio.Future[None] | None = None
         self._wants = False
@@ -169,11 +166,11 @@ class Socket:
         if self._gate is not None and not self._gate.done():
             self._gate.set_result(None)
 
-    def close(self, code: int, reason: str) -> None:
-        """End this WebSocket with `code`; the first farewell counts."""
+    def close(self, closing: Closing, words: str) -> None:
+        """End this WebSocket; the first farewell counts."""
         if self._farewell is not None:
             return
-        self._farewell = (code, reason)
+        self._farewell = (closing, words)
         task = self._task
         if task is not None and task is not asyncio.current_task():
             task.cancel()
@@ -186,9 +183,9 @@ class Socket:
             self.session.bytes_in += count
         return self._shared.now()
 
-    def violated(self, code: int) -> None:
+    def violated(self, closing: Closing) -> None:
         """The peer broke the rules of frames."""
-        self.close(code, "")
+        self.close(closing, "")
 
     def writable(self) -> None:
         """The write buffer has room again."""
@@ -217,9 +214,9 @@ class Socket:
         if self._hello_by and late > options.stalled_loop:
             self._hello_by = now + options.hello_deadline
         if self._hello_by and now >= self._hello_by:
-            self.close(POLICY, "hello comes first")
+            self.close(Closing.NO_HELLO, "hello comes first")
         elif watch.began is not None and now - watch.began >= options.frame_deadline:
-            self.close(POLICY, "a frame took too long")
+            self.close(Closing.SLOW_FRAME, "a frame took too long")
         else:
             busy = self._peer.writing_paused or self._transport.get_write_buffer_size() > 0 or session.held > 0
             return self._heartbeat(now, late, busy, watch)
@@ -234,7 +231,7 @@ class Socket:
             self._pinged = 0.0
             self._ping_at = now
         elif self._pinged and now >= self._pinged + options.pong_within:
-            self.close(NO_PONG, "no pong")
+            self.close(Closing.NO_PONG, "")
             return None
         if not self._pinged and now >= self._ping_at:
             self._ping(now, busy, watch)
@@ -279,11 +276,12 @@ class Socket:
                     break
         except asyncio.CancelledError:
             if self._farewell is None or self._task is None:
+                self._farewell = (Closing.GOING_AWAY, "")
                 raise
             self._task.uncancel()
         except Exception:
             log.exception("a WebSocket failed")
-            self._farewell = (WSCloseCode.INTERNAL_ERROR, "")
+            self._farewell = (Closing.FAILED, "")
         finally:
             self._part(session)
         await self._leave()
@@ -303,7 +301,7 @@ class Socket:
         self._task = None
         shared.wheel.drop(self)
         shared.open.discard(self)
-        shared.hub.disconnect(session, self._farewell[1] if self._farewell else "left")
+        shared.hub.disconnect(session, *(self._farewell or (Closing.LOST, "")))
 
     def _take(self, session: Session, message: WSMessage) -> bool:
         """Deal with what was received; False at the end."""
@@ -313,6 +311,8 @@ class Socket:
             self._pong(message.data)
         elif message.type is WSMsgType.CLOSE:
             self._answer_close(message.data)
+        elif message.type is WSMsgType.ERROR and isinstance(message.data, WebSocketError):
+            self._farewell = (_PARSER_ERRORS.get(message.data.code, Closing.BAD_FRAME), str(message.data))
         else:
             return message.type is WSMsgType.PONG
         return True
@@ -321,7 +321,7 @@ class Socket:
         try:
             text = data.decode()
         except UnicodeDecodeError:
-            self.close(WSCloseCode.INVALID_TEXT, "not UTF-8")
+            self.close(Closing.BAD_UTF8, "")
             return
         self._shared.requests.receive(session, text)
 
@@ -333,13 +333,13 @@ class Socket:
     def _answer_close(self, code: int) -> None:
         """The peer says farewell (0: without a code): the same to it, unless its code means nothing."""
         known = code == 0 or code in _OUR_CODES or 3000 <= code < 5000
-        self._farewell = (WSCloseCode.OK if known else WSCloseCode.PROTOCOL_ERROR, "left")
+        self._farewell = (Closing.LEFT if known else Closing.BAD_FRAME, "")
 
     async def _leave(self) -> None:
         """Send the close frame if it can still be written, wait for the peer's for a moment, throw away the rest."""
-        code, reason = self._farewell or (WSCloseCode.OK, "")
-        words = reason.encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
         if not self._ws.closed:
-            await self._ws.close(code=code, message=words, drain=False)
+            closing, words = self._farewell or (Closing.LEFT, "")
+            reason = closing.told(words).encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
+            await self._ws.close(code=closing.code, message=reason, drain=False)
         if self._transport.get_write_buffer_size() > 0:
             self._transport.abort()

@@ -15,6 +15,7 @@ from gateway.journal.memory import MemoryJournal
 from gateway.tcp.admission import Admission
 from gateway.tcp.door import TerminalDoor
 from gateway.tcp.entrance import Entrance
+from gateway.tcp.refusals import Refusals
 from gateway.tcp.server import Server, new_selector
 
 PAGE = "http://127.0.0.1:8080/"
@@ -142,8 +143,9 @@ class House:
         )
         self.hub.start()
         self.admission = Admission(0, 0)
+        self.refusals = Refusals(self.server, 2)
         self.door = TerminalDoor(door, self.server, self.hub, self.admission, PAGE)
-        self.entrance = Entrance(self.server, self.admission, Networks(proxies))
+        self.entrance = Entrance(self.server, self.hub, self.admission, self.refusals, Networks(proxies))
         self.listener = self.server.listen("127.0.0.1", 0, self.entrance.to(self.door))
 
     @property

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.core.closing import Closing
 from gateway.core.remote import Networks, Remote, spelled
 from gateway.tcp.admission import Admission
 
@@ -14,7 +15,7 @@ def test_the_seventeenth_connection_of_an_address_is_told_so() -> None:
     admission = Admission(0, 16)
 
     assert admitted(admission, *["192.0.2.1"] * 16) == 16
-    assert admission.come(Remote("192.0.2.1")) == "full: 16 connections from your address already"
+    assert admission.come(Remote("192.0.2.1")) == (Closing.TOO_MANY, "16 connections from your address already")
     assert admission.come(Remote("192.0.2.2")) is None
 
 
@@ -44,7 +45,7 @@ def test_loopback_is_not_counted_by_address_unless_a_proxy_told_it(address: str)
 def test_the_limit_in_all_holds_for_everybody() -> None:
     admission = Admission(3, 16)
 
-    assert [admission.enter() for _ in range(4)] == [None, None, None, "full: try again in 30 s"]
+    assert [admission.enter() for _ in range(4)] == [None, None, None, (Closing.FULL, "try again in 30 s")]
 
 
 def test_who_leaves_makes_room() -> None:

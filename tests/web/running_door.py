@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+from gateway.core.closing import Closing
 from gateway.core.remote import Remote
 from gateway.web.app import WebDoor
 from tests.web.little_chat import LittleChat
@@ -31,9 +32,9 @@ class LittleAdmission:
         self.most = 1000
         self.here: Counter[str] = Counter()
 
-    def come(self, remote: Remote) -> str | None:
+    def come(self, remote: Remote) -> tuple[Closing, str] | None:
         if self.here[remote.address] >= self.most:
-            return f"full: {self.most} are here already"
+            return Closing.TOO_MANY, f"{self.most} are here already"
         self.here[remote.address] += 1
         return None
 

@@ -6,8 +6,7 @@ import pytest
 
 from gateway.core.remote import Networks, Remote
 from gateway.web.forwarded import HOPS, Proxies
-from gateway.web.visits import TOLD
-from tests.web.running_door import Running, Start, client_frame, close_code, until
+from tests.web.running_door import Running, Start, close_code, until
 
 PROXY = Remote("10.0.0.1")
 
@@ -101,17 +100,6 @@ async def test_websockets_of_one_proxy_are_counted_by_their_senders(start: Start
         each.close()
 
 
-async def test_who_is_one_too_many_is_told_so_before_the_close_frame(start: Start) -> None:
-    web = await trusting(start)
-    web.admission.most = 0
-    reader, writer = await web.upgraded(X_Forwarded_For="203.0.113.7")
-    writer.write(client_frame(8, (4504).to_bytes(2, "big")))
-
-    heard = await asyncio.wait_for(reader.read(), 15)
-    assert b'{"type":"bye","code":4504,"reason":"0 are here already"}' in heard
-    assert not web.chat.sessions
-
-
 async def test_a_kept_connection_carries_requests_of_many(start: Start) -> None:
     web = await trusting(start)
     web.admission.most = 1
@@ -137,31 +125,6 @@ async def test_a_request_too_many_is_refused_in_words(start: Start) -> None:
 
     assert answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 30" in answer
     assert b'{"error":{"code":"full","text":"0 are here already"}}' in answer
-
-
-async def test_a_direct_connection_too_many_is_told_so_as_well(start: Start) -> None:
-    web = await start(closing=0.2)
-    web.admission.most = 1
-    reader, _ = await web.upgraded()
-    second, writer = await web.upgraded()
-    answer = await web.send(b"GET /rooms HTTP/1.1\r\nHost: localhost\r\n\r\n")
-
-    assert await close_code(second) == 4504
-    assert answer.startswith(b"HTTP/1.1 503 ") and b'"code":"full"' in answer and b"Connection: close" in answer
-    assert len(web.chat.sessions) == 1 and not reader.at_eof()
-    writer.close()
-
-
-async def test_only_so_many_are_told_at_once(web: Running) -> None:
-    web.admission.most = 0
-    told = [await web.talk() for _ in range(TOLD)]
-    await until(lambda: web.door._visits._told == TOLD)
-    bare = await web.send(b"")
-
-    assert bare.startswith(b"HTTP/1.1 503 ") and bare.endswith(b"full: 0 are here already\n")
-    for _, writer in told:
-        writer.close()
-    await until(lambda: web.door._visits._told == 0)
 
 
 async def test_a_login_link_is_for_this_machine_and_nobody_behind_a_proxy_on_it(start: Start) -> None:
