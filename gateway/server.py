@@ -12,6 +12,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 from gateway import console, logs
 from gateway.config import Settings
@@ -21,6 +22,7 @@ from gateway.core.limits import Limits
 from gateway.core.message import Door
 from gateway.core.parting import send_away
 from gateway.core.ports import Journal
+from gateway.core.prompt import Prompt
 from gateway.core.remote import Networks
 from gateway.core.requests import Requests
 from gateway.core.retention import Retention
@@ -55,6 +57,8 @@ DRAIN_SECONDS = 3.0
 HEAR_OUT_SECONDS = 3.0
 QUIET_TURNS = 3
 """Turns of the loop in which nothing was heard before all is taken to be said."""
+CONSOLE_SECONDS = 10.0
+"""How long the console's thread waits for an answer before it prompts again."""
 RETRY_FIRST_MS = 500
 RETRY_SPREAD_MS = 2000
 CLOSES_PER_TURN = 500
@@ -117,6 +121,7 @@ class Gateway:
         self.entrance = Entrance(self.server, self.hub, self.admission, refusals, Networks(settings.proxy_protocol))
         self.listeners: dict[str, list[Listener]] = {}
         self.key = None if settings.memory else DoorKey(settings.data)
+        self.prompt = Prompt(self.hub)
         self.web = self._web_door()
         self.hub.motd = message_of_the_day(settings.motd)
         self.reloading = Reloading(settings, again)
@@ -138,7 +143,7 @@ class Gateway:
         self._tell()
         self.retention.start()
         if self.settings.console:
-            console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
+            console.start(lambda: self.loop.call_soon_threadsafe(self.stop), self._hear_console)
 
     async def drain(self) -> None:
         """Stop listening, commit and deliver what was received, tell everybody when to come back, wait for them."""
@@ -193,6 +198,15 @@ class Gateway:
         self.journal.close()
         if self.key is not None:
             self.key.remove()
+
+    def _hear_console(self, line: str) -> str:
+        """What the console's thread prints in answer to a line."""
+        answer: Future[str] = Future()
+        self.loop.call_soon_threadsafe(self.prompt.hear, line, answer.set_result)
+        try:
+            return answer.result(CONSOLE_SECONDS)
+        except TimeoutError:
+            return "busy: no answer yet, see the log"
 
     def stop(self) -> None:
         """Begin to drain; asked again, hurry."""

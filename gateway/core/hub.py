@@ -20,8 +20,10 @@ from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
+from gateway.core import names
 from gateway.core.answers import acknowledge, error_event, storage_refusal
 from gateway.core.attendance import Attendance, tell_room
+from gateway.core.bans import Sanctions, words_of
 from gateway.core.closed import Closed
 from gateway.core.closing import Closing
 from gateway.core.endings import Endings
@@ -30,9 +32,11 @@ from gateway.core.identity import Identities
 from gateway.core.limits import Limits
 from gateway.core.message import Door, Kind, Message
 from gateway.core.nicks import Nicks
+from gateway.core.operations import Operations
+from gateway.core.operators import Doorkeeper
 from gateway.core.pace import Pace
 from gateway.core.past import Library
-from gateway.core.ports import Journal, Transport
+from gateway.core.ports import Journal, Measure, Transport
 from gateway.core.presence import ANNOUNCE_AFTER
 from gateway.core.receipts import Answer, Posted, Receipts
 from gateway.core.reception import Reception
@@ -104,6 +108,11 @@ class Hub:
         """How others can come, in one line of words; the gateway fills it in when its doors listen."""
         self.motd = ""
         """Gated words for everybody who comes; empty = none."""
+        self.bans = Sanctions(Measure.BAN, wall)
+        self.mutes = Sanctions(Measure.MUTE, wall)
+        self.doorkeeper: Doorkeeper | None = None
+        """Who answers /login; None: nobody can log in there."""
+        self.operations = Operations(self, journal.ledger, random_bits)
         self._schedule = schedule
         self.nicks = Nicks(random_bits)
         self.library = Library(journal, self.rooms)
@@ -138,7 +147,8 @@ class Hub:
     # Coming and going
 
     def start(self) -> None:
-        """Recall who may come back; open the lobby, which stays in memory."""
+        """Recall who may come back and who may not; open the lobby, which stays in memory."""
+        self.operations.start()
         self.reception.start()
         self.rooms.open(LOBBY, lambda room: None)
 
@@ -186,14 +196,16 @@ class Hub:
             session.transport.close(closing, words)
             self.disconnect(session, closing, words)
 
-    def kick(self, session_id: str, reason: str) -> bool:
-        """Close the session with that id; False if there is none (any more)."""
-        number = int(session_id, 16) if SESSION_ID.fullmatch(session_id) else 0
-        session = self.sessions.get(number)
-        if session is None:
-            return False
-        self.close(session, Closing.KICKED, reason)
-        return True
+    def find(self, session_id: str) -> Session | None:
+        """The session with that id; None if there is none (any more)."""
+        return self.sessions.get(int(session_id, 16)) if SESSION_ID.fullmatch(session_id) else None
+
+    def turn_away(self, session: Session) -> bool:
+        """Close the session if it is banned; whether it was."""
+        ban = self.bans.on(session)
+        if ban is not None:
+            self.close(session, Closing.BANNED, words_of(ban, self.wall()))
+        return ban is not None
 
     def refused(self, door: Door, address: str, closing: Closing, words: str) -> None:
         """Somebody was not let in at a door."""
@@ -212,6 +224,7 @@ class Hub:
         """Give the session another nick. Raises Refusal."""
         if nick == session.nick:
             return
+        self.bans.check_nick(names.nick(nick))
         old = session.nick
         self.reception.rename(session, nick)
         for member in session.rooms.values():
@@ -224,7 +237,10 @@ class Hub:
         member = Member(session, room, room.log.head if cursor is None else cursor)
         session.rooms[room.name] = room.members[session] = member
         self.reception.changed(session)
-        self._attendance.came(member, max(0.0, session.announce_at - self.clock()))
+        if session.door is Door.HTTP:
+            room.streams += 1
+        else:
+            self._attendance.came(member, max(0.0, session.announce_at - self.clock()))
         return member
 
     def attach(self, member: Member) -> None:
@@ -236,7 +252,8 @@ class Hub:
         """Take the session out of the room."""
         session, room = member.session, member.room
         session.rooms.pop(room.name, None)
-        room.members.pop(session, None)
+        if room.members.pop(session, None) is not None and session.door is Door.HTTP:
+            room.streams -= 1
         member.attached = False
         self._attendance.went(member)
         self.reception.changed(session)
@@ -244,7 +261,7 @@ class Hub:
 
     def joined(self, room: Room, recovered: bool) -> Joined:
         """The event that tells a session what the room is."""
-        members = list(islice(room.members.values(), MEMBERS_LISTED))
+        members = room.people(MEMBERS_LISTED)
         for member in members:
             member.listed = True
         listed = [Listed(member.session.nick, member.session.door) for member in members]
@@ -277,6 +294,12 @@ class Hub:
             if done is None:
                 return
             message.identity, message.id = session.identity.id, id
+        muted = self.mutes.refusal(self.mutes.on(session))
+        if muted is not None and done is not None:
+            done(muted)
+            return
+        if muted is not None:
+            raise muted
         session.pending += 1
         self.submit(Draft(message, member, done), room)
         if self.crowded:
@@ -299,6 +322,7 @@ class Hub:
             self._whisper(session, to, text)
 
     def _whisper(self, session: Session, to: str, text: str) -> None:
+        self.mutes.check(session)
         receiver = self.nicks.find(to)
         if len(receiver.owed) >= OWED_BYTES:
             raise Refusal(Code.BUSY, f"{receiver.nick} does not read at the moment, try again", retry_ms=5000)
@@ -382,7 +406,7 @@ class Hub:
 
         def answered(answer: list[Message] | JournalError) -> None:
             if isinstance(answer, LostTail):
-                self._begin_new_epochs()
+                self.begin_new_epochs()
             done(storage_refusal(answer) if isinstance(answer, JournalError) else None)
 
         self.journal.append([], answered)
@@ -399,7 +423,7 @@ class Hub:
             self._failure, self._failed_at = storage_refusal(answer), self.clock()
             self._refuse(drafts, self._failure)
             if isinstance(answer, LostTail):
-                self._begin_new_epochs()
+                self.begin_new_epochs()
         else:
             self._failure = None
             for draft in drafts:
@@ -428,7 +452,7 @@ class Hub:
         if done is not None:
             done(Posted(room.name, room.epoch, message.seq))
 
-    def _begin_new_epochs(self) -> None:
+    def begin_new_epochs(self) -> None:
         """The journal came back without its end: tell everybody where their rooms stand now."""
 
         def begun(room: Room) -> None:

@@ -144,6 +144,8 @@ class Requests:
         session.greeted = True
         session.hold()
         refusals = [self.hub.reception.settle(session, hello.token)]
+        if self.hub.turn_away(session):
+            return
         restored = session.identity.rooms if session.identity is not None else ()
         if hello.nick is not None:
             try:
@@ -233,7 +235,7 @@ class Requests:
         """Tell the room's pages, where it is small enough for that to matter; too fast is dropped without a word."""
         member = self._member(session, write.room)
         room = member.room
-        if self.hub.pace.too_fast(session) or room.presences.crowd:
+        if self.hub.pace.too_fast(session) or room.presences.crowd or self.hub.mutes.on(session) is not None:
             return
         self.hub.pace.pay(session)
         for other in room.members.values():

@@ -30,6 +30,7 @@ class Terminals:
     def connect(self, transport: Transport, door: Door, address: str, wire: Wire, proxy: str | None = None) -> Session:
         """A new session in the lobby. It reads from now on, once it is greeted or has spoken."""
         session = self.hub.connect(transport, door, address, wire, proxy)
+        session.terminal = True
         session.echo = False
         session.room = self.hub.enter(session, self.hub.rooms[LOBBY])
         self.hub.later(GREET_AFTER, lambda: self._greet(session))

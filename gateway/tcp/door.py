@@ -9,7 +9,7 @@ from gateway.core.message import Door
 from gateway.core.remote import Remote
 from gateway.core.terminal import Terminals
 from gateway.core.wire import PLAIN, TELNET, Wire
-from gateway.tcp.admission import Admission
+from gateway.tcp.admission import Admission, Denial
 from gateway.tcp.connection import Connection
 from gateway.tcp.server import Server
 from gateway.tcp.telnet import Telnet
@@ -27,9 +27,10 @@ class TerminalDoor:
         self.page = page
         self.wire: Wire = TELNET if door is Door.TELNET else PLAIN
 
-    def forwards(self, remote: Remote) -> bool:
-        """See `tcp.entrance.Door`: here a connection is one person's."""
-        return False
+    def admit(self, remote: Remote) -> Denial | None:
+        """See `tcp.entrance.Door`."""
+        ban = self.hub.bans.refusal(self.hub.bans.on_address(remote.address))
+        return Denial(Closing.BANNED, ban.text) if ban is not None else self.admission.come(remote)
 
     def arrived(self, sock: socket.socket, remote: Remote) -> None:
         """See `tcp.entrance.Door`."""

@@ -15,7 +15,7 @@ from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.message import Door as Name
 from gateway.core.remote import Networks, Remote
-from gateway.tcp.admission import Admission, Denial
+from gateway.tcp.admission import Admission
 from gateway.tcp.proxyline import HEADER_BYTES, Malformed, header
 from gateway.tcp.refusals import Refusals
 from gateway.tcp.server import READ, Server
@@ -32,12 +32,11 @@ class Door(Protocol):
     @property
     def door(self) -> Name: ...
 
-    def forwards(self, remote: Remote) -> bool:
-        """Whether this connection speaks for many, whom the door counts by address itself."""
+    def admit(self, remote: Remote) -> tuple[Closing, str] | None:
+        """Count by address somebody who has entered, or say why he must go."""
 
     def arrived(self, sock: socket.socket, remote: Remote) -> None:
-        """A connection that has entered, and is counted by its address unless it `forwards`. At its end the door takes
-        back both."""
+        """A connection that was admitted just now. At its end the door takes back what was counted."""
 
     def denial(self, first: bytes, last: bool, closing: Closing, words: str) -> bytes | None:
         """What a peer reads that is not let in; see `tcp.refusals.Answer`."""
@@ -70,14 +69,14 @@ class Entrance:
 
     def let_in(self, door: Door, sock: socket.socket, remote: Remote) -> None:
         """Somebody has entered, and it is known who: hand him to the door, or tell him why not."""
-        denied = None if door.forwards(remote) else self.admission.come(remote)
+        denied = door.admit(remote)
         if denied is None:
             door.arrived(sock, remote)
         else:
             self.admission.leave()
             self._deny(door, sock, remote.address, denied)
 
-    def _deny(self, door: Door, sock: socket.socket, address: str, denied: Denial) -> None:
+    def _deny(self, door: Door, sock: socket.socket, address: str, denied: tuple[Closing, str]) -> None:
         self._hub.refused(door.door, address, *denied)
         self._refusals.refuse(sock, lambda first, last: door.denial(first, last, *denied))
 

@@ -1,39 +1,26 @@
-"""The dashboard: its page, the same as JSON, and the kick.
+"""The dashboard: its page, and the same as JSON.
 
-Due later: filter words (`q`), closed connections, bans. What is asked of them now is refused, never silently ignored.
+Due later: filter words (`q`), closed connections. What is asked of them now is refused, never silently ignored.
 """
 
-import logging
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from gateway.core import text
 from gateway.core.hub import Hub
 from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
-from gateway.web.body import read_body
 from gateway.web.connections import PAGE_DEFAULT, PAGE_LIMIT, SORT_DEFAULT, ConnectionTable, Snapshot, TablePage
 from gateway.web.login import Login
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
-from gateway.web.peer import peer_address
 from gateway.web.rooms import number
 from gateway.web.site import Site, host_name
 from gateway.web.summary import SummaryDesk
 
-REASON_LIMIT = 300
 QUERY = frozenset(("state", "sort", "limit", "cursor"))
 RESULTS = frozenset(("done", "gone"))
-
-log = logging.getLogger("gateway.admin")
-
-
-class KickOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """The optional body of a kick."""
-
-    reason: str = ""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -78,7 +65,6 @@ class Dashboard:
         self._site = site
         self._pages = pages
         self._options = options
-        self._decode = msgspec.json.Decoder(KickOrder).decode
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """`GET /admin`: complete without script. A stranger is sent to the login."""
@@ -114,39 +100,6 @@ class Dashboard:
         self._login.reader(request)
         return json_answer(_page(await self._table.snapshot(), asked(request)))
 
-    async def kick(self, request: web.Request) -> web.Response:
-        """`DELETE /admin/api/connections/{id}`"""
-        session = self._login.writer(request, request.headers.get("X-CSRF-Token"))
-        order = self._order(await read_body(request, self._options.body_limit, self._options.body_deadline))
-        target = request.match_info["id"]
-        if not self._kick(request, target, order.reason, session.name):
-            raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone already")
-        return json_answer({"id": target, "kicked": True})
-
-    async def kick_form(self, request: web.Request) -> web.StreamResponse:
-        """`POST /admin/kick`: the same from a form."""
-        fields = await self._login.form(request)
-        session = self._login.writer(request, fields.get("csrf") or request.headers.get("X-CSRF-Token"))
-        done = self._kick(request, fields.get("id", ""), fields.get("reason", ""), session.name)
-        return web.Response(status=303, headers={"Location": f"/admin?result={'done' if done else 'gone'}"})
-
-    def _order(self, body: bytes) -> KickOrder:
-        if not body:
-            return KickOrder()
-        try:
-            return self._decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
-
-    def _kick(self, request: web.Request, target: str, reason: str, by: str) -> bool:
-        reason = text.line(reason, REASON_LIMIT) if reason else ""
-        done = self._hub.kick(target, reason)
-        log.info(
-            "kick of %r by %s from %s: %s", target[:20], by, peer_address(request), "done" if done else "already gone"
-        )
-        self._table.expire()
-        return done
-
 
 def _page(snapshot: Snapshot, question: Asked) -> TablePage:
     return snapshot.page(question.sort, question.limit, question.cursor)
@@ -160,8 +113,6 @@ def routes(dashboard: Dashboard, login: Login) -> list[Any]:
         web.post("/admin/login", login.press),
         web.post("/admin/logout", login.logout),
         web.post("/admin/login-link", login.mint),
-        web.post("/admin/kick", dashboard.kick_form),
         web.get("/admin/api/summary", dashboard.summary),
         web.get("/admin/api/connections", dashboard.connections),
-        web.delete("/admin/api/connections/{id}", dashboard.kick),
     ]

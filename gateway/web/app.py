@@ -17,6 +17,7 @@ from gateway.core.message import Door
 from gateway.core.remote import Networks, Remote
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
+from gateway.web import operations
 from gateway.web.admin import Dashboard, routes
 from gateway.web.answers import Answers
 from gateway.web.assets import Assets
@@ -33,6 +34,7 @@ from gateway.web.peer import Peer, caller_of
 from gateway.web.refused import refusal
 from gateway.web.rooms import RoomDoor
 from gateway.web.site import Site
+from gateway.web.streams import Streams
 from gateway.web.summary import SummaryDesk
 from gateway.web.websocket import WebSockets
 from gateway.web.wheel import Wheel
@@ -76,11 +78,14 @@ class WebDoor:
         self._site = Site(options.hosts, options.origins, options.tls)
         self._answers = Answers(pages)
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._callers, self._refuse_socket)
+        self._streams = Streams(hub, options, self._wheel)
         login = Login(self.links, AdminSessions(clock), self._site, pages, options)
         desk = SummaryDesk(hub, options, clock, wall)
-        dashboard = Dashboard(hub, login, ConnectionTable(hub, clock), desk, self._site, pages, options)
+        table = ConnectionTable(hub, clock)
+        dashboard = Dashboard(hub, login, table, desk, self._site, pages, options)
         app = self._app(hub, pages, assets)
         app.add_routes(routes(dashboard, login))
+        app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, options)))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()
 
@@ -99,6 +104,8 @@ class WebDoor:
                 web.get("/r/{room}", page.room),
                 web.post("/r/{room}", room.post),
                 web.get("/r/{room}/messages", room.messages),
+                web.get("/r/{room}/raw", self._streams.raw, allow_head=False),
+                web.get("/r/{room}/events", self._streams.events, allow_head=False),
                 web.get("/rooms", room.rooms),
                 web.get("/healthz", room.healthz),
                 web.get("/readyz", room.readyz),
@@ -117,15 +124,15 @@ class WebDoor:
         server.request_handler = self._handler
 
     def arrived(self, sock: socket.socket, remote: Remote) -> None:
-        """Serve an accepted, non-blocking connection (with its options set) that has entered, and is counted by address
-        unless it `forwards`; it is ours from now on, and taken back from the admission when it has ended."""
+        """Serve an accepted, non-blocking connection (with its options set) that was admitted; it is ours from now on,
+        and taken back from the admission when it has ended."""
         task = self._loop.create_task(self._adopt(sock, self._callers.begin(remote)))
         self._adopting.add(task)
         task.add_done_callback(self._adopting.discard)
 
-    def forwards(self, remote: Remote) -> bool:
-        """Whether this is a trusted proxy's connection, on which each request is counted by itself."""
-        return remote.address in self._proxies.trusted
+    def admit(self, remote: Remote) -> tuple[Closing, str] | None:
+        """Count a newcomer by his address, or say why he must go."""
+        return self._callers.admit(remote)
 
     def denial(self, first: bytes, last: bool, closing: Closing, words: str) -> bytes | None:
         """What a peer reads that is not let in (`web.refused`)."""
@@ -156,6 +163,7 @@ class WebDoor:
     async def stop(self) -> None:
         """Say farewell to the WebSockets that are left, finish requests, and close every connection."""
         self._sockets.close(Closing.GOING_AWAY, "the gateway stops")
+        self._streams.close(Closing.GOING_AWAY, "the gateway stops")
         deadline = self._loop.time() + self._options.closing
         while self._sockets.open and self._loop.time() < deadline:
             await asyncio.sleep(self._options.closing / 20)

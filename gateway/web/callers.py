@@ -54,8 +54,12 @@ class Callers:
         self._hub = hub
         self._admission = admission
 
+    def admit(self, remote: Remote) -> tuple[Closing, str] | None:
+        """Count a connection by its address, or say why it must go; of a proxy's the requests are counted."""
+        return None if remote.address in self.proxies.trusted else self._admission.come(remote)
+
     def begin(self, remote: Remote) -> Caller:
-        """A connection has come."""
+        """A connection was admitted just now."""
         return Caller(remote, self.proxies, remote.address in self.proxies.trusted)
 
     def end(self, caller: Caller) -> None:

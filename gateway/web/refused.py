@@ -13,13 +13,13 @@ import re
 from gateway.core.closing import Closing
 from gateway.core.events import Bye
 from gateway.core.wire import FRAME
-from gateway.web.handshake import PROTOCOL
+from gateway.web.handshake import OBJECTS
 
 RETRY_SECONDS = 30
 
 _UPGRADE = re.compile(rb"GET /ws[ ?].*^upgrade:[ \t]*websocket[ \t]*\r$", re.IGNORECASE | re.MULTILINE | re.DOTALL)
 _KEY = re.compile(rb"^sec-websocket-key:[ \t]*([A-Za-z0-9+/]{22}==)[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
-_PROTOCOLS = re.compile(rb"^sec-websocket-protocol:([^\r]*)\r$", re.IGNORECASE | re.MULTILINE)
+_OBJECTSS = re.compile(rb"^sec-websocket-protocol:([^\r]*)\r$", re.IGNORECASE | re.MULTILINE)
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, 1.3."""
 
@@ -33,17 +33,17 @@ def refusal(first: bytes, last: bool, closing: Closing, words: str) -> bytes | N
     lines = head + b"\r\n"
     key = _KEY.search(lines)
     if end and key is not None and _UPGRADE.match(lines):
-        return _closed_at_once(key[1], _PROTOCOLS.search(lines), closing, words)
+        return _closed_at_once(key[1], _OBJECTSS.search(lines), closing, words)
     return _page(closing, words)
 
 
 def _closed_at_once(key: bytes, offered: re.Match[bytes] | None, closing: Closing, words: str) -> bytes:
     reason = closing.told(words)
-    spoken = offered is not None and PROTOCOL.encode() in [each.strip() for each in offered[1].split(b",")]
+    spoken = offered is not None and OBJECTS.encode() in [each.strip() for each in offered[1].split(b",")]
     head = (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nServer: gateway\r\n"
         f"Sec-WebSocket-Accept: {base64.b64encode(hashlib.sha1(key + _MAGIC).digest()).decode()}\r\n"
-        + (f"Sec-WebSocket-Protocol: {PROTOCOL}\r\n" if spoken else "")
+        + (f"Sec-WebSocket-Protocol: {OBJECTS}\r\n" if spoken else "")
     )
     bye = Bye(closing.code, reason, RETRY_SECONDS * 1000) if closing is Closing.FULL else Bye(closing.code, reason)
     farewell = closing.code.to_bytes(2, "big") + reason.encode()[:120]
