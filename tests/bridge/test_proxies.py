@@ -4,12 +4,14 @@ import http.client
 import json
 import re
 import socket
+import subprocess
+import sys
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from tests.bridge.gateways import Gateway, Start, until
+from tests.bridge.gateways import ROOT, Gateway, Start, until
 from tests.bridge.peers import HOST, SECONDS, Browser, Json, Terminal, history, raw, request
 
 V2 = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -97,6 +99,13 @@ def test_every_door_takes_the_address_a_proxy_tells(behind: Gateway) -> None:
             ("203.0.113.1", HOST), ("2001:db8::1", HOST), ("203.0.113.3", HOST)
         ]  # fmt: skip
         assert "(tcp, 203.0.113.1) opened" in behind.stderr
+
+
+def test_a_login_link_can_be_had_on_the_machine_of_the_proxy(behind: Gateway) -> None:
+    command = [sys.executable, "-m", "gateway", "login-link", "--data", str(behind.folder / "data")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert f"http://{HOST}:{behind.web}/admin/login?token=" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(("first", "other"), [("203.0.113.16", "203.0.113.17"), ("2001:db8:0:16::", "2001:db8:0:17::")])

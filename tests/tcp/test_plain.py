@@ -264,3 +264,19 @@ def test_what_goes_wrong_with_one_peer_ends_only_that_one(
 
     bob.hears(line(bob, "fine"))
     assert len(caplog.records) == 1
+
+
+def test_who_is_one_too_many_is_told_so_and_room_is_made_by_who_leaves(server: Server) -> None:
+    listener = server.listen("127.0.0.1", 0, Plain(server, True, 2).accepted)
+    first, second, third = (Caller(server, listener.address) for _ in range(3))
+    third.says(b"hello\n")
+
+    assert third.hears_all() == b"!! full: try again in 30 s\n"
+    first.says(b"quit\n")
+    first.hears_all()
+    first.sock.close()
+    until(server, lambda: len(registered(server)) == 1)
+    fourth = Caller(server, listener.address)
+    fourth.says(b"hello\n")
+    fourth.hears(b"hello\n")
+    second.hears(b"hello\n")
