@@ -13,6 +13,10 @@ SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "M
 DURATIONS = {"s": 1.0, "ms": 0.001, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
+class WrongValue(ValueError):
+    """A value of the right type that is wrong all the same. The message says how, and shows no secret."""
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """How a kind of value is written.
@@ -20,7 +24,8 @@ class Form:
     `placeholder` stands for the value in the help; `right` completes "… is not"; `note` is what the help adds to each
     setting of the form. `parse` makes the value of a text,
     wherever the text comes from, and raises ValueError; `show` is the text `parse` would read back. Without them the
-    value is written as TOML writes its type. `check` raises ValueError for what the type cannot tell.
+    value is written as TOML writes its type. `check` raises WrongValue for what the type lets pass. A form with a
+    `veil` is secret: its values are never printed, but for what the veil says of one that is set.
     """
 
     placeholder: str
@@ -28,7 +33,8 @@ class Form:
     note: str = ""
     parse: Callable[[str], object] | None = None
     show: Callable[[Any], object] | None = None
-    check: Callable[[Any], object] | None = None
+    check: Callable[[Any], None] | None = None
+    veil: Callable[[Any], str] | None = None
 
 
 def amount(text: str, units: Mapping[str, float]) -> float:
@@ -62,6 +68,12 @@ def path(text: str) -> Path | None:
     return Path(text).expanduser() if text else None
 
 
+def check_networks(networks: tuple[str, ...]) -> None:
+    """ValueError if one of them is no address and no network."""
+    for network in networks:
+        ip_network(network)
+
+
 PORT = Form("PORT", "a port: 1 to 65535, 0 = any free port, -1 = off", "0 = any free port, -1 = off")
 COUNT = Form("N", "a whole number from 0, 0 = no limit")
 SIZE = Form(
@@ -85,7 +97,7 @@ NETWORKS = Form(
     "CIDR,…",
     'a list of addresses or networks, like "10.0.0.0/8" or "::1" (no bits behind the prefix)',
     parse=comma_separated,
-    check=lambda networks: [ip_network(network) for network in networks],
+    check=check_networks,
 )
 WORDS = Form("TEXT", "a text of at most 1000 characters")
 SWITCH = Form("", "true or false")

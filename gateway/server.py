@@ -15,11 +15,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from gateway import console, logs
-from gateway.config import Settings
+from gateway.accounts.keeper import Keeper
+from gateway.accounts.register import Account, Register, Token
+from gateway.adminforms import ROOT_NAME
+from gateway.config import AdminSettings, Settings
 from gateway.core import text
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
+from gateway.core.operators import Role
 from gateway.core.parting import send_away
 from gateway.core.ports import Journal
 from gateway.core.prompt import Prompt
@@ -38,6 +42,7 @@ from gateway.resources import templates
 from gateway.tcp.admission import Admission
 from gateway.tcp.door import TerminalDoor
 from gateway.tcp.entrance import Entrance
+from gateway.tcp.kernel import kernel_of
 from gateway.tcp.refusals import Refusals
 from gateway.tcp.server import Listener, Server, new_selector
 from gateway.web.app import WebDoor
@@ -121,6 +126,7 @@ class Gateway:
         self.entrance = Entrance(self.server, self.hub, self.admission, refusals, Networks(settings.proxy_protocol))
         self.listeners: dict[str, list[Listener]] = {}
         self.key = None if settings.memory else DoorKey(settings.data)
+        self.keeper = self.hub.doorkeeper = Keeper(register(settings.admin), self.hub.clock)
         self.prompt = Prompt(self.hub)
         self.web = self._web_door()
         self.hub.motd = message_of_the_day(settings.motd)
@@ -193,6 +199,7 @@ class Gateway:
     async def close(self) -> None:
         """Let go of everything."""
         await self.web.stop()
+        self.keeper.close()
         self.loop.remove_reader(self.server.fileno())
         self.server.close()
         self.journal.close()
@@ -235,6 +242,10 @@ class Gateway:
         change("journal.retention", apply=lambda new: self.retention.keep(new.journal.retention))
         change("log_level", "log_format", apply=lambda new: logs.start(new.log_level, new.log_format))
         change("motd", apply=self._announce_daily)
+        change(
+            *("admin.password_hash", "admin.accounts", "admin.tokens"),
+            apply=lambda new: self.keeper.know(register(new.admin)),
+        )
 
     def _limit(self, new: Settings) -> None:
         self.admission.connections = connection_limit(new.limits.connections)
@@ -264,6 +275,8 @@ class Gateway:
             origins=origins,
             trusted_proxies=trusted_proxies,
             link_key=self.key.secret if self.key is not None else None,
+            kernel=kernel_of,
+            watch=self.settings.admin.watch,
             connection_limit=lambda: self.admission.connections,
             ready=lambda: Refusal(Code.DRAINING, "the gateway stops") if self.stopped.is_set() else None,
             listeners=lambda: [
@@ -273,7 +286,15 @@ class Gateway:
             ],
         )
         requests = Requests(self.hub)
-        return WebDoor(self.hub, requests, options, clock=self.hub.clock, wall=self.hub.wall, admission=self.admission)
+        return WebDoor(
+            self.hub,
+            requests,
+            options,
+            self.keeper,
+            clock=self.hub.clock,
+            wall=self.hub.wall,
+            admission=self.admission,
+        )
 
     def _page_address(self) -> str:
         return "".join(f"http://{address(*reachable(*each.address))}/" for each in self.listeners["web"][:1])
@@ -301,7 +322,8 @@ class Gateway:
         if page:
             if self.key is not None:
                 self.key.write(page)
-            say(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}")
+            if not self.keeper.has_passwords:
+                say(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}")
 
     def _schedule(self, seconds: float) -> None:
         """Call the hub's tick after so many seconds, or sooner; 0 = before anything else is read."""
@@ -346,6 +368,17 @@ def _neighbours(settings: Settings) -> tuple[Sequence[str], Sequence[str], Seque
     """The host names of the web door, the foreign origins and the proxies it believes."""
     web = settings.web
     return (*web.hosts, *settings.host), web.origins, web.trusted_proxies
+
+
+def register(settings: AdminSettings) -> Register:
+    """Whom the settings know."""
+    accounts = [Account(ROOT_NAME, Role.ADMIN, settings.password_hash)] if settings.password_hash else []
+    accounts += [Account(name, Role[each.role.upper()], each.hash) for name, each in settings.accounts.items()]
+    tokens = []
+    for token in settings.tokens:
+        name, role, digest = token.split(":")
+        tokens.append(Token(name, Role[role.upper()], digest.lower()))
+    return Register(accounts, tokens)
 
 
 def _retry_ms() -> int:

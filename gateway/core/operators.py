@@ -41,7 +41,7 @@ class Operator(NamedTuple):
     def check(self, least: Role) -> None:
         """Raise Refusal unless this is at least a `least`."""
         if self.role < least:
-            raise Refusal(Code.FORBIDDEN, f"only {least.word}s can do that, you are {self.role.word}")
+            raise Refusal(Code.FORBIDDEN, f"only {least.word}s can do that; you are {self.name} ({self.role.word})")
 
 
 class AuditEntry(NamedTuple):

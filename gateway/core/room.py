@@ -30,15 +30,17 @@ SHARE_BYTES = 65536
 
 
 class Share:
-    """Encoded messages in log order: `parts` with the numbers `seqs`, and all of them joined as `data`."""
+    """Encoded messages in log order: `parts` with the numbers `seqs`, and all of them joined as `data`. The first part
+    tells of `skipped` messages that are gone."""
 
-    __slots__ = ("count", "data", "last", "parts", "seqs", "size")
+    __slots__ = ("count", "data", "last", "parts", "seqs", "size", "skipped")
 
-    def __init__(self, parts: list[bytes], seqs: list[int], last: int, count: int) -> None:
+    def __init__(self, parts: list[bytes], seqs: list[int], last: int, count: int, skipped: int) -> None:
         self.parts = parts
         self.seqs = seqs
         self.last = last
         self.count = count
+        self.skipped = skipped
         self.data = parts[0] if len(parts) == 1 else b"".join(parts)
         self.size = len(self.data)
 
@@ -74,10 +76,11 @@ class Readers:
     def _make(self, cursor: int, author: int, until: int) -> Share:
         parts: list[bytes] = []
         seqs: list[int] = []
-        size = count = 0
+        size = count = skipped = 0
         last = cursor
         if cursor + 1 < self.log.first:
             last = self.log.first - 1
+            skipped = last - cursor
             parts.append(self.wire.event(Gap(self.room, cursor + 1, last), ""))
             seqs.append(last)
         for message in self.log.after(last):
@@ -91,7 +94,7 @@ class Readers:
             seqs.append(last)
             size += len(part)
             count += 1
-        return Share(parts, seqs, last, count)
+        return Share(parts, seqs, last, count, skipped)
 
     def _encode(self, message: Message) -> bytes:
         part = self._encoded.get(message.seq)
@@ -142,6 +145,8 @@ class Member:
             share = self.readers.share(self.cursor)
         taken = session.transport.send(share.data) if share.size else 0
         session.bytes_out += taken
+        if share.skipped and taken:
+            session.skipped += share.skipped
         if taken == share.size:
             self.cursor = share.last
             session.messages_out += share.count

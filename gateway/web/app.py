@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
+from gateway.accounts.keeper import Keeper
 from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.remote import Networks, Remote
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
-from gateway.web import operations
+from gateway.web import connection_desk, operations, room_table, watching
 from gateway.web.admin import Dashboard, routes
 from gateway.web.answers import Answers
 from gateway.web.assets import Assets
@@ -28,11 +29,15 @@ from gateway.web.connections import ConnectionTable
 from gateway.web.forwarded import Proxies
 from gateway.web.handshake import check_upgrade
 from gateway.web.login import Login
+from gateway.web.loginpage import LoginPage
+from gateway.web.loginpage import routes as login_routes
 from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer, caller_of
 from gateway.web.refused import refusal
 from gateway.web.rooms import RoomDoor
+from gateway.web.sessions import SessionDesk
+from gateway.web.sessions import routes as session_routes
 from gateway.web.site import Site
 from gateway.web.streams import Streams
 from gateway.web.summary import SummaryDesk
@@ -59,6 +64,7 @@ class WebDoor:
         hub: Hub,
         requests: Requests,
         options: WebOptions,
+        keeper: Keeper,
         *,
         clock: Callable[[], float],
         wall: Callable[[], int],
@@ -78,13 +84,21 @@ class WebDoor:
         self._site = Site(options.hosts, options.origins, options.tls)
         self._answers = Answers(pages)
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._callers, self._refuse_socket)
+        sessions = AdminSessions(clock)
+        login = Login(sessions, keeper, hub.operations, self._site, options)
+        door = LoginPage(login, self.links, sessions, keeper, hub.operations, self._site, pages, options)
         self._streams = Streams(hub, options, self._wheel)
-        login = Login(self.links, AdminSessions(clock), self._site, pages, options)
         desk = SummaryDesk(hub, options, clock, wall)
-        table = ConnectionTable(hub, clock)
+        table = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None)
         dashboard = Dashboard(hub, login, table, desk, self._site, pages, options)
         app = self._app(hub, pages, assets)
-        app.add_routes(routes(dashboard, login))
+        app.add_routes(room_table.routes(room_table.RoomDesk(login, room_table.RoomTable(hub, clock))))
+        watching_desk = watching.WatchDesk(hub, login, hub.operations.note, allowed=options.watch)
+        app.add_routes(watching.routes(watching_desk))
+        app.add_routes(connection_desk.routes(connection_desk.ConnectionDesk(hub, login, table)))
+        app.add_routes(routes(dashboard))
+        app.add_routes(login_routes(door))
+        app.add_routes(session_routes(SessionDesk(login, sessions, hub.operations, clock, wall)))
         app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, options)))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()

@@ -17,12 +17,10 @@ from gateway.core.operators import AuditEntry, Operator, Role
 from gateway.core.ports import AuditPage, AuditQuery, Measure, Sanction
 from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
-from gateway.web.auth import AdminSession
 from gateway.web.body import read_body
 from gateway.web.connections import ConnectionTable
-from gateway.web.login import Login
+from gateway.web.login import CSRF_HEADER, Login
 from gateway.web.options import WebOptions
-from gateway.web.peer import peer_address
 from gateway.web.rooms import ask, number
 
 PAGE_DEFAULT = 50
@@ -30,7 +28,6 @@ PAGE_LIMIT = 500
 QUERY_LIMIT = 300
 TERMS_LIMIT = 8
 AUDIT_FIELDS = ("who", "source", "action", "target", "reason", "result")
-STRANGER = "-"
 
 Order = TypeVar("Order", bound=msgspec.Struct)
 
@@ -96,11 +93,6 @@ class SanctionPage(msgspec.Struct, frozen=True):
     cursor: str | None
 
 
-def operator_of(request: web.Request, session: AdminSession) -> Operator:
-    """Who acts by a request of that session."""
-    return Operator(session.name, Role[session.role.upper()], f"web {peer_address(request)}")
-
-
 class OperationsDesk:
     """The handlers."""
 
@@ -122,8 +114,8 @@ class OperationsDesk:
     async def kick_form(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/kick`: a kick from a form."""
         fields = await self._login.form(request)
-        target, csrf = fields.get("id", ""), fields.get("csrf") or request.headers.get("X-CSRF-Token")
-        operator = self._operator(request, "kick", target, csrf)
+        target, csrf = fields.get("id", ""), fields.get("csrf") or request.headers.get(CSRF_HEADER)
+        operator = self._login.writer(request, csrf, "kick", target)
         result = "done"
         try:
             await self._do(lambda it, done: it.kick(operator, Whom(target), fields.get("reason", ""), done))
@@ -165,14 +157,14 @@ class OperationsDesk:
     async def unban(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/bans/{id}`"""
         target = request.match_info["id"]
-        operator = self._operator(request, "unban", target, request.headers.get("X-CSRF-Token"))
+        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "unban", target)
         await self._do(lambda it, done: it.unban(operator, target, done))
         return json_answer({"id": target, "lifted": True})
 
     async def unmute(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/mutes/{id}`"""
         target = request.match_info["id"]
-        operator = self._operator(request, "unmute", target, request.headers.get("X-CSRF-Token"))
+        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "unmute", target)
         await self._do(lambda it, done: it.unmute(operator, target, done))
         return json_answer({"id": target, "lifted": True})
 
@@ -188,7 +180,7 @@ class OperationsDesk:
 
     async def audit(self, request: web.Request) -> web.Response:
         """`GET /admin/api/audit`"""
-        operator = operator_of(request, self._login.reader(request))
+        operator = self._login.reader(request, Role.VIEWER)
         query = AuditQuery(number(request, "cursor", least=1), _limit(request), _terms(request))
 
         def verb(done: Callable[[AuditPage | Refusal], None]) -> None:
@@ -198,22 +190,11 @@ class OperationsDesk:
         entries = [AuditEntry._asdict(entry) for entry in page.entries]
         return json_answer({"entries": entries, "cursor": None if page.cursor is None else str(page.cursor)})
 
-    def _operator(self, request: web.Request, action: str, target: str, csrf: str | None) -> Operator:
-        """Who may write; whoever may not is recorded."""
-        try:
-            return operator_of(request, self._login.writer(request, csrf))
-        except web.HTTPUnauthorized:
-            self._hub.operations.stranger(STRANGER, f"web {peer_address(request)}", action, target, "not logged in")
-            raise
-        except Refusal as refusal:
-            self._hub.operations.stranger(STRANGER, f"web {peer_address(request)}", action, target, refusal.text)
-            raise
-
     async def _order(
         self, request: web.Request, action: str, target: str, shape: type[Order], optional: bool = False
     ) -> tuple[Operator, Order]:
         """Who orders what. An order that means nothing is an attempt too."""
-        operator = self._operator(request, action, target, request.headers.get("X-CSRF-Token"))
+        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), action, target)
         try:
             body = await read_body(request, self._options.body_limit, self._options.body_deadline)
             return operator, shape() if optional and not body else _decoded(body, shape)
@@ -228,7 +209,7 @@ class OperationsDesk:
             self._table.expire()
 
     def _sanctions(self, request: web.Request, measure: Measure) -> SanctionPage:
-        self._login.reader(request)
+        self._login.reader(request, Role.VIEWER)
         table = self._hub.bans if measure is Measure.BAN else self._hub.mutes
         words, limit = request.query.get("q", "")[:QUERY_LIMIT].lower().split(), _limit(request)
         found = [each for each in table.holding() if _matches(each, words)]

@@ -22,8 +22,9 @@ from aiohttp.http_websocket import WebSocketReader
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.core.closing import Closing
-from gateway.core.remote import Remote
+from gateway.core.remote import Networks, Remote
 from gateway.web.callers import Caller
+from gateway.web.forwarded import Proxies
 from gateway.web.frames import FrameWatch
 from gateway.web.wheel import Wheel
 
@@ -156,11 +157,11 @@ class Peer(RequestHandler):
 
 
 def caller_of(request: web.BaseRequest) -> Caller:
-    """The caller of the connection on which a request came. ConnectionResetError when that is gone."""
+    """The caller of the connection on which a request came; a direct one where no connection of ours is behind it."""
     peer = request.protocol
-    if not isinstance(peer, Peer):
-        raise ConnectionResetError
-    return peer.caller
+    if isinstance(peer, Peer):
+        return peer.caller
+    return Caller(Remote(request.remote or ""), Proxies(Networks()), False)
 
 
 def remote_of(request: web.Request) -> Remote:

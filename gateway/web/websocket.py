@@ -28,13 +28,16 @@ from gateway.core.requests import Requests
 from gateway.core.session import Session
 from gateway.core.terminal import Terminals
 from gateway.core.text import LINE_BYTES
+from gateway.core.traits import Kernel, Traits
 from gateway.core.wire import FRAME, TEXT
 from gateway.errors import Refusal
+from gateway.web.agents import agent_of
 from gateway.web.callers import Callers
 from gateway.web.frames import FrameWatch
 from gateway.web.handshake import LINES, OBJECTS
 from gateway.web.options import WebOptions
 from gateway.web.peer import Peer, is_secure, remote_of
+from gateway.web.traits import kernel_of, traits_of
 from gateway.web.wheel import Wheel
 
 TURN = 32
@@ -87,9 +90,10 @@ class WebSockets:
         try:
             ws = self._response()
             socket = peer.socket = Socket(self, peer, transport, ws)
+            agent = agent_of(request.headers.get("User-Agent", ""))
             await ws.prepare(request)
             ws.headers.clear()  # they have gone out, and would be kept for as long as the WebSocket lives
-            await socket.run(remote_of(request), is_secure(request, self.options.tls))
+            await socket.run(remote_of(request), is_secure(request, self.options.tls), agent)
         finally:
             self._callers.go(counted)
         return ws
@@ -180,6 +184,14 @@ class Socket:
         if task is not None and task is not asyncio.current_task():
             task.cancel()
 
+    def kernel(self) -> Kernel | None:
+        """See `core.ports.Transport`."""
+        return kernel_of(self._transport, self._shared.options.kernel)
+
+    def traits(self) -> Traits:
+        """See `core.ports.Transport`."""
+        return traits_of(self._transport)
+
     # What the connection calls.
 
     def received(self, count: int) -> float:
@@ -258,7 +270,7 @@ class Socket:
 
     # The handler.
 
-    async def run(self, remote: Remote, secure: bool) -> None:
+    async def run(self, remote: Remote, secure: bool, agent: str | None) -> None:
         """Read until one side has had enough, then close. Leaves no session behind, whatever happens.
 
         Hands text on, answers pings, holds still while the session is held, and gives way after some messages in a row.
@@ -266,6 +278,7 @@ class Socket:
         """
         self._task = asyncio.current_task()
         self.session = session = self._join(remote)
+        session.agent = agent
         session.encrypted = secure
         self._shared.hub.turn_away(session)
         in_a_row = 0
@@ -330,6 +343,8 @@ class Socket:
         return True
 
     def _text(self, session: Session, data: bytes) -> None:
+        if session.tap is not None:
+            session.tap.heard(data)
         try:
             text = data.decode()
         except UnicodeDecodeError:

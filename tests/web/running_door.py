@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+from gateway.accounts.keeper import Keeper
 from gateway.core.closing import Closing
 from gateway.core.remote import Remote
 from gateway.web.app import WebDoor
@@ -49,7 +50,13 @@ class Running:
     """A started web door on a port of its own."""
 
     def __init__(
-        self, door: WebDoor, chat: LittleChat, clock: Clock, listener: socket.socket, admission: LittleAdmission
+        self,
+        door: WebDoor,
+        chat: LittleChat,
+        clock: Clock,
+        listener: socket.socket,
+        admission: LittleAdmission,
+        keeper: Keeper,
     ) -> None:
         self.door = door
         self.chat = chat
@@ -58,6 +65,7 @@ class Running:
         self.lost = admission.lost
         self.caller = ""
         """The address that the next connections seem to come from; empty = their own."""
+        self.keeper = keeper
         self.port: int = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws = f"ws://127.0.0.1:{self.port}/ws"
@@ -75,6 +83,7 @@ class Running:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await self.door.stop()
+        self.keeper.close()
         self._listener.close()
 
     async def talk(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
