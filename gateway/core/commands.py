@@ -274,7 +274,7 @@ def _login(call: Call) -> None:
     if not password:
         name, password = "", name
     source = source_of(session)
-    if not (session.encrypted or is_loopback(session.address)):
+    if not (session.encrypted or (session.proxy is None and is_loopback(session.address))):
         words = "a password goes only over TLS or from this machine: nobody else may read it"
         raise hub.audit.stranger(session.nick, source, "login", "", words)
     if not password:
