@@ -14,9 +14,11 @@ from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 from gateway import __version__
+from gateway.adminforms import ROLES, ROOT_NAME, check_name
 from gateway.config import SETTINGS, Setting
 from gateway.errors import ConfigError, StartError, UsageError
-from gateway.sources import load, nearest
+from gateway.forms import WrongValue
+from gateway.sources import load, load_again, nearest
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -119,7 +121,9 @@ def serve(command: Command, arguments: Sequence[str]) -> int:
     """`gateway serve`: the gateway, or with --classic the origin's chat."""
     flags, config = given(settings_parser("serve", explanation(command)), arguments)
     settings = load(flags, os.environ, config).settings
-    return start(command.classic if settings.classic else command.entry, settings)
+    if settings.classic:
+        return start(command.classic, settings)
+    return start(command.entry, settings, lambda: load_again(flags, os.environ, config).settings)
 
 
 def echo(command: Command, arguments: Sequence[str]) -> int:
@@ -133,6 +137,29 @@ def login_link(command: Command, arguments: Sequence[str]) -> int:
     """`gateway login-link`: the data folder tells which gateway is meant."""
     flags, config = given(settings_parser("login-link", explanation(command), ["data"]), arguments)
     return start(command.entry, load(flags, os.environ, config).settings)
+
+
+def passwd(command: Command, arguments: Sequence[str]) -> int:
+    """`gateway passwd`: a hash or a token, in need of no settings."""
+    parser = FlagParser(
+        prog="gateway passwd",
+        description=explanation(command),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", default="", help=f"whose it is [{ROOT_NAME}]")
+    parser.add_argument("--role", choices=ROLES, help=f"what NAME may do [{ROLES[0]}]")
+    parser.add_argument("--token", action="store_true", help="make a bearer token for scripts instead; needs a NAME")
+    wanted = parser.parse_args(arguments)
+    if not wanted.name and (wanted.role or wanted.token):
+        parser.error("--role and --token need a NAME")
+    if wanted.name:
+        try:
+            check_name(wanted.name)
+        except WrongValue as error:
+            raise UsageError(str(error)) from error
+    wanted.role = wanted.role or ROLES[0]
+    return start(command.entry, wanted)
 
 
 def check(command: Command, arguments: Sequence[str]) -> int:
@@ -150,9 +177,9 @@ def bench(command: Command, arguments: Sequence[str]) -> int:
     return start(command.entry, arguments)
 
 
-def start(entry: str, argument: object) -> int:
+def start(entry: str, *arguments: object) -> int:
     """Load the module of "module:function" and call the function."""
-    code: int = resolve_name(entry)(argument)
+    code: int = resolve_name(entry)(*arguments)
     return code
 
 
@@ -226,6 +253,12 @@ COMMANDS = {
         "print the effective settings and where each value came from",
         "gateway check --config gateway.toml",
         check,
+    ),
+    "passwd": Command(
+        "make an admin password hash, or a token for scripts",
+        "gateway passwd --role operator ana",
+        passwd,
+        "gateway.accounts.passwd:passwd",
     ),
     "login-link": Command(
         "print a fresh one-time dashboard link of the running gateway",

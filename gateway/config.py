@@ -16,7 +16,23 @@ import msgspec
 from msgspec import Meta, structs
 from platformdirs import user_data_path
 
-from gateway.forms import Count, Duration, File, Folder, Form, HostNames, Hosts, Origins, Port, Size, Switch, choice
+from gateway.adminforms import Accounts, Hash, Tokens
+from gateway.forms import (
+    Count,
+    Duration,
+    File,
+    Folder,
+    Form,
+    HostNames,
+    Hosts,
+    Networks,
+    Origins,
+    Port,
+    Size,
+    Switch,
+    Words,
+    choice,
+)
 
 PREFIX = "GATEWAY_"
 # Choices are Literals, not enums: whoever is handed one compares it with a plain word and need not import this module.
@@ -57,12 +73,38 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     hosts: Annotated[
         HostNames, Meta(description="host names it is reached by, besides localhost, addresses and `host`")
     ] = ()
+    trusted_proxies: Annotated[
+        Networks, Meta(description="HTTP proxies whose X-Forwarded-For and X-Forwarded-Proto are believed")
+    ] = ()
 
 
 class RoomSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Rooms in general."""
 
     create: Annotated[Switch, Meta(description="joining or posting to an unknown room creates it")] = True
+
+
+class AdminSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may see the dashboard. Without any of it there is the one-time link alone."""
+
+    password_hash: Annotated[
+        Hash,
+        Meta(description="password of the account `admin`: `gateway passwd` makes the hash", extra={"default": "none"}),
+    ] = None
+    accounts: Annotated[
+        Accounts,
+        Meta(
+            description="people with a password each, `NAME = {role, hash}`; a flag or variable: `NAME:ROLE:HASH …`",
+            extra={"default": "none"},
+        ),
+    ] = {}
+    tokens: Annotated[
+        Tokens,
+        Meta(description="scripts with a bearer token each, `name:role:sha256`"),
+    ] = ()
+    watch: Annotated[
+        Switch, Meta(description="admins may watch what a connection sends and gets, for ten minutes, audited")
+    ] = False
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,12 +134,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     selector: Annotated[
         Selector, Meta(description="how `echo` and `--classic` wait for their sockets", extra={"origin": True})
     ] = "auto"
+    proxy_protocol: Annotated[
+        Networks, Meta(description="proxies that begin each connection with a PROXY header, on every door")
+    ] = ()
+    motd: Annotated[Words, Meta(description="words for everybody who comes, below the greeting")] = ""
     log_level: Annotated[LogLevel, Meta(description="the least that is logged")] = "info"
     log_format: Annotated[Literal["text", "json"], Meta(description="how log lines are written")] = "text"
     limits: Limits = Limits()
     journal: JournalSettings = JournalSettings()
     web: WebSettings = WebSettings()
     rooms: RoomSettings = RoomSettings()
+    admin: AdminSettings = AdminSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +198,16 @@ class Setting:
         """The checked value. `is_text`: it comes from where everything is text. ValueError when it is not right."""
         if isinstance(value, str) and self.form.parse is not None:
             value = self.form.parse(value)
-        return msgspec.convert(value, self.type, strict=not is_text)
+        value = msgspec.convert(value, self.type, strict=not is_text)
+        if self.form.check is not None:
+            self.form.check(value)
+        return value
+
+    def line(self, value: object) -> str:
+        """The setting as a line of a TOML file; as a comment when it is not set, or not to be shown."""
+        if value is None or (self.form.veil and not value):
+            return f"# {self.name} is not set"
+        return f"# {self.name}: {self.form.veil(value)}" if self.form.veil else f"{self.name} = {self.toml(value)}"
 
     def toml(self, value: object) -> str:
         """`value` as TOML writes it; empty for none, which TOML cannot write."""
@@ -182,6 +238,14 @@ def settings_of(struct: type[msgspec.Struct], section: str = "") -> Iterator[Set
         )
     for each in sections:
         yield from settings_of(each.type, f"{each.name}.")
+
+
+def value_of(settings: Settings, name: str) -> object:
+    """The value of the setting with that name."""
+    value: object = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
 
 
 SETTINGS = {setting.name: setting for setting in settings_of(Settings)}

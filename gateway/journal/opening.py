@@ -3,7 +3,7 @@
 In this order, so that a refused journal is left as it was: look at the files (`damage`), read them through a connection
 that cannot write, and only then open the connection that can. It holds the lock for as long as it lives; `locking_mode
 = EXCLUSIVE` also spares the shared-memory index of the WAL. (The reading connection may leave an empty log and an index
-beside a refused database. They stay: whoever unlinks them without the lock might hit a living gateway's.)
+beside a refused database: see `leftovers`.)
 
 Every page is checked up to QUICK_CHECK_BYTES, 90 ms; a larger database opens in 20 ms and shows a bad page when that
 page is read.
@@ -24,6 +24,7 @@ from gateway.errors import StartError
 from gateway.journal.checkpoint import checkpoint
 from gateway.journal.continuity import boot_id, epoch_of, new_seed, read_mark, why_broken, write_mark
 from gateway.journal.damage import damage
+from gateway.journal.leftovers import none_left_over
 from gateway.journal.schema import FIRST_META, create
 from gateway.journal.tail import Tail, why_missing
 
@@ -36,6 +37,9 @@ COLUMNS = {
     "messages": "room, seq, ts, nick, door, kind, text",
     "receipts": "identity, id, room, seq, ts",
     "people": "identity, nick, rooms, seen",
+    "bans": "id, kind, target, identity, reason, author, created, until",
+    "mutes": "id, kind, target, identity, reason, author, created, until",
+    "audit": "number, at, who, source, action, target, reason, result",
 }
 
 
@@ -98,11 +102,12 @@ def _refusal(path: Path, fault: str) -> str:
 
 
 def _open(path: Path, durability: str) -> Opened:
-    fault = damage(path)
-    if path.is_file():
-        fault = _examine(path, fault)
-    if fault is not None:
-        raise StartError(_refusal(path, fault))
+    with none_left_over(path):
+        fault = damage(path)
+        if path.is_file():
+            fault = _examine(path, fault)
+        if fault is not None:
+            raise StartError(_refusal(path, fault))
     if not path.exists():
         create(path)
     _require_writable(path)

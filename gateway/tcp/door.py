@@ -2,11 +2,14 @@
 
 import socket
 
+from gateway.core.closing import Closing
+from gateway.core.events import Bye
 from gateway.core.hub import Hub
 from gateway.core.message import Door
+from gateway.core.remote import Remote
 from gateway.core.terminal import Terminals
 from gateway.core.wire import PLAIN, TELNET, Wire
-from gateway.tcp.admission import Admission
+from gateway.tcp.admission import Admission, Denial
 from gateway.tcp.connection import Connection
 from gateway.tcp.server import Server
 from gateway.tcp.telnet import Telnet
@@ -24,29 +27,25 @@ class TerminalDoor:
         self.page = page
         self.wire: Wire = TELNET if door is Door.TELNET else PLAIN
 
-    def accepted(self, sock: socket.socket, address: str) -> None:
-        """A new connection: let it in, or tell it in one line why not."""
-        refusal = self.admission.admit(address)
-        if refusal is None:
-            Connection(self, sock, address)
-        else:
-            refuse(sock, f"!! {refusal}\r\n".encode() if self.door is Door.TELNET else f"!! {refusal}\n".encode())
+    def admit(self, remote: Remote) -> Denial | None:
+        """See `tcp.entrance.Door`."""
+        ban = self.hub.bans.refusal(self.hub.bans.on_address(remote.address))
+        return Denial(Closing.BANNED, ban.text) if ban is not None else self.admission.come(remote)
+
+    def arrived(self, sock: socket.socket, remote: Remote) -> None:
+        """See `tcp.entrance.Door`."""
+        Connection(self, sock, remote)
+
+    def denial(self, first: bytes, last: bool, closing: Closing, words: str) -> bytes:
+        """See `tcp.entrance.Door`."""
+        return self.wire.event(Bye(closing.code, closing.told(words)), "")
 
     def gone(self, connection: Connection) -> None:
         """The connection's socket is closed."""
-        self.admission.release(connection.address)
-        self.hub.disconnect(connection.session, "left")
+        self.admission.go(connection.remote)
+        self.admission.leave()
+        self.hub.disconnect(connection.session, Closing.LOST)
 
     def new_telnet(self) -> Telnet | None:
         """The telnet parser of a new connection; the plain door makes one when a peer speaks telnet first."""
         return Telnet(spoken=True) if self.door is Door.TELNET else None
-
-
-def refuse(sock: socket.socket, words: bytes) -> None:
-    """Say why and close at once: one small write into an empty buffer."""
-    try:
-        sock.send(words)
-        sock.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
-    sock.close()

@@ -18,28 +18,36 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 
+from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.message import Door
+from gateway.core.remote import Remote
 from gateway.core.requests import Requests
 from gateway.core.session import Session
-from gateway.core.wire import FRAME
+from gateway.core.terminal import Terminals
+from gateway.core.text import LINE_BYTES
+from gateway.core.traits import Kernel, Traits
+from gateway.core.wire import FRAME, TEXT
+from gateway.errors import Refusal
+from gateway.web.agents import agent_of
+from gateway.web.callers import Callers
 from gateway.web.frames import FrameWatch
-from gateway.web.handshake import PROTOCOL
+from gateway.web.handshake import LINES, OBJECTS
 from gateway.web.options import WebOptions
-from gateway.web.peer import Peer
+from gateway.web.peer import Peer, is_secure, remote_of
+from gateway.web.traits import kernel_of, traits_of
 from gateway.web.wheel import Wheel
 
-NO_PONG = 4012
-POLICY = 1008
 TURN = 32
-PROTOCOLS = (PROTOCOL,)
+PROTOCOLS = (OBJECTS, LINES)
 PING = b"\x89\x00"
 WRITER_LIMIT = 16 * 1024
 # aiohttp refuses messages of this size and more; our own limit (frames.MESSAGE_LIMIT) comes first.
 PARSER_LIMIT = 64 * 1024 + 1
 
+_PARSER_ERRORS = {each.code: each for each in (Closing.BAD_FRAME, Closing.BAD_UTF8, Closing.TOO_BIG)}
 _OUR_CODES = frozenset((*range(1000, 1004), *range(1007, 1015)))
 
 log = logging.getLogger("gateway.web")
@@ -54,13 +62,16 @@ class WebSockets:
         requests: Requests,
         wheel: Wheel,
         options: WebOptions,
+        callers: Callers,
         refuse: Callable[[web.Request], web.StreamResponse | None],
     ) -> None:
         self.hub = hub
         self.requests = requests
+        self.terminals = Terminals(hub)
         self.wheel = wheel
         self.options = options
         self.open: set[Socket] = set()
+        self._callers = callers
         self._refuse = refuse
         self._loop = asyncio.get_running_loop()
 
@@ -72,11 +83,27 @@ class WebSockets:
         transport, peer = request.transport, request.protocol
         if transport is None or not isinstance(peer, Peer):
             raise ConnectionResetError
+        try:
+            counted = self._callers.come(peer.caller, request)
+        except Refusal as refusal:
+            return await self.turn_away(request, Closing.TOO_MANY, refusal.text)
+        try:
+            ws = self._response()
+            socket = peer.socket = Socket(self, peer, transport, ws)
+            agent = agent_of(request.headers.get("User-Agent", ""))
+            await ws.prepare(request)
+            ws.headers.clear()  # they have gone out, and would be kept for as long as the WebSocket lives
+            await socket.run(remote_of(request), is_secure(request, self.options.tls), agent)
+        finally:
+            self._callers.go(counted)
+        return ws
+
+    async def turn_away(self, request: web.Request, closing: Closing, words: str) -> web.StreamResponse:
+        """Open a WebSocket and close it at once, for the reason to be seen: a page is not told why an upgrade was
+        refused."""
         ws = self._response()
-        socket = peer.socket = Socket(self, peer, transport, ws)
         await ws.prepare(request)
-        ws.headers.clear()  # they have gone out, and would be kept for as long as the WebSocket lives
-        await socket.run()
+        await ws.close(code=closing.code, message=closing.told(words).encode()[:120], drain=False)
         return ws
 
     def _response(self) -> "web.WebSocketResponse[Any]":
@@ -95,18 +122,18 @@ class WebSockets:
         """The loop's time in seconds."""
         return self._loop.time()
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, closing: Closing, words: str) -> None:
         """Say farewell to everybody."""
         for socket in list(self.open):
-            socket.close(code, reason)
+            socket.close(closing, words)
 
 
 class Socket:
     """One browser: the `Transport` that the hub writes to, and the reading side. `watch` comes with the handshake."""
 
     __slots__ = (
-        "_farewell", "_gate", "_gone", "_hello_by", "_peer", "_ping_at", "_pinged", "_pongs", "_shared", "_task",
-        "_transport", "_wants", "_ws", "session", "slot", "watch",
+        "_farewell", "_gate", "_gone", "_hello_by", "_lines", "_peer", "_ping_at", "_pinged", "_pongs", "_shared",
+        "_task", "_transport", "_wants", "_ws", "session", "slot", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -116,7 +143,7 @@ class Socket:
         self._peer = peer
         self._transport = transport
         self._ws = ws
-        self._farewell: tuple[int, str] | None = None
+        self._farewell: tuple[Closing, str] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._gate: asyncio.Future[None] | None = None
         self._wants = False
@@ -125,6 +152,8 @@ class Socket:
         self._pinged = 0.0
         self._pongs = 0
         self._hello_by = 0.0
+        self._lines: list[bytes] | None = None
+        """What a peer that speaks lines has said and the session has not taken yet, the next one last."""
         self.watch: FrameWatch | None = None
         self.session: Session | None = None
         self.slot = -1
@@ -146,14 +175,22 @@ class Socket:
         if self._gate is not None and not self._gate.done():
             self._gate.set_result(None)
 
-    def close(self, code: int, reason: str) -> None:
-        """End this WebSocket with `code`; the first farewell counts."""
+    def close(self, closing: Closing, words: str) -> None:
+        """End this WebSocket; the first farewell counts."""
         if self._farewell is not None:
             return
-        self._farewell = (code, reason)
+        self._farewell = (closing, words)
         task = self._task
         if task is not None and task is not asyncio.current_task():
             task.cancel()
+
+    def kernel(self) -> Kernel | None:
+        """See `core.ports.Transport`."""
+        return kernel_of(self._transport, self._shared.options.kernel)
+
+    def traits(self) -> Traits:
+        """See `core.ports.Transport`."""
+        return traits_of(self._transport)
 
     # What the connection calls.
 
@@ -163,9 +200,9 @@ class Socket:
             self.session.bytes_in += count
         return self._shared.now()
 
-    def violated(self, code: int) -> None:
+    def violated(self, closing: Closing) -> None:
         """The peer broke the rules of frames."""
-        self.close(code, "")
+        self.close(closing, "")
 
     def writable(self) -> None:
         """The write buffer has room again."""
@@ -194,9 +231,9 @@ class Socket:
         if self._hello_by and late > options.stalled_loop:
             self._hello_by = now + options.hello_deadline
         if self._hello_by and now >= self._hello_by:
-            self.close(POLICY, "hello comes first")
+            self.close(Closing.NO_HELLO, "hello comes first")
         elif watch.began is not None and now - watch.began >= options.frame_deadline:
-            self.close(POLICY, "a frame took too long")
+            self.close(Closing.SLOW_FRAME, "a frame took too long")
         else:
             busy = self._peer.writing_paused or self._transport.get_write_buffer_size() > 0 or session.held > 0
             return self._heartbeat(now, late, busy, watch)
@@ -211,7 +248,7 @@ class Socket:
             self._pinged = 0.0
             self._ping_at = now
         elif self._pinged and now >= self._pinged + options.pong_within:
-            self.close(NO_PONG, "no pong")
+            self.close(Closing.NO_PONG, "")
             return None
         if not self._pinged and now >= self._ping_at:
             self._ping(now, busy, watch)
@@ -233,14 +270,17 @@ class Socket:
 
     # The handler.
 
-    async def run(self) -> None:
+    async def run(self, remote: Remote, secure: bool, agent: str | None) -> None:
         """Read until one side has had enough, then close. Leaves no session behind, whatever happens.
 
         Hands text on, answers pings, holds still while the session is held, and gives way after some messages in a row.
         (One function, because every waiting frame is memory that each idle browser costs.)
         """
         self._task = asyncio.current_task()
-        self.session = session = self._join()
+        self.session = session = self._join(remote)
+        session.agent = agent
+        session.encrypted = secure
+        self._shared.hub.turn_away(session)
         in_a_row = 0
         try:
             while self._farewell is None:
@@ -250,29 +290,35 @@ class Socket:
                 elif in_a_row == TURN:
                     in_a_row = 0
                     await asyncio.sleep(0)
+                elif self._lines:
+                    self._line(session, self._lines.pop())
+                    in_a_row += 1
                 elif self._take(session, await self._ws.receive()):
                     in_a_row += 1
                 else:
                     break
         except asyncio.CancelledError:
             if self._farewell is None or self._task is None:
+                self._farewell = (Closing.GOING_AWAY, "")
                 raise
             self._task.uncancel()
         except Exception:
             log.exception("a WebSocket failed")
-            self._farewell = (WSCloseCode.INTERNAL_ERROR, "")
+            self._farewell = (Closing.FAILED, "")
         finally:
             self._part(session)
         await self._leave()
 
-    def _join(self) -> Session:
+    def _join(self, remote: Remote) -> Session:
         """Become a session, with its first deadlines."""
         shared, now = self._shared, self._shared.now()
         shared.open.add(self)
         self._hello_by = now + shared.options.hello_deadline
         self._ping_at = now + shared.options.ping_every
         shared.wheel.put(self, min(self._hello_by, self._ping_at))
-        return shared.hub.connect(self, Door.WEB, self._peer.address, FRAME)
+        if self._ws.ws_protocol == LINES:
+            return shared.terminals.connect(self, Door.WEB, remote.address, TEXT, remote.proxy)
+        return shared.hub.connect(self, Door.WEB, remote.address, FRAME, remote.proxy)
 
     def _part(self, session: Session) -> None:
         """Be a session no more."""
@@ -280,7 +326,7 @@ class Socket:
         self._task = None
         shared.wheel.drop(self)
         shared.open.discard(self)
-        shared.hub.disconnect(session, self._farewell[1] if self._farewell else "left")
+        shared.hub.disconnect(session, *(self._farewell or (Closing.LOST, "")))
 
     def _take(self, session: Session, message: WSMessage) -> bool:
         """Deal with what was received; False at the end."""
@@ -290,17 +336,32 @@ class Socket:
             self._pong(message.data)
         elif message.type is WSMsgType.CLOSE:
             self._answer_close(message.data)
+        elif message.type is WSMsgType.ERROR and isinstance(message.data, WebSocketError):
+            self._farewell = (_PARSER_ERRORS.get(message.data.code, Closing.BAD_FRAME), str(message.data))
         else:
             return message.type is WSMsgType.PONG
         return True
 
     def _text(self, session: Session, data: bytes) -> None:
+        if session.tap is not None:
+            session.tap.heard(data)
         try:
             text = data.decode()
         except UnicodeDecodeError:
-            self.close(WSCloseCode.INVALID_TEXT, "not UTF-8")
+            self.close(Closing.BAD_UTF8, "")
             return
-        self._shared.requests.receive(session, text)
+        if session.terminal:
+            self._shared.terminals.heard(session)
+            self._lines = data.removesuffix(b"\n").split(b"\n")[::-1]
+        else:
+            self._shared.requests.receive(session, text)
+
+    def _line(self, session: Session, line: bytes) -> None:
+        line = line.removesuffix(b"\r")
+        if len(line) > LINE_BYTES:
+            self._shared.terminals.too_long(session, len(line))
+        else:
+            self._shared.terminals.line(session, line)
 
     def _pong(self, data: bytes) -> None:
         """Answer a ping. A peer that pings and does not read gets no more pongs than its buffer holds."""
@@ -310,13 +371,13 @@ class Socket:
     def _answer_close(self, code: int) -> None:
         """The peer says farewell (0: without a code): the same to it, unless its code means nothing."""
         known = code == 0 or code in _OUR_CODES or 3000 <= code < 5000
-        self._farewell = (WSCloseCode.OK if known else WSCloseCode.PROTOCOL_ERROR, "left")
+        self._farewell = (Closing.LEFT if known else Closing.BAD_FRAME, "")
 
     async def _leave(self) -> None:
         """Send the close frame if it can still be written, wait for the peer's for a moment, throw away the rest."""
-        code, reason = self._farewell or (WSCloseCode.OK, "")
-        words = reason.encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
         if not self._ws.closed:
-            await self._ws.close(code=code, message=words, drain=False)
+            closing, words = self._farewell or (Closing.LEFT, "")
+            reason = closing.told(words).encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
+            await self._ws.close(code=closing.code, message=reason, drain=False)
         if self._transport.get_write_buffer_size() > 0:
             self._transport.abort()
