@@ -96,8 +96,7 @@ def test_a_forged_token_makes_somebody_new_and_harms_nobody(shared: Gateway, roo
 
 
 async def read_slowly(port: int, place: Json, stop: asyncio.Event | None) -> list[int]:
-    """Resume and read to the last or the end; with `stop`, set it after some messages, and read slowly before. The numbers
-    that came."""
+    """Resume and read to the last message or to the end; with `stop`, slowly, and set it after some. The numbers."""
     wire = await Wire.open(port, receive_buffer=4096 if stop else 0)
     await wire.upgrade()
     wire.send(type="hello", rooms=[place])
