@@ -152,7 +152,7 @@ def history_head(gateway: Gateway) -> int:
 
 def stand_still(gateway: Gateway, seconds: float) -> None:
     """Stop the process and let it go on; nobody is cut, and what was sent meanwhile arrives."""
-    with Browser(gateway.web) as browser, Terminal(gateway.tcp) as terminal:
+    with Browser(gateway.web, ping_interval=None) as browser, Terminal(gateway.tcp) as terminal:
         terminal.send("/echo on")
         terminal.until("come back")
         gateway.running.send_signal(signal.SIGSTOP)
