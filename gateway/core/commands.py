@@ -152,7 +152,7 @@ def _who(call: Call) -> None:
 def _whois(call: Call) -> None:
     found = call.hub.nicks.find(call.words or call.session.nick)
     rooms = " ".join(f"#{name}" for name in found.rooms)
-    here = duration((call.hub.wall() - found.connected_at) / 1000)
+    here = duration(max(0, call.hub.wall() - found.connected_at) / 1000)
     call.answer(f"{_person(call.hub, found)}, here for {here}, in {rooms or 'no room'}")
 
 

@@ -46,7 +46,7 @@ from gateway.core.replay import Replays
 from gateway.core.room import Member, Room
 from gateway.core.rooms import LOBBY, Rooms
 from gateway.core.session import Session
-from gateway.core.timers import Timers
+from gateway.core.timers import Timers, steady_wall
 from gateway.core.visits import Visits
 from gateway.core.wire import Wire
 from gateway.errors import JournalError, Refusal
@@ -109,13 +109,14 @@ class Hub:
         self._schedule = schedule
         self.nicks = Nicks(random_bits)
         self.library = Library(journal, self.rooms)
-        self.receipts = Receipts(wall)
+        steady = steady_wall(clock, wall)
+        self.receipts = Receipts(steady)
         self.reception = Reception(
             journal,
-            Identities(token_key, wall, random_bits),
+            Identities(token_key, steady, random_bits),
             self.nicks,
             self.receipts,
-            wall=wall,
+            wall=steady,
             later=self.later,
             wake=self._wake,
             happenings=self.happenings,
