@@ -1,4 +1,4 @@
-"""What a session tells of itself to whoever looks: what it was not sent, since when it waits, how often it came back."""
+"""What a session tells of itself to whoever looks: what it was not sent, since when it waits, and how often it came."""
 
 from tests.core.world import World
 
