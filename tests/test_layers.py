@@ -30,9 +30,11 @@ ALLOWED = {
     "keyfile": {"errors"},
     "ready": {"errors"},
     "resources": {"errors"},
-    "origin": {"tcp", "core", "console", "logs", "ready", "errors"},
+    "descriptors": set(),
+    "reloading": {"config", "errors"},
+    "origin": {"tcp", "core", "console", "descriptors", "logs", "ready", "errors"},
     "server": {"tcp", "web", "journal", "core", "accounts", "adminforms", "config", "errors"}
-    | {"console", "doorkey", "keyfile", "logs", "ready", "resources"},
+    | {"console", "descriptors", "doorkey", "keyfile", "logs", "ready", "reloading", "resources"},
     "cli": {"config", "adminforms", "forms", "sources", "errors"},
 }
 """Which other parts a part may import, besides the package's own name for its version.

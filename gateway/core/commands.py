@@ -152,7 +152,7 @@ def _who(call: Call) -> None:
 def _whois(call: Call) -> None:
     found = call.hub.nicks.find(call.words or call.session.nick)
     rooms = " ".join(f"#{name}" for name in found.rooms)
-    here = duration((call.hub.wall() - found.connected_at) / 1000)
+    here = duration(max(0, call.hub.wall() - found.connected_at) / 1000)
     call.answer(f"{_person(call.hub, found)}, here for {here}, in {rooms or 'no room'}")
 
 
@@ -274,7 +274,7 @@ def _login(call: Call) -> None:
     if not password:
         name, password = "", name
     source = source_of(session)
-    if not (session.encrypted or is_loopback(session.address)):
+    if not (session.encrypted or (session.proxy is None and is_loopback(session.address))):
         words = "a password goes only over TLS or from this machine: nobody else may read it"
         raise hub.audit.stranger(session.nick, source, "login", "", words)
     if not password:

@@ -46,7 +46,7 @@ from gateway.core.replay import Replays
 from gateway.core.room import Member, Room
 from gateway.core.rooms import LOBBY, Rooms
 from gateway.core.session import Session
-from gateway.core.timers import Timers
+from gateway.core.timers import Timers, steady_wall
 from gateway.core.visits import Visits
 from gateway.core.wire import Wire
 from gateway.errors import JournalError, Refusal
@@ -98,6 +98,8 @@ class Hub:
         self.happenings = Happenings(wall)
         self.invitation = ""
         """How others can come, in one line of words; the gateway fills it in when its doors listen."""
+        self.motd = ""
+        """Gated words for everybody who comes; empty = none."""
         self.bans = Sanctions(Measure.BAN, wall)
         self.mutes = Sanctions(Measure.MUTE, wall)
         self.doorkeeper: Doorkeeper | None = None
@@ -107,13 +109,14 @@ class Hub:
         self._schedule = schedule
         self.nicks = Nicks(random_bits)
         self.library = Library(journal, self.rooms)
-        self.receipts = Receipts(wall)
+        steady = steady_wall(clock, wall)
+        self.receipts = Receipts(steady)
         self.reception = Reception(
             journal,
-            Identities(token_key, wall, random_bits),
+            Identities(token_key, steady, random_bits),
             self.nicks,
             self.receipts,
-            wall=wall,
+            wall=steady,
             later=self.later,
             wake=self._wake,
             happenings=self.happenings,
@@ -147,12 +150,13 @@ class Hub:
         self.reception.start()
         self.rooms.open(LOBBY, lambda room: None)
 
-    def connect(self, transport: Transport, door: Door, address: str, wire: Wire) -> Session:
-        """A new session under a guest name, in no room yet."""
+    def connect(self, transport: Transport, door: Door, address: str, wire: Wire, proxy: str | None = None) -> Session:
+        """A new session under a guest name, in no room yet; `proxy` is the address of who told its address."""
         number = self._next_number
         self._next_number += 1
         nick = self.nicks.guest()
         session = Session(number, nick, door, address, transport, wire, self._flush_later)
+        session.proxy = proxy
         session.connected_at = self.wall()
         session.last_input = self.clock()
         session.announce_at = session.last_input + ANNOUNCE_AFTER
@@ -305,6 +309,12 @@ class Hub:
         if muted is not None:
             raise muted
         self.commits.submit(Draft(message, member, done), room)
+
+    def limit(self, limits: Limits) -> None:
+        """Keep these limits from now on; a room's log shrinks with its next message."""
+        before, self.limits = self.limits, limits
+        self.rooms.limit(limits)
+        self.pace.changed(before, self.sessions.values())
 
     # The tick
 

@@ -181,6 +181,8 @@ class Requests:
                 session.tell(error_event(refused))
         for place in places[: ROOMS_PER_SESSION + 1]:
             self._enter(session, place)
+        if self.hub.motd:
+            session.tell(Notice(self.hub.motd))
         session.release()
 
     def _say(self, session: Session, say: Say) -> None:

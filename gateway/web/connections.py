@@ -210,9 +210,11 @@ class ConnectionTable:
                     look.counts[session.number], look.rates[session.number] = counts, rates
             if count % ROWS == 0:
                 await slices.turn()
+        await slices.rest()
         if look is not None:
             self.trail.keep(look, snapshot.rows)
-        self._last = snapshot
+            await slices.rest()
+        self._last = snapshot  # the one before is freed, which takes its time too
         self._sweep_later()
         return snapshot
 

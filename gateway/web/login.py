@@ -15,6 +15,7 @@ from gateway.errors import Code, Refusal
 from gateway.web.auth import AdminSession, AdminSessions, same_secret
 from gateway.web.body import read_body
 from gateway.web.options import WebOptions
+from gateway.web.peer import is_secure, peer_address
 from gateway.web.site import Site
 
 CSRF_HEADER = "X-CSRF-Token"
@@ -34,7 +35,7 @@ class Login:
 
     def cookie(self, request: web.Request) -> str:
         """The session cookie's name; under TLS one that browsers tie to the host and never send without TLS."""
-        return "__Host-gateway" if self._options.tls else "gateway_session"
+        return "__Host-gateway" if is_secure(request, self._options.tls) else "gateway_session"
 
     def session(self, request: web.Request) -> AdminSession | None:
         """The session of the cookie; None for a stranger's."""
@@ -44,7 +45,7 @@ class Login:
         """Who asks; None for a stranger. Raises Refusal (token_invalid, rate_limited) for a wrong bearer token."""
         token = bearer(request)
         if token is not None:
-            return self._keeper.bearer(token, request.remote or "")._replace(source=source(request))
+            return self._keeper.bearer(token, peer_address(request))._replace(source=source(request))
         session = self.session(request)
         return None if session is None else session.operator._replace(source=source(request))
 
@@ -103,7 +104,7 @@ class Login:
 
 def source(request: web.Request) -> str:
     """By which way and from where a request comes."""
-    return f"web {request.remote}"
+    return f"web {peer_address(request)}"
 
 
 def bearer(request: web.Request) -> str | None:

@@ -21,7 +21,8 @@ from gateway.web.body import read_body
 from gateway.web.login import CSRF_HEADER, Login, bearer, fields, source
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
-from gateway.web.site import Site, is_loopback
+from gateway.web.peer import peer_address, remote_of
+from gateway.web.site import Site, is_local
 
 TOKEN_LIMIT = 256
 LINK = "link"
@@ -154,7 +155,7 @@ class LoginPage:
             if not answer.done():
                 answer.set_result(said)
 
-        self._keeper.login(given.name, given.password, request.remote or "", done)
+        self._keeper.login(given.name, given.password, peer_address(request), done)
         return await answer
 
     def _opened(self, request: web.Request, operator: Operator) -> web.Response:
@@ -186,9 +187,11 @@ def _needs_tls(cookie: str) -> bool | None:
 
 
 def _is_here(request: web.Request) -> bool:
-    """Whether the peer is on this machine: it has a loopback address, or the one that we listen at."""
+    """Whether the peer is on this machine: it has a loopback address, or the one that we listen at, and no proxy only
+    says so."""
     name = request.transport.get_extra_info("sockname") if request.transport is not None else None
-    return is_loopback(request.remote) or (isinstance(name, tuple) and name[0] == request.remote)
+    remote = remote_of(request)
+    return is_local(remote) or (isinstance(name, tuple) and remote == (name[0], None))
 
 
 def routes(page: LoginPage) -> list[Any]:

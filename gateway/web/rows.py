@@ -171,7 +171,7 @@ def closed_row(departure: Departure) -> Row:
         departure.agent,
         rooms,
         None,
-        None,
+        departure.proxy,
         reason=departure.closing.word,
         closed_at=departure.closed_at,
         words=departure.words,

@@ -1,4 +1,4 @@
-"""What a session tells of itself: what it was not sent, since when it waits, how often it came back."""
+"""What a session tells a connections table of itself: messages skipped, what is unsent and since when, coming back."""
 
 from tests.core.world import World
 
