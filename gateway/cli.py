@@ -135,6 +135,17 @@ def login_link(command: Command, arguments: Sequence[str]) -> int:
     return start(command.entry, load(flags, os.environ, config).settings)
 
 
+def status(command: Command, arguments: Sequence[str]) -> int:
+    """`gateway status`: the data folder tells which gateway is meant, or an address and a token."""
+    parser = settings_parser("status", explanation(command), ["data"])
+    parser.add_argument("--url", metavar="URL", default="", help="the page of a gateway elsewhere [the data folder's]")
+    parser.add_argument("--token", metavar="TOKEN", default="", help="a token for that gateway's dashboard [none]")
+    parser.add_argument("--json", action="store_const", const="true", default="", help="print the summary as JSON")
+    flags, config = given(parser, arguments)
+    asked = {name: flags.pop(name) for name in ("url", "token", "json")}
+    return start(command.entry, (load(flags, os.environ, config).settings, asked))
+
+
 def check(command: Command, arguments: Sequence[str]) -> int:
     """`gateway check`: print the effective settings. Wrong values are its verdict, so 78 in flags as well."""
     flags, config = given(settings_parser("check", explanation(command)), arguments)
@@ -226,6 +237,12 @@ COMMANDS = {
         "print the effective settings and where each value came from",
         "gateway check --config gateway.toml",
         check,
+    ),
+    "status": Command(
+        "one screen about a running gateway; --json for scripts",
+        "gateway status --data ./chat",
+        status,
+        "gateway.status:show",
     ),
     "login-link": Command(
         "print a fresh one-time dashboard link of the running gateway",

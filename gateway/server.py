@@ -15,11 +15,12 @@ import socket
 import time
 from collections.abc import Callable
 
-from gateway import console, logs
+from gateway import __version__, console, logs
 from gateway.config import Settings
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
+from gateway.core.meters import Ceilings
 from gateway.core.ports import Journal
 from gateway.core.requests import Requests
 from gateway.core.retention import Retention
@@ -28,6 +29,8 @@ from gateway.errors import Code, Refusal
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.keyfile import KEY_BYTES, kept_key
+from gateway.process import descriptor_limit, memory_limit
+from gateway.pulse import Pulse
 from gateway.ready import address, hold_standard_descriptors, reachable, ready_line, say, write_ports_file
 from gateway.resources import templates
 from gateway.tcp.admission import Admission
@@ -111,8 +114,10 @@ class Gateway:
         self.retention = Retention(
             self.journal, self.hub.rooms, settings.journal.retention, wall=self.hub.wall, later=self.hub.later
         )
+        self.hub.meters.ceilings = Ceilings(fds=descriptor_limit(), rss_bytes=memory_limit())
         self.server = Server(new_selector("auto"), later=loop.call_later)
         self.listeners: dict[str, list[Listener]] = {}
+        self.pulse = Pulse(loop, self.hub, self._accept_queue)
         self.key = None if settings.memory else DoorKey(settings.data)
         self.web = self._web_door()
 
@@ -131,11 +136,14 @@ class Gateway:
         self._handle_signals()
         self._tell()
         self.retention.start()
+        self.pulse.start()
+        self.hub.meters.mark(f"started, version {__version__}")
         if self.settings.console:
             console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
 
     async def drain(self) -> None:
         """Stop listening, commit and deliver what was received, tell everybody when to come back, wait for them."""
+        self.hub.meters.mark("draining: the gateway stops")
         for listeners in self.listeners.values():
             for listener in listeners:
                 listener.close()
@@ -166,6 +174,7 @@ class Gateway:
     async def close(self) -> None:
         """Let go of everything."""
         await self.web.stop()
+        self.pulse.stop()
         self.loop.remove_reader(self.server.fileno())
         self.server.close()
         self.journal.close()
@@ -181,7 +190,9 @@ class Gateway:
     def _turn_the_sign(self) -> None:
         """Accept no more; asked again, accept. Who waits meanwhile stays in the kernel's backlog."""
         self.accepting = not self.accepting
-        log.info("newcomers are %s", "accepted again" if self.accepting else "not accepted until the next SIGUSR2")
+        words = "accepted again" if self.accepting else "not accepted until the next SIGUSR2"
+        log.info("newcomers are %s", words)
+        self.hub.meters.mark(f"newcomers are {words}")
         for listeners in self.listeners.values():
             for listener in listeners:
                 listener.open() if self.accepting else listener.pause()
@@ -206,9 +217,9 @@ class Gateway:
             origins=settings.web.origins,
             link_key=self.key.secret if self.key is not None else None,
             connection_limit=lambda: self.admission.connections,
-            ready=lambda: Refusal(Code.DRAINING, "the gateway stops") if self.stopped.is_set() else None,
+            ready=self._not_ready,
             listeners=lambda: [
-                Shown(door, address(*each.address), each.address[1], "ready" if each.accepting else "closed")
+                Shown(door, address(*each.address), each.address[1], self._state(each))
                 for door, listeners in self.listeners.items()
                 for each in listeners
             ],
@@ -218,12 +229,28 @@ class Gateway:
             self.hub, requests, options, clock=self.hub.clock, wall=self.hub.wall, lost=self.admission.release
         )
 
+    def _not_ready(self) -> Refusal | None:
+        """Why nobody should be sent here; None: all is well."""
+        if self.stopped.is_set():
+            return Refusal(Code.DRAINING, "the gateway stops")
+        if not self.accepting:
+            return Refusal(Code.BUSY, "newcomers are not accepted at the moment", retry_ms=5000)
+        return self.hub.meters.refusal()
+
+    def _state(self, listener: Listener) -> str:
+        if listener.closed:
+            return "draining" if self.stopped.is_set() else "closed"
+        return "ready" if listener.accepting else "paused"
+
     def _accepted_web(self, sock: socket.socket, peer: str) -> None:
         refusal = self.admission.admit(peer)
         if refusal is not None:
             refuse(sock, FULL_PAGE % (len(refusal), refusal.encode()))
             return
         self.web.adopt(sock, peer)
+
+    def _accept_queue(self) -> float:
+        return max((each.queue for listeners in self.listeners.values() for each in listeners), default=0.0)
 
     def _page_address(self) -> str:
         return "".join(f"http://{address(*reachable(*each.address))}/" for each in self.listeners["web"][:1])

@@ -26,11 +26,14 @@ ALLOWED = {
     "logs": set(),
     "doorkey": {"errors"},
     "keyfile": {"errors"},
+    "process": set(),
+    "pulse": {"core", "process", "errors"},
+    "status": {"doorkey", "errors"},
     "ready": {"errors"},
     "resources": {"errors"},
     "origin": {"tcp", "core", "console", "logs", "ready", "errors"},
     "server": {"tcp", "web", "journal", "core", "config", "errors"}
-    | {"console", "doorkey", "keyfile", "logs", "ready", "resources"},
+    | {"console", "doorkey", "keyfile", "logs", "process", "pulse", "ready", "resources"},
     "cli": {"config", "sources", "errors"},
 }
 """Which other parts a part may import, besides the package's own name for its version.

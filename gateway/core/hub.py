@@ -14,18 +14,21 @@ what a peer sends next is handled next.
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
 from gateway.core.answers import acknowledge, error_event, storage_refusal
 from gateway.core.attendance import Attendance, tell_room
+from gateway.core.closing import Closing
 from gateway.core.events import Bye, Joined, Listed, Notice, Private
 from gateway.core.identity import Identities
 from gateway.core.limits import Limits
 from gateway.core.message import Door, Kind, Message
+from gateway.core.meters import Meters
 from gateway.core.nicks import Nicks
 from gateway.core.pace import pay, wait
 from gateway.core.past import Library
@@ -38,6 +41,7 @@ from gateway.core.room import Member, Room
 from gateway.core.rooms import LOBBY, Rooms
 from gateway.core.session import OWED_BYTES, Session
 from gateway.core.timers import Timers
+from gateway.core.totals import Totals
 from gateway.core.wire import Wire
 from gateway.errors import Code, JournalError, LostTail, Refusal
 
@@ -65,17 +69,6 @@ class Draft(NamedTuple):
     done: Answer | None
 
 
-@dataclass(slots=True)
-class Totals:
-    """What closed sessions and posts have added up to since the start; live sessions count for themselves."""
-
-    connections_peak: int = 0
-    messages_in: int = 0
-    deliveries: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-
-
 class Hub:
     """One per process. Owns the sessions, the rooms in memory and the nicks in use."""
 
@@ -98,6 +91,8 @@ class Hub:
         self.sessions: dict[int, Session] = {}
         self.rooms = Rooms(journal, limits)
         self.totals = Totals()
+        self.closed: Counter[tuple[Door, Closing]] = Counter()
+        self.meters = Meters(self.totals, self.closed, clock, wall)
         self.invitation = ""
         """How others can come, in one line of words; the gateway fills it in when its doors listen."""
         self._schedule = schedule
@@ -119,6 +114,7 @@ class Hub:
         self._next_number = FIRST_SESSION
         self._incoming: list[Draft] = []
         self._committing = False
+        self._committing_since = 0.0
         self._failure: Refusal | None = None
         self._failed_at = 0.0
         self._awake = False
@@ -143,13 +139,13 @@ class Hub:
         number = self._next_number
         self._next_number += 1
         nick = self.nicks.guest()
-        session = Session(number, nick, door, address, transport, wire, self._flush_later)
+        session = Session(number, nick, door, address, transport, wire, self._flush_later, self.totals)
         session.connected_at = self.wall()
         session.last_input = self.clock()
         session.announce_at = session.last_input + ANNOUNCE_AFTER
         self.sessions[number] = session
         self.nicks.take(nick, session)
-        self.totals.connections_peak = max(self.totals.connections_peak, len(self.sessions))
+        self.totals.came(session, len(self.sessions))
         return session
 
     def disconnect(self, session: Session, reason: str) -> None:
@@ -163,11 +159,7 @@ class Hub:
         self.sessions.pop(session.number, None)
         self._ending.pop(session, None)
         self._slowed.pop(session, None)
-        totals = self.totals
-        totals.messages_in += session.messages_in
-        totals.deliveries += session.messages_out
-        totals.bytes_in += session.bytes_in
-        totals.bytes_out += session.bytes_out
+        self.totals.went(session)
 
     def close(self, session: Session, code: int, reason: str, retry_ms: int | None = None) -> None:
         """Say goodbye and close from our side: `code` is a WebSocket close code, `reason` what terminals read."""
@@ -340,7 +332,7 @@ class Hub:
         """The session's transport can take more again: send what is owed, serve it from the logs with the others."""
         if session.closed:
             return
-        session.blocked = False
+        session.unblock()
         session.flush()
         if not session.blocked:
             for member in session.rooms.values():
@@ -367,6 +359,7 @@ class Hub:
         if self._incoming and not self._committing:
             drafts, self._incoming = self._incoming, []
             self._committing = True
+            self._committing_since = self.clock()
             batch = [draft.message for draft in drafts]
             self.journal.append(batch, lambda answer: self._committed(drafts, answer))
         if self.reception.pending:
@@ -409,6 +402,7 @@ class Hub:
 
     def _committed(self, drafts: list[Draft], answer: list[Message] | JournalError) -> None:
         self._committing = False
+        self.totals.commits.add(self.clock() - self._committing_since)
         if isinstance(answer, JournalError):
             self._failure, self._failed_at = storage_refusal(answer), self.clock()
             self._refuse(drafts, self._failure)
@@ -431,6 +425,7 @@ class Hub:
         room = self.rooms[message.room]
         room.pending -= 1
         room.publish(message, member)
+        self.totals.messages_in += 1
         self._dirty[room] = None
         if member is not None:
             session = member.session
@@ -438,8 +433,6 @@ class Hub:
             session.messages_in += 1
             if session in self._ending and not session.pending:
                 self.later(ENDING_SECONDS, lambda: self._end_of(session))
-        else:
-            self.totals.messages_in += 1
         if done is not None:
             done(Posted(room.name, room.epoch, message.seq))
 

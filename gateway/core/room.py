@@ -28,15 +28,17 @@ SHARE_BYTES = 65536
 
 
 class Share:
-    """Encoded messages in log order: `parts` with the numbers `seqs`, and all of them joined as `data`."""
+    """Encoded messages in log order: `parts` with the numbers `seqs`, and all of them joined as `data`. `count` are
+    messages; if any were `skipped`, the first part is the gap notice that tells so."""
 
-    __slots__ = ("count", "data", "last", "parts", "seqs", "size")
+    __slots__ = ("count", "data", "last", "parts", "seqs", "size", "skipped")
 
-    def __init__(self, parts: list[bytes], seqs: list[int], last: int, count: int) -> None:
+    def __init__(self, parts: list[bytes], seqs: list[int], last: int, count: int, skipped: int) -> None:
         self.parts = parts
         self.seqs = seqs
         self.last = last
         self.count = count
+        self.skipped = skipped
         self.data = parts[0] if len(parts) == 1 else b"".join(parts)
         self.size = len(self.data)
 
@@ -72,10 +74,11 @@ class Readers:
     def _make(self, cursor: int, author: int, until: int) -> Share:
         parts: list[bytes] = []
         seqs: list[int] = []
-        size = count = 0
+        size = count = skipped = 0
         last = cursor
         if cursor + 1 < self.log.first:
             last = self.log.first - 1
+            skipped = last - cursor
             parts.append(self.wire.event(Gap(self.room, cursor + 1, last), ""))
             seqs.append(last)
         for message in self.log.after(last):
@@ -89,7 +92,7 @@ class Readers:
             seqs.append(last)
             size += len(part)
             count += 1
-        return Share(parts, seqs, last, count)
+        return Share(parts, seqs, last, count, skipped)
 
     def _encode(self, message: Message) -> bytes:
         part = self._encoded.get(message.seq)
@@ -139,10 +142,15 @@ class Member:
         else:
             share = self.readers.share(self.cursor)
         taken = session.transport.send(share.data) if share.size else 0
+        totals = session.totals
         session.bytes_out += taken
+        totals.bytes_out += taken
         if taken == share.size:
             self.cursor = share.last
             session.messages_out += share.count
+            totals.deliveries += share.count
+            if share.skipped:
+                totals.skipped += share.skipped
             return share.last != self.room.log.head
         self._cut(share, taken)
         return False
@@ -150,7 +158,10 @@ class Member:
     def _cut(self, share: Share, taken: int) -> None:
         """The socket took `taken` bytes: owe the rest of the message that was cut, leave the others in the log."""
         session = self.session
-        session.blocked = True
+        session.block()
+        if taken and share.skipped:
+            session.totals.skipped += share.skipped
+        delivered = -1 if taken and share.skipped else 0
         for seq, part in zip(share.seqs, share.parts, strict=True):
             if taken <= 0:
                 break
@@ -158,7 +169,9 @@ class Member:
                 session.owed = part[taken:]
             taken -= len(part)
             self.cursor = seq
-            session.messages_out += 1
+            delivered += 1
+        session.messages_out += delivered
+        session.totals.deliveries += delivered
 
 
 class Room:

@@ -163,7 +163,7 @@ class Connection:
         self._take_turn()
 
     def _heard(self, data: bytes) -> None:
-        self.session.bytes_in += len(data)
+        self.session.received(len(data))
         self._door.terminals.heard(self.session)
         if self._first is not None:
             first = self._first + data

@@ -20,7 +20,7 @@ from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
 from gateway.web.rooms import number
 from gateway.web.site import Site, host_name
-from gateway.web.summary import SummaryDesk
+from gateway.web.summary import SPAN_DEFAULT, SummaryDesk
 
 REASON_LIMIT = 300
 QUERY = frozenset(("state", "sort", "limit", "cursor"))
@@ -90,7 +90,7 @@ class Dashboard:
         ports = {listener.door: listener.port for listener in self._options.listeners()}
         return self._pages.answer(
             "admin.html",
-            summary=msgspec.to_builtins(self._desk.summary(snapshot)),
+            summary=msgspec.to_builtins(self._desk.summary()),
             page=msgspec.to_builtins(_page(snapshot, question)),
             query=msgspec.to_builtins(question),
             user={"name": session.name, "role": session.role},
@@ -106,7 +106,13 @@ class Dashboard:
     async def summary(self, request: web.Request) -> web.Response:
         """`GET /admin/api/summary`"""
         self._login.reader(request)
-        return json_answer(self._desk.summary(await self._table.snapshot()))
+        return json_answer(self._desk.summary())
+
+    async def series(self, request: web.Request) -> web.Response:
+        """`GET /admin/api/series?span=5m|1h|24h&since=`"""
+        self._login.reader(request)
+        span = request.query.get("span", SPAN_DEFAULT)
+        return json_answer(self._desk.series(span, number(request, "since")))
 
     async def connections(self, request: web.Request) -> web.Response:
         """`GET /admin/api/connections`"""
@@ -159,6 +165,7 @@ def routes(dashboard: Dashboard, login: Login) -> list[Any]:
         web.post("/admin/login-link", login.mint),
         web.post("/admin/kick", dashboard.kick_form),
         web.get("/admin/api/summary", dashboard.summary),
+        web.get("/admin/api/series", dashboard.series),
         web.get("/admin/api/connections", dashboard.connections),
         web.delete("/admin/api/connections/{id}", dashboard.kick),
     ]

@@ -22,6 +22,7 @@ from gateway.web.body import check_encoding
 from gateway.web.connections import ConnectionTable
 from gateway.web.handshake import check_upgrade
 from gateway.web.login import Login
+from gateway.web.metrics import MetricsPage
 from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer
@@ -69,10 +70,12 @@ class WebDoor:
         self._answers = Answers(pages)
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._refuse_socket)
         login = Login(self.links, AdminSessions(clock), self._site, pages, options)
-        desk = SummaryDesk(hub, options, clock, wall)
+        desk = SummaryDesk(hub, options, wall)
         dashboard = Dashboard(hub, login, ConnectionTable(hub, clock), desk, self._site, pages, options)
         app = self._app(hub, pages, assets)
         app.add_routes(routes(dashboard, login))
+        metrics = MetricsPage(hub, login, options)
+        app.add_routes([web.get("/metrics", metrics.metrics), web.get("/admin/grafana.json", metrics.grafana)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()
 

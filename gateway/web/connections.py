@@ -11,12 +11,11 @@ import asyncio
 import base64
 import binascii
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 
-from gateway.core.hub import Hub, Totals
+from gateway.core.hub import Hub
 from gateway.core.session import Session
 from gateway.errors import Code, Refusal
 
@@ -27,7 +26,6 @@ SLOW_BYTES = 64 * 1024
 PAGE_DEFAULT = 50
 PAGE_LIMIT = 500
 SORT_DEFAULT = "-lag_bytes"
-COUNTED = ("messages_in", "deliveries", "bytes_in", "bytes_out")
 
 Value = int | str
 
@@ -64,27 +62,16 @@ class TablePage(msgspec.Struct, frozen=True, gc=False):
 
 
 class Snapshot:
-    """The rows of one moment, and their orders as far as they were asked for. `counts` are since the start: what the
-    closed sessions add up to (`closed`), and what every row adds."""
+    """The rows of one moment, and their orders as far as they were asked for."""
 
-    def __init__(self, made: float, closed: Totals) -> None:
+    def __init__(self, made: float) -> None:
         self.made = made
-        self.counts = {name: getattr(closed, name) for name in COUNTED}
         self.rows: list[tuple[int, Row]] = []
-        self.doors: Counter[str] = Counter()
-        self.lagging = 0
         self._orders: dict[str, Ordered] = {}
 
     def add(self, session: Session, now: float) -> None:
         """One more row."""
-        row = row_of(session, now)
-        self.rows.append((session.number, row))
-        self.doors[row.door] += 1
-        self.lagging += row.state == "slow"
-        self.counts["messages_in"] += row.messages_in
-        self.counts["deliveries"] += row.messages_out
-        self.counts["bytes_in"] += row.bytes_in
-        self.counts["bytes_out"] += row.bytes_out
+        self.rows.append((session.number, row_of(session, now)))
 
     def page(self, sort: str, limit: int, cursor: str | None) -> TablePage:
         """At most `limit` rows in the order of `sort` (a field, `-` before it for the largest first)."""
@@ -133,7 +120,7 @@ class ConnectionTable:
         self._last = None
 
     async def _make(self) -> Snapshot:
-        snapshot = Snapshot(self._clock(), self._hub.totals)
+        snapshot = Snapshot(self._clock())
         for count, session in enumerate(list(self._hub.sessions.values()), 1):
             snapshot.add(session, snapshot.made)
             if count % SLICE == 0:

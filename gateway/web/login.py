@@ -15,7 +15,7 @@ from gateway.web.auth import LINK_LIFE, AdminSession, AdminSessions, LoginLinks,
 from gateway.web.body import read_body
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
-from gateway.web.site import Site, is_loopback
+from gateway.web.site import Site, is_local
 
 TOKEN_LIMIT = 256
 
@@ -40,13 +40,22 @@ class Login:
         return self._sessions.find(request.cookies.get(self._cookie))
 
     def reader(self, request: web.Request) -> AdminSession:
-        """Who asks; 401 for a stranger."""
+        """Who asks: by his cookie, or by the key in the data folder; 401 for a stranger."""
         session = self.session(request)
+        if session is None and self._has_key(request):
+            return AdminSession("local", "admin", "", 0.0, 0.0)
         if session is None:
             if request.method != "GET":
                 log.warning("refused %s %s from %s: not logged in", request.method, request.path, request.remote)
             raise web.HTTPUnauthorized
         return session
+
+    def _has_key(self, request: web.Request) -> bool:
+        """Whether the asker can read the data folder, on this machine."""
+        key = self._options.link_key
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        right = key is not None and scheme.lower() == "bearer" and same_secret(given.strip(), key)
+        return right and is_local(request)
 
     def writer(self, request: web.Request, csrf: str | None) -> AdminSession:
         """Who wants to change something: logged in, from our own page, and with the session's own token."""
@@ -115,11 +124,9 @@ class Login:
 
     async def mint(self, request: web.Request) -> web.Response:
         """`POST /admin/login-link`: a fresh link for who can read the key in the data folder, on this machine."""
-        key = self._options.link_key
-        if key is None or not is_loopback(request.remote):
+        if self._options.link_key is None or not is_local(request):
             raise web.HTTPNotFound
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not same_secret(given.strip(), key):
+        if not self._has_key(request):
             raise web.HTTPUnauthorized
         url = self._site.base(request) / "admin/login" % {"token": self._links.mint()}
         return json_answer({"url": str(url), "expires_in": int(LINK_LIFE)}, 201)

@@ -13,6 +13,7 @@ from yarl import URL
 
 from gateway.errors import Code, Refusal
 
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 
 _NETLOC = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+?)\.?(?::(\d{1,5}))?")
@@ -46,6 +47,11 @@ def is_loopback(address: str | None) -> bool:
         return address is not None and ipaddress.ip_address(address.partition("%")[0]).is_loopback
     except ValueError:
         return False
+
+
+def is_local(request: web.Request) -> bool:
+    """Whether the asker himself is on this machine: from loopback, and not passed on by a proxy there."""
+    return is_loopback(request.remote) and not any(name in request.headers for name in FORWARDED)
 
 
 def _same(origin: str) -> str:
