@@ -65,8 +65,9 @@ class Ring:
     def add(self, time: int, row: Row) -> None:
         """Append a row; the oldest goes when the ring is full."""
         length = len(self._times)
-        for figure in row.keys() - self._columns.keys():
-            self._columns[figure] = array("d", bytes(8 * length))
+        for figure in row:
+            if figure not in self._columns:
+                self._columns[figure] = array("d", bytes(8 * length))
         if length < self._size:
             self._times.append(time)
             for figure, column in self._columns.items():
