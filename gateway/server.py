@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from gateway import __version__, console, logs
 from gateway.config import Settings
+from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
@@ -149,7 +150,7 @@ class Gateway:
                 listener.close()
         await self._hear_out()
         for count, session in enumerate(list(self.hub.sessions.values())):
-            self.hub.close(session, 4001, "draining", retry_ms=RETRY_FIRST_MS + secrets.randbelow(RETRY_SPREAD_MS))
+            self.hub.close(session, Closing.DRAINING, retry_ms=RETRY_FIRST_MS + secrets.randbelow(RETRY_SPREAD_MS))
             if count % CLOSES_PER_TURN == 0:
                 await asyncio.sleep(0)
         with contextlib.suppress(TimeoutError):

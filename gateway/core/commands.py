@@ -10,6 +10,7 @@ from difflib import get_close_matches
 
 from gateway.core import names, text
 from gateway.core.answers import error_event
+from gateway.core.closing import Closing
 from gateway.core.events import Ack, History, Notice
 from gateway.core.hub import Hub
 from gateway.core.identity import spelled
@@ -255,7 +256,7 @@ def _bot(call: Call) -> None:
 def _quit(call: Call) -> None:
     call.done()
     code = call.session.identity.id if call.session.identity and call.session.door is not Door.WEB else ""
-    call.hub.close(call.session, 1000, f"bye, /resume {spelled(code)} brings you back" if code else "bye")
+    call.hub.close(call.session, Closing.LEFT, f"bye, /resume {spelled(code)} brings you back" if code else "bye")
 
 
 def _person(hub: Hub, session: Session) -> str:

@@ -107,7 +107,7 @@ class Hub:
             wall=wall,
             later=self.later,
             wake=self._wake,
-            replace=lambda session: self.close(session, 4505, "replaced: you came back by another connection"),
+            replace=lambda session: self.close(session, Closing.REPLACED, "you came back by another connection"),
         )
         self.replays = Replays(self.library, self.attach, self._wake)
         self._attendance = Attendance(self.later, clock)
@@ -120,7 +120,7 @@ class Hub:
         self._awake = False
         self._unflushed: dict[Session, None] = {}
         self._dirty: dict[Room, None] = {}
-        self._ending: dict[Session, None] = {}
+        self._ending: dict[Session, Closing] = {}
         self._crowded_out: list[Session] = []
         self._slowed: dict[Session, None] = {}
         self.heard = 0
@@ -148,8 +148,8 @@ class Hub:
         self.totals.came(session, len(self.sessions))
         return session
 
-    def disconnect(self, session: Session, reason: str) -> None:
-        """The session is over, for whatever `reason`. Calling it again does nothing."""
+    def disconnect(self, session: Session, closing: Closing, words: str = "") -> None:
+        """The session is over; `words` for people tell more. Calling it again does nothing."""
         if session.closed:
             return
         session.closed = session.blocked = True
@@ -161,13 +161,14 @@ class Hub:
         self._slowed.pop(session, None)
         self.totals.went(session)
 
-    def close(self, session: Session, code: int, reason: str, retry_ms: int | None = None) -> None:
-        """Say goodbye and close from our side: `code` is a WebSocket close code, `reason` what terminals read."""
+    def close(self, session: Session, closing: Closing, words: str = "", retry_ms: int | None = None) -> None:
+        """Say goodbye and close from our side. `words` are for people; in `retry_ms` the peer may come back."""
         if not session.closed:
-            session.tell(Bye(code, reason) if retry_ms is None else Bye(code, reason, retry_ms))
+            reason = closing.told(words)
+            session.tell(Bye(closing.code, reason) if retry_ms is None else Bye(closing.code, reason, retry_ms))
             session.flush()
-            session.transport.close(code, reason)
-            self.disconnect(session, reason)
+            session.transport.close(closing, words)
+            self.disconnect(session, closing, words)
 
     def kick(self, session_id: str, reason: str) -> bool:
         """Close the session with that id; False if there is none (any more)."""
@@ -175,14 +176,15 @@ class Hub:
         session = self.sessions.get(number)
         if session is None:
             return False
-        self.close(session, 4500, f"kicked: {reason}" if reason else "kicked")
+        self.close(session, Closing.KICKED, reason)
         return True
 
-    def half_closed(self, session: Session) -> None:
+    def half_closed(self, session: Session, closing: Closing = Closing.LEFT) -> None:
         """The peer sends no more, and all it sent has been handled: it gets its answers and the room's messages up to
-        its own last one, for ENDING_SECONDS at most, then goodbye. Nothing owed: at once."""
+        its own last one, for ENDING_SECONDS at most, then goodbye. Nothing owed: at once. `closing` is LOST where the
+        connection is already known to be broken."""
         session.ending = True
-        self._ending[session] = None
+        self._ending[session] = closing
         for member in session.rooms.values():
             self._attendance.went(member)
         if not session.pending:
@@ -487,8 +489,9 @@ class Hub:
 
     def _end_of(self, session: Session) -> None:
         if not session.closed:
-            session.transport.close(1000, "bye")
-            self.disconnect(session, "left")
+            closing = self._ending[session]
+            session.transport.close(closing, "")
+            self.disconnect(session, closing)
 
     def _touch(self, room: Room) -> None:
         self._dirty[room] = None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.core.closing import Closing
 from gateway.core.message import Message
 from gateway.errors import JournalError
 
@@ -144,6 +145,6 @@ class Transport(Protocol):
     def resume(self) -> None:
         """The session takes input again (see `Session.held`): go on with what was received, soon."""
 
-    def close(self, code: int, reason: str) -> None:
-        """Say farewell in the door's own way (`code` is a WebSocket close code), then close, at the latest within
-        2 s. Calls `hub.disconnect(session)` when it has."""
+    def close(self, closing: Closing, words: str) -> None:
+        """Say farewell in the door's own way (`Closing.told`), then close, at the latest within 2 s.
+        Calls `hub.disconnect(session)` when it has."""

@@ -12,6 +12,7 @@ import msgspec
 from gateway import __version__
 from gateway.core import commands, names, text
 from gateway.core.answers import error_event, too_fast
+from gateway.core.closing import Closing
 from gateway.core.events import Error, History, Notice, Pong, Typing, Welcome
 from gateway.core.hub import Hub
 from gateway.core.joining import ROOMS_PER_SESSION, Position, join
@@ -271,4 +272,4 @@ class Requests:
         self._bad = {s: times for s, times in self._bad.items() if not s.closed}
         self._bad[session] = [*recent, now]
         if len(recent) + 1 >= BAD_MESSAGES:
-            self.hub.close(session, 1008, "too many bad messages")
+            self.hub.close(session, Closing.BAD_MESSAGES, f"{BAD_MESSAGES} in {BAD_SECONDS:.0f} s")

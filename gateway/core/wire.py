@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
+from gateway.core.closing import Closing
 from gateway.core.events import (
     Ack,
     Bye,
@@ -30,9 +31,6 @@ from gateway.core.events import (
     encode_json,
 )
 from gateway.core.message import Kind, Message
-
-QUIT = 1000
-"""The close code of who asked for the end himself: for a terminal no refusal, but a notice."""
 
 
 class Wire(Protocol):
@@ -166,11 +164,11 @@ def _error(event: Error, nick: str) -> list[str]:
 
 
 def _bye(event: Bye, nick: str) -> list[str]:
-    if event.code == 1000:
+    if event.code == Closing.LEFT.code:
         return [f"-- {event.reason}"]
     if isinstance(event.retry_ms, int):
         return [f"!! {event.reason}: come back in {max(1, round(event.retry_ms / 1000))} s"]
-    return [f"-- {event.reason}" if event.code == QUIT else f"!! {event.reason}"]
+    return [f"!! {event.reason}"]
 
 
 def _silent(event: Event, nick: str) -> list[str]:

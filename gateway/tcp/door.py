@@ -2,6 +2,7 @@
 
 import socket
 
+from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.terminal import Terminals
@@ -35,7 +36,7 @@ class TerminalDoor:
     def gone(self, connection: Connection) -> None:
         """The connection's socket is closed."""
         self.admission.release(connection.address)
-        self.hub.disconnect(connection.session, "left")
+        self.hub.disconnect(connection.session, Closing.LOST)
 
     def new_telnet(self) -> Telnet | None:
         """The telnet parser of a new connection; the plain door makes one when a peer speaks telnet first."""

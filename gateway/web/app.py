@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
@@ -34,7 +35,6 @@ from gateway.web.wheel import Wheel
 
 GRAIN = 1.0
 GRAINS_A_DEADLINE = 8
-GOING_AWAY = 1001
 OPEN_TO_ALL = frozenset(("/healthz", "/readyz"))
 
 SOCKET_PATH = "/ws"
@@ -135,9 +135,9 @@ class WebDoor:
             lost=self._lost,
         )
 
-    async def stop(self, code: int = GOING_AWAY, reason: str = "the gateway stops") -> None:
+    async def stop(self) -> None:
         """Say farewell to the WebSockets that are left, finish requests, and close every connection."""
-        self._sockets.close(code, reason)
+        self._sockets.close(Closing.GOING_AWAY, "the gateway stops")
         deadline = self._loop.time() + self._options.closing
         while self._sockets.open and self._loop.time() < deadline:
             await asyncio.sleep(self._options.closing / 20)

@@ -8,20 +8,17 @@ So `FrameWatch` stands between the protocol and aiohttp's parser, where every We
 came in one packet with the upgrade as well):
 
 1. It follows the frame headers and skips payloads: no copy, nothing kept but at most 13 bytes of a header.
-2. On the first broken rule it reports the close code and passes nothing on any more; the bytes that still come are read
-   and dropped, so that the close frame arrives.
+2. On the first broken rule it reports which (a `Closing`) and passes nothing on any more; the bytes that still come are
+   read and dropped, so that the close frame arrives.
 3. It counts whole pongs, and knows since when a frame is incomplete.
 """
 
 from typing import Protocol
 
+from gateway.core.closing import Closing
+
 MESSAGE_LIMIT = 64 * 1024
 FRAGMENT_LIMIT = 1024
-
-PROTOCOL_ERROR = 1002
-UNSUPPORTED = 1003
-POLICY = 1008
-TOO_BIG = 1009
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _KNOWN = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
@@ -41,7 +38,7 @@ class Watched(Protocol):
     def received(self, count: int) -> float:
         """So many bytes came; answers the time."""
 
-    def violated(self, code: int) -> None:
+    def violated(self, closing: Closing) -> None:
         """The peer broke a rule; nothing of what follows is passed on."""
 
 
@@ -67,10 +64,10 @@ class FrameWatch:
         now = self._watched.received(len(data))
         if self._broken:
             return False, b""
-        code = self._follow(data, now)
-        if code:
+        closing = self._follow(data, now)
+        if closing is not None:
             self._broken = True
-            self._watched.violated(code)
+            self._watched.violated(closing)
             return False, b""
         return self._parser.feed_data(data)
 
@@ -78,17 +75,17 @@ class FrameWatch:
         """The connection is gone."""
         self._parser.feed_eof()
 
-    def _follow(self, data: bytes, now: float) -> int:
-        """Walk over the frames in `data`: 0, or the code of the broken rule."""
+    def _follow(self, data: bytes, now: float) -> Closing | None:
+        """Walk over the frames in `data`; answers the broken rule."""
         if self._head:
             data = self._head + data
             self._head = b""
         at, end = 0, len(data)
         while at < end:
             if not self._left:
-                size, code = self._header(data, at)
-                if code:
-                    return code
+                size, closing = self._header(data, at)
+                if closing is not None:
+                    return closing
                 if not size:
                     self._head = data[at:]
                     break
@@ -103,44 +100,44 @@ class FrameWatch:
                 self.pongs += 1
         if (self._head or self._left) and self.began is None:
             self.began = now
-        return 0
+        return None
 
-    def _header(self, data: bytes, at: int) -> tuple[int, int]:
-        """Read the header at `at`: (its length, 0), (0, 0) when it is not whole yet, or (0, code)."""
+    def _header(self, data: bytes, at: int) -> tuple[int, Closing | None]:
+        """Read the header at `at`: its length (0 when it is not whole yet), and the rule it breaks."""
         have = len(data) - at
         first = data[at]
         opcode = first & 0x0F
         if first & 0x70 or opcode not in _KNOWN:
-            return 0, PROTOCOL_ERROR
+            return 0, Closing.BAD_FRAME
         if have < 2:
-            return 0, 0
+            return 0, None
         length = data[at + 1] & 0x7F
         if data[at + 1] < 0x80 or (opcode >= CLOSE and (length > 125 or first < 0x80)):
-            return 0, PROTOCOL_ERROR
+            return 0, Closing.BAD_FRAME
         more = _LENGTH_BYTES.get(length, 0)
         if have < 2 + more:
-            return 0, 0
+            return 0, None
         if more:
             length = int.from_bytes(data[at + 2 : at + 2 + more], "big")
         if opcode < CLOSE and self._size + length > MESSAGE_LIMIT:
-            return 0, TOO_BIG
+            return 0, Closing.TOO_BIG
         if have < 6 + more:
-            return 0, 0
+            return 0, None
         self._left = length
         self._opcode = opcode
         return 6 + more, self._message(opcode, first >= 0x80, length)
 
-    def _message(self, opcode: int, last: bool, length: int) -> int:
+    def _message(self, opcode: int, last: bool, length: int) -> Closing | None:
         """How frames make messages: text only, no message inside another, not in too many pieces."""
         if opcode >= CLOSE:
-            return 0
+            return None
         if opcode == BINARY:
-            return UNSUPPORTED
+            return Closing.BINARY
         if (opcode == CONTINUATION) != bool(self._fragments):
-            return PROTOCOL_ERROR
+            return Closing.BAD_FRAME
         if last:
             self._fragments = self._size = 0
-            return 0
+            return None
         self._fragments += 1
         self._size += length
-        return POLICY if self._fragments > FRAGMENT_LIMIT else 0
+        return Closing.FRAGMENTS if self._fragments > FRAGMENT_LIMIT else None

@@ -21,6 +21,7 @@ from aiohttp import web
 from aiohttp.http_websocket import WebSocketReader
 from aiohttp.web_protocol import RequestHandler
 
+from gateway.core.closing import Closing
 from gateway.web.frames import FrameWatch
 from gateway.web.wheel import Wheel
 
@@ -41,7 +42,7 @@ class Upgraded(Protocol):
     watch: FrameWatch | None
 
     def received(self, count: int) -> float: ...
-    def violated(self, code: int) -> None: ...
+    def violated(self, closing: Closing) -> None: ...
     def writable(self) -> None: ...
     def lost(self) -> None: ...
 

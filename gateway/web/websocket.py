@@ -18,8 +18,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp import WebSocketError, WSMessage, WSMsgType, web
 
+from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.requests import Requests
@@ -31,8 +32,6 @@ from gateway.web.options import WebOptions
 from gateway.web.peer import Peer
 from gateway.web.wheel import Wheel
 
-NO_PONG = 4012
-POLICY = 1008
 TURN = 32
 PROTOCOLS = (PROTOCOL,)
 PING = b"\x89\x00"
@@ -40,6 +39,7 @@ WRITER_LIMIT = 16 * 1024
 # aiohttp refuses messages of this size and more; our own limit (frames.MESSAGE_LIMIT) comes first.
 PARSER_LIMIT = 64 * 1024 + 1
 
+_PARSER_ERRORS = {each.code: each for each in (Closing.BAD_FRAME, Closing.BAD_UTF8, Closing.TOO_BIG)}
 _OUR_CODES = frozenset((*range(1000, 1004), *range(1007, 1015)))
 
 log = logging.getLogger("gateway.web")
@@ -95,10 +95,10 @@ class WebSockets:
         """The loop's time in seconds."""
         return self._loop.time()
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, closing: Closing, words: str) -> None:
         """Say farewell to everybody."""
         for socket in list(self.open):
-            socket.close(code, reason)
+            socket.close(closing, words)
 
 
 class Socket:
@@ -116,7 +116,7 @@ class Socket:
         self._peer = peer
         self._transport = transport
         self._ws = ws
-        self._farewell: tuple[int, str] | None = None
+        self._farewell: tuple[Closing, str] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._gate: asyncio.Future[None] | None = None
         self._wants = False
@@ -146,11 +146,11 @@ class Socket:
         if self._gate is not None and not self._gate.done():
             self._gate.set_result(None)
 
-    def close(self, code: int, reason: str) -> None:
-        """End this WebSocket with `code`; the first farewell counts."""
+    def close(self, closing: Closing, words: str) -> None:
+        """End this WebSocket; the first farewell counts."""
         if self._farewell is not None:
             return
-        self._farewell = (code, reason)
+        self._farewell = (closing, words)
         task = self._task
         if task is not None and task is not asyncio.current_task():
             task.cancel()
@@ -163,9 +163,9 @@ class Socket:
             self.session.received(count)
         return self._shared.now()
 
-    def violated(self, code: int) -> None:
+    def violated(self, closing: Closing) -> None:
         """The peer broke the rules of frames."""
-        self.close(code, "")
+        self.close(closing, "")
 
     def writable(self) -> None:
         """The write buffer has room again."""
@@ -194,9 +194,9 @@ class Socket:
         if self._hello_by and late > options.stalled_loop:
             self._hello_by = now + options.hello_deadline
         if self._hello_by and now >= self._hello_by:
-            self.close(POLICY, "hello comes first")
+            self.close(Closing.NO_HELLO, "hello comes first")
         elif watch.began is not None and now - watch.began >= options.frame_deadline:
-            self.close(POLICY, "a frame took too long")
+            self.close(Closing.SLOW_FRAME, "a frame took too long")
         else:
             busy = self._peer.writing_paused or self._transport.get_write_buffer_size() > 0 or session.held > 0
             return self._heartbeat(now, late, busy, watch)
@@ -211,7 +211,7 @@ class Socket:
             self._pinged = 0.0
             self._ping_at = now
         elif self._pinged and now >= self._pinged + options.pong_within:
-            self.close(NO_PONG, "no pong")
+            self.close(Closing.NO_PONG, "")
             return None
         if not self._pinged and now >= self._ping_at:
             self._ping(now, busy, watch)
@@ -256,11 +256,12 @@ class Socket:
                     break
         except asyncio.CancelledError:
             if self._farewell is None or self._task is None:
+                self._farewell = (Closing.GOING_AWAY, "")
                 raise
             self._task.uncancel()
         except Exception:
             log.exception("a WebSocket failed")
-            self._farewell = (WSCloseCode.INTERNAL_ERROR, "")
+            self._farewell = (Closing.FAILED, "")
         finally:
             self._part(session)
         await self._leave()
@@ -280,7 +281,7 @@ class Socket:
         self._task = None
         shared.wheel.drop(self)
         shared.open.discard(self)
-        shared.hub.disconnect(session, self._farewell[1] if self._farewell else "left")
+        shared.hub.disconnect(session, *(self._farewell or (Closing.LOST, "")))
 
     def _take(self, session: Session, message: WSMessage) -> bool:
         """Deal with what was received; False at the end."""
@@ -290,6 +291,8 @@ class Socket:
             self._pong(message.data)
         elif message.type is WSMsgType.CLOSE:
             self._answer_close(message.data)
+        elif message.type is WSMsgType.ERROR and isinstance(message.data, WebSocketError):
+            self._farewell = (_PARSER_ERRORS.get(message.data.code, Closing.BAD_FRAME), str(message.data))
         else:
             return message.type is WSMsgType.PONG
         return True
@@ -298,7 +301,7 @@ class Socket:
         try:
             text = data.decode()
         except UnicodeDecodeError:
-            self.close(WSCloseCode.INVALID_TEXT, "not UTF-8")
+            self.close(Closing.BAD_UTF8, "")
             return
         self._shared.requests.receive(session, text)
 
@@ -310,13 +313,13 @@ class Socket:
     def _answer_close(self, code: int) -> None:
         """The peer says farewell (0: without a code): the same to it, unless its code means nothing."""
         known = code == 0 or code in _OUR_CODES or 3000 <= code < 5000
-        self._farewell = (WSCloseCode.OK if known else WSCloseCode.PROTOCOL_ERROR, "left")
+        self._farewell = (Closing.LEFT if known else Closing.BAD_FRAME, "")
 
     async def _leave(self) -> None:
         """Send the close frame if it can still be written, wait for the peer's for a moment, throw away the rest."""
-        code, reason = self._farewell or (WSCloseCode.OK, "")
-        words = reason.encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
         if not self._ws.closed:
-            await self._ws.close(code=code, message=words, drain=False)
+            closing, words = self._farewell or (Closing.LEFT, "")
+            reason = closing.told(words).encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
+            await self._ws.close(code=closing.code, message=reason, drain=False)
         if self._transport.get_write_buffer_size() > 0:
             self._transport.abort()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from gateway.core.closing import Closing
 from gateway.core.message import Door
 from gateway.tcp import connection as module
 from gateway.tcp.server import READ, WRITE
@@ -183,7 +184,7 @@ def test_a_closed_connection_takes_everything_and_does_nothing(house: House) -> 
     transport = caller.session.transport
     transport.finish()
     transport.finish()
-    transport.close(1000, "bye")
+    transport.close(Closing.LEFT, "bye")
     transport.ready(READ | WRITE)
 
     assert transport.send(b"words") == len(b"words")

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 
+from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
@@ -43,7 +44,7 @@ class Nowhere:
 
     def resume(self) -> None: ...
 
-    def close(self, code: int, reason: str) -> None: ...
+    def close(self, closing: Closing, words: str) -> None: ...
 
 
 class LittleChat:
