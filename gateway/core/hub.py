@@ -89,8 +89,8 @@ class Hub:
         self.wall = wall
         self.timers = Timers()
         self.sessions: dict[int, Session] = {}
-        self.rooms = Rooms(journal, limits)
         self.totals = Totals()
+        self.rooms = Rooms(journal, limits, self.totals)
         self.closed: Counter[tuple[Door, Closing]] = Counter()
         self.meters = Meters(self.totals, self.closed, clock, wall)
         self.invitation = ""
@@ -160,6 +160,7 @@ class Hub:
         self._ending.pop(session, None)
         self._slowed.pop(session, None)
         self.totals.went(session)
+        self.closed[session.door, closing] += 1
 
     def close(self, session: Session, closing: Closing, words: str = "", retry_ms: int | None = None) -> None:
         """Say goodbye and close from our side. `words` are for people; in `retry_ms` the peer may come back."""

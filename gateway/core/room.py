@@ -21,6 +21,7 @@ from gateway.core.message import Message
 from gateway.core.ports import RoomRecord
 from gateway.core.presence import Presences
 from gateway.core.session import Session
+from gateway.core.totals import Totals
 from gateway.core.wire import Wire
 
 SHARE_BYTES = 65536
@@ -31,7 +32,7 @@ class Share:
     """Encoded messages in log order: `parts` with the numbers `seqs`, and all of them joined as `data`. `count` are
     messages; if any were `skipped`, the first part is the gap notice that tells so."""
 
-    __slots__ = ("count", "data", "last", "parts", "seqs", "size", "skipped")
+    __slots__ = ("count", "data", "given", "last", "parts", "seqs", "size", "skipped")
 
     def __init__(self, parts: list[bytes], seqs: list[int], last: int, count: int, skipped: int) -> None:
         self.parts = parts
@@ -39,6 +40,8 @@ class Share:
         self.last = last
         self.count = count
         self.skipped = skipped
+        self.given = 0
+        """How many readers took all of it. Counted once for all of them (`Readers.forget`): this is the hot path."""
         self.data = parts[0] if len(parts) == 1 else b"".join(parts)
         self.size = len(self.data)
 
@@ -46,18 +49,27 @@ class Share:
 class Readers:
     """The members of a room that read one wire format, and the shares made for them since the last `publish`."""
 
-    __slots__ = ("_encoded", "_shares", "log", "room", "wire")
+    __slots__ = ("_encoded", "_own", "_shares", "_totals", "log", "room", "wire")
 
-    def __init__(self, room: str, log: RoomLog, wire: Wire) -> None:
+    def __init__(self, room: str, log: RoomLog, wire: Wire, totals: Totals) -> None:
         self.room = room
         self.log = log
         self.wire = wire
+        self._totals = totals
         self._shares: dict[int, Share] = {}
+        self._own: list[Share] = []
         self._encoded: dict[int, bytes] = {}
 
     def forget(self) -> None:
-        """The head has moved, or everybody has been served: the shares are of no more use."""
+        """The head has moved, or everybody has been served: the shares are of no more use but to be counted."""
+        totals = self._totals
+        for share in (*self._shares.values(), *self._own):
+            given = share.given
+            totals.deliveries += given * share.count
+            totals.bytes_out += given * share.size
+            totals.skipped += given * share.skipped
         self._shares.clear()
+        self._own.clear()
         self._encoded.clear()
 
     def share(self, cursor: int) -> Share:
@@ -69,7 +81,9 @@ class Readers:
 
     def share_without(self, cursor: int, author: int, until: int) -> Share:
         """The same for one reader: without the messages of `author` (0: with all), none after `until`."""
-        return self._make(cursor, author, until)
+        share = self._make(cursor, author, until)
+        self._own.append(share)
+        return share
 
     def _make(self, cursor: int, author: int, until: int) -> Share:
         parts: list[bytes] = []
@@ -142,26 +156,23 @@ class Member:
         else:
             share = self.readers.share(self.cursor)
         taken = session.transport.send(share.data) if share.size else 0
-        totals = session.totals
         session.bytes_out += taken
-        totals.bytes_out += taken
         if taken == share.size:
+            share.given += 1
             self.cursor = share.last
             session.messages_out += share.count
-            totals.deliveries += share.count
-            if share.skipped:
-                totals.skipped += share.skipped
             return share.last != self.room.log.head
         self._cut(share, taken)
         return False
 
     def _cut(self, share: Share, taken: int) -> None:
         """The socket took `taken` bytes: owe the rest of the message that was cut, leave the others in the log."""
-        session = self.session
+        session, totals = self.session, self.session.totals
         session.block()
-        if taken and share.skipped:
-            session.totals.skipped += share.skipped
-        delivered = -1 if taken and share.skipped else 0
+        totals.bytes_out += taken
+        told_gap = bool(taken and share.skipped)
+        totals.skipped += share.skipped if told_gap else 0
+        delivered = -told_gap
         for seq, part in zip(share.seqs, share.parts, strict=True):
             if taken <= 0:
                 break
@@ -171,22 +182,23 @@ class Member:
             self.cursor = seq
             delivered += 1
         session.messages_out += delivered
-        session.totals.deliveries += delivered
+        totals.deliveries += delivered
 
 
 class Room:
     """A room in memory: its log, the members who read it, and who has been served of the news."""
 
     __slots__ = ("_again", "_authors", "_turn", "_turn_head", "epoch", "first", "log", "members", "name", "pending",
-                 "presences", "readers", "topic")  # fmt: skip
+                 "presences", "readers", "topic", "totals")  # fmt: skip
 
-    def __init__(self, name: str, epoch: str, first: int, topic: str, log: RoomLog) -> None:
+    def __init__(self, name: str, epoch: str, first: int, topic: str, log: RoomLog, totals: Totals) -> None:
         self.name = name
         self.epoch = epoch
         self.first = first
         """The oldest number the journal holds."""
         self.topic = topic
         self.log = log
+        self.totals = totals
         self.members: dict[Session, Member] = {}
         self.readers: dict[str, Readers] = {}
         self.presences = Presences(name)
@@ -237,7 +249,7 @@ class Room:
         """The readers of one wire format."""
         readers = self.readers.get(wire.name)
         if readers is None:
-            readers = self.readers[wire.name] = Readers(self.name, self.log, wire)
+            readers = self.readers[wire.name] = Readers(self.name, self.log, wire, self.totals)
         return readers
 
     def attach(self, member: Member) -> None:
