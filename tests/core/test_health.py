@@ -70,5 +70,7 @@ def test_the_worst_cause_comes_first(first: Cause) -> None:
     health = Health()
     looked(health, 0, *[[first, Cause("fds", Level.BUSY, "many")]] * 10)
 
-    assert [cause.name for cause in health.causes][0] == (first.name if first.level is Level.OVERLOADED else "loop_lag")
+    assert next(cause.name for cause in health.causes) == (
+        first.name if first.level is Level.OVERLOADED else "loop_lag"
+    )
     assert len(health.causes) == 2
