@@ -53,6 +53,10 @@ def ask(page: str, token: str, view: str) -> Json:
             body = json.loads(answer.read())
         finally:
             connection.close()
+    except TimeoutError:
+        raise StartError(
+            f"the gateway at {page} accepts nobody (SIGUSR2?), or hangs: no answer in {TIMEOUT:.0f} s"
+        ) from None
     except (OSError, http.client.HTTPException, ValueError) as problem:
         raise StartError(f"the gateway at {page} does not answer: {problem}") from problem
     if answer.status != 200 or not isinstance(body, dict):
