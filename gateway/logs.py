@@ -73,7 +73,8 @@ class Stream(logging.Handler):
                 if not self._poll.poll(0):
                     return False
                 os.write(self._descriptor, line[start : start + PIPE_BYTES])
-        return True
+            return True
+        return False
 
 
 FORMATS = {"text": Text, "json": Json}
@@ -89,7 +90,7 @@ def moment(record: logging.LogRecord) -> str:
 
 def lost(count: int) -> logging.LogRecord:
     """The record that stands for those nobody read."""
-    words = "%d log lines were lost: nobody read them"
+    words = "%d log lines were lost: they could not be written"
     return logging.LogRecord(log.name, logging.WARNING, __file__, 0, words, (count,), None)
 
 

@@ -71,7 +71,7 @@ def screen(summary: Json, page: str) -> RenderableType:
     if summary["slowest"]:
         parts.append(slowest(summary["slowest"]))
     if summary["closed"]:
-        parts.append(closed(summary["closed"]))
+        parts.append(closed(summary))
     return Group(*(part for pair in zip(parts, [Text()] * len(parts), strict=True) for part in pair))
 
 
@@ -131,14 +131,24 @@ def slowest(lines: Iterable[Json]) -> RenderableType:
     """Who is furthest behind."""
     table = grid("slowest", "nick", "door", "address", "lag")
     for line in lines:
-        table.add_row(line["id"], line["nick"], line["door"], line["address"], size(line["lag_bytes"]))
+        where = (line["id"], line["nick"], line["door"], line["address"], size(line["lag_bytes"]))
+        table.add_row(*map(Text, where))
     return table
 
 
-def closed(reasons: Json) -> RenderableType:
-    """Why connections ended since the start, the most frequent reason first."""
-    often = sorted(reasons.items(), key=lambda item: -item[1])
-    return Text("ended: " + ", ".join(f"{number(count)} {word.replace('_', ' ')}" for word, count in often))
+def closed(summary: Json) -> RenderableType:
+    """Who left last, and why connections ended since the start, the most frequent reason first."""
+    often = sorted(summary["closed"].items(), key=lambda item: -item[1])
+    reasons = Text("ended in all: " + ", ".join(f"{number(count)} {word.replace('_', ' ')}" for word, count in often))
+    if not summary["last_closed"]:
+        return reasons
+    table = grid("last closed", "nick", "door", "address", "lasted", "ago", "reason")
+    for line in summary["last_closed"]:
+        ago = duration(max(0, summary["now"] - line["closed_at"]))
+        words = ": ".join(filter(None, (line["reason"].replace("_", " "), line["words"])))
+        where = (line["id"], line["nick"], line["door"], line["address"])
+        table.add_row(*map(Text, (*where, duration(line["lasted"]), ago, words)))
+    return Group(table, Text(), reasons)
 
 
 def grid(*heads: str) -> Table:

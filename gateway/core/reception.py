@@ -44,7 +44,7 @@ class Reception:
         self._wake = wake
         self._replace = replace
         self._changed: dict[Identity, None] = {}
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: list[Callable[[JournalError | None], None]] = []
         self._sweeping = False
 
     def start(self) -> None:
@@ -133,8 +133,8 @@ class Reception:
             self._sweep_later()
             self._wake()
 
-    def stored(self, done: Callable[[], None]) -> None:
-        """Call `done` when all changes so far are stored."""
+    def stored(self, done: Callable[[JournalError | None], None]) -> None:
+        """Call `done` when all changes so far are stored, or could not be."""
         self._waiting.append(done)
         self._wake()
 
@@ -155,7 +155,7 @@ class Reception:
             if failure is not None:
                 log.warning("%d people are not remembered: %s", len(people), failure)
             for done in waiting:
-                done()
+                done(failure)
 
         self._journal.remember(people, answer)
 

@@ -144,6 +144,8 @@ class Requests:
         session.greeted = True
         session.hold()
         refusals = [self.hub.reception.settle(session, hello.token)]
+        if self.hub.turn_away(session):
+            return
         restored = session.identity.rooms if session.identity is not None else ()
         if hello.nick is not None:
             try:
@@ -153,7 +155,7 @@ class Requests:
         places = hello.rooms
         if places is None:
             places = [Place(name) for name, _, _ in restored] or [Place(LOBBY)]
-        self.hub.reception.stored(lambda: self._welcome(session, refusals, places))
+        self.hub.reception.stored(lambda failure: self._welcome(session, refusals, places))
 
     def _welcome(self, session: Session, refusals: list[Refusal | None], places: list[Place]) -> None:
         """The identity is stored: answer hello."""
@@ -231,9 +233,9 @@ class Requests:
         """Tell the room's pages, where it is small enough for that to matter; too fast is dropped without a word."""
         member = self._member(session, write.room)
         room = member.room
-        if self.hub.too_fast(session) or room.presences.crowd:
+        if self.hub.pace.too_fast(session) or room.presences.crowd or self.hub.mutes.on(session) is not None:
             return
-        self.hub.pay(session)
+        self.hub.pace.pay(session)
         for other in room.members.values():
             if other is not member and other.session.wire.objects and len(other.session.owed) < OWED_BYTES:
                 other.session.tell(Typing(room.name, session.nick))
@@ -248,10 +250,10 @@ class Requests:
         return member
 
     def _pace(self, session: Session) -> None:
-        seconds = self.hub.too_fast(session)
+        seconds = self.hub.pace.too_fast(session)
         if seconds:
             raise too_fast(seconds)
-        self.hub.pay(session)
+        self.hub.pace.pay(session)
 
     def _malformed(self, session: Session, frame: str, problem: str) -> None:
         fields = fields_of(frame)

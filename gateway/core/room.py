@@ -15,9 +15,11 @@ Rules: `publish` and `serve` are called by the hub's tick only. `serve` spends a
 the rest of the turn over, so a room of 10,000 cannot stall the loop; nobody is offered twice in a turn.
 """
 
+from itertools import islice
+
 from gateway.core.events import Gap
 from gateway.core.log import RoomLog
-from gateway.core.message import Message
+from gateway.core.message import Door, Message
 from gateway.core.ports import RoomRecord
 from gateway.core.presence import Presences
 from gateway.core.session import Session
@@ -189,7 +191,7 @@ class Room:
     """A room in memory: its log, the members who read it, and who has been served of the news."""
 
     __slots__ = ("_again", "_authors", "_turn", "_turn_head", "epoch", "first", "log", "members", "name", "pending",
-                 "presences", "readers", "topic", "totals")  # fmt: skip
+                 "presences", "readers", "streams", "topic", "totals")  # fmt: skip
 
     def __init__(self, name: str, epoch: str, first: int, topic: str, log: RoomLog, totals: Totals) -> None:
         self.name = name
@@ -200,6 +202,8 @@ class Room:
         self.log = log
         self.totals = totals
         self.members: dict[Session, Member] = {}
+        self.streams = 0
+        """How many of them only read, by HTTP: they are no people."""
         self.readers: dict[str, Readers] = {}
         self.presences = Presences(name)
         self.pending = 0
@@ -229,7 +233,12 @@ class Room:
     @property
     def count(self) -> int:
         """People in the room."""
-        return len(self.members)
+        return len(self.members) - self.streams
+
+    def people(self, most: int | None = None) -> list["Member"]:
+        """The members who are people, the earliest first."""
+        found = (member for member in self.members.values() if member.session.door is not Door.HTTP)
+        return list(islice(found, most))
 
     def held(self, after: int | None, before: int | None, limit: int) -> tuple[list[Message], bool] | None:
         """A page of history (see `ports.Journal.read`) with its `more`, if the log in memory holds all of it."""

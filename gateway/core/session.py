@@ -16,6 +16,7 @@ from gateway.core.wire import Wire
 
 if TYPE_CHECKING:
     from gateway.core.identity import Identity
+    from gateway.core.operators import Operator
     from gateway.core.room import Member
 
 OWED_BYTES = 65536
@@ -29,6 +30,7 @@ class Session:
         "_flush_later",
         "_flushed",
         "address",
+        "agent",
         "announce_at",
         "blocked",
         "bytes_in",
@@ -38,6 +40,7 @@ class Session:
         "connected_at",
         "door",
         "echo",
+        "encrypted",
         "ending",
         "greeted",
         "held",
@@ -47,11 +50,13 @@ class Session:
         "messages_out",
         "nick",
         "number",
+        "operator",
         "owed",
         "paid_until",
         "pending",
         "room",
         "rooms",
+        "terminal",
         "totals",
         "transport",
         "wire",
@@ -87,9 +92,15 @@ class Session:
         self.rooms: dict[str, Member] = {}
         self.room: Member | None = None
         """The room a terminal talks in; None for a browser session, which names a room each time."""
+        self.terminal = False
+        """Talks in lines, in one room at a time, whatever door it came by."""
         self.owed = b""
         self.identity: Identity | None = None
         """Who the peer is across connections; a terminal has none until it asks for a code."""
+        self.operator: Operator | None = None
+        """Who has logged in here."""
+        self.encrypted = False
+        """The connection is protected by TLS."""
         self._flushed: list[Callable[[], None]] | None = None
         self.blocked = False
         """The transport took less than it was offered; it calls `hub.pump` when it can take more."""
@@ -106,6 +117,8 @@ class Session:
         self.ending = False
         """The peer sends no more: close when what is owed to it has gone out."""
         self.closed = False
+        self.agent: str | None = None
+        """The program at the other end, as it calls itself; one text for all who call themselves the same."""
         self.messages_in = self.messages_out = self.bytes_in = self.bytes_out = 0
 
     @property

@@ -32,6 +32,9 @@ RECEIVE_TELNET_BYTES = 16384
 LINES_PER_TURN = 64
 LINGER = 2.0
 """Seconds a closing connection may take to read our last words."""
+EXPELLED = {Closing.KICKED, Closing.BANNED}
+EXPELLED_LINGER = 0.9
+"""The same for who is to be gone within a second, whether he reads or not."""
 AYT_ANSWER = "still here"
 
 
@@ -89,14 +92,14 @@ class Connection:
 
     def close(self, closing: Closing, words: str) -> None:
         """See `core.ports.Transport`. What the session is still owed is written first."""
-        self.say_last(self.session.owed)
+        self.say_last(self.session.owed, EXPELLED_LINGER if closing in EXPELLED else LINGER)
 
-    def say_last(self, words: bytes) -> None:
+    def say_last(self, words: bytes, linger: float = LINGER) -> None:
         """Write `words`, then shut down, then read out, then close."""
         if self._last_words is None and not self.closed:
             self._last_words = words
             self._queue = None
-            self._door.server.later(LINGER, self.finish)
+            self._door.server.later(linger, self.finish)
             self._watch(self._events | WRITE if self._ended else READ | WRITE)
 
     def finish(self) -> None:

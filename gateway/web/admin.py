@@ -1,19 +1,17 @@
-"""The dashboard: its page, the same as JSON, and the kick.
+"""The dashboard: its page, and the same as JSON.
 
-Due later: filter words (`q`), closed connections, bans. What is asked of them now is refused, never silently ignored.
+Due later: filter words (`q`), closed connections. What is asked of them now is refused, never silently ignored.
 """
 
-import logging
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from gateway.core import text
 from gateway.core.hub import Hub
+from gateway.core.operators import Role
 from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
-from gateway.web.body import read_body
 from gateway.web.connections import PAGE_DEFAULT, PAGE_LIMIT, SORT_DEFAULT, ConnectionTable, Snapshot, TablePage
 from gateway.web.login import Login
 from gateway.web.options import WebOptions
@@ -22,17 +20,8 @@ from gateway.web.rooms import number
 from gateway.web.site import Site, host_name
 from gateway.web.summary import SPAN_DEFAULT, SummaryDesk
 
-REASON_LIMIT = 300
 QUERY = frozenset(("state", "sort", "limit", "cursor"))
 RESULTS = frozenset(("done", "gone"))
-
-log = logging.getLogger("gateway.admin")
-
-
-class KickOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """The optional body of a kick."""
-
-    reason: str = ""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -77,7 +66,6 @@ class Dashboard:
         self._site = site
         self._pages = pages
         self._options = options
-        self._decode = msgspec.json.Decoder(KickOrder).decode
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """`GET /admin`: complete without script. A stranger is sent to the login."""
@@ -93,9 +81,9 @@ class Dashboard:
             summary=msgspec.to_builtins(self._desk.summary()),
             page=msgspec.to_builtins(_page(snapshot, question)),
             query=msgspec.to_builtins(question),
-            user={"name": session.name, "role": session.role},
+            user={"name": session.operator.name, "role": session.operator.role.word},
             csrf=session.csrf,
-            may_kick=True,
+            may_kick=session.operator.role >= Role.OPERATOR,
             result=result if result in RESULTS else None,
             page_url=str(self._site.base(request)) + "/",
             tcp_host=host_name(self._site.host(request)),
@@ -105,67 +93,30 @@ class Dashboard:
 
     async def summary(self, request: web.Request) -> web.Response:
         """`GET /admin/api/summary`"""
-        self._login.reader(request)
+        self._login.reader(request, Role.VIEWER)
         return json_answer(self._desk.summary())
 
     async def series(self, request: web.Request) -> web.Response:
         """`GET /admin/api/series?span=5m|1h|24h&since=`"""
-        self._login.reader(request)
+        self._login.reader(request, Role.VIEWER)
         span = request.query.get("span", SPAN_DEFAULT)
         return json_answer(self._desk.series(span, number(request, "since")))
 
     async def connections(self, request: web.Request) -> web.Response:
         """`GET /admin/api/connections`"""
-        self._login.reader(request)
+        self._login.reader(request, Role.VIEWER)
         return json_answer(_page(await self._table.snapshot(), asked(request)))
-
-    async def kick(self, request: web.Request) -> web.Response:
-        """`DELETE /admin/api/connections/{id}`"""
-        session = self._login.writer(request, request.headers.get("X-CSRF-Token"))
-        order = self._order(await read_body(request, self._options.body_limit, self._options.body_deadline))
-        target = request.match_info["id"]
-        if not self._kick(request, target, order.reason, session.name):
-            raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone already")
-        return json_answer({"id": target, "kicked": True})
-
-    async def kick_form(self, request: web.Request) -> web.StreamResponse:
-        """`POST /admin/kick`: the same from a form."""
-        fields = await self._login.form(request)
-        session = self._login.writer(request, fields.get("csrf") or request.headers.get("X-CSRF-Token"))
-        done = self._kick(request, fields.get("id", ""), fields.get("reason", ""), session.name)
-        return web.Response(status=303, headers={"Location": f"/admin?result={'done' if done else 'gone'}"})
-
-    def _order(self, body: bytes) -> KickOrder:
-        if not body:
-            return KickOrder()
-        try:
-            return self._decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
-
-    def _kick(self, request: web.Request, target: str, reason: str, by: str) -> bool:
-        reason = text.line(reason, REASON_LIMIT) if reason else ""
-        done = self._hub.kick(target, reason)
-        log.info("kick of %r by %s from %s: %s", target[:20], by, request.remote, "done" if done else "already gone")
-        self._table.expire()
-        return done
 
 
 def _page(snapshot: Snapshot, question: Asked) -> TablePage:
     return snapshot.page(question.sort, question.limit, question.cursor)
 
 
-def routes(dashboard: Dashboard, login: Login) -> list[Any]:
+def routes(dashboard: Dashboard) -> list[Any]:
     """The routes of the dashboard."""
     return [
         web.get("/admin", dashboard.page),
-        web.get("/admin/login", login.show),
-        web.post("/admin/login", login.press),
-        web.post("/admin/logout", login.logout),
-        web.post("/admin/login-link", login.mint),
-        web.post("/admin/kick", dashboard.kick_form),
         web.get("/admin/api/summary", dashboard.summary),
         web.get("/admin/api/series", dashboard.series),
         web.get("/admin/api/connections", dashboard.connections),
-        web.delete("/admin/api/connections/{id}", dashboard.kick),
     ]

@@ -11,10 +11,12 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from gateway.accounts.keeper import Keeper
 from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
+from gateway.web import operations
 from gateway.web.admin import Dashboard, routes
 from gateway.web.answers import Answers
 from gateway.web.assets import Assets
@@ -23,12 +25,17 @@ from gateway.web.body import check_encoding
 from gateway.web.connections import ConnectionTable
 from gateway.web.handshake import check_upgrade
 from gateway.web.login import Login
+from gateway.web.loginpage import LoginPage
+from gateway.web.loginpage import routes as login_routes
 from gateway.web.metrics import MetricsPage
 from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer
 from gateway.web.rooms import RoomDoor
+from gateway.web.sessions import SessionDesk
+from gateway.web.sessions import routes as session_routes
 from gateway.web.site import Site
+from gateway.web.streams import Streams
 from gateway.web.summary import SummaryDesk
 from gateway.web.websocket import WebSockets
 from gateway.web.wheel import Wheel
@@ -51,6 +58,7 @@ class WebDoor:
         hub: Hub,
         requests: Requests,
         options: WebOptions,
+        keeper: Keeper,
         *,
         clock: Callable[[], float],
         wall: Callable[[], int],
@@ -69,11 +77,18 @@ class WebDoor:
         self._site = Site(options.hosts, options.origins, options.tls)
         self._answers = Answers(pages)
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._refuse_socket)
-        login = Login(self.links, AdminSessions(clock), self._site, pages, options)
+        self._streams = Streams(hub, options, self._wheel)
+        sessions = AdminSessions(clock)
+        login = Login(sessions, keeper, self._site, options)
+        door = LoginPage(login, self.links, sessions, keeper, self._site, pages, options)
         desk = SummaryDesk(hub, options, wall)
-        dashboard = Dashboard(hub, login, ConnectionTable(hub, clock), desk, self._site, pages, options)
+        table = ConnectionTable(hub, clock)
+        dashboard = Dashboard(hub, login, table, desk, self._site, pages, options)
         app = self._app(hub, pages, assets)
-        app.add_routes(routes(dashboard, login))
+        app.add_routes(routes(dashboard))
+        app.add_routes(login_routes(door))
+        app.add_routes(session_routes(SessionDesk(login, sessions, keeper, clock, wall)))
+        app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, options)))
         metrics = MetricsPage(hub, login, options)
         app.add_routes([web.get("/metrics", metrics.metrics), web.get("/admin/grafana.json", metrics.grafana)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
@@ -89,6 +104,8 @@ class WebDoor:
                 web.get("/r/{room}", page.room),
                 web.post("/r/{room}", room.post),
                 web.get("/r/{room}/messages", room.messages),
+                web.get("/r/{room}/raw", self._streams.raw, allow_head=False),
+                web.get("/r/{room}/events", self._streams.events, allow_head=False),
                 web.get("/rooms", room.rooms),
                 web.get("/healthz", room.healthz),
                 web.get("/readyz", room.readyz),
@@ -138,6 +155,7 @@ class WebDoor:
     async def stop(self) -> None:
         """Say farewell to the WebSockets that are left, finish requests, and close every connection."""
         self._sockets.close(Closing.GOING_AWAY, "the gateway stops")
+        self._streams.close(Closing.GOING_AWAY, "the gateway stops")
         deadline = self._loop.time() + self._options.closing
         while self._sockets.open and self._loop.time() < deadline:
             await asyncio.sleep(self._options.closing / 20)

@@ -1,135 +1,133 @@
-"""The door of the dashboard: the one-time link, its button, and who holds a session.
+"""Who asks: the session behind a cookie, or the bearer token of a script, and whether he may.
 
-Opening a link shows a button and changes nothing, so that a mail scanner or a preview uses nothing up; pressing it
-(`POST /admin/login`) uses the token up, opens a session with a new id and ends the one the browser had.
+A request with a bearer token is the token's alone: its cookie, if it has one, counts for nothing, and a wrong token is
+refused whatever the cookie would be good for. A browser never sends a token by itself, so it needs no CSRF token.
 """
 
-import logging
-import secrets
+import asyncio
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from gateway.accounts.keeper import Keeper
+from gateway.core import text
+from gateway.core.operators import Operator, Role
 from gateway.errors import Code, Refusal
-from gateway.web.answers import json_answer
-from gateway.web.auth import LINK_LIFE, AdminSession, AdminSessions, LoginLinks, same_secret
+from gateway.web.auth import AdminSession, AdminSessions, same_secret
 from gateway.web.body import read_body
 from gateway.web.options import WebOptions
-from gateway.web.pages import Pages
-from gateway.web.site import Site, is_local
+from gateway.web.site import READING, Site, is_local
 
-TOKEN_LIMIT = 256
-
-log = logging.getLogger("gateway.admin")
+SWEEP_SECONDS = 1.0
+KEY_HOLDER = "local"
+"""The name of who can read the data folder."""
+CSRF_HEADER = "X-CSRF-Token"
 
 
 class Login:
-    """`/admin/login`, `/admin/logout`, `/admin/login-link`, and the check that stands before everything else there."""
+    """The check that stands before everything below `/admin`."""
 
-    def __init__(
-        self, links: LoginLinks, sessions: AdminSessions, site: Site, pages: Pages, options: WebOptions
-    ) -> None:
-        self._links = links
+    def __init__(self, sessions: AdminSessions, keeper: Keeper, site: Site, options: WebOptions) -> None:
         self._sessions = sessions
+        self._keeper = keeper
         self._site = site
-        self._pages = pages
         self._options = options
-        self._cookie = "__Host-gateway" if options.tls else "gateway_session"
+        self._sweeping = False
+        self.cookie = "__Host-gateway" if options.tls else "gateway_session"
 
     def session(self, request: web.Request) -> AdminSession | None:
-        """Whose request this is; None for a stranger's."""
-        return self._sessions.find(request.cookies.get(self._cookie))
+        """The session of the cookie; None for a stranger's."""
+        return self._sessions.find(request.cookies.get(self.cookie))
 
-    def reader(self, request: web.Request) -> AdminSession:
-        """Who asks: by his cookie, or by the key in the data folder; 401 for a stranger."""
+    def operator(self, request: web.Request) -> Operator | None:
+        """Who asks; None for a stranger. Raises Refusal (token_invalid, rate_limited) for a wrong bearer token."""
+        token = bearer(request)
+        if token is not None:
+            if self.has_key(request):
+                return Operator(KEY_HOLDER, Role.VIEWER, source(request))
+            return self._keeper.bearer(token, source(request))
         session = self.session(request)
-        if session is None and self._has_key(request):
-            return AdminSession(
-                "local", "viewer", secrets.token_urlsafe(), 0.0, 0.0
-            )  # whose token nobody knows: no writer
-        if session is None:
-            if request.method != "GET":
-                log.warning("refused %s %s from %s: not logged in", request.method, request.path, request.remote)
-            raise web.HTTPUnauthorized
-        return session
+        return None if session is None else session.operator._replace(source=source(request))
 
-    def _has_key(self, request: web.Request) -> bool:
-        """Whether the asker can read the data folder, on this machine."""
+    def has_key(self, request: web.Request) -> bool:
+        """Whether the bearer token is the key in the data folder, and the asker on this machine."""
         key = self._options.link_key
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        right = key is not None and scheme.lower() == "bearer" and same_secret(given.strip(), key)
-        return right and is_local(request)
+        return key is not None and is_local(request) and same_secret(bearer(request) or "", key)
 
-    def writer(self, request: web.Request, csrf: str | None) -> AdminSession:
-        """Who wants to change something: logged in, from our own page, and with the session's own token."""
-        session = self.reader(request)
-        self._own(request)
-        if csrf is None or not same_secret(csrf, session.csrf):
-            log.warning("refused %s %s from %s: no CSRF token", request.method, request.path, request.remote)
-            raise Refusal(Code.FORBIDDEN, "the CSRF token is missing or not this session's: load the page anew")
-        return session
+    def reader(self, request: web.Request, least: Role) -> Operator:
+        """Who asks, at least a `least`: 401 for a stranger, forbidden for a lower role."""
+        operator = self.operator(request)
+        if operator is None:
+            if request.method not in READING:
+                self._refuse(request, "", "not logged in")
+            raise web.HTTPUnauthorized
+        operator.check(least)
+        return operator
 
-    def _own(self, request: web.Request) -> None:
+    def writer(self, request: web.Request, csrf: str | None) -> Operator:
+        """Who wants to change something: by a token, or logged in, from our own page, and with the session's own CSRF
+        token (`csrf`: of the form or the header). Let the answer `check` the role."""
+        operator = self.reader(request, Role.VIEWER)
+        self.check_own(request)
+        if bearer(request) is None:
+            session = self.session(request)
+            if csrf is None or session is None or not same_secret(csrf, session.csrf):
+                self._refuse(request, operator.name, "no CSRF token")
+                raise Refusal(Code.FORBIDDEN, "the CSRF token is missing or not this session's: load the page anew")
+        return operator
+
+    def check_own(self, request: web.Request) -> None:
         """Configured foreign origins may chat, but they may not administer."""
         origin = request.headers.get("Origin")
         if origin is not None and not self._site.is_ours(request, origin):
+            self._refuse(request, "", "a page of another site")
             raise Refusal(Code.FORBIDDEN, "a page of another site may not do this")
+
+    def hold(self, request: web.Request, end: Callable[[], None]) -> Callable[[], None]:
+        """Something live is about to be shown to a `reader`: `end` is called when his session is over, at once when
+        it is logged out or ended, within SWEEP_SECONDS when its time is up. As long as it is shown, the session is in
+        use. Answers what to call when it is shown no longer."""
+        session = self.session(request)
+        if session is None or bearer(request) is not None:
+            return lambda: None
+        session.live.add(end)
+        if not self._sweeping:
+            self._sweep()
+        return partial(session.live.discard, end)
+
+    def _sweep(self) -> None:
+        self._sweeping = self._sessions.sweep()
+        if self._sweeping:
+            asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
     async def form(self, request: web.Request) -> dict[str, str]:
         """The fields of a posted form; the last of a name counts."""
         body = await read_body(request, self._options.body_limit, self._options.body_deadline)
-        if request.content_type != "application/x-www-form-urlencoded":
-            raise Refusal(Code.BAD_MESSAGE, "a form is expected")
-        try:
-            fields = parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=16)
-        except ValueError as error:
-            raise Refusal(Code.BAD_MESSAGE, "the form is broken") from error
-        return {name: values[-1] for name, values in fields.items()}
+        return {name: values[-1] for name, values in fields(request, body).items()}
 
-    async def show(self, request: web.Request) -> web.Response:
-        """`GET /admin/login`: the button, if the link is good."""
-        if self.session(request) is not None and "token" not in request.query:
-            raise web.HTTPSeeOther("/admin")
-        token = request.query.get("token")
-        if token is None:
-            return self._pages.answer("login.html", token=None, problem=None)
-        problem = self._links.problem(token[:TOKEN_LIMIT])
-        if problem is not None:
-            return self._pages.answer("login.html", 403, token=None, problem=problem)
-        return self._pages.answer("login.html", token=token, problem=None)
+    def _refuse(self, request: web.Request, who: str, why: str) -> None:
+        action = f"{request.method} {text.shown(request.path)}"
+        self._keeper.record_stranger(source(request), action, f"refused: {why}", who)
 
-    async def press(self, request: web.Request) -> web.StreamResponse:
-        """`POST /admin/login`: use the token up and open a session."""
-        self._own(request)
-        token = (await self.form(request)).get("token", "")
-        if len(token) > TOKEN_LIMIT:
-            raise Refusal(Code.BAD_MESSAGE, "this is no token")
-        problem = self._links.use(token)
-        if problem is not None:
-            log.warning("refused a login from %s: the link is %s", request.remote, problem)
-            return self._pages.answer("login.html", 403, token=None, problem=problem)
-        self._sessions.close(request.cookies.get(self._cookie))
-        log.info("login by link from %s", request.remote)
-        response = web.Response(status=303, headers={"Location": "/admin"})
-        secret = self._sessions.open("link", "admin")
-        response.set_cookie(
-            self._cookie, secret, httponly=True, samesite="Strict", path="/", secure=True if self._options.tls else None
-        )
-        return response
 
-    async def logout(self, request: web.Request) -> web.StreamResponse:
-        """`POST /admin/logout`"""
-        self.writer(request, (await self.form(request)).get("csrf") or request.headers.get("X-CSRF-Token"))
-        self._sessions.close(request.cookies.get(self._cookie))
-        response = web.Response(status=303, headers={"Location": "/admin/login"})
-        response.del_cookie(self._cookie, path="/")
-        return response
+def source(request: web.Request) -> str:
+    """By which way and from where a request comes."""
+    return f"web {request.remote}"
 
-    async def mint(self, request: web.Request) -> web.Response:
-        """`POST /admin/login-link`: a fresh link for who can read the key in the data folder, on this machine."""
-        if self._options.link_key is None or not is_local(request):
-            raise web.HTTPNotFound
-        if not self._has_key(request):
-            raise web.HTTPUnauthorized
-        url = self._site.base(request) / "admin/login" % {"token": self._links.mint()}
-        return json_answer({"url": str(url), "expires_in": int(LINK_LIFE)}, 201)
+
+def bearer(request: web.Request) -> str | None:
+    """The token of `Authorization: Bearer TOKEN`; None without one."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def fields(request: web.Request, body: bytes) -> dict[str, list[str]]:
+    """The fields of a form's body. Raises Refusal (bad_message)."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise Refusal(Code.BAD_MESSAGE, "a form is expected")
+    try:
+        return parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=16)
+    except ValueError as error:
+        raise Refusal(Code.BAD_MESSAGE, "the form is broken") from error

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from gateway.core.health import Level
 from gateway.core.hub import Hub
+from gateway.core.operators import Role
 from gateway.web.exposition import OPENMETRICS, TEXT, Family, counter, exposition, gauge, wants_openmetrics
 from gateway.web.login import Login
 from gateway.web.options import WebOptions
@@ -28,14 +29,14 @@ class MetricsPage:
     async def metrics(self, request: web.Request) -> web.Response:
         """`GET /metrics`: for whoever is on this machine, and for who is logged in or has a token."""
         if not is_local(request):
-            self._login.reader(request)
+            self._login.reader(request, Role.VIEWER)
         openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
         body = exposition(self._families(), openmetrics).encode()
         return web.Response(body=body, headers={"Content-Type": OPENMETRICS if openmetrics else TEXT})
 
     async def grafana(self, request: web.Request) -> web.Response:
         """`GET /admin/grafana.json`: a file to import into Grafana."""
-        self._login.reader(request)
+        self._login.reader(request, Role.VIEWER)
         headers = {"Content-Disposition": 'attachment; filename="gateway-grafana.json"'}
         return web.Response(body=GRAFANA.read_bytes(), content_type="application/json", headers=headers)
 
@@ -55,7 +56,7 @@ class MetricsPage:
         closed = [
             ({"door": door.value, "reason": closing.word}, float(count))
             for (door, closing), count in sorted(
-                self._hub.closed.items(), key=lambda each: (each[0][0], each[0][1].word)
+                self._hub.closed.counts.items(), key=lambda each: (each[0][0], each[0][1].word)
             )
         ]
         yield Family("gateway_connections", "gauge", "Connections that are open.", here)

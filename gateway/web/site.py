@@ -50,8 +50,12 @@ def is_loopback(address: str | None) -> bool:
 
 
 def is_local(request: web.Request) -> bool:
-    """Whether the asker himself is on this machine: from loopback, and not passed on by a proxy there."""
-    return is_loopback(request.remote) and not any(name in request.headers for name in FORWARDED)
+    """Whether the asker himself is on this machine: he has a loopback address, or the one that we listen at, and was
+    not passed on by a proxy here."""
+    if any(name in request.headers for name in FORWARDED):
+        return False
+    name = request.transport.get_extra_info("sockname") if request.transport is not None else None
+    return is_loopback(request.remote) or (isinstance(name, tuple) and name[0] == request.remote)
 
 
 def _same(origin: str) -> str:
@@ -124,6 +128,8 @@ class Site:
         if response.status == 101:
             return
         headers.update(_FIXED)
+        if response.status == 401:
+            headers["WWW-Authenticate"] = 'Bearer realm="gateway"'
         headers["Content-Security-Policy"] = self._policy(request)
         if request.path.startswith("/admin"):
             headers["Cache-Control"] = "no-store"

@@ -2,9 +2,11 @@
 what they are measured by."""
 
 from collections.abc import Callable
+from itertools import islice
 
 import msgspec
 
+from gateway.core.closed import Departure
 from gateway.core.health import Cause, Level
 from gateway.core.hub import Hub
 from gateway.core.meters import COUNTED
@@ -13,6 +15,7 @@ from gateway.errors import Code, Refusal
 from gateway.web.options import WebOptions
 
 SPAN_DEFAULT = "5m"
+LAST_CLOSED = 5
 TILES = (*COUNTED, "skipped", "lag_p50", "lag_p99", "slow", "loop_lag_p99_ms", "loop_lag_max_ms", "rss_bytes", "fds")
 TOTALLED = frozenset((*COUNTED, "skipped"))
 
@@ -55,9 +58,23 @@ class SlowLine(msgspec.Struct, frozen=True):
     lag_bytes: int
 
 
+class ClosedLine(msgspec.Struct, frozen=True):
+    """A connection that ended at `closed_at` (ms since 1970), after `lasted` ms; `words` tell more than `reason`."""
+
+    id: str
+    nick: str
+    door: str
+    address: str
+    closed_at: int
+    lasted: int
+    reason: str
+    words: str
+
+
 class Summary(msgspec.Struct, frozen=True):
     """Times and durations: ms, times since 1970. `health` is ok, busy, overloaded or draining, `causes` why, the worst
-    first. `closed` counts the connections that ended since the start, by reason. `slowest` are at most five."""
+    first. `closed` counts the connections that ended since the start, by reason. `slowest` are at most five, so are
+    `last_closed`, the latest first."""
 
     version: str
     started_at: int
@@ -70,6 +87,7 @@ class Summary(msgspec.Struct, frozen=True):
     rooms: int
     closed: dict[str, int]
     slowest: list[SlowLine]
+    last_closed: list[ClosedLine]
 
 
 class MarkLine(msgspec.Struct, frozen=True):
@@ -106,6 +124,7 @@ class SummaryDesk:
                 SlowLine(session.id, session.nick, session.door.value, session.address, lag)
                 for session, lag in meters.slowest
             ],
+            last_closed=[closed_line(each) for each in islice(reversed(self._hub.closed.last), LAST_CLOSED)],
         )
 
     def series(self, span: str, since: int | None) -> dict[str, object]:
@@ -145,3 +164,17 @@ class SummaryDesk:
                 getattr(totals, name) if name in TOTALLED else None,
             )
         return tiles
+
+
+def closed_line(gone: Departure) -> ClosedLine:
+    """What the summary shows of a connection that ended."""
+    return ClosedLine(
+        gone.id,
+        gone.nick,
+        gone.door.value,
+        gone.address,
+        gone.closed_at,
+        max(0, gone.closed_at - gone.connected_at),
+        gone.closing.word,
+        gone.words,
+    )

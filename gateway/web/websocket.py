@@ -25,15 +25,17 @@ from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.requests import Requests
 from gateway.core.session import Session
-from gateway.core.wire import FRAME
+from gateway.core.terminal import Terminals
+from gateway.core.text import LINE_BYTES
+from gateway.core.wire import FRAME, TEXT
 from gateway.web.frames import FrameWatch
-from gateway.web.handshake import PROTOCOL
+from gateway.web.handshake import LINES, OBJECTS
 from gateway.web.options import WebOptions
 from gateway.web.peer import Peer
 from gateway.web.wheel import Wheel
 
 TURN = 32
-PROTOCOLS = (PROTOCOL,)
+PROTOCOLS = (OBJECTS, LINES)
 PING = b"\x89\x00"
 WRITER_LIMIT = 16 * 1024
 # aiohttp refuses messages of this size and more; our own limit (frames.MESSAGE_LIMIT) comes first.
@@ -58,6 +60,7 @@ class WebSockets:
     ) -> None:
         self.hub = hub
         self.requests = requests
+        self.terminals = Terminals(hub)
         self.wheel = wheel
         self.options = options
         self.open: set[Socket] = set()
@@ -105,8 +108,8 @@ class Socket:
     """One browser: the `Transport` that the hub writes to, and the reading side. `watch` comes with the handshake."""
 
     __slots__ = (
-        "_farewell", "_gate", "_gone", "_hello_by", "_peer", "_ping_at", "_pinged", "_pongs", "_shared", "_task",
-        "_transport", "_wants", "_ws", "session", "slot", "watch",
+        "_farewell", "_gate", "_gone", "_hello_by", "_lines", "_peer", "_ping_at", "_pinged", "_pongs", "_shared",
+        "_task", "_transport", "_wants", "_ws", "session", "slot", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -125,6 +128,8 @@ class Socket:
         self._pinged = 0.0
         self._pongs = 0
         self._hello_by = 0.0
+        self._lines: list[bytes] | None = None
+        """What a peer that speaks lines has said and the session has not taken yet, the next one last."""
         self.watch: FrameWatch | None = None
         self.session: Session | None = None
         self.slot = -1
@@ -241,6 +246,8 @@ class Socket:
         """
         self._task = asyncio.current_task()
         self.session = session = self._join()
+        session.encrypted = self._shared.options.tls
+        self._shared.hub.turn_away(session)
         in_a_row = 0
         try:
             while self._farewell is None:
@@ -250,6 +257,9 @@ class Socket:
                 elif in_a_row == TURN:
                     in_a_row = 0
                     await asyncio.sleep(0)
+                elif self._lines:
+                    self._line(session, self._lines.pop())
+                    in_a_row += 1
                 elif self._take(session, await self._ws.receive()):
                     in_a_row += 1
                 else:
@@ -273,6 +283,8 @@ class Socket:
         self._hello_by = now + shared.options.hello_deadline
         self._ping_at = now + shared.options.ping_every
         shared.wheel.put(self, min(self._hello_by, self._ping_at))
+        if self._ws.ws_protocol == LINES:
+            return shared.terminals.connect(self, Door.WEB, self._peer.address, TEXT)
         return shared.hub.connect(self, Door.WEB, self._peer.address, FRAME)
 
     def _part(self, session: Session) -> None:
@@ -303,7 +315,18 @@ class Socket:
         except UnicodeDecodeError:
             self.close(Closing.BAD_UTF8, "")
             return
-        self._shared.requests.receive(session, text)
+        if session.terminal:
+            self._shared.terminals.heard(session)
+            self._lines = data.removesuffix(b"\n").split(b"\n")[::-1]
+        else:
+            self._shared.requests.receive(session, text)
+
+    def _line(self, session: Session, line: bytes) -> None:
+        line = line.removesuffix(b"\r")
+        if len(line) > LINE_BYTES:
+            self._shared.terminals.too_long(session, len(line))
+        else:
+            self._shared.terminals.line(session, line)
 
     def _pong(self, data: bytes) -> None:
         """Answer a ping. A peer that pings and does not read gets no more pongs than its buffer holds."""

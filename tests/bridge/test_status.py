@@ -78,10 +78,10 @@ def test_an_address_needs_a_token(shared: Gateway) -> None:
 
     assert status("--url", url, "--token", secret).stdout.startswith("OK  gateway ")
     refused = status("--url", url, "--token", "guessed")
-    assert (refused.returncode, refused.stdout) == (1, "") and "refused: log in first" in refused.stderr
+    assert (refused.returncode, refused.stdout) == (1, "") and "refused: this token is not known here" in refused.stderr
 
 
-def test_readiness_ends_while_newcomers_are_not_accepted(shared: Gateway, kept: http.client.HTTPConnection) -> None:
+def test_readiness_ends_while_newcomers_are_not_accepted(gateway: Gateway, kept: http.client.HTTPConnection) -> None:
     assert readiness(kept)[0] == 200
     gateway.running.send_signal(signal.SIGUSR2)
     until(lambda: readiness(kept)[0] == 503, "not ready", 20)

@@ -224,10 +224,10 @@ def test_an_empty_room_leaves_memory_and_keeps_its_history() -> None:
 def test_a_kick_says_goodbye_and_frees_the_nick() -> None:
     world = World()
     bob = world.terminal("bob")
-    assert world.hub.kick(bob.session.id, "spam")
+    world.hub.close(bob.session, Closing.KICKED, "spam")
     assert bob.lines == ["!! kicked: spam"]
     assert bob.transport.closed == (Closing.KICKED, "spam")
-    assert not world.hub.kick(bob.session.id, "spam")
+    assert world.hub.find(bob.session.id) is None
     world.terminal("bob")
 
 

@@ -132,7 +132,7 @@ def test_a_failing_write_does_not_lose_the_last_lines(house: House) -> None:
 
 def test_a_farewell_is_written_then_shut_down(house: House) -> None:
     caller = house.guest("ana")
-    house.hub.kick(caller.session.id, "enough")
+    house.hub.close(caller.session, Closing.KICKED, "enough")
 
     assert caller.hears_all() == b"!! kicked: enough\n"
 
@@ -140,7 +140,7 @@ def test_a_farewell_is_written_then_shut_down(house: House) -> None:
 def test_input_that_nobody_read_does_not_destroy_the_farewell(house: House) -> None:
     caller = house.guest("ana")
     caller.sock.send(b"still talking\n" * 10_000)
-    house.hub.kick(caller.session.id, "enough")
+    house.hub.close(caller.session, Closing.KICKED, "enough")
 
     assert caller.hears_all() == b"!! kicked: enough\n"
     assert not house.said
@@ -149,7 +149,7 @@ def test_input_that_nobody_read_does_not_destroy_the_farewell(house: House) -> N
 def test_a_long_farewell_reaches_a_slow_reader_in_full(house: House) -> None:
     caller = house.guest("ana", receive_buffer=4096)
     caller.session.owe(b"x" * 3_000_000)
-    house.hub.kick(caller.session.id, "enough")
+    house.hub.close(caller.session, Closing.KICKED, "enough")
 
     assert caller.hears_all() == b"x" * 3_000_000 + b"!! kicked: enough\n"
 

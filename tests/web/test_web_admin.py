@@ -135,7 +135,7 @@ async def test_a_kick_closes_with_4500(web: Running, http: Http) -> None:
         assert answer.status == 404
 
 
-@pytest.mark.parametrize("body", ['{"reason":1}', "[]", '{"ban_seconds":600}', "{", "\xff"])
+@pytest.mark.parametrize("body", ['{"reason":1}', "[]", '{"ban_seconds":0}', "{", "\xff"])
 async def test_a_kick_with_a_broken_body_kicks_nobody(web: Running, http: Http, body: str) -> None:
     csrf = await log_in(web, http)
     async with connect(web.ws):
