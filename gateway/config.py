@@ -84,6 +84,9 @@ class AdminSettings(msgspec.Struct, frozen=True, kw_only=True):
         Tokens,
         Meta(description="scripts with a bearer token each, `name:role:sha256`"),
     ] = ()
+    watch: Annotated[
+        Switch, Meta(description="admins may watch what a connection sends and gets, for ten minutes, audited")
+    ] = False
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,6 +42,7 @@ from gateway.ready import address, hold_standard_descriptors, reachable, ready_l
 from gateway.resources import templates
 from gateway.tcp.admission import Admission
 from gateway.tcp.door import TerminalDoor
+from gateway.tcp.kernel import kernel_of
 from gateway.tcp.refusals import Refusals
 from gateway.tcp.server import Listener, Server, new_selector
 from gateway.web.app import WebDoor
@@ -136,11 +137,8 @@ class Gateway:
         self.listeners: dict[str, list[Listener]] = {}
         self.pulse = Pulse(loop, self.hub, self._accept_queue)
         self.key = None if settings.memory else DoorKey(settings.data)
+        self.keeper = self.hub.doorkeeper = Keeper(register(settings.admin), self.hub.clock)
         self.prompt = Prompt(self.hub)
-        self.keeper = Keeper(
-            register(settings.admin), clock=self.hub.clock, wall=self.hub.wall, audit=self.hub.operations.enter
-        )
-        self.hub.doorkeeper = self.keeper
         self.web = self._web_door()
 
     async def start(self) -> None:
@@ -263,6 +261,8 @@ class Gateway:
             hosts=(*settings.web.hosts, *hosts),
             origins=settings.web.origins,
             link_key=self.key.secret if self.key is not None else None,
+            kernel=kernel_of,
+            watch=settings.admin.watch,
             connection_limit=lambda: self.admission.connections,
             ready=self._not_ready,
             listeners=lambda: [
@@ -353,6 +353,17 @@ class Gateway:
         self.hub.tick()
 
 
+def register(settings: AdminSettings) -> Register:
+    """Whom the settings know."""
+    accounts = [Account(ROOT_NAME, Role.ADMIN, settings.password_hash)] if settings.password_hash else []
+    accounts += [Account(name, Role[each.role.upper()], each.hash) for name, each in settings.accounts.items()]
+    tokens = []
+    for token in settings.tokens:
+        name, role, digest = token.split(":")
+        tokens.append(Token(name, Role[role.upper()], digest.lower()))
+    return Register(accounts, tokens)
+
+
 def _retry_ms() -> int:
     """When one peer is to come back: not all at once."""
     return RETRY_FIRST_MS + secrets.randbelow(RETRY_SPREAD_MS)
@@ -362,18 +373,6 @@ def lingering_limit(connections: int) -> int:
     """How many refused peers may be read out at a time beside so many connections."""
     spare = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED_DESCRIPTORS - connections
     return max(REFUSED_LEAST, min(REFUSED_LINGERING, spare))
-
-
-def register(settings: AdminSettings) -> Register:
-    """Whom the settings know."""
-    accounts = [Account(name, Role[each.role.upper()], each.hash) for name, each in settings.accounts.items()]
-    if settings.password_hash:
-        accounts.append(Account(ROOT_NAME, Role.ADMIN, settings.password_hash))
-    tokens = []
-    for token in settings.tokens:
-        name, role, digest = token.split(":")
-        tokens.append(Token(name, Role[role.upper()], digest.lower()))
-    return Register(accounts, tokens)
 
 
 def connection_limit(wanted: int) -> int:

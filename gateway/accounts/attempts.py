@@ -22,7 +22,6 @@ class Kind(Enum):
     PAIR = "one name from one address", 3
     ADDRESS = "one address, whatever the name", 3
     ALL = "everybody who is not known", 20
-    NOISE = "records of what strangers were refused", 60
 
     def __init__(self, meaning: str, per_minute: int) -> None:
         self.meaning = meaning
@@ -39,7 +38,6 @@ class Key(NamedTuple):
 
 
 EVERYBODY = Key(Kind.ALL)
-NOISE = Key(Kind.NOISE)
 
 
 class Attempts:

@@ -1,4 +1,4 @@
-"""Lets people in by password and scripts by token, and records who came and who was refused.
+"""Lets people in by password and scripts by token.
 
 Hashing takes tens of milliseconds and megabytes on purpose. So it happens in threads of their own, two at most, never
 for more bytes than a password may have, and only after the attempt is paid for (see `attempts`). A known pair of name
@@ -18,11 +18,11 @@ from contextlib import suppress
 from functools import partial
 from pkgutil import resolve_name
 
-from gateway.accounts.attempts import EVERYBODY, NOISE, Attempts, Key, Kind, network
+from gateway.accounts.attempts import EVERYBODY, Attempts, Key, Kind, network
 from gateway.accounts.password import composed
 from gateway.accounts.register import Register, digest_of
 from gateway.core import text
-from gateway.core.operators import AuditEntry, Operator
+from gateway.core.operators import Operator
 from gateway.errors import Code, Refusal
 
 VERIFY = "gateway.accounts.argon:verify"
@@ -37,23 +37,12 @@ log = logging.getLogger("gateway.admin")
 
 
 class Keeper:
-    """The doorkeeper. `clock` answers monotonic seconds, `wall` ms since 1970; `audit` stores what was tried.
+    """The doorkeeper. `clock` answers monotonic seconds. Whoever asks records the answer, and completes the source of
+    the operator, which is his address alone."""
 
-    A `source` is the way somebody comes and his address (`web 10.0.0.4`), or the address alone.
-    """
-
-    def __init__(
-        self,
-        register: Register,
-        *,
-        clock: Callable[[], float],
-        wall: Callable[[], int],
-        audit: Callable[[AuditEntry], None],
-    ) -> None:
+    def __init__(self, register: Register, clock: Callable[[], float]) -> None:
         self._register = register
         self._attempts = Attempts(clock)
-        self._wall = wall
-        self._audit = audit
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(HASHING_AT_ONCE, thread_name_prefix="password")
         self._wrong_tokens: dict[Key, None] = {}
@@ -67,23 +56,24 @@ class Keeper:
         """Verify nothing more; who still waits is not answered."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def login(self, name: str, password: str, source: str, done: Callable[[Operator | Refusal], None]) -> None:
-        """Check a password, and call `done` once, in the loop's thread, perhaps before this returns.
+    def login(self, name: str, password: str, address: str, done: Callable[[Operator | Refusal], None]) -> None:
+        """Check a password, and call `done` once, in the loop's thread, perhaps before this returns. Without a name
+        the administrator is meant.
 
         A Refusal is bad_message for what is no name or password, rate_limited after too many failed attempts,
         forbidden when name or password are wrong, busy when we failed.
         """
         try:
-            name, raw = _sound_name(name), composed(password)
             if not self._register.has_passwords:
                 raise Refusal(Code.FORBIDDEN, "nobody has a password here: see `gateway passwd`")
-            keys = self._keys(name.casefold(), source)
-            self._take(keys, "login", name, source)
+            name, raw = _sound_name(name or self._register.administrator), composed(password)
+            keys = self._keys(name.casefold(), address)
+            self._take(keys)
         except Refusal as refusal:
             done(refusal)
             return
         future = self._threads.submit(_verify, self._register.hash(name), raw)
-        verified = partial(self._verified, name=name, source=source, keys=keys, done=done)
+        verified = partial(self._verified, name=name, address=address, keys=keys, done=done)
 
         def hand_over(future: "Future[bool]") -> None:
             with suppress(RuntimeError):  # the loop is closed
@@ -95,7 +85,7 @@ class Keeper:
         self,
         future: "Future[bool]",
         name: str,
-        source: str,
+        address: str,
         keys: tuple[Key, ...],
         done: Callable[[Operator | Refusal], None],
     ) -> None:
@@ -107,59 +97,44 @@ class Keeper:
             self._attempts.give_back(keys)
             done(Refusal(Code.BUSY, "the password could not be checked: try again", retry_ms=1000))
         elif account is None or not future.result():
-            self.record(name, source, "login", result="refused: " + WRONG)
             done(Refusal(Code.FORBIDDEN, WRONG))
         else:
             self._attempts.give_back(keys)
             self._attempts.remember(keys[0])
-            self.record(account.name, source, "login")
-            done(Operator(account.name, account.role, source))
+            done(Operator(account.name, account.role, address))
 
-    def bearer(self, token: str, source: str) -> Operator:
+    def bearer(self, token: str, address: str) -> Operator:
         """Whose token this is. Raises Refusal: token_invalid, or rate_limited after too many wrong ones."""
         digest = digest_of(token[:TOKEN_CHARACTERS])
-        found, keys = self._register.token(digest), self._keys(digest, source)
+        found, keys = self._register.token(digest), self._keys(digest, address)
         if found is not None and self._attempts.knows(keys[0]):
-            return Operator(found.name, found.role, source)
+            return Operator(found.name, found.role, address)
         if keys[0] in self._wrong_tokens:
             keys = keys[:1]  # the same mistake again is no new guess: it must not keep others out
-        self._take(keys, "token", "", source)
+        self._take(keys)
         if found is None:
             while len(self._wrong_tokens) >= WRONG_TOKENS:
                 del self._wrong_tokens[next(iter(self._wrong_tokens))]
             self._wrong_tokens[keys[0]] = None
-            self.record("", source, "token", result="refused: unknown token")
             raise Refusal(Code.TOKEN_INVALID, "this token is not known here")
         self._attempts.give_back(keys)
         self._attempts.remember(keys[0])
-        return Operator(found.name, found.role, source)
+        return Operator(found.name, found.role, address)
 
-    def record(
-        self, who: str, source: str, action: str, target: str = "", reason: str = "", result: str = "done"
-    ) -> None:
-        """Put one attempt into the audit log."""
-        self._audit(AuditEntry(0, self._wall(), who, source, action, target, reason, result))
-
-    def record_stranger(self, source: str, action: str, result: str, who: str = "") -> None:
-        """The same for what anybody can cause as often as he likes: some of it, once a second in the long run."""
-        if not self._attempts.take((NOISE,)):
-            self.record(who, source, action, result=result)
-
-    def _keys(self, name: str, source: str) -> tuple[Key, ...]:
+    def _keys(self, name: str, address: str) -> tuple[Key, ...]:
         """What an attempt pays, first its pair of name and address. This machine's own address is many people's."""
-        address, is_own = network(source.rpartition(" ")[2])
-        pair = Key(Kind.PAIR, name, address)
+        counted, is_own = network(address)
+        pair = Key(Kind.PAIR, name, counted)
         keys = [pair]
         if not is_own:
-            keys.append(Key(Kind.ADDRESS, network=address))
+            keys.append(Key(Kind.ADDRESS, network=counted))
         if not self._attempts.knows(pair):
             keys.append(EVERYBODY)
         return tuple(keys)
 
-    def _take(self, keys: tuple[Key, ...], action: str, who: str, source: str) -> None:
+    def _take(self, keys: tuple[Key, ...]) -> None:
         wait = self._attempts.take(keys)
         if wait:
-            self.record_stranger(source, action, "refused: too many attempts", who)
             seconds = math.ceil(wait)
             words = f"too many failed attempts: try again in {seconds} s"
             raise Refusal(Code.RATE_LIMITED, words, retry_ms=seconds * 1000)

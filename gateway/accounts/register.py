@@ -38,6 +38,11 @@ class Register:
         self._decoy = _decoy(account.hash for account in self._accounts.values())
 
     @property
+    def administrator(self) -> str:
+        """The account that is meant where no name is given: the first administrator's; "" without any."""
+        return next((account.name for account in self._accounts.values() if account.role is Role.ADMIN), "")
+
+    @property
     def has_passwords(self) -> bool:
         """Whether anybody can log in with a password."""
         return bool(self._accounts)

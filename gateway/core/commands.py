@@ -321,7 +321,9 @@ def _ordered(order: Order) -> Callable[[Call], None]:
 def _quit(call: Call) -> None:
     call.done()
     code = call.session.identity.id if call.session.identity and call.session.terminal else ""
-    call.hub.close(call.session, Closing.LEFT, f"bye, /resume {spelled(code)} brings you back" if code else "bye")
+    call.hub.close(
+        call.session, Closing.LEFT, "bye", aside=f", /resume {spelled(code)} brings you back" if code else ""
+    )
 
 
 def source_of(session: Session) -> str:

@@ -27,6 +27,7 @@ from gateway.core.closed import Closed
 from gateway.core.closing import Closing
 from gateway.core.endings import Endings
 from gateway.core.events import Bye, Joined, Listed, Notice, Private
+from gateway.core.happenings import Happenings
 from gateway.core.identity import Identities
 from gateway.core.limits import Limits
 from gateway.core.message import Door, Kind, Message
@@ -94,6 +95,7 @@ class Hub:
         self.sessions: dict[int, Session] = {}
         self.totals = Totals()
         self.rooms = Rooms(journal, limits, self.totals)
+        self.happenings = Happenings(wall)
         self.invitation = ""
         """How others can come, in one line of words; the gateway fills it in when its doors listen."""
         self.bans = Sanctions(Measure.BAN, wall)
@@ -113,6 +115,7 @@ class Hub:
             wall=wall,
             later=self.later,
             wake=self._wake,
+            happenings=self.happenings,
             replace=lambda session: self.close(session, Closing.REPLACED, "you came back by another connection"),
         )
         self.replays = Replays(self.library, self.attach, self._wake)
@@ -153,6 +156,7 @@ class Hub:
         session.announce_at = session.last_input + ANNOUNCE_AFTER
         self.sessions[number] = session
         self.nicks.take(nick, session)
+        self.happenings.note(number, "came", door)
         self.totals.came(session, len(self.sessions))
         self.visits.came(session)
         return session
@@ -162,6 +166,7 @@ class Hub:
         if session.closed:
             return
         session.closed = session.blocked = True
+        self.happenings.note(session.number, "gone", closing.word)
         self.closed.add(session, closing, words, self.wall())
         self.visits.went(session, closing, words)
         self.reception.went(session)
@@ -172,10 +177,13 @@ class Hub:
         self.pace.forget(session)
         self.totals.went(session)
 
-    def close(self, session: Session, closing: Closing, words: str = "", retry_ms: int | None = None) -> None:
-        """Say goodbye and close from our side. `words` are for people; in `retry_ms` the peer may come back."""
+    def close(
+        self, session: Session, closing: Closing, words: str = "", retry_ms: int | None = None, *, aside: str = ""
+    ) -> None:
+        """Say goodbye and close from our side. `words` are for people; in `retry_ms` the peer may come back. `aside` is
+        what only the peer may read, right behind the words: it is neither logged nor kept."""
         if not session.closed:
-            reason = closing.told(words)
+            reason = closing.told(words + aside)
             session.tell(Bye(closing.code, reason) if retry_ms is None else Bye(closing.code, reason, retry_ms))
             session.flush()
             session.transport.close(closing, words)
@@ -212,6 +220,7 @@ class Hub:
         self.bans.check_nick(names.nick(nick))
         old = session.nick
         self.reception.rename(session, nick)
+        self.happenings.note(session.number, "renamed", f"{old} to {session.nick}")
         for member in session.rooms.values():
             self._attendance.renamed(member, old)
 
@@ -221,6 +230,7 @@ class Hub:
         """Make the session a member whose cursor stands at `cursor` (the head if None); it reads once attached."""
         member = Member(session, room, room.log.head if cursor is None else cursor)
         session.rooms[room.name] = room.members[session] = member
+        self.happenings.note(session.number, "joined", room.name)
         self.reception.changed(session)
         if session.door is Door.HTTP:
             room.streams += 1
@@ -237,6 +247,8 @@ class Hub:
         """Take the session out of the room."""
         session, room = member.session, member.room
         session.rooms.pop(room.name, None)
+        if not session.closed:
+            self.happenings.note(session.number, "parted", room.name)
         if room.members.pop(session, None) is not None and session.door is Door.HTTP:
             room.streams -= 1
         member.attached = False

@@ -200,17 +200,11 @@ class Operations:
             self._record([entry], Outcome(words, target), lambda failure: None)
         return Refusal(Code.FORBIDDEN, words)
 
-    def enter(self, entry: AuditEntry) -> None:
-        """Record what was tried elsewhere: logging in."""
-        self._record([entry], Outcome("", entry.target), lambda failure: None)
-
     def note(self, operator: Operator, action: str, target: str, reason: str, result: str) -> None:
         """Record what was done elsewhere: `result` is `done`, `gone` or `refused: words`."""
         entry = AuditEntry(
             0, self._hub.wall(), operator.name, operator.source, action, _shown(target), _shown(reason), result
         )
-        if result == "done":
-            self._hub.meters.mark(f"{operator.name}: {action} {entry.target}".rstrip())
         self._record([entry], Outcome("", target), lambda failure: None)
 
     # How each is done

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.identity import spelled
-from gateway.core.message import Door
 from gateway.core.names import is_guest
 from gateway.core.session import Session
 from gateway.errors import JournalError
@@ -31,7 +30,8 @@ def send_away(
         told = set(known) if failure is None else set()
         for session in sessions:
             delay = retry_ms()
-            hub.close(session, Closing.DRAINING, _words(session, delay, session in told), delay)
+            words = "" if session.wire.objects else f"come back in {max(1, round(delay / 1000))} s"
+            hub.close(session, Closing.DRAINING, words, delay, aside=_code(session) if session in told else "")
         done()
 
     if known:
@@ -42,16 +42,11 @@ def send_away(
 
 def _has_a_place(session: Session) -> bool:
     """Whether there is something to come back to."""
-    if session.closed or session.door is Door.WEB or session.wire.objects:
+    if session.closed or not session.terminal or session.wire.objects:
         return False
     return session.identity is not None or session.messages_in > 0 or not is_guest(session.nick)
 
 
-def _words(session: Session, delay: int, told: bool) -> str:
-    """For people; programs have it in fields."""
-    if session.wire.objects:
-        return ""
-    words = f"come back in {max(1, round(delay / 1000))} s"
-    if told and session.identity is not None:
-        words += f", /resume {spelled(session.identity.id)} brings you back"
-    return words
+def _code(session: Session) -> str:
+    assert session.identity is not None
+    return f", /resume {spelled(session.identity.id)} brings you back"

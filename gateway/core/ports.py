@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from gateway.core.closing import Closing
 from gateway.core.message import Message
 from gateway.core.operators import AuditEntry
+from gateway.core.traits import Kernel, Traits
 from gateway.errors import JournalError
 
 
@@ -229,3 +230,9 @@ class Transport(Protocol):
     def close(self, closing: Closing, words: str) -> None:
         """Say farewell in the door's own way (`Closing.told`), then close, at the latest within 2 s.
         Calls `hub.disconnect(session)` when it has."""
+
+    def kernel(self) -> Kernel | None:
+        """What the kernel knows of the connection now; one or two system calls."""
+
+    def traits(self) -> Traits:
+        """What the door knows of the connection."""

@@ -35,7 +35,7 @@ class Replays:
         first = member.room.first
         if member.cursor + 1 < first:
             member.session.tell(Gap(member.room.name, member.cursor + 1, first - 1))
-            member.session.totals.skipped += first - 1 - member.cursor
+            member.session.skip(first - 1 - member.cursor)
             member.cursor = first - 1
         self._waiting.append(member)
         self._wake()

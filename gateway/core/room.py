@@ -69,7 +69,6 @@ class Readers:
             given = share.given
             totals.deliveries += given * share.count
             totals.bytes_out += given * share.size
-            totals.skipped += given * share.skipped
         self._shares.clear()
         self._own.clear()
         self._encoded.clear()
@@ -159,6 +158,8 @@ class Member:
             share = self.readers.share(self.cursor)
         taken = session.transport.send(share.data) if share.size else 0
         session.bytes_out += taken
+        if share.skipped and taken:
+            session.skip(share.skipped)
         if taken == share.size:
             share.given += 1
             self.cursor = share.last
@@ -172,9 +173,7 @@ class Member:
         session, totals = self.session, self.session.totals
         session.block()
         totals.bytes_out += taken
-        told_gap = bool(taken and share.skipped)
-        totals.skipped += share.skipped if told_gap else 0
-        delivered = -told_gap
+        delivered = -1 if taken and share.skipped else 0
         for seq, part in zip(share.seqs, share.parts, strict=True):
             if taken <= 0:
                 break

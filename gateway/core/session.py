@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.core.identity import Identity
     from gateway.core.operators import Operator
     from gateway.core.room import Member
+    from gateway.core.tap import Tap
 
 OWED_BYTES = 65536
 """Per-session output in user space, in bytes, from which input is held and room-wide events are left out."""
@@ -56,6 +57,8 @@ class Session:
         "pending",
         "room",
         "rooms",
+        "skipped",
+        "tap",
         "terminal",
         "totals",
         "transport",
@@ -119,7 +122,11 @@ class Session:
         self.closed = False
         self.agent: str | None = None
         """The program at the other end, as it calls itself; one text for all who call themselves the same."""
+        self.tap: Tap | None = None
+        """Somebody watches: doors tell it what comes in."""
         self.messages_in = self.messages_out = self.bytes_in = self.bytes_out = 0
+        self.skipped = 0
+        """Messages the session was told it missed."""
 
     @property
     def id(self) -> str:
@@ -161,6 +168,11 @@ class Session:
         self.blocked = False
         self.totals.blocked.pop(self, None)
 
+    def skip(self, messages: int) -> None:
+        """Count messages that the peer is told to have missed."""
+        self.skipped += messages
+        self.totals.skipped += messages
+
     def received(self, size: int) -> None:
         """Count `size` bytes that came in."""
         self.bytes_in += size
@@ -198,3 +210,12 @@ class Session:
                 messages += behind
                 size += member.room.log.lag_bytes(member.cursor)
         return messages, size
+
+    def unsent_since(self) -> int | None:
+        """When the oldest message that the session has not got was said, in ms since 1970; None when it has all."""
+        oldest = None
+        for member in self.rooms.values():
+            message = member.room.log.next_after(member.cursor)
+            if message is not None and (oldest is None or message.ts < oldest):
+                oldest = message.ts
+        return oldest

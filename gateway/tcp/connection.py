@@ -16,9 +16,11 @@ import socket
 from typing import TYPE_CHECKING
 
 from gateway.core.closing import Closing
+from gateway.core.traits import Kernel, Traits, host_and_port
+from gateway.tcp.kernel import kernel_of
 from gateway.tcp.lines import LineBuffer, TooLong
 from gateway.tcp.server import READ, WRITE
-from gateway.tcp.telnet import Signal, Telnet, Violation
+from gateway.tcp.telnet import OPTION_NAMES, Side, Signal, Telnet, Violation
 from gateway.tcp.wrongdoor import answer_to, undecided
 
 if TYPE_CHECKING:
@@ -93,6 +95,27 @@ class Connection:
     def close(self, closing: Closing, words: str) -> None:
         """See `core.ports.Transport`. What the session is still owed is written first."""
         self.say_last(self.session.owed, EXPELLED_LINGER if closing in EXPELLED else LINGER)
+
+    def kernel(self) -> Kernel | None:
+        """See `core.ports.Transport`."""
+        return None if self.closed else kernel_of(self._sock)
+
+    def traits(self) -> Traits:
+        """See `core.ports.Transport`."""
+        return Traits(local=self._local(), telnet=self._options())
+
+    def _local(self) -> str | None:
+        try:
+            host, port = self._sock.getsockname()[:2]
+        except OSError:
+            return None
+        return host_and_port(host, port)
+
+    def _options(self) -> tuple[str, ...]:
+        if self._telnet is None:
+            return ()
+        agreed = [(side, option) for side in Side for option in self._telnet.agreed(side)]
+        return tuple(f"{side} {OPTION_NAMES.get(option, option)}" for side, option in agreed)
 
     def say_last(self, words: bytes, linger: float = LINGER) -> None:
         """Write `words`, then shut down, then read out, then close."""
@@ -171,6 +194,8 @@ class Connection:
 
     def _heard(self, data: bytes) -> None:
         self.session.received(len(data))
+        if self.session.tap is not None:
+            self.session.tap.heard(data)
         self._door.terminals.heard(self.session)
         if self._first is not None:
             first = self._first + data

@@ -1,6 +1,6 @@
 """The dashboard: its page, and the same as JSON.
 
-Due later: filter words (`q`), closed connections. What is asked of them now is refused, never silently ignored.
+What is asked for and not known is refused, never silently ignored.
 """
 
 from typing import Any
@@ -10,40 +10,18 @@ from aiohttp import web
 
 from gateway.core.hub import Hub
 from gateway.core.operators import Role
-from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
-from gateway.web.connections import PAGE_DEFAULT, PAGE_LIMIT, SORT_DEFAULT, ConnectionTable, Snapshot, TablePage
+from gateway.web.connections import SORT_DEFAULT, ConnectionTable, TablePage
 from gateway.web.login import Login
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
+from gateway.web.question import question_of
 from gateway.web.rooms import number
 from gateway.web.site import Site, host_name
 from gateway.web.summary import SPAN_DEFAULT, SummaryDesk
+from gateway.web.words import BadWord
 
-QUERY = frozenset(("state", "sort", "limit", "cursor"))
 RESULTS = frozenset(("done", "gone"))
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """What a page of the table was asked with."""
-
-    sort: str
-    limit: int
-    cursor: str | None
-
-
-def asked(request: web.Request, also: frozenset[str] = frozenset()) -> Asked:
-    """The query of the table, or a Refusal that names what is wrong with it. `also` are names it may have besides."""
-    query = request.query
-    for name in query:
-        if name not in QUERY | also:
-            raise Refusal(Code.BAD_MESSAGE, f"cannot ask by {name[:40]!r} (yet): {', '.join(sorted(QUERY))}")
-    if query.get("state", "open") != "open":
-        raise Refusal(Code.BAD_MESSAGE, "only state=open is kept (yet)")
-    limit = number(request, "limit", least=1) or PAGE_DEFAULT
-    if limit > PAGE_LIMIT:
-        raise Refusal(Code.BAD_MESSAGE, f"limit is at most {PAGE_LIMIT}")
-    return Asked(query.get("sort", SORT_DEFAULT), limit, query.get("cursor") or None)
 
 
 class Dashboard:
@@ -72,14 +50,19 @@ class Dashboard:
         session = self._login.session(request)
         if session is None:
             raise web.HTTPSeeOther("/admin/login")
-        question = asked(request, also=frozenset(("result",)))
+        question = question_of(request, SORT_DEFAULT, also=frozenset(("result",)))
         result = request.query.get("result")
         snapshot = await self._table.snapshot()
+        try:
+            page, problem = await self._table.page(question), None
+        except BadWord as bad:
+            page, problem = TablePage([], 0, len(snapshot.rows), None, snapshot.wall, None), bad.place()
         ports = {listener.door: listener.port for listener in self._options.listeners()}
         return self._pages.answer(
             "admin.html",
             summary=msgspec.to_builtins(self._desk.summary()),
-            page=msgspec.to_builtins(_page(snapshot, question)),
+            page=msgspec.to_builtins(page),
+            problem=problem,
             query=msgspec.to_builtins(question),
             user={"name": session.operator.name, "role": session.operator.role.word},
             csrf=session.csrf,
@@ -102,15 +85,6 @@ class Dashboard:
         span = request.query.get("span", SPAN_DEFAULT)
         return json_answer(self._desk.series(span, number(request, "since")))
 
-    async def connections(self, request: web.Request) -> web.Response:
-        """`GET /admin/api/connections`"""
-        self._login.reader(request, Role.VIEWER)
-        return json_answer(_page(await self._table.snapshot(), asked(request)))
-
-
-def _page(snapshot: Snapshot, question: Asked) -> TablePage:
-    return snapshot.page(question.sort, question.limit, question.cursor)
-
 
 def routes(dashboard: Dashboard) -> list[Any]:
     """The routes of the dashboard."""
@@ -118,5 +92,4 @@ def routes(dashboard: Dashboard) -> list[Any]:
         web.get("/admin", dashboard.page),
         web.get("/admin/api/summary", dashboard.summary),
         web.get("/admin/api/series", dashboard.series),
-        web.get("/admin/api/connections", dashboard.connections),
     ]

@@ -16,7 +16,7 @@ from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
-from gateway.web import operations
+from gateway.web import connection_desk, operations, room_table, watching
 from gateway.web.admin import Dashboard, routes
 from gateway.web.answers import Answers
 from gateway.web.assets import Assets
@@ -77,17 +77,21 @@ class WebDoor:
         self._site = Site(options.hosts, options.origins, options.tls)
         self._answers = Answers(pages)
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._refuse_socket)
-        self._streams = Streams(hub, options, self._wheel)
         sessions = AdminSessions(clock)
-        login = Login(sessions, keeper, self._site, options)
-        door = LoginPage(login, self.links, sessions, keeper, self._site, pages, options)
+        login = Login(sessions, keeper, hub.operations, self._site, options)
+        door = LoginPage(login, self.links, sessions, keeper, hub.operations, self._site, pages, options)
+        self._streams = Streams(hub, options, self._wheel)
         desk = SummaryDesk(hub, options, wall)
-        table = ConnectionTable(hub, clock)
+        table = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None)
         dashboard = Dashboard(hub, login, table, desk, self._site, pages, options)
         app = self._app(hub, pages, assets)
+        app.add_routes(room_table.routes(room_table.RoomDesk(login, room_table.RoomTable(hub, clock))))
+        watching_desk = watching.WatchDesk(hub, login, hub.operations.note, allowed=options.watch)
+        app.add_routes(watching.routes(watching_desk))
+        app.add_routes(connection_desk.routes(connection_desk.ConnectionDesk(hub, login, table)))
         app.add_routes(routes(dashboard))
         app.add_routes(login_routes(door))
-        app.add_routes(session_routes(SessionDesk(login, sessions, keeper, clock, wall)))
+        app.add_routes(session_routes(SessionDesk(login, sessions, hub.operations, clock, wall)))
         app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, options)))
         metrics = MetricsPage(hub, login, options)
         app.add_routes([web.get("/metrics", metrics.metrics), web.get("/admin/grafana.json", metrics.grafana)])

@@ -12,34 +12,42 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from gateway.accounts.keeper import Keeper
-from gateway.core import text
+from gateway.core.operations import Operations
 from gateway.core.operators import Operator, Role
 from gateway.errors import Code, Refusal
 from gateway.web.auth import AdminSession, AdminSessions, same_secret
 from gateway.web.body import read_body
 from gateway.web.options import WebOptions
-from gateway.web.site import READING, Site, is_local
+from gateway.web.site import Site, is_local
 
 SWEEP_SECONDS = 1.0
 KEY_HOLDER = "local"
 """The name of who can read the data folder."""
 CSRF_HEADER = "X-CSRF-Token"
+STRANGER = "-"
+"""Who it was that nobody knows."""
 
 
 class Login:
     """The check that stands before everything below `/admin`."""
 
-    def __init__(self, sessions: AdminSessions, keeper: Keeper, site: Site, options: WebOptions) -> None:
+    def __init__(
+        self, sessions: AdminSessions, keeper: Keeper, operations: Operations, site: Site, options: WebOptions
+    ) -> None:
         self._sessions = sessions
         self._keeper = keeper
+        self._operations = operations
         self._site = site
         self._options = options
         self._sweeping = False
-        self.cookie = "__Host-gateway" if options.tls else "gateway_session"
+
+    def cookie(self, request: web.Request) -> str:
+        """The session cookie's name; under TLS one that browsers tie to the host and never send without TLS."""
+        return "__Host-gateway" if self._options.tls else "gateway_session"
 
     def session(self, request: web.Request) -> AdminSession | None:
         """The session of the cookie; None for a stranger's."""
-        return self._sessions.find(request.cookies.get(self.cookie))
+        return self._sessions.find(request.cookies.get(self.cookie(request)))
 
     def operator(self, request: web.Request) -> Operator | None:
         """Who asks; None for a stranger. Raises Refusal (token_invalid, rate_limited) for a wrong bearer token."""
@@ -47,7 +55,7 @@ class Login:
         if token is not None:
             if self.has_key(request):
                 return Operator(KEY_HOLDER, Role.VIEWER, source(request))
-            return self._keeper.bearer(token, source(request))
+            return self._keeper.bearer(token, request.remote or "")._replace(source=source(request))
         session = self.session(request)
         return None if session is None else session.operator._replace(source=source(request))
 
@@ -58,32 +66,48 @@ class Login:
 
     def reader(self, request: web.Request, least: Role) -> Operator:
         """Who asks, at least a `least`: 401 for a stranger, forbidden for a lower role."""
-        operator = self.operator(request)
-        if operator is None:
-            if request.method not in READING:
-                self._refuse(request, "", "not logged in")
-            raise web.HTTPUnauthorized
+        try:
+            operator = self._known(request)
+        except Refusal as refusal:
+            self.refused(request, "token", "", refusal.text)
+            raise
         operator.check(least)
         return operator
 
-    def writer(self, request: web.Request, csrf: str | None) -> Operator:
+    def writer(self, request: web.Request, csrf: str | None, action: str, target: str = "") -> Operator:
         """Who wants to change something: by a token, or logged in, from our own page, and with the session's own CSRF
-        token (`csrf`: of the form or the header). Let the answer `check` the role."""
-        operator = self.reader(request, Role.VIEWER)
-        self.check_own(request)
-        if bearer(request) is None:
-            session = self.session(request)
-            if csrf is None or session is None or not same_secret(csrf, session.csrf):
-                self._refuse(request, operator.name, "no CSRF token")
+        token (`csrf`: of the form or the header). Whoever may not is recorded. Let the answer `check` the role."""
+        who = STRANGER
+        try:
+            operator = self._known(request)
+            who = operator.name
+            self.check_own(request)
+            session = None if bearer(request) is not None else self.session(request)
+            if session is not None and (csrf is None or not same_secret(csrf, session.csrf)):
                 raise Refusal(Code.FORBIDDEN, "the CSRF token is missing or not this session's: load the page anew")
+        except web.HTTPUnauthorized:
+            self.refused(request, action, target, "not logged in")
+            raise
+        except Refusal as refusal:
+            self.refused(request, action, target, refusal.text, who)
+            raise
         return operator
 
     def check_own(self, request: web.Request) -> None:
         """Configured foreign origins may chat, but they may not administer."""
         origin = request.headers.get("Origin")
         if origin is not None and not self._site.is_ours(request, origin):
-            self._refuse(request, "", "a page of another site")
             raise Refusal(Code.FORBIDDEN, "a page of another site may not do this")
+
+    def refused(self, request: web.Request, action: str, target: str, words: str, who: str = STRANGER) -> None:
+        """Record what somebody was refused before it was known what he may."""
+        self._operations.stranger(who, source(request), action, target, words)
+
+    def _known(self, request: web.Request) -> Operator:
+        operator = self.operator(request)
+        if operator is None:
+            raise web.HTTPUnauthorized
+        return operator
 
     def hold(self, request: web.Request, end: Callable[[], None]) -> Callable[[], None]:
         """Something live is about to be shown to a `reader`: `end` is called when his session is over, at once when
@@ -106,10 +130,6 @@ class Login:
         """The fields of a posted form; the last of a name counts."""
         body = await read_body(request, self._options.body_limit, self._options.body_deadline)
         return {name: values[-1] for name, values in fields(request, body).items()}
-
-    def _refuse(self, request: web.Request, who: str, why: str) -> None:
-        action = f"{request.method} {text.shown(request.path)}"
-        self._keeper.record_stranger(source(request), action, f"refused: {why}", who)
 
 
 def source(request: web.Request) -> str:

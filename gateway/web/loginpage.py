@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.accounts.keeper import Keeper
+from gateway.core.operations import Operations
 from gateway.core.operators import Operator, Role
 from gateway.errors import HTTP_STATUS, Code, Refusal
 from gateway.web.answers import json_answer
@@ -44,6 +45,7 @@ class LoginPage:
         links: LoginLinks,
         sessions: AdminSessions,
         keeper: Keeper,
+        operations: Operations,
         site: Site,
         pages: Pages,
         options: WebOptions,
@@ -52,6 +54,7 @@ class LoginPage:
         self._links = links
         self._sessions = sessions
         self._keeper = keeper
+        self._operations = operations
         self._site = site
         self._pages = pages
         self._options = options
@@ -72,19 +75,22 @@ class LoginPage:
 
         Whoever takes or sends JSON is answered `{"name","role","csrf","expires_in"}`, everybody else is led to the
         dashboard."""
-        self._login.check_own(request)
+        try:
+            self._login.check_own(request)
+        except Refusal as refusal:
+            self._login.refused(request, "login", "", refusal.text)
+            raise
         given = await self._credentials(request)
         if given.token:
             problem = self._links.use(given.token)
             if problem is not None:
-                self._keeper.record_stranger(source(request), "login", f"refused: the link is {problem}", LINK)
+                self._login.refused(request, "login", LINK, f"the link is {problem}")
                 return self._page(403, problem)
-            operator = Operator(LINK, Role.ADMIN, source(request))
-            self._keeper.record(LINK, source(request), "login")
-            return self._opened(request, operator)
+            return self._opened(request, Operator(LINK, Role.ADMIN, source(request)))
         answer = await self._checked(request, given)
         if isinstance(answer, Operator):
-            return self._opened(request, answer)
+            return self._opened(request, answer._replace(source=source(request)))
+        self._login.refused(request, "login", given.name, answer.text)
         if "text/html" not in request.headers.get("Accept", "") or answer.code is Code.BAD_MESSAGE:
             raise answer
         wait = -(-(answer.retry_ms or 0) // 1000)
@@ -96,12 +102,14 @@ class LoginPage:
 
     async def logout(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/logout`"""
-        operator = self._login.writer(request, (await self._login.form(request)).get("csrf") or _csrf(request))
+        csrf = (await self._login.form(request)).get("csrf") or request.headers.get(CSRF_HEADER)
+        operator = self._login.writer(request, csrf, "logout")
+        cookie = self._login.cookie(request)
         if bearer(request) is None:
-            self._sessions.close(request.cookies.get(self._login.cookie))
-            self._keeper.record(operator.name, operator.source, "logout")
+            self._sessions.close(request.cookies.get(cookie))
+            self._operations.note(operator, "logout", operator.name, "", "done")
         response = web.Response(status=303, headers={"Location": "/admin/login"})
-        response.del_cookie(self._login.cookie, path="/")
+        response.del_cookie(cookie, httponly=True, samesite="Strict", path="/", secure=_needs_tls(cookie))
         return response
 
     async def mint(self, request: web.Request) -> web.Response:
@@ -109,9 +117,9 @@ class LoginPage:
         if self._options.link_key is None or not is_local(request):
             raise web.HTTPNotFound
         if not self._login.has_key(request):
-            self._keeper.record_stranger(source(request), "login-link", "refused: wrong key")
+            self._login.refused(request, "login-link", "", "wrong key")
             raise web.HTTPUnauthorized
-        self._keeper.record("", source(request), "login-link")
+        self._operations.note(Operator(LINK, Role.ADMIN, source(request)), "login-link", "", "", "done")
         url = self._site.base(request) / "admin/login" % {"token": self._links.mint()}
         return json_answer({"url": str(url), "expires_in": int(LINK_LIFE)}, 201)
 
@@ -145,20 +153,21 @@ class LoginPage:
             if not answer.done():
                 answer.set_result(said)
 
-        self._keeper.login(given.name, given.password, source(request), done)
+        self._keeper.login(given.name, given.password, request.remote or "", done)
         return await answer
 
     def _opened(self, request: web.Request, operator: Operator) -> web.Response:
         """Log in who has shown that he may."""
-        self._sessions.close(request.cookies.get(self._login.cookie))
+        cookie = self._login.cookie(request)
+        self._sessions.close(request.cookies.get(cookie))
         secret, session = self._sessions.open(operator, request.headers.get("User-Agent", ""))
+        self._operations.note(operator, "login", operator.name, "", "done")
         if "json" in request.headers.get("Accept", "") or request.content_type == "application/json":
             words = {"name": operator.name, "role": operator.role.word, "csrf": session.csrf}
             response = json_answer(words | {"expires_in": int(SESSION_LIFE)})
         else:
             response = web.Response(status=303, headers={"Location": "/admin"})
-        secure = True if self._options.tls else None
-        response.set_cookie(self._login.cookie, secret, httponly=True, samesite="Strict", path="/", secure=secure)
+        response.set_cookie(cookie, secret, httponly=True, samesite="Strict", path="/", secure=_needs_tls(cookie))
         return response
 
     def _page(
@@ -170,8 +179,9 @@ class LoginPage:
         )
 
 
-def _csrf(request: web.Request) -> str | None:
-    return request.headers.get(CSRF_HEADER)
+def _needs_tls(cookie: str) -> bool | None:
+    """Browsers take a `__Host-` cookie, and its end, only with Secure."""
+    return True if cookie.startswith("__Host-") else None
 
 
 def routes(page: LoginPage) -> list[Any]:

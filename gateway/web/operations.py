@@ -1,7 +1,7 @@
 """`/admin/api/…` for what operators do: bans, mutes, messages, announcements, kicks, and the audit log.
 
 Every attempt to change something goes through `core.operations`, which checks the role and records it; who has no
-session or the wrong CSRF token is recorded by `web.login`. Lists are answered newest first, a page at a time.
+session or the wrong CSRF token is recorded as a stranger. Lists are answered newest first, a page at a time.
 """
 
 from collections.abc import Callable
@@ -115,7 +115,7 @@ class OperationsDesk:
         """`POST /admin/kick`: a kick from a form."""
         fields = await self._login.form(request)
         target, csrf = fields.get("id", ""), fields.get("csrf") or request.headers.get(CSRF_HEADER)
-        operator = self._login.writer(request, csrf)
+        operator = self._login.writer(request, csrf, "kick", target)
         result = "done"
         try:
             await self._do(lambda it, done: it.kick(operator, Whom(target), fields.get("reason", ""), done))
@@ -157,14 +157,14 @@ class OperationsDesk:
     async def unban(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/bans/{id}`"""
         target = request.match_info["id"]
-        operator = self._login.writer(request, request.headers.get(CSRF_HEADER))
+        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "unban", target)
         await self._do(lambda it, done: it.unban(operator, target, done))
         return json_answer({"id": target, "lifted": True})
 
     async def unmute(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/mutes/{id}`"""
         target = request.match_info["id"]
-        operator = self._login.writer(request, request.headers.get(CSRF_HEADER))
+        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "unmute", target)
         await self._do(lambda it, done: it.unmute(operator, target, done))
         return json_answer({"id": target, "lifted": True})
 
@@ -194,7 +194,7 @@ class OperationsDesk:
         self, request: web.Request, action: str, target: str, shape: type[Order], optional: bool = False
     ) -> tuple[Operator, Order]:
         """Who orders what. An order that means nothing is an attempt too."""
-        operator = self._login.writer(request, request.headers.get(CSRF_HEADER))
+        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), action, target)
         try:
             body = await read_body(request, self._options.body_limit, self._options.body_deadline)
             return operator, shape() if optional and not body else _decoded(body, shape)

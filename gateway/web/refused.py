@@ -12,10 +12,12 @@ import re
 
 from gateway.core.closing import Closing
 from gateway.core.events import Bye
-from gateway.core.wire import FRAME
-from gateway.web.handshake import OBJECTS
+from gateway.core.wire import FRAME, TEXT
+from gateway.web.handshake import LINES, OBJECTS
 
 RETRY_SECONDS = 30
+RETRY_SPREAD_MS = 10_000
+"""A full house does not come back all at once. The keys of upgrades are random: the spread is taken from them."""
 
 _UPGRADE = re.compile(rb"GET /ws[ ?].*^upgrade:[ \t]*websocket[ \t]*\r$", re.IGNORECASE | re.MULTILINE | re.DOTALL)
 _KEY = re.compile(rb"^sec-websocket-key:[ \t]*([A-Za-z0-9+/]{22}==)[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
@@ -39,15 +41,23 @@ def refusal(first: bytes, last: bool, closing: Closing, words: str) -> bytes | N
 
 def _closed_at_once(key: bytes, offered: re.Match[bytes] | None, closing: Closing, words: str) -> bytes:
     reason = closing.told(words)
-    spoken = offered is not None and OBJECTS.encode() in [each.strip() for each in offered[1].split(b",")]
+    offers = [each.strip().decode("latin-1") for each in offered[1].split(b",")] if offered is not None else []
+    spoken = next((each for each in offers if each in (OBJECTS, LINES)), None)
     head = (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nServer: gateway\r\n"
         f"Sec-WebSocket-Accept: {base64.b64encode(hashlib.sha1(key + _MAGIC).digest()).decode()}\r\n"
-        + (f"Sec-WebSocket-Protocol: {OBJECTS}\r\n" if spoken else "")
+        + (f"Sec-WebSocket-Protocol: {spoken}\r\n" if spoken else "")
     )
-    bye = Bye(closing.code, reason, RETRY_SECONDS * 1000) if closing is Closing.FULL else Bye(closing.code, reason)
+    retry_ms = RETRY_SECONDS * 1000 + int.from_bytes(key[:4], "big") % RETRY_SPREAD_MS
+    bye = Bye(closing.code, reason, retry_ms) if closing is Closing.FULL else Bye(closing.code, reason)
     farewell = closing.code.to_bytes(2, "big") + reason.encode()[:120]
-    return head.encode() + b"\r\n" + FRAME.event(bye, "") + bytes((0x88, len(farewell))) + farewell
+    return (
+        head.encode()
+        + b"\r\n"
+        + (TEXT if spoken == LINES else FRAME).event(bye, "")
+        + bytes((0x88, len(farewell)))
+        + farewell
+    )
 
 
 def _page(closing: Closing, words: str) -> bytes:

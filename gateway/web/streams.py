@@ -10,6 +10,7 @@ of a room, and goes straight to the transport, whole or not at all.
 import asyncio
 import re
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 
@@ -21,17 +22,22 @@ from gateway.core.message import Door
 from gateway.core.room import Room
 from gateway.core.rooms import RECENT_MESSAGES
 from gateway.core.session import Session
+from gateway.core.traits import Kernel, Traits
 from gateway.core.wire import RAW, ServerSentEvents, Wire
 from gateway.errors import Code, Refusal
+from gateway.web.agents import agent_of
 from gateway.web.frames import FrameWatch
 from gateway.web.options import WebOptions
 from gateway.web.peer import Peer
 from gateway.web.rooms import ask
+from gateway.web.traits import kernel_of, traits_of
 from gateway.web.wheel import Wheel
 
 COMMENT = b":\n\n"
 """Nothing, said aloud: proxies close what is silent for long."""
 FIRST_RETRY = b"retry: 2000\n\n"
+
+AskKernel = Callable[[Any], Kernel | None]
 
 _PLACE = re.compile(r"([A-Za-z0-9_-]{8,32}):(\d{1,18})")
 
@@ -50,11 +56,12 @@ class Endless(web.StreamResponse):
 class Stream:
     """One reader: the `Transport` that the hub writes to. It takes nothing before `begin`."""
 
-    __slots__ = ("_begun", "_comments", "_hub", "_loop", "_peer", "_transport", "_wants", "_wheel", "over", "session",
-                 "slot", "watch")  # fmt: skip
+    __slots__ = ("_ask_kernel", "_begun", "_comments", "_hub", "_loop", "_peer", "_transport", "_wants", "_wheel",
+                 "over", "session", "slot", "watch")  # fmt: skip
 
-    def __init__(self, hub: Hub, peer: Peer, transport: asyncio.Transport, wheel: Wheel) -> None:
+    def __init__(self, hub: Hub, peer: Peer, transport: asyncio.Transport, wheel: Wheel, ask_kernel: AskKernel) -> None:
         self._hub = hub
+        self._ask_kernel = ask_kernel
         self._peer = peer
         self._transport = transport
         self._wheel = wheel
@@ -87,6 +94,14 @@ class Stream:
         """The answer ends; why has been said in it."""
         if not self.over.done():
             self.over.set_result(closing)
+
+    def kernel(self) -> Kernel | None:
+        """See `core.ports.Transport`."""
+        return kernel_of(self._transport, self._ask_kernel)
+
+    def traits(self) -> Traits:
+        """See `core.ports.Transport`."""
+        return traits_of(self._transport)
 
     # What the connection calls.
 
@@ -171,6 +186,7 @@ class Streams:
         return await self._stream(request, room, "text/event-stream", wire, RECENT_MESSAGES, position)
 
     async def _room(self, request: web.Request) -> Room:
+        self._hub.bans.check_address(request.remote or "")
         name = names.room(request.match_info["room"])
 
         def verb(done: Callable[[Room | Refusal], None]) -> None:
@@ -185,11 +201,12 @@ class Streams:
         if transport is None or not isinstance(peer, Peer):
             raise ConnectionResetError
         hub = self._hub
-        stream = Stream(hub, peer, transport, self._wheel)
+        stream = Stream(hub, peer, transport, self._wheel, self._options.kernel)
         self.open.add(stream)
         peer.socket = stream
         session = stream.session = hub.connect(stream, Door.HTTP, peer.address, wire)
         session.greeted = True
+        session.agent = agent_of(request.headers.get("User-Agent", ""))
         hub.rooms.keep(room)
         join(hub, session, room.name, recent, position)
         try:

@@ -27,11 +27,14 @@ from gateway.core.requests import Requests
 from gateway.core.session import Session
 from gateway.core.terminal import Terminals
 from gateway.core.text import LINE_BYTES
+from gateway.core.traits import Kernel, Traits
 from gateway.core.wire import FRAME, TEXT
+from gateway.web.agents import agent_of
 from gateway.web.frames import FrameWatch
 from gateway.web.handshake import LINES, OBJECTS
 from gateway.web.options import WebOptions
 from gateway.web.peer import Peer
+from gateway.web.traits import kernel_of, traits_of
 from gateway.web.wheel import Wheel
 
 TURN = 32
@@ -77,9 +80,10 @@ class WebSockets:
             raise ConnectionResetError
         ws = self._response()
         socket = peer.socket = Socket(self, peer, transport, ws)
+        agent = agent_of(request.headers.get("User-Agent", ""))
         await ws.prepare(request)
         ws.headers.clear()  # they have gone out, and would be kept for as long as the WebSocket lives
-        await socket.run()
+        await socket.run(agent)
         return ws
 
     def _response(self) -> "web.WebSocketResponse[Any]":
@@ -160,6 +164,14 @@ class Socket:
         if task is not None and task is not asyncio.current_task():
             task.cancel()
 
+    def kernel(self) -> Kernel | None:
+        """See `core.ports.Transport`."""
+        return kernel_of(self._transport, self._shared.options.kernel)
+
+    def traits(self) -> Traits:
+        """See `core.ports.Transport`."""
+        return traits_of(self._transport)
+
     # What the connection calls.
 
     def received(self, count: int) -> float:
@@ -238,7 +250,7 @@ class Socket:
 
     # The handler.
 
-    async def run(self) -> None:
+    async def run(self, agent: str | None) -> None:
         """Read until one side has had enough, then close. Leaves no session behind, whatever happens.
 
         Hands text on, answers pings, holds still while the session is held, and gives way after some messages in a row.
@@ -246,6 +258,7 @@ class Socket:
         """
         self._task = asyncio.current_task()
         self.session = session = self._join()
+        session.agent = agent
         session.encrypted = self._shared.options.tls
         self._shared.hub.turn_away(session)
         in_a_row = 0
@@ -310,6 +323,8 @@ class Socket:
         return True
 
     def _text(self, session: Session, data: bytes) -> None:
+        if session.tap is not None:
+            session.tap.heard(data)
         try:
             text = data.decode()
         except UnicodeDecodeError:

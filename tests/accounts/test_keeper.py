@@ -1,4 +1,4 @@
-"""The doorkeeper: passwords in threads, tokens at once, guesses slowed down, everything recorded."""
+"""The doorkeeper: passwords in threads, tokens at once, guesses slowed down."""
 
 import asyncio
 import threading
@@ -9,12 +9,12 @@ import pytest
 from gateway.accounts import argon, keeper
 from gateway.accounts.keeper import HASHING_AT_ONCE, Keeper
 from gateway.accounts.register import Register
-from gateway.core.operators import AuditEntry, Operator, Role
+from gateway.core.operators import Operator, Role
 from gateway.errors import Code, Refusal
 from tests.accounts.people import PASSWORD, PEOPLE, TOKEN
 
-HERE = "web 127.0.0.1"
-THERE = "web 10.0.0.1"
+HERE = "127.0.0.1"
+THERE = "10.0.0.1"
 
 
 class Clock:
@@ -25,22 +25,21 @@ class Clock:
 
 
 class House:
-    """A keeper with its clock, its audit log, and logins that can be waited for."""
+    """A keeper with its clock, and logins that can be waited for."""
 
     def __init__(self, register: Register) -> None:
         self.clock = Clock()
-        self.audit: list[AuditEntry] = []
-        self.keeper = Keeper(register, clock=self.clock, wall=lambda: 5, audit=self.audit.append)
+        self.keeper = Keeper(register, self.clock)
 
-    async def login(self, name: str, password: str = PASSWORD, source: str = THERE) -> Operator | Code:
+    async def login(self, name: str, password: str = PASSWORD, address: str = THERE) -> Operator | Code:
         future: asyncio.Future[Operator | Refusal] = asyncio.get_running_loop().create_future()
-        self.keeper.login(name, password, source, future.set_result)
+        self.keeper.login(name, password, address, future.set_result)
         answer = await future
         return answer.code if isinstance(answer, Refusal) else answer
 
-    def bearer(self, token: str, source: str = THERE) -> Operator | Code:
+    def bearer(self, token: str, address: str = THERE) -> Operator | Code:
         try:
-            return self.keeper.bearer(token, source)
+            return self.keeper.bearer(token, address)
         except Refusal as refusal:
             return refusal.code
 
@@ -53,15 +52,16 @@ async def house() -> AsyncIterator[House]:
 
 
 async def test_the_right_password_makes_an_operator(house: House) -> None:
-    assert await house.login("ANA", source="tcp 10.0.0.1") == Operator("ana", Role.OPERATOR, "tcp 10.0.0.1")
-    assert house.audit == [AuditEntry(0, 5, "ana", "tcp 10.0.0.1", "login", "", "", "done")]
+    assert await house.login("ANA", address="10.0.0.1") == Operator("ana", Role.OPERATOR, "10.0.0.1")
+
+
+async def test_without_a_name_the_administrator_is_meant(house: House) -> None:
+    assert await house.login("", address="10.0.0.1") == Operator("admin", Role.ADMIN, "10.0.0.1")
 
 
 @pytest.mark.parametrize("name", ["ana", "nobody"])
 async def test_a_wrong_password_and_an_unknown_name_are_the_same(house: House, name: str) -> None:
     assert await house.login(name, "wrong password") is Code.FORBIDDEN
-    (entry,) = house.audit
-    assert (entry.who, entry.action, entry.result) == (name, "login", "refused: wrong name or password")
 
 
 async def test_an_unknown_name_is_verified_like_any_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,6 @@ async def test_without_accounts_nobody_is_let_in() -> None:
 @pytest.mark.parametrize(
     ("name", "password"),
     [
-        ("", "x" * 8),
         ("a\0b", "x" * 8),
         ("x" * 5000, "x" * 8),
         ("\ud800", "x" * 8),
@@ -120,7 +119,6 @@ async def test_of_200_wrong_passwords_at_once_3_are_hashed_two_at_a_time(
 
     assert (answers.count(Code.FORBIDDEN), answers.count(Code.RATE_LIMITED)) == (3, 197)
     assert (calls, most) == (3, HASHING_AT_ONCE)
-    assert len(house.audit) <= 3 + 60
 
 
 async def test_one_address_has_three_tries_for_all_names_but_this_machine_three_for_each(house: House) -> None:
@@ -147,8 +145,8 @@ async def test_who_is_known_gets_in_while_others_fail_under_his_name_all_day(hou
     assert isinstance(await house.login("admin"), Operator)
     for hour in range(3):
         for number in range(100):
-            await house.login("admin", "wrong password", f"web 10.{hour}.1.{number}")
-        assert await house.login("ana", source="web 10.9.9.9") is Code.RATE_LIMITED, "strangers share 20 a minute"
+            await house.login("admin", "wrong password", f"10.{hour}.1.{number}")
+        assert await house.login("ana", address="10.9.9.9") is Code.RATE_LIMITED, "strangers share 20 a minute"
         assert isinstance(await house.login("admin"), Operator)
         house.clock.now += 3600
 
@@ -167,9 +165,7 @@ async def test_a_failure_of_ours_is_not_held_against_anybody(house: House, monke
 async def test_a_token_is_let_in_and_a_wrong_one_is_not(house: House) -> None:
     assert house.bearer(TOKEN) == Operator("ci", Role.VIEWER, THERE)
     assert house.bearer(TOKEN + "2") == Operator("bot", Role.OPERATOR, THERE)
-    assert house.audit == []
     assert house.bearer("") is house.bearer(TOKEN + "3") is Code.TOKEN_INVALID
-    assert {(entry.action, entry.result) for entry in house.audit} == {("token", "refused: unknown token")}
 
 
 async def test_tokens_cannot_be_guessed_fast(house: House) -> None:
@@ -188,13 +184,6 @@ async def test_a_known_token_works_beside_guesses_and_a_stale_one_keeps_nobody_o
     for number in range(10):
         house.bearer(f"guess {number}")
     assert isinstance(house.bearer(TOKEN), Operator)
-
-
-async def test_strangers_fill_the_audit_log_only_slowly(house: House) -> None:
-    for _ in range(1000):
-        house.keeper.record_stranger(THERE, "DELETE /admin/api/connections/1", "refused: not logged in")
-
-    assert len(house.audit) == 60
 
 
 async def test_nothing_is_verified_after_the_end(house: House) -> None:

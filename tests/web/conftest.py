@@ -53,9 +53,9 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
     started: list[Running] = []
 
     async def begin(register: Register = NOBODY, **changes: Any) -> Running:
-        clock, lost, audit = Clock(), [], []
+        clock, lost = Clock(), []
         chat = LittleChat(clock)
-        keeper = Keeper(register, clock=clock, wall=chat.hub.wall, audit=audit.append)
+        keeper = Keeper(register, clock)
         door = WebDoor(
             chat.hub,
             chat.requests,
@@ -68,7 +68,7 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
         await door.start()
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         listener.setblocking(False)
-        started.append(Running(door, chat, clock, listener, lost, keeper, audit))
+        started.append(Running(door, chat, clock, listener, lost, keeper))
         return started[-1]
 
     yield begin

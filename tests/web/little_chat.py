@@ -12,6 +12,7 @@ from gateway.core.message import Door
 from gateway.core.posting import Post, Posting
 from gateway.core.requests import Requests
 from gateway.core.session import Session
+from gateway.core.traits import Kernel, Traits
 from gateway.core.wire import FRAME, frame
 from gateway.errors import Refusal
 from gateway.journal.memory import MemoryJournal
@@ -45,6 +46,12 @@ class Nowhere:
     def resume(self) -> None: ...
 
     def close(self, closing: Closing, words: str) -> None: ...
+
+    def kernel(self) -> Kernel | None:
+        return None
+
+    def traits(self) -> Traits:
+        return Traits()
 
 
 class LittleChat:

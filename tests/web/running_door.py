@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Callable
 
 from gateway.accounts.keeper import Keeper
-from gateway.core.operators import AuditEntry
 from gateway.web.app import WebDoor
 from tests.web.little_chat import LittleChat
 
@@ -34,14 +33,12 @@ class Running:
         listener: socket.socket,
         lost: list[str],
         keeper: Keeper,
-        audit: list[AuditEntry],
     ) -> None:
         self.door = door
         self.chat = chat
         self.clock = clock
         self.lost = lost
         self.keeper = keeper
-        self.audit = audit
         self.port: int = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws = f"ws://127.0.0.1:{self.port}/ws"

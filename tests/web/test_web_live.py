@@ -14,6 +14,7 @@ from gateway.web.login import Login
 from gateway.web.options import WebOptions
 from gateway.web.site import Site
 from tests.accounts.people import PEOPLE, TOKEN
+from tests.web.little_chat import LittleChat
 from tests.web.running_door import until
 
 
@@ -23,8 +24,8 @@ class Watching:
     def __init__(self) -> None:
         self.now = 1000.0
         self.sessions = AdminSessions(lambda: self.now)
-        keeper = Keeper(PEOPLE, clock=lambda: self.now, wall=lambda: 0, audit=lambda entry: None)
-        self.login = Login(self.sessions, keeper, Site((), (), False), WebOptions(templates=Path()))
+        keeper, operations = Keeper(PEOPLE, lambda: self.now), LittleChat(lambda: self.now).hub.operations
+        self.login = Login(self.sessions, keeper, operations, Site((), (), False), WebOptions(templates=Path()))
         self.secret, self.session = self.sessions.open(Operator("ana", Role.OPERATOR, "web 10.0.0.1"), "x")
         self.ended: list[str] = []
 
