@@ -18,7 +18,7 @@ from gateway.adminforms import ROLES, ROOT_NAME, check_name
 from gateway.config import SETTINGS, Setting
 from gateway.errors import ConfigError, StartError, UsageError
 from gateway.forms import WrongValue
-from gateway.sources import load, nearest
+from gateway.sources import load, load_again, nearest
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -121,7 +121,9 @@ def serve(command: Command, arguments: Sequence[str]) -> int:
     """`gateway serve`: the gateway, or with --classic the origin's chat."""
     flags, config = given(settings_parser("serve", explanation(command)), arguments)
     settings = load(flags, os.environ, config).settings
-    return start(command.classic if settings.classic else command.entry, settings)
+    if settings.classic:
+        return start(command.classic, settings)
+    return start(command.entry, settings, lambda: load_again(flags, os.environ, config).settings)
 
 
 def echo(command: Command, arguments: Sequence[str]) -> int:
@@ -186,9 +188,9 @@ def bench(command: Command, arguments: Sequence[str]) -> int:
     return start(command.entry, arguments)
 
 
-def start(entry: str, argument: object) -> int:
+def start(entry: str, *arguments: object) -> int:
     """Load the module of "module:function" and call the function."""
-    code: int = resolve_name(entry)(argument)
+    code: int = resolve_name(entry)(*arguments)
     return code
 
 

@@ -24,6 +24,7 @@ class Departure(msgspec.Struct, frozen=True, gc=False):
     door: Door
     rooms: tuple[str, ...]
     address: str
+    proxy: str | None
     agent: str | None
     connected_at: int
     closed_at: int
@@ -57,6 +58,7 @@ class Closed:
                 session.door,
                 tuple(session.rooms)[:ROOMS_KEPT],
                 session.address,
+                session.proxy,
                 session.agent,
                 session.connected_at,
                 now,

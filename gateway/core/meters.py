@@ -121,7 +121,7 @@ class Meters:
 
     def refusal(self) -> Refusal | None:
         """Why nobody should be sent here now; None: all is well, or no worse than busy. Storage is not counted: whoever
-        must know asks `Hub.probe`."""
+        must know asks `Commits.probe`."""
         worst = [
             cause.text for cause in self.health.causes if cause.level is Level.OVERLOADED and cause.name != "storage"
         ]

@@ -29,6 +29,12 @@ class Rooms(dict[str, Room]):
         self._limits = limits
         self._totals = totals
 
+    def limit(self, limits: Limits) -> None:
+        """Keep these limits from now on; a log that is too long is cut with its next message."""
+        self._limits = limits
+        for room in self.values():
+            room.log.max_messages, room.log.max_bytes = limits.top_log_messages, limits.top_log_bytes
+
     def open(self, name: str, done: Callable[[Room | Refusal], None]) -> None:
         """The room with that (valid) name, from memory, from the journal, or new."""
         room = self.get(name)

@@ -55,6 +55,7 @@ class Session:
         "owed",
         "paid_until",
         "pending",
+        "proxy",
         "room",
         "rooms",
         "skipped",
@@ -80,6 +81,8 @@ class Session:
         self.nick = nick
         self.door = door
         self.address = address
+        self.proxy: str | None = None
+        """The address of the proxy that told ours; None: the peer is connected to us."""
         self.transport = transport
         self.wire = wire
         self._flush_later = flush_later

@@ -45,6 +45,7 @@ READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 BACKLOG = 1024
 ACCEPTS_PER_POLL = 64
+PORT_TRIES = 20
 EVENTS_PER_POLL = 256
 RETRY_FIRST = 0.01
 RETRY_LAST = 1.0
@@ -204,11 +205,25 @@ class Server:
         return listener
 
     def listen_all(self, hosts: Iterable[str], port: int, accepted: Accepted) -> list[Listener]:
-        """Listen on every host; with port 0 all share the port that the first one was given; port -1: nowhere."""
-        listeners: list[Listener] = []
-        for host in hosts if port >= 0 else ():
-            listeners.append(self.listen(host, port, accepted))
-            port = listeners[0].address[1]
+        """Listen on every host; with port 0 all share the port that the first one was given; port -1: nowhere.
+
+        A port that is free at the first host may be taken at the next: then all try another one, PORT_TRIES times.
+        """
+        hosts = list(hosts)
+        for left in reversed(range(PORT_TRIES if port == 0 else 1)):
+            listeners: list[Listener] = []
+            try:
+                for host in hosts if port >= 0 else ():
+                    listeners.append(self.listen(host, listeners[0].address[1] if listeners else port, accepted))
+                break
+            except StartError as problem:
+                for listener in listeners:
+                    listener.close()
+                    self.listeners.remove(listener)
+                if not left or not (
+                    isinstance(problem.__cause__, OSError) and problem.__cause__.errno == errno.EADDRINUSE
+                ):
+                    raise
         return listeners
 
     def watch(self, sock: socket.socket, events: int, callback: Callback) -> None:

@@ -12,16 +12,17 @@ import msgspec
 from aiohttp import web
 
 from gateway.accounts.keeper import Keeper
-from gateway.core.operations import Operations
+from gateway.core.audit import Audit
 from gateway.core.operators import Operator, Role
 from gateway.errors import HTTP_STATUS, Code, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.auth import LINK_LIFE, SESSION_LIFE, AdminSessions, LoginLinks
 from gateway.web.body import read_body
-from gateway.web.login import CSRF_HEADER, Login, bearer, fields, source
+from gateway.web.login import CSRF_HEADER, Login, bearer, fields, is_here, source
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
-from gateway.web.site import Site, is_local
+from gateway.web.peer import peer_address
+from gateway.web.site import Site
 
 TOKEN_LIMIT = 256
 LINK = "link"
@@ -45,7 +46,7 @@ class LoginPage:
         links: LoginLinks,
         sessions: AdminSessions,
         keeper: Keeper,
-        operations: Operations,
+        audit: Audit,
         site: Site,
         pages: Pages,
         options: WebOptions,
@@ -54,7 +55,7 @@ class LoginPage:
         self._links = links
         self._sessions = sessions
         self._keeper = keeper
-        self._operations = operations
+        self._audit = audit
         self._site = site
         self._pages = pages
         self._options = options
@@ -102,24 +103,24 @@ class LoginPage:
 
     async def logout(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/logout`"""
-        csrf = (await self._login.form(request)).get("csrf") or request.headers.get(CSRF_HEADER)
+        csrf = request.headers.get(CSRF_HEADER) or (await self._login.form(request)).get("csrf")
         operator = self._login.writer(request, csrf, "logout")
         cookie = self._login.cookie(request)
         if bearer(request) is None:
             self._sessions.close(request.cookies.get(cookie))
-            self._operations.note(operator, "logout", operator.name, "", "done")
+            self._audit.note(operator, "logout", operator.name, "", "done")
         response = web.Response(status=303, headers={"Location": "/admin/login"})
         response.del_cookie(cookie, httponly=True, samesite="Strict", path="/", secure=_needs_tls(cookie))
         return response
 
     async def mint(self, request: web.Request) -> web.Response:
         """`POST /admin/login-link`: a fresh link for who can read the key in the data folder, on this machine."""
-        if self._options.link_key is None or not is_local(request):
+        if self._options.link_key is None or not is_here(request):
             raise web.HTTPNotFound
         if not self._login.has_key(request):
             self._login.refused(request, "login-link", "", "wrong key")
             raise web.HTTPUnauthorized
-        self._operations.note(Operator(LINK, Role.ADMIN, source(request)), "login-link", "", "", "done")
+        self._audit.note(Operator(LINK, Role.ADMIN, source(request)), "login-link", "", "", "done")
         url = self._site.base(request) / "admin/login" % {"token": self._links.mint()}
         return json_answer({"url": str(url), "expires_in": int(LINK_LIFE)}, 201)
 
@@ -153,7 +154,7 @@ class LoginPage:
             if not answer.done():
                 answer.set_result(said)
 
-        self._keeper.login(given.name, given.password, request.remote or "", done)
+        self._keeper.login(given.name, given.password, peer_address(request), done)
         return await answer
 
     def _opened(self, request: web.Request, operator: Operator) -> web.Response:
@@ -161,7 +162,7 @@ class LoginPage:
         cookie = self._login.cookie(request)
         self._sessions.close(request.cookies.get(cookie))
         secret, session = self._sessions.open(operator, request.headers.get("User-Agent", ""))
-        self._operations.note(operator, "login", operator.name, "", "done")
+        self._audit.note(operator, "login", operator.name, "", "done")
         if "json" in request.headers.get("Accept", "") or request.content_type == "application/json":
             words = {"name": operator.name, "role": operator.role.word, "csrf": session.csrf}
             response = json_answer(words | {"expires_in": int(SESSION_LIFE)})

@@ -9,9 +9,8 @@ from gateway.core.health import Level
 from gateway.core.hub import Hub
 from gateway.core.operators import Role
 from gateway.web.exposition import OPENMETRICS, TEXT, Family, counter, exposition, gauge, wants_openmetrics
-from gateway.web.login import Login
+from gateway.web.login import Login, is_here
 from gateway.web.options import WebOptions
-from gateway.web.site import is_local
 
 GRAFANA = Path(__file__).parent / "grafana.json"
 """A dashboard for Grafana that shows these metrics."""
@@ -28,7 +27,7 @@ class MetricsPage:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """`GET /metrics`: for whoever is on this machine, and for who is logged in or has a token."""
-        if not is_local(request):
+        if not is_here(request):
             self._login.reader(request, Role.VIEWER)
         openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
         body = exposition(self._families(), openmetrics).encode()

@@ -137,7 +137,7 @@ def row_of(session: Session, now: float, wall: int, rates: Rates | None, muted: 
         session.agent,
         rooms,
         identity.resumed if identity is not None else 0,
-        None,
+        session.proxy,
     )
 
 
@@ -170,7 +170,7 @@ def closed_row(departure: Departure) -> Row:
         departure.agent,
         rooms,
         None,
-        None,
+        departure.proxy,
         reason=departure.closing.word,
         closed_at=departure.closed_at,
         words=departure.words,

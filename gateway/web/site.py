@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from aiohttp import web
 from yarl import URL
 
+from gateway.core.remote import Remote
 from gateway.errors import Code, Refusal
+from gateway.web.peer import is_secure
 
-FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 
 _NETLOC = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+?)\.?(?::(\d{1,5}))?")
@@ -41,21 +42,9 @@ def is_address(name: str) -> bool:
     return True
 
 
-def is_loopback(address: str | None) -> bool:
-    """Whether a peer's address is this machine's own."""
-    try:
-        return address is not None and ipaddress.ip_address(address.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
-
-
-def is_local(request: web.Request) -> bool:
-    """Whether the asker himself is on this machine: he has a loopback address, or the one that we listen at, and was
-    not passed on by a proxy here."""
-    if any(name in request.headers for name in FORWARDED):
-        return False
-    name = request.transport.get_extra_info("sockname") if request.transport is not None else None
-    return is_loopback(request.remote) or (isinstance(name, tuple) and name[0] == request.remote)
+def is_local(remote: Remote) -> bool:
+    """Whether somebody is on this very machine, and no proxy only says so."""
+    return remote.proxy is None and is_address(remote.address) and ipaddress.ip_address(remote.address).is_loopback
 
 
 def _same(origin: str) -> str:
@@ -71,9 +60,13 @@ class Site:
     """The names this site goes by. `hosts` besides localhost and address literals, `origins` that are not its own."""
 
     def __init__(self, hosts: Iterable[str], origins: Iterable[str], tls: bool) -> None:
+        self._tls = tls
+        self.know(hosts, origins)
+
+    def know(self, hosts: Iterable[str], origins: Iterable[str]) -> None:
+        """Go by these names, and let pages of these origins in, from now on."""
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts) | {"localhost"}
         self._origins = frozenset(_same(origin) for origin in origins)
-        self._tls = tls
 
     def admit(self, request: web.Request) -> None:
         """Refuse what a foreign site may have made a browser send."""
@@ -150,4 +143,4 @@ class Site:
 
     def base(self, request: web.Request) -> URL:
         """The address of this site as the asker sees it."""
-        return URL(f"{'https' if self._tls else 'http'}://{self.host(request)}")
+        return URL(f"{'https' if is_secure(request, self._tls) else 'http'}://{self.host(request)}")

@@ -16,7 +16,7 @@ import uvloop
 
 from gateway.errors import StartError
 from gateway.tcp import server as module
-from gateway.tcp.server import READ, RETRY_FIRST, RETRY_LAST, Listener, Server, new_selector
+from gateway.tcp.server import READ, RETRY_FIRST, RETRY_LAST, Accepted, Listener, Server, new_selector
 from tests.tcp.house import reset, turn, until
 
 LOCALHOST = "127.0.0.1"
@@ -369,6 +369,35 @@ def test_all_hosts_share_the_port_that_the_first_was_given(server: Server, recep
 
     assert first.address[1] == second.address[1]
     assert (first.address[0], second.address[0]) == (LOCALHOST, "::1")
+
+
+def test_a_port_that_is_taken_at_another_host_is_given_up_by_all(
+    server: Server, reception: Reception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[socket.socket] = []
+    listen = server.listen
+
+    def listen_late(host: str, port: int, accepted: Accepted) -> Listener:
+        if host == "::1" and len(taken) < 3:
+            taken.append(socket.create_server((host, port), family=socket.AF_INET6))
+        return listen(host, port, accepted)
+
+    monkeypatch.setattr(server, "listen", listen_late)
+    first, second = server.listen_all([LOCALHOST, "::1"], 0, reception)
+
+    assert len(taken) == 3 and server.listeners == [first, second]
+    assert first.address[1] == second.address[1]
+    for sock in taken:
+        sock.close()
+
+
+def test_a_wanted_port_that_is_taken_at_another_host_is_no_start(server: Server, reception: Reception) -> None:
+    with (
+        socket.create_server(("::1", 0), family=socket.AF_INET6) as taken,
+        pytest.raises(StartError, match="choose another port"),
+    ):
+        server.listen_all([LOCALHOST, "::1"], taken.getsockname()[1], reception)
+    assert not server.listeners
 
 
 def test_port_minus_one_listens_nowhere(server: Server, reception: Reception) -> None:
