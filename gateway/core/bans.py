@@ -94,7 +94,9 @@ def doubt(found: Target, own: str) -> str | None:
 def covers(found: Target, where: str) -> bool:
     """Whether the range holds the address `where`."""
     network, bits = ipaddress.ip_network(found.text), _bits(where)
-    return bits is not None and _prefix(*bits, network.prefixlen) == _key_of(network)
+    if bits is None or bits[0] != network.version:
+        return False
+    return _prefix(*bits, network.prefixlen) == _key_of(network)
 
 
 def is_loopback(where: str) -> bool:

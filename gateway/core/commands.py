@@ -23,6 +23,7 @@ from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
 from gateway.core.rooms import RECENT_MESSAGES
 from gateway.core.session import Session
+from gateway.core.whisper import whisper
 from gateway.core.wire import as_msg, people
 from gateway.errors import Code, Refusal
 
@@ -79,7 +80,7 @@ class Command:
 def named_command(line: str) -> bool:
     """Whether a line is a command: `/x …`, but neither `//x` (a message `/x`) nor a path like /usr/bin. A password is
     never posted for a space before its /login."""
-    if line[:1].isspace() and line.split(None, 1)[:1] == ["/login"]:
+    if line[:1].isspace() and line.lower().split(None, 1)[:1] == ["/login"]:
         return True
     if not line.startswith("/"):
         return False
@@ -134,7 +135,7 @@ def _msg(call: Call) -> None:
     to, _, words = call.words.partition(" ")
     if not words.strip():
         raise Refusal(Code.BAD_MESSAGE, "say to whom and what: /msg NICK text")
-    call.hub.whisper(call.session, to, text.lines(words.strip()), call.id)
+    whisper(call.hub, call.session, to, text.lines(words.strip()), call.id)
 
 
 def _who(call: Call) -> None:
@@ -151,7 +152,7 @@ def _who(call: Call) -> None:
 def _whois(call: Call) -> None:
     found = call.hub.nicks.find(call.words or call.session.nick)
     rooms = " ".join(f"#{name}" for name in found.rooms)
-    here = duration((call.hub.wall() - found.connected_at) / 1000)
+    here = duration(max(0, call.hub.wall() - found.connected_at) / 1000)
     call.answer(f"{_person(call.hub, found)}, here for {here}, in {rooms or 'no room'}")
 
 
@@ -223,7 +224,7 @@ def _show(call: Call, wanted: Range) -> None:
                 call.answer(f"more: /since {past.messages[-1].seq}")
         session.release()
 
-    call.hub.after_own(session, lambda: call.hub.library.read(name, wanted, read))
+    call.hub.commits.after_own(session, lambda: call.hub.library.read(name, wanted, read))
 
 
 def _echo(call: Call) -> None:
@@ -267,7 +268,7 @@ def _bot(call: Call) -> None:
 
 
 def _login(call: Call) -> None:
-    """The password goes to the doorkeeper and nowhere else."""
+    """The words go to the doorkeeper and nowhere else: what looks like a name may be half of a password."""
     session, hub = call.session, call.hub
     name, _, password = call.words.partition(" ")
     if not password:
@@ -275,21 +276,21 @@ def _login(call: Call) -> None:
     source = source_of(session)
     if not (session.encrypted or (session.proxy is None and is_loopback(session.address))):
         words = "a password goes only over TLS or from this machine: nobody else may read it"
-        raise hub.operations.stranger(session.nick, source, "login", name, words)
+        raise hub.audit.stranger(session.nick, source, "login", "", words)
     if not password:
         raise Refusal(Code.BAD_MESSAGE, "say your password: /login [NAME] PASSWORD")
     if hub.doorkeeper is None:
-        raise hub.operations.stranger(session.nick, source, "login", name, "nobody has a password here")
+        raise hub.audit.stranger(session.nick, source, "login", "", "nobody has a password here")
     session.hold()
 
     def done(answer: Operator | Refusal) -> None:
         if isinstance(answer, Refusal):
-            hub.operations.stranger(session.nick, source, "login", name, answer.text)
+            hub.audit.stranger(session.nick, source, "login", "", answer.text)
             session.tell(error_event(answer, call.id))
             hub.later(WRONG_CODE_SECONDS, session.release)
             return
         session.operator = answer._replace(source=source)
-        hub.operations.note(session.operator, "login", session.nick, "", "done")
+        hub.audit.note(session.operator, "login", session.nick, "", "done")
         call.answer(f"you are {answer.name}, {answer.role.word}: /help lists what you may do")
         session.release()
 
@@ -303,7 +304,7 @@ def _ordered(order: Order) -> Callable[[Call], None]:
         session = call.session
         if session.operator is None:
             target = call.words.split(None, 1)[0] if call.words else ""
-            raise call.hub.operations.stranger(session.nick, source_of(session), order.name, target)
+            raise call.hub.audit.stranger(session.nick, source_of(session), order.name, target)
         session.hold()
 
         def done(answer: str | Refusal) -> None:

@@ -1,51 +1,42 @@
 """What operators do: kick, ban, mute, message, announce; one way for dashboard, terminals, console and scripts.
 
-Every verb takes who acts, checks that he may, acts, and records it: the record of every attempt is in the audit log
-and in the log, also of those that were refused. It acts at once and on sessions, so whoever comes meanwhile under the
-same nick is not hit, and nobody slips through between a ban and the closing of connections: newcomers are turned away
-from the first moment.
+Every verb takes who acts, checks that he may, acts, and records it (`core.audit`), also when it was refused. It acts at
+once and on sessions, so whoever comes meanwhile under the same nick is not hit, and nobody slips through between a ban
+and the closing of connections: newcomers are turned away from the first moment.
 
 If the ledger fails, what was done holds as long as this process; the operator is told `storage`.
-
-Strangers may try as often as they like: beyond STRANGERS_BURST, then one a second, their attempts are counted and the
-number stands in the next entry, so nobody can fill the disk by knocking.
 """
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.core import bans, names, text
-from gateway.core.answers import storage_refusal, too_fast
+from gateway.core.answers import too_fast
+from gateway.core.audit import REASON_BYTES, Audit
 from gateway.core.bans import KEPT_MS, Kind, Sanctions, Target, end_of, words_of
 from gateway.core.closing import Closing
 from gateway.core.events import Notice
 from gateway.core.message import Door
-from gateway.core.operators import AuditEntry, Operator, Role
+from gateway.core.operators import Operator, Role
 from gateway.core.pace import pay, wait
-from gateway.core.ports import AuditPage, AuditQuery, Ledger, Measure, Sanction
+from gateway.core.ports import Measure, Sanction
 from gateway.core.session import OWED_BYTES, Session
 from gateway.core.wire import Wire
-from gateway.errors import Code, JournalError, LostTail, Refusal
+from gateway.errors import Code, JournalError, Refusal
 
 if TYPE_CHECKING:
     from gateway.core.hub import Hub
 
-log = logging.getLogger("gateway.audit")
+log = logging.getLogger(__name__)
 
-REASON_BYTES = 300
 ANNOUNCEMENT_BYTES = 8_000
 LONGEST_SECONDS = 100 * 365 * 24 * 3600
 SLICE = 200
 """Sessions told or closed in one turn of the loop: about 5 ms."""
 ANNOUNCEMENTS_PER_SECOND = 1.0
 ANNOUNCEMENTS_BURST = 5
-STRANGERS_PER_SECOND = 1.0
-STRANGERS_BURST = 60
-TARGET_SHOWN = 80
-NO_RIGHT = "only operators can do that"
 
 
 class Whom(NamedTuple):
@@ -58,7 +49,7 @@ class Whom(NamedTuple):
     @property
     def text(self) -> str:
         """What was asked for, as the record shows it."""
-        return text.shown(self.connection or self.nick or self.address, TARGET_SHOWN)
+        return self.connection or self.nick or self.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +72,15 @@ Done = Callable[[Outcome | Refusal], None]
 class Operations:
     """The verbs. Each answers by its callback, perhaps at once; a refusal is answered, not raised."""
 
-    def __init__(self, hub: "Hub", ledger: Ledger, random_bits: Callable[[int], int]) -> None:
+    def __init__(self, hub: "Hub", audit: Audit, random_bits: Callable[[int], int]) -> None:
         self._hub = hub
-        self._ledger = ledger
+        self._audit = audit
         self._random_bits = random_bits
         self._announced_until = 0.0
-        self._strangers_until = 0.0
-        self._unrecorded = 0
 
     def start(self) -> None:
         """Recall who is banned and muted, in place of what is known now."""
-        self._ledger.sanctions(self._hub.wall() - KEPT_MS, self._recalled)
+        self._audit.ledger.sanctions(self._hub.wall() - KEPT_MS, self._recalled)
 
     def _recalled(self, found: list[Sanction] | JournalError) -> None:
         if isinstance(found, JournalError):
@@ -182,31 +171,6 @@ class Operations:
         target = " ".join([f"door {door}"] * bool(door) + [f"#{room}"] * bool(room)) or "all"
         self._perform(operator, Role.ADMIN, "announce", target, words, act, done)
 
-    def audit(self, operator: Operator, query: AuditQuery, done: Callable[[AuditPage | Refusal], None]) -> None:
-        """A page of the record."""
-        operator.check(Role.VIEWER)
-        self._ledger.audit(query, lambda page: done(storage_refusal(page) if isinstance(page, JournalError) else page))
-
-    def stranger(self, who: str, source: str, action: str, target: str, words: str = NO_RIGHT) -> Refusal:
-        """Somebody tried who may not, or whom nobody knows: record it; what he is to be told."""
-        now = self._hub.clock()
-        if wait(self._strangers_until, now, STRANGERS_PER_SECOND, STRANGERS_BURST):
-            self._unrecorded += 1
-        else:
-            self._strangers_until = pay(self._strangers_until, now, STRANGERS_PER_SECOND)
-            more, self._unrecorded = self._unrecorded, 0
-            reason = f"and {more} more attempts of strangers before, not recorded one by one" if more else ""
-            entry = AuditEntry(0, self._hub.wall(), who, source, action, _shown(target), reason, f"refused: {words}")
-            self._record([entry], Outcome(words, target), lambda failure: None)
-        return Refusal(Code.FORBIDDEN, words)
-
-    def note(self, operator: Operator, action: str, target: str, reason: str, result: str) -> None:
-        """Record what was done elsewhere: `result` is `done`, `gone` or `refused: words`."""
-        entry = AuditEntry(
-            0, self._hub.wall(), operator.name, operator.source, action, _shown(target), _shown(reason), result
-        )
-        self._record([entry], Outcome("", target), lambda failure: None)
-
     # How each is done
 
     def _perform(
@@ -220,18 +184,12 @@ class Operations:
         done: Done,
     ) -> None:
         """Check, act, record, answer."""
-
-        def entry(action: str, target: str, result: str) -> AuditEntry:
-            now, shown = self._hub.wall(), _shown(reason, REASON_BYTES)
-            return AuditEntry(0, now, operator.name, operator.source, action, _shown(target), shown, result)
-
         try:
             operator.check(least)
             outcome = act()
         except Refusal as refusal:
             gone = refusal.code is Code.NO_SUCH_USER
-            attempt = entry(action, target, "gone" if gone else f"refused: {refusal.text}")
-            self._record([attempt], Outcome("", target), lambda failure: None)
+            self._audit.note(operator, action, target, reason, "gone" if gone else f"refused: {refusal.text}")
             done(refusal)
             return
 
@@ -241,28 +199,10 @@ class Operations:
                 failure = Refusal(failure.code, words, failure.retry_ms)
             done(failure or outcome)
 
-        entries = [entry(action, outcome.target, "done")]
-        entries += [entry(action, target, "done") for action, target in outcome.also]
-        self._record(entries, outcome, recorded)
-
-    def _record(self, entries: Sequence[AuditEntry], outcome: Outcome, done: Callable[[Refusal | None], None]) -> None:
-        for each in entries:
-            shown = each._asdict()
-            del shown["number"], shown["at"]
-            words = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in shown.items())
-            log.info("%s", words, extra={"fields": {"audit": shown}})
-
-        def answered(failure: JournalError | None) -> None:
-            if failure is None:
-                done(None)
-                return
-            log.error("not in the audit log: %s by %s: %s", entries[0].action, entries[0].who, failure)
-            if isinstance(failure, LostTail):
-                self._hub.begin_new_epochs()
-            done(storage_refusal(failure))
-
+        did = [(action, outcome.target), *outcome.also]
+        entries = [self._audit.entry(operator, action, target, reason, "done") for action, target in did]
         add = [outcome.sanction] if outcome.sanction is not None else []
-        self._ledger.record(entries, answered, add=add, lift=outcome.lifted)
+        self._audit.record(entries, recorded, add, outcome.lifted)
 
     # Bans and mutes
 
@@ -285,7 +225,7 @@ class Operations:
             target = bans.address(whom.address) if whom.address else bans.nick(session.nick if session else whom.nick)
             doubt = None if sure else bans.doubt(target, operator.address)
             if doubt is not None:
-                raise Refusal(Code.BAD_MESSAGE, f'{doubt}: the dashboard does it when you are "sure"')
+                raise Refusal(Code.BAD_MESSAGE, f'{doubt}: only the dashboard bans it, with "sure": true')
             return self._impose(measure, operator, target, session, reason, seconds)
 
         self._perform(operator, least, measure, whom.text, reason, act, done)
@@ -426,10 +366,6 @@ def _named(session: Session) -> str:
 
 def _reason(words: str) -> str:
     return text.line(words, REASON_BYTES) if words.strip() else ""
-
-
-def _shown(words: str, limit: int = TARGET_SHOWN) -> str:
-    return text.shown(words, limit) if words.strip() else ""
 
 
 def _past(measure: Measure) -> str:

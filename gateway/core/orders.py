@@ -47,7 +47,7 @@ class Order:
             self.verb(hub.operations, operator, words, answer)
         except Refusal as refusal:
             target = words.split(None, 1)[0] if words else ""
-            hub.operations.note(operator, self.name, target, "", f"refused: {refusal.text}")
+            hub.audit.note(operator, self.name, target, "", f"refused: {refusal.text}")
             done(refusal)
 
 

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from gateway.core import names
 from gateway.core.answers import too_fast
-from gateway.core.hub import Draft, Hub
+from gateway.core.commits import Draft
+from gateway.core.hub import Hub
 from gateway.core.identity import Identity
 from gateway.core.message import Door, Kind, Message
 from gateway.core.pace import pay, repriced, wait
@@ -44,9 +45,10 @@ class Posting:
         identity = None if post.token is None else self._hub.reception.identities.by_token(post.token)
         if post.token is not None and identity is None:
             raise Refusal(Code.TOKEN_INVALID, "this token is unknown or expired")
-        nick = self._nick_of(identity) if identity is not None else self._poster(post.nick)
         proven = identity.id if identity is not None else ""
-        self._hub.bans.check_poster(nick, proven, post.address)
+        claimed = identity.nick if identity is not None else (post.nick or "")[: names.NICK_BYTES]
+        self._hub.bans.check_poster(claimed, proven, post.address)
+        nick = self._nick_of(identity) if identity is not None else self._poster(post.nick)
         poster = f"{post.room} {identity.id if identity is not None else post.nick or ''}"
         message = Message(post.room, self._hub.wall(), nick, Door.HTTP, Kind.SAY, post.text)
         answer: Answer | None = done
@@ -84,7 +86,7 @@ class Posting:
         if seconds:
             done(too_fast(seconds))
             return
-        if self._hub.crowded:
+        if self._hub.commits.crowded:
             done(Refusal(Code.BUSY, "the journal is behind, try again", retry_ms=1000))
             return
 
@@ -92,7 +94,7 @@ class Posting:
             if isinstance(found, Refusal):
                 done(found)
             else:
-                self._hub.submit(Draft(message, None, done), found)
+                self._hub.commits.submit(Draft(message, None, done), found)
 
         self._hub.rooms.open(message.room, opened)
 

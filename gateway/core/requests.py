@@ -229,7 +229,7 @@ class Requests:
             session.release()
 
         wanted = Range(before=earlier.before, limit=earlier.limit)
-        self.hub.after_own(session, lambda: self.hub.library.read(name, wanted, read))
+        self.hub.commits.after_own(session, lambda: self.hub.library.read(name, wanted, read))
 
     def _typing(self, session: Session, write: Write) -> None:
         """Tell the room's pages, where it is small enough for that to matter; too fast is dropped without a word."""

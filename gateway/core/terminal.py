@@ -99,6 +99,8 @@ class Terminals:
             session.tell(Notice(self.hub.motd))
 
         def read(past: Past | Refusal) -> None:
+            if session.room is not member:
+                return
             if isinstance(past, Past) and past.messages:
                 session.tell(History(LOBBY, [as_msg(message) for message in past.messages], past.more))
                 member.cursor = past.messages[-1].seq

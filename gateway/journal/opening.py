@@ -26,6 +26,7 @@ from gateway.journal.continuity import boot_id, epoch_of, new_seed, read_mark, w
 from gateway.journal.damage import damage
 from gateway.journal.leftovers import none_left_over
 from gateway.journal.schema import FIRST_META, create
+from gateway.journal.tail import Tail, why_missing
 
 SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
 PAUSE = 0.05
@@ -47,6 +48,7 @@ class Opened:
     """A sound database, ready to be written. `broken` says why every room got a new epoch, None if none did."""
 
     connection: sqlite3.Connection
+    tail: Tail
     seed: str
     broken: str | None
 
@@ -74,10 +76,11 @@ def open_database(path: Path, durability: str, patience: float, sleep: Callable[
         waited += PAUSE
 
 
-def mark_clean(connection: sqlite3.Connection) -> None:
+def mark_clean(connection: sqlite3.Connection, tail: Tail) -> None:
     """Note a clean stop, everything synced."""
     connection.execute("UPDATE meta SET value = 'yes' WHERE key = 'clean'")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    tail.remove()
 
 
 def _is_locked(error: sqlite3.Error) -> bool:
@@ -166,15 +169,18 @@ def _begin(connection: sqlite3.Connection, path: Path, durability: str) -> Opene
     connection.execute("BEGIN IMMEDIATE")
     meta = FIRST_META | dict(connection.execute("SELECT key, value FROM meta"))
     boot, token = boot_id(), secrets.token_hex(8)
-    broken = why_broken(meta, boot, read_mark(path))
+    broken = why_broken(meta, boot, read_mark(path)) or why_missing(connection, path)
     if broken is not None:
         meta["seed"] = _new_epochs(connection)
     _note(connection, {"clean": "no", "boot": boot, "durability": durability, "mark_next": token})
     connection.execute("COMMIT")
     _note(connection, {"mark": write_mark(path, token), "mark_next": ""})
     checkpoint(connection)
+    tail = Tail(path)
+    if broken is not None:
+        tail.forget()
     path.with_name(path.name + "-shm").unlink(missing_ok=True)  # `_examine` left it; under our lock nobody uses it
-    return Opened(connection, meta["seed"], broken)
+    return Opened(connection, tail, meta["seed"], broken)
 
 
 def renew_epochs(connection: sqlite3.Connection) -> str:

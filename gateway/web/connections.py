@@ -79,7 +79,7 @@ class Snapshot:
         """What was asked for. Refusal for a word, an order or a cursor that is wrong."""
         view = await self.view(question)
         rows, cursor = view.page(question.asked)
-        self._fill(rows, KERNEL | TRAITS)
+        await self.fill(rows)
         return TablePage(rows, len(view), len(self._of_state(question.state)), cursor, self.wall, name)
 
     async def view(self, question: Question) -> Ordering[Row]:

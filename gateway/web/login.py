@@ -4,15 +4,12 @@ A request with a bearer token is the token's alone: its cookie, if it has one, c
 refused whatever the cookie would be good for. A browser never sends a token by itself, so it needs no CSRF token.
 """
 
-import asyncio
-from collections.abc import Callable
-from functools import partial
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
 from gateway.accounts.keeper import Keeper
-from gateway.core.operations import Operations
+from gateway.core.audit import Audit
 from gateway.core.operators import Operator, Role
 from gateway.errors import Code, Refusal
 from gateway.web.auth import AdminSession, AdminSessions, same_secret
@@ -21,7 +18,6 @@ from gateway.web.options import WebOptions
 from gateway.web.peer import is_secure, peer_address
 from gateway.web.site import Site
 
-SWEEP_SECONDS = 1.0
 CSRF_HEADER = "X-CSRF-Token"
 STRANGER = "-"
 """Who it was that nobody knows."""
@@ -30,15 +26,12 @@ STRANGER = "-"
 class Login:
     """The check that stands before everything below `/admin`."""
 
-    def __init__(
-        self, sessions: AdminSessions, keeper: Keeper, operations: Operations, site: Site, options: WebOptions
-    ) -> None:
+    def __init__(self, sessions: AdminSessions, keeper: Keeper, audit: Audit, site: Site, options: WebOptions) -> None:
         self._sessions = sessions
         self._keeper = keeper
-        self._operations = operations
+        self._audit = audit
         self._site = site
         self._options = options
-        self._sweeping = False
 
     def cookie(self, request: web.Request) -> str:
         """The session cookie's name; under TLS one that browsers tie to the host and never send without TLS."""
@@ -57,11 +50,13 @@ class Login:
         return None if session is None else session.operator._replace(source=source(request))
 
     def reader(self, request: web.Request, least: Role) -> Operator:
-        """Who asks, at least a `least`: 401 for a stranger, forbidden for a lower role."""
+        """Who asks, at least a `least`: 401 for a stranger, forbidden for a lower role. Whatever goes on after its
+        answer began asks again every half second, so that it ends with the session."""
         try:
             operator = self._known(request)
+            self.check_own(request)
         except Refusal as refusal:
-            self.refused(request, "token", "", refusal.text)
+            self.refused(request, "read", request.path, refusal.text)
             raise
         operator.check(least)
         return operator
@@ -93,30 +88,13 @@ class Login:
 
     def refused(self, request: web.Request, action: str, target: str, words: str, who: str = STRANGER) -> None:
         """Record what somebody was refused before it was known what he may."""
-        self._operations.stranger(who, source(request), action, target, words)
+        self._audit.stranger(who, source(request), action, target, words)
 
     def _known(self, request: web.Request) -> Operator:
         operator = self.operator(request)
         if operator is None:
             raise web.HTTPUnauthorized
         return operator
-
-    def hold(self, request: web.Request, end: Callable[[], None]) -> Callable[[], None]:
-        """Something live is about to be shown to a `reader`: `end` is called when his session is over, at once when
-        it is logged out or ended, within SWEEP_SECONDS when its time is up. As long as it is shown, the session is in
-        use. Answers what to call when it is shown no longer."""
-        session = self.session(request)
-        if session is None or bearer(request) is not None:
-            return lambda: None
-        session.live.add(end)
-        if not self._sweeping:
-            self._sweep()
-        return partial(session.live.discard, end)
-
-    def _sweep(self) -> None:
-        self._sweeping = self._sessions.sweep()
-        if self._sweeping:
-            asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
     async def form(self, request: web.Request) -> dict[str, str]:
         """The fields of a posted form; the last of a name counts."""

@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.accounts.keeper import Keeper
-from gateway.core.operations import Operations
+from gateway.core.audit import Audit
 from gateway.core.operators import Operator, Role
 from gateway.errors import HTTP_STATUS, Code, Refusal
 from gateway.web.answers import json_answer
@@ -46,7 +46,7 @@ class LoginPage:
         links: LoginLinks,
         sessions: AdminSessions,
         keeper: Keeper,
-        operations: Operations,
+        audit: Audit,
         site: Site,
         pages: Pages,
         options: WebOptions,
@@ -55,7 +55,7 @@ class LoginPage:
         self._links = links
         self._sessions = sessions
         self._keeper = keeper
-        self._operations = operations
+        self._audit = audit
         self._site = site
         self._pages = pages
         self._options = options
@@ -103,12 +103,12 @@ class LoginPage:
 
     async def logout(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/logout`"""
-        csrf = (await self._login.form(request)).get("csrf") or request.headers.get(CSRF_HEADER)
+        csrf = request.headers.get(CSRF_HEADER) or (await self._login.form(request)).get("csrf")
         operator = self._login.writer(request, csrf, "logout")
         cookie = self._login.cookie(request)
         if bearer(request) is None:
             self._sessions.close(request.cookies.get(cookie))
-            self._operations.note(operator, "logout", operator.name, "", "done")
+            self._audit.note(operator, "logout", operator.name, "", "done")
         response = web.Response(status=303, headers={"Location": "/admin/login"})
         response.del_cookie(cookie, httponly=True, samesite="Strict", path="/", secure=_needs_tls(cookie))
         return response
@@ -121,7 +121,7 @@ class LoginPage:
         if not same_secret(bearer(request) or "", key):
             self._login.refused(request, "login-link", "", "wrong key")
             raise web.HTTPUnauthorized
-        self._operations.note(Operator(LINK, Role.ADMIN, source(request)), "login-link", "", "", "done")
+        self._audit.note(Operator(LINK, Role.ADMIN, source(request)), "login-link", "", "", "done")
         url = self._site.base(request) / "admin/login" % {"token": self._links.mint()}
         return json_answer({"url": str(url), "expires_in": int(LINK_LIFE)}, 201)
 
@@ -163,7 +163,7 @@ class LoginPage:
         cookie = self._login.cookie(request)
         self._sessions.close(request.cookies.get(cookie))
         secret, session = self._sessions.open(operator, request.headers.get("User-Agent", ""))
-        self._operations.note(operator, "login", operator.name, "", "done")
+        self._audit.note(operator, "login", operator.name, "", "done")
         if "json" in request.headers.get("Accept", "") or request.content_type == "application/json":
             words = {"name": operator.name, "role": operator.role.word, "csrf": session.csrf}
             response = json_answer(words | {"expires_in": int(SESSION_LIFE)})

@@ -184,7 +184,7 @@ class OperationsDesk:
         query = AuditQuery(number(request, "cursor", least=1), _limit(request), _terms(request))
 
         def verb(done: Callable[[AuditPage | Refusal], None]) -> None:
-            self._hub.operations.audit(operator, query, done)
+            self._hub.audit.read(operator, query, done)
 
         page = await ask(verb)
         entries = [AuditEntry._asdict(entry) for entry in page.entries]
@@ -199,7 +199,7 @@ class OperationsDesk:
             body = await read_body(request, self._options.body_limit, self._options.body_deadline)
             return operator, shape() if optional and not body else _decoded(body, shape)
         except Refusal as refusal:
-            self._hub.operations.note(operator, action, target, "", f"refused: {refusal.text}")
+            self._hub.audit.note(operator, action, target, "", f"refused: {refusal.text}")
             raise
 
     async def _do(self, verb: Callable[[Operations, Callable[[Outcome | Refusal], None]], None]) -> Outcome:
@@ -213,7 +213,8 @@ class OperationsDesk:
         table = self._hub.bans if measure is Measure.BAN else self._hub.mutes
         words, limit = request.query.get("q", "")[:QUERY_LIMIT].lower().split(), _limit(request)
         found = [each for each in table.holding() if _matches(each, words)]
-        rest = [each for each in found if _place(each) < _begin(request)] if "cursor" in request.query else found
+        begin = _begin(request)
+        rest = found if begin is None else [each for each in found if _place(each) < begin]
         cursor = "{}.{}".format(*_place(rest[limit - 1])) if len(rest) > limit else None
         return SanctionPage([_shown(each) for each in rest[:limit]], len(found), cursor)
 
@@ -242,7 +243,10 @@ def _place(each: Sanction) -> tuple[int, str]:
     return each.created, each.id
 
 
-def _begin(request: web.Request) -> tuple[int, str]:
+def _begin(request: web.Request) -> tuple[int, str] | None:
+    """Where the page before ended."""
+    if not request.query.get("cursor"):
+        return None
     created, _, id = request.query["cursor"].partition(".")
     if not (created.isascii() and created.isdigit() and len(created) < 20):
         raise Refusal(Code.BAD_MESSAGE, "the cursor is not one of ours")

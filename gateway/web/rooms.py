@@ -153,7 +153,7 @@ class RoomDoor:
         trouble = self._options.ready()
         if trouble is not None:
             raise trouble
-        await ask(self._hub.probe)
+        await ask(self._hub.commits.probe)
         return json_answer({"status": "ok"})
 
 

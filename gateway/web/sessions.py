@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from gateway.core.operations import Operations
+from gateway.core.audit import Audit
 from gateway.core.operators import Operator, Role
 from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
@@ -34,13 +34,13 @@ class SessionDesk:
         self,
         login: Login,
         sessions: AdminSessions,
-        operations: Operations,
+        audit: Audit,
         clock: Callable[[], float],
         wall: Callable[[], int],
     ) -> None:
         self._login = login
         self._sessions = sessions
-        self._operations = operations
+        self._audit = audit
         self._clock = clock
         self._wall = wall
 
@@ -52,16 +52,15 @@ class SessionDesk:
         return json_answer({"sessions": rows})
 
     async def end(self, request: web.Request) -> web.Response:
-        """`DELETE /admin/api/sessions/{id}`: one's own always, those of others by an admin. What is live ends with
-        it."""
+        """`DELETE /admin/api/sessions/{id}`: one's own always, those of others by an admin."""
         target = request.match_info["id"]
         operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "logout", target)
         for session in self._sessions.all():
             if session.id == target and _may_see(operator, session):
                 self._sessions.end(session)
-                self._operations.note(operator, "logout", session.operator.name, "", "done")
+                self._audit.note(operator, "logout", session.operator.name, "", "done")
                 return json_answer({"id": target, "ended": True})
-        self._operations.note(operator, "logout", target, "", "refused: no such session of his")
+        self._audit.note(operator, "logout", target, "", "refused: no such session of his")
         operator.check(Role.ADMIN)
         raise Refusal(Code.NO_SUCH_USER, "there is no such session: it may be over already")
 
