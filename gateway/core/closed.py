@@ -24,7 +24,6 @@ class Departure(msgspec.Struct, frozen=True, gc=False):
     door: Door
     rooms: tuple[str, ...]
     address: str
-    proxy: str | None
     agent: str | None
     connected_at: int
     closed_at: int
@@ -35,6 +34,7 @@ class Departure(msgspec.Struct, frozen=True, gc=False):
     skipped: int
     closing: Closing
     words: str
+    proxy: str | None = None
 
     @property
     def id(self) -> str:
@@ -59,7 +59,6 @@ class Closed:
                 session.door,
                 tuple(session.rooms)[:ROOMS_KEPT],
                 session.address,
-                session.proxy,
                 session.agent,
                 session.connected_at,
                 now,
@@ -70,5 +69,6 @@ class Closed:
                 session.skipped,
                 closing,
                 words[:WORDS_KEPT],
+                session.proxy,
             )
         )
