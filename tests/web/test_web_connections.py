@@ -25,7 +25,7 @@ from tests.web.test_web_admin import log_in
 
 Http = aiohttp.ClientSession
 API = "/admin/api/connections"
-DEPARTURE = Departure(1, "ana", Door.TCP, (), "10.0.0.1", None, None, 0, 1, 0, 0, 0, 0, 0, Closing.LEFT, "")
+DEPARTURE = Departure(1, "ana", Door.TCP, (), "10.0.0.1", None, 0, 1, 0, 0, 0, 0, 0, Closing.LEFT, "")
 
 
 class Told(Nowhere):
