@@ -33,6 +33,8 @@ except StartError as error:
     print(error)
 """
 
+REFUSED = NOBODY.replace("os.setuid(65534)", "")
+
 
 @pytest.fixture
 def written(open_sqlite, fill, path):
@@ -52,11 +54,7 @@ def killed(written, kill_after_writing):
 
 
 def contents(path):
-    return {
-        file.name: file.read_bytes()
-        for file in path.parent.iterdir()
-        if file.stat().st_size and "-shm" not in file.name
-    }
+    return {file.name: file.read_bytes() for file in path.parent.iterdir()}
 
 
 @pytest.fixture
@@ -138,6 +136,17 @@ def test_a_bad_database_with_a_log_is_refused_and_left_untouched(killed, open_sq
     with pytest.raises(StartError, match=words):
         open_sqlite()
     assert contents(killed) == before
+
+
+def test_what_a_visitor_uses_is_not_taken_away(written, open_sqlite):
+    with_sql("PRAGMA user_version = 2")(written)
+    with closing(sqlite3.connect(written)) as visitor:
+        visitor.execute("SELECT * FROM rooms").fetchall()
+        before = contents(written)
+        assert "journal.db-shm" in before
+        refusal = subprocess.run([sys.executable, "-c", REFUSED, str(written)], capture_output=True, check=True)
+        assert b"newer gateway" in refusal.stdout
+        assert contents(written) == before
 
 
 TORN = {
