@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from gateway.core.closing import Closing
 from tests.core.world import World
 
 
