@@ -98,7 +98,9 @@ class Snapshot:
         if state == "open":
             return self.rows
         if self._closed is None:
-            closed = [closed_row(each) for each in self._hub.closed.last if each.closed_at <= self.wall]
+            here = {row.number for row in self.rows}
+            ended = [each for each in self._hub.closed.last if each.closed_at <= self.wall and each.number not in here]
+            closed = [closed_row(each) for each in ended]
             self._closed = closed, closed + self.rows
         return self._closed[state == "any"]
 
@@ -196,9 +198,11 @@ class ConnectionTable:
                     look.counts[session.number], look.rates[session.number] = counts, rates
             if count % ROWS == 0:
                 await slices.turn()
+        await slices.rest()
         if look is not None:
             self.trail.keep(look, snapshot.rows)
-        self._last = snapshot
+            await slices.rest()
+        self._last = snapshot  # the one before is freed, which takes its time too
         self._sweep_later()
         return snapshot
 
@@ -206,6 +210,9 @@ class ConnectionTable:
         return self.trail.rate(session.number, counts, (wall - session.connected_at) / 1000, now)
 
     def _freeze(self, snapshot: Snapshot) -> str:
+        for name, (kept, _) in self._frozen.items():
+            if kept is snapshot:
+                return name
         while len(self._frozen) >= FROZEN:
             del self._frozen[min(self._frozen, key=lambda name: self._frozen[name][1])]
         self._freezings += 1
