@@ -24,7 +24,6 @@ class Departure(msgspec.Struct, frozen=True, gc=False):
     door: Door
     rooms: tuple[str, ...]
     address: str
-    proxy: str | None
     agent: str | None
     connected_at: int
     closed_at: int
@@ -34,6 +33,7 @@ class Departure(msgspec.Struct, frozen=True, gc=False):
     bytes_out: int
     closing: Closing
     words: str
+    proxy: str | None = None
 
     @property
     def id(self) -> str:
@@ -58,7 +58,6 @@ class Closed:
                 session.door,
                 tuple(session.rooms)[:ROOMS_KEPT],
                 session.address,
-                session.proxy,
                 session.agent,
                 session.connected_at,
                 now,
@@ -68,5 +67,6 @@ class Closed:
                 session.bytes_out,
                 closing,
                 words[:WORDS_KEPT],
+                session.proxy,
             )
         )

@@ -93,7 +93,8 @@ class Row(msgspec.Struct, gc=False):
                 self.rtt, self.retransmits, self.unacked, self.unsent_bytes = kernel
         if attributes & TRAITS:
             traits = session.transport.traits()
-            self.local, self.tls, self.telnet, self.terminal = traits[:4]
+            self.local, self.telnet, self.terminal = traits.local, traits.telnet, traits.terminal
+            self.tls = traits.tls or session.encrypted
             self.agent = self.agent or traits.agent
             self.user = user_of(session)
 
