@@ -32,7 +32,19 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t -~]*)?\r\n")
 class RequestWatch:
     """Follows the requests of one connection. `broken`: a rule is; `over`: the rest is no HTTP, or of no interest."""
 
-    __slots__ = ("_chunked", "_length", "_line", "_old", "_read", "_size", "_skip", "_upgrade", "broken", "lines", "over")
+    __slots__ = (
+        "_chunked",
+        "_length",
+        "_line",
+        "_old",
+        "_read",
+        "_size",
+        "_skip",
+        "_upgrade",
+        "broken",
+        "lines",
+        "over",
+    )
 
     def __init__(self) -> None:
         self._line = b""

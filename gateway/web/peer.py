@@ -36,7 +36,7 @@ HEADERS_LIMIT = 64
 SLICE = 4 * 1024
 CRUMBS = 128
 """Frames or lines in a slice from which on it is mere crumbs: 1 ms of work, and no browser sends such."""
-PAUSE = 0.02
+PAUSE = 0.1
 LINGERING = 2.0
 HALF_CLOSED = 2.0
 FAILED = b'{"error":{"code":"busy","text":"the gateway failed on this request"}}\n'

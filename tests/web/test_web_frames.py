@@ -103,7 +103,9 @@ def test_frames_in_any_pieces_pass_unchanged(size: int) -> None:
 SEEN_IN_TEXT = {"bad UTF-8", "surrogate in UTF-8"}
 
 
-@pytest.mark.parametrize("name", [name for name, (_, code) in BROKEN.items() if code != 1000 and name not in SEEN_IN_TEXT])
+@pytest.mark.parametrize(
+    "name", [name for name, (_, code) in BROKEN.items() if code != 1000 and name not in SEEN_IN_TEXT]
+)
 def test_a_broken_rule_is_seen_byte_by_byte_too(name: str) -> None:
     data, code = BROKEN[name]
     recorder = Recorder()
