@@ -17,7 +17,8 @@ def check_encoding(request: web.Request) -> None:
 
 def check_body(request: web.Request) -> None:
     """What has come of the body is well-formed so far."""
-    if isinstance(request.protocol, Peer) and request.protocol.is_broken(request):
+    peer = request.protocol
+    if isinstance(peer, Peer) and peer.is_broken(request):
         raise Refusal(Code.BAD_MESSAGE, "the body is broken")
 
 
@@ -46,4 +47,5 @@ async def read_body(request: web.Request, limit: int, deadline: float) -> bytes:
         raise Refusal(Code.BAD_MESSAGE, "the body is broken") from error
     finally:
         peer.body = None
+    check_body(request)
     return bytes(body)

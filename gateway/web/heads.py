@@ -25,6 +25,7 @@ BROKEN = b"\0\r\n\r\n"
 
 _REQUEST = re.compile(rb"(?!CONNECT )[A-Z-]{1,32} (?:/|\*|https?://)[^\s#]* HTTP/1\.([01])\r\n")
 _FRAMING = re.compile(rb"(transfer-encoding|content-length|upgrade)[ \t]*:[ \t]*(.*?)[ \t]*\r\n", re.IGNORECASE)
+_TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n")
 _LENGTH = re.compile(rb"\d{1,18}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t -~]*)?\r\n")
 
@@ -156,4 +157,7 @@ class RequestWatch:
         self._size += len(line)
         if line == b"\r\n":
             self._begin()
+            return True
+        if _FRAMING.fullmatch(line) or not _TRAILER.fullmatch(line):
+            return False
         return self._size <= LINE_BYTES

@@ -61,7 +61,7 @@ class Upgraded(Protocol):
 class Peer(RequestHandler):
     """The protocol of one connection. `address` is who it is, as the accepting side says; `socket` its WebSocket."""
 
-    __slots__ = ("_backlog", "_ended", "_lost", "_next_slice", "_stall", "_stopped", "_watch", "_wheel", "address", "body",
+    __slots__ = ("_backlog", "_cut_short", "_ended", "_lost", "_next_slice", "_stall", "_stopped", "_watch", "_wheel", "address", "body",
                  "slot", "socket")  # fmt: skip
 
     def __init__(
@@ -88,6 +88,8 @@ class Peer(RequestHandler):
         self.socket: Upgraded | None = None
         self.body: StreamReader | None = None
         """The body that is being read."""
+        self._cut_short: StreamReader | None = None
+        """The body that was ended by a broken rule."""
         self.slot = -1
         self._ended = False
         self._watch = RequestWatch()
@@ -168,11 +170,12 @@ class Peer(RequestHandler):
         if not self._watch.in_body:
             super().data_received(BROKEN)
         elif self.body is not None:
-            self.body.set_exception(web.RequestPayloadError("a broken rule"))
+            self._cut_short = self.body
+            self.body.feed_eof()
 
     def is_broken(self, request: web.Request) -> bool:
         """Whether the body of this request will never be whole."""
-        return self._watch.broken and not request.content.is_eof()
+        return self._watch.broken and (request.content is self._cut_short or not request.content.is_eof())
 
     def _pause_transport_reading(self) -> None:
         self._stopped = True
