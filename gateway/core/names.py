@@ -53,11 +53,16 @@ _LINE_STARTS = "-!*["  # what lines of the server and the room begin with; some 
 _BLANK_LETTERS = "\u115f\u1160"  # Hangul fillers: letters by category, invisible on the screen
 _COMPOSED_OF_AT_MOST = 4
 
-MARKS_IN_A_ROW = dict.fromkeys(
-    "BALINESE BENGALI CHAKMA DEVANAGARI GUJARATI GURMUKHI JAVANESE KANNADA MALAYALAM ORIYA SINHALA SUNDANESE TAMIL "
-    "TELUGU".split(),
-    3,
-) | {"KHMER": 4, "LAO": 2, "MYANMAR": 4, "THAANA": 1, "THAI": 2, "TIBETAN": 4}
+_THREE_MARKS = ("BALINESE", "BENGALI", "CHAKMA", "DEVANAGARI", "GUJARATI", "GURMUKHI", "JAVANESE", "KANNADA",
+                "MALAYALAM", "ORIYA", "SINHALA", "SUNDANESE", "TAMIL", "TELUGU")  # fmt: skip
+MARKS_IN_A_ROW = dict.fromkeys(_THREE_MARKS, 3) | {
+    "KHMER": 4,
+    "LAO": 2,
+    "MYANMAR": 4,
+    "THAANA": 1,
+    "THAI": 2,
+    "TIBETAN": 4,
+}
 _MARKS = frozenset({"Mn", "Mc"})
 _BLANK_MARKS = "\u17b4\u17b5"  # Khmer inherent vowels: without any glyph
 

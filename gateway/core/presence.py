@@ -1,7 +1,7 @@
 """Who came, went or changed the nick in one room since people were last told; netted, so that a blink is no news.
 
 In a room of more than CROWD_ABOVE people nobody is told names any more, only the count, until CROWD_UNTIL again. What
-happened meanwhile is kept, netted, and told to the pages when the crowd is over: their lists of members are right again.
+happened meanwhile is kept, netted, and told to the pages when the crowd is over: their lists of members are right.
 
 A page knows a name from a telling or from the list of members it got on joining, a terminal from a telling only. So
 what happens to somebody who was listed but never announced is told to the pages alone. A page takes all this as changes

@@ -10,7 +10,7 @@ came in one packet with the upgrade as well):
 
 1. It follows the frame headers and skips payloads: nothing is copied or kept but a header of at most 13 bytes, or a
    close frame of at most 130, until it is whole. What aiohttp has seen ends within a frame's payload or between frames.
-2. On the first broken rule it reports the close code, and aiohttp is given a close frame in the place of the broken one:
+2. On the first broken rule it reports the close code, and aiohttp is given a close frame in place of the broken one:
    so what was said before is handled, in its turn. All that follows that or the peer's own close is dropped.
 3. It counts frames and whole pongs, and knows since when a frame is incomplete.
 """

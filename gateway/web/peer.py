@@ -6,8 +6,8 @@ nothing here waits.
 
 - aiohttp's keep-alive timer runs from the first moment of a connection and is not moved by bytes of half a header,
   so it is the header deadline (`keepalive_timeout`).
-- The loop hands over up to 256 KiB at once, which may be 40,000 frames or chunks. So what comes is worked off in slices,
-  one in a turn of the loop, and a peer whose slice was mere crumbs has to pause before its next one.
+- The loop hands over up to 256 KiB at once, which may be 40,000 frames or chunks. So it is worked off in slices, one in
+  a turn of the loop, and a peer whose slice was mere crumbs has to pause before its next one.
 - Every byte passes a watch before aiohttp's parser: `RequestWatch`, and after an upgrade `FrameWatch`.
 - aiohttp does not tell who reads a body that it is broken, so that is done here (`body`, `is_broken`).
 - Errors in the request itself are answered here: aiohttp would log a traceback for each and name its version.
@@ -61,8 +61,8 @@ class Upgraded(Protocol):
 class Peer(RequestHandler):
     """The protocol of one connection. `address` is who it is, as the accepting side says; `socket` its WebSocket."""
 
-    __slots__ = ("_backlog", "_cut_short", "_ended", "_lost", "_next_slice", "_stall", "_stopped", "_watch", "_wheel", "address", "body",
-                 "slot", "socket")  # fmt: skip
+    __slots__ = ("_backlog", "_cut_short", "_ended", "_lost", "_next_slice", "_stall", "_stopped", "_watch", "_wheel",
+                 "address", "body", "slot", "socket")  # fmt: skip
 
     def __init__(
         self,

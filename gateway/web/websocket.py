@@ -7,8 +7,8 @@ What is true here (aiohttp 3.14, read in its source; `tests/web/test_frames_on_t
 - Whoever waits inside one of aiohttp's sends must not be cancelled: the next send would fail. So pings, pongs and the
   close frame are written here as well, never waited for, and aiohttp writes nothing.
 - The handler is the only task of a connection. To close, the others set the farewell and cancel its reading.
-- Closing a socket with unread input resets it, and the reset destroys a close frame on its way. So after the close frame
-  our side is shut down, and what still comes is dropped until the peer's own end, for at most `closing` seconds.
+- Closing a socket with unread input resets it, and the reset destroys a close frame on its way. So after the close
+  frame our side is shut down, and what still comes is dropped until the peer's own end, for at most `closing` seconds.
 
 Who does not read is neither pinged nor cut (its lag is the log's affair, and keepalive finds the dead): a ping behind
 a full buffer proves nothing.
@@ -305,6 +305,7 @@ class Socket:
         elif message.type is WSMsgType.PING:
             self._pong(message.data)
         elif message.type is WSMsgType.CLOSE:
+            session.flush()
             self._farewell = (self._broken or WSCloseCode.OK, "left")
         else:
             return message.type is WSMsgType.PONG
@@ -314,6 +315,7 @@ class Socket:
         try:
             text = data.decode()
         except UnicodeDecodeError:
+            session.flush()
             self.close(WSCloseCode.INVALID_TEXT, "not UTF-8")
             return
         self._shared.requests.receive(session, text)
@@ -328,7 +330,7 @@ class Socket:
             self._transport.write(bytes((0x8A, len(data))) + data)
 
     async def _leave(self) -> None:
-        """Send the close frame if it can still be written, wait for the peer's end for a moment, throw away the rest."""
+        """Send the close frame if it can still be written, wait a moment for the peer's end, throw away the rest."""
         if self._gone or self._transport.is_closing():
             return
         code, reason = self._farewell or (WSCloseCode.OK, "")
