@@ -14,8 +14,10 @@ from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 from gateway import __version__
+from gateway.adminforms import ROLES, ROOT_NAME, check_name
 from gateway.config import SETTINGS, Setting
 from gateway.errors import ConfigError, StartError, UsageError
+from gateway.forms import WrongValue
 from gateway.sources import load, nearest
 
 EXIT_FAILURE = 1
@@ -135,6 +137,29 @@ def login_link(command: Command, arguments: Sequence[str]) -> int:
     return start(command.entry, load(flags, os.environ, config).settings)
 
 
+def passwd(command: Command, arguments: Sequence[str]) -> int:
+    """`gateway passwd`: a hash or a token, in need of no settings."""
+    parser = FlagParser(
+        prog="gateway passwd",
+        description=explanation(command),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", default="", help=f"whose it is [{ROOT_NAME}]")
+    parser.add_argument("--role", choices=ROLES, help=f"what NAME may do [{ROLES[0]}]")
+    parser.add_argument("--token", action="store_true", help="make a bearer token for scripts instead; needs a NAME")
+    wanted = parser.parse_args(arguments)
+    if not wanted.name and (wanted.role or wanted.token):
+        parser.error("--role and --token need a NAME")
+    if wanted.name:
+        try:
+            check_name(wanted.name)
+        except WrongValue as error:
+            raise UsageError(str(error)) from error
+    wanted.role = wanted.role or ROLES[0]
+    return start(command.entry, wanted)
+
+
 def check(command: Command, arguments: Sequence[str]) -> int:
     """`gateway check`: print the effective settings. Wrong values are its verdict, so 78 in flags as well."""
     flags, config = given(settings_parser("check", explanation(command)), arguments)
@@ -226,6 +251,12 @@ COMMANDS = {
         "print the effective settings and where each value came from",
         "gateway check --config gateway.toml",
         check,
+    ),
+    "passwd": Command(
+        "make an admin password hash, or a token for scripts",
+        "gateway passwd --role operator ana",
+        passwd,
+        "gateway.accounts.passwd:passwd",
     ),
     "login-link": Command(
         "print a fresh one-time dashboard link of the running gateway",

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta, structs
 from platformdirs import user_data_path
 
+from gateway.adminforms import Accounts, Hash, Tokens
 from gateway.forms import Count, Duration, File, Folder, Form, HostNames, Hosts, Origins, Port, Size, Switch, choice
 
 PREFIX = "GATEWAY_"
@@ -65,6 +66,29 @@ class RoomSettings(msgspec.Struct, frozen=True, kw_only=True):
     create: Annotated[Switch, Meta(description="joining or posting to an unknown room creates it")] = True
 
 
+class AdminSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may see the dashboard. Without any of it there is the one-time link alone."""
+
+    password_hash: Annotated[
+        Hash,
+        Meta(description="password of the account `admin`: `gateway passwd` makes the hash", extra={"default": "none"}),
+    ] = None
+    accounts: Annotated[
+        Accounts,
+        Meta(
+            description="people with a password each, `NAME = {role, hash}`; a flag or variable: `NAME:ROLE:HASH …`",
+            extra={"default": "none"},
+        ),
+    ] = {}
+    tokens: Annotated[
+        Tokens,
+        Meta(description="scripts with a bearer token each, `name:role:sha256`"),
+    ] = ()
+    watch: Annotated[
+        Switch, Meta(description="admins may watch what a connection sends and gets, for ten minutes, audited")
+    ] = False
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The effective settings of one run. Durations are seconds, sizes bytes."""
 
@@ -98,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     journal: JournalSettings = JournalSettings()
     web: WebSettings = WebSettings()
     rooms: RoomSettings = RoomSettings()
+    admin: AdminSettings = AdminSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +176,16 @@ class Setting:
         """The checked value. `is_text`: it comes from where everything is text. ValueError when it is not right."""
         if isinstance(value, str) and self.form.parse is not None:
             value = self.form.parse(value)
-        return msgspec.convert(value, self.type, strict=not is_text)
+        value = msgspec.convert(value, self.type, strict=not is_text)
+        if self.form.check is not None:
+            self.form.check(value)
+        return value
+
+    def line(self, value: object) -> str:
+        """The setting as a line of a TOML file; as a comment when it is not set, or not to be shown."""
+        if value is None or (self.form.veil and not value):
+            return f"# {self.name} is not set"
+        return f"# {self.name}: {self.form.veil(value)}" if self.form.veil else f"{self.name} = {self.toml(value)}"
 
     def toml(self, value: object) -> str:
         """`value` as TOML writes it; empty for none, which TOML cannot write."""

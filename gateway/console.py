@@ -2,7 +2,7 @@
 
 It reads in a thread of its own, because epoll refuses regular files and /dev/null; the end of its input ends only the
 prompt. It reads the descriptor and not `sys.stdin`: a thread that waits inside `sys.stdin` holds its lock, and the
-interpreter aborts at its end when it cannot take that lock.
+interpreter aborts at its end when it cannot take that lock. The prompt comes back when a line has been answered.
 """
 
 import os
@@ -12,16 +12,24 @@ from collections.abc import Callable
 
 PROMPT = ">>>:"
 READ_BYTES = 4096
+Hear = Callable[[str], str]
+"""Called on the prompt's thread with a line that is not `quit`; what to print. Raises RuntimeError when the server has
+stopped."""
 
 
-def start(stop: Callable[[], object]) -> None:
+def no_other_words(line: str) -> str:
+    """A server that knows `quit` only."""
+    return "quit stops the server; there are no other words yet"
+
+
+def start(stop: Callable[[], object], hear: Hear = no_other_words) -> None:
     """Show the prompt. `stop` is called on the prompt's thread when the operator says quit. Without a standard input
     there is no prompt."""
     if sys.stdin is not None:
-        threading.Thread(target=_read, args=(sys.stdin.fileno(), stop), name="console", daemon=True).start()
+        threading.Thread(target=_read, args=(sys.stdin.fileno(), stop, hear), name="console", daemon=True).start()
 
 
-def _read(descriptor: int, stop: Callable[[], object]) -> None:
+def _read(descriptor: int, stop: Callable[[], object], hear: Hear) -> None:
     line = b""
     try:
         print(PROMPT, end="", flush=True)
@@ -33,9 +41,9 @@ def _read(descriptor: int, stop: Callable[[], object]) -> None:
                     stop()
                     return
                 if words:
-                    print("quit stops the server; there are no other words yet")
+                    print(hear(words.decode("utf-8", "replace")))
                 print(PROMPT, end="", flush=True)
         if line.strip() == b"quit":
             stop()
-    except OSError:
+    except (OSError, RuntimeError):
         return  # the terminal has gone, nobody reads our output any more, or the server has stopped meanwhile

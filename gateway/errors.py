@@ -28,6 +28,8 @@ class Code(StrEnum):
     NOT_JOINED = "not_joined"
     NO_SUCH_USER = "no_such_user"
     NO_SUCH_ROOM = "no_such_room"
+    MUTED = "muted"
+    BANNED = "banned"
     FORBIDDEN = "forbidden"
     TOKEN_INVALID = "token_invalid"
     EPOCH_CHANGED = "epoch_changed"
@@ -52,6 +54,8 @@ HTTP_STATUS = {
     Code.NOT_JOINED: 403,
     Code.NO_SUCH_USER: 404,
     Code.NO_SUCH_ROOM: 404,
+    Code.MUTED: 403,
+    Code.BANNED: 403,
     Code.FORBIDDEN: 403,
     Code.TOKEN_INVALID: 401,
     Code.EPOCH_CHANGED: 409,

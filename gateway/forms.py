@@ -12,6 +12,10 @@ SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "M
 DURATIONS = {"s": 1.0, "ms": 0.001, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
+class WrongValue(ValueError):
+    """A value of the right type that is wrong all the same. The message says how, and shows no secret."""
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """How a kind of value is written.
@@ -19,7 +23,8 @@ class Form:
     `placeholder` stands for the value in the help; `right` completes "… is not"; `note` is what the help adds to each
     setting of the form. `parse` makes the value of a text,
     wherever the text comes from, and raises ValueError; `show` is the text `parse` would read back. Without them the
-    value is written as TOML writes its type.
+    value is written as TOML writes its type. `check` raises WrongValue for what the type lets pass. A form with a
+    `veil` is secret: its values are never printed, but for what the veil says of one that is set.
     """
 
     placeholder: str
@@ -27,6 +32,8 @@ class Form:
     note: str = ""
     parse: Callable[[str], object] | None = None
     show: Callable[[Any], object] | None = None
+    check: Callable[[Any], None] | None = None
+    veil: Callable[[Any], str] | None = None
 
 
 def amount(text: str, units: Mapping[str, float]) -> float:

@@ -26,7 +26,7 @@ class Text(logging.Formatter):
 
 
 class Json(logging.Formatter):
-    """The same as an object: time, level, logger, message, and exception where there is one."""
+    """The same as an object: time, level, logger, message, the record's own `fields`, exception where there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -34,6 +34,7 @@ class Json(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **getattr(record, "fields", {}),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -54,7 +55,7 @@ class Stream(logging.Handler):
         """Write the record's line, or count it as lost."""
         line = self.format(record) + "\n"
         if self._lost:
-            line = f"{self._lost} log lines were lost: nobody read them\n{line}"
+            line = f"{self._lost} log lines were lost: they could not be written\n{line}"
         if self._write(line.encode("utf-8", "backslashreplace")):
             self._lost = 0
         else:
@@ -66,7 +67,8 @@ class Stream(logging.Handler):
                 if not self._poll.poll(0):
                     return False
                 os.write(self._descriptor, line[start : start + PIPE_BYTES])
-        return True
+            return True
+        return False
 
 
 FORMATS = {"text": Text, "json": Json}

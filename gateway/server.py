@@ -14,13 +14,20 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from gateway import console, logs
-from gateway.config import Settings
+from gateway.accounts.keeper import Keeper
+from gateway.accounts.register import Account, Register, Token
+from gateway.adminforms import ROOT_NAME
+from gateway.config import AdminSettings, Settings
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
+from gateway.core.operators import Role
+from gateway.core.parting import send_away
 from gateway.core.ports import Journal
+from gateway.core.prompt import Prompt
 from gateway.core.requests import Requests
 from gateway.core.retention import Retention
 from gateway.doorkey import DoorKey
@@ -31,11 +38,14 @@ from gateway.keyfile import KEY_BYTES, kept_key
 from gateway.ready import address, hold_standard_descriptors, reachable, ready_line, say, write_ports_file
 from gateway.resources import templates
 from gateway.tcp.admission import Admission
-from gateway.tcp.door import TerminalDoor, refuse
+from gateway.tcp.door import TerminalDoor
+from gateway.tcp.kernel import kernel_of
+from gateway.tcp.refusals import Refusals
 from gateway.tcp.server import Listener, Server, new_selector
 from gateway.web.app import WebDoor
 from gateway.web.options import Listener as Shown
 from gateway.web.options import WebOptions
+from gateway.web.refused import refusal
 
 try:
     import uvloop
@@ -52,10 +62,17 @@ DRAIN_SECONDS = 3.0
 HEAR_OUT_SECONDS = 3.0
 QUIET_TURNS = 3
 """Turns of the loop in which nothing was heard before all is taken to be said."""
+CONSOLE_SECONDS = 10.0
+"""How long the console's thread waits for an answer before it prompts again."""
 RETRY_FIRST_MS = 500
 RETRY_SPREAD_MS = 2000
 CLOSES_PER_TURN = 500
-FULL_PAGE = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+CODES_SECONDS = 2.0
+"""How long the journal may take to store the codes by which terminals come back."""
+REFUSED_LINGERING = 256
+"""Refused peers that are read out at a time, where descriptors are plenty."""
+REFUSED_LEAST = 16
+"""The same where they are not: these are among the reserved ones."""
 
 
 def serve(settings: Settings) -> int:
@@ -112,8 +129,11 @@ class Gateway:
             self.journal, self.hub.rooms, settings.journal.retention, wall=self.hub.wall, later=self.hub.later
         )
         self.server = Server(new_selector("auto"), later=loop.call_later)
+        self.refusals = Refusals(self.server, lingering_limit(self.admission.connections))
         self.listeners: dict[str, list[Listener]] = {}
         self.key = None if settings.memory else DoorKey(settings.data)
+        self.keeper = self.hub.doorkeeper = Keeper(register(settings.admin), self.hub.clock)
+        self.prompt = Prompt(self.hub)
         self.web = self._web_door()
 
     async def start(self) -> None:
@@ -125,14 +145,14 @@ class Gateway:
         self.listeners["web"] = listen(settings.host, settings.web_port, self._accepted_web)
         page = self._page_address()
         for door, port in ((Door.TCP, settings.tcp_port), (Door.TELNET, settings.telnet_port)):
-            accepted = TerminalDoor(door, self.server, self.hub, self.admission, page).accepted
+            accepted = TerminalDoor(door, self.server, self.hub, self.admission, page, self.refusals).accepted
             self.listeners[door] = listen(settings.host, port, accepted)
         self.hub.invitation = self._invitation(page)
         self._handle_signals()
         self._tell()
         self.retention.start()
         if self.settings.console:
-            console.start(lambda: self.loop.call_soon_threadsafe(self.stop))
+            console.start(lambda: self.loop.call_soon_threadsafe(self.stop), self._hear_console)
 
     async def drain(self) -> None:
         """Stop listening, commit and deliver what was received, tell everybody when to come back, wait for them."""
@@ -140,37 +160,62 @@ class Gateway:
             for listener in listeners:
                 listener.close()
         await self._hear_out()
-        for count, session in enumerate(list(self.hub.sessions.values())):
-            self.hub.close(session, 4001, "draining", retry_ms=RETRY_FIRST_MS + secrets.randbelow(RETRY_SPREAD_MS))
-            if count % CLOSES_PER_TURN == 0:
-                await asyncio.sleep(0)
+        await self._send_away()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
-                while self.admission.count and not self._hurry.is_set():
+                while (self.admission.count or self.hub.reception.pending) and not self._hurry.is_set():
                     await asyncio.sleep(0.02)
+        self.hub.visits.tell()
+
+    async def _send_away(self) -> None:
+        """Tell everybody when to come back, and close. A journal that does not answer costs only the codes."""
+        sessions = list(self.hub.sessions.values())
+        codes = not self.settings.memory
+        end = self.loop.time() + CODES_SECONDS
+        for start in range(0, len(sessions), CLOSES_PER_TURN):
+            some = sessions[start : start + CLOSES_PER_TURN]
+            gone = asyncio.Event()
+            send_away(self.hub, some, _retry_ms, gone.set, codes=codes)
+            try:
+                async with asyncio.timeout_at(end):
+                    await gone.wait()
+            except TimeoutError:
+                codes = False
+                send_away(self.hub, some, _retry_ms, gone.set, codes=False)
+            await asyncio.sleep(0)
 
     async def _hear_out(self) -> None:
         """Say what was received and not said yet, most of it from those who were too fast, and deliver it. Peers who
         never come to an end are cut short after HEAR_OUT_SECONDS."""
-        self.hub.hurry()
+        self.hub.pace.hurry()
         end = self.loop.time() + HEAR_OUT_SECONDS
         heard, quiet = -1, 0
         while quiet < QUIET_TURNS and self.loop.time() < end and not self._hurry.is_set():
             self.server.poll()
             await asyncio.sleep(0)
-            quiet = 0 if self.hub.busy or self.hub.heard != heard else quiet + 1
-            heard = self.hub.heard
+            quiet = 0 if self.hub.busy or self.hub.pace.heard != heard else quiet + 1
+            heard = self.hub.pace.heard
         while self.hub.busy and self.loop.time() < end + HEAR_OUT_SECONDS:
             await asyncio.sleep(0)
 
     async def close(self) -> None:
         """Let go of everything."""
         await self.web.stop()
+        self.keeper.close()
         self.loop.remove_reader(self.server.fileno())
         self.server.close()
         self.journal.close()
         if self.key is not None:
             self.key.remove()
+
+    def _hear_console(self, line: str) -> str:
+        """What the console's thread prints in answer to a line."""
+        answer: Future[str] = Future()
+        self.loop.call_soon_threadsafe(self.prompt.hear, line, answer.set_result)
+        try:
+            return answer.result(CONSOLE_SECONDS)
+        except TimeoutError:
+            return "busy: no answer yet, see the log"
 
     def stop(self) -> None:
         """Begin to drain; asked again, hurry."""
@@ -205,6 +250,8 @@ class Gateway:
             hosts=(*settings.web.hosts, *hosts),
             origins=settings.web.origins,
             link_key=self.key.secret if self.key is not None else None,
+            kernel=kernel_of,
+            watch=settings.admin.watch,
             connection_limit=lambda: self.admission.connections,
             ready=lambda: Refusal(Code.DRAINING, "the gateway stops") if self.stopped.is_set() else None,
             listeners=lambda: [
@@ -215,13 +262,20 @@ class Gateway:
         )
         requests = Requests(self.hub)
         return WebDoor(
-            self.hub, requests, options, clock=self.hub.clock, wall=self.hub.wall, lost=self.admission.release
+            self.hub,
+            requests,
+            options,
+            self.keeper,
+            clock=self.hub.clock,
+            wall=self.hub.wall,
+            lost=self.admission.release,
         )
 
     def _accepted_web(self, sock: socket.socket, peer: str) -> None:
-        refusal = self.admission.admit(peer)
-        if refusal is not None:
-            refuse(sock, FULL_PAGE % (len(refusal), refusal.encode()))
+        denial = self.admission.admit(peer)
+        if denial is not None:
+            self.hub.refused(Door.WEB, peer, *denial)
+            self.refusals.refuse(sock, lambda first, last: refusal(first, last, *denial))
             return
         self.web.adopt(sock, peer)
 
@@ -251,7 +305,8 @@ class Gateway:
         if page:
             if self.key is not None:
                 self.key.write(page)
-            say(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}")
+            if not self.keeper.has_passwords:
+                say(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}")
 
     def _schedule(self, seconds: float) -> None:
         """Call the hub's tick after so many seconds, or sooner; 0 = before anything else is read."""
@@ -269,6 +324,28 @@ class Gateway:
     def _wake(self) -> None:
         self._wakeup = None
         self.hub.tick()
+
+
+def register(settings: AdminSettings) -> Register:
+    """Whom the settings know."""
+    accounts = [Account(ROOT_NAME, Role.ADMIN, settings.password_hash)] if settings.password_hash else []
+    accounts += [Account(name, Role[each.role.upper()], each.hash) for name, each in settings.accounts.items()]
+    tokens = []
+    for token in settings.tokens:
+        name, role, digest = token.split(":")
+        tokens.append(Token(name, Role[role.upper()], digest.lower()))
+    return Register(accounts, tokens)
+
+
+def _retry_ms() -> int:
+    """When one peer is to come back: not all at once."""
+    return RETRY_FIRST_MS + secrets.randbelow(RETRY_SPREAD_MS)
+
+
+def lingering_limit(connections: int) -> int:
+    """How many refused peers may be read out at a time beside so many connections."""
+    spare = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED_DESCRIPTORS - connections
+    return max(REFUSED_LEAST, min(REFUSED_LINGERING, spare))
 
 
 def connection_limit(wanted: int) -> int:

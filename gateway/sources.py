@@ -8,15 +8,17 @@ still a mistake. All problems are told at once, one line each.
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from msgspec import structs
 
+from gateway.adminforms import ROOT_NAME
 from gateway.config import PREFIX, SETTINGS, VARIABLES, Setting, Settings
 from gateway.errors import ConfigError, UsageError
+from gateway.forms import WrongValue
 
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 DOORS = ("tcp_port", "telnet_port", "web_port")
@@ -54,7 +56,7 @@ class Loaded:
             value: object = self.settings
             for part in name.split("."):
                 value = getattr(value, part)
-            lines.append(f"# {name} is not set" if value is None else f"{name} = {setting.toml(value)}")
+            lines.append(setting.line(value))
         width = max(map(len, lines))
         return "".join(
             f"{line:{width}}  # {source}\n" for line, source in zip(lines, self.sources.values(), strict=True)
@@ -126,7 +128,15 @@ def checked(given: Given) -> object:
         return setting.read(given.value, is_text=given.source.place != "file")
     except ValueError as error:
         kind = UsageError if given.source.place == "flag" else ConfigError
-        raise kind(f"{given.name}: {given.value!r} ({given.source}) is not {setting.form.right}") from error
+        raise kind(f"{given.name}: {complaint(given, setting, error)}") from error
+
+
+def complaint(given: Given, setting: Setting, error: ValueError) -> str:
+    """What is wrong with a value, its place, and what is right. Shows no secret."""
+    if isinstance(error, WrongValue):
+        return f"{error} ({given.source})"
+    value = "the value" if setting.form.veil else repr(given.value)
+    return f"{value} ({given.source}) is not {setting.form.right}"
 
 
 def known(given: Given) -> Setting:
@@ -157,6 +167,11 @@ def contradictions(values: Mapping[str, object]) -> Iterator[ConfigError]:
         for other in doors[:index]:
             if values[name] == values[other] != 0:
                 yield ConfigError(f"{other} and {name} are both {values[name]}: a port serves one door")
+    accounts = cast(Collection[str], values["admin.accounts"])
+    if values["admin.password_hash"] and any(name.casefold() == ROOT_NAME for name in accounts):
+        yield ConfigError(
+            f"admin.password_hash and admin.accounts.{ROOT_NAME} are both the account {ROOT_NAME!r}: leave one out"
+        )
 
 
 def assembled(values: Mapping[str, object]) -> Settings:

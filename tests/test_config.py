@@ -37,6 +37,7 @@ def test_the_settings_are_those_that_scripts_know_by_name() -> None:
         *("limits.messages_per_second", "limits.burst", "limits.connections", "limits.connections_per_ip"),
         *("limits.rooms", "limits.log_messages", "limits.log_bytes"),
         *("journal.durability", "journal.retention", "web.origins", "web.hosts", "rooms.create"),
+        *("admin.password_hash", "admin.accounts", "admin.tokens", "admin.watch"),
     ]
 
 

@@ -16,12 +16,14 @@ ALLOWED = {
     "checkout": set[str](),
     "core": {"errors"},
     "tcp": {"core", "errors"},
-    "web": {"core", "errors"},
+    "accounts": {"core", "errors"},
+    "web": {"accounts", "core", "errors"},
     "journal": {"core", "errors"},
     "bench": {"core", "errors"},
     "forms": {"errors"},
-    "config": {"forms", "errors"},
-    "sources": {"config", "forms", "errors"},
+    "adminforms": {"forms"},
+    "config": {"adminforms", "forms", "errors"},
+    "sources": {"config", "adminforms", "forms", "errors"},
     "console": {"errors"},
     "logs": set(),
     "doorkey": {"errors"},
@@ -29,9 +31,9 @@ ALLOWED = {
     "ready": {"errors"},
     "resources": {"errors"},
     "origin": {"tcp", "core", "console", "logs", "ready", "errors"},
-    "server": {"tcp", "web", "journal", "core", "config", "errors"}
+    "server": {"tcp", "web", "journal", "core", "accounts", "adminforms", "config", "errors"}
     | {"console", "doorkey", "keyfile", "logs", "ready", "resources"},
-    "cli": {"config", "sources", "errors"},
+    "cli": {"config", "adminforms", "forms", "sources", "errors"},
 }
 """Which other parts a part may import, besides the package's own name for its version.
 
@@ -43,6 +45,7 @@ ONLY = {
     "socket": {"tcp", "bench", "origin", "server", "web"},  # web only takes over what tcp accepted
     "aiohttp": {"web", "bench"},  # bench measures a bare aiohttp server beside the gateway
     "jinja2": {"web"},
+    "argon2": {"accounts"},
     "sqlite3": {"journal"},
     "argparse": {"cli", "bench"},
 }

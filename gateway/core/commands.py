@@ -10,16 +10,20 @@ from difflib import get_close_matches
 
 from gateway.core import names, text
 from gateway.core.answers import error_event
+from gateway.core.bans import is_loopback
+from gateway.core.closing import Closing
 from gateway.core.events import Ack, History, Notice
 from gateway.core.hub import Hub
 from gateway.core.identity import spelled
 from gateway.core.joining import Position, join, rejoin
 from gateway.core.message import Door, Kind
+from gateway.core.operators import Operator
+from gateway.core.orders import ORDERS, Order
 from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
 from gateway.core.rooms import RECENT_MESSAGES
 from gateway.core.session import Session
-from gateway.core.wire import BOT, as_msg, people
+from gateway.core.wire import as_msg, people
 from gateway.errors import Code, Refusal
 
 WHO_PAGE = 20
@@ -68,10 +72,15 @@ class Command:
     words: str
     example: str
     run: Callable[[Call], None]
+    order: bool = False
+    """For operators, and listed for them only."""
 
 
 def named_command(line: str) -> bool:
-    """Whether a line is a command: `/x …`, but neither `//x` (a message `/x`) nor a path like /usr/bin."""
+    """Whether a line is a command: `/x …`, but neither `//x` (a message `/x`) nor a path like /usr/bin. A password is
+    never posted for a space before its /login."""
+    if line[:1].isspace() and line.lower().split(None, 1)[:1] == ["/login"]:
+        return True
     if not line.startswith("/"):
         return False
     word = line.split(None, 1)[0]
@@ -83,7 +92,7 @@ def run(hub: Hub, session: Session, member: Member | None, line: str, id: str | 
 
     Raises Refusal.
     """
-    name, *words = line[1:].split(None, 1)
+    name, *words = line.lstrip()[1:].split(None, 1)
     command(name).run(Call(hub, session, member, words[0].strip() if words else "", id))
 
 
@@ -105,7 +114,9 @@ def _help(call: Call) -> None:
         found = command(call.words.removeprefix("/"))
         call.answer(f"/{found.name} {found.usage}".rstrip() + f"  {found.words}\nfor example: {found.example}")
         return
-    rows = [f"/{row.name} {row.usage}".ljust(20) + row.words for row in COMMANDS.values()]
+    rows = [f"/{row.name} {row.usage}".ljust(20) + row.words for row in COMMANDS.values() if not row.order]
+    if call.session.operator is not None:
+        rows.append("you operate: " + " ".join(f"/{row.name}" for row in COMMANDS.values() if row.order))
     call.answer("\n".join([*rows, "//x says /x. /help NAME shows an example. Everything else you type is said."]))
 
 
@@ -129,7 +140,7 @@ def _msg(call: Call) -> None:
 def _who(call: Call) -> None:
     room = call.room().room
     page = _number(call.words, 1)
-    members = list(room.members.values())
+    members = room.people()
     shown = members[(page - 1) * WHO_PAGE : page * WHO_PAGE]
     rows = [f"{people(len(members))} in #{room.name}", *(_person(call.hub, member.session) for member in shown)]
     if len(members) > page * WHO_PAGE:
@@ -147,7 +158,7 @@ def _whois(call: Call) -> None:
 def _join(call: Call) -> None:
     if not call.words:
         raise Refusal(Code.ROOM_INVALID, "say which room: /join ops")
-    recent = RECENT_MESSAGES if call.session.door is Door.WEB else TERMINAL_RECENT
+    recent = TERMINAL_RECENT if call.session.terminal else RECENT_MESSAGES
     name = names.room(call.words)
     call.done()
     join(call.hub, call.session, name, recent)
@@ -172,6 +183,7 @@ def _topic(call: Call) -> None:
         return
     topic = text.line(call.words, text.TOPIC_BYTES)
     session = call.session
+    call.hub.mutes.check(session)
     session.hold()
 
     def done(refusal: Refusal | None) -> None:
@@ -223,7 +235,7 @@ def _echo(call: Call) -> None:
 
 
 def _resume(call: Call) -> None:
-    if call.session.door is Door.WEB:
+    if not call.session.terminal:
         raise Refusal(Code.BAD_MESSAGE, "a page comes back by itself")
     reception = call.hub.reception
     if not call.words:
@@ -238,24 +250,85 @@ def _resume(call: Call) -> None:
     identity.note()
     places = identity.rooms
     refusal = reception.take_over(call.session, identity)
+    if call.hub.turn_away(call.session):
+        return
     call.answer(refusal.text if refusal is not None else f"welcome back, {call.session.nick}")
     for name, epoch, after in places[:1]:
         rejoin(call.hub, call.session, name, Position(epoch, after))
 
 
 def _bot(call: Call) -> None:
-    if call.session.door is Door.WEB:
+    if not call.session.terminal:
         raise Refusal(Code.BAD_MESSAGE, "a page has objects already")
     member = call.room()
-    member.change_wire(BOT)
+    member.change_wire(call.session.wire.for_programs())
     call.session.echo = True
     call.session.tell(call.hub.joined(member.room, recovered=False))
 
 
+def _login(call: Call) -> None:
+    """The words go to the doorkeeper and nowhere else: what looks like a name may be half of a password."""
+    session, hub = call.session, call.hub
+    name, _, password = call.words.partition(" ")
+    if not password:
+        name, password = "", name
+    source = source_of(session)
+    if not (session.encrypted or is_loopback(session.address)):
+        words = "a password goes only over TLS or from this machine: nobody else may read it"
+        raise hub.audit.stranger(session.nick, source, "login", "", words)
+    if not password:
+        raise Refusal(Code.BAD_MESSAGE, "say your password: /login [NAME] PASSWORD")
+    if hub.doorkeeper is None:
+        raise hub.audit.stranger(session.nick, source, "login", "", "nobody has a password here")
+    session.hold()
+
+    def done(answer: Operator | Refusal) -> None:
+        if isinstance(answer, Refusal):
+            hub.audit.stranger(session.nick, source, "login", "", answer.text)
+            session.tell(error_event(answer, call.id))
+            hub.later(WRONG_CODE_SECONDS, session.release)
+            return
+        session.operator = answer._replace(source=source)
+        hub.audit.note(session.operator, "login", session.nick, "", "done")
+        call.answer(f"you are {answer.name}, {answer.role.word}: /help lists what you may do")
+        session.release()
+
+    hub.doorkeeper.login(name, password, session.address, done)
+
+
+def _ordered(order: Order) -> Callable[[Call], None]:
+    """How an order is run for a session."""
+
+    def run(call: Call) -> None:
+        session = call.session
+        if session.operator is None:
+            target = call.words.split(None, 1)[0] if call.words else ""
+            raise call.hub.audit.stranger(session.nick, source_of(session), order.name, target)
+        session.hold()
+
+        def done(answer: str | Refusal) -> None:
+            if isinstance(answer, Refusal):
+                session.tell(error_event(answer, call.id))
+            else:
+                call.answer(answer)
+            session.release()
+
+        order.run(call.hub, session.operator, call.words, done)
+
+    return run
+
+
 def _quit(call: Call) -> None:
     call.done()
-    code = call.session.identity.id if call.session.identity and call.session.door is not Door.WEB else ""
-    call.hub.close(call.session, 1000, f"bye, /resume {spelled(code)} brings you back" if code else "bye")
+    code = call.session.identity.id if call.session.identity and call.session.terminal else ""
+    call.hub.close(
+        call.session, Closing.LEFT, "bye", aside=f", /resume {spelled(code)} brings you back" if code else ""
+    )
+
+
+def source_of(session: Session) -> str:
+    """By which way and from where somebody acts: `tcp 127.0.0.1`."""
+    return f"{session.door} {session.address}"
 
 
 def _person(hub: Hub, session: Session) -> str:
@@ -298,5 +371,7 @@ COMMANDS = {
         Command("resume", "[CODE]", "come back where you left", "/resume K7Q2-MX", _resume),
         Command("bot", "", "JSON lines from now on", "/bot", _bot),
         Command("quit", "", "leave (also: quit)", "/quit", _quit),
+        Command("login", "[NAME] PASSWORD", "become an operator", "/login ana correct-horse", _login, order=True),
+        *(Command(row.name, row.usage, row.words, f"/{row.example}", _ordered(row), order=True) for row in ORDERS),
     )
 }

@@ -15,21 +15,30 @@ what a peer sends next is handled next.
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
+from gateway.core import names
 from gateway.core.answers import acknowledge, error_event, storage_refusal
 from gateway.core.attendance import Attendance, tell_room
+from gateway.core.audit import Audit
+from gateway.core.bans import Sanctions, words_of
+from gateway.core.closed import Closed
+from gateway.core.closing import Closing
+from gateway.core.endings import Endings
 from gateway.core.events import Bye, Joined, Listed, Notice, Private
+from gateway.core.happenings import Happenings
 from gateway.core.identity import Identities
 from gateway.core.limits import Limits
 from gateway.core.message import Door, Kind, Message
 from gateway.core.nicks import Nicks
-from gateway.core.pace import pay, wait
+from gateway.core.operations import Operations
+from gateway.core.operators import Doorkeeper
+from gateway.core.pace import Pace
 from gateway.core.past import Library
-from gateway.core.ports import Journal, Transport
+from gateway.core.ports import Journal, Measure, Transport
 from gateway.core.presence import ANNOUNCE_AFTER
 from gateway.core.receipts import Answer, Posted, Receipts
 from gateway.core.reception import Reception
@@ -38,6 +47,7 @@ from gateway.core.room import Member, Room
 from gateway.core.rooms import LOBBY, Rooms
 from gateway.core.session import OWED_BYTES, Session
 from gateway.core.timers import Timers
+from gateway.core.visits import Visits
 from gateway.core.wire import Wire
 from gateway.errors import Code, JournalError, LostTail, Refusal
 
@@ -48,8 +58,6 @@ SENDS_PER_TICK = 1000
 INCOMING_MESSAGES = 10_000
 """Messages that may wait for the journal; from here on senders are held."""
 MEMBERS_LISTED = 200
-ENDING_SECONDS = 2.0
-"""How long after its last own message a half-closed peer may take to read what is owed to it."""
 FAILURE_SECONDS = 2.0
 """How long a batch that could not be stored counts, if no other comes."""
 FIRST_SESSION = 0x100
@@ -74,6 +82,7 @@ class Totals:
     deliveries: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
+    skipped: int = 0
 
 
 class Hub:
@@ -98,8 +107,15 @@ class Hub:
         self.sessions: dict[int, Session] = {}
         self.rooms = Rooms(journal, limits)
         self.totals = Totals()
+        self.happenings = Happenings(wall)
         self.invitation = ""
         """How others can come, in one line of words; the gateway fills it in when its doors listen."""
+        self.bans = Sanctions(Measure.BAN, wall)
+        self.mutes = Sanctions(Measure.MUTE, wall)
+        self.doorkeeper: Doorkeeper | None = None
+        """Who answers /login; None: nobody can log in there."""
+        self.audit = Audit(journal.ledger, wall, clock, self.begin_new_epochs)
+        self.operations = Operations(self, self.audit, random_bits)
         self._schedule = schedule
         self.nicks = Nicks(random_bits)
         self.library = Library(journal, self.rooms)
@@ -112,10 +128,15 @@ class Hub:
             wall=wall,
             later=self.later,
             wake=self._wake,
-            replace=lambda session: self.close(session, 4505, "replaced: you came back by another connection"),
+            happenings=self.happenings,
+            replace=lambda session: self.close(session, Closing.REPLACED, "you came back by another connection"),
         )
         self.replays = Replays(self.library, self.attach, self._wake)
+        self.pace = Pace(lambda: self.limits, clock, self.later)
+        self.closed = Closed()
+        self.visits = Visits(clock, wall, self.later)
         self._attendance = Attendance(self.later, clock)
+        self._endings = Endings(self.later, self._over)
         self._next_number = FIRST_SESSION
         self._incoming: list[Draft] = []
         self._committing = False
@@ -124,17 +145,14 @@ class Hub:
         self._awake = False
         self._unflushed: dict[Session, None] = {}
         self._dirty: dict[Room, None] = {}
-        self._ending: dict[Session, None] = {}
         self._crowded_out: list[Session] = []
-        self._slowed: dict[Session, None] = {}
-        self.heard = 0
-        """Lines and requests that counted against a rate since the start."""
         self._waiting: list[tuple[Session, Callable[[], None]]] = []
 
     # Coming and going
 
     def start(self) -> None:
-        """Recall who may come back; open the lobby, which stays in memory."""
+        """Recall who may come back and who may not; open the lobby, which stays in memory."""
+        self.operations.start()
         self.reception.start()
         self.rooms.open(LOBBY, lambda room: None)
 
@@ -149,60 +167,76 @@ class Hub:
         session.announce_at = session.last_input + ANNOUNCE_AFTER
         self.sessions[number] = session
         self.nicks.take(nick, session)
+        self.happenings.note(number, "came", door)
         self.totals.connections_peak = max(self.totals.connections_peak, len(self.sessions))
+        self.visits.came(session)
         return session
 
-    def disconnect(self, session: Session, reason: str) -> None:
-        """The session is over, for whatever `reason`. Calling it again does nothing."""
+    def disconnect(self, session: Session, closing: Closing, words: str = "") -> None:
+        """The session is over; `words` for people tell more. Calling it again does nothing."""
         if session.closed:
             return
         session.closed = session.blocked = True
+        self.happenings.note(session.number, "gone", closing.word)
+        self.closed.add(session, closing, words, self.wall())
+        self.visits.went(session, closing, words)
         self.reception.went(session)
         for member in list(session.rooms.values()):
             self.leave(member)
         self.sessions.pop(session.number, None)
-        self._ending.pop(session, None)
-        self._slowed.pop(session, None)
+        self._endings.forget(session)
+        self.pace.forget(session)
         totals = self.totals
         totals.messages_in += session.messages_in
         totals.deliveries += session.messages_out
         totals.bytes_in += session.bytes_in
         totals.bytes_out += session.bytes_out
+        totals.skipped += session.skipped
 
-    def close(self, session: Session, code: int, reason: str, retry_ms: int | None = None) -> None:
-        """Say goodbye and close from our side: `code` is a WebSocket close code, `reason` what terminals read."""
+    def close(
+        self, session: Session, closing: Closing, words: str = "", retry_ms: int | None = None, *, aside: str = ""
+    ) -> None:
+        """Say goodbye and close from our side. `words` are for people; in `retry_ms` the peer may come back. `aside` is
+        what only the peer may read, right behind the words: it is neither logged nor kept."""
         if not session.closed:
-            session.tell(Bye(code, reason) if retry_ms is None else Bye(code, reason, retry_ms))
+            reason = closing.told(words + aside)
+            session.tell(Bye(closing.code, reason) if retry_ms is None else Bye(closing.code, reason, retry_ms))
             session.flush()
-            session.transport.close(code, reason)
-            self.disconnect(session, reason)
+            session.transport.close(closing, words)
+            self.disconnect(session, closing, words)
 
-    def kick(self, session_id: str, reason: str) -> bool:
-        """Close the session with that id; False if there is none (any more)."""
-        number = int(session_id, 16) if SESSION_ID.fullmatch(session_id) else 0
-        session = self.sessions.get(number)
-        if session is None:
-            return False
-        self.close(session, 4500, f"kicked: {reason}" if reason else "kicked")
-        return True
+    def find(self, session_id: str) -> Session | None:
+        """The session with that id; None if there is none (any more)."""
+        return self.sessions.get(int(session_id, 16)) if SESSION_ID.fullmatch(session_id) else None
 
-    def half_closed(self, session: Session) -> None:
-        """The peer sends no more, and all it sent has been handled: it gets its answers and the room's messages up to
-        its own last one, for ENDING_SECONDS at most, then goodbye. Nothing owed: at once."""
-        session.ending = True
-        self._ending[session] = None
+    def turn_away(self, session: Session) -> bool:
+        """Close the session if it is banned; whether it was."""
+        ban = self.bans.on(session)
+        if ban is not None:
+            self.close(session, Closing.BANNED, words_of(ban, self.wall()))
+        return ban is not None
+
+    def refused(self, door: Door, address: str, closing: Closing, words: str) -> None:
+        """Somebody was not let in at a door."""
+        self.closed.counts[door, closing] += 1
+        self.visits.refused(door, address, closing, words)
+
+    def half_closed(self, session: Session, closing: Closing = Closing.LEFT) -> None:
+        """The peer sends no more, and all it sent has been handled: it gets what is owed to it, then goodbye
+        (`core.endings`). Nothing owed: at once. `closing` is LOST where the connection is known to be broken."""
+        self._endings.begin(session, closing)
         for member in session.rooms.values():
             self._attendance.went(member)
-        if not session.pending:
-            self.later(ENDING_SECONDS, lambda: self._end_of(session))
         self._wake()
 
     def rename(self, session: Session, nick: str) -> None:
         """Give the session another nick. Raises Refusal."""
         if nick == session.nick:
             return
+        self.bans.check_nick(names.nick(nick))
         old = session.nick
         self.reception.rename(session, nick)
+        self.happenings.note(session.number, "renamed", f"{old} to {session.nick}")
         for member in session.rooms.values():
             self._attendance.renamed(member, old)
 
@@ -212,8 +246,12 @@ class Hub:
         """Make the session a member whose cursor stands at `cursor` (the head if None); it reads once attached."""
         member = Member(session, room, room.log.head if cursor is None else cursor)
         session.rooms[room.name] = room.members[session] = member
+        self.happenings.note(session.number, "joined", room.name)
         self.reception.changed(session)
-        self._attendance.came(member, max(0.0, session.announce_at - self.clock()))
+        if session.door is Door.HTTP:
+            room.streams += 1
+        else:
+            self._attendance.came(member, max(0.0, session.announce_at - self.clock()))
         return member
 
     def attach(self, member: Member) -> None:
@@ -225,7 +263,10 @@ class Hub:
         """Take the session out of the room."""
         session, room = member.session, member.room
         session.rooms.pop(room.name, None)
-        room.members.pop(session, None)
+        if not session.closed:
+            self.happenings.note(session.number, "parted", room.name)
+        if room.members.pop(session, None) is not None and session.door is Door.HTTP:
+            room.streams -= 1
         member.attached = False
         self._attendance.went(member)
         self.reception.changed(session)
@@ -233,7 +274,7 @@ class Hub:
 
     def joined(self, room: Room, recovered: bool) -> Joined:
         """The event that tells a session what the room is."""
-        members = list(islice(room.members.values(), MEMBERS_LISTED))
+        members = room.people(MEMBERS_LISTED)
         for member in members:
             member.listed_as = member.session.nick
         listed = [Listed(member.session.nick, member.session.door) for member in members]
@@ -266,6 +307,12 @@ class Hub:
             if done is None:
                 return
             message.identity, message.id = session.identity.id, id
+        muted = self.mutes.refusal(self.mutes.on(session))
+        if muted is not None and done is not None:
+            done(muted)
+            return
+        if muted is not None:
+            raise muted
         session.pending += 1
         self.submit(Draft(message, member, done), room)
         if self.crowded:
@@ -288,6 +335,7 @@ class Hub:
             self._whisper(session, to, text)
 
     def _whisper(self, session: Session, to: str, text: str) -> None:
+        self.mutes.check(session)
         receiver = self.nicks.find(to)
         if len(receiver.owed) >= OWED_BYTES:
             raise Refusal(Code.BUSY, f"{receiver.nick} does not read at the moment, try again", retry_ms=5000)
@@ -302,37 +350,6 @@ class Hub:
             self._waiting.append((session, job))
         else:
             job()
-
-    # Pace
-
-    def too_fast(self, session: Session) -> float:
-        """Seconds until the session may speak again, 0 = now; does not count as speaking."""
-        limits = self.limits
-        return wait(session.paid_until, self.clock(), limits.messages_per_second, limits.burst)
-
-    def pay(self, session: Session) -> None:
-        """Count one thing said against the session's rate."""
-        self.heard += 1
-        session.paid_until = pay(session.paid_until, self.clock(), self.limits.messages_per_second)
-
-    def slow_down(self, session: Session) -> None:
-        """Take no more input from a session that is too fast, until its rate allows the next."""
-        seconds = self.too_fast(session)
-        if seconds:
-            session.hold()
-            self._slowed[session] = None
-            self.later(seconds, lambda: self._speed_up(session))
-
-    def _speed_up(self, session: Session) -> None:
-        if session in self._slowed:
-            del self._slowed[session]
-            session.release()
-
-    def hurry(self) -> None:
-        """The end is near: from now on nobody is too fast, so that what has been received can be said."""
-        self.limits = replace(self.limits, messages_per_second=0)
-        for session in list(self._slowed):
-            self._speed_up(session)
 
     # The tick
 
@@ -374,7 +391,7 @@ class Hub:
         self.replays.serve()
         sends = self._flush(SENDS_PER_TICK)
         self._serve(sends)
-        self._end()
+        self._endings.serve()
         more = self._dirty or self._unflushed or self.replays.pending or self.reception.pending
         if more or (self._incoming and not self._committing):
             self._wake()
@@ -396,7 +413,7 @@ class Hub:
 
         def answered(answer: list[Message] | JournalError) -> None:
             if isinstance(answer, LostTail):
-                self._begin_new_epochs()
+                self.begin_new_epochs()
             done(storage_refusal(answer) if isinstance(answer, JournalError) else None)
 
         self.journal.append([], answered)
@@ -413,7 +430,7 @@ class Hub:
             self._failure, self._failed_at = storage_refusal(answer), self.clock()
             self._refuse(drafts, self._failure)
             if isinstance(answer, LostTail):
-                self._begin_new_epochs()
+                self.begin_new_epochs()
         else:
             self._failure = None
             for draft in drafts:
@@ -436,14 +453,13 @@ class Hub:
             session = member.session
             session.pending -= 1
             session.messages_in += 1
-            if session in self._ending and not session.pending:
-                self.later(ENDING_SECONDS, lambda: self._end_of(session))
+            self._endings.committed(session)
         else:
             self.totals.messages_in += 1
         if done is not None:
             done(Posted(room.name, room.epoch, message.seq))
 
-    def _begin_new_epochs(self) -> None:
+    def begin_new_epochs(self) -> None:
         """The journal came back without its end: tell everybody where their rooms stand now."""
 
         def begun(room: Room) -> None:
@@ -458,6 +474,7 @@ class Hub:
             room.pending -= 1
             if member is not None:
                 member.session.pending -= 1
+                self._endings.committed(member.session)
             if done is not None:
                 done(refusal)
             elif member is not None:
@@ -484,18 +501,9 @@ class Hub:
             else:
                 self.rooms.forget_if_idle(room)
 
-    def _end(self) -> None:
-        """Close the half-closed sessions that have got all that is owed to them."""
-        for session in list(self._ending):
-            if session.pending or session.owed or session.held:
-                continue
-            if all(member.cursor >= member.own for member in session.rooms.values()):
-                self._end_of(session)
-
-    def _end_of(self, session: Session) -> None:
-        if not session.closed:
-            session.transport.close(1000, "bye")
-            self.disconnect(session, "left")
+    def _over(self, session: Session, closing: Closing) -> None:
+        session.transport.close(closing, "")
+        self.disconnect(session, closing)
 
     def _touch(self, room: Room) -> None:
         self._dirty[room] = None

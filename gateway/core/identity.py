@@ -30,7 +30,7 @@ CODE_LENGTH = 6
 class Identity:
     """Somebody. `session` is the open connection, None while absent since `gone_at` (ms since 1970)."""
 
-    __slots__ = ("gone_at", "holds_nick", "id", "nick", "rooms", "session")
+    __slots__ = ("gone_at", "holds_nick", "id", "nick", "resumed", "rooms", "session")
 
     def __init__(self, id: str, nick: str, rooms: tuple[tuple[str, str, int], ...] = (), gone_at: int = 0) -> None:
         self.id = id
@@ -39,6 +39,8 @@ class Identity:
         self.gone_at = gone_at
         self.session: Session | None = None
         self.holds_nick = True
+        self.resumed = 0
+        """How often it came back by another connection, since the gateway started."""
 
     def note(self) -> None:
         """Keep what its session has now, for when it comes back."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from gateway.core.answers import error_event
 from gateway.core.events import History, Notice
 from gateway.core.hub import Hub
-from gateway.core.message import Door
 from gateway.core.past import Past, Range
 from gateway.core.room import Member, Room
 from gateway.core.session import Session
@@ -39,7 +38,7 @@ def join(
     It is told `joined`; then either what it missed since `position`, as live messages, or the last `recent` messages
     as one history. Raises Refusal, before the room is opened, for a browser that is in as many rooms as it may be.
     """
-    if session.door is Door.WEB and len(session.rooms) >= ROOMS_PER_SESSION and name not in session.rooms:
+    if not session.terminal and len(session.rooms) >= ROOMS_PER_SESSION and name not in session.rooms:
         raise _limit()
     session.hold()
 
@@ -110,7 +109,7 @@ def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: boo
     before = session.rooms.get(room.name)
     if before is not None:
         hub.leave(before)
-    if session.door is Door.WEB:
+    if not session.terminal:
         if len(session.rooms) >= ROOMS_PER_SESSION:
             session.tell(error_event(_limit(), id))
             hub.rooms.forget_if_idle(room)
@@ -118,7 +117,7 @@ def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: boo
     elif session.room is not None:
         hub.leave(session.room)
     member = hub.enter(session, hub.rooms.keep(room), cursor)
-    if session.door is not Door.WEB:
+    if session.terminal:
         session.room = member
     session.tell(hub.joined(member.room, recovered))
     return member

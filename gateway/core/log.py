@@ -75,6 +75,11 @@ class RoomLog:
         messages = self._messages
         return (messages[index] for index in range(start, len(messages)))
 
+    def next_after(self, cursor: int) -> Message | None:
+        """The oldest message held with a number above `cursor`."""
+        seq = max(cursor + 1, self.first)
+        return self._messages[seq - self._base] if seq <= self.head else None
+
     def last(self, count: int) -> list[Message]:
         """The last `count` messages held, oldest first."""
         return list(self.after(max(self.head - count, self.first - 1)))

@@ -76,6 +76,14 @@ def nick(text: str) -> str:
     looks like them. Whether another user holds it is the roster's to say. Give it the user's own characters: text that
     went through the gate first hides what makes a nick invalid.
     """
+    shown = any_nick(text)
+    if is_guest(shown) or not _reserved_keys().isdisjoint(keys(shown)):
+        raise Refusal(Code.NICK_TAKEN, f"{shown} is the server's own name or looks like it; choose another")
+    return shown
+
+
+def any_nick(text: str) -> str:
+    """A nick that somebody may have, the server's own names among them, as others see it. Raises Refusal."""
     shown = unicodedata.normalize("NFKC", text) if len(text) <= NICK_CHARACTERS * _COMPOSED_OF_AT_MOST else text
     if not _is_nick(shown):
         raise Refusal(
@@ -83,8 +91,6 @@ def nick(text: str) -> str:
             f"a nick has 1 to {NICK_CHARACTERS} letters, digits, dots, underscores and hyphens and begins with a "
             "letter or digit",
         )
-    if is_guest(shown) or not _reserved_keys().isdisjoint(keys(shown)):
-        raise Refusal(Code.NICK_TAKEN, f"{shown} is the server's own name or looks like it; choose another")
     return shown
 
 
@@ -143,6 +149,10 @@ class Roster(Generic[Owner]):
     def holder(self, nick: str) -> Owner | None:
         """Who is meant by `nick`, rather by its letters than by its look; None = nobody."""
         return next((self._owners[key] for key in keys(nick) if key in self._owners), None)
+
+    def holders(self, nick: str) -> list[Owner]:
+        """All who share a key with `nick`; who shares both is listed twice."""
+        return [self._owners[key] for key in keys(nick) if key in self._owners]
 
 
 def _is_nick(shown: str) -> bool:

@@ -45,6 +45,12 @@ class Nicks:
             raise Refusal(Code.NO_SUCH_USER, f"nobody here is called {text.shown(nick)}")
         return session
 
+    def sessions(self, nick: str) -> list[Session]:
+        """The sessions whose nicks are that one or look like it."""
+        holders = dict.fromkeys(self._roster.holders(nick))
+        found = (holder.session if isinstance(holder, Identity) else holder for holder in holders)
+        return [session for session in found if session is not None]
+
     def held(self, nick: str) -> bool:
         """Somebody is called that, or looks like it."""
         return self._roster.holder(nick) is not None

@@ -3,8 +3,9 @@
 Dashboard, terminals (`/login`), the console and scripts with a token all act as an `Operator`, through the same verbs.
 """
 
+from collections.abc import Callable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from gateway.errors import Code, Refusal
 
@@ -32,10 +33,15 @@ class Operator(NamedTuple):
     role: Role
     source: str
 
+    @property
+    def address(self) -> str:
+        """From which address; empty at the console."""
+        return self.source.partition(" ")[2]
+
     def check(self, least: Role) -> None:
         """Raise Refusal unless this is at least a `least`."""
         if self.role < least:
-            raise Refusal(Code.FORBIDDEN, f"only {least.word}s can do that, you are {self.role.word}")
+            raise Refusal(Code.FORBIDDEN, f"only {least.word}s can do that; you are {self.name} ({self.role.word})")
 
 
 class AuditEntry(NamedTuple):
@@ -49,3 +55,11 @@ class AuditEntry(NamedTuple):
     target: str
     reason: str
     result: str
+
+
+class Doorkeeper(Protocol):
+    """Who knows the operators' passwords."""
+
+    def login(self, name: str, password: str, address: str, done: Callable[[Operator | Refusal], None]) -> None:
+        """Answer who logs in from `address` with that name (empty: the single administrator) and password, perhaps
+        later; a Refusal for a wrong one, or for too many tries. Names and times tell nothing about who exists."""

@@ -4,6 +4,11 @@
 is not more than burst/rate ahead of now, the message is within the rate.
 """
 
+from collections.abc import Callable
+
+from gateway.core.limits import Limits
+from gateway.core.session import Session
+
 ROUNDING = 1e-6
 """Seconds: less than that is an error of floating point, not a wait."""
 
@@ -19,3 +24,58 @@ def wait(paid_until: float, now: float, rate: float, burst: float) -> float:
 def pay(paid_until: float, now: float, rate: float) -> float:
     """The new `paid_until` after one message."""
     return 0.0 if rate <= 0 else max(paid_until, now) + 1 / rate
+
+
+class Pace:
+    """Counts what each session says against `limits` (asked each time, they may change)."""
+
+    def __init__(
+        self,
+        limits: Callable[[], Limits],
+        clock: Callable[[], float],
+        later: Callable[[float, Callable[[], None]], None],
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._later = later
+        self._slowed: dict[Session, None] = {}
+        self._hurried = False
+        self.heard = 0
+        """Lines and requests that counted against a rate since the start."""
+
+    @property
+    def rate(self) -> float:
+        """Messages per second of one session in the long run, 0 = no limit."""
+        return 0.0 if self._hurried else self._limits().messages_per_second
+
+    def too_fast(self, session: Session) -> float:
+        """Seconds until the session may speak again, 0 = now; does not count as speaking."""
+        return wait(session.paid_until, self._clock(), self.rate, self._limits().burst)
+
+    def pay(self, session: Session) -> None:
+        """Count one thing said against the session's rate."""
+        self.heard += 1
+        session.paid_until = pay(session.paid_until, self._clock(), self.rate)
+
+    def slow_down(self, session: Session) -> None:
+        """Take no more input from a session that is too fast, until its rate allows the next."""
+        seconds = self.too_fast(session)
+        if seconds:
+            session.hold()
+            self._slowed[session] = None
+            self._later(seconds, lambda: self._speed_up(session))
+
+    def forget(self, session: Session) -> None:
+        """The session is over."""
+        self._slowed.pop(session, None)
+
+    def hurry(self) -> None:
+        """The end is near: from now on nobody is too fast, so that what has been received can be said."""
+        self._hurried = True
+        for session in list(self._slowed):
+            self._speed_up(session)
+
+    def _speed_up(self, session: Session) -> None:
+        if session in self._slowed:
+            del self._slowed[session]
+            session.release()

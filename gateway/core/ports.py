@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from typing import NamedTuple, Protocol
 
+from gateway.core.closing import Closing
 from gateway.core.message import Message
+from gateway.core.operators import AuditEntry
+from gateway.core.traits import Kernel, Traits
 from gateway.errors import JournalError
 
 
@@ -74,6 +78,81 @@ class Expired:
     more: bool
 
 
+class Measure(StrEnum):
+    """What operators do to somebody for a while: a ban keeps out, a mute keeps silent."""
+
+    BAN = "ban"
+    MUTE = "mute"
+
+
+class Sanction(NamedTuple):
+    """One ban or one mute.
+
+    `kind` is `nick` or `address`; `target` is the nick, or the address or range (CIDR). `identity` is whose session was
+    meant, where one was and has an identity, else empty. `created` and `until` are ms since 1970 by the wall clock;
+    `until` None = for ever.
+    """
+
+    measure: Measure
+    id: str
+    kind: str
+    target: str
+    identity: str
+    reason: str
+    author: str
+    created: int
+    until: int | None
+
+
+class AuditQuery(NamedTuple):
+    """Which entries: those with a number below `before` (None = the newest) that have every one of `terms`: (field,
+    word), the field empty for a word that may stand in any."""
+
+    before: int | None = None
+    limit: int = 50
+    terms: Sequence[tuple[str, str]] = ()
+
+    def matches(self, entry: AuditEntry) -> bool:
+        """Whether the entry has every term, whatever the case of its letters."""
+        for field, word in self.terms:
+            texts = (getattr(entry, field),) if field else (entry.who, entry.source, *entry[4:])
+            if not any(word in text.lower() for text in texts):
+                return False
+        return True
+
+
+class AuditPage(NamedTuple):
+    """Entries, newest first. `cursor`: older ones are asked for with `before=cursor`; None at the end. A page may be
+    short, even empty, and have a cursor: no more than a bounded number of entries is looked at for one."""
+
+    entries: Sequence[AuditEntry]
+    cursor: int | None
+
+
+class Ledger(Protocol):
+    """Bans, mutes and the record of what operators tried. Every verb answers as those of `Journal` do."""
+
+    def sanctions(self, since: int, done: Callable[[list[Sanction] | JournalError], None]) -> None:
+        """All that are stored, the oldest first; what ended before `since` (ms since 1970) is forgotten."""
+
+    def record(
+        self,
+        entries: Sequence[AuditEntry],
+        done: Callable[[JournalError | None], None],
+        *,
+        add: Sequence[Sanction] = (),
+        lift: Sequence[Sanction] = (),
+    ) -> None:
+        """Store the entries, whose numbers go on from the last, and what they did, in one transaction.
+
+        1. What was recorded is never changed or taken away.
+        2. On an error nothing of it is stored.
+        """
+
+    def audit(self, query: AuditQuery, done: Callable[[AuditPage | JournalError], None]) -> None:
+        """One page of the record."""
+
+
 class Journal(Protocol):
     """The ordered durable log behind the rooms; the only door into a room's log.
 
@@ -82,6 +161,10 @@ class Journal(Protocol):
     nothing, and after an error the next verb is tried afresh. After a LostTail the rooms must be opened again: their
     epochs are new.
     """
+
+    @property
+    def ledger(self) -> Ledger:
+        """What operators did, in the same place."""
 
     def open(self, room: str, recent: int, done: Callable[[RoomRecord | JournalError], None]) -> None:
         """The record of a room, made with a new random epoch and head 0 if nobody knows it yet.
@@ -144,6 +227,12 @@ class Transport(Protocol):
     def resume(self) -> None:
         """The session takes input again (see `Session.held`): go on with what was received, soon."""
 
-    def close(self, code: int, reason: str) -> None:
-        """Say farewell in the door's own way (`code` is a WebSocket close code), then close, at the latest within
-        2 s. Calls `hub.disconnect(session)` when it has."""
+    def close(self, closing: Closing, words: str) -> None:
+        """Say farewell in the door's own way (`Closing.told`), then close, at the latest within 2 s.
+        Calls `hub.disconnect(session)` when it has."""
+
+    def kernel(self) -> Kernel | None:
+        """What the kernel knows of the connection now; one or two system calls."""
+
+    def traits(self) -> Traits:
+        """What the door knows of the connection."""

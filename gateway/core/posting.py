@@ -18,13 +18,14 @@ POSTERS = 10_000
 
 class Post(NamedTuple):
     """What is posted from outside any session: gated `text` for a valid `room`, under `nick` (None: a guest name) or
-    as whom the `token` proves; `id` marks a second try."""
+    as whom the `token` proves; `id` marks a second try, `address` is where it came from."""
 
     room: str
     text: str
     nick: str | None = None
     id: str | None = None
     token: str | None = None
+    address: str = ""
 
 
 class Posting:
@@ -42,6 +43,9 @@ class Posting:
         identity = None if post.token is None else self._hub.reception.identities.by_token(post.token)
         if post.token is not None and identity is None:
             raise Refusal(Code.TOKEN_INVALID, "this token is unknown or expired")
+        proven = identity.id if identity is not None else ""
+        claimed = identity.nick if identity is not None else (post.nick or "")[: names.NICK_BYTES]
+        self._hub.bans.check_poster(claimed, proven, post.address)
         nick = self._nick_of(identity) if identity is not None else self._poster(post.nick)
         poster = f"{post.room} {identity.id if identity is not None else post.nick or ''}"
         message = Message(post.room, self._hub.wall(), nick, Door.HTTP, Kind.SAY, post.text)
@@ -51,7 +55,12 @@ class Posting:
             message.id = post.id
             answer = self._hub.receipts.begin((message.identity, post.id), done)
         if answer is not None:
-            self._post(message, poster, answer)
+            try:
+                self._hub.mutes.check_poster(nick, proven, post.address)
+            except Refusal as refusal:
+                answer(refusal)
+            else:
+                self._post(message, poster, answer)
 
     def _nick_of(self, identity: Identity) -> str:
         if not identity.holds_nick and self._hub.nicks.held(identity.nick):

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 
 from gateway.core import names
+from gateway.core.happenings import Happenings
 from gateway.core.identity import IDENTITY_SECONDS, NICK_SECONDS, SWEEP_SECONDS, Identities, Identity
 from gateway.core.nicks import Nicks
 from gateway.core.ports import Journal, Memory
@@ -33,6 +34,7 @@ class Reception:
         wall: Callable[[], int],
         later: Later,
         wake: Callable[[], None],
+        happenings: Happenings,
         replace: Callable[[Session], None],
     ) -> None:
         self.identities = identities
@@ -42,9 +44,10 @@ class Reception:
         self._wall = wall
         self._later = later
         self._wake = wake
+        self._happenings = happenings
         self._replace = replace
         self._changed: dict[Identity, None] = {}
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: list[Callable[[JournalError | None], None]] = []
         self._sweeping = False
 
     def start(self) -> None:
@@ -83,6 +86,8 @@ class Reception:
         session.announce_at = 0.0  # known here: a short absence is no news
         self.nicks.release(guest)
         self.identities.come(identity, session)
+        identity.resumed += 1
+        self._happenings.note(session.number, "resumed", identity.nick)
         self._changed[identity] = None
         if self.nicks.claim(identity.nick, identity):
             session.nick = identity.nick
@@ -133,8 +138,8 @@ class Reception:
             self._sweep_later()
             self._wake()
 
-    def stored(self, done: Callable[[], None]) -> None:
-        """Call `done` when all changes so far are stored."""
+    def stored(self, done: Callable[[JournalError | None], None]) -> None:
+        """Call `done` when all changes so far are stored, or could not be."""
         self._waiting.append(done)
         self._wake()
 
@@ -155,7 +160,7 @@ class Reception:
             if failure is not None:
                 log.warning("%d people are not remembered: %s", len(people), failure)
             for done in waiting:
-                done()
+                done(failure)
 
         self._journal.remember(people, answer)
 

@@ -35,6 +35,7 @@ class Replays:
         first = member.room.first
         if member.cursor + 1 < first:
             member.session.tell(Gap(member.room.name, member.cursor + 1, first - 1))
+            member.session.skipped += first - 1 - member.cursor
             member.cursor = first - 1
         self._waiting.append(member)
         self._wake()

@@ -12,6 +12,7 @@ import msgspec
 from gateway import __version__
 from gateway.core import commands, names, text
 from gateway.core.answers import error_event, too_fast
+from gateway.core.closing import Closing
 from gateway.core.events import Error, History, Notice, Pong, Typing, Welcome
 from gateway.core.hub import Hub
 from gateway.core.joining import ROOMS_PER_SESSION, Position, join
@@ -143,6 +144,8 @@ class Requests:
         session.greeted = True
         session.hold()
         refusals = [self.hub.reception.settle(session, hello.token)]
+        if self.hub.turn_away(session):
+            return
         restored = session.identity.rooms if session.identity is not None else ()
         if hello.nick is not None:
             try:
@@ -152,7 +155,7 @@ class Requests:
         places = hello.rooms
         if places is None:
             places = [Place(name) for name, _, _ in restored] or [Place(LOBBY)]
-        self.hub.reception.stored(lambda: self._welcome(session, refusals, places))
+        self.hub.reception.stored(lambda failure: self._welcome(session, refusals, places))
 
     def _welcome(self, session: Session, refusals: list[Refusal | None], places: list[Place]) -> None:
         """The identity is stored: answer hello."""
@@ -230,9 +233,9 @@ class Requests:
         """Tell the room's pages, where it is small enough for that to matter; too fast is dropped without a word."""
         member = self._member(session, write.room)
         room = member.room
-        if self.hub.too_fast(session) or room.presences.crowd:
+        if self.hub.pace.too_fast(session) or room.presences.crowd or self.hub.mutes.on(session) is not None:
             return
-        self.hub.pay(session)
+        self.hub.pace.pay(session)
         for other in room.members.values():
             if other is not member and other.session.wire.objects and len(other.session.owed) < OWED_BYTES:
                 other.session.tell(Typing(room.name, session.nick))
@@ -247,10 +250,10 @@ class Requests:
         return member
 
     def _pace(self, session: Session) -> None:
-        seconds = self.hub.too_fast(session)
+        seconds = self.hub.pace.too_fast(session)
         if seconds:
             raise too_fast(seconds)
-        self.hub.pay(session)
+        self.hub.pace.pay(session)
 
     def _malformed(self, session: Session, frame: str, problem: str) -> None:
         fields = fields_of(frame)
@@ -271,4 +274,4 @@ class Requests:
         self._bad = {s: times for s, times in self._bad.items() if not s.closed}
         self._bad[session] = [*recent, now]
         if len(recent) + 1 >= BAD_MESSAGES:
-            self.hub.close(session, 1008, "too many bad messages")
+            self.hub.close(session, Closing.BAD_MESSAGES, f"{BAD_MESSAGES} in {BAD_SECONDS:.0f} s")

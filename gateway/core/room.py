@@ -15,9 +15,11 @@ Rules: `publish` and `serve` are called by the hub's tick only. `serve` spends a
 the rest of the turn over, so a room of 10,000 cannot stall the loop; nobody is offered twice in a turn.
 """
 
+from itertools import islice
+
 from gateway.core.events import Gap
 from gateway.core.log import RoomLog
-from gateway.core.message import Message
+from gateway.core.message import Door, Message
 from gateway.core.ports import RoomRecord
 from gateway.core.presence import Presences
 from gateway.core.session import Session
@@ -28,15 +30,17 @@ SHARE_BYTES = 65536
 
 
 class Share:
-    """Encoded messages in log order: `parts` with the numbers `seqs`, and all of them joined as `data`."""
+    """Encoded messages in log order: `parts` with the numbers `seqs`, and all of them joined as `data`. The first part
+    tells of `skipped` messages that are gone."""
 
-    __slots__ = ("count", "data", "last", "parts", "seqs", "size")
+    __slots__ = ("count", "data", "last", "parts", "seqs", "size", "skipped")
 
-    def __init__(self, parts: list[bytes], seqs: list[int], last: int, count: int) -> None:
+    def __init__(self, parts: list[bytes], seqs: list[int], last: int, count: int, skipped: int) -> None:
         self.parts = parts
         self.seqs = seqs
         self.last = last
         self.count = count
+        self.skipped = skipped
         self.data = parts[0] if len(parts) == 1 else b"".join(parts)
         self.size = len(self.data)
 
@@ -72,10 +76,11 @@ class Readers:
     def _make(self, cursor: int, author: int, until: int) -> Share:
         parts: list[bytes] = []
         seqs: list[int] = []
-        size = count = 0
+        size = count = skipped = 0
         last = cursor
         if cursor + 1 < self.log.first:
             last = self.log.first - 1
+            skipped = last - cursor
             parts.append(self.wire.event(Gap(self.room, cursor + 1, last), ""))
             seqs.append(last)
         for message in self.log.after(last):
@@ -89,7 +94,7 @@ class Readers:
             seqs.append(last)
             size += len(part)
             count += 1
-        return Share(parts, seqs, last, count)
+        return Share(parts, seqs, last, count, skipped)
 
     def _encode(self, message: Message) -> bytes:
         part = self._encoded.get(message.seq)
@@ -140,6 +145,8 @@ class Member:
             share = self.readers.share(self.cursor)
         taken = session.transport.send(share.data) if share.size else 0
         session.bytes_out += taken
+        if share.skipped and taken:
+            session.skipped += share.skipped
         if taken == share.size:
             self.cursor = share.last
             session.messages_out += share.count
@@ -165,7 +172,7 @@ class Room:
     """A room in memory: its log, the members who read it, and who has been served of the news."""
 
     __slots__ = ("_again", "_authors", "_turn", "_turn_head", "epoch", "first", "log", "members", "name", "pending",
-                 "presences", "readers", "topic")  # fmt: skip
+                 "presences", "readers", "streams", "topic")  # fmt: skip
 
     def __init__(self, name: str, epoch: str, first: int, topic: str, log: RoomLog) -> None:
         self.name = name
@@ -175,6 +182,8 @@ class Room:
         self.topic = topic
         self.log = log
         self.members: dict[Session, Member] = {}
+        self.streams = 0
+        """How many of them only read, by HTTP: they are no people."""
         self.readers: dict[str, Readers] = {}
         self.presences = Presences(name)
         self.pending = 0
@@ -204,7 +213,12 @@ class Room:
     @property
     def count(self) -> int:
         """People in the room."""
-        return len(self.members)
+        return len(self.members) - self.streams
+
+    def people(self, most: int | None = None) -> list["Member"]:
+        """The members who are people, the earliest first."""
+        found = (member for member in self.members.values() if member.session.door is not Door.HTTP)
+        return list(islice(found, most))
 
     def held(self, after: int | None, before: int | None, limit: int) -> tuple[list[Message], bool] | None:
         """A page of history (see `ports.Journal.read`) with its `more`, if the log in memory holds all of it."""

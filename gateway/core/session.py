@@ -15,7 +15,9 @@ from gateway.core.wire import Wire
 
 if TYPE_CHECKING:
     from gateway.core.identity import Identity
+    from gateway.core.operators import Operator
     from gateway.core.room import Member
+    from gateway.core.tap import Tap
 
 OWED_BYTES = 65536
 """Per-session output in user space, in bytes, from which input is held and room-wide events are left out."""
@@ -28,6 +30,7 @@ class Session:
         "_flush_later",
         "_flushed",
         "address",
+        "agent",
         "announce_at",
         "blocked",
         "bytes_in",
@@ -37,6 +40,7 @@ class Session:
         "connected_at",
         "door",
         "echo",
+        "encrypted",
         "ending",
         "greeted",
         "held",
@@ -46,11 +50,15 @@ class Session:
         "messages_out",
         "nick",
         "number",
+        "operator",
         "owed",
         "paid_until",
         "pending",
         "room",
         "rooms",
+        "skipped",
+        "tap",
+        "terminal",
         "transport",
         "wire",
     )
@@ -83,9 +91,15 @@ class Session:
         self.rooms: dict[str, Member] = {}
         self.room: Member | None = None
         """The room a terminal talks in; None for a browser session, which names a room each time."""
+        self.terminal = False
+        """Talks in lines, in one room at a time, whatever door it came by."""
         self.owed = b""
         self.identity: Identity | None = None
         """Who the peer is across connections; a terminal has none until it asks for a code."""
+        self.operator: Operator | None = None
+        """Who has logged in here."""
+        self.encrypted = False
+        """The connection is protected by TLS."""
         self._flushed: list[Callable[[], None]] | None = None
         self.blocked = False
         """The transport took less than it was offered; it calls `hub.pump` when it can take more."""
@@ -102,7 +116,13 @@ class Session:
         self.ending = False
         """The peer sends no more: close when what is owed to it has gone out."""
         self.closed = False
+        self.agent: str | None = None
+        """The program at the other end, as it calls itself; one text for all who call themselves the same."""
+        self.tap: Tap | None = None
+        """Somebody watches: doors tell it what comes in."""
         self.messages_in = self.messages_out = self.bytes_in = self.bytes_out = 0
+        self.skipped = 0
+        """Messages the session was told it missed."""
 
     @property
     def id(self) -> str:
@@ -164,3 +184,12 @@ class Session:
                 messages += behind
                 size += member.room.log.lag_bytes(member.cursor)
         return messages, size
+
+    def unsent_since(self) -> int | None:
+        """When the oldest message that the session has not got was said, in ms since 1970; None when it has all."""
+        oldest = None
+        for member in self.rooms.values():
+            message = member.room.log.next_after(member.cursor)
+            if message is not None and (oldest is None or message.ts < oldest):
+                oldest = message.ts
+        return oldest

@@ -6,6 +6,7 @@ speaks first is a script and gets no greeting. Who speaks too fast is read more 
 
 from gateway.core import commands, text
 from gateway.core.answers import error_event
+from gateway.core.closing import Closing
 from gateway.core.events import Error, History, Notice
 from gateway.core.hub import Hub
 from gateway.core.message import Door
@@ -29,6 +30,7 @@ class Terminals:
     def connect(self, transport: Transport, door: Door, address: str, wire: Wire) -> Session:
         """A new session in the lobby. It reads from now on, once it is greeted or has spoken."""
         session = self.hub.connect(transport, door, address, wire)
+        session.terminal = True
         session.echo = False
         session.room = self.hub.enter(session, self.hub.rooms[LOBBY])
         self.hub.later(GREET_AFTER, lambda: self._greet(session))
@@ -44,20 +46,20 @@ class Terminals:
 
     def line(self, session: Session, line: bytes) -> None:
         """Handle one line, without its end. Afterwards the session may be held: hand in no more until it resumes."""
-        self.hub.pay(session)
+        self.hub.pace.pay(session)
         if line:
             try:
                 self._understand(session, text.decode(line))
             except Refusal as refusal:
                 session.tell(error_event(refusal))
-        self.hub.slow_down(session)
+        self.hub.pace.slow_down(session)
 
     def too_long(self, session: Session, size: int) -> None:
         """A line was longer than text.LINE_BYTES and has been skipped; `size` bytes of it were seen so far."""
-        self.hub.pay(session)
+        self.hub.pace.pay(session)
         words = f"more than {text.LINE_BYTES:,} bytes in a line, limit {text.TEXT_BYTES:,} of text; not sent"
         session.tell(Error(Code.TOO_LONG, words))
-        self.hub.slow_down(session)
+        self.hub.pace.slow_down(session)
 
     def notice(self, session: Session, words: str) -> None:
         """Tell the session something in the server's voice."""
@@ -65,7 +67,7 @@ class Terminals:
 
     def hang_up(self, session: Session, reason: str) -> None:
         """Close a session whose peer broke the protocol of its door."""
-        self.hub.close(session, 1002, f"{Code.BAD_MESSAGE}: {reason}")
+        self.hub.close(session, Closing.BAD_TELNET, reason)
 
     def _understand(self, session: Session, line: str) -> None:
         member = session.room
@@ -84,10 +86,10 @@ class Terminals:
         session.greeted = True
         member = session.room
         others = member.room.count - 1
-        here = f"{people(others)} besides you" if others else f"you are alone. {self.hub.invitation}".rstrip()
+        here = f"{people(others)} besides you." if others else f"you are alone.\n{self.hub.invitation}".rstrip()
         session.tell(
             Notice(
-                f"You are {session.nick} in #{member.room.name}: {here}.\n"
+                f"You are {session.nick} in #{member.room.name}: {here}\n"
                 "/nick NAME names you, /help lists the rest, /quit leaves.\n"
                 + ("A line got in the way of yours? Ctrl-R shows it again." if session.door is Door.TCP else
                    "Type and press Enter: everybody in the room reads it.")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
+from gateway.core.closing import Closing
 from gateway.core.events import (
     Ack,
     Bye,
@@ -31,9 +32,6 @@ from gateway.core.events import (
 )
 from gateway.core.message import Kind, Message
 
-QUIT = 1000
-"""The close code of who asked for the end himself: for a terminal no refusal, but a notice."""
-
 
 class Wire(Protocol):
     """One wire format."""
@@ -41,6 +39,9 @@ class Wire(Protocol):
     name: str
     objects: bool
     """JSON for programs, with all of presence; else lines for people."""
+
+    def for_programs(self) -> "Wire":
+        """The format that shows objects on the same kind of connection."""
 
     def message(self, message: Message) -> bytes:
         """A message of the log, complete."""
@@ -70,6 +71,9 @@ class JsonFrames:
     name = "frame"
     objects = True
 
+    def for_programs(self) -> Wire:
+        return self
+
     def message(self, message: Message) -> bytes:
         return frame(encode_json(as_msg(message)))
 
@@ -83,11 +87,51 @@ class JsonLines:
     name = "bot"
     objects = True
 
+    def for_programs(self) -> Wire:
+        return self
+
     def message(self, message: Message) -> bytes:
         return encode_json(as_msg(message)) + b"\n"
 
     def event(self, event: Event, nick: str) -> bytes:
         return encode_json(event) + b"\n"
+
+
+class Epochal(Protocol):
+    """A room, of which a stream needs to know which epoch it is in."""
+
+    epoch: str
+
+
+class ServerSentEvents:
+    """`/r/{room}/events`: each object under the name of its type. Its id says where to go on: epoch:seq.
+
+    What comes before the messages that were missed carries no id: whoever is cut there asks for them again.
+    """
+
+    name = "events"
+    objects = True
+
+    def __init__(self, room: Epochal) -> None:
+        self._room = room
+
+    def for_programs(self) -> Wire:
+        return self
+
+    def message(self, message: Message) -> bytes:
+        return self._event("msg", as_msg(message), message.seq)
+
+    def event(self, event: Event, nick: str) -> bytes:
+        seq = event.last if isinstance(event, Gap) else None
+        if isinstance(event, History) and event.messages:
+            seq = event.messages[-1].seq
+        return self._event(str(event.__struct_config__.tag), event, seq)
+
+    def _event(self, name: str, event: Event, seq: int | None) -> bytes:
+        place = "" if seq is None else f"id: {self._room.epoch}:{seq}\n"
+        if isinstance(event, Bye) and isinstance(event.retry_ms, int):
+            place += f"retry: {event.retry_ms}\n"
+        return f"event: {name}\n{place}data: ".encode() + encode_json(event) + b"\n\n"
 
 
 class Lines:
@@ -98,6 +142,9 @@ class Lines:
     def __init__(self, name: str, end: str) -> None:
         self.name = name
         self.end = end
+
+    def for_programs(self) -> Wire:
+        return BOT
 
     def message(self, message: Message) -> bytes:
         text = message.text
@@ -110,6 +157,29 @@ class Lines:
 
     def _join(self, lines: list[str]) -> bytes:
         return "".join([line + self.end for line in lines]).encode()
+
+
+class RawLines(Lines):
+    """`/r/{room}/raw`: new messages and gap notices, and why it ends."""
+
+    def event(self, event: Event, nick: str) -> bytes:
+        return super().event(event, nick) if isinstance(event, Gap | Bye) else b""
+
+
+class LineFrames(Lines):
+    """Subprotocol chat.v1.text: each line in one WebSocket text frame, without its end."""
+
+    def __init__(self) -> None:
+        super().__init__("text", "")
+
+    def for_programs(self) -> Wire:
+        return FRAME
+
+    def message(self, message: Message) -> bytes:
+        return self._join(spoken(message.nick, message.kind, message.text))
+
+    def _join(self, lines: list[str]) -> bytes:
+        return b"".join([frame(line.encode()) for line in lines])
 
 
 def spoken(nick: str, kind: str, text: str) -> list[str]:
@@ -166,11 +236,9 @@ def _error(event: Error, nick: str) -> list[str]:
 
 
 def _bye(event: Bye, nick: str) -> list[str]:
-    if event.code == 1000:
+    if event.code == Closing.LEFT.code:
         return [f"-- {event.reason}"]
-    if isinstance(event.retry_ms, int):
-        return [f"!! {event.reason}: come back in {max(1, round(event.retry_ms / 1000))} s"]
-    return [f"-- {event.reason}" if event.code == QUIT else f"!! {event.reason}"]
+    return [f"!! {event.reason}"]
 
 
 def _silent(event: Event, nick: str) -> list[str]:
@@ -200,5 +268,7 @@ EVENT_LINES: dict[type[Event], Callable[[Any, str], list[str]]] = {
 
 PLAIN = Lines("plain", "\n")
 TELNET = Lines("telnet", "\r\n")
+RAW = RawLines("raw", "\n")
+TEXT = LineFrames()
 FRAME = JsonFrames()
 BOT = JsonLines()

@@ -15,6 +15,7 @@ from gateway.core.message import Message
 from gateway.core.ports import Expired, Memory, Page, Person, RoomRecord
 from gateway.errors import JournalError
 from gateway.journal.continuity import epoch_of, new_seed
+from gateway.journal.ledger import MemoryLedger
 
 MESSAGES_PER_ROOM = 10_000
 BYTES = 256 * 1024 * 1024
@@ -52,6 +53,8 @@ class MemoryJournal:
         self._rooms: dict[str, _Room] = {}
         self._written: OrderedDict[str, _Room] = OrderedDict()
         self._seed = new_seed()
+        self.ledger = MemoryLedger()
+        """As `Journal.ledger`."""
 
     def open(self, room: str, recent: int, done: Callable[[RoomRecord | JournalError], None]) -> None:
         """As `Journal.open`."""

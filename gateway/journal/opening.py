@@ -35,6 +35,9 @@ COLUMNS = {
     "messages": "room, seq, ts, nick, door, kind, text",
     "receipts": "identity, id, room, seq, ts",
     "people": "identity, nick, rooms, seen",
+    "bans": "id, kind, target, identity, reason, author, created, until",
+    "mutes": "id, kind, target, identity, reason, author, created, until",
+    "audit": "number, at, who, source, action, target, reason, result",
 }
 
 

@@ -15,6 +15,17 @@ from gateway.journal.disk import sync_folder
 
 APPLICATION_ID = 0x47617465
 VERSION = 1
+SANCTION = """
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    target TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    author TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    until INTEGER
+"""
+REFUSE = "SELECT RAISE(ABORT, 'the audit log only grows')"
 
 TABLES = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -54,6 +65,20 @@ CREATE TABLE people (
     rooms TEXT NOT NULL,
     seen INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE bans ({SANCTION}) WITHOUT ROWID;
+CREATE TABLE mutes ({SANCTION}) WITHOUT ROWID;
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    source TEXT NOT NULL,
+    action TEXT NOT NULL,
+    target TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    result TEXT NOT NULL
+);
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN {REFUSE}; END;
+CREATE TRIGGER audit_is_not_shortened BEFORE DELETE ON audit BEGIN {REFUSE}; END;
 """
 
 FIRST_META = {

@@ -30,6 +30,7 @@ from gateway.core.message import Message
 from gateway.core.ports import Expired, Memory, Page, Person, RoomRecord
 from gateway.errors import JournalError, LostTail, StartError
 from gateway.journal.disk import SPARE_BYTES, Disk, Replaced
+from gateway.journal.ledger import SqliteLedger
 from gateway.journal.opening import SYNCHRONOUS, mark_clean, open_database, renew_epochs
 from gateway.journal.store import Store
 
@@ -89,6 +90,8 @@ class SqliteJournal:
         self._flight: tuple[Future[Any], _Verb] | None = None
         self._answering = False
         self._store, _ = self._open(patience, sleep)
+        self.ledger = SqliteLedger(self._do, self._syncs)
+        """As `Journal.ledger`."""
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
     def open(self, room: str, recent: int, done: Callable[[RoomRecord | JournalError], None]) -> None:
@@ -152,6 +155,9 @@ class SqliteJournal:
             log.warning("the journal could not note its clean stop: %s", error)
         finally:
             self._store.connection.close()
+
+    def _do(self, work: Callable[[Store], Any], done: Callable[[Any], None], slow: bool) -> None:
+        self._enter(_Verb(work, done, slow))
 
     def _enter(self, verb: _Verb) -> None:
         self._waiting.append(verb)

@@ -8,8 +8,8 @@ after COMMIT, and a message gets its `seq` then, so a failed append leaves no tr
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -169,6 +169,19 @@ class Store:
             return []
         rows = self.connection.execute(SELECT_OLDEST, (room, limit)).fetchall()
         return [seq for seq, _ in takewhile(lambda row: row[1] < before, rows)]
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction outside the rooms."""
+        self._disk.look()
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self.connection
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back([])
+            raise
+        self.wal_pages += 2
 
     def remember(self, people: Sequence[Person]) -> None:
         """As `Journal.remember`."""

@@ -1,6 +1,16 @@
 """Who may come in: at most so many connections in all, and so many from one address."""
 
 from ipaddress import IPv6Address, ip_address
+from typing import NamedTuple
+
+from gateway.core.closing import Closing
+
+
+class Denial(NamedTuple):
+    """Why somebody must go."""
+
+    closing: Closing
+    words: str
 
 
 class Admission:
@@ -12,14 +22,14 @@ class Admission:
         self.count = 0
         self._from: dict[str, int] = {}
 
-    def admit(self, address: str) -> str | None:
-        """Count one more connection from `address`; or the reason, in words, why it must go."""
+    def admit(self, address: str) -> Denial | None:
+        """Count one more connection from `address`; or the reason why it must go."""
         if self.connections and self.count >= self.connections:
-            return "full: try again in 30 s"
+            return Denial(Closing.FULL, "try again in 30 s")
         group = counted(address)
         if group is not None and self.per_address:
             if self._from.get(group, 0) >= self.per_address:
-                return f"full: {self.per_address} connections from your address already"
+                return Denial(Closing.TOO_MANY, f"{self.per_address} connections from your address already")
             self._from[group] = self._from.get(group, 0) + 1
         self.count += 1
         return None

@@ -10,13 +10,17 @@ greet it), so from then on writes are swallowed and reading goes on to its end. 
 file, but not after a reset: nobody knows whether it was whole.
 """
 
+import errno
 import logging
 import socket
 from typing import TYPE_CHECKING
 
+from gateway.core.closing import Closing
+from gateway.core.traits import Kernel, Traits, host_and_port
+from gateway.tcp.kernel import kernel_of
 from gateway.tcp.lines import LineBuffer, TooLong
 from gateway.tcp.server import READ, WRITE
-from gateway.tcp.telnet import Signal, Telnet, Violation
+from gateway.tcp.telnet import OPTION_NAMES, Side, Signal, Telnet, Violation
 from gateway.tcp.wrongdoor import answer_to, undecided
 
 if TYPE_CHECKING:
@@ -30,14 +34,17 @@ RECEIVE_TELNET_BYTES = 16384
 LINES_PER_TURN = 64
 LINGER = 2.0
 """Seconds a closing connection may take to read our last words."""
+EXPELLED = {Closing.KICKED, Closing.BANNED}
+EXPELLED_LINGER = 0.9
+"""The same for who is to be gone within a second, whether he reads or not."""
 AYT_ANSWER = "still here"
 
 
 class Connection:
     """A `core.ports.Transport` over one non-blocking socket."""
 
-    __slots__ = ("_broken", "_door", "_ended", "_events", "_first", "_last_words", "_lines", "_queue", "_shut", "_sock",
-                 "_telnet", "_turn_asked", "address", "closed", "session")  # fmt: skip
+    __slots__ = ("_broken", "_door", "_ended", "_events", "_first", "_last_words", "_lines", "_lost", "_queue", "_shut",
+                 "_sock", "_telnet", "_turn_asked", "address", "closed", "session")  # fmt: skip
 
     def __init__(self, door: "TerminalDoor", sock: socket.socket, address: str) -> None:
         self._door = door
@@ -54,6 +61,8 @@ class Connection:
         """The peer sends no more."""
         self._broken = False
         """The peer takes no more."""
+        self._lost = False
+        """The connection was reset or is dead."""
         self._shut = False
         self._last_words: bytes | None = None
         """We are closing, and this is still to be written."""
@@ -72,8 +81,8 @@ class Connection:
             taken = self._sock.send(data)
         except (BlockingIOError, InterruptedError):
             taken = 0
-        except OSError:
-            self._broken = True
+        except OSError as problem:
+            self._break(problem)
             return len(data)
         if taken < len(data):
             self._watch(self._events | WRITE)
@@ -83,16 +92,37 @@ class Connection:
         """See `core.ports.Transport`."""
         self._soon()
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, closing: Closing, words: str) -> None:
         """See `core.ports.Transport`. What the session is still owed is written first."""
-        self.say_last(self.session.owed)
+        self.say_last(self.session.owed, EXPELLED_LINGER if closing in EXPELLED else LINGER)
 
-    def say_last(self, words: bytes) -> None:
+    def kernel(self) -> Kernel | None:
+        """See `core.ports.Transport`."""
+        return None if self.closed else kernel_of(self._sock)
+
+    def traits(self) -> Traits:
+        """See `core.ports.Transport`."""
+        return Traits(local=self._local(), telnet=self._options())
+
+    def _local(self) -> str | None:
+        try:
+            host, port = self._sock.getsockname()[:2]
+        except OSError:
+            return None
+        return host_and_port(host, port)
+
+    def _options(self) -> tuple[str, ...]:
+        if self._telnet is None:
+            return ()
+        agreed = [(side, option) for side in Side for option in self._telnet.agreed(side)]
+        return tuple(f"{side} {OPTION_NAMES.get(option, option)}" for side, option in agreed)
+
+    def say_last(self, words: bytes, linger: float = LINGER) -> None:
         """Write `words`, then shut down, then read out, then close."""
         if self._last_words is None and not self.closed:
             self._last_words = words
             self._queue = None
-            self._door.server.later(LINGER, self.finish)
+            self._door.server.later(linger, self.finish)
             self._watch(self._events | WRITE if self._ended else READ | WRITE)
 
     def finish(self) -> None:
@@ -137,9 +167,9 @@ class Connection:
             data = self._sock.recv(RECEIVE_BYTES if self._telnet is None else RECEIVE_TELNET_BYTES)
         except (BlockingIOError, InterruptedError):
             return
-        except OSError:
+        except OSError as problem:
             data = b""
-            self._broken = True
+            self._break(problem)
             self._forget_half_line()
         if not data:
             self._end_of_input()
@@ -164,6 +194,8 @@ class Connection:
 
     def _heard(self, data: bytes) -> None:
         self.session.bytes_in += len(data)
+        if self.session.tap is not None:
+            self.session.tap.heard(data)
         self._door.terminals.heard(self.session)
         if self._first is not None:
             first = self._first + data
@@ -181,9 +213,14 @@ class Connection:
         answer = answer_to(first, self._door.page)
         if answer is None:
             return False
-        self._door.hub.disconnect(self.session, "wrong door")
+        self._door.hub.disconnect(self.session, Closing.WRONG_DOOR)
         self.say_last(answer)
         return True
+
+    def _break(self, problem: OSError) -> None:
+        """The peer takes no more. EPIPE: it had said so in order, by its end of file."""
+        self._broken = True
+        self._lost = self._lost or problem.errno != errno.EPIPE
 
     def _forget_half_line(self) -> None:
         """The peer was reset: what it had not finished is nothing it wanted to say."""
@@ -241,7 +278,7 @@ class Connection:
             self._door.terminals.line(self.session, rest)
             if self.session.closed or self.session.held:
                 return
-        self._door.hub.half_closed(self.session)
+        self._door.hub.half_closed(self.session, Closing.LOST if self._lost else Closing.LEFT)
 
     def _soon(self) -> None:
         if not self._turn_asked:
@@ -257,6 +294,7 @@ class Connection:
 
     def _failed(self) -> None:
         log.exception("connection %s of %s failed", self.session.id, self.address)
+        self._door.hub.disconnect(self.session, Closing.FAILED)
         self.finish()
 
     def _watch(self, events: int) -> None:

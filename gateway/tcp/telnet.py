@@ -35,6 +35,8 @@ ERASE_CHARACTER, ERASE_LINE, GO_AHEAD, SB, WILL, WONT, DO, DONT, IAC = range(247
 
 ECHO, SGA, TIMING_MARK, TTYPE, NAWS = 1, 3, 6, 24, 31
 
+OPTION_NAMES: Final = {ECHO: "ECHO", SGA: "SGA", TTYPE: "TTYPE", NAWS: "NAWS"}
+
 SUBNEGOTIATION_BYTES = 512
 """Enough for NAWS and TTYPE; telnetd was overrun through a buffer of 108."""
 
@@ -207,6 +209,10 @@ class Telnet:
     def is_on(self, side: Side, option: int) -> bool:
         """Both sides agreed to it."""
         return self._states.get((side, option)) is _State.YES
+
+    def agreed(self, side: Side) -> list[int]:
+        """The options that are on at that side."""
+        return [option for (of, option), state in self._states.items() if of is side and state is _State.YES]
 
     def _grouped(self, pieces: Iterator[Piece]) -> list[bytes | Event]:
         events: list[bytes | Event] = []

@@ -1,6 +1,7 @@
 """How the web door answers: JSON, and errors in the shape the asker can read."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ from aiohttp import web
 
 from gateway.errors import HTTP_STATUS, Refusal
 from gateway.web.pages import Pages
+from gateway.web.words import BadWord
 
 log = logging.getLogger("gateway.web")
 
@@ -29,9 +31,11 @@ _WORDS = {
     403: ("forbidden", "this is not allowed"),
     404: ("not_found", "there is nothing here"),
     405: ("method_not_allowed", "this address does not take this method"),
+    410: ("gone", "this moment is not kept any more: look at now, or freeze again"),
     413: ("too_long", "the body is too long"),
 }
 
+NOTHING: Mapping[str, str | int] = {}
 _KEPT = frozenset(("Allow", "Sec-WebSocket-Version", "Upgrade"))
 
 
@@ -49,7 +53,8 @@ class Answers:
     def refused(self, request: web.Request, refusal: Refusal) -> web.Response:
         """The answer to what the chat refused."""
         status = HTTP_STATUS.get(refusal.code, 400)
-        response = self.error(request, status, refusal.code.value, refusal.text)
+        more = refusal.place() if isinstance(refusal, BadWord) else {}
+        response = self.error(request, status, refusal.code.value, refusal.text, more)
         if status in (429, 503):
             response.headers["Retry-After"] = str(max(1, -(-(refusal.retry_ms or 1000) // 1000)))
         return response
@@ -62,12 +67,14 @@ class Answers:
             response.headers[name] = failure.headers[name]
         return response
 
-    def error(self, request: web.Request, status: int, code: str, text: str) -> web.Response:
-        """An error in the asker's own language."""
+    def error(
+        self, request: web.Request, status: int, code: str, text: str, more: Mapping[str, str | int] = NOTHING
+    ) -> web.Response:
+        """An error in the asker's own language; programs are told `more`."""
         text = text.encode("utf-8", "replace").decode()
         accept = request.headers.get("Accept", "")
         if "json" in accept or "json" in request.content_type or request.path.startswith("/admin/api/"):
-            return json_answer({"error": {"code": code, "text": text}}, status)
+            return json_answer({"error": {"code": code, "text": text, **more}}, status)
         if request.headers.get("User-Agent", "").startswith("curl/"):
             return web.Response(text=f"!! {code}: {text}\n", status=status)
         if "text/html" in accept:

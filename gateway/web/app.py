@@ -11,9 +11,12 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from gateway.accounts.keeper import Keeper
+from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
+from gateway.web import connection_desk, operations, room_table, watching
 from gateway.web.admin import Dashboard, routes
 from gateway.web.answers import Answers
 from gateway.web.assets import Assets
@@ -22,18 +25,22 @@ from gateway.web.body import check_body, check_encoding
 from gateway.web.connections import ConnectionTable
 from gateway.web.handshake import check_upgrade
 from gateway.web.login import Login
+from gateway.web.loginpage import LoginPage
+from gateway.web.loginpage import routes as login_routes
 from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer
 from gateway.web.rooms import RoomDoor
+from gateway.web.sessions import SessionDesk
+from gateway.web.sessions import routes as session_routes
 from gateway.web.site import Site
+from gateway.web.streams import Streams
 from gateway.web.summary import SummaryDesk
 from gateway.web.websocket import WebSockets
 from gateway.web.wheel import Wheel
 
 GRAIN = 1.0
 GRAINS_A_DEADLINE = 8
-GOING_AWAY = 1001
 OPEN_TO_ALL = frozenset(("/healthz", "/readyz"))
 
 SOCKET_PATH = "/ws"
@@ -50,6 +57,7 @@ class WebDoor:
         hub: Hub,
         requests: Requests,
         options: WebOptions,
+        keeper: Keeper,
         *,
         clock: Callable[[], float],
         wall: Callable[[], int],
@@ -68,11 +76,22 @@ class WebDoor:
         self._site = Site(options.hosts, options.origins, options.tls)
         self._answers = Answers(pages)
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._refuse_socket)
-        login = Login(self.links, AdminSessions(clock), self._site, pages, options)
+        sessions = AdminSessions(clock)
+        login = Login(sessions, keeper, hub.audit, self._site, options)
+        door = LoginPage(login, self.links, sessions, keeper, hub.audit, self._site, pages, options)
+        self._streams = Streams(hub, options, self._wheel)
         desk = SummaryDesk(hub, options, clock, wall)
-        dashboard = Dashboard(hub, login, ConnectionTable(hub, clock), desk, self._site, pages, options)
+        table = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None)
+        dashboard = Dashboard(hub, login, table, desk, self._site, pages, options)
         app = self._app(hub, pages, assets)
-        app.add_routes(routes(dashboard, login))
+        app.add_routes(room_table.routes(room_table.RoomDesk(login, room_table.RoomTable(hub, clock))))
+        watching_desk = watching.WatchDesk(hub, login, hub.audit.note, allowed=options.watch)
+        app.add_routes(watching.routes(watching_desk))
+        app.add_routes(connection_desk.routes(connection_desk.ConnectionDesk(hub, login, table)))
+        app.add_routes(routes(dashboard))
+        app.add_routes(login_routes(door))
+        app.add_routes(session_routes(SessionDesk(login, sessions, hub.audit, clock, wall)))
+        app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, options)))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()
 
@@ -86,6 +105,8 @@ class WebDoor:
                 web.get("/r/{room}", page.room),
                 web.post("/r/{room}", room.post),
                 web.get("/r/{room}/messages", room.messages),
+                web.get("/r/{room}/raw", self._streams.raw, allow_head=False),
+                web.get("/r/{room}/events", self._streams.events, allow_head=False),
                 web.get("/rooms", room.rooms),
                 web.get("/healthz", room.healthz),
                 web.get("/readyz", room.readyz),
@@ -132,9 +153,10 @@ class WebDoor:
             lost=self._lost,
         )
 
-    async def stop(self, code: int = GOING_AWAY, reason: str = "the gateway stops") -> None:
+    async def stop(self) -> None:
         """Say farewell to the WebSockets that are left, finish requests, and close every connection."""
-        self._sockets.close(code, reason)
+        self._sockets.close(Closing.GOING_AWAY, "the gateway stops")
+        self._streams.close(Closing.GOING_AWAY, "the gateway stops")
         deadline = self._loop.time() + self._options.closing
         while self._sockets.open and self._loop.time() < deadline:
             await asyncio.sleep(self._options.closing / 20)

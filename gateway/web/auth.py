@@ -8,7 +8,9 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from gateway.core.operators import Operator
 
 LINK_LIFE = 15 * 60.0
 SESSION_IDLE = 30 * 60.0
@@ -16,6 +18,8 @@ SESSION_LIFE = 12 * 3600.0
 LINK_LIMIT = 32
 SESSION_LIMIT = 256
 SECRET_BYTES = 24
+ID_BYTES = 8
+AGENT_CHARACTERS = 200
 
 
 def _digest(secret: str) -> bytes:
@@ -74,15 +78,18 @@ class LoginLinks:
         return found
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class AdminSession:
-    """Somebody who is logged in. `role` is viewer, operator or admin. `opened` and `seen` are monotonic seconds."""
+    """Somebody who is logged in. `id` names the session and opens nothing; `opened` and `seen` are monotonic seconds;
+    `live` ends what goes on as long as the session does."""
 
-    name: str
-    role: str
+    id: str
+    operator: Operator
+    agent: str
     csrf: str
     opened: float
     seen: float
+    live: set[Callable[[], None]] = field(default_factory=set)
 
 
 class AdminSessions:
@@ -92,30 +99,56 @@ class AdminSessions:
         self._clock = clock
         self._sessions: dict[bytes, AdminSession] = {}
 
-    def open(self, name: str, role: str) -> str:
-        """Log `name` in; answers the secret for the cookie."""
-        self._forget()
+    def open(self, operator: Operator, agent: str) -> tuple[str, AdminSession]:
+        """Log somebody in; the secret for the cookie, and the session. Over SESSION_LIMIT whoever was away longest
+        is logged out."""
+        self.sweep()
         while len(self._sessions) >= SESSION_LIMIT:
-            del self._sessions[min(self._sessions, key=lambda digest: self._sessions[digest].seen)]
+            self._end(min(self._sessions, key=lambda digest: self._sessions[digest].seen))
         secret, now = secrets.token_urlsafe(SECRET_BYTES), self._clock()
-        self._sessions[_digest(secret)] = AdminSession(name, role, secrets.token_urlsafe(SECRET_BYTES), now, now)
-        return secret
+        csrf = secrets.token_urlsafe(SECRET_BYTES)
+        agent = "".join(filter(str.isprintable, agent[:AGENT_CHARACTERS]))
+        session = AdminSession(secrets.token_hex(ID_BYTES), operator, agent, csrf, now, now)
+        self._sessions[_digest(secret)] = session
+        return secret, session
 
     def find(self, secret: str | None) -> AdminSession | None:
         """The session of a cookie, which is thereby used."""
-        self._forget()
+        self.sweep()
         session = self._sessions.get(_digest(secret)) if secret else None
         if session is not None:
             session.seen = self._clock()
         return session
 
+    def all(self) -> list[AdminSession]:
+        """The open sessions, the oldest first."""
+        self.sweep()
+        return list(self._sessions.values())
+
     def close(self, secret: str | None) -> None:
         """Log out. An unknown secret is nobody."""
         if secret:
-            self._sessions.pop(_digest(secret), None)
+            self._end(_digest(secret))
 
-    def _forget(self) -> None:
+    def end(self, session: AdminSession) -> None:
+        """Log somebody out who need not be asking."""
+        for digest, each in list(self._sessions.items()):
+            if each is session:
+                self._end(digest)
+
+    def sweep(self) -> bool:
+        """End the sessions whose time is up; whether something goes on in those that are left."""
         now = self._clock()
         for digest, session in list(self._sessions.items()):
+            if session.live:
+                session.seen = now
             if now - session.seen > SESSION_IDLE or now - session.opened > SESSION_LIFE:
-                del self._sessions[digest]
+                self._end(digest)
+        return any(session.live for session in self._sessions.values())
+
+    def _end(self, digest: bytes) -> None:
+        session = self._sessions.pop(digest, None)
+        if session is not None:
+            live, session.live = session.live, set()
+            for end in live:
+                end()

@@ -1,84 +1,73 @@
-"""The table of connections: one snapshot for all viewers, sorted and paged by key.
+"""The table of connections: one snapshot for all viewers, filtered, then sorted, then paged by key.
 
-A snapshot is made when somebody asks and the last one is a second old, in slices between which the loop turns; nobody
-asking, nothing is done. A table that fits one slice is made afresh for everybody: that costs about a millisecond, and
-an operator who has just connected something sees it. A page begins after the (sort value, number) of its cursor, so
-rows that come and go between two pages neither repeat nor hide others. Sorting is one C call over at most the
-connection limit: 10,000 rows take about 10 ms, from where it should be sliced as well.
+A snapshot is made when somebody asks and the last one is a second old, from what the hub knows at that moment (never a
+copy fed by events), in slices between which the loop turns; nobody asking, nothing is done. A table that fits one slice
+is made afresh for everybody: that costs about a millisecond, and an operator who has just connected something sees it.
+
+A snapshot that is frozen lives on for FROZEN_SECONDS after its last use, so that all pages show one moment. What is
+looked at only for rows that are shown (see `rows.KERNEL`, `rows.TRAITS`) is of the moment it was looked at.
 """
 
 import asyncio
-import base64
-import binascii
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable
 
 import msgspec
+from aiohttp import web
 
 from gateway.core.hub import Hub, Totals
 from gateway.core.session import Session
 from gateway.errors import Code, Refusal
+from gateway.web.ordering import Ordering, order
+from gateway.web.question import Question
+from gateway.web.rows import COLUMNS, KERNEL, ORDERED_BY, TRAITS, WORDS, Muted, Rates, Row, closed_row, row_of
+from gateway.web.slices import ROWS, Slices
+from gateway.web.trail import Counts, Trail
+from gateway.web.words import Filter
 
 FRESH = 1.0
 SLICE = 250
-IDLE_MS = 5 * 60 * 1000
-SLOW_BYTES = 64 * 1024
-PAGE_DEFAULT = 50
-PAGE_LIMIT = 500
 SORT_DEFAULT = "-lag_bytes"
 COUNTED = ("messages_in", "deliveries", "bytes_in", "bytes_out")
-
-Value = int | str
-
-
-class Row(msgspec.Struct, frozen=True, gc=False):
-    """One connection as it was when the snapshot was made. Times: ms since 1970; durations: ms."""
-
-    id: str
-    nick: str
-    door: str
-    room: str | None
-    address: str
-    connected_at: int
-    idle: int
-    rtt: int | None
-    messages_in: int
-    messages_out: int
-    bytes_in: int
-    bytes_out: int
-    lag_messages: int
-    lag_bytes: int
-    state: str
-
-
-Ordered = list[tuple[Value, int, Row]]
+FROZEN_SECONDS = 60.0
+FROZEN = 4
+"""Moments kept at once: about 10 MB each with 10,000 connections. One more, and the longest unused goes."""
+VIEWS = 16
+"""Orders kept for one snapshot."""
 
 
 class TablePage(msgspec.Struct, frozen=True, gc=False):
-    """Some rows, how many there are in all, and the cursor of the next page (None at the end)."""
+    """Some rows; how many match in `total`, `of` how many; the cursor of the next page (None at the end); the moment
+    they show (ms since 1970); and the name of that moment, if it is frozen."""
 
     connections: list[Row]
     total: int
+    of: int
     cursor: str | None
+    at: int
+    snapshot: str | None
 
 
 class Snapshot:
     """The rows of one moment, and their orders as far as they were asked for. `counts` are since the start: what the
     closed sessions add up to (`closed`), and what every row adds."""
 
-    def __init__(self, made: float, closed: Totals) -> None:
+    def __init__(self, hub: Hub, made: float, wall: int, closed: Totals) -> None:
         self.made = made
+        self.wall = wall
         self.counts = {name: getattr(closed, name) for name in COUNTED}
-        self.rows: list[tuple[int, Row]] = []
+        self.rows: list[Row] = []
         self.doors: Counter[str] = Counter()
         self.lagging = 0
-        self._orders: dict[str, Ordered] = {}
+        self._hub = hub
+        self._filled: set[str] = set()
+        self._closed: tuple[list[Row], list[Row]] | None = None
+        """The rows of the closed connections, and of all."""
+        self._views: dict[tuple[str, str, str], Ordering[Row]] = {}
 
-    def add(self, session: Session, now: float) -> None:
+    def add(self, row: Row) -> None:
         """One more row."""
-        row = row_of(session, now)
-        self.rows.append((session.number, row))
+        self.rows.append(row)
         self.doors[row.door] += 1
         self.lagging += row.state == "slow"
         self.counts["messages_in"] += row.messages_in
@@ -86,38 +75,85 @@ class Snapshot:
         self.counts["bytes_in"] += row.bytes_in
         self.counts["bytes_out"] += row.bytes_out
 
-    def page(self, sort: str, limit: int, cursor: str | None) -> TablePage:
-        """At most `limit` rows in the order of `sort` (a field, `-` before it for the largest first)."""
-        field = sort.removeprefix("-")
-        if field not in Row.__struct_fields__:
-            raise Refusal(Code.BAD_MESSAGE, f"cannot sort by {field[:40]!r}: one of {', '.join(Row.__struct_fields__)}")
-        order = self._order(field)
-        begin = _decode_cursor(cursor, sort, order) if cursor else None
-        if sort.startswith("-"):
-            end = bisect_left(order, begin, key=_key) if begin else len(order)
-            some, more = order[max(0, end - limit) : end][::-1], end > limit
-        else:
-            start = bisect_right(order, begin, key=_key) if begin else 0
-            some, more = order[start : start + limit], start + limit < len(order)
-        following = _encode_cursor(sort, some[-1]) if more else None
-        return TablePage([row for _, _, row in some], len(self.rows), following)
+    async def page(self, question: Question, name: str | None = None) -> TablePage:
+        """What was asked for. Refusal for a word, an order or a cursor that is wrong."""
+        view = await self.view(question)
+        rows, cursor = view.page(question.asked)
+        self._fill(rows, KERNEL | TRAITS)
+        return TablePage(rows, len(view), len(self._of_state(question.state)), cursor, self.wall, name)
 
-    def _order(self, field: str) -> Ordered:
-        order = self._orders.get(field)
-        if order is None:
-            order = sorted(((_value(row, field, number), number, row) for number, row in self.rows), key=_key)
-            self._orders[field] = order
-        return order
+    async def view(self, question: Question) -> Ordering[Row]:
+        """All rows that match, in order."""
+        column = question.asked.attribute
+        if column not in COLUMNS:
+            raise Refusal(Code.BAD_MESSAGE, f"cannot sort by {column[:40]!r}: one of {', '.join(COLUMNS)}")
+        key = (question.state, question.q, column)
+        view = self._views.get(key)
+        if view is None:
+            wanted = WORDS.read(question.q)
+            await self._fill_all(wanted.attributes | {column})
+            rows = await self._matching(wanted, self._of_state(question.state))
+            view = await order(rows, ORDERED_BY.get(column, column))
+            while len(self._views) >= VIEWS:
+                del self._views[next(iter(self._views))]
+            self._views[key] = view
+        return view
+
+    async def fill(self, rows: list[Row]) -> None:
+        """Look at everything there is to know of these rows."""
+        slices = Slices()
+        for start in range(0, len(rows), ROWS):
+            self._fill(rows[start : start + ROWS], KERNEL | TRAITS)
+            await slices.turn()
+
+    def _of_state(self, state: str) -> list[Row]:
+        if state == "open":
+            return self.rows
+        if self._closed is None:
+            closed = [closed_row(each) for each in self._hub.closed.last if each.closed_at <= self.wall]
+            self._closed = closed, closed + self.rows
+        return self._closed[state == "any"]
+
+    async def _matching(self, wanted: Filter, rows: list[Row]) -> list[Row]:
+        if not wanted.attributes:
+            return rows
+        slices, found = Slices(), list[Row]()
+        for start in range(0, len(rows), ROWS):
+            found += filter(wanted.fits, rows[start : start + ROWS])
+            await slices.turn()
+        return found
+
+    async def _fill_all(self, columns: frozenset[str]) -> None:
+        for group in (KERNEL, TRAITS):
+            if columns & group and not group <= self._filled:
+                slices = Slices()
+                for start in range(0, len(self.rows), ROWS):
+                    self._fill(self.rows[start : start + ROWS], group)
+                    await slices.turn()
+                self._filled |= group
+
+    def _fill(self, rows: list[Row], columns: frozenset[str]) -> None:
+        columns = columns - self._filled
+        for row in rows:
+            session = self._hub.sessions.get(row.number)
+            if session is not None and row.state != "closed":
+                row.fill(session, columns)
 
 
 class ConnectionTable:
-    """Where the snapshots come from. `clock` answers monotonic seconds, the same as the sessions' `last_input`."""
+    """Where the snapshots come from. `clock` answers monotonic seconds, the same as the sessions' `last_input`; `muted`
+    whether somebody may not speak."""
 
-    def __init__(self, hub: Hub, clock: Callable[[], float]) -> None:
+    def __init__(self, hub: Hub, clock: Callable[[], float], muted: Muted = lambda session: False) -> None:
+        self.trail = Trail()
         self._hub = hub
         self._clock = clock
+        self._muted = muted
         self._last: Snapshot | None = None
         self._making: asyncio.Task[Snapshot] | None = None
+        self._frozen: dict[str, tuple[Snapshot, float]] = {}
+        self._freezings = 0
+        self._sweeping = False
 
     async def snapshot(self) -> Snapshot:
         """The shared snapshot, at most a second old."""
@@ -128,76 +164,94 @@ class ConnectionTable:
             self._making = asyncio.get_running_loop().create_task(self._make())
         return await asyncio.shield(self._making)
 
+    async def page(self, question: Question) -> TablePage:
+        """A page of now or of a frozen moment; `freeze` freezes now."""
+        snapshot, name = await self.moment(question)
+        return await snapshot.page(question, name)
+
+    async def moment(self, question: Question) -> tuple[Snapshot, str | None]:
+        """The snapshot that a question is about, and its name if it is frozen."""
+        if question.snapshot is not None:
+            return self._thaw(question.snapshot), question.snapshot
+        snapshot = await self.snapshot()
+        return snapshot, self._freeze(snapshot) if question.freeze else None
+
+    def row(self, session: Session) -> Row:
+        """Everything about one session, now."""
+        now, wall = self._clock(), self._hub.wall()
+        row = row_of(session, now, wall, self._rates(session, counts_of(session), now, wall), self._muted)
+        row.fill(session, KERNEL | TRAITS)
+        return row
+
+    def closed_row(self, number: int) -> Row | None:
+        """One of the last connections that closed."""
+        for each in reversed(self._hub.closed.last):
+            if each.number == number:
+                return closed_row(each)
+        return None
+
     def expire(self) -> None:
         """Something was done to the connections: the next viewer sees it."""
         self._last = None
 
     async def _make(self) -> Snapshot:
-        snapshot = Snapshot(self._clock(), self._hub.totals)
-        for count, session in enumerate(list(self._hub.sessions.values()), 1):
-            snapshot.add(session, snapshot.made)
-            if count % SLICE == 0:
-                await asyncio.sleep(0)
+        hub = self._hub
+        snapshot = Snapshot(hub, self._clock(), hub.wall(), hub.totals)
+        look = self.trail.begin(snapshot.made, snapshot.wall)
+        slices = Slices()
+        for count, session in enumerate(list(hub.sessions.values()), 1):
+            if not session.closed:
+                counts = counts_of(session)
+                rates = self._rates(session, counts, snapshot.made, snapshot.wall)
+                snapshot.add(row_of(session, snapshot.made, snapshot.wall, rates, self._muted))
+                if look is not None:
+                    look.counts[session.number], look.rates[session.number] = counts, rates
+            if count % ROWS == 0:
+                await slices.turn()
+        if look is not None:
+            self.trail.keep(look, snapshot.rows)
         self._last = snapshot
+        self._sweep_later()
         return snapshot
 
+    def _rates(self, session: Session, counts: Counts, now: float, wall: int) -> Rates | None:
+        return self.trail.rate(session.number, counts, (wall - session.connected_at) / 1000, now)
 
-def row_of(session: Session, now: float) -> Row:
-    """What the table shows of a session at `now` (monotonic seconds)."""
-    lag_messages, lag_bytes = session.lag()
-    idle = max(0, int((now - session.last_input) * 1000))
-    return Row(
-        id=session.id,
-        nick=session.nick,
-        door=str(session.door),
-        room=next(iter(session.rooms), None),
-        address=session.address,
-        connected_at=session.connected_at,
-        idle=idle,
-        rtt=None,
-        messages_in=session.messages_in,
-        messages_out=session.messages_out,
-        bytes_in=session.bytes_in,
-        bytes_out=session.bytes_out,
-        lag_messages=lag_messages,
-        lag_bytes=lag_bytes,
-        state=_state(session, idle, lag_bytes),
-    )
+    def _freeze(self, snapshot: Snapshot) -> str:
+        while len(self._frozen) >= FROZEN:
+            del self._frozen[min(self._frozen, key=lambda name: self._frozen[name][1])]
+        self._freezings += 1
+        name = f"{self._freezings:x}"
+        self._frozen[name] = snapshot, self._clock()
+        return name
 
+    def _thaw(self, name: str) -> Snapshot:
+        snapshot, used = self._frozen.get(name, (None, 0.0))
+        if snapshot is None or self._clock() - used > FROZEN_SECONDS:
+            self._frozen.pop(name, None)
+            raise web.HTTPGone
+        self._frozen[name] = snapshot, self._clock()
+        return snapshot
 
-def _state(session: Session, idle: int, lag_bytes: int) -> str:
-    if session.blocked or lag_bytes > SLOW_BYTES:
-        return "slow"
-    if session.held:
-        return "paced"
-    return "idle" if idle > IDLE_MS else "ok"
+    def _sweep_later(self) -> None:
+        if not self._sweeping:
+            self._sweeping = True
+            asyncio.get_running_loop().call_later(FROZEN_SECONDS, self._sweep)
 
-
-def _key(entry: tuple[Value, int, Row] | tuple[Value, int]) -> tuple[Value, int]:
-    return entry[0], entry[1]
-
-
-def _value(row: Row, field: str, number: int) -> Value:
-    """What a row is sorted by: ids by their number, the unknown before everything."""
-    if field == "id":
-        return number
-    value: Value | None = getattr(row, field)
-    if value is None:
-        return "" if field == "room" else -1
-    return value
+    def _sweep(self) -> None:
+        """Let go of what nobody has looked at for a while."""
+        self._sweeping = False
+        now = self._clock()
+        for name, (_, used) in list(self._frozen.items()):
+            if now - used > FROZEN_SECONDS:
+                del self._frozen[name]
+        if self._last is not None and now - self._last.made >= FROZEN_SECONDS:
+            self._last = None
+            self.trail.forget()
+        if self._last is not None or self._frozen:
+            self._sweep_later()
 
 
-def _encode_cursor(sort: str, entry: tuple[Value, int, Row]) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((sort, *_key(entry)))).decode().rstrip("=")
-
-
-def _decode_cursor(cursor: str, sort: str, order: Ordered) -> tuple[Value, int]:
-    """The (value, number) of a cursor that was made for the same order; a Refusal for any other."""
-    try:
-        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        made_for, value, number = msgspec.json.decode(raw, type=tuple[str, int | str, int])
-    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
-        raise Refusal(Code.BAD_MESSAGE, "the cursor is not one of ours") from error
-    if made_for != sort or (order and type(value) is not type(order[0][0])):
-        raise Refusal(Code.BAD_MESSAGE, "the cursor belongs to another order")
-    return value, number
+def counts_of(session: Session) -> Counts:
+    """What a session has counted so far."""
+    return session.messages_in, session.messages_out, session.bytes_in, session.bytes_out

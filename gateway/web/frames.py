@@ -10,21 +10,17 @@ came in one packet with the upgrade as well):
 
 1. It follows the frame headers and skips payloads: nothing is copied or kept but a header of at most 13 bytes, or a
    close frame of at most 130, until it is whole. What aiohttp has seen ends within a frame's payload or between frames.
-2. On the first broken rule it reports the close code, and aiohttp is given a close frame in place of the broken one:
-   so what was said before is handled, in its turn. All that follows that or the peer's own close is dropped.
+2. On the first broken rule it reports which (a `Closing`), and aiohttp is given a close frame in its place: so what was
+   said before is handled, in its turn. All that follows that or the peer's own close is dropped.
 3. It counts frames and whole pongs, and knows since when a frame is incomplete.
 """
 
 from typing import Protocol
 
+from gateway.core.closing import Closing
+
 MESSAGE_LIMIT = 64 * 1024
 FRAGMENT_LIMIT = 1024
-
-PROTOCOL_ERROR = 1002
-UNSUPPORTED = 1003
-INVALID_TEXT = 1007
-POLICY = 1008
-TOO_BIG = 1009
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _KNOWN = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
@@ -46,7 +42,7 @@ class Watched(Protocol):
     def received(self, count: int) -> float:
         """So many bytes came; answers the time."""
 
-    def violated(self, code: int) -> None:
+    def violated(self, closing: Closing) -> None:
         """The peer broke a rule; what is passed on next ends with a close frame that it did not send."""
 
 
@@ -78,10 +74,10 @@ class FrameWatch:
         if self._head:
             data = self._head + data
             self._head = b""
-        good, code = self._follow(data)
-        if code:
+        good, closing = self._follow(data)
+        if closing is not None:
             self.over = True
-            self._watched.violated(code)
+            self._watched.violated(closing)
             return self._parser.feed_data(data[:good] + _END)
         if self.over:
             self.began = None
@@ -93,21 +89,21 @@ class FrameWatch:
         """The connection is gone."""
         self._parser.feed_eof()
 
-    def _follow(self, data: bytes) -> tuple[int, int]:
-        """Walk over the frames in `data`: how many bytes may be passed on, and 0 or the code of the broken rule."""
+    def _follow(self, data: bytes) -> tuple[int, Closing | None]:
+        """Walk over the frames in `data`: how many bytes may be passed on, and the broken rule."""
         at, end = 0, len(data)
         while at < end:
             if not self._left:
-                size, code = self._header(data, at)
-                if code:
-                    return at, code
+                size, closing = self._header(data, at)
+                if closing is not None:
+                    return at, closing
                 if not size:
                     self._head = data[at:]
-                    return at, 0
+                    return at, None
                 at += size
                 self.frames += 1
                 if self.over:
-                    return at, 0
+                    return at, None
             step = min(self._left, end - at)
             at += step
             self._left -= step
@@ -116,62 +112,62 @@ class FrameWatch:
             self.began = None
             if self._opcode == PONG:
                 self.pongs += 1
-        return end, 0
+        return end, None
 
-    def _header(self, data: bytes, at: int) -> tuple[int, int]:
-        """Read the header at `at`: (its length, 0), (0, 0) when it is not whole yet, or (0, code). A close frame counts
-        as a header, payload and all."""
+    def _header(self, data: bytes, at: int) -> tuple[int, Closing | None]:
+        """Read the header at `at`: its length (0 when it is not whole yet), and the rule it breaks. A close frame
+        counts as a header, payload and all."""
         have = len(data) - at
         first = data[at]
         opcode = first & 0x0F
         if first & 0x70 or opcode not in _KNOWN:
-            return 0, PROTOCOL_ERROR
+            return 0, Closing.BAD_FRAME
         if have < 2:
-            return 0, 0
+            return 0, None
         length = data[at + 1] & 0x7F
         if data[at + 1] < 0x80 or (opcode >= CLOSE and (length > 125 or first < 0x80)):
-            return 0, PROTOCOL_ERROR
+            return 0, Closing.BAD_FRAME
         more = _LENGTH_BYTES.get(length, 0)
         if have < 2 + more:
-            return 0, 0
+            return 0, None
         if more:
             length = int.from_bytes(data[at + 2 : at + 2 + more], "big")
         if opcode < CLOSE and self._size + length > MESSAGE_LIMIT:
-            return 0, TOO_BIG
+            return 0, Closing.TOO_BIG
         if have < 6 + more:
-            return 0, 0
+            return 0, None
         if opcode == CLOSE:
             return self._close(data[at + 2 : at + 6 + length], length)
         self._left = length
         self._opcode = opcode
         return 6 + more, self._message(opcode, first >= 0x80, length)
 
-    def _message(self, opcode: int, last: bool, length: int) -> int:
+    def _message(self, opcode: int, last: bool, length: int) -> Closing | None:
         """How frames make messages: text only, no message inside another, not in too many pieces."""
         if opcode >= CLOSE:
-            return 0
+            return None
         if opcode == BINARY:
-            return UNSUPPORTED
+            return Closing.BINARY
         if (opcode == CONTINUATION) != bool(self._fragments):
-            return PROTOCOL_ERROR
+            return Closing.BAD_FRAME
         if last:
             self._fragments = self._size = 0
-            return 0
+            return None
         self._fragments += 1
         self._size += length
-        return POLICY if self._fragments > FRAGMENT_LIMIT else 0
+        return Closing.FRAGMENTS if self._fragments > FRAGMENT_LIMIT else None
 
-    def _close(self, mask_and_payload: bytes, length: int) -> tuple[int, int]:
+    def _close(self, mask_and_payload: bytes, length: int) -> tuple[int, Closing | None]:
         """Read a close frame: nothing in it, or a code that may be sent and words in UTF-8."""
         if len(mask_and_payload) < 4 + length:
-            return 0, 0
+            return 0, None
         mask = mask_and_payload[:4] * 32
         words = bytes(byte ^ key for byte, key in zip(mask_and_payload[4:], mask, strict=False))
         if words and (len(words) < 2 or int.from_bytes(words[:2], "big") not in _CLOSE_CODES):
-            return 0, PROTOCOL_ERROR
+            return 0, Closing.BAD_FRAME
         try:
             words[2:].decode()
         except UnicodeDecodeError:
-            return 0, INVALID_TEXT
+            return 0, Closing.BAD_UTF8
         self.over = True
-        return 6 + length, 0
+        return 6 + length, None

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway.errors import Code, Refusal
 
-PROTOCOL = "chat.v1.json"
+OBJECTS = "chat.v1.json"
 LINES = "chat.v1.text"
 VERSION = "13"
 HEAD_LIMIT = 16 * 1024
@@ -37,8 +37,6 @@ def check_upgrade(request: web.Request) -> None:
         raise Refusal(Code.BAD_MESSAGE, "the WebSocket version or key is missing or wrong")
     if sum(len(name) + len(value) for name, value in request.raw_headers) > HEAD_LIMIT:
         raise Refusal(Code.TOO_LONG, "the header is too long")
-    if _offers_lines_only(headers.getall("Sec-WebSocket-Protocol", [])):
-        raise Refusal(Code.BAD_MESSAGE, f"{LINES} is not spoken here yet, {PROTOCOL} is")
 
 
 def _is_key(keys: list[str]) -> bool:
@@ -46,8 +44,3 @@ def _is_key(keys: list[str]) -> bool:
         return len(keys) == 1 and len(base64.b64decode(keys[0].strip(), validate=True)) == 16
     except (binascii.Error, ValueError):
         return False
-
-
-def _offers_lines_only(offers: list[str]) -> bool:
-    protocols = {protocol.strip() for offer in offers for protocol in offer.split(",")}
-    return LINES in protocols and PROTOCOL not in protocols

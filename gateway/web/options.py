@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway import __version__
+from gateway.core.traits import Kernel
 from gateway.errors import Refusal
 
 STATIC_DIR = Path(__file__).parent / "static"
@@ -34,8 +35,9 @@ class WebOptions:
 
     `hosts` are the names (besides localhost and address literals) that a Host header may carry, `origins` foreign
     origins (`https://chat.example.org`) that may open WebSockets and post. `ready` answers what keeps the gateway from
-    taking messages. `link_key` authorises `POST /admin/login-link` from loopback; None closes it. After the loop stood
-    still for `stalled_loop` nobody is blamed for silence.
+    taking messages, `kernel` what is known of a connection's socket. `watch` lets admins watch a connection live.
+    `link_key` authorises `POST /admin/login-link` from loopback; None closes it. After the loop stood still for
+    `stalled_loop` nobody is blamed for silence.
     """
 
     templates: Path
@@ -55,6 +57,8 @@ class WebOptions:
     frame_deadline: float = 30.0
     ping_every: float = 25.0
     pong_within: float = 12.5
+    watch: bool = False
+    kernel: Callable[[Any], Kernel | None] = lambda sock: None
     stalled_loop: float = 5.0
     closing: float = 0.9
     body_limit: int = 16 * 1024

@@ -85,12 +85,13 @@ class RoomDoor:
 
     async def post(self, request: web.Request) -> web.Response:
         """`POST /r/{room}`: 201 once the message is committed."""
+        self._hub.bans.check_address(request.remote or "")
         room = names.room(request.match_info["room"])
         written = self._written(
             request, await read_body(request, self._options.body_limit, self._options.body_deadline)
         )
         nick = written.nick if written.nick is not None else request.query.get("nick")
-        post = Post(room, text.lines(written.text), nick, written.id, written.token)
+        post = Post(room, text.lines(written.text), nick, written.id, written.token, request.remote or "")
 
         def verb(done: Callable[[Posted | Refusal], None]) -> None:
             self._posting.post(post, done)
@@ -113,6 +114,7 @@ class RoomDoor:
 
     async def messages(self, request: web.Request) -> web.Response:
         """`GET /r/{room}/messages`: at most 300, the latest when no bound is given."""
+        self._hub.bans.check_address(request.remote or "")
         room = names.room(request.match_info["room"])
         limit = number(request, "limit", least=1) or HISTORY_MESSAGES
         wanted = Range(number(request, "after"), number(request, "before"), min(limit, HISTORY_MESSAGES))
@@ -128,6 +130,7 @@ class RoomDoor:
 
     async def rooms(self, request: web.Request) -> web.Response:
         """`GET /rooms`: the rooms with people in them first."""
+        self._hub.bans.check_address(request.remote or "")
 
         def verb(done: Callable[[list[RoomRecord] | Refusal], None]) -> None:
             self._hub.journal.rooms(

@@ -120,6 +120,8 @@ class Site:
         if response.status == 101:
             return
         headers.update(_FIXED)
+        if response.status == 401:
+            headers["WWW-Authenticate"] = 'Bearer realm="gateway"'
         headers["Content-Security-Policy"] = self._policy(request)
         if request.path.startswith("/admin"):
             headers["Cache-Control"] = "no-store"

@@ -20,24 +20,28 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
+from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.pace import pay, wait
 from gateway.core.requests import Requests
 from gateway.core.session import Session
-from gateway.core.wire import FRAME
+from gateway.core.terminal import Terminals
+from gateway.core.text import LINE_BYTES
+from gateway.core.traits import Kernel, Traits
+from gateway.core.wire import FRAME, TEXT
+from gateway.web.agents import agent_of
 from gateway.web.frames import FrameWatch
-from gateway.web.handshake import PROTOCOL
+from gateway.web.handshake import LINES, OBJECTS
 from gateway.web.options import WebOptions
 from gateway.web.peer import Peer
+from gateway.web.traits import kernel_of, traits_of
 from gateway.web.wheel import Wheel
 
-NO_PONG = 4012
-POLICY = 1008
 TURN = 32
-PROTOCOLS = (PROTOCOL,)
+PROTOCOLS = (OBJECTS, LINES)
 PING = b"\x89\x00"
 WRITER_LIMIT = 16 * 1024
 # aiohttp refuses messages of this size and more; our own limit (frames.MESSAGE_LIMIT) comes first.
@@ -63,6 +67,7 @@ class WebSockets:
     ) -> None:
         self.hub = hub
         self.requests = requests
+        self.terminals = Terminals(hub)
         self.wheel = wheel
         self.options = options
         self.open: set[Socket] = set()
@@ -79,9 +84,10 @@ class WebSockets:
             raise ConnectionResetError
         ws = self._response()
         socket = peer.socket = Socket(self, peer, transport, ws)
+        agent = agent_of(request.headers.get("User-Agent", ""))
         await ws.prepare(request)
         ws.headers.clear()  # they have gone out, and would be kept for as long as the WebSocket lives
-        await socket.run()
+        await socket.run(agent)
         return ws
 
     def _response(self) -> "web.WebSocketResponse[Any]":
@@ -100,18 +106,18 @@ class WebSockets:
         """The loop's time in seconds."""
         return self._loop.time()
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, closing: Closing, words: str) -> None:
         """Say farewell to everybody."""
         for socket in list(self.open):
-            socket.close(code, reason)
+            socket.close(closing, words)
 
 
 class Socket:
     """One browser: the `Transport` that the hub writes to, and the reading side. `watch` comes with the handshake."""
 
     __slots__ = (
-        "_broken", "_farewell", "_gate", "_gone", "_hello_by", "_over", "_peer", "_ping_at", "_pinged", "_pongs",
-        "_pongs_paid", "_shared", "_task", "_transport", "_wants", "_ws", "session", "slot", "watch",
+        "_broken", "_farewell", "_gate", "_gone", "_hello_by", "_lines", "_over", "_peer", "_ping_at", "_pinged",
+        "_pongs", "_pongs_paid", "_shared", "_task", "_transport", "_wants", "_ws", "session", "slot", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -121,9 +127,9 @@ class Socket:
         self._peer = peer
         self._transport = transport
         self._ws = ws
-        self._farewell: tuple[int, str] | None = None
-        self._broken = 0
-        """The code of the rule that the peer broke: its reading ends there."""
+        self._farewell: tuple[Closing, str] | None = None
+        self._broken: Closing | None = None
+        """The rule that the peer broke: its reading ends there."""
         self._over: asyncio.Future[None] | None = None
         """We have said farewell and wait for this: the connection's end."""
         self._task: asyncio.Task[Any] | None = None
@@ -135,6 +141,8 @@ class Socket:
         self._pongs = 0
         self._pongs_paid = 0.0
         self._hello_by = 0.0
+        self._lines: list[bytes] | None = None
+        """What a peer that speaks lines has said and the session has not taken yet, the next one last."""
         self.watch: FrameWatch | None = None
         self.session: Session | None = None
         self.slot = -1
@@ -156,14 +164,22 @@ class Socket:
         if self._gate is not None and not self._gate.done():
             self._gate.set_result(None)
 
-    def close(self, code: int, reason: str) -> None:
-        """End this WebSocket with `code`; the first farewell counts."""
+    def close(self, closing: Closing, words: str) -> None:
+        """End this WebSocket; the first farewell counts."""
         if self._farewell is not None:
             return
-        self._farewell = (code, reason)
+        self._farewell = (closing, words)
         task = self._task
         if task is not None and task is not asyncio.current_task():
             task.cancel()
+
+    def kernel(self) -> Kernel | None:
+        """See `core.ports.Transport`."""
+        return kernel_of(self._transport, self._shared.options.kernel)
+
+    def traits(self) -> Traits:
+        """See `core.ports.Transport`."""
+        return traits_of(self._transport)
 
     # What the connection calls.
 
@@ -178,11 +194,11 @@ class Socket:
         """Nothing that still comes means anything."""
         return self._over is not None
 
-    def violated(self, code: int) -> None:
+    def violated(self, closing: Closing) -> None:
         """The peer broke the rules of frames. What it said before is handled, unless that has to wait."""
-        self._broken = code
+        self._broken = closing
         if self.session is not None and self.session.held:
-            self.close(code, "")
+            self.close(closing, "")
 
     def writable(self) -> None:
         """The write buffer has room again."""
@@ -210,9 +226,9 @@ class Socket:
         if self._hello_by and late > options.stalled_loop:
             self._hello_by = now + options.hello_deadline
         if self._hello_by and now >= self._hello_by:
-            self.close(POLICY, "hello comes first")
+            self.close(Closing.NO_HELLO, "hello comes first")
         elif watch.began is not None and now - watch.began >= options.frame_deadline:
-            self.close(POLICY, "a frame took too long")
+            self.close(Closing.SLOW_FRAME, "a frame took too long")
         else:
             busy = self._peer.writing_paused or self._transport.get_write_buffer_size() > 0 or session.held > 0
             return self._heartbeat(now, late, busy, watch)
@@ -227,7 +243,7 @@ class Socket:
             self._pinged = 0.0
             self._ping_at = now
         elif self._pinged and now >= self._pinged + options.pong_within:
-            self.close(NO_PONG, "no pong")
+            self.close(Closing.NO_PONG, "")
             return None
         if not self._pinged and now >= self._ping_at:
             self._ping(now, busy, watch)
@@ -249,7 +265,7 @@ class Socket:
 
     # The handler.
 
-    async def run(self) -> None:
+    async def run(self, agent: str | None) -> None:
         """Read until one side has had enough, then close. Leaves no session behind, whatever happens.
 
         Hands text on, answers pings, holds still while the session is held, and gives way after some messages in a row.
@@ -257,6 +273,9 @@ class Socket:
         """
         self._task = asyncio.current_task()
         self.session = session = self._join()
+        session.agent = agent
+        session.encrypted = self._shared.options.tls
+        self._shared.hub.turn_away(session)
         in_a_row = 0
         try:
             while self._farewell is None:
@@ -266,17 +285,21 @@ class Socket:
                 elif in_a_row == TURN:
                     in_a_row = 0
                     await asyncio.sleep(0)
+                elif self._lines:
+                    self._line(session, self._lines.pop())
+                    in_a_row += 1
                 elif self._take(session, await self._ws.receive()):
                     in_a_row += 1
                 else:
                     break
         except asyncio.CancelledError:
             if self._farewell is None or self._task is None:
+                self._farewell = (Closing.GOING_AWAY, "")
                 raise
             self._task.uncancel()
         except Exception:
             log.exception("a WebSocket failed")
-            self._farewell = (WSCloseCode.INTERNAL_ERROR, "")
+            self._farewell = (Closing.FAILED, "")
         finally:
             self._part(session)
         await self._leave()
@@ -288,6 +311,8 @@ class Socket:
         self._hello_by = now + shared.options.hello_deadline
         self._ping_at = now + shared.options.ping_every
         shared.wheel.put(self, min(self._hello_by, self._ping_at))
+        if self._ws.ws_protocol == LINES:
+            return shared.terminals.connect(self, Door.WEB, self._peer.address, TEXT)
         return shared.hub.connect(self, Door.WEB, self._peer.address, FRAME)
 
     def _part(self, session: Session) -> None:
@@ -296,7 +321,7 @@ class Socket:
         self._task = None
         shared.wheel.drop(self)
         shared.open.discard(self)
-        shared.hub.disconnect(session, self._farewell[1] if self._farewell else "left")
+        shared.hub.disconnect(session, *(self._farewell or (Closing.LOST, "")))
 
     def _take(self, session: Session, message: WSMessage) -> bool:
         """Deal with what was received; False at the end."""
@@ -306,19 +331,32 @@ class Socket:
             self._pong(message.data)
         elif message.type is WSMsgType.CLOSE:
             session.flush()
-            self._farewell = (self._broken or WSCloseCode.OK, "left")
+            self._farewell = (self._broken or Closing.LEFT, "")
         else:
             return message.type is WSMsgType.PONG
         return True
 
     def _text(self, session: Session, data: bytes) -> None:
+        if session.tap is not None:
+            session.tap.heard(data)
         try:
             text = data.decode()
         except UnicodeDecodeError:
             session.flush()
-            self.close(WSCloseCode.INVALID_TEXT, "not UTF-8")
+            self.close(Closing.BAD_UTF8, "")
             return
-        self._shared.requests.receive(session, text)
+        if session.terminal:
+            self._shared.terminals.heard(session)
+            self._lines = data.removesuffix(b"\n").split(b"\n")[::-1]
+        else:
+            self._shared.requests.receive(session, text)
+
+    def _line(self, session: Session, line: bytes) -> None:
+        line = line.removesuffix(b"\r")
+        if len(line) > LINE_BYTES:
+            self._shared.terminals.too_long(session, len(line))
+        else:
+            self._shared.terminals.line(session, line)
 
     def _pong(self, data: bytes) -> None:
         """Answer a ping, if the peer reads and does not send them by the hundred."""
@@ -333,10 +371,10 @@ class Socket:
         """Send the close frame if it can still be written, wait a moment for the peer's end, throw away the rest."""
         if self._gone or self._transport.is_closing():
             return
-        code, reason = self._farewell or (WSCloseCode.OK, "")
-        words = reason.encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
+        closing, words = self._farewell or (Closing.LEFT, "")
+        reason = closing.told(words).encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
         self._over = asyncio.get_running_loop().create_future()
-        self._transport.write(bytes((0x88, 2 + len(words))) + code.to_bytes(2, "big") + words)
+        self._transport.write(bytes((0x88, 2 + len(reason))) + closing.code.to_bytes(2, "big") + reason)
         if self._transport.can_write_eof():
             self._transport.write_eof()
         else:

@@ -35,7 +35,7 @@ def test_an_empty_nick_is_refused_like_any_that_is_none(browser: Peer) -> None:
 
 
 @pytest.mark.parametrize("id", ["0x100", "1_00", " 100", "0100", "100 ", "-1", ""])
-def test_a_kick_takes_only_the_very_id(browser: Peer, id: str) -> None:
+def test_a_session_has_only_one_id(browser: Peer, id: str) -> None:
     assert browser.session.id == "100"
-    assert not browser.world.hub.kick(id, "")
-    assert browser.world.hub.kick("100", "")
+    assert browser.world.hub.find(id) is None
+    assert browser.world.hub.find("100") is browser.session

@@ -5,6 +5,7 @@ from itertools import count
 
 import msgspec
 
+from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door, Message
@@ -35,7 +36,7 @@ class Narrow:
         self.sends = 0
         self.room: int | None = None
         self.resumed = 0
-        self.closed: tuple[int, str] | None = None
+        self.closed: tuple[Closing, str] | None = None
 
     def send(self, data: bytes) -> int:
         self.sends += 1
@@ -48,8 +49,8 @@ class Narrow:
     def resume(self) -> None:
         self.resumed += 1
 
-    def close(self, code: int, reason: str) -> None:
-        self.closed = (code, reason)
+    def close(self, closing: Closing, words: str) -> None:
+        self.closed = (closing, words)
 
 
 class Peer:

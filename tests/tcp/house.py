@@ -13,6 +13,7 @@ from gateway.core.session import Session
 from gateway.journal.memory import MemoryJournal
 from gateway.tcp.admission import Admission
 from gateway.tcp.door import TerminalDoor
+from gateway.tcp.refusals import Refusals
 from gateway.tcp.server import Server, new_selector
 
 PAGE = "http://127.0.0.1:8080/"
@@ -140,7 +141,8 @@ class House:
         )
         self.hub.start()
         self.admission = Admission(0, 0)
-        self.door = TerminalDoor(door, self.server, self.hub, self.admission, PAGE)
+        self.refusals = Refusals(self.server, 2)
+        self.door = TerminalDoor(door, self.server, self.hub, self.admission, PAGE, self.refusals)
         self.listener = self.server.listen("127.0.0.1", 0, self.door.accepted)
 
     @property

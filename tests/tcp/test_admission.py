@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.core.closing import Closing
 from gateway.tcp.admission import Admission
 
 
@@ -13,7 +14,7 @@ def test_the_seventeenth_connection_of_an_address_is_told_so() -> None:
     admission = Admission(0, 16)
 
     assert admitted(admission, *["192.0.2.1"] * 16) == 16
-    assert admission.admit("192.0.2.1") == "full: 16 connections from your address already"
+    assert admission.admit("192.0.2.1") == (Closing.TOO_MANY, "16 connections from your address already")
     assert admission.admit("192.0.2.2") is None
 
 

@@ -12,11 +12,14 @@ import aiohttp
 import pytest
 import uvloop
 
+from gateway.accounts.keeper import Keeper
+from gateway.accounts.register import Register
 from gateway.web.app import WebDoor
 from gateway.web.options import WebOptions
 from tests.web.little_chat import LittleChat
 from tests.web.running_door import Clock, Running, Start
 
+NOBODY = Register()
 TEMPLATES = {
     "chat.html": '<p data-room="{{ room }}" data-js="{{ static("a.js") }}">nc {{ tcp_host }} {{ tcp_port }}'
     " {{ telnet_port }} {{ version }}</p>",
@@ -24,7 +27,8 @@ TEMPLATES = {
     "{% for row in page.connections %}<tr>{{ row.id }} {{ row.door }}</tr>{% endfor %}{{ summary.health }}"
     "{{ user.role }}{{ may_kick }}{{ page_url }}{{ tcp_host }}{{ tcp_port }}{{ telnet_port }}"
     "{% if result %}it is {{ result }}{% endif %}",
-    "login.html": "{% if problem %}{{ problem }}{% endif %}{% if token %}<button value={{ token }}>{% endif %}",
+    "login.html": "{% if problem %}{{ problem }}{% endif %}{% if token %}<button value={{ token }}>{% endif %}"
+    "{% if passwords %}<input value='{{ name }}'>{% endif %}{% if wait %} {{ wait }} s{% endif %}",
     "error.html": "<h1>{{ status }} {{ title }}</h1><p>{{ text }}</p><a href={{ link }}>back</a>",
 }
 
@@ -48,13 +52,15 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
     """Starts a web door with changed options; stops it after the test."""
     started: list[Running] = []
 
-    async def begin(**changes: Any) -> Running:
+    async def begin(register: Register = NOBODY, **changes: Any) -> Running:
         clock, lost = Clock(), []
         chat = LittleChat(clock)
+        keeper = Keeper(register, clock)
         door = WebDoor(
             chat.hub,
             chat.requests,
             replace(options, **changes),
+            keeper,
             clock=clock,
             wall=lambda: int(time.time() * 1000),
             lost=lost.append,
@@ -62,7 +68,7 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
         await door.start()
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         listener.setblocking(False)
-        started.append(Running(door, chat, clock, listener, lost))
+        started.append(Running(door, chat, clock, listener, lost, keeper))
         return started[-1]
 
     yield begin

@@ -5,12 +5,14 @@ import secrets
 import time
 from collections.abc import Callable
 
+from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
 from gateway.core.posting import Post, Posting
 from gateway.core.requests import Requests
 from gateway.core.session import Session
+from gateway.core.traits import Kernel, Traits
 from gateway.core.wire import FRAME, frame
 from gateway.errors import Refusal
 from gateway.journal.memory import MemoryJournal
@@ -43,7 +45,13 @@ class Nowhere:
 
     def resume(self) -> None: ...
 
-    def close(self, code: int, reason: str) -> None: ...
+    def close(self, closing: Closing, words: str) -> None: ...
+
+    def kernel(self) -> Kernel | None:
+        return None
+
+    def traits(self) -> Traits:
+        return Traits()
 
 
 class LittleChat:

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 
+from gateway.accounts.keeper import Keeper
 from gateway.web.app import WebDoor
 from tests.web.little_chat import LittleChat
 
@@ -24,11 +25,20 @@ class Clock:
 class Running:
     """A started web door on a port of its own."""
 
-    def __init__(self, door: WebDoor, chat: LittleChat, clock: Clock, listener: socket.socket, lost: list[str]) -> None:
+    def __init__(
+        self,
+        door: WebDoor,
+        chat: LittleChat,
+        clock: Clock,
+        listener: socket.socket,
+        lost: list[str],
+        keeper: Keeper,
+    ) -> None:
         self.door = door
         self.chat = chat
         self.clock = clock
         self.lost = lost
+        self.keeper = keeper
         self.port: int = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws = f"ws://127.0.0.1:{self.port}/ws"
@@ -46,6 +56,7 @@ class Running:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await self.door.stop()
+        self.keeper.close()
         self._listener.close()
 
     async def talk(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -97,8 +97,6 @@ async def test_a_kick_needs_the_csrf_token_and_our_own_page(web: Running, http: 
     ):
         async with http.delete(url, headers=headers) as answer:
             assert answer.status == 403
-    async with http.get(url, headers={"X-CSRF-Token": csrf}) as answer:
-        assert answer.status == 405
     async with http.get(f"{web.url}/admin/kick") as answer:
         assert answer.status == 405
 
@@ -135,7 +133,7 @@ async def test_a_kick_closes_with_4500(web: Running, http: Http) -> None:
         assert answer.status == 404
 
 
-@pytest.mark.parametrize("body", ['{"reason":1}', "[]", '{"ban_seconds":600}', "{", "\xff"])
+@pytest.mark.parametrize("body", ['{"reason":1}', "[]", '{"ban_seconds":0}', "{", "\xff"])
 async def test_a_kick_with_a_broken_body_kicks_nobody(web: Running, http: Http, body: str) -> None:
     csrf = await log_in(web, http)
     async with connect(web.ws):
@@ -199,7 +197,7 @@ async def test_a_big_tables_snapshot_is_shared_for_a_second(web: Running, http: 
 @pytest.mark.parametrize(
     "query",
     ["sort=nothing", "sort=--id", "limit=0", "limit=501", "limit=x", "cursor=x", "cursor=!!", "cursor=WyJhIl0",
-     "state=closed", "state=any", "q=door:web", "cursor=WyItbGFnX2J5dGVzIiwieCIsMV0"],
+     "state=gone", "q=door:wob", "q=lag:5", "cursor=WyItbGFnX2J5dGVzIiwieCIsMV0"],
 )  # fmt: skip
 async def test_what_the_table_cannot_do_is_refused(web: Running, http: Http, query: str) -> None:
     await log_in(web, http)

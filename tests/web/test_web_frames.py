@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.core.closing import Closing
 from gateway.web.frames import FRAGMENT_LIMIT, MESSAGE_LIMIT, FrameWatch
 from tests.web.running_door import Running, client_frame, close_code, until
 
@@ -77,8 +78,8 @@ class Recorder:
         self.now += 1.0
         return self.now
 
-    def violated(self, code: int) -> None:
-        self.code = code
+    def violated(self, closing: Closing) -> None:
+        self.code = closing.code
 
 
 STREAM = (

@@ -1,0 +1,106 @@
+"""Bytes of a connection as an operator may see them: every escape visible, telnet verbs named, secrets covered.
+
+What a peer types behind `/login` or `/resume`, and every token in an object, is shown as COVER. That is done by line
+and by chunk as they come; a peer that edits its line in a way only a terminal shows can get a secret past it, which
+harms the peer alone.
+"""
+
+import re
+
+COVER = "•••"
+
+_TELNET_COMMANDS = {
+    240: "SE", 241: "NOP", 242: "DM", 243: "BRK", 244: "IP", 245: "AO", 246: "AYT", 247: "EC", 248: "EL", 249: "GA",
+    250: "SB", 251: "WILL", 252: "WONT", 253: "DO", 254: "DONT",
+}  # fmt: skip
+_TELNET_OPTIONS = {
+    0: "BINARY", 1: "ECHO", 3: "SGA", 5: "STATUS", 6: "TIMING-MARK", 24: "TTYPE", 25: "EOR", 31: "NAWS", 32: "TSPEED",
+    33: "LFLOW", 34: "LINEMODE", 35: "XDISPLOC", 36: "ENVIRON", 37: "AUTH", 38: "ENCRYPT", 39: "NEW-ENVIRON",
+    42: "CHARSET", 69: "MSDP", 70: "MSSP", 86: "MCCP2", 91: "MXP", 201: "GMCP",
+}  # fmt: skip
+_WITH_OPTION = range(250, 255)
+_NAMES = {"\n": "\\n\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e", "\\": "\\\\"}
+_TELNET = re.compile(rb"\xff(?:([\xfa-\xfe])(.)|([\xf0-\xf9])|(\xff))", re.DOTALL)
+_TOKEN = re.compile(
+    r"""("token"\s*:\s*"|"text"\s*:\s*"\s*/(?:l|lo|log|logi|login|r|re|res|resu|resum|resume)\s)(?:[^"\\]|\\.)*""",
+    re.IGNORECASE | re.DOTALL,
+)
+_CODE = re.compile(r"(/resume )[^\s\"\\]+")
+_COMMAND = re.compile(rb"\s*/([a-zA-Z]+)\s")
+_SECRET = (b"login", b"resume")
+_NO_UTF8 = range(0xDC80, 0xDD00)
+"""What `surrogateescape` makes of bytes that are not UTF-8."""
+_FIRST = 64
+"""Bytes of a line that are kept to know its command."""
+
+
+def visible(data: bytes, telnet: bool) -> str:
+    """The bytes as text: `\\e[31m`, `\\x07`, `<IAC WILL NAWS>`; a line feed is shown and ends the line."""
+    if not telnet:
+        return _escaped(data)
+    shown, at = [], 0
+    for match in _TELNET.finditer(data):
+        shown += [_escaped(data[at : match.start()]), _named(match)]
+        at = match.end()
+    return "".join([*shown, _escaped(data[at:])])
+
+
+def _named(match: re.Match[bytes]) -> str:
+    if match[4]:
+        return "<IAC IAC>"
+    command = (match[1] or match[3])[0]
+    name = _TELNET_COMMANDS[command]
+    if command not in _WITH_OPTION:
+        return f"<IAC {name}>"
+    return f"<IAC {name} {_TELNET_OPTIONS.get(match[2][0], match[2][0])}>"
+
+
+def _escaped(data: bytes) -> str:
+    return "".join(map(_letter, data.decode("utf-8", "surrogateescape")))
+
+
+def _letter(letter: str) -> str:
+    if letter in _NAMES:
+        return _NAMES[letter]
+    if letter.isprintable():
+        return letter
+    code = ord(letter)
+    if code in _NO_UTF8:
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def without_secrets(text: str) -> str:
+    """Objects and notices without tokens, passwords and the codes by which somebody comes back."""
+    return _CODE.sub(rf"\g<1>{COVER}", _TOKEN.sub(rf"\g<1>{COVER}", text))
+
+
+class Typed:
+    """What a terminal sends, chunk by chunk, with the secrets behind its commands covered."""
+
+    def __init__(self) -> None:
+        self._line = b""
+        self._secret = False
+
+    def covered(self, data: bytes) -> bytes:
+        """The next chunk as it may be shown."""
+        shown = []
+        for piece in data.splitlines(keepends=True):
+            shown.append(self._piece(piece))
+            if piece.endswith((b"\n", b"\r")):
+                self._line, self._secret = b"", False
+        return b"".join(shown)
+
+    def _piece(self, piece: bytes) -> bytes:
+        """A piece of one line."""
+        text = piece.rstrip(b"\r\n")
+        ending = piece[len(text) :]
+        if self._secret:
+            return COVER.encode() + ending
+        seen, known = len(self._line), self._line + text
+        match = _COMMAND.match(known)
+        self._line = known[:_FIRST]
+        if match is None or not any(secret.startswith(match[1].lower()) for secret in _SECRET):
+            return piece
+        self._secret = True
+        return text[: max(0, match.end() - seen)] + COVER.encode() + ending

@@ -1,0 +1,125 @@
+"""Bans, mutes and the audit log: in the journal's database, and in memory.
+
+Who may change what is kept twice: the verbs here only insert into the audit log, and the database's triggers refuse
+everything else. Its entries stay as long as the file: at 150 bytes each a million of them are 150 MB.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from gateway.core.operators import AuditEntry
+from gateway.core.ports import AuditPage, AuditQuery, Measure, Sanction
+from gateway.errors import JournalError
+from gateway.journal.store import Store
+
+ENTRIES_LOOKED_AT = 5_000
+"""For one page: about 15 ms."""
+ENTRIES_IN_MEMORY = 10_000
+
+TABLES = {Measure.BAN: "bans", Measure.MUTE: "mutes"}
+INSERT_ENTRY = "INSERT INTO audit (at, who, source, action, target, reason, result) VALUES (?, ?, ?, ?, ?, ?, ?)"
+SELECT_ENTRIES = "SELECT * FROM audit WHERE number < ? ORDER BY number DESC LIMIT ?"
+NO_NUMBER = 2**63 - 1
+
+Do = Callable[[Callable[[Store], Any], Callable[[Any], None], bool], None]
+"""Do some work with the store, answer by the callback; on the worker if it is slow."""
+
+
+class SqliteLedger:
+    """A `Ledger` in the journal's database."""
+
+    def __init__(self, do: Do, syncs: bool) -> None:
+        self._do = do
+        self._syncs = syncs
+
+    def sanctions(self, since: int, done: Callable[[list[Sanction] | JournalError], None]) -> None:
+        """As `Ledger.sanctions`."""
+        self._do(lambda store: _sanctions(store, since), done, False)
+
+    def record(
+        self,
+        entries: Sequence[AuditEntry],
+        done: Callable[[JournalError | None], None],
+        *,
+        add: Sequence[Sanction] = (),
+        lift: Sequence[Sanction] = (),
+    ) -> None:
+        """As `Ledger.record`."""
+        self._do(lambda store: _record(store, entries, add, lift), done, self._syncs)
+
+    def audit(self, query: AuditQuery, done: Callable[[AuditPage | JournalError], None]) -> None:
+        """As `Ledger.audit`, in the worker."""
+        self._do(lambda store: _audit(store, query), done, True)
+
+
+class MemoryLedger:
+    """A `Ledger` that survives nothing and forgets all but the last ENTRIES_IN_MEMORY entries."""
+
+    def __init__(self) -> None:
+        self._sanctions: dict[tuple[Measure, str], Sanction] = {}
+        self._entries: deque[AuditEntry] = deque(maxlen=ENTRIES_IN_MEMORY)
+
+    def sanctions(self, since: int, done: Callable[[list[Sanction] | JournalError], None]) -> None:
+        """As `Ledger.sanctions`."""
+        stored = self._sanctions.values()
+        self._sanctions = {each[:2]: each for each in stored if each.until is None or each.until >= since}
+        done(sorted(self._sanctions.values(), key=lambda each: each.created))
+
+    def record(
+        self,
+        entries: Sequence[AuditEntry],
+        done: Callable[[JournalError | None], None],
+        *,
+        add: Sequence[Sanction] = (),
+        lift: Sequence[Sanction] = (),
+    ) -> None:
+        """As `Ledger.record`."""
+        for each in lift:
+            self._sanctions.pop(each[:2], None)
+        self._sanctions |= {each[:2]: each for each in add}
+        for entry in entries:
+            last = self._entries[-1].number if self._entries else 0
+            self._entries.append(entry._replace(number=last + 1))
+        done(None)
+
+    def audit(self, query: AuditQuery, done: Callable[[AuditPage | JournalError], None]) -> None:
+        """As `Ledger.audit`."""
+        before = NO_NUMBER if query.before is None else query.before
+        done(_page((entry for entry in reversed(self._entries) if entry.number < before), query))
+
+
+def _sanctions(store: Store, since: int) -> list[Sanction]:
+    found = []
+    for measure, table in TABLES.items():
+        store.connection.execute(f"DELETE FROM {table} WHERE until < ?", (since,))
+        found += [Sanction(measure, *row) for row in store.connection.execute(f"SELECT * FROM {table}")]
+    return sorted(found, key=lambda each: each.created)
+
+
+def _record(store: Store, entries: Sequence[AuditEntry], add: Sequence[Sanction], lift: Sequence[Sanction]) -> None:
+    with store.writing() as connection:
+        for each in lift:
+            connection.execute(f"DELETE FROM {TABLES[each.measure]} WHERE id = ?", (each.id,))
+        for each in add:
+            connection.execute(f"INSERT INTO {TABLES[each.measure]} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", each[1:])
+        connection.executemany(INSERT_ENTRY, [entry[1:] for entry in entries])
+
+
+def _audit(store: Store, query: AuditQuery) -> AuditPage:
+    before = NO_NUMBER if query.before is None else query.before
+    rows = store.connection.execute(SELECT_ENTRIES, (before, ENTRIES_LOOKED_AT + 1))
+    return _page((AuditEntry(*row) for row in rows), query)
+
+
+def _page(entries: Iterable[AuditEntry], query: AuditQuery) -> AuditPage:
+    """The first of `entries`, newest first, that match."""
+    found: list[AuditEntry] = []
+    last = 0
+    for looked_at, entry in enumerate(entries):
+        if len(found) == query.limit or looked_at == ENTRIES_LOOKED_AT:
+            return AuditPage(found, last)
+        last = entry.number
+        if query.matches(entry):
+            found.append(entry)
+    return AuditPage(found, None)

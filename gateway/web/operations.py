@@ -1,0 +1,287 @@
+"""`/admin/api/…` for what operators do: bans, mutes, messages, announcements, kicks, and the audit log.
+
+Every attempt to change something goes through `core.operations`, which checks the role and records it; who has no
+session or the wrong CSRF token is recorded as a stranger. Lists are answered newest first, a page at a time.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from gateway.core.hub import Hub
+from gateway.core.message import Door
+from gateway.core.operations import Operations, Outcome, Whom
+from gateway.core.operators import AuditEntry, Operator, Role
+from gateway.core.ports import AuditPage, AuditQuery, Measure, Sanction
+from gateway.errors import Code, Refusal
+from gateway.web.answers import json_answer
+from gateway.web.body import read_body
+from gateway.web.connections import ConnectionTable
+from gateway.web.login import CSRF_HEADER, Login
+from gateway.web.options import WebOptions
+from gateway.web.rooms import ask, number
+
+PAGE_DEFAULT = 50
+PAGE_LIMIT = 500
+QUERY_LIMIT = 300
+TERMS_LIMIT = 8
+AUDIT_FIELDS = ("who", "source", "action", "target", "reason", "result")
+
+Order = TypeVar("Order", bound=msgspec.Struct)
+
+
+class KickOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """The optional body of a kick."""
+
+    reason: str = ""
+    ban_seconds: int | None = None
+
+
+class SanctionOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """A ban or a mute: exactly one of nick, address and connection; without `seconds` it has no end."""
+
+    nick: str = ""
+    address: str = ""
+    connection: str = ""
+    reason: str = ""
+    seconds: int | None = None
+    sure: bool = False
+
+    def __post_init__(self) -> None:
+        if sum(map(bool, self.whom)) != 1:
+            raise ValueError("say exactly one of nick, address and connection")
+
+    @property
+    def whom(self) -> Whom:
+        """Who is meant."""
+        return Whom(self.connection, self.nick, self.address)
+
+
+class MessageOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """Words to one connection."""
+
+    text: str
+
+
+class AnnounceOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """Words to everybody, or to a door, a room or both."""
+
+    text: str
+    door: Door | None = None
+    room: str | None = None
+
+
+class SanctionRow(msgspec.Struct, frozen=True):
+    """A ban or mute as it is shown. Times: ms since 1970; `until` null = for ever."""
+
+    id: str
+    kind: str
+    target: str
+    reason: str
+    author: str
+    created_at: int
+    until: int | None
+
+
+class SanctionPage(msgspec.Struct, frozen=True):
+    """Some rows, how many match in all, and the cursor of the next page (None at the end)."""
+
+    rows: list[SanctionRow]
+    total: int
+    cursor: str | None
+
+
+class OperationsDesk:
+    """The handlers."""
+
+    def __init__(self, hub: Hub, login: Login, table: ConnectionTable, options: WebOptions) -> None:
+        self._hub = hub
+        self._login = login
+        self._table = table
+        self._options = options
+
+    async def kick(self, request: web.Request) -> web.Response:
+        """`DELETE /admin/api/connections/{id}`"""
+        target = request.match_info["id"]
+        operator, order = await self._order(request, "kick", target, KickOrder, optional=True)
+        outcome = await self._do(
+            lambda it, done: it.kick(operator, Whom(target), order.reason, done, order.ban_seconds)
+        )
+        return json_answer({"id": target, "kicked": True, "ban": _row(outcome.sanction)})
+
+    async def kick_form(self, request: web.Request) -> web.StreamResponse:
+        """`POST /admin/kick`: a kick from a form."""
+        fields = await self._login.form(request)
+        target, csrf = fields.get("id", ""), fields.get("csrf") or request.headers.get(CSRF_HEADER)
+        operator = self._login.writer(request, csrf, "kick", target)
+        result = "done"
+        try:
+            await self._do(lambda it, done: it.kick(operator, Whom(target), fields.get("reason", ""), done))
+        except Refusal as refusal:
+            if refusal.code is not Code.NO_SUCH_USER:
+                raise
+            result = "gone"
+        return web.Response(status=303, headers={"Location": f"/admin?result={result}"})
+
+    async def message(self, request: web.Request) -> web.Response:
+        """`POST /admin/api/connections/{id}/message`"""
+        target = request.match_info["id"]
+        operator, order = await self._order(request, "message", target, MessageOrder)
+        await self._do(lambda it, done: it.message(operator, Whom(target), order.text, done))
+        return json_answer({"id": target, "told": True})
+
+    async def announce(self, request: web.Request) -> web.Response:
+        """`POST /admin/api/announce`"""
+        operator, order = await self._order(request, "announce", "", AnnounceOrder)
+        outcome = await self._do(lambda it, done: it.announce(operator, order.text, done, order.door, order.room))
+        return json_answer({"connections": outcome.connections})
+
+    async def ban(self, request: web.Request) -> web.Response:
+        """`POST /admin/api/bans`"""
+        operator, order = await self._order(request, "ban", "", SanctionOrder)
+        outcome = await self._do(
+            lambda it, done: it.ban(operator, order.whom, order.reason, order.seconds, done, order.sure)
+        )
+        return json_answer({"ban": _row(outcome.sanction), "connections": outcome.connections}, 201)
+
+    async def mute(self, request: web.Request) -> web.Response:
+        """`POST /admin/api/mutes`"""
+        operator, order = await self._order(request, "mute", "", SanctionOrder)
+        outcome = await self._do(
+            lambda it, done: it.mute(operator, order.whom, order.reason, order.seconds, done, order.sure)
+        )
+        return json_answer({"mute": _row(outcome.sanction)}, 201)
+
+    async def unban(self, request: web.Request) -> web.Response:
+        """`DELETE /admin/api/bans/{id}`"""
+        target = request.match_info["id"]
+        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "unban", target)
+        await self._do(lambda it, done: it.unban(operator, target, done))
+        return json_answer({"id": target, "lifted": True})
+
+    async def unmute(self, request: web.Request) -> web.Response:
+        """`DELETE /admin/api/mutes/{id}`"""
+        target = request.match_info["id"]
+        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "unmute", target)
+        await self._do(lambda it, done: it.unmute(operator, target, done))
+        return json_answer({"id": target, "lifted": True})
+
+    async def bans(self, request: web.Request) -> web.Response:
+        """`GET /admin/api/bans`"""
+        page = self._sanctions(request, Measure.BAN)
+        return json_answer({"bans": page.rows, "total": page.total, "cursor": page.cursor})
+
+    async def mutes(self, request: web.Request) -> web.Response:
+        """`GET /admin/api/mutes`"""
+        page = self._sanctions(request, Measure.MUTE)
+        return json_answer({"mutes": page.rows, "total": page.total, "cursor": page.cursor})
+
+    async def audit(self, request: web.Request) -> web.Response:
+        """`GET /admin/api/audit`"""
+        operator = self._login.reader(request, Role.VIEWER)
+        query = AuditQuery(number(request, "cursor", least=1), _limit(request), _terms(request))
+
+        def verb(done: Callable[[AuditPage | Refusal], None]) -> None:
+            self._hub.audit.read(operator, query, done)
+
+        page = await ask(verb)
+        entries = [AuditEntry._asdict(entry) for entry in page.entries]
+        return json_answer({"entries": entries, "cursor": None if page.cursor is None else str(page.cursor)})
+
+    async def _order(
+        self, request: web.Request, action: str, target: str, shape: type[Order], optional: bool = False
+    ) -> tuple[Operator, Order]:
+        """Who orders what. An order that means nothing is an attempt too."""
+        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), action, target)
+        try:
+            body = await read_body(request, self._options.body_limit, self._options.body_deadline)
+            return operator, shape() if optional and not body else _decoded(body, shape)
+        except Refusal as refusal:
+            self._hub.audit.note(operator, action, target, "", f"refused: {refusal.text}")
+            raise
+
+    async def _do(self, verb: Callable[[Operations, Callable[[Outcome | Refusal], None]], None]) -> Outcome:
+        try:
+            return await ask(lambda done: verb(self._hub.operations, done))
+        finally:
+            self._table.expire()
+
+    def _sanctions(self, request: web.Request, measure: Measure) -> SanctionPage:
+        self._login.reader(request, Role.VIEWER)
+        table = self._hub.bans if measure is Measure.BAN else self._hub.mutes
+        words, limit = request.query.get("q", "")[:QUERY_LIMIT].lower().split(), _limit(request)
+        found = [each for each in table.holding() if _matches(each, words)]
+        begin = _begin(request)
+        rest = found if begin is None else [each for each in found if _place(each) < begin]
+        cursor = "{}.{}".format(*_place(rest[limit - 1])) if len(rest) > limit else None
+        return SanctionPage([_shown(each) for each in rest[:limit]], len(found), cursor)
+
+
+def _decoded(body: bytes, shape: type[Order]) -> Order:
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
+
+
+def _shown(each: Sanction) -> SanctionRow:
+    return SanctionRow(each.id, each.kind, each.target, each.reason, each.author, each.created, each.until)
+
+
+def _row(sanction: Sanction | None) -> SanctionRow | None:
+    return None if sanction is None else _shown(sanction)
+
+
+def _matches(each: Sanction, words: list[str]) -> bool:
+    text = f"{each.target} {each.reason} {each.author}".lower()
+    return all(word in text for word in words)
+
+
+def _place(each: Sanction) -> tuple[int, str]:
+    return each.created, each.id
+
+
+def _begin(request: web.Request) -> tuple[int, str] | None:
+    """Where the page before ended."""
+    if not request.query.get("cursor"):
+        return None
+    created, _, id = request.query["cursor"].partition(".")
+    if not (created.isascii() and created.isdigit() and len(created) < 20):
+        raise Refusal(Code.BAD_MESSAGE, "the cursor is not one of ours")
+    return int(created), id
+
+
+def _limit(request: web.Request) -> int:
+    limit = number(request, "limit", least=1) or PAGE_DEFAULT
+    if limit > PAGE_LIMIT:
+        raise Refusal(Code.BAD_MESSAGE, f"limit is at most {PAGE_LIMIT}")
+    return limit
+
+
+def _terms(request: web.Request) -> list[tuple[str, str]]:
+    """The words of `q`: `who:ana`, `action:ban`, or a word that may stand anywhere."""
+    given = request.query.get("q", "")
+    words = given.lower().split()
+    if len(words) > TERMS_LIMIT or len(given) > QUERY_LIMIT:
+        raise Refusal(Code.BAD_MESSAGE, f"at most {TERMS_LIMIT} words, {QUERY_LIMIT} characters")
+    split = [word.partition(":") for word in words]
+    return [(field, rest) if field in AUDIT_FIELDS else ("", field + colon + rest) for field, colon, rest in split]
+
+
+def routes(desk: OperationsDesk) -> list[Any]:
+    """The routes of what operators do."""
+    return [
+        web.delete("/admin/api/connections/{id}", desk.kick),
+        web.post("/admin/kick", desk.kick_form),
+        web.post("/admin/api/connections/{id}/message", desk.message),
+        web.get("/admin/api/bans", desk.bans),
+        web.post("/admin/api/bans", desk.ban),
+        web.delete("/admin/api/bans/{id}", desk.unban),
+        web.get("/admin/api/mutes", desk.mutes),
+        web.post("/admin/api/mutes", desk.mute),
+        web.delete("/admin/api/mutes/{id}", desk.unmute),
+        web.post("/admin/api/announce", desk.announce),
+        web.get("/admin/api/audit", desk.audit),
+    ]

@@ -1,0 +1,162 @@
+"""Rows in the order of one of their attributes, and pages of them by key.
+
+A page begins after the (value, number) of its cursor, so rows that come and go between two pages neither repeat nor
+hide others. A row without a value comes last, upwards and downwards.
+"""
+
+import base64
+import binascii
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from gateway.errors import Code, Refusal
+from gateway.web.slices import Slices
+
+RUN = 2000
+"""Rows sorted at once, 1 to 2 ms. The sort at the end finds the runs in order and only merges them: about 2 ms for
+10,000 rows, from 30,000 on it is longer than a slice should be."""
+
+Value = int | float | str
+Number = int | str
+Key = tuple[Value | None, Any]
+
+
+class Numbered(Protocol):
+    """A row. `number` is its own and tells it from rows of the same value."""
+
+    @property
+    def number(self) -> Number: ...
+
+
+RowT = TypeVar("RowT", bound=Numbered)
+
+
+class Asked(NamedTuple):
+    """A page: the attribute to sort by, `-` before it for the largest first; how many rows; where to begin."""
+
+    sort: str
+    limit: int
+    cursor: str | None
+
+    @property
+    def attribute(self) -> str:
+        """What to sort by, without the direction."""
+        return self.sort.removeprefix("-")
+
+
+class Ordering(Generic[RowT]):
+    """Some rows by one attribute."""
+
+    def __init__(self, known: list[tuple[Value, Any, RowT]], unknown: list[tuple[Any, RowT]]) -> None:
+        self._known = known
+        self._unknown = unknown
+
+    def __len__(self) -> int:
+        return len(self._known) + len(self._unknown)
+
+    def page(self, asked: Asked) -> tuple[list[RowT], str | None]:
+        """At most `limit` rows, and the cursor of the next page; None at the end. Refusal for a cursor of another
+        order."""
+        down = asked.sort.startswith("-")
+        start = self._after(_decode(asked.cursor, asked.sort), down) if asked.cursor else 0
+        end = min(start + asked.limit, len(self))
+        keyed = [self._at(place, down) for place in range(start, end)]
+        more = _encode(asked.sort, keyed[-1][0]) if keyed and end < len(self) else None
+        return [row for _, row in keyed], more
+
+    def rows(self, sort: str) -> list[RowT]:
+        """All of them."""
+        down = sort.startswith("-")
+        return [self._at(place, down)[1] for place in range(len(self))]
+
+    def _at(self, place: int, down: bool) -> tuple[Key, RowT]:
+        known, unknown = self._known, self._unknown
+        if place < len(known):
+            value, number, row = known[-1 - place if down else place]
+            return (value, number), row
+        place -= len(known)
+        number, row = unknown[-1 - place if down else place]
+        return (None, number), row
+
+    def _after(self, key: Key, down: bool) -> int:
+        """The place of the first row after `key`."""
+        value, number = key
+        known, unknown = self._known, self._unknown
+        self._check(value, number)
+        if value is None:
+            place = bisect_left(unknown, number, key=_first) if down else bisect_right(unknown, number, key=_first)
+            return len(known) + (len(unknown) - place if down else place)
+        wanted = (value, number)
+        if down:
+            return len(known) - bisect_left(known, wanted, key=_key)
+        return bisect_right(known, wanted, key=_key)
+
+    def _check(self, value: Value | None, number: Number) -> None:
+        """Refuse what cannot be compared with our own keys."""
+        keys: list[tuple[Value | None, Any]] = [entry[:2] for entry in self._known[:1]]
+        keys += [(None, entry[0]) for entry in self._unknown[:1]]
+        for our_value, our_number in keys:
+            comparable = None in (value, our_value) or isinstance(value, str) is isinstance(our_value, str)
+            if not comparable or isinstance(number, str) is not isinstance(our_number, str):
+                raise Refusal(Code.BAD_MESSAGE, "the cursor belongs to another order")
+
+
+async def order(rows: Sequence[RowT], attribute: str) -> Ordering[RowT]:
+    """The rows in the order of `attribute`, made in slices."""
+    known: list[tuple[Value, Any, RowT]] = []
+    unknown: list[tuple[Any, RowT]] = []
+    slices = Slices()
+    for start in range(0, len(rows), RUN):
+        run: list[tuple[Value, Any, RowT]] = []
+        for row in rows[start : start + RUN]:
+            value = _sortable(getattr(row, attribute))
+            if value is None:
+                unknown.append((row.number, row))
+            else:
+                run.append((value, row.number, row))
+        run.sort(key=_key)
+        known += run
+        await slices.turn()
+    known.sort(key=_key)
+    unknown.sort(key=_first)
+    return Ordering(known, unknown)
+
+
+def _sortable(value: Any) -> Value | None:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, tuple):
+        return " ".join(value) or None
+    if isinstance(value, str):
+        return value.casefold()
+    if value is UNSET:
+        return None
+    return value  # type: ignore[no-any-return]
+
+
+def _key(entry: tuple[Any, ...]) -> tuple[Any, Any]:
+    return entry[0], entry[1]
+
+
+def _first(entry: tuple[Any, Any]) -> Any:
+    return entry[0]
+
+
+def _encode(sort: str, key: Key) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((sort, *key))).decode().rstrip("=")
+
+
+def _decode(cursor: str, sort: str) -> Key:
+    """The key of a cursor that was made for the same order; a Refusal for any other."""
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        made_for, value, number = msgspec.json.decode(raw, type=tuple[str, int | float | str | None, int | str])
+    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
+        raise Refusal(Code.BAD_MESSAGE, "the cursor is not one of ours") from error
+    if made_for != sort:
+        raise Refusal(Code.BAD_MESSAGE, "the cursor belongs to another order")
+    return value, number

@@ -1,0 +1,238 @@
+"""A room as an endless HTTP answer: `/r/{room}/raw` for `curl -N`, `/r/{room}/events` for EventSource.
+
+A stream is a session like any other (door `http`): it reads the room's log by a cursor, stands on the dashboard, can be
+kicked, and lags when its reader does. It says nothing and is not counted among the people.
+
+The answer ends with its connection, without chunks: what the hub hands over is the same bytes object for every reader
+of a room, and goes straight to the transport, whole or not at all.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from gateway.core import names
+from gateway.core.closing import Closing
+from gateway.core.hub import Hub
+from gateway.core.joining import Position, join
+from gateway.core.message import Door
+from gateway.core.room import Room
+from gateway.core.rooms import RECENT_MESSAGES
+from gateway.core.session import Session
+from gateway.core.traits import Kernel, Traits
+from gateway.core.wire import RAW, ServerSentEvents, Wire
+from gateway.errors import Code, Refusal
+from gateway.web.agents import agent_of
+from gateway.web.frames import FrameWatch
+from gateway.web.options import WebOptions
+from gateway.web.peer import Peer
+from gateway.web.rooms import ask
+from gateway.web.traits import kernel_of, traits_of
+from gateway.web.wheel import Wheel
+
+COMMENT = b":\n\n"
+"""Nothing, said aloud: proxies close what is silent for long."""
+FIRST_RETRY = b"retry: 2000\n\n"
+
+AskKernel = Callable[[Any], Kernel | None]
+
+_PLACE = re.compile(r"([A-Za-z0-9_-]{8,32}):(\d{1,18})")
+
+
+class Endless(web.StreamResponse):
+    """An answer without length and without chunks: its end is the connection's."""
+
+    _length_check = False
+
+    def __init__(self, content_type: str) -> None:
+        super().__init__()
+        self.headers.update({"Content-Type": content_type, "Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        self.force_close()
+
+
+class Stream:
+    """One reader: the `Transport` that the hub writes to. It takes nothing before `begin`."""
+
+    __slots__ = ("_ask_kernel", "_begun", "_comments", "_hub", "_loop", "_peer", "_transport", "_wants", "_wheel",
+                 "over", "session", "slot", "watch")  # fmt: skip
+
+    def __init__(self, hub: Hub, peer: Peer, transport: asyncio.Transport, wheel: Wheel, ask_kernel: AskKernel) -> None:
+        self._hub = hub
+        self._ask_kernel = ask_kernel
+        self._peer = peer
+        self._transport = transport
+        self._wheel = wheel
+        self._loop = asyncio.get_running_loop()
+        self.over: asyncio.Future[Closing] = self._loop.create_future()
+        """Why the answer ends, once it does."""
+        self._begun = False
+        self._wants = False
+        self._comments = 0.0
+        self.watch: FrameWatch | None = None
+        self.session: Session | None = None
+        self.slot = -1
+
+    # What the hub calls: a Transport.
+
+    def send(self, data: bytes) -> int:
+        """Take all of `data`, or nothing while the write buffer is full."""
+        if self.over.done() or self._transport.is_closing():
+            return len(data)
+        if not self._begun or self._peer.writing_paused:
+            self._wants = True
+            return 0
+        self._transport.write(data)
+        return len(data)
+
+    def resume(self) -> None:
+        """Nothing is read from here."""
+
+    def close(self, closing: Closing, words: str) -> None:
+        """The answer ends; why has been said in it."""
+        if not self.over.done():
+            self.over.set_result(closing)
+
+    def kernel(self) -> Kernel | None:
+        """See `core.ports.Transport`."""
+        return kernel_of(self._transport, self._ask_kernel)
+
+    def traits(self) -> Traits:
+        """See `core.ports.Transport`."""
+        return traits_of(self._transport)
+
+    # What the connection calls.
+
+    def received(self, count: int) -> float:
+        """Bytes behind the request mean nothing."""
+        return self._loop.time()
+
+    @property
+    def deaf(self) -> bool:
+        """See `received`: they are dropped."""
+        return True
+
+    def violated(self, closing: Closing) -> None:
+        """No frames, no rules of frames."""
+
+    def writable(self) -> None:
+        """The write buffer has room again."""
+        if self._wants and self.session is not None:
+            self._wants = False
+            self._hub.pump(self.session)
+
+    def lost(self) -> None:
+        """The reader has gone."""
+        self.close(Closing.LEFT, "")
+
+    def due(self, now: float, late: float) -> float | None:
+        """Time for a comment, unless something else has just been said or nobody reads."""
+        if not self._peer.writing_paused and not self._transport.is_closing():
+            self._transport.write(COMMENT)
+        return now + self._comments
+
+    # The handler.
+
+    def begin(self, comments: float) -> None:
+        """The head of the answer has gone out; say something every so many seconds, 0 = never."""
+        self._begun = True
+        if comments:
+            self._comments = comments
+            self._wheel.put(self, self._loop.time() + comments)
+        self.writable()
+
+    async def end(self, patience: float) -> None:
+        """Wait for it; give the reader so many seconds to take the last words."""
+        closing = await self.over
+        until = self._loop.time() + patience
+        while closing is not Closing.LEFT and self._transport.get_write_buffer_size() and self._loop.time() < until:
+            await asyncio.sleep(patience / 20)
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()
+
+    def leave(self) -> None:
+        """Be a session no more."""
+        self._wheel.drop(self)
+        if self.session is not None:
+            self._hub.disconnect(self.session, self.over.result() if self.over.done() else Closing.GOING_AWAY)
+
+
+class Streams:
+    """The handlers of both addresses."""
+
+    def __init__(self, hub: Hub, options: WebOptions, wheel: Wheel) -> None:
+        self.open: set[Stream] = set()
+        self._hub = hub
+        self._options = options
+        self._wheel = wheel
+
+    def close(self, closing: Closing, words: str) -> None:
+        """End them all."""
+        for stream in list(self.open):
+            if stream.session is not None:
+                self._hub.close(stream.session, closing, words)
+
+    async def raw(self, request: web.Request) -> web.StreamResponse:
+        """`GET /r/{room}/raw?after=epoch:seq`: the plain door's lines."""
+        room = await self._room(request)
+        position = _position(request.query["after"]) if "after" in request.query else None
+        if position is not None and not _known(room, position):
+            raise Refusal(Code.EPOCH_CHANGED, "the room is not at that place (any more): read it anew without after")
+        return await self._stream(request, room, "text/plain; charset=utf-8", RAW, 0, position)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """`GET /r/{room}/events`: Server-Sent Events. `Last-Event-ID` wins over `after`: it is the newer."""
+        room = await self._room(request)
+        given = request.headers.get("Last-Event-ID") or request.query.get("after")
+        position = _position(given) if given else None
+        wire = ServerSentEvents(room)
+        return await self._stream(request, room, "text/event-stream", wire, RECENT_MESSAGES, position)
+
+    async def _room(self, request: web.Request) -> Room:
+        self._hub.bans.check_address(request.remote or "")
+        name = names.room(request.match_info["room"])
+
+        def verb(done: Callable[[Room | Refusal], None]) -> None:
+            self._hub.rooms.open(name, done)
+
+        return await ask(verb)
+
+    async def _stream(
+        self, request: web.Request, room: Room, content_type: str, wire: Wire, recent: int, position: Position | None
+    ) -> web.StreamResponse:
+        transport, peer = request.transport, request.protocol
+        if transport is None or not isinstance(peer, Peer):
+            raise ConnectionResetError
+        hub = self._hub
+        stream = Stream(hub, peer, transport, self._wheel, self._options.kernel)
+        self.open.add(stream)
+        peer.socket = stream
+        session = stream.session = hub.connect(stream, Door.HTTP, peer.address, wire)
+        session.greeted = True
+        session.agent = agent_of(request.headers.get("User-Agent", ""))
+        hub.rooms.keep(room)
+        join(hub, session, room.name, recent, position)
+        try:
+            response = Endless(content_type)
+            await response.prepare(request)
+            if content_type == "text/event-stream":
+                transport.write(FIRST_RETRY)
+            stream.begin(self._options.ping_every if content_type == "text/event-stream" else 0.0)
+            await stream.end(self._options.closing)
+        finally:
+            stream.leave()
+            self.open.discard(stream)
+        return response
+
+
+def _known(room: Room, position: Position) -> bool:
+    return position.epoch == room.epoch and position.after <= room.log.head
+
+
+def _position(given: str) -> Position:
+    found = _PLACE.fullmatch(given)
+    if found is None:
+        raise Refusal(Code.BAD_MESSAGE, "a place in a room is written epoch:seq, as /r/ROOM/messages tells both")
+    return Position(found[1], int(found[2]))

@@ -1,0 +1,315 @@
+"""The filter words of the dashboard's tables, as text in and a test of rows out. Pure.
+
+A filter is words between white space, all of which must hold; `-` before a word turns it round. A word is
+`name:value`, `name>value`, `name<value` (`>=`, `<=` too), or plain text, the beginning of the table's main name.
+Values with blanks or quotes stand in "double quotes", where a backslash takes the next character as it is.
+
+What a table knows is a `Vocabulary`: which names there are, the attribute of a row each looks at, and the kind of its
+values. A row without a value never fits (and so always fits the word turned round).
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
+
+from gateway.errors import Code, Refusal
+
+Test = Callable[[Any], bool]
+
+FILTER_CHARS = 1000
+"""More than anybody types."""
+WORDS = 32
+
+_NAME = re.compile(r"([a-z][a-z_]*)(:|>=|<=|>|<)")
+_BARE = re.compile(r'[^\s"]+')
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?)([a-z]*)")
+_DURATIONS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_SIZES = {"": 1, "b": 1, "k": 1 << 10, "kb": 1 << 10, "m": 1 << 20, "mb": 1 << 20, "g": 1 << 30, "gb": 1 << 30}
+_COUNTS = {"": 1, "k": 1000, "m": 1_000_000}
+_ORDERS: dict[str, Callable[[float, float], bool]] = {
+    ">": lambda have, want: have > want,
+    "<": lambda have, want: have < want,
+    ">=": lambda have, want: have >= want,
+    "<=": lambda have, want: have <= want,
+}
+
+
+class BadWord(Refusal):
+    """A word that means nothing: it stands `at` that character, `length` characters long; `why` it is wrong, and what
+    is `right`."""
+
+    def __init__(self, word: str, at: int, length: int, why: str, right: str) -> None:
+        super().__init__(Code.BAD_MESSAGE, f"{word}: {why}; {right}")
+        self.word = word
+        self.at = at
+        self.length = length
+        self.why = why
+        self.right = right
+
+    def place(self) -> dict[str, str | int]:
+        """What a page needs to underline the word."""
+        return {"word": self.word, "at": self.at, "length": self.length, "why": self.why, "right": self.right}
+
+
+class Wrong(Exception):
+    """A value that its kind cannot read: why, and what is right."""
+
+    def __init__(self, why: str, right: str) -> None:
+        super().__init__(why)
+        self.why = why
+        self.right = right
+
+
+class Value(NamedTuple):
+    """What stands behind the name. A `quoted` one has no `*` but the letter."""
+
+    text: str
+    quoted: bool
+
+
+class Kind(NamedTuple):
+    """How values are read: `make` gives the test of an attribute's value, or raises Wrong. `compares`: the word has
+    `>` or `<`, otherwise `:`."""
+
+    make: Callable[[str, Value], Callable[[Any], bool]]
+    compares: bool
+
+
+class Word(NamedTuple):
+    """A name that a table knows: the `attribute` of its rows and the `kind` of its values."""
+
+    attribute: str
+    kind: Kind
+    example: str
+
+
+class Filter(NamedTuple):
+    """All words of a filter as one test of a row, and the attributes it looks at."""
+
+    fits: Test
+    attributes: frozenset[str]
+
+
+class Vocabulary:
+    """The words of one table; `plain` is the name that plain text stands for."""
+
+    def __init__(self, words: Mapping[str, Word], plain: str) -> None:
+        self._words = words
+        self._plain = plain
+
+    def read(self, text: str) -> Filter:
+        """The filter that `text` writes down. Raises BadWord for the first word that is wrong."""
+        if len(text) > FILTER_CHARS:
+            raise BadWord(text[:20] + "…", 0, len(text), "this is too long", f"at most {FILTER_CHARS} characters")
+        tests: list[Test] = []
+        attributes: set[str] = set()
+        for word in split(text):
+            if len(tests) == WORDS:
+                raise BadWord(word.text, word.at, len(word.text), "too many words", f"at most {WORDS}")
+            attribute, test = self._test(word)
+            attributes.add(attribute)
+            tests.append(test)
+        return Filter(_all(tests), frozenset(attributes))
+
+    def _test(self, word: "Written") -> tuple[str, Test]:
+        known = self._words.get(word.name or self._plain)
+        try:
+            if known is None:
+                raise Wrong(f"there is no word {word.name!r}", f"words are {', '.join(self._words)}")
+            if word.name is None:
+                fits = begins_with(word.value.text)
+            else:
+                if known.kind.compares != (word.sign != ":"):
+                    raise Wrong(f"{word.name} does not go with {word.sign}", f"write {known.example}")
+                if not word.value.text:
+                    raise Wrong("the value is missing", f"write {known.example}")
+                fits = known.kind.make(word.sign, word.value)
+        except Wrong as wrong:
+            raise BadWord(word.text, word.at, len(word.text), wrong.why, wrong.right) from None
+        return known.attribute, _of(known.attribute, fits, word.negated)
+
+
+class Written(NamedTuple):
+    """One word as it stands there, from character `at`. `name` is None for plain text."""
+
+    text: str
+    at: int
+    negated: bool
+    name: str | None
+    sign: str
+    value: Value
+
+
+def split(text: str) -> Iterable[Written]:
+    """The words of a filter. Raises BadWord for quotes that do not end."""
+    at, end = 0, len(text)
+    while at < end:
+        if text[at].isspace():
+            at += 1
+            continue
+        start = at
+        negated = text[at] == "-"
+        at += negated
+        match = _NAME.match(text, at)
+        name, sign = (match[1], match[2]) if match else (None, ":")
+        at = match.end() if match else at
+        value, at = _value(text, at, start)
+        if name is None and not value.text:
+            word = text[start:at]
+            raise BadWord(
+                word, start, len(word), "there is nothing to look for", "write a name, or a word like door:web"
+            )
+        yield Written(text[start:at], start, negated, name, sign, value)
+
+
+def _value(text: str, at: int, start: int) -> tuple[Value, int]:
+    """The value that begins at `at`, and where it ends."""
+    if text[at : at + 1] != '"':
+        match = _BARE.match(text, at)
+        if match is None:
+            return Value("", False), at
+        if text[match.end() : match.end() + 1] == '"':
+            word = text[start : match.end() + 1]
+            raise BadWord(word, start, len(word), "a quote in the middle", 'quote the whole value: name:"…"')
+        return Value(match[0], False), match.end()
+    letters, place = [], at + 1
+    while place < len(text) and text[place] != '"':
+        place += text[place] == "\\"
+        letters.append(text[place : place + 1])
+        place += 1
+    if place >= len(text):
+        raise BadWord(text[start:], start, len(text) - start, "the quote does not end", 'close it with "')
+    return Value("".join(letters), True), place + 1
+
+
+def _all(tests: list[Test]) -> Test:
+    if len(tests) == 1:
+        return tests[0]
+    return lambda row: all(test(row) for test in tests)
+
+
+def _of(attribute: str, fits: Callable[[Any], bool], negated: bool) -> Test:
+    def test(row: Any) -> bool:
+        have = getattr(row, attribute)
+        return (have is not None and have is not UNSET and fits(have)) is not negated
+
+    return test
+
+
+# Kinds of values
+
+
+def begins_with(text: str) -> Callable[[str], bool]:
+    """The beginning of a text, in any case; a `*` at its end changes nothing."""
+    folded = text.casefold().rstrip("*")
+    return lambda have: have.casefold().startswith(folded)
+
+
+def _text(sign: str, value: Value) -> Callable[[str], bool]:
+    if value.text.endswith("*") and not value.quoted:
+        return begins_with(value.text)
+    folded = value.text.casefold()
+    return lambda have: have.casefold() == folded
+
+
+def _part(sign: str, value: Value) -> Callable[[str], bool]:
+    if value.text.endswith("*") and not value.quoted:
+        return begins_with(value.text)
+    folded = value.text.casefold()
+    return lambda have: folded in have.casefold()
+
+
+def _member(sign: str, value: Value) -> Callable[[Iterable[str]], bool]:
+    fits = _text(sign, Value(value.text.removeprefix("#"), value.quoted))
+    return lambda have: any(map(fits, have))
+
+
+TEXT = Kind(_text, compares=False)
+"""Equal, or with `*` at the end: begins with."""
+PART = Kind(_part, compares=False)
+"""Contains, or with `*` at the end: begins with."""
+MEMBER = Kind(_member, compares=False)
+"""One of the row's texts is equal, or begins with it."""
+
+
+def choice(*words: str) -> Kind:
+    """One of some words, or several with commas between them."""
+
+    def make(sign: str, value: Value) -> Callable[[str], bool]:
+        wanted = frozenset(value.text.lower().split(","))
+        if not wanted <= set(words):
+            unknown = ", ".join(sorted(repr(word) for word in wanted - set(words)))
+            raise Wrong(f"there is no {unknown}", f"one of {', '.join(words)}")
+        return wanted.__contains__
+
+    return Kind(make, compares=False)
+
+
+def _yes(sign: str, value: Value) -> Callable[[bool], bool]:
+    if value.text not in ("yes", "no"):
+        raise Wrong(f"{value.text!r} is neither", "yes or no")
+    wanted = value.text == "yes"
+    return lambda have: have is wanted
+
+
+YES = Kind(_yes, compares=False)
+
+
+def _quantity(units: Mapping[str, float], right: str) -> Kind:
+    def make(sign: str, value: Value) -> Callable[[float], bool]:
+        match = _NUMBER.fullmatch(value.text.lower())
+        if match is None or match[2] not in units:
+            raise Wrong(f"{value.text!r} is no such quantity", right)
+        wanted, order = float(match[1]) * units[match[2]], _ORDERS[sign]
+        return lambda have: order(have, wanted)
+
+    return Kind(make, compares=True)
+
+
+DURATION = _quantity({**_DURATIONS, "": 1000}, "a number with ms, s, m, h or d: 90s, 5m")
+"""Rows have ms; without a unit the word has seconds."""
+MOMENT = _quantity({**_DURATIONS, "": 1}, "a number with ms or s: 200ms, 1.5s")
+"""The same for short ones: without a unit ms."""
+SIZE = _quantity(_SIZES, "a number of bytes, with k, m or g: 64k")
+COUNT = _quantity(_COUNTS, "a number, with k or m: 100, 2k")
+
+
+@lru_cache(maxsize=16_384)
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address, out of its IPv6 clothes if it is an IPv4 one."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed
+
+
+def address_order(address: str) -> str:
+    """A text that sorts like the address: IPv4 before IPv6, what is neither at the end."""
+    parsed = _parsed(address)
+    return f"{parsed.version}{int(parsed):032x}" if parsed is not None else f"9{address}"
+
+
+def _address(sign: str, value: Value) -> Callable[[str], bool]:
+    text = value.text.lower()
+    if text.endswith("*") or (text.endswith((".", ":")) and text != "::"):
+        beginning = text.rstrip("*")
+        return lambda have: have.startswith(beginning)
+    if "/" in text:
+        try:
+            network = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise Wrong(f"{value.text!r} is no network", "write ip:10.0.0.0/8") from None
+        return lambda have: (address := _parsed(have)) is not None and address in network
+    wanted = _parsed(text)
+    if wanted is None:
+        raise Wrong(f"{value.text!r} is no address", "write ip:10.0.0.7, ip:10.0.* or ip:10.0.0.0/8")
+    return lambda have: _parsed(have) == wanted
+
+
+ADDRESS = Kind(_address, compares=False)
+"""An address, a network, or the beginning of an address: with `*`, or up to a dot or colon."""

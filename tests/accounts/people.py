@@ -1,0 +1,19 @@
+"""Accounts and tokens for tests. Their hashes cost next to nothing: what a hash costs stands in it."""
+
+from argon2 import PasswordHasher
+
+from gateway.accounts.register import Account, Register, Token, digest_of
+from gateway.core.operators import Role
+
+PASSWORD = "correct horse"
+TOKEN = "a token of 192 random bits"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+
+PEOPLE = Register(
+    [
+        Account("admin", Role.ADMIN, CHEAP),
+        Account("ana", Role.OPERATOR, CHEAP),
+        Account("vic", Role.VIEWER, CHEAP),
+    ],
+    [Token("ci", Role.VIEWER, digest_of(TOKEN)), Token("bot", Role.OPERATOR, digest_of(TOKEN + "2"))],
+)

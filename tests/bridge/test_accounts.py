@@ -1,0 +1,87 @@
+"""From `gateway passwd` to a kick and out again, with the real program and curl."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.bridge.gateways import ROOT, Gateway, Start
+from tests.bridge.peers import Terminal
+
+PASSWORD = "correct-horse-battery"
+
+
+def gateway_says(*words: str, stdin: str = "") -> str:
+    """What the program prints."""
+    command = [sys.executable, "-m", "gateway", *words]
+    return subprocess.run(
+        command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=30, check=True
+    ).stdout.strip()
+
+
+class Curl:
+    """curl with a cookie jar. `status` is the last answer's."""
+
+    def __init__(self, gateway: Gateway, folder: Path) -> None:
+        self._url = f"http://127.0.0.1:{gateway.web}"
+        self._jar = str(folder / "jar")
+        self.status = 0
+
+    def __call__(self, path: str, *arguments: str) -> str:
+        command = ["curl", "-s", "-m", "20", "-b", self._jar, "-c", self._jar, "-w", "\n%{http_code}"]
+        done = subprocess.run(
+            [*command, *arguments, self._url + path], capture_output=True, text=True, timeout=30, check=True
+        )
+        body, _, status = done.stdout.rpartition("\n")
+        self.status = int(status)
+        return body
+
+
+def test_a_password_opens_the_dashboard_to_kick_and_to_leave(start: Start, tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text(f'[admin]\npassword_hash = "{gateway_says("passwd", stdin=PASSWORD)}"\n')
+    gateway = start("--config", config)
+    assert "token=" not in gateway.stdout
+    curl = Curl(gateway, tmp_path)
+    credentials = ("--data-urlencode", "name=admin", "--data-urlencode")
+
+    curl("/admin/login", *credentials, "password=wrong")
+    assert curl.status == 403
+    curl("/admin/login", *credentials, f"password={PASSWORD}")
+    assert curl.status == 303
+    found = re.search(r'name="csrf-token" content="([^"]+)"', curl("/admin"))
+    assert found is not None
+    csrf = f"X-CSRF-Token: {found[1]}"
+    with Terminal(gateway.tcp) as terminal:
+        terminal.until("/help")
+        (row,) = json.loads(curl("/admin/api/connections"))["connections"]
+        curl(f"/admin/api/connections/{row['id']}", "-X", "DELETE")
+        assert curl.status == 403, "without the CSRF token"
+        curl(f"/admin/api/connections/{row['id']}", "-X", "DELETE", "-H", csrf)
+        assert curl.status == 200
+        terminal.until("!! kicked")
+
+    curl("/admin/logout", "--data-urlencode", f"csrf={found[1]}")
+    assert curl.status == 303
+    curl("/admin/api/connections")
+    assert curl.status == 401
+    with Terminal(gateway.tcp) as terminal:
+        terminal.send("/login wrong words", f"/login {PASSWORD}")
+        terminal.until("!! forbidden: wrong name or password")
+        terminal.until("you are admin, admin")
+    assert gateway.stderr.count('source="tcp 127.0.0.1" action="login"') == 2
+    assert "token=" in gateway_says("login-link", "--data", str(gateway.folder / "data"))
+    assert PASSWORD not in gateway.stderr and found[1] not in gateway.stderr
+    for action in ("login", "logout"):
+        assert f'who="admin" source="web 127.0.0.1" action="{action}"' in gateway.stderr
+
+
+def test_an_account_without_a_right_hash_keeps_it_from_starting(tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text(f'[admin]\npassword_hash = "{PASSWORD}"\n')
+    command = [sys.executable, "-m", "gateway", "--config", str(config)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+
+    assert (done.returncode, done.stdout) == (78, "")
+    assert "`gateway passwd`" in done.stderr and PASSWORD not in done.stderr
