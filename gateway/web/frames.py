@@ -78,7 +78,7 @@ class FrameWatch:
         if closing is not None:
             self.over = True
             self._watched.violated(closing)
-            return self._parser.feed_data(data[:good] + _END)
+            data, good = data[:good] + _END, good + len(_END)
         if self.over:
             self.began = None
         elif self._head or self._left:
