@@ -18,7 +18,7 @@ from gateway.adminforms import ROLES, ROOT_NAME, check_name
 from gateway.config import SETTINGS, Setting
 from gateway.errors import ConfigError, StartError, UsageError
 from gateway.forms import WrongValue
-from gateway.sources import load, nearest
+from gateway.sources import load, load_again, nearest
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -121,7 +121,9 @@ def serve(command: Command, arguments: Sequence[str]) -> int:
     """`gateway serve`: the gateway, or with --classic the origin's chat."""
     flags, config = given(settings_parser("serve", explanation(command)), arguments)
     settings = load(flags, os.environ, config).settings
-    return start(command.classic if settings.classic else command.entry, settings)
+    if settings.classic:
+        return start(command.classic, settings)
+    return start(command.entry, settings, lambda: load_again(flags, os.environ, config).settings)
 
 
 def echo(command: Command, arguments: Sequence[str]) -> int:
@@ -135,6 +137,17 @@ def login_link(command: Command, arguments: Sequence[str]) -> int:
     """`gateway login-link`: the data folder tells which gateway is meant."""
     flags, config = given(settings_parser("login-link", explanation(command), ["data"]), arguments)
     return start(command.entry, load(flags, os.environ, config).settings)
+
+
+def status(command: Command, arguments: Sequence[str]) -> int:
+    """`gateway status`: the data folder tells which gateway is meant, or an address and a token."""
+    parser = settings_parser("status", explanation(command), ["data"])
+    parser.add_argument("--url", metavar="URL", default="", help="the page of a gateway elsewhere [the data folder's]")
+    parser.add_argument("--token", metavar="TOKEN", default="", help="a token for that gateway's dashboard [none]")
+    parser.add_argument("--json", action="store_const", const="true", default="", help="print the summary as JSON")
+    flags, config = given(parser, arguments)
+    asked = {name: flags.pop(name) for name in ("url", "token", "json")}
+    return start(command.entry, (load(flags, os.environ, config).settings, asked))
 
 
 def passwd(command: Command, arguments: Sequence[str]) -> int:
@@ -175,9 +188,9 @@ def bench(command: Command, arguments: Sequence[str]) -> int:
     return start(command.entry, arguments)
 
 
-def start(entry: str, argument: object) -> int:
+def start(entry: str, *arguments: object) -> int:
     """Load the module of "module:function" and call the function."""
-    code: int = resolve_name(entry)(argument)
+    code: int = resolve_name(entry)(*arguments)
     return code
 
 
@@ -251,6 +264,12 @@ COMMANDS = {
         "print the effective settings and where each value came from",
         "gateway check --config gateway.toml",
         check,
+    ),
+    "status": Command(
+        "one screen about a running gateway; --json for scripts",
+        "gateway status --data ./chat",
+        status,
+        "gateway.status:show",
     ),
     "passwd": Command(
         "make an admin password hash, or a token for scripts",

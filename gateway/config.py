@@ -17,7 +17,22 @@ from msgspec import Meta, structs
 from platformdirs import user_data_path
 
 from gateway.adminforms import Accounts, Hash, Tokens
-from gateway.forms import Count, Duration, File, Folder, Form, HostNames, Hosts, Origins, Port, Size, Switch, choice
+from gateway.forms import (
+    Count,
+    Duration,
+    File,
+    Folder,
+    Form,
+    HostNames,
+    Hosts,
+    Networks,
+    Origins,
+    Port,
+    Size,
+    Switch,
+    Words,
+    choice,
+)
 
 PREFIX = "GATEWAY_"
 # Choices are Literals, not enums: whoever is handed one compares it with a plain word and need not import this module.
@@ -57,6 +72,9 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     origins: Annotated[Origins, Meta(description="pages of other sites that may use the gateway")] = ()
     hosts: Annotated[
         HostNames, Meta(description="host names it is reached by, besides localhost, addresses and `host`")
+    ] = ()
+    trusted_proxies: Annotated[
+        Networks, Meta(description="HTTP proxies whose X-Forwarded-For and X-Forwarded-Proto are believed")
     ] = ()
 
 
@@ -116,6 +134,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     selector: Annotated[
         Selector, Meta(description="how `echo` and `--classic` wait for their sockets", extra={"origin": True})
     ] = "auto"
+    proxy_protocol: Annotated[
+        Networks, Meta(description="proxies that begin each connection with a PROXY header, on every door")
+    ] = ()
+    motd: Annotated[Words, Meta(description="words for everybody who comes, below the greeting")] = ""
     log_level: Annotated[LogLevel, Meta(description="the least that is logged")] = "info"
     log_format: Annotated[Literal["text", "json"], Meta(description="how log lines are written")] = "text"
     limits: Limits = Limits()
@@ -216,6 +238,14 @@ def settings_of(struct: type[msgspec.Struct], section: str = "") -> Iterator[Set
         )
     for each in sections:
         yield from settings_of(each.type, f"{each.name}.")
+
+
+def value_of(settings: Settings, name: str) -> object:
+    """The value of the setting with that name."""
+    value: object = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
 
 
 SETTINGS = {setting.name: setting for setting in settings_of(Settings)}

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from gateway.errors import StartError
@@ -19,6 +19,8 @@ from gateway.errors import StartError
 FILE = "running.json"
 SECRET_BYTES = 24
 TIMEOUT = 5.0
+NO_PROXY = b"PROXY UNKNOWN\r\n"
+"""The PROXY header of a connection that is the caller's own."""
 
 
 class DoorKey:
@@ -54,20 +56,30 @@ class Where(Protocol):
 def login_link(settings: Where) -> int:
     """Print a fresh one-time dashboard link of the gateway that runs on this data folder; the exit code."""
     page, secret = read_key(settings.data)
-    where = urlsplit(page)
-    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=TIMEOUT)
     try:
-        connection.request("POST", "/admin/login-link", headers={"Authorization": f"Bearer {secret}"})
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
+        try:
+            body = ask(page, secret)
+        except ConnectionResetError:
+            body = ask(page, secret, NO_PROXY)
     except (OSError, http.client.HTTPException, ValueError) as problem:
         raise StartError(f"the gateway at {page} does not answer: {problem}") from problem
-    finally:
-        connection.close()
     if "url" not in body:
-        raise StartError(f"the gateway at {page} refused: {body.get('error', {}).get('text', answer.reason)}")
+        raise StartError(f"the gateway at {page} refused: {body.get('error', {}).get('text', 'no reason given')}")
     print(body["url"])
     return 0
+
+
+def ask(page: str, secret: str, introduction: bytes = b"") -> dict[str, Any]:
+    """What the gateway answers to whoever asks for a link. It cuts those (ConnectionResetError) who do not introduce
+    themselves at an address from which it expects a proxy."""
+    where = urlsplit(page)
+    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=TIMEOUT)
+    with contextlib.closing(connection):
+        connection.connect()
+        connection.sock.sendall(introduction)
+        connection.request("POST", "/admin/login-link", headers={"Authorization": f"Bearer {secret}"})
+        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        return answer
 
 
 def read_key(folder: Path) -> tuple[str, str]:

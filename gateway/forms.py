@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,6 +68,12 @@ def path(text: str) -> Path | None:
     return Path(text).expanduser() if text else None
 
 
+def check_networks(networks: tuple[str, ...]) -> None:
+    """ValueError if one of them is no address and no network."""
+    for network in networks:
+        ip_network(network)
+
+
 PORT = Form("PORT", "a port: 1 to 65535, 0 = any free port, -1 = off", "0 = any free port, -1 = off")
 COUNT = Form("N", "a whole number from 0, 0 = no limit")
 SIZE = Form(
@@ -86,6 +93,13 @@ FILE = Form("FILE", "the path of a file", parse=path, show=lambda file: file and
 HOSTS = Form("HOST", "an address or a host name, without port", parse=comma_separated)
 HOST_NAMES = Form("NAME,…", 'a list of host names without port, like "chat.example.org"', parse=comma_separated)
 ORIGINS = Form("URL,…", 'a list of origins without path, like "https://chat.example.org"', parse=comma_separated)
+NETWORKS = Form(
+    "CIDR,…",
+    'a list of addresses or networks, like "10.0.0.0/8" or "::1" (no bits behind the prefix)',
+    parse=comma_separated,
+    check=check_networks,
+)
+WORDS = Form("TEXT", "a text of at most 1000 characters")
 SWITCH = Form("", "true or false")
 
 
@@ -107,4 +121,6 @@ Hosts = Annotated[
 ]
 HostNames = Annotated[tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")], ...], Meta(extra={"form": HOST_NAMES})]
 Origins = Annotated[tuple[Annotated[str, Meta(pattern=r"^https?://[^/\s]+$")], ...], Meta(extra={"form": ORIGINS})]
+Networks = Annotated[tuple[str, ...], Meta(extra={"form": NETWORKS})]
+Words = Annotated[str, Meta(max_length=1000, extra={"form": WORDS})]
 Switch = Annotated[bool, Meta(extra={"form": SWITCH})]

@@ -8,44 +8,49 @@ on to aiohttp.
 import asyncio
 import contextlib
 import logging
-import resource
 import secrets
 import signal
-import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from gateway import console, logs
+from gateway import __version__, console, logs
 from gateway.accounts.keeper import Keeper
 from gateway.accounts.register import Account, Register, Token
 from gateway.adminforms import ROOT_NAME
 from gateway.config import AdminSettings, Settings
+from gateway.core import text
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
+from gateway.core.meters import Ceilings
 from gateway.core.operators import Role
 from gateway.core.parting import send_away
 from gateway.core.ports import Journal
 from gateway.core.prompt import Prompt
+from gateway.core.remote import Networks
 from gateway.core.requests import Requests
 from gateway.core.retention import Retention
+from gateway.descriptors import connection_limit
 from gateway.doorkey import DoorKey
 from gateway.errors import Code, Refusal
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.keyfile import KEY_BYTES, kept_key
+from gateway.process import descriptor_limit, memory_limit
+from gateway.pulse import Pulse
 from gateway.ready import address, hold_standard_descriptors, reachable, ready_line, say, write_ports_file
+from gateway.reloading import Reloading
 from gateway.resources import templates
 from gateway.tcp.admission import Admission
 from gateway.tcp.door import TerminalDoor
+from gateway.tcp.entrance import Entrance
 from gateway.tcp.kernel import kernel_of
 from gateway.tcp.refusals import Refusals
 from gateway.tcp.server import Listener, Server, new_selector
 from gateway.web.app import WebDoor
 from gateway.web.options import Listener as Shown
 from gateway.web.options import WebOptions
-from gateway.web.refused import refusal
 
 try:
     import uvloop
@@ -56,8 +61,6 @@ else:
 
 log = logging.getLogger(__name__)
 
-RESERVED_DESCRIPTORS = 64
-"""Kept for the journal, the log and the loop."""
 DRAIN_SECONDS = 3.0
 HEAR_OUT_SECONDS = 3.0
 QUIET_TURNS = 3
@@ -75,17 +78,17 @@ REFUSED_LEAST = 16
 """The same where they are not: these are among the reserved ones."""
 
 
-def serve(settings: Settings) -> int:
-    """Run the gateway until it is told to stop; the exit code. Raises StartError."""
+def serve(settings: Settings, again: Callable[[], Settings]) -> int:
+    """Run the gateway until it is told to stop; the exit code. `again` reads the settings anew. Raises StartError."""
     hold_standard_descriptors()
     logs.start(settings.log_level, settings.log_format)
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(run(settings))
+        return runner.run(run(settings, again))
 
 
-async def run(settings: Settings) -> int:
+async def run(settings: Settings, again: Callable[[], Settings]) -> int:
     """One life of a gateway in the running loop."""
-    gateway = Gateway(settings, asyncio.get_running_loop())
+    gateway = Gateway(settings, again, asyncio.get_running_loop())
     try:
         await gateway.start()
         await gateway.stopped.wait()
@@ -98,7 +101,7 @@ async def run(settings: Settings) -> int:
 class Gateway:
     """The parts of one running gateway and their order."""
 
-    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, settings: Settings, again: Callable[[], Settings], loop: asyncio.AbstractEventLoop) -> None:
         self.settings = settings
         self.loop = loop
         self.stopped = asyncio.Event()
@@ -111,14 +114,7 @@ class Gateway:
         self.journal = self._open_journal()
         self.hub = Hub(
             self.journal,
-            Limits(
-                messages_per_second=limits.messages_per_second,
-                burst=limits.burst,
-                rooms=limits.rooms,
-                log_messages=limits.log_messages,
-                log_bytes=limits.log_bytes,
-                create_rooms=settings.rooms.create,
-            ),
+            hub_limits(settings),
             clock=time.monotonic,
             wall=lambda: time.time_ns() // 1_000_000,
             schedule=self._schedule,
@@ -128,13 +124,19 @@ class Gateway:
         self.retention = Retention(
             self.journal, self.hub.rooms, settings.journal.retention, wall=self.hub.wall, later=self.hub.later
         )
+        self.hub.meters.ceilings = Ceilings(fds=descriptor_limit(), rss_bytes=memory_limit())
         self.server = Server(new_selector("auto"), later=loop.call_later)
-        self.refusals = Refusals(self.server, lingering_limit(self.admission.connections))
+        refusals = Refusals(self.server, lingering_limit(self.admission.connections))
+        self.entrance = Entrance(self.server, self.hub, self.admission, refusals, Networks(settings.proxy_protocol))
         self.listeners: dict[str, list[Listener]] = {}
+        self.pulse = Pulse(loop, self.hub, self._accept_queue)
         self.key = None if settings.memory else DoorKey(settings.data)
         self.keeper = self.hub.doorkeeper = Keeper(register(settings.admin), self.hub.clock)
         self.prompt = Prompt(self.hub)
         self.web = self._web_door()
+        self.hub.motd = message_of_the_day(settings.motd)
+        self.reloading = Reloading(settings, again)
+        self._let_settings_change()
 
     async def start(self) -> None:
         """Open the doors and say so. Raises StartError."""
@@ -142,23 +144,27 @@ class Gateway:
         await self.web.start()
         self.loop.add_reader(self.server.fileno(), self.server.poll)
         settings, listen = self.settings, self.server.listen_all
-        self.listeners["web"] = listen(settings.host, settings.web_port, self._accepted_web)
+        self.listeners["web"] = listen(settings.host, settings.web_port, self.entrance.to(self.web))
         page = self._page_address()
         for door, port in ((Door.TCP, settings.tcp_port), (Door.TELNET, settings.telnet_port)):
-            accepted = TerminalDoor(door, self.server, self.hub, self.admission, page, self.refusals).accepted
-            self.listeners[door] = listen(settings.host, port, accepted)
+            terminals = TerminalDoor(door, self.server, self.hub, self.admission, page)
+            self.listeners[door] = listen(settings.host, port, self.entrance.to(terminals))
         self.hub.invitation = self._invitation(page)
         self._handle_signals()
         self._tell()
         self.retention.start()
+        self.pulse.start()
+        self.hub.meters.mark(f"started, version {__version__}")
         if self.settings.console:
             console.start(lambda: self.loop.call_soon_threadsafe(self.stop), self._hear_console)
 
     async def drain(self) -> None:
         """Stop listening, commit and deliver what was received, tell everybody when to come back, wait for them."""
+        self.hub.meters.mark("draining: the gateway stops")
         for listeners in self.listeners.values():
             for listener in listeners:
                 listener.close()
+        self.entrance.close()
         await self._hear_out()
         await self._send_away()
         with contextlib.suppress(TimeoutError):
@@ -201,6 +207,7 @@ class Gateway:
     async def close(self) -> None:
         """Let go of everything."""
         await self.web.stop()
+        self.pulse.stop()
         self.keeper.close()
         self.loop.remove_reader(self.server.fileno())
         self.server.close()
@@ -226,13 +233,41 @@ class Gateway:
     def _turn_the_sign(self) -> None:
         """Accept no more; asked again, accept. Who waits meanwhile stays in the kernel's backlog."""
         self.accepting = not self.accepting
-        log.info("newcomers are %s", "accepted again" if self.accepting else "not accepted until the next SIGUSR2")
+        words = "accepted again" if self.accepting else "not accepted until the next SIGUSR2"
+        log.info("newcomers are %s", words)
+        self.hub.meters.mark(f"newcomers are {words}")
         for listeners in self.listeners.values():
             for listener in listeners:
                 listener.open() if self.accepting else listener.pause()
 
     def _reload(self) -> None:
-        log.warning("SIGHUP: nothing can be reloaded yet; changed settings need a restart")
+        if not self.stopped.is_set():
+            self.reloading.reload()
+
+    def _let_settings_change(self) -> None:
+        """Say which settings SIGHUP changes, and how."""
+        change = self.reloading.on
+        change("limits.", "rooms.create", apply=self._limit)
+        change("web.origins", "web.hosts", "web.trusted_proxies", apply=lambda new: self.web.reload(*_neighbours(new)))
+        change("proxy_protocol", apply=self._trust_introductions)
+        change("journal.retention", apply=lambda new: self.retention.keep(new.journal.retention))
+        change("log_level", "log_format", apply=lambda new: logs.start(new.log_level, new.log_format))
+        change("motd", apply=self._announce_daily)
+        change(
+            *("admin.password_hash", "admin.accounts", "admin.tokens"),
+            apply=lambda new: self.keeper.know(register(new.admin)),
+        )
+
+    def _limit(self, new: Settings) -> None:
+        self.admission.connections = connection_limit(new.limits.connections)
+        self.admission.per_address = new.limits.connections_per_ip
+        self.hub.limit(hub_limits(new))
+
+    def _trust_introductions(self, new: Settings) -> None:
+        self.entrance.proxies = Networks(new.proxy_protocol)
+
+    def _announce_daily(self, new: Settings) -> None:
+        self.hub.motd = message_of_the_day(new.motd)
 
     def _open_journal(self) -> Journal:
         if self.settings.memory:
@@ -244,18 +279,19 @@ class Gateway:
         )
 
     def _web_door(self) -> WebDoor:
-        settings, hosts = self.settings, self.settings.host
+        hosts, origins, trusted_proxies = _neighbours(self.settings)
         options = WebOptions(
             templates=templates(),
-            hosts=(*settings.web.hosts, *hosts),
-            origins=settings.web.origins,
+            hosts=hosts,
+            origins=origins,
+            trusted_proxies=trusted_proxies,
             link_key=self.key.secret if self.key is not None else None,
             kernel=kernel_of,
-            watch=settings.admin.watch,
+            watch=self.settings.admin.watch,
             connection_limit=lambda: self.admission.connections,
-            ready=lambda: Refusal(Code.DRAINING, "the gateway stops") if self.stopped.is_set() else None,
+            ready=self._not_ready,
             listeners=lambda: [
-                Shown(door, address(*each.address), each.address[1], "ready" if each.accepting else "closed")
+                Shown(door, address(*each.address), each.address[1], self._state(each))
                 for door, listeners in self.listeners.items()
                 for each in listeners
             ],
@@ -268,16 +304,24 @@ class Gateway:
             self.keeper,
             clock=self.hub.clock,
             wall=self.hub.wall,
-            lost=self.admission.release,
+            admission=self.admission,
         )
 
-    def _accepted_web(self, sock: socket.socket, peer: str) -> None:
-        denial = self.admission.admit(peer)
-        if denial is not None:
-            self.hub.refused(Door.WEB, peer, *denial)
-            self.refusals.refuse(sock, lambda first, last: refusal(first, last, *denial))
-            return
-        self.web.adopt(sock, peer)
+    def _not_ready(self) -> Refusal | None:
+        """Why nobody should be sent here; None: all is well."""
+        if self.stopped.is_set():
+            return Refusal(Code.DRAINING, "the gateway stops")
+        if not self.accepting:
+            return Refusal(Code.BUSY, "newcomers are not accepted at the moment", retry_ms=5000)
+        return self.hub.meters.refusal()
+
+    def _state(self, listener: Listener) -> str:
+        if listener.closed:
+            return "draining" if self.stopped.is_set() else "closed"
+        return "ready" if listener.accepting else "paused"
+
+    def _accept_queue(self) -> float:
+        return max((each.queue for listeners in self.listeners.values() for each in listeners), default=0.0)
 
     def _page_address(self) -> str:
         return "".join(f"http://{address(*reachable(*each.address))}/" for each in self.listeners["web"][:1])
@@ -326,6 +370,33 @@ class Gateway:
         self.hub.tick()
 
 
+def hub_limits(settings: Settings) -> Limits:
+    """What of the settings the hub keeps."""
+    limits = settings.limits
+    return Limits(
+        messages_per_second=limits.messages_per_second,
+        burst=limits.burst,
+        rooms=limits.rooms,
+        log_messages=limits.log_messages,
+        log_bytes=limits.log_bytes,
+        create_rooms=settings.rooms.create,
+    )
+
+
+def message_of_the_day(words: str) -> str:
+    """The words as everybody may see them: through the gate."""
+    try:
+        return text.lines(words) if words else ""
+    except Refusal:
+        return ""
+
+
+def _neighbours(settings: Settings) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+    """The host names of the web door, the foreign origins and the proxies it believes."""
+    web = settings.web
+    return (*web.hosts, *settings.host), web.origins, web.trusted_proxies
+
+
 def register(settings: AdminSettings) -> Register:
     """Whom the settings know."""
     accounts = [Account(ROOT_NAME, Role.ADMIN, settings.password_hash)] if settings.password_hash else []
@@ -344,16 +415,5 @@ def _retry_ms() -> int:
 
 def lingering_limit(connections: int) -> int:
     """How many refused peers may be read out at a time beside so many connections."""
-    spare = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED_DESCRIPTORS - connections
+    spare = connection_limit(0) - connections
     return max(REFUSED_LEAST, min(REFUSED_LINGERING, spare))
-
-
-def connection_limit(wanted: int) -> int:
-    """Connections in all: as many as `wanted` (0 = no limit), but never more than the descriptors allow."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-            soft = hard
-    possible = max(1, soft - RESERVED_DESCRIPTORS)
-    return min(wanted, possible) if wanted else possible

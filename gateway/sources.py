@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, cast
 from msgspec import structs
 
 from gateway.adminforms import ROOT_NAME
-from gateway.config import PREFIX, SETTINGS, VARIABLES, Setting, Settings
+from gateway.config import PREFIX, SETTINGS, VARIABLES, Setting, Settings, value_of
 from gateway.errors import ConfigError, UsageError
 from gateway.forms import WrongValue
 
@@ -53,10 +53,7 @@ class Loaded:
         """A TOML file that says the same; behind each setting stands where it came from."""
         lines = []
         for name, setting in SETTINGS.items():
-            value: object = self.settings
-            for part in name.split("."):
-                value = getattr(value, part)
-            lines.append(setting.line(value))
+            lines.append(setting.line(value_of(self.settings, name)))
         width = max(map(len, lines))
         return "".join(
             f"{line:{width}}  # {source}\n" for line, source in zip(lines, self.sources.values(), strict=True)
@@ -87,6 +84,15 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "")
         kind = UsageError if all(isinstance(problem, UsageError) for problem in problems) else ConfigError
         raise kind("\n".join(map(str, problems)))
     return Loaded(assembled(values), sources)
+
+
+def load_again(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "") -> Loaded:
+    """The same once more while the gateway runs. A file that can be read only once (a pipe) is a ConfigError: reading
+    it would give nothing, or wait."""
+    file = config or environ.get(CONFIG_VARIABLE, "")
+    if file and not Path(file).is_file():
+        raise ConfigError(f"cannot read {file} again: it is gone, or no file")
+    return load(flags, environ, config)
 
 
 def from_file(config: str) -> Iterator[Given]:

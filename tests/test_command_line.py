@@ -17,21 +17,21 @@ ROOT = Path(__file__).parent.parent
 CALLED: list[object] = []
 
 
-def started(argument: object) -> int:
+def started(argument: object, *more: object) -> int:
     """Stands for a command's module: notes what it was called with."""
     CALLED.append(argument)
     return 0
 
 
-def port_taken(argument: object) -> int:
+def port_taken(argument: object, *more: object) -> int:
     raise StartError("port 9999 is taken: choose another with --tcp-port")
 
 
-def settings_refused(argument: object) -> int:
+def settings_refused(argument: object, *more: object) -> int:
     raise ConfigError("one\ntwo")
 
 
-def interrupted(argument: object) -> int:
+def interrupted(argument: object, *more: object) -> int:
     raise KeyboardInterrupt
 
 

@@ -33,11 +33,11 @@ def test_every_setting_is_explained_in_one_phrase(setting: Setting) -> None:
 def test_the_settings_are_those_that_scripts_know_by_name() -> None:
     assert list(SETTINGS) == [
         *("host", "tcp_port", "telnet_port", "web_port", "data", "memory", "ports_file", "classic", "console"),
-        *("selector", "log_level", "log_format"),
+        *("selector", "proxy_protocol", "motd", "log_level", "log_format"),
         *("limits.messages_per_second", "limits.burst", "limits.connections", "limits.connections_per_ip"),
         *("limits.rooms", "limits.log_messages", "limits.log_bytes"),
-        *("journal.durability", "journal.retention", "web.origins", "web.hosts", "rooms.create"),
-        *("admin.password_hash", "admin.accounts", "admin.tokens", "admin.watch"),
+        *("journal.durability", "journal.retention", "web.origins", "web.hosts", "web.trusted_proxies"),
+        *("rooms.create", "admin.password_hash", "admin.accounts", "admin.tokens", "admin.watch"),
     ]
 
 

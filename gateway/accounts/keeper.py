@@ -52,6 +52,10 @@ class Keeper:
         """Whether anybody can log in with a password."""
         return self._register.has_passwords
 
+    def know(self, register: Register) -> None:
+        """These are the accounts and tokens from now on."""
+        self._register = register
+
     def close(self) -> None:
         """Verify nothing more; who still waits is not answered."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -57,7 +57,7 @@ class Audit:
             shown = each._asdict()
             del shown["number"], shown["at"]
             words = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in shown.items())
-            log.info("%s", words, extra={"fields": shown})
+            log.info("%s", words, extra={"fields": {"audit": shown}})
 
         def answered(failure: JournalError | None) -> None:
             if failure is None:
@@ -72,7 +72,11 @@ class Audit:
 
     def note(self, operator: Operator, action: str, target: str, reason: str, result: str) -> None:
         """Record an attempt that changed nothing, or something elsewhere."""
-        self.record([self.entry(operator, action, target, reason, result)], lambda failure: None)
+        self.enter(self.entry(operator, action, target, reason, result))
+
+    def enter(self, entry: AuditEntry) -> None:
+        """Record what was tried elsewhere: logging in."""
+        self.record([entry], lambda failure: None)
 
     def stranger(self, who: str, source: str, action: str, target: str, words: str = NO_RIGHT) -> Refusal:
         """Somebody tried who may not, or whom nobody knows: record it; what he is to be told."""

@@ -33,6 +33,7 @@ class Departure(msgspec.Struct, frozen=True, gc=False):
     bytes_out: int
     closing: Closing
     words: str
+    proxy: str | None = None
 
     @property
     def id(self) -> str:
@@ -66,5 +67,6 @@ class Closed:
                 session.bytes_out,
                 closing,
                 words[:WORDS_KEPT],
+                session.proxy,
             )
         )

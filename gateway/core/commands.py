@@ -23,6 +23,7 @@ from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
 from gateway.core.rooms import RECENT_MESSAGES
 from gateway.core.session import Session
+from gateway.core.whisper import whisper
 from gateway.core.wire import as_msg, people
 from gateway.errors import Code, Refusal
 
@@ -134,7 +135,7 @@ def _msg(call: Call) -> None:
     to, _, words = call.words.partition(" ")
     if not words.strip():
         raise Refusal(Code.BAD_MESSAGE, "say to whom and what: /msg NICK text")
-    call.hub.whisper(call.session, to, text.lines(words.strip()), call.id)
+    whisper(call.hub, call.session, to, text.lines(words.strip()), call.id)
 
 
 def _who(call: Call) -> None:
@@ -151,7 +152,7 @@ def _who(call: Call) -> None:
 def _whois(call: Call) -> None:
     found = call.hub.nicks.find(call.words or call.session.nick)
     rooms = " ".join(f"#{name}" for name in found.rooms)
-    here = duration((call.hub.wall() - found.connected_at) / 1000)
+    here = duration(max(0, call.hub.wall() - found.connected_at) / 1000)
     call.answer(f"{_person(call.hub, found)}, here for {here}, in {rooms or 'no room'}")
 
 
@@ -223,7 +224,7 @@ def _show(call: Call, wanted: Range) -> None:
                 call.answer(f"more: /since {past.messages[-1].seq}")
         session.release()
 
-    call.hub.after_own(session, lambda: call.hub.library.read(name, wanted, read))
+    call.hub.commits.after_own(session, lambda: call.hub.library.read(name, wanted, read))
 
 
 def _echo(call: Call) -> None:
@@ -273,7 +274,7 @@ def _login(call: Call) -> None:
     if not password:
         name, password = "", name
     source = source_of(session)
-    if not (session.encrypted or is_loopback(session.address)):
+    if not (session.encrypted or (session.proxy is None and is_loopback(session.address))):
         words = "a password goes only over TLS or from this machine: nobody else may read it"
         raise hub.audit.stranger(session.nick, source, "login", "", words)
     if not password:

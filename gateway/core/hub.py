@@ -1,8 +1,8 @@
 """The hub: who is here, what was said, and the tick that carries it from the journal to every reader.
 
-A message comes in by `say` (a member of a room) or `submit` (HTTP, by `core.posting`) and waits for the tick. The tick
+A message comes in by `say` (a member of a room) or by HTTP (`core.posting`) and waits for the tick. The tick
 
-    commits what has gathered to the journal, one batch in flight
+    commits what has gathered to the journal, one batch in flight (`core.commits`)
     → publishes the answer in the rooms' logs and acknowledges it: never before, so nobody sees what a crash would lose
     → lets every room serve its readers (`core.room`), a bounded number of sends, the rest in the next tick.
 
@@ -15,24 +15,24 @@ what a peer sends next is handled next.
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import NamedTuple
 
 from gateway.core import names
-from gateway.core.answers import acknowledge, error_event, storage_refusal
+from gateway.core.answers import acknowledge, storage_refusal
 from gateway.core.attendance import Attendance, tell_room
 from gateway.core.audit import Audit
 from gateway.core.bans import Sanctions, words_of
 from gateway.core.closed import Closed
 from gateway.core.closing import Closing
+from gateway.core.commits import Commits, Draft
 from gateway.core.endings import Endings
-from gateway.core.events import Bye, Joined, Listed, Notice, Private
+from gateway.core.events import Bye, Joined, Listed, Notice
 from gateway.core.happenings import Happenings
 from gateway.core.identity import Identities
 from gateway.core.limits import Limits
 from gateway.core.message import Door, Kind, Message
+from gateway.core.meters import Meters
 from gateway.core.nicks import Nicks
 from gateway.core.operations import Operations
 from gateway.core.operators import Doorkeeper
@@ -40,49 +40,26 @@ from gateway.core.pace import Pace
 from gateway.core.past import Library
 from gateway.core.ports import Journal, Measure, Transport
 from gateway.core.presence import ANNOUNCE_AFTER
-from gateway.core.receipts import Answer, Posted, Receipts
+from gateway.core.receipts import Answer, Receipts
 from gateway.core.reception import Reception
 from gateway.core.replay import Replays
 from gateway.core.room import Member, Room
 from gateway.core.rooms import LOBBY, Rooms
-from gateway.core.session import OWED_BYTES, Session
-from gateway.core.timers import Timers
+from gateway.core.session import Session
+from gateway.core.timers import Timers, steady_wall
+from gateway.core.totals import Totals
 from gateway.core.visits import Visits
 from gateway.core.wire import Wire
-from gateway.errors import Code, JournalError, LostTail, Refusal
+from gateway.errors import JournalError, Refusal
 
 log = logging.getLogger(__name__)
 
 SENDS_PER_TICK = 1000
 """About 10 ms of sends: what a tick spends before the loop turns."""
-INCOMING_MESSAGES = 10_000
-"""Messages that may wait for the journal; from here on senders are held."""
 MEMBERS_LISTED = 200
-FAILURE_SECONDS = 2.0
-"""How long a batch that could not be stored counts, if no other comes."""
 FIRST_SESSION = 0x100
 SESSION_ID = re.compile(r"[1-9a-f][0-9a-f]{0,15}")
 """An id has one spelling, so that `0x1_00` does not kick whoever has 100."""
-
-
-class Draft(NamedTuple):
-    """A message on its way to the journal, and who waits for the answer."""
-
-    message: Message
-    member: Member | None
-    done: Answer | None
-
-
-@dataclass(slots=True)
-class Totals:
-    """What closed sessions and posts have added up to since the start; live sessions count for themselves."""
-
-    connections_peak: int = 0
-    messages_in: int = 0
-    deliveries: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    skipped: int = 0
 
 
 class Hub:
@@ -105,11 +82,13 @@ class Hub:
         self.wall = wall
         self.timers = Timers()
         self.sessions: dict[int, Session] = {}
-        self.rooms = Rooms(journal, limits)
         self.totals = Totals()
+        self.rooms = Rooms(journal, limits, self.totals)
         self.happenings = Happenings(wall)
         self.invitation = ""
         """How others can come, in one line of words; the gateway fills it in when its doors listen."""
+        self.motd = ""
+        """Gated words for everybody who comes; empty = none."""
         self.bans = Sanctions(Measure.BAN, wall)
         self.mutes = Sanctions(Measure.MUTE, wall)
         self.doorkeeper: Doorkeeper | None = None
@@ -119,13 +98,14 @@ class Hub:
         self._schedule = schedule
         self.nicks = Nicks(random_bits)
         self.library = Library(journal, self.rooms)
-        self.receipts = Receipts(wall)
+        steady = steady_wall(clock, wall)
+        self.receipts = Receipts(steady)
         self.reception = Reception(
             journal,
-            Identities(token_key, wall, random_bits),
+            Identities(token_key, steady, random_bits),
             self.nicks,
             self.receipts,
-            wall=wall,
+            wall=steady,
             later=self.later,
             wake=self._wake,
             happenings=self.happenings,
@@ -134,19 +114,24 @@ class Hub:
         self.replays = Replays(self.library, self.attach, self._wake)
         self.pace = Pace(lambda: self.limits, clock, self.later)
         self.closed = Closed()
+        self.meters = Meters(self.totals, self.closed.counts, clock, wall)
         self.visits = Visits(clock, wall, self.later)
         self._attendance = Attendance(self.later, clock)
         self._endings = Endings(self.later, self._over)
+        self.commits = Commits(
+            journal,
+            self.rooms,
+            clock,
+            took=self.totals.commits,
+            wake=self._wake,
+            publish=self._publish,
+            settled=self._endings.committed,
+            lost_tail=self.begin_new_epochs,
+        )
         self._next_number = FIRST_SESSION
-        self._incoming: list[Draft] = []
-        self._committing = False
-        self._failure: Refusal | None = None
-        self._failed_at = 0.0
         self._awake = False
         self._unflushed: dict[Session, None] = {}
         self._dirty: dict[Room, None] = {}
-        self._crowded_out: list[Session] = []
-        self._waiting: list[tuple[Session, Callable[[], None]]] = []
 
     # Coming and going
 
@@ -156,19 +141,20 @@ class Hub:
         self.reception.start()
         self.rooms.open(LOBBY, lambda room: None)
 
-    def connect(self, transport: Transport, door: Door, address: str, wire: Wire) -> Session:
-        """A new session under a guest name, in no room yet."""
+    def connect(self, transport: Transport, door: Door, address: str, wire: Wire, proxy: str | None = None) -> Session:
+        """A new session under a guest name, in no room yet; `proxy` is the address of who told its address."""
         number = self._next_number
         self._next_number += 1
         nick = self.nicks.guest()
-        session = Session(number, nick, door, address, transport, wire, self._flush_later)
+        session = Session(number, nick, door, address, transport, wire, self._flush_later, self.totals)
+        session.proxy = proxy
         session.connected_at = self.wall()
         session.last_input = self.clock()
         session.announce_at = session.last_input + ANNOUNCE_AFTER
         self.sessions[number] = session
         self.nicks.take(nick, session)
         self.happenings.note(number, "came", door)
-        self.totals.connections_peak = max(self.totals.connections_peak, len(self.sessions))
+        self.totals.came(session, len(self.sessions))
         self.visits.came(session)
         return session
 
@@ -186,12 +172,7 @@ class Hub:
         self.sessions.pop(session.number, None)
         self._endings.forget(session)
         self.pace.forget(session)
-        totals = self.totals
-        totals.messages_in += session.messages_in
-        totals.deliveries += session.messages_out
-        totals.bytes_in += session.bytes_in
-        totals.bytes_out += session.bytes_out
-        totals.skipped += session.skipped
+        self.totals.went(session)
 
     def close(
         self, session: Session, closing: Closing, words: str = "", retry_ms: int | None = None, *, aside: str = ""
@@ -313,43 +294,13 @@ class Hub:
             return
         if muted is not None:
             raise muted
-        session.pending += 1
-        self.submit(Draft(message, member, done), room)
-        if self.crowded:
-            session.hold()
-            self._crowded_out.append(session)
+        self.commits.submit(Draft(message, member, done), room)
 
-    def whisper(self, session: Session, to: str, text: str, id: str | None = None) -> None:
-        """Send gated `text` to one person. Not journaled; acknowledged once queued. Raises Refusal."""
-        if id is not None and session.identity is not None:
-            settle = self.receipts.begin((session.identity.id, id), partial(acknowledge, session, id))
-            if settle is None:
-                return
-            try:
-                self._whisper(session, to, text)
-            except Refusal as refusal:
-                settle(refusal)
-            else:
-                settle(Posted("", "", 0))
-        else:
-            self._whisper(session, to, text)
-
-    def _whisper(self, session: Session, to: str, text: str) -> None:
-        self.mutes.check(session)
-        receiver = self.nicks.find(to)
-        if len(receiver.owed) >= OWED_BYTES:
-            raise Refusal(Code.BUSY, f"{receiver.nick} does not read at the moment, try again", retry_ms=5000)
-        event = Private(session.nick, receiver.nick, self.wall(), text)
-        receiver.tell(event)
-        if receiver is not session:
-            session.tell(event)
-
-    def after_own(self, session: Session, job: Callable[[], None]) -> None:
-        """Do `job` once every message of the session has been committed or refused; now, if none is on its way."""
-        if session.pending:
-            self._waiting.append((session, job))
-        else:
-            job()
+    def limit(self, limits: Limits) -> None:
+        """Keep these limits from now on; a room's log shrinks with its next message."""
+        before, self.limits = self.limits, limits
+        self.rooms.limit(limits)
+        self.pace.changed(before, self.sessions.values())
 
     # The tick
 
@@ -357,7 +308,7 @@ class Hub:
         """The session's transport can take more again: send what is owed, serve it from the logs with the others."""
         if session.closed:
             return
-        session.blocked = False
+        session.unblock()
         session.flush()
         if not session.blocked:
             for member in session.rooms.values():
@@ -368,24 +319,15 @@ class Hub:
                 self._wake()
 
     @property
-    def crowded(self) -> bool:
-        """So much waits for the journal that no more should be taken in."""
-        return len(self._incoming) > INCOMING_MESSAGES
-
-    @property
     def busy(self) -> bool:
         """Something that was received is not committed and offered yet."""
-        return bool(self._incoming or self._committing or self._dirty or self._unflushed)
+        return bool(self.commits.busy or self._dirty or self._unflushed)
 
     def tick(self) -> None:
         """Do what is due: timers, one commit, a bounded number of sends; ask to be called again if there is more."""
         self._awake = False
         self.timers.run(self.clock())
-        if self._incoming and not self._committing:
-            drafts, self._incoming = self._incoming, []
-            self._committing = True
-            batch = [draft.message for draft in drafts]
-            self.journal.append(batch, lambda answer: self._committed(drafts, answer))
+        self.commits.begin()
         if self.reception.pending:
             self.reception.store()
         self.replays.serve()
@@ -393,7 +335,7 @@ class Hub:
         self._serve(sends)
         self._endings.serve()
         more = self._dirty or self._unflushed or self.replays.pending or self.reception.pending
-        if more or (self._incoming and not self._committing):
+        if more or self.commits.due:
             self._wake()
         elif self.timers.next is not None:
             self._schedule(max(0.001, self.timers.next - self.clock()))
@@ -404,61 +346,6 @@ class Hub:
         if not self._awake:
             self._schedule(seconds)
 
-    def probe(self, done: Callable[[Refusal | None], None]) -> None:
-        """Answer what keeps messages from being stored, None if nothing does: a failure just now, or what the journal
-        says to a batch of none, which looks at its disk and its file like any other."""
-        if self._failure is not None and self.clock() < self._failed_at + FAILURE_SECONDS:
-            done(self._failure)
-            return
-
-        def answered(answer: list[Message] | JournalError) -> None:
-            if isinstance(answer, LostTail):
-                self.begin_new_epochs()
-            done(storage_refusal(answer) if isinstance(answer, JournalError) else None)
-
-        self.journal.append([], answered)
-
-    def submit(self, draft: Draft, room: Room) -> None:
-        """Hand a message for the room to the next tick's commit."""
-        room.pending += 1
-        self._incoming.append(draft)
-        self._wake()
-
-    def _committed(self, drafts: list[Draft], answer: list[Message] | JournalError) -> None:
-        self._committing = False
-        if isinstance(answer, JournalError):
-            self._failure, self._failed_at = storage_refusal(answer), self.clock()
-            self._refuse(drafts, self._failure)
-            if isinstance(answer, LostTail):
-                self.begin_new_epochs()
-        else:
-            self._failure = None
-            for draft in drafts:
-                self._publish(draft)
-        waiting, self._waiting = self._waiting, []
-        for session, job in waiting:
-            self.after_own(session, job)
-        released, self._crowded_out = self._crowded_out, []
-        for session in released:
-            session.release()
-        self._wake()
-
-    def _publish(self, draft: Draft) -> None:
-        message, member, done = draft
-        room = self.rooms[message.room]
-        room.pending -= 1
-        room.publish(message, member)
-        self._dirty[room] = None
-        if member is not None:
-            session = member.session
-            session.pending -= 1
-            session.messages_in += 1
-            self._endings.committed(session)
-        else:
-            self.totals.messages_in += 1
-        if done is not None:
-            done(Posted(room.name, room.epoch, message.seq))
-
     def begin_new_epochs(self) -> None:
         """The journal came back without its end: tell everybody where their rooms stand now."""
 
@@ -468,18 +355,12 @@ class Hub:
 
         self.rooms.begin_new_epochs(begun)
 
-    def _refuse(self, drafts: list[Draft], refusal: Refusal) -> None:
-        for message, member, done in drafts:
-            room = self.rooms[message.room]
-            room.pending -= 1
-            if member is not None:
-                member.session.pending -= 1
-                self._endings.committed(member.session)
-            if done is not None:
-                done(refusal)
-            elif member is not None:
-                member.session.tell(error_event(refusal))
-            self.rooms.forget_if_idle(room)
+    def _publish(self, room: Room, message: Message, member: Member | None) -> None:
+        room.publish(message, member)
+        self.totals.messages_in += 1
+        self._dirty[room] = None
+        if member is not None:
+            member.session.messages_in += 1
 
     def _flush(self, sends: int) -> int:
         unflushed, self._unflushed = self._unflushed, {}

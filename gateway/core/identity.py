@@ -66,8 +66,9 @@ class Identities:
 
     def recall(self, people: Iterable[Person]) -> list[Identity]:
         """Take in what the journal remembered, the longest absent first; answers them."""
+        now = self._wall()
         for person in people:
-            identity = Identity(person.identity, person.nick, tuple(person.rooms), person.seen)
+            identity = Identity(person.identity, person.nick, tuple(person.rooms), min(person.seen, now))
             self._known[identity.id] = identity
             self._absent[identity] = None
         return list(self._absent)

@@ -17,6 +17,8 @@ from gateway.errors import Code, Refusal
 
 MISSED_LINES = 200
 """What a terminal is shown of what it missed."""
+UNSURE_LINES = 20
+"""How far back a terminal is pointed: what was written to it may have been on its way when it was cut."""
 ROOMS_PER_SESSION = 50
 """Rooms a browser session is in at most; a terminal is in one at a time."""
 
@@ -45,6 +47,8 @@ def join(
     def opened(room: Room | Refusal) -> None:
         if isinstance(room, Refusal):
             refuse(room)
+        elif session.closed:
+            hub.rooms.forget_if_idle(room)
         elif position and position.epoch == room.epoch and 0 <= position.after <= room.log.head:
             done(_come_in(hub, session, room, position.after, recovered=True, id=id))
         else:
@@ -77,7 +81,10 @@ def join(
 
 
 def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
-    """Bring a terminal back into the room it left at `position`, with the last MISSED_LINES of what it missed."""
+    """Bring a terminal back into the room it left at `position`, with the last MISSED_LINES of what it missed.
+
+    What a terminal has read nobody knows, only what was written to it: so it is told from where on it is shown more.
+    """
     session.hold()
 
     def opened(room: Room | Refusal) -> None:
@@ -92,10 +99,17 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
         hub.library.read(name, Range(after=after, limit=MISSED_LINES), lambda past: read(room, past))
 
     def read(room: Room, past: Past | Refusal) -> None:
+        if isinstance(past, Refusal) or session.closed:
+            hub.rooms.forget_if_idle(room)
         if isinstance(past, Refusal):
             session.tell(error_event(past))
         elif not session.closed:
             member = _come_in(hub, session, room, past.messages[-1].seq if past.messages else room.log.head, True, None)
+            if position.epoch == room.epoch and 0 < position.after <= room.log.head:
+                again = max(0, position.after - UNSURE_LINES)
+                session.tell(
+                    Notice(f"you had been sent all up to {position.after}: /since {again} shows its end again")
+                )
             session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
             if member is not None:
                 hub.attach(member)

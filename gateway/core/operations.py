@@ -187,6 +187,7 @@ class Operations:
         try:
             operator.check(least)
             outcome = act()
+            self._hub.meters.mark(f"{operator.name}: {action} {outcome.target}".rstrip())
         except Refusal as refusal:
             gone = refusal.code is Code.NO_SUCH_USER
             self._audit.note(operator, action, target, reason, "gone" if gone else f"refused: {refusal.text}")

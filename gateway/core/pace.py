@@ -4,7 +4,7 @@
 is not more than burst/rate ahead of now, the message is within the rate.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from gateway.core.limits import Limits
 from gateway.core.session import Session
@@ -24,6 +24,14 @@ def wait(paid_until: float, now: float, rate: float, burst: float) -> float:
 def pay(paid_until: float, now: float, rate: float) -> float:
     """The new `paid_until` after one message."""
     return 0.0 if rate <= 0 else max(paid_until, now) + 1 / rate
+
+
+def repriced(paid_until: float, now: float, rate_before: float, limits: Limits) -> float:
+    """The new `paid_until` after a change of limits: the same number of messages is used, at most a whole burst."""
+    if rate_before <= 0 or limits.messages_per_second <= 0:
+        return 0.0
+    used = min((paid_until - now) * rate_before, max(limits.burst, 1))
+    return now + used / limits.messages_per_second if used > 0 else 0.0
 
 
 class Pace:
@@ -64,6 +72,14 @@ class Pace:
             session.hold()
             self._slowed[session] = None
             self._later(seconds, lambda: self._speed_up(session))
+
+    def changed(self, before: Limits, sessions: Iterable[Session]) -> None:
+        """The limits are others than `before`: what each of the sessions has used of its rate stays used."""
+        now, limits = self._clock(), self._limits()
+        for session in sessions:
+            session.paid_until = repriced(session.paid_until, now, before.messages_per_second, limits)
+        for session in list(self._slowed):
+            self._speed_up(session)
 
     def forget(self, session: Session) -> None:
         """The session is over."""

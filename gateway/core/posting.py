@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 from gateway.core import names
 from gateway.core.answers import too_fast
-from gateway.core.hub import Draft, Hub
+from gateway.core.commits import Draft
+from gateway.core.hub import Hub
 from gateway.core.identity import Identity
 from gateway.core.message import Door, Kind, Message
-from gateway.core.pace import pay, wait
+from gateway.core.pace import pay, repriced, wait
 from gateway.core.receipts import Answer
 from gateway.core.room import Room
 from gateway.errors import Code, Refusal
@@ -34,6 +35,7 @@ class Posting:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._paid_until: dict[str, float] = {}
+        self._limits = hub.limits
 
     def post(self, post: Post, done: Answer) -> None:
         """Post from outside any session (HTTP). Raises Refusal.
@@ -84,7 +86,7 @@ class Posting:
         if seconds:
             done(too_fast(seconds))
             return
-        if self._hub.crowded:
+        if self._hub.commits.crowded:
             done(Refusal(Code.BUSY, "the journal is behind, try again", retry_ms=1000))
             return
 
@@ -92,13 +94,16 @@ class Posting:
             if isinstance(found, Refusal):
                 done(found)
             else:
-                self._hub.submit(Draft(message, None, done), found)
+                self._hub.commits.submit(Draft(message, None, done), found)
 
         self._hub.rooms.open(message.room, opened)
 
     def _seconds(self, poster: str) -> float:
         """Seconds until `poster` may post again; 0 = now, and this post counts."""
         now, limits = self._hub.clock(), self._hub.limits
+        if limits is not self._limits:
+            before, self._limits = self._limits.messages_per_second, limits
+            self._paid_until = {who: repriced(at, now, before, limits) for who, at in self._paid_until.items()}
         paid = self._paid_until.get(poster, 0.0)
         seconds = wait(paid, now, limits.messages_per_second, limits.burst)
         if seconds:

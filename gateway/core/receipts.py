@@ -42,7 +42,8 @@ class Entry:
 
 
 class Receipts:
-    """The live keys. `wall` is ms since 1970, because a restart must not make them live longer."""
+    """The live keys. `wall` is ms since 1970 and steady; not monotonic seconds, because a restart must not make keys
+    live longer."""
 
     def __init__(self, wall: Callable[[], int]) -> None:
         self._wall = wall
@@ -51,8 +52,9 @@ class Receipts:
 
     def recall(self, receipts: Iterable[Receipt]) -> None:
         """Take in what the journal stored, the oldest first."""
+        now = self._wall() / 1000
         for each in receipts:
-            entry = self._entries[each.identity, each.id] = Entry(each.ts / 1000)
+            entry = self._entries[each.identity, each.id] = Entry(min(each.ts / 1000, now))
             entry.posted = Posted(each.room, each.epoch, each.seq)
             self._of[each.identity] += 1
 

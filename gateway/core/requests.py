@@ -181,6 +181,8 @@ class Requests:
                 session.tell(error_event(refused))
         for place in places[: ROOMS_PER_SESSION + 1]:
             self._enter(session, place)
+        if self.hub.motd:
+            session.tell(Notice(self.hub.motd))
         session.release()
 
     def _say(self, session: Session, say: Say) -> None:
@@ -227,7 +229,7 @@ class Requests:
             session.release()
 
         wanted = Range(before=earlier.before, limit=earlier.limit)
-        self.hub.after_own(session, lambda: self.hub.library.read(name, wanted, read))
+        self.hub.commits.after_own(session, lambda: self.hub.library.read(name, wanted, read))
 
     def _typing(self, session: Session, write: Write) -> None:
         """Tell the room's pages, where it is small enough for that to matter; too fast is dropped without a word."""

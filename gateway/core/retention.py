@@ -35,16 +35,26 @@ class Retention:
         self._keep = keep_seconds
         self._wall = wall
         self._later = later
+        self._round = 0
+        """Grows with every change of the time: what was begun before ends there."""
 
     def start(self) -> None:
         """Look now, and from now on again and again."""
         if self._keep > 0:
-            self._look()
+            self._look(self._round)
 
-    def _look(self) -> None:
-        self._journal.expire(self._wall() - int(self._keep * 1000), self._expired)
+    def keep(self, seconds: float) -> None:
+        """Keep messages for so long from now on; `start` has been called."""
+        self._keep = seconds
+        self._round += 1
+        self.start()
 
-    def _expired(self, answer: Expired | JournalError) -> None:
+    def _look(self, round: int) -> None:
+        if round == self._round:
+            before = self._wall() - int(self._keep * 1000)
+            self._journal.expire(before, lambda answer: self._expired(answer, round))
+
+    def _expired(self, answer: Expired | JournalError, round: int) -> None:
         if isinstance(answer, JournalError):
             log.warning("old messages stay for now: %s", answer)
         else:
@@ -53,4 +63,7 @@ class Retention:
                 if room is not None:
                     room.forget_below(first)
         more = isinstance(answer, Expired) and answer.more
-        self._later(PAUSE_SECONDS if more else min(MOST_SECONDS, max(LEAST_SECONDS, self._keep / ROUNDS)), self._look)
+        self._later(
+            PAUSE_SECONDS if more else min(MOST_SECONDS, max(LEAST_SECONDS, self._keep / ROUNDS)),
+            lambda: self._look(round),
+        )

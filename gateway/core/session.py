@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gateway.core.events import Event
 from gateway.core.message import Door
 from gateway.core.ports import Transport
+from gateway.core.totals import Totals
 from gateway.core.wire import Wire
 
 if TYPE_CHECKING:
@@ -54,11 +55,13 @@ class Session:
         "owed",
         "paid_until",
         "pending",
+        "proxy",
         "room",
         "rooms",
         "skipped",
         "tap",
         "terminal",
+        "totals",
         "transport",
         "wire",
     )
@@ -72,14 +75,18 @@ class Session:
         transport: Transport,
         wire: Wire,
         flush_later: Callable[["Session"], None],
+        totals: Totals,
     ) -> None:
         self.number = number
         self.nick = nick
         self.door = door
         self.address = address
+        self.proxy: str | None = None
+        """The address of the proxy that told ours; None: the peer is connected to us."""
         self.transport = transport
         self.wire = wire
         self._flush_later = flush_later
+        self.totals = totals
         self.connected_at = 0
         """Milliseconds since 1970 UTC."""
         self.announce_at = 0.0
@@ -147,10 +154,32 @@ class Session:
         if self.owed and not self.blocked:
             taken = self.transport.send(self.owed)
             self.bytes_out += taken
+            self.totals.bytes_out += taken
             self.owed = self.owed[taken:]
-            self.blocked = bool(self.owed)
-            if not self.owed and (self.choked or self._flushed):
+            if self.owed:
+                self.block()
+            elif self.choked or self._flushed:
                 self._all_out()
+
+    def block(self) -> None:
+        """The transport took less than it was offered."""
+        self.blocked = True
+        self.totals.blocked[self] = None
+
+    def unblock(self) -> None:
+        """The transport can take more again."""
+        self.blocked = False
+        self.totals.blocked.pop(self, None)
+
+    def skip(self, messages: int) -> None:
+        """Count messages that the peer is told to have missed."""
+        self.skipped += messages
+        self.totals.skipped += messages
+
+    def received(self, size: int) -> None:
+        """Count `size` bytes that came in."""
+        self.bytes_in += size
+        self.totals.bytes_in += size
 
     def when_flushed(self, job: Callable[[], None]) -> None:
         """Do `job` once when nothing is owed any more; something is owed now."""

@@ -27,9 +27,9 @@ class Terminals:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
 
-    def connect(self, transport: Transport, door: Door, address: str, wire: Wire) -> Session:
+    def connect(self, transport: Transport, door: Door, address: str, wire: Wire, proxy: str | None = None) -> Session:
         """A new session in the lobby. It reads from now on, once it is greeted or has spoken."""
-        session = self.hub.connect(transport, door, address, wire)
+        session = self.hub.connect(transport, door, address, wire, proxy)
         session.terminal = True
         session.echo = False
         session.room = self.hub.enter(session, self.hub.rooms[LOBBY])
@@ -95,8 +95,12 @@ class Terminals:
                    "Type and press Enter: everybody in the room reads it.")
             )
         )  # fmt: skip
+        if self.hub.motd:
+            session.tell(Notice(self.hub.motd))
 
         def read(past: Past | Refusal) -> None:
+            if session.room is not member:
+                return
             if isinstance(past, Past) and past.messages:
                 session.tell(History(LOBBY, [as_msg(message) for message in past.messages], past.more))
                 member.cursor = past.messages[-1].seq

@@ -31,7 +31,7 @@ _SECRET = (b"login", b"resume")
 _NO_UTF8 = range(0xDC80, 0xDD00)
 """What `surrogateescape` makes of bytes that are not UTF-8."""
 _FIRST = 64
-"""Bytes of a line that are kept to know its command."""
+"""Bytes of a line, without telnet's, that are kept to know its command."""
 
 
 def visible(data: bytes, telnet: bool) -> str:
@@ -97,10 +97,11 @@ class Typed:
         ending = piece[len(text) :]
         if self._secret:
             return COVER.encode() + ending
-        seen, known = len(self._line), self._line + text
-        match = _COMMAND.match(known)
-        self._line = known[:_FIRST]
+        self._line = _TELNET.sub(b"", self._line + text)[:_FIRST]
+        match = _COMMAND.match(self._line)
         if match is None or not any(secret.startswith(match[1].lower()) for secret in _SECRET):
             return piece
         self._secret = True
-        return text[: max(0, match.end() - seen)] + COVER.encode() + ending
+        word = b"/" + match[1]
+        at = text.find(word)
+        return (text[: at + len(word)] + b" " if at >= 0 else b"") + COVER.encode() + ending

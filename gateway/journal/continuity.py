@@ -1,6 +1,7 @@
 """Whether a journal is still the unbroken run it was when it was last open: what an epoch stands for.
 
-Three facts decide, and each of them lies in the database's `meta` table:
+Three facts decide, and each of them lies in the database's `meta` table (a fourth, whether the last message is still
+there, in `tail`):
 
 - *How the last run ended.* A clean stop synced everything. A killed process loses nothing either, since the kernel
   holds what was written; only the machine's end can take the tail, and it shows as another boot id. With durability

@@ -9,8 +9,8 @@ What is true of a journal left by a kill at any moment, and so no damage:
 - frames of an earlier round (other salts) follow the frames of this one; the last transaction may be torn
 - the file is shorter than the database while the WAL still holds the pages that are missing from it
 
-Not looked for: flipped bits inside a page or in the middle of the WAL. SQLite has no checksum on a page, and ends a WAL
-at the first frame that does not fit.
+Not looked for: flipped bits inside a page or in the middle of the WAL. SQLite has no checksum on a page; it ends a WAL
+at the first frame that does not fit, and the end that is then missing is seen by the note in `tail`.
 """
 
 import struct

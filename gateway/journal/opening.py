@@ -3,7 +3,7 @@
 In this order, so that a refused journal is left as it was: look at the files (`damage`), read them through a connection
 that cannot write, and only then open the connection that can. It holds the lock for as long as it lives; `locking_mode
 = EXCLUSIVE` also spares the shared-memory index of the WAL. (The reading connection may leave an empty log and an index
-beside a refused database. They stay: whoever unlinks them without the lock might hit a living gateway's.)
+beside a refused database: see `leftovers`.)
 
 Every page is checked up to QUICK_CHECK_BYTES, 90 ms; a larger database opens in 20 ms and shows a bad page when that
 page is read.
@@ -24,7 +24,9 @@ from gateway.errors import StartError
 from gateway.journal.checkpoint import checkpoint
 from gateway.journal.continuity import boot_id, epoch_of, new_seed, read_mark, why_broken, write_mark
 from gateway.journal.damage import damage
+from gateway.journal.leftovers import none_left_over
 from gateway.journal.schema import FIRST_META, create
+from gateway.journal.tail import Tail, why_missing
 
 SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
 PAUSE = 0.05
@@ -46,6 +48,7 @@ class Opened:
     """A sound database, ready to be written. `broken` says why every room got a new epoch, None if none did."""
 
     connection: sqlite3.Connection
+    tail: Tail
     seed: str
     broken: str | None
 
@@ -73,10 +76,11 @@ def open_database(path: Path, durability: str, patience: float, sleep: Callable[
         waited += PAUSE
 
 
-def mark_clean(connection: sqlite3.Connection) -> None:
+def mark_clean(connection: sqlite3.Connection, tail: Tail) -> None:
     """Note a clean stop, everything synced."""
     connection.execute("UPDATE meta SET value = 'yes' WHERE key = 'clean'")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    tail.remove()
 
 
 def _is_locked(error: sqlite3.Error) -> bool:
@@ -98,11 +102,12 @@ def _refusal(path: Path, fault: str) -> str:
 
 
 def _open(path: Path, durability: str) -> Opened:
-    fault = damage(path)
-    if path.is_file():
-        fault = _examine(path, fault)
-    if fault is not None:
-        raise StartError(_refusal(path, fault))
+    with none_left_over(path):
+        fault = damage(path)
+        if path.is_file():
+            fault = _examine(path, fault)
+        if fault is not None:
+            raise StartError(_refusal(path, fault))
     if not path.exists():
         create(path)
     _require_writable(path)
@@ -164,15 +169,18 @@ def _begin(connection: sqlite3.Connection, path: Path, durability: str) -> Opene
     connection.execute("BEGIN IMMEDIATE")
     meta = FIRST_META | dict(connection.execute("SELECT key, value FROM meta"))
     boot, token = boot_id(), secrets.token_hex(8)
-    broken = why_broken(meta, boot, read_mark(path))
+    broken = why_broken(meta, boot, read_mark(path)) or why_missing(connection, path)
     if broken is not None:
         meta["seed"] = _new_epochs(connection)
     _note(connection, {"clean": "no", "boot": boot, "durability": durability, "mark_next": token})
     connection.execute("COMMIT")
     _note(connection, {"mark": write_mark(path, token), "mark_next": ""})
     checkpoint(connection)
+    tail = Tail(path)
+    if broken is not None:
+        tail.forget()
     path.with_name(path.name + "-shm").unlink(missing_ok=True)  # `_examine` left it; under our lock nobody uses it
-    return Opened(connection, meta["seed"], broken)
+    return Opened(connection, tail, meta["seed"], broken)
 
 
 def renew_epochs(connection: sqlite3.Connection) -> str:

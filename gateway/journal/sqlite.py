@@ -33,6 +33,7 @@ from gateway.journal.disk import SPARE_BYTES, Disk, Replaced
 from gateway.journal.ledger import SqliteLedger
 from gateway.journal.opening import SYNCHRONOUS, mark_clean, open_database, renew_epochs
 from gateway.journal.store import Store
+from gateway.journal.tail import Tail
 
 PATIENCE = 5.0
 CHECKPOINT_PAGES = 2000
@@ -150,11 +151,11 @@ class SqliteJournal:
     def _let_go(self) -> None:
         try:
             if not self._suspect:
-                mark_clean(self._store.connection)
-        except sqlite3.Error as error:
+                mark_clean(self._store.connection, self._store.tail)
+        except (sqlite3.Error, OSError) as error:
             log.warning("the journal could not note its clean stop: %s", error)
         finally:
-            self._store.connection.close()
+            self._store.close()
 
     def _do(self, work: Callable[[Store], Any], done: Callable[[Any], None], slow: bool) -> None:
         self._enter(_Verb(work, done, slow))
@@ -226,7 +227,7 @@ class SqliteJournal:
 
     def _reopen(self) -> None:
         earlier = self._store
-        earlier.connection.close()
+        earlier.close()
         if not self._path.exists():
             raise JournalError(f"{self._path} has been taken away: put it back")
         try:
@@ -236,9 +237,11 @@ class SqliteJournal:
         try:
             if store.has_lost(earlier) and broken is None:
                 broken = "its end is missing"
-                store = self._store_on(store.connection, renew_epochs(store.connection))
+                seed = renew_epochs(store.connection)
+                store.tail.forget()
+                store = self._store_on(store.connection, store.tail, seed)
         except sqlite3.Error:
-            store.connection.close()
+            store.close()
             raise
         self._store = store
         self._suspect = False
@@ -249,7 +252,7 @@ class SqliteJournal:
         opened = open_database(self._path, self._durability, patience, sleep)
         if opened.broken is not None:
             log.warning("journal: every room gets a new epoch: %s", opened.broken)
-        return self._store_on(opened.connection, opened.seed), opened.broken
+        return self._store_on(opened.connection, opened.tail, opened.seed), opened.broken
 
-    def _store_on(self, connection: sqlite3.Connection, seed: str) -> Store:
-        return Store(connection, seed, Disk(self._path, self._spare, self._clock))
+    def _store_on(self, connection: sqlite3.Connection, tail: Tail, seed: str) -> Store:
+        return Store(connection, tail, seed, Disk(self._path, self._spare, self._clock))

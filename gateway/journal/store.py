@@ -18,6 +18,7 @@ from gateway.core.ports import Expired, Memory, Page, Person, Receipt, RoomRecor
 from gateway.journal.checkpoint import checkpoint
 from gateway.journal.continuity import epoch_of
 from gateway.journal.disk import Disk
+from gateway.journal.tail import Tail
 
 ROOMS_HELD = 16_384
 
@@ -66,13 +67,19 @@ class Store:
     """One connection's rooms. `wal_pages` estimates what the WAL has grown by since the last checkpoint: too high for
     short texts, up to five times too low for the longest."""
 
-    def __init__(self, connection: sqlite3.Connection, seed: str, disk: Disk) -> None:
+    def __init__(self, connection: sqlite3.Connection, tail: Tail, seed: str, disk: Disk) -> None:
         self.connection = connection
+        self.tail = tail
         self.wal_pages = 0
         self._seed = seed
         self._disk = disk
         self._held: dict[str, Room] = {}
         self._expired_up_to = 0
+
+    def close(self) -> None:
+        """Let go of the database. Closing again does nothing."""
+        self.connection.close()
+        self.tail.close()
 
     def open(self, name: str, recent: int) -> RoomRecord:
         """As `Journal.open`."""
@@ -102,6 +109,8 @@ class Store:
             message.seq = row[1]
         for room, head in heads.values():
             room.head = head
+        if rows:
+            self.tail.note(*rows[-1][:2])
         self.wal_pages += 1 + len(heads) + len(batch) // 4
         return batch
 

@@ -16,6 +16,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from gateway.core.closing import Closing
+from gateway.core.remote import Remote
 from gateway.core.traits import Kernel, Traits, host_and_port
 from gateway.tcp.kernel import kernel_of
 from gateway.tcp.lines import LineBuffer, TooLong
@@ -44,12 +45,12 @@ class Connection:
     """A `core.ports.Transport` over one non-blocking socket."""
 
     __slots__ = ("_broken", "_door", "_ended", "_events", "_first", "_last_words", "_lines", "_lost", "_queue", "_shut",
-                 "_sock", "_telnet", "_turn_asked", "address", "closed", "session")  # fmt: skip
+                 "_sock", "_telnet", "_turn_asked", "closed", "remote", "session")  # fmt: skip
 
-    def __init__(self, door: "TerminalDoor", sock: socket.socket, address: str) -> None:
+    def __init__(self, door: "TerminalDoor", sock: socket.socket, remote: Remote) -> None:
         self._door = door
         self._sock = sock
-        self.address = address
+        self.remote = remote
         self._lines = LineBuffer()
         self._queue: list[bytes | TooLong] | None = None
         """Lines taken from the buffer that the session does not take yet, the next one last."""
@@ -68,7 +69,7 @@ class Connection:
         """We are closing, and this is still to be written."""
         self._turn_asked = False
         self.closed = False
-        self.session = door.terminals.connect(self, door.door, address, door.wire)
+        self.session = door.terminals.connect(self, door.door, remote.address, door.wire, remote.proxy)
         self._watch(READ)
 
     # The hub's side
@@ -193,7 +194,7 @@ class Connection:
         self._take_turn()
 
     def _heard(self, data: bytes) -> None:
-        self.session.bytes_in += len(data)
+        self.session.received(len(data))
         if self.session.tap is not None:
             self.session.tap.heard(data)
         self._door.terminals.heard(self.session)
@@ -293,7 +294,7 @@ class Connection:
             self._failed()
 
     def _failed(self) -> None:
-        log.exception("connection %s of %s failed", self.session.id, self.address)
+        log.exception("connection %s of %s failed", self.session.id, self.remote.address)
         self._door.hub.disconnect(self.session, Closing.FAILED)
         self.finish()
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from gateway.core import text
 from gateway.errors import Refusal
 from gateway.tcp.lines import LineBuffer, TooLong
+from gateway.tcp.refusals import Refusals
 from gateway.tcp.server import READ, WRITE, Server
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,9 @@ OWED_BYTES = 1 << 20
 ECHO_OWED_BYTES = 128 << 10
 """An echo peer that is behind by that much is not read, so that it never misses a line: a turn's answers (64 lines of
 bytes that each become a U+FFFD of three) fit into the rest."""
+FULL = b"!! full: try again in 30 s\n"
+REFUSED_LINGERING = 16
+"""Refused peers that are read out at a time."""
 LINGER = 2.0
 """Seconds a peer has to read our last words."""
 
@@ -37,11 +41,14 @@ Heard = Callable[["Peer", str], None]
 class Peer:
     """One connection of a plain server. It is not read while it is owed `patience` bytes or more."""
 
-    def __init__(self, server: Server, sock: socket.socket, heard: Heard, patience: int) -> None:
+    def __init__(
+        self, server: Server, sock: socket.socket, heard: Heard, patience: int, left: Callable[[], None]
+    ) -> None:
         self.server = server
         self.sock = sock
         self.heard = heard
         self.patience = patience
+        self.left = left
         try:
             host, port = sock.getpeername()[:2]
         except OSError:
@@ -175,6 +182,7 @@ class Peer:
             self._closed = True
             self.server.watch(self.sock, 0, self.ready)
             self.sock.close()
+            self.left()
 
 
 def readable(line: bytes) -> str:
@@ -186,16 +194,26 @@ def readable(line: bytes) -> str:
 
 
 class Plain:
-    """A plain server: `heard` decides whether it echoes or broadcasts."""
+    """A plain server: `heard` decides whether it echoes or broadcasts. At most `limit` peers are here at once."""
 
-    def __init__(self, server: Server, classic: bool) -> None:
+    def __init__(self, server: Server, classic: bool, limit: int) -> None:
         self.server = server
+        self.limit = limit
+        self.refusals = Refusals(server, REFUSED_LINGERING)
+        self.count = 0
         self.heard: Heard = self.broadcast if classic else self.echo
         self.patience = OWED_BYTES + 1 if classic else ECHO_OWED_BYTES
 
     def accepted(self, sock: socket.socket, address: str) -> None:
-        """A new connection."""
-        Peer(self.server, sock, self.heard, self.patience)
+        """A new connection: let it in, or tell it in one line why not."""
+        if self.count >= self.limit:
+            self.refusals.refuse(sock, lambda first, last: FULL)
+            return
+        self.count += 1
+        Peer(self.server, sock, self.heard, self.patience, self._left)
+
+    def _left(self) -> None:
+        self.count -= 1
 
     def echo(self, peer: Peer, line: str) -> None:
         """Answer the sender."""

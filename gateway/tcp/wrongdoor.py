@@ -1,4 +1,4 @@
-"""Peers that speak another protocol to a terminal door: a browser, a TLS client, an SSH client.
+"""Peers that speak another protocol to a terminal door: a browser, a TLS client, an SSH client, a proxy we do not know.
 
 Its first bytes tell; it gets the answer it understands. Nothing of such input is ever posted, so no web page can make
 a browser talk in a room, also not with an address so long that the end of the request line is never seen.
@@ -6,18 +6,23 @@ a browser talk in a room, also not with an address so long that the end of the r
 
 import re
 
+from gateway.tcp.proxyline import SIGNATURE
+
 _HTTP = re.compile(rb"[A-Z]{3,10} [^\n]* HTTP/\d(?:\.\d)?\r?\n")
 _HTTP_TOO_LONG = re.compile(rb"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) [^ \n]{4096}")
 """A request whose address does not end. (Of other methods browsers ask first, by OPTIONS.)"""
 _PERHAPS = re.compile(rb"[A-Z]{1,10}(?: [^\n]*)?|\x16")
 _PERHAPS_BYTES = 8192
 """As much of a request line as is waited for."""
+_PROXY = re.compile(rb"PROXY (?:TCP[46]|UNKNOWN)(?: [^\n]*)?\r?\n")
 _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x28"
 """Fatal handshake_failure (RFC 8446, 6)."""
 
 
 def undecided(first: bytes) -> bool:
     """Whether more bytes are needed to tell. What has no end of line is no chat line yet either."""
+    if len(first) < len(SIGNATURE) and SIGNATURE.startswith(first):
+        return True
     return len(first) < _PERHAPS_BYTES and _PERHAPS.fullmatch(first) is not None
 
 
@@ -30,6 +35,8 @@ def answer_to(first: bytes, page: str) -> bytes | None:
         return _TLS_ALERT
     if first.startswith(b"SSH-"):
         return b"!! bad_message: this is a chat, not SSH; use nc or telnet\r\n"
+    if _PROXY.match(first) or first.startswith(SIGNATURE):
+        return b"!! bad_message: no proxy is expected at your address; see --proxy-protocol\r\n"
     return None
 
 

@@ -1,19 +1,21 @@
 """The web door as a whole: its routes, what every request passes, and its start and stop.
 
-It listens to nothing: whoever accepts connections hands each to `adopt`, so that limits, addresses and "out of
+It listens to nothing: whoever accepts connections hands each to `arrived`, so that limits, addresses and "out of
 descriptors" are dealt with in one place for all doors.
 """
 
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
 from gateway.accounts.keeper import Keeper
 from gateway.core.closing import Closing
 from gateway.core.hub import Hub
+from gateway.core.message import Door
+from gateway.core.remote import Networks, Remote
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
 from gateway.web import connection_desk, operations, room_table, watching
@@ -22,14 +24,18 @@ from gateway.web.answers import Answers
 from gateway.web.assets import Assets
 from gateway.web.auth import AdminSessions, LoginLinks
 from gateway.web.body import check_body, check_encoding
+from gateway.web.callers import Admission, Caller, Callers
 from gateway.web.connections import ConnectionTable
+from gateway.web.forwarded import Proxies
 from gateway.web.handshake import check_upgrade
 from gateway.web.login import Login
 from gateway.web.loginpage import LoginPage
 from gateway.web.loginpage import routes as login_routes
+from gateway.web.metrics import MetricsPage
 from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
-from gateway.web.peer import Peer
+from gateway.web.peer import Peer, caller_of
+from gateway.web.refused import refusal
 from gateway.web.rooms import RoomDoor
 from gateway.web.sessions import SessionDesk
 from gateway.web.sessions import routes as session_routes
@@ -49,8 +55,10 @@ log = logging.getLogger("gateway.web")
 
 
 class WebDoor:
-    """The web door. `clock` answers monotonic seconds (the hub's), `wall` ms since 1970; `lost` hears the address of
-    every adopted connection when it has ended. `links` mints login links."""
+    """The web door. `clock` answers monotonic seconds (the hub's), `wall` ms since 1970; `admission` counts who comes.
+    `links` mints login links."""
+
+    door = Door.WEB
 
     def __init__(
         self,
@@ -61,7 +69,7 @@ class WebDoor:
         *,
         clock: Callable[[], float],
         wall: Callable[[], int],
-        lost: Callable[[str], None],
+        admission: Admission,
     ) -> None:
         loop = asyncio.get_running_loop()
         deadlines = (options.hello_deadline, options.ping_every, options.pong_within, options.answer_deadline)
@@ -70,17 +78,18 @@ class WebDoor:
         self.links = LoginLinks(clock)
         self._loop = loop
         self._options = options
-        self._lost = lost
+        self._proxies = Proxies(Networks(options.trusted_proxies))
+        self._callers = Callers(hub, admission, self._proxies)
         self._route: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
         self._wheel = Wheel(loop, min(GRAIN, *(deadline / GRAINS_A_DEADLINE for deadline in deadlines)))
         self._site = Site(options.hosts, options.origins, options.tls)
         self._answers = Answers(pages)
-        self._sockets = WebSockets(hub, requests, self._wheel, options, self._refuse_socket)
+        self._sockets = WebSockets(hub, requests, self._wheel, options, self._callers, self._refuse_socket)
         sessions = AdminSessions(clock)
         login = Login(sessions, keeper, hub.audit, self._site, options)
         door = LoginPage(login, self.links, sessions, keeper, hub.audit, self._site, pages, options)
         self._streams = Streams(hub, options, self._wheel)
-        desk = SummaryDesk(hub, options, clock, wall)
+        desk = SummaryDesk(hub, options, wall)
         table = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None)
         dashboard = Dashboard(hub, login, table, desk, self._site, pages, options)
         app = self._app(hub, pages, assets)
@@ -92,8 +101,15 @@ class WebDoor:
         app.add_routes(login_routes(door))
         app.add_routes(session_routes(SessionDesk(login, sessions, hub.audit, clock, wall)))
         app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, options)))
+        metrics = MetricsPage(hub, login, options)
+        app.add_routes([web.get("/metrics", metrics.metrics), web.get("/admin/grafana.json", metrics.grafana)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()
+
+    def reload(self, hosts: Sequence[str], origins: Sequence[str], trusted_proxies: Sequence[str]) -> None:
+        """From now on these hold instead of those of the options."""
+        self._site.know(hosts, origins)
+        self._proxies.trusted = Networks(trusted_proxies)
 
     def _app(self, hub: Hub, pages: Pages, assets: Assets) -> web.Application:
         room, page = RoomDoor(hub, self._options), ChatPage(pages, self._site, self._options)
@@ -124,33 +140,41 @@ class WebDoor:
         self._route = server.request_handler
         server.request_handler = self._handler
 
-    def adopt(self, sock: socket.socket, address: str) -> None:
-        """Serve an accepted, non-blocking connection (with its options set); it is ours from now on. `lost` is called
-        when it has ended."""
-        task = self._loop.create_task(self._adopt(sock, address))
+    def arrived(self, sock: socket.socket, remote: Remote) -> None:
+        """Serve an accepted, non-blocking connection (with its options set) that was admitted; it is ours from now on,
+        and taken back from the admission when it has ended."""
+        task = self._loop.create_task(self._adopt(sock, self._callers.begin(remote)))
         self._adopting.add(task)
         task.add_done_callback(self._adopting.discard)
 
-    async def _adopt(self, sock: socket.socket, address: str) -> None:
-        try:
-            await self._loop.connect_accepted_socket(lambda: self._peer(address), sock)
-        except OSError as error:
-            log.debug("a connection from %s was gone before it began: %s", address, error)
-            sock.close()
-            self._lost(address)
+    def admit(self, remote: Remote) -> tuple[Closing, str] | None:
+        """Count a newcomer by his address, or say why he must go."""
+        return self._callers.admit(remote)
 
-    def _peer(self, address: str) -> Peer:
+    def denial(self, first: bytes, last: bool, closing: Closing, words: str) -> bytes | None:
+        """What a peer reads that is not let in (`web.refused`)."""
+        return refusal(first, last, closing, words)
+
+    async def _adopt(self, sock: socket.socket, caller: Caller) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: self._peer(caller), sock)
+        except OSError as error:
+            log.debug("a connection from %s was gone before it began: %s", caller.remote.address, error)
+            sock.close()
+            self._callers.end(caller)
+
+    def _peer(self, caller: Caller) -> Peer:
         server = self._runner.server
         if server is None:
             raise ConnectionAbortedError("the web door is closed")
         return Peer(
             server,
             loop=self._loop,
-            address=address,
+            caller=caller,
             wheel=self._wheel,
             header_deadline=self._options.header_deadline,
             answer_deadline=self._options.answer_deadline,
-            lost=self._lost,
+            lost=self._callers.end,
         )
 
     async def stop(self) -> None:
@@ -173,7 +197,9 @@ class WebDoor:
 
     async def _guard(self, request: web.Request) -> web.StreamResponse:
         """What every request passes: who may speak, and what becomes of errors."""
+        counted = None
         try:
+            counted = self._callers.come(caller_of(request), request)
             if request.path not in OPEN_TO_ALL:
                 self._site.admit(request)
             check_encoding(request)
@@ -187,6 +213,8 @@ class WebDoor:
             raise
         except Exception as problem:
             return self._sorry(request, problem)
+        finally:
+            self._callers.go(counted)
         if "Upgrade" in request.headers:
             response.force_close()  # nobody has looked at what follows
         return response

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.core.operators import Operator
 
@@ -80,8 +80,8 @@ class LoginLinks:
 
 @dataclass(slots=True, eq=False)
 class AdminSession:
-    """Somebody who is logged in. `id` names the session and opens nothing; `opened` and `seen` are monotonic seconds;
-    `live` ends what goes on as long as the session does."""
+    """Somebody who is logged in. `id` names the session and opens nothing; `opened` and `seen` are monotonic
+    seconds."""
 
     id: str
     operator: Operator
@@ -89,7 +89,6 @@ class AdminSession:
     csrf: str
     opened: float
     seen: float
-    live: set[Callable[[], None]] = field(default_factory=set)
 
 
 class AdminSessions:
@@ -102,9 +101,9 @@ class AdminSessions:
     def open(self, operator: Operator, agent: str) -> tuple[str, AdminSession]:
         """Log somebody in; the secret for the cookie, and the session. Over SESSION_LIMIT whoever was away longest
         is logged out."""
-        self.sweep()
+        self._sweep()
         while len(self._sessions) >= SESSION_LIMIT:
-            self._end(min(self._sessions, key=lambda digest: self._sessions[digest].seen))
+            del self._sessions[min(self._sessions, key=lambda digest: self._sessions[digest].seen)]
         secret, now = secrets.token_urlsafe(SECRET_BYTES), self._clock()
         csrf = secrets.token_urlsafe(SECRET_BYTES)
         agent = "".join(filter(str.isprintable, agent[:AGENT_CHARACTERS]))
@@ -114,7 +113,7 @@ class AdminSessions:
 
     def find(self, secret: str | None) -> AdminSession | None:
         """The session of a cookie, which is thereby used."""
-        self.sweep()
+        self._sweep()
         session = self._sessions.get(_digest(secret)) if secret else None
         if session is not None:
             session.seen = self._clock()
@@ -122,33 +121,22 @@ class AdminSessions:
 
     def all(self) -> list[AdminSession]:
         """The open sessions, the oldest first."""
-        self.sweep()
+        self._sweep()
         return list(self._sessions.values())
 
     def close(self, secret: str | None) -> None:
         """Log out. An unknown secret is nobody."""
         if secret:
-            self._end(_digest(secret))
+            self._sessions.pop(_digest(secret), None)
 
     def end(self, session: AdminSession) -> None:
         """Log somebody out who need not be asking."""
         for digest, each in list(self._sessions.items()):
             if each is session:
-                self._end(digest)
+                del self._sessions[digest]
 
-    def sweep(self) -> bool:
-        """End the sessions whose time is up; whether something goes on in those that are left."""
+    def _sweep(self) -> None:
         now = self._clock()
         for digest, session in list(self._sessions.items()):
-            if session.live:
-                session.seen = now
             if now - session.seen > SESSION_IDLE or now - session.opened > SESSION_LIFE:
-                self._end(digest)
-        return any(session.live for session in self._sessions.values())
-
-    def _end(self, digest: bytes) -> None:
-        session = self._sessions.pop(digest, None)
-        if session is not None:
-            live, session.live = session.live, set()
-            for end in live:
-                end()
+                del self._sessions[digest]

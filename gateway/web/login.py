@@ -4,9 +4,6 @@ A request with a bearer token is the token's alone: its cookie, if it has one, c
 refused whatever the cookie would be good for. A browser never sends a token by itself, so it needs no CSRF token.
 """
 
-import asyncio
-from collections.abc import Callable
-from functools import partial
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -18,9 +15,12 @@ from gateway.errors import Code, Refusal
 from gateway.web.auth import AdminSession, AdminSessions, same_secret
 from gateway.web.body import read_body
 from gateway.web.options import WebOptions
-from gateway.web.site import Site
+from gateway.web.peer import is_secure, peer_address, remote_of
+from gateway.web.site import Site, is_local
 
-SWEEP_SECONDS = 1.0
+KEY_HOLDER = "local"
+"""The name of who can read the data folder."""
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 CSRF_HEADER = "X-CSRF-Token"
 STRANGER = "-"
 """Who it was that nobody knows."""
@@ -35,11 +35,10 @@ class Login:
         self._audit = audit
         self._site = site
         self._options = options
-        self._sweeping = False
 
     def cookie(self, request: web.Request) -> str:
         """The session cookie's name; under TLS one that browsers tie to the host and never send without TLS."""
-        return "__Host-gateway" if self._options.tls else "gateway_session"
+        return "__Host-gateway" if is_secure(request, self._options.tls) else "gateway_session"
 
     def session(self, request: web.Request) -> AdminSession | None:
         """The session of the cookie; None for a stranger's."""
@@ -49,16 +48,25 @@ class Login:
         """Who asks; None for a stranger. Raises Refusal (token_invalid, rate_limited) for a wrong bearer token."""
         token = bearer(request)
         if token is not None:
-            return self._keeper.bearer(token, request.remote or "")._replace(source=source(request))
+            if self.has_key(request):
+                return Operator(KEY_HOLDER, Role.VIEWER, source(request))
+            return self._keeper.bearer(token, peer_address(request))._replace(source=source(request))
         session = self.session(request)
         return None if session is None else session.operator._replace(source=source(request))
 
+    def has_key(self, request: web.Request) -> bool:
+        """Whether the bearer token is the key in the data folder, and the asker on this machine."""
+        key = self._options.link_key
+        return key is not None and is_here(request) and same_secret(bearer(request) or "", key)
+
     def reader(self, request: web.Request, least: Role) -> Operator:
-        """Who asks, at least a `least`: 401 for a stranger, forbidden for a lower role."""
+        """Who asks, at least a `least`: 401 for a stranger, forbidden for a lower role. Whatever goes on after its
+        answer began asks again every half second, so that it ends with the session."""
         try:
             operator = self._known(request)
+            self.check_own(request)
         except Refusal as refusal:
-            self.refused(request, "token", "", refusal.text)
+            self.refused(request, "read", request.path, refusal.text)
             raise
         operator.check(least)
         return operator
@@ -98,23 +106,6 @@ class Login:
             raise web.HTTPUnauthorized
         return operator
 
-    def hold(self, request: web.Request, end: Callable[[], None]) -> Callable[[], None]:
-        """Something live is about to be shown to a `reader`: `end` is called when his session is over, at once when
-        it is logged out or ended, within SWEEP_SECONDS when its time is up. As long as it is shown, the session is in
-        use. Answers what to call when it is shown no longer."""
-        session = self.session(request)
-        if session is None or bearer(request) is not None:
-            return lambda: None
-        session.live.add(end)
-        if not self._sweeping:
-            self._sweep()
-        return partial(session.live.discard, end)
-
-    def _sweep(self) -> None:
-        self._sweeping = self._sessions.sweep()
-        if self._sweeping:
-            asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
-
     async def form(self, request: web.Request) -> dict[str, str]:
         """The fields of a posted form; the last of a name counts."""
         body = await read_body(request, self._options.body_limit, self._options.body_deadline)
@@ -123,7 +114,17 @@ class Login:
 
 def source(request: web.Request) -> str:
     """By which way and from where a request comes."""
-    return f"web {request.remote}"
+    return f"web {peer_address(request)}"
+
+
+def is_here(request: web.Request) -> bool:
+    """Whether the peer is on this machine: it has a loopback address, or the one that we listen at, and no proxy only
+    says so, be it trusted or not."""
+    if any(name in request.headers for name in FORWARDED):
+        return False
+    name = request.transport.get_extra_info("sockname") if request.transport is not None else None
+    remote = remote_of(request)
+    return is_local(remote) or (isinstance(name, tuple) and remote == (name[0], None))
 
 
 def bearer(request: web.Request) -> str | None:

@@ -13,7 +13,7 @@ STATIC_DIR = Path(__file__).parent / "static"
 
 
 class Listener(NamedTuple):
-    """One open port. `address` is as people write it, `state` is ready, draining or closed."""
+    """One open port. `address` is as people write it, `state` is ready, paused, draining or closed."""
 
     door: str
     address: str
@@ -34,10 +34,11 @@ class WebOptions:
     """What the web door is told by whoever builds it. Durations are seconds, sizes bytes.
 
     `hosts` are the names (besides localhost and address literals) that a Host header may carry, `origins` foreign
-    origins (`https://chat.example.org`) that may open WebSockets and post. `ready` answers what keeps the gateway from
-    taking messages, `kernel` what is known of a connection's socket. `watch` lets admins watch a connection live.
-    `link_key` authorises `POST /admin/login-link` from loopback; None closes it. After the loop stood still for
-    `stalled_loop` nobody is blamed for silence.
+    origins (`https://chat.example.org`) that may open WebSockets and post. What `trusted_proxies` (networks) say of
+    the peers behind them is believed. `ready` answers what keeps the gateway from taking messages, `kernel` what is
+    known of a connection's socket. `watch` lets admins watch a connection live. `link_key` authorises
+    `POST /admin/login-link` from loopback; None closes it. After the loop stood still for `stalled_loop` nobody is
+    blamed for silence.
     """
 
     templates: Path
@@ -45,6 +46,7 @@ class WebOptions:
     version: str = __version__
     hosts: Sequence[str] = ()
     origins: Sequence[str] = ()
+    trusted_proxies: Sequence[str] = ()
     tls: bool = False
     link_key: str | None = None
     connection_limit: Callable[[], int] = lambda: 0

@@ -27,6 +27,9 @@ from aiohttp.http_websocket import WebSocketReader
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.core.closing import Closing
+from gateway.core.remote import Networks, Remote
+from gateway.web.callers import Caller
+from gateway.web.forwarded import Proxies
 from gateway.web.frames import FrameWatch
 from gateway.web.heads import BROKEN, RequestWatch
 from gateway.web.wheel import Wheel
@@ -60,21 +63,21 @@ class Upgraded(Protocol):
 
 
 class Peer(RequestHandler):
-    """The protocol of one connection. `address` is who it is, as the accepting side says; `socket` its WebSocket."""
+    """The protocol of one connection. `caller` is whose it is, as the accepting side says; `socket` its WebSocket."""
 
     __slots__ = ("_backlog", "_cut_short", "_ended", "_lost", "_next_slice", "_stall", "_stopped", "_watch", "_wheel",
-                 "address", "body", "slot", "socket")  # fmt: skip
+                 "body", "caller", "slot", "socket")  # fmt: skip
 
     def __init__(
         self,
         server: web.Server,
         *,
         loop: asyncio.AbstractEventLoop,
-        address: str,
+        caller: Caller,
         wheel: Wheel,
         header_deadline: float,
         answer_deadline: float,
-        lost: Callable[[str], None],
+        lost: Callable[[Caller], None],
     ) -> None:
         super().__init__(
             server,
@@ -85,7 +88,7 @@ class Peer(RequestHandler):
             max_headers=HEADERS_LIMIT,
             auto_decompress=False,
         )
-        self.address = address
+        self.caller = caller
         self.socket: Upgraded | None = None
         self.body: StreamReader | None = None
         """The body that is being read."""
@@ -119,7 +122,7 @@ class Peer(RequestHandler):
         if self.socket is not None:
             self.socket.lost()
             self.socket = None
-        self._lost(self.address)
+        self._lost(self.caller)
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
@@ -246,3 +249,26 @@ class Peer(RequestHandler):
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.force_close()
         return response
+
+
+def caller_of(request: web.BaseRequest) -> Caller:
+    """The caller of the connection on which a request came; a direct one where no connection of ours is behind it."""
+    peer = request.protocol
+    if isinstance(peer, Peer):
+        return peer.caller
+    return Caller(Remote(request.remote or ""), Proxies(Networks()), False)
+
+
+def remote_of(request: web.Request) -> Remote:
+    """Who sent a request, and by which trusted proxy."""
+    return caller_of(request).sender(request)
+
+
+def peer_address(request: web.Request) -> str:
+    """The address of who sent a request: for limits, bans and logs. Never `request.remote`, which may be a proxy's."""
+    return remote_of(request).address
+
+
+def is_secure(request: web.Request, tls: bool) -> bool:
+    """Whether the sender speaks TLS, with us (`tls`) or with the proxy before us."""
+    return tls or caller_of(request).scheme(request) == "https"

@@ -21,7 +21,7 @@ RETRY_SPREAD_MS = 10_000
 
 _UPGRADE = re.compile(rb"GET /ws[ ?].*^upgrade:[ \t]*websocket[ \t]*\r$", re.IGNORECASE | re.MULTILINE | re.DOTALL)
 _KEY = re.compile(rb"^sec-websocket-key:[ \t]*([A-Za-z0-9+/]{22}==)[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
-_OBJECTSS = re.compile(rb"^sec-websocket-protocol:([^\r]*)\r$", re.IGNORECASE | re.MULTILINE)
+_OFFERED = re.compile(rb"^sec-websocket-protocol:([^\r]*)\r$", re.IGNORECASE | re.MULTILINE)
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, 1.3."""
 
@@ -35,7 +35,7 @@ def refusal(first: bytes, last: bool, closing: Closing, words: str) -> bytes | N
     lines = head + b"\r\n"
     key = _KEY.search(lines)
     if end and key is not None and _UPGRADE.match(lines):
-        return _closed_at_once(key[1], _OBJECTSS.search(lines), closing, words)
+        return _closed_at_once(key[1], _OFFERED.search(lines), closing, words)
     return _page(closing, words)
 
 
@@ -51,13 +51,8 @@ def _closed_at_once(key: bytes, offered: re.Match[bytes] | None, closing: Closin
     retry_ms = RETRY_SECONDS * 1000 + int.from_bytes(key[:4], "big") % RETRY_SPREAD_MS
     bye = Bye(closing.code, reason, retry_ms) if closing is Closing.FULL else Bye(closing.code, reason)
     farewell = closing.code.to_bytes(2, "big") + reason.encode()[:120]
-    return (
-        head.encode()
-        + b"\r\n"
-        + (TEXT if spoken == LINES else FRAME).event(bye, "")
-        + bytes((0x88, len(farewell)))
-        + farewell
-    )
+    told = (TEXT if spoken == LINES else FRAME).event(bye, "")
+    return head.encode() + b"\r\n" + told + bytes((0x88, len(farewell))) + farewell
 
 
 def _page(closing: Closing, words: str) -> bytes:

@@ -24,6 +24,7 @@ from gateway.errors import Code, JournalError, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.body import read_body
 from gateway.web.options import WebOptions
+from gateway.web.peer import peer_address
 
 ROOMS_LISTED = 1000
 ID_LIMIT = 64
@@ -85,13 +86,13 @@ class RoomDoor:
 
     async def post(self, request: web.Request) -> web.Response:
         """`POST /r/{room}`: 201 once the message is committed."""
-        self._hub.bans.check_address(request.remote or "")
+        self._hub.bans.check_address(peer_address(request))
         room = names.room(request.match_info["room"])
         written = self._written(
             request, await read_body(request, self._options.body_limit, self._options.body_deadline)
         )
         nick = written.nick if written.nick is not None else request.query.get("nick")
-        post = Post(room, text.lines(written.text), nick, written.id, written.token, request.remote or "")
+        post = Post(room, text.lines(written.text), nick, written.id, written.token, peer_address(request))
 
         def verb(done: Callable[[Posted | Refusal], None]) -> None:
             self._posting.post(post, done)
@@ -114,7 +115,7 @@ class RoomDoor:
 
     async def messages(self, request: web.Request) -> web.Response:
         """`GET /r/{room}/messages`: at most 300, the latest when no bound is given."""
-        self._hub.bans.check_address(request.remote or "")
+        self._hub.bans.check_address(peer_address(request))
         room = names.room(request.match_info["room"])
         limit = number(request, "limit", least=1) or HISTORY_MESSAGES
         wanted = Range(number(request, "after"), number(request, "before"), min(limit, HISTORY_MESSAGES))
@@ -130,7 +131,7 @@ class RoomDoor:
 
     async def rooms(self, request: web.Request) -> web.Response:
         """`GET /rooms`: the rooms with people in them first."""
-        self._hub.bans.check_address(request.remote or "")
+        self._hub.bans.check_address(peer_address(request))
 
         def verb(done: Callable[[list[RoomRecord] | Refusal], None]) -> None:
             self._hub.journal.rooms(
@@ -152,7 +153,7 @@ class RoomDoor:
         trouble = self._options.ready()
         if trouble is not None:
             raise trouble
-        await ask(self._hub.probe)
+        await ask(self._hub.commits.probe)
         return json_answer({"status": "ok"})
 
 

@@ -93,7 +93,8 @@ class Row(msgspec.Struct, gc=False):
                 self.rtt, self.retransmits, self.unacked, self.unsent_bytes = kernel
         if attributes & TRAITS:
             traits = session.transport.traits()
-            self.local, self.tls, self.telnet, self.terminal = traits[:4]
+            self.local, self.telnet, self.terminal = traits.local, traits.telnet, traits.terminal
+            self.tls = traits.tls or session.encrypted
             self.agent = self.agent or traits.agent
             self.user = user_of(session)
 
@@ -137,7 +138,7 @@ def row_of(session: Session, now: float, wall: int, rates: Rates | None, muted: 
         session.agent,
         rooms,
         identity.resumed if identity is not None else 0,
-        None,
+        session.proxy,
     )
 
 
@@ -170,7 +171,7 @@ def closed_row(departure: Departure) -> Row:
         departure.agent,
         rooms,
         None,
-        None,
+        departure.proxy,
         reason=departure.closing.word,
         closed_at=departure.closed_at,
         words=departure.words,

@@ -52,8 +52,7 @@ class SessionDesk:
         return json_answer({"sessions": rows})
 
     async def end(self, request: web.Request) -> web.Response:
-        """`DELETE /admin/api/sessions/{id}`: one's own always, those of others by an admin. What is live ends with
-        it."""
+        """`DELETE /admin/api/sessions/{id}`: one's own always, those of others by an admin."""
         target = request.match_info["id"]
         operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "logout", target)
         for session in self._sessions.all():

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from aiohttp import web
 from yarl import URL
 
+from gateway.core.remote import Remote
 from gateway.errors import Code, Refusal
+from gateway.web.peer import is_secure
 
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 
@@ -40,12 +42,9 @@ def is_address(name: str) -> bool:
     return True
 
 
-def is_loopback(address: str | None) -> bool:
-    """Whether a peer's address is this machine's own."""
-    try:
-        return address is not None and ipaddress.ip_address(address.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
+def is_local(remote: Remote) -> bool:
+    """Whether somebody is on this very machine, and no proxy only says so."""
+    return remote.proxy is None and is_address(remote.address) and ipaddress.ip_address(remote.address).is_loopback
 
 
 def _same(origin: str) -> str:
@@ -61,9 +60,13 @@ class Site:
     """The names this site goes by. `hosts` besides localhost and address literals, `origins` that are not its own."""
 
     def __init__(self, hosts: Iterable[str], origins: Iterable[str], tls: bool) -> None:
+        self._tls = tls
+        self.know(hosts, origins)
+
+    def know(self, hosts: Iterable[str], origins: Iterable[str]) -> None:
+        """Go by these names, and let pages of these origins in, from now on."""
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts) | {"localhost"}
         self._origins = frozenset(_same(origin) for origin in origins)
-        self._tls = tls
 
     def admit(self, request: web.Request) -> None:
         """Refuse what a foreign site may have made a browser send."""
@@ -142,4 +145,4 @@ class Site:
 
     def base(self, request: web.Request) -> URL:
         """The address of this site as the asker sees it."""
-        return URL(f"{'https' if self._tls else 'http'}://{self.host(request)}")
+        return URL(f"{'https' if is_secure(request, self._tls) else 'http'}://{self.host(request)}")

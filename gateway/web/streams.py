@@ -28,7 +28,7 @@ from gateway.errors import Code, Refusal
 from gateway.web.agents import agent_of
 from gateway.web.frames import FrameWatch
 from gateway.web.options import WebOptions
-from gateway.web.peer import Peer
+from gateway.web.peer import Peer, remote_of
 from gateway.web.rooms import ask
 from gateway.web.traits import kernel_of, traits_of
 from gateway.web.wheel import Wheel
@@ -191,7 +191,7 @@ class Streams:
         return await self._stream(request, room, "text/event-stream", wire, RECENT_MESSAGES, position)
 
     async def _room(self, request: web.Request) -> Room:
-        self._hub.bans.check_address(request.remote or "")
+        self._hub.bans.check_address(remote_of(request).address)
         name = names.room(request.match_info["room"])
 
         def verb(done: Callable[[Room | Refusal], None]) -> None:
@@ -205,11 +205,11 @@ class Streams:
         transport, peer = request.transport, request.protocol
         if transport is None or not isinstance(peer, Peer):
             raise ConnectionResetError
-        hub = self._hub
+        hub, remote = self._hub, remote_of(request)
         stream = Stream(hub, peer, transport, self._wheel, self._options.kernel)
         self.open.add(stream)
         peer.socket = stream
-        session = stream.session = hub.connect(stream, Door.HTTP, peer.address, wire)
+        session = stream.session = hub.connect(stream, Door.HTTP, remote.address, wire, remote.proxy)
         session.greeted = True
         session.agent = agent_of(request.headers.get("User-Agent", ""))
         hub.rooms.keep(room)

@@ -15,6 +15,7 @@ from gateway.web.rows import Rates, Row
 LOOK_APART = 1.0
 LOOK_STALE = 15.0
 LOOKS = 60
+"""Looks kept, and for how many seconds."""
 
 NAN = float("nan")
 NOTHING = (0, 0, 0, 0)
@@ -74,10 +75,10 @@ class Trail:
             before, apart = NOTHING, max(LOOK_APART, min(apart, age))
         heard, told, received, sent = counts
         return Rates(
-            (heard - before[0]) / apart,
-            (told - before[1]) / apart,
-            (received - before[2]) / apart,
-            (sent - before[3]) / apart,
+            round((heard - before[0]) / apart, 1),
+            round((told - before[1]) / apart, 1),
+            round((received - before[2]) / apart, 1),
+            round((sent - before[3]) / apart, 1),
         )
 
     def begin(self, now: float, wall: int) -> Look | None:
@@ -93,6 +94,8 @@ class Trail:
             self._last.counts, self._last.rates = {}, {}
         self._last = look
         self._looks.append(look)
+        while self._looks[0].now <= look.now - LOOKS:
+            self._looks.popleft()
 
     def forget(self) -> None:
         """Nobody watches."""

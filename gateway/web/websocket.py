@@ -26,17 +26,20 @@ from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.pace import pay, wait
+from gateway.core.remote import Remote
 from gateway.core.requests import Requests
 from gateway.core.session import Session
 from gateway.core.terminal import Terminals
 from gateway.core.text import LINE_BYTES
 from gateway.core.traits import Kernel, Traits
 from gateway.core.wire import FRAME, TEXT
+from gateway.errors import Refusal
 from gateway.web.agents import agent_of
+from gateway.web.callers import Callers
 from gateway.web.frames import FrameWatch
 from gateway.web.handshake import LINES, OBJECTS
 from gateway.web.options import WebOptions
-from gateway.web.peer import Peer
+from gateway.web.peer import Peer, is_secure, remote_of
 from gateway.web.traits import kernel_of, traits_of
 from gateway.web.wheel import Wheel
 
@@ -63,6 +66,7 @@ class WebSockets:
         requests: Requests,
         wheel: Wheel,
         options: WebOptions,
+        callers: Callers,
         refuse: Callable[[web.Request], web.StreamResponse | None],
     ) -> None:
         self.hub = hub
@@ -71,6 +75,7 @@ class WebSockets:
         self.wheel = wheel
         self.options = options
         self.open: set[Socket] = set()
+        self._callers = callers
         self._refuse = refuse
         self._loop = asyncio.get_running_loop()
 
@@ -82,12 +87,27 @@ class WebSockets:
         transport, peer = request.transport, request.protocol
         if transport is None or not isinstance(peer, Peer):
             raise ConnectionResetError
+        try:
+            counted = self._callers.come(peer.caller, request)
+        except Refusal as refusal:
+            return await self.turn_away(request, Closing.TOO_MANY, refusal.text)
+        try:
+            ws = self._response()
+            socket = peer.socket = Socket(self, peer, transport, ws)
+            agent = agent_of(request.headers.get("User-Agent", ""))
+            await ws.prepare(request)
+            ws.headers.clear()  # they have gone out, and would be kept for as long as the WebSocket lives
+            await socket.run(remote_of(request), is_secure(request, self.options.tls), agent)
+        finally:
+            self._callers.go(counted)
+        return ws
+
+    async def turn_away(self, request: web.Request, closing: Closing, words: str) -> web.StreamResponse:
+        """Open a WebSocket and close it at once, for the reason to be seen: a page is not told why an upgrade was
+        refused."""
         ws = self._response()
-        socket = peer.socket = Socket(self, peer, transport, ws)
-        agent = agent_of(request.headers.get("User-Agent", ""))
         await ws.prepare(request)
-        ws.headers.clear()  # they have gone out, and would be kept for as long as the WebSocket lives
-        await socket.run(agent)
+        await ws.close(code=closing.code, message=closing.told(words).encode()[:120], drain=False)
         return ws
 
     def _response(self) -> "web.WebSocketResponse[Any]":
@@ -186,7 +206,7 @@ class Socket:
     def received(self, count: int) -> float:
         """So many bytes came in."""
         if self.session is not None:
-            self.session.bytes_in += count
+            self.session.received(count)
         return self._shared.now()
 
     @property
@@ -265,16 +285,16 @@ class Socket:
 
     # The handler.
 
-    async def run(self, agent: str | None) -> None:
+    async def run(self, remote: Remote, secure: bool, agent: str | None) -> None:
         """Read until one side has had enough, then close. Leaves no session behind, whatever happens.
 
         Hands text on, answers pings, holds still while the session is held, and gives way after some messages in a row.
         (One function, because every waiting frame is memory that each idle browser costs.)
         """
         self._task = asyncio.current_task()
-        self.session = session = self._join()
+        self.session = session = self._join(remote)
         session.agent = agent
-        session.encrypted = self._shared.options.tls
+        session.encrypted = secure
         self._shared.hub.turn_away(session)
         in_a_row = 0
         try:
@@ -304,7 +324,7 @@ class Socket:
             self._part(session)
         await self._leave()
 
-    def _join(self) -> Session:
+    def _join(self, remote: Remote) -> Session:
         """Become a session, with its first deadlines."""
         shared, now = self._shared, self._shared.now()
         shared.open.add(self)
@@ -312,8 +332,8 @@ class Socket:
         self._ping_at = now + shared.options.ping_every
         shared.wheel.put(self, min(self._hello_by, self._ping_at))
         if self._ws.ws_protocol == LINES:
-            return shared.terminals.connect(self, Door.WEB, self._peer.address, TEXT)
-        return shared.hub.connect(self, Door.WEB, self._peer.address, FRAME)
+            return shared.terminals.connect(self, Door.WEB, remote.address, TEXT, remote.proxy)
+        return shared.hub.connect(self, Door.WEB, remote.address, FRAME, remote.proxy)
 
     def _part(self, session: Session) -> None:
         """Be a session no more."""

@@ -290,6 +290,9 @@ def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 def address_order(address: str) -> str:
     """A text that sorts like the address: IPv4 before IPv6, what is neither at the end."""
+    parts = address.split(".")
+    if len(parts) == 4 and ":" not in address:
+        return "4" + "".join([part.zfill(3) for part in parts])
     parsed = _parsed(address)
     return f"{parsed.version}{int(parsed):032x}" if parsed is not None else f"9{address}"
 

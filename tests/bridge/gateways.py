@@ -34,6 +34,8 @@ class Gateway:
     def __init__(self, folder: Path, *flags: str) -> None:
         self.folder = folder
         self.flags = flags
+        self.starter: tuple[str, ...] = ()
+        """A command that runs the one that follows it, under other circumstances."""
         self.ports: dict[str, int | None] = dict.fromkeys(DOORS, 0)
         self.process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +60,8 @@ class Gateway:
         ports = [f"--{door}-port={-1 if port is None else port}" for door, port in self.ports.items()]
         given = {flag.partition("=")[0] for flag in self.flags}
         command = [
-            sys.executable, "-m", "gateway", *(flag for flag in ports if flag.partition("=")[0] not in given),
+            *self.starter, sys.executable, "-m", "gateway",
+            *(flag for flag in ports if flag.partition("=")[0] not in given),
             "--data", str(self.folder / "data"), *self.flags, *more,
         ]  # fmt: skip
         with open(self.folder / "stdout", "wb") as stdout, open(self.folder / "stderr", "ab") as stderr:

@@ -10,8 +10,8 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -292,57 +292,6 @@ def history(port: int, room: str) -> list[Json]:
         found += [message | {"epoch": page["epoch"]} for message in page["messages"]]
         if not page["more"]:
             return found
-
-
-class Canary:
-    """One terminal and one browser that answer each other, every 100 ms: both see no gap over a second."""
-
-    PAUSE = 0.1
-    LONGEST = 1.0
-
-    def __init__(self, tcp: int, web: int) -> None:
-        self._terminal = Terminal(tcp)
-        self._terminal.send("/join canary")
-        self._terminal.until("you are in #canary")
-        self._browser = Browser(web, "canary")
-        self._over = threading.Event()
-        self.longest = 0.0
-        self.problem: BaseException | None = None
-        self._thread = threading.Thread(target=self._sing, daemon=True)
-        self._thread.start()
-
-    def _sing(self) -> None:
-        try:
-            for number in itertools.count():
-                began = time.monotonic()
-                self._terminal.send(f"tick {number}")
-                self._browser.texts_until(f"tick {number}")
-                self._browser.send(type="say", room="canary", text=f"tock {number}")
-                self._terminal.until(f"tock {number}$")
-                self.longest = max(self.longest, time.monotonic() - began)
-                if self._over.wait(self.PAUSE):
-                    return
-        except BaseException as problem:
-            self.problem = problem
-
-    def stop(self) -> None:
-        """End, and say whether it went well."""
-        self._over.set()
-        self._thread.join(SECONDS)
-        self._terminal.sock.close()
-        self._browser.close()
-        assert self.problem is None, self.problem
-        assert self.longest < self.LONGEST, f"nothing was heard for {self.longest:.2f} s"
-
-
-@contextmanager
-def canary(tcp: int, web: int) -> Iterator[Canary]:
-    """Have a canary sing in the room `canary` meanwhile."""
-    bird = Canary(tcp, web)
-    try:
-        yield bird
-    finally:
-        bird.stop()
 
 
 def refused_upgrade(port: int, **headers: str) -> int:

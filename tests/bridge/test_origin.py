@@ -1,6 +1,7 @@
 """`gateway echo` and `serve --classic` as whole programs, with netcat and with sockets."""
 
 import json
+import resource
 import selectors
 import signal
 import socket
@@ -157,7 +158,8 @@ def resident(pid: int) -> int:
 
 
 def test_out_of_descriptors_it_serves_who_is_there_and_later_the_others(tmp_path: Path) -> None:
-    with running(tmp_path, *ECHO, descriptors=24) as server:
+    with running(tmp_path, *ECHO) as server:
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (24, 24))
         callers = [server.call() for _ in range(30)]
         callers[0].says(b"hello\n")
         callers[0].hears(callers[0].line("hello"))
@@ -169,6 +171,15 @@ def test_out_of_descriptors_it_serves_who_is_there_and_later_the_others(tmp_path
 
     assert b"Too many open files" in complaints
     assert b"Traceback" not in complaints
+
+
+def test_descriptors_are_left_over_and_who_is_one_too_many_is_told_so(tmp_path: Path) -> None:
+    with running(tmp_path, *CLASSIC, descriptors=64 + 5) as server:
+        callers = [server.call() for _ in range(7)]
+        for one_too_many in callers[5:]:
+            one_too_many.hears(b"!! full: try again in 30 s\n")
+        callers[0].says(b"hello\n")
+        callers[4].hears(callers[0].line("hello"))
 
 
 # Start and stop

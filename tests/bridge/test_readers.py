@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.bridge.canary import canary
 from tests.bridge.gateways import NO_PACE, Gateway, Start, until
-from tests.bridge.peers import Browser, Json, Terminal, canary, needs_proc
+from tests.bridge.peers import Browser, Json, Terminal, needs_proc
 
 STALLED = 20
 ACTIVE = 30

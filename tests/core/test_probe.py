@@ -9,7 +9,7 @@ from tests.core.world import World
 
 def probed(world: World) -> str | None:
     answers: list[Refusal | None] = []
-    world.hub.probe(answers.append)
+    world.hub.commits.probe(answers.append)
     return None if answers[-1] is None else answers[-1].code
 
 

@@ -27,7 +27,17 @@ def test_nothing_that_is_shown_acts_on_a_page_or_terminal(data: bytes, telnet: b
     assert all(letter.isprintable() or letter == "\n" for letter in visible(data, telnet))
 
 
-@pytest.mark.parametrize("line", [b"/login ana hunter2\r\n", b"/lo hunter2\n", b" /RESUME hunter2\n", b"/r hunter2\n"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"/login ana hunter2\r\n",
+        b"/lo hunter2\n",
+        b" /RESUME hunter2\n",
+        b"/r hunter2\n",
+        b"\xff\xfb\x1f/login hunter2\n",
+        b"/lo\xff\xf1g hunter2\n",
+    ],
+)
 @pytest.mark.parametrize("size", [1, 2, 5, 100])
 def test_a_secret_is_covered_however_it_is_cut(line: bytes, size: int) -> None:
     typed = Typed()

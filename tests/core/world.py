@@ -142,6 +142,8 @@ class World:
 
     def __init__(self, **limits: object) -> None:
         self.clock = Wall()
+        self.set_by = 0.0
+        """Seconds by which somebody has set the clock on the wall."""
         self.journal = Gated(MemoryJournal())
         self._due: list[float] = []
         bits = count(0x4F2A)
@@ -149,7 +151,7 @@ class World:
             self.journal,
             Limits(**({"messages_per_second": 0} | limits)),
             clock=self.clock,
-            wall=lambda: int(self.clock.now * 1000),
+            wall=lambda: int((self.clock.now + self.set_by) * 1000),
             schedule=self._due.append,
             random_bits=lambda size: next(bits),
             token_key=b"a key for tests only",

@@ -21,19 +21,24 @@ print("held", flush=True)
 sys.stdin.read()
 """
 
-LIKE_ANYBODY = """
-import ctypes, os, sys
+OPEN = """
+import sys
 from pathlib import Path
 from gateway.errors import StartError
 from gateway.journal.sqlite import SqliteJournal
-if os.geteuid() == 0:  # give up root's right to write whatever the mode says (Linux: CAP_DAC_OVERRIDE and the like)
-    none = (ctypes.c_uint32 * 6)()
-    version_3 = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    assert ctypes.CDLL(None).capset(version_3, none) == 0
 try:
     SqliteJournal(Path(sys.argv[1]), call_soon_threadsafe=lambda land: land())
 except StartError as error:
     print(error)
+"""
+
+# Root gives up its right to write whatever the mode says (Linux: CAP_DAC_OVERRIDE and the like).
+LIKE_ANYBODY = """
+import ctypes, os
+if os.geteuid() == 0:
+    none = (ctypes.c_uint32 * 6)()
+    version_3 = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    assert ctypes.CDLL(None).capset(version_3, none) == 0
 """
 
 
@@ -55,11 +60,7 @@ def killed(written, kill_after_writing):
 
 
 def contents(path):
-    return {
-        file.name: file.read_bytes()
-        for file in path.parent.iterdir()
-        if file.stat().st_size and "-shm" not in file.name
-    }
+    return {file.name: file.read_bytes() for file in path.parent.iterdir()}
 
 
 @pytest.fixture
@@ -143,6 +144,17 @@ def test_a_bad_database_with_a_log_is_refused_and_left_untouched(killed, open_sq
     assert contents(killed) == before
 
 
+def test_what_a_visitor_uses_is_not_taken_away(written, open_sqlite):
+    with_sql("PRAGMA user_version = 2")(written)
+    with closing(sqlite3.connect(written)) as visitor:
+        visitor.execute("SELECT * FROM rooms").fetchall()
+        before = contents(written)
+        assert "journal.db-shm" in before
+        refusal = subprocess.run([sys.executable, "-c", OPEN, str(written)], capture_output=True, check=True)
+        assert b"newer gateway" in refusal.stdout
+        assert contents(written) == before
+
+
 TORN = {
     "no log": b"",
     "less than a header": b"\x37\x7f\x06",
@@ -200,7 +212,9 @@ def test_damage_seen_while_another_gateway_writes_is_called_a_lock(open_sqlite, 
 @pytest.mark.parametrize("lock_out", [lambda path: path.chmod(0o444), lambda path: path.parent.chmod(0o555)])
 def test_who_may_not_write_is_told_so(written, lock_out):
     lock_out(written)
-    run = subprocess.run([sys.executable, "-c", LIKE_ANYBODY, str(written)], capture_output=True, text=True, timeout=30)
+    run = subprocess.run(
+        [sys.executable, "-c", LIKE_ANYBODY + OPEN, str(written)], capture_output=True, text=True, timeout=30
+    )
     written.parent.chmod(0o700)
     assert "read-only" in run.stdout or "cannot be used" in run.stdout, run.stderr
 

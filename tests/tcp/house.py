@@ -4,15 +4,17 @@ import secrets
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
+from gateway.core.remote import Networks
 from gateway.core.session import Session
 from gateway.journal.memory import MemoryJournal
 from gateway.tcp.admission import Admission
 from gateway.tcp.door import TerminalDoor
+from gateway.tcp.entrance import Entrance
 from gateway.tcp.refusals import Refusals
 from gateway.tcp.server import Server, new_selector
 
@@ -128,7 +130,7 @@ class Guest(Caller):
 class House:
     """The hub, its door and its server. There is no rate unless `limits` name one."""
 
-    def __init__(self, door: Door = Door.TCP, **limits: float) -> None:
+    def __init__(self, door: Door = Door.TCP, proxies: Sequence[str] = (), **limits: float) -> None:
         self.server = Server(new_selector("auto"))
         self.hub = Hub(
             MemoryJournal(),
@@ -142,8 +144,9 @@ class House:
         self.hub.start()
         self.admission = Admission(0, 0)
         self.refusals = Refusals(self.server, 2)
-        self.door = TerminalDoor(door, self.server, self.hub, self.admission, PAGE, self.refusals)
-        self.listener = self.server.listen("127.0.0.1", 0, self.door.accepted)
+        self.door = TerminalDoor(door, self.server, self.hub, self.admission, PAGE)
+        self.entrance = Entrance(self.server, self.hub, self.admission, self.refusals, Networks(proxies))
+        self.listener = self.server.listen("127.0.0.1", 0, self.entrance.to(self.door))
 
     @property
     def said(self) -> list[str]:

@@ -14,7 +14,7 @@ Call = Callable[..., Caller]
 
 def calls(server: Server, classic: bool) -> Call:
     """Callers at a plain server; each is registered before it says anything."""
-    listener = server.listen("127.0.0.1", 0, Plain(server, classic).accepted)
+    listener = server.listen("127.0.0.1", 0, Plain(server, classic, 1000).accepted)
 
     def call(receive_buffer: int = 0) -> Caller:
         before = len(registered(server))
@@ -264,3 +264,19 @@ def test_what_goes_wrong_with_one_peer_ends_only_that_one(
 
     bob.hears(line(bob, "fine"))
     assert len(caplog.records) == 1
+
+
+def test_who_is_one_too_many_is_told_so_and_room_is_made_by_who_leaves(server: Server) -> None:
+    listener = server.listen("127.0.0.1", 0, Plain(server, True, 2).accepted)
+    first, second, third = (Caller(server, listener.address) for _ in range(3))
+    third.says(b"hello\n")
+
+    assert third.hears_all() == b"!! full: try again in 30 s\n"
+    first.says(b"quit\n")
+    first.hears_all()
+    first.sock.close()
+    until(server, lambda: len(registered(server)) == 1)
+    fourth = Caller(server, listener.address)
+    fourth.says(b"hello\n")
+    fourth.hears(b"hello\n")
+    second.hears(b"hello\n")

@@ -6,6 +6,8 @@ import os
 import resource
 import selectors
 import socket
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,7 +16,7 @@ import uvloop
 
 from gateway.errors import StartError
 from gateway.tcp import server as module
-from gateway.tcp.server import READ, RETRY_FIRST, RETRY_LAST, Listener, Server, new_selector
+from gateway.tcp.server import READ, RETRY_FIRST, RETRY_LAST, Accepted, Listener, Server, new_selector
 from tests.tcp.house import reset, turn, until
 
 LOCALHOST = "127.0.0.1"
@@ -369,6 +371,35 @@ def test_all_hosts_share_the_port_that_the_first_was_given(server: Server, recep
     assert (first.address[0], second.address[0]) == (LOCALHOST, "::1")
 
 
+def test_a_port_that_is_taken_at_another_host_is_given_up_by_all(
+    server: Server, reception: Reception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[socket.socket] = []
+    listen = server.listen
+
+    def listen_late(host: str, port: int, accepted: Accepted) -> Listener:
+        if host == "::1" and len(taken) < 3:
+            taken.append(socket.create_server((host, port), family=socket.AF_INET6))
+        return listen(host, port, accepted)
+
+    monkeypatch.setattr(server, "listen", listen_late)
+    first, second = server.listen_all([LOCALHOST, "::1"], 0, reception)
+
+    assert len(taken) == 3 and server.listeners == [first, second]
+    assert first.address[1] == second.address[1]
+    for sock in taken:
+        sock.close()
+
+
+def test_a_wanted_port_that_is_taken_at_another_host_is_no_start(server: Server, reception: Reception) -> None:
+    with (
+        socket.create_server(("::1", 0), family=socket.AF_INET6) as taken,
+        pytest.raises(StartError, match="choose another port"),
+    ):
+        server.listen_all([LOCALHOST, "::1"], taken.getsockname()[1], reception)
+    assert not server.listeners
+
+
 def test_port_minus_one_listens_nowhere(server: Server, reception: Reception) -> None:
     assert server.listen_all([LOCALHOST], -1, reception) == []
 
@@ -401,3 +432,22 @@ def test_a_port_in_time_wait_can_be_bound_again(reception: Reception) -> None:
     second.close()
 
     assert again.sock.fileno() == -1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells who waits")
+def test_a_listener_tells_how_full_its_queue_is_unless_it_is_meant_to_fill() -> None:
+    server = Server(new_selector("auto"))
+    listener = server.listen(LOCALHOST, 0, lambda sock, peer: sock.close())
+    peers = [socket.create_connection(listener.address) for _ in range(8)]
+    end = time.monotonic() + 15
+    while not (full := listener.queue) and time.monotonic() < end:
+        time.sleep(0.01)
+    listener.pause()
+    paused = listener.queue
+    listener.close()
+    for peer in peers:
+        peer.close()
+
+    assert 0 < full <= 8 / 128 and (paused, listener.queue) == (0, 0)
+    assert listener.closed and listener.address[0] == LOCALHOST
+    server.close()

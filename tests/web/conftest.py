@@ -17,7 +17,7 @@ from gateway.accounts.register import Register
 from gateway.web.app import WebDoor
 from gateway.web.options import WebOptions
 from tests.web.little_chat import LittleChat
-from tests.web.running_door import Clock, Running, Start
+from tests.web.running_door import Clock, LittleAdmission, Running, Start
 
 NOBODY = Register()
 TEMPLATES = {
@@ -53,7 +53,7 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
     started: list[Running] = []
 
     async def begin(register: Register = NOBODY, **changes: Any) -> Running:
-        clock, lost = Clock(), []
+        clock, admission = Clock(), LittleAdmission()
         chat = LittleChat(clock)
         keeper = Keeper(register, clock)
         door = WebDoor(
@@ -63,12 +63,12 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
             keeper,
             clock=clock,
             wall=lambda: int(time.time() * 1000),
-            lost=lost.append,
+            admission=admission,
         )
         await door.start()
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         listener.setblocking(False)
-        started.append(Running(door, chat, clock, listener, lost, keeper))
+        started.append(Running(door, chat, clock, listener, admission, keeper))
         return started[-1]
 
     yield begin

@@ -5,9 +5,12 @@ import base64
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from gateway.accounts.keeper import Keeper
+from gateway.core.closing import Closing
+from gateway.core.remote import Remote
 from gateway.web.app import WebDoor
 from tests.web.little_chat import LittleChat
 
@@ -22,6 +25,27 @@ class Clock:
         return time.monotonic() + self.skipped
 
 
+class LittleAdmission:
+    """Lets `most` of each address in at once, and notes in `lost` who has gone."""
+
+    def __init__(self) -> None:
+        self.lost: list[str] = []
+        self.most = 1000
+        self.here: Counter[str] = Counter()
+
+    def come(self, remote: Remote) -> tuple[Closing, str] | None:
+        if self.here[remote.address] >= self.most:
+            return Closing.TOO_MANY, f"{self.most} are here already"
+        self.here[remote.address] += 1
+        return None
+
+    def go(self, remote: Remote) -> None:
+        self.here[remote.address] -= 1
+        self.lost.append(remote.address)
+
+    def leave(self) -> None: ...
+
+
 class Running:
     """A started web door on a port of its own."""
 
@@ -31,13 +55,16 @@ class Running:
         chat: LittleChat,
         clock: Clock,
         listener: socket.socket,
-        lost: list[str],
+        admission: LittleAdmission,
         keeper: Keeper,
     ) -> None:
         self.door = door
         self.chat = chat
         self.clock = clock
-        self.lost = lost
+        self.admission = admission
+        self.lost = admission.lost
+        self.caller = ""
+        """The address that the next connections seem to come from; empty = their own."""
         self.keeper = keeper
         self.port: int = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -50,7 +77,7 @@ class Running:
         while True:
             sock, address = await loop.sock_accept(self._listener)
             sock.setblocking(False)
-            self.door.adopt(sock, f"{address[0]}")
+            self.door.arrived(sock, Remote(self.caller or address[0]))
 
     async def stop(self) -> None:
         self._task.cancel()

@@ -1,5 +1,7 @@
 """Logging in by password, roles, bearer tokens, and who else is logged in."""
 
+import asyncio
+
 import aiohttp
 import pytest
 
@@ -177,7 +179,7 @@ async def test_a_write_by_a_stranger_is_refused_and_recorded(web: Running, http:
     assert web.chat.sessions
 
 
-@pytest.mark.parametrize("path", ["/admin/kick", "/admin/logout", "/admin/login-link", "/admin/api/bans/1"])
+@pytest.mark.parametrize("path", ["/admin/kick", "/admin/logout", "/admin/login-link", "/admin/api/announce"])
 async def test_reading_changes_nothing(web: Running, http: Http, path: str) -> None:
     csrf = await log_in(web, http, "admin")
     for method in ("GET", "HEAD"):
@@ -253,3 +255,31 @@ async def test_ones_own_session_is_ones_to_end_and_others_an_admins(web: Running
             own = (await answer.json())["sessions"][0]["id"]
         async with other.delete(f"{web.url}/admin/api/sessions/{own}", headers={"X-CSRF-Token": csrf}) as answer:
             assert (answer.status, await answer.json()) == (200, {"id": own, "ended": True})
+
+
+@pytest.mark.parametrize("way", ["logout", "end", "time"])
+async def test_what_is_watched_ends_with_the_session(start: Start, http: Http, way: str) -> None:
+    web = await start(register=PEOPLE, watch=True)
+    csrf = await log_in(web, http, "admin")
+    url = f"{web.url}/admin/api/connections/{web.chat.join_nobody().id}/watch"
+    async with http.get(f"{web.url}/admin/api/sessions") as answer:
+        own = (await answer.json())["sessions"][0]["id"]
+    async with http.get(url) as stream:
+        await stream.content.readuntil(b"began")
+        if way == "logout":
+            await (await http.post(f"{web.url}/admin/logout", headers={"X-CSRF-Token": csrf})).read()
+        elif way == "end":
+            headers = {"X-CSRF-Token": csrf}
+            await (await http.delete(f"{web.url}/admin/api/sessions/{own}", headers=headers)).read()
+        else:
+            web.clock.skipped += 12 * 3600 + 1
+        assert b'"logged_out"' in await asyncio.wait_for(stream.content.read(), 15)
+    async with http.get(url) as stream:
+        assert stream.status == 401
+
+
+async def test_a_foreign_page_may_not_even_read(web: Running, http: Http) -> None:
+    await log_in(web, http, "admin")
+    for origin, status in (("https://evil.example", 403), ("null", 403), (web.url, 200)):
+        async with http.get(f"{web.url}/admin/api/summary", headers={"Origin": origin}) as answer:
+            assert answer.status == status

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from gateway.core.ports import AuditQuery
 from tests.web.running_door import Running, until
 
 Http = aiohttp.ClientSession
@@ -66,7 +67,9 @@ async def test_a_stranger_does_nothing_and_is_recorded(web: Running, http: Http,
         assert answer.status in (400, 401)
     async with http.request(method, web.url + path, data={"id": "100"} if "kick" in path else b"{}") as answer:
         assert answer.status == 401
-    entries = web.chat.hub.journal.ledger._entries  # type: ignore[attr-defined]
+    pages: list[Any] = []
+    web.chat.hub.journal.ledger.audit(AuditQuery(), pages.append)
+    entries = pages[0].entries
     assert entries and all((entry.who, entry.result) == ("-", "refused: not logged in") for entry in entries)
 
 

@@ -1,0 +1,48 @@
+"""Farewells that have to arrive: the code at a stop, the reason at a full door; and what the log says of both."""
+
+import json
+import re
+import signal
+
+from websockets.sync.client import connect
+
+from tests.bridge.gateways import Gateway, Start, until
+from tests.bridge.peers import HOST, Terminal, raw
+
+FAREWELL = re.compile(r"!! draining: come back in \d+ s, (/resume \S+) brings you back")
+FULL = "full: try again in 30 s"
+
+
+def test_the_code_of_the_farewell_brings_a_terminal_back_after_the_restart(gateway: Gateway) -> None:
+    with Terminal(gateway.tcp) as ana:
+        ana.send("/nick ana", "/join ops")
+        ana.until("in #ops")
+        gateway.running.send_signal(signal.SIGTERM)
+        farewell = FAREWELL.fullmatch(ana.rest().splitlines()[-1])
+    assert farewell
+    assert gateway.running.wait(25) == 0
+    gateway.start()
+
+    with Terminal(gateway.tcp) as again:
+        again.send(farewell[1])
+        assert again.until("in #ops")[0] == "-- welcome back, ana"
+    assert farewell[1] not in gateway.stderr
+
+
+def test_who_finds_the_house_full_reads_why_on_every_door(start: Start) -> None:
+    gateway = start("--limits.connections", 1, "--log-format", "json", "--memory")
+    with Terminal(gateway.tcp) as first:
+        first.send("/nick ana")
+        first.until("you are ana")
+
+        assert raw(gateway.tcp, b"many lines\n" * 20_000, half_close=True) == f"!! {FULL}\n".encode()
+        assert raw(gateway.web, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.1 503 ")
+        with connect(f"ws://{HOST}:{gateway.web}/ws") as browser:
+            bye = json.loads(browser.recv())
+            assert (bye["code"], bye["reason"], bye["retry_ms"] >= 30_000) == (4013, FULL, True)
+        assert (browser.close_code, browser.close_reason) == (4013, FULL)
+
+    lines = until(lambda: '"event": "closed"' in gateway.stderr and gateway.stderr, "the line of its end")
+    told = [(line["event"], line["door"], line.get("reason")) for line in map(json.loads, lines.splitlines())]
+    refused = [("refused", door, "full") for door in ("tcp", "web", "web")]
+    assert told == [("opened", "tcp", None), *refused, ("closed", "tcp", "left")]

@@ -1,0 +1,86 @@
+"""The machine's clock is set while the gateway runs: order goes by number, and what lasts minutes lasts minutes."""
+
+import pytest
+
+from gateway.core.closing import Closing
+from gateway.core.identity import Identities
+from gateway.core.ports import Person, Receipt
+from gateway.core.receipts import Receipts
+from tests.core.world import Peer, World
+
+DAY = 86400.0
+SET_BY = pytest.mark.parametrize("seconds", [-DAY, -60.0, 3650 * DAY], ids=["day-back", "minute-back", "years-ahead"])
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def token(peer: Peer) -> object:
+    return peer.told("welcome")[0]["token"]
+
+
+@SET_BY
+def test_messages_stay_in_the_order_in_which_they_were_said(world: World, seconds: float) -> None:
+    bob, ana = world.terminal("bob"), world.browser("ana")
+    bob.says("1")
+    world.set_by = seconds
+    bob.says("2")
+    assert [(each["seq"], each["text"]) for each in ana.told("msg")] == [(1, "1"), (2, "2")]
+    again = world.browser()
+    assert [each["text"] for each in again.told("history")[0]["messages"]] == ["1", "2"]
+
+
+@SET_BY
+def test_a_second_try_is_known_for_two_minutes_and_no_longer(world: World, seconds: float) -> None:
+    ana = world.browser("ana")
+    say = {"type": "say", "room": "lobby", "text": "hi", "id": "c1"}
+    ana.asks(**say)
+    world.set_by = seconds
+    ana.asks(**say)
+    world.later(121)
+    ana.asks(**say)
+    assert [each["seq"] for each in ana.told("ack")] == [1, 1, 2]
+
+
+@SET_BY
+def test_who_left_may_come_back_for_ten_minutes_and_no_longer(world: World, seconds: float) -> None:
+    ana = world.browser("ana")
+    proof = token(ana)
+    world.hub.disconnect(ana.session, Closing.LEFT)
+    world.set_by = seconds
+    again = world.browser(token=proof)
+    assert again.told("welcome")[0]["nick"] == "ana"
+    world.hub.disconnect(again.session, Closing.LEFT)
+    world.later(130)
+    world.terminal().says("/nick ana")
+    world.later(480)
+    assert [each["code"] for each in world.browser(token=proof).told("error")] == ["token_invalid"]
+
+
+@SET_BY
+def test_nobody_has_been_here_for_less_than_no_time(world: World, seconds: float) -> None:
+    bob = world.terminal("bob")
+    world.set_by = seconds
+    bob.says("/whois")
+    assert "here for -" not in bob.lines[0]
+
+
+def test_a_receipt_from_the_future_does_not_live_longer() -> None:
+    now = 1_000_000
+    receipts = Receipts(lambda: now)
+    receipts.recall([Receipt("ana", "c1", "lobby", "e", 1, now + 3_600_000)])
+    answers: list[object] = []
+    assert receipts.begin(("ana", "c1"), answers.append) is None
+    now += 121_000
+    assert receipts.begin(("ana", "c1"), answers.append) is not None
+
+
+def test_who_left_in_the_future_is_not_waited_for_any_longer() -> None:
+    world = World()
+    identities = Identities(b"key", lambda: int(world.clock.now * 1000), lambda size: 1)
+    identities.recall([Person("K7Q2MX", "ana", (), int((world.clock.now + DAY) * 1000))])
+    assert identities.by_code("K7Q2-MX") is not None
+    world.clock.now += 601
+    assert identities.by_code("K7Q2-MX") is None

@@ -1,0 +1,128 @@
+"""A journal that lost its end to whatever it was: told by new epochs, and no number is used twice under one epoch."""
+
+import os
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import StartError
+from gateway.journal import opening
+
+FRAME = 24 + 4096
+HEADER = 32
+TEXTS = [str(number) * 700 for number in range(1, 9)]
+SEED = int(os.environ.get("JOURNAL_SEED", random.SystemRandom().randrange(10**9)))
+
+
+@pytest.fixture
+def killed(open_sqlite, kill_after_writing, ask, path, tmp_path, monkeypatch):
+    """(Copies of a journal that was killed after TEXTS, its epoch). The copies pass for the original."""
+    monkeypatch.setattr(opening, "write_mark", lambda path, token: "the same")
+    monkeypatch.setattr(opening, "read_mark", lambda path: "the same")
+    journal = open_sqlite()
+    epoch = ask(journal.open, "lobby", 0).epoch
+    journal.close()
+    monkeypatch.setattr(opening, "why_broken", lambda meta, boot, mark: None)
+    assert kill_after_writing(*TEXTS) == list(range(1, len(TEXTS) + 1))
+
+    def copies() -> Iterator[Path]:
+        number = 0
+        while True:
+            number += 1
+            folder = tmp_path / f"copy-{number}"
+            shutil.copytree(path.parent, folder)
+            yield folder / path.name
+
+    return copies(), epoch
+
+
+@pytest.fixture
+def found(open_sqlite, ask, texts, fill) -> Callable[[Path], tuple[list[str], str] | None]:
+    """What a journal holds and its epoch, None if it is refused; that it is sound and goes on is seen to."""
+
+    def found(path: Path) -> tuple[list[str], str] | None:
+        try:
+            journal = open_sqlite(path)
+        except StartError:
+            return None
+        held, epoch = texts(journal), ask(journal.open, "lobby", 0).epoch
+        assert fill(journal, 1)[0].seq == len(held) + 1
+        journal.close()
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        again = open_sqlite(path)
+        assert ask(again.open, "lobby", 0).epoch == epoch
+        return held, epoch
+
+    return found
+
+
+def check(seen: tuple[list[str], str] | None, epoch: str) -> int:
+    """Nothing is lost without a new epoch; answers how many messages were left, -1 if the journal was refused."""
+    if seen is None:
+        return -1
+    held, now = seen
+    assert held == TEXTS[: len(held)]
+    assert (now == epoch) == (held == TEXTS), f"{len(held)} of {len(TEXTS)} left"
+    return len(held)
+
+
+def wal_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def test_a_log_cut_between_any_two_frames_or_anywhere_else(killed, found):
+    copies, epoch = killed
+    dice = random.Random(SEED)
+    print(f"seed {SEED}: run again with JOURNAL_SEED={SEED}")
+    size = wal_of(next(copies)).stat().st_size
+    cuts = [*range(HEADER, size + 1, FRAME), *(dice.randrange(size) for _ in range(8))]
+    left = set()
+    for cut, path in zip(cuts, copies, strict=False):
+        os.truncate(wal_of(path), cut)
+        left.add(check(found(path), epoch))
+    assert {0, 4, len(TEXTS)} <= left
+
+
+def test_a_bit_flipped_anywhere_in_the_log(killed, found):
+    copies, epoch = killed
+    dice = random.Random(SEED)
+    print(f"seed {SEED}: run again with JOURNAL_SEED={SEED}")
+    content = bytearray(wal_of(next(copies)).read_bytes())
+    left = set()
+    for path, _ in zip(copies, range(16), strict=False):
+        spoilt = bytearray(content)
+        spoilt[dice.randrange(len(spoilt))] ^= 1 << dice.randrange(8)
+        wal_of(path).write_bytes(spoilt)
+        left.add(check(found(path), epoch))
+    assert len(left) > 1
+
+
+def test_a_log_that_was_deleted(killed, found):
+    copies, epoch = killed
+    path = next(copies)
+    wal_of(path).unlink()
+    assert check(found(path), epoch) == 0
+
+
+def test_a_note_that_is_missing_or_torn_decides_nothing(killed, found):
+    copies, epoch = killed
+    for content, path in zip((None, b"", b"torn"), copies, strict=False):
+        tail = path.with_name(path.name + "-tail")
+        tail.unlink() if content is None else tail.write_bytes(content)
+        assert check(found(path), epoch) == len(TEXTS)
+
+
+def test_what_retention_took_is_not_missing(killed, found, open_sqlite, ask):
+    copies, epoch = killed
+    path = next(copies)
+    journal = open_sqlite(path)
+    ask(journal.expire, 2_000_000_000_000)
+    assert ask(journal.open, "lobby", 0).head == len(TEXTS)
+    journal._store.close()
+    assert ask(open_sqlite(path).open, "lobby", 0).epoch == epoch
