@@ -12,8 +12,9 @@ from contextlib import suppress
 
 import pytest
 
+from tests.bridge.canary import canary
 from tests.bridge.gateways import NO_PACE, Gateway, Start, until
-from tests.bridge.peers import HOST, canary, needs_proc
+from tests.bridge.peers import HOST, needs_proc
 from tests.bridge.test_requests_on_the_wire import BROKEN, WHOLE
 from tests.bridge.test_websocket_frames import CASES, HELLO, TEXT, frame
 

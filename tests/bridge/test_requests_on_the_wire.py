@@ -6,8 +6,9 @@ import zlib
 
 import pytest
 
+from tests.bridge.canary import canary
 from tests.bridge.gateways import Gateway
-from tests.bridge.peers import HOST, SECONDS, canary, history
+from tests.bridge.peers import HOST, SECONDS, history
 
 POST = b"POST /r/{room} HTTP/1.1\r\nHost: localhost\r\n"
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"

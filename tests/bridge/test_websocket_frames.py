@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.bridge.canary import canary
 from tests.bridge.gateways import Gateway
-from tests.bridge.peers import HOST, SECONDS, Json, canary
+from tests.bridge.peers import HOST, SECONDS, Json
 
 HELLO = b'{"type":"hello","rooms":[]}'
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -287,3 +288,21 @@ def test_the_end_comes_with_the_close_frame(shared: Gateway) -> None:
         browser.send(bad)
         browser.heard()
         browser.sock.close()
+
+
+@pytest.mark.parametrize("crumb", [frame(PING), frame(PONG), frame(CONTINUATION, b" ", last=False)])
+def test_a_flood_of_crumbs_does_not_silence_the_others(shared: Gateway, crumb: bytes) -> None:
+    """The canary of this file sings on. What a flood has sent is worked off slowly, so its end is not waited for."""
+    floods = [Socket(shared.web) for _ in range(4)]
+    data = crumb * 40_000
+    if crumb[0] == 0:
+        data = (FIRST + crumb * 1000 + REST) * 40
+    for flood in floods:
+        flood.sock.setblocking(False)
+        flood.send(data)
+    browser = Socket(shared.web)
+    for number in range(20):
+        browser.send(frame(TEXT, echo(f"{number}")))
+        assert json.loads(browser.next()[1])["id"] == f"{number}"
+    for flood in [*floods, browser]:
+        flood.sock.close()
