@@ -257,7 +257,7 @@ class Hub:
         """The event that tells a session what the room is."""
         members = room.people(MEMBERS_LISTED)
         for member in members:
-            member.listed = True
+            member.listed_as = member.session.nick
         listed = [Listed(member.session.nick, member.session.door) for member in members]
         return Joined(room.name, room.epoch, room.first, room.log.head, recovered, room.topic, room.count, listed)
 
