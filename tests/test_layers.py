@@ -28,13 +28,16 @@ ALLOWED = {
     "logs": set(),
     "doorkey": {"errors"},
     "keyfile": {"errors"},
+    "process": set(),
+    "pulse": {"core", "process", "errors"},
+    "status": {"doorkey", "errors"},
     "ready": {"errors"},
     "resources": {"errors"},
     "descriptors": set(),
     "reloading": {"config", "errors"},
     "origin": {"tcp", "core", "console", "descriptors", "logs", "ready", "errors"},
     "server": {"tcp", "web", "journal", "core", "accounts", "adminforms", "config", "errors"}
-    | {"console", "descriptors", "doorkey", "keyfile", "logs", "ready", "reloading", "resources"},
+    | {"console", "descriptors", "doorkey", "keyfile", "logs", "process", "pulse", "ready", "reloading", "resources"},
     "cli": {"config", "adminforms", "forms", "sources", "errors"},
 }
 """Which other parts a part may import, besides the package's own name for its version.

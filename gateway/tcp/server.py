@@ -25,6 +25,7 @@ import errno
 import logging
 import selectors
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -48,6 +49,8 @@ PORT_TRIES = 20
 EVENTS_PER_POLL = 256
 RETRY_FIRST = 0.01
 RETRY_LAST = 1.0
+QUEUE_OFFSET = 24
+"""Where Linux' struct tcp_info has, of a listening socket, who waits to be accepted and how many may."""
 COMPLAIN_EVERY = 1.0
 """Seconds between two log lines about newcomers that cannot be accepted, however many doors there are."""
 SELECT_DESCRIPTORS = 1024
@@ -86,12 +89,24 @@ class Listener:
         self.accepted = accepted
         self.retry = RETRY_FIRST
         self.accepting = True
+        host, port = sock.getsockname()[:2]
+        self.address: tuple[str, int] = (host, port)
+        """Host and port, as bound; known after `close` as well."""
 
     @property
-    def address(self) -> tuple[str, int]:
-        """Host and port, as bound."""
-        host, port = self.sock.getsockname()[:2]
-        return host, port
+    def closed(self) -> bool:
+        """It listens no more."""
+        return self.sock.fileno() < 0
+
+    @property
+    def queue(self) -> float:
+        """The share of the backlog that waits to be accepted; 0 where the system does not tell. While newcomers are
+        not accepted they wait there by intent: that is 0 as well."""
+        if self.closed or not self.accepting or not sys.platform.startswith("linux"):
+            return 0.0
+        told = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, QUEUE_OFFSET + 8)
+        waiting, backlog = struct.unpack_from("II", told, QUEUE_OFFSET)
+        return waiting / backlog if backlog else 0.0
 
     def accept(self, mask: int) -> None:
         """Accept what waits, at most ACCEPTS_PER_POLL."""
@@ -105,7 +120,7 @@ class Listener:
                 if problem.errno in OUT_OF_DESCRIPTORS:
                     self._rest(problem)
                     return
-                if self.sock.fileno() < 0:
+                if self.closed:
                     return
                 continue
             if sock.fileno() >= self.server.descriptors:
@@ -142,7 +157,7 @@ class Listener:
 
     def close(self) -> None:
         """Stop listening. Closing again does nothing."""
-        if self.sock.fileno() >= 0:
+        if not self.closed:
             self.pause()
             self.sock.close()
 

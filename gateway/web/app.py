@@ -23,7 +23,7 @@ from gateway.web.admin import Dashboard, routes
 from gateway.web.answers import Answers
 from gateway.web.assets import Assets
 from gateway.web.auth import AdminSessions, LoginLinks
-from gateway.web.body import check_encoding
+from gateway.web.body import check_body, check_encoding
 from gateway.web.callers import Admission, Caller, Callers
 from gateway.web.connections import ConnectionTable
 from gateway.web.forwarded import Proxies
@@ -31,6 +31,7 @@ from gateway.web.handshake import check_upgrade
 from gateway.web.login import Login
 from gateway.web.loginpage import LoginPage
 from gateway.web.loginpage import routes as login_routes
+from gateway.web.metrics import MetricsPage
 from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer, caller_of
@@ -88,7 +89,7 @@ class WebDoor:
         login = Login(sessions, keeper, hub.audit, self._site, options)
         door = LoginPage(login, self.links, sessions, keeper, hub.audit, self._site, pages, options)
         self._streams = Streams(hub, options, self._wheel)
-        desk = SummaryDesk(hub, options, clock, wall)
+        desk = SummaryDesk(hub, options, wall)
         table = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None)
         dashboard = Dashboard(hub, login, table, desk, self._site, pages, options)
         app = self._app(hub, pages, assets)
@@ -100,6 +101,8 @@ class WebDoor:
         app.add_routes(login_routes(door))
         app.add_routes(session_routes(SessionDesk(login, sessions, hub.audit, clock, wall)))
         app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, options)))
+        metrics = MetricsPage(hub, login, options)
+        app.add_routes([web.get("/metrics", metrics.metrics), web.get("/admin/grafana.json", metrics.grafana)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()
 
@@ -200,7 +203,8 @@ class WebDoor:
             if request.path not in OPEN_TO_ALL:
                 self._site.admit(request)
             check_encoding(request)
-            return await self._route(request)
+            check_body(request)
+            response = await self._route(request)
         except web.HTTPException as failure:
             if failure.status < 400:
                 raise
@@ -211,6 +215,9 @@ class WebDoor:
             return self._sorry(request, problem)
         finally:
             self._callers.go(counted)
+        if "Upgrade" in request.headers:
+            response.force_close()  # nobody has looked at what follows
+        return response
 
     def _refuse_socket(self, request: web.Request) -> web.StreamResponse | None:
         """The answer to an upgrade that is not taken; None: it may go on."""
@@ -231,8 +238,8 @@ class WebDoor:
         else:
             log.error("a request for %s failed", request.path[:100], exc_info=problem)
             response = self._answers.error(request, 500, "busy", "the gateway failed on this request")
-        if "Upgrade" in request.headers or request.path == SOCKET_PATH:
-            response.force_close()  # what follows a refused upgrade is no request
+        if "Upgrade" in request.headers or request.path == SOCKET_PATH or not request.content.is_eof():
+            response.force_close()  # what follows a refused upgrade or a body half read is no request
         self._site.dress(request, response)  # before a route is found, aiohttp does not call `_dress`
         response.headers["Server"] = "gateway"
         return response
