@@ -41,6 +41,7 @@ SLICE = 4 * 1024
 CRUMBS = 128
 """Frames or lines in a slice from which on it is mere crumbs: 1 ms of work, and no browser sends such."""
 PAUSE = 0.1
+NOTHING = memoryview(b"")
 LINGERING = 2.0
 HALF_CLOSED = 2.0
 FAILED = b'{"error":{"code":"busy","text":"the gateway failed on this request"}}\n'
@@ -96,8 +97,9 @@ class Peer(RequestHandler):
         """The body that was ended by a broken rule."""
         self.slot = -1
         self._ended = False
-        self._watch = RequestWatch()
-        self._backlog = memoryview(b"")
+        self._watch: RequestWatch | None = RequestWatch()
+        """Gone when the connection speaks WebSocket."""
+        self._backlog = NOTHING
         """What has come and waits for its slice; meanwhile the transport reads no more."""
         self._next_slice: asyncio.Handle | None = None
         self._stopped = False
@@ -140,7 +142,7 @@ class Peer(RequestHandler):
         if self._stopped or self.transport is None:
             return
         before = self._cost()
-        piece, self._backlog = bytes(self._backlog[:SLICE]), self._backlog[SLICE:]
+        piece, self._backlog = bytes(self._backlog[:SLICE]), self._backlog[SLICE:] or NOTHING
         self._take(piece)
         if not self._backlog:
             if not self._stopped:
@@ -152,26 +154,28 @@ class Peer(RequestHandler):
 
     def _cost(self) -> int:
         """What this connection has cost so far, in frames and lines."""
+        if self._watch is not None:
+            return self._watch.lines
         watch = self.socket.watch if self.socket is not None else None
-        return self._watch.lines + (watch.frames if watch is not None else 0)
+        return watch.frames if watch is not None else 0
 
     def _take(self, data: bytes) -> None:
         """Give aiohttp what the rules for requests allow, and its own kind of nonsense for what they do not."""
+        watch = self._watch
         if self.socket is not None:
             if not self.socket.deaf:
                 super().data_received(data)
-        elif self._watch.over:
-            if not self._watch.broken:
-                super().data_received(data)
-        else:
-            good = self._watch.feed(data)
+        elif watch is None or (watch.over and not watch.broken):
+            super().data_received(data)
+        elif not watch.broken:
+            good = watch.feed(data)
             super().data_received(data[:good])
-            if self._watch.broken:
-                self._refuse_the_rest()
+            if watch.broken:
+                self._refuse_the_rest(watch)
 
-    def _refuse_the_rest(self) -> None:
+    def _refuse_the_rest(self, watch: RequestWatch) -> None:
         """What is broken is a body, perhaps one that nobody reads yet, or the head of the next request."""
-        if not self._watch.in_body:
+        if not watch.in_body:
             super().data_received(BROKEN)
         elif self.body is not None:
             self._cut_short = self.body
@@ -179,7 +183,8 @@ class Peer(RequestHandler):
 
     def is_broken(self, request: web.Request) -> bool:
         """Whether the body of this request will never be whole."""
-        return self._watch.broken and (request.content is self._cut_short or not request.content.is_eof())
+        whole = request.content.is_eof() and request.content is not self._cut_short
+        return not whole and self._watch is not None and self._watch.broken
 
     def _pause_transport_reading(self) -> None:
         self._stopped = True
@@ -207,6 +212,7 @@ class Peer(RequestHandler):
         if socket is not None:
             socket.watch = FrameWatch(parser, socket)
             parser = cast(WebSocketReader, socket.watch)
+            self._watch = None
         super().set_parser(parser, data_received_cb)
 
     def pause_writing(self) -> None:
