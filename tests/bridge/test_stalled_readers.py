@@ -155,9 +155,8 @@ def measure(gateway: Gateway, seconds: float) -> None:
     typical = {kind: median(p99_of_each_second(found)) for kind, found in delays.items()}
     print(f"p99 of a typical second: {typical[True]:.2f} ms with, {typical[False]:.2f} ms without stalled")
     ratio = typical[True] / typical[False]
-    print(
-        f"ratio of that: {ratio:.3f}, of all: {cuts[True][989] / cuts[False][989]:.3f}, of processor time: {processor[True] / processor[False]:.3f}"
-    )
+    print(f"ratio of that: {ratio:.3f}, of all: {cuts[True][989] / cuts[False][989]:.3f}")
+    print(f"ratio of the gateway's processor time: {processor[True] / processor[False]:.3f}")
     assert max(grown for kind, grown, _ in growth if kind) < MOST_GROWTH
     assert ratio <= MOST_RATIO
 
