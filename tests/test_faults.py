@@ -326,7 +326,6 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     "S-13 SQL in every field": ("journal/test_journal_contract.py::test_sql_in_every_field_is_only_text",),
     "S-14 a million old messages": (
         "journal/test_sqlite_slices.py::test_a_slice_is_bounded_and_the_next_goes_on",
-        "bridge/test_storage.py::test_thousands_of_old_messages_are_forgotten_in_slices",
         "bridge/test_storage.py::test_a_million_old_messages_are_forgotten_in_slices",
     ),
     "S-16 power loss": (
