@@ -81,6 +81,7 @@ class Hub:
         self.clock = clock
         self.wall = wall
         self.timers = Timers()
+        journal.lost_tail = self._begin_new_epochs
         self.sessions: dict[int, Session] = {}
         self.totals = Totals()
         self.rooms = Rooms(journal, limits, self.totals)
@@ -93,7 +94,7 @@ class Hub:
         self.mutes = Sanctions(Measure.MUTE, wall)
         self.doorkeeper: Doorkeeper | None = None
         """Who answers /login; None: nobody can log in there."""
-        self.audit = Audit(journal.ledger, wall, clock, self.begin_new_epochs)
+        self.audit = Audit(journal.ledger, wall, clock)
         self.operations = Operations(self, self.audit, random_bits)
         self._schedule = schedule
         self.nicks = Nicks(random_bits)
@@ -126,7 +127,6 @@ class Hub:
             wake=self._wake,
             publish=self._publish,
             settled=self._endings.committed,
-            lost_tail=self.begin_new_epochs,
         )
         self._next_number = FIRST_SESSION
         self._awake = False
@@ -346,7 +346,7 @@ class Hub:
         if not self._awake:
             self._schedule(seconds)
 
-    def begin_new_epochs(self) -> None:
+    def _begin_new_epochs(self) -> None:
         """The journal came back without its end: tell everybody where their rooms stand now."""
 
         def begun(room: Room) -> None:

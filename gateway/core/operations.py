@@ -331,7 +331,8 @@ class Operations:
 
     def _under(self, target: Target, session: Session | None) -> list[Session]:
         if target.kind is Kind.ADDRESS:
-            found = [each for each in self._hub.sessions.values() if bans.covers(target, each.address)]
+            inside = bans.inside(target)
+            found = [each for each in self._hub.sessions.values() if inside(each.address)]
         else:
             found = self._hub.nicks.sessions(target.text)
         return [*found, session] if session is not None and session not in found else found
