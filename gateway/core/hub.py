@@ -47,6 +47,7 @@ from gateway.core.room import Member, Room
 from gateway.core.rooms import LOBBY, Rooms
 from gateway.core.session import Session
 from gateway.core.timers import Timers, steady_wall
+from gateway.core.upkeep import Upkeep
 from gateway.core.visits import Visits
 from gateway.core.wire import Wire
 from gateway.errors import JournalError, Refusal
@@ -106,6 +107,7 @@ class Hub:
         """Who answers /login; None: nobody can log in there."""
         self.audit = Audit(journal.ledger, wall, clock, self.begin_new_epochs)
         self.operations = Operations(self, self.audit, random_bits)
+        self.upkeep = Upkeep(self, random_bits)
         self._schedule = schedule
         self.nicks = Nicks(random_bits)
         self.library = Library(journal, self.rooms)
@@ -210,6 +212,14 @@ class Hub:
         if ban is not None:
             self.close(session, Closing.BANNED, words_of(ban, self.wall()))
         return ban is not None
+
+    def turn_newcomer_away(self, session: Session) -> None:
+        """Close the session, which has come just now, if nobody is let in at its door or it is banned."""
+        denial = self.upkeep.denial(session.door)
+        if denial is not None:
+            self.close(session, denial.closing, denial.words, denial.retry_ms)
+        else:
+            self.turn_away(session)
 
     def refused(self, door: Door, address: str, closing: Closing, words: str) -> None:
         """Somebody was not let in at a door."""

@@ -24,7 +24,7 @@ from gateway.web.answers import Answers
 from gateway.web.assets import Assets
 from gateway.web.auth import AdminSessions, LoginLinks
 from gateway.web.body import check_encoding
-from gateway.web.callers import Admission, Caller, Callers
+from gateway.web.callers import Admission, Caller, Callers, check_open
 from gateway.web.connections import ConnectionTable
 from gateway.web.forwarded import Proxies
 from gateway.web.handshake import check_upgrade
@@ -33,7 +33,7 @@ from gateway.web.loginpage import LoginPage
 from gateway.web.loginpage import routes as login_routes
 from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
-from gateway.web.peer import Peer, caller_of
+from gateway.web.peer import Peer, caller_of, remote_of
 from gateway.web.refused import refusal
 from gateway.web.rooms import RoomDoor
 from gateway.web.sessions import SessionDesk
@@ -47,6 +47,8 @@ from gateway.web.wheel import Wheel
 GRAIN = 1.0
 GRAINS_A_DEADLINE = 8
 OPEN_TO_ALL = frozenset(("/healthz", "/readyz"))
+CHAT = frozenset(("/", "/rooms"))
+"""Refused like the rooms while nobody new is let in."""
 
 SOCKET_PATH = "/ws"
 
@@ -75,6 +77,7 @@ class WebDoor:
         assets = Assets(options.static)
         pages = Pages(options.templates, assets)
         self.links = LoginLinks(clock)
+        self._hub = hub
         self._loop = loop
         self._options = options
         self._proxies = Proxies(Networks(options.trusted_proxies))
@@ -200,6 +203,8 @@ class WebDoor:
             if request.path not in OPEN_TO_ALL:
                 self._site.admit(request)
             check_encoding(request)
+            if request.path in CHAT or request.path.startswith("/r/"):
+                check_open(self._hub, remote_of(request))
             return await self._route(request)
         except web.HTTPException as failure:
             if failure.status < 400:

@@ -47,7 +47,7 @@ class Upgraded(Protocol):
     def received(self, count: int) -> float: ...
     def violated(self, closing: Closing) -> None: ...
     def writable(self) -> None: ...
-    def lost(self) -> None: ...
+    def lost(self, problem: BaseException | None) -> None: ...
 
 
 class Peer(RequestHandler):
@@ -93,7 +93,7 @@ class Peer(RequestHandler):
         self._wheel.drop(self)
         super().connection_lost(exc)
         if self.socket is not None:
-            self.socket.lost()
+            self.socket.lost(exc)
             self.socket = None
         self._lost(self.caller)
 
