@@ -139,6 +139,17 @@ def login_link(command: Command, arguments: Sequence[str]) -> int:
     return start(command.entry, load(flags, os.environ, config).settings)
 
 
+def status(command: Command, arguments: Sequence[str]) -> int:
+    """`gateway status`: the data folder tells which gateway is meant, or an address and a token."""
+    parser = settings_parser("status", explanation(command), ["data"])
+    parser.add_argument("--url", metavar="URL", default="", help="the page of a gateway elsewhere [the data folder's]")
+    parser.add_argument("--token", metavar="TOKEN", default="", help="a token for that gateway's dashboard [none]")
+    parser.add_argument("--json", action="store_const", const="true", default="", help="print the summary as JSON")
+    flags, config = given(parser, arguments)
+    asked = {name: flags.pop(name) for name in ("url", "token", "json")}
+    return start(command.entry, (load(flags, os.environ, config).settings, asked))
+
+
 def passwd(command: Command, arguments: Sequence[str]) -> int:
     """`gateway passwd`: a hash or a token, in need of no settings."""
     parser = FlagParser(
@@ -253,6 +264,12 @@ COMMANDS = {
         "print the effective settings and where each value came from",
         "gateway check --config gateway.toml",
         check,
+    ),
+    "status": Command(
+        "one screen about a running gateway; --json for scripts",
+        "gateway status --data ./chat",
+        status,
+        "gateway.status:show",
     ),
     "passwd": Command(
         "make an admin password hash, or a token for scripts",

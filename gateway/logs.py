@@ -10,7 +10,10 @@ import json
 import logging
 import os
 import select
+import sys
+import threading
 from datetime import UTC, datetime
+from types import TracebackType
 
 STANDARD_ERROR = 2
 PIPE_BYTES = 4096
@@ -26,19 +29,22 @@ class Text(logging.Formatter):
 
 
 class Json(logging.Formatter):
-    """The same as an object: time, level, logger, message, the record's own `fields`, exception where there is one."""
+    """The same as one object: `ts`, `level`, `logger`, `msg`, the record's own `fields` (`extra={"fields": {…}}`), and
+    `exception` and `stack` where there are any. A field cannot take the place of one of these."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "time": moment(record),
+            "ts": moment(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
+            "msg": record.getMessage(),
         }
+        line |= {name: value for name, value in getattr(record, "fields", {}).items() if name not in line}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        if record.stack_info:
+            line["stack"] = self.formatStack(record.stack_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
 
 
 class Stream(logging.Handler):
@@ -55,7 +61,7 @@ class Stream(logging.Handler):
         """Write the record's line, or count it as lost."""
         line = self.format(record) + "\n"
         if self._lost:
-            line = f"{self._lost} log lines were lost: they could not be written\n{line}"
+            line = f"{self.format(lost(self._lost))}\n{line}"
         if self._write(line.encode("utf-8", "backslashreplace")):
             self._lost = 0
         else:
@@ -72,6 +78,9 @@ class Stream(logging.Handler):
 
 
 FORMATS = {"text": Text, "json": Json}
+LEVELS = ("debug", "info", "warning", "error")
+
+log = logging.getLogger("gateway.logs")
 
 
 def moment(record: logging.LogRecord) -> str:
@@ -79,8 +88,54 @@ def moment(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def lost(count: int) -> logging.LogRecord:
+    """The record that stands for those nobody read."""
+    words = "%d log lines were lost: they could not be written"
+    return logging.LogRecord(log.name, logging.WARNING, __file__, 0, words, (count,), None)
+
+
 def start(level: str, form: str) -> None:
-    """Send what is logged at `level` or above to standard error in one of FORMATS."""
+    """Send what is logged at `level` or above to standard error in one of FORMATS, with it Python's warnings and the
+    errors that nobody caught."""
     handler = Stream(STANDARD_ERROR)
     handler.setFormatter(FORMATS[form]())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    sys.excepthook = uncaught
+    sys.unraisablehook = unraisable
+    threading.excepthook = uncaught_in_thread
+
+
+def set_level(level: str) -> str:
+    """Log what is at `level` (one of LEVELS) or above from now on; the level until now. ValueError for another word."""
+    if level not in LEVELS:
+        raise ValueError(f"a log level is one of {', '.join(LEVELS)}, not {level[:40]!r}")
+    root = logging.getLogger()
+    before = logging.getLevelName(root.level).lower()
+    root.setLevel(level.upper())
+    return before
+
+
+def uncaught(kind: type[BaseException], problem: BaseException, where: TracebackType | None) -> None:
+    """As `sys.excepthook`."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, problem, where)
+    else:
+        log.critical("the program failed", exc_info=(kind, problem, where))
+
+
+def uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    """As `threading.excepthook`."""
+    if args.exc_value is not None and args.exc_type is not SystemExit:
+        log.error("a thread failed", exc_info=(args.exc_type, args.exc_value, args.exc_traceback))
+
+
+def unraisable(args: "sys.UnraisableHookArgs") -> None:
+    """As `sys.unraisablehook`: what went wrong where no caller can be told."""
+    if args.exc_value is not None:
+        log.error(
+            "%s: %r",
+            args.err_msg or "an error was ignored in",
+            args.object,
+            exc_info=(args.exc_type, args.exc_value, args.exc_traceback),
+        )

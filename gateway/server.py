@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from gateway import console, logs
+from gateway import __version__, console, logs
 from gateway.accounts.keeper import Keeper
 from gateway.accounts.register import Account, Register, Token
 from gateway.adminforms import ROOT_NAME
@@ -23,6 +23,7 @@ from gateway.core import text
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
+from gateway.core.meters import Ceilings
 from gateway.core.operators import Role
 from gateway.core.parting import send_away
 from gateway.core.ports import Journal
@@ -33,9 +34,12 @@ from gateway.core.retention import Retention
 from gateway.descriptors import connection_limit
 from gateway.doorkey import DoorKey
 from gateway.errors import Code, Refusal
+from gateway.gates import ListenerGates
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.keyfile import KEY_BYTES, kept_key
+from gateway.process import descriptor_limit, memory_limit
+from gateway.pulse import Pulse
 from gateway.ready import address, hold_standard_descriptors, reachable, ready_line, say, write_ports_file
 from gateway.reloading import Reloading
 from gateway.resources import templates
@@ -121,10 +125,15 @@ class Gateway:
         self.retention = Retention(
             self.journal, self.hub.rooms, settings.journal.retention, wall=self.hub.wall, later=self.hub.later
         )
+        self.hub.meters.ceilings = Ceilings(fds=descriptor_limit(), rss_bytes=memory_limit())
         self.server = Server(new_selector("auto"), later=loop.call_later)
         refusals = Refusals(self.server, lingering_limit(self.admission.connections))
         self.entrance = Entrance(self.server, self.hub, self.admission, refusals, Networks(settings.proxy_protocol))
         self.listeners: dict[str, list[Listener]] = {}
+        self.hub.upkeep.draining.gates = ListenerGates(self.listeners)
+        self.hub.upkeep.loudness.turn = logs.set_level
+        self.hub.upkeep.loudness.settle(settings.log_level)
+        self.pulse = Pulse(loop, self.hub, self._accept_queue)
         self.key = None if settings.memory else DoorKey(settings.data)
         self.keeper = self.hub.doorkeeper = Keeper(register(settings.admin), self.hub.clock)
         self.prompt = Prompt(self.hub)
@@ -148,11 +157,14 @@ class Gateway:
         self._handle_signals()
         self._tell()
         self.retention.start()
+        self.pulse.start()
+        self.hub.meters.mark(f"started, version {__version__}")
         if self.settings.console:
             console.start(lambda: self.loop.call_soon_threadsafe(self.stop), self._hear_console)
 
     async def drain(self) -> None:
         """Stop listening, commit and deliver what was received, tell everybody when to come back, wait for them."""
+        self.hub.meters.mark("draining: the gateway stops")
         for listeners in self.listeners.values():
             for listener in listeners:
                 listener.close()
@@ -199,6 +211,7 @@ class Gateway:
     async def close(self) -> None:
         """Let go of everything."""
         await self.web.stop()
+        self.pulse.stop()
         self.keeper.close()
         self.loop.remove_reader(self.server.fileno())
         self.server.close()
@@ -224,7 +237,9 @@ class Gateway:
     def _turn_the_sign(self) -> None:
         """Accept no more; asked again, accept. Who waits meanwhile stays in the kernel's backlog."""
         self.accepting = not self.accepting
-        log.info("newcomers are %s", "accepted again" if self.accepting else "not accepted until the next SIGUSR2")
+        words = "accepted again" if self.accepting else "not accepted until the next SIGUSR2"
+        log.info("newcomers are %s", words)
+        self.hub.meters.mark(f"newcomers are {words}")
         for listeners in self.listeners.values():
             for listener in listeners:
                 listener.open() if self.accepting else listener.pause()
@@ -240,7 +255,7 @@ class Gateway:
         change("web.origins", "web.hosts", "web.trusted_proxies", apply=lambda new: self.web.reload(*_neighbours(new)))
         change("proxy_protocol", apply=self._trust_introductions)
         change("journal.retention", apply=lambda new: self.retention.keep(new.journal.retention))
-        change("log_level", "log_format", apply=lambda new: logs.start(new.log_level, new.log_format))
+        change("log_level", "log_format", apply=self._log)
         change("motd", apply=self._announce_daily)
         change(
             *("admin.password_hash", "admin.accounts", "admin.tokens"),
@@ -251,6 +266,10 @@ class Gateway:
         self.admission.connections = connection_limit(new.limits.connections)
         self.admission.per_address = new.limits.connections_per_ip
         self.hub.limit(hub_limits(new))
+
+    def _log(self, new: Settings) -> None:
+        logs.start(new.log_level, new.log_format)
+        self.hub.upkeep.loudness.settle(new.log_level)
 
     def _trust_introductions(self, new: Settings) -> None:
         self.entrance.proxies = Networks(new.proxy_protocol)
@@ -278,9 +297,9 @@ class Gateway:
             kernel=kernel_of,
             watch=self.settings.admin.watch,
             connection_limit=lambda: self.admission.connections,
-            ready=lambda: Refusal(Code.DRAINING, "the gateway stops") if self.stopped.is_set() else None,
+            ready=self._not_ready,
             listeners=lambda: [
-                Shown(door, address(*each.address), each.address[1], "ready" if each.accepting else "closed")
+                Shown(door, address(*each.address), each.address[1], self._state(door, each))
                 for door, listeners in self.listeners.items()
                 for each in listeners
             ],
@@ -295,6 +314,25 @@ class Gateway:
             wall=self.hub.wall,
             admission=self.admission,
         )
+
+    def _not_ready(self) -> Refusal | None:
+        """Why nobody should be sent here; None: all is well."""
+        if self.stopped.is_set():
+            return Refusal(Code.DRAINING, "the gateway stops")
+        if not self.accepting:
+            return Refusal(Code.BUSY, "newcomers are not accepted at the moment", retry_ms=5000)
+        return self.hub.upkeep.trouble() or self.hub.meters.refusal()
+
+    def _state(self, door: str, listener: Listener) -> str:
+        drained = self.hub.upkeep.draining.state(Door(door))
+        if drained is not drained.READY and not self.stopped.is_set():
+            return drained
+        if listener.closed:
+            return "draining" if self.stopped.is_set() else "closed"
+        return "ready" if listener.accepting else "paused"
+
+    def _accept_queue(self) -> float:
+        return max((each.queue for listeners in self.listeners.values() for each in listeners), default=0.0)
 
     def _page_address(self) -> str:
         return "".join(f"http://{address(*reachable(*each.address))}/" for each in self.listeners["web"][:1])

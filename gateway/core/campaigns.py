@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.core import text
 from gateway.core.audit import REASON_BYTES
-from gateway.core.operations import Outcome, Whom
+from gateway.core.operations import Operations, Outcome, Whom
 from gateway.core.operators import Operator, Role
 from gateway.errors import Code, Refusal
 
@@ -113,10 +113,11 @@ class Campaign:
 
 
 class Campaigns:
-    """Those that run, at most RUNNING, and the last that ended; KEPT in all."""
+    """Those that run, at most RUNNING, and the last that ended; KEPT in all. `single` are the verbs for each."""
 
-    def __init__(self, hub: "Hub", random_bits: Callable[[int], int]) -> None:
+    def __init__(self, hub: "Hub", single: Operations, random_bits: Callable[[int], int]) -> None:
         self._hub = hub
+        self._single = single
         self._random_bits = random_bits
         self._known: dict[str, Campaign] = {}
 
@@ -148,6 +149,7 @@ class Campaigns:
                 del self._known[campaign.id]
                 failure = Refusal(failure.code, f"not begun, for it cannot be recorded: {failure.text}")
             else:
+                self._hub.meters.mark(f"{operator.name}: campaign {plan.action} {target}, {campaign.total} connections")
                 self._step(campaign)
             done(failure or campaign)
 
@@ -221,7 +223,7 @@ class Campaigns:
         self._end(campaign)
 
     def _act(self, campaign: Campaign, id: str) -> None:
-        plan, operations = campaign.plan, self._hub.operations
+        plan, operations = campaign.plan, self._single
 
         def done(outcome: Outcome | Refusal) -> None:
             self._done(campaign, outcome)

@@ -24,7 +24,6 @@ class Departure(msgspec.Struct, frozen=True, gc=False):
     door: Door
     rooms: tuple[str, ...]
     address: str
-    proxy: str | None
     agent: str | None
     connected_at: int
     closed_at: int
@@ -32,8 +31,10 @@ class Departure(msgspec.Struct, frozen=True, gc=False):
     messages_out: int
     bytes_in: int
     bytes_out: int
+    skipped: int
     closing: Closing
     words: str
+    proxy: str | None = None
 
     @property
     def id(self) -> str:
@@ -58,7 +59,6 @@ class Closed:
                 session.door,
                 tuple(session.rooms)[:ROOMS_KEPT],
                 session.address,
-                session.proxy,
                 session.agent,
                 session.connected_at,
                 now,
@@ -66,7 +66,9 @@ class Closed:
                 session.messages_out,
                 session.bytes_in,
                 session.bytes_out,
+                session.skipped,
                 closing,
                 words[:WORDS_KEPT],
+                session.proxy,
             )
         )

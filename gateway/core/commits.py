@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from gateway.core.answers import error_event, storage_refusal
+from gateway.core.histogram import Histogram
 from gateway.core.message import Message
 from gateway.core.ports import Journal
 from gateway.core.receipts import Answer, Posted
@@ -31,8 +32,9 @@ class Draft(NamedTuple):
 
 
 class Commits:
-    """What waits for the journal. `wake` asks for a tick; `publish` shows a committed message to its room; `settled`
-    hears of each session whose message was committed or refused; `lost_tail` tells that every room's epoch is new."""
+    """What waits for the journal. `took` counts how long each batch takes; `wake` asks for a tick; `publish` shows
+    a committed message to its room; `settled` hears of each session whose message was committed or refused; `lost_tail`
+    tells that every room's epoch is new."""
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class Commits:
         rooms: Rooms,
         clock: Callable[[], float],
         *,
+        took: Histogram,
         wake: Callable[[], None],
         publish: Callable[[Room, Message, Member | None], None],
         settled: Callable[[Session], None],
@@ -48,12 +51,14 @@ class Commits:
         self._journal = journal
         self._rooms = rooms
         self._clock = clock
+        self._took = took
         self._wake = wake
         self._publish = publish
         self._settled = settled
         self._lost_tail = lost_tail
         self._incoming: list[Draft] = []
         self._committing = False
+        self._began = 0.0
         self._failure: Refusal | None = None
         self._failed_at = 0.0
         self._crowded_out: list[Session] = []
@@ -91,6 +96,7 @@ class Commits:
         if self.due:
             drafts, self._incoming = self._incoming, []
             self._committing = True
+            self._began = self._clock()
             batch = [draft.message for draft in drafts]
             self._journal.append(batch, lambda answer: self._answered(drafts, answer))
 
@@ -117,6 +123,7 @@ class Commits:
 
     def _answered(self, drafts: list[Draft], answer: list[Message] | JournalError) -> None:
         self._committing = False
+        self._took.add(self._clock() - self._began)
         if isinstance(answer, JournalError):
             self._failure, self._failed_at = storage_refusal(answer), self._clock()
             self._refuse(drafts, self._failure)

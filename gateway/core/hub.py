@@ -15,7 +15,6 @@ what a peer sends next is handled next.
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
@@ -33,6 +32,7 @@ from gateway.core.happenings import Happenings
 from gateway.core.identity import Identities
 from gateway.core.limits import Limits
 from gateway.core.message import Door, Kind, Message
+from gateway.core.meters import Meters
 from gateway.core.nicks import Nicks
 from gateway.core.operations import Operations
 from gateway.core.operators import Doorkeeper
@@ -47,6 +47,7 @@ from gateway.core.room import Member, Room
 from gateway.core.rooms import LOBBY, Rooms
 from gateway.core.session import Session
 from gateway.core.timers import Timers, steady_wall
+from gateway.core.totals import Totals
 from gateway.core.upkeep import Upkeep
 from gateway.core.visits import Visits
 from gateway.core.wire import Wire
@@ -60,18 +61,6 @@ MEMBERS_LISTED = 200
 FIRST_SESSION = 0x100
 SESSION_ID = re.compile(r"[1-9a-f][0-9a-f]{0,15}")
 """An id has one spelling, so that `0x1_00` does not kick whoever has 100."""
-
-
-@dataclass(slots=True)
-class Totals:
-    """What closed sessions and posts have added up to since the start; live sessions count for themselves."""
-
-    connections_peak: int = 0
-    messages_in: int = 0
-    deliveries: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    skipped: int = 0
 
 
 class Hub:
@@ -94,8 +83,8 @@ class Hub:
         self.wall = wall
         self.timers = Timers()
         self.sessions: dict[int, Session] = {}
-        self.rooms = Rooms(journal, limits)
         self.totals = Totals()
+        self.rooms = Rooms(journal, limits, self.totals)
         self.happenings = Happenings(wall)
         self.invitation = ""
         """How others can come, in one line of words; the gateway fills it in when its doors listen."""
@@ -106,7 +95,7 @@ class Hub:
         self.doorkeeper: Doorkeeper | None = None
         """Who answers /login; None: nobody can log in there."""
         self.audit = Audit(journal.ledger, wall, clock, self.begin_new_epochs)
-        self.operations = Operations(self, self.audit, random_bits)
+        self.operations = Operations(self, self.audit, random_bits, mark=lambda words: self.meters.mark(words))
         self.upkeep = Upkeep(self, random_bits)
         self._schedule = schedule
         self.nicks = Nicks(random_bits)
@@ -127,6 +116,7 @@ class Hub:
         self.replays = Replays(self.library, self.attach, self._wake)
         self.pace = Pace(lambda: self.limits, clock, self.later)
         self.closed = Closed()
+        self.meters = Meters(self.totals, self.closed.counts, clock, wall)
         self.visits = Visits(clock, wall, self.later)
         self._attendance = Attendance(self.later, clock)
         self._endings = Endings(self.later, self._over)
@@ -134,6 +124,7 @@ class Hub:
             journal,
             self.rooms,
             clock,
+            took=self.totals.commits,
             wake=self._wake,
             publish=self._publish,
             settled=self._endings.committed,
@@ -157,7 +148,7 @@ class Hub:
         number = self._next_number
         self._next_number += 1
         nick = self.nicks.guest()
-        session = Session(number, nick, door, address, transport, wire, self._flush_later)
+        session = Session(number, nick, door, address, transport, wire, self._flush_later, self.totals)
         session.proxy = proxy
         session.connected_at = self.wall()
         session.last_input = self.clock()
@@ -165,7 +156,7 @@ class Hub:
         self.sessions[number] = session
         self.nicks.take(nick, session)
         self.happenings.note(number, "came", door)
-        self.totals.connections_peak = max(self.totals.connections_peak, len(self.sessions))
+        self.totals.came(session, len(self.sessions))
         self.visits.came(session)
         return session
 
@@ -183,12 +174,7 @@ class Hub:
         self.sessions.pop(session.number, None)
         self._endings.forget(session)
         self.pace.forget(session)
-        totals = self.totals
-        totals.messages_in += session.messages_in
-        totals.deliveries += session.messages_out
-        totals.bytes_in += session.bytes_in
-        totals.bytes_out += session.bytes_out
-        totals.skipped += session.skipped
+        self.totals.went(session)
 
     def close(
         self, session: Session, closing: Closing, words: str = "", retry_ms: int | None = None, *, aside: str = ""
@@ -332,7 +318,7 @@ class Hub:
         """The session's transport can take more again: send what is owed, serve it from the logs with the others."""
         if session.closed:
             return
-        session.blocked = False
+        session.unblock()
         session.flush()
         if not session.blocked:
             for member in session.rooms.values():
@@ -381,11 +367,10 @@ class Hub:
 
     def _publish(self, room: Room, message: Message, member: Member | None) -> None:
         room.publish(message, member)
+        self.totals.messages_in += 1
         self._dirty[room] = None
         if member is not None:
             member.session.messages_in += 1
-        else:
-            self.totals.messages_in += 1
 
     def _flush(self, sends: int) -> int:
         unflushed, self._unflushed = self._unflushed, {}

@@ -70,10 +70,14 @@ Done = Callable[[Outcome | Refusal], None]
 
 
 class Operations:
-    """The verbs. Each answers by its callback, perhaps at once; a refusal is answered, not raised."""
+    """The verbs. Each answers by its callback, perhaps at once; a refusal is answered, not raised. What was done is
+    also said to `mark`, in words."""
 
-    def __init__(self, hub: "Hub", audit: Audit, random_bits: Callable[[int], int]) -> None:
+    def __init__(
+        self, hub: "Hub", audit: Audit, random_bits: Callable[[int], int], mark: Callable[[str], None]
+    ) -> None:
         self._hub = hub
+        self._mark = mark
         self._audit = audit
         self._random_bits = random_bits
         self._announced_until = 0.0
@@ -187,6 +191,7 @@ class Operations:
         try:
             operator.check(least)
             outcome = act()
+            self._mark(f"{operator.name}: {action} {outcome.target}".rstrip())
         except Refusal as refusal:
             gone = refusal.code is Code.NO_SUCH_USER
             self._audit.note(operator, action, target, reason, "gone" if gone else f"refused: {refusal.text}")
@@ -339,8 +344,8 @@ class Operations:
 
     def _under(self, target: Target, session: Session | None) -> list[Session]:
         if target.kind is Kind.ADDRESS:
-            covers = bans.covering(target)
-            found = [each for each in self._hub.sessions.values() if covers(each.address)]
+            inside = bans.inside(target)
+            found = [each for each in self._hub.sessions.values() if inside(each.address)]
         else:
             found = self._hub.nicks.sessions(target.text)
         return [*found, session] if session is not None and session not in found else found

@@ -35,7 +35,7 @@ class Replays:
         first = member.room.first
         if member.cursor + 1 < first:
             member.session.tell(Gap(member.room.name, member.cursor + 1, first - 1))
-            member.session.skipped += first - 1 - member.cursor
+            member.session.skip(first - 1 - member.cursor)
             member.cursor = first - 1
         self._waiting.append(member)
         self._wake()
@@ -66,6 +66,7 @@ class Replays:
             session, wire = member.session, member.session.wire
             session.owe(b"".join([wire.message(message) for message in past.messages]))
             session.messages_out += len(past.messages)
+            session.totals.deliveries += len(past.messages)
             member.cursor = past.messages[-1].seq
             session.when_flushed(lambda: self._next(member))
 

@@ -23,6 +23,7 @@ from gateway.core.message import Door, Message
 from gateway.core.ports import RoomRecord
 from gateway.core.presence import Presences
 from gateway.core.session import Session
+from gateway.core.totals import Totals
 from gateway.core.wire import Wire
 
 SHARE_BYTES = 65536
@@ -30,10 +31,10 @@ SHARE_BYTES = 65536
 
 
 class Share:
-    """Encoded messages in log order: `parts` with the numbers `seqs`, and all of them joined as `data`. The first part
-    tells of `skipped` messages that are gone."""
+    """Encoded messages in log order: `parts` with the numbers `seqs`, and all of them joined as `data`. `count` are
+    messages; if any were `skipped`, the first part is the gap notice that tells so."""
 
-    __slots__ = ("count", "data", "last", "parts", "seqs", "size", "skipped")
+    __slots__ = ("count", "data", "given", "last", "parts", "seqs", "size", "skipped")
 
     def __init__(self, parts: list[bytes], seqs: list[int], last: int, count: int, skipped: int) -> None:
         self.parts = parts
@@ -41,6 +42,8 @@ class Share:
         self.last = last
         self.count = count
         self.skipped = skipped
+        self.given = 0
+        """How many readers took all of it. Counted once for all of them (`Readers.forget`): this is the hot path."""
         self.data = parts[0] if len(parts) == 1 else b"".join(parts)
         self.size = len(self.data)
 
@@ -48,18 +51,26 @@ class Share:
 class Readers:
     """The members of a room that read one wire format, and the shares made for them since the last `publish`."""
 
-    __slots__ = ("_encoded", "_shares", "log", "room", "wire")
+    __slots__ = ("_encoded", "_own", "_shares", "_totals", "log", "room", "wire")
 
-    def __init__(self, room: str, log: RoomLog, wire: Wire) -> None:
+    def __init__(self, room: str, log: RoomLog, wire: Wire, totals: Totals) -> None:
         self.room = room
         self.log = log
         self.wire = wire
+        self._totals = totals
         self._shares: dict[int, Share] = {}
+        self._own: list[Share] = []
         self._encoded: dict[int, bytes] = {}
 
     def forget(self) -> None:
-        """The head has moved, or everybody has been served: the shares are of no more use."""
+        """The head has moved, or everybody has been served: the shares are of no more use but to be counted."""
+        totals = self._totals
+        for share in (*self._shares.values(), *self._own):
+            given = share.given
+            totals.deliveries += given * share.count
+            totals.bytes_out += given * share.size
         self._shares.clear()
+        self._own.clear()
         self._encoded.clear()
 
     def share(self, cursor: int) -> Share:
@@ -71,7 +82,9 @@ class Readers:
 
     def share_without(self, cursor: int, author: int, until: int) -> Share:
         """The same for one reader: without the messages of `author` (0: with all), none after `until`."""
-        return self._make(cursor, author, until)
+        share = self._make(cursor, author, until)
+        self._own.append(share)
+        return share
 
     def _make(self, cursor: int, author: int, until: int) -> Share:
         parts: list[bytes] = []
@@ -146,8 +159,9 @@ class Member:
         taken = session.transport.send(share.data) if share.size else 0
         session.bytes_out += taken
         if share.skipped and taken:
-            session.skipped += share.skipped
+            session.skip(share.skipped)
         if taken == share.size:
+            share.given += 1
             self.cursor = share.last
             session.messages_out += share.count
             return share.last != self.room.log.head
@@ -156,8 +170,10 @@ class Member:
 
     def _cut(self, share: Share, taken: int) -> None:
         """The socket took `taken` bytes: owe the rest of the message that was cut, leave the others in the log."""
-        session = self.session
-        session.blocked = True
+        session, totals = self.session, self.session.totals
+        session.block()
+        totals.bytes_out += taken
+        delivered = -1 if taken and share.skipped else 0
         for seq, part in zip(share.seqs, share.parts, strict=True):
             if taken <= 0:
                 break
@@ -165,22 +181,25 @@ class Member:
                 session.owed = part[taken:]
             taken -= len(part)
             self.cursor = seq
-            session.messages_out += 1
+            delivered += 1
+        session.messages_out += delivered
+        totals.deliveries += delivered
 
 
 class Room:
     """A room in memory: its log, the members who read it, and who has been served of the news."""
 
     __slots__ = ("_again", "_authors", "_turn", "_turn_head", "epoch", "first", "log", "members", "name", "pending",
-                 "presences", "readers", "streams", "topic")  # fmt: skip
+                 "presences", "readers", "streams", "topic", "totals")  # fmt: skip
 
-    def __init__(self, name: str, epoch: str, first: int, topic: str, log: RoomLog) -> None:
+    def __init__(self, name: str, epoch: str, first: int, topic: str, log: RoomLog, totals: Totals) -> None:
         self.name = name
         self.epoch = epoch
         self.first = first
         """The oldest number the journal holds."""
         self.topic = topic
         self.log = log
+        self.totals = totals
         self.members: dict[Session, Member] = {}
         self.streams = 0
         """How many of them only read, by HTTP: they are no people."""
@@ -238,7 +257,7 @@ class Room:
         """The readers of one wire format."""
         readers = self.readers.get(wire.name)
         if readers is None:
-            readers = self.readers[wire.name] = Readers(self.name, self.log, wire)
+            readers = self.readers[wire.name] = Readers(self.name, self.log, wire, self.totals)
         return readers
 
     def attach(self, member: Member) -> None:

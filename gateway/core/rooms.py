@@ -9,6 +9,7 @@ from gateway.core.limits import Limits
 from gateway.core.log import RoomLog
 from gateway.core.ports import Journal, RoomRecord
 from gateway.core.room import Room
+from gateway.core.totals import Totals
 from gateway.errors import Code, JournalError, Refusal
 
 log = logging.getLogger(__name__)
@@ -22,10 +23,11 @@ RECENT_MESSAGES = 50
 class Rooms(dict[str, Room]):
     """A mapping of names to rooms, with the verbs that fill and empty it."""
 
-    def __init__(self, journal: Journal, limits: Limits) -> None:
+    def __init__(self, journal: Journal, limits: Limits, totals: Totals) -> None:
         super().__init__()
         self._journal = journal
         self._limits = limits
+        self._totals = totals
 
     def limit(self, limits: Limits) -> None:
         """Keep these limits from now on; a log that is too long is cut with its next message."""
@@ -54,7 +56,7 @@ class Rooms(dict[str, Room]):
         limits = self._limits
         messages = RoomLog(record.head, max_messages=limits.top_log_messages, max_bytes=limits.top_log_bytes)
         messages.restart(record.head, record.recent)
-        room = self[name] = Room(name, record.epoch, record.first, record.topic, messages)
+        room = self[name] = Room(name, record.epoch, record.first, record.topic, messages, self._totals)
         return room
 
     def keep(self, room: Room) -> Room:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gateway.core.events import Event
 from gateway.core.message import Door
 from gateway.core.ports import Transport
+from gateway.core.totals import Totals
 from gateway.core.wire import Wire
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Session:
         "skipped",
         "tap",
         "terminal",
+        "totals",
         "transport",
         "wire",
     )
@@ -73,6 +75,7 @@ class Session:
         transport: Transport,
         wire: Wire,
         flush_later: Callable[["Session"], None],
+        totals: Totals,
     ) -> None:
         self.number = number
         self.nick = nick
@@ -83,6 +86,7 @@ class Session:
         self.transport = transport
         self.wire = wire
         self._flush_later = flush_later
+        self.totals = totals
         self.connected_at = 0
         """Milliseconds since 1970 UTC."""
         self.announce_at = 0.0
@@ -150,10 +154,32 @@ class Session:
         if self.owed and not self.blocked:
             taken = self.transport.send(self.owed)
             self.bytes_out += taken
+            self.totals.bytes_out += taken
             self.owed = self.owed[taken:]
-            self.blocked = bool(self.owed)
-            if not self.owed and (self.choked or self._flushed):
+            if self.owed:
+                self.block()
+            elif self.choked or self._flushed:
                 self._all_out()
+
+    def block(self) -> None:
+        """The transport took less than it was offered."""
+        self.blocked = True
+        self.totals.blocked[self] = None
+
+    def unblock(self) -> None:
+        """The transport can take more again."""
+        self.blocked = False
+        self.totals.blocked.pop(self, None)
+
+    def skip(self, messages: int) -> None:
+        """Count messages that the peer is told to have missed."""
+        self.skipped += messages
+        self.totals.skipped += messages
+
+    def received(self, size: int) -> None:
+        """Count `size` bytes that came in."""
+        self.bytes_in += size
+        self.totals.bytes_in += size
 
     def when_flushed(self, job: Callable[[], None]) -> None:
         """Do `job` once when nothing is owed any more; something is owed now."""

@@ -10,7 +10,7 @@ from gateway.core.closing import Closing
 from gateway.core.draining import DOORS, Denial, Draining, State
 from gateway.core.loudness import Loudness
 from gateway.core.message import Door
-from gateway.core.operations import Outcome
+from gateway.core.operations import Operations, Outcome
 from gateway.core.operators import Operator, Role
 from gateway.errors import Refusal
 
@@ -56,7 +56,7 @@ class Upkeep:
     """One per hub."""
 
     def __init__(self, hub: "Hub", random_bits: Callable[[int], int]) -> None:
-        self.campaigns = Campaigns(hub, random_bits)
+        self.campaigns = Campaigns(hub, Operations(hub, hub.audit, random_bits, mark=lambda words: None), random_bits)
         self.draining = Draining(hub, random_bits)
         self.maintenance = Maintenance(hub)
         self.loudness = Loudness(hub)

@@ -194,7 +194,7 @@ class Connection:
         self._take_turn()
 
     def _heard(self, data: bytes) -> None:
-        self.session.bytes_in += len(data)
+        self.session.received(len(data))
         if self.session.tap is not None:
             self.session.tap.heard(data)
         self._door.terminals.heard(self.session)

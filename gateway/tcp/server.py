@@ -25,6 +25,7 @@ import errno
 import logging
 import selectors
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -48,6 +49,8 @@ PORT_TRIES = 20
 EVENTS_PER_POLL = 256
 RETRY_FIRST = 0.01
 RETRY_LAST = 1.0
+QUEUE_OFFSET = 24
+"""Where Linux' struct tcp_info has, of a listening socket, who waits to be accepted and how many may."""
 COMPLAIN_EVERY = 1.0
 """Seconds between two log lines about newcomers that cannot be accepted, however many doors there are."""
 SELECT_DESCRIPTORS = 1024
@@ -86,12 +89,24 @@ class Listener:
         self.accepted = accepted
         self.retry = RETRY_FIRST
         self.accepting = True
+        host, port = sock.getsockname()[:2]
+        self.address: tuple[str, int] = (host, port)
+        """Host and port, as bound; known after `close` as well."""
 
     @property
-    def address(self) -> tuple[str, int]:
-        """Host and port, as bound."""
-        host, port = self.sock.getsockname()[:2]
-        return host, port
+    def closed(self) -> bool:
+        """It listens no more."""
+        return self.sock.fileno() < 0
+
+    @property
+    def queue(self) -> float:
+        """The share of the backlog that waits to be accepted; 0 where the system does not tell. While newcomers are
+        not accepted they wait there by intent: that is 0 as well."""
+        if self.closed or not self.accepting or not sys.platform.startswith("linux"):
+            return 0.0
+        told = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, QUEUE_OFFSET + 8)
+        waiting, backlog = struct.unpack_from("II", told, QUEUE_OFFSET)
+        return waiting / backlog if backlog else 0.0
 
     def accept(self, mask: int) -> None:
         """Accept what waits, at most ACCEPTS_PER_POLL."""
@@ -105,7 +120,7 @@ class Listener:
                 if problem.errno in OUT_OF_DESCRIPTORS:
                     self._rest(problem)
                     return
-                if self.sock.fileno() < 0:
+                if self.closed:
                     return
                 continue
             if sock.fileno() >= self.server.descriptors:
@@ -127,22 +142,36 @@ class Listener:
         self.retry = min(self.retry * 2, RETRY_LAST)
 
     def _wake(self) -> None:
-        if self.accepting:
+        if self.accepting and not self.closed:
             self.server.watch(self.sock, READ, self.accept)
 
     def pause(self) -> None:
         """Accept no more for now: who connects waits in the backlog."""
         self.accepting = False
-        self.server.watch(self.sock, 0, self.accept)
+        if not self.closed:
+            self.server.watch(self.sock, 0, self.accept)
 
     def open(self) -> None:
         """Accept again."""
         self.accepting = True
-        self.server.watch(self.sock, READ, self.accept)
+        self._wake()
+
+    def shut(self) -> None:
+        """Take in who waits already, then close the port: who connects is refused by the kernel. Again does nothing."""
+        if not self.closed:
+            self.accept(READ)
+            self.server.watch(self.sock, 0, self.accept)
+            self.sock.close()
+
+    def listen_again(self) -> None:
+        """Undo `shut`. Raises StartError where somebody else has taken the port."""
+        if self.closed:
+            self.sock = bound(*self.address)
+            self._wake()
 
     def close(self) -> None:
-        """Stop listening. Closing again does nothing."""
-        if self.sock.fileno() >= 0:
+        """Stop listening for good. Closing again does nothing."""
+        if not self.closed:
             self.pause()
             self.sock.close()
 
@@ -167,23 +196,7 @@ class Server:
 
     def listen(self, host: str, port: int, accepted: Accepted) -> Listener:
         """Listen on `host` (name, IPv4 or IPv6) and `port` (0 = any free). Raises StartError with advice."""
-        try:
-            family, kind, protocol, _, address = socket.getaddrinfo(
-                host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )[0]
-            sock = socket.socket(family, kind, protocol)
-        except OSError as problem:
-            raise StartError(f"cannot listen on {host}: {problem.strerror}; --host takes an address of this machine") \
-                from problem  # fmt: skip
-        try:
-            set_options(sock)
-            sock.bind(address)
-            sock.listen(BACKLOG)
-        except OSError as problem:
-            sock.close()
-            raise StartError(f"cannot listen on {host} port {port}: {problem.strerror}; choose another port") \
-                from problem  # fmt: skip
-        sock.setblocking(False)
+        sock = bound(host, port)
         listener = Listener(self, sock, accepted)
         self.listeners.append(listener)
         self.watch(sock, READ, listener.accept)
@@ -264,6 +277,28 @@ class Server:
 
     def _later(self, seconds: float, job: Callable[[], None]) -> None:
         self.timers.add(time.monotonic() + seconds, job)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A non-blocking socket that listens on `host` and `port`. Raises StartError with advice."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, protocol)
+    except OSError as problem:
+        raise StartError(f"cannot listen on {host}: {problem.strerror}; --host takes an address of this machine") \
+            from problem  # fmt: skip
+    try:
+        set_options(sock)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError as problem:
+        sock.close()
+        raise StartError(f"cannot listen on {host} port {port}: {problem.strerror}; choose another port") \
+            from problem  # fmt: skip
+    sock.setblocking(False)
+    return sock
 
 
 def set_options(sock: socket.socket) -> None:

@@ -16,8 +16,9 @@ from gateway.web.login import Login
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
 from gateway.web.question import question_of
+from gateway.web.rooms import number
 from gateway.web.site import Site, host_name
-from gateway.web.summary import SummaryDesk
+from gateway.web.summary import SPAN_DEFAULT, SummaryDesk
 from gateway.web.words import BadWord
 
 RESULTS = frozenset(("done", "gone"))
@@ -59,7 +60,7 @@ class Dashboard:
         ports = {listener.door: listener.port for listener in self._options.listeners()}
         return self._pages.answer(
             "admin.html",
-            summary=msgspec.to_builtins(self._desk.summary(snapshot)),
+            summary=msgspec.to_builtins(self._desk.summary()),
             page=msgspec.to_builtins(page),
             problem=problem,
             query=msgspec.to_builtins(question),
@@ -76,7 +77,13 @@ class Dashboard:
     async def summary(self, request: web.Request) -> web.Response:
         """`GET /admin/api/summary`"""
         self._login.reader(request, Role.VIEWER)
-        return json_answer(self._desk.summary(await self._table.snapshot()))
+        return json_answer(self._desk.summary())
+
+    async def series(self, request: web.Request) -> web.Response:
+        """`GET /admin/api/series?span=5m|1h|24h&since=`"""
+        self._login.reader(request, Role.VIEWER)
+        span = request.query.get("span", SPAN_DEFAULT)
+        return json_answer(self._desk.series(span, number(request, "since")))
 
 
 def routes(dashboard: Dashboard) -> list[Any]:
@@ -84,4 +91,5 @@ def routes(dashboard: Dashboard) -> list[Any]:
     return [
         web.get("/admin", dashboard.page),
         web.get("/admin/api/summary", dashboard.summary),
+        web.get("/admin/api/series", dashboard.series),
     ]

@@ -31,6 +31,7 @@ from gateway.web.handshake import check_upgrade
 from gateway.web.login import Login
 from gateway.web.loginpage import LoginPage
 from gateway.web.loginpage import routes as login_routes
+from gateway.web.metrics import MetricsPage
 from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer, caller_of, remote_of
@@ -91,7 +92,7 @@ class WebDoor:
         login = Login(sessions, keeper, hub.audit, self._site, options)
         door = LoginPage(login, self.links, sessions, keeper, hub.audit, self._site, pages, options)
         self._streams = Streams(hub, options, self._wheel)
-        desk = SummaryDesk(hub, options, clock, wall)
+        desk = SummaryDesk(hub, options, wall)
         table = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None)
         dashboard = Dashboard(hub, login, table, desk, self._site, pages, options)
         app = self._app(hub, pages, assets)
@@ -103,6 +104,8 @@ class WebDoor:
         app.add_routes(login_routes(door))
         app.add_routes(session_routes(SessionDesk(login, sessions, hub.audit, clock, wall)))
         app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, options)))
+        metrics = MetricsPage(hub, login, options)
+        app.add_routes([web.get("/metrics", metrics.metrics), web.get("/admin/grafana.json", metrics.grafana)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()
 

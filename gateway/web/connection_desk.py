@@ -119,7 +119,7 @@ def routes(desk: ConnectionDesk) -> list[Any]:
     """The routes of the table."""
     return [
         web.get("/admin/api/connections", desk.page),
-        web.get("/admin/api/connections.csv", desk.as_csv),
-        web.get("/admin/api/connections.jsonl", desk.as_json_lines),
+        web.get("/admin/api/connections.csv", desk.as_csv, allow_head=False),
+        web.get("/admin/api/connections.jsonl", desk.as_json_lines, allow_head=False),
         web.get("/admin/api/connections/{id}", desk.one),
     ]

@@ -9,13 +9,12 @@ looked at only for rows that are shown (see `rows.KERNEL`, `rows.TRAITS`) is of 
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
 
-from gateway.core.hub import Hub, Totals
+from gateway.core.hub import Hub
 from gateway.core.session import Session
 from gateway.errors import Code, Refusal
 from gateway.web.ordering import Ordering, order
@@ -28,7 +27,6 @@ from gateway.web.words import Filter
 FRESH = 1.0
 SLICE = 250
 SORT_DEFAULT = "-lag_bytes"
-COUNTED = ("messages_in", "deliveries", "bytes_in", "bytes_out")
 FROZEN_SECONDS = 60.0
 FROZEN = 4
 """Moments kept at once: about 10 MB each with 10,000 connections. One more, and the longest unused goes."""
@@ -49,16 +47,12 @@ class TablePage(msgspec.Struct, frozen=True, gc=False):
 
 
 class Snapshot:
-    """The rows of one moment, and their orders as far as they were asked for. `counts` are since the start: what the
-    closed sessions add up to (`closed`), and what every row adds."""
+    """The rows of one moment, and their orders as far as they were asked for."""
 
-    def __init__(self, hub: Hub, made: float, wall: int, closed: Totals) -> None:
+    def __init__(self, hub: Hub, made: float, wall: int) -> None:
         self.made = made
         self.wall = wall
-        self.counts = {name: getattr(closed, name) for name in COUNTED}
         self.rows: list[Row] = []
-        self.doors: Counter[str] = Counter()
-        self.lagging = 0
         self._hub = hub
         self._filled: set[str] = set()
         self._closed: tuple[list[Row], list[Row]] | None = None
@@ -68,12 +62,6 @@ class Snapshot:
     def add(self, row: Row) -> None:
         """One more row."""
         self.rows.append(row)
-        self.doors[row.door] += 1
-        self.lagging += row.state == "slow"
-        self.counts["messages_in"] += row.messages_in
-        self.counts["deliveries"] += row.messages_out
-        self.counts["bytes_in"] += row.bytes_in
-        self.counts["bytes_out"] += row.bytes_out
 
     async def page(self, question: Question, name: str | None = None) -> TablePage:
         """What was asked for. Refusal for a word, an order or a cursor that is wrong."""
@@ -110,7 +98,9 @@ class Snapshot:
         if state == "open":
             return self.rows
         if self._closed is None:
-            closed = [closed_row(each) for each in self._hub.closed.last if each.closed_at <= self.wall]
+            here = {row.number for row in self.rows}
+            ended = [each for each in self._hub.closed.last if each.closed_at <= self.wall and each.number not in here]
+            closed = [closed_row(each) for each in ended]
             self._closed = closed, closed + self.rows
         return self._closed[state == "any"]
 
@@ -196,7 +186,7 @@ class ConnectionTable:
 
     async def _make(self) -> Snapshot:
         hub = self._hub
-        snapshot = Snapshot(hub, self._clock(), hub.wall(), hub.totals)
+        snapshot = Snapshot(hub, self._clock(), hub.wall())
         look = self.trail.begin(snapshot.made, snapshot.wall)
         slices = Slices()
         for count, session in enumerate(list(hub.sessions.values()), 1):
@@ -208,9 +198,11 @@ class ConnectionTable:
                     look.counts[session.number], look.rates[session.number] = counts, rates
             if count % ROWS == 0:
                 await slices.turn()
+        await slices.rest()
         if look is not None:
             self.trail.keep(look, snapshot.rows)
-        self._last = snapshot
+            await slices.rest()
+        self._last = snapshot  # the one before is freed, which takes its time too
         self._sweep_later()
         return snapshot
 
@@ -218,6 +210,9 @@ class ConnectionTable:
         return self.trail.rate(session.number, counts, (wall - session.connected_at) / 1000, now)
 
     def _freeze(self, snapshot: Snapshot) -> str:
+        for name, (kept, _) in self._frozen.items():
+            if kept is snapshot:
+                return name
         while len(self._frozen) >= FROZEN:
             del self._frozen[min(self._frozen, key=lambda name: self._frozen[name][1])]
         self._freezings += 1

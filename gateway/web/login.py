@@ -15,9 +15,12 @@ from gateway.errors import Code, Refusal
 from gateway.web.auth import AdminSession, AdminSessions, same_secret
 from gateway.web.body import read_body
 from gateway.web.options import WebOptions
-from gateway.web.peer import is_secure, peer_address
-from gateway.web.site import Site
+from gateway.web.peer import is_secure, peer_address, remote_of
+from gateway.web.site import Site, is_local
 
+KEY_HOLDER = "local"
+"""The name of who can read the data folder."""
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 CSRF_HEADER = "X-CSRF-Token"
 STRANGER = "-"
 """Who it was that nobody knows."""
@@ -45,9 +48,16 @@ class Login:
         """Who asks; None for a stranger. Raises Refusal (token_invalid, rate_limited) for a wrong bearer token."""
         token = bearer(request)
         if token is not None:
+            if self.has_key(request):
+                return Operator(KEY_HOLDER, Role.VIEWER, source(request))
             return self._keeper.bearer(token, peer_address(request))._replace(source=source(request))
         session = self.session(request)
         return None if session is None else session.operator._replace(source=source(request))
+
+    def has_key(self, request: web.Request) -> bool:
+        """Whether the bearer token is the key in the data folder, and the asker on this machine."""
+        key = self._options.link_key
+        return key is not None and is_here(request) and same_secret(bearer(request) or "", key)
 
     def reader(self, request: web.Request, least: Role) -> Operator:
         """Who asks, at least a `least`: 401 for a stranger, forbidden for a lower role. Whatever goes on after its
@@ -105,6 +115,16 @@ class Login:
 def source(request: web.Request) -> str:
     """By which way and from where a request comes."""
     return f"web {peer_address(request)}"
+
+
+def is_here(request: web.Request) -> bool:
+    """Whether the peer is on this machine: it has a loopback address, or the one that we listen at, and no proxy only
+    says so, be it trusted or not."""
+    if any(name in request.headers for name in FORWARDED):
+        return False
+    name = request.transport.get_extra_info("sockname") if request.transport is not None else None
+    remote = remote_of(request)
+    return is_local(remote) or (isinstance(name, tuple) and remote == (name[0], None))
 
 
 def bearer(request: web.Request) -> str | None:

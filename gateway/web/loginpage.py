@@ -16,13 +16,13 @@ from gateway.core.audit import Audit
 from gateway.core.operators import Operator, Role
 from gateway.errors import HTTP_STATUS, Code, Refusal
 from gateway.web.answers import json_answer
-from gateway.web.auth import LINK_LIFE, SESSION_LIFE, AdminSessions, LoginLinks, same_secret
+from gateway.web.auth import LINK_LIFE, SESSION_LIFE, AdminSessions, LoginLinks
 from gateway.web.body import read_body
-from gateway.web.login import CSRF_HEADER, Login, bearer, fields, source
+from gateway.web.login import CSRF_HEADER, Login, bearer, fields, is_here, source
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
-from gateway.web.peer import peer_address, remote_of
-from gateway.web.site import Site, is_local
+from gateway.web.peer import peer_address
+from gateway.web.site import Site
 
 TOKEN_LIMIT = 256
 LINK = "link"
@@ -115,10 +115,9 @@ class LoginPage:
 
     async def mint(self, request: web.Request) -> web.Response:
         """`POST /admin/login-link`: a fresh link for who can read the key in the data folder, on this machine."""
-        key = self._options.link_key
-        if key is None or not _is_here(request):
+        if self._options.link_key is None or not is_here(request):
             raise web.HTTPNotFound
-        if not same_secret(bearer(request) or "", key):
+        if not self._login.has_key(request):
             self._login.refused(request, "login-link", "", "wrong key")
             raise web.HTTPUnauthorized
         self._audit.note(Operator(LINK, Role.ADMIN, source(request)), "login-link", "", "", "done")
@@ -184,14 +183,6 @@ class LoginPage:
 def _needs_tls(cookie: str) -> bool | None:
     """Browsers take a `__Host-` cookie, and its end, only with Secure."""
     return True if cookie.startswith("__Host-") else None
-
-
-def _is_here(request: web.Request) -> bool:
-    """Whether the peer is on this machine: it has a loopback address, or the one that we listen at, and no proxy only
-    says so."""
-    name = request.transport.get_extra_info("sockname") if request.transport is not None else None
-    remote = remote_of(request)
-    return is_local(remote) or (isinstance(name, tuple) and remote == (name[0], None))
 
 
 def routes(page: LoginPage) -> list[Any]:

@@ -106,42 +106,28 @@ class OperationsDesk:
         """`DELETE /admin/api/connections/{id}`"""
         target = request.match_info["id"]
         operator, order = await self._order(request, "kick", target, KickOrder, optional=True)
-        outcome = await self._do(
+        outcome = await self.do(
             lambda it, done: it.kick(operator, Whom(target), order.reason, done, order.ban_seconds)
         )
         return json_answer({"id": target, "kicked": True, "ban": _row(outcome.sanction)})
-
-    async def kick_form(self, request: web.Request) -> web.StreamResponse:
-        """`POST /admin/kick`: a kick from a form."""
-        fields = await self._login.form(request)
-        target, csrf = fields.get("id", ""), fields.get("csrf") or request.headers.get(CSRF_HEADER)
-        operator = self._login.writer(request, csrf, "kick", target)
-        result = "done"
-        try:
-            await self._do(lambda it, done: it.kick(operator, Whom(target), fields.get("reason", ""), done))
-        except Refusal as refusal:
-            if refusal.code is not Code.NO_SUCH_USER:
-                raise
-            result = "gone"
-        return web.Response(status=303, headers={"Location": f"/admin?result={result}"})
 
     async def message(self, request: web.Request) -> web.Response:
         """`POST /admin/api/connections/{id}/message`"""
         target = request.match_info["id"]
         operator, order = await self._order(request, "message", target, MessageOrder)
-        await self._do(lambda it, done: it.message(operator, Whom(target), order.text, done))
+        await self.do(lambda it, done: it.message(operator, Whom(target), order.text, done))
         return json_answer({"id": target, "told": True})
 
     async def announce(self, request: web.Request) -> web.Response:
         """`POST /admin/api/announce`"""
         operator, order = await self._order(request, "announce", "", AnnounceOrder)
-        outcome = await self._do(lambda it, done: it.announce(operator, order.text, done, order.door, order.room))
+        outcome = await self.do(lambda it, done: it.announce(operator, order.text, done, order.door, order.room))
         return json_answer({"connections": outcome.connections})
 
     async def ban(self, request: web.Request) -> web.Response:
         """`POST /admin/api/bans`"""
         operator, order = await self._order(request, "ban", "", SanctionOrder)
-        outcome = await self._do(
+        outcome = await self.do(
             lambda it, done: it.ban(operator, order.whom, order.reason, order.seconds, done, order.sure)
         )
         return json_answer({"ban": _row(outcome.sanction), "connections": outcome.connections}, 201)
@@ -149,7 +135,7 @@ class OperationsDesk:
     async def mute(self, request: web.Request) -> web.Response:
         """`POST /admin/api/mutes`"""
         operator, order = await self._order(request, "mute", "", SanctionOrder)
-        outcome = await self._do(
+        outcome = await self.do(
             lambda it, done: it.mute(operator, order.whom, order.reason, order.seconds, done, order.sure)
         )
         return json_answer({"mute": _row(outcome.sanction)}, 201)
@@ -158,37 +144,41 @@ class OperationsDesk:
         """`DELETE /admin/api/bans/{id}`"""
         target = request.match_info["id"]
         operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "unban", target)
-        await self._do(lambda it, done: it.unban(operator, target, done))
+        await self.do(lambda it, done: it.unban(operator, target, done))
         return json_answer({"id": target, "lifted": True})
 
     async def unmute(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/mutes/{id}`"""
         target = request.match_info["id"]
         operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "unmute", target)
-        await self._do(lambda it, done: it.unmute(operator, target, done))
+        await self.do(lambda it, done: it.unmute(operator, target, done))
         return json_answer({"id": target, "lifted": True})
 
     async def bans(self, request: web.Request) -> web.Response:
         """`GET /admin/api/bans`"""
-        page = self._sanctions(request, Measure.BAN)
+        page = self.sanctions(request, Measure.BAN)
         return json_answer({"bans": page.rows, "total": page.total, "cursor": page.cursor})
 
     async def mutes(self, request: web.Request) -> web.Response:
         """`GET /admin/api/mutes`"""
-        page = self._sanctions(request, Measure.MUTE)
+        page = self.sanctions(request, Measure.MUTE)
         return json_answer({"mutes": page.rows, "total": page.total, "cursor": page.cursor})
 
     async def audit(self, request: web.Request) -> web.Response:
         """`GET /admin/api/audit`"""
+        page = await self.entries(request)
+        entries = [AuditEntry._asdict(entry) for entry in page.entries]
+        return json_answer({"entries": entries, "cursor": None if page.cursor is None else str(page.cursor)})
+
+    async def entries(self, request: web.Request) -> AuditPage:
+        """The entries of the audit log that a request asks for by `q`, `limit` and `cursor`."""
         operator = self._login.reader(request, Role.VIEWER)
         query = AuditQuery(number(request, "cursor", least=1), _limit(request), _terms(request))
 
         def verb(done: Callable[[AuditPage | Refusal], None]) -> None:
             self._hub.audit.read(operator, query, done)
 
-        page = await ask(verb)
-        entries = [AuditEntry._asdict(entry) for entry in page.entries]
-        return json_answer({"entries": entries, "cursor": None if page.cursor is None else str(page.cursor)})
+        return await ask(verb)
 
     async def _order(
         self, request: web.Request, action: str, target: str, shape: type[Order], optional: bool = False
@@ -202,13 +192,15 @@ class OperationsDesk:
             self._hub.audit.note(operator, action, target, "", f"refused: {refusal.text}")
             raise
 
-    async def _do(self, verb: Callable[[Operations, Callable[[Outcome | Refusal], None]], None]) -> Outcome:
+    async def do(self, verb: Callable[[Operations, Callable[[Outcome | Refusal], None]], None]) -> Outcome:
+        """What came of one verb. Raises Refusal."""
         try:
             return await ask(lambda done: verb(self._hub.operations, done))
         finally:
             self._table.expire()
 
-    def _sanctions(self, request: web.Request, measure: Measure) -> SanctionPage:
+    def sanctions(self, request: web.Request, measure: Measure) -> SanctionPage:
+        """The bans or mutes that a request asks for by `q`, `limit` and `cursor`."""
         self._login.reader(request, Role.VIEWER)
         table = self._hub.bans if measure is Measure.BAN else self._hub.mutes
         words, limit = request.query.get("q", "")[:QUERY_LIMIT].lower().split(), _limit(request)
@@ -274,7 +266,6 @@ def routes(desk: OperationsDesk) -> list[Any]:
     """The routes of what operators do."""
     return [
         web.delete("/admin/api/connections/{id}", desk.kick),
-        web.post("/admin/kick", desk.kick_form),
         web.post("/admin/api/connections/{id}/message", desk.message),
         web.get("/admin/api/bans", desk.bans),
         web.post("/admin/api/bans", desk.ban),

@@ -13,7 +13,7 @@ STATIC_DIR = Path(__file__).parent / "static"
 
 
 class Listener(NamedTuple):
-    """One open port. `address` is as people write it, `state` is ready, draining or closed."""
+    """One open port. `address` is as people write it, `state` is ready, paused, draining or closed."""
 
     door: str
     address: str

@@ -121,8 +121,12 @@ async def order(rows: Sequence[RowT], attribute: str) -> Ordering[RowT]:
         run.sort()
         known += run
         await slices.turn()
+    if len(known) > RUN:
+        await slices.rest()
     known.sort()  # numbers differ, so rows are never compared
     unknown.sort()
+    if len(known) > RUN:
+        await slices.rest()
     return Ordering(known, unknown)
 
 

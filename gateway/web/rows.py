@@ -57,7 +57,7 @@ class Row(msgspec.Struct, gc=False):
     messages_out_rate: float | None
     bytes_in_rate: float | None
     bytes_out_rate: float | None
-    skipped: int | None
+    skipped: int
     unsent_ms: int | None
     agent: str | None
     rooms: tuple[str, ...]
@@ -93,7 +93,8 @@ class Row(msgspec.Struct, gc=False):
                 self.rtt, self.retransmits, self.unacked, self.unsent_bytes = kernel
         if attributes & TRAITS:
             traits = session.transport.traits()
-            self.local, self.tls, self.telnet, self.terminal = traits[:4]
+            self.local, self.telnet, self.terminal = traits.local, traits.telnet, traits.terminal
+            self.tls = traits.tls or session.encrypted
             self.agent = self.agent or traits.agent
             self.user = user_of(session)
 
@@ -165,7 +166,7 @@ def closed_row(departure: Departure) -> Row:
         None,
         None,
         None,
-        None,
+        departure.skipped,
         None,
         departure.agent,
         rooms,

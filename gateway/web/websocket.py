@@ -197,7 +197,7 @@ class Socket:
     def received(self, count: int) -> float:
         """So many bytes came in."""
         if self.session is not None:
-            self.session.bytes_in += count
+            self.session.received(count)
         return self._shared.now()
 
     def violated(self, closing: Closing) -> None:

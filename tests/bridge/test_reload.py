@@ -1,13 +1,15 @@
 """SIGHUP: what can change while the gateway runs changes, and nothing else does."""
 
+import hashlib
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.bridge.canary import canary
 from tests.bridge.gateways import Gateway, Start, until
-from tests.bridge.peers import Browser, Terminal, canary, post, refused_upgrade
+from tests.bridge.peers import Browser, Terminal, post, refused_upgrade, request
 
 
 class Configured:
@@ -158,3 +160,16 @@ def test_the_log_follows_its_settings(configured: Configure) -> None:
         terminal.until("You are guest-")
     assert not it.gateway.stderr[already:]
     assert "changed: log_level" in it.reload("")
+
+
+def test_a_token_works_from_when_it_is_written_down(configured: Configure) -> None:
+    def status(it: Configured) -> int:
+        return request(it.gateway.web, "GET", "/admin/api/summary", headers={"Authorization": "Bearer sesame"}).status
+
+    it = configured("")
+    assert status(it) == 401
+    digest = hashlib.sha256(b"sesame").hexdigest()
+    assert "changed: admin.tokens" in it.reload(f'admin.tokens = ["script:viewer:{digest}"]\n')
+    assert status(it) == 200
+    it.reload("")
+    assert status(it) == 401

@@ -7,6 +7,7 @@ from gateway.core.bans import Kind, Sanctions, Target
 from gateway.core.message import Door
 from gateway.core.ports import Measure, Sanction
 from gateway.core.session import Session
+from gateway.core.totals import Totals
 from gateway.core.wire import PLAIN
 from gateway.errors import Code, Refusal
 from tests.core.world import Narrow
@@ -121,7 +122,7 @@ def test_ten_thousand_cost_a_newcomer_as_much_as_ten(table: Table) -> None:
 
 
 def test_a_session_is_found_by_nick_address_and_itself(table: Table) -> None:
-    session = Session(7, "bob", Door.TCP, "10.0.0.4", Narrow(), PLAIN, lambda session: None)
+    session = Session(7, "bob", Door.TCP, "10.0.0.4", Narrow(), PLAIN, lambda session: None, Totals())
     assert table.on(session) is None
     table.put("10.0.0.0/8", "1")
     assert table.on(session)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.core.closing import Closing
 from gateway.core.identity import Identities
 from gateway.core.ports import Person, Receipt
 from gateway.core.receipts import Receipts
@@ -47,11 +48,11 @@ def test_a_second_try_is_known_for_two_minutes_and_no_longer(world: World, secon
 def test_who_left_may_come_back_for_ten_minutes_and_no_longer(world: World, seconds: float) -> None:
     ana = world.browser("ana")
     proof = token(ana)
-    world.hub.disconnect(ana.session, "left")
+    world.hub.disconnect(ana.session, Closing.LEFT)
     world.set_by = seconds
     again = world.browser(token=proof)
     assert again.told("welcome")[0]["nick"] == "ana"
-    world.hub.disconnect(again.session, "left")
+    world.hub.disconnect(again.session, Closing.LEFT)
     world.later(130)
     world.terminal().says("/nick ana")
     world.later(480)

@@ -6,6 +6,8 @@ import os
 import resource
 import selectors
 import socket
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -430,3 +432,22 @@ def test_a_port_in_time_wait_can_be_bound_again(reception: Reception) -> None:
     second.close()
 
     assert again.sock.fileno() == -1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells who waits")
+def test_a_listener_tells_how_full_its_queue_is_unless_it_is_meant_to_fill() -> None:
+    server = Server(new_selector("auto"))
+    listener = server.listen(LOCALHOST, 0, lambda sock, peer: sock.close())
+    peers = [socket.create_connection(listener.address) for _ in range(8)]
+    end = time.monotonic() + 15
+    while not (full := listener.queue) and time.monotonic() < end:
+        time.sleep(0.01)
+    listener.pause()
+    paused = listener.queue
+    listener.close()
+    for peer in peers:
+        peer.close()
+
+    assert 0 < full <= 8 / 128 and (paused, listener.queue) == (0, 0)
+    assert listener.closed and listener.address[0] == LOCALHOST
+    server.close()

@@ -207,18 +207,6 @@ async def test_what_the_table_cannot_do_is_refused(web: Running, http: Http, que
         assert (await answer.json())["error"]["code"] == "bad_message"
 
 
-async def test_the_summary_has_its_rates_while_somebody_looks(web: Running, http: Http) -> None:
-    await log_in(web, http)
-    web.chat.hub.totals.messages_in += 20
-    web.clock.skipped += 2
-    async with http.get(f"{web.url}/admin/api/summary") as answer:
-        summary = await answer.json()
-    assert summary["health"] == "ok"
-    assert set(summary["connections"]) == {"tcp", "telnet", "web", "total", "peak", "limit"}
-    assert 9 < summary["rates"]["messages_in"] <= 10
-    assert summary["rss_bytes"] > 1_000_000 and 0 < summary["fds"] < summary["fd_limit"]
-
-
 async def test_a_link_for_who_holds_the_key(start: Start, http: Http) -> None:
     web = await start(link_key="k" * 32)
     url = f"{web.url}/admin/login-link"

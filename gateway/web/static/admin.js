@@ -130,10 +130,11 @@ class Summary {
       tile.dataset.level = share >= AT ? "at" : share >= NEAR ? "near" : "";
       put(tile.querySelector(".warning"), share >= AT ? "at the limit" : share >= NEAR ? "near the limit" : "");
     }
-    put(byId("up"), written(summary.now - summary.started_at, "duration"));
+    put(byId("up"), written(summary.uptime, "duration"));
     put(byId("health"), summary.health.toUpperCase());
     byId("health").dataset.health = summary.health;
-    document.title = `${written(summary.connections.total, "count")} connected · gateway`;
+    byId("health").title = summary.causes.map(({ text }) => text).join("; ");
+    document.title = `${written(summary.tiles.connections.now, "count")} connected · gateway`;
     this.#listeners(summary.listeners);
   }
 

@@ -1,0 +1,95 @@
+"""How the gateway feels: OK, BUSY or OVERLOADED, and why, without flapping.
+
+A look finds a strain on something (the loop, memory, …) or none. One look tells little: a strain counts once every
+look has found it for a while, and is over when none has for a while longer. What is found broken (storage) counts
+at once.
+"""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Level(IntEnum):
+    """How bad it is."""
+
+    OK = 0
+    BUSY = 1
+    OVERLOADED = 2
+
+    @property
+    def word(self) -> str:
+        """As JSON spells it."""
+        return self.name.lower()
+
+
+class Cause(NamedTuple):
+    """A strain: `name` for programs, `text` for people."""
+
+    name: str
+    level: Level
+    text: str
+
+
+RISE_SECONDS = 5.0
+FALL_SECONDS = 10.0
+AT_ONCE = frozenset(("storage",))
+"""Causes that count from the first look to the last."""
+
+
+class Latch:
+    """One cause at one level: what the looks found, and what counts."""
+
+    __slots__ = ("_changed", "_fall", "_found", "_rise", "cause", "on")
+
+    def __init__(self, rise: float, fall: float) -> None:
+        self._rise = rise
+        self._fall = fall
+        self._found = False
+        self._changed = 0.0
+        self.on = False
+        self.cause: Cause | None = None
+        """The cause as it was last found."""
+
+    def look(self, now: float, cause: Cause | None) -> None:
+        """The look at `now` has found it, or has not."""
+        found = cause is not None
+        if cause is not None:
+            self.cause = cause
+        if found != self._found:
+            self._found, self._changed = found, now
+        if found != self.on and now - self._changed >= (self._rise if found else self._fall):
+            self.on = found
+
+
+class Health:
+    """Looks again and again (`look`), answers what counts (`causes`, `level`)."""
+
+    def __init__(self) -> None:
+        self._latches: dict[tuple[str, Level], Latch] = {}
+
+    def look(self, now: float, found: Iterable[Cause]) -> None:
+        """Everything that one look at `now` (monotonic seconds) has found."""
+        causes = {cause.name: cause for cause in found}
+        for cause in causes.values():
+            for level in (Level.BUSY, Level.OVERLOADED):
+                if (cause.name, level) not in self._latches:
+                    times = (0.0, 0.0) if cause.name in AT_ONCE else (RISE_SECONDS, FALL_SECONDS)
+                    self._latches[cause.name, level] = Latch(*times)
+        for (name, level), latch in self._latches.items():
+            strain = causes.get(name)
+            latch.look(now, strain if strain is not None and strain.level >= level else None)
+
+    @property
+    def causes(self) -> list[Cause]:
+        """What counts now, the worst first, each cause once."""
+        counting: dict[str, Cause] = {}
+        for (name, level), latch in sorted(self._latches.items(), key=lambda item: -item[0][1]):
+            if latch.on and latch.cause is not None:
+                counting.setdefault(name, latch.cause._replace(level=level))
+        return list(counting.values())
+
+    @property
+    def level(self) -> Level:
+        """The worst that counts."""
+        return max((cause.level for cause in self.causes), default=Level.OK)

@@ -1,0 +1,190 @@
+"""`gateway status`: one screen about a running gateway, or its summary as JSON for scripts.
+
+Which gateway is meant is told by the data folder, as for `gateway login-link`; one on another machine by its page's
+address and a token.
+"""
+
+import http.client
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gateway.doorkey import Where, read_key
+from gateway.errors import StartError
+
+TIMEOUT = 5.0
+STYLES = {"ok": "bold green", "busy": "bold yellow", "overloaded": "bold red", "draining": "bold blue"}
+RATES = (("messages in", "messages_in"), ("fan-out", "deliveries"), ("skipped", "skipped"))
+SIZES = (("bytes in", "bytes_in"), ("bytes out", "bytes_out"))
+
+Json = dict[str, Any]
+
+
+def show(question: tuple[Where, Mapping[str, str]]) -> int:
+    """Print the status; the exit code. The question is the settings, and `url`, `token`, `json` as they were given,
+    empty where they were not. Raises StartError when no gateway answers."""
+    settings, asked = question
+    page, token = (asked["url"], asked["token"]) if asked["url"] else read_key(settings.data)
+    summary = ask(page, token, "summary")
+    if asked["json"]:
+        json.dump(summary, sys.stdout, indent=2, ensure_ascii=False)
+        print()
+        return 0
+    Console(highlight=False).print(screen(summary, page))
+    return 0
+
+
+def ask(page: str, token: str, view: str) -> Json:
+    """One view of the dashboard as JSON. Raises StartError."""
+    where = urlsplit(page if "//" in page else f"http://{page}")
+    kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
+    path = f"{where.path.rstrip('/')}/admin/api/{view}"
+    try:
+        connection = kind(where.hostname or "", where.port, timeout=TIMEOUT)
+        try:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+            answer = connection.getresponse()
+            body = json.loads(answer.read())
+        finally:
+            connection.close()
+    except TimeoutError:
+        raise StartError(
+            f"the gateway at {page} accepts nobody (SIGUSR2?), or hangs: no answer in {TIMEOUT:.0f} s"
+        ) from None
+    except (OSError, http.client.HTTPException, ValueError) as problem:
+        raise StartError(f"the gateway at {page} does not answer: {problem}") from problem
+    if answer.status != 200 or not isinstance(body, dict):
+        told = body.get("error", {}).get("text", answer.reason) if isinstance(body, dict) else answer.reason
+        raise StartError(f"the gateway at {page} refused: {told}")
+    return body
+
+
+def screen(summary: Json, page: str) -> RenderableType:
+    """The summary on one screen."""
+    parts = [headline(summary, page), doors(summary), figures(summary)]
+    if summary["slowest"]:
+        parts.append(slowest(summary["slowest"]))
+    if summary["closed"]:
+        parts.append(closed(summary))
+    return Group(*(part for pair in zip(parts, [Text()] * len(parts), strict=True) for part in pair))
+
+
+def headline(summary: Json, page: str) -> RenderableType:
+    """Health and its causes, version, how long it has been up."""
+    health = summary["health"]
+    line = Text.assemble(
+        (health.upper(), STYLES.get(health, "bold")), f"  gateway {summary['version']} at {page}, ",
+        f"up {duration(summary['uptime'])}",
+    )  # fmt: skip
+    return Group(line, *(Text(f"  {cause['level']}: {cause['text']}") for cause in summary["causes"]))
+
+
+def doors(summary: Json) -> RenderableType:
+    """Every listener, and who came in by which door."""
+    table = grid("door", "address", "state", "connections", "opened in all")
+    listening = {listener["door"] for listener in summary["listeners"]}
+    for listener in summary["listeners"]:
+        table.add_row(listener["door"], listener["address"], listener["state"], *counts(summary, listener["door"]))
+    for door in ("tcp", "telnet", "web", "http"):
+        if door not in listening and summary["tiles"][f"connections_{door}"]["total"]:
+            table.add_row(door, "", "", *counts(summary, door))
+    return table
+
+
+def counts(summary: Json, door: str) -> tuple[str, str]:
+    """How many came in by a door and are here, and in all."""
+    tile = summary["tiles"][f"connections_{door}"]
+    return number(tile["now"]), number(tile["total"])
+
+
+def figures(summary: Json) -> RenderableType:
+    """The tiles: now, the highest since the start, what they are measured by, and in all."""
+    tiles = summary["tiles"]
+    table = grid("", "now", "highest", "limit", "in all")
+
+    def row(name: str, tile: Json, write: Any, per: str = "") -> None:
+        now, peak = (write(tile[key]) + (per if tile[key] is not None else "") for key in ("now", "peak"))
+        limit, total = (write(tile[key]) if tile[key] is not None else "" for key in ("limit", "total"))
+        table.add_row(name, now, peak, limit, total)
+
+    row("connections", tiles["connections"], number)
+    for name, key in RATES:
+        row(name, tiles[key], number, "/s")
+    for name, key in SIZES:
+        row(name, tiles[key], size, "/s")
+    row("lag p99", tiles["lag_p99"], size)
+    row("slow readers", tiles["slow"], number)
+    row("loop lag p99", tiles["loop_lag_p99_ms"], milliseconds)
+    row("loop lag at worst", tiles["loop_lag_max_ms"], milliseconds)
+    row("memory", tiles["rss_bytes"], size)
+    row("file descriptors", tiles["fds"], number)
+    return table
+
+
+def slowest(lines: Iterable[Json]) -> RenderableType:
+    """Who is furthest behind."""
+    table = grid("slowest", "nick", "door", "address", "lag")
+    for line in lines:
+        where = (line["id"], line["nick"], line["door"], line["address"], size(line["lag_bytes"]))
+        table.add_row(*map(Text, where))
+    return table
+
+
+def closed(summary: Json) -> RenderableType:
+    """Who left last, and why connections ended since the start, the most frequent reason first."""
+    often = sorted(summary["closed"].items(), key=lambda item: -item[1])
+    reasons = Text("ended in all: " + ", ".join(f"{number(count)} {word.replace('_', ' ')}" for word, count in often))
+    if not summary["last_closed"]:
+        return reasons
+    table = grid("last closed", "nick", "door", "address", "lasted", "ago", "reason")
+    for line in summary["last_closed"]:
+        ago = duration(max(0, summary["now"] - line["closed_at"]))
+        words = ": ".join(filter(None, (line["reason"].replace("_", " "), line["words"])))
+        where = (line["id"], line["nick"], line["door"], line["address"])
+        table.add_row(*map(Text, (*where, duration(line["lasted"]), ago, words)))
+    return Group(table, Text(), reasons)
+
+
+def grid(*heads: str) -> Table:
+    """A table without lines; numbers stand right."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in heads:
+        right = head in ("now", "highest", "limit", "in all", "connections", "opened in all", "lag")
+        table.add_column(Text(head), justify="right" if right else "left")
+    return table
+
+
+def number(value: float | None) -> str:
+    """`12,345`."""
+    return "n/a" if value is None else f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
+
+
+def size(value: float | None) -> str:
+    """`1.2 MB`."""
+    if value is None:
+        return "n/a"
+    for unit in ("B", "kB", "MB"):
+        if value < 999.95:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def milliseconds(value: float | None) -> str:
+    """`3.5 ms`."""
+    return "n/a" if value is None else f"{value:,.1f} ms"
+
+
+def duration(ms: float) -> str:
+    """`3 d 04:12`."""
+    seconds = int(ms / 1000)
+    if seconds < 3600:
+        return f"{seconds // 60} m {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
+    days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
+    return f"{days} d {hours:02}:{minutes:02}" if days else f"{hours} h {minutes:02}"
