@@ -28,15 +28,21 @@ NO_RIGHT = "only operators can do that"
 
 class Audit:
     """Writes and reads it. `wall` answers ms since 1970, `clock` monotonic seconds; `lost_tail` is called when the
-    ledger says that every room has a new epoch."""
+    ledger says that every room has a new epoch, `happened` with each attempt in words."""
 
     def __init__(
-        self, ledger: Ledger, wall: Callable[[], int], clock: Callable[[], float], lost_tail: Callable[[], None]
+        self,
+        ledger: Ledger,
+        wall: Callable[[], int],
+        clock: Callable[[], float],
+        lost_tail: Callable[[], None],
+        happened: Callable[[str], None],
     ) -> None:
         self.ledger = ledger
         self._wall = wall
         self._clock = clock
         self._lost_tail = lost_tail
+        self._happened = happened
         self._strangers_until = 0.0
         self._unrecorded = 0
 
@@ -58,6 +64,7 @@ class Audit:
             del shown["number"], shown["at"]
             words = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in shown.items())
             log.info("%s", words, extra={"fields": {"audit": shown}})
+            self._happened(" ".join(filter(None, (each.who, each.action, each.target, f"({each.result})"))))
 
         def answered(failure: JournalError | None) -> None:
             if failure is None:

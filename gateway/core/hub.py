@@ -94,7 +94,13 @@ class Hub:
         self.mutes = Sanctions(Measure.MUTE, wall)
         self.doorkeeper: Doorkeeper | None = None
         """Who answers /login; None: nobody can log in there."""
-        self.audit = Audit(journal.ledger, wall, clock, self.begin_new_epochs)
+        self.audit = Audit(
+            journal.ledger,
+            wall,
+            clock,
+            self.begin_new_epochs,
+            happened=lambda words: self.happenings.note(0, "operator", words),
+        )
         self.operations = Operations(self, self.audit, random_bits, mark=lambda words: self.meters.mark(words))
         self.upkeep = Upkeep(self, random_bits)
         self._schedule = schedule
@@ -129,6 +135,7 @@ class Hub:
             publish=self._publish,
             settled=self._endings.committed,
             lost_tail=self.begin_new_epochs,
+            happened=lambda words: self.happenings.note(0, "storage", words),
         )
         self._next_number = FIRST_SESSION
         self._awake = False
@@ -211,6 +218,7 @@ class Hub:
         """Somebody was not let in at a door."""
         self.closed.counts[door, closing] += 1
         self.visits.refused(door, address, closing, words)
+        self.happenings.refused(door, address, closing, self.clock())
 
     def half_closed(self, session: Session, closing: Closing = Closing.LEFT) -> None:
         """The peer sends no more, and all it sent has been handled: it gets what is owed to it, then goodbye

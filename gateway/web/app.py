@@ -18,7 +18,7 @@ from gateway.core.message import Door
 from gateway.core.remote import Networks, Remote
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
-from gateway.web import connection_desk, operations, room_table, watching
+from gateway.web import campaign_desk, connection_desk, operations, room_table, upkeep_desk, watching
 from gateway.web.admin import Dashboard, routes
 from gateway.web.answers import Answers
 from gateway.web.assets import Assets
@@ -33,6 +33,7 @@ from gateway.web.loginpage import LoginPage
 from gateway.web.loginpage import routes as login_routes
 from gateway.web.metrics import MetricsPage
 from gateway.web.options import WebOptions
+from gateway.web.orders import Orders
 from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer, caller_of, remote_of
 from gateway.web.refused import refusal
@@ -103,7 +104,10 @@ class WebDoor:
         app.add_routes(routes(dashboard))
         app.add_routes(login_routes(door))
         app.add_routes(session_routes(SessionDesk(login, sessions, hub.audit, clock, wall)))
-        app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, options)))
+        orders = Orders(hub, login, options)
+        app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, orders)))
+        app.add_routes(campaign_desk.routes(campaign_desk.CampaignDesk(hub, login, table, orders)))
+        app.add_routes(upkeep_desk.routes(upkeep_desk.UpkeepDesk(hub, login, orders)))
         metrics = MetricsPage(hub, login, options)
         app.add_routes([web.get("/metrics", metrics.metrics), web.get("/admin/grafana.json", metrics.grafana)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
