@@ -15,7 +15,7 @@ from gateway.core.answers import storage_refusal
 from gateway.core.operators import AuditEntry, Operator, Role
 from gateway.core.pace import pay, wait
 from gateway.core.ports import AuditPage, AuditQuery, Ledger, Sanction
-from gateway.errors import Code, JournalError, LostTail, Refusal
+from gateway.errors import Code, JournalError, Refusal
 
 log = logging.getLogger("gateway.audit")
 
@@ -27,21 +27,15 @@ NO_RIGHT = "only operators can do that"
 
 
 class Audit:
-    """Writes and reads it. `wall` answers ms since 1970, `clock` monotonic seconds; `lost_tail` is called when the
-    ledger says that every room has a new epoch, `happened` with each attempt in words."""
+    """Writes and reads it. `wall` answers ms since 1970, `clock` monotonic seconds; `happened` hears of each attempt in
+    words."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        wall: Callable[[], int],
-        clock: Callable[[], float],
-        lost_tail: Callable[[], None],
-        happened: Callable[[str], None],
+        self, ledger: Ledger, wall: Callable[[], int], clock: Callable[[], float], happened: Callable[[str], None]
     ) -> None:
         self.ledger = ledger
         self._wall = wall
         self._clock = clock
-        self._lost_tail = lost_tail
         self._happened = happened
         self._strangers_until = 0.0
         self._unrecorded = 0
@@ -71,8 +65,6 @@ class Audit:
                 done(None)
                 return
             log.error("not stored: %s by %s: %s", entries[0].action, entries[0].who, failure)
-            if isinstance(failure, LostTail):
-                self._lost_tail()
             done(storage_refusal(failure))
 
         self.ledger.record(entries, answered, add=add, lift=lift)

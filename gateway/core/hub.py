@@ -82,6 +82,7 @@ class Hub:
         self.clock = clock
         self.wall = wall
         self.timers = Timers()
+        journal.lost_tail = self._begin_new_epochs
         self.sessions: dict[int, Session] = {}
         self.totals = Totals()
         self.rooms = Rooms(journal, limits, self.totals)
@@ -95,11 +96,7 @@ class Hub:
         self.doorkeeper: Doorkeeper | None = None
         """Who answers /login; None: nobody can log in there."""
         self.audit = Audit(
-            journal.ledger,
-            wall,
-            clock,
-            self.begin_new_epochs,
-            happened=lambda words: self.happenings.note(0, "operator", words),
+            journal.ledger, wall, clock, happened=lambda words: self.happenings.note(0, "operator", words)
         )
         self.operations = Operations(self, self.audit, random_bits, mark=lambda words: self.meters.mark(words))
         self.upkeep = Upkeep(self, random_bits)
@@ -134,7 +131,6 @@ class Hub:
             wake=self._wake,
             publish=self._publish,
             settled=self._endings.committed,
-            lost_tail=self.begin_new_epochs,
             happened=lambda words: self.happenings.note(0, "storage", words),
         )
         self._next_number = FIRST_SESSION
@@ -275,7 +271,7 @@ class Hub:
         """The event that tells a session what the room is."""
         members = room.people(MEMBERS_LISTED)
         for member in members:
-            member.listed = True
+            member.listed_as = member.session.nick
         listed = [Listed(member.session.nick, member.session.door) for member in members]
         return Joined(room.name, room.epoch, room.first, room.log.head, recovered, room.topic, room.count, listed)
 
@@ -364,7 +360,7 @@ class Hub:
         if not self._awake:
             self._schedule(seconds)
 
-    def begin_new_epochs(self) -> None:
+    def _begin_new_epochs(self) -> None:
         """The journal came back without its end: tell everybody where their rooms stand now."""
 
         def begun(room: Room) -> None:

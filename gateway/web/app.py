@@ -23,7 +23,7 @@ from gateway.web.admin import Dashboard, routes
 from gateway.web.answers import Answers
 from gateway.web.assets import Assets
 from gateway.web.auth import AdminSessions, LoginLinks
-from gateway.web.body import check_encoding
+from gateway.web.body import check_body, check_encoding
 from gateway.web.callers import Admission, Caller, Callers, check_open
 from gateway.web.connections import ConnectionTable
 from gateway.web.forwarded import Proxies
@@ -210,9 +210,10 @@ class WebDoor:
             if request.path not in OPEN_TO_ALL:
                 self._site.admit(request)
             check_encoding(request)
+            check_body(request)
             if request.path in CHAT or request.path.startswith("/r/"):
                 check_open(self._hub, remote_of(request))
-            return await self._route(request)
+            response = await self._route(request)
         except web.HTTPException as failure:
             if failure.status < 400:
                 raise
@@ -223,6 +224,9 @@ class WebDoor:
             return self._sorry(request, problem)
         finally:
             self._callers.go(counted)
+        if "Upgrade" in request.headers:
+            response.force_close()  # nobody has looked at what follows
+        return response
 
     def _refuse_socket(self, request: web.Request) -> web.StreamResponse | None:
         """The answer to an upgrade that is not taken; None: it may go on."""
@@ -243,8 +247,8 @@ class WebDoor:
         else:
             log.error("a request for %s failed", request.path[:100], exc_info=problem)
             response = self._answers.error(request, 500, "busy", "the gateway failed on this request")
-        if "Upgrade" in request.headers or request.path == SOCKET_PATH:
-            response.force_close()  # what follows a refused upgrade is no request
+        if "Upgrade" in request.headers or request.path == SOCKET_PATH or not request.content.is_eof():
+            response.force_close()  # what follows a refused upgrade or a body half read is no request
         self._site.dress(request, response)  # before a route is found, aiohttp does not call `_dress`
         response.headers["Server"] = "gateway"
         return response

@@ -113,6 +113,11 @@ class Stream:
         """Bytes behind the request mean nothing."""
         return self._loop.time()
 
+    @property
+    def deaf(self) -> bool:
+        """See `received`: they are dropped."""
+        return True
+
     def violated(self, closing: Closing) -> None:
         """No frames, no rules of frames."""
 

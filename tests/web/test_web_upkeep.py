@@ -143,7 +143,7 @@ async def test_the_web_door_drains_and_opens_again(desk: Desk) -> None:
     assert (await desk.ask("GET", "drain"))[1]["state"] == "closed"
     status, opened = await desk.ask("DELETE", "drain")
     assert (status, opened["state"], opened["per_second"]) == (200, "ready", None)
-    async with somebody(desk.web, "ana"):
+    async with somebody(desk.web, "bob"):
         pass
     assert (await desk.ask("DELETE", "drain"))[0] == 400
 
