@@ -27,12 +27,16 @@ NO_RIGHT = "only operators can do that"
 
 
 class Audit:
-    """Writes and reads it. `wall` answers ms since 1970, `clock` monotonic seconds."""
+    """Writes and reads it. `wall` answers ms since 1970, `clock` monotonic seconds; `happened` hears of each attempt in
+    words."""
 
-    def __init__(self, ledger: Ledger, wall: Callable[[], int], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, ledger: Ledger, wall: Callable[[], int], clock: Callable[[], float], happened: Callable[[str], None]
+    ) -> None:
         self.ledger = ledger
         self._wall = wall
         self._clock = clock
+        self._happened = happened
         self._strangers_until = 0.0
         self._unrecorded = 0
 
@@ -54,6 +58,7 @@ class Audit:
             del shown["number"], shown["at"]
             words = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in shown.items())
             log.info("%s", words, extra={"fields": {"audit": shown}})
+            self._happened(" ".join(filter(None, (each.who, each.action, each.target, f"({each.result})"))))
 
         def answered(failure: JournalError | None) -> None:
             if failure is None:

@@ -33,7 +33,8 @@ class Draft(NamedTuple):
 
 class Commits:
     """What waits for the journal. `took` counts how long each batch takes; `wake` asks for a tick; `publish` shows
-    a committed message to its room; `settled` hears of each session whose message was committed or refused."""
+    a committed message to its room; `settled` hears of each session whose message was committed or refused; `happened`
+    in words when storing begins to fail, and when it works again."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Commits:
         wake: Callable[[], None],
         publish: Callable[[Room, Message, Member | None], None],
         settled: Callable[[Session], None],
+        happened: Callable[[str], None],
     ) -> None:
         self._journal = journal
         self._rooms = rooms
@@ -53,6 +55,7 @@ class Commits:
         self._wake = wake
         self._publish = publish
         self._settled = settled
+        self._happened = happened
         self._incoming: list[Draft] = []
         self._committing = False
         self._began = 0.0
@@ -120,9 +123,13 @@ class Commits:
         self._committing = False
         self._took.add(self._clock() - self._began)
         if isinstance(answer, JournalError):
+            if self._failure is None:
+                self._happened(f"messages cannot be stored: {answer}")
             self._failure, self._failed_at = storage_refusal(answer), self._clock()
             self._refuse(drafts, self._failure)
         else:
+            if self._failure is not None:
+                self._happened("messages are stored again")
             self._failure = None
             self._show(drafts)
         waiting, self._waiting = self._waiting, []

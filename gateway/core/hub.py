@@ -48,6 +48,7 @@ from gateway.core.rooms import LOBBY, Rooms
 from gateway.core.session import Session
 from gateway.core.timers import Timers, steady_wall
 from gateway.core.totals import Totals
+from gateway.core.upkeep import Upkeep
 from gateway.core.visits import Visits
 from gateway.core.wire import Wire
 from gateway.errors import JournalError, Refusal
@@ -94,8 +95,11 @@ class Hub:
         self.mutes = Sanctions(Measure.MUTE, wall)
         self.doorkeeper: Doorkeeper | None = None
         """Who answers /login; None: nobody can log in there."""
-        self.audit = Audit(journal.ledger, wall, clock)
-        self.operations = Operations(self, self.audit, random_bits)
+        self.audit = Audit(
+            journal.ledger, wall, clock, happened=lambda words: self.happenings.note(0, "operator", words)
+        )
+        self.operations = Operations(self, self.audit, random_bits, mark=lambda words: self.meters.mark(words))
+        self.upkeep = Upkeep(self, random_bits)
         self._schedule = schedule
         self.nicks = Nicks(random_bits)
         self.library = Library(journal, self.rooms)
@@ -127,6 +131,7 @@ class Hub:
             wake=self._wake,
             publish=self._publish,
             settled=self._endings.committed,
+            happened=lambda words: self.happenings.note(0, "storage", words),
         )
         self._next_number = FIRST_SESSION
         self._awake = False
@@ -197,10 +202,19 @@ class Hub:
             self.close(session, Closing.BANNED, words_of(ban, self.wall()))
         return ban is not None
 
+    def turn_newcomer_away(self, session: Session) -> None:
+        """Close the session, which has come just now, if nobody is let in at its door or it is banned."""
+        denial = self.upkeep.denial(session.door)
+        if denial is not None:
+            self.close(session, denial.closing, denial.words, denial.retry_ms)
+        else:
+            self.turn_away(session)
+
     def refused(self, door: Door, address: str, closing: Closing, words: str) -> None:
         """Somebody was not let in at a door."""
         self.closed.counts[door, closing] += 1
         self.visits.refused(door, address, closing, words)
+        self.happenings.refused(door, address, closing, self.clock())
 
     def half_closed(self, session: Session, closing: Closing = Closing.LEFT) -> None:
         """The peer sends no more, and all it sent has been handled: it gets what is owed to it, then goodbye

@@ -60,7 +60,7 @@ class Upgraded(Protocol):
     def received(self, count: int) -> float: ...
     def violated(self, closing: Closing) -> None: ...
     def writable(self) -> None: ...
-    def lost(self) -> None: ...
+    def lost(self, problem: BaseException | None) -> None: ...
 
 
 class Peer(RequestHandler):
@@ -122,7 +122,7 @@ class Peer(RequestHandler):
             self._take(bytes(self._backlog))
         super().connection_lost(exc)
         if self.socket is not None:
-            self.socket.lost()
+            self.socket.lost(exc)
             self.socket = None
         self._lost(self.caller)
 

@@ -227,7 +227,7 @@ class Socket:
             if self.session is not None:
                 self._shared.hub.pump(self.session)
 
-    def lost(self) -> None:
+    def lost(self, problem: BaseException | None) -> None:
         """The connection is gone. What it sent before is still handled, in its turn; answers to it are swallowed."""
         self._gone = True
         if self._over is not None and not self._over.done():
@@ -295,7 +295,7 @@ class Socket:
         self.session = session = self._join(remote)
         session.agent = agent
         session.encrypted = secure
-        self._shared.hub.turn_away(session)
+        self._shared.hub.turn_newcomer_away(session)
         in_a_row = 0
         try:
             while self._farewell is None:
