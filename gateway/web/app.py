@@ -8,6 +8,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NoReturn
 
 from aiohttp import web
 
@@ -53,6 +54,8 @@ CHAT = frozenset(("/", "/rooms"))
 """Refused like the rooms while nobody new is let in."""
 
 SOCKET_PATH = "/ws"
+BEGUN = web.RequestKey("begun", bool)
+"""The key of a request whose answer has begun."""
 
 log = logging.getLogger("gateway.web")
 
@@ -214,13 +217,13 @@ class WebDoor:
             if request.path in CHAT or request.path.startswith("/r/"):
                 check_open(self._hub, remote_of(request))
             response = await self._route(request)
-        except web.HTTPException as failure:
-            if failure.status < 400:
-                raise
-            return self._sorry(request, failure)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as problem:
+            if BEGUN in request:
+                _cut(request, problem)
+            if isinstance(problem, web.HTTPException) and problem.status < 400:
+                raise
             return self._sorry(request, problem)
         finally:
             self._callers.go(counted)
@@ -254,4 +257,14 @@ class WebDoor:
         return response
 
     async def _dress(self, request: web.Request, response: web.StreamResponse) -> None:
+        request[BEGUN] = True
         self._site.dress(request, response)
+
+
+def _cut(request: web.Request, problem: Exception) -> NoReturn:
+    """End an answer that fails in its middle with its connection: a second head would be read as part of it, and its
+    reader would wait for an end that does not come."""
+    log.error("the answer to %s failed in its middle", request.raw_path[:100], exc_info=problem)
+    if request.transport is not None:
+        request.transport.abort()
+    raise ConnectionResetError from problem
