@@ -106,9 +106,7 @@ class OperationsDesk:
         """`DELETE /admin/api/connections/{id}`"""
         target = request.match_info["id"]
         operator, order = await self._order(request, "kick", target, KickOrder, optional=True)
-        outcome = await self.do(
-            lambda it, done: it.kick(operator, Whom(target), order.reason, done, order.ban_seconds)
-        )
+        outcome = await self.do(lambda it, done: it.kick(operator, Whom(target), order.reason, done, order.ban_seconds))
         return json_answer({"id": target, "kicked": True, "ban": _row(outcome.sanction)})
 
     async def message(self, request: web.Request) -> web.Response:

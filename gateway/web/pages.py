@@ -1,5 +1,6 @@
 """The HTML pages: jinja2 templates with their contexts, and the chat page itself."""
 
+import time
 from pathlib import Path
 
 from aiohttp import web
@@ -13,19 +14,26 @@ from gateway.web.site import Site, host_name
 
 
 class Pages:
-    """Renders templates. What a template may use beside its context: `static(name)`, the path of a static file."""
+    """Renders templates. What a template may use beside its context: `static(name)`, the path of a static
+    file, and `moment`."""
 
     def __init__(self, folder: Path, assets: Assets) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, auto_reload=False
         )
         self._environment.globals["static"] = assets.link
+        self._environment.filters["moment"] = moment
 
     def answer(self, template: str, status: int = 200, **context: object) -> web.Response:
         """The page as an answer. Not to be kept by anybody: what a page says may be old a second later."""
         text = self._environment.get_template(template).render(context, status=status)
         headers = {"Cache-Control": "no-cache"}
         return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+
+
+def moment(at: int) -> str:
+    """A time in ms since 1970, UTC, as `2026-11-23 07:30:11`."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at / 1000))
 
 
 class ChatPage:

@@ -1,4 +1,6 @@
-"""What stands around every page of the dashboard: who is logged in, how the gateway feels, the ways to the other pages."""
+"""What stands around every page of the dashboard: who is logged in, how the gateway feels, the way to other pages."""
+
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -6,7 +8,6 @@ from aiohttp import web
 from gateway.core.operators import Role
 from gateway.web.auth import AdminSession
 from gateway.web.login import Login
-from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
 from gateway.web.sessions import SessionDesk
 from gateway.web.site import Site
@@ -36,14 +37,12 @@ class Shell:
         desk: SummaryDesk,
         site: Site,
         pages: Pages,
-        options: WebOptions,
     ) -> None:
         self._login = login
         self._sessions = sessions
         self._desk = desk
         self._site = site
         self._pages = pages
-        self._options = options
 
     def enter(self, request: web.Request) -> AdminSession:
         """The session of who asks for a page. A stranger is sent to the login."""
@@ -53,7 +52,7 @@ class Shell:
         return session
 
     def answer(
-        self, request: web.Request, session: AdminSession, template: str, here: str, **context: object
+        self, request: web.Request, session: AdminSession, template: str, here: str, **context: Any
     ) -> web.Response:
         """The page `template`, which the navigation knows as `here`, with its own context and everybody's."""
         operator = session.operator
