@@ -10,7 +10,7 @@ from aiohttp import web
 
 from gateway.core.operators import Role
 from gateway.web.answers import json_answer
-from gateway.web.columns import CONNECTIONS
+from gateway.web.columns import CONNECTIONS, shown_in
 from gateway.web.connections import SORT_DEFAULT, ConnectionTable, TablePage
 from gateway.web.event_desk import EventDesk
 from gateway.web.login import Login
@@ -59,12 +59,13 @@ class Dashboard:
             page, problem = TablePage([], 0, len(snapshot.rows), None, snapshot.wall, None), bad.place()
         closed = await self._table.page(Question("-closed_at", PANEL_ROWS, state="closed"))
         ports = {listener.door: listener.port for listener in self._options.listeners()}
-        return self._shell.answer(
+        return await self._shell.answer(
             request,
             session,
             "admin.html",
             "connections",
             columns=CONNECTIONS,
+            shown=shown_in(question.state),
             page=msgspec.to_builtins(page),
             problem=problem,
             query=msgspec.to_builtins(question),

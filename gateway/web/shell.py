@@ -51,12 +51,12 @@ class Shell:
             raise web.HTTPSeeOther("/admin/login")
         return session
 
-    def answer(
+    async def answer(
         self, request: web.Request, session: AdminSession, template: str, here: str, **context: Any
     ) -> web.Response:
         """The page `template`, which the navigation knows as `here`, with its own context and everybody's."""
         operator = session.operator
-        return self._pages.answer(
+        return await self._pages.answer_in_slices(
             template,
             here=here,
             summary=msgspec.to_builtins(self._desk.summary()),

@@ -13,12 +13,14 @@ function preview() {
   byId("preview-web").replaceChildren(make("span", {}, `[announcement] ${words.join("\n")}`));
 }
 
-byId("announce-button").addEventListener("click", () => {
+/** Asks what to say. */
+export function open() {
   byId("more").open = false;
   byId("announce-problem").textContent = "";
   preview();
   dialog.showModal();
-});
+}
+
 form.addEventListener("input", preview);
 dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
 form.addEventListener("submit", async (event) => {

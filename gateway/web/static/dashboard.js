@@ -1,14 +1,15 @@
-/** The page of the connections: pulls the figures and one page of the table, and hands them to who shows them. */
+/**
+ * The page of the connections: pulls the figures and one page of the table, and hands them to who shows them. What is
+ * not seen at first (drawer, orders, charts, the login) is loaded when it is.
+ */
 
 import { ask } from "./api.js";
 import { offer } from "./columns.js";
-import { Drawer } from "./drawer.js";
 import { Filter } from "./filter.js";
 import { put, written } from "./format.js";
 import { Frozen } from "./frozen.js";
 import { onKey } from "./keys.js";
 import { Live } from "./live.js";
-import { kick } from "./orders.js";
 import { byId, kept, toast } from "./page.js";
 import * as panels from "./panels.js";
 import { Query } from "./query.js";
@@ -22,6 +23,7 @@ let fresh = false; // another page was asked for: the rows shown are not of it
 let force = false; // the order does not wait for the pointer
 let looked = 0; // when the table was last asked for
 let charts = null;
+let drawer = null;
 
 const query = new Query(() => {
   fresh = true;
@@ -34,13 +36,13 @@ const filter = new Filter((q) => {
   selection.clear();
   query.go({ q });
 });
-const table = new Table((id, form) => {
+const table = new Table(async (id, form) => {
   const { reason, ban_seconds: ban } = form.elements;
   const connection = table.connections.get(id) ?? { id, nick: form.closest("tr").querySelector("bdi").textContent };
+  const { kick } = await import("./orders.js");
   kick(connection, { reason: reason.value.trim(), ban: ban?.checked }).then(acted);
 });
 const selection = new Selection(table, acted);
-const drawer = new Drawer((id) => table.focus(id), acted);
 const frozen = new Frozen(() => {
   query.snapshot = "";
   if (query.cursor) query.restart();
@@ -56,7 +58,7 @@ async function pull() {
     ask("/admin/api/summary"),
     filter.wrong ? null : askRows(asked),
     panels.pull(),
-    drawer.refresh(),
+    drawer?.refresh(),
     charts?.pull(),
   ]);
   summary.show(figures);
@@ -142,9 +144,12 @@ byId("rows").addEventListener("click", (event) => {
   if (event.target.closest("[data-open]") || (!own && !String(getSelection()))) open(row);
 });
 
-function open(row) {
+async function open(row) {
   const connection = table.connections.get(row?.dataset.id);
-  if (connection) drawer.open(connection);
+  if (!connection) return;
+  const { Drawer } = await import("./drawer.js");
+  drawer ??= new Drawer((id) => table.focus(id), acted);
+  drawer.open(connection);
 }
 
 const focused = () => document.activeElement?.closest("#rows tr");
@@ -155,7 +160,7 @@ onKey("Enter", () => (document.activeElement?.matches("#rows tr") ? open(focused
 onKey("x", () => selection.toggle(focused()?.dataset.id));
 onKey("r", () => byId("refresh").click());
 onKey("f", () => byId("freeze").click());
-onKey("Escape", () => drawer.close() || document.activeElement?.blur());
+onKey("Escape", () => drawer?.close() || document.activeElement?.blur());
 for (const number of "12345") {
   onKey(number, () => {
     byId("charts").open = true;
@@ -173,7 +178,7 @@ byId("charts").addEventListener("toggle", async () => {
   (await loadCharts()).pull();
 });
 byId("charts").open = kept.get("charts", matchMedia("(min-width: 900px)").matches);
-if (byId("announce")) import("./announce.js");
+byId("announce-button")?.addEventListener("click", async () => (await import("./announce.js")).open());
 
 offer(query.state, reshape);
 live.now();

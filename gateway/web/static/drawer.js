@@ -85,7 +85,7 @@ export class Drawer {
       cell = make("dd", { data: { field } });
       byId("fields").append(make("div", {}, make("dt", {}, label), cell));
     }
-    fill(cell, value, shown);
+    fill(cell, value, shown === "agent" ? "text" : shown);
     cell.parentElement.hidden = cell.textContent === "" || cell.textContent === "n/a";
   }
 

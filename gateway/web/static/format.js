@@ -1,9 +1,10 @@
-/** How values are written on the dashboard, the same as in the template _format.html; null is unknown. */
+/** How values are written on the dashboard, the same as in gateway/web/written.py; null is unknown. */
 
 import { make } from "./page.js";
 
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+const BROWSER = /(Edg|OPR|Firefox|Chrome|Version)\/(\d+)(?!.*\b(?:Edg|OPR)\/)/;
 const two = (n) => String(n).padStart(2, "0");
 
 const count = (n) => grouped.format(n);
@@ -33,10 +34,18 @@ export function moment(at) {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock.format(date)}`;
 }
 
+/** A browser's name and version out of all that it says of itself. */
+function agent(value) {
+  if (!value.startsWith("Mozilla/")) return value;
+  const [, name = "browser", version = ""] = BROWSER.exec(value) ?? [];
+  return `${{ Edg: "Edge", OPR: "Opera", Version: "Safari" }[name] ?? name} ${version}`.trim();
+}
+
 const list = (values) => values.join(", ");
 const yes = (value) => (value ? "yes" : "no");
-const ways = { count, rate, size, duration, milliseconds, moment, list, yes };
-const numbers = new Set(["count", "rate", "size", "duration", "milliseconds"]);
+const ways = { count, rate, size, duration, milliseconds, moment, agent, list, yes };
+/** How numbers are written, which stand at the right. */
+export const numbers = new Set(["count", "rate", "size", "duration", "milliseconds"]);
 
 /** A value as its column's `shown` wants it. */
 export function written(value, shown) {
@@ -52,6 +61,7 @@ export function put(element, words) {
 /** Fills a cell with a value; a door and a state are a word with a shape, a name may be written from right to left. */
 export function fill(cell, value, shown) {
   const words = written(value, shown);
+  if (shown === "agent") cell.title = value ?? "";
   if (!["name", "door", "state"].includes(shown)) return put(cell, words);
   const inner = cell.firstElementChild ?? cell.appendChild(make(shown === "name" ? "bdi" : "span"));
   put(inner, shown === "door" ? ` ${words}` : words);

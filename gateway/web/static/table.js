@@ -7,7 +7,7 @@
  */
 
 import { chosen } from "./columns.js";
-import { fill } from "./format.js";
+import { fill, numbers } from "./format.js";
 import { byId } from "./page.js";
 
 const GREY_FOR = 10_000;
@@ -132,9 +132,9 @@ export class Table {
     const field = row.querySelector("input[name=id]");
     if (field) field.value = id;
     row.lastElementChild.before(
-      ...this.#columns.map(({ field, shown, head }) => {
+      ...this.#columns.map(({ field, shown }) => {
         const cell = document.createElement("td");
-        cell.className = head?.className ?? this.#heads.querySelector(`[data-field="${field}"]`).className;
+        cell.className = numbers.has(shown) ? "number" : "";
         Object.assign(cell.dataset, { field, shown });
         return cell;
       }),
