@@ -12,7 +12,6 @@ from gateway.core.operators import Role
 from gateway.web.answers import json_answer
 from gateway.web.columns import CONNECTIONS, shown_in
 from gateway.web.connections import SORT_DEFAULT, ConnectionTable, TablePage
-from gateway.web.event_desk import EventDesk
 from gateway.web.login import Login
 from gateway.web.options import WebOptions
 from gateway.web.question import Question, question_of
@@ -21,6 +20,7 @@ from gateway.web.rows import WORDS
 from gateway.web.shell import Shell
 from gateway.web.site import Site, host_name
 from gateway.web.summary import SPAN_DEFAULT, SummaryDesk
+from gateway.web.upkeep_desk import UpkeepDesk
 from gateway.web.words import BadWord, without_each
 
 PANEL_ROWS = 12
@@ -35,7 +35,7 @@ class Dashboard:
         login: Login,
         table: ConnectionTable,
         desk: SummaryDesk,
-        events: EventDesk,
+        upkeep: UpkeepDesk,
         shell: Shell,
         site: Site,
         options: WebOptions,
@@ -43,7 +43,7 @@ class Dashboard:
         self._login = login
         self._table = table
         self._desk = desk
-        self._events = events
+        self._upkeep = upkeep
         self._shell = shell
         self._site = site
         self._options = options
@@ -71,7 +71,7 @@ class Dashboard:
             query=msgspec.to_builtins(question),
             examples=WORDS.examples,
             chosen=without_each(question.q) if problem is None else [],
-            events=msgspec.to_builtins(self._events.last(PANEL_ROWS)),
+            events=msgspec.to_builtins(self._upkeep.latest(PANEL_ROWS)),
             closed=msgspec.to_builtins(closed.connections),
             may_watch=self._options.watch and session.operator.role >= Role.ADMIN,
             tcp_host=host_name(self._site.host(request)),
