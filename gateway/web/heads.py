@@ -25,6 +25,7 @@ BROKEN = b"\0\r\n\r\n"
 
 _REQUEST = re.compile(rb"(?!CONNECT )[A-Z-]{1,32} (?:/|\*|https?://)[^\s#]* HTTP/1\.([01])\r\n")
 _FRAMING = re.compile(rb"(transfer-encoding|content-length|upgrade)[ \t]*:[ \t]*(.*?)[ \t]*\r\n", re.IGNORECASE)
+_FIRST_LETTERS = b"TtCcUu"
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n")
 _LENGTH = re.compile(rb"\d{1,18}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t -~]*)?\r\n")
@@ -33,24 +34,15 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t -~]*)?\r\n")
 class RequestWatch:
     """Follows the requests of one connection. `broken`: a rule is; `over`: the rest is no HTTP, or of no interest."""
 
-    __slots__ = (
-        "_chunked",
-        "_length",
-        "_line",
-        "_old",
-        "_read",
-        "_size",
-        "_skip",
-        "_upgrade",
-        "broken",
-        "lines",
-        "over",
-    )
+    __slots__ = ("_chunked", "_length", "_line", "_old", "_read", "_size", "_skip", "_upgrade", "broken", "in_body",
+                 "lines", "over")  # fmt: skip
 
     def __init__(self) -> None:
         self._line = b""
         self._skip = 0
         self._read = self._request
+        self.in_body = False
+        """What comes next belongs to a chunked body."""
         self._begin()
         self.broken = False
         self.over = False
@@ -67,7 +59,9 @@ class RequestWatch:
                 at += step
                 continue
             cut = data.find(b"\n", at) + 1
-            line = self._line + data[at : cut or end]
+            line = data[at : cut or end]
+            if self._line:
+                line = self._line + line
             if len(line) > (CHUNK_LINE_BYTES if self.in_body else LINE_BYTES):
                 self._break()
             elif not cut:
@@ -83,17 +77,13 @@ class RequestWatch:
             at = cut
         return end
 
-    @property
-    def in_body(self) -> bool:
-        """What comes next belongs to a chunked body."""
-        return self._read not in (self._request, self._field)
-
     def _break(self) -> None:
         self.broken = self.over = True
 
     def _begin(self) -> None:
         """The next request."""
         self._read = self._request
+        self.in_body = False
         self._size = 0
         self._old = False
         self._upgrade = False
@@ -115,7 +105,7 @@ class RequestWatch:
         self._size += len(line)
         if line == b"\r\n":
             return self._head_is_whole()
-        found = _FRAMING.fullmatch(line)
+        found = _FRAMING.fullmatch(line) if line[0] in _FIRST_LETTERS else None
         if found is not None:
             name, value = found[1].lower(), found[2]
             if name == b"transfer-encoding":
@@ -135,6 +125,7 @@ class RequestWatch:
             return False
         self.over = self._upgrade
         if self._chunked:
+            self.in_body = True
             self._read = self._chunk
         else:
             self._skip = max(0, self._length)

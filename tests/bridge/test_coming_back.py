@@ -170,7 +170,7 @@ def stand_still(gateway: Gateway, seconds: float) -> None:
 
 
 def test_a_gateway_that_stood_still_for_a_moment_cuts_nobody(gateway: Gateway) -> None:
-    stand_still(gateway, 1.5)
+    stand_still(gateway, 1)
 
 
 @pytest.mark.soak
