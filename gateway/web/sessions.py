@@ -1,6 +1,6 @@
 """Who is logged in to the dashboard, and ending that: `/admin/api/sessions`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -48,13 +48,13 @@ class SessionDesk:
         """`GET /admin/api/sessions`: an admin sees all, others those under their own name."""
         return json_answer({"sessions": self.rows(request)})
 
-    def rows(self, request: web.Request) -> list[SessionRow]:
+    def rows(self, request: web.Request) -> Sequence[SessionRow]:
         """The sessions that who asks may see."""
         operator = self._login.reader(request, Role.VIEWER)
         current = None if bearer(request) is not None else self._login.session(request)
         return [self._row(each, current) for each in self._sessions.all() if _may_see(operator, each)]
 
-    def others(self, request: web.Request) -> list[str]:
+    def others(self, request: web.Request) -> Sequence[str]:
         """The names of who else is logged in, as far as who asks may see them."""
         return sorted({f"{row.name} ({row.role})" for row in self.rows(request) if not row.current})
 
