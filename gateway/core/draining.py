@@ -256,7 +256,6 @@ class Draining:
         self._patience.clear()
         if doors and self._operator is not None:
             sent = sum(self._sent[door] for door in doors)
-            self._hub.happenings.note(0, "drained", f"{_words(doors)}: {sent} sent away")
             self._hub.audit.note(self._operator, "drain closed", _words(doors), "", f"done: {sent} sent away")
 
 
