@@ -36,6 +36,8 @@ from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer, caller_of
 from gateway.web.refused import refusal
+from gateway.web.reference.docs import DocsPage
+from gateway.web.reference.document import ApiDocument
 from gateway.web.rooms import RoomDoor
 from gateway.web.sessions import SessionDesk
 from gateway.web.sessions import routes as session_routes
@@ -113,6 +115,7 @@ class WebDoor:
 
     def _app(self, hub: Hub, pages: Pages, assets: Assets) -> web.Application:
         room, page = RoomDoor(hub, self._options), ChatPage(pages, self._site, self._options)
+        docs = DocsPage(pages, self._site, self._options)
         app = web.Application()
         app.on_response_prepare.append(self._dress)
         app.add_routes(
@@ -126,6 +129,8 @@ class WebDoor:
                 web.get("/rooms", room.rooms),
                 web.get("/healthz", room.healthz),
                 web.get("/readyz", room.readyz),
+                web.get("/openapi.json", ApiDocument(self._options).serve),
+                web.get("/docs", docs.page),
                 web.get(SOCKET_PATH, self._sockets.serve, allow_head=False),
                 web.get("/static/{hash}/{name:.+}", assets.serve),
             ]

@@ -12,7 +12,7 @@ from gateway.core.operators import Role
 from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.login import Login
-from gateway.web.rooms import number
+from gateway.web.rooms import number, only
 
 EVENTS_DEFAULT = 50
 EVENTS_LIMIT = 500
@@ -39,6 +39,7 @@ class EventDesk:
     async def events(self, request: web.Request) -> web.Response:
         """`GET /admin/api/events?limit=50`: the newest first."""
         self._login.reader(request, Role.VIEWER)
+        only(request, "limit")
         limit = number(request, "limit", least=1) or EVENTS_DEFAULT
         if limit > EVENTS_LIMIT:
             raise Refusal(Code.BAD_MESSAGE, f"limit is at most {EVENTS_LIMIT}")

@@ -21,12 +21,13 @@ from gateway.web.body import read_body
 from gateway.web.connections import ConnectionTable
 from gateway.web.login import CSRF_HEADER, Login
 from gateway.web.options import WebOptions
-from gateway.web.rooms import ask, number
+from gateway.web.rooms import ask, number, only
 
 PAGE_DEFAULT = 50
 PAGE_LIMIT = 500
 QUERY_LIMIT = 300
 TERMS_LIMIT = 8
+PAGED = ("q", "limit", "cursor")
 AUDIT_FIELDS = ("who", "source", "action", "target", "reason", "result")
 
 Order = TypeVar("Order", bound=msgspec.Struct)
@@ -106,9 +107,7 @@ class OperationsDesk:
         """`DELETE /admin/api/connections/{id}`"""
         target = request.match_info["id"]
         operator, order = await self._order(request, "kick", target, KickOrder, optional=True)
-        outcome = await self.do(
-            lambda it, done: it.kick(operator, Whom(target), order.reason, done, order.ban_seconds)
-        )
+        outcome = await self.do(lambda it, done: it.kick(operator, Whom(target), order.reason, done, order.ban_seconds))
         return json_answer({"id": target, "kicked": True, "ban": _row(outcome.sanction)})
 
     async def message(self, request: web.Request) -> web.Response:
@@ -156,16 +155,19 @@ class OperationsDesk:
 
     async def bans(self, request: web.Request) -> web.Response:
         """`GET /admin/api/bans`"""
+        only(request, *PAGED)
         page = self.sanctions(request, Measure.BAN)
         return json_answer({"bans": page.rows, "total": page.total, "cursor": page.cursor})
 
     async def mutes(self, request: web.Request) -> web.Response:
         """`GET /admin/api/mutes`"""
+        only(request, *PAGED)
         page = self.sanctions(request, Measure.MUTE)
         return json_answer({"mutes": page.rows, "total": page.total, "cursor": page.cursor})
 
     async def audit(self, request: web.Request) -> web.Response:
         """`GET /admin/api/audit`"""
+        only(request, *PAGED)
         page = await self.entries(request)
         entries = [AuditEntry._asdict(entry) for entry in page.entries]
         return json_answer({"entries": entries, "cursor": None if page.cursor is None else str(page.cursor)})

@@ -173,10 +173,7 @@ def split(text: str) -> Iterable[Written]:
 
 def without_each(text: str) -> list[tuple[str, str]]:
     """Each word of a filter, and the filter without it. Raises BadWord as `split`."""
-    return [
-        (word.text, " ".join((text[: word.at] + text[word.at + len(word.text) :]).split()))
-        for word in split(text)
-    ]
+    return [(word.text, " ".join((text[: word.at] + text[word.at + len(word.text) :]).split())) for word in split(text)]
 
 
 def _value(text: str, at: int, start: int) -> tuple[Value, int]:
