@@ -35,9 +35,9 @@ from gateway.web.metrics import MetricsPage
 from gateway.web.options import WebOptions
 from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer, caller_of
-from gateway.web.refused import refusal
 from gateway.web.reference.docs import DocsPage
 from gateway.web.reference.document import ApiDocument
+from gateway.web.refused import refusal
 from gateway.web.rooms import RoomDoor
 from gateway.web.sessions import SessionDesk
 from gateway.web.sessions import routes as session_routes

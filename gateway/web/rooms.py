@@ -35,8 +35,8 @@ Answer = TypeVar("Answer")
 
 
 class Written(msgspec.Struct, gc=False):
-    """The JSON body of a post. `id` marks a second try within two minutes; `token` (as in `welcome`) says who posts, and
-    so may the Authorization header."""
+    """The JSON body of a post. `id` marks a second try within two minutes; `token` (as in `welcome`) says who posts,
+    and so may the Authorization header."""
 
     text: str
     nick: str | None = None

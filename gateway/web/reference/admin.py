@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
+
 from gateway.core.rings import STEPS
 from gateway.errors import Code
 from gateway.web.connection_desk import Detail
@@ -201,7 +202,7 @@ ADMIN = (
         SNAPSHOT,
         FREEZE,
         statuses=(410,),
-    ),  # fmt: skip
+    ),
     _read(
         "/admin/api/connections.csv", "The connections as a CSV file", str, STATE, Q, SORT, SNAPSHOT, statuses=(410,)
     )._replace(reply=Reply(200, "One line each, and one with the columns.", (Content(str, "text/csv"),))),
@@ -214,7 +215,7 @@ ADMIN = (
         Detail,
         CONNECTION,
         more=(Code.NO_SUCH_USER,),
-    ),  # fmt: skip
+    ),
     _write(
         "DELETE",
         "/admin/api/connections/{id}",
@@ -224,7 +225,7 @@ ADMIN = (
         more=(Code.NO_SUCH_USER,),
         body=(Content(KickOrder),),
         body_required=False,
-    ),  # fmt: skip
+    ),
     _write(
         "POST",
         "/admin/api/connections/{id}/message",
@@ -233,7 +234,7 @@ ADMIN = (
         CONNECTION,
         more=(Code.NO_SUCH_USER, Code.BAD_TEXT),
         body=(Content(MessageOrder),),
-    ),  # fmt: skip
+    ),
     _read(
         "/admin/api/connections/{id}/watch",
         "Watch one connection live\nWith the setting `admin.watch`, for ten minutes, audited. Events: `began`, `in`, "
@@ -242,7 +243,7 @@ ADMIN = (
         CONNECTION,
         more=(Code.NO_SUCH_USER, Code.FORBIDDEN, Code.BUSY),
         access=Access.ADMIN,
-    )._replace(reply=Reply(200, "Events, until ten minutes are over.", (Content(str, EVENTS),))),  # fmt: skip
+    )._replace(reply=Reply(200, "Events, until ten minutes are over.", (Content(str, EVENTS),))),
     _read("/admin/api/rooms", "The rooms in memory\nA page of the table.", RoomPage, Q, SORT, LIMIT, CURSOR),
     _read(
         "/admin/api/events", "What happened to connections lately\nWithout a word of what was said.", EventLines, LIMIT
@@ -255,7 +256,7 @@ ADMIN = (
         Reply(201, "It holds.", (Content(Banned),)),
         more=(Code.NO_SUCH_USER, Code.NICK_INVALID),
         body=(Content(SanctionOrder),),
-    ),  # fmt: skip
+    ),
     _write(
         "DELETE",
         "/admin/api/bans/{id}",
@@ -263,7 +264,7 @@ ADMIN = (
         Reply(200, "Lifted.", (Content(Lifted),)),
         NUMBERED,
         more=(Code.NO_SUCH_USER,),
-    ),  # fmt: skip
+    ),
     _read("/admin/api/mutes", "The mutes that hold", MutePage, Q, LIMIT, CURSOR),
     _write(
         "POST",
@@ -272,7 +273,7 @@ ADMIN = (
         Reply(201, "It holds.", (Content(Muted),)),
         more=(Code.NO_SUCH_USER, Code.NICK_INVALID),
         body=(Content(SanctionOrder),),
-    ),  # fmt: skip
+    ),
     _write(
         "DELETE",
         "/admin/api/mutes/{id}",
@@ -280,7 +281,7 @@ ADMIN = (
         Reply(200, "Lifted.", (Content(Lifted),)),
         NUMBERED,
         more=(Code.NO_SUCH_USER,),
-    ),  # fmt: skip
+    ),
     _write(
         "POST",
         "/admin/api/announce",
@@ -288,7 +289,7 @@ ADMIN = (
         Reply(200, "Told.", (Content(Announced),)),
         more=(Code.BAD_TEXT, Code.ROOM_INVALID),
         body=(Content(AnnounceOrder),),
-    ),  # fmt: skip
+    ),
     _read(
         "/admin/api/audit",
         "The audit log\n`q`: words, or `who:ana`, `action:ban`, `target:`, `result:`.",
@@ -297,7 +298,7 @@ ADMIN = (
         LIMIT,
         CURSOR,
         more=(Code.STORAGE,),
-    ),  # fmt: skip
+    ),
     _read("/admin/api/sessions", "Who is logged in\nAn admin sees all, others those under their own name.", Sessions),
     _write(
         "DELETE",
@@ -307,7 +308,7 @@ ADMIN = (
         NUMBERED,
         more=(Code.NO_SUCH_USER,),
         access=Access.VIEWER,
-    ),  # fmt: skip
+    ),
     Operation(
         "POST",
         "/admin/login",
@@ -316,7 +317,7 @@ ADMIN = (
         body=(Content(Credentials),),
         refusals=(Code.BAD_MESSAGE, Code.FORBIDDEN, Code.RATE_LIMITED, Code.BUSY),
         statuses=(303,),
-    ),  # fmt: skip
+    ),
     _write("POST", "/admin/logout", "Log out", Reply(303, "To the login."), access=Access.VIEWER),
     Operation(
         "POST",
@@ -325,6 +326,6 @@ ADMIN = (
         Reply(201, "Good for 15 minutes, once.", (Content(LoginLink),)),
         statuses=(404,),
         access=Access.KEY,
-    ),  # fmt: skip
+    ),
     _read("/admin/grafana.json", "A dashboard for Grafana\nA file to import; it shows `/metrics`.", dict[str, Any]),
 )

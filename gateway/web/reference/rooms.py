@@ -30,8 +30,8 @@ ROOMS = (
     Operation(
         "POST",
         "/r/{room}",
-        "Post a message\nAnswered once the message is committed. A body that is not JSON is the message as it stands, in "
-        f"UTF-8, never a command. At most 16 KiB of body, 4,000 of text. A second try with the same `id` "
+        "Post a message\nAnswered once the message is committed. A body that is not JSON is the message as it stands, "
+        "in UTF-8, never a command. At most 16 KiB of body, 4,000 of text. A second try with the same `id` "
         "within two minutes, from the same identity (without token: room and nick), is answered with the first one's "
         "place and not posted again.",
         Reply(201, "It is committed, and stands there.", (Content(Stored),)),
@@ -70,8 +70,8 @@ ROOMS = (
     Operation(
         "GET",
         "/r/{room}/raw",
-        "Follow a room as lines\nEndless: new messages as the plain door shows them, `-- 3 lines skipped: …` where some "
-        "are missing, and `!! reason` before the end. For `curl -N`.",
+        "Follow a room as lines\nEndless: new messages as the plain door shows them, `-- 3 lines skipped: …` where "
+        "some are missing, and `!! reason` before the end. For `curl -N`.",
         Reply(200, "Lines, until either side closes.", (Content(str, LINES),)),
         (ROOM, Parameter("after", Place, "`epoch:seq`: begin with what came after that message.")),
         refusals=(*READING, Code.BAD_MESSAGE, Code.NO_SUCH_ROOM, Code.EPOCH_CHANGED, Code.ROOM_LIMIT),
