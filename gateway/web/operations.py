@@ -5,7 +5,7 @@ session or the wrong CSRF token is recorded as a stranger. Lists are answered ne
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -13,14 +13,13 @@ from aiohttp import web
 from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.operations import Operations, Outcome, Whom
-from gateway.core.operators import AuditEntry, Operator, Role
+from gateway.core.operators import AuditEntry, Role
 from gateway.core.ports import AuditPage, AuditQuery, Measure, Sanction
 from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
-from gateway.web.body import read_body
 from gateway.web.connections import ConnectionTable
-from gateway.web.login import CSRF_HEADER, Login
-from gateway.web.options import WebOptions
+from gateway.web.login import Login
+from gateway.web.orders import Orders
 from gateway.web.rooms import ask, number, only
 
 PAGE_DEFAULT = 50
@@ -29,8 +28,6 @@ QUERY_LIMIT = 300
 TERMS_LIMIT = 8
 PAGED = ("q", "limit", "cursor")
 AUDIT_FIELDS = ("who", "source", "action", "target", "reason", "result")
-
-Order = TypeVar("Order", bound=msgspec.Struct)
 
 
 class KickOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -97,35 +94,35 @@ class SanctionPage(msgspec.Struct, frozen=True):
 class OperationsDesk:
     """The handlers."""
 
-    def __init__(self, hub: Hub, login: Login, table: ConnectionTable, options: WebOptions) -> None:
+    def __init__(self, hub: Hub, login: Login, table: ConnectionTable, orders: Orders) -> None:
         self._hub = hub
         self._login = login
         self._table = table
-        self._options = options
+        self._orders = orders
 
     async def kick(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/connections/{id}`"""
         target = request.match_info["id"]
-        operator, order = await self._order(request, "kick", target, KickOrder, optional=True)
+        operator, order = await self._orders.take(request, "kick", target, KickOrder, optional=True)
         outcome = await self.do(lambda it, done: it.kick(operator, Whom(target), order.reason, done, order.ban_seconds))
         return json_answer({"id": target, "kicked": True, "ban": _row(outcome.sanction)})
 
     async def message(self, request: web.Request) -> web.Response:
         """`POST /admin/api/connections/{id}/message`"""
         target = request.match_info["id"]
-        operator, order = await self._order(request, "message", target, MessageOrder)
+        operator, order = await self._orders.take(request, "message", target, MessageOrder)
         await self.do(lambda it, done: it.message(operator, Whom(target), order.text, done))
         return json_answer({"id": target, "told": True})
 
     async def announce(self, request: web.Request) -> web.Response:
         """`POST /admin/api/announce`"""
-        operator, order = await self._order(request, "announce", "", AnnounceOrder)
+        operator, order = await self._orders.take(request, "announce", "", AnnounceOrder)
         outcome = await self.do(lambda it, done: it.announce(operator, order.text, done, order.door, order.room))
         return json_answer({"connections": outcome.connections})
 
     async def ban(self, request: web.Request) -> web.Response:
         """`POST /admin/api/bans`"""
-        operator, order = await self._order(request, "ban", "", SanctionOrder)
+        operator, order = await self._orders.take(request, "ban", "", SanctionOrder)
         outcome = await self.do(
             lambda it, done: it.ban(operator, order.whom, order.reason, order.seconds, done, order.sure)
         )
@@ -133,7 +130,7 @@ class OperationsDesk:
 
     async def mute(self, request: web.Request) -> web.Response:
         """`POST /admin/api/mutes`"""
-        operator, order = await self._order(request, "mute", "", SanctionOrder)
+        operator, order = await self._orders.take(request, "mute", "", SanctionOrder)
         outcome = await self.do(
             lambda it, done: it.mute(operator, order.whom, order.reason, order.seconds, done, order.sure)
         )
@@ -142,14 +139,14 @@ class OperationsDesk:
     async def unban(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/bans/{id}`"""
         target = request.match_info["id"]
-        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "unban", target)
+        operator = self._orders.operator(request, "unban", target)
         await self.do(lambda it, done: it.unban(operator, target, done))
         return json_answer({"id": target, "lifted": True})
 
     async def unmute(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/mutes/{id}`"""
         target = request.match_info["id"]
-        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "unmute", target)
+        operator = self._orders.operator(request, "unmute", target)
         await self.do(lambda it, done: it.unmute(operator, target, done))
         return json_answer({"id": target, "lifted": True})
 
@@ -182,18 +179,6 @@ class OperationsDesk:
 
         return await ask(verb)
 
-    async def _order(
-        self, request: web.Request, action: str, target: str, shape: type[Order], optional: bool = False
-    ) -> tuple[Operator, Order]:
-        """Who orders what. An order that means nothing is an attempt too."""
-        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), action, target)
-        try:
-            body = await read_body(request, self._options.body_limit, self._options.body_deadline)
-            return operator, shape() if optional and not body else _decoded(body, shape)
-        except Refusal as refusal:
-            self._hub.audit.note(operator, action, target, "", f"refused: {refusal.text}")
-            raise
-
     async def do(self, verb: Callable[[Operations, Callable[[Outcome | Refusal], None]], None]) -> Outcome:
         """What came of one verb. Raises Refusal."""
         try:
@@ -211,13 +196,6 @@ class OperationsDesk:
         rest = found if begin is None else [each for each in found if _place(each) < begin]
         cursor = "{}.{}".format(*_place(rest[limit - 1])) if len(rest) > limit else None
         return SanctionPage([_shown(each) for each in rest[:limit]], len(found), cursor)
-
-
-def _decoded(body: bytes, shape: type[Order]) -> Order:
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
 
 
 def _shown(each: Sanction) -> SanctionRow:

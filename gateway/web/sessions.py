@@ -45,7 +45,7 @@ class SessionDesk:
         self._clock = clock
         self._wall = wall
 
-    async def list(self, request: web.Request) -> web.Response:
+    async def seen(self, request: web.Request) -> web.Response:
         """`GET /admin/api/sessions`: an admin sees all, others those under their own name."""
         only(request)
         return json_answer({"sessions": self.rows(request)})
@@ -97,4 +97,4 @@ def _may_see(operator: Operator, session: AdminSession) -> bool:
 
 def routes(desk: SessionDesk) -> list[Any]:
     """The routes of the sessions."""
-    return [web.get("/admin/api/sessions", desk.list), web.delete("/admin/api/sessions/{id}", desk.end)]
+    return [web.get("/admin/api/sessions", desk.seen), web.delete("/admin/api/sessions/{id}", desk.end)]

@@ -1,4 +1,6 @@
-"""What stands around every page of the dashboard: who is logged in, how the gateway feels, the ways to the other pages."""
+"""What stands around every page of the dashboard: who is logged in, how the gateway feels, ways to the other pages."""
+
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -53,7 +55,7 @@ class Shell:
         return session
 
     def answer(
-        self, request: web.Request, session: AdminSession, template: str, here: str, **context: object
+        self, request: web.Request, session: AdminSession, template: str, here: str, **context: Any
     ) -> web.Response:
         """The page `template`, which the navigation knows as `here`, with its own context and everybody's."""
         operator = session.operator

@@ -5,11 +5,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from gateway.core.message import Door
 from gateway.core.rings import STEPS
 from gateway.errors import Code
+from gateway.web.campaign_desk import CampaignOrder, CampaignRow
 from gateway.web.connection_desk import Detail
 from gateway.web.connections import TablePage
-from gateway.web.event_desk import EventRow
 from gateway.web.loginpage import Credentials
 from gateway.web.operations import AnnounceOrder, KickOrder, MessageOrder, SanctionOrder, SanctionRow
 from gateway.web.question import STATES
@@ -29,6 +30,7 @@ from gateway.web.room_table import RoomPage
 from gateway.web.rows import Row
 from gateway.web.sessions import SessionRow
 from gateway.web.summary import MarkLine, Summary
+from gateway.web.upkeep_desk import DrainOrder, EventRow, LogLevelOrder, MaintenanceOrder
 
 
 class Series(msgspec.Struct):
@@ -119,9 +121,53 @@ class AuditLines(msgspec.Struct):
 
 
 class EventLines(msgspec.Struct):
-    """What happened to connections, newest first."""
+    """What happened lately, oldest first. `cursor` is the number of the last one here, `last` of the last there is;
+    `missed` are gone between `after` and the first."""
 
     events: list[EventRow]
+    cursor: int
+    last: int
+    missed: int
+
+
+class Campaigns(msgspec.Struct):
+    """The campaigns, the latest first."""
+
+    campaigns: list[CampaignRow]
+
+
+class DrainingDoor(msgspec.Struct):
+    """How many were there when it began, how many were sent away, how many are there now."""
+
+    door: Door
+    state: str
+    total: int
+    sent: int
+    left: int
+
+
+class Drain(msgspec.Struct):
+    """`state` of the worst door: ready, draining or closed; `per_second` is null when all are ready."""
+
+    state: str
+    per_second: int | None
+    doors: list[DrainingDoor]
+
+
+class Maintenance(msgspec.Struct):
+    """Whether newcomers are turned away, with which words, and since when (ms since 1970)."""
+
+    on: bool
+    text: str | None
+    since: int | None
+
+
+class LogLevel(msgspec.Struct):
+    """The level now, the `usual` one, and `until` when (ms since 1970) it is another."""
+
+    level: str
+    usual: str
+    until: int | None
 
 
 class Sessions(msgspec.Struct):
@@ -246,7 +292,11 @@ ADMIN = (
     )._replace(reply=Reply(200, "Events, until ten minutes are over.", (Content(str, EVENTS),))),
     _read("/admin/api/rooms", "The rooms in memory\nA page of the table.", RoomPage, Q, SORT, LIMIT, CURSOR),
     _read(
-        "/admin/api/events", "What happened to connections lately\nWithout a word of what was said.", EventLines, LIMIT
+        "/admin/api/events",
+        "What happened lately\nWithout a word of what was said. Without `after` the latest.",
+        EventLines,
+        Parameter("after", Number, "What came after the event of that number."),
+        LIMIT,
     ),
     _read("/admin/api/bans", "The bans that hold", BanPage, Q, LIMIT, CURSOR),
     _write(
@@ -298,6 +348,60 @@ ADMIN = (
         LIMIT,
         CURSOR,
         more=(Code.STORAGE,),
+    ),
+    _read("/admin/api/campaigns", "The campaigns\nWhat is done to all connections that a filter matches.", Campaigns),
+    _write(
+        "POST",
+        "/admin/api/campaigns",
+        "Begin a campaign\nAt a rate, in the background. 409 with `matches` when more match by now than `expected`.",
+        Reply(202, "It has begun.", (Content(CampaignRow),)),
+        more=(Code.FORBIDDEN, Code.BUSY),
+        body=(Content(CampaignOrder),),
+        statuses=(409,),
+    ),
+    _read("/admin/api/campaigns/{id}", "One campaign", CampaignRow, NUMBERED, more=(Code.NO_SUCH_USER,)),
+    _write(
+        "DELETE",
+        "/admin/api/campaigns/{id}",
+        "Stop a campaign",
+        Reply(200, "As it stands.", (Content(CampaignRow),)),
+        NUMBERED,
+        more=(Code.NO_SUCH_USER,),
+    ),
+    _read("/admin/api/drain", "How far the doors are drained", Drain),
+    _write(
+        "POST",
+        "/admin/api/drain",
+        "Drain a door, or all\nNobody comes in; who is there is sent away at a rate and told when to come back.",
+        Reply(202, "It has begun.", (Content(Drain),)),
+        body=(Content(DrainOrder),),
+        body_required=False,
+        access=Access.ADMIN,
+    ),
+    _write(
+        "DELETE",
+        "/admin/api/drain",
+        "Open the doors again",
+        Reply(200, "Open.", (Content(Drain),)),
+        access=Access.ADMIN,
+    ),
+    _read("/admin/api/maintenance", "Whether newcomers are turned away", Maintenance),
+    _write(
+        "POST",
+        "/admin/api/maintenance",
+        "Turn newcomers away, or let them in again",
+        Reply(200, "From now on.", (Content(Maintenance),)),
+        body=(Content(MaintenanceOrder),),
+        access=Access.ADMIN,
+    ),
+    _read("/admin/api/log-level", "How much is logged", LogLevel),
+    _write(
+        "POST",
+        "/admin/api/log-level",
+        "Log more, or less, for a while",
+        Reply(200, "From now on.", (Content(LogLevel),)),
+        body=(Content(LogLevelOrder),),
+        access=Access.ADMIN,
     ),
     _read("/admin/api/sessions", "Who is logged in\nAn admin sees all, others those under their own name.", Sessions),
     _write(

@@ -32,9 +32,9 @@ _WHOLE: dict[str, Any] = {"ServerObject": AnyEvent, "ClientObject": Request}
 """What has a name here but is no Struct: the objects of the WebSocket."""
 _WORDS = (
     "A chat gateway: netcat, telnet, browsers and curl in one room. `/docs` shows how to use it. Times are "
-    "milliseconds since 1970 UTC, durations milliseconds. A query that says something unknown is refused. Every refusal "
-    "has the shape `Refused`; who asks with curl and no `Accept` reads one line `!! code: text`, a browser a page. 429 "
-    "and 503 carry `Retry-After`. A write with a foreign `Origin` is refused."
+    "milliseconds since 1970 UTC, durations milliseconds. A query that says something unknown is refused. Every "
+    "refusal has the shape `Refused`; who asks with curl and no `Accept` reads one line `!! code: text`, a browser a "
+    "page. 429 and 503 carry `Retry-After`. A write with a foreign `Origin` is refused."
 )
 _TAGS = {
     "rooms": "Post, read, follow.",

@@ -45,6 +45,7 @@ CLOSINGS = {
     Closing.TOO_BIG: "A message over 64 KiB.",
     Closing.FAILED: "The gateway failed. Come back, and tell its operator.",
     Closing.DRAINING: "The gateway restarts. Come back after `retry_ms`.",
+    Closing.MAINTENANCE: "Newcomers are turned away for now. Come back after `retry_ms`.",
     Closing.NO_PONG: "No answer to a ping. Come back.",
     Closing.FULL: "No room for more. Come back later.",
     Closing.KICKED: "An operator closed the connection.",

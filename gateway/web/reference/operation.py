@@ -85,7 +85,8 @@ class Operation(NamedTuple):
 
 class Failure(msgspec.Struct, frozen=True):
     """What went wrong. `code` is stable; `text` is for people. Of a filter word that means nothing: the `word` stands
-    `at` that character, `length` characters long; `why` it is wrong, and what is `right`."""
+    `at` that character, `length` characters long; `why` it is wrong, and what is `right`. Of a campaign: so many
+    connections match."""
 
     code: str
     text: str
@@ -94,6 +95,7 @@ class Failure(msgspec.Struct, frozen=True):
     length: int | UnsetType = UNSET
     why: str | UnsetType = UNSET
     right: str | UnsetType = UNSET
+    matches: int | UnsetType = UNSET
 
 
 class Refused(msgspec.Struct, frozen=True):
