@@ -120,12 +120,20 @@ class UpkeepDesk:
         if limit > EVENTS_LIMIT:
             raise Refusal(Code.BAD_MESSAGE, f"limit is at most {EVENTS_LIMIT}")
         ring, after = self._hub.happenings, number(request, "after")
-        first, found = ring.after(ring.last - limit if after is None else after, limit)
-        gone = {each.number: each.nick for each in self._hub.closed.last}
-        rows = [self._event(first + place, each, gone) for place, each in enumerate(found)]
+        first, rows = self._events(ring.last - limit if after is None else after, limit)
         end = first + len(rows) - 1
         missed = max(0, first - 1 - after) if after is not None else 0
         return json_answer({"events": rows, "cursor": end, "last": ring.last, "missed": missed})
+
+    def latest(self, limit: int) -> list[EventRow]:
+        """The last events, the newest first."""
+        return self._events(self._hub.happenings.last - limit, limit)[1][::-1]
+
+    def _events(self, after: int, limit: int) -> tuple[int, list[EventRow]]:
+        """The number of the first event after one, and the events from there on."""
+        first, found = self._hub.happenings.after(after, limit)
+        gone = {each.number: each.nick for each in self._hub.closed.last}
+        return first, [self._event(first + place, each, gone) for place, each in enumerate(found)]
 
     def _event(self, place: int, each: Happening, gone: dict[int, str]) -> EventRow:
         if not each.session:
