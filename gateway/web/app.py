@@ -45,6 +45,8 @@ from gateway.web.options import WebOptions
 from gateway.web.orders import Orders
 from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer, caller_of, remote_of
+from gateway.web.reference.docs import DocsPage
+from gateway.web.reference.document import ApiDocument
 from gateway.web.refused import refusal
 from gateway.web.rooms import RoomDoor
 from gateway.web.sessions import SessionDesk
@@ -137,6 +139,7 @@ class WebDoor:
 
     def _app(self, hub: Hub, pages: Pages, assets: Assets) -> web.Application:
         room, page = RoomDoor(hub, self._options), ChatPage(pages, self._site, self._options)
+        docs = DocsPage(pages, self._site, self._options)
         app = web.Application()
         app.on_response_prepare.append(self._dress)
         app.add_routes(
@@ -150,6 +153,8 @@ class WebDoor:
                 web.get("/rooms", room.rooms),
                 web.get("/healthz", room.healthz),
                 web.get("/readyz", room.readyz),
+                web.get("/openapi.json", ApiDocument(self._options).serve),
+                web.get("/docs", docs.page),
                 web.get(SOCKET_PATH, self._sockets.serve, allow_head=False),
                 web.get("/static/{hash}/{name:.+}", assets.serve),
             ]
