@@ -267,7 +267,7 @@ class WebDoor:
         elif isinstance(problem, web.HTTPException):
             response = self._answers.failed(request, problem)
         else:
-            log.error("a request for %s failed", request.path[:100], exc_info=problem)
+            log.error("a request for %s failed", request.raw_path[:100], exc_info=problem)
             response = self._answers.error(request, 500, "busy", "the gateway failed on this request")
         if "Upgrade" in request.headers or request.path == SOCKET_PATH or not request.content.is_eof():
             response.force_close()  # what follows a refused upgrade or a body half read is no request
