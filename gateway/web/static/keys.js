@@ -1,0 +1,54 @@
+/** Keys, the list of them, and the theme: what every page of the dashboard has. All keys are buttons too. */
+
+import { byId, kept } from "./page.js";
+
+const PAGES = { c: "/admin", b: "/admin/bans", a: "/admin/audit", r: "/admin/rooms", s: "/admin/sessions" };
+const TWO_KEYS = 1_500;
+
+const actions = new Map();
+let went = 0; // when `g` was pressed
+
+/** Lets a single key do something; `enter` may answer false: not here. */
+export function onKey(key, action) {
+  actions.set(key, action);
+}
+
+const typing = (element) => element.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");
+const openDialog = () => document.querySelector("dialog[open]");
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (event.key === "Escape") return actions.get("Escape")?.(event);
+  if (!kept.get("keys", true) || typing(event.target) || openDialog()) return;
+  if (went > Date.now() - TWO_KEYS) {
+    went = 0;
+    if (event.key === "e" && byId("events-title")) return jump(byId("events-title"));
+    if (event.key === "e") location.assign("/admin#events-title");
+    if (PAGES[event.key]) location.assign(PAGES[event.key]);
+    return;
+  }
+  if (event.key === "g") return (went = Date.now());
+  const action = actions.get(event.key);
+  if (action && action(event) !== false) event.preventDefault();
+});
+
+function jump(element) {
+  element.focus();
+  element.scrollIntoView({ block: "start" });
+}
+
+const list = byId("keys");
+onKey("?", () => list.showModal());
+onKey("/", () => byId("q")?.focus());
+byId("keys-button").addEventListener("click", () => list.showModal());
+byId("keys-on").checked = kept.get("keys", true);
+byId("keys-on").addEventListener("change", () => kept.set("keys", byId("keys-on").checked));
+
+const theme = byId("theme");
+theme.value = localStorage.getItem("theme") ?? "";
+theme.addEventListener("change", () => {
+  document.documentElement.dataset.theme = theme.value;
+  if (theme.value) localStorage.setItem("theme", theme.value);
+  else localStorage.removeItem("theme");
+  document.dispatchEvent(new Event("theme"));
+});
