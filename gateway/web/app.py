@@ -104,7 +104,7 @@ class WebDoor:
         self._site = Site(options.hosts, options.origins, options.tls)
         self._answers = Answers(pages)
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._callers, self._refuse_socket)
-        sessions = AdminSessions(clock)
+        sessions = self.logins = AdminSessions(clock)
         login = Login(sessions, keeper, hub.audit, self._site, options)
         door = LoginPage(login, self.links, sessions, keeper, hub.audit, self._site, pages, options)
         self._streams = Streams(hub, options, self._wheel)
