@@ -137,7 +137,8 @@ def test_a_session_is_found_by_nick_address_and_itself(table: Table) -> None:
     [
         ("0.0.0.0/0", True), ("::/0", True), ("127.0.0.1", True), ("126.0.0.0/7", True), ("::1", True), ("::/64", True),
         ("10.0.0.9", True), ("10.0.0.0/24", True), ("10.0.1.0/24", False),
-        ("128.0.0.0/1", True), ("2000::/3", True), ("11.0.0.0/8", False), ("2a00::/16", False), ("2001:db8::1", False), ("bob", False),
+        ("128.0.0.0/1", True), ("2000::/3", True), ("11.0.0.0/8", False), ("2a00::/16", False), ("2001:db8::1", False),
+        ("bob", False),
     ],
 )  # fmt: skip
 def test_what_nobody_means_to_ban_is_doubted(words: str, doubtful: bool) -> None:
