@@ -1,7 +1,7 @@
 """The audit log: every attempt of an operator, and of whoever tried to be one, in the ledger and as a log line.
 
 Strangers may try as often as they like: beyond STRANGERS_BURST, then six a minute, their attempts are counted and the
-number stands in the next entry, so nobody can fill the disk by knocking: the record only grows, by 2 MB a day at most.
+number stands in the next entry, so knocking adds no more than 8,640 entries a day to a record that only grows.
 
 What was tried is shown as it was given, through the gate and cut to a length.
 """
