@@ -34,6 +34,7 @@ from gateway.core.retention import Retention
 from gateway.descriptors import connection_limit
 from gateway.doorkey import DoorKey
 from gateway.errors import Code, Refusal
+from gateway.gates import ListenerGates
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.keyfile import KEY_BYTES, kept_key
@@ -129,6 +130,9 @@ class Gateway:
         refusals = Refusals(self.server, lingering_limit(self.admission.connections))
         self.entrance = Entrance(self.server, self.hub, self.admission, refusals, Networks(settings.proxy_protocol))
         self.listeners: dict[str, list[Listener]] = {}
+        self.hub.upkeep.draining.gates = ListenerGates(self.listeners)
+        self.hub.upkeep.loudness.turn = logs.set_level
+        self.hub.upkeep.loudness.settle(settings.log_level)
         self.pulse = Pulse(loop, self.hub, self._accept_queue)
         self.key = None if settings.memory else DoorKey(settings.data)
         self.keeper = self.hub.doorkeeper = Keeper(register(settings.admin), self.hub.clock)
@@ -251,7 +255,7 @@ class Gateway:
         change("web.origins", "web.hosts", "web.trusted_proxies", apply=lambda new: self.web.reload(*_neighbours(new)))
         change("proxy_protocol", apply=self._trust_introductions)
         change("journal.retention", apply=lambda new: self.retention.keep(new.journal.retention))
-        change("log_level", "log_format", apply=lambda new: logs.start(new.log_level, new.log_format))
+        change("log_level", "log_format", apply=self._log)
         change("motd", apply=self._announce_daily)
         change(
             *("admin.password_hash", "admin.accounts", "admin.tokens"),
@@ -262,6 +266,10 @@ class Gateway:
         self.admission.connections = connection_limit(new.limits.connections)
         self.admission.per_address = new.limits.connections_per_ip
         self.hub.limit(hub_limits(new))
+
+    def _log(self, new: Settings) -> None:
+        logs.start(new.log_level, new.log_format)
+        self.hub.upkeep.loudness.settle(new.log_level)
 
     def _trust_introductions(self, new: Settings) -> None:
         self.entrance.proxies = Networks(new.proxy_protocol)
@@ -291,7 +299,7 @@ class Gateway:
             connection_limit=lambda: self.admission.connections,
             ready=self._not_ready,
             listeners=lambda: [
-                Shown(door, address(*each.address), each.address[1], self._state(each))
+                Shown(door, address(*each.address), each.address[1], self._state(door, each))
                 for door, listeners in self.listeners.items()
                 for each in listeners
             ],
@@ -313,9 +321,12 @@ class Gateway:
             return Refusal(Code.DRAINING, "the gateway stops")
         if not self.accepting:
             return Refusal(Code.BUSY, "newcomers are not accepted at the moment", retry_ms=5000)
-        return self.hub.meters.refusal()
+        return self.hub.upkeep.trouble() or self.hub.meters.refusal()
 
-    def _state(self, listener: Listener) -> str:
+    def _state(self, door: str, listener: Listener) -> str:
+        drained = self.hub.upkeep.draining.state(Door(door))
+        if drained is not drained.READY and not self.stopped.is_set():
+            return drained
         if listener.closed:
             return "draining" if self.stopped.is_set() else "closed"
         return "ready" if listener.accepting else "paused"

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
 
 from tests.programs import PROGRAMS, in_ci
 
@@ -26,3 +27,8 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own GATEWAY_ variables do not reach the tests."""
     for variable in [name for name in os.environ if name.startswith("GATEWAY_")]:
         monkeypatch.delenv(variable)
+
+
+settings.register_profile("default", deadline=None)
+settings.register_profile("long", deadline=None, max_examples=20_000)
+settings.load_profile("default")

@@ -34,10 +34,23 @@ ALLOWED = {
     "ready": {"errors"},
     "resources": {"errors"},
     "descriptors": set(),
+    "gates": {"tcp", "core", "errors"},
     "reloading": {"config", "errors"},
     "origin": {"tcp", "core", "console", "descriptors", "logs", "ready", "errors"},
     "server": {"tcp", "web", "journal", "core", "accounts", "adminforms", "config", "errors"}
-    | {"console", "descriptors", "doorkey", "keyfile", "logs", "process", "pulse", "ready", "reloading", "resources"},
+    | {
+        "console",
+        "descriptors",
+        "doorkey",
+        "gates",
+        "keyfile",
+        "logs",
+        "process",
+        "pulse",
+        "ready",
+        "reloading",
+        "resources",
+    },
     "cli": {"config", "adminforms", "forms", "sources", "errors"},
 }
 """Which other parts a part may import, besides the package's own name for its version.

@@ -23,19 +23,14 @@ class Attendance:
 
     def went(self, member: Member) -> None:
         """The session has left, or will say nothing more. Calling it again does nothing."""
-        presences = member.room.presences
-        if member.announced:
-            presences.left(member.session.nick)
-        elif member.listed:
-            presences.unlisted(member.session.nick)
-        member.announced = member.listed = False
+        member.room.presences.left(member.session.nick, member.announced, member.listed_as)
+        member.announced, member.listed_as = False, None
         self._tell_later(member.room)
 
     def renamed(self, member: Member, old: str) -> None:
         """The session was called `old` until now."""
-        if member.announced or member.listed:
-            member.room.presences.renamed(old, member.session.nick)
-            self._tell_later(member.room)
+        member.room.presences.renamed(old, member.session.nick, member.announced, member.listed_as)
+        self._tell_later(member.room)
 
     def _announce(self, member: Member) -> None:
         session = member.session

@@ -15,7 +15,7 @@ from gateway.core.answers import storage_refusal
 from gateway.core.operators import AuditEntry, Operator, Role
 from gateway.core.pace import pay, wait
 from gateway.core.ports import AuditPage, AuditQuery, Ledger, Sanction
-from gateway.errors import Code, JournalError, LostTail, Refusal
+from gateway.errors import Code, JournalError, Refusal
 
 log = logging.getLogger("gateway.audit")
 
@@ -27,16 +27,16 @@ NO_RIGHT = "only operators can do that"
 
 
 class Audit:
-    """Writes and reads it. `wall` answers ms since 1970, `clock` monotonic seconds; `lost_tail` is called when the
-    ledger says that every room has a new epoch."""
+    """Writes and reads it. `wall` answers ms since 1970, `clock` monotonic seconds; `happened` hears of each attempt in
+    words."""
 
     def __init__(
-        self, ledger: Ledger, wall: Callable[[], int], clock: Callable[[], float], lost_tail: Callable[[], None]
+        self, ledger: Ledger, wall: Callable[[], int], clock: Callable[[], float], happened: Callable[[str], None]
     ) -> None:
         self.ledger = ledger
         self._wall = wall
         self._clock = clock
-        self._lost_tail = lost_tail
+        self._happened = happened
         self._strangers_until = 0.0
         self._unrecorded = 0
 
@@ -58,14 +58,13 @@ class Audit:
             del shown["number"], shown["at"]
             words = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in shown.items())
             log.info("%s", words, extra={"fields": {"audit": shown}})
+            self._happened(" ".join(filter(None, (each.who, each.action, each.target, f"({each.result})"))))
 
         def answered(failure: JournalError | None) -> None:
             if failure is None:
                 done(None)
                 return
             log.error("not stored: %s by %s: %s", entries[0].action, entries[0].who, failure)
-            if isinstance(failure, LostTail):
-                self._lost_tail()
             done(storage_refusal(failure))
 
         self.ledger.record(entries, answered, add=add, lift=lift)

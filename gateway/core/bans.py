@@ -93,10 +93,19 @@ def doubt(found: Target, own: str) -> str | None:
 
 def covers(found: Target, where: str) -> bool:
     """Whether the range holds the address `where`."""
-    network, bits = ipaddress.ip_network(found.text), _bits(where)
-    if bits is None or bits[0] != network.version:
-        return False
-    return _prefix(*bits, network.prefixlen) == _key_of(network)
+    return inside(found)(where)
+
+
+def inside(found: Target) -> Callable[[str], bool]:
+    """The question whether the range holds an address, to be asked many times."""
+    network = ipaddress.ip_network(found.text)
+    key, version, length = _key_of(network), network.version, network.prefixlen
+
+    def holds(where: str) -> bool:
+        bits = _bits(where)
+        return bits is not None and bits[0] == version and _prefix(*bits, length) == key
+
+    return holds
 
 
 def is_loopback(where: str) -> bool:
@@ -245,9 +254,11 @@ class Sanctions:
         return [_prefix(*bits, length) for version, length in self._lengths if version == bits[0]]
 
     def _strongest(self, keys: Iterable[Key]) -> Sanction | None:
+        found = [self._found[key] for key in keys if key in self._found]
+        if not found:
+            return None
         now = self._wall()
-        found = [each for key in keys for each in self._found.get(key, {}).values()]
-        holding = [each for each in found if each.until is None or each.until > now]
+        holding = [each for some in found for each in some.values() if each.until is None or each.until > now]
         return max(holding, key=lambda each: float("inf") if each.until is None else each.until, default=None)
 
 

@@ -31,6 +31,7 @@ class Departure(msgspec.Struct, frozen=True, gc=False):
     messages_out: int
     bytes_in: int
     bytes_out: int
+    skipped: int
     closing: Closing
     words: str
     proxy: str | None = None
@@ -65,6 +66,7 @@ class Closed:
                 session.messages_out,
                 session.bytes_in,
                 session.bytes_out,
+                session.skipped,
                 closing,
                 words[:WORDS_KEPT],
                 session.proxy,

@@ -35,6 +35,8 @@ class Closing(Enum):
     DRAINING = "draining", 4001
     NO_PONG = "no_pong", 4012
     FULL = "full", 4013
+    MAINTENANCE = "maintenance", 4013, Code.BUSY
+    """Newcomers are turned away for a while, by an operator."""
     KICKED = "kicked", 4500
     BANNED = "banned", 4501
     FORBIDDEN = "forbidden", 4503

@@ -15,7 +15,7 @@ from gateway.core.receipts import Answer, Posted
 from gateway.core.room import Member, Room
 from gateway.core.rooms import Rooms
 from gateway.core.session import Session
-from gateway.errors import JournalError, LostTail, Refusal
+from gateway.errors import JournalError, Refusal
 
 INCOMING_MESSAGES = 10_000
 """Messages that may wait for the journal; from here on senders are held."""
@@ -33,8 +33,8 @@ class Draft(NamedTuple):
 
 class Commits:
     """What waits for the journal. `took` counts how long each batch takes; `wake` asks for a tick; `publish` shows
-    a committed message to its room; `settled` hears of each session whose message was committed or refused; `lost_tail`
-    tells that every room's epoch is new."""
+    a committed message to its room; `settled` hears of each session whose message was committed or refused; `happened`
+    in words when storing begins to fail, and when it works again."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Commits:
         wake: Callable[[], None],
         publish: Callable[[Room, Message, Member | None], None],
         settled: Callable[[Session], None],
-        lost_tail: Callable[[], None],
+        happened: Callable[[str], None],
     ) -> None:
         self._journal = journal
         self._rooms = rooms
@@ -55,7 +55,7 @@ class Commits:
         self._wake = wake
         self._publish = publish
         self._settled = settled
-        self._lost_tail = lost_tail
+        self._happened = happened
         self._incoming: list[Draft] = []
         self._committing = False
         self._began = 0.0
@@ -115,8 +115,6 @@ class Commits:
             return
 
         def answered(answer: list[Message] | JournalError) -> None:
-            if isinstance(answer, LostTail):
-                self._lost_tail()
             done(storage_refusal(answer) if isinstance(answer, JournalError) else None)
 
         self._journal.append([], answered)
@@ -125,11 +123,13 @@ class Commits:
         self._committing = False
         self._took.add(self._clock() - self._began)
         if isinstance(answer, JournalError):
+            if self._failure is None:
+                self._happened(f"messages cannot be stored: {answer}")
             self._failure, self._failed_at = storage_refusal(answer), self._clock()
             self._refuse(drafts, self._failure)
-            if isinstance(answer, LostTail):
-                self._lost_tail()
         else:
+            if self._failure is not None:
+                self._happened("messages are stored again")
             self._failure = None
             self._show(drafts)
         waiting, self._waiting = self._waiting, []

@@ -48,6 +48,7 @@ from gateway.core.rooms import LOBBY, Rooms
 from gateway.core.session import Session
 from gateway.core.timers import Timers, steady_wall
 from gateway.core.totals import Totals
+from gateway.core.upkeep import Upkeep
 from gateway.core.visits import Visits
 from gateway.core.wire import Wire
 from gateway.errors import JournalError, Refusal
@@ -81,6 +82,7 @@ class Hub:
         self.clock = clock
         self.wall = wall
         self.timers = Timers()
+        journal.lost_tail = self._begin_new_epochs
         self.sessions: dict[int, Session] = {}
         self.totals = Totals()
         self.rooms = Rooms(journal, limits, self.totals)
@@ -93,8 +95,11 @@ class Hub:
         self.mutes = Sanctions(Measure.MUTE, wall)
         self.doorkeeper: Doorkeeper | None = None
         """Who answers /login; None: nobody can log in there."""
-        self.audit = Audit(journal.ledger, wall, clock, self.begin_new_epochs)
-        self.operations = Operations(self, self.audit, random_bits)
+        self.audit = Audit(
+            journal.ledger, wall, clock, happened=lambda words: self.happenings.note(0, "operator", words)
+        )
+        self.operations = Operations(self, self.audit, random_bits, mark=lambda words: self.meters.mark(words))
+        self.upkeep = Upkeep(self, random_bits)
         self._schedule = schedule
         self.nicks = Nicks(random_bits)
         self.library = Library(journal, self.rooms)
@@ -126,7 +131,7 @@ class Hub:
             wake=self._wake,
             publish=self._publish,
             settled=self._endings.committed,
-            lost_tail=self.begin_new_epochs,
+            happened=lambda words: self.happenings.note(0, "storage", words),
         )
         self._next_number = FIRST_SESSION
         self._awake = False
@@ -197,10 +202,19 @@ class Hub:
             self.close(session, Closing.BANNED, words_of(ban, self.wall()))
         return ban is not None
 
+    def turn_newcomer_away(self, session: Session) -> None:
+        """Close the session, which has come just now, if nobody is let in at its door or it is banned."""
+        denial = self.upkeep.denial(session.door)
+        if denial is not None:
+            self.close(session, denial.closing, denial.words, denial.retry_ms)
+        else:
+            self.turn_away(session)
+
     def refused(self, door: Door, address: str, closing: Closing, words: str) -> None:
         """Somebody was not let in at a door."""
         self.closed.counts[door, closing] += 1
         self.visits.refused(door, address, closing, words)
+        self.happenings.refused(door, address, closing, self.clock())
 
     def half_closed(self, session: Session, closing: Closing = Closing.LEFT) -> None:
         """The peer sends no more, and all it sent has been handled: it gets what is owed to it, then goodbye
@@ -257,7 +271,7 @@ class Hub:
         """The event that tells a session what the room is."""
         members = room.people(MEMBERS_LISTED)
         for member in members:
-            member.listed = True
+            member.listed_as = member.session.nick
         listed = [Listed(member.session.nick, member.session.door) for member in members]
         return Joined(room.name, room.epoch, room.first, room.log.head, recovered, room.topic, room.count, listed)
 
@@ -346,7 +360,7 @@ class Hub:
         if not self._awake:
             self._schedule(seconds)
 
-    def begin_new_epochs(self) -> None:
+    def _begin_new_epochs(self) -> None:
         """The journal came back without its end: tell everybody where their rooms stand now."""
 
         def begun(room: Room) -> None:

@@ -22,14 +22,19 @@ are one when they share a key:
 A nick never goes through the text gate: what the gate would take away makes it invalid, since `<RLO>nimda` is not
 somebody's honest wish to be called nimda.
 
-Simple on purpose: letters and decimal digits only. Combining marks that NFKC cannot compose into a letter are refused,
-which costs the scripts that need them (Devanagari, Thai) most of their names; without Unicode's script tables a mark
-cannot be told from an ornament.
+Combining marks: most of what NFKC cannot compose into a letter is ornament, and stacked high it covers other people's
+lines. But some scripts write their vowels as marks (Devanagari, Thai), so a mark is part of a nick where it follows a
+letter of its own script, at most as many in a row as that script's syllables need, and none twice. Their order is not
+seen, so it does not count in a key.
+
+Simple on purpose: of the scripts that use marks those are listed that a keyboard of today has, and a character's script
+is the first word of its name, since Python knows no scripts.
 """
 
 import re
 import unicodedata
 from functools import cache
+from itertools import groupby
 from typing import Generic, TypeVar
 
 from gateway.core.lookalikes import lookalikes
@@ -47,6 +52,19 @@ _NICK_LETTERS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
 _LINE_STARTS = "-!*["  # what lines of the server and the room begin with; some letters look like it
 _BLANK_LETTERS = "\u115f\u1160"  # Hangul fillers: letters by category, invisible on the screen
 _COMPOSED_OF_AT_MOST = 4
+
+_THREE_MARKS = ("BALINESE", "BENGALI", "CHAKMA", "DEVANAGARI", "GUJARATI", "GURMUKHI", "JAVANESE", "KANNADA",
+                "MALAYALAM", "ORIYA", "SINHALA", "SUNDANESE", "TAMIL", "TELUGU")  # fmt: skip
+MARKS_IN_A_ROW = dict.fromkeys(_THREE_MARKS, 3) | {
+    "KHMER": 4,
+    "LAO": 2,
+    "MYANMAR": 4,
+    "THAANA": 1,
+    "THAI": 2,
+    "TIBETAN": 4,
+}
+_MARKS = frozenset({"Mn", "Mc"})
+_BLANK_MARKS = "\u17b4\u17b5"  # Khmer inherent vowels: without any glyph
 
 Owner = TypeVar("Owner")
 
@@ -78,7 +96,7 @@ def any_nick(text: str) -> str:
 
 def keys(nick: str) -> tuple[str, ...]:
     """The keys of a nick, one or two, case folded first. Two nicks are the same user's when they share a key."""
-    shown = unicodedata.normalize("NFKC", nick)
+    shown = _marks_in_order(unicodedata.normalize("NFKC", nick))
     folded, as_written = _folded_look(shown), _folded_look(_look(shown))
     return (folded,) if folded == as_written else (folded, as_written)
 
@@ -142,9 +160,45 @@ def _is_nick(shown: str) -> bool:
         return False
     if shown.isascii():
         return _ASCII_NICK.fullmatch(shown) is not None
-    if not all(character in "._-" or _is_letter(character) for character in shown):
+    if not _is_spelled(shown):
         return False
     return _can_begin(shown[0]) and len(shown.encode()) <= NICK_BYTES
+
+
+def _is_spelled(shown: str) -> bool:
+    """Letters, digits, dots and the like, each with the marks that its script allows it."""
+    script, marks = "", ""
+    for character in shown:
+        if _is_mark(character):
+            marks += character
+            if len(marks) > MARKS_IN_A_ROW.get(script, 0) or _script(character) != script or _repeats(marks):
+                return False
+        elif character in "._-" or _is_letter(character):
+            script, marks = _script(character) if unicodedata.category(character) != "Nd" else "", ""
+        else:
+            return False
+    return True
+
+
+def _repeats(marks: str) -> bool:
+    """Whether the last mark is there already, or another in the same place (Unicode's combining class)."""
+    place = unicodedata.combining(marks[-1])
+    return any(mark == marks[-1] or 0 < place == unicodedata.combining(mark) for mark in marks[:-1])
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character) in _MARKS and character not in _BLANK_MARKS
+
+
+def _script(character: str) -> str:
+    return unicodedata.name(character, "").partition(" ")[0]
+
+
+def _marks_in_order(text: str) -> str:
+    if text.isascii():
+        return text
+    runs = groupby(text, key=_is_mark)
+    return "".join("".join(sorted(run) if marks else run) for marks, run in runs)
 
 
 def _is_letter(character: str) -> bool:

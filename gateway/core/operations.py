@@ -70,10 +70,14 @@ Done = Callable[[Outcome | Refusal], None]
 
 
 class Operations:
-    """The verbs. Each answers by its callback, perhaps at once; a refusal is answered, not raised."""
+    """The verbs. Each answers by its callback, perhaps at once; a refusal is answered, not raised. What was done is
+    also said to `mark`, in words."""
 
-    def __init__(self, hub: "Hub", audit: Audit, random_bits: Callable[[int], int]) -> None:
+    def __init__(
+        self, hub: "Hub", audit: Audit, random_bits: Callable[[int], int], mark: Callable[[str], None]
+    ) -> None:
         self._hub = hub
+        self._mark = mark
         self._audit = audit
         self._random_bits = random_bits
         self._announced_until = 0.0
@@ -106,7 +110,7 @@ class Operations:
             assert banned.sanction is not None
             return replace(banned, target=named, also=[("ban", banned.target)])
 
-        self._perform(operator, Role.OPERATOR if seconds is None else Role.ADMIN, "kick", whom.text, reason, act, done)
+        self.perform(operator, Role.OPERATOR if seconds is None else Role.ADMIN, "kick", whom.text, reason, act, done)
 
     def ban(
         self, operator: Operator, whom: Whom, reason: str, seconds: int | None, done: Done, sure: bool = False
@@ -140,7 +144,7 @@ class Operations:
             session.tell(Notice(f"[operator] {said}"))
             return Outcome(f"{session.nick} is told", _named(session), connections=1)
 
-        self._perform(operator, Role.OPERATOR, "message", whom.text, words, act, done)
+        self.perform(operator, Role.OPERATOR, "message", whom.text, words, act, done)
 
     def announce(
         self, operator: Operator, words: str, done: Done, door: Door | None = None, room: str | None = None
@@ -169,11 +173,11 @@ class Operations:
             return Outcome(f"announced to {len(heard)}", target, connections=len(heard))
 
         target = " ".join([f"door {door}"] * bool(door) + [f"#{room}"] * bool(room)) or "all"
-        self._perform(operator, Role.ADMIN, "announce", target, words, act, done)
+        self.perform(operator, Role.ADMIN, "announce", target, words, act, done)
 
     # How each is done
 
-    def _perform(
+    def perform(
         self,
         operator: Operator,
         least: Role,
@@ -187,7 +191,7 @@ class Operations:
         try:
             operator.check(least)
             outcome = act()
-            self._hub.meters.mark(f"{operator.name}: {action} {outcome.target}".rstrip())
+            self._mark(f"{operator.name}: {action} {outcome.target}".rstrip())
         except Refusal as refusal:
             gone = refusal.code is Code.NO_SUCH_USER
             self._audit.note(operator, action, target, reason, "gone" if gone else f"refused: {refusal.text}")
@@ -223,13 +227,13 @@ class Operations:
     ) -> None:
         def act() -> Outcome:
             session = self._meant(operator, whom)
-            target = bans.address(whom.address) if whom.address else bans.nick(session.nick if session else whom.nick)
+            target = self._target(measure, operator, whom, session)
             doubt = None if sure else bans.doubt(target, operator.address)
             if doubt is not None:
                 raise Refusal(Code.BAD_MESSAGE, f'{doubt}: only the dashboard bans it, with "sure": true')
             return self._impose(measure, operator, target, session, reason, seconds)
 
-        self._perform(operator, least, measure, whom.text, reason, act, done)
+        self.perform(operator, least, measure, whom.text, reason, act, done)
 
     def _impose(
         self,
@@ -271,7 +275,7 @@ class Operations:
             words = " ".join(dict.fromkeys(each.target for each in found))
             return Outcome(f"{words} is no longer {_past(measure)}", words, lifted=found)
 
-        self._perform(operator, least, f"un{measure}", which, "", act, done)
+        self.perform(operator, least, f"un{measure}", which, "", act, done)
 
     def _named_by(self, table: Sanctions, which: str) -> list[Sanction]:
         """The sanctions with that id or that target. Raises Refusal."""
@@ -320,18 +324,28 @@ class Operations:
             _spare(operator, each)
         return found[0] if found else None
 
+    def _target(self, measure: Measure, operator: Operator, whom: Whom, session: Session | None) -> Target:
+        """By what somebody is kept out or silent, who may be the `session`."""
+        if whom.address:
+            return bans.address(whom.address)
+        if session is not None and whom.connection and measure is Measure.BAN:
+            return self._whole(session, operator)
+        return bans.nick(session.nick if session is not None else whom.nick)
+
     def _whole(self, session: Session, operator: Operator) -> Target:
         """By what somebody is kept out who is here: his nick; a guest, who gets another by coming again, by his address
-        where that is nobody else's whom we know."""
+        where that is no operator's."""
         if session.identity is None and session.nick.startswith("guest-"):
             target = bans.address(session.address)
-            if bans.doubt(target, operator.address) is None:
+            operators = (each for each in self._under(target, None) if each.operator is not None)
+            if bans.doubt(target, operator.address) is None and next(operators, None) is None:
                 return target
         return bans.nick(session.nick)
 
     def _under(self, target: Target, session: Session | None) -> list[Session]:
         if target.kind is Kind.ADDRESS:
-            found = [each for each in self._hub.sessions.values() if bans.covers(target, each.address)]
+            inside = bans.inside(target)
+            found = [each for each in self._hub.sessions.values() if inside(each.address)]
         else:
             found = self._hub.nicks.sessions(target.text)
         return [*found, session] if session is not None and session not in found else found

@@ -5,17 +5,25 @@ it is stored, or it would not work after the restart.
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from gateway.core.closing import Closing
-from gateway.core.hub import Hub
 from gateway.core.identity import spelled
 from gateway.core.names import is_guest
 from gateway.core.session import Session
 from gateway.errors import JournalError
 
+if TYPE_CHECKING:
+    from gateway.core.hub import Hub
+
 
 def send_away(
-    hub: Hub, sessions: Sequence[Session], retry_ms: Callable[[], int], done: Callable[[], None], *, codes: bool = True
+    hub: "Hub",
+    sessions: Sequence[Session],
+    retry_ms: Callable[[], int],
+    done: Callable[[], None],
+    *,
+    codes: bool = True,
 ) -> None:
     """Close the sessions with DRAINING, then call `done`; at once or, where codes are to be stored, after that.
 

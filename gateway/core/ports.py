@@ -158,9 +158,11 @@ class Journal(Protocol):
 
     Every verb answers by its callback, exactly once, in the order the verbs were called, on the caller's thread;
     perhaps before the verb returns. An answer is the result, or the JournalError that stands for it: a verb raises
-    nothing, and after an error the next verb is tried afresh. After a LostTail the rooms must be opened again: their
-    epochs are new.
+    nothing, and after an error the next verb is tried afresh.
     """
+
+    lost_tail: Callable[[], None]
+    """Called after an answer that was a LostTail: every room must be opened again, its epoch is new."""
 
     @property
     def ledger(self) -> Ledger:

@@ -119,7 +119,7 @@ class Readers:
 class Member:
     """One session in one room. `cursor` is the number of the last message it has, `own` that of its last own one."""
 
-    __slots__ = ("announced", "attached", "cursor", "listed", "own", "readers", "room", "session")
+    __slots__ = ("announced", "attached", "cursor", "listed_as", "own", "readers", "room", "session")
 
     def __init__(self, session: Session, room: "Room", cursor: int) -> None:
         self.session = session
@@ -131,8 +131,8 @@ class Member:
         """Reads the log. A terminal that waits for its greeting does not yet."""
         self.announced = False
         """The others have been told that the session is here."""
-        self.listed = False
-        """Somebody has seen the session in a list of members."""
+        self.listed_as: str | None = None
+        """The nick under which the session stood in the last list of members that somebody got."""
 
     def change_wire(self, wire: Wire) -> None:
         """From the next message after the head on, read in another wire format."""

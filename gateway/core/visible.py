@@ -20,6 +20,8 @@ _TELNET_OPTIONS = {
 }  # fmt: skip
 _WITH_OPTION = range(250, 255)
 _NAMES = {"\n": "\\n\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e", "\\": "\\\\"}
+_ODD = re.compile(r"[^ -\[\]-~]")
+"""All but ASCII's printable letters without the backslash."""
 _TELNET = re.compile(rb"\xff(?:([\xfa-\xfe])(.)|([\xf0-\xf9])|(\xff))", re.DOTALL)
 _TOKEN = re.compile(
     r"""("token"\s*:\s*"|"text"\s*:\s*"\s*/(?:l|lo|log|logi|login|r|re|res|resu|resum|resume)\s)(?:[^"\\]|\\.)*""",
@@ -56,10 +58,11 @@ def _named(match: re.Match[bytes]) -> str:
 
 
 def _escaped(data: bytes) -> str:
-    return "".join(map(_letter, data.decode("utf-8", "surrogateescape")))
+    return _ODD.sub(_letter, data.decode("utf-8", "surrogateescape"))
 
 
-def _letter(letter: str) -> str:
+def _letter(match: re.Match[str]) -> str:
+    letter = match[0]
     if letter in _NAMES:
         return _NAMES[letter]
     if letter.isprintable():

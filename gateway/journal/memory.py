@@ -55,6 +55,8 @@ class MemoryJournal:
         self._seed = new_seed()
         self.ledger = MemoryLedger()
         """As `Journal.ledger`."""
+        self.lost_tail: Callable[[], None] = lambda: None
+        """As `Journal.lost_tail`; never called."""
 
     def open(self, room: str, recent: int, done: Callable[[RoomRecord | JournalError], None]) -> None:
         """As `Journal.open`."""

@@ -93,6 +93,8 @@ class SqliteJournal:
         self._store, _ = self._open(patience, sleep)
         self.ledger = SqliteLedger(self._do, self._syncs)
         """As `Journal.ledger`."""
+        self.lost_tail: Callable[[], None] = lambda: None
+        """As `Journal.lost_tail`."""
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
     def open(self, room: str, recent: int, done: Callable[[RoomRecord | JournalError], None]) -> None:
@@ -173,12 +175,17 @@ class SqliteJournal:
                 if verb.slow:
                     self._launch(verb)
                 else:
-                    verb.done(self._attempt(verb.work))
+                    self._tell(verb, self._attempt(verb.work))
                     self._checkpoint_if_due()
         finally:
             self._answering = False
             if self._waiting and self._flight is None:  # an answer raised: the others still get theirs
                 self._call_soon_threadsafe(self._answer)
+
+    def _tell(self, verb: _Verb, answer: Any) -> None:
+        verb.done(answer)
+        if isinstance(answer, LostTail):
+            self.lost_tail()
 
     def _checkpoint_if_due(self) -> None:
         if self._store.wal_pages >= self._checkpoint_pages and not self._suspect:
@@ -201,7 +208,7 @@ class SqliteJournal:
         self._flight = None
         self._answering = True
         try:
-            verb.done(future.result())
+            self._tell(verb, future.result())
         finally:
             self._answering = False
             self._checkpoint_if_due()

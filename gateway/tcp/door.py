@@ -30,7 +30,10 @@ class TerminalDoor:
     def admit(self, remote: Remote) -> Denial | None:
         """See `tcp.entrance.Door`."""
         ban = self.hub.bans.refusal(self.hub.bans.on_address(remote.address))
-        return Denial(Closing.BANNED, ban.text) if ban is not None else self.admission.come(remote)
+        if ban is not None:
+            return Denial(Closing.BANNED, ban.text)
+        closed = self.hub.upkeep.denial(self.door)
+        return Denial(closed.closing, closed.words) if closed is not None else self.admission.come(remote)
 
     def arrived(self, sock: socket.socket, remote: Remote) -> None:
         """See `tcp.entrance.Door`."""

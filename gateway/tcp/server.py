@@ -142,21 +142,35 @@ class Listener:
         self.retry = min(self.retry * 2, RETRY_LAST)
 
     def _wake(self) -> None:
-        if self.accepting:
+        if self.accepting and not self.closed:
             self.server.watch(self.sock, READ, self.accept)
 
     def pause(self) -> None:
         """Accept no more for now: who connects waits in the backlog."""
         self.accepting = False
-        self.server.watch(self.sock, 0, self.accept)
+        if not self.closed:
+            self.server.watch(self.sock, 0, self.accept)
 
     def open(self) -> None:
         """Accept again."""
         self.accepting = True
-        self.server.watch(self.sock, READ, self.accept)
+        self._wake()
+
+    def shut(self) -> None:
+        """Take in who waits already, then close the port: who connects is refused by the kernel. Again does nothing."""
+        if not self.closed:
+            self.accept(READ)
+            self.server.watch(self.sock, 0, self.accept)
+            self.sock.close()
+
+    def listen_again(self) -> None:
+        """Undo `shut`. Raises StartError where somebody else has taken the port."""
+        if self.closed:
+            self.sock = bound(*self.address)
+            self._wake()
 
     def close(self) -> None:
-        """Stop listening. Closing again does nothing."""
+        """Stop listening for good. Closing again does nothing."""
         if not self.closed:
             self.pause()
             self.sock.close()
@@ -182,23 +196,7 @@ class Server:
 
     def listen(self, host: str, port: int, accepted: Accepted) -> Listener:
         """Listen on `host` (name, IPv4 or IPv6) and `port` (0 = any free). Raises StartError with advice."""
-        try:
-            family, kind, protocol, _, address = socket.getaddrinfo(
-                host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )[0]
-            sock = socket.socket(family, kind, protocol)
-        except OSError as problem:
-            raise StartError(f"cannot listen on {host}: {problem.strerror}; --host takes an address of this machine") \
-                from problem  # fmt: skip
-        try:
-            set_options(sock)
-            sock.bind(address)
-            sock.listen(BACKLOG)
-        except OSError as problem:
-            sock.close()
-            raise StartError(f"cannot listen on {host} port {port}: {problem.strerror}; choose another port") \
-                from problem  # fmt: skip
-        sock.setblocking(False)
+        sock = bound(host, port)
         listener = Listener(self, sock, accepted)
         self.listeners.append(listener)
         self.watch(sock, READ, listener.accept)
@@ -279,6 +277,28 @@ class Server:
 
     def _later(self, seconds: float, job: Callable[[], None]) -> None:
         self.timers.add(time.monotonic() + seconds, job)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A non-blocking socket that listens on `host` and `port`. Raises StartError with advice."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, protocol)
+    except OSError as problem:
+        raise StartError(f"cannot listen on {host}: {problem.strerror}; --host takes an address of this machine") \
+            from problem  # fmt: skip
+    try:
+        set_options(sock)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError as problem:
+        sock.close()
+        raise StartError(f"cannot listen on {host} port {port}: {problem.strerror}; choose another port") \
+            from problem  # fmt: skip
+    sock.setblocking(False)
+    return sock
 
 
 def set_options(sock: socket.socket) -> None:

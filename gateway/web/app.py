@@ -18,13 +18,13 @@ from gateway.core.message import Door
 from gateway.core.remote import Networks, Remote
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
-from gateway.web import connection_desk, operations, room_table, watching
+from gateway.web import campaign_desk, connection_desk, operations, room_table, upkeep_desk, watching
 from gateway.web.admin import Dashboard, routes
 from gateway.web.answers import Answers
 from gateway.web.assets import Assets
 from gateway.web.auth import AdminSessions, LoginLinks
-from gateway.web.body import check_encoding
-from gateway.web.callers import Admission, Caller, Callers
+from gateway.web.body import check_body, check_encoding
+from gateway.web.callers import Admission, Caller, Callers, check_open
 from gateway.web.connections import ConnectionTable
 from gateway.web.forwarded import Proxies
 from gateway.web.handshake import check_upgrade
@@ -33,8 +33,9 @@ from gateway.web.loginpage import LoginPage
 from gateway.web.loginpage import routes as login_routes
 from gateway.web.metrics import MetricsPage
 from gateway.web.options import WebOptions
+from gateway.web.orders import Orders
 from gateway.web.pages import ChatPage, Pages
-from gateway.web.peer import Peer, caller_of
+from gateway.web.peer import Peer, caller_of, remote_of
 from gateway.web.refused import refusal
 from gateway.web.rooms import RoomDoor
 from gateway.web.sessions import SessionDesk
@@ -48,6 +49,8 @@ from gateway.web.wheel import Wheel
 GRAIN = 1.0
 GRAINS_A_DEADLINE = 8
 OPEN_TO_ALL = frozenset(("/healthz", "/readyz"))
+CHAT = frozenset(("/", "/rooms"))
+"""Refused like the rooms while nobody new is let in."""
 
 SOCKET_PATH = "/ws"
 
@@ -76,6 +79,7 @@ class WebDoor:
         assets = Assets(options.static)
         pages = Pages(options.templates, assets)
         self.links = LoginLinks(clock)
+        self._hub = hub
         self._loop = loop
         self._options = options
         self._proxies = Proxies(Networks(options.trusted_proxies))
@@ -100,7 +104,10 @@ class WebDoor:
         app.add_routes(routes(dashboard))
         app.add_routes(login_routes(door))
         app.add_routes(session_routes(SessionDesk(login, sessions, hub.audit, clock, wall)))
-        app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, options)))
+        orders = Orders(hub, login, options)
+        app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, orders)))
+        app.add_routes(campaign_desk.routes(campaign_desk.CampaignDesk(hub, login, table, orders)))
+        app.add_routes(upkeep_desk.routes(upkeep_desk.UpkeepDesk(hub, login, orders)))
         metrics = MetricsPage(hub, login, options)
         app.add_routes([web.get("/metrics", metrics.metrics), web.get("/admin/grafana.json", metrics.grafana)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
@@ -203,7 +210,10 @@ class WebDoor:
             if request.path not in OPEN_TO_ALL:
                 self._site.admit(request)
             check_encoding(request)
-            return await self._route(request)
+            check_body(request)
+            if request.path in CHAT or request.path.startswith("/r/"):
+                check_open(self._hub, remote_of(request))
+            response = await self._route(request)
         except web.HTTPException as failure:
             if failure.status < 400:
                 raise
@@ -214,6 +224,9 @@ class WebDoor:
             return self._sorry(request, problem)
         finally:
             self._callers.go(counted)
+        if "Upgrade" in request.headers:
+            response.force_close()  # nobody has looked at what follows
+        return response
 
     def _refuse_socket(self, request: web.Request) -> web.StreamResponse | None:
         """The answer to an upgrade that is not taken; None: it may go on."""
@@ -234,8 +247,8 @@ class WebDoor:
         else:
             log.error("a request for %s failed", request.path[:100], exc_info=problem)
             response = self._answers.error(request, 500, "busy", "the gateway failed on this request")
-        if "Upgrade" in request.headers or request.path == SOCKET_PATH:
-            response.force_close()  # what follows a refused upgrade is no request
+        if "Upgrade" in request.headers or request.path == SOCKET_PATH or not request.content.is_eof():
+            response.force_close()  # what follows a refused upgrade or a body half read is no request
         self._site.dress(request, response)  # before a route is found, aiohttp does not call `_dress`
         response.headers["Server"] = "gateway"
         return response

@@ -5,13 +5,21 @@ import asyncio
 from aiohttp import web
 
 from gateway.errors import Code, Refusal
+from gateway.web.peer import Peer
 
 
 def check_encoding(request: web.Request) -> None:
     """A compressed body is refused unread."""
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
+    encodings = request.headers.getall("Content-Encoding", [])
+    if any(encoding.strip().lower() not in ("", "identity") for encoding in encodings):
         raise web.HTTPUnsupportedMediaType(reason="compressed bodies are not taken")
+
+
+def check_body(request: web.Request) -> None:
+    """What has come of the body is well-formed so far."""
+    peer = request.protocol
+    if isinstance(peer, Peer) and peer.is_broken(request):
+        raise Refusal(Code.BAD_MESSAGE, "the body is broken")
 
 
 async def read_body(request: web.Request, limit: int, deadline: float) -> bytes:
@@ -22,6 +30,9 @@ async def read_body(request: web.Request, limit: int, deadline: float) -> bytes:
     if (request.content_length or 0) > limit:
         raise Refusal(Code.TOO_LONG, f"the body is longer than {limit} bytes")
     body = bytearray()
+    peer = request.protocol
+    assert isinstance(peer, Peer)
+    peer.body = request.content
     try:
         async with asyncio.timeout(deadline):
             while chunk := await request.content.readany():
@@ -34,4 +45,7 @@ async def read_body(request: web.Request, limit: int, deadline: float) -> bytes:
         raise ConnectionResetError("the body took too long") from None
     except web.RequestPayloadError as error:
         raise Refusal(Code.BAD_MESSAGE, "the body is broken") from error
+    finally:
+        peer.body = None
+    check_body(request)
     return bytes(body)

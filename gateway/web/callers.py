@@ -46,6 +46,14 @@ class Caller:
         return self.proxies.scheme(self.remote, request.headers) if self.forwards else ""
 
 
+def check_open(hub: Hub, sender: Remote) -> None:
+    """Raise Refusal while nobody new is let in at the web door."""
+    denial = hub.upkeep.denial(Door.WEB)
+    if denial is not None:
+        hub.refused(Door.WEB, sender.address, denial.closing, denial.words)
+        raise denial.refusal
+
+
 class Callers:
     """Those of one door."""
 
@@ -56,7 +64,10 @@ class Callers:
 
     def admit(self, remote: Remote) -> tuple[Closing, str] | None:
         """Count a connection by its address, or say why it must go; of a proxy's the requests are counted."""
-        return None if remote.address in self.proxies.trusted else self._admission.come(remote)
+        if remote.address in self.proxies.trusted:
+            return None
+        ban = self._hub.bans.refusal(self._hub.bans.on_address(remote.address))
+        return (Closing.BANNED, ban.text) if ban is not None else self._admission.come(remote)
 
     def begin(self, remote: Remote) -> Caller:
         """A connection was admitted just now."""

@@ -5,7 +5,7 @@ session or the wrong CSRF token is recorded as a stranger. Lists are answered ne
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -13,14 +13,13 @@ from aiohttp import web
 from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.operations import Operations, Outcome, Whom
-from gateway.core.operators import AuditEntry, Operator, Role
+from gateway.core.operators import AuditEntry, Role
 from gateway.core.ports import AuditPage, AuditQuery, Measure, Sanction
 from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
-from gateway.web.body import read_body
 from gateway.web.connections import ConnectionTable
-from gateway.web.login import CSRF_HEADER, Login
-from gateway.web.options import WebOptions
+from gateway.web.login import Login
+from gateway.web.orders import Orders
 from gateway.web.rooms import ask, number
 
 PAGE_DEFAULT = 50
@@ -28,8 +27,6 @@ PAGE_LIMIT = 500
 QUERY_LIMIT = 300
 TERMS_LIMIT = 8
 AUDIT_FIELDS = ("who", "source", "action", "target", "reason", "result")
-
-Order = TypeVar("Order", bound=msgspec.Struct)
 
 
 class KickOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -96,60 +93,44 @@ class SanctionPage(msgspec.Struct, frozen=True):
 class OperationsDesk:
     """The handlers."""
 
-    def __init__(self, hub: Hub, login: Login, table: ConnectionTable, options: WebOptions) -> None:
+    def __init__(self, hub: Hub, login: Login, table: ConnectionTable, orders: Orders) -> None:
         self._hub = hub
         self._login = login
         self._table = table
-        self._options = options
+        self._orders = orders
 
     async def kick(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/connections/{id}`"""
         target = request.match_info["id"]
-        operator, order = await self._order(request, "kick", target, KickOrder, optional=True)
-        outcome = await self._do(
-            lambda it, done: it.kick(operator, Whom(target), order.reason, done, order.ban_seconds)
-        )
+        operator, order = await self._orders.take(request, "kick", target, KickOrder, optional=True)
+        outcome = await self.do(lambda it, done: it.kick(operator, Whom(target), order.reason, done, order.ban_seconds))
         return json_answer({"id": target, "kicked": True, "ban": _row(outcome.sanction)})
-
-    async def kick_form(self, request: web.Request) -> web.StreamResponse:
-        """`POST /admin/kick`: a kick from a form."""
-        fields = await self._login.form(request)
-        target, csrf = fields.get("id", ""), fields.get("csrf") or request.headers.get(CSRF_HEADER)
-        operator = self._login.writer(request, csrf, "kick", target)
-        result = "done"
-        try:
-            await self._do(lambda it, done: it.kick(operator, Whom(target), fields.get("reason", ""), done))
-        except Refusal as refusal:
-            if refusal.code is not Code.NO_SUCH_USER:
-                raise
-            result = "gone"
-        return web.Response(status=303, headers={"Location": f"/admin?result={result}"})
 
     async def message(self, request: web.Request) -> web.Response:
         """`POST /admin/api/connections/{id}/message`"""
         target = request.match_info["id"]
-        operator, order = await self._order(request, "message", target, MessageOrder)
-        await self._do(lambda it, done: it.message(operator, Whom(target), order.text, done))
+        operator, order = await self._orders.take(request, "message", target, MessageOrder)
+        await self.do(lambda it, done: it.message(operator, Whom(target), order.text, done))
         return json_answer({"id": target, "told": True})
 
     async def announce(self, request: web.Request) -> web.Response:
         """`POST /admin/api/announce`"""
-        operator, order = await self._order(request, "announce", "", AnnounceOrder)
-        outcome = await self._do(lambda it, done: it.announce(operator, order.text, done, order.door, order.room))
+        operator, order = await self._orders.take(request, "announce", "", AnnounceOrder)
+        outcome = await self.do(lambda it, done: it.announce(operator, order.text, done, order.door, order.room))
         return json_answer({"connections": outcome.connections})
 
     async def ban(self, request: web.Request) -> web.Response:
         """`POST /admin/api/bans`"""
-        operator, order = await self._order(request, "ban", "", SanctionOrder)
-        outcome = await self._do(
+        operator, order = await self._orders.take(request, "ban", "", SanctionOrder)
+        outcome = await self.do(
             lambda it, done: it.ban(operator, order.whom, order.reason, order.seconds, done, order.sure)
         )
         return json_answer({"ban": _row(outcome.sanction), "connections": outcome.connections}, 201)
 
     async def mute(self, request: web.Request) -> web.Response:
         """`POST /admin/api/mutes`"""
-        operator, order = await self._order(request, "mute", "", SanctionOrder)
-        outcome = await self._do(
+        operator, order = await self._orders.take(request, "mute", "", SanctionOrder)
+        outcome = await self.do(
             lambda it, done: it.mute(operator, order.whom, order.reason, order.seconds, done, order.sure)
         )
         return json_answer({"mute": _row(outcome.sanction)}, 201)
@@ -157,58 +138,52 @@ class OperationsDesk:
     async def unban(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/bans/{id}`"""
         target = request.match_info["id"]
-        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "unban", target)
-        await self._do(lambda it, done: it.unban(operator, target, done))
+        operator = self._orders.operator(request, "unban", target)
+        await self.do(lambda it, done: it.unban(operator, target, done))
         return json_answer({"id": target, "lifted": True})
 
     async def unmute(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/mutes/{id}`"""
         target = request.match_info["id"]
-        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "unmute", target)
-        await self._do(lambda it, done: it.unmute(operator, target, done))
+        operator = self._orders.operator(request, "unmute", target)
+        await self.do(lambda it, done: it.unmute(operator, target, done))
         return json_answer({"id": target, "lifted": True})
 
     async def bans(self, request: web.Request) -> web.Response:
         """`GET /admin/api/bans`"""
-        page = self._sanctions(request, Measure.BAN)
+        page = self.sanctions(request, Measure.BAN)
         return json_answer({"bans": page.rows, "total": page.total, "cursor": page.cursor})
 
     async def mutes(self, request: web.Request) -> web.Response:
         """`GET /admin/api/mutes`"""
-        page = self._sanctions(request, Measure.MUTE)
+        page = self.sanctions(request, Measure.MUTE)
         return json_answer({"mutes": page.rows, "total": page.total, "cursor": page.cursor})
 
     async def audit(self, request: web.Request) -> web.Response:
         """`GET /admin/api/audit`"""
+        page = await self.entries(request)
+        entries = [AuditEntry._asdict(entry) for entry in page.entries]
+        return json_answer({"entries": entries, "cursor": None if page.cursor is None else str(page.cursor)})
+
+    async def entries(self, request: web.Request) -> AuditPage:
+        """The entries of the audit log that a request asks for by `q`, `limit` and `cursor`."""
         operator = self._login.reader(request, Role.VIEWER)
         query = AuditQuery(number(request, "cursor", least=1), _limit(request), _terms(request))
 
         def verb(done: Callable[[AuditPage | Refusal], None]) -> None:
             self._hub.audit.read(operator, query, done)
 
-        page = await ask(verb)
-        entries = [AuditEntry._asdict(entry) for entry in page.entries]
-        return json_answer({"entries": entries, "cursor": None if page.cursor is None else str(page.cursor)})
+        return await ask(verb)
 
-    async def _order(
-        self, request: web.Request, action: str, target: str, shape: type[Order], optional: bool = False
-    ) -> tuple[Operator, Order]:
-        """Who orders what. An order that means nothing is an attempt too."""
-        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), action, target)
-        try:
-            body = await read_body(request, self._options.body_limit, self._options.body_deadline)
-            return operator, shape() if optional and not body else _decoded(body, shape)
-        except Refusal as refusal:
-            self._hub.audit.note(operator, action, target, "", f"refused: {refusal.text}")
-            raise
-
-    async def _do(self, verb: Callable[[Operations, Callable[[Outcome | Refusal], None]], None]) -> Outcome:
+    async def do(self, verb: Callable[[Operations, Callable[[Outcome | Refusal], None]], None]) -> Outcome:
+        """What came of one verb. Raises Refusal."""
         try:
             return await ask(lambda done: verb(self._hub.operations, done))
         finally:
             self._table.expire()
 
-    def _sanctions(self, request: web.Request, measure: Measure) -> SanctionPage:
+    def sanctions(self, request: web.Request, measure: Measure) -> SanctionPage:
+        """The bans or mutes that a request asks for by `q`, `limit` and `cursor`."""
         self._login.reader(request, Role.VIEWER)
         table = self._hub.bans if measure is Measure.BAN else self._hub.mutes
         words, limit = request.query.get("q", "")[:QUERY_LIMIT].lower().split(), _limit(request)
@@ -217,13 +192,6 @@ class OperationsDesk:
         rest = found if begin is None else [each for each in found if _place(each) < begin]
         cursor = "{}.{}".format(*_place(rest[limit - 1])) if len(rest) > limit else None
         return SanctionPage([_shown(each) for each in rest[:limit]], len(found), cursor)
-
-
-def _decoded(body: bytes, shape: type[Order]) -> Order:
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
 
 
 def _shown(each: Sanction) -> SanctionRow:
@@ -274,7 +242,6 @@ def routes(desk: OperationsDesk) -> list[Any]:
     """The routes of what operators do."""
     return [
         web.delete("/admin/api/connections/{id}", desk.kick),
-        web.post("/admin/kick", desk.kick_form),
         web.post("/admin/api/connections/{id}/message", desk.message),
         web.get("/admin/api/bans", desk.bans),
         web.post("/admin/api/bans", desk.ban),

@@ -1,12 +1,17 @@
 """One accepted connection of the web door: aiohttp's HTTP protocol with what it lacks for us.
 
 Rules of this file: only documented or overridable names of aiohttp's `RequestHandler` are used, but for `_waiter` (what
-it waits for while no request is there), and nothing here waits.
+it waits for while no request is there) and the two verbs by which it stops and starts the transport's reading; and
+nothing here waits.
 
 - aiohttp's keep-alive timer runs from the first moment of a connection and is not moved by bytes of half a header,
   so it is the header deadline (`keepalive_timeout`).
+- The loop hands over up to 256 KiB at once, which may be 40,000 frames or chunks. So it is worked off in slices, one in
+  a turn of the loop, and a peer whose slice was mere crumbs has to pause before its next one.
+- Every byte passes a watch before aiohttp's parser: `RequestWatch`, and after an upgrade `FrameWatch`.
+- aiohttp does not tell who reads a body that it is broken, so that is done here (`body`, `is_broken`).
 - Errors in the request itself are answered here: aiohttp would log a traceback for each and name its version.
-- A WebSocket's bytes go through a `FrameWatch` (`set_parser`), and its write room is told to its `Socket`.
+- A WebSocket's write room is told to its `Socket`; what comes after its farewell is dropped unread.
 - A reader of an ordinary answer that stops reading is cut after a while; WebSockets may lag as long as they like.
 - asyncio closes a connection at the peer's end of file, before the answer is written. Who has sent his request may
   shut down his side (`nc -N`): he gets his answer like everybody, in HALF_CLOSED seconds at most.
@@ -17,7 +22,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http_websocket import WebSocketReader
 from aiohttp.web_protocol import RequestHandler
 
@@ -26,11 +31,17 @@ from gateway.core.remote import Networks, Remote
 from gateway.web.callers import Caller
 from gateway.web.forwarded import Proxies
 from gateway.web.frames import FrameWatch
+from gateway.web.heads import BROKEN, RequestWatch
 from gateway.web.wheel import Wheel
 
 WRITE_HIGH = 64 * 1024
 WRITE_LOW = 16 * 1024
 HEADERS_LIMIT = 64
+SLICE = 4 * 1024
+CRUMBS = 128
+"""Frames or lines in a slice from which on it is mere crumbs: 1 ms of work, and no browser sends such."""
+PAUSE = 0.1
+NOTHING = memoryview(b"")
 LINGERING = 2.0
 HALF_CLOSED = 2.0
 FAILED = b'{"error":{"code":"busy","text":"the gateway failed on this request"}}\n'
@@ -44,16 +55,19 @@ class Upgraded(Protocol):
 
     watch: FrameWatch | None
 
+    @property
+    def deaf(self) -> bool: ...
     def received(self, count: int) -> float: ...
     def violated(self, closing: Closing) -> None: ...
     def writable(self) -> None: ...
-    def lost(self) -> None: ...
+    def lost(self, problem: BaseException | None) -> None: ...
 
 
 class Peer(RequestHandler):
     """The protocol of one connection. `caller` is whose it is, as the accepting side says; `socket` its WebSocket."""
 
-    __slots__ = ("_ended", "_lost", "_stall", "_wheel", "caller", "slot", "socket")
+    __slots__ = ("_backlog", "_cut_short", "_ended", "_lost", "_next_slice", "_stall", "_stopped", "_watch", "_wheel",
+                 "body", "caller", "slot", "socket")  # fmt: skip
 
     def __init__(
         self,
@@ -77,8 +91,19 @@ class Peer(RequestHandler):
         )
         self.caller = caller
         self.socket: Upgraded | None = None
+        self.body: StreamReader | None = None
+        """The body that is being read."""
+        self._cut_short: StreamReader | None = None
+        """The body that was ended by a broken rule."""
         self.slot = -1
         self._ended = False
+        self._watch: RequestWatch | None = RequestWatch()
+        """Gone when the connection speaks WebSocket."""
+        self._backlog = NOTHING
+        """What has come and waits for its slice; meanwhile the transport reads no more."""
+        self._next_slice: asyncio.Handle | None = None
+        self._stopped = False
+        """aiohttp takes no more for now."""
         self._wheel = wheel
         self._stall = answer_deadline
         self._lost = lost
@@ -91,11 +116,86 @@ class Peer(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is gone: tell its WebSocket and the accepting side, once."""
         self._wheel.drop(self)
+        if self._next_slice is not None:
+            self._next_slice.cancel()
+        if self.socket is not None:
+            self._take(bytes(self._backlog))
         super().connection_lost(exc)
         if self.socket is not None:
-            self.socket.lost()
+            self.socket.lost(exc)
             self.socket = None
         self._lost(self.caller)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+        if len(data) <= SLICE and not self._backlog:
+            self._take(data)
+            return
+        self._backlog = memoryview(bytes(self._backlog) + data)
+        if self._next_slice is None:
+            super()._pause_transport_reading()
+            self._slice()
+
+    def _slice(self) -> None:
+        """Work off one slice; the next one in another turn of the loop."""
+        self._next_slice = None
+        if self._stopped or self.transport is None:
+            return
+        before = self._cost()
+        piece, self._backlog = bytes(self._backlog[:SLICE]), self._backlog[SLICE:] or NOTHING
+        self._take(piece)
+        if not self._backlog:
+            if not self._stopped:
+                super()._resume_transport_reading()
+        elif self._cost() - before > CRUMBS:
+            self._next_slice = self._loop.call_later(PAUSE, self._slice)
+        else:
+            self._next_slice = self._loop.call_soon(self._slice)
+
+    def _cost(self) -> int:
+        """What this connection has cost so far, in frames and lines."""
+        if self._watch is not None:
+            return self._watch.lines
+        watch = self.socket.watch if self.socket is not None else None
+        return watch.frames if watch is not None else 0
+
+    def _take(self, data: bytes) -> None:
+        """Give aiohttp what the rules for requests allow, and its own kind of nonsense for what they do not."""
+        watch = self._watch
+        if self.socket is not None:
+            if not self.socket.deaf:
+                super().data_received(data)
+        elif watch is None or (watch.over and not watch.broken):
+            super().data_received(data)
+        elif not watch.broken:
+            good = watch.feed(data)
+            super().data_received(data[:good])
+            if watch.broken:
+                self._refuse_the_rest(watch)
+
+    def _refuse_the_rest(self, watch: RequestWatch) -> None:
+        """What is broken is a body, perhaps one that nobody reads yet, or the head of the next request."""
+        if not watch.in_body:
+            super().data_received(BROKEN)
+        elif self.body is not None:
+            self._cut_short = self.body
+            self.body.feed_eof()
+
+    def is_broken(self, request: web.Request) -> bool:
+        """Whether the body of this request will never be whole."""
+        whole = request.content.is_eof() and request.content is not self._cut_short
+        return not whole and self._watch is not None and self._watch.broken
+
+    def _pause_transport_reading(self) -> None:
+        self._stopped = True
+        super()._pause_transport_reading()
+
+    def _resume_transport_reading(self) -> None:
+        self._stopped = False
+        if not self._backlog:
+            super()._resume_transport_reading()
+        elif self._next_slice is None:
+            self._next_slice = self._loop.call_soon(self._slice)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio reads the answer, aiohttp gives none
         """The peer sends no more. True: the connection stays for the answer to what it has sent."""
@@ -112,6 +212,7 @@ class Peer(RequestHandler):
         if socket is not None:
             socket.watch = FrameWatch(parser, socket)
             parser = cast(WebSocketReader, socket.watch)
+            self._watch = None
         super().set_parser(parser, data_received_cb)
 
     def pause_writing(self) -> None:

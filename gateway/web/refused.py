@@ -1,9 +1,9 @@
-"""What a peer of the web door reads that is not let in: a page with 503, or a WebSocket's close code.
+"""What a peer of the web door reads that is not let in: a page with 503 or 403, or a WebSocket's close code.
 
 A page's script cannot see the status of an upgrade that was refused, only that it failed, and would try again for
-ever. So an upgrade is taken, told `bye` and closed at once with 4013 or 4504, which pages know. That costs no session:
-the answer is made here, from the bytes of the request's head, before aiohttp sees the connection. Whose page it is does
-not matter for that: it learns nothing but that there is no room.
+ever. So an upgrade is taken, told `bye` and closed at once with 4013, 4501 or 4504, which pages know. That costs no
+session: the answer is made here, from the bytes of the request's head, before aiohttp sees the connection. Whose page
+it is does not matter for that: it learns nothing but that it is not let in.
 """
 
 import base64
@@ -57,8 +57,10 @@ def _closed_at_once(key: bytes, offered: re.Match[bytes] | None, closing: Closin
 
 def _page(closing: Closing, words: str) -> bytes:
     body = f"{closing.told(words)}\n".encode()
+    later = f"503 Service Unavailable\r\nRetry-After: {RETRY_SECONDS}"
+    status = "403 Forbidden" if closing is Closing.BANNED else later
     head = (
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nServer: gateway\r\n"
-        f"Retry-After: {RETRY_SECONDS}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nServer: gateway\r\n"
+        f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

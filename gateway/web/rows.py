@@ -57,7 +57,7 @@ class Row(msgspec.Struct, gc=False):
     messages_out_rate: float | None
     bytes_in_rate: float | None
     bytes_out_rate: float | None
-    skipped: int | None
+    skipped: int
     unsent_ms: int | None
     agent: str | None
     rooms: tuple[str, ...]
@@ -166,7 +166,7 @@ def closed_row(departure: Departure) -> Row:
         None,
         None,
         None,
-        None,
+        departure.skipped,
         None,
         departure.agent,
         rooms,

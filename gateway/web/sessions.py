@@ -44,22 +44,33 @@ class SessionDesk:
         self._clock = clock
         self._wall = wall
 
-    async def list(self, request: web.Request) -> web.Response:
+    async def seen(self, request: web.Request) -> web.Response:
         """`GET /admin/api/sessions`: an admin sees all, others those under their own name."""
+        return json_answer({"sessions": self.rows(request)})
+
+    def rows(self, request: web.Request) -> list[SessionRow]:
+        """The sessions that who asks may see."""
         operator = self._login.reader(request, Role.VIEWER)
         current = None if bearer(request) is not None else self._login.session(request)
-        rows = [self._row(each, current) for each in self._sessions.all() if _may_see(operator, each)]
-        return json_answer({"sessions": rows})
+        return [self._row(each, current) for each in self._sessions.all() if _may_see(operator, each)]
+
+    def others(self, request: web.Request) -> list[str]:
+        """The names of who else is logged in, as far as who asks may see them."""
+        return sorted({f"{row.name} ({row.role})" for row in self.rows(request) if not row.current})
 
     async def end(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/sessions/{id}`: one's own always, those of others by an admin."""
         target = request.match_info["id"]
-        operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "logout", target)
+        self.finish(self._login.writer(request, request.headers.get(CSRF_HEADER), "logout", target), target)
+        return json_answer({"id": target, "ended": True})
+
+    def finish(self, operator: Operator, target: str) -> None:
+        """End a session. Raises Refusal."""
         for session in self._sessions.all():
             if session.id == target and _may_see(operator, session):
                 self._sessions.end(session)
                 self._audit.note(operator, "logout", session.operator.name, "", "done")
-                return json_answer({"id": target, "ended": True})
+                return
         self._audit.note(operator, "logout", target, "", "refused: no such session of his")
         operator.check(Role.ADMIN)
         raise Refusal(Code.NO_SUCH_USER, "there is no such session: it may be over already")
@@ -84,4 +95,4 @@ def _may_see(operator: Operator, session: AdminSession) -> bool:
 
 def routes(desk: SessionDesk) -> list[Any]:
     """The routes of the sessions."""
-    return [web.get("/admin/api/sessions", desk.list), web.delete("/admin/api/sessions/{id}", desk.end)]
+    return [web.get("/admin/api/sessions", desk.seen), web.delete("/admin/api/sessions/{id}", desk.end)]

@@ -82,6 +82,8 @@ class Site:
         if len(given) != 1:
             raise Refusal(Code.BAD_MESSAGE, "a request has exactly one Host header")
         name = host_name(given[0])
+        if not request.raw_path.startswith(("/", "*")) and _same(given[0]) != _same(request.url.authority):
+            raise Refusal(Code.BAD_MESSAGE, "the request's address and its Host header differ")
         if not name:
             raise Refusal(Code.BAD_MESSAGE, "the Host header is not a name or an address")
         if name not in self._hosts and not is_address(name):

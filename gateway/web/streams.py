@@ -26,6 +26,7 @@ from gateway.core.traits import Kernel, Traits
 from gateway.core.wire import RAW, ServerSentEvents, Wire
 from gateway.errors import Code, Refusal
 from gateway.web.agents import agent_of
+from gateway.web.callers import check_open
 from gateway.web.frames import FrameWatch
 from gateway.web.options import WebOptions
 from gateway.web.peer import Peer, remote_of
@@ -36,6 +37,9 @@ from gateway.web.wheel import Wheel
 COMMENT = b":\n\n"
 """Nothing, said aloud: proxies close what is silent for long."""
 FIRST_RETRY = b"retry: 2000\n\n"
+
+GONE = (Closing.LEFT, Closing.LOST)
+"""Nobody is there to take last words."""
 
 AskKernel = Callable[[Any], Kernel | None]
 
@@ -109,6 +113,11 @@ class Stream:
         """Bytes behind the request mean nothing."""
         return self._loop.time()
 
+    @property
+    def deaf(self) -> bool:
+        """See `received`: they are dropped."""
+        return True
+
     def violated(self, closing: Closing) -> None:
         """No frames, no rules of frames."""
 
@@ -118,9 +127,9 @@ class Stream:
             self._wants = False
             self._hub.pump(self.session)
 
-    def lost(self) -> None:
-        """The reader has gone."""
-        self.close(Closing.LEFT, "")
+    def lost(self, problem: BaseException | None) -> None:
+        """The reader has gone, or `problem` has cut him off."""
+        self.close(Closing.LEFT if problem is None else Closing.LOST, "")
 
     def due(self, now: float, late: float) -> float | None:
         """Time for a comment, unless something else has just been said or nobody reads."""
@@ -142,7 +151,7 @@ class Stream:
         """Wait for it; give the reader so many seconds to take the last words."""
         closing = await self.over
         until = self._loop.time() + patience
-        while closing is not Closing.LEFT and self._transport.get_write_buffer_size() and self._loop.time() < until:
+        while closing not in GONE and self._transport.get_write_buffer_size() and self._loop.time() < until:
             await asyncio.sleep(patience / 20)
         if self._transport.get_write_buffer_size():
             self._transport.abort()
@@ -201,6 +210,7 @@ class Streams:
         if transport is None or not isinstance(peer, Peer):
             raise ConnectionResetError
         hub, remote = self._hub, remote_of(request)
+        check_open(hub, remote)
         stream = Stream(hub, peer, transport, self._wheel, self._options.kernel)
         self.open.add(stream)
         peer.socket = stream

@@ -145,7 +145,8 @@ class SummaryDesk:
         if trouble is not None and trouble.code is Code.DRAINING:
             return "draining", [(Cause("draining", Level.BUSY, trouble.text), "draining"), *causes]
         if trouble is not None and level is not Level.OVERLOADED:
-            return Level.BUSY.word, [(Cause("paused", Level.BUSY, trouble.text), Level.BUSY.word), *causes]
+            name = "paused" if self._hub.upkeep.maintenance.words is None else "maintenance"
+            return Level.BUSY.word, [(Cause(name, Level.BUSY, trouble.text), Level.BUSY.word), *causes]
         return level.word, causes
 
     def _tiles(self) -> dict[str, Tile]:

@@ -4,25 +4,28 @@ What is true here (aiohttp 3.14, read in its source; `tests/web/test_frames_on_t
 
 - Server frames are unmasked, so the hub hands over whole frames that many readers share, and they go straight to the
   transport. They are written whole or not at all: aiohttp's close frame can only follow a whole frame.
-- Whoever waits inside one of aiohttp's sends must not be cancelled: the next send would fail. So pings and pongs are
-  written here as well, never waited for, and aiohttp writes the close frame only (`drain=False`, which never waits).
+- Whoever waits inside one of aiohttp's sends must not be cancelled: the next send would fail. So pings, pongs and the
+  close frame are written here as well, never waited for, and aiohttp writes nothing.
 - The handler is the only task of a connection. To close, the others set the farewell and cancel its reading.
-- `ws.close()` waits for the peer's own close frame, at most `closing` seconds; then what is unsent is thrown away.
+- Closing a socket with unread input resets it, and the reset destroys a close frame on its way. So after the close
+  frame our side is shut down, and what still comes is dropped until the peer's own end, for at most `closing` seconds.
 
 Who does not read is neither pinged nor cut (its lag is the log's affair, and keepalive finds the dead): a ping behind
 a full buffer proves nothing.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import WebSocketError, WSMessage, WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
 from gateway.core.closing import Closing
 from gateway.core.hub import Hub
 from gateway.core.message import Door
+from gateway.core.pace import pay, wait
 from gateway.core.remote import Remote
 from gateway.core.requests import Requests
 from gateway.core.session import Session
@@ -47,8 +50,9 @@ WRITER_LIMIT = 16 * 1024
 # aiohttp refuses messages of this size and more; our own limit (frames.MESSAGE_LIMIT) comes first.
 PARSER_LIMIT = 64 * 1024 + 1
 
-_PARSER_ERRORS = {each.code: each for each in (Closing.BAD_FRAME, Closing.BAD_UTF8, Closing.TOO_BIG)}
-_OUR_CODES = frozenset((*range(1000, 1004), *range(1007, 1015)))
+PONGS_PER_SECOND = 10.0
+PONGS_AT_ONCE = 100
+"""A ping that is not answered costs its sender nothing it could want: a newer one is."""
 
 log = logging.getLogger("gateway.web")
 
@@ -132,8 +136,8 @@ class Socket:
     """One browser: the `Transport` that the hub writes to, and the reading side. `watch` comes with the handshake."""
 
     __slots__ = (
-        "_farewell", "_gate", "_gone", "_hello_by", "_lines", "_peer", "_ping_at", "_pinged", "_pongs", "_shared",
-        "_task", "_transport", "_wants", "_ws", "session", "slot", "watch",
+        "_broken", "_farewell", "_gate", "_gone", "_hello_by", "_lines", "_over", "_peer", "_ping_at", "_pinged",
+        "_pongs", "_pongs_paid", "_shared", "_task", "_transport", "_wants", "_ws", "session", "slot", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -144,6 +148,10 @@ class Socket:
         self._transport = transport
         self._ws = ws
         self._farewell: tuple[Closing, str] | None = None
+        self._broken: Closing | None = None
+        """The rule that the peer broke: its reading ends there."""
+        self._over: asyncio.Future[None] | None = None
+        """We have said farewell and wait for this: the connection's end."""
         self._task: asyncio.Task[Any] | None = None
         self._gate: asyncio.Future[None] | None = None
         self._wants = False
@@ -151,6 +159,7 @@ class Socket:
         self._ping_at = 0.0
         self._pinged = 0.0
         self._pongs = 0
+        self._pongs_paid = 0.0
         self._hello_by = 0.0
         self._lines: list[bytes] | None = None
         """What a peer that speaks lines has said and the session has not taken yet, the next one last."""
@@ -162,7 +171,7 @@ class Socket:
 
     def send(self, data: bytes) -> int:
         """Take all of `data` (whole frames), or nothing while the write buffer is full."""
-        if self._gone or self._farewell is not None or self._ws.closed or self._transport.is_closing():
+        if self._gone or self._farewell is not None or self._transport.is_closing():
             return len(data)
         if self._peer.writing_paused:
             self._wants = True
@@ -200,9 +209,16 @@ class Socket:
             self.session.received(count)
         return self._shared.now()
 
+    @property
+    def deaf(self) -> bool:
+        """Nothing that still comes means anything."""
+        return self._over is not None
+
     def violated(self, closing: Closing) -> None:
-        """The peer broke the rules of frames."""
-        self.close(closing, "")
+        """The peer broke the rules of frames. What it said before is handled, unless that has to wait."""
+        self._broken = closing
+        if self.session is not None and self.session.held:
+            self.close(closing, "")
 
     def writable(self) -> None:
         """The write buffer has room again."""
@@ -211,9 +227,11 @@ class Socket:
             if self.session is not None:
                 self._shared.hub.pump(self.session)
 
-    def lost(self) -> None:
+    def lost(self, problem: BaseException | None) -> None:
         """The connection is gone. What it sent before is still handled, in its turn; answers to it are swallowed."""
         self._gone = True
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
         if self.session is not None:
             self._shared.hub.pump(self.session)
         self.resume()
@@ -222,9 +240,6 @@ class Socket:
         """The next deadline has come: hello, a frame begun, a pong, or the next ping."""
         options, watch, session = self._shared.options, self.watch, self.session
         if self._farewell is not None or watch is None or session is None:
-            return None
-        if self._ws.closed:
-            self._transport.abort()  # aiohttp closed on an error of its own and waits for a peer that does not read
             return None
         if self._hello_by and session.greeted:
             self._hello_by = 0.0
@@ -280,7 +295,7 @@ class Socket:
         self.session = session = self._join(remote)
         session.agent = agent
         session.encrypted = secure
-        self._shared.hub.turn_away(session)
+        self._shared.hub.turn_newcomer_away(session)
         in_a_row = 0
         try:
             while self._farewell is None:
@@ -335,9 +350,8 @@ class Socket:
         elif message.type is WSMsgType.PING:
             self._pong(message.data)
         elif message.type is WSMsgType.CLOSE:
-            self._answer_close(message.data)
-        elif message.type is WSMsgType.ERROR and isinstance(message.data, WebSocketError):
-            self._farewell = (_PARSER_ERRORS.get(message.data.code, Closing.BAD_FRAME), str(message.data))
+            session.flush()
+            self._farewell = (self._broken or Closing.LEFT, "")
         else:
             return message.type is WSMsgType.PONG
         return True
@@ -348,6 +362,7 @@ class Socket:
         try:
             text = data.decode()
         except UnicodeDecodeError:
+            session.flush()
             self.close(Closing.BAD_UTF8, "")
             return
         if session.terminal:
@@ -364,20 +379,28 @@ class Socket:
             self._shared.terminals.line(session, line)
 
     def _pong(self, data: bytes) -> None:
-        """Answer a ping. A peer that pings and does not read gets no more pongs than its buffer holds."""
-        if not self._peer.writing_paused and not self._transport.is_closing():
+        """Answer a ping, if the peer reads and does not send them by the hundred."""
+        now = self._shared.now()
+        if self._peer.writing_paused or self._transport.is_closing():
+            return
+        if wait(self._pongs_paid, now, PONGS_PER_SECOND, PONGS_AT_ONCE) == 0:
+            self._pongs_paid = pay(self._pongs_paid, now, PONGS_PER_SECOND)
             self._transport.write(bytes((0x8A, len(data))) + data)
 
-    def _answer_close(self, code: int) -> None:
-        """The peer says farewell (0: without a code): the same to it, unless its code means nothing."""
-        known = code == 0 or code in _OUR_CODES or 3000 <= code < 5000
-        self._farewell = (Closing.LEFT if known else Closing.BAD_FRAME, "")
-
     async def _leave(self) -> None:
-        """Send the close frame if it can still be written, wait for the peer's for a moment, throw away the rest."""
-        if not self._ws.closed:
-            closing, words = self._farewell or (Closing.LEFT, "")
-            reason = closing.told(words).encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
-            await self._ws.close(code=closing.code, message=reason, drain=False)
-        if self._transport.get_write_buffer_size() > 0:
-            self._transport.abort()
+        """Send the close frame if it can still be written, wait a moment for the peer's end, throw away the rest."""
+        if self._gone or self._transport.is_closing():
+            return
+        closing, words = self._farewell or (Closing.LEFT, "")
+        reason = closing.told(words).encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
+        self._over = asyncio.get_running_loop().create_future()
+        self._transport.write(bytes((0x88, 2 + len(reason))) + closing.code.to_bytes(2, "big") + reason)
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+        self._peer.resume_reading()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._shared.options.closing):
+                await self._over
+        self._transport.abort()

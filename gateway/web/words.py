@@ -101,6 +101,11 @@ class Vocabulary:
         self._words = words
         self._plain = plain
 
+    @property
+    def examples(self) -> dict[str, str]:
+        """How each word is written."""
+        return {name: word.example for name, word in self._words.items()}
+
     def read(self, text: str) -> Filter:
         """The filter that `text` writes down. Raises BadWord for the first word that is wrong."""
         if len(text) > FILTER_CHARS:
@@ -164,6 +169,11 @@ def split(text: str) -> Iterable[Written]:
                 word, start, len(word), "there is nothing to look for", "write a name, or a word like door:web"
             )
         yield Written(text[start:at], start, negated, name, sign, value)
+
+
+def without_each(text: str) -> list[tuple[str, str]]:
+    """Each word of a filter, and the filter without it. Raises BadWord as `split`."""
+    return [(word.text, " ".join((text[: word.at] + text[word.at + len(word.text) :]).split())) for word in split(text)]
 
 
 def _value(text: str, at: int, start: int) -> tuple[Value, int]:

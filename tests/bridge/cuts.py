@@ -177,9 +177,18 @@ class Wire:
         self._writer = writer
 
     @classmethod
-    async def open(cls, port: int) -> "Wire":
-        """Connect."""
-        return cls(*await asyncio.open_connection(HOST, port, limit=1 << 20))
+    async def open(cls, port: int, receive_buffer: int = 0) -> "Wire":
+        """Connect; with a receive buffer, also read ahead no further than that."""
+        sock = socket.socket()
+        if receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, (HOST, port))
+        except BaseException:
+            sock.close()
+            raise
+        return cls(*await asyncio.open_connection(sock=sock, limit=receive_buffer or 1 << 20))
 
     def close(self) -> None:
         """Let go."""

@@ -53,7 +53,7 @@ def tail_for(gateway: Gateway, program: Program, log: Path, lines: int, seconds:
 
 
 def test_a_tailed_log_arrives_whole(start: Start, program: Program, tmp_path: Path) -> None:
-    tail_for(start("--limits.burst", 1000), program, tmp_path / "log", 500, 1.5, PATIENCE)
+    tail_for(start("--limits.burst", 1000), program, tmp_path / "log", 500, 1, PATIENCE)
 
 
 @pytest.mark.soak

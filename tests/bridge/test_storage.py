@@ -80,9 +80,8 @@ def test_a_journal_that_is_deleted_is_told_and_nobody_is_cut(gateway: Gateway) -
     assert gateway.stop() == 0
 
 
-@pytest.mark.parametrize(
-    "let_go", [pytest.param(False, id="for-ever", marks=pytest.mark.soak), pytest.param(True, id="for-a-moment")]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("let_go", [False, True], ids=["for-ever", "for-a-moment"])
 def test_a_journal_locked_by_another_program_is_waited_for(start: Start, let_go: bool) -> None:
     gateway = start()
     assert post(gateway.web, "lobby", "kept").status == 201
@@ -141,10 +140,6 @@ def forget(gateway: Gateway, rows: int, patience: float) -> Canary:
     answer = post(gateway.web, "lobby", "the number goes on")
     assert answer.json["seq"] == rows + 2
     return bird
-
-
-def test_thousands_of_old_messages_are_forgotten_in_slices(start: Start) -> None:
-    forget(start("--journal.retention", "1h"), 5_000, 5.0)
 
 
 @pytest.mark.soak

@@ -58,6 +58,7 @@ def test_the_wheel_holds_the_templates_and_the_static_files(dist: Path) -> None:
         assert f"gateway/templates/{path.relative_to(ROOT / 'templates').as_posix()}" in files
     for path in (ROOT / "gateway" / "web" / "static").rglob("*.*"):
         assert path.relative_to(ROOT).as_posix() in files
+    assert "gateway/web/grafana.json" in files
 
 
 def test_the_sdist_holds_the_templates_where_the_checkout_has_them(dist: Path) -> None:

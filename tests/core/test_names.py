@@ -29,6 +29,42 @@ def test_nick_is_shown_as_asked(text: str) -> None:
     assert names.nick(text) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("नेहा", "प्रिया", "ज़ोया", "লক্ষ্মী", "ਸੁਖਵਿੰਦਰ", "ભૂમિકા", "கண்ணன்", "శ్రీను", "ಶ್ರೇಯಾ", "ലക്ഷ്മി", "ආනන්ද"),
+        *("สมชาย", "น้ำผึ้ง", "ที่รัก", "ສົມພອນ", "ကြွေး", "သူဇာ", "ស្រីមុំ", "བསྒྲུབ", "އަޙްމަދު"),
+    ],
+)
+def test_scripts_that_write_vowels_as_marks_have_nicks(text: str) -> None:
+    assert names.nick(text) == unicodedata.normalize("NFKC", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "a\u0301\u0302\u0303\u0304",
+            "x\u0947",
+            "\u0947\u0928",
+            "\u0928\u0947\u0947",
+            "\u0928.\u0947",
+            "\u0967\u0947",
+        ),
+        *("\u0e19\u0e48\u0e49", "\u0e19\u0e31\u0e34\u0e35", "\u0928\u0301", "\u1780\u17b4", "\u0e19\u0947"),
+        *("\u0639\u064e", "\u05d0\u05b0", "z\ufe0f", "\u0928\u20dd", "\u0915\u0901\u0947\u0902\u0903"),
+    ],
+)
+def test_marks_that_no_spelling_needs_are_invalid(text: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        names.nick(text)
+    assert refused.value.code is Code.NICK_INVALID
+
+
+def test_the_order_of_marks_makes_no_other_nick() -> None:
+    assert names.keys("\u0e17\u0e35\u0e48") == names.keys("\u0e17\u0e48\u0e35")
+
+
 @pytest.mark.parametrize("text", ["\u05d9\u05d5\u05e1\u05d9", "\u30ce\u30d6", "\u4e36", "\u0639\u0644\u064a"])
 def test_letters_that_happen_to_look_like_punctuation_may_begin_a_nick(text: str) -> None:
     assert names.nick(text) == text

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.message import Message
-from gateway.errors import JournalError, LostTail, Refusal
+from gateway.errors import LostTail, Refusal
 from tests.core.world import World
 
 
@@ -41,7 +41,8 @@ def test_a_probe_that_finds_the_end_missing_begins_new_epochs(monkeypatch: pytes
     peer.forget()
 
     def lost(batch: list[Message], done) -> None:  # type: ignore[no-untyped-def]
-        done(LostTail("its end is missing") if not batch else JournalError("no"))
+        done(LostTail("its end is missing"))
+        world.journal.lost_tail()
 
     monkeypatch.setattr(world.journal, "append", lost)
     assert probed(world) == "storage"

@@ -182,7 +182,10 @@ def test_a_missing_end_is_told_once_and_gives_new_epochs(open_sqlite, fill, say,
     before = {room: ask(journal.open, room, 0).epoch for room in ("lobby", "ops", "quiet")}
     break_next_commit(journal, after_close=lambda: alter(path, "DELETE FROM messages WHERE seq > 3"))
     ask(journal.append, [say("x")])
-    assert isinstance(ask(journal.append, [say("y")]), LostTail)
+    told = []
+    journal.lost_tail = lambda: told.append("epochs")
+    assert isinstance(ask(journal.set_topic, "lobby", "new"), LostTail)
+    assert told == ["epochs"]
     records = {room: ask(journal.open, room, 0) for room in before}
     assert all(records[room].epoch != before[room] for room in before)
     assert (records["lobby"].head, fill(journal, 1)[0].seq) == (3, 4)

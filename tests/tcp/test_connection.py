@@ -9,7 +9,7 @@ from gateway.core.closing import Closing
 from gateway.core.message import Door
 from gateway.tcp import connection as module
 from gateway.tcp.server import READ, WRITE
-from tests.tcp.house import House
+from tests.tcp.house import House, until
 
 Build = Callable[..., House]
 
@@ -152,6 +152,15 @@ def test_a_long_farewell_reaches_a_slow_reader_in_full(house: House) -> None:
     house.hub.close(caller.session, Closing.KICKED, "enough")
 
     assert caller.hears_all() == b"x" * 3_000_000 + b"!! kicked: enough\n"
+
+
+def test_who_is_kicked_and_does_not_read_is_not_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINGER", 3600.0)
+    caller = house.guest("ana", receive_buffer=4096)
+    caller.session.owe(b"x" * 30_000_000)
+    house.hub.close(caller.session, Closing.KICKED, "enough")
+
+    until(house.server, lambda: house.admission.count == 0)
 
 
 def test_the_socket_is_let_go_when_the_peer_closes_too(house: House) -> None:

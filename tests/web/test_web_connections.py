@@ -19,13 +19,14 @@ from gateway.web.agents import AGENT_CHARS, agent_of
 from gateway.web.connections import FROZEN, FROZEN_SECONDS
 from gateway.web.rows import COLUMNS, Rates, closed_row
 from gateway.web.trail import LOOK_STALE, LOOKS, Trail
+from tests.accounts.people import PEOPLE, TOKEN
 from tests.web.little_chat import LittleChat, Nowhere
 from tests.web.running_door import Running, Start, until
 from tests.web.test_web_admin import log_in
 
 Http = aiohttp.ClientSession
 API = "/admin/api/connections"
-DEPARTURE = Departure(1, "ana", Door.TCP, (), "10.0.0.1", None, 0, 1, 0, 0, 0, 0, Closing.LEFT, "")
+DEPARTURE = Departure(1, "ana", Door.TCP, (), "10.0.0.1", None, 0, 1, 0, 0, 0, 0, 0, Closing.LEFT, "")
 
 
 class Told(Nowhere):
@@ -315,3 +316,24 @@ def test_the_trail_is_bounded_and_knows_no_rate_after_a_pause() -> None:
     assert trail.begin(LOOKS + 4.5, 0) is None
     assert trail.rate(1, (LOOKS + 6, 0, 0, 0), 100.0, LOOKS + 6.0) == Rates(1.0, 0.0, 0.0, 0.0)
     assert trail.rate(1, (LOOKS + 6, 0, 0, 0), 100.0, LOOKS + 6.0 + LOOK_STALE) is None
+
+
+async def test_who_is_muted_is_shown_as_such(web: Running, http: Http) -> None:
+    csrf = await log_in(web, http)
+    session = join(web.chat, "ana")
+    order = {"connection": session.id, "reason": "noise"}
+    async with http.post(f"{web.url}/admin/api/mutes", json=order, headers={"X-CSRF-Token": csrf}) as answer:
+        assert answer.status in (200, 201), await answer.text()
+    assert await nicks(web, http, q="state:muted") == ["ana"]
+
+
+async def test_only_admins_watch(start: Start, http: Http) -> None:
+    web = await start(register=PEOPLE, watch=True)
+    session = join(web.chat, "ana")
+    headers = {"Authorization": f"Bearer {TOKEN}2"}
+    async with http.get(f"{web.url}{API}/{session.id}/watch", headers=headers) as answer:
+        assert answer.status == 403
+    async with http.get(f"{web.url}/admin/api/audit", headers=headers) as answer:
+        (entry, *_) = (await answer.json())["entries"]
+    assert (entry["who"], entry["action"]) == ("bot", "watch") and entry["result"].startswith("refused")
+    assert session.tap is None
