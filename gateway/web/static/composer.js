@@ -314,7 +314,7 @@ export class Outbox {
       this.#until = Date.now() + (error.retry_ms ?? 1_000);
     } else {
       line.state = "refused";
-      line.why = error.text || error.code;
+      line.why = error.code === "muted" ? `you are muted ${error.text}` : error.text || error.code;
     }
     this.#flush();
     return true;

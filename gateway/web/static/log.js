@@ -96,6 +96,8 @@ export function doorOf(door, word = door) {
 const FENCE = /```(?:[\w+#-]*\n)?([\s\S]+?)\n?```\n?/;
 const SPECIAL = /(`[^`\n]+`)|((?:https?:\/\/|mailto:)[^\s<>"`]+)/i;
 const SAFE = new Set(["http:", "https:", "mailto:"]);
+/** Marks upon marks on one letter: they stay in their own row. */
+const PILED = /\p{M}{3}/u;
 
 /** The text of a message: code blocks, code, links; all else as it stands, with `me` in bold. */
 export function body(text, me = "") {
@@ -177,6 +179,13 @@ const topOf = (row) => (row.querySelector(".text") ?? row).getBoundingClientRect
 function names(list) {
   const rest = list.length - NAMES_SHOWN;
   return list.slice(0, NAMES_SHOWN).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+}
+
+/** The next row that is no marker. */
+function below(row) {
+  let next = row.nextElementSibling;
+  while (next?.matches(".marker")) next = next.nextElementSibling;
+  return next;
 }
 
 const byId = (id) => document.getElementById(id);
@@ -308,8 +317,9 @@ export class Log {
     this.keepView(() => {
       if (!messages.length || messages[0].seq <= lowest) this.#more = more;
       if (last >= this.head) this.#detached = false;
-      for (const message of messages) this.#place(message, me);
-      for (const row of [...this.#list.children]) this.#settle(row);
+      const asked = this.#rows.get(this.#asked);
+      const placed = messages.filter(({ seq }) => !this.#rows.has(seq)).map((message) => this.#place(message, me));
+      for (const row of new Set([...placed.flatMap((one) => [one, below(one)]), asked])) row && this.#settle(row);
       this.#trim(MOST_ROWS, loading && messages[0]?.seq < lowest);
       this.head = Math.max(this.head, last);
       this.#loaded = true;
@@ -453,6 +463,7 @@ export class Log {
     row.classList.toggle("ignored", isIgnored(message.nick));
     row.dataset.seq = message.seq;
     row.dataset.ts = message.ts;
+    row.classList.toggle("piled", PILED.test(message.text));
     row.classList.toggle("action", message.kind === "action");
     row.classList.toggle("own", message.nick === me || this.#own.has(message.seq));
     const who = make("span", "who");
@@ -484,11 +495,11 @@ export class Log {
   }
 
   #place(message, me) {
-    if (this.#rows.has(message.seq)) return;
     const next = [...this.#rows.keys()].filter((seq) => seq > message.seq);
     const row = this.#messageRow(message, me);
     if (next.length) this.#rows.get(Math.min(...next)).before(row);
     else this.#last(message.ts).after(row);
+    return row;
   }
 
   /** The last row that is a message, or is not younger than `ts`; the list's place for a first one. */
@@ -513,10 +524,8 @@ export class Log {
 
   /** Puts before a row what its neighbours above call for: a hole, a new day; and folds the author. */
   #settle(row) {
-    if (row.classList.contains("marker")) {
-      row.remove();
-      return;
-    }
+    if (row.matches(".marker")) return;
+    while (row.previousElementSibling?.matches(".marker:not(.tail)")) row.previousElementSibling.remove();
     const above = row.previousElementSibling;
     const markers = [];
     const hole = this.#holeBefore(row);

@@ -147,7 +147,8 @@ export class Suggestions {
     const option = make("li");
     option.id = `suggestion-${index}`;
     option.setAttribute("role", "option");
-    option.append(make("span", "value", value.trim()), make("span", "muted", words));
+    option.append(make("bdi", "value", value.trim()));
+    if (words) option.append(make("span", "muted", words));
     return option;
   }
 
