@@ -171,6 +171,7 @@ class Room {
   doors = new Map(); // nick -> door
   count = 0;
   unread = 0;
+  asked = ""; // the id of the request to be let in, while that is not answered
   #page;
   #replayedTo = 0; // messages up to here are of the past
   #catchingUp = true;
@@ -199,6 +200,7 @@ class Room {
   // One method per type of object that the server sends about a room.
 
   _joined(event) {
+    this.asked = "";
     this.#replayedTo = event.head;
     this.doors = new Map(event.members.map(({ nick, door }) => [nick, door]));
     this.count = event.count;
@@ -260,8 +262,8 @@ class Room {
   }
 }
 
-const roomOfAddress = () => decodeURIComponent(/^\/r\/([^/]+)/.exec(location.pathname)?.[1] ?? "lobby").toLowerCase();
-const addressOf = (room) => `/r/${encodeURIComponent(room)}`;
+const addressOf = (room) => (room === "lobby" ? "/" : `/r/${room}`);
+const roomAt = ({ pathname }) => decodeURIComponent(pathname.slice("/r/".length)).toLowerCase() || "lobby";
 
 export class Page {
   me = "guest";
@@ -297,13 +299,13 @@ export class Page {
     if (!this.#wanted) this.#entry.ask(this.me);
     byId("me").addEventListener("click", () => (this.#entry.isOpen ? this.#entry.hide() : this.#askForName()));
     byId("settings-button").addEventListener("click", () => this.open("settings"));
-    byId("unmute").addEventListener("click", () => this.composer.open());
+    byId("unmute").addEventListener("click", () => this.#speak());
     byId("rooms").addEventListener("click", (event) => this.#pickRoom(event));
     byId("scroller").addEventListener("focusin", () => this.fetch("walking"), { once: true });
     document.addEventListener("click", (event) => this.#clicked(event.target));
     document.addEventListener("keydown", (event) => this.#pressed(event));
     document.addEventListener("visibilitychange", () => document.hidden || this.#connection.wake());
-    addEventListener("popstate", () => this.#goBack());
+    addEventListener("popstate", () => this.#visit(roomAt(location)));
     addEventListener("focus", () => this.#looked());
     addEventListener("pagehide", () => {
       if (this.token) remember("localStorage", "left", `${this.token} ${this.#wanted ?? ""}`);
@@ -327,17 +329,31 @@ export class Page {
 
   /** Goes to a room; joins it if need be. */
   go(name) {
-    const room = this.rooms.get(name);
-    if (!room) this.send({ type: "join", room: name, id: `join-${Date.now()}` });
-    else if (room !== this.room) {
-      history.pushState(null, "", addressOf(name));
+    const from = this.room;
+    this.#visit(name);
+    if (this.room !== from) history.pushState(null, "", addressOf(name));
+  }
+
+  #visit(name) {
+    const asked = !this.rooms.has(name) && `join-${Date.now()}`;
+    if (asked && !this.send({ type: "join", room: name, id: asked })) {
+      this.room.log.note("error", `You are offline: ${name} cannot be joined now.`);
+    } else if (name !== this.room.name) {
+      const room = this.#enter(name);
+      room.asked = asked;
       this.#show(room);
     }
   }
 
+  /** The room that was asked for does not let us in. */
+  #turnedAway(room, error) {
+    this.leave(room);
+    this.room.log.note("error", `${room.name}: ${error.text}`);
+  }
+
   leave(room) {
     if (this.rooms.size === 1) return;
-    this.send({ type: "part", room: room.name });
+    if (!room.asked) this.send({ type: "part", room: room.name });
     if (room === this.room) this.#step(1);
     this.rooms.delete(room.name);
     this.#drawRooms();
@@ -404,20 +420,13 @@ export class Page {
     return this.rooms.get(name);
   }
 
-  /** The address has changed by the browser's own ways. */
-  #goBack() {
-    const name = roomOfAddress();
-    if (!this.rooms.has(name)) this.send({ type: "join", room: name });
-    this.#show(this.#enter(name));
-  }
-
   #show(room) {
     this.room = room;
     room.log.show();
     room.outbox.show();
     this.composer.enter(room.name);
     byId("room-name").textContent = room.name;
-    byId("page-link").textContent = location.origin + location.pathname;
+    byId("page-link").textContent = location.origin + addressOf(room.name);
     const join = byId("empty-join"); // absent where there is no door for terminals
     if (join) join.hidden = room.name === "lobby";
     if (join) join.lastElementChild.textContent = `/join ${room.name}`;
@@ -467,7 +476,7 @@ export class Page {
     const link = event.target.closest("a");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    this.go(decodeURIComponent(link.pathname.slice(3)));
+    this.go(roomAt(link));
   }
 
   /** To the next room by so many, or only among those with something new. */
@@ -490,6 +499,8 @@ export class Page {
 
   #stateChanged(state) {
     this.#status.show(state);
+    if (state.code === 4501) this.composer.close("You are banned: this room can only be read.");
+    if (state.word === "connected" && !this.#unmute) this.composer.open();
     if (state.word === "connected") return;
     for (const room of this.rooms.values()) room.outbox.closed();
   }
@@ -502,6 +513,8 @@ export class Page {
       this.room.log.note("notice", isIgnored(nick) ? `${nick} is not shown: /unignore ${nick}` : `${nick} is shown again`);
       return;
     }
+    const [, other] = /^\/join\s+#?([a-z0-9][\w.-]{0,63})\s*$/i.exec(text) ?? [];
+    if (other) return this.go(other.toLowerCase()); // at once: what is typed next is for that room
     this.room.log.clearUnread();
     this.room.outbox.add(text);
     this.room.log.toEnd();
@@ -533,12 +546,10 @@ export class Page {
   }
 
   #take(object) {
-    if (object.type === "joined" && !this.rooms.has(object.room)) {
-      this.#enter(object.room);
-      this.go(object.room);
-    }
-    const room = this.rooms.get(object.room);
+    const isNew = object.type === "joined" && !this.rooms.has(object.room);
+    const room = isNew ? this.#enter(object.room) : this.rooms.get(object.room);
     const verb = `_${object.type}`;
+    if (isNew) this.go(object.room);
     if (verb in Room.prototype) room?.[verb](object);
     else this[verb]?.(object, room ?? this.room);
   }
@@ -583,6 +594,8 @@ export class Page {
   _error(error, room) {
     if (error.code === "token_invalid") return; // we are somebody new, and have asked for our old nick
     if (error.code === "muted") this.#muted(error);
+    const closed = error.id && [...this.rooms.values()].find((each) => each.asked === error.id);
+    if (closed) return this.#turnedAway(closed, error);
     if (error.id === undefined) for (const each of this.rooms.values()) each.log.refused();
     const aboutNick = error.code === "nick_taken" || error.code === "nick_invalid";
     if (aboutNick && (error.id === undefined || error.id === this.#asked)) {
@@ -597,7 +610,14 @@ export class Page {
   #muted({ text, retry_ms: left }) {
     this.composer.close(`You are muted ${text}`);
     clearTimeout(this.#unmute);
-    if (left !== undefined) this.#unmute = setTimeout(() => this.composer.open(), Math.min(left, 2 ** 31 - 1));
+    this.#unmute = setTimeout(() => this.#speak(), Math.min(left ?? Infinity, 2 ** 31 - 1));
+  }
+
+  /** The box is there again. What is true, the server says when something is sent. */
+  #speak() {
+    clearTimeout(this.#unmute);
+    this.#unmute = 0;
+    this.composer.open();
   }
 
   /** Copy buttons anywhere; a click beside the sheet of people closes it. */
@@ -643,11 +663,14 @@ export class Page {
     byId("scroller").scrollBy(0, by * 0.9 * byId("scroller").clientHeight);
   }
 
-  #nextRegion(by) {
-    const regions = ["people-button", "rooms", "scroller", "message", "members"].map(byId).filter((one) => one.checkVisibility());
-    const at = regions.findIndex((one) => (one.parentElement.matches("header") ? one.parentElement : one).contains(document.activeElement));
-    const next = regions.at((at + by) % regions.length);
-    (next.matches("nav, ul") ? (next.querySelector("a, button") ?? next) : next).focus();
+  /** Goes to the next part of the page, where its first thing to press gets the focus. */
+  async #nextRegion(by) {
+    const parts = [".bar", "#rooms", "#scroller", "#composer", "#people"].map((one) => document.querySelector(one));
+    const shown = parts.filter((one) => one.checkVisibility());
+    const next = shown.at((shown.findIndex((one) => one.contains(document.activeElement)) + by) % shown.length);
+    if (next.id === "scroller") await this.fetch("walking");
+    if (next.id === "composer") this.composer.focus();
+    else (next.matches("[tabindex]") ? next : next.querySelector("a, li button, .bar button")).focus();
   }
 }
 

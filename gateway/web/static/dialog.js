@@ -2,6 +2,14 @@
 
 import { make } from "./log.js";
 
+const sheet = make("link");
+sheet.rel = "stylesheet";
+sheet.href = new URL("dialog.css", import.meta.url);
+await new Promise((done) => {
+  sheet.onload = sheet.onerror = done;
+  document.head.append(sheet);
+});
+
 /** @returns {HTMLDialogElement} not shown yet */
 export function dialog(title) {
   const element = make("dialog");

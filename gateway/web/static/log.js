@@ -402,7 +402,9 @@ export class Log {
   /** Joins, leaves and new names; folded into the row above while nothing else was said. */
   presence({ joined = [], left = [], renamed = [] }, me) {
     const last = settings.joins === "show" ? null : this.#list.lastElementChild;
-    const fold = last?.classList.contains("presence") ? this.#messages.get(last) : { joined: [], left: [], renamed: [] };
+    const above = last?.matches(".presence") ? last : null;
+    const row = above ?? make("li", "presence");
+    const fold = this.#messages.get(row) ?? { joined: [], left: [], renamed: [] };
     for (const { nick } of joined) {
       if (fold.left.includes(nick)) fold.left = fold.left.filter((one) => one !== nick);
       else if (nick !== me) fold.joined.push(nick);
@@ -417,12 +419,12 @@ export class Log {
       fold.left.length && `${names(fold.left)} left`,
       ...fold.renamed,
     ].filter(Boolean);
-    const row = make("li", "presence");
     row.ariaLive = "off";
-    row.append(make("div", "text", words.join("; ")), timeOf(Date.now()));
+    row.replaceChildren(make("div", "text", words.join("; ")), timeOf(Date.now()));
     this.#messages.set(row, fold);
-    if (last?.classList.contains("presence")) last.remove();
-    if (words.length) this.#append(row);
+    if (!words.length) row.remove();
+    else if (above) this.#stick();
+    else this.#append(row);
   }
 
   /** Who spoke, the latest first. */
@@ -490,7 +492,7 @@ export class Log {
     if (row.dataset.seq) this.#list.querySelector(".tail")?.remove();
     this.#list.append(row);
     this.#settle(row);
-    if (this.#list.children.length >= MOST_ROWS) this.keepView(() => this.#trim(MOST_ROWS - TRIMMED, false));
+    if (this.#following && this.#list.children.length >= MOST_ROWS) this.keepView(() => this.#trim(MOST_ROWS - TRIMMED, false));
     this.#stick();
   }
 

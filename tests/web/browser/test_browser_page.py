@@ -122,10 +122,11 @@ def test_names_commands_and_rooms_are_chosen_from_lists(gateway: RunningGateway,
     page.keyboard.press("Control+/")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     page.keyboard.press("Escape")
-    box.press("F6")
-    page.locator("#scroller").focus()
+    box.press("Shift+F6")
+    expect(page.locator("#scroller")).to_be_focused()
     page.keyboard.press("ArrowUp")
-    expect(page.locator("#log > li:focus")).to_contain_text("again")
+    page.keyboard.press("Home")
+    expect(page.locator("#log > li:focus")).to_contain_text("hello")
 
 
 def test_settings_are_kept_until_the_page_forgets(gateway: RunningGateway, room: str, open_page: Open) -> None:
