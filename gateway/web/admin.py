@@ -8,20 +8,23 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from gateway.core.hub import Hub
 from gateway.core.operators import Role
 from gateway.web.answers import json_answer
+from gateway.web.columns import CONNECTIONS, shown_in
 from gateway.web.connections import SORT_DEFAULT, ConnectionTable, TablePage
 from gateway.web.login import Login
 from gateway.web.options import WebOptions
-from gateway.web.pages import Pages
-from gateway.web.question import question_of
-from gateway.web.rooms import number
+from gateway.web.question import Question, question_of
+from gateway.web.rooms import number, only
+from gateway.web.rows import WORDS
+from gateway.web.shell import Shell
 from gateway.web.site import Site, host_name
 from gateway.web.summary import SPAN_DEFAULT, SummaryDesk
-from gateway.web.words import BadWord
+from gateway.web.upkeep_desk import UpkeepDesk
+from gateway.web.words import BadWord, without_each
 
-RESULTS = frozenset(("done", "gone"))
+PANEL_ROWS = 12
+"""Events and closed connections below the table."""
 
 
 class Dashboard:
@@ -29,46 +32,48 @@ class Dashboard:
 
     def __init__(
         self,
-        hub: Hub,
         login: Login,
         table: ConnectionTable,
         desk: SummaryDesk,
+        upkeep: UpkeepDesk,
+        shell: Shell,
         site: Site,
-        pages: Pages,
         options: WebOptions,
     ) -> None:
-        self._hub = hub
         self._login = login
         self._table = table
         self._desk = desk
+        self._upkeep = upkeep
+        self._shell = shell
         self._site = site
-        self._pages = pages
         self._options = options
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """`GET /admin`: complete without script. A stranger is sent to the login."""
-        session = self._login.session(request)
-        if session is None:
-            raise web.HTTPSeeOther("/admin/login")
+        session = self._shell.enter(request)
         question = question_of(request, SORT_DEFAULT, also=frozenset(("result",)))
-        result = request.query.get("result")
         snapshot = await self._table.snapshot()
         try:
             page, problem = await self._table.page(question), None
         except BadWord as bad:
             page, problem = TablePage([], 0, len(snapshot.rows), None, snapshot.wall, None), bad.place()
+        closed = await self._table.page(Question("-closed_at", PANEL_ROWS, state="closed"))
         ports = {listener.door: listener.port for listener in self._options.listeners()}
-        return self._pages.answer(
+        return await self._shell.answer(
+            request,
+            session,
             "admin.html",
-            summary=msgspec.to_builtins(self._desk.summary()),
+            "connections",
+            columns=CONNECTIONS,
+            shown=shown_in(question.state),
             page=msgspec.to_builtins(page),
             problem=problem,
             query=msgspec.to_builtins(question),
-            user={"name": session.operator.name, "role": session.operator.role.word},
-            csrf=session.csrf,
-            may_kick=session.operator.role >= Role.OPERATOR,
-            result=result if result in RESULTS else None,
-            page_url=str(self._site.base(request)) + "/",
+            examples=WORDS.examples,
+            chosen=without_each(question.q) if problem is None else [],
+            events=msgspec.to_builtins(self._upkeep.latest(PANEL_ROWS)),
+            closed=msgspec.to_builtins(closed.connections),
+            may_watch=self._options.watch and session.operator.role >= Role.ADMIN,
             tcp_host=host_name(self._site.host(request)),
             tcp_port=ports.get("tcp"),
             telnet_port=ports.get("telnet"),
@@ -77,11 +82,13 @@ class Dashboard:
     async def summary(self, request: web.Request) -> web.Response:
         """`GET /admin/api/summary`"""
         self._login.reader(request, Role.VIEWER)
+        only(request)
         return json_answer(self._desk.summary())
 
     async def series(self, request: web.Request) -> web.Response:
         """`GET /admin/api/series?span=5m|1h|24h&since=`"""
         self._login.reader(request, Role.VIEWER)
+        only(request, "span", "since")
         span = request.query.get("span", SPAN_DEFAULT)
         return json_answer(self._desk.series(span, number(request, "since")))
 

@@ -18,7 +18,16 @@ from gateway.core.message import Door
 from gateway.core.remote import Networks, Remote
 from gateway.core.requests import Requests
 from gateway.errors import Refusal
-from gateway.web import campaign_desk, connection_desk, operations, room_table, upkeep_desk, watching
+from gateway.web import (
+    campaign_desk,
+    connection_desk,
+    list_pages,
+    operations,
+    order_forms,
+    room_table,
+    upkeep_desk,
+    watching,
+)
 from gateway.web.admin import Dashboard, routes
 from gateway.web.answers import Answers
 from gateway.web.assets import Assets
@@ -36,10 +45,13 @@ from gateway.web.options import WebOptions
 from gateway.web.orders import Orders
 from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer, caller_of, remote_of
+from gateway.web.reference.docs import DocsPage
+from gateway.web.reference.document import ApiDocument
 from gateway.web.refused import refusal
 from gateway.web.rooms import RoomDoor
 from gateway.web.sessions import SessionDesk
 from gateway.web.sessions import routes as session_routes
+from gateway.web.shell import Shell
 from gateway.web.site import Site
 from gateway.web.streams import Streams
 from gateway.web.summary import SummaryDesk
@@ -95,19 +107,26 @@ class WebDoor:
         self._streams = Streams(hub, options, self._wheel)
         desk = SummaryDesk(hub, options, wall)
         table = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None)
-        dashboard = Dashboard(hub, login, table, desk, self._site, pages, options)
+        rooms = room_table.RoomTable(hub, clock)
+        session_desk = SessionDesk(login, sessions, hub.audit, clock, wall)
+        orders = Orders(hub, login, options)
+        operations_desk = operations.OperationsDesk(hub, login, table, orders)
+        upkeep = upkeep_desk.UpkeepDesk(hub, login, orders)
+        shell = Shell(login, session_desk, desk, self._site, pages)
+        dashboard = Dashboard(login, table, desk, upkeep, shell, self._site, options)
         app = self._app(hub, pages, assets)
-        app.add_routes(room_table.routes(room_table.RoomDesk(login, room_table.RoomTable(hub, clock))))
+        app.add_routes(list_pages.routes(list_pages.ListPages(shell, rooms, operations_desk, session_desk)))
+        app.add_routes(order_forms.routes(order_forms.OrderForms(login, operations_desk, session_desk)))
+        app.add_routes(room_table.routes(room_table.RoomDesk(login, rooms)))
         watching_desk = watching.WatchDesk(hub, login, hub.audit.note, allowed=options.watch)
         app.add_routes(watching.routes(watching_desk))
         app.add_routes(connection_desk.routes(connection_desk.ConnectionDesk(hub, login, table)))
         app.add_routes(routes(dashboard))
         app.add_routes(login_routes(door))
-        app.add_routes(session_routes(SessionDesk(login, sessions, hub.audit, clock, wall)))
-        orders = Orders(hub, login, options)
-        app.add_routes(operations.routes(operations.OperationsDesk(hub, login, table, orders)))
+        app.add_routes(session_routes(session_desk))
+        app.add_routes(operations.routes(operations_desk))
         app.add_routes(campaign_desk.routes(campaign_desk.CampaignDesk(hub, login, table, orders)))
-        app.add_routes(upkeep_desk.routes(upkeep_desk.UpkeepDesk(hub, login, orders)))
+        app.add_routes(upkeep_desk.routes(upkeep))
         metrics = MetricsPage(hub, login, options)
         app.add_routes([web.get("/metrics", metrics.metrics), web.get("/admin/grafana.json", metrics.grafana)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
@@ -120,6 +139,7 @@ class WebDoor:
 
     def _app(self, hub: Hub, pages: Pages, assets: Assets) -> web.Application:
         room, page = RoomDoor(hub, self._options), ChatPage(pages, self._site, self._options)
+        docs = DocsPage(pages, self._site, self._options)
         app = web.Application()
         app.on_response_prepare.append(self._dress)
         app.add_routes(
@@ -133,6 +153,8 @@ class WebDoor:
                 web.get("/rooms", room.rooms),
                 web.get("/healthz", room.healthz),
                 web.get("/readyz", room.readyz),
+                web.get("/openapi.json", ApiDocument(self._options).serve),
+                web.get("/docs", docs.page),
                 web.get(SOCKET_PATH, self._sockets.serve, allow_head=False),
                 web.get("/static/{hash}/{name:.+}", assets.serve),
             ]
@@ -245,7 +267,7 @@ class WebDoor:
         elif isinstance(problem, web.HTTPException):
             response = self._answers.failed(request, problem)
         else:
-            log.error("a request for %s failed", request.path[:100], exc_info=problem)
+            log.error("a request for %s failed", request.raw_path[:100], exc_info=problem)
             response = self._answers.error(request, 500, "busy", "the gateway failed on this request")
         if "Upgrade" in request.headers or request.path == SOCKET_PATH or not request.content.is_eof():
             response.force_close()  # what follows a refused upgrade or a body half read is no request

@@ -1,36 +1,26 @@
 """The static files: read once, named by a hash of them all, so that a browser may keep them for ever.
 
 One hash for the whole folder: scripts import each other by plain relative names, and a page never mixes versions.
-
-Comments that have lines of their own, and indentation, are for who reads the files; a browser would fetch a fifth more
-for them. Comments are sent as empty lines, so that a line has the same number here and there. A text over several lines
-could hold what looks like a comment; no file has one (tests/web/test_web_pages.py).
 """
 
 import hashlib
 import mimetypes
-import re
 import zlib
 from pathlib import Path
 
 from aiohttp import web
 
+from gateway.web.lean import lean
+
 FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"}
 _TEXTS = frozenset((*_TYPES.values(), "text/plain"))
-_INDENTED = re.compile(rb"^[ \t]+", re.MULTILINE)
-_COMMENT = re.compile(rb"^[ \t]*(?:/\*(?:[^*]|\*(?!/))*\*/[ \t]*|//[^\n]*)$", re.MULTILINE)
-
-
-def lean(body: bytes) -> bytes:
-    """A script or a style sheet without comment lines and indentation, line by line."""
-    return _INDENTED.sub(b"", _COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), body))
 
 
 def _read(folder: Path) -> dict[str, bytes]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-    return {name: lean(body) if name.endswith((".js", ".css")) else body for name, body in files.items()}
+    return {name: lean(name, files) for name in files}
 
 
 class Assets:

@@ -60,7 +60,7 @@ CONNECTIONS = (
     _text("reason", "Reason", on=ENDED),
     _text("words", "Said", on=("closed",)),
     _number("closed_at", "Closed", "moment", ENDED),
-    _text("agent", "Agent", on=("open", "closed")),
+    _text("agent", "Agent", "agent", on=("open", "closed")),
     _text("local", "Local listener", "code"),
     _number("bytes_in", "Bytes in", "size"),
     _number("bytes_out", "Bytes out", "size"),
@@ -98,3 +98,8 @@ ROOMS = (
     _number("lag_bytes", "Lag", "size"),
     _text("topic", "Topic"),
 )
+
+
+def shown_in(state: str) -> list[Column]:
+    """The columns that are there at first in a state of the table of connections."""
+    return [column for column in CONNECTIONS if state in column.on]

@@ -34,7 +34,7 @@ class ListPages:
             page, problem = await self._rooms.page(question), None
         except BadWord as bad:
             page, problem = RoomPage([], 0, 0, None, 0), bad.place()
-        return self._shell.answer(
+        return await self._shell.answer(
             request,
             session,
             "rooms.html",
@@ -49,16 +49,16 @@ class ListPages:
 
     async def bans(self, request: web.Request) -> web.Response:
         """`GET /admin/bans`"""
-        return self._sanctions(request, Measure.BAN)
+        return await self._sanctions(request, Measure.BAN)
 
     async def mutes(self, request: web.Request) -> web.Response:
         """`GET /admin/mutes`"""
-        return self._sanctions(request, Measure.MUTE)
+        return await self._sanctions(request, Measure.MUTE)
 
-    def _sanctions(self, request: web.Request, measure: Measure) -> web.Response:
+    async def _sanctions(self, request: web.Request, measure: Measure) -> web.Response:
         session = self._shell.enter(request)
         page = self._operations.sanctions(request, measure)
-        return self._shell.answer(
+        return await self._shell.answer(
             request,
             session,
             "bans.html",
@@ -72,7 +72,7 @@ class ListPages:
         """`GET /admin/audit`"""
         session = self._shell.enter(request)
         page = await self._operations.entries(request)
-        return self._shell.answer(
+        return await self._shell.answer(
             request,
             session,
             "audit.html",
@@ -87,7 +87,7 @@ class ListPages:
         """`GET /admin/sessions`"""
         session = self._shell.enter(request)
         rows = msgspec.to_builtins(self._sessions.rows(request))
-        return self._shell.answer(request, session, "sessions.html", "sessions", sessions=rows)
+        return await self._shell.answer(request, session, "sessions.html", "sessions", sessions=rows)
 
 
 def routes(pages: ListPages) -> list[Any]:

@@ -1,6 +1,6 @@
 """Who is logged in to the dashboard, and ending that: `/admin/api/sessions`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.auth import AdminSession, AdminSessions
 from gateway.web.login import CSRF_HEADER, Login, bearer
+from gateway.web.rooms import only
 
 
 class SessionRow(msgspec.Struct, frozen=True):
@@ -46,15 +47,16 @@ class SessionDesk:
 
     async def seen(self, request: web.Request) -> web.Response:
         """`GET /admin/api/sessions`: an admin sees all, others those under their own name."""
+        only(request)
         return json_answer({"sessions": self.rows(request)})
 
-    def rows(self, request: web.Request) -> list[SessionRow]:
+    def rows(self, request: web.Request) -> Sequence[SessionRow]:
         """The sessions that who asks may see."""
         operator = self._login.reader(request, Role.VIEWER)
         current = None if bearer(request) is not None else self._login.session(request)
         return [self._row(each, current) for each in self._sessions.all() if _may_see(operator, each)]
 
-    def others(self, request: web.Request) -> list[str]:
+    def others(self, request: web.Request) -> Sequence[str]:
         """The names of who else is logged in, as far as who asks may see them."""
         return sorted({f"{row.name} ({row.role})" for row in self.rows(request) if not row.current})
 

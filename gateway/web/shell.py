@@ -1,4 +1,4 @@
-"""What stands around every page of the dashboard: who is logged in, how the gateway feels, ways to the other pages."""
+"""What stands around every page of the dashboard: who is logged in, how the gateway feels, the way to other pages."""
 
 from typing import Any
 
@@ -8,7 +8,6 @@ from aiohttp import web
 from gateway.core.operators import Role
 from gateway.web.auth import AdminSession
 from gateway.web.login import Login
-from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
 from gateway.web.sessions import SessionDesk
 from gateway.web.site import Site
@@ -38,14 +37,12 @@ class Shell:
         desk: SummaryDesk,
         site: Site,
         pages: Pages,
-        options: WebOptions,
     ) -> None:
         self._login = login
         self._sessions = sessions
         self._desk = desk
         self._site = site
         self._pages = pages
-        self._options = options
 
     def enter(self, request: web.Request) -> AdminSession:
         """The session of who asks for a page. A stranger is sent to the login."""
@@ -54,12 +51,12 @@ class Shell:
             raise web.HTTPSeeOther("/admin/login")
         return session
 
-    def answer(
+    async def answer(
         self, request: web.Request, session: AdminSession, template: str, here: str, **context: Any
     ) -> web.Response:
         """The page `template`, which the navigation knows as `here`, with its own context and everybody's."""
         operator = session.operator
-        return self._pages.answer(
+        return await self._pages.answer_in_slices(
             template,
             here=here,
             summary=msgspec.to_builtins(self._desk.summary()),

@@ -17,7 +17,7 @@ from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.login import Login
 from gateway.web.orders import Orders
-from gateway.web.rooms import ask, number
+from gateway.web.rooms import ask, number, only
 
 EVENTS_DEFAULT = 50
 EVENTS_LIMIT = 500
@@ -82,6 +82,7 @@ class UpkeepDesk:
     async def progress(self, request: web.Request) -> web.Response:
         """`GET /admin/api/drain`"""
         self._login.reader(request, Role.VIEWER)
+        only(request)
         return json_answer(self._progress())
 
     async def maintain(self, request: web.Request) -> web.Response:
@@ -93,6 +94,7 @@ class UpkeepDesk:
     async def maintenance(self, request: web.Request) -> web.Response:
         """`GET /admin/api/maintenance`"""
         self._login.reader(request, Role.VIEWER)
+        only(request)
         return json_answer(self._maintenance())
 
     async def turn_log(self, request: web.Request) -> web.Response:
@@ -107,21 +109,31 @@ class UpkeepDesk:
     async def log_level(self, request: web.Request) -> web.Response:
         """`GET /admin/api/log-level`"""
         self._login.reader(request, Role.VIEWER)
+        only(request)
         return json_answer(self._level())
 
     async def events(self, request: web.Request) -> web.Response:
         """`GET /admin/api/events?after=&limit=`: oldest first; without `after` the latest."""
         self._login.reader(request, Role.VIEWER)
+        only(request, "after", "limit")
         limit = number(request, "limit", least=1) or EVENTS_DEFAULT
         if limit > EVENTS_LIMIT:
             raise Refusal(Code.BAD_MESSAGE, f"limit is at most {EVENTS_LIMIT}")
         ring, after = self._hub.happenings, number(request, "after")
-        first, found = ring.after(ring.last - limit if after is None else after, limit)
-        gone = {each.number: each.nick for each in self._hub.closed.last}
-        rows = [self._event(first + place, each, gone) for place, each in enumerate(found)]
+        first, rows = self._events(ring.last - limit if after is None else after, limit)
         end = first + len(rows) - 1
         missed = max(0, first - 1 - after) if after is not None else 0
         return json_answer({"events": rows, "cursor": end, "last": ring.last, "missed": missed})
+
+    def latest(self, limit: int) -> list[EventRow]:
+        """The last events, the newest first."""
+        return self._events(self._hub.happenings.last - limit, limit)[1][::-1]
+
+    def _events(self, after: int, limit: int) -> tuple[int, list[EventRow]]:
+        """The number of the first event after one, and the events from there on."""
+        first, found = self._hub.happenings.after(after, limit)
+        gone = {each.number: each.nick for each in self._hub.closed.last}
+        return first, [self._event(first + place, each, gone) for place, each in enumerate(found)]
 
     def _event(self, place: int, each: Happening, gone: dict[int, str]) -> EventRow:
         if not each.session:

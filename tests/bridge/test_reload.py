@@ -153,7 +153,7 @@ def test_what_needs_a_restart_is_named_and_flags_still_win(configured: Configure
 
 def test_the_log_follows_its_settings(configured: Configure) -> None:
     it = configured("")
-    assert '"message": "SIGHUP: settings read again, changed: log_format"' in it.reload('log_format = "json"\n')
+    assert '"msg": "SIGHUP: settings read again, changed: log_format"' in it.reload('log_format = "json"\n')
     it.reload('log_level = "warning"\nselector = "poll"\n')
     already = len(it.gateway.stderr)
     with Terminal(it.gateway.tcp) as terminal:

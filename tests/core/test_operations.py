@@ -406,7 +406,14 @@ def test_an_operator_logs_in_and_gives_orders(world: World) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("line", ["/login wrong horse battery", "/login", "/LOGIN wrong", "  /login wrong horse"])
+UNSEEN = ["\ufeff", "\x00", "\x1b[0m", "\u202a", "\u200b\u3000"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["/login wrong horse battery", "/login", "/LOGIN wrong", "  /login wrong horse"]
+    + [f"{each}/Login wrong horse" for each in UNSEEN],
+)
 def test_a_password_is_never_shown_to_anybody(world: World, line: str, caplog: pytest.LogCaptureFixture) -> None:
     world.hub.doorkeeper = Book()
     eve, ana, far = world.terminal("eve"), world.terminal("ana"), at(world, "10.0.0.4")
@@ -419,6 +426,14 @@ def test_a_password_is_never_shown_to_anybody(world: World, line: str, caplog: p
     assert "horse" not in str(audit(world)) and not eve.session.held
     if "wrong" in line:
         assert len(audit(world)) == 2
+
+
+def test_a_record_holds_no_line_of_its_own_making(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        world.hub.audit.note(ADMIN, "ban", "x\ny", "a\u2028b", "refused: no field `c\n\u2028\u0085d`")
+    (entry,) = audit(world)
+    assert (entry.target, entry.reason, entry.result) == ("x y", "a b", "refused: no field `c   d`")
+    assert len(caplog.messages[0].splitlines()) == 1
 
 
 def test_a_password_goes_only_over_what_nobody_reads(world: World) -> None:

@@ -25,7 +25,7 @@ TEMPLATES = {
     " {{ telnet_port }} {{ version }}</p>",
     "admin.html": '<meta name="csrf-token" content="{{ csrf }}">{{ page.total }}{{ page.cursor }}{{ query.sort }}'
     "{% for row in page.connections %}<tr>{{ row.id }} {{ row.door }}</tr>{% endfor %}{{ summary.health }}"
-    "{{ user.role }}{{ may_kick }}{{ page_url }}{{ tcp_host }}{{ tcp_port }}{{ telnet_port }}"
+    "{{ user.role }}{{ may_operate }}{{ page_url }}{{ tcp_host }}{{ tcp_port }}{{ telnet_port }}"
     "{% if result %}it is {{ result }}{% endif %}",
     "login.html": "{% if problem %}{{ problem }}{% endif %}{% if token %}<button value={{ token }}>{% endif %}"
     "{% if passwords %}<input value='{{ name }}'>{% endif %}{% if wait %} {{ wait }} s{% endif %}",

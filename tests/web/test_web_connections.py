@@ -263,6 +263,16 @@ async def test_watching_shows_both_ways_and_ends_with_the_connection(start: Star
     assert [entry["action"] for entry in audit if "watch" in entry["action"]] == ["unwatch", "watch", "watch"]
 
 
+async def test_a_watch_of_a_silent_connection_ends_when_the_watcher_goes(start: Start, http: Http) -> None:
+    web = await start(watch=True)
+    await log_in(web, http)
+    session = join(web.chat, "ana")
+    async with http.get(f"{web.url}{API}/{session.id}/watch") as answer:
+        await until(lambda: session.tap is not None)
+        answer.close()
+    await until(lambda: session.tap is None, limit=15)
+
+
 async def test_watching_ends_with_the_login(start: Start, http: Http) -> None:
     web = await start(watch=True)
     csrf = await log_in(web, http)

@@ -18,7 +18,8 @@ const wide = matchMedia("(min-width: 900px)");
 const SEEN_AFTER = 3_000;
 const number = (n) => n.toLocaleString("en");
 
-Object.assign(settings, JSON.parse(recall("localStorage", "settings") ?? "{}"));
+const theme = recall("localStorage", "theme"); // shared with the dashboard
+Object.assign(settings, JSON.parse(recall("localStorage", "settings") ?? "{}"), theme && { theme });
 
 /** Who is in the room on the page: the panel, the counts in the bar. */
 class People {
@@ -377,7 +378,9 @@ export class Page {
   set(name, value) {
     if (value) settings[name] = value;
     else delete settings[name];
-    remember("localStorage", "settings", JSON.stringify(settings));
+    const { theme, ...others } = settings;
+    remember("localStorage", "theme", theme);
+    remember("localStorage", "settings", JSON.stringify(others));
     for (const room of this.rooms.values()) room.log.restyle();
   }
 
@@ -631,7 +634,7 @@ export class Page {
     const name = [event.ctrlKey || event.metaKey ? "Ctrl" : "", event.altKey ? "Alt" : "", event.key].filter(Boolean).join("+");
     const shortcuts = {
       "Ctrl+k": () => this.open("palette"),
-      "Ctrl+/": () => this.open("keys"),
+      "Ctrl+/": () => this.open("keylist"),
       "Alt+ArrowUp": () => this.#step(-1),
       "Alt+ArrowDown": () => this.#step(1),
       "Alt+a": () => this.#step(1, (room) => room.unread),

@@ -1,9 +1,15 @@
-/** How numbers are written on the dashboard, the same as in the template _format.html; null is unknown. */
+/** How values are written on the dashboard, the same as in gateway/web/written.py; null is unknown. */
+
+import { make } from "./page.js";
 
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+const BROWSER = /(Edg|OPR|Firefox|Chrome|Version)\/(\d+)(?!.*\b(?:Edg|OPR)\/)/;
 const two = (n) => String(n).padStart(2, "0");
 
 const count = (n) => grouped.format(n);
+const rate = (n) => (n === 0 ? "0" : n < 9.95 ? n.toFixed(1) : count(n));
+const milliseconds = (n) => `${n.toFixed(n < 9.95 ? 1 : 0)} ms`;
 
 function size(n) {
   if (n < 1000) return `${n.toFixed(0)} B`;
@@ -21,18 +27,53 @@ function duration(ms) {
   return `${d} d ${two(h % 24)}:${two(m % 60)}`;
 }
 
-const milliseconds = (n) => `${n.toFixed(1)} ms`;
-const limit = (n) => (n ? count(n) : "no limit");
-const text = (value) => String(value);
-const ways = { count, size, duration, milliseconds, limit, text };
+/** The time of today, the date too of another day. */
+export function moment(at) {
+  const date = new Date(at);
+  if (date.toDateString() === new Date().toDateString()) return clock.format(date);
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock.format(date)}`;
+}
 
-/** A value as the element's data-as wants it. */
-export function written(value, as = "text") {
-  if (value === null || value === undefined) return as === "text" ? "" : as === "limit" ? "no limit" : "n/a";
-  return ways[as](value);
+/** A browser's name and version out of all that it says of itself. */
+function agent(value) {
+  if (!value.startsWith("Mozilla/")) return value;
+  const [, name = "browser", version = ""] = BROWSER.exec(value) ?? [];
+  return `${{ Edg: "Edge", OPR: "Opera", Version: "Safari" }[name] ?? name} ${version}`.trim();
+}
+
+const list = (values) => values.join(", ");
+const yes = (value) => (value ? "yes" : "no");
+const ways = { count, rate, size, duration, milliseconds, moment, agent, list, yes };
+/** How numbers are written, which stand at the right. */
+export const numbers = new Set(["count", "rate", "size", "duration", "milliseconds"]);
+
+/** A value as its column's `shown` wants it. */
+export function written(value, shown) {
+  if (value === null || value === undefined) return numbers.has(shown) ? "n/a" : "";
+  return ways[shown]?.(value) ?? String(value);
 }
 
 /** Sets an element's text if it is another one, so that a selection in it survives. */
 export function put(element, words) {
   if (element.textContent !== words) element.textContent = words;
+}
+
+/** Fills a cell with a value; a door and a state are a word with a shape, a name may be written from right to left. */
+export function fill(cell, value, shown) {
+  const words = written(value, shown);
+  if (shown === "agent") cell.title = value ?? "";
+  if (!["name", "door", "state"].includes(shown)) return put(cell, words);
+  const inner = cell.firstElementChild ?? cell.appendChild(make(shown === "name" ? "bdi" : "span"));
+  put(inner, shown === "door" ? ` ${words}` : words);
+  if (shown === "name") return;
+  inner.className = shown;
+  inner.dataset[shown] = words;
+}
+
+/** Times that the server wrote in UTC, in this browser's zone. */
+export function localise(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    put(time, moment(Date.parse(time.dateTime)));
+    time.title = new Date(time.dateTime).toISOString();
+  }
 }

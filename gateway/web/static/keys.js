@@ -1,29 +1,54 @@
-/** The list of keys. Fetched when it is opened. */
+/** Keys, the list of them, and the theme: what every page of the dashboard has. All keys are buttons too. */
 
-import { dialog } from "./dialog.js";
-import { make } from "./log.js";
+import { byId, kept } from "./page.js";
 
-const KEYS = [
-  ["Enter", "send"],
-  ["Shift+Enter", "new line"],
-  ["↑ in an empty box", "what you sent before"],
-  ["Tab, @", "complete a name"],
-  ["/", "commands"],
-  ["PgUp, PgDn", "scroll the log"],
-  ["Esc", "close; take the line “new since” away"],
-  ["Ctrl+K", "rooms, people, commands, settings"],
-  ["Alt+↑, Alt+↓", "the room before, the next one"],
-  ["Alt+A", "the next room with something new"],
-  ["F6, Shift+F6", "go round the parts of the page"],
-  ["↑ ↓ Home End in the log", "go by message"],
-  ["c, Enter in the log", "copy the message, open its link"],
-  ["Ctrl+/", "this list"],
-];
+const PAGES = { c: "/admin", b: "/admin/bans", a: "/admin/audit", r: "/admin/rooms", s: "/admin/sessions" };
+const TWO_KEYS = 1_500;
 
-export function open() {
-  const shown = dialog("Keys");
-  const list = make("dl", "keys");
-  for (const [key, words] of KEYS) list.append(make("dt", "", key), make("dd", "", words));
-  shown.append(list);
-  shown.showModal();
+const actions = new Map();
+let went = 0; // when `g` was pressed
+
+/** Lets a single key do something; `enter` may answer false: not here. */
+export function onKey(key, action) {
+  actions.set(key, action);
 }
+
+const typing = (element) => element.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");
+const openDialog = () => document.querySelector("dialog[open]");
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (event.key === "Escape") return actions.get("Escape")?.(event);
+  if (!kept.get("keys", true) || typing(event.target) || openDialog()) return;
+  if (went > Date.now() - TWO_KEYS) {
+    went = 0;
+    if (event.key === "e" && byId("events-title")) return jump(byId("events-title"));
+    if (event.key === "e") location.assign("/admin#events-title");
+    if (PAGES[event.key]) location.assign(PAGES[event.key]);
+    return;
+  }
+  if (event.key === "g") return (went = Date.now());
+  const action = actions.get(event.key);
+  if (action && action(event) !== false) event.preventDefault();
+});
+
+function jump(element) {
+  element.focus();
+  element.scrollIntoView({ block: "start" });
+}
+
+const list = byId("keys");
+onKey("?", () => list.showModal());
+onKey("/", () => byId("q")?.focus());
+byId("keys-button").addEventListener("click", () => list.showModal());
+byId("keys-on").checked = kept.get("keys", true);
+byId("keys-on").addEventListener("change", () => kept.set("keys", byId("keys-on").checked));
+
+const theme = byId("theme");
+theme.value = localStorage.getItem("theme") ?? "";
+theme.addEventListener("change", () => {
+  document.documentElement.dataset.theme = theme.value;
+  if (theme.value) localStorage.setItem("theme", theme.value);
+  else localStorage.removeItem("theme");
+  document.dispatchEvent(new Event("theme"));
+});

@@ -94,7 +94,7 @@ function known(page, others) {
       run: write(`/${name} `),
     })),
     { name: "Settings", kind: "page", words: "", run: () => page.open("settings") },
-    { name: "Keys", kind: "page", words: "", run: () => page.open("keys") },
+    { name: "Keys", kind: "page", words: "", run: () => page.open("keylist") },
   ];
 }
 

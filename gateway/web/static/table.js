@@ -6,25 +6,33 @@
  * that closed, and stays grey for 10 s; on a cut page it may only have moved to another page, and goes at once.
  */
 
-import { put, written } from "./format.js";
+import { chosen } from "./columns.js";
+import { fill, numbers } from "./format.js";
+import { byId } from "./page.js";
 
 const GREY_FOR = 10_000;
 
 export class Table {
-  #body = document.getElementById("rows");
-  #form = document.getElementById("row");
-  #held = document.getElementById("held");
+  #table = byId("connections");
+  #body = byId("rows");
+  #form = byId("row").content.querySelector("tr");
+  #heads = this.#table.tHead.rows[0];
+  #before = this.#heads.querySelector(".tick") ? 1 : 0; // cells before the columns
+  #columns = [];
   #rows = new Map();
   #goneAt = new Map(); // id -> when it was first missed
   #pointed = false;
   #waiting = null; // the ids whose order waits for the pointer to leave
 
-  /** @param {(id: string, nick: string, reason: string) => void} onKick */
+  /** The connections on the page, by id. */
+  connections = new Map();
+
+  /** @param {(id: string, form: HTMLFormElement) => void} onKick */
   constructor(onKick) {
     for (const row of this.#body.rows) this.#rows.set(row.dataset.id, row);
-    const table = this.#body.closest("table");
-    table.addEventListener("pointerenter", (event) => (this.#pointed = event.pointerType === "mouse"));
-    table.addEventListener("pointerleave", () => {
+    this.#columns = [...this.#heads.querySelectorAll("[data-field]")].map(({ dataset }) => ({ ...dataset }));
+    this.#table.addEventListener("pointerenter", (event) => (this.#pointed = event.pointerType === "mouse"));
+    this.#table.addEventListener("pointerleave", () => {
       this.#pointed = false;
       this.#release();
     });
@@ -32,33 +40,54 @@ export class Table {
       event.preventDefault();
       const row = event.target.closest("tr");
       this.#closeForm(row);
-      onKick(row.dataset.id, row.querySelector("bdi").textContent, event.target.elements.reason.value.trim());
+      onKick(row.dataset.id, event.target);
     });
     this.#body.addEventListener("click", (event) => {
       if (event.target.dataset.cancel !== undefined) this.#closeForm(event.target.closest("tr"));
     });
     this.#body.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#closeForm(event.target.closest("tr"));
+      if (event.key === "Escape" && this.#closeForm(event.target.closest("tr"))) event.stopPropagation();
     });
     this.#body.addEventListener("toggle", (event) => this.#toggled(event.target), true);
+  }
+
+  /** Draws the heads: the columns of a state, the order, and where each leads. */
+  head(query) {
+    const columns = chosen(query.state);
+    const fields = (list) => list.map(({ field }) => field).join();
+    if (fields(columns) !== fields(this.#columns)) {
+      this.#columns = columns;
+      for (const old of this.#heads.querySelectorAll("[data-field]")) old.remove();
+      this.#heads.lastElementChild.before(...columns.map(({ head }) => head.cloneNode(true)));
+      this.clear();
+    }
+    for (const head of this.#heads.querySelectorAll("[data-field]")) {
+      const { first, second } = head.dataset;
+      if (query.sort === first || query.sort === second) {
+        head.ariaSort = query.sort.startsWith("-") ? "descending" : "ascending";
+      } else head.ariaSort = null;
+      const sort = query.sort === first ? second : first;
+      head.querySelector("a").href = `/admin?${query.with({ sort, cursor: "", snapshot: "" })}`;
+    }
   }
 
   /**
    * @param {{id: string}[]} connections  one page of them, in order
    * @param {boolean} whole   the page holds all there are
+   * @param {boolean} force   bring them into order, wherever the pointer is
    */
-  show(connections, whole) {
+  show(connections, whole, force) {
     const now = Date.now();
-    const ids = connections.map((connection) => String(connection.id));
-    const present = new Set(ids);
-    for (const connection of connections) this.#fill(connection, now);
+    const ids = connections.map(({ id }) => id);
+    this.connections = new Map(connections.map((connection) => [connection.id, connection]));
+    for (const connection of connections) this.#fill(connection);
     for (const [id, row] of this.#rows) {
-      if (present.has(id)) this.#goneAt.delete(id);
+      if (this.connections.has(id)) this.#goneAt.delete(id);
       else if (!this.#goneAt.has(id)) this.#goneAt.set(id, whole ? now : -Infinity);
       row.classList.toggle("gone", this.#goneAt.has(id) && whole);
     }
     this.#waiting = ids;
-    this.#release();
+    this.#release(force);
   }
 
   /** Another page or another order: the old rows mean nothing there. */
@@ -74,35 +103,56 @@ export class Table {
     this.#rows.get(id)?.classList.add("gone");
   }
 
-  #fill(connection, now) {
-    const id = String(connection.id);
-    if (!this.#rows.has(id)) {
-      const row = this.#form.content.firstElementChild.cloneNode(true);
-      row.dataset.id = id;
-      const field = row.querySelector("input[name=id]");
-      if (field) field.value = id;
-      this.#rows.set(id, row);
-    }
+  /** The focus goes to the row `by` rows further; the first one if it is nowhere. */
+  step(by) {
+    const rows = [...this.#body.rows];
+    const at = rows.indexOf(document.activeElement?.closest("#rows tr"));
+    const row = rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + by))];
+    row?.focus();
+    row?.scrollIntoView({ block: "nearest" });
+  }
+
+  focus(id) {
+    this.#rows.get(id)?.focus();
+  }
+
+  #fill(connection) {
+    const id = connection.id;
+    if (!this.#rows.has(id)) this.#rows.set(id, this.#new(id));
     const row = this.#rows.get(id);
     row.dataset.state = connection.state;
-    const values = { ...connection, up: connection.connected_at === null ? null : now - connection.connected_at };
-    for (const cell of row.querySelectorAll("[data-value]")) {
-      const words = written(values[cell.dataset.value], cell.dataset.as);
-      put(cell.querySelector("bdi, .word") ?? cell, words);
-    }
-    row.querySelector(".door").dataset.door = connection.door;
+    this.#columns.forEach(({ field, shown }, at) => fill(row.cells[at + this.#before], connection[field], shown));
+    row.querySelector(".tick input")?.setAttribute("aria-label", `Select ${connection.nick}`);
+    row.querySelector("[data-open]").setAttribute("aria-label", `Details of ${connection.nick}`);
+  }
+
+  #new(id) {
+    const row = this.#form.cloneNode(true);
+    row.dataset.id = id;
+    const field = row.querySelector("input[name=id]");
+    if (field) field.value = id;
+    row.lastElementChild.before(
+      ...this.#columns.map(({ field, shown }) => {
+        const cell = document.createElement("td");
+        cell.className = numbers.has(shown) ? "number" : "";
+        Object.assign(cell.dataset, { field, shown });
+        return cell;
+      }),
+    );
+    return row;
   }
 
   /** Brings the rows into the order that waits, unless somebody is at them. */
-  #release() {
+  #release(force = false) {
     const writing = this.#body.querySelector("details[open]") !== null;
-    const held = (this.#pointed || writing) && this.#body.rows.length > 0; // an empty table has nothing to hold
+    const held = (this.#pointed || writing) && !force && this.#body.rows.length > 0; // an empty table has nothing to hold
+    const note = byId("held");
     if (held || !this.#waiting) {
       const shown = [...this.#body.rows].map((row) => row.dataset.id);
-      this.#held.hidden = !(held && this.#waiting && this.#waiting.join() !== shown.join());
+      note.hidden = !(held && this.#waiting && this.#waiting.join() !== shown.join());
       return;
     }
-    this.#held.hidden = true;
+    note.hidden = true;
     const late = Date.now() - GREY_FOR;
     const order = this.#waiting.map((id) => this.#rows.get(id));
     for (const [id, at] of this.#goneAt) {
@@ -113,9 +163,11 @@ export class Table {
         this.#goneAt.delete(id);
       }
     }
+    const focused = document.activeElement;
     order.forEach((row, at) => {
       if (this.#body.rows[at] !== row) this.#body.insertBefore(row, this.#body.rows[at] ?? null);
     });
+    if (focused !== document.activeElement && this.#body.contains(focused)) focused.focus({ preventScroll: true });
     this.#waiting = null;
   }
 
@@ -129,8 +181,9 @@ export class Table {
 
   #closeForm(row) {
     const details = row?.querySelector("details[open]");
-    if (!details) return;
+    if (!details) return false;
     details.open = false;
     details.querySelector("summary").focus();
+    return true;
   }
 }
