@@ -1,21 +1,25 @@
 """The pictures of the README, made anew by `python3 tests --pictures`: never part of a test run."""
 
+import re
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, StorageState, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.web.browser.running_gateway import ROOT, RunningGateway, Terminal, wait_for
+from tests.web.browser.running_gateway import ROOT, RunningGateway, Terminal
 from tests.web.browser.talking import connected, say
 
 pytestmark = pytest.mark.pictures
 
 FOLDER = ROOT / ".github" / "pictures"
-SIZE = {"width": 1200, "height": 720}
+SIZE: ViewportSize = {"width": 1200, "height": 720}
 COLOURS = 64
 MOST_BYTES = 60_000
+SECONDS = 12
+TERMINAL_SIZE: ViewportSize = {"width": 960, "height": 460}
 ROOM = "release"
 TERMINAL = """
 <style>
@@ -34,13 +38,20 @@ def scheme(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def people(gateway: RunningGateway) -> Iterator[Terminal]:
+def gateway(tmp_path: Path) -> Iterator[RunningGateway]:
+    """A gateway where nobody has been yet."""
+    gateway = RunningGateway(tmp_path)
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture
+def people(gateway: RunningGateway) -> Terminal:
     """Some who talk in the room, from every door; the terminal of one of them."""
     nina, teo = gateway.terminal(), gateway.terminal("telnet")
     nina.say("/nick nina", f"/join {ROOM}")
-    teo.say("/nick teo", f"/join {ROOM}")
     nina.wait_for(f"#{ROOM}")
-    teo.say("/topic version 2.4 goes out today")
+    teo.say("/nick teo", f"/join {ROOM}", "/topic version 2.4 goes out today")
     nina.wait_for("version 2.4")
     teo.say("who is watching the error rate?")
     nina.wait_for("error rate?")
@@ -49,20 +60,23 @@ def people(gateway: RunningGateway) -> Iterator[Terminal]:
     nina.wait_for("1734")
     teo.say("/me opens the gates")
     nina.wait_for("opens the gates")
-    yield nina
+    return nina
 
 
 @pytest.fixture
-def page(browser: Browser, operator: StorageState, scheme: str) -> Iterator[Page]:
+def page(browser: Browser, gateway: RunningGateway, scheme: str) -> Iterator[Page]:
     """A page of the pictures' size, of somebody who has logged in."""
     context = browser.new_context(
-        viewport=SIZE,  # type: ignore[arg-type]
+        viewport=SIZE,
         color_scheme="dark" if scheme == "dark" else "light",
         reduced_motion="reduce",
-        storage_state=operator,
     )
-    context.add_init_script(f"if (origin !== 'null') localStorage.nick ??= 'rosa-{scheme}'")
-    yield context.new_page()
+    context.add_init_script("if (origin !== 'null') localStorage.nick ??= 'rosa'")
+    page = context.new_page()
+    page.goto(gateway.login_link)
+    page.get_by_role("button", name="Open the dashboard").click()
+    page.wait_for_url(f"{gateway.web}/admin")
+    yield page
     context.close()
 
 
@@ -86,28 +100,36 @@ def test_the_chat(gateway: RunningGateway, people: Terminal, page: Page, scheme:
 
 
 def test_the_dashboard(gateway: RunningGateway, people: Terminal, page: Page, scheme: str) -> None:
-    for number in range(8):
-        gateway.terminal("tcp" if number % 3 else "telnet").say(f"/nick sensor-{number}", f"/join {ROOM}", "21.5 °C")
+    sensors = [gateway.terminal("tcp" if number % 3 else "telnet") for number in range(8)]
+    for number, sensor in enumerate(sensors):
+        sensor.say(f"/nick sensor-{number}", f"/join {ROOM}")
     page.goto(f"{gateway.web}/admin")
     expect(page.locator("#rows")).to_contain_text("sensor-7")
-    page.wait_for_timeout(5000)  # so that the figures over time have some
+    for second in range(SECONDS):  # so that the figures over time have some
+        for sensor in sensors[: 1 + second * 3 % 8]:
+            sensor.say(f"{20 + second / 10} °C")
+        page.wait_for_timeout(1000)
     keep(page, f"dashboard-{scheme}")
 
 
 def test_the_terminal(gateway: RunningGateway, people: Terminal, page: Page, scheme: str) -> None:
-    here = gateway.terminal()
-    here.say("/nick bob", f"/join {ROOM}")
-    shown = ""
-
-    def history() -> bool:
-        nonlocal shown
-        shown = here.wait_for("opens the gates")
-        return True
-
-    wait_for("the room's last messages", history)
-    here.say("/who", "thanks, all of you")
-    shown = here.wait_for("nina") and here.wait_for("(tcp)" if "(tcp)" in shown else "here")
-    typed = ["$ nc chat.example.org 9999", *shown.splitlines()]
+    bob = gateway.terminal()
+    shown, screen = bob.wait_for("/help"), "$ nc 127.0.0.1 9999\n"
+    screen += shown
+    for line, answer in (
+        ("/nick bob", "you are bob"),
+        (f"/join {ROOM}", "opens the gates\n"),
+        ("thanks, all of you", "nothing but nc\n"),
+    ):
+        bob.say(line)
+        if line.startswith("thanks"):
+            people.wait_for(line)
+            people.say("and you came with nothing but nc")
+        before, shown = shown, bob.wait_for(answer)
+        screen += f"{line}\n{shown[len(before) :]}"
+    screen = re.sub(r"(nc 127\.0\.0\.1) \d+", r"\1 9999", re.sub(r"(//127\.0\.0\.1):\d+", r"\1:8080", screen))
+    page.set_viewport_size(TERMINAL_SIZE)
+    page.goto("about:blank")
     page.set_content(TERMINAL.format(**PAPERS[scheme]))
-    page.evaluate("(text) => { document.querySelector('pre').textContent = text; }", "\n".join(typed))
+    page.evaluate("(text) => { document.querySelector('pre').textContent = text; }", screen)
     keep(page, f"terminal-{scheme}")
