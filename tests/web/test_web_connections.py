@@ -347,3 +347,18 @@ async def test_only_admins_watch(start: Start, http: Http) -> None:
         (entry, *_) = (await answer.json())["entries"]
     assert (entry["who"], entry["action"]) == ("bot", "watch") and entry["result"].startswith("refused")
     assert session.tap is None
+
+
+async def test_an_answer_that_fails_in_its_middle_ends(
+    web: Running, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log_in(web, http)
+    join(web.chat, "ana")
+
+    def broken(rows: Any, columns: Any) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("gateway.web.download.json_lines", broken)
+    async with http.get(f"{web.url}{API}.jsonl") as answer:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await answer.read()

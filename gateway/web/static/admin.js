@@ -21,7 +21,7 @@ document.addEventListener("click", (event) => {
 // A menu closes when something else is clicked.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details:is(.menu, .words)[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
+    if (!menu.contains(event.target) || event.target.closest("#more button")) menu.open = false;
   }
 });
 

@@ -187,7 +187,8 @@ class Chart {
   #tabulate() {
     if (!this.#table.open) return;
     const columns = this.#columns();
-    const head = make("tr", {}, ...["time", ...this.#series.map(({ label }) => label), "done"].map((words) => make("th", { scope: "col" }, words)));
+    const titles = this.#series.map(({ label }) => make("th", { scope: "col", className: "number" }, label));
+    const head = make("tr", {}, make("th", { scope: "col" }, "time"), ...titles, make("th", { scope: "col" }, "done"));
     const body = make("tbody");
     const { t } = this.#figures;
     for (let place = t.length - 1; place >= Math.max(0, t.length - TABLED); place--) {

@@ -24,6 +24,7 @@ let force = false; // the order does not wait for the pointer
 let looked = 0; // when the table was last asked for
 let charts = null;
 let drawer = null;
+let matching = 0; // connections that the filter fits
 
 const query = new Query(() => {
   fresh = true;
@@ -91,6 +92,12 @@ function show({ connections, total, of, cursor, at, snapshot }) {
   if (frozen.on) {
     frozen.at = at;
     query.snapshot = snapshot;
+  }
+  matching = total;
+  const all = byId("all-button");
+  if (all) {
+    all.hidden = query.state !== "open" || !total;
+    put(all, `Act on all ${written(total, "count")}${query.q ? " matching" : ""} …`);
   }
   if (fresh) table.clear();
   table.head(query);
@@ -179,6 +186,8 @@ byId("charts").addEventListener("toggle", async () => {
 });
 byId("charts").open = kept.get("charts", matchMedia("(min-width: 900px)").matches);
 byId("announce-button")?.addEventListener("click", async () => (await import("./announce.js")).open());
+byId("upkeep-button")?.addEventListener("click", async () => (await import("./upkeep.js")).open());
+byId("all-button")?.addEventListener("click", async () => (await import("./campaign.js")).open(query.q, matching));
 
 offer(query.state, reshape);
 live.now();
