@@ -23,6 +23,7 @@ STRANGERS_PER_SECOND = 1.0
 STRANGERS_BURST = 60
 TARGET_CHARACTERS = 100
 REASON_BYTES = 300
+RESULT_CHARACTERS = 300
 NO_RIGHT = "only operators can do that"
 
 
@@ -42,8 +43,8 @@ class Audit:
 
     def entry(self, operator: Operator, action: str, target: str, reason: str, result: str) -> AuditEntry:
         """An attempt as it is recorded: `result` is `done`, `gone` or `refused: words`."""
-        shown = _shown(target, TARGET_CHARACTERS), _shown(reason, REASON_BYTES)
-        return AuditEntry(0, self._wall(), operator.name, operator.source, action, *shown, result)
+        shown = _shown(target, TARGET_CHARACTERS), _shown(reason, REASON_BYTES), _shown(result, RESULT_CHARACTERS)
+        return AuditEntry(0, self._wall(), operator.name, operator.source, action, *shown)
 
     def record(
         self,

@@ -17,6 +17,7 @@ forgotten at a start, or when the table is full.
 """
 
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -32,6 +33,9 @@ from gateway.errors import Code, Refusal
 SANCTIONS = 100_000
 """Bans at most, and as many mutes: 100 MB."""
 KEPT_MS = 30 * 24 * 3600 * 1000
+WIDE = {4: 8, 6: 16}
+"""Bits of a range; with fewer it is so large a part of all addresses that somebody has mistyped."""
+_ZONE = re.compile(r"%[^/]*")
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 CODES = {Measure.BAN: Code.BANNED, Measure.MUTE: Code.MUTED}
@@ -61,7 +65,7 @@ def nick(words: str) -> Target:
 def address(words: str) -> Target:
     """Who comes from that address or range. Raises Refusal."""
     try:
-        network = ipaddress.ip_network(words.partition("%")[0], strict=False)
+        network = ipaddress.ip_network(_ZONE.sub("", words), strict=False)
     except ValueError:
         said = text.shown(words)
         raise Refusal(Code.BAD_MESSAGE, f"{said} is no address and no range like 10.0.0.0/8 or 2001:db8::/32") from None
@@ -88,7 +92,9 @@ def doubt(found: Target, own: str) -> str | None:
         return f"{found.text} is everybody"
     if any(network.version == each.version and network.overlaps(each) for each in LOOPBACK):
         return f"{found.text} is this machine itself"
-    return f"{found.text} is where you are yourself" if covers(found, own) else None
+    if covers(found, own):
+        return f"{found.text} is where you are yourself"
+    return f"{found.text} is a large part of the world" if network.prefixlen < WIDE[network.version] else None
 
 
 def covers(found: Target, where: str) -> bool:
@@ -97,7 +103,8 @@ def covers(found: Target, where: str) -> bool:
 
 
 def inside(found: Target) -> Callable[[str], bool]:
-    """The question whether the range holds an address, to be asked many times."""
+    """The question whether the range holds an address, to be asked many times: about 1 µs each, for a single IPv4
+    address among others of its kind 0.1 µs."""
     network = ipaddress.ip_network(found.text)
     key, version, length = _key_of(network), network.version, network.prefixlen
 
@@ -105,7 +112,10 @@ def inside(found: Target) -> Callable[[str], bool]:
         bits = _bits(where)
         return bits is not None and bits[0] == version and _prefix(*bits, length) == key
 
-    return holds
+    if network.prefixlen < network.max_prefixlen:
+        return holds
+    only = found.text
+    return lambda where: where == only or (":" in where and holds(where))
 
 
 def is_loopback(where: str) -> bool:

@@ -4,6 +4,7 @@ A command runs with a `Call`: who asked, in which room, with which words. It ans
 Refusal. Names are found exactly or by a unique prefix.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -33,6 +34,7 @@ WRONG_CODE_SECONDS = 1.0
 ROOMS_PAGE = 20
 TERMINAL_RECENT = 20
 """Messages a terminal is shown on joining a room."""
+_LOGIN = re.compile(r"/login(?!\S)", re.IGNORECASE)
 GLYPHS = {Door.TCP: ">_", Door.TELNET: "⌨", Door.WEB: "◍", Door.HTTP: "⇄"}
 
 
@@ -79,11 +81,10 @@ class Command:
 
 def named_command(line: str) -> bool:
     """Whether a line is a command: `/x …`, but neither `//x` (a message `/x`) nor a path like /usr/bin. A password is
-    never posted for a space before its /login."""
-    if line[:1].isspace() and line.lower().split(None, 1)[:1] == ["/login"]:
-        return True
+    never posted for what nobody sees before its /login: a blank, a byte order mark, a key's escape sequence."""
     if not line.startswith("/"):
-        return False
+        login = _LOGIN.search(line) if "/" in line else None
+        return login is not None and text.is_blank(line[: login.start()])
     word = line.split(None, 1)[0]
     return len(word) > 1 and word.count("/") == 1
 
@@ -93,7 +94,8 @@ def run(hub: Hub, session: Session, member: Member | None, line: str, id: str | 
 
     Raises Refusal.
     """
-    name, *words = line.lstrip()[1:].split(None, 1)
+    login = None if line.startswith("/") else _LOGIN.search(line)
+    name, *words = line[login.start() + 1 if login else 1 :].split(None, 1)
     command(name).run(Call(hub, session, member, words[0].strip() if words else "", id))
 
 

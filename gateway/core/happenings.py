@@ -25,7 +25,7 @@ class Happening(NamedTuple):
     came, joined, parted, renamed, resumed and gone; `detail` is a door, a room, a nick or a reason.
 
     What happened to no session has the number 0: refused (somebody was not let in), operator (what one did or tried),
-    storage (the journal failed or works again), drained (a door is empty); `detail` says it in words."""
+    storage (the journal failed or works again); `detail` says it in words."""
 
     at: int
     session: int

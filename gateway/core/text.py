@@ -88,6 +88,11 @@ def line(text: str, limit: int = TEXT_BYTES) -> str:
     return lines(text, limit).replace("\n", " ")
 
 
+def is_blank(text: str) -> bool:
+    """Whether the gate leaves nothing to read of it."""
+    return not _VISIBLE.search(_SEQUENCE.sub("", text).translate(_SINGLE))
+
+
 def shown(text: str, limit: int = 64) -> str:
     """As much of what somebody wrote as fits into the words of an error about it."""
     try:

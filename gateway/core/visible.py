@@ -1,11 +1,15 @@
 """Bytes of a connection as an operator may see them: every escape visible, telnet verbs named, secrets covered.
 
 What a peer types behind `/login` or `/resume`, and every token in an object, is shown as COVER. That is done by line
-and by chunk as they come; a peer that edits its line in a way only a terminal shows can get a secret past it, which
-harms the peer alone.
+and by chunk as they come, with what is rubbed out taken back; a peer that edits its line in another way that only a
+terminal shows can get a secret past it, which harms the peer alone.
 """
 
 import re
+
+import msgspec
+
+from gateway.core import text
 
 COVER = "•••"
 
@@ -28,12 +32,15 @@ _TOKEN = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _CODE = re.compile(r"(/resume )[^\s\"\\]+")
-_COMMAND = re.compile(rb"\s*/([a-zA-Z]+)\s")
-_SECRET = (b"login", b"resume")
+_COMMAND = re.compile(r"/([a-zA-Z]+)\s")
+_SECRET = ("login", "resume")
+_RUBOUT, _KILL = b"\x08\x7f", 0x15
 _NO_UTF8 = range(0xDC80, 0xDD00)
 """What `surrogateescape` makes of bytes that are not UTF-8."""
 _FIRST = 64
 """Bytes of a line, without telnet's, that are kept to know its command."""
+_LOOKED_AT = 4096
+"""Bytes of a chunk that are looked at for it."""
 
 
 def visible(data: bytes, telnet: bool) -> str:
@@ -73,9 +80,26 @@ def _letter(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def without_secrets(text: str) -> str:
+def without_secrets(words: str) -> str:
     """Objects and notices without tokens, passwords and the codes by which somebody comes back."""
-    return _CODE.sub(rf"\g<1>{COVER}", _TOKEN.sub(rf"\g<1>{COVER}", text))
+    return _CODE.sub(rf"\g<1>{COVER}", _TOKEN.sub(rf"\g<1>{COVER}", words))
+
+
+def request_without_secrets(data: bytes) -> bytes:
+    """What a page sends: the same, however it escapes the letters of its object."""
+    try:
+        found = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Typed().covered(data + b"\n")[:-1]
+    if not isinstance(found, dict):
+        return data
+    shown = found | ({"token": COVER} if "token" in found else {})
+    if isinstance(found.get("text"), str):
+        words = " ".join(found["text"].splitlines()).encode()
+        covered = Typed().covered(words)
+        if covered != words:
+            shown["text"] = covered.decode()
+    return data if shown == found else msgspec.json.encode(shown)
 
 
 class Typed:
@@ -96,15 +120,30 @@ class Typed:
 
     def _piece(self, piece: bytes) -> bytes:
         """A piece of one line."""
-        text = piece.rstrip(b"\r\n")
-        ending = piece[len(text) :]
+        words = piece.rstrip(b"\r\n")
+        ending = piece[len(words) :]
         if self._secret:
             return COVER.encode() + ending
-        self._line = _TELNET.sub(b"", self._line + text)[:_FIRST]
-        match = _COMMAND.match(self._line)
+        self._line = _begun(_TELNET.sub(b"", self._line + words))[:_FIRST]
+        match = _COMMAND.match(self._line.decode("utf-8", "replace"))
         if match is None or not any(secret.startswith(match[1].lower()) for secret in _SECRET):
             return piece
         self._secret = True
-        word = b"/" + match[1]
-        at = text.find(word)
-        return (text[: at + len(word)] + b" " if at >= 0 else b"") + COVER.encode() + ending
+        word = b"/" + match[1].encode()
+        at = words.find(word)
+        return (words[: at + len(word)] + b" " if at >= 0 else b"") + COVER.encode() + ending
+
+
+def _begun(line: bytes) -> bytes:
+    """What stands on a line so far, from its first command on if nobody sees what is before."""
+    kept = bytearray()
+    for byte in line[:_LOOKED_AT]:
+        if byte == _KILL:
+            kept.clear()
+        elif byte not in _RUBOUT:
+            kept.append(byte)
+        else:
+            while kept and kept.pop() & 0xC0 == 0x80:  # the rest of a letter of several bytes
+                pass
+    before, slash, rest = bytes(kept).partition(b"/")
+    return slash + rest if slash and text.is_blank(before.decode("utf-8", "replace")) else bytes(kept)

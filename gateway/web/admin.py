@@ -15,7 +15,7 @@ from gateway.web.connections import SORT_DEFAULT, ConnectionTable, TablePage
 from gateway.web.login import Login
 from gateway.web.options import WebOptions
 from gateway.web.question import Question, question_of
-from gateway.web.rooms import number
+from gateway.web.rooms import number, only
 from gateway.web.rows import WORDS
 from gateway.web.shell import Shell
 from gateway.web.site import Site, host_name
@@ -82,11 +82,13 @@ class Dashboard:
     async def summary(self, request: web.Request) -> web.Response:
         """`GET /admin/api/summary`"""
         self._login.reader(request, Role.VIEWER)
+        only(request)
         return json_answer(self._desk.summary())
 
     async def series(self, request: web.Request) -> web.Response:
         """`GET /admin/api/series?span=5m|1h|24h&since=`"""
         self._login.reader(request, Role.VIEWER)
+        only(request, "span", "since")
         span = request.query.get("span", SPAN_DEFAULT)
         return json_answer(self._desk.series(span, number(request, "since")))
 

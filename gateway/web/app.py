@@ -8,6 +8,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NoReturn
 
 from aiohttp import web
 
@@ -45,6 +46,8 @@ from gateway.web.options import WebOptions
 from gateway.web.orders import Orders
 from gateway.web.pages import ChatPage, Pages
 from gateway.web.peer import Peer, caller_of, remote_of
+from gateway.web.reference.docs import DocsPage
+from gateway.web.reference.document import ApiDocument
 from gateway.web.refused import refusal
 from gateway.web.rooms import RoomDoor
 from gateway.web.sessions import SessionDesk
@@ -63,6 +66,8 @@ CHAT = frozenset(("/", "/rooms"))
 """Refused like the rooms while nobody new is let in."""
 
 SOCKET_PATH = "/ws"
+BEGUN = web.RequestKey("begun", bool)
+"""The key of a request whose answer has begun."""
 
 log = logging.getLogger("gateway.web")
 
@@ -99,7 +104,7 @@ class WebDoor:
         self._site = Site(options.hosts, options.origins, options.tls)
         self._answers = Answers(pages)
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._callers, self._refuse_socket)
-        sessions = AdminSessions(clock)
+        sessions = self.logins = AdminSessions(clock)
         login = Login(sessions, keeper, hub.audit, self._site, options)
         door = LoginPage(login, self.links, sessions, keeper, hub.audit, self._site, pages, options)
         self._streams = Streams(hub, options, self._wheel)
@@ -137,6 +142,7 @@ class WebDoor:
 
     def _app(self, hub: Hub, pages: Pages, assets: Assets) -> web.Application:
         room, page = RoomDoor(hub, self._options), ChatPage(pages, self._site, self._options)
+        docs = DocsPage(pages, self._site, self._options)
         app = web.Application()
         app.on_response_prepare.append(self._dress)
         app.add_routes(
@@ -150,6 +156,8 @@ class WebDoor:
                 web.get("/rooms", room.rooms),
                 web.get("/healthz", room.healthz),
                 web.get("/readyz", room.readyz),
+                web.get("/openapi.json", ApiDocument(self._options).serve),
+                web.get("/docs", docs.page),
                 web.get(SOCKET_PATH, self._sockets.serve, allow_head=False),
                 web.get("/static/{hash}/{name:.+}", assets.serve),
             ]
@@ -231,13 +239,13 @@ class WebDoor:
             if request.path in CHAT or request.path.startswith("/r/"):
                 check_open(self._hub, remote_of(request))
             response = await self._route(request)
-        except web.HTTPException as failure:
-            if failure.status < 400:
-                raise
-            return self._sorry(request, failure)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as problem:
+            if BEGUN in request:
+                _cut(request, problem)
+            if isinstance(problem, web.HTTPException) and problem.status < 400:
+                raise
             return self._sorry(request, problem)
         finally:
             self._callers.go(counted)
@@ -262,7 +270,7 @@ class WebDoor:
         elif isinstance(problem, web.HTTPException):
             response = self._answers.failed(request, problem)
         else:
-            log.error("a request for %s failed", request.path[:100], exc_info=problem)
+            log.error("a request for %s failed", request.raw_path[:100], exc_info=problem)
             response = self._answers.error(request, 500, "busy", "the gateway failed on this request")
         if "Upgrade" in request.headers or request.path == SOCKET_PATH or not request.content.is_eof():
             response.force_close()  # what follows a refused upgrade or a body half read is no request
@@ -271,4 +279,14 @@ class WebDoor:
         return response
 
     async def _dress(self, request: web.Request, response: web.StreamResponse) -> None:
+        request[BEGUN] = True
         self._site.dress(request, response)
+
+
+def _cut(request: web.Request, problem: Exception) -> NoReturn:
+    """End an answer that fails in its middle with its connection: a second head would be read as part of it, and its
+    reader would wait for an end that does not come."""
+    log.error("the answer to %s failed in its middle", request.raw_path[:100], exc_info=problem)
+    if request.transport is not None:
+        request.transport.abort()
+    raise ConnectionResetError from problem

@@ -14,7 +14,7 @@ from gateway.web.connections import ConnectionTable
 from gateway.web.login import Login
 from gateway.web.orders import Orders
 from gateway.web.question import Question
-from gateway.web.rooms import ask
+from gateway.web.rooms import ask, only
 from gateway.web.words import split
 
 
@@ -81,11 +81,13 @@ class CampaignDesk:
     async def all(self, request: web.Request) -> web.Response:
         """`GET /admin/api/campaigns`: the latest first."""
         self._login.reader(request, Role.VIEWER)
+        only(request)
         return json_answer({"campaigns": [_row(each) for each in self._campaigns.all()]})
 
     async def one(self, request: web.Request) -> web.Response:
         """`GET /admin/api/campaigns/{id}`"""
         self._login.reader(request, Role.VIEWER)
+        only(request)
         return json_answer(_row(self._campaigns.find(request.match_info["id"])))
 
     async def stop(self, request: web.Request) -> web.Response:

@@ -22,6 +22,7 @@ KEY_HOLDER = "local"
 """The name of who can read the data folder."""
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 CSRF_HEADER = "X-CSRF-Token"
+FORM = "application/x-www-form-urlencoded"
 STRANGER = "-"
 """Who it was that nobody knows."""
 
@@ -135,7 +136,7 @@ def bearer(request: web.Request) -> str | None:
 
 def fields(request: web.Request, body: bytes) -> dict[str, list[str]]:
     """The fields of a form's body. Raises Refusal (bad_message)."""
-    if request.content_type != "application/x-www-form-urlencoded":
+    if request.content_type != FORM:
         raise Refusal(Code.BAD_MESSAGE, "a form is expected")
     try:
         return parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=16)

@@ -18,7 +18,7 @@ from gateway.errors import HTTP_STATUS, Code, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.auth import LINK_LIFE, SESSION_LIFE, AdminSessions, LoginLinks
 from gateway.web.body import read_body
-from gateway.web.login import CSRF_HEADER, Login, bearer, fields, is_here, source
+from gateway.web.login import CSRF_HEADER, FORM, Login, bearer, fields, is_here, source
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
 from gateway.web.peer import peer_address
@@ -103,7 +103,9 @@ class LoginPage:
 
     async def logout(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/logout`"""
-        csrf = request.headers.get(CSRF_HEADER) or (await self._login.form(request)).get("csrf")
+        csrf = request.headers.get(CSRF_HEADER)
+        if csrf is None and request.content_type == FORM:
+            csrf = (await self._login.form(request)).get("csrf")
         operator = self._login.writer(request, csrf, "logout")
         cookie = self._login.cookie(request)
         if bearer(request) is None:

@@ -20,12 +20,13 @@ from gateway.web.answers import json_answer
 from gateway.web.connections import ConnectionTable
 from gateway.web.login import Login
 from gateway.web.orders import Orders
-from gateway.web.rooms import ask, number
+from gateway.web.rooms import ask, number, only
 
 PAGE_DEFAULT = 50
 PAGE_LIMIT = 500
 QUERY_LIMIT = 300
 TERMS_LIMIT = 8
+PAGED = ("q", "limit", "cursor")
 AUDIT_FIELDS = ("who", "source", "action", "target", "reason", "result")
 
 
@@ -151,16 +152,19 @@ class OperationsDesk:
 
     async def bans(self, request: web.Request) -> web.Response:
         """`GET /admin/api/bans`"""
+        only(request, *PAGED)
         page = self.sanctions(request, Measure.BAN)
         return json_answer({"bans": page.rows, "total": page.total, "cursor": page.cursor})
 
     async def mutes(self, request: web.Request) -> web.Response:
         """`GET /admin/api/mutes`"""
+        only(request, *PAGED)
         page = self.sanctions(request, Measure.MUTE)
         return json_answer({"mutes": page.rows, "total": page.total, "cursor": page.cursor})
 
     async def audit(self, request: web.Request) -> web.Response:
         """`GET /admin/api/audit`"""
+        only(request, *PAGED)
         page = await self.entries(request)
         entries = [AuditEntry._asdict(entry) for entry in page.entries]
         return json_answer({"entries": entries, "cursor": None if page.cursor is None else str(page.cursor)})

@@ -24,6 +24,10 @@ Fields = dict[str, str]
 Act = Callable[[Operator, Fields], Coroutine[Any, Any, str]]
 
 
+class Misread(Refusal):
+    """A form that means nothing: no verb has recorded it."""
+
+
 class OrderForms:
     """The handlers."""
 
@@ -105,11 +109,21 @@ class OrderForms:
 
     async def _posted(self, request: web.Request, action: str, target: str, act: Act) -> web.StreamResponse:
         """Do what a form asks for, and lead back to the page it stood on, which then tells what came of it."""
-        fields = await self._login.form(request)
-        csrf = fields.get("csrf") or request.headers.get(CSRF_HEADER)
-        operator = self._login.writer(request, csrf, action, fields.get(target, ""))
+        fields: Fields = {}
+        unread: Refusal | None = None
         try:
+            fields = await self._login.form(request)
+        except Refusal as refusal:
+            unread = refusal
+        csrf, whom = fields.get("csrf") or request.headers.get(CSRF_HEADER), fields.get(target, "")
+        operator = self._login.writer(request, csrf, action, whom)
+        try:
+            if unread is not None:
+                raise Misread(unread.code, unread.text)
             result = await act(operator, fields)
+        except Misread as refusal:
+            self._login.refused(request, action, whom, refusal.text, operator.name)
+            raise
         except Refusal as refusal:
             if refusal.code is not Code.NO_SUCH_USER:
                 raise
@@ -127,30 +141,30 @@ def page_of(request: web.Request) -> URL:
 
 
 def whom_of(fields: Fields) -> Whom:
-    """Who is meant by `by` and `target`. Raises Refusal."""
+    """Who is meant by `by` and `target`. Raises Misread."""
     by, target = fields.get("by", "nick"), fields.get("target", "").strip()
     if by not in TARGETS or not target:
-        raise Refusal(Code.BAD_MESSAGE, f"say who is meant, by one of {', '.join(TARGETS)}")
+        raise Misread(Code.BAD_MESSAGE, f"say who is meant, by one of {', '.join(TARGETS)}")
     return Whom(**{by: target})
 
 
 def seconds_of(text: str) -> int | None:
-    """How long; None: for ever. Raises Refusal."""
+    """How long; None: for ever. Raises Misread."""
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < LONGEST):
-        raise Refusal(Code.BAD_MESSAGE, "a duration is a number of seconds")
+        raise Misread(Code.BAD_MESSAGE, "a duration is a number of seconds")
     return int(text)
 
 
 def door_of(text: str) -> Door | None:
-    """Which door; None: all. Raises Refusal."""
+    """Which door; None: all. Raises Misread."""
     if not text:
         return None
     try:
         return Door(text)
     except ValueError as error:
-        raise Refusal(Code.BAD_MESSAGE, f"a door is one of {', '.join(Door)}") from error
+        raise Misread(Code.BAD_MESSAGE, f"a door is one of {', '.join(Door)}") from error
 
 
 def routes(forms: OrderForms) -> list[Any]:

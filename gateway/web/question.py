@@ -5,7 +5,7 @@ from aiohttp import web
 
 from gateway.errors import Code, Refusal
 from gateway.web.ordering import Asked
-from gateway.web.rooms import number
+from gateway.web.rooms import number, only
 
 PAGE_DEFAULT = 50
 PAGE_LIMIT = 500
@@ -37,9 +37,7 @@ def question_of(
     """The query of a table that is sorted by `default` unless told otherwise; a Refusal says what is wrong with it.
     `known` are the names this table has, `also` what the address may say besides."""
     query = request.query
-    for name in query:
-        if name not in known | also:
-            raise Refusal(Code.BAD_MESSAGE, f"cannot ask by {name[:40]!r}: {', '.join(sorted(known))}")
+    only(request, *sorted(known), *also)
     state = query.get("state") or "open"
     if state not in STATES:
         raise Refusal(Code.BAD_MESSAGE, f"state is one of {', '.join(STATES)}")

@@ -5,7 +5,7 @@ Left simple on purpose: the list of rooms has no pages: it shows the ROOMS_LISTE
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -19,27 +19,43 @@ from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.ports import RoomRecord
 from gateway.core.posting import Post, Posting
 from gateway.core.receipts import Posted
+from gateway.core.requests import Id
 from gateway.core.wire import as_msg
 from gateway.errors import Code, JournalError, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.body import read_body
+from gateway.web.login import bearer
 from gateway.web.options import WebOptions
 from gateway.web.peer import peer_address
 
 ROOMS_LISTED = 1000
-ID_LIMIT = 64
 SEQ_LIMIT = 2**63
 
 Answer = TypeVar("Answer")
 
 
 class Written(msgspec.Struct, gc=False):
-    """The JSON body of a post."""
+    """The JSON body of a post. `id` marks a second try within two minutes; `token` (as in `welcome`) says who posts,
+    and so may the Authorization header."""
 
     text: str
     nick: str | None = None
-    id: str | None = None
+    id: Id | None = None
     token: str | None = None
+
+
+class Stored(msgspec.Struct, gc=False):
+    """Where a message stands."""
+
+    room: str
+    epoch: str
+    seq: int
+
+
+class Health(msgspec.Struct, gc=False):
+    """All is well."""
+
+    status: Literal["ok"] = "ok"
 
 
 class HistoryPage(msgspec.Struct, gc=False):
@@ -51,8 +67,8 @@ class HistoryPage(msgspec.Struct, gc=False):
     more: bool
 
 
-class Listed(msgspec.Struct, gc=False):
-    """One line of the list of rooms."""
+class ListedRoom(msgspec.Struct, gc=False):
+    """One line of the list of rooms; `count` people are in it, `head` is the number of its last message."""
 
     room: str
     topic: str
@@ -87,35 +103,35 @@ class RoomDoor:
     async def post(self, request: web.Request) -> web.Response:
         """`POST /r/{room}`: 201 once the message is committed."""
         self._hub.bans.check_address(peer_address(request))
+        only(request, "nick")
         room = names.room(request.match_info["room"])
         written = self._written(
             request, await read_body(request, self._options.body_limit, self._options.body_deadline)
         )
         nick = written.nick if written.nick is not None else request.query.get("nick")
-        post = Post(room, text.lines(written.text), nick, written.id, written.token, peer_address(request))
+        token = written.token if written.token is not None else bearer(request)
+        post = Post(room, text.lines(written.text), nick, written.id, token, peer_address(request))
 
         def verb(done: Callable[[Posted | Refusal], None]) -> None:
             self._posting.post(post, done)
 
         posted = await ask(verb)
-        return json_answer({"room": posted.room, "epoch": posted.epoch, "seq": posted.seq}, 201)
+        return json_answer(Stored(posted.room, posted.epoch, posted.seq), 201)
 
     def _written(self, request: web.Request, body: bytes) -> Written:
         if request.content_type != "application/json":
             return Written(text.decode(body))
         try:
-            written = self._decode(body)
+            return self._decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if has_half_a_pair(fields_of(body)):
                 raise Refusal(Code.BAD_TEXT, text.HALF_A_PAIR) from None
             raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
-        if written.id is not None and not 1 <= len(written.id) <= ID_LIMIT:
-            raise Refusal(Code.BAD_MESSAGE, f"id has 1 to {ID_LIMIT} characters")
-        return written
 
     async def messages(self, request: web.Request) -> web.Response:
         """`GET /r/{room}/messages`: at most 300, the latest when no bound is given."""
         self._hub.bans.check_address(peer_address(request))
+        only(request, "epoch", "after", "before", "limit")
         room = names.room(request.match_info["room"])
         limit = number(request, "limit", least=1) or HISTORY_MESSAGES
         wanted = Range(number(request, "after"), number(request, "before"), min(limit, HISTORY_MESSAGES))
@@ -132,6 +148,7 @@ class RoomDoor:
     async def rooms(self, request: web.Request) -> web.Response:
         """`GET /rooms`: the rooms with people in them first."""
         self._hub.bans.check_address(peer_address(request))
+        only(request)
 
         def verb(done: Callable[[list[RoomRecord] | Refusal], None]) -> None:
             self._hub.journal.rooms(
@@ -139,14 +156,14 @@ class RoomDoor:
             )
 
         stored = await ask(verb)
-        listed = {record.room: Listed(record.room, record.topic, 0, record.head) for record in stored}
+        listed = {record.room: ListedRoom(record.room, record.topic, 0, record.head) for record in stored}
         for name, room in self._hub.rooms.items():
-            listed[name] = Listed(name, room.topic, room.count, room.log.head)
+            listed[name] = ListedRoom(name, room.topic, room.count, room.log.head)
         return json_answer(sorted(listed.values(), key=lambda line: (-line.count, line.room))[:ROOMS_LISTED])
 
     async def healthz(self, request: web.Request) -> web.Response:
         """`GET /healthz`: the process answers."""
-        return json_answer({"status": "ok"})
+        return json_answer(Health())
 
     async def readyz(self, request: web.Request) -> web.Response:
         """`GET /readyz`: messages are taken, or 503 with the reason."""
@@ -154,7 +171,15 @@ class RoomDoor:
         if trouble is not None:
             raise trouble
         await ask(self._hub.commits.probe)
-        return json_answer({"status": "ok"})
+        return json_answer(Health())
+
+
+def only(request: web.Request, *names: str) -> None:
+    """Refuse a query that says anything else: who misspells a word is told, not ignored."""
+    for name in request.query:
+        if name not in names:
+            known = ", ".join(names) or "it takes none"
+            raise Refusal(Code.BAD_MESSAGE, f"cannot ask by {name[:40]!r}: {known}")
 
 
 def number(request: web.Request, name: str, least: int = 0) -> int | None:

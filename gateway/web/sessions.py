@@ -12,6 +12,7 @@ from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.auth import AdminSession, AdminSessions
 from gateway.web.login import CSRF_HEADER, Login, bearer
+from gateway.web.rooms import only
 
 
 class SessionRow(msgspec.Struct, frozen=True):
@@ -46,6 +47,7 @@ class SessionDesk:
 
     async def seen(self, request: web.Request) -> web.Response:
         """`GET /admin/api/sessions`: an admin sees all, others those under their own name."""
+        only(request)
         return json_answer({"sessions": self.rows(request)})
 
     def rows(self, request: web.Request) -> Sequence[SessionRow]:

@@ -30,7 +30,7 @@ from gateway.web.callers import check_open
 from gateway.web.frames import FrameWatch
 from gateway.web.options import WebOptions
 from gateway.web.peer import Peer, remote_of
-from gateway.web.rooms import ask
+from gateway.web.rooms import ask, only
 from gateway.web.traits import kernel_of, traits_of
 from gateway.web.wheel import Wheel
 
@@ -196,6 +196,7 @@ class Streams:
 
     async def _room(self, request: web.Request) -> Room:
         self._hub.bans.check_address(remote_of(request).address)
+        only(request, "after")
         name = names.room(request.match_info["room"])
 
         def verb(done: Callable[[Room | Refusal], None]) -> None:

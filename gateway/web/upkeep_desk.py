@@ -17,7 +17,7 @@ from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.login import Login
 from gateway.web.orders import Orders
-from gateway.web.rooms import ask, number
+from gateway.web.rooms import ask, number, only
 
 EVENTS_DEFAULT = 50
 EVENTS_LIMIT = 500
@@ -82,6 +82,7 @@ class UpkeepDesk:
     async def progress(self, request: web.Request) -> web.Response:
         """`GET /admin/api/drain`"""
         self._login.reader(request, Role.VIEWER)
+        only(request)
         return json_answer(self._progress())
 
     async def maintain(self, request: web.Request) -> web.Response:
@@ -93,6 +94,7 @@ class UpkeepDesk:
     async def maintenance(self, request: web.Request) -> web.Response:
         """`GET /admin/api/maintenance`"""
         self._login.reader(request, Role.VIEWER)
+        only(request)
         return json_answer(self._maintenance())
 
     async def turn_log(self, request: web.Request) -> web.Response:
@@ -107,11 +109,13 @@ class UpkeepDesk:
     async def log_level(self, request: web.Request) -> web.Response:
         """`GET /admin/api/log-level`"""
         self._login.reader(request, Role.VIEWER)
+        only(request)
         return json_answer(self._level())
 
     async def events(self, request: web.Request) -> web.Response:
         """`GET /admin/api/events?after=&limit=`: oldest first; without `after` the latest."""
         self._login.reader(request, Role.VIEWER)
+        only(request, "after", "limit")
         limit = number(request, "limit", least=1) or EVENTS_DEFAULT
         if limit > EVENTS_LIMIT:
             raise Refusal(Code.BAD_MESSAGE, f"limit is at most {EVENTS_LIMIT}")

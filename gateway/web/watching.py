@@ -19,7 +19,7 @@ from gateway.core.message import Door
 from gateway.core.operators import Operator, Role
 from gateway.core.session import Session
 from gateway.core.tap import Tap
-from gateway.core.visible import Typed, visible, without_secrets
+from gateway.core.visible import Typed, request_without_secrets, visible, without_secrets
 from gateway.errors import Code, Refusal
 from gateway.web.login import Login
 
@@ -86,7 +86,7 @@ class Watch:
 
     def _pieces(self, way: str, data: bytes) -> Iterator[bytes]:
         if self._session.door is Door.WEB and way == "in":
-            yield Typed().covered(data + b"\n")[:-1]
+            yield request_without_secrets(data)
         elif self._session.door is Door.WEB:
             yield from payloads(data)
         else:
@@ -177,6 +177,8 @@ class WatchDesk:
 
     def _over(self, request: web.Request, session: Session, until: float) -> dict[str, str] | None:
         """Why to end, if there is a reason."""
+        if request.transport is None or request.transport.is_closing():
+            raise ConnectionResetError
         if session.closed:
             for each in reversed(self._hub.closed.last):
                 if each.number == session.number:

@@ -346,7 +346,9 @@ class Bot(Returning):
 
     async def life(self, wire: Wire) -> None:
         wire.write(b"/bot\n")
-        joined = json.loads(await wire.line())
+        while not (line := await wire.line()).startswith(b"{"):
+            assert line.startswith((b"-- ", b"["))  # who is slow to say /bot is greeted
+        joined = json.loads(line)
         assert joined["type"] == "joined", joined
         if not self.epoch:
             self.epoch, self.after = joined["epoch"], joined["head"]

@@ -104,12 +104,12 @@ async def cut_at_every_byte(gateway: Gateway, kind: type[Returning], door: str) 
 
         proof = (await come_back(Cut())).proof
         whole = proxy.latest.carried
-        seen_whole = set()
+        lives = set()
         for down in range(whole - LAST_BYTES, whole + 1):
             peer = await come_back(Cut(down=down), Cut())
             assert [(row.seq, row.token) for row in peer.records.of("shown")] == list(enumerate(said, 1)), down
-            seen_whole.add(peer.lives)
-        assert seen_whole == {1, 2}
+            lives.add(peer.lives)
+        assert 2 in lives  # the list of members, and so the length, differs while others are still leaving
 
 
 async def one_life(peer: Returning) -> None:

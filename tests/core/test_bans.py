@@ -136,11 +136,18 @@ def test_a_session_is_found_by_nick_address_and_itself(table: Table) -> None:
     ("words", "doubtful"),
     [
         ("0.0.0.0/0", True), ("::/0", True), ("127.0.0.1", True), ("126.0.0.0/7", True), ("::1", True), ("::/64", True),
-        ("10.0.0.9", True), ("10.0.0.0/24", True), ("10.0.1.0/24", False), ("2001:db8::1", False), ("bob", False),
+        ("10.0.0.9", True), ("10.0.0.0/24", True), ("10.0.1.0/24", False),
+        ("128.0.0.0/1", True), ("2000::/3", True), ("11.0.0.0/8", False), ("2a00::/16", False), ("2001:db8::1", False),
+        ("bob", False),
     ],
 )  # fmt: skip
 def test_what_nobody_means_to_ban_is_doubted(words: str, doubtful: bool) -> None:
     assert (bans.doubt(bans.target(words), "10.0.0.9") is not None) == doubtful
+
+
+def test_a_zone_does_not_make_a_range_an_address() -> None:
+    assert bans.target("fe80::1%eth0/64").text == "fe80::/64"
+    assert bans.target("fe80::1%eth0").text == "fe80::1"
 
 
 def test_the_end_is_told_with_its_date_when_it_is_not_today() -> None:

@@ -343,16 +343,19 @@ def test_everybody_may_do_what_his_role_allows(
 def test_if_the_ledger_fails_it_is_done_and_the_operator_told(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bob = world.terminal("bob")
+    bob, eve = world.terminal("bob"), world.terminal("eve")
     ledger = world.hub.audit.ledger
 
     def fail(entries: Any, done: Callable[[JournalError], None], **more: Any) -> None:
-        done(JournalError("disk full"))
+        done(JournalError("journal: /srv/some where/chat.db is on a full disk"))
 
     monkeypatch.setattr(ledger, "record", fail)
     with caplog.at_level("INFO", "gateway.audit"):
         answer = do(world, "ban", ADMIN, Whom(nick="bob"), "", None)
-    assert answer.code is Code.STORAGE and "disk full" in answer.text
+        kick = do(world, "kick", ADMIN, Whom(eve.session.id), "")
+    failed = "in the audit log: the journal failed: chat.db is on a full disk"
+    assert answer.code is Code.STORAGE and answer.text.endswith(f"but only until a restart and not {failed}")
+    assert kick.text == f"eve is kicked, but that is not {failed}"
     assert bob.session.closed and world.hub.bans.on_nick("bob")
     assert any('action="ban" target="bob"' in record.getMessage() for record in caplog.records)
 
@@ -406,7 +409,14 @@ def test_an_operator_logs_in_and_gives_orders(world: World) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("line", ["/login wrong horse battery", "/login", "/LOGIN wrong", "  /login wrong horse"])
+UNSEEN = ["\ufeff", "\x00", "\x1b[0m", "\u202a", "\u200b\u3000"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["/login wrong horse battery", "/login", "/LOGIN wrong", "  /login wrong horse"]
+    + [f"{each}/Login wrong horse" for each in UNSEEN],
+)
 def test_a_password_is_never_shown_to_anybody(world: World, line: str, caplog: pytest.LogCaptureFixture) -> None:
     world.hub.doorkeeper = Book()
     eve, ana, far = world.terminal("eve"), world.terminal("ana"), at(world, "10.0.0.4")
@@ -419,6 +429,14 @@ def test_a_password_is_never_shown_to_anybody(world: World, line: str, caplog: p
     assert "horse" not in str(audit(world)) and not eve.session.held
     if "wrong" in line:
         assert len(audit(world)) == 2
+
+
+def test_a_record_holds_no_line_of_its_own_making(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        world.hub.audit.note(ADMIN, "ban", "x\ny", "a\u2028b", "refused: no field `c\n\u2028\u0085d`")
+    (entry,) = audit(world)
+    assert (entry.target, entry.reason, entry.result) == ("x y", "a b", "refused: no field `c   d`")
+    assert len(caplog.messages[0].splitlines()) == 1
 
 
 def test_a_password_goes_only_over_what_nobody_reads(world: World) -> None:

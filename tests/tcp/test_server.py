@@ -451,3 +451,28 @@ def test_a_listener_tells_how_full_its_queue_is_unless_it_is_meant_to_fill() -> 
     assert 0 < full <= 8 / 128 and (paused, listener.queue) == (0, 0)
     assert listener.closed and listener.address[0] == LOCALHOST
     server.close()
+
+
+def test_a_shut_listener_refuses_and_listens_again_at_the_same_port(server: Server, reception: Reception) -> None:
+    listener = server.listen(LOCALHOST, 0, reception)
+    waiting = socket.create_connection(listener.address)
+    listener.shut()
+    listener.shut()
+    assert len(reception.here) == 1, "who had connected before is taken in"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(listener.address)
+    listener.pause()
+    listener.open()
+    listener.listen_again()
+    with socket.create_connection(listener.address):
+        until(server, lambda: len(reception.here) == 2)
+    waiting.close()
+
+
+def test_a_listener_that_was_shut_says_who_has_its_port(server: Server, reception: Reception) -> None:
+    listener = server.listen(LOCALHOST, 0, reception)
+    listener.shut()
+    with socket.create_server(listener.address), pytest.raises(StartError, match="choose another port"):
+        listener.listen_again()
+    listener.listen_again()
+    assert not listener.closed

@@ -263,6 +263,16 @@ async def test_watching_shows_both_ways_and_ends_with_the_connection(start: Star
     assert [entry["action"] for entry in audit if "watch" in entry["action"]] == ["unwatch", "watch", "watch"]
 
 
+async def test_a_watch_of_a_silent_connection_ends_when_the_watcher_goes(start: Start, http: Http) -> None:
+    web = await start(watch=True)
+    await log_in(web, http)
+    session = join(web.chat, "ana")
+    async with http.get(f"{web.url}{API}/{session.id}/watch") as answer:
+        await until(lambda: session.tap is not None)
+        answer.close()
+    await until(lambda: session.tap is None, limit=15)
+
+
 async def test_watching_ends_with_the_login(start: Start, http: Http) -> None:
     web = await start(watch=True)
     csrf = await log_in(web, http)
@@ -337,3 +347,18 @@ async def test_only_admins_watch(start: Start, http: Http) -> None:
         (entry, *_) = (await answer.json())["entries"]
     assert (entry["who"], entry["action"]) == ("bot", "watch") and entry["result"].startswith("refused")
     assert session.tap is None
+
+
+async def test_an_answer_that_fails_in_its_middle_ends(
+    web: Running, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log_in(web, http)
+    join(web.chat, "ana")
+
+    def broken(rows: Any, columns: Any) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("gateway.web.download.json_lines", broken)
+    async with http.get(f"{web.url}{API}.jsonl") as answer:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await answer.read()

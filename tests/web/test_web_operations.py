@@ -237,3 +237,19 @@ async def test_lists_are_paged_and_searched(desk: Desk) -> None:
 async def test_what_a_list_cannot_do_is_refused(desk: Desk, query: str) -> None:
     status, error = await desk.ask("GET", query)
     assert (status, error["error"]["code"]) == (400, "bad_message")
+
+
+async def test_a_form_that_means_nothing_is_recorded(desk: Desk) -> None:
+    forms = [
+        ("bans", {"by": "zodiac", "target": "bob"}), ("mutes", {"target": "bob", "seconds": "soon"}),
+        ("announce", {"door": "oven"}), ("kick", b"{}"),
+    ]  # fmt: skip
+    for path, form in forms:
+        sent = {**form, "csrf": desk.csrf} if isinstance(form, dict) else form
+        headers = {"X-CSRF-Token": desk.csrf}
+        async with desk.http.post(f"{desk.web.url}/admin/{path}", data=sent, headers=headers) as answer:
+            assert answer.status == 400
+    found = [(entry["action"], entry["target"], entry["result"][:8]) for entry in reversed(await desk.audit())]
+    assert found == [
+        ("ban", "bob", "refused:"), ("mute", "bob", "refused:"), ("announce", "", "refused:"), ("kick", "", "refused:")
+    ]  # fmt: skip

@@ -126,7 +126,13 @@ async def test_the_web_door_drains_and_opens_again(desk: Desk) -> None:
     async with somebody(desk.web, "ana") as ana, desk.http.get(f"{desk.web.url}/r/lobby/events") as stream:
         status, drained = await desk.ask("POST", "drain", door="web", per_second=50)
         assert status == 202 and drained["per_second"] == 50
-        assert drained["doors"][-1] == {"door": "web", "state": "draining", "total": 2, "sent": 2, "left": 0}
+        found = drained["doors"][-1]
+        assert (found["door"], found["state"], found["total"], found["sent"] + found["left"]) == (
+            "web",
+            "draining",
+            2,
+            2,
+        )
         with pytest.raises(ConnectionClosed) as closed:
             while True:
                 await asyncio.wait_for(ana.recv(), 15)
@@ -215,6 +221,8 @@ async def test_a_banned_address_is_refused_when_it_connects(web: Running, start:
     assert denied is not None and denied[0] is Closing.BANNED
     assert web.door.denial(b"GET / HTTP/1.1\r\n\r\n", True, *denied).startswith(b"HTTP/1.1 403 Forbidden\r\n")  # type: ignore[union-attr]
     assert web.door.admit(Remote("10.9.9.8")) is None
+    web.chat.hub.operations.ban(admin, Whom(address="127.0.0.0/8"), "mine", None, bans.append, sure=True)
+    assert web.door.admit(Remote("127.0.0.1")) is None
     behind = await start(trusted_proxies=("10.9.9.9",))
     behind.chat.hub.operations.ban(admin, Whom(address="10.9.9.9"), "spam", None, bans.append)
     assert behind.door.admit(Remote("10.9.9.9")) is None

@@ -198,7 +198,8 @@ class Status {
 
   #count({ code, reason, until }) {
     const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1_000));
-    const known = { 4001: "The server is leaving", 4013: "The server is full" };
+    const full = reason?.startsWith("busy: ") ? `Not now: ${reason.slice(6)}` : "The server is full";
+    const known = { 4001: "The server is leaving", 4013: full };
     const why = known[code] ?? (code >= 4000 && reason ? `Offline: ${reason}` : "Offline");
     this.#text.textContent = `${why}. Retrying in ${seconds} s. What you send is kept.`;
   }

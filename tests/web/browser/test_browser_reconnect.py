@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ window.WebSocket = class extends Real {
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[RunningGateway]:
     """A gateway for one test, which may end it."""
-    running = RunningGateway(tmp_path)
+    running = RunningGateway(tmp_path, admin__tokens=f"robot:admin:{sha256(TOKEN.encode()).hexdigest()}")
     yield running
     running.close()
     assert "Traceback" not in running.errors
@@ -41,6 +42,15 @@ def ana(gateway: RunningGateway, open_page: Open) -> Page:
     page.goto(gateway.web)
     connected(page)
     return page
+
+
+TOKEN = "a token of this test"
+
+
+def order(gateway: RunningGateway, path: str, body: str) -> str:
+    """What a script of the operators does."""
+    who = f"Authorization: Bearer {TOKEN}"
+    return gateway.curl("-H", who, "-d", body, f"/admin/api/{path}")
 
 
 def offline(page: Page) -> None:
@@ -195,3 +205,23 @@ def test_what_was_not_sent_survives_a_reload(gateway: RunningGateway, ana: Page)
 
     has(ana, "kept")
     expect(ana.locator("#message")).to_have_value("half a thou")
+
+
+def test_a_page_that_comes_back_during_maintenance_reads_why_and_waits(gateway: RunningGateway, ana: Page) -> None:
+    assert '"on":true' in order(gateway, "maintenance", '{"on":true,"text":"back at nine"}')
+    say(ana, "still here")
+    has(ana, "still here")
+    ana.evaluate("cut()")
+    expect(ana.locator("#banner")).to_contain_text("Not now: back at nine. Retrying in")
+    order(gateway, "maintenance", '{"on":false}')
+    ana.get_by_role("button", name="Try now").click()
+    connected(ana)
+
+
+def test_a_page_whose_door_is_drained_comes_back_when_it_opens(gateway: RunningGateway, ana: Page) -> None:
+    order(gateway, "drain", '{"door":"web"}')
+    expect(ana.locator("#banner")).to_contain_text("The server is leaving. Retrying in")
+    gateway.curl("-H", f"Authorization: Bearer {TOKEN}", "-X", "DELETE", "/admin/api/drain")
+    connected(ana)
+    say(ana, "again")
+    has(ana, "again")

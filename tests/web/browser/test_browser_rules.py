@@ -77,12 +77,17 @@ def login(gateway: RunningGateway, page: Page) -> None:
     page.goto(f"{gateway.web}/admin/login?token=unknown")
 
 
+def docs(gateway: RunningGateway, page: Page) -> None:
+    """How to use it."""
+    page.goto(f"{gateway.web}/docs")
+
+
 def error(gateway: RunningGateway, page: Page) -> None:
     """A page that is not there."""
     page.goto(f"{gateway.web}/nothing/here")
 
 
-PAGES = [chat, empty_room, dashboard, drawer, lists, login, error]
+PAGES = [chat, empty_room, dashboard, drawer, lists, login, docs, error]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

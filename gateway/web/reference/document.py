@@ -1,0 +1,200 @@
+"""`/openapi.json`: the tables of operations as an OpenAPI 3.1 document.
+
+Shapes are msgspec types, most of them the very Structs that the handlers decode and encode, so a field that is added
+there is documented here. The document is made at the first request, not at the start.
+"""
+
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from gateway.core.events import AnyEvent
+from gateway.core.operators import Role
+from gateway.core.requests import Request
+from gateway.errors import HTTP_STATUS, Code
+from gateway.web.answers import json_answer
+from gateway.web.login import CSRF_HEADER
+from gateway.web.options import WebOptions
+from gateway.web.reference.admin import ADMIN
+from gateway.web.reference.operation import JSON, LINES, Access, Content, Operation, Parameter, Refused
+from gateway.web.reference.rooms import HEALTH, ROOMS
+
+OPERATIONS = {"rooms": ROOMS, "health": HEALTH, "admin": ADMIN}
+"""All operations, by tag."""
+
+Schema = dict[str, Any]
+
+_REFERENCE = "#/components/schemas/{name}"
+_WHOLE: dict[str, Any] = {"ServerObject": AnyEvent, "ClientObject": Request}
+"""What has a name here but is no Struct: the objects of the WebSocket."""
+_WORDS = (
+    "A chat gateway: netcat, telnet, browsers and curl in one room. `/docs` shows how to use it. Times are "
+    "milliseconds since 1970 UTC, durations milliseconds. A query that says something unknown is refused. Every "
+    "refusal has the shape `Refused`; who asks with curl and no `Accept` reads one line `!! code: text`, a browser a "
+    "page. 429 and 503 carry `Retry-After`. A write with a foreign `Origin` is refused."
+)
+_TAGS = {
+    "rooms": "Post, read, follow.",
+    "health": "Is it well, and what does it do.",
+    "admin": "What the dashboard does.",
+}
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token of the setting `admin.tokens`."},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "gateway_session",
+        "description": "A session of the dashboard. Under TLS the name is `__Host-gateway`.",
+    },
+    "csrf": {
+        "type": "apiKey",
+        "in": "header",
+        "name": CSRF_HEADER,
+        "description": 'With a cookie, for writes: the value of `<meta name="csrf-token">`, or `csrf` of the login.',
+    },
+    "identity": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The `token` of `welcome`: post as that user. The field `token` of the JSON body wins.",
+    },
+    "key": {"type": "http", "scheme": "bearer", "description": "The key in the gateway's data folder."},
+}
+_COMMON = {
+    Access.ANYBODY: (),
+    Access.IDENTITY: (),
+    Access.HERE: (Code.TOKEN_INVALID, Code.FORBIDDEN, Code.RATE_LIMITED),
+    Access.KEY: (Code.TOKEN_INVALID, Code.FORBIDDEN),
+}
+_OPERATOR_CODES = (Code.TOKEN_INVALID, Code.FORBIDDEN, Code.RATE_LIMITED)
+
+
+class ApiDocument:
+    """The handler."""
+
+    def __init__(self, options: WebOptions) -> None:
+        self._options = options
+        self._document: Schema | None = None
+
+    async def serve(self, request: web.Request) -> web.Response:
+        """`GET /openapi.json`"""
+        if self._document is None:
+            self._document = document(self._options.version)
+        return json_answer(self._document)
+
+
+def document(version: str) -> Schema:
+    """The whole document."""
+    every = [(tag, operation) for tag, operations in OPERATIONS.items() for operation in operations]
+    types = list(_types([operation for _, operation in every]))
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    found = {id(each): schema for each, schema in zip(types, schemas, strict=True)}
+    components |= {name: found[id(each)] for name, each in _WHOLE.items()}
+    paths: dict[str, Schema] = {}
+    for tag, operation in every:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(tag, operation, found)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "gateway", "version": version, "description": _WORDS},
+        "servers": [{"url": "/"}],
+        "tags": [{"name": tag, "description": words} for tag, words in _TAGS.items()],
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": _SCHEMES},
+    }
+
+
+def _types(operations: Sequence[Operation]) -> Iterator[Any]:
+    """All types that are named anywhere; each object may come more than once."""
+    yield Refused
+    yield from _WHOLE.values()
+    for operation in operations:
+        yield from (parameter.type for parameter in operation.parameters)
+        yield from (content.shape for content in (*operation.body, *operation.reply.content))
+
+
+def _operation(tag: str, operation: Operation, schemas: dict[int, Schema]) -> Schema:
+    title, _, words = operation.words.partition("\n")
+    role = operation.access.value if isinstance(operation.access.value, Role) else None
+    if role is not None:
+        words = f"{words} At least {_article(role.word)}.".strip()
+    said: Schema = {
+        "operationId": _id(operation),
+        "tags": [tag],
+        "summary": title,
+        "description": words or title,
+        "responses": _responses(operation, schemas),
+    }
+    if operation.parameters:
+        said["parameters"] = [_parameter(each, schemas) for each in operation.parameters]
+    if operation.body:
+        said["requestBody"] = {"required": operation.body_required, "content": _content(operation.body, schemas)}
+    if security := _security(operation):
+        said["security"] = security
+    return said
+
+
+def _id(operation: Operation) -> str:
+    """`get_r_room_messages`"""
+    words = operation.path.translate(str.maketrans("/-.", "___", "{}")).strip("_")
+    return f"{operation.method.lower()}_{words or 'root'}"
+
+
+def _article(word: str) -> str:
+    return f"an {word}" if word[0] in "aeio" else f"a {word}"
+
+
+def _parameter(parameter: Parameter, schemas: dict[int, Schema]) -> Schema:
+    return {
+        "name": parameter.name,
+        "in": parameter.where,
+        "required": parameter.where == "path",
+        "description": parameter.words,
+        "schema": schemas[id(parameter.type)],
+    }
+
+
+def _content(contents: Sequence[Content], schemas: dict[int, Schema]) -> Schema:
+    return {content.media: {"schema": schemas[id(content.shape)]} for content in contents}
+
+
+def _responses(operation: Operation, schemas: dict[int, Schema]) -> Schema:
+    reply = operation.reply
+    answer: Schema = {"description": reply.words}
+    if reply.content:
+        answer["content"] = _content(reply.content, schemas)
+    responses = {str(reply.status): answer}
+    refusal = {
+        JSON: {"schema": schemas[id(Refused)]},
+        LINES: {"schema": {"type": "string"}},
+        "text/html": {"schema": {"type": "string"}},
+    }
+    codes: dict[int, list[str]] = {}
+    for code in dict.fromkeys((*operation.refusals, *_COMMON.get(operation.access, _OPERATOR_CODES))):
+        codes.setdefault(HTTP_STATUS[code], []).append(f"`{code}`")
+    for status in sorted({*codes, *operation.statuses} - {reply.status}):
+        words = ", ".join(codes.get(status, [HTTPStatus(status).phrase]))
+        responses[str(status)] = {"description": words}
+        if status >= 400:
+            responses[str(status)]["content"] = refusal
+        if status in (429, 503):
+            responses[str(status)]["headers"] = {
+                "Retry-After": {"description": "In how many seconds to try again.", "schema": {"type": "integer"}}
+            }
+    responses["default"] = {"description": "Any other refusal.", "content": refusal}
+    return responses
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    match operation.access:
+        case Access.ANYBODY:
+            return []
+        case Access.IDENTITY:
+            return [{}, {"identity": []}]
+        case Access.KEY:
+            return [{"key": []}]
+        case Access.HERE:
+            return [{}, {"bearer": []}, {"cookie": []}]
+    cookie: dict[str, list[str]] = {"cookie": []}
+    return [{"bearer": []}, cookie if operation.method == "GET" else cookie | {"csrf": []}]

@@ -1,0 +1,56 @@
+"""What the codes mean, in words for users: one line for each, no more and no less."""
+
+from gateway.core.closing import Closing
+from gateway.errors import Code
+
+CODES = {
+    Code.RATE_LIMITED: "Too fast. Try again after `retry_ms`, or `Retry-After` seconds.",
+    Code.TOO_LONG: "The text, line or body is longer than allowed. Nothing was posted.",
+    Code.BAD_TEXT: "Nothing is left of the text once control characters are taken out, or it is no Unicode.",
+    Code.BAD_MESSAGE: "The request or one of its fields is not what is expected; the text says which.",
+    Code.UNKNOWN_TYPE: "No object has this `type`.",
+    Code.UNKNOWN_COMMAND: "No command has this name, or several begin with it. Nothing was posted.",
+    Code.NICK_TAKEN: "Somebody is called that, or so much like it that others could not tell.",
+    Code.NICK_INVALID: "A name is 1 to 32 letters, digits, dots, underscores and hyphens, a letter or digit first.",
+    Code.ROOM_INVALID: "A room is 1 to 64 of a-z, 0-9, dot, underscore and hyphen, a letter or digit first.",
+    Code.ROOM_LIMIT: "There are as many rooms as the gateway, or you, may have.",
+    Code.NOT_JOINED: "Join the room first.",
+    Code.NO_SUCH_USER: "Nobody here is called that, or what the id named is gone.",
+    Code.NO_SUCH_ROOM: "There is no such room.",
+    Code.MUTED: "An operator has muted you. You may read.",
+    Code.BANNED: "An operator has banned you or your address.",
+    Code.FORBIDDEN: "Your role, or the page you come from, may not do this.",
+    Code.TOKEN_INVALID: "The token is unknown or expired, or one is needed.",
+    Code.EPOCH_CHANGED: "The room's numbers began anew. Read it again without a place.",
+    Code.BUSY: "The gateway is behind. Try again.",
+    Code.STORAGE: "The message cannot be stored now. Nothing was posted. Try again.",
+    Code.FULL: "No more connections fit, of everybody or of your address.",
+    Code.DRAINING: "The gateway stops or turns newcomers away. Come back.",
+    Code.KICKED: "An operator has closed your connection.",
+}
+
+CLOSINGS = {
+    Closing.LEFT: "You said goodbye.",
+    Closing.LOST: "The connection broke. This code is never sent.",
+    Closing.GOING_AWAY: "The gateway stops.",
+    Closing.BAD_FRAME: "A frame broke the rules of WebSocket.",
+    Closing.BAD_TELNET: "A telnet negotiation that ends nowhere.",
+    Closing.BINARY: "A binary frame. Only text is understood.",
+    Closing.BAD_UTF8: "A text frame was not UTF-8.",
+    Closing.BAD_MESSAGES: "Ten objects within a minute were not understood.",
+    Closing.FRAGMENTS: "A message in too many pieces.",
+    Closing.NO_HELLO: "No `hello` within 15 s.",
+    Closing.SLOW_FRAME: "A frame took too long.",
+    Closing.WRONG_DOOR: "HTTP, TLS or SSH at a terminal door.",
+    Closing.TOO_BIG: "A message over 64 KiB.",
+    Closing.FAILED: "The gateway failed. Come back, and tell its operator.",
+    Closing.DRAINING: "The gateway restarts. Come back after `retry_ms`.",
+    Closing.MAINTENANCE: "Newcomers are turned away for now. Come back after `retry_ms`.",
+    Closing.NO_PONG: "No answer to a ping. Come back.",
+    Closing.FULL: "No room for more. Come back later.",
+    Closing.KICKED: "An operator closed the connection.",
+    Closing.BANNED: "An operator keeps you out.",
+    Closing.FORBIDDEN: "Not allowed here.",
+    Closing.TOO_MANY: "Too many connections from your address.",
+    Closing.REPLACED: "You have come in again elsewhere.",
+}
