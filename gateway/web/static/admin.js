@@ -1,4 +1,4 @@
-/** Starts a page of the dashboard: the connections, or one of the lists. */
+/** What every page of the dashboard does at its start. */
 
 import "./keys.js";
 import { localise } from "./format.js";
@@ -24,6 +24,3 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target) || event.target.closest("#more button")) menu.open = false;
   }
 });
-
-if (document.body.dataset.here === "connections") import("./dashboard.js");
-else import("./list.js");

@@ -236,9 +236,8 @@ export function enlarge(number) {
   charts[number].element.scrollIntoView({ block: "nearest" });
 }
 
-/** Asks for what is new, and shows it; nothing while the charts are folded away. */
+/** Asks for what is new, and shows it. */
 export async function pull() {
-  if (!byId("charts").open) return;
   const asked = ++asking;
   const since = series?.t.at(-1);
   const answer = await ask(`/admin/api/series?span=${span}${since ? `&since=${since}` : ""}`);
