@@ -1,4 +1,4 @@
-"""What a peer of the web door reads that is not let in: a page with 503 or 403, or a WebSocket's close code.
+"""What a peer of the web door reads that is not let in: an error with 503 or 403, or a WebSocket's close code.
 
 A page's script cannot see the status of an upgrade that was refused, only that it failed, and would try again for
 ever. So an upgrade is taken, told `bye` and closed at once with 4013, 4501 or 4504, which pages know. That costs no
@@ -9,6 +9,8 @@ it is does not matter for that: it learns nothing but that it is not let in.
 import base64
 import hashlib
 import re
+
+import msgspec
 
 from gateway.core.closing import Closing
 from gateway.core.events import Bye
@@ -22,6 +24,9 @@ RETRY_SPREAD_MS = 10_000
 _UPGRADE = re.compile(rb"GET /ws[ ?].*^upgrade:[ \t]*websocket[ \t]*\r$", re.IGNORECASE | re.MULTILINE | re.DOTALL)
 _KEY = re.compile(rb"^sec-websocket-key:[ \t]*([A-Za-z0-9+/]{22}==)[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 _OFFERED = re.compile(rb"^sec-websocket-protocol:([^\r]*)\r$", re.IGNORECASE | re.MULTILINE)
+_PROGRAM = re.compile(rb"^accept:[^\r]*json", re.IGNORECASE | re.MULTILINE)
+_READER = re.compile(rb"^(?:user-agent:[ \t]*curl/|accept:[^\r]*text/html)", re.IGNORECASE | re.MULTILINE)
+"""Somebody at a terminal or a browser: one line says it all."""
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, 1.3."""
 
@@ -36,7 +41,7 @@ def refusal(first: bytes, last: bool, closing: Closing, words: str) -> bytes | N
     key = _KEY.search(lines)
     if end and key is not None and _UPGRADE.match(lines):
         return _closed_at_once(key[1], _OFFERED.search(lines), closing, words)
-    return _page(closing, words)
+    return _error(lines, closing, words)
 
 
 def _closed_at_once(key: bytes, offered: re.Match[bytes] | None, closing: Closing, words: str) -> bytes:
@@ -55,12 +60,17 @@ def _closed_at_once(key: bytes, offered: re.Match[bytes] | None, closing: Closin
     return head.encode() + b"\r\n" + told + bytes((0x88, len(farewell))) + farewell
 
 
-def _page(closing: Closing, words: str) -> bytes:
-    body = f"{closing.told(words)}\n".encode()
+def _error(lines: bytes, closing: Closing, words: str) -> bytes:
+    """As `web.answers` would say it."""
+    if _READER.search(lines) and not _PROGRAM.search(lines):
+        kind, body = "text/plain; charset=utf-8", f"!! {closing.told(words)}\n".encode()
+    else:
+        error = {"error": {"code": closing.said, "text": words}}
+        kind, body = "application/json", msgspec.json.encode(error) + b"\n"
     later = f"503 Service Unavailable\r\nRetry-After: {RETRY_SECONDS}"
     status = "403 Forbidden" if closing is Closing.BANNED else later
     head = (
-        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nServer: gateway\r\n"
+        f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nServer: gateway\r\n"
         f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

@@ -123,10 +123,22 @@ def test_the_head_of_a_request_is_waited_for() -> None:
     assert set(answers) == {None}
 
 
+LINE = f"!! full: {WORDS}\n".encode()
+OBJECT = b'{"error":{"code":"full","text":"%s"}}\n' % WORDS.encode()
+
+
 @pytest.mark.parametrize(
-    "request_", [b"", b"GET / HTTP/1.1\r\n\r\n", b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"]
+    ("request_", "body"),
+    [
+        (b"", OBJECT),
+        (b"GET / HTTP/1.1\r\n\r\n", OBJECT),
+        (b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", OBJECT),
+        (b"GET /rooms HTTP/1.1\r\nAccept: text/html, application/json\r\n\r\n", OBJECT),
+        (b"GET /rooms HTTP/1.1\r\nUser-Agent: curl/8.1\r\nAccept: */*\r\n\r\n", LINE),
+        (b"GET / HTTP/1.1\r\nAccept: text/html\r\n\r\n", LINE),
+    ],
 )
-def test_everybody_else_reads_a_page(request_: bytes) -> None:
+def test_everybody_else_reads_an_error_in_the_askers_own_language(request_: bytes, body: bytes) -> None:
     answer = refusal(request_, True, Closing.FULL, WORDS) or b""
     assert answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 30\r\n" in answer
-    assert answer.endswith(b"\r\n\r\nfull: " + WORDS.encode() + b"\n")
+    assert answer.partition(b"\r\n\r\n")[2] == body
