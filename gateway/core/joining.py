@@ -41,7 +41,7 @@ def join(
     as one history. Raises Refusal, before the room is opened, for a browser that is in as many rooms as it may be.
     """
     if not session.terminal and len(session.rooms) >= ROOMS_PER_SESSION and name not in session.rooms:
-        raise _limit()
+        raise too_many_rooms()
     session.hold()
 
     def opened(room: Room | Refusal) -> None:
@@ -125,7 +125,7 @@ def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: boo
         hub.leave(before)
     if not session.terminal:
         if len(session.rooms) >= ROOMS_PER_SESSION:
-            session.tell(error_event(_limit(), id))
+            session.tell(error_event(too_many_rooms(), id))
             hub.rooms.forget_if_idle(room)
             return None
     elif session.room is not None:
@@ -137,5 +137,6 @@ def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: boo
     return member
 
 
-def _limit() -> Refusal:
+def too_many_rooms() -> Refusal:
+    """What a browser session is told that is in as many rooms as it may be."""
     return Refusal(Code.ROOM_LIMIT, f"you are in {ROOMS_PER_SESSION} rooms, part from one first")

@@ -15,7 +15,7 @@ from gateway.core.answers import error_event, too_fast
 from gateway.core.closing import Closing
 from gateway.core.events import Error, History, Notice, Pong, Typing, Welcome
 from gateway.core.hub import Hub
-from gateway.core.joining import ROOMS_PER_SESSION, Position, join
+from gateway.core.joining import ROOMS_PER_SESSION, Position, join, too_many_rooms
 from gateway.core.loose import fields_of, has_half_a_pair
 from gateway.core.message import Kind
 from gateway.core.past import HISTORY_MESSAGES, Past, Range
@@ -176,10 +176,11 @@ class Requests:
                 },
             )
         )
-        for refused in refusals:
+        possible, impossible = _sorted_out(places[: ROOMS_PER_SESSION + 1])
+        for refused in [*refusals, *impossible]:
             if refused is not None:
                 session.tell(error_event(refused))
-        for place in places[: ROOMS_PER_SESSION + 1]:
+        for place in possible:
             self._enter(session, place)
         if self.hub.motd:
             session.tell(Notice(self.hub.motd))
@@ -277,3 +278,20 @@ class Requests:
         self._bad[session] = [*recent, now]
         if len(recent) + 1 >= BAD_MESSAGES:
             self.hub.close(session, Closing.BAD_MESSAGES, f"{BAD_MESSAGES} in {BAD_SECONDS:.0f} s")
+
+
+def _sorted_out(places: list[Place]) -> tuple[list[Place], list[Refusal]]:
+    """Those of a hello that can be entered, and why the others cannot."""
+    entered: set[str] = set()
+    possible, impossible = [], []
+    for place in places:
+        try:
+            name = names.room(place.room)
+            if name not in entered and len(entered) == ROOMS_PER_SESSION:
+                raise too_many_rooms()
+        except Refusal as refusal:
+            impossible.append(refusal)
+        else:
+            entered.add(name)
+            possible.append(place)
+    return possible, impossible

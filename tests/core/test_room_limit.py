@@ -29,3 +29,11 @@ def test_hello_with_too_many_rooms_enters_those_it_may() -> None:
     peer = World().browser("ana", rooms=[*FULL, {"room": "one-more"}])
     types = [answer["type"] for answer in peer.objects]
     assert (types.count("joined"), types.count("error")) == (ROOMS_PER_SESSION, 1)
+
+
+def test_hello_is_told_every_error_before_the_first_room() -> None:
+    peer = World().browser("ana", rooms=[*FULL, {"room": "-no-name"}])
+    assert [answer["type"] for answer in peer.objects][:3] == ["welcome", "error", "joined"]
+
+    peer = World().browser("ana", rooms=[*FULL, {"room": "one-more"}])
+    assert [answer["type"] for answer in peer.objects][:3] == ["welcome", "error", "joined"]
