@@ -259,7 +259,12 @@ COMMANDS = {
         echo,
         "gateway.origin:echo",
     ),
-    "bench": Command("load a running gateway and report", "gateway bench --help", bench, "gateway.bench:main"),
+    "bench": Command(
+        "load a running gateway and report",
+        "gateway bench fanout --ports-file ports.json --readers 500",
+        bench,
+        "gateway.bench:main",
+    ),
     "check": Command(
         "print the effective settings and where each value came from",
         "gateway check --config gateway.toml",

@@ -199,7 +199,7 @@ def test_help_shows_every_command_with_an_example_and_every_flag() -> None:
         assert f"\n  {setting.flag} " in result.stdout
 
 
-@pytest.mark.parametrize("command", ["serve", "echo", "check"])
+@pytest.mark.parametrize("command", ["serve", "echo", "check", "bench"])
 def test_every_command_has_its_own_help(command: str) -> None:
     result = run(command, "--help")
 

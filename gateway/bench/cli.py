@@ -162,7 +162,11 @@ class _Count:
 
 
 def _parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="gateway bench", description="Load a running gateway and report.")
+    top = argparse.ArgumentParser(
+        prog="gateway bench",
+        description="Load a running gateway and report.",
+        epilog="example: gateway bench fanout --ports-file ports.json --readers 500",
+    )
     kinds = top.add_subparsers(metavar="fanout", required=True)
     parser = kinds.add_parser(
         "fanout",
