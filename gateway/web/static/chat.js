@@ -632,7 +632,8 @@ export class Page {
 
   #pressed(event) {
     if (document.querySelector("dialog[open]")) return;
-    const name = [event.ctrlKey || event.metaKey ? "Ctrl" : "", event.altKey ? "Alt" : "", event.key].filter(Boolean).join("+");
+    const key = event.altKey && event.code === "KeyA" ? "a" : event.key.replace(/^.$/, (one) => one.toLowerCase());
+    const name = [event.ctrlKey || event.metaKey ? "Ctrl" : "", event.altKey ? "Alt" : "", key].filter(Boolean).join("+");
     const shortcuts = {
       "Ctrl+k": () => this.open("palette"),
       "Ctrl+/": () => this.open("keylist"),
