@@ -6,7 +6,8 @@
  * - Coming back: the server tells `joined` for each room, then either what was missed, message by message, or the latest
  *   as one history. Only when all of that is here (#caughtUp) do the room's lines go out again: by then it is known which
  *   of ours had arrived.
- * - Settings, palette, keys and notifications are fetched when they are first wanted; each gets the page.
+ * - Settings, palette, keys and notifications are fetched when they are first wanted; each gets the page. What the first
+ *   load needs is in four long files, for it may make six requests.
  */
 
 import { Composer, Outbox } from "./composer.js";

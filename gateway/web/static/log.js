@@ -670,6 +670,7 @@ export class Log {
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
       this.#scroller.scrollTop = this.#scroller.scrollHeight;
+      this.#height = this.#scroller.clientHeight;
     });
   }
 }

@@ -223,7 +223,7 @@ def test_who_is_muted_or_kicked_reads_why_and_keeps_what_he_wrote(
     expect(page.locator("#outbox > li")).to_contain_text("HELLO")
     page.get_by_role("button", name="Try again").click()
     page.fill("#message", "half a thou")
-    connection = desk.locator("tr", has_text="sven").get_attribute("data-id")
+    connection = desk.locator("tr[data-id]", has_text="sven").get_attribute("data-id")
     assert desk.evaluate(ORDER, ["DELETE", f"connections/{connection}", {"reason": "be kind"}]) == 200
 
     expect(page.locator("#banner")).to_contain_text("You were kicked: be kind.")
