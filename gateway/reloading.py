@@ -23,16 +23,11 @@ class Reloading:
         self._running = {name: value_of(settings, name) for name in SETTINGS}
         self._again = again
         self._takers: list[tuple[Sequence[str], Apply]] = []
-        self._jobs: list[Callable[[], None]] = []
 
     def on(self, *names: str, apply: Apply) -> None:
         """Call `apply` with the new settings when one of these has changed. A name is a setting's, or a section's with
         its dot (`limits.`)."""
         self._takers.append((names, apply))
-
-    def always(self, job: Callable[[], None]) -> None:
-        """Do `job` at every SIGHUP with right settings: for what is read from elsewhere (certificates)."""
-        self._jobs.append(job)
 
     def reload(self) -> None:
         """Read and apply. Raises nothing: what is wrong is logged."""
@@ -47,8 +42,6 @@ class Reloading:
         for names, apply in self._takers:
             if any(_names(names, name) for name in taken):
                 self._attempt(lambda apply=apply: apply(settings))  # type: ignore[misc]
-        for job in self._jobs:
-            self._attempt(job)
         self._running |= {name: found[name] for name in taken}
         log.info("SIGHUP: settings read again, %s", f"changed: {', '.join(taken)}" if taken else "nothing to change")
         left = [name for name in changed if name not in taken]

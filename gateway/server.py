@@ -11,7 +11,7 @@ import logging
 import secrets
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import Future
 
 from gateway import __version__, console, logs
@@ -21,6 +21,7 @@ from gateway.adminforms import ROOT_NAME
 from gateway.collector import Collector
 from gateway.config import AdminSettings, Settings
 from gateway.core import text
+from gateway.core.events import Notice
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
@@ -262,8 +263,16 @@ class Gateway:
         change("motd", apply=self._announce_daily)
         change(
             *("admin.password_hash", "admin.accounts", "admin.tokens"),
-            apply=lambda new: self.keeper.know(register(new.admin)),
+            apply=lambda new: self._trust_operators(self.keeper.know(register(new.admin))),
         )
+
+    def _trust_operators(self, changed: Container[str]) -> None:
+        """Whoever logged in by an account that is no more, or has another role or password, is a stranger again."""
+        self.web.logins.revoke(changed)
+        for session in self.hub.sessions.values():
+            if session.operator is not None and session.operator.name.casefold() in changed:
+                session.operator = None
+                session.tell(Notice("your account has changed: /login again"))
 
     def _limit(self, new: Settings) -> None:
         self.admission.connections = connection_limit(new.limits.connections)

@@ -11,6 +11,8 @@ STEPS = {
     "mypy": ["mypy", "--strict", "gateway"],
     "pytest": ["pytest"],
 }
+PICTURES = "--pictures"
+"""Makes the pictures of the README anew, and does nothing else."""
 
 SIDE_BY_SIDE = ["--numprocesses", "2", "--dist", "loadfile"]
 """Most tests wait for other processes: two at a time take little more than half the time."""
@@ -20,6 +22,10 @@ def main(arguments: list[str]) -> int:
     """Run every step, also after one has failed; `arguments` are pytest's, which without any runs all tests on several
     processors. Answers 0 when all are clean."""
     get_programs()
+    if PICTURES in arguments:
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-m", "pictures", "tests/web/browser"], cwd=ROOT
+        ).returncode
     steps = STEPS | {"pytest": [*STEPS["pytest"], *(arguments or SIDE_BY_SIDE)]}
     failed = [
         name for name, step in steps.items() if subprocess.run([sys.executable, "-m", *step], cwd=ROOT).returncode

@@ -52,9 +52,10 @@ class Keeper:
         """Whether anybody can log in with a password."""
         return self._register.has_passwords
 
-    def know(self, register: Register) -> None:
-        """These are the accounts and tokens from now on."""
-        self._register = register
+    def know(self, register: Register) -> frozenset[str]:
+        """These are the accounts and tokens from now on. Answers the accounts whose logins hold no longer."""
+        before, self._register = self._register, register
+        return before.changed(register)
 
     def close(self) -> None:
         """Verify nothing more; who still waits is not answered."""

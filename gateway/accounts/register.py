@@ -51,6 +51,10 @@ class Register:
         """The account of a name."""
         return self._accounts.get(name.casefold())
 
+    def changed(self, later: "Register") -> frozenset[str]:
+        """The accounts, casefolded, that `later` does not have or has with another role or password."""
+        return frozenset(name for name, account in self._accounts.items() if later.account(name) != account)
+
     def hash(self, name: str) -> str:
         """What to verify a password for `name` against: of an unknown name a hash that costs as much as the dearest
         one here and fits no password, so that time does not tell who has an account."""

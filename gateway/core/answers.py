@@ -1,9 +1,13 @@
 """How refusals and outcomes are put into events."""
 
+import re
+
 from gateway.core.events import Ack, Error
 from gateway.core.receipts import Posted
 from gateway.core.session import Session
 from gateway.errors import Code, JournalError, Refusal
+
+_FOLDERS = re.compile(r"(?<!\S)/(?:[^/\n:]+/)*")
 
 
 def too_fast(seconds: float) -> Refusal:
@@ -12,8 +16,9 @@ def too_fast(seconds: float) -> Refusal:
 
 
 def storage_refusal(error: JournalError) -> Refusal:
-    """What a peer is told when the journal fails."""
-    return Refusal(Code.STORAGE, f"the journal failed: {error}", retry_ms=2000)
+    """What a peer is told when the journal fails: not in which folder it is, which is nobody's business."""
+    words = _FOLDERS.sub("", str(error)).removeprefix("journal: ")
+    return Refusal(Code.STORAGE, f"the journal failed: {words}", retry_ms=2000)
 
 
 def acknowledge(session: Session, id: str, outcome: Posted | Refusal) -> None:

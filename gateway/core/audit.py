@@ -1,7 +1,7 @@
 """The audit log: every attempt of an operator, and of whoever tried to be one, in the ledger and as a log line.
 
-Strangers may try as often as they like: beyond STRANGERS_BURST, then one a second, their attempts are counted and the
-number stands in the next entry, so nobody can fill the disk by knocking.
+Strangers may try as often as they like: beyond STRANGERS_BURST, then six a minute, their attempts are counted and the
+number stands in the next entry, so knocking adds no more than 8,640 entries a day to a record that only grows.
 
 What was tried is shown as it was given, through the gate and cut to a length.
 """
@@ -19,7 +19,7 @@ from gateway.errors import Code, JournalError, Refusal
 
 log = logging.getLogger("gateway.audit")
 
-STRANGERS_PER_SECOND = 1.0
+STRANGERS_PER_SECOND = 0.1
 STRANGERS_BURST = 60
 TARGET_CHARACTERS = 100
 REASON_BYTES = 300

@@ -232,8 +232,12 @@ class Sanctions:
         return self._strongest([*keys, *self._address_keys(session.address)])
 
     def refusal(self, sanction: Sanction | None) -> Refusal | None:
-        """What the person is told who is under that sanction."""
-        return None if sanction is None else Refusal(CODES[self.measure], words_of(sanction, self._wall()))
+        """What the person is told who is under that sanction; in `retry_ms` it ends."""
+        if sanction is None:
+            return None
+        now = self._wall()
+        left = None if sanction.until is None else max(0, sanction.until - now)
+        return Refusal(CODES[self.measure], words_of(sanction, now), left)
 
     def check_nick(self, nick: str) -> None:
         """Raise Refusal if that nick is under one."""

@@ -200,7 +200,8 @@ class Operations:
 
         def recorded(failure: Refusal | None) -> None:
             if failure is not None:
-                words = f"{outcome.words}, but only until a restart and not in the audit log: {failure.text}"
+                kept = "only until a restart and not" if add or outcome.lifted else "that is not"
+                words = f"{outcome.words}, but {kept} in the audit log: {failure.text}"
                 failure = Refusal(failure.code, words, failure.retry_ms)
             done(failure or outcome)
 

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NoReturn
 
 from aiohttp import web
 
@@ -65,6 +66,8 @@ CHAT = frozenset(("/", "/rooms"))
 """Refused like the rooms while nobody new is let in."""
 
 SOCKET_PATH = "/ws"
+BEGUN = web.RequestKey("begun", bool)
+"""The key of a request whose answer has begun."""
 
 log = logging.getLogger("gateway.web")
 
@@ -101,7 +104,7 @@ class WebDoor:
         self._site = Site(options.hosts, options.origins, options.tls)
         self._answers = Answers(pages)
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._callers, self._refuse_socket)
-        sessions = AdminSessions(clock)
+        sessions = self.logins = AdminSessions(clock)
         login = Login(sessions, keeper, hub.audit, self._site, options)
         door = LoginPage(login, self.links, sessions, keeper, hub.audit, self._site, pages, options)
         self._streams = Streams(hub, options, self._wheel)
@@ -236,13 +239,13 @@ class WebDoor:
             if request.path in CHAT or request.path.startswith("/r/"):
                 check_open(self._hub, remote_of(request))
             response = await self._route(request)
-        except web.HTTPException as failure:
-            if failure.status < 400:
-                raise
-            return self._sorry(request, failure)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as problem:
+            if BEGUN in request:
+                _cut(request, problem)
+            if isinstance(problem, web.HTTPException) and problem.status < 400:
+                raise
             return self._sorry(request, problem)
         finally:
             self._callers.go(counted)
@@ -276,4 +279,14 @@ class WebDoor:
         return response
 
     async def _dress(self, request: web.Request, response: web.StreamResponse) -> None:
+        request[BEGUN] = True
         self._site.dress(request, response)
+
+
+def _cut(request: web.Request, problem: Exception) -> NoReturn:
+    """End an answer that fails in its middle with its connection: a second head would be read as part of it, and its
+    reader would wait for an end that does not come."""
+    log.error("the answer to %s failed in its middle", request.raw_path[:100], exc_info=problem)
+    if request.transport is not None:
+        request.transport.abort()
+    raise ConnectionResetError from problem

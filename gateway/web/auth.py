@@ -7,7 +7,7 @@ Both collections are bounded. A session is looked up by its digest: what the tim
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from gateway.core.operators import Operator
@@ -134,6 +134,12 @@ class AdminSessions:
         for digest, each in list(self._sessions.items()):
             if each is session:
                 del self._sessions[digest]
+
+    def revoke(self, names: Container[str]) -> None:
+        """Log out whoever logged in by one of these names (casefolded)."""
+        for session in list(self._sessions.values()):
+            if session.operator.name.casefold() in names:
+                self.end(session)
 
     def _sweep(self) -> None:
         now = self._clock()

@@ -10,8 +10,8 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins so is a formula to a spreadsheet; a quote before it makes it text."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""A cell that begins so is a formula to a spreadsheet, to some also in full width; a quote before it makes it text."""
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 

@@ -20,7 +20,7 @@ from gateway.web.site import Site, is_local
 
 KEY_HOLDER = "local"
 """The name of who can read the data folder."""
-FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 CSRF_HEADER = "X-CSRF-Token"
 FORM = "application/x-www-form-urlencoded"
 STRANGER = "-"

@@ -7,6 +7,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from gateway.core import names
+from gateway.core.commands import COMMANDS
 from gateway.core.rooms import LOBBY
 from gateway.web.assets import Assets
 from gateway.web.options import WebOptions
@@ -83,4 +84,5 @@ class ChatPage:
             tcp_port=ports.get("tcp"),
             telnet_port=ports.get("telnet"),
             version=self._options.version,
+            commands=[(row.name, row.usage, row.words) for row in COMMANDS.values() if not row.order],
         )

@@ -1,15 +1,19 @@
 """SIGHUP: what can change while the gateway runs changes, and nothing else does."""
 
 import hashlib
+import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gateway.accounts import argon
 from tests.bridge.canary import canary
 from tests.bridge.gateways import Gateway, Start, until
 from tests.bridge.peers import Browser, Terminal, post, refused_upgrade, request
+
+HASH = argon.make(b"correct-horse")
 
 
 class Configured:
@@ -173,3 +177,22 @@ def test_a_token_works_from_when_it_is_written_down(configured: Configure) -> No
     assert status(it) == 200
     it.reload("")
     assert status(it) == 401
+
+
+def test_who_logged_in_is_a_stranger_once_his_account_has_changed(configured: Configure) -> None:
+    def settings(role: str) -> str:
+        return f'[admin.accounts.{{}}]\nrole = "{role}"\nhash = "{HASH}"\n'
+
+    it = configured(settings("admin").format("ana") + settings("admin").format("otto"))
+    port, cookies = it.gateway.web, {}
+    with Terminal(it.gateway.tcp) as terminal:
+        terminal.answer("/login ana correct-horse", "you are ana")
+        for name in ("ana", "otto"):
+            body = json.dumps({"name": name, "password": "correct-horse"})
+            answer = request(port, "POST", "/admin/login", body, {"Content-Type": "application/json"})
+            cookies[name] = {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
+        it.reload(settings("viewer").format("ana") + settings("admin").format("otto"))
+        terminal.until("your account has changed")
+        assert terminal.answer("/kick bob", "^!!").startswith("!! forbidden")
+    assert [request(port, "GET", "/admin/api/summary", headers=cookies[name]).status for name in cookies] == [401, 200]
+    it.reload("")

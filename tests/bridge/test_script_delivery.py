@@ -176,7 +176,7 @@ def test_a_half_close_without_a_word_ends_at_once(gateway: Gateway) -> None:
     began = time.monotonic()
 
     assert raw(gateway.tcp, b"", half_close=True) == b""
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 1.9
 
 
 def test_pacing_slows_a_script_down_and_loses_nothing(start: Start, program: Program) -> None:

@@ -186,13 +186,13 @@ def test_what_a_browser_calls_itself_passes_the_gate() -> None:
 
 async def test_the_table_as_csv_has_no_formulas(web: Running, http: Http) -> None:
     await log_in(web, http)
-    for nick, agent in (("ana", "=cmd|' /C calc'!A0"), ("bo", '@"x",\ny'), ("cy", None)):
+    for nick, agent in (("ana", "=cmd|' /C calc'!A0"), ("bo", '\uff20"x",\ny'), ("cy", None)):
         join(web.chat, nick, behind=300).agent = agent
     async with http.get(f"{web.url}{API}.csv", params={"sort": "nick", "q": "-cy"}) as answer:
         assert answer.status == 200 and answer.headers["Content-Disposition"].startswith("attachment; filename=")
         ana, bo = csv.DictReader(io.StringIO(await answer.text(), newline=""))
     assert (ana["nick"], ana["agent"], ana["lag_bytes"]) == ("ana", "'=cmd|' /C calc'!A0", "300")
-    assert (bo["agent"], bo["reason"]) == ('\'@"x",\ny', "")
+    assert (bo["agent"], bo["reason"]) == ('\'\uff20"x",\ny', "")
 
 
 async def test_the_table_as_json_lines_is_whole(web: Running, http: Http) -> None:
@@ -347,3 +347,18 @@ async def test_only_admins_watch(start: Start, http: Http) -> None:
         (entry, *_) = (await answer.json())["entries"]
     assert (entry["who"], entry["action"]) == ("bot", "watch") and entry["result"].startswith("refused")
     assert session.tap is None
+
+
+async def test_an_answer_that_fails_in_its_middle_ends(
+    web: Running, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log_in(web, http)
+    join(web.chat, "ana")
+
+    def broken(rows: Any, columns: Any) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("gateway.web.download.json_lines", broken)
+    async with http.get(f"{web.url}{API}.jsonl") as answer:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await answer.read()

@@ -74,7 +74,7 @@ def test_labels_and_help_are_escaped() -> None:
     assert parsed.samples[0].labels == {"reason": 'a "b"\n\\'} and parsed.samples[0].value == 2.5
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "X-Forwarded-Host"])
 async def test_a_proxy_on_this_machine_does_not_make_its_users_local(start: Start, http: Http, header: str) -> None:
     web = await start(link_key="k" * 32)
     async with http.get(f"{web.url}/metrics", headers={header: "127.0.0.1"}) as answer:

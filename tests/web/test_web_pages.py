@@ -3,7 +3,8 @@
 import aiohttp
 import pytest
 
-from gateway.web.options import Listener
+from gateway.web.lean import lean
+from gateway.web.options import STATIC_DIR, Listener
 from tests.web.running_door import Running, Start
 
 
@@ -33,6 +34,13 @@ async def test_static_files_are_for_ever_under_their_hash(web: Running, http: ai
         assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
         assert answer.headers["Content-Encoding"] == "gzip"
         assert (await answer.text()).startswith("export")
+
+
+def test_no_text_in_a_script_goes_over_several_lines() -> None:
+    """In one, what looks like a comment or like indentation might be none."""
+    for path in STATIC_DIR.glob("*.js"):
+        lines = lean(path.name, {path.name: path.read_bytes()}).replace(b"\\`", b"").replace(b"```", b"").splitlines()
+        assert [line for line in lines if line.count(b"`") % 2] == [], path.name
 
 
 @pytest.mark.parametrize(

@@ -24,14 +24,14 @@ from gateway.web.rooms import Health, HistoryPage, ListedRoom, Stored, Written
 
 ROOM = Parameter("room", Room, "The room; upper case is lowered, one leading `#` is dropped.", "path")
 NICK = Parameter("nick", Annotated[str, Meta(min_length=1, max_length=32)], "Under which name; without, a guest's.")
-READING = (Code.ROOM_INVALID, Code.BANNED, Code.STORAGE, Code.DRAINING)
+READING = (Code.ROOM_INVALID, Code.BANNED, Code.STORAGE, Code.BUSY, Code.DRAINING)
 
 ROOMS = (
     Operation(
         "POST",
         "/r/{room}",
         "Post a message\nAnswered once the message is committed. A body that is not JSON is the message as it stands, "
-        "in UTF-8, never a command. At most 16 KiB of body, 4,000 of text. A second try with the same `id` "
+        "in UTF-8, never a command. At most 16 KiB of body, 4,000 bytes of text. A second try with the same `id` "
         "within two minutes, from the same identity (without token: room and nick), is answered with the first one's "
         "place and not posted again.",
         Reply(201, "It is committed, and stands there.", (Content(Stored),)),
@@ -49,7 +49,6 @@ ROOMS = (
             Code.NO_SUCH_ROOM,
             Code.RATE_LIMITED,
             Code.ROOM_LIMIT,
-            Code.BUSY,
         ),
         access=Access.IDENTITY,
     ),
@@ -94,7 +93,7 @@ ROOMS = (
         "/rooms",
         "List the rooms\nThe rooms with people in them first, at most 1,000.",
         Reply(200, "The rooms.", (Content(list[ListedRoom]),)),
-        refusals=(Code.BAD_MESSAGE, Code.BANNED, Code.STORAGE),
+        refusals=(Code.BAD_MESSAGE, Code.BANNED, Code.STORAGE, Code.BUSY, Code.DRAINING),
     ),
     Operation(
         "GET",

@@ -1,4 +1,4 @@
-/** Starts a page of the dashboard: the connections, or one of the lists. */
+/** What every page of the dashboard does at its start. */
 
 import "./keys.js";
 import { localise } from "./format.js";
@@ -21,9 +21,6 @@ document.addEventListener("click", (event) => {
 // A menu closes when something else is clicked.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details:is(.menu, .words)[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
+    if (!menu.contains(event.target) || event.target.closest("#more button")) menu.open = false;
   }
 });
-
-if (document.body.dataset.here === "connections") import("./dashboard.js");
-else import("./list.js");

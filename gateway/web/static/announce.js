@@ -15,7 +15,6 @@ function preview() {
 
 /** Asks what to say. */
 export function open() {
-  byId("more").open = false;
   byId("announce-problem").textContent = "";
   preview();
   dialog.showModal();

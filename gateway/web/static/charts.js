@@ -187,7 +187,8 @@ class Chart {
   #tabulate() {
     if (!this.#table.open) return;
     const columns = this.#columns();
-    const head = make("tr", {}, ...["time", ...this.#series.map(({ label }) => label), "done"].map((words) => make("th", { scope: "col" }, words)));
+    const titles = this.#series.map(({ label }) => make("th", { scope: "col", className: "number" }, label));
+    const head = make("tr", {}, make("th", { scope: "col" }, "time"), ...titles, make("th", { scope: "col" }, "done"));
     const body = make("tbody");
     const { t } = this.#figures;
     for (let place = t.length - 1; place >= Math.max(0, t.length - TABLED); place--) {
@@ -235,9 +236,8 @@ export function enlarge(number) {
   charts[number].element.scrollIntoView({ block: "nearest" });
 }
 
-/** Asks for what is new, and shows it; nothing while the charts are folded away. */
+/** Asks for what is new, and shows it. */
 export async function pull() {
-  if (!byId("charts").open) return;
   const asked = ++asking;
   const since = series?.t.at(-1);
   const answer = await ask(`/admin/api/series?span=${span}${since ? `&since=${since}` : ""}`);

@@ -9,12 +9,14 @@
  * back that far, the server's own memory of ids helps for two minutes; beyond that the person decides.
  */
 
-import { body, make, nickOf } from "./log.js";
+import { body, make, nickOf, recall, remember, settings } from "./log.js";
 
 /** The most a message may hold, in bytes of UTF-8; the contract's limit. */
 const MOST_BYTES = 4_000;
 const MOST_ROWS = 8;
 const MOST_REMEMBERED = 100;
+/** A paste of more lines than this is asked about. */
+const MOST_PASTED = 5;
 /** The server remembers an id for 2 minutes; a retry within this time cannot be shown twice. */
 const DEDUPED_FOR = 110_000;
 
@@ -27,60 +29,63 @@ const core = (text) => text.replace(/^\/(?=\/)/, "").replace(/[^\p{L}\p{M}\p{N}\
 
 const bytesOf = (text) => new TextEncoder().encode(text).length;
 
-/** Reads a stored value; a browser that refuses storage has none. */
-export function recall(storage, key) {
-  try {
-    return window[storage].getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-/** Stores a value, or takes it away when it is empty. */
-export function remember(storage, key, value) {
-  try {
-    if (value) window[storage].setItem(key, value);
-    else window[storage].removeItem(key);
-  } catch {
-    // Full or refused: the page works on without it.
-  }
-}
-
 export class Composer {
   #box = document.getElementById("message");
   #counter = document.getElementById("counter");
   #send = document.getElementById("send");
-  #key;
+  #ask = document.getElementById("ask");
+  #closed = document.getElementById("closed");
+  #key = "";
   #onSend;
   #names;
+  #suggestions = null;
   #sent = []; // newest first
   #slot = 0; // 0 = the draft, n = the nth newest of #sent
   #draft = "";
-  #completion = null;
   #touch = matchMedia("(pointer: coarse)");
 
   /**
-   * @param {string} room
    * @param {(text: string) => void} onSend
    * @param {() => string[]} names  nicks to complete, the likeliest first
    */
-  constructor(room, onSend, names) {
-    this.#key = `draft:${room}`;
+  constructor(onSend, names) {
     this.#onSend = onSend;
     this.#names = names;
-    this.#box.value = recall("sessionStorage", this.#key) ?? "";
     this.#box.addEventListener("input", () => this.#typed());
     this.#box.addEventListener("keydown", (event) => this.#pressed(event));
+    this.#box.addEventListener("paste", (event) => this.#pasted(event));
+    this.#box.addEventListener("keydown", () => this.#getSuggestions(), { once: true });
     document.getElementById("composer").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
     });
     addEventListener("resize", () => this.#fit());
-    this.#fit();
+  }
+
+  /** From now on the box is that room's, with the draft that was left there. */
+  enter(room) {
+    this.#key = `draft:${room}`;
+    this.#box.ariaLabel = `Message ${room}`;
+    this.#box.placeholder = `Message ${room}…`;
+    this.#put(recall("sessionStorage", this.#key) ?? "");
   }
 
   focus() {
     this.#box.focus();
+  }
+
+  /** Takes nothing for now, and says why. The draft stays. */
+  close(words) {
+    this.#closed.hidden = false;
+    this.#closed.firstElementChild.textContent = words;
+    this.#box.readOnly = true;
+    this.#fit();
+  }
+
+  open() {
+    this.#closed.hidden = true;
+    this.#box.readOnly = false;
+    this.#fit();
   }
 
   /** Brings a text back into the box, before what stands there already. */
@@ -96,6 +101,14 @@ export class Composer {
     this.focus();
   }
 
+  /** Puts a text in place of the draft, which comes back by ↓. */
+  write(text) {
+    this.#draft = this.#box.value;
+    if (this.#draft.trim()) this.#sent.unshift(this.#draft);
+    this.#put(text);
+    this.focus();
+  }
+
   #put(text) {
     this.#box.value = text;
     this.#box.setSelectionRange(text.length, text.length);
@@ -104,14 +117,24 @@ export class Composer {
 
   #typed() {
     this.#slot = 0;
-    this.#completion = null;
     remember("sessionStorage", this.#key, this.#box.value);
     this.#fit();
+    this.#suggestions?.update();
+  }
+
+  async #getSuggestions() {
+    try {
+      const { Suggestions } = await import("./suggestions.js");
+      this.#suggestions = new Suggestions(this.#box, this.#names);
+      this.#suggestions.update();
+    } catch {
+      // The server is away, or has other files by now: one can type without them.
+    }
   }
 
   #submit() {
     const text = this.#box.value.replace(/\s+$/, "");
-    if (!text.trim() || bytesOf(text) > MOST_BYTES) return;
+    if (!text.trim() || this.#send.disabled) return;
     this.#sent.unshift(text);
     this.#sent.length = Math.min(this.#sent.length, MOST_REMEMBERED);
     this.#put("");
@@ -133,17 +156,16 @@ export class Composer {
       ? `${(bytes - MOST_BYTES).toLocaleString("en")} bytes too long`
       : `${bytes.toLocaleString("en")} / ${MOST_BYTES.toLocaleString("en")} bytes`;
     this.#counter.classList.toggle("over", over);
-    this.#send.disabled = over;
+    this.#send.disabled = over || box.readOnly;
   }
 
   #pressed(event) {
-    if (event.isComposing) return;
+    if (event.isComposing || this.#suggestions?.pressed(event)) return;
     const bare = !event.ctrlKey && !event.altKey && !event.metaKey;
-    if (event.key === "Enter" && bare && !event.shiftKey && !this.#touch.matches) {
+    const sends = event.shiftKey ? false : bare ? settings.enter !== "newline" && !this.#touch.matches : !event.altKey;
+    if (event.key === "Enter" && sends) {
       event.preventDefault();
       this.#submit();
-    } else if (event.key === "Tab" && bare) {
-      if (this.#complete(event.shiftKey ? -1 : 1)) event.preventDefault();
     } else if (event.key === "ArrowUp" && bare && (this.#slot > 0 || this.#box.value === "")) {
       if (this.#walk(this.#slot + 1)) event.preventDefault();
     } else if (event.key === "ArrowDown" && bare && this.#slot > 0) {
@@ -159,25 +181,29 @@ export class Composer {
     return true;
   }
 
-  /** Completes the word before the caret; again goes on to the next name, Shift+Tab to the one before. */
-  #complete(step) {
-    let state = this.#completion;
-    if (!state) {
-      const caret = this.#box.selectionEnd;
-      const word = /[^\s]*$/.exec(this.#box.value.slice(0, caret))[0].replace(/^@/, "");
-      if (!word) return false;
-      const found = this.#names().filter((name) => name.toLowerCase().startsWith(word.toLowerCase()));
-      if (!found.length) return false;
-      state = { found, at: step > 0 ? -1 : 0, start: caret - word.length, end: caret };
-    }
-    state.at = (state.at + step + state.found.length) % state.found.length;
-    const start = state.start;
-    const tail = start === 0 || this.#box.value[start - 1] === "\n" ? ": " : " ";
-    const text = state.found[state.at] + tail;
-    this.#box.setRangeText(text, start, state.end, "end");
-    this.#typed();
-    this.#completion = { ...state, end: start + text.length };
-    return true;
+  /** Many lines at once: as code, as they stand, or a mistake? Inside a code block they are what they are. */
+  #pasted(event) {
+    const text = event.clipboardData.getData("text/plain").replace(/\r\n?/g, "\n").replace(/\n+$/, "");
+    const lines = text.split("\n").length;
+    const before = this.#box.value.slice(0, this.#box.selectionStart);
+    if (lines <= MOST_PASTED || before.split("```").length % 2 === 0) return;
+    event.preventDefault();
+    const choice = (word, insert) => {
+      const button = make("button", "", word);
+      button.type = "button";
+      button.addEventListener("click", () => {
+        this.#ask.hidden = true;
+        if (insert) this.#box.setRangeText(insert, this.#box.selectionStart, this.#box.selectionEnd, "end");
+        this.#typed();
+        this.focus();
+      });
+      return button;
+    };
+    const begin = before === "" || before.endsWith("\n") ? "" : "\n";
+    const asCode = choice("as a code block", `${begin}\`\`\`\n${text}\n\`\`\`\n`);
+    this.#ask.replaceChildren(`Paste ${lines} lines?`, asCode, choice(`as ${lines} lines`, text), choice("cancel"));
+    this.#ask.hidden = false;
+    asCode.focus();
   }
 }
 
@@ -195,7 +221,7 @@ export class Composer {
  */
 
 export class Outbox {
-  #list = document.getElementById("outbox");
+  #list = make("ol", "log outbox");
   #room;
   #key;
   #me;
@@ -226,8 +252,15 @@ export class Outbox {
     this.#send = send;
     this.#onEdit = onEdit;
     this.#onChange = onChange;
+    this.#list.ariaLabel = "Not sent yet";
     this.#lines = JSON.parse(recall("sessionStorage", this.#key) ?? "[]");
     this.#show();
+  }
+
+  /** From now on these are the lines on the page. */
+  show() {
+    this.#list.id = "outbox";
+    document.getElementById("unsent").replaceChildren(this.#list);
   }
 
   add(text) {
@@ -281,7 +314,7 @@ export class Outbox {
       this.#until = Date.now() + (error.retry_ms ?? 1_000);
     } else {
       line.state = "refused";
-      line.why = error.text || error.code;
+      line.why = error.code === "muted" ? `you are muted ${error.text}` : error.text || error.code;
     }
     this.#flush();
     return true;

@@ -1,5 +1,6 @@
 /**
- * The chat session's WebSocket: opens, says hello, hands over what arrives, and comes back by itself.
+ * The chat session's WebSocket: opens, says hello, hands over what arrives, and comes back by itself; and its state in
+ * words (Status).
  *
  * What is true here:
  * - A delay told by the server (`retry_ms` of a bye, or of an error that answers nothing we sent) always wins; only the
@@ -121,4 +122,67 @@ export class Connection {
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
   }
+}
+
+/** The connection in words: in the bar, and as a banner while there is something to wait for or to decide. */
+export class Status {
+  #line = document.getElementById("status");
+  #banner = document.getElementById("banner");
+  #text = document.getElementById("banner-text");
+  #button = document.getElementById("banner-button");
+  #timer = 0;
+  #onPress;
+
+  /** @param {() => void} onPress  the person wants the connection now */
+  constructor(onPress) {
+    this.#onPress = onPress;
+  }
+
+  /** @param {import("./connection.js").State} state */
+  show(state) {
+    clearInterval(this.#timer);
+    const words = { connecting: "connecting", connected: "connected", waiting: "offline", ended: "disconnected" };
+    this.#line.dataset.state = state.word;
+    this.#line.firstElementChild.textContent = words[state.word];
+    this.#banner.hidden = state.word === "connected" || (state.word === "connecting" && this.#banner.hidden);
+    this.#banner.dataset.state = state.word;
+    this.#button.onclick = this.#onPress;
+    if (state.word === "connecting") this.#text.textContent = "Connecting… What you send is kept.";
+    if (state.word === "waiting") {
+      this.#button.textContent = "Try now";
+      this.#count(state);
+      this.#timer = setInterval(() => this.#count(state), 1_000);
+    }
+    if (state.word === "ended") [this.#text.textContent, this.#button.textContent] = ending(state);
+  }
+
+  /** Something else that the person may want to do. */
+  offer(words, button, onPress) {
+    this.#banner.hidden = false;
+    this.#banner.dataset.state = "offer";
+    this.#text.textContent = words;
+    this.#button.textContent = button;
+    this.#button.onclick = onPress;
+  }
+
+  #count({ code, reason, until }) {
+    const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1_000));
+    const full = reason?.startsWith("busy: ") ? `Not now: ${reason.slice(6)}` : "The server is full";
+    const known = { 4001: "The server is leaving", 4013: full };
+    const why = known[code] ?? (code >= 4000 && reason ? `Offline: ${reason}` : "Offline");
+    this.#text.textContent = `${why}. Retrying in ${seconds} s. What you send is kept.`;
+  }
+}
+
+/** @returns {[string, string]} what happened, and what the button offers */
+function ending({ code, reason: words }) {
+  const reason = words.replace(/^(kicked|banned)(: |$)/, "");
+  const because = reason ? `: ${reason}` : "";
+  if (code === 1000) return ["You have left.", "Come back"];
+  if (code === 4500) return [`You were kicked${because}.`, "Rejoin"];
+  if (code === 4501) return [`You are banned${because}.`, "Try again"];
+  if (code === 4503) return [`You have no right to be here${because}.`, "Try again"];
+  if (code === 4504) return ["Too many connections come from your address.", "Try again"];
+  if (code === 4505) return ["This session goes on in another tab.", "Use here"];
+  return [`The server ended the session${because}.`, "Try again"];
 }

@@ -1,8 +1,9 @@
 /**
  * The page of the connections: pulls the figures and one page of the table, and hands them to who shows them. What is
- * not seen at first (drawer, orders, charts, the login) is loaded when it is.
+ * not seen at first (drawer, orders, charts) is loaded when it is.
  */
 
+import "./admin.js";
 import { ask } from "./api.js";
 import { offer } from "./columns.js";
 import { Filter } from "./filter.js";
@@ -10,7 +11,7 @@ import { put, written } from "./format.js";
 import { Frozen } from "./frozen.js";
 import { onKey } from "./keys.js";
 import { Live } from "./live.js";
-import { byId, kept, toast } from "./page.js";
+import { byId, kept, load, toast } from "./page.js";
 import * as panels from "./panels.js";
 import { Query } from "./query.js";
 import { Selection } from "./selection.js";
@@ -24,6 +25,7 @@ let force = false; // the order does not wait for the pointer
 let looked = 0; // when the table was last asked for
 let charts = null;
 let drawer = null;
+let matching = 0; // connections that the filter fits
 
 const query = new Query(() => {
   fresh = true;
@@ -39,7 +41,7 @@ const filter = new Filter((q) => {
 const table = new Table(async (id, form) => {
   const { reason, ban_seconds: ban } = form.elements;
   const connection = table.connections.get(id) ?? { id, nick: form.closest("tr").querySelector("bdi").textContent };
-  const { kick } = await import("./orders.js");
+  const { kick } = await load("orders");
   kick(connection, { reason: reason.value.trim(), ban: ban?.checked }).then(acted);
 });
 const selection = new Selection(table, acted);
@@ -59,10 +61,9 @@ async function pull() {
     filter.wrong ? null : askRows(asked),
     panels.pull(),
     drawer?.refresh(),
-    charts?.pull(),
+    pullCharts(),
   ]);
   summary.show(figures);
-  document.title = `${written(figures.tiles.connections.now, "count")} connected · gateway`;
   if (rows && asked === query.search.toString()) show(rows);
 }
 
@@ -91,6 +92,12 @@ function show({ connections, total, of, cursor, at, snapshot }) {
   if (frozen.on) {
     frozen.at = at;
     query.snapshot = snapshot;
+  }
+  matching = total;
+  const all = byId("all-button");
+  if (all) {
+    all.hidden = query.state !== "open" || !total;
+    put(all, `Act on all ${written(total, "count")}${query.q ? " matching" : ""} …`);
   }
   if (fresh) table.clear();
   table.head(query);
@@ -147,7 +154,7 @@ byId("rows").addEventListener("click", (event) => {
 async function open(row) {
   const connection = table.connections.get(row?.dataset.id);
   if (!connection) return;
-  const { Drawer } = await import("./drawer.js");
+  const { Drawer } = await load("drawer");
   drawer ??= new Drawer((id) => table.focus(id), acted);
   drawer.open(connection);
 }
@@ -169,16 +176,23 @@ for (const number of "12345") {
 }
 
 async function loadCharts() {
-  charts ??= await import("./charts.js");
+  charts ??= await load("charts");
   return charts;
 }
 
-byId("charts").addEventListener("toggle", async () => {
+/** Nothing while they are folded away, or could not be loaded. */
+async function pullCharts() {
+  if (byId("charts").open) await (await loadCharts().catch(() => null))?.pull();
+}
+
+byId("charts").addEventListener("toggle", () => {
   kept.set("charts", byId("charts").open);
-  (await loadCharts()).pull();
+  if (byId("charts").open) live.now();
 });
 byId("charts").open = kept.get("charts", matchMedia("(min-width: 900px)").matches);
-byId("announce-button")?.addEventListener("click", async () => (await import("./announce.js")).open());
+byId("announce-button")?.addEventListener("click", async () => (await load("announce")).open());
+byId("upkeep-button")?.addEventListener("click", async () => (await load("upkeep")).open());
+byId("all-button")?.addEventListener("click", async () => (await load("campaign")).open(query.q, matching));
 
 offer(query.state, reshape);
 live.now();

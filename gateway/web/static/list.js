@@ -4,6 +4,7 @@
  * Nothing is swapped while the pointer or the focus is in it, or while a form is being filled.
  */
 
+import "./admin.js";
 import { page } from "./api.js";
 import { localise } from "./format.js";
 import { onKey } from "./keys.js";

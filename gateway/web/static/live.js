@@ -7,6 +7,7 @@
  */
 
 import { moment } from "./format.js";
+import { loggedOut } from "./login.js";
 import { byId } from "./page.js";
 
 const LONGEST_RETRY = 30_000;
@@ -78,7 +79,7 @@ export class Live {
     const status = error.status ?? 0;
     if (status === 401) {
       document.body.classList.add("stale");
-      import("./login.js").then(({ loggedOut }) => loggedOut()).then(() => this.now());
+      loggedOut().then(() => this.now());
       return;
     }
     if (!status && !(error instanceof TypeError || error instanceof DOMException)) throw error;

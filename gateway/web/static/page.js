@@ -21,6 +21,16 @@ export function toast(words) {
   setTimeout(() => line.remove(), TOAST_FOR);
 }
 
+/** A module that is not needed at first. After the gateway was replaced by another version, the old one is gone. */
+export async function load(name) {
+  try {
+    return await import(`./${name}.js`);
+  } catch (error) {
+    toast("This part of the page could not be loaded. Reload the page if the gateway was updated.");
+    throw error;
+  }
+}
+
 /** A choice kept in this browser. */
 export const kept = {
   get: (name, otherwise) => {

@@ -1,6 +1,6 @@
 /** The rows that are ticked, also those of other pages, and what is ordered about all of them. */
 
-import { byId } from "./page.js";
+import { byId, load } from "./page.js";
 
 export class Selection {
   #ticked = new Map(); // id -> connection
@@ -62,7 +62,7 @@ export class Selection {
   async #act(action) {
     const connections = [...this.#ticked.values()];
     const place = byId(connections.length === 1 ? "selection-order" : "order-dialog");
-    const { askAbout } = await import("./orders.js");
+    const { askAbout } = await load("orders");
     const outcome = await askAbout(place, action, connections);
     if (!outcome) return;
     for (const id of outcome.gone) this.#ticked.delete(id);

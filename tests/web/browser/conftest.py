@@ -6,6 +6,7 @@ from itertools import count
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
+from tests.accounts.people import CHEAP, PASSWORD
 from tests.programs import PROGRAMS, in_ci
 from tests.web.browser.running_gateway import RunningGateway
 
@@ -37,11 +38,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    """A gateway that the tests share. Everybody may say 100 lines a second.
+    """A gateway that the tests share. Everybody may say 100 lines a second; ana is its admin, vic a viewer.
 
     Each test has a `room` of its own, and other names for its browsers: they are kept for who may come back.
     """
-    running = RunningGateway(tmp_path_factory.mktemp("gateway"), limits__messages_per_second=100, limits__burst=20)
+    people = f"ana:admin:{CHEAP} vic:viewer:{CHEAP}"
+    running = RunningGateway(
+        tmp_path_factory.mktemp("gateway"), limits__messages_per_second=100, limits__burst=20, admin__accounts=people
+    )
     yield running
     running.close()
     assert "Traceback" not in running.errors
@@ -64,13 +68,23 @@ def room() -> str:
 
 @pytest.fixture(scope="package")
 def operator(gateway: RunningGateway, browser: Browser) -> StorageState:
-    """The cookie of somebody who has logged in to the dashboard."""
-    page = browser.new_page()
-    page.goto(gateway.login_link)
-    page.get_by_role("button", name="Open the dashboard").click()
-    page.wait_for_url(f"{gateway.web}/admin")
-    cookies = page.context.storage_state()
-    page.context.close()
+    """The cookie of ana, who may do everything."""
+    return logged_in(gateway, browser, "ana")
+
+
+@pytest.fixture(scope="package")
+def viewer(gateway: RunningGateway, browser: Browser) -> StorageState:
+    """The cookie of vic, who may look."""
+    return logged_in(gateway, browser, "vic")
+
+
+def logged_in(gateway: RunningGateway, browser: Browser, name: str) -> StorageState:
+    """The cookie of somebody with a password."""
+    context = browser.new_context()
+    answer = context.request.post(f"{gateway.web}/admin/login", data={"name": name, "password": PASSWORD})
+    assert answer.ok, answer.text()
+    cookies = context.storage_state()
+    context.close()
     return cookies
 
 

@@ -30,9 +30,8 @@ class RunningGateway:
         self._folder = folder
         self._settings = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
         self._ports = {"tcp": 0, "telnet": 0, "web": 0}
-        self._output = ""
         self._terminals: list[Terminal] = []
-        self._process: subprocess.Popen[str]
+        self._process: subprocess.Popen[bytes]
         self.start()
 
     def start(self) -> None:
@@ -44,15 +43,12 @@ class RunningGateway:
             [sys.executable, "-m", "gateway", *flags, "--ports-file", ports_file, "--data", self._folder / "data"],
             cwd=ROOT,
             env=os.environ | self._settings,
-            stdout=subprocess.PIPE,
+            stdout=(self._folder / "output.txt").open("w"),
             stderr=(self._folder / "errors.txt").open("a"),
-            text=True,
         )
         wait_for("the doors to listen", lambda: ports_file.exists() or self._process.poll() is not None)
         assert self._process.poll() is None, (self._folder / "errors.txt").read_text()
         self._ports = {door: json.loads(ports_file.read_text())[door] for door in self._ports}
-        assert self._process.stdout is not None
-        self._output = self._process.stdout.readline() + self._process.stdout.readline()
 
     def kill(self) -> None:
         """As a crash does."""
@@ -65,10 +61,7 @@ class RunningGateway:
 
     def wait(self) -> int:
         """Wait for its end; answers the exit code."""
-        code = self._process.wait(PATIENCE)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        return code
+        return self._process.wait(PATIENCE)
 
     def close(self) -> None:
         """End it if it runs."""
@@ -88,10 +81,15 @@ class RunningGateway:
 
     @property
     def login_link(self) -> str:
-        """The link it printed at its start."""
-        found = re.search(r"http\S+token=\S+", self._output)
-        assert found, self._output
-        return found[0]
+        """The link it printed at its start, where nobody has a password."""
+        links: list[str] = []
+        wait_for("the link", lambda: links.extend(re.findall(r"http\S+token=\S+", self.output)) or links)
+        return links[0]
+
+    @property
+    def output(self) -> str:
+        """What it has written to standard output."""
+        return (self._folder / "output.txt").read_text()
 
     def fresh_login_link(self) -> str:
         """What `gateway login-link` prints."""

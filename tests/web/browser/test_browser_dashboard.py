@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
+from tests.accounts.people import PASSWORD
 from tests.web.browser.conftest import Complaints, Open
 from tests.web.browser.running_gateway import RunningGateway, wait_for
 from tests.web.browser.talking import connected
+from tests.web.test_web_written import AGENTS, VALUES
 
 
 @pytest.fixture
 def dashboard(gateway: RunningGateway, open_page: Open, operator: StorageState) -> Page:
-    """The dashboard of who has logged in."""
+    """The dashboard of who may do everything."""
     return open_page(f"{gateway.web}/admin", storage_state=operator)
 
 
@@ -22,34 +24,50 @@ def row(dashboard: Page, nick: str) -> Locator:
     return dashboard.locator("#rows tr").filter(has=dashboard.get_by_text(nick, exact=True))
 
 
+def cell(dashboard: Page, nick: str, field: str) -> Locator:
+    """One field of one person."""
+    return row(dashboard, nick).locator(f"[data-field={field}]")
+
+
 def nicks(dashboard: Page) -> list[str]:
     """The nicks from the first row to the last."""
     return dashboard.locator("#rows tr:not(.gone) bdi").all_text_contents()
 
 
-def test_a_link_opens_the_dashboard_once_and_logging_out_ends_it(
+def test_a_password_opens_the_dashboard_and_logging_out_ends_it(
     gateway: RunningGateway, open_page: Open, complaints: Complaints
 ) -> None:
     complaints.expected += ["status of 403", "status of 401"]
-    link = gateway.fresh_login_link()
-    dashboard = open_page(link)
-    dashboard.get_by_role("button", name="Open the dashboard").click()
-    expect(dashboard.locator("#health")).to_have_text("OK")
-    expect(dashboard.locator("#empty")).to_contain_text("Nobody is connected")
-    stranger = open_page(link)
-    expect(stranger.get_by_role("alert")).to_contain_text("has been used already")
-    stranger.goto(f"{gateway.web}/admin")
-    assert stranger.url.endswith("/admin/login")
+    page = open_page(f"{gateway.web}/admin")
+    page.get_by_label("Name").fill("ana")
+    for password in ("a wrong one", PASSWORD):
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Log in").click()
+    expect(page.locator("#health")).to_contain_text("OK")
+    expect(page.locator("#empty")).to_contain_text("Nobody is connected")
 
-    elsewhere = dashboard.context.new_page()
-    elsewhere.goto(f"{gateway.web}/admin")
+    elsewhere = page.context.new_page()
+    elsewhere.goto(f"{gateway.web}/admin/sessions")
     elsewhere.get_by_role("button", name="Log out").click()
     elsewhere.wait_for_url("**/admin/login")
 
-    expect(dashboard.locator("#banner")).to_contain_text("Your session is over.")
-    assert dashboard.context.request.get(f"{gateway.web}/admin/api/summary").status == 401
-    elsewhere.goto(f"{gateway.web}/admin")
-    assert elsewhere.url.endswith("/admin/login")
+    over = page.get_by_role("dialog")
+    expect(over).to_contain_text("Your session is over")
+    assert page.context.request.get(f"{gateway.web}/admin/api/summary").status == 401
+    over.get_by_label("Password").fill(PASSWORD)
+    over.get_by_role("button", name="Log in", exact=True).click()
+    expect(over).to_be_hidden()
+    expect(page.locator("body")).not_to_have_class(re.compile("stale"))
+
+
+def test_a_link_opens_the_dashboard_once(gateway: RunningGateway, open_page: Open, complaints: Complaints) -> None:
+    complaints.expected.append("status of 403")
+    link = gateway.fresh_login_link()
+    dashboard = open_page(link)
+    dashboard.get_by_role("button", name="Open the dashboard").click()
+    expect(dashboard.locator("#health")).to_contain_text("OK")
+    stranger = open_page(link)
+    expect(stranger.get_by_role("alert")).to_contain_text("has been used already")
 
 
 def test_every_door_has_its_rows_and_its_count(gateway: RunningGateway, dashboard: Page, open_page: Open) -> None:
@@ -59,19 +77,20 @@ def test_every_door_has_its_rows_and_its_count(gateway: RunningGateway, dashboar
     teo.say("/nick teo")
 
     for nick, door in (("rosa", "web"), ("nina", "tcp"), ("teo", "telnet")):
-        expect(row(dashboard, nick).locator("[data-value=door]")).to_have_text(re.compile(rf"\s*{door}\s*"))
-        expect(row(dashboard, nick).locator("[data-value=room]")).to_have_text("lobby")
-    expect(row(dashboard, "nina").locator("[data-value=messages_in]")).to_have_text("1")
+        expect(cell(dashboard, nick, "door")).to_have_text(re.compile(rf"\s*{door}\s*"))
+        expect(cell(dashboard, nick, "room")).to_have_text("lobby")
+        expect(cell(dashboard, nick, "state")).to_have_text("ok")
     expect(dashboard.locator("#tiles")).to_contain_text(re.compile(r"tcp 1\s+telnet 1\s+web 1"))
     expect(dashboard.locator("#listeners")).to_contain_text(re.compile(r"web 127\.0\.0\.1:\d+ ready"))
     expect(dashboard).to_have_title("3 connected · gateway")
+    expect(dashboard.locator("#events")).to_contain_text("nina")
 
 
 def test_sorting_and_paging_show_everybody_once(gateway: RunningGateway, dashboard: Page) -> None:
     people = [gateway.terminal(("tcp", "telnet")[number % 2]) for number in range(120)]
     for number, person in enumerate(people):
-        person.say(f"/nick p{number:03}", *["hello"] * (number == 77))
-    expect(dashboard.locator("#matching")).to_have_text("50 of 120")
+        person.say(f"/nick p{number:03}")
+    expect(dashboard.locator("#matching")).to_have_text("120 open")
 
     dashboard.get_by_role("link", name="Nick").click()
     expect(dashboard.get_by_role("columnheader", name="Nick")).to_have_attribute("aria-sort", "ascending")
@@ -86,45 +105,159 @@ def test_sorting_and_paging_show_everybody_once(gateway: RunningGateway, dashboa
 
     dashboard.reload()
     assert nicks(dashboard)[0] == "p100"
-    dashboard.get_by_role("link", name="Msgs in").click()
-    expect(dashboard.locator("#rows bdi").first).to_have_text("p077")
+    dashboard.get_by_role("link", name="Nick").click()
+    expect(dashboard.locator("#rows bdi").first).to_have_text("p119")
     dashboard.go_back()
     expect(dashboard.locator("#rows bdi").first).to_have_text("p100")
 
 
-def test_a_kicked_browser_is_told_why_and_may_come_back(
+def test_a_filter_is_checked_asked_for_and_taken_apart(
+    gateway: RunningGateway, dashboard: Page, complaints: Complaints
+) -> None:
+    complaints.expected.append("status of 400")
+    for nick, door in (("nina", "tcp"), ("teo", "telnet")):
+        gateway.terminal(door).say(f"/nick {nick}")
+    expect(row(dashboard, "teo")).to_be_visible()
+    asked: list[str] = []
+    dashboard.on("request", lambda request: asked.append(request.url))
+
+    dashboard.keyboard.press("/")
+    dashboard.keyboard.type("dor:tcp")
+    expect(dashboard.locator("#under u")).to_have_text("dor:tcp")
+    expect(dashboard.locator("#q-problem")).to_contain_text("there is no word")
+    assert not [url for url in asked if "dor" in url]
+
+    dashboard.fill("#q", "door:tcp")
+    expect(row(dashboard, "teo")).to_have_count(0)
+    assert nicks(dashboard) == ["nina"]
+    assert "q=door%3Atcp" in dashboard.url
+    dashboard.fill("#q", "door:tcp nick:zoe")
+    dashboard.get_by_role("link", name="without nick:zoe").click()
+    wait_for("nina's row", lambda: nicks(dashboard) == ["nina"])
+    dashboard.fill("#q", "idle>long")
+    expect(dashboard.locator("#q-problem u")).to_have_text("idle>long")
+
+
+def test_a_frozen_table_waits_while_the_figures_go_on(gateway: RunningGateway, dashboard: Page) -> None:
+    gateway.terminal().say("/nick nina")
+    expect(row(dashboard, "nina")).to_be_visible()
+
+    dashboard.keyboard.press("f")
+    expect(dashboard.locator("#frozen")).to_contain_text("Frozen at")
+    gateway.terminal().say("/nick bob")
+    expect(dashboard.locator("#tiles")).to_contain_text(re.compile(r"tcp 2\s"))
+    assert nicks(dashboard) == ["nina"]
+
+    dashboard.get_by_role("button", name="Go on live").click()
+    expect(row(dashboard, "bob")).to_be_visible()
+
+
+def test_a_kicked_terminal_is_told_why_and_stands_below_the_table(gateway: RunningGateway, dashboard: Page) -> None:
+    nina = gateway.terminal()
+    nina.say("/nick nina")
+    row(dashboard, "nina").get_by_text("kick", exact=True).click()
+    row(dashboard, "nina").get_by_label("Reason").fill("be nice")
+    row(dashboard, "nina").get_by_role("button", name="Kick").click()
+
+    expect(dashboard.locator("#toasts")).to_contain_text("nina is kicked")
+    assert nina.read_out().endswith("!! kicked: be nice\n")
+    expect(dashboard.locator("#closed")).to_contain_text("kicked be nice")
+
+
+def test_a_ban_from_the_drawer_is_told_listed_audited_and_lifted(
     gateway: RunningGateway, dashboard: Page, open_page: Open
 ) -> None:
     sven = open_page(gateway.web, "sven")
     connected(sven)
+    cell(dashboard, "sven", "agent").click()
+    drawer = dashboard.locator("#drawer")
+    expect(drawer.locator("#drawer-rooms")).to_contain_text("lobby")
+    drawer.get_by_role("button", name="Ban").click()
+    drawer.get_by_label("reason").fill("spam")
+    drawer.get_by_role("button", name="Ban").last.click()
 
-    row(dashboard, "sven").get_by_text("kick", exact=True).click()
-    row(dashboard, "sven").get_by_label("Reason").fill("be nice")
-    row(dashboard, "sven").get_by_role("button", name="Kick").click()
+    expect(dashboard.locator("#toasts")).to_contain_text("sven is banned")
+    expect(sven.locator("#banner")).to_contain_text("spam")
+    expect(drawer.locator("#drawer-line")).to_contain_text("closed: banned")
+    dashboard.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
 
-    expect(sven.locator("#banner")).to_contain_text("You were kicked: be nice.")
-    expect(dashboard.locator("#toasts")).to_contain_text("sven is kicked")
-    sven.get_by_role("button", name="Rejoin").click()
-    connected(sven)
-    expect(sven.locator("#my-nick")).to_have_text("sven")
+    dashboard.goto(f"{gateway.web}/admin?state=closed")
+    expect(cell(dashboard, "sven", "reason")).to_have_text("banned")
+    dashboard.goto(f"{gateway.web}/admin/audit?q=action:ban")
+    expect(dashboard.get_by_role("row").filter(has_text="sven")).to_contain_text("done")
+    dashboard.goto(f"{gateway.web}/admin/bans")
+    dashboard.get_by_role("button", name=re.compile("Lift")).click()
+    expect(dashboard.locator("#toasts")).to_contain_text("Lifted.")
+    expect(dashboard.get_by_role("heading", name="Nobody is banned")).to_be_visible()
 
 
-def test_kicking_a_terminal_works_without_script(gateway: RunningGateway, dashboard: Page, browser: Browser) -> None:
+def test_the_ticked_are_told_together(gateway: RunningGateway, dashboard: Page) -> None:
+    nina, bob = gateway.terminal(), gateway.terminal()
+    nina.say("/nick nina")
+    bob.say("/nick bob")
+    for nick in ("nina", "bob"):
+        row(dashboard, nick).get_by_role("checkbox").check()
+    dashboard.locator("#selection").get_by_role("button", name="Message").click()
+    dialog = dashboard.get_by_role("dialog")
+    expect(dialog).to_contain_text("nina")
+    dialog.get_by_label("message").fill("lunch is ready")
+    dialog.get_by_role("button", name="Send").click()
+
+    expect(dashboard.locator("#toasts")).to_contain_text("2 told")
+    for person in (nina, bob):
+        person.wait_for("-- [operator] lunch is ready")
+
+
+def test_who_may_only_look_finds_nothing_to_act_with_and_is_refused(
+    gateway: RunningGateway, open_page: Open, viewer: StorageState, complaints: Complaints
+) -> None:
+    complaints.expected.append("status of 403")
+    gateway.terminal().say("/nick nina")
+    page = open_page(f"{gateway.web}/admin", storage_state=viewer)
+    expect(row(page, "nina")).to_be_visible()
+    for words in ("kick", "Kick", "Ban", "Mute", "Announce …"):
+        assert page.get_by_text(words, exact=True).count() == 0
+    token = page.locator("meta[name=csrf-token]").get_attribute("content")
+    page.evaluate(
+        """(token) => {
+          const form = document.createElement("form");
+          form.method = "post";
+          form.action = "/admin/kick";
+          for (const [name, value] of [["csrf", token], ["id", "1"]]) {
+            form.append(Object.assign(document.createElement("input"), { name, value }));
+          }
+          document.body.append(form);
+          form.submit();
+        }""",
+        token,
+    )
+    expect(page.get_by_text("only operators can do that; you are vic (viewer)", exact=False)).to_be_visible()
+    expect(page.get_by_role("link", name="Back to the dashboard")).to_be_visible()
+
+
+def test_without_script_there_are_rows_a_filter_and_a_kick(
+    gateway: RunningGateway, browser: Browser, operator: StorageState
+) -> None:
     nina = gateway.terminal()
     nina.say("/nick nina")
     nina.wait_for("you are nina")
-    plain = browser.new_context(java_script_enabled=False, storage_state=dashboard.context.storage_state())
+    plain = browser.new_context(java_script_enabled=False, storage_state=operator)
     page = plain.new_page()
     page.goto(f"{gateway.web}/admin")
+    page.get_by_role("searchbox", name="Filter").fill("nick:nina")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/admin?*q=nick*")
+    assert nicks(page) == ["nina"]
 
     row(page, "nina").get_by_text("kick", exact=True).click()
     row(page, "nina").get_by_label("Reason").fill("good night")
     row(page, "nina").get_by_role("button", name="Kick").click()
 
-    page.wait_for_url("**/admin?result=done")
+    page.wait_for_url("**/admin?*result=kicked")
     expect(page.get_by_text("Kicked.")).to_be_visible()
     assert nina.read_out().endswith("!! kicked: good night\n")
-    expect(row(page, "nina")).to_have_count(0)
+    assert page.get_by_role("searchbox", name="Filter").input_value() == "nick:nina"
     plain.close()
 
 
@@ -148,18 +281,29 @@ def test_rows_stay_while_somebody_points_at_them(gateway: RunningGateway, dashbo
 def test_a_gateway_that_is_away_is_said_so_and_asks_for_a_new_login(
     tmp_path: Path, open_page: Open, complaints: Complaints
 ) -> None:
-    complaints.expected.append("status of 401")
+    complaints.expected += ["status of 401", "net::ERR_"]
     gateway = RunningGateway(tmp_path)
     try:
         dashboard = open_page(gateway.login_link)
         dashboard.get_by_role("button", name="Open the dashboard").click()
-        expect(dashboard.locator("#health")).to_have_text("OK")
+        expect(dashboard.locator("#health")).to_contain_text("OK")
 
         gateway.kill()
         expect(dashboard.locator("#banner")).to_contain_text(re.compile(r"Not live since [\d:]+, retry in \d+ s"))
         gateway.start()
         dashboard.get_by_role("button", name="Retry now").click()
 
-        expect(dashboard.locator("#banner")).to_contain_text("Your session is over.")
+        expect(dashboard.get_by_role("dialog")).to_contain_text("Your session is over")
     finally:
         gateway.close()
+
+
+def test_the_script_writes_values_as_the_server_does(dashboard: Page) -> None:
+    module = dashboard.locator("link[rel=modulepreload][href$='/format.js']").get_attribute("href")
+    cases = [[value, shown] for value, shown, _ in VALUES] + [[agent, "agent"] for agent, _ in AGENTS]
+    words = dashboard.evaluate(
+        "async ([module, cases]) => { const { written } = await import(module); "
+        "return cases.map(([value, shown]) => written(value, shown)); }",
+        [module, cases],
+    )
+    assert words == [words for _, _, words in VALUES] + [name for _, name in AGENTS]

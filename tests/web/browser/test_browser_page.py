@@ -1,0 +1,233 @@
+"""What a person does on the chat page beside talking: several rooms, choosing from lists, settings, notifications."""
+
+import re
+
+from playwright.sync_api import StorageState, expect
+
+from tests.web.browser.conftest import Open
+from tests.web.browser.running_gateway import RunningGateway
+from tests.web.browser.talking import connected, has, say
+
+AWAY = """
+window.told = [];
+window.Notification = class {
+  static requestPermission() { return Promise.resolve("granted"); }
+  constructor(title, { body }) { told.push(`${title}: ${body}`); }
+};
+window.leave = (away) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => away });
+  document.hasFocus = () => !away;
+  dispatchEvent(new Event(away ? "blur" : "focus"));
+};"""
+"""Lets the test leave the page, and hear its notifications."""
+PASTE = """(text) => {
+  const clipboardData = new DataTransfer();
+  clipboardData.setData("text/plain", text);
+  const paste = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+  document.getElementById("message").dispatchEvent(paste);
+}"""
+ORDER = """async ([method, path, body]) => {
+  const headers = {
+    "X-CSRF-Token": document.querySelector("meta[name=csrf-token]").content,
+    "Content-Type": "application/json",
+  };
+  return (await fetch(`/admin/api/${path}`, { method, headers, body: JSON.stringify(body) })).status;
+}"""
+HOSTILE = [
+    form.format(f"window.hacked={number}")
+    for number in range(20)
+    for form in (
+        "<script>{}</script>",
+        "<img src=x onerror={}>",
+        "<svg/onload={}>",
+        "\"><iframe src='javascript:{}'>",
+        "javascript:{0} https://x/<script>{0}</script>",
+        "``` </code><script>{}</script> ```",
+        "`<b onmouseover={}>`",
+        "[a](javascript:{}) mailto:a@b?body=<script>",
+        "{{{{constructor.constructor('{0}')()}}}} ${{{0}}}",
+        "http://a:b@c/ data:text/html,<script>{}</script>",
+    )
+]
+UGLY = ["w" * 3000, "Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L̠ͨͧͩ͘G̴̻͈͍͔̹̑͗̎̅͛́Ǫ̵̹̻̝̳͂̌̌͘" * 20, "مرحبا abc שלום", "﷽" * 40]
+
+
+def test_several_rooms_are_open_at_once(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "olive")
+    connected(page)
+    other = f"{room}-b"
+    say(page, "here", f"/join {other}", "there")
+    has(page, "there")
+    page.fill("#message", "half a thou")
+    nina = gateway.terminal(room=room)
+    nina.say("/nick nina", "one", "two")
+    expect(page.locator("#rooms a", has_text=room).first).to_have_text(f"#{room} 2 new")
+    expect(page).to_have_title(f"(2) {other} · gateway")
+
+    page.keyboard.press("Alt+a")
+    has(page, "here", "one", "two")
+    expect(page).to_have_title(f"{room} · gateway")
+    assert page.url == f"{gateway.web}/r/{room}"
+    expect(page.locator("#log .unread + .msg")).to_contain_text("one")
+    expect(page.locator("#message")).to_have_value("")
+    page.reload()
+    connected(page)
+    has(page, "here", "one", "two")
+    expect(page.locator("#log .unread + .msg")).to_contain_text("one")
+    page.go_back()
+    has(page, "there")
+    expect(page.locator("#message")).to_have_value("half a thou")
+    page.get_by_role("button", name=f"Leave {other}").click()
+    has(page, "here", "one", "two")
+    expect(page.locator("#rooms")).to_be_hidden()
+
+
+def test_names_commands_and_rooms_are_chosen_from_lists(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    nina, tom = gateway.terminal(room=room), gateway.terminal(room=room)
+    nina.say("/nick nina", "hello")
+    tom.say("/nick ned", "hello")
+    page = open_page(f"{gateway.web}/r/{room}", "pia")
+    connected(page)
+    expect(page.locator("#members")).to_contain_text("nina")
+    nina.say("again")
+    expect(page.get_by_text("again", exact=True)).to_be_visible()
+    box, options = page.locator("#message"), page.locator("#suggestions [role=option]")
+
+    box.press_sequentially("@n")
+    expect(options).to_have_text(["nina", "ned"])
+    box.press("ArrowDown")
+    box.press("Enter")
+    expect(box).to_have_value("ned: ")
+    box.press_sequentially("and n")
+    box.press("Tab")
+    box.press("Tab")
+    expect(box).to_have_value("ned: and ned ")
+    box.press("Shift+Tab")
+    expect(box).to_have_value("ned: and nina ")
+    box.fill("")
+    box.press_sequentially("/who")
+    expect(options.first).to_contain_text("/who")
+    options.nth(1).click()
+    expect(box).to_have_value("/whois ")
+
+    box.fill("")
+    page.evaluate(PASTE, "\n".join("abcdef"))
+    page.get_by_role("button", name="as a code block").click()
+    expect(box).to_have_value("```\na\nb\nc\nd\ne\nf\n```\n")
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Go to").fill("settings")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Settings")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+/")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    box.press("Shift+F6")
+    expect(page.locator("#scroller")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Home")
+    expect(page.locator("#log > li:focus")).to_contain_text("hello")
+
+
+def test_settings_are_kept_until_the_page_forgets(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    page = open_page("about:blank")
+    page.goto(f"{gateway.web}/r/{room}")
+    connected(page)
+    page.fill("#nick", "quinn")
+    page.press("#nick", "Enter")
+    expect(page.locator("#my-nick")).to_have_text("quinn")
+    say(page, "/topic x", "hello")
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("Theme").select_option("dark")
+    page.get_by_label("Times").select_option("12")
+    page.get_by_label("Who comes and goes").select_option("hide")
+    expect(page.locator("#log time").last).to_have_text(re.compile("[AP]M$"))
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save the log as text").click()
+    assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d quinn: hello$", saved.value.path().read_text(), re.MULTILINE)
+
+    page.reload()
+    connected(page)
+    expect(page.locator("html")).to_have_css("color-scheme", "dark")
+    expect(page.locator("#log time").last).to_have_text(re.compile("[AP]M$"))
+    page.get_by_role("button", name="Settings").click()
+    expect(page.get_by_label("Theme")).to_have_value("dark")
+    page.get_by_role("button", name="Forget me").click()
+    page.get_by_role("button", name="press again").click()
+    expect(page.locator("#my-nick")).to_contain_text("guest-")
+    expect(page.locator("html")).to_have_css("color-scheme", "light dark")
+
+
+def test_who_is_away_is_told_of_his_name_and_of_private_words(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    page = open_page("about:blank", "rosa")
+    page.add_init_script(AWAY)
+    page.goto(f"{gateway.web}/r/{room}")
+    connected(page)
+    page.get_by_role("button", name="Settings").click()
+    page.locator("select[name=notify]").select_option("on")
+    page.keyboard.press("Escape")
+    nina, tom = gateway.terminal(room=room), gateway.terminal(room=room)
+    nina.say("/nick nina", "rosa is here")
+    tom.say("/nick tom")
+    expect(page.get_by_text("is here")).to_be_visible()
+
+    page.evaluate("leave(true)")
+    nina.say("hello rosa", "rosa?", "rosary")
+    tom.say("/msg rosa lunch?")
+    expect(page).to_have_title(f"(4) {room} · gateway")
+    expect(page.locator("#log .unread + .msg")).to_contain_text("hello")
+    page.reload()
+    connected(page)
+    page.evaluate("leave(true)")
+    nina.say("rosa again")
+    expect(page).to_have_title(f"(1) {room} · gateway")
+    assert page.evaluate("told") == ["nina: rosa again"]
+    page.evaluate("leave(false)")
+    expect(page).to_have_title(f"{room} · gateway")
+
+
+def test_texts_that_want_to_be_more_stay_texts(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    page = open_page("about:blank", viewport={"width": 320, "height": 568})
+    page.goto(f"{gateway.web}/r/{room}")
+    connected(page)
+    for text in UGLY:
+        gateway.curl("--data-binary", text, f"/r/{room}?nick=mallory")
+    nina = gateway.terminal(room=room)
+    nina.say("/nick nina", "/topic <img src=x onerror=window.hacked=1>" + "w" * 200)
+    nina.say(*HOSTILE, "the last")
+
+    expect(page.get_by_text("the last", exact=True)).to_be_visible()
+    expect(page.locator("#topic")).to_contain_text("<img src=x")
+    assert page.evaluate("window.hacked") is None
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    assert page.evaluate("document.getElementById('scroller').scrollWidth") == 320
+    links = page.locator("#log a").evaluate_all("(links) => links.map((link) => link.protocol)")
+    assert set(links) <= {"http:", "https:", "mailto:"}
+    say(page, "/ignore nina")
+    expect(page.get_by_text("the last", exact=True)).to_be_hidden()
+
+
+def test_who_is_muted_or_kicked_reads_why_and_keeps_what_he_wrote(
+    gateway: RunningGateway, room: str, open_page: Open, operator: StorageState
+) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "sven")
+    connected(page)
+    desk = open_page(f"{gateway.web}/admin", storage_state=operator)
+
+    assert desk.evaluate(ORDER, ["POST", "mutes", {"nick": "sven", "reason": "caps", "seconds": 600}]) == 201
+    say(page, "HELLO")
+    expect(page.locator("#closed")).to_contain_text(re.compile(r"You are muted until \d\d:\d\d, caps"))
+    expect(page.locator("#message")).not_to_be_editable()
+    expect(page.locator("#outbox > li")).to_contain_text("HELLO")
+    page.get_by_role("button", name="Try again").click()
+    page.fill("#message", "half a thou")
+    connection = desk.locator("tr[data-id]", has_text="sven").get_attribute("data-id")
+    assert desk.evaluate(ORDER, ["DELETE", f"connections/{connection}", {"reason": "be kind"}]) == 200
+
+    expect(page.locator("#banner")).to_contain_text("You were kicked: be kind.")
+    expect(page.locator("#message")).to_have_value("half a thou")
+    page.get_by_role("button", name="Rejoin").click()
+    connected(page)
+    expect(page.locator("#my-nick")).to_have_text("sven")
