@@ -192,6 +192,10 @@ class Sanctions:
 
     # Looking
 
+    def __len__(self) -> int:
+        """How many there are, also those whose end has come."""
+        return len(self._all)
+
     def get(self, id: str) -> Sanction | None:
         """The one with that id, also when its end has come."""
         return self._all.get(id)

@@ -33,8 +33,8 @@ class Draft(NamedTuple):
 
 class Commits:
     """What waits for the journal. `took` counts how long each batch takes; `wake` asks for a tick; `publish` shows
-    a committed message to its room; `settled` hears of each session whose message was committed or refused; `happened`
-    in words when storing begins to fail, and when it works again."""
+    a committed message to its room; `settled` hears of each message of an ending session that was committed or refused;
+    `happened` in words when storing begins to fail, and when it works again."""
 
     def __init__(
         self,
@@ -147,7 +147,8 @@ class Commits:
             self._publish(room, message, member)
             if member is not None:
                 member.session.pending -= 1
-                self._settled(member.session)
+                if member.session.ending:
+                    self._settled(member.session)
             if done is not None:
                 done(Posted(room.name, room.epoch, message.seq))
 
@@ -157,7 +158,8 @@ class Commits:
             room.pending -= 1
             if member is not None:
                 member.session.pending -= 1
-                self._settled(member.session)
+                if member.session.ending:
+                    self._settled(member.session)
             if done is not None:
                 done(refusal)
             elif member is not None:

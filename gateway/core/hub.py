@@ -117,7 +117,7 @@ class Hub:
             replace=lambda session: self.close(session, Closing.REPLACED, "you came back by another connection"),
         )
         self.replays = Replays(self.library, self.attach, self._wake)
-        self.pace = Pace(lambda: self.limits, clock, self.later)
+        self.pace = Pace(limits, clock, self.later)
         self.closed = Closed()
         self.meters = Meters(self.totals, self.closed.counts, clock, wall)
         self.visits = Visits(clock, wall, self.later)
@@ -302,7 +302,7 @@ class Hub:
             if done is None:
                 return
             message.identity, message.id = session.identity.id, id
-        muted = self.mutes.refusal(self.mutes.on(session))
+        muted = self.mutes.refusal(self.mutes.on(session)) if self.mutes else None
         if muted is not None and done is not None:
             done(muted)
             return
@@ -314,7 +314,7 @@ class Hub:
         """Keep these limits from now on; a room's log shrinks with its next message."""
         before, self.limits = self.limits, limits
         self.rooms.limit(limits)
-        self.pace.changed(before, self.sessions.values())
+        self.pace.changed(before, limits, self.sessions.values())
 
     # The tick
 
@@ -342,8 +342,7 @@ class Hub:
         self._awake = False
         self.timers.run(self.clock())
         self.commits.begin()
-        if self.reception.pending:
-            self.reception.store()
+        self.reception.serve()
         self.replays.serve()
         sends = self._flush(SENDS_PER_TICK)
         self._serve(sends)

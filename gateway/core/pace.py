@@ -35,15 +35,18 @@ def repriced(paid_until: float, now: float, rate_before: float, limits: Limits) 
 
 
 class Pace:
-    """Counts what each session says against `limits` (asked each time, they may change)."""
+    """Counts what each session says against the limits. `rate` and `burst` are theirs, kept here because each message
+    asks for them twice."""
 
     def __init__(
         self,
-        limits: Callable[[], Limits],
+        limits: Limits,
         clock: Callable[[], float],
         later: Callable[[float, Callable[[], None]], None],
     ) -> None:
-        self._limits = limits
+        self.rate = limits.messages_per_second
+        """Messages per second of one session in the long run, 0 = no limit."""
+        self._burst = limits.burst
         self._clock = clock
         self._later = later
         self._slowed: dict[Session, None] = {}
@@ -51,19 +54,14 @@ class Pace:
         self.heard = 0
         """Lines and requests that counted against a rate since the start."""
 
-    @property
-    def rate(self) -> float:
-        """Messages per second of one session in the long run, 0 = no limit."""
-        return 0.0 if self._hurried else self._limits().messages_per_second
-
     def too_fast(self, session: Session) -> float:
         """Seconds until the session may speak again, 0 = now; does not count as speaking."""
-        return wait(session.paid_until, self._clock(), self.rate, self._limits().burst)
+        return wait(session.paid_until, self._clock(), self.rate, self._burst) if self.rate else 0.0
 
     def pay(self, session: Session) -> None:
         """Count one thing said against the session's rate."""
         self.heard += 1
-        session.paid_until = pay(session.paid_until, self._clock(), self.rate)
+        session.paid_until = pay(session.paid_until, self._clock(), self.rate) if self.rate else 0.0
 
     def slow_down(self, session: Session) -> None:
         """Take no more input from a session that is too fast, until its rate allows the next."""
@@ -73,9 +71,11 @@ class Pace:
             self._slowed[session] = None
             self._later(seconds, lambda: self._speed_up(session))
 
-    def changed(self, before: Limits, sessions: Iterable[Session]) -> None:
+    def changed(self, before: Limits, limits: Limits, sessions: Iterable[Session]) -> None:
         """The limits are others than `before`: what each of the sessions has used of its rate stays used."""
-        now, limits = self._clock(), self._limits()
+        now = self._clock()
+        self.rate = 0.0 if self._hurried else limits.messages_per_second
+        self._burst = limits.burst
         for session in sessions:
             session.paid_until = repriced(session.paid_until, now, before.messages_per_second, limits)
         for session in list(self._slowed):
@@ -88,6 +88,7 @@ class Pace:
     def hurry(self) -> None:
         """The end is near: from now on nobody is too fast, so that what has been received can be said."""
         self._hurried = True
+        self.rate = 0.0
         for session in list(self._slowed):
             self._speed_up(session)
 

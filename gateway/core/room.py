@@ -64,6 +64,8 @@ class Readers:
 
     def forget(self) -> None:
         """The head has moved, or everybody has been served: the shares are of no more use but to be counted."""
+        if not (self._shares or self._own):
+            return
         totals = self._totals
         for share in (*self._shares.values(), *self._own):
             given = share.given

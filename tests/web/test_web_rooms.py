@@ -98,7 +98,7 @@ async def test_a_foreign_page_cannot_post(web: Running, http: aiohttp.ClientSess
 
 
 async def test_a_refusal_has_its_status_and_when_to_come_back(web: Running, http: aiohttp.ClientSession) -> None:
-    web.chat.hub.limits = Limits(messages_per_second=0.1, burst=1)
+    web.chat.hub.limit(Limits(messages_per_second=0.1, burst=1))
     async with http.post(f"{web.url}/r/ops?nick=ci", data="1") as answer:
         assert answer.status == 201
     async with http.post(f"{web.url}/r/ops?nick=ci", data="2") as answer:

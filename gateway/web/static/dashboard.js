@@ -64,7 +64,6 @@ async function pull() {
     pullCharts(),
   ]);
   summary.show(figures);
-  document.title = `${written(figures.tiles.connections.now, "count")} connected · gateway`;
   if (rows && asked === query.search.toString()) show(rows);
 }
 

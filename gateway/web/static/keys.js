@@ -8,7 +8,7 @@ const TWO_KEYS = 1_500;
 const actions = new Map();
 let went = 0; // when `g` was pressed
 
-/** Lets a single key do something; `enter` may answer false: not here. */
+/** Lets a single key do something; it may answer false: not here. */
 export function onKey(key, action) {
   actions.set(key, action);
 }
@@ -18,7 +18,7 @@ const openDialog = () => document.querySelector("dialog[open]");
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  if (event.key === "Escape") return actions.get("Escape")?.(event);
+  if (event.key === "Escape") return closeMenu() || actions.get("Escape")?.(event);
   if (!kept.get("keys", true) || typing(event.target) || openDialog()) return;
   if (went > Date.now() - TWO_KEYS) {
     went = 0;
@@ -31,6 +31,15 @@ document.addEventListener("keydown", (event) => {
   const action = actions.get(event.key);
   if (action && action(event) !== false) event.preventDefault();
 });
+
+/** Closes the menu that is open; answers whether there was one. */
+function closeMenu() {
+  const menu = document.querySelector("details:is(.menu, .words)[open]");
+  if (!menu) return false;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+  return true;
+}
 
 function jump(element) {
   element.focus();

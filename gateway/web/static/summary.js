@@ -1,4 +1,4 @@
-/** The header, the tiles and the strip of an overload. Only a change of health is read aloud. */
+/** The header, the tiles, the strip of an overload, title and icon. Only a change of health is read aloud. */
 
 import { put, written } from "./format.js";
 import { byId, make } from "./page.js";
@@ -22,13 +22,19 @@ export function show(summary) {
   }
 }
 
-function health({ health, causes }) {
+function health({ health, causes, tiles }) {
   const word = health.toUpperCase();
   const why = causes.map(({ text }) => text).join("; ");
   byId("health").dataset.health = health;
   byId("health").title = why;
   put(byId("health").querySelector("b"), word);
   put(byId("health").querySelector(".cause"), causes[0]?.text ?? "");
+  const calm = health === "ok";
+  const connected = `${written(tiles.connections.now, "count")} connected · gateway`;
+  const icon = byId("icon");
+  icon.dataset.calm ??= icon.href;
+  icon.href = calm ? icon.dataset.calm : icon.dataset.unread;
+  if (document.body.dataset.here === "connections") document.title = calm ? connected : `${word} · ${connected}`;
   byId("strain").hidden = health !== "overloaded";
   put(byId("strain-text"), why);
   const now = [health, ...causes.map(({ name }) => name)].join();

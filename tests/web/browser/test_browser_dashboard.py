@@ -10,6 +10,7 @@ from tests.accounts.people import PASSWORD
 from tests.web.browser.conftest import Complaints, Open
 from tests.web.browser.running_gateway import RunningGateway, wait_for
 from tests.web.browser.talking import connected
+from tests.web.test_web_written import AGENTS, VALUES
 
 
 @pytest.fixture
@@ -280,7 +281,7 @@ def test_rows_stay_while_somebody_points_at_them(gateway: RunningGateway, dashbo
 def test_a_gateway_that_is_away_is_said_so_and_asks_for_a_new_login(
     tmp_path: Path, open_page: Open, complaints: Complaints
 ) -> None:
-    complaints.expected += ["status of 401", "ERR_CONNECTION_RESET"]
+    complaints.expected += ["status of 401", "net::ERR_"]
     gateway = RunningGateway(tmp_path)
     try:
         dashboard = open_page(gateway.login_link)
@@ -295,3 +296,14 @@ def test_a_gateway_that_is_away_is_said_so_and_asks_for_a_new_login(
         expect(dashboard.get_by_role("dialog")).to_contain_text("Your session is over")
     finally:
         gateway.close()
+
+
+def test_the_script_writes_values_as_the_server_does(dashboard: Page) -> None:
+    module = dashboard.locator("link[rel=modulepreload][href$='/format.js']").get_attribute("href")
+    cases = [[value, shown] for value, shown, _ in VALUES] + [[agent, "agent"] for agent, _ in AGENTS]
+    words = dashboard.evaluate(
+        "async ([module, cases]) => { const { written } = await import(module); "
+        "return cases.map(([value, shown]) => written(value, shown)); }",
+        [module, cases],
+    )
+    assert words == [words for _, _, words in VALUES] + [name for _, name in AGENTS]
