@@ -9,6 +9,7 @@ loop that stands still is felt by the beat alone.
 import asyncio
 from collections.abc import Callable
 
+from gateway.collector import Collector
 from gateway.core.hub import Hub
 from gateway.core.meters import Reading
 from gateway.errors import Refusal
@@ -23,9 +24,12 @@ PROBE_BEATS = 2
 class Pulse:
     """`accept_queue` answers the share of the fullest listening socket's backlog that waits to be accepted."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, hub: Hub, accept_queue: Callable[[], float]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, hub: Hub, collector: Collector, accept_queue: Callable[[], float]
+    ) -> None:
         self._loop = loop
         self._hub = hub
+        self._collector = collector
         self._accept_queue = accept_queue
         self._process = Process()
         self._lates: list[float] = []
@@ -66,6 +70,7 @@ class Pulse:
                 accept_queue=self._accept_queue(),
             )
         )
+        self._collector.beat(self._hub.meters.cpu_seconds)
         traffic = self._hub.totals.bytes_in + self._hub.totals.bytes_out
         self._busy, self._seen = traffic != self._seen, traffic
         if self._busy and self._feeling is None:

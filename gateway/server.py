@@ -18,6 +18,7 @@ from gateway import __version__, console, logs
 from gateway.accounts.keeper import Keeper
 from gateway.accounts.register import Account, Register, Token
 from gateway.adminforms import ROOT_NAME
+from gateway.collector import Collector
 from gateway.config import AdminSettings, Settings
 from gateway.core import text
 from gateway.core.events import Notice
@@ -134,7 +135,8 @@ class Gateway:
         self.hub.upkeep.draining.gates = ListenerGates(self.listeners)
         self.hub.upkeep.loudness.turn = logs.set_level
         self.hub.upkeep.loudness.settle(settings.log_level)
-        self.pulse = Pulse(loop, self.hub, self._accept_queue)
+        self.collector = Collector()
+        self.pulse = Pulse(loop, self.hub, self.collector, self._accept_queue)
         self.key = None if settings.memory else DoorKey(settings.data)
         self.keeper = self.hub.doorkeeper = Keeper(register(settings.admin), self.hub.clock)
         self.prompt = Prompt(self.hub)
@@ -158,6 +160,7 @@ class Gateway:
         self._handle_signals()
         self._tell()
         self.retention.start()
+        self.collector.start()
         self.pulse.start()
         self.hub.meters.mark(f"started, version {__version__}")
         if self.settings.console:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from gateway import process, pulse
+from gateway.collector import Collector
 from gateway.errors import JournalError
 from gateway.process import Process
 from gateway.pulse import Pulse
@@ -30,7 +31,7 @@ async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LittleChat]:
     monkeypatch.setattr(pulse, "BEAT", 0.05)
     monkeypatch.setattr(pulse, "FEEL_EVERY", 0.005)
     chat = LittleChat(time.monotonic)
-    beating = Pulse(asyncio.get_running_loop(), chat.hub, lambda: 0.25)
+    beating = Pulse(asyncio.get_running_loop(), chat.hub, Collector(), lambda: 0.25)
     beating.start()
     yield chat
     beating.stop()

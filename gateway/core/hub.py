@@ -342,8 +342,7 @@ class Hub:
         self._awake = False
         self.timers.run(self.clock())
         self.commits.begin()
-        if self.reception.pending:
-            self.reception.store()
+        self.reception.serve()
         self.replays.serve()
         sends = self._flush(SENDS_PER_TICK)
         self._serve(sends)

@@ -4,6 +4,7 @@ An address has one spelling here: no zone, no port, an IPv4 address in IPv6 clot
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
@@ -21,16 +22,21 @@ class Remote(NamedTuple):
     def counted_as(self) -> str | None:
         """Under which name it is counted: an IPv6 address as its /64; loopback not at all (None), unless a proxy told
         it."""
-        address = spelled(self.address)
-        if address is None:
-            return self.address
-        ip = ip_address(address)
-        if ip.is_loopback and self.proxy is None:
-            return None
-        if isinstance(ip, IPv6Address):
-            below = 128 - NETWORK_BITS
-            return str(IPv6Address(int(ip) >> below << below))
+        return _counted_as(self.address, self.proxy is None)
+
+
+@lru_cache(maxsize=16_384)
+def _counted_as(address: str, itself: bool) -> str | None:
+    known = spelled(address)
+    if known is None:
         return address
+    ip = ip_address(known)
+    if ip.is_loopback and itself:
+        return None
+    if isinstance(ip, IPv6Address):
+        below = 128 - NETWORK_BITS
+        return str(IPv6Address(int(ip) >> below << below))
+    return known
 
 
 class Networks:
@@ -49,6 +55,7 @@ class Networks:
         return any(ip in network for network in self._networks)
 
 
+@lru_cache(maxsize=16_384)
 def spelled(address: str) -> str | None:
     """The address in its one spelling; None when it is none."""
     try:

@@ -39,6 +39,7 @@ from gateway.web.callers import Callers
 from gateway.web.frames import FrameWatch
 from gateway.web.handshake import LINES, OBJECTS
 from gateway.web.options import WebOptions
+from gateway.web.partings import Partings
 from gateway.web.peer import Peer, is_secure, remote_of
 from gateway.web.traits import kernel_of, traits_of
 from gateway.web.wheel import Wheel
@@ -75,6 +76,7 @@ class WebSockets:
         self.wheel = wheel
         self.options = options
         self.open: set[Socket] = set()
+        self.partings = Partings()
         self._callers = callers
         self._refuse = refuse
         self._loop = asyncio.get_running_loop()
@@ -321,8 +323,12 @@ class Socket:
             log.exception("a WebSocket failed")
             self._farewell = (Closing.FAILED, "")
         finally:
-            self._part(session)
+            try:
+                await self._shared.partings.turn()
+            finally:
+                self._part(session)
         await self._leave()
+        self._fall_apart()
 
     def _join(self, remote: Remote) -> Session:
         """Become a session, with its first deadlines."""
@@ -342,6 +348,14 @@ class Socket:
         shared.wheel.drop(self)
         shared.open.discard(self)
         shared.hub.disconnect(session, *(self._farewell or (Closing.LOST, "")))
+
+    def _fall_apart(self) -> None:
+        """Break the circles of references, so that all of this is freed now: thousands of dead connections that wait
+        for the collector of garbage would stop the loop together."""
+        self.session = self.watch = None
+        problem = self._ws.exception()
+        if problem is not None:
+            problem.__traceback__ = problem.__context__ = None
 
     def _take(self, session: Session, message: WSMessage) -> bool:
         """Deal with what was received; False at the end."""

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.core.closing import Closing
 from gateway.core.posting import Post, Posting
+from gateway.core.reception import ANSWERS_PER_TICK
 from gateway.errors import Refusal
 from tests.core.world import Peer, World
 
@@ -270,3 +271,15 @@ def test_typing_is_told_to_the_other_pages_only() -> None:
     ana.asks(type="typing", room="lobby")
     assert [each["nick"] for each in cid.told("typing")] == ["ana"]
     assert (ana.objects, bob.lines) == ([], [])
+
+
+def test_a_crowd_that_comes_at_once_is_welcomed_in_several_ticks() -> None:
+    world = World()
+    world.hub.reception.stored(lambda failure: answers.append(0))
+    answers: list[int] = []
+    for number in range(1, 2 * ANSWERS_PER_TICK):
+        world.hub.reception.stored(lambda failure, number=number: answers.append(number))  # type: ignore[misc]
+    world.hub.tick()
+    assert answers == list(range(ANSWERS_PER_TICK)) and world.hub.reception.pending
+    world.run()
+    assert answers == list(range(2 * ANSWERS_PER_TICK)) and not world.hub.reception.pending

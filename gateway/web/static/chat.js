@@ -625,14 +625,15 @@ export class Page {
   }
 
   /** Copy buttons anywhere; a click beside the sheet of people closes it. */
-  #clicked(target) {
-    if (target.dataset.copy !== undefined) copy(target);
+  async #clicked(target) {
+    if (target.dataset.copy !== undefined) (await this.fetch("copying"))?.copy(target);
     if (this.#people.isSheet && !target.closest("#people, #people-button")) this.#people.show(false);
   }
 
   #pressed(event) {
     if (document.querySelector("dialog[open]")) return;
-    const name = [event.ctrlKey || event.metaKey ? "Ctrl" : "", event.altKey ? "Alt" : "", event.key].filter(Boolean).join("+");
+    const key = event.altKey && event.code === "KeyA" ? "a" : event.key.replace(/^.$/, (one) => one.toLowerCase());
+    const name = [event.ctrlKey || event.metaKey ? "Ctrl" : "", event.altKey ? "Alt" : "", key].filter(Boolean).join("+");
     const shortcuts = {
       "Ctrl+k": () => this.open("palette"),
       "Ctrl+/": () => this.open("keylist"),
@@ -676,19 +677,6 @@ export class Page {
     if (next.id === "composer") this.composer.focus();
     else (next.matches("[tabindex]") ? next : next.querySelector("a, li button, .bar button")).focus();
   }
-}
-
-/** Copies what a copy button stands for: the element it names, or the code block it stands in. */
-async function copy(button) {
-  const source = button.dataset.copy ? byId(button.dataset.copy) : button.previousElementSibling;
-  try {
-    await navigator.clipboard.writeText(source.textContent);
-  } catch {
-    getSelection().selectAllChildren(source); // no clipboard without TLS: select, then the old way
-    document.execCommand("copy");
-  }
-  button.textContent = "copied";
-  setTimeout(() => (button.textContent = "copy"), 2_000);
 }
 
 new Page().start();

@@ -33,7 +33,6 @@ export class Composer {
   #box = document.getElementById("message");
   #counter = document.getElementById("counter");
   #send = document.getElementById("send");
-  #ask = document.getElementById("ask");
   #closed = document.getElementById("closed");
   #key = "";
   #onSend;
@@ -182,28 +181,22 @@ export class Composer {
   }
 
   /** Many lines at once: as code, as they stand, or a mistake? Inside a code block they are what they are. */
-  #pasted(event) {
+  async #pasted(event) {
     const text = event.clipboardData.getData("text/plain").replace(/\r\n?/g, "\n").replace(/\n+$/, "");
-    const lines = text.split("\n").length;
-    const before = this.#box.value.slice(0, this.#box.selectionStart);
-    if (lines <= MOST_PASTED || before.split("```").length % 2 === 0) return;
+    const { value, selectionStart, selectionEnd } = this.#box;
+    const before = value.slice(0, selectionStart);
+    if (text.split("\n").length <= MOST_PASTED || before.split("```").length % 2 === 0) return;
     event.preventDefault();
-    const choice = (word, insert) => {
-      const button = make("button", "", word);
-      button.type = "button";
-      button.addEventListener("click", () => {
-        this.#ask.hidden = true;
-        if (insert) this.#box.setRangeText(insert, this.#box.selectionStart, this.#box.selectionEnd, "end");
-        this.#typed();
-        this.focus();
-      });
-      return button;
+    const insert = (words) => {
+      if (words) this.#box.setRangeText(words, selectionStart, selectionEnd, "end");
+      this.#typed();
+      this.focus();
     };
-    const begin = before === "" || before.endsWith("\n") ? "" : "\n";
-    const asCode = choice("as a code block", `${begin}\`\`\`\n${text}\n\`\`\`\n`);
-    this.#ask.replaceChildren(`Paste ${lines} lines?`, asCode, choice(`as ${lines} lines`, text), choice("cancel"));
-    this.#ask.hidden = false;
-    asCode.focus();
+    try {
+      (await import("./paste.js")).ask(text, before, insert);
+    } catch {
+      insert(text);
+    }
   }
 }
 

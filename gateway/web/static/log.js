@@ -103,6 +103,7 @@ const PILED = /\p{M}{3}/u;
 export function body(text, me = "") {
   const element = make("div", "text");
   element.dir = "auto";
+  element.classList.toggle("piled", PILED.test(text));
   text.split(FENCE).forEach((part, at) => {
     if (at % 2) element.append(codeBlock(part));
     else prose(element, at ? part : part.replace(/\n$/, ""), me);
@@ -465,7 +466,6 @@ export class Log {
     row.classList.toggle("ignored", isIgnored(message.nick));
     row.dataset.seq = message.seq;
     row.dataset.ts = message.ts;
-    row.classList.toggle("piled", PILED.test(message.text));
     row.classList.toggle("action", message.kind === "action");
     row.classList.toggle("own", message.nick === me || this.#own.has(message.seq));
     const who = make("span", "who");

@@ -61,6 +61,8 @@ def test_what_terminals_and_pages_write_looks_right_on_the_other_side(
     nina.say("/msg cleo yes")
     expect(cleo.locator(".private")).to_have_count(2)
     expect(cleo.locator("#log .code code")).to_have_text("for i in range(3):\n    print(i)")
+    cleo.locator("#log .code").get_by_role("button", name="copy").click()
+    expect(cleo.locator("#log .code button")).to_have_text("copied")
 
 
 def test_a_taken_name_is_offered_with_a_number(gateway: RunningGateway, room: str, open_page: Open) -> None:

@@ -122,7 +122,7 @@ def test_the_chat_page_is_small(gateway: RunningGateway, open_page: Open) -> Non
     sizes = transferred(open_page("about:blank"), gateway.web)
 
     assert len(sizes) <= CHAT_REQUESTS, sizes
-    assert sum(sizes.values()) <= CHAT_BYTES, (sum(sizes.values()), sizes)
+    assert (total := sum(sizes.values())) <= CHAT_BYTES, (total, sizes)
 
 
 def test_the_dashboard_is_small(gateway: RunningGateway, open_page: Open, operator: StorageState) -> None:
