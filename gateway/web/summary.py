@@ -73,8 +73,8 @@ class ClosedLine(msgspec.Struct, frozen=True):
 
 class Summary(msgspec.Struct, frozen=True):
     """Times and durations: ms, times since 1970. `health` is ok, busy, overloaded or draining, `causes` why, the worst
-    first. `campaigns` are those that run. `closed` counts the connections that ended since the start, by reason. `slowest` are at most five, so are
-    `last_closed`, the latest first."""
+    first. `campaigns` are those that run. `closed` counts the connections that ended since the start, by reason.
+    `slowest` are at most five, so are `last_closed`, the latest first."""
 
     version: str
     started_at: int
