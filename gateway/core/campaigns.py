@@ -127,6 +127,11 @@ class Campaigns:
         """The latest first."""
         return list(self._known.values())[::-1]
 
+    @property
+    def running(self) -> int:
+        """How many run."""
+        return sum(each.state is State.RUNNING for each in self._known.values())
+
     def find(self, id: str) -> Campaign:
         """Raises Refusal."""
         campaign = self._known.get(id)

@@ -92,7 +92,7 @@ class AdminSession:
 
 
 class AdminSessions:
-    """The open sessions of the dashboard: 30 minutes without a request end one, 12 hours in any case."""
+    """The open sessions of the dashboard: 30 minutes without use end one, 12 hours in any case."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -113,11 +113,15 @@ class AdminSessions:
 
     def find(self, secret: str | None) -> AdminSession | None:
         """The session of a cookie, which is thereby used."""
-        self._sweep()
-        session = self._sessions.get(_digest(secret)) if secret else None
+        session = self.look(secret)
         if session is not None:
             session.seen = self._clock()
         return session
+
+    def look(self, secret: str | None) -> AdminSession | None:
+        """The session of a cookie that a page sent by itself: that is no use of it."""
+        self._sweep()
+        return self._sessions.get(_digest(secret)) if secret else None
 
     def all(self) -> list[AdminSession]:
         """The open sessions, the oldest first."""

@@ -22,6 +22,7 @@ KEY_HOLDER = "local"
 """The name of who can read the data folder."""
 FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 CSRF_HEADER = "X-CSRF-Token"
+POLL_HEADER = "X-Poll"
 FORM = "application/x-www-form-urlencoded"
 STRANGER = "-"
 """Who it was that nobody knows."""
@@ -42,8 +43,11 @@ class Login:
         return "__Host-gateway" if is_secure(request, self._options.tls) else "gateway_session"
 
     def session(self, request: web.Request) -> AdminSession | None:
-        """The session of the cookie; None for a stranger's."""
-        return self._sessions.find(request.cookies.get(self.cookie(request)))
+        """The session of the cookie; None for a stranger's. What a page asks while nobody touches it is no use."""
+        secret = request.cookies.get(self.cookie(request))
+        if POLL_HEADER in request.headers:
+            return self._sessions.look(secret)
+        return self._sessions.find(secret)
 
     def operator(self, request: web.Request) -> Operator | None:
         """Who asks; None for a stranger. Raises Refusal (token_invalid, rate_limited) for a wrong bearer token."""

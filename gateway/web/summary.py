@@ -73,8 +73,8 @@ class ClosedLine(msgspec.Struct, frozen=True):
 
 class Summary(msgspec.Struct, frozen=True):
     """Times and durations: ms, times since 1970. `health` is ok, busy, overloaded or draining, `causes` why, the worst
-    first. `closed` counts the connections that ended since the start, by reason. `slowest` are at most five, so are
-    `last_closed`, the latest first."""
+    first. `campaigns` are those that run. `closed` counts the connections that ended since the start, by reason.
+    `slowest` are at most five, so are `last_closed`, the latest first."""
 
     version: str
     started_at: int
@@ -85,6 +85,7 @@ class Summary(msgspec.Struct, frozen=True):
     listeners: list[ListenerLine]
     tiles: dict[str, Tile]
     rooms: int
+    campaigns: int
     closed: dict[str, int]
     slowest: list[SlowLine]
     last_closed: list[ClosedLine]
@@ -119,6 +120,7 @@ class SummaryDesk:
             listeners=[ListenerLine(each.door, each.address, each.state) for each in options.listeners()],
             tiles=self._tiles(),
             rooms=len(self._hub.rooms),
+            campaigns=self._hub.upkeep.campaigns.running,
             closed=meters.closed_by_reason(),
             slowest=[
                 SlowLine(session.id, session.nick, session.door.value, session.address, lag)

@@ -69,6 +69,14 @@ async def test_a_session_ends_idle_and_in_any_case(
     assert last == status
 
 
+async def test_what_a_page_asks_by_itself_keeps_no_session_alive(web: Running, http: Http) -> None:
+    await log_in(web, http)
+    for status in (200, 401):
+        web.clock.skipped += 1000
+        async with http.get(f"{web.url}/admin/api/summary", headers={"X-Poll": "1"}) as answer:
+            assert answer.status == status
+
+
 async def test_logging_in_again_ends_the_old_session(web: Running, http: Http) -> None:
     await log_in(web, http)
     old = http.cookie_jar.filter_cookies(aiohttp.client.URL(web.url))["gateway_session"].value

@@ -1,6 +1,22 @@
-/** The admin API: JSON in, JSON out. */
+/**
+ * The admin API: JSON in, JSON out.
+ *
+ * What the page asks although nobody has touched it since the last time is marked: it keeps no session alive.
+ */
 
 const PATIENCE = 10_000;
+const TOUCHES = ["pointerdown", "keydown", "wheel", "submit"];
+
+let touched = false; // since something was asked last
+
+for (const touch of TOUCHES) addEventListener(touch, () => (touched = true), { capture: true, passive: true });
+
+/** The headers that tell so. */
+function mark() {
+  const header = touched ? {} : { "X-Poll": "1" };
+  touched = false;
+  return header;
+}
 
 /** An answer that is not the one we asked for; `error` is the answer's own. */
 export class Refusal extends Error {
@@ -14,7 +30,8 @@ export class Refusal extends Error {
 
 /** Asks; throws a Refusal, or a TypeError or TimeoutError when there was no answer at all. */
 export async function ask(path, options = {}) {
-  const answer = await fetch(path, { ...options, signal: AbortSignal.timeout(PATIENCE) });
+  const headers = { ...mark(), ...options.headers };
+  const answer = await fetch(path, { ...options, headers, signal: AbortSignal.timeout(PATIENCE) });
   const json = await answer.json().catch(() => null);
   if (!answer.ok) throw new Refusal(answer.status, json?.error ?? {});
   return json;
@@ -39,6 +56,7 @@ export function page(path) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("GET", path);
+    for (const [name, value] of Object.entries(mark())) request.setRequestHeader(name, value);
     request.responseType = "document";
     request.timeout = PATIENCE;
     request.onload = () => {

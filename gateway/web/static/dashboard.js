@@ -64,6 +64,7 @@ async function pull() {
     pullCharts(),
   ]);
   summary.show(figures);
+  if (figures.campaigns) load("campaign").then(({ watch }) => watch());
   if (rows && asked === query.search.toString()) show(rows);
 }
 

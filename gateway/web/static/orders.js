@@ -131,14 +131,14 @@ async function carryOut(action, connections, fields, progress) {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  if (!outcome.words?.includes("only the dashboard bans it")) toast(told(action, connections, outcome));
+  if (!outcome.words?.includes("only the dashboard bans it")) toast(told(action, connections, fields, outcome));
   return outcome;
 }
 
-function told(action, connections, { done, gone, refused, words }) {
+function told(action, connections, { by, target }, { done, gone, refused, words }) {
   const { done: past } = ORDERS[action];
   if (connections.length === 1) {
-    const { nick } = connections[0];
+    const nick = by === "address" ? target : connections[0].nick;
     if (done.length) return `${nick} is ${past}`;
     return gone.length ? `${nick} was gone already` : `Refused: ${words}`;
   }

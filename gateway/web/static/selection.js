@@ -13,10 +13,10 @@ export class Selection {
     this.#onDone = onDone;
     if (!byId("selection")) return;
     byId("rows").addEventListener("change", (event) => {
-      if (event.target.closest(".tick")) this.#tick(event.target.closest("tr").dataset.id, event.target.checked);
+      if (event.target.closest(".tick")) this.#tick(event.target.checked, event.target.closest("tr").dataset.id);
     });
     byId("tick-all").addEventListener("change", (event) => {
-      for (const id of this.#table.connections.keys()) this.#tick(id, event.target.checked);
+      this.#tick(event.target.checked, ...this.#table.connections.keys());
     });
     byId("unselect").addEventListener("click", () => this.clear());
     byId("selection").addEventListener("click", (event) => {
@@ -27,7 +27,7 @@ export class Selection {
 
   /** Ticks the row, or unticks it. */
   toggle(id) {
-    if (byId("selection") && id) this.#tick(id, !this.#ticked.has(id));
+    if (byId("selection") && id) this.#tick(!this.#ticked.has(id), id);
   }
 
   clear() {
@@ -52,10 +52,12 @@ export class Selection {
     byId("selection").hidden = this.#ticked.size === 0;
   }
 
-  #tick(id, on) {
-    const connection = this.#table.connections.get(id);
-    if (on && connection && connection.state !== "closed") this.#ticked.set(id, connection);
-    else this.#ticked.delete(id);
+  #tick(on, ...ids) {
+    for (const id of ids) {
+      const connection = this.#table.connections.get(id);
+      if (on && connection && connection.state !== "closed") this.#ticked.set(id, connection);
+      else this.#ticked.delete(id);
+    }
     this.show();
   }
 

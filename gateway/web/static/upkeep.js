@@ -12,54 +12,70 @@ const [drain, maintenance, level] = dialog.querySelectorAll("form");
 const usual = new Map([drain, maintenance].map((form) => [form.querySelector("button"), form.querySelector("button").textContent]));
 let timer = 0;
 let asking = null; // the form whose button asked: sure?
+let doubt = 0; // until it takes that back
+
+/** Without an answer what is shown stays; the page itself tells so. */
+const look = () => show().catch(() => {});
 
 /** Shows how things are, until the dialog is closed. */
 export async function open() {
   dialog.showModal();
-  timer = setInterval(show, LOOK_EVERY);
-  show();
+  timer = setInterval(look, LOOK_EVERY);
+  look();
 }
 
-dialog.addEventListener("close", () => clearInterval(timer));
+dialog.addEventListener("close", () => {
+  clearInterval(timer);
+  unask();
+});
 dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
 
-act(drain, () => sure(drain, `Drain ${drain.elements.door.value || "all doors"}: sure?`) && order("POST", "/admin/api/drain", {
-  door: drain.elements.door.value || null,
-  per_second: Number(drain.elements.per_second.value),
-  spread_seconds: Number(drain.elements.spread_seconds.value),
-}));
-drain.querySelector("[data-cancel]").addEventListener("click", () => attempt(() => order("DELETE", "/admin/api/drain")));
-act(maintenance, () => (maintenance.dataset.on === "yes" || sure(maintenance, "Refuse all newcomers: sure?")) && order("POST", "/admin/api/maintenance", {
-  on: maintenance.dataset.on !== "yes",
-  text: maintenance.dataset.on === "yes" ? "" : maintenance.elements.text.value,
-}));
-act(level, () => order("POST", "/admin/api/log-level", { level: level.elements.level.value }));
+act(drain, () => {
+  const { door, per_second: rate, spread_seconds: spread } = drain.elements;
+  if (!sure(drain, `Drain ${door.value || "all doors"}: sure?`)) return;
+  const body = { door: door.value || null, per_second: Number(rate.value), spread_seconds: Number(spread.value) };
+  attempt(`Draining ${door.value || "all doors"}`, "POST", "drain", body);
+});
+drain.querySelector("[data-cancel]").addEventListener("click", () => attempt("The drain is over", "DELETE", "drain"));
+act(maintenance, () => {
+  const on = maintenance.dataset.on !== "yes";
+  if (on && !sure(maintenance, "Refuse all newcomers: sure?")) return;
+  const body = { on, text: on ? maintenance.elements.text.value : "" };
+  attempt(on ? "Newcomers are refused" : "Newcomers are let in", "POST", "maintenance", body);
+});
+act(level, () => attempt(`Logging ${level.elements.level.value}`, "POST", "log-level", { level: level.elements.level.value }));
 
-function act(form, way) {
+/** Does something when a form is sent; another choice in it takes a question back. */
+function act(form, action) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    attempt(way);
+    action();
   });
+  form.addEventListener("input", () => asking === form && unask());
 }
 
 /** Whether the button has been pressed twice; the first time it asks. */
 function sure(form, question) {
-  const button = form.querySelector("button");
-  if (asking === form) return !(asking = null);
+  const again = asking === form;
+  unask();
+  if (again) return true;
   asking = form;
-  button.textContent = question;
-  setTimeout(() => {
-    if (asking === form) asking = null;
-    button.textContent = usual.get(button);
-  }, SURE_WITHIN);
+  form.querySelector("button").textContent = question;
+  doubt = setTimeout(unask, SURE_WITHIN);
   return false;
 }
 
-async function attempt(way) {
+function unask() {
+  clearTimeout(doubt);
+  asking = null;
+  for (const [button, words] of usual) button.textContent = words;
+}
+
+async function attempt(done, method, path, body) {
   byId("upkeep-problem").textContent = "";
   try {
-    if (!(await way())) return;
-    toast("Done.");
+    await order(method, `/admin/api/${path}`, body);
+    toast(done);
     await show();
   } catch (error) {
     byId("upkeep-problem").textContent = error.message;

@@ -118,14 +118,14 @@ def complaints() -> Iterator[Complaints]:
 @pytest.fixture
 def open_page(browser: Browser, complaints: Complaints) -> Iterator[Open]:
     """Opens an address in a browser profile of its own, and closes it after the test. `name` is the nick that this
-    browser remembers, other arguments are Playwright's for a context."""
+    browser remembers, `script` runs before the page's own, other arguments are Playwright's for a context."""
     contexts: list[BrowserContext] = []
 
-    def open_page(address: str, name: str | None = None, **options: object) -> Page:
+    def open_page(address: str, name: str | None = None, script: str = "", **options: object) -> Page:
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 720}} | options))  # type: ignore[arg-type]
         contexts.append(context)
         context.set_default_timeout(15_000)
-        context.add_init_script(WATCH)
+        context.add_init_script(WATCH + script)
         if name is not None:
             context.add_init_script(f"if (origin !== 'null') localStorage.nick ??= '{name}'")
         page = context.new_page()

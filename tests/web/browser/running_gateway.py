@@ -91,11 +91,6 @@ class RunningGateway:
         """What it has written to standard output."""
         return (self._folder / "output.txt").read_text()
 
-    def fresh_login_link(self) -> str:
-        """What `gateway login-link` prints."""
-        command = [sys.executable, "-m", "gateway", "login-link", "--data", self._folder / "data"]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()[-1]
-
     def terminal(self, door: str = "tcp", room: str = "") -> "Terminal":
         """A plain connection to a terminal door, in a room."""
         terminal = Terminal(self._ports[door])

@@ -1,22 +1,44 @@
 """The dashboard of a gateway with people at every door."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.accounts.people import PASSWORD
-from tests.web.browser.conftest import Complaints, Open
+from tests.web.browser.conftest import WATCH, Complaints, Open
 from tests.web.browser.running_gateway import RunningGateway, wait_for
 from tests.web.browser.talking import connected
 from tests.web.test_web_written import AGENTS, VALUES
 
+BRISK = "if (origin !== 'null') { localStorage.every ??= '1'; localStorage.charts ??= 'false'; }"
+"""A page that asks as often as it can, and draws no charts: those have their own tests."""
+
+
+@pytest.fixture(scope="module")
+def desk(browser: Browser, operator: StorageState) -> Iterator[tuple[Page, Complaints]]:
+    """The page of who may do everything, which the tests share, and what it complains about."""
+    context = browser.new_context(storage_state=operator, viewport={"width": 1280, "height": 720})
+    context.set_default_timeout(15_000)
+    context.add_init_script(WATCH + BRISK)
+    page, heard = context.new_page(), Complaints()
+    heard.watch(page)
+    yield page, heard
+    context.close()
+
 
 @pytest.fixture
-def dashboard(gateway: RunningGateway, open_page: Open, operator: StorageState) -> Page:
-    """The dashboard of who may do everything."""
-    return open_page(f"{gateway.web}/admin", storage_state=operator)
+def dashboard(gateway: RunningGateway, desk: tuple[Page, Complaints], complaints: Complaints) -> Iterator[Page]:
+    """The dashboard, as it comes when it is opened."""
+    page, heard = desk
+    page.mouse.move(2, 2)
+    page.goto(f"{gateway.web}/admin")
+    yield page
+    page.goto("about:blank")
+    complaints += heard
+    heard.clear()
 
 
 def row(dashboard: Page, nick: str) -> Locator:
@@ -38,7 +60,7 @@ def test_a_password_opens_the_dashboard_and_logging_out_ends_it(
     gateway: RunningGateway, open_page: Open, complaints: Complaints
 ) -> None:
     complaints.expected += ["status of 403", "status of 401"]
-    page = open_page(f"{gateway.web}/admin")
+    page = open_page(f"{gateway.web}/admin", script=BRISK)
     page.get_by_label("Name").fill("ana")
     for password in ("a wrong one", PASSWORD):
         page.get_by_label("Password").fill(password)
@@ -58,16 +80,6 @@ def test_a_password_opens_the_dashboard_and_logging_out_ends_it(
     over.get_by_role("button", name="Log in", exact=True).click()
     expect(over).to_be_hidden()
     expect(page.locator("body")).not_to_have_class(re.compile("stale"))
-
-
-def test_a_link_opens_the_dashboard_once(gateway: RunningGateway, open_page: Open, complaints: Complaints) -> None:
-    complaints.expected.append("status of 403")
-    link = gateway.fresh_login_link()
-    dashboard = open_page(link)
-    dashboard.get_by_role("button", name="Open the dashboard").click()
-    expect(dashboard.locator("#health")).to_contain_text("OK")
-    stranger = open_page(link)
-    expect(stranger.get_by_role("alert")).to_contain_text("has been used already")
 
 
 def test_every_door_has_its_rows_and_its_count(gateway: RunningGateway, dashboard: Page, open_page: Open) -> None:
@@ -197,7 +209,9 @@ def test_the_ticked_are_told_together(gateway: RunningGateway, dashboard: Page) 
     nina.say("/nick nina")
     bob.say("/nick bob")
     for nick in ("nina", "bob"):
-        row(dashboard, nick).get_by_role("checkbox").check()
+        expect(row(dashboard, nick)).to_be_visible()
+    dashboard.get_by_label("Select all on this page").check()
+    expect(dashboard.locator("#selected")).to_have_text("2")
     dashboard.locator("#selection").get_by_role("button", name="Message").click()
     dialog = dashboard.get_by_role("dialog")
     expect(dialog).to_contain_text("nina")
@@ -209,12 +223,54 @@ def test_the_ticked_are_told_together(gateway: RunningGateway, dashboard: Page) 
         person.wait_for("-- [operator] lunch is ready")
 
 
+def test_a_campaign_that_was_begun_elsewhere_is_shown_and_stopped(gateway: RunningGateway, dashboard: Page) -> None:
+    for _ in range(30):
+        gateway.terminal()
+    expect(dashboard.locator("#matching")).to_have_text("30 open")
+    token = dashboard.locator("meta[name=csrf-token]").get_attribute("content") or ""
+    order = {"action": "kick", "q": "door:tcp", "expected": 30, "per_second": 1}
+    dashboard.context.request.post(
+        f"{gateway.web}/admin/api/campaigns", data=order, headers={"X-CSRF-Token": token}, fail_on_status_code=True
+    )
+
+    strip = dashboard.locator("#campaign-strip")
+    expect(strip).to_contain_text(re.compile(r"door:tcp.: \d+ of 30, 1 a second, by ana"))
+    strip.get_by_role("button", name="Stop").click()
+    expect(dashboard.locator("#toasts")).to_contain_text(re.compile(r"\d+ kicked · stopped before the other \d+"))
+    expect(strip).to_be_hidden()
+
+
+def test_a_drain_is_begun_by_the_second_press_and_ended(gateway: RunningGateway, dashboard: Page) -> None:
+    dashboard.get_by_text("More", exact=True).click()
+    dashboard.get_by_role("button", name="Drain, maintenance, log …").click()
+    dialog = dashboard.get_by_role("dialog")
+    dialog.get_by_label("door").select_option("tcp")
+    dialog.get_by_role("button", name="Drain", exact=True).click()
+    expect(dialog.get_by_role("button", name="Drain tcp: sure?")).to_be_visible()
+    dialog.get_by_label("door").select_option("telnet")
+    dialog.get_by_role("button", name="Drain", exact=True).click()
+    dialog.get_by_role("button", name="Drain telnet: sure?").click()
+    expect(dialog.locator("#drain-doors")).to_contain_text(re.compile("tcp ready.*telnet (draining|closed)", re.DOTALL))
+    expect(dialog.get_by_role("button", name="Drain", exact=True)).to_be_visible()
+
+    dialog.get_by_role("button", name="Cancel the drain").click()
+    expect(dialog.locator("#drain-doors")).to_contain_text("telnet ready")
+    dialog.get_by_role("button", name="Close").click()
+
+
+def test_only_what_somebody_asked_for_counts_as_use(gateway: RunningGateway, dashboard: Page) -> None:
+    with dashboard.expect_request(lambda asked: "/admin/api/" in asked.url and asked.headers.get("x-poll") == "1"):
+        pass
+    with dashboard.expect_request(lambda asked: "/admin/api/" in asked.url and "x-poll" not in asked.headers):
+        dashboard.keyboard.press("r")
+
+
 def test_who_may_only_look_finds_nothing_to_act_with_and_is_refused(
     gateway: RunningGateway, open_page: Open, viewer: StorageState, complaints: Complaints
 ) -> None:
     complaints.expected.append("status of 403")
     gateway.terminal().say("/nick nina")
-    page = open_page(f"{gateway.web}/admin", storage_state=viewer)
+    page = open_page(f"{gateway.web}/admin", script=BRISK, storage_state=viewer)
     expect(row(page, "nina")).to_be_visible()
     for words in ("kick", "Kick", "Ban", "Mute", "Announce …"):
         assert page.get_by_text(words, exact=True).count() == 0
@@ -278,15 +334,17 @@ def test_rows_stay_while_somebody_points_at_them(gateway: RunningGateway, dashbo
     wait_for("bob's row", lambda: nicks(dashboard) == ["bob"])
 
 
-def test_a_gateway_that_is_away_is_said_so_and_asks_for_a_new_login(
+def test_a_link_opens_once_and_a_gateway_that_was_away_asks_for_a_new_login(
     tmp_path: Path, open_page: Open, complaints: Complaints
 ) -> None:
     complaints.expected += ["status of 401", "net::ERR_"]
     gateway = RunningGateway(tmp_path)
     try:
-        dashboard = open_page(gateway.login_link)
+        dashboard = open_page(gateway.login_link, script=BRISK)
         dashboard.get_by_role("button", name="Open the dashboard").click()
         expect(dashboard.locator("#health")).to_contain_text("OK")
+        opened = gateway.login_link.removeprefix(gateway.web)
+        assert "has been used already" in gateway.curl("-H", "Accept: text/html", opened)
 
         gateway.kill()
         expect(dashboard.locator("#banner")).to_contain_text(re.compile(r"Not live since [\d:]+, retry in \d+ s"))
