@@ -136,21 +136,19 @@ async def test_a_login_link_is_for_this_machine_and_nobody_behind_a_proxy_on_it(
 
 
 async def test_behind_a_proxy_that_speaks_tls_links_and_cookies_are_secure(start: Start) -> None:
-    web = await start(trusted_proxies=("127.0.0.1",), link_key="secret")
+    web = await start(trusted_proxies=("127.0.0.1",))
     https = "X-Forwarded-Proto: https\r\nConnection: close\r\n"
-    link = await web.send(
-        f"POST /admin/login-link HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer secret\r\n{https}\r\n".encode()
-    )
-    token = link.rpartition(b"token=")[2].partition(b'"')[0]
-    assert b'"url":"https://localhost/admin/login?token=' in link
-
-    body = b"token=" + token
+    body = b"token=" + web.door.links.mint().encode()
     head = (
         f"POST /admin/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
         f"Content-Type: application/x-www-form-urlencoded\r\n{https}\r\n"
     )
     answer = await web.send(head.encode() + body)
     assert b"Set-Cookie: __Host-gateway=" in answer and b"; Secure" in answer
+
+    cookie = answer.partition(b"Set-Cookie: ")[2].partition(b";")[0].decode()
+    page = await web.send(f"GET /admin HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n{https}\r\n".encode())
+    assert b"https://localhost/" in page
 
 
 async def test_trust_can_change_while_connections_live(start: Start) -> None:
