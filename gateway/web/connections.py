@@ -9,6 +9,7 @@ looked at only for rows that are shown (see `rows.KERNEL`, `rows.TRAITS`) is of 
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 
 import msgspec
@@ -26,6 +27,9 @@ from gateway.web.words import Filter
 
 FRESH = 1.0
 SLICE = 250
+LARGE = 2000
+"""Rows from which nobody waits for a new snapshot while the last is younger than STALE seconds."""
+STALE = 3.0
 SORT_DEFAULT = "-lag_bytes"
 FROZEN_SECONDS = 60.0
 FROZEN = 4
@@ -146,12 +150,15 @@ class ConnectionTable:
         self._sweeping = False
 
     async def snapshot(self) -> Snapshot:
-        """The shared snapshot, at most a second old."""
+        """The shared snapshot, at most a second old; a large one of a moment ago, while the next is being made."""
         last = self._last
-        if last is not None and len(last.rows) >= SLICE and self._clock() - last.made < FRESH:
+        age = self._clock() - last.made if last is not None else math.inf
+        if last is not None and len(last.rows) >= SLICE and age < FRESH:
             return last
         if self._making is None or self._making.done():
             self._making = asyncio.get_running_loop().create_task(self._make())
+        if last is not None and len(last.rows) >= LARGE and age < STALE:
+            return last
         return await asyncio.shield(self._making)
 
     async def page(self, question: Question) -> TablePage:

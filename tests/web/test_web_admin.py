@@ -1,11 +1,14 @@
 """The dashboard: never open, one-time links, sessions, and what an operator can do."""
 
+import asyncio
+
 import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
+from gateway.core.closing import Closing
 from gateway.core.message import Door
-from gateway.web.connections import FRESH, SLICE
+from gateway.web.connections import FRESH, LARGE, SLICE, STALE, ConnectionTable
 from tests.web.running_door import Running, Start, until
 
 Http = aiohttp.ClientSession
@@ -200,6 +203,23 @@ async def test_a_big_tables_snapshot_is_shared_for_a_second(web: Running, http: 
     assert await total() == SLICE
     web.clock.skipped += FRESH
     assert await total() == SLICE + 1
+
+
+async def test_nobody_waits_for_the_next_snapshot_of_a_large_table(web: Running) -> None:
+    table = ConnectionTable(web.chat.hub, web.clock)
+    peers = [web.chat.join_nobody() for _ in range(LARGE)]
+    first = await table.snapshot()
+    web.chat.hub.disconnect(peers[0], Closing.LEFT)
+    web.clock.skipped += FRESH
+    assert await table.snapshot() is first
+    for _ in range(500):
+        found = await table.snapshot()
+        if found is not first:
+            break
+        await asyncio.sleep(0.01)
+    assert len(found.rows) == LARGE - 1
+    web.clock.skipped += STALE
+    assert await table.snapshot() is not first
 
 
 @pytest.mark.parametrize(
