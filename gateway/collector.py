@@ -6,10 +6,12 @@ one whenever the number of objects has grown by a quarter, so just while thousan
 - What the start has made (modules, classes) stays for ever and is left out of all walks (`gc.freeze`).
 - The two young generations are collected as ever: that costs little, and most garbage dies there.
 - The old one is collected once a second with little to do, if MUCH has aged since; in a process that is never idle,
-  when TOO_MUCH has.
+  when TOO_MUCH has. What survives (sessions, mostly) is left out of the next walks like what the start has made, so
+  a dashboard's snapshots, which age by the ten thousand, do not make it walk over every session again and again.
+- Every WHOLE-th walk is over everything.
 
-What we gave up: garbage that has aged waits longer, TOO_MUCH of it at most: perhaps 100 MB of dead connections
-in a process that is never idle.
+What we gave up: garbage that has aged waits longer, TOO_MUCH of it at most, and cycles among what has survived one walk
+wait for a whole one. A connection that ends leaves no cycles.
 """
 
 import gc
@@ -22,6 +24,7 @@ next one is."""
 MUCH = 10
 """Collections of the middle generation since the last full one, each after about 7,000 objects more."""
 TOO_MUCH = 200
+WHOLE = 100
 
 
 class Collector:
@@ -29,6 +32,7 @@ class Collector:
 
     def __init__(self) -> None:
         self._cpu_seconds = 0.0
+        self._walks = 0
 
     def start(self) -> None:
         """All is built: from now on only `beat` collects the old generation."""
@@ -41,4 +45,8 @@ class Collector:
         used, self._cpu_seconds = cpu_seconds - self._cpu_seconds, cpu_seconds
         aged = gc.get_count()[2]
         if aged >= TOO_MUCH or (aged >= MUCH and used < QUIET):
+            self._walks += 1
+            if self._walks % WHOLE == 0:
+                gc.unfreeze()
             gc.collect()
+            gc.freeze()

@@ -30,6 +30,7 @@ SLICE = 250
 LARGE = 2000
 """Rows from which nobody waits for a new snapshot while the last is younger than STALE seconds."""
 STALE = 3.0
+PAUSE = 0.006
 SORT_DEFAULT = "-lag_bytes"
 FROZEN_SECONDS = 60.0
 FROZEN = 4
@@ -195,7 +196,7 @@ class ConnectionTable:
         hub = self._hub
         snapshot = Snapshot(hub, self._clock(), hub.wall())
         look = self.trail.begin(snapshot.made, snapshot.wall)
-        slices = Slices()
+        slices = Slices(PAUSE if len(hub.sessions) >= LARGE else 0.0)
         for count, session in enumerate(list(hub.sessions.values()), 1):
             if not session.closed:
                 counts = counts_of(session)

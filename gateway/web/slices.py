@@ -10,9 +10,11 @@ ROWS = 64
 
 
 class Slices:
-    """One piece of long work: call `turn` every ROWS rows."""
+    """One piece of long work: call `turn` every ROWS rows. Work that nobody waits for has a `pause` between its slices,
+    in seconds, so that it takes but a part of the loop's time."""
 
-    def __init__(self) -> None:
+    def __init__(self, pause: float = 0.0) -> None:
+        self._pause = pause
         self._began = perf_counter()
 
     async def turn(self) -> None:
@@ -22,5 +24,5 @@ class Slices:
 
     async def rest(self) -> None:
         """Let the loop turn: what comes is a slice of its own."""
-        await asyncio.sleep(0)
+        await asyncio.sleep(self._pause)
         self._began = perf_counter()
