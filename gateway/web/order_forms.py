@@ -22,6 +22,8 @@ LONGEST = 12
 
 Fields = dict[str, str]
 Act = Callable[[Operator, Fields], Coroutine[Any, Any, str]]
+Sanctioning = Callable[[Operations, Operator, Whom, str, int | None, Done, bool], None]
+Lifting = Callable[[Operations, Operator, str, Done], None]
 
 
 class Misread(Refusal):
@@ -48,41 +50,19 @@ class OrderForms:
 
     async def ban(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/bans`: by, target, reason, seconds, sure"""
-
-        async def act(operator: Operator, fields: Fields) -> str:
-            whom, seconds, sure = whom_of(fields), seconds_of(fields.get("seconds", "")), "sure" in fields
-            await self._do(lambda it, done: it.ban(operator, whom, fields.get("reason", ""), seconds, done, sure))
-            return "banned"
-
-        return await self._posted(request, "ban", "target", act)
+        return await self._sanction(request, "ban", Operations.ban, "banned")
 
     async def mute(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/mutes`: by, target, reason, seconds, sure"""
-
-        async def act(operator: Operator, fields: Fields) -> str:
-            whom, seconds, sure = whom_of(fields), seconds_of(fields.get("seconds", "")), "sure" in fields
-            await self._do(lambda it, done: it.mute(operator, whom, fields.get("reason", ""), seconds, done, sure))
-            return "muted"
-
-        return await self._posted(request, "mute", "target", act)
+        return await self._sanction(request, "mute", Operations.mute, "muted")
 
     async def lift_ban(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/bans/lift`: id"""
-
-        async def act(operator: Operator, fields: Fields) -> str:
-            await self._do(lambda it, done: it.unban(operator, fields.get("id", ""), done))
-            return "lifted"
-
-        return await self._posted(request, "unban", "id", act)
+        return await self._lift(request, "unban", Operations.unban)
 
     async def lift_mute(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/mutes/lift`: id"""
-
-        async def act(operator: Operator, fields: Fields) -> str:
-            await self._do(lambda it, done: it.unmute(operator, fields.get("id", ""), done))
-            return "lifted"
-
-        return await self._posted(request, "unmute", "id", act)
+        return await self._lift(request, "unmute", Operations.unmute)
 
     async def announce(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/announce`: text, door, room; the last two may be empty"""
@@ -103,6 +83,21 @@ class OrderForms:
             return "ended"
 
         return await self._posted(request, "logout", "id", act)
+
+    async def _sanction(self, request: web.Request, action: str, verb: Sanctioning, result: str) -> web.StreamResponse:
+        async def act(operator: Operator, fields: Fields) -> str:
+            whom, seconds, sure = whom_of(fields), seconds_of(fields.get("seconds", "")), "sure" in fields
+            await self._do(lambda it, done: verb(it, operator, whom, fields.get("reason", ""), seconds, done, sure))
+            return result
+
+        return await self._posted(request, action, "target", act)
+
+    async def _lift(self, request: web.Request, action: str, verb: Lifting) -> web.StreamResponse:
+        async def act(operator: Operator, fields: Fields) -> str:
+            await self._do(lambda it, done: verb(it, operator, fields.get("id", ""), done))
+            return "lifted"
+
+        return await self._posted(request, action, "id", act)
 
     async def _do(self, verb: Callable[[Operations, Done], None]) -> None:
         await self._desk.do(verb)
