@@ -26,7 +26,7 @@ _HASH = re.compile(
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
 
-class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AccountSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One account as the settings hold it. `role` is one of ROLES, `hash` argon2's."""
 
     role: str
@@ -53,7 +53,7 @@ def check_hash(hashed: str | None) -> None:
         raise WrongValue("this is no argon2 hash: `gateway passwd` asks for a password and prints one")
 
 
-def check_accounts(accounts: Mapping[str, Account]) -> None:
+def check_accounts(accounts: Mapping[str, AccountSettings]) -> None:
     """Raise WrongValue unless every account has a possible name of its own, a role and a hash."""
     seen = set()
     for name, account in accounts.items():
@@ -122,5 +122,5 @@ TOKENS = Form(
 )
 
 Hash = Annotated[str | None, Meta(extra={"form": HASH})]
-Accounts = Annotated[dict[str, Account], Meta(extra={"form": ACCOUNTS})]
+Accounts = Annotated[dict[str, AccountSettings], Meta(extra={"form": ACCOUNTS})]
 Tokens = Annotated[tuple[str, ...], Meta(extra={"form": TOKENS})]

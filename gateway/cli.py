@@ -28,7 +28,7 @@ DEFAULT_COMMAND = "serve"
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class Subcommand:
     """One word of the command line.
 
     `run` gets the command itself and the arguments behind its word and answers the exit code. `entry` is the
@@ -37,7 +37,7 @@ class Command:
 
     summary: str
     example: str
-    run: "Callable[[Command, Sequence[str]], int]"
+    run: "Callable[[Subcommand, Sequence[str]], int]"
     entry: str = ""
     classic: str = ""
 
@@ -88,7 +88,7 @@ def fail(code: int, error: Exception) -> int:
     return code
 
 
-def dispatch(words: Sequence[str], commands: Mapping[str, Command]) -> int:
+def dispatch(words: Sequence[str], commands: Mapping[str, Subcommand]) -> int:
     """Run the command that `words` begin with, or the default one when they begin with a flag."""
     if words and words[0] in ("-h", "--help"):
         settings_parser("[COMMAND]", overview(commands)).parse_args(words)
@@ -100,7 +100,7 @@ def dispatch(words: Sequence[str], commands: Mapping[str, Command]) -> int:
     return commands[name].run(commands[name], arguments)
 
 
-def overview(commands: Mapping[str, Command]) -> str:
+def overview(commands: Mapping[str, Subcommand]) -> str:
     """Every command with an example, for `gateway --help`."""
     lines = ["A chat gateway: netcat, telnet and browsers in one room.", "", "commands:"]
     for name, command in commands.items():
@@ -112,12 +112,12 @@ def overview(commands: Mapping[str, Command]) -> str:
     return "\n".join(lines)
 
 
-def explanation(command: Command) -> str:
+def explanation(command: Subcommand) -> str:
     """One command with its example, for its own --help."""
     return f"{command.summary[0].upper()}{command.summary[1:]}.\n\nexample: {command.example}"
 
 
-def serve(command: Command, arguments: Sequence[str]) -> int:
+def serve(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway serve`: the gateway, or with --classic the origin's chat."""
     flags, config = given(settings_parser("serve", explanation(command)), arguments)
     settings = load(flags, os.environ, config).settings
@@ -126,20 +126,20 @@ def serve(command: Command, arguments: Sequence[str]) -> int:
     return start(command.entry, settings, lambda: load_again(flags, os.environ, config).settings)
 
 
-def echo(command: Command, arguments: Sequence[str]) -> int:
+def echo(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway echo`: only the plain door, whatever is said about the others."""
     used = [name for name, setting in SETTINGS.items() if setting.origin]
     flags, config = given(settings_parser("echo", explanation(command), used), arguments)
     return start(command.entry, load(flags | {"telnet_port": "-1", "web_port": "-1"}, os.environ, config).settings)
 
 
-def login_link(command: Command, arguments: Sequence[str]) -> int:
+def login_link(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway login-link`: the data folder tells which gateway is meant."""
     flags, config = given(settings_parser("login-link", explanation(command), ["data"]), arguments)
     return start(command.entry, load(flags, os.environ, config).settings)
 
 
-def status(command: Command, arguments: Sequence[str]) -> int:
+def status(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway status`: the data folder tells which gateway is meant, or an address and a token."""
     parser = settings_parser("status", explanation(command), ["data"])
     parser.add_argument("--url", metavar="URL", default="", help="the page of a gateway elsewhere [the data folder's]")
@@ -150,7 +150,7 @@ def status(command: Command, arguments: Sequence[str]) -> int:
     return start(command.entry, (load(flags, os.environ, config).settings, asked))
 
 
-def passwd(command: Command, arguments: Sequence[str]) -> int:
+def passwd(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway passwd`: a hash or a token, in need of no settings."""
     parser = FlagParser(
         prog="gateway passwd",
@@ -173,7 +173,7 @@ def passwd(command: Command, arguments: Sequence[str]) -> int:
     return start(command.entry, wanted)
 
 
-def check(command: Command, arguments: Sequence[str]) -> int:
+def check(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway check`: print the effective settings. Wrong values are its verdict, so 78 in flags as well."""
     flags, config = given(settings_parser("check", explanation(command)), arguments)
     try:
@@ -183,7 +183,7 @@ def check(command: Command, arguments: Sequence[str]) -> int:
     return 0
 
 
-def bench(command: Command, arguments: Sequence[str]) -> int:
+def bench(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway bench`: its own parser reads the arguments."""
     return start(command.entry, arguments)
 
@@ -246,43 +246,43 @@ def given(parser: FlagParser, arguments: Sequence[str]) -> tuple[dict[str, str],
 
 
 COMMANDS = {
-    "serve": Command(
+    "serve": Subcommand(
         "run the gateway (the default command)",
         "gateway serve --host 0.0.0.0 --web-port 8080 --data ./chat",
         serve,
         "gateway.server:serve",
         "gateway.origin:classic",
     ),
-    "echo": Command(
+    "echo": Subcommand(
         "the echo server of the project's origin: answers `ip:port text`",
         "gateway echo --tcp-port 9999 --selector poll",
         echo,
         "gateway.origin:echo",
     ),
-    "bench": Command(
+    "bench": Subcommand(
         "load a running gateway and report",
         "gateway bench fanout --ports-file ports.json --readers 500",
         bench,
         "gateway.bench:main",
     ),
-    "check": Command(
+    "check": Subcommand(
         "print the effective settings and where each value came from",
         "gateway check --config gateway.toml",
         check,
     ),
-    "status": Command(
+    "status": Subcommand(
         "one screen about a running gateway; --json for scripts",
         "gateway status --data ./chat",
         status,
         "gateway.status:show",
     ),
-    "passwd": Command(
+    "passwd": Subcommand(
         "make an admin password hash, or a token for scripts",
         "gateway passwd --role operator ana",
         passwd,
         "gateway.accounts.passwd:passwd",
     ),
-    "login-link": Command(
+    "login-link": Subcommand(
         "print a fresh one-time dashboard link of the running gateway",
         "gateway login-link --data ./chat",
         login_link,

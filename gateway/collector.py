@@ -27,7 +27,7 @@ TOO_MUCH = 200
 WHOLE = 100
 
 
-class Collector:
+class GcPolicy:
     """One per process; `beat` once a second."""
 
     def __init__(self) -> None:

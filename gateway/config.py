@@ -40,7 +40,7 @@ Selector = Literal["auto", "epoll", "poll", "select", "kqueue"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What one session, one address or one room may use. 0 = no limit."""
 
     messages_per_second: Annotated[Count, Meta(description="messages per second of one session, in the long run")] = 10
@@ -140,7 +140,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     motd: Annotated[Words, Meta(description="words for everybody who comes, below the greeting")] = ""
     log_level: Annotated[LogLevel, Meta(description="the least that is logged")] = "info"
     log_format: Annotated[Literal["text", "json"], Meta(description="how log lines are written")] = "text"
-    limits: Limits = Limits()
+    limits: LimitSettings = LimitSettings()
     journal: JournalSettings = JournalSettings()
     web: WebSettings = WebSettings()
     rooms: RoomSettings = RoomSettings()

@@ -23,7 +23,7 @@ NO_PROXY = b"PROXY UNKNOWN\r\n"
 """The PROXY header of a connection that is the caller's own."""
 
 
-class DoorKey:
+class LoginLinkKey:
     """The file of a running gateway in its data folder."""
 
     def __init__(self, folder: Path) -> None:

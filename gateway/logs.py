@@ -20,7 +20,7 @@ PIPE_BYTES = 4096
 """PIPE_BUF of Linux; macOS' 512 only makes the last piece of a full pipe block for as long as its reader sleeps."""
 
 
-class Text(logging.Formatter):
+class TextFormatter(logging.Formatter):
     """`2026-11-23T14:01:02.123Z warning tcp.server: words`."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -28,7 +28,7 @@ class Text(logging.Formatter):
         return f"{moment(record)} {record.levelname.lower()} {record.name.removeprefix('gateway.')}: {words}"
 
 
-class Json(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """The same as one object: `ts`, `level`, `logger`, `msg`, the record's own `fields` (`extra={"fields": {…}}`), and
     `exception` and `stack` where there are any. A field cannot take the place of one of these."""
 
@@ -47,7 +47,7 @@ class Json(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-class Stream(logging.Handler):
+class LogStream(logging.Handler):
     """Writes to a descriptor as long as somebody takes it."""
 
     def __init__(self, descriptor: int) -> None:
@@ -77,7 +77,7 @@ class Stream(logging.Handler):
         return False
 
 
-FORMATS = {"text": Text, "json": Json}
+FORMATS = {"text": TextFormatter, "json": JsonFormatter}
 LEVELS = ("debug", "info", "warning", "error")
 
 log = logging.getLogger("gateway.logs")
@@ -97,7 +97,7 @@ def lost(count: int) -> logging.LogRecord:
 def start(level: str, form: str) -> None:
     """Send what is logged at `level` or above to standard error in one of FORMATS, with it Python's warnings and the
     errors that nobody caught."""
-    handler = Stream(STANDARD_ERROR)
+    handler = LogStream(STANDARD_ERROR)
     handler.setFormatter(FORMATS[form]())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)

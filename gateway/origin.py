@@ -8,7 +8,7 @@ from typing import Protocol
 from gateway import console, logs
 from gateway.descriptors import RESERVED, connection_limit
 from gateway.ready import hold_standard_descriptors, ready_line, say, write_ports_file
-from gateway.tcp.plain import Plain
+from gateway.tcp.plain import ClassicServer
 from gateway.tcp.server import READ, Server, new_selector
 
 
@@ -48,7 +48,7 @@ def _serve(options: Options, *, classic: bool) -> int:
     stop = _stop_from_anywhere(server)
     try:
         limit = min(connection_limit(0), server.descriptors - RESERVED)
-        accepted = Plain(server, classic, limit).accepted
+        accepted = ClassicServer(server, classic, limit).accepted
         listeners = server.listen_all(options.host, options.tcp_port, accepted)
         if options.ports_file is not None:
             write_ports_file(options.ports_file, {"tcp": listeners[0].address[1]})

@@ -9,7 +9,7 @@ loop that stands still is felt by the beat alone.
 import asyncio
 from collections.abc import Callable
 
-from gateway.collector import Collector
+from gateway.collector import GcPolicy
 from gateway.core.hub import Hub
 from gateway.core.meters import Reading
 from gateway.errors import Refusal
@@ -21,11 +21,11 @@ PROBE_BEATS = 2
 """Every second beat asks the journal whether it could store; while it could not, every beat does."""
 
 
-class Pulse:
+class Heartbeat:
     """`accept_queue` answers the share of the fullest listening socket's backlog that waits to be accepted."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, hub: Hub, collector: Collector, accept_queue: Callable[[], float]
+        self, loop: asyncio.AbstractEventLoop, hub: Hub, collector: GcPolicy, accept_queue: Callable[[], float]
     ) -> None:
         self._loop = loop
         self._hub = hub

@@ -15,10 +15,10 @@ from collections.abc import Callable, Container, Sequence
 from concurrent.futures import Future
 
 from gateway import __version__, console, logs
-from gateway.accounts.keeper import Keeper
-from gateway.accounts.register import Account, Register, Token
+from gateway.accounts.keeper import Authenticator
+from gateway.accounts.register import Account, Accounts, Token
 from gateway.adminforms import ROOT_NAME
-from gateway.collector import Collector
+from gateway.collector import GcPolicy
 from gateway.config import AdminSettings, Settings
 from gateway.core import text
 from gateway.core.events import Notice
@@ -29,30 +29,30 @@ from gateway.core.meters import Ceilings
 from gateway.core.operators import Role
 from gateway.core.parting import send_away
 from gateway.core.ports import Journal
-from gateway.core.prompt import Prompt
+from gateway.core.prompt import OperatorPrompt
 from gateway.core.remote import Networks
-from gateway.core.requests import Requests
+from gateway.core.requests import BrowserDoor
 from gateway.core.retention import Retention
 from gateway.descriptors import connection_limit
-from gateway.doorkey import DoorKey
+from gateway.doorkey import LoginLinkKey
 from gateway.errors import Code, Refusal
 from gateway.gates import ListenerGates
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.keyfile import KEY_BYTES, kept_key
 from gateway.process import descriptor_limit, memory_limit
-from gateway.pulse import Pulse
+from gateway.pulse import Heartbeat
 from gateway.ready import address, hold_standard_descriptors, reachable, ready_line, say, write_ports_file
 from gateway.reloading import Reloading
 from gateway.resources import templates
-from gateway.tcp.admission import Admission
+from gateway.tcp.admission import ConnectionLimits
 from gateway.tcp.door import TerminalDoor
-from gateway.tcp.entrance import Entrance
+from gateway.tcp.entrance import Acceptor
 from gateway.tcp.kernel import kernel_of
-from gateway.tcp.refusals import Refusals
+from gateway.tcp.refusals import Rejections
 from gateway.tcp.server import Listener, Server, new_selector
 from gateway.web.app import WebDoor
-from gateway.web.options import Listener as Shown
+from gateway.web.options import ListenerState as Shown
 from gateway.web.options import WebOptions
 
 try:
@@ -113,7 +113,7 @@ class Gateway:
         self._wakeup: asyncio.Handle | None = None
         self._wakeup_at = 0.0
         limits = settings.limits
-        self.admission = Admission(connection_limit(limits.connections), limits.connections_per_ip)
+        self.admission = ConnectionLimits(connection_limit(limits.connections), limits.connections_per_ip)
         self.journal = self._open_journal()
         self.hub = Hub(
             self.journal,
@@ -129,17 +129,17 @@ class Gateway:
         )
         self.hub.meters.ceilings = Ceilings(fds=descriptor_limit(), rss_bytes=memory_limit())
         self.server = Server(new_selector("auto"), later=loop.call_later)
-        refusals = Refusals(self.server, lingering_limit(self.admission.connections))
-        self.entrance = Entrance(self.server, self.hub, self.admission, refusals, Networks(settings.proxy_protocol))
+        refusals = Rejections(self.server, lingering_limit(self.admission.connections))
+        self.entrance = Acceptor(self.server, self.hub, self.admission, refusals, Networks(settings.proxy_protocol))
         self.listeners: dict[str, list[Listener]] = {}
         self.hub.upkeep.draining.gates = ListenerGates(self.listeners)
         self.hub.upkeep.loudness.turn = logs.set_level
         self.hub.upkeep.loudness.settle(settings.log_level)
-        self.collector = Collector()
-        self.pulse = Pulse(loop, self.hub, self.collector, self._accept_queue)
-        self.key = None if settings.memory else DoorKey(settings.data)
-        self.keeper = self.hub.doorkeeper = Keeper(register(settings.admin), self.hub.clock)
-        self.prompt = Prompt(self.hub)
+        self.collector = GcPolicy()
+        self.pulse = Heartbeat(loop, self.hub, self.collector, self._accept_queue)
+        self.key = None if settings.memory else LoginLinkKey(settings.data)
+        self.keeper = self.hub.doorkeeper = Authenticator(register(settings.admin), self.hub.clock)
+        self.prompt = OperatorPrompt(self.hub)
         self.web = self._web_door()
         self.hub.motd = message_of_the_day(settings.motd)
         self.reloading = Reloading(settings, again)
@@ -316,7 +316,7 @@ class Gateway:
                 for each in listeners
             ],
         )
-        requests = Requests(self.hub)
+        requests = BrowserDoor(self.hub)
         return WebDoor(
             self.hub,
             requests,
@@ -420,7 +420,7 @@ def _neighbours(settings: Settings) -> tuple[Sequence[str], Sequence[str], Seque
     return (*web.hosts, *settings.host), web.origins, web.trusted_proxies
 
 
-def register(settings: AdminSettings) -> Register:
+def register(settings: AdminSettings) -> Accounts:
     """Whom the settings know."""
     accounts = [Account(ROOT_NAME, Role.ADMIN, settings.password_hash)] if settings.password_hash else []
     accounts += [Account(name, Role[each.role.upper()], each.hash) for name, each in settings.accounts.items()]
@@ -428,7 +428,7 @@ def register(settings: AdminSettings) -> Register:
     for token in settings.tokens:
         name, role, digest = token.split(":")
         tokens.append(Token(name, Role[role.upper()], digest.lower()))
-    return Register(accounts, tokens)
+    return Accounts(accounts, tokens)
 
 
 def _retry_ms() -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.adminforms import ROLES, Account
+from gateway.adminforms import ROLES, AccountSettings
 from gateway.cli import main
 from gateway.core.operators import Role
 from gateway.sources import load
@@ -33,7 +33,7 @@ def test_a_role_is_the_same_word_everywhere() -> None:
     ],
 )
 def test_an_account_may_be_written_in_any_way(tmp_path: Path, content: str) -> None:
-    assert load({}, {}, file(tmp_path, content)).settings.admin.accounts == {"ana": Account("admin", CHEAP)}
+    assert load({}, {}, file(tmp_path, content)).settings.admin.accounts == {"ana": AccountSettings("admin", CHEAP)}
 
 
 def test_the_environment_has_a_form_for_all_of_it() -> None:
@@ -47,7 +47,10 @@ def test_the_environment_has_a_form_for_all_of_it() -> None:
     ).settings
 
     assert settings.admin.password_hash == CHEAP
-    assert settings.admin.accounts == {"ana": Account("operator", CHEAP), "vic": Account("viewer", CHEAP)}
+    assert settings.admin.accounts == {
+        "ana": AccountSettings("operator", CHEAP),
+        "vic": AccountSettings("viewer", CHEAP),
+    }
     assert settings.admin.tokens == (f"ci:viewer:{DIGEST}", f"bot:admin:{DIGEST.upper()}")
 
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.tcp.lines import LineBuffer, TooLong
 from gateway.tcp.telnet import NAWS, SGA, SUBNEGOTIATION_BYTES, TTYPE, Side, Telnet, Violation
-from gateway.web.frames import FrameWatch
-from gateway.web.heads import CHUNK_LINE_BYTES, LINE_BYTES, RequestWatch
+from gateway.web.frames import StrictFrames
+from gateway.web.heads import CHUNK_LINE_BYTES, LINE_BYTES, StrictRequests
 from tests.core.world import World
 
 NEVER_SHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
@@ -84,7 +84,7 @@ class Sink:
 
     def __init__(self) -> None:
         self.fed = b""
-        self.closing: Closing | None = None
+        self.closing: CloseReason | None = None
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         self.fed += data
@@ -95,7 +95,7 @@ class Sink:
     def received(self, count: int) -> float:
         return 0.0
 
-    def violated(self, closing: Closing) -> None:
+    def violated(self, closing: CloseReason) -> None:
         assert self.closing is None
         self.closing = closing
 
@@ -109,9 +109,9 @@ FRAMES = alphabet(
 
 @given(FRAMES, CUTS)
 def test_frames(data: bytes, cuts: list[int]) -> None:
-    def read(chunks: list[bytes]) -> tuple[bytes, Closing | None, int, bool]:
+    def read(chunks: list[bytes]) -> tuple[bytes, CloseReason | None, int, bool]:
         sink = Sink()
-        watch = FrameWatch(sink, sink)
+        watch = StrictFrames(sink, sink)
         for chunk in chunks:
             watch.feed_data(chunk)
             assert len(watch._head) <= 131
@@ -130,7 +130,7 @@ REQUESTS = alphabet(
 @given(REQUESTS, CUTS)
 def test_requests(data: bytes, cuts: list[int]) -> None:
     def read(chunks: list[bytes]) -> tuple[bool, bool, int]:
-        watch, good = RequestWatch(), 0
+        watch, good = StrictRequests(), 0
         for chunk in chunks:
             good += watch.feed(chunk)
             assert len(watch._line) <= (CHUNK_LINE_BYTES if watch.in_body else LINE_BYTES)

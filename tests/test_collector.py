@@ -3,7 +3,7 @@
 import pytest
 
 from gateway import collector
-from gateway.collector import MUCH, QUIET, TOO_MUCH, WHOLE, Collector
+from gateway.collector import MUCH, QUIET, TOO_MUCH, WHOLE, GcPolicy
 
 
 class Counted:
@@ -41,13 +41,13 @@ def test_it_walks_in_a_quiet_second_or_when_it_has_waited_too_long(
     counted: Counted, aged: int, busy: float, walks: bool
 ) -> None:
     counted.aged = aged
-    Collector().beat(busy)
+    GcPolicy().beat(busy)
     assert counted.asked == (["collect", "freeze"] if walks else [])
 
 
 def test_what_has_survived_is_looked_at_again_once_in_a_while(counted: Counted) -> None:
     counted.aged = MUCH
-    one = Collector()
+    one = GcPolicy()
     for _ in range(WHOLE):
         one.beat(0.0)
     assert counted.asked == ["collect", "freeze"] * (WHOLE - 1) + ["unfreeze", "collect", "freeze"]

@@ -43,10 +43,10 @@ def only_fake_entries(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(cli.COMMANDS, name, entry_replaced(command, "started"))
 
 
-def entry_replaced(command: cli.Command, function: str) -> cli.Command:
+def entry_replaced(command: cli.Subcommand, function: str) -> cli.Subcommand:
     """The command, with a function of this module as its entry."""
     entry = f"{__name__}:{function}"
-    return cli.Command(command.summary, command.example, command.run, entry, classic=f"{__name__}:port_taken")
+    return cli.Subcommand(command.summary, command.example, command.run, entry, classic=f"{__name__}:port_taken")
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -107,8 +107,8 @@ def test_an_unknown_level_changes_nothing(root: logging.Logger, word: str) -> No
 def test_lines_that_nobody_read_are_counted_in_a_line_of_the_same_form() -> None:
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    stream = logs.Stream(writing)
-    stream.setFormatter(logs.Json())
+    stream = logs.LogStream(writing)
+    stream.setFormatter(logs.JsonFormatter())
     record = logging.LogRecord("gateway", logging.INFO, "", 0, "x" * 1000, (), None)
     for _ in range(500):
         stream.emit(record)

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from gateway import process, pulse
-from gateway.collector import Collector
+from gateway.collector import GcPolicy
 from gateway.errors import JournalError
 from gateway.process import Process
-from gateway.pulse import Pulse
+from gateway.pulse import Heartbeat
 from tests.web.little_chat import LittleChat
 
 LIMIT = 20.0
@@ -31,7 +31,7 @@ async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LittleChat]:
     monkeypatch.setattr(pulse, "BEAT", 0.05)
     monkeypatch.setattr(pulse, "FEEL_EVERY", 0.005)
     chat = LittleChat(time.monotonic)
-    beating = Pulse(asyncio.get_running_loop(), chat.hub, Collector(), lambda: 0.25)
+    beating = Heartbeat(asyncio.get_running_loop(), chat.hub, GcPolicy(), lambda: 0.25)
     beating.start()
     yield chat
     beating.stop()

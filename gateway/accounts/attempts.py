@@ -16,7 +16,7 @@ KNOWN_LIMIT = 1024
 SWEEP_AT = 1024
 
 
-class Kind(Enum):
+class BucketKind(Enum):
     """What is counted, and how many a minute; so many may also come at once."""
 
     PAIR = "one name from one address", 3
@@ -32,15 +32,15 @@ class Kind(Enum):
 class Key(NamedTuple):
     """One bucket."""
 
-    kind: Kind
+    kind: BucketKind
     name: str = ""
     network: str = ""
 
 
-EVERYBODY = Key(Kind.ALL)
+EVERYBODY = Key(BucketKind.ALL)
 
 
-class Attempts:
+class LoginThrottle:
     """The buckets. `clock` answers monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -18,9 +18,9 @@ from contextlib import suppress
 from functools import partial
 from pkgutil import resolve_name
 
-from gateway.accounts.attempts import EVERYBODY, Attempts, Key, Kind, network
+from gateway.accounts.attempts import EVERYBODY, BucketKind, Key, LoginThrottle, network
 from gateway.accounts.password import composed
-from gateway.accounts.register import Register, digest_of
+from gateway.accounts.register import Accounts, digest_of
 from gateway.core import text
 from gateway.core.operators import Operator
 from gateway.errors import Code, Refusal
@@ -36,13 +36,13 @@ WRONG = "wrong name or password"
 log = logging.getLogger("gateway.admin")
 
 
-class Keeper:
+class Authenticator:
     """The doorkeeper. `clock` answers monotonic seconds. Whoever asks records the answer, and completes the source of
     the operator, which is his address alone."""
 
-    def __init__(self, register: Register, clock: Callable[[], float]) -> None:
+    def __init__(self, register: Accounts, clock: Callable[[], float]) -> None:
         self._register = register
-        self._attempts = Attempts(clock)
+        self._attempts = LoginThrottle(clock)
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(HASHING_AT_ONCE, thread_name_prefix="password")
         self._wrong_tokens: dict[Key, None] = {}
@@ -52,7 +52,7 @@ class Keeper:
         """Whether anybody can log in with a password."""
         return self._register.has_passwords
 
-    def know(self, register: Register) -> frozenset[str]:
+    def know(self, register: Accounts) -> frozenset[str]:
         """These are the accounts and tokens from now on. Answers the accounts whose logins hold no longer."""
         before, self._register = self._register, register
         return before.changed(register)
@@ -129,10 +129,10 @@ class Keeper:
     def _keys(self, name: str, address: str) -> tuple[Key, ...]:
         """What an attempt pays, first its pair of name and address. This machine's own address is many people's."""
         counted, is_own = network(address)
-        pair = Key(Kind.PAIR, name, counted)
+        pair = Key(BucketKind.PAIR, name, counted)
         keys = [pair]
         if not is_own:
-            keys.append(Key(Kind.ADDRESS, network=counted))
+            keys.append(Key(BucketKind.ADDRESS, network=counted))
         if not self._attempts.knows(pair):
             keys.append(EVERYBODY)
         return tuple(keys)

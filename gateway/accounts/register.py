@@ -29,7 +29,7 @@ class Token(NamedTuple):
     digest: str
 
 
-class Register:
+class Accounts:
     """All accounts and tokens. Names of accounts are the same in upper and lower case."""
 
     def __init__(self, accounts: Iterable[Account] = (), tokens: Iterable[Token] = ()) -> None:
@@ -51,7 +51,7 @@ class Register:
         """The account of a name."""
         return self._accounts.get(name.casefold())
 
-    def changed(self, later: "Register") -> frozenset[str]:
+    def changed(self, later: "Accounts") -> frozenset[str]:
         """The accounts, casefolded, that `later` does not have or has with another role or password."""
         return frozenset(name for name, account in self._accounts.items() if later.account(name) != account)
 

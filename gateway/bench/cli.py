@@ -13,7 +13,7 @@ from gateway.bench.dialect import GatewayDialect
 from gateway.bench.errors import BenchError
 from gateway.bench.load import Load
 from gateway.bench.machine import on_core, pin
-from gateway.bench.plan import DOORS, Plan, Target
+from gateway.bench.plan import DOORS, BenchTarget, LoadPlan
 from gateway.bench.progress import progress_bar
 from gateway.bench.report import Report, as_json, as_text, summarise
 from gateway.bench.texts import MAX_SIZE, MAX_WRITERS, MIN_SIZE
@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
     return 1
 
 
-def _load(words: argparse.Namespace, plan: Plan) -> int:
+def _load(words: argparse.Namespace, plan: LoadPlan) -> int:
     target = _target(words)
     if words.pin_server is not None:
         if target.pid is None:
@@ -77,14 +77,14 @@ def _warn(report: Report) -> None:
         print("gateway bench: the server paced the writers, the figures say nothing", file=sys.stderr)
 
 
-def _compare(words: argparse.Namespace, plan: Plan) -> int:
+def _compare(words: argparse.Namespace, plan: LoadPlan) -> int:
     with progress_bar("compare") as progress:
         comparison: Comparison = compare(plan, words.ways, words.turns, words.pin_server, words.pin_load, progress)
     print(as_json(comparison) if words.json else as_table(comparison), end="\n" if words.json else "")
     return 0 if comparison.ok else 1
 
 
-def _plan(words: argparse.Namespace) -> Plan:
+def _plan(words: argparse.Namespace) -> LoadPlan:
     """Raises ValueError in words for the user."""
     if words.window < words.writers:
         raise ValueError(
@@ -95,7 +95,7 @@ def _plan(words: argparse.Namespace) -> Plan:
     seconds = words.seconds
     if seconds is None and words.messages is None:
         seconds = COMPARE_SECONDS if words.compare else SECONDS
-    return Plan(
+    return LoadPlan(
         readers=words.readers,
         doors=words.doors,
         writers=words.writers,
@@ -109,17 +109,17 @@ def _plan(words: argparse.Namespace) -> Plan:
     )
 
 
-def _target(words: argparse.Namespace) -> Target:
+def _target(words: argparse.Namespace) -> BenchTarget:
     if words.ports_file is None:
         ports = {"tcp": words.tcp_port, "telnet": words.telnet_port, "web": words.web_port}
-        return Target(words.host, ports, words.pid)
+        return BenchTarget(words.host, ports, words.pid)
     try:
         told = msgspec.json.decode(words.ports_file.read_bytes(), type=dict[str, int | None])
     except OSError as error:
         raise BenchError(f"no gateway there: cannot read {words.ports_file}: {error.strerror}") from error
     except msgspec.MsgspecError as error:
         raise BenchError(f"{words.ports_file} is no ports file of a gateway: {error}") from error
-    return Target(words.host, told, words.pid or told.get("pid"))
+    return BenchTarget(words.host, told, words.pid or told.get("pid"))
 
 
 # Words into values

@@ -16,14 +16,14 @@ from rich.table import Table
 from gateway.bench.errors import BenchError
 from gateway.bench.load import Load, Progress
 from gateway.bench.machine import cores, machine_line, on_core
-from gateway.bench.plan import Plan
+from gateway.bench.plan import LoadPlan
 from gateway.bench.report import Report, summarise
-from gateway.bench.ways import REFERENCE, WAYS, NoCompilerError, Way, started
+from gateway.bench.ways import REFERENCE, WAYS, Contender, NoCompilerError, started
 
 TABLE_WIDTH = 120
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class ComparedRow(msgspec.Struct, frozen=True, kw_only=True):
     """One way: medians of its turns. `ratio` is the price against the C figure; None: not known, and `why`.
 
     `prices` are the single turns' figures: how far they lie apart says what the medians are worth.
@@ -56,12 +56,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     server_core: int | None
     load_core: int | None
-    rows: list[Row]
+    rows: list[ComparedRow]
     machine: str
 
 
 def compare(
-    plan: Plan, ways: Sequence[str], turns: int, server_core: int | None, load_core: int | None, progress: Progress
+    plan: LoadPlan, ways: Sequence[str], turns: int, server_core: int | None, load_core: int | None, progress: Progress
 ) -> Comparison:
     """Run the load `turns` times on each of the `ways`, in turn. Cores None: the first two this process may use."""
     allowed = cores()
@@ -93,7 +93,7 @@ def compare(
     )
 
 
-def _one_turn(plan: Plan, way: Way, core: int | None) -> Report:
+def _one_turn(plan: LoadPlan, way: Contender, core: int | None) -> Report:
     with started(way, core) as target:
         load = Load(replace(plan, doors=(way.door,)), target, way.dialect, _tell_nobody)
         return summarise(load, load.run())
@@ -103,13 +103,13 @@ def _tell_nobody(what: str, share: float) -> None:
     """The bar of a comparison moves from server to server."""
 
 
-def _row(way: str, reports: list[Report], trouble: BenchError | None) -> Row:
+def _row(way: str, reports: list[Report], trouble: BenchError | None) -> ComparedRow:
     """A missing compiler is no failure of anybody: its row has no figures and is no reason for exit code 1."""
     title = WAYS[way].title
     if trouble is not None:
-        return Row(way=way, title=title, ok=isinstance(trouble, NoCompilerError), why=str(trouble))
+        return ComparedRow(way=way, title=title, ok=isinstance(trouble, NoCompilerError), why=str(trouble))
     faults = [fault for report in reports if not report.ok for fault in report.faults or ["nothing was delivered"]]
-    return Row(
+    return ComparedRow(
         way=way,
         title=title,
         ok=not faults,
@@ -131,7 +131,7 @@ def _median(values: Sequence[float | None]) -> float | None:
     return statistics.median(known) if known else None
 
 
-def _with_ratios(rows: list[Row]) -> list[Row]:
+def _with_ratios(rows: list[ComparedRow]) -> list[ComparedRow]:
     base = next((row.server_cpu_us_per_delivery for row in rows if row.way == REFERENCE), None)
     return [msgspec.structs.replace(row, ratio=_ratio(row.server_cpu_us_per_delivery, base)) for row in rows]
 
@@ -165,7 +165,7 @@ def as_table(comparison: Comparison) -> str:
     return page.getvalue()
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: ComparedRow) -> list[str]:
     figures = (
         ("{:.3f}", row.server_cpu_us_per_delivery),
         ("{:.2f}", row.ratio),

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gateway.bench.order import Order
-from gateway.bench.peer import Peer
+from gateway.bench.order import ExpectedOrder
+from gateway.bench.peer import LoadConnection
 from gateway.bench.texts import number_of, writer_of
 
 SAMPLED_READERS = 32
@@ -40,7 +40,7 @@ def percentiles(seconds: Sequence[float], longest: float) -> Percentiles | None:
 class Samples:
     """When some readers of one door got which part of its order: (offset before, offset after, time)."""
 
-    order: Order
+    order: ExpectedOrder
     chunks: list[tuple[int, int, float]] = field(default_factory=list)
 
     def summarise(self, times: Sequence[Sequence[float]]) -> Percentiles | None:
@@ -75,7 +75,7 @@ class Samples:
         return times[writer_of(key)][number_of(key)]
 
 
-def choose_sampled(peers: Sequence[Peer]) -> None:
+def choose_sampled(peers: Sequence[LoadConnection]) -> None:
     """Spread the sampled readers evenly: the server may serve the first ones first."""
     for peer in peers[:: max(1, len(peers) // SAMPLED_READERS)]:
         peer.sampled = True

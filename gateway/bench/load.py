@@ -22,12 +22,12 @@ from gateway.bench.errors import BenchError
 from gateway.bench.framing import split_frames, split_lines
 from gateway.bench.latency import Samples, choose_sampled
 from gateway.bench.machine import allow_descriptors, cpu_seconds, waiting_seconds
-from gateway.bench.order import Order
-from gateway.bench.peer import Peer, Writing, dial
-from gateway.bench.plan import Plan, Target
+from gateway.bench.order import ExpectedOrder
+from gateway.bench.peer import LoadConnection, Writing, dial
+from gateway.bench.plan import BenchTarget, LoadPlan
 from gateway.bench.reader import Reader
-from gateway.bench.remarks import Remarks
-from gateway.bench.texts import Texts
+from gateway.bench.remarks import Noise
+from gateway.bench.texts import Payload
 
 BUFFER_BYTES = 256 << 10
 PROBE_SECONDS = 0.1
@@ -56,16 +56,16 @@ class Span:
 class Load:
     """One run against one server. `progress(what, share)` is told now and then how far it is."""
 
-    def __init__(self, plan: Plan, target: Target, dialect: Dialect, progress: Progress) -> None:
+    def __init__(self, plan: LoadPlan, target: BenchTarget, dialect: Dialect, progress: Progress) -> None:
         self.plan = plan
         self.target = target
-        self.remarks = Remarks()
-        self.peers: list[Peer] = []
+        self.remarks = Noise()
+        self.peers: list[LoadConnection] = []
         self.samples: dict[str, Samples] = {}
         self._dialect = dialect
         self._progress = progress
-        self._texts = Texts(plan.size)
-        self._orders: dict[str, Order] = {}
+        self._texts = Payload(plan.size)
+        self._orders: dict[str, ExpectedOrder] = {}
         self._selector = selectors.DefaultSelector()
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self._heard_at = time.perf_counter()
@@ -86,12 +86,12 @@ class Load:
             self._close()
 
     @property
-    def writers(self) -> list[Peer]:
+    def writers(self) -> list[LoadConnection]:
         """The peers that write."""
         return [peer for peer in self.peers if peer.writing is not None]
 
     @property
-    def readers(self) -> list[Peer]:
+    def readers(self) -> list[LoadConnection]:
         """The peers that only read: whose deliveries count."""
         return [peer for peer in self.peers if peer.writing is None]
 
@@ -136,15 +136,15 @@ class Load:
 
     def _join(self, door: str, words: bytes, writing: Writing | None) -> None:
         sock, first = dial(self.target, door, self._dialect.web_path)
-        peer = Peer(sock, door, Reader(self._order(door), self._texts, self.remarks), writing)
+        peer = LoadConnection(sock, door, Reader(self._order(door), self._texts, self.remarks), writing)
         self.peers.append(peer)
         self._selector.register(sock, selectors.EVENT_READ, peer)
         peer.reader.take(first)
         self._send(peer, [words])
 
-    def _order(self, door: str) -> Order:
+    def _order(self, door: str) -> ExpectedOrder:
         if door not in self._orders:
-            self._orders[door] = Order(split_frames if door == "web" else split_lines)
+            self._orders[door] = ExpectedOrder(split_frames if door == "web" else split_lines)
         return self._orders[door]
 
     def _wait_until_all_read(self) -> None:
@@ -202,7 +202,7 @@ class Load:
         by_count = sent / self.plan.messages if self.plan.messages else 0.0
         return min(1.0, max(by_clock, by_count))
 
-    def _refill(self, writers: list[Peer], left: int) -> int:
+    def _refill(self, writers: list[LoadConnection], left: int) -> int:
         """Closed loop: every writer sends what its window allows, in one send. Returns the messages sent."""
         sent = 0
         for peer in writers:
@@ -211,7 +211,7 @@ class Load:
                 sent += count
         return sent
 
-    def _tick(self, writers: list[Peer], began: float, sent: int, left: int) -> int:
+    def _tick(self, writers: list[LoadConnection], began: float, sent: int, left: int) -> int:
         """Open loop: send what is due by now, the writers in turn. Returns the messages sent."""
         rate = self.plan.rate or 1.0
         due = min(int((time.perf_counter() - began) * rate) + 1 - sent, left, OVERDUE_AT_ONCE)
@@ -227,12 +227,12 @@ class Load:
             return TURN_SECONDS
         return min(TURN_SECONDS, max(0.0, began + sent / self.plan.rate - time.perf_counter()))
 
-    def _publish_now(self, peer: Peer, writing: Writing, times: list[float]) -> None:
+    def _publish_now(self, peer: LoadConnection, writing: Writing, times: list[float]) -> None:
         first = len(writing.times)
         writing.times += times
         self._say(peer, [self._texts.write(writing.number, first + more) for more in range(len(times))])
 
-    def _say(self, peer: Peer, texts: list[bytes]) -> None:
+    def _say(self, peer: LoadConnection, texts: list[bytes]) -> None:
         self._send(peer, [self._dialect.say(peer.door, self.plan.room, text) for text in texts])
 
     def _drain(self) -> None:
@@ -260,7 +260,7 @@ class Load:
     def _turn(self, timeout: float) -> None:
         buffer, clock = self._buffer, time.perf_counter
         for key, events in self._selector.select(timeout):
-            peer: Peer = key.data
+            peer: LoadConnection = key.data
             if events & selectors.EVENT_WRITE:
                 self._send(peer, [])
             if not events & selectors.EVENT_READ:
@@ -285,13 +285,13 @@ class Load:
                 standing = [peer.reader for peer in self.peers if peer.open and peer.reader.order is order]
                 order.trim(min((reader.at for reader in standing if reader.own is None), default=order.end))
 
-    def _send(self, peer: Peer, pieces: list[bytes]) -> None:
+    def _send(self, peer: LoadConnection, pieces: list[bytes]) -> None:
         peer.write(pieces)
         wanted = selectors.EVENT_READ | selectors.EVENT_WRITE if peer.out else selectors.EVENT_READ
         if peer.open and self._selector.get_key(peer.sock).events != wanted:
             self._selector.modify(peer.sock, wanted, peer)
 
-    def _lose(self, peer: Peer) -> None:
+    def _lose(self, peer: LoadConnection) -> None:
         peer.open = False
         self._selector.unregister(peer.sock)
         self.remarks.keep(f"the server closed a {peer.door} connection")

@@ -43,7 +43,7 @@ class Heard:
         return twin
 
 
-class Order:
+class ExpectedOrder:
     """The messages behind one door: `heard` what, `ends` where each ends, `stream` the bytes from `base` on."""
 
     def __init__(self, split: Split) -> None:

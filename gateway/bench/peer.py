@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gateway.bench.errors import BenchError
 from gateway.bench.order import Heard
-from gateway.bench.plan import Target
+from gateway.bench.plan import BenchTarget
 from gateway.bench.reader import Reader
 
 DIAL_SECONDS = 10.0
@@ -18,7 +18,7 @@ _UPGRADE = (
 )
 
 
-def dial(target: Target, door: str, web_path: str) -> tuple[socket.socket, bytes]:
+def dial(target: BenchTarget, door: str, web_path: str) -> tuple[socket.socket, bytes]:
     """Connect, for the web door with the WebSocket handshake. Returns the socket and what came behind the handshake.
 
     Raises BenchError when nobody answers there as that door does.
@@ -76,7 +76,7 @@ class Writing:
             self._looked = seen
 
 
-class Peer:
+class LoadConnection:
     """A connected reader, and a writer when `writing` is not None. `out`: bytes that the socket did not take yet."""
 
     __slots__ = ("door", "open", "out", "reader", "sampled", "sock", "writing")

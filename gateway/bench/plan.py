@@ -6,7 +6,7 @@ DOORS = ("tcp", "web", "telnet")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LoadPlan:
     """The load. `rate` (messages/s in all) None: closed loop with `window` messages in flight in all.
 
     `seconds` None: until `messages` are published. `size` is the text in bytes, `patience` the seconds without any
@@ -30,7 +30,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class BenchTarget:
     """A running server: its `ports` by door (None, absent or -1: closed) and, where known, its process."""
 
     host: str

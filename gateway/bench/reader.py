@@ -1,9 +1,9 @@
 """One reader's stream, verified as it comes. Sans-I/O: bytes in, `replies` out."""
 
 from gateway.bench.framing import CLOSE, PING, PONG, client_frame, payload, split_frames
-from gateway.bench.order import Heard, Order
-from gateway.bench.remarks import Remarks
-from gateway.bench.texts import Texts
+from gateway.bench.order import ExpectedOrder, Heard
+from gateway.bench.remarks import Noise
+from gateway.bench.texts import Payload
 
 
 class Reader:
@@ -16,7 +16,7 @@ class Reader:
 
     __slots__ = ("_rest", "_texts", "at", "order", "own", "ready", "remarks", "replies")
 
-    def __init__(self, order: Order, texts: Texts, remarks: Remarks) -> None:
+    def __init__(self, order: ExpectedOrder, texts: Payload, remarks: Noise) -> None:
         self.order = order
         self._texts = texts
         self._rest = b""

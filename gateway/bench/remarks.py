@@ -7,7 +7,7 @@ TELLING = re.compile(rb'^!! |^-- \d+ lines? skipped|"type":"(?:error|gap|bye)"',
 PACING = re.compile(rb"rate_limited")
 
 
-class Remarks:
+class Noise:
     """Everything that is not a message of the run: presence, notices, pings, refusals, gaps."""
 
     def __init__(self) -> None:

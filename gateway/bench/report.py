@@ -7,7 +7,7 @@ import msgspec
 from gateway.bench.latency import Percentiles
 from gateway.bench.load import Load, Span
 from gateway.bench.machine import machine_line
-from gateway.bench.peer import Peer
+from gateway.bench.peer import LoadConnection
 from gateway.bench.verdict import Fault, Judge, reference
 
 NAMED_READERS = 5
@@ -93,13 +93,13 @@ def summarise(load: Load, span: Span) -> Report:
     )
 
 
-def _judged(load: Load) -> list[tuple[Peer, Fault]]:
+def _judged(load: Load) -> list[tuple[LoadConnection, Fault]]:
     hearings = [peer.reader.heard().keys[: peer.reader.seen()].tobytes() for peer in load.peers]
     judge = Judge(load.published, reference(hearings))
     return [(peer, judge.judge(hearing)) for peer, hearing in zip(load.peers, hearings, strict=True)]
 
 
-def _door_report(load: Load, door: str, judged: list[tuple[Peer, Fault]], span: Span) -> DoorReport:
+def _door_report(load: Load, door: str, judged: list[tuple[LoadConnection, Fault]], span: Span) -> DoorReport:
     here = [(peer, fault) for peer, fault in judged if peer.door == door and peer.writing is None]
     published = sum(load.published)
     deliveries = sum(published - fault.missing for _, fault in here)
@@ -137,7 +137,7 @@ def _looks_paced(load: Load, latency: Percentiles | None, span: Span) -> bool:
     return load.plan.rate is None and slow and idle and few
 
 
-def _named_faults(load: Load, judged: list[tuple[Peer, Fault]]) -> Iterator[str]:
+def _named_faults(load: Load, judged: list[tuple[LoadConnection, Fault]]) -> Iterator[str]:
     bad = [(number, peer, fault) for number, (peer, fault) in enumerate(judged) if fault]
     for number, peer, fault in bad[:NAMED_READERS]:
         who = f"writer {number}" if peer.writing is not None else f"reader {number - load.plan.writers}"

@@ -34,7 +34,7 @@ def number_of(key: int) -> int:
     return key & (1 << NUMBER_BITS) - 1
 
 
-class Texts:
+class Payload:
     """Writes the texts of one run and finds them again in what a door delivers.
 
     `size` is the length of every message in bytes, `MIN_SIZE` to `MAX_SIZE`.

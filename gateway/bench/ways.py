@@ -16,7 +16,7 @@ import msgspec
 from gateway.bench.dialect import Dialect, GatewayDialect, NaiveDialect
 from gateway.bench.errors import BenchError
 from gateway.bench.machine import on_core
-from gateway.bench.plan import Target
+from gateway.bench.plan import BenchTarget
 
 HOST = "127.0.0.1"
 START_SECONDS = 15.0
@@ -30,7 +30,7 @@ class NoCompilerError(BenchError):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Contender:
     """One server. `command(folder)` gives its command line; `folder` is its own, empty, and removed afterwards.
 
     `ports(process, folder)` waits until it listens and tells its ports by door.
@@ -44,7 +44,7 @@ class Way:
 
 
 @contextmanager
-def started(way: Way, core: int | None) -> Iterator[Target]:
+def started(way: Contender, core: int | None) -> Iterator[BenchTarget]:
     """The way's server, on that core, while the block lasts. Raises BenchError with its last words if it dies."""
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name:
         folder = Path(name)
@@ -54,7 +54,7 @@ def started(way: Way, core: int | None) -> Iterator[Target]:
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=_environment()
             )
         try:
-            yield Target(HOST, way.ports(process, folder), process.pid)
+            yield BenchTarget(HOST, way.ports(process, folder), process.pid)
         finally:
             _stop(process)
 
@@ -130,18 +130,20 @@ def _gateway(folder: Path) -> list[str]:
 
 REFERENCE = "c-tick"
 WAYS = {
-    REFERENCE: Way("C, one send per tick", "tcp", NaiveDialect(), _compiled("tick"), _printed_port("tcp")),
-    "c-message": Way("C, one send per message", "tcp", NaiveDialect(), _compiled("message"), _printed_port("tcp")),
-    "selectors": Way(
+    REFERENCE: Contender("C, one send per tick", "tcp", NaiveDialect(), _compiled("tick"), _printed_port("tcp")),
+    "c-message": Contender(
+        "C, one send per message", "tcp", NaiveDialect(), _compiled("message"), _printed_port("tcp")
+    ),
+    "selectors": Contender(
         "selectors, one send per message",
         "tcp",
         NaiveDialect(),
         _python("selectors_server"),
         _printed_port("tcp"),
     ),
-    "aiohttp": Way(
+    "aiohttp": Contender(
         "aiohttp, one send_str per message", "web", NaiveDialect(), _python("aiohttp_server"), _printed_port("web")
     ),
-    "gateway-tcp": Way("gateway, plain lines, SQLite", "tcp", GatewayDialect(), _gateway, _ports_file),
-    "gateway-web": Way("gateway, WebSocket, SQLite", "web", GatewayDialect(), _gateway, _ports_file),
+    "gateway-tcp": Contender("gateway, plain lines, SQLite", "tcp", GatewayDialect(), _gateway, _ports_file),
+    "gateway-web": Contender("gateway, WebSocket, SQLite", "web", GatewayDialect(), _gateway, _ports_file),
 }

@@ -10,7 +10,7 @@ from gateway.core.session import OWED_BYTES
 Later = Callable[[float, Callable[[], None]], None]
 
 
-class Attendance:
+class JoinNotices:
     """The hub's voice about presence. `later(seconds, job)` does a job later, `clock` answers monotonic seconds."""
 
     def __init__(self, later: Later, clock: Callable[[], float]) -> None:

@@ -43,7 +43,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Key = tuple[str, str] | tuple[str, int] | tuple[int, int, int]
 
 
-class Kind(StrEnum):
+class TargetKind(StrEnum):
     """What a sanction goes by."""
 
     NICK = "nick"
@@ -53,13 +53,13 @@ class Kind(StrEnum):
 class Target(NamedTuple):
     """Who is meant, in the one spelling of it."""
 
-    kind: Kind
+    kind: TargetKind
     text: str
 
 
 def nick(words: str) -> Target:
     """Who has that nick, or one that looks like it. Raises Refusal."""
-    return Target(Kind.NICK, names.any_nick(words))
+    return Target(TargetKind.NICK, names.any_nick(words))
 
 
 def address(words: str) -> Target:
@@ -74,7 +74,7 @@ def address(words: str) -> Target:
         if mapped is not None:
             network = ipaddress.ip_network((mapped, network.prefixlen - 96))
     alone = network.prefixlen == network.max_prefixlen
-    return Target(Kind.ADDRESS, str(network.network_address if alone else network))
+    return Target(TargetKind.ADDRESS, str(network.network_address if alone else network))
 
 
 def target(words: str) -> Target:
@@ -85,7 +85,7 @@ def target(words: str) -> Target:
 
 def doubt(found: Target, own: str) -> str | None:
     """Why whoever asks for this from the address `own` is probably mistaken; None: it looks meant."""
-    if found.kind is not Kind.ADDRESS:
+    if found.kind is not TargetKind.ADDRESS:
         return None
     network = ipaddress.ip_network(found.text)
     if network.prefixlen == 0:
@@ -120,7 +120,7 @@ def inside(found: Target) -> Callable[[str], bool]:
 
 def is_loopback(where: str) -> bool:
     """Whether the address is this machine's own."""
-    return any(covers(Target(Kind.ADDRESS, str(each)), where) for each in LOOPBACK)
+    return any(covers(Target(TargetKind.ADDRESS, str(each)), where) for each in LOOPBACK)
 
 
 def words_of(sanction: Sanction, now: int) -> str:
@@ -202,7 +202,7 @@ class Sanctions:
 
     def of(self, target: Target) -> list[Sanction]:
         """Those with exactly that target, also when their end has come."""
-        network = target.kind is Kind.ADDRESS
+        network = target.kind is TargetKind.ADDRESS
         keys = (_key_of(ipaddress.ip_network(target.text)),) if network else _nick_keys(target.text)
         found = {each.id: each for key in keys for each in self._found.get(key, {}).values()}
         same = target.text.casefold()
@@ -277,7 +277,7 @@ class Sanctions:
 
 
 def _keys_of(sanction: Sanction) -> list[Key]:
-    if sanction.kind == Kind.ADDRESS:
+    if sanction.kind == TargetKind.ADDRESS:
         return [_key_of(ipaddress.ip_network(sanction.target))]
     return list(_nick_keys(sanction.target))
 

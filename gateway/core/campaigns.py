@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.core import text
 from gateway.core.audit import REASON_BYTES
-from gateway.core.operations import Operations, Outcome, Whom
+from gateway.core.operations import Moderation, Outcome, Subject
 from gateway.core.operators import Operator, Role
 from gateway.errors import Code, Refusal
 
@@ -40,7 +40,7 @@ class Action(StrEnum):
     MESSAGE = "message"
 
 
-class State(StrEnum):
+class BulkState(StrEnum):
     """Where a campaign stands. STOPPED: somebody, or the journal's failure, ended it early."""
 
     RUNNING = "running"
@@ -48,7 +48,7 @@ class State(StrEnum):
     FINISHED = "finished"
 
 
-class Plan(NamedTuple):
+class BulkPlan(NamedTuple):
     """What is to be done: `targets` are the ids that the filter `words` matches now, `named` those that it names. The
     operator `expected` so many. `reason` is for kick, ban and mute, `seconds` for ban and mute (None: for ever), `said`
     for message."""
@@ -83,7 +83,7 @@ class Campaign:
     __slots__ = ("_left", "began_at", "done", "ended_at", "gone", "id", "operator", "plan", "problem", "refused",
                  "spared", "state", "total", "waiting")  # fmt: skip
 
-    def __init__(self, id: str, operator: Operator, plan: Plan, targets: list[str], now: int) -> None:
+    def __init__(self, id: str, operator: Operator, plan: BulkPlan, targets: list[str], now: int) -> None:
         self.id = id
         self.operator = operator
         self.plan = plan
@@ -95,7 +95,7 @@ class Campaign:
         self.done = self.gone = self.refused = 0
         self.waiting = 0
         """Acts whose record is not written yet."""
-        self.state = State.RUNNING
+        self.state = BulkState.RUNNING
         self.problem: str | None = None
         self._left = targets[::-1]
 
@@ -114,10 +114,10 @@ class Campaign:
         return f"{self.done} done, {self.gone} already gone, {self.refused} refused, {self.left} left"
 
 
-class Campaigns:
+class BulkActions:
     """Those that run, at most RUNNING, and the last that ended; KEPT in all. `single` are the verbs for each."""
 
-    def __init__(self, hub: "Hub", single: Operations, random_bits: Callable[[int], int]) -> None:
+    def __init__(self, hub: "Hub", single: Moderation, random_bits: Callable[[int], int]) -> None:
         self._hub = hub
         self._single = single
         self._random_bits = random_bits
@@ -130,7 +130,7 @@ class Campaigns:
     @property
     def running(self) -> int:
         """How many run."""
-        return sum(each.state is State.RUNNING for each in self._known.values())
+        return sum(each.state is BulkState.RUNNING for each in self._known.values())
 
     def find(self, id: str) -> Campaign:
         """Raises Refusal."""
@@ -139,7 +139,7 @@ class Campaigns:
             raise Refusal(Code.NO_SUCH_USER, "there is no such campaign: only the last ones are kept")
         return campaign
 
-    def begin(self, operator: Operator, plan: Plan, done: Callable[[Campaign | Refusal], None]) -> None:
+    def begin(self, operator: Operator, plan: BulkPlan, done: Callable[[Campaign | Refusal], None]) -> None:
         """Begin as soon as it is recorded."""
         target = plan.words or "everybody"
         try:
@@ -169,7 +169,7 @@ class Campaigns:
 
         def act() -> Outcome:
             campaign = self.find(id)
-            if campaign.state is State.RUNNING:
+            if campaign.state is BulkState.RUNNING:
                 self._stop(campaign)
             return Outcome(f"the campaign is {campaign.state}", id)
 
@@ -183,7 +183,7 @@ class Campaigns:
             lambda outcome: done(outcome if isinstance(outcome, Refusal) else self.find(id)),
         )
 
-    def _new(self, operator: Operator, plan: Plan) -> Campaign:
+    def _new(self, operator: Operator, plan: BulkPlan) -> Campaign:
         if not 1 <= plan.per_second <= FASTEST:
             raise Refusal(Code.BAD_MESSAGE, f"per_second is from 1 to {FASTEST}")
         if plan.action is Action.MESSAGE:
@@ -192,11 +192,11 @@ class Campaigns:
             text.line(plan.reason, REASON_BYTES)
         if len(plan.targets) > plan.expected:
             raise TooMany(len(plan.targets), plan.expected)
-        if sum(each.state is State.RUNNING for each in self._known.values()) >= RUNNING:
+        if sum(each.state is BulkState.RUNNING for each in self._known.values()) >= RUNNING:
             raise Refusal(Code.BUSY, f"{RUNNING} campaigns run already: wait, or stop one", retry_ms=5000)
         targets = [id for id in plan.targets if id in plan.named or not self._is_operator(id)]
         campaign = Campaign(self._new_id(), operator, plan, targets, self._hub.wall())
-        ended = [each.id for each in self._known.values() if each.state is not State.RUNNING]
+        ended = [each.id for each in self._known.values() if each.state is not BulkState.RUNNING]
         for id in ended[: max(0, len(self._known) + 1 - KEPT)]:
             del self._known[id]
         self._known[campaign.id] = campaign
@@ -212,7 +212,7 @@ class Campaigns:
         return session is not None and session.operator is not None
 
     def _step(self, campaign: Campaign) -> None:
-        if campaign.state is not State.RUNNING:
+        if campaign.state is not BulkState.RUNNING:
             return
         rate, began = campaign.plan.per_second, self._hub.clock()
         wait = 0.0
@@ -220,7 +220,7 @@ class Campaigns:
             campaign.waiting += 1
             wait += 1 / rate
             self._act(campaign, campaign.take())
-            if campaign.state is not State.RUNNING:
+            if campaign.state is not BulkState.RUNNING:
                 return
             if self._hub.clock() - began > TURN_SECONDS:
                 wait = max(wait, REST_SECONDS)
@@ -237,13 +237,13 @@ class Campaigns:
 
         match plan.action:
             case Action.KICK:
-                operations.kick(campaign.operator, Whom(id), plan.reason, done)
+                operations.kick(campaign.operator, Subject(id), plan.reason, done)
             case Action.BAN:
-                operations.ban(campaign.operator, Whom(id), plan.reason, plan.seconds, done)
+                operations.ban(campaign.operator, Subject(id), plan.reason, plan.seconds, done)
             case Action.MUTE:
-                operations.mute(campaign.operator, Whom(id), plan.reason, plan.seconds, done)
+                operations.mute(campaign.operator, Subject(id), plan.reason, plan.seconds, done)
             case Action.MESSAGE:
-                operations.message(campaign.operator, Whom(id), plan.said, done)
+                operations.message(campaign.operator, Subject(id), plan.said, done)
 
     def _done(self, campaign: Campaign, outcome: Outcome | Refusal) -> None:
         campaign.waiting -= 1
@@ -260,16 +260,16 @@ class Campaigns:
         self._end(campaign)
 
     def _stop(self, campaign: Campaign) -> None:
-        if campaign.state is State.RUNNING:
-            campaign.state = State.STOPPED
+        if campaign.state is BulkState.RUNNING:
+            campaign.state = BulkState.STOPPED
             self._end(campaign)
 
     def _end(self, campaign: Campaign) -> None:
         """Note the end if this is it."""
-        if campaign.waiting or campaign.ended_at is not None or (campaign.state is State.RUNNING and campaign.left):
+        if campaign.waiting or campaign.ended_at is not None or (campaign.state is BulkState.RUNNING and campaign.left):
             return
-        if campaign.state is State.RUNNING:
-            campaign.state = State.FINISHED
+        if campaign.state is BulkState.RUNNING:
+            campaign.state = BulkState.FINISHED
         campaign.ended_at = self._hub.wall()
         action, target = f"campaign {campaign.plan.action} {campaign.state}", campaign.plan.words or "everybody"
         self._hub.audit.note(campaign.operator, action, target, campaign.id, f"done: {campaign.counts}")

@@ -7,7 +7,7 @@ from collections import Counter, deque
 
 import msgspec
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.message import Door
 from gateway.core.session import Session
 
@@ -32,7 +32,7 @@ class Departure(msgspec.Struct, frozen=True, gc=False):
     bytes_in: int
     bytes_out: int
     skipped: int
-    closing: Closing
+    closing: CloseReason
     words: str
     proxy: str | None = None
 
@@ -42,14 +42,14 @@ class Departure(msgspec.Struct, frozen=True, gc=False):
         return f"{self.number:x}"
 
 
-class Closed:
+class RecentlyClosed:
     """`last` are the connections that ended last, the oldest first; `counts` also has those refused at a door."""
 
     def __init__(self) -> None:
         self.last: deque[Departure] = deque(maxlen=KEPT)
-        self.counts: Counter[tuple[Door, Closing]] = Counter()
+        self.counts: Counter[tuple[Door, CloseReason]] = Counter()
 
-    def add(self, session: Session, closing: Closing, words: str, now: int) -> None:
+    def add(self, session: Session, closing: CloseReason, words: str, now: int) -> None:
         """The session has ended at `now`, ms since 1970; call it while its rooms are still known."""
         self.counts[session.door, closing] += 1
         self.last.append(

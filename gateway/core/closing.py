@@ -8,7 +8,7 @@ from enum import Enum
 from gateway.errors import Code
 
 
-class Closing(Enum):
+class CloseReason(Enum):
     """A reason: `word` is how logs, metrics and the dashboard spell it, `code` what a WebSocket is closed with, `said`
     the word that the peer reads where that is another one."""
 
@@ -51,6 +51,6 @@ class Closing(Enum):
 
     def told(self, words: str = "") -> str:
         """What the peer reads: `kicked: spam`. Who leaves by himself reads `words` alone."""
-        if self is Closing.LEFT:
+        if self is CloseReason.LEFT:
             return words or "bye"
         return f"{self.said}: {words}" if words else self.said

@@ -12,14 +12,14 @@ from difflib import get_close_matches
 from gateway.core import names, text
 from gateway.core.answers import error_event
 from gateway.core.bans import is_loopback
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.events import Ack, History, Notice
 from gateway.core.hub import Hub
 from gateway.core.identity import spelled
 from gateway.core.joining import Position, join, rejoin
 from gateway.core.message import Door, Kind
 from gateway.core.operators import Operator
-from gateway.core.orders import ORDERS, Order
+from gateway.core.orders import OPERATOR_COMMANDS, OperatorCommand
 from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.room import Member
 from gateway.core.rooms import RECENT_MESSAGES
@@ -299,7 +299,7 @@ def _login(call: Call) -> None:
     hub.doorkeeper.login(name, password, session.address, done)
 
 
-def _ordered(order: Order) -> Callable[[Call], None]:
+def _ordered(order: OperatorCommand) -> Callable[[Call], None]:
     """How an order is run for a session."""
 
     def run(call: Call) -> None:
@@ -325,7 +325,7 @@ def _quit(call: Call) -> None:
     call.done()
     code = call.session.identity.id if call.session.identity and call.session.terminal else ""
     call.hub.close(
-        call.session, Closing.LEFT, "bye", aside=f", /resume {spelled(code)} brings you back" if code else ""
+        call.session, CloseReason.LEFT, "bye", aside=f", /resume {spelled(code)} brings you back" if code else ""
     )
 
 
@@ -375,6 +375,9 @@ COMMANDS = {
         Command("bot", "", "JSON lines from now on", "/bot", _bot),
         Command("quit", "", "leave (also: quit)", "/quit", _quit),
         Command("login", "[NAME] PASSWORD", "become an operator", "/login ana correct-horse", _login, order=True),
-        *(Command(row.name, row.usage, row.words, f"/{row.example}", _ordered(row), order=True) for row in ORDERS),
+        *(
+            Command(row.name, row.usage, row.words, f"/{row.example}", _ordered(row), order=True)
+            for row in OPERATOR_COMMANDS
+        ),
     )
 }

@@ -31,7 +31,7 @@ class Draft(NamedTuple):
     done: Answer | None
 
 
-class Commits:
+class GroupCommit:
     """What waits for the journal. `took` counts how long each batch takes; `wake` asks for a tick; `publish` shows
     a committed message to its room; `settled` hears of each message of an ending session that was committed or refused;
     `happened` in words when storing begins to fail, and when it works again."""

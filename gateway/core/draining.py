@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.message import Door
 from gateway.core.operations import Outcome
 from gateway.core.operators import Operator, Role
@@ -41,7 +41,7 @@ ELSEWHERE_MS = 5000
 DOORS = (Door.TCP, Door.TELNET, Door.WEB)
 
 
-class State(StrEnum):
+class DoorState(StrEnum):
     """Of a door."""
 
     READY = "ready"
@@ -52,14 +52,14 @@ class State(StrEnum):
 class Denial(NamedTuple):
     """Why a newcomer is not let in: the reason, words for people, and when to try again."""
 
-    closing: Closing
+    closing: CloseReason
     words: str
     retry_ms: int
 
     @property
     def refusal(self) -> Refusal:
         """The same for a request."""
-        code = Code.DRAINING if self.closing is Closing.DRAINING else Code.BUSY
+        code = Code.DRAINING if self.closing is CloseReason.DRAINING else Code.BUSY
         return Refusal(code, self.words, self.retry_ms)
 
 
@@ -94,13 +94,13 @@ class Progress(NamedTuple):
     """A door: how many were there when it began, how many were sent away, how many are there now."""
 
     door: Door
-    state: State
+    state: DoorState
     total: int
     sent: int
     left: int
 
 
-class Draining:
+class Drain:
     """The states of all doors. `gates` are put in place when the doors listen."""
 
     def __init__(self, hub: "Hub", random_bits: Callable[[int], int]) -> None:
@@ -108,7 +108,7 @@ class Draining:
         self.per_second = 0
         self._hub = hub
         self._random_bits = random_bits
-        self._states: dict[Door, State] = {}
+        self._states: dict[Door, DoorState] = {}
         self._total: Counter[Door] = Counter()
         self._sent: Counter[Door] = Counter()
         self._spread_ms = 0
@@ -119,15 +119,15 @@ class Draining:
         self._patience: dict[Session, float] = {}
         self._sending = False
 
-    def state(self, door: Door) -> State:
+    def state(self, door: Door) -> DoorState:
         """Of one door; streams come by the web door."""
-        return self._states.get(door_of(door), State.READY)
+        return self._states.get(door_of(door), DoorState.READY)
 
     def denial(self, door: Door) -> Denial | None:
         """Why nobody is let in at a door; None: everybody may come."""
-        if self.state(door) is State.READY:
+        if self.state(door) is DoorState.READY:
             return None
-        return Denial(Closing.DRAINING, "this door is closed for now, try again later", ELSEWHERE_MS)
+        return Denial(CloseReason.DRAINING, "this door is closed for now, try again later", ELSEWHERE_MS)
 
     def progress(self) -> list[Progress]:
         """Every door."""
@@ -154,7 +154,7 @@ class Draining:
             self._operator, self.per_second, self._spread_ms = operator, per_second, int(spread_seconds * 1000)
             for each in doors:
                 if self._states.get(each) is None:
-                    self._states[each] = State.DRAINING
+                    self._states[each] = DoorState.DRAINING
                     self._total[each] = self._sent[each] = 0
                     self.gates.shut(each)
             self._gather()
@@ -178,7 +178,7 @@ class Draining:
                 try:
                     self.gates.open(each)
                 except Refusal as problem:
-                    self._states[each] = State.CLOSED
+                    self._states[each] = DoorState.CLOSED
                     problems.append(f"{each}: {problem.text}")
                 else:
                     del self._states[each]
@@ -195,7 +195,7 @@ class Draining:
         return here if door is None else [door]
 
     def _draining(self) -> list[Door]:
-        return [door for door, state in self._states.items() if state is State.DRAINING]
+        return [door for door, state in self._states.items() if state is DoorState.DRAINING]
 
     def _gather(self) -> None:
         """Queue who is at a door that drains and is not queued yet."""
@@ -252,7 +252,7 @@ class Draining:
         """Nobody is left."""
         doors = self._draining()
         for door in doors:
-            self._states[door] = State.CLOSED
+            self._states[door] = DoorState.CLOSED
         self._patience.clear()
         if doors and self._operator is not None:
             sent = sum(self._sent[door] for door in doors)

@@ -6,24 +6,24 @@ slow journal takes nothing from it.
 
 from collections.abc import Callable
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.session import Session
 
 ENDING_SECONDS = 2.0
 """How long after its last own message a half-closed peer may take to read what is owed to it."""
 
 
-class Endings:
+class HalfClosed:
     """The half-closed sessions and why each ended. `end` closes one for good."""
 
     def __init__(
-        self, later: Callable[[float, Callable[[], None]], None], end: Callable[[Session, Closing], None]
+        self, later: Callable[[float, Callable[[], None]], None], end: Callable[[Session, CloseReason], None]
     ) -> None:
         self._later = later
         self._end = end
-        self._closings: dict[Session, Closing] = {}
+        self._closings: dict[Session, CloseReason] = {}
 
-    def begin(self, session: Session, closing: Closing) -> None:
+    def begin(self, session: Session, closing: CloseReason) -> None:
         """The session sends no more, and all it sent has been handled."""
         session.ending = True
         self._closings[session] = closing

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import NamedTuple
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.message import Door
 from gateway.core.pace import pay, wait
 
@@ -33,7 +33,7 @@ class Happening(NamedTuple):
     detail: str
 
 
-class Happenings(deque[Happening]):
+class RecentEvents(deque[Happening]):
     """The ring, oldest first. `wall` is ms since 1970."""
 
     def __init__(self, wall: Callable[[], int]) -> None:
@@ -49,7 +49,7 @@ class Happenings(deque[Happening]):
         self.last += 1
         self.append(Happening(self._wall(), session, event, detail))
 
-    def refused(self, door: Door, address: str, closing: Closing, now: float) -> None:
+    def refused(self, door: Door, address: str, closing: CloseReason, now: float) -> None:
         """Somebody was not let in; `now` is in monotonic seconds."""
         if wait(self._refused_until, now, REFUSALS_PER_SECOND, REFUSALS_BURST):
             self._refused += 1

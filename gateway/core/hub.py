@@ -20,36 +20,36 @@ from itertools import islice
 
 from gateway.core import names
 from gateway.core.answers import acknowledge, storage_refusal
-from gateway.core.attendance import Attendance, tell_room
+from gateway.core.attendance import JoinNotices, tell_room
 from gateway.core.audit import Audit
 from gateway.core.bans import Sanctions, words_of
-from gateway.core.closed import Closed
-from gateway.core.closing import Closing
-from gateway.core.commits import Commits, Draft
-from gateway.core.endings import Endings
+from gateway.core.closed import RecentlyClosed
+from gateway.core.closing import CloseReason
+from gateway.core.commits import Draft, GroupCommit
+from gateway.core.endings import HalfClosed
 from gateway.core.events import Bye, Joined, Listed, Notice
-from gateway.core.happenings import Happenings
+from gateway.core.happenings import RecentEvents
 from gateway.core.identity import Identities
 from gateway.core.limits import Limits
 from gateway.core.message import Door, Kind, Message
-from gateway.core.meters import Meters
-from gateway.core.nicks import Nicks
-from gateway.core.operations import Operations
-from gateway.core.operators import Doorkeeper
-from gateway.core.pace import Pace
-from gateway.core.past import Library
+from gateway.core.meters import Sampler
+from gateway.core.nicks import Nicknames
+from gateway.core.operations import Moderation
+from gateway.core.operators import PasswordCheck
+from gateway.core.pace import RateLimit
+from gateway.core.past import HistoryReader
 from gateway.core.ports import Journal, Measure, Transport
 from gateway.core.presence import ANNOUNCE_AFTER
-from gateway.core.receipts import Answer, Receipts
-from gateway.core.reception import Reception
-from gateway.core.replay import Replays
+from gateway.core.receipts import Answer, Idempotency
+from gateway.core.reception import IdentityRegistry
+from gateway.core.replay import CatchUps
 from gateway.core.room import Member, Room
 from gateway.core.rooms import LOBBY, Rooms
 from gateway.core.session import Session
 from gateway.core.timers import Timers, steady_wall
-from gateway.core.totals import Totals
-from gateway.core.upkeep import Upkeep
-from gateway.core.visits import Visits
+from gateway.core.totals import Counters
+from gateway.core.upkeep import DoorControl
+from gateway.core.visits import AccessLog
 from gateway.core.wire import Wire
 from gateway.errors import JournalError, Refusal
 
@@ -84,28 +84,28 @@ class Hub:
         self.timers = Timers()
         journal.lost_tail = self._begin_new_epochs
         self.sessions: dict[int, Session] = {}
-        self.totals = Totals()
+        self.totals = Counters()
         self.rooms = Rooms(journal, limits, self.totals)
-        self.happenings = Happenings(wall)
+        self.happenings = RecentEvents(wall)
         self.invitation = ""
         """How others can come, in one line of words; the gateway fills it in when its doors listen."""
         self.motd = ""
         """Gated words for everybody who comes; empty = none."""
         self.bans = Sanctions(Measure.BAN, wall)
         self.mutes = Sanctions(Measure.MUTE, wall)
-        self.doorkeeper: Doorkeeper | None = None
+        self.doorkeeper: PasswordCheck | None = None
         """Who answers /login; None: nobody can log in there."""
         self.audit = Audit(
             journal.ledger, wall, clock, happened=lambda words: self.happenings.note(0, "operator", words)
         )
-        self.operations = Operations(self, self.audit, random_bits, mark=lambda words: self.meters.mark(words))
-        self.upkeep = Upkeep(self, random_bits)
+        self.operations = Moderation(self, self.audit, random_bits, mark=lambda words: self.meters.mark(words))
+        self.upkeep = DoorControl(self, random_bits)
         self._schedule = schedule
-        self.nicks = Nicks(random_bits)
-        self.library = Library(journal, self.rooms)
+        self.nicks = Nicknames(random_bits)
+        self.library = HistoryReader(journal, self.rooms)
         steady = steady_wall(clock, wall)
-        self.receipts = Receipts(steady)
-        self.reception = Reception(
+        self.receipts = Idempotency(steady)
+        self.reception = IdentityRegistry(
             journal,
             Identities(token_key, steady, random_bits),
             self.nicks,
@@ -114,16 +114,16 @@ class Hub:
             later=self.later,
             wake=self._wake,
             happenings=self.happenings,
-            replace=lambda session: self.close(session, Closing.REPLACED, "you came back by another connection"),
+            replace=lambda session: self.close(session, CloseReason.REPLACED, "you came back by another connection"),
         )
-        self.replays = Replays(self.library, self.attach, self._wake)
-        self.pace = Pace(limits, clock, self.later)
-        self.closed = Closed()
-        self.meters = Meters(self.totals, self.closed.counts, clock, wall)
-        self.visits = Visits(clock, wall, self.later)
-        self._attendance = Attendance(self.later, clock)
-        self._endings = Endings(self.later, self._over)
-        self.commits = Commits(
+        self.replays = CatchUps(self.library, self.attach, self._wake)
+        self.pace = RateLimit(limits, clock, self.later)
+        self.closed = RecentlyClosed()
+        self.meters = Sampler(self.totals, self.closed.counts, clock, wall)
+        self.visits = AccessLog(clock, wall, self.later)
+        self._attendance = JoinNotices(self.later, clock)
+        self._endings = HalfClosed(self.later, self._over)
+        self.commits = GroupCommit(
             journal,
             self.rooms,
             clock,
@@ -163,7 +163,7 @@ class Hub:
         self.visits.came(session)
         return session
 
-    def disconnect(self, session: Session, closing: Closing, words: str = "") -> None:
+    def disconnect(self, session: Session, closing: CloseReason, words: str = "") -> None:
         """The session is over; `words` for people tell more. Calling it again does nothing."""
         if session.closed:
             return
@@ -180,7 +180,7 @@ class Hub:
         self.totals.went(session)
 
     def close(
-        self, session: Session, closing: Closing, words: str = "", retry_ms: int | None = None, *, aside: str = ""
+        self, session: Session, closing: CloseReason, words: str = "", retry_ms: int | None = None, *, aside: str = ""
     ) -> None:
         """Say goodbye and close from our side. `words` are for people; in `retry_ms` the peer may come back. `aside` is
         what only the peer may read, right behind the words: it is neither logged nor kept."""
@@ -199,7 +199,7 @@ class Hub:
         """Close the session if it is banned; whether it was."""
         ban = self.bans.on(session)
         if ban is not None:
-            self.close(session, Closing.BANNED, words_of(ban, self.wall()))
+            self.close(session, CloseReason.BANNED, words_of(ban, self.wall()))
         return ban is not None
 
     def turn_newcomer_away(self, session: Session) -> None:
@@ -210,13 +210,13 @@ class Hub:
         else:
             self.turn_away(session)
 
-    def refused(self, door: Door, address: str, closing: Closing, words: str) -> None:
+    def refused(self, door: Door, address: str, closing: CloseReason, words: str) -> None:
         """Somebody was not let in at a door."""
         self.closed.counts[door, closing] += 1
         self.visits.refused(door, address, closing, words)
         self.happenings.refused(door, address, closing, self.clock())
 
-    def half_closed(self, session: Session, closing: Closing = Closing.LEFT) -> None:
+    def half_closed(self, session: Session, closing: CloseReason = CloseReason.LEFT) -> None:
         """The peer sends no more, and all it sent has been handled: it gets what is owed to it, then goodbye
         (`core.endings`). Nothing owed: at once. `closing` is LOST where the connection is known to be broken."""
         self._endings.begin(session, closing)
@@ -395,7 +395,7 @@ class Hub:
             else:
                 self.rooms.forget_if_idle(room)
 
-    def _over(self, session: Session, closing: Closing) -> None:
+    def _over(self, session: Session, closing: CloseReason) -> None:
         session.transport.close(closing, "")
         self.disconnect(session, closing)
 

@@ -18,7 +18,7 @@ SECONDS = 900
 LONGEST_SECONDS = 24 * 3600
 
 
-class Loudness:
+class LogLevelControl:
     """The level now. `turn` sets it and answers the one before; it is put in place by whoever logs."""
 
     def __init__(self, hub: "Hub") -> None:

@@ -2,7 +2,7 @@
 the highest since the start, and the gateway's health come out.
 
 What a sample costs does not grow with who is here, but with who is behind, and with those only up to LAGS_LOOKED_AT:
-sessions that take what they are offered have no lag and are not looked at (`Totals.blocked` holds the others).
+sessions that take what they are offered have no lag and are not looked at (`Counters.blocked` holds the others).
 """
 
 from collections import deque
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.health import Cause, Health, Level
 from gateway.core.histogram import Histogram
 from gateway.core.message import Door
 from gateway.core.rings import Rings
 from gateway.core.session import Session
-from gateway.core.totals import Totals
+from gateway.core.totals import Counters
 from gateway.errors import Code, Refusal
 
 LAGS_LOOKED_AT = 500
@@ -63,14 +63,14 @@ class Ceilings:
     rss_bytes: int = 0
 
 
-class Meters:
+class Sampler:
     """One per hub. `closed` counts the connections that ended, since the start. `clock` answers monotonic seconds,
     `wall` ms since 1970. `ceilings` are filled in by the gateway."""
 
     def __init__(
         self,
-        totals: Totals,
-        closed: Mapping[tuple[Door, Closing], int],
+        totals: Counters,
+        closed: Mapping[tuple[Door, CloseReason], int],
         clock: Callable[[], float],
         wall: Callable[[], int],
     ) -> None:

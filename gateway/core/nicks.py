@@ -14,7 +14,7 @@ GUESTS = 1 << 16
 Holder = Session | Identity
 
 
-class Nicks:
+class Nicknames:
     """The roster of nicks in use: those of the sessions that are here, and of identities that may come back.
 
     `random_bits` draws guest names.

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from gateway.core import bans, names, text
 from gateway.core.answers import too_fast
 from gateway.core.audit import REASON_BYTES, Audit
-from gateway.core.bans import KEPT_MS, Kind, Sanctions, Target, end_of, words_of
-from gateway.core.closing import Closing
+from gateway.core.bans import KEPT_MS, Sanctions, Target, TargetKind, end_of, words_of
+from gateway.core.closing import CloseReason
 from gateway.core.events import Notice
 from gateway.core.message import Door
 from gateway.core.operators import Operator, Role
@@ -39,7 +39,7 @@ ANNOUNCEMENTS_PER_SECOND = 1.0
 ANNOUNCEMENTS_BURST = 5
 
 
-class Whom(NamedTuple):
+class Subject(NamedTuple):
     """Who is meant: a `connection` by its id, a `nick`, or an `address` or range; exactly one is given."""
 
     connection: str = ""
@@ -69,7 +69,7 @@ class Outcome:
 Done = Callable[[Outcome | Refusal], None]
 
 
-class Operations:
+class Moderation:
     """The verbs. Each answers by its callback, perhaps at once; a refusal is answered, not raised. What was done is
     also said to `mark`, in words."""
 
@@ -97,14 +97,14 @@ class Operations:
 
     # The verbs
 
-    def kick(self, operator: Operator, whom: Whom, reason: str, done: Done, seconds: int | None = None) -> None:
+    def kick(self, operator: Operator, whom: Subject, reason: str, done: Done, seconds: int | None = None) -> None:
         """Close one connection; with `seconds` also ban who it is, a guest by his address."""
 
         def act() -> Outcome:
             session = self._session(operator, whom)
             named = _named(session)
             if seconds is None:
-                self._hub.close(session, Closing.KICKED, _reason(reason))
+                self._hub.close(session, CloseReason.KICKED, _reason(reason))
                 return Outcome(f"{session.nick} is kicked", named, connections=1)
             banned = self._impose(Measure.BAN, operator, self._whole(session, operator), session, reason, seconds)
             assert banned.sanction is not None
@@ -113,14 +113,14 @@ class Operations:
         self.perform(operator, Role.OPERATOR if seconds is None else Role.ADMIN, "kick", whom.text, reason, act, done)
 
     def ban(
-        self, operator: Operator, whom: Whom, reason: str, seconds: int | None, done: Done, sure: bool = False
+        self, operator: Operator, whom: Subject, reason: str, seconds: int | None, done: Done, sure: bool = False
     ) -> None:
         """Keep somebody out for so many seconds, None = for ever. An address that nobody means to ban (everybody, this
         machine, the operator's own) is refused unless he is `sure`."""
         self._put(Measure.BAN, Role.ADMIN, operator, whom, reason, seconds, done, sure)
 
     def mute(
-        self, operator: Operator, whom: Whom, reason: str, seconds: int | None, done: Done, sure: bool = False
+        self, operator: Operator, whom: Subject, reason: str, seconds: int | None, done: Done, sure: bool = False
     ) -> None:
         """Keep somebody silent for so many seconds, None = for ever; he may read on. As `ban` otherwise."""
         self._put(Measure.MUTE, Role.OPERATOR, operator, whom, reason, seconds, done, sure)
@@ -133,7 +133,7 @@ class Operations:
         """Lift the mute with that id, or the mutes on that nick, address or range, or on who has that nick now."""
         self._lift(Measure.MUTE, Role.OPERATOR, operator, which, done)
 
-    def message(self, operator: Operator, whom: Whom, words: str, done: Done) -> None:
+    def message(self, operator: Operator, whom: Subject, words: str, done: Done) -> None:
         """Tell one connection something in the server's voice."""
 
         def act() -> Outcome:
@@ -220,7 +220,7 @@ class Operations:
         measure: Measure,
         least: Role,
         operator: Operator,
-        whom: Whom,
+        whom: Subject,
         reason: str,
         seconds: int | None,
         done: Done,
@@ -262,7 +262,7 @@ class Operations:
         if measure is Measure.MUTE:
             return Outcome(words, target.text, sanction, earlier)
         found = self._under(target, session)
-        self._in_slices(found, lambda each: self._hub.close(each, Closing.BANNED, words_of(sanction, now)))
+        self._in_slices(found, lambda each: self._hub.close(each, CloseReason.BANNED, words_of(sanction, now)))
         if found:
             words += f", {len(found)} connection{'s' * (len(found) > 1)} closed"
         return Outcome(words, target.text, sanction, earlier, len(found))
@@ -285,12 +285,12 @@ class Operations:
             return [sanction]
         target = bans.target(which)
         found = table.of(target)
-        if not found and target.kind is Kind.NICK:
+        if not found and target.kind is TargetKind.NICK:
             sessions = self._hub.nicks.sessions(target.text)
             found = [each for each in map(table.on, sessions) if each is not None]
         if found:
             return found
-        wider = table.on_address(which) if target.kind is Kind.ADDRESS else table.on_nick(target.text)
+        wider = table.on_address(which) if target.kind is TargetKind.ADDRESS else table.on_nick(target.text)
         hint = f", but {wider.target} is" if wider is not None else ""
         raise Refusal(Code.NO_SUCH_USER, f"{target.text} is not {_past(table.measure)}{hint}")
 
@@ -302,7 +302,7 @@ class Operations:
 
     # Whom it hits
 
-    def _session(self, operator: Operator | None, whom: Whom) -> Session:
+    def _session(self, operator: Operator | None, whom: Subject) -> Session:
         """The connection that is meant, which is none of an operator's betters. Raises Refusal."""
         if whom.connection:
             session = self._hub.find(whom.connection)
@@ -314,7 +314,7 @@ class Operations:
             _spare(operator, session)
         return session
 
-    def _meant(self, operator: Operator, whom: Whom) -> Session | None:
+    def _meant(self, operator: Operator, whom: Subject) -> Session | None:
         """The same for who need not be here."""
         if whom.address:
             return None
@@ -325,7 +325,7 @@ class Operations:
             _spare(operator, each)
         return found[0] if found else None
 
-    def _target(self, measure: Measure, operator: Operator, whom: Whom, session: Session | None) -> Target:
+    def _target(self, measure: Measure, operator: Operator, whom: Subject, session: Session | None) -> Target:
         """By what somebody is kept out or silent, who may be the `session`."""
         if whom.address:
             return bans.address(whom.address)
@@ -344,7 +344,7 @@ class Operations:
         return bans.nick(session.nick)
 
     def _under(self, target: Target, session: Session | None) -> list[Session]:
-        if target.kind is Kind.ADDRESS:
+        if target.kind is TargetKind.ADDRESS:
             inside = bans.inside(target)
             found = [each for each in self._hub.sessions.values() if inside(each.address)]
         else:

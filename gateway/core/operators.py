@@ -57,7 +57,7 @@ class AuditEntry(NamedTuple):
     result: str
 
 
-class Doorkeeper(Protocol):
+class PasswordCheck(Protocol):
     """Who knows the operators' passwords."""
 
     def login(self, name: str, password: str, address: str, done: Callable[[Operator | Refusal], None]) -> None:

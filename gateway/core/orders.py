@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.core import bans
-from gateway.core.bans import Kind
-from gateway.core.operations import Operations, Outcome, Whom
+from gateway.core.bans import TargetKind
+from gateway.core.operations import Moderation, Outcome, Subject
 from gateway.core.operators import Operator
 from gateway.errors import Code, Refusal
 
@@ -22,11 +22,11 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"(\d{1,9})([smhdw])")
 
 Done = Callable[[str | Refusal], None]
-Verb = Callable[[Operations, Operator, str, Callable[[Outcome | Refusal], None]], None]
+Verb = Callable[[Moderation, Operator, str, Callable[[Outcome | Refusal], None]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class OperatorCommand:
     """A row of the table: `usage` after the name, `words` for the help, an `example`."""
 
     name: str
@@ -51,38 +51,38 @@ class Order:
             done(refusal)
 
 
-def _kick(operations: Operations, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+def _kick(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
     nick, _, reason = words.partition(" ")
-    operations.kick(operator, Whom(nick=nick), reason.strip(), done)
+    operations.kick(operator, Subject(nick=nick), reason.strip(), done)
 
 
-def _ban(operations: Operations, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+def _ban(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
     whom, seconds, reason = _sentence(words)
     operations.ban(operator, whom, reason, seconds, done)
 
 
-def _mute(operations: Operations, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+def _mute(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
     whom, seconds, reason = _sentence(words)
     operations.mute(operator, whom, reason, seconds, done)
 
 
-def _unban(operations: Operations, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+def _unban(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
     operations.unban(operator, words.split(None, 1)[0], done)
 
 
-def _unmute(operations: Operations, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+def _unmute(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
     operations.unmute(operator, words.split(None, 1)[0], done)
 
 
-def _wall(operations: Operations, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+def _wall(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
     operations.announce(operator, words, done)
 
 
-def _sentence(words: str) -> tuple[Whom, int | None, str]:
+def _sentence(words: str) -> tuple[Subject, int | None, str]:
     """Whom, for how many seconds (None = for ever), why: `bob 10m spam`."""
     first, _, rest = words.partition(" ")
     found = bans.target(first)
-    whom = Whom(address=first) if found.kind is Kind.ADDRESS else Whom(nick=first)
+    whom = Subject(address=first) if found.kind is TargetKind.ADDRESS else Subject(nick=first)
     second, _, reason = rest.strip().partition(" ")
     match = _DURATION.fullmatch(second)
     if match:
@@ -92,11 +92,13 @@ def _sentence(words: str) -> tuple[Whom, int | None, str]:
     return whom, None, rest.strip()
 
 
-ORDERS = (
-    Order("kick", "NICK [REASON]", "close somebody's connection", "kick bob spam", _kick),
-    Order("ban", "NICK|ADDRESS|CIDR [DURATION] [REASON]", "keep somebody out", "ban 10.0.0.0/8 10m spam", _ban),
-    Order("unban", "NICK|ADDRESS|CIDR", "let somebody in again", "unban bob", _unban),
-    Order("mute", "NICK|ADDRESS|CIDR [DURATION] [REASON]", "keep somebody silent", "mute bob 1h caps", _mute),
-    Order("unmute", "NICK|ADDRESS|CIDR", "let somebody speak again", "unmute bob", _unmute),
-    Order("wall", "TEXT", "tell everybody", "wall back in five minutes", _wall),
+OPERATOR_COMMANDS = (
+    OperatorCommand("kick", "NICK [REASON]", "close somebody's connection", "kick bob spam", _kick),
+    OperatorCommand(
+        "ban", "NICK|ADDRESS|CIDR [DURATION] [REASON]", "keep somebody out", "ban 10.0.0.0/8 10m spam", _ban
+    ),
+    OperatorCommand("unban", "NICK|ADDRESS|CIDR", "let somebody in again", "unban bob", _unban),
+    OperatorCommand("mute", "NICK|ADDRESS|CIDR [DURATION] [REASON]", "keep somebody silent", "mute bob 1h caps", _mute),
+    OperatorCommand("unmute", "NICK|ADDRESS|CIDR", "let somebody speak again", "unmute bob", _unmute),
+    OperatorCommand("wall", "TEXT", "tell everybody", "wall back in five minutes", _wall),
 )

@@ -34,7 +34,7 @@ def repriced(paid_until: float, now: float, rate_before: float, limits: Limits) 
     return now + used / limits.messages_per_second if used > 0 else 0.0
 
 
-class Pace:
+class RateLimit:
     """Counts what each session says against the limits. `rate` and `burst` are theirs, kept here because each message
     asks for them twice."""
 

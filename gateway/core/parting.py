@@ -7,7 +7,7 @@ it is stored, or it would not work after the restart.
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.identity import spelled
 from gateway.core.names import is_guest
 from gateway.core.session import Session
@@ -39,7 +39,7 @@ def send_away(
         for session in sessions:
             delay = retry_ms()
             words = "" if session.wire.objects else f"come back in {max(1, round(delay / 1000))} s"
-            hub.close(session, Closing.DRAINING, words, delay, aside=_code(session) if session in told else "")
+            hub.close(session, CloseReason.DRAINING, words, delay, aside=_code(session) if session in told else "")
         done()
 
     if known:

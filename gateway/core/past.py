@@ -38,7 +38,7 @@ class Past:
 Answer = Callable[[Past | Refusal], None]
 
 
-class Library:
+class HistoryReader:
     """Reads the past of every room, whether it is in memory or not."""
 
     def __init__(self, journal: Journal, rooms: Mapping[str, Room]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.message import Message
 from gateway.core.operators import AuditEntry
 from gateway.core.traits import Kernel, Traits
@@ -229,8 +229,8 @@ class Transport(Protocol):
     def resume(self) -> None:
         """The session takes input again (see `Session.held`): go on with what was received, soon."""
 
-    def close(self, closing: Closing, words: str) -> None:
-        """Say farewell in the door's own way (`Closing.told`), then close, at the latest within 2 s.
+    def close(self, closing: CloseReason, words: str) -> None:
+        """Say farewell in the door's own way (`CloseReason.told`), then close, at the latest within 2 s.
         Calls `hub.disconnect(session)` when it has."""
 
     def kernel(self) -> Kernel | None:

@@ -7,26 +7,26 @@ from collections.abc import Callable
 
 from gateway.core.hub import Hub
 from gateway.core.operators import Operator, Role
-from gateway.core.orders import ORDERS
+from gateway.core.orders import OPERATOR_COMMANDS
 from gateway.core.wire import people
 from gateway.errors import Refusal
 
 CONSOLE = Operator("console", Role.ADMIN, "console")
 WHO_SHOWN = 50
 ROWS = [
-    *((f"{row.name} {row.usage}", row.words) for row in ORDERS),
+    *((f"{row.name} {row.usage}", row.words) for row in OPERATOR_COMMANDS),
     ("who [NICK]", "who is here"),
     ("help", "this list"),
     ("quit", "stop the server"),
 ]
 
 
-class Prompt:
+class OperatorPrompt:
     """Answers lines of the console, all but `quit`."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._orders = {row.name: row for row in ORDERS}
+        self._orders = {row.name: row for row in OPERATOR_COMMANDS}
 
     def hear(self, line: str, done: Callable[[str], None]) -> None:
         """Do what a line says; `done` gets what is to be printed, perhaps later."""

@@ -41,7 +41,7 @@ class Entry:
         self.waiting: list[Answer] = []
 
 
-class Receipts:
+class Idempotency:
     """The live keys. `wall` is ms since 1970 and steady; not monotonic seconds, because a restart must not make keys
     live longer."""
 

@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable
 
 from gateway.core import names
-from gateway.core.happenings import Happenings
+from gateway.core.happenings import RecentEvents
 from gateway.core.identity import IDENTITY_SECONDS, NICK_SECONDS, SWEEP_SECONDS, Identities, Identity
-from gateway.core.nicks import Nicks
+from gateway.core.nicks import Nicknames
 from gateway.core.ports import Journal, Memory
-from gateway.core.receipts import RECEIPT_SECONDS, Receipts
+from gateway.core.receipts import RECEIPT_SECONDS, Idempotency
 from gateway.core.session import Session
 from gateway.errors import Code, JournalError, Refusal
 
@@ -25,20 +25,20 @@ ANSWERS_PER_TICK = 50
 Later = Callable[[float, Callable[[], None]], None]
 
 
-class Reception:
+class IdentityRegistry:
     """The hub's memory of people. `replace` closes the older connection of an identity; `wake` asks for a tick."""
 
     def __init__(
         self,
         journal: Journal,
         identities: Identities,
-        nicks: Nicks,
-        receipts: Receipts,
+        nicks: Nicknames,
+        receipts: Idempotency,
         *,
         wall: Callable[[], int],
         later: Later,
         wake: Callable[[], None],
-        happenings: Happenings,
+        happenings: RecentEvents,
         replace: Callable[[Session], None],
     ) -> None:
         self.identities = identities

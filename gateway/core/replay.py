@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from gateway.core.events import Gap
-from gateway.core.past import HISTORY_MESSAGES, Library, Past, Range
+from gateway.core.past import HISTORY_MESSAGES, HistoryReader, Past, Range
 from gateway.core.room import Member
 from gateway.errors import Refusal
 
@@ -20,11 +20,11 @@ PAGES_PER_TICK = 8
 Attach = Callable[[Member], None]
 
 
-class Replays:
+class CatchUps:
     """The members that are catching up from the journal. `attach` is called for who has caught up, `wake` when there
     is something for the next tick."""
 
-    def __init__(self, library: Library, attach: Attach, wake: Callable[[], None]) -> None:
+    def __init__(self, library: HistoryReader, attach: Attach, wake: Callable[[], None]) -> None:
         self._library = library
         self._attach = attach
         self._wake = wake

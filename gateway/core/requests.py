@@ -1,6 +1,6 @@
 """What a browser may ask: the objects of the protocol, client to server, and what each does.
 
-`Requests.receive` takes one text frame. Whatever is wrong with it is answered by an `error` event; a peer that sends
+`BrowserDoor.receive` takes one text frame. Whatever is wrong with it is answered by an `error` event; a peer that sends
 BAD_MESSAGES malformed ones within BAD_SECONDS is closed (1008).
 """
 
@@ -12,7 +12,7 @@ import msgspec
 from gateway import __version__
 from gateway.core import commands, names, text
 from gateway.core.answers import error_event, too_fast
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.events import Error, History, Notice, Pong, Typing, Welcome
 from gateway.core.hub import Hub
 from gateway.core.joining import ROOMS_PER_SESSION, Position, join, too_many_rooms
@@ -105,7 +105,7 @@ Request = Hello | Say | Join | Part | Nick | Earlier | Write | Ping
 decode = msgspec.json.Decoder(Request).decode
 
 
-class Requests:
+class BrowserDoor:
     """The browser door's side of the hub."""
 
     def __init__(self, hub: Hub) -> None:
@@ -277,7 +277,7 @@ class Requests:
         self._bad = {s: times for s, times in self._bad.items() if not s.closed}
         self._bad[session] = [*recent, now]
         if len(recent) + 1 >= BAD_MESSAGES:
-            self.hub.close(session, Closing.BAD_MESSAGES, f"{BAD_MESSAGES} in {BAD_SECONDS:.0f} s")
+            self.hub.close(session, CloseReason.BAD_MESSAGES, f"{BAD_MESSAGES} in {BAD_SECONDS:.0f} s")
 
 
 def _sorted_out(places: list[Place]) -> tuple[list[Place], list[Refusal]]:

@@ -23,7 +23,7 @@ from gateway.core.message import Door, Message
 from gateway.core.ports import RoomRecord
 from gateway.core.presence import Presences
 from gateway.core.session import Session
-from gateway.core.totals import Totals
+from gateway.core.totals import Counters
 from gateway.core.wire import Wire
 
 SHARE_BYTES = 65536
@@ -53,7 +53,7 @@ class Readers:
 
     __slots__ = ("_encoded", "_own", "_shares", "_totals", "log", "room", "wire")
 
-    def __init__(self, room: str, log: RoomLog, wire: Wire, totals: Totals) -> None:
+    def __init__(self, room: str, log: RoomLog, wire: Wire, totals: Counters) -> None:
         self.room = room
         self.log = log
         self.wire = wire
@@ -194,7 +194,7 @@ class Room:
     __slots__ = ("_again", "_authors", "_turn", "_turn_head", "epoch", "first", "log", "members", "name", "pending",
                  "presences", "readers", "streams", "topic", "totals")  # fmt: skip
 
-    def __init__(self, name: str, epoch: str, first: int, topic: str, log: RoomLog, totals: Totals) -> None:
+    def __init__(self, name: str, epoch: str, first: int, topic: str, log: RoomLog, totals: Counters) -> None:
         self.name = name
         self.epoch = epoch
         self.first = first

@@ -9,7 +9,7 @@ from gateway.core.limits import Limits
 from gateway.core.log import RoomLog
 from gateway.core.ports import Journal, RoomRecord
 from gateway.core.room import Room
-from gateway.core.totals import Totals
+from gateway.core.totals import Counters
 from gateway.errors import Code, JournalError, Refusal
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ RECENT_MESSAGES = 50
 class Rooms(dict[str, Room]):
     """A mapping of names to rooms, with the verbs that fill and empty it."""
 
-    def __init__(self, journal: Journal, limits: Limits, totals: Totals) -> None:
+    def __init__(self, journal: Journal, limits: Limits, totals: Counters) -> None:
         super().__init__()
         self._journal = journal
         self._limits = limits

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from gateway.core.events import Event
 from gateway.core.message import Door
 from gateway.core.ports import Transport
-from gateway.core.totals import Totals
+from gateway.core.totals import Counters
 from gateway.core.wire import Wire
 
 if TYPE_CHECKING:
     from gateway.core.identity import Identity
     from gateway.core.operators import Operator
     from gateway.core.room import Member
-    from gateway.core.tap import Tap
+    from gateway.core.tap import Trace
 
 OWED_BYTES = 65536
 """Per-session output in user space, in bytes, from which input is held and room-wide events are left out."""
@@ -75,7 +75,7 @@ class Session:
         transport: Transport,
         wire: Wire,
         flush_later: Callable[["Session"], None],
-        totals: Totals,
+        totals: Counters,
     ) -> None:
         self.number = number
         self.nick = nick
@@ -125,7 +125,7 @@ class Session:
         self.closed = False
         self.agent: str | None = None
         """The program at the other end, as it calls itself; one text for all who call themselves the same."""
-        self.tap: Tap | None = None
+        self.tap: Trace | None = None
         """Somebody watches: doors tell it what comes in."""
         self.messages_in = self.messages_out = self.bytes_in = self.bytes_out = 0
         self.skipped = 0

@@ -6,7 +6,7 @@ costs more than a look at a slot, and the output nothing at all.
 
 from collections.abc import Callable
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.ports import Transport
 from gateway.core.session import Session
 from gateway.core.traits import Kernel, Traits
@@ -15,7 +15,7 @@ Seen = Callable[[str, bytes], None]
 """Called with `in` or `out`, and the bytes."""
 
 
-class Tap:
+class Trace:
     """A `core.ports.Transport` before another, of the same session. It tells `seen` until it is removed."""
 
     __slots__ = ("_seen", "_session", "_transport")
@@ -48,7 +48,7 @@ class Tap:
         """See `core.ports.Transport`."""
         self._transport.resume()
 
-    def close(self, closing: Closing, words: str) -> None:
+    def close(self, closing: CloseReason, words: str) -> None:
         """See `core.ports.Transport`."""
         self._transport.close(closing, words)
 

@@ -6,7 +6,7 @@ speaks first is a script and gets no greeting. Who speaks too fast is read more 
 
 from gateway.core import commands, text
 from gateway.core.answers import error_event
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.events import Error, History, Notice
 from gateway.core.hub import Hub
 from gateway.core.message import Door
@@ -67,7 +67,7 @@ class Terminals:
 
     def hang_up(self, session: Session, reason: str) -> None:
         """Close a session whose peer broke the protocol of its door."""
-        self.hub.close(session, Closing.BAD_TELNET, reason)
+        self.hub.close(session, CloseReason.BAD_TELNET, reason)
 
     def _understand(self, session: Session, line: str) -> None:
         member = session.room

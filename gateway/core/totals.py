@@ -15,7 +15,7 @@ COMMIT_BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.0
 """Seconds: a commit takes from 20 µs (in memory) to the stall of a full disk."""
 
 
-class Totals:
+class Counters:
     """One per hub. `messages_in` were committed, `deliveries` written to a reader, `skipped` not sent to one who was
     too far behind. `bytes_in` and `bytes_out` are those of sessions. `opened` and `present` count sessions by door,
     `connections_peak` is the most that were here at once."""

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from gateway.core import text
 from gateway.core.audit import REASON_BYTES
-from gateway.core.campaigns import Campaigns
-from gateway.core.closing import Closing
-from gateway.core.draining import DOORS, Denial, Draining, State
-from gateway.core.loudness import Loudness
+from gateway.core.campaigns import BulkActions
+from gateway.core.closing import CloseReason
+from gateway.core.draining import DOORS, Denial, DoorState, Drain
+from gateway.core.loudness import LogLevelControl
 from gateway.core.message import Door
-from gateway.core.operations import Operations, Outcome
+from gateway.core.operations import Moderation, Outcome
 from gateway.core.operators import Operator, Role
 from gateway.errors import Refusal
 
@@ -35,7 +35,7 @@ class Maintenance:
     @property
     def denial(self) -> Denial | None:
         """What newcomers are told; None: they may come."""
-        return None if self.words is None else Denial(Closing.MAINTENANCE, self.words, MAINTENANCE_MS)
+        return None if self.words is None else Denial(CloseReason.MAINTENANCE, self.words, MAINTENANCE_MS)
 
     def switch(self, operator: Operator, on: bool, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
         """Turn it on, with words for those who come, or off."""
@@ -52,14 +52,14 @@ class Maintenance:
         self._hub.operations.perform(operator, Role.ADMIN, "maintenance", "on" if on else "off", words, act, done)
 
 
-class Upkeep:
+class DoorControl:
     """One per hub."""
 
     def __init__(self, hub: "Hub", random_bits: Callable[[int], int]) -> None:
-        self.campaigns = Campaigns(hub, Operations(hub, hub.audit, random_bits, mark=lambda words: None), random_bits)
-        self.draining = Draining(hub, random_bits)
+        self.campaigns = BulkActions(hub, Moderation(hub, hub.audit, random_bits, mark=lambda words: None), random_bits)
+        self.draining = Drain(hub, random_bits)
         self.maintenance = Maintenance(hub)
-        self.loudness = Loudness(hub)
+        self.loudness = LogLevelControl(hub)
 
     def denial(self, door: Door) -> Denial | None:
         """Why nobody is let in at a door; None: everybody may come."""
@@ -67,7 +67,7 @@ class Upkeep:
 
     def trouble(self) -> Refusal | None:
         """Why nobody should be sent here; None: all is well."""
-        doors = [door for door in DOORS if self.draining.state(door) is not State.READY]
+        doors = [door for door in DOORS if self.draining.state(door) is not DoorState.READY]
         if doors:
             denial = self.draining.denial(doors[0])
             assert denial is not None

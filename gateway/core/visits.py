@@ -7,7 +7,7 @@ out. As JSON each line also has its facts as fields of their own.
 import logging
 from collections.abc import Callable
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.message import Door
 from gateway.core.session import Session
 
@@ -16,7 +16,7 @@ LINES_PER_SECOND = 50
 log = logging.getLogger("gateway.connections")
 
 
-class Visits:
+class AccessLog:
     """Writes the lines. `clock` answers monotonic seconds, `wall` ms since 1970; `later` does a job after seconds."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Visits:
             facts = _facts("opened", session)
             log.info("connection %s of %s opened", session.id, _who(session), extra={"fields": facts})
 
-    def went(self, session: Session, closing: Closing, words: str) -> None:
+    def went(self, session: Session, closing: CloseReason, words: str) -> None:
         """The session has ended."""
         if self._has_room():
             lasted = max(0, self._wall() - session.connected_at)
@@ -62,7 +62,7 @@ class Visits:
                 extra={"fields": facts},
             )
 
-    def refused(self, door: Door, address: str, closing: Closing, words: str) -> None:
+    def refused(self, door: Door, address: str, closing: CloseReason, words: str) -> None:
         """Somebody was not let in."""
         if self._has_room():
             facts = {"event": "refused", "door": door.value, "address": address, "reason": closing.word, "words": words}

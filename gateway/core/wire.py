@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.events import (
     Ack,
     Bye,
@@ -236,7 +236,7 @@ def _error(event: Error, nick: str) -> list[str]:
 
 
 def _bye(event: Bye, nick: str) -> list[str]:
-    if event.code == Closing.LEFT.code:
+    if event.code == CloseReason.LEFT.code:
         return [f"-- {event.reason}"]
     return [f"!! {event.reason}"]
 

@@ -49,7 +49,7 @@ Row = tuple[int, int, int, str, str, str, str]
 
 
 @dataclass(slots=True)
-class Room:
+class StoredRoom:
     """What is held of a room. `key` is its row's id, 0 when it is not stored; `epoch` then follows from the seed."""
 
     name: str
@@ -73,7 +73,7 @@ class Store:
         self.wal_pages = 0
         self._seed = seed
         self._disk = disk
-        self._held: dict[str, Room] = {}
+        self._held: dict[str, StoredRoom] = {}
         self._expired_up_to = 0
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class Store:
     def append(self, batch: list[Message]) -> list[Message]:
         """As `Journal.append`."""
         self._disk.look()
-        created: list[Room] = []
+        created: list[StoredRoom] = []
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             heads, rows = self._number(batch, created)
@@ -131,7 +131,7 @@ class Store:
     def set_topic(self, name: str, topic: str) -> None:
         """As `Journal.set_topic`."""
         self._disk.look()
-        created: list[Room] = []
+        created: list[StoredRoom] = []
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             room = self._stored(name, created)
@@ -244,8 +244,10 @@ class Store:
         self._held.clear()
         return lost
 
-    def _number(self, batch: list[Message], created: list[Room]) -> tuple[dict[str, tuple[Room, int]], list[Row]]:
-        heads: dict[str, tuple[Room, int]] = {}
+    def _number(
+        self, batch: list[Message], created: list[StoredRoom]
+    ) -> tuple[dict[str, tuple[StoredRoom, int]], list[Row]]:
+        heads: dict[str, tuple[StoredRoom, int]] = {}
         rows: list[Row] = []
         name, room, seq = "", None, 0
         for message in batch:
@@ -260,44 +262,44 @@ class Store:
             heads[name] = room, seq
         return heads, rows
 
-    def _last_of(self, name: str, created: list[Room]) -> tuple[Room, int]:
+    def _last_of(self, name: str, created: list[StoredRoom]) -> tuple[StoredRoom, int]:
         room = self._stored(name, created)
         return room, room.head
 
-    def _stored(self, name: str, created: list[Room]) -> Room:
+    def _stored(self, name: str, created: list[StoredRoom]) -> StoredRoom:
         room = self._held.get(name) or self._hold(self._look_up(name))
         if not room.key:
             room.key = self.connection.execute(INSERT_ROOM, (name, room.epoch)).lastrowid or 0
             created.append(room)
         return room
 
-    def _roll_back(self, created: list[Room]) -> None:
+    def _roll_back(self, created: list[StoredRoom]) -> None:
         for room in created:
             room.key = 0
         with suppress(sqlite3.Error):
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
 
-    def _look_up(self, name: str) -> Room:
+    def _look_up(self, name: str) -> StoredRoom:
         row = self.connection.execute(SELECT_ROOMS + " WHERE name = ?", (name,)).fetchone()
-        return _room(row) if row else Room(name, 0, epoch_of(self._seed, name), "", 1, 0)
+        return _room(row) if row else StoredRoom(name, 0, epoch_of(self._seed, name), "", 1, 0)
 
-    def _hold(self, room: Room) -> Room:
+    def _hold(self, room: StoredRoom) -> StoredRoom:
         if len(self._held) >= ROOMS_HELD and room.name not in self._held:
             del self._held[next(iter(self._held))]
         self._held[room.name] = room
         return room
 
-    def _newest(self, room: Room, low: int, high: int, limit: int) -> list[Message]:
+    def _newest(self, room: StoredRoom, low: int, high: int, limit: int) -> list[Message]:
         order = " ORDER BY seq DESC LIMIT ?"
         rows = self.connection.execute(SELECT_MESSAGES + order, (room.key, low, high, max(limit, 0)))
         return _messages(room.name, rows)[::-1]
 
 
-def _room(row: tuple[str, str, str, int, int, int | None, int | None]) -> Room:
+def _room(row: tuple[str, str, str, int, int, int | None, int | None]) -> StoredRoom:
     name, epoch, topic, key, floor, first, last = row
     head = max(floor, last or 0)
-    return Room(name, key, epoch, topic, first or head + 1, head)
+    return StoredRoom(name, key, epoch, topic, first or head + 1, head)
 
 
 def _messages(room: str, rows: Iterable[tuple[int, str, str, str, str, int, int]]) -> list[Message]:

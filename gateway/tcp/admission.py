@@ -6,18 +6,18 @@ header may tell it later, and a web proxy's connection carries the requests of m
 
 from typing import NamedTuple
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.remote import Remote
 
 
-class Denial(NamedTuple):
+class LimitReached(NamedTuple):
     """Why somebody must go."""
 
-    closing: Closing
+    closing: CloseReason
     words: str
 
 
-class Admission:
+class ConnectionLimits:
     """Counts live connections of every door. 0 = no limit. Limits may change at any time: nobody is sent away."""
 
     def __init__(self, connections: int, per_address: int) -> None:
@@ -26,10 +26,10 @@ class Admission:
         self.count = 0
         self._from: dict[str, int] = {}
 
-    def enter(self) -> Denial | None:
+    def enter(self) -> LimitReached | None:
         """Count one more connection; or the reason why it must go."""
         if self.connections and self.count >= self.connections:
-            return Denial(Closing.FULL, "try again in 30 s")
+            return LimitReached(CloseReason.FULL, "try again in 30 s")
         self.count += 1
         return None
 
@@ -37,12 +37,12 @@ class Admission:
         """A connection that has entered is over."""
         self.count -= 1
 
-    def come(self, remote: Remote) -> Denial | None:
+    def come(self, remote: Remote) -> LimitReached | None:
         """Count `remote` by its address; or the reason why it must go."""
         group = remote.counted_as
         if group is not None:
             if self.per_address and self._from.get(group, 0) >= self.per_address:
-                return Denial(Closing.TOO_MANY, f"{self.per_address} connections from your address already")
+                return LimitReached(CloseReason.TOO_MANY, f"{self.per_address} connections from your address already")
             self._from[group] = self._from.get(group, 0) + 1
         return None
 

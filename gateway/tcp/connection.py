@@ -15,7 +15,7 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.remote import Remote
 from gateway.core.traits import Kernel, Traits, host_and_port
 from gateway.tcp.kernel import kernel_of
@@ -35,7 +35,7 @@ RECEIVE_TELNET_BYTES = 16384
 LINES_PER_TURN = 64
 LINGER = 2.0
 """Seconds a closing connection may take to read our last words."""
-EXPELLED = {Closing.KICKED, Closing.BANNED}
+EXPELLED = {CloseReason.KICKED, CloseReason.BANNED}
 EXPELLED_LINGER = 0.9
 """The same for who is to be gone within a second, whether he reads or not."""
 AYT_ANSWER = "still here"
@@ -93,7 +93,7 @@ class Connection:
         """See `core.ports.Transport`."""
         self._soon()
 
-    def close(self, closing: Closing, words: str) -> None:
+    def close(self, closing: CloseReason, words: str) -> None:
         """See `core.ports.Transport`. What the session is still owed is written first."""
         self.say_last(self.session.owed, EXPELLED_LINGER if closing in EXPELLED else LINGER)
 
@@ -214,7 +214,7 @@ class Connection:
         answer = answer_to(first, self._door.page)
         if answer is None:
             return False
-        self._door.hub.disconnect(self.session, Closing.WRONG_DOOR)
+        self._door.hub.disconnect(self.session, CloseReason.WRONG_DOOR)
         self.say_last(answer)
         return True
 
@@ -279,7 +279,7 @@ class Connection:
             self._door.terminals.line(self.session, rest)
             if self.session.closed or self.session.held:
                 return
-        self._door.hub.half_closed(self.session, Closing.LOST if self._lost else Closing.LEFT)
+        self._door.hub.half_closed(self.session, CloseReason.LOST if self._lost else CloseReason.LEFT)
 
     def _soon(self) -> None:
         if not self._turn_asked:
@@ -295,7 +295,7 @@ class Connection:
 
     def _failed(self) -> None:
         log.exception("connection %s of %s failed", self.session.id, self.remote.address)
-        self._door.hub.disconnect(self.session, Closing.FAILED)
+        self._door.hub.disconnect(self.session, CloseReason.FAILED)
         self.finish()
 
     def _watch(self, events: int) -> None:

@@ -11,13 +11,13 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.hub import Hub
 from gateway.core.message import Door as Name
 from gateway.core.remote import Networks, Remote
-from gateway.tcp.admission import Admission
+from gateway.tcp.admission import ConnectionLimits
 from gateway.tcp.proxyline import HEADER_BYTES, Malformed, header
-from gateway.tcp.refusals import Refusals
+from gateway.tcp.refusals import Rejections
 from gateway.tcp.server import READ, Server
 
 log = logging.getLogger(__name__)
@@ -26,26 +26,28 @@ HEADER_SECONDS = 10.0
 """What a proxy has to introduce a connection."""
 
 
-class Door(Protocol):
+class DoorServer(Protocol):
     """Where connections go."""
 
     @property
     def door(self) -> Name: ...
 
-    def admit(self, remote: Remote) -> tuple[Closing, str] | None:
+    def admit(self, remote: Remote) -> tuple[CloseReason, str] | None:
         """Count by address somebody who has entered, or say why he must go."""
 
     def arrived(self, sock: socket.socket, remote: Remote) -> None:
         """A connection that was admitted just now. At its end the door takes back what was counted."""
 
-    def denial(self, first: bytes, last: bool, closing: Closing, words: str) -> bytes | None:
+    def denial(self, first: bytes, last: bool, closing: CloseReason, words: str) -> bytes | None:
         """What a peer reads that is not let in; see `tcp.refusals.Answer`."""
 
 
-class Entrance:
+class Acceptor:
     """What the doors of one gateway share. `proxies` may be replaced at any time."""
 
-    def __init__(self, server: Server, hub: Hub, admission: Admission, refusals: Refusals, proxies: Networks) -> None:
+    def __init__(
+        self, server: Server, hub: Hub, admission: ConnectionLimits, refusals: Rejections, proxies: Networks
+    ) -> None:
         self.server = server
         self.admission = admission
         self.proxies = proxies
@@ -53,7 +55,7 @@ class Entrance:
         self._refusals = refusals
         self._waiting: set[Introduction] = set()
 
-    def to(self, door: Door) -> Callable[[socket.socket, str], None]:
+    def to(self, door: DoorServer) -> Callable[[socket.socket, str], None]:
         """What a listener of `door` does with a new connection."""
 
         def accepted(sock: socket.socket, address: str) -> None:
@@ -67,7 +69,7 @@ class Entrance:
 
         return accepted
 
-    def let_in(self, door: Door, sock: socket.socket, remote: Remote) -> None:
+    def let_in(self, door: DoorServer, sock: socket.socket, remote: Remote) -> None:
         """Somebody has entered, and it is known who: hand him to the door, or tell him why not."""
         denied = door.admit(remote)
         if denied is None:
@@ -76,7 +78,7 @@ class Entrance:
             self.admission.leave()
             self._deny(door, sock, remote.address, denied)
 
-    def _deny(self, door: Door, sock: socket.socket, address: str, denied: tuple[Closing, str]) -> None:
+    def _deny(self, door: DoorServer, sock: socket.socket, address: str, denied: tuple[CloseReason, str]) -> None:
         self._hub.refused(door.door, address, *denied)
         self._refusals.refuse(sock, lambda first, last: door.denial(first, last, *denied))
 
@@ -95,7 +97,7 @@ class Introduction:
 
     __slots__ = ("_address", "_door", "_entrance", "_over", "_seen", "_sock")
 
-    def __init__(self, entrance: Entrance, door: Door, sock: socket.socket, address: str) -> None:
+    def __init__(self, entrance: Acceptor, door: DoorServer, sock: socket.socket, address: str) -> None:
         self._entrance = entrance
         self._door = door
         self._sock = sock

@@ -25,7 +25,7 @@ _U32 = struct.Struct("=I")
 _U64 = struct.Struct("=Q")
 
 
-class Asked(Protocol):
+class TcpInfoReader(Protocol):
     """A socket, or what asyncio and uvloop show of one."""
 
     def getsockopt(self, level: int, option: int, size: int, /) -> bytes: ...
@@ -63,7 +63,7 @@ READERS: dict[str, tuple[int, Callable[[bytes], Kernel | None]]] = {
 }
 
 
-def kernel_of(sock: Asked) -> Kernel | None:
+def kernel_of(sock: TcpInfoReader) -> Kernel | None:
     """What the kernel tells of a connection; one system call (uvloop: three)."""
     reader = READERS.get(sys.platform)
     if reader is None:

@@ -1,6 +1,6 @@
 """The two servers of the project's origin: echo, and the chat in which every line goes to everybody.
 
-They have no hub. The selector's map is the only registry: whoever is registered with a `Peer`'s callback is here, so a
+They have no hub. The selector's map is the only registry: whoever is registered with a `ClassicConnection`'s callback is here, so a
 peer that stays always waits for something, and a broadcast walks over a copy of the map, because a send can end a peer
 and so change it. Unlike the article's listings a peer has whole lines (`tcp.lines`), a buffer for what its socket did
 not take, and an end of its own: `quit`, end of file or an error closes that peer and nothing else.
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from gateway.core import text
 from gateway.errors import Refusal
 from gateway.tcp.lines import LineBuffer, TooLong
-from gateway.tcp.refusals import Refusals
+from gateway.tcp.refusals import Rejections
 from gateway.tcp.server import READ, WRITE, Server
 
 log = logging.getLogger(__name__)
@@ -34,11 +34,11 @@ REFUSED_LINGERING = 16
 LINGER = 2.0
 """Seconds a peer has to read our last words."""
 
-Heard = Callable[["Peer", str], None]
+Heard = Callable[["ClassicConnection", str], None]
 """What to do with a line of a peer, without its end."""
 
 
-class Peer:
+class ClassicConnection:
     """One connection of a plain server. It is not read while it is owed `patience` bytes or more."""
 
     def __init__(
@@ -193,13 +193,13 @@ def readable(line: bytes) -> str:
         return ""
 
 
-class Plain:
+class ClassicServer:
     """A plain server: `heard` decides whether it echoes or broadcasts. At most `limit` peers are here at once."""
 
     def __init__(self, server: Server, classic: bool, limit: int) -> None:
         self.server = server
         self.limit = limit
-        self.refusals = Refusals(server, REFUSED_LINGERING)
+        self.refusals = Rejections(server, REFUSED_LINGERING)
         self.count = 0
         self.heard: Heard = self.broadcast if classic else self.echo
         self.patience = OWED_BYTES + 1 if classic else ECHO_OWED_BYTES
@@ -210,19 +210,19 @@ class Plain:
             self.refusals.refuse(sock, lambda first, last: FULL)
             return
         self.count += 1
-        Peer(self.server, sock, self.heard, self.patience, self._left)
+        ClassicConnection(self.server, sock, self.heard, self.patience, self._left)
 
     def _left(self) -> None:
         self.count -= 1
 
-    def echo(self, peer: Peer, line: str) -> None:
+    def echo(self, peer: ClassicConnection, line: str) -> None:
         """Answer the sender."""
         peer.say(f"{peer.name} {line}\n".encode())
 
-    def broadcast(self, peer: Peer, line: str) -> None:
+    def broadcast(self, peer: ClassicConnection, line: str) -> None:
         """Tell everybody, the sender included."""
         said = f"{peer.name} {line}\n".encode()
         for key in list(self.server.selector.get_map().values()):
             somebody = getattr(key.data, "__self__", None)
-            if isinstance(somebody, Peer):
+            if isinstance(somebody, ClassicConnection):
                 somebody.say(said)

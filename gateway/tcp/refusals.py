@@ -21,29 +21,29 @@ Answer = Callable[[bytes, bool], bytes | None]
 """Our words to a peer that has sent these bytes so far; None: wait for more. True: it is the last time to ask."""
 
 
-class Refusals:
+class Rejections:
     """The refused peers that have not gone yet, at most `most`."""
 
     def __init__(self, server: Server, most: int) -> None:
         self.server = server
         self.most = most
-        self.here: set[Refused] = set()
+        self.here: set[RejectedConnection] = set()
 
     def refuse(self, sock: socket.socket, answer: Answer) -> None:
         """Tell an accepted, non-blocking peer why it is not let in, and get rid of it."""
-        refused = Refused(self, sock, answer)
+        refused = RejectedConnection(self, sock, answer)
         if len(self.here) < self.most:
             refused.linger()
         else:
             refused.close()
 
 
-class Refused:
+class RejectedConnection:
     """One peer on its way out."""
 
     __slots__ = ("_answer", "_first", "_left", "_refusals", "_said", "_sock")
 
-    def __init__(self, refusals: Refusals, sock: socket.socket, answer: Answer) -> None:
+    def __init__(self, refusals: Rejections, sock: socket.socket, answer: Answer) -> None:
         self._refusals = refusals
         self._sock = sock
         self._answer = answer

@@ -14,13 +14,13 @@ from gateway.web.columns import CONNECTIONS, shown_in
 from gateway.web.connections import SORT_DEFAULT, ConnectionTable, TablePage
 from gateway.web.login import Login
 from gateway.web.options import WebOptions
-from gateway.web.question import Question, question_of
+from gateway.web.question import TableQuery, table_query
 from gateway.web.rooms import number, only
 from gateway.web.rows import WORDS
-from gateway.web.shell import Shell
-from gateway.web.site import Site, host_name
-from gateway.web.summary import SPAN_DEFAULT, SummaryDesk
-from gateway.web.upkeep_desk import UpkeepDesk
+from gateway.web.shell import AdminFrame
+from gateway.web.site import OriginPolicy, host_name
+from gateway.web.summary import SPAN_DEFAULT, SummaryEndpoints
+from gateway.web.upkeep_desk import MaintenanceEndpoints
 from gateway.web.words import BadWord, without_each
 
 PANEL_ROWS = 12
@@ -34,10 +34,10 @@ class Dashboard:
         self,
         login: Login,
         table: ConnectionTable,
-        desk: SummaryDesk,
-        upkeep: UpkeepDesk,
-        shell: Shell,
-        site: Site,
+        desk: SummaryEndpoints,
+        upkeep: MaintenanceEndpoints,
+        shell: AdminFrame,
+        site: OriginPolicy,
         options: WebOptions,
     ) -> None:
         self._login = login
@@ -51,13 +51,13 @@ class Dashboard:
     async def page(self, request: web.Request) -> web.StreamResponse:
         """`GET /admin`: complete without script. A stranger is sent to the login."""
         session = self._shell.enter(request)
-        question = question_of(request, SORT_DEFAULT, also=frozenset(("result",)))
+        question = table_query(request, SORT_DEFAULT, also=frozenset(("result",)))
         snapshot = await self._table.snapshot()
         try:
             page, problem = await self._table.page(question), None
         except BadWord as bad:
             page, problem = TablePage([], 0, len(snapshot.rows), None, snapshot.wall, None), bad.place()
-        closed = await self._table.page(Question("-closed_at", PANEL_ROWS, state="closed"))
+        closed = await self._table.page(TableQuery("-closed_at", PANEL_ROWS, state="closed"))
         ports = {listener.door: listener.port for listener in self._options.listeners()}
         return await self._shell.answer(
             request,

@@ -44,7 +44,7 @@ def json_answer(value: Any, status: int = 200) -> web.Response:
     return web.Response(body=_encode(value) + b"\n", status=status, content_type="application/json")
 
 
-class Answers:
+class Responses:
     """Turns what went wrong into an answer: JSON for programs, one line for curl, a page for people."""
 
     def __init__(self, pages: Pages) -> None:

@@ -12,12 +12,12 @@ from typing import NoReturn
 
 from aiohttp import web
 
-from gateway.accounts.keeper import Keeper
-from gateway.core.closing import Closing
+from gateway.accounts.keeper import Authenticator
+from gateway.core.closing import CloseReason
 from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.remote import Networks, Remote
-from gateway.core.requests import Requests
+from gateway.core.requests import BrowserDoor
 from gateway.errors import Refusal
 from gateway.web import (
     campaign_desk,
@@ -30,11 +30,11 @@ from gateway.web import (
     watching,
 )
 from gateway.web.admin import Dashboard, routes
-from gateway.web.answers import Answers
+from gateway.web.answers import Responses
 from gateway.web.assets import Assets
 from gateway.web.auth import AdminSessions, LoginLinks
 from gateway.web.body import check_body, check_encoding
-from gateway.web.callers import Admission, Caller, Callers, check_open
+from gateway.web.callers import AddressCounts, Caller, ClientAddresses, check_open
 from gateway.web.connections import ConnectionTable
 from gateway.web.forwarded import Proxies
 from gateway.web.handshake import check_upgrade
@@ -43,21 +43,21 @@ from gateway.web.loginpage import LoginPage
 from gateway.web.loginpage import routes as login_routes
 from gateway.web.metrics import MetricsPage
 from gateway.web.options import WebOptions
-from gateway.web.orders import Orders
+from gateway.web.orders import WriteRequests
 from gateway.web.pages import ChatPage, Pages
-from gateway.web.peer import Peer, caller_of, remote_of
+from gateway.web.peer import HttpConnection, caller_of, remote_of
 from gateway.web.reference.docs import DocsPage
 from gateway.web.reference.document import ApiDocument
 from gateway.web.refused import refusal
 from gateway.web.rooms import RoomDoor
-from gateway.web.sessions import SessionDesk
+from gateway.web.sessions import SessionEndpoints
 from gateway.web.sessions import routes as session_routes
-from gateway.web.shell import Shell
-from gateway.web.site import Site
+from gateway.web.shell import AdminFrame
+from gateway.web.site import OriginPolicy
 from gateway.web.streams import Streams
-from gateway.web.summary import SummaryDesk
+from gateway.web.summary import SummaryEndpoints
 from gateway.web.websocket import WebSockets
-from gateway.web.wheel import Wheel
+from gateway.web.wheel import TimerWheel
 
 GRAIN = 1.0
 GRAINS_A_DEADLINE = 8
@@ -81,13 +81,13 @@ class WebDoor:
     def __init__(
         self,
         hub: Hub,
-        requests: Requests,
+        requests: BrowserDoor,
         options: WebOptions,
-        keeper: Keeper,
+        keeper: Authenticator,
         *,
         clock: Callable[[], float],
         wall: Callable[[], int],
-        admission: Admission,
+        admission: AddressCounts,
     ) -> None:
         loop = asyncio.get_running_loop()
         deadlines = (options.hello_deadline, options.ping_every, options.pong_within, options.answer_deadline)
@@ -98,37 +98,37 @@ class WebDoor:
         self._loop = loop
         self._options = options
         self._proxies = Proxies(Networks(options.trusted_proxies))
-        self._callers = Callers(hub, admission, self._proxies)
+        self._callers = ClientAddresses(hub, admission, self._proxies)
         self._route: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-        self._wheel = Wheel(loop, min(GRAIN, *(deadline / GRAINS_A_DEADLINE for deadline in deadlines)))
-        self._site = Site(options.hosts, options.origins, options.tls)
-        self._answers = Answers(pages)
+        self._wheel = TimerWheel(loop, min(GRAIN, *(deadline / GRAINS_A_DEADLINE for deadline in deadlines)))
+        self._site = OriginPolicy(options.hosts, options.origins, options.tls)
+        self._answers = Responses(pages)
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._callers, self._refuse_socket)
         sessions = self.logins = AdminSessions(clock)
         login = Login(sessions, keeper, hub.audit, self._site, options)
         door = LoginPage(login, self.links, sessions, keeper, hub.audit, self._site, pages, options)
         self._streams = Streams(hub, options, self._wheel)
-        desk = SummaryDesk(hub, options, wall)
+        desk = SummaryEndpoints(hub, options, wall)
         table = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None)
         rooms = room_table.RoomTable(hub, clock)
-        session_desk = SessionDesk(login, sessions, hub.audit, clock, wall)
-        orders = Orders(hub, login, options)
-        operations_desk = operations.OperationsDesk(hub, login, table, orders)
-        upkeep = upkeep_desk.UpkeepDesk(hub, login, orders)
-        shell = Shell(login, session_desk, desk, self._site, pages)
+        session_desk = SessionEndpoints(login, sessions, hub.audit, clock, wall)
+        orders = WriteRequests(hub, login, options)
+        operations_desk = operations.ModerationEndpoints(hub, login, table, orders)
+        upkeep = upkeep_desk.MaintenanceEndpoints(hub, login, orders)
+        shell = AdminFrame(login, session_desk, desk, self._site, pages)
         dashboard = Dashboard(login, table, desk, upkeep, shell, self._site, options)
         app = self._app(hub, pages, assets)
-        app.add_routes(list_pages.routes(list_pages.ListPages(shell, rooms, operations_desk, session_desk)))
-        app.add_routes(order_forms.routes(order_forms.OrderForms(login, operations_desk, session_desk)))
-        app.add_routes(room_table.routes(room_table.RoomDesk(login, rooms)))
-        watching_desk = watching.WatchDesk(hub, login, hub.audit.note, allowed=options.watch)
+        app.add_routes(list_pages.list_routes(list_pages.ListPages(shell, rooms, operations_desk, session_desk)))
+        app.add_routes(order_forms.routes(order_forms.AdminForms(login, operations_desk, session_desk)))
+        app.add_routes(room_table.routes(room_table.RoomEndpoints(login, rooms)))
+        watching_desk = watching.WatchEndpoints(hub, login, hub.audit.note, allowed=options.watch)
         app.add_routes(watching.routes(watching_desk))
-        app.add_routes(connection_desk.routes(connection_desk.ConnectionDesk(hub, login, table)))
+        app.add_routes(connection_desk.routes(connection_desk.ConnectionEndpoints(hub, login, table)))
         app.add_routes(routes(dashboard))
         app.add_routes(login_routes(door))
         app.add_routes(session_routes(session_desk))
         app.add_routes(operations.routes(operations_desk))
-        app.add_routes(campaign_desk.routes(campaign_desk.CampaignDesk(hub, login, table, orders)))
+        app.add_routes(campaign_desk.routes(campaign_desk.BulkEndpoints(hub, login, table, orders)))
         app.add_routes(upkeep_desk.routes(upkeep))
         metrics = MetricsPage(hub, login, options)
         app.add_routes([web.get("/metrics", metrics.metrics), web.get("/admin/grafana.json", metrics.grafana)])
@@ -179,11 +179,11 @@ class WebDoor:
         self._adopting.add(task)
         task.add_done_callback(self._adopting.discard)
 
-    def admit(self, remote: Remote) -> tuple[Closing, str] | None:
+    def admit(self, remote: Remote) -> tuple[CloseReason, str] | None:
         """Count a newcomer by his address, or say why he must go."""
         return self._callers.admit(remote)
 
-    def denial(self, first: bytes, last: bool, closing: Closing, words: str) -> bytes | None:
+    def denial(self, first: bytes, last: bool, closing: CloseReason, words: str) -> bytes | None:
         """What a peer reads that is not let in (`web.refused`)."""
         return refusal(first, last, closing, words)
 
@@ -195,11 +195,11 @@ class WebDoor:
             sock.close()
             self._callers.end(caller)
 
-    def _peer(self, caller: Caller) -> Peer:
+    def _peer(self, caller: Caller) -> HttpConnection:
         server = self._runner.server
         if server is None:
             raise ConnectionAbortedError("the web door is closed")
-        return Peer(
+        return HttpConnection(
             server,
             loop=self._loop,
             caller=caller,
@@ -211,8 +211,8 @@ class WebDoor:
 
     async def stop(self) -> None:
         """Say farewell to the WebSockets that are left, finish requests, and close every connection."""
-        self._sockets.close(Closing.GOING_AWAY, "the gateway stops")
-        self._streams.close(Closing.GOING_AWAY, "the gateway stops")
+        self._sockets.close(CloseReason.GOING_AWAY, "the gateway stops")
+        self._streams.close(CloseReason.GOING_AWAY, "the gateway stops")
         deadline = self._loop.time() + self._options.closing
         while self._sockets.open and self._loop.time() < deadline:
             await asyncio.sleep(self._options.closing / 20)

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from gateway.errors import Code, Refusal
-from gateway.web.peer import Peer
+from gateway.web.peer import HttpConnection
 
 
 def check_encoding(request: web.Request) -> None:
@@ -18,7 +18,7 @@ def check_encoding(request: web.Request) -> None:
 def check_body(request: web.Request) -> None:
     """What has come of the body is well-formed so far."""
     peer = request.protocol
-    if isinstance(peer, Peer) and peer.is_broken(request):
+    if isinstance(peer, HttpConnection) and peer.is_broken(request):
         raise Refusal(Code.BAD_MESSAGE, "the body is broken")
 
 
@@ -31,7 +31,7 @@ async def read_body(request: web.Request, limit: int, deadline: float) -> bytes:
         raise Refusal(Code.TOO_LONG, f"the body is longer than {limit} bytes")
     body = bytearray()
     peer = request.protocol
-    assert isinstance(peer, Peer)
+    assert isinstance(peer, HttpConnection)
     peer.body = request.content
     try:
         async with asyncio.timeout(deadline):

@@ -11,7 +11,7 @@ from typing import Protocol
 from aiohttp import web
 
 from gateway.core.bans import is_loopback
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.remote import Remote
@@ -20,10 +20,10 @@ from gateway.web.forwarded import Proxies
 from gateway.web.refused import RETRY_SECONDS
 
 
-class Admission(Protocol):
+class AddressCounts(Protocol):
     """Counts every door's connections: `come` answers why somebody must go, or counts him until `go`."""
 
-    def come(self, remote: Remote) -> tuple[Closing, str] | None: ...
+    def come(self, remote: Remote) -> tuple[CloseReason, str] | None: ...
     def go(self, remote: Remote) -> None: ...
     def leave(self) -> None: ...
 
@@ -55,22 +55,22 @@ def check_open(hub: Hub, sender: Remote) -> None:
         raise denial.refusal
 
 
-class Callers:
+class ClientAddresses:
     """Those of one door."""
 
-    def __init__(self, hub: Hub, admission: Admission, proxies: Proxies) -> None:
+    def __init__(self, hub: Hub, admission: AddressCounts, proxies: Proxies) -> None:
         self.proxies = proxies
         self._hub = hub
         self._admission = admission
 
-    def admit(self, remote: Remote) -> tuple[Closing, str] | None:
+    def admit(self, remote: Remote) -> tuple[CloseReason, str] | None:
         """Count a connection by its address, or say why it must go; of a proxy's the requests are counted. Somebody on
         this machine comes in although it is banned, as far as the dashboard: there must be a way to lift that."""
         if remote.address in self.proxies.trusted:
             return None
         ban = self._hub.bans.refusal(self._hub.bans.on_address(remote.address))
         if ban is not None and not is_loopback(remote.address):
-            return Closing.BANNED, ban.text
+            return CloseReason.BANNED, ban.text
         return self._admission.come(remote)
 
     def begin(self, remote: Remote) -> Caller:

@@ -5,20 +5,20 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from gateway.core.campaigns import PER_SECOND, Action, Campaign, Plan, State, TooMany
+from gateway.core.campaigns import PER_SECOND, Action, BulkPlan, BulkState, Campaign, TooMany
 from gateway.core.hub import Hub
 from gateway.core.operators import Role
 from gateway.errors import Refusal
 from gateway.web.answers import json_answer
 from gateway.web.connections import ConnectionTable
 from gateway.web.login import Login
-from gateway.web.orders import Orders
-from gateway.web.question import Question
+from gateway.web.orders import WriteRequests
+from gateway.web.question import TableQuery
 from gateway.web.rooms import ask, only
 from gateway.web.words import split
 
 
-class CampaignOrder(msgspec.Struct, forbid_unknown_fields=True):
+class BulkRequest(msgspec.Struct, forbid_unknown_fields=True):
     """`q` may be empty: everybody; `expected` is the number that the operator read and typed. `reason` is for kick,
     ban and mute, `seconds` for ban and mute (without: for ever), `text` for message."""
 
@@ -31,7 +31,7 @@ class CampaignOrder(msgspec.Struct, forbid_unknown_fields=True):
     per_second: int = PER_SECOND
 
 
-class CampaignRow(msgspec.Struct, frozen=True):
+class BulkRow(msgspec.Struct, frozen=True):
     """A campaign as it stands. Times: ms since 1970. `spared` are operators who were left out, `left` who comes yet."""
 
     id: str
@@ -42,7 +42,7 @@ class CampaignRow(msgspec.Struct, frozen=True):
     text: str
     operator: str
     per_second: int
-    state: State
+    state: BulkState
     total: int
     done: int
     gone: int
@@ -54,10 +54,10 @@ class CampaignRow(msgspec.Struct, frozen=True):
     problem: str | None
 
 
-class CampaignDesk:
+class BulkEndpoints:
     """The handlers."""
 
-    def __init__(self, hub: Hub, login: Login, table: ConnectionTable, orders: Orders) -> None:
+    def __init__(self, hub: Hub, login: Login, table: ConnectionTable, orders: WriteRequests) -> None:
         self._campaigns = hub.upkeep.campaigns
         self._login = login
         self._table = table
@@ -65,7 +65,7 @@ class CampaignDesk:
 
     async def begin(self, request: web.Request) -> web.Response:
         """`POST /admin/api/campaigns`: 202, or 409 when more match by now than the operator expects."""
-        operator, order = await self._orders.take(request, "campaign", "", CampaignOrder)
+        operator, order = await self._orders.take(request, "campaign", "", BulkRequest)
         try:
             plan = await self._plan(order)
         except Refusal as refusal:
@@ -97,14 +97,14 @@ class CampaignDesk:
         campaign: Campaign = await ask(lambda done: self._campaigns.stop(operator, id, done))
         return json_answer(_row(campaign))
 
-    async def _plan(self, order: CampaignOrder) -> Plan:
+    async def _plan(self, order: BulkRequest) -> BulkPlan:
         """Who is meant: those who match at this moment. Raises Refusal for a wrong word."""
         self._table.expire()
         snapshot = await self._table.snapshot()
-        rows = (await snapshot.view(Question("id", q=order.q))).rows("id")
+        rows = (await snapshot.view(TableQuery("id", q=order.q))).rows("id")
         targets = [row.id for row in rows]
         seconds, per_second = order.seconds, order.per_second
-        return Plan(
+        return BulkPlan(
             order.action,
             order.q,
             targets,
@@ -122,9 +122,9 @@ def _named(q: str) -> frozenset[str]:
     return frozenset(word.value.text for word in split(q) if word.name == "id" and not word.negated)
 
 
-def _row(campaign: Campaign) -> CampaignRow:
+def _row(campaign: Campaign) -> BulkRow:
     plan = campaign.plan
-    return CampaignRow(
+    return BulkRow(
         id=campaign.id,
         action=plan.action,
         q=plan.words,
@@ -146,7 +146,7 @@ def _row(campaign: Campaign) -> CampaignRow:
     )
 
 
-def routes(desk: CampaignDesk) -> list[Any]:
+def routes(desk: BulkEndpoints) -> list[Any]:
     """The routes of campaigns."""
     return [
         web.post("/admin/api/campaigns", desk.begin),

@@ -14,8 +14,8 @@ from gateway.web import download
 from gateway.web.answers import json_answer
 from gateway.web.connections import SORT_DEFAULT, ConnectionTable
 from gateway.web.login import Login
-from gateway.web.question import QUERY, question_of
-from gateway.web.rows import COLUMNS, Row
+from gateway.web.question import QUERY, table_query
+from gateway.web.rows import COLUMNS, ConnectionRow
 from gateway.web.trail import Sparkline
 
 EVENTS = 20
@@ -47,13 +47,13 @@ class EventLine(msgspec.Struct, gc=False):
 class Detail(msgspec.Struct, gc=False):
     """Everything there is to know of one connection."""
 
-    connection: Row
+    connection: ConnectionRow
     rooms: list[RoomLine]
     events: list[EventLine]
     sparkline: Sparkline
 
 
-class ConnectionDesk:
+class ConnectionEndpoints:
     """The handlers."""
 
     def __init__(self, hub: Hub, login: Login, table: ConnectionTable) -> None:
@@ -64,7 +64,7 @@ class ConnectionDesk:
     async def page(self, request: web.Request) -> web.Response:
         """`GET /admin/api/connections`"""
         self._login.reader(request, Role.VIEWER)
-        return json_answer(await self._table.page(question_of(request, SORT_DEFAULT)))
+        return json_answer(await self._table.page(table_query(request, SORT_DEFAULT)))
 
     async def one(self, request: web.Request) -> web.Response:
         """`GET /admin/api/connections/{id}`: an open connection, or one of the last that closed."""
@@ -92,14 +92,14 @@ class ConnectionDesk:
             request, "connections", COLUMNS, await self._slices(request), "application/x-ndjson", download.json_lines
         )
 
-    async def _slices(self, request: web.Request) -> AsyncIterator[Sequence[Row]]:
+    async def _slices(self, request: web.Request) -> AsyncIterator[Sequence[ConnectionRow]]:
         """The rows that match, in order. Refusals come before the first."""
         self._login.reader(request, Role.VIEWER)
-        question = question_of(request, SORT_DEFAULT, known=DOWNLOADED)
+        question = table_query(request, SORT_DEFAULT, known=DOWNLOADED)
         snapshot, _ = await self._table.moment(question)
         rows = (await snapshot.view(question)).rows(question.sort)
 
-        async def slices() -> AsyncIterator[Sequence[Row]]:
+        async def slices() -> AsyncIterator[Sequence[ConnectionRow]]:
             for start in range(0, len(rows), DOWNLOAD_ROWS):
                 some = rows[start : start + DOWNLOAD_ROWS]
                 await snapshot.fill(some)
@@ -115,7 +115,7 @@ def _line(member: Member) -> RoomLine:
     return RoomLine(member.room.name, member.cursor, log.head, behind, lag_bytes, member.attached)
 
 
-def routes(desk: ConnectionDesk) -> list[Any]:
+def routes(desk: ConnectionEndpoints) -> list[Any]:
     """The routes of the table."""
     return [
         web.get("/admin/api/connections", desk.page),

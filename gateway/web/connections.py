@@ -19,10 +19,10 @@ from gateway.core.hub import Hub
 from gateway.core.session import Session
 from gateway.errors import Code, Refusal
 from gateway.web.ordering import Ordering, order
-from gateway.web.question import Question
-from gateway.web.rows import COLUMNS, KERNEL, ORDERED_BY, TRAITS, WORDS, Muted, Rates, Row, closed_row, row_of
+from gateway.web.question import TableQuery
+from gateway.web.rows import COLUMNS, KERNEL, ORDERED_BY, TRAITS, WORDS, ConnectionRow, Muted, Rates, closed_row, row_of
 from gateway.web.slices import ROWS, Slices
-from gateway.web.trail import Counts, Trail
+from gateway.web.trail import Counts, Samples
 from gateway.web.words import Filter
 
 FRESH = 1.0
@@ -43,7 +43,7 @@ class TablePage(msgspec.Struct, frozen=True, gc=False):
     """Some rows; how many match in `total`, `of` how many; the cursor of the next page (None at the end); the moment
     they show (ms since 1970); and the name of that moment, if it is frozen."""
 
-    connections: list[Row]
+    connections: list[ConnectionRow]
     total: int
     of: int
     cursor: str | None
@@ -57,25 +57,25 @@ class Snapshot:
     def __init__(self, hub: Hub, made: float, wall: int) -> None:
         self.made = made
         self.wall = wall
-        self.rows: list[Row] = []
+        self.rows: list[ConnectionRow] = []
         self._hub = hub
         self._filled: set[str] = set()
-        self._closed: tuple[list[Row], list[Row]] | None = None
+        self._closed: tuple[list[ConnectionRow], list[ConnectionRow]] | None = None
         """The rows of the closed connections, and of all."""
-        self._views: dict[tuple[str, str, str], Ordering[Row]] = {}
+        self._views: dict[tuple[str, str, str], Ordering[ConnectionRow]] = {}
 
-    def add(self, row: Row) -> None:
+    def add(self, row: ConnectionRow) -> None:
         """One more row."""
         self.rows.append(row)
 
-    async def page(self, question: Question, name: str | None = None) -> TablePage:
+    async def page(self, question: TableQuery, name: str | None = None) -> TablePage:
         """What was asked for. Refusal for a word, an order or a cursor that is wrong."""
         view = await self.view(question)
         rows, cursor = view.page(question.asked)
         await self.fill(rows)
         return TablePage(rows, len(view), len(self._of_state(question.state)), cursor, self.wall, name)
 
-    async def view(self, question: Question) -> Ordering[Row]:
+    async def view(self, question: TableQuery) -> Ordering[ConnectionRow]:
         """All rows that match, in order."""
         column = question.asked.attribute
         if column not in COLUMNS:
@@ -92,14 +92,14 @@ class Snapshot:
             self._views[key] = view
         return view
 
-    async def fill(self, rows: list[Row]) -> None:
+    async def fill(self, rows: list[ConnectionRow]) -> None:
         """Look at everything there is to know of these rows."""
         slices = Slices()
         for start in range(0, len(rows), ROWS):
             self._fill(rows[start : start + ROWS], KERNEL | TRAITS)
             await slices.turn()
 
-    def _of_state(self, state: str) -> list[Row]:
+    def _of_state(self, state: str) -> list[ConnectionRow]:
         if state == "open":
             return self.rows
         if self._closed is None:
@@ -109,10 +109,10 @@ class Snapshot:
             self._closed = closed, closed + self.rows
         return self._closed[state == "any"]
 
-    async def _matching(self, wanted: Filter, rows: list[Row]) -> list[Row]:
+    async def _matching(self, wanted: Filter, rows: list[ConnectionRow]) -> list[ConnectionRow]:
         if not wanted.attributes:
             return rows
-        slices, found = Slices(), list[Row]()
+        slices, found = Slices(), list[ConnectionRow]()
         for start in range(0, len(rows), ROWS):
             found += filter(wanted.fits, rows[start : start + ROWS])
             await slices.turn()
@@ -127,7 +127,7 @@ class Snapshot:
                     await slices.turn()
                 self._filled |= group
 
-    def _fill(self, rows: list[Row], columns: frozenset[str]) -> None:
+    def _fill(self, rows: list[ConnectionRow], columns: frozenset[str]) -> None:
         columns = columns - self._filled
         for row in rows:
             session = self._hub.sessions.get(row.number)
@@ -140,7 +140,7 @@ class ConnectionTable:
     whether somebody may not speak."""
 
     def __init__(self, hub: Hub, clock: Callable[[], float], muted: Muted = lambda session: False) -> None:
-        self.trail = Trail()
+        self.trail = Samples()
         self._hub = hub
         self._clock = clock
         self._muted = muted
@@ -162,26 +162,26 @@ class ConnectionTable:
             return last
         return await asyncio.shield(self._making)
 
-    async def page(self, question: Question) -> TablePage:
+    async def page(self, question: TableQuery) -> TablePage:
         """A page of now or of a frozen moment; `freeze` freezes now."""
         snapshot, name = await self.moment(question)
         return await snapshot.page(question, name)
 
-    async def moment(self, question: Question) -> tuple[Snapshot, str | None]:
+    async def moment(self, question: TableQuery) -> tuple[Snapshot, str | None]:
         """The snapshot that a question is about, and its name if it is frozen."""
         if question.snapshot is not None:
             return self._thaw(question.snapshot), question.snapshot
         snapshot = await self.snapshot()
         return snapshot, self._freeze(snapshot) if question.freeze else None
 
-    def row(self, session: Session) -> Row:
+    def row(self, session: Session) -> ConnectionRow:
         """Everything about one session, now."""
         now, wall = self._clock(), self._hub.wall()
         row = row_of(session, now, wall, self._rates(session, counts_of(session), now, wall), self._muted)
         row.fill(session, KERNEL | TRAITS)
         return row
 
-    def closed_row(self, number: int) -> Row | None:
+    def closed_row(self, number: int) -> ConnectionRow | None:
         """One of the last connections that closed."""
         for each in reversed(self._hub.closed.last):
             if each.number == number:

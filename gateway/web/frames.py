@@ -5,19 +5,19 @@ fragment, takes any number of fragments and the close code 1006, and closes on a
 unread bytes turn our close frame into a reset. Its queue hands pings and pongs over only when the handler reads, which
 a paced session does not.
 
-So `FrameWatch` stands between the protocol and aiohttp's parser, where every WebSocket byte passes once (those that
+So `StrictFrames` stands between the protocol and aiohttp's parser, where every WebSocket byte passes once (those that
 came in one packet with the upgrade as well):
 
 1. It follows the frame headers and skips payloads: nothing is copied or kept but a header of at most 13 bytes, or a
    close frame of at most 130, until it is whole. What aiohttp has seen ends within a frame's payload or between frames.
-2. On the first broken rule it reports which (a `Closing`), and aiohttp is given a close frame in its place: so what was
+2. On the first broken rule it reports which (a `CloseReason`), and aiohttp is given a close frame in its place: so what was
    said before is handled, in its turn. All that follows that or the peer's own close is dropped.
 3. It counts frames and whole pongs, and knows since when a frame is incomplete.
 """
 
 from typing import Protocol
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 
 MESSAGE_LIMIT = 64 * 1024
 FRAGMENT_LIMIT = 1024
@@ -42,11 +42,11 @@ class Watched(Protocol):
     def received(self, count: int) -> float:
         """So many bytes came; answers the time."""
 
-    def violated(self, closing: Closing) -> None:
+    def violated(self, closing: CloseReason) -> None:
         """The peer broke a rule; what is passed on next ends with a close frame that it did not send."""
 
 
-class FrameWatch:
+class StrictFrames:
     """Follows the frames of one peer. `began` is when the incomplete frame began (None: at a frame's border)."""
 
     __slots__ = ("_fragments", "_head", "_left", "_opcode", "_parser", "_size", "_watched", "began", "frames", "over",
@@ -89,7 +89,7 @@ class FrameWatch:
         """The connection is gone."""
         self._parser.feed_eof()
 
-    def _follow(self, data: bytes) -> tuple[int, Closing | None]:
+    def _follow(self, data: bytes) -> tuple[int, CloseReason | None]:
         """Walk over the frames in `data`: how many bytes may be passed on, and the broken rule."""
         at, end = 0, len(data)
         while at < end:
@@ -114,26 +114,26 @@ class FrameWatch:
                 self.pongs += 1
         return end, None
 
-    def _header(self, data: bytes, at: int) -> tuple[int, Closing | None]:
+    def _header(self, data: bytes, at: int) -> tuple[int, CloseReason | None]:
         """Read the header at `at`: its length (0 when it is not whole yet), and the rule it breaks. A close frame
         counts as a header, payload and all."""
         have = len(data) - at
         first = data[at]
         opcode = first & 0x0F
         if first & 0x70 or opcode not in _KNOWN:
-            return 0, Closing.BAD_FRAME
+            return 0, CloseReason.BAD_FRAME
         if have < 2:
             return 0, None
         length = data[at + 1] & 0x7F
         if data[at + 1] < 0x80 or (opcode >= CLOSE and (length > 125 or first < 0x80)):
-            return 0, Closing.BAD_FRAME
+            return 0, CloseReason.BAD_FRAME
         more = _LENGTH_BYTES.get(length, 0)
         if have < 2 + more:
             return 0, None
         if more:
             length = int.from_bytes(data[at + 2 : at + 2 + more], "big")
         if opcode < CLOSE and self._size + length > MESSAGE_LIMIT:
-            return 0, Closing.TOO_BIG
+            return 0, CloseReason.TOO_BIG
         if have < 6 + more:
             return 0, None
         if opcode == CLOSE:
@@ -142,32 +142,32 @@ class FrameWatch:
         self._opcode = opcode
         return 6 + more, self._message(opcode, first >= 0x80, length)
 
-    def _message(self, opcode: int, last: bool, length: int) -> Closing | None:
+    def _message(self, opcode: int, last: bool, length: int) -> CloseReason | None:
         """How frames make messages: text only, no message inside another, not in too many pieces."""
         if opcode >= CLOSE:
             return None
         if opcode == BINARY:
-            return Closing.BINARY
+            return CloseReason.BINARY
         if (opcode == CONTINUATION) != bool(self._fragments):
-            return Closing.BAD_FRAME
+            return CloseReason.BAD_FRAME
         if last:
             self._fragments = self._size = 0
             return None
         self._fragments += 1
         self._size += length
-        return Closing.FRAGMENTS if self._fragments > FRAGMENT_LIMIT else None
+        return CloseReason.FRAGMENTS if self._fragments > FRAGMENT_LIMIT else None
 
-    def _close(self, mask_and_payload: bytes, length: int) -> tuple[int, Closing | None]:
+    def _close(self, mask_and_payload: bytes, length: int) -> tuple[int, CloseReason | None]:
         """Read a close frame: nothing in it, or a code that may be sent and words in UTF-8."""
         if len(mask_and_payload) < 4 + length:
             return 0, None
         mask = mask_and_payload[:4] * 32
         words = bytes(byte ^ key for byte, key in zip(mask_and_payload[4:], mask, strict=False))
         if words and (len(words) < 2 or int.from_bytes(words[:2], "big") not in _CLOSE_CODES):
-            return 0, Closing.BAD_FRAME
+            return 0, CloseReason.BAD_FRAME
         try:
             words[2:].decode()
         except UnicodeDecodeError:
-            return 0, Closing.BAD_UTF8
+            return 0, CloseReason.BAD_UTF8
         self.over = True
         return 6 + length, None

@@ -5,7 +5,7 @@ What aiohttp 3.14 (llhttp) does: it takes HTTP/2.0, HTTP/0.9 and RTSP/1.0 in a r
 where they begin with zeros, and chunk extensions without end. A proxy in front of us may read each of them in another
 way, and then two requests are seen where there is one.
 
-`RequestWatch` follows heads and bodies by their lines and lengths, and keeps half a line at most. It knows nothing of
+`StrictRequests` follows heads and bodies by their lines and lengths, and keeps half a line at most. It knows nothing of
 what a request means. Where a rule of heads is broken its owner gives aiohttp BROKEN instead, which its parser takes
 nowhere in a head, so that all bad requests get the same answer.
 
@@ -31,7 +31,7 @@ _LENGTH = re.compile(rb"\d{1,18}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t -~]*)?\r\n")
 
 
-class RequestWatch:
+class StrictRequests:
     """Follows the requests of one connection. `broken`: a rule is; `over`: the rest is no HTTP, or of no interest."""
 
     __slots__ = ("_chunked", "_length", "_line", "_old", "_read", "_size", "_skip", "_upgrade", "broken", "in_body",

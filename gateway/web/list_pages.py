@@ -7,11 +7,11 @@ from aiohttp import web
 
 from gateway.core.ports import Measure
 from gateway.web.columns import ROOMS
-from gateway.web.operations import OperationsDesk
-from gateway.web.question import question_of
-from gateway.web.room_table import QUERY, SORT_DEFAULT, WORDS, RoomPage, RoomTable
-from gateway.web.sessions import SessionDesk
-from gateway.web.shell import Shell
+from gateway.web.operations import ModerationEndpoints
+from gateway.web.question import table_query
+from gateway.web.room_table import QUERY, ROOM_SORT, ROOM_WORDS, RoomPage, RoomTable
+from gateway.web.sessions import SessionEndpoints
+from gateway.web.shell import AdminFrame
 from gateway.web.words import BadWord, without_each
 
 RESULT = frozenset(("result",))
@@ -20,7 +20,9 @@ RESULT = frozenset(("result",))
 class ListPages:
     """The handlers."""
 
-    def __init__(self, shell: Shell, rooms: RoomTable, operations: OperationsDesk, sessions: SessionDesk) -> None:
+    def __init__(
+        self, shell: AdminFrame, rooms: RoomTable, operations: ModerationEndpoints, sessions: SessionEndpoints
+    ) -> None:
         self._shell = shell
         self._rooms = rooms
         self._operations = operations
@@ -29,7 +31,7 @@ class ListPages:
     async def rooms(self, request: web.Request) -> web.Response:
         """`GET /admin/rooms`"""
         session = self._shell.enter(request)
-        question = question_of(request, SORT_DEFAULT, known=QUERY, also=RESULT)
+        question = table_query(request, ROOM_SORT, known=QUERY, also=RESULT)
         try:
             page, problem = await self._rooms.page(question), None
         except BadWord as bad:
@@ -43,7 +45,7 @@ class ListPages:
             page=msgspec.to_builtins(page),
             problem=problem,
             query=msgspec.to_builtins(question),
-            examples=WORDS.examples,
+            examples=ROOM_WORDS.examples,
             chosen=without_each(question.q) if problem is None else [],
         )
 
@@ -90,7 +92,7 @@ class ListPages:
         return await self._shell.answer(request, session, "sessions.html", "sessions", sessions=rows)
 
 
-def routes(pages: ListPages) -> list[Any]:
+def list_routes(pages: ListPages) -> list[Any]:
     """The routes of the pages."""
     return [
         web.get("/admin/rooms", pages.rooms),

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from gateway.accounts.keeper import Keeper
+from gateway.accounts.keeper import Authenticator
 from gateway.core.audit import Audit
 from gateway.core.operators import Operator, Role
 from gateway.errors import Code, Refusal
@@ -16,7 +16,7 @@ from gateway.web.auth import AdminSession, AdminSessions, same_secret
 from gateway.web.body import read_body
 from gateway.web.options import WebOptions
 from gateway.web.peer import is_secure, peer_address, remote_of
-from gateway.web.site import Site, is_local
+from gateway.web.site import OriginPolicy, is_local
 
 KEY_HOLDER = "local"
 """The name of who can read the data folder."""
@@ -31,7 +31,9 @@ STRANGER = "-"
 class Login:
     """The check that stands before everything below `/admin`."""
 
-    def __init__(self, sessions: AdminSessions, keeper: Keeper, audit: Audit, site: Site, options: WebOptions) -> None:
+    def __init__(
+        self, sessions: AdminSessions, keeper: Authenticator, audit: Audit, site: OriginPolicy, options: WebOptions
+    ) -> None:
         self._sessions = sessions
         self._keeper = keeper
         self._audit = audit

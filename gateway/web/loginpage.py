@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from gateway.accounts.keeper import Keeper
+from gateway.accounts.keeper import Authenticator
 from gateway.core.audit import Audit
 from gateway.core.operators import Operator, Role
 from gateway.errors import HTTP_STATUS, Code, Refusal
@@ -22,7 +22,7 @@ from gateway.web.login import CSRF_HEADER, FORM, Login, bearer, fields, is_here,
 from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
 from gateway.web.peer import peer_address
-from gateway.web.site import Site
+from gateway.web.site import OriginPolicy
 
 TOKEN_LIMIT = 256
 LINK = "link"
@@ -45,9 +45,9 @@ class LoginPage:
         login: Login,
         links: LoginLinks,
         sessions: AdminSessions,
-        keeper: Keeper,
+        keeper: Authenticator,
         audit: Audit,
-        site: Site,
+        site: OriginPolicy,
         pages: Pages,
         options: WebOptions,
     ) -> None:

@@ -12,14 +12,14 @@ from aiohttp import web
 
 from gateway.core.hub import Hub
 from gateway.core.message import Door
-from gateway.core.operations import Operations, Outcome, Whom
+from gateway.core.operations import Moderation, Outcome, Subject
 from gateway.core.operators import AuditEntry, Role
 from gateway.core.ports import AuditPage, AuditQuery, Measure, Sanction
 from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.connections import ConnectionTable
 from gateway.web.login import Login
-from gateway.web.orders import Orders
+from gateway.web.orders import WriteRequests
 from gateway.web.rooms import ask, number, only
 
 PAGE_DEFAULT = 50
@@ -30,14 +30,14 @@ PAGED = ("q", "limit", "cursor")
 AUDIT_FIELDS = ("who", "source", "action", "target", "reason", "result")
 
 
-class KickOrder(msgspec.Struct, forbid_unknown_fields=True):
+class KickRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The optional body of a kick."""
 
     reason: str = ""
     ban_seconds: int | None = None
 
 
-class SanctionOrder(msgspec.Struct, forbid_unknown_fields=True):
+class SanctionRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A ban or a mute: exactly one of nick, address and connection; without `seconds` it has no end."""
 
     nick: str = ""
@@ -52,18 +52,18 @@ class SanctionOrder(msgspec.Struct, forbid_unknown_fields=True):
             raise ValueError("say exactly one of nick, address and connection")
 
     @property
-    def whom(self) -> Whom:
+    def whom(self) -> Subject:
         """Who is meant."""
-        return Whom(self.connection, self.nick, self.address)
+        return Subject(self.connection, self.nick, self.address)
 
 
-class MessageOrder(msgspec.Struct, forbid_unknown_fields=True):
+class MessageRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Words to one connection."""
 
     text: str
 
 
-class AnnounceOrder(msgspec.Struct, forbid_unknown_fields=True):
+class AnnounceRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Words to everybody, or to a door, a room or both."""
 
     text: str
@@ -91,10 +91,10 @@ class SanctionPage(msgspec.Struct, frozen=True):
     cursor: str | None
 
 
-class OperationsDesk:
+class ModerationEndpoints:
     """The handlers."""
 
-    def __init__(self, hub: Hub, login: Login, table: ConnectionTable, orders: Orders) -> None:
+    def __init__(self, hub: Hub, login: Login, table: ConnectionTable, orders: WriteRequests) -> None:
         self._hub = hub
         self._login = login
         self._table = table
@@ -103,26 +103,28 @@ class OperationsDesk:
     async def kick(self, request: web.Request) -> web.Response:
         """`DELETE /admin/api/connections/{id}`"""
         target = request.match_info["id"]
-        operator, order = await self._orders.take(request, "kick", target, KickOrder, optional=True)
-        outcome = await self.do(lambda it, done: it.kick(operator, Whom(target), order.reason, done, order.ban_seconds))
+        operator, order = await self._orders.take(request, "kick", target, KickRequest, optional=True)
+        outcome = await self.do(
+            lambda it, done: it.kick(operator, Subject(target), order.reason, done, order.ban_seconds)
+        )
         return json_answer({"id": target, "kicked": True, "ban": _row(outcome.sanction)})
 
     async def message(self, request: web.Request) -> web.Response:
         """`POST /admin/api/connections/{id}/message`"""
         target = request.match_info["id"]
-        operator, order = await self._orders.take(request, "message", target, MessageOrder)
-        await self.do(lambda it, done: it.message(operator, Whom(target), order.text, done))
+        operator, order = await self._orders.take(request, "message", target, MessageRequest)
+        await self.do(lambda it, done: it.message(operator, Subject(target), order.text, done))
         return json_answer({"id": target, "told": True})
 
     async def announce(self, request: web.Request) -> web.Response:
         """`POST /admin/api/announce`"""
-        operator, order = await self._orders.take(request, "announce", "", AnnounceOrder)
+        operator, order = await self._orders.take(request, "announce", "", AnnounceRequest)
         outcome = await self.do(lambda it, done: it.announce(operator, order.text, done, order.door, order.room))
         return json_answer({"connections": outcome.connections})
 
     async def ban(self, request: web.Request) -> web.Response:
         """`POST /admin/api/bans`"""
-        operator, order = await self._orders.take(request, "ban", "", SanctionOrder)
+        operator, order = await self._orders.take(request, "ban", "", SanctionRequest)
         outcome = await self.do(
             lambda it, done: it.ban(operator, order.whom, order.reason, order.seconds, done, order.sure)
         )
@@ -130,7 +132,7 @@ class OperationsDesk:
 
     async def mute(self, request: web.Request) -> web.Response:
         """`POST /admin/api/mutes`"""
-        operator, order = await self._orders.take(request, "mute", "", SanctionOrder)
+        operator, order = await self._orders.take(request, "mute", "", SanctionRequest)
         outcome = await self.do(
             lambda it, done: it.mute(operator, order.whom, order.reason, order.seconds, done, order.sure)
         )
@@ -179,7 +181,7 @@ class OperationsDesk:
 
         return await ask(verb)
 
-    async def do(self, verb: Callable[[Operations, Callable[[Outcome | Refusal], None]], None]) -> Outcome:
+    async def do(self, verb: Callable[[Moderation, Callable[[Outcome | Refusal], None]], None]) -> Outcome:
         """What came of one verb. Raises Refusal."""
         try:
             return await ask(lambda done: verb(self._hub.operations, done))
@@ -242,7 +244,7 @@ def _terms(request: web.Request) -> list[tuple[str, str]]:
     return [(field, rest) if field in AUDIT_FIELDS else ("", field + colon + rest) for field, colon, rest in split]
 
 
-def routes(desk: OperationsDesk) -> list[Any]:
+def routes(desk: ModerationEndpoints) -> list[Any]:
     """The routes of what operators do."""
     return [
         web.delete("/admin/api/connections/{id}", desk.kick),

@@ -12,7 +12,7 @@ from gateway.errors import Refusal
 STATIC_DIR = Path(__file__).parent / "static"
 
 
-class Listener(NamedTuple):
+class ListenerState(NamedTuple):
     """One open port. `address` is as people write it, `state` is ready, paused, draining or closed."""
 
     door: str
@@ -21,7 +21,7 @@ class Listener(NamedTuple):
     state: str = "ready"
 
 
-def _no_listeners() -> Sequence[Listener]:
+def _no_listeners() -> Sequence[ListenerState]:
     return ()
 
 
@@ -50,7 +50,7 @@ class WebOptions:
     tls: bool = False
     link_key: str | None = None
     connection_limit: Callable[[], int] = lambda: 0
-    listeners: Callable[[], Sequence[Listener]] = _no_listeners
+    listeners: Callable[[], Sequence[ListenerState]] = _no_listeners
     ready: Callable[[], Refusal | None] = _ready
     header_deadline: float = 10.0
     body_deadline: float = 15.0

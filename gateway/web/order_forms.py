@@ -7,12 +7,12 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.core.message import Door
-from gateway.core.operations import Done, Operations, Whom
+from gateway.core.operations import Done, Moderation, Subject
 from gateway.core.operators import Operator
 from gateway.errors import Code, Refusal
 from gateway.web.login import CSRF_HEADER, Login
-from gateway.web.operations import OperationsDesk
-from gateway.web.sessions import SessionDesk
+from gateway.web.operations import ModerationEndpoints
+from gateway.web.sessions import SessionEndpoints
 
 PAGES = ("/admin", "/admin/rooms", "/admin/bans", "/admin/mutes", "/admin/audit", "/admin/sessions")
 """Where a form may have stood, and so where it leads back to."""
@@ -22,18 +22,18 @@ LONGEST = 12
 
 Fields = dict[str, str]
 Act = Callable[[Operator, Fields], Coroutine[Any, Any, str]]
-Sanctioning = Callable[[Operations, Operator, Whom, str, int | None, Done, bool], None]
-Lifting = Callable[[Operations, Operator, str, Done], None]
+Sanctioning = Callable[[Moderation, Operator, Subject, str, int | None, Done, bool], None]
+Lifting = Callable[[Moderation, Operator, str, Done], None]
 
 
-class Misread(Refusal):
+class BadField(Refusal):
     """A form that means nothing: no verb has recorded it."""
 
 
-class OrderForms:
+class AdminForms:
     """The handlers."""
 
-    def __init__(self, login: Login, desk: OperationsDesk, sessions: SessionDesk) -> None:
+    def __init__(self, login: Login, desk: ModerationEndpoints, sessions: SessionEndpoints) -> None:
         self._login = login
         self._desk = desk
         self._sessions = sessions
@@ -42,7 +42,7 @@ class OrderForms:
         """`POST /admin/kick`: id, reason, ban_seconds"""
 
         async def act(operator: Operator, fields: Fields) -> str:
-            whom, seconds = Whom(fields.get("id", "")), seconds_of(fields.get("ban_seconds", ""))
+            whom, seconds = Subject(fields.get("id", "")), seconds_of(fields.get("ban_seconds", ""))
             await self._do(lambda it, done: it.kick(operator, whom, fields.get("reason", ""), done, seconds))
             return "kicked"
 
@@ -50,19 +50,19 @@ class OrderForms:
 
     async def ban(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/bans`: by, target, reason, seconds, sure"""
-        return await self._sanction(request, "ban", Operations.ban, "banned")
+        return await self._sanction(request, "ban", Moderation.ban, "banned")
 
     async def mute(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/mutes`: by, target, reason, seconds, sure"""
-        return await self._sanction(request, "mute", Operations.mute, "muted")
+        return await self._sanction(request, "mute", Moderation.mute, "muted")
 
     async def lift_ban(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/bans/lift`: id"""
-        return await self._lift(request, "unban", Operations.unban)
+        return await self._lift(request, "unban", Moderation.unban)
 
     async def lift_mute(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/mutes/lift`: id"""
-        return await self._lift(request, "unmute", Operations.unmute)
+        return await self._lift(request, "unmute", Moderation.unmute)
 
     async def announce(self, request: web.Request) -> web.StreamResponse:
         """`POST /admin/announce`: text, door, room; the last two may be empty"""
@@ -99,7 +99,7 @@ class OrderForms:
 
         return await self._posted(request, action, "id", act)
 
-    async def _do(self, verb: Callable[[Operations, Done], None]) -> None:
+    async def _do(self, verb: Callable[[Moderation, Done], None]) -> None:
         await self._desk.do(verb)
 
     async def _posted(self, request: web.Request, action: str, target: str, act: Act) -> web.StreamResponse:
@@ -114,9 +114,9 @@ class OrderForms:
         operator = self._login.writer(request, csrf, action, whom)
         try:
             if unread is not None:
-                raise Misread(unread.code, unread.text)
+                raise BadField(unread.code, unread.text)
             result = await act(operator, fields)
-        except Misread as refusal:
+        except BadField as refusal:
             self._login.refused(request, action, whom, refusal.text, operator.name)
             raise
         except Refusal as refusal:
@@ -135,12 +135,12 @@ def page_of(request: web.Request) -> URL:
     return URL.build(path=page.path, query=page.query) if page.path in PAGES else URL(PAGES[0])
 
 
-def whom_of(fields: Fields) -> Whom:
+def whom_of(fields: Fields) -> Subject:
     """Who is meant by `by` and `target`. Raises Misread."""
     by, target = fields.get("by", "nick"), fields.get("target", "").strip()
     if by not in TARGETS or not target:
-        raise Misread(Code.BAD_MESSAGE, f"say who is meant, by one of {', '.join(TARGETS)}")
-    return Whom(**{by: target})
+        raise BadField(Code.BAD_MESSAGE, f"say who is meant, by one of {', '.join(TARGETS)}")
+    return Subject(**{by: target})
 
 
 def seconds_of(text: str) -> int | None:
@@ -148,7 +148,7 @@ def seconds_of(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < LONGEST):
-        raise Misread(Code.BAD_MESSAGE, "a duration is a number of seconds")
+        raise BadField(Code.BAD_MESSAGE, "a duration is a number of seconds")
     return int(text)
 
 
@@ -159,10 +159,10 @@ def door_of(text: str) -> Door | None:
     try:
         return Door(text)
     except ValueError as error:
-        raise Misread(Code.BAD_MESSAGE, f"a door is one of {', '.join(Door)}") from error
+        raise BadField(Code.BAD_MESSAGE, f"a door is one of {', '.join(Door)}") from error
 
 
-def routes(forms: OrderForms) -> list[Any]:
+def routes(forms: AdminForms) -> list[Any]:
     """The routes of the forms."""
     return [
         web.post("/admin/kick", forms.kick),

@@ -35,7 +35,7 @@ class Numbered(Protocol):
 RowT = TypeVar("RowT", bound=Numbered)
 
 
-class Asked(NamedTuple):
+class PageQuery(NamedTuple):
     """A page: the attribute to sort by, `-` before it for the largest first; how many rows; where to begin."""
 
     sort: str
@@ -58,7 +58,7 @@ class Ordering(Generic[RowT]):
     def __len__(self) -> int:
         return len(self._known) + len(self._unknown)
 
-    def page(self, asked: Asked) -> tuple[list[RowT], str | None]:
+    def page(self, asked: PageQuery) -> tuple[list[RowT], str | None]:
         """At most `limit` rows, and the cursor of the next page; None at the end. Refusal for a cursor of another
         order."""
         down = asked.sort.startswith("-")

@@ -16,7 +16,7 @@ from gateway.web.options import WebOptions
 Order = TypeVar("Order", bound=msgspec.Struct)
 
 
-class Orders:
+class WriteRequests:
     """Takes them in."""
 
     def __init__(self, hub: Hub, login: Login, options: WebOptions) -> None:

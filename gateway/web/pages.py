@@ -11,7 +11,7 @@ from gateway.core.commands import COMMANDS
 from gateway.core.rooms import LOBBY
 from gateway.web.assets import Assets
 from gateway.web.options import WebOptions
-from gateway.web.site import Site, host_name
+from gateway.web.site import OriginPolicy, host_name
 from gateway.web.slices import Slices
 from gateway.web.written import cells, written
 
@@ -62,7 +62,7 @@ class Pages:
 class ChatPage:
     """`GET /` and `GET /r/{room}`"""
 
-    def __init__(self, pages: Pages, site: Site, options: WebOptions) -> None:
+    def __init__(self, pages: Pages, site: OriginPolicy, options: WebOptions) -> None:
         self._pages = pages
         self._site = site
         self._options = options

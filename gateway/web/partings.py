@@ -11,7 +11,7 @@ AT_ONCE = 100
 """About 10 ms."""
 
 
-class Partings:
+class PacedClose:
     """The line, first come first served."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ nothing here waits.
   so it is the header deadline (`keepalive_timeout`).
 - The loop hands over up to 256 KiB at once, which may be 40,000 frames or chunks. So it is worked off in slices, one in
   a turn of the loop, and a peer whose slice was mere crumbs has to pause before its next one.
-- Every byte passes a watch before aiohttp's parser: `RequestWatch`, and after an upgrade `FrameWatch`.
+- Every byte passes a watch before aiohttp's parser: `StrictRequests`, and after an upgrade `StrictFrames`.
 - aiohttp does not tell who reads a body that it is broken, so that is done here (`body`, `is_broken`).
 - Errors in the request itself are answered here: aiohttp would log a traceback for each and name its version.
 - A WebSocket's write room is told to its `Socket`; what comes after its farewell is dropped unread.
@@ -26,13 +26,13 @@ from aiohttp import StreamReader, web
 from aiohttp.http_websocket import WebSocketReader
 from aiohttp.web_protocol import RequestHandler
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.remote import Networks, Remote
 from gateway.web.callers import Caller
 from gateway.web.forwarded import Proxies
-from gateway.web.frames import FrameWatch
-from gateway.web.heads import BROKEN, RequestWatch
-from gateway.web.wheel import Wheel
+from gateway.web.frames import StrictFrames
+from gateway.web.heads import BROKEN, StrictRequests
+from gateway.web.wheel import TimerWheel
 
 WRITE_HIGH = 64 * 1024
 WRITE_LOW = 16 * 1024
@@ -53,17 +53,17 @@ log = logging.getLogger("gateway.web")
 class Upgraded(Protocol):
     """The WebSocket on a connection (`web.websocket.Socket`)."""
 
-    watch: FrameWatch | None
+    watch: StrictFrames | None
 
     @property
     def deaf(self) -> bool: ...
     def received(self, count: int) -> float: ...
-    def violated(self, closing: Closing) -> None: ...
+    def violated(self, closing: CloseReason) -> None: ...
     def writable(self) -> None: ...
     def lost(self, problem: BaseException | None) -> None: ...
 
 
-class Peer(RequestHandler):
+class HttpConnection(RequestHandler):
     """The protocol of one connection. `caller` is whose it is, as the accepting side says; `socket` its WebSocket."""
 
     __slots__ = ("_backlog", "_cut_short", "_ended", "_lost", "_next_slice", "_stall", "_stopped", "_watch", "_wheel",
@@ -75,7 +75,7 @@ class Peer(RequestHandler):
         *,
         loop: asyncio.AbstractEventLoop,
         caller: Caller,
-        wheel: Wheel,
+        wheel: TimerWheel,
         header_deadline: float,
         answer_deadline: float,
         lost: Callable[[Caller], None],
@@ -97,7 +97,7 @@ class Peer(RequestHandler):
         """The body that was ended by a broken rule."""
         self.slot = -1
         self._ended = False
-        self._watch: RequestWatch | None = RequestWatch()
+        self._watch: StrictRequests | None = StrictRequests()
         """Gone when the connection speaks WebSocket."""
         self._backlog = NOTHING
         """What has come and waits for its slice; meanwhile the transport reads no more."""
@@ -173,7 +173,7 @@ class Peer(RequestHandler):
             if watch.broken:
                 self._refuse_the_rest(watch)
 
-    def _refuse_the_rest(self, watch: RequestWatch) -> None:
+    def _refuse_the_rest(self, watch: StrictRequests) -> None:
         """What is broken is a body, perhaps one that nobody reads yet, or the head of the next request."""
         if not watch.in_body:
             super().data_received(BROKEN)
@@ -210,7 +210,7 @@ class Peer(RequestHandler):
         """The connection speaks WebSocket now: every frame passes the watch first."""
         socket = self.socket
         if socket is not None:
-            socket.watch = FrameWatch(parser, socket)
+            socket.watch = StrictFrames(parser, socket)
             parser = cast(WebSocketReader, socket.watch)
             self._watch = None
         super().set_parser(parser, data_received_cb)
@@ -260,7 +260,7 @@ class Peer(RequestHandler):
 def caller_of(request: web.BaseRequest) -> Caller:
     """The caller of the connection on which a request came; a direct one where no connection of ours is behind it."""
     peer = request.protocol
-    if isinstance(peer, Peer):
+    if isinstance(peer, HttpConnection):
         return peer.caller
     return Caller(Remote(request.remote or ""), Proxies(Networks()), False)
 

@@ -4,7 +4,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.errors import Code, Refusal
-from gateway.web.ordering import Asked
+from gateway.web.ordering import PageQuery
 from gateway.web.rooms import number, only
 
 PAGE_DEFAULT = 50
@@ -14,7 +14,7 @@ STATES = ("open", "closed", "any")
 YES = ("yes", "1", "true")
 
 
-class Question(msgspec.Struct, frozen=True):
+class TableQuery(msgspec.Struct, frozen=True):
     """One look at a table. `snapshot` is the frozen moment to look at, None: now; `freeze` keeps the moment."""
 
     sort: str
@@ -26,14 +26,14 @@ class Question(msgspec.Struct, frozen=True):
     freeze: bool = False
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> PageQuery:
         """The page."""
-        return Asked(self.sort, self.limit, self.cursor)
+        return PageQuery(self.sort, self.limit, self.cursor)
 
 
-def question_of(
+def table_query(
     request: web.Request, default: str, known: frozenset[str] = QUERY, also: frozenset[str] = frozenset()
-) -> Question:
+) -> TableQuery:
     """The query of a table that is sorted by `default` unless told otherwise; a Refusal says what is wrong with it.
     `known` are the names this table has, `also` what the address may say besides."""
     query = request.query
@@ -44,7 +44,7 @@ def question_of(
     limit = number(request, "limit", least=1) or PAGE_DEFAULT
     if limit > PAGE_LIMIT:
         raise Refusal(Code.BAD_MESSAGE, f"limit is at most {PAGE_LIMIT}")
-    return Question(
+    return TableQuery(
         sort=query.get("sort") or default,
         limit=limit,
         cursor=query.get("cursor") or None,

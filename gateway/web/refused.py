@@ -12,7 +12,7 @@ import re
 
 import msgspec
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.events import Bye
 from gateway.core.wire import FRAME, TEXT
 from gateway.web.handshake import LINES, OBJECTS
@@ -31,7 +31,7 @@ _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, 1.3."""
 
 
-def refusal(first: bytes, last: bool, closing: Closing, words: str) -> bytes | None:
+def refusal(first: bytes, last: bool, closing: CloseReason, words: str) -> bytes | None:
     """The answer to a peer that has sent `first` so far; None while the request's head is not whole, unless it is the
     `last` time to answer. FULL says when to come back."""
     head, end, _ = first.partition(b"\r\n\r\n")
@@ -44,7 +44,7 @@ def refusal(first: bytes, last: bool, closing: Closing, words: str) -> bytes | N
     return _error(lines, closing, words)
 
 
-def _closed_at_once(key: bytes, offered: re.Match[bytes] | None, closing: Closing, words: str) -> bytes:
+def _closed_at_once(key: bytes, offered: re.Match[bytes] | None, closing: CloseReason, words: str) -> bytes:
     reason = closing.told(words)
     offers = [each.strip().decode("latin-1") for each in offered[1].split(b",")] if offered is not None else []
     spoken = next((each for each in offers if each in (OBJECTS, LINES)), None)
@@ -54,13 +54,13 @@ def _closed_at_once(key: bytes, offered: re.Match[bytes] | None, closing: Closin
         + (f"Sec-WebSocket-Protocol: {spoken}\r\n" if spoken else "")
     )
     retry_ms = RETRY_SECONDS * 1000 + int.from_bytes(key[:4], "big") % RETRY_SPREAD_MS
-    bye = Bye(closing.code, reason, retry_ms) if closing is Closing.FULL else Bye(closing.code, reason)
+    bye = Bye(closing.code, reason, retry_ms) if closing is CloseReason.FULL else Bye(closing.code, reason)
     farewell = closing.code.to_bytes(2, "big") + reason.encode()[:120]
     told = (TEXT if spoken == LINES else FRAME).event(bye, "")
     return head.encode() + b"\r\n" + told + bytes((0x88, len(farewell))) + farewell
 
 
-def _error(lines: bytes, closing: Closing, words: str) -> bytes:
+def _error(lines: bytes, closing: CloseReason, words: str) -> bytes:
     """As `web.answers` would say it."""
     if _READER.search(lines) and not _PROGRAM.search(lines):
         kind, body = "text/plain; charset=utf-8", f"!! {closing.told(words)}\n".encode()
@@ -68,7 +68,7 @@ def _error(lines: bytes, closing: Closing, words: str) -> bytes:
         error = {"error": {"code": closing.said, "text": words}}
         kind, body = "application/json", msgspec.json.encode(error) + b"\n"
     later = f"503 Service Unavailable\r\nRetry-After: {RETRY_SECONDS}"
-    status = "403 Forbidden" if closing is Closing.BANNED else later
+    status = "403 Forbidden" if closing is CloseReason.BANNED else later
     head = (
         f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nServer: gateway\r\n"
         f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"

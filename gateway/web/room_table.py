@@ -20,13 +20,13 @@ from gateway.web import words
 from gateway.web.answers import json_answer
 from gateway.web.login import Login
 from gateway.web.ordering import order
-from gateway.web.question import Question, question_of
+from gateway.web.question import TableQuery, table_query
 from gateway.web.slices import ROWS, Slices
 from gateway.web.words import Vocabulary, Word
 
 FRESH = 1.0
 STALE = 60.0
-SORT_DEFAULT = "-people"
+ROOM_SORT = "-people"
 QUERY = frozenset(("q", "sort", "limit", "cursor"))
 
 
@@ -68,7 +68,7 @@ class RoomPage(msgspec.Struct, frozen=True):
 
 
 COLUMNS = RoomRow.__struct_fields__
-WORDS = Vocabulary(
+ROOM_WORDS = Vocabulary(
     {
         "room": Word("room", words.TEXT, "room:op*"),
         "topic": Word("topic", words.PART, "topic:release"),
@@ -99,12 +99,12 @@ class RoomTable:
         self._heads: dict[str, int] = {}
         self._making: asyncio.Task[None] | None = None
 
-    async def page(self, question: Question) -> RoomPage:
+    async def page(self, question: TableQuery) -> RoomPage:
         """What was asked for. Refusal for a word, an order or a cursor that is wrong."""
         column = question.asked.attribute
         if column not in COLUMNS:
             raise Refusal(Code.BAD_MESSAGE, f"cannot sort by {column[:40]!r}: one of {', '.join(COLUMNS)}")
-        wanted = WORDS.read(question.q)
+        wanted = ROOM_WORDS.read(question.q)
         await self._look()
         rows, found, slices = self._rows, list[RoomRow](), Slices()
         for start in range(0, len(rows), ROWS):
@@ -160,7 +160,7 @@ async def _row(room: Room, rate: float | None, slices: Slices) -> RoomRow:
     )
 
 
-class RoomDesk:
+class RoomEndpoints:
     """The handler."""
 
     def __init__(self, login: Login, table: RoomTable) -> None:
@@ -170,9 +170,9 @@ class RoomDesk:
     async def page(self, request: web.Request) -> web.Response:
         """`GET /admin/api/rooms`"""
         self._login.reader(request, Role.VIEWER)
-        return json_answer(await self._table.page(question_of(request, SORT_DEFAULT, known=QUERY)))
+        return json_answer(await self._table.page(table_query(request, ROOM_SORT, known=QUERY)))
 
 
-def routes(desk: RoomDesk) -> list[Any]:
+def routes(desk: RoomEndpoints) -> list[Any]:
     """The route of the rooms."""
     return [web.get("/admin/api/rooms", desk.page)]

@@ -34,7 +34,7 @@ SEQ_LIMIT = 2**63
 Answer = TypeVar("Answer")
 
 
-class Written(msgspec.Struct, gc=False):
+class PostBody(msgspec.Struct, gc=False):
     """The JSON body of a post. `id` marks a second try within two minutes; `token` (as in `welcome`) says who posts,
     and so may the Authorization header."""
 
@@ -52,7 +52,7 @@ class Stored(msgspec.Struct, gc=False):
     seq: int
 
 
-class Health(msgspec.Struct, gc=False):
+class HealthReport(msgspec.Struct, gc=False):
     """All is well."""
 
     status: Literal["ok"] = "ok"
@@ -98,7 +98,7 @@ class RoomDoor:
         self._hub = hub
         self._posting = Posting(hub)
         self._options = options
-        self._decode = msgspec.json.Decoder(Written).decode
+        self._decode = msgspec.json.Decoder(PostBody).decode
 
     async def post(self, request: web.Request) -> web.Response:
         """`POST /r/{room}`: 201 once the message is committed."""
@@ -118,9 +118,9 @@ class RoomDoor:
         posted = await ask(verb)
         return json_answer(Stored(posted.room, posted.epoch, posted.seq), 201)
 
-    def _written(self, request: web.Request, body: bytes) -> Written:
+    def _written(self, request: web.Request, body: bytes) -> PostBody:
         if request.content_type != "application/json":
-            return Written(text.decode(body))
+            return PostBody(text.decode(body))
         try:
             return self._decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -163,7 +163,7 @@ class RoomDoor:
 
     async def healthz(self, request: web.Request) -> web.Response:
         """`GET /healthz`: the process answers."""
-        return json_answer(Health())
+        return json_answer(HealthReport())
 
     async def readyz(self, request: web.Request) -> web.Response:
         """`GET /readyz`: messages are taken, or 503 with the reason."""
@@ -171,7 +171,7 @@ class RoomDoor:
         if trouble is not None:
             raise trouble
         await ask(self._hub.commits.probe)
-        return json_answer(Health())
+        return json_answer(HealthReport())
 
 
 def only(request: web.Request, *names: str) -> None:

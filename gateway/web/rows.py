@@ -33,7 +33,7 @@ class Rates(NamedTuple):
     bytes_out: float
 
 
-class Row(msgspec.Struct, gc=False):
+class ConnectionRow(msgspec.Struct, gc=False):
     """One connection as it was when the snapshot was made. Times: ms since 1970; durations: ms; rates: per second.
     None: unknown, or not looked at yet (KERNEL, TRAITS)."""
 
@@ -99,12 +99,12 @@ class Row(msgspec.Struct, gc=False):
             self.user = user_of(session)
 
 
-COLUMNS = Row.__struct_fields__
+COLUMNS = ConnectionRow.__struct_fields__
 ORDERED_BY = {"id": "number", "address": "address_order"}
 """Columns whose text is not their order."""
 
 
-def row_of(session: Session, now: float, wall: int, rates: Rates | None, muted: Muted) -> Row:
+def row_of(session: Session, now: float, wall: int, rates: Rates | None, muted: Muted) -> ConnectionRow:
     """What the table shows of a session at `now` (monotonic seconds), which is `wall` (ms since 1970)."""
     lag_messages, lag_bytes = session.lag()
     idle = max(0, int((now - session.last_input) * 1000))
@@ -112,7 +112,7 @@ def row_of(session: Session, now: float, wall: int, rates: Rates | None, muted: 
     rooms = tuple(session.rooms)
     identity = session.identity
     heard, told, received, sent = rates or (None, None, None, None)
-    return Row(
+    return ConnectionRow(
         f"{session.number:x}",
         session.nick,
         session.door.value,
@@ -142,10 +142,10 @@ def row_of(session: Session, now: float, wall: int, rates: Rates | None, muted: 
     )
 
 
-def closed_row(departure: Departure) -> Row:
+def closed_row(departure: Departure) -> ConnectionRow:
     """What the table shows of a connection that has ended. `up` is how long it lasted."""
     rooms = departure.rooms
-    return Row(
+    return ConnectionRow(
         departure.id,
         departure.nick,
         departure.door.value,

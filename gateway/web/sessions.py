@@ -28,7 +28,7 @@ class SessionRow(msgspec.Struct, frozen=True):
     current: bool
 
 
-class SessionDesk:
+class SessionEndpoints:
     """The handlers. `clock` answers monotonic seconds, `wall` ms since 1970."""
 
     def __init__(
@@ -95,6 +95,6 @@ def _may_see(operator: Operator, session: AdminSession) -> bool:
     return operator.role >= Role.ADMIN or operator.name == session.operator.name
 
 
-def routes(desk: SessionDesk) -> list[Any]:
+def routes(desk: SessionEndpoints) -> list[Any]:
     """The routes of the sessions."""
     return [web.get("/admin/api/sessions", desk.seen), web.delete("/admin/api/sessions/{id}", desk.end)]

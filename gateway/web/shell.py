@@ -9,9 +9,9 @@ from gateway.core.operators import Role
 from gateway.web.auth import AdminSession
 from gateway.web.login import Login
 from gateway.web.pages import Pages
-from gateway.web.sessions import SessionDesk
-from gateway.web.site import Site
-from gateway.web.summary import SummaryDesk
+from gateway.web.sessions import SessionEndpoints
+from gateway.web.site import OriginPolicy
+from gateway.web.summary import SummaryEndpoints
 
 RESULTS = {
     "kicked": "Kicked.",
@@ -27,15 +27,15 @@ RESULTS = {
 """What a form without script led to, as the page it comes back to says it."""
 
 
-class Shell:
+class AdminFrame:
     """Answers pages of the dashboard."""
 
     def __init__(
         self,
         login: Login,
-        sessions: SessionDesk,
-        desk: SummaryDesk,
-        site: Site,
+        sessions: SessionEndpoints,
+        desk: SummaryEndpoints,
+        site: OriginPolicy,
         pages: Pages,
     ) -> None:
         self._login = login

@@ -56,7 +56,7 @@ def _same(origin: str) -> str:
     return origin
 
 
-class Site:
+class OriginPolicy:
     """The names this site goes by. `hosts` besides localhost and address literals, `origins` that are not its own."""
 
     def __init__(self, hosts: Iterable[str], origins: Iterable[str], tls: bool) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.core import names
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.hub import Hub
 from gateway.core.joining import Position, join
 from gateway.core.message import Door
@@ -27,18 +27,18 @@ from gateway.core.wire import RAW, ServerSentEvents, Wire
 from gateway.errors import Code, Refusal
 from gateway.web.agents import agent_of
 from gateway.web.callers import check_open
-from gateway.web.frames import FrameWatch
+from gateway.web.frames import StrictFrames
 from gateway.web.options import WebOptions
-from gateway.web.peer import Peer, remote_of
+from gateway.web.peer import HttpConnection, remote_of
 from gateway.web.rooms import ask, only
 from gateway.web.traits import kernel_of, traits_of
-from gateway.web.wheel import Wheel
+from gateway.web.wheel import TimerWheel
 
 COMMENT = b":\n\n"
 """Nothing, said aloud: proxies close what is silent for long."""
 FIRST_RETRY = b"retry: 2000\n\n"
 
-GONE = (Closing.LEFT, Closing.LOST)
+GONE = (CloseReason.LEFT, CloseReason.LOST)
 """Nobody is there to take last words."""
 
 AskKernel = Callable[[Any], Kernel | None]
@@ -57,25 +57,27 @@ class Endless(web.StreamResponse):
         self.force_close()
 
 
-class Stream:
+class RoomStream:
     """One reader: the `Transport` that the hub writes to. It takes nothing before `begin`."""
 
     __slots__ = ("_ask_kernel", "_begun", "_comments", "_hub", "_loop", "_peer", "_transport", "_wants", "_wheel",
                  "over", "session", "slot", "watch")  # fmt: skip
 
-    def __init__(self, hub: Hub, peer: Peer, transport: asyncio.Transport, wheel: Wheel, ask_kernel: AskKernel) -> None:
+    def __init__(
+        self, hub: Hub, peer: HttpConnection, transport: asyncio.Transport, wheel: TimerWheel, ask_kernel: AskKernel
+    ) -> None:
         self._hub = hub
         self._ask_kernel = ask_kernel
         self._peer = peer
         self._transport = transport
         self._wheel = wheel
         self._loop = asyncio.get_running_loop()
-        self.over: asyncio.Future[Closing] = self._loop.create_future()
+        self.over: asyncio.Future[CloseReason] = self._loop.create_future()
         """Why the answer ends, once it does."""
         self._begun = False
         self._wants = False
         self._comments = 0.0
-        self.watch: FrameWatch | None = None
+        self.watch: StrictFrames | None = None
         self.session: Session | None = None
         self.slot = -1
 
@@ -94,7 +96,7 @@ class Stream:
     def resume(self) -> None:
         """Nothing is read from here."""
 
-    def close(self, closing: Closing, words: str) -> None:
+    def close(self, closing: CloseReason, words: str) -> None:
         """The answer ends; why has been said in it."""
         if not self.over.done():
             self.over.set_result(closing)
@@ -118,7 +120,7 @@ class Stream:
         """See `received`: they are dropped."""
         return True
 
-    def violated(self, closing: Closing) -> None:
+    def violated(self, closing: CloseReason) -> None:
         """No frames, no rules of frames."""
 
     def writable(self) -> None:
@@ -129,7 +131,7 @@ class Stream:
 
     def lost(self, problem: BaseException | None) -> None:
         """The reader has gone, or `problem` has cut him off."""
-        self.close(Closing.LEFT if problem is None else Closing.LOST, "")
+        self.close(CloseReason.LEFT if problem is None else CloseReason.LOST, "")
 
     def due(self, now: float, late: float) -> float | None:
         """Time for a comment, unless something else has just been said or nobody reads."""
@@ -160,19 +162,19 @@ class Stream:
         """Be a session no more."""
         self._wheel.drop(self)
         if self.session is not None:
-            self._hub.disconnect(self.session, self.over.result() if self.over.done() else Closing.GOING_AWAY)
+            self._hub.disconnect(self.session, self.over.result() if self.over.done() else CloseReason.GOING_AWAY)
 
 
 class Streams:
     """The handlers of both addresses."""
 
-    def __init__(self, hub: Hub, options: WebOptions, wheel: Wheel) -> None:
-        self.open: set[Stream] = set()
+    def __init__(self, hub: Hub, options: WebOptions, wheel: TimerWheel) -> None:
+        self.open: set[RoomStream] = set()
         self._hub = hub
         self._options = options
         self._wheel = wheel
 
-    def close(self, closing: Closing, words: str) -> None:
+    def close(self, closing: CloseReason, words: str) -> None:
         """End them all."""
         for stream in list(self.open):
             if stream.session is not None:
@@ -208,11 +210,11 @@ class Streams:
         self, request: web.Request, room: Room, content_type: str, wire: Wire, recent: int, position: Position | None
     ) -> web.StreamResponse:
         transport, peer = request.transport, request.protocol
-        if transport is None or not isinstance(peer, Peer):
+        if transport is None or not isinstance(peer, HttpConnection):
             raise ConnectionResetError
         hub, remote = self._hub, remote_of(request)
         check_open(hub, remote)
-        stream = Stream(hub, peer, transport, self._wheel, self._options.kernel)
+        stream = RoomStream(hub, peer, transport, self._wheel, self._options.kernel)
         self.open.add(stream)
         peer.socket = stream
         session = stream.session = hub.connect(stream, Door.HTTP, remote.address, wire, remote.proxy)

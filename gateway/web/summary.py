@@ -98,7 +98,7 @@ class MarkLine(msgspec.Struct, frozen=True):
     text: str
 
 
-class SummaryDesk:
+class SummaryEndpoints:
     """Makes summaries and series. `wall` answers ms since 1970."""
 
     def __init__(self, hub: Hub, options: WebOptions, wall: Callable[[], int]) -> None:

@@ -10,7 +10,7 @@ from collections import deque
 
 import msgspec
 
-from gateway.web.rows import Rates, Row
+from gateway.web.rows import ConnectionRow, Rates
 
 LOOK_APART = 1.0
 LOOK_STALE = 15.0
@@ -24,7 +24,7 @@ STILL = Rates(0.0, 0.0, 0.0, 0.0)
 Counts = tuple[int, int, int, int]
 
 
-class Look:
+class Sample:
     """One moment: `at` in ms since 1970, `now` in monotonic seconds; the others by connection, in order of numbers."""
 
     __slots__ = ("at", "counts", "lag_bytes", "messages_in_rate", "messages_out_rate", "now", "numbers", "rates")
@@ -35,7 +35,7 @@ class Look:
         self.counts: dict[int, Counts] = {}
         self.rates: dict[int, Rates | None] = {}
 
-    def complete(self, rows: list[Row]) -> None:
+    def complete(self, rows: list[ConnectionRow]) -> None:
         """All counts and rates are known: these are their rows. Four lists of numbers, each made in C."""
         self.numbers = array("Q", self.counts)
         self.lag_bytes = array("Q", [row.lag_bytes or 0 for row in rows])
@@ -52,12 +52,12 @@ class Sparkline(msgspec.Struct, gc=False):
     messages_out_rate: list[float | None]
 
 
-class Trail:
+class Samples:
     """The looks, and the rates between the last two. Moments are monotonic seconds."""
 
     def __init__(self) -> None:
-        self._looks: deque[Look] = deque(maxlen=LOOKS)
-        self._last: Look | None = None
+        self._looks: deque[Sample] = deque(maxlen=LOOKS)
+        self._last: Sample | None = None
 
     def rate(self, number: int, counts: Counts, age: float, now: float) -> Rates | None:
         """The rates of a session that has counted so far and is `age` seconds old; None when nobody has looked lately.
@@ -81,13 +81,13 @@ class Trail:
             round((sent - before[3]) / apart, 1),
         )
 
-    def begin(self, now: float, wall: int) -> Look | None:
+    def begin(self, now: float, wall: int) -> Sample | None:
         """A new look, if the last is far enough away: note `counts` and `rates` of every session, then `keep` it."""
         if self._last is not None and now - self._last.now < LOOK_APART:
             return None
-        return Look(now, wall)
+        return Sample(now, wall)
 
-    def keep(self, look: Look, rows: list[Row]) -> None:
+    def keep(self, look: Sample, rows: list[ConnectionRow]) -> None:
         """The look is over. Of the one before only the arrays are kept."""
         look.complete(rows)
         if self._last is not None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from gateway.core.draining import PER_SECOND, SPREAD_SECONDS, State
+from gateway.core.draining import PER_SECOND, SPREAD_SECONDS, DoorState
 from gateway.core.happenings import Happening
 from gateway.core.hub import Hub
 from gateway.core.loudness import SECONDS
@@ -16,14 +16,14 @@ from gateway.core.operators import Role
 from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.login import Login
-from gateway.web.orders import Orders
+from gateway.web.orders import WriteRequests
 from gateway.web.rooms import ask, number, only
 
 EVENTS_DEFAULT = 50
 EVENTS_LIMIT = 500
 
 
-class DrainOrder(msgspec.Struct, forbid_unknown_fields=True):
+class DrainRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Without a door: all of them. `spread_seconds` is over how long those who are sent away come back."""
 
     door: Door | None = None
@@ -31,14 +31,14 @@ class DrainOrder(msgspec.Struct, forbid_unknown_fields=True):
     spread_seconds: float = SPREAD_SECONDS
 
 
-class MaintenanceOrder(msgspec.Struct, forbid_unknown_fields=True):
+class MaintenanceRequest(msgspec.Struct, forbid_unknown_fields=True):
     """`text` is for those who come meanwhile."""
 
     on: bool
     text: str = ""
 
 
-class LogLevelOrder(msgspec.Struct, forbid_unknown_fields=True):
+class LogLevelRequest(msgspec.Struct, forbid_unknown_fields=True):
     """For how long."""
 
     level: str
@@ -57,10 +57,10 @@ class EventRow(msgspec.Struct, frozen=True):
     detail: str
 
 
-class UpkeepDesk:
+class MaintenanceEndpoints:
     """The handlers."""
 
-    def __init__(self, hub: Hub, login: Login, orders: Orders) -> None:
+    def __init__(self, hub: Hub, login: Login, orders: WriteRequests) -> None:
         self._hub = hub
         self._upkeep = hub.upkeep
         self._login = login
@@ -68,7 +68,7 @@ class UpkeepDesk:
 
     async def drain(self, request: web.Request) -> web.Response:
         """`POST /admin/api/drain`"""
-        operator, order = await self._orders.take(request, "drain", "", DrainOrder, optional=True)
+        operator, order = await self._orders.take(request, "drain", "", DrainRequest, optional=True)
         rate, spread = order.per_second, order.spread_seconds
         await _did(lambda done: self._upkeep.draining.begin(operator, order.door, rate, spread, done))
         return json_answer(self._progress(), 202)
@@ -87,7 +87,7 @@ class UpkeepDesk:
 
     async def maintain(self, request: web.Request) -> web.Response:
         """`POST /admin/api/maintenance`"""
-        operator, order = await self._orders.take(request, "maintenance", "", MaintenanceOrder)
+        operator, order = await self._orders.take(request, "maintenance", "", MaintenanceRequest)
         await _did(lambda done: self._upkeep.maintenance.switch(operator, order.on, order.text, done))
         return json_answer(self._maintenance())
 
@@ -99,7 +99,7 @@ class UpkeepDesk:
 
     async def turn_log(self, request: web.Request) -> web.Response:
         """`POST /admin/api/log-level`"""
-        operator, order = await self._orders.take(request, "log level", "", LogLevelOrder)
+        operator, order = await self._orders.take(request, "log level", "", LogLevelRequest)
         outcome: Outcome = await _did(
             lambda done: self._upkeep.loudness.change(operator, order.level, order.seconds, done)
         )
@@ -145,8 +145,8 @@ class UpkeepDesk:
     def _progress(self) -> dict[str, Any]:
         doors = self._upkeep.draining.progress()
         states = {each.state for each in doors}
-        worst = next((each for each in (State.DRAINING, State.CLOSED) if each in states), State.READY)
-        rate = self._upkeep.draining.per_second if worst is not State.READY else None
+        worst = next((each for each in (DoorState.DRAINING, DoorState.CLOSED) if each in states), DoorState.READY)
+        rate = self._upkeep.draining.per_second if worst is not DoorState.READY else None
         return {"state": worst, "per_second": rate, "doors": [each._asdict() for each in doors]}
 
     def _maintenance(self) -> dict[str, Any]:
@@ -163,7 +163,7 @@ async def _did(verb: Callable[[Callable[[Outcome | Refusal], None]], None]) -> O
     return await ask(verb)
 
 
-def routes(desk: UpkeepDesk) -> list[Any]:
+def routes(desk: MaintenanceEndpoints) -> list[Any]:
     """The routes of the gateway itself."""
     return [
         web.post("/admin/api/drain", desk.drain),

@@ -18,7 +18,7 @@ from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.operators import Operator, Role
 from gateway.core.session import Session
-from gateway.core.tap import Tap
+from gateway.core.tap import Trace
 from gateway.core.visible import Typed, request_without_secrets, visible, without_secrets
 from gateway.errors import Code, Refusal
 from gateway.web.login import Login
@@ -57,7 +57,7 @@ class Watch:
         self._events: deque[tuple[str, Seen]] = deque()
         self._chars = 0
         self._dropped = 0
-        self._tap = Tap(session, self._seen)
+        self._tap = Trace(session, self._seen)
 
     def stop(self) -> None:
         """Look no more."""
@@ -105,7 +105,7 @@ def payloads(frames: bytes) -> Iterator[bytes]:
         at += size
 
 
-class WatchDesk:
+class WatchEndpoints:
     """The handler. `allowed`: the setting is on."""
 
     def __init__(self, hub: Hub, login: Login, audit: Audit, *, allowed: bool) -> None:
@@ -198,6 +198,6 @@ def event(name: str, what: Any) -> bytes:
     return b"event: %s\ndata: %s\n\n" % (name.encode(), _encode(what))
 
 
-def routes(desk: WatchDesk) -> list[Any]:
+def routes(desk: WatchEndpoints) -> list[Any]:
     """The route of the watch."""
     return [web.get("/admin/api/connections/{id}/watch", desk.watch, allow_head=False)]

@@ -22,12 +22,12 @@ from typing import Any
 
 from aiohttp import WSMessage, WSMsgType, web
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.hub import Hub
 from gateway.core.message import Door
 from gateway.core.pace import pay, wait
 from gateway.core.remote import Remote
-from gateway.core.requests import Requests
+from gateway.core.requests import BrowserDoor
 from gateway.core.session import Session
 from gateway.core.terminal import Terminals
 from gateway.core.text import LINE_BYTES
@@ -35,14 +35,14 @@ from gateway.core.traits import Kernel, Traits
 from gateway.core.wire import FRAME, TEXT
 from gateway.errors import Refusal
 from gateway.web.agents import agent_of
-from gateway.web.callers import Callers
-from gateway.web.frames import FrameWatch
+from gateway.web.callers import ClientAddresses
+from gateway.web.frames import StrictFrames
 from gateway.web.handshake import LINES, OBJECTS
 from gateway.web.options import WebOptions
-from gateway.web.partings import Partings
-from gateway.web.peer import Peer, is_secure, remote_of
+from gateway.web.partings import PacedClose
+from gateway.web.peer import HttpConnection, is_secure, remote_of
 from gateway.web.traits import kernel_of, traits_of
-from gateway.web.wheel import Wheel
+from gateway.web.wheel import TimerWheel
 
 TURN = 32
 PROTOCOLS = (OBJECTS, LINES)
@@ -64,10 +64,10 @@ class WebSockets:
     def __init__(
         self,
         hub: Hub,
-        requests: Requests,
-        wheel: Wheel,
+        requests: BrowserDoor,
+        wheel: TimerWheel,
         options: WebOptions,
-        callers: Callers,
+        callers: ClientAddresses,
         refuse: Callable[[web.Request], web.StreamResponse | None],
     ) -> None:
         self.hub = hub
@@ -76,7 +76,7 @@ class WebSockets:
         self.wheel = wheel
         self.options = options
         self.open: set[Socket] = set()
-        self.partings = Partings()
+        self.partings = PacedClose()
         self._callers = callers
         self._refuse = refuse
         self._loop = asyncio.get_running_loop()
@@ -87,12 +87,12 @@ class WebSockets:
         if refused is not None:
             return refused
         transport, peer = request.transport, request.protocol
-        if transport is None or not isinstance(peer, Peer):
+        if transport is None or not isinstance(peer, HttpConnection):
             raise ConnectionResetError
         try:
             counted = self._callers.come(peer.caller, request)
         except Refusal as refusal:
-            return await self.turn_away(request, Closing.TOO_MANY, refusal.text)
+            return await self.turn_away(request, CloseReason.TOO_MANY, refusal.text)
         try:
             ws = self._response()
             socket = peer.socket = Socket(self, peer, transport, ws)
@@ -104,7 +104,7 @@ class WebSockets:
             self._callers.go(counted)
         return ws
 
-    async def turn_away(self, request: web.Request, closing: Closing, words: str) -> web.StreamResponse:
+    async def turn_away(self, request: web.Request, closing: CloseReason, words: str) -> web.StreamResponse:
         """Open a WebSocket and close it at once, for the reason to be seen: a page is not told why an upgrade was
         refused."""
         ws = self._response()
@@ -128,7 +128,7 @@ class WebSockets:
         """The loop's time in seconds."""
         return self._loop.time()
 
-    def close(self, closing: Closing, words: str) -> None:
+    def close(self, closing: CloseReason, words: str) -> None:
         """Say farewell to everybody."""
         for socket in list(self.open):
             socket.close(closing, words)
@@ -143,14 +143,14 @@ class Socket:
     )  # fmt: skip
 
     def __init__(
-        self, shared: WebSockets, peer: Peer, transport: asyncio.Transport, ws: "web.WebSocketResponse[Any]"
+        self, shared: WebSockets, peer: HttpConnection, transport: asyncio.Transport, ws: "web.WebSocketResponse[Any]"
     ) -> None:
         self._shared = shared
         self._peer = peer
         self._transport = transport
         self._ws = ws
-        self._farewell: tuple[Closing, str] | None = None
-        self._broken: Closing | None = None
+        self._farewell: tuple[CloseReason, str] | None = None
+        self._broken: CloseReason | None = None
         """The rule that the peer broke: its reading ends there."""
         self._over: asyncio.Future[None] | None = None
         """We have said farewell and wait for this: the connection's end."""
@@ -165,7 +165,7 @@ class Socket:
         self._hello_by = 0.0
         self._lines: list[bytes] | None = None
         """What a peer that speaks lines has said and the session has not taken yet, the next one last."""
-        self.watch: FrameWatch | None = None
+        self.watch: StrictFrames | None = None
         self.session: Session | None = None
         self.slot = -1
 
@@ -186,7 +186,7 @@ class Socket:
         if self._gate is not None and not self._gate.done():
             self._gate.set_result(None)
 
-    def close(self, closing: Closing, words: str) -> None:
+    def close(self, closing: CloseReason, words: str) -> None:
         """End this WebSocket; the first farewell counts."""
         if self._farewell is not None:
             return
@@ -216,7 +216,7 @@ class Socket:
         """Nothing that still comes means anything."""
         return self._over is not None
 
-    def violated(self, closing: Closing) -> None:
+    def violated(self, closing: CloseReason) -> None:
         """The peer broke the rules of frames. What it said before is handled, unless that has to wait."""
         self._broken = closing
         if self.session is not None and self.session.held:
@@ -248,15 +248,15 @@ class Socket:
         if self._hello_by and late > options.stalled_loop:
             self._hello_by = now + options.hello_deadline
         if self._hello_by and now >= self._hello_by:
-            self.close(Closing.NO_HELLO, "hello comes first")
+            self.close(CloseReason.NO_HELLO, "hello comes first")
         elif watch.began is not None and now - watch.began >= options.frame_deadline:
-            self.close(Closing.SLOW_FRAME, "a frame took too long")
+            self.close(CloseReason.SLOW_FRAME, "a frame took too long")
         else:
             busy = self._peer.writing_paused or self._transport.get_write_buffer_size() > 0 or session.held > 0
             return self._heartbeat(now, late, busy, watch)
         return None
 
-    def _heartbeat(self, now: float, late: float, busy: bool, watch: FrameWatch) -> float | None:
+    def _heartbeat(self, now: float, late: float, busy: bool, watch: StrictFrames) -> float | None:
         """Ping, or look for the pong; answers the next moment. After a stall of the loop, ask again."""
         options = self._shared.options
         if self._pinged and watch.pongs != self._pongs:
@@ -265,7 +265,7 @@ class Socket:
             self._pinged = 0.0
             self._ping_at = now
         elif self._pinged and now >= self._pinged + options.pong_within:
-            self.close(Closing.NO_PONG, "")
+            self.close(CloseReason.NO_PONG, "")
             return None
         if not self._pinged and now >= self._ping_at:
             self._ping(now, busy, watch)
@@ -276,7 +276,7 @@ class Socket:
             moments.append(watch.began + options.frame_deadline)
         return min(moments)
 
-    def _ping(self, now: float, busy: bool, watch: FrameWatch) -> None:
+    def _ping(self, now: float, busy: bool, watch: StrictFrames) -> None:
         if busy:
             self._ping_at = now + self._shared.options.pong_within
             return
@@ -316,12 +316,12 @@ class Socket:
                     break
         except asyncio.CancelledError:
             if self._farewell is None or self._task is None:
-                self._farewell = (Closing.GOING_AWAY, "")
+                self._farewell = (CloseReason.GOING_AWAY, "")
                 raise
             self._task.uncancel()
         except Exception:
             log.exception("a WebSocket failed")
-            self._farewell = (Closing.FAILED, "")
+            self._farewell = (CloseReason.FAILED, "")
         finally:
             try:
                 await self._shared.partings.turn()
@@ -347,7 +347,7 @@ class Socket:
         self._task = None
         shared.wheel.drop(self)
         shared.open.discard(self)
-        shared.hub.disconnect(session, *(self._farewell or (Closing.LOST, "")))
+        shared.hub.disconnect(session, *(self._farewell or (CloseReason.LOST, "")))
 
     def _fall_apart(self) -> None:
         """Break the circles of references, so that all of this is freed now: thousands of dead connections that wait
@@ -365,7 +365,7 @@ class Socket:
             self._pong(message.data)
         elif message.type is WSMsgType.CLOSE:
             session.flush()
-            self._farewell = (self._broken or Closing.LEFT, "")
+            self._farewell = (self._broken or CloseReason.LEFT, "")
         else:
             return message.type is WSMsgType.PONG
         return True
@@ -377,7 +377,7 @@ class Socket:
             text = data.decode()
         except UnicodeDecodeError:
             session.flush()
-            self.close(Closing.BAD_UTF8, "")
+            self.close(CloseReason.BAD_UTF8, "")
             return
         if session.terminal:
             self._shared.terminals.heard(session)
@@ -405,7 +405,7 @@ class Socket:
         """Send the close frame if it can still be written, wait a moment for the peer's end, throw away the rest."""
         if self._gone or self._transport.is_closing():
             return
-        closing, words = self._farewell or (Closing.LEFT, "")
+        closing, words = self._farewell or (CloseReason.LEFT, "")
         reason = closing.told(words).encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
         self._over = asyncio.get_running_loop().create_future()
         self._transport.write(bytes((0x88, 2 + len(reason))) + closing.code.to_bytes(2, "big") + reason)

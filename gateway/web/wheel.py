@@ -20,7 +20,7 @@ class Waiter(Protocol):
         """The moment has come, `late` seconds ago. Answers the next one, None for never. Must not raise."""
 
 
-class Wheel:
+class TimerWheel:
     """Calls its waiters at about their moment. Times are the loop's, in seconds."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, grain: float) -> None:

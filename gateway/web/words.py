@@ -71,7 +71,7 @@ class Value(NamedTuple):
     quoted: bool
 
 
-class Kind(NamedTuple):
+class ValueKind(NamedTuple):
     """How values are read: `make` gives the test of an attribute's value, or raises Wrong. `compares`: the word has
     `>` or `<`, otherwise `:`."""
 
@@ -83,7 +83,7 @@ class Word(NamedTuple):
     """A name that a table knows: the `attribute` of its rows and the `kind` of its values."""
 
     attribute: str
-    kind: Kind
+    kind: ValueKind
     example: str
 
 
@@ -120,7 +120,7 @@ class Vocabulary:
             tests.append(test)
         return Filter(_all(tests), frozenset(attributes))
 
-    def _test(self, word: "Written") -> tuple[str, Test]:
+    def _test(self, word: "ParsedQuery") -> tuple[str, Test]:
         known = self._words.get(word.name or self._plain)
         try:
             if known is None:
@@ -138,7 +138,7 @@ class Vocabulary:
         return known.attribute, _of(known.attribute, fits, word.negated)
 
 
-class Written(NamedTuple):
+class ParsedQuery(NamedTuple):
     """One word as it stands there, from character `at`. `name` is None for plain text."""
 
     text: str
@@ -149,7 +149,7 @@ class Written(NamedTuple):
     value: Value
 
 
-def split(text: str) -> Iterable[Written]:
+def split(text: str) -> Iterable[ParsedQuery]:
     """The words of a filter. Raises BadWord for quotes that do not end."""
     at, end = 0, len(text)
     while at < end:
@@ -168,7 +168,7 @@ def split(text: str) -> Iterable[Written]:
             raise BadWord(
                 word, start, len(word), "there is nothing to look for", "write a name, or a word like door:web"
             )
-        yield Written(text[start:at], start, negated, name, sign, value)
+        yield ParsedQuery(text[start:at], start, negated, name, sign, value)
 
 
 def without_each(text: str) -> list[tuple[str, str]]:
@@ -238,15 +238,15 @@ def _member(sign: str, value: Value) -> Callable[[Iterable[str]], bool]:
     return lambda have: any(map(fits, have))
 
 
-TEXT = Kind(_text, compares=False)
+TEXT = ValueKind(_text, compares=False)
 """Equal, or with `*` at the end: begins with."""
-PART = Kind(_part, compares=False)
+PART = ValueKind(_part, compares=False)
 """Contains, or with `*` at the end: begins with."""
-MEMBER = Kind(_member, compares=False)
+MEMBER = ValueKind(_member, compares=False)
 """One of the row's texts is equal, or begins with it."""
 
 
-def choice(*words: str) -> Kind:
+def choice(*words: str) -> ValueKind:
     """One of some words, or several with commas between them."""
 
     def make(sign: str, value: Value) -> Callable[[str], bool]:
@@ -256,7 +256,7 @@ def choice(*words: str) -> Kind:
             raise Wrong(f"there is no {unknown}", f"one of {', '.join(words)}")
         return wanted.__contains__
 
-    return Kind(make, compares=False)
+    return ValueKind(make, compares=False)
 
 
 def _yes(sign: str, value: Value) -> Callable[[bool], bool]:
@@ -266,10 +266,10 @@ def _yes(sign: str, value: Value) -> Callable[[bool], bool]:
     return lambda have: have is wanted
 
 
-YES = Kind(_yes, compares=False)
+YES = ValueKind(_yes, compares=False)
 
 
-def _quantity(units: Mapping[str, float], right: str) -> Kind:
+def _quantity(units: Mapping[str, float], right: str) -> ValueKind:
     def make(sign: str, value: Value) -> Callable[[float], bool]:
         match = _NUMBER.fullmatch(value.text.lower())
         if match is None or match[2] not in units:
@@ -277,7 +277,7 @@ def _quantity(units: Mapping[str, float], right: str) -> Kind:
         wanted, order = float(match[1]) * units[match[2]], _ORDERS[sign]
         return lambda have: order(have, wanted)
 
-    return Kind(make, compares=True)
+    return ValueKind(make, compares=True)
 
 
 DURATION = _quantity({**_DURATIONS, "": 1000}, "a number with ms, s, m, h or d: 90s, 5m")
@@ -324,5 +324,5 @@ def _address(sign: str, value: Value) -> Callable[[str], bool]:
     return lambda have: _parsed(have) == wanted
 
 
-ADDRESS = Kind(_address, compares=False)
+ADDRESS = ValueKind(_address, compares=False)
 """An address, a network, or the beginning of an address: with `*`, or up to a dot or colon."""

@@ -74,7 +74,7 @@ def agent(value: str) -> str:
     return Markup('<span title="%s">%s</span>') % (value, f"{name} {found[2]}" if found else name)
 
 
-NUMBERS: dict[str, Callable[[Any], str]] = {
+NUMBER_FORMATS: dict[str, Callable[[Any], str]] = {
     "count": count,
     "rate": rate,
     "size": size,
@@ -95,7 +95,7 @@ TEXTS: dict[str, Callable[[Any], str]] = {
 
 def written(value: Any, shown: str) -> Markup:
     """A value as the `shown` of its column wants it (`web.columns`)."""
-    number = NUMBERS.get(shown)
+    number = NUMBER_FORMATS.get(shown)
     if number is not None:
         return Markup(UNKNOWN if value is None else number(value))
     if value is None:

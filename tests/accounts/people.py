@@ -2,14 +2,14 @@
 
 from argon2 import PasswordHasher
 
-from gateway.accounts.register import Account, Register, Token, digest_of
+from gateway.accounts.register import Account, Accounts, Token, digest_of
 from gateway.core.operators import Role
 
 PASSWORD = "correct horse"
 TOKEN = "a token of 192 random bits"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
-PEOPLE = Register(
+PEOPLE = Accounts(
     [
         Account("admin", Role.ADMIN, CHEAP),
         Account("ana", Role.OPERATOR, CHEAP),

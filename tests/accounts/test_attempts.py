@@ -2,10 +2,10 @@
 
 import pytest
 
-from gateway.accounts.attempts import EVERYBODY, KNOWN_LIMIT, SWEEP_AT, Attempts, Key, Kind, network
+from gateway.accounts.attempts import EVERYBODY, KNOWN_LIMIT, SWEEP_AT, BucketKind, Key, LoginThrottle, network
 
-PAIR = Key(Kind.PAIR, "admin", "10.0.0.1")
-ADDRESS = Key(Kind.ADDRESS, network="10.0.0.1")
+PAIR = Key(BucketKind.PAIR, "admin", "10.0.0.1")
+ADDRESS = Key(BucketKind.ADDRESS, network="10.0.0.1")
 
 
 class Clock:
@@ -21,13 +21,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def attempts(clock: Clock) -> Attempts:
-    return Attempts(clock)
+def attempts(clock: Clock) -> LoginThrottle:
+    return LoginThrottle(clock)
 
 
 @pytest.mark.parametrize(("key", "burst", "seconds"), [(PAIR, 3, 20), (ADDRESS, 3, 20), (EVERYBODY, 20, 3)])
 def test_so_many_a_minute_and_then_one_at_a_time(
-    attempts: Attempts, clock: Clock, key: Key, burst: int, seconds: float
+    attempts: LoginThrottle, clock: Clock, key: Key, burst: int, seconds: float
 ) -> None:
     assert [attempts.take([key]) for _ in range(burst)] == [0] * burst
     assert attempts.take([key]) == pytest.approx(seconds)
@@ -36,7 +36,7 @@ def test_so_many_a_minute_and_then_one_at_a_time(
     assert attempts.take([key]) > 0
 
 
-def test_one_empty_bucket_is_enough_to_wait_and_the_others_pay_nothing(attempts: Attempts) -> None:
+def test_one_empty_bucket_is_enough_to_wait_and_the_others_pay_nothing(attempts: LoginThrottle) -> None:
     for _ in range(3):
         attempts.take([PAIR])
 
@@ -44,7 +44,7 @@ def test_one_empty_bucket_is_enough_to_wait_and_the_others_pay_nothing(attempts:
     assert [attempts.take([ADDRESS]) for _ in range(3)] == [0, 0, 0]
 
 
-def test_hammering_does_not_lengthen_the_wait(attempts: Attempts, clock: Clock) -> None:
+def test_hammering_does_not_lengthen_the_wait(attempts: LoginThrottle, clock: Clock) -> None:
     for _ in range(1000):
         attempts.take([PAIR])
     clock.now += 20.001
@@ -52,26 +52,26 @@ def test_hammering_does_not_lengthen_the_wait(attempts: Attempts, clock: Clock) 
     assert attempts.take([PAIR]) == 0
 
 
-def test_what_succeeded_was_no_guess(attempts: Attempts) -> None:
+def test_what_succeeded_was_no_guess(attempts: LoginThrottle) -> None:
     for _ in range(100):
         assert attempts.take([PAIR, ADDRESS]) == 0
         attempts.give_back([PAIR, ADDRESS])
 
 
-def test_no_more_is_remembered_than_was_paid_lately(attempts: Attempts, clock: Clock) -> None:
+def test_no_more_is_remembered_than_was_paid_lately(attempts: LoginThrottle, clock: Clock) -> None:
     for number in range(5 * SWEEP_AT):
         clock.now += 1
-        attempts.take([Key(Kind.PAIR, "admin", str(number))])
+        attempts.take([Key(BucketKind.PAIR, "admin", str(number))])
 
     assert len(attempts._paid) <= SWEEP_AT
 
 
-def test_the_last_who_succeeded_are_known(attempts: Attempts) -> None:
+def test_the_last_who_succeeded_are_known(attempts: LoginThrottle) -> None:
     for number in range(KNOWN_LIMIT + 1):
-        attempts.remember(Key(Kind.PAIR, str(number)))
+        attempts.remember(Key(BucketKind.PAIR, str(number)))
 
-    assert not attempts.knows(Key(Kind.PAIR, "0"))
-    assert attempts.knows(Key(Kind.PAIR, "1")) and attempts.knows(Key(Kind.PAIR, str(KNOWN_LIMIT)))
+    assert not attempts.knows(Key(BucketKind.PAIR, "0"))
+    assert attempts.knows(Key(BucketKind.PAIR, "1")) and attempts.knows(Key(BucketKind.PAIR, str(KNOWN_LIMIT)))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.accounts import argon, keeper
-from gateway.accounts.keeper import HASHING_AT_ONCE, Keeper
-from gateway.accounts.register import Register
+from gateway.accounts.keeper import HASHING_AT_ONCE, Authenticator
+from gateway.accounts.register import Accounts
 from gateway.core.operators import Operator, Role
 from gateway.errors import Code, Refusal
 from tests.accounts.people import PASSWORD, PEOPLE, TOKEN
@@ -27,9 +27,9 @@ class Clock:
 class House:
     """A keeper with its clock, and logins that can be waited for."""
 
-    def __init__(self, register: Register) -> None:
+    def __init__(self, register: Accounts) -> None:
         self.clock = Clock()
-        self.keeper = Keeper(register, self.clock)
+        self.keeper = Authenticator(register, self.clock)
 
     async def login(self, name: str, password: str = PASSWORD, address: str = THERE) -> Operator | Code:
         future: asyncio.Future[Operator | Refusal] = asyncio.get_running_loop().create_future()
@@ -74,7 +74,7 @@ async def test_an_unknown_name_is_verified_like_any_other(house: House, monkeypa
 
 
 async def test_without_accounts_nobody_is_let_in() -> None:
-    house = House(Register())
+    house = House(Accounts())
     assert await house.login("admin") is Code.FORBIDDEN
     house.keeper.close()
 

@@ -5,7 +5,7 @@ from argon2 import extract_parameters
 
 from gateway.accounts import argon
 from gateway.accounts.password import composed
-from gateway.accounts.register import Account, Register, digest_of
+from gateway.accounts.register import Account, Accounts, digest_of
 from gateway.core.operators import Role
 from gateway.errors import Refusal
 from tests.accounts.people import CHEAP, PASSWORD, PEOPLE, TOKEN
@@ -20,7 +20,7 @@ def test_upper_and_lower_case_are_one_name() -> None:
 
 
 def test_an_unknown_name_costs_what_the_dearest_account_costs_and_fits_no_password() -> None:
-    register = Register([Account("a", Role.VIEWER, CHEAP), Account("b", Role.VIEWER, DEAR)])
+    register = Accounts([Account("a", Role.VIEWER, CHEAP), Account("b", Role.VIEWER, DEAR)])
     decoy = register.hash("nobody")
 
     assert extract_parameters(decoy) == extract_parameters(DEAR)
@@ -37,7 +37,7 @@ def test_a_token_is_found_by_its_digest_alone() -> None:
 
 
 def test_without_accounts_there_are_no_passwords() -> None:
-    assert not Register().has_passwords and PEOPLE.has_passwords
+    assert not Accounts().has_passwords and PEOPLE.has_passwords
 
 
 def test_a_password_has_one_spelling() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from gateway.bench.framing import split_lines
 from gateway.bench.latency import Percentiles, Samples, percentiles
-from gateway.bench.order import Order
+from gateway.bench.order import ExpectedOrder
 from gateway.bench.texts import key_of
 
 
@@ -19,8 +19,8 @@ def test_nothing_has_no_percentiles():
     assert percentiles([], 0.0) is None
 
 
-def three_messages() -> Order:
-    order = Order(split_lines)
+def three_messages() -> ExpectedOrder:
+    order = ExpectedOrder(split_lines)
     for number in range(3):
         order.extend(key_of(0, number), b"1234567890\n")
     return order

@@ -5,11 +5,11 @@ import pytest
 from gateway.bench.dialect import GatewayDialect
 from gateway.bench.errors import BenchError
 from gateway.bench.load import Load
-from gateway.bench.plan import Plan, Target
+from gateway.bench.plan import BenchTarget, LoadPlan
 from gateway.bench.report import Report, summarise
 from tests.bench.fake_gateway import Misdeed, fake_gateway, honest
 
-PLAN = Plan(readers=20, window=16, messages=150, seconds=None, patience=0.3)
+PLAN = LoadPlan(readers=20, window=16, messages=150, seconds=None, patience=0.3)
 FIRST_READER = PLAN.writers
 
 
@@ -17,9 +17,9 @@ def tell(what: str, share: float) -> None:
     pass
 
 
-def run(plan: Plan, misdeed: Misdeed = honest, pace: float = 0.0) -> Report:
+def run(plan: LoadPlan, misdeed: Misdeed = honest, pace: float = 0.0) -> Report:
     with fake_gateway(misdeed, pace) as ports:
-        load = Load(plan, Target("127.0.0.1", ports, os.getpid()), GatewayDialect(), tell)
+        load = Load(plan, BenchTarget("127.0.0.1", ports, os.getpid()), GatewayDialect(), tell)
         return summarise(load, load.run())
 
 
@@ -61,14 +61,14 @@ def test_a_message_that_nobody_gets_stalls_the_run_and_is_missing_everywhere():
 
 
 def test_an_open_loop_keeps_its_rate():
-    report = run(Plan(readers=4, rate=300, messages=None, seconds=0.5, doors=("tcp",)))
+    report = run(LoadPlan(readers=4, rate=300, messages=None, seconds=0.5, doors=("tcp",)))
     assert report.ok
     assert 130 <= report.messages <= 160
     assert report.in_flight is None
 
 
 def test_writers_who_are_slowed_down_are_noticed():
-    report = run(Plan(readers=4, writers=1, window=16, messages=24, seconds=None, doors=("tcp",)), pace=0.05)
+    report = run(LoadPlan(readers=4, writers=1, window=16, messages=24, seconds=None, doors=("tcp",)), pace=0.05)
     assert report.ok
     assert report.paced
 

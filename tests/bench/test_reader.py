@@ -1,13 +1,13 @@
 import pytest
 
 from gateway.bench.framing import client_frame, split_frames, split_lines
-from gateway.bench.order import TRIM_BYTES, Order
+from gateway.bench.order import TRIM_BYTES, ExpectedOrder
 from gateway.bench.reader import Reader
-from gateway.bench.remarks import Remarks
-from gateway.bench.texts import Texts, key_of
+from gateway.bench.remarks import Noise
+from gateway.bench.texts import Payload, key_of
 from tests.bench.test_framing import server_frame
 
-TEXTS = Texts(64, "abc123")
+TEXTS = Payload(64, "abc123")
 KEYS = [key_of(0, 0), key_of(1, 0), key_of(0, 1)]
 LINES = [
     b"ana: " + TEXTS.write(0, 0) + b"\n",
@@ -24,8 +24,8 @@ def frame(line: bytes) -> bytes:
 FRAMES = [frame(line) for line in LINES]
 
 
-def reader(order: Order) -> Reader:
-    return Reader(order, TEXTS, Remarks())
+def reader(order: ExpectedOrder) -> Reader:
+    return Reader(order, TEXTS, Noise())
 
 
 def heard(reader: Reader) -> list[int]:
@@ -42,7 +42,7 @@ def heard(reader: Reader) -> list[int]:
 def test_first_and_second_reader_hear_the_same_however_the_bytes_are_cut(split, pieces, noise):
     stream = b"".join([noise, pieces[0], noise, pieces[1], pieces[2], noise])
     for cut in range(len(stream)):
-        order = Order(split)
+        order = ExpectedOrder(split)
         first, second, third = reader(order), reader(order), reader(order)
         for one, chunks in ((first, [stream[:cut], stream[cut:]]), (second, [stream]), (third, pieces)):
             for chunk in chunks:
@@ -52,7 +52,7 @@ def test_first_and_second_reader_hear_the_same_however_the_bytes_are_cut(split, 
 
 
 def test_two_readers_who_lead_in_turn_build_one_order():
-    order = Order(split_lines)
+    order = ExpectedOrder(split_lines)
     first, second = reader(order), reader(order)
     first.take(LINES[0] + LINES[1][:9])
     second.take(LINES[0] + LINES[1] + NOTICE)
@@ -62,7 +62,7 @@ def test_two_readers_who_lead_in_turn_build_one_order():
 
 
 def test_the_same_message_in_other_bytes_is_the_same_message():
-    order = Order(split_lines)
+    order = ExpectedOrder(split_lines)
     reader(order).take(b"".join(LINES))
     late = reader(order)
     late.take(b"".join(line.replace(b"\n", b"\r\n") for line in LINES))
@@ -72,7 +72,7 @@ def test_the_same_message_in_other_bytes_is_the_same_message():
 
 @pytest.mark.parametrize("shown", [[0, 2], [0, 0, 1, 2], [1, 0, 2], [2]])
 def test_a_reader_who_is_shown_something_else_is_heard_on_his_own(shown):
-    order = Order(split_lines)
+    order = ExpectedOrder(split_lines)
     reader(order).take(b"".join(LINES))
     odd = reader(order)
     odd.take(b"".join(LINES[index] for index in shown))
@@ -80,7 +80,7 @@ def test_a_reader_who_is_shown_something_else_is_heard_on_his_own(shown):
 
 
 def test_an_altered_or_foreign_text_is_no_message():
-    order = Order(split_lines)
+    order = ExpectedOrder(split_lines)
     one = reader(order)
     one.take(
         LINES[0].replace(b"abcdef", b"abcdeX") + LINES[0].replace(b"\n", b"more\n") + LINES[0].replace(b"gwba", b"gwbb")
@@ -90,13 +90,13 @@ def test_an_altered_or_foreign_text_is_no_message():
 
 
 def test_a_probe_makes_ready_also_as_history():
-    one = reader(Order(split_lines))
+    one = reader(ExpectedOrder(split_lines))
     one.take(b"[14:01] ana: " + TEXTS.probe + b"\n")
     assert one.ready
 
 
 def test_a_ping_is_answered_with_its_own_words():
-    one = reader(Order(split_frames))
+    one = reader(ExpectedOrder(split_frames))
     one.take(FRAMES[0] + b"\x89\x02hi" + FRAMES[1])
     assert one.replies == client_frame(b"hi", 0xA)
     assert heard(one) == KEYS[:2]
@@ -111,14 +111,14 @@ def test_a_ping_is_answered_with_its_own_words():
     ],
 )
 def test_refusals_and_gaps_are_kept_for_the_report(words, paced):
-    one = reader(Order(split_lines))
+    one = reader(ExpectedOrder(split_lines))
     one.take(NOTICE + words)
     assert list(one.remarks.kept) == [words.decode().strip()]
     assert one.remarks.paced is paced
 
 
 def test_an_order_drops_what_everybody_has_passed():
-    order = Order(split_lines)
+    order = ExpectedOrder(split_lines)
     first, second = reader(order), reader(order)
     count = TRIM_BYTES // 60
     lines = [b"ana: " + TEXTS.write(0, number) + b"\n" for number in range(count)]

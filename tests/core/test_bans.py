@@ -3,11 +3,11 @@
 import pytest
 
 from gateway.core import bans
-from gateway.core.bans import Kind, Sanctions, Target
+from gateway.core.bans import Sanctions, Target, TargetKind
 from gateway.core.message import Door
 from gateway.core.ports import Measure, Sanction
 from gateway.core.session import Session
-from gateway.core.totals import Totals
+from gateway.core.totals import Counters
 from gateway.core.wire import PLAIN
 from gateway.errors import Code, Refusal
 from tests.core.world import Narrow
@@ -35,14 +35,14 @@ def table() -> Table:
 @pytest.mark.parametrize(
     ("words", "kind", "text"),
     [
-        ("bob", Kind.NICK, "bob"), ("guest-4f2a", Kind.NICK, "guest-4f2a"), ("a.b", Kind.NICK, "a.b"),
-        ("10.0.0.4", Kind.ADDRESS, "10.0.0.4"), ("10.1.2.3/8", Kind.ADDRESS, "10.0.0.0/8"),
-        ("2001:DB8::1", Kind.ADDRESS, "2001:db8::1"), ("2001:db8::1/32", Kind.ADDRESS, "2001:db8::/32"),
-        ("::ffff:10.0.0.4", Kind.ADDRESS, "10.0.0.4"), ("::ffff:10.0.0.0/104", Kind.ADDRESS, "10.0.0.0/8"),
-        ("fe80::1%eth0", Kind.ADDRESS, "fe80::1"), ("10.0.0.4/32", Kind.ADDRESS, "10.0.0.4"),
+        ("bob", TargetKind.NICK, "bob"), ("guest-4f2a", TargetKind.NICK, "guest-4f2a"), ("a.b", TargetKind.NICK, "a.b"),
+        ("10.0.0.4", TargetKind.ADDRESS, "10.0.0.4"), ("10.1.2.3/8", TargetKind.ADDRESS, "10.0.0.0/8"),
+        ("2001:DB8::1", TargetKind.ADDRESS, "2001:db8::1"), ("2001:db8::1/32", TargetKind.ADDRESS, "2001:db8::/32"),
+        ("::ffff:10.0.0.4", TargetKind.ADDRESS, "10.0.0.4"), ("::ffff:10.0.0.0/104", TargetKind.ADDRESS, "10.0.0.0/8"),
+        ("fe80::1%eth0", TargetKind.ADDRESS, "fe80::1"), ("10.0.0.4/32", TargetKind.ADDRESS, "10.0.0.4"),
     ],
 )  # fmt: skip
-def test_a_target_is_a_nick_or_an_address_in_one_spelling(words: str, kind: Kind, text: str) -> None:
+def test_a_target_is_a_nick_or_an_address_in_one_spelling(words: str, kind: TargetKind, text: str) -> None:
     assert bans.target(words) == Target(kind, text)
 
 
@@ -122,7 +122,7 @@ def test_ten_thousand_cost_a_newcomer_as_much_as_ten(table: Table) -> None:
 
 
 def test_a_session_is_found_by_nick_address_and_itself(table: Table) -> None:
-    session = Session(7, "bob", Door.TCP, "10.0.0.4", Narrow(), PLAIN, lambda session: None, Totals())
+    session = Session(7, "bob", Door.TCP, "10.0.0.4", Narrow(), PLAIN, lambda session: None, Counters())
     assert table.on(session) is None
     table.put("10.0.0.0/8", "1")
     assert table.on(session)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.campaigns import FASTEST, KEPT, RUNNING, Action, Campaign, Plan, State, TooMany
-from gateway.core.closing import Closing
+from gateway.core.campaigns import FASTEST, KEPT, RUNNING, Action, BulkPlan, BulkState, Campaign, TooMany
+from gateway.core.closing import CloseReason
 from gateway.core.operators import Operator, Role
 from gateway.errors import Code, JournalError, Refusal
 from tests.core.test_operations import ADMIN, OPERATOR, VIEWER, at, audit
@@ -21,14 +21,14 @@ def begin(world: World, operator: Operator, action: Action, peers: list[Peer], *
     """Begin it; the campaign, or why not."""
     answers: list[Campaign | Refusal] = []
     targets = [peer.session.id for peer in peers]
-    plan = Plan(action, **{"words": "x", "targets": targets, "named": frozenset(), "expected": len(targets)} | more)
+    plan = BulkPlan(action, **{"words": "x", "targets": targets, "named": frozenset(), "expected": len(targets)} | more)
     world.hub.upkeep.campaigns.begin(operator, plan, answers.append)
     world.run()
     (answer,) = answers
     return answer
 
 
-def counts(campaign: Campaign) -> tuple[State, int, int, int, int]:
+def counts(campaign: Campaign) -> tuple[BulkState, int, int, int, int]:
     return campaign.state, campaign.done, campaign.gone, campaign.refused, campaign.left
 
 
@@ -43,12 +43,12 @@ def crowd(world: World, count: int) -> list[Peer]:
 def test_a_campaign_kicks_at_its_rate_and_each_kick_is_recorded(world: World) -> None:
     peers = crowd(world, 30)
     campaign = begin(world, OPERATOR, Action.KICK, peers, reason="spam", per_second=10)
-    assert counts(campaign) == (State.RUNNING, 1, 0, 0, 29)
+    assert counts(campaign) == (BulkState.RUNNING, 1, 0, 0, 29)
     world.later(1)
     assert 8 <= campaign.done <= 12
     world.later(4)
-    assert counts(campaign) == (State.FINISHED, 30, 0, 0, 0)
-    assert all(peer.transport.closed == (Closing.KICKED, "spam") for peer in peers)
+    assert counts(campaign) == (BulkState.FINISHED, 30, 0, 0, 0)
+    assert all(peer.transport.closed == (CloseReason.KICKED, "spam") for peer in peers)
     actions = [entry.action for entry in audit(world)]
     assert actions == ["campaign kick", *["kick"] * 30, "campaign kick finished"]
     assert audit(world)[-1].result == "done: 30 done, 0 already gone, 0 refused, 0 left"
@@ -64,10 +64,10 @@ def test_the_charts_show_one_mark_for_all(world: World) -> None:
 def test_who_has_gone_is_counted_and_nobody_who_came_later_is_hit(world: World) -> None:
     peers = crowd(world, 3)
     campaign = begin(world, OPERATOR, Action.KICK, peers, per_second=1)
-    world.hub.disconnect(peers[1].session, Closing.LEFT)
+    world.hub.disconnect(peers[1].session, CloseReason.LEFT)
     newcomer = world.terminal()
     world.later(5)
-    assert counts(campaign) == (State.FINISHED, 2, 1, 0, 0)
+    assert counts(campaign) == (BulkState.FINISHED, 2, 1, 0, 0)
     assert not newcomer.session.closed
 
 
@@ -78,7 +78,7 @@ def test_a_stopped_campaign_acts_on_nobody_else(world: World) -> None:
     world.hub.upkeep.campaigns.stop(OPERATOR, campaign.id, answers.append)
     world.later(10)
     assert answers == [campaign]
-    assert counts(campaign) == (State.STOPPED, 1, 0, 0, 9)
+    assert counts(campaign) == (BulkState.STOPPED, 1, 0, 0, 9)
     assert campaign.ended_at is not None
     assert [entry.action for entry in audit(world)][-2:] == ["campaign kick stopped", "campaign stop"]
 
@@ -106,7 +106,7 @@ def test_a_ban_of_many_is_the_administrators_and_takes_guests_by_their_address(w
     peers = [at(world, "10.1.0.1"), at(world, "10.1.0.2"), world.terminal("carl")]
     assert begin(world, OPERATOR, Action.BAN, peers).code is Code.FORBIDDEN
     campaign = begin(world, ADMIN, Action.BAN, peers, reason="spam", seconds=60)
-    assert counts(campaign)[:2] == (State.FINISHED, 3)
+    assert counts(campaign)[:2] == (BulkState.FINISHED, 3)
     assert {each.target for each in world.hub.bans.holding()} == {"10.1.0.1", "10.1.0.2", "carl"}
 
 
@@ -147,7 +147,7 @@ def test_only_so_many_run_and_are_kept(world: World) -> None:
     running = [begin(world, OPERATOR, Action.MUTE, peers, per_second=1) for _ in range(RUNNING)]
     assert begin(world, OPERATOR, Action.MUTE, peers).code is Code.BUSY
     world.later(2)
-    assert {each.state for each in running} == {State.FINISHED}
+    assert {each.state for each in running} == {BulkState.FINISHED}
     last = [begin(world, OPERATOR, Action.MUTE, peers) for _ in range(KEPT + 3)][-1]
     found = world.hub.upkeep.campaigns.all()
     assert len(found) == KEPT and found[0] is last
@@ -177,7 +177,7 @@ def test_what_cannot_be_recorded_is_not_begun_and_does_not_go_on(world: World) -
     campaign = begin(world, OPERATOR, Action.KICK, peers, per_second=2)
     disk.full = True
     world.later(3)
-    assert counts(campaign) == (State.STOPPED, 2, 0, 0, 8)
+    assert counts(campaign) == (BulkState.STOPPED, 2, 0, 0, 8)
     assert campaign.problem and "disk full" in campaign.problem
     refusal = begin(world, OPERATOR, Action.KICK, peers)
     assert refusal.code is Code.STORAGE and refusal.text.startswith("not begun")

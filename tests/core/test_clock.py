@@ -2,10 +2,10 @@
 
 import pytest
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.identity import Identities
 from gateway.core.ports import Person, Receipt
-from gateway.core.receipts import Receipts
+from gateway.core.receipts import Idempotency
 from tests.core.world import Peer, World
 
 DAY = 86400.0
@@ -48,11 +48,11 @@ def test_a_second_try_is_known_for_two_minutes_and_no_longer(world: World, secon
 def test_who_left_may_come_back_for_ten_minutes_and_no_longer(world: World, seconds: float) -> None:
     ana = world.browser("ana")
     proof = token(ana)
-    world.hub.disconnect(ana.session, Closing.LEFT)
+    world.hub.disconnect(ana.session, CloseReason.LEFT)
     world.set_by = seconds
     again = world.browser(token=proof)
     assert again.told("welcome")[0]["nick"] == "ana"
-    world.hub.disconnect(again.session, Closing.LEFT)
+    world.hub.disconnect(again.session, CloseReason.LEFT)
     world.later(130)
     world.terminal().says("/nick ana")
     world.later(480)
@@ -69,7 +69,7 @@ def test_nobody_has_been_here_for_less_than_no_time(world: World, seconds: float
 
 def test_a_receipt_from_the_future_does_not_live_longer() -> None:
     now = 1_000_000
-    receipts = Receipts(lambda: now)
+    receipts = Idempotency(lambda: now)
     receipts.recall([Receipt("ana", "c1", "lobby", "e", 1, now + 3_600_000)])
     answers: list[object] = []
     assert receipts.begin(("ana", "c1"), answers.append) is None

@@ -6,12 +6,12 @@ import logging
 import pytest
 
 from gateway.core.closed import KEPT, ROOMS_KEPT, WORDS_KEPT
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.message import Door
 from gateway.core.parting import send_away
 from gateway.core.visits import LINES_PER_SECOND
 from gateway.errors import JournalError
-from gateway.logs import Json
+from gateway.logs import JsonFormatter
 from tests.core.world import Peer, World
 
 EDGES = {1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 4001, 4012, 4013, 4500, 4501, 4503, 4504, 4505}
@@ -26,22 +26,22 @@ def sent_away(world: World, *peers: Peer, codes: bool = True) -> bool:
 
 
 def test_the_codes_are_the_contract_s_and_every_word_is_its_own() -> None:
-    assert {each.code for each in Closing} == EDGES
-    assert len({each.word for each in Closing}) == len(Closing)
+    assert {each.code for each in CloseReason} == EDGES
+    assert len({each.word for each in CloseReason}) == len(CloseReason)
 
 
 @pytest.mark.parametrize(
     ("closing", "words", "told"),
     [
-        (Closing.KICKED, "spam", "kicked: spam"),
-        (Closing.KICKED, "", "kicked"),
-        (Closing.LEFT, "", "bye"),
-        (Closing.LEFT, "bye, come again", "bye, come again"),
-        (Closing.BAD_TELNET, "why", "bad_message: why"),
-        (Closing.TOO_MANY, "16 already", "full: 16 already"),
+        (CloseReason.KICKED, "spam", "kicked: spam"),
+        (CloseReason.KICKED, "", "kicked"),
+        (CloseReason.LEFT, "", "bye"),
+        (CloseReason.LEFT, "bye, come again", "bye, come again"),
+        (CloseReason.BAD_TELNET, "why", "bad_message: why"),
+        (CloseReason.TOO_MANY, "16 already", "full: 16 already"),
     ],
 )
-def test_a_peer_reads_the_reason_in_the_words_of_its_door(closing: Closing, words: str, told: str) -> None:
+def test_a_peer_reads_the_reason_in_the_words_of_its_door(closing: CloseReason, words: str, told: str) -> None:
     assert closing.told(words) == told
 
 
@@ -53,41 +53,41 @@ def test_a_closed_connection_keeps_what_the_table_shows() -> None:
     ana = world.browser("ana", rooms=[{"room": "lobby"}, {"room": "ops"}])
     ana.asks(type="say", room="ops", text="hi")
     world.clock.now += 12
-    world.hub.close(ana.session, Closing.KICKED, "spam")
+    world.hub.close(ana.session, CloseReason.KICKED, "spam")
     (row,) = world.hub.closed.last
     assert (row.id, row.nick, row.door, row.rooms, row.address) == (
         ana.session.id, "ana", Door.WEB, ("lobby", "ops"), "127.0.0.1",
     )  # fmt: skip
-    assert (row.closing, row.words, row.closed_at - row.connected_at) == (Closing.KICKED, "spam", 12_000)
+    assert (row.closing, row.words, row.closed_at - row.connected_at) == (CloseReason.KICKED, "spam", 12_000)
     assert (row.messages_in, row.messages_out, row.bytes_out) == (1, 1, ana.session.bytes_out)
 
 
 def test_only_the_last_thousand_are_kept_but_all_are_counted() -> None:
     world = World()
     for _ in range(KEPT + 5):
-        world.hub.disconnect(world.terminal(quiet=False).session, Closing.LOST)
+        world.hub.disconnect(world.terminal(quiet=False).session, CloseReason.LOST)
     assert len(world.hub.closed.last) == KEPT
     assert world.hub.closed.last[-1].number - world.hub.closed.last[0].number == KEPT - 1
-    assert world.hub.closed.counts == {(Door.TCP, Closing.LOST): KEPT + 5}
+    assert world.hub.closed.counts == {(Door.TCP, CloseReason.LOST): KEPT + 5}
 
 
 def test_texts_of_a_row_are_bounded() -> None:
     world = World()
     ana = world.browser(rooms=[{"room": f"r{number}"} for number in range(50)])
-    world.hub.close(ana.session, Closing.KICKED, "x" * 10_000)
+    world.hub.close(ana.session, CloseReason.KICKED, "x" * 10_000)
     (row,) = world.hub.closed.last
     assert (len(row.words), len(row.rooms)) == (WORDS_KEPT, ROOMS_KEPT)
 
 
 def test_who_is_refused_is_counted_without_a_row() -> None:
     world = World()
-    world.hub.refused(Door.WEB, "192.0.2.1", Closing.TOO_MANY, "16 already")
-    assert world.hub.closed.counts == {(Door.WEB, Closing.TOO_MANY): 1}
+    world.hub.refused(Door.WEB, "192.0.2.1", CloseReason.TOO_MANY, "16 already")
+    assert world.hub.closed.counts == {(Door.WEB, CloseReason.TOO_MANY): 1}
     assert not world.hub.closed.last
 
 
-@pytest.mark.parametrize("closing", [Closing.LEFT, Closing.LOST])
-def test_a_half_closed_peer_ends_for_the_reason_its_input_ended(closing: Closing) -> None:
+@pytest.mark.parametrize("closing", [CloseReason.LEFT, CloseReason.LOST])
+def test_a_half_closed_peer_ends_for_the_reason_its_input_ended(closing: CloseReason) -> None:
     world = World()
     bob = world.terminal("bob")
     world.hub.half_closed(bob.session, closing)
@@ -103,12 +103,12 @@ def test_a_connection_is_logged_when_it_comes_and_when_it_goes(caplog: pytest.Lo
     world = World()
     bob = world.terminal("bob")
     bob.says("hi")
-    world.hub.close(bob.session, Closing.KICKED, "spam")
+    world.hub.close(bob.session, CloseReason.KICKED, "spam")
     assert caplog.messages == [
         "connection 100 of guest-4f2a (tcp, 127.0.0.1) opened",
         "connection 100 of bob (tcp, 127.0.0.1) closed: kicked: spam; lasted 0 s, messages: 1 in, 0 out",
     ]
-    line = json.loads(Json().format(caplog.records[-1]))
+    line = json.loads(JsonFormatter().format(caplog.records[-1]))
     assert (line["event"], line["connection"], line["nick"], line["reason"]) == ("closed", "100", "bob", "kicked")
     assert (line["words"], line["messages_in"], line["logger"]) == ("spam", 1, "gateway.connections")
 
@@ -117,11 +117,11 @@ def test_a_storm_costs_fifty_lines_a_second_and_one_that_counts_the_rest(caplog:
     caplog.set_level(logging.INFO, "gateway.connections")
     world = World()
     for _ in range(500):
-        world.hub.refused(Door.TCP, "192.0.2.1", Closing.FULL, "try again in 30 s")
+        world.hub.refused(Door.TCP, "192.0.2.1", CloseReason.FULL, "try again in 30 s")
     assert len(caplog.messages) == LINES_PER_SECOND
     world.later(1.1)
     assert caplog.messages[LINES_PER_SECOND:] == ["450 lines about connections were left out"]
-    world.hub.refused(Door.TCP, "192.0.2.1", Closing.FULL, "try again in 30 s")
+    world.hub.refused(Door.TCP, "192.0.2.1", CloseReason.FULL, "try again in 30 s")
     assert len(caplog.messages) == LINES_PER_SECOND + 2
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.posting import Post, Posting
 from gateway.core.reception import ANSWERS_PER_TICK
 from gateway.errors import Refusal
@@ -22,7 +22,7 @@ def test_a_token_gives_back_nick_and_rooms() -> None:
     world = World()
     ana = world.browser("ana", rooms=[{"room": "lobby"}, {"room": "ops"}])
     token = welcome(ana)["token"]
-    world.hub.disconnect(ana.session, Closing.LEFT)
+    world.hub.disconnect(ana.session, CloseReason.LEFT)
     again = world.browser(token=token)
     told = again.objects
     assert [(each["type"], each.get("nick"), each.get("token")) for each in told[:1]] == [("welcome", "ana", token)]
@@ -36,7 +36,7 @@ def test_the_latest_connection_wins_and_nobody_notices() -> None:
     world.later(4)
     bob.transport.taken = b""
     again = world.browser(token=token)
-    assert ana.transport.closed is not None and ana.transport.closed[0] is Closing.REPLACED
+    assert ana.transport.closed is not None and ana.transport.closed[0] is CloseReason.REPLACED
     assert welcome(again)["nick"] == "ana"
     world.later(5)
     assert bob.lines == []
@@ -54,11 +54,11 @@ def test_a_token_expires_ten_minutes_after_its_last_connection() -> None:
     world = World()
     ana = world.browser("ana")
     token = welcome(ana)["token"]
-    world.hub.disconnect(ana.session, Closing.LEFT)
+    world.hub.disconnect(ana.session, CloseReason.LEFT)
     world.later(599)
     again = world.browser(token=token)
     assert welcome(again)["nick"] == "ana"
-    world.hub.disconnect(again.session, Closing.LEFT)
+    world.hub.disconnect(again.session, CloseReason.LEFT)
     world.later(601)
     assert [each["code"] for each in world.browser(token=token).told("error")] == ["token_invalid"]
 
@@ -66,7 +66,7 @@ def test_a_token_expires_ten_minutes_after_its_last_connection() -> None:
 def test_a_nick_is_kept_for_two_minutes_after_its_owner_left() -> None:
     world = World()
     ana, eve = world.browser("ana"), world.terminal("eve")
-    world.hub.disconnect(ana.session, Closing.LEFT)
+    world.hub.disconnect(ana.session, CloseReason.LEFT)
     world.later(100)
     eve.says("/nick ana")
     assert any("nick_taken" in line for line in eve.lines)
@@ -79,7 +79,7 @@ def test_who_finds_his_nick_taken_is_told_and_gets_a_guest_name() -> None:
     world = World()
     ana, eve = world.browser("ana"), world.terminal("eve")
     token = welcome(ana)["token"]
-    world.hub.disconnect(ana.session, Closing.LEFT)
+    world.hub.disconnect(ana.session, CloseReason.LEFT)
     world.later(130)
     eve.says("/nick ana")
     told = world.browser(token=token).objects
@@ -92,7 +92,7 @@ def test_missed_messages_come_in_order_and_live_goes_on() -> None:
     bob, ana = world.terminal("bob"), world.browser("ana")
     bob.says("1", "2")
     epoch = world.hub.rooms["lobby"].epoch
-    world.hub.disconnect(ana.session, Closing.LEFT)
+    world.hub.disconnect(ana.session, CloseReason.LEFT)
     bob.says("3", "4")
     again = world.browser("ana2", rooms=[{"room": "lobby", "epoch": epoch, "after": 2}])
     bob.says("5")
@@ -145,7 +145,7 @@ def test_a_second_try_gets_the_first_ones_ack_and_is_not_shown() -> None:
     bob, ana = world.terminal("bob"), world.browser("ana")
     token = welcome(ana)["token"]
     ana.asks(type="say", room="lobby", text="hi", id="c1")
-    world.hub.disconnect(ana.session, Closing.LEFT)
+    world.hub.disconnect(ana.session, CloseReason.LEFT)
     again = world.browser(token=token)
     again.forget()
     again.asks(type="say", room="lobby", text="other words", id="c1")
@@ -203,7 +203,7 @@ def test_a_code_brings_a_terminal_back_with_what_it_missed() -> None:
     bob, eve = world.terminal("bob"), world.terminal("eve")
     bob.says("/join ops", "/resume")
     code = bob.lines[-1].split()[2]
-    world.hub.disconnect(bob.session, Closing.LEFT)
+    world.hub.disconnect(bob.session, CloseReason.LEFT)
     eve.says("/join ops", "one", "two")
     again = world.terminal()
     again.says(f"/resume {code.lower()}")
@@ -219,7 +219,7 @@ def test_who_comes_back_as_somebody_else_leaves_the_name_he_had() -> None:
     bob.says("/resume")
     eve.says("/resume")
     code, earlier = bob.lines[-1].split()[2], eve.lines[-1].split()[2]
-    world.hub.disconnect(bob.session, Closing.LEFT)
+    world.hub.disconnect(bob.session, CloseReason.LEFT)
     eve.says(f"/resume {code}")
     assert eve.session.nick == "bob"
     world.terminal().says("/nick eve")
@@ -236,7 +236,7 @@ def test_nobody_posts_by_token_under_a_nick_that_is_somebody_elses_now() -> None
     posting = Posting(world.hub)
     answers: list[object] = []
     posting.post(Post("ops", "as myself", token=token), answers.append)
-    world.hub.disconnect(ana.session, Closing.LEFT)
+    world.hub.disconnect(ana.session, CloseReason.LEFT)
     world.later(130)
     eve.says("/nick ana")
     with pytest.raises(Refusal, match="taken while you were away"):

@@ -1,6 +1,6 @@
 """The hub as its sessions see it."""
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from tests.core.world import World
 
 
@@ -149,7 +149,7 @@ def test_half_close_delivers_what_is_owed_and_ends() -> None:
     world.journal.let()
     world.run()
     assert bob.lines == ["-- you are rob", "eve: before"]
-    assert bob.transport.closed == (Closing.LEFT, "")
+    assert bob.transport.closed == (CloseReason.LEFT, "")
 
 
 def test_half_close_with_nothing_owed_ends_at_once() -> None:
@@ -157,7 +157,7 @@ def test_half_close_with_nothing_owed_ends_at_once() -> None:
     bob = world.terminal(quiet=False)
     world.hub.half_closed(bob.session)
     world.run()
-    assert bob.transport.closed == (Closing.LEFT, "")
+    assert bob.transport.closed == (CloseReason.LEFT, "")
     assert bob.lines == []
 
 
@@ -171,7 +171,7 @@ def test_half_close_gives_a_peer_that_does_not_read_two_seconds() -> None:
     world.later(1.9)
     assert bob.transport.closed is None
     world.later(0.2)
-    assert bob.transport.closed == (Closing.LEFT, "")
+    assert bob.transport.closed == (CloseReason.LEFT, "")
 
 
 def test_too_fast_a_terminal_is_held_and_nothing_is_lost() -> None:
@@ -224,9 +224,9 @@ def test_an_empty_room_leaves_memory_and_keeps_its_history() -> None:
 def test_a_kick_says_goodbye_and_frees_the_nick() -> None:
     world = World()
     bob = world.terminal("bob")
-    world.hub.close(bob.session, Closing.KICKED, "spam")
+    world.hub.close(bob.session, CloseReason.KICKED, "spam")
     assert bob.lines == ["!! kicked: spam"]
-    assert bob.transport.closed == (Closing.KICKED, "spam")
+    assert bob.transport.closed == (CloseReason.KICKED, "spam")
     assert world.hub.find(bob.session.id) is None
     world.terminal("bob")
 
@@ -236,8 +236,8 @@ def test_a_disconnected_session_is_offered_nothing_more() -> None:
     bob, eve = world.terminal("bob"), world.terminal("eve")
     world.journal.shut = True
     bob.says("hi")
-    world.hub.disconnect(eve.session, Closing.LEFT)
-    world.hub.disconnect(bob.session, Closing.LEFT)
+    world.hub.disconnect(eve.session, CloseReason.LEFT)
+    world.hub.disconnect(bob.session, CloseReason.LEFT)
     world.journal.let()
     world.run()
     assert (bob.lines, eve.lines) == ([], [])

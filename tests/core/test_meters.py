@@ -2,16 +2,16 @@
 
 import pytest
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.health import RISE_SECONDS, Level
-from gateway.core.meters import LAGS_LOOKED_AT, MARK_CHARACTERS, MARKS, Ceilings, Meters, Reading, percentile
+from gateway.core.meters import LAGS_LOOKED_AT, MARK_CHARACTERS, MARKS, Ceilings, Reading, Sampler, percentile
 from gateway.errors import Code, Refusal
 from tests.core.world import World
 
 CALM = Reading(lates=[0.001])
 
 
-def sampled(world: World, seconds: int = 1, reading: Reading = CALM) -> Meters:
+def sampled(world: World, seconds: int = 1, reading: Reading = CALM) -> Sampler:
     """Let time pass, with a sample after each second."""
     for _ in range(seconds):
         world.later(1.0)
@@ -46,8 +46,8 @@ def test_totals_do_not_change_when_a_session_ends() -> None:
     bob.says("hello")
     totals = world.hub.totals
     before = (totals.messages_in, totals.deliveries, totals.bytes_out)
-    world.hub.disconnect(ana.session, Closing.LEFT)
-    world.hub.disconnect(bob.session, Closing.LEFT)
+    world.hub.disconnect(ana.session, CloseReason.LEFT)
+    world.hub.disconnect(bob.session, CloseReason.LEFT)
 
     assert before[0] == 1 and (totals.messages_in, totals.deliveries) == before[:2]
     assert sum(totals.present.values()) == 0 and sum(totals.opened.values()) == 2
@@ -56,8 +56,8 @@ def test_totals_do_not_change_when_a_session_ends() -> None:
 def test_closes_are_told_by_reason() -> None:
     world = World()
     sampled(world)
-    world.hub.close(world.terminal("bob").session, Closing.KICKED)
-    world.hub.disconnect(world.browser("ana").session, Closing.LOST)
+    world.hub.close(world.terminal("bob").session, CloseReason.KICKED)
+    world.hub.disconnect(world.browser("ana").session, CloseReason.LOST)
     meters = sampled(world)
 
     assert (meters.current["closed_kicked"], meters.current["closed_lost"]) == (1, 1)
@@ -86,7 +86,7 @@ def test_a_stalled_reader_that_leaves_is_slow_no_more() -> None:
     eve.transport.room = 0
     bob.says("hello")
     assert sampled(world).current["slow"] == 1
-    world.hub.close(eve.session, Closing.KICKED)
+    world.hub.close(eve.session, CloseReason.KICKED)
 
     assert sampled(world).current["slow"] == 0
 

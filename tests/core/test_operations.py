@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from gateway.core.audit import STRANGERS_BURST
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.message import Door
-from gateway.core.operations import ANNOUNCEMENTS_BURST, SLICE, Outcome, Whom
+from gateway.core.operations import ANNOUNCEMENTS_BURST, SLICE, Outcome, Subject
 from gateway.core.operators import AuditEntry, Operator, Role
-from gateway.core.orders import ORDERS
+from gateway.core.orders import OPERATOR_COMMANDS
 from gateway.core.ports import AuditPage, AuditQuery
 from gateway.core.posting import Post, Posting
-from gateway.core.prompt import Prompt
+from gateway.core.prompt import OperatorPrompt
 from gateway.core.wire import PLAIN
 from gateway.errors import Code, JournalError, Refusal
 from tests.core.world import Narrow, Peer, World
@@ -77,9 +77,9 @@ def at(world: World, address: str, door: Door = Door.TCP) -> Peer:
 
 def test_a_kick_tells_the_reason_and_is_recorded(world: World) -> None:
     bob = world.terminal("bob")
-    do(world, "kick", OPERATOR, Whom(bob.session.id), "too loud")
+    do(world, "kick", OPERATOR, Subject(bob.session.id), "too loud")
     assert bob.lines == ["!! kicked: too loud"]
-    assert bob.transport.closed == (Closing.KICKED, "too loud")
+    assert bob.transport.closed == (CloseReason.KICKED, "too loud")
     (entry,) = audit(world)
     assert entry._replace(at=0) == (
         1, 0, "otto", "web 10.0.0.8", "kick", f"bob ({bob.session.id}, 127.0.0.1)", "too loud", "done"
@@ -88,25 +88,25 @@ def test_a_kick_tells_the_reason_and_is_recorded(world: World) -> None:
 
 def test_a_kick_never_hits_a_newcomer_with_the_same_nick(world: World) -> None:
     gone = world.terminal("bob")
-    world.hub.disconnect(gone.session, Closing.LEFT)
+    world.hub.disconnect(gone.session, CloseReason.LEFT)
     newcomer = world.terminal("bob")
-    assert do(world, "kick", ADMIN, Whom(gone.session.id), "").code is Code.NO_SUCH_USER
+    assert do(world, "kick", ADMIN, Subject(gone.session.id), "").code is Code.NO_SUCH_USER
     assert not newcomer.session.closed
     assert results(world) == [("ana", "kick", "gone")]
 
 
 def test_a_kick_may_ban_and_is_then_the_administrators_only(world: World) -> None:
     bob, guest = world.terminal("bob"), at(world, "10.0.0.4")
-    assert do(world, "kick", OPERATOR, Whom(bob.session.id), "", seconds=60).code is Code.FORBIDDEN
-    assert do(world, "kick", ADMIN, Whom(bob.session.id), "spam", seconds=60).sanction.target == "bob"
-    assert do(world, "kick", ADMIN, Whom(guest.session.id), "", seconds=60).sanction.target == "10.0.0.4"
-    assert bob.transport.closed and bob.transport.closed[0] is Closing.BANNED
+    assert do(world, "kick", OPERATOR, Subject(bob.session.id), "", seconds=60).code is Code.FORBIDDEN
+    assert do(world, "kick", ADMIN, Subject(bob.session.id), "spam", seconds=60).sanction.target == "bob"
+    assert do(world, "kick", ADMIN, Subject(guest.session.id), "", seconds=60).sanction.target == "10.0.0.4"
+    assert bob.transport.closed and bob.transport.closed[0] is CloseReason.BANNED
     assert [action for _, action, _ in results(world)] == ["kick", "kick", "ban", "kick", "ban"]
 
 
 def test_a_guest_from_this_machine_is_banned_by_nick(world: World) -> None:
     guest = world.terminal()
-    assert do(world, "kick", ADMIN, Whom(guest.session.id), "", seconds=60).sanction.target == guest.session.nick
+    assert do(world, "kick", ADMIN, Subject(guest.session.id), "", seconds=60).sanction.target == guest.session.nick
 
 
 @pytest.mark.parametrize("verb", ["kick", "ban", "mute"])
@@ -115,10 +115,10 @@ def test_nobody_acts_on_himself_or_on_his_equals(world: World, verb: str) -> Non
     boss.session.operator = ADMIN._replace(name="boss")
     more = [""] if verb == "kick" else ["", None]
     for operator in (ADMIN, OPERATOR, boss.session.operator):
-        refusal = do(world, verb, operator, Whom(nick="boss"), *more)
+        refusal = do(world, verb, operator, Subject(nick="boss"), *more)
         assert refusal.code in (Code.FORBIDDEN, Code.BAD_MESSAGE)
     bob.session.operator = OPERATOR
-    assert isinstance(do(world, verb, ADMIN, Whom(nick="bob"), *more), Outcome)
+    assert isinstance(do(world, verb, ADMIN, Subject(nick="bob"), *more), Outcome)
     assert not boss.session.closed
 
 
@@ -128,17 +128,17 @@ def test_nobody_acts_on_himself_or_on_his_equals(world: World, verb: str) -> Non
 def test_a_ban_by_nick_closes_and_keeps_out(world: World) -> None:
     bob, page = world.terminal("bob"), world.browser("eve")
     token = page.told("welcome")[0]["token"]
-    outcome = do(world, "ban", ADMIN, Whom(nick="BOB"), "spam", 600)
+    outcome = do(world, "ban", ADMIN, Subject(nick="BOB"), "spam", 600)
     assert (outcome.connections, outcome.sanction.until) == (1, world.hub.wall() + 600_000)
     assert bob.lines[0].startswith("!! banned: until ") and bob.lines == []
-    do(world, "ban", ADMIN, Whom(page.session.id), "", None)
-    assert page.transport.closed == (Closing.BANNED, "for ever")
+    do(world, "ban", ADMIN, Subject(page.session.id), "", None)
+    assert page.transport.closed == (CloseReason.BANNED, "for ever")
 
     again = world.terminal()
     again.says("/nick b0b")
     assert again.lines[0].startswith("!! banned: until ") and again.lines == []
     back = world.browser(token=token)
-    assert back.transport.closed == (Closing.BANNED, "for ever")
+    assert back.transport.closed == (CloseReason.BANNED, "for ever")
     assert [each["type"] for each in back.objects] == ["bye"]
     other = world.browser("eve")
     assert other.told("error")[0]["code"] == "banned"
@@ -148,7 +148,7 @@ def test_a_banned_terminal_does_not_come_back_by_its_code(world: World) -> None:
     bob = world.terminal("bob")
     bob.says("/resume")
     code = bob.lines[0].split()[2]
-    do(world, "ban", ADMIN, Whom(nick="bob"), "", None)
+    do(world, "ban", ADMIN, Subject(nick="bob"), "", None)
     again = world.terminal()
     again.says(f"/resume {code}")
     assert again.lines == ["!! banned: for ever"]
@@ -157,7 +157,7 @@ def test_a_banned_terminal_does_not_come_back_by_its_code(world: World) -> None:
 
 def test_a_ban_by_address_closes_every_door_and_nobody_else(world: World) -> None:
     inside, mapped, outside = at(world, "10.0.0.4"), at(world, "::ffff:10.1.1.1"), at(world, "11.0.0.4")
-    assert do(world, "ban", ADMIN, Whom(address="10.0.0.0/8"), "", 60, sure=True).connections == 2
+    assert do(world, "ban", ADMIN, Subject(address="10.0.0.0/8"), "", 60, sure=True).connections == 2
     assert inside.session.closed and mapped.session.closed and not outside.session.closed
     newcomer = at(world, "10.7.7.7")
     assert world.hub.turn_away(newcomer.session) and not world.hub.turn_away(outside.session)
@@ -167,7 +167,7 @@ def test_many_are_closed_in_slices(world: World) -> None:
     crowd = [at(world, "10.0.0.4") for _ in range(3)]
     sessions = [world.hub.connect(Narrow(), Door.TCP, "10.0.0.4", PLAIN) for _ in range(2 * SLICE)]
     answers: list[Any] = []
-    world.hub.operations.ban(ADMIN, Whom(address="10.0.0.4"), "", None, answers.append)
+    world.hub.operations.ban(ADMIN, Subject(address="10.0.0.4"), "", None, answers.append)
     assert answers[0].connections == 2 * SLICE + 3
     assert SLICE <= sum(not session.closed for session in sessions) <= SLICE + 3
     world.run()
@@ -176,20 +176,20 @@ def test_many_are_closed_in_slices(world: World) -> None:
 
 @pytest.mark.parametrize("address", ["0.0.0.0/0", "::/0", "127.0.0.1", "10.0.0.9", "10.0.0.0/8"])
 def test_what_nobody_means_to_ban_needs_to_be_sure(world: World, address: str) -> None:
-    refusal = do(world, "ban", ADMIN, Whom(address=address), "", 60)
+    refusal = do(world, "ban", ADMIN, Subject(address=address), "", 60)
     assert (refusal.code, '"sure": true' in refusal.text) == (Code.BAD_MESSAGE, True)
     assert not world.hub.bans.holding()
-    assert isinstance(do(world, "ban", ADMIN, Whom(address=address), "", 60, sure=True), Outcome)
+    assert isinstance(do(world, "ban", ADMIN, Subject(address=address), "", 60, sure=True), Outcome)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 10**12])
 def test_an_end_is_ahead_and_not_absurd(world: World, seconds: int) -> None:
-    assert do(world, "ban", ADMIN, Whom(nick="bob"), "", seconds).code is Code.BAD_MESSAGE
+    assert do(world, "ban", ADMIN, Subject(nick="bob"), "", seconds).code is Code.BAD_MESSAGE
 
 
 def test_the_last_ban_on_a_target_counts_and_the_record_has_both(world: World) -> None:
-    first = do(world, "ban", ADMIN, Whom(nick="bob"), "", 60).sanction
-    second = do(world, "ban", ADMIN, Whom(nick="Bob"), "", 600).sanction
+    first = do(world, "ban", ADMIN, Subject(nick="bob"), "", 60).sanction
+    second = do(world, "ban", ADMIN, Subject(nick="Bob"), "", 600).sanction
     assert world.hub.bans.holding() == [second]
     assert do(world, "unban", ADMIN, first.id).code is Code.NO_SUCH_USER
     assert do(world, "unban", ADMIN, second.id).lifted == [second]
@@ -198,15 +198,15 @@ def test_the_last_ban_on_a_target_counts_and_the_record_has_both(world: World) -
 
 
 def test_lifting_what_is_banned_by_a_wider_range_says_so(world: World) -> None:
-    do(world, "ban", ADMIN, Whom(address="10.5.0.0/16"), "", None)
+    do(world, "ban", ADMIN, Subject(address="10.5.0.0/16"), "", None)
     assert "10.5.0.0/16 is" in do(world, "unban", ADMIN, "10.5.0.4").text
     assert isinstance(do(world, "unban", ADMIN, "10.5.9.9/16"), Outcome)
 
 
 def test_bans_and_mutes_are_recalled_with_the_next_start(world: World) -> None:
     page = world.browser("eve")
-    do(world, "ban", ADMIN, Whom(nick="bob"), "", None)
-    do(world, "mute", ADMIN, Whom(nick="eve"), "", None)
+    do(world, "ban", ADMIN, Subject(nick="bob"), "", None)
+    do(world, "mute", ADMIN, Subject(nick="eve"), "", None)
     before = world.hub.bans.holding(), world.hub.mutes.holding()
     world.hub.operations.start()
     assert (world.hub.bans.holding(), world.hub.mutes.holding()) == before
@@ -221,7 +221,7 @@ def test_bans_and_mutes_are_recalled_with_the_next_start(world: World) -> None:
 
 def test_who_is_muted_reads_and_does_not_speak(world: World) -> None:
     bob, ana = world.terminal("bob"), world.terminal("ana")
-    do(world, "mute", OPERATOR, Whom(bob.session.id), "caps", 600)
+    do(world, "mute", OPERATOR, Subject(bob.session.id), "caps", 600)
     bob.says("HELLO", "/me shouts", "/msg ana hello", "/topic ME")
     assert [line.split(":")[0] for line in bob.lines] == ["!! muted"] * 4
     ana.says("peace")
@@ -230,7 +230,7 @@ def test_who_is_muted_reads_and_does_not_speak(world: World) -> None:
 
 def test_a_mute_follows_who_was_meant_and_not_his_nick(world: World) -> None:
     bob = world.terminal("bob")
-    do(world, "mute", OPERATOR, Whom(bob.session.id), "", None)
+    do(world, "mute", OPERATOR, Subject(bob.session.id), "", None)
     bob.says("/nick bobby", "still here")
     assert bob.lines == ["-- you are bobby", "!! muted: for ever"]
     assert isinstance(do(world, "unmute", OPERATOR, "bobby"), Outcome)
@@ -241,8 +241,8 @@ def test_a_mute_follows_who_was_meant_and_not_his_nick(world: World) -> None:
 def test_a_mute_holds_for_a_page_that_comes_back(world: World) -> None:
     page = world.browser("eve")
     token = page.told("welcome")[0]["token"]
-    do(world, "mute", OPERATOR, Whom(page.session.id), "", None)
-    world.hub.disconnect(page.session, Closing.LOST)
+    do(world, "mute", OPERATOR, Subject(page.session.id), "", None)
+    world.hub.disconnect(page.session, CloseReason.LOST)
     back = world.browser(token=token)
     back.asks(type="nick", nick="innocent")
     back.forget()
@@ -253,7 +253,7 @@ def test_a_mute_holds_for_a_page_that_comes_back(world: World) -> None:
 def test_a_second_try_of_what_was_said_before_the_mute_is_acknowledged(world: World) -> None:
     page = world.browser("eve")
     page.asks(type="say", room="lobby", text="hi", id="c1")
-    do(world, "mute", OPERATOR, Whom(nick="eve"), "", None)
+    do(world, "mute", OPERATOR, Subject(nick="eve"), "", None)
     page.forget()
     page.asks(type="say", room="lobby", text="hi", id="c1")
     assert [each["type"] for each in page.objects] == ["ack"]
@@ -262,11 +262,11 @@ def test_a_second_try_of_what_was_said_before_the_mute_is_acknowledged(world: Wo
 @pytest.mark.parametrize(
     ("verb", "whom", "code"),
     [
-        ("ban", Whom(nick="ci"), Code.BANNED), ("ban", Whom(address="10.0.0.4"), Code.BANNED),
-        ("mute", Whom(nick="ci"), Code.MUTED), ("mute", Whom(address="10.0.0.4"), Code.MUTED),
+        ("ban", Subject(nick="ci"), Code.BANNED), ("ban", Subject(address="10.0.0.4"), Code.BANNED),
+        ("mute", Subject(nick="ci"), Code.MUTED), ("mute", Subject(address="10.0.0.4"), Code.MUTED),
     ],
 )  # fmt: skip
-def test_posting_is_refused_too(world: World, verb: str, whom: Whom, code: Code) -> None:
+def test_posting_is_refused_too(world: World, verb: str, whom: Subject, code: Code) -> None:
     do(world, verb, ADMIN, whom, "", None)
     answers: list[Any] = []
     try:
@@ -310,18 +310,18 @@ def test_announcements_are_paced(world: World) -> None:
 
 def test_one_is_told_something(world: World) -> None:
     bob, ana = world.terminal("bob"), world.terminal("ana")
-    do(world, "message", OPERATOR, Whom(bob.session.id), "please stop\x07")
+    do(world, "message", OPERATOR, Subject(bob.session.id), "please stop\x07")
     assert bob.lines == ["-- [operator] please stop"] and ana.lines == []
-    assert do(world, "message", OPERATOR, Whom("fff"), "x").code is Code.NO_SUCH_USER
+    assert do(world, "message", OPERATOR, Subject("fff"), "x").code is Code.NO_SUCH_USER
 
 
 # Rights and the record
 
 
 RIGHTS = [
-    ("kick", (Whom(nick="bob"), ""), Role.OPERATOR), ("mute", (Whom(nick="bob"), "", None), Role.OPERATOR),
-    ("unmute", ("bob",), Role.OPERATOR), ("message", (Whom(nick="bob"), "hi"), Role.OPERATOR),
-    ("ban", (Whom(nick="bob"), "", None), Role.ADMIN), ("unban", ("bob",), Role.ADMIN),
+    ("kick", (Subject(nick="bob"), ""), Role.OPERATOR), ("mute", (Subject(nick="bob"), "", None), Role.OPERATOR),
+    ("unmute", ("bob",), Role.OPERATOR), ("message", (Subject(nick="bob"), "hi"), Role.OPERATOR),
+    ("ban", (Subject(nick="bob"), "", None), Role.ADMIN), ("unban", ("bob",), Role.ADMIN),
     ("announce", ("hi",), Role.ADMIN),
 ]  # fmt: skip
 
@@ -351,8 +351,8 @@ def test_if_the_ledger_fails_it_is_done_and_the_operator_told(
 
     monkeypatch.setattr(ledger, "record", fail)
     with caplog.at_level("INFO", "gateway.audit"):
-        answer = do(world, "ban", ADMIN, Whom(nick="bob"), "", None)
-        kick = do(world, "kick", ADMIN, Whom(eve.session.id), "")
+        answer = do(world, "ban", ADMIN, Subject(nick="bob"), "", None)
+        kick = do(world, "kick", ADMIN, Subject(eve.session.id), "")
     failed = "in the audit log: the journal failed: chat.db is on a full disk"
     assert answer.code is Code.STORAGE and answer.text.endswith(f"but only until a restart and not {failed}")
     assert kick.text == f"eve is kicked, but that is not {failed}"
@@ -375,7 +375,7 @@ def test_strangers_cannot_fill_the_record(world: World) -> None:
 # Terminals, pages, console
 
 
-@pytest.mark.parametrize("order", [order.name for order in ORDERS])
+@pytest.mark.parametrize("order", [order.name for order in OPERATOR_COMMANDS])
 def test_who_has_not_logged_in_gives_no_orders(world: World, order: str) -> None:
     eve, page = world.terminal("eve"), world.browser("pia")
     page.forget()
@@ -450,7 +450,7 @@ def test_a_password_goes_only_over_what_nobody_reads(world: World) -> None:
 
 
 def test_the_console_gives_the_same_orders(world: World) -> None:
-    prompt, bob = Prompt(world.hub), world.terminal("bob")
+    prompt, bob = OperatorPrompt(world.hub), world.terminal("bob")
     printed: list[str] = []
     for line in ("who", "ban bob 1h spam", "unban bob", "/wall hi", "kick nobody", "ban 10.0.0.0/8 10m", "nonsense"):
         prompt.hear(line, printed.append)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.presence import Presences
 from tests.core.world import Peer, World
 
@@ -46,7 +46,7 @@ def test_lists_of_members_are_right_again_when_a_crowd_is_over(seed: int) -> Non
         while abs(len(others) - size) > 2:
             if len(others) > size or (others and dice.random() < 0.2):
                 peer = others.pop(dice.randrange(len(others)))
-                world.hub.disconnect(peer.session, Closing.LEFT)
+                world.hub.disconnect(peer.session, CloseReason.LEFT)
             else:
                 others.append(world.terminal(quiet=False) if dice.random() < 0.5 else world.browser())
             if others and dice.random() < 0.3:

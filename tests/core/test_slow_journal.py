@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from tests.core.world import World
 
 
@@ -20,7 +20,7 @@ def test_who_left_while_his_room_was_opened_is_no_ghost_in_it() -> None:
 
     world.journal.open = open_later  # type: ignore[attr-defined]
     ana.asks(type="join", room="ops", epoch=epoch, after=1)
-    world.hub.disconnect(ana.session, Closing.LEFT)
+    world.hub.disconnect(ana.session, CloseReason.LEFT)
     opens[0]()
     world.run()
 

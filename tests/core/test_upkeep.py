@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.closing import Closing
-from gateway.core.draining import PATIENCE_SECONDS, RETRY_FIRST_MS, Progress, State
+from gateway.core.closing import CloseReason
+from gateway.core.draining import PATIENCE_SECONDS, RETRY_FIRST_MS, DoorState, Progress
 from gateway.core.happenings import REFUSALS_BURST
 from gateway.core.message import Door
 from gateway.core.operations import Outcome
@@ -74,15 +74,15 @@ def test_a_door_is_emptied_at_its_rate_and_then_closed(world: World, ports: Port
     peers, bob = crowd(world, 20), world.terminal("bob")
     drain(world, Door.WEB)
     assert ports.closed == [Door.WEB]
-    assert web(world) == (Door.WEB, State.DRAINING, 20, 1, 19)
+    assert web(world) == (Door.WEB, DoorState.DRAINING, 20, 1, 19)
     world.later(1)
     assert 8 <= web(world).sent <= 12
     world.later(2)
-    assert web(world) == (Door.WEB, State.CLOSED, 20, 20, 0)
+    assert web(world) == (Door.WEB, DoorState.CLOSED, 20, 20, 0)
     byes = [peer.told("bye")[0] for peer in peers]
     assert {bye["code"] for bye in byes} == {4001}
     assert all(RETRY_FIRST_MS <= bye["retry_ms"] <= RETRY_FIRST_MS + 2000 for bye in byes)  # type: ignore[operator]
-    assert not bob.session.closed and world.hub.upkeep.draining.state(Door.TCP) is State.READY
+    assert not bob.session.closed and world.hub.upkeep.draining.state(Door.TCP) is DoorState.READY
     assert [(entry.action, entry.target) for entry in audit(world)] == [
         ("drain", "door web"), ("drain closed", "door web"),
     ]  # fmt: skip
@@ -91,7 +91,7 @@ def test_a_door_is_emptied_at_its_rate_and_then_closed(world: World, ports: Port
 def test_streams_leave_with_the_web_door(world: World, ports: Ports) -> None:
     stream = at(world, "127.0.0.1", Door.HTTP)
     drain(world, Door.WEB)
-    assert stream.transport.closed is not None and stream.transport.closed[0] is Closing.DRAINING
+    assert stream.transport.closed is not None and stream.transport.closed[0] is CloseReason.DRAINING
 
 
 def test_the_moments_to_come_back_are_spread(world: World, ports: Ports) -> None:
@@ -115,7 +115,7 @@ def test_newcomers_are_refused_while_a_door_drains_and_ever_after(world: World, 
     world.hub.turn_newcomer_away(peer.session)
     (bye,) = peer.told("bye")
     assert bye["code"] == 4001 and bye["retry_ms"]
-    assert web(world).state is State.CLOSED
+    assert web(world).state is DoorState.CLOSED
     trouble = world.hub.upkeep.trouble()
     assert trouble is not None and (trouble.code, trouble.text) == (Code.DRAINING, "closed for now: web")
 
@@ -137,7 +137,7 @@ def test_a_port_that_somebody_took_stays_closed_and_is_named(world: World, ports
     ports.taken.append(Door.TCP)
     assert "tcp: port 9999" in cancel(world).text
     states = {each.door: each.state for each in world.hub.upkeep.draining.progress()}
-    assert states == {Door.TCP: State.CLOSED, Door.WEB: State.READY}
+    assert states == {Door.TCP: DoorState.CLOSED, Door.WEB: DoorState.READY}
     ports.taken.clear()
     assert isinstance(cancel(world), Outcome)
 
@@ -147,7 +147,7 @@ def test_draining_again_sets_the_rate_anew_and_counts_nobody_twice(world: World,
     drain(world, Door.WEB, per_second=1)
     drain(world, Door.WEB, per_second=1000)
     world.later(3)
-    assert web(world) == (Door.WEB, State.CLOSED, 30, 30, 0)
+    assert web(world) == (Door.WEB, DoorState.CLOSED, 30, 30, 0)
 
 
 def test_whose_message_is_being_stored_sees_it_first(world: World, ports: Ports) -> None:
@@ -167,7 +167,7 @@ def test_who_stays_busy_goes_all_the_same(world: World, ports: Ports) -> None:
     drain(world, Door.WEB)
     assert not peer.session.closed
     world.later(PATIENCE_SECONDS + 1)
-    assert peer.session.closed and web(world).state is State.CLOSED
+    assert peer.session.closed and web(world).state is DoorState.CLOSED
 
 
 @pytest.mark.parametrize(("door", "rate", "spread"), [(Door.TELNET, 1, 1), (None, 0, 1), (None, 1, -1), (None, 1, 601)])
@@ -198,7 +198,7 @@ def test_newcomers_read_the_words_of_the_maintenance_and_who_is_here_stays(world
     newcomer.forget()
     world.hub.turn_newcomer_away(newcomer.session)
     denial = world.hub.upkeep.denial(Door.TCP)
-    assert newcomer.transport.closed == (Closing.MAINTENANCE, "back at nine")
+    assert newcomer.transport.closed == (CloseReason.MAINTENANCE, "back at nine")
     assert denial is not None and denial.closing.told(denial.words) == "busy: back at nine"
     assert (denial.closing.code, denial.refusal.code) == (4013, Code.BUSY)
     switch(world, False)
@@ -271,11 +271,11 @@ def test_the_feed_knows_what_has_left_it(world: World) -> None:
 
 def test_a_flood_of_refused_newcomers_does_not_wash_the_feed_out(world: World) -> None:
     for _ in range(5000):
-        world.hub.refused(Door.TCP, "10.0.0.1", Closing.FULL, "")
+        world.hub.refused(Door.TCP, "10.0.0.1", CloseReason.FULL, "")
     found = [each for each in world.hub.happenings if each.event == "refused"]
     assert len(found) <= REFUSALS_BURST + 1
     world.later(60)
-    world.hub.refused(Door.TCP, "10.0.0.1", Closing.FULL, "")
+    world.hub.refused(Door.TCP, "10.0.0.1", CloseReason.FULL, "")
     assert world.hub.happenings[-1].detail.startswith("10.0.0.1 (tcp): full, and 49")
 
 

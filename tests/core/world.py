@@ -5,12 +5,12 @@ from itertools import count
 
 import msgspec
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door, Message
 from gateway.core.ports import Journal
-from gateway.core.requests import Requests
+from gateway.core.requests import BrowserDoor
 from gateway.core.session import Session
 from gateway.core.terminal import Terminals
 from gateway.core.wire import FRAME, PLAIN
@@ -36,7 +36,7 @@ class Narrow:
         self.sends = 0
         self.room: int | None = None
         self.resumed = 0
-        self.closed: tuple[Closing, str] | None = None
+        self.closed: tuple[CloseReason, str] | None = None
 
     def send(self, data: bytes) -> int:
         self.sends += 1
@@ -49,7 +49,7 @@ class Narrow:
     def resume(self) -> None:
         self.resumed += 1
 
-    def close(self, closing: Closing, words: str) -> None:
+    def close(self, closing: CloseReason, words: str) -> None:
         self.closed = (closing, words)
 
 
@@ -158,7 +158,7 @@ class World:
         )
         self.hub.start()
         self.terminals = Terminals(self.hub)
-        self.requests = Requests(self.hub)
+        self.requests = BrowserDoor(self.hub)
 
     def run(self) -> None:
         """Tick until nothing more is to be done now."""

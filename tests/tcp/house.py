@@ -12,10 +12,10 @@ from gateway.core.message import Door
 from gateway.core.remote import Networks
 from gateway.core.session import Session
 from gateway.journal.memory import MemoryJournal
-from gateway.tcp.admission import Admission
+from gateway.tcp.admission import ConnectionLimits
 from gateway.tcp.door import TerminalDoor
-from gateway.tcp.entrance import Entrance
-from gateway.tcp.refusals import Refusals
+from gateway.tcp.entrance import Acceptor
+from gateway.tcp.refusals import Rejections
 from gateway.tcp.server import Server, new_selector
 
 PAGE = "http://127.0.0.1:8080/"
@@ -142,10 +142,10 @@ class House:
             token_key=b"a key for tests only",
         )
         self.hub.start()
-        self.admission = Admission(0, 0)
-        self.refusals = Refusals(self.server, 2)
+        self.admission = ConnectionLimits(0, 0)
+        self.refusals = Rejections(self.server, 2)
         self.door = TerminalDoor(door, self.server, self.hub, self.admission, PAGE)
-        self.entrance = Entrance(self.server, self.hub, self.admission, self.refusals, Networks(proxies))
+        self.entrance = Acceptor(self.server, self.hub, self.admission, self.refusals, Networks(proxies))
         self.listener = self.server.listen("127.0.0.1", 0, self.entrance.to(self.door))
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.tcp import refusals
 from tests.tcp.house import Guest, House
 
@@ -19,7 +19,7 @@ def full(house: House) -> Iterator[House]:
     one.sock.close()
 
 
-def ending(house: House, guest: Guest) -> tuple[Closing, str]:
+def ending(house: House, guest: Guest) -> tuple[CloseReason, str]:
     """Why the guest's connection ended."""
     house.until(lambda: guest.session.closed)
     (row,) = [row for row in house.hub.closed.last if row.number == guest.session.number]
@@ -31,15 +31,15 @@ def test_who_says_goodbye_has_left(house: House) -> None:
     quits.says(b"quit\n")
     ends.says_no_more()
 
-    assert ending(house, quits) == (Closing.LEFT, "bye")
-    assert ending(house, ends) == (Closing.LEFT, "")
+    assert ending(house, quits) == (CloseReason.LEFT, "bye")
+    assert ending(house, ends) == (CloseReason.LEFT, "")
 
 
 def test_who_is_reset_is_lost(house: House) -> None:
     ana = house.guest("ana")
     ana.resets()
 
-    assert ending(house, ana) == (Closing.LOST, "")
+    assert ending(house, ana) == (CloseReason.LOST, "")
 
 
 def test_who_is_reset_while_something_is_written_to_him_is_lost(house: House) -> None:
@@ -50,7 +50,7 @@ def test_who_is_reset_while_something_is_written_to_him_is_lost(house: House) ->
     bob.says(*[b"for ana\n"] * 3)
     ana.session.release()
 
-    assert ending(house, ana) == (Closing.LOST, "")
+    assert ending(house, ana) == (CloseReason.LOST, "")
 
 
 def test_who_closes_at_once_after_his_end_of_file_has_left(house: House) -> None:
@@ -62,18 +62,18 @@ def test_who_closes_at_once_after_his_end_of_file_has_left(house: House) -> None
     bob.says(*[b"for ana\n"] * 3)
     ana.session.release()
 
-    assert ending(house, ana) == (Closing.LEFT, "")
+    assert ending(house, ana) == (CloseReason.LEFT, "")
 
 
 @pytest.mark.parametrize(
     ("says", "closing"),
     [
-        (b"GET / HTTP/1.1\r\n\r\n", Closing.WRONG_DOOR),
-        (b"SSH-2.0-x\r\n", Closing.WRONG_DOOR),
-        (b"\xff\xfa" + b"\x22" * 1000, Closing.BAD_TELNET),
+        (b"GET / HTTP/1.1\r\n\r\n", CloseReason.WRONG_DOOR),
+        (b"SSH-2.0-x\r\n", CloseReason.WRONG_DOOR),
+        (b"\xff\xfa" + b"\x22" * 1000, CloseReason.BAD_TELNET),
     ],
 )
-def test_who_speaks_wrongly_is_closed_for_it(house: House, says: bytes, closing: Closing) -> None:
+def test_who_speaks_wrongly_is_closed_for_it(house: House, says: bytes, closing: CloseReason) -> None:
     stranger = house.stranger()
     stranger.says(says)
 
@@ -88,7 +88,7 @@ def test_our_own_failure_is_told_from_the_peer_s(house: House, monkeypatch: pyte
     monkeypatch.setattr(house.door.terminals, "line", fail)
     ana.says(b"hi\n")
 
-    assert ending(house, ana) == (Closing.FAILED, "")
+    assert ending(house, ana) == (CloseReason.FAILED, "")
 
 
 # Not let in
@@ -97,7 +97,7 @@ def test_our_own_failure_is_told_from_the_peer_s(house: House, monkeypatch: pyte
 def test_who_is_refused_is_counted_with_the_reason(full: House) -> None:
     full.knocks().hears_all()
 
-    assert full.hub.closed.counts[full.door.door, Closing.FULL] == 1
+    assert full.hub.closed.counts[full.door.door, CloseReason.FULL] == 1
     assert not full.hub.closed.last
 
 

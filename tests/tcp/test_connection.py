@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.message import Door
 from gateway.tcp import connection as module
 from gateway.tcp.server import READ, WRITE
@@ -132,7 +132,7 @@ def test_a_failing_write_does_not_lose_the_last_lines(house: House) -> None:
 
 def test_a_farewell_is_written_then_shut_down(house: House) -> None:
     caller = house.guest("ana")
-    house.hub.close(caller.session, Closing.KICKED, "enough")
+    house.hub.close(caller.session, CloseReason.KICKED, "enough")
 
     assert caller.hears_all() == b"!! kicked: enough\n"
 
@@ -140,7 +140,7 @@ def test_a_farewell_is_written_then_shut_down(house: House) -> None:
 def test_input_that_nobody_read_does_not_destroy_the_farewell(house: House) -> None:
     caller = house.guest("ana")
     caller.sock.send(b"still talking\n" * 10_000)
-    house.hub.close(caller.session, Closing.KICKED, "enough")
+    house.hub.close(caller.session, CloseReason.KICKED, "enough")
 
     assert caller.hears_all() == b"!! kicked: enough\n"
     assert not house.said
@@ -149,7 +149,7 @@ def test_input_that_nobody_read_does_not_destroy_the_farewell(house: House) -> N
 def test_a_long_farewell_reaches_a_slow_reader_in_full(house: House) -> None:
     caller = house.guest("ana", receive_buffer=4096)
     caller.session.owe(b"x" * 3_000_000)
-    house.hub.close(caller.session, Closing.KICKED, "enough")
+    house.hub.close(caller.session, CloseReason.KICKED, "enough")
 
     assert caller.hears_all() == b"x" * 3_000_000 + b"!! kicked: enough\n"
 
@@ -158,7 +158,7 @@ def test_who_is_kicked_and_does_not_read_is_not_waited_for(house: House, monkeyp
     monkeypatch.setattr(module, "LINGER", 3600.0)
     caller = house.guest("ana", receive_buffer=4096)
     caller.session.owe(b"x" * 30_000_000)
-    house.hub.close(caller.session, Closing.KICKED, "enough")
+    house.hub.close(caller.session, CloseReason.KICKED, "enough")
 
     until(house.server, lambda: house.admission.count == 0)
 
@@ -193,7 +193,7 @@ def test_a_closed_connection_takes_everything_and_does_nothing(house: House) -> 
     transport = caller.session.transport
     transport.finish()
     transport.finish()
-    transport.close(Closing.LEFT, "bye")
+    transport.close(CloseReason.LEFT, "bye")
     transport.ready(READ | WRITE)
 
     assert transport.send(b"words") == len(b"words")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.tcp import plain as module
-from gateway.tcp.plain import OWED_BYTES, Plain
+from gateway.tcp.plain import OWED_BYTES, ClassicServer
 from gateway.tcp.server import Listener, Server
 from tests.tcp.house import Caller, until
 
@@ -14,7 +14,7 @@ Call = Callable[..., Caller]
 
 def calls(server: Server, classic: bool) -> Call:
     """Callers at a plain server; each is registered before it says anything."""
-    listener = server.listen("127.0.0.1", 0, Plain(server, classic, 1000).accepted)
+    listener = server.listen("127.0.0.1", 0, ClassicServer(server, classic, 1000).accepted)
 
     def call(receive_buffer: int = 0) -> Caller:
         before = len(registered(server))
@@ -184,7 +184,7 @@ def test_a_peer_that_is_closed_while_the_registry_is_walked_is_passed_over(
     classic: Call, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ana, bob, eve = classic(), classic(), classic()
-    monkeypatch.setattr(module.Peer, "say", closing_somebody(module.Peer.say, server))
+    monkeypatch.setattr(module.ClassicConnection, "say", closing_somebody(module.ClassicConnection.say, server))
     ana.says(b"hello\n")
     survivors = [caller for caller in (ana, bob, eve) if not over(caller)]
 
@@ -197,7 +197,7 @@ def closing_somebody(say: Callable[..., None], server: Server) -> Callable[..., 
     """A `say` that closes another peer the first time, in the middle of the walk."""
     victims: list[object] = []
 
-    def closing(peer: module.Peer, words: bytes) -> None:
+    def closing(peer: module.ClassicConnection, words: bytes) -> None:
         if not victims:
             victims.append(next(each for each in registered(server)[::-1] if each is not peer))
             victims[0]._close()
@@ -267,7 +267,7 @@ def test_what_goes_wrong_with_one_peer_ends_only_that_one(
 
 
 def test_who_is_one_too_many_is_told_so_and_room_is_made_by_who_leaves(server: Server) -> None:
-    listener = server.listen("127.0.0.1", 0, Plain(server, True, 2).accepted)
+    listener = server.listen("127.0.0.1", 0, ClassicServer(server, True, 2).accepted)
     first, second, third = (Caller(server, listener.address) for _ in range(3))
     third.says(b"hello\n")
 

@@ -12,14 +12,14 @@ import aiohttp
 import pytest
 import uvloop
 
-from gateway.accounts.keeper import Keeper
-from gateway.accounts.register import Register
+from gateway.accounts.keeper import Authenticator
+from gateway.accounts.register import Accounts
 from gateway.web.app import WebDoor
 from gateway.web.options import WebOptions
 from tests.web.little_chat import LittleChat
 from tests.web.running_door import Clock, LittleAdmission, Running, Start
 
-NOBODY = Register()
+NOBODY = Accounts()
 TEMPLATES = {
     "chat.html": '<p data-room="{{ room }}" data-js="{{ static("a.js") }}">nc {{ tcp_host }} {{ tcp_port }}'
     " {{ telnet_port }} {{ version }}</p>",
@@ -52,10 +52,10 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
     """Starts a web door with changed options; stops it after the test."""
     started: list[Running] = []
 
-    async def begin(register: Register = NOBODY, **changes: Any) -> Running:
+    async def begin(register: Accounts = NOBODY, **changes: Any) -> Running:
         clock, admission = Clock(), LittleAdmission()
         chat = LittleChat(clock)
-        keeper = Keeper(register, clock)
+        keeper = Authenticator(register, clock)
         door = WebDoor(
             chat.hub,
             chat.requests,

@@ -5,12 +5,12 @@ import secrets
 import time
 from collections.abc import Callable
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.hub import Hub
 from gateway.core.limits import Limits
 from gateway.core.message import Door
 from gateway.core.posting import Post, Posting
-from gateway.core.requests import Requests
+from gateway.core.requests import BrowserDoor
 from gateway.core.session import Session
 from gateway.core.traits import Kernel, Traits
 from gateway.core.wire import FRAME, frame
@@ -18,7 +18,7 @@ from gateway.errors import Refusal
 from gateway.journal.memory import MemoryJournal
 
 
-class OddRequests(Requests):
+class OddRequests(BrowserDoor):
     """Hears JSON like any other, and single words that are none."""
 
     def __init__(self, hub: Hub) -> None:
@@ -45,7 +45,7 @@ class Nowhere:
 
     def resume(self) -> None: ...
 
-    def close(self, closing: Closing, words: str) -> None: ...
+    def close(self, closing: CloseReason, words: str) -> None: ...
 
     def kernel(self) -> Kernel | None:
         return None

@@ -8,8 +8,8 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from gateway.accounts.keeper import Keeper
-from gateway.core.closing import Closing
+from gateway.accounts.keeper import Authenticator
+from gateway.core.closing import CloseReason
 from gateway.core.remote import Remote
 from gateway.web.app import WebDoor
 from tests.web.little_chat import LittleChat
@@ -33,9 +33,9 @@ class LittleAdmission:
         self.most = 1000
         self.here: Counter[str] = Counter()
 
-    def come(self, remote: Remote) -> tuple[Closing, str] | None:
+    def come(self, remote: Remote) -> tuple[CloseReason, str] | None:
         if self.here[remote.address] >= self.most:
-            return Closing.TOO_MANY, f"{self.most} are here already"
+            return CloseReason.TOO_MANY, f"{self.most} are here already"
         self.here[remote.address] += 1
         return None
 
@@ -56,7 +56,7 @@ class Running:
         clock: Clock,
         listener: socket.socket,
         admission: LittleAdmission,
-        keeper: Keeper,
+        keeper: Authenticator,
     ) -> None:
         self.door = door
         self.chat = chat

@@ -8,7 +8,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from gateway.web import partings
-from gateway.web.partings import Partings
+from gateway.web.partings import PacedClose
 from gateway.web.websocket import Socket
 from tests.web.running_door import Running, until
 
@@ -40,7 +40,7 @@ async def test_a_dead_socket_is_freed_without_the_collector(web: Running) -> Non
 
 async def test_who_parts_among_many_waits_for_a_turn_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partings, "AT_ONCE", 3)
-    line, parted = Partings(), list[int]()
+    line, parted = PacedClose(), list[int]()
 
     async def part(number: int) -> None:
         await line.turn()

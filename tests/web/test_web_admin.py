@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.message import Door
 from gateway.web.connections import FRESH, LARGE, SLICE, STALE, ConnectionTable
 from tests.web.running_door import Running, Start, until
@@ -209,7 +209,7 @@ async def test_nobody_waits_for_the_next_snapshot_of_a_large_table(web: Running)
     table = ConnectionTable(web.chat.hub, web.clock)
     peers = [web.chat.join_nobody() for _ in range(LARGE)]
     first = await table.snapshot()
-    web.chat.hub.disconnect(peers[0], Closing.LEFT)
+    web.chat.hub.disconnect(peers[0], CloseReason.LEFT)
     web.clock.skipped += FRESH
     assert await table.snapshot() is first
     for _ in range(500):

@@ -10,15 +10,15 @@ import pytest
 from websockets.asyncio.client import connect
 
 from gateway.core.closed import Departure
-from gateway.core.closing import Closing
-from gateway.core.happenings import HAPPENINGS, Happenings
+from gateway.core.closing import CloseReason
+from gateway.core.happenings import HAPPENINGS, RecentEvents
 from gateway.core.message import Door
 from gateway.core.session import Session
 from gateway.core.traits import Kernel, Traits
 from gateway.web.agents import AGENT_CHARS, agent_of
 from gateway.web.connections import FROZEN, FROZEN_SECONDS
 from gateway.web.rows import COLUMNS, Rates, closed_row
-from gateway.web.trail import LOOK_STALE, LOOKS, Trail
+from gateway.web.trail import LOOK_STALE, LOOKS, Samples
 from tests.accounts.people import PEOPLE, TOKEN
 from tests.web.little_chat import LittleChat, Nowhere
 from tests.web.running_door import Running, Start, until
@@ -26,7 +26,7 @@ from tests.web.test_web_admin import log_in
 
 Http = aiohttp.ClientSession
 API = "/admin/api/connections"
-DEPARTURE = Departure(1, "ana", Door.TCP, (), "10.0.0.1", None, 0, 1, 0, 0, 0, 0, 0, Closing.LEFT, "")
+DEPARTURE = Departure(1, "ana", Door.TCP, (), "10.0.0.1", None, 0, 1, 0, 0, 0, 0, 0, CloseReason.LEFT, "")
 
 
 class Told(Nowhere):
@@ -111,7 +111,7 @@ async def test_a_frozen_moment_stays_while_it_is_looked_at(web: Running, http: H
         join(web.chat, nick)
     first = await get(web, http, sort="nick", limit="2", freeze="1")
     for session in list(web.chat.sessions.values()):
-        web.chat.hub.close(session, Closing.KICKED)
+        web.chat.hub.close(session, CloseReason.KICKED)
     query = {"sort": "nick", "limit": "2", "cursor": first["cursor"], "snapshot": first["snapshot"]}
     web.clock.skipped += FROZEN_SECONDS - 1
     second = await get(web, http, **query)
@@ -148,7 +148,7 @@ async def test_closed_connections_are_told_with_their_reason(web: Running, http:
     await log_in(web, http)
     join(web.chat, "open")
     gone = join(web.chat, "gone")
-    web.chat.hub.close(gone, Closing.KICKED, "spam")
+    web.chat.hub.close(gone, CloseReason.KICKED, "spam")
     assert await nicks(web, http) == ["open"]
     (row,) = (await get(web, http, state="closed"))["connections"]
     assert (row["nick"], row["state"], row["reason"], row["words"]) == ("gone", "closed", "kicked", "spam")
@@ -253,7 +253,7 @@ async def test_watching_shows_both_ways_and_ends_with_the_connection(start: Star
             await get(web, http, f"{API}/{session.id}/watch", status=503)
             await browser.send('{"type":"hello","token":"secret","nick":"ana"}')
             await until(lambda: session.rooms)
-            web.chat.hub.close(session, Closing.KICKED, "spam")
+            web.chat.hub.close(session, CloseReason.KICKED, "spam")
             seen = await events(answer)
     assert seen[0][0] == "began" and seen[-1][0] == "ended" and seen[-1][1]["reason"] == "kicked"
     texts = {way: "".join(what["text"] for name, what in seen if name == way) for way in ("in", "out")}
@@ -293,7 +293,7 @@ async def test_what_the_watcher_cannot_take_is_counted(start: Start, http: Http)
         await until(lambda: session.tap is not None)
         for _ in range(2000):
             session.transport.send(b"x")
-        web.chat.hub.close(session, Closing.KICKED)
+        web.chat.hub.close(session, CloseReason.KICKED)
         seen = await events(answer)
     dropped = sum(what["count"] for name, what in seen if name == "dropped")
     assert dropped and dropped + sum(name == "out" for name, _ in seen) >= 2000
@@ -307,7 +307,7 @@ async def test_watching_is_off_by_default(web: Running, http: Http) -> None:
 
 
 def test_happenings_are_bounded_and_of_one_session() -> None:
-    ring = Happenings(lambda: 7)
+    ring = RecentEvents(lambda: 7)
     for number in range(HAPPENINGS + 5):
         ring.note(number % 2, "joined", f"r{number}")
     assert len(ring) == HAPPENINGS
@@ -316,7 +316,7 @@ def test_happenings_are_bounded_and_of_one_session() -> None:
 
 
 def test_the_trail_is_bounded_and_knows_no_rate_after_a_pause() -> None:
-    trail = Trail()
+    trail = Samples()
     for second in range(LOOKS + 5):
         look = trail.begin(float(second), second * 1000)
         assert look is not None

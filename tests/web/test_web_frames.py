@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.core.closing import Closing
-from gateway.web.frames import FRAGMENT_LIMIT, MESSAGE_LIMIT, FrameWatch
+from gateway.core.closing import CloseReason
+from gateway.web.frames import FRAGMENT_LIMIT, MESSAGE_LIMIT, StrictFrames
 from tests.web.running_door import Running, client_frame, close_code, until
 
 BROKEN = {
@@ -78,7 +78,7 @@ class Recorder:
         self.now += 1.0
         return self.now
 
-    def violated(self, closing: Closing) -> None:
+    def violated(self, closing: CloseReason) -> None:
         self.code = closing.code
 
 
@@ -95,7 +95,7 @@ STREAM = (
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 13, 64, 1000, 100_000])
 def test_frames_in_any_pieces_pass_unchanged(size: int) -> None:
     recorder = Recorder()
-    watch = FrameWatch(recorder, recorder)
+    watch = StrictFrames(recorder, recorder)
     for at in range(0, len(STREAM), size):
         watch.feed_data(STREAM[at : at + size])
     assert (recorder.fed, recorder.code, watch.pongs, watch.began) == (STREAM, 0, 1, None)
@@ -110,7 +110,7 @@ SEEN_IN_TEXT = {"bad UTF-8", "surrogate in UTF-8"}
 def test_a_broken_rule_is_seen_byte_by_byte_too(name: str) -> None:
     data, code = BROKEN[name]
     recorder = Recorder()
-    watch = FrameWatch(recorder, recorder)
+    watch = StrictFrames(recorder, recorder)
     for at in range(len(data)):
         watch.feed_data(data[at : at + 1])
     assert recorder.code == code
@@ -118,7 +118,7 @@ def test_a_broken_rule_is_seen_byte_by_byte_too(name: str) -> None:
 
 def test_nothing_is_passed_on_after_a_broken_rule() -> None:
     recorder = Recorder()
-    watch = FrameWatch(recorder, recorder)
+    watch = StrictFrames(recorder, recorder)
     watch.feed_data(b"\x81\x02hi")
     watch.feed_data(client_frame(1, b"x"))
     assert recorder.fed == client_frame(8)
@@ -126,13 +126,13 @@ def test_nothing_is_passed_on_after_a_broken_rule() -> None:
 
 def test_what_came_before_a_broken_rule_is_passed_on_and_then_a_close() -> None:
     recorder = Recorder()
-    FrameWatch(recorder, recorder).feed_data(STREAM + b"\x81\x02hi")
+    StrictFrames(recorder, recorder).feed_data(STREAM + b"\x81\x02hi")
     assert (recorder.fed, recorder.code) == (STREAM + client_frame(8), 1002)
 
 
 def test_nothing_is_passed_on_after_the_peers_close() -> None:
     recorder = Recorder()
-    watch = FrameWatch(recorder, recorder)
+    watch = StrictFrames(recorder, recorder)
     close = client_frame(8, b"\x03\xe8bye", mask=b"\0\0\0\0")
     watch.feed_data(close + client_frame(1, b"x"))
     watch.feed_data(b"\x81\x02hi")
@@ -141,7 +141,7 @@ def test_nothing_is_passed_on_after_the_peers_close() -> None:
 
 def test_a_frame_begins_when_its_first_byte_comes() -> None:
     recorder = Recorder()
-    watch = FrameWatch(recorder, recorder)
+    watch = StrictFrames(recorder, recorder)
     watch.feed_data(client_frame(1, b"a") + b"\x81")
     assert watch.began == 1.0
     watch.feed_data(client_frame(1, b"b")[1:-1])

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.meters import Ceilings, Reading
 from gateway.core.rings import STEPS
 from gateway.errors import Code, Refusal
@@ -36,7 +36,7 @@ async def lively(web: Running) -> None:
     meters.ceilings = Ceilings(fds=1000, rss_bytes=1_000_000_000)
     for _ in range(3):
         web.chat.join_nobody()
-    web.chat.hub.close(web.chat.join_nobody(), Closing.KICKED)
+    web.chat.hub.close(web.chat.join_nobody(), CloseReason.KICKED)
     await web.chat.post("lobby", "ci", "one", "two")
     web.clock.skipped += 1
     meters.sample(READING)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Refusal
-from gateway.web.ordering import Asked, order
+from gateway.web.ordering import PageQuery, order
 
 
 class Item(NamedTuple):
@@ -22,7 +22,7 @@ def pages(items: list[Item], sort: str, limit: int) -> list[Item]:
     seen: list[Item] = []
     cursor: str | None = None
     while True:
-        some, cursor = ordering.page(Asked(sort, limit, cursor))
+        some, cursor = ordering.page(PageQuery(sort, limit, cursor))
         seen += some
         if cursor is None:
             return seen
@@ -42,10 +42,10 @@ def test_pages_are_the_whole_in_order_with_the_unknown_last(values: list[int | N
 
 
 def test_rows_that_come_and_go_between_pages_neither_repeat_nor_hide_others() -> None:
-    first, cursor = asyncio.run(order([Item(n, n) for n in range(6)], "value")).page(Asked("value", 3, None))
+    first, cursor = asyncio.run(order([Item(n, n) for n in range(6)], "value")).page(PageQuery("value", 3, None))
     later = asyncio.run(order([Item(n, n) for n in (0, 3, 4, 5, 7)], "value"))
 
-    second, _ = later.page(Asked("value", 3, cursor))
+    second, _ = later.page(PageQuery("value", 3, cursor))
 
     assert [item.number for item in first + second] == [0, 1, 2, 3, 4, 5]
 
@@ -59,8 +59,8 @@ def test_a_long_table_is_sorted_in_runs() -> None:
 def test_a_cursor_of_another_order_is_refused() -> None:
     items = [Item(1, 1, "a"), Item(2, 2, "b")]
     by_name = asyncio.run(order(items, "name"))
-    _, cursor = by_name.page(Asked("name", 1, None))
+    _, cursor = by_name.page(PageQuery("name", 1, None))
     assert cursor is not None
     for ordering, sort in ((by_name, "-name"), (asyncio.run(order(items, "value")), "name")):
         with pytest.raises(Refusal, match="another order"):
-            ordering.page(Asked(sort, 1, cursor))
+            ordering.page(PageQuery(sort, 1, cursor))

@@ -4,12 +4,12 @@ import aiohttp
 import pytest
 
 from gateway.web.lean import lean
-from gateway.web.options import STATIC_DIR, Listener
+from gateway.web.options import STATIC_DIR, ListenerState
 from tests.web.running_door import Running, Start
 
 
 async def test_the_chat_page_names_the_room_and_the_ports(start: Start, http: aiohttp.ClientSession) -> None:
-    web = await start(listeners=lambda: [Listener("tcp", "127.0.0.1:9999", 9999)], version="1.2")
+    web = await start(listeners=lambda: [ListenerState("tcp", "127.0.0.1:9999", 9999)], version="1.2")
     async with http.get(f"{web.url}/r/ops") as answer:
         page = await answer.text()
     assert 'data-room="ops"' in page

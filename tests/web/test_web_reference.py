@@ -6,16 +6,16 @@ from pathlib import Path
 import aiohttp
 from openapi_spec_validator import validate
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.commands import COMMANDS
 from gateway.errors import Code
-from gateway.web.options import STATIC_DIR, Listener
+from gateway.web.options import STATIC_DIR, ListenerState
 from gateway.web.reference.document import OPERATIONS, document
 from gateway.web.reference.meanings import CLOSINGS, CODES
 from tests.web.running_door import Running, Start
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-LISTENERS = [Listener("tcp", "127.0.0.1:9999", 9999), Listener("telnet", "127.0.0.1:2323", 2323)]
+LISTENERS = [ListenerState("tcp", "127.0.0.1:9999", 9999), ListenerState("telnet", "127.0.0.1:2323", 2323)]
 
 
 def is_for_people(method: str, path: str) -> bool:
@@ -41,7 +41,7 @@ async def test_every_route_is_described_and_every_described_one_is_there(web: Ru
 
 def test_every_code_has_its_words() -> None:
     assert set(CODES) == set(Code)
-    assert set(CLOSINGS) == set(Closing)
+    assert set(CLOSINGS) == set(CloseReason)
 
 
 async def test_the_document_is_served(web: Running, http: aiohttp.ClientSession) -> None:

@@ -7,7 +7,7 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from tests.web.running_door import Running, Start, client_frame, close_code, until
 
 
@@ -29,7 +29,7 @@ async def test_shared_frames_mix_with_pings_and_pongs_and_the_close(start: Start
         assert [(await browser.recv()).split()[0] for _ in range(200)] == [str(n) for n in range(200)]
         await asyncio.gather(*pongs)
         web.chat.say_to_all("last")
-        web.chat.session.transport.close(Closing.KICKED, "")
+        web.chat.session.transport.close(CloseReason.KICKED, "")
         assert await browser.recv() == "last"
         await browser.wait_closed()
     assert browser.close_code == 4500
@@ -138,7 +138,7 @@ async def test_a_stuck_reader_is_closed_within_two_seconds(web: Running) -> None
     session = web.chat.session
     while session.transport.send(b"\x81\x7e\xff\x00" + b"x" * 0xFF00):
         await asyncio.sleep(0)
-    session.transport.close(Closing.KICKED, "")
+    session.transport.close(CloseReason.KICKED, "")
     await until(lambda: not web.chat.sessions)
     await until(lambda: web.lost, limit=2.0)
     writer.transport.abort()

@@ -9,7 +9,7 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.message import Door
 from gateway.errors import Code, JournalError, Refusal
 from tests.web.running_door import Running, Start, until
@@ -55,7 +55,7 @@ async def test_a_stream_is_a_connection_but_nobody_in_the_room(web: Running, htt
         assert json.loads(joined["data"])["count"] == 0
     await until(lambda: not web.chat.sessions)
     assert "ops" not in web.chat.hub.rooms
-    assert web.chat.hub.closed.counts[Door.HTTP, Closing.LEFT] == 1
+    assert web.chat.hub.closed.counts[Door.HTTP, CloseReason.LEFT] == 1
 
 
 async def test_events_carry_type_place_and_object(web: Running, http: aiohttp.ClientSession) -> None:
@@ -142,7 +142,7 @@ async def test_a_kick_ends_the_answer_with_its_reason(web: Running, http: aiohtt
     async with http.get(f"{web.url}/r/ops/raw") as raw, http.get(f"{web.url}/r/ops/events") as stream:
         await until(lambda: len(web.chat.sessions) == 2)
         for session in list(web.chat.sessions.values()):
-            web.chat.hub.close(session, Closing.DRAINING, "come back in 2 s", retry_ms=1300)
+            web.chat.hub.close(session, CloseReason.DRAINING, "come back in 2 s", retry_ms=1300)
         assert await line(raw) == "!! draining: come back in 2 s\n"
         assert await line(raw) == ""
         bye = [each async for each in events(stream)][-1]

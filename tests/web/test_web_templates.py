@@ -5,7 +5,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.web.options import STATIC_DIR, Listener
+from gateway.web.options import STATIC_DIR, ListenerState
 from tests.web.running_door import Running, Start
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -13,7 +13,7 @@ TEMPLATES = Path(__file__).parents[2] / "templates"
 
 @pytest.fixture
 async def real(start: Start) -> Running:
-    listeners = [Listener("tcp", "127.0.0.1:9999", 9999), Listener("telnet", "127.0.0.1:2323", 2323)]
+    listeners = [ListenerState("tcp", "127.0.0.1:9999", 9999), ListenerState("telnet", "127.0.0.1:2323", 2323)]
     return await start(templates=TEMPLATES, static=STATIC_DIR, listeners=lambda: listeners)
 
 

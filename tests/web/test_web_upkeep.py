@@ -11,9 +11,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.core.message import Door
-from gateway.core.operations import Whom
+from gateway.core.operations import Subject
 from gateway.core.operators import Operator, Role
 from gateway.core.remote import Remote
 from gateway.errors import Refusal
@@ -202,7 +202,7 @@ async def test_the_feed_goes_on_where_it_was_left(desk: Desk) -> None:
         assert ("came", "ana") in seen and ("joined", "ana") in seen
         _, nothing = await desk.ask("GET", f"events?after={news['cursor']}")
         assert nothing == {"events": [], "cursor": news["cursor"], "last": news["last"], "missed": 0}
-        desk.web.chat.hub.refused(Door.WEB, "10.0.0.1", Closing.FULL, "")
+        desk.web.chat.hub.refused(Door.WEB, "10.0.0.1", CloseReason.FULL, "")
     _, news = await desk.ask("GET", f"events?after={news['cursor']}&limit=1")
     (event,) = news["events"]
     assert (event["event"], event["id"], event["detail"]) == ("refused", None, "10.0.0.1 (web): full")
@@ -216,21 +216,21 @@ async def test_the_feed_goes_on_where_it_was_left(desk: Desk) -> None:
 async def test_a_banned_address_is_refused_when_it_connects(web: Running, start: Start, options: WebOptions) -> None:
     admin = Operator("ana", Role.ADMIN, "web 127.0.0.1")
     bans: list[object] = []
-    web.chat.hub.operations.ban(admin, Whom(address="10.9.9.9"), "spam", None, bans.append)
+    web.chat.hub.operations.ban(admin, Subject(address="10.9.9.9"), "spam", None, bans.append)
     denied = web.door.admit(Remote("10.9.9.9"))
-    assert denied is not None and denied[0] is Closing.BANNED
+    assert denied is not None and denied[0] is CloseReason.BANNED
     assert web.door.denial(b"GET / HTTP/1.1\r\n\r\n", True, *denied).startswith(b"HTTP/1.1 403 Forbidden\r\n")  # type: ignore[union-attr]
     assert web.door.admit(Remote("10.9.9.8")) is None
-    web.chat.hub.operations.ban(admin, Whom(address="127.0.0.0/8"), "mine", None, bans.append, sure=True)
+    web.chat.hub.operations.ban(admin, Subject(address="127.0.0.0/8"), "mine", None, bans.append, sure=True)
     assert web.door.admit(Remote("127.0.0.1")) is None
     behind = await start(trusted_proxies=("10.9.9.9",))
-    behind.chat.hub.operations.ban(admin, Whom(address="10.9.9.9"), "spam", None, bans.append)
+    behind.chat.hub.operations.ban(admin, Subject(address="10.9.9.9"), "spam", None, bans.append)
     assert behind.door.admit(Remote("10.9.9.9")) is None
 
 
-@pytest.mark.parametrize(("reset", "closing"), [(True, Closing.LOST), (False, Closing.LEFT)])
+@pytest.mark.parametrize(("reset", "closing"), [(True, CloseReason.LOST), (False, CloseReason.LEFT)])
 async def test_a_reader_that_is_reset_is_lost_and_one_that_leaves_has_left(
-    web: Running, reset: bool, closing: Closing
+    web: Running, reset: bool, closing: CloseReason
 ) -> None:
     reader, writer = await web.talk()
     writer.write(b"GET /r/lobby/raw HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.web.wheel import SLICE, Wheel
+from gateway.web.wheel import SLICE, TimerWheel
 from tests.web.running_door import until
 
 
@@ -22,7 +22,7 @@ class Waiting:
 
 async def test_a_waiter_is_called_late_by_at_most_a_slot_and_never_early() -> None:
     loop = asyncio.get_running_loop()
-    wheel, waiting = Wheel(loop, 0.01), Waiting(again=3)
+    wheel, waiting = TimerWheel(loop, 0.01), Waiting(again=3)
     begin = loop.time()
     wheel.put(waiting, begin + 0.05)
     await until(lambda: len(waiting.turns) == 4)
@@ -32,7 +32,7 @@ async def test_a_waiter_is_called_late_by_at_most_a_slot_and_never_early() -> No
 
 async def test_who_has_left_is_not_called() -> None:
     loop = asyncio.get_running_loop()
-    wheel, gone, here = Wheel(loop, 0.01), Waiting(), Waiting()
+    wheel, gone, here = TimerWheel(loop, 0.01), Waiting(), Waiting()
     wheel.put(gone, loop.time() + 0.02)
     wheel.put(here, loop.time() + 0.04)
     wheel.drop(gone)
@@ -43,7 +43,7 @@ async def test_who_has_left_is_not_called() -> None:
 
 async def test_moving_a_waiter_forgets_its_old_moment() -> None:
     loop = asyncio.get_running_loop()
-    wheel, waiting = Wheel(loop, 0.01), Waiting()
+    wheel, waiting = TimerWheel(loop, 0.01), Waiting()
     wheel.put(waiting, loop.time() + 60)
     wheel.put(waiting, loop.time() + 0.01)
     await until(lambda: waiting.turns)
@@ -61,7 +61,7 @@ async def test_others_get_their_turn_within_a_crowd_of_one_slot() -> None:
             loop.call_soon(lambda: called_before_others.append(len(called)))
             return None
 
-    wheel, when = Wheel(loop, 0.01), loop.time() + 0.01
+    wheel, when = TimerWheel(loop, 0.01), loop.time() + 0.01
     for _ in range(SLICE * 3):
         wheel.put(OfCrowd(), when)
     await until(lambda: len(called_before_others) == SLICE * 3)
@@ -70,7 +70,7 @@ async def test_others_get_their_turn_within_a_crowd_of_one_slot() -> None:
 
 async def test_an_empty_wheel_has_no_timer() -> None:
     loop = asyncio.get_running_loop()
-    wheel, waiting = Wheel(loop, 0.01), Waiting()
+    wheel, waiting = TimerWheel(loop, 0.01), Waiting()
     wheel.put(waiting, loop.time() + 60)
     wheel.drop(waiting)
     assert wheel.idle

@@ -13,7 +13,7 @@ import sys
 from aiohttp import WSMsgType, web
 
 
-class Room:
+class NaiveRoom:
     """Who is there, and what is still to be sent."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Room:
                     await socket.send_str(message)
 
 
-ROOM = web.AppKey("ROOM", Room)
+ROOM = web.AppKey("ROOM", NaiveRoom)
 
 
 async def chat(request: web.Request) -> web.WebSocketResponse:
@@ -53,7 +53,7 @@ async def chat(request: web.Request) -> web.WebSocketResponse:
 async def serve(port: int) -> None:
     """Until killed."""
     app = web.Application()
-    app[ROOM] = room = Room()
+    app[ROOM] = room = NaiveRoom()
     app.router.add_get("/", chat)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 READ_BYTES = 64 << 10
 
 
-class Client:
+class NaiveClient:
     """A connection: the line not ended yet, and what its socket did not take."""
 
     def __init__(self, sock: socket.socket, name: bytes) -> None:
@@ -21,12 +21,12 @@ class Client:
         self.unsent = b""
 
 
-class Server:
+class NaiveServer:
     """Accepts, reads lines, and sends each to everybody at once."""
 
     def __init__(self, port: int) -> None:
         self.selector = selectors.DefaultSelector()
-        self.clients: dict[socket.socket, Client] = {}
+        self.clients: dict[socket.socket, NaiveClient] = {}
         self.joined = 0
         self.listener = socket.create_server(("127.0.0.1", port), backlog=1024)
         self.listener.setblocking(False)
@@ -38,11 +38,11 @@ class Server:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.joined += 1
-        client = Client(sock, b"guest-%d: " % self.joined)
+        client = NaiveClient(sock, b"guest-%d: " % self.joined)
         self.clients[sock] = client
         self.selector.register(sock, selectors.EVENT_READ, self.callback(client))
 
-    def callback(self, client: Client) -> Callable[[int], None]:
+    def callback(self, client: NaiveClient) -> Callable[[int], None]:
         """What to do when the client's socket is ready."""
 
         def ready(events: int) -> None:
@@ -53,7 +53,7 @@ class Server:
 
         return ready
 
-    def read(self, client: Client) -> None:
+    def read(self, client: NaiveClient) -> None:
         """Every whole line goes to everybody."""
         try:
             chunk = client.sock.recv(READ_BYTES)
@@ -68,7 +68,7 @@ class Server:
             for reader in list(self.clients.values()):
                 self.send(reader, message)
 
-    def send(self, client: Client, message: bytes) -> None:
+    def send(self, client: NaiveClient, message: bytes) -> None:
         """Send, or keep for when the socket takes more."""
         client.unsent += message
         try:
@@ -83,7 +83,7 @@ class Server:
         if self.selector.get_key(client.sock).events != wanted:
             self.selector.modify(client.sock, wanted, self.callback(client))
 
-    def leave(self, client: Client) -> None:
+    def leave(self, client: NaiveClient) -> None:
         """Gone."""
         self.selector.unregister(client.sock)
         del self.clients[client.sock]
@@ -97,6 +97,6 @@ class Server:
 
 
 if __name__ == "__main__":
-    server = Server(int(sys.argv[1]))
+    server = NaiveServer(int(sys.argv[1]))
     print(server.listener.getsockname()[1], flush=True)
     server.run()

@@ -8,11 +8,11 @@ import msgspec
 from gateway.core.message import Door
 from gateway.core.rings import STEPS
 from gateway.errors import Code
-from gateway.web.campaign_desk import CampaignOrder, CampaignRow
+from gateway.web.campaign_desk import BulkRequest, BulkRow
 from gateway.web.connection_desk import Detail
 from gateway.web.connections import TablePage
 from gateway.web.loginpage import Credentials
-from gateway.web.operations import AnnounceOrder, KickOrder, MessageOrder, SanctionOrder, SanctionRow
+from gateway.web.operations import AnnounceRequest, KickRequest, MessageRequest, SanctionRequest, SanctionRow
 from gateway.web.question import STATES
 from gateway.web.reference.operation import (
     EVENTS,
@@ -27,10 +27,10 @@ from gateway.web.reference.operation import (
     one_of,
 )
 from gateway.web.room_table import RoomPage
-from gateway.web.rows import Row
+from gateway.web.rows import ConnectionRow
 from gateway.web.sessions import SessionRow
 from gateway.web.summary import MarkLine, Summary
-from gateway.web.upkeep_desk import DrainOrder, EventRow, LogLevelOrder, MaintenanceOrder
+from gateway.web.upkeep_desk import DrainRequest, EventRow, LogLevelRequest, MaintenanceRequest
 
 
 class Series(msgspec.Struct):
@@ -130,10 +130,10 @@ class EventLines(msgspec.Struct):
     missed: int
 
 
-class Campaigns(msgspec.Struct):
+class BulkActionList(msgspec.Struct):
     """The campaigns, the latest first."""
 
-    campaigns: list[CampaignRow]
+    campaigns: list[BulkRow]
 
 
 class DrainingDoor(msgspec.Struct):
@@ -146,7 +146,7 @@ class DrainingDoor(msgspec.Struct):
     left: int
 
 
-class Drain(msgspec.Struct):
+class DrainReport(msgspec.Struct):
     """`state` of the worst door: ready, draining or closed; `per_second` is null when all are ready."""
 
     state: str
@@ -154,7 +154,7 @@ class Drain(msgspec.Struct):
     doors: list[DrainingDoor]
 
 
-class Maintenance(msgspec.Struct):
+class MaintenanceReport(msgspec.Struct):
     """Whether newcomers are turned away, with which words, and since when (ms since 1970)."""
 
     on: bool
@@ -253,8 +253,15 @@ ADMIN = (
         "/admin/api/connections.csv", "The connections as a CSV file", str, STATE, Q, SORT, SNAPSHOT, statuses=(410,)
     )._replace(reply=Reply(200, "One line each, and one with the columns.", (Content(str, "text/csv"),))),
     _read(
-        "/admin/api/connections.jsonl", "The connections as JSON lines", Row, STATE, Q, SORT, SNAPSHOT, statuses=(410,)
-    )._replace(reply=Reply(200, "One object `Row` a line.", (Content(str, "application/x-ndjson"),))),
+        "/admin/api/connections.jsonl",
+        "The connections as JSON lines",
+        ConnectionRow,
+        STATE,
+        Q,
+        SORT,
+        SNAPSHOT,
+        statuses=(410,),
+    )._replace(reply=Reply(200, "One object `ConnectionRow` a line.", (Content(str, "application/x-ndjson"),))),
     _read(
         "/admin/api/connections/{id}",
         "One connection in full\nAn open one, or one of the last that closed.",
@@ -269,7 +276,7 @@ ADMIN = (
         Reply(200, "Closed.", (Content(Kicked),)),
         CONNECTION,
         more=(Code.NO_SUCH_USER,),
-        body=(Content(KickOrder),),
+        body=(Content(KickRequest),),
         body_required=False,
     ),
     _write(
@@ -279,7 +286,7 @@ ADMIN = (
         Reply(200, "Told.", (Content(Told),)),
         CONNECTION,
         more=(Code.NO_SUCH_USER, Code.BAD_TEXT),
-        body=(Content(MessageOrder),),
+        body=(Content(MessageRequest),),
     ),
     _read(
         "/admin/api/connections/{id}/watch",
@@ -305,7 +312,7 @@ ADMIN = (
         "Ban\nA nick, an address, a range, or who is behind a connection.",
         Reply(201, "It holds.", (Content(Banned),)),
         more=(Code.NO_SUCH_USER, Code.NICK_INVALID),
-        body=(Content(SanctionOrder),),
+        body=(Content(SanctionRequest),),
     ),
     _write(
         "DELETE",
@@ -322,7 +329,7 @@ ADMIN = (
         "Mute\nA nick, an address, a range, or who is behind a connection.",
         Reply(201, "It holds.", (Content(Muted),)),
         more=(Code.NO_SUCH_USER, Code.NICK_INVALID),
-        body=(Content(SanctionOrder),),
+        body=(Content(SanctionRequest),),
     ),
     _write(
         "DELETE",
@@ -338,7 +345,7 @@ ADMIN = (
         "Tell everybody\nOr a door, a room, or both.",
         Reply(200, "Told.", (Content(Announced),)),
         more=(Code.BAD_TEXT, Code.ROOM_INVALID),
-        body=(Content(AnnounceOrder),),
+        body=(Content(AnnounceRequest),),
     ),
     _read(
         "/admin/api/audit",
@@ -349,32 +356,34 @@ ADMIN = (
         CURSOR,
         more=(Code.STORAGE,),
     ),
-    _read("/admin/api/campaigns", "The campaigns\nWhat is done to all connections that a filter matches.", Campaigns),
+    _read(
+        "/admin/api/campaigns", "The campaigns\nWhat is done to all connections that a filter matches.", BulkActionList
+    ),
     _write(
         "POST",
         "/admin/api/campaigns",
         "Begin a campaign\nAt a rate, in the background. 409 with `matches` when more match by now than `expected`.",
-        Reply(202, "It has begun.", (Content(CampaignRow),)),
+        Reply(202, "It has begun.", (Content(BulkRow),)),
         more=(Code.FORBIDDEN, Code.BUSY),
-        body=(Content(CampaignOrder),),
+        body=(Content(BulkRequest),),
         statuses=(409,),
     ),
-    _read("/admin/api/campaigns/{id}", "One campaign", CampaignRow, NUMBERED, more=(Code.NO_SUCH_USER,)),
+    _read("/admin/api/campaigns/{id}", "One campaign", BulkRow, NUMBERED, more=(Code.NO_SUCH_USER,)),
     _write(
         "DELETE",
         "/admin/api/campaigns/{id}",
         "Stop a campaign",
-        Reply(200, "As it stands.", (Content(CampaignRow),)),
+        Reply(200, "As it stands.", (Content(BulkRow),)),
         NUMBERED,
         more=(Code.NO_SUCH_USER,),
     ),
-    _read("/admin/api/drain", "How far the doors are drained", Drain),
+    _read("/admin/api/drain", "How far the doors are drained", DrainReport),
     _write(
         "POST",
         "/admin/api/drain",
         "Drain a door, or all\nNobody comes in; who is there is sent away at a rate and told when to come back.",
-        Reply(202, "It has begun.", (Content(Drain),)),
-        body=(Content(DrainOrder),),
+        Reply(202, "It has begun.", (Content(DrainReport),)),
+        body=(Content(DrainRequest),),
         body_required=False,
         access=Access.ADMIN,
     ),
@@ -382,16 +391,16 @@ ADMIN = (
         "DELETE",
         "/admin/api/drain",
         "Open the doors again",
-        Reply(200, "Open.", (Content(Drain),)),
+        Reply(200, "Open.", (Content(DrainReport),)),
         access=Access.ADMIN,
     ),
-    _read("/admin/api/maintenance", "Whether newcomers are turned away", Maintenance),
+    _read("/admin/api/maintenance", "Whether newcomers are turned away", MaintenanceReport),
     _write(
         "POST",
         "/admin/api/maintenance",
         "Turn newcomers away, or let them in again",
-        Reply(200, "From now on.", (Content(Maintenance),)),
-        body=(Content(MaintenanceOrder),),
+        Reply(200, "From now on.", (Content(MaintenanceReport),)),
+        body=(Content(MaintenanceRequest),),
         access=Access.ADMIN,
     ),
     _read("/admin/api/log-level", "How much is logged", LogLevel),
@@ -400,7 +409,7 @@ ADMIN = (
         "/admin/api/log-level",
         "Log more, or less, for a while",
         Reply(200, "From now on.", (Content(LogLevel),)),
-        body=(Content(LogLevelOrder),),
+        body=(Content(LogLevelRequest),),
         access=Access.ADMIN,
     ),
     _read("/admin/api/sessions", "Who is logged in\nAn admin sees all, others those under their own name.", Sessions),

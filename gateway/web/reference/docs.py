@@ -16,7 +16,7 @@ from gateway.web.options import WebOptions
 from gateway.web.pages import Pages
 from gateway.web.reference.meanings import CLOSINGS, CODES
 from gateway.web.reference.rooms import HEALTH, ROOMS
-from gateway.web.site import Site, host_name
+from gateway.web.site import OriginPolicy, host_name
 
 
 class Shape(NamedTuple):
@@ -30,7 +30,7 @@ class Shape(NamedTuple):
 class DocsPage:
     """The handler."""
 
-    def __init__(self, pages: Pages, site: Site, options: WebOptions) -> None:
+    def __init__(self, pages: Pages, site: OriginPolicy, options: WebOptions) -> None:
         self._pages = pages
         self._site = site
         self._options = options

@@ -19,7 +19,7 @@ from gateway.web.answers import json_answer
 from gateway.web.login import CSRF_HEADER
 from gateway.web.options import WebOptions
 from gateway.web.reference.admin import ADMIN
-from gateway.web.reference.operation import JSON, LINES, Access, Content, Operation, Parameter, Refused
+from gateway.web.reference.operation import JSON, LINES, Access, Content, Operation, Parameter, RefusalReply
 from gateway.web.reference.rooms import HEALTH, ROOMS
 
 OPERATIONS = {"rooms": ROOMS, "health": HEALTH, "admin": ADMIN}
@@ -33,7 +33,7 @@ _WHOLE: dict[str, Any] = {"ServerObject": AnyEvent, "ClientObject": Request}
 _WORDS = (
     "A chat gateway: netcat, telnet, browsers and curl in one room. `/docs` shows how to use it. Times are "
     "milliseconds since 1970 UTC, durations milliseconds. A query that says something unknown is refused. Every "
-    "refusal has the shape `Refused`; who asks with curl and no `Accept` reads one line `!! code: text`, a browser a "
+    "refusal has the shape `RefusalReply`; who asks with curl and no `Accept` reads one line `!! code: text`, a browser a "
     "page. 429 and 503 carry `Retry-After`. A write with a foreign `Origin` is refused."
 )
 _TAGS = {
@@ -107,7 +107,7 @@ def document(version: str) -> Schema:
 
 def _types(operations: Sequence[Operation]) -> Iterator[Any]:
     """All types that are named anywhere; each object may come more than once."""
-    yield Refused
+    yield RefusalReply
     yield from _WHOLE.values()
     for operation in operations:
         yield from (parameter.type for parameter in operation.parameters)
@@ -166,7 +166,7 @@ def _responses(operation: Operation, schemas: dict[int, Schema]) -> Schema:
         answer["content"] = _content(reply.content, schemas)
     responses = {str(reply.status): answer}
     refusal = {
-        JSON: {"schema": schemas[id(Refused)]},
+        JSON: {"schema": schemas[id(RefusalReply)]},
         LINES: {"schema": {"type": "string"}},
         "text/html": {"schema": {"type": "string"}},
     }

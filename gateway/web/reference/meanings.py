@@ -1,6 +1,6 @@
 """What the codes mean, in words for users: one line for each, no more and no less."""
 
-from gateway.core.closing import Closing
+from gateway.core.closing import CloseReason
 from gateway.errors import Code
 
 CODES = {
@@ -30,27 +30,27 @@ CODES = {
 }
 
 CLOSINGS = {
-    Closing.LEFT: "You said goodbye.",
-    Closing.LOST: "The connection broke. This code is never sent.",
-    Closing.GOING_AWAY: "The gateway stops.",
-    Closing.BAD_FRAME: "A frame broke the rules of WebSocket.",
-    Closing.BAD_TELNET: "A telnet negotiation that ends nowhere.",
-    Closing.BINARY: "A binary frame. Only text is understood.",
-    Closing.BAD_UTF8: "A text frame was not UTF-8.",
-    Closing.BAD_MESSAGES: "Ten objects within a minute were not understood.",
-    Closing.FRAGMENTS: "A message in too many pieces.",
-    Closing.NO_HELLO: "No `hello` within 15 s.",
-    Closing.SLOW_FRAME: "A frame took too long.",
-    Closing.WRONG_DOOR: "HTTP, TLS or SSH at a terminal door.",
-    Closing.TOO_BIG: "A message over 64 KiB.",
-    Closing.FAILED: "The gateway failed. Come back, and tell its operator.",
-    Closing.DRAINING: "The gateway restarts. Come back after `retry_ms`.",
-    Closing.MAINTENANCE: "Newcomers are turned away for now. Come back after `retry_ms`.",
-    Closing.NO_PONG: "No answer to a ping. Come back.",
-    Closing.FULL: "No room for more. Come back later.",
-    Closing.KICKED: "An operator closed the connection.",
-    Closing.BANNED: "An operator keeps you out.",
-    Closing.FORBIDDEN: "Not allowed here.",
-    Closing.TOO_MANY: "Too many connections from your address.",
-    Closing.REPLACED: "You have come in again elsewhere.",
+    CloseReason.LEFT: "You said goodbye.",
+    CloseReason.LOST: "The connection broke. This code is never sent.",
+    CloseReason.GOING_AWAY: "The gateway stops.",
+    CloseReason.BAD_FRAME: "A frame broke the rules of WebSocket.",
+    CloseReason.BAD_TELNET: "A telnet negotiation that ends nowhere.",
+    CloseReason.BINARY: "A binary frame. Only text is understood.",
+    CloseReason.BAD_UTF8: "A text frame was not UTF-8.",
+    CloseReason.BAD_MESSAGES: "Ten objects within a minute were not understood.",
+    CloseReason.FRAGMENTS: "A message in too many pieces.",
+    CloseReason.NO_HELLO: "No `hello` within 15 s.",
+    CloseReason.SLOW_FRAME: "A frame took too long.",
+    CloseReason.WRONG_DOOR: "HTTP, TLS or SSH at a terminal door.",
+    CloseReason.TOO_BIG: "A message over 64 KiB.",
+    CloseReason.FAILED: "The gateway failed. Come back, and tell its operator.",
+    CloseReason.DRAINING: "The gateway restarts. Come back after `retry_ms`.",
+    CloseReason.MAINTENANCE: "Newcomers are turned away for now. Come back after `retry_ms`.",
+    CloseReason.NO_PONG: "No answer to a ping. Come back.",
+    CloseReason.FULL: "No room for more. Come back later.",
+    CloseReason.KICKED: "An operator closed the connection.",
+    CloseReason.BANNED: "An operator keeps you out.",
+    CloseReason.FORBIDDEN: "Not allowed here.",
+    CloseReason.TOO_MANY: "Too many connections from your address.",
+    CloseReason.REPLACED: "You have come in again elsewhere.",
 }

@@ -98,7 +98,7 @@ class Failure(msgspec.Struct, frozen=True):
     matches: int | UnsetType = UNSET
 
 
-class Refused(msgspec.Struct, frozen=True):
+class RefusalReply(msgspec.Struct, frozen=True):
     """Every refusal, unless the asker reads something else: curl gets one line `!! code: text`, a browser a page."""
 
     error: Failure

@@ -20,7 +20,7 @@ from gateway.web.reference.operation import (
     Reply,
     Room,
 )
-from gateway.web.rooms import Health, HistoryPage, ListedRoom, Stored, Written
+from gateway.web.rooms import HealthReport, HistoryPage, ListedRoom, PostBody, Stored
 
 ROOM = Parameter("room", Room, "The room; upper case is lowered, one leading `#` is dropped.", "path")
 NICK = Parameter("nick", Annotated[str, Meta(min_length=1, max_length=32)], "Under which name; without, a guest's.")
@@ -36,7 +36,7 @@ ROOMS = (
         "place and not posted again.",
         Reply(201, "It is committed, and stands there.", (Content(Stored),)),
         (ROOM, NICK),
-        (Content(Written), Content(str, LINES)),
+        (Content(PostBody), Content(str, LINES)),
         refusals=(
             *READING,
             Code.BAD_TEXT,
@@ -111,13 +111,13 @@ HEALTH = (
         "GET",
         "/healthz",
         "Does the process answer",
-        Reply(200, "It does.", (Content(Health),)),
+        Reply(200, "It does.", (Content(HealthReport),)),
     ),
     Operation(
         "GET",
         "/readyz",
         "Are newcomers and messages taken\n503 says why not.",
-        Reply(200, "They are.", (Content(Health),)),
+        Reply(200, "They are.", (Content(HealthReport),)),
         refusals=(Code.BUSY, Code.STORAGE, Code.FULL, Code.DRAINING),
     ),
     Operation(
