@@ -14,8 +14,8 @@ from gateway.web.columns import CONNECTIONS, shown_in
 from gateway.web.connections import SORT_DEFAULT, ConnectionTable, TablePage
 from gateway.web.login import Login
 from gateway.web.options import WebOptions
+from gateway.web.query import number, only
 from gateway.web.question import TableQuery, table_query
-from gateway.web.rooms import number, only
 from gateway.web.rows import WORDS
 from gateway.web.shell import AdminFrame
 from gateway.web.site import OriginPolicy, host_name

@@ -13,8 +13,8 @@ from gateway.web.answers import json_answer
 from gateway.web.connections import ConnectionTable
 from gateway.web.login import Login
 from gateway.web.orders import WriteRequests
+from gateway.web.query import ask, only
 from gateway.web.question import TableQuery
-from gateway.web.rooms import ask, only
 from gateway.web.words import split
 
 

@@ -20,7 +20,7 @@ from gateway.web.answers import json_answer
 from gateway.web.connections import ConnectionTable
 from gateway.web.login import Login
 from gateway.web.orders import WriteRequests
-from gateway.web.rooms import ask, number, only
+from gateway.web.query import ask, number, only
 
 PAGE_DEFAULT = 50
 PAGE_LIMIT = 500

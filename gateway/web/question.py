@@ -5,7 +5,7 @@ from aiohttp import web
 
 from gateway.errors import Code, Refusal
 from gateway.web.ordering import PageQuery
-from gateway.web.rooms import number, only
+from gateway.web.query import number, only
 
 PAGE_DEFAULT = 50
 PAGE_LIMIT = 500

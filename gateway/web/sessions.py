@@ -12,7 +12,7 @@ from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.auth import AdminSession, AdminSessions
 from gateway.web.login import CSRF_HEADER, Login, bearer
-from gateway.web.rooms import only
+from gateway.web.query import only
 
 
 class SessionRow(msgspec.Struct, frozen=True):

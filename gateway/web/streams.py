@@ -30,7 +30,7 @@ from gateway.web.callers import check_open
 from gateway.web.frames import StrictFrames
 from gateway.web.options import WebOptions
 from gateway.web.peer import HttpConnection, remote_of
-from gateway.web.rooms import ask, only
+from gateway.web.query import ask, only
 from gateway.web.traits import kernel_of, traits_of
 from gateway.web.wheel import TimerWheel
 

@@ -17,7 +17,7 @@ from gateway.errors import Code, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.login import Login
 from gateway.web.orders import WriteRequests
-from gateway.web.rooms import ask, number, only
+from gateway.web.query import ask, number, only
 
 EVENTS_DEFAULT = 50
 EVENTS_LIMIT = 500
