@@ -44,12 +44,12 @@ from gateway.web.loginpage import routes as login_routes
 from gateway.web.metrics import MetricsPage
 from gateway.web.options import WebOptions
 from gateway.web.orders import WriteRequests
-from gateway.web.pages import ChatPage, Pages
+from gateway.web.pages import Pages
 from gateway.web.peer import HttpConnection, caller_of, remote_of
 from gateway.web.reference.docs import DocsPage
 from gateway.web.reference.document import ApiDocument
 from gateway.web.refused import refusal
-from gateway.web.rooms import RoomDoor
+from gateway.web.rooms import ChatPage, RoomDoor
 from gateway.web.sessions import SessionEndpoints
 from gateway.web.sessions import routes as session_routes
 from gateway.web.shell import AdminFrame

@@ -6,12 +6,7 @@ from pathlib import Path
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from gateway.core import names
-from gateway.core.commands import COMMANDS
-from gateway.core.rooms import LOBBY
 from gateway.web.assets import Assets
-from gateway.web.options import WebOptions
-from gateway.web.site import OriginPolicy, host_name
 from gateway.web.slices import Slices
 from gateway.web.written import cells, written
 
@@ -57,32 +52,3 @@ class Pages:
             names = environment.list_templates()
             self._compiling = loop.run_in_executor(None, lambda: [environment.get_template(name) for name in names])
         await asyncio.shield(self._compiling)
-
-
-class ChatPage:
-    """`GET /` and `GET /r/{room}`"""
-
-    def __init__(self, pages: Pages, site: OriginPolicy, options: WebOptions) -> None:
-        self._pages = pages
-        self._site = site
-        self._options = options
-
-    async def lobby(self, request: web.Request) -> web.Response:
-        """The page of the lobby."""
-        return self._page(request, LOBBY)
-
-    async def room(self, request: web.Request) -> web.Response:
-        """The page of the room in the path; an impossible name is a Refusal."""
-        return self._page(request, names.room(request.match_info["room"]))
-
-    def _page(self, request: web.Request, room: str) -> web.Response:
-        ports = {listener.door: listener.port for listener in self._options.listeners()}
-        return self._pages.answer(
-            "chat.html",
-            room=room,
-            tcp_host=host_name(self._site.host(request)),
-            tcp_port=ports.get("tcp"),
-            telnet_port=ports.get("telnet"),
-            version=self._options.version,
-            commands=[(row.name, row.usage, row.words) for row in COMMANDS.values() if not row.order],
-        )

@@ -1,4 +1,4 @@
-"""Rooms over plain HTTP: post a message, read the history, list the rooms, ask for health.
+"""The room in a browser (the chat page) and over plain HTTP: post a message, read the history, list the rooms, ask for health.
 
 Left simple on purpose: the list of rooms has no pages: it shows the ROOMS_LISTED fullest.
 """
@@ -11,6 +11,7 @@ from aiohttp import web
 
 from gateway.core import names, text
 from gateway.core.answers import storage_refusal
+from gateway.core.commands import COMMANDS
 from gateway.core.events import Msg
 from gateway.core.hub import Hub
 from gateway.core.loose import fields_of, has_half_a_pair
@@ -19,14 +20,17 @@ from gateway.core.ports import RoomRecord
 from gateway.core.posting import Post, Posting
 from gateway.core.receipts import Posted
 from gateway.core.requests import Id
+from gateway.core.rooms import LOBBY
 from gateway.core.wire import as_msg
 from gateway.errors import Code, JournalError, Refusal
 from gateway.web.answers import json_answer
 from gateway.web.body import read_body
 from gateway.web.login import bearer
 from gateway.web.options import WebOptions
+from gateway.web.pages import Pages
 from gateway.web.peer import peer_address
 from gateway.web.query import ask, number, only
+from gateway.web.site import OriginPolicy, host_name
 
 ROOMS_LISTED = 1000
 
@@ -154,3 +158,32 @@ class RoomDoor:
             raise trouble
         await ask(self._hub.commits.probe)
         return json_answer(HealthReport())
+
+
+class ChatPage:
+    """`GET /` and `GET /r/{room}`"""
+
+    def __init__(self, pages: Pages, site: OriginPolicy, options: WebOptions) -> None:
+        self._pages = pages
+        self._site = site
+        self._options = options
+
+    async def lobby(self, request: web.Request) -> web.Response:
+        """The page of the lobby."""
+        return self._page(request, LOBBY)
+
+    async def room(self, request: web.Request) -> web.Response:
+        """The page of the room in the path; an impossible name is a Refusal."""
+        return self._page(request, names.room(request.match_info["room"]))
+
+    def _page(self, request: web.Request, room: str) -> web.Response:
+        ports = {listener.door: listener.port for listener in self._options.listeners()}
+        return self._pages.answer(
+            "chat.html",
+            room=room,
+            tcp_host=host_name(self._site.host(request)),
+            tcp_port=ports.get("tcp"),
+            telnet_port=ports.get("telnet"),
+            version=self._options.version,
+            commands=[(row.name, row.usage, row.words) for row in COMMANDS.values() if not row.order],
+        )

@@ -9,8 +9,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from gateway.core.operators import Role
 from gateway.errors import Code
+from gateway.web.query import SEQ_LIMIT
 from gateway.web.question import PAGE_LIMIT
-from gateway.web.rooms import SEQ_LIMIT
 
 JSON = "application/json"
 LINES = "text/plain"
