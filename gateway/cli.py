@@ -14,11 +14,11 @@ from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 from gateway import __version__
-from gateway.adminforms import ROLES, ROOT_NAME, check_name
-from gateway.config import SETTINGS, Setting
+from gateway.config.accounts import ROLES, ROOT_NAME, check_name
+from gateway.config.settings import SETTINGS, Setting
+from gateway.config.sources import load, load_again, nearest
+from gateway.config.values import WrongValue
 from gateway.errors import ConfigError, StartError, UsageError
-from gateway.forms import WrongValue
-from gateway.sources import load, load_again, nearest
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -251,13 +251,13 @@ COMMANDS = {
         "gateway serve --host 0.0.0.0 --web-port 8080 --data ./chat",
         serve,
         "gateway.server:serve",
-        "gateway.origin:classic",
+        "gateway.classic:classic",
     ),
     "echo": Subcommand(
         "the echo server of the project's origin: answers `ip:port text`",
         "gateway echo --tcp-port 9999 --selector poll",
         echo,
-        "gateway.origin:echo",
+        "gateway.classic:echo",
     ),
     "bench": Subcommand(
         "load a running gateway and report",
@@ -286,6 +286,6 @@ COMMANDS = {
         "print a fresh one-time dashboard link of the running gateway",
         "gateway login-link --data ./chat",
         login_link,
-        "gateway.doorkey:login_link",
+        "gateway.login_link:login_link",
     ),
 }

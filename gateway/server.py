@@ -14,46 +14,46 @@ import time
 from collections.abc import Callable, Container, Sequence
 from concurrent.futures import Future
 
-from gateway import __version__, console, logs
-from gateway.accounts.keeper import Authenticator
-from gateway.accounts.register import Account, Accounts, Token
-from gateway.adminforms import ROOT_NAME
-from gateway.collector import GcPolicy
-from gateway.config import AdminSettings, Settings
-from gateway.core import text
-from gateway.core.events import Notice
+from gateway import __version__
+from gateway.accounts.accounts import Account, Accounts, Token
+from gateway.accounts.authenticator import Authenticator
+from gateway.config.accounts import ROOT_NAME
+from gateway.config.settings import AdminSettings, Settings
+from gateway.config.sources import Reloading
+from gateway.core import sanitize
+from gateway.core.address import Networks
+from gateway.core.doors.browser import BrowserDoor
+from gateway.core.doors.console import OperatorPrompt
 from gateway.core.hub import Hub
-from gateway.core.limits import Limits
-from gateway.core.message import Door
-from gateway.core.meters import Ceilings
-from gateway.core.operators import Role
-from gateway.core.parting import send_away
+from gateway.core.operators.drain import send_away
+from gateway.core.operators.roles import Role
 from gateway.core.ports import Journal
-from gateway.core.prompt import OperatorPrompt
-from gateway.core.remote import Networks
-from gateway.core.requests import BrowserDoor
-from gateway.core.retention import Retention
-from gateway.descriptors import connection_limit
-from gateway.doorkey import LoginLinkKey
+from gateway.core.protocol.events import Notice
+from gateway.core.protocol.message import Door
+from gateway.core.rooms.retention import Retention
+from gateway.core.sessions.rate_limit import Limits
+from gateway.core.stats.sampler import Ceilings
 from gateway.errors import Code, Refusal
-from gateway.gates import ListenerGates
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
-from gateway.keyfile import KEY_BYTES, kept_key
-from gateway.process import descriptor_limit, memory_limit
-from gateway.pulse import Heartbeat
-from gateway.ready import address, hold_standard_descriptors, reachable, ready_line, say, write_ports_file
-from gateway.reloading import Reloading
-from gateway.resources import templates
-from gateway.tcp.admission import ConnectionLimits
-from gateway.tcp.door import TerminalDoor
-from gateway.tcp.entrance import Acceptor
-from gateway.tcp.kernel import kernel_of
-from gateway.tcp.refusals import Rejections
+from gateway.listeners import ListenerGates
+from gateway.login_link import LoginLinkKey
+from gateway.process import console, logs
+from gateway.process.figures import connection_limit, descriptor_limit, memory_limit
+from gateway.process.gc_policy import GcPolicy
+from gateway.process.heartbeat import Heartbeat
+from gateway.process.ready import address, hold_standard_descriptors, reachable, ready_line, say, write_ports_file
+from gateway.process.secret_key import KEY_BYTES, kept_key
+from gateway.tcp.acceptor import Acceptor
+from gateway.tcp.connection import TerminalDoor
+from gateway.tcp.connection_limits import ConnectionLimits
+from gateway.tcp.reject import Rejections
 from gateway.tcp.server import Listener, Server, new_selector
+from gateway.tcp.tcp_info import kernel_of
 from gateway.web.app import WebDoor
 from gateway.web.options import ListenerState as Shown
 from gateway.web.options import WebOptions
+from gateway.web.templates import templates
 
 try:
     import uvloop
@@ -409,7 +409,7 @@ def hub_limits(settings: Settings) -> Limits:
 def message_of_the_day(words: str) -> str:
     """The words as everybody may see them: through the gate."""
     try:
-        return text.lines(words) if words else ""
+        return sanitize.lines(words) if words else ""
     except Refusal:
         return ""
 

@@ -15,8 +15,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.doorkey import Where, read_key
 from gateway.errors import StartError
+from gateway.login_link import Where, read_key
 
 TIMEOUT = 5.0
 STYLES = {"ok": "bold green", "busy": "bold yellow", "overloaded": "bold red", "draining": "bold blue"}

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.closing import CloseReason
+from gateway.core.protocol.close_reason import CloseReason
 from gateway.tcp.lines import LineBuffer, TooLong
 from gateway.tcp.telnet import NAWS, SGA, SUBNEGOTIATION_BYTES, TTYPE, Side, Telnet, Violation
-from gateway.web.frames import StrictFrames
-from gateway.web.heads import CHUNK_LINE_BYTES, LINE_BYTES, StrictRequests
+from gateway.web.http.strict_frames import StrictFrames
+from gateway.web.http.strict_requests import CHUNK_LINE_BYTES, LINE_BYTES, StrictRequests
 from tests.core.world import World
 
 NEVER_SHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")

@@ -20,40 +20,14 @@ ALLOWED = {
     "web": {"accounts", "core", "errors"},
     "journal": {"core", "errors"},
     "bench": {"core", "errors"},
-    "forms": {"errors"},
-    "adminforms": {"forms"},
-    "config": {"adminforms", "forms", "errors"},
-    "sources": {"config", "adminforms", "forms", "errors"},
-    "console": {"errors"},
-    "logs": set(),
-    "doorkey": {"errors"},
-    "keyfile": {"errors"},
-    "process": set(),
-    "collector": set(),
-    "pulse": {"core", "collector", "process", "errors"},
-    "status": {"doorkey", "errors"},
-    "ready": {"errors"},
-    "resources": {"errors"},
-    "descriptors": set(),
-    "gates": {"tcp", "core", "errors"},
-    "reloading": {"config", "errors"},
-    "origin": {"tcp", "core", "console", "descriptors", "logs", "ready", "errors"},
-    "server": {"tcp", "web", "journal", "core", "accounts", "adminforms", "config", "errors"}
-    | {
-        "console",
-        "descriptors",
-        "doorkey",
-        "gates",
-        "keyfile",
-        "logs",
-        "process",
-        "collector",
-        "pulse",
-        "ready",
-        "reloading",
-        "resources",
-    },
-    "cli": {"config", "adminforms", "forms", "sources", "errors"},
+    "process": {"core", "errors"},
+    "config": {"errors"},
+    "login_link": {"errors"},
+    "status": {"login_link", "errors"},
+    "listeners": {"tcp", "core", "errors"},
+    "classic": {"tcp", "core", "process", "errors"},
+    "server": {"accounts", "config", "core", "errors", "journal", "listeners", "login_link", "process", "tcp", "web"},
+    "cli": {"config", "errors"},
 }
 """Which other parts a part may import, besides the package's own name for its version.
 
@@ -61,8 +35,8 @@ ALLOWED = {
 """
 
 ONLY = {
-    "selectors": {"tcp", "bench"},
-    "socket": {"tcp", "bench", "origin", "server", "web"},  # web only takes over what tcp accepted
+    "selectors": {"tcp", "bench", "classic"},
+    "socket": {"tcp", "bench", "classic", "server", "web"},  # web only takes over what tcp accepted
     "aiohttp": {"web", "bench"},  # bench measures a bare aiohttp server beside the gateway
     "jinja2": {"web"},
     "argon2": {"accounts"},

@@ -12,8 +12,7 @@ from getpass import getpass
 from typing import Protocol
 
 from gateway.accounts import argon
-from gateway.accounts.password import LEAST_BYTES, MOST_BYTES, composed
-from gateway.accounts.register import digest_of
+from gateway.accounts.accounts import LEAST_BYTES, MOST_BYTES, composed, digest_of
 from gateway.errors import Refusal, UsageError
 
 TOKEN_BYTES = 24

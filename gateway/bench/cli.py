@@ -1,23 +1,55 @@
-"""The words after `gateway bench`: read, checked, done."""
+"""The words after `gateway bench`: read, checked, done.
+
+A bar on standard error while a run lasts; nothing where standard error is not a terminal.
+"""
 
 import argparse
 import secrets
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
 
 from gateway.bench.compare import Comparison, as_table, compare
-from gateway.bench.dialect import GatewayDialect
-from gateway.bench.errors import BenchError
+from gateway.bench.contenders import WAYS
 from gateway.bench.load import Load
+from gateway.bench.load import Progress as Tell
 from gateway.bench.machine import on_core, pin
-from gateway.bench.plan import DOORS, BenchTarget, LoadPlan
-from gateway.bench.progress import progress_bar
+from gateway.bench.peer import GatewayDialect
+from gateway.bench.plan import DOORS, MAX_SIZE, MAX_WRITERS, MIN_SIZE, BenchError, BenchTarget, LoadPlan
 from gateway.bench.report import Report, as_json, as_text, summarise
-from gateway.bench.texts import MAX_SIZE, MAX_WRITERS, MIN_SIZE
-from gateway.bench.ways import WAYS
+
+REDRAW_SECONDS = 0.25
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Tell]:
+    """Gives a function `tell(what, share)`: cheap enough to be called in every turn of a loop.
+
+    The bar is redrawn from that call only: a thread of its own would disturb what is measured.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(
+        *columns, console=console, auto_refresh=False, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(title, total=1.0)
+        drawn = 0.0
+
+        def tell(what: str, share: float) -> None:
+            nonlocal drawn
+            now = time.monotonic()
+            if now - drawn >= REDRAW_SECONDS:
+                drawn = now
+                bar.update(task, description=f"{title}: {what}", completed=share, refresh=True)
+
+        yield tell
+
 
 SECONDS = 5.0
 COMPARE_SECONDS = 3.0

@@ -13,12 +13,11 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from gateway.bench.errors import BenchError
+from gateway.bench.contenders import REFERENCE, WAYS, Contender, NoCompilerError, started
 from gateway.bench.load import Load, Progress
 from gateway.bench.machine import cores, machine_line, on_core
-from gateway.bench.plan import LoadPlan
+from gateway.bench.plan import BenchError, LoadPlan
 from gateway.bench.report import Report, summarise
-from gateway.bench.ways import REFERENCE, WAYS, Contender, NoCompilerError, started
 
 TABLE_WIDTH = 120
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gateway.bench.order import ExpectedOrder
 from gateway.bench.peer import LoadConnection
-from gateway.bench.texts import number_of, writer_of
+from gateway.bench.plan import number_of, writer_of
+from gateway.bench.verdict import ExpectedOrder
 
 SAMPLED_READERS = 32
 KEPT_LATENCIES = 200_000

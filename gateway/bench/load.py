@@ -17,17 +17,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.bench.dialect import Dialect
-from gateway.bench.errors import BenchError
 from gateway.bench.framing import split_frames, split_lines
 from gateway.bench.latency import Samples, choose_sampled
 from gateway.bench.machine import allow_descriptors, cpu_seconds, waiting_seconds
-from gateway.bench.order import ExpectedOrder
-from gateway.bench.peer import LoadConnection, Writing, dial
-from gateway.bench.plan import BenchTarget, LoadPlan
-from gateway.bench.reader import Reader
-from gateway.bench.remarks import Noise
-from gateway.bench.texts import Payload
+from gateway.bench.peer import Dialect, LoadConnection, Writing, dial
+from gateway.bench.plan import BenchError, BenchTarget, LoadPlan, Payload
+from gateway.bench.reader import Noise, Reader
+from gateway.bench.verdict import ExpectedOrder
 
 BUFFER_BYTES = 256 << 10
 PROBE_SECONDS = 0.1

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.bench.errors import BenchError
+from gateway.bench.plan import BenchError
 
 try:
     import resource

@@ -1,10 +1,10 @@
 """The hub: who is here, what was said, and the tick that carries it from the journal to every reader.
 
-A message comes in by `say` (a member of a room) or by HTTP (`core.posting`) and waits for the tick. The tick
+A message comes in by `say` (a member of a room) or by HTTP (`core.doors.post`) and waits for the tick. The tick
 
-    commits what has gathered to the journal, one batch in flight (`core.commits`)
+    commits what has gathered to the journal, one batch in flight (`core.rooms.group_commit`)
     → publishes the answer in the rooms' logs and acknowledges it: never before, so nobody sees what a crash would lose
-    → lets every room serve its readers (`core.room`), a bounded number of sends, the rest in the next tick.
+    → lets every room serve its readers (`core.rooms.fanout`), a bounded number of sends, the rest in the next tick.
 
 The hub is sans-I/O: `clock` (monotonic seconds), `wall` (ms since 1970) and `schedule` (call `tick` after so many
 seconds, 0 = soon) are handed in, the journal and each session's transport are ports (`core.ports`). One thread calls
@@ -18,39 +18,37 @@ from collections.abc import Callable
 from functools import partial
 from itertools import islice
 
-from gateway.core import names
-from gateway.core.answers import acknowledge, storage_refusal
-from gateway.core.attendance import JoinNotices, tell_room
-from gateway.core.audit import Audit
-from gateway.core.bans import Sanctions, words_of
-from gateway.core.closed import RecentlyClosed
-from gateway.core.closing import CloseReason
-from gateway.core.commits import Draft, GroupCommit
-from gateway.core.endings import HalfClosed
-from gateway.core.events import Bye, Joined, Listed, Notice
-from gateway.core.happenings import RecentEvents
-from gateway.core.identity import Identities
-from gateway.core.limits import Limits
-from gateway.core.message import Door, Kind, Message
-from gateway.core.meters import Sampler
-from gateway.core.nicks import Nicknames
-from gateway.core.operations import Moderation
-from gateway.core.operators import PasswordCheck
-from gateway.core.pace import RateLimit
-from gateway.core.past import HistoryReader
+from gateway.core.clock import Timers, steady_wall
+from gateway.core.operators.audit import Audit
+from gateway.core.operators.maintenance import DoorControl
+from gateway.core.operators.moderation import Moderation
+from gateway.core.operators.roles import PasswordCheck
+from gateway.core.operators.sanctions import Sanctions, words_of
 from gateway.core.ports import Journal, Measure, Transport
-from gateway.core.presence import ANNOUNCE_AFTER
-from gateway.core.receipts import Answer, Idempotency
-from gateway.core.reception import IdentityRegistry
-from gateway.core.replay import CatchUps
-from gateway.core.room import Member, Room
-from gateway.core.rooms import LOBBY, Rooms
-from gateway.core.session import Session
-from gateway.core.timers import Timers, steady_wall
-from gateway.core.totals import Counters
-from gateway.core.upkeep import DoorControl
-from gateway.core.visits import AccessLog
-from gateway.core.wire import Wire
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.events import Bye, Joined, Listed, Notice
+from gateway.core.protocol.message import Door, Kind, Message
+from gateway.core.protocol.refusals import acknowledge, storage_refusal
+from gateway.core.protocol.wire import Wire
+from gateway.core.rooms.catch_up import CatchUps
+from gateway.core.rooms.fanout import Member, Room
+from gateway.core.rooms.group_commit import Draft, GroupCommit
+from gateway.core.rooms.history import HistoryReader
+from gateway.core.rooms.idempotency import Answer, Idempotency
+from gateway.core.rooms.join_notices import JoinNotices, tell_room
+from gateway.core.rooms.presence import ANNOUNCE_AFTER
+from gateway.core.rooms.registry import LOBBY, Rooms
+from gateway.core.sessions import nicknames
+from gateway.core.sessions.half_closed import HalfClosed
+from gateway.core.sessions.identity import Identities
+from gateway.core.sessions.rate_limit import Limits, RateLimit
+from gateway.core.sessions.resume import IdentityRegistry
+from gateway.core.sessions.roster import Nicknames
+from gateway.core.sessions.session import Session
+from gateway.core.stats.access_log import AccessLog
+from gateway.core.stats.counters import Counters
+from gateway.core.stats.recent import RecentEvents, RecentlyClosed
+from gateway.core.stats.sampler import Sampler
 from gateway.errors import JournalError, Refusal
 
 log = logging.getLogger(__name__)
@@ -218,7 +216,8 @@ class Hub:
 
     def half_closed(self, session: Session, closing: CloseReason = CloseReason.LEFT) -> None:
         """The peer sends no more, and all it sent has been handled: it gets what is owed to it, then goodbye
-        (`core.endings`). Nothing owed: at once. `closing` is LOST where the connection is known to be broken."""
+        (`core.sessions.half_closed`). Nothing owed: at once. `closing` is LOST where the connection is known to be
+        broken."""
         self._endings.begin(session, closing)
         for member in session.rooms.values():
             self._attendance.went(member)
@@ -228,7 +227,7 @@ class Hub:
         """Give the session another nick. Raises Refusal."""
         if nick == session.nick:
             return
-        self.bans.check_nick(names.nick(nick))
+        self.bans.check_nick(nicknames.nick(nick))
         old = session.nick
         self.reception.rename(session, nick)
         self.happenings.note(session.number, "renamed", f"{old} to {session.nick}")

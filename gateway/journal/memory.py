@@ -11,10 +11,10 @@ from itertools import islice
 
 import msgspec
 
-from gateway.core.message import Message
 from gateway.core.ports import Expired, Memory, Page, Person, RoomRecord
+from gateway.core.protocol.message import Message
 from gateway.errors import JournalError
-from gateway.journal.continuity import epoch_of, new_seed
+from gateway.journal.epoch import epoch_of, new_seed
 from gateway.journal.ledger import MemoryLedger
 
 MESSAGES_PER_ROOM = 10_000

@@ -10,8 +10,8 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from gateway.journal.continuity import new_seed
 from gateway.journal.disk import sync_folder
+from gateway.journal.epoch import new_seed
 
 APPLICATION_ID = 0x47617465
 VERSION = 1

@@ -26,14 +26,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.core.message import Message
 from gateway.core.ports import Expired, Memory, Page, Person, RoomRecord
+from gateway.core.protocol.message import Message
 from gateway.errors import JournalError, LostTail, StartError
 from gateway.journal.disk import SPARE_BYTES, Disk, Replaced
+from gateway.journal.epoch import Tail
 from gateway.journal.ledger import SqliteLedger
-from gateway.journal.opening import SYNCHRONOUS, mark_clean, open_database, renew_epochs
+from gateway.journal.open import SYNCHRONOUS, mark_clean, open_database, renew_epochs
 from gateway.journal.store import Store
-from gateway.journal.tail import Tail
 
 PATIENCE = 5.0
 CHECKPOINT_PAGES = 2000

@@ -8,6 +8,8 @@ our own last words on their way: write them, shut down our side, read and drop w
 A failed write does not end a connection. The peer's last lines may still be readable (`nc -q0` resets us while we
 greet it), so from then on writes are swallowed and reading goes on to its end. A line without its end counts at end of
 file, but not after a reset: nobody knows whether it was whole.
+
+A terminal door: accepts netcat (`tcp`) or telnet (`telnet`) connections for the hub.
 """
 
 import errno
@@ -15,17 +17,24 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
-from gateway.core.closing import CloseReason
-from gateway.core.remote import Remote
-from gateway.core.traits import Kernel, Traits, host_and_port
-from gateway.tcp.kernel import kernel_of
+from gateway.core.address import Remote
+from gateway.core.ports import Kernel, Traits, host_and_port
+from gateway.core.protocol.close_reason import CloseReason
 from gateway.tcp.lines import LineBuffer, TooLong
 from gateway.tcp.server import READ, WRITE
+from gateway.tcp.sniff import answer_to, undecided
+from gateway.tcp.tcp_info import kernel_of
 from gateway.tcp.telnet import OPTION_NAMES, Side, Signal, Telnet, Violation
-from gateway.tcp.wrongdoor import answer_to, undecided
 
 if TYPE_CHECKING:
-    from gateway.tcp.door import TerminalDoor
+    pass
+from gateway.core.doors.terminal import Terminals
+from gateway.core.hub import Hub
+from gateway.core.protocol.events import Bye
+from gateway.core.protocol.message import Door
+from gateway.core.protocol.wire import PLAIN, TELNET, Wire
+from gateway.tcp.connection_limits import ConnectionLimits, LimitReached
+from gateway.tcp.server import Server
 
 log = logging.getLogger(__name__)
 
@@ -302,3 +311,42 @@ class Connection:
         if events != self._events and not self.closed:
             self._events = events
             self._door.server.watch(self._sock, events, self.ready)
+
+
+class TerminalDoor:
+    """What all connections of one door share. `page` is the chat page's address for browsers that knock here."""
+
+    def __init__(self, door: Door, server: Server, hub: Hub, admission: ConnectionLimits, page: str) -> None:
+        self.door = door
+        self.server = server
+        self.hub = hub
+        self.terminals = Terminals(hub)
+        self.admission = admission
+        self.page = page
+        self.wire: Wire = TELNET if door is Door.TELNET else PLAIN
+
+    def admit(self, remote: Remote) -> LimitReached | None:
+        """See `tcp.acceptor.Door`."""
+        ban = self.hub.bans.refusal(self.hub.bans.on_address(remote.address))
+        if ban is not None:
+            return LimitReached(CloseReason.BANNED, ban.text)
+        closed = self.hub.upkeep.denial(self.door)
+        return LimitReached(closed.closing, closed.words) if closed is not None else self.admission.come(remote)
+
+    def arrived(self, sock: socket.socket, remote: Remote) -> None:
+        """See `tcp.acceptor.Door`."""
+        Connection(self, sock, remote)
+
+    def denial(self, first: bytes, last: bool, closing: CloseReason, words: str) -> bytes:
+        """See `tcp.acceptor.Door`."""
+        return self.wire.event(Bye(closing.code, closing.told(words)), "")
+
+    def gone(self, connection: Connection) -> None:
+        """The connection's socket is closed."""
+        self.admission.go(connection.remote)
+        self.admission.leave()
+        self.hub.disconnect(connection.session, CloseReason.LOST)
+
+    def new_telnet(self) -> Telnet | None:
+        """The telnet parser of a new connection; the plain door makes one when a peer speaks telnet first."""
+        return Telnet(spoken=True) if self.door is Door.TELNET else None

@@ -20,7 +20,7 @@ false, and memory is one chunk and one line.
 
 from dataclasses import dataclass
 
-from gateway.core.text import LINE_BYTES
+from gateway.core.sanitize import LINE_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from gateway.core.timers import Timers
+from gateway.core.clock import Timers
 from gateway.errors import StartError
 
 log = logging.getLogger(__name__)

@@ -12,52 +12,43 @@ from typing import NoReturn
 
 from aiohttp import web
 
-from gateway.accounts.keeper import Authenticator
-from gateway.core.closing import CloseReason
+from gateway.accounts.authenticator import Authenticator
+from gateway.core.address import Networks, Remote
+from gateway.core.doors.browser import BrowserDoor
 from gateway.core.hub import Hub
-from gateway.core.message import Door
-from gateway.core.remote import Networks, Remote
-from gateway.core.requests import BrowserDoor
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door
 from gateway.errors import Refusal
-from gateway.web import (
-    campaign_desk,
-    connection_desk,
-    list_pages,
-    operations,
-    order_forms,
-    room_table,
-    upkeep_desk,
-    watching,
-)
-from gateway.web.admin import Dashboard, routes
-from gateway.web.answers import Responses
-from gateway.web.assets import Assets
-from gateway.web.auth import AdminSessions, LoginLinks
-from gateway.web.body import check_body, check_encoding
-from gateway.web.callers import AddressCounts, Caller, ClientAddresses, check_open
-from gateway.web.connections import ConnectionTable
-from gateway.web.forwarded import Proxies
-from gateway.web.handshake import check_upgrade
-from gateway.web.login import Login
-from gateway.web.loginpage import LoginPage
-from gateway.web.loginpage import routes as login_routes
-from gateway.web.metrics import MetricsPage
+from gateway.web.admin import bulk, forms, maintenance, moderation, watch
+from gateway.web.admin import pages as list_pages
+from gateway.web.admin.authorize import Login, WriteRequests
+from gateway.web.admin.login_page import LoginPage
+from gateway.web.admin.login_page import routes as login_routes
+from gateway.web.admin.logins import AdminSessions, LoginLinks
+from gateway.web.admin.metrics import MetricsPage
+from gateway.web.admin.pages import AdminFrame, Dashboard, routes
+from gateway.web.admin.sessions import SessionEndpoints
+from gateway.web.admin.sessions import routes as session_routes
+from gateway.web.admin.summary import SummaryEndpoints
+from gateway.web.http.body import check_body, check_encoding
+from gateway.web.http.client_address import AddressCounts, Caller, ClientAddresses, Proxies, check_open
+from gateway.web.http.origin_policy import OriginPolicy
+from gateway.web.http.protocol import HttpConnection, caller_of, remote_of
+from gateway.web.http.reject import refusal
+from gateway.web.http.responses import Responses
+from gateway.web.http.strict_requests import check_upgrade
+from gateway.web.http.timer_wheel import TimerWheel
 from gateway.web.options import WebOptions
-from gateway.web.orders import WriteRequests
-from gateway.web.pages import Pages
-from gateway.web.peer import HttpConnection, caller_of, remote_of
 from gateway.web.reference.docs import DocsPage
 from gateway.web.reference.document import ApiDocument
-from gateway.web.refused import refusal
 from gateway.web.rooms import ChatPage, RoomDoor
-from gateway.web.sessions import SessionEndpoints
-from gateway.web.sessions import routes as session_routes
-from gateway.web.shell import AdminFrame
-from gateway.web.site import OriginPolicy
+from gateway.web.static_files import Assets
 from gateway.web.streams import Streams
-from gateway.web.summary import SummaryEndpoints
+from gateway.web.tables import connections
+from gateway.web.tables import rooms as room_table
+from gateway.web.tables.connections import ConnectionTable
+from gateway.web.templates import Pages
 from gateway.web.websocket import WebSockets
-from gateway.web.wheel import TimerWheel
 
 GRAIN = 1.0
 GRAINS_A_DEADLINE = 8
@@ -113,23 +104,23 @@ class WebDoor:
         rooms = room_table.RoomTable(hub, clock)
         session_desk = SessionEndpoints(login, sessions, hub.audit, clock, wall)
         orders = WriteRequests(hub, login, options)
-        operations_desk = operations.ModerationEndpoints(hub, login, table, orders)
-        upkeep = upkeep_desk.MaintenanceEndpoints(hub, login, orders)
+        operations_desk = moderation.ModerationEndpoints(hub, login, table, orders)
+        upkeep = maintenance.MaintenanceEndpoints(hub, login, orders)
         shell = AdminFrame(login, session_desk, desk, self._site, pages)
         dashboard = Dashboard(login, table, desk, upkeep, shell, self._site, options)
         app = self._app(hub, pages, assets)
         app.add_routes(list_pages.list_routes(list_pages.ListPages(shell, rooms, operations_desk, session_desk)))
-        app.add_routes(order_forms.routes(order_forms.AdminForms(login, operations_desk, session_desk)))
+        app.add_routes(forms.routes(forms.AdminForms(login, operations_desk, session_desk)))
         app.add_routes(room_table.routes(room_table.RoomEndpoints(login, rooms)))
-        watching_desk = watching.WatchEndpoints(hub, login, hub.audit.note, allowed=options.watch)
-        app.add_routes(watching.routes(watching_desk))
-        app.add_routes(connection_desk.routes(connection_desk.ConnectionEndpoints(hub, login, table)))
+        watching_desk = watch.WatchEndpoints(hub, login, hub.audit.note, allowed=options.watch)
+        app.add_routes(watch.routes(watching_desk))
+        app.add_routes(connections.routes(connections.ConnectionEndpoints(hub, login, table)))
         app.add_routes(routes(dashboard))
         app.add_routes(login_routes(door))
         app.add_routes(session_routes(session_desk))
-        app.add_routes(operations.routes(operations_desk))
-        app.add_routes(campaign_desk.routes(campaign_desk.BulkEndpoints(hub, login, table, orders)))
-        app.add_routes(upkeep_desk.routes(upkeep))
+        app.add_routes(moderation.routes(operations_desk))
+        app.add_routes(bulk.routes(bulk.BulkEndpoints(hub, login, table, orders)))
+        app.add_routes(maintenance.routes(upkeep))
         metrics = MetricsPage(hub, login, options)
         app.add_routes([web.get("/metrics", metrics.metrics), web.get("/admin/grafana.json", metrics.grafana)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
@@ -184,7 +175,7 @@ class WebDoor:
         return self._callers.admit(remote)
 
     def denial(self, first: bytes, last: bool, closing: CloseReason, words: str) -> bytes | None:
-        """What a peer reads that is not let in (`web.refused`)."""
+        """What a peer reads that is not let in (`web.http.reject`)."""
         return refusal(first, last, closing, words)
 
     async def _adopt(self, sock: socket.socket, caller: Caller) -> None:

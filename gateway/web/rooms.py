@@ -1,4 +1,4 @@
-"""The room in a browser (the chat page) and over plain HTTP: post a message, read the history, list the rooms, ask for health.
+"""The room in a browser (the chat page) and over plain HTTP: post, read the history, list the rooms, ask for health.
 
 Left simple on purpose: the list of rooms has no pages: it shows the ROOMS_LISTED fullest.
 """
@@ -9,28 +9,28 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
-from gateway.core import names, text
-from gateway.core.answers import storage_refusal
-from gateway.core.commands import COMMANDS
-from gateway.core.events import Msg
+from gateway.core import sanitize
+from gateway.core.doors.browser import Id, fields_of, has_half_a_pair
+from gateway.core.doors.commands import COMMANDS
+from gateway.core.doors.post import Post, Posting
 from gateway.core.hub import Hub
-from gateway.core.loose import fields_of, has_half_a_pair
-from gateway.core.past import HISTORY_MESSAGES, Past, Range
 from gateway.core.ports import RoomRecord
-from gateway.core.posting import Post, Posting
-from gateway.core.receipts import Posted
-from gateway.core.requests import Id
-from gateway.core.rooms import LOBBY
-from gateway.core.wire import as_msg
+from gateway.core.protocol.events import Msg
+from gateway.core.protocol.refusals import storage_refusal
+from gateway.core.protocol.wire import as_msg
+from gateway.core.rooms.history import HISTORY_MESSAGES, Past, Range
+from gateway.core.rooms.idempotency import Posted
+from gateway.core.rooms.registry import LOBBY
+from gateway.core.sessions import nicknames
 from gateway.errors import Code, JournalError, Refusal
-from gateway.web.answers import json_answer
-from gateway.web.body import read_body
-from gateway.web.login import bearer
+from gateway.web.admin.authorize import bearer
+from gateway.web.http.body import read_body
+from gateway.web.http.origin_policy import OriginPolicy, host_name
+from gateway.web.http.protocol import peer_address
+from gateway.web.http.query import ask, number, only
+from gateway.web.http.responses import json_answer
 from gateway.web.options import WebOptions
-from gateway.web.pages import Pages
-from gateway.web.peer import peer_address
-from gateway.web.query import ask, number, only
-from gateway.web.site import OriginPolicy, host_name
+from gateway.web.templates import Pages
 
 ROOMS_LISTED = 1000
 
@@ -90,13 +90,13 @@ class RoomDoor:
         """`POST /r/{room}`: 201 once the message is committed."""
         self._hub.bans.check_address(peer_address(request))
         only(request, "nick")
-        room = names.room(request.match_info["room"])
+        room = nicknames.room(request.match_info["room"])
         written = self._written(
             request, await read_body(request, self._options.body_limit, self._options.body_deadline)
         )
         nick = written.nick if written.nick is not None else request.query.get("nick")
         token = written.token if written.token is not None else bearer(request)
-        post = Post(room, text.lines(written.text), nick, written.id, token, peer_address(request))
+        post = Post(room, sanitize.lines(written.text), nick, written.id, token, peer_address(request))
 
         def verb(done: Callable[[Posted | Refusal], None]) -> None:
             self._posting.post(post, done)
@@ -106,19 +106,19 @@ class RoomDoor:
 
     def _written(self, request: web.Request, body: bytes) -> PostBody:
         if request.content_type != "application/json":
-            return PostBody(text.decode(body))
+            return PostBody(sanitize.decode(body))
         try:
             return self._decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if has_half_a_pair(fields_of(body)):
-                raise Refusal(Code.BAD_TEXT, text.HALF_A_PAIR) from None
+                raise Refusal(Code.BAD_TEXT, sanitize.HALF_A_PAIR) from None
             raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
 
     async def messages(self, request: web.Request) -> web.Response:
         """`GET /r/{room}/messages`: at most 300, the latest when no bound is given."""
         self._hub.bans.check_address(peer_address(request))
         only(request, "epoch", "after", "before", "limit")
-        room = names.room(request.match_info["room"])
+        room = nicknames.room(request.match_info["room"])
         limit = number(request, "limit", least=1) or HISTORY_MESSAGES
         wanted = Range(number(request, "after"), number(request, "before"), min(limit, HISTORY_MESSAGES))
 
@@ -174,7 +174,7 @@ class ChatPage:
 
     async def room(self, request: web.Request) -> web.Response:
         """The page of the room in the path; an impossible name is a Refusal."""
-        return self._page(request, names.room(request.match_info["room"]))
+        return self._page(request, nicknames.room(request.match_info["room"]))
 
     def _page(self, request: web.Request, room: str) -> web.Response:
         ports = {listener.door: listener.port for listener in self._options.listeners()}

@@ -14,25 +14,23 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.core import names
-from gateway.core.closing import CloseReason
+from gateway.core.doors.join import Position, join
 from gateway.core.hub import Hub
-from gateway.core.joining import Position, join
-from gateway.core.message import Door
-from gateway.core.room import Room
-from gateway.core.rooms import RECENT_MESSAGES
-from gateway.core.session import Session
-from gateway.core.traits import Kernel, Traits
-from gateway.core.wire import RAW, ServerSentEvents, Wire
+from gateway.core.ports import Kernel, Traits
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door
+from gateway.core.protocol.wire import RAW, ServerSentEvents, Wire
+from gateway.core.rooms.fanout import Room
+from gateway.core.rooms.registry import RECENT_MESSAGES
+from gateway.core.sessions import nicknames
+from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
-from gateway.web.agents import agent_of
-from gateway.web.callers import check_open
-from gateway.web.frames import StrictFrames
+from gateway.web.http.client_address import agent_of, check_open, kernel_of, traits_of
+from gateway.web.http.protocol import HttpConnection, remote_of
+from gateway.web.http.query import ask, only
+from gateway.web.http.strict_frames import StrictFrames
+from gateway.web.http.timer_wheel import TimerWheel
 from gateway.web.options import WebOptions
-from gateway.web.peer import HttpConnection, remote_of
-from gateway.web.query import ask, only
-from gateway.web.traits import kernel_of, traits_of
-from gateway.web.wheel import TimerWheel
 
 COMMENT = b":\n\n"
 """Nothing, said aloud: proxies close what is silent for long."""
@@ -199,7 +197,7 @@ class Streams:
     async def _room(self, request: web.Request) -> Room:
         self._hub.bans.check_address(remote_of(request).address)
         only(request, "after")
-        name = names.room(request.match_info["room"])
+        name = nicknames.room(request.match_info["room"])
 
         def verb(done: Callable[[Room | Refusal], None]) -> None:
             self._hub.rooms.open(name, done)

@@ -22,27 +22,24 @@ from typing import Any
 
 from aiohttp import WSMessage, WSMsgType, web
 
-from gateway.core.closing import CloseReason
+from gateway.core.address import Remote
+from gateway.core.doors.browser import BrowserDoor
+from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
-from gateway.core.message import Door
-from gateway.core.pace import pay, wait
-from gateway.core.remote import Remote
-from gateway.core.requests import BrowserDoor
-from gateway.core.session import Session
-from gateway.core.terminal import Terminals
-from gateway.core.text import LINE_BYTES
-from gateway.core.traits import Kernel, Traits
-from gateway.core.wire import FRAME, TEXT
+from gateway.core.ports import Kernel, Traits
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door
+from gateway.core.protocol.wire import FRAME, TEXT
+from gateway.core.sanitize import LINE_BYTES
+from gateway.core.sessions.rate_limit import pay, wait
+from gateway.core.sessions.session import Session
 from gateway.errors import Refusal
-from gateway.web.agents import agent_of
-from gateway.web.callers import ClientAddresses
-from gateway.web.frames import StrictFrames
-from gateway.web.handshake import LINES, OBJECTS
+from gateway.web.http.client_address import ClientAddresses, agent_of, kernel_of, traits_of
+from gateway.web.http.protocol import HttpConnection, is_secure, remote_of
+from gateway.web.http.strict_frames import StrictFrames
+from gateway.web.http.strict_requests import LINES, OBJECTS
+from gateway.web.http.timer_wheel import PacedClose, TimerWheel
 from gateway.web.options import WebOptions
-from gateway.web.partings import PacedClose
-from gateway.web.peer import HttpConnection, is_secure, remote_of
-from gateway.web.traits import kernel_of, traits_of
-from gateway.web.wheel import TimerWheel
 
 TURN = 32
 PROTOCOLS = (OBJECTS, LINES)

@@ -2,8 +2,8 @@
 
 from argon2 import PasswordHasher
 
-from gateway.accounts.register import Account, Accounts, Token, digest_of
-from gateway.core.operators import Role
+from gateway.accounts.accounts import Account, Accounts, Token, digest_of
+from gateway.core.operators.roles import Role
 
 PASSWORD = "correct horse"
 TOKEN = "a token of 192 random bits"

@@ -10,9 +10,9 @@ import pexpect
 import pytest
 
 from gateway.accounts import argon
-from gateway.accounts.register import digest_of
+from gateway.accounts.accounts import digest_of
 from gateway.cli import main
-from gateway.sources import load
+from gateway.config.sources import load
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-m", "gateway", "passwd"]

@@ -2,8 +2,8 @@ import pytest
 
 from gateway.bench.framing import split_lines
 from gateway.bench.latency import Percentiles, Samples, percentiles
-from gateway.bench.order import ExpectedOrder
-from gateway.bench.texts import key_of
+from gateway.bench.plan import key_of
+from gateway.bench.verdict import ExpectedOrder
 
 
 def test_percentiles_are_by_nearest_rank():

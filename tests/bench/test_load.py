@@ -2,10 +2,9 @@ import os
 
 import pytest
 
-from gateway.bench.dialect import GatewayDialect
-from gateway.bench.errors import BenchError
 from gateway.bench.load import Load
-from gateway.bench.plan import BenchTarget, LoadPlan
+from gateway.bench.peer import GatewayDialect
+from gateway.bench.plan import BenchError, BenchTarget, LoadPlan
 from gateway.bench.report import Report, summarise
 from tests.bench.fake_gateway import Misdeed, fake_gateway, honest
 

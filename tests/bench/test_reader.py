@@ -1,10 +1,9 @@
 import pytest
 
 from gateway.bench.framing import client_frame, split_frames, split_lines
-from gateway.bench.order import TRIM_BYTES, ExpectedOrder
-from gateway.bench.reader import Reader
-from gateway.bench.remarks import Noise
-from gateway.bench.texts import Payload, key_of
+from gateway.bench.plan import Payload, key_of
+from gateway.bench.reader import Noise, Reader
+from gateway.bench.verdict import TRIM_BYTES, ExpectedOrder
 from tests.bench.test_framing import server_frame
 
 TEXTS = Payload(64, "abc123")

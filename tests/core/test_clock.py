@@ -2,10 +2,10 @@
 
 import pytest
 
-from gateway.core.closing import CloseReason
-from gateway.core.identity import Identities
 from gateway.core.ports import Person, Receipt
-from gateway.core.receipts import Idempotency
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.rooms.idempotency import Idempotency
+from gateway.core.sessions.identity import Identities
 from tests.core.world import Peer, World
 
 DAY = 86400.0

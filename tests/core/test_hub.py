@@ -1,6 +1,6 @@
 """The hub as its sessions see it."""
 
-from gateway.core.closing import CloseReason
+from gateway.core.protocol.close_reason import CloseReason
 from tests.core.world import World
 
 

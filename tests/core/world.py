@@ -5,15 +5,15 @@ from itertools import count
 
 import msgspec
 
-from gateway.core.closing import CloseReason
+from gateway.core.doors.browser import BrowserDoor
+from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
-from gateway.core.limits import Limits
-from gateway.core.message import Door, Message
 from gateway.core.ports import Journal
-from gateway.core.requests import BrowserDoor
-from gateway.core.session import Session
-from gateway.core.terminal import Terminals
-from gateway.core.wire import FRAME, PLAIN
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door, Message
+from gateway.core.protocol.wire import FRAME, PLAIN
+from gateway.core.sessions.rate_limit import Limits
+from gateway.core.sessions.session import Session
 from gateway.errors import JournalError
 from gateway.journal.memory import MemoryJournal
 

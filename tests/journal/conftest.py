@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import gateway
-from gateway.core.message import Message
 from gateway.core.ports import Journal
+from gateway.core.protocol.message import Message
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 
@@ -22,7 +22,7 @@ ROOT = Path(gateway.__file__).parents[1]
 WRITER = """
 import os, queue, signal, sys
 from pathlib import Path
-from gateway.core.message import Message
+from gateway.core.protocol.message import Message
 from gateway.journal.sqlite import SqliteJournal
 
 path, durability, texts = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
@@ -39,7 +39,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 ENDLESS_WRITER = """
 import queue, sys
 from pathlib import Path
-from gateway.core.message import Message
+from gateway.core.protocol.message import Message
 from gateway.journal.sqlite import SqliteJournal
 
 landed = queue.SimpleQueue()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gateway.core.message import Message
+from gateway.core.protocol.message import Message
 from gateway.journal.sqlite import SqliteJournal
 
 

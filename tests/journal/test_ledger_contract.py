@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from gateway.core.operators import AuditEntry
+from gateway.core.operators.roles import AuditEntry
 from gateway.core.ports import AuditQuery, Measure, Sanction
 from gateway.errors import JournalError
 from gateway.journal.ledger import ENTRIES_LOOKED_AT

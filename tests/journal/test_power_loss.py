@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.journal import opening
+from gateway.journal import open as opening
 from tests.journal.conftest import ROOT
 
 SECTOR = 512
@@ -28,8 +28,8 @@ LOSSES = 300
 WRITER = """
 import os, queue, sys
 from pathlib import Path
-from gateway.core.message import Message
-from gateway.journal import opening
+from gateway.core.protocol.message import Message
+from gateway.journal import open
 from gateway.journal.sqlite import SqliteJournal
 
 opening.write_mark = lambda path, token: "the same"

@@ -9,7 +9,8 @@ from contextlib import closing, contextmanager
 import pytest
 
 from gateway.errors import StartError
-from gateway.journal import continuity, opening
+from gateway.journal import epoch
+from gateway.journal import open as opening
 from gateway.journal.schema import APPLICATION_ID
 
 HOLDER = """
@@ -231,13 +232,13 @@ def test_a_new_journal_says_whose_it_is(open_sqlite, path, alter):
 
 
 def test_where_no_boot_id_is_known_every_boot_is_another(monkeypatch, tmp_path):
-    monkeypatch.setattr(continuity, "LINUX_BOOT_ID", tmp_path / "missing")
-    monkeypatch.setattr(continuity, "BSD_BOOT_NAMES", ())
-    assert continuity.boot_id() != continuity.boot_id()
+    monkeypatch.setattr(epoch, "LINUX_BOOT_ID", tmp_path / "missing")
+    monkeypatch.setattr(epoch, "BSD_BOOT_NAMES", ())
+    assert epoch.boot_id() != epoch.boot_id()
 
 
 def test_elsewhere_the_boot_is_asked_of_sysctl(monkeypatch, tmp_path):
     answers = {"kern.bootsessionuuid": "", "kern.boottime": "{ sec = 5 }"}
-    monkeypatch.setattr(continuity, "LINUX_BOOT_ID", tmp_path / "missing")
-    monkeypatch.setattr(continuity, "_sysctl", answers.get)
-    assert continuity.boot_id() == "{ sec = 5 }"
+    monkeypatch.setattr(epoch, "LINUX_BOOT_ID", tmp_path / "missing")
+    monkeypatch.setattr(epoch, "_sysctl", answers.get)
+    assert epoch.boot_id() == "{ sec = 5 }"

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from gateway.journal import opening
+from gateway.journal import open as opening
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import StartError
-from gateway.journal import opening
+from gateway.journal import open as opening
 
 FRAME = 24 + 4096
 HEADER = 32

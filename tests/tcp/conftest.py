@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gateway.core.message import Door
+from gateway.core.protocol.message import Door
 from gateway.tcp.server import Server, new_selector
 from tests.tcp.house import House
 

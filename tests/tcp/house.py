@@ -6,16 +6,16 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 
+from gateway.core.address import Networks
 from gateway.core.hub import Hub
-from gateway.core.limits import Limits
-from gateway.core.message import Door
-from gateway.core.remote import Networks
-from gateway.core.session import Session
+from gateway.core.protocol.message import Door
+from gateway.core.sessions.rate_limit import Limits
+from gateway.core.sessions.session import Session
 from gateway.journal.memory import MemoryJournal
-from gateway.tcp.admission import ConnectionLimits
-from gateway.tcp.door import TerminalDoor
-from gateway.tcp.entrance import Acceptor
-from gateway.tcp.refusals import Rejections
+from gateway.tcp.acceptor import Acceptor
+from gateway.tcp.connection import TerminalDoor
+from gateway.tcp.connection_limits import ConnectionLimits
+from gateway.tcp.reject import Rejections
 from gateway.tcp.server import Server, new_selector
 
 PAGE = "http://127.0.0.1:8080/"

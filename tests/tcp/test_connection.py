@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.core.closing import CloseReason
-from gateway.core.message import Door
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door
 from gateway.tcp import connection as module
 from gateway.tcp.server import READ, WRITE
 from tests.tcp.house import House, until

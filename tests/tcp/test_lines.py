@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.text import LINE_BYTES
+from gateway.core.sanitize import LINE_BYTES
 from gateway.tcp.lines import LineBuffer, TooLong
 
 CHUNK = 65_536

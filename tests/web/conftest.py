@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 import uvloop
 
-from gateway.accounts.keeper import Authenticator
-from gateway.accounts.register import Accounts
+from gateway.accounts.accounts import Accounts
+from gateway.accounts.authenticator import Authenticator
 from gateway.web.app import WebDoor
 from gateway.web.options import WebOptions
 from tests.web.little_chat import LittleChat

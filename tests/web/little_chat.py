@@ -5,15 +5,15 @@ import secrets
 import time
 from collections.abc import Callable
 
-from gateway.core.closing import CloseReason
+from gateway.core.doors.browser import BrowserDoor
+from gateway.core.doors.post import Post, Posting
 from gateway.core.hub import Hub
-from gateway.core.limits import Limits
-from gateway.core.message import Door
-from gateway.core.posting import Post, Posting
-from gateway.core.requests import BrowserDoor
-from gateway.core.session import Session
-from gateway.core.traits import Kernel, Traits
-from gateway.core.wire import FRAME, frame
+from gateway.core.ports import Kernel, Traits
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door
+from gateway.core.protocol.wire import FRAME, frame
+from gateway.core.sessions.rate_limit import Limits
+from gateway.core.sessions.session import Session
 from gateway.errors import Refusal
 from gateway.journal.memory import MemoryJournal
 

@@ -8,9 +8,9 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from gateway.accounts.keeper import Authenticator
-from gateway.core.closing import CloseReason
-from gateway.core.remote import Remote
+from gateway.accounts.authenticator import Authenticator
+from gateway.core.address import Remote
+from gateway.core.protocol.close_reason import CloseReason
 from gateway.web.app import WebDoor
 from tests.web.little_chat import LittleChat
 

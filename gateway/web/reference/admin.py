@@ -5,15 +5,15 @@ from typing import Any, Literal
 
 import msgspec
 
-from gateway.core.message import Door
-from gateway.core.rings import STEPS
+from gateway.core.protocol.message import Door
+from gateway.core.stats.timeseries import STEPS
 from gateway.errors import Code
-from gateway.web.campaign_desk import BulkRequest, BulkRow
-from gateway.web.connection_desk import Detail
-from gateway.web.connections import TablePage
-from gateway.web.loginpage import Credentials
-from gateway.web.operations import AnnounceRequest, KickRequest, MessageRequest, SanctionRequest, SanctionRow
-from gateway.web.question import STATES
+from gateway.web.admin.bulk import BulkRequest, BulkRow
+from gateway.web.admin.login_page import Credentials
+from gateway.web.admin.maintenance import DrainRequest, EventRow, LogLevelRequest, MaintenanceRequest
+from gateway.web.admin.moderation import AnnounceRequest, KickRequest, MessageRequest, SanctionRequest, SanctionRow
+from gateway.web.admin.sessions import SessionRow
+from gateway.web.admin.summary import MarkLine, Summary
 from gateway.web.reference.operation import (
     EVENTS,
     Access,
@@ -26,11 +26,10 @@ from gateway.web.reference.operation import (
     SessionId,
     one_of,
 )
-from gateway.web.room_table import RoomPage
-from gateway.web.rows import ConnectionRow
-from gateway.web.sessions import SessionRow
-from gateway.web.summary import MarkLine, Summary
-from gateway.web.upkeep_desk import DrainRequest, EventRow, LogLevelRequest, MaintenanceRequest
+from gateway.web.tables.connection_row import ConnectionRow
+from gateway.web.tables.connections import Detail, TablePage
+from gateway.web.tables.paging import STATES
+from gateway.web.tables.rooms import RoomPage
 
 
 class Series(msgspec.Struct):

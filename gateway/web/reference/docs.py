@@ -8,15 +8,15 @@ from typing import NamedTuple, get_args
 import msgspec
 from aiohttp import web
 
-from gateway.core.commands import COMMANDS
-from gateway.core.events import AnyEvent
-from gateway.core.requests import Request
+from gateway.core.doors.browser import Request
+from gateway.core.doors.commands import COMMANDS
+from gateway.core.protocol.events import AnyEvent
 from gateway.errors import HTTP_STATUS
+from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.options import WebOptions
-from gateway.web.pages import Pages
 from gateway.web.reference.meanings import CLOSINGS, CODES
 from gateway.web.reference.rooms import HEALTH, ROOMS
-from gateway.web.site import OriginPolicy, host_name
+from gateway.web.templates import Pages
 
 
 class Shape(NamedTuple):

@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from gateway.core.events import AnyEvent
-from gateway.core.operators import Role
-from gateway.core.requests import Request
+from gateway.core.doors.browser import Request
+from gateway.core.operators.roles import Role
+from gateway.core.protocol.events import AnyEvent
 from gateway.errors import HTTP_STATUS, Code
-from gateway.web.answers import json_answer
-from gateway.web.login import CSRF_HEADER
+from gateway.web.admin.authorize import CSRF_HEADER
+from gateway.web.http.responses import json_answer
 from gateway.web.options import WebOptions
 from gateway.web.reference.admin import ADMIN
 from gateway.web.reference.operation import JSON, LINES, Access, Content, Operation, Parameter, RefusalReply
@@ -33,8 +33,8 @@ _WHOLE: dict[str, Any] = {"ServerObject": AnyEvent, "ClientObject": Request}
 _WORDS = (
     "A chat gateway: netcat, telnet, browsers and curl in one room. `/docs` shows how to use it. Times are "
     "milliseconds since 1970 UTC, durations milliseconds. A query that says something unknown is refused. Every "
-    "refusal has the shape `RefusalReply`; who asks with curl and no `Accept` reads one line `!! code: text`, a browser a "
-    "page. 429 and 503 carry `Retry-After`. A write with a foreign `Origin` is refused."
+    "refusal has the shape `RefusalReply`; who asks with curl and no `Accept` reads one line `!! code: text`, a "
+    "browser a page. 429 and 503 carry `Retry-After`. A write with a foreign `Origin` is refused."
 )
 _TAGS = {
     "rooms": "Post, read, follow.",

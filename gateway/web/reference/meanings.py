@@ -1,6 +1,6 @@
 """What the codes mean, in words for users: one line for each, no more and no less."""
 
-from gateway.core.closing import CloseReason
+from gateway.core.protocol.close_reason import CloseReason
 from gateway.errors import Code
 
 CODES = {

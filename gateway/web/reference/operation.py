@@ -7,10 +7,10 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from gateway.core.operators import Role
+from gateway.core.operators.roles import Role
 from gateway.errors import Code
-from gateway.web.query import SEQ_LIMIT
-from gateway.web.question import PAGE_LIMIT
+from gateway.web.http.query import SEQ_LIMIT
+from gateway.web.tables.paging import PAGE_LIMIT
 
 JSON = "application/json"
 LINES = "text/plain"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from gateway.core.past import HISTORY_MESSAGES
+from gateway.core.rooms.history import HISTORY_MESSAGES
 from gateway.errors import Code
 from gateway.web.reference.operation import (
     EVENTS,

@@ -1,4 +1,4 @@
-/** How values are written on the dashboard, the same as in gateway/web/written.py; null is unknown. */
+/** How values are written on the dashboard, the same as in gateway/web/tables/columns.py; null is unknown. */
 
 import { make } from "./page.js";
 

@@ -11,7 +11,7 @@ from tests.accounts.people import PASSWORD
 from tests.web.browser.conftest import WATCH, Complaints, Open
 from tests.web.browser.running_gateway import RunningGateway, wait_for
 from tests.web.browser.talking import connected
-from tests.web.test_web_written import AGENTS, VALUES
+from tests.web.tables.test_columns import AGENTS, VALUES
 
 BRISK = "if (origin !== 'null') { localStorage.every ??= '1'; localStorage.charts ??= 'false'; }"
 """A page that asks as often as it can, and draws no charts: those have their own tests."""

@@ -1,0 +1,115 @@
+"""Who has an account or a token here, as the settings say.
+
+What may be a password at all.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gateway.core.operators.roles import Role
+from gateway.errors import Code, Refusal
+
+_COST = re.compile(r"(\$argon2\w+\$v=\d+\$m=(\d+),t=(\d+),p=\d+)\$([^$]+)\$([^$]+)")
+
+
+class Account(NamedTuple):
+    """Somebody with a password. `hash` is argon2's."""
+
+    name: str
+    role: Role
+    hash: str
+
+
+class Token(NamedTuple):
+    """A script with a bearer token. `digest` is its SHA-256 in hex, lower case."""
+
+    name: str
+    role: Role
+    digest: str
+
+
+class Accounts:
+    """All accounts and tokens. Names of accounts are the same in upper and lower case."""
+
+    def __init__(self, accounts: Iterable[Account] = (), tokens: Iterable[Token] = ()) -> None:
+        self._accounts = {account.name.casefold(): account for account in accounts}
+        self._tokens = tuple(tokens)
+        self._decoy = _decoy(account.hash for account in self._accounts.values())
+
+    @property
+    def administrator(self) -> str:
+        """The account that is meant where no name is given: the first administrator's; "" without any."""
+        return next((account.name for account in self._accounts.values() if account.role is Role.ADMIN), "")
+
+    @property
+    def has_passwords(self) -> bool:
+        """Whether anybody can log in with a password."""
+        return bool(self._accounts)
+
+    def account(self, name: str) -> Account | None:
+        """The account of a name."""
+        return self._accounts.get(name.casefold())
+
+    def changed(self, later: "Accounts") -> frozenset[str]:
+        """The accounts, casefolded, that `later` does not have or has with another role or password."""
+        return frozenset(name for name, account in self._accounts.items() if later.account(name) != account)
+
+    def hash(self, name: str) -> str:
+        """What to verify a password for `name` against: of an unknown name a hash that costs as much as the dearest
+        one here and fits no password, so that time does not tell who has an account."""
+        account = self.account(name)
+        return self._decoy if account is None else account.hash
+
+    def token(self, digest: str) -> Token | None:
+        """The token of a digest. All are compared, each in constant time."""
+        found = None
+        for token in self._tokens:
+            if hmac.compare_digest(token.digest.encode(), digest.encode()):
+                found = token
+        return found
+
+
+def digest_of(token: str) -> str:
+    """How a token is known here."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def _decoy(hashes: Iterable[str]) -> str:
+    """A hash with the cost and the lengths of the dearest of `hashes` and nothing behind it; "" without any."""
+    parts = [match for each in hashes if (match := _COST.fullmatch(each))]
+    if not parts:
+        return ""
+    dearest = max(parts, key=lambda match: int(match[2]) * int(match[3]))
+    salt, result = (_random(each) for each in (dearest[4], dearest[5]))
+    return f"{dearest[1]}${salt}${result}"
+
+
+def _random(encoded: str) -> str:
+    """As many random bytes as `encoded` has, encoded like it."""
+    size = len(encoded) * 3 // 4
+    return base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=")
+
+
+LEAST_BYTES = 8
+MOST_BYTES = 1024
+
+
+def composed(password: str) -> bytes:
+    """The bytes that are hashed: one spelling for what keyboards write in two ways.
+
+    Raises Refusal (bad_message) for what is nobody's password: nothing, more than 1,024 bytes, control characters.
+    """
+    if not password or len(password) > MOST_BYTES:
+        raise Refusal(Code.BAD_MESSAGE, f"a password has 1 to {MOST_BYTES:,} bytes")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in password):
+        raise Refusal(Code.BAD_MESSAGE, "a password has no control characters")
+    raw = unicodedata.normalize("NFC", password).encode()
+    if len(raw) > MOST_BYTES:
+        raise Refusal(Code.BAD_MESSAGE, f"a password has 1 to {MOST_BYTES:,} bytes")
+    return raw

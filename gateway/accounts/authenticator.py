@@ -1,0 +1,159 @@
+"""Lets people in by password and scripts by token.
+
+Hashing takes tens of milliseconds and megabytes on purpose. So it happens in threads of their own, two at most, never
+for more bytes than a password may have, and only after the attempt is paid for (see `attempts`). A known pair of name
+and address pays nothing that strangers share: whoever fails as somebody else's name, from wherever and for however
+long, does not lock him out.
+
+Kept simple: what is known is forgotten at a restart, and from an address where a token is known its neighbours may
+guess that token as fast as they like; a token made here has 192 random bits.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from pkgutil import resolve_name
+
+from gateway.accounts.accounts import Accounts, composed, digest_of
+from gateway.accounts.throttle import EVERYBODY, BucketKind, Key, LoginThrottle, network
+from gateway.core import sanitize
+from gateway.core.operators.roles import Operator
+from gateway.errors import Code, Refusal
+
+VERIFY = "gateway.accounts.argon:verify"
+"""Loaded in its thread at the first login: it costs the start nothing."""
+HASHING_AT_ONCE = 2
+NAME_BYTES = 128
+TOKEN_CHARACTERS = 1024
+WRONG_TOKENS = 256
+WRONG = "wrong name or password"
+
+log = logging.getLogger("gateway.admin")
+
+
+class Authenticator:
+    """The doorkeeper. `clock` answers monotonic seconds. Whoever asks records the answer, and completes the source of
+    the operator, which is his address alone."""
+
+    def __init__(self, register: Accounts, clock: Callable[[], float]) -> None:
+        self._register = register
+        self._attempts = LoginThrottle(clock)
+        self._loop = asyncio.get_running_loop()
+        self._threads = ThreadPoolExecutor(HASHING_AT_ONCE, thread_name_prefix="password")
+        self._wrong_tokens: dict[Key, None] = {}
+
+    @property
+    def has_passwords(self) -> bool:
+        """Whether anybody can log in with a password."""
+        return self._register.has_passwords
+
+    def know(self, register: Accounts) -> frozenset[str]:
+        """These are the accounts and tokens from now on. Answers the accounts whose logins hold no longer."""
+        before, self._register = self._register, register
+        return before.changed(register)
+
+    def close(self) -> None:
+        """Verify nothing more; who still waits is not answered."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def login(self, name: str, password: str, address: str, done: Callable[[Operator | Refusal], None]) -> None:
+        """Check a password, and call `done` once, in the loop's thread, perhaps before this returns. Without a name
+        the administrator is meant.
+
+        A Refusal is bad_message for what is no name or password, rate_limited after too many failed attempts,
+        forbidden when name or password are wrong, busy when we failed.
+        """
+        try:
+            if not self._register.has_passwords:
+                raise Refusal(Code.FORBIDDEN, "nobody has a password here: see `gateway passwd`")
+            name, raw = _sound_name(name or self._register.administrator), composed(password)
+            keys = self._keys(name.casefold(), address)
+            self._take(keys)
+        except Refusal as refusal:
+            done(refusal)
+            return
+        future = self._threads.submit(_verify, self._register.hash(name), raw)
+        verified = partial(self._verified, name=name, address=address, keys=keys, done=done)
+
+        def hand_over(future: "Future[bool]") -> None:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(verified, future)
+
+        future.add_done_callback(hand_over)
+
+    def _verified(
+        self,
+        future: "Future[bool]",
+        name: str,
+        address: str,
+        keys: tuple[Key, ...],
+        done: Callable[[Operator | Refusal], None],
+    ) -> None:
+        if future.cancelled():
+            return
+        account, problem = self._register.account(name), future.exception()
+        if problem is not None:
+            log.error("a password could not be verified", exc_info=problem)
+            self._attempts.give_back(keys)
+            done(Refusal(Code.BUSY, "the password could not be checked: try again", retry_ms=1000))
+        elif account is None or not future.result():
+            done(Refusal(Code.FORBIDDEN, WRONG))
+        else:
+            self._attempts.give_back(keys)
+            self._attempts.remember(keys[0])
+            done(Operator(account.name, account.role, address))
+
+    def bearer(self, token: str, address: str) -> Operator:
+        """Whose token this is. Raises Refusal: token_invalid, or rate_limited after too many wrong ones."""
+        digest = digest_of(token[:TOKEN_CHARACTERS])
+        found, keys = self._register.token(digest), self._keys(digest, address)
+        if found is not None and self._attempts.knows(keys[0]):
+            return Operator(found.name, found.role, address)
+        if keys[0] in self._wrong_tokens:
+            keys = keys[:1]  # the same mistake again is no new guess: it must not keep others out
+        self._take(keys)
+        if found is None:
+            while len(self._wrong_tokens) >= WRONG_TOKENS:
+                del self._wrong_tokens[next(iter(self._wrong_tokens))]
+            self._wrong_tokens[keys[0]] = None
+            raise Refusal(Code.TOKEN_INVALID, "this token is not known here")
+        self._attempts.give_back(keys)
+        self._attempts.remember(keys[0])
+        return Operator(found.name, found.role, address)
+
+    def _keys(self, name: str, address: str) -> tuple[Key, ...]:
+        """What an attempt pays, first its pair of name and address. This machine's own address is many people's."""
+        counted, is_own = network(address)
+        pair = Key(BucketKind.PAIR, name, counted)
+        keys = [pair]
+        if not is_own:
+            keys.append(Key(BucketKind.ADDRESS, network=counted))
+        if not self._attempts.knows(pair):
+            keys.append(EVERYBODY)
+        return tuple(keys)
+
+    def _take(self, keys: tuple[Key, ...]) -> None:
+        wait = self._attempts.take(keys)
+        if wait:
+            seconds = math.ceil(wait)
+            words = f"too many failed attempts: try again in {seconds} s"
+            raise Refusal(Code.RATE_LIMITED, words, retry_ms=seconds * 1000)
+
+
+def _verify(hashed: str, password: bytes) -> bool:
+    right: bool = resolve_name(VERIFY)(hashed, password)
+    return right
+
+
+def _sound_name(name: str) -> str:
+    """The name, if it can be one at all; bad_message."""
+    try:
+        if name == sanitize.line(name, NAME_BYTES):
+            return name
+    except Refusal:
+        pass
+    raise Refusal(Code.BAD_MESSAGE, f"a name has 1 to {NAME_BYTES} bytes and no control characters")

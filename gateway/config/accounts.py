@@ -1,0 +1,126 @@
+"""How the settings say who may see the dashboard: password hashes, accounts and tokens.
+
+None of them holds a secret itself, only its hash; even so none is ever printed. A complaint names the account or the
+token by its place and says what to do.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from gateway.config.values import Form, WrongValue, comma_separated
+
+ROLES = ("viewer", "operator", "admin")
+ROOT_NAME = "admin"
+"""Whom `admin.password_hash` belongs to."""
+LINK_NAME = "link"
+"""Who comes by a one-time link; no account may take it."""
+
+_NAME = re.compile(r"[^\W_][\w.-]{0,31}")
+_HASH = re.compile(
+    r"\$argon2(?:id|i|d)\$v=\d{1,3}\$m=\d{1,9},t=\d{1,6},p=\d{1,4}\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}"
+)
+_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+
+
+class AccountSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One account as the settings hold it. `role` is one of ROLES, `hash` argon2's."""
+
+    role: str
+    hash: str
+
+
+def account_words(text: str) -> dict[str, dict[str, str]]:
+    """Accounts written as one text, `NAME:ROLE:HASH`, with blanks between them: hashes have commas in them."""
+    accounts = {}
+    for place, word in enumerate(text.split(), 1):
+        name, colon, rest = word.partition(":")
+        role, second, hashed = rest.partition(":")
+        if not (colon and second):
+            raise WrongValue(f"the account at place {place} is not written NAME:ROLE:HASH")
+        if name in accounts:
+            raise WrongValue(f"{name} is there twice")
+        accounts[name] = {"role": role, "hash": hashed}
+    return accounts
+
+
+def check_hash(hashed: str | None) -> None:
+    """Raise WrongValue unless `hashed` is a hash of argon2, or none."""
+    if hashed is not None and not _HASH.fullmatch(hashed):
+        raise WrongValue("this is no argon2 hash: `gateway passwd` asks for a password and prints one")
+
+
+def check_accounts(accounts: Mapping[str, AccountSettings]) -> None:
+    """Raise WrongValue unless every account has a possible name of its own, a role and a hash."""
+    seen = set()
+    for name, account in accounts.items():
+        check_name(name)
+        _check_role(name, account.role)
+        if not _HASH.fullmatch(account.hash):
+            raise WrongValue(f"the hash of {name} is no argon2 hash: `gateway passwd {name}` prints one")
+        if name.casefold() in seen:
+            raise WrongValue(f"{name} is there twice: upper and lower case are the same name")
+        seen.add(name.casefold())
+
+
+def check_tokens(tokens: Sequence[str]) -> None:
+    """Raise WrongValue unless every token is name:role:sha256."""
+    for place, token in enumerate(tokens, 1):
+        name, _, rest = token.partition(":")
+        role, _, digest = rest.partition(":")
+        if not _DIGEST.fullmatch(digest):
+            raise WrongValue(
+                f"the token at place {place} is not name:role:sha256 with 64 hex digits: "
+                "`gateway passwd --token NAME` makes one"
+            )
+        check_name(name)
+        _check_role(name, role)
+
+
+def check_name(name: str) -> None:
+    """Raise WrongValue unless somebody may be called `name`."""
+    if not _NAME.fullmatch(name) or name.casefold() == LINK_NAME:
+        raise WrongValue(
+            f"{name[:40]!r} is no name for an account: at most 32 letters, digits, '.', '_' and '-', "
+            f"first a letter or digit, and not {LINK_NAME!r}"
+        )
+
+
+def _check_role(name: str, role: str) -> None:
+    if role not in ROLES:
+        raise WrongValue(f"the role of {name} is none of {', '.join(ROLES)}")
+
+
+def _veiled_tokens(tokens: Sequence[str]) -> str:
+    return "(set) " + " ".join(token.rpartition(":")[0] for token in tokens)
+
+
+HASH = Form(
+    "HASH",
+    "what `gateway passwd` prints",
+    parse=lambda text: text.strip() or None,
+    check=check_hash,
+    veil=lambda _: "(set)",
+)
+ACCOUNTS = Form(
+    "NAME:ROLE:HASH …",
+    "a table [admin.accounts.NAME] with a role and a hash, as `gateway passwd NAME` prints it",
+    parse=account_words,
+    show=lambda accounts: " ".join(f"{name}:{each.role}:{each.hash}" for name, each in accounts.items()),
+    check=check_accounts,
+    veil=lambda accounts: "(set) " + " ".join(f"{name}:{each.role}" for name, each in accounts.items()),
+)
+TOKENS = Form(
+    "NAME:ROLE:SHA256,…",
+    'a list of "name:role:sha256"; `gateway passwd --token NAME` makes one',
+    parse=comma_separated,
+    check=check_tokens,
+    veil=_veiled_tokens,
+)
+
+Hash = Annotated[str | None, Meta(extra={"form": HASH})]
+Accounts = Annotated[dict[str, AccountSettings], Meta(extra={"form": ACCOUNTS})]
+Tokens = Annotated[tuple[str, ...], Meta(extra={"form": TOKENS})]

@@ -1,0 +1,246 @@
+"""The places a setting may come from, strongest first.
+
+    flag --limits.burst  >  environment GATEWAY_LIMITS__BURST  >  file key limits.burst  >  default
+
+A value is checked wherever it is given, also where a stronger place overrides it: a mistake that waits in a file is
+still a mistake. All problems are told at once, one line each.
+
+SIGHUP: the settings are read again from where they came, and what can change while the gateway runs changes.
+
+Parts say which settings they take anew (`Reloading.on`); a changed setting that nobody takes is named as needing a
+restart, each time, until it has its old value again. Wrong settings change nothing at all. Reading takes about 3 ms of
+the loop (a small file and the checks of all settings), and what follows must take no longer.
+"""
+
+import difflib
+import logging
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from msgspec import structs
+
+from gateway.config.accounts import ROOT_NAME
+from gateway.config.settings import PREFIX, SETTINGS, VARIABLES, Setting, Settings, value_of
+from gateway.config.values import WrongValue
+from gateway.errors import ConfigError, GatewayError, UsageError
+
+CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+DOORS = ("tcp_port", "telnet_port", "web_port")
+
+
+class Source(NamedTuple):
+    """Where a value came from: the place (default, file, environment, flag, classic) and what it is called there."""
+
+    place: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.name}".strip()
+
+
+class Given(NamedTuple):
+    """A value as somebody gave it, not checked yet; perhaps under a name that is no setting."""
+
+    name: str
+    value: object
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The effective settings, and for every setting the place that decided it."""
+
+    settings: Settings
+    sources: Mapping[str, Source]
+
+    def toml(self) -> str:
+        """A TOML file that says the same; behind each setting stands where it came from."""
+        lines = []
+        for name, setting in SETTINGS.items():
+            lines.append(setting.line(value_of(self.settings, name)))
+        width = max(map(len, lines))
+        return "".join(
+            f"{line:{width}}  # {source}\n" for line, source in zip(lines, self.sources.values(), strict=True)
+        )
+
+
+def load(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "") -> Loaded:
+    """Settings from `flags` (by setting name, values as text) over `environ` over the TOML file `config`.
+
+    Without `config` the variable GATEWAY_CONFIG names the file; without both there is none.
+    Raises ConfigError, or UsageError when nothing but flags is wrong.
+    """
+    values = {name: setting.default for name, setting in SETTINGS.items()}
+    sources = dict.fromkeys(SETTINGS, Source("default"))
+    problems: list[ConfigError] = []
+    file = from_file(config or environ.get(CONFIG_VARIABLE, ""))
+    for given in (*file, *from_environment(environ), *from_flags(flags)):
+        try:
+            values[given.name] = checked(given)
+            sources[given.name] = given.source
+        except ConfigError as problem:
+            problems.append(problem)
+    if values["classic"]:
+        for name in ("telnet_port", "web_port"):
+            values[name], sources[name] = -1, Source("classic")
+    problems += contradictions(values) if not problems else []
+    if problems:
+        kind = UsageError if all(isinstance(problem, UsageError) for problem in problems) else ConfigError
+        raise kind("\n".join(map(str, problems)))
+    return Loaded(assembled(values), sources)
+
+
+def load_again(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "") -> Loaded:
+    """The same once more while the gateway runs. A file that can be read only once (a pipe) is a ConfigError: reading
+    it would give nothing, or wait."""
+    file = config or environ.get(CONFIG_VARIABLE, "")
+    if file and not Path(file).is_file():
+        raise ConfigError(f"cannot read {file} again: it is gone, or no file")
+    return load(flags, environ, config)
+
+
+def from_file(config: str) -> Iterator[Given]:
+    """The values of a TOML file, in its order."""
+    if not config:
+        return
+    try:
+        content = tomllib.loads(Path(config).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {config}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"{config} is not TOML: {error}") from error
+    source = Source("file", config)
+    for key, value in content.items():
+        if key not in SETTINGS and isinstance(value, dict):
+            yield from (Given(f"{key}.{name}", inner, source) for name, inner in value.items())
+        else:
+            yield Given(key, value, source)
+
+
+def from_environment(environ: Mapping[str, str]) -> Iterator[Given]:
+    """The values of the variables that begin like ours, whether known or not."""
+    for variable, text in environ.items():
+        if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE:
+            name = VARIABLES[variable].name if variable in VARIABLES else variable
+            yield Given(name, text, Source("environment", variable))
+
+
+def from_flags(flags: Mapping[str, str]) -> Iterator[Given]:
+    """The values of the command line."""
+    for name, text in flags.items():
+        yield Given(name, text, Source("flag", SETTINGS[name].flag))
+
+
+def checked(given: Given) -> object:
+    """The value as the setting's type. Raises ConfigError (UsageError for a flag) with what is right."""
+    setting = known(given)
+    try:
+        return setting.read(given.value, is_text=given.source.place != "file")
+    except ValueError as error:
+        kind = UsageError if given.source.place == "flag" else ConfigError
+        raise kind(f"{given.name}: {complaint(given, setting, error)}") from error
+
+
+def complaint(given: Given, setting: Setting, error: ValueError) -> str:
+    """What is wrong with a value, its place, and what is right. Shows no secret."""
+    if isinstance(error, WrongValue):
+        return f"{error} ({given.source})"
+    value = "the value" if setting.form.veil else repr(given.value)
+    return f"{value} ({given.source}) is not {setting.form.right}"
+
+
+def known(given: Given) -> Setting:
+    """The setting that is meant. Raises ConfigError with the nearest known name."""
+    if given.name in SETTINGS:
+        return SETTINGS[given.name]
+    if given.source.place == "environment":
+        near = nearest(given.name, (*VARIABLES, CONFIG_VARIABLE))
+        raise ConfigError(f"unknown variable {given.name}: the nearest known one is {near}")
+    if any(name.startswith(f"{given.name}.") for name in SETTINGS):
+        raise ConfigError(f"{given.name} ({given.source}) is a section: write [{given.name}] and its keys below")
+    raise ConfigError(
+        f"unknown key {given.name} ({given.source}): the nearest known one is {nearest(given.name, SETTINGS)}"
+    )
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """The one of `names` that looks most like `word`."""
+    return difflib.get_close_matches(word, list(names), n=1, cutoff=0.0)[0]
+
+
+def contradictions(values: Mapping[str, object]) -> Iterator[ConfigError]:
+    """What is wrong with values that are right one by one."""
+    doors = [name for name in DOORS if values[name] != -1]
+    if not doors:
+        yield ConfigError(f"every door is off: one of {', '.join(DOORS)} needs a port")
+    for index, name in enumerate(doors):
+        for other in doors[:index]:
+            if values[name] == values[other] != 0:
+                yield ConfigError(f"{other} and {name} are both {values[name]}: a port serves one door")
+    accounts = cast(Collection[str], values["admin.accounts"])
+    if values["admin.password_hash"] and any(name.casefold() == ROOT_NAME for name in accounts):
+        yield ConfigError(
+            f"admin.password_hash and admin.accounts.{ROOT_NAME} are both the account {ROOT_NAME!r}: leave one out"
+        )
+
+
+def assembled(values: Mapping[str, object]) -> Settings:
+    """The struct of the checked values."""
+    parts: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
+    for each in structs.fields(Settings):
+        if each.name not in parts:
+            inside = f"{each.name}."
+            section = {name.removeprefix(inside): value for name, value in values.items() if name.startswith(inside)}
+            parts[each.name] = each.type(**section)
+    return Settings(**parts)
+
+
+log = logging.getLogger(__name__)
+
+Apply = Callable[[Settings], None]
+
+
+class Reloading:
+    """`settings` are those of the start; `again` reads them anew and raises ConfigError."""
+
+    def __init__(self, settings: Settings, again: Callable[[], Settings]) -> None:
+        self._running = {name: value_of(settings, name) for name in SETTINGS}
+        self._again = again
+        self._takers: list[tuple[Sequence[str], Apply]] = []
+
+    def on(self, *names: str, apply: Apply) -> None:
+        """Call `apply` with the new settings when one of these has changed. A name is a setting's, or a section's with
+        its dot (`limits.`)."""
+        self._takers.append((names, apply))
+
+    def reload(self) -> None:
+        """Read and apply. Raises nothing: what is wrong is logged."""
+        try:
+            settings = self._again()
+        except GatewayError as problem:
+            log.error("SIGHUP: the settings stay as they are: %s", "; ".join(str(problem).splitlines()))
+            return
+        found = {name: value_of(settings, name) for name in SETTINGS}
+        changed = [name for name, value in found.items() if value != self._running[name]]
+        taken = [name for name in changed if any(_names(names, name) for names, _ in self._takers)]
+        for names, apply in self._takers:
+            if any(_names(names, name) for name in taken):
+                self._attempt(lambda apply=apply: apply(settings))  # type: ignore[misc]
+        self._running |= {name: found[name] for name in taken}
+        log.info("SIGHUP: settings read again, %s", f"changed: {', '.join(taken)}" if taken else "nothing to change")
+        left = [name for name in changed if name not in taken]
+        if left:
+            log.warning("SIGHUP: a restart is needed for: %s", ", ".join(left))
+
+    def _attempt(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except Exception:
+            log.exception("SIGHUP: a part of the gateway could not take its new settings")
+
+
+def _names(names: Sequence[str], name: str) -> bool:
+    return any(name.startswith(each) if each.endswith(".") else name == each for each in names)

@@ -1,0 +1,317 @@
+"""What a browser may ask: the objects of the protocol, client to server, and what each does.
+
+`BrowserDoor.receive` takes one text frame. Whatever is wrong with it is answered by an `error` event; a peer that sends
+BAD_MESSAGES malformed ones within BAD_SECONDS is closed (1008).
+
+What can still be told of JSON that the strict decoder refused: whom to answer, and what was wrong with it.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+
+from gateway import __version__
+from gateway.core import sanitize
+from gateway.core.doors import commands
+from gateway.core.doors.join import ROOMS_PER_SESSION, Position, join, too_many_rooms
+from gateway.core.hub import Hub
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.events import Error, History, Notice, Pong, Typing, Welcome
+from gateway.core.protocol.message import Kind
+from gateway.core.protocol.refusals import error_event, too_fast
+from gateway.core.protocol.wire import as_msg
+from gateway.core.rooms.fanout import Member
+from gateway.core.rooms.history import HISTORY_MESSAGES, Past, Range
+from gateway.core.rooms.registry import LOBBY, RECENT_MESSAGES
+from gateway.core.sessions import nicknames
+from gateway.core.sessions.session import OWED_BYTES, Session
+from gateway.errors import Code, Refusal
+
+
+def fields_of(document: str | bytes) -> dict[str, Any]:
+    """The fields of a JSON object; empty for anything else, however deep or broken it is."""
+    try:
+        fields = json.loads(document)
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def has_half_a_pair(fields: dict[str, Any]) -> bool:
+    """Whether one of the fields is a text with a lone surrogate in it, which JSON can write and UTF-8 cannot."""
+    words = [field for field in fields.values() if isinstance(field, str)]
+    return any("\ud800" <= character <= "\udfff" for word in words for character in word)
+
+
+BAD_MESSAGES = 10
+BAD_SECONDS = 60.0
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Seq = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A room to be in, and where its reader stopped."""
+
+    room: str
+    epoch: str | None = None
+    after: Seq | None = None
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """The first request."""
+
+    nick: str | None = None
+    token: str | None = None
+    rooms: list[Place] | None = None
+
+
+class Say(msgspec.Struct, frozen=True, tag="say"):
+    """Post to a room, or run a command."""
+
+    room: str
+    text: str
+    id: Id | None = None
+    kind: Kind = Kind.SAY
+
+
+class Join(msgspec.Struct, frozen=True, tag="join"):
+    """Enter a room."""
+
+    room: str
+    epoch: str | None = None
+    after: Seq | None = None
+    id: Id | None = None
+
+
+class Part(msgspec.Struct, frozen=True, tag="part"):
+    """Leave a room."""
+
+    room: str
+    id: Id | None = None
+
+
+class Nick(msgspec.Struct, frozen=True, tag="nick"):
+    """Take another nick."""
+
+    nick: str
+    id: Id | None = None
+
+
+class Earlier(msgspec.Struct, frozen=True, tag="history"):
+    """Ask for older messages."""
+
+    room: str
+    before: Seq | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1)] = 50
+    id: Id | None = None
+
+
+class Write(msgspec.Struct, frozen=True, tag="typing"):
+    """Say that something is being written."""
+
+    room: str
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
+    """Ask for a pong."""
+
+    id: Id | None = None
+
+
+TYPES = {"hello", "say", "join", "part", "nick", "history", "typing", "ping"}
+Request = Hello | Say | Join | Part | Nick | Earlier | Write | Ping
+decode = msgspec.json.Decoder(Request).decode
+
+
+class BrowserDoor:
+    """The browser door's side of the hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self._bad: dict[Session, list[float]] = {}
+        self._handlers: dict[type, Callable[[Session, Any], None]] = {
+            Hello: self._hello,
+            Say: self._say,
+            Join: self._join,
+            Part: self._part,
+            Nick: self._nick,
+            Earlier: self._history,
+            Write: self._typing,
+            Ping: self._ping,
+        }
+
+    def receive(self, session: Session, frame: str) -> None:
+        """Handle one text frame. Afterwards the session may be held: hand in no more until it resumes."""
+        session.last_input = self.hub.clock()
+        try:
+            request = decode(frame)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as problem:
+            self._malformed(session, frame, str(problem))
+            return
+        if not session.greeted and not isinstance(request, Hello):
+            self._complain(session, Error(Code.BAD_MESSAGE, 'say {"type":"hello"} first'))
+            return
+        try:
+            self._handlers[type(request)](session, request)
+        except Refusal as refusal:
+            session.tell(error_event(refusal, getattr(request, "id", None)))
+
+    def _hello(self, session: Session, hello: Hello) -> None:
+        if session.greeted:
+            raise Refusal(Code.BAD_MESSAGE, "hello was said before")
+        session.greeted = True
+        session.hold()
+        refusals = [self.hub.reception.settle(session, hello.token)]
+        if self.hub.turn_away(session):
+            return
+        restored = session.identity.rooms if session.identity is not None else ()
+        if hello.nick is not None:
+            try:
+                self.hub.rename(session, hello.nick)
+            except Refusal as refusal:
+                refusals.append(refusal)
+        places = hello.rooms
+        if places is None:
+            places = [Place(name) for name, _, _ in restored] or [Place(LOBBY)]
+        self.hub.reception.stored(lambda failure: self._welcome(session, refusals, places))
+
+    def _welcome(self, session: Session, refusals: list[Refusal | None], places: list[Place]) -> None:
+        """The identity is stored: answer hello."""
+        if session.closed or session.identity is None:
+            return
+        limits = self.hub.limits
+        session.tell(
+            Welcome(
+                session.id,
+                self.hub.reception.identities.token(session.identity),
+                session.nick,
+                {"name": "gateway", "version": __version__},
+                {
+                    "text_bytes": sanitize.TEXT_BYTES,
+                    "messages_per_second": limits.messages_per_second,
+                    "burst": limits.burst,
+                    "history": HISTORY_MESSAGES,
+                },
+            )
+        )
+        possible, impossible = _sorted_out(places[: ROOMS_PER_SESSION + 1])
+        for refused in [*refusals, *impossible]:
+            if refused is not None:
+                session.tell(error_event(refused))
+        for place in possible:
+            self._enter(session, place)
+        if self.hub.motd:
+            session.tell(Notice(self.hub.motd))
+        session.release()
+
+    def _say(self, session: Session, say: Say) -> None:
+        self._pace(session)
+        member = self._member(session, say.room)
+        if say.kind is Kind.SAY and commands.named_command(say.text):
+            commands.run(self.hub, session, member, say.text, say.id)
+        else:
+            words = say.text.removeprefix("/") if say.kind is Kind.SAY and say.text.startswith("//") else say.text
+            self.hub.say(member, sanitize.lines(words), say.kind, say.id)
+
+    def _join(self, session: Session, request: Join) -> None:
+        self._pace(session)
+        self._enter(session, Place(request.room, request.epoch, request.after), request.id)
+
+    def _enter(self, session: Session, place: Place, id: str | None = None) -> None:
+        try:
+            name = nicknames.room(place.room)
+            known = place.epoch is not None and place.after is not None
+            position = Position(place.epoch or "", place.after or 0) if known else None
+            join(self.hub, session, name, RECENT_MESSAGES, position, id)
+        except Refusal as refusal:
+            session.tell(error_event(refusal, id))
+
+    def _part(self, session: Session, part: Part) -> None:
+        self.hub.leave(self._member(session, part.room))
+
+    def _nick(self, session: Session, nick: Nick) -> None:
+        self._pace(session)
+        self.hub.rename(session, nick.nick)
+        id = {"id": nick.id} if nick.id is not None else {}
+        session.tell(Notice(f"you are {session.nick}", nick=session.nick, **id))
+
+    def _history(self, session: Session, earlier: Earlier) -> None:
+        self._pace(session)
+        name = self._member(session, earlier.room).room.name
+        session.hold()
+
+        def read(past: Past | Refusal) -> None:
+            if isinstance(past, Refusal):
+                session.tell(error_event(past, earlier.id))
+            else:
+                session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
+            session.release()
+
+        wanted = Range(before=earlier.before, limit=earlier.limit)
+        self.hub.commits.after_own(session, lambda: self.hub.library.read(name, wanted, read))
+
+    def _typing(self, session: Session, write: Write) -> None:
+        """Tell the room's pages, where it is small enough for that to matter; too fast is dropped without a word."""
+        member = self._member(session, write.room)
+        room = member.room
+        if self.hub.pace.too_fast(session) or room.presences.crowd or self.hub.mutes.on(session) is not None:
+            return
+        self.hub.pace.pay(session)
+        for other in room.members.values():
+            if other is not member and other.session.wire.objects and len(other.session.owed) < OWED_BYTES:
+                other.session.tell(Typing(room.name, session.nick))
+
+    def _ping(self, session: Session, ping: Ping) -> None:
+        session.tell(Pong() if ping.id is None else Pong(ping.id))
+
+    def _member(self, session: Session, room: str) -> Member:
+        member = session.rooms.get(nicknames.room(room))
+        if member is None:
+            raise Refusal(Code.NOT_JOINED, f"you are not in {sanitize.shown(room)}, join it first")
+        return member
+
+    def _pace(self, session: Session) -> None:
+        seconds = self.hub.pace.too_fast(session)
+        if seconds:
+            raise too_fast(seconds)
+        self.hub.pace.pay(session)
+
+    def _malformed(self, session: Session, frame: str, problem: str) -> None:
+        fields = fields_of(frame)
+        type, id = fields.get("type"), fields.get("id")
+        if has_half_a_pair(fields):
+            refusal = Refusal(Code.BAD_TEXT, sanitize.HALF_A_PAIR)
+        elif isinstance(type, str) and type not in TYPES:
+            refusal = Refusal(Code.UNKNOWN_TYPE, f"there is no type {sanitize.shown(type)}")
+        else:
+            refusal = Refusal(Code.BAD_MESSAGE, problem)
+        id = id if isinstance(id, str) and 1 <= len(id) <= 64 and id.isprintable() else None
+        self._complain(session, error_event(refusal, id))
+
+    def _complain(self, session: Session, error: Error) -> None:
+        session.tell(error)
+        now = self.hub.clock()
+        recent = [when for when in self._bad.get(session, []) if when > now - BAD_SECONDS]
+        self._bad = {s: times for s, times in self._bad.items() if not s.closed}
+        self._bad[session] = [*recent, now]
+        if len(recent) + 1 >= BAD_MESSAGES:
+            self.hub.close(session, CloseReason.BAD_MESSAGES, f"{BAD_MESSAGES} in {BAD_SECONDS:.0f} s")
+
+
+def _sorted_out(places: list[Place]) -> tuple[list[Place], list[Refusal]]:
+    """Those of a hello that can be entered, and why the others cannot."""
+    entered: set[str] = set()
+    possible, impossible = [], []
+    for place in places:
+        try:
+            name = nicknames.room(place.room)
+            if name not in entered and len(entered) == ROOMS_PER_SESSION:
+                raise too_many_rooms()
+        except Refusal as refusal:
+            impossible.append(refusal)
+        else:
+            entered.add(name)
+            possible.append(place)
+    return possible, impossible

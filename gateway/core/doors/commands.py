@@ -1,0 +1,384 @@
+"""The commands, one table for terminals and browsers; /help writes itself from it.
+
+A command runs with a `Call`: who asked, in which room, with which words. It answers by `call.answer`, or raises
+Refusal. Names are found exactly or by a unique prefix.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from gateway.core import sanitize
+from gateway.core.doors.join import Position, join, rejoin
+from gateway.core.doors.post import whisper
+from gateway.core.hub import Hub
+from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorCommand
+from gateway.core.operators.roles import Operator
+from gateway.core.operators.sanctions import is_loopback
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.events import Ack, History, Notice
+from gateway.core.protocol.message import Door, Kind
+from gateway.core.protocol.refusals import error_event
+from gateway.core.protocol.wire import as_msg, people
+from gateway.core.rooms.fanout import Member
+from gateway.core.rooms.history import HISTORY_MESSAGES, Past, Range
+from gateway.core.rooms.registry import RECENT_MESSAGES
+from gateway.core.sessions import nicknames
+from gateway.core.sessions.identity import spelled
+from gateway.core.sessions.session import Session
+from gateway.errors import Code, Refusal
+
+WHO_PAGE = 20
+WRONG_CODE_SECONDS = 1.0
+"""What a wrong code costs: a thousand million codes are too many to try at that pace."""
+ROOMS_PAGE = 20
+TERMINAL_RECENT = 20
+"""Messages a terminal is shown on joining a room."""
+_LOGIN = re.compile(r"/login(?!\S)", re.IGNORECASE)
+GLYPHS = {Door.TCP: ">_", Door.TELNET: "⌨", Door.WEB: "◍", Door.HTTP: "⇄"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One use of a command. `words` is what followed its name, `member` the room it was typed in, if any."""
+
+    hub: Hub
+    session: Session
+    member: Member | None
+    words: str
+    id: str | None
+
+    def answer(self, words: str, **change: str) -> None:
+        """Tell the asker, and only him; `change` is a field of Notice."""
+        room = {"room": self.member.room.name} if self.member else {}
+        id = {"id": self.id} if self.id is not None else {}
+        self.session.tell(Notice(words, **room, **id, **change))
+
+    def done(self) -> None:
+        """Acknowledge a command that is answered by other things than words: a page waits for its id."""
+        if self.id is not None:
+            self.session.tell(Ack(self.id))
+
+    def room(self) -> Member:
+        """The room the command was typed in. Raises Refusal when it was typed outside."""
+        if self.member is None:
+            raise Refusal(Code.NOT_JOINED, "join a room first")
+        return self.member
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A row of the table: `usage` after the name, `words` for the list, an `example` for /help NAME."""
+
+    name: str
+    usage: str
+    words: str
+    example: str
+    run: Callable[[Call], None]
+    order: bool = False
+    """For operators, and listed for them only."""
+
+
+def named_command(line: str) -> bool:
+    """Whether a line is a command: `/x …`, but neither `//x` (a message `/x`) nor a path like /usr/bin. A password is
+    never posted for what nobody sees before its /login: a blank, a byte order mark, a key's escape sequence."""
+    if not line.startswith("/"):
+        login = _LOGIN.search(line) if "/" in line else None
+        return login is not None and sanitize.is_blank(line[: login.start()])
+    word = line.split(None, 1)[0]
+    return len(word) > 1 and word.count("/") == 1
+
+
+def run(hub: Hub, session: Session, member: Member | None, line: str, id: str | None = None) -> None:
+    """Run the command of `line`, a `named_command`, not gated: names are refused for what the gate would take away.
+
+    Raises Refusal.
+    """
+    login = None if line.startswith("/") else _LOGIN.search(line)
+    name, *words = line[login.start() + 1 if login else 1 :].split(None, 1)
+    command(name).run(Call(hub, session, member, words[0].strip() if words else "", id))
+
+
+def command(name: str) -> Command:
+    """The command of that name or unique prefix. Raises Refusal with proposals."""
+    name = name.lower()
+    if name in COMMANDS:
+        return COMMANDS[name]
+    found = [known for known in COMMANDS if name and known.startswith(name)]
+    if len(found) == 1:
+        return COMMANDS[found[0]]
+    likely = found or get_close_matches(name, COMMANDS, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(f'/{known}' for known in likely)}?" if likely else "/help lists them all"
+    raise Refusal(Code.UNKNOWN_COMMAND, f"no /{sanitize.shown(name)}, {hint}")
+
+
+def _help(call: Call) -> None:
+    if call.words:
+        found = command(call.words.removeprefix("/"))
+        call.answer(f"/{found.name} {found.usage}".rstrip() + f"  {found.words}\nfor example: {found.example}")
+        return
+    rows = [f"/{row.name} {row.usage}".ljust(20) + row.words for row in COMMANDS.values() if not row.order]
+    if call.session.operator is not None:
+        rows.append("you operate: " + " ".join(f"/{row.name}" for row in COMMANDS.values() if row.order))
+    call.answer("\n".join([*rows, "//x says /x. /help NAME shows an example. Everything else you type is said."]))
+
+
+def _nick(call: Call) -> None:
+    if call.words:
+        call.hub.rename(call.session, call.words)
+    call.answer(f"you are {call.session.nick}", nick=call.session.nick)
+
+
+def _me(call: Call) -> None:
+    call.hub.say(call.room(), sanitize.lines(call.words), Kind.ACTION, call.id)
+
+
+def _msg(call: Call) -> None:
+    to, _, words = call.words.partition(" ")
+    if not words.strip():
+        raise Refusal(Code.BAD_MESSAGE, "say to whom and what: /msg NICK text")
+    whisper(call.hub, call.session, to, sanitize.lines(words.strip()), call.id)
+
+
+def _who(call: Call) -> None:
+    room = call.room().room
+    page = _number(call.words, 1)
+    members = room.people()
+    shown = members[(page - 1) * WHO_PAGE : page * WHO_PAGE]
+    rows = [f"{people(len(members))} in #{room.name}", *(_person(call.hub, member.session) for member in shown)]
+    if len(members) > page * WHO_PAGE:
+        rows.append(f"more: /who {page + 1}")
+    call.answer("\n".join(rows))
+
+
+def _whois(call: Call) -> None:
+    found = call.hub.nicks.find(call.words or call.session.nick)
+    rooms = " ".join(f"#{name}" for name in found.rooms)
+    here = duration(max(0, call.hub.wall() - found.connected_at) / 1000)
+    call.answer(f"{_person(call.hub, found)}, here for {here}, in {rooms or 'no room'}")
+
+
+def _join(call: Call) -> None:
+    if not call.words:
+        raise Refusal(Code.ROOM_INVALID, "say which room: /join ops")
+    recent = TERMINAL_RECENT if call.session.terminal else RECENT_MESSAGES
+    name = nicknames.room(call.words)
+    call.done()
+    join(call.hub, call.session, name, recent)
+
+
+def _rooms(call: Call) -> None:
+    rooms = sorted(call.hub.rooms.values(), key=lambda room: (-room.count, room.name))
+    page = _number(call.words, 1)
+    rows = [
+        f"#{room.name}  {people(room.count)}" + (f"  {room.topic}" if room.topic else "")
+        for room in rooms[(page - 1) * ROOMS_PAGE : page * ROOMS_PAGE]
+    ]
+    if len(rooms) > page * ROOMS_PAGE:
+        rows.append(f"more: /rooms {page + 1}")
+    call.answer("\n".join(rows) or "no more rooms")
+
+
+def _topic(call: Call) -> None:
+    room = call.room().room
+    if not call.words:
+        call.answer(f"topic: {room.topic}" if room.topic else "no topic yet: /topic WORDS sets one")
+        return
+    topic = sanitize.line(call.words, sanitize.TOPIC_BYTES)
+    session = call.session
+    call.hub.mutes.check(session)
+    session.hold()
+
+    def done(refusal: Refusal | None) -> None:
+        if refusal is not None:
+            session.tell(error_event(refusal, call.id))
+        else:
+            call.done()  # the room has been told, the asker with it
+        session.release()
+
+    call.hub.set_topic(session, room, topic, done)
+
+
+def _history(call: Call) -> None:
+    _show(call, Range(limit=_number(call.words, TERMINAL_RECENT)))
+
+
+def _since(call: Call) -> None:
+    if not call.words.isdecimal():
+        raise Refusal(Code.BAD_MESSAGE, "say after which number: /since 41")
+    _show(call, Range(after=int(call.words[:18]), limit=HISTORY_MESSAGES))
+
+
+def _show(call: Call, wanted: Range) -> None:
+    name = call.room().room.name
+    session = call.session
+    session.hold()
+
+    def read(past: Past | Refusal) -> None:
+        if isinstance(past, Refusal):
+            session.tell(error_event(past, call.id))
+        else:
+            session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
+            call.done()
+            if not past.messages:
+                call.answer("nothing there")
+            elif past.more and wanted.after is not None:
+                call.answer(f"more: /since {past.messages[-1].seq}")
+        session.release()
+
+    call.hub.commits.after_own(session, lambda: call.hub.library.read(name, wanted, read))
+
+
+def _echo(call: Call) -> None:
+    if call.words in ("on", "off"):
+        call.session.echo = call.words == "on"
+    elif call.words:
+        raise Refusal(Code.BAD_MESSAGE, "say /echo on or /echo off")
+    call.answer("your own lines come back to you" if call.session.echo else "your own lines do not come back to you")
+
+
+def _resume(call: Call) -> None:
+    if not call.session.terminal:
+        raise Refusal(Code.BAD_MESSAGE, "a page comes back by itself")
+    reception = call.hub.reception
+    if not call.words:
+        code = spelled(reception.code(call.session))
+        call.answer(f"/resume {code} brings you back here, until 10 minutes after you have left")
+        return
+    identity = reception.identities.by_code(call.words)
+    if identity is None or identity.session is call.session:
+        call.session.hold()
+        call.hub.later(WRONG_CODE_SECONDS, call.session.release)
+        raise Refusal(Code.TOKEN_INVALID, "this code is unknown or older than 10 minutes")
+    identity.note()
+    places = identity.rooms
+    refusal = reception.take_over(call.session, identity)
+    if call.hub.turn_away(call.session):
+        return
+    call.answer(refusal.text if refusal is not None else f"welcome back, {call.session.nick}")
+    for name, epoch, after in places[:1]:
+        rejoin(call.hub, call.session, name, Position(epoch, after))
+
+
+def _bot(call: Call) -> None:
+    if not call.session.terminal:
+        raise Refusal(Code.BAD_MESSAGE, "a page has objects already")
+    member = call.room()
+    member.change_wire(call.session.wire.for_programs())
+    call.session.echo = True
+    call.session.tell(call.hub.joined(member.room, recovered=False))
+
+
+def _login(call: Call) -> None:
+    """The words go to the doorkeeper and nowhere else: what looks like a name may be half of a password."""
+    session, hub = call.session, call.hub
+    name, _, password = call.words.partition(" ")
+    if not password:
+        name, password = "", name
+    source = source_of(session)
+    if not (session.encrypted or (session.proxy is None and is_loopback(session.address))):
+        words = "a password goes only over TLS or from this machine: nobody else may read it"
+        raise hub.audit.stranger(session.nick, source, "login", "", words)
+    if not password:
+        raise Refusal(Code.BAD_MESSAGE, "say your password: /login [NAME] PASSWORD")
+    if hub.doorkeeper is None:
+        raise hub.audit.stranger(session.nick, source, "login", "", "nobody has a password here")
+    session.hold()
+
+    def done(answer: Operator | Refusal) -> None:
+        if isinstance(answer, Refusal):
+            hub.audit.stranger(session.nick, source, "login", "", answer.text)
+            session.tell(error_event(answer, call.id))
+            hub.later(WRONG_CODE_SECONDS, session.release)
+            return
+        session.operator = answer._replace(source=source)
+        hub.audit.note(session.operator, "login", session.nick, "", "done")
+        call.answer(f"you are {answer.name}, {answer.role.word}: /help lists what you may do")
+        session.release()
+
+    hub.doorkeeper.login(name, password, session.address, done)
+
+
+def _ordered(order: OperatorCommand) -> Callable[[Call], None]:
+    """How an order is run for a session."""
+
+    def run(call: Call) -> None:
+        session = call.session
+        if session.operator is None:
+            target = call.words.split(None, 1)[0] if call.words else ""
+            raise call.hub.audit.stranger(session.nick, source_of(session), order.name, target)
+        session.hold()
+
+        def done(answer: str | Refusal) -> None:
+            if isinstance(answer, Refusal):
+                session.tell(error_event(answer, call.id))
+            else:
+                call.answer(answer)
+            session.release()
+
+        order.run(call.hub, session.operator, call.words, done)
+
+    return run
+
+
+def _quit(call: Call) -> None:
+    call.done()
+    code = call.session.identity.id if call.session.identity and call.session.terminal else ""
+    call.hub.close(
+        call.session, CloseReason.LEFT, "bye", aside=f", /resume {spelled(code)} brings you back" if code else ""
+    )
+
+
+def source_of(session: Session) -> str:
+    """By which way and from where somebody acts: `tcp 127.0.0.1`."""
+    return f"{session.door} {session.address}"
+
+
+def _person(hub: Hub, session: Session) -> str:
+    idle = hub.clock() - session.last_input
+    state = f"idle {duration(idle)}" if idle >= 60 else "active"
+    return f"{session.nick}  {GLYPHS[session.door]} {session.door}  {state}"
+
+
+def _number(words: str, default: int) -> int:
+    if not words:
+        return default
+    if not words.isdecimal() or int(words[:9]) < 1:
+        raise Refusal(Code.BAD_MESSAGE, f"{sanitize.shown(words)} is not a number from 1 on")
+    return int(words[:9])
+
+
+def duration(seconds: float) -> str:
+    """`12s`, `5m`, `3h`, `2d`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+COMMANDS = {
+    row.name: row
+    for row in (
+        Command("help", "[NAME]", "this list, or one command", "/help join", _help),
+        Command("nick", "NAME", "call yourself something", "/nick ana", _nick),
+        Command("me", "TEXT", "say what you do", "/me waves", _me),
+        Command("msg", "NICK TEXT", "say it to one person", "/msg bob lunch?", _msg),
+        Command("who", "[PAGE]", "who is in this room", "/who 2", _who),
+        Command("whois", "[NICK]", "about one person", "/whois bob", _whois),
+        Command("join", "ROOM", "go to a room", "/join ops", _join),
+        Command("rooms", "[PAGE]", "the open rooms", "/rooms", _rooms),
+        Command("topic", "[TEXT]", "what the room is about", "/topic release day", _topic),
+        Command("history", "[N]", "the last messages", "/history 50", _history),
+        Command("since", "SEQ", "the messages after that number", "/since 41", _since),
+        Command("echo", "on|off", "see your own lines too", "/echo on", _echo),
+        Command("resume", "[CODE]", "come back where you left", "/resume K7Q2-MX", _resume),
+        Command("bot", "", "JSON lines from now on", "/bot", _bot),
+        Command("quit", "", "leave (also: quit)", "/quit", _quit),
+        Command("login", "[NAME] PASSWORD", "become an operator", "/login ana correct-horse", _login, order=True),
+        *(
+            Command(row.name, row.usage, row.words, f"/{row.example}", _ordered(row), order=True)
+            for row in OPERATOR_COMMANDS
+        ),
+    )
+}

@@ -1,0 +1,57 @@
+"""The console's words: the operators' orders without a slash, and who is here.
+
+Whoever types here has the machine, so he is an administrator named `console`.
+"""
+
+from collections.abc import Callable
+
+from gateway.core.hub import Hub
+from gateway.core.operators.commands import OPERATOR_COMMANDS
+from gateway.core.operators.roles import Operator, Role
+from gateway.core.protocol.wire import people
+from gateway.errors import Refusal
+
+CONSOLE = Operator("console", Role.ADMIN, "console")
+WHO_SHOWN = 50
+ROWS = [
+    *((f"{row.name} {row.usage}", row.words) for row in OPERATOR_COMMANDS),
+    ("who [NICK]", "who is here"),
+    ("help", "this list"),
+    ("quit", "stop the server"),
+]
+
+
+class OperatorPrompt:
+    """Answers lines of the console, all but `quit`."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._orders = {row.name: row for row in OPERATOR_COMMANDS}
+
+    def hear(self, line: str, done: Callable[[str], None]) -> None:
+        """Do what a line says; `done` gets what is to be printed, perhaps later."""
+        name, _, words = line.strip().partition(" ")
+        name, words = name.lower().removeprefix("/"), words.strip()
+        order = self._orders.get(name)
+        if order is not None:
+            order.run(self._hub, CONSOLE, words, lambda answer: done(_printed(answer)))
+        elif name == "who":
+            done(self._who(words))
+        elif name == "help":
+            done("\n".join(f"{usage:<44}{words}" for usage, words in ROWS))
+        else:
+            done("unknown_command: help lists what can be said here")
+
+    def _who(self, nick: str) -> str:
+        sessions = self._hub.nicks.sessions(nick) if nick else list(self._hub.sessions.values())
+        rows = [people(len(sessions))]
+        for each in sessions[:WHO_SHOWN]:
+            rooms = " ".join(f"#{name}" for name in list(each.rooms)[:3])
+            rows.append(f"{each.id:<6}{each.nick}  {each.door} {each.address}  {rooms}".rstrip())
+        if len(sessions) > WHO_SHOWN:
+            rows.append(f"and {len(sessions) - WHO_SHOWN} more: who NICK finds one")
+        return "\n".join(rows)
+
+
+def _printed(answer: str | Refusal) -> str:
+    return f"{answer.code}: {answer.text}" if isinstance(answer, Refusal) else answer

@@ -1,0 +1,151 @@
+"""Posting from outside any session: what `curl` says, for whom, how fast, and once.
+
+Private messages: from one person to another, never journaled, acknowledged once they are queued.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+from gateway.core.hub import Hub
+from gateway.core.protocol.events import Private
+from gateway.core.protocol.message import Door, Kind, Message
+from gateway.core.protocol.refusals import acknowledge, too_fast
+from gateway.core.rooms.fanout import Room
+from gateway.core.rooms.group_commit import Draft
+from gateway.core.rooms.idempotency import Answer, Posted
+from gateway.core.sessions import nicknames
+from gateway.core.sessions.identity import Identity
+from gateway.core.sessions.rate_limit import pay, repriced, wait
+from gateway.core.sessions.session import OWED_BYTES, Session
+from gateway.errors import Code, Refusal
+
+POSTERS = 10_000
+"""Posters whose rate is kept; above that those who are within it are forgotten."""
+
+
+class Post(NamedTuple):
+    """What is posted from outside any session: gated `text` for a valid `room`, under `nick` (None: a guest name) or
+    as whom the `token` proves; `id` marks a second try, `address` is where it came from."""
+
+    room: str
+    text: str
+    nick: str | None = None
+    id: str | None = None
+    token: str | None = None
+    address: str = ""
+
+
+class Posting:
+    """The hub's side of POST."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._paid_until: dict[str, float] = {}
+        self._limits = hub.limits
+
+    def post(self, post: Post, done: Answer) -> None:
+        """Post from outside any session (HTTP). Raises Refusal.
+
+        An `id` of the same identity (without a token: room and nick) that is known already gets its first answer.
+        """
+        identity = None if post.token is None else self._hub.reception.identities.by_token(post.token)
+        if post.token is not None and identity is None:
+            raise Refusal(Code.TOKEN_INVALID, "this token is unknown or expired")
+        proven = identity.id if identity is not None else ""
+        claimed = identity.nick if identity is not None else (post.nick or "")[: nicknames.NICK_BYTES]
+        self._hub.bans.check_poster(claimed, proven, post.address)
+        nick = self._nick_of(identity) if identity is not None else self._poster(post.nick)
+        poster = f"{post.room} {identity.id if identity is not None else post.nick or ''}"
+        message = Message(post.room, self._hub.wall(), nick, Door.HTTP, Kind.SAY, post.text)
+        answer: Answer | None = done
+        if post.id is not None and (identity is not None or post.nick is not None):
+            message.identity = identity.id if identity is not None else f"{post.room} {nick}"
+            message.id = post.id
+            answer = self._hub.receipts.begin((message.identity, post.id), done)
+        if answer is not None:
+            try:
+                self._hub.mutes.check_poster(nick, proven, post.address)
+            except Refusal as refusal:
+                answer(refusal)
+            else:
+                self._post(message, poster, answer)
+
+    def _nick_of(self, identity: Identity) -> str:
+        if not identity.holds_nick and self._hub.nicks.held(identity.nick):
+            raise Refusal(Code.NICK_TAKEN, f"{identity.nick} was taken while you were away, come in and take another")
+        return identity.nick
+
+    def _poster(self, nick: str | None) -> str:
+        if nick is None:
+            return self._hub.nicks.guest()
+        nick = nicknames.nick(nick)
+        if self._hub.nicks.held(nick):
+            raise Refusal(Code.NICK_TAKEN, f"{nick} is here in person, post under another name")
+        return nick
+
+    def _post(self, message: Message, poster: str, done: Answer) -> None:
+        """Open the room and submit; a refusal is answered, so that a second try may follow.
+
+        Who gives no name shares the rate of a `poster` with the others who give none.
+        """
+        seconds = self._seconds(poster)
+        if seconds:
+            done(too_fast(seconds))
+            return
+        if self._hub.commits.crowded:
+            done(Refusal(Code.BUSY, "the journal is behind, try again", retry_ms=1000))
+            return
+
+        def opened(found: Room | Refusal) -> None:
+            if isinstance(found, Refusal):
+                done(found)
+            else:
+                self._hub.commits.submit(Draft(message, None, done), found)
+
+        self._hub.rooms.open(message.room, opened)
+
+    def _seconds(self, poster: str) -> float:
+        """Seconds until `poster` may post again; 0 = now, and this post counts."""
+        now, limits = self._hub.clock(), self._hub.limits
+        if limits is not self._limits:
+            before, self._limits = self._limits.messages_per_second, limits
+            self._paid_until = {who: repriced(at, now, before, limits) for who, at in self._paid_until.items()}
+        paid = self._paid_until.get(poster, 0.0)
+        seconds = wait(paid, now, limits.messages_per_second, limits.burst)
+        if seconds:
+            return seconds
+        if len(self._paid_until) > POSTERS:
+            self._paid_until = {who: until for who, until in self._paid_until.items() if until > now}
+        self._paid_until[poster] = pay(paid, now, limits.messages_per_second)
+        return 0.0
+
+
+RETRY_MS = 5000
+
+
+def whisper(hub: Hub, session: Session, to: str, text: str, id: str | None = None) -> None:
+    """Send gated `text` to the person called `to`; under an `id` that is known already, only acknowledge it. Raises
+    Refusal where no `id` asks for the answer."""
+    if id is None or session.identity is None:
+        _deliver(hub, session, to, text)
+        return
+    settle = hub.receipts.begin((session.identity.id, id), partial(acknowledge, session, id))
+    if settle is None:
+        return
+    try:
+        _deliver(hub, session, to, text)
+    except Refusal as refusal:
+        settle(refusal)
+    else:
+        settle(Posted("", "", 0))
+
+
+def _deliver(hub: Hub, session: Session, to: str, text: str) -> None:
+    hub.mutes.check(session)
+    receiver = hub.nicks.find(to)
+    if len(receiver.owed) >= OWED_BYTES:
+        raise Refusal(Code.BUSY, f"{receiver.nick} does not read at the moment, try again", retry_ms=RETRY_MS)
+    event = Private(session.nick, receiver.nick, hub.wall(), text)
+    receiver.tell(event)
+    if receiver is not session:
+        session.tell(event)

@@ -1,0 +1,100 @@
+"""The audit log: every attempt of an operator, and of whoever tried to be one, in the ledger and as a log line.
+
+Strangers may try as often as they like: beyond STRANGERS_BURST, then six a minute, their attempts are counted and the
+number stands in the next entry, so knocking adds no more than 8,640 entries a day to a record that only grows.
+
+What was tried is shown as it was given, through the gate and cut to a length.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+
+from gateway.core import sanitize
+from gateway.core.operators.roles import AuditEntry, Operator, Role
+from gateway.core.ports import AuditPage, AuditQuery, Ledger, Sanction
+from gateway.core.protocol.refusals import storage_refusal
+from gateway.core.sessions.rate_limit import pay, wait
+from gateway.errors import Code, JournalError, Refusal
+
+log = logging.getLogger("gateway.audit")
+
+STRANGERS_PER_SECOND = 0.1
+STRANGERS_BURST = 60
+TARGET_CHARACTERS = 100
+REASON_BYTES = 300
+RESULT_CHARACTERS = 300
+NO_RIGHT = "only operators can do that"
+
+
+class Audit:
+    """Writes and reads it. `wall` answers ms since 1970, `clock` monotonic seconds; `happened` hears of each attempt in
+    words."""
+
+    def __init__(
+        self, ledger: Ledger, wall: Callable[[], int], clock: Callable[[], float], happened: Callable[[str], None]
+    ) -> None:
+        self.ledger = ledger
+        self._wall = wall
+        self._clock = clock
+        self._happened = happened
+        self._strangers_until = 0.0
+        self._unrecorded = 0
+
+    def entry(self, operator: Operator, action: str, target: str, reason: str, result: str) -> AuditEntry:
+        """An attempt as it is recorded: `result` is `done`, `gone` or `refused: words`."""
+        shown = _shown(target, TARGET_CHARACTERS), _shown(reason, REASON_BYTES), _shown(result, RESULT_CHARACTERS)
+        return AuditEntry(0, self._wall(), operator.name, operator.source, action, *shown)
+
+    def record(
+        self,
+        entries: Sequence[AuditEntry],
+        done: Callable[[Refusal | None], None],
+        add: Sequence[Sanction] = (),
+        lift: Sequence[Sanction] = (),
+    ) -> None:
+        """Store what was tried and what came of it; a Refusal says that it could not be stored."""
+        for each in entries:
+            shown = each._asdict()
+            del shown["number"], shown["at"]
+            words = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in shown.items())
+            log.info("%s", words, extra={"fields": {"audit": shown}})
+            self._happened(" ".join(filter(None, (each.who, each.action, each.target, f"({each.result})"))))
+
+        def answered(failure: JournalError | None) -> None:
+            if failure is None:
+                done(None)
+                return
+            log.error("not stored: %s by %s: %s", entries[0].action, entries[0].who, failure)
+            done(storage_refusal(failure))
+
+        self.ledger.record(entries, answered, add=add, lift=lift)
+
+    def note(self, operator: Operator, action: str, target: str, reason: str, result: str) -> None:
+        """Record an attempt that changed nothing, or something elsewhere."""
+        self.enter(self.entry(operator, action, target, reason, result))
+
+    def enter(self, entry: AuditEntry) -> None:
+        """Record what was tried elsewhere: logging in."""
+        self.record([entry], lambda failure: None)
+
+    def stranger(self, who: str, source: str, action: str, target: str, words: str = NO_RIGHT) -> Refusal:
+        """Somebody tried who may not, or whom nobody knows: record it; what he is to be told."""
+        now = self._clock()
+        if wait(self._strangers_until, now, STRANGERS_PER_SECOND, STRANGERS_BURST):
+            self._unrecorded += 1
+        else:
+            self._strangers_until = pay(self._strangers_until, now, STRANGERS_PER_SECOND)
+            more, self._unrecorded = self._unrecorded, 0
+            reason = f"and {more} more attempts of strangers before, not recorded one by one" if more else ""
+            self.note(Operator(who, Role.VIEWER, source), action, target, reason, f"refused: {words}")
+        return Refusal(Code.FORBIDDEN, words)
+
+    def read(self, operator: Operator, query: AuditQuery, done: Callable[[AuditPage | Refusal], None]) -> None:
+        """A page of it. Raises Refusal for who may not read."""
+        operator.check(Role.VIEWER)
+        self.ledger.audit(query, lambda page: done(storage_refusal(page) if isinstance(page, JournalError) else page))
+
+
+def _shown(words: str, limit: int) -> str:
+    return sanitize.shown(words, limit) if words.strip() else ""

@@ -1,0 +1,275 @@
+"""What an operator does to many connections: one act after the other at a set rate, until all are done or he stops it.
+
+A campaign is about those connections that its filter matched when it began, by their ids: nobody who comes later is
+hit. Who has logged in as an operator is left out unless the filter names his connection. Each act is the verb of
+`core.operators.moderation`, so it is checked and recorded like any other; the campaign's begin and end are recorded
+besides. What cannot be recorded is not begun, and a campaign whose acts cannot be recorded any more stops.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from gateway.core import sanitize
+from gateway.core.operators.audit import REASON_BYTES
+from gateway.core.operators.moderation import Moderation, Outcome, Subject
+from gateway.core.operators.roles import Operator, Role
+from gateway.errors import Code, Refusal
+
+if TYPE_CHECKING:
+    from gateway.core.hub import Hub
+
+RUNNING = 4
+KEPT = 20
+PER_SECOND = 50
+FASTEST = 1000
+STEP_SECONDS = 0.1
+"""How often a fast campaign acts; in between chat has its turn."""
+TURN_SECONDS = 0.005
+REST_SECONDS = 0.02
+"""How long it may act at a stretch, and how long it rests after that: the ban of an address is a look at everybody
+(4 ms for 10,000), so a campaign may be slower than it was set."""
+
+
+class Action(StrEnum):
+    """What is done to each."""
+
+    KICK = "kick"
+    BAN = "ban"
+    MUTE = "mute"
+    MESSAGE = "message"
+
+
+class BulkState(StrEnum):
+    """Where a campaign stands. STOPPED: somebody, or the journal's failure, ended it early."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FINISHED = "finished"
+
+
+class BulkPlan(NamedTuple):
+    """What is to be done: `targets` are the ids that the filter `words` matches now, `named` those that it names. The
+    operator `expected` so many. `reason` is for kick, ban and mute, `seconds` for ban and mute (None: for ever), `said`
+    for message."""
+
+    action: Action
+    words: str
+    targets: Sequence[str]
+    named: frozenset[str]
+    expected: int
+    reason: str = ""
+    seconds: int | None = None
+    said: str = ""
+    per_second: int = PER_SECOND
+
+    @property
+    def least(self) -> Role:
+        """Who may do it: who may do it to one."""
+        return Role.ADMIN if self.action is Action.BAN else Role.OPERATOR
+
+
+class TooMany(Refusal):
+    """More connections match than the operator expected: `matches`."""
+
+    def __init__(self, matches: int, expected: int) -> None:
+        super().__init__(Code.BAD_MESSAGE, f"{matches} connections match by now, not {expected}: look again")
+        self.matches = matches
+
+
+class Campaign:
+    """One of them. Times are ms since 1970; `problem` says in words what ended it early, if it was not an operator."""
+
+    __slots__ = ("_left", "began_at", "done", "ended_at", "gone", "id", "operator", "plan", "problem", "refused",
+                 "spared", "state", "total", "waiting")  # fmt: skip
+
+    def __init__(self, id: str, operator: Operator, plan: BulkPlan, targets: list[str], now: int) -> None:
+        self.id = id
+        self.operator = operator
+        self.plan = plan
+        self.began_at = now
+        self.ended_at: int | None = None
+        self.total = len(targets)
+        self.spared = len(plan.targets) - len(targets)
+        """Operators, who are left out."""
+        self.done = self.gone = self.refused = 0
+        self.waiting = 0
+        """Acts whose record is not written yet."""
+        self.state = BulkState.RUNNING
+        self.problem: str | None = None
+        self._left = targets[::-1]
+
+    def take(self) -> str:
+        """The next id."""
+        return self._left.pop()
+
+    @property
+    def left(self) -> int:
+        """Who has not been acted on."""
+        return len(self._left)
+
+    @property
+    def counts(self) -> str:
+        """What came of it so far, in words."""
+        return f"{self.done} done, {self.gone} already gone, {self.refused} refused, {self.left} left"
+
+
+class BulkActions:
+    """Those that run, at most RUNNING, and the last that ended; KEPT in all. `single` are the verbs for each."""
+
+    def __init__(self, hub: "Hub", single: Moderation, random_bits: Callable[[int], int]) -> None:
+        self._hub = hub
+        self._single = single
+        self._random_bits = random_bits
+        self._known: dict[str, Campaign] = {}
+
+    def all(self) -> list[Campaign]:
+        """The latest first."""
+        return list(self._known.values())[::-1]
+
+    @property
+    def running(self) -> int:
+        """How many run."""
+        return sum(each.state is BulkState.RUNNING for each in self._known.values())
+
+    def find(self, id: str) -> Campaign:
+        """Raises Refusal."""
+        campaign = self._known.get(id)
+        if campaign is None:
+            raise Refusal(Code.NO_SUCH_USER, "there is no such campaign: only the last ones are kept")
+        return campaign
+
+    def begin(self, operator: Operator, plan: BulkPlan, done: Callable[[Campaign | Refusal], None]) -> None:
+        """Begin as soon as it is recorded."""
+        target = plan.words or "everybody"
+        try:
+            operator.check(plan.least)
+            campaign = self._new(operator, plan)
+        except Refusal as refusal:
+            reason = plan.said or plan.reason
+            self._hub.audit.note(operator, f"campaign {plan.action}", target, reason, f"refused: {refusal.text}")
+            done(refusal)
+            return
+
+        def recorded(failure: Refusal | None) -> None:
+            if failure is not None:
+                del self._known[campaign.id]
+                failure = Refusal(failure.code, f"not begun, for it cannot be recorded: {failure.text}")
+            else:
+                self._hub.meters.mark(f"{operator.name}: campaign {plan.action} {target}, {campaign.total} connections")
+                self._step(campaign)
+            done(failure or campaign)
+
+        words = f"{campaign.id}: {campaign.total} connections, {plan.per_second} a second; {plan.said or plan.reason}"
+        entry = self._hub.audit.entry(operator, f"campaign {plan.action}", target, words.rstrip("; "), "done")
+        self._hub.audit.record([entry], recorded)
+
+    def stop(self, operator: Operator, id: str, done: Callable[[Campaign | Refusal], None]) -> None:
+        """Act on nobody else. One that has ended stays as it is."""
+
+        def act() -> Outcome:
+            campaign = self.find(id)
+            if campaign.state is BulkState.RUNNING:
+                self._stop(campaign)
+            return Outcome(f"the campaign is {campaign.state}", id)
+
+        self._hub.operations.perform(
+            operator,
+            Role.OPERATOR,
+            "campaign stop",
+            id,
+            "",
+            act,
+            lambda outcome: done(outcome if isinstance(outcome, Refusal) else self.find(id)),
+        )
+
+    def _new(self, operator: Operator, plan: BulkPlan) -> Campaign:
+        if not 1 <= plan.per_second <= FASTEST:
+            raise Refusal(Code.BAD_MESSAGE, f"per_second is from 1 to {FASTEST}")
+        if plan.action is Action.MESSAGE:
+            sanitize.lines(plan.said)
+        elif plan.reason.strip():
+            sanitize.line(plan.reason, REASON_BYTES)
+        if len(plan.targets) > plan.expected:
+            raise TooMany(len(plan.targets), plan.expected)
+        if sum(each.state is BulkState.RUNNING for each in self._known.values()) >= RUNNING:
+            raise Refusal(Code.BUSY, f"{RUNNING} campaigns run already: wait, or stop one", retry_ms=5000)
+        targets = [id for id in plan.targets if id in plan.named or not self._is_operator(id)]
+        campaign = Campaign(self._new_id(), operator, plan, targets, self._hub.wall())
+        ended = [each.id for each in self._known.values() if each.state is not BulkState.RUNNING]
+        for id in ended[: max(0, len(self._known) + 1 - KEPT)]:
+            del self._known[id]
+        self._known[campaign.id] = campaign
+        return campaign
+
+    def _new_id(self) -> str:
+        while (id := f"{self._random_bits(32):08x}") in self._known:
+            pass
+        return id
+
+    def _is_operator(self, id: str) -> bool:
+        session = self._hub.find(id)
+        return session is not None and session.operator is not None
+
+    def _step(self, campaign: Campaign) -> None:
+        if campaign.state is not BulkState.RUNNING:
+            return
+        rate, began = campaign.plan.per_second, self._hub.clock()
+        wait = 0.0
+        for _ in range(min(campaign.left, max(1, int(rate * STEP_SECONDS)))):
+            campaign.waiting += 1
+            wait += 1 / rate
+            self._act(campaign, campaign.take())
+            if campaign.state is not BulkState.RUNNING:
+                return
+            if self._hub.clock() - began > TURN_SECONDS:
+                wait = max(wait, REST_SECONDS)
+                break
+        if campaign.left:
+            self._hub.later(wait, lambda: self._step(campaign))
+        self._end(campaign)
+
+    def _act(self, campaign: Campaign, id: str) -> None:
+        plan, operations = campaign.plan, self._single
+
+        def done(outcome: Outcome | Refusal) -> None:
+            self._done(campaign, outcome)
+
+        match plan.action:
+            case Action.KICK:
+                operations.kick(campaign.operator, Subject(id), plan.reason, done)
+            case Action.BAN:
+                operations.ban(campaign.operator, Subject(id), plan.reason, plan.seconds, done)
+            case Action.MUTE:
+                operations.mute(campaign.operator, Subject(id), plan.reason, plan.seconds, done)
+            case Action.MESSAGE:
+                operations.message(campaign.operator, Subject(id), plan.said, done)
+
+    def _done(self, campaign: Campaign, outcome: Outcome | Refusal) -> None:
+        campaign.waiting -= 1
+        if isinstance(outcome, Outcome):
+            campaign.done += 1
+        elif outcome.code is Code.NO_SUCH_USER:
+            campaign.gone += 1
+        elif outcome.code is Code.STORAGE:
+            campaign.done += 1
+            campaign.problem = outcome.text
+            self._stop(campaign)
+        else:
+            campaign.refused += 1
+        self._end(campaign)
+
+    def _stop(self, campaign: Campaign) -> None:
+        if campaign.state is BulkState.RUNNING:
+            campaign.state = BulkState.STOPPED
+            self._end(campaign)
+
+    def _end(self, campaign: Campaign) -> None:
+        """Note the end if this is it."""
+        if campaign.waiting or campaign.ended_at is not None or (campaign.state is BulkState.RUNNING and campaign.left):
+            return
+        if campaign.state is BulkState.RUNNING:
+            campaign.state = BulkState.FINISHED
+        campaign.ended_at = self._hub.wall()
+        action, target = f"campaign {campaign.plan.action} {campaign.state}", campaign.plan.words or "everybody"
+        self._hub.audit.note(campaign.operator, action, target, campaign.id, f"done: {campaign.counts}")

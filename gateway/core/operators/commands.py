@@ -1,0 +1,104 @@
+"""The operators' orders in words, one table for terminals (`/kick bob`), browsers and the console (`kick bob`).
+
+An order runs for an operator and answers with words or a Refusal; a wrong order is refused before anything is done.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.core.operators import sanctions
+from gateway.core.operators.moderation import Moderation, Outcome, Subject
+from gateway.core.operators.roles import Operator
+from gateway.core.operators.sanctions import TargetKind
+from gateway.errors import Code, Refusal
+
+if TYPE_CHECKING:
+    from gateway.core.hub import Hub
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+_DURATION = re.compile(r"(\d{1,9})([smhdw])")
+
+Done = Callable[[str | Refusal], None]
+Verb = Callable[[Moderation, Operator, str, Callable[[Outcome | Refusal], None]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorCommand:
+    """A row of the table: `usage` after the name, `words` for the help, an `example`."""
+
+    name: str
+    usage: str
+    words: str
+    example: str
+    verb: Verb
+
+    def run(self, hub: "Hub", operator: Operator, words: str, done: Done) -> None:
+        """Do it. What is wrong with the words is answered and recorded like any other attempt."""
+
+        def answer(outcome: Outcome | Refusal) -> None:
+            done(outcome if isinstance(outcome, Refusal) else outcome.words)
+
+        try:
+            if not words:
+                raise Refusal(Code.BAD_MESSAGE, f"say {self.name} {self.usage}, for example: {self.example}")
+            self.verb(hub.operations, operator, words, answer)
+        except Refusal as refusal:
+            target = words.split(None, 1)[0] if words else ""
+            hub.audit.note(operator, self.name, target, "", f"refused: {refusal.text}")
+            done(refusal)
+
+
+def _kick(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+    nick, _, reason = words.partition(" ")
+    operations.kick(operator, Subject(nick=nick), reason.strip(), done)
+
+
+def _ban(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+    whom, seconds, reason = _sentence(words)
+    operations.ban(operator, whom, reason, seconds, done)
+
+
+def _mute(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+    whom, seconds, reason = _sentence(words)
+    operations.mute(operator, whom, reason, seconds, done)
+
+
+def _unban(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+    operations.unban(operator, words.split(None, 1)[0], done)
+
+
+def _unmute(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+    operations.unmute(operator, words.split(None, 1)[0], done)
+
+
+def _wall(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+    operations.announce(operator, words, done)
+
+
+def _sentence(words: str) -> tuple[Subject, int | None, str]:
+    """Whom, for how many seconds (None = for ever), why: `bob 10m spam`."""
+    first, _, rest = words.partition(" ")
+    found = sanctions.target(first)
+    whom = Subject(address=first) if found.kind is TargetKind.ADDRESS else Subject(nick=first)
+    second, _, reason = rest.strip().partition(" ")
+    match = _DURATION.fullmatch(second)
+    if match:
+        return whom, int(match[1]) * UNITS[match[2]], reason.strip()
+    if second.isdecimal():
+        raise Refusal(Code.BAD_MESSAGE, f"for how long? {second}m are minutes, {second}h hours, {second}d days")
+    return whom, None, rest.strip()
+
+
+OPERATOR_COMMANDS = (
+    OperatorCommand("kick", "NICK [REASON]", "close somebody's connection", "kick bob spam", _kick),
+    OperatorCommand(
+        "ban", "NICK|ADDRESS|CIDR [DURATION] [REASON]", "keep somebody out", "ban 10.0.0.0/8 10m spam", _ban
+    ),
+    OperatorCommand("unban", "NICK|ADDRESS|CIDR", "let somebody in again", "unban bob", _unban),
+    OperatorCommand("mute", "NICK|ADDRESS|CIDR [DURATION] [REASON]", "keep somebody silent", "mute bob 1h caps", _mute),
+    OperatorCommand("unmute", "NICK|ADDRESS|CIDR", "let somebody speak again", "unmute bob", _unmute),
+    OperatorCommand("wall", "TEXT", "tell everybody", "wall back in five minutes", _wall),
+)

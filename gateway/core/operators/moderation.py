@@ -1,0 +1,390 @@
+"""What operators do: kick, ban, mute, message, announce; one way for dashboard, terminals, console and scripts.
+
+Every verb takes who acts, checks that he may, acts, and records it (`core.operators.audit`), also when it was refused.
+It acts at once and on sessions, so whoever comes meanwhile under the same nick is not hit, and nobody slips through
+between a ban and the closing of connections: newcomers are turned away from the first moment.
+
+If the ledger fails, what was done holds as long as this process; the operator is told `storage`.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from gateway.core import sanitize
+from gateway.core.operators import sanctions
+from gateway.core.operators.audit import REASON_BYTES, Audit
+from gateway.core.operators.roles import Operator, Role
+from gateway.core.operators.sanctions import KEPT_MS, Sanctions, Target, TargetKind, end_of, words_of
+from gateway.core.ports import Measure, Sanction
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.events import Notice
+from gateway.core.protocol.message import Door
+from gateway.core.protocol.refusals import too_fast
+from gateway.core.protocol.wire import Wire
+from gateway.core.sessions import nicknames
+from gateway.core.sessions.rate_limit import pay, wait
+from gateway.core.sessions.session import OWED_BYTES, Session
+from gateway.errors import Code, JournalError, Refusal
+
+if TYPE_CHECKING:
+    from gateway.core.hub import Hub
+
+log = logging.getLogger(__name__)
+
+ANNOUNCEMENT_BYTES = 8_000
+LONGEST_SECONDS = 100 * 365 * 24 * 3600
+SLICE = 200
+"""Sessions told or closed in one turn of the loop: about 5 ms."""
+ANNOUNCEMENTS_PER_SECOND = 1.0
+ANNOUNCEMENTS_BURST = 5
+
+
+class Subject(NamedTuple):
+    """Who is meant: a `connection` by its id, a `nick`, or an `address` or range; exactly one is given."""
+
+    connection: str = ""
+    nick: str = ""
+    address: str = ""
+
+    @property
+    def text(self) -> str:
+        """What was asked for, as the record shows it."""
+        return self.connection or self.nick or self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done: in `words`, to whom (`target`, as the record shows it), and what came of it: the ban or mute
+    that holds now, those that were lifted, and to how many connections something was told or done."""
+
+    words: str
+    target: str
+    sanction: Sanction | None = None
+    lifted: Sequence[Sanction] = ()
+    connections: int = 0
+    also: Sequence[tuple[str, str]] = field(default=())
+    """Further entries of the record: action and target."""
+
+
+Done = Callable[[Outcome | Refusal], None]
+
+
+class Moderation:
+    """The verbs. Each answers by its callback, perhaps at once; a refusal is answered, not raised. What was done is
+    also said to `mark`, in words."""
+
+    def __init__(
+        self, hub: "Hub", audit: Audit, random_bits: Callable[[int], int], mark: Callable[[str], None]
+    ) -> None:
+        self._hub = hub
+        self._mark = mark
+        self._audit = audit
+        self._random_bits = random_bits
+        self._announced_until = 0.0
+
+    def start(self) -> None:
+        """Recall who is banned and muted, in place of what is known now."""
+        self._audit.ledger.sanctions(self._hub.wall() - KEPT_MS, self._recalled)
+
+    def _recalled(self, found: list[Sanction] | JournalError) -> None:
+        if isinstance(found, JournalError):
+            log.error("bans and mutes could not be read, those known so far hold: %s", found)
+            return
+        for measure in Measure:
+            self._of(measure).clear()
+        for each in found:
+            self._of(each.measure).add(each)
+
+    # The verbs
+
+    def kick(self, operator: Operator, whom: Subject, reason: str, done: Done, seconds: int | None = None) -> None:
+        """Close one connection; with `seconds` also ban who it is, a guest by his address."""
+
+        def act() -> Outcome:
+            session = self._session(operator, whom)
+            named = _named(session)
+            if seconds is None:
+                self._hub.close(session, CloseReason.KICKED, _reason(reason))
+                return Outcome(f"{session.nick} is kicked", named, connections=1)
+            banned = self._impose(Measure.BAN, operator, self._whole(session, operator), session, reason, seconds)
+            assert banned.sanction is not None
+            return replace(banned, target=named, also=[("ban", banned.target)])
+
+        self.perform(operator, Role.OPERATOR if seconds is None else Role.ADMIN, "kick", whom.text, reason, act, done)
+
+    def ban(
+        self, operator: Operator, whom: Subject, reason: str, seconds: int | None, done: Done, sure: bool = False
+    ) -> None:
+        """Keep somebody out for so many seconds, None = for ever. An address that nobody means to ban (everybody, this
+        machine, the operator's own) is refused unless he is `sure`."""
+        self._put(Measure.BAN, Role.ADMIN, operator, whom, reason, seconds, done, sure)
+
+    def mute(
+        self, operator: Operator, whom: Subject, reason: str, seconds: int | None, done: Done, sure: bool = False
+    ) -> None:
+        """Keep somebody silent for so many seconds, None = for ever; he may read on. As `ban` otherwise."""
+        self._put(Measure.MUTE, Role.OPERATOR, operator, whom, reason, seconds, done, sure)
+
+    def unban(self, operator: Operator, which: str, done: Done) -> None:
+        """Lift the ban with that id, or the bans on that nick, address or range."""
+        self._lift(Measure.BAN, Role.ADMIN, operator, which, done)
+
+    def unmute(self, operator: Operator, which: str, done: Done) -> None:
+        """Lift the mute with that id, or the mutes on that nick, address or range, or on who has that nick now."""
+        self._lift(Measure.MUTE, Role.OPERATOR, operator, which, done)
+
+    def message(self, operator: Operator, whom: Subject, words: str, done: Done) -> None:
+        """Tell one connection something in the server's voice."""
+
+        def act() -> Outcome:
+            said = sanitize.lines(words)
+            session = self._session(None, whom)
+            if len(session.owed) >= OWED_BYTES:
+                raise Refusal(Code.BUSY, f"{session.nick} does not read at the moment, try again", retry_ms=5000)
+            session.tell(Notice(f"[operator] {said}"))
+            return Outcome(f"{session.nick} is told", _named(session), connections=1)
+
+        self.perform(operator, Role.OPERATOR, "message", whom.text, words, act, done)
+
+    def announce(
+        self, operator: Operator, words: str, done: Done, door: Door | None = None, room: str | None = None
+    ) -> None:
+        """Tell everybody, or everybody at a door, in a room or both."""
+
+        def act() -> Outcome:
+            inside = None if room is None else nicknames.room(room)
+            said = Notice(f"[announcement] {sanitize.lines(words, ANNOUNCEMENT_BYTES)}")
+            now = self._hub.clock()
+            seconds = wait(self._announced_until, now, ANNOUNCEMENTS_PER_SECOND, ANNOUNCEMENTS_BURST)
+            if seconds:
+                raise too_fast(seconds)
+            self._announced_until = pay(self._announced_until, now, ANNOUNCEMENTS_PER_SECOND)
+            heard = [each for each in self._hub.sessions.values() if _hears(each, door, inside)]
+            shapes: dict[Wire, bytes] = {}
+
+            def tell(session: Session) -> None:
+                if len(session.owed) < OWED_BYTES:
+                    shape = shapes.get(session.wire)
+                    if shape is None:
+                        shape = shapes[session.wire] = session.wire.event(said, session.nick)
+                    session.owe(shape)
+
+            self._in_slices(heard, tell)
+            return Outcome(f"announced to {len(heard)}", target, connections=len(heard))
+
+        target = " ".join([f"door {door}"] * bool(door) + [f"#{room}"] * bool(room)) or "all"
+        self.perform(operator, Role.ADMIN, "announce", target, words, act, done)
+
+    # How each is done
+
+    def perform(
+        self,
+        operator: Operator,
+        least: Role,
+        action: str,
+        target: str,
+        reason: str,
+        act: Callable[[], Outcome],
+        done: Done,
+    ) -> None:
+        """Check, act, record, answer."""
+        try:
+            operator.check(least)
+            outcome = act()
+            self._mark(f"{operator.name}: {action} {outcome.target}".rstrip())
+        except Refusal as refusal:
+            gone = refusal.code is Code.NO_SUCH_USER
+            self._audit.note(operator, action, target, reason, "gone" if gone else f"refused: {refusal.text}")
+            done(refusal)
+            return
+
+        def recorded(failure: Refusal | None) -> None:
+            if failure is not None:
+                kept = "only until a restart and not" if add or outcome.lifted else "that is not"
+                words = f"{outcome.words}, but {kept} in the audit log: {failure.text}"
+                failure = Refusal(failure.code, words, failure.retry_ms)
+            done(failure or outcome)
+
+        did = [(action, outcome.target), *outcome.also]
+        entries = [self._audit.entry(operator, action, target, reason, "done") for action, target in did]
+        add = [outcome.sanction] if outcome.sanction is not None else []
+        self._audit.record(entries, recorded, add, outcome.lifted)
+
+    # Bans and mutes
+
+    def _of(self, measure: Measure) -> Sanctions:
+        return self._hub.bans if measure is Measure.BAN else self._hub.mutes
+
+    def _put(
+        self,
+        measure: Measure,
+        least: Role,
+        operator: Operator,
+        whom: Subject,
+        reason: str,
+        seconds: int | None,
+        done: Done,
+        sure: bool,
+    ) -> None:
+        def act() -> Outcome:
+            session = self._meant(operator, whom)
+            target = self._target(measure, operator, whom, session)
+            doubt = None if sure else sanctions.doubt(target, operator.address)
+            if doubt is not None:
+                raise Refusal(Code.BAD_MESSAGE, f'{doubt}: only the dashboard bans it, with "sure": true')
+            return self._impose(measure, operator, target, session, reason, seconds)
+
+        self.perform(operator, least, measure, whom.text, reason, act, done)
+
+    def _impose(
+        self,
+        measure: Measure,
+        operator: Operator,
+        target: Target,
+        session: Session | None,
+        reason: str,
+        seconds: int | None,
+    ) -> Outcome:
+        """Put a sanction in force, in place of any on the same target; a ban closes whom it holds for."""
+        now = self._hub.wall()
+        if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
+            raise Refusal(Code.BAD_MESSAGE, f"from 1 to {LONGEST_SECONDS} seconds, or without an end")
+        until = None if seconds is None else now + seconds * 1000
+        identity = session.identity.id if session is not None and session.identity is not None else ""
+        table = self._of(measure)
+        id = self._new_id(table)
+        sanction = Sanction(measure, id, target.kind, target.text, identity, _reason(reason), operator.name, now, until)
+        earlier = table.of(target)
+        table.add(sanction, session)
+        for each in earlier:
+            table.remove(each.id)
+        words = f"{target.text} is {'banned' if measure is Measure.BAN else 'muted'} {end_of(sanction, now)}"
+        if measure is Measure.MUTE:
+            return Outcome(words, target.text, sanction, earlier)
+        found = self._under(target, session)
+        self._in_slices(found, lambda each: self._hub.close(each, CloseReason.BANNED, words_of(sanction, now)))
+        if found:
+            words += f", {len(found)} connection{'s' * (len(found) > 1)} closed"
+        return Outcome(words, target.text, sanction, earlier, len(found))
+
+    def _lift(self, measure: Measure, least: Role, operator: Operator, which: str, done: Done) -> None:
+        def act() -> Outcome:
+            table = self._of(measure)
+            found = self._named_by(table, which)
+            for each in found:
+                table.remove(each.id)
+            words = " ".join(dict.fromkeys(each.target for each in found))
+            return Outcome(f"{words} is no longer {_past(measure)}", words, lifted=found)
+
+        self.perform(operator, least, f"un{measure}", which, "", act, done)
+
+    def _named_by(self, table: Sanctions, which: str) -> list[Sanction]:
+        """The sanctions with that id or that target. Raises Refusal."""
+        sanction = table.get(which)
+        if sanction is not None:
+            return [sanction]
+        target = sanctions.target(which)
+        found = table.of(target)
+        if not found and target.kind is TargetKind.NICK:
+            sessions = self._hub.nicks.sessions(target.text)
+            found = [each for each in map(table.on, sessions) if each is not None]
+        if found:
+            return found
+        wider = table.on_address(which) if target.kind is TargetKind.ADDRESS else table.on_nick(target.text)
+        hint = f", but {wider.target} is" if wider is not None else ""
+        raise Refusal(Code.NO_SUCH_USER, f"{target.text} is not {_past(table.measure)}{hint}")
+
+    def _new_id(self, table: Sanctions) -> str:
+        while True:
+            id = f"{self._random_bits(32):08x}"
+            if table.get(id) is None:
+                return id
+
+    # Whom it hits
+
+    def _session(self, operator: Operator | None, whom: Subject) -> Session:
+        """The connection that is meant, which is none of an operator's betters. Raises Refusal."""
+        if whom.connection:
+            session = self._hub.find(whom.connection)
+            if session is None:
+                raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone already")
+        else:
+            session = self._hub.nicks.find(whom.nick)
+        if operator is not None:
+            _spare(operator, session)
+        return session
+
+    def _meant(self, operator: Operator, whom: Subject) -> Session | None:
+        """The same for who need not be here."""
+        if whom.address:
+            return None
+        if whom.connection:
+            return self._session(operator, whom)
+        found = self._hub.nicks.sessions(whom.nick)
+        for each in found:
+            _spare(operator, each)
+        return found[0] if found else None
+
+    def _target(self, measure: Measure, operator: Operator, whom: Subject, session: Session | None) -> Target:
+        """By what somebody is kept out or silent, who may be the `session`."""
+        if whom.address:
+            return sanctions.address(whom.address)
+        if session is not None and whom.connection and measure is Measure.BAN:
+            return self._whole(session, operator)
+        return sanctions.nick(session.nick if session is not None else whom.nick)
+
+    def _whole(self, session: Session, operator: Operator) -> Target:
+        """By what somebody is kept out who is here: his nick; a guest, who gets another by coming again, by his address
+        where that is no operator's."""
+        if session.identity is None and session.nick.startswith("guest-"):
+            target = sanctions.address(session.address)
+            operators = (each for each in self._under(target, None) if each.operator is not None)
+            if sanctions.doubt(target, operator.address) is None and next(operators, None) is None:
+                return target
+        return sanctions.nick(session.nick)
+
+    def _under(self, target: Target, session: Session | None) -> list[Session]:
+        if target.kind is TargetKind.ADDRESS:
+            inside = sanctions.inside(target)
+            found = [each for each in self._hub.sessions.values() if inside(each.address)]
+        else:
+            found = self._hub.nicks.sessions(target.text)
+        return [*found, session] if session is not None and session not in found else found
+
+    def _in_slices(self, sessions: list[Session], job: Callable[[Session], None]) -> None:
+        """Do `job` for each, SLICE at a time."""
+        for session in sessions[:SLICE]:
+            job(session)
+        if len(sessions) > SLICE:
+            self._hub.later(0, lambda: self._in_slices(sessions[SLICE:], job))
+
+
+def _spare(operator: Operator, session: Session) -> None:
+    """Raise Refusal if the session is the operator's own, or of somebody who may do as much as he."""
+    other = session.operator
+    if other is None or operator.source == "console":
+        return
+    if other == operator:
+        raise Refusal(Code.BAD_MESSAGE, "that is you: /quit leaves")
+    if other.role >= operator.role and other.name != operator.name:
+        raise Refusal(Code.FORBIDDEN, f"{session.nick} is {other.name}, {other.role.word} like you or more")
+
+
+def _hears(session: Session, door: Door | None, room: str | None) -> bool:
+    """Whether an announcement is for the session. A browser is told nothing before its welcome."""
+    here = (door is None or session.door is door) and (room is None or room in session.rooms)
+    return here and (session.greeted or session.door is not Door.WEB)
+
+
+def _named(session: Session) -> str:
+    return f"{session.nick} ({session.id}, {session.address})"
+
+
+def _reason(words: str) -> str:
+    return sanitize.line(words, REASON_BYTES) if words.strip() else ""
+
+
+def _past(measure: Measure) -> str:
+    return "banned" if measure is Measure.BAN else "muted"

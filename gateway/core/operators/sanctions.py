@@ -1,0 +1,309 @@
+"""Who is kept out (bans) and who is kept silent (mutes): by nick, by address, by range of addresses.
+
+Theory of this file. A sanction is found by keys, never by a walk, so that ten thousand of them cost a newcomer as much
+as ten:
+
+- a nick has the one or two keys under which nicks are unique (`core.sessions.nicknames`), so what looks like a banned
+one is banned;
+- a range is the key (4 or 6, length, its first `length` bits): an address asks once for each length in use, at most
+  33 or 129 times;
+- an identity, and a session of this process, so that a mute stays with who was meant when he takes another nick.
+
+An IPv6 address stands for itself alone, not for its /64: ban 2001:db8::/64 to mean the network. An IPv4 address mapped
+into IPv6 is the IPv4 address. A range may be written with any of its addresses: 10.1.2.3/8 is 10.0.0.0/8.
+
+The end of a sanction is a moment of the wall clock, compared when it is asked for. Nothing is thrown away because its
+end has come, so a clock that jumps ahead and back again lets nobody go free for good; what ended KEPT_MS ago is
+forgotten at a start, or when the table is full.
+"""
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from gateway.core import sanitize
+from gateway.core.ports import Measure, Sanction
+from gateway.core.sessions import nicknames
+from gateway.core.sessions.session import Session
+from gateway.errors import Code, Refusal
+
+SANCTIONS = 100_000
+"""Bans at most, and as many mutes: 100 MB."""
+KEPT_MS = 30 * 24 * 3600 * 1000
+WIDE = {4: 8, 6: 16}
+"""Bits of a range; with fewer it is so large a part of all addresses that somebody has mistyped."""
+_ZONE = re.compile(r"%[^/]*")
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+CODES = {Measure.BAN: Code.BANNED, Measure.MUTE: Code.MUTED}
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Key = tuple[str, str] | tuple[str, int] | tuple[int, int, int]
+
+
+class TargetKind(StrEnum):
+    """What a sanction goes by."""
+
+    NICK = "nick"
+    ADDRESS = "address"
+
+
+class Target(NamedTuple):
+    """Who is meant, in the one spelling of it."""
+
+    kind: TargetKind
+    text: str
+
+
+def nick(words: str) -> Target:
+    """Who has that nick, or one that looks like it. Raises Refusal."""
+    return Target(TargetKind.NICK, nicknames.any_nick(words))
+
+
+def address(words: str) -> Target:
+    """Who comes from that address or range. Raises Refusal."""
+    try:
+        network = ipaddress.ip_network(_ZONE.sub("", words), strict=False)
+    except ValueError:
+        said = sanitize.shown(words)
+        raise Refusal(Code.BAD_MESSAGE, f"{said} is no address and no range like 10.0.0.0/8 or 2001:db8::/32") from None
+    if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            network = ipaddress.ip_network((mapped, network.prefixlen - 96))
+    alone = network.prefixlen == network.max_prefixlen
+    return Target(TargetKind.ADDRESS, str(network.network_address if alone else network))
+
+
+def target(words: str) -> Target:
+    """A nick or an address, as it looks. Raises Refusal."""
+    looks = "/" in words or ":" in words or ("." in words and words.replace(".", "").isdecimal())
+    return address(words) if looks else nick(words)
+
+
+def doubt(found: Target, own: str) -> str | None:
+    """Why whoever asks for this from the address `own` is probably mistaken; None: it looks meant."""
+    if found.kind is not TargetKind.ADDRESS:
+        return None
+    network = ipaddress.ip_network(found.text)
+    if network.prefixlen == 0:
+        return f"{found.text} is everybody"
+    if any(network.version == each.version and network.overlaps(each) for each in LOOPBACK):
+        return f"{found.text} is this machine itself"
+    if covers(found, own):
+        return f"{found.text} is where you are yourself"
+    return f"{found.text} is a large part of the world" if network.prefixlen < WIDE[network.version] else None
+
+
+def covers(found: Target, where: str) -> bool:
+    """Whether the range holds the address `where`."""
+    return inside(found)(where)
+
+
+def inside(found: Target) -> Callable[[str], bool]:
+    """The question whether the range holds an address, to be asked many times: about 1 µs each, for a single IPv4
+    address among others of its kind 0.1 µs."""
+    network = ipaddress.ip_network(found.text)
+    key, version, length = _key_of(network), network.version, network.prefixlen
+
+    def holds(where: str) -> bool:
+        bits = _bits(where)
+        return bits is not None and bits[0] == version and _prefix(*bits, length) == key
+
+    if network.prefixlen < network.max_prefixlen:
+        return holds
+    only = found.text
+    return lambda where: where == only or (":" in where and holds(where))
+
+
+def is_loopback(where: str) -> bool:
+    """Whether the address is this machine's own."""
+    return any(covers(Target(TargetKind.ADDRESS, str(each)), where) for each in LOOPBACK)
+
+
+def words_of(sanction: Sanction, now: int) -> str:
+    """What the person is told: until when (the server's time zone), and why."""
+    return f"{end_of(sanction, now)}, {sanction.reason}" if sanction.reason else end_of(sanction, now)
+
+
+def end_of(sanction: Sanction, now: int) -> str:
+    """`until 15:10`, with the date when that is not today; `for ever`. `now` is ms since 1970."""
+    if sanction.until is None:
+        return "for ever"
+    end = datetime.fromtimestamp(sanction.until / 1000)
+    today = datetime.fromtimestamp(now / 1000).date() == end.date()
+    return f"until {end:%H:%M}" if today else f"until {end:%Y-%m-%d %H:%M}"
+
+
+class Sanctions:
+    """All bans, or all mutes. `wall` answers ms since 1970."""
+
+    def __init__(self, measure: Measure, wall: Callable[[], int]) -> None:
+        self.measure = measure
+        self._wall = wall
+        self._all: dict[str, Sanction] = {}
+        self._keys: dict[str, list[Key]] = {}
+        self._found: dict[Key, dict[str, Sanction]] = {}
+        self._lengths: Counter[tuple[int, int]] = Counter()
+
+    def add(self, sanction: Sanction, session: Session | None = None) -> None:
+        """From now on it holds; for `session` also under other nicks. Raises Refusal when there are too many."""
+        if len(self._all) >= SANCTIONS:
+            self.forget(self._wall() - KEPT_MS)
+        if len(self._all) >= SANCTIONS:
+            raise Refusal(Code.FULL, f"there are {SANCTIONS:,} of them, lift some first", retry_ms=60_000)
+        keys = _keys_of(sanction)
+        if sanction.identity:
+            keys.append(("identity", sanction.identity))
+        if session is not None:
+            keys.append(("session", session.number))
+        self._all[sanction.id] = sanction
+        self._keys[sanction.id] = keys
+        for key in keys:
+            self._found.setdefault(key, {})[sanction.id] = sanction
+            if len(key) == 3:
+                self._lengths[key[:2]] += 1
+
+    def remove(self, id: str) -> Sanction | None:
+        """It holds no longer; None if there is none."""
+        sanction = self._all.pop(id, None)
+        for key in self._keys.pop(id, ()):
+            del self._found[key][id]
+            if not self._found[key]:
+                del self._found[key]
+            if len(key) == 3:
+                self._lengths[key[:2]] -= 1
+                if not self._lengths[key[:2]]:
+                    del self._lengths[key[:2]]
+        return sanction
+
+    def forget(self, before: int) -> None:
+        """Let go of those that ended before `before` (ms since 1970)."""
+        for each in list(self._all.values()):
+            if each.until is not None and each.until < before:
+                self.remove(each.id)
+
+    def clear(self) -> None:
+        """Let go of all."""
+        for id in list(self._all):
+            self.remove(id)
+
+    # Looking
+
+    def __len__(self) -> int:
+        """How many there are, also those whose end has come."""
+        return len(self._all)
+
+    def get(self, id: str) -> Sanction | None:
+        """The one with that id, also when its end has come."""
+        return self._all.get(id)
+
+    def of(self, target: Target) -> list[Sanction]:
+        """Those with exactly that target, also when their end has come."""
+        network = target.kind is TargetKind.ADDRESS
+        keys = (_key_of(ipaddress.ip_network(target.text)),) if network else _nick_keys(target.text)
+        found = {each.id: each for key in keys for each in self._found.get(key, {}).values()}
+        same = target.text.casefold()
+        return [each for each in found.values() if each.kind == target.kind and each.target.casefold() == same]
+
+    def holding(self) -> list[Sanction]:
+        """Those whose end has not come, the newest first."""
+        now = self._wall()
+        found = [each for each in self._all.values() if each.until is None or each.until > now]
+        return sorted(found, key=lambda each: (each.created, each.id), reverse=True)
+
+    def on_nick(self, nick: str) -> Sanction | None:
+        """The one that holds for a nick."""
+        return self._strongest(_nick_keys(nick)) if self._all else None
+
+    def on_address(self, address: str) -> Sanction | None:
+        """The one that holds for an address."""
+        return self._strongest(self._address_keys(address)) if self._lengths else None
+
+    def on(self, session: Session) -> Sanction | None:
+        """The one that holds for a session: for its nick, its identity, its address or itself."""
+        if not self._all:
+            return None
+        keys: list[Key] = [*_nick_keys(session.nick), ("session", session.number)]
+        if session.identity is not None:
+            keys.append(("identity", session.identity.id))
+        return self._strongest([*keys, *self._address_keys(session.address)])
+
+    def refusal(self, sanction: Sanction | None) -> Refusal | None:
+        """What the person is told who is under that sanction; in `retry_ms` it ends."""
+        if sanction is None:
+            return None
+        now = self._wall()
+        left = None if sanction.until is None else max(0, sanction.until - now)
+        return Refusal(CODES[self.measure], words_of(sanction, now), left)
+
+    def check_nick(self, nick: str) -> None:
+        """Raise Refusal if that nick is under one."""
+        self._check(self.on_nick(nick))
+
+    def check_address(self, address: str) -> None:
+        """Raise Refusal if that address is under one."""
+        self._check(self.on_address(address))
+
+    def check_poster(self, nick: str, identity: str, address: str) -> None:
+        """Raise Refusal if somebody without a session is under one; `identity` is empty where it is unknown."""
+        if self._all:
+            self._check(self._strongest([*_nick_keys(nick), ("identity", identity), *self._address_keys(address)]))
+
+    def check(self, session: Session) -> None:
+        """Raise Refusal if that session is under one."""
+        self._check(self.on(session))
+
+    def _check(self, sanction: Sanction | None) -> None:
+        refusal = self.refusal(sanction)
+        if refusal is not None:
+            raise refusal
+
+    def _address_keys(self, address: str) -> list[Key]:
+        bits = _bits(address) if self._lengths else None
+        if bits is None:
+            return []
+        return [_prefix(*bits, length) for version, length in self._lengths if version == bits[0]]
+
+    def _strongest(self, keys: Iterable[Key]) -> Sanction | None:
+        found = [self._found[key] for key in keys if key in self._found]
+        if not found:
+            return None
+        now = self._wall()
+        holding = [each for some in found for each in some.values() if each.until is None or each.until > now]
+        return max(holding, key=lambda each: float("inf") if each.until is None else each.until, default=None)
+
+
+def _keys_of(sanction: Sanction) -> list[Key]:
+    if sanction.kind == TargetKind.ADDRESS:
+        return [_key_of(ipaddress.ip_network(sanction.target))]
+    return list(_nick_keys(sanction.target))
+
+
+def _key_of(network: Network) -> Key:
+    return _prefix(network.version, int(network.network_address), network.prefixlen)
+
+
+def _prefix(version: int, number: int, length: int) -> Key:
+    return version, length, number >> (32 if version == 4 else 128) - length
+
+
+@lru_cache(maxsize=16_384)
+def _nick_keys(nick: str) -> tuple[Key, ...]:
+    return tuple(("nick", key) for key in nicknames.keys(nick))
+
+
+@lru_cache(maxsize=16_384)
+def _bits(address: str) -> tuple[int, int] | None:
+    """(4 or 6, the address as a number); None for what is no address."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return found.version, int(found)

@@ -1,0 +1,154 @@
+"""What a session is told: the objects of the protocol, server to client.
+
+Each is one JSON object with its `type`; terminals get the same events as lines (`core.protocol.wire` holds both
+shapes). Times are milliseconds since 1970 UTC, `retry_ms` and the like durations in milliseconds. An absent optional
+field is left out of the JSON.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """Base of the events."""
+
+
+class Welcome(Event, frozen=True, tag="welcome"):
+    """First answer to hello."""
+
+    session: str
+    token: str
+    nick: str
+    server: dict[str, str]
+    limits: dict[str, float]
+
+
+class Listed(msgspec.Struct, frozen=True, gc=False):
+    """Somebody in a list of members."""
+
+    nick: str
+    door: str
+
+
+class Joined(Event, frozen=True, tag="joined"):
+    """The session is in the room now; `first`..`head` are the numbers held. An empty room: first 1, head 0."""
+
+    room: str
+    epoch: str
+    first: int
+    head: int
+    recovered: bool
+    topic: str
+    count: int
+    members: list[Listed]
+
+
+class Msg(Event, frozen=True, tag="msg"):
+    """A message of a room's log."""
+
+    room: str
+    seq: int
+    ts: int
+    nick: str
+    door: str
+    kind: str
+    text: str
+
+
+class Ack(Event, frozen=True, tag="ack"):
+    """What was said under `id` is committed as `seq` (a private message: queued, no room and no seq)."""
+
+    id: str
+    room: str | UnsetType = UNSET
+    seq: int | UnsetType = UNSET
+
+
+class History(Event, frozen=True, tag="history"):
+    """Messages of the past, oldest first; `more`: there are older ones."""
+
+    room: str
+    messages: list[Msg]
+    more: bool
+
+
+class Renamed(msgspec.Struct, frozen=True, gc=False, rename={"old": "from", "new": "to"}):
+    """One change of a nick."""
+
+    old: str
+    new: str
+
+
+class Presence(Event, frozen=True, tag="presence"):
+    """Who came, went or changed the nick since the last one; `count` people are here now."""
+
+    room: str
+    joined: list[Listed]
+    left: list[str]
+    renamed: list[Renamed]
+    count: int
+
+
+class Private(Event, frozen=True, tag="private", rename={"sender": "from", "to": "to"}):
+    """A private message, to its receiver and, as an echo, to its sender."""
+
+    sender: str
+    to: str
+    ts: int
+    text: str
+
+
+class Typing(Event, frozen=True, tag="typing"):
+    """Somebody is writing something. Never told to terminals."""
+
+    room: str
+    nick: str
+
+
+class Gap(Event, frozen=True, tag="gap", rename={"first": "from", "last": "to"}):
+    """Messages `from`..`to` of the room were not sent to this session."""
+
+    room: str
+    first: int
+    last: int
+
+
+class Notice(Event, frozen=True, tag="notice"):
+    """Words of the server: answers to commands carry the command's `id`. `text` may have several lines.
+
+    Words about a change carry it: the room's new `topic`, the session's new `nick`. Pages need not read the words.
+    """
+
+    text: str
+    room: str | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+    topic: str | UnsetType = UNSET
+    nick: str | UnsetType = UNSET
+
+
+class Error(Event, frozen=True, tag="error"):
+    """A refusal. `code` is one of `errors.Code`."""
+
+    code: str
+    text: str
+    id: str | UnsetType = UNSET
+    retry_ms: int | UnsetType = UNSET
+
+
+class Pong(Event, frozen=True, tag="pong"):
+    """Answer to ping."""
+
+    id: str | UnsetType = UNSET
+
+
+class Bye(Event, frozen=True, tag="bye"):
+    """The last object before the server closes. `code` is the WebSocket close code that follows."""
+
+    code: int
+    reason: str
+    retry_ms: int | UnsetType = UNSET
+
+
+AnyEvent = Welcome | Joined | Msg | Ack | History | Presence | Private | Typing | Gap | Notice | Error | Pong | Bye
+encode_json: Callable[[Event], bytes] = msgspec.json.Encoder().encode

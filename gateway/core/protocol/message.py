@@ -1,0 +1,43 @@
+"""One message of a room, and the words for where it came from."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Door(StrEnum):
+    """The way a session came in."""
+
+    TCP = "tcp"
+    TELNET = "telnet"
+    WEB = "web"
+    HTTP = "http"
+
+
+class Kind(StrEnum):
+    """What a message is: something said, or something done (`/me waves`)."""
+
+    SAY = "say"
+    ACTION = "action"
+
+
+class Message(msgspec.Struct, gc=False):
+    """A message on its way into a room's log.
+
+    `seq` is 0 until the journal has committed the message; the journal sets it exactly once. `ts` is milliseconds
+    since 1970 UTC. `text` has passed the gate (`core.sanitize`) and has no line feed unless it came from a door where a
+    message may have several lines. `author` is the number of the session that said it, 0 where it is not known
+    (read back from the journal, posted by HTTP): it never leaves the process. `identity` and `id` name the
+    request it came from, so that a second try is known; empty where nobody will try again.
+    """
+
+    room: str
+    ts: int
+    nick: str
+    door: str
+    kind: str
+    text: str
+    author: int = 0
+    seq: int = 0
+    identity: str = ""
+    id: str = ""

@@ -1,0 +1,39 @@
+"""How refusals and outcomes are put into events."""
+
+import re
+
+from gateway.core.protocol.events import Ack, Error
+from gateway.core.rooms.idempotency import Posted
+from gateway.core.sessions.session import Session
+from gateway.errors import Code, JournalError, Refusal
+
+_FOLDERS = re.compile(r"(?<!\S)/(?:[^/\n:]+/)*")
+
+
+def too_fast(seconds: float) -> Refusal:
+    """What is told to who must wait so long."""
+    return Refusal(Code.RATE_LIMITED, f"too fast, wait {seconds:.1f} s", retry_ms=int(seconds * 1000) + 1)
+
+
+def storage_refusal(error: JournalError) -> Refusal:
+    """What a peer is told when the journal fails: not in which folder it is, which is nobody's business."""
+    words = _FOLDERS.sub("", str(error)).removeprefix("journal: ")
+    return Refusal(Code.STORAGE, f"the journal failed: {words}", retry_ms=2000)
+
+
+def acknowledge(session: Session, id: str, outcome: Posted | Refusal) -> None:
+    """Tell the session what became of what it sent under `id`."""
+    if isinstance(outcome, Refusal):
+        session.tell(error_event(outcome, id))
+    else:
+        session.tell(Ack(id, outcome.room, outcome.seq) if outcome.seq else Ack(id))
+
+
+def error_event(refusal: Refusal, id: str | None = None) -> Error:
+    """The event for a refusal, in answer to the request with that id."""
+    fields: dict[str, str | int] = {}
+    if id is not None:
+        fields["id"] = id
+    if refusal.retry_ms is not None:
+        fields["retry_ms"] = refusal.retry_ms
+    return Error(refusal.code, refusal.text, **fields)  # type: ignore[arg-type]

@@ -1,0 +1,274 @@
+"""The wire formats: how a message or an event looks in bytes on each kind of connection.
+
+A format knows one thing: turn a `Message` of a room's log, or an `Event` for one session, into complete bytes. It is
+asked once per message and format, however many readers there are; the room joins the answers and hands the same
+bytes object to all of them.
+
+On terminals the author stands at the start of every physical line, so nobody can forge another's line or the
+server's: whatever has several lines is written with the author, or the server's mark, in front of each.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Protocol
+
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.events import (
+    Ack,
+    Bye,
+    Error,
+    Event,
+    Gap,
+    History,
+    Joined,
+    Msg,
+    Notice,
+    Pong,
+    Presence,
+    Private,
+    Typing,
+    Welcome,
+    encode_json,
+)
+from gateway.core.protocol.message import Kind, Message
+
+
+class Wire(Protocol):
+    """One wire format."""
+
+    name: str
+    objects: bool
+    """JSON for programs, with all of presence; else lines for people."""
+
+    def for_programs(self) -> "Wire":
+        """The format that shows objects on the same kind of connection."""
+
+    def message(self, message: Message) -> bytes:
+        """A message of the log, complete."""
+
+    def event(self, event: Event, nick: str) -> bytes:
+        """An event for the session whose nick is `nick`; empty where the format has no word for it."""
+
+
+def as_msg(message: Message) -> Msg:
+    """The event that shows a message of the log."""
+    return Msg(message.room, message.seq, message.ts, message.nick, message.door, message.kind, message.text)
+
+
+def frame(payload: bytes) -> bytes:
+    """A complete unmasked WebSocket text frame (RFC 6455, 5.2) around `payload`."""
+    size = len(payload)
+    if size < 126:
+        return b"\x81" + size.to_bytes(1, "big") + payload
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
+class JsonFrames:
+    """Subprotocol chat.v1.json: one JSON object in one WebSocket text frame."""
+
+    name = "frame"
+    objects = True
+
+    def for_programs(self) -> Wire:
+        return self
+
+    def message(self, message: Message) -> bytes:
+        return frame(encode_json(as_msg(message)))
+
+    def event(self, event: Event, nick: str) -> bytes:
+        return frame(encode_json(event))
+
+
+class JsonLines:
+    """A terminal after /bot: one JSON object a line."""
+
+    name = "bot"
+    objects = True
+
+    def for_programs(self) -> Wire:
+        return self
+
+    def message(self, message: Message) -> bytes:
+        return encode_json(as_msg(message)) + b"\n"
+
+    def event(self, event: Event, nick: str) -> bytes:
+        return encode_json(event) + b"\n"
+
+
+class Epochal(Protocol):
+    """A room, of which a stream needs to know which epoch it is in."""
+
+    epoch: str
+
+
+class ServerSentEvents:
+    """`/r/{room}/events`: each object under the name of its type. Its id says where to go on: epoch:seq.
+
+    What comes before the messages that were missed carries no id: whoever is cut there asks for them again.
+    """
+
+    name = "events"
+    objects = True
+
+    def __init__(self, room: Epochal) -> None:
+        self._room = room
+
+    def for_programs(self) -> Wire:
+        return self
+
+    def message(self, message: Message) -> bytes:
+        return self._event("msg", as_msg(message), message.seq)
+
+    def event(self, event: Event, nick: str) -> bytes:
+        seq = event.last if isinstance(event, Gap) else None
+        if isinstance(event, History) and event.messages:
+            seq = event.messages[-1].seq
+        return self._event(str(event.__struct_config__.tag), event, seq)
+
+    def _event(self, name: str, event: Event, seq: int | None) -> bytes:
+        place = "" if seq is None else f"id: {self._room.epoch}:{seq}\n"
+        if isinstance(event, Bye) and isinstance(event.retry_ms, int):
+            place += f"retry: {event.retry_ms}\n"
+        return f"event: {name}\n{place}data: ".encode() + encode_json(event) + b"\n\n"
+
+
+class Lines:
+    """Whole lines for terminals, ended by `end`."""
+
+    objects = False
+
+    def __init__(self, name: str, end: str) -> None:
+        self.name = name
+        self.end = end
+
+    def for_programs(self) -> Wire:
+        return BOT
+
+    def message(self, message: Message) -> bytes:
+        text = message.text
+        if message.kind == Kind.SAY and "\n" not in text:
+            return f"{message.nick}: {text}{self.end}".encode()
+        return self._join(spoken(message.nick, message.kind, text))
+
+    def event(self, event: Event, nick: str) -> bytes:
+        return self._join(EVENT_LINES[type(event)](event, nick))
+
+    def _join(self, lines: list[str]) -> bytes:
+        return "".join([line + self.end for line in lines]).encode()
+
+
+class RawLines(Lines):
+    """`/r/{room}/raw`: new messages and gap notices, and why it ends."""
+
+    def event(self, event: Event, nick: str) -> bytes:
+        return super().event(event, nick) if isinstance(event, Gap | Bye) else b""
+
+
+class LineFrames(Lines):
+    """Subprotocol chat.v1.text: each line in one WebSocket text frame, without its end."""
+
+    def __init__(self) -> None:
+        super().__init__("text", "")
+
+    def for_programs(self) -> Wire:
+        return FRAME
+
+    def message(self, message: Message) -> bytes:
+        return self._join(spoken(message.nick, message.kind, message.text))
+
+    def _join(self, lines: list[str]) -> bytes:
+        return b"".join([frame(line.encode()) for line in lines])
+
+
+def spoken(nick: str, kind: str, text: str) -> list[str]:
+    """The lines of a message: the first says how it was said, further ones carry `nick|`."""
+    first, *more = text.split("\n")
+    opening = f"* {nick} {first}" if kind == Kind.ACTION else f"{nick}: {first}"
+    return [opening, *(f"{nick}| {line}" for line in more)]
+
+
+def clock(ts: int) -> str:
+    """Hours and minutes of `ts` (ms since 1970) in the server's time zone."""
+    return datetime.fromtimestamp(ts / 1000).strftime("%H:%M")
+
+
+def _msg(event: Msg, nick: str) -> list[str]:
+    return spoken(event.nick, event.kind, event.text)
+
+
+def _history(event: History, nick: str) -> list[str]:
+    return [f"[{clock(m.ts)}] {line}" for m in event.messages for line in spoken(m.nick, m.kind, m.text)]
+
+
+def _joined(event: Joined, nick: str) -> list[str]:
+    lines = [f"-- you are in #{event.room}, {people(event.count)} here"]
+    return [*lines, f"-- topic: {event.topic}"] if event.topic else lines
+
+
+def _presence(event: Presence, nick: str) -> list[str]:
+    return [
+        *(f"-- {member.nick} joined ({member.door})" for member in event.joined),
+        *(f"-- {name} left" for name in event.left),
+        *(f"-- {change.old} is now {change.new}" for change in event.renamed),
+    ]
+
+
+def _private(event: Private, nick: str) -> list[str]:
+    sender = "you" if event.sender == nick else event.sender
+    to = "you" if event.to == nick and sender != "you" else event.to
+    return [f"[{sender} -> {to}] {line}" for line in event.text.split("\n")]
+
+
+def _gap(event: Gap, nick: str) -> list[str]:
+    count = event.last - event.first + 1
+    lines = "1 line" if count == 1 else f"{count} lines"
+    return [f"-- {lines} skipped: /since {event.first - 1} shows them"]
+
+
+def _notice(event: Notice, nick: str) -> list[str]:
+    return [f"-- {line}" for line in event.text.split("\n")]
+
+
+def _error(event: Error, nick: str) -> list[str]:
+    return [f"!! {event.code}: {event.text}"]
+
+
+def _bye(event: Bye, nick: str) -> list[str]:
+    if event.code == CloseReason.LEFT.code:
+        return [f"-- {event.reason}"]
+    return [f"!! {event.reason}"]
+
+
+def _silent(event: Event, nick: str) -> list[str]:
+    return []
+
+
+def people(count: int) -> str:
+    """`1 person`, `41 people`."""
+    return "1 person" if count == 1 else f"{count} people"
+
+
+EVENT_LINES: dict[type[Event], Callable[[Any, str], list[str]]] = {
+    Welcome: _silent,
+    Joined: _joined,
+    Msg: _msg,
+    Ack: _silent,
+    History: _history,
+    Presence: _presence,
+    Private: _private,
+    Gap: _gap,
+    Notice: _notice,
+    Error: _error,
+    Pong: _silent,
+    Typing: _silent,
+    Bye: _bye,
+}
+
+PLAIN = Lines("plain", "\n")
+TELNET = Lines("telnet", "\r\n")
+RAW = RawLines("raw", "\n")
+TEXT = LineFrames()
+FRAME = JsonFrames()
+BOT = JsonLines()

@@ -1,0 +1,78 @@
+"""Coming back to a room whose log in memory does not reach back far enough: what was missed is read from the journal.
+
+The member is not attached yet. Page by page it is owed the missed messages, the next page when the last has gone out,
+until its cursor has reached what the log holds; then it is attached, and the log goes on at the very next number. What
+the journal no longer holds either is told as a gap. The tick serves a few pages at a time, so that a thousand peers
+coming back at once delay nobody.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from gateway.core.protocol.events import Gap
+from gateway.core.rooms.fanout import Member
+from gateway.core.rooms.history import HISTORY_MESSAGES, HistoryReader, Past, Range
+from gateway.errors import Refusal
+
+PAGES_PER_TICK = 8
+"""Of HISTORY_MESSAGES each: about 8 ms."""
+
+Attach = Callable[[Member], None]
+
+
+class CatchUps:
+    """The members that are catching up from the journal. `attach` is called for who has caught up, `wake` when there
+    is something for the next tick."""
+
+    def __init__(self, library: HistoryReader, attach: Attach, wake: Callable[[], None]) -> None:
+        self._library = library
+        self._attach = attach
+        self._wake = wake
+        self._waiting: deque[Member] = deque()
+
+    def add(self, member: Member) -> None:
+        """Bring the member from its cursor to the log. Its cursor is below what the log holds."""
+        first = member.room.first
+        if member.cursor + 1 < first:
+            member.session.tell(Gap(member.room.name, member.cursor + 1, first - 1))
+            member.session.skip(first - 1 - member.cursor)
+            member.cursor = first - 1
+        self._waiting.append(member)
+        self._wake()
+
+    @property
+    def pending(self) -> bool:
+        """Somebody waits for a page."""
+        return bool(self._waiting)
+
+    def serve(self) -> None:
+        """Read a page each for the next few members."""
+        for _ in range(min(PAGES_PER_TICK, len(self._waiting))):
+            member = self._waiting.popleft()
+            if member.room.members.get(member.session) is not member:
+                continue
+            if member.cursor + 1 >= member.room.log.first:
+                self._attach(member)
+            else:
+                self._read(member)
+
+    def _read(self, member: Member) -> None:
+        def read(past: Past | Refusal) -> None:
+            if member.room.members.get(member.session) is not member:
+                return
+            if isinstance(past, Refusal) or not past.messages:
+                self._attach(member)  # the share begins with a gap notice
+                return
+            session, wire = member.session, member.session.wire
+            session.owe(b"".join([wire.message(message) for message in past.messages]))
+            session.messages_out += len(past.messages)
+            session.totals.deliveries += len(past.messages)
+            member.cursor = past.messages[-1].seq
+            session.when_flushed(lambda: self._next(member))
+
+        wanted = Range(after=member.cursor, before=member.room.log.first, limit=HISTORY_MESSAGES)
+        self._library.read(member.room.name, wanted, read)
+
+    def _next(self, member: Member) -> None:
+        self._waiting.append(member)
+        self._wake()

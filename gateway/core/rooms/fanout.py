@@ -1,0 +1,317 @@
+"""A room is a log, a reader is a cursor: this file is the fan-out.
+
+What is true here:
+
+- A `Member` is one session reading one room: a cursor into the room's log and nothing else.
+- Members of one wire format stand in one `Readers`. After new messages each asks it for the *share* of its cursor:
+  the messages from cursor to head, encoded once each, joined once, the same bytes object for every member at that
+  cursor. So a tick costs messages + readers, one send a reader.
+- A socket that takes less than its share blocks its session: the cursor moves to the message that was cut, the rest
+  of that one message is owed to the session, everything after stays in the log. When the socket can take more the
+  session is unblocked and asks for its share like everybody else; once at the head it has rejoined the others.
+- A cursor that the log's tail has passed gets a gap notice in front of its share and jumps.
+
+Rules: `publish` and `serve` are called by the hub's tick only. `serve` spends a bounded number of sends and carries
+the rest of the turn over, so a room of 10,000 cannot stall the loop; nobody is offered twice in a turn.
+"""
+
+from itertools import islice
+
+from gateway.core.ports import RoomRecord
+from gateway.core.protocol.events import Gap
+from gateway.core.protocol.message import Door, Message
+from gateway.core.protocol.wire import Wire
+from gateway.core.rooms.log import RoomLog
+from gateway.core.rooms.presence import Presences
+from gateway.core.sessions.session import Session
+from gateway.core.stats.counters import Counters
+
+SHARE_BYTES = 65536
+"""What one reader is offered at once, in bytes: the budget of a turn. A single message may be longer."""
+
+
+class Share:
+    """Encoded messages in log order: `parts` with the numbers `seqs`, and all of them joined as `data`. `count` are
+    messages; if any were `skipped`, the first part is the gap notice that tells so."""
+
+    __slots__ = ("count", "data", "given", "last", "parts", "seqs", "size", "skipped")
+
+    def __init__(self, parts: list[bytes], seqs: list[int], last: int, count: int, skipped: int) -> None:
+        self.parts = parts
+        self.seqs = seqs
+        self.last = last
+        self.count = count
+        self.skipped = skipped
+        self.given = 0
+        """How many readers took all of it. Counted once for all of them (`Readers.forget`): this is the hot path."""
+        self.data = parts[0] if len(parts) == 1 else b"".join(parts)
+        self.size = len(self.data)
+
+
+class Readers:
+    """The members of a room that read one wire format, and the shares made for them since the last `publish`."""
+
+    __slots__ = ("_encoded", "_own", "_shares", "_totals", "log", "room", "wire")
+
+    def __init__(self, room: str, log: RoomLog, wire: Wire, totals: Counters) -> None:
+        self.room = room
+        self.log = log
+        self.wire = wire
+        self._totals = totals
+        self._shares: dict[int, Share] = {}
+        self._own: list[Share] = []
+        self._encoded: dict[int, bytes] = {}
+
+    def forget(self) -> None:
+        """The head has moved, or everybody has been served: the shares are of no more use but to be counted."""
+        if not (self._shares or self._own):
+            return
+        totals = self._totals
+        for share in (*self._shares.values(), *self._own):
+            given = share.given
+            totals.deliveries += given * share.count
+            totals.bytes_out += given * share.size
+        self._shares.clear()
+        self._own.clear()
+        self._encoded.clear()
+
+    def share(self, cursor: int) -> Share:
+        """What a reader at `cursor` gets next, at most SHARE_BYTES or one message."""
+        share = self._shares.get(cursor)
+        if share is None:
+            share = self._shares[cursor] = self._make(cursor, author=0, until=self.log.head)
+        return share
+
+    def share_without(self, cursor: int, author: int, until: int) -> Share:
+        """The same for one reader: without the messages of `author` (0: with all), none after `until`."""
+        share = self._make(cursor, author, until)
+        self._own.append(share)
+        return share
+
+    def _make(self, cursor: int, author: int, until: int) -> Share:
+        parts: list[bytes] = []
+        seqs: list[int] = []
+        size = count = skipped = 0
+        last = cursor
+        if cursor + 1 < self.log.first:
+            last = self.log.first - 1
+            skipped = last - cursor
+            parts.append(self.wire.event(Gap(self.room, cursor + 1, last), ""))
+            seqs.append(last)
+        for message in self.log.after(last):
+            if size >= SHARE_BYTES or message.seq > until:
+                break
+            last = message.seq
+            if author and message.author == author:
+                continue
+            part = self._encode(message)
+            parts.append(part)
+            seqs.append(last)
+            size += len(part)
+            count += 1
+        return Share(parts, seqs, last, count, skipped)
+
+    def _encode(self, message: Message) -> bytes:
+        part = self._encoded.get(message.seq)
+        if part is None:
+            part = self._encoded[message.seq] = self.wire.message(message)
+        return part
+
+
+class Member:
+    """One session in one room. `cursor` is the number of the last message it has, `own` that of its last own one."""
+
+    __slots__ = ("announced", "attached", "cursor", "listed_as", "own", "readers", "room", "session")
+
+    def __init__(self, session: Session, room: "Room", cursor: int) -> None:
+        self.session = session
+        self.room = room
+        self.readers = room.readers_of(session.wire)
+        self.cursor = cursor
+        self.own = 0
+        self.attached = False
+        """Reads the log. A terminal that waits for its greeting does not yet."""
+        self.announced = False
+        """The others have been told that the session is here."""
+        self.listed_as: str | None = None
+        """The nick under which the session stood in the last list of members that somebody got."""
+
+    def change_wire(self, wire: Wire) -> None:
+        """From the next message after the head on, read in another wire format."""
+        self.session.wire = wire
+        self.readers = self.room.readers_of(wire)
+        self.cursor = self.room.log.head
+
+    def offer(self) -> bool:
+        """Offer the session its share: all of it is taken, or the session is blocked. Answers whether there is more
+        for it at once."""
+        session = self.session
+        if session.owed:
+            session.flush()
+            if session.blocked:
+                return False
+        if session.ending and self.own <= self.cursor and not session.pending:
+            return False
+        if self.own > self.cursor and (session.ending or not session.echo):
+            author = 0 if session.echo else session.number
+            until = self.own if session.ending else self.room.log.head
+            share = self.readers.share_without(self.cursor, author, until)
+        else:
+            share = self.readers.share(self.cursor)
+        taken = session.transport.send(share.data) if share.size else 0
+        session.bytes_out += taken
+        if share.skipped and taken:
+            session.skip(share.skipped)
+        if taken == share.size:
+            share.given += 1
+            self.cursor = share.last
+            session.messages_out += share.count
+            return share.last != self.room.log.head
+        self._cut(share, taken)
+        return False
+
+    def _cut(self, share: Share, taken: int) -> None:
+        """The socket took `taken` bytes: owe the rest of the message that was cut, leave the others in the log."""
+        session, totals = self.session, self.session.totals
+        session.block()
+        totals.bytes_out += taken
+        delivered = -1 if taken and share.skipped else 0
+        for seq, part in zip(share.seqs, share.parts, strict=True):
+            if taken <= 0:
+                break
+            if taken < len(part):
+                session.owed = part[taken:]
+            taken -= len(part)
+            self.cursor = seq
+            delivered += 1
+        session.messages_out += delivered
+        totals.deliveries += delivered
+
+
+class Room:
+    """A room in memory: its log, the members who read it, and who has been served of the news."""
+
+    __slots__ = ("_again", "_authors", "_turn", "_turn_head", "epoch", "first", "log", "members", "name", "pending",
+                 "presences", "readers", "streams", "topic", "totals")  # fmt: skip
+
+    def __init__(self, name: str, epoch: str, first: int, topic: str, log: RoomLog, totals: Counters) -> None:
+        self.name = name
+        self.epoch = epoch
+        self.first = first
+        """The oldest number the journal holds."""
+        self.topic = topic
+        self.log = log
+        self.totals = totals
+        self.members: dict[Session, Member] = {}
+        self.streams = 0
+        """How many of them only read, by HTTP: they are no people."""
+        self.readers: dict[str, Readers] = {}
+        self.presences = Presences(name)
+        self.pending = 0
+        """Messages for this room that the journal has not answered for."""
+        self._turn: list[Member] = []
+        self._again: list[Member] = []
+        self._authors: dict[Member, None] = {}
+        self._turn_head = log.head
+
+    def begin_epoch(self, record: RoomRecord) -> None:
+        """Go on from where the journal says the room stands; whoever reads it goes on from there as well."""
+        self.epoch, self.first = record.epoch, record.first
+        self.log.restart(record.head, record.recent)
+        self._turn, self._again, self._turn_head = [], [], record.head
+        self._authors.clear()
+        for readers in self.readers.values():
+            readers.forget()
+        for member in self.members.values():
+            member.cursor = record.head
+            member.own = 0
+
+    def forget_below(self, first: int) -> None:
+        """The journal holds nothing below `first` any more."""
+        self.first = max(self.first, first)
+        self.log.forget_below(first)
+
+    @property
+    def count(self) -> int:
+        """People in the room."""
+        return len(self.members) - self.streams
+
+    def people(self, most: int | None = None) -> list["Member"]:
+        """The members who are people, the earliest first."""
+        found = (member for member in self.members.values() if member.session.door is not Door.HTTP)
+        return list(islice(found, most))
+
+    def held(self, after: int | None, before: int | None, limit: int) -> tuple[list[Message], bool] | None:
+        """A page of history (see `ports.Journal.read`) with its `more`, if the log in memory holds all of it."""
+        log = self.log
+        whole = log.first <= self.first
+        if after is not None:
+            if after + 1 < log.first and not whole:
+                return None
+            found = log.between(after, before or log.head + 1)
+            return found[:limit], len(found) > limit
+        found = log.between(0, before or log.head + 1)
+        if len(found) < limit and not whole:
+            return None
+        return found[-limit:] if limit else [], len(found) > limit or not whole
+
+    def readers_of(self, wire: Wire) -> Readers:
+        """The readers of one wire format."""
+        readers = self.readers.get(wire.name)
+        if readers is None:
+            readers = self.readers[wire.name] = Readers(self.name, self.log, wire, self.totals)
+        return readers
+
+    def attach(self, member: Member) -> None:
+        """Let the member read from its cursor on."""
+        member.attached = True
+        if member.cursor != self.log.head:
+            self._again.append(member)
+
+    def publish(self, message: Message, author: Member | None) -> None:
+        """Add a committed message to the log; `author` is the member who said it."""
+        self.log.append(message)
+        if author is not None:
+            author.own = message.seq
+            self._authors[author] = None
+        for readers in self.readers.values():
+            readers.forget()
+
+    def catch_up(self, member: Member) -> None:
+        """The member's session can take more again: serve it in the next turn."""
+        self._again.append(member)
+
+    @property
+    def served(self) -> bool:
+        """Everybody has been offered all there is."""
+        return not (self._turn or self._again) and self._turn_head == self.log.head
+
+    def serve(self, sends: int) -> int:
+        """Offer members what they have not seen, at most `sends` of them; answer how many sends are left.
+
+        Goes on where the last call stopped; begins a new turn only when the last one is over. Every second turn runs
+        backwards, so that nobody is always last; but whoever spoke is served first, so that what he says next arrives
+        while the others are being served, and goes out with the next turn.
+        """
+        if not self._turn:
+            self._turn, self._again = self._again, []
+            if self._turn_head != self.log.head:
+                self._turn = list(self.members.values())
+                if self.log.head & 1:
+                    self._turn.reverse()
+                self._turn += self._authors
+                self._authors.clear()
+                self._turn_head = self.log.head
+        turn = self._turn
+        head = self.log.head
+        while turn and sends > 0:
+            member = turn.pop()
+            if member.cursor == head or member.session.blocked or not member.attached:
+                continue
+            sends -= 1
+            if member.offer():
+                self._again.append(member)
+        if self.served:
+            for readers in self.readers.values():
+                readers.forget()
+        return sends

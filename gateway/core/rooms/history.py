@@ -1,0 +1,78 @@
+"""History: a page of a room's messages, from its log in memory when that holds all of it, else from the journal."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gateway.core.ports import Journal, Page, RoomRecord
+from gateway.core.protocol.message import Message
+from gateway.core.protocol.refusals import storage_refusal
+from gateway.core.rooms.fanout import Room
+from gateway.errors import Code, JournalError, Refusal
+
+HISTORY_MESSAGES = 300
+"""The longest stretch of history in one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Which messages: the oldest `limit` with a number above `after`, else the latest below `before`, else the
+    latest."""
+
+    after: int | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A stretch of a room's history, oldest first; `more` as in `ports.Page`, `first`..`head` as in `RoomRecord`."""
+
+    room: str
+    epoch: str
+    first: int
+    head: int
+    messages: list[Message]
+    more: bool
+
+
+Answer = Callable[[Past | Refusal], None]
+
+
+class HistoryReader:
+    """Reads the past of every room, whether it is in memory or not."""
+
+    def __init__(self, journal: Journal, rooms: Mapping[str, Room]) -> None:
+        self._journal = journal
+        self._rooms = rooms
+
+    def read(self, name: str, wanted: Range, done: Answer) -> None:
+        """Answer with at most HISTORY_MESSAGES; a room nobody knows is a Refusal."""
+        room = self._rooms.get(name)
+        if room is None:
+            self._journal.open(name, 0, lambda record: self._read_unopened(record, wanted, done))
+            return
+        limit = min(wanted.limit, HISTORY_MESSAGES)
+        held = room.held(wanted.after, wanted.before, limit)
+        if held is not None:
+            done(Past(name, room.epoch, room.first, room.log.head, *held))
+        else:
+            self._read_journal(RoomRecord(name, room.epoch, room.first, room.log.head, room.topic, ()), wanted, done)
+
+    def _read_unopened(self, record: RoomRecord | JournalError, wanted: Range, done: Answer) -> None:
+        if isinstance(record, JournalError):
+            done(storage_refusal(record))
+        elif not record.head and not record.topic:
+            done(Refusal(Code.NO_SUCH_ROOM, f"there is no room {record.room}"))
+        else:
+            self._read_journal(record, wanted, done)
+
+    def _read_journal(self, record: RoomRecord, wanted: Range, done: Answer) -> None:
+        def answer(page: Page | JournalError) -> None:
+            if isinstance(page, JournalError):
+                done(storage_refusal(page))
+            else:
+                messages = list(page.messages)
+                done(Past(record.room, record.epoch, record.first, record.head, messages, page.more))
+
+        limit = min(wanted.limit, HISTORY_MESSAGES)
+        self._journal.read(record.room, after=wanted.after, before=wanted.before, limit=limit, done=answer)

@@ -1,0 +1,91 @@
+"""Tells the people of a room who comes and goes: not too soon, not too often, and not what they did themselves."""
+
+from collections.abc import Callable
+
+from gateway.core.protocol.events import Event
+from gateway.core.rooms import presence
+from gateway.core.rooms.fanout import Member, Room
+from gateway.core.sessions.session import OWED_BYTES
+
+Later = Callable[[float, Callable[[], None]], None]
+
+
+class JoinNotices:
+    """The hub's voice about presence. `later(seconds, job)` does a job later, `clock` answers monotonic seconds."""
+
+    def __init__(self, later: Later, clock: Callable[[], float]) -> None:
+        self._later = later
+        self._clock = clock
+
+    def came(self, member: Member, seconds: float) -> None:
+        """The session has entered; it is news in so many seconds, if it still stays then."""
+        self._later(seconds, lambda: self._announce(member))
+
+    def went(self, member: Member) -> None:
+        """The session has left, or will say nothing more. Calling it again does nothing."""
+        member.room.presences.left(member.session.nick, member.announced, member.listed_as)
+        member.announced, member.listed_as = False, None
+        self._tell_later(member.room)
+
+    def renamed(self, member: Member, old: str) -> None:
+        """The session was called `old` until now."""
+        member.room.presences.renamed(old, member.session.nick, member.announced, member.listed_as)
+        self._tell_later(member.room)
+
+    def _announce(self, member: Member) -> None:
+        session = member.session
+        if member.room.members.get(session) is member and not session.ending and not member.announced:
+            member.announced = True
+            member.room.presences.joined(session.nick, session.door)
+            self._tell_soon(member.room)
+
+    def _tell_soon(self, room: Room) -> None:
+        """A join has waited long enough to prove that it stays: now, unless people were told just before."""
+        presences = room.presences
+        self._tell_in(room, max(0.0, presences.told_at + presences.interval - self._clock()))
+
+    def _tell_later(self, room: Room) -> None:
+        """A leave or a new nick may be undone in a moment."""
+        self._tell_in(room, room.presences.interval)
+
+    def _tell_in(self, room: Room, seconds: float) -> None:
+        presences = room.presences
+        if presences.pending and not presences.scheduled:
+            presences.scheduled = True
+            self._later(seconds, lambda: self._tell(room))
+
+    def _tell(self, room: Room) -> None:
+        room.presences.told_at = self._clock()
+        pages, lines = room.presences.take(room.count)
+        shared = Encoded(pages)
+        for member in room.members.values():
+            session = member.session
+            if not member.attached or len(session.owed) >= OWED_BYTES:
+                continue
+            if session.wire.objects:
+                session.owe(shared.for_member(member))
+            elif lines is not None:
+                session.tell(presence.for_others(lines, session.nick))
+
+
+class Encoded:
+    """An event that is the same for everybody, encoded once per wire format."""
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+        self._bytes: dict[str, bytes] = {}
+
+    def for_member(self, member: Member) -> bytes:
+        """The event in the member's wire format."""
+        wire = member.session.wire
+        if wire.name not in self._bytes:
+            self._bytes[wire.name] = wire.event(self._event, "")
+        return self._bytes[wire.name]
+
+
+def tell_room(room: Room, event: Event) -> None:
+    """Tell every reader of the room something that is not a message; who is far behind misses it."""
+    encoded = Encoded(event)
+    for member in room.members.values():
+        if member.attached and len(member.session.owed) < OWED_BYTES:
+            member.session.owe(encoded.for_member(member))

@@ -1,0 +1,122 @@
+"""Who came, went or changed the nick in one room since people were last told; netted, so that a blink is no news.
+
+In a room of more than CROWD_ABOVE people nobody is told names any more, only the count, until CROWD_UNTIL again. What
+happened meanwhile is kept, netted, and told to the pages when the crowd is over: their lists of members are right.
+
+A page knows a name from a telling or from the list of members it got on joining, a terminal from a telling only. So
+what happens to somebody who was listed but never announced is told to the pages alone. A page takes all this as changes
+of a set: a name that it has already, or does not have, is no mistake. In a long crowd somebody may have had several
+names, each in the list of another page; all but the last are struck.
+"""
+
+from gateway.core.protocol.events import Listed, Presence, Renamed
+
+CROWD_ABOVE = 50
+CROWD_UNTIL = 40
+INTERVAL = 1.0
+"""At most one presence per room in so many seconds; in a crowd, one in CROWD_INTERVAL."""
+CROWD_INTERVAL = 2.0
+GONE_NAMES = 4096
+"""How many who went during a crowd are remembered; those who went first are forgotten first."""
+ANNOUNCE_AFTER = 2.0
+"""A join is announced so many seconds after the connection, if it is still open both ways."""
+
+
+class Presences:
+    """The changes of one room that have not been told yet."""
+
+    __slots__ = ("_joined", "_left", "_relisted", "_renamed", "_unlisted", "crowd", "room", "scheduled", "told_at")
+
+    def __init__(self, room: str) -> None:
+        self.room = room
+        self.crowd = False
+        self.scheduled = False
+        """A presence is on its way: what changes meanwhile goes with it."""
+        self.told_at = float("-inf")
+        """Monotonic seconds of the last telling."""
+        self._joined: dict[str, str] = {}
+        self._left: dict[str, None] = {}
+        self._renamed: dict[str, str] = {}
+        self._relisted: dict[str, str] = {}
+        self._unlisted: dict[str, None] = {}
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two tellings."""
+        return CROWD_INTERVAL if self.crowd else INTERVAL
+
+    @property
+    def pending(self) -> bool:
+        """There is something to tell."""
+        return bool(self._joined or self._left or self._renamed or self._relisted or self._unlisted)
+
+    def joined(self, nick: str, door: str) -> None:
+        """Somebody is here, and is announced. Back before his leaving was told: no news."""
+        self._unlisted.pop(nick, None)
+        if nick in self._left:
+            del self._left[nick]
+        else:
+            self._joined[nick] = door
+
+    def left(self, nick: str, announced: bool, listed_as: str | None) -> None:
+        """Somebody has gone who had been announced, or stood in a list of members (lately as `listed_as`), or both."""
+        if nick in self._joined:
+            del self._joined[nick]
+            announced = False
+        told = self._last_told(nick)
+        if announced:
+            _keep(self._left, told)
+        elif listed_as is not None:
+            _keep(self._unlisted, told)
+        if told != nick == listed_as:
+            _keep(self._unlisted, nick)
+
+    def renamed(self, old: str, new: str, announced: bool, listed_as: str | None) -> None:
+        """Somebody who had been announced, or stood in a list, or both, has another nick."""
+        if old in self._joined:
+            self._joined[new] = self._joined.pop(old)
+            announced = False
+        self._unlisted.pop(new, None)
+        told = self._last_told(old)
+        if told != old == listed_as:
+            _keep(self._unlisted, old)
+        if told != new and (announced or listed_as is not None):
+            changes = self._renamed if announced else self._relisted
+            changes[told] = new
+
+    def _last_told(self, nick: str) -> str:
+        """The name under which people know who is now called `nick`; his change of it is no news any more."""
+        for changes in (self._renamed, self._relisted):
+            for old, new in changes.items():
+                if new == nick:
+                    del changes[old]
+                    return old
+        return nick
+
+    def take(self, count: int) -> tuple[Presence, Presence | None]:
+        """What to tell now (pages, terminals or None), and begin anew. `count` people are in the room."""
+        self.scheduled = False
+        was_crowd, self.crowd = self.crowd, count > (CROWD_UNTIL if self.crowd else CROWD_ABOVE)
+        if self.crowd:
+            return Presence(self.room, [], [], [], count), None
+        joined = [Listed(nick, door) for nick, door in self._joined.items()]
+        renamed = [Renamed(old, new) for old, new in self._renamed.items()]
+        relisted = [Renamed(old, new) for old, new in self._relisted.items()]
+        left = list(self._left)
+        lines = None if was_crowd else Presence(self.room, joined, left, renamed, count)
+        told = Presence(self.room, joined, [*left, *self._unlisted], renamed + relisted, count)
+        self._joined, self._left, self._renamed, self._relisted, self._unlisted = {}, {}, {}, {}, {}
+        return told, lines
+
+
+def _keep(gone: dict[str, None], nick: str) -> None:
+    gone[nick] = None
+    if len(gone) > GONE_NAMES:
+        del gone[next(iter(gone))]
+
+
+def for_others(presence: Presence, nick: str) -> Presence:
+    """The same without what `nick` did himself: a terminal need not read about its own user."""
+    joined = [listed for listed in presence.joined if listed.nick != nick]
+    renamed = [change for change in presence.renamed if change.new != nick]
+    return Presence(presence.room, joined, presence.left, renamed, presence.count)

@@ -1,0 +1,69 @@
+"""Forgets messages that are too old, a slice at a time, in the journal first and then in the rooms' logs."""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from gateway.core.ports import Expired, Journal
+from gateway.core.rooms.fanout import Room
+from gateway.errors import JournalError
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 0.05
+"""Between two slices, so that chat goes first."""
+ROUNDS = 20
+"""Within the time that messages are kept, so many times is looked for older ones; at least once in an hour."""
+LEAST_SECONDS = 1.0
+MOST_SECONDS = 3600.0
+
+
+class Retention:
+    """Keeps messages for `keep_seconds` (0 = for ever). `wall` is ms since 1970, `later` does a job in so many
+    seconds."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        rooms: Mapping[str, Room],
+        keep_seconds: float,
+        *,
+        wall: Callable[[], int],
+        later: Callable[[float, Callable[[], None]], None],
+    ) -> None:
+        self._journal = journal
+        self._rooms = rooms
+        self._keep = keep_seconds
+        self._wall = wall
+        self._later = later
+        self._round = 0
+        """Grows with every change of the time: what was begun before ends there."""
+
+    def start(self) -> None:
+        """Look now, and from now on again and again."""
+        if self._keep > 0:
+            self._look(self._round)
+
+    def keep(self, seconds: float) -> None:
+        """Keep messages for so long from now on; `start` has been called."""
+        self._keep = seconds
+        self._round += 1
+        self.start()
+
+    def _look(self, round: int) -> None:
+        if round == self._round:
+            before = self._wall() - int(self._keep * 1000)
+            self._journal.expire(before, lambda answer: self._expired(answer, round))
+
+    def _expired(self, answer: Expired | JournalError, round: int) -> None:
+        if isinstance(answer, JournalError):
+            log.warning("old messages stay for now: %s", answer)
+        else:
+            for name, first in answer.firsts.items():
+                room = self._rooms.get(name)
+                if room is not None:
+                    room.forget_below(first)
+        more = isinstance(answer, Expired) and answer.more
+        self._later(
+            PAUSE_SECONDS if more else min(MOST_SECONDS, max(LEAST_SECONDS, self._keep / ROUNDS)),
+            lambda: self._look(round),
+        )

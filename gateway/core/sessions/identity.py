@@ -1,0 +1,151 @@
+"""Who a peer is across connections: an identity, and the token or code that proves it.
+
+A browser gets a token with its first hello and shows it when it comes back; a terminal gets a short code when it asks
+for one or is sent away. Either gives back the nick and the rooms, for IDENTITY_SECONDS after the last connection; the
+nick is kept from others for NICK_SECONDS. The latest connection wins.
+
+A token is the identity's name and a signature by a key of the data folder, so nobody can make one up; what belongs to
+it is remembered in the journal. A code is short enough to type and is guarded by slowness (`Identities.by_code`'s
+caller pays for a wrong guess).
+"""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterable
+
+from gateway.core.ports import Person
+from gateway.core.sessions.session import Session
+
+IDENTITY_SECONDS = 600.0
+NICK_SECONDS = 120.0
+IDENTITIES = 100_000
+"""Absent ones that are remembered at most; the longest absent is forgotten first."""
+SWEEP_SECONDS = 5.0
+CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""No 0 O 1 I: a code is read from one screen and typed into another."""
+CODE_LENGTH = 6
+
+
+class Identity:
+    """Somebody. `session` is the open connection, None while absent since `gone_at` (ms since 1970)."""
+
+    __slots__ = ("gone_at", "holds_nick", "id", "nick", "resumed", "rooms", "session")
+
+    def __init__(self, id: str, nick: str, rooms: tuple[tuple[str, str, int], ...] = (), gone_at: int = 0) -> None:
+        self.id = id
+        self.nick = nick
+        self.rooms = rooms
+        self.gone_at = gone_at
+        self.session: Session | None = None
+        self.holds_nick = True
+        self.resumed = 0
+        """How often it came back by another connection, since the gateway started."""
+
+    def note(self) -> None:
+        """Keep what its session has now, for when it comes back."""
+        session = self.session
+        if session is not None:
+            self.nick = session.nick
+            self.rooms = tuple((name, each.room.epoch, each.cursor) for name, each in session.rooms.items())
+
+    def person(self) -> Person:
+        """What the journal remembers."""
+        return Person(self.id, self.nick, self.rooms, 0 if self.session is not None else self.gone_at)
+
+
+class Identities:
+    """Everybody who is here with an identity or may come back. `key` signs tokens; `wall` is ms since 1970."""
+
+    def __init__(self, key: bytes, wall: Callable[[], int], random_bits: Callable[[int], int]) -> None:
+        self._key = key
+        self._wall = wall
+        self._random_bits = random_bits
+        self._known: dict[str, Identity] = {}
+        self._absent: dict[Identity, None] = {}
+
+    def recall(self, people: Iterable[Person]) -> list[Identity]:
+        """Take in what the journal remembered, the longest absent first; answers them."""
+        now = self._wall()
+        for person in people:
+            identity = Identity(person.identity, person.nick, tuple(person.rooms), min(person.seen, now))
+            self._known[identity.id] = identity
+            self._absent[identity] = None
+        return list(self._absent)
+
+    def new(self, session: Session) -> Identity:
+        """A new identity for a browser's session."""
+        return self._add(f"{self._random_bits(64):016x}", session)
+
+    def new_code(self, session: Session) -> Identity:
+        """A new identity for a terminal's session; its name is the code."""
+        while True:
+            bits = self._random_bits(5 * CODE_LENGTH)
+            code = "".join(CODE_LETTERS[bits >> 5 * place & 31] for place in range(CODE_LENGTH))
+            if code not in self._known:
+                return self._add(code, session)
+
+    def token(self, identity: Identity) -> str:
+        """The token that proves the identity."""
+        return f"{identity.id}.{self._signature(identity.id)}"
+
+    def by_token(self, token: str) -> Identity | None:
+        """Whom a token proves; None when it is forged, unknown or expired."""
+        id, _, signature = token.partition(".")
+        if not hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(id).encode()):
+            return None
+        return self._living(id)
+
+    def by_code(self, code: str) -> Identity | None:
+        """Whom a code proves, however it is typed; None when it is unknown or expired."""
+        letters = code.upper().replace("-", "").replace(" ", "")
+        return self._living(letters) if len(letters) == CODE_LENGTH else None
+
+    def come(self, identity: Identity, session: Session) -> None:
+        """The identity is connected by `session` from now on."""
+        identity.session = session
+        session.identity = identity
+        self._absent.pop(identity, None)
+
+    def go(self, identity: Identity) -> None:
+        """The identity's last connection has ended."""
+        identity.note()
+        identity.session = None
+        identity.gone_at = self._wall()
+        self._absent[identity] = None
+
+    def sweep(self) -> tuple[list[Identity], bool]:
+        """Those whose nick is to be released, and whether anybody is still absent. Who is absent too long is
+        forgotten."""
+        now = self._wall()
+        released = []
+        for identity in list(self._absent):
+            away = (now - identity.gone_at) / 1000
+            if away < NICK_SECONDS and len(self._absent) <= IDENTITIES:
+                break
+            if identity.holds_nick:
+                released.append(identity)
+            if away >= IDENTITY_SECONDS or len(self._absent) > IDENTITIES:
+                del self._absent[identity]
+                del self._known[identity.id]
+        return released, bool(self._absent)
+
+    def _add(self, id: str, session: Session) -> Identity:
+        identity = self._known[id] = Identity(id, session.nick)
+        self.come(identity, session)
+        return identity
+
+    def _living(self, id: str) -> Identity | None:
+        identity = self._known.get(id)
+        if identity is None or identity.session is not None:
+            return identity
+        return identity if (self._wall() - identity.gone_at) / 1000 < IDENTITY_SECONDS else None
+
+    def _signature(self, id: str) -> str:
+        mac = hmac.new(self._key, id.encode("utf-8", "replace"), hashlib.sha256).digest()
+        return urlsafe_b64encode(mac[:15]).decode()
+
+
+def spelled(code: str) -> str:
+    """A code as it is shown: `K7Q2-MX`."""
+    return f"{code[:4]}-{code[4:]}"

@@ -1,0 +1,225 @@
+"""Who may be called what: nicks, rooms, and when two nicks are one.
+
+Theory of this file. A nick is shown in its NFKC form and stands for one user, so nobody else may hold a nick that a
+reader takes for it. Readers take two nicks for one when they differ only in case, or look alike (UTS 39). These two do
+not add up to one key: capital I looks like l but is another way to write i, capital Greek Nu looks like N but its small
+letter looks like v. One key that respects both would make ian and lan, or van and nan, the same user; a key that folds
+case first, as UTS 39 has it for identifiers, lets Cyrillic "Tom" and "Mary" pass, whose small letters look different.
+
+So a nick has two keys, mostly equal: how it looks with its case folded, and how it looks as written. Two nicks
+are one when they share a key:
+
+    admin, Admin          adrnin                        m looks like rn
+    adm<dotless i>n       adrnin
+    ADMIN                 adrnin, adrnln
+    alice                 alice
+    aIice                 aiice, alice
+    tom                   torn
+    <Cyrillic T>om        <small capital t>orn, torn
+
+`Roster` holds nicks by both keys, so that nobody has to remember that there are two.
+
+A nick never goes through the text gate: what the gate would take away makes it invalid, since `<RLO>nimda` is not
+somebody's honest wish to be called nimda.
+
+Combining marks: most of what NFKC cannot compose into a letter is ornament, and stacked high it covers other people's
+lines. But some scripts write their vowels as marks (Devanagari, Thai), so a mark is part of a nick where it follows a
+letter of its own script, at most as many in a row as that script's syllables need, and none twice. Their order is not
+seen, so it does not count in a key.
+
+Simple on purpose: of the scripts that use marks those are listed that a keyboard of today has, and a character's script
+is the first word of its name, since Python knows no scripts.
+"""
+
+import re
+import unicodedata
+from functools import cache
+from itertools import groupby
+from typing import Generic, TypeVar
+
+from gateway.core.sessions.confusables import lookalikes
+from gateway.errors import Code, Refusal
+
+NICK_CHARACTERS = 32
+NICK_BYTES = 128
+ROOM_CHARACTERS = 64
+RESERVED = ("server", "system", "admin", "operator")
+GUEST = "guest-"
+
+_ASCII_NICK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ROOM = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_NICK_LETTERS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
+_LINE_STARTS = "-!*["  # what lines of the server and the room begin with; some letters look like it
+_BLANK_LETTERS = "\u115f\u1160"  # Hangul fillers: letters by category, invisible on the screen
+_COMPOSED_OF_AT_MOST = 4
+
+_THREE_MARKS = ("BALINESE", "BENGALI", "CHAKMA", "DEVANAGARI", "GUJARATI", "GURMUKHI", "JAVANESE", "KANNADA",
+                "MALAYALAM", "ORIYA", "SINHALA", "SUNDANESE", "TAMIL", "TELUGU")  # fmt: skip
+MARKS_IN_A_ROW = dict.fromkeys(_THREE_MARKS, 3) | {
+    "KHMER": 4,
+    "LAO": 2,
+    "MYANMAR": 4,
+    "THAANA": 1,
+    "THAI": 2,
+    "TIBETAN": 4,
+}
+_MARKS = frozenset({"Mn", "Mc"})
+_BLANK_MARKS = "\u17b4\u17b5"  # Khmer inherent vowels: without any glyph
+
+Owner = TypeVar("Owner")
+
+
+def nick(text: str) -> str:
+    """A nick a user asks for, in the form others will see (NFKC).
+
+    Raises Refusal: NICK_INVALID for what is no nick, NICK_TAKEN for the reserved ones, guests' among them, and what
+    looks like them. Whether another user holds it is the roster's to say. Give it the user's own characters: text that
+    went through the gate first hides what makes a nick invalid.
+    """
+    shown = any_nick(text)
+    if is_guest(shown) or not _reserved_keys().isdisjoint(keys(shown)):
+        raise Refusal(Code.NICK_TAKEN, f"{shown} is the server's own name or looks like it; choose another")
+    return shown
+
+
+def any_nick(text: str) -> str:
+    """A nick that somebody may have, the server's own names among them, as others see it. Raises Refusal."""
+    shown = unicodedata.normalize("NFKC", text) if len(text) <= NICK_CHARACTERS * _COMPOSED_OF_AT_MOST else text
+    if not _is_nick(shown):
+        raise Refusal(
+            Code.NICK_INVALID,
+            f"a nick has 1 to {NICK_CHARACTERS} letters, digits, dots, underscores and hyphens and begins with a "
+            "letter or digit",
+        )
+    return shown
+
+
+def keys(nick: str) -> tuple[str, ...]:
+    """The keys of a nick, one or two, case folded first. Two nicks are the same user's when they share a key."""
+    shown = _marks_in_order(unicodedata.normalize("NFKC", nick))
+    folded, as_written = _folded_look(shown), _folded_look(_look(shown))
+    return (folded,) if folded == as_written else (folded, as_written)
+
+
+def guest(number: int) -> str:
+    """The guest name for 16 bits of randomness: `guest-4f2a`."""
+    return f"{GUEST}{number & 0xFFFF:04x}"
+
+
+def is_guest(nick: str) -> bool:
+    """Whether it is, or looks like, a name that only the server gives."""
+    return any(key.startswith(GUEST) for key in keys(nick))
+
+
+def room(text: str) -> str:
+    """The name of a room as everybody will see it. Raises Refusal ROOM_INVALID."""
+    name = text.removeprefix("#").lower() if len(text) <= ROOM_CHARACTERS + 1 else ""
+    if len(name) > ROOM_CHARACTERS or not _ROOM.fullmatch(name):
+        raise Refusal(
+            Code.ROOM_INVALID,
+            f"a room has 1 to {ROOM_CHARACTERS} of a-z, 0-9, dot, underscore, hyphen and begins with a-z or 0-9",
+        )
+    return name
+
+
+class Roster(Generic[Owner]):
+    """Who holds which nick."""
+
+    def __init__(self) -> None:
+        self._owners: dict[str, Owner] = {}
+
+    def claim(self, nick: str, owner: Owner) -> bool:
+        """Hold `nick` for `owner`; False, and nothing changed, when somebody else holds it or one that looks like it.
+
+        Whoever changes nicks claims the new one, then releases the old with `keep` naming the new.
+        """
+        wanted = keys(nick)
+        if any(self._owners.get(key, owner) != owner for key in wanted):
+            return False
+        self._owners.update(dict.fromkeys(wanted, owner))
+        return True
+
+    def release(self, nick: str, keep: str | None = None) -> None:
+        """Let go of `nick`, except of what it has in common with `keep`. Releasing a free nick does nothing."""
+        kept = keys(keep) if keep is not None else ()
+        for key in keys(nick):
+            if key not in kept:
+                self._owners.pop(key, None)
+
+    def holder(self, nick: str) -> Owner | None:
+        """Who is meant by `nick`, rather by its letters than by its look; None = nobody."""
+        return next((self._owners[key] for key in keys(nick) if key in self._owners), None)
+
+    def holders(self, nick: str) -> list[Owner]:
+        """All who share a key with `nick`; who shares both is listed twice."""
+        return [self._owners[key] for key in keys(nick) if key in self._owners]
+
+
+def _is_nick(shown: str) -> bool:
+    if not 1 <= len(shown) <= NICK_CHARACTERS:
+        return False
+    if shown.isascii():
+        return _ASCII_NICK.fullmatch(shown) is not None
+    if not _is_spelled(shown):
+        return False
+    return _can_begin(shown[0]) and len(shown.encode()) <= NICK_BYTES
+
+
+def _is_spelled(shown: str) -> bool:
+    """Letters, digits, dots and the like, each with the marks that its script allows it."""
+    script, marks = "", ""
+    for character in shown:
+        if _is_mark(character):
+            marks += character
+            if len(marks) > MARKS_IN_A_ROW.get(script, 0) or _script(character) != script or _repeats(marks):
+                return False
+        elif character in "._-" or _is_letter(character):
+            script, marks = _script(character) if unicodedata.category(character) != "Nd" else "", ""
+        else:
+            return False
+    return True
+
+
+def _repeats(marks: str) -> bool:
+    """Whether the last mark is there already, or another in the same place (Unicode's combining class)."""
+    place = unicodedata.combining(marks[-1])
+    return any(mark == marks[-1] or 0 < place == unicodedata.combining(mark) for mark in marks[:-1])
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character) in _MARKS and character not in _BLANK_MARKS
+
+
+def _script(character: str) -> str:
+    return unicodedata.name(character, "").partition(" ")[0]
+
+
+def _marks_in_order(text: str) -> str:
+    if text.isascii():
+        return text
+    runs = groupby(text, key=_is_mark)
+    return "".join("".join(sorted(run) if marks else run) for marks, run in runs)
+
+
+def _is_letter(character: str) -> bool:
+    return unicodedata.category(character) in _NICK_LETTERS and character not in _BLANK_LETTERS
+
+
+def _can_begin(character: str) -> bool:
+    return _is_letter(character) and _look(character) not in _LINE_STARTS
+
+
+def _look(text: str) -> str:
+    """UTS 39's skeleton."""
+    prototypes = unicodedata.normalize("NFD", text).translate(lookalikes())
+    return unicodedata.normalize("NFD", prototypes)
+
+
+def _folded_look(text: str) -> str:
+    # Twice, because a prototype may be a capital (0 looks like O) and its small letter may have one of its own.
+    return _look(_look(text.casefold()).casefold())
+
+
+@cache
+def _reserved_keys() -> frozenset[str]:
+    return frozenset(key for name in RESERVED for form in (name, name.upper()) for key in keys(form))

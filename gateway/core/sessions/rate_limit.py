@@ -1,0 +1,133 @@
+"""How fast a session may speak: a token bucket kept as one number (the generic cell rate algorithm).
+
+`paid_until` is the moment up to which a session has used its rate. Each message moves it on by 1/rate; as long as it
+is not more than burst/rate ahead of now, the message is within the rate.
+
+The limits the hub keeps; the gateway fills them from its settings. 0 = no limit, but memory keeps a hard top.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from gateway.core.sessions.session import Session
+
+HARD_LOG_MESSAGES = 1_000_000
+HARD_LOG_BYTES = 1 << 30
+HARD_ROOMS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Per session, per room and in all; where each default comes from stands with the settings."""
+
+    messages_per_second: float = 10
+    burst: int = 100
+    rooms: int = 10_000
+    log_messages: int = 10_000
+    log_bytes: int = 8 << 20
+    create_rooms: bool = True
+    connections: int = 10_000
+
+    @property
+    def top_log_messages(self) -> int:
+        """Messages a room's log holds at most."""
+        return self.log_messages or HARD_LOG_MESSAGES
+
+    @property
+    def top_log_bytes(self) -> int:
+        """Bytes a room's log takes at most."""
+        return self.log_bytes or HARD_LOG_BYTES
+
+    @property
+    def top_rooms(self) -> int:
+        """Rooms in memory at most."""
+        return self.rooms or HARD_ROOMS
+
+
+ROUNDING = 1e-6
+"""Seconds: less than that is an error of floating point, not a wait."""
+
+
+def wait(paid_until: float, now: float, rate: float, burst: float) -> float:
+    """Seconds until one more message is within `rate` a second after `burst` at once; 0 = now. Rate 0 = no limit."""
+    if rate <= 0:
+        return 0.0
+    seconds = paid_until - now - (max(burst, 1) - 1) / rate
+    return seconds if seconds > ROUNDING else 0.0
+
+
+def pay(paid_until: float, now: float, rate: float) -> float:
+    """The new `paid_until` after one message."""
+    return 0.0 if rate <= 0 else max(paid_until, now) + 1 / rate
+
+
+def repriced(paid_until: float, now: float, rate_before: float, limits: Limits) -> float:
+    """The new `paid_until` after a change of limits: the same number of messages is used, at most a whole burst."""
+    if rate_before <= 0 or limits.messages_per_second <= 0:
+        return 0.0
+    used = min((paid_until - now) * rate_before, max(limits.burst, 1))
+    return now + used / limits.messages_per_second if used > 0 else 0.0
+
+
+class RateLimit:
+    """Counts what each session says against the limits. `rate` and `burst` are theirs, kept here because each message
+    asks for them twice."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        clock: Callable[[], float],
+        later: Callable[[float, Callable[[], None]], None],
+    ) -> None:
+        self.rate = limits.messages_per_second
+        """Messages per second of one session in the long run, 0 = no limit."""
+        self._burst = limits.burst
+        self._clock = clock
+        self._later = later
+        self._slowed: dict[Session, None] = {}
+        self._hurried = False
+        self.heard = 0
+        """Lines and requests that counted against a rate since the start."""
+
+    def too_fast(self, session: Session) -> float:
+        """Seconds until the session may speak again, 0 = now; does not count as speaking."""
+        return wait(session.paid_until, self._clock(), self.rate, self._burst) if self.rate else 0.0
+
+    def pay(self, session: Session) -> None:
+        """Count one thing said against the session's rate."""
+        self.heard += 1
+        session.paid_until = pay(session.paid_until, self._clock(), self.rate) if self.rate else 0.0
+
+    def slow_down(self, session: Session) -> None:
+        """Take no more input from a session that is too fast, until its rate allows the next."""
+        seconds = self.too_fast(session)
+        if seconds:
+            session.hold()
+            self._slowed[session] = None
+            self._later(seconds, lambda: self._speed_up(session))
+
+    def changed(self, before: Limits, limits: Limits, sessions: Iterable[Session]) -> None:
+        """The limits are others than `before`: what each of the sessions has used of its rate stays used."""
+        now = self._clock()
+        self.rate = 0.0 if self._hurried else limits.messages_per_second
+        self._burst = limits.burst
+        for session in sessions:
+            session.paid_until = repriced(session.paid_until, now, before.messages_per_second, limits)
+        for session in list(self._slowed):
+            self._speed_up(session)
+
+    def forget(self, session: Session) -> None:
+        """The session is over."""
+        self._slowed.pop(session, None)
+
+    def hurry(self) -> None:
+        """The end is near: from now on nobody is too fast, so that what has been received can be said."""
+        self._hurried = True
+        self.rate = 0.0
+        for session in list(self._slowed):
+            self._speed_up(session)
+
+    def _speed_up(self, session: Session) -> None:
+        if session in self._slowed:
+            del self._slowed[session]
+            session.release()

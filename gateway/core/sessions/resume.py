@@ -1,0 +1,196 @@
+"""Receives people: gives a newcomer a guest name, somebody who comes back his identity, and remembers who has left.
+
+Nicks are held by the identity, or by the session of whoever has none (terminals, until they ask for a code). What
+changes about an identity is stored with the next tick, all changes in one go; a welcome waits for that.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from gateway.core.ports import Journal, Memory
+from gateway.core.rooms.idempotency import RECEIPT_SECONDS, Idempotency
+from gateway.core.sessions import nicknames
+from gateway.core.sessions.identity import IDENTITY_SECONDS, NICK_SECONDS, SWEEP_SECONDS, Identities, Identity
+from gateway.core.sessions.roster import Nicknames
+from gateway.core.sessions.session import Session
+from gateway.core.stats.recent import RecentEvents
+from gateway.errors import Code, JournalError, Refusal
+
+log = logging.getLogger(__name__)
+
+ANSWERS_PER_TICK = 50
+"""Welcomes, most of them: each takes about 0.2 ms in a full room."""
+
+Later = Callable[[float, Callable[[], None]], None]
+
+
+class IdentityRegistry:
+    """The hub's memory of people. `replace` closes the older connection of an identity; `wake` asks for a tick."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        identities: Identities,
+        nicks: Nicknames,
+        receipts: Idempotency,
+        *,
+        wall: Callable[[], int],
+        later: Later,
+        wake: Callable[[], None],
+        happenings: RecentEvents,
+        replace: Callable[[Session], None],
+    ) -> None:
+        self.identities = identities
+        self.nicks = nicks
+        self._journal = journal
+        self._receipts = receipts
+        self._wall = wall
+        self._later = later
+        self._wake = wake
+        self._happenings = happenings
+        self._replace = replace
+        self._changed: dict[Identity, None] = {}
+        self._waiting: list[Callable[[JournalError | None], None]] = []
+        self._answers: deque[tuple[Callable[[JournalError | None], None], JournalError | None]] = deque()
+        self._sweeping = False
+
+    def start(self) -> None:
+        """Recall who may come back, from before a restart."""
+        since = self._wall() - int(max(IDENTITY_SECONDS, RECEIPT_SECONDS) * 1000)
+        self._journal.recall(since, self._recalled)
+
+    def _recalled(self, memory: Memory | JournalError) -> None:
+        if isinstance(memory, JournalError):
+            log.error("nobody is remembered: %s", memory)
+            return
+        now = self._wall()
+        self._receipts.recall(each for each in memory.receipts if now - each.ts < RECEIPT_SECONDS * 1000)
+        for identity in self.identities.recall(memory.people):
+            identity.holds_nick = (now - identity.gone_at) / 1000 < NICK_SECONDS and self.nicks.claim(
+                identity.nick, identity
+            )
+        self._sweep_later()
+
+    def settle(self, session: Session, token: str | None) -> Refusal | None:
+        """Give the session the identity its token proves, or a new one; answers what of it could not be done."""
+        identity = self.identities.by_token(token) if token is not None else None
+        if identity is not None:
+            return self.take_over(session, identity)
+        self._hand_over(session, self.identities.new(session))
+        if token is None:
+            return None
+        return Refusal(Code.TOKEN_INVALID, "this token is unknown or expired: you are somebody new")
+
+    def take_over(self, session: Session, identity: Identity) -> Refusal | None:
+        """The session is the identity's from now on; its older connection is replaced."""
+        if identity.session is not None and identity.session is not session:
+            self._replace(identity.session)
+        self._let_go(session.identity, identity)
+        guest = session.nick
+        session.announce_at = 0.0  # known here: a short absence is no news
+        self.nicks.release(guest)
+        self.identities.come(identity, session)
+        identity.resumed += 1
+        self._happenings.note(session.number, "resumed", identity.nick)
+        self._changed[identity] = None
+        if self.nicks.claim(identity.nick, identity):
+            session.nick = identity.nick
+            identity.holds_nick = True
+            return None
+        lost, identity.nick = identity.nick, guest
+        identity.holds_nick = self.nicks.claim(guest, identity)
+        return Refusal(Code.NICK_TAKEN, f"{lost} was taken while you were away; you are {guest}")
+
+    def _let_go(self, earlier: Identity | None, identity: Identity) -> None:
+        """The session was somebody else until now, who is absent from here on and without the nick."""
+        if earlier is not None and earlier is not identity:
+            earlier.holds_nick = False
+            self.identities.go(earlier)
+            self._changed[earlier] = None
+            self._sweep_later()
+
+    def code(self, session: Session) -> str:
+        """The code with which a terminal comes back."""
+        if session.identity is None:
+            self._hand_over(session, self.identities.new_code(session))
+            self._wake()
+        assert session.identity is not None
+        return session.identity.id
+
+    def rename(self, session: Session, nick: str) -> None:
+        """Give the session another nick. Raises Refusal."""
+        old, nick = session.nick, nicknames.nick(nick)
+        self.nicks.take(nick, session.identity or session)
+        self.nicks.release(old, keep=nick)
+        session.nick = nick
+        self.changed(session)
+
+    def changed(self, session: Session) -> None:
+        """The session's nick or rooms are others now."""
+        if session.identity is not None:
+            self._changed[session.identity] = None
+            self._wake()
+
+    def went(self, session: Session) -> None:
+        """The session is over; call it while its rooms are still known."""
+        identity = session.identity
+        if identity is None:
+            self.nicks.release(session.nick)
+        elif identity.session is session:
+            self.identities.go(identity)
+            self._changed[identity] = None
+            self._sweep_later()
+            self._wake()
+
+    def stored(self, done: Callable[[JournalError | None], None]) -> None:
+        """Call `done` when all changes so far are stored, or could not be."""
+        self._waiting.append(done)
+        self._wake()
+
+    @property
+    def pending(self) -> bool:
+        """There is something to store, or somebody to answer."""
+        return bool(self._changed or self._waiting or self._answers)
+
+    def serve(self) -> None:
+        """Store what has changed, answer some of those whose changes are stored; part of the tick."""
+        if self._changed or self._waiting:
+            self._store()
+        for _ in range(min(len(self._answers), ANSWERS_PER_TICK)):
+            done, failure = self._answers.popleft()
+            done(failure)
+
+    def _store(self) -> None:
+        for identity in self._changed:
+            identity.note()
+        people = [identity.person() for identity in self._changed]
+        waiting = self._waiting
+        self._changed, self._waiting = {}, []
+
+        def answer(failure: JournalError | None) -> None:
+            if failure is not None:
+                log.warning("%d people are not remembered: %s", len(people), failure)
+            self._answers += [(done, failure) for done in waiting]
+            self._wake()
+
+        self._journal.remember(people, answer)
+
+    def _hand_over(self, session: Session, identity: Identity) -> None:
+        self.nicks.release(session.nick)
+        self.nicks.claim(session.nick, identity)
+        self._changed[identity] = None
+
+    def _sweep_later(self) -> None:
+        if not self._sweeping:
+            self._sweeping = True
+            self._later(SWEEP_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweeping = False
+        released, more = self.identities.sweep()
+        for identity in released:
+            identity.holds_nick = False
+            self.nicks.release(identity.nick)
+        if more:
+            self._sweep_later()

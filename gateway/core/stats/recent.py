@@ -1,0 +1,146 @@
+"""What happened to connections lately, without a word of what was said: one ring for all of them.
+
+A ring for each would cost every idle connection. So the last events of a quiet connection leave when others are busy
+coming and going: with 10,000 that all join one room, theirs are what is left.
+
+The connections that have ended: the last KEPT of them, and how many ended for which reason since the start.
+
+A row takes about 0.5 KiB; its texts are bounded, so all of them stay below 2 MiB whatever their peers did.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable
+from itertools import islice
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door
+from gateway.core.sessions.rate_limit import pay, wait
+from gateway.core.sessions.session import Session
+
+HAPPENINGS = 8192
+"""About 1 MB when full."""
+REFUSALS_PER_SECOND = 2.0
+REFUSALS_BURST = 60
+"""A flood of newcomers who are refused must not wash out the rest: so many are noted, the others are counted."""
+
+
+class Happening(NamedTuple):
+    """Something that happened at `at` (ms since 1970) to the session with the number `session`. `event` is one of
+    came, joined, parted, renamed, resumed and gone; `detail` is a door, a room, a nick or a reason.
+
+    What happened to no session has the number 0: refused (somebody was not let in), operator (what one did or tried),
+    storage (the journal failed or works again); `detail` says it in words."""
+
+    at: int
+    session: int
+    event: str
+    detail: str
+
+
+class RecentEvents(deque[Happening]):
+    """The ring, oldest first. `wall` is ms since 1970."""
+
+    def __init__(self, wall: Callable[[], int]) -> None:
+        super().__init__(maxlen=HAPPENINGS)
+        self.last = 0
+        """The number of the latest; the first ever had 1."""
+        self._wall = wall
+        self._refused_until = 0.0
+        self._refused = 0
+
+    def note(self, session: int, event: str, detail: str) -> None:
+        """It happened just now."""
+        self.last += 1
+        self.append(Happening(self._wall(), session, event, detail))
+
+    def refused(self, door: Door, address: str, closing: CloseReason, now: float) -> None:
+        """Somebody was not let in; `now` is in monotonic seconds."""
+        if wait(self._refused_until, now, REFUSALS_PER_SECOND, REFUSALS_BURST):
+            self._refused += 1
+            return
+        self._refused_until = pay(self._refused_until, now, REFUSALS_PER_SECOND)
+        more, self._refused = self._refused, 0
+        also = f", and {more} more before" if more else ""
+        self.note(0, "refused", f"{address} ({door}): {closing.word}{also}")
+
+    def after(self, number: int, limit: int) -> tuple[int, list[Happening]]:
+        """At most `limit` that came after the one with that number and are still known, and the number of the first."""
+        first = max(number + 1, self.last - len(self) + 1)
+        start = first - (self.last - len(self) + 1)
+        return first, list(islice(self, start, start + limit))
+
+    def of(self, session: int, limit: int) -> list[Happening]:
+        """The last `limit` of one session, newest first."""
+        found: list[Happening] = []
+        for happening in reversed(self):
+            if happening.session == session:
+                found.append(happening)
+                if len(found) == limit:
+                    break
+        return found
+
+
+KEPT = 1000
+ROOMS_KEPT = 8
+WORDS_KEPT = 200
+
+
+class Departure(msgspec.Struct, frozen=True, gc=False):
+    """One connection as it was when it ended. Times are ms since 1970 UTC; `rooms` are its first ROOMS_KEPT."""
+
+    number: int
+    nick: str
+    door: Door
+    rooms: tuple[str, ...]
+    address: str
+    agent: str | None
+    connected_at: int
+    closed_at: int
+    messages_in: int
+    messages_out: int
+    bytes_in: int
+    bytes_out: int
+    skipped: int
+    closing: CloseReason
+    words: str
+    proxy: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The number as people see it."""
+        return f"{self.number:x}"
+
+
+class RecentlyClosed:
+    """`last` are the connections that ended last, the oldest first; `counts` also has those refused at a door."""
+
+    def __init__(self) -> None:
+        self.last: deque[Departure] = deque(maxlen=KEPT)
+        self.counts: Counter[tuple[Door, CloseReason]] = Counter()
+
+    def add(self, session: Session, closing: CloseReason, words: str, now: int) -> None:
+        """The session has ended at `now`, ms since 1970; call it while its rooms are still known."""
+        self.counts[session.door, closing] += 1
+        self.last.append(
+            Departure(
+                session.number,
+                session.nick,
+                session.door,
+                tuple(session.rooms)[:ROOMS_KEPT],
+                session.address,
+                session.agent,
+                session.connected_at,
+                now,
+                session.messages_in,
+                session.messages_out,
+                session.bytes_in,
+                session.bytes_out,
+                session.skipped,
+                closing,
+                words[:WORDS_KEPT],
+                session.proxy,
+            )
+        )

@@ -1,0 +1,206 @@
+"""The meters: once a second somebody outside reads the clocks and the process and calls `sample`; figures over time,
+the highest since the start, and the gateway's health come out.
+
+What a sample costs does not grow with who is here, but with who is behind, and with those only up to LAGS_LOOKED_AT:
+sessions that take what they are offered have no lag and are not looked at (`Counters.blocked` holds the others).
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import NamedTuple
+
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door
+from gateway.core.sessions.session import Session
+from gateway.core.stats.counters import Counters, Histogram
+from gateway.core.stats.health import Cause, Health, Level
+from gateway.core.stats.timeseries import Rings
+from gateway.errors import Code, Refusal
+
+LAGS_LOOKED_AT = 500
+"""Of more sessions that are behind, every second, third, … is looked at: about 1 ms in all."""
+SLOWEST = 5
+MARKS = 200
+MARK_CHARACTERS = 200
+LAG_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Seconds. Below 1 ms it is the timer's own grain."""
+LATE_BUSY, LATE_OVERLOADED = 0.25, 1.0
+"""Seconds by which the loop is late at worst, second after second."""
+NEAR, AT = 0.8, 0.95
+"""Shares of a limit from where it is called near and reached."""
+QUEUE_BUSY, QUEUE_OVERLOADED = 0.5, 0.9
+"""Shares of a listener's backlog that wait to be accepted."""
+COUNTED = ("messages_in", "deliveries", "bytes_in", "bytes_out")
+
+
+class Mark(NamedTuple):
+    """Something that was done, in words; `at` in ms since 1970."""
+
+    at: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the outside measured since the last sample. `lates` are seconds by which timers came late, at least one.
+    `accept_queue` is the share of the fullest backlog that is taken. None: this system does not tell."""
+
+    lates: Sequence[float]
+    rss_bytes: int | None = None
+    fds: int | None = None
+    cpu_seconds: float = 0.0
+    accept_queue: float = 0.0
+
+
+@dataclass(slots=True)
+class Ceilings:
+    """What figures are measured by; 0 = no limit, or not known."""
+
+    fds: int = 0
+    rss_bytes: int = 0
+
+
+class Sampler:
+    """One per hub. `closed` counts the connections that ended, since the start. `clock` answers monotonic seconds,
+    `wall` ms since 1970. `ceilings` are filled in by the gateway."""
+
+    def __init__(
+        self,
+        totals: Counters,
+        closed: Mapping[tuple[Door, CloseReason], int],
+        clock: Callable[[], float],
+        wall: Callable[[], int],
+    ) -> None:
+        self._totals = totals
+        self._closed = closed
+        self._clock = clock
+        self._wall = wall
+        self.started_at = wall()
+        self.ceilings = Ceilings()
+        self.rings = Rings()
+        self.health = Health()
+        self.loop_lag = Histogram(LAG_BOUNDS)
+        self.current: dict[str, float] = {}
+        """The last row: the same figures as the rings have."""
+        self.peaks: dict[str, float] = {}
+        """The highest of each figure since the start."""
+        self.cpu_seconds = 0.0
+        self.accept_queue = 0.0
+        self.storage: Refusal | None = None
+        """What keeps messages from being stored; whoever probes the journal fills it in."""
+        self.slowest: list[tuple[Session, int]] = []
+        """The sessions furthest behind, with their lag in bytes, as of the last sample."""
+        self.marks: deque[Mark] = deque(maxlen=MARKS)
+        self._sampled = clock()
+        self._seen = dict.fromkeys((*COUNTED, "skipped"), 0)
+        self._closed_before: dict[str, int] = {}
+
+    def mark(self, text: str) -> None:
+        """Note something that an operator or the gateway did; charts show it. `text` is plain and has passed the
+        gate."""
+        self.marks.append(Mark(self._wall(), text[:MARK_CHARACTERS]))
+
+    def sample(self, reading: Reading) -> None:
+        """Take a row, about once a second."""
+        now = self._clock()
+        row = self._traffic(max(0.001, now - self._sampled)) | self._closings() | self._lag() | self._process(reading)
+        self._sampled = now
+        self.current = row
+        self.rings.add(now, self._wall(), row)
+        for figure, value in row.items():
+            if value > self.peaks.get(figure, -1.0):
+                self.peaks[figure] = value
+        self.health.look(now, self._strains(reading))
+
+    def marks_since(self, time: int) -> list[Mark]:
+        """The marks after `time` (ms since 1970)."""
+        return [mark for mark in self.marks if mark.at > time]
+
+    def refusal(self) -> Refusal | None:
+        """Why nobody should be sent here now; None: all is well, or no worse than busy. Storage is not counted: whoever
+        must know asks `Commits.probe`."""
+        worst = [
+            cause.text for cause in self.health.causes if cause.level is Level.OVERLOADED and cause.name != "storage"
+        ]
+        return Refusal(Code.BUSY, f"overloaded: {', '.join(worst)}", retry_ms=5000) if worst else None
+
+    def _traffic(self, seconds: float) -> dict[str, float]:
+        totals = self._totals
+        row: dict[str, float] = {f"connections_{door}": float(totals.present[door]) for door in Door}
+        for name in COUNTED:
+            count = getattr(totals, name)
+            row[name] = round((count - self._seen[name]) / seconds, 1)
+            self._seen[name] = count
+        row["skipped"] = totals.skipped - self._seen["skipped"]
+        self._seen["skipped"] = totals.skipped
+        return row
+
+    def closed_by_reason(self) -> dict[str, int]:
+        """How many connections ended for which reason since the start, by the reason's word."""
+        counts: dict[str, int] = {}
+        for (_, closing), count in self._closed.items():
+            counts[closing.word] = counts.get(closing.word, 0) + count
+        return counts
+
+    def _closings(self) -> dict[str, float]:
+        before, self._closed_before = self._closed_before, self.closed_by_reason()
+        return {f"closed_{word}": count - before.get(word, 0) for word, count in self._closed_before.items()}
+
+    def _lag(self) -> dict[str, float]:
+        """The median and the 99th percentile over all sessions; those that are not blocked have none."""
+        blocked = list(self._totals.blocked)
+        apart = -(-len(blocked) // LAGS_LOOKED_AT) or 1
+        behind = sorted(((session.lag()[1], session) for session in blocked[::apart]), key=lambda pair: pair[0])
+        self.slowest = [(session, lag) for lag, session in reversed(behind[-SLOWEST:]) if lag]
+        lags = [lag for lag, _ in behind]
+        here = max(sum(self._totals.present.values()) // apart, len(lags))
+        return {
+            "lag_p50": percentile(lags, here, 0.5),
+            "lag_p99": percentile(lags, here, 0.99),
+            "slow": len(blocked),
+        }
+
+    def _process(self, reading: Reading) -> dict[str, float]:
+        lates = sorted(reading.lates)
+        for late in lates:
+            self.loop_lag.add(late)
+        self.cpu_seconds, self.accept_queue = reading.cpu_seconds, reading.accept_queue
+        row = {
+            "loop_lag_p99_ms": round(percentile(lates, len(lates), 0.99) * 1000, 1),
+            "loop_lag_max_ms": round(lates[-1] * 1000, 1),
+        }
+        if reading.rss_bytes is not None:
+            row["rss_bytes"] = reading.rss_bytes
+        if reading.fds is not None:
+            row["fds"] = reading.fds
+        return row
+
+    def _strains(self, reading: Reading) -> list[Cause]:
+        """What this look finds; `health` decides what of it counts."""
+        found = []
+        late = max(reading.lates)
+        if late >= LATE_BUSY:
+            level = Level.OVERLOADED if late >= LATE_OVERLOADED else Level.BUSY
+            found.append(Cause("loop_lag", level, f"the event loop is {late * 1000:,.0f} ms late"))
+        for name, words, used, limit in (
+            ("memory", "of memory", reading.rss_bytes, self.ceilings.rss_bytes),
+            ("fds", "of the file descriptors", reading.fds, self.ceilings.fds),
+        ):
+            share = used / limit if used and limit else 0.0
+            if share >= NEAR:
+                level = Level.OVERLOADED if share >= AT else Level.BUSY
+                found.append(Cause(name, level, f"{share:.0%} {words} are in use"))
+        if reading.accept_queue >= QUEUE_BUSY:
+            level = Level.OVERLOADED if reading.accept_queue >= QUEUE_OVERLOADED else Level.BUSY
+            found.append(Cause("accept_queue", level, f"the accept queue is {reading.accept_queue:.0%} full"))
+        if self.storage is not None:
+            found.append(Cause("storage", Level.OVERLOADED, self.storage.text))
+        return found
+
+
+def percentile(known: Sequence[float], count: int, share: float) -> float:
+    """The nearest-rank percentile of `count` numbers: `known`, ascending, are the highest of them, the rest is 0."""
+    rank = max(1, ceil(share * count)) - (count - len(known))
+    return known[rank - 1] if known and rank > 0 else 0.0

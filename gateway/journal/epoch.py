@@ -1,0 +1,163 @@
+"""Whether a journal is still the unbroken run it was when it was last open: what an epoch stands for.
+
+Three facts decide, and each of them lies in the database's `meta` table (a fourth, whether the last message is still
+there, in `tail`):
+
+- *How the last run ended.* A clean stop synced everything. A killed process loses nothing either, since the kernel
+  holds what was written; only the machine's end can take the tail, and it shows as another boot id. With durability
+  "power" every commit was synced, so not even that matters.
+- *Whether this is the database that was last open here, not a copy brought back.* Beside it lies a small file, the
+  mark, with a token renewed at every opening; token, inode and change time of the mark are noted in the database. A
+  restored database disagrees with the mark, a restored folder has a mark with another inode or change time.
+- A secret seed. A room's epoch is a keyed hash of its name, so that a room nobody has written to has a stable epoch
+  without a row on the disk. Renewing the seed renews every epoch at once.
+
+What we gave up: a `chown -R` or `chmod -R` over the folder also changes the mark's change time and costs every room
+its epoch. Clients then get the last 50 messages instead of a resume, and nothing is lost; the other way round a number
+could be used twice.
+
+Which message was committed last, in a small file beside the database: so a missing end is seen, whatever took it.
+
+SQLite ends a write-ahead log at the first frame that does not fit, and takes one that is gone for one that never was:
+a flipped bit or a deleted file loses the end without a word. What is lost is always an end, so the last message alone
+tells whether it is still there.
+
+The note is written after the commit and before anybody is answered. A kill in between leaves it behind by a batch,
+never ahead. It is not synced: after the machine's end the boot id decides (`continuity`). A clean stop removes it.
+"""
+
+import hashlib
+import os
+import secrets
+import sqlite3
+import struct
+import subprocess
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from gateway.journal.disk import sync_folder
+
+LINUX_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+BSD_BOOT_NAMES = ("kern.bootsessionuuid", "kern.boottime")
+EPOCH_BYTES = 12
+
+
+def new_seed() -> str:
+    """A fresh secret from which the epochs of all rooms follow."""
+    return secrets.token_urlsafe(32)
+
+
+def epoch_of(seed: str, room: str) -> str:
+    """The epoch of a room under this seed: 16 characters of [A-Za-z0-9_-]."""
+    key = urlsafe_b64decode(seed + "=" * (-len(seed) % 4))
+    name = room.encode(errors="surrogatepass")
+    return urlsafe_b64encode(hashlib.blake2b(name, digest_size=EPOCH_BYTES, key=key).digest()).decode()
+
+
+def boot_id() -> str:
+    """Which run of the machine this is. Where nobody can say, an answer that equals no other."""
+    try:
+        return LINUX_BOOT_ID.read_text().strip()
+    except OSError:
+        return next(filter(None, map(_sysctl, BSD_BOOT_NAMES)), f"unknown {secrets.token_hex(8)}")
+
+
+def _sysctl(name: str) -> str:
+    try:
+        return subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, timeout=2).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def mark_path(database: Path) -> Path:
+    """Where the mark of this database lies."""
+    return database.with_name(database.name + "-mark")
+
+
+def read_mark(database: Path) -> str:
+    """The mark as `token inode ctime`, or "" when there is none."""
+    path = mark_path(database)
+    try:
+        found = path.stat()
+        return f"{path.read_text().strip()} {found.st_ino} {found.st_ctime_ns}"
+    except (OSError, ValueError):
+        return ""
+
+
+def write_mark(database: Path, token: str) -> str:
+    """Replace the mark atomically, then answer it as `read_mark` will."""
+    path = mark_path(database)
+    fresh = path.with_name(path.name + ".new")
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(token + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_folder(path.parent)
+    return read_mark(database)
+
+
+def why_broken(meta: Mapping[str, str], boot: str, mark: str) -> str | None:
+    """Why the journal's end may be missing, None when it cannot be.
+
+    `mark_next` is the token that was about to be written: a process killed in between has either mark.
+    """
+    if meta["mark"] and mark != meta["mark"] and mark.partition(" ")[0] != meta["mark_next"]:
+        return "the database is a restored copy"
+    if meta["clean"] == "no" and meta["durability"] == "process" and boot != meta["boot"]:
+        return "the machine stopped before the journal did"
+    return None
+
+
+NOTE = struct.Struct("<qq")
+NOTHING = (0, 0)
+SELECT_HEAD = "SELECT max(floor, (SELECT coalesce(max(seq), 0) FROM messages WHERE room = id)) FROM rooms WHERE id = ?"
+
+
+def tail_path(database: Path) -> Path:
+    """Where the note of this database lies."""
+    return database.with_name(database.name + "-tail")
+
+
+def why_missing(connection: sqlite3.Connection, database: Path) -> str | None:
+    """Why the journal is broken if the message that was noted last is not in it, None if it is."""
+    try:
+        room, seq = NOTE.unpack(tail_path(database).read_bytes())
+    except (OSError, struct.error):
+        return None
+    if (room, seq) == NOTHING:
+        return None
+    head = connection.execute(SELECT_HEAD, (room,)).fetchone()
+    return "its end is missing" if head is None or head[0] < seq else None
+
+
+class Tail:
+    """The note of an open database. May raise OSError when made."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = tail_path(database)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        if os.fstat(self._file).st_size != NOTE.size:
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, NOTE.pack(*NOTHING), 0)
+
+    def note(self, room: int, seq: int) -> None:
+        """The last message committed is number `seq` of the room with that row. A failure leaves the note behind."""
+        with suppress(OSError):
+            os.pwrite(self._file, NOTE.pack(room, seq), 0)
+
+    def forget(self) -> None:
+        """What was noted does not count any more: the rooms have new epochs."""
+        self.note(*NOTHING)
+
+    def close(self) -> None:
+        """Let go of the file. Closing again does nothing."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def remove(self) -> None:
+        """Everything is synced: the note is of no more use."""
+        self._path.unlink(missing_ok=True)

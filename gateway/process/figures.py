@@ -1,0 +1,79 @@
+"""What the system tells of this process: memory, descriptors, processor time. None where it does not tell.
+
+How many connections the process can hold: each takes a file descriptor.
+"""
+
+import contextlib
+import os
+import resource
+from contextlib import suppress
+from pathlib import Path
+
+MANY_DESCRIPTORS = 500
+"""Listing so many takes longer than a look once a second should (10,000: 4 ms)."""
+
+
+class Process:
+    """This process. Cheap enough to be asked every second."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+        self._fds: int | None = None
+
+    def resident_bytes(self) -> int | None:
+        """The memory it takes."""
+        try:
+            return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+        except (OSError, ValueError, IndexError):
+            return None
+
+    def descriptors(self) -> int | None:
+        """The descriptors in use. Linux 6.2 and later counts them itself; elsewhere, when they are many, every tenth
+        look counts."""
+        try:
+            counted = os.stat("/proc/self/fd").st_size
+            if counted:
+                return counted
+            self._looks += 1
+            if self._fds is None or self._fds < MANY_DESCRIPTORS or self._looks % 10 == 0:
+                self._fds = len(os.listdir("/proc/self/fd")) - 1
+        except OSError:
+            return None
+        return self._fds
+
+    def cpu_seconds(self) -> float:
+        """User and system time spent since its start."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return usage.ru_utime + usage.ru_stime
+
+
+def descriptor_limit() -> int:
+    """How many descriptors the process may have."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def memory_limit() -> int:
+    """Bytes of memory there are for this process: the machine's, or its control group's. 0 = not known."""
+    found = []
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):
+            found.append(int(Path(path).read_text()))
+    with suppress(OSError, ValueError):
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min((size for size in found if size > 0), default=0)
+
+
+RESERVED = 64
+"""Kept for the journal, the log and the loop."""
+
+
+def connection_limit(wanted: int) -> int:
+    """Connections in all: as many as `wanted` (0 = no limit), but never more than the descriptors allow, whose limit is
+    raised as far as may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    possible = max(1, soft - RESERVED)
+    return min(wanted, possible) if wanted else possible

@@ -1,0 +1,154 @@
+"""Between accepting and a door: how many come in, and who it is when a proxy stands before us.
+
+Of a connection from one of `proxies` a header is required (`tcp.proxy_protocol`) before anything else; what follows it
+stays in the socket, because the door, or the other loop it belongs to, reads that itself. So the header is looked at
+first (MSG_PEEK) and only what surely belongs to it is taken: all of it while it is not whole (otherwise the same bytes
+would keep the socket readable and this would spin), and to its last byte when it is.
+"""
+
+import logging
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+from gateway.core.address import Networks, Remote
+from gateway.core.hub import Hub
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door as Name
+from gateway.tcp.connection_limits import ConnectionLimits
+from gateway.tcp.proxy_protocol import HEADER_BYTES, Malformed, header
+from gateway.tcp.reject import Rejections
+from gateway.tcp.server import READ, Server
+
+log = logging.getLogger(__name__)
+
+HEADER_SECONDS = 10.0
+"""What a proxy has to introduce a connection."""
+
+
+class DoorServer(Protocol):
+    """Where connections go."""
+
+    @property
+    def door(self) -> Name: ...
+
+    def admit(self, remote: Remote) -> tuple[CloseReason, str] | None:
+        """Count by address somebody who has entered, or say why he must go."""
+
+    def arrived(self, sock: socket.socket, remote: Remote) -> None:
+        """A connection that was admitted just now. At its end the door takes back what was counted."""
+
+    def denial(self, first: bytes, last: bool, closing: CloseReason, words: str) -> bytes | None:
+        """What a peer reads that is not let in; see `tcp.reject.Answer`."""
+
+
+class Acceptor:
+    """What the doors of one gateway share. `proxies` may be replaced at any time."""
+
+    def __init__(
+        self, server: Server, hub: Hub, admission: ConnectionLimits, refusals: Rejections, proxies: Networks
+    ) -> None:
+        self.server = server
+        self.admission = admission
+        self.proxies = proxies
+        self._hub = hub
+        self._refusals = refusals
+        self._waiting: set[Introduction] = set()
+
+    def to(self, door: DoorServer) -> Callable[[socket.socket, str], None]:
+        """What a listener of `door` does with a new connection."""
+
+        def accepted(sock: socket.socket, address: str) -> None:
+            denied = self.admission.enter()
+            if denied is not None:
+                self._deny(door, sock, address, denied)
+            elif address in self.proxies:
+                self._waiting.add(Introduction(self, door, sock, address))
+            else:
+                self.let_in(door, sock, Remote(address))
+
+        return accepted
+
+    def let_in(self, door: DoorServer, sock: socket.socket, remote: Remote) -> None:
+        """Somebody has entered, and it is known who: hand him to the door, or tell him why not."""
+        denied = door.admit(remote)
+        if denied is None:
+            door.arrived(sock, remote)
+        else:
+            self.admission.leave()
+            self._deny(door, sock, remote.address, denied)
+
+    def _deny(self, door: DoorServer, sock: socket.socket, address: str, denied: tuple[CloseReason, str]) -> None:
+        self._hub.refused(door.door, address, *denied)
+        self._refusals.refuse(sock, lambda first, last: door.denial(first, last, *denied))
+
+    def introduced(self, introduction: "Introduction") -> None:
+        """It waits no more."""
+        self._waiting.discard(introduction)
+
+    def close(self) -> None:
+        """Let go of those who have not been introduced."""
+        for introduction in list(self._waiting):
+            introduction.give_up("the gateway stops")
+
+
+class Introduction:
+    """One connection whose header has not come yet."""
+
+    __slots__ = ("_address", "_door", "_entrance", "_over", "_seen", "_sock")
+
+    def __init__(self, entrance: Acceptor, door: DoorServer, sock: socket.socket, address: str) -> None:
+        self._entrance = entrance
+        self._door = door
+        self._sock = sock
+        self._address = address
+        self._seen = b""
+        self._over = False
+        entrance.server.watch(sock, READ, self.ready)
+        entrance.server.later(HEADER_SECONDS, lambda: self.give_up(f"none came in {HEADER_SECONDS:.0f} s"))
+
+    def ready(self, mask: int) -> None:
+        """The selector's callback: look for the header."""
+        if self._over:
+            return
+        try:
+            ahead = self._sock.recv(HEADER_BYTES, socket.MSG_PEEK)
+            found = header(self._seen + ahead)
+            taken = len(ahead) if found is None else found.size - len(self._seen)
+            self._seen += self._sock.recv(taken)
+        except (BlockingIOError, InterruptedError):
+            return
+        except (OSError, Malformed) as problem:
+            self.give_up(str(problem))
+            return
+        if found is not None:
+            self._let_in(found.source)
+        elif not ahead and not self._seen:
+            self._close()  # no more than a look whether we listen, as load balancers take it
+        elif not ahead:
+            self.give_up("it ended within one")
+
+    def _let_in(self, source: str | None) -> None:
+        self._end()
+        remote = Remote(self._address) if source is None else Remote(source, self._address)
+        try:
+            self._entrance.let_in(self._door, self._sock, remote)
+        except Exception:
+            log.exception("a connection from %s by %s could not be taken in", remote.address, self._address)
+            self._sock.close()
+
+    def give_up(self, reason: str) -> None:
+        """Close a connection that was not introduced, and complain of it. Afterwards nothing."""
+        if not self._over:
+            self._close()
+            self._entrance.server.complain(f"no PROXY header from {self._address}: {reason}")
+
+    def _close(self) -> None:
+        self._end()
+        self._sock.close()
+        self._entrance.admission.leave()
+
+    def _end(self) -> None:
+        self._over = True
+        self._entrance.server.watch(self._sock, 0, self.ready)
+        self._entrance.introduced(self)

@@ -1,0 +1,55 @@
+"""Who may come in: at most so many connections in all, and so many from one address.
+
+A connection is counted in all from the moment it is accepted, by address from the moment that is known: a proxy's
+header may tell it later, and a web proxy's connection carries the requests of many.
+"""
+
+from typing import NamedTuple
+
+from gateway.core.address import Remote
+from gateway.core.protocol.close_reason import CloseReason
+
+
+class LimitReached(NamedTuple):
+    """Why somebody must go."""
+
+    closing: CloseReason
+    words: str
+
+
+class ConnectionLimits:
+    """Counts live connections of every door. 0 = no limit. Limits may change at any time: nobody is sent away."""
+
+    def __init__(self, connections: int, per_address: int) -> None:
+        self.connections = connections
+        self.per_address = per_address
+        self.count = 0
+        self._from: dict[str, int] = {}
+
+    def enter(self) -> LimitReached | None:
+        """Count one more connection; or the reason why it must go."""
+        if self.connections and self.count >= self.connections:
+            return LimitReached(CloseReason.FULL, "try again in 30 s")
+        self.count += 1
+        return None
+
+    def leave(self) -> None:
+        """A connection that has entered is over."""
+        self.count -= 1
+
+    def come(self, remote: Remote) -> LimitReached | None:
+        """Count `remote` by its address; or the reason why it must go."""
+        group = remote.counted_as
+        if group is not None:
+            if self.per_address and self._from.get(group, 0) >= self.per_address:
+                return LimitReached(CloseReason.TOO_MANY, f"{self.per_address} connections from your address already")
+            self._from[group] = self._from.get(group, 0) + 1
+        return None
+
+    def go(self, remote: Remote) -> None:
+        """One that has come is gone."""
+        group = remote.counted_as
+        if group in self._from:
+            self._from[group] -= 1
+            if not self._from[group]:
+                del self._from[group]

@@ -1,0 +1,100 @@
+"""The header with which a proxy tells who is behind it: the PROXY protocol, version 1 (a line) and 2 (binary).
+
+    PROXY TCP4 192.0.2.7 198.51.100.1 51234 9999 CR LF        PROXY TCP6 …        PROXY UNKNOWN … CR LF
+    signature (12 bytes) | version and command | family and transport | length (2 bytes) | addresses, extensions
+
+Only the source's address is of use here. A header may also say that there is none (UNKNOWN, LOCAL, families other than
+IP: a proxy's own health check): then the connection is the proxy's. Extensions are skipped, a checksum among them.
+
+Why not a library: the one there is (proxy-protocol) reads the same twenty lines with a tree of 3,000, most of it for
+what is skipped here, and lets `struct.error` through on a malformed header.
+"""
+
+import re
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+from gateway.core.address import spelled
+
+SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
+LINE_BYTES = 107
+"""The longest header of version 1, with its end."""
+FIXED_BYTES = 16
+"""Of version 2, what stands before the addresses."""
+REST_BYTES = 2048
+"""Of version 2, addresses and extensions: enough for the names of a TLS certificate."""
+HEADER_BYTES = FIXED_BYTES + REST_BYTES
+
+_LINE = re.compile(
+    rb"PROXY (?:UNKNOWN(?: [^\r\n]*)?|(TCP[46]) ([0-9A-Fa-f.:]+) ([0-9A-Fa-f.:]+) (\d{1,5}) (\d{1,5}))\r\n"
+)
+_VERSIONS = {0x20: False, 0x21: True}
+"""Version 2 with its command: whether an address is told."""
+_ADDRESSES: dict[int, tuple[type[IPv4Address] | type[IPv6Address], int, int]] = {
+    0x11: (IPv4Address, 4, 12),
+    0x21: (IPv6Address, 16, 36),
+}
+"""TCP over IPv4 and IPv6: the type of an address, its bytes, and those of both addresses with their ports."""
+_TRANSPORTS = {family | transport for family in (0x00, 0x10, 0x20, 0x30) for transport in (0, 1, 2)}
+
+
+class Malformed(ValueError):
+    """This is no header, and no more bytes make it one."""
+
+
+class Header(NamedTuple):
+    """A whole header: its length in bytes, and the address of who is behind the proxy (None: it tells none)."""
+
+    size: int
+    source: str | None
+
+
+def header(data: bytes) -> Header | None:
+    """The header that `data` begins with; None as long as it is not whole, so HEADER_BYTES always decide. Raises
+    Malformed at the first byte that does not fit."""
+    if data[:1] == SIGNATURE[:1]:
+        return _binary(data)
+    return _line(data)
+
+
+def _line(data: bytes) -> Header | None:
+    end = data.find(b"\n", 0, LINE_BYTES) + 1
+    if end:
+        found = _LINE.fullmatch(data[:end])
+        if found is None:
+            raise Malformed("a line that is no PROXY header")
+        return Header(end, _source(found) if found[1] else None)
+    if len(data) >= LINE_BYTES or not (data.startswith(b"PROXY ") or b"PROXY ".startswith(data)):
+        raise Malformed("no PROXY header")
+    return None
+
+
+def _source(found: re.Match[bytes]) -> str | None:
+    kind = IPv4Address if found[1] == b"TCP4" else IPv6Address
+    try:
+        source, _ = kind(found[2].decode()), kind(found[3].decode())
+    except ValueError as problem:
+        raise Malformed("an address that is none") from problem
+    if max(int(found[4]), int(found[5])) > 65535:
+        raise Malformed("a port that is none")
+    return spelled(str(source))
+
+
+def _binary(data: bytes) -> Header | None:
+    if not SIGNATURE.startswith(data[: len(SIGNATURE)]):
+        raise Malformed("no PROXY header")
+    if len(data) < FIXED_BYTES:
+        return None
+    told, family, rest = _VERSIONS.get(data[12]), data[13], int.from_bytes(data[14:16], "big")
+    if told is None or family not in _TRANSPORTS:
+        raise Malformed("an unknown version, command or family")
+    if rest > REST_BYTES:
+        raise Malformed(f"a header over {HEADER_BYTES} bytes")
+    kind, size, least = _ADDRESSES.get(family, (IPv4Address, 0, 0))
+    told = told and size > 0
+    if told and rest < least:
+        raise Malformed("a header without its addresses")
+    if len(data) < FIXED_BYTES + rest:
+        return None
+    source = spelled(str(kind(data[FIXED_BYTES : FIXED_BYTES + size]))) if told else None
+    return Header(FIXED_BYTES + rest, source)

@@ -1,0 +1,195 @@
+"""Who asks: the session behind a cookie, or the bearer token of a script, and whether he may.
+
+A request with a bearer token is the token's alone: its cookie, if it has one, counts for nothing, and a wrong token is
+refused whatever the cookie would be good for. A browser never sends a token by itself, so it needs no CSRF token.
+
+Orders: the JSON body of a request that wants to change something, and who gives it. Each is an attempt, which is
+recorded also when it means nothing.
+"""
+
+from typing import TypeVar
+from urllib.parse import parse_qs
+
+import msgspec
+from aiohttp import web
+
+from gateway.accounts.authenticator import Authenticator
+from gateway.core.hub import Hub
+from gateway.core.operators.audit import Audit
+from gateway.core.operators.roles import Operator, Role
+from gateway.errors import Code, Refusal
+from gateway.web.admin.logins import AdminSession, AdminSessions, same_secret
+from gateway.web.http.body import read_body
+from gateway.web.http.origin_policy import OriginPolicy, is_local
+from gateway.web.http.protocol import is_secure, peer_address, remote_of
+from gateway.web.options import WebOptions
+
+KEY_HOLDER = "local"
+"""The name of who can read the data folder."""
+FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
+CSRF_HEADER = "X-CSRF-Token"
+POLL_HEADER = "X-Poll"
+FORM = "application/x-www-form-urlencoded"
+STRANGER = "-"
+"""Who it was that nobody knows."""
+
+
+class Login:
+    """The check that stands before everything below `/admin`."""
+
+    def __init__(
+        self, sessions: AdminSessions, keeper: Authenticator, audit: Audit, site: OriginPolicy, options: WebOptions
+    ) -> None:
+        self._sessions = sessions
+        self._keeper = keeper
+        self._audit = audit
+        self._site = site
+        self._options = options
+
+    def cookie(self, request: web.Request) -> str:
+        """The session cookie's name; under TLS one that browsers tie to the host and never send without TLS."""
+        return "__Host-gateway" if is_secure(request, self._options.tls) else "gateway_session"
+
+    def session(self, request: web.Request) -> AdminSession | None:
+        """The session of the cookie; None for a stranger's. What a page asks while nobody touches it is no use."""
+        secret = request.cookies.get(self.cookie(request))
+        if POLL_HEADER in request.headers:
+            return self._sessions.look(secret)
+        return self._sessions.find(secret)
+
+    def operator(self, request: web.Request) -> Operator | None:
+        """Who asks; None for a stranger. Raises Refusal (token_invalid, rate_limited) for a wrong bearer token."""
+        token = bearer(request)
+        if token is not None:
+            if self.has_key(request):
+                return Operator(KEY_HOLDER, Role.VIEWER, source(request))
+            return self._keeper.bearer(token, peer_address(request))._replace(source=source(request))
+        session = self.session(request)
+        return None if session is None else session.operator._replace(source=source(request))
+
+    def has_key(self, request: web.Request) -> bool:
+        """Whether the bearer token is the key in the data folder, and the asker on this machine."""
+        key = self._options.link_key
+        return key is not None and is_here(request) and same_secret(bearer(request) or "", key)
+
+    def reader(self, request: web.Request, least: Role) -> Operator:
+        """Who asks, at least a `least`: 401 for a stranger, forbidden for a lower role. Whatever goes on after its
+        answer began asks again every half second, so that it ends with the session."""
+        try:
+            operator = self._known(request)
+            self.check_own(request)
+        except Refusal as refusal:
+            self.refused(request, "read", request.path, refusal.text)
+            raise
+        operator.check(least)
+        return operator
+
+    def writer(self, request: web.Request, csrf: str | None, action: str, target: str = "") -> Operator:
+        """Who wants to change something: by a token, or logged in, from our own page, and with the session's own CSRF
+        token (`csrf`: of the form or the header). Whoever may not is recorded. Let the answer `check` the role."""
+        who = STRANGER
+        try:
+            operator = self._known(request)
+            who = operator.name
+            self.check_own(request)
+            session = None if bearer(request) is not None else self.session(request)
+            if session is not None and (csrf is None or not same_secret(csrf, session.csrf)):
+                raise Refusal(Code.FORBIDDEN, "the CSRF token is missing or not this session's: load the page anew")
+        except web.HTTPUnauthorized:
+            self.refused(request, action, target, "not logged in")
+            raise
+        except Refusal as refusal:
+            self.refused(request, action, target, refusal.text, who)
+            raise
+        return operator
+
+    def check_own(self, request: web.Request) -> None:
+        """Configured foreign origins may chat, but they may not administer."""
+        origin = request.headers.get("Origin")
+        if origin is not None and not self._site.is_ours(request, origin):
+            raise Refusal(Code.FORBIDDEN, "a page of another site may not do this")
+
+    def refused(self, request: web.Request, action: str, target: str, words: str, who: str = STRANGER) -> None:
+        """Record what somebody was refused before it was known what he may."""
+        self._audit.stranger(who, source(request), action, target, words)
+
+    def _known(self, request: web.Request) -> Operator:
+        operator = self.operator(request)
+        if operator is None:
+            raise web.HTTPUnauthorized
+        return operator
+
+    async def form(self, request: web.Request) -> dict[str, str]:
+        """The fields of a posted form; the last of a name counts."""
+        body = await read_body(request, self._options.body_limit, self._options.body_deadline)
+        return {name: values[-1] for name, values in fields(request, body).items()}
+
+
+def source(request: web.Request) -> str:
+    """By which way and from where a request comes."""
+    return f"web {peer_address(request)}"
+
+
+def is_here(request: web.Request) -> bool:
+    """Whether the peer is on this machine: it has a loopback address, or the one that we listen at, and no proxy only
+    says so, be it trusted or not."""
+    if any(name in request.headers for name in FORWARDED):
+        return False
+    name = request.transport.get_extra_info("sockname") if request.transport is not None else None
+    remote = remote_of(request)
+    return is_local(remote) or (isinstance(name, tuple) and remote == (name[0], None))
+
+
+def bearer(request: web.Request) -> str | None:
+    """The token of `Authorization: Bearer TOKEN`; None without one."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def fields(request: web.Request, body: bytes) -> dict[str, list[str]]:
+    """The fields of a form's body. Raises Refusal (bad_message)."""
+    if request.content_type != FORM:
+        raise Refusal(Code.BAD_MESSAGE, "a form is expected")
+    try:
+        return parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=16)
+    except ValueError as error:
+        raise Refusal(Code.BAD_MESSAGE, "the form is broken") from error
+
+
+Order = TypeVar("Order", bound=msgspec.Struct)
+
+
+class WriteRequests:
+    """Takes them in."""
+
+    def __init__(self, hub: Hub, login: Login, options: WebOptions) -> None:
+        self._hub = hub
+        self._login = login
+        self._options = options
+
+    def operator(self, request: web.Request, action: str, target: str = "") -> Operator:
+        """Who orders; see `Login.writer`."""
+        return self._login.writer(request, request.headers.get(CSRF_HEADER), action, target)
+
+    async def take(
+        self, request: web.Request, action: str, target: str, shape: type[Order], optional: bool = False
+    ) -> tuple[Operator, Order]:
+        """Who orders what. `optional`: without a body the order is `shape()`."""
+        operator = self.operator(request, action, target)
+        try:
+            body = await read_body(request, self._options.body_limit, self._options.body_deadline)
+            return operator, shape() if optional and not body else _decoded(body, shape)
+        except Refusal as refusal:
+            self.refused(operator, action, target, refusal)
+            raise
+
+    def refused(self, operator: Operator, action: str, target: str, refusal: Refusal) -> None:
+        """Record what was refused before a verb could."""
+        self._hub.audit.note(operator, action, target, "", f"refused: {refusal.text}")
+
+
+def _decoded(body: bytes, shape: type[Order]) -> Order:
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error

@@ -1,0 +1,183 @@
+"""The figures at the top of the dashboard, which `gateway status` shows as well: now, the highest since the start, and
+what they are measured by."""
+
+from collections.abc import Callable
+from itertools import islice
+
+import msgspec
+
+from gateway.core.hub import Hub
+from gateway.core.stats.health import Cause, Level
+from gateway.core.stats.recent import Departure
+from gateway.core.stats.sampler import COUNTED
+from gateway.core.stats.timeseries import STEPS, Column
+from gateway.errors import Code, Refusal
+from gateway.web.options import WebOptions
+
+SPAN_DEFAULT = "5m"
+LAST_CLOSED = 5
+TILES = (*COUNTED, "skipped", "lag_p50", "lag_p99", "slow", "loop_lag_p99_ms", "loop_lag_max_ms", "rss_bytes", "fds")
+TOTALLED = frozenset((*COUNTED, "skipped"))
+
+
+class ListenerLine(msgspec.Struct, frozen=True):
+    """One open port; `state` is ready, paused, draining or closed."""
+
+    door: str
+    address: str
+    state: str
+
+
+class Tile(msgspec.Struct, frozen=True):
+    """One figure `now`, its `peak` since the start, the `limit` it is measured by, the `total` since the start.
+
+    Counters are per second in `now` and `peak`; sizes are bytes. None: not known on this system, not yet, or without.
+    """
+
+    now: float | None
+    peak: float | None
+    limit: float | None = None
+    total: int | None = None
+
+
+class CauseLine(msgspec.Struct, frozen=True):
+    """Why the health is what it is: `name` for programs, `level` busy, overloaded or draining, `text` for people."""
+
+    name: str
+    level: str
+    text: str
+
+
+class SlowLine(msgspec.Struct, frozen=True):
+    """A connection that is far behind."""
+
+    id: str
+    nick: str
+    door: str
+    address: str
+    lag_bytes: int
+
+
+class ClosedLine(msgspec.Struct, frozen=True):
+    """A connection that ended at `closed_at` (ms since 1970), after `lasted` ms; `words` tell more than `reason`."""
+
+    id: str
+    nick: str
+    door: str
+    address: str
+    closed_at: int
+    lasted: int
+    reason: str
+    words: str
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """Times and durations: ms, times since 1970. `health` is ok, busy, overloaded or draining, `causes` why, the worst
+    first. `campaigns` are those that run. `closed` counts the connections that ended since the start, by reason.
+    `slowest` are at most five, so are `last_closed`, the latest first."""
+
+    version: str
+    started_at: int
+    now: int
+    uptime: int
+    health: str
+    causes: list[CauseLine]
+    listeners: list[ListenerLine]
+    tiles: dict[str, Tile]
+    rooms: int
+    campaigns: int
+    closed: dict[str, int]
+    slowest: list[SlowLine]
+    last_closed: list[ClosedLine]
+
+
+class MarkLine(msgspec.Struct, frozen=True):
+    """Something that was done, at a time in ms since 1970."""
+
+    at: int
+    text: str
+
+
+class SummaryEndpoints:
+    """Makes summaries and series. `wall` answers ms since 1970."""
+
+    def __init__(self, hub: Hub, options: WebOptions, wall: Callable[[], int]) -> None:
+        self._hub = hub
+        self._options = options
+        self._wall = wall
+
+    def summary(self) -> Summary:
+        """The figures now."""
+        options, meters, now = self._options, self._hub.meters, self._wall()
+        health, causes = self._health()
+        return Summary(
+            version=options.version,
+            started_at=meters.started_at,
+            now=now,
+            uptime=max(0, now - meters.started_at),
+            health=health,
+            causes=[CauseLine(cause.name, level, cause.text) for cause, level in causes],
+            listeners=[ListenerLine(each.door, each.address, each.state) for each in options.listeners()],
+            tiles=self._tiles(),
+            rooms=len(self._hub.rooms),
+            campaigns=self._hub.upkeep.campaigns.running,
+            closed=meters.closed_by_reason(),
+            slowest=[
+                SlowLine(session.id, session.nick, session.door.value, session.address, lag)
+                for session, lag in meters.slowest
+            ],
+            last_closed=[closed_line(each) for each in islice(reversed(self._hub.closed.last), LAST_CLOSED)],
+        )
+
+    def series(self, span: str, since: int | None) -> dict[str, object]:
+        """The rows of a span after `since` (ms since 1970), column by column. Raises Refusal."""
+        if span not in STEPS:
+            raise Refusal(Code.BAD_MESSAGE, f"span is one of {', '.join(STEPS)}")
+        step, size = STEPS[span]
+        meters = self._hub.meters
+        columns: dict[str, Column] = meters.rings.since(span, since)
+        begin = self._wall() - step * size * 1000 if since is None else since
+        marks = [MarkLine(mark.at, mark.text) for mark in meters.marks_since(begin)]
+        return {"span": span, "step": step * 1000, **columns, "marks": marks}
+
+    def _health(self) -> tuple[str, list[tuple[Cause, str]]]:
+        """The word, and the causes with their own words."""
+        trouble, health = self._options.ready(), self._hub.meters.health
+        level, causes = health.level, [(cause, cause.level.word) for cause in health.causes]
+        if trouble is not None and trouble.code is Code.DRAINING:
+            return "draining", [(Cause("draining", Level.BUSY, trouble.text), "draining"), *causes]
+        if trouble is not None and level is not Level.OVERLOADED:
+            name = "paused" if self._hub.upkeep.maintenance.words is None else "maintenance"
+            return Level.BUSY.word, [(Cause(name, Level.BUSY, trouble.text), Level.BUSY.word), *causes]
+        return level.word, causes
+
+    def _tiles(self) -> dict[str, Tile]:
+        meters, totals = self._hub.meters, self._hub.totals
+        here = sum(totals.present.values())
+        tiles = {"connections": Tile(here, totals.connections_peak, self._options.connection_limit() or None)}
+        for door, count in totals.present.items():
+            name = f"connections_{door.value}"
+            tiles[name] = Tile(count, max(count, meters.peaks.get(name, 0)), total=totals.opened[door])
+        limits = {"fds": meters.ceilings.fds, "rss_bytes": meters.ceilings.rss_bytes}
+        for name in TILES:
+            tiles[name] = Tile(
+                meters.current.get(name),
+                meters.peaks.get(name),
+                limits.get(name) or None,
+                getattr(totals, name) if name in TOTALLED else None,
+            )
+        return tiles
+
+
+def closed_line(gone: Departure) -> ClosedLine:
+    """What the summary shows of a connection that ended."""
+    return ClosedLine(
+        gone.id,
+        gone.nick,
+        gone.door.value,
+        gone.address,
+        gone.closed_at,
+        max(0, gone.closed_at - gone.connected_at),
+        gone.closing.word,
+        gone.words,
+    )

@@ -1,0 +1,202 @@
+"""`GET /admin/api/connections/{id}/watch`: one connection live, as Server-Sent Events, for an admin and ten minutes.
+
+Off unless `admin.watch` is on; every look is audited, its beginning and its end. Passwords, tokens and codes are
+covered (`core.sessions.trace`). What the admin's own connection does not take is dropped, never kept waiting, and he is
+told how much.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from gateway.core.hub import Hub
+from gateway.core.operators.roles import Operator, Role
+from gateway.core.protocol.message import Door
+from gateway.core.sessions.session import Session
+from gateway.core.sessions.trace import Trace, Typed, request_without_secrets, visible, without_secrets
+from gateway.errors import Code, Refusal
+from gateway.web.admin.authorize import Login
+
+WATCH_SECONDS = 600.0
+LOOK_SECONDS = 0.5
+"""How often it is seen whether the connection and the admin's session still live."""
+WATCHERS = 16
+KEPT = 500
+KEPT_CHARS = 256 * 1024
+EVENT_BYTES = 4096
+TELNET_DOORS = (Door.TCP, Door.TELNET)
+
+Audit = Callable[[Operator, str, str, str, str], None]
+"""Called with who, the action, the target, the reason and the result."""
+
+_encode = msgspec.json.encode
+
+
+class Seen(msgspec.Struct, gc=False):
+    """Some bytes at `at` (ms since 1970), visible. `cut` bytes of them are not shown."""
+
+    at: int
+    text: str
+    cut: int = 0
+
+
+class Watch:
+    """What was seen of one connection and not told yet."""
+
+    def __init__(self, session: Session, wall: Callable[[], int]) -> None:
+        self.news = asyncio.Event()
+        self._session = session
+        self._wall = wall
+        self._typed = Typed()
+        self._events: deque[tuple[str, Seen]] = deque()
+        self._chars = 0
+        self._dropped = 0
+        self._tap = Trace(session, self._seen)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._tap.remove()
+
+    def take(self) -> list[tuple[str, Any]]:
+        """Everything since the last call: (`in`, `out` or `dropped`, what to tell)."""
+        self.news.clear()
+        events: list[tuple[str, Any]] = list(self._events)
+        if self._dropped:
+            events.append(("dropped", {"at": self._wall(), "count": self._dropped}))
+        self._events.clear()
+        self._chars = self._dropped = 0
+        return events
+
+    def _seen(self, way: str, data: bytes) -> None:
+        self.news.set()
+        for piece in self._pieces(way, data):
+            if len(self._events) >= KEPT or self._chars >= KEPT_CHARS:
+                self._dropped += 1
+                continue
+            known = without_secrets(piece[:EVENT_BYTES].decode("utf-8", "surrogateescape"))
+            text = visible(known.encode("utf-8", "surrogateescape"), self._session.door in TELNET_DOORS)
+            self._chars += len(text)
+            self._events.append((way, Seen(self._wall(), text, max(0, len(piece) - EVENT_BYTES))))
+
+    def _pieces(self, way: str, data: bytes) -> Iterator[bytes]:
+        if self._session.door is Door.WEB and way == "in":
+            yield request_without_secrets(data)
+        elif self._session.door is Door.WEB:
+            yield from payloads(data)
+        else:
+            yield self._typed.covered(data) if way == "in" else data
+
+
+def payloads(frames: bytes) -> Iterator[bytes]:
+    """What is in some whole server frames (RFC 6455, not masked)."""
+    at = 0
+    while at + 2 <= len(frames):
+        size, at = frames[at + 1] & 0x7F, at + 2
+        if size > 125:
+            wide = 2 if size == 126 else 8
+            size, at = int.from_bytes(frames[at : at + wide], "big"), at + wide
+        yield frames[at : at + size]
+        at += size
+
+
+class WatchEndpoints:
+    """The handler. `allowed`: the setting is on."""
+
+    def __init__(self, hub: Hub, login: Login, audit: Audit, *, allowed: bool) -> None:
+        self._hub = hub
+        self._login = login
+        self._audit = audit
+        self._allowed = allowed
+        self._watched: set[Session] = set()
+
+    async def watch(self, request: web.Request) -> web.StreamResponse:
+        """Events `began`, then `in`, `out` and `dropped`, at last `ended` with the reason."""
+        operator = self._login.reader(request, Role.VIEWER)
+        target = request.match_info["id"]
+        try:
+            operator.check(Role.ADMIN)
+            session = self._find(target)
+        except Refusal as refusal:
+            self._audit(operator, "watch", target, "", f"refused: {refusal.text}")
+            raise
+        self._audit(operator, "watch", f"{session.id} {session.nick}", "", "done")
+        self._watched.add(session)
+        watch = Watch(session, self._hub.wall)
+        reason = "the watcher went"
+        try:
+            response = await self._begin(request, session)
+            reason = await self._tell(request, response, session, watch)
+        finally:
+            watch.stop()
+            self._watched.discard(session)
+            self._audit(operator, "unwatch", f"{session.id} {session.nick}", "", f"done: {reason}")
+        return response
+
+    def _find(self, id: str) -> Session:
+        if not self._allowed:
+            raise Refusal(Code.FORBIDDEN, "watching is switched off: the setting admin.watch")
+        session = self._hub.find(id)
+        if session is None:
+            raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone already")
+        if session in self._watched or len(self._watched) >= WATCHERS:
+            raise Refusal(Code.BUSY, "somebody watches it already, or too many are watched", retry_ms=60_000)
+        return session
+
+    async def _begin(self, request: web.Request, session: Session) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+        await response.prepare(request)
+        now = self._hub.wall()
+        began = {"at": now, "id": session.id, "nick": session.nick, "until": now + int(WATCH_SECONDS * 1000)}
+        await response.write(event("began", began))
+        return response
+
+    async def _tell(self, request: web.Request, response: web.StreamResponse, session: Session, watch: Watch) -> str:
+        """Tell what is seen until there is a reason to end; answers it."""
+        until = time.monotonic() + WATCH_SECONDS
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await watch.news.wait()
+            except TimeoutError:
+                pass
+            over = self._over(request, session, until)
+            told = b"".join(event(name, what) for name, what in watch.take())
+            if over is not None:
+                told += event("ended", {"at": self._hub.wall(), **over})
+            if told:
+                await response.write(told)
+            if over is not None:
+                await response.write_eof()
+                return over["reason"]
+
+    def _over(self, request: web.Request, session: Session, until: float) -> dict[str, str] | None:
+        """Why to end, if there is a reason."""
+        if request.transport is None or request.transport.is_closing():
+            raise ConnectionResetError
+        if session.closed:
+            for each in reversed(self._hub.closed.last):
+                if each.number == session.number:
+                    return {"reason": each.closing.word, "words": each.words}
+            return {"reason": "closed", "words": ""}
+        if time.monotonic() >= until:
+            return {"reason": "time", "words": "ten minutes are over"}
+        try:
+            self._login.reader(request, Role.ADMIN)
+        except (Refusal, web.HTTPException):
+            return {"reason": "logged_out", "words": "your session is over"}
+        return None
+
+
+def event(name: str, what: Any) -> bytes:
+    """One Server-Sent Event."""
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), _encode(what))
+
+
+def routes(desk: WatchEndpoints) -> list[Any]:
+    """The route of the watch."""
+    return [web.get("/admin/api/connections/{id}/watch", desk.watch, allow_head=False)]

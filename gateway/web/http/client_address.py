@@ -1,0 +1,188 @@
+"""Who calls at the web door, and how many from one address.
+
+A connection is one person's, and was counted when it came in, unless it comes from a trusted proxy: such a connection
+is kept alive for the requests of many, so there each request, and each WebSocket for as long as it lives, is counted by
+the address it was forwarded for.
+
+What a trusted proxy says of the peers behind it: the headers X-Forwarded-For and X-Forwarded-Proto.
+
+Each proxy adds whom it was called by at the right end of X-Forwarded-For, so the list is read from there: over the hops
+that are trusted proxies themselves, to the first that is not. What stands further left the peer may have made up.
+
+- Several headers are one list. A hop may carry a port, an IPv6 address brackets.
+- A hop that is no address (`unix:`) is passed over. `unknown` is where a proxy withholds who it was: the last address
+  before it counts, for the next one on the left would again be the peer's own invention.
+- If every hop is a trusted proxy, the peer is the leftmost. At most HOPS are read.
+
+`Forwarded`, `X-Real-IP` and `X-Forwarded-Host` are ignored, also from a trusted proxy: one way to tell is enough, and
+proxies pass on what they do not set. Let the proxy keep the Host header.
+
+What the web door knows of a connection, from its transport.
+
+What a browser calls itself, fit to be shown and kept.
+"""
+
+import asyncio
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from gateway.core import sanitize
+from gateway.core.address import Networks, Remote, spelled
+from gateway.core.hub import Hub
+from gateway.core.operators.sanctions import is_loopback
+from gateway.core.ports import Kernel, Traits, host_and_port
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door
+from gateway.errors import Code, Refusal
+from gateway.web.http.reject import RETRY_SECONDS
+
+HOPS = 32
+WITHHELD = "unknown"
+
+_PORT = re.compile(r"\[([^\[\]]*)\](?::\d{1,5})?|([^:]*):\d{1,5}")
+
+
+class Proxies:
+    """The proxies in front of the web door. `trusted` may be replaced at any time."""
+
+    def __init__(self, trusted: Networks) -> None:
+        self.trusted = trusted
+
+    def behind(self, connected: Remote, forwarded: list[str]) -> Remote:
+        """Who sent a request over the connection of `connected`, with these X-Forwarded-For headers."""
+        if connected.address not in self.trusted:
+            return connected
+        found = None
+        for hop in reversed(",".join(forwarded).rsplit(",", HOPS)[-HOPS:]):
+            if hop.strip().lower() == WITHHELD:
+                break
+            address = hop_address(hop)
+            if address is not None:
+                found = address
+                if address not in self.trusted:
+                    break
+        return connected if found is None else Remote(found, connected.address)
+
+    def scheme(self, connected: Remote, headers: Mapping[str, str]) -> str:
+        """`http` or `https`, as the trusted proxy was called; empty when nobody trusted says so."""
+        if connected.address not in self.trusted:
+            return ""
+        said = headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
+        return said if said in ("http", "https") else ""
+
+
+def hop_address(hop: str) -> str | None:
+    """The address of one hop without its port; None when it has none."""
+    hop = hop.strip()
+    found = _PORT.fullmatch(hop)
+    return spelled((found[1] or found[2] or "") if found else hop)
+
+
+class AddressCounts(Protocol):
+    """Counts every door's connections: `come` answers why somebody must go, or counts him until `go`."""
+
+    def come(self, remote: Remote) -> tuple[CloseReason, str] | None: ...
+    def go(self, remote: Remote) -> None: ...
+    def leave(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One connection: who is connected, and whether it speaks for others."""
+
+    remote: Remote
+    proxies: Proxies
+    forwards: bool
+
+    def sender(self, request: web.Request) -> Remote:
+        """Who sent this request."""
+        if not self.forwards:
+            return self.remote
+        return self.proxies.behind(self.remote, request.headers.getall("X-Forwarded-For", []))
+
+    def scheme(self, request: web.Request) -> str:
+        """`http` or `https`, as a trusted proxy says the site was called; else empty."""
+        return self.proxies.scheme(self.remote, request.headers) if self.forwards else ""
+
+
+def check_open(hub: Hub, sender: Remote) -> None:
+    """Raise Refusal while nobody new is let in at the web door."""
+    denial = hub.upkeep.denial(Door.WEB)
+    if denial is not None:
+        hub.refused(Door.WEB, sender.address, denial.closing, denial.words)
+        raise denial.refusal
+
+
+class ClientAddresses:
+    """Those of one door."""
+
+    def __init__(self, hub: Hub, admission: AddressCounts, proxies: Proxies) -> None:
+        self.proxies = proxies
+        self._hub = hub
+        self._admission = admission
+
+    def admit(self, remote: Remote) -> tuple[CloseReason, str] | None:
+        """Count a connection by its address, or say why it must go; of a proxy's the requests are counted. Somebody on
+        this machine comes in although it is banned, as far as the dashboard: there must be a way to lift that."""
+        if remote.address in self.proxies.trusted:
+            return None
+        ban = self._hub.bans.refusal(self._hub.bans.on_address(remote.address))
+        if ban is not None and not is_loopback(remote.address):
+            return CloseReason.BANNED, ban.text
+        return self._admission.come(remote)
+
+    def begin(self, remote: Remote) -> Caller:
+        """A connection was admitted just now."""
+        return Caller(remote, self.proxies, remote.address in self.proxies.trusted)
+
+    def end(self, caller: Caller) -> None:
+        """The connection is gone."""
+        if not caller.forwards:
+            self._admission.go(caller.remote)
+        self._admission.leave()
+
+    def come(self, caller: Caller, request: web.Request) -> Remote | None:
+        """Count a request if it is to be counted; `go` wants the answer. Raises Refusal for one too many."""
+        if not caller.forwards:
+            return None
+        sender = caller.sender(request)
+        denied = self._admission.come(sender)
+        if denied is not None:
+            self._hub.refused(Door.WEB, sender.address, *denied)
+            raise Refusal(Code.FULL, denied[1], RETRY_SECONDS * 1000)
+        return sender
+
+    def go(self, sender: Remote | None) -> None:
+        """The request is over."""
+        if sender is not None:
+            self._admission.go(sender)
+
+
+def kernel_of(transport: asyncio.Transport, ask: Callable[[Any], Kernel | None]) -> Kernel | None:
+    """What the kernel knows, asked by `ask`; None for a connection that is gone."""
+    sock = transport.get_extra_info("socket")
+    return ask(sock) if sock is not None and not transport.is_closing() else None
+
+
+def traits_of(transport: asyncio.Transport) -> Traits:
+    """See `core.ports.Transport`."""
+    name = transport.get_extra_info("sockname")
+    tls = transport.get_extra_info("sslcontext") is not None
+    return Traits(local=host_and_port(*name[:2]) if name else None, tls=tls)
+
+
+AGENT_CHARS = 120
+
+
+def agent_of(header: str) -> str | None:
+    """The `User-Agent` through the gate, at most AGENT_CHARS; None when nothing is left. Equal names are one object,
+    because thousands of browsers call themselves the same."""
+    try:
+        return sys.intern(sanitize.line(header[:AGENT_CHARS]))
+    except Refusal:
+        return None

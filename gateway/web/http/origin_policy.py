@@ -1,0 +1,148 @@
+"""Who may speak to this site: the rules for the Host and Origin headers, and the headers of every answer.
+
+A page of a foreign site can make a browser send us requests. Its Origin gives it away, except where it has pointed its
+own name at our address (DNS rebinding): then Origin and Host agree, and only a list of our own names helps.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+
+from aiohttp import web
+from yarl import URL
+
+from gateway.core.address import Remote
+from gateway.errors import Code, Refusal
+from gateway.web.http.protocol import is_secure
+
+READING = frozenset(("GET", "HEAD", "OPTIONS"))
+
+_NETLOC = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+?)\.?(?::(\d{1,5}))?")
+_ORIGIN = re.compile(r"(https?)://(\S+)")
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+_FIXED = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def host_name(netloc: str) -> str:
+    """The name or address of `name:port`, lower case, an IPv6 address without its brackets; "" when it is none."""
+    match = _NETLOC.fullmatch(netloc.lower())
+    return match[1].strip("[]") if match else ""
+
+
+def is_address(name: str) -> bool:
+    """Whether `name` is an IP address and not a name."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def is_local(remote: Remote) -> bool:
+    """Whether somebody is on this very machine, and no proxy only says so."""
+    return remote.proxy is None and is_address(remote.address) and ipaddress.ip_address(remote.address).is_loopback
+
+
+def _same(origin: str) -> str:
+    """An origin in its one spelling: lower case, no slash at the end, no default port."""
+    origin = origin.strip().lower().rstrip("/")
+    match = _ORIGIN.fullmatch(origin)
+    if match and origin.endswith(":" + _DEFAULT_PORTS[match[1]]):
+        return origin.rpartition(":")[0]
+    return origin
+
+
+class OriginPolicy:
+    """The names this site goes by. `hosts` besides localhost and address literals, `origins` that are not its own."""
+
+    def __init__(self, hosts: Iterable[str], origins: Iterable[str], tls: bool) -> None:
+        self._tls = tls
+        self.know(hosts, origins)
+
+    def know(self, hosts: Iterable[str], origins: Iterable[str]) -> None:
+        """Go by these names, and let pages of these origins in, from now on."""
+        self._hosts = frozenset(host.lower().rstrip(".") for host in hosts) | {"localhost"}
+        self._origins = frozenset(_same(origin) for origin in origins)
+
+    def admit(self, request: web.Request) -> None:
+        """Refuse what a foreign site may have made a browser send."""
+        self.host(request)
+        if request.method not in READING:
+            self._check_writer(request)
+
+    def host(self, request: web.Request) -> str:
+        """The `name:port` by which we were reached, lower case. Refusal when that is none of our names."""
+        given = request.headers.getall("Host", [])
+        if not given and request.version.minor == 0:
+            return "localhost"
+        if len(given) != 1:
+            raise Refusal(Code.BAD_MESSAGE, "a request has exactly one Host header")
+        name = host_name(given[0])
+        if not request.raw_path.startswith(("/", "*")) and _same(given[0]) != _same(request.url.authority):
+            raise Refusal(Code.BAD_MESSAGE, "the request's address and its Host header differ")
+        if not name:
+            raise Refusal(Code.BAD_MESSAGE, "the Host header is not a name or an address")
+        if name not in self._hosts and not is_address(name):
+            raise Refusal(Code.FORBIDDEN, "this host name is not configured; add it to web.hosts")
+        return given[0].lower()
+
+    def _check_writer(self, request: web.Request) -> None:
+        """A request that changes something comes from ourselves, from a configured origin, or not from a page."""
+        origin = request.headers.get("Origin")
+        if origin is not None:
+            if not self.is_ours(request, origin) and _same(origin) not in self._origins:
+                raise Refusal(Code.FORBIDDEN, "a page of another site may not do this")
+        elif request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            raise Refusal(Code.FORBIDDEN, "a page of another site may not do this")
+
+    def check_socket(self, request: web.Request) -> None:
+        """A WebSocket: the same, and without an Origin only for those who carry no cookie."""
+        self._check_writer(request)
+        if "Origin" not in request.headers and "Cookie" in request.headers:
+            raise Refusal(Code.FORBIDDEN, "a WebSocket with a cookie needs an Origin")
+
+    def is_ours(self, request: web.Request, origin: str) -> bool:
+        """Whether `origin` is this very site. Its scheme is not ours to know: a proxy may speak TLS for us.
+
+        Under our own Referrer-Policy a browser writes `null` into the Origin of a form; then Sec-Fetch-Site, which no
+        page can set, says whose form it was.
+        """
+        if origin == "null":
+            return request.headers.get("Sec-Fetch-Site") == "same-origin"
+        match = _ORIGIN.fullmatch(origin.lower())
+        return match is not None and _same(origin) == _same(f"{match[1]}://{self.host(request)}")
+
+    def dress(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Put the headers on that every answer has, and take the server's version off."""
+        headers = response.headers
+        headers.pop("Server", None)
+        if response.status == 101:
+            return
+        headers.update(_FIXED)
+        if response.status == 401:
+            headers["WWW-Authenticate"] = 'Bearer realm="gateway"'
+        headers["Content-Security-Policy"] = self._policy(request)
+        if request.path.startswith("/admin"):
+            headers["Cache-Control"] = "no-store"
+
+    def _policy(self, request: web.Request) -> str:
+        try:
+            host = self.host(request)
+        except Refusal:
+            host = ""
+        sockets = f" wss://{host}" if host else ""
+        if host and not self._tls:
+            sockets += f" ws://{host}"
+        return (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+            f"connect-src 'self'{sockets}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+            "require-trusted-types-for 'script'"
+        )
+
+    def base(self, request: web.Request) -> URL:
+        """The address of this site as the asker sees it."""
+        return URL(f"{'https' if is_secure(request, self._tls) else 'http'}://{self.host(request)}")

@@ -1,0 +1,279 @@
+"""One accepted connection of the web door: aiohttp's HTTP protocol with what it lacks for us.
+
+Rules of this file: only documented or overridable names of aiohttp's `RequestHandler` are used, but for `_waiter` (what
+it waits for while no request is there) and the two verbs by which it stops and starts the transport's reading; and
+nothing here waits.
+
+- aiohttp's keep-alive timer runs from the first moment of a connection and is not moved by bytes of half a header,
+  so it is the header deadline (`keepalive_timeout`).
+- The loop hands over up to 256 KiB at once, which may be 40,000 frames or chunks. So it is worked off in slices, one in
+  a turn of the loop, and a peer whose slice was mere crumbs has to pause before its next one.
+- Every byte passes a watch before aiohttp's parser: `StrictRequests`, and after an upgrade `StrictFrames`.
+- aiohttp does not tell who reads a body that it is broken, so that is done here (`body`, `is_broken`).
+- Errors in the request itself are answered here: aiohttp would log a traceback for each and name its version.
+- A WebSocket's write room is told to its `Socket`; what comes after its farewell is dropped unread.
+- A reader of an ordinary answer that stops reading is cut after a while; WebSockets may lag as long as they like.
+- asyncio closes a connection at the peer's end of file, before the answer is written. Who has sent his request may
+  shut down his side (`nc -N`): he gets his answer like everybody, in HALF_CLOSED seconds at most.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from aiohttp import StreamReader, web
+from aiohttp.http_websocket import WebSocketReader
+from aiohttp.web_protocol import RequestHandler
+
+from gateway.core.address import Networks, Remote
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.web.http.client_address import Caller, Proxies
+from gateway.web.http.strict_frames import StrictFrames
+from gateway.web.http.strict_requests import BROKEN, StrictRequests
+from gateway.web.http.timer_wheel import TimerWheel
+
+WRITE_HIGH = 64 * 1024
+WRITE_LOW = 16 * 1024
+HEADERS_LIMIT = 64
+SLICE = 4 * 1024
+CRUMBS = 128
+"""Frames or lines in a slice from which on it is mere crumbs: 1 ms of work, and no browser sends such."""
+PAUSE = 0.1
+NOTHING = memoryview(b"")
+LINGERING = 2.0
+HALF_CLOSED = 2.0
+FAILED = b'{"error":{"code":"busy","text":"the gateway failed on this request"}}\n'
+MALFORMED = b'{"error":{"code":"bad_message","text":"this is no valid HTTP request"}}\n'
+
+log = logging.getLogger("gateway.web")
+
+
+class Upgraded(Protocol):
+    """The WebSocket on a connection (`web.websocket.Socket`)."""
+
+    watch: StrictFrames | None
+
+    @property
+    def deaf(self) -> bool: ...
+    def received(self, count: int) -> float: ...
+    def violated(self, closing: CloseReason) -> None: ...
+    def writable(self) -> None: ...
+    def lost(self, problem: BaseException | None) -> None: ...
+
+
+class HttpConnection(RequestHandler):
+    """The protocol of one connection. `caller` is whose it is, as the accepting side says; `socket` its WebSocket."""
+
+    __slots__ = ("_backlog", "_cut_short", "_ended", "_lost", "_next_slice", "_stall", "_stopped", "_watch", "_wheel",
+                 "body", "caller", "slot", "socket")  # fmt: skip
+
+    def __init__(
+        self,
+        server: web.Server,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        caller: Caller,
+        wheel: TimerWheel,
+        header_deadline: float,
+        answer_deadline: float,
+        lost: Callable[[Caller], None],
+    ) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # None is documented, the annotation is narrower
+            keepalive_timeout=header_deadline,
+            lingering_time=LINGERING,
+            max_headers=HEADERS_LIMIT,
+            auto_decompress=False,
+        )
+        self.caller = caller
+        self.socket: Upgraded | None = None
+        self.body: StreamReader | None = None
+        """The body that is being read."""
+        self._cut_short: StreamReader | None = None
+        """The body that was ended by a broken rule."""
+        self.slot = -1
+        self._ended = False
+        self._watch: StrictRequests | None = StrictRequests()
+        """Gone when the connection speaks WebSocket."""
+        self._backlog = NOTHING
+        """What has come and waits for its slice; meanwhile the transport reads no more."""
+        self._next_slice: asyncio.Handle | None = None
+        self._stopped = False
+        """aiohttp takes no more for now."""
+        self._wheel = wheel
+        self._stall = answer_deadline
+        self._lost = lost
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is ours: bound what may wait in its write buffer."""
+        super().connection_made(transport)
+        cast(asyncio.Transport, transport).set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_LOW)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The connection is gone: tell its WebSocket and the accepting side, once."""
+        self._wheel.drop(self)
+        if self._next_slice is not None:
+            self._next_slice.cancel()
+        if self.socket is not None:
+            self._take(bytes(self._backlog))
+        super().connection_lost(exc)
+        if self.socket is not None:
+            self.socket.lost(exc)
+            self.socket = None
+        self._lost(self.caller)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+        if len(data) <= SLICE and not self._backlog:
+            self._take(data)
+            return
+        self._backlog = memoryview(bytes(self._backlog) + data)
+        if self._next_slice is None:
+            super()._pause_transport_reading()
+            self._slice()
+
+    def _slice(self) -> None:
+        """Work off one slice; the next one in another turn of the loop."""
+        self._next_slice = None
+        if self._stopped or self.transport is None:
+            return
+        before = self._cost()
+        piece, self._backlog = bytes(self._backlog[:SLICE]), self._backlog[SLICE:] or NOTHING
+        self._take(piece)
+        if not self._backlog:
+            if not self._stopped:
+                super()._resume_transport_reading()
+        elif self._cost() - before > CRUMBS:
+            self._next_slice = self._loop.call_later(PAUSE, self._slice)
+        else:
+            self._next_slice = self._loop.call_soon(self._slice)
+
+    def _cost(self) -> int:
+        """What this connection has cost so far, in frames and lines."""
+        if self._watch is not None:
+            return self._watch.lines
+        watch = self.socket.watch if self.socket is not None else None
+        return watch.frames if watch is not None else 0
+
+    def _take(self, data: bytes) -> None:
+        """Give aiohttp what the rules for requests allow, and its own kind of nonsense for what they do not."""
+        watch = self._watch
+        if self.socket is not None:
+            if not self.socket.deaf:
+                super().data_received(data)
+        elif watch is None or (watch.over and not watch.broken):
+            super().data_received(data)
+        elif not watch.broken:
+            good = watch.feed(data)
+            super().data_received(data[:good])
+            if watch.broken:
+                self._refuse_the_rest(watch)
+
+    def _refuse_the_rest(self, watch: StrictRequests) -> None:
+        """What is broken is a body, perhaps one that nobody reads yet, or the head of the next request."""
+        if not watch.in_body:
+            super().data_received(BROKEN)
+        elif self.body is not None:
+            self._cut_short = self.body
+            self.body.feed_eof()
+
+    def is_broken(self, request: web.Request) -> bool:
+        """Whether the body of this request will never be whole."""
+        whole = request.content.is_eof() and request.content is not self._cut_short
+        return not whole and self._watch is not None and self._watch.broken
+
+    def _pause_transport_reading(self) -> None:
+        self._stopped = True
+        super()._pause_transport_reading()
+
+    def _resume_transport_reading(self) -> None:
+        self._stopped = False
+        if not self._backlog:
+            super()._resume_transport_reading()
+        elif self._next_slice is None:
+            self._next_slice = self._loop.call_soon(self._slice)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio reads the answer, aiohttp gives none
+        """The peer sends no more. True: the connection stays for the answer to what it has sent."""
+        if self.socket is not None or (self._waiter is not None and not self._waiter.done()):
+            return None
+        self._ended = True
+        self.close()
+        self._wheel.put(self, self._loop.time() + HALF_CLOSED)
+        return True
+
+    def set_parser(self, parser: WebSocketReader, data_received_cb: Callable[[], None] | None = None) -> None:
+        """The connection speaks WebSocket now: every frame passes the watch first."""
+        socket = self.socket
+        if socket is not None:
+            socket.watch = StrictFrames(parser, socket)
+            parser = cast(WebSocketReader, socket.watch)
+            self._watch = None
+        super().set_parser(parser, data_received_cb)
+
+    def pause_writing(self) -> None:
+        """The write buffer is full. Who does not take an HTTP answer in time is cut."""
+        super().pause_writing()
+        if self.socket is None and not self._ended:
+            self._wheel.put(self, self._loop.time() + self._stall)
+
+    def resume_writing(self) -> None:
+        """The write buffer has room again."""
+        super().resume_writing()
+        if self.socket is not None:
+            self.socket.writable()
+        elif not self._ended:
+            self._wheel.drop(self)
+
+    def due(self, now: float, late: float) -> float | None:
+        """An HTTP answer has not been taken, or not been given to a half-closed peer, in time."""
+        if (self.writing_paused or self._ended) and self.socket is None and self.transport is not None:
+            self.transport.abort()
+        return None
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what aiohttp could not read as a request (400), or what no handler caught (500); then close."""
+        if isinstance(exc, ConnectionError):
+            raise ConnectionError("the peer has gone") from exc
+        if status >= 500:
+            log.error("request failed: %s", type(exc).__name__, exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("half an answer is out already")
+        body = FAILED if status >= 500 else MALFORMED
+        response = web.Response(status=status, body=body, content_type="application/json")
+        response.headers["Server"] = "gateway"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.force_close()
+        return response
+
+
+def caller_of(request: web.BaseRequest) -> Caller:
+    """The caller of the connection on which a request came; a direct one where no connection of ours is behind it."""
+    peer = request.protocol
+    if isinstance(peer, HttpConnection):
+        return peer.caller
+    return Caller(Remote(request.remote or ""), Proxies(Networks()), False)
+
+
+def remote_of(request: web.Request) -> Remote:
+    """Who sent a request, and by which trusted proxy."""
+    return caller_of(request).sender(request)
+
+
+def peer_address(request: web.Request) -> str:
+    """The address of who sent a request: for limits, bans and logs. Never `request.remote`, which may be a proxy's."""
+    return remote_of(request).address
+
+
+def is_secure(request: web.Request, tls: bool) -> bool:
+    """Whether the sender speaks TLS, with us (`tls`) or with the proxy before us."""
+    return tls or caller_of(request).scheme(request) == "https"

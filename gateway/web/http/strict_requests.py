@@ -1,0 +1,201 @@
+"""The rules for requests that aiohttp's parser lets pass: followed byte for byte before aiohttp sees them.
+
+What aiohttp 3.14 (llhttp) does: it takes HTTP/2.0, HTTP/0.9 and RTSP/1.0 in a request line and several spaces in it, a
+`Transfer-Encoding: gzip, chunked` as if it were chunked alone and also in HTTP/1.0, chunk sizes of any number of digits
+where they begin with zeros, and chunk extensions without end. A proxy in front of us may read each of them in another
+way, and then two requests are seen where there is one.
+
+`StrictRequests` follows heads and bodies by their lines and lengths, and keeps half a line at most. It knows nothing of
+what a request means. Where a rule of heads is broken its owner gives aiohttp BROKEN instead, which its parser takes
+nowhere in a head, so that all bad requests get the same answer.
+
+A request with an Upgrade header is the last of its connection: what follows may be of any protocol.
+
+Whether a request may become a WebSocket. Stricter than aiohttp, which takes versions 7 and 8 and any base64.
+"""
+
+import base64
+import binascii
+import logging
+import re
+
+from aiohttp import web
+
+from gateway.errors import Code, Refusal
+
+LINE_BYTES = 8192
+"""With its end. aiohttp's own limit, 8190 without."""
+HEAD_BYTES = 64 * 1024
+CHUNK_LINE_BYTES = 256
+CHUNK_BYTES = 1 << 30
+EMPTY_LINES = 4
+"""Before a request: some old browsers end a body with a line feed of their own (RFC 9112, 2.2)."""
+BROKEN = b"\0\r\n\r\n"
+
+_REQUEST = re.compile(rb"(?!CONNECT )[A-Z-]{1,32} (?:/|\*|https?://)[^\s#]* HTTP/1\.([01])\r\n")
+_FRAMING = re.compile(rb"(transfer-encoding|content-length|upgrade)[ \t]*:[ \t]*(.*?)[ \t]*\r\n", re.IGNORECASE)
+_FIRST_LETTERS = b"TtCcUu"
+_TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n")
+_LENGTH = re.compile(rb"\d{1,18}")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t -~]*)?\r\n")
+
+
+class StrictRequests:
+    """Follows the requests of one connection. `broken`: a rule is; `over`: the rest is no HTTP, or of no interest."""
+
+    __slots__ = ("_chunked", "_length", "_line", "_old", "_read", "_size", "_skip", "_upgrade", "broken", "in_body",
+                 "lines", "over")  # fmt: skip
+
+    def __init__(self) -> None:
+        self._line = b""
+        self._skip = 0
+        self._read = self._request
+        self.in_body = False
+        """What comes next belongs to a chunked body."""
+        self._begin()
+        self.broken = False
+        self.over = False
+        self.lines = 0
+        """Lines read so far: what this costs."""
+
+    def feed(self, data: bytes) -> int:
+        """Follow what came, in any pieces; how many bytes of it may be passed on (all, unless `broken`)."""
+        at, end = 0, len(data)
+        while at < end and not self.over:
+            if self._skip:
+                step = min(self._skip, end - at)
+                self._skip -= step
+                at += step
+                continue
+            cut = data.find(b"\n", at) + 1
+            line = data[at : cut or end]
+            if self._line:
+                line = self._line + line
+            if len(line) > (CHUNK_LINE_BYTES if self.in_body else LINE_BYTES):
+                self._break()
+            elif not cut:
+                self._line = line
+                return end
+            else:
+                self._line = b""
+                self.lines += 1
+                if not line.endswith(b"\r\n") or not self._read(line):
+                    self._break()
+            if self.broken:
+                return at
+            at = cut
+        return end
+
+    def _break(self) -> None:
+        self.broken = self.over = True
+
+    def _begin(self) -> None:
+        """The next request."""
+        self._read = self._request
+        self.in_body = False
+        self._size = 0
+        self._old = False
+        self._upgrade = False
+        self._chunked = False
+        self._length = -1
+
+    def _request(self, line: bytes) -> bool:
+        self._size += len(line)
+        if line == b"\r\n":
+            return self._size <= EMPTY_LINES * len(line)
+        found = _REQUEST.fullmatch(line)
+        if found is None:
+            return False
+        self._old = found[1] == b"0"
+        self._read = self._field
+        return True
+
+    def _field(self, line: bytes) -> bool:
+        self._size += len(line)
+        if line == b"\r\n":
+            return self._head_is_whole()
+        found = _FRAMING.fullmatch(line) if line[0] in _FIRST_LETTERS else None
+        if found is not None:
+            name, value = found[1].lower(), found[2]
+            if name == b"transfer-encoding":
+                if self._chunked or self._old or value.lower() != b"chunked":
+                    return False
+                self._chunked = True
+            elif name == b"upgrade":
+                self._upgrade = True
+            elif self._length >= 0 or not _LENGTH.fullmatch(value):
+                return False
+            else:
+                self._length = int(value)
+        return self._size <= HEAD_BYTES
+
+    def _head_is_whole(self) -> bool:
+        if self._chunked and self._length >= 0:
+            return False
+        self.over = self._upgrade
+        if self._chunked:
+            self.in_body = True
+            self._read = self._chunk
+        else:
+            self._skip = max(0, self._length)
+            self._begin()
+        return True
+
+    def _chunk(self, line: bytes) -> bool:
+        found = _CHUNK.fullmatch(line)
+        size = int(found[1], 16) if found else CHUNK_BYTES
+        self._skip = size
+        self._size = 0
+        self._read = self._chunk_end if size else self._trailer
+        return size < CHUNK_BYTES
+
+    def _chunk_end(self, line: bytes) -> bool:
+        self._read = self._chunk
+        return line == b"\r\n"
+
+    def _trailer(self, line: bytes) -> bool:
+        self._size += len(line)
+        if line == b"\r\n":
+            self._begin()
+            return True
+        if _FRAMING.fullmatch(line) or not _TRAILER.fullmatch(line):
+            return False
+        return self._size <= LINE_BYTES
+
+
+OBJECTS = "chat.v1.json"
+LINES = "chat.v1.text"
+VERSION = "13"
+HEAD_LIMIT = 16 * 1024
+
+# aiohttp warns once per connection about subprotocols that nobody knows, in the words of the peer.
+logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)
+
+
+def check_upgrade(request: web.Request) -> None:
+    """Refuse what is no whole and clean upgrade (Refusal, or 426 with the version that is spoken here).
+
+    The size of the header counts because aiohttp keeps it as long as the WebSocket lives.
+    """
+    headers = request.headers
+    if request.body_exists or "Content-Length" in headers or "Transfer-Encoding" in headers:
+        raise Refusal(Code.BAD_MESSAGE, "an upgrade has no body")
+    if request.version.minor == 0:
+        raise Refusal(Code.BAD_MESSAGE, "WebSockets need HTTP/1.1")
+    upgrades = headers.getall("Upgrade", [])
+    if not upgrades or headers.get("Sec-WebSocket-Version", VERSION) != VERSION:
+        raise web.HTTPUpgradeRequired(headers={"Sec-WebSocket-Version": VERSION, "Upgrade": "websocket"})
+    tokens = [token.strip() for token in headers.get("Connection", "").lower().split(",")]
+    if [upgrade.strip().lower() for upgrade in upgrades] != ["websocket"] or "upgrade" not in tokens:
+        raise Refusal(Code.BAD_MESSAGE, "not an upgrade to WebSocket")
+    if "Sec-WebSocket-Version" not in headers or not _is_key(headers.getall("Sec-WebSocket-Key", [])):
+        raise Refusal(Code.BAD_MESSAGE, "the WebSocket version or key is missing or wrong")
+    if sum(len(name) + len(value) for name, value in request.raw_headers) > HEAD_LIMIT:
+        raise Refusal(Code.TOO_LONG, "the header is too long")
+
+
+def _is_key(keys: list[str]) -> bool:
+    try:
+        return len(keys) == 1 and len(base64.b64decode(keys[0].strip(), validate=True)) == 16
+    except (binascii.Error, ValueError):
+        return False

@@ -1,0 +1,386 @@
+"""The table of connections: one snapshot for all viewers, filtered, then sorted, then paged by key.
+
+A snapshot is made when somebody asks and the last one is a second old, from what the hub knows at that moment (never a
+copy fed by events), in slices between which the loop turns; nobody asking, nothing is done. A table that fits one slice
+is made afresh for everybody: that costs about a millisecond, and an operator who has just connected something sees it.
+
+A snapshot that is frozen lives on for FROZEN_SECONDS after its last use, so that all pages show one moment. What is
+looked at only for rows that are shown (see `rows.KERNEL`, `rows.TRAITS`) is of the moment it was looked at.
+
+`/admin/api/connections…`: the table, one connection in full, and the table as a file.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from gateway.core.hub import SESSION_ID, Hub
+from gateway.core.operators.roles import Role
+from gateway.core.rooms.fanout import Member
+from gateway.core.sessions.session import Session
+from gateway.errors import Code, Refusal
+from gateway.web.admin.authorize import Login
+from gateway.web.http.responses import json_answer
+from gateway.web.tables import export
+from gateway.web.tables.connection_row import (
+    COLUMNS,
+    KERNEL,
+    ORDERED_BY,
+    TRAITS,
+    WORDS,
+    ConnectionRow,
+    Counts,
+    Muted,
+    Rates,
+    Samples,
+    Sparkline,
+    closed_row,
+    row_of,
+)
+from gateway.web.tables.filter import Filter
+from gateway.web.tables.paging import QUERY, ROWS, Ordering, Slices, TableQuery, order, table_query
+
+FRESH = 1.0
+SLICE = 250
+LARGE = 2000
+"""Rows from which nobody waits for a new snapshot while the last is younger than STALE seconds."""
+STALE = 3.0
+PAUSE = 0.006
+SORT_DEFAULT = "-lag_bytes"
+FROZEN_SECONDS = 60.0
+FROZEN = 4
+"""Moments kept at once: about 10 MB each with 10,000 connections. One more, and the longest unused goes."""
+VIEWS = 16
+"""Orders kept for one snapshot."""
+
+
+class TablePage(msgspec.Struct, frozen=True, gc=False):
+    """Some rows; how many match in `total`, `of` how many; the cursor of the next page (None at the end); the moment
+    they show (ms since 1970); and the name of that moment, if it is frozen."""
+
+    connections: list[ConnectionRow]
+    total: int
+    of: int
+    cursor: str | None
+    at: int
+    snapshot: str | None
+
+
+class Snapshot:
+    """The rows of one moment, and their orders as far as they were asked for."""
+
+    def __init__(self, hub: Hub, made: float, wall: int) -> None:
+        self.made = made
+        self.wall = wall
+        self.rows: list[ConnectionRow] = []
+        self._hub = hub
+        self._filled: set[str] = set()
+        self._closed: tuple[list[ConnectionRow], list[ConnectionRow]] | None = None
+        """The rows of the closed connections, and of all."""
+        self._views: dict[tuple[str, str, str], Ordering[ConnectionRow]] = {}
+
+    def add(self, row: ConnectionRow) -> None:
+        """One more row."""
+        self.rows.append(row)
+
+    async def page(self, question: TableQuery, name: str | None = None) -> TablePage:
+        """What was asked for. Refusal for a word, an order or a cursor that is wrong."""
+        view = await self.view(question)
+        rows, cursor = view.page(question.asked)
+        await self.fill(rows)
+        return TablePage(rows, len(view), len(self._of_state(question.state)), cursor, self.wall, name)
+
+    async def view(self, question: TableQuery) -> Ordering[ConnectionRow]:
+        """All rows that match, in order."""
+        column = question.asked.attribute
+        if column not in COLUMNS:
+            raise Refusal(Code.BAD_MESSAGE, f"cannot sort by {column[:40]!r}: one of {', '.join(COLUMNS)}")
+        key = (question.state, question.q, column)
+        view = self._views.get(key)
+        if view is None:
+            wanted = WORDS.read(question.q)
+            await self._fill_all(wanted.attributes | {column})
+            rows = await self._matching(wanted, self._of_state(question.state))
+            view = await order(rows, ORDERED_BY.get(column, column))
+            while len(self._views) >= VIEWS:
+                del self._views[next(iter(self._views))]
+            self._views[key] = view
+        return view
+
+    async def fill(self, rows: list[ConnectionRow]) -> None:
+        """Look at everything there is to know of these rows."""
+        slices = Slices()
+        for start in range(0, len(rows), ROWS):
+            self._fill(rows[start : start + ROWS], KERNEL | TRAITS)
+            await slices.turn()
+
+    def _of_state(self, state: str) -> list[ConnectionRow]:
+        if state == "open":
+            return self.rows
+        if self._closed is None:
+            here = {row.number for row in self.rows}
+            ended = [each for each in self._hub.closed.last if each.closed_at <= self.wall and each.number not in here]
+            closed = [closed_row(each) for each in ended]
+            self._closed = closed, closed + self.rows
+        return self._closed[state == "any"]
+
+    async def _matching(self, wanted: Filter, rows: list[ConnectionRow]) -> list[ConnectionRow]:
+        if not wanted.attributes:
+            return rows
+        slices, found = Slices(), list[ConnectionRow]()
+        for start in range(0, len(rows), ROWS):
+            found += filter(wanted.fits, rows[start : start + ROWS])
+            await slices.turn()
+        return found
+
+    async def _fill_all(self, columns: frozenset[str]) -> None:
+        for group in (KERNEL, TRAITS):
+            if columns & group and not group <= self._filled:
+                slices = Slices()
+                for start in range(0, len(self.rows), ROWS):
+                    self._fill(self.rows[start : start + ROWS], group)
+                    await slices.turn()
+                self._filled |= group
+
+    def _fill(self, rows: list[ConnectionRow], columns: frozenset[str]) -> None:
+        columns = columns - self._filled
+        for row in rows:
+            session = self._hub.sessions.get(row.number)
+            if session is not None and row.state != "closed":
+                row.fill(session, columns)
+
+
+class ConnectionTable:
+    """Where the snapshots come from. `clock` answers monotonic seconds, the same as the sessions' `last_input`; `muted`
+    whether somebody may not speak."""
+
+    def __init__(self, hub: Hub, clock: Callable[[], float], muted: Muted = lambda session: False) -> None:
+        self.trail = Samples()
+        self._hub = hub
+        self._clock = clock
+        self._muted = muted
+        self._last: Snapshot | None = None
+        self._making: asyncio.Task[Snapshot] | None = None
+        self._frozen: dict[str, tuple[Snapshot, float]] = {}
+        self._freezings = 0
+        self._sweeping = False
+
+    async def snapshot(self) -> Snapshot:
+        """The shared snapshot, at most a second old; a large one of a moment ago, while the next is being made."""
+        last = self._last
+        age = self._clock() - last.made if last is not None else math.inf
+        if last is not None and len(last.rows) >= SLICE and age < FRESH:
+            return last
+        if self._making is None or self._making.done():
+            self._making = asyncio.get_running_loop().create_task(self._make())
+        if last is not None and len(last.rows) >= LARGE and age < STALE:
+            return last
+        return await asyncio.shield(self._making)
+
+    async def page(self, question: TableQuery) -> TablePage:
+        """A page of now or of a frozen moment; `freeze` freezes now."""
+        snapshot, name = await self.moment(question)
+        return await snapshot.page(question, name)
+
+    async def moment(self, question: TableQuery) -> tuple[Snapshot, str | None]:
+        """The snapshot that a question is about, and its name if it is frozen."""
+        if question.snapshot is not None:
+            return self._thaw(question.snapshot), question.snapshot
+        snapshot = await self.snapshot()
+        return snapshot, self._freeze(snapshot) if question.freeze else None
+
+    def row(self, session: Session) -> ConnectionRow:
+        """Everything about one session, now."""
+        now, wall = self._clock(), self._hub.wall()
+        row = row_of(session, now, wall, self._rates(session, counts_of(session), now, wall), self._muted)
+        row.fill(session, KERNEL | TRAITS)
+        return row
+
+    def closed_row(self, number: int) -> ConnectionRow | None:
+        """One of the last connections that closed."""
+        for each in reversed(self._hub.closed.last):
+            if each.number == number:
+                return closed_row(each)
+        return None
+
+    def expire(self) -> None:
+        """Something was done to the connections: the next viewer sees it."""
+        self._last = None
+
+    async def _make(self) -> Snapshot:
+        hub = self._hub
+        snapshot = Snapshot(hub, self._clock(), hub.wall())
+        look = self.trail.begin(snapshot.made, snapshot.wall)
+        slices = Slices(PAUSE if len(hub.sessions) >= LARGE else 0.0)
+        for count, session in enumerate(list(hub.sessions.values()), 1):
+            if not session.closed:
+                counts = counts_of(session)
+                rates = self._rates(session, counts, snapshot.made, snapshot.wall)
+                snapshot.add(row_of(session, snapshot.made, snapshot.wall, rates, self._muted))
+                if look is not None:
+                    look.counts[session.number], look.rates[session.number] = counts, rates
+            if count % ROWS == 0:
+                await slices.turn()
+        await slices.rest()
+        if look is not None:
+            self.trail.keep(look, snapshot.rows)
+            await slices.rest()
+        self._last = snapshot  # the one before is freed, which takes its time too
+        self._sweep_later()
+        return snapshot
+
+    def _rates(self, session: Session, counts: Counts, now: float, wall: int) -> Rates | None:
+        return self.trail.rate(session.number, counts, (wall - session.connected_at) / 1000, now)
+
+    def _freeze(self, snapshot: Snapshot) -> str:
+        for name, (kept, _) in self._frozen.items():
+            if kept is snapshot:
+                return name
+        while len(self._frozen) >= FROZEN:
+            del self._frozen[min(self._frozen, key=lambda name: self._frozen[name][1])]
+        self._freezings += 1
+        name = f"{self._freezings:x}"
+        self._frozen[name] = snapshot, self._clock()
+        return name
+
+    def _thaw(self, name: str) -> Snapshot:
+        snapshot, used = self._frozen.get(name, (None, 0.0))
+        if snapshot is None or self._clock() - used > FROZEN_SECONDS:
+            self._frozen.pop(name, None)
+            raise web.HTTPGone
+        self._frozen[name] = snapshot, self._clock()
+        return snapshot
+
+    def _sweep_later(self) -> None:
+        if not self._sweeping:
+            self._sweeping = True
+            asyncio.get_running_loop().call_later(FROZEN_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Let go of what nobody has looked at for a while."""
+        self._sweeping = False
+        now = self._clock()
+        for name, (_, used) in list(self._frozen.items()):
+            if now - used > FROZEN_SECONDS:
+                del self._frozen[name]
+        if self._last is not None and now - self._last.made >= FROZEN_SECONDS:
+            self._last = None
+            self.trail.forget()
+        if self._last is not None or self._frozen:
+            self._sweep_later()
+
+
+def counts_of(session: Session) -> Counts:
+    """What a session has counted so far."""
+    return session.messages_in, session.messages_out, session.bytes_in, session.bytes_out
+
+
+EVENTS = 20
+DOWNLOADED = QUERY - {"limit", "cursor", "freeze"}
+DOWNLOAD_ROWS = 100
+"""Rows a slice: about 2 ms to look at and write."""
+
+
+class RoomLine(msgspec.Struct, gc=False):
+    """A room the connection is in. `cursor` is the number of the last message it has; `reading` whether it is served
+    from the log already."""
+
+    room: str
+    cursor: int
+    head: int
+    lag_messages: int
+    lag_bytes: int
+    reading: bool
+
+
+class EventLine(msgspec.Struct, gc=False):
+    """What happened to it at `at` (ms since 1970), see `core.stats.recent`."""
+
+    at: int
+    event: str
+    detail: str
+
+
+class Detail(msgspec.Struct, gc=False):
+    """Everything there is to know of one connection."""
+
+    connection: ConnectionRow
+    rooms: list[RoomLine]
+    events: list[EventLine]
+    sparkline: Sparkline
+
+
+class ConnectionEndpoints:
+    """The handlers."""
+
+    def __init__(self, hub: Hub, login: Login, table: ConnectionTable) -> None:
+        self._hub = hub
+        self._login = login
+        self._table = table
+
+    async def page(self, request: web.Request) -> web.Response:
+        """`GET /admin/api/connections`"""
+        self._login.reader(request, Role.VIEWER)
+        return json_answer(await self._table.page(table_query(request, SORT_DEFAULT)))
+
+    async def one(self, request: web.Request) -> web.Response:
+        """`GET /admin/api/connections/{id}`: an open connection, or one of the last that closed."""
+        self._login.reader(request, Role.VIEWER)
+        id = request.match_info["id"]
+        await self._table.snapshot()  # whoever looks at one keeps its sparkline going
+        session = self._hub.find(id)
+        number = int(id, 16) if SESSION_ID.fullmatch(id) else 0
+        row = self._table.row(session) if session is not None else self._table.closed_row(number)
+        if row is None:
+            raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone for long")
+        rooms = [_line(member) for member in session.rooms.values()] if session is not None else []
+        events = [EventLine(each.at, each.event, each.detail) for each in self._hub.happenings.of(number, EVENTS)]
+        return json_answer(Detail(row, rooms, events, self._table.trail.of(number)))
+
+    async def as_csv(self, request: web.Request) -> web.StreamResponse:
+        """`GET /admin/api/connections.csv`"""
+        return await export.send(
+            request, "connections", COLUMNS, await self._slices(request), "text/csv", export.csv_lines
+        )
+
+    async def as_json_lines(self, request: web.Request) -> web.StreamResponse:
+        """`GET /admin/api/connections.jsonl`"""
+        return await export.send(
+            request, "connections", COLUMNS, await self._slices(request), "application/x-ndjson", export.json_lines
+        )
+
+    async def _slices(self, request: web.Request) -> AsyncIterator[Sequence[ConnectionRow]]:
+        """The rows that match, in order. Refusals come before the first."""
+        self._login.reader(request, Role.VIEWER)
+        question = table_query(request, SORT_DEFAULT, known=DOWNLOADED)
+        snapshot, _ = await self._table.moment(question)
+        rows = (await snapshot.view(question)).rows(question.sort)
+
+        async def slices() -> AsyncIterator[Sequence[ConnectionRow]]:
+            for start in range(0, len(rows), DOWNLOAD_ROWS):
+                some = rows[start : start + DOWNLOAD_ROWS]
+                await snapshot.fill(some)
+                yield some
+
+        return slices()
+
+
+def _line(member: Member) -> RoomLine:
+    log = member.room.log
+    behind = max(0, log.head - member.cursor)
+    lag_bytes = log.lag_bytes(member.cursor) if behind else 0
+    return RoomLine(member.room.name, member.cursor, log.head, behind, lag_bytes, member.attached)
+
+
+def routes(desk: ConnectionEndpoints) -> list[Any]:
+    """The routes of the table."""
+    return [
+        web.get("/admin/api/connections", desk.page),
+        web.get("/admin/api/connections.csv", desk.as_csv, allow_head=False),
+        web.get("/admin/api/connections.jsonl", desk.as_json_lines, allow_head=False),
+        web.get("/admin/api/connections/{id}", desk.one),
+    ]

@@ -1,0 +1,176 @@
+"""`/admin/api/rooms`: the rooms in memory as a table, with the filter words, orders and pages of the connections'.
+
+One look at all rooms for all viewers, at most once a second, in slices; nobody asking, nothing is done. A room's rate
+is how far its head moved between the last two looks.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from gateway.core.hub import Hub
+from gateway.core.operators.roles import Role
+from gateway.core.protocol.message import Door
+from gateway.core.rooms.fanout import Room
+from gateway.errors import Code, Refusal
+from gateway.web.admin.authorize import Login
+from gateway.web.http.responses import json_answer
+from gateway.web.tables import filter as words
+from gateway.web.tables.filter import Vocabulary, Word
+from gateway.web.tables.paging import ROWS, Slices, TableQuery, order, table_query
+
+FRESH = 1.0
+STALE = 60.0
+ROOM_SORT = "-people"
+QUERY = frozenset(("q", "sort", "limit", "cursor"))
+
+
+class RoomRow(msgspec.Struct, gc=False):
+    """One room. `people` come by three doors, `http` are streams; `head` is its last number, `first` the oldest that
+    the journal holds; `log_…` is what memory holds; `rate` is messages a second; `lag_…` is how far the slowest reader
+    is behind."""
+
+    room: str
+    topic: str
+    people: int
+    tcp: int
+    telnet: int
+    web: int
+    http: int
+    head: int
+    first: int
+    log_messages: int
+    log_bytes: int
+    rate: float | None
+    lag_messages: int
+    lag_bytes: int
+    epoch: str
+
+    @property
+    def number(self) -> str:
+        """What tells it from rooms with the same value."""
+        return self.room
+
+
+class RoomPage(msgspec.Struct, frozen=True):
+    """Some rooms; how many match in `total`, `of` how many; the cursor of the next page; the moment, ms since 1970."""
+
+    rooms: list[RoomRow]
+    total: int
+    of: int
+    cursor: str | None
+    at: int
+
+
+COLUMNS = RoomRow.__struct_fields__
+ROOM_WORDS = Vocabulary(
+    {
+        "room": Word("room", words.TEXT, "room:op*"),
+        "topic": Word("topic", words.PART, "topic:release"),
+        "people": Word("people", words.COUNT, "people>10"),
+        "tcp": Word("tcp", words.COUNT, "tcp>0"),
+        "telnet": Word("telnet", words.COUNT, "telnet>0"),
+        "web": Word("web", words.COUNT, "web>0"),
+        "http": Word("http", words.COUNT, "http>0"),
+        "head": Word("head", words.COUNT, "head>1k"),
+        "rate": Word("rate", words.COUNT, "rate>5"),
+        "lag": Word("lag_bytes", words.SIZE, "lag>64k"),
+        "log": Word("log_bytes", words.SIZE, "log>1m"),
+    },
+    plain="room",
+)
+"""What a filter of rooms may say."""
+
+
+class RoomTable:
+    """Looks at the rooms. `clock` answers monotonic seconds."""
+
+    def __init__(self, hub: Hub, clock: Callable[[], float]) -> None:
+        self._hub = hub
+        self._clock = clock
+        self._rows: list[RoomRow] = []
+        self._looked: float | None = None
+        self._at = 0
+        self._heads: dict[str, int] = {}
+        self._making: asyncio.Task[None] | None = None
+
+    async def page(self, question: TableQuery) -> RoomPage:
+        """What was asked for. Refusal for a word, an order or a cursor that is wrong."""
+        column = question.asked.attribute
+        if column not in COLUMNS:
+            raise Refusal(Code.BAD_MESSAGE, f"cannot sort by {column[:40]!r}: one of {', '.join(COLUMNS)}")
+        wanted = ROOM_WORDS.read(question.q)
+        await self._look()
+        rows, found, slices = self._rows, list[RoomRow](), Slices()
+        for start in range(0, len(rows), ROWS):
+            found += filter(wanted.fits, rows[start : start + ROWS])
+            await slices.turn()
+        some, cursor = (await order(found, column)).page(question.asked)
+        return RoomPage(some, len(found), len(rows), cursor, self._at)
+
+    async def _look(self) -> None:
+        if self._looked is not None and self._clock() - self._looked < FRESH:
+            return
+        if self._making is None or self._making.done():
+            self._making = asyncio.get_running_loop().create_task(self._make())
+        await asyncio.shield(self._making)
+
+    async def _make(self) -> None:
+        now, heads, rows, slices = self._clock(), dict[str, int](), list[RoomRow](), Slices()
+        apart = now - self._looked if self._looked is not None else STALE
+        for room in list(self._hub.rooms.values()):
+            before = self._heads.get(room.name) if apart < STALE else None
+            rate = round(max(0, room.log.head - before) / apart, 1) if before is not None else None
+            heads[room.name] = room.log.head
+            rows.append(await _row(room, rate, slices))
+        self._rows, self._heads, self._looked, self._at = rows, heads, now, self._hub.wall()
+
+
+async def _row(room: Room, rate: float | None, slices: Slices) -> RoomRow:
+    doors = dict.fromkeys(Door, 0)
+    slowest = room.log.head
+    for count, member in enumerate(list(room.members.values()), 1):
+        doors[member.session.door] += 1
+        slowest = min(slowest, member.cursor)
+        if count % ROWS == 0:
+            await slices.turn()
+    await slices.turn()
+    log = room.log
+    return RoomRow(
+        room=room.name,
+        topic=room.topic,
+        people=room.count,
+        tcp=doors[Door.TCP],
+        telnet=doors[Door.TELNET],
+        web=doors[Door.WEB],
+        http=doors[Door.HTTP],
+        head=log.head,
+        first=room.first,
+        log_messages=log.head - log.first + 1,
+        log_bytes=log.bytes,
+        rate=rate,
+        lag_messages=log.head - slowest,
+        lag_bytes=log.lag_bytes(slowest),
+        epoch=room.epoch,
+    )
+
+
+class RoomEndpoints:
+    """The handler."""
+
+    def __init__(self, login: Login, table: RoomTable) -> None:
+        self._login = login
+        self._table = table
+
+    async def page(self, request: web.Request) -> web.Response:
+        """`GET /admin/api/rooms`"""
+        self._login.reader(request, Role.VIEWER)
+        return json_answer(await self._table.page(table_query(request, ROOM_SORT, known=QUERY)))
+
+
+def routes(desk: RoomEndpoints) -> list[Any]:
+    """The route of the rooms."""
+    return [web.get("/admin/api/rooms", desk.page)]

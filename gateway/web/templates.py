@@ -1,0 +1,72 @@
+"""The HTML pages: jinja2 templates with their contexts, and the chat page itself.
+
+The files that are not Python: the wheel carries templates/ inside the package, a checkout has it beside.
+"""
+
+import asyncio
+from pathlib import Path
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from gateway.errors import StartError
+from gateway.web.static_files import Assets
+from gateway.web.tables.columns import cells, written
+from gateway.web.tables.paging import Slices
+
+PIECES = 50
+"""Pieces of a page between two looks at the clock."""
+
+
+class Pages:
+    """Renders templates. What a template may use beside its context: `static(name)`, the path of a static file, and how
+    values are written: `cells` and the filter `written`."""
+
+    def __init__(self, folder: Path, assets: Assets) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, auto_reload=False
+        )
+        self._environment.globals["static"] = assets.link
+        self._environment.globals["cells"] = cells
+        self._environment.filters["written"] = written
+        self._compiling: asyncio.Future[list[Template]] | None = None
+
+    def answer(self, template: str, status: int = 200, **context: object) -> web.Response:
+        """The page as an answer. Not to be kept by anybody: what a page says may be old a second later."""
+        return self._page(self._environment.get_template(template).render(context, status=status), status)
+
+    async def answer_in_slices(self, template: str, **context: object) -> web.Response:
+        """The same for pages that take long: others are served between two slices of it."""
+        await self._compiled()
+        slices, pieces = Slices(), list[str]()
+        for piece in self._environment.get_template(template).generate(context):
+            pieces.append(piece)
+            if len(pieces) % PIECES == 0:
+                await slices.turn()
+        return self._page("".join(pieces), 200)
+
+    def _page(self, text: str, status: int) -> web.Response:
+        headers = {"Cache-Control": "no-cache"}
+        return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+
+    async def _compiled(self) -> None:
+        """All templates are compiled: half a second of work once, and in a thread, so that nobody waits for it."""
+        if self._compiling is None:
+            loop, environment = asyncio.get_running_loop(), self._environment
+            names = environment.list_templates()
+            self._compiling = loop.run_in_executor(None, lambda: [environment.get_template(name) for name in names])
+        await asyncio.shield(self._compiling)
+
+
+PACKAGE = Path(__file__).resolve().parents[1]
+STATIC = PACKAGE / "web" / "static"
+
+
+def templates(package: Path = PACKAGE) -> Path:
+    """The folder of the page templates. Raises StartError when there is none."""
+    checkout = package.parent
+    if (package / "templates").is_dir():
+        return package / "templates"
+    if (checkout / "pyproject.toml").is_file() and (checkout / "templates").is_dir():
+        return checkout / "templates"
+    raise StartError(f"the page templates are missing, neither in {package} nor beside it: install the gateway again")

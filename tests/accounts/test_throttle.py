@@ -1,0 +1,90 @@
+"""How often somebody may guess."""
+
+import pytest
+
+from gateway.accounts.throttle import EVERYBODY, KNOWN_LIMIT, SWEEP_AT, BucketKind, Key, LoginThrottle, network
+
+PAIR = Key(BucketKind.PAIR, "admin", "10.0.0.1")
+ADDRESS = Key(BucketKind.ADDRESS, network="10.0.0.1")
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def attempts(clock: Clock) -> LoginThrottle:
+    return LoginThrottle(clock)
+
+
+@pytest.mark.parametrize(("key", "burst", "seconds"), [(PAIR, 3, 20), (ADDRESS, 3, 20), (EVERYBODY, 20, 3)])
+def test_so_many_a_minute_and_then_one_at_a_time(
+    attempts: LoginThrottle, clock: Clock, key: Key, burst: int, seconds: float
+) -> None:
+    assert [attempts.take([key]) for _ in range(burst)] == [0] * burst
+    assert attempts.take([key]) == pytest.approx(seconds)
+    clock.now += seconds
+    assert attempts.take([key]) == 0
+    assert attempts.take([key]) > 0
+
+
+def test_one_empty_bucket_is_enough_to_wait_and_the_others_pay_nothing(attempts: LoginThrottle) -> None:
+    for _ in range(3):
+        attempts.take([PAIR])
+
+    assert attempts.take([PAIR, ADDRESS]) > 0
+    assert [attempts.take([ADDRESS]) for _ in range(3)] == [0, 0, 0]
+
+
+def test_hammering_does_not_lengthen_the_wait(attempts: LoginThrottle, clock: Clock) -> None:
+    for _ in range(1000):
+        attempts.take([PAIR])
+    clock.now += 20.001
+
+    assert attempts.take([PAIR]) == 0
+
+
+def test_what_succeeded_was_no_guess(attempts: LoginThrottle) -> None:
+    for _ in range(100):
+        assert attempts.take([PAIR, ADDRESS]) == 0
+        attempts.give_back([PAIR, ADDRESS])
+
+
+def test_no_more_is_remembered_than_was_paid_lately(attempts: LoginThrottle, clock: Clock) -> None:
+    for number in range(5 * SWEEP_AT):
+        clock.now += 1
+        attempts.take([Key(BucketKind.PAIR, "admin", str(number))])
+
+    assert len(attempts._paid) <= SWEEP_AT
+
+
+def test_the_last_who_succeeded_are_known(attempts: LoginThrottle) -> None:
+    for number in range(KNOWN_LIMIT + 1):
+        attempts.remember(Key(BucketKind.PAIR, str(number)))
+
+    assert not attempts.knows(Key(BucketKind.PAIR, "0"))
+    assert attempts.knows(Key(BucketKind.PAIR, "1")) and attempts.knows(Key(BucketKind.PAIR, str(KNOWN_LIMIT)))
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("10.0.0.1", ("10.0.0.1", False)),
+        ("127.0.0.9", ("127.0.0.9", True)),
+        ("::1", ("::1", True)),
+        ("::ffff:10.0.0.1", ("10.0.0.1", False)),
+        ("2001:db8:1:2:3:4:5:6", ("2001:db8:1:2::", False)),
+        ("fe80::1%eth0", ("fe80::", False)),
+        ("nowhere", ("nowhere", False)),
+    ],
+)
+def test_under_which_name_an_address_is_counted(address: str, counted: tuple[str, bool]) -> None:
+    assert network(address) == counted

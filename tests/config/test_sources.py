@@ -1,0 +1,174 @@
+"""Where settings come from: flags over environment over file, and every mistake is told with what is right."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.config.settings import SETTINGS
+from gateway.config.sources import load
+from gateway.errors import ConfigError, UsageError
+
+FileWith = Callable[[str], str]
+
+
+@pytest.fixture
+def file_with(tmp_path: Path) -> FileWith:
+    """Writes a TOML file and answers its path."""
+
+    def write(content: str) -> str:
+        path = tmp_path / "gateway.toml"
+        path.write_text(content, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def problem(flags: dict[str, str] | None = None, environ: dict[str, str] | None = None, config: str = "") -> str:
+    """What `load` complains about."""
+    with pytest.raises(ConfigError) as caught:
+        load(flags or {}, environ or {}, config)
+    return str(caught.value)
+
+
+def test_without_anything_every_setting_is_its_default() -> None:
+    loaded = load({}, {})
+
+    assert loaded.settings.tcp_port == 9999
+    assert {str(source) for source in loaded.sources.values()} == {"default"}
+
+
+def test_flags_win_over_environment_over_file(file_with: FileWith) -> None:
+    config = file_with("tcp_port = 1\ntelnet_port = 2\nweb_port = 3\n")
+    environ = {"GATEWAY_TELNET_PORT": "12", "GATEWAY_WEB_PORT": "13"}
+
+    loaded = load({"web_port": "23"}, environ, config)
+
+    assert (loaded.settings.tcp_port, loaded.settings.telnet_port, loaded.settings.web_port) == (1, 12, 23)
+    assert str(loaded.sources["tcp_port"]) == f"file {config}"
+    assert str(loaded.sources["telnet_port"]) == "environment GATEWAY_TELNET_PORT"
+    assert str(loaded.sources["web_port"]) == "flag --web-port"
+
+
+@pytest.mark.parametrize("content", ["[limits]\nburst = 7", "limits.burst = 7", "limits = {burst = 7}"])
+def test_a_section_may_be_written_in_any_way_of_toml(file_with: FileWith, content: str) -> None:
+    assert load({}, {}, file_with(content)).settings.limits.burst == 7
+
+
+def test_the_environment_reaches_settings_in_sections() -> None:
+    assert load({}, {"GATEWAY_LIMITS__BURST": "7"}).settings.limits.burst == 7
+
+
+def test_a_variable_names_the_file_and_a_flag_names_a_better_one(file_with: FileWith, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text("tcp_port = 5")
+    environ = {"GATEWAY_CONFIG": file_with("tcp_port = 4")}
+
+    assert load({}, environ).settings.tcp_port == 4
+    assert load({}, environ, str(other)).settings.tcp_port == 5
+
+
+def test_one_host_needs_no_list_in_the_file(file_with: FileWith) -> None:
+    assert load({}, {}, file_with('host = "::1"')).settings.host == ("::1",)
+
+
+def test_classic_switches_the_other_doors_off() -> None:
+    loaded = load({"classic": "true", "web_port": "8080", "tcp_port": "2323"}, {})
+
+    assert (loaded.settings.tcp_port, loaded.settings.telnet_port, loaded.settings.web_port) == (2323, -1, -1)
+    assert str(loaded.sources["web_port"]) == "classic"
+
+
+@pytest.mark.parametrize(
+    ("content", "near"),
+    [
+        ("tcp-port = 1", "tcp_port"),
+        ("[limits]\nbrust = 1", "limits.burst"),
+        ("[limit]\nburst = 1", "limits.burst"),
+        ("tcp_port = {a = 1}", "tcp_port"),
+        ("retention = '30d'", "journal.retention"),
+    ],
+)
+def test_an_unknown_key_is_told_the_nearest_known_one(file_with: FileWith, content: str, near: str) -> None:
+    config = file_with(content)
+
+    assert config in problem(config=config)
+    assert near in problem(config=config)
+
+
+def test_an_unknown_variable_is_told_the_nearest_known_one() -> None:
+    words = problem(environ={"GATEWAY_LIMITS_BURST": "1"})
+
+    assert words == "unknown variable GATEWAY_LIMITS_BURST: the nearest known one is GATEWAY_LIMITS__BURST"
+
+
+def test_variables_of_others_do_not_matter() -> None:
+    assert load({}, {"GATEWAYS": "3", "gateway_tcp_port": "x", "PATH": "/"}).settings.tcp_port == 9999
+
+
+def test_a_wrong_value_is_told_with_its_setting_its_place_and_what_is_right() -> None:
+    words = problem(environ={"GATEWAY_TCP_PORT": "http"})
+
+    assert words == (
+        "tcp_port: 'http' (environment GATEWAY_TCP_PORT) is not a port: 1 to 65535, 0 = any free port, -1 = off"
+    )
+
+
+def test_a_section_that_is_no_section_is_explained(file_with: FileWith) -> None:
+    assert "write [limits] and its keys below" in problem(config=file_with("limits = 5"))
+
+
+def test_a_wrong_value_counts_even_where_a_stronger_place_overrides_it(file_with: FileWith) -> None:
+    assert "tcp_port: 70000" in problem({"tcp_port": "1"}, config=file_with("tcp_port = 70000"))
+
+
+def test_every_mistake_is_told_at_once(file_with: FileWith) -> None:
+    words = problem({"web_port": "x"}, {"GATEWAY_TCP_PORT": "x", "GATEWAY_NO": "1"}, file_with("no = 1\nhost = 5"))
+
+    assert len(words.splitlines()) == 5
+
+
+def test_wrong_flags_alone_are_wrong_usage(file_with: FileWith) -> None:
+    with pytest.raises(UsageError):
+        load({"tcp_port": "x"}, {})
+    with pytest.raises(ConfigError) as caught:
+        load({"tcp_port": "x"}, {}, file_with("no = 1"))
+    assert not isinstance(caught.value, UsageError)
+
+
+@pytest.mark.parametrize("content", [b"tcp_port = ", b"a = '\xff'", b"tcp_port = 1\ntcp_port = 2"])
+def test_a_file_that_is_not_toml_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
+    config = tmp_path / "broken.toml"
+    config.write_bytes(content)
+
+    assert problem(config=str(config)).startswith(f"{config} is not TOML: ")
+
+
+@pytest.mark.parametrize("name", ["absent.toml", "."])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    assert problem(config=str(tmp_path / name)).startswith(f"cannot read {tmp_path / name}: ")
+
+
+def test_at_least_one_door_is_on() -> None:
+    assert "every door is off" in problem({"tcp_port": "-1", "telnet_port": "-1", "web_port": "-1"})
+    assert "every door is off" in problem({"tcp_port": "-1", "classic": "true"})
+
+
+def test_a_port_serves_one_door_but_any_number_of_doors_may_be_off_or_free() -> None:
+    assert problem({"tcp_port": "8080"}) == "tcp_port and web_port are both 8080: a port serves one door"
+    assert load({"tcp_port": "0", "telnet_port": "0", "web_port": "0"}, {}).settings.web_port == 0
+    assert load({"telnet_port": "-1", "web_port": "-1"}, {}).settings.web_port == -1
+
+
+def test_what_check_prints_is_a_file_that_says_the_same(file_with: FileWith) -> None:
+    flags = {"host": "::1,::2", "journal.retention": "36h", "limits.log_bytes": "3KiB", "data": 'a "b"', "memory": "1"}
+    loaded = load(flags, {})
+
+    text = loaded.toml()
+
+    assert load({}, {}, file_with(text)).settings == loaded.settings
+    assert len(tomllib.loads(text)["limits"]) == 7
+    assert text.count("\n") == len(SETTINGS)
+    assert 'journal.retention = "36h"' in text
+    assert text.count("# flag --host\n") == 1

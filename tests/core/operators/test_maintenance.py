@@ -1,0 +1,290 @@
+"""What operators do to the gateway itself, in a world without sockets: drains, maintenance, the log level, the feed."""
+
+from typing import Any
+
+import pytest
+
+from gateway.core.operators.drain import PATIENCE_SECONDS, RETRY_FIRST_MS, DoorState, Progress
+from gateway.core.operators.moderation import Outcome
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door
+from gateway.core.stats.recent import REFUSALS_BURST
+from gateway.errors import Code, Refusal
+from tests.core.operators.test_moderation import ADMIN, OPERATOR, at, audit
+from tests.core.world import Peer, World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+class Ports:
+    """Gates that remember; the ports of `taken` do not open again."""
+
+    def __init__(self) -> None:
+        self.closed: list[Door] = []
+        self.taken: list[Door] = []
+
+    def doors(self) -> list[Door]:
+        return [Door.TCP, Door.WEB]
+
+    def shut(self, door: Door) -> None:
+        self.closed.append(door)
+
+    def open(self, door: Door) -> None:
+        if door in self.taken:
+            raise Refusal(Code.BUSY, "port 9999: address in use")
+        self.closed.remove(door)
+
+
+@pytest.fixture
+def ports(world: World) -> Ports:
+    ports = world.hub.upkeep.draining.gates = Ports()
+    return ports
+
+
+def drain(world: World, door: Door | None, per_second: int = 10, spread: float = 2.0, operator: Any = ADMIN) -> Any:
+    answers: list[Outcome | Refusal] = []
+    world.hub.upkeep.draining.begin(operator, door, per_second, spread, answers.append)
+    world.run()
+    (answer,) = answers
+    return answer
+
+
+def cancel(world: World) -> Any:
+    answers: list[Outcome | Refusal] = []
+    world.hub.upkeep.draining.cancel(ADMIN, answers.append)
+    world.run()
+    return answers[0]
+
+
+def crowd(world: World, count: int) -> list[Peer]:
+    return [world.browser() for _ in range(count)]
+
+
+def web(world: World) -> Progress:
+    return world.hub.upkeep.draining.progress()[-1]
+
+
+# Drains
+
+
+def test_a_door_is_emptied_at_its_rate_and_then_closed(world: World, ports: Ports) -> None:
+    peers, bob = crowd(world, 20), world.terminal("bob")
+    drain(world, Door.WEB)
+    assert ports.closed == [Door.WEB]
+    assert web(world) == (Door.WEB, DoorState.DRAINING, 20, 1, 19)
+    world.later(1)
+    assert 8 <= web(world).sent <= 12
+    world.later(2)
+    assert web(world) == (Door.WEB, DoorState.CLOSED, 20, 20, 0)
+    byes = [peer.told("bye")[0] for peer in peers]
+    assert {bye["code"] for bye in byes} == {4001}
+    assert all(RETRY_FIRST_MS <= bye["retry_ms"] <= RETRY_FIRST_MS + 2000 for bye in byes)  # type: ignore[operator]
+    assert not bob.session.closed and world.hub.upkeep.draining.state(Door.TCP) is DoorState.READY
+    assert [(entry.action, entry.target) for entry in audit(world)] == [
+        ("drain", "door web"), ("drain closed", "door web"),
+    ]  # fmt: skip
+
+
+def test_streams_leave_with_the_web_door(world: World, ports: Ports) -> None:
+    stream = at(world, "127.0.0.1", Door.HTTP)
+    drain(world, Door.WEB)
+    assert stream.transport.closed is not None and stream.transport.closed[0] is CloseReason.DRAINING
+
+
+def test_the_moments_to_come_back_are_spread(world: World, ports: Ports) -> None:
+    peers = crowd(world, 30)
+    drain(world, Door.WEB, per_second=300, spread=600)
+    world.later(1)
+    moments = {peer.told("bye")[0]["retry_ms"] for peer in peers}
+    assert len(moments) == 30
+
+
+def test_a_terminal_is_told_how_to_come_back(world: World, ports: Ports) -> None:
+    bob = world.terminal("bob")
+    drain(world, Door.TCP)
+    (line,) = bob.lines
+    assert line.startswith("!! draining: come back in ") and "/resume " in line
+
+
+def test_newcomers_are_refused_while_a_door_drains_and_ever_after(world: World, ports: Ports) -> None:
+    drain(world, Door.WEB)
+    peer = crowd(world, 1)[0]
+    world.hub.turn_newcomer_away(peer.session)
+    (bye,) = peer.told("bye")
+    assert bye["code"] == 4001 and bye["retry_ms"]
+    assert web(world).state is DoorState.CLOSED
+    trouble = world.hub.upkeep.trouble()
+    assert trouble is not None and (trouble.code, trouble.text) == (Code.DRAINING, "closed for now: web")
+
+
+def test_cancelling_stops_it_and_opens_the_door(world: World, ports: Ports) -> None:
+    peers = crowd(world, 10)
+    drain(world, None, per_second=2)
+    assert ports.closed == [Door.TCP, Door.WEB]
+    assert isinstance(cancel(world), Outcome)
+    world.later(10)
+    assert ports.closed == []
+    assert sum(peer.session.closed for peer in peers) == 1
+    assert world.hub.upkeep.trouble() is None
+    assert cancel(world).code is Code.BAD_MESSAGE
+
+
+def test_a_port_that_somebody_took_stays_closed_and_is_named(world: World, ports: Ports) -> None:
+    drain(world, None)
+    ports.taken.append(Door.TCP)
+    assert "tcp: port 9999" in cancel(world).text
+    states = {each.door: each.state for each in world.hub.upkeep.draining.progress()}
+    assert states == {Door.TCP: DoorState.CLOSED, Door.WEB: DoorState.READY}
+    ports.taken.clear()
+    assert isinstance(cancel(world), Outcome)
+
+
+def test_draining_again_sets_the_rate_anew_and_counts_nobody_twice(world: World, ports: Ports) -> None:
+    crowd(world, 30)
+    drain(world, Door.WEB, per_second=1)
+    drain(world, Door.WEB, per_second=1000)
+    world.later(3)
+    assert web(world) == (Door.WEB, DoorState.CLOSED, 30, 30, 0)
+
+
+def test_whose_message_is_being_stored_sees_it_first(world: World, ports: Ports) -> None:
+    (peer,) = crowd(world, 1)
+    world.journal.shut = True
+    peer.asks(type="say", id="c1", room="lobby", text="one more")
+    drain(world, Door.WEB)
+    assert not peer.session.closed
+    world.journal.let()
+    world.later(0.5)
+    assert [each["type"] for each in peer.objects if each["type"] in ("ack", "bye")] == ["ack", "bye"]
+
+
+def test_who_stays_busy_goes_all_the_same(world: World, ports: Ports) -> None:
+    (peer,) = crowd(world, 1)
+    peer.session.hold()
+    drain(world, Door.WEB)
+    assert not peer.session.closed
+    world.later(PATIENCE_SECONDS + 1)
+    assert peer.session.closed and web(world).state is DoorState.CLOSED
+
+
+@pytest.mark.parametrize(("door", "rate", "spread"), [(Door.TELNET, 1, 1), (None, 0, 1), (None, 1, -1), (None, 1, 601)])
+def test_a_wrong_drain_is_refused(world: World, ports: Ports, door: Door | None, rate: int, spread: float) -> None:
+    assert drain(world, door, rate, spread).code is Code.BAD_MESSAGE
+    assert ports.closed == []
+
+
+def test_draining_is_the_administrators(world: World, ports: Ports) -> None:
+    assert drain(world, None, operator=OPERATOR).code is Code.FORBIDDEN
+    assert ports.closed == []
+
+
+# Maintenance
+
+
+def switch(world: World, on: bool, words: str = "", operator: Any = ADMIN) -> Any:
+    answers: list[Outcome | Refusal] = []
+    world.hub.upkeep.maintenance.switch(operator, on, words, answers.append)
+    return answers[0]
+
+
+def test_newcomers_read_the_words_of_the_maintenance_and_who_is_here_stays(world: World) -> None:
+    ana = world.browser("ana")
+    switch(world, True, "back at \x1b[2Jnine")
+    assert not ana.session.closed
+    newcomer = world.browser()
+    newcomer.forget()
+    world.hub.turn_newcomer_away(newcomer.session)
+    denial = world.hub.upkeep.denial(Door.TCP)
+    assert newcomer.transport.closed == (CloseReason.MAINTENANCE, "back at nine")
+    assert denial is not None and denial.closing.told(denial.words) == "busy: back at nine"
+    assert (denial.closing.code, denial.refusal.code) == (4013, Code.BUSY)
+    switch(world, False)
+    assert world.hub.upkeep.denial(Door.TCP) is None and world.hub.upkeep.trouble() is None
+
+
+def test_maintenance_is_the_administrators_and_has_words_of_its_own(world: World) -> None:
+    assert switch(world, True, operator=OPERATOR).code is Code.FORBIDDEN
+    switch(world, True)
+    assert world.hub.upkeep.maintenance.words == "maintenance, try again later"
+
+
+# The log level
+
+
+def turn(world: World, level: str, seconds: int, operator: Any = ADMIN) -> Any:
+    answers: list[Outcome | Refusal] = []
+    world.hub.upkeep.loudness.change(operator, level, seconds, answers.append)
+    world.run()
+    return answers[0]
+
+
+def test_the_log_level_goes_back_by_itself(world: World) -> None:
+    levels: list[str] = []
+    loudness = world.hub.upkeep.loudness
+    loudness.turn = lambda level: levels.append(level) or level  # type: ignore[func-returns-value]
+    loudness.settle("warning")
+    turn(world, "debug", 10)
+    world.later(5)
+    turn(world, "info", 10)
+    world.later(7)
+    assert (loudness.now, levels) == ("info", ["warning", "debug", "info"])
+    world.later(4)
+    assert (loudness.now, loudness.until, levels[-1]) == ("warning", None, "warning")
+
+
+def test_settings_that_are_read_again_end_it(world: World) -> None:
+    turn(world, "debug", 10)
+    world.hub.upkeep.loudness.settle("error")
+    world.later(20)
+    assert world.hub.upkeep.loudness.now == "error"
+
+
+@pytest.mark.parametrize(("level", "seconds"), [("loud", 10), ("debug", 0), ("debug", 10**6)])
+def test_a_wrong_level_is_refused(world: World, level: str, seconds: int) -> None:
+    assert turn(world, level, seconds).code is Code.BAD_MESSAGE
+    assert turn(world, "debug", 10, OPERATOR).code is Code.FORBIDDEN
+    assert world.hub.upkeep.loudness.now == "info"
+
+
+# The feed
+
+
+def test_the_feed_is_read_on_from_where_it_was_left(world: World) -> None:
+    ring = world.hub.happenings
+    for number in range(10):
+        ring.note(0, "storage", str(number))
+    first, found = ring.after(ring.last - 3, 2)
+    assert (first, [each.detail for each in found]) == (ring.last - 2, ["7", "8"])
+    assert ring.after(ring.last, 5)[1] == []
+
+
+def test_the_feed_knows_what_has_left_it(world: World) -> None:
+    ring = world.hub.happenings
+    for number in range(10_000):
+        ring.note(0, "storage", str(number))
+    first, found = ring.after(0, 1)
+    assert first == ring.last - len(ring) + 1 and len(found) == 1
+
+
+def test_a_flood_of_refused_newcomers_does_not_wash_the_feed_out(world: World) -> None:
+    for _ in range(5000):
+        world.hub.refused(Door.TCP, "10.0.0.1", CloseReason.FULL, "")
+    found = [each for each in world.hub.happenings if each.event == "refused"]
+    assert len(found) <= REFUSALS_BURST + 1
+    world.later(60)
+    world.hub.refused(Door.TCP, "10.0.0.1", CloseReason.FULL, "")
+    assert world.hub.happenings[-1].detail.startswith("10.0.0.1 (tcp): full, and 49")
+
+
+def test_the_feed_tells_when_the_journal_fails_and_when_it_works_again(world: World) -> None:
+    bob = world.terminal("bob")
+    world.journal.fail = True
+    bob.says("one", "two")
+    world.journal.fail = False
+    world.later(10)
+    bob.says("three")
+    found = [each.detail for each in world.hub.happenings if each.event == "storage"]
+    assert found == ["messages cannot be stored: disk full", "messages are stored again"]

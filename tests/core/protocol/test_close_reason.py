@@ -1,0 +1,207 @@
+"""Why connections end: what peers read, what is kept, what is logged, and how people are sent away."""
+
+import json
+import logging
+
+import pytest
+
+from gateway.core.operators.drain import send_away
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door
+from gateway.core.stats.access_log import LINES_PER_SECOND
+from gateway.core.stats.recent import KEPT, ROOMS_KEPT, WORDS_KEPT
+from gateway.errors import JournalError
+from gateway.process.logs import JsonFormatter
+from tests.core.world import Peer, World
+
+EDGES = {1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 4001, 4012, 4013, 4500, 4501, 4503, 4504, 4505}
+
+
+def sent_away(world: World, *peers: Peer, codes: bool = True) -> bool:
+    """Send them away, and let what that starts come to rest; whether it is done."""
+    done: list[bool] = []
+    send_away(world.hub, [peer.session for peer in peers], lambda: 1500, lambda: done.append(True), codes=codes)
+    world.run()
+    return bool(done)
+
+
+def test_the_codes_are_the_contract_s_and_every_word_is_its_own() -> None:
+    assert {each.code for each in CloseReason} == EDGES
+    assert len({each.word for each in CloseReason}) == len(CloseReason)
+
+
+@pytest.mark.parametrize(
+    ("closing", "words", "told"),
+    [
+        (CloseReason.KICKED, "spam", "kicked: spam"),
+        (CloseReason.KICKED, "", "kicked"),
+        (CloseReason.LEFT, "", "bye"),
+        (CloseReason.LEFT, "bye, come again", "bye, come again"),
+        (CloseReason.BAD_TELNET, "why", "bad_message: why"),
+        (CloseReason.TOO_MANY, "16 already", "full: 16 already"),
+    ],
+)
+def test_a_peer_reads_the_reason_in_the_words_of_its_door(closing: CloseReason, words: str, told: str) -> None:
+    assert closing.told(words) == told
+
+
+# What is kept
+
+
+def test_a_closed_connection_keeps_what_the_table_shows() -> None:
+    world = World()
+    ana = world.browser("ana", rooms=[{"room": "lobby"}, {"room": "ops"}])
+    ana.asks(type="say", room="ops", text="hi")
+    world.clock.now += 12
+    world.hub.close(ana.session, CloseReason.KICKED, "spam")
+    (row,) = world.hub.closed.last
+    assert (row.id, row.nick, row.door, row.rooms, row.address) == (
+        ana.session.id, "ana", Door.WEB, ("lobby", "ops"), "127.0.0.1",
+    )  # fmt: skip
+    assert (row.closing, row.words, row.closed_at - row.connected_at) == (CloseReason.KICKED, "spam", 12_000)
+    assert (row.messages_in, row.messages_out, row.bytes_out) == (1, 1, ana.session.bytes_out)
+
+
+def test_only_the_last_thousand_are_kept_but_all_are_counted() -> None:
+    world = World()
+    for _ in range(KEPT + 5):
+        world.hub.disconnect(world.terminal(quiet=False).session, CloseReason.LOST)
+    assert len(world.hub.closed.last) == KEPT
+    assert world.hub.closed.last[-1].number - world.hub.closed.last[0].number == KEPT - 1
+    assert world.hub.closed.counts == {(Door.TCP, CloseReason.LOST): KEPT + 5}
+
+
+def test_texts_of_a_row_are_bounded() -> None:
+    world = World()
+    ana = world.browser(rooms=[{"room": f"r{number}"} for number in range(50)])
+    world.hub.close(ana.session, CloseReason.KICKED, "x" * 10_000)
+    (row,) = world.hub.closed.last
+    assert (len(row.words), len(row.rooms)) == (WORDS_KEPT, ROOMS_KEPT)
+
+
+def test_who_is_refused_is_counted_without_a_row() -> None:
+    world = World()
+    world.hub.refused(Door.WEB, "192.0.2.1", CloseReason.TOO_MANY, "16 already")
+    assert world.hub.closed.counts == {(Door.WEB, CloseReason.TOO_MANY): 1}
+    assert not world.hub.closed.last
+
+
+@pytest.mark.parametrize("closing", [CloseReason.LEFT, CloseReason.LOST])
+def test_a_half_closed_peer_ends_for_the_reason_its_input_ended(closing: CloseReason) -> None:
+    world = World()
+    bob = world.terminal("bob")
+    world.hub.half_closed(bob.session, closing)
+    world.run()
+    assert world.hub.closed.counts == {(Door.TCP, closing): 1}
+
+
+# What is logged
+
+
+def test_a_connection_is_logged_when_it_comes_and_when_it_goes(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "gateway.connections")
+    world = World()
+    bob = world.terminal("bob")
+    bob.says("hi")
+    world.hub.close(bob.session, CloseReason.KICKED, "spam")
+    assert caplog.messages == [
+        "connection 100 of guest-4f2a (tcp, 127.0.0.1) opened",
+        "connection 100 of bob (tcp, 127.0.0.1) closed: kicked: spam; lasted 0 s, messages: 1 in, 0 out",
+    ]
+    line = json.loads(JsonFormatter().format(caplog.records[-1]))
+    assert (line["event"], line["connection"], line["nick"], line["reason"]) == ("closed", "100", "bob", "kicked")
+    assert (line["words"], line["messages_in"], line["logger"]) == ("spam", 1, "gateway.connections")
+
+
+def test_a_storm_costs_fifty_lines_a_second_and_one_that_counts_the_rest(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "gateway.connections")
+    world = World()
+    for _ in range(500):
+        world.hub.refused(Door.TCP, "192.0.2.1", CloseReason.FULL, "try again in 30 s")
+    assert len(caplog.messages) == LINES_PER_SECOND
+    world.later(1.1)
+    assert caplog.messages[LINES_PER_SECOND:] == ["450 lines about connections were left out"]
+    world.hub.refused(Door.TCP, "192.0.2.1", CloseReason.FULL, "try again in 30 s")
+    assert len(caplog.messages) == LINES_PER_SECOND + 2
+
+
+def test_the_code_to_come_back_is_neither_logged_nor_kept(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "gateway.connections")
+    world = World()
+    bob, eve = world.terminal("bob"), world.terminal("eve")
+    bob.says("/resume", "/quit")
+    sent_away(world, eve)
+    told = [bob.lines[-1], eve.lines[-1]]
+    assert all("/resume " in line for line in told)
+    assert not [line for line in caplog.messages if "/resume" in line]
+    assert not [row for row in world.hub.closed.last if "/resume" in row.words]
+
+
+# Sending away
+
+
+def test_who_has_a_name_at_a_terminal_gets_a_code_that_brings_him_back() -> None:
+    world = World()
+    bob, eve = world.terminal("bob"), world.terminal("eve")
+    bob.says("/join ops")
+    bob.forget()
+    assert sent_away(world, bob)
+    (line,) = bob.lines
+    code = line.removeprefix("!! draining: come back in 2 s, /resume ").removesuffix(" brings you back")
+    eve.says("/join ops", "missed")
+    again = world.terminal()
+    again.says(f"/resume {code}")
+    lines = again.lines
+    assert lines[0] == "-- welcome back, bob"
+    assert lines[-1].endswith("eve: missed")
+
+
+def test_who_has_only_spoken_gets_a_code_too_and_who_was_silent_gets_none() -> None:
+    world = World()
+    bob, silent = world.terminal(), world.terminal()
+    bob.says("hi")
+    silent.forget()
+    sent_away(world, bob, silent)
+    assert "/resume " in bob.lines[0]
+    assert silent.lines == ["!! draining: come back in 2 s"]
+
+
+def test_programs_are_told_in_fields() -> None:
+    world = World()
+    bot, ana = world.terminal("robot"), world.browser("ana")
+    bot.says("/bot", "beep")
+    ana.forget()
+    sent_away(world, bot, ana)
+    bye = {"type": "bye", "code": 4001, "reason": "draining", "retry_ms": 1500}
+    assert json.loads(bot.lines[-1]) == bye
+    assert ana.told("bye") == [bye]
+
+
+def test_a_code_that_could_not_be_stored_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    bob = world.terminal("bob")
+    monkeypatch.setattr(world.journal, "remember", lambda people, done: done(JournalError("disk full")), raising=False)
+    assert sent_away(world, bob)
+    assert bob.lines == ["!! draining: come back in 2 s"]
+
+
+def test_all_codes_are_stored_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    peers = [world.terminal(f"n{number}") for number in range(40)]
+    stored: list[int] = []
+
+    def remember(people: list[object], done: object) -> None:
+        stored.append(len(people))
+        done(None)  # type: ignore[operator]
+
+    monkeypatch.setattr(world.journal, "remember", remember, raising=False)
+    assert sent_away(world, *peers)
+    assert stored == [40, 40]  # the codes; then that their owners are gone
+
+
+def test_a_second_sending_of_the_same_people_says_nothing_more() -> None:
+    world = World()
+    bob = world.terminal("bob")
+    sent_away(world, bob, codes=False)
+    sent_away(world, bob)
+    assert bob.lines == ["!! draining: come back in 2 s"]

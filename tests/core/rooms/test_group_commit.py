@@ -1,0 +1,50 @@
+"""Whether messages can be stored, asked without storing one."""
+
+import pytest
+
+from gateway.core.protocol.message import Message
+from gateway.errors import LostTail, Refusal
+from tests.core.world import World
+
+
+def probed(world: World) -> str | None:
+    answers: list[Refusal | None] = []
+    world.hub.commits.probe(answers.append)
+    return None if answers[-1] is None else answers[-1].code
+
+
+def test_all_is_well_with_a_journal_that_answers() -> None:
+    assert probed(World()) is None
+
+
+def test_a_journal_that_fails_is_noticed_before_anybody_speaks_and_forgiven_at_once() -> None:
+    world = World()
+    world.journal.fail = True
+    assert probed(world) == "storage"
+    world.journal.fail = False
+    assert probed(world) is None
+
+
+def test_a_failed_batch_counts_for_a_moment_although_nothing_can_be_stored_well() -> None:
+    world = World()
+    world.journal.fail = True
+    world.terminal("bob").says("hello")
+    world.journal.fail = False
+    assert probed(world) == "storage"
+    world.later(2.1)
+    assert probed(world) is None
+
+
+def test_a_probe_that_finds_the_end_missing_begins_new_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    peer = world.browser("ana")
+    peer.forget()
+
+    def lost(batch: list[Message], done) -> None:  # type: ignore[no-untyped-def]
+        done(LostTail("its end is missing"))
+        world.journal.lost_tail()
+
+    monkeypatch.setattr(world.journal, "append", lost)
+    assert probed(world) == "storage"
+    world.run()
+    assert [answer["recovered"] for answer in peer.told("joined")] == [False]

@@ -1,0 +1,43 @@
+"""A journal that takes its time: whoever asked may be gone when it answers."""
+
+from collections.abc import Callable
+
+from gateway.core.protocol.close_reason import CloseReason
+from tests.core.world import World
+
+
+def test_who_left_while_his_room_was_opened_is_no_ghost_in_it() -> None:
+    world = World()
+    bob = world.terminal("bob")
+    bob.says("/join ops", "1", "2")
+    epoch = world.hub.rooms["ops"].epoch
+    bob.says("/join lobby")
+    ana, opens = world.browser("ana"), []
+    really_open = world.journal.open
+
+    def open_later(room: str, recent: int, done: Callable[..., None]) -> None:
+        opens.append(lambda: really_open(room, recent, done))
+
+    world.journal.open = open_later  # type: ignore[attr-defined]
+    ana.asks(type="join", room="ops", epoch=epoch, after=1)
+    world.hub.disconnect(ana.session, CloseReason.LEFT)
+    opens[0]()
+    world.run()
+
+    assert "ops" not in world.hub.rooms
+
+
+def test_who_went_elsewhere_while_he_was_greeted_is_not_shown_the_lobby() -> None:
+    world = World()
+    bob, reads = world.terminal("bob"), []
+    bob.says("old")
+    eve = world.terminal("eve", quiet=False)
+    really_read = world.hub.library.read
+    world.hub.library.read = lambda *asked: reads.append(lambda: really_read(*asked))  # type: ignore[method-assign]
+    world.later(0.2)
+    world.hub.library.read = really_read  # type: ignore[method-assign]
+    eve.says("/join ops")
+    reads[0]()
+    world.run()
+
+    assert not any("bob: old" in line for line in eve.lines)

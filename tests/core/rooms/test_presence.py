@@ -1,0 +1,79 @@
+"""What happened to one person within a second is one piece of news, or none."""
+
+import random
+
+import pytest
+
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.rooms.presence import Presences
+from tests.core.world import Peer, World
+
+
+def test_who_was_listed_renamed_and_gone_is_struck_under_the_name_people_know() -> None:
+    presences = Presences("lobby")
+    presences.renamed("guest-4f2a", "zoe", announced=False, listed_as="guest-4f2a")
+    presences.left("zoe", announced=False, listed_as="guest-4f2a")
+    pages, _ = presences.take(1)
+    assert (pages.left, pages.renamed) == (["guest-4f2a"], [])
+
+
+class Page:
+    """A page's list of members, kept as the protocol tells it."""
+
+    def __init__(self, world: World) -> None:
+        self.peer = world.browser()
+        self.names: set[object] = set()
+        self.look()
+
+    def look(self) -> None:
+        for event in self.peer.objects:
+            if event["type"] == "joined":
+                self.names = {each["nick"] for each in event["members"]}
+            elif event["type"] == "presence":
+                self.names -= set(event["left"])
+                for change in event["renamed"]:
+                    self.names.discard(change["from"])
+                    self.names.add(change["to"])
+                self.names |= {each["nick"] for each in event["joined"]}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lists_of_members_are_right_again_when_a_crowd_is_over(seed: int) -> None:
+    dice, world = random.Random(seed), World()
+    pages = [Page(world) for _ in range(3)]
+    others: list[Peer] = []
+    for size in (30, 60, 52, 45, 60, 20):
+        while abs(len(others) - size) > 2:
+            if len(others) > size or (others and dice.random() < 0.2):
+                peer = others.pop(dice.randrange(len(others)))
+                world.hub.disconnect(peer.session, CloseReason.LEFT)
+            else:
+                others.append(world.terminal(quiet=False) if dice.random() < 0.5 else world.browser())
+            if others and dice.random() < 0.3:
+                world.hub.rename(dice.choice(others).session, f"n{dice.randrange(10**6)}")
+            if dice.random() < 0.2:
+                world.later(dice.choice((0.05, 0.5, 1.0)))
+        pages.append(Page(world))
+        for page in pages:
+            page.look()
+    world.later(5)
+
+    here = {session.nick for session in world.hub.sessions.values()}
+    assert len(here) < 40
+    for page in pages:
+        page.look()
+        assert page.names == here
+
+
+def test_a_new_name_of_somebody_never_announced_is_told_to_pages_and_not_to_terminals() -> None:
+    world = World()
+    reader, newcomer = world.terminal("reader"), world.browser("early")
+    page = world.browser("page")
+    world.later(0.5)
+    page.forget()
+    newcomer.asks(type="nick", nick="later")
+    world.later(1.2)
+    assert [each["renamed"] for each in page.told("presence") if each["renamed"]] == [
+        [{"from": "early", "to": "later"}]
+    ]
+    assert not [line for line in reader.lines if "early" in line]

@@ -1,0 +1,39 @@
+"""A browser in as many rooms as it may be."""
+
+from gateway.core.doors.join import ROOMS_PER_SESSION
+from tests.core.world import Peer, World
+
+FULL = [{"room": f"r{number}"} for number in range(ROOMS_PER_SESSION)]
+
+
+def browser_in_every_room_it_may_have() -> Peer:
+    peer = World().browser("ana", rooms=FULL)
+    peer.forget()
+    return peer
+
+
+def test_a_refused_join_leaves_no_room_behind() -> None:
+    peer = browser_in_every_room_it_may_have()
+    peer.asks(type="join", room="one-more")
+    assert [answer["code"] for answer in peer.told("error")] == ["room_limit"]
+    assert "one-more" not in peer.world.hub.rooms
+
+
+def test_a_room_it_is_in_can_be_joined_again() -> None:
+    peer = browser_in_every_room_it_may_have()
+    peer.asks(type="join", room="r7")
+    assert [answer["room"] for answer in peer.told("joined")] == ["r7"]
+
+
+def test_hello_with_too_many_rooms_enters_those_it_may() -> None:
+    peer = World().browser("ana", rooms=[*FULL, {"room": "one-more"}])
+    types = [answer["type"] for answer in peer.objects]
+    assert (types.count("joined"), types.count("error")) == (ROOMS_PER_SESSION, 1)
+
+
+def test_hello_is_told_every_error_before_the_first_room() -> None:
+    peer = World().browser("ana", rooms=[*FULL, {"room": "-no-name"}])
+    assert [answer["type"] for answer in peer.objects][:3] == ["welcome", "error", "joined"]
+
+    peer = World().browser("ana", rooms=[*FULL, {"room": "one-more"}])
+    assert [answer["type"] for answer in peer.objects][:3] == ["welcome", "error", "joined"]

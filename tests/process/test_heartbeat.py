@@ -1,0 +1,93 @@
+"""The pulse in a real loop, beating faster than it does: what it feels, and when it rests."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from gateway.errors import JournalError
+from gateway.process import figures, heartbeat
+from gateway.process.figures import Process
+from gateway.process.gc_policy import GcPolicy
+from gateway.process.heartbeat import Heartbeat
+from tests.web.little_chat import LittleChat
+
+LIMIT = 20.0
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LittleChat]:
+    """A hub whose pulse beats every 50 ms and feels every 5."""
+    monkeypatch.setattr(heartbeat, "BEAT", 0.05)
+    monkeypatch.setattr(heartbeat, "FEEL_EVERY", 0.005)
+    chat = LittleChat(time.monotonic)
+    beating = Heartbeat(asyncio.get_running_loop(), chat.hub, GcPolicy(), lambda: 0.25)
+    beating.start()
+    yield chat
+    beating.stop()
+    rows = len(chat.hub.meters.rings.since("5m")["t"])
+    await asyncio.sleep(0.12)
+    assert len(chat.hub.meters.rings.since("5m")["t"]) == rows, "it beats after its end"
+
+
+async def test_every_beat_is_a_row_of_what_the_process_is_like(chat: LittleChat) -> None:
+    meters = chat.hub.meters
+    await until(lambda: len(meters.rings.since("5m")["t"]) >= 3)
+
+    assert meters.current["rss_bytes"] > 1_000_000 and meters.current["fds"] > 3
+    assert meters.cpu_seconds > 0 and meters.accept_queue == 0.25
+
+
+async def test_a_loop_that_stands_still_is_felt(chat: LittleChat) -> None:
+    time.sleep(0.4)
+    await until(lambda: chat.hub.meters.peaks.get("loop_lag_max_ms", 0) > 300)
+
+
+async def test_the_fast_timer_runs_only_while_something_happens(chat: LittleChat) -> None:
+    meters, totals = chat.hub.meters, chat.hub.totals
+    await until(lambda: meters.loop_lag.count == len(meters.rings.since("5m")["t"]) == 3)
+    totals.bytes_in += 1
+    await until(lambda: meters.loop_lag.count > len(meters.rings.since("5m")["t"]))
+
+    def one_look_a_beat() -> bool:
+        looks, rows = meters.loop_lag.count, len(meters.rings.since("5m")["t"])
+        before = seen.pop() if seen else (0, 0)
+        seen.append((looks, rows))
+        return rows > before[1] > 0 and looks - before[0] == rows - before[1]
+
+    seen: list[tuple[int, int]] = []
+    await until(one_look_a_beat)
+
+
+async def test_a_journal_that_cannot_store_is_noticed_while_nobody_speaks(
+    chat: LittleChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meters = chat.hub.meters
+    with monkeypatch.context() as broken:
+        broken.setattr(chat.hub.journal, "append", lambda batch, done: done(JournalError("the disk is full")))
+        await until(lambda: meters.health.causes)
+        assert "the disk is full" in meters.health.causes[0].text
+    await until(lambda: not meters.health.causes)
+
+
+@pytest.mark.parametrize("counted_by_linux", [True, False])
+def test_descriptors_are_counted(counted_by_linux: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not counted_by_linux:
+        monkeypatch.setattr(figures.os, "stat", lambda path: os.stat_result([0] * 10))
+    before = Process().descriptors()
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(10)]
+    after = Process().descriptors()
+    for descriptor in opened:
+        os.close(descriptor)
+
+    assert before is not None and after == before + 10

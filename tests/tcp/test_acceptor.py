@@ -1,0 +1,155 @@
+"""Connections that a proxy introduces, and those that only pretend."""
+
+import pytest
+
+from gateway.tcp import acceptor
+from gateway.tcp.proxy_protocol import SIGNATURE
+from tests.tcp.house import Caller, House, turn
+
+LINE = b"PROXY TCP4 192.0.2.7 198.51.100.1 51234 9999\r\n"
+BINARY = SIGNATURE + b"\x21\x11\x00\x0f" + bytes((192, 0, 2, 8, 1, 2, 3, 4, 0, 1, 0, 2)) + b"\x04\x00\x00"
+LOCAL = SIGNATURE + b"\x20\x00\x00\x00"
+
+
+@pytest.fixture
+def house():
+    """A house whose proxies are on this machine."""
+    house = House(proxies=["127.0.0.0/8"])
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def closed_house():
+    """A house that knows no proxies."""
+    house = House()
+    yield house
+    house.close()
+
+
+def introduced(house: House, head: bytes) -> Caller:
+    caller = house.knocks(head)
+    house.until(lambda: house.hub.sessions)
+    return caller
+
+
+@pytest.mark.parametrize(("head", "address"), [(LINE, "192.0.2.7"), (BINARY, "192.0.2.8")])
+def test_a_proxy_tells_whose_connection_it_is(house: House, head: bytes, address: str) -> None:
+    caller = introduced(house, head + b"hello\n")
+
+    house.until(lambda: house.said == ["hello"])
+    (session,) = house.hub.sessions.values()
+    assert (session.address, session.proxy) == (address, "127.0.0.1")
+    caller.resets()
+
+
+@pytest.mark.parametrize("head", [LINE, BINARY, LOCAL])
+def test_a_header_may_come_in_two_pieces_cut_anywhere_and_nothing_behind_it_is_lost(house: House, head: bytes) -> None:
+    for cut in range(1, len(head) + 1):
+        caller = house.knocks(head[:cut])
+        turn(house.server)
+        caller.says(head[cut:] + b"hello %d\n" % cut)
+        house.until(lambda cut=cut: house.said == [f"hello {n}" for n in range(1, cut + 1)])  # type: ignore[misc]
+        caller.resets()
+
+
+def test_a_health_check_keeps_the_address_of_the_proxy(house: House) -> None:
+    caller = introduced(house, LOCAL)
+
+    (session,) = house.hub.sessions.values()
+    assert (session.address, session.proxy) == ("127.0.0.1", None)
+    caller.resets()
+
+
+@pytest.mark.parametrize("first", [b"hello\n", b"PROXY me\r\n", b"GET / HTTP/1.1\r\n\r\n", SIGNATURE[:11] + b"x"])
+def test_a_proxy_that_does_not_introduce_is_refused_and_logged(house: House, first: bytes, caplog) -> None:
+    caller = house.knocks(first)
+
+    house.until(lambda: "no PROXY header from 127.0.0.1" in caplog.text)
+    caller.listens()
+    assert caller.ended and not caller.heard
+    assert not house.said and not house.hub.sessions and not house.admission.count
+
+
+def test_a_proxy_has_its_time_for_the_header(house: House, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(acceptor, "HEADER_SECONDS", 0.2)
+    caller = house.knocks(LINE[:-1])
+
+    assert caller.hears_all() == b""
+    assert "none came in" in caplog.text and not house.admission.count
+
+
+@pytest.mark.parametrize("first", [b"", b"PROXY "])
+def test_who_leaves_before_the_header_leaves_nothing_behind(house: House, first: bytes, caplog) -> None:
+    caller = house.knocks(first)
+    house.until(lambda: house.admission.count)
+    caller.says_no_more()
+    caller.hears_all()
+
+    assert not house.admission.count
+    assert ("no PROXY header" in caplog.text) == bool(first)
+
+
+def test_half_a_header_does_not_spin(house: House) -> None:
+    caller = house.knocks(LINE[:20])
+    house.until(lambda: house.admission.count)
+    turn(house.server)
+
+    assert not house.server.selector.select(0)
+    caller.resets()
+
+
+def test_the_limit_by_address_counts_whom_the_proxy_tells(house: House) -> None:
+    house.admission.per_address = 2
+    ours = [house.knocks(LINE) for _ in range(2)]
+    house.until(lambda: len(house.hub.sessions) == 2)
+    third, other = house.knocks(LINE), house.knocks(BINARY)
+
+    assert third.hears_all() == b"!! full: 2 connections from your address already\n"
+    house.until(lambda: len(house.hub.sessions) == 3)
+    ours[0].resets()
+    house.until(lambda: len(house.hub.sessions) == 2)
+    ours.append(house.knocks(LINE))
+    house.until(lambda: len(house.hub.sessions) == 3)
+    other.resets()
+
+
+def test_who_waits_for_his_header_is_counted_in_all(house: House) -> None:
+    house.admission.connections = 1
+    first = house.knocks(b"PROXY ")
+    house.until(lambda: house.admission.count)
+
+    assert first.sock and house.knocks().hears_all() == b"!! full: try again in 30 s\n"
+
+
+def test_a_client_behind_the_proxy_cannot_introduce_himself_once_more(house: House) -> None:
+    caller = house.knocks(LINE + b"PROXY TCP4 203.0.113.9 1.2.3.4 1 2\r\nhello\n")
+
+    assert caller.hears_all().startswith(b"!! bad_message: ")
+    assert not house.said
+
+
+@pytest.mark.parametrize("head", [b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n", b"PROXY UNKNOWN\r\n", BINARY])
+def test_a_header_from_nobody_we_know_is_the_wrong_door_wherever_it_is_cut(closed_house: House, head: bytes) -> None:
+    for cut in range(1, len(head)):
+        caller = closed_house.stranger()
+        assert caller.session.address == "127.0.0.1"
+        caller.says(head[:cut], head[cut:], b"hello\n")
+
+        assert caller.hears_all().startswith(b"!! bad_message: no proxy is expected")
+    assert not closed_house.said
+
+
+@pytest.mark.parametrize("line", ["PROXY", "PROXY settings are hard", "PROXY TCP41 x"])
+def test_a_line_about_proxies_is_said(closed_house: House, line: str) -> None:
+    caller = closed_house.stranger()
+    caller.says(line.encode() + b"\n")
+
+    closed_house.until(lambda: closed_house.said == [line])
+
+
+def test_empty_lines_first_are_no_header(closed_house: House) -> None:
+    caller = closed_house.stranger()
+    caller.says(b"\r\n", b"\r\n", b"hello\n")
+
+    closed_house.until(lambda: closed_house.said == ["hello"])

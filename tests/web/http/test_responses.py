@@ -1,0 +1,144 @@
+"""Why a WebSocket ended, as the hub counts it; and what who is not let in reads."""
+
+import struct
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.client import ClientProtocol
+from websockets.uri import parse_uri
+
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.web.http.reject import refusal
+from tests.web.http.test_strict_frames import BROKEN
+from tests.web.running_door import Running, Start, client_frame, until
+
+WORDS = "try again in 30 s"
+BY_CODE = {1000: {CloseReason.LEFT}, 1002: {CloseReason.BAD_FRAME}, 1003: {CloseReason.BINARY},
+           1007: {CloseReason.BAD_UTF8}, 1008: {CloseReason.FRAGMENTS}, 1009: {CloseReason.TOO_BIG}}  # fmt: skip
+
+
+async def ending(web: Running) -> CloseReason:
+    """Why the only WebSocket ended."""
+    await until(lambda: web.chat.hub.closed.last)
+    return web.chat.hub.closed.last[0].closing
+
+
+@pytest.mark.parametrize("name", BROKEN)
+async def test_what_breaks_a_rule_is_counted_as_that(web: Running, name: str) -> None:
+    data, code = BROKEN[name]
+    _, writer = await web.upgraded()
+    writer.write(data)
+    assert await ending(web) in BY_CODE[code]
+    writer.close()
+
+
+async def test_a_connection_that_ends_without_a_close_frame_is_lost(web: Running) -> None:
+    _, writer = await web.upgraded()
+    await until(lambda: web.chat.sessions)
+    writer.close()
+    assert await ending(web) is CloseReason.LOST
+
+
+async def test_a_reset_connection_is_lost(web: Running) -> None:
+    _, writer = await web.upgraded()
+    await until(lambda: web.chat.sessions)
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(1, 13, struct.pack("ii", 1, 0))  # SOL_SOCKET, SO_LINGER
+    writer.transport.abort()
+    assert await ending(web) is CloseReason.LOST
+
+
+async def test_a_page_that_is_left_says_so_with_a_close_frame(web: Running) -> None:
+    _, writer = await web.upgraded()
+    writer.write(client_frame(8, (1001).to_bytes(2, "big")))
+    assert await ending(web) is CloseReason.LEFT
+    writer.close()
+
+
+async def test_who_does_not_say_hello_is_closed_for_that(start: Start) -> None:
+    web = await start(hello_deadline=0.1)
+    async with connect(web.ws) as browser:
+        assert await ending(web) is CloseReason.NO_HELLO
+        await browser.wait_closed()
+    assert (browser.close_code, browser.close_reason) == (1008, "no_hello: hello comes first")
+
+
+async def test_who_does_not_answer_pings_is_closed_for_that(start: Start) -> None:
+    web = await start(ping_every=0.1, pong_within=0.1)
+    _, writer = await web.upgraded()
+    assert await ending(web) is CloseReason.NO_PONG
+    writer.close()
+
+
+async def test_our_own_failure_is_counted_as_ours(web: Running) -> None:
+    async with connect(web.ws) as browser:
+        await browser.send("raise")
+        assert await ending(web) is CloseReason.FAILED
+        await browser.wait_closed()
+    assert browser.close_code == 1011
+
+
+async def test_a_stopped_door_is_counted_as_going_away(start: Start) -> None:
+    web = await start()
+    async with connect(web.ws):
+        await until(lambda: web.chat.sessions)
+        await web.door.stop()
+        assert await ending(web) is CloseReason.GOING_AWAY
+
+
+# Not let in
+
+
+def browser_of(*protocols: str) -> tuple[ClientProtocol, bytes]:
+    """A foreign client without a socket, and its upgrade."""
+    client = ClientProtocol(parse_uri("ws://127.0.0.1/ws"), subprotocols=list(protocols) or None)  # type: ignore[arg-type]
+    client.send_request(client.connect())
+    return client, b"".join(client.data_to_send())
+
+
+@pytest.mark.parametrize(
+    ("closing", "code", "told"),
+    [(CloseReason.FULL, 4013, '"retry_ms":3'), (CloseReason.TOO_MANY, 4504, '"code":4504')],
+)
+def test_a_refused_upgrade_is_closed_with_its_code(closing: CloseReason, code: int, told: str) -> None:
+    client, request = browser_of("chat.v1.json")
+    client.receive_data(refusal(request, False, closing, WORDS) or b"")
+    client.receive_eof()
+    _, bye, farewell = client.events_received()
+    assert told in bye.data.decode()  # type: ignore[union-attr]
+    assert farewell.data == code.to_bytes(2, "big") + b"full: " + WORDS.encode()  # type: ignore[union-attr]
+    assert client.subprotocol == "chat.v1.json"
+
+
+def test_a_refused_upgrade_to_lines_reads_a_line() -> None:
+    client, request = browser_of("chat.v1.text")
+    client.receive_data(refusal(request, False, CloseReason.FULL, WORDS) or b"")
+    _, bye, _ = client.events_received()
+    assert bye.data.rstrip() == f"!! full: {WORDS}".encode()  # type: ignore[union-attr]
+
+
+def test_the_head_of_a_request_is_waited_for() -> None:
+    _, request = browser_of()
+    answers = [refusal(request[:size], False, CloseReason.FULL, WORDS) for size in range(len(request))]
+    assert set(answers) == {None}
+
+
+LINE = f"!! full: {WORDS}\n".encode()
+OBJECT = b'{"error":{"code":"full","text":"%s"}}\n' % WORDS.encode()
+
+
+@pytest.mark.parametrize(
+    ("request_", "body"),
+    [
+        (b"", OBJECT),
+        (b"GET / HTTP/1.1\r\n\r\n", OBJECT),
+        (b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", OBJECT),
+        (b"GET /rooms HTTP/1.1\r\nAccept: text/html, application/json\r\n\r\n", OBJECT),
+        (b"GET /rooms HTTP/1.1\r\nUser-Agent: curl/8.1\r\nAccept: */*\r\n\r\n", LINE),
+        (b"GET / HTTP/1.1\r\nAccept: text/html\r\n\r\n", LINE),
+    ],
+)
+def test_everybody_else_reads_an_error_in_the_askers_own_language(request_: bytes, body: bytes) -> None:
+    answer = refusal(request_, True, CloseReason.FULL, WORDS) or b""
+    assert answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 30\r\n" in answer
+    assert answer.partition(b"\r\n\r\n")[2] == body

@@ -1,0 +1,76 @@
+"""The shared timer: everybody in time, nobody after leaving, no timer when nobody waits."""
+
+import asyncio
+
+from gateway.web.http.timer_wheel import SLICE, TimerWheel
+from tests.web.running_door import until
+
+
+class Waiting:
+    """Remembers when it was due, and comes back as often as it is told to."""
+
+    def __init__(self, again: int = 0) -> None:
+        self.slot = -1
+        self.again = again
+        self.turns: list[float] = []
+
+    def due(self, now: float, late: float) -> float | None:
+        self.turns.append(now)
+        self.again -= 1
+        return now + 0.02 if self.again >= 0 else None
+
+
+async def test_a_waiter_is_called_late_by_at_most_a_slot_and_never_early() -> None:
+    loop = asyncio.get_running_loop()
+    wheel, waiting = TimerWheel(loop, 0.01), Waiting(again=3)
+    begin = loop.time()
+    wheel.put(waiting, begin + 0.05)
+    await until(lambda: len(waiting.turns) == 4)
+    assert waiting.turns[0] >= begin + 0.05
+    assert all(later - sooner >= 0.02 for sooner, later in zip(waiting.turns, waiting.turns[1:], strict=False))
+
+
+async def test_who_has_left_is_not_called() -> None:
+    loop = asyncio.get_running_loop()
+    wheel, gone, here = TimerWheel(loop, 0.01), Waiting(), Waiting()
+    wheel.put(gone, loop.time() + 0.02)
+    wheel.put(here, loop.time() + 0.04)
+    wheel.drop(gone)
+    wheel.drop(gone)
+    await until(lambda: here.turns)
+    assert not gone.turns
+
+
+async def test_moving_a_waiter_forgets_its_old_moment() -> None:
+    loop = asyncio.get_running_loop()
+    wheel, waiting = TimerWheel(loop, 0.01), Waiting()
+    wheel.put(waiting, loop.time() + 60)
+    wheel.put(waiting, loop.time() + 0.01)
+    await until(lambda: waiting.turns)
+    assert len(waiting.turns) == 1
+
+
+async def test_others_get_their_turn_within_a_crowd_of_one_slot() -> None:
+    loop = asyncio.get_running_loop()
+    called: list[int] = []
+    called_before_others: list[int] = []
+
+    class OfCrowd(Waiting):
+        def due(self, now: float, late: float) -> float | None:
+            called.append(1)
+            loop.call_soon(lambda: called_before_others.append(len(called)))
+            return None
+
+    wheel, when = TimerWheel(loop, 0.01), loop.time() + 0.01
+    for _ in range(SLICE * 3):
+        wheel.put(OfCrowd(), when)
+    await until(lambda: len(called_before_others) == SLICE * 3)
+    assert called_before_others[0] <= SLICE
+
+
+async def test_an_empty_wheel_has_no_timer() -> None:
+    loop = asyncio.get_running_loop()
+    wheel, waiting = TimerWheel(loop, 0.01), Waiting()
+    wheel.put(waiting, loop.time() + 60)
+    wheel.drop(waiting)
+    assert wheel.idle

@@ -1,0 +1,56 @@
+"""What a WebSocket leaves behind when it is gone: nothing that waits for the collector of garbage."""
+
+import asyncio
+import gc
+from collections.abc import Iterator
+
+import pytest
+from websockets.asyncio.client import connect
+
+from gateway.web.http import timer_wheel
+from gateway.web.http.timer_wheel import PacedClose
+from gateway.web.websocket import Socket
+from tests.web.running_door import Running, until
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Only what nobody refers to is freed."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def sockets() -> int:
+    return sum(isinstance(each, Socket) for each in gc.get_objects())
+
+
+@pytest.mark.usefixtures("no_collector")
+async def test_a_dead_socket_is_freed_without_the_collector(web: Running) -> None:
+    before = sockets()
+    browser = await connect(web.ws)
+    await browser.send('{"type":"hello"}')
+    await until(lambda: web.chat.sessions)
+    assert sockets() == before + 1
+
+    browser.transport.abort()
+    await until(lambda: not web.chat.sessions and sockets() == before)
+
+
+async def test_who_parts_among_many_waits_for_a_turn_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timer_wheel, "AT_ONCE", 3)
+    line, parted = PacedClose(), list[int]()
+
+    async def part(number: int) -> None:
+        await line.turn()
+        parted.append(number)
+
+    leaving = [asyncio.create_task(part(number)) for number in range(8)]
+    await asyncio.sleep(0)
+    assert parted == [0, 1, 2]
+    leaving[4].cancel()
+    await asyncio.gather(*leaving, return_exceptions=True)
+    assert parted == [0, 1, 2, 3, 5, 6, 7]
+    await part(8)
+    assert parted[-1] == 8
