@@ -1,29 +1,31 @@
 """Whether a journal is still the unbroken run it was when it was last open: what an epoch stands for.
 
-Three facts decide, and each of them lies in the database's `meta` table (a fourth, whether the last message is still
-there, in `tail`):
+No (epoch, seq) may be used twice, so the question is never "is it a copy?" but "is it certainly not one?": what should
+lie beside the database and is missing or unreadable counts as a copy. Five facts decide:
 
-- *How the last run ended.* A clean stop synced everything. A killed process loses nothing either, since the kernel
-  holds what was written; only the machine's end can take the tail, and it shows as another boot id. With durability
-  "power" every commit was synced, so not even that matters.
+- *How the last run ended* (`clean`). A clean stop synced everything. A killed process loses nothing either, since the
+  kernel holds what was written; only the machine's end can take the tail, and it shows as another boot id. With
+  durability "power" every commit was synced, so not even that matters.
 - *Whether this is the database that was last open here, not a copy brought back.* Beside it lies a small file, the
   mark, with a token renewed at every opening; token, inode and change time of the mark are noted in the database. A
-  restored database disagrees with the mark, a restored folder has a mark with another inode or change time.
+  restored database disagrees with the mark or has none, a restored folder has a mark with another inode or change time.
+  Only a database that was never opened (`meta` holds no mark) needs none: nothing was promised with it.
+- *Whether the last message is still there.* SQLite ends a write-ahead log at the first frame that does not fit, and
+  takes one that is gone for one that never was: a flipped bit or a deleted file loses the end without a word. What is
+  lost is always an end, so one number is enough: the tail file beside the database notes the message committed last.
+- *Whether that note is there.* It exists from before `clean` becomes "no" until after it is "yes" again. So a database
+  that was not stopped cleanly and has no readable note was copied without its companions, or robbed of them.
 - A secret seed. A room's epoch is a keyed hash of its name, so that a room nobody has written to has a stable epoch
   without a row on the disk. Renewing the seed renews every epoch at once.
 
+The note is written after the commit and before anybody is answered. A kill in between leaves it behind by a batch,
+never ahead. Only its creation is synced: after the machine's end the boot id decides, and with durability "power" an
+old note is behind like any other. A clean stop removes it.
+
 What we gave up: a `chown -R` or `chmod -R` over the folder also changes the mark's change time and costs every room
 its epoch. Clients then get the last 50 messages instead of a resume, and nothing is lost; the other way round a number
-could be used twice.
-
-Which message was committed last, in a small file beside the database: so a missing end is seen, whatever took it.
-
-SQLite ends a write-ahead log at the first frame that does not fit, and takes one that is gone for one that never was:
-a flipped bit or a deleted file loses the end without a word. What is lost is always an end, so the last message alone
-tells whether it is still there.
-
-The note is written after the commit and before anybody is answered. A kill in between leaves it behind by a batch,
-never ahead. It is not synced: after the machine's end the boot id decides (`continuity`). A clean stop removes it.
+could be used twice. A snapshot of the whole file system, taken while the gateway was cleanly stopped and rolled back
+later, brings back inode and change time too, and is not noticed.
 """
 
 import hashlib
@@ -57,7 +59,7 @@ def epoch_of(seed: str, room: str) -> str:
 
 
 def boot_id() -> str:
-    """Which run of the machine this is. Where nobody can say, an answer that equals no other."""
+    """Which run of the machine this is. Where it cannot be known, a value that equals no other."""
     try:
         return LINUX_BOOT_ID.read_text().strip()
     except OSError:
@@ -77,7 +79,7 @@ def mark_path(database: Path) -> Path:
 
 
 def read_mark(database: Path) -> str:
-    """The mark as `token inode ctime`, or "" when there is none."""
+    """The mark as `token inode ctime`, or "" when there is none or it cannot be read."""
     path = mark_path(database)
     try:
         found = path.stat()
@@ -87,7 +89,7 @@ def read_mark(database: Path) -> str:
 
 
 def write_mark(database: Path, token: str) -> str:
-    """Replace the mark atomically, then answer it as `read_mark` will."""
+    """Replace the mark atomically and return it as `read_mark` will."""
     path = mark_path(database)
     fresh = path.with_name(path.name + ".new")
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -104,11 +106,16 @@ def why_broken(meta: Mapping[str, str], boot: str, mark: str) -> str | None:
 
     `mark_next` is the token that was about to be written: a process killed in between has either mark.
     """
-    if meta["mark"] and mark != meta["mark"] and mark.partition(" ")[0] != meta["mark_next"]:
-        return "the database is a restored copy"
+    if meta["mark"] and mark != meta["mark"] and not _was_being_written(meta, mark):
+        return "the database is a restored copy" if mark else "the database came without its mark file"
     if meta["clean"] == "no" and meta["durability"] == "process" and boot != meta["boot"]:
         return "the machine stopped before the journal did"
     return None
+
+
+def _was_being_written(meta: Mapping[str, str], mark: str) -> bool:
+    token = mark.partition(" ")[0]
+    return token != "" and token == meta["mark_next"]
 
 
 NOTE = struct.Struct("<qq")
@@ -121,12 +128,15 @@ def tail_path(database: Path) -> Path:
     return database.with_name(database.name + "-tail")
 
 
-def why_missing(connection: sqlite3.Connection, database: Path) -> str | None:
-    """Why the journal is broken if the message that was noted last is not in it, None if it is."""
+def why_missing(connection: sqlite3.Connection, database: Path, clean: bool) -> str | None:
+    """Why the journal is broken if the message that was noted last is not in it, None if it is.
+
+    `clean`: the last run ended with a clean stop, after which there need be no note.
+    """
     try:
         room, seq = NOTE.unpack(tail_path(database).read_bytes())
     except (OSError, struct.error):
-        return None
+        return None if clean else "the note of its last message is missing"
     if (room, seq) == NOTHING:
         return None
     head = connection.execute(SELECT_HEAD, (room,)).fetchone()
@@ -134,7 +144,7 @@ def why_missing(connection: sqlite3.Connection, database: Path) -> str | None:
 
 
 class Tail:
-    """The note of an open database. May raise OSError when made."""
+    """The note of an open database. May raise OSError when made; its existence is synced then."""
 
     def __init__(self, database: Path) -> None:
         self._path = tail_path(database)
@@ -142,6 +152,8 @@ class Tail:
         if os.fstat(self._file).st_size != NOTE.size:
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, NOTE.pack(*NOTHING), 0)
+            os.fsync(self._file)
+            sync_folder(self._path.parent)
 
     def note(self, room: int, seq: int) -> None:
         """The last message committed is number `seq` of the room with that row. A failure leaves the note behind."""
@@ -149,7 +161,7 @@ class Tail:
             os.pwrite(self._file, NOTE.pack(room, seq), 0)
 
     def forget(self) -> None:
-        """What was noted does not count any more: the rooms have new epochs."""
+        """What was noted no longer counts: the rooms have new epochs."""
         self.note(*NOTHING)
 
     def close(self) -> None:

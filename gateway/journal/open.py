@@ -16,7 +16,7 @@ What looking into a database leaves beside it: an empty write-ahead log and a sh
 SQLite makes them for whoever reads a database in WAL mode, and a reader that may not write cannot take them away again.
 Unlinking them is right only when nobody else has the database open, who would go on with files that have no name. Each
 connection holds a shared lock on the database's lock bytes (https://sqlite.org/fileformat2.html#the_lock_byte_page), so
-whoever locks those for himself is alone, and nobody comes in meanwhile.
+whoever locks those exclusively is alone, and no other connection can open meanwhile.
 """
 
 import fcntl
@@ -40,7 +40,7 @@ LOCK_OFFSET = 0x40000000
 
 @contextmanager
 def none_left_over(path: Path) -> Iterator[None]:
-    """On an error: take away what was not there before, if nobody else has the database at `path` open.
+    """On an error: remove what was not there before, if no one else has the database at `path` open.
 
     No connection of this process may be open then: closing any descriptor of a file ends the locks of the process.
     """
@@ -208,8 +208,12 @@ def _begin(connection: sqlite3.Connection, path: Path, durability: str) -> Opene
     connection.execute("BEGIN IMMEDIATE")
     meta = FIRST_META | dict(connection.execute("SELECT key, value FROM meta"))
     boot, token = boot_id(), secrets.token_hex(8)
-    broken = why_broken(meta, boot, read_mark(path)) or why_missing(connection, path)
-    if broken is not None:
+    broken = why_broken(meta, boot, read_mark(path)) or why_missing(connection, path, meta["clean"] == "yes")
+    # A note that is made while the epochs are sound must be there before `clean` says that one is owed; a broken
+    # journal gets its note after its new epochs are stored, or a kill in between would make it look sound.
+    if broken is None:
+        Tail(path).close()
+    else:
         meta["seed"] = _new_epochs(connection)
     _note(connection, {"clean": "no", "boot": boot, "durability": durability, "mark_next": token})
     connection.execute("COMMIT")
@@ -223,7 +227,7 @@ def _begin(connection: sqlite3.Connection, path: Path, durability: str) -> Opene
 
 
 def renew_epochs(connection: sqlite3.Connection) -> str:
-    """Give every room a new epoch, and answer the seed they follow from."""
+    """Give every room a new epoch and return the seed they follow from."""
     connection.execute("BEGIN IMMEDIATE")
     seed = _new_epochs(connection)
     connection.execute("COMMIT")

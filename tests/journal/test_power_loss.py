@@ -29,7 +29,7 @@ WRITER = """
 import os, queue, sys
 from pathlib import Path
 from gateway.core.protocol.message import Message
-from gateway.journal import open
+from gateway.journal import open as opening
 from gateway.journal.sqlite import SqliteJournal
 
 opening.write_mark = lambda path, token: "the same"

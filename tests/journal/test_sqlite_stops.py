@@ -164,6 +164,113 @@ def test_a_restored_backup_gives_a_new_epoch(grown_after_backup, open_sqlite, ep
     assert fill(journal, 1)[0].seq == 3
 
 
+def copied(path, copy):
+    shutil.copy(path, copy)
+
+
+def backed_up(path, copy):
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+
+
+def vacuumed(path, copy):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+
+
+COPIED = pytest.mark.parametrize("copied", [copied, backed_up, vacuumed])
+
+
+@pytest.fixture
+def stopped(open_sqlite, fill, epoch):
+    """A journal of 2 messages that was stopped cleanly; its epoch."""
+    journal = open_sqlite()
+    fill(journal, 2)
+    before = epoch(journal)
+    journal.close()
+    return before
+
+
+def companions(path):
+    return [file for file in path.parent.iterdir() if file != path]
+
+
+@COPIED
+@pytest.mark.parametrize("end", ["stopped", "killed"])
+def test_a_database_put_back_without_its_companions_gives_a_new_epoch(
+    stopped, open_sqlite, kill_after_writing, epoch, fill, path, tmp_path, copied, end
+):
+    if end == "killed":
+        kill_after_writing("3")
+    kept = 2 + (end == "killed" and copied.__name__ != "copied")
+    copied(path, tmp_path / "backup")
+    journal = open_sqlite()
+    fill(journal, 2)
+    journal.close()
+    for file in path.parent.glob("journal.db*"):
+        file.unlink()
+    shutil.copy(tmp_path / "backup", path)
+    again = open_sqlite()
+    assert epoch(again) != stopped
+    assert fill(again, 1)[0].seq == kept + 1
+
+
+@COPIED
+def test_a_database_taken_to_another_folder_alone_gives_a_new_epoch(
+    stopped, open_sqlite, epoch, fill, path, tmp_path, copied
+):
+    (tmp_path / "elsewhere").mkdir()
+    copied(path, tmp_path / "elsewhere" / "journal.db")
+    assert epoch(open_sqlite(tmp_path / "elsewhere" / "journal.db")) != stopped
+    assert epoch(open_sqlite()) == stopped
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"caf\xe9\n", b"another\n"])
+def test_a_mark_that_is_missing_unreadable_or_another_gives_a_new_epoch(stopped, open_sqlite, epoch, path, content):
+    mark = path.with_name("journal.db-mark")
+    mark.unlink() if content is None else mark.write_bytes(content)
+    assert epoch(open_sqlite()) != stopped
+
+
+def test_a_database_copied_while_it_was_open_is_no_cleanly_stopped_one(open_sqlite, fill, epoch, path, tmp_path):
+    journal = open_sqlite(checkpoint_pages=1)
+    fill(journal, 2)
+    shutil.copy(path, tmp_path / "backup")
+    fill(journal, 2)
+    before = epoch(journal)
+    journal.close()
+    path.write_bytes((tmp_path / "backup").read_bytes())
+    assert epoch(open_sqlite()) != before
+
+
+def test_an_epoch_renewed_for_a_lost_mark_stays_after_that(stopped, open_sqlite, epoch, path):
+    path.with_name("journal.db-mark").unlink()
+    journal = open_sqlite()
+    renewed = epoch(journal)
+    journal.close()
+    assert epoch(open_sqlite()) == renewed != stopped
+
+
+def test_a_journal_killed_before_its_first_note_stays_sound(stopped, open_sqlite, epoch, path, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    for step in ("_note", "write_mark", "checkpoint"):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(opening, step, killed)
+            open_sqlite()
+    assert epoch(open_sqlite()) == stopped
+
+
+def test_what_the_release_before_leaves_at_a_clean_stop_keeps_its_epoch(stopped, open_sqlite, epoch, path, alter):
+    """A database with a mark beside it and no note of the last message; meta as it is written since the first one."""
+    assert companions(path) == [path.with_name("journal.db-mark")]
+    assert {key for (key,) in alter(path, "SELECT key FROM meta")} == {
+        "seed", "boot", "clean", "durability", "mark", "mark_next", "checkpoints",
+    }  # fmt: skip
+    assert epoch(open_sqlite()) == stopped
+
+
 def test_a_moved_folder_is_no_restored_backup(grown_after_backup, open_sqlite, epoch, path, tmp_path):
     path.parent.rename(tmp_path / "moved")
     assert epoch(open_sqlite(tmp_path / "moved" / path.name)) == grown_after_backup

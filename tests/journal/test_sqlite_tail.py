@@ -22,8 +22,6 @@ SEED = int(os.environ.get("JOURNAL_SEED", random.SystemRandom().randrange(10**9)
 @pytest.fixture
 def killed(open_sqlite, kill_after_writing, ask, path, tmp_path, monkeypatch):
     """(Copies of a journal that was killed after TEXTS, its epoch). The copies pass for the original."""
-    monkeypatch.setattr(opening, "write_mark", lambda path, token: "the same")
-    monkeypatch.setattr(opening, "read_mark", lambda path: "the same")
     journal = open_sqlite()
     epoch = ask(journal.open, "lobby", 0).epoch
     journal.close()
@@ -110,12 +108,20 @@ def test_a_log_that_was_deleted(killed, found):
     assert check(found(path), epoch) == 0
 
 
-def test_a_note_that_is_missing_or_torn_decides_nothing(killed, found):
+@pytest.mark.parametrize("log", ["whole", "cut", "gone"])
+@pytest.mark.parametrize("content", [None, b"", b"torn"], ids=["missing", "empty", "torn"])
+def test_a_killed_journal_without_a_readable_note_gets_new_epochs(killed, found, content, log):
     copies, epoch = killed
-    for content, path in zip((None, b"", b"torn"), copies, strict=False):
-        tail = path.with_name(path.name + "-tail")
-        tail.unlink() if content is None else tail.write_bytes(content)
-        assert check(found(path), epoch) == len(TEXTS)
+    path = next(copies)
+    tail = path.with_name(path.name + "-tail")
+    tail.unlink() if content is None else tail.write_bytes(content)
+    if log == "cut":
+        os.truncate(wal_of(path), HEADER + 5 * FRAME)
+    elif log == "gone":
+        wal_of(path).unlink()
+    held, now = found(path)
+    assert now != epoch
+    assert held == (TEXTS if log == "whole" else TEXTS[: len(held)])
 
 
 def test_what_retention_took_is_not_missing(killed, found, open_sqlite, ask):

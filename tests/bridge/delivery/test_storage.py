@@ -80,6 +80,34 @@ def test_a_journal_that_is_deleted_is_told_and_nobody_is_cut(gateway: Gateway) -
     assert gateway.stop() == 0
 
 
+@pytest.mark.parametrize("way", ["copied", "backed-up", "vacuumed"])
+def test_h1_a_database_restored_without_its_companions_gives_no_number_out_twice(start: Start, way: str) -> None:
+    gateway = start()
+    given = [post(gateway.web, "lobby", text).json for text in ("one", "two")]
+    gateway.kill()
+    backup = gateway.folder / "backup"
+    with closing(sqlite3.connect(journal_of(gateway))) as connection:
+        if way == "backed-up":
+            with closing(sqlite3.connect(backup)) as target:
+                connection.backup(target)
+        elif way == "vacuumed":
+            connection.execute("VACUUM INTO ?", (str(backup),))
+        else:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            shutil.copy(journal_of(gateway), backup)
+    gateway.start()
+    given += [post(gateway.web, "lobby", text).json for text in ("three", "four")]
+    assert gateway.stop() == 0
+    for file in journal_of(gateway).parent.glob("journal.sqlite3*"):
+        file.unlink()
+    shutil.copy(backup, journal_of(gateway))
+    gateway.start()
+    given.append(post(gateway.web, "lobby", "other").json)
+    assert [each["seq"] for each in given] == [1, 2, 3, 4, 3]
+    assert len({(each["epoch"], each["seq"]) for each in given}) == len(given)
+    assert "every room gets a new epoch" in gateway.stderr
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("let_go", [False, True], ids=["for-ever", "for-a-moment"])
 def test_a_journal_locked_by_another_program_is_waited_for(start: Start, let_go: bool) -> None:
