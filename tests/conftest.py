@@ -1,11 +1,14 @@
 """What every folder of tests shares."""
 
+import gc
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
 
+from tests.error_lines import WATCH
 from tests.programs import PROGRAMS, in_ci
 
 
@@ -27,6 +30,25 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own GATEWAY_ variables do not reach the tests."""
     for variable in [name for name in os.environ if name.startswith("GATEWAY_")]:
         monkeypatch.delenv(variable)
+
+
+@pytest.fixture(autouse=True)
+def expected_errors() -> Iterator[list[str]]:
+    """Patterns of the log's error entries that this test causes on purpose; any other fails it."""
+    logging.getLogger().addHandler(WATCH)
+    expected: list[str] = []
+    yield expected
+    gc.collect(1)  # asyncio tells of a failed task that nobody asked for when the task is freed
+    unexpected = WATCH.take(expected)
+    assert not unexpected, "\n".join(["errors that the test did not announce:", *unexpected])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_error_when_a_module_ends() -> Iterator[None]:
+    """The same for what a module's shared gateways log when they end."""
+    yield
+    unexpected = WATCH.take()
+    assert not unexpected, "\n".join(["errors after the last test of the module:", *unexpected])
 
 
 settings.register_profile("default", deadline=None)

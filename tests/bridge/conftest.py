@@ -34,15 +34,6 @@ def shared(start_shared: Start) -> Gateway:
     return start_shared(*NO_PACE)
 
 
-@pytest.fixture(autouse=True)
-def no_traceback_from_the_shared_one(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A traceback is told by the test that caused it."""
-    yield
-    if "shared" in request.fixturenames:
-        gateway: Gateway = request.getfixturevalue("shared")
-        assert "Traceback" not in gateway.stderr, gateway.stderr
-
-
 @pytest.fixture
 def room(request: pytest.FixtureRequest) -> str:
     """A room of the test's own."""

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
+from tests.error_lines import WATCH
+
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 20
 """Seconds a condition may take to become true."""
@@ -30,9 +32,10 @@ def until(condition: Callable[[], object]) -> None:
 class Running:
     """A server that is up."""
 
-    def __init__(self, process: subprocess.Popen[bytes], ports_file: Path, host: str) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], ports_file: Path, host: str, log: Path) -> None:
         self.process = process
         self.ports_file = ports_file
+        self.log = log
         self.host = host
 
     @property
@@ -56,8 +59,8 @@ class Running:
         if number is not None:
             self.process.send_signal(number)
         code = self.process.wait(PATIENCE)
-        assert self.process.stdout is not None and self.process.stderr is not None
-        return code, self.process.stdout.read(), self.process.stderr.read()
+        assert self.process.stdout is not None
+        return code, self.process.stdout.read(), self.log.read_bytes()
 
 
 class Caller:
@@ -102,14 +105,17 @@ def running(
     """Start `gateway COMMAND` on any free port and wait until it listens; killed in the end if it still runs.
     `descriptors`: how many it may have."""
     ports_file = folder / f"ports-{monotonic()}.json"
+    log = ports_file.with_suffix(".log")
+    WATCH.follow(log)
     arguments = [*command, "--host", host, "--tcp-port", "0", "--ports-file", str(ports_file)]
     program = [sys.executable, "-m", "gateway", *arguments]
     if descriptors:
         program = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *program]
-    process = subprocess.Popen(program, cwd=ROOT, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(program, cwd=ROOT, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr)
     try:
         until(lambda: ports_file.exists() or process.poll() is not None)
-        yield Running(process, ports_file, host)
+        yield Running(process, ports_file, host, log)
     finally:
         if process.poll() is None:
             os.kill(process.pid, signal.SIGKILL)

@@ -80,7 +80,11 @@ def test_who_speaks_wrongly_is_closed_for_it(house: House, says: bytes, closing:
     assert ending(house, stranger)[0] is closing
 
 
-def test_our_own_failure_is_told_from_the_peer_s(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_failure_is_told_from_the_peer_s(
+    house: House, monkeypatch: pytest.MonkeyPatch, expected_errors: list[str]
+) -> None:
+    expected_errors.append(" failed\n")
+
     def fail(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 

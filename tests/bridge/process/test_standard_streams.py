@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gateway.process.logs import PIPE_BYTES
+from tests.error_lines import WATCH
 
 ROOT = Path(__file__).parents[3]
 
@@ -34,7 +35,11 @@ def running(folder: Path, **streams: object) -> Iterator[tuple["subprocess.Popen
     """A gateway with these streams, and the port of its plain door."""
     ports = folder / "ports"
     options = ["--memory", "--tcp-port", "0", "--telnet-port", "-1", "--web-port", "0", "--ports-file", str(ports)]
-    gateway = subprocess.Popen([sys.executable, "-m", "gateway", *options], cwd=ROOT, **streams)  # type: ignore[call-overload]
+    log = folder / "stderr"
+    WATCH.follow(log)
+    with log.open("wb") as stderr:
+        command = [sys.executable, "-m", "gateway", *options]
+        gateway = subprocess.Popen(command, cwd=ROOT, **{"stderr": stderr, **streams})  # type: ignore[call-overload]
     try:
         limit = time.monotonic() + 20
         while not ports.exists() and gateway.poll() is None and time.monotonic() < limit:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.error_lines import WATCH
+
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 20
 
@@ -77,7 +79,12 @@ def test_the_installed_command_runs(installed: Path) -> None:
 def test_the_installed_gateway_serves_its_pages(installed: Path, tmp_path: Path) -> None:
     ports_file = tmp_path / "ports.json"
     flags = ["--tcp-port", "0", "--telnet-port", "0", "--web-port", "0", "--memory", "--ports-file", str(ports_file)]
-    with subprocess.Popen([str(installed), *flags], cwd=tmp_path, stdout=subprocess.DEVNULL) as gateway:
+    log = tmp_path / "stderr"
+    WATCH.follow(log)
+    with (
+        log.open("wb") as stderr,
+        subprocess.Popen([str(installed), *flags], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=stderr) as gateway,
+    ):
         try:
             web = f"http://127.0.0.1:{when_written(ports_file, gateway)['web']}"
             assert b"<html" in urllib.request.urlopen(f"{web}/", timeout=5).read()

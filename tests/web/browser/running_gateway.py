@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.error_lines import WATCH
+
 ROOT = Path(__file__).parents[3]
 PATIENCE = 15.0
 
@@ -32,6 +34,7 @@ class RunningGateway:
         self._ports = {"tcp": 0, "telnet": 0, "web": 0}
         self._terminals: list[Terminal] = []
         self._process: subprocess.Popen[bytes]
+        WATCH.follow(folder / "errors.txt")
         self.start()
 
     def start(self) -> None:

@@ -70,7 +70,8 @@ async def test_who_does_not_answer_pings_is_closed_for_that(start: Start) -> Non
     writer.close()
 
 
-async def test_our_own_failure_is_counted_as_ours(web: Running) -> None:
+async def test_our_own_failure_is_counted_as_ours(web: Running, expected_errors: list[str]) -> None:
+    expected_errors.append("a WebSocket failed")
     async with connect(web.ws) as browser:
         await browser.send("raise")
         assert await ending(web) is CloseReason.FAILED

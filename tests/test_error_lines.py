@@ -1,0 +1,66 @@
+"""The watch itself: an error that nobody announced is found, whatever form it has, and told once."""
+
+import ast
+import logging
+from pathlib import Path
+
+import pytest
+
+from tests.error_lines import ErrorWatch, errors
+
+STAMP = "2026-11-23T14:01:02.123Z"
+UNWATCHED = {"test_classic.py": "its only gateway of this kind has no standard error"}
+TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1, in f\nOSError: [Errno 107]'
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        f"{STAMP} error web: request failed: OSError\n{TRACEBACK}",
+        f"{STAMP} critical process.logs: the program failed",
+        f'{{"ts": "{STAMP}", "level": "error", "logger": "gateway.web", "msg": "x"}}',
+        f"{STAMP} warning py.warnings: x.py:1: ResourceWarning: unclosed <socket>",
+        f"{STAMP} warning tcp.server: something\n{TRACEBACK}",
+        TRACEBACK,
+        "Exception ignored in: <function f>",
+    ],
+)
+def test_an_error_is_found_among_harmless_lines(entry: str) -> None:
+    before, after = f"{STAMP} info a: error is only a word here", f"{STAMP} warning b: a hint"
+    assert errors(f"{before}\n{after}") == []
+    (found,) = [each.removeprefix(before).lstrip("\n") for each in errors(f"{before}\n{entry}\n{after}")]
+    assert found == entry
+
+
+def test_a_file_is_read_on_from_its_last_whole_line(tmp_path: Path) -> None:
+    watch, log = ErrorWatch(), tmp_path / "stderr"
+    watch.follow(log)
+    assert watch.take() == []
+    log.write_text(f"{STAMP} error a: first\n{STAMP} error a: sec")
+    assert [each.rpartition(" ")[2] for each in watch.take()] == ["first"]
+    log.write_text(log.read_text() + "ond\n")
+    assert [each.rpartition(" ")[2] for each in watch.take()] == ["second"]
+    assert watch.take() == []
+
+
+def test_what_is_announced_is_not_told() -> None:
+    watch = ErrorWatch()
+    watch.handle(logging.LogRecord("a", logging.ERROR, __file__, 1, "the disk is full", (), None))
+    watch.handle(logging.LogRecord("a", logging.ERROR, __file__, 1, "something else", (), None))
+    (left,) = watch.take(["disk is full"])
+    assert left.endswith("something else")
+
+
+def test_an_error_in_this_process_is_seen_by_the_watch_of_every_test(expected_errors: list[str]) -> None:
+    logging.getLogger("gateway.tcp.server").error("a test says so")
+    expected_errors.append("a test says so")
+
+
+def test_every_gateway_that_a_test_starts_is_watched() -> None:
+    """Where a process is started that stays (`Popen`), and the program is the gateway, its log is followed."""
+    for path in Path(__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        if path.name not in UNWATCHED and "Popen" in names and {"-m", "gateway"} <= words:
+            assert "WATCH" in path.read_text(encoding="utf-8"), f"{path} starts a gateway whose log nobody looks at"
