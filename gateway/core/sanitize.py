@@ -36,6 +36,8 @@ LINE_BYTES = 4_096
 TEXT_BYTES = 4_000
 """A message: fits a terminal's line of 4,096 bytes with room for a command word before it."""
 TOPIC_BYTES = 300
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""U+FEFF in UTF-8: Windows PowerShell puts it before what it pipes to a program."""
 HALF_A_PAIR = "half a surrogate pair is not text; not sent"
 
 _SEQUENCE = re.compile(

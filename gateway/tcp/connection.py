@@ -15,26 +15,21 @@ A terminal door: accepts netcat (`tcp`) or telnet (`telnet`) connections for the
 import errno
 import logging
 import socket
-from typing import TYPE_CHECKING
 
 from gateway.core.address import Remote
-from gateway.core.ports import Kernel, Traits, host_and_port
-from gateway.core.protocol.close_reason import CloseReason
-from gateway.tcp.lines import LineBuffer, TooLong
-from gateway.tcp.server import READ, WRITE
-from gateway.tcp.sniff import answer_to, undecided
-from gateway.tcp.tcp_info import kernel_of
-from gateway.tcp.telnet import OPTION_NAMES, Side, Signal, Telnet, Violation
-
-if TYPE_CHECKING:
-    pass
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
+from gateway.core.ports import Kernel, Traits, host_and_port
+from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import PLAIN, TELNET, Wire
 from gateway.tcp.connection_limits import ConnectionLimits, LimitReached
-from gateway.tcp.server import Server
+from gateway.tcp.lines import LineBuffer, TooLong
+from gateway.tcp.server import READ, WRITE, Server
+from gateway.tcp.sniff import answer_to, undecided, without_mark
+from gateway.tcp.tcp_info import kernel_of
+from gateway.tcp.telnet import OPTION_NAMES, Side, Signal, Telnet, Violation
 
 log = logging.getLogger(__name__)
 
@@ -196,7 +191,7 @@ class Connection:
         if self._first:
             if self._knocks_at_wrong_door(self._first + b"\n"):
                 return
-            self._receive(self._first)
+            self._receive(without_mark(self._first))
         if self._telnet is not None:
             self._lines.feed(self._telnet.rest())
         self.session.ending = True
@@ -214,7 +209,7 @@ class Connection:
                 return
             if self._knocks_at_wrong_door(first):
                 return
-            self._first, data = None, first
+            self._first, data = None, without_mark(first)
         self._receive(data)
         self._take_turn()
 
@@ -239,7 +234,7 @@ class Connection:
 
     def _receive(self, data: bytes) -> None:
         if self._telnet is None and b"\xff" in data:
-            self._telnet = Telnet()
+            self._telnet = Telnet(before=self._lines.last_byte)
         if self._telnet is None:
             self._lines.feed(data)
             return

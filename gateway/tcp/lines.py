@@ -1,13 +1,14 @@
 """Bytes of a terminal door in, whole lines out.
 
-Theory of this file. LF, CR LF and CR NUL end a line; a CR before anything else is content (the gate deals with it). A
-line is at most LINE_BYTES long without its end. What is here costs nothing per byte and little per line: a chunk is
-searched and cut by the C of `bytes`, never walked in Python.
+Theory of this file. A line ends at LF or at CR NUL, and a CR beside its end belongs to the end: CR LF is what telnet
+and Windows send, LF CR what clients of the Diku family send, CR CR LF what a text-mode pipe makes of CR LF. Any other
+CR is content (the gate deals with it). A line is at most LINE_BYTES long without its end. What is here costs nothing
+per byte and little per line: a chunk is searched and cut by the C of `bytes`, never walked in Python.
 
-- `_ready` holds complete lines with all three ends already turned into LF, so taking a few of them is one `split`
+- `_ready` holds complete lines whose ends are LF, perhaps with CRs beside it, so taking a few of them is one `split`
   with a limit. The rest is copied by it, at most a chunk's length each time: 64 lines of 64 KiB a turn, 2 µs.
 - `_partial` is the unfinished line, raw, because its last byte may be a CR whose meaning the next chunk decides. It
-  never holds more than LINE_BYTES and that CR.
+  never holds more than LINE_BYTES and one CR: of more CRs behind a line of full length nothing new can be learnt.
 - A line that outgrows the limit unfinished is moved to `_ready` as it stands and finished there by force. `take` finds
   it too long like any other, and `_skipping` drops bytes until its real end comes. So one over-long line is one
   TooLong, in its place among the others, whatever its length and however it was cut.
@@ -45,20 +46,26 @@ class LineBuffer:
         """There are complete lines to take."""
         return bool(self._ready)
 
+    @property
+    def last_byte(self) -> bytes:
+        """The last byte of the unfinished line; empty at the start of a line."""
+        return self._partial[-1:]
+
     def feed(self, chunk: bytes) -> None:
         """Add what was received. Feed again when `pending` is false, else memory grows by each chunk."""
         data = self._partial + chunk if self._partial else chunk
-        if b"\r" in data:
-            # In this order: LF first made of CR LF cannot complete a CR NUL, but the other way round CR CR NUL would
-            # become CR LF and lose its first CR.
-            data = data.replace(b"\r\n", b"\n").replace(b"\r\0", b"\n")
+        if b"\r\0" in data:
+            data = data.replace(b"\r\0", b"\n")
         if self._skipping:
             data = self._after_skipped(data)
         cut = data.rfind(b"\n") + 1
         if cut:
             self._ready = self._ready + data[:cut] if self._ready else data[:cut]
-        self._partial = data[cut:]
-        if len(self._partial) > LINE_BYTES:
+        partial = data[cut:]
+        if partial.startswith(b"\r"):
+            partial = partial.lstrip(b"\r") or b"\r"
+        self._partial = partial
+        if len(partial) > LINE_BYTES:
             self._give_up_on_long_line()
 
     def take(self, limit: int) -> list[bytes | TooLong]:
@@ -66,17 +73,20 @@ class LineBuffer:
         if not self._ready:
             return []
         found = self._ready.split(b"\n", limit)
+        crs = b"\r" in self._ready
         self._ready = found.pop()
+        if crs:
+            found = [line.strip(b"\r") for line in found]
         if max(map(len, found)) > LINE_BYTES:
             return [TooLong(len(line)) if len(line) > LINE_BYTES else line for line in found]
         return [*found]
 
     def rest(self) -> bytes | None:
-        """At the end of input: the last line if it was not ended, else None. A CR that ends it was half an end."""
+        """At the end of input: the last line if it was not ended, else None. CRs that end it were half an end."""
         partial, self._partial = self._partial, b""
         if self._skipping or not partial:
             return None
-        return partial.removesuffix(b"\r") or None
+        return partial.strip(b"\r") or None
 
     def _after_skipped(self, data: bytes) -> bytes:
         end = data.find(b"\n")
@@ -86,10 +96,11 @@ class LineBuffer:
         return data[end + 1 :]
 
     def _give_up_on_long_line(self) -> None:
-        size = len(self._partial)
-        half_an_end = self._partial.endswith(b"\r")
-        if half_an_end and size == LINE_BYTES + 1:
+        text = self._partial.rstrip(b"\r")
+        half_an_end = len(text) < len(self._partial)
+        if len(text) <= LINE_BYTES:
+            self._partial = self._partial[: LINE_BYTES + 1]
             return
-        self._ready += self._partial + b"\n"
+        self._ready += text + b"\n"
         self._partial = b"\r" if half_an_end else b""
         self._skipping = True

@@ -1,43 +1,107 @@
-"""Peers that speak another protocol to a terminal door: a browser, a TLS client, an SSH client, a proxy we do not know.
+"""Peers that speak another protocol to a terminal door: browsers, TLS and SSH clients, scanners, files in UTF-16.
 
-Its first bytes tell; it gets the answer it understands. Nothing of such input is ever posted, so no web page can make
-a browser talk in a room, also not with an address so long that the end of the request line is never seen.
+Theory of this file. The first line of a connection tells, and nothing is posted before it is whole, so that nothing of
+another protocol is ever posted: no web page can make a browser talk in a room. Two rules, and they pull apart:
+
+- A script's only line must not be lost to a guess. So a text is taken for a request only when it has the whole shape
+  of one: `GET well soon` and `nginx speaks HTTP/2 now` are chat.
+- Binary protocols may never send an end of line, and their clients wait for our answer. So a NUL or a control byte
+  that nobody types decides at once.
+
+Empty lines and a byte order mark before the first line count for nothing. A peer that begins with telnet's IAC is a
+telnet client, whose negotiation must not wait; FF FE is both IAC DONT and the byte order mark of UTF-16, and the two
+bytes behind it tell: DONT of an option that exists is followed by anything but NUL.
 """
 
 import re
 
+from gateway.core.sanitize import BYTE_ORDER_MARK
 from gateway.tcp.proxy_protocol import SIGNATURE
 
-_HTTP = re.compile(rb"[A-Z]{3,10} [^\n]* HTTP/\d(?:\.\d)?\r?\n")
-_HTTP_TOO_LONG = re.compile(rb"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) [^ \n]{4096}")
+FIRST_LINE_BYTES = 8192
+"""As much of a first line as is waited for: room for a request whose address never ends."""
+
+_LEADING = re.compile(rb"[\r\n]*+(?:" + BYTE_ORDER_MARK + rb")?[\r\n]*+")
+_END = re.compile(rb"\n|\r\0")
+_REQUEST = re.compile(
+    rb"(?:[A-Z][A-Z_-]{0,19} [^\n]*|[A-Za-z_-]{1,20} [^ \n]*[/:*][^ \n]*)"
+    rb" (HTTP|http|RTSP|SIP)/\d{1,3}(?:\.\d{1,3})?[ \r]*"
+)
+"""A request line of HTTP or of its descendants: a method in capitals, or any word and one address."""
+_BARE_REQUEST = re.compile(rb"(?:GET|HEAD) (?:/|https?://)[^ \n]*[ \r]*")
+"""HTTP/0.9, as people and scanners type it."""
+_ENDLESS_REQUEST = re.compile(rb"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) [^ \n]{4096}")
 """A request whose address does not end. (Of other methods browsers ask first, by OPTIONS.)"""
-_PERHAPS = re.compile(rb"[A-Z]{1,10}(?: [^\n]*)?|\x16")
-_PERHAPS_BYTES = 8192
-"""As much of a request line as is waited for."""
-_PROXY = re.compile(rb"PROXY (?:TCP[46]|UNKNOWN)(?: [^\n]*)?\r?\n")
+_STATUS = re.compile(rb"(?:HTTP|RTSP|SIP)/\d{1,3}\.\d{1,3} \d{3}(?: [^\n]*)?")
+"""The first line of an answer: the peer takes us for a client of its own."""
+_SSH = re.compile(rb"SSH-\d+\.\d+-")
+"""RFC 4253, 4.2. `SSH-Key of bob was rotated` is chat."""
+_PROXY = re.compile(rb"PROXY (?:TCP[46]|UNKNOWN)(?: [^\n]*)?")
+_TLS = re.compile(rb"\x16\x03|[\x80-\xff].\x01(?:\0\x02|\x03[\0-\x04])", re.DOTALL)
+"""TLS' ClientHello, or SSLv2's, which old clients of TLS send as well: length, type 1, version."""
+_HALF_TLS = re.compile(rb"\x16|[\x80-\xff].\x01[\0\x03]", re.DOTALL)
+_UNTYPED = re.compile(rb"[\0-\x06\x0b\x10-\x1a\x1c-\x1f]|[^\n]*?(?<!\r)\0")
+"""A control byte that neither a typed line nor a terminal's sequence begins with, or a NUL that ends no line."""
+_LEAVING_KEYS = (b"\x03", b"\x04")
+"""^C and ^D alone in a line are not another protocol: they are what people press who want to leave."""
+_UTF16 = re.compile(rb"\xff\xfe(?:.[^\0]){0,4096}?[^\r]\0|\xfe\xff(?:[^\0].){0,4096}?\0", re.DOTALL)
+_IAC, _DONT_OR_MARK = b"\xff", b"\xff\xfe"
 _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x28"
 """Fatal handshake_failure (RFC 8446, 6)."""
+_NO_SUCH_PROTOCOL = b"!! bad_message: this is a chat for lines of UTF-8 text; nothing of what was sent is posted\r\n"
 
 
 def undecided(first: bytes) -> bool:
-    """Whether more bytes are needed to tell. What has no end of line is no chat line yet either."""
+    """Whether more bytes are needed to tell what a connection speaks that began with `first`."""
     if len(first) < len(SIGNATURE) and SIGNATURE.startswith(first):
         return True
-    return len(first) < _PERHAPS_BYTES and _PERHAPS.fullmatch(first) is not None
+    line, whole = _first_line(first)
+    if whole or len(first) >= FIRST_LINE_BYTES or first.startswith(SIGNATURE):
+        return False
+    if line.startswith(_IAC):
+        return len(line) < 4 and _DONT_OR_MARK.startswith(line[:2])
+    return bool(_HALF_TLS.fullmatch(line)) or not (
+        _is_untyped(line) or _TLS.match(line) or _ENDLESS_REQUEST.match(line)
+    )
 
 
 def answer_to(first: bytes, page: str) -> bytes | None:
-    """The last words for a peer whose first bytes are another protocol's; None for a chat peer. `page` is the chat
-    page's address, empty when the web door is off."""
-    if _HTTP.match(first) or _HTTP_TOO_LONG.match(first):
+    """The last words for a peer whose first bytes, no longer `undecided`, are another protocol's; None for a chat peer.
+    `page` is the chat page's address, empty when the web door is off."""
+    line, _ = _first_line(first)
+    whole_input = _LEADING.sub(b"", first, count=1)
+    request = _REQUEST.fullmatch(line)
+    if _BARE_REQUEST.fullmatch(line) or _ENDLESS_REQUEST.match(line) or (request and request[1].upper() == b"HTTP"):
         return _http(page)
-    if first.startswith(b"\x16\x03"):
+    if _TLS.match(whole_input):
         return _TLS_ALERT
-    if first.startswith(b"SSH-"):
+    if _SSH.match(line):
         return b"!! bad_message: this is a chat, not SSH; use nc or telnet\r\n"
-    if _PROXY.match(first) or first.startswith(SIGNATURE):
+    if _PROXY.fullmatch(line) or first.startswith(SIGNATURE):
         return b"!! bad_message: no proxy is expected at your address; see --proxy-protocol\r\n"
+    if _UTF16.match(whole_input):
+        return b"!! bad_text: this is UTF-16, the chat takes UTF-8; nothing of it is posted\r\n"
+    if request or _STATUS.fullmatch(line) or (not line.startswith(_IAC) and _is_untyped(line)):
+        return _NO_SUCH_PROTOCOL
     return None
+
+
+def without_mark(first: bytes) -> bytes:
+    """The first bytes of a chat without the byte order mark in front of them."""
+    mark = _LEADING.match(first)
+    return first[mark.end() :] if mark and BYTE_ORDER_MARK in mark[0] else first
+
+
+def _first_line(first: bytes) -> tuple[bytes, bool]:
+    """The first line that is not empty, without its end, and whether its end was seen."""
+    leading = _LEADING.match(first)
+    start = leading.end() if leading else 0
+    end = _END.search(first, start)
+    return (first[start : end.start()].rstrip(b"\r"), True) if end else (first[start:], False)
+
+
+def _is_untyped(line: bytes) -> bool:
+    return _UNTYPED.match(line) is not None and line.rstrip(b"\r") not in _LEAVING_KEYS
 
 
 def _http(page: str) -> bytes:

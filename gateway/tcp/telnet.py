@@ -15,10 +15,15 @@ an event, and the door finds the words. Line ends stay as they are: `tcp.lines` 
   unread (LINEMODE tables, NEW-ENVIRON with a user name in it).
 
 The plain door uses the same parser once a 0xFF turns up, but there nobody has said that this is telnet: `spoken` is
-false until the first command that makes sense from a client that speaks first. Before that 0xFF is a byte like any
-other, which the gate turns into U+FFFD: valid UTF-8 has no 0xFF, and such bytes are Latin-1 or a UTF-16 mark (FF FE,
-which reads DONT). The rule for the first command: Abort, Break, Are You There and the like, a subnegotiation, WILL or
-DO of an option below 240, DONT or WONT of an option in IANA's run of assigned ones.
+false until the first command that only a client that speaks telnet would send. Before that 0xFF is a byte like any
+other, which the gate turns into U+FFFD. Valid UTF-8 has no 0xFF, but Cyrillic in CP1251 has: it is the last letter of
+the alphabet there, the letters before it are WILL to DONT and AYT, and lines end in `\xff\xfe\n` (DONT 10) or hold
+`\xff\xf6` (AYT, as in the word for month). What tells the two apart:
+
+- A letter stands beside letters. No first command stands behind a byte from 0x80 on, and none of one byte before one.
+- WILL, DO and a subnegotiation are believed of the options in use, DONT and WONT (which no client begins with) only of
+  those that no text has behind a letter.
+- At the start of a line Are You There, Interrupt and Break need no byte behind them: people send them alone.
 
 What options a door wants is given to the constructor; without any the peer keeps its line mode. A parser that has seen
 nothing holds nothing but empty objects.
@@ -43,7 +48,10 @@ SUBNEGOTIATION_BYTES = 512
 NEGOTIATIONS = 1_000
 """Answers given to one connection. All options there are, refused on both sides, take 512."""
 
-_LAST_ASSIGNED_OPTION = 49
+_LINE_ENDS = b"\n\r\0"
+_OPTIONS = frozenset({*range(50), 69, 70, 85, 86, 90, 91, 93, 102, 138, 139, 140, 200, 201}) - frozenset(b"\t\n\r")
+"""IANA's run of assigned ones but for the three that end words, and those of MUD clients."""
+_SAFE_TO_REFUSE = frozenset(range(32)) - frozenset(b"\t\n\r")
 
 
 class Side(StrEnum):
@@ -139,6 +147,7 @@ _SIGNALS: Final = {
     INTERRUPT_PROCESS: (Signal.INTERRUPT,),
     BREAK: (Signal.INTERRUPT,),
 }
+_ALONE: Final = frozenset({ARE_YOU_THERE, INTERRUPT_PROCESS, BREAK})
 _PAYLOAD = re.compile(rb"(?:[^\xff]++|\xff\xff)*+", re.DOTALL)
 _SIMPLE_COMMANDS = re.compile(rb"(?:\xff[\xf0-\xf9])++")
 _IACS = re.compile(rb"\xff++")
@@ -154,13 +163,17 @@ class Telnet:
     """The protocol's state for one connection.
 
     `ours` are the options we perform when the peer asks, `theirs` those it may perform when it offers. `spoken` is
-    whether the peer is known to speak telnet: true from the start on the telnet door.
+    whether the peer is known to speak telnet: true from the start on the telnet door. `before` is the byte before the
+    first that is fed, empty at the start of a line.
     """
 
-    __slots__ = ("_closed", "_held", "_mark_due", "_replied", "_replies", "_states", "_wanted", "spoken")
+    __slots__ = ("_before", "_closed", "_held", "_mark_due", "_replied", "_replies", "_states", "_wanted", "spoken")
 
-    def __init__(self, *, ours: Set[int] = frozenset(), theirs: Set[int] = frozenset(), spoken: bool = False) -> None:
+    def __init__(
+        self, *, ours: Set[int] = frozenset(), theirs: Set[int] = frozenset(), spoken: bool = False, before: bytes = b""
+    ) -> None:
         self.spoken = spoken
+        self._before = before
         self._wanted = {Side.US: ours, Side.PEER: theirs}
         self._states: dict[tuple[Side, int], _State] = {}
         self._held = b""
@@ -181,6 +194,7 @@ class Telnet:
         if self._closed or not data:
             return []
         if not self._held and IAC not in data:
+            self._before = data[-1:]
             return [data]
         return self._grouped(self._pieces(self._held + data))
 
@@ -237,6 +251,7 @@ class Telnet:
         at = 0
         while (iac := data.find(b"\xff", at)) >= 0:
             if iac > at:
+                self._before = data[iac - 1 : iac]
                 yield data[at:iac]
             at, pieces = self._command(data, iac)
             if at == _INCOMPLETE:
@@ -246,6 +261,7 @@ class Telnet:
             if self._closed:
                 return
         if at < len(data):
+            self._before = data[-1:]
             yield data[at:]
 
     def _command(self, data: bytes, iac: int) -> Read:
@@ -254,7 +270,11 @@ class Telnet:
         if not verb_and_option or (verb_and_option[0] in _HEARD and len(verb_and_option) < 2):
             return _INCOMPLETE, ()
         if not self.spoken:
-            if not _could_be_first(verb_and_option):
+            believed = _could_be_first(verb_and_option, self._before)
+            if believed is None:
+                return _INCOMPLETE, ()
+            if not believed:
+                self._before = b"\xff"
                 return _bytes_as_they_are(data, iac)
             self.spoken = True
         code = verb_and_option[0]
@@ -315,14 +335,23 @@ class Telnet:
         return Violation(reason)
 
 
-def _could_be_first(verb_and_option: bytes) -> bool:
-    """Whether a client that speaks first may begin its telnet with IAC and these (see the head of this file)."""
+def _could_be_first(verb_and_option: bytes, before: bytes) -> bool | None:
+    """Whether a client that speaks first may begin its telnet with IAC and these, behind the byte `before` (see the
+    head of this file); None: the byte behind them will tell."""
     code = verb_and_option[0]
-    if code in (WILL, DO):
-        return verb_and_option[1] < SE
-    if code in (WONT, DONT):
-        return verb_and_option[1] <= _LAST_ASSIGNED_OPTION
-    return SE < code <= SB
+    if before >= b"\x80" or code <= SE:
+        return False
+    if code in (*_HEARD, SB):
+        if len(verb_and_option) < 2:
+            return None
+        return verb_and_option[1] in (_SAFE_TO_REFUSE if code in (WONT, DONT) else _OPTIONS)
+    if code == IAC:
+        return False
+    if code in _ALONE and (not before or before in _LINE_ENDS):
+        return True
+    if len(verb_and_option) < 2:
+        return None
+    return verb_and_option[1] < 0x80 or verb_and_option[1] == IAC
 
 
 def _bytes_as_they_are(data: bytes, iac: int) -> Read:

@@ -27,8 +27,11 @@ def one_byte_each(data: bytes) -> list[bytes]:
     return [data[at : at + 1] for at in range(len(data))]
 
 
-@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r\0"])
-def test_each_of_the_three_ends_ends_a_line(end: bytes) -> None:
+ENDS = [b"\n", b"\r\n", b"\r\0", b"\n\r", b"\r\r\n", b"\r\r\0", b"\r\n\r"]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_pc_08_each_way_to_end_a_line_ends_it(end: bytes) -> None:
     assert lines_of(b"one" + end + b"two" + end) == [b"one", b"two"]
 
 
@@ -36,9 +39,10 @@ def test_each_of_the_three_ends_ends_a_line(end: bytes) -> None:
     ("data", "lines"),
     [
         (b"a\rb\n", [b"a\rb"]),
-        (b"a\r\r\nb\n", [b"a\r", b"b"]),
-        (b"a\r\r\0b\n", [b"a\r", b"b"]),
-        (b"a\n\rb\n", [b"a", b"\rb"]),
+        (b"a\r\r\r\nb\n", [b"a", b"b"]),
+        (b"\ra\r\n", [b"a"]),
+        (b"a\n\r\0b\n", [b"a", b"", b"b"]),
+        (b"a\n\r\r\0b\n", [b"a", b"", b"b"]),
         (b"a\r\n\0b\n", [b"a", b"\0b"]),
         (b"\n\r\n\r\0", [b"", b"", b""]),
         (b"a\x0b\x1c\xc2\x85\xe2\x80\xa8b\n", [b"a\x0b\x1c\xc2\x85\xe2\x80\xa8b"]),
@@ -65,14 +69,14 @@ def test_utf8_cut_between_chunks_is_whole_again() -> None:
     assert lines_of(b"\xf0\x9f", b"\x98\x80\n") == ["\U0001f600".encode()]
 
 
-@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r\0"])
+@pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("size", [LINE_BYTES - 1, LINE_BYTES])
 def test_line_up_to_the_limit_passes_whatever_its_end(size: int, end: bytes) -> None:
     line = b"x" * size
     assert lines_of(line + end + b"next\n") == lines_of(*one_byte_each(line + end + b"next\n")) == [line, b"next"]
 
 
-@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r\0"])
+@pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("size", [LINE_BYTES + 1, LINE_BYTES + 2, 3 * LINE_BYTES])
 def test_line_over_the_limit_is_told_once_and_skipped_wherever_it_is_cut(size: int, end: bytes) -> None:
     data = b"before\n" + b"x" * size + end + b"next\n"
@@ -88,6 +92,20 @@ def test_long_line_that_ends_in_content_cr_is_too_long() -> None:
     assert lines_of(b"x" * LINE_BYTES + b"\r", b"y\n", b"next\n") == [TooLong(LINE_BYTES + 2), b"next"]
 
 
+def test_crs_without_end_are_no_memory_and_no_line() -> None:
+    buffer = LineBuffer()
+    for _ in range(100):
+        buffer.feed(b"x" * LINE_BYTES if not buffer.last_byte else b"\r" * CHUNK)
+        assert len(buffer._partial) <= LINE_BYTES + 1
+    buffer.feed(b"\n")
+    assert buffer.take(64) == [b"x" * LINE_BYTES]
+
+    buffer.feed(b"\r" * CHUNK)
+    assert len(buffer._partial) == 1
+    buffer.feed(b"next\n")
+    assert buffer.take(64) == [b"next"]
+
+
 def test_long_unfinished_line_leaves_no_rest() -> None:
     assert lines_of(b"x" * 5_000) == [TooLong(5_000)]
     assert lines_of(b"x" * 5_000, b"tail") == [TooLong(5_000)]
@@ -95,7 +113,7 @@ def test_long_unfinished_line_leaves_no_rest() -> None:
 
 def test_skipped_line_ends_at_cr_nul_cut_in_two() -> None:
     assert lines_of(b"x" * 5_000, b"x\r", b"\0next\n") == [TooLong(5_000), b"next"]
-    assert lines_of(b"x" * 5_000 + b"\r", b"\nnext\n") == [TooLong(5_001), b"next"]
+    assert lines_of(b"x" * 5_000 + b"\r", b"\nnext\n") == [TooLong(5_000), b"next"]
 
 
 def test_100_mb_without_an_end_are_one_event_and_no_memory() -> None:

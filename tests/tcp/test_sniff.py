@@ -11,16 +11,39 @@ OTHERS = {
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"HTTP/1.1 400 Bad Request\r\n"),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n", b"\x15\x03\x01\x00\x02\x02\x28"),
     "SSH": (b"SSH-2.0-OpenSSH_9.2\r\n", b"!! bad_message: "),
+    "SSLv2": (b"\x80\x2e\x01\0\x02\0\x15\0\0\0\x10\x01\0\x80" + b"\x11" * 16, b"\x15\x03\x01"),
+    "TLS in an SSLv2 hello": (b"\x80\x2e\x01\x03\x01\0\x15\0\0\0\x10" + b"\x11" * 16, b"\x15\x03\x01"),
+    "pc-02 RTSP": (b"OPTIONS / RTSP/1.0\r\n\r\n", b"!! bad_message: "),
+    "pc-02 SIP": (b"OPTIONS sip:nm SIP/2.0\r\nVia: SIP/2.0/TCP nm;branch=foo\r\n\r\n", b"!! bad_message: "),
+    "pc-02 bare GET": (b"GET /\r\n", b"HTTP/1.1 400 Bad Request\r\n"),
+    "small letters": (b"get / http/1.0\r\n\r\n", b"HTTP/1.1 400 Bad Request\r\n"),
+    "SSDP": (b"M-SEARCH * HTTP/1.1\r\nHOST: x\r\n\r\n", b"HTTP/1.1 400 Bad Request\r\n"),
+    "empty lines first": (b"\r\n\r\nGET / HTTP/1.0\r\n\r\n", b"HTTP/1.1 400 Bad Request\r\n"),
+    "an answer": (b"SIP/2.0 200 OK\r\n\r\n", b"!! bad_message: "),
+    "pc-03 RDP": (b"\x03\0\0*%\xe0\0\0\0\0\0Cookie: mstshash=nmap\r\n\x01\0\x08\0\x03\0\0\0", b"!! bad_message: "),
+    "pc-03 MQTT": (b"\x10\x0c\0\x04MQTT\x04\x02\0<\0\0", b"!! bad_message: "),
+    "AMQP": (b"AMQP\0\0\x09\x01", b"!! bad_message: "),
+    "UTF-16 without a mark": ("hi\n".encode("utf-16-le"), b"!! bad_message: "),
+    "pc-12 UTF-16": (b"\xff\xfe" + "/nick ci\r\nhi\r\n".encode("utf-16-le"), b"!! bad_text: this is UTF-16"),
+    "UTF-16, the other end": (b"\xfe\xff" + "你好\n".encode("utf-16-be"), b"!! bad_text: this is UTF-16"),
 }
 
 
 @pytest.mark.parametrize(("hello", "answer"), OTHERS.values(), ids=OTHERS.keys())
 def test_another_protocol_cut_at_every_byte_is_answered_and_not_said(house: House, hello: bytes, answer: bytes) -> None:
-    for cut in range(1, len(hello)):
+    for cut in range(1, len(hello) + 1):
         caller = house.stranger()
         caller.says(hello[:cut], hello[cut:])
 
-        assert caller.hears_all().startswith(answer)
+        assert answer in caller.hears_all()
+    assert not house.said
+
+
+def test_pc_12_chinese_in_utf_16_is_seen_by_the_end_of_its_line(house: House) -> None:
+    caller = house.stranger()
+    caller.says(b"\xff\xfe" + "你好上\n".encode("utf-16-le"))
+
+    assert caller.hears_all().startswith(b"!! bad_text: this is UTF-16")
     assert not house.said
 
 
@@ -50,12 +73,48 @@ def test_a_request_line_that_ends_with_the_input_is_not_said(house: House) -> No
     assert not house.said
 
 
-@pytest.mark.parametrize("line", [b"GET well soon", b"HELLO WORLD", b"S", b"SSH", b"G", b"HTTP/1.1 is old", b"GET / x"])
+CHAT = [
+    *(b"GET well soon", b"HELLO WORLD", b"S", b"SSH", b"G", b"HTTP/1.1 is old", b"GET / x", b"GET", b"get /"),
+    *(b"SSH-Key of bob was rotated", b"SSH-2", b"nginx speaks HTTP/2 now", b"we deploy over HTTP/2", b"SIP/2.0 or not"),
+    *(b"OPTIONS / RTSP", b"DELETE /tmp/x", b"PROXY wanted", b"\xc3\xa9", b"\xf0\x9f\x98\x80", b"x\ty"),
+]
+
+
+@pytest.mark.parametrize("line", CHAT)
 def test_a_line_that_only_looks_like_one_at_first_is_said(house: House, line: bytes) -> None:
     caller = house.stranger()
     caller.says(*[line[at : at + 1] for at in range(len(line))], b"\n")
 
     house.until(lambda: house.said == [line.decode()])
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\r\n\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_pc_07_a_byte_order_mark_at_the_start_counts_for_nothing(house: House, mark: bytes, end: bytes) -> None:
+    caller = house.stranger()
+    sent = mark + b"/nick ci\nbuild green" + end
+    caller.says(*[sent[at : at + 1] for at in range(len(sent))])
+    caller.says_no_more()
+    caller.hears_all()
+
+    assert house.said == ["build green"]
+
+
+@pytest.mark.parametrize(
+    "start", [b"\x08hi", b"\x07hi", b"\x0chi", b"\x0ehi", b"\x0fhi", b"\x1b[Ahi", b"\thi", b"\x7fhi"]
+)
+def test_what_a_keyboard_sends_first_is_not_another_protocol(house: House, start: bytes) -> None:
+    caller = house.stranger()
+    caller.says(start + b"\n")
+
+    house.until(lambda: [said.strip() for said in house.said] == ["hi"])
+
+
+def test_pc_03_a_later_line_may_hold_a_nul_and_keeps_its_words(house: House) -> None:
+    caller = house.stranger()
+    caller.says(b"first\n", b"a\0b\x07c\n")
+
+    house.until(lambda: house.said == ["first", "abc"])
 
 
 @pytest.mark.parametrize("line", [b"GET well soon", b"S", b"SSH"])

@@ -234,11 +234,16 @@ def test_other_commands_are_ignored(code: int) -> None:
     assert fed(telnet(), bytes((97, IAC, code, 98))) == (b"ab", b"", [])
 
 
+CYRILLIC = ["проверяю\n", "меняю, проверяю. да\n", "месяц\n", "месяц", "ясно\n", "ящик я\n", "яхта\r\n", "мяч!\n", "я"]
+"""In CP1251 the letter at the end of the alphabet is 0xFF."""
+
+
 @pytest.mark.parametrize(
     "data",
     [
         *(b"\xff\xfe\xfd x\n", b"\xff\xfeh\0i\0\n\0", b"na\xffve\n", b"\xff\n", b"\xff\xff\xff", b"\xff\xf0\n"),
-        *(b"x\xff", b"x\xff\xfb", b"\xff\xfb\xf5\n"),
+        *(b"x\xff", b"x\xff\xfb", b"\xff\xfb\xf5\n", b"\xff\xfe\n", b"\xff\xfd\r\n", b"\xff\xfe\t"),
+        *(word.encode("cp1251") for word in CYRILLIC),
     ],
 )
 def test_bytes_that_are_no_telnet_are_text_on_the_plain_door(data: bytes) -> None:
@@ -250,6 +255,19 @@ def test_bytes_that_are_no_telnet_are_text_on_the_plain_door(data: bytes) -> Non
 @pytest.mark.parametrize("data", [*EXAMPLES[2:5], EXAMPLES[6], EXAMPLES[10], b"\xff\xf6", b"\xff\xfe\x01"])
 def test_plain_door_understands_a_peer_that_begins_with_telnet(data: bytes) -> None:
     assert fed(Telnet(), data)[0] == fed(telnet(), data)[0]
+
+
+@pytest.mark.parametrize("data", [b"\xff\xf6", b"he\xff\xf1llo\n", b"\xff\xf4\xff\xfd\x06hi\n", b"\xff\xfd\xc9hi\n"])
+def test_one_command_of_a_client_is_enough(data: bytes) -> None:
+    parser = Telnet()
+    fed(parser, data)
+    assert parser.spoken
+
+
+def test_pc_13_the_start_of_a_word_is_remembered_from_chunk_to_chunk() -> None:
+    parser = Telnet(before=b"\xf0")
+    assert fed(parser, b"\xff\xf6\n", b"\xec", b"\xff", b"\xf6", b"\n")[0] == b"\xff\xf6\n\xec\xff\xf6\n"
+    assert not parser.spoken
 
 
 def test_after_the_first_command_the_plain_door_speaks_telnet() -> None:

@@ -98,7 +98,7 @@ def test_megabytes_without_an_end_of_line_cost_one_error_and_no_memory(shared: G
         (b"\xed\xa0\x80\n", "\ufffd\ufffd\ufffd"),
         (b"\xf4\x90\x80\x80\n", "\ufffd\ufffd\ufffd\ufffd"),
         (b"a\xf0\x9f\n", "a\ufffd"),
-        (b"a\x00b\x07c\n", "abc"),
+        (b"a first line\na\x00b\x07c\n", "abc"),
         (b"\x9b31mred\n", "\ufffd31mred"),
         (b"\x1b[31mred\x1b[0m\n", "red"),
         ("a\u2028[admin] b\n".encode(), "a [admin] b"),
