@@ -125,7 +125,7 @@ def test_who_waits_for_his_header_is_counted_in_all(house: House) -> None:
 def test_a_client_behind_the_proxy_cannot_introduce_himself_once_more(house: House) -> None:
     caller = house.knocks(LINE + b"PROXY TCP4 203.0.113.9 1.2.3.4 1 2\r\nhello\n")
 
-    assert caller.hears_all().startswith(b"!! bad_message: ")
+    assert b"!! bad_message: " in caller.hears_all()
     assert not house.said
 
 
@@ -136,7 +136,7 @@ def test_a_header_from_nobody_we_know_is_the_wrong_door_wherever_it_is_cut(close
         assert caller.session.address == "127.0.0.1"
         caller.says(head[:cut], head[cut:], b"hello\n")
 
-        assert caller.hears_all().startswith(b"!! bad_message: no proxy is expected")
+        assert b"!! bad_message: no proxy is expected" in caller.hears_all()
     assert not closed_house.said
 
 

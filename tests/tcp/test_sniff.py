@@ -43,7 +43,7 @@ def test_pc_12_chinese_in_utf_16_is_seen_by_the_end_of_its_line(house: House) ->
     caller = house.stranger()
     caller.says(b"\xff\xfe" + "你好上\n".encode("utf-16-le"))
 
-    assert caller.hears_all().startswith(b"!! bad_text: this is UTF-16")
+    assert b"!! bad_text: this is UTF-16" in caller.hears_all()
     assert not house.said
 
 
@@ -60,7 +60,7 @@ def test_a_form_with_an_endless_address_cannot_talk(house: House) -> None:
     caller = house.stranger()
     caller.says(b"POST /" + b"a" * 5000, b"a" * 5000, b"a HTTP/1.1\r\n\r\nhello\n")
 
-    assert caller.hears_all().startswith(b"HTTP/1.1 400 ")
+    assert b"HTTP/1.1 400 " in caller.hears_all()
     assert not house.said
 
 
@@ -69,7 +69,7 @@ def test_a_request_line_that_ends_with_the_input_is_not_said(house: House) -> No
     caller.says(b"GET / HTTP/1.1")
     caller.says_no_more()
 
-    assert caller.hears_all().startswith(b"HTTP/1.1 400 ")
+    assert b"HTTP/1.1 400 " in caller.hears_all()
     assert not house.said
 
 
