@@ -70,6 +70,19 @@ def test_a_changed_project_is_installed_again(ran: list[Sequence[str]], tmp_path
     assert ran[-2][-1] == "nothing-like-that>=1"
 
 
+def test_a_project_that_asks_for_the_same_packages_is_not_installed_again(
+    ran: list[Sequence[str]], tmp_path: Path
+) -> None:
+    with pytest.raises(WentOn):
+        checkout.enter(["-m", "gateway"])
+    project = tmp_path / "pyproject.toml"
+    project.write_text(project.read_text() + "[tool.pytest.ini_options]\ntimeout = 180\n")
+    with pytest.raises(WentOn):
+        checkout.enter(["-m", "gateway"])
+
+    assert len(ran) == 3
+
+
 def test_the_tests_need_their_packages_too(ran: list[Sequence[str]]) -> None:
     with pytest.raises(WentOn):
         checkout.enter(["-m", "gateway"])
