@@ -19,17 +19,20 @@ from gateway.core.hub import Hub
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.errors import Refusal
-from gateway.web.admin import bulk, forms, maintenance, moderation, watch
-from gateway.web.admin import pages as list_pages
-from gateway.web.admin.authorize import Login, WriteRequests
-from gateway.web.admin.login_page import LoginPage
-from gateway.web.admin.login_page import routes as login_routes
-from gateway.web.admin.logins import AdminSessions, LoginLinks
+from gateway.web.admin.authorize import Login
+from gateway.web.admin.bulk import BulkEndpoints
+from gateway.web.admin.forms import AdminForms
+from gateway.web.admin.login import LoginLinks, LoginPage, SessionEndpoints
+from gateway.web.admin.maintenance import MaintenanceEndpoints
 from gateway.web.admin.metrics import MetricsPage
-from gateway.web.admin.pages import AdminFrame, Dashboard, routes
-from gateway.web.admin.sessions import SessionEndpoints
-from gateway.web.admin.sessions import routes as session_routes
+from gateway.web.admin.moderation import ModerationEndpoints
+from gateway.web.admin.pages import AdminFrame, Dashboard, ListPages
+from gateway.web.admin.sessions import AdminSessions
 from gateway.web.admin.summary import SummaryEndpoints
+from gateway.web.admin.watch import WatchEndpoints
+from gateway.web.docs import DocsPage
+from gateway.web.endpoint import Routes
+from gateway.web.endpoints import ENDPOINTS, TABLE
 from gateway.web.http.body import check_body, check_encoding
 from gateway.web.http.client_address import AddressCounts, Caller, ClientAddresses, Proxies, check_open
 from gateway.web.http.origin_policy import OriginPolicy
@@ -38,15 +41,13 @@ from gateway.web.http.reject import refusal
 from gateway.web.http.responses import Responses
 from gateway.web.http.strict_requests import check_upgrade
 from gateway.web.http.timer_wheel import TimerWheel
+from gateway.web.openapi import ApiDocument
 from gateway.web.options import WebOptions
-from gateway.web.reference.docs import DocsPage
-from gateway.web.reference.document import ApiDocument
 from gateway.web.rooms import ChatPage, RoomDoor
 from gateway.web.static_files import Assets
 from gateway.web.streams import Streams
-from gateway.web.tables import connections
-from gateway.web.tables import rooms as room_table
-from gateway.web.tables.connections import ConnectionTable
+from gateway.web.tables.connections import ConnectionEndpoints, ConnectionTable
+from gateway.web.tables.rooms import RoomEndpoints, RoomTable
 from gateway.web.templates import Pages
 from gateway.web.websocket import WebSockets
 
@@ -97,32 +98,15 @@ class WebDoor:
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._callers, self._refuse_socket)
         sessions = self.logins = AdminSessions(clock)
         login = Login(sessions, keeper, hub.audit, self._site, options)
-        door = LoginPage(login, self.links, sessions, keeper, hub.audit, self._site, pages, options)
         self._streams = Streams(hub, options, self._wheel)
-        desk = SummaryEndpoints(hub, options, wall)
-        table = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None)
-        rooms = room_table.RoomTable(hub, clock)
-        session_desk = SessionEndpoints(login, sessions, hub.audit, clock, wall)
-        orders = WriteRequests(hub, login, options)
-        operations_desk = moderation.ModerationEndpoints(hub, login, table, orders)
-        upkeep = maintenance.MaintenanceEndpoints(hub, login, orders)
-        shell = AdminFrame(login, session_desk, desk, self._site, pages)
-        dashboard = Dashboard(login, table, desk, upkeep, shell, self._site, options)
-        app = self._app(hub, pages, assets)
-        app.add_routes(list_pages.list_routes(list_pages.ListPages(shell, rooms, operations_desk, session_desk)))
-        app.add_routes(forms.routes(forms.AdminForms(login, operations_desk, session_desk)))
-        app.add_routes(room_table.routes(room_table.RoomEndpoints(login, rooms)))
-        watching_desk = watch.WatchEndpoints(hub, login, hub.audit.note, allowed=options.watch)
-        app.add_routes(watch.routes(watching_desk))
-        app.add_routes(connections.routes(connections.ConnectionEndpoints(hub, login, table)))
-        app.add_routes(routes(dashboard))
-        app.add_routes(login_routes(door))
-        app.add_routes(session_routes(session_desk))
-        app.add_routes(moderation.routes(operations_desk))
-        app.add_routes(bulk.routes(bulk.BulkEndpoints(hub, login, table, orders)))
-        app.add_routes(maintenance.routes(upkeep))
-        metrics = MetricsPage(hub, login, options)
-        app.add_routes([web.get("/metrics", metrics.metrics), web.get("/admin/grafana.json", metrics.grafana)])
+        app = web.Application()
+        app.on_response_prepare.append(self._dress)
+        routes, parts = (
+            Routes(login, hub.audit, options),
+            self._parts(hub, login, sessions, keeper, pages, assets, wall),
+        )
+        for owner, rows in (each for table in TABLE for each in table.items()):
+            app.add_routes([routes.of(row, parts[owner]) for row in rows])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()
 
@@ -131,29 +115,48 @@ class WebDoor:
         self._site.know(hosts, origins)
         self._proxies.trusted = Networks(trusted_proxies)
 
-    def _app(self, hub: Hub, pages: Pages, assets: Assets) -> web.Application:
-        room, page = RoomDoor(hub, self._options), ChatPage(pages, self._site, self._options)
-        docs = DocsPage(pages, self._site, self._options)
-        app = web.Application()
-        app.on_response_prepare.append(self._dress)
-        app.add_routes(
-            [
-                web.get("/", page.lobby),
-                web.get("/r/{room}", page.room),
-                web.post("/r/{room}", room.post),
-                web.get("/r/{room}/messages", room.messages),
-                web.get("/r/{room}/raw", self._streams.raw, allow_head=False),
-                web.get("/r/{room}/events", self._streams.events, allow_head=False),
-                web.get("/rooms", room.rooms),
-                web.get("/healthz", room.healthz),
-                web.get("/readyz", room.readyz),
-                web.get("/openapi.json", ApiDocument(self._options).serve),
-                web.get("/docs", docs.page),
-                web.get(SOCKET_PATH, self._sockets.serve, allow_head=False),
-                web.get("/static/{hash}/{name:.+}", assets.serve),
-            ]
+    def _parts(
+        self,
+        hub: Hub,
+        login: Login,
+        sessions: AdminSessions,
+        keeper: Authenticator,
+        pages: Pages,
+        assets: Assets,
+        wall: Callable[[], int],
+    ) -> dict[type, object]:
+        """The handlers of all rows, by their class."""
+        options, site, clock = self._options, self._site, hub.clock
+        table = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None)
+        rooms = RoomTable(hub, clock)
+        summary = SummaryEndpoints(hub, options, wall)
+        session_list = SessionEndpoints(login, sessions, hub.audit, wall)
+        moderation = ModerationEndpoints(hub, table)
+        maintenance = MaintenanceEndpoints(hub)
+        frame = AdminFrame(session_list, summary, site, pages)
+        parts: tuple[object, ...] = (
+            assets,
+            self._streams,
+            self._sockets,
+            RoomDoor(hub, options),
+            ChatPage(pages, site, options),
+            DocsPage(pages, site, options, ENDPOINTS),
+            ApiDocument(options, ENDPOINTS),
+            LoginPage(login, self.links, sessions, keeper, hub.audit, site, pages, options),
+            session_list,
+            summary,
+            moderation,
+            maintenance,
+            BulkEndpoints(hub, table),
+            ConnectionEndpoints(hub, table),
+            RoomEndpoints(rooms),
+            WatchEndpoints(hub, login, hub.audit.note, allowed=options.watch),
+            MetricsPage(hub, options),
+            Dashboard(table, maintenance, frame, site, options),
+            ListPages(frame, rooms, moderation, session_list),
+            AdminForms(moderation, session_list),
         )
-        return app
+        return {type(part): part for part in parts}
 
     async def start(self) -> None:
         """From now on connections may be adopted."""

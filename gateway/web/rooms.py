@@ -24,11 +24,11 @@ from gateway.core.rooms.registry import LOBBY
 from gateway.core.sessions import nicknames
 from gateway.errors import Code, JournalError, Refusal
 from gateway.web.admin.authorize import bearer
+from gateway.web.endpoint import Call
 from gateway.web.http.body import read_body
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.http.protocol import peer_address
-from gateway.web.http.query import ask, number, only
-from gateway.web.http.responses import json_answer
+from gateway.web.http.query import ask
 from gateway.web.options import WebOptions
 from gateway.web.templates import Pages
 
@@ -86,15 +86,15 @@ class RoomDoor:
         self._options = options
         self._decode = msgspec.json.Decoder(PostBody).decode
 
-    async def post(self, request: web.Request) -> web.Response:
+    async def post(self, call: Call[None]) -> Stored:
         """`POST /r/{room}`: 201 once the message is committed."""
+        request = call.request
         self._hub.bans.check_address(peer_address(request))
-        only(request, "nick")
         room = nicknames.room(request.match_info["room"])
         written = self._written(
             request, await read_body(request, self._options.body_limit, self._options.body_deadline)
         )
-        nick = written.nick if written.nick is not None else request.query.get("nick")
+        nick = written.nick if written.nick is not None else call.query.get("nick")
         token = written.token if written.token is not None else bearer(request)
         post = Post(room, sanitize.lines(written.text), nick, written.id, token, peer_address(request))
 
@@ -102,7 +102,7 @@ class RoomDoor:
             self._posting.post(post, done)
 
         posted = await ask(verb)
-        return json_answer(Stored(posted.room, posted.epoch, posted.seq), 201)
+        return Stored(posted.room, posted.epoch, posted.seq)
 
     def _written(self, request: web.Request, body: bytes) -> PostBody:
         if request.content_type != "application/json":
@@ -114,27 +114,26 @@ class RoomDoor:
                 raise Refusal(Code.BAD_TEXT, sanitize.HALF_A_PAIR) from None
             raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
 
-    async def messages(self, request: web.Request) -> web.Response:
+    async def messages(self, call: Call[None]) -> HistoryPage:
         """`GET /r/{room}/messages`: at most 300, the latest when no bound is given."""
+        request, query = call.request, call.query
         self._hub.bans.check_address(peer_address(request))
-        only(request, "epoch", "after", "before", "limit")
         room = nicknames.room(request.match_info["room"])
-        limit = number(request, "limit", least=1) or HISTORY_MESSAGES
-        wanted = Range(number(request, "after"), number(request, "before"), min(limit, HISTORY_MESSAGES))
+        limit = query.get("limit", HISTORY_MESSAGES)
+        wanted = Range(query.get("after"), query.get("before"), min(limit, HISTORY_MESSAGES))
 
         def verb(done: Callable[[Past | Refusal], None]) -> None:
             self._hub.library.read(room, wanted, done)
 
         past = await ask(verb)
-        epoch = request.query.get("epoch")
+        epoch = query.get("epoch")
         if epoch and epoch != past.epoch:
             raise Refusal(Code.EPOCH_CHANGED, "the room has begun a new epoch: read it anew without bounds")
-        return json_answer(HistoryPage(room, past.epoch, [as_msg(message) for message in past.messages], past.more))
+        return HistoryPage(room, past.epoch, [as_msg(message) for message in past.messages], past.more)
 
-    async def rooms(self, request: web.Request) -> web.Response:
+    async def rooms(self, call: Call[None]) -> list[ListedRoom]:
         """`GET /rooms`: the rooms with people in them first."""
-        self._hub.bans.check_address(peer_address(request))
-        only(request)
+        self._hub.bans.check_address(peer_address(call.request))
 
         def verb(done: Callable[[list[RoomRecord] | Refusal], None]) -> None:
             self._hub.journal.rooms(
@@ -145,19 +144,19 @@ class RoomDoor:
         listed = {record.room: ListedRoom(record.room, record.topic, 0, record.head) for record in stored}
         for name, room in self._hub.rooms.items():
             listed[name] = ListedRoom(name, room.topic, room.count, room.log.head)
-        return json_answer(sorted(listed.values(), key=lambda line: (-line.count, line.room))[:ROOMS_LISTED])
+        return sorted(listed.values(), key=lambda line: (-line.count, line.room))[:ROOMS_LISTED]
 
-    async def healthz(self, request: web.Request) -> web.Response:
+    async def healthz(self, call: Call[None]) -> HealthReport:
         """`GET /healthz`: the process answers."""
-        return json_answer(HealthReport())
+        return HealthReport()
 
-    async def readyz(self, request: web.Request) -> web.Response:
+    async def readyz(self, call: Call[None]) -> HealthReport:
         """`GET /readyz`: messages are taken, or 503 with the reason."""
         trouble = self._options.ready()
         if trouble is not None:
             raise trouble
         await ask(self._hub.commits.probe)
-        return json_answer(HealthReport())
+        return HealthReport()
 
 
 class ChatPage:
@@ -168,13 +167,13 @@ class ChatPage:
         self._site = site
         self._options = options
 
-    async def lobby(self, request: web.Request) -> web.Response:
+    async def lobby(self, call: Call[None]) -> web.Response:
         """The page of the lobby."""
-        return self._page(request, LOBBY)
+        return self._page(call.request, LOBBY)
 
-    async def room(self, request: web.Request) -> web.Response:
+    async def room(self, call: Call[None]) -> web.Response:
         """The page of the room in the path; an impossible name is a Refusal."""
-        return self._page(request, nicknames.room(request.match_info["room"]))
+        return self._page(call.request, nicknames.room(call.request.match_info["room"]))
 
     def _page(self, request: web.Request, room: str) -> web.Response:
         ports = {listener.door: listener.port for listener in self._options.listeners()}

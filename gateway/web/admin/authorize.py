@@ -1,25 +1,16 @@
-"""Who asks: the session behind a cookie, or the bearer token of a script, and whether he may.
+"""Who asks: the session behind a cookie, or the bearer token of a script, and whether they may.
 
 A request with a bearer token is the token's alone: its cookie, if it has one, counts for nothing, and a wrong token is
 refused whatever the cookie would be good for. A browser never sends a token by itself, so it needs no CSRF token.
-
-Orders: the JSON body of a request that wants to change something, and who gives it. Each is an attempt, which is
-recorded also when it means nothing.
 """
 
-from typing import TypeVar
-from urllib.parse import parse_qs
-
-import msgspec
 from aiohttp import web
 
 from gateway.accounts.authenticator import Authenticator
-from gateway.core.hub import Hub
 from gateway.core.operators.audit import Audit
 from gateway.core.operators.roles import Operator, Role
 from gateway.errors import Code, Refusal
-from gateway.web.admin.logins import AdminSession, AdminSessions, same_secret
-from gateway.web.http.body import read_body
+from gateway.web.admin.sessions import AdminSession, AdminSessions, same_secret
 from gateway.web.http.origin_policy import OriginPolicy, is_local
 from gateway.web.http.protocol import is_secure, peer_address, remote_of
 from gateway.web.options import WebOptions
@@ -29,7 +20,6 @@ KEY_HOLDER = "local"
 FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 CSRF_HEADER = "X-CSRF-Token"
 POLL_HEADER = "X-Poll"
-FORM = "application/x-www-form-urlencoded"
 STRANGER = "-"
 """Who it was that nobody knows."""
 
@@ -119,11 +109,6 @@ class Login:
             raise web.HTTPUnauthorized
         return operator
 
-    async def form(self, request: web.Request) -> dict[str, str]:
-        """The fields of a posted form; the last of a name counts."""
-        body = await read_body(request, self._options.body_limit, self._options.body_deadline)
-        return {name: values[-1] for name, values in fields(request, body).items()}
-
 
 def source(request: web.Request) -> str:
     """By which way and from where a request comes."""
@@ -144,52 +129,3 @@ def bearer(request: web.Request) -> str | None:
     """The token of `Authorization: Bearer TOKEN`; None without one."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
-
-
-def fields(request: web.Request, body: bytes) -> dict[str, list[str]]:
-    """The fields of a form's body. Raises Refusal (bad_message)."""
-    if request.content_type != FORM:
-        raise Refusal(Code.BAD_MESSAGE, "a form is expected")
-    try:
-        return parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=16)
-    except ValueError as error:
-        raise Refusal(Code.BAD_MESSAGE, "the form is broken") from error
-
-
-Order = TypeVar("Order", bound=msgspec.Struct)
-
-
-class WriteRequests:
-    """Takes them in."""
-
-    def __init__(self, hub: Hub, login: Login, options: WebOptions) -> None:
-        self._hub = hub
-        self._login = login
-        self._options = options
-
-    def operator(self, request: web.Request, action: str, target: str = "") -> Operator:
-        """Who orders; see `Login.writer`."""
-        return self._login.writer(request, request.headers.get(CSRF_HEADER), action, target)
-
-    async def take(
-        self, request: web.Request, action: str, target: str, shape: type[Order], optional: bool = False
-    ) -> tuple[Operator, Order]:
-        """Who orders what. `optional`: without a body the order is `shape()`."""
-        operator = self.operator(request, action, target)
-        try:
-            body = await read_body(request, self._options.body_limit, self._options.body_deadline)
-            return operator, shape() if optional and not body else _decoded(body, shape)
-        except Refusal as refusal:
-            self.refused(operator, action, target, refusal)
-            raise
-
-    def refused(self, operator: Operator, action: str, target: str, refusal: Refusal) -> None:
-        """Record what was refused before a verb could."""
-        self._hub.audit.note(operator, action, target, "", f"refused: {refusal.text}")
-
-
-def _decoded(body: bytes, shape: type[Order]) -> Order:
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error

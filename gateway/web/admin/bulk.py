@@ -1,23 +1,20 @@
 """`/admin/api/campaigns…`: what operators do to all connections that a filter matches."""
 
-from typing import Any
-
 import msgspec
 from aiohttp import web
 
 from gateway.core.hub import Hub
 from gateway.core.operators.bulk import PER_SECOND, Action, BulkPlan, BulkState, Campaign, TooMany
-from gateway.core.operators.roles import Role
 from gateway.errors import Refusal
-from gateway.web.admin.authorize import Login, WriteRequests
-from gateway.web.http.query import ask, only
+from gateway.web.endpoint import Call, Failure, Order, RefusalReply
+from gateway.web.http.query import ask
 from gateway.web.http.responses import json_answer
 from gateway.web.tables.connections import ConnectionTable
 from gateway.web.tables.filter import split
 from gateway.web.tables.paging import TableQuery
 
 
-class BulkRequest(msgspec.Struct, forbid_unknown_fields=True):
+class BulkRequest(Order):
     """`q` may be empty: everybody; `expected` is the number that the operator read and typed. `reason` is for kick,
     ban and mute, `seconds` for ban and mute (without: for ever), `text` for message."""
 
@@ -29,9 +26,18 @@ class BulkRequest(msgspec.Struct, forbid_unknown_fields=True):
     text: str = ""
     per_second: int = PER_SECOND
 
+    @property
+    def target(self) -> str:
+        return self.q or "everybody"
+
+    @property
+    def words_said(self) -> str:
+        return self.text or self.reason
+
 
 class BulkRow(msgspec.Struct, frozen=True):
-    """A campaign as it stands. Times: ms since 1970. `spared` are operators who were left out, `left` who comes yet."""
+    """A campaign as it stands. Times: ms since 1970. `spared` are operators who were left out, `left` those who are
+    still to come."""
 
     id: str
     action: Action
@@ -53,66 +59,61 @@ class BulkRow(msgspec.Struct, frozen=True):
     problem: str | None
 
 
+class BulkActionList(msgspec.Struct):
+    """The campaigns, the latest first."""
+
+    campaigns: list[BulkRow]
+
+
 class BulkEndpoints:
     """The handlers."""
 
-    def __init__(self, hub: Hub, login: Login, table: ConnectionTable, orders: WriteRequests) -> None:
+    def __init__(self, hub: Hub, table: ConnectionTable) -> None:
         self._campaigns = hub.upkeep.campaigns
-        self._login = login
+        self._audit = hub.audit
         self._table = table
-        self._orders = orders
 
-    async def begin(self, request: web.Request) -> web.Response:
+    async def begin(self, call: Call[BulkRequest]) -> BulkRow | web.Response:
         """`POST /admin/api/campaigns`: 202, or 409 when more match by now than the operator expects."""
-        operator, order = await self._orders.take(request, "campaign", "", BulkRequest)
+        order = call.body
         try:
             plan = await self._plan(order)
         except Refusal as refusal:
-            self._orders.refused(operator, f"campaign {order.action}", order.q, refusal)
+            self._audit.note(call.operator, f"campaign {order.action}", order.q, "", f"refused: {refusal.text}")
             raise
         try:
-            campaign: Campaign = await ask(lambda done: self._campaigns.begin(operator, plan, done))
+            return _row(await ask(lambda done: self._campaigns.begin(call.operator, plan, done)))
         except TooMany as refusal:
-            error = {"code": refusal.code, "text": refusal.text, "matches": refusal.matches}
-            return json_answer({"error": error}, 409)
-        return json_answer(_row(campaign), 202)
+            failure = Failure(refusal.code.value, refusal.text, matches=refusal.matches)
+            return json_answer(RefusalReply(failure), 409)
 
-    async def all(self, request: web.Request) -> web.Response:
+    async def all(self, call: Call[None]) -> BulkActionList:
         """`GET /admin/api/campaigns`: the latest first."""
-        self._login.reader(request, Role.VIEWER)
-        only(request)
-        return json_answer({"campaigns": [_row(each) for each in self._campaigns.all()]})
+        return BulkActionList([_row(each) for each in self._campaigns.all()])
 
-    async def one(self, request: web.Request) -> web.Response:
+    async def one(self, call: Call[None]) -> BulkRow:
         """`GET /admin/api/campaigns/{id}`"""
-        self._login.reader(request, Role.VIEWER)
-        only(request)
-        return json_answer(_row(self._campaigns.find(request.match_info["id"])))
+        return _row(self._campaigns.find(call.id))
 
-    async def stop(self, request: web.Request) -> web.Response:
+    async def stop(self, call: Call[None]) -> BulkRow:
         """`DELETE /admin/api/campaigns/{id}`"""
-        id = request.match_info["id"]
-        operator = self._orders.operator(request, "campaign stop", id)
-        campaign: Campaign = await ask(lambda done: self._campaigns.stop(operator, id, done))
-        return json_answer(_row(campaign))
+        return _row(await ask(lambda done: self._campaigns.stop(call.operator, call.id, done)))
 
     async def _plan(self, order: BulkRequest) -> BulkPlan:
         """Who is meant: those who match at this moment. Raises Refusal for a wrong word."""
         self._table.expire()
         snapshot = await self._table.snapshot()
         rows = (await snapshot.view(TableQuery("id", q=order.q))).rows("id")
-        targets = [row.id for row in rows]
-        seconds, per_second = order.seconds, order.per_second
         return BulkPlan(
-            order.action,
-            order.q,
-            targets,
-            _named(order.q),
-            order.expected,
-            order.reason,
-            seconds,
-            order.text,
-            per_second,
+            action=order.action,
+            words=order.q,
+            targets=[row.id for row in rows],
+            named=_named(order.q),
+            expected=order.expected,
+            reason=order.reason,
+            seconds=order.seconds,
+            said=order.text,
+            per_second=order.per_second,
         )
 
 
@@ -143,13 +144,3 @@ def _row(campaign: Campaign) -> BulkRow:
         ended_at=campaign.ended_at,
         problem=campaign.problem,
     )
-
-
-def routes(desk: BulkEndpoints) -> list[Any]:
-    """The routes of campaigns."""
-    return [
-        web.post("/admin/api/campaigns", desk.begin),
-        web.get("/admin/api/campaigns", desk.all),
-        web.get("/admin/api/campaigns/{id}", desk.one),
-        web.delete("/admin/api/campaigns/{id}", desk.stop),
-    ]

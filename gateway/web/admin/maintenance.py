@@ -1,44 +1,38 @@
 """`/admin/api/…` for the gateway itself: drain, maintenance, log level, and the feed of what happened lately."""
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
-from aiohttp import web
 
 from gateway.core.hub import Hub
 from gateway.core.operators.drain import PER_SECOND, SPREAD_SECONDS, DoorState
 from gateway.core.operators.maintenance import SECONDS
 from gateway.core.operators.moderation import Outcome
-from gateway.core.operators.roles import Role
 from gateway.core.protocol.message import Door
 from gateway.core.stats.recent import Happening
-from gateway.errors import Code, Refusal
-from gateway.web.admin.authorize import Login, WriteRequests
-from gateway.web.http.query import ask, number, only
-from gateway.web.http.responses import json_answer
-
-EVENTS_DEFAULT = 50
-EVENTS_LIMIT = 500
+from gateway.errors import Refusal
+from gateway.web.endpoint import Call, Order
+from gateway.web.http.query import ask
+from gateway.web.tables.paging import PAGE_DEFAULT
 
 
-class DrainRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Without a door: all of them. `spread_seconds` is over how long those who are sent away come back."""
+class DrainRequest(Order):
+    """Without a door: all of them. `spread_seconds` is the time over which those who are sent away come back."""
 
     door: Door | None = None
     per_second: int = PER_SECOND
     spread_seconds: float = SPREAD_SECONDS
 
 
-class MaintenanceRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """`text` is for those who come meanwhile."""
+class MaintenanceRequest(Order):
+    """`text` is shown to those who come meanwhile."""
 
     on: bool
     text: str = ""
 
 
-class LogLevelRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """For how long."""
+class LogLevelRequest(Order):
+    """The level, and for how long."""
 
     level: str
     seconds: int = SECONDS
@@ -56,73 +50,99 @@ class EventRow(msgspec.Struct, frozen=True):
     detail: str
 
 
+class EventLines(msgspec.Struct):
+    """What happened lately, oldest first. `cursor` is the number of the last one here, `last` of the last there is;
+    `missed` are gone between `after` and the first."""
+
+    events: list[EventRow]
+    cursor: int
+    last: int
+    missed: int
+
+
+class DrainingDoor(msgspec.Struct):
+    """How many were there when it began, how many were sent away, how many are there now."""
+
+    door: Door
+    state: str
+    total: int
+    sent: int
+    left: int
+
+
+class DrainReport(msgspec.Struct):
+    """`state` of the worst door: ready, draining or closed; `per_second` is null when all are ready."""
+
+    state: str
+    per_second: int | None
+    doors: list[DrainingDoor]
+
+
+class MaintenanceReport(msgspec.Struct):
+    """Whether newcomers are turned away, with which words, and since when (ms since 1970)."""
+
+    on: bool
+    text: str | None
+    since: int | None
+
+
+class LogLevel(msgspec.Struct):
+    """The level now, the `usual` one, and `until` when (ms since 1970) it is another."""
+
+    level: str
+    usual: str
+    until: int | None
+
+
 class MaintenanceEndpoints:
     """The handlers."""
 
-    def __init__(self, hub: Hub, login: Login, orders: WriteRequests) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._upkeep = hub.upkeep
-        self._login = login
-        self._orders = orders
 
-    async def drain(self, request: web.Request) -> web.Response:
+    async def drain(self, call: Call[DrainRequest]) -> DrainReport:
         """`POST /admin/api/drain`"""
-        operator, order = await self._orders.take(request, "drain", "", DrainRequest, optional=True)
-        rate, spread = order.per_second, order.spread_seconds
-        await _did(lambda done: self._upkeep.draining.begin(operator, order.door, rate, spread, done))
-        return json_answer(self._progress(), 202)
+        order, draining = call.body, self._upkeep.draining
+        await _did(lambda done: draining.begin(call.operator, order.door, order.per_second, order.spread_seconds, done))
+        return self._progress()
 
-    async def cancel(self, request: web.Request) -> web.Response:
+    async def cancel(self, call: Call[None]) -> DrainReport:
         """`DELETE /admin/api/drain`"""
-        operator = self._orders.operator(request, "drain cancel")
-        await _did(lambda done: self._upkeep.draining.cancel(operator, done))
-        return json_answer(self._progress())
+        await _did(lambda done: self._upkeep.draining.cancel(call.operator, done))
+        return self._progress()
 
-    async def progress(self, request: web.Request) -> web.Response:
+    async def progress(self, call: Call[None]) -> DrainReport:
         """`GET /admin/api/drain`"""
-        self._login.reader(request, Role.VIEWER)
-        only(request)
-        return json_answer(self._progress())
+        return self._progress()
 
-    async def maintain(self, request: web.Request) -> web.Response:
+    async def maintain(self, call: Call[MaintenanceRequest]) -> MaintenanceReport:
         """`POST /admin/api/maintenance`"""
-        operator, order = await self._orders.take(request, "maintenance", "", MaintenanceRequest)
-        await _did(lambda done: self._upkeep.maintenance.switch(operator, order.on, order.text, done))
-        return json_answer(self._maintenance())
+        order = call.body
+        await _did(lambda done: self._upkeep.maintenance.switch(call.operator, order.on, order.text, done))
+        return self._maintenance()
 
-    async def maintenance(self, request: web.Request) -> web.Response:
+    async def maintenance(self, call: Call[None]) -> MaintenanceReport:
         """`GET /admin/api/maintenance`"""
-        self._login.reader(request, Role.VIEWER)
-        only(request)
-        return json_answer(self._maintenance())
+        return self._maintenance()
 
-    async def turn_log(self, request: web.Request) -> web.Response:
+    async def turn_log(self, call: Call[LogLevelRequest]) -> LogLevel:
         """`POST /admin/api/log-level`"""
-        operator, order = await self._orders.take(request, "log level", "", LogLevelRequest)
-        outcome: Outcome = await _did(
-            lambda done: self._upkeep.loudness.change(operator, order.level, order.seconds, done)
-        )
-        assert outcome.target == order.level
-        return json_answer(self._level())
+        order = call.body
+        await _did(lambda done: self._upkeep.loudness.change(call.operator, order.level, order.seconds, done))
+        return self._level()
 
-    async def log_level(self, request: web.Request) -> web.Response:
+    async def log_level(self, call: Call[None]) -> LogLevel:
         """`GET /admin/api/log-level`"""
-        self._login.reader(request, Role.VIEWER)
-        only(request)
-        return json_answer(self._level())
+        return self._level()
 
-    async def events(self, request: web.Request) -> web.Response:
-        """`GET /admin/api/events?after=&limit=`: oldest first; without `after` the latest."""
-        self._login.reader(request, Role.VIEWER)
-        only(request, "after", "limit")
-        limit = number(request, "limit", least=1) or EVENTS_DEFAULT
-        if limit > EVENTS_LIMIT:
-            raise Refusal(Code.BAD_MESSAGE, f"limit is at most {EVENTS_LIMIT}")
-        ring, after = self._hub.happenings, number(request, "after")
+    async def events(self, call: Call[None]) -> EventLines:
+        """`GET /admin/api/events`: oldest first; without `after` the latest."""
+        limit, after = call.query.get("limit", PAGE_DEFAULT), call.query.get("after")
+        ring = self._hub.happenings
         first, rows = self._events(ring.last - limit if after is None else after, limit)
-        end = first + len(rows) - 1
         missed = max(0, first - 1 - after) if after is not None else 0
-        return json_answer({"events": rows, "cursor": end, "last": ring.last, "missed": missed})
+        return EventLines(rows, first + len(rows) - 1, ring.last, missed)
 
     def latest(self, limit: int) -> list[EventRow]:
         """The last events, the newest first."""
@@ -141,36 +161,23 @@ class MaintenanceEndpoints:
         nick = session.nick if session is not None else gone.get(each.session)
         return EventRow(place, each.at, each.event, f"{each.session:x}", nick, each.detail)
 
-    def _progress(self) -> dict[str, Any]:
-        doors = self._upkeep.draining.progress()
+    def _progress(self) -> DrainReport:
+        draining = self._upkeep.draining
+        doors = draining.progress()
         states = {each.state for each in doors}
         worst = next((each for each in (DoorState.DRAINING, DoorState.CLOSED) if each in states), DoorState.READY)
-        rate = self._upkeep.draining.per_second if worst is not DoorState.READY else None
-        return {"state": worst, "per_second": rate, "doors": [each._asdict() for each in doors]}
+        rate = draining.per_second if worst is not DoorState.READY else None
+        return DrainReport(worst, rate, [DrainingDoor(*each) for each in doors])
 
-    def _maintenance(self) -> dict[str, Any]:
+    def _maintenance(self) -> MaintenanceReport:
         maintenance = self._upkeep.maintenance
-        return {"on": maintenance.words is not None, "text": maintenance.words, "since": maintenance.since}
+        return MaintenanceReport(maintenance.words is not None, maintenance.words, maintenance.since)
 
-    def _level(self) -> dict[str, Any]:
+    def _level(self) -> LogLevel:
         loudness = self._upkeep.loudness
-        return {"level": loudness.now, "usual": loudness.usual, "until": loudness.until}
+        return LogLevel(loudness.now, loudness.usual, loudness.until)
 
 
 async def _did(verb: Callable[[Callable[[Outcome | Refusal], None]], None]) -> Outcome:
-    """Wait for what came of it. Raises Refusal."""
+    """Wait for the outcome. Raises Refusal."""
     return await ask(verb)
-
-
-def routes(desk: MaintenanceEndpoints) -> list[Any]:
-    """The routes of the gateway itself."""
-    return [
-        web.post("/admin/api/drain", desk.drain),
-        web.get("/admin/api/drain", desk.progress),
-        web.delete("/admin/api/drain", desk.cancel),
-        web.post("/admin/api/maintenance", desk.maintain),
-        web.get("/admin/api/maintenance", desk.maintenance),
-        web.post("/admin/api/log-level", desk.turn_log),
-        web.get("/admin/api/log-level", desk.log_level),
-        web.get("/admin/api/events", desk.events),
-    ]

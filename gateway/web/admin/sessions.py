@@ -1,22 +1,53 @@
-"""Who is logged in to the dashboard, and ending that: `/admin/api/sessions`."""
+"""The sessions of the dashboard: how long they last, how a cookie is checked, and who may see and end whose.
 
-from collections.abc import Callable, Sequence
-from typing import Any
+Secrets are 192 random bits and kept as their SHA-256 only, so a memory dump or a slip in a log gives nobody a login.
+The collection is bounded. A session is looked up by its digest: what the time of that tells is of no use.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Container
+from dataclasses import dataclass
 
 import msgspec
-from aiohttp import web
 
-from gateway.core.operators.audit import Audit
 from gateway.core.operators.roles import Operator, Role
 from gateway.errors import Code, Refusal
-from gateway.web.admin.authorize import CSRF_HEADER, Login, bearer
-from gateway.web.admin.logins import AdminSession, AdminSessions
-from gateway.web.http.query import only
-from gateway.web.http.responses import json_answer
+
+SESSION_IDLE = 30 * 60.0
+SESSION_LIFE = 12 * 3600.0
+SESSION_LIMIT = 256
+SECRET_BYTES = 24
+ID_BYTES = 8
+AGENT_CHARACTERS = 200
+
+
+def digest(secret: str) -> bytes:
+    """What is kept of a secret."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
+
+
+def same_secret(given: str, right: str) -> bool:
+    """Compare two secrets in constant time."""
+    return hmac.compare_digest(digest(given), digest(right))
+
+
+@dataclass(slots=True, eq=False)
+class AdminSession:
+    """Somebody who is logged in. `id` names the session and opens nothing; `opened` and `seen` are monotonic
+    seconds."""
+
+    id: str
+    operator: Operator
+    agent: str
+    csrf: str
+    opened: float
+    seen: float
 
 
 class SessionRow(msgspec.Struct, frozen=True):
-    """A session as it is shown. Times are ms since 1970; `current`: it is the one that asks."""
+    """A session as it is shown. Times are ms since 1970; `current`: the one that asks."""
 
     id: str
     name: str
@@ -28,57 +59,61 @@ class SessionRow(msgspec.Struct, frozen=True):
     current: bool
 
 
-class SessionEndpoints:
-    """The handlers. `clock` answers monotonic seconds, `wall` ms since 1970."""
+class AdminSessions:
+    """The open sessions of the dashboard: 30 minutes without use end one, 12 hours in any case. `clock` returns
+    monotonic seconds."""
 
-    def __init__(
-        self,
-        login: Login,
-        sessions: AdminSessions,
-        audit: Audit,
-        clock: Callable[[], float],
-        wall: Callable[[], int],
-    ) -> None:
-        self._login = login
-        self._sessions = sessions
-        self._audit = audit
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._wall = wall
+        self._sessions: dict[bytes, AdminSession] = {}
 
-    async def seen(self, request: web.Request) -> web.Response:
-        """`GET /admin/api/sessions`: an admin sees all, others those under their own name."""
-        only(request)
-        return json_answer({"sessions": self.rows(request)})
+    def open(self, operator: Operator, agent: str) -> tuple[str, AdminSession]:
+        """Log somebody in; the secret for the cookie, and the session. Over SESSION_LIMIT whoever was away longest
+        is logged out."""
+        self._sweep()
+        while len(self._sessions) >= SESSION_LIMIT:
+            del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen)]
+        secret, now = secrets.token_urlsafe(SECRET_BYTES), self._clock()
+        csrf = secrets.token_urlsafe(SECRET_BYTES)
+        agent = "".join(filter(str.isprintable, agent[:AGENT_CHARACTERS]))
+        session = AdminSession(secrets.token_hex(ID_BYTES), operator, agent, csrf, now, now)
+        self._sessions[digest(secret)] = session
+        return secret, session
 
-    def rows(self, request: web.Request) -> Sequence[SessionRow]:
-        """The sessions that who asks may see."""
-        operator = self._login.reader(request, Role.VIEWER)
-        current = None if bearer(request) is not None else self._login.session(request)
-        return [self._row(each, current) for each in self._sessions.all() if _may_see(operator, each)]
+    def find(self, secret: str | None) -> AdminSession | None:
+        """The session of a cookie, which is thereby used."""
+        session = self.look(secret)
+        if session is not None:
+            session.seen = self._clock()
+        return session
 
-    def others(self, request: web.Request) -> Sequence[str]:
-        """The names of who else is logged in, as far as who asks may see them."""
-        return sorted({f"{row.name} ({row.role})" for row in self.rows(request) if not row.current})
+    def look(self, secret: str | None) -> AdminSession | None:
+        """The session of a cookie that a page sent by itself: that is no use of it."""
+        self._sweep()
+        return self._sessions.get(digest(secret)) if secret else None
 
-    async def end(self, request: web.Request) -> web.Response:
-        """`DELETE /admin/api/sessions/{id}`: one's own always, those of others by an admin."""
-        target = request.match_info["id"]
-        self.finish(self._login.writer(request, request.headers.get(CSRF_HEADER), "logout", target), target)
-        return json_answer({"id": target, "ended": True})
+    def all(self) -> list[AdminSession]:
+        """The open sessions, the oldest first."""
+        self._sweep()
+        return list(self._sessions.values())
 
-    def finish(self, operator: Operator, target: str) -> None:
-        """End a session. Raises Refusal."""
-        for session in self._sessions.all():
-            if session.id == target and _may_see(operator, session):
-                self._sessions.end(session)
-                self._audit.note(operator, "logout", session.operator.name, "", "done")
-                return
-        self._audit.note(operator, "logout", target, "", "refused: no such session of his")
+    def seen_by(self, operator: Operator) -> list[AdminSession]:
+        """Those that an operator may see, and end: an admin all of them, others those under their own name."""
+        return [each for each in self.all() if _may_see(operator, each)]
+
+    def end_by(self, operator: Operator, id: str) -> AdminSession:
+        """End a session that the operator may see. Raises Refusal: forbidden for those who may not see all, otherwise
+        no_such_user."""
+        for session in self.seen_by(operator):
+            if session.id == id:
+                self.end(session)
+                return session
         operator.check(Role.ADMIN)
         raise Refusal(Code.NO_SUCH_USER, "there is no such session: it may be over already")
 
-    def _row(self, session: AdminSession, current: AdminSession | None) -> SessionRow:
-        moment = self._wall() - self._clock() * 1000
+    def row(self, session: AdminSession, current: AdminSession | None, wall: int) -> SessionRow:
+        """A session as it is shown at `wall` (ms since 1970)."""
+        moment = wall - self._clock() * 1000
         return SessionRow(
             id=session.id,
             name=session.operator.name,
@@ -90,11 +125,29 @@ class SessionEndpoints:
             current=session is current,
         )
 
+    def close(self, secret: str | None) -> None:
+        """Log out. An unknown secret is nobody."""
+        if secret:
+            self._sessions.pop(digest(secret), None)
+
+    def end(self, session: AdminSession) -> None:
+        """Log somebody out who need not be asking."""
+        for key, each in list(self._sessions.items()):
+            if each is session:
+                del self._sessions[key]
+
+    def revoke(self, names: Container[str]) -> None:
+        """Log out whoever logged in by one of these names (casefolded)."""
+        for session in list(self._sessions.values()):
+            if session.operator.name.casefold() in names:
+                self.end(session)
+
+    def _sweep(self) -> None:
+        now = self._clock()
+        for key, session in list(self._sessions.items()):
+            if now - session.seen > SESSION_IDLE or now - session.opened > SESSION_LIFE:
+                del self._sessions[key]
+
 
 def _may_see(operator: Operator, session: AdminSession) -> bool:
     return operator.role >= Role.ADMIN or operator.name == session.operator.name
-
-
-def routes(desk: SessionEndpoints) -> list[Any]:
-    """The routes of the sessions."""
-    return [web.get("/admin/api/sessions", desk.seen), web.delete("/admin/api/sessions/{id}", desk.end)]

@@ -11,7 +11,8 @@ from gateway.core.stats.health import Cause, Level
 from gateway.core.stats.recent import Departure
 from gateway.core.stats.sampler import COUNTED
 from gateway.core.stats.timeseries import STEPS, Column
-from gateway.errors import Code, Refusal
+from gateway.errors import Code
+from gateway.web.endpoint import Call
 from gateway.web.options import WebOptions
 
 SPAN_DEFAULT = "5m"
@@ -98,15 +99,29 @@ class MarkLine(msgspec.Struct, frozen=True):
     text: str
 
 
+class Series(msgspec.Struct):
+    """Rows `step` ms apart, the oldest first, at the times `t` (ms since 1970). Besides these, each figure has its own
+    column, as long as `t`: numbers, or null where there is none."""
+
+    span: str
+    step: int
+    t: list[int]
+    marks: list[MarkLine]
+
+
 class SummaryEndpoints:
-    """Makes summaries and series. `wall` answers ms since 1970."""
+    """The summary and the series. `wall` returns ms since 1970."""
 
     def __init__(self, hub: Hub, options: WebOptions, wall: Callable[[], int]) -> None:
         self._hub = hub
         self._options = options
         self._wall = wall
 
-    def summary(self) -> Summary:
+    async def summary(self, call: Call[None]) -> Summary:
+        """`GET /admin/api/summary`"""
+        return self.now()
+
+    def now(self) -> Summary:
         """The figures now."""
         options, meters, now = self._options, self._hub.meters, self._wall()
         health, causes = self._health()
@@ -129,10 +144,10 @@ class SummaryEndpoints:
             last_closed=[closed_line(each) for each in islice(reversed(self._hub.closed.last), LAST_CLOSED)],
         )
 
-    def series(self, span: str, since: int | None) -> dict[str, object]:
-        """The rows of a span after `since` (ms since 1970), column by column. Raises Refusal."""
-        if span not in STEPS:
-            raise Refusal(Code.BAD_MESSAGE, f"span is one of {', '.join(STEPS)}")
+    async def series(self, call: Call[None]) -> dict[str, object]:
+        """`GET /admin/api/series`: the rows of a span after `since`, column by column: a Series, whose columns are as
+        many as there are figures."""
+        span, since = call.query.get("span") or SPAN_DEFAULT, call.query.get("since")
         step, size = STEPS[span]
         meters = self._hub.meters
         columns: dict[str, Column] = meters.rings.since(span, since)

@@ -1,8 +1,8 @@
 """`GET /admin/api/connections/{id}/watch`: one connection live, as Server-Sent Events, for an admin and ten minutes.
 
 Off unless `admin.watch` is on; every look is audited, its beginning and its end. Passwords, tokens and codes are
-covered (`core.sessions.trace`). What the admin's own connection does not take is dropped, never kept waiting, and he is
-told how much.
+covered (`core.sessions.trace`). What the admin's own connection does not take is dropped, never kept waiting, and the
+admin is told how much.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from gateway.core.sessions.session import Session
 from gateway.core.sessions.trace import Trace, Typed, request_without_secrets, visible, without_secrets
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import Login
+from gateway.web.endpoint import Call, Misread
 
 WATCH_SECONDS = 600.0
 LOOK_SECONDS = 0.5
@@ -59,7 +60,7 @@ class Watch:
         self._tap = Trace(session, self._seen)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._tap.remove()
 
     def take(self) -> list[tuple[str, Any]]:
@@ -114,16 +115,11 @@ class WatchEndpoints:
         self._allowed = allowed
         self._watched: set[Session] = set()
 
-    async def watch(self, request: web.Request) -> web.StreamResponse:
-        """Events `began`, then `in`, `out` and `dropped`, at last `ended` with the reason."""
-        operator = self._login.reader(request, Role.VIEWER)
-        target = request.match_info["id"]
-        try:
-            operator.check(Role.ADMIN)
-            session = self._find(target)
-        except Refusal as refusal:
-            self._audit(operator, "watch", target, "", f"refused: {refusal.text}")
-            raise
+    async def watch(self, call: Call[None]) -> web.StreamResponse:
+        """`GET /admin/api/connections/{id}/watch`: events `began`, then `in`, `out` and `dropped`, at last `ended` with
+        the reason."""
+        request, operator = call.request, call.operator
+        session = self._find(call.id)
         self._audit(operator, "watch", f"{session.id} {session.nick}", "", "done")
         self._watched.add(session)
         watch = Watch(session, self._hub.wall)
@@ -139,12 +135,12 @@ class WatchEndpoints:
 
     def _find(self, id: str) -> Session:
         if not self._allowed:
-            raise Refusal(Code.FORBIDDEN, "watching is switched off: the setting admin.watch")
+            raise Misread(Code.FORBIDDEN, "watching is switched off: the setting admin.watch")
         session = self._hub.find(id)
         if session is None:
-            raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone already")
+            raise Misread(Code.NO_SUCH_USER, "there is no such connection: it may be gone already")
         if session in self._watched or len(self._watched) >= WATCHERS:
-            raise Refusal(Code.BUSY, "somebody watches it already, or too many are watched", retry_ms=60_000)
+            raise Misread(Code.BUSY, "somebody watches it already, or too many are watched", retry_ms=60_000)
         return session
 
     async def _begin(self, request: web.Request, session: Session) -> web.StreamResponse:
@@ -156,7 +152,7 @@ class WatchEndpoints:
         return response
 
     async def _tell(self, request: web.Request, response: web.StreamResponse, session: Session, watch: Watch) -> str:
-        """Tell what is seen until there is a reason to end; answers it."""
+        """Tell what is seen until there is a reason to end, and return it."""
         until = time.monotonic() + WATCH_SECONDS
         while True:
             try:
@@ -195,8 +191,3 @@ class WatchEndpoints:
 def event(name: str, what: Any) -> bytes:
     """One Server-Sent Event."""
     return b"event: %s\ndata: %s\n\n" % (name.encode(), _encode(what))
-
-
-def routes(desk: WatchEndpoints) -> list[Any]:
-    """The route of the watch."""
-    return [web.get("/admin/api/connections/{id}/watch", desk.watch, allow_head=False)]

@@ -29,18 +29,8 @@ async def ask(verb: Callable[[Callable[[Answer | Refusal], None]], None]) -> Ans
 
 
 def only(request: web.Request, *names: str) -> None:
-    """Refuse a query that says anything else: who misspells a word is told, not ignored."""
+    """Refuse a query that says anything else: a misspelt name is reported, not ignored. Raises Refusal."""
     for name in request.query:
         if name not in names:
-            known = ", ".join(names) or "it takes none"
-            raise Refusal(Code.BAD_MESSAGE, f"cannot ask by {name[:40]!r}: {known}")
-
-
-def number(request: web.Request, name: str, least: int = 0) -> int | None:
-    """The query's number `name`, None where it is absent."""
-    given = request.query.get(name)
-    if given is None:
-        return None
-    if not (given.isascii() and given.isdigit() and len(given) < 20 and least <= int(given) < SEQ_LIMIT):
-        raise Refusal(Code.BAD_MESSAGE, f"{name} is not a whole number of at least {least}")
-    return int(given)
+            takes = ", ".join(names) or "none"
+            raise Refusal(Code.BAD_MESSAGE, f"unknown query parameter {name[:40]!r}; this address takes {takes}")

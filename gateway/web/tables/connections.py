@@ -13,18 +13,15 @@ looked at only for rows that are shown (see `rows.KERNEL`, `rows.TRAITS`) is of 
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from gateway.core.hub import SESSION_ID, Hub
-from gateway.core.operators.roles import Role
 from gateway.core.rooms.fanout import Member
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
-from gateway.web.admin.authorize import Login
-from gateway.web.http.responses import json_answer
+from gateway.web.endpoint import Call
 from gateway.web.tables import export
 from gateway.web.tables.connection_row import (
     COLUMNS,
@@ -42,7 +39,7 @@ from gateway.web.tables.connection_row import (
     row_of,
 )
 from gateway.web.tables.filter import Filter
-from gateway.web.tables.paging import QUERY, ROWS, Ordering, Slices, TableQuery, order, table_query
+from gateway.web.tables.paging import ROWS, Ordering, Slices, TableQuery, order, table_query
 
 FRESH = 1.0
 SLICE = 250
@@ -280,7 +277,6 @@ def counts_of(session: Session) -> Counts:
 
 
 EVENTS = 20
-DOWNLOADED = QUERY - {"limit", "cursor", "freeze"}
 DOWNLOAD_ROWS = 100
 """Rows a slice: about 2 ms to look at and write."""
 
@@ -317,46 +313,41 @@ class Detail(msgspec.Struct, gc=False):
 class ConnectionEndpoints:
     """The handlers."""
 
-    def __init__(self, hub: Hub, login: Login, table: ConnectionTable) -> None:
+    def __init__(self, hub: Hub, table: ConnectionTable) -> None:
         self._hub = hub
-        self._login = login
         self._table = table
 
-    async def page(self, request: web.Request) -> web.Response:
+    async def page(self, call: Call[None]) -> TablePage:
         """`GET /admin/api/connections`"""
-        self._login.reader(request, Role.VIEWER)
-        return json_answer(await self._table.page(table_query(request, SORT_DEFAULT)))
+        return await self._table.page(table_query(call.query, SORT_DEFAULT))
 
-    async def one(self, request: web.Request) -> web.Response:
+    async def one(self, call: Call[None]) -> Detail:
         """`GET /admin/api/connections/{id}`: an open connection, or one of the last that closed."""
-        self._login.reader(request, Role.VIEWER)
-        id = request.match_info["id"]
-        await self._table.snapshot()  # whoever looks at one keeps its sparkline going
-        session = self._hub.find(id)
-        number = int(id, 16) if SESSION_ID.fullmatch(id) else 0
+        await self._table.snapshot()  # looking at one connection keeps its sparkline going
+        session = self._hub.find(call.id)
+        number = int(call.id, 16) if SESSION_ID.fullmatch(call.id) else 0
         row = self._table.row(session) if session is not None else self._table.closed_row(number)
         if row is None:
             raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone for long")
         rooms = [_line(member) for member in session.rooms.values()] if session is not None else []
         events = [EventLine(each.at, each.event, each.detail) for each in self._hub.happenings.of(number, EVENTS)]
-        return json_answer(Detail(row, rooms, events, self._table.trail.of(number)))
+        return Detail(row, rooms, events, self._table.trail.of(number))
 
-    async def as_csv(self, request: web.Request) -> web.StreamResponse:
+    async def as_csv(self, call: Call[None]) -> web.StreamResponse:
         """`GET /admin/api/connections.csv`"""
         return await export.send(
-            request, "connections", COLUMNS, await self._slices(request), "text/csv", export.csv_lines
+            call.request, "connections", COLUMNS, await self._slices(call), "text/csv", export.csv_lines
         )
 
-    async def as_json_lines(self, request: web.Request) -> web.StreamResponse:
+    async def as_json_lines(self, call: Call[None]) -> web.StreamResponse:
         """`GET /admin/api/connections.jsonl`"""
         return await export.send(
-            request, "connections", COLUMNS, await self._slices(request), "application/x-ndjson", export.json_lines
+            call.request, "connections", COLUMNS, await self._slices(call), "application/x-ndjson", export.json_lines
         )
 
-    async def _slices(self, request: web.Request) -> AsyncIterator[Sequence[ConnectionRow]]:
+    async def _slices(self, call: Call[None]) -> AsyncIterator[Sequence[ConnectionRow]]:
         """The rows that match, in order. Refusals come before the first."""
-        self._login.reader(request, Role.VIEWER)
-        question = table_query(request, SORT_DEFAULT, known=DOWNLOADED)
+        question = table_query(call.query, SORT_DEFAULT)
         snapshot, _ = await self._table.moment(question)
         rows = (await snapshot.view(question)).rows(question.sort)
 
@@ -374,13 +365,3 @@ def _line(member: Member) -> RoomLine:
     behind = max(0, log.head - member.cursor)
     lag_bytes = log.lag_bytes(member.cursor) if behind else 0
     return RoomLine(member.room.name, member.cursor, log.head, behind, lag_bytes, member.attached)
-
-
-def routes(desk: ConnectionEndpoints) -> list[Any]:
-    """The routes of the table."""
-    return [
-        web.get("/admin/api/connections", desk.page),
-        web.get("/admin/api/connections.csv", desk.as_csv, allow_head=False),
-        web.get("/admin/api/connections.jsonl", desk.as_json_lines, allow_head=False),
-        web.get("/admin/api/connections/{id}", desk.one),
-    ]

@@ -12,16 +12,14 @@ import asyncio
 import base64
 import binascii
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
-from aiohttp import web
 from msgspec import UNSET
 
 from gateway.errors import Code, Refusal
-from gateway.web.http.query import number, only
 
 SLICE_SECONDS = 0.003
 """What the work may take before the loop turns; with the rows between two looks at the clock a slice is below 5 ms."""
@@ -200,7 +198,6 @@ def _decode(cursor: str, sort: str) -> Key:
 
 PAGE_DEFAULT = 50
 PAGE_LIMIT = 500
-QUERY = frozenset(("state", "q", "sort", "limit", "cursor", "snapshot", "freeze"))
 STATES = ("open", "closed", "any")
 YES = ("yes", "1", "true")
 
@@ -222,25 +219,14 @@ class TableQuery(msgspec.Struct, frozen=True):
         return PageQuery(self.sort, self.limit, self.cursor)
 
 
-def table_query(
-    request: web.Request, default: str, known: frozenset[str] = QUERY, also: frozenset[str] = frozenset()
-) -> TableQuery:
-    """The query of a table that is sorted by `default` unless told otherwise; a Refusal says what is wrong with it.
-    `known` are the names this table has, `also` what the address may say besides."""
-    query = request.query
-    only(request, *sorted(known), *also)
-    state = query.get("state") or "open"
-    if state not in STATES:
-        raise Refusal(Code.BAD_MESSAGE, f"state is one of {', '.join(STATES)}")
-    limit = number(request, "limit", least=1) or PAGE_DEFAULT
-    if limit > PAGE_LIMIT:
-        raise Refusal(Code.BAD_MESSAGE, f"limit is at most {PAGE_LIMIT}")
+def table_query(query: Mapping[str, Any], default: str) -> TableQuery:
+    """The query of a table that is sorted by `default` unless told otherwise, from the values of its parameters."""
     return TableQuery(
         sort=query.get("sort") or default,
-        limit=limit,
+        limit=query.get("limit", PAGE_DEFAULT),
         cursor=query.get("cursor") or None,
         q=query.get("q", ""),
-        state=state,
+        state=query.get("state") or "open",
         snapshot=query.get("snapshot") or None,
         freeze=query.get("freeze", "") in YES,
     )

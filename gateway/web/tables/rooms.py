@@ -6,18 +6,14 @@ is how far its head moved between the last two looks.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
-from aiohttp import web
 
 from gateway.core.hub import Hub
-from gateway.core.operators.roles import Role
 from gateway.core.protocol.message import Door
 from gateway.core.rooms.fanout import Room
 from gateway.errors import Code, Refusal
-from gateway.web.admin.authorize import Login
-from gateway.web.http.responses import json_answer
+from gateway.web.endpoint import Call
 from gateway.web.tables import filter as words
 from gateway.web.tables.filter import Vocabulary, Word
 from gateway.web.tables.paging import ROWS, Slices, TableQuery, order, table_query
@@ -25,7 +21,6 @@ from gateway.web.tables.paging import ROWS, Slices, TableQuery, order, table_que
 FRESH = 1.0
 STALE = 60.0
 ROOM_SORT = "-people"
-QUERY = frozenset(("q", "sort", "limit", "cursor"))
 
 
 class RoomRow(msgspec.Struct, gc=False):
@@ -161,16 +156,9 @@ async def _row(room: Room, rate: float | None, slices: Slices) -> RoomRow:
 class RoomEndpoints:
     """The handler."""
 
-    def __init__(self, login: Login, table: RoomTable) -> None:
-        self._login = login
+    def __init__(self, table: RoomTable) -> None:
         self._table = table
 
-    async def page(self, request: web.Request) -> web.Response:
+    async def page(self, call: Call[None]) -> RoomPage:
         """`GET /admin/api/rooms`"""
-        self._login.reader(request, Role.VIEWER)
-        return json_answer(await self._table.page(table_query(request, ROOM_SORT, known=QUERY)))
-
-
-def routes(desk: RoomEndpoints) -> list[Any]:
-    """The route of the rooms."""
-    return [web.get("/admin/api/rooms", desk.page)]
+        return await self._table.page(table_query(call.query, ROOM_SORT))

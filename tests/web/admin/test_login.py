@@ -93,7 +93,6 @@ async def test_a_wrong_password_shows_the_form_again_and_then_the_wait(start: St
         ("application/x-www-form-urlencoded", "name=admin&password=a%00b"),
         ("application/x-www-form-urlencoded", "name=a%00b&password=correct+horse"),
         ("application/x-www-form-urlencoded", "name=admin&password=" + "x" * 1025),
-        ("application/x-www-form-urlencoded", "name=admin&password=" + "x" * 1_000_000),
         ("application/x-www-form-urlencoded", "name=" + "x" * 5000 + "&password=correct+horse"),
         ("application/x-www-form-urlencoded", "token=x&name=admin&password=correct+horse"),
         ("application/x-www-form-urlencoded", "name=\xff"),
@@ -111,6 +110,11 @@ async def test_a_body_that_is_no_login_is_400(web: Running, http: Http, type: st
     async with http.post(f"{web.url}/admin/login", data=data, headers=headers) as answer:
         assert answer.status == 400
     assert all(entry["result"].startswith("refused: ") for entry in await audit(web, http))
+
+
+async def test_a_login_longer_than_a_body_may_be_is_too_long(web: Running, http: Http) -> None:
+    async with http.post(f"{web.url}/admin/login", data={"name": "admin", "password": "x" * 20_000}) as answer:
+        assert (answer.status, (await answer.json())["error"]["code"]) == (413, "too_long")
 
 
 async def test_a_login_gets_a_new_id_and_the_cookie_of_before_is_dead(web: Running, http: Http) -> None:

@@ -1,12 +1,16 @@
-"""The door of the dashboard: the one-time link with its button, the form for a name and a password, and the way out.
+"""Logging in to the dashboard and out: the one-time link and its button, the form for a name and a password, and the
+list of those who are logged in.
 
 Opening a link shows a button and changes nothing, so that a mail scanner or a preview uses nothing up; pressing it
-(`POST /admin/login`) uses the token up. Whichever way somebody logs in, he gets a session with a new id, and the one
-his browser had is over.
+(`POST /admin/login`) uses the token up. Whichever way somebody logs in, the session has a new id, and the one that the
+browser had before is over.
 """
 
-import asyncio
-from typing import Any
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import web
@@ -15,15 +19,19 @@ from gateway.accounts.authenticator import Authenticator
 from gateway.core.operators.audit import Audit
 from gateway.core.operators.roles import Operator, Role
 from gateway.errors import HTTP_STATUS, Code, Refusal
-from gateway.web.admin.authorize import CSRF_HEADER, FORM, Login, bearer, fields, is_here, source
-from gateway.web.admin.logins import LINK_LIFE, SESSION_LIFE, AdminSessions, LoginLinks
+from gateway.web.admin.authorize import Login, bearer, is_here, source
+from gateway.web.admin.sessions import SECRET_BYTES, SESSION_LIFE, AdminSessions, SessionRow, digest
+from gateway.web.endpoint import BOM, Call, form_fields
 from gateway.web.http.body import read_body
 from gateway.web.http.origin_policy import OriginPolicy
 from gateway.web.http.protocol import peer_address
+from gateway.web.http.query import ask
 from gateway.web.http.responses import json_answer
 from gateway.web.options import WebOptions
 from gateway.web.templates import Pages
 
+LINK_LIFE = 15 * 60.0
+LINK_LIMIT = 32
 TOKEN_LIMIT = 256
 LINK = "link"
 """The name of who comes by a link."""
@@ -35,6 +43,82 @@ class Credentials(msgspec.Struct, forbid_unknown_fields=True):
     token: str = ""
     name: str = ""
     password: str = ""
+
+
+class LoggedIn(msgspec.Struct):
+    """Beside the cookie; `expires_in` is in seconds."""
+
+    name: str
+    role: str
+    csrf: str
+    expires_in: int
+
+
+class LoginLink(msgspec.Struct):
+    """A fresh one-time link; `expires_in` is in seconds."""
+
+    url: str
+    expires_in: int
+
+
+class Sessions(msgspec.Struct):
+    """The sessions of the dashboard that the asker may see."""
+
+    sessions: list[SessionRow]
+
+
+class SessionEnded(msgspec.Struct):
+    """The session is over."""
+
+    id: str
+    ended: Literal[True]
+
+
+@dataclass(slots=True)
+class _Link:
+    ends: float
+    used: bool = False
+
+
+class LoginLinks:
+    """One-time tokens. `clock` returns monotonic seconds. The last LINK_LIMIT links are remembered, also when they are
+    used up, so that people can be told what is wrong with theirs."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._links: dict[bytes, _Link] = {}
+
+    def mint(self) -> str:
+        """A fresh token, good once within 15 minutes."""
+        while len(self._links) >= LINK_LIMIT:
+            del self._links[next(iter(self._links))]
+        token = secrets.token_urlsafe(SECRET_BYTES)
+        self._links[digest(token)] = _Link(self._clock() + LINK_LIFE)
+        return token
+
+    def problem(self, token: str) -> str | None:
+        """Why `token` would not log in: "unknown", "used" or "expired". None: it would. Does not use it up."""
+        link = self._find(token)
+        if link is None:
+            return "unknown"
+        if link.used:
+            return "used"
+        return "expired" if self._clock() > link.ends else None
+
+    def use(self, token: str) -> str | None:
+        """Use `token` up, unless there is a `problem` with it, which is returned."""
+        problem = self.problem(token)
+        link = self._find(token)
+        if problem is None and link is not None:
+            link.used = True
+        return problem
+
+    def _find(self, token: str) -> _Link | None:
+        wanted, found = digest(token), None
+        for key, link in self._links.items():
+            if hmac.compare_digest(key, wanted):
+                found = link
+        return found
 
 
 class LoginPage:
@@ -59,23 +143,22 @@ class LoginPage:
         self._site = site
         self._pages = pages
         self._options = options
-        self._decode = msgspec.json.Decoder(Credentials).decode
 
-    async def show(self, request: web.Request) -> web.Response:
+    async def show(self, call: Call[None]) -> web.Response:
         """`GET /admin/login`: the button, if the link is good; the form, if anybody has a password."""
-        token = request.query.get("token")
+        token = call.query.get("token")
         if token is None:
-            if self._login.session(request) is not None:
+            if self._login.session(call.request) is not None:
                 raise web.HTTPSeeOther("/admin")
             return self._page()
         problem = self._links.problem(token[:TOKEN_LIMIT])
         return self._page(403, problem) if problem else self._page(token=token)
 
-    async def press(self, request: web.Request) -> web.StreamResponse:
+    async def press(self, call: Call[None]) -> web.StreamResponse:
         """`POST /admin/login`: a link's token or name and password, as a form or as JSON, for a session.
 
-        Whoever takes or sends JSON is answered `{"name","role","csrf","expires_in"}`, everybody else is led to the
-        dashboard."""
+        Whoever takes or sends JSON is answered LoggedIn, everybody else is led to the dashboard."""
+        request = call.request
         try:
             self._login.check_own(request)
         except Refusal as refusal:
@@ -101,12 +184,9 @@ class LoginPage:
             page.headers["Retry-After"] = str(wait)
         return page
 
-    async def logout(self, request: web.Request) -> web.StreamResponse:
+    async def logout(self, call: Call[dict[str, str]]) -> web.StreamResponse:
         """`POST /admin/logout`"""
-        csrf = request.headers.get(CSRF_HEADER)
-        if csrf is None and request.content_type == FORM:
-            csrf = (await self._login.form(request)).get("csrf")
-        operator = self._login.writer(request, csrf, "logout")
+        request, operator = call.request, call.operator
         cookie = self._login.cookie(request)
         if bearer(request) is None:
             self._sessions.close(request.cookies.get(cookie))
@@ -115,8 +195,9 @@ class LoginPage:
         response.del_cookie(cookie, httponly=True, samesite="Strict", path="/", secure=_needs_tls(cookie))
         return response
 
-    async def mint(self, request: web.Request) -> web.Response:
-        """`POST /admin/login-link`: a fresh link for who can read the key in the data folder, on this machine."""
+    async def mint(self, call: Call[None]) -> LoginLink:
+        """`POST /admin/login-link`: a fresh link for whoever can read the key in the data folder, on this machine."""
+        request = call.request
         if self._options.link_key is None or not is_here(request):
             raise web.HTTPNotFound
         if not self._login.has_key(request):
@@ -124,21 +205,19 @@ class LoginPage:
             raise web.HTTPUnauthorized
         self._audit.note(Operator(LINK, Role.ADMIN, source(request)), "login-link", "", "", "done")
         url = self._site.base(request) / "admin/login" % {"token": self._links.mint()}
-        return json_answer({"url": str(url), "expires_in": int(LINK_LIFE)}, 201)
+        return LoginLink(str(url), int(LINK_LIFE))
 
     async def _credentials(self, request: web.Request) -> Credentials:
-        """What was sent. Raises Refusal (bad_message) for all that is neither a link's token nor name and password."""
-        try:
-            body = await read_body(request, self._options.body_limit, self._options.body_deadline)
-        except Refusal as refusal:
-            raise Refusal(Code.BAD_MESSAGE, refusal.text) from refusal
+        """What was sent. Raises Refusal: too_long, and bad_message for all that is neither a link's token nor name and
+        password."""
+        body = await read_body(request, self._options.body_limit, self._options.body_deadline)
         if request.content_type == "application/json":
             try:
-                given = self._decode(body)
+                given = msgspec.json.decode(body.removeprefix(BOM), type=Credentials)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise Refusal(Code.BAD_MESSAGE, "name and password are expected, as two texts") from error
         else:
-            sent = fields(request, body)
+            sent = form_fields(request, body)
             if any(len(values) > 1 for values in sent.values()):
                 raise Refusal(Code.BAD_MESSAGE, "each field is expected once")
             given = Credentials(**{name: sent[name][0] for name in Credentials.__struct_fields__ if name in sent})
@@ -149,25 +228,21 @@ class LoginPage:
         return given
 
     async def _checked(self, request: web.Request, given: Credentials) -> Operator | Refusal:
-        """What the keeper says of a name and a password."""
-        answer: asyncio.Future[Operator | Refusal] = asyncio.get_running_loop().create_future()
-
-        def done(said: Operator | Refusal) -> None:
-            if not answer.done():
-                answer.set_result(said)
-
-        self._keeper.login(given.name, given.password, peer_address(request), done)
-        return await answer
+        """What the accounts say of a name and a password."""
+        try:
+            return await ask(lambda done: self._keeper.login(given.name, given.password, peer_address(request), done))
+        except Refusal as refusal:
+            return refusal
 
     def _opened(self, request: web.Request, operator: Operator) -> web.Response:
-        """Log in who has shown that he may."""
+        """Log in somebody who has proved who they are."""
         cookie = self._login.cookie(request)
         self._sessions.close(request.cookies.get(cookie))
         secret, session = self._sessions.open(operator, request.headers.get("User-Agent", ""))
         self._audit.note(operator, "login", operator.name, "", "done")
         if "json" in request.headers.get("Accept", "") or request.content_type == "application/json":
-            words = {"name": operator.name, "role": operator.role.word, "csrf": session.csrf}
-            response = json_answer(words | {"expires_in": int(SESSION_LIFE)})
+            name, role = operator.name, operator.role.word
+            response = json_answer(LoggedIn(name, role, session.csrf, int(SESSION_LIFE)))
         else:
             response = web.Response(status=303, headers={"Location": "/admin"})
         response.set_cookie(cookie, secret, httponly=True, samesite="Strict", path="/", secure=_needs_tls(cookie))
@@ -187,11 +262,39 @@ def _needs_tls(cookie: str) -> bool | None:
     return True if cookie.startswith("__Host-") else None
 
 
-def routes(page: LoginPage) -> list[Any]:
-    """The routes of the door."""
-    return [
-        web.get("/admin/login", page.show),
-        web.post("/admin/login", page.press),
-        web.post("/admin/logout", page.logout),
-        web.post("/admin/login-link", page.mint),
-    ]
+class SessionEndpoints:
+    """`/admin/api/sessions`. `wall` returns ms since 1970."""
+
+    def __init__(self, login: Login, sessions: AdminSessions, audit: Audit, wall: Callable[[], int]) -> None:
+        self._login = login
+        self._sessions = sessions
+        self._audit = audit
+        self._wall = wall
+
+    async def seen(self, call: Call[None]) -> Sessions:
+        """`GET /admin/api/sessions`"""
+        return Sessions(self.rows(call))
+
+    def rows(self, call: Call[Any]) -> list[SessionRow]:
+        """The sessions that the asker may see."""
+        request, wall = call.request, self._wall()
+        current = None if bearer(request) is not None else self._login.session(request)
+        return [self._sessions.row(each, current, wall) for each in self._sessions.seen_by(call.operator)]
+
+    def others(self, call: Call[Any]) -> list[str]:
+        """The names of those who are logged in besides the asker, as far as the asker may see them."""
+        return sorted({f"{row.name} ({row.role})" for row in self.rows(call) if not row.current})
+
+    async def end(self, call: Call[None]) -> SessionEnded:
+        """`DELETE /admin/api/sessions/{id}`"""
+        self.finish(call.operator, call.id)
+        return SessionEnded(call.id, True)
+
+    def finish(self, operator: Operator, target: str) -> None:
+        """End a session, and record it. Raises Refusal."""
+        try:
+            ended = self._sessions.end_by(operator, target)
+        except Refusal:
+            self._audit.note(operator, "logout", target, "", "refused: no such session of theirs")
+            raise
+        self._audit.note(operator, "logout", ended.operator.name, "", "done")

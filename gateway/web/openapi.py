@@ -1,6 +1,6 @@
-"""`/openapi.json`: the tables of operations as an OpenAPI 3.1 document.
+"""`/openapi.json`: the table of endpoints as an OpenAPI 3.1 document.
 
-Shapes are msgspec types, most of them the very Structs that the handlers decode and encode, so a field that is added
+Shapes are msgspec types, most of them the very Structs that the handlers take and return, so a field that is added
 there is documented here. The document is made at the first request, not at the start.
 """
 
@@ -12,18 +12,12 @@ import msgspec
 from aiohttp import web
 
 from gateway.core.doors.browser import Request
-from gateway.core.operators.roles import Role
 from gateway.core.protocol.events import AnyEvent
 from gateway.errors import HTTP_STATUS, Code
 from gateway.web.admin.authorize import CSRF_HEADER
+from gateway.web.endpoint import JSON, LINES, Access, Call, Content, Endpoint, Parameter, RefusalReply
 from gateway.web.http.responses import json_answer
 from gateway.web.options import WebOptions
-from gateway.web.reference.admin import ADMIN
-from gateway.web.reference.operation import JSON, LINES, Access, Content, Operation, Parameter, RefusalReply
-from gateway.web.reference.rooms import HEALTH, ROOMS
-
-OPERATIONS = {"rooms": ROOMS, "health": HEALTH, "admin": ADMIN}
-"""All operations, by tag."""
 
 Schema = dict[str, Any]
 
@@ -33,12 +27,12 @@ _WHOLE: dict[str, Any] = {"ServerObject": AnyEvent, "ClientObject": Request}
 _WORDS = (
     "A chat gateway: netcat, telnet, browsers and curl in one room. `/docs` shows how to use it. Times are "
     "milliseconds since 1970 UTC, durations milliseconds. A query that says something unknown is refused. Every "
-    "refusal has the shape `RefusalReply`; who asks with curl and no `Accept` reads one line `!! code: text`, a "
+    "refusal has the shape `RefusalReply`; curl without an `Accept` is shown one line `!! code: text`, a "
     "browser a page. 429 and 503 carry `Retry-After`. A write with a foreign `Origin` is refused."
 )
 _TAGS = {
     "rooms": "Post, read, follow.",
-    "health": "Is it well, and what does it do.",
+    "health": "How the gateway is doing.",
     "admin": "What the dashboard does.",
 }
 _SCHEMES = {
@@ -74,27 +68,28 @@ _OPERATOR_CODES = (Code.TOKEN_INVALID, Code.FORBIDDEN, Code.RATE_LIMITED)
 class ApiDocument:
     """The handler."""
 
-    def __init__(self, options: WebOptions) -> None:
+    def __init__(self, options: WebOptions, endpoints: Sequence[Endpoint]) -> None:
         self._options = options
+        self._endpoints = endpoints
         self._document: Schema | None = None
 
-    async def serve(self, request: web.Request) -> web.Response:
+    async def serve(self, call: Call[None]) -> web.Response:
         """`GET /openapi.json`"""
         if self._document is None:
-            self._document = document(self._options.version)
+            self._document = document(self._options.version, self._endpoints)
         return json_answer(self._document)
 
 
-def document(version: str) -> Schema:
-    """The whole document."""
-    every = [(tag, operation) for tag, operations in OPERATIONS.items() for operation in operations]
-    types = list(_types([operation for _, operation in every]))
+def document(version: str, endpoints: Sequence[Endpoint]) -> Schema:
+    """The whole document: those of the endpoints that have a tag."""
+    described = [each for each in endpoints if each.tag]
+    types = list(_types(described))
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     found = {id(each): schema for each, schema in zip(types, schemas, strict=True)}
     components |= {name: found[id(each)] for name, each in _WHOLE.items()}
     paths: dict[str, Schema] = {}
-    for tag, operation in every:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(tag, operation, found)
+    for each in described:
+        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, found)
     return {
         "openapi": "3.1.0",
         "info": {"title": "gateway", "version": version, "description": _WORDS},
@@ -105,40 +100,40 @@ def document(version: str) -> Schema:
     }
 
 
-def _types(operations: Sequence[Operation]) -> Iterator[Any]:
+def _types(endpoints: Sequence[Endpoint]) -> Iterator[Any]:
     """All types that are named anywhere; each object may come more than once."""
     yield RefusalReply
     yield from _WHOLE.values()
-    for operation in operations:
-        yield from (parameter.type for parameter in operation.parameters)
-        yield from (content.shape for content in (*operation.body, *operation.reply.content))
+    for each in endpoints:
+        yield from (parameter.type for parameter in each.parameters or ())
+        yield from (content.shape for content in (*each.body, *each.reply.content))
 
 
-def _operation(tag: str, operation: Operation, schemas: dict[int, Schema]) -> Schema:
-    title, _, words = operation.words.partition("\n")
-    role = operation.access.value if isinstance(operation.access.value, Role) else None
+def _operation(endpoint: Endpoint, schemas: dict[int, Schema]) -> Schema:
+    title, _, words = endpoint.words.partition("\n")
+    role = endpoint.access.role
     if role is not None:
         words = f"{words} At least {_article(role.word)}.".strip()
     said: Schema = {
-        "operationId": _id(operation),
-        "tags": [tag],
+        "operationId": _id(endpoint),
+        "tags": [endpoint.tag],
         "summary": title,
         "description": words or title,
-        "responses": _responses(operation, schemas),
+        "responses": _responses(endpoint, schemas),
     }
-    if operation.parameters:
-        said["parameters"] = [_parameter(each, schemas) for each in operation.parameters]
-    if operation.body:
-        said["requestBody"] = {"required": operation.body_required, "content": _content(operation.body, schemas)}
-    if security := _security(operation):
+    if endpoint.parameters:
+        said["parameters"] = [_parameter(each, schemas) for each in endpoint.parameters]
+    if endpoint.body:
+        said["requestBody"] = {"required": endpoint.body_required, "content": _content(endpoint.body, schemas)}
+    if security := _security(endpoint):
         said["security"] = security
     return said
 
 
-def _id(operation: Operation) -> str:
+def _id(endpoint: Endpoint) -> str:
     """`get_r_room_messages`"""
-    words = operation.path.translate(str.maketrans("/-.", "___", "{}")).strip("_")
-    return f"{operation.method.lower()}_{words or 'root'}"
+    words = endpoint.path.translate(str.maketrans("/-.", "___", "{}")).strip("_")
+    return f"{endpoint.method.lower()}_{words or 'root'}"
 
 
 def _article(word: str) -> str:
@@ -159,8 +154,8 @@ def _content(contents: Sequence[Content], schemas: dict[int, Schema]) -> Schema:
     return {content.media: {"schema": schemas[id(content.shape)]} for content in contents}
 
 
-def _responses(operation: Operation, schemas: dict[int, Schema]) -> Schema:
-    reply = operation.reply
+def _responses(endpoint: Endpoint, schemas: dict[int, Schema]) -> Schema:
+    reply = endpoint.reply
     answer: Schema = {"description": reply.words}
     if reply.content:
         answer["content"] = _content(reply.content, schemas)
@@ -171,9 +166,9 @@ def _responses(operation: Operation, schemas: dict[int, Schema]) -> Schema:
         "text/html": {"schema": {"type": "string"}},
     }
     codes: dict[int, list[str]] = {}
-    for code in dict.fromkeys((*operation.refusals, *_COMMON.get(operation.access, _OPERATOR_CODES))):
+    for code in dict.fromkeys((*endpoint.refusals, *_COMMON.get(endpoint.access, _OPERATOR_CODES))):
         codes.setdefault(HTTP_STATUS[code], []).append(f"`{code}`")
-    for status in sorted({*codes, *operation.statuses} - {reply.status}):
+    for status in sorted({*codes, *endpoint.statuses} - {reply.status}):
         words = ", ".join(codes.get(status, [HTTPStatus(status).phrase]))
         responses[str(status)] = {"description": words}
         if status >= 400:
@@ -186,9 +181,9 @@ def _responses(operation: Operation, schemas: dict[int, Schema]) -> Schema:
     return responses
 
 
-def _security(operation: Operation) -> list[dict[str, list[str]]]:
-    match operation.access:
-        case Access.ANYBODY:
+def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
+    match endpoint.access:
+        case Access.ANYBODY | Access.PAGE:
             return []
         case Access.IDENTITY:
             return [{}, {"identity": []}]
@@ -197,4 +192,4 @@ def _security(operation: Operation) -> list[dict[str, list[str]]]:
         case Access.HERE:
             return [{}, {"bearer": []}, {"cookie": []}]
     cookie: dict[str, list[str]] = {"cookie": []}
-    return [{"bearer": []}, cookie if operation.method == "GET" else cookie | {"csrf": []}]
+    return [{"bearer": []}, cookie if endpoint.method == "GET" else cookie | {"csrf": []}]
