@@ -236,6 +236,8 @@ class WebDoor:
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as problem:
+            if isinstance(problem, OSError) and (request.transport is None or request.transport.is_closing()):
+                raise ConnectionResetError from problem  # no route to the peer any more, or the like
             if BEGUN in request:
                 _cut(request, problem)
             if isinstance(problem, web.HTTPException) and problem.status < 400:

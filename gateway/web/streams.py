@@ -88,7 +88,10 @@ class RoomStream:
         if not self._begun or self._peer.writing_paused:
             self._wants = True
             return 0
-        self._transport.write(data)
+        try:
+            self._transport.write(data)
+        except Exception:  # as for a WebSocket: none of the others may notice
+            self._transport.abort()
         return len(data)
 
     def resume(self) -> None:
@@ -134,7 +137,7 @@ class RoomStream:
     def due(self, now: float, late: float) -> float | None:
         """Time for a comment, unless something else has just been said or nobody reads."""
         if not self._peer.writing_paused and not self._transport.is_closing():
-            self._transport.write(COMMENT)
+            self._peer.put(COMMENT)
         return now + self._comments
 
     # The handler.
@@ -215,16 +218,17 @@ class Streams:
         stream = RoomStream(hub, peer, transport, self._wheel, self._options.kernel)
         self.open.add(stream)
         peer.socket = stream
-        session = stream.session = hub.connect(stream, Door.HTTP, remote.address, wire, remote.proxy)
-        session.greeted = True
-        session.agent = agent_of(request.headers.get("User-Agent", ""))
-        hub.rooms.keep(room)
-        join(hub, session, room.name, recent, position)
+        peer.drain_input()
         try:
+            session = stream.session = hub.connect(stream, Door.HTTP, remote.address, wire, remote.proxy)
+            session.greeted = True
+            session.agent = agent_of(request.headers.get("User-Agent", ""))
+            hub.rooms.keep(room)
+            join(hub, session, room.name, recent, position)
             response = Endless(content_type)
             await response.prepare(request)
             if content_type == "text/event-stream":
-                transport.write(FIRST_RETRY)
+                peer.put(FIRST_RETRY)
             stream.begin(self._options.ping_every if content_type == "text/event-stream" else 0.0)
             await stream.end(self._options.closing)
         finally:

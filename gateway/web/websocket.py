@@ -8,14 +8,14 @@ What is true here (aiohttp 3.14, read in its source; `tests/web/test_frames_on_t
   close frame are written here as well, never waited for, and aiohttp writes nothing.
 - The handler is the only task of a connection. To close, the others set the farewell and cancel its reading.
 - Closing a socket with unread input resets it, and the reset destroys a close frame on its way. So after the close
-  frame our side is shut down, and what still comes is dropped until the peer's own end, for at most `closing` seconds.
+  frame our side is shut down, and what still comes is dropped until the peer's own end, for at most `closing` seconds
+  (`HttpConnection.depart`).
 
 Who does not read is neither pinged nor cut (its lag is the log's affair, and keepalive finds the dead): a ping behind
 a full buffer proves nothing.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -175,7 +175,10 @@ class Socket:
         if self._peer.writing_paused:
             self._wants = True
             return 0
-        self._transport.write(data)
+        try:
+            self._transport.write(data)
+        except Exception:  # one reader's connection fails, and none of the others may notice
+            self._transport.abort()
         return len(data)
 
     def resume(self) -> None:
@@ -280,7 +283,7 @@ class Socket:
         self._pinged = now
         self._ping_at = now + self._shared.options.ping_every
         self._pongs = watch.pongs
-        self._transport.write(PING)
+        self._peer.put(PING)
 
     # The handler.
 
@@ -396,7 +399,7 @@ class Socket:
             return
         if wait(self._pongs_paid, now, PONGS_PER_SECOND, PONGS_AT_ONCE) == 0:
             self._pongs_paid = pay(self._pongs_paid, now, PONGS_PER_SECOND)
-            self._transport.write(bytes((0x8A, len(data))) + data)
+            self._peer.put(bytes((0x8A, len(data))) + data)
 
     async def _leave(self) -> None:
         """Send the close frame if it can still be written, wait a moment for the peer's end, throw away the rest."""
@@ -405,13 +408,5 @@ class Socket:
         closing, words = self._farewell or (CloseReason.LEFT, "")
         reason = closing.told(words).encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
         self._over = asyncio.get_running_loop().create_future()
-        self._transport.write(bytes((0x88, 2 + len(reason))) + closing.code.to_bytes(2, "big") + reason)
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        else:
-            self._transport.close()
-        self._peer.resume_reading()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._shared.options.closing):
-                await self._over
-        self._transport.abort()
+        self._peer.put(bytes((0x88, 2 + len(reason))) + closing.code.to_bytes(2, "big") + reason)
+        await self._peer.depart(self._over, self._shared.options.closing)

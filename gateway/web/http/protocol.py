@@ -18,6 +18,7 @@ nothing here waits.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -117,7 +118,7 @@ class HttpConnection(RequestHandler):
         self._wheel.drop(self)
         if self._next_slice is not None:
             self._next_slice.cancel()
-        if self.socket is not None:
+        if self.socket is not None and not self.socket.deaf:
             self._take(bytes(self._backlog))
         super().connection_lost(exc)
         if self.socket is not None:
@@ -127,6 +128,8 @@ class HttpConnection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
+        if self.socket is not None and self.socket.deaf:
+            return
         if len(data) <= SLICE and not self._backlog:
             self._take(data)
             return
@@ -138,7 +141,7 @@ class HttpConnection(RequestHandler):
     def _slice(self) -> None:
         """Work off one slice; the next one in another turn of the loop."""
         self._next_slice = None
-        if self._stopped or self.transport is None:
+        if self._stopped or self.transport is None or (self.socket is not None and self.socket.deaf):
             return
         before = self._cost()
         piece, self._backlog = bytes(self._backlog[:SLICE]), self._backlog[SLICE:] or NOTHING
@@ -161,10 +164,7 @@ class HttpConnection(RequestHandler):
     def _take(self, data: bytes) -> None:
         """Give aiohttp what the rules for requests allow, and its own kind of nonsense for what they do not."""
         watch = self._watch
-        if self.socket is not None:
-            if not self.socket.deaf:
-                super().data_received(data)
-        elif watch is None or (watch.over and not watch.broken):
+        if self.socket is not None or watch is None or (watch.over and not watch.broken):
             super().data_received(data)
         elif not watch.broken:
             good = watch.feed(data)
@@ -185,7 +185,16 @@ class HttpConnection(RequestHandler):
         whole = request.content.is_eof() and request.content is not self._cut_short
         return not whole and self._watch is not None and self._watch.broken
 
+    def drain_input(self) -> None:
+        """From now on read and drop (the socket is `deaf`). Whoever has requests waiting behind the one that is being
+        answered would otherwise keep the transport from reading, and its end would never be seen."""
+        self._backlog = NOTHING
+        self._stopped = False
+        super()._resume_transport_reading()
+
     def _pause_transport_reading(self) -> None:
+        if self.socket is not None and self.socket.deaf:
+            return
         self._stopped = True
         super()._pause_transport_reading()
 
@@ -213,6 +222,38 @@ class HttpConnection(RequestHandler):
             parser = cast(WebSocketReader, socket.watch)
             self._watch = None
         super().set_parser(parser, data_received_cb)
+
+    def put(self, data: bytes) -> None:
+        """Write `data` to a peer that may be gone; a connection that cannot be written to ends."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        try:
+            transport.write(data)
+        except Exception as problem:
+            log.debug("a connection cannot be written to: %s", problem)
+            transport.abort()
+
+    async def depart(self, over: asyncio.Future[None], patience: float) -> None:
+        """End the connection after the last words have been written: when they are out, shut our side down, then drop
+        what still comes until the peer's end (`over`) or until `patience` seconds have passed.
+
+        The peer may be gone at every step, which is no error. asyncio shuts the socket down within `write_eof` when its
+        buffer is empty, and otherwise in a callback of its own, where the error of a peer that went meanwhile would be
+        logged: so the buffer is waited for.
+        """
+        transport = self.transport
+        if transport is None:
+            return
+        self.drain_input()
+        with contextlib.suppress(TimeoutError, OSError, RuntimeError):
+            async with asyncio.timeout(patience):
+                while transport.get_write_buffer_size() and not over.done():
+                    await asyncio.sleep(patience / 20)
+                if not over.done() and not transport.is_closing():
+                    transport.write_eof()
+                    await over
+        transport.abort()
 
     def pause_writing(self) -> None:
         """The write buffer is full. Who does not take an HTTP answer in time is cut."""
@@ -242,7 +283,7 @@ class HttpConnection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what aiohttp could not read as a request (400), or what no handler caught (500); then close."""
-        if isinstance(exc, ConnectionError):
+        if isinstance(exc, OSError) and (self.transport is None or self.transport.is_closing()):
             raise ConnectionError("the peer has gone") from exc
         if status >= 500:
             log.error("request failed: %s", type(exc).__name__, exc_info=exc)
