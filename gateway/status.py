@@ -15,10 +15,12 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gateway.core.quantity import short_count, short_duration, short_milliseconds, short_rate, short_size
 from gateway.errors import StartError
 from gateway.login_link import Where, read_key
 
 TIMEOUT = 5.0
+UNKNOWN = "n/a"
 STYLES = {"ok": "bold green", "busy": "bold yellow", "overloaded": "bold red", "draining": "bold blue"}
 RATES = (("messages in", "messages_in"), ("fan-out", "deliveries"), ("skipped", "skipped"))
 SIZES = (("bytes in", "bytes_in"), ("bytes out", "bytes_out"))
@@ -162,29 +164,19 @@ def grid(*heads: str) -> Table:
 
 def number(value: float | None) -> str:
     """`12,345`."""
-    return "n/a" if value is None else f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
+    return UNKNOWN if value is None else short_count(value) if value == int(value) else short_rate(value)
 
 
 def size(value: float | None) -> str:
     """`1.2 MB`."""
-    if value is None:
-        return "n/a"
-    for unit in ("B", "kB", "MB"):
-        if value < 999.95:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"
+    return UNKNOWN if value is None else short_size(value)
 
 
 def milliseconds(value: float | None) -> str:
     """`3.5 ms`."""
-    return "n/a" if value is None else f"{value:,.1f} ms"
+    return UNKNOWN if value is None else short_milliseconds(value)
 
 
 def duration(ms: float) -> str:
-    """`3 d 04:12`."""
-    seconds = int(ms / 1000)
-    if seconds < 3600:
-        return f"{seconds // 60} m {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
-    days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
-    return f"{days} d {hours:02}:{minutes:02}" if days else f"{hours} h {minutes:02}"
+    """`3d 04h`."""
+    return short_duration(ms / 1000)

@@ -5,11 +5,11 @@ hammering locks himself out for longer, and no more buckets are remembered than 
 succeeded once is known by his key, and known ones need not pay what strangers can use up for all.
 """
 
-import ipaddress
 from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import NamedTuple
 
+from gateway.core.address import is_loopback, subscriber
 from gateway.core.sessions import rate_limit
 
 KNOWN_LIMIT = 1024
@@ -79,13 +79,4 @@ class LoginThrottle:
 
 def network(address: str) -> tuple[str, bool]:
     """Under which name an address is counted, an IPv6 one as its /64; and whether it is this machine's own."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address, False
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is not None:
-            return str(ip.ipv4_mapped), ip.ipv4_mapped.is_loopback
-        if not ip.is_loopback:
-            return str(ipaddress.IPv6Address(int(ip) >> 64 << 64)), False
-    return str(ip), ip.is_loopback
+    return subscriber(address), is_loopback(address)

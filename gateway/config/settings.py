@@ -18,6 +18,7 @@ from platformdirs import user_data_path
 
 from gateway.config.accounts import Accounts, Hash, Tokens
 from gateway.config.values import (
+    BasePath,
     Count,
     Duration,
     File,
@@ -50,10 +51,20 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 10_000
     connections_per_ip: Annotated[
         Count, Meta(description="connections from one IPv4 address or IPv6 /64 network, loopback excepted")
-    ] = 16
+    ] = 64
     rooms: Annotated[Count, Meta(description="rooms that exist at the same time in memory")] = 10_000
     log_messages: Annotated[Count, Meta(description="messages of one room that are held in memory")] = 10_000
     log_bytes: Annotated[Size, Meta(description="size of one room's messages that are held in memory")] = 8 << 20
+    logs_bytes: Annotated[
+        Size, Meta(description="size of all rooms' messages that are held in memory; the coldest leave it first")
+    ] = 256 << 20
+    address_messages_per_second: Annotated[
+        Count, Meta(description="messages per second of one address (IPv6: /64), over all its sessions and POSTs")
+    ] = 50
+    address_burst: Annotated[Count, Meta(description="messages of one address at once, before that rate counts")] = 1000
+    stall_seconds: Annotated[
+        Duration, Meta(description="a reader that takes nothing for so long is closed; otherwise it lags in the log")
+    ] = 0.0
 
 
 class JournalSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +87,14 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: Annotated[
         Networks, Meta(description="HTTP proxies whose X-Forwarded-For and X-Forwarded-Proto are believed")
     ] = ()
+    keepalive: Annotated[
+        Duration,
+        Meta(description="how long an idle HTTP connection is kept; longer than the proxy before it does"),
+    ] = 75.0
+    base_path: Annotated[
+        BasePath,
+        Meta(description="the path below which a proxy shows the page", extra={"default": "none"}),
+    ] = ""
 
 
 class RoomSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,16 +1,15 @@
 """How the values of settings are written: ports, sizes, durations, lists. One type for each kind."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Meta
 
-SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
-DURATIONS = {"s": 1.0, "ms": 0.001, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+from gateway.core.address import parse_network
+from gateway.core.quantity import exact_duration, exact_size, parse_duration, parse_size
 
 
 class WrongValue(ValueError):
@@ -37,27 +36,6 @@ class Form:
     veil: Callable[[Any], str] | None = None
 
 
-def amount(text: str, units: Mapping[str, float]) -> float:
-    """The number that `8MiB` or `30d` stands for; a bare number counts bytes or seconds. ValueError if none."""
-    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?) ?([A-Za-z]*)", text.strip(), re.ASCII)
-    if found is None or (found[2] and found[2] not in units):
-        raise ValueError(text)
-    return float(found[1]) * units.get(found[2], 1)
-
-
-def amount_text(value: float, units: Mapping[str, float]) -> str | float:
-    """The shortest exact way to write `value`: in the largest unit that divides it, else the bare number."""
-    for unit, size in sorted(units.items(), key=lambda item: -item[1]):
-        if size > 1 and value >= size and value % size == 0:
-            return f"{value / size:.0f}{unit}"
-    return int(value) if value == int(value) else value
-
-
-def size_in_bytes(text: str) -> int:
-    """`8MiB` as a number of bytes."""
-    return int(amount(text, SIZES))
-
-
 def comma_separated(text: str) -> list[str]:
     """The items of a list written as one text; blanks around them and empty ones do not count."""
     return [item.strip() for item in text.split(",") if item.strip()]
@@ -68,10 +46,20 @@ def path(text: str) -> Path | None:
     return Path(text).expanduser() if text else None
 
 
+def host_names(text: str) -> list[str]:
+    """Hosts as a list; the brackets that an IPv6 address has in front of a port are not part of it."""
+    return [re.sub(r"^\[([^\[\]]*)\]$", r"\1", item) for item in comma_separated(text)]
+
+
+def base_path(text: str) -> str:
+    """A path in its one spelling: with a slash before it and none behind it; empty for the root."""
+    return "/" + text.strip("/ ") if text.strip("/ ") else ""
+
+
 def check_networks(networks: tuple[str, ...]) -> None:
     """ValueError if one of them is no address and no network."""
     for network in networks:
-        ip_network(network)
+        parse_network(network)
 
 
 PORT = Form("PORT", "a port: 1 to 65535, 0 = any free port, -1 = off", "0 = any free port, -1 = off")
@@ -79,18 +67,18 @@ COUNT = Form("N", "a whole number from 0, 0 = no limit")
 SIZE = Form(
     "SIZE",
     'a size such as 8388608 (bytes) or "8MiB", 0 = no limit',
-    parse=size_in_bytes,
-    show=lambda size: amount_text(size, SIZES),
+    parse=lambda text: int(parse_size(text)),
+    show=exact_size,
 )
 DURATION = Form(
     "TIME",
     'a duration such as "30d", "12h", "90m" or 45 (seconds), 0 = no limit',
-    parse=lambda text: amount(text, DURATIONS),
-    show=lambda seconds: amount_text(seconds, DURATIONS),
+    parse=parse_duration,
+    show=exact_duration,
 )
 FOLDER = Form("DIR", "the path of a folder", parse=path, show=str)
 FILE = Form("FILE", "the path of a file", parse=path, show=lambda file: file and str(file))
-HOSTS = Form("HOST", "an address or a host name, without port", parse=comma_separated)
+HOSTS = Form("HOST", "an address or a host name, without port", parse=host_names)
 HOST_NAMES = Form("NAME,…", 'a list of host names without port, like "chat.example.org"', parse=comma_separated)
 ORIGINS = Form("URL,…", 'a list of origins without path, like "https://chat.example.org"', parse=comma_separated)
 NETWORKS = Form(
@@ -99,6 +87,7 @@ NETWORKS = Form(
     parse=comma_separated,
     check=check_networks,
 )
+BASE_PATH = Form("PATH", 'a path such as "/chat", of letters, digits, ".", "_", "~" and "-"', parse=base_path)
 WORDS = Form("TEXT", "a text of at most 1000 characters")
 SWITCH = Form("", "true or false")
 
@@ -122,5 +111,8 @@ Hosts = Annotated[
 HostNames = Annotated[tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")], ...], Meta(extra={"form": HOST_NAMES})]
 Origins = Annotated[tuple[Annotated[str, Meta(pattern=r"^https?://[^/\s]+$")], ...], Meta(extra={"form": ORIGINS})]
 Networks = Annotated[tuple[str, ...], Meta(extra={"form": NETWORKS})]
+BasePath = Annotated[
+    str, Meta(pattern=r"^(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*$", max_length=200, extra={"form": BASE_PATH})
+]
 Words = Annotated[str, Meta(max_length=1000, extra={"form": WORDS})]
 Switch = Annotated[bool, Meta(extra={"form": SWITCH})]

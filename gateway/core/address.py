@@ -1,15 +1,30 @@
-"""Who a peer is by address: what it connected from, or what a proxy that we trust says of it.
+"""Addresses and networks of peers: read and made canonical in this one place. Pure.
 
-An address has one spelling here: no zone, no port, an IPv4 address in IPv6 clothes as IPv4.
+Addresses reach the gateway in many clothes: with blanks and brackets around them (pasted), with a port behind them
+(copied from a log, or sent by a proxy), with a zone (`fe80::1%eth0`: which interface, of no interest here), as IPv4
+mapped into IPv6 (what a socket on `::` is told). All of these are one address with one spelling, and that is what is
+counted, compared, banned, shown and looked for.
+
+An IPv6 customer has a whole /64, so where somebody is counted or banned an IPv6 address stands for its /64.
 """
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
-NETWORK_BITS = 64
-"""Of an IPv6 address, what one customer of a provider gets."""
+SUBSCRIBER_BITS = 64
+"""The prefix that one customer of a provider is given (RFC 6177): all its addresses are one peer."""
+
+LONGEST = 100
+"""Characters that are read, so that a stranger's long header is not kept in a cache."""
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_WITH_PORT = re.compile(r"\[([^\[\]]*)\](?::\d{0,5})?|([^:]*):\d{1,5}", re.ASCII)
+_ZONE = re.compile(r"%[^/\]]*")
 
 
 class Remote(NamedTuple):
@@ -20,47 +35,91 @@ class Remote(NamedTuple):
 
     @property
     def counted_as(self) -> str | None:
-        """Under which name it is counted: an IPv6 address as its /64; loopback not at all (None), unless a proxy told
-        it."""
-        return _counted_as(self.address, self.proxy is None)
-
-
-@lru_cache(maxsize=16_384)
-def _counted_as(address: str, itself: bool) -> str | None:
-    known = spelled(address)
-    if known is None:
-        return address
-    ip = ip_address(known)
-    if ip.is_loopback and itself:
-        return None
-    if isinstance(ip, IPv6Address):
-        below = 128 - NETWORK_BITS
-        return str(IPv6Address(int(ip) >> below << below))
-    return known
+        """The key under which it is counted, an IPv6 address as its /64. None, not counted: loopback, unless a proxy
+        told it."""
+        if self.proxy is None and is_loopback(self.address):
+            return None
+        return subscriber(self.address)
 
 
 class Networks:
     """A set of networks and single addresses, as settings write them (`10.0.0.0/8`, `::1`)."""
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
-        self._networks = [ip_network(network) for network in networks]
+        self._networks = [parse_network(network) for network in networks]
 
     def __contains__(self, address: str) -> bool:
         if not self._networks:
             return False
-        known = spelled(address)
-        if known is None:
-            return False
-        ip = ip_address(known)
-        return any(ip in network for network in self._networks)
+        ip = parse_address(address)
+        return ip is not None and any(ip in network for network in self._networks)
+
+
+def parse_address(text: str) -> Address | None:
+    """The address that `text` means; None when it is none."""
+    found = _read(text) if len(text) <= LONGEST else None
+    return None if found is None else found[0]
+
+
+def canonical(text: str) -> str | None:
+    """The address in its one spelling; None when it is none."""
+    found = _read(text) if len(text) <= LONGEST else None
+    return None if found is None else found[1]
 
 
 @lru_cache(maxsize=16_384)
-def spelled(address: str) -> str | None:
-    """The address in its one spelling; None when it is none."""
+def _read(text: str) -> tuple[Address, str] | None:
+    words = text.strip()
+    found = _WITH_PORT.fullmatch(words)
+    if found is not None:
+        words = found[1] or found[2] or ""
     try:
-        ip = ip_address(address.partition("%")[0])
+        ip = ip_address(words.partition("%")[0])
     except ValueError:
         return None
-    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
-    return str(mapped or ip)
+    ip = (ip.ipv4_mapped or ip) if isinstance(ip, IPv6Address) else ip
+    return ip, str(ip)
+
+
+def parse_network(text: str, *, strict: bool = True) -> Network:
+    """The network that `text` means, a single address as a network of its own. ValueError when it is none, or has
+    bits behind its prefix (`strict`)."""
+    words, slash, prefix = _ZONE.sub("", text.strip()).partition("/")
+    if not slash:
+        ip = parse_address(words)
+        if ip is None:
+            raise ValueError(text)
+        return ip_network(ip)
+    network = ip_network(f"{words.strip('[]')}/{prefix}", strict=strict)
+    if isinstance(network, IPv6Network) and network.prefixlen >= 96:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return ip_network((mapped, network.prefixlen - 96))
+    return network
+
+
+def subscriber_network(ip: Address) -> Network:
+    """The addresses of the customer who has this one: an IPv4 address alone, the /64 of an IPv6 address; loopback
+    alone."""
+    if isinstance(ip, IPv6Address) and not ip.is_loopback:
+        return ip_network((ip, SUBSCRIBER_BITS), strict=False)
+    return ip_network(ip)
+
+
+@lru_cache(maxsize=16_384)
+def subscriber(address: str) -> str:
+    """A key that all addresses of one customer have in common; what is no address is a key of its own."""
+    ip = parse_address(address)
+    return address if ip is None else str(subscriber_network(ip).network_address)
+
+
+@lru_cache(maxsize=16_384)
+def is_loopback(address: str) -> bool:
+    """Whether it is this machine's own."""
+    ip = parse_address(address)
+    return ip is not None and ip.is_loopback
+
+
+def host_and_port(host: str, port: int) -> str:
+    """An address as people write it: `127.0.0.1:9999`, `[::1]:9999`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -39,11 +39,6 @@ class Traits(NamedTuple):
     agent: str | None = None
 
 
-def host_and_port(host: str, port: int) -> str:
-    """An address as people write it: `127.0.0.1:9999`, `[::1]:9999`."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 @dataclass(frozen=True, slots=True)
 class RoomRecord:
     """A room as the journal knows it when the room is opened.

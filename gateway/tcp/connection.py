@@ -16,10 +16,10 @@ import errno
 import logging
 import socket
 
-from gateway.core.address import Remote
+from gateway.core.address import Remote, host_and_port
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
-from gateway.core.ports import Kernel, Traits, host_and_port
+from gateway.core.ports import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye
 from gateway.core.protocol.message import Door

@@ -14,7 +14,7 @@ import re
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from gateway.core.address import spelled
+from gateway.core.address import canonical
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 LINE_BYTES = 107
@@ -77,7 +77,7 @@ def _source(found: re.Match[bytes]) -> str | None:
         raise Malformed("an address that is none") from problem
     if max(int(found[4]), int(found[5])) > 65535:
         raise Malformed("a port that is none")
-    return spelled(str(source))
+    return canonical(str(source))
 
 
 def _binary(data: bytes) -> Header | None:
@@ -96,5 +96,5 @@ def _binary(data: bytes) -> Header | None:
         raise Malformed("a header without its addresses")
     if len(data) < FIXED_BYTES + rest:
         return None
-    source = spelled(str(kind(data[FIXED_BYTES : FIXED_BYTES + size]))) if told else None
+    source = canonical(str(kind(data[FIXED_BYTES : FIXED_BYTES + size]))) if told else None
     return Header(FIXED_BYTES + rest, source)

@@ -35,8 +35,10 @@ def test_the_settings_are_those_that_scripts_know_by_name() -> None:
         *("host", "tcp_port", "telnet_port", "web_port", "data", "memory", "ports_file", "classic", "console"),
         *("selector", "proxy_protocol", "motd", "log_level", "log_format"),
         *("limits.messages_per_second", "limits.burst", "limits.connections", "limits.connections_per_ip"),
-        *("limits.rooms", "limits.log_messages", "limits.log_bytes"),
+        *("limits.rooms", "limits.log_messages", "limits.log_bytes", "limits.logs_bytes"),
+        *("limits.address_messages_per_second", "limits.address_burst", "limits.stall_seconds"),
         *("journal.durability", "journal.retention", "web.origins", "web.hosts", "web.trusted_proxies"),
+        *("web.keepalive", "web.base_path"),
         *("rooms.create", "admin.password_hash", "admin.accounts", "admin.tokens", "admin.watch"),
     ]
 
@@ -47,8 +49,11 @@ def test_the_defaults_are_the_promised_ones() -> None:
     assert settings.host == ("127.0.0.1",)
     assert (settings.tcp_port, settings.telnet_port, settings.web_port) == (9999, 2323, 8080)
     assert (settings.limits.messages_per_second, settings.limits.burst) == (10, 100)
-    assert (settings.limits.connections, settings.limits.connections_per_ip) == (10_000, 16)
+    assert (settings.limits.connections, settings.limits.connections_per_ip) == (10_000, 64)
     assert (settings.limits.rooms, settings.limits.log_messages, settings.limits.log_bytes) == (10_000, 10_000, 8 << 20)
+    assert (settings.limits.logs_bytes, settings.limits.stall_seconds) == (256 << 20, 0)
+    assert (settings.limits.address_messages_per_second, settings.limits.address_burst) == (50, 1000)
+    assert (settings.web.keepalive, settings.web.base_path) == (75, "")
     assert (settings.journal.durability, settings.journal.retention) == ("process", 30 * 86400)
 
 
@@ -69,6 +74,9 @@ def test_a_setting_has_one_name_in_each_place() -> None:
         ("tcp_port", "0", 0),
         ("tcp_port", "-1", -1),
         ("host", "::1, 0.0.0.0", ("::1", "0.0.0.0")),
+        ("host", "[::1]", ("::1",)),
+        ("web.base_path", "chat/", "/chat"),
+        ("web.base_path", "/", ""),
         ("memory", "true", True),
         ("memory", "0", False),
         ("log_level", "WARNING", "warning"),
@@ -77,6 +85,9 @@ def test_a_setting_has_one_name_in_each_place() -> None:
         ("limits.log_bytes", "8388608", 8 << 20),
         ("limits.log_bytes", "1.5 KiB", 1536),
         ("limits.log_bytes", "4MB", 4_000_000),
+        ("limits.log_bytes", "64k", 64_000),
+        ("limits.log_bytes", "64kB", 64_000),
+        ("limits.log_bytes", "64KiB", 65_536),
         ("journal.retention", "12h", 43200.0),
         ("journal.retention", "250ms", 0.25),
         ("journal.retention", "45", 45.0),
@@ -97,7 +108,10 @@ def test_text_is_read_as_the_kind_of_value(name: str, text: str, value: object) 
         ("tcp_port", ""),
         ("host", ""),
         ("host", "http://a"),
-        ("host", "[::1]"),
+        ("host", "[::1"),
+        ("web.base_path", "/a//b"),
+        ("web.base_path", "/../x"),
+        ("web.base_path", "a?b"),
         ("data", ""),
         ("memory", "maybe"),
         ("selector", "iocp"),
@@ -134,7 +148,7 @@ def test_a_file_must_use_the_types_of_toml(name: str, value: object) -> None:
         ("limits.log_bytes", 1000, '"1kB"'),
         ("limits.log_bytes", 1001, "1001"),
         ("limits.log_bytes", 0, "0"),
-        ("journal.retention", 90.0, "90"),
+        ("journal.retention", 90.0, '"90s"'),
         ("journal.retention", 0.5, "0.5"),
         ("journal.retention", 14 * 86400.0, '"2w"'),
         ("host", ("::1", "::2"), '["::1", "::2"]'),

@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from gateway.core import sanitize
+from gateway.core.address import is_loopback
 from gateway.core.doors.join import Position, join, rejoin
 from gateway.core.doors.post import whisper
 from gateway.core.hub import Hub
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorCommand
 from gateway.core.operators.roles import Operator
-from gateway.core.operators.sanctions import is_loopback
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Ack, History, Notice
 from gateway.core.protocol.message import Door, Kind
 from gateway.core.protocol.refusals import error_event
 from gateway.core.protocol.wire import as_msg, people
+from gateway.core.quantity import short_duration
 from gateway.core.rooms.fanout import Member
 from gateway.core.rooms.history import HISTORY_MESSAGES, Past, Range
 from gateway.core.rooms.registry import RECENT_MESSAGES
@@ -155,7 +156,7 @@ def _who(call: Call) -> None:
 def _whois(call: Call) -> None:
     found = call.hub.nicks.find(call.words or call.session.nick)
     rooms = " ".join(f"#{name}" for name in found.rooms)
-    here = duration(max(0, call.hub.wall() - found.connected_at) / 1000)
+    here = short_duration(max(0, call.hub.wall() - found.connected_at) / 1000)
     call.answer(f"{_person(call.hub, found)}, here for {here}, in {rooms or 'no room'}")
 
 
@@ -337,7 +338,7 @@ def source_of(session: Session) -> str:
 
 def _person(hub: Hub, session: Session) -> str:
     idle = hub.clock() - session.last_input
-    state = f"idle {duration(idle)}" if idle >= 60 else "active"
+    state = f"idle {short_duration(idle)}" if idle >= 60 else "active"
     return f"{session.nick}  {GLYPHS[session.door]} {session.door}  {state}"
 
 
@@ -347,14 +348,6 @@ def _number(words: str, default: int) -> int:
     if not words.isdecimal() or int(words[:9]) < 1:
         raise Refusal(Code.BAD_MESSAGE, f"{sanitize.shown(words)} is not a number from 1 on")
     return int(words[:9])
-
-
-def duration(seconds: float) -> str:
-    """`12s`, `5m`, `3h`, `2d`."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{int(seconds // size)}{unit}"
-    return f"{int(seconds)}s"
 
 
 COMMANDS = {

@@ -3,7 +3,6 @@
 An order runs for an operator and answers with words or a Refusal; a wrong order is refused before anything is done.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,14 +11,11 @@ from gateway.core.operators import sanctions
 from gateway.core.operators.moderation import Moderation, Outcome, Subject
 from gateway.core.operators.roles import Operator
 from gateway.core.operators.sanctions import TargetKind
+from gateway.core.quantity import parse_duration
 from gateway.errors import Code, Refusal
 
 if TYPE_CHECKING:
     from gateway.core.hub import Hub
-
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-
-_DURATION = re.compile(r"(\d{1,9})([smhdw])")
 
 Done = Callable[[str | Refusal], None]
 Verb = Callable[[Moderation, Operator, str, Callable[[Outcome | Refusal], None]], None]
@@ -84,12 +80,13 @@ def _sentence(words: str) -> tuple[Subject, int | None, str]:
     found = sanctions.target(first)
     whom = Subject(address=first) if found.kind is TargetKind.ADDRESS else Subject(nick=first)
     second, _, reason = rest.strip().partition(" ")
-    match = _DURATION.fullmatch(second)
-    if match:
-        return whom, int(match[1]) * UNITS[match[2]], reason.strip()
     if second.isdecimal():
         raise Refusal(Code.BAD_MESSAGE, f"for how long? {second}m are minutes, {second}h hours, {second}d days")
-    return whom, None, rest.strip()
+    try:
+        seconds = parse_duration(second)
+    except ValueError:
+        return whom, None, rest.strip()
+    return whom, max(1, round(seconds)), reason.strip()
 
 
 OPERATOR_COMMANDS = (

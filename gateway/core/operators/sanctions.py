@@ -9,16 +9,14 @@ one is banned;
   33 or 129 times;
 - an identity, and a session of this process, so that a mute stays with who was meant when he takes another nick.
 
-An IPv6 address stands for itself alone, not for its /64: ban 2001:db8::/64 to mean the network. An IPv4 address mapped
-into IPv6 is the IPv4 address. A range may be written with any of its addresses: 10.1.2.3/8 is 10.0.0.0/8.
+An IPv6 address means its /64, as for the limits by address, because one customer has all of it; with /128 behind it, it
+means itself alone. A range may be written with any of its addresses: 10.1.2.3/8 is 10.0.0.0/8.
 
 The end of a sanction is a moment of the wall clock, compared when it is asked for. Nothing is thrown away because its
 end has come, so a clock that jumps ahead and back again lets nobody go free for good; what ended KEPT_MS ago is
 forgotten at a start, or when the table is full.
 """
 
-import ipaddress
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -27,6 +25,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.core import sanitize
+from gateway.core.address import Network, parse_address, parse_network, subscriber_network
 from gateway.core.ports import Measure, Sanction
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import Session
@@ -37,11 +36,9 @@ SANCTIONS = 100_000
 KEPT_MS = 30 * 24 * 3600 * 1000
 WIDE = {4: 8, 6: 16}
 """Bits of a range; with fewer it is so large a part of all addresses that somebody has mistyped."""
-_ZONE = re.compile(r"%[^/]*")
-LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+LOOPBACK = (parse_network("127.0.0.0/8"), parse_network("::1/128"))
 
 CODES = {Measure.BAN: Code.BANNED, Measure.MUTE: Code.MUTED}
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Key = tuple[str, str] | tuple[str, int] | tuple[int, int, int]
 
 
@@ -67,20 +64,22 @@ def nick(words: str) -> Target:
 def address(words: str) -> Target:
     """Who comes from that address or range. Raises Refusal."""
     try:
-        network = ipaddress.ip_network(_ZONE.sub("", words), strict=False)
+        network = parse_network(words, strict=False)
     except ValueError:
         said = sanitize.shown(words)
-        raise Refusal(Code.BAD_MESSAGE, f"{said} is no address and no range like 10.0.0.0/8 or 2001:db8::/32") from None
-    if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96:
-        mapped = network.network_address.ipv4_mapped
-        if mapped is not None:
-            network = ipaddress.ip_network((mapped, network.prefixlen - 96))
+        raise Refusal(
+            Code.BAD_MESSAGE, f"{said} is not a valid address, nor a range like 10.0.0.0/8 or 2001:db8::/32"
+        ) from None
     alone = network.prefixlen == network.max_prefixlen
-    return Target(TargetKind.ADDRESS, str(network.network_address if alone else network))
+    if alone and "/" not in words:
+        network = subscriber_network(network.network_address)
+        alone = network.prefixlen == network.max_prefixlen
+    return Target(TargetKind.ADDRESS, str(network.network_address if alone and network.version == 4 else network))
 
 
 def target(words: str) -> Target:
     """A nick or an address, as it looks. Raises Refusal."""
+    words = words.strip()
     looks = "/" in words or ":" in words or ("." in words and words.replace(".", "").isdecimal())
     return address(words) if looks else nick(words)
 
@@ -89,7 +88,7 @@ def doubt(found: Target, own: str) -> str | None:
     """Why whoever asks for this from the address `own` is probably mistaken; None: it looks meant."""
     if found.kind is not TargetKind.ADDRESS:
         return None
-    network = ipaddress.ip_network(found.text)
+    network = parse_network(found.text)
     if network.prefixlen == 0:
         return f"{found.text} is everybody"
     if any(network.version == each.version and network.overlaps(each) for each in LOOPBACK):
@@ -107,7 +106,7 @@ def covers(found: Target, where: str) -> bool:
 def inside(found: Target) -> Callable[[str], bool]:
     """The question whether the range holds an address, to be asked many times: about 1 µs each, for a single IPv4
     address among others of its kind 0.1 µs."""
-    network = ipaddress.ip_network(found.text)
+    network = parse_network(found.text)
     key, version, length = _key_of(network), network.version, network.prefixlen
 
     def holds(where: str) -> bool:
@@ -118,11 +117,6 @@ def inside(found: Target) -> Callable[[str], bool]:
         return holds
     only = found.text
     return lambda where: where == only or (":" in where and holds(where))
-
-
-def is_loopback(where: str) -> bool:
-    """Whether the address is this machine's own."""
-    return any(covers(Target(TargetKind.ADDRESS, str(each)), where) for each in LOOPBACK)
 
 
 def words_of(sanction: Sanction, now: int) -> str:
@@ -205,10 +199,14 @@ class Sanctions:
     def of(self, target: Target) -> list[Sanction]:
         """Those with exactly that target, also when their end has come."""
         network = target.kind is TargetKind.ADDRESS
-        keys = (_key_of(ipaddress.ip_network(target.text)),) if network else _nick_keys(target.text)
+        keys = (_key_of(parse_network(target.text)),) if network else _nick_keys(target.text)
         found = {each.id: each for key in keys for each in self._found.get(key, {}).values()}
+        # Among nicks the key also finds those that only look alike; an address has one key, in whatever spelling an
+        # older version stored it.
         same = target.text.casefold()
-        return [each for each in found.values() if each.kind == target.kind and each.target.casefold() == same]
+        return [
+            each for each in found.values() if each.kind == target.kind and (network or each.target.casefold() == same)
+        ]
 
     def holding(self) -> list[Sanction]:
         """Those whose end has not come, the newest first."""
@@ -280,7 +278,7 @@ class Sanctions:
 
 def _keys_of(sanction: Sanction) -> list[Key]:
     if sanction.kind == TargetKind.ADDRESS:
-        return [_key_of(ipaddress.ip_network(sanction.target))]
+        return [_key_of(parse_network(sanction.target))]
     return list(_nick_keys(sanction.target))
 
 
@@ -300,10 +298,5 @@ def _nick_keys(nick: str) -> tuple[Key, ...]:
 @lru_cache(maxsize=16_384)
 def _bits(address: str) -> tuple[int, int] | None:
     """(4 or 6, the address as a number); None for what is no address."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    return found.version, int(found)
+    found = parse_address(address)
+    return None if found is None else (found.version, int(found))

@@ -23,7 +23,6 @@ What a browser calls itself, fit to be shown and kept.
 """
 
 import asyncio
-import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,10 +31,9 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from gateway.core import sanitize
-from gateway.core.address import Networks, Remote, spelled
+from gateway.core.address import Networks, Remote, canonical, host_and_port, is_loopback
 from gateway.core.hub import Hub
-from gateway.core.operators.sanctions import is_loopback
-from gateway.core.ports import Kernel, Traits, host_and_port
+from gateway.core.ports import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal
@@ -43,8 +41,6 @@ from gateway.web.http.reject import RETRY_SECONDS
 
 HOPS = 32
 WITHHELD = "unknown"
-
-_PORT = re.compile(r"\[([^\[\]]*)\](?::\d{1,5})?|([^:]*):\d{1,5}")
 
 
 class Proxies:
@@ -61,7 +57,7 @@ class Proxies:
         for hop in reversed(",".join(forwarded).rsplit(",", HOPS)[-HOPS:]):
             if hop.strip().lower() == WITHHELD:
                 break
-            address = hop_address(hop)
+            address = canonical(hop)
             if address is not None:
                 found = address
                 if address not in self.trusted:
@@ -74,13 +70,6 @@ class Proxies:
             return ""
         said = headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
         return said if said in ("http", "https") else ""
-
-
-def hop_address(hop: str) -> str | None:
-    """The address of one hop without its port; None when it has none."""
-    hop = hop.strip()
-    found = _PORT.fullmatch(hop)
-    return spelled((found[1] or found[2] or "") if found else hop)
 
 
 class AddressCounts(Protocol):

@@ -4,14 +4,13 @@ A page of a foreign site can make a browser send us requests. Its Origin gives i
 own name at our address (DNS rebinding): then Origin and Host agree, and only a list of our own names helps.
 """
 
-import ipaddress
 import re
 from collections.abc import Iterable
 
 from aiohttp import web
 from yarl import URL
 
-from gateway.core.address import Remote
+from gateway.core.address import Remote, canonical, is_loopback
 from gateway.errors import Code, Refusal
 from gateway.web.http.protocol import is_secure
 
@@ -35,16 +34,12 @@ def host_name(netloc: str) -> str:
 
 def is_address(name: str) -> bool:
     """Whether `name` is an IP address and not a name."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+    return canonical(name) is not None
 
 
 def is_local(remote: Remote) -> bool:
     """Whether somebody is on this very machine, and no proxy only says so."""
-    return remote.proxy is None and is_address(remote.address) and ipaddress.ip_address(remote.address).is_loopback
+    return remote.proxy is None and is_loopback(remote.address)
 
 
 def _same(origin: str) -> str:

@@ -7,24 +7,24 @@ const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const BROWSER = /(Edg|OPR|Firefox|Chrome|Version)\/(\d+)(?!.*\b(?:Edg|OPR)\/)/;
 const two = (n) => String(n).padStart(2, "0");
 
-const count = (n) => grouped.format(n);
-const rate = (n) => (n === 0 ? "0" : n < 9.95 ? n.toFixed(1) : count(n));
-const milliseconds = (n) => `${n.toFixed(n < 9.95 ? 1 : 0)} ms`;
+// Cut, not rounded, so that a filter word with what a cell says finds its row: see gateway/core/quantity.py.
+const tenths = (n, unit = 1) => (Math.floor(Math.floor(n * 10) / unit) / 10).toFixed(1);
+const count = (n) => grouped.format(Math.trunc(n));
+const rate = (n) => (n === 0 ? "0" : n < 10 ? tenths(n) : count(n));
+const milliseconds = (n) => `${n < 10 ? tenths(n) : Math.trunc(n)} ms`;
 
 function size(n) {
-  if (n < 1000) return `${n.toFixed(0)} B`;
-  if (n < 999_950) return `${(n / 1e3).toFixed(1)} kB`;
-  if (n < 999_950_000) return `${(n / 1e6).toFixed(1)} MB`;
-  return `${(n / 1e9).toFixed(1)} GB`;
+  if (n < 1e3) return `${Math.trunc(n)} B`;
+  if (n < 1e6) return `${tenths(n, 1e3)} kB`;
+  return n < 1e9 ? `${tenths(n, 1e6)} MB` : `${tenths(n, 1e9)} GB`;
 }
 
 function duration(ms) {
   const s = Math.max(0, Math.floor(ms / 1000));
   const [m, h, d] = [Math.floor(s / 60), Math.floor(s / 3600), Math.floor(s / 86400)];
-  if (s < 60) return `${s} s`;
-  if (m < 60) return `${m} m`;
-  if (h < 24) return `${h} h ${two(m % 60)}`;
-  return `${d} d ${two(h % 24)}:${two(m % 60)}`;
+  if (s < 60) return `${s}s`;
+  if (m < 60) return `${m}m`;
+  return h < 24 ? `${h}h ${two(m % 60)}m` : `${d}d ${two(h % 24)}h`;
 }
 
 /** The time of today, the date too of another day. */

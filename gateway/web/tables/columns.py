@@ -1,9 +1,8 @@
 """The columns of the dashboard's tables: their labels, how their values are written, and which are shown at first.
 
 The page draws its heads and cells from these, and its scripts read them from the page. How a value is written (`shown`)
-is in the template `_format.html` and in `format.js`.
-
-How values are written on the dashboard, the same as in static/format.js; None is unknown.
+is here and, the same, in static's format.js; quantities are written by `core.quantity`, so that a filter word finds the
+row by what its cell says. None is unknown.
 
 In Python because a page of the table has thousands of them: a macro of the template takes ten times as long, and nobody
 else is served meanwhile.
@@ -15,6 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
+
+from gateway.core.quantity import short_count, short_duration, short_milliseconds, short_rate, short_size
 
 NUMBERS = frozenset(("count", "rate", "size", "duration", "milliseconds"))
 
@@ -120,46 +121,6 @@ BROWSER = re.compile(r"(Edg|OPR|Firefox|Chrome|Version)/(\d+)(?!.*\b(?:Edg|OPR)/
 BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Version": "Safari"}
 
 
-def count(n: float) -> str:
-    """A whole number, in groups of three digits."""
-    return f"{n:,.0f}"
-
-
-def rate(n: float) -> str:
-    """A number a second."""
-    if n == 0:
-        return "0"
-    return f"{n:.1f}" if n < 9.95 else f"{n:,.0f}"
-
-
-def size(n: float) -> str:
-    """Bytes."""
-    if n < 1000:
-        return f"{n:.0f} B"
-    if n < 999_950:
-        return f"{n / 1e3:.1f} kB"
-    if n < 999_950_000:
-        return f"{n / 1e6:.1f} MB"
-    return f"{n / 1e9:.1f} GB"
-
-
-def milliseconds(n: float) -> str:
-    """Milliseconds, short ones."""
-    return f"{n:.1f} ms" if n < 9.95 else f"{n:.0f} ms"
-
-
-def duration(ms: float) -> str:
-    """Milliseconds, from seconds to days."""
-    s = max(0, int(ms // 1000))
-    if s < 60:
-        return f"{s} s"
-    if s < 3600:
-        return f"{s // 60} m"
-    if s < 86400:
-        return f"{s // 3600} h {s // 60 % 60:02}"
-    return f"{s // 86400} d {s // 3600 % 24:02}:{s // 60 % 60:02}"
-
-
 def moment(at: int) -> Markup:
     """A time in ms since 1970; UTC, until a script writes it in the browser's own zone."""
     seconds = time.gmtime(at // 1000)
@@ -177,11 +138,11 @@ def agent(value: str) -> str:
 
 
 NUMBER_FORMATS: dict[str, Callable[[Any], str]] = {
-    "count": count,
-    "rate": rate,
-    "size": size,
-    "milliseconds": milliseconds,
-    "duration": duration,
+    "count": short_count,
+    "rate": short_rate,
+    "size": short_size,
+    "milliseconds": short_milliseconds,
+    "duration": lambda ms: short_duration(ms / 1000),
 }
 TEXTS: dict[str, Callable[[Any], str]] = {
     "moment": moment,

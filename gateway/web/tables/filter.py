@@ -8,14 +8,14 @@ What a table knows is a `Vocabulary`: which names there are, the attribute of a 
 values. A row without a value never fits (and so always fits the word turned round).
 """
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
+from gateway.core.address import parse_address, parse_network
+from gateway.core.quantity import parse_count, parse_milliseconds, parse_size
 from gateway.errors import Code, Refusal
 
 Test = Callable[[Any], bool]
@@ -26,10 +26,11 @@ WORDS = 32
 
 _NAME = re.compile(r"([a-z][a-z_]*)(:|>=|<=|>|<)")
 _BARE = re.compile(r'[^\s"]+')
-_NUMBER = re.compile(r"(\d+(?:\.\d+)?)([a-z]*)")
-_DURATIONS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_SIZES = {"": 1, "b": 1, "k": 1 << 10, "kb": 1 << 10, "m": 1 << 20, "mb": 1 << 20, "g": 1 << 30, "gb": 1 << 30}
-_COUNTS = {"": 1, "k": 1000, "m": 1_000_000}
+_QUANTITY = re.compile(
+    r"\d[\d.,]*(?: ?(?:ms|min|[smhdw]|[kmgt]?i?b|[kmgt])(?: ?\d+ ?(?:ms|min|[smhdw]))*)?(?!\S)",
+    re.ASCII | re.IGNORECASE,
+)
+"""A quantity as the table writes it, with blanks before its units: `65.5 kB`, `1h 02m`."""
 _ORDERS: dict[str, Callable[[float, float], bool]] = {
     ">": lambda have, want: have > want,
     "<": lambda have, want: have < want,
@@ -162,7 +163,11 @@ def split(text: str) -> Iterable[ParsedQuery]:
         match = _NAME.match(text, at)
         name, sign = (match[1], match[2]) if match else (None, ":")
         at = match.end() if match else at
-        value, at = _value(text, at, start)
+        amount = _QUANTITY.match(text, at) if sign != ":" else None
+        if amount is not None:
+            value, at = Value(amount[0], False), amount.end()
+        else:
+            value, at = _value(text, at, start)
         if name is None and not value.text:
             word = text[start:at]
             raise BadWord(
@@ -269,33 +274,23 @@ def _yes(sign: str, value: Value) -> Callable[[bool], bool]:
 YES = ValueKind(_yes, compares=False)
 
 
-def _quantity(units: Mapping[str, float], right: str) -> ValueKind:
+def _quantity(read: Callable[[str], float], right: str) -> ValueKind:
     def make(sign: str, value: Value) -> Callable[[float], bool]:
-        match = _NUMBER.fullmatch(value.text.lower())
-        if match is None or match[2] not in units:
-            raise Wrong(f"{value.text!r} is no such quantity", right)
-        wanted, order = float(match[1]) * units[match[2]], _ORDERS[sign]
+        try:
+            wanted, order = read(value.text), _ORDERS[sign]
+        except ValueError:
+            raise Wrong(f"{value.text!r} is no such quantity", right) from None
         return lambda have: order(have, wanted)
 
     return ValueKind(make, compares=True)
 
 
-DURATION = _quantity({**_DURATIONS, "": 1000}, "a number with ms, s, m, h or d: 90s, 5m")
+DURATION = _quantity(lambda text: parse_milliseconds(text, 1000), "a number with s, m, h, d or w: 90s, 5m, 1h30m")
 """Rows have ms; without a unit the word has seconds."""
-MOMENT = _quantity({**_DURATIONS, "": 1}, "a number with ms or s: 200ms, 1.5s")
+MOMENT = _quantity(lambda text: parse_milliseconds(text, 1), "a number with ms or s: 200ms, 1.5s")
 """The same for short ones: without a unit ms."""
-SIZE = _quantity(_SIZES, "a number of bytes, with k, m or g: 64k")
-COUNT = _quantity(_COUNTS, "a number, with k or m: 100, 2k")
-
-
-@lru_cache(maxsize=16_384)
-def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address, out of its IPv6 clothes if it is an IPv4 one."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(parsed, "ipv4_mapped", None) or parsed
+SIZE = _quantity(parse_size, "a number of bytes, with kB, MB or GB (1000), KiB, MiB or GiB (1024): 64k, 64KiB")
+COUNT = _quantity(parse_count, "a number, with k or M: 100, 2k")
 
 
 def address_order(address: str) -> str:
@@ -303,7 +298,7 @@ def address_order(address: str) -> str:
     parts = address.split(".")
     if len(parts) == 4 and ":" not in address:
         return "4" + "".join([part.zfill(3) for part in parts])
-    parsed = _parsed(address)
+    parsed = parse_address(address)
     return f"{parsed.version}{int(parsed):032x}" if parsed is not None else f"9{address}"
 
 
@@ -314,14 +309,14 @@ def _address(sign: str, value: Value) -> Callable[[str], bool]:
         return lambda have: have.startswith(beginning)
     if "/" in text:
         try:
-            network = ipaddress.ip_network(text, strict=False)
+            network = parse_network(text, strict=False)
         except ValueError:
             raise Wrong(f"{value.text!r} is no network", "write ip:10.0.0.0/8") from None
-        return lambda have: (address := _parsed(have)) is not None and address in network
-    wanted = _parsed(text)
+        return lambda have: (address := parse_address(have)) is not None and address in network
+    wanted = parse_address(text)
     if wanted is None:
         raise Wrong(f"{value.text!r} is no address", "write ip:10.0.0.7, ip:10.0.* or ip:10.0.0.0/8")
-    return lambda have: _parsed(have) == wanted
+    return lambda have: parse_address(have) == wanted
 
 
 ADDRESS = ValueKind(_address, compares=False)

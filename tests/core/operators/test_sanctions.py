@@ -37,9 +37,13 @@ def table() -> Table:
     [
         ("bob", TargetKind.NICK, "bob"), ("guest-4f2a", TargetKind.NICK, "guest-4f2a"), ("a.b", TargetKind.NICK, "a.b"),
         ("10.0.0.4", TargetKind.ADDRESS, "10.0.0.4"), ("10.1.2.3/8", TargetKind.ADDRESS, "10.0.0.0/8"),
-        ("2001:DB8::1", TargetKind.ADDRESS, "2001:db8::1"), ("2001:db8::1/32", TargetKind.ADDRESS, "2001:db8::/32"),
+        ("2001:DB8::1", TargetKind.ADDRESS, "2001:db8::/64"), ("2001:db8::1/32", TargetKind.ADDRESS, "2001:db8::/32"),
         ("::ffff:10.0.0.4", TargetKind.ADDRESS, "10.0.0.4"), ("::ffff:10.0.0.0/104", TargetKind.ADDRESS, "10.0.0.0/8"),
-        ("fe80::1%eth0", TargetKind.ADDRESS, "fe80::1"), ("10.0.0.4/32", TargetKind.ADDRESS, "10.0.0.4"),
+        ("fe80::1%eth0", TargetKind.ADDRESS, "fe80::/64"), ("10.0.0.4/32", TargetKind.ADDRESS, "10.0.0.4"),
+        ("2001:db8::1/128", TargetKind.ADDRESS, "2001:db8::1/128"), ("::1", TargetKind.ADDRESS, "::1/128"),
+        (" 203.0.113.7\n", TargetKind.ADDRESS, "203.0.113.7"), ("[2001:db8::7]", TargetKind.ADDRESS, "2001:db8::/64"),
+        ("203.0.113.7:51234", TargetKind.ADDRESS, "203.0.113.7"),
+        ("[::ffff:10.0.0.4]:80", TargetKind.ADDRESS, "10.0.0.4"),
     ],
 )  # fmt: skip
 def test_a_target_is_a_nick_or_an_address_in_one_spelling(words: str, kind: TargetKind, text: str) -> None:
@@ -58,8 +62,8 @@ def test_what_is_neither_is_refused(words: str) -> None:
     [
         ("10.0.0.0/8", ["10.0.0.0", "10.255.255.255", "::ffff:10.1.1.1"], ["11.0.0.0", "9.255.255.255", "::10.0.0.1"]),
         ("10.0.0.4", ["10.0.0.4"], ["10.0.0.5"]), ("2001:db8::/32", ["2001:db8:ffff::1"], ["2001:db9::", "10.0.0.4"]),
-        ("2001:db8::1", ["2001:db8::1"], ["2001:db8::2"]), ("0.0.0.0/0", ["1.2.3.4"], ["2001:db8::1", "nowhere"]),
-        ("fe80::1", ["fe80::1%eth0"], ["fe80::2%eth0"]),
+        ("2001:db8::1/128", ["2001:db8::1"], ["2001:db8::2"]), ("0.0.0.0/0", ["1.2.3.4"], ["2001:db8::1", "nowhere"]),
+        ("fe80::1/128", ["fe80::1%eth0"], ["fe80::2%eth0"]), ("2001:db8::1", ["2001:db8::9:9"], ["2001:db8:0:1::1"]),
     ],
 )  # fmt: skip
 def test_a_range_holds_for_its_addresses_only(table: Table, words: str, inside: list[str], outside: list[str]) -> None:
@@ -113,6 +117,12 @@ def test_one_of_two_that_look_alike_may_be_lifted_alone(table: Table) -> None:
     assert table.on_nick("bob")
 
 
+def test_an_ipv6_address_that_an_older_version_banned_alone_is_lifted_as_such(table: Table) -> None:
+    table.add(Sanction(Measure.BAN, "1", "address", "2001:db8::1", "", "", "ana", 0, None))
+    assert table.on_address("2001:db8::1") and not table.on_address("2001:db8::2")
+    assert [each.id for each in table.of(sanctions.target("2001:db8::1/128"))] == ["1"]
+
+
 def test_ten_thousand_cost_a_newcomer_as_much_as_ten(table: Table) -> None:
     for number in range(10_000):
         table.put(f"10.{number >> 8}.{number & 255}.0/24", f"a{number}")
@@ -147,7 +157,7 @@ def test_what_nobody_means_to_ban_is_doubted(words: str, doubtful: bool) -> None
 
 def test_a_zone_does_not_make_a_range_an_address() -> None:
     assert sanctions.target("fe80::1%eth0/64").text == "fe80::/64"
-    assert sanctions.target("fe80::1%eth0").text == "fe80::1"
+    assert sanctions.target("fe80::1%eth0/128").text == "fe80::1/128"
 
 
 def test_the_end_is_told_with_its_date_when_it_is_not_today() -> None:

@@ -10,10 +10,11 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Gecko/20100101 Firefox/141.
 EDGE = "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Safari/537.36 Edg/139.0"
 SAFARI = "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15"
 VALUES = [
-    (1234567, "count", "1,234,567"), (0, "rate", "0"), (9.94, "rate", "9.9"), (9.96, "rate", "10"),
-    (999, "size", "999 B"), (1000, "size", "1.0 kB"), (999_960, "size", "1.0 MB"), (3.2e9, "size", "3.2 GB"),
-    (59_999, "duration", "59 s"), (3_599_000, "duration", "59 m"), (7_500_000, "duration", "2 h 05"),
-    (273_720_000, "duration", "3 d 04:02"), (0.04, "milliseconds", "0.0 ms"), (240.4, "milliseconds", "240 ms"),
+    (1234567, "count", "1,234,567"), (0, "rate", "0"), (9.94, "rate", "9.9"), (9.96, "rate", "9.9"),
+    (10.7, "rate", "10"),
+    (999, "size", "999 B"), (1000, "size", "1.0 kB"), (999_960, "size", "999.9 kB"), (3.2e9, "size", "3.2 GB"),
+    (59_999, "duration", "59s"), (3_599_000, "duration", "59m"), (7_500_000, "duration", "2h 05m"),
+    (273_720_000, "duration", "3d 04h"), (0.04, "milliseconds", "0.0 ms"), (240.4, "milliseconds", "240 ms"),
     (None, "count", "n/a"), (None, "text", ""), (["a", "b"], "list", "a, b"), (True, "yes", "yes"),
     ("websocat/1.13", "agent", "websocat/1.13"),
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from gateway.web.tables.columns import written
 from gateway.web.tables.connection_row import WORDS
 from gateway.web.tables.filter import BadWord, split
 
@@ -44,8 +45,9 @@ def fits(text: str, **changes: Any) -> bool:
      "ip:::ffff:10.1.2.3",
      "room:lob*", "state:slow", "idle>5m", "idle>300s", "idle>=300", "lag>64k", "lag<1m", "rtt>200ms", "rtt>200",
      "rtt<0.5s", "up>2h", "in>10", "in<=12.5", "agent:firefox", "agent:moz*", "id:9f2", "id:9F*", "tls:no",
-     "-nick:bob", "-door:tcp", "-out>5", "-age>1s", "-reason:kicked", 'telnet:"peer NAWS"',
-     "al door:web lag>64k -idle<5m"],
+     "-nick:bob", "-door:tcp", "-out>5", "-age>1s", "-reason:kicked", "lag>64kB", "lag>64KiB", "lag>68.3KiB",
+     "lag>=70 kB", 'lag>="70.0 kB"', "idle>4m 59s al", "ip:[::ffff:10.1.2.3]", "ip:10.1.2.3:51234",
+     'telnet:"peer NAWS"', "al door:web lag>64k -idle<5m"],
 )  # fmt: skip
 def test_a_word_that_fits(text: str) -> None:
     assert fits(text)
@@ -54,7 +56,8 @@ def test_a_word_that_fits(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["bob", "-al", "nick:al", 'nick:"al*"', "ip:10.1.2.30", "ip:10.2.0.0/16", "ip:10.1.2.3/32 bob", "ip:fe80::/10",
-     "ip:1.*", "door:tcp", "room:op", "state:ok", "idle<5m", "lag>70k", "rtt>1s", "up<2h", "age>1s", "out>0", "out<1",
+     "ip:1.*", "door:tcp", "room:op", "state:ok", "idle<5m", "lag>70k", "lag>68.4KiB", "lag>70KB",
+      "rtt>1s", "up<2h", "age>1s", "out>0", "out<1",
      "reason:kicked", "id:9f", "tls:yes", "-door:web"],
 )  # fmt: skip
 def test_a_word_that_does_not_fit(text: str) -> None:
@@ -91,6 +94,18 @@ def test_a_bad_word_is_named_with_its_place_and_what_is_right(text: str, word: s
 
     assert (bad.value.word, bad.value.at, bad.value.length) == (word, at, len(word))
     assert said in bad.value.text
+
+
+@given(st.integers(0, 10**13) | st.integers(0, 10**6).map(lambda n: n * 100) | st.floats(0, 1e13))
+def test_a_row_is_found_by_what_the_table_writes_of_it(value: float) -> None:
+    for name, attribute, shown in (
+        *(("lag", "lag_bytes", "size"), ("idle", "idle", "duration"), ("rtt", "rtt", "milliseconds")),
+        *(("in", "messages_in_rate", "rate"), ("skipped", "skipped", "count")),
+    ):
+        cell = written(value, shown)
+        for spelling in (cell, cell.replace(" ", ""), f'"{cell}"'):
+            assert fits(f"{name}>={spelling}", **{attribute: value}), spelling
+        assert not fits(f"{name}>={cell}", **{attribute: value * 0.5 - 1001}), cell
 
 
 def test_a_filter_is_bounded() -> None:

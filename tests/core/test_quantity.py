@@ -1,0 +1,78 @@
+"""Sizes, durations and counts: read the same everywhere, and what is written can be read."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.config.settings import SETTINGS
+from gateway.core import quantity
+
+SIZES = [
+    ("64k", 64_000), ("64kB", 64_000), ("64 KB", 64_000), ("64KiB", 65_536), ("64kib", 65_536), ("65.5 kB", 65_500),
+    ("1.5MB", 1_500_000), ("2M", 2_000_000), ("2MiB", 2 << 20), ("1G", 10**9), ("1 GiB", 1 << 30), ("0", 0), ("7", 7),
+    ("7B", 7), (" 8MiB\n", 8 << 20),
+]  # fmt: skip
+DURATIONS = [
+    ("90s", 90), ("10m", 600), ("12h", 43_200), ("30d", 30 * 86_400), ("2w", 14 * 86_400), ("250ms", 0.25), ("45", 45),
+    ("1.5h", 5400), ("1h 02m", 3720), ("1h02m", 3720), ("3d 04h", 273_600), ("10 min", 600), ("5M", 300),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "size"), SIZES)
+def test_a_size_is_read(text: str, size: int) -> None:
+    assert quantity.parse_size(text) == size
+
+
+@pytest.mark.parametrize(("text", "seconds"), DURATIONS)
+def test_a_duration_is_read(text: str, seconds: float) -> None:
+    assert quantity.parse_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "k", "-1", "1e3", "8 MiBs", "1,5k", "\u0661k", "inf", "0x10", "1k2", "5s"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        quantity.parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1s", "3 years", "2m1h", "1h1h", "1h2", "90k", "spam", "10m!", "inf"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        quantity.parse_duration(text)
+
+
+def test_counts_may_be_grouped() -> None:
+    assert [quantity.parse_count(text) for text in ("1,234,567", "10k", "2M", "0")] == [1_234_567, 10_000, 2_000_000, 0]
+    with pytest.raises(ValueError, match="1,23"):
+        quantity.parse_count("1,23")
+
+
+@given(st.integers(0, 10**14))
+def test_the_exact_form_reads_back_as_the_same_value(value: int) -> None:
+    assert quantity.parse_size(str(quantity.exact_size(value))) == value
+    assert quantity.parse_duration(str(quantity.exact_duration(value))) == value
+
+
+@given(st.integers(0, 10**13))
+def test_the_short_form_reads_back_as_no_more_and_at_least_half(value: int) -> None:
+    for text, read in (
+        (quantity.short_size(value), quantity.parse_size),
+        (quantity.short_duration(value), quantity.parse_duration),
+        (quantity.short_count(value), quantity.parse_count),
+    ):
+        assert value * 0.5 - 1 <= read(text) <= value
+
+
+@pytest.mark.parametrize("text", ["64k", "64kB", "64KiB"])
+def test_a_size_means_the_same_in_a_setting(text: str) -> None:
+    assert SETTINGS["limits.log_bytes"].read(text, is_text=True) == quantity.parse_size(text)
+
+
+def test_no_other_file_has_units_of_its_own() -> None:
+    own = [
+        path.name
+        for path in (Path(quantity.__file__).parents[1]).rglob("*.py")
+        if "bench" not in path.parts and ("<< 10," in path.read_text() or '"kB"' in path.read_text())
+    ]
+    assert own == ["quantity.py"]
