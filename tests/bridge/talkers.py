@@ -8,7 +8,7 @@ import random
 import threading
 from collections.abc import Callable
 
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from tests.bridge.gateways import Gateway
 from tests.bridge.peers import HOST, Browser, Terminal
@@ -26,6 +26,7 @@ class Talkers:
         self.gateway = gateway
         self.records = records
         self.over = threading.Event()
+        self._dying = threading.Event()
         self._random = random.Random(seed)
         self._threads: list[threading.Thread] = []
         self.epochs: set[str] = set()
@@ -34,6 +35,7 @@ class Talkers:
     def begin(self, cycle: int) -> None:
         """Start two peers on each door, and a reader on each."""
         self.over.clear()
+        self._dying.clear()
         kinds: list[tuple[str, Callable[[str, Tokens], None]]] = [
             ("tcp", self._terminal), ("tcp", self._terminal), ("telnet", self._telnet), ("web", self._browser),
             ("web", self._browser), ("http", self._poster), ("http", self._poster),
@@ -44,6 +46,10 @@ class Talkers:
             self._threads.append(threading.Thread(target=self._live, args=(talk, name, tokens), daemon=True))
         for thread in self._threads:
             thread.start()
+
+    def expect_death(self) -> None:
+        """The gateway is killed next: from here on a connection may break anywhere, also while it is being made."""
+        self._dying.set()
 
     def end(self) -> None:
         """Wait for all of them."""
@@ -58,6 +64,11 @@ class Talkers:
         try:
             with contextlib.suppress(*GONE):
                 talk(name, tokens)
+        except InvalidMessage as problem:
+            # A handshake that was cut is an attempt that did not come in. It is no problem if the kill cut it; an
+            # answer that is not HTTP always is one, and so is a living gateway that hangs up.
+            if not (self._dying.is_set() and isinstance(problem.__cause__, EOFError)):
+                self.problems.append(problem)
         except BaseException as problem:
             self.problems.append(problem)
 

@@ -31,6 +31,7 @@ def crash_again_and_again(gateway: Gateway, cycles: int) -> tuple[Records, Talke
             gateway.start()
         talkers.begin(cycle)
         moment.wait(dice.uniform(0.02, 0.7))
+        talkers.expect_death()
         gateway.kill()
         talkers.end()
     gateway.start()
