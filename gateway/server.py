@@ -39,7 +39,7 @@ from gateway.journal.sqlite import SqliteJournal
 from gateway.listeners import ListenerGates
 from gateway.login_link import LoginLinkKey
 from gateway.process import console, logs
-from gateway.process.figures import connection_limit, descriptor_limit, memory_limit
+from gateway.process.figures import connection_limit, descriptor_limit, memory_limit, seconds_with_sleep
 from gateway.process.gc_policy import GcPolicy
 from gateway.process.heartbeat import Heartbeat
 from gateway.process.ready import address, hold_standard_descriptors, reachable, ready_line, say, write_ports_file
@@ -122,10 +122,11 @@ class Gateway:
             wall=lambda: time.time_ns() // 1_000_000,
             schedule=self._schedule,
             random_bits=secrets.randbits,
+            elapsed=seconds_with_sleep,
             token_key=secrets.token_bytes(KEY_BYTES) if settings.memory else kept_key(settings.data / "token.key"),
         )
         self.retention = Retention(
-            self.journal, self.hub.rooms, settings.journal.retention, wall=self.hub.wall, later=self.hub.later
+            self.journal, self.hub.rooms, settings.journal.retention, wall=self.hub.trusted.now, later=self.hub.later
         )
         self.hub.meters.ceilings = Ceilings(fds=descriptor_limit(), rss_bytes=memory_limit())
         self.server = Server(new_selector("auto"), later=loop.call_later)

@@ -27,6 +27,7 @@ PROGRAMS = {
     "bash": Program(("bash",), "bash", "bash"),
     "curl": Program(("curl",), "curl", "curl"),
     "telnet": Program(("telnet",), "telnet", "telnet"),
+    "faketime": Program(("faketime",), "faketime", "libfaketime"),
     "chromium": Program(("chromium", "chromium-browser", "google-chrome"), "chromium", "chromium"),
 }
 

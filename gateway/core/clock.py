@@ -7,13 +7,6 @@ from itertools import count
 Job = Callable[[], None]
 
 
-def steady_wall(clock: Callable[[], float], wall: Callable[[], int]) -> Callable[[], int]:
-    """The time in ms since 1970 as `wall` tells it now, carried on by `clock` (monotonic seconds): what lasts so many
-    minutes by it lasts so long, also when somebody sets the machine's clock."""
-    began = wall() - int(clock() * 1000)
-    return lambda: began + int(clock() * 1000)
-
-
 class Timers:
     """A heap of jobs. Nothing is cancelled: a job looks itself whether it still makes sense."""
 

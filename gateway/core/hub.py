@@ -6,10 +6,10 @@ A message comes in by `say` (a member of a room) or by HTTP (`core.doors.post`) 
     → publishes the answer in the rooms' logs and acknowledges it: never before, so nobody sees what a crash would lose
     → lets every room serve its readers (`core.rooms.fanout`), a bounded number of sends, the rest in the next tick.
 
-The hub is sans-I/O: `clock` (monotonic seconds), `wall` (ms since 1970) and `schedule` (call `tick` after so many
-seconds, 0 = soon) are handed in, the journal and each session's transport are ports (`core.ports`). One thread calls
-everything. Verbs that may need the journal answer by a callback, perhaps at once; their session is held meanwhile, so
-what a peer sends next is handled next.
+The hub is sans-I/O: `clock` (monotonic seconds), `wall` (ms since 1970), `elapsed` (seconds that also count while the
+machine sleeps) and `schedule` (call `tick` after so many seconds, 0 = soon) are handed in, the journal and each
+session's transport are ports (`core.ports`). One thread calls everything. Verbs that may need the journal answer by a
+callback, perhaps at once; their session is held meanwhile, so what a peer sends next is handled next.
 """
 
 import logging
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import islice
 
-from gateway.core.clock import Timers, steady_wall
+from gateway.core.clock import Timers
 from gateway.core.operators.audit import Audit
 from gateway.core.operators.maintenance import DoorControl
 from gateway.core.operators.moderation import Moderation
@@ -49,6 +49,7 @@ from gateway.core.stats.access_log import AccessLog
 from gateway.core.stats.counters import Counters
 from gateway.core.stats.recent import RecentEvents, RecentlyClosed
 from gateway.core.stats.sampler import Sampler
+from gateway.core.trusted_time import LOOK_SECONDS, TrustedTime
 from gateway.errors import JournalError, Refusal
 
 log = logging.getLogger(__name__)
@@ -74,11 +75,13 @@ class Hub:
         schedule: Callable[[float], None],
         random_bits: Callable[[int], int],
         token_key: bytes,
+        elapsed: Callable[[], float] | None = None,
     ) -> None:
         self.journal = journal
         self.limits = limits
         self.clock = clock
         self.wall = wall
+        self.trusted = TrustedTime(wall, elapsed or clock)
         self.timers = Timers()
         journal.lost_tail = self._begin_new_epochs
         self.sessions: dict[int, Session] = {}
@@ -89,8 +92,8 @@ class Hub:
         """How others can come, in one line of words; the gateway fills it in when its doors listen."""
         self.motd = ""
         """Gated words for everybody who comes; empty = none."""
-        self.bans = Sanctions(Measure.BAN, wall)
-        self.mutes = Sanctions(Measure.MUTE, wall)
+        self.bans = Sanctions(Measure.BAN, self.trusted.now)
+        self.mutes = Sanctions(Measure.MUTE, self.trusted.now)
         self.doorkeeper: PasswordCheck | None = None
         """Who answers /login; None: nobody can log in there."""
         self.audit = Audit(
@@ -101,7 +104,7 @@ class Hub:
         self._schedule = schedule
         self.nicks = Nicknames(random_bits)
         self.library = HistoryReader(journal, self.rooms)
-        steady = steady_wall(clock, wall)
+        steady = self.trusted.now
         self.receipts = Idempotency(steady)
         self.reception = IdentityRegistry(
             journal,
@@ -140,9 +143,15 @@ class Hub:
 
     def start(self) -> None:
         """Recall who may come back and who may not; open the lobby, which stays in memory."""
+        self.trusted.start_from(*self.journal.time_kept())
+        self._look_at_clock()
         self.operations.start()
         self.reception.start()
         self.rooms.open(LOBBY, lambda room: None)
+
+    def _look_at_clock(self) -> None:
+        self.journal.keep_time(self.trusted.look())
+        self.later(LOOK_SECONDS, self._look_at_clock)
 
     def connect(self, transport: Transport, door: Door, address: str, wire: Wire, proxy: str | None = None) -> Session:
         """A new session under a guest name, in no room yet; `proxy` is the address of who told its address."""

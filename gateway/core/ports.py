@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from gateway.core.operators.roles import AuditEntry
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Message
+from gateway.core.trusted_time import TimeRecord
 from gateway.errors import JournalError
 
 
@@ -103,6 +104,10 @@ class Expired:
 
     firsts: Mapping[str, int]
     more: bool
+
+
+UNKNOWN_AGE_MS = 10 * 365 * 86_400_000
+"""No message is that much older than what is kept: 1970 is what a machine shows whose clock was never set."""
 
 
 class Measure(StrEnum):
@@ -234,10 +239,19 @@ class Journal(Protocol):
 
     def expire(self, before: int, done: Callable[[Expired | JournalError], None]) -> None:
         """Forget some of the oldest messages that were sent before `before` (ms since 1970), never one after a younger
-        one of its room. Numbers and epoch of a room stay, also when nothing is left of it."""
+        one of its room. A message that is UNKNOWN_AGE_MS older bears the time of a wrong clock: it goes only together
+        with a later one whose age is known. Numbers and epoch of a room stay, also when nothing is left of it."""
 
     def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
         """Every stored room (without recent messages), by name."""
+
+    def time_kept(self) -> tuple[TimeRecord | None, int]:
+        """The record of the time that was kept last before the journal was opened, None if there is none; then when
+        its newest message was sent (ms since 1970; 0 = not known)."""
+
+    def keep_time(self, record: TimeRecord) -> None:
+        """The time is this now: what the journal deletes on its own is measured by it, and it is there at the next
+        start, perhaps in an older state of up to an hour."""
 
     def close(self) -> None:
         """Finish what was begun, mark a clean stop, and let go of the store. Nothing may be called afterwards."""

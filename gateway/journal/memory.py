@@ -7,12 +7,13 @@ again.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 
 import msgspec
 
-from gateway.core.ports import Expired, Memory, Page, Person, RoomRecord
+from gateway.core.ports import UNKNOWN_AGE_MS, Expired, Memory, Page, Person, RoomRecord
 from gateway.core.protocol.message import Message
+from gateway.core.trusted_time import TimeRecord
 from gateway.errors import JournalError
 from gateway.journal.epoch import epoch_of, new_seed
 from gateway.journal.ledger import MemoryLedger
@@ -112,7 +113,10 @@ class MemoryJournal:
         """As `Journal.expire`, everything in one slice."""
         firsts: dict[str, int] = {}
         for name, log in self._rooms.items():
-            while log.messages and log.messages[0].ts < before:
+            old = list(takewhile(lambda message: message.ts < before, log.messages))
+            while old and old[-1].ts < before - UNKNOWN_AGE_MS:
+                old.pop()
+            for _ in old:
                 self._forget_oldest(name)
                 firsts[name] = log.first
         done(Expired(firsts, more=False))
@@ -120,6 +124,13 @@ class MemoryJournal:
     def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
         """As `Journal.rooms`."""
         done([self._record(room, log, ()) for room, log in sorted(self._rooms.items())])
+
+    def time_kept(self) -> tuple[TimeRecord | None, int]:
+        """As `Journal.time_kept`: nothing."""
+        return None, 0
+
+    def keep_time(self, record: TimeRecord) -> None:
+        """As `Journal.keep_time`: nothing outlives the process that could be compared with it."""
 
     def close(self) -> None:
         """As `Journal.close`."""

@@ -244,4 +244,4 @@ def _new_epochs(connection: sqlite3.Connection) -> str:
 
 
 def _note(connection: sqlite3.Connection, meta: dict[str, str]) -> None:
-    connection.executemany("UPDATE meta SET value = ? WHERE key = ?", [(value, key) for key, value in meta.items()])
+    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())

@@ -89,7 +89,9 @@ FIRST_META = {
     "mark": "",
     "mark_next": "",
     "checkpoints": "0",
+    "time": "",
 }
+"""`time` is a `TimeRecord`, empty when none has been kept."""
 
 
 def create(path: Path) -> None:

@@ -28,6 +28,7 @@ from typing import Any
 
 from gateway.core.ports import Expired, Memory, Page, Person, RoomRecord
 from gateway.core.protocol.message import Message
+from gateway.core.trusted_time import TimeRecord
 from gateway.errors import JournalError, LostTail, StartError
 from gateway.journal.disk import SPARE_BYTES, Disk, Replaced
 from gateway.journal.epoch import Tail
@@ -91,6 +92,7 @@ class SqliteJournal:
         self._flight: tuple[Future[Any], _Verb] | None = None
         self._answering = False
         self._store, _ = self._open(patience, sleep)
+        self._time_kept = self._store.time_kept()
         self.ledger = SqliteLedger(self._do, self._syncs)
         """As `Journal.ledger`."""
         self.lost_tail: Callable[[], None] = lambda: None
@@ -136,6 +138,14 @@ class SqliteJournal:
     def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
         """As `Journal.rooms`."""
         self._enter(_Verb(Store.rooms, done, slow=True))
+
+    def time_kept(self) -> tuple[TimeRecord | None, int]:
+        """As `Journal.time_kept`."""
+        return self._time_kept
+
+    def keep_time(self, record: TimeRecord) -> None:
+        """As `Journal.keep_time`."""
+        self._enter(_Verb(lambda store: store.keep_time(record), lambda _: None, self._syncs))
 
     def close(self) -> None:
         """As `Journal.close`. Blocks until the worker has finished; what waits is done here."""
@@ -250,6 +260,7 @@ class SqliteJournal:
         except sqlite3.Error:
             store.close()
             raise
+        store.time = earlier.time
         self._store = store
         self._suspect = False
         if broken is not None:

@@ -6,11 +6,17 @@ How many connections the process can hold: each takes a file descriptor.
 import contextlib
 import os
 import resource
+import time
 from contextlib import suppress
 from pathlib import Path
 
 MANY_DESCRIPTORS = 500
 """Listing so many takes longer than a look once a second should (10,000: 4 ms)."""
+
+
+def seconds_with_sleep() -> float:
+    """Monotonic seconds that go on while the machine is suspended, where the system has such a clock (Linux)."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class Process:

@@ -85,7 +85,7 @@ class WebDoor:
         deadlines = (options.hello_deadline, options.ping_every, options.pong_within, options.answer_deadline)
         assets = Assets(options.static)
         pages = Pages(options.templates, assets)
-        self.links = LoginLinks(clock)
+        self.links = LoginLinks(hub.trusted.seconds)
         self._hub = hub
         self._loop = loop
         self._options = options
@@ -96,7 +96,7 @@ class WebDoor:
         self._site = OriginPolicy(options.hosts, options.origins, options.tls)
         self._answers = Responses(pages)
         self._sockets = WebSockets(hub, requests, self._wheel, options, self._callers, self._refuse_socket)
-        sessions = self.logins = AdminSessions(clock)
+        sessions = self.logins = AdminSessions(hub.trusted.seconds)
         login = Login(sessions, keeper, hub.audit, self._site, options)
         self._streams = Streams(hub, options, self._wheel)
         app = web.Application()

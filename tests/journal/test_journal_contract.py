@@ -189,6 +189,15 @@ def test_old_messages_expire_and_numbers_go_on(journal, ask, say, texts):
     assert ask(journal.append, [say("next", ts=6000)])[0].seq == 5
 
 
+def test_a_message_of_unknown_age_goes_only_with_a_later_one_whose_age_is_known(journal, ask, say, texts):
+    before = 1_790_000_000_000
+    ask(journal.append, [say("1970", ts=90_000), say("1970 too", ts=95_000)])
+    assert not ask(journal.expire, before).firsts
+    ask(journal.append, [say("old", ts=before - 1), say("1970 again", ts=90_000), say("young", ts=before)])
+    assert dict(ask(journal.expire, before).firsts) == {"lobby": 4}
+    assert texts(journal) == ["1970 again", "young"]
+
+
 def test_a_room_of_which_nothing_is_left_keeps_its_head(journal, ask, say):
     epoch = ask(journal.open, "lobby", 0).epoch
     ask(journal.append, [say("old", ts=1000)])

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from gateway.core.trusted_time import TimeRecord
 from gateway.journal import open as opening
 
 
@@ -266,7 +267,7 @@ def test_what_the_release_before_leaves_at_a_clean_stop_keeps_its_epoch(stopped,
     """A database with a mark beside it and no note of the last message; meta as it is written since the first one."""
     assert companions(path) == [path.with_name("journal.db-mark")]
     assert {key for (key,) in alter(path, "SELECT key FROM meta")} == {
-        "seed", "boot", "clean", "durability", "mark", "mark_next", "checkpoints",
+        "seed", "boot", "clean", "durability", "mark", "mark_next", "checkpoints", "time",
     }  # fmt: skip
     assert epoch(open_sqlite()) == stopped
 
@@ -310,3 +311,36 @@ def test_the_files_are_for_their_owner_alone(open_sqlite, fill, path):
     assert set(modes) == {"journal.db", "journal.db-wal", "journal.db-mark", "journal.db-tail"}
     assert set(modes.values()) == {0o600}
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_record_of_the_time_is_there_at_the_next_start(open_sqlite, fill, path):
+    journal = open_sqlite()
+    assert journal.time_kept() == (None, 0)
+    journal.keep_time(TimeRecord(1_790_000_000_000, 1_790_000_000_000, 0))
+    journal.keep_time(TimeRecord(1_790_000_060_000, 1_790_000_060_000, 0))
+    journal.keep_time(TimeRecord(1_790_000_120_000, 1_830_000_000_000, 1_829_999_999_000))
+    journal.close()
+    assert open_sqlite().time_kept()[0] == TimeRecord(1_790_000_120_000, 1_830_000_000_000, 1_829_999_999_000)
+
+
+def test_a_journal_without_a_record_of_the_time_tells_its_newest_message(open_sqlite, ask, say, path, alter):
+    journal = open_sqlite()
+    ask(journal.append, [say("1", ts=2000), say("2", ts=1000), say("3", "ops", ts=1500)])
+    journal.close()
+    alter(path, "DELETE FROM meta WHERE key = 'time'")
+    assert open_sqlite().time_kept() == (None, 1500)
+
+
+def test_receipts_are_dropped_by_trusted_time_also_while_the_wall_clock_is_ahead(open_sqlite, ask, say, alter, path):
+    now, ahead = 1_790_000_000_000, 1_830_000_000_000
+    journal = open_sqlite(checkpoint_pages=1)
+    journal.keep_time(TimeRecord(now, ahead, ahead - 1))
+    for id, ts in (("old", now - 121_000), ("right", now - 1000), ("wrong-old", ahead - 121_000), ("wrong", ahead)):
+        ask(journal.append, [say(id, ts=ts, identity="ana", id=id)])
+    journal.close()
+    assert {id for (id,) in alter(path, "SELECT id FROM receipts")} >= {"right", "wrong"}
+    again = open_sqlite()
+    again.keep_time(TimeRecord(now, ahead, ahead - 1))
+    again._store.checkpoint()
+    again.close()
+    assert {id for (id,) in alter(path, "SELECT id FROM receipts")} == {"right", "wrong"}

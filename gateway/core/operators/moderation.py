@@ -86,7 +86,7 @@ class Moderation:
 
     def start(self) -> None:
         """Recall who is banned and muted, in place of what is known now."""
-        self._audit.ledger.sanctions(self._hub.wall() - KEPT_MS, self._recalled)
+        self._audit.ledger.sanctions(self._hub.trusted.now() - KEPT_MS, self._recalled)
 
     def _recalled(self, found: list[Sanction] | JournalError) -> None:
         if isinstance(found, JournalError):
@@ -248,7 +248,7 @@ class Moderation:
         seconds: int | None,
     ) -> Outcome:
         """Put a sanction in force, in place of any on the same target; a ban closes whom it holds for."""
-        now = self._hub.wall()
+        now = self._hub.trusted.now()
         if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
             raise Refusal(Code.BAD_MESSAGE, f"from 1 to {LONGEST_SECONDS} seconds, or without an end")
         until = None if seconds is None else now + seconds * 1000

@@ -101,6 +101,7 @@ def test_a_half_closed_peer_ends_for_the_reason_its_input_ended(closing: CloseRe
 def test_a_connection_is_logged_when_it_comes_and_when_it_goes(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "gateway.connections")
     world = World()
+    caplog.clear()
     bob = world.terminal("bob")
     bob.says("hi")
     world.hub.close(bob.session, CloseReason.KICKED, "spam")
@@ -116,6 +117,7 @@ def test_a_connection_is_logged_when_it_comes_and_when_it_goes(caplog: pytest.Lo
 def test_a_storm_costs_fifty_lines_a_second_and_one_that_counts_the_rest(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "gateway.connections")
     world = World()
+    caplog.clear()
     for _ in range(500):
         world.hub.refused(Door.TCP, "192.0.2.1", CloseReason.FULL, "try again in 30 s")
     assert len(caplog.messages) == LINES_PER_SECOND
