@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.bridge.gateways import NO_PACE, Gateway, Start, until
+from tests.bridge.gateways import DOORS, NO_PACE, Gateway, Start, until
 from tests.bridge.peers import Browser, history
 from tests.bridge.records import Held, Records, violations
 from tests.bridge.talkers import Talkers
@@ -28,6 +28,7 @@ def crash_again_and_again(gateway: Gateway, cycles: int) -> tuple[Records, Talke
     moment = threading.Event()
     for cycle in range(cycles):
         if cycle:
+            gateway.ports = dict.fromkeys(DOORS, 0)  # what was free may be taken by others meanwhile
             gateway.start()
         talkers.begin(cycle)
         moment.wait(dice.uniform(0.02, 0.7))
