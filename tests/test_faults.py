@@ -289,7 +289,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "core/operators/test_moderation.py::test_an_announcement_passes_the_gate",
         "core/operators/test_moderation.py::test_announcements_are_paced",
     ),
-    "A-15 bans of everybody": ("core/operators/test_sanctions.py::test_what_nobody_means_to_ban_is_doubted",),
+    "A-15 bans of everybody": ("core/sessions/test_sanctions.py::test_what_nobody_means_to_ban_is_doubted",),
     "A-16 ban and unban at the same time": (
         "core/operators/test_moderation.py::test_the_last_ban_on_a_target_counts_and_the_record_has_both",
     ),
@@ -338,7 +338,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "journal/test_sqlite_stops.py::test_a_lost_machine_cannot_harm_a_journal_that_synced_every_commit",
     ),
     "S-17 the clock is set": (
-        "core/operators/test_sanctions.py::test_an_end_that_has_come_lets_in_and_a_clock_set_back_keeps_out",
+        "core/sessions/test_sanctions.py::test_an_end_that_has_come_lets_in_and_a_clock_set_back_keeps_out",
         "core/test_clock.py::test_messages_stay_in_the_order_in_which_they_were_said",
         "core/test_clock.py::test_a_second_try_is_known_for_two_minutes_and_no_longer",
         "core/test_clock.py::test_who_left_may_come_back_for_ten_minutes_and_no_longer",

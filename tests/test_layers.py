@@ -25,8 +25,21 @@ ALLOWED = {
     "login_link": {"errors"},
     "status": {"core", "login_link", "errors"},
     "listeners": {"tcp", "core", "errors"},
+    "shutdown": {"listeners", "tcp", "core", "errors"},
     "classic": {"tcp", "core", "process", "errors"},
-    "server": {"accounts", "config", "core", "errors", "journal", "listeners", "login_link", "process", "tcp", "web"},
+    "server": {
+        "accounts",
+        "config",
+        "core",
+        "errors",
+        "journal",
+        "listeners",
+        "login_link",
+        "process",
+        "shutdown",
+        "tcp",
+        "web",
+    },
     "cli": {"config", "errors"},
 }
 """Which other parts a part may import, besides the package's own name for its version.

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gateway.core.operators.roles import Role
+from gateway.core.roles import Role
 from gateway.errors import Code, Refusal
 
 _COST = re.compile(r"(\$argon2\w+\$v=\d+\$m=(\d+),t=(\d+),p=\d+)\$([^$]+)\$([^$]+)")

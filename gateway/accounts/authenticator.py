@@ -21,7 +21,7 @@ from pkgutil import resolve_name
 from gateway.accounts.accounts import Accounts, composed, digest_of
 from gateway.accounts.throttle import EVERYBODY, BucketKind, Key, LoginThrottle, network
 from gateway.core import sanitize
-from gateway.core.operators.roles import Operator
+from gateway.core.roles import Operator
 from gateway.errors import Code, Refusal
 
 VERIFY = "gateway.accounts.argon:verify"

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from gateway.core.operators.roles import AuditEntry
 from gateway.core.ports import AuditPage, AuditQuery, Measure, Sanction
+from gateway.core.roles import AuditEntry
 from gateway.errors import JournalError
 from gateway.journal.store import Store
 

@@ -42,7 +42,7 @@ class Heartbeat:
 
     def start(self) -> None:
         """Beat from now on."""
-        self._due = self._hub.clock() + BEAT
+        self._due = self._hub.clock.now() + BEAT
         self._beating = self._loop.call_later(BEAT, self._beat)
 
     def stop(self) -> None:
@@ -52,16 +52,16 @@ class Heartbeat:
                 timer.cancel()
 
     def _beat(self) -> None:
-        now = self._hub.clock()
+        now = self._hub.clock.now()
         self._lates.append(max(0.0, now - self._due))
         self._due = max(self._due + BEAT, now + BEAT / 2)
         self._beating = self._loop.call_later(self._due - now, self._beat)
         self._beats += 1
-        if self._hub.meters.storage is not None or self._beats % PROBE_BEATS == 0:
+        if self._hub.stats.sampler.storage is not None or self._beats % PROBE_BEATS == 0:
             self._hub.commits.probe(self._probed)
         lates, self._lates = self._lates, []
         process = self._process
-        self._hub.meters.sample(
+        self._hub.stats.sampler.sample(
             Reading(
                 lates=lates,
                 rss_bytes=process.resident_bytes(),
@@ -70,20 +70,20 @@ class Heartbeat:
                 accept_queue=self._accept_queue(),
             )
         )
-        self._collector.beat(self._hub.meters.cpu_seconds)
-        traffic = self._hub.totals.bytes_in + self._hub.totals.bytes_out
+        self._collector.beat(self._hub.stats.sampler.cpu_seconds)
+        traffic = self._hub.stats.counters.bytes_in + self._hub.stats.counters.bytes_out
         self._busy, self._seen = traffic != self._seen, traffic
         if self._busy and self._feeling is None:
             self._feel_later(now)
 
     def _probed(self, trouble: Refusal | None) -> None:
-        self._hub.meters.storage = trouble
+        self._hub.stats.sampler.storage = trouble
 
     def _feel_later(self, now: float) -> None:
         self._feeling = self._loop.call_later(FEEL_EVERY, self._feel, now + FEEL_EVERY)
 
     def _feel(self, due: float) -> None:
-        now = self._hub.clock()
+        now = self._hub.clock.now()
         self._lates.append(max(0.0, now - due))
         self._feeling = None
         if self._busy:

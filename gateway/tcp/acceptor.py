@@ -79,7 +79,7 @@ class Acceptor:
             self._deny(door, sock, remote.address, denied)
 
     def _deny(self, door: DoorServer, sock: socket.socket, address: str, denied: tuple[CloseReason, str]) -> None:
-        self._hub.refused(door.door, address, *denied)
+        self._hub.stats.refused(door.door, address, *denied)
         self._refusals.refuse(sock, lambda first, last: door.denial(first, last, *denied))
 
     def introduced(self, introduction: "Introduction") -> None:

@@ -18,7 +18,6 @@ import socket
 
 from gateway.core.address import Remote, host_and_port
 from gateway.core.doors.terminal import Terminals
-from gateway.core.hub import Hub
 from gateway.core.ports import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye
@@ -311,11 +310,13 @@ class Connection:
 class TerminalDoor:
     """What all connections of one door share. `page` is the chat page's address for browsers that knock here."""
 
-    def __init__(self, door: Door, server: Server, hub: Hub, admission: ConnectionLimits, page: str) -> None:
+    def __init__(
+        self, door: Door, server: Server, terminals: Terminals, admission: ConnectionLimits, page: str
+    ) -> None:
         self.door = door
         self.server = server
-        self.hub = hub
-        self.terminals = Terminals(hub)
+        self.hub = terminals.hub
+        self.terminals = terminals
         self.admission = admission
         self.page = page
         self.wire: Wire = TELNET if door is Door.TELNET else PLAIN
@@ -325,7 +326,7 @@ class TerminalDoor:
         ban = self.hub.bans.refusal(self.hub.bans.on_address(remote.address))
         if ban is not None:
             return LimitReached(CloseReason.BANNED, ban.text)
-        closed = self.hub.upkeep.denial(self.door)
+        closed = self.hub.gate.denial(self.door)
         return LimitReached(closed.closing, closed.words) if closed is not None else self.admission.come(remote)
 
     def arrived(self, sock: socket.socket, remote: Remote) -> None:

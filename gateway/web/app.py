@@ -15,7 +15,9 @@ from aiohttp import web
 from gateway.accounts.authenticator import Authenticator
 from gateway.core.address import Networks, Remote
 from gateway.core.doors.browser import BrowserDoor
+from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
+from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.errors import Refusal
@@ -73,6 +75,8 @@ class WebDoor:
     def __init__(
         self,
         hub: Hub,
+        operators: Operators,
+        terminals: Terminals,
         requests: BrowserDoor,
         options: WebOptions,
         keeper: Authenticator,
@@ -85,7 +89,7 @@ class WebDoor:
         deadlines = (options.hello_deadline, options.ping_every, options.pong_within, options.answer_deadline)
         assets = Assets(options.static)
         pages = Pages(options.templates, assets)
-        self.links = LoginLinks(hub.trusted.seconds)
+        self.links = LoginLinks(hub.clock.trusted.seconds)
         self._hub = hub
         self._loop = loop
         self._options = options
@@ -95,15 +99,15 @@ class WebDoor:
         self._wheel = TimerWheel(loop, min(GRAIN, *(deadline / GRAINS_A_DEADLINE for deadline in deadlines)))
         self._site = OriginPolicy(options.hosts, options.origins, options.tls)
         self._answers = Responses(pages)
-        self._sockets = WebSockets(hub, requests, self._wheel, options, self._callers, self._refuse_socket)
-        sessions = self.logins = AdminSessions(hub.trusted.seconds)
-        login = Login(sessions, keeper, hub.audit, self._site, options)
+        self._sockets = WebSockets(hub, terminals, requests, self._wheel, options, self._callers, self._refuse_socket)
+        sessions = self.logins = AdminSessions(hub.clock.trusted.seconds)
+        login = Login(sessions, keeper, operators.audit, self._site, options)
         self._streams = Streams(hub, options, self._wheel)
         app = web.Application()
         app.on_response_prepare.append(self._dress)
         routes, parts = (
-            Routes(login, hub.audit, options),
-            self._parts(hub, login, sessions, keeper, pages, assets, wall),
+            Routes(login, operators.audit, options),
+            self._parts(hub, operators, login, sessions, keeper, pages, assets, wall),
         )
         for owner, rows in (each for table in TABLE for each in table.items()):
             app.add_routes([routes.of(row, parts[owner]) for row in rows])
@@ -118,6 +122,7 @@ class WebDoor:
     def _parts(
         self,
         hub: Hub,
+        operators: Operators,
         login: Login,
         sessions: AdminSessions,
         keeper: Authenticator,
@@ -126,13 +131,13 @@ class WebDoor:
         wall: Callable[[], int],
     ) -> dict[type, object]:
         """The handlers of all rows, by their class."""
-        options, site, clock = self._options, self._site, hub.clock
+        options, site, clock = self._options, self._site, hub.clock.now
         table = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None)
         rooms = RoomTable(hub, clock)
-        summary = SummaryEndpoints(hub, options, wall)
-        session_list = SessionEndpoints(login, sessions, hub.audit, wall)
-        moderation = ModerationEndpoints(hub, table)
-        maintenance = MaintenanceEndpoints(hub)
+        summary = SummaryEndpoints(hub, operators, options, wall)
+        session_list = SessionEndpoints(login, sessions, operators.audit, wall)
+        moderation = ModerationEndpoints(hub, operators, table)
+        maintenance = MaintenanceEndpoints(hub, operators)
         frame = AdminFrame(session_list, summary, site, pages)
         parts: tuple[object, ...] = (
             assets,
@@ -142,15 +147,15 @@ class WebDoor:
             ChatPage(pages, site, options),
             DocsPage(pages, site, options, ENDPOINTS),
             ApiDocument(options, ENDPOINTS),
-            LoginPage(login, self.links, sessions, keeper, hub.audit, site, pages, options),
+            LoginPage(login, self.links, sessions, keeper, operators.audit, site, pages, options),
             session_list,
             summary,
             moderation,
             maintenance,
-            BulkEndpoints(hub, table),
+            BulkEndpoints(operators, table),
             ConnectionEndpoints(hub, table),
             RoomEndpoints(rooms),
-            WatchEndpoints(hub, login, hub.audit.note, allowed=options.watch),
+            WatchEndpoints(hub, login, operators.audit.note, allowed=options.watch),
             MetricsPage(hub, options),
             Dashboard(table, maintenance, frame, site, options),
             ListPages(frame, rooms, moderation, session_list),

@@ -26,7 +26,7 @@ from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
 from gateway.core.operators.audit import Audit
-from gateway.core.operators.roles import Operator, Role
+from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import CSRF_HEADER, Login, is_here, source
 from gateway.web.admin.sessions import AdminSession

@@ -61,6 +61,7 @@ class WebSockets:
     def __init__(
         self,
         hub: Hub,
+        terminals: Terminals,
         requests: BrowserDoor,
         wheel: TimerWheel,
         options: WebOptions,
@@ -69,7 +70,7 @@ class WebSockets:
     ) -> None:
         self.hub = hub
         self.requests = requests
-        self.terminals = Terminals(hub)
+        self.terminals = terminals
         self.wheel = wheel
         self.options = options
         self.open: set[Socket] = set()
@@ -297,7 +298,12 @@ class Socket:
         self.session = session = self._join(remote)
         session.agent = agent
         session.encrypted = secure
-        self._shared.hub.turn_newcomer_away(session)
+        # Asked again: between the handshake and here the door may have closed, or the person been banned.
+        denial = self._shared.hub.gate.denial(Door.WEB)
+        if denial is not None:
+            self._shared.hub.close(session, denial.closing, denial.words, denial.retry_ms)
+        else:
+            self._shared.hub.turn_away(session)
         in_a_row = 0
         try:
             while self._farewell is None:

@@ -3,7 +3,7 @@
 from argon2 import PasswordHasher
 
 from gateway.accounts.accounts import Account, Accounts, Token, digest_of
-from gateway.core.operators.roles import Role
+from gateway.core.roles import Role
 
 PASSWORD = "correct horse"
 TOKEN = "a token of 192 random bits"

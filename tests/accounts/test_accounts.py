@@ -5,7 +5,7 @@ from argon2 import extract_parameters
 
 from gateway.accounts import argon
 from gateway.accounts.accounts import Account, Accounts, composed, digest_of
-from gateway.core.operators.roles import Role
+from gateway.core.roles import Role
 from gateway.errors import Refusal
 from tests.accounts.people import CHEAP, PASSWORD, PEOPLE, TOKEN
 

@@ -9,7 +9,7 @@ import pytest
 from gateway.accounts import argon, authenticator
 from gateway.accounts.accounts import Accounts
 from gateway.accounts.authenticator import HASHING_AT_ONCE, Authenticator
-from gateway.core.operators.roles import Operator, Role
+from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 from tests.accounts.people import PASSWORD, PEOPLE, TOKEN
 

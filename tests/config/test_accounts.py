@@ -7,7 +7,7 @@ import pytest
 from gateway.cli import main
 from gateway.config.accounts import ROLES, AccountSettings
 from gateway.config.sources import load
-from gateway.core.operators.roles import Role
+from gateway.core.roles import Role
 from tests.accounts.people import CHEAP
 from tests.config.test_sources import problem
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.core.clock import Clock
 from gateway.core.ports import Person, Receipt
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.rooms.idempotency import Idempotency
@@ -69,7 +70,7 @@ def test_nobody_has_been_here_for_less_than_no_time(world: World, seconds: float
 
 def test_a_receipt_from_the_future_does_not_live_longer() -> None:
     now = 1_000_000
-    receipts = Idempotency(lambda: now)
+    receipts = Idempotency(Clock(lambda: now / 1000, lambda: now, lambda seconds: None))
     receipts.recall([Receipt("ana", "c1", "lobby", "e", 1, now + 3_600_000)])
     answers: list[object] = []
     assert receipts.begin(("ana", "c1"), answers.append) is None
@@ -79,7 +80,7 @@ def test_a_receipt_from_the_future_does_not_live_longer() -> None:
 
 def test_who_left_in_the_future_is_not_waited_for_any_longer() -> None:
     world = World()
-    identities = Identities(b"key", lambda: int(world.clock.now * 1000), lambda size: 1)
+    identities = Identities(b"key", world.hub.clock, lambda size: 1)
     identities.recall([Person("K7Q2MX", "ana", (), int((world.clock.now + DAY) * 1000))])
     assert identities.by_code("K7Q2-MX") is not None
     world.clock.now += 601

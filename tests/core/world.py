@@ -5,16 +5,22 @@ from itertools import count
 
 import msgspec
 
+from gateway.core.clock import Clock
 from gateway.core.doors.browser import BrowserDoor
+from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
+from gateway.core.operators.assembly import operators_over
 from gateway.core.ports import Journal
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door, Message
 from gateway.core.protocol.wire import FRAME, PLAIN
+from gateway.core.roles import Operator, Role
 from gateway.core.sessions.rate_limit import Limits
 from gateway.core.sessions.session import Session
-from gateway.errors import JournalError
+from gateway.core.stats.sampler import Ceilings
+from gateway.core.stats.statistics import Statistics
+from gateway.errors import Code, JournalError, Refusal
 from gateway.journal.memory import MemoryJournal
 
 
@@ -137,8 +143,41 @@ class Gated:
             job()
 
 
+class Book:
+    """The operators' passwords: everybody has the same."""
+
+    def __init__(self) -> None:
+        self.tried: list[tuple[str, str, str]] = []
+
+    def login(self, name: str, password: str, address: str, done: Callable[[Operator | Refusal], None]) -> None:
+        self.tried.append((name, password, address))
+        if password == "right horse":
+            done(Operator(name or "admin", Role.OPERATOR if name == "otto" else Role.ADMIN, "asked"))
+        else:
+            done(Refusal(Code.FORBIDDEN, "wrong"))
+
+
+class Ports:
+    """Listening sockets without sockets. Those of `taken` doors belong to somebody else once they are closed."""
+
+    def __init__(self) -> None:
+        self.closed: list[Door] = []
+        self.taken: list[Door] = []
+
+    def doors(self) -> list[Door]:
+        return [Door.TCP, Door.WEB]
+
+    def shut(self, door: Door) -> None:
+        self.closed.append(door)
+
+    def open(self, door: Door) -> None:
+        if door in self.taken:
+            raise Refusal(Code.BUSY, "port 9999: address in use")
+        self.closed.remove(door)
+
+
 class World:
-    """A hub with its doors."""
+    """A hub with its operators and doors."""
 
     def __init__(self, **limits: object) -> None:
         self.clock = Wall()
@@ -147,18 +186,24 @@ class World:
         self.journal = Gated(MemoryJournal())
         self._due: list[float] = []
         bits = count(0x4F2A)
+        clock = Clock(self.clock, lambda: int((self.clock.now + self.set_by) * 1000), self._due.append)
         self.hub = Hub(
             self.journal,
             Limits(**({"messages_per_second": 0} | limits)),
-            clock=self.clock,
-            wall=lambda: int((self.clock.now + self.set_by) * 1000),
-            schedule=self._due.append,
+            clock,
+            Statistics(clock, Ceilings()),
             random_bits=lambda size: next(bits),
             token_key=b"a key for tests only",
         )
+        self.passwords, self.ports, self.levels = Book(), Ports(), list[str]()
+        self.operators = operators_over(
+            self.hub, self.passwords, self.ports, self.levels.append, lambda size: next(bits)
+        )
         self.hub.start()
-        self.terminals = Terminals(self.hub)
-        self.requests = BrowserDoor(self.hub)
+        self.operators.moderation.start()
+        greeting = Greeting(lambda: "")
+        self.terminals = Terminals(self.hub, self.operators, greeting)
+        self.requests = BrowserDoor(self.hub, self.operators, greeting)
 
     def run(self) -> None:
         """Tick until nothing more is to be done now."""

@@ -5,8 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from gateway.core.operators.roles import AuditEntry
 from gateway.core.ports import AuditQuery, Measure, Sanction
+from gateway.core.roles import AuditEntry
 from gateway.errors import JournalError
 from gateway.journal.ledger import ENTRIES_LOOKED_AT
 

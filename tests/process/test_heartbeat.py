@@ -35,13 +35,13 @@ async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LittleChat]:
     beating.start()
     yield chat
     beating.stop()
-    rows = len(chat.hub.meters.rings.since("5m")["t"])
+    rows = len(chat.hub.stats.sampler.rings.since("5m")["t"])
     await asyncio.sleep(0.12)
-    assert len(chat.hub.meters.rings.since("5m")["t"]) == rows, "it beats after its end"
+    assert len(chat.hub.stats.sampler.rings.since("5m")["t"]) == rows, "it beats after its end"
 
 
 async def test_every_beat_is_a_row_of_what_the_process_is_like(chat: LittleChat) -> None:
-    meters = chat.hub.meters
+    meters = chat.hub.stats.sampler
     await until(lambda: len(meters.rings.since("5m")["t"]) >= 3)
 
     assert meters.current["rss_bytes"] > 1_000_000 and meters.current["fds"] > 3
@@ -50,11 +50,11 @@ async def test_every_beat_is_a_row_of_what_the_process_is_like(chat: LittleChat)
 
 async def test_a_loop_that_stands_still_is_felt(chat: LittleChat) -> None:
     time.sleep(0.4)
-    await until(lambda: chat.hub.meters.peaks.get("loop_lag_max_ms", 0) > 300)
+    await until(lambda: chat.hub.stats.sampler.peaks.get("loop_lag_max_ms", 0) > 300)
 
 
 async def test_the_fast_timer_runs_only_while_something_happens(chat: LittleChat) -> None:
-    meters, totals = chat.hub.meters, chat.hub.totals
+    meters, totals = chat.hub.stats.sampler, chat.hub.stats.counters
     await until(lambda: meters.loop_lag.count == len(meters.rings.since("5m")["t"]) == 3)
     totals.bytes_in += 1
     await until(lambda: meters.loop_lag.count > len(meters.rings.since("5m")["t"]))
@@ -72,7 +72,7 @@ async def test_the_fast_timer_runs_only_while_something_happens(chat: LittleChat
 async def test_a_journal_that_cannot_store_is_noticed_while_nobody_speaks(
     chat: LittleChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meters = chat.hub.meters
+    meters = chat.hub.stats.sampler
     with monkeypatch.context() as broken:
         broken.setattr(chat.hub.journal, "append", lambda batch, done: done(JournalError("the disk is full")))
         await until(lambda: meters.health.causes)

@@ -7,16 +7,23 @@ import time
 from collections.abc import Callable, Sequence
 
 from gateway.core.address import Networks
+from gateway.core.clock import Clock
+from gateway.core.doors.join import Greeting
+from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
+from gateway.core.operators.assembly import operators_over
 from gateway.core.protocol.message import Door
 from gateway.core.sessions.rate_limit import Limits
 from gateway.core.sessions.session import Session
+from gateway.core.stats.sampler import Ceilings
+from gateway.core.stats.statistics import Statistics
 from gateway.journal.memory import MemoryJournal
 from gateway.tcp.acceptor import Acceptor
 from gateway.tcp.connection import TerminalDoor
 from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tcp.reject import Rejections
 from gateway.tcp.server import Server, new_selector
+from tests.core.world import Book, Ports
 
 PAGE = "http://127.0.0.1:8080/"
 PATIENCE = 10
@@ -132,19 +139,25 @@ class House:
 
     def __init__(self, door: Door = Door.TCP, proxies: Sequence[str] = (), **limits: float) -> None:
         self.server = Server(new_selector("auto"))
+        clock = Clock(
+            time.monotonic,
+            lambda: time.time_ns() // 1_000_000,
+            lambda seconds: self.server.later(seconds, self.hub.tick),
+        )
         self.hub = Hub(
             MemoryJournal(),
             Limits(**({"messages_per_second": 0} | limits)),
-            clock=time.monotonic,
-            wall=lambda: time.time_ns() // 1_000_000,
-            schedule=lambda seconds: self.server.later(seconds, self.hub.tick),
+            clock,
+            Statistics(clock, Ceilings()),
             random_bits=secrets.randbits,
             token_key=b"a key for tests only",
         )
         self.hub.start()
+        operators = operators_over(self.hub, Book(), Ports(), list[str]().append, secrets.randbits)
+        terminals = Terminals(self.hub, operators, Greeting(lambda: ""))
         self.admission = ConnectionLimits(0, 0)
         self.refusals = Rejections(self.server, 2)
-        self.door = TerminalDoor(door, self.server, self.hub, self.admission, PAGE)
+        self.door = TerminalDoor(door, self.server, terminals, self.admission, PAGE)
         self.entrance = Acceptor(self.server, self.hub, self.admission, self.refusals, Networks(proxies))
         self.listener = self.server.listen("127.0.0.1", 0, self.entrance.to(self.door))
 

@@ -22,7 +22,7 @@ def full(house: House) -> Iterator[House]:
 def ending(house: House, guest: Guest) -> tuple[CloseReason, str]:
     """Why the guest's connection ended."""
     house.until(lambda: guest.session.closed)
-    (row,) = [row for row in house.hub.closed.last if row.number == guest.session.number]
+    (row,) = [row for row in house.hub.stats.closed.last if row.number == guest.session.number]
     return row.closing, row.words
 
 
@@ -101,8 +101,8 @@ def test_our_own_failure_is_told_from_the_peer_s(
 def test_who_is_refused_is_counted_with_the_reason(full: House) -> None:
     full.knocks().hears_all()
 
-    assert full.hub.closed.counts[full.door.door, CloseReason.FULL] == 1
-    assert not full.hub.closed.last
+    assert full.hub.stats.closed.counts[full.door.door, CloseReason.FULL] == 1
+    assert not full.hub.stats.closed.last
 
 
 def test_the_words_survive_input_that_comes_after_them(full: House) -> None:

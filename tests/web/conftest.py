@@ -58,6 +58,8 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
         keeper = Authenticator(register, clock)
         door = WebDoor(
             chat.hub,
+            chat.operators,
+            chat.terminals,
             chat.requests,
             replace(options, **changes),
             keeper,

@@ -5,24 +5,31 @@ import secrets
 import time
 from collections.abc import Callable
 
+from gateway.core.clock import Clock
 from gateway.core.doors.browser import BrowserDoor
+from gateway.core.doors.join import Greeting
 from gateway.core.doors.post import Post, Posting
+from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
+from gateway.core.operators.assembly import Operators, operators_over
 from gateway.core.ports import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME, frame
 from gateway.core.sessions.rate_limit import Limits
 from gateway.core.sessions.session import Session
+from gateway.core.stats.sampler import Ceilings
+from gateway.core.stats.statistics import Statistics
 from gateway.errors import Refusal
 from gateway.journal.memory import MemoryJournal
+from tests.core.world import Book, Ports
 
 
 class OddRequests(BrowserDoor):
     """Hears JSON like any other, and single words that are none."""
 
-    def __init__(self, hub: Hub) -> None:
-        super().__init__(hub)
+    def __init__(self, hub: Hub, operators: Operators, greeting: Greeting) -> None:
+        super().__init__(hub, operators, greeting)
         self.heard: list[str] = []
 
     def receive(self, session: Session, frame: str) -> None:
@@ -59,17 +66,19 @@ class LittleChat:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.loop = asyncio.get_running_loop()
+        time_port = Clock(clock, lambda: int(time.time() * 1000), self._schedule)
         self.hub = Hub(
             MemoryJournal(),
             Limits(messages_per_second=0),
-            clock=clock,
-            wall=lambda: int(time.time() * 1000),
-            schedule=self._schedule,
+            time_port,
+            Statistics(time_port, Ceilings()),
             random_bits=secrets.randbits,
             token_key=b"a key for tests only",
         )
         self.hub.start()
-        self.requests = OddRequests(self.hub)
+        self.operators = operators_over(self.hub, Book(), Ports(), list[str]().append, secrets.randbits)
+        self.terminals = Terminals(self.hub, self.operators, Greeting(lambda: ""))
+        self.requests = OddRequests(self.hub, self.operators, Greeting(lambda: ""))
         self.posting = Posting(self.hub)
 
     def _schedule(self, seconds: float) -> None:

@@ -55,7 +55,7 @@ async def test_a_stream_is_a_connection_but_nobody_in_the_room(web: Running, htt
         assert json.loads(joined["data"])["count"] == 0
     await until(lambda: not web.chat.sessions)
     assert "ops" not in web.chat.hub.rooms
-    assert web.chat.hub.closed.counts[Door.HTTP, CloseReason.LEFT] == 1
+    assert web.chat.hub.stats.closed.counts[Door.HTTP, CloseReason.LEFT] == 1
 
 
 async def test_events_carry_type_place_and_object(web: Running, http: aiohttp.ClientSession) -> None:

@@ -15,8 +15,9 @@ import msgspec
 from gateway import __version__
 from gateway.core import sanitize
 from gateway.core.doors import commands
-from gateway.core.doors.join import ROOMS_PER_SESSION, Position, join, too_many_rooms
+from gateway.core.doors.join import ROOMS_PER_SESSION, Greeting, Position, join, too_many_rooms
 from gateway.core.hub import Hub
+from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Error, History, Notice, Pong, Typing, Welcome
 from gateway.core.protocol.message import Kind
@@ -128,8 +129,10 @@ decode = msgspec.json.Decoder(Request).decode
 class BrowserDoor:
     """The browser door's side of the hub."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, operators: Operators, greeting: Greeting) -> None:
         self.hub = hub
+        self._operators = operators
+        self._greeting = greeting
         self._bad: dict[Session, list[float]] = {}
         self._handlers: dict[type, Callable[[Session, Any], None]] = {
             Hello: self._hello,
@@ -144,7 +147,7 @@ class BrowserDoor:
 
     def receive(self, session: Session, frame: str) -> None:
         """Handle one text frame. Afterwards the session may be held: hand in no more until it resumes."""
-        session.last_input = self.hub.clock()
+        session.last_input = self.hub.clock.now()
         try:
             request = decode(frame)
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as problem:
@@ -202,15 +205,15 @@ class BrowserDoor:
                 session.tell(error_event(refused))
         for place in possible:
             self._enter(session, place)
-        if self.hub.motd:
-            session.tell(Notice(self.hub.motd))
+        if self._greeting.motd:
+            session.tell(Notice(self._greeting.motd))
         session.release()
 
     def _say(self, session: Session, say: Say) -> None:
         self._pace(session)
         member = self._member(session, say.room)
         if say.kind is Kind.SAY and commands.named_command(say.text):
-            commands.run(self.hub, session, member, say.text, say.id)
+            commands.run(self.hub, self._operators, session, member, say.text, say.id)
         else:
             words = say.text.removeprefix("/") if say.kind is Kind.SAY and say.text.startswith("//") else say.text
             self.hub.say(member, sanitize.lines(words), say.kind, say.id)
@@ -292,7 +295,7 @@ class BrowserDoor:
 
     def _complain(self, session: Session, error: Error) -> None:
         session.tell(error)
-        now = self.hub.clock()
+        now = self.hub.clock.now()
         recent = [when for when in self._bad.get(session, []) if when > now - BAD_SECONDS]
         self._bad = {s: times for s, times in self._bad.items() if not s.closed}
         self._bad[session] = [*recent, now]

@@ -14,14 +14,15 @@ from gateway.core.address import is_loopback
 from gateway.core.doors.join import Position, join, rejoin
 from gateway.core.doors.post import whisper
 from gateway.core.hub import Hub
+from gateway.core.operators.assembly import Operators
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorCommand
-from gateway.core.operators.roles import Operator
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Ack, History, Notice
 from gateway.core.protocol.message import Door, Kind
 from gateway.core.protocol.refusals import error_event
 from gateway.core.protocol.wire import as_msg, people
 from gateway.core.quantity import short_duration
+from gateway.core.roles import Operator
 from gateway.core.rooms.fanout import Member
 from gateway.core.rooms.history import HISTORY_MESSAGES, Past, Range
 from gateway.core.rooms.registry import RECENT_MESSAGES
@@ -45,6 +46,7 @@ class Call:
     """One use of a command. `words` is what followed its name, `member` the room it was typed in, if any."""
 
     hub: Hub
+    operators: Operators
     session: Session
     member: Member | None
     words: str
@@ -91,14 +93,16 @@ def named_command(line: str) -> bool:
     return len(word) > 1 and word.count("/") == 1
 
 
-def run(hub: Hub, session: Session, member: Member | None, line: str, id: str | None = None) -> None:
+def run(
+    hub: Hub, operators: Operators, session: Session, member: Member | None, line: str, id: str | None = None
+) -> None:
     """Run the command of `line`, a `named_command`, not gated: names are refused for what the gate would take away.
 
     Raises Refusal.
     """
     login = None if line.startswith("/") else _LOGIN.search(line)
     name, *words = line[login.start() + 1 if login else 1 :].split(None, 1)
-    command(name).run(Call(hub, session, member, words[0].strip() if words else "", id))
+    command(name).run(Call(hub, operators, session, member, words[0].strip() if words else "", id))
 
 
 def command(name: str) -> Command:
@@ -156,7 +160,7 @@ def _who(call: Call) -> None:
 def _whois(call: Call) -> None:
     found = call.hub.nicks.find(call.words or call.session.nick)
     rooms = " ".join(f"#{name}" for name in found.rooms)
-    here = short_duration(max(0, call.hub.wall() - found.connected_at) / 1000)
+    here = short_duration(max(0, call.hub.clock.wall() - found.connected_at) / 1000)
     call.answer(f"{_person(call.hub, found)}, here for {here}, in {rooms or 'no room'}")
 
 
@@ -198,7 +202,7 @@ def _topic(call: Call) -> None:
             call.done()  # the room has been told, the asker with it
         session.release()
 
-    call.hub.set_topic(session, room, topic, done)
+    call.hub.rooms.set_topic(session, room, topic, done)
 
 
 def _history(call: Call) -> None:
@@ -250,7 +254,7 @@ def _resume(call: Call) -> None:
     identity = reception.identities.by_code(call.words)
     if identity is None or identity.session is call.session:
         call.session.hold()
-        call.hub.later(WRONG_CODE_SECONDS, call.session.release)
+        call.hub.clock.later(WRONG_CODE_SECONDS, call.session.release)
         raise Refusal(Code.TOKEN_INVALID, "this code is unknown or older than 10 minutes")
     identity.note()
     places = identity.rooms
@@ -268,37 +272,35 @@ def _bot(call: Call) -> None:
     member = call.room()
     member.change_wire(call.session.wire.for_programs())
     call.session.echo = True
-    call.session.tell(call.hub.joined(member.room, recovered=False))
+    call.session.tell(member.room.joined(recovered=False))
 
 
 def _login(call: Call) -> None:
     """The words go to the doorkeeper and nowhere else: what looks like a name may be half of a password."""
-    session, hub = call.session, call.hub
+    session, hub, audit = call.session, call.hub, call.operators.audit
     name, _, password = call.words.partition(" ")
     if not password:
         name, password = "", name
     source = source_of(session)
     if not (session.encrypted or (session.proxy is None and is_loopback(session.address))):
         words = "a password goes only over TLS or from this machine: nobody else may read it"
-        raise hub.audit.stranger(session.nick, source, "login", "", words)
+        raise audit.stranger(session.nick, source, "login", "", words)
     if not password:
         raise Refusal(Code.BAD_MESSAGE, "say your password: /login [NAME] PASSWORD")
-    if hub.doorkeeper is None:
-        raise hub.audit.stranger(session.nick, source, "login", "", "nobody has a password here")
     session.hold()
 
     def done(answer: Operator | Refusal) -> None:
         if isinstance(answer, Refusal):
-            hub.audit.stranger(session.nick, source, "login", "", answer.text)
+            audit.stranger(session.nick, source, "login", "", answer.text)
             session.tell(error_event(answer, call.id))
-            hub.later(WRONG_CODE_SECONDS, session.release)
+            hub.clock.later(WRONG_CODE_SECONDS, session.release)
             return
         session.operator = answer._replace(source=source)
-        hub.audit.note(session.operator, "login", session.nick, "", "done")
+        audit.note(session.operator, "login", session.nick, "", "done")
         call.answer(f"you are {answer.name}, {answer.role.word}: /help lists what you may do")
         session.release()
 
-    hub.doorkeeper.login(name, password, session.address, done)
+    call.operators.passwords.login(name, password, session.address, done)
 
 
 def _ordered(order: OperatorCommand) -> Callable[[Call], None]:
@@ -308,7 +310,7 @@ def _ordered(order: OperatorCommand) -> Callable[[Call], None]:
         session = call.session
         if session.operator is None:
             target = call.words.split(None, 1)[0] if call.words else ""
-            raise call.hub.audit.stranger(session.nick, source_of(session), order.name, target)
+            raise call.operators.audit.stranger(session.nick, source_of(session), order.name, target)
         session.hold()
 
         def done(answer: str | Refusal) -> None:
@@ -318,7 +320,7 @@ def _ordered(order: OperatorCommand) -> Callable[[Call], None]:
                 call.answer(answer)
             session.release()
 
-        order.run(call.hub, session.operator, call.words, done)
+        order.run(call.operators, session.operator, call.words, done)
 
     return run
 
@@ -337,7 +339,7 @@ def source_of(session: Session) -> str:
 
 
 def _person(hub: Hub, session: Session) -> str:
-    idle = hub.clock() - session.last_input
+    idle = hub.clock.now() - session.last_input
     state = f"idle {short_duration(idle)}" if idle >= 60 else "active"
     return f"{session.nick}  {GLYPHS[session.door]} {session.door}  {state}"
 

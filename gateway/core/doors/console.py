@@ -6,9 +6,10 @@ Whoever types here has the machine, so he is an administrator named `console`.
 from collections.abc import Callable
 
 from gateway.core.hub import Hub
+from gateway.core.operators.assembly import Operators
 from gateway.core.operators.commands import OPERATOR_COMMANDS
-from gateway.core.operators.roles import Operator, Role
 from gateway.core.protocol.wire import people
+from gateway.core.roles import Operator, Role
 from gateway.errors import Refusal
 
 CONSOLE = Operator("console", Role.ADMIN, "console")
@@ -24,8 +25,9 @@ ROWS = [
 class OperatorPrompt:
     """Answers lines of the console, all but `quit`."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, operators: Operators) -> None:
         self._hub = hub
+        self._operators = operators
         self._orders = {row.name: row for row in OPERATOR_COMMANDS}
 
     def hear(self, line: str, done: Callable[[str], None]) -> None:
@@ -34,7 +36,7 @@ class OperatorPrompt:
         name, words = name.lower().removeprefix("/"), words.strip()
         order = self._orders.get(name)
         if order is not None:
-            order.run(self._hub, CONSOLE, words, lambda answer: done(_printed(answer)))
+            order.run(self._operators, CONSOLE, words, lambda answer: done(_printed(answer)))
         elif name == "who":
             done(self._who(words))
         elif name == "help":

@@ -4,6 +4,7 @@ History and live meet without gap or repeat because both are the same log: the s
 number, its cursor is set to that number, and only then it is attached to the room.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.core.hub import Hub
@@ -29,6 +30,15 @@ class Position:
 
     epoch: str
     after: int
+
+
+@dataclass(slots=True)
+class Greeting:
+    """What a newcomer is told besides its name: `invitation` returns how others can come, in one line of words, `motd`
+    is the message of the day, gated; empty = none. The message may be replaced at any time."""
+
+    invitation: Callable[[], str]
+    motd: str = ""
 
 
 def join(
@@ -70,7 +80,7 @@ def join(
         if member is not None and member.cursor + 1 < member.room.log.first:
             hub.replays.add(member)
         elif member is not None:
-            hub.attach(member)
+            member.room.attach(member)
         session.release()
 
     def refuse(refusal: Refusal) -> None:
@@ -112,7 +122,7 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
                 )
             session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
             if member is not None:
-                hub.attach(member)
+                member.room.attach(member)
         session.release()
 
     hub.rooms.open(name, opened)
@@ -133,7 +143,7 @@ def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: boo
     member = hub.enter(session, hub.rooms.keep(room), cursor)
     if session.terminal:
         session.room = member
-    session.tell(hub.joined(member.room, recovered))
+    session.tell(member.room.joined(recovered))
     return member
 
 

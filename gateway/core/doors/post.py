@@ -9,10 +9,10 @@ from typing import NamedTuple
 from gateway.core.hub import Hub
 from gateway.core.protocol.events import Private
 from gateway.core.protocol.message import Door, Kind, Message
-from gateway.core.protocol.refusals import acknowledge, too_fast
+from gateway.core.protocol.refusals import too_fast
 from gateway.core.rooms.fanout import Room
 from gateway.core.rooms.group_commit import Draft
-from gateway.core.rooms.idempotency import Answer, Posted
+from gateway.core.rooms.idempotency import Answer, Posted, acknowledge
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.identity import Identity
 from gateway.core.sessions.rate_limit import pay, repriced, wait
@@ -56,7 +56,7 @@ class Posting:
         self._hub.bans.check_poster(claimed, proven, post.address)
         nick = self._nick_of(identity) if identity is not None else self._poster(post.nick)
         poster = f"{post.room} {identity.id if identity is not None else post.nick or ''}"
-        message = Message(post.room, self._hub.wall(), nick, Door.HTTP, Kind.SAY, post.text)
+        message = Message(post.room, self._hub.clock.wall(), nick, Door.HTTP, Kind.SAY, post.text)
         answer: Answer | None = done
         if post.id is not None and (identity is not None or post.nick is not None):
             message.identity = identity.id if identity is not None else f"{post.room} {nick}"
@@ -100,13 +100,13 @@ class Posting:
             if isinstance(found, Refusal):
                 done(found)
             else:
-                self._hub.commits.submit(Draft(message, None, done), found)
+                self._hub.commits.submit(Draft(found, message, None, done))
 
         self._hub.rooms.open(message.room, opened)
 
     def _seconds(self, poster: str) -> float:
         """Seconds until `poster` may post again; 0 = now, and this post counts."""
-        now, limits = self._hub.clock(), self._hub.limits
+        now, limits = self._hub.clock.now(), self._hub.limits
         if limits is not self._limits:
             before, self._limits = self._limits.messages_per_second, limits
             self._paid_until = {who: repriced(at, now, before, limits) for who, at in self._paid_until.items()}
@@ -145,7 +145,7 @@ def _deliver(hub: Hub, session: Session, to: str, text: str) -> None:
     receiver = hub.nicks.find(to)
     if len(receiver.owed) >= OWED_BYTES:
         raise Refusal(Code.BUSY, f"{receiver.nick} does not read at the moment, try again", retry_ms=RETRY_MS)
-    event = Private(session.nick, receiver.nick, hub.wall(), text)
+    event = Private(session.nick, receiver.nick, hub.clock.wall(), text)
     receiver.tell(event)
     if receiver is not session:
         session.tell(event)

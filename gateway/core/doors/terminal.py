@@ -6,7 +6,9 @@ speaks first is a script and gets no greeting. Who speaks too fast is read more 
 
 from gateway.core import sanitize
 from gateway.core.doors import commands
+from gateway.core.doors.join import Greeting
 from gateway.core.hub import Hub
+from gateway.core.operators.assembly import Operators
 from gateway.core.ports import Transport
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Error, History, Notice
@@ -25,8 +27,10 @@ GREET_AFTER = 0.1
 class Terminals:
     """The terminal doors' side of the hub."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, operators: Operators, greeting: Greeting) -> None:
         self.hub = hub
+        self._operators = operators
+        self._greeting = greeting
 
     def connect(self, transport: Transport, door: Door, address: str, wire: Wire, proxy: str | None = None) -> Session:
         """A new session in the lobby. It reads from now on, once it is greeted or has spoken."""
@@ -34,16 +38,16 @@ class Terminals:
         session.terminal = True
         session.echo = False
         session.room = self.hub.enter(session, self.hub.rooms[LOBBY])
-        self.hub.later(GREET_AFTER, lambda: self._greet(session))
+        self.hub.clock.later(GREET_AFTER, lambda: self._greet(session))
         return session
 
     def heard(self, session: Session) -> None:
         """The peer has sent something."""
-        session.last_input = self.hub.clock()
+        session.last_input = self.hub.clock.now()
         if not session.greeted:
             session.greeted = True
             if session.room is not None:
-                self.hub.attach(session.room)
+                session.room.room.attach(session.room)
 
     def line(self, session: Session, line: bytes) -> None:
         """Handle one line, without its end. Afterwards the session may be held: hand in no more until it resumes."""
@@ -75,9 +79,9 @@ class Terminals:
         if member is None:
             raise Refusal(Code.NOT_JOINED, "join a room first: /join lobby")
         if line == "quit":
-            commands.run(self.hub, session, member, "/quit")
+            commands.run(self.hub, self._operators, session, member, "/quit")
         elif commands.named_command(line):
-            commands.run(self.hub, session, member, line)
+            commands.run(self.hub, self._operators, session, member, line)
         else:
             self.hub.say(member, sanitize.line(line.removeprefix("/") if line.startswith("//") else line))
 
@@ -87,7 +91,7 @@ class Terminals:
         session.greeted = True
         member = session.room
         others = member.room.count - 1
-        here = f"{people(others)} besides you." if others else f"you are alone.\n{self.hub.invitation}".rstrip()
+        here = f"{people(others)} besides you." if others else f"you are alone.\n{self._greeting.invitation()}".rstrip()
         session.tell(
             Notice(
                 f"You are {session.nick} in #{member.room.name}: {here}\n"
@@ -96,8 +100,8 @@ class Terminals:
                    "Type and press Enter: everybody in the room reads it.")
             )
         )  # fmt: skip
-        if self.hub.motd:
-            session.tell(Notice(self.hub.motd))
+        if self._greeting.motd:
+            session.tell(Notice(self._greeting.motd))
 
         def read(past: Past | Refusal) -> None:
             if session.room is not member:
@@ -105,6 +109,6 @@ class Terminals:
             if isinstance(past, Past) and past.messages:
                 session.tell(History(LOBBY, [as_msg(message) for message in past.messages], past.more))
                 member.cursor = past.messages[-1].seq
-            self.hub.attach(member)
+            member.room.attach(member)
 
         self.hub.library.read(LOBBY, Range(limit=commands.TERMINAL_RECENT), read)

@@ -11,9 +11,10 @@ import logging
 from collections.abc import Callable, Sequence
 
 from gateway.core import sanitize
-from gateway.core.operators.roles import AuditEntry, Operator, Role
+from gateway.core.clock import Clock
 from gateway.core.ports import AuditPage, AuditQuery, Ledger, Sanction
 from gateway.core.protocol.refusals import storage_refusal
+from gateway.core.roles import AuditEntry, Operator, Role
 from gateway.core.sessions.rate_limit import pay, wait
 from gateway.errors import Code, JournalError, Refusal
 
@@ -28,14 +29,10 @@ NO_RIGHT = "only operators can do that"
 
 
 class Audit:
-    """Writes and reads it. `wall` answers ms since 1970, `clock` monotonic seconds; `happened` hears of each attempt in
-    words."""
+    """Writes and reads it. `happened` hears of each attempt in words."""
 
-    def __init__(
-        self, ledger: Ledger, wall: Callable[[], int], clock: Callable[[], float], happened: Callable[[str], None]
-    ) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, happened: Callable[[str], None]) -> None:
         self.ledger = ledger
-        self._wall = wall
         self._clock = clock
         self._happened = happened
         self._strangers_until = 0.0
@@ -44,7 +41,7 @@ class Audit:
     def entry(self, operator: Operator, action: str, target: str, reason: str, result: str) -> AuditEntry:
         """An attempt as it is recorded: `result` is `done`, `gone` or `refused: words`."""
         shown = _shown(target, TARGET_CHARACTERS), _shown(reason, REASON_BYTES), _shown(result, RESULT_CHARACTERS)
-        return AuditEntry(0, self._wall(), operator.name, operator.source, action, *shown)
+        return AuditEntry(0, self._clock.wall(), operator.name, operator.source, action, *shown)
 
     def record(
         self,
@@ -80,7 +77,7 @@ class Audit:
 
     def stranger(self, who: str, source: str, action: str, target: str, words: str = NO_RIGHT) -> Refusal:
         """Somebody tried who may not, or whom nobody knows: record it; what he is to be told."""
-        now = self._clock()
+        now = self._clock.now()
         if wait(self._strangers_until, now, STRANGERS_PER_SECOND, STRANGERS_BURST):
             self._unrecorded += 1
         else:

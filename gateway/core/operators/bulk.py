@@ -8,16 +8,14 @@ besides. What cannot be recorded is not begun, and a campaign whose acts cannot 
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from gateway.core import sanitize
-from gateway.core.operators.audit import REASON_BYTES
+from gateway.core.hub import Hub
+from gateway.core.operators.audit import REASON_BYTES, Audit
 from gateway.core.operators.moderation import Moderation, Outcome, Subject
-from gateway.core.operators.roles import Operator, Role
+from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
-
-if TYPE_CHECKING:
-    from gateway.core.hub import Hub
 
 RUNNING = 4
 KEPT = 20
@@ -65,7 +63,7 @@ class BulkPlan(NamedTuple):
 
     @property
     def least(self) -> Role:
-        """Who may do it: who may do it to one."""
+        """The least role needed: the same as for a single connection."""
         return Role.ADMIN if self.action is Action.BAN else Role.OPERATOR
 
 
@@ -115,11 +113,12 @@ class Campaign:
 
 
 class BulkActions:
-    """Those that run, at most RUNNING, and the last that ended; KEPT in all. `single` are the verbs for each."""
+    """Those that run, at most RUNNING, and the last that ended; KEPT in all."""
 
-    def __init__(self, hub: "Hub", single: Moderation, random_bits: Callable[[int], int]) -> None:
+    def __init__(self, hub: Hub, audit: Audit, moderation: Moderation, random_bits: Callable[[int], int]) -> None:
         self._hub = hub
-        self._single = single
+        self._audit = audit
+        self._moderation = moderation
         self._random_bits = random_bits
         self._known: dict[str, Campaign] = {}
 
@@ -147,7 +146,7 @@ class BulkActions:
             campaign = self._new(operator, plan)
         except Refusal as refusal:
             reason = plan.said or plan.reason
-            self._hub.audit.note(operator, f"campaign {plan.action}", target, reason, f"refused: {refusal.text}")
+            self._audit.note(operator, f"campaign {plan.action}", target, reason, f"refused: {refusal.text}")
             done(refusal)
             return
 
@@ -156,13 +155,15 @@ class BulkActions:
                 del self._known[campaign.id]
                 failure = Refusal(failure.code, f"not begun, for it cannot be recorded: {failure.text}")
             else:
-                self._hub.meters.mark(f"{operator.name}: campaign {plan.action} {target}, {campaign.total} connections")
+                self._hub.stats.sampler.mark(
+                    f"{operator.name}: campaign {plan.action} {target}, {campaign.total} connections"
+                )
                 self._step(campaign)
             done(failure or campaign)
 
         words = f"{campaign.id}: {campaign.total} connections, {plan.per_second} a second; {plan.said or plan.reason}"
-        entry = self._hub.audit.entry(operator, f"campaign {plan.action}", target, words.rstrip("; "), "done")
-        self._hub.audit.record([entry], recorded)
+        entry = self._audit.entry(operator, f"campaign {plan.action}", target, words.rstrip("; "), "done")
+        self._audit.record([entry], recorded)
 
     def stop(self, operator: Operator, id: str, done: Callable[[Campaign | Refusal], None]) -> None:
         """Act on nobody else. One that has ended stays as it is."""
@@ -173,7 +174,7 @@ class BulkActions:
                 self._stop(campaign)
             return Outcome(f"the campaign is {campaign.state}", id)
 
-        self._hub.operations.perform(
+        self._moderation.perform(
             operator,
             Role.OPERATOR,
             "campaign stop",
@@ -195,7 +196,7 @@ class BulkActions:
         if sum(each.state is BulkState.RUNNING for each in self._known.values()) >= RUNNING:
             raise Refusal(Code.BUSY, f"{RUNNING} campaigns run already: wait, or stop one", retry_ms=5000)
         targets = [id for id in plan.targets if id in plan.named or not self._is_operator(id)]
-        campaign = Campaign(self._new_id(), operator, plan, targets, self._hub.wall())
+        campaign = Campaign(self._new_id(), operator, plan, targets, self._hub.clock.wall())
         ended = [each.id for each in self._known.values() if each.state is not BulkState.RUNNING]
         for id in ended[: max(0, len(self._known) + 1 - KEPT)]:
             del self._known[id]
@@ -214,7 +215,7 @@ class BulkActions:
     def _step(self, campaign: Campaign) -> None:
         if campaign.state is not BulkState.RUNNING:
             return
-        rate, began = campaign.plan.per_second, self._hub.clock()
+        rate, began = campaign.plan.per_second, self._hub.clock.now()
         wait = 0.0
         for _ in range(min(campaign.left, max(1, int(rate * STEP_SECONDS)))):
             campaign.waiting += 1
@@ -222,28 +223,29 @@ class BulkActions:
             self._act(campaign, campaign.take())
             if campaign.state is not BulkState.RUNNING:
                 return
-            if self._hub.clock() - began > TURN_SECONDS:
+            if self._hub.clock.now() - began > TURN_SECONDS:
                 wait = max(wait, REST_SECONDS)
                 break
         if campaign.left:
-            self._hub.later(wait, lambda: self._step(campaign))
+            self._hub.clock.later(wait, lambda: self._step(campaign))
         self._end(campaign)
 
     def _act(self, campaign: Campaign, id: str) -> None:
-        plan, operations = campaign.plan, self._single
+        plan, moderation = campaign.plan, self._moderation
+        whom = Subject(id, one_of=campaign.id)
 
         def done(outcome: Outcome | Refusal) -> None:
             self._done(campaign, outcome)
 
         match plan.action:
             case Action.KICK:
-                operations.kick(campaign.operator, Subject(id), plan.reason, done)
+                moderation.kick(campaign.operator, whom, plan.reason, done)
             case Action.BAN:
-                operations.ban(campaign.operator, Subject(id), plan.reason, plan.seconds, done)
+                moderation.ban(campaign.operator, whom, plan.reason, plan.seconds, done)
             case Action.MUTE:
-                operations.mute(campaign.operator, Subject(id), plan.reason, plan.seconds, done)
+                moderation.mute(campaign.operator, whom, plan.reason, plan.seconds, done)
             case Action.MESSAGE:
-                operations.message(campaign.operator, Subject(id), plan.said, done)
+                moderation.message(campaign.operator, whom, plan.said, done)
 
     def _done(self, campaign: Campaign, outcome: Outcome | Refusal) -> None:
         campaign.waiting -= 1
@@ -270,6 +272,6 @@ class BulkActions:
             return
         if campaign.state is BulkState.RUNNING:
             campaign.state = BulkState.FINISHED
-        campaign.ended_at = self._hub.wall()
+        campaign.ended_at = self._hub.clock.wall()
         action, target = f"campaign {campaign.plan.action} {campaign.state}", campaign.plan.words or "everybody"
-        self._hub.audit.note(campaign.operator, action, target, campaign.id, f"done: {campaign.counts}")
+        self._audit.note(campaign.operator, action, target, campaign.id, f"done: {campaign.counts}")

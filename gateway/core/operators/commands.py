@@ -5,17 +5,14 @@ An order runs for an operator and answers with words or a Refusal; a wrong order
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from gateway.core.operators import sanctions
+from gateway.core.operators.assembly import Operators
 from gateway.core.operators.moderation import Moderation, Outcome, Subject
-from gateway.core.operators.roles import Operator
-from gateway.core.operators.sanctions import TargetKind
 from gateway.core.quantity import parse_duration
+from gateway.core.roles import Operator
+from gateway.core.sessions import sanctions
+from gateway.core.sessions.sanctions import TargetKind
 from gateway.errors import Code, Refusal
-
-if TYPE_CHECKING:
-    from gateway.core.hub import Hub
 
 Done = Callable[[str | Refusal], None]
 Verb = Callable[[Moderation, Operator, str, Callable[[Outcome | Refusal], None]], None]
@@ -31,7 +28,7 @@ class OperatorCommand:
     example: str
     verb: Verb
 
-    def run(self, hub: "Hub", operator: Operator, words: str, done: Done) -> None:
+    def run(self, operators: Operators, operator: Operator, words: str, done: Done) -> None:
         """Do it. What is wrong with the words is answered and recorded like any other attempt."""
 
         def answer(outcome: Outcome | Refusal) -> None:
@@ -40,10 +37,10 @@ class OperatorCommand:
         try:
             if not words:
                 raise Refusal(Code.BAD_MESSAGE, f"say {self.name} {self.usage}, for example: {self.example}")
-            self.verb(hub.operations, operator, words, answer)
+            self.verb(operators.moderation, operator, words, answer)
         except Refusal as refusal:
             target = words.split(None, 1)[0] if words else ""
-            hub.audit.note(operator, self.name, target, "", f"refused: {refusal.text}")
+            operators.audit.note(operator, self.name, target, "", f"refused: {refusal.text}")
             done(refusal)
 
 

@@ -1,48 +1,51 @@
 """Emptying doors while the process stays up: nobody new comes in, and who is there is sent away at a set rate.
 
 ready -> draining (people are being sent away) -> closed (nobody is there) -> ready again, when an operator ends it.
+The gate (`core.gate`) holds the state; this file moves it and sends people away.
 
 - A terminal door's port is closed, so that a load balancer, which knows nothing but connecting, goes elsewhere. The web
   door goes on listening, or nobody could end the drain: it serves /admin and the health checks, /readyz says 503, and
   other newcomers are told `draining`.
-- All doors that drain share one rate; draining one more, or one of them again, sets it anew. Each is told a moment of
-  his own to come back, spread evenly, so that those who are sent away together do not come back together.
-- Whose lines are just being stored, or wait for his turn, is given PATIENCE_SECONDS to see the end of it. What such a
-  peer has sent and we have not read by then is lost, as with a kick; only the end of the process reads all out.
+- All doors that drain share one rate; draining one more, or one of them again, sets it anew. Each peer is told a moment
+  of its own to come back, spread evenly, so that those who are sent away together do not come back together.
+- A session whose lines are just being stored, or that waits for its turn, is given PATIENCE_SECONDS to see the end of
+  it. What such a peer has sent and we have not read by then is lost, as with a kick; only the end of the process reads
+  all out.
 
-Sending people away for a while: each is told when to come back, and who uses a terminal by which code.
-
-A terminal has no token, so whoever has spoken there or taken a name is given a code as by /resume. It is told only when
-it is stored, or it would not work after the restart.
+`send_away` closes sessions for a while, here and at the end of the process: each peer is told when to come back, and a
+terminal by which code. A terminal has no token, so whoever has spoken there or taken a name is given a code as by
+/resume. It is told only when it is stored, or it would not work after the restart.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple, Protocol
 
+from gateway.core.gate import DOORS, DoorState, door_of
+from gateway.core.hub import Hub
+from gateway.core.operators.audit import Audit
+from gateway.core.operators.moderation import Moderation, Outcome
 from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door
+from gateway.core.roles import Operator, Role
 from gateway.core.sessions.identity import spelled
 from gateway.core.sessions.nicknames import is_guest
 from gateway.core.sessions.session import Session
-from gateway.errors import JournalError
+from gateway.errors import Code, JournalError, Refusal
 
-if TYPE_CHECKING:
-    from gateway.core.hub import Hub
-from collections import Counter
-from collections.abc import Collection
-from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-
-from gateway.core.operators.moderation import Outcome
-from gateway.core.operators.roles import Operator, Role
-from gateway.core.protocol.message import Door
-from gateway.errors import Code, Refusal
-
-if TYPE_CHECKING:
-    from gateway.core.hub import Hub
+PER_SECOND = 50
+FASTEST = 2500
+STEP_SECONDS = 0.02
+STEP_MOST = 50
+"""Sessions sent away in one turn of the loop: about 10 ms."""
+PATIENCE_SECONDS = 2.0
+RETRY_FIRST_MS = 500
+SPREAD_SECONDS = 2.0
+LONGEST_SPREAD = 600.0
 
 
 def send_away(
-    hub: "Hub",
+    hub: Hub,
     sessions: Sequence[Session],
     retry_ms: Callable[[], int],
     done: Callable[[], None],
@@ -84,44 +87,8 @@ def _code(session: Session) -> str:
     return f", /resume {spelled(session.identity.id)} brings you back"
 
 
-PER_SECOND = 50
-FASTEST = 2500
-STEP_SECONDS = 0.02
-STEP_MOST = 50
-"""Who is sent away in one turn of the loop: about 10 ms."""
-PATIENCE_SECONDS = 2.0
-RETRY_FIRST_MS = 500
-SPREAD_SECONDS = 2.0
-LONGEST_SPREAD = 600.0
-ELSEWHERE_MS = 5000
-"""When a newcomer may try again."""
-DOORS = (Door.TCP, Door.TELNET, Door.WEB)
-
-
-class DoorState(StrEnum):
-    """Of a door."""
-
-    READY = "ready"
-    DRAINING = "draining"
-    CLOSED = "closed"
-
-
-class Denial(NamedTuple):
-    """Why a newcomer is not let in: the reason, words for people, and when to try again."""
-
-    closing: CloseReason
-    words: str
-    retry_ms: int
-
-    @property
-    def refusal(self) -> Refusal:
-        """The same for a request."""
-        code = Code.DRAINING if self.closing is CloseReason.DRAINING else Code.BUSY
-        return Refusal(code, self.words, self.retry_ms)
-
-
-class Gates(Protocol):
-    """The listeners of this process."""
+class DoorPorts(Protocol):
+    """The listening sockets of this process, by door."""
 
     def doors(self) -> Collection[Door]:
         """The doors that there are."""
@@ -131,20 +98,6 @@ class Gates(Protocol):
 
     def open(self, door: Door) -> None:
         """Listen again. Raises Refusal where the port is somebody else's by now."""
-
-
-class NoGates:
-    """Nothing listens here: whoever comes is handed in."""
-
-    def doors(self) -> Collection[Door]:
-        """See `Gates`."""
-        return DOORS
-
-    def shut(self, door: Door) -> None:
-        """See `Gates`."""
-
-    def open(self, door: Door) -> None:
-        """See `Gates`."""
 
 
 class Progress(NamedTuple):
@@ -158,14 +111,18 @@ class Progress(NamedTuple):
 
 
 class Drain:
-    """The states of all doors. `gates` are put in place when the doors listen."""
+    """Moves the doors' states and sends people away; one per process."""
 
-    def __init__(self, hub: "Hub", random_bits: Callable[[int], int]) -> None:
-        self.gates: Gates = NoGates()
+    def __init__(
+        self, hub: Hub, audit: Audit, moderation: Moderation, ports: DoorPorts, random_bits: Callable[[int], int]
+    ) -> None:
         self.per_second = 0
         self._hub = hub
+        self._gate = hub.gate
+        self._audit = audit
+        self._moderation = moderation
+        self._ports = ports
         self._random_bits = random_bits
-        self._states: dict[Door, DoorState] = {}
         self._total: Counter[Door] = Counter()
         self._sent: Counter[Door] = Counter()
         self._spread_ms = 0
@@ -176,21 +133,14 @@ class Drain:
         self._patience: dict[Session, float] = {}
         self._sending = False
 
-    def state(self, door: Door) -> DoorState:
-        """Of one door; streams come by the web door."""
-        return self._states.get(door_of(door), DoorState.READY)
-
-    def denial(self, door: Door) -> Denial | None:
-        """Why nobody is let in at a door; None: everybody may come."""
-        if self.state(door) is DoorState.READY:
-            return None
-        return Denial(CloseReason.DRAINING, "this door is closed for now, try again later", ELSEWHERE_MS)
-
     def progress(self) -> list[Progress]:
         """Every door."""
         here = Counter(door_of(session.door) for session in self._hub.sessions.values())
-        doors = [door for door in DOORS if door in self.gates.doors()]
-        return [Progress(door, self.state(door), self._total[door], self._sent[door], here[door]) for door in doors]
+        doors = [door for door in DOORS if door in self._ports.doors()]
+        return [
+            Progress(door, self._gate.drain_state(door), self._total[door], self._sent[door], here[door])
+            for door in doors
+        ]
 
     def begin(
         self,
@@ -210,22 +160,22 @@ class Drain:
                 raise Refusal(Code.BAD_MESSAGE, f"spread_seconds is from 0 to {LONGEST_SPREAD:.0f}")
             self._operator, self.per_second, self._spread_ms = operator, per_second, int(spread_seconds * 1000)
             for each in doors:
-                if self._states.get(each) is None:
-                    self._states[each] = DoorState.DRAINING
+                if each not in self._gate.drained:
+                    self._gate.drain(each)
                     self._total[each] = self._sent[each] = 0
-                    self.gates.shut(each)
+                    self._ports.shut(each)
             self._gather()
             self._begin_sending()
             return Outcome(f"{_words(doors)}: draining, {per_second} a second", _words(doors))
 
         target = f"door {door}" if door is not None else "all doors"
-        self._hub.operations.perform(operator, Role.ADMIN, "drain", target, f"{per_second} a second", act, done)
+        self._moderation.perform(operator, Role.ADMIN, "drain", target, f"{per_second} a second", act, done)
 
     def cancel(self, operator: Operator, done: Callable[[Outcome | Refusal], None]) -> None:
         """Send nobody else away, and open every door again."""
 
         def act() -> Outcome:
-            doors = list(self._states)
+            doors = self._gate.drained
             if not doors:
                 raise Refusal(Code.BAD_MESSAGE, "no door is draining or closed")
             self._queue.clear()
@@ -233,26 +183,26 @@ class Drain:
             problems = []
             for each in doors:
                 try:
-                    self.gates.open(each)
+                    self._ports.open(each)
                 except Refusal as problem:
-                    self._states[each] = DoorState.CLOSED
+                    self._gate.close(each)
                     problems.append(f"{each}: {problem.text}")
                 else:
-                    del self._states[each]
+                    self._gate.reopen(each)
             if problems:
                 raise Refusal(Code.BUSY, "; ".join(problems), retry_ms=5000)
             return Outcome(f"{_words(doors)}: open again", _words(doors))
 
-        self._hub.operations.perform(operator, Role.ADMIN, "drain cancel", "all doors", "", act, done)
+        self._moderation.perform(operator, Role.ADMIN, "drain cancel", "all doors", "", act, done)
 
     def _meant(self, door: Door | None) -> list[Door]:
-        here = [each for each in DOORS if each in self.gates.doors()]
+        here = [each for each in DOORS if each in self._ports.doors()]
         if door is not None and door not in here:
             raise Refusal(Code.BAD_MESSAGE, f"there is no door {door} to drain: {', '.join(here)}")
         return here if door is None else [door]
 
     def _draining(self) -> list[Door]:
-        return [door for door, state in self._states.items() if state is DoorState.DRAINING]
+        return [door for door in self._gate.drained if self._gate.drain_state(door) is DoorState.DRAINING]
 
     def _gather(self) -> None:
         """Queue who is at a door that drains and is not queued yet."""
@@ -279,13 +229,13 @@ class Drain:
         def told() -> None:
             self._going = []
             self._sent.update(door_of(each.door) for each in some)
-            self._hub.later(len(some) / self.per_second if some else STEP_SECONDS, self._step)
+            self._hub.clock.later(len(some) / self.per_second if some else STEP_SECONDS, self._step)
 
         send_away(self._hub, some, self._retry_ms, told)
 
     def _next(self) -> list[Session]:
         """Who goes now. Who is busy goes to the end of the queue, as long as his patience lasts."""
-        now, some, put_off = self._hub.clock(), list[Session](), list[Session]()
+        now, some, put_off = self._hub.clock.now(), list[Session](), list[Session]()
         most = min(STEP_MOST, max(1, int(self.per_second * STEP_SECONDS)))
         queue = iter(self._queue)
         for session in queue:
@@ -309,16 +259,11 @@ class Drain:
         """Nobody is left."""
         doors = self._draining()
         for door in doors:
-            self._states[door] = DoorState.CLOSED
+            self._gate.close(door)
         self._patience.clear()
         if doors and self._operator is not None:
             sent = sum(self._sent[door] for door in doors)
-            self._hub.audit.note(self._operator, "drain closed", _words(doors), "", f"done: {sent} sent away")
-
-
-def door_of(door: Door) -> Door:
-    """By which door somebody came: streams come by the web door."""
-    return Door.WEB if door is Door.HTTP else door
+            self._audit.note(self._operator, "drain closed", _words(doors), "", f"done: {sent} sent away")
 
 
 def _words(doors: Collection[Door]) -> str:

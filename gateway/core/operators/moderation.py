@@ -10,26 +10,23 @@ If the ledger fails, what was done holds as long as this process; the operator i
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from gateway.core import sanitize
-from gateway.core.operators import sanctions
+from gateway.core.hub import Hub
 from gateway.core.operators.audit import REASON_BYTES, Audit
-from gateway.core.operators.roles import Operator, Role
-from gateway.core.operators.sanctions import KEPT_MS, Sanctions, Target, TargetKind, end_of, words_of
 from gateway.core.ports import Measure, Sanction
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Notice
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.refusals import too_fast
 from gateway.core.protocol.wire import Wire
-from gateway.core.sessions import nicknames
+from gateway.core.roles import Operator, Role
+from gateway.core.sessions import nicknames, sanctions
 from gateway.core.sessions.rate_limit import pay, wait
+from gateway.core.sessions.sanctions import KEPT_MS, Sanctions, Target, TargetKind, end_of, words_of
 from gateway.core.sessions.session import OWED_BYTES, Session
 from gateway.errors import Code, JournalError, Refusal
-
-if TYPE_CHECKING:
-    from gateway.core.hub import Hub
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +39,13 @@ ANNOUNCEMENTS_BURST = 5
 
 
 class Subject(NamedTuple):
-    """Who is meant: a `connection` by its id, a `nick`, or an `address` or range; exactly one is given."""
+    """Who is meant: a `connection` by its id, a `nick`, or an `address` or range; exactly one is given. `one_of` names
+    the campaign that acts on many, whose own mark stands for all of its acts."""
 
     connection: str = ""
     nick: str = ""
     address: str = ""
+    one_of: str = ""
 
     @property
     def text(self) -> str:
@@ -75,9 +74,7 @@ class Moderation:
     """The verbs. Each answers by its callback, perhaps at once; a refusal is answered, not raised. What was done is
     also said to `mark`, in words."""
 
-    def __init__(
-        self, hub: "Hub", audit: Audit, random_bits: Callable[[int], int], mark: Callable[[str], None]
-    ) -> None:
+    def __init__(self, hub: Hub, audit: Audit, random_bits: Callable[[int], int], mark: Callable[[str], None]) -> None:
         self._hub = hub
         self._mark = mark
         self._audit = audit
@@ -86,7 +83,7 @@ class Moderation:
 
     def start(self) -> None:
         """Recall who is banned and muted, in place of what is known now."""
-        self._audit.ledger.sanctions(self._hub.trusted.now() - KEPT_MS, self._recalled)
+        self._audit.ledger.sanctions(self._hub.clock.trusted.now() - KEPT_MS, self._recalled)
 
     def _recalled(self, found: list[Sanction] | JournalError) -> None:
         if isinstance(found, JournalError):
@@ -112,7 +109,7 @@ class Moderation:
             assert banned.sanction is not None
             return replace(banned, target=named, also=[("ban", banned.target)])
 
-        self.perform(operator, Role.OPERATOR if seconds is None else Role.ADMIN, "kick", whom.text, reason, act, done)
+        self._to_one(operator, Role.OPERATOR if seconds is None else Role.ADMIN, "kick", whom, reason, act, done)
 
     def ban(
         self, operator: Operator, whom: Subject, reason: str, seconds: int | None, done: Done, sure: bool = False
@@ -146,7 +143,7 @@ class Moderation:
             session.tell(Notice(f"[operator] {said}"))
             return Outcome(f"{session.nick} is told", _named(session), connections=1)
 
-        self.perform(operator, Role.OPERATOR, "message", whom.text, words, act, done)
+        self._to_one(operator, Role.OPERATOR, "message", whom, words, act, done)
 
     def announce(
         self, operator: Operator, words: str, done: Done, door: Door | None = None, room: str | None = None
@@ -156,7 +153,7 @@ class Moderation:
         def act() -> Outcome:
             inside = None if room is None else nicknames.room(room)
             said = Notice(f"[announcement] {sanitize.lines(words, ANNOUNCEMENT_BYTES)}")
-            now = self._hub.clock()
+            now = self._hub.clock.now()
             seconds = wait(self._announced_until, now, ANNOUNCEMENTS_PER_SECOND, ANNOUNCEMENTS_BURST)
             if seconds:
                 raise too_fast(seconds)
@@ -189,11 +186,42 @@ class Moderation:
         act: Callable[[], Outcome],
         done: Done,
     ) -> None:
-        """Check, act, record, answer."""
+        """Check, act, mark it in the charts, record, answer."""
+
+        def marked() -> Outcome:
+            outcome = act()
+            self._mark(f"{operator.name}: {action} {outcome.target}".rstrip())
+            return outcome
+
+        self._attempt(operator, least, action, target, reason, marked, done)
+
+    def _to_one(
+        self,
+        operator: Operator,
+        least: Role,
+        action: str,
+        whom: Subject,
+        reason: str,
+        act: Callable[[], Outcome],
+        done: Done,
+    ) -> None:
+        """The same for one of those whom an operator can name."""
+        how = self._attempt if whom.one_of else self.perform
+        how(operator, least, action, whom.text, reason, act, done)
+
+    def _attempt(
+        self,
+        operator: Operator,
+        least: Role,
+        action: str,
+        target: str,
+        reason: str,
+        act: Callable[[], Outcome],
+        done: Done,
+    ) -> None:
         try:
             operator.check(least)
             outcome = act()
-            self._mark(f"{operator.name}: {action} {outcome.target}".rstrip())
         except Refusal as refusal:
             gone = refusal.code is Code.NO_SUCH_USER
             self._audit.note(operator, action, target, reason, "gone" if gone else f"refused: {refusal.text}")
@@ -236,7 +264,7 @@ class Moderation:
                 raise Refusal(Code.BAD_MESSAGE, f'{doubt}: only the dashboard bans it, with "sure": true')
             return self._impose(measure, operator, target, session, reason, seconds)
 
-        self.perform(operator, least, measure, whom.text, reason, act, done)
+        self._to_one(operator, least, measure, whom, reason, act, done)
 
     def _impose(
         self,
@@ -248,7 +276,7 @@ class Moderation:
         seconds: int | None,
     ) -> Outcome:
         """Put a sanction in force, in place of any on the same target; a ban closes whom it holds for."""
-        now = self._hub.trusted.now()
+        now = self._hub.clock.trusted.now()
         if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
             raise Refusal(Code.BAD_MESSAGE, f"from 1 to {LONGEST_SECONDS} seconds, or without an end")
         until = None if seconds is None else now + seconds * 1000
@@ -358,7 +386,7 @@ class Moderation:
         for session in sessions[:SLICE]:
             job(session)
         if len(sessions) > SLICE:
-            self._hub.later(0, lambda: self._in_slices(sessions[SLICE:], job))
+            self._hub.clock.later(0, lambda: self._in_slices(sessions[SLICE:], job))
 
 
 def _spare(operator: Operator, session: Session) -> None:

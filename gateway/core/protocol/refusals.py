@@ -2,9 +2,7 @@
 
 import re
 
-from gateway.core.protocol.events import Ack, Error
-from gateway.core.rooms.idempotency import Posted
-from gateway.core.sessions.session import Session
+from gateway.core.protocol.events import Error
 from gateway.errors import Code, JournalError, Refusal
 
 _FOLDERS = re.compile(r"(?<!\S)/(?:[^/\n:]+/)*")
@@ -19,14 +17,6 @@ def storage_refusal(error: JournalError) -> Refusal:
     """What a peer is told when the journal fails: not in which folder it is, which is nobody's business."""
     words = _FOLDERS.sub("", str(error)).removeprefix("journal: ")
     return Refusal(Code.STORAGE, f"the journal failed: {words}", retry_ms=2000)
-
-
-def acknowledge(session: Session, id: str, outcome: Posted | Refusal) -> None:
-    """Tell the session what became of what it sent under `id`."""
-    if isinstance(outcome, Refusal):
-        session.tell(error_event(outcome, id))
-    else:
-        session.tell(Ack(id, outcome.room, outcome.seq) if outcome.seq else Ack(id))
 
 
 def error_event(refusal: Refusal, id: str | None = None) -> Error:

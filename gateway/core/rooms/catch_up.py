@@ -7,8 +7,8 @@ coming back at once delay nobody.
 """
 
 from collections import deque
-from collections.abc import Callable
 
+from gateway.core.clock import Clock
 from gateway.core.protocol.events import Gap
 from gateway.core.rooms.fanout import Member
 from gateway.core.rooms.history import HISTORY_MESSAGES, HistoryReader, Past, Range
@@ -17,17 +17,13 @@ from gateway.errors import Refusal
 PAGES_PER_TICK = 8
 """Of HISTORY_MESSAGES each: about 8 ms."""
 
-Attach = Callable[[Member], None]
-
 
 class CatchUps:
-    """The members that are catching up from the journal. `attach` is called for who has caught up, `wake` when there
-    is something for the next tick."""
+    """The members that are catching up from the journal; each is attached to its room when it has."""
 
-    def __init__(self, library: HistoryReader, attach: Attach, wake: Callable[[], None]) -> None:
+    def __init__(self, library: HistoryReader, clock: Clock) -> None:
         self._library = library
-        self._attach = attach
-        self._wake = wake
+        self._clock = clock
         self._waiting: deque[Member] = deque()
 
     def add(self, member: Member) -> None:
@@ -38,7 +34,7 @@ class CatchUps:
             member.session.skip(first - 1 - member.cursor)
             member.cursor = first - 1
         self._waiting.append(member)
-        self._wake()
+        self._clock.soon()
 
     @property
     def pending(self) -> bool:
@@ -52,7 +48,7 @@ class CatchUps:
             if member.room.members.get(member.session) is not member:
                 continue
             if member.cursor + 1 >= member.room.log.first:
-                self._attach(member)
+                member.room.attach(member)
             else:
                 self._read(member)
 
@@ -61,7 +57,7 @@ class CatchUps:
             if member.room.members.get(member.session) is not member:
                 return
             if isinstance(past, Refusal) or not past.messages:
-                self._attach(member)  # the share begins with a gap notice
+                member.room.attach(member)  # the share begins with a gap notice
                 return
             session, wire = member.session, member.session.wire
             session.owe(b"".join([wire.message(message) for message in past.messages]))
@@ -75,4 +71,4 @@ class CatchUps:
 
     def _next(self, member: Member) -> None:
         self._waiting.append(member)
-        self._wake()
+        self._clock.soon()

@@ -11,14 +11,16 @@ What is true here:
   session is unblocked and asks for its share like everybody else; once at the head it has rejoined the others.
 - A cursor that the log's tail has passed gets a gap notice in front of its share and jumps.
 
-Rules: `publish` and `serve` are called by the hub's tick only. `serve` spends a bounded number of sends and carries
-the rest of the turn over, so a room of 10,000 cannot stall the loop; nobody is offered twice in a turn.
+Rules: `publish` is called by the journal's answer and `serve` by `core.delivery`, both in the tick. `serve` spends a
+bounded number of sends and carries the rest of the turn over, so a room of 10,000 cannot stall the loop; nobody is
+offered twice in a turn.
 """
 
 from itertools import islice
 
+from gateway.core.delivery import Delivery
 from gateway.core.ports import RoomRecord
-from gateway.core.protocol.events import Gap
+from gateway.core.protocol.events import Gap, Joined, Listed
 from gateway.core.protocol.message import Door, Message
 from gateway.core.protocol.wire import Wire
 from gateway.core.rooms.log import RoomLog
@@ -28,6 +30,7 @@ from gateway.core.stats.counters import Counters
 
 SHARE_BYTES = 65536
 """What one reader is offered at once, in bytes: the budget of a turn. A single message may be longer."""
+MEMBERS_LISTED = 200
 
 
 class Share:
@@ -191,22 +194,23 @@ class Member:
 class Room:
     """A room in memory: its log, the members who read it, and who has been served of the news."""
 
-    __slots__ = ("_again", "_authors", "_turn", "_turn_head", "epoch", "first", "log", "members", "name", "pending",
-                 "presences", "readers", "streams", "topic", "totals")  # fmt: skip
+    __slots__ = ("_again", "_authors", "_delivery", "_turn", "_turn_head", "epoch", "first", "log", "members", "name",
+                 "pending", "presences", "readers", "streams", "topic", "totals")  # fmt: skip
 
-    def __init__(self, name: str, epoch: str, first: int, topic: str, log: RoomLog, totals: Counters) -> None:
-        self.name = name
-        self.epoch = epoch
-        self.first = first
+    def __init__(self, record: RoomRecord, log: RoomLog, delivery: Delivery, totals: Counters) -> None:
+        self.name = record.room
+        self.epoch = record.epoch
+        self.first = record.first
         """The oldest number the journal holds."""
-        self.topic = topic
+        self.topic = record.topic
         self.log = log
         self.totals = totals
+        self._delivery = delivery
         self.members: dict[Session, Member] = {}
         self.streams = 0
         """How many of them only read, by HTTP: they are no people."""
         self.readers: dict[str, Readers] = {}
-        self.presences = Presences(name)
+        self.presences = Presences(record.room)
         self.pending = 0
         """Messages for this room that the journal has not answered for."""
         self._turn: list[Member] = []
@@ -262,24 +266,38 @@ class Room:
             readers = self.readers[wire.name] = Readers(self.name, self.log, wire, self.totals)
         return readers
 
+    def joined(self, recovered: bool) -> Joined:
+        """The event that tells a session what the room is; `recovered`: it missed nothing."""
+        members = self.people(MEMBERS_LISTED)
+        for member in members:
+            member.listed_as = member.session.nick
+        listed = [Listed(member.session.nick, member.session.door) for member in members]
+        return Joined(self.name, self.epoch, self.first, self.log.head, recovered, self.topic, self.count, listed)
+
     def attach(self, member: Member) -> None:
         """Let the member read from its cursor on."""
         member.attached = True
         if member.cursor != self.log.head:
             self._again.append(member)
+        self._delivery.has_news(self)
 
     def publish(self, message: Message, author: Member | None) -> None:
         """Add a committed message to the log; `author` is the member who said it."""
         self.log.append(message)
+        self.totals.messages_in += 1
         if author is not None:
             author.own = message.seq
+            author.session.messages_in += 1
             self._authors[author] = None
         for readers in self.readers.values():
             readers.forget()
+        self._delivery.has_news(self)
 
     def catch_up(self, member: Member) -> None:
-        """The member's session can take more again: serve it in the next turn."""
-        self._again.append(member)
+        """The member's session can take more again: if it is behind, serve it in the next turn."""
+        if member.attached and member.cursor != self.log.head:
+            self._again.append(member)
+            self._delivery.has_news(self)
 
     @property
     def served(self) -> bool:

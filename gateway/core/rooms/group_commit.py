@@ -7,14 +7,17 @@ what a crash would lose. While too many wait, whoever sends one more is held unt
 from collections.abc import Callable
 from typing import NamedTuple
 
+from gateway.core.clock import Clock
 from gateway.core.ports import Journal
 from gateway.core.protocol.message import Message
 from gateway.core.protocol.refusals import error_event, storage_refusal
 from gateway.core.rooms.fanout import Member, Room
 from gateway.core.rooms.idempotency import Answer, Posted
 from gateway.core.rooms.registry import Rooms
+from gateway.core.sessions.half_closed import HalfClosed
 from gateway.core.sessions.session import Session
 from gateway.core.stats.counters import Histogram
+from gateway.core.stats.recent import RecentEvents
 from gateway.errors import JournalError, Refusal
 
 INCOMING_MESSAGES = 10_000
@@ -24,38 +27,35 @@ FAILURE_SECONDS = 2.0
 
 
 class Draft(NamedTuple):
-    """A message on its way to the journal, and who waits for the answer."""
+    """A message on its way to the journal, the room it is for, and who waits for the answer."""
 
+    room: Room
     message: Message
     member: Member | None
     done: Answer | None
 
 
 class GroupCommit:
-    """What waits for the journal. `took` counts how long each batch takes; `wake` asks for a tick; `publish` shows
-    a committed message to its room; `settled` hears of each message of an ending session that was committed or refused;
-    `happened` in words when storing begins to fail, and when it works again."""
+    """What waits for the journal. `took` counts how long each batch takes; `half_closed` hears of each message of an
+    ending session that was committed or refused; `recent` of the moment when storing begins to fail, and works again.
+    """
 
     def __init__(
         self,
         journal: Journal,
         rooms: Rooms,
-        clock: Callable[[], float],
+        clock: Clock,
         *,
         took: Histogram,
-        wake: Callable[[], None],
-        publish: Callable[[Room, Message, Member | None], None],
-        settled: Callable[[Session], None],
-        happened: Callable[[str], None],
+        half_closed: HalfClosed,
+        recent: RecentEvents,
     ) -> None:
         self._journal = journal
         self._rooms = rooms
         self._clock = clock
         self._took = took
-        self._wake = wake
-        self._publish = publish
-        self._settled = settled
-        self._happened = happened
+        self._half_closed = half_closed
+        self._recent = recent
         self._incoming: list[Draft] = []
         self._committing = False
         self._began = 0.0
@@ -79,9 +79,9 @@ class GroupCommit:
         """There is a batch, and the journal is free."""
         return bool(self._incoming and not self._committing)
 
-    def submit(self, draft: Draft, room: Room) -> None:
-        """Hand a message for the room to the next tick's commit; its sender is held while it is crowded."""
-        room.pending += 1
+    def submit(self, draft: Draft) -> None:
+        """Hand a message to the next tick's commit; its sender is held while it is crowded."""
+        draft.room.pending += 1
         self._incoming.append(draft)
         if draft.member is not None:
             session = draft.member.session
@@ -89,14 +89,14 @@ class GroupCommit:
             if self.crowded:
                 session.hold()
                 self._crowded_out.append(session)
-        self._wake()
+        self._clock.soon()
 
     def begin(self) -> None:
         """Hand the journal what is due; part of the tick."""
         if self.due:
             drafts, self._incoming = self._incoming, []
             self._committing = True
-            self._began = self._clock()
+            self._began = self._clock.now()
             batch = [draft.message for draft in drafts]
             self._journal.append(batch, lambda answer: self._answered(drafts, answer))
 
@@ -110,7 +110,7 @@ class GroupCommit:
     def probe(self, done: Callable[[Refusal | None], None]) -> None:
         """Answer what keeps messages from being stored, None if nothing does: a failure just now, or what the journal
         says to a batch of none, which looks at its disk and its file like any other."""
-        if self._failure is not None and self._clock() < self._failed_at + FAILURE_SECONDS:
+        if self._failure is not None and self._clock.now() < self._failed_at + FAILURE_SECONDS:
             done(self._failure)
             return
 
@@ -121,15 +121,15 @@ class GroupCommit:
 
     def _answered(self, drafts: list[Draft], answer: list[Message] | JournalError) -> None:
         self._committing = False
-        self._took.add(self._clock() - self._began)
+        self._took.add(self._clock.now() - self._began)
         if isinstance(answer, JournalError):
             if self._failure is None:
-                self._happened(f"messages cannot be stored: {answer}")
-            self._failure, self._failed_at = storage_refusal(answer), self._clock()
+                self._recent.note(0, "storage", f"messages cannot be stored: {answer}")
+            self._failure, self._failed_at = storage_refusal(answer), self._clock.now()
             self._refuse(drafts, self._failure)
         else:
             if self._failure is not None:
-                self._happened("messages are stored again")
+                self._recent.note(0, "storage", "messages are stored again")
             self._failure = None
             self._show(drafts)
         waiting, self._waiting = self._waiting, []
@@ -138,28 +138,29 @@ class GroupCommit:
         released, self._crowded_out = self._crowded_out, []
         for session in released:
             session.release()
-        self._wake()
+        self._clock.soon()
 
     def _show(self, drafts: list[Draft]) -> None:
-        for message, member, done in drafts:
-            room = self._rooms[message.room]
+        for room, message, member, done in drafts:
             room.pending -= 1
-            self._publish(room, message, member)
+            room.publish(message, member)
             if member is not None:
                 member.session.pending -= 1
                 if member.session.ending:
-                    self._settled(member.session)
+                    self._half_closed.committed(member.session)
             if done is not None:
                 done(Posted(room.name, room.epoch, message.seq))
+            if not room.members:
+                # Posted from outside into a room where nobody is: nobody will leave it and so let it be forgotten.
+                self._rooms.forget_if_idle(room)
 
     def _refuse(self, drafts: list[Draft], refusal: Refusal) -> None:
-        for message, member, done in drafts:
-            room = self._rooms[message.room]
+        for room, _, member, done in drafts:
             room.pending -= 1
             if member is not None:
                 member.session.pending -= 1
                 if member.session.ending:
-                    self._settled(member.session)
+                    self._half_closed.committed(member.session)
             if done is not None:
                 done(refusal)
             elif member is not None:

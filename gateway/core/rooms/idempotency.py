@@ -9,7 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from gateway.core.clock import Clock
 from gateway.core.ports import Receipt
+from gateway.core.protocol.events import Ack
+from gateway.core.protocol.refusals import error_event
+from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 
 RECEIPT_SECONDS = 120.0
@@ -42,18 +46,20 @@ class Entry:
 
 
 class Idempotency:
-    """The live keys. `wall` is ms since 1970 and steady; not monotonic seconds, because a restart must not make keys
-    live longer."""
+    """The live keys. Their age is counted in trusted ms since 1970, not in monotonic seconds: a restart must not make
+    them live longer."""
 
-    def __init__(self, wall: Callable[[], int]) -> None:
-        self._wall = wall
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._entries: dict[Key, Entry] = {}
         self._of: Counter[str] = Counter()
 
     def recall(self, receipts: Iterable[Receipt]) -> None:
-        """Take in what the journal stored, the oldest first."""
-        now = self._wall() / 1000
+        """Take in what the journal stored, the oldest first; what is too old is left out."""
+        now = self._clock.trusted.now() / 1000
         for each in receipts:
+            if now - each.ts / 1000 >= RECEIPT_SECONDS:
+                continue
             entry = self._entries[each.identity, each.id] = Entry(min(each.ts / 1000, now))
             entry.posted = Posted(each.room, each.epoch, each.seq)
             self._of[each.identity] += 1
@@ -62,7 +68,7 @@ class Idempotency:
         """Begin a try. The first gets the function to be called with its outcome, which also calls `answer`; a
         repetition gets None, and `answer` is called with the first one's outcome, now or later. Raises Refusal when
         the identity has too many live ids."""
-        now = self._wall() / 1000
+        now = self._clock.trusted.now() / 1000
         self._forget_old(now)
         entry = self._entries.get(key)
         if entry is None:
@@ -104,3 +110,11 @@ class Idempotency:
         self._of[key[0]] -= 1
         if not self._of[key[0]]:
             del self._of[key[0]]
+
+
+def acknowledge(session: Session, id: str, outcome: Posted | Refusal) -> None:
+    """Tell the session what became of what it sent under `id`."""
+    if isinstance(outcome, Refusal):
+        session.tell(error_event(outcome, id))
+    else:
+        session.tell(Ack(id, outcome.room, outcome.seq) if outcome.seq else Ack(id))

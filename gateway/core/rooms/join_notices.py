@@ -1,25 +1,21 @@
 """Tells the people of a room who comes and goes: not too soon, not too often, and not what they did themselves."""
 
-from collections.abc import Callable
-
+from gateway.core.clock import Clock
 from gateway.core.protocol.events import Event
 from gateway.core.rooms import presence
 from gateway.core.rooms.fanout import Member, Room
 from gateway.core.sessions.session import OWED_BYTES
 
-Later = Callable[[float, Callable[[], None]], None]
-
 
 class JoinNotices:
-    """The hub's voice about presence. `later(seconds, job)` does a job later, `clock` answers monotonic seconds."""
+    """What a room is told of who comes, goes and is renamed."""
 
-    def __init__(self, later: Later, clock: Callable[[], float]) -> None:
-        self._later = later
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
     def came(self, member: Member, seconds: float) -> None:
         """The session has entered; it is news in so many seconds, if it still stays then."""
-        self._later(seconds, lambda: self._announce(member))
+        self._clock.later(seconds, lambda: self._announce(member))
 
     def went(self, member: Member) -> None:
         """The session has left, or will say nothing more. Calling it again does nothing."""
@@ -42,7 +38,7 @@ class JoinNotices:
     def _tell_soon(self, room: Room) -> None:
         """A join has waited long enough to prove that it stays: now, unless people were told just before."""
         presences = room.presences
-        self._tell_in(room, max(0.0, presences.told_at + presences.interval - self._clock()))
+        self._tell_in(room, max(0.0, presences.told_at + presences.interval - self._clock.now()))
 
     def _tell_later(self, room: Room) -> None:
         """A leave or a new nick may be undone in a moment."""
@@ -52,10 +48,10 @@ class JoinNotices:
         presences = room.presences
         if presences.pending and not presences.scheduled:
             presences.scheduled = True
-            self._later(seconds, lambda: self._tell(room))
+            self._clock.later(seconds, lambda: self._tell(room))
 
     def _tell(self, room: Room) -> None:
-        room.presences.told_at = self._clock()
+        room.presences.told_at = self._clock.now()
         pages, lines = room.presences.take(room.count)
         shared = Encoded(pages)
         for member in room.members.values():

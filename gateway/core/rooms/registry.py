@@ -1,14 +1,18 @@
 """The rooms in memory, by name: opened from the journal when somebody needs one, forgotten when nobody does."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
+from gateway.core.delivery import Delivery
 from gateway.core.ports import Journal, RoomRecord
+from gateway.core.protocol.events import Notice
 from gateway.core.protocol.refusals import storage_refusal
 from gateway.core.rooms.fanout import Room
+from gateway.core.rooms.join_notices import tell_room
 from gateway.core.rooms.log import RoomLog
 from gateway.core.sessions.rate_limit import Limits
+from gateway.core.sessions.session import Session
 from gateway.core.stats.counters import Counters
 from gateway.errors import Code, JournalError, Refusal
 
@@ -20,24 +24,34 @@ RECENT_MESSAGES = 50
 """What a room's log begins with: what a browser is shown on joining."""
 
 
-class Rooms(dict[str, Room]):
-    """A mapping of names to rooms, with the verbs that fill and empty it."""
+class Rooms(Mapping[str, Room]):
+    """Names to rooms, with the verbs that fill and empty it."""
 
-    def __init__(self, journal: Journal, limits: Limits, totals: Counters) -> None:
-        super().__init__()
+    def __init__(self, journal: Journal, limits: Limits, delivery: Delivery, totals: Counters) -> None:
+        self._rooms: dict[str, Room] = {}
         self._journal = journal
         self._limits = limits
+        self._delivery = delivery
         self._totals = totals
+
+    def __getitem__(self, name: str) -> Room:
+        return self._rooms[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rooms)
+
+    def __len__(self) -> int:
+        return len(self._rooms)
 
     def limit(self, limits: Limits) -> None:
         """Keep these limits from now on; a log that is too long is cut with its next message."""
         self._limits = limits
-        for room in self.values():
+        for room in self._rooms.values():
             room.log.max_messages, room.log.max_bytes = limits.top_log_messages, limits.top_log_bytes
 
     def open(self, name: str, done: Callable[[Room | Refusal], None]) -> None:
         """The room with that (valid) name, from memory, from the journal, or new."""
-        room = self.get(name)
+        room = self._rooms.get(name)
         if room is not None:
             done(room)
         elif len(self) >= self._limits.top_rooms:
@@ -46,7 +60,7 @@ class Rooms(dict[str, Room]):
             self._journal.open(name, RECENT_MESSAGES, lambda record: done(self._opened(name, record)))
 
     def _opened(self, name: str, record: RoomRecord | JournalError) -> Room | Refusal:
-        room = self.get(name)
+        room = self._rooms.get(name)
         if room is not None:
             return room
         if isinstance(record, JournalError):
@@ -56,29 +70,42 @@ class Rooms(dict[str, Room]):
         limits = self._limits
         messages = RoomLog(record.head, max_messages=limits.top_log_messages, max_bytes=limits.top_log_bytes)
         messages.restart(record.head, record.recent)
-        room = self[name] = Room(name, record.epoch, record.first, record.topic, messages, self._totals)
+        room = self._rooms[name] = Room(record, messages, self._delivery, self._totals)
         return room
 
     def keep(self, room: Room) -> Room:
         """The room of that name that is in memory now: `room`, if it was forgotten meanwhile."""
-        return self.setdefault(room.name, room)
+        return self._rooms.setdefault(room.name, room)
 
     def forget_if_idle(self, room: Room) -> None:
         """An empty unread room leaves memory; the journal keeps it."""
-        if not room.members and not room.pending and room.name != LOBBY and self.get(room.name) is room:
-            del self[room.name]
+        if not room.members and not room.pending and room.name != LOBBY and self._rooms.get(room.name) is room:
+            del self._rooms[room.name]
 
-    def begin_new_epochs(self, begun: Callable[[Room], None]) -> None:
-        """The journal came back without its end: read every room afresh; `begun` is called for each."""
-        for name in list(self):
-            self._journal.open(name, RECENT_MESSAGES, partial(self._reopened, name, begun))
+    def set_topic(self, session: Session, room: Room, topic: str, done: Callable[[Refusal | None], None]) -> None:
+        """Store a topic (gated) that the session has given the room, then tell the room."""
 
-    def _reopened(self, name: str, begun: Callable[[Room], None], record: RoomRecord | JournalError) -> None:
-        room = self.get(name)
+        def stored(failure: JournalError | None) -> None:
+            if failure is None:
+                room.topic = topic
+                words = f"{session.nick} set the topic: {topic}" if topic else f"{session.nick} cleared the topic"
+                tell_room(room, Notice(words, room=room.name, topic=topic))
+            done(storage_refusal(failure) if failure else None)
+
+        self._journal.set_topic(room.name, topic, stored)
+
+    def begin_new_epochs(self) -> None:
+        """The journal came back without its end: read every room afresh, and tell its members where it stands now."""
+        for name in list(self._rooms):
+            self._journal.open(name, RECENT_MESSAGES, partial(self._reopened, name))
+
+    def _reopened(self, name: str, record: RoomRecord | JournalError) -> None:
+        room = self._rooms.get(name)
         if room is None:
             return
         if isinstance(record, JournalError):
             log.error("room %s could not be read again: %s", name, record)
             return
         room.begin_epoch(record)
-        begun(room)
+        for member in room.members.values():
+            member.session.tell(room.joined(recovered=False))

@@ -1,8 +1,9 @@
 """Forgets messages that are too old, a slice at a time, in the journal first and then in the rooms' logs."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from gateway.core.clock import Clock
 from gateway.core.ports import Expired, Journal
 from gateway.core.rooms.fanout import Room
 from gateway.errors import JournalError
@@ -18,23 +19,19 @@ MOST_SECONDS = 3600.0
 
 
 class Retention:
-    """Keeps messages for `keep_seconds` (0 = for ever). `wall` is ms since 1970, `later` does a job in so many
-    seconds."""
+    """Keeps messages for `keep_seconds` (0 = for ever)."""
 
     def __init__(
         self,
         journal: Journal,
         rooms: Mapping[str, Room],
         keep_seconds: float,
-        *,
-        wall: Callable[[], int],
-        later: Callable[[float, Callable[[], None]], None],
+        clock: Clock,
     ) -> None:
         self._journal = journal
         self._rooms = rooms
         self._keep = keep_seconds
-        self._wall = wall
-        self._later = later
+        self._clock = clock
         self._round = 0
         """Grows with every change of the time: what was begun before ends there."""
 
@@ -51,7 +48,7 @@ class Retention:
 
     def _look(self, round: int) -> None:
         if round == self._round:
-            before = self._wall() - int(self._keep * 1000)
+            before = self._clock.trusted.now() - int(self._keep * 1000)
             self._journal.expire(before, lambda answer: self._expired(answer, round))
 
     def _expired(self, answer: Expired | JournalError, round: int) -> None:
@@ -63,7 +60,7 @@ class Retention:
                 if room is not None:
                     room.forget_below(first)
         more = isinstance(answer, Expired) and answer.more
-        self._later(
+        self._clock.later(
             PAUSE_SECONDS if more else min(MOST_SECONDS, max(LEAST_SECONDS, self._keep / ROUNDS)),
             lambda: self._look(round),
         )

@@ -1,30 +1,29 @@
-"""Half-closed sessions: who sends no more still gets what is owed to him, for a while.
+"""Half-closed sessions: a peer that has stopped sending still receives what it is owed, for HALF_CLOSED_SECONDS.
 
-That is his answers and the room's messages up to his own last one. The while begins when that one is committed, so a
-slow journal takes nothing from it.
+That is the answers to it and the room's messages up to its own last one. The time begins when that one is committed,
+so a slow journal takes nothing from it.
 """
 
 from collections.abc import Callable
 
+from gateway.core.clock import Clock
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.sessions.session import Session
 
-ENDING_SECONDS = 2.0
+HALF_CLOSED_SECONDS = 2.0
 """How long after its last own message a half-closed peer may take to read what is owed to it."""
 
 
 class HalfClosed:
     """The half-closed sessions and why each ended. `end` closes one for good."""
 
-    def __init__(
-        self, later: Callable[[float, Callable[[], None]], None], end: Callable[[Session, CloseReason], None]
-    ) -> None:
-        self._later = later
+    def __init__(self, clock: Clock, end: Callable[[Session, CloseReason], None]) -> None:
+        self._clock = clock
         self._end = end
         self._closings: dict[Session, CloseReason] = {}
 
     def begin(self, session: Session, closing: CloseReason) -> None:
-        """The session sends no more, and all it sent has been handled."""
+        """The peer has stopped sending, and all it sent has been handled."""
         session.ending = True
         self._closings[session] = closing
         self.committed(session)
@@ -32,7 +31,7 @@ class HalfClosed:
     def committed(self, session: Session) -> None:
         """Messages of the session were committed or refused; after the last one its time runs."""
         if session in self._closings and not session.pending:
-            self._later(ENDING_SECONDS, lambda: self._over(session))
+            self._clock.later(HALF_CLOSED_SECONDS, lambda: self._over(session))
 
     def serve(self) -> None:
         """Close the sessions that have got all that is owed to them; part of the tick."""

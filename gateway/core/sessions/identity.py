@@ -14,6 +14,7 @@ import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable
 
+from gateway.core.clock import Clock
 from gateway.core.ports import Person
 from gateway.core.sessions.session import Session
 
@@ -55,18 +56,18 @@ class Identity:
 
 
 class Identities:
-    """Everybody who is here with an identity or may come back. `key` signs tokens; `wall` is ms since 1970."""
+    """Everybody who is here with an identity or may come back. `key` signs tokens."""
 
-    def __init__(self, key: bytes, wall: Callable[[], int], random_bits: Callable[[int], int]) -> None:
+    def __init__(self, key: bytes, clock: Clock, random_bits: Callable[[int], int]) -> None:
         self._key = key
-        self._wall = wall
+        self._clock = clock
         self._random_bits = random_bits
         self._known: dict[str, Identity] = {}
         self._absent: dict[Identity, None] = {}
 
     def recall(self, people: Iterable[Person]) -> list[Identity]:
         """Take in what the journal remembered, the longest absent first; answers them."""
-        now = self._wall()
+        now = self._clock.trusted.now()
         for person in people:
             identity = Identity(person.identity, person.nick, tuple(person.rooms), min(person.seen, now))
             self._known[identity.id] = identity
@@ -111,13 +112,13 @@ class Identities:
         """The identity's last connection has ended."""
         identity.note()
         identity.session = None
-        identity.gone_at = self._wall()
+        identity.gone_at = self._clock.trusted.now()
         self._absent[identity] = None
 
     def sweep(self) -> tuple[list[Identity], bool]:
         """Those whose nick is to be released, and whether anybody is still absent. Who is absent too long is
         forgotten."""
-        now = self._wall()
+        now = self._clock.trusted.now()
         released = []
         for identity in list(self._absent):
             away = (now - identity.gone_at) / 1000
@@ -139,7 +140,7 @@ class Identities:
         identity = self._known.get(id)
         if identity is None or identity.session is not None:
             return identity
-        return identity if (self._wall() - identity.gone_at) / 1000 < IDENTITY_SECONDS else None
+        return identity if (self._clock.trusted.now() - identity.gone_at) / 1000 < IDENTITY_SECONDS else None
 
     def _signature(self, id: str) -> str:
         mac = hmac.new(self._key, id.encode("utf-8", "replace"), hashlib.sha256).digest()

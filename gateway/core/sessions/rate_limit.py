@@ -6,9 +6,10 @@ is not more than burst/rate ahead of now, the message is within the rate.
 The limits the hub keeps; the gateway fills them from its settings. 0 = no limit, but memory keeps a hard top.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gateway.core.clock import Clock
 from gateway.core.sessions.session import Session
 
 HARD_LOG_MESSAGES = 1_000_000
@@ -73,17 +74,11 @@ class RateLimit:
     """Counts what each session says against the limits. `rate` and `burst` are theirs, kept here because each message
     asks for them twice."""
 
-    def __init__(
-        self,
-        limits: Limits,
-        clock: Callable[[], float],
-        later: Callable[[float, Callable[[], None]], None],
-    ) -> None:
+    def __init__(self, limits: Limits, clock: Clock) -> None:
         self.rate = limits.messages_per_second
         """Messages per second of one session in the long run, 0 = no limit."""
         self._burst = limits.burst
         self._clock = clock
-        self._later = later
         self._slowed: dict[Session, None] = {}
         self._hurried = False
         self.heard = 0
@@ -91,12 +86,12 @@ class RateLimit:
 
     def too_fast(self, session: Session) -> float:
         """Seconds until the session may speak again, 0 = now; does not count as speaking."""
-        return wait(session.paid_until, self._clock(), self.rate, self._burst) if self.rate else 0.0
+        return wait(session.paid_until, self._clock.now(), self.rate, self._burst) if self.rate else 0.0
 
     def pay(self, session: Session) -> None:
         """Count one thing said against the session's rate."""
         self.heard += 1
-        session.paid_until = pay(session.paid_until, self._clock(), self.rate) if self.rate else 0.0
+        session.paid_until = pay(session.paid_until, self._clock.now(), self.rate) if self.rate else 0.0
 
     def slow_down(self, session: Session) -> None:
         """Take no more input from a session that is too fast, until its rate allows the next."""
@@ -104,11 +99,11 @@ class RateLimit:
         if seconds:
             session.hold()
             self._slowed[session] = None
-            self._later(seconds, lambda: self._speed_up(session))
+            self._clock.later(seconds, lambda: self._speed_up(session))
 
     def changed(self, before: Limits, limits: Limits, sessions: Iterable[Session]) -> None:
         """The limits are others than `before`: what each of the sessions has used of its rate stays used."""
-        now = self._clock()
+        now = self._clock.now()
         self.rate = 0.0 if self._hurried else limits.messages_per_second
         self._burst = limits.burst
         for session in sessions:

@@ -6,12 +6,12 @@ changes about an identity is stored with the next tick, all changes in one go; a
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from gateway.core.ports import Journal, Memory
-from gateway.core.rooms.idempotency import RECEIPT_SECONDS, Idempotency
+from gateway.core.clock import Clock
+from gateway.core.ports import Journal, Person
 from gateway.core.sessions import nicknames
-from gateway.core.sessions.identity import IDENTITY_SECONDS, NICK_SECONDS, SWEEP_SECONDS, Identities, Identity
+from gateway.core.sessions.identity import NICK_SECONDS, SWEEP_SECONDS, Identities, Identity
 from gateway.core.sessions.roster import Nicknames
 from gateway.core.sessions.session import Session
 from gateway.core.stats.recent import RecentEvents
@@ -22,51 +22,34 @@ log = logging.getLogger(__name__)
 ANSWERS_PER_TICK = 50
 """Welcomes, most of them: each takes about 0.2 ms in a full room."""
 
-Later = Callable[[float, Callable[[], None]], None]
-
 
 class IdentityRegistry:
-    """The hub's memory of people. `replace` closes the older connection of an identity; `wake` asks for a tick."""
+    """The hub's memory of people. `replace` closes the older connection of an identity."""
 
     def __init__(
         self,
         journal: Journal,
         identities: Identities,
         nicks: Nicknames,
-        receipts: Idempotency,
-        *,
-        wall: Callable[[], int],
-        later: Later,
-        wake: Callable[[], None],
-        happenings: RecentEvents,
+        clock: Clock,
+        recent: RecentEvents,
         replace: Callable[[Session], None],
     ) -> None:
         self.identities = identities
         self.nicks = nicks
         self._journal = journal
-        self._receipts = receipts
-        self._wall = wall
-        self._later = later
-        self._wake = wake
-        self._happenings = happenings
+        self._clock = clock
+        self._recent = recent
         self._replace = replace
         self._changed: dict[Identity, None] = {}
         self._waiting: list[Callable[[JournalError | None], None]] = []
         self._answers: deque[tuple[Callable[[JournalError | None], None], JournalError | None]] = deque()
         self._sweeping = False
 
-    def start(self) -> None:
-        """Recall who may come back, from before a restart."""
-        since = self._wall() - int(max(IDENTITY_SECONDS, RECEIPT_SECONDS) * 1000)
-        self._journal.recall(since, self._recalled)
-
-    def _recalled(self, memory: Memory | JournalError) -> None:
-        if isinstance(memory, JournalError):
-            log.error("nobody is remembered: %s", memory)
-            return
-        now = self._wall()
-        self._receipts.recall(each for each in memory.receipts if now - each.ts < RECEIPT_SECONDS * 1000)
-        for identity in self.identities.recall(memory.people):
+    def recall(self, people: Iterable[Person]) -> None:
+        """Take in who may come back, from before a restart, the longest absent first."""
+        now = self._clock.trusted.now()
+        for identity in self.identities.recall(people):
             identity.holds_nick = (now - identity.gone_at) / 1000 < NICK_SECONDS and self.nicks.claim(
                 identity.nick, identity
             )
@@ -92,7 +75,7 @@ class IdentityRegistry:
         self.nicks.release(guest)
         self.identities.come(identity, session)
         identity.resumed += 1
-        self._happenings.note(session.number, "resumed", identity.nick)
+        self._recent.note(session.number, "resumed", identity.nick)
         self._changed[identity] = None
         if self.nicks.claim(identity.nick, identity):
             session.nick = identity.nick
@@ -114,7 +97,7 @@ class IdentityRegistry:
         """The code with which a terminal comes back."""
         if session.identity is None:
             self._hand_over(session, self.identities.new_code(session))
-            self._wake()
+            self._clock.soon()
         assert session.identity is not None
         return session.identity.id
 
@@ -130,7 +113,7 @@ class IdentityRegistry:
         """The session's nick or rooms are others now."""
         if session.identity is not None:
             self._changed[session.identity] = None
-            self._wake()
+            self._clock.soon()
 
     def went(self, session: Session) -> None:
         """The session is over; call it while its rooms are still known."""
@@ -141,12 +124,12 @@ class IdentityRegistry:
             self.identities.go(identity)
             self._changed[identity] = None
             self._sweep_later()
-            self._wake()
+            self._clock.soon()
 
     def stored(self, done: Callable[[JournalError | None], None]) -> None:
         """Call `done` when all changes so far are stored, or could not be."""
         self._waiting.append(done)
-        self._wake()
+        self._clock.soon()
 
     @property
     def pending(self) -> bool:
@@ -172,7 +155,7 @@ class IdentityRegistry:
             if failure is not None:
                 log.warning("%d people are not remembered: %s", len(people), failure)
             self._answers += [(done, failure) for done in waiting]
-            self._wake()
+            self._clock.soon()
 
         self._journal.remember(people, answer)
 
@@ -184,7 +167,7 @@ class IdentityRegistry:
     def _sweep_later(self) -> None:
         if not self._sweeping:
             self._sweeping = True
-            self._later(SWEEP_SECONDS, self._sweep)
+            self._clock.later(SWEEP_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
         self._sweeping = False

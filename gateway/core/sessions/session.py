@@ -8,6 +8,7 @@ anything from a log. While more than OWED_BYTES are owed its input is held, so `
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from gateway.core.delivery import Delivery
 from gateway.core.ports import Transport
 from gateway.core.protocol.events import Event
 from gateway.core.protocol.message import Door
@@ -15,7 +16,7 @@ from gateway.core.protocol.wire import Wire
 from gateway.core.stats.counters import Counters
 
 if TYPE_CHECKING:
-    from gateway.core.operators.roles import Operator
+    from gateway.core.roles import Operator
     from gateway.core.rooms.fanout import Member
     from gateway.core.sessions.identity import Identity
     from gateway.core.sessions.trace import Trace
@@ -28,7 +29,7 @@ class Session:
     """What the hub knows of one connection. Only the hub changes it; doors read it."""
 
     __slots__ = (
-        "_flush_later",
+        "_delivery",
         "_flushed",
         "address",
         "agent",
@@ -74,7 +75,7 @@ class Session:
         address: str,
         transport: Transport,
         wire: Wire,
-        flush_later: Callable[["Session"], None],
+        delivery: Delivery,
         totals: Counters,
     ) -> None:
         self.number = number
@@ -85,7 +86,7 @@ class Session:
         """The address of the proxy that told ours; None: the peer is connected to us."""
         self.transport = transport
         self.wire = wire
-        self._flush_later = flush_later
+        self._delivery = delivery
         self.totals = totals
         self.connected_at = 0
         """Milliseconds since 1970 UTC."""
@@ -144,7 +145,7 @@ class Session:
         """Owe the session bytes in its wire format."""
         if data and not self.closed:
             self.owed += data
-            self._flush_later(self)
+            self._delivery.owes(self)
             if len(self.owed) >= OWED_BYTES and not self.choked:
                 self.choked = True
                 self.hold()

@@ -5,8 +5,8 @@ out. As JSON each line also has its facts as fields of their own.
 """
 
 import logging
-from collections.abc import Callable
 
+from gateway.core.clock import Clock
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.sessions.session import Session
@@ -17,17 +17,10 @@ log = logging.getLogger("gateway.connections")
 
 
 class AccessLog:
-    """Writes the lines. `clock` answers monotonic seconds, `wall` ms since 1970; `later` does a job after seconds."""
+    """Writes the lines."""
 
-    def __init__(
-        self,
-        clock: Callable[[], float],
-        wall: Callable[[], int],
-        later: Callable[[float, Callable[[], None]], None],
-    ) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._wall = wall
-        self._later = later
         self._until = 0.0
         self._room = 0
         self._left_out = 0
@@ -41,7 +34,7 @@ class AccessLog:
     def went(self, session: Session, closing: CloseReason, words: str) -> None:
         """The session has ended."""
         if self._has_room():
-            lasted = max(0, self._wall() - session.connected_at)
+            lasted = max(0, self._clock.wall() - session.connected_at)
             facts = _facts("closed", session) | {
                 "reason": closing.word,
                 "words": words,
@@ -80,7 +73,7 @@ class AccessLog:
     def _has_room(self) -> bool:
         if not log.isEnabledFor(logging.INFO):
             return False
-        now = self._clock()
+        now = self._clock.now()
         if now >= self._until:
             self._until = now + 1.0
             self._room = LINES_PER_SECOND
@@ -88,7 +81,7 @@ class AccessLog:
             self._room -= 1
             return True
         if not self._left_out:
-            self._later(self._until - now, self.tell)
+            self._clock.later(self._until - now, self.tell)
         self._left_out += 1
         return False
 

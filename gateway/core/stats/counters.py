@@ -8,12 +8,9 @@ How long something took, counted in buckets: the shape that Prometheus understan
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from gateway.core.protocol.message import Door
-
-if TYPE_CHECKING:
-    from gateway.core.sessions.session import Session
 
 
 class Histogram:
@@ -45,6 +42,25 @@ COMMIT_BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.0
 """Seconds: a commit takes from 20 µs (in memory) to the stall of a full disk."""
 
 
+class Lagging(Protocol):
+    """A session whose transport took less than it was offered."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def nick(self) -> str: ...
+
+    @property
+    def door(self) -> Door: ...
+
+    @property
+    def address(self) -> str: ...
+
+    def lag(self) -> tuple[int, int]:
+        """How far it is behind: (messages, bytes)."""
+
+
 class Counters:
     """One per hub. `messages_in` were committed, `deliveries` written to a reader, `skipped` not sent to one who was
     too far behind. `bytes_in` and `bytes_out` are those of sessions. `opened` and `present` count sessions by door,
@@ -58,18 +74,18 @@ class Counters:
         self.bytes_in = self.bytes_out = 0
         self.opened = dict.fromkeys(Door, 0)
         self.present = dict.fromkeys(Door, 0)
-        self.blocked: dict[Session, None] = {}
+        self.blocked: dict[Lagging, None] = {}
         """The sessions whose transport took less than it was offered: only they can be far behind."""
         self.commits = Histogram(COMMIT_BOUNDS)
         """How long the journal took for each batch, in seconds."""
 
-    def came(self, session: "Session", present: int) -> None:
+    def came(self, door: Door, present: int) -> None:
         """A session began; now there are so many."""
-        self.opened[session.door] += 1
-        self.present[session.door] += 1
+        self.opened[door] += 1
+        self.present[door] += 1
         self.connections_peak = max(self.connections_peak, present)
 
-    def went(self, session: "Session") -> None:
+    def went(self, door: Door, session: Lagging) -> None:
         """A session is over."""
-        self.present[session.door] -= 1
+        self.present[door] -= 1
         self.blocked.pop(session, None)

@@ -9,12 +9,13 @@ A row takes about 0.5 KiB; its texts are bounded, so all of them stay below 2 Mi
 """
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
+from gateway.core.clock import Clock
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.sessions.rate_limit import pay, wait
@@ -40,24 +41,25 @@ class Happening(NamedTuple):
     detail: str
 
 
-class RecentEvents(deque[Happening]):
-    """The ring, oldest first. `wall` is ms since 1970."""
+class RecentEvents:
+    """The ring, oldest first."""
 
-    def __init__(self, wall: Callable[[], int]) -> None:
-        super().__init__(maxlen=HAPPENINGS)
+    def __init__(self, clock: Clock) -> None:
+        self._ring: deque[Happening] = deque(maxlen=HAPPENINGS)
         self.last = 0
         """The number of the latest; the first ever had 1."""
-        self._wall = wall
+        self._clock = clock
         self._refused_until = 0.0
         self._refused = 0
 
     def note(self, session: int, event: str, detail: str) -> None:
         """It happened just now."""
         self.last += 1
-        self.append(Happening(self._wall(), session, event, detail))
+        self._ring.append(Happening(self._clock.wall(), session, event, detail))
 
-    def refused(self, door: Door, address: str, closing: CloseReason, now: float) -> None:
-        """Somebody was not let in; `now` is in monotonic seconds."""
+    def refused(self, door: Door, address: str, closing: CloseReason) -> None:
+        """Somebody was not let in."""
+        now = self._clock.now()
         if wait(self._refused_until, now, REFUSALS_PER_SECOND, REFUSALS_BURST):
             self._refused += 1
             return
@@ -66,16 +68,22 @@ class RecentEvents(deque[Happening]):
         also = f", and {more} more before" if more else ""
         self.note(0, "refused", f"{address} ({door}): {closing.word}{also}")
 
+    def __iter__(self) -> Iterator[Happening]:
+        return iter(self._ring)
+
+    def __len__(self) -> int:
+        return len(self._ring)
+
     def after(self, number: int, limit: int) -> tuple[int, list[Happening]]:
         """At most `limit` that came after the one with that number and are still known, and the number of the first."""
-        first = max(number + 1, self.last - len(self) + 1)
-        start = first - (self.last - len(self) + 1)
-        return first, list(islice(self, start, start + limit))
+        first = max(number + 1, self.last - len(self._ring) + 1)
+        start = first - (self.last - len(self._ring) + 1)
+        return first, list(islice(self._ring, start, start + limit))
 
     def of(self, session: int, limit: int) -> list[Happening]:
         """The last `limit` of one session, newest first."""
         found: list[Happening] = []
-        for happening in reversed(self):
+        for happening in reversed(self._ring):
             if happening.session == session:
                 found.append(happening)
                 if len(found) == limit:

@@ -6,15 +6,15 @@ sessions that take what they are offered have no lag and are not looked at (`Cou
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
+from gateway.core.clock import Clock
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
-from gateway.core.sessions.session import Session
-from gateway.core.stats.counters import Counters, Histogram
+from gateway.core.stats.counters import Counters, Histogram, Lagging
 from gateway.core.stats.health import Cause, Health, Level
 from gateway.core.stats.timeseries import Rings
 from gateway.errors import Code, Refusal
@@ -63,22 +63,21 @@ class Ceilings:
 
 
 class Sampler:
-    """One per hub. `closed` counts the connections that ended, since the start. `clock` answers monotonic seconds,
-    `wall` ms since 1970. `ceilings` are filled in by the gateway."""
+    """One per process. `closed` counts the connections that ended, since the start. Figures are measured by
+    `ceilings`."""
 
     def __init__(
         self,
         totals: Counters,
         closed: Mapping[tuple[Door, CloseReason], int],
-        clock: Callable[[], float],
-        wall: Callable[[], int],
+        clock: Clock,
+        ceilings: Ceilings,
     ) -> None:
         self._totals = totals
         self._closed = closed
         self._clock = clock
-        self._wall = wall
-        self.started_at = wall()
-        self.ceilings = Ceilings()
+        self.started_at = clock.wall()
+        self.ceilings = ceilings
         self.rings = Rings()
         self.health = Health()
         self.loop_lag = Histogram(LAG_BOUNDS)
@@ -90,25 +89,25 @@ class Sampler:
         self.accept_queue = 0.0
         self.storage: Refusal | None = None
         """What keeps messages from being stored; whoever probes the journal fills it in."""
-        self.slowest: list[tuple[Session, int]] = []
+        self.slowest: list[tuple[Lagging, int]] = []
         """The sessions furthest behind, with their lag in bytes, as of the last sample."""
         self.marks: deque[Mark] = deque(maxlen=MARKS)
-        self._sampled = clock()
+        self._sampled = clock.now()
         self._seen = dict.fromkeys((*COUNTED, "skipped"), 0)
         self._closed_before: dict[str, int] = {}
 
     def mark(self, text: str) -> None:
         """Note something that an operator or the gateway did; charts show it. `text` is plain and has passed the
         gate."""
-        self.marks.append(Mark(self._wall(), text[:MARK_CHARACTERS]))
+        self.marks.append(Mark(self._clock.wall(), text[:MARK_CHARACTERS]))
 
     def sample(self, reading: Reading) -> None:
         """Take a row, about once a second."""
-        now = self._clock()
+        now = self._clock.now()
         row = self._traffic(max(0.001, now - self._sampled)) | self._closings() | self._lag() | self._process(reading)
         self._sampled = now
         self.current = row
-        self.rings.add(now, self._wall(), row)
+        self.rings.add(now, self._clock.wall(), row)
         for figure, value in row.items():
             if value > self.peaks.get(figure, -1.0):
                 self.peaks[figure] = value

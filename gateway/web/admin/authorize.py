@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway.accounts.authenticator import Authenticator
 from gateway.core.operators.audit import Audit
-from gateway.core.operators.roles import Operator, Role
+from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 from gateway.web.admin.sessions import AdminSession, AdminSessions, same_secret
 from gateway.web.http.origin_policy import OriginPolicy, is_local

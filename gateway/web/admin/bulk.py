@@ -3,7 +3,7 @@
 import msgspec
 from aiohttp import web
 
-from gateway.core.hub import Hub
+from gateway.core.operators.assembly import Operators
 from gateway.core.operators.bulk import PER_SECOND, Action, BulkPlan, BulkState, Campaign, TooMany
 from gateway.errors import Refusal
 from gateway.web.endpoint import Call, Failure, Order, RefusalReply
@@ -68,9 +68,9 @@ class BulkActionList(msgspec.Struct):
 class BulkEndpoints:
     """The handlers."""
 
-    def __init__(self, hub: Hub, table: ConnectionTable) -> None:
-        self._campaigns = hub.upkeep.campaigns
-        self._audit = hub.audit
+    def __init__(self, operators: Operators, table: ConnectionTable) -> None:
+        self._campaigns = operators.bulk
+        self._audit = operators.audit
         self._table = table
 
     async def begin(self, call: Call[BulkRequest]) -> BulkRow | web.Response:

@@ -6,8 +6,8 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.core.operators.moderation import Done, Moderation, Subject
-from gateway.core.operators.roles import Operator
 from gateway.core.protocol.message import Door
+from gateway.core.roles import Operator
 from gateway.errors import Code, Refusal
 from gateway.web.admin.login import SessionEndpoints
 from gateway.web.admin.moderation import ModerationEndpoints

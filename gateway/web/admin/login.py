@@ -17,7 +17,7 @@ from aiohttp import web
 
 from gateway.accounts.authenticator import Authenticator
 from gateway.core.operators.audit import Audit
-from gateway.core.operators.roles import Operator, Role
+from gateway.core.roles import Operator, Role
 from gateway.errors import HTTP_STATUS, Code, Refusal
 from gateway.web.admin.authorize import Login, bearer, is_here, source
 from gateway.web.admin.sessions import SECRET_BYTES, SESSION_LIFE, AdminSessions, SessionRow, digest

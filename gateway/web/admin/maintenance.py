@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from gateway.core.gate import DoorState
 from gateway.core.hub import Hub
-from gateway.core.operators.drain import PER_SECOND, SPREAD_SECONDS, DoorState
+from gateway.core.operators.assembly import Operators
+from gateway.core.operators.drain import PER_SECOND, SPREAD_SECONDS
 from gateway.core.operators.maintenance import SECONDS
 from gateway.core.operators.moderation import Outcome
 from gateway.core.protocol.message import Door
@@ -97,19 +99,19 @@ class LogLevel(msgspec.Struct):
 class MaintenanceEndpoints:
     """The handlers."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, operators: Operators) -> None:
         self._hub = hub
-        self._upkeep = hub.upkeep
+        self._operators = operators
 
     async def drain(self, call: Call[DrainRequest]) -> DrainReport:
         """`POST /admin/api/drain`"""
-        order, draining = call.body, self._upkeep.draining
+        order, draining = call.body, self._operators.drain
         await _did(lambda done: draining.begin(call.operator, order.door, order.per_second, order.spread_seconds, done))
         return self._progress()
 
     async def cancel(self, call: Call[None]) -> DrainReport:
         """`DELETE /admin/api/drain`"""
-        await _did(lambda done: self._upkeep.draining.cancel(call.operator, done))
+        await _did(lambda done: self._operators.drain.cancel(call.operator, done))
         return self._progress()
 
     async def progress(self, call: Call[None]) -> DrainReport:
@@ -119,7 +121,7 @@ class MaintenanceEndpoints:
     async def maintain(self, call: Call[MaintenanceRequest]) -> MaintenanceReport:
         """`POST /admin/api/maintenance`"""
         order = call.body
-        await _did(lambda done: self._upkeep.maintenance.switch(call.operator, order.on, order.text, done))
+        await _did(lambda done: self._operators.maintenance.switch(call.operator, order.on, order.text, done))
         return self._maintenance()
 
     async def maintenance(self, call: Call[None]) -> MaintenanceReport:
@@ -129,7 +131,7 @@ class MaintenanceEndpoints:
     async def turn_log(self, call: Call[LogLevelRequest]) -> LogLevel:
         """`POST /admin/api/log-level`"""
         order = call.body
-        await _did(lambda done: self._upkeep.loudness.change(call.operator, order.level, order.seconds, done))
+        await _did(lambda done: self._operators.log_level.change(call.operator, order.level, order.seconds, done))
         return self._level()
 
     async def log_level(self, call: Call[None]) -> LogLevel:
@@ -139,19 +141,19 @@ class MaintenanceEndpoints:
     async def events(self, call: Call[None]) -> EventLines:
         """`GET /admin/api/events`: oldest first; without `after` the latest."""
         limit, after = call.query.get("limit", PAGE_DEFAULT), call.query.get("after")
-        ring = self._hub.happenings
+        ring = self._hub.stats.recent
         first, rows = self._events(ring.last - limit if after is None else after, limit)
         missed = max(0, first - 1 - after) if after is not None else 0
         return EventLines(rows, first + len(rows) - 1, ring.last, missed)
 
     def latest(self, limit: int) -> list[EventRow]:
         """The last events, the newest first."""
-        return self._events(self._hub.happenings.last - limit, limit)[1][::-1]
+        return self._events(self._hub.stats.recent.last - limit, limit)[1][::-1]
 
     def _events(self, after: int, limit: int) -> tuple[int, list[EventRow]]:
         """The number of the first event after one, and the events from there on."""
-        first, found = self._hub.happenings.after(after, limit)
-        gone = {each.number: each.nick for each in self._hub.closed.last}
+        first, found = self._hub.stats.recent.after(after, limit)
+        gone = {each.number: each.nick for each in self._hub.stats.closed.last}
         return first, [self._event(first + place, each, gone) for place, each in enumerate(found)]
 
     def _event(self, place: int, each: Happening, gone: dict[int, str]) -> EventRow:
@@ -162,7 +164,7 @@ class MaintenanceEndpoints:
         return EventRow(place, each.at, each.event, f"{each.session:x}", nick, each.detail)
 
     def _progress(self) -> DrainReport:
-        draining = self._upkeep.draining
+        draining = self._operators.drain
         doors = draining.progress()
         states = {each.state for each in doors}
         worst = next((each for each in (DoorState.DRAINING, DoorState.CLOSED) if each in states), DoorState.READY)
@@ -170,11 +172,11 @@ class MaintenanceEndpoints:
         return DrainReport(worst, rate, [DrainingDoor(*each) for each in doors])
 
     def _maintenance(self) -> MaintenanceReport:
-        maintenance = self._upkeep.maintenance
+        maintenance = self._operators.maintenance
         return MaintenanceReport(maintenance.words is not None, maintenance.words, maintenance.since)
 
     def _level(self) -> LogLevel:
-        loudness = self._upkeep.loudness
+        loudness = self._operators.log_level
         return LogLevel(loudness.now, loudness.usual, loudness.until)
 
 

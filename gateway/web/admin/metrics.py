@@ -99,10 +99,12 @@ class GatewayCollector:
         return family
 
     def _connections(self) -> "Iterator[Metric]":
-        totals = self._hub.totals
+        totals = self._hub.stats.counters
         here = [((door.value,), count) for door, count in totals.present.items()]
         opened = [((door.value,), count) for door, count in totals.opened.items()]
-        closed = sorted(((door.value, reason.word), count) for (door, reason), count in self._hub.closed.counts.items())
+        closed = sorted(
+            ((door.value, reason.word), count) for (door, reason), count in self._hub.stats.closed.counts.items()
+        )
         yield self._gauges("gateway_connections", "Connections that are open.", ["door"], here)
         yield self._gauge("gateway_connections_peak", "The most that were open at once.", totals.connections_peak)
         limit = self._options.connection_limit()
@@ -112,7 +114,7 @@ class GatewayCollector:
         yield self._counters("gateway_connections_closed_total", ended, ["door", "reason"], closed)
 
     def _messages(self) -> "Iterator[Metric]":
-        totals = self._hub.totals
+        totals = self._hub.stats.counters
         yield self._counter("gateway_messages_received_total", "Messages that were committed.", totals.messages_in)
         delivered = "Messages that were written to a reader."
         yield self._counter("gateway_messages_delivered_total", delivered, totals.deliveries)
@@ -123,7 +125,7 @@ class GatewayCollector:
         yield self._gauge("gateway_rooms", "Rooms in memory.", len(self._hub.rooms))
 
     def _lateness(self) -> "Iterator[Metric]":
-        meters, totals = self._hub.meters, self._hub.totals
+        meters, totals = self._hub.stats.sampler, self._hub.stats.counters
         current = meters.current.get
         median = "How far the median connection is behind its rooms' logs."
         yield self._gauge("gateway_lag_p50_bytes", median, current("lag_p50", 0))
@@ -137,7 +139,7 @@ class GatewayCollector:
         yield self._histogram("gateway_journal_append_seconds", commits, totals.commits)
 
     def _condition(self) -> "Iterator[Metric]":
-        meters = self._hub.meters
+        meters = self._hub.stats.sampler
         ready = self._options.ready() is None and meters.storage is None
         yield self._gauge("gateway_ready", "1: new messages are taken, as /readyz says.", ready)
         levels = {cause.name: cause.level for cause in meters.health.causes}
@@ -148,7 +150,7 @@ class GatewayCollector:
         yield self._gauge("gateway_accept_queue_ratio", queue, meters.accept_queue)
 
     def _process(self) -> "Iterator[Metric]":
-        meters = self._hub.meters
+        meters = self._hub.stats.sampler
         row = meters.current
         if "rss_bytes" in row:
             yield self._gauge("process_resident_memory_bytes", "Resident memory size in bytes.", row["rss_bytes"])

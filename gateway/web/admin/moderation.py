@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.core.hub import Hub
+from gateway.core.operators.assembly import Operators
 from gateway.core.operators.moderation import Moderation, Outcome, Subject
 from gateway.core.ports import AuditPage, AuditQuery, Measure, Sanction
 from gateway.core.protocol.message import Door
@@ -187,8 +188,9 @@ class AuditLines(msgspec.Struct):
 class ModerationEndpoints:
     """What is done to one connection, nick or address, and the audit log."""
 
-    def __init__(self, hub: Hub, table: ConnectionTable) -> None:
+    def __init__(self, hub: Hub, operators: Operators, table: ConnectionTable) -> None:
         self._hub = hub
+        self._operators = operators
         self._table = table
 
     async def kick(self, call: Call[KickRequest]) -> Kicked:
@@ -260,14 +262,14 @@ class ModerationEndpoints:
         query = AuditQuery(call.query.get("cursor"), call.query.get("limit", PAGE_DEFAULT), _terms(call))
 
         def verb(done: Callable[[AuditPage | Refusal], None]) -> None:
-            self._hub.audit.read(call.operator, query, done)
+            self._operators.audit.read(call.operator, query, done)
 
         return await ask(verb)
 
     async def do(self, verb: Callable[[Moderation, Callable[[Outcome | Refusal], None]], None]) -> Outcome:
         """The outcome of one verb. Raises Refusal."""
         try:
-            return await ask(lambda done: verb(self._hub.operations, done))
+            return await ask(lambda done: verb(self._operators.moderation, done))
         finally:
             self._table.expire()
 

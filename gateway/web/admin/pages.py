@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from gateway.core.operators.roles import Role
 from gateway.core.ports import Measure
+from gateway.core.roles import Role
 from gateway.web.admin.login import SessionEndpoints
 from gateway.web.admin.maintenance import MaintenanceEndpoints
 from gateway.web.admin.moderation import ModerationEndpoints

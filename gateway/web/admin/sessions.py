@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from gateway.core.operators.roles import Operator, Role
+from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 
 SESSION_IDLE = 30 * 60.0

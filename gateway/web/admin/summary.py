@@ -7,6 +7,7 @@ from itertools import islice
 import msgspec
 
 from gateway.core.hub import Hub
+from gateway.core.operators.assembly import Operators
 from gateway.core.stats.health import Cause, Level
 from gateway.core.stats.recent import Departure
 from gateway.core.stats.sampler import COUNTED
@@ -112,8 +113,9 @@ class Series(msgspec.Struct):
 class SummaryEndpoints:
     """The summary and the series. `wall` returns ms since 1970."""
 
-    def __init__(self, hub: Hub, options: WebOptions, wall: Callable[[], int]) -> None:
+    def __init__(self, hub: Hub, operators: Operators, options: WebOptions, wall: Callable[[], int]) -> None:
         self._hub = hub
+        self._operators = operators
         self._options = options
         self._wall = wall
 
@@ -123,7 +125,7 @@ class SummaryEndpoints:
 
     def now(self) -> Summary:
         """The figures now."""
-        options, meters, now = self._options, self._hub.meters, self._wall()
+        options, meters, now = self._options, self._hub.stats.sampler, self._wall()
         health, causes = self._health()
         return Summary(
             version=options.version,
@@ -135,13 +137,13 @@ class SummaryEndpoints:
             listeners=[ListenerLine(each.door, each.address, each.state) for each in options.listeners()],
             tiles=self._tiles(),
             rooms=len(self._hub.rooms),
-            campaigns=self._hub.upkeep.campaigns.running,
+            campaigns=self._operators.bulk.running,
             closed=meters.closed_by_reason(),
             slowest=[
                 SlowLine(session.id, session.nick, session.door.value, session.address, lag)
                 for session, lag in meters.slowest
             ],
-            last_closed=[closed_line(each) for each in islice(reversed(self._hub.closed.last), LAST_CLOSED)],
+            last_closed=[closed_line(each) for each in islice(reversed(self._hub.stats.closed.last), LAST_CLOSED)],
         )
 
     async def series(self, call: Call[None]) -> dict[str, object]:
@@ -149,7 +151,7 @@ class SummaryEndpoints:
         many as there are figures."""
         span, since = call.query.get("span") or SPAN_DEFAULT, call.query.get("since")
         step, size = STEPS[span]
-        meters = self._hub.meters
+        meters = self._hub.stats.sampler
         columns: dict[str, Column] = meters.rings.since(span, since)
         begin = self._wall() - step * size * 1000 if since is None else since
         marks = [MarkLine(mark.at, mark.text) for mark in meters.marks_since(begin)]
@@ -157,17 +159,17 @@ class SummaryEndpoints:
 
     def _health(self) -> tuple[str, list[tuple[Cause, str]]]:
         """The word, and the causes with their own words."""
-        trouble, health = self._options.ready(), self._hub.meters.health
+        trouble, health = self._options.ready(), self._hub.stats.sampler.health
         level, causes = health.level, [(cause, cause.level.word) for cause in health.causes]
         if trouble is not None and trouble.code is Code.DRAINING:
             return "draining", [(Cause("draining", Level.BUSY, trouble.text), "draining"), *causes]
         if trouble is not None and level is not Level.OVERLOADED:
-            name = "paused" if self._hub.upkeep.maintenance.words is None else "maintenance"
+            name = "paused" if self._hub.gate.maintenance is None else "maintenance"
             return Level.BUSY.word, [(Cause(name, Level.BUSY, trouble.text), Level.BUSY.word), *causes]
         return level.word, causes
 
     def _tiles(self) -> dict[str, Tile]:
-        meters, totals = self._hub.meters, self._hub.totals
+        meters, totals = self._hub.stats.sampler, self._hub.stats.counters
         here = sum(totals.present.values())
         tiles = {"connections": Tile(here, totals.connections_peak, self._options.connection_limit() or None)}
         for door, count in totals.present.items():

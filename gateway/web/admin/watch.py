@@ -15,8 +15,8 @@ import msgspec
 from aiohttp import web
 
 from gateway.core.hub import Hub
-from gateway.core.operators.roles import Operator, Role
 from gateway.core.protocol.message import Door
+from gateway.core.roles import Operator, Role
 from gateway.core.sessions.session import Session
 from gateway.core.sessions.trace import Trace, Typed, request_without_secrets, visible, without_secrets
 from gateway.errors import Code, Refusal
@@ -122,7 +122,7 @@ class WatchEndpoints:
         session = self._find(call.id)
         self._audit(operator, "watch", f"{session.id} {session.nick}", "", "done")
         self._watched.add(session)
-        watch = Watch(session, self._hub.wall)
+        watch = Watch(session, self._hub.clock.wall)
         reason = "the watcher went"
         try:
             response = await self._begin(request, session)
@@ -146,7 +146,7 @@ class WatchEndpoints:
     async def _begin(self, request: web.Request, session: Session) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
         await response.prepare(request)
-        now = self._hub.wall()
+        now = self._hub.clock.wall()
         began = {"at": now, "id": session.id, "nick": session.nick, "until": now + int(WATCH_SECONDS * 1000)}
         await response.write(event("began", began))
         return response
@@ -163,7 +163,7 @@ class WatchEndpoints:
             over = self._over(request, session, until)
             told = b"".join(event(name, what) for name, what in watch.take())
             if over is not None:
-                told += event("ended", {"at": self._hub.wall(), **over})
+                told += event("ended", {"at": self._hub.clock.wall(), **over})
             if told:
                 await response.write(told)
             if over is not None:
@@ -175,7 +175,7 @@ class WatchEndpoints:
         if request.transport is None or request.transport.is_closing():
             raise ConnectionResetError
         if session.closed:
-            for each in reversed(self._hub.closed.last):
+            for each in reversed(self._hub.stats.closed.last):
                 if each.number == session.number:
                     return {"reason": each.closing.word, "words": each.words}
             return {"reason": "closed", "words": ""}

@@ -101,9 +101,9 @@ class Caller:
 
 def check_open(hub: Hub, sender: Remote) -> None:
     """Raise Refusal while nobody new is let in at the web door."""
-    denial = hub.upkeep.denial(Door.WEB)
+    denial = hub.gate.denial(Door.WEB)
     if denial is not None:
-        hub.refused(Door.WEB, sender.address, denial.closing, denial.words)
+        hub.stats.refused(Door.WEB, sender.address, denial.closing, denial.words)
         raise denial.refusal
 
 
@@ -142,7 +142,7 @@ class ClientAddresses:
         sender = caller.sender(request)
         denied = self._admission.come(sender)
         if denied is not None:
-            self._hub.refused(Door.WEB, sender.address, *denied)
+            self._hub.stats.refused(Door.WEB, sender.address, *denied)
             raise Refusal(Code.FULL, denied[1], RETRY_SECONDS * 1000)
         return sender
 

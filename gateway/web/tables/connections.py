@@ -120,7 +120,9 @@ class Snapshot:
             return self.rows
         if self._closed is None:
             here = {row.number for row in self.rows}
-            ended = [each for each in self._hub.closed.last if each.closed_at <= self.wall and each.number not in here]
+            ended = [
+                each for each in self._hub.stats.closed.last if each.closed_at <= self.wall and each.number not in here
+            ]
             closed = [closed_row(each) for each in ended]
             self._closed = closed, closed + self.rows
         return self._closed[state == "any"]
@@ -192,14 +194,14 @@ class ConnectionTable:
 
     def row(self, session: Session) -> ConnectionRow:
         """Everything about one session, now."""
-        now, wall = self._clock(), self._hub.wall()
+        now, wall = self._clock(), self._hub.clock.wall()
         row = row_of(session, now, wall, self._rates(session, counts_of(session), now, wall), self._muted)
         row.fill(session, KERNEL | TRAITS)
         return row
 
     def closed_row(self, number: int) -> ConnectionRow | None:
         """One of the last connections that closed."""
-        for each in reversed(self._hub.closed.last):
+        for each in reversed(self._hub.stats.closed.last):
             if each.number == number:
                 return closed_row(each)
         return None
@@ -210,7 +212,7 @@ class ConnectionTable:
 
     async def _make(self) -> Snapshot:
         hub = self._hub
-        snapshot = Snapshot(hub, self._clock(), hub.wall())
+        snapshot = Snapshot(hub, self._clock(), hub.clock.wall())
         look = self.trail.begin(snapshot.made, snapshot.wall)
         slices = Slices(PAUSE if len(hub.sessions) >= LARGE else 0.0)
         for count, session in enumerate(list(hub.sessions.values()), 1):
@@ -330,7 +332,7 @@ class ConnectionEndpoints:
         if row is None:
             raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone for long")
         rooms = [_line(member) for member in session.rooms.values()] if session is not None else []
-        events = [EventLine(each.at, each.event, each.detail) for each in self._hub.happenings.of(number, EVENTS)]
+        events = [EventLine(each.at, each.event, each.detail) for each in self._hub.stats.recent.of(number, EVENTS)]
         return Detail(row, rooms, events, self._table.trail.of(number))
 
     async def as_csv(self, call: Call[None]) -> web.StreamResponse:

@@ -121,7 +121,7 @@ class RoomTable:
             rate = round(max(0, room.log.head - before) / apart, 1) if before is not None else None
             heads[room.name] = room.log.head
             rows.append(await _row(room, rate, slices))
-        self._rows, self._heads, self._looked, self._at = rows, heads, now, self._hub.wall()
+        self._rows, self._heads, self._looked, self._at = rows, heads, now, self._hub.clock.wall()
 
 
 async def _row(room: Room, rate: float | None, slices: Slices) -> RoomRow:

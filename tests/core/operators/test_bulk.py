@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.core.operators.bulk import FASTEST, KEPT, RUNNING, Action, BulkPlan, BulkState, Campaign, TooMany
-from gateway.core.operators.roles import Operator, Role
 from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.roles import Operator, Role
 from gateway.errors import Code, JournalError, Refusal
 from tests.core.operators.test_moderation import ADMIN, OPERATOR, VIEWER, at, audit
 from tests.core.world import Peer, World
@@ -22,7 +22,7 @@ def begin(world: World, operator: Operator, action: Action, peers: list[Peer], *
     answers: list[Campaign | Refusal] = []
     targets = [peer.session.id for peer in peers]
     plan = BulkPlan(action, **{"words": "x", "targets": targets, "named": frozenset(), "expected": len(targets)} | more)
-    world.hub.upkeep.campaigns.begin(operator, plan, answers.append)
+    world.operators.bulk.begin(operator, plan, answers.append)
     world.run()
     (answer,) = answers
     return answer
@@ -55,10 +55,10 @@ def test_a_campaign_kicks_at_its_rate_and_each_kick_is_recorded(world: World) ->
 
 
 def test_the_charts_show_one_mark_for_all(world: World) -> None:
-    before = len(world.hub.meters.marks)
+    before = len(world.hub.stats.sampler.marks)
     begin(world, OPERATOR, Action.KICK, crowd(world, 5))
     world.later(1)
-    assert [mark.text for mark in world.hub.meters.marks][before:] == ["otto: campaign kick x, 5 connections"]
+    assert [mark.text for mark in world.hub.stats.sampler.marks][before:] == ["otto: campaign kick x, 5 connections"]
 
 
 def test_who_has_gone_is_counted_and_nobody_who_came_later_is_hit(world: World) -> None:
@@ -75,7 +75,7 @@ def test_a_stopped_campaign_acts_on_nobody_else(world: World) -> None:
     peers = crowd(world, 10)
     campaign = begin(world, OPERATOR, Action.KICK, peers, per_second=2)
     answers: list[Any] = []
-    world.hub.upkeep.campaigns.stop(OPERATOR, campaign.id, answers.append)
+    world.operators.bulk.stop(OPERATOR, campaign.id, answers.append)
     world.later(10)
     assert answers == [campaign]
     assert counts(campaign) == (BulkState.STOPPED, 1, 0, 0, 9)
@@ -149,7 +149,7 @@ def test_only_so_many_run_and_are_kept(world: World) -> None:
     world.later(2)
     assert {each.state for each in running} == {BulkState.FINISHED}
     last = [begin(world, OPERATOR, Action.MUTE, peers) for _ in range(KEPT + 3)][-1]
-    found = world.hub.upkeep.campaigns.all()
+    found = world.operators.bulk.all()
     assert len(found) == KEPT and found[0] is last
 
 
@@ -172,8 +172,8 @@ class FullDisk:
 
 def test_what_cannot_be_recorded_is_not_begun_and_does_not_go_on(world: World, expected_errors: list[str]) -> None:
     expected_errors.append("not stored: ")
-    disk = FullDisk(world.hub.audit.ledger)
-    world.hub.audit.ledger = disk  # type: ignore[assignment]
+    disk = FullDisk(world.operators.audit.ledger)
+    world.operators.audit.ledger = disk  # type: ignore[assignment]
     peers = crowd(world, 10)
     campaign = begin(world, OPERATOR, Action.KICK, peers, per_second=2)
     disk.full = True
@@ -183,4 +183,4 @@ def test_what_cannot_be_recorded_is_not_begun_and_does_not_go_on(world: World, e
     refusal = begin(world, OPERATOR, Action.KICK, peers)
     assert refusal.code is Code.STORAGE and refusal.text.startswith("not begun")
     assert sum(peer.session.closed for peer in peers) == 2
-    assert world.hub.upkeep.campaigns.all() == [campaign]
+    assert world.operators.bulk.all() == [campaign]

@@ -11,7 +11,7 @@ from gateway.core.protocol.message import Door
 from gateway.core.stats.recent import REFUSALS_BURST
 from gateway.errors import Code, Refusal
 from tests.core.operators.test_moderation import ADMIN, OPERATOR, at, audit
-from tests.core.world import Peer, World
+from tests.core.world import Peer, Ports, World
 
 
 @pytest.fixture
@@ -19,34 +19,14 @@ def world() -> World:
     return World()
 
 
-class Ports:
-    """Gates that remember; the ports of `taken` do not open again."""
-
-    def __init__(self) -> None:
-        self.closed: list[Door] = []
-        self.taken: list[Door] = []
-
-    def doors(self) -> list[Door]:
-        return [Door.TCP, Door.WEB]
-
-    def shut(self, door: Door) -> None:
-        self.closed.append(door)
-
-    def open(self, door: Door) -> None:
-        if door in self.taken:
-            raise Refusal(Code.BUSY, "port 9999: address in use")
-        self.closed.remove(door)
-
-
 @pytest.fixture
 def ports(world: World) -> Ports:
-    ports = world.hub.upkeep.draining.gates = Ports()
-    return ports
+    return world.ports
 
 
 def drain(world: World, door: Door | None, per_second: int = 10, spread: float = 2.0, operator: Any = ADMIN) -> Any:
     answers: list[Outcome | Refusal] = []
-    world.hub.upkeep.draining.begin(operator, door, per_second, spread, answers.append)
+    world.operators.drain.begin(operator, door, per_second, spread, answers.append)
     world.run()
     (answer,) = answers
     return answer
@@ -54,7 +34,7 @@ def drain(world: World, door: Door | None, per_second: int = 10, spread: float =
 
 def cancel(world: World) -> Any:
     answers: list[Outcome | Refusal] = []
-    world.hub.upkeep.draining.cancel(ADMIN, answers.append)
+    world.operators.drain.cancel(ADMIN, answers.append)
     world.run()
     return answers[0]
 
@@ -64,7 +44,7 @@ def crowd(world: World, count: int) -> list[Peer]:
 
 
 def web(world: World) -> Progress:
-    return world.hub.upkeep.draining.progress()[-1]
+    return world.operators.drain.progress()[-1]
 
 
 # Drains
@@ -82,7 +62,7 @@ def test_a_door_is_emptied_at_its_rate_and_then_closed(world: World, ports: Port
     byes = [peer.told("bye")[0] for peer in peers]
     assert {bye["code"] for bye in byes} == {4001}
     assert all(RETRY_FIRST_MS <= bye["retry_ms"] <= RETRY_FIRST_MS + 2000 for bye in byes)  # type: ignore[operator]
-    assert not bob.session.closed and world.hub.upkeep.draining.state(Door.TCP) is DoorState.READY
+    assert not bob.session.closed and world.hub.gate.state(Door.TCP) is DoorState.READY
     assert [(entry.action, entry.target) for entry in audit(world)] == [
         ("drain", "door web"), ("drain closed", "door web"),
     ]  # fmt: skip
@@ -112,11 +92,10 @@ def test_a_terminal_is_told_how_to_come_back(world: World, ports: Ports) -> None
 def test_newcomers_are_refused_while_a_door_drains_and_ever_after(world: World, ports: Ports) -> None:
     drain(world, Door.WEB)
     peer = crowd(world, 1)[0]
-    world.hub.turn_newcomer_away(peer.session)
-    (bye,) = peer.told("bye")
-    assert bye["code"] == 4001 and bye["retry_ms"]
+    denial = world.hub.gate.denial(peer.session.door)
+    assert denial is not None and (denial.closing, denial.retry_ms) == (CloseReason.DRAINING, 5000)
     assert web(world).state is DoorState.CLOSED
-    trouble = world.hub.upkeep.trouble()
+    trouble = world.hub.gate.refusal()
     assert trouble is not None and (trouble.code, trouble.text) == (Code.DRAINING, "closed for now: web")
 
 
@@ -128,7 +107,7 @@ def test_cancelling_stops_it_and_opens_the_door(world: World, ports: Ports) -> N
     world.later(10)
     assert ports.closed == []
     assert sum(peer.session.closed for peer in peers) == 1
-    assert world.hub.upkeep.trouble() is None
+    assert world.hub.gate.refusal() is None
     assert cancel(world).code is Code.BAD_MESSAGE
 
 
@@ -136,7 +115,7 @@ def test_a_port_that_somebody_took_stays_closed_and_is_named(world: World, ports
     drain(world, None)
     ports.taken.append(Door.TCP)
     assert "tcp: port 9999" in cancel(world).text
-    states = {each.door: each.state for each in world.hub.upkeep.draining.progress()}
+    states = {each.door: each.state for each in world.operators.drain.progress()}
     assert states == {Door.TCP: DoorState.CLOSED, Door.WEB: DoorState.READY}
     ports.taken.clear()
     assert isinstance(cancel(world), Outcome)
@@ -186,7 +165,7 @@ def test_draining_is_the_administrators(world: World, ports: Ports) -> None:
 
 def switch(world: World, on: bool, words: str = "", operator: Any = ADMIN) -> Any:
     answers: list[Outcome | Refusal] = []
-    world.hub.upkeep.maintenance.switch(operator, on, words, answers.append)
+    world.operators.maintenance.switch(operator, on, words, answers.append)
     return answers[0]
 
 
@@ -194,21 +173,17 @@ def test_newcomers_read_the_words_of_the_maintenance_and_who_is_here_stays(world
     ana = world.browser("ana")
     switch(world, True, "back at \x1b[2Jnine")
     assert not ana.session.closed
-    newcomer = world.browser()
-    newcomer.forget()
-    world.hub.turn_newcomer_away(newcomer.session)
-    denial = world.hub.upkeep.denial(Door.TCP)
-    assert newcomer.transport.closed == (CloseReason.MAINTENANCE, "back at nine")
+    denial = world.hub.gate.denial(Door.TCP)
     assert denial is not None and denial.closing.told(denial.words) == "busy: back at nine"
     assert (denial.closing.code, denial.refusal.code) == (4013, Code.BUSY)
     switch(world, False)
-    assert world.hub.upkeep.denial(Door.TCP) is None and world.hub.upkeep.trouble() is None
+    assert world.hub.gate.denial(Door.TCP) is None and world.hub.gate.refusal() is None
 
 
 def test_maintenance_is_the_administrators_and_has_words_of_its_own(world: World) -> None:
     assert switch(world, True, operator=OPERATOR).code is Code.FORBIDDEN
     switch(world, True)
-    assert world.hub.upkeep.maintenance.words == "maintenance, try again later"
+    assert world.operators.maintenance.words == "maintenance, try again later"
 
 
 # The log level
@@ -216,15 +191,13 @@ def test_maintenance_is_the_administrators_and_has_words_of_its_own(world: World
 
 def turn(world: World, level: str, seconds: int, operator: Any = ADMIN) -> Any:
     answers: list[Outcome | Refusal] = []
-    world.hub.upkeep.loudness.change(operator, level, seconds, answers.append)
+    world.operators.log_level.change(operator, level, seconds, answers.append)
     world.run()
     return answers[0]
 
 
 def test_the_log_level_goes_back_by_itself(world: World) -> None:
-    levels: list[str] = []
-    loudness = world.hub.upkeep.loudness
-    loudness.turn = lambda level: levels.append(level) or level  # type: ignore[func-returns-value]
+    levels, loudness = world.levels, world.operators.log_level
     loudness.settle("warning")
     turn(world, "debug", 10)
     world.later(5)
@@ -237,23 +210,23 @@ def test_the_log_level_goes_back_by_itself(world: World) -> None:
 
 def test_settings_that_are_read_again_end_it(world: World) -> None:
     turn(world, "debug", 10)
-    world.hub.upkeep.loudness.settle("error")
+    world.operators.log_level.settle("error")
     world.later(20)
-    assert world.hub.upkeep.loudness.now == "error"
+    assert world.operators.log_level.now == "error"
 
 
 @pytest.mark.parametrize(("level", "seconds"), [("loud", 10), ("debug", 0), ("debug", 10**6)])
 def test_a_wrong_level_is_refused(world: World, level: str, seconds: int) -> None:
     assert turn(world, level, seconds).code is Code.BAD_MESSAGE
     assert turn(world, "debug", 10, OPERATOR).code is Code.FORBIDDEN
-    assert world.hub.upkeep.loudness.now == "info"
+    assert world.operators.log_level.now == "info"
 
 
 # The feed
 
 
 def test_the_feed_is_read_on_from_where_it_was_left(world: World) -> None:
-    ring = world.hub.happenings
+    ring = world.hub.stats.recent
     for number in range(10):
         ring.note(0, "storage", str(number))
     first, found = ring.after(ring.last - 3, 2)
@@ -262,7 +235,7 @@ def test_the_feed_is_read_on_from_where_it_was_left(world: World) -> None:
 
 
 def test_the_feed_knows_what_has_left_it(world: World) -> None:
-    ring = world.hub.happenings
+    ring = world.hub.stats.recent
     for number in range(10_000):
         ring.note(0, "storage", str(number))
     first, found = ring.after(0, 1)
@@ -271,12 +244,12 @@ def test_the_feed_knows_what_has_left_it(world: World) -> None:
 
 def test_a_flood_of_refused_newcomers_does_not_wash_the_feed_out(world: World) -> None:
     for _ in range(5000):
-        world.hub.refused(Door.TCP, "10.0.0.1", CloseReason.FULL, "")
-    found = [each for each in world.hub.happenings if each.event == "refused"]
+        world.hub.stats.refused(Door.TCP, "10.0.0.1", CloseReason.FULL, "")
+    found = [each for each in world.hub.stats.recent if each.event == "refused"]
     assert len(found) <= REFUSALS_BURST + 1
     world.later(60)
-    world.hub.refused(Door.TCP, "10.0.0.1", CloseReason.FULL, "")
-    assert world.hub.happenings[-1].detail.startswith("10.0.0.1 (tcp): full, and 49")
+    world.hub.stats.refused(Door.TCP, "10.0.0.1", CloseReason.FULL, "")
+    assert list(world.hub.stats.recent)[-1].detail.startswith("10.0.0.1 (tcp): full, and 49")
 
 
 def test_the_feed_tells_when_the_journal_fails_and_when_it_works_again(world: World) -> None:
@@ -286,5 +259,5 @@ def test_the_feed_tells_when_the_journal_fails_and_when_it_works_again(world: Wo
     world.journal.fail = False
     world.later(10)
     bob.says("three")
-    found = [each.detail for each in world.hub.happenings if each.event == "storage"]
+    found = [each.detail for each in world.hub.stats.recent if each.event == "storage"]
     assert found == ["messages cannot be stored: disk full", "messages are stored again"]

@@ -10,11 +10,11 @@ from gateway.core.doors.post import Post, Posting
 from gateway.core.operators.audit import STRANGERS_BURST
 from gateway.core.operators.commands import OPERATOR_COMMANDS
 from gateway.core.operators.moderation import ANNOUNCEMENTS_BURST, SLICE, Outcome, Subject
-from gateway.core.operators.roles import AuditEntry, Operator, Role
 from gateway.core.ports import AuditPage, AuditQuery
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import PLAIN
+from gateway.core.roles import AuditEntry, Operator, Role
 from gateway.errors import Code, JournalError, Refusal
 from tests.core.world import Narrow, Peer, World
 
@@ -29,24 +29,10 @@ def world() -> World:
     return World()
 
 
-class Book:
-    """A doorkeeper with one password."""
-
-    def __init__(self) -> None:
-        self.tried: list[tuple[str, str, str]] = []
-
-    def login(self, name: str, password: str, address: str, done: Callable[[Operator | Refusal], None]) -> None:
-        self.tried.append((name, password, address))
-        if password == "right horse":
-            done(Operator(name or "admin", Role.OPERATOR if name == "otto" else Role.ADMIN, "asked"))
-        else:
-            done(Refusal(Code.FORBIDDEN, "wrong"))
-
-
 def do(world: World, verb: str, *words: Any, **more: Any) -> Any:
     """Do it, tick, and answer what came of it."""
     answers: list[Outcome | Refusal] = []
-    getattr(world.hub.operations, verb)(*words, done=answers.append, **more)
+    getattr(world.operators.moderation, verb)(*words, done=answers.append, **more)
     world.run()
     (answer,) = answers
     return answer
@@ -55,7 +41,7 @@ def do(world: World, verb: str, *words: Any, **more: Any) -> Any:
 def audit(world: World) -> list[AuditEntry]:
     """The record, oldest first."""
     pages: list[AuditPage] = []
-    world.hub.audit.read(VIEWER, AuditQuery(limit=500), pages.append)  # type: ignore[arg-type]
+    world.operators.audit.read(VIEWER, AuditQuery(limit=500), pages.append)  # type: ignore[arg-type]
     return list(reversed(pages[0].entries))
 
 
@@ -129,7 +115,7 @@ def test_a_ban_by_nick_closes_and_keeps_out(world: World) -> None:
     bob, page = world.terminal("bob"), world.browser("eve")
     token = page.told("welcome")[0]["token"]
     outcome = do(world, "ban", ADMIN, Subject(nick="BOB"), "spam", 600)
-    assert (outcome.connections, outcome.sanction.until) == (1, world.hub.wall() + 600_000)
+    assert (outcome.connections, outcome.sanction.until) == (1, world.hub.clock.wall() + 600_000)
     assert bob.lines[0].startswith("!! banned: until ") and bob.lines == []
     do(world, "ban", ADMIN, Subject(page.session.id), "", None)
     assert page.transport.closed == (CloseReason.BANNED, "for ever")
@@ -167,7 +153,7 @@ def test_many_are_closed_in_slices(world: World) -> None:
     crowd = [at(world, "10.0.0.4") for _ in range(3)]
     sessions = [world.hub.connect(Narrow(), Door.TCP, "10.0.0.4", PLAIN) for _ in range(2 * SLICE)]
     answers: list[Any] = []
-    world.hub.operations.ban(ADMIN, Subject(address="10.0.0.4"), "", None, answers.append)
+    world.operators.moderation.ban(ADMIN, Subject(address="10.0.0.4"), "", None, answers.append)
     assert answers[0].connections == 2 * SLICE + 3
     assert SLICE <= sum(not session.closed for session in sessions) <= SLICE + 3
     world.run()
@@ -208,7 +194,7 @@ def test_bans_and_mutes_are_recalled_with_the_next_start(world: World) -> None:
     do(world, "ban", ADMIN, Subject(nick="bob"), "", None)
     do(world, "mute", ADMIN, Subject(nick="eve"), "", None)
     before = world.hub.bans.holding(), world.hub.mutes.holding()
-    world.hub.operations.start()
+    world.operators.moderation.start()
     assert (world.hub.bans.holding(), world.hub.mutes.holding()) == before
     page.asks(type="nick", nick="innocent")
     page.forget()
@@ -345,7 +331,7 @@ def test_if_the_ledger_fails_it_is_done_and_the_operator_told(
 ) -> None:
     expected_errors.append("not stored: ")
     bob, eve = world.terminal("bob"), world.terminal("eve")
-    ledger = world.hub.audit.ledger
+    ledger = world.operators.audit.ledger
 
     def fail(entries: Any, done: Callable[[JournalError], None], **more: Any) -> None:
         done(JournalError("journal: /srv/some where/chat.db is on a full disk"))
@@ -388,7 +374,7 @@ def test_who_has_not_logged_in_gives_no_orders(world: World, order: str) -> None
 
 
 def test_an_operator_logs_in_and_gives_orders(world: World) -> None:
-    book = world.hub.doorkeeper = Book()
+    book = world.passwords
     ana, bob = world.terminal("ana"), world.terminal("bob")
     ana.says("/help")
     assert not any("/kick" in line for line in ana.lines)
@@ -419,7 +405,6 @@ UNSEEN = ["\ufeff", "\x00", "\x1b[0m", "\u202a", "\u200b\u3000"]
     + [f"{each}/Login wrong horse" for each in UNSEEN],
 )
 def test_a_password_is_never_shown_to_anybody(world: World, line: str, caplog: pytest.LogCaptureFixture) -> None:
-    world.hub.doorkeeper = Book()
     eve, ana, far = world.terminal("eve"), world.terminal("ana"), at(world, "10.0.0.4")
     with caplog.at_level("DEBUG"):
         eve.says("/echo on", line)
@@ -434,14 +419,14 @@ def test_a_password_is_never_shown_to_anybody(world: World, line: str, caplog: p
 
 def test_a_record_holds_no_line_of_its_own_making(world: World, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
-        world.hub.audit.note(ADMIN, "ban", "x\ny", "a\u2028b", "refused: no field `c\n\u2028\u0085d`")
+        world.operators.audit.note(ADMIN, "ban", "x\ny", "a\u2028b", "refused: no field `c\n\u2028\u0085d`")
     (entry,) = audit(world)
     assert (entry.target, entry.reason, entry.result) == ("x y", "a b", "refused: no field `c   d`")
     assert len(caplog.messages[0].splitlines()) == 1
 
 
 def test_a_password_goes_only_over_what_nobody_reads(world: World) -> None:
-    book = world.hub.doorkeeper = Book()
+    book = world.passwords
     far = at(world, "10.0.0.4")
     far.says("/login right horse")
     assert far.lines[0].startswith("!! forbidden: a password goes only over TLS") and not book.tried
@@ -451,7 +436,7 @@ def test_a_password_goes_only_over_what_nobody_reads(world: World) -> None:
 
 
 def test_the_console_gives_the_same_orders(world: World) -> None:
-    prompt, bob = OperatorPrompt(world.hub), world.terminal("bob")
+    prompt, bob = OperatorPrompt(world.hub, world.operators), world.terminal("bob")
     printed: list[str] = []
     for line in ("who", "ban bob 1h spam", "unban bob", "/wall hi", "kick nobody", "ban 10.0.0.0/8 10m", "nonsense"):
         prompt.hear(line, printed.append)

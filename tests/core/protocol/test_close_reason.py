@@ -54,7 +54,7 @@ def test_a_closed_connection_keeps_what_the_table_shows() -> None:
     ana.asks(type="say", room="ops", text="hi")
     world.clock.now += 12
     world.hub.close(ana.session, CloseReason.KICKED, "spam")
-    (row,) = world.hub.closed.last
+    (row,) = world.hub.stats.closed.last
     assert (row.id, row.nick, row.door, row.rooms, row.address) == (
         ana.session.id, "ana", Door.WEB, ("lobby", "ops"), "127.0.0.1",
     )  # fmt: skip
@@ -66,24 +66,24 @@ def test_only_the_last_thousand_are_kept_but_all_are_counted() -> None:
     world = World()
     for _ in range(KEPT + 5):
         world.hub.disconnect(world.terminal(quiet=False).session, CloseReason.LOST)
-    assert len(world.hub.closed.last) == KEPT
-    assert world.hub.closed.last[-1].number - world.hub.closed.last[0].number == KEPT - 1
-    assert world.hub.closed.counts == {(Door.TCP, CloseReason.LOST): KEPT + 5}
+    assert len(world.hub.stats.closed.last) == KEPT
+    assert world.hub.stats.closed.last[-1].number - world.hub.stats.closed.last[0].number == KEPT - 1
+    assert world.hub.stats.closed.counts == {(Door.TCP, CloseReason.LOST): KEPT + 5}
 
 
 def test_texts_of_a_row_are_bounded() -> None:
     world = World()
     ana = world.browser(rooms=[{"room": f"r{number}"} for number in range(50)])
     world.hub.close(ana.session, CloseReason.KICKED, "x" * 10_000)
-    (row,) = world.hub.closed.last
+    (row,) = world.hub.stats.closed.last
     assert (len(row.words), len(row.rooms)) == (WORDS_KEPT, ROOMS_KEPT)
 
 
 def test_who_is_refused_is_counted_without_a_row() -> None:
     world = World()
-    world.hub.refused(Door.WEB, "192.0.2.1", CloseReason.TOO_MANY, "16 already")
-    assert world.hub.closed.counts == {(Door.WEB, CloseReason.TOO_MANY): 1}
-    assert not world.hub.closed.last
+    world.hub.stats.refused(Door.WEB, "192.0.2.1", CloseReason.TOO_MANY, "16 already")
+    assert world.hub.stats.closed.counts == {(Door.WEB, CloseReason.TOO_MANY): 1}
+    assert not world.hub.stats.closed.last
 
 
 @pytest.mark.parametrize("closing", [CloseReason.LEFT, CloseReason.LOST])
@@ -92,7 +92,7 @@ def test_a_half_closed_peer_ends_for_the_reason_its_input_ended(closing: CloseRe
     bob = world.terminal("bob")
     world.hub.half_closed(bob.session, closing)
     world.run()
-    assert world.hub.closed.counts == {(Door.TCP, closing): 1}
+    assert world.hub.stats.closed.counts == {(Door.TCP, closing): 1}
 
 
 # What is logged
@@ -119,11 +119,11 @@ def test_a_storm_costs_fifty_lines_a_second_and_one_that_counts_the_rest(caplog:
     world = World()
     caplog.clear()
     for _ in range(500):
-        world.hub.refused(Door.TCP, "192.0.2.1", CloseReason.FULL, "try again in 30 s")
+        world.hub.stats.refused(Door.TCP, "192.0.2.1", CloseReason.FULL, "try again in 30 s")
     assert len(caplog.messages) == LINES_PER_SECOND
     world.later(1.1)
     assert caplog.messages[LINES_PER_SECOND:] == ["450 lines about connections were left out"]
-    world.hub.refused(Door.TCP, "192.0.2.1", CloseReason.FULL, "try again in 30 s")
+    world.hub.stats.refused(Door.TCP, "192.0.2.1", CloseReason.FULL, "try again in 30 s")
     assert len(caplog.messages) == LINES_PER_SECOND + 2
 
 
@@ -136,7 +136,7 @@ def test_the_code_to_come_back_is_neither_logged_nor_kept(caplog: pytest.LogCapt
     told = [bob.lines[-1], eve.lines[-1]]
     assert all("/resume " in line for line in told)
     assert not [line for line in caplog.messages if "/resume" in line]
-    assert not [row for row in world.hub.closed.last if "/resume" in row.words]
+    assert not [row for row in world.hub.stats.closed.last if "/resume" in row.words]
 
 
 # Sending away

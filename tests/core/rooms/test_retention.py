@@ -6,7 +6,7 @@ from tests.core.world import World
 
 def test_old_messages_leave_the_journal_and_the_log() -> None:
     world = World()
-    keeper = Retention(world.journal, world.hub.rooms, 60, wall=world.hub.wall, later=world.hub.later)
+    keeper = Retention(world.journal, world.hub.rooms, 60, world.hub.clock)
     keeper.start()
     bob = world.terminal("bob")
     bob.says("old")
@@ -26,7 +26,7 @@ def test_a_resume_over_what_was_forgotten_is_told_the_gap() -> None:
     epoch = world.hub.rooms["lobby"].epoch
     world.later(50)
     bob.says("3")
-    Retention(world.journal, world.hub.rooms, 30, wall=world.hub.wall, later=world.hub.later).start()
+    Retention(world.journal, world.hub.rooms, 30, world.hub.clock).start()
     ana = world.browser("ana", rooms=[{"room": "lobby", "epoch": epoch, "after": 1}])
     told = [each for each in ana.objects if each["type"] in ("gap", "msg")]
     assert [(each["type"], each.get("from"), each.get("seq")) for each in told] == [("gap", 2, None), ("msg", None, 3)]

@@ -34,7 +34,7 @@ def test_the_oldest_message_that_waits_tells_its_moment() -> None:
     assert eve.session.unsent_since() is None
     eve.transport.room = 0
     bob.says("first")
-    said = world.hub.wall()
+    said = world.hub.clock.wall()
     world.later(5.0)
     bob.says("second")
     assert eve.session.unsent_since() == said
@@ -47,4 +47,4 @@ def test_coming_back_is_counted_by_the_identity() -> None:
     token = world.browser("ana").told("welcome")[0]["token"]
     again = world.browser(token=token)
     assert again.session.identity is not None and again.session.identity.resumed == 1
-    assert [each.event for each in world.hub.happenings.of(again.session.number, 9)][-2:] == ["resumed", "came"]
+    assert [each.event for each in world.hub.stats.recent.of(again.session.number, 9)][-2:] == ["resumed", "came"]

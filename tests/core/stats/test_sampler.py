@@ -15,8 +15,8 @@ def sampled(world: World, seconds: int = 1, reading: Reading = CALM) -> Sampler:
     """Let time pass, with a sample after each second."""
     for _ in range(seconds):
         world.later(1.0)
-        world.hub.meters.sample(reading)
-    return world.hub.meters
+        world.hub.stats.sampler.sample(reading)
+    return world.hub.stats.sampler
 
 
 def test_connections_are_counted_by_door() -> None:
@@ -25,7 +25,7 @@ def test_connections_are_counted_by_door() -> None:
     meters = sampled(world)
 
     assert (meters.current["connections_tcp"], meters.current["connections_web"]) == (1, 2)
-    assert world.hub.totals.connections_peak == 3
+    assert world.hub.stats.counters.connections_peak == 3
 
 
 def test_messages_and_deliveries_are_told_per_second_and_counted_once() -> None:
@@ -37,14 +37,14 @@ def test_messages_and_deliveries_are_told_per_second_and_counted_once() -> None:
 
     assert (meters.current["messages_in"], meters.current["deliveries"]) == (2.0, 6.0)
     assert sampled(world).current["messages_in"] == 0 and meters.peaks["messages_in"] == 2
-    assert (world.hub.totals.messages_in, world.hub.totals.deliveries) == (2, 6)
+    assert (world.hub.stats.counters.messages_in, world.hub.stats.counters.deliveries) == (2, 6)
 
 
 def test_totals_do_not_change_when_a_session_ends() -> None:
     world = World()
     bob, ana = world.terminal("bob"), world.browser("ana")
     bob.says("hello")
-    totals = world.hub.totals
+    totals = world.hub.stats.counters
     before = (totals.messages_in, totals.deliveries, totals.bytes_out)
     world.hub.disconnect(ana.session, CloseReason.LEFT)
     world.hub.disconnect(bob.session, CloseReason.LEFT)
@@ -97,18 +97,18 @@ def test_messages_that_a_reader_never_gets_are_skipped() -> None:
     eve.transport.room = 0
     for number in range(30):
         bob.says(f"line {number}")
-    delivered = world.hub.totals.deliveries
+    delivered = world.hub.stats.counters.deliveries
     assert sampled(world).current["skipped"] == 0
     eve.reads()
 
     assert sampled(world).current["skipped"] == 25
-    assert world.hub.totals.deliveries - delivered == 5
+    assert world.hub.stats.counters.deliveries - delivered == 5
 
 
 def test_of_very_many_slow_readers_a_part_stands_for_all() -> None:
     world = World()
     looked_at = []
-    totals = world.hub.totals
+    totals = world.hub.stats.counters
 
     class Stalled:
         def __init__(self, number: int) -> None:
@@ -120,8 +120,8 @@ def test_of_very_many_slow_readers_a_part_stands_for_all() -> None:
 
     totals.blocked = {Stalled(number): None for number in range(4 * LAGS_LOOKED_AT)}  # type: ignore[misc]
     totals.present["web"] = 8 * LAGS_LOOKED_AT  # type: ignore[index]
-    world.hub.meters.sample(CALM)
-    current = world.hub.meters.current
+    world.hub.stats.sampler.sample(CALM)
+    current = world.hub.stats.sampler.current
 
     assert len(looked_at) == LAGS_LOOKED_AT and current["slow"] == 4 * LAGS_LOOKED_AT
     assert current["lag_p99"] == pytest.approx(0.98 * 4 * LAGS_LOOKED_AT, rel=0.01) and current["lag_p50"] == 0
@@ -139,12 +139,12 @@ def test_the_nearest_rank_among_many_zeros(known: list[float], count: int, share
 def test_commits_are_timed() -> None:
     world = World()
     bob = world.terminal("bob")
-    before = world.hub.totals.commits.count
+    before = world.hub.stats.counters.commits.count
     world.journal.shut = True
     bob.says("hello")
     world.clock.now += 0.3
     world.journal.let()
-    commits = world.hub.totals.commits
+    commits = world.hub.stats.counters.commits
 
     assert commits.count == before + 1 and commits.sum == pytest.approx(0.3)
     assert [count for bound, count in commits.cumulative() if bound in (0.25, 0.5)] == [before, before + 1]
@@ -179,7 +179,7 @@ def test_a_loop_that_is_late_second_after_second_is_overloaded() -> None:
 )
 def test_what_is_short_is_named(reading: Reading, level: Level, cause: str | None) -> None:
     world = World()
-    world.hub.meters.ceilings = Ceilings(fds=100, rss_bytes=1000)
+    world.hub.stats.sampler.ceilings = Ceilings(fds=100, rss_bytes=1000)
     health = sampled(world, int(RISE_SECONDS) + 1, reading).health
 
     assert health.level is level and [each.name for each in health.causes] == ([cause] if cause else [])
@@ -187,7 +187,7 @@ def test_what_is_short_is_named(reading: Reading, level: Level, cause: str | Non
 
 def test_a_journal_that_fails_shows_in_the_health_only() -> None:
     world = World()
-    world.hub.meters.storage = Refusal(Code.STORAGE, "the disk is full")
+    world.hub.stats.sampler.storage = Refusal(Code.STORAGE, "the disk is full")
     meters = sampled(world)
 
     assert meters.health.causes[0].text == "the disk is full" and meters.refusal() is None
@@ -197,8 +197,8 @@ def test_marks_are_bounded_in_number_and_length() -> None:
     world = World()
     for number in range(2 * MARKS):
         world.clock.now += 1
-        world.hub.meters.mark(f"{number} " + "x" * 1000)
-    marks = world.hub.meters.marks
+        world.hub.stats.sampler.mark(f"{number} " + "x" * 1000)
+    marks = world.hub.stats.sampler.marks
 
     assert len(marks) == MARKS and all(len(mark.text) == MARK_CHARACTERS for mark in marks)
-    assert [mark.text[:4] for mark in world.hub.meters.marks_since(marks[-2].at)] == [f"{2 * MARKS - 1} "]
+    assert [mark.text[:4] for mark in world.hub.stats.sampler.marks_since(marks[-2].at)] == [f"{2 * MARKS - 1} "]

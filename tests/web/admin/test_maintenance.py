@@ -13,9 +13,9 @@ from websockets.exceptions import ConnectionClosed
 
 from gateway.core.address import Remote
 from gateway.core.operators.moderation import Subject
-from gateway.core.operators.roles import Operator, Role
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
+from gateway.core.roles import Operator, Role
 from gateway.errors import Refusal
 from gateway.web.options import WebOptions
 from tests.web.admin.test_moderation import Desk, Http, desk, somebody
@@ -145,7 +145,7 @@ async def test_the_web_door_drains_and_opens_again(desk: Desk) -> None:
             assert (answer.status, answer.headers["Retry-After"]) == (503, "5"), path
     async with desk.http.get(f"{desk.web.url}/admin") as answer:
         assert answer.status == 200
-    await until(lambda: desk.web.chat.hub.upkeep.draining.progress()[-1].state == "closed", 15)
+    await until(lambda: desk.web.chat.operators.drain.progress()[-1].state == "closed", 15)
     assert (await desk.ask("GET", "drain"))[1]["state"] == "closed"
     status, opened = await desk.ask("DELETE", "drain")
     assert (status, opened["state"], opened["per_second"]) == (200, "ready", None)
@@ -175,10 +175,10 @@ async def test_maintenance_refuses_newcomers_with_its_words(desk: Desk) -> None:
 async def test_the_gateway_is_not_ready_meanwhile(start: Start, http: Http) -> None:
     trouble: list[Refusal | None] = [None]
     web = await start(ready=lambda: trouble[0])
-    upkeep = web.chat.hub.upkeep
+    chat = web.chat
     operator = Operator("ana", Role.ADMIN, "web 127.0.0.1")
-    upkeep.maintenance.switch(operator, True, "back at nine", lambda outcome: None)
-    trouble[0] = upkeep.trouble()
+    chat.operators.maintenance.switch(operator, True, "back at nine", lambda outcome: None)
+    trouble[0] = chat.hub.gate.refusal()
     async with http.get(f"{web.url}/readyz") as answer:
         assert answer.status == 503 and "back at nine" in await answer.text()
 
@@ -202,7 +202,7 @@ async def test_the_feed_goes_on_where_it_was_left(desk: Desk) -> None:
         assert ("came", "ana") in seen and ("joined", "ana") in seen
         _, nothing = await desk.ask("GET", f"events?after={news['cursor']}")
         assert nothing == {"events": [], "cursor": news["cursor"], "last": news["last"], "missed": 0}
-        desk.web.chat.hub.refused(Door.WEB, "10.0.0.1", CloseReason.FULL, "")
+        desk.web.chat.hub.stats.refused(Door.WEB, "10.0.0.1", CloseReason.FULL, "")
     _, news = await desk.ask("GET", f"events?after={news['cursor']}&limit=1")
     (event,) = news["events"]
     assert (event["event"], event["id"], event["detail"]) == ("refused", None, "10.0.0.1 (web): full")
@@ -216,15 +216,15 @@ async def test_the_feed_goes_on_where_it_was_left(desk: Desk) -> None:
 async def test_a_banned_address_is_refused_when_it_connects(web: Running, start: Start, options: WebOptions) -> None:
     admin = Operator("ana", Role.ADMIN, "web 127.0.0.1")
     bans: list[object] = []
-    web.chat.hub.operations.ban(admin, Subject(address="10.9.9.9"), "spam", None, bans.append)
+    web.chat.operators.moderation.ban(admin, Subject(address="10.9.9.9"), "spam", None, bans.append)
     denied = web.door.admit(Remote("10.9.9.9"))
     assert denied is not None and denied[0] is CloseReason.BANNED
     assert web.door.denial(b"GET / HTTP/1.1\r\n\r\n", True, *denied).startswith(b"HTTP/1.1 403 Forbidden\r\n")  # type: ignore[union-attr]
     assert web.door.admit(Remote("10.9.9.8")) is None
-    web.chat.hub.operations.ban(admin, Subject(address="127.0.0.0/8"), "mine", None, bans.append, sure=True)
+    web.chat.operators.moderation.ban(admin, Subject(address="127.0.0.0/8"), "mine", None, bans.append, sure=True)
     assert web.door.admit(Remote("127.0.0.1")) is None
     behind = await start(trusted_proxies=("10.9.9.9",))
-    behind.chat.hub.operations.ban(admin, Subject(address="10.9.9.9"), "spam", None, bans.append)
+    behind.chat.operators.moderation.ban(admin, Subject(address="10.9.9.9"), "spam", None, bans.append)
     assert behind.door.admit(Remote("10.9.9.9")) is None
 
 
@@ -239,5 +239,5 @@ async def test_a_reader_that_is_reset_is_lost_and_one_that_leaves_has_left(
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort() if reset else writer.close()
-    await until(lambda: web.chat.hub.closed.last, 15)
-    assert web.chat.hub.closed.last[-1].closing is closing
+    await until(lambda: web.chat.hub.stats.closed.last, 15)
+    assert web.chat.hub.stats.closed.last[-1].closing is closing

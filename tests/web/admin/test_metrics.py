@@ -31,7 +31,7 @@ async def exposed(web: Running, http: Http, **headers: str) -> tuple[str, str]:
 
 async def lively(web: Running) -> None:
     """Some of everything that is counted."""
-    meters = web.chat.hub.meters
+    meters = web.chat.hub.stats.sampler
     meters.ceilings = Ceilings(fds=1000, rss_bytes=1_000_000_000)
     for _ in range(3):
         web.chat.join_nobody()
@@ -122,8 +122,8 @@ async def test_every_metric_of_the_grafana_dashboard_is_exposed(web: Running, ht
 async def test_the_series_has_columns_of_one_length_and_tells_only_news(web: Running, http: Http) -> None:
     await log_in(web, http)
     clock = count(1_790_000_000_000, 1000)
-    meters = web.chat.hub.meters
-    meters._wall = lambda: next(clock)
+    meters = web.chat.hub.stats.sampler
+    meters._clock.wall = lambda: next(clock)
     for _ in range(25):
         web.clock.skipped += 1
         meters.sample(READING)
@@ -161,7 +161,7 @@ async def test_the_summary_tells_now_the_highest_and_the_limit(start: Start, htt
     web = await start(connection_limit=lambda: 500)
     await log_in(web, http)
     await lively(web)
-    web.chat.hub.meters.sample(READING)
+    web.chat.hub.stats.sampler.sample(READING)
     async with http.get(f"{web.url}/admin/api/summary") as answer:
         summary = await answer.json()
     tiles = summary["tiles"]
@@ -193,8 +193,8 @@ async def test_who_takes_nobody_is_not_ready_and_says_why(
 
 async def test_a_journal_that_cannot_store_is_told_as_the_cause(web: Running, http: Http) -> None:
     await log_in(web, http)
-    web.chat.hub.meters.storage = Refusal(Code.STORAGE, "the disk is full")
-    web.chat.hub.meters.sample(READING)
+    web.chat.hub.stats.sampler.storage = Refusal(Code.STORAGE, "the disk is full")
+    web.chat.hub.stats.sampler.sample(READING)
     async with http.get(f"{web.url}/admin/api/summary") as answer:
         summary = await answer.json()
     assert summary["health"] == "overloaded"

@@ -19,8 +19,8 @@ BY_CODE = {1000: {CloseReason.LEFT}, 1002: {CloseReason.BAD_FRAME}, 1003: {Close
 
 async def ending(web: Running) -> CloseReason:
     """Why the only WebSocket ended."""
-    await until(lambda: web.chat.hub.closed.last)
-    return web.chat.hub.closed.last[0].closing
+    await until(lambda: web.chat.hub.stats.closed.last)
+    return web.chat.hub.stats.closed.last[0].closing
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
+from gateway.core.clock import Clock
 from gateway.core.ports import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
@@ -305,7 +306,7 @@ async def test_watching_is_off_by_default(web: Running, http: Http) -> None:
 
 
 def test_happenings_are_bounded_and_of_one_session() -> None:
-    ring = RecentEvents(lambda: 7)
+    ring = RecentEvents(Clock(lambda: 0.0, lambda: 7, lambda seconds: None))
     for number in range(HAPPENINGS + 5):
         ring.note(number % 2, "joined", f"r{number}")
     assert len(ring) == HAPPENINGS

@@ -2,11 +2,13 @@
 
 import pytest
 
-from gateway.core.operators import sanctions
-from gateway.core.operators.sanctions import Sanctions, Target, TargetKind
+from gateway.core.clock import Clock
+from gateway.core.delivery import Delivery
 from gateway.core.ports import Measure, Sanction
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import PLAIN
+from gateway.core.sessions import sanctions
+from gateway.core.sessions.sanctions import Sanctions, Target, TargetKind
 from gateway.core.sessions.session import Session
 from gateway.core.stats.counters import Counters
 from gateway.errors import Code, Refusal
@@ -19,8 +21,8 @@ class Table(Sanctions):
     """A table whose clock is set by hand, and that takes words."""
 
     def __init__(self) -> None:
-        super().__init__(Measure.BAN, lambda: self.now)
         self.now = 1_000_000
+        super().__init__(Measure.BAN, Clock(lambda: self.now / 1000, lambda: self.now, lambda seconds: None))
 
     def put(self, words: str, id: str = "1", until: int | None = None) -> None:
         target = sanctions.target(words)
@@ -132,7 +134,7 @@ def test_ten_thousand_cost_a_newcomer_as_much_as_ten(table: Table) -> None:
 
 
 def test_a_session_is_found_by_nick_address_and_itself(table: Table) -> None:
-    session = Session(7, "bob", Door.TCP, "10.0.0.4", Narrow(), PLAIN, lambda session: None, Counters())
+    session = Session(7, "bob", Door.TCP, "10.0.0.4", Narrow(), PLAIN, Delivery(table._clock), Counters())
     assert table.on(session) is None
     table.put("10.0.0.0/8", "1")
     assert table.on(session)

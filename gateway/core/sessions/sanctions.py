@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 from gateway.core import sanitize
 from gateway.core.address import Network, parse_address, parse_network, subscriber_network
+from gateway.core.clock import Clock
 from gateway.core.ports import Measure, Sanction
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import Session
@@ -134,11 +135,11 @@ def end_of(sanction: Sanction, now: int) -> str:
 
 
 class Sanctions:
-    """All bans, or all mutes. `wall` answers ms since 1970."""
+    """All bans, or all mutes."""
 
-    def __init__(self, measure: Measure, wall: Callable[[], int]) -> None:
+    def __init__(self, measure: Measure, clock: Clock) -> None:
         self.measure = measure
-        self._wall = wall
+        self._clock = clock
         self._all: dict[str, Sanction] = {}
         self._keys: dict[str, list[Key]] = {}
         self._found: dict[Key, dict[str, Sanction]] = {}
@@ -147,7 +148,7 @@ class Sanctions:
     def add(self, sanction: Sanction, session: Session | None = None) -> None:
         """From now on it holds; for `session` also under other nicks. Raises Refusal when there are too many."""
         if len(self._all) >= SANCTIONS:
-            self.forget(self._wall() - KEPT_MS)
+            self.forget(self._clock.trusted.now() - KEPT_MS)
         if len(self._all) >= SANCTIONS:
             raise Refusal(Code.FULL, f"there are {SANCTIONS:,} of them, lift some first", retry_ms=60_000)
         keys = _keys_of(sanction)
@@ -210,7 +211,7 @@ class Sanctions:
 
     def holding(self) -> list[Sanction]:
         """Those whose end has not come, the newest first."""
-        now = self._wall()
+        now = self._clock.trusted.now()
         found = [each for each in self._all.values() if each.until is None or each.until > now]
         return sorted(found, key=lambda each: (each.created, each.id), reverse=True)
 
@@ -235,7 +236,7 @@ class Sanctions:
         """What the person is told who is under that sanction; in `retry_ms` it ends."""
         if sanction is None:
             return None
-        now = self._wall()
+        now = self._clock.trusted.now()
         left = None if sanction.until is None else max(0, sanction.until - now)
         return Refusal(CODES[self.measure], words_of(sanction, now), left)
 
@@ -271,7 +272,7 @@ class Sanctions:
         found = [self._found[key] for key in keys if key in self._found]
         if not found:
             return None
-        now = self._wall()
+        now = self._clock.trusted.now()
         holding = [each for some in found for each in some.values() if each.until is None or each.until > now]
         return max(holding, key=lambda each: float("inf") if each.until is None else each.until, default=None)
 

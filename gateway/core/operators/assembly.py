@@ -1,0 +1,47 @@
+"""The operators' verbs over one hub, built once and handed to whoever serves operators: doors, console, dashboard."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.core.hub import Hub
+from gateway.core.operators.audit import Audit
+from gateway.core.operators.bulk import BulkActions
+from gateway.core.operators.drain import DoorPorts, Drain
+from gateway.core.operators.maintenance import LogLevelControl, Maintenance
+from gateway.core.operators.moderation import Moderation
+from gateway.core.roles import PasswordCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """What operators can do, each verb checked and recorded."""
+
+    audit: Audit
+    passwords: PasswordCheck
+    moderation: Moderation
+    bulk: BulkActions
+    drain: Drain
+    maintenance: Maintenance
+    log_level: LogLevelControl
+
+
+def operators_over(
+    hub: Hub,
+    passwords: PasswordCheck,
+    ports: DoorPorts,
+    set_log_level: Callable[[str], object],
+    random_bits: Callable[[int], int],
+) -> Operators:
+    """The operators of a hub. `ports` are the doors' listening sockets, `set_log_level` turns the log up or down."""
+    recent, mark = hub.stats.recent, hub.stats.sampler.mark
+    audit = Audit(hub.journal.ledger, hub.clock, happened=lambda words: recent.note(0, "operator", words))
+    moderation = Moderation(hub, audit, random_bits, mark)
+    return Operators(
+        audit=audit,
+        passwords=passwords,
+        moderation=moderation,
+        bulk=BulkActions(hub, audit, moderation, random_bits),
+        drain=Drain(hub, audit, moderation, ports, random_bits),
+        maintenance=Maintenance(hub.gate, hub.clock, moderation),
+        log_level=LogLevelControl(hub.clock, moderation, set_log_level),
+    )

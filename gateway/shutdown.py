@@ -1,0 +1,115 @@
+"""The end of a gateway: after SIGTERM or SIGINT nothing that was received is lost, and everybody is told when to
+come back.
+
+    stop listening
+    → hear out: handle and deliver what was received, most of it from peers that were too fast and had to wait
+    → send away: tell each peer its own moment to come back, a terminal also by which code, and close
+    → wait for the connections to close and for the journal to store who may come back
+
+Each step has its limit, so that the process is gone within 25 s whatever its peers do. Being asked a second time means
+hurry: no step waits any more.
+"""
+
+import asyncio
+import contextlib
+import secrets
+
+from gateway.core.hub import Hub
+from gateway.core.operators.drain import send_away
+from gateway.listeners import Listeners
+from gateway.tcp.acceptor import Acceptor
+from gateway.tcp.connection_limits import ConnectionLimits
+from gateway.tcp.server import Server
+
+HEAR_OUT_SECONDS = 3.0
+QUIET_TURNS = 3
+"""Turns of the loop in which nothing was heard before all is taken to be said."""
+CLOSES_PER_TURN = 500
+CODES_SECONDS = 2.0
+"""How long the journal may take to store the codes by which terminals come back."""
+CLOSING_SECONDS = 3.0
+"""How long peers may take to read their farewell."""
+POLL_SECONDS = 0.02
+RETRY_FIRST_MS = 500
+RETRY_SPREAD_MS = 2000
+
+
+class Shutdown:
+    """One per gateway. `codes`: terminals are given codes to come back by, because the journal outlives the process."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        server: Server,
+        listeners: Listeners,
+        acceptor: Acceptor,
+        connections: ConnectionLimits,
+        *,
+        codes: bool,
+    ) -> None:
+        self._hub = hub
+        self._server = server
+        self._listeners = listeners
+        self._acceptor = acceptor
+        self._connections = connections
+        self._codes = codes
+        self._hurry = asyncio.Event()
+        self.asked = asyncio.Event()
+        """Set once the gateway is to stop."""
+
+    def ask(self) -> None:
+        """Begin to stop; asked again, hurry."""
+        if self.asked.is_set():
+            self._hurry.set()
+        self._hub.gate.stop()
+        self.asked.set()
+
+    async def run(self) -> None:
+        """Stop listening, commit and deliver what was received, tell everybody when to come back, wait for them."""
+        self._hub.stats.sampler.mark("draining: the gateway stops")
+        self._listeners.close()
+        self._acceptor.close()
+        await self._hear_out()
+        await self._send_away()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_SECONDS):
+                while (self._connections.count or self._hub.reception.pending) and not self._hurry.is_set():
+                    await asyncio.sleep(POLL_SECONDS)
+        self._hub.stats.access_log.tell()
+
+    async def _hear_out(self) -> None:
+        """Handle what was received and not handled yet, and deliver it. Peers that never come to an end are cut short
+        after HEAR_OUT_SECONDS."""
+        hub, loop = self._hub, asyncio.get_running_loop()
+        hub.pace.hurry()
+        end = loop.time() + HEAR_OUT_SECONDS
+        heard, quiet = -1, 0
+        while quiet < QUIET_TURNS and loop.time() < end and not self._hurry.is_set():
+            self._server.poll()
+            await asyncio.sleep(0)
+            quiet = 0 if hub.busy or hub.pace.heard != heard else quiet + 1
+            heard = hub.pace.heard
+        while hub.busy and loop.time() < end + HEAR_OUT_SECONDS:
+            await asyncio.sleep(0)
+
+    async def _send_away(self) -> None:
+        """Tell everybody when to come back, and close. A journal that does not answer costs only the codes."""
+        sessions = list(self._hub.sessions.values())
+        codes = self._codes
+        end = asyncio.get_running_loop().time() + CODES_SECONDS
+        for start in range(0, len(sessions), CLOSES_PER_TURN):
+            some = sessions[start : start + CLOSES_PER_TURN]
+            gone = asyncio.Event()
+            send_away(self._hub, some, _retry_ms, gone.set, codes=codes)
+            try:
+                async with asyncio.timeout_at(end):
+                    await gone.wait()
+            except TimeoutError:
+                codes = False
+                send_away(self._hub, some, _retry_ms, gone.set, codes=False)
+            await asyncio.sleep(0)
+
+
+def _retry_ms() -> int:
+    """When one peer is to come back: not all at once."""
+    return RETRY_FIRST_MS + secrets.randbelow(RETRY_SPREAD_MS)
