@@ -28,6 +28,7 @@ PROGRAMS = {
     "curl": Program(("curl",), "curl", "curl"),
     "telnet": Program(("telnet",), "telnet", "telnet"),
     "faketime": Program(("faketime",), "faketime", "libfaketime"),
+    "tsc": Program(("tsc",), "node-typescript", "typescript"),
     "chromium": Program(("chromium", "chromium-browser", "google-chrome"), "chromium", "chromium"),
 }
 

@@ -1,49 +1,186 @@
-"""The static files: read once, named by a hash of them all, so that a browser may keep them for ever.
+"""The static files: read once, joined, and named by a hash of them all, so that a browser may keep them forever.
 
-One hash for the whole folder: scripts import each other by plain relative names, and a page never mixes versions.
+Scripts are written as small ES modules. A page would need one request for each of them, so they are joined here:
 
-Scripts and styles as they travel: without comments and indentation, and a style with those it begins with.
+- A script that no other script imports is an entry: a page links it. It is served together with everything it imports,
+  directly or not, as one file. Each module is a function there, so that its names are its own, and a line
+  `// --- chat/log.js` tells a reader of the browser's console where it begins.
+- What a module fetches with `import("./x.js")` stays a file of its own. Where that file imports a module that its page
+  has already, it gets the page's: a module never runs twice. So such a file belongs to exactly one entry.
+- A script without imports that nobody imports (an old-style script, something from a vendor) is served as it is.
 
-What is stripped stands on lines of its own, so no text inside a line is touched. Notices of a licence (`/*!`) stay.
+Only the forms of import and export that the scripts use are understood; any other raises ValueError at the start.
+
+Scripts and styles travel without comments and indentation, and a style with those that it begins with. No text is
+touched, for none goes over several lines. Notices of a licence (`/*!`) stay.
 """
 
 import hashlib
 import mimetypes
+import posixpath
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from aiohttp import web
 
-_BLOCK = re.compile(r"^[ \t]*/\*(?!!).*?\*/[ \t]*\n", re.MULTILINE | re.DOTALL)
-_LINE = re.compile(r"^[ \t]*//.*\n", re.MULTILINE)
-_MARGIN = re.compile(r"^[ \t]+|^\n", re.MULTILINE)
-_IMPORT = re.compile(r'^@import "\./([\w.-]+)";\n', re.MULTILINE)
-
-
-def lean(name: str, files: Mapping[str, bytes]) -> bytes:
-    """The file `name` as it travels."""
-    if not name.endswith((".js", ".css")) or "/" in name:
-        return files[name]
-    text = files[name].decode()
-    text = _LINE.sub("", text) if name.endswith(".js") else _IMPORT.sub(lambda found: files[found[1]].decode(), text)
-    return _MARGIN.sub("", _BLOCK.sub("", text)).encode()
-
-
 FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"}
 _TEXTS = frozenset((*_TYPES.values(), "text/plain"))
+VENDOR = "vendor/"
+"""Other people's files travel as they are."""
+
+_BLOCK = re.compile(r"^[ \t]*/\*(?!!).*?\*/[ \t]*\n", re.MULTILINE | re.DOTALL)
+_LINE = re.compile(r"^[ \t]*//.*\n", re.MULTILINE)
+_TRAILING = re.compile(r"[ \t]+// [^\"'`\n]*$", re.MULTILINE)
+"""A comment behind code. No text inside a line matches: it would have to end on that line, with a quote."""
+_MARGIN = re.compile(r"^[ \t]+|^\n", re.MULTILINE)
+_STYLE_IMPORT = re.compile(r'^@import "(\.[^"]+)";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import (?:(\{[^}]*\}|\* as \w+|\w+) from )?"(\.[^"]+)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
+_LATER = re.compile(r'\bimport\("(\.[^"]+)"\)')
+_UNKNOWN = re.compile(r"^(?:import|export)\b[^(.].*", re.MULTILINE)
+
+
+def _resolve(importer: str, path: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(importer), path))
+
+
+def lean(name: str, files: Mapping[str, bytes]) -> bytes:
+    """The file `name` without what only its authors need."""
+    if not name.endswith((".js", ".css")) or name.startswith(VENDOR):
+        return files[name]
+    text = files[name].decode()
+    if name.endswith(".js"):
+        text = _TRAILING.sub("", _LINE.sub("", text))
+    else:
+        text = _STYLE_IMPORT.sub(lambda found: files[_resolve(name, found[1])].decode(), text)
+    return _MARGIN.sub("", _BLOCK.sub("", text)).encode()
+
+
+class Scripts:
+    """The scripts of a folder as a graph. `files` holds the text of each by its path, without comments."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = files
+        self._imports = {name: self._found(_IMPORT, 2, name) for name in files}
+        self._later = {name: self._found(_LATER, 1, name) for name in files}
+        imported = {path for paths in (*self._imports.values(), *self._later.values()) for path in paths}
+        self._entries = {name: list(self._graph(name, ())) for name in files if name not in imported}
+        self._home = self._homes()
+
+    def served(self) -> Iterator[tuple[str, str]]:
+        """Each file that can be asked for: its path and its text."""
+        inner = {name for names in self._entries.values() for name in names}
+        for name in self._files:
+            if name in self._entries and self._imports[name]:
+                yield name, self._join(name)
+            elif name not in inner or name in self._entries:
+                yield name, self._stand_alone(name)
+
+    def _found(self, pattern: re.Pattern[str], group: int, name: str) -> list[str]:
+        paths = [_resolve(name, found[group]) for found in pattern.finditer(self._files[name])]
+        for path in paths:
+            if path not in self._files:
+                raise ValueError(f"{name} imports {path}, which is not there")
+        return paths
+
+    def _graph(self, name: str, above: tuple[str, ...]) -> Iterator[str]:
+        """What `name` imports and then itself, each once and after what it needs."""
+        if name in above:
+            raise ValueError(f"scripts import each other in a circle: {' → '.join((*above, name))}")
+        seen = set[str]()
+        for path in self._imports[name]:
+            for inner in self._graph(path, (*above, name)):
+                if inner not in seen:
+                    seen.add(inner)
+                    yield inner
+        yield name
+
+    def _homes(self) -> dict[str, str]:
+        """The entry to which each file that is fetched later belongs."""
+        homes = dict[str, str]()
+        for entry, names in self._entries.items():
+            waiting = [path for name in names for path in self._later[name]]
+            while waiting:
+                name = waiting.pop()
+                if name in names or homes.get(name) == entry:
+                    continue
+                if name in homes:
+                    raise ValueError(f"{name} is fetched by two pages: {homes[name]} and {entry}")
+                homes[name] = entry
+                waiting += self._imports[name] + self._later[name]
+        return homes
+
+    def _join(self, entry: str) -> str:
+        """An entry with all that it imports, and what the files fetched later need of them as its exports."""
+        names = self._entries[entry]
+        later = [name for name, home in self._home.items() if home == entry]
+        shared = {path for name in later for path in self._imports[name] if path in names}
+        parts = [self._as_function(name, entry) for name in names]
+        if shared:
+            parts.append(f"export {{ {', '.join(map(_constant, sorted(shared)))} }};\n")
+        return "".join(parts)
+
+    def _as_function(self, name: str, entry: str) -> str:
+        text = self._files[name]
+        names = _EXPORT.findall(text)
+        text = _IMPORT.sub(lambda found: _bind(found[1], _constant(_resolve(name, found[2]))), text)
+        text = _EXPORT.sub("", text)
+        text = _LATER.sub(lambda found: f'import("{_relative(entry, _resolve(name, found[1]))}")', text)
+        if unknown := _UNKNOWN.search(text):
+            raise ValueError(f"{name}: cannot be joined: {unknown[0]}")
+        result = f"return {{ {', '.join(names)} }};\n" if names else ""
+        return f"// --- {name}\nconst {_constant(name)} = (() => {{\n{text}{result}}})();\n"
+
+    def _stand_alone(self, name: str) -> str:
+        """A file of its own, which takes from its page what the page has."""
+        home = self._home.get(name)
+        inside = self._entries[home] if home else []
+
+        def bind(found: re.Match[str]) -> str:
+            path = _resolve(name, found[2])
+            if home is None or path not in inside:
+                return found[0]
+            constant = _constant(path)
+            return f'import {{ {constant} }} from "{_relative(name, home)}";\n{_bind(found[1], constant)}'
+
+        return _IMPORT.sub(bind, self._files[name])
+
+
+def _constant(name: str) -> str:
+    """What a module is called in a joined file: `chat/log.js` is `$chat_log`."""
+    return "$" + re.sub(r"\W", "_", name.removesuffix(".js"))
+
+
+def _bind(clause: str | None, constant: str) -> str:
+    """The names of an import, taken out of a module that is in the same file."""
+    if clause is None:
+        return ""
+    if clause.startswith("{"):
+        return f"const {clause.replace(' as ', ': ')} = {constant};\n"
+    if clause.startswith("*"):
+        return f"const {clause.removeprefix('* as ')} = {constant};\n"
+    raise ValueError(f"a module that is joined has no default export: {clause} of {constant}")
+
+
+def _relative(importer: str, path: str) -> str:
+    relative = posixpath.relpath(path, posixpath.dirname(importer) or ".")
+    return relative if relative.startswith(".") else f"./{relative}"
 
 
 def _read(folder: Path) -> dict[str, bytes]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-    return {name: lean(name, files) for name in files}
+    files = {name: lean(name, files) for name in files}
+    scripts = Scripts({name: body.decode() for name, body in files.items() if name.endswith(".js")})
+    others = {name: body for name, body in files.items() if not name.endswith(".js")}
+    return others | {name: text.encode() for name, text in scripts.served()}
 
 
 class Assets:
-    """All files of one folder. Only what was there at the start is ever served."""
+    """All files of one folder, as they are served. Only what was there at the start is ever served."""
 
     def __init__(self, folder: Path) -> None:
         self._files = _read(folder)

@@ -129,9 +129,11 @@ class OriginPolicy:
             host = self.host(request)
         except Refusal:
             host = ""
-        sockets = f" wss://{host}" if host else ""
-        if host and not self._tls:
-            sockets += f" ws://{host}"
+        # Older Safari does not count a WebSocket as 'self'. A bracketed address is no host for a policy: browsers
+        # ignore it and complain in the console, so an IPv6 address relies on 'self'.
+        sockets = ""
+        if host and not host.startswith("["):
+            sockets = f" wss://{host}" if self._tls else f" wss://{host} ws://{host}"
         return (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
             f"connect-src 'self'{sockets}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "

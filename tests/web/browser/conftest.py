@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, StorageState, exp
 from tests.accounts.people import CHEAP, PASSWORD
 from tests.programs import PROGRAMS, in_ci
 from tests.web.browser.running_gateway import RunningGateway
+from tests.web.browser.talking import stored
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -126,7 +127,7 @@ def open_page(browser: Browser, complaints: Complaints) -> Iterator[Open]:
         context.set_default_timeout(15_000)
         context.add_init_script(WATCH + script)
         if name is not None:
-            context.add_init_script(f"if (origin !== 'null') localStorage.nick ??= '{name}'")
+            context.add_init_script(stored("localStorage", nick=name))
         page = context.new_page()
         complaints.watch(page)
         page.goto(address)

@@ -80,7 +80,8 @@ class RunningGateway:
     @property
     def web(self) -> str:
         """The address of its pages, without a slash at the end."""
-        return f"http://127.0.0.1:{self._ports['web']}"
+        host = self._settings.get("GATEWAY_HOST", "127.0.0.1")
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._ports['web']}"
 
     @property
     def login_link(self) -> str:

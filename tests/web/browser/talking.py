@@ -1,6 +1,17 @@
 """What people do on a chat page, and what stands on it."""
 
+import json
+
 from playwright.sync_api import Page, expect
+
+
+def stored(area: str, **values: object) -> str:
+    """A script that stores these for the page before its own scripts run, unless it has stored something itself."""
+    keep = "".join(
+        f"{area}[{json.dumps(f'chat-gateway:{name}')}] ??= {json.dumps(json.dumps(value))};"
+        for name, value in values.items()
+    )
+    return f"if (origin !== 'null') {{ {keep} }}"
 
 
 def connected(page: Page) -> None:

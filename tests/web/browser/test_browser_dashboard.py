@@ -10,10 +10,10 @@ from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 from tests.accounts.people import PASSWORD
 from tests.web.browser.conftest import WATCH, Complaints, Open
 from tests.web.browser.running_gateway import RunningGateway, wait_for
-from tests.web.browser.talking import connected
+from tests.web.browser.talking import connected, stored
 from tests.web.tables.test_columns import AGENTS, VALUES
 
-BRISK = "if (origin !== 'null') { localStorage.every ??= '1'; localStorage.charts ??= 'false'; }"
+BRISK = stored("localStorage", every="1", charts=False)
 """A page that asks as often as it can, and draws no charts: those have their own tests."""
 
 
@@ -357,10 +357,10 @@ def test_a_link_opens_once_and_a_gateway_that_was_away_asks_for_a_new_login(
 
 
 def test_the_script_writes_values_as_the_server_does(dashboard: Page) -> None:
-    module = dashboard.locator("link[rel=modulepreload][href$='/format.js']").get_attribute("href")
+    module = dashboard.locator("script[type=module]").get_attribute("src")
     cases = [[value, shown] for value, shown, _ in VALUES] + [[agent, "agent"] for agent, _ in AGENTS]
     words = dashboard.evaluate(
-        "async ([module, cases]) => { const { written } = await import(module); "
+        "async ([module, cases]) => { const { $admin_format: { written } } = await import(module); "
         "return cases.map(([value, shown]) => written(value, shown)); }",
         [module, cases],
     )

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.web.browser.running_gateway import ROOT, RunningGateway, Terminal
-from tests.web.browser.talking import connected, say
+from tests.web.browser.talking import connected, say, stored
 
 pytestmark = pytest.mark.pictures
 
@@ -71,7 +71,7 @@ def page(browser: Browser, gateway: RunningGateway, scheme: str) -> Iterator[Pag
         color_scheme="dark" if scheme == "dark" else "light",
         reduced_motion="reduce",
     )
-    context.add_init_script("if (origin !== 'null') localStorage.nick ??= 'rosa'")
+    context.add_init_script(stored("localStorage", nick="rosa"))
     page = context.new_page()
     page.goto(gateway.login_link)
     page.get_by_role("button", name="Open the dashboard").click()

@@ -13,7 +13,7 @@ from tests.web.browser.conftest import Complaints, Open
 from tests.web.browser.running_gateway import ROOT, RunningGateway
 from tests.web.browser.talking import connected, say
 
-SOURCES = [*sorted((ROOT / "templates").glob("*.html")), *sorted((ROOT / "gateway/web/static").glob("*.*"))]
+SOURCES = [*sorted((ROOT / "templates").glob("*.html")), *sorted((ROOT / "gateway/web/static").rglob("*.[jc]s*"))]
 FORBIDDEN = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|javascript:"
     r"|<[^>]*\s(?:style|on[a-z]+)=|<style\b|<script(?![^>]*\bsrc=)"

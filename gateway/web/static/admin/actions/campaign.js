@@ -1,0 +1,108 @@
+/** What is done to all connections that the filter matches, at a set rate: asked about, begun, watched, stopped. */
+
+import { ask, order } from "../api.js";
+import { put } from "../format.js";
+import { byId } from "../../shared/dom.js";
+import { make, toast } from "../page.js";
+
+const LOOK_EVERY = 500;
+const RETRY = 5_000;
+const PAST = { kick: "kicked", ban: "banned", mute: "muted", message: "told" };
+
+const dialog = byId("campaign");
+const form = dialog?.querySelector("form");
+const strip = byId("campaign-strip");
+const mayStop = dialog !== null;
+let asked = { q: "", count: 0 };
+let followed = new Set(); // the ids of those whose end is to be told
+let watching = false;
+
+dialog?.querySelector("[data-close]").addEventListener("click", () => dialog.close());
+form?.elements.action.addEventListener("change", adapt);
+form?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  begin();
+});
+
+/** Asks what to do to so many connections. */
+export function open(q, count) {
+  asked = { q, count };
+  byId("campaign-question").textContent = `${count} connections match ${q ? `‘${q}’` : "(everybody)"}. Who comes later is not hit; operators are left out.`;
+  form.reset();
+  say("");
+  adapt();
+  dialog.showModal();
+}
+
+function adapt() {
+  const action = form.elements.action.value;
+  for (const part of form.querySelectorAll("[data-for]")) part.hidden = !part.dataset.for.split(" ").includes(action);
+}
+
+const say = (words) => (byId("campaign-problem").textContent = words);
+
+async function begin() {
+  const { action, reason, text, seconds, per_second: rate, number } = form.elements;
+  if (number.value.trim() !== String(asked.count)) return say(`Type ${asked.count} to go on.`);
+  const lasting = ["ban", "mute"].includes(action.value) && seconds.value ? { seconds: Number(seconds.value) } : {};
+  const words = action.value === "message" ? { text: text.value } : { reason: reason.value };
+  try {
+    const body = { action: action.value, q: asked.q, expected: asked.count, per_second: Number(rate.value), ...words, ...lasting };
+    const campaign = await order("POST", "/admin/api/campaigns", body);
+    dialog.close();
+    followed.add(campaign.id);
+    watch();
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+/** Shows how far the campaigns are that run, whoever began them, until all have ended. */
+export async function watch() {
+  if (watching) return;
+  watching = true;
+  while (watching) {
+    const all = document.hidden ? null : await ask("/admin/api/campaigns").catch(() => null);
+    if (all) show(all.campaigns);
+    watching = !all || followed.size > 0;
+    if (watching) await new Promise((resolve) => setTimeout(resolve, all ? LOOK_EVERY : RETRY));
+  }
+}
+
+function show(campaigns) {
+  const running = campaigns.filter(({ state }) => state === "running");
+  for (const campaign of campaigns) if (campaign.state !== "running" && followed.delete(campaign.id)) toast(told(campaign));
+  followed = new Set(running.map(({ id }) => id));
+  for (const line of [...strip.children]) if (!followed.has(line.dataset.id)) line.remove();
+  for (const campaign of running) draw(campaign);
+  strip.hidden = running.length === 0;
+}
+
+function draw({ id, action, q, total, left, per_second: rate, operator }) {
+  const line = strip.querySelector(`[data-id="${id}"]`) ?? strip.appendChild(lineOf(id));
+  const [bar, words] = line.children;
+  bar.max = total || 1;
+  bar.value = total - left;
+  put(words, `${action} ${q ? `‘${q}’` : "everybody"}: ${total - left} of ${total}, ${rate} a second, by ${operator}`);
+}
+
+function lineOf(id) {
+  const line = make("div", { data: { id } }, make("progress", { aria: { label: "Progress" } }), make("span"));
+  if (mayStop) {
+    const stop = make("button", { type: "button" }, "Stop");
+    stop.addEventListener("click", () => order("DELETE", `/admin/api/campaigns/${id}`).catch((error) => toast(error.message)));
+    line.append(stop);
+  }
+  return line;
+}
+
+function told({ action, operator, done, gone, refused, spared, left, problem }) {
+  const parts = [`${done} ${PAST[action]}`];
+  if (operator !== document.body.dataset.name) parts.unshift(operator);
+  if (gone) parts.push(`${gone} gone already`);
+  if (refused) parts.push(`${refused} refused`);
+  if (spared) parts.push(`${spared} operators left out`);
+  if (left) parts.push(`stopped before the other ${left}`);
+  if (problem) parts.push(problem);
+  return parts.join(" · ");
+}

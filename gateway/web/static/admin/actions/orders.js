@@ -1,0 +1,153 @@
+/**
+ * What is ordered about connections: kick, ban, mute, message. One connection is asked about in its place, up to twenty
+ * with their names, more with their number to type. What came of it is told: done, already gone, refused.
+ */
+
+import { order } from "../api.js";
+import { byId } from "../../shared/dom.js";
+import { make, toast } from "../page.js";
+
+const AT_ONCE = 4;
+const NAMED = 20;
+const BAN_SECONDS = 600;
+
+const lasting = ({ seconds }) => (seconds === "" ? {} : { seconds: Number(seconds) });
+const whom = ({ by = "connection", target }, { id, nick, address }) =>
+  ({ connection: { connection: id }, nick: { nick }, address: { address: target || address } })[by];
+
+const ORDERS = {
+  kick: {
+    label: "Kick",
+    done: "kicked",
+    send: (connection, { reason, ban }) =>
+      order("DELETE", `/admin/api/connections/${connection.id}`, { reason, ...(ban && { ban_seconds: BAN_SECONDS }) }),
+  },
+  ban: {
+    label: "Ban",
+    done: "banned",
+    send: (connection, fields) =>
+      order("POST", "/admin/api/bans", {
+        ...whom(fields, connection), ...lasting(fields), reason: fields.reason, sure: fields.sure === "on",
+      }),
+  },
+  mute: {
+    label: "Mute",
+    done: "muted",
+    send: (connection, fields) =>
+      order("POST", "/admin/api/mutes", { connection: connection.id, ...lasting(fields), reason: fields.reason }),
+  },
+  message: {
+    label: "Send",
+    done: "told",
+    send: (connection, { text }) => order("POST", `/admin/api/connections/${connection.id}/message`, { text }),
+  },
+};
+
+/** Kicks one connection, as its row's own form says. */
+export async function kick(connection, fields) {
+  await carryOut("kick", [connection], fields, () => false);
+}
+
+/** Asks about an order in `place`; answers after it was carried out or given up. */
+export function askAbout(place, action, connections) {
+  const form = byId("order").content.firstElementChild.cloneNode(true);
+  const many = connections.length > NAMED;
+  const { label } = ORDERS[action];
+  const names = connections.length === 1 ? connections[0].nick : `${connections.length} connections`;
+  form.querySelector(".question").textContent = action === "message" ? `Message to ${names}` : `${label} ${names}?`;
+  if (connections.length > 1 && !many) {
+    form.querySelector(".targets").append(...connections.map(({ nick, address }) => make("li", {}, make("bdi", {}, nick), ` ${address}`)));
+  }
+  for (const part of form.querySelectorAll("[data-for]")) {
+    const one = connections.length === 1;
+    const wanted = part.dataset.for.split(" ").includes(action) && (one || !part.querySelector("[name=by]")) && part.dataset.one === undefined;
+    if (part.dataset.for === "many" ? !many : !wanted) part.hidden = true;
+  }
+  form.querySelector("button").textContent = label;
+  form.elements.by.addEventListener("change", () => {
+    const range = form.elements.target;
+    range.closest("label").hidden = form.elements.by.value !== "address";
+    range.value ||= connections[0].address;
+  });
+  place.replaceChildren(form);
+  if (place instanceof HTMLDialogElement) place.showModal();
+  [...form.elements].find((field) => field.name && !field.closest("[hidden]"))?.focus();
+  return new Promise((resolve) => listen(form, place, action, connections, many, resolve));
+}
+
+function listen(form, place, action, connections, many, resolve) {
+  let stopped = false;
+  let running = false;
+  const say = (words) => (form.querySelector(".problem").textContent = words);
+  const finish = (outcome) => {
+    if (place instanceof HTMLDialogElement) place.close();
+    place.replaceChildren();
+    resolve(outcome);
+  };
+  const giveUp = () => (running ? (stopped = true) : finish(null));
+  form.querySelector("[data-cancel]").addEventListener("click", giveUp);
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    event.stopPropagation();
+    giveUp();
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    /** @type {Record<string, any>} */
+    const fields = Object.fromEntries(new FormData(form));
+    if (many && fields.number.trim() !== String(connections.length)) return say(`Type ${connections.length} to go on.`);
+    if (action === "message" && !fields.text.trim()) return say("There is nothing to say.");
+    running = true;
+    form.querySelector(".strong").disabled = true;
+    form.querySelector("[data-cancel]").textContent = "Stop";
+    const bar = form.querySelector("progress");
+    bar.hidden = connections.length === 1;
+    bar.max = connections.length;
+    const outcome = await carryOut(action, connections, fields, (count) => ((bar.value = count), stopped));
+    running = false;
+    const doubt = outcome.words?.match(/^(.*): only the dashboard bans it/);
+    if (!doubt || outcome.done.length) return finish(outcome);
+    form.querySelector(".strong").disabled = false;
+    form.querySelector("[data-cancel]").textContent = "Cancel";
+    form.elements.sure.closest("label").hidden = false;
+    say(`${doubt[1]}.`);
+  });
+}
+
+/** @param {(count: number) => boolean} progress  told how many are through; true: stop */
+async function carryOut(action, connections, fields, progress) {
+  const outcome = { done: [], gone: [], refused: [], words: null };
+  const left = [...connections];
+  let through = 0;
+  const work = async () => {
+    for (let each = left.shift(); each; each = left.shift()) {
+      try {
+        await ORDERS[action].send(each, fields);
+        outcome.done.push(each.id);
+      } catch (error) {
+        outcome[error.status === 404 ? "gone" : "refused"].push(each.id);
+        if (error.status !== 404) outcome.words = error.message;
+      }
+      if (progress(++through)) left.length = 0;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  if (!outcome.words?.includes("only the dashboard bans it")) toast(told(action, connections, fields, outcome));
+  return outcome;
+}
+
+function told(action, connections, { by, target }, { done, gone, refused, words }) {
+  const { done: past } = ORDERS[action];
+  if (connections.length === 1) {
+    const nick = by === "address" ? target : connections[0].nick;
+    if (done.length) return `${nick} is ${past}`;
+    return gone.length ? `${nick} was gone already` : `Refused: ${words}`;
+  }
+  const parts = [`${done.length} ${past}`];
+  if (gone.length) parts.push(`${gone.length} gone already`);
+  if (refused.length) parts.push(`${refused.length} refused: ${words}`);
+  const rest = connections.length - done.length - gone.length - refused.length;
+  if (rest) parts.push(`stopped before the other ${rest}`);
+  return parts.join(" · ");
+}

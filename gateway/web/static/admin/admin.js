@@ -1,0 +1,26 @@
+/** What every page of the dashboard does at its start. */
+
+import "./keys.js";
+import { localise } from "./format.js";
+import { byId } from "../shared/dom.js";
+
+localise(document);
+for (const line of byId("toasts").children) setTimeout(() => line.remove(), 8_000);
+if (location.search.includes("result=")) {
+  const clean = new URL(location.href);
+  clean.searchParams.delete("result");
+  history.replaceState(history.state, "", clean);
+}
+document.addEventListener("click", (event) => {
+  const copy = event.target.closest("[data-copy]");
+  if (!copy) return;
+  const code = copy.parentElement.querySelector("code");
+  navigator.clipboard?.writeText(code.textContent);
+  copy.textContent = "copied";
+});
+// A menu closes when something else is clicked.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details:is(.menu, .words)[open]")) {
+    if (!menu.contains(/** @type {Node} */ (event.target)) || event.target.closest("#more button")) menu.open = false;
+  }
+});

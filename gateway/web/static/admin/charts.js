@@ -1,0 +1,264 @@
+/**
+ * Five charts of the figures over time, drawn by uPlot (vendor/uPlot.js: its 1.6.32 as published, with an export at the
+ * end). The server keeps the rings; a pull asks only for what is new. Each has its figures as a table too.
+ */
+
+import { ask } from "./api.js";
+import { moment, put, written } from "./format.js";
+import { byId } from "../shared/dom.js";
+import { make } from "./page.js";
+import { recall, remember } from "../shared/storage.js";
+import UPlot from "../vendor/uPlot.js";
+
+const HEIGHT = 112;
+const TALL = 260;
+const TABLED = 60; // rows of a table
+
+const named = (...series) => series.map(([figure, label, shown, side = "y"]) => ({ figure, label, shown, side }));
+const PLOTS = [
+  { title: "Connections", stacked: true, series: () => named(["connections_tcp", "tcp", "count"], ["connections_telnet", "telnet", "count"], ["connections_web", "web", "count"], ["connections_http", "http", "count"]) },
+  { title: "Messages a second", series: () => named(["messages_in", "in", "rate"], ["deliveries", "fan-out", "rate", "right"]) },
+  { title: "Bytes a second", series: () => named(["bytes_in", "in", "size"], ["bytes_out", "out", "size"]) },
+  { title: "Lag, and the loop’s", series: () => named(["lag_p50", "lag p50", "size"], ["lag_p99", "lag p99", "size"], ["loop_lag_max_ms", "loop", "milliseconds", "right"]) },
+  { title: "Closes by reason", stacked: true, bars: true, series: (figures) => named(...Object.keys(figures).filter((name) => name.startsWith("closed_")).map((name) => [name, name.slice(7), "count"])) },
+];
+
+const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4]];
+const LEAST = { count: 4, rate: 4, size: 1000, milliseconds: 10 }; // the top of an axis of nothing
+
+/** A colour of the theme that holds now. */
+function style(name) {
+  const probe = make("i", {});
+  probe.style.color = `var(${name})`;
+  byId("plots").append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
+const hue = (at) => style(`--series-${(at % 6) + 1}`);
+
+/** Values on top of each other, the uppermost first. */
+function stack(columns) {
+  const sum = new Array(columns[0]?.length ?? 0).fill(0);
+  return columns.map((column) => column.map((value, at) => (sum[at] += value))).reverse();
+}
+
+/** One chart with its legend and its table. */
+class Chart {
+  #plan;
+  #plot = null;
+  #series = [];
+  #figures = { t: [] };
+  #marks = [];
+  #legend = make("ul", { className: "legend" });
+  #picture = make("div", { className: "picture" });
+  #table = make("details", {}, make("summary", {}, "Show as table"));
+  element;
+
+  constructor(plan) {
+    this.#plan = plan;
+    const title = make("button", { type: "button", className: "quiet", aria: { pressed: "false" } }, plan.title);
+    title.addEventListener("click", () => enlarge(charts.indexOf(this)));
+    this.element = make("section", { className: "plot", aria: { label: `Chart: ${plan.title}` } }, make("h2", {}, title), this.#picture, this.#legend, this.#table);
+    this.#table.addEventListener("toggle", () => this.#tabulate());
+    new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(this.#picture);
+  }
+
+  set large(large) {
+    this.element.classList.toggle("large", large);
+    this.element.querySelector("button").setAttribute("aria-pressed", String(large));
+    this.#plot?.setSize(this.#size());
+  }
+
+  /** @param {{t: number[]}} figures columns by name   @param {{at: number, text: string}[]} marks what operators did */
+  show(figures, marks) {
+    const series = this.#plan.series(figures);
+    const same = this.#plot && series.map(({ figure }) => figure).join() === this.#series.map(({ figure }) => figure).join();
+    this.#series = series;
+    this.#figures = figures;
+    this.#marks = marks;
+    if (same) this.#plot.setData(this.#data());
+    else this.draw();
+    this.#tell(null);
+    if (this.#table.open) this.#tabulate();
+  }
+
+  /** Draws anew, in the colours of the theme. */
+  draw() {
+    this.#plot?.destroy();
+    this.#plot = new /** @type {any} */ (UPlot)(this.#options(), this.#data(), this.#picture);
+    this.#legend.replaceChildren(
+      ...this.#series.map(({ label }, at) => {
+        const swatch = make("i", {});
+        swatch.style.setProperty("--hue", hue(at));
+        return make("li", {}, swatch, label, " ", make("b", {}));
+      }),
+      make("li", { className: "mark" }),
+    );
+  }
+
+  #columns() {
+    return this.#series.map(({ figure }) => this.#figures[figure] ?? this.#figures.t.map(() => 0));
+  }
+
+  #data() {
+    const columns = this.#columns();
+    return [this.#figures.t.map((at) => at / 1000), ...(this.#plan.stacked ? stack(columns) : columns)];
+  }
+
+  #size() {
+    const height = this.element.classList.contains("large") ? TALL : HEIGHT;
+    return { width: Math.max(160, this.#picture.clientWidth), height };
+  }
+
+  #options() {
+    const { stacked, bars } = this.#plan;
+    const order = this.#series.map((_, at) => at);
+    if (stacked) order.reverse();
+    const axis = { stroke: style("--muted"), font: "11px system-ui", grid: { stroke: style("--line"), width: 1 }, ticks: { show: false }, gap: 3 };
+    const values = (shown) => (_plot, ticks) => ticks.map((tick) => (tick === null ? "" : written(tick, shown).replace(".0", "")));
+    const left = this.#series.find(({ side }) => side === "y");
+    const right = this.#series.find(({ side }) => side === "right");
+    const floor = (axis) => ({ range: (_plot, _low, high) => [0, Math.max(LEAST[axis?.shown ?? "count"], (high ?? 0) * 1.1)] });
+    return {
+      ...this.#size(),
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 5 } },
+      padding: [6, right ? 0 : 8, 0, 0],
+      scales: { x: { time: true }, y: floor(left), right: floor(right) },
+      axes: [
+        { ...axis, size: 20, space: 64, values: (_plot, ticks) => ticks.map((tick) => moment(tick * 1000).slice(-8, span === "5m" ? undefined : -3)) },
+        { ...axis, size: 48, space: 28, values: values(left?.shown ?? "count") },
+        ...(right ? [{ ...axis, scale: "right", side: 1, size: 44, space: 28, grid: { show: false }, values: values(right.shown) }] : []),
+      ],
+      series: [
+        {},
+        ...order.map((at) => ({
+          scale: this.#series[at].side,
+          stroke: hue(at),
+          width: 1.5,
+          dash: stacked ? [] : DASHES[at],
+          fill: stacked ? `color-mix(in srgb, ${hue(at)} 55%, ${style("--paper")})` : undefined,
+          paths: bars ? UPlot.paths.bars({ size: [0.8, 12] }) : undefined,
+          points: { show: false },
+        })),
+      ],
+      hooks: { setCursor: [(plot) => this.#tell(plot.cursor.idx)], draw: [(plot) => this.#drawMarks(plot)] },
+    };
+  }
+
+  #drawMarks({ ctx, bbox, scales, valToPos }) {
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = style("--accent");
+    for (const { at } of this.#marks) {
+      if (at / 1000 < scales.x.min || at / 1000 > scales.x.max) continue;
+      const x = Math.round(valToPos.call(this.#plot, at / 1000, "x", true));
+      ctx.setLineDash([3, 3]);
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      ctx.beginPath();
+      ctx.moveTo(x - 4, bbox.top);
+      ctx.lineTo(x + 4, bbox.top);
+      ctx.lineTo(x, bbox.top + 6);
+      ctx.fill();
+    }
+    ctx.restore();
+  }
+
+  /** The figures at a place, or the last ones, in the legend. */
+  #tell(at) {
+    const columns = this.#columns();
+    const { t } = this.#figures;
+    const place = at ?? t.length - 1;
+    this.#series.forEach(({ shown }, each) => put(this.#legend.children[each].querySelector("b"), written(columns[each][place] ?? null, shown)));
+    const done = at === null || at === undefined ? [] : this.#done(place);
+    put(this.#legend.lastElementChild, at === null || at === undefined ? "" : [moment(t[place]).slice(-8), ...done].join(" · "));
+  }
+
+  /** What operators did between a row and the next. */
+  #done(place) {
+    const { t } = this.#figures;
+    const from = t[place];
+    const until = t[place + 1] ?? Infinity;
+    return this.#marks.filter((mark) => mark.at >= from && mark.at < until).map(({ text }) => text);
+  }
+
+  #tabulate() {
+    if (!this.#table.open) return;
+    const columns = this.#columns();
+    const titles = this.#series.map(({ label }) => make("th", { scope: "col", className: "number" }, label));
+    const head = make("tr", {}, make("th", { scope: "col" }, "time"), ...titles, make("th", { scope: "col" }, "done"));
+    const body = make("tbody");
+    const { t } = this.#figures;
+    for (let place = t.length - 1; place >= Math.max(0, t.length - TABLED); place--) {
+      const cells = this.#series.map(({ shown }, each) => make("td", { className: "number" }, written(columns[each][place] ?? null, shown)));
+      body.append(make("tr", {}, make("td", {}, moment(t[place])), ...cells, make("td", {}, this.#done(place).join("; "))));
+    }
+    const table = make("table", { className: "rows" }, make("caption", { className: "aloud" }, this.#plan.title), make("thead", {}, head), body);
+    const sheet = make("div", { className: "sheet-of-figures", tabIndex: 0, role: "region", aria: { label: `${this.#plan.title} as a table` } }, table);
+    const old = this.#table.querySelector("div");
+    const place = old?.scrollTop ?? 0;
+    if (old) old.replaceWith(sheet);
+    else this.#table.append(sheet);
+    sheet.scrollTop = place;
+  }
+}
+
+const charts = PLOTS.map((plan) => new Chart(plan));
+const SPANS = [...byId("charts").querySelectorAll("[data-span]")].map((button) => button.dataset.span);
+
+let span = recall("localStorage", "span", (value) => SPANS.includes(value)) ?? "5m";
+let series = null;
+let marks = [];
+let asking = 0;
+
+byId("plots").append(...charts.map(({ element }) => element));
+byId("charts").querySelector(".spans").addEventListener("click", (event) => {
+  if (!event.target.dataset.span) return;
+  span = event.target.dataset.span;
+  remember("localStorage", "span", span);
+  series = null;
+  press();
+  pull();
+});
+document.addEventListener("theme", () => charts.forEach((chart) => series && chart.draw()));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach((chart) => series && chart.draw()));
+press();
+
+function press() {
+  for (const button of byId("charts").querySelectorAll("[data-span]")) button.setAttribute("aria-pressed", String(button.dataset.span === span));
+}
+
+/** One chart over the whole width, or all beside each other again. */
+export function enlarge(number) {
+  const large = charts[number].element.classList.contains("large");
+  charts.forEach((chart, at) => (chart.large = at === number && !large));
+  charts[number].element.querySelector("button").focus();
+  charts[number].element.scrollIntoView({ block: "nearest" });
+}
+
+/** Asks for what is new, and shows it. */
+export async function pull() {
+  const asked = ++asking;
+  const since = series?.t.at(-1);
+  const answer = await ask(`/admin/api/series?span=${span}${since ? `&since=${since}` : ""}`);
+  if (asked !== asking || answer.span !== span) return;
+  const { span: _, step, marks: done, ...fresh } = answer;
+  const keep = { "5m": 300, "1h": 360, "24h": 1440 }[span];
+  const length = series?.t.length ?? 0;
+  const names = new Set([...Object.keys(series ?? {}), ...Object.keys(fresh)]);
+  /** @type {any} */
+  const joined = {};
+  for (const name of names) {
+    const before = series?.[name] ?? new Array(length).fill(0);
+    const after = fresh[name] ?? new Array(fresh.t.length).fill(0);
+    joined[name] = [...before, ...after].slice(-keep);
+  }
+  series = joined;
+  marks = since ? [...marks.filter(({ at }) => at <= since), ...done] : done;
+  marks = marks.filter(({ at }) => at >= (series.t[0] ?? 0) - step);
+  for (const chart of charts) chart.show(series, marks);
+}

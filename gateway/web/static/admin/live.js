@@ -1,0 +1,101 @@
+/**
+ * Keeps a page live: pulls, shows, waits, pulls again.
+ *
+ * One pull at a time; the next is planned when one has ended, so a slow server is not asked faster than it answers. A
+ * hidden page does not pull. Without an answer the page says since when, and how long until the next try; without a
+ * session a login comes over it, and what is on it stays.
+ */
+
+import { moment } from "./format.js";
+import { loggedOut } from "./login.js";
+import { byId } from "../shared/dom.js";
+
+const LONGEST_RETRY = 30_000;
+const SLOWED = 5_000; // while the gateway is overloaded
+const BAR_AFTER = 300;
+
+export class Live {
+  #pull;
+  #every;
+  #timer = 0;
+  #ticking = 0;
+  #pulling = false;
+  #again = false;
+  #failures = 0;
+  #since = null;
+
+  /**
+   * @param {() => Promise<void>} pull  asks and shows
+   * @param {() => number} every        ms between two pulls, 0 = only when asked to
+   */
+  constructor(pull, every) {
+    this.#pull = pull;
+    this.#every = every;
+    byId("banner-button").addEventListener("click", () => this.now());
+    document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(this.#timer) : this.now()));
+    this.plan();
+  }
+
+  get failing() {
+    return this.#since !== null;
+  }
+
+  plan(delay = this.#every()) {
+    clearTimeout(this.#timer);
+    if (delay && byId("health").dataset.health === "overloaded") delay = Math.max(delay, SLOWED);
+    if (delay && !document.hidden) this.#timer = setTimeout(() => this.now(), delay);
+  }
+
+  /** Pulls at once. */
+  async now() {
+    this.#again = this.#pulling;
+    if (this.#pulling) return;
+    this.#pulling = true;
+    clearTimeout(this.#timer);
+    const slow = setTimeout(() => (byId("loading").hidden = false), BAR_AFTER);
+    try {
+      await this.#pull();
+      this.#recovered();
+      this.plan();
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      clearTimeout(slow);
+      byId("loading").hidden = true;
+      this.#pulling = false;
+      if (this.#again) this.now();
+    }
+  }
+
+  #recovered() {
+    this.#failures = 0;
+    this.#since = null;
+    clearInterval(this.#ticking);
+    byId("banner").hidden = true;
+    document.body.classList.remove("stale");
+  }
+
+  #failed(error) {
+    const status = error.status ?? 0;
+    if (status === 401) {
+      document.body.classList.add("stale");
+      loggedOut().then(() => this.now());
+      return;
+    }
+    if (!status && !(error instanceof TypeError || error instanceof DOMException)) throw error;
+    const delay = Math.min(LONGEST_RETRY, 2_000 * 2 ** this.#failures++);
+    const until = Date.now() + delay;
+    this.#since ??= Date.now();
+    const tell = () => {
+      const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1_000));
+      const why = status ? ` (${error.message})` : "";
+      byId("banner-text").textContent = `Not live since ${moment(this.#since)}${why}, retry in ${seconds} s`;
+    };
+    clearInterval(this.#ticking);
+    this.#ticking = setInterval(tell, 1_000);
+    tell();
+    byId("banner").hidden = false;
+    document.body.classList.add("stale");
+    this.plan(delay);
+  }
+}

@@ -1,0 +1,63 @@
+/** What happened lately, and who closed last. */
+
+import { ask } from "./api.js";
+import { moment, written } from "./format.js";
+import { byId } from "../shared/dom.js";
+import { make } from "./page.js";
+
+const KEPT = 500; // events, so that a filter finds some
+const SHOWN = 12;
+
+let events = []; // the newest first
+let cursor = null;
+
+byId("events-filter").addEventListener("input", () => showEvents());
+byId("events-pause").addEventListener("click", (event) => {
+  const paused = event.target.getAttribute("aria-pressed") !== "true";
+  event.target.setAttribute("aria-pressed", String(paused));
+  event.target.textContent = paused ? "Go on" : "Pause";
+  if (!paused) showEvents();
+});
+
+export async function pull() {
+  const [happened, { connections }] = await Promise.all([
+    ask(`/admin/api/events?${cursor === null ? "" : `after=${cursor}&`}limit=${KEPT}`),
+    ask(`/admin/api/connections?state=closed&sort=-closed_at&limit=${SHOWN}`),
+  ]);
+  cursor = happened.cursor;
+  if (happened.events.length) {
+    events = [...happened.events.reverse(), ...events].slice(0, KEPT);
+    if (byId("events-pause").getAttribute("aria-pressed") !== "true") showEvents();
+  }
+  byId("no-closed").hidden = connections.length > 0;
+  byId("closed").replaceChildren(
+    ...connections.map(({ closed_at, door, nick, reason, words, up }) => {
+      const glyph = make("span", { className: "door", data: { door } }, make("span", { className: "aloud" }, door));
+      return line(closed_at, [glyph, " ", make("bdi", {}, nick)], reason, words, make("td", { className: "number" }, written(up, "duration")));
+    }),
+  );
+}
+
+function showEvents() {
+  const wanted = byId("events-filter").value.toLowerCase().split(/\s+/);
+  const fits = ({ nick, id, event, detail }) => {
+    const text = `${nick ?? ""} ${id ?? ""} ${event} ${detail}`.toLowerCase();
+    return wanted.every((word) => text.includes(word));
+  };
+  const found = events.filter(fits).slice(0, SHOWN);
+  byId("no-events").hidden = found.length > 0;
+  byId("no-events").textContent = events.length ? "No event matches." : "Nothing has happened yet.";
+  byId("events").replaceChildren(
+    ...found.map(({ at, id, nick, event, detail }) => line(at, [make("bdi", { title: id ?? "" }, nick ?? id ?? "")], event, detail)),
+  );
+}
+
+function line(at, who, what, more, ...rest) {
+  return make(
+    "tr", {},
+    make("td", { className: "when" }, moment(at)),
+    make("td", { className: "who" }, ...who),
+    make("td", {}, `${what} `, make("span", { className: "muted" }, more)),
+    ...rest,
+  );
+}

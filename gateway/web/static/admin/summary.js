@@ -1,0 +1,65 @@
+/** The header, the tiles, the strip of an overload, title and icon. Only a change of health is read aloud. */
+
+import { put, written } from "./format.js";
+import { byId } from "../shared/dom.js";
+import { make } from "./page.js";
+
+const NEAR = 0.8; // of a limit
+const AT = 0.95;
+
+let said = byId("health").dataset.health;
+
+/** @param {object} summary the JSON of /admin/api/summary */
+export function show(summary) {
+  put(byId("up"), written(summary.uptime, "duration"));
+  health(summary);
+  listeners(summary.listeners);
+  for (const [name, tile] of Object.entries(summary.tiles)) {
+    for (const element of document.querySelectorAll(`#tiles [data-tile="${name}"]`)) level(element, tile);
+  }
+  for (const element of document.querySelectorAll("#tiles [data-key]")) {
+    const tile = summary.tiles[element.closest("[data-tile]").dataset.tile];
+    put(element, written(tile[element.dataset.key], element.dataset.shown));
+  }
+}
+
+function health({ health, causes, tiles }) {
+  const word = health.toUpperCase();
+  const why = causes.map(({ text }) => text).join("; ");
+  byId("health").dataset.health = health;
+  byId("health").title = why;
+  put(byId("health").querySelector("b"), word);
+  put(byId("health").querySelector(".cause"), causes[0]?.text ?? "");
+  const calm = health === "ok";
+  const connected = `${written(tiles.connections.now, "count")} connected · gateway`;
+  const icon = byId("icon");
+  icon.dataset.calm ??= icon.href;
+  icon.href = calm ? icon.dataset.calm : icon.dataset.unread;
+  if (document.body.dataset.here === "connections") document.title = calm ? connected : `${word} · ${connected}`;
+  byId("strain").hidden = health !== "overloaded";
+  put(byId("strain-text"), why);
+  const now = [health, ...causes.map(({ name }) => name)].join();
+  if (now !== said && said !== health) put(byId("aloud"), `Health: ${word}${why && `: ${why}`}`);
+  said = now;
+}
+
+function level(tile, { now, limit }) {
+  const share = limit ? now / limit : 0;
+  const warning = tile.querySelector(".warning");
+  if (!warning) return;
+  tile.dataset.level = share >= AT ? "at" : share >= NEAR ? "near" : "";
+  put(warning, share >= AT ? "at the limit" : share >= NEAR ? "near the limit" : "");
+}
+
+function listeners(list) {
+  const known = byId("listeners");
+  const key = JSON.stringify(list);
+  if (known.dataset.key === key) return;
+  known.dataset.key = key;
+  known.replaceChildren(
+    ...list.map(({ door, address, state }) =>
+      make("li", {}, make("span", { className: "door", data: { door } }, ` ${door}`), " ",
+        make("span", { className: "mono" }, address), " ", make("span", { className: "ready", data: { state } }, state)),
+    ),
+  );
+}

@@ -1,0 +1,153 @@
+/** Everything there is to know of one connection, beside the table; and what can be done about it. */
+
+import { ask } from "../api.js";
+import { columns } from "./columns.js";
+import { fill, moment, written } from "../format.js";
+import { askAbout } from "../actions/orders.js";
+import { byId } from "../../shared/dom.js";
+import { make } from "../page.js";
+import { sparkline } from "./sparkline.js";
+
+const SPARKS = [["lag_bytes", "lag", "size"], ["messages_in_rate", "in/s", "rate"], ["messages_out_rate", "out/s", "rate"]];
+const WATCHED = 20_000; // characters kept
+
+export class Drawer {
+  #drawer = byId("drawer");
+  #connection = null;
+  #onClose;
+  #watch = null;
+
+  /** @param {(id: string) => void} onClose   @param {() => void} onDone  something was done */
+  constructor(onClose, onDone) {
+    this.#onClose = onClose;
+    byId("drawer-close").addEventListener("click", () => this.close());
+    byId("watch")?.addEventListener("click", () => (this.#watch ? this.#stopWatching() : this.#startWatching()));
+    byId("drawer-orders")?.addEventListener("click", async (event) => {
+      const action = event.target.dataset.order;
+      if (!action) return;
+      if (await askAbout(byId("drawer-order"), action, [this.#connection])) onDone();
+      event.target.focus();
+    });
+  }
+
+  get id() {
+    return this.#drawer.hidden ? null : this.#connection?.id;
+  }
+
+  /** Shows a connection; what the table knows of it at once, the rest when it has come. */
+  async open(connection) {
+    this.#stopWatching();
+    this.#connection = connection;
+    byId("drawer-order")?.replaceChildren();
+    for (const id of ["sparks", "drawer-rooms", "drawer-events", "fields"]) byId(id).replaceChildren();
+    this.#show(connection);
+    this.#drawer.hidden = false;
+    byId("drawer-title").focus();
+    await this.refresh();
+  }
+
+  close() {
+    if (this.#drawer.hidden) return false;
+    this.#stopWatching();
+    this.#drawer.hidden = true;
+    this.#onClose(this.#connection.id);
+    return true;
+  }
+
+  /** Asks again. A connection that nobody knows any more keeps what was known of it. */
+  async refresh() {
+    const id = this.id;
+    if (!id) return;
+    const detail = await ask(`/admin/api/connections/${id}`).catch((error) => {
+      if (error.status !== 404) throw error;
+      return null;
+    });
+    if (!detail) byId("drawer-line").textContent = "gone for long";
+    if (!detail || this.id !== id) return;
+    this.#connection = detail.connection;
+    this.#show(detail.connection);
+    this.#sparks(detail.sparkline);
+    this.#rooms(detail.rooms);
+    this.#events(detail.events);
+  }
+
+  #show(connection) {
+    const { nick, door, address, state, reason, words } = connection;
+    const closed = state === "closed";
+    byId("drawer-title").textContent = nick;
+    byId("drawer-line").textContent = `${door} · ${address} · ${closed ? `closed: ${reason} ${words}` : state}`;
+    if (byId("drawer-orders")) byId("drawer-orders").hidden = closed;
+    for (const { field, label, shown } of columns) this.#field(field, label, connection[field], shown);
+  }
+
+  #field(field, label, value, shown) {
+    let cell = byId("fields").querySelector(`[data-field="${field}"]`);
+    if (!cell) {
+      cell = make("dd", { data: { field } });
+      byId("fields").append(make("div", {}, make("dt", {}, label), cell));
+    }
+    fill(cell, value, shown === "agent" ? "text" : shown);
+    cell.parentElement.hidden = cell.textContent === "" || cell.textContent === "n/a";
+  }
+
+  #sparks({ at, ...lines }) {
+    byId("sparks").replaceChildren(
+      ...SPARKS.map(([name, label, shown]) => {
+        const known = lines[name].filter((value) => value !== null);
+        const now = written(lines[name].at(-1) ?? null, shown);
+        const most = known.length ? written(Math.max(...known), shown) : "n/a";
+        return make("div", {}, make("dt", {}, label), make("dd", {}, sparkline(lines[name]), ` ${now} `, make("span", { className: "muted" }, `most ${most}`)));
+      }),
+    );
+  }
+
+  #rooms(rooms) {
+    byId("drawer-rooms").replaceChildren(
+      ...rooms.map(({ room, cursor, head, lag_bytes, reading }) => {
+        const behind = head - cursor;
+        const words = !reading ? "not reading yet" : behind ? `${behind} behind, ${written(lag_bytes, "size")}` : "up to date";
+        return make("li", {}, room, make("span", { className: "muted" }, ` at ${cursor} of ${head} · ${words}`));
+      }),
+    );
+    if (!rooms.length) byId("drawer-rooms").append(make("li", { className: "muted" }, "none"));
+  }
+
+  #events(events) {
+    byId("drawer-events").replaceChildren(
+      ...events.map(({ at, event, detail }) =>
+        make("li", {}, make("span", { className: "muted" }, moment(at)), ` ${event} `, make("span", { className: "muted" }, detail)),
+      ),
+    );
+  }
+
+  #startWatching() {
+    const view = byId("watched");
+    view.hidden = false;
+    view.textContent = "";
+    byId("watch").textContent = "Stop watching";
+    const tell = (sign, words) => {
+      view.textContent = (view.textContent + `${sign} ${words}\n`).slice(-WATCHED);
+      view.scrollTop = view.scrollHeight;
+    };
+    this.#watch = new EventSource(`/admin/api/connections/${this.id}/watch`);
+    this.#watch.addEventListener("began", (event) => tell("--", `watching until ${moment(JSON.parse(event.data).until)}; the audit log says so`));
+    this.#watch.addEventListener("in", (event) => tell(">", JSON.parse(event.data).text));
+    this.#watch.addEventListener("out", (event) => tell("<", JSON.parse(event.data).text));
+    this.#watch.addEventListener("dropped", (event) => tell("--", `${JSON.parse(event.data).count} not shown`));
+    this.#watch.addEventListener("ended", (event) => {
+      tell("--", `ended: ${JSON.parse(event.data).reason}`);
+      this.#stopWatching(true);
+    });
+    this.#watch.addEventListener("error", () => {
+      tell("--", "cannot watch: somebody does already, or it is gone");
+      this.#stopWatching(true);
+    });
+  }
+
+  #stopWatching(keep = false) {
+    this.#watch?.close();
+    this.#watch = null;
+    if (byId("watch")) byId("watch").textContent = "Watch";
+    if (!keep) byId("watched").hidden = true;
+  }
+}

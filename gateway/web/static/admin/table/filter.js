@@ -1,0 +1,117 @@
+/**
+ * The filter box. A word that cannot be right is underlined and told why, and nothing is asked; what only the server
+ * can know to be wrong, its answer shows in the same way.
+ */
+
+import { byId } from "../../shared/dom.js";
+import { make } from "../page.js";
+
+const WORD = /(?:[^\s"]|"(?:\\.|[^"\\])*"?)+/g;
+const NAMED = /^-?([a-z][a-z_]*)(:|>=|<=|>|<)(.*)$/s;
+const TYPED = 350; // ms after the last key
+
+/** The words of a filter: where each begins, and how it is written. */
+const split = (text) => [...text.matchAll(WORD)].map((match) => ({ at: match.index, word: match[0] }));
+
+export class Filter {
+  #box = byId("q");
+  #under = byId("under");
+  #problem = byId("q-problem");
+  #examples = new Map();
+  #onWords;
+  #timer = 0;
+
+  /** @param {(q: string) => void} onWords  a filter that may be asked for */
+  constructor(onWords) {
+    this.#onWords = onWords;
+    for (const button of byId("words").querySelectorAll("button")) {
+      this.#examples.set(button.dataset.word, button.textContent);
+      button.addEventListener("click", () => this.#add(button.textContent));
+    }
+    this.#box.addEventListener("input", () => {
+      this.#clear();
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#submit(), TYPED);
+    });
+    this.#box.addEventListener("scroll", () => (this.#under.scrollLeft = this.#box.scrollLeft));
+    byId("filter").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    byId("chosen").addEventListener("click", (event) => {
+      const link = event.target.closest("a");
+      if (!link) return;
+      event.preventDefault();
+      this.show(new URL(link.href).searchParams.get("q") ?? "");
+      this.#submit();
+      this.#box.focus();
+    });
+  }
+
+  /** Whether the words in the box are wrong. */
+  get wrong() {
+    return this.#box.getAttribute("aria-invalid") === "true";
+  }
+
+  show(q) {
+    if (this.#box.value.trim() !== q) this.#box.value = q;
+    this.#clear();
+  }
+
+  /** Each word with an x, for when nothing fits. */
+  offer() {
+    const q = this.#box.value;
+    byId("chosen").replaceChildren(
+      ...split(q).map(({ at, word }) => {
+        const rest = (q.slice(0, at) + q.slice(at + word.length)).trim().replace(/\s+/g, " ");
+        const href = `/admin?q=${encodeURIComponent(rest)}`;
+        return make("li", {}, make("a", { href, aria: { label: `without ${word}` } }, make("code", {}, word), " ✕"));
+      }),
+    );
+  }
+
+  /** @param {{word: string, at: number, length: number, why: string, right: string}} problem */
+  refuse({ word, at, length, why, right }) {
+    this.#box.setAttribute("aria-invalid", "true");
+    this.#problem.replaceChildren(make("u", {}, word), `: ${why}; ${right}`);
+    const text = this.#box.value;
+    const bad = make("u", {}, text.slice(at, at + length));
+    this.#under.replaceChildren(text.slice(0, at), bad, text.slice(at + length));
+    this.#under.scrollLeft = this.#box.scrollLeft;
+  }
+
+  #clear() {
+    this.#box.removeAttribute("aria-invalid");
+    this.#under.replaceChildren();
+    this.#problem.replaceChildren();
+  }
+
+  #submit() {
+    clearTimeout(this.#timer);
+    this.#clear();
+    const problem = this.#check(this.#box.value);
+    if (problem) this.refuse(problem);
+    else this.#onWords(this.#box.value.trim());
+  }
+
+  /** What is wrong with a name, a sign or a missing value. */
+  #check(text) {
+    for (const { at, word } of split(text)) {
+      const [, name, sign, value] = NAMED.exec(word) ?? [];
+      if (!name) continue;
+      const wrong = (why, right) => ({ word, at, length: word.length, why, right });
+      const example = this.#examples.get(name);
+      if (!example) return wrong(`there is no word ‘${name}’`, `words are ${[...this.#examples.keys()].join(", ")}`);
+      if ((sign === ":") !== example.includes(":")) return wrong(`${name} does not go with ${sign}`, `write ${example}`);
+      if (!value) return wrong("the value is missing", `write ${example}`);
+    }
+    return null;
+  }
+
+  #add(example) {
+    this.#box.value = `${this.#box.value.trim()} ${example}`.trim();
+    byId("filter").querySelector("details").open = false;
+    this.#box.focus();
+    this.#submit();
+  }
+}

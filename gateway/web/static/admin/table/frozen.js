@@ -1,0 +1,42 @@
+/** The frozen moment: a strip tells how old it is. */
+
+import { moment, put, written } from "../format.js";
+import { byId } from "../../shared/dom.js";
+
+export class Frozen {
+  #timer = 0;
+  #at = 0;
+  on = false;
+
+  /** @param {() => void} onChange  freeze was pressed, or to go on live */
+  constructor(onChange) {
+    const toggle = () => {
+      this.on = !this.on;
+      this.#show();
+      onChange();
+    };
+    byId("freeze").addEventListener("click", toggle);
+    byId("thaw").addEventListener("click", toggle);
+  }
+
+  /** The moment that is looked at, ms since 1970. */
+  set at(at) {
+    this.#at = at;
+    this.#show();
+  }
+
+  thaw() {
+    this.on = false;
+    this.#show();
+  }
+
+  #show() {
+    clearInterval(this.#timer);
+    byId("freeze").setAttribute("aria-pressed", String(this.on));
+    byId("frozen").hidden = !this.on;
+    if (!this.on) return;
+    const tell = () => put(byId("frozen-text"), `Frozen at ${moment(this.#at)}, ${written(Date.now() - this.#at, "duration")} ago. The figures above go on.`);
+    this.#timer = setInterval(tell, 1_000);
+    if (this.#at) tell();
+  }
+}

@@ -1,0 +1,88 @@
+/** What the table is asked: filter, state, order, page size and place. It lives in the address, so a link shows the same. */
+
+import { byId } from "../../shared/dom.js";
+
+const DEFAULTS = { q: "", state: "open", sort: "", limit: "50", cursor: "" };
+
+export class Query {
+  #onChange;
+  q = "";
+  state = "open";
+  sort = "";
+  limit = "50";
+  cursor = "";
+  snapshot = ""; // the frozen moment that is looked at; not in the address, for it lives a minute only
+
+  /** @param {() => void} onChange  something else is asked for */
+  constructor(onChange) {
+    this.#onChange = onChange;
+    const { sort, state, cursor } = byId("connections").dataset;
+    Object.assign(this, DEFAULTS, { sort, state, cursor, q: byId("q").value, limit: byId("limit").value });
+    addEventListener("popstate", () => {
+      Object.assign(this, DEFAULTS, { sort }, Object.fromEntries(new URL(location.href).searchParams));
+      byId("limit").value = this.limit;
+      byId("state").value = this.state;
+      this.#onChange();
+    });
+    byId("limit").addEventListener("change", () => this.go({ limit: byId("limit").value }));
+    byId("state").addEventListener("change", () => this.go({ state: byId("state").value, sort: this.#usual() }));
+    byId("previous").addEventListener("click", (event) => {
+      event.preventDefault();
+      history.back();
+    });
+    for (const link of [byId("first"), byId("next")]) {
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        const cursor = new URL(link.href).searchParams.get("cursor") ?? "";
+        this.go({ cursor }, cursor ? (history.state?.depth ?? 0) + 1 : 0);
+      });
+    }
+  }
+
+  /** Closed connections: the last first. */
+  #usual() {
+    return byId("state").value === "closed" ? "-closed_at" : this.sort === "-closed_at" ? "-lag_bytes" : this.sort;
+  }
+
+  /** What the API is asked. */
+  get search() {
+    return this.with({});
+  }
+
+  with(changes) {
+    const fields = { ...this, ...changes };
+    const search = new URLSearchParams();
+    for (const name of Object.keys(DEFAULTS)) {
+      if (fields[name] && (fields[name] !== DEFAULTS[name] || name === "limit")) search.set(name, fields[name]);
+    }
+    if (fields.snapshot) search.set("snapshot", fields.snapshot);
+    return search;
+  }
+
+  /** Asks for something else, from the first page on; `depth`: how many pages of ours lie behind. */
+  go(changes, depth = 0) {
+    Object.assign(this, { cursor: "" }, changes);
+    history.pushState({ depth }, "", `/admin?${this.with({ snapshot: "" })}`);
+    this.#onChange();
+  }
+
+  /** The same from the first page on: the place is no longer there. */
+  restart() {
+    this.cursor = "";
+    history.replaceState(null, "", `/admin?${this.with({ snapshot: "" })}`);
+  }
+
+  /** The page has come; the next one begins at `next`. */
+  answered(next) {
+    const link = (id, hidden, cursor) => {
+      byId(id).hidden = hidden;
+      byId(id).href = `/admin?${this.with({ cursor, snapshot: "" })}`;
+    };
+    link("first", !this.cursor, "");
+    link("previous", !(this.cursor && history.state?.depth), "");
+    link("next", !next, next ?? "");
+    for (const kind of ["csv", "jsonl"]) {
+      byId(kind).href = `/admin/api/connections.${kind}?${this.with({ cursor: "", limit: "" })}`;
+    }
+  }
+}

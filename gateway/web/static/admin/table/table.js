@@ -1,0 +1,189 @@
+/**
+ * The table of connections. Rows are known by their id and changed in place.
+ *
+ * While the pointer is on the table, or a kick is being written, no row comes, goes or moves: values change, rows that
+ * are gone turn grey, and the order waits. Where the page holds every connection, a row that vanished is a connection
+ * that closed, and stays grey for 10 s; on a cut page it may only have moved to another page, and goes at once.
+ */
+
+import { chosen } from "./columns.js";
+import { fill, numbers } from "../format.js";
+import { byId } from "../../shared/dom.js";
+
+const GREY_FOR = 10_000;
+
+export class Table {
+  #table = byId("connections");
+  #body = byId("rows");
+  #form = byId("row").content.querySelector("tr");
+  #heads = this.#table.tHead.rows[0];
+  #before = this.#heads.querySelector(".tick") ? 1 : 0; // cells before the columns
+  #columns = [];
+  #rows = new Map();
+  #goneAt = new Map(); // id -> when it was first missed
+  #pointed = false;
+  #waiting = null; // the ids whose order waits for the pointer to leave
+
+  /** The connections on the page, by id. */
+  connections = new Map();
+
+  /** @param {(id: string, form: HTMLFormElement) => void} onKick */
+  constructor(onKick) {
+    for (const row of this.#body.rows) this.#rows.set(row.dataset.id, row);
+    this.#columns = [...this.#heads.querySelectorAll("[data-field]")].map(({ dataset }) => ({ ...dataset }));
+    this.#table.addEventListener("pointerenter", (event) => (this.#pointed = event.pointerType === "mouse"));
+    this.#table.addEventListener("pointerleave", () => {
+      this.#pointed = false;
+      this.#release();
+    });
+    this.#body.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const row = event.target.closest("tr");
+      this.#closeForm(row);
+      onKick(row.dataset.id, event.target);
+    });
+    this.#body.addEventListener("click", (event) => {
+      if (event.target.dataset.cancel !== undefined) this.#closeForm(event.target.closest("tr"));
+    });
+    this.#body.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.#closeForm(event.target.closest("tr"))) event.stopPropagation();
+    });
+    this.#body.addEventListener("toggle", (event) => this.#toggled(event.target), true);
+  }
+
+  /** Draws the heads: the columns of a state, the order, and where each leads. */
+  head(query) {
+    const columns = chosen(query.state);
+    const fields = (list) => list.map(({ field }) => field).join();
+    if (fields(columns) !== fields(this.#columns)) {
+      this.#columns = columns;
+      for (const old of this.#heads.querySelectorAll("[data-field]")) old.remove();
+      this.#heads.lastElementChild.before(...columns.map(({ head }) => head.cloneNode(true)));
+      this.clear();
+    }
+    for (const head of this.#heads.querySelectorAll("[data-field]")) {
+      const { first, second } = head.dataset;
+      if (query.sort === first || query.sort === second) {
+        head.setAttribute("aria-sort", query.sort.startsWith("-") ? "descending" : "ascending");
+      } else head.removeAttribute("aria-sort");
+      const sort = query.sort === first ? second : first;
+      head.querySelector("a").href = `/admin?${query.with({ sort, cursor: "", snapshot: "" })}`;
+    }
+  }
+
+  /**
+   * @param {{id: string}[]} connections  one page of them, in order
+   * @param {boolean} whole   the page holds all there are
+   * @param {boolean} force   bring them into order, wherever the pointer is
+   */
+  show(connections, whole, force) {
+    const now = Date.now();
+    const ids = connections.map(({ id }) => id);
+    this.connections = new Map(connections.map((connection) => [connection.id, connection]));
+    for (const connection of connections) this.#fill(connection);
+    for (const [id, row] of this.#rows) {
+      if (this.connections.has(id)) this.#goneAt.delete(id);
+      else if (!this.#goneAt.has(id)) this.#goneAt.set(id, whole ? now : -Infinity);
+      row.classList.toggle("gone", this.#goneAt.has(id) && whole);
+    }
+    this.#waiting = ids;
+    this.#release(force);
+  }
+
+  /** Another page or another order: the old rows mean nothing there. */
+  clear() {
+    this.#rows.clear();
+    this.#goneAt.clear();
+    this.#waiting = null;
+    this.#body.replaceChildren();
+  }
+
+  gone(id) {
+    this.#goneAt.set(id, Date.now());
+    this.#rows.get(id)?.classList.add("gone");
+  }
+
+  /** The focus goes to the row `by` rows further; the first one if it is nowhere. */
+  step(by) {
+    const rows = [...this.#body.rows];
+    const at = rows.indexOf(document.activeElement?.closest("#rows tr"));
+    const row = rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + by))];
+    row?.focus();
+    row?.scrollIntoView({ block: "nearest" });
+  }
+
+  focus(id) {
+    this.#rows.get(id)?.focus();
+  }
+
+  #fill(connection) {
+    const id = connection.id;
+    if (!this.#rows.has(id)) this.#rows.set(id, this.#new(id));
+    const row = this.#rows.get(id);
+    row.dataset.state = connection.state;
+    this.#columns.forEach(({ field, shown }, at) => fill(row.cells[at + this.#before], connection[field], shown));
+    row.querySelector(".tick input")?.setAttribute("aria-label", `Select ${connection.nick}`);
+    row.querySelector("[data-open]").setAttribute("aria-label", `Details of ${connection.nick}`);
+  }
+
+  #new(id) {
+    const row = this.#form.cloneNode(true);
+    row.dataset.id = id;
+    const field = row.querySelector("input[name=id]");
+    if (field) field.value = id;
+    row.lastElementChild.before(
+      ...this.#columns.map(({ field, shown }) => {
+        const cell = document.createElement("td");
+        cell.className = numbers.has(shown) ? "number" : "";
+        Object.assign(cell.dataset, { field, shown });
+        return cell;
+      }),
+    );
+    return row;
+  }
+
+  /** Brings the rows into the order that waits, unless somebody is at them. */
+  #release(force = false) {
+    const writing = this.#body.querySelector("details[open]") !== null;
+    const held = (this.#pointed || writing) && !force && this.#body.rows.length > 0; // an empty table has nothing to hold
+    const note = byId("held");
+    if (held || !this.#waiting) {
+      const shown = [...this.#body.rows].map((row) => row.dataset.id);
+      note.hidden = !(held && this.#waiting && this.#waiting.join() !== shown.join());
+      return;
+    }
+    note.hidden = true;
+    const late = Date.now() - GREY_FOR;
+    const order = this.#waiting.map((id) => this.#rows.get(id));
+    for (const [id, at] of this.#goneAt) {
+      if (at >= late) order.splice([...this.#body.rows].indexOf(this.#rows.get(id)), 0, this.#rows.get(id));
+      else {
+        this.#rows.get(id)?.remove();
+        this.#rows.delete(id);
+        this.#goneAt.delete(id);
+      }
+    }
+    const focused = document.activeElement;
+    order.forEach((row, at) => {
+      if (this.#body.rows[at] !== row) this.#body.insertBefore(row, this.#body.rows[at] ?? null);
+    });
+    if (focused !== document.activeElement && this.#body.contains(focused)) focused.focus({ preventScroll: true });
+    this.#waiting = null;
+  }
+
+  #toggled(details) {
+    if (!details.open) this.#release();
+    else {
+      for (const other of this.#body.querySelectorAll("details[open]")) if (other !== details) other.open = false;
+      details.querySelector("input[name=reason]").focus();
+    }
+  }
+
+  #closeForm(row) {
+    const details = row?.querySelector("details[open]");
+    if (!details) return false;
+    details.open = false;
+    details.querySelector("summary").focus();
+    return true;
+  }
+}

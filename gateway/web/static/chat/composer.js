@@ -1,0 +1,203 @@
+/** The message box. Nothing typed is lost: the draft is kept in this tab's session storage, per room. */
+
+import { byId } from "../shared/dom.js";
+import { isText, recall, remember } from "../shared/storage.js";
+import { settings } from "./preferences.js";
+import { isComposing } from "./shortcuts.js";
+
+/** The most a message may hold, in bytes of UTF-8; the contract's limit. */
+const MOST_BYTES = 4_000;
+const MOST_ROWS = 8;
+const MOST_REMEMBERED = 100;
+/** A paste of more lines than this is asked about. */
+const MOST_PASTED = 5;
+
+const bytesOf = (text) => new TextEncoder().encode(text).length;
+
+export class Composer {
+  #box = byId("message");
+  #counter = byId("counter");
+  #send = byId("send");
+  #closed = byId("closed");
+  #muted = 0; // the timer of its end
+  #key = "";
+  #onSend;
+  #names;
+  #suggestions = null;
+  #sent = []; // newest first
+  #slot = 0; // 0 = the draft, n = the nth newest of #sent
+  #draft = "";
+  #touch = matchMedia("(pointer: coarse)");
+
+  /**
+   * @param {(text: string) => void} onSend
+   * @param {() => string[]} names  nicks to complete, the likeliest first
+   */
+  constructor(onSend, names) {
+    this.#onSend = onSend;
+    this.#names = names;
+    this.#box.addEventListener("input", () => this.#typed());
+    this.#box.addEventListener("keydown", (event) => this.#pressed(event));
+    this.#box.addEventListener("paste", (event) => this.#pasted(event));
+    this.#box.addEventListener("keydown", () => this.#getSuggestions(), { once: true });
+    byId("composer").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    byId("unmute").addEventListener("click", () => this.open());
+    addEventListener("resize", () => this.#fit());
+  }
+
+  /** From now on the box is that room's, with the draft that was left there. */
+  enter(room) {
+    this.#key = `draft:${room}`;
+    this.#box.setAttribute("aria-label", `Message ${room}`);
+    this.#box.placeholder = `Message ${room}…`;
+    this.#put(recall("sessionStorage", this.#key, isText) ?? "");
+  }
+
+  focus() {
+    this.#box.focus();
+  }
+
+  /** Takes nothing for now, and says why. The draft stays. */
+  close(words) {
+    this.#closed.hidden = false;
+    this.#closed.firstElementChild.textContent = words;
+    this.#box.readOnly = true;
+    this.#fit();
+  }
+
+  /** Takes nothing until the end of a mute, which the server tells if there is one. */
+  closeFor(words, left = Infinity) {
+    this.close(words);
+    clearTimeout(this.#muted);
+    this.#muted = setTimeout(() => this.open(), Math.min(left, 2 ** 31 - 1));
+  }
+
+  /** A connection is there: nothing but a mute keeps the box closed. */
+  connected() {
+    if (!this.#muted) this.open();
+  }
+
+  /** The box is there again. What is true, the server says when something is sent. */
+  open() {
+    clearTimeout(this.#muted);
+    this.#muted = 0;
+    this.#closed.hidden = true;
+    this.#box.readOnly = false;
+    this.#fit();
+  }
+
+  /** Brings a text back into the box, before what stands there already. */
+  edit(text) {
+    this.#put([text, this.#box.value].filter(Boolean).join("\n"));
+    this.focus();
+  }
+
+  /** Starts, or goes on, addressing somebody. */
+  mention(nick) {
+    const before = this.#box.value;
+    this.#put(before ? `${before.trimEnd()} ${nick} ` : `${nick}: `);
+    this.focus();
+  }
+
+  /** Puts a text in place of the draft, which comes back by ↓. */
+  write(text) {
+    this.#draft = this.#box.value;
+    if (this.#draft.trim()) this.#sent.unshift(this.#draft);
+    this.#put(text);
+    this.focus();
+  }
+
+  #put(text) {
+    this.#box.value = text;
+    this.#box.setSelectionRange(text.length, text.length);
+    this.#typed();
+  }
+
+  #typed() {
+    this.#slot = 0;
+    remember("sessionStorage", this.#key, this.#box.value);
+    this.#fit();
+    this.#suggestions?.update();
+  }
+
+  async #getSuggestions() {
+    try {
+      const { Suggestions } = await import("./later/suggestions.js");
+      this.#suggestions = new Suggestions(this.#box, this.#names);
+      this.#suggestions.update();
+    } catch {
+      // The server is away, or has other files by now: one can type without them.
+    }
+  }
+
+  #submit() {
+    const text = this.#box.value.replace(/\s+$/, "");
+    if (!text.trim() || this.#send.disabled) return;
+    this.#sent.unshift(text);
+    this.#sent.length = Math.min(this.#sent.length, MOST_REMEMBERED);
+    this.#put("");
+    this.focus();
+    this.#onSend(text);
+  }
+
+  /** The box is as high as its text, and the counter shows from 80 % of the limit. */
+  #fit() {
+    const box = this.#box;
+    const style = getComputedStyle(box);
+    const padding = parseFloat(style.paddingTop) + parseFloat(style.paddingBottom);
+    box.rows = 1;
+    box.rows = Math.min(MOST_ROWS, Math.max(1, Math.round((box.scrollHeight - padding) / parseFloat(style.lineHeight))));
+    const bytes = bytesOf(box.value);
+    const over = bytes > MOST_BYTES;
+    this.#counter.hidden = bytes < 0.8 * MOST_BYTES;
+    this.#counter.textContent = over
+      ? `${(bytes - MOST_BYTES).toLocaleString("en")} bytes too long`
+      : `${bytes.toLocaleString("en")} / ${MOST_BYTES.toLocaleString("en")} bytes`;
+    this.#counter.classList.toggle("over", over);
+    this.#send.disabled = over || box.readOnly;
+  }
+
+  #pressed(event) {
+    if (isComposing(event) || this.#suggestions?.pressed(event)) return;
+    const bare = !event.ctrlKey && !event.altKey && !event.metaKey;
+    const sends = event.shiftKey ? false : bare ? settings.enter !== "newline" && !this.#touch.matches : !event.altKey;
+    if (event.key === "Enter" && sends) {
+      event.preventDefault();
+      this.#submit();
+    } else if (event.key === "ArrowUp" && bare && (this.#slot > 0 || this.#box.value === "")) {
+      if (this.#walk(this.#slot + 1)) event.preventDefault();
+    } else if (event.key === "ArrowDown" && bare && this.#slot > 0) {
+      if (this.#walk(this.#slot - 1)) event.preventDefault();
+    }
+  }
+
+  #walk(slot) {
+    if (slot > this.#sent.length) return false;
+    if (this.#slot === 0) this.#draft = this.#box.value;
+    this.#put(slot === 0 ? this.#draft : this.#sent[slot - 1]);
+    this.#slot = slot;
+    return true;
+  }
+
+  /** Many lines at once: as code, as they stand, or a mistake? Inside a code block they are what they are. */
+  async #pasted(event) {
+    const text = event.clipboardData.getData("text/plain").replace(/\r\n?/g, "\n").replace(/\n+$/, "");
+    const { value, selectionStart, selectionEnd } = this.#box;
+    const before = value.slice(0, selectionStart);
+    if (text.split("\n").length <= MOST_PASTED || before.split("```").length % 2 === 0) return;
+    event.preventDefault();
+    const insert = (words) => {
+      if (words) this.#box.setRangeText(words, selectionStart, selectionEnd, "end");
+      this.#typed();
+      this.focus();
+    };
+    try {
+      (await import("./later/paste.js")).ask(text, before, insert);
+    } catch {
+      insert(text);
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/** A dialog with a title and a way out; it is gone from the page when it is closed. */
+
+import { make } from "../../shared/dom.js";
+
+const sheet = make("link");
+sheet.rel = "stylesheet";
+sheet.href = new URL("dialog.css", import.meta.url);
+await new Promise((done) => {
+  sheet.onload = sheet.onerror = done;
+  document.head.append(sheet);
+});
+
+/** @returns {HTMLDialogElement} not shown yet */
+export function dialog(title) {
+  const element = make("dialog");
+  element.setAttribute("aria-labelledby", "dialog-title");
+  const heading = make("h2", "", title);
+  heading.id = "dialog-title";
+  const close = make("button", "quiet", "✕");
+  close.type = "button";
+  close.setAttribute("aria-label", "Close");
+  close.addEventListener("click", () => element.close());
+  const header = make("header");
+  header.append(heading, close);
+  element.append(header);
+  element.addEventListener("click", (event) => event.target === element && element.close()); // beside it
+  element.addEventListener("close", () => element.remove());
+  document.body.append(element);
+  return element;
+}

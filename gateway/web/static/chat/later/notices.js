@@ -1,0 +1,37 @@
+/** Notifications of the system, and a short sound with them. Fetched once the person has turned them on. */
+
+import { settings } from "../preferences.js";
+
+const EACH = 10_000; // ms between two of one sender
+
+const last = new Map(); // sender -> when
+
+/** Tells that somebody said something; a press on it brings the page forth. */
+export function notify(sender, text, onPress) {
+  if (Date.now() - (last.get(sender) ?? -Infinity) < EACH) return;
+  last.set(sender, Date.now());
+  if (settings.sound) beep();
+  let notice;
+  try {
+    notice = new Notification(sender, { body: text.slice(0, 200), tag: sender });
+  } catch {
+    return; // phones have the class, but let only service workers use it
+  }
+  notice.onclick = () => {
+    window.focus();
+    onPress();
+    notice.close();
+  };
+}
+
+function beep() {
+  const context = new AudioContext();
+  const [tone, volume] = [context.createOscillator(), context.createGain()];
+  tone.frequency.value = 660;
+  volume.gain.setValueAtTime(0.08, context.currentTime);
+  volume.gain.exponentialRampToValueAtTime(0.001, context.currentTime + 0.25);
+  tone.connect(volume).connect(context.destination);
+  tone.start();
+  tone.stop(context.currentTime + 0.25);
+  tone.onended = () => context.close();
+}

@@ -1,0 +1,118 @@
+/** The palette: rooms, people, commands and settings by a few letters. Fetched when it is opened. */
+
+import { dialog } from "./dialog.js";
+import { make } from "../../shared/dom.js";
+import { isComposing } from "../shortcuts.js";
+import { commands } from "./suggestions.js";
+
+const MOST_SHOWN = 50;
+
+/**
+ * Opens the dialog.
+ * @param {import("../page.js").Page} page
+ */
+export async function open(page) {
+  const shown = dialog("Go to");
+  const box = make("input");
+  Object.assign(box, { type: "text", placeholder: "A room, a name, a command…", ariaLabel: "Go to", autocomplete: "off" });
+  box.setAttribute("role", "combobox");
+  box.setAttribute("aria-controls", "choices");
+  box.setAttribute("aria-expanded", "true");
+  const list = make("ul");
+  list.id = "choices";
+  list.setAttribute("role", "listbox");
+  list.setAttribute("aria-label", "Found");
+  shown.classList.add("palette");
+  shown.append(box, list);
+
+  let entries = known(page, []);
+  let found = [];
+  let at = 0;
+  const point = (to) => {
+    at = (to + found.length) % (found.length || 1);
+    [...list.children].forEach((option, index) => (option.setAttribute("aria-selected", String(index === at))));
+    list.children[at]?.scrollIntoView({ block: "nearest" });
+    box.setAttribute("aria-activedescendant", found.length ? `choice-${at}` : "");
+  };
+  const look = () => {
+    const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+    found = entries.filter(({ name, kind }) => words.every((word) => `${name} ${kind}`.toLowerCase().includes(word)));
+    found.length = Math.min(found.length, MOST_SHOWN);
+    list.replaceChildren(...found.map(option));
+    point(0);
+  };
+  const take = (index) => {
+    shown.close();
+    found[index]?.run();
+  };
+  box.addEventListener("input", look);
+  box.addEventListener("keydown", (event) => {
+    if (isComposing(event)) return;
+    if (event.key === "ArrowDown") point(at + 1);
+    else if (event.key === "ArrowUp") point(at - 1);
+    else if (event.key === "Enter") take(at);
+    else return;
+    event.preventDefault();
+  });
+  list.addEventListener("click", (event) => {
+    const option = event.target.closest("li");
+    if (option) take([...list.children].indexOf(option));
+  });
+  look();
+  shown.showModal();
+  box.focus();
+  entries = known(page, await otherRooms(page));
+  look();
+}
+
+/**
+ * Rooms of the server that this page is not in.
+ * @param {import("../page.js").Page} page
+ */
+async function otherRooms(page) {
+  try {
+    const rooms = await (await fetch("/rooms")).json();
+    return rooms.filter(({ room }) => !page.rooms.get(room));
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * All that can be chosen: name, kind, words, and what is done.
+ * @param {import("../page.js").Page} page
+ */
+function known(page, others) {
+  const write = (text) => () => page.composer.write(text);
+  return [
+    ...[...page.rooms].map((room) => ({
+      name: `#${room.name}`,
+      kind: "room",
+      words: room.unread ? `${room.unread} new` : room.topic,
+      run: () => page.go(room.name),
+    })),
+    ...page.nicks().map((nick) => ({ name: nick, kind: "person", words: "write privately", run: write(`/msg ${nick} `) })),
+    ...others.map(({ room, topic, count }) => ({
+      name: `#${room}`,
+      kind: "join",
+      words: `${count} here${topic ? ` · ${topic}` : ""}`,
+      run: () => page.go(room),
+    })),
+    ...commands().map(([name, usage, words]) => ({
+      name: `/${name}`,
+      kind: "command",
+      words: `${usage}  ${words}`.trim(),
+      run: write(`/${name} `),
+    })),
+    { name: "Settings", kind: "page", words: "", run: () => page.open("settings") },
+    { name: "Keys", kind: "page", words: "", run: () => page.open("keylist") },
+  ];
+}
+
+function option({ name, kind, words }, index) {
+  const row = make("li");
+  row.id = `choice-${index}`;
+  row.setAttribute("role", "option");
+  row.append(make("bdi", "value", name), make("span", "muted", words), make("span", "muted kind", kind));
+  return row;
+}

@@ -1,0 +1,102 @@
+/** The settings: a table of choices, each kept in this browser; and what one may take away from it. Fetched when opened. */
+
+import { dialog } from "./dialog.js";
+import { make } from "../../shared/dom.js";
+import { PREFIX } from "../../shared/storage.js";
+import { settings } from "../preferences.js";
+
+/** name in data-*, words, and the choices: value ("" is the default, which is not stored) and words. */
+const CHOICES = [
+  ["theme", "Theme", { "": "as the system", light: "light", dark: "dark" }],
+  ["size", "Text size", { small: "small", "": "normal", large: "large", huge: "very large" }],
+  ["clock", "Times", { "": "14:05", 12: "2:05 PM" }],
+  ["joins", "Who comes and goes", { "": "in one line", show: "line by line", hide: "not shown" }],
+  ["enter", "Enter", { "": "sends", newline: "begins a new line, Ctrl+Enter sends" }],
+  ["notify", "Notifications", { "": "off", on: "of your name and private messages" }],
+  ["sound", "Sound", { "": "off", on: "with notifications" }],
+];
+
+/**
+ * Opens the dialog.
+ * @param {import("../page.js").Page} page
+ */
+export function open(page) {
+  const shown = dialog("Settings");
+  const fields = make("div", "fields");
+  const told = make("p", "muted");
+  told.setAttribute("role", "status");
+  for (const choice of CHOICES) fields.append(field(choice, page, told));
+  const doings = make("p", "doings");
+  doings.append(
+    button("Save the log as text", () => save(page.room.name)),
+    button("Forget me on this device", (pressed) => forget(pressed, page)),
+  );
+  shown.append(fields, told, doings);
+  shown.showModal();
+}
+
+function field(/** @type {any[]} */ [name, words, choices], page, told) {
+  const label = make("label", "", words);
+  const select = make("select");
+  select.name = name;
+  for (const [value, says] of Object.entries(choices)) {
+    select.add(new Option(says, value, false, value === (settings[name] ?? "")));
+  }
+  select.addEventListener("change", async () => {
+    told.textContent = "";
+    if (name === "notify" && select.value && !(await allowed())) {
+      told.textContent = "The browser does not allow this page to notify you: it can be changed beside the address.";
+      select.value = "";
+    }
+    page.set(name, select.value);
+  });
+  label.append(select);
+  return label;
+}
+
+async function allowed() {
+  return "Notification" in window && (await Notification.requestPermission()) === "granted";
+}
+
+function button(words, press) {
+  const element = make("button", "", words);
+  element.type = "button";
+  element.addEventListener("click", () => press(element));
+  return element;
+}
+
+/** All that is loaded of the room on the page, a line for each row. */
+function save(room) {
+  const lines = [...document.querySelectorAll("#log > li:not(.marker)")].map((row) => {
+    const [time, who, text] = ["time", ".nick", ".text"].map((part) => row.querySelector(part));
+    const when = time ? new Date(time.dateTime).toLocaleString("sv") : "";
+    return `${when} ${who ? `${who.textContent}: ` : "-- "}${text.textContent.replaceAll("\n", "\n    ")}`;
+  });
+  const link = make("a");
+  link.href = URL.createObjectURL(new Blob([lines.join("\n"), "\n"], { type: "text/plain" }));
+  link.download = `${room}.txt`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** Removes everything that any page of the gateway has stored in this browser. */
+function forgetAll() {
+  for (const area of /** @type {import("../../shared/storage.js").Area[]} */ (["localStorage", "sessionStorage"])) {
+    try {
+      for (const key of Object.keys(window[area])) if (key.startsWith(PREFIX)) window[area].removeItem(key);
+    } catch {
+      // Refused: nothing was stored.
+    }
+  }
+}
+
+/** The second press does it. */
+function forget(pressed, page) {
+  if (pressed.dataset.sure) {
+    page.token = null;
+    forgetAll();
+    location.reload();
+  }
+  pressed.dataset.sure = "yes";
+  pressed.textContent = "Forget name, drafts and settings: press again";
+}

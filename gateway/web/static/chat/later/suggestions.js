@@ -1,0 +1,166 @@
+/**
+ * Names and commands to choose from while typing. Loaded when the person begins to type.
+ *
+ * `@an` and `/wh` open the list; ↑ ↓ choose, Enter or Tab takes, Esc closes, a tap takes. Tab after the beginning of a
+ * name puts the first one in, again the next, Shift+Tab the one before.
+ */
+
+import { make } from "../../shared/dom.js";
+
+const MOST_SHOWN = 8;
+/** What the page does by itself. */
+const OWN_COMMANDS = [
+  ["ignore", "NICK", "show no more of somebody"],
+  ["unignore", "NICK", "show somebody again"],
+];
+
+/** The server's table of commands, and the page's own: name, usage, words. */
+export function commands() {
+  const table = JSON.parse(document.body.dataset.commands);
+  return [...table, ...OWN_COMMANDS.filter(([own]) => !table.some(([name]) => name === own))];
+}
+
+export class Suggestions {
+  #box;
+  #names;
+  #list = document.getElementById("suggestions");
+  #found = []; // {value: what is put in, words: what stands behind it}
+  #at = -1;
+  #start = 0; // of the text that is replaced
+  #end = 0;
+  #cycling = false; // Tab has put one in
+
+  /**
+   * @param {HTMLTextAreaElement} box
+   * @param {() => string[]} names  the likeliest first
+   */
+  constructor(box, names) {
+    this.#box = box;
+    this.#names = names;
+    box.setAttribute("aria-autocomplete", "list");
+    box.setAttribute("aria-controls", "suggestions");
+    box.addEventListener("blur", () => this.#close());
+    this.#list.addEventListener("pointerdown", (event) => event.preventDefault()); // the box keeps the focus
+    this.#list.addEventListener("click", (event) => {
+      const option = event.target.closest("[role=option]");
+      if (option) this.#take([...this.#list.children].indexOf(option));
+    });
+  }
+
+  /** The text or the caret has changed. */
+  update() {
+    this.#cycling = false;
+    const before = this.#before();
+    const [, command] = /^\/(\S*)$/.exec(before) ?? [];
+    const [, name] = /(?:^|\s)@(\S*)$/.exec(before) ?? [];
+    if (command !== undefined) this.#offer(this.#commands(command), before.length - command.length - 1, -1);
+    else if (name !== undefined) this.#offer(this.#people(name), before.length - name.length - 1, 0);
+    else this.#close();
+  }
+
+  /** @returns {boolean} whether the key was for the list */
+  pressed(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey || !this.#answers(event)) return false;
+    event.preventDefault();
+    event.stopPropagation();
+    return true;
+  }
+
+  #answers({ key, shiftKey }) {
+    const open = this.#found.length > 0;
+    if (key === "Tab") return this.#step(shiftKey ? -1 : 1);
+    if (!open) return false;
+    if (key === "Escape") this.#close();
+    else if (this.#cycling) return false;
+    else if (key === "ArrowDown") this.#point((this.#at + 1) % this.#found.length);
+    else if (key === "ArrowUp") this.#point((this.#at <= 0 ? this.#found.length : this.#at) - 1);
+    else if (key === "Enter" && !shiftKey && this.#at >= 0 && !this.#isWritten()) this.#take(this.#at);
+    else return false;
+    return true;
+  }
+
+  #isWritten() {
+    return this.#before().slice(this.#start).replace(/^@/, "") === this.#found[this.#at].value.trim();
+  }
+
+  #before() {
+    return this.#box.value.slice(0, this.#box.selectionEnd);
+  }
+
+  #commands(begin) {
+    const fitting = commands().filter(([name]) => name.startsWith(begin.toLowerCase()));
+    return fitting.map(([name, usage, words]) => ({ value: `/${name} `, words: `${usage}  ${words}`.trim() }));
+  }
+
+  #people(begin) {
+    return this.#names()
+      .filter((name) => name.toLowerCase().startsWith(begin.toLowerCase()))
+      .map((name) => ({ value: name, words: "" }));
+  }
+
+  /** Tab: the next of those that fit, in place of the one before. @returns {boolean} whether there is one */
+  #step(by) {
+    if (!this.#found.length) {
+      const word = /\S*$/.exec(this.#before())[0];
+      if (!word) return false;
+      this.#offer(this.#people(word), this.#box.selectionEnd - word.length, -1);
+      if (!this.#found.length) return false;
+    }
+    if (!this.#cycling) this.#end = this.#box.selectionEnd;
+    const count = this.#found.length;
+    if (this.#at < 0) this.#point(by > 0 ? 0 : count - 1);
+    else if (this.#cycling) this.#point((this.#at + by + count) % count);
+    this.#put();
+    if (count === 1) this.#close();
+    this.#cycling = count > 1;
+    return true;
+  }
+
+  #take(at) {
+    this.#point(at);
+    this.#end = this.#cycling ? this.#end : this.#box.selectionEnd;
+    this.#put();
+    this.#close();
+  }
+
+  /** A name that begins a line is spoken to. */
+  #put() {
+    const { value } = this.#found[this.#at];
+    const opens = this.#start === 0 || this.#box.value[this.#start - 1] === "\n";
+    const text = value.startsWith("/") ? value : value + (opens ? ": " : " ");
+    const [found, at, start] = [this.#found, this.#at, this.#start];
+    this.#box.setRangeText(text, start, this.#end, "end");
+    this.#box.dispatchEvent(new Event("input")); // it is a draft like any other; this closes the list
+    this.#offer(found, start, at);
+    this.#end = start + text.length;
+  }
+
+  #offer(found, start, at) {
+    this.#found = found.slice(0, MOST_SHOWN);
+    this.#start = start;
+    this.#list.replaceChildren(...this.#found.map((one, index) => this.#option(one, index)));
+    this.#list.hidden = !this.#found.length;
+    this.#point(at);
+  }
+
+  #option({ value, words }, index) {
+    const option = make("li");
+    option.id = `suggestion-${index}`;
+    option.setAttribute("role", "option");
+    option.append(make("bdi", "value", value.trim()));
+    if (words) option.append(make("span", "muted", words));
+    return option;
+  }
+
+  #point(at) {
+    this.#at = this.#found.length ? at : -1;
+    [...this.#list.children].forEach((option, index) => (option.setAttribute("aria-selected", String(index === this.#at))));
+    if (this.#at < 0) this.#box.removeAttribute("aria-activedescendant");
+    else this.#box.setAttribute("aria-activedescendant", `suggestion-${this.#at}`);
+  }
+
+  #close() {
+    this.#cycling = false;
+    this.#offer([], 0, -1);
+  }
+}

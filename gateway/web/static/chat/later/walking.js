@@ -1,0 +1,46 @@
+/**
+ * The page by keys: F6 goes round its parts; in the log ↑ ↓ Home End go by message, `c` copies one, Enter opens its link.
+ * Fetched when the log gets the focus, or F6 is pressed.
+ */
+
+const scroller = document.getElementById("scroller");
+const REGIONS = [".bar", "#rooms", "#scroller", "#composer", "#people"];
+const said = document.getElementById("said");
+
+const isShown = (element) => element.getClientRects().length > 0;
+
+/** @returns {boolean} whether the key was for the log; `row` is the message that has the focus, if one has */
+function walk(key, row) {
+  const rows = [...document.querySelectorAll("#log > li:not(.marker)")].filter(isShown);
+  const at = row ? rows.indexOf(row) : rows.length;
+  const goal = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: rows.length - 1 }[key];
+  if (goal !== undefined && rows.length) {
+    const next = rows[Math.max(0, Math.min(goal, rows.length - 1))];
+    next.tabIndex = -1;
+    next.focus();
+  } else if (key === "c" && row) {
+    navigator.clipboard?.writeText(row.querySelector(".text").textContent);
+    said.textContent = "copied";
+  } else if (key === "Enter" && row) {
+    row.querySelector("a")?.click();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/** Goes to the next part of the page, where the first thing to press gets the focus. */
+export function nextRegion(by) {
+  const shown = REGIONS.map((one) => document.querySelector(one)).filter(isShown);
+  const next = shown[(shown.findIndex((one) => one.contains(document.activeElement)) + by + shown.length) % shown.length];
+  const inner = { composer: "#message", scroller: "" }[next.id] ?? "a, li button, .bar button";
+  (inner && !next.matches("[tabindex]") ? next.querySelector(inner) : next).focus();
+}
+
+scroller.addEventListener("keydown", (event) => {
+  const row = event.target.closest("#log > li");
+  if (event.ctrlKey || event.altKey || event.metaKey || (event.target !== row && event.target !== scroller)) return;
+  if (!walk(event.key, row)) return;
+  event.preventDefault();
+  event.stopPropagation();
+});

@@ -1,0 +1,5 @@
+/** The chat page starts. */
+
+import { Page } from "./page.js";
+
+new Page().start();

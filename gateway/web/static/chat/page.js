@@ -1,0 +1,286 @@
+/**
+ * The chat page: puts the connection, the rooms with their logs, the box and the people together.
+ *
+ * What is true here:
+ * - One session in several rooms, of which one is on the page (#room). The address is that room's.
+ * - Coming back: the server tells `joined` for each room, then either what was missed, message by message, or the latest
+ *   as one history. Only when all of that is here (#caughtUp) do the room's lines go out again: by then it is known which
+ *   of ours had arrived.
+ * - Settings, palette, keys and notifications are fetched when they are first wanted; each gets the page.
+ */
+
+import { byId } from "../shared/dom.js";
+import { Composer } from "./composer.js";
+import { Connection } from "./connection.js";
+import { Entry } from "./entry.js";
+import { keepNick, keepToken, lastIdentity, leaveBehind } from "./identity.js";
+import { mentions } from "./rooms/message.js";
+import { People, wide } from "./rooms/people.js";
+import { choose, ignore, isIgnored, settings } from "./preferences.js";
+import { Room } from "./rooms/room.js";
+import { Rooms } from "./rooms/rooms.js";
+import * as shortcuts from "./shortcuts.js";
+import { Status } from "./status.js";
+
+const SEEN_AFTER = 3_000;
+
+/** What is not needed at first. */
+const LATER = {
+  copying: () => import("./later/copying.js"),
+  keylist: () => import("./later/keylist.js"),
+  notices: () => import("./later/notices.js"),
+  palette: () => import("./later/palette.js"),
+  settings: () => import("./later/settings.js"),
+  walking: () => import("./later/walking.js"),
+};
+
+export class Page {
+  me = "guest";
+  #was = lastIdentity();
+  #wanted = this.#was.nick;
+  #asked = ""; // the id of a nick request under way
+  token = this.#was.token;
+  #people = new People((nick) => (nick === this.me ? this.#askForName() : this.composer.mention(nick)));
+  #status = new Status(() => this.#connection.open());
+  #entry = new Entry(
+    (nick) => this.#rename(nick),
+    () => this.composer.focus(),
+  );
+  composer = new Composer(
+    (text) => this.#say(text),
+    () => this.nicks(),
+  );
+  #connection = new Connection(
+    () => this.#hello(),
+    (state) => this.#stateChanged(state),
+    (object) => this.#take(object),
+  );
+  rooms = new Rooms(this, () => this.#shown());
+
+  /** The room on the page. */
+  get room() {
+    return this.rooms.shown;
+  }
+
+  start() {
+    this.rooms.show(this.room);
+    if (!this.#wanted) this.#entry.ask(this.me);
+    byId("me").addEventListener("click", () => (this.#entry.isOpen ? this.#entry.hide() : this.#askForName()));
+    byId("settings-button").addEventListener("click", () => this.open("settings"));
+    byId("scroller").addEventListener("focusin", () => this.fetch("walking"), { once: true });
+    document.addEventListener("click", (event) => this.#clicked(event.target));
+    shortcuts.listen(this, (by, among) => this.rooms.step(by, among), () => this.#escape());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#connection.wake());
+    addEventListener("focus", () => this.#looked());
+    addEventListener("pagehide", () => leaveBehind(this.token, this.#wanted));
+    addEventListener("online", () => this.#connection.wake());
+    addEventListener("pageshow", (event) => event.persisted && this.#connection.wake());
+    this.#connection.open();
+    if (wide.matches) this.composer.focus();
+    if (settings.notify) this.fetch("notices");
+  }
+
+  /** @returns {boolean} whether the server will get it */
+  send(object) {
+    return this.#connection.send(object);
+  }
+
+  /** Nicks, the latest speakers first, without our own. */
+  nicks() {
+    return [...new Set([...this.room.log.speakers(), ...this.room.doors.keys()])].filter((nick) => nick !== this.me);
+  }
+
+  /** Goes to a room; joins it if need be. */
+  go(name) {
+    this.rooms.go(name);
+  }
+
+  /** Fetches a part of the page that is not needed at first. */
+  async fetch(part) {
+    try {
+      return await LATER[part]();
+    } catch {
+      this.room.log.note("error", "This part of the page cannot be loaded now. If that lasts, reload the page.");
+      return null;
+    }
+  }
+
+  async open(dialog) {
+    (await this.fetch(dialog))?.open(this);
+  }
+
+  /** The person has chosen otherwise, or nobody has and `value` is empty: the default. */
+  set(name, value) {
+    choose(name, value);
+    for (const room of this.rooms) room.log.restyle();
+  }
+
+  /** Somebody in a room, or something about it, has changed. */
+  changed(room) {
+    if (room !== this.room) return;
+    this.#people.draw(room, this.me);
+    byId("topic").textContent = byId("topic").title = room.topic;
+  }
+
+  /** Somebody has just said something. */
+  heard(room, { seq, nick, text }) {
+    if (room === this.room && !document.hidden && document.hasFocus()) return;
+    room.unread += 1;
+    room.log.markUnread(seq);
+    this.rooms.draw();
+    if (mentions(text, this.me)) this.#notify(room, nick, text);
+  }
+
+  async #notify(room, nick, text) {
+    if (settings.notify && document.hidden) (await this.fetch("notices"))?.notify(nick, text, () => this.go(room.name));
+  }
+
+  #shown() {
+    this.composer.enter(this.room.name);
+    this.changed(this.room);
+    this.#looked();
+  }
+
+  #looked() {
+    if (document.hasFocus()) this.room.unread = 0;
+    this.rooms.draw();
+    setTimeout(() => this.#seen(), SEEN_AFTER);
+  }
+
+  /** The line "new since" has done its work when its end has been in sight for a while. */
+  #seen() {
+    if (document.hasFocus() && this.room.log.atEnd) this.room.log.clearUnread();
+  }
+
+  #hello() {
+    return {
+      ...(this.#wanted && { nick: this.#wanted }),
+      ...(this.token && { token: this.token }),
+      rooms: this.rooms.resume(),
+    };
+  }
+
+  #stateChanged(state) {
+    this.#status.show(state);
+    if (state.code === 4501) this.composer.close("You are banned: this room can only be read.");
+    if (state.word === "connected") this.composer.connected();
+    if (state.word === "connected") return;
+    for (const room of this.rooms) room.outbox.closed();
+  }
+
+  #say(text) {
+    const [, verb, nick] = /^\/(ignore|unignore)(?:\s+@?(\S+))?\s*$/i.exec(text) ?? [];
+    if (nick) {
+      ignore(nick, verb.toLowerCase() === "ignore");
+      for (const room of this.rooms) room.log.restyle();
+      this.room.log.note("notice", isIgnored(nick) ? `${nick} is not shown: /unignore ${nick}` : `${nick} is shown again`);
+      return;
+    }
+    const [, other] = /^\/join\s+#?([a-z0-9][\w.-]{0,63})\s*$/i.exec(text) ?? [];
+    if (other) return this.go(other.toLowerCase()); // at once: what is typed next is for that room
+    this.room.log.clearUnread();
+    this.room.outbox.add(text);
+    this.room.log.toEnd();
+  }
+
+  #askForName() {
+    this.#entry.ask(this.me);
+    this.#entry.focus();
+  }
+
+  #rename(nick) {
+    if (!nick) return;
+    this.#wanted = nick;
+    this.#asked = `nick-${Date.now()}`;
+    if (!this.send({ type: "nick", id: this.#asked, nick })) this.#asked = "";
+  }
+
+  #iAm(nick) {
+    if (nick === this.me) return;
+    this.me = nick;
+    byId("my-nick").textContent = nick;
+    if (nick === this.#wanted || !nick.startsWith("guest-")) {
+      this.#wanted = nick;
+      keepNick(nick);
+      const inside = byId("entry").contains(document.activeElement);
+      this.#entry.hide();
+      if (inside) this.composer.focus();
+    } else if (this.#entry.isOpen) this.#entry.ask(nick);
+  }
+
+  #take(object) {
+    const isNew = object.type === "joined" && !this.rooms.get(object.room);
+    const room = isNew ? this.rooms.enter(object.room) : this.rooms.get(object.room);
+    const verb = `_${object.type}`;
+    if (isNew) this.go(object.room);
+    if (verb in Room.prototype) room?.[verb](object);
+    else this[verb]?.(object, room ?? this.room);
+  }
+
+  // One method per type of object that is not about a room alone; what is not here needs no doing.
+
+  _welcome({ nick, token = null, server }) {
+    this.token = token;
+    keepToken(token);
+    this.#iAm(nick);
+    if (server.version !== document.body.dataset.version) {
+      this.#status.offer("There is a new version of this page. What you typed is kept.", "Reload", () => location.reload());
+    }
+  }
+
+  _ack({ id, seq }, room) {
+    if (seq !== undefined) room.log.acknowledged(seq);
+    this.#answered(id);
+  }
+
+  #answered(id) {
+    for (const room of this.rooms) room.outbox.answered(id);
+  }
+
+  _private(event) {
+    if (isIgnored(event.from)) return;
+    this.room.log.whisper(event, this.me);
+    if (event.from === this.me || (!document.hidden && document.hasFocus())) return;
+    this.room.unread += 1;
+    this.rooms.draw();
+    this.#notify(this.room, event.from, event.text);
+  }
+
+  _notice({ id, text, topic, nick }, room) {
+    if (topic !== undefined) room.topic = topic;
+    if (nick !== undefined) this.#iAm(nick);
+    if (id === undefined || id !== this.#asked) room.log.note("notice", text);
+    this.#answered(id);
+    this.changed(room);
+  }
+
+  _error(error, room) {
+    if (error.code === "token_invalid") return; // we are somebody new, and have asked for our old nick
+    if (error.code === "muted") this.composer.closeFor(`You are muted ${error.text}`, error.retry_ms);
+    if (this.rooms.turnedAway(error)) return;
+    if (error.id === undefined) for (const each of this.rooms) each.log.refused();
+    const aboutNick = error.code === "nick_taken" || error.code === "nick_invalid";
+    if (aboutNick && (error.id === undefined || error.id === this.#asked)) {
+      this.#entry.refused(this.#wanted ?? "", error);
+      this.#wanted = this.me.startsWith("guest") ? null : this.me;
+    } else if (error.id === undefined || ![...this.rooms].some((each) => each.outbox.refused(error))) {
+      room.log.note("error", `${error.code}: ${error.text}`);
+    }
+  }
+
+  /** Copy buttons anywhere; a click beside the sheet of people closes it. */
+  async #clicked(target) {
+    if (target.dataset.copy !== undefined) (await this.fetch("copying"))?.copy(target);
+    if (this.#people.isSheet && !target.closest("#people, #people-button")) this.#people.show(false);
+  }
+
+  /** Esc closes what is open, or takes the line "new since" away and goes back to the box. */
+  #escape() {
+    if (this.#people.isSheet) this.#people.show(false, true);
+    else if (this.#entry.isOpen) this.#entry.hide();
+    else {
+      this.room.log.clearUnread();
+      this.composer.focus();
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * What is read aloud of the log: what others say as it comes, neither own lines, nor joins, nor what is loaded. Of more
+ * than five within two seconds only the number.
+ */
+
+import { byId } from "../../shared/dom.js";
+
+const BURST = 5; // messages in BURST_TIME that are still read aloud one by one
+const BURST_TIME = 2_000;
+
+const live = byId("live");
+let burst = 0;
+
+/** What changes now is not read aloud. */
+export function quiet() {
+  live.setAttribute("aria-live", "off");
+  setTimeout(() => live.setAttribute("aria-live", "polite"), 100);
+}
+
+/** A message is about to be read. */
+export function countAloud() {
+  burst += 1;
+  if (burst === 1) setTimeout(burstOver, BURST_TIME);
+  if (burst > BURST) live.setAttribute("aria-live", "off");
+}
+
+function burstOver() {
+  if (burst > BURST) byId("said").textContent = `${burst} new messages`;
+  live.setAttribute("aria-live", "polite");
+  burst = 0;
+}

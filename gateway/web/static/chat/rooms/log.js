@@ -1,0 +1,223 @@
+/**
+ * A room's log: what the server tells of the room's messages becomes rows. The page shows one room's log at a time; the
+ * others go on growing out of sight.
+ *
+ * A message is known by its number; the epoch is one for the whole list. A new epoch starts the list anew.
+ */
+
+import { byId } from "../../shared/dom.js";
+import { isIgnored } from "../preferences.js";
+import { countAloud, quiet } from "./aloud.js";
+import { RowList } from "./row_list.js";
+import { noteRow, whisperRow } from "./rows.js";
+
+const PAGE = 100;
+
+const live = byId("live");
+const older = byId("older");
+
+export class Log {
+  /** The highest number seen, and the epoch it belongs to; null before the first joined. */
+  head = 0;
+  epoch = null;
+
+  #request;
+  #loaded = false;
+  #asked = null; // the `before` of the request under way
+  #rows;
+  #view;
+
+  /**
+   * @param {string} room
+   * @param {(fields: {before: number, limit: number}) => boolean} request  asks for history
+   */
+  constructor(room, request) {
+    this.#request = request;
+    this.#rows = new RowList(
+      room,
+      () => this.toEnd(),
+      (edge) => this.#reached(edge),
+      (from, to) => this.#ask(to + 1, Math.min(PAGE, to - from + 1)),
+    );
+    this.#view = this.#rows.view;
+    older.addEventListener("click", () => this.#view.isShown && this.#askOlder());
+  }
+
+  /** From now on this is the log on the page. */
+  show() {
+    for (const other of live.children) other.removeAttribute("id");
+    this.#rows.element.id = "log";
+    quiet();
+    live.replaceChildren(this.#rows.element);
+    byId("jump").hidden = true;
+    this.#settled();
+    this.#view.begin();
+  }
+
+  get atEnd() {
+    return this.#view.atEnd;
+  }
+
+  /** How far the log has been seen. */
+  get place() {
+    return { epoch: this.epoch, after: this.head };
+  }
+
+  /** Where to resume from, for hello; nothing before the first history. */
+  get resume() {
+    return this.#loaded ? this.place : {};
+  }
+
+  joined(event) {
+    this.refused();
+    if (this.epoch !== null && this.epoch !== event.epoch) {
+      this.#rows.clear();
+      this.clearUnread();
+      this.head = 0;
+      this.#loaded = false;
+      this.note("notice", "The room has a new numbering since you were away. Below is what the server holds.");
+    }
+    if (this.epoch === null) this.#rows.unread.recall(event.epoch);
+    this.epoch = event.epoch;
+    if (event.head === 0 || event.recovered) this.#loaded = true;
+    this.#settled();
+  }
+
+  /** A message as it happens. @returns {boolean} whether it is new here */
+  add(message, me) {
+    if (this.#rows.has(message.seq)) return false;
+    if (message.seq < this.head) {
+      this.history({ messages: [message], more: this.#rows.more }, me);
+      return true;
+    }
+    this.head = message.seq;
+    this.#rows.unread.count();
+    if (!this.#view.following && !isIgnored(message.nick)) {
+      this.#view.missed();
+      if (this.#rows.isFull) this.#view.detached = true; // what is being read stays
+    }
+    if (!this.#view.detached) {
+      const row = this.#rows.draw(message, me);
+      if (message.nick === me || this.isOwn(message.seq)) row.setAttribute("aria-live", "off");
+      else if (this.#view.isShown) countAloud();
+      this.#rows.append(row);
+    }
+    this.#settled();
+    return true;
+  }
+
+  /** Older messages, or those of a hole, or the latest after joining: each goes to its place. */
+  history({ messages, more }, me) {
+    quiet();
+    const lowest = this.#rows.first;
+    const asked = this.#asked;
+    const loading = asked !== null && messages.every((message) => message.seq < this.head);
+    const last = messages.at(-1)?.seq ?? 0;
+    if (asked !== null && last < asked - 1) this.#rows.isGone(asked - 1);
+    this.keepView(() => {
+      if (!messages.length || messages[0].seq <= lowest) this.#rows.more = more;
+      if (last >= this.head) this.#view.detached = false;
+      this.#rows.insert(messages, me, asked, loading && messages[0]?.seq < lowest);
+      this.head = Math.max(this.head, last);
+      this.#loaded = true;
+      this.#answered();
+      this.#settled();
+    });
+  }
+
+  /** Messages that were not sent to us, while none after them has come: said at the end of the list. */
+  gap({ from, to }) {
+    if (this.#view.detached || to <= this.head || from > to) return;
+    this.#rows.tail(Math.max(from, this.head + 1), to);
+  }
+
+  /** A request was refused: the buttons work again. */
+  refused() {
+    if (this.#view.isShown) byId("skeleton").hidden = true;
+    this.#answered();
+  }
+
+  /** A message of ours is committed. */
+  acknowledged(seq) {
+    this.#rows.acknowledged(seq);
+  }
+
+  isOwn(seq) {
+    return this.#rows.isOwn(seq);
+  }
+
+  /** The line "new since" goes before a message. */
+  markUnread(seq) {
+    this.#rows.unread.mark(this.epoch, seq, this.#rows.get(seq));
+  }
+
+  clearUnread() {
+    this.#rows.unread.clear();
+  }
+
+  /** Words of the server, or of the page: kind is "notice" or "error". */
+  note(kind, text) {
+    this.#rows.append(noteRow(kind, text));
+  }
+
+  whisper(event, me) {
+    this.#rows.append(whisperRow(event, me));
+  }
+
+  presence(news, me) {
+    this.#rows.presence(news, me);
+  }
+
+  /** Who spoke, the latest first. */
+  speakers() {
+    return this.#rows.speakers();
+  }
+
+  /** The view goes to the end and follows it; the end is fetched if it was unloaded. */
+  toEnd() {
+    if (this.#view.detached) {
+      this.#rows.keepWhispers();
+      this.#ask(this.head + 1, PAGE);
+    }
+    this.#view.following = true;
+    this.keepView();
+  }
+
+  /** Does something to the rows and leaves the person's view on them where it was. */
+  keepView(change = () => {}) {
+    this.#view.keep(change);
+  }
+
+  restyle() {
+    this.#rows.restyle();
+  }
+
+  #askOlder() {
+    this.#ask(this.#rows.first, PAGE);
+  }
+
+  /** The first or the last row is near what is seen. */
+  #reached(edge) {
+    if (edge === "first" && this.#rows.more) this.#askOlder();
+    if (edge === "last") this.#ask(Math.min(this.head, this.#rows.last + PAGE) + 1, PAGE);
+  }
+
+  #ask(before, limit) {
+    if (this.#asked !== null || !this.#request({ before, limit })) return;
+    this.#asked = before;
+    older.disabled = true;
+  }
+
+  #answered() {
+    this.#asked = null;
+    older.disabled = false;
+  }
+
+  #settled() {
+    if (!this.#view.isShown) return;
+    byId("skeleton").hidden = this.#loaded;
+    byId("empty").hidden = !this.#loaded || this.head > 0;
+    older.hidden = !this.#rows.more || !this.#rows.size;
+    this.#view.showNewest();
+  }
+}

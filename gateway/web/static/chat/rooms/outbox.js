@@ -1,0 +1,217 @@
+/**
+ * The lines that have left the box but have not arrived yet.
+ *
+ * They are kept in this tab's session storage, per room. A line leaves the outbox only when the server has acknowledged or
+ * answered it, or when the person drops it.
+ *
+ * A line that was on its way when the connection broke has arrived or not. The room's log tells: it is among the
+ * messages that were missed, and then it is done, or it is not, and then it goes out again. Where the log does not reach
+ * back that far, the server's own memory of ids helps for two minutes; beyond that the person decides.
+ */
+
+import { byId, make } from "../../shared/dom.js";
+import { isRecord, isText, recall, remember } from "../../shared/storage.js";
+import { body, nickOf } from "./message.js";
+
+/** The server remembers an id for 2 minutes; a retry within this time cannot be shown twice. */
+const DEDUPED_FOR = 110_000;
+
+/** After so long without an answer a line no longer holds up the others. */
+const ANSWER_WITHIN = 5_000;
+/** A command, which leaves no message behind: `/x …`, but neither `//x` nor a path. */
+const COMMAND = /^\/[^\s/]+(\s|$)/;
+/** A text without what the server may have changed in it. */
+const core = (text) => text.replace(/^\/(?=\/)/, "").replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, "");
+const STATES = ["queued", "sending", "refused", "unsure"];
+
+/**
+ * @typedef {object} Line  one line on its way
+ * @property {string} id
+ * @property {string} text
+ * @property {"queued"|"sending"|"refused"|"unsure"} state
+ * @property {string} [why]      the server's words, when refused
+ * @property {string} [token]    the identity it was first sent under; the server knows a repetition by it
+ * @property {number} [since]    when it was first sent
+ * @property {number} [sent]     when it was last sent
+ * @property {string} [nick]     under which nick
+ * @property {string} [epoch]    the room's epoch then, and the last number seen: it stands behind that, if it arrived
+ * @property {number} [after]
+ */
+
+/** Whether that is what this page has stored. */
+const areLines = (value) => Array.isArray(value) && value.every(isLine);
+const isLine = (one) =>
+  isRecord(one) && isText(one.id) && isText(one.text) && STATES.includes(one.state) && typeof (one.since ?? 0) === "number";
+
+export class Outbox {
+  #list = make("ol", "log outbox");
+  #room;
+  #key;
+  #me;
+  #place;
+  #send;
+  #onEdit;
+  #onChange;
+  /** @type {Line[]} */
+  #lines = [];
+  #token = null;
+  #open = false;
+  #until = 0; // the server asked for patience until then
+  #timer = 0;
+
+  /**
+   * @param {string} room
+   * @param {() => string} me  our nick
+   * @param {() => {epoch: string, after: number}} place  how far the log has been seen
+   * @param {(object: object) => boolean} send
+   * @param {(text: string) => void} onEdit
+   * @param {() => void} onChange  rows came or went
+   */
+  constructor(room, me, place, send, onEdit, onChange) {
+    this.#room = room;
+    this.#key = `outbox:${room}`;
+    this.#me = me;
+    this.#place = place;
+    this.#send = send;
+    this.#onEdit = onEdit;
+    this.#onChange = onChange;
+    this.#list.setAttribute("aria-label", "Not sent yet");
+    this.#lines = recall("sessionStorage", this.#key, areLines) ?? [];
+    this.#show();
+  }
+
+  /** From now on these are the lines on the page. */
+  show() {
+    this.#list.id = "outbox";
+    byId("unsent").replaceChildren(this.#list);
+  }
+
+  add(text) {
+    this.#lines.push({ id: crypto.getRandomValues(new Uint32Array(3)).join("-"), text, state: "queued" });
+    this.#flush();
+  }
+
+  /** A message that came while we were away: was it a line of ours? */
+  missed({ seq, nick, text }, epoch) {
+    const line = this.#lines.find((one) => one.state === "sending" && one.nick === nick && core(one.text) === core(text));
+    if (line && line.epoch === epoch && line.after < seq) this.#drop(line);
+  }
+
+  /**
+   * The room is joined and `missed` knows all from the number `from` of `epoch` on: what waited goes out, and what was
+   * lost goes out again.
+   */
+  opened(token, epoch, from) {
+    this.#open = true;
+    this.#token = token;
+    this.#until = 0;
+    for (const line of this.#lines) {
+      if (line.state !== "sending") continue;
+      const lost = !COMMAND.test(line.text) && line.epoch === epoch && from <= line.after + 1;
+      const known = line.token && line.token === token && Date.now() - line.since < DEDUPED_FOR;
+      line.state = lost || known ? "queued" : "unsure";
+    }
+    this.#flush();
+  }
+
+  closed() {
+    this.#open = false;
+    this.#show();
+  }
+
+  /** An ack or an answer to a command came. @returns {boolean} whether a line had waited for it */
+  answered(id) {
+    const at = this.#lines.findIndex((line) => line.id === id);
+    if (at < 0) return false;
+    this.#lines.splice(at, 1);
+    this.#flush();
+    return true;
+  }
+
+  /** @returns {boolean} whether the error answers a line of ours */
+  refused(error) {
+    const line = this.#lines.find((one) => one.id === error.id);
+    if (!line) return false;
+    if (error.code === "rate_limited") {
+      line.state = "queued";
+      this.#until = Date.now() + (error.retry_ms ?? 1_000);
+    } else {
+      line.state = "refused";
+      line.why = error.code === "muted" ? `you are muted ${error.text}` : error.text || error.code;
+    }
+    this.#flush();
+    return true;
+  }
+
+  #flush() {
+    clearTimeout(this.#timer);
+    const wait = this.#until - Date.now();
+    if (wait > 0) this.#timer = setTimeout(() => this.#flush(), Math.min(wait, 1_000));
+    else if (this.#open) this.#sendNext();
+    this.#show();
+  }
+
+  /** One line at a time: of several under way one may be refused as too fast and the next be taken. */
+  #sendNext() {
+    const late = Date.now() - ANSWER_WITHIN;
+    if (this.#lines.some((one) => one.state === "sending" && one.sent > late)) {
+      this.#timer = setTimeout(() => this.#flush(), ANSWER_WITHIN);
+      return;
+    }
+    const line = this.#lines.find((one) => one.state === "queued");
+    if (!line || !this.#send({ type: "say", id: line.id, room: this.#room, text: line.text })) return;
+    Object.assign(line, this.#place(), { state: "sending", nick: this.#me(), sent: Date.now() });
+    line.since ??= line.sent;
+    line.token ??= this.#token;
+  }
+
+  #drop(line) {
+    this.#lines = this.#lines.filter((one) => one !== line);
+    this.#show();
+  }
+
+  #again(line) {
+    line.state = "queued";
+    line.since = line.token = undefined;
+    this.#flush();
+  }
+
+  #show() {
+    remember("sessionStorage", this.#key, this.#lines.length && this.#lines);
+    this.#list.replaceChildren(...this.#lines.map((line) => this.#row(line)));
+    this.#onChange();
+  }
+
+  #row(line) {
+    const row = make("li", "msg own");
+    row.dataset.state = this.#open ? line.state : "unsent";
+    const mark = make("span", "mark", this.#words(line));
+    const button = (word, press) => {
+      const one = make("button", "quiet", word);
+      one.type = "button";
+      one.addEventListener("click", press);
+      mark.append(" ", one);
+    };
+    if (row.dataset.state !== "sending") {
+      if (line.state === "refused" || line.state === "unsure") button("send again", () => this.#again(line));
+      button("edit", () => {
+        this.#drop(line);
+        this.#onEdit(line.text);
+      });
+      button("drop", () => this.#drop(line));
+    }
+    const who = make("span", "who");
+    who.append(nickOf(this.#me()));
+    row.append(who, body(line.text), mark);
+    return row;
+  }
+
+  #words(line) {
+    const wait = Math.ceil((this.#until - Date.now()) / 1_000);
+    if (line.state === "refused") return `not sent: ${line.why}`;
+    if (line.state === "unsure") return "it is not known whether this arrived";
+    if (!this.#open) return "unsent";
+    if (line.state === "queued" && wait > 0) return `too fast: wait ${wait} s`;
+    return "sending…";
+  }
+}

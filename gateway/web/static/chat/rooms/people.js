@@ -1,0 +1,85 @@
+/** The people panel, and the counts in the bar. */
+
+import { byId, make } from "../../shared/dom.js";
+import { doorOf, nickOf } from "./message.js";
+
+const number = (n) => n.toLocaleString("en");
+
+/** Whether there is room for the panel beside the messages. */
+export const wide = matchMedia("(min-width: 900px)");
+
+/** Who is in the room on the page: the panel, the counts in the bar. */
+export class People {
+  #panel = byId("people");
+  #list = byId("members");
+  #button = byId("people-button");
+  #inOrder = new Intl.Collator().compare;
+
+  /** @param {(nick: string) => void} onPick  a name was pressed */
+  constructor(onPick) {
+    this.#list.addEventListener("click", (event) => {
+      const nick = event.target.closest("li")?.dataset.nick;
+      if (!nick) return;
+      if (!wide.matches) this.show(false);
+      onPick(nick);
+    });
+    this.#button.addEventListener("click", () => this.show(this.#panel.hidden, true));
+    byId("people-close").addEventListener("click", () => this.show(false, true));
+    wide.addEventListener("change", () => this.show(wide.matches));
+    this.show(wide.matches);
+  }
+
+  /** Opens or closes the panel; on a phone it is a sheet over the room and takes the focus. */
+  show(open, focus = false) {
+    this.#panel.hidden = !open;
+    this.#button.setAttribute("aria-expanded", String(open));
+    if (focus && !wide.matches) (open ? byId("people-close") : this.#button).focus();
+  }
+
+  get isSheet() {
+    return !this.#panel.hidden && !wide.matches;
+  }
+
+  /** Shows these. Rows that stay are not touched, so that none moves under the pointer without need. */
+  draw({ doors, count }, me) {
+    const rows = new Map();
+    for (const row of [...this.#list.children]) {
+      const { nick, door, mine } = row.dataset;
+      if (doors.get(nick) === door && (mine === "") === (nick === me)) rows.set(nick, row);
+      else row.remove();
+    }
+    let next = this.#list.firstElementChild;
+    for (const nick of [...doors.keys()].sort(this.#inOrder)) {
+      const row = rows.get(nick) ?? this.#row(nick, doors.get(nick), nick === me);
+      if (row === next) next = next.nextElementSibling;
+      else this.#list.insertBefore(row, next);
+    }
+    this.#tell(doors, count);
+  }
+
+  #row(nick, door, mine) {
+    const row = make("li");
+    Object.assign(row.dataset, { nick, door }, mine && { mine: "" });
+    const name = make("button", "quiet");
+    name.type = "button";
+    name.append(nickOf(nick));
+    if (mine) name.append(make("span", "muted", "you"));
+    if (door) name.append(doorOf(door, door === "web" ? "web" : `terminal, ${door}`));
+    row.append(name);
+    return row;
+  }
+
+  #tell(doors, count) {
+    const web = [...doors.values()].filter((door) => door === "web").length;
+    const complete = count === doors.size;
+    const parts = [web && `${web} web`, count - web && `${count - web} terminal`];
+    const tally = complete ? parts.filter(Boolean).join(", ") : "";
+    byId("count").textContent = `${number(count)} here`;
+    byId("doors").textContent = tally;
+    byId("first").textContent = count > 1 ? "Nothing has been said here yet." : "You are the first here.";
+    byId("people-title").textContent = `${number(count)} here`;
+    byId("tally").textContent = tally;
+    byId("members-note").hidden = complete;
+    byId("members-note").textContent = "In big rooms the list is not kept up to date. /who shows it.";
+  }
+}

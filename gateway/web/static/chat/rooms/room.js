@@ -1,0 +1,102 @@
+/** One room of the session. */
+
+import { Log } from "./log.js";
+import { Outbox } from "./outbox.js";
+import { isIgnored } from "../preferences.js";
+
+/** What this page knows of one room, and what it does with what it is told of it. */
+export class Room {
+  topic = "";
+  doors = new Map(); // nick -> door
+  count = 0;
+  unread = 0;
+  asked = ""; // the id of the request to be let in, while that is not answered
+  #page;
+  #replayedTo = 0; // messages up to here are of the past
+  #catchingUp = true;
+  #knownFrom = 0; // all messages from here on have come
+
+  /** @param {import("../page.js").Page} page */
+  constructor(name, page) {
+    this.name = name;
+    this.#page = page;
+    this.log = new Log(name, (fields) => page.send({ type: "history", room: name, ...fields }));
+    this.outbox = new Outbox(
+      name,
+      () => page.me,
+      () => this.log.place,
+      (object) => page.send(object),
+      (text) => page.composer.edit(text),
+      () => this.log.keepView(),
+    );
+  }
+
+  /** A connection begins: what comes is what was missed. */
+  reconnect() {
+    this.#catchingUp = true;
+  }
+
+  // One method per type of object that the server sends about a room.
+
+  _joined(event) {
+    this.asked = "";
+    this.#replayedTo = event.head;
+    this.doors = new Map(event.members.map(({ nick, door }) => [nick, door]));
+    this.count = event.count;
+    this.topic = event.topic;
+    this.log.joined(event);
+    if (event.recovered) {
+      this.#knownFrom = this.log.head + 1;
+      if (event.head <= this.log.head) this.#caughtUp();
+    } else if (!this.#catchingUp) this.#page.send({ type: "history", room: this.name }); // a new epoch brings none by itself
+    this.#page.changed(this);
+  }
+
+  _msg(message) {
+    const isNew = this.log.add(message, this.#page.me);
+    if (this.#catchingUp) this.#missed(message);
+    const own = message.nick === this.#page.me || this.log.isOwn(message.seq);
+    if (isNew && !own && message.seq > this.#replayedTo && !isIgnored(message.nick)) this.#page.heard(this, message);
+    if (this.#catchingUp && message.seq >= this.#replayedTo) this.#caughtUp();
+  }
+
+  _gap(event) {
+    this.log.gap(event);
+    this.#knownFrom = Math.max(this.#knownFrom, event.to + 1);
+    if (this.#catchingUp && event.to >= this.#replayedTo) this.#caughtUp();
+  }
+
+  _history(event) {
+    this.log.history(event, this.#page.me);
+    if (!this.#catchingUp) return;
+    for (const message of event.messages) this.#missed(message);
+    this.#knownFrom = event.more ? event.messages[0].seq : 1;
+    this.#caughtUp();
+  }
+
+  _presence({ joined = [], left = [], renamed = [], count }) {
+    const news = {
+      left,
+      joined: joined.filter(({ nick }) => !this.doors.has(nick)), // who was here before us has not just come
+      renamed: renamed.filter(({ to }) => to !== this.#page.me), // we have been told
+    };
+    for (const nick of left) this.doors.delete(nick);
+    for (const { from, to } of renamed) {
+      this.doors.set(to, this.doors.get(from) ?? "");
+      this.doors.delete(from);
+    }
+    for (const { nick, door } of joined) this.doors.set(nick, door);
+    this.count = count;
+    this.log.presence(news, this.#page.me);
+    this.#page.changed(this);
+  }
+
+  #missed(message) {
+    if (!this.log.isOwn(message.seq)) this.outbox.missed(message, this.log.epoch);
+  }
+
+  #caughtUp() {
+    this.#catchingUp = false;
+    this.outbox.opened(this.#page.token, this.log.epoch, this.#knownFrom);
+  }
+}

@@ -1,0 +1,118 @@
+/** The rooms of the session, of which one is on the page: entering, leaving, going from one to another. */
+
+import { byId } from "../../shared/dom.js";
+import { isTexts, recall } from "../../shared/storage.js";
+import { Room } from "./room.js";
+import { Tabs, addressOf, roomAt } from "./tabs.js";
+
+/** What a room may be called. */
+export const ROOM_NAME = /^[a-z0-9][\w.-]{0,63}$/i;
+/** As many as the server lets one session be in. */
+const MOST_ROOMS = 16;
+
+export class Rooms {
+  /** @type {Map<string, Room>} */
+  #all = new Map();
+  #page;
+  #onShow;
+  #tabs = new Tabs(
+    (name) => this.go(name),
+    () => this.leave(this.shown),
+  );
+  /** The one on the page. @type {Room} */
+  shown;
+
+  /**
+   * The address's room is shown, among those that were open before the page was loaded anew.
+   * @param {import("../page.js").Page} page
+   * @param {() => void} onShow  another room is on the page
+   */
+  constructor(page, onShow) {
+    this.#page = page;
+    this.#onShow = onShow;
+    const before = recall("sessionStorage", "rooms", isTexts) ?? [];
+    for (const name of before.slice(0, MOST_ROOMS - 1)) if (ROOM_NAME.test(name)) this.enter(name.toLowerCase());
+    this.shown = this.enter(document.body.dataset.room);
+    addEventListener("popstate", () => this.#visit(roomAt(location)));
+  }
+
+  [Symbol.iterator]() {
+    return this.#all.values();
+  }
+
+  get(name) {
+    return this.#all.get(name);
+  }
+
+  /** The room, which the server has let us into, or which is asked for when the connection begins. */
+  enter(name) {
+    if (!this.#all.has(name)) this.#all.set(name, new Room(name, this.#page));
+    return this.#all.get(name);
+  }
+
+  /** Goes to a room; joins it if need be. */
+  go(name) {
+    const from = this.shown;
+    this.#visit(name);
+    if (this.shown !== from) history.pushState(null, "", addressOf(name));
+  }
+
+  #visit(name) {
+    const asked = this.#all.has(name) ? "" : `join-${Date.now()}`;
+    if (asked && !this.#page.send({ type: "join", room: name, id: asked })) {
+      this.shown.log.note("error", `You are offline: ${name} cannot be joined now.`);
+    } else if (name !== this.shown.name) {
+      const room = this.enter(name);
+      room.asked = asked;
+      this.show(room);
+    }
+  }
+
+  /** The room that a join asked for does not let us in. @returns {boolean} whether the error is about that */
+  turnedAway(error) {
+    const closed = error.id && [...this].find((room) => room.asked === error.id);
+    if (!closed) return false;
+    this.leave(closed);
+    this.shown.log.note("error", `${closed.name}: ${error.text}`);
+    return true;
+  }
+
+  leave(room) {
+    if (this.#all.size === 1) return;
+    if (!room.asked) this.#page.send({ type: "part", room: room.name });
+    if (room === this.shown) this.step(1);
+    this.#all.delete(room.name);
+    this.draw();
+  }
+
+  show(room) {
+    this.shown = room;
+    room.log.show();
+    room.outbox.show();
+    byId("room-name").textContent = room.name;
+    byId("page-link").textContent = location.origin + addressOf(room.name);
+    const join = byId("empty-join"); // absent where there is no door for terminals
+    if (join) join.hidden = room.name === "lobby";
+    if (join) join.lastElementChild.textContent = `/join ${room.name}`;
+    this.#onShow();
+  }
+
+  /** To the next room by so many, or only among those with something new. */
+  step(by, among = (/** @type {Room} */ _room) => /** @type {unknown} */ (true)) {
+    const all = [...this];
+    const at = all.indexOf(this.shown);
+    const others = [...all.slice(at + 1), ...all.slice(0, at)].filter(among);
+    if (others.length) this.go(others[by > 0 ? 0 : others.length - 1].name);
+  }
+
+  /** What hello says of the rooms, the one on the page first. */
+  resume() {
+    for (const room of this) room.reconnect();
+    const others = [...this].filter((room) => room !== this.shown);
+    return [this.shown, ...others].map((room) => ({ room: room.name, ...room.log.resume }));
+  }
+
+  draw() {
+    this.#tabs.draw([...this], this.shown);
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * The rows of a log in their order.
+ *
+ * - Numbers have no holes, so two neighbours further apart than one show what was not sent to us. Holes, days and "same
+ *   author as above" are worked out from the neighbours (#settle) and never stored.
+ * - Notices, joins and private messages have no number. They stay behind the row they came after.
+ * - At most 1,000 rows. At the end, the oldest go; while older ones are being read, the newest go or are not added, and
+ *   then (view.detached) new messages are only counted until the person goes back to the end.
+ */
+
+import { make } from "../../shared/dom.js";
+import { clock, isIgnored, settings } from "../preferences.js";
+import { timeOf } from "./message.js";
+import { addTo, nothing, wordsOf } from "./presence.js";
+import { above, below, hole, messageRow, tick } from "./rows.js";
+import { Unread } from "./unread.js";
+import { View } from "./view.js";
+
+const MOST_ROWS = 1_000;
+const TRIMMED = 50; // at once, so that a full log is not measured at every line
+const SAME_AUTHOR = 5 * 60_000;
+
+const calendar = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
+
+export class RowList {
+  element = make("ol", "log");
+  view;
+  unread;
+  /** There are older messages than the first row. */
+  more = false;
+  #onLoad;
+  /** @type {Map<number, HTMLElement>} */
+  #rows = new Map();
+  #messages = new WeakMap();
+  #own = new Set();
+  #gone = new Set(); // last numbers of holes that the server cannot fill either
+
+  /**
+   * @param {string} room
+   * @param {() => void} onEnd  the person wants to see the end
+   * @param {(edge: "first" | "last") => void} onEdge  the first or the last row is near what is seen
+   * @param {(from: number, to: number) => void} onLoad  these are missing, and wanted
+   */
+  constructor(room, onEnd, onEdge, onLoad) {
+    this.view = new View(this.element, onEnd, onEdge);
+    this.unread = new Unread(room, this.element, this.view);
+    this.#onLoad = onLoad;
+  }
+
+  get size() {
+    return this.#rows.size;
+  }
+
+  /** The lowest number and the highest; infinite without any. */
+  get first() {
+    return Math.min(...this.#rows.keys());
+  }
+
+  get last() {
+    return Math.max(...this.#rows.keys());
+  }
+
+  get isFull() {
+    return this.element.children.length >= MOST_ROWS - 1;
+  }
+
+  has(seq) {
+    return this.#rows.has(seq);
+  }
+
+  get(seq) {
+    return this.#rows.get(seq);
+  }
+
+  isOwn(seq) {
+    return this.#own.has(seq);
+  }
+
+  /** A message of ours is committed. */
+  acknowledged(seq) {
+    this.#own.add(seq);
+    const row = this.#rows.get(seq);
+    if (row) tick(row);
+  }
+
+  /** The hole that ends before `seq` cannot be filled. */
+  isGone(seq) {
+    this.#gone.add(seq);
+  }
+
+  clear() {
+    this.element.replaceChildren();
+    this.#rows.clear();
+    this.#gone.clear();
+    this.#own.clear();
+    this.view.detached = false;
+    this.more = false;
+  }
+
+  /** A message that follows all others; read aloud or not. @returns {HTMLElement} not yet in the list */
+  draw(message, me) {
+    const row = messageRow(message, me, this.#own.has(message.seq));
+    this.#messages.set(row, message);
+    this.#rows.set(message.seq, row);
+    return row;
+  }
+
+  /** Messages that go to their places between others. `asked` is the number before which they were asked for. */
+  insert(messages, me, asked, fromEnd) {
+    const placed = messages.filter(({ seq }) => !this.#rows.has(seq)).map((message) => this.#place(message, me));
+    const touched = new Set([...placed.flatMap((one) => [one, below(one)]), this.#rows.get(asked)]);
+    for (const row of touched) row && this.#settle(row);
+    this.#trim(MOST_ROWS, fromEnd);
+  }
+
+  /** Joins, leaves and new names; folded into the row above while nothing else was said. */
+  presence(news, me) {
+    const last = settings.joins === "show" ? null : this.element.lastElementChild;
+    const folds = last?.matches(".presence");
+    const row = folds ? last : make("li", "presence");
+    const fold = this.#messages.get(row) ?? nothing();
+    addTo(fold, news, me);
+    const words = wordsOf(fold);
+    row.setAttribute("aria-live", "off");
+    row.replaceChildren(make("div", "text", words), timeOf(Date.now()));
+    this.#messages.set(row, fold);
+    if (!words) row.remove();
+    else if (folds) this.view.stick();
+    else this.append(row);
+  }
+
+  /** Who spoke, the latest first. */
+  speakers() {
+    return [...new Set([...this.element.children].reverse().map((row) => this.#messages.get(row)?.nick).filter(Boolean))];
+  }
+
+  /** Writes all times anew, and shows or hides what those say who are ignored. */
+  restyle() {
+    for (const time of this.element.querySelectorAll("time")) time.textContent = clock(Date.parse(time.dateTime));
+    for (const row of this.#rows.values()) row.classList.toggle("ignored", isIgnored(this.#messages.get(row).nick));
+    this.view.keep();
+  }
+
+  /** Empties the list, where only private messages stay: the server has them no more. */
+  keepWhispers() {
+    const whispers = this.element.querySelectorAll(".private");
+    this.clear();
+    this.element.append(...whispers);
+  }
+
+  /** Says at the end that messages were not sent to us. */
+  tail(from, to) {
+    this.element.querySelector(".tail")?.remove();
+    const row = this.#hole(from, to);
+    row.classList.add("tail");
+    this.append(row);
+  }
+
+  /** A row at the end. */
+  append(row) {
+    row.dataset.ts ??= Date.now();
+    if (row.dataset.seq) this.element.querySelector(".tail")?.remove();
+    this.element.append(row);
+    this.#settle(row);
+    if (this.view.following && this.element.children.length >= MOST_ROWS) this.view.keep(() => this.#trim(MOST_ROWS - TRIMMED, false));
+    this.view.stick();
+  }
+
+  #place(message, me) {
+    const next = [...this.#rows.keys()].filter((seq) => seq > message.seq);
+    const row = this.draw(message, me);
+    if (next.length) this.#rows.get(Math.min(...next)).before(row);
+    else this.#last(message.ts).after(row);
+    return row;
+  }
+
+  /** The last row that is a message, or is not younger than `ts`; the list's place for a first one. */
+  #last(ts) {
+    let row = this.element.lastElementChild;
+    while (row && !row.dataset.seq && Number(row.dataset.ts) > ts) row = row.previousElementSibling;
+    return row ?? { after: (first) => this.element.prepend(first) };
+  }
+
+  /** Drops rows beyond `most`, at the end that is farther from what is being read. */
+  #trim(most, fromEnd) {
+    while (this.element.children.length > most) {
+      const row = fromEnd ? this.element.lastElementChild : this.element.firstElementChild;
+      this.#rows.delete(Number(row.dataset.seq));
+      row.remove();
+      if (fromEnd) this.view.detached = true;
+      else this.more = true;
+    }
+    const first = this.element.firstElementChild;
+    if (first?.classList.contains("same")) this.#settle(first); // its author stood in a row that is gone
+  }
+
+  /** Puts before a row what its neighbours above call for: a hole, a new day; and folds the author. */
+  #settle(row) {
+    if (row.matches(".marker")) return;
+    while (row.previousElementSibling?.matches(".marker:not(.tail)")) row.previousElementSibling.remove();
+    const neighbour = row.previousElementSibling;
+    const markers = [];
+    const missing = this.#holeBefore(row);
+    if (missing) markers.push(missing);
+    if (this.unread.seq && Number(row.dataset.seq) === this.unread.seq) markers.push(this.unread.line(row));
+    const ts = Number(row.dataset.ts);
+    const day = calendar.format(ts);
+    if (!neighbour || calendar.format(Number(neighbour.dataset.ts)) !== day) markers.push(make("li", "marker day", day));
+    for (const marker of markers) {
+      marker.dataset.ts = ts;
+      row.before(marker);
+    }
+    const [here, there] = [this.#messages.get(row), neighbour && this.#messages.get(neighbour)];
+    const same = here?.seq && there?.nick === here.nick && there.door === here.door && ts - there.ts < SAME_AUTHOR;
+    row.classList.toggle("same", Boolean(same && !markers.length && here.kind === "say" && there.kind === "say"));
+  }
+
+  #holeBefore(row) {
+    const seq = Number(row.dataset.seq);
+    if (!seq) return null;
+    const last = Number(above(row)?.dataset.seq ?? Infinity);
+    if (last >= seq - 1) return null;
+    return this.#hole(last + 1, seq - 1);
+  }
+
+  #hole(from, to) {
+    return hole(from, to, this.#gone.has(to) ? null : () => this.#onLoad(from, to));
+  }
+}

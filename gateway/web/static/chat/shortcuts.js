@@ -1,0 +1,48 @@
+/** The keys of the whole page. */
+
+import { byId } from "../shared/dom.js";
+
+/**
+ * Whether a key belongs to an input method, which is choosing a word with it. Safari ends the composition before it tells
+ * of the key, so there only the key code says so.
+ */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+
+/**
+ * @param {import("./page.js").Page} page
+ * @param {(by: number, among?: (room: import("./rooms/room.js").Room) => unknown) => void} step  to the next room
+ * @param {() => void} escape
+ */
+export function listen(page, step, escape) {
+  const actions = {
+    "Ctrl+k": () => page.open("palette"),
+    "Ctrl+/": () => page.open("keylist"),
+    "Alt+ArrowUp": () => step(-1),
+    "Alt+ArrowDown": () => step(1),
+    "Alt+a": () => step(1, (room) => room.unread),
+    F6: async (event) => (await page.fetch("walking"))?.nextRegion(event.shiftKey ? -1 : 1),
+    PageUp: () => scroll(-1),
+    PageDown: () => scroll(1),
+  };
+  document.addEventListener("keydown", (event) => {
+    if (isComposing(event) || document.querySelector("dialog[open]")) return;
+    const name = nameOf(event);
+    if (name === "Escape") escape();
+    else if (Object.hasOwn(actions, name) && (!name.startsWith("Page") || event.target.id === "message")) {
+      event.preventDefault();
+      actions[name](event);
+    } else if (name.length === 1 && name !== " " && isLoose(event.target)) page.composer.focus();
+  });
+}
+
+function nameOf(event) {
+  const key = event.altKey && event.code === "KeyA" ? "a" : event.key.replace(/^.$/, (one) => one.toLowerCase());
+  return [event.ctrlKey || event.metaKey ? "Ctrl" : "", event.altKey ? "Alt" : "", key].filter(Boolean).join("+");
+}
+
+/** Whether what is typed there would go nowhere. */
+const isLoose = (target) => target === document.body || (byId("scroller").contains(target) && !target.closest("button"));
+
+function scroll(by) {
+  byId("scroller").scrollBy(0, by * 0.9 * byId("scroller").clientHeight);
+}

@@ -1,0 +1,11 @@
+/* The chosen theme, before anything is drawn: light, dark, or none for the system's. */
+"use strict";
+{
+  try {
+    const stored = localStorage.getItem("chat-gateway:theme") ?? localStorage.getItem("theme");
+    const [, chosen] = /^"?(light|dark)"?$/.exec(stored) ?? [];
+    if (chosen) document.documentElement.dataset.theme = chosen;
+  } catch {
+    // A browser that refuses storage has no choice either.
+  }
+}

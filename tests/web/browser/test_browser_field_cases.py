@@ -1,0 +1,209 @@
+"""What real browsers and their storage do to the page: cases reported of systems like it."""
+
+import pytest
+from playwright.sync_api import Page, StorageState, expect
+
+from tests.web.browser.conftest import Complaints, Open
+from tests.web.browser.running_gateway import RunningGateway
+from tests.web.browser.talking import connected, has, say, stored
+
+ENTER_OF_AN_INPUT_METHOD = """(selector) => document.querySelector(selector).dispatchEvent(
+  new KeyboardEvent("keydown", { key: "Enter", keyCode: 229, which: 229, bubbles: true, cancelable: true }))"""
+HOSTILE = [
+    "localStorage.settings = 'dark'",
+    'localStorage.settings = \'{"enter":[1],"__proto__":{"clock":"12"},"clock":"13"}\'',
+    "localStorage.ignored = 'true'",
+    "localStorage.ignored = '[1, null]'",
+    "sessionStorage.rooms = '{\"a\":1}'",
+    'sessionStorage.rooms = \'["<b>", "../x", ""]\'',
+    "sessionStorage['outbox:lobby'] = 'x'",
+    "sessionStorage['outbox:lobby'] = '[{\"text\":5}]'",
+    "sessionStorage['unread:lobby'] = '[]'",
+    "sessionStorage['draft:lobby'] = '{}'",
+    "sessionStorage.token = 'a\\nb'",
+    "sessionStorage.token = '" + "t" * 9_000 + "'",
+    "localStorage.left = '{\"a\": 1}'",
+    "localStorage.nick = '[]'",
+    "localStorage.nick = '" + "n" * 9_000 + "'",
+    "localStorage.theme = '{\"m\":1}'",
+]
+WITHOUT_STORAGE = """
+for (const name of ["localStorage", "sessionStorage"]) {
+  Object.defineProperty(window, name, { get() { throw new DOMException("refused", "SecurityError"); } });
+}
+"""
+FULL_STORAGE = "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); };"
+OLDER = """
+delete URL.canParse;
+delete AbortSignal.timeout;
+delete Element.prototype.checkVisibility;
+delete crypto.randomUUID;
+delete globalThis.structuredClone;
+for (const name of Object.getOwnPropertyNames(Element.prototype)) {
+  if (/^aria[A-Z]/.test(name)) delete Element.prototype[name];
+}
+const Wanted = RegExp;
+globalThis.RegExp = new Proxy(Wanted, {
+  construct(target, [source, flags]) {
+    const tooNew = String(source.source ?? source).includes("(?<!") || String(flags).includes("v");
+    if (tooNew) throw new SyntaxError("too new");
+    return new target(source, flags);
+  },
+});
+"""
+"""Takes away what phones that end at iOS 16, and Firefox before 119, do not have."""
+
+
+def test_pc_19_enter_that_ends_a_composition_sends_nothing(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "hana")
+    connected(page)
+    page.fill("#message", "かんじ")
+    page.evaluate(ENTER_OF_AN_INPUT_METHOD, "#message")
+    expect(page.locator("#message")).to_have_value("かんじ")
+
+    page.press("#message", "Enter")
+
+    has(page, "かんじ")
+
+
+def test_pc_19_nor_does_it_choose_in_the_palette_or_from_the_suggestions(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "hanako")
+    connected(page)
+    page.locator("#message").press_sequentially("/wh")
+    expect(page.locator("#suggestions li").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.evaluate(ENTER_OF_AN_INPUT_METHOD, "#message")
+
+    expect(page.locator("#message")).to_have_value("/wh")
+
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Go to").fill("settings")
+    page.evaluate(ENTER_OF_AN_INPUT_METHOD, "dialog input")
+    expect(page.get_by_role("dialog", name="Go to")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Settings")).to_be_visible()
+
+
+def test_pc_19_nor_does_it_take_a_name(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    page = open_page(f"{gateway.web}/r/{room}")
+    connected(page)
+    page.fill("#nick", "はな")
+    assert page.evaluate(ENTER_OF_AN_INPUT_METHOD, "#nick") is False  # the form is not submitted by the browser either
+
+    page.press("#nick", "Enter")
+
+    expect(page.locator("#my-nick")).to_have_text("はな")
+
+
+@pytest.mark.parametrize("script", HOSTILE, ids=lambda script: script[:50])
+def test_pc_20_what_another_project_left_in_the_storage_is_not_believed(
+    gateway: RunningGateway, open_page: Open, script: str
+) -> None:
+    page = open_page(gateway.web, script=f"if (origin !== 'null') {{ {script} }}")
+    connected(page)
+
+    say(page, f"sent in spite of {len(script)}")
+
+    expect(page.locator("#log > .msg").last).to_contain_text(f"sent in spite of {len(script)}")
+
+
+@pytest.mark.parametrize("value", ["x", "[]", "{}", "null", "7", '{"a":{}}', '"\\u0000"'])
+def test_pc_20_nor_is_what_stands_under_the_pages_own_keys(
+    gateway: RunningGateway, open_page: Open, operator: StorageState, value: str
+) -> None:
+    names = "settings ignored rooms outbox:lobby unread:lobby draft:lobby token left nick theme every charts keys span"
+    keys = [f"chat-gateway:{name}" for name in (*names.split(), "columns open")]
+    script = f"if (origin !== 'null') for (const key of {keys}) localStorage[key] = sessionStorage[key] = {value!r};"
+    page = open_page(gateway.web, script=script)
+    connected(page)
+    say(page, f"in spite of {value}")
+    expect(page.locator("#log > .msg").last).to_contain_text(f"in spite of {value}")
+
+    desk = open_page(f"{gateway.web}/admin", script=script, storage_state=operator)
+
+    expect(desk.locator("#rows tr").first).to_be_visible()
+    assert desk.locator("#every").input_value() == "2"
+
+
+def test_pc_20_what_an_older_version_stored_is_moved(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    page = open_page("about:blank")
+    page.goto(f"{gateway.web}/docs")
+    page.evaluate(
+        "localStorage.nick = 'odette'; localStorage.settings = '{\"clock\":\"12\"}'; localStorage.theme = 'dark'"
+    )
+    page.goto(f"{gateway.web}/r/{room}")
+    connected(page)
+
+    expect(page.locator("#my-nick")).to_have_text("odette")
+    expect(page.locator("html")).to_have_attribute("data-clock", "12")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    kept = page.evaluate("Object.keys(localStorage).filter((key) => !key.startsWith('chat-gateway:'))")
+    assert kept == []
+
+
+@pytest.mark.parametrize("script", [WITHOUT_STORAGE, FULL_STORAGE], ids=["refused", "full"])
+def test_pc_20_a_browser_without_storage_chats_and_watches(
+    gateway: RunningGateway, room: str, open_page: Open, operator: StorageState, script: str
+) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", script=script)
+    connected(page)
+    say(page, "without storage")
+    has(page, "without storage")
+    page.locator("#settings-button").click()
+    page.get_by_label("Theme").select_option("dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+    desk = open_page(f"{gateway.web}/admin", script=script, storage_state=operator)
+
+    desk.locator("#theme").select_option("dark")
+    expect(desk.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(desk.locator("#rows tr").first).to_be_visible()
+
+
+def test_pc_22_a_phone_that_ends_at_ios_16_shows_every_message(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    gateway.terminal(room=room).say("/nick otto", "see https://example.com/a now", "next, pia")
+    page = open_page(f"{gateway.web}/r/{room}", "pia", script=OLDER)
+    connected(page)
+
+    has(page, "see https://example.com/a now", "next, pia")
+    expect(page.locator("#log a")).to_have_attribute("href", "https://example.com/a")
+    expect(page.locator("#log b")).to_have_text("pia")
+    expect(page.locator("#people-button")).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("F6")
+    expect(page.locator("#people :focus")).to_be_visible()
+
+
+def test_pc_22_and_the_dashboard_too(gateway: RunningGateway, open_page: Open, operator: StorageState) -> None:
+    gateway.terminal().say("/nick quinn")
+    desk = open_page(f"{gateway.web}/admin?q=nick:quinn", script=OLDER, storage_state=operator)
+
+    desk.locator("#freeze").click()
+
+    expect(desk.locator("#freeze")).to_have_attribute("aria-pressed", "true")
+    expect(desk.locator("#rows tr")).to_contain_text("quinn")
+
+
+def test_pc_24_the_policy_of_an_ipv6_address_is_one_that_browsers_take(
+    tmp_path_factory: pytest.TempPathFactory, open_page: Open, complaints: Complaints
+) -> None:
+    six = RunningGateway(tmp_path_factory.mktemp("six"), host="::1")
+    try:
+        complaints.expected.clear()
+        page: Page = open_page("about:blank", "rita", script=stored("localStorage", clock="24"))
+        lines: list[str] = []
+        page.on("console", lambda line: lines.append(line.text))
+        page.goto(six.web)
+        connected(page)
+        say(page, "over six")
+        has(page, "over six")
+        page.goto(f"{six.web}/admin/login")
+        expect(page.get_by_role("heading").first).to_be_visible()
+    finally:
+        page.close()
+        six.close()
+    assert lines == []
