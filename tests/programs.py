@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,12 @@ PROGRAMS = {
     "socat": Program(("socat",), "socat", "socat"),
     "bash": Program(("bash",), "bash", "bash"),
     "curl": Program(("curl",), "curl", "curl"),
+    "wget": Program(("wget",), "wget", "wget"),
     "telnet": Program(("telnet",), "telnet", "telnet"),
     "faketime": Program(("faketime",), "faketime", "libfaketime"),
     "tsc": Program(("tsc",), "node-typescript", "typescript"),
+    "node": Program(("node",), "nodejs", "node"),
+    "npm": Program(("npm",), "npm", "node"),
     "chromium": Program(("chromium", "chromium-browser", "google-chrome"), "chromium", "chromium"),
 }
 
@@ -36,3 +42,38 @@ PROGRAMS = {
 def in_ci() -> bool:
     """Whether a missing program is a failure."""
     return os.environ.get("CI", "").lower() in ("1", "true")
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """Packages of npm, those that a `package.json` names, in a folder of their own beside Python's."""
+
+    wanted: Path
+    folder: Path
+
+    @property
+    def modules(self) -> Path:
+        """Where the packages are."""
+        return self.folder / "node_modules"
+
+    @property
+    def ready(self) -> bool:
+        """Whether what is wanted now is what was installed."""
+        stamp = self.folder / "installed.json"
+        return stamp.exists() and stamp.read_bytes() == self.wanted.read_bytes()
+
+    def install(self) -> bool:
+        """Get what is missing, where npm is there and answers; whether the packages are there now."""
+        npm = PROGRAMS["npm"].path
+        if self.ready or npm is None:
+            return self.ready
+        self.folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(self.wanted, self.folder / "package.json")
+        command = [npm, "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(self.folder)]
+        if subprocess.run(command, stdout=sys.stderr, check=False).returncode == 0:
+            shutil.copy(self.wanted, self.folder / "installed.json")
+        return self.ready
+
+
+ROOT = Path(__file__).resolve().parent.parent
+NPM = Packages(ROOT / "tests" / "foreign" / "package.json", ROOT / ".venv" / "npm")

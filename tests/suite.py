@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from gateway.checkout import ROOT, apt_install
-from tests.programs import PROGRAMS, in_ci
+from tests.programs import NPM, PROGRAMS, in_ci
 
 STEPS = {
     "ruff": ["ruff", "check", "gateway", "tests"],
@@ -35,11 +35,14 @@ def main(arguments: list[str]) -> int:
 
 
 def get_programs() -> None:
-    """Install the programs that are missing, or say how; in CI exit when one stays missing."""
+    """Install the programs and the packages of npm that are missing, or say how; in CI exit when one stays missing."""
     absent = [program for program in PROGRAMS.values() if program.path is None]
-    if not absent:
-        return
-    apt_install([program.debian for program in absent])
+    if absent:
+        apt_install([program.debian for program in absent])
+    if not NPM.install():
+        print("the packages of tests/foreign/package.json are not installed; npm gets them", file=sys.stderr)
+        if in_ci():
+            sys.exit("in CI they must be there")
     if absent := [program for program in absent if program.path is None]:
         print(
             f"not installed: {', '.join(program.names[0] for program in absent)}",

@@ -117,6 +117,7 @@ ROOMS: Mapping[type, Sequence[Endpoint]] = {
                 ROOM,
                 AFTER,
                 Parameter("Last-Event-ID", Place, "The same; wins over `after`.", "header"),
+                Parameter("lastEventId", Place, "The same, for an EventSource that cannot set headers."),
             ),
             refusals=(*READING, Code.BAD_MESSAGE, Code.NO_SUCH_ROOM, Code.ROOM_LIMIT),
             tag="rooms",

@@ -36,6 +36,8 @@ COMMENT = b":\n\n"
 """Nothing, said aloud: proxies close what is silent for long."""
 FIRST_RETRY = b"retry: 2000\n\n"
 
+POLYFILL = "lastEventId"
+"""The parameter in which EventSource polyfills say the last id, because they set no header when they reconnect."""
 GONE = (CloseReason.LEFT, CloseReason.LOST)
 """Nobody is there to take last words."""
 
@@ -191,15 +193,15 @@ class Streams:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """`GET /r/{room}/events`: Server-Sent Events. `Last-Event-ID` wins over `after`: it is the newer."""
-        room = await self._room(request)
-        given = request.headers.get("Last-Event-ID") or request.query.get("after")
+        room = await self._room(request, POLYFILL)
+        given = request.headers.get("Last-Event-ID") or request.query.get(POLYFILL) or request.query.get("after")
         position = _position(given) if given else None
         wire = ServerSentEvents(room)
         return await self._stream(request, room, "text/event-stream", wire, RECENT_MESSAGES, position)
 
-    async def _room(self, request: web.Request) -> Room:
+    async def _room(self, request: web.Request, *also: str) -> Room:
         self._hub.bans.check_address(remote_of(request).address)
-        only(request, "after")
+        only(request, "after", *also)
         name = nicknames.room(request.match_info["room"])
 
         def verb(done: Callable[[Room | Refusal], None]) -> None:

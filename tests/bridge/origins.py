@@ -105,7 +105,7 @@ def running(
     """Start `gateway COMMAND` on any free port and wait until it listens; killed in the end if it still runs.
     `descriptors`: how many it may have."""
     ports_file = folder / f"ports-{monotonic()}.json"
-    log = ports_file.with_suffix(".log")
+    log = folder.with_name(f"{folder.name}-{monotonic()}.log")
     WATCH.follow(log)
     arguments = [*command, "--host", host, "--tcp-port", "0", "--ports-file", str(ports_file)]
     program = [sys.executable, "-m", "gateway", *arguments]

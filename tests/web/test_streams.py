@@ -73,14 +73,14 @@ async def test_events_carry_type_place_and_object(web: Running, http: aiohttp.Cl
         assert json.loads(said["data"])["text"] == "one\ntwo"
 
 
-@pytest.mark.parametrize("way", ["header", "query"])
+@pytest.mark.parametrize("way", ["header", "polyfill", "query"])
 async def test_a_stream_goes_on_where_it_stopped(web: Running, http: aiohttp.ClientSession, way: str) -> None:
     await web.chat.post("ops", "ci", "one", "two", "three")
     await until(lambda: "ops" not in web.chat.hub.rooms)
     async with http.get(f"{web.url}/r/ops/messages") as answer:
         place = f"{(await answer.json())['epoch']}:1"
     headers = {"Last-Event-ID": place} if way == "header" else {}
-    query = {"after": place if way == "query" else "AAAAAAAA:9"}
+    query = {"after": place if way == "query" else "AAAAAAAA:9"} | ({"lastEventId": place} if way == "polyfill" else {})
     async with http.get(f"{web.url}/r/ops/events", headers=headers, params=query) as answer:
         stream = events(answer)
         joined, *missed = [await anext(stream) for _ in range(3)]

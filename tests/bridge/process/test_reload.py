@@ -129,7 +129,8 @@ def test_old_messages_go_when_retention_shrinks(configured: Configure) -> None:
         until(forgotten, "it is forgotten", 20)
 
 
-def test_wrong_settings_change_nothing_and_are_told(configured: Configure) -> None:
+def test_wrong_settings_change_nothing_and_are_told(configured: Configure, expected_errors: list[str]) -> None:
+    expected_errors.append("the settings stay as they are")
     it = configured('limits.burst = 7\nmotd = "Hello."\n')
     with canary(it.gateway.tcp, it.gateway.web):
         for text, words in (
