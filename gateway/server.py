@@ -333,6 +333,7 @@ def hub_limits(settings: Settings) -> Limits:
         rooms=limits.rooms,
         log_messages=limits.log_messages,
         log_bytes=limits.log_bytes,
+        logs_bytes=limits.logs_bytes,
         create_rooms=settings.rooms.create,
     )
 

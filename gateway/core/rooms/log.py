@@ -5,6 +5,10 @@ lag. The log never waits for them: what its tail passes is gone from memory, and
 
 Numbers leave the log the moment a bound is passed; the list behind them is cut only when an eighth of it is dead, so
 that a cut costs nothing per message.
+
+All logs together have a bound as well, the budget. Whoever passes it pays for all: the logs whose last message is the
+oldest are emptied first, down to KEPT_OF_BUDGET, so that the next messages are free again. A message costs an addition
+and a comparison. Readers of an emptied log are told like any whom a tail has passed; the journal has the messages.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,20 +25,57 @@ def cost(message: Message) -> int:
     return MESSAGE_BYTES + (len(text) if text.isascii() else 4 * len(text))
 
 
+KEPT_OF_BUDGET = 7 / 8
+HARD_BUDGET = 1 << 40
+"""Bytes, for a log that shares none."""
+
+
+class LogBudget:
+    """What all logs together take in memory: `used` bytes, at most `top`."""
+
+    __slots__ = ("logs", "top", "used")
+
+    def __init__(self, top: int) -> None:
+        self.top = top
+        self.used = 0
+        self.logs: set[RoomLog] = set()
+
+    def limit(self, top: int) -> None:
+        """At most so many bytes from now on."""
+        self.top = top
+        self.enforce()
+
+    def enforce(self) -> None:
+        """If more is used, empty the coldest logs but for their last message; where that is not enough, wholly."""
+        if self.used <= self.top:
+            return
+        target = int(self.top * KEPT_OF_BUDGET)
+        coldest = sorted(self.logs, key=lambda log: log.last_ts)
+        for held in (1, 0):
+            for log in coldest:
+                if self.used <= target:
+                    return
+                log.give_back(self.used - target, held)
+
+
 class RoomLog:
     """Messages `first`..`head`; `first` = `head` + 1 when none is held."""
 
-    __slots__ = ("_base", "_messages", "bytes", "first", "head", "max_bytes", "max_messages")
+    __slots__ = ("_base", "_budget", "_messages", "bytes", "first", "head", "max_bytes", "max_messages")
 
-    def __init__(self, head: int, *, max_messages: int, max_bytes: int) -> None:
+    def __init__(self, head: int, *, max_messages: int, max_bytes: int, budget: LogBudget | None = None) -> None:
         self.max_messages = max_messages
         self.max_bytes = max_bytes
+        self.bytes = 0
+        self._budget = budget or LogBudget(HARD_BUDGET)
+        self._budget.logs.add(self)
         self.restart(head, ())
 
     def restart(self, head: int, recent: Sequence[Message]) -> None:
         """Forget what is held; hold `recent` instead, the last messages up to `head`, oldest first."""
         self.head = head - len(recent)
         self.first = self._base = self.head + 1
+        self._budget.used -= self.bytes
         self.bytes = 0
         self._messages: list[Message] = []
         for message in recent:
@@ -46,12 +87,42 @@ class RoomLog:
             raise ValueError(f"message {message.seq} cannot follow {self.head} in {message.room}")
         self._messages.append(message)
         self.head = message.seq
-        self.bytes += cost(message)
+        size = cost(message)
+        self.bytes += size
+        self._budget.used += size
         while self.head - self.first >= self.max_messages or self.bytes > self.max_bytes:
             if self.first == self.head:
                 break
             self._forget_first()
         self._cut()
+        if self._budget.used > self._budget.top:
+            self._budget.enforce()
+
+    @property
+    def last_ts(self) -> int:
+        """When the last message held was sent, in ms since 1970; 0 when none is held."""
+        return self._messages[-1].ts if self.first <= self.head else 0
+
+    def give_back(self, size: int, held: int) -> None:
+        """Forget the oldest messages until `size` bytes are free or only `held` are left."""
+        stop = self.bytes - size
+        while self.bytes > stop and self.head - self.first >= held:
+            self._forget_first()
+        dead = self.first - self._base
+        del self._messages[:dead]
+        self._base = self.first
+
+    def leave(self) -> None:
+        """The room leaves memory, and its log with it."""
+        if self in self._budget.logs:
+            self._budget.logs.remove(self)
+            self._budget.used -= self.bytes
+
+    def come_back(self) -> None:
+        """The room stays in memory after all. Calling it again does nothing."""
+        if self not in self._budget.logs:
+            self._budget.logs.add(self)
+            self._budget.used += self.bytes
 
     def forget_below(self, first: int) -> None:
         """Hold no message with a number below `first`."""
@@ -60,7 +131,9 @@ class RoomLog:
         self._cut()
 
     def _forget_first(self) -> None:
-        self.bytes -= cost(self._messages[self.first - self._base])
+        size = cost(self._messages[self.first - self._base])
+        self.bytes -= size
+        self._budget.used -= size
         self.first += 1
 
     def _cut(self) -> None:

@@ -10,7 +10,7 @@ from gateway.core.protocol.events import Notice
 from gateway.core.protocol.refusals import storage_refusal
 from gateway.core.rooms.fanout import Room
 from gateway.core.rooms.join_notices import tell_room
-from gateway.core.rooms.log import RoomLog
+from gateway.core.rooms.log import LogBudget, RoomLog
 from gateway.core.sessions.rate_limit import Limits
 from gateway.core.sessions.session import Session
 from gateway.core.stats.counters import Counters
@@ -33,6 +33,7 @@ class Rooms(Mapping[str, Room]):
         self._limits = limits
         self._delivery = delivery
         self._totals = totals
+        self._budget = LogBudget(limits.top_logs_bytes)
 
     def __getitem__(self, name: str) -> Room:
         return self._rooms[name]
@@ -48,6 +49,7 @@ class Rooms(Mapping[str, Room]):
         self._limits = limits
         for room in self._rooms.values():
             room.log.max_messages, room.log.max_bytes = limits.top_log_messages, limits.top_log_bytes
+        self._budget.limit(limits.top_logs_bytes)
 
     def open(self, name: str, done: Callable[[Room | Refusal], None]) -> None:
         """The room with that (valid) name, from memory, from the journal, or new."""
@@ -68,19 +70,27 @@ class Rooms(Mapping[str, Room]):
         if not record.head and not self._limits.create_rooms and name != LOBBY:
             return Refusal(Code.NO_SUCH_ROOM, f"there is no room {name}, and making rooms is switched off")
         limits = self._limits
-        messages = RoomLog(record.head, max_messages=limits.top_log_messages, max_bytes=limits.top_log_bytes)
+        messages = RoomLog(
+            record.head,
+            max_messages=limits.top_log_messages,
+            max_bytes=limits.top_log_bytes,
+            budget=self._budget,
+        )
         messages.restart(record.head, record.recent)
         room = self._rooms[name] = Room(record, messages, self._delivery, self._totals)
         return room
 
     def keep(self, room: Room) -> Room:
         """The room of that name that is in memory now: `room`, if it was forgotten meanwhile."""
-        return self._rooms.setdefault(room.name, room)
+        kept = self._rooms.setdefault(room.name, room)
+        kept.log.come_back()
+        return kept
 
     def forget_if_idle(self, room: Room) -> None:
         """An empty unread room leaves memory; the journal keeps it."""
         if not room.members and not room.pending and room.name != LOBBY and self._rooms.get(room.name) is room:
             del self._rooms[room.name]
+            room.log.leave()
 
     def set_topic(self, session: Session, room: Room, topic: str, done: Callable[[Refusal | None], None]) -> None:
         """Store a topic (gated) that the session has given the room, then tell the room."""

@@ -14,6 +14,7 @@ from gateway.core.sessions.session import Session
 
 HARD_LOG_MESSAGES = 1_000_000
 HARD_LOG_BYTES = 1 << 30
+HARD_LOGS_BYTES = 4 << 30
 HARD_ROOMS = 1_000_000
 
 
@@ -26,6 +27,7 @@ class Limits:
     rooms: int = 10_000
     log_messages: int = 10_000
     log_bytes: int = 8 << 20
+    logs_bytes: int = 256 << 20
     create_rooms: bool = True
     connections: int = 10_000
 
@@ -38,6 +40,11 @@ class Limits:
     def top_log_bytes(self) -> int:
         """Bytes a room's log takes at most."""
         return self.log_bytes or HARD_LOG_BYTES
+
+    @property
+    def top_logs_bytes(self) -> int:
+        """Bytes all logs take together at most."""
+        return self.logs_bytes or HARD_LOGS_BYTES
 
     @property
     def top_rooms(self) -> int:
