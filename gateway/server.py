@@ -330,6 +330,8 @@ def hub_limits(settings: Settings) -> Limits:
     return Limits(
         messages_per_second=limits.messages_per_second,
         burst=limits.burst,
+        address_messages_per_second=limits.address_messages_per_second,
+        address_burst=limits.address_burst,
         rooms=limits.rooms,
         log_messages=limits.log_messages,
         log_bytes=limits.log_bytes,

@@ -27,7 +27,7 @@ from gateway.web.admin.authorize import bearer
 from gateway.web.endpoint import Call
 from gateway.web.http.body import read_body
 from gateway.web.http.origin_policy import OriginPolicy, host_name
-from gateway.web.http.protocol import peer_address
+from gateway.web.http.protocol import peer_address, remote_of
 from gateway.web.http.query import ask
 from gateway.web.options import WebOptions
 from gateway.web.templates import Pages
@@ -96,7 +96,9 @@ class RoomDoor:
         )
         nick = written.nick if written.nick is not None else call.query.get("nick")
         token = written.token if written.token is not None else bearer(request)
-        post = Post(room, sanitize.lines(written.text), nick, written.id, token, peer_address(request))
+        remote = remote_of(request)
+        text = sanitize.lines(written.text)
+        post = Post(room, text, nick, written.id, token, remote.address, remote.counted_as)
 
         def verb(done: Callable[[Posted | Refusal], None]) -> None:
             self._posting.post(post, done)

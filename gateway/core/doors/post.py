@@ -25,7 +25,8 @@ POSTERS = 10_000
 
 class Post(NamedTuple):
     """What is posted from outside any session: gated `text` for a valid `room`, under `nick` (None: a guest name) or
-    as whom the `token` proves; `id` marks a second try, `address` is where it came from."""
+    as whom the `token` proves; `id` marks a second try, `address` is where it came from, `counted_as` the key under
+    which that address is limited (None: it is not)."""
 
     room: str
     text: str
@@ -33,6 +34,7 @@ class Post(NamedTuple):
     id: str | None = None
     token: str | None = None
     address: str = ""
+    counted_as: str | None = None
 
 
 class Posting:
@@ -68,7 +70,7 @@ class Posting:
             except Refusal as refusal:
                 answer(refusal)
             else:
-                self._post(message, poster, answer)
+                self._post(message, poster, post.counted_as, answer)
 
     def _nick_of(self, identity: Identity) -> str:
         if not identity.holds_nick and self._hub.nicks.held(identity.nick):
@@ -83,12 +85,12 @@ class Posting:
             raise Refusal(Code.NICK_TAKEN, f"{nick} is here in person, post under another name")
         return nick
 
-    def _post(self, message: Message, poster: str, done: Answer) -> None:
+    def _post(self, message: Message, poster: str, address: str | None, done: Answer) -> None:
         """Open the room and submit; a refusal is answered, so that a second try may follow.
 
         Who gives no name shares the rate of a `poster` with the others who give none.
         """
-        seconds = self._seconds(poster)
+        seconds = self._seconds(poster, address)
         if seconds:
             done(too_fast(seconds))
             return
@@ -104,19 +106,23 @@ class Posting:
 
         self._hub.rooms.open(message.room, opened)
 
-    def _seconds(self, poster: str) -> float:
-        """Seconds until `poster` may post again; 0 = now, and this post counts."""
+    def _seconds(self, poster: str, address: str | None) -> float:
+        """Seconds until `poster` and its address may post again; 0 = now, and this post counts."""
         now, limits = self._hub.clock.now(), self._hub.limits
         if limits is not self._limits:
-            before, self._limits = self._limits.messages_per_second, limits
-            self._paid_until = {who: repriced(at, now, before, limits) for who, at in self._paid_until.items()}
+            rates = self._limits.messages_per_second, limits.messages_per_second
+            self._limits = limits
+            paid_until = self._paid_until.items()
+            self._paid_until = {who: repriced(at, now, *rates, limits.burst) for who, at in paid_until}
         paid = self._paid_until.get(poster, 0.0)
-        seconds = wait(paid, now, limits.messages_per_second, limits.burst)
+        addresses = self._hub.pace.addresses
+        seconds = max(wait(paid, now, limits.messages_per_second, limits.burst), addresses.wait(address, now))
         if seconds:
             return seconds
         if len(self._paid_until) > POSTERS:
             self._paid_until = {who: until for who, until in self._paid_until.items() if until > now}
         self._paid_until[poster] = pay(paid, now, limits.messages_per_second)
+        addresses.pay(address, now)
         return 0.0
 
 

@@ -9,6 +9,7 @@ The limits the hub keeps; the gateway fills them from its settings. 0 = no limit
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gateway.core.address import Remote
 from gateway.core.clock import Clock
 from gateway.core.sessions.session import Session
 
@@ -16,6 +17,8 @@ HARD_LOG_MESSAGES = 1_000_000
 HARD_LOG_BYTES = 1 << 30
 HARD_LOGS_BYTES = 4 << 30
 HARD_ROOMS = 1_000_000
+ADDRESSES = 10_000
+"""Addresses whose rate is kept before those that have used nothing of it are looked for and forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Limits:
     burst: int = 100
     rooms: int = 10_000
     log_messages: int = 10_000
+    address_messages_per_second: float = 50
+    address_burst: int = 1000
     log_bytes: int = 8 << 20
     logs_bytes: int = 256 << 20
     create_rooms: bool = True
@@ -69,12 +74,46 @@ def pay(paid_until: float, now: float, rate: float) -> float:
     return 0.0 if rate <= 0 else max(paid_until, now) + 1 / rate
 
 
-def repriced(paid_until: float, now: float, rate_before: float, limits: Limits) -> float:
+def repriced(paid_until: float, now: float, rate_before: float, rate: float, burst: float) -> float:
     """The new `paid_until` after a change of limits: the same number of messages is used, at most a whole burst."""
-    if rate_before <= 0 or limits.messages_per_second <= 0:
+    if rate_before <= 0 or rate <= 0:
         return 0.0
-    used = min((paid_until - now) * rate_before, max(limits.burst, 1))
-    return now + used / limits.messages_per_second if used > 0 else 0.0
+    used = min((paid_until - now) * rate_before, max(burst, 1))
+    return now + used / rate if used > 0 else 0.0
+
+
+class AddressRate:
+    """What each address has said by all its sessions and POSTs together, so that a new name or connection does not buy
+    a new rate. Addresses are as `Remote.counted_as` has them; None is not counted."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._rate = limits.address_messages_per_second
+        self._burst = limits.address_burst
+        self._paid_until: dict[str, float] = {}
+
+    def wait(self, address: str | None, now: float) -> float:
+        """Seconds until the address may speak again, 0 = now."""
+        if address is None or not self._rate:
+            return 0.0
+        return wait(self._paid_until.get(address, 0.0), now, self._rate, self._burst)
+
+    def pay(self, address: str | None, now: float) -> None:
+        """Count one message of the address."""
+        if address is None or not self._rate:
+            return
+        if len(self._paid_until) > ADDRESSES:
+            self._paid_until = {who: until for who, until in self._paid_until.items() if until > now}
+        self._paid_until[address] = pay(self._paid_until.get(address, 0.0), now, self._rate)
+
+    def limit(self, limits: Limits, now: float) -> None:
+        """Keep these limits from now on: what has been used stays used."""
+        before, self._rate, self._burst = self._rate, limits.address_messages_per_second, limits.address_burst
+        paid = self._paid_until.items()
+        self._paid_until = {who: repriced(at, now, before, self._rate, self._burst) for who, at in paid}
+
+    def stop(self) -> None:
+        """From now on nothing is counted."""
+        self._rate = 0.0
 
 
 class RateLimit:
@@ -86,6 +125,8 @@ class RateLimit:
         """Messages per second of one session in the long run, 0 = no limit."""
         self._burst = limits.burst
         self._clock = clock
+        self.addresses = AddressRate(limits)
+        self._counted_as: dict[Session, str | None] = {}
         self._slowed: dict[Session, None] = {}
         self._hurried = False
         self.heard = 0
@@ -93,12 +134,28 @@ class RateLimit:
 
     def too_fast(self, session: Session) -> float:
         """Seconds until the session may speak again, 0 = now; does not count as speaking."""
-        return wait(session.paid_until, self._clock.now(), self.rate, self._burst) if self.rate else 0.0
+        now = self._clock.now()
+        own = wait(session.paid_until, now, self.rate, self._burst) if self.rate else 0.0
+        address = self._address_of(session)
+        return own if address is None else max(own, self.addresses.wait(address, now))
 
     def pay(self, session: Session) -> None:
-        """Count one thing said against the session's rate."""
+        """Count one thing said against the session's rate and its address's."""
         self.heard += 1
-        session.paid_until = pay(session.paid_until, self._clock.now(), self.rate) if self.rate else 0.0
+        now = self._clock.now()
+        session.paid_until = pay(session.paid_until, now, self.rate) if self.rate else 0.0
+        address = self._address_of(session)
+        if address is not None:
+            self.addresses.pay(address, now)
+
+    def _address_of(self, session: Session) -> str | None:
+        try:
+            return self._counted_as[session]
+        except KeyError:
+            address = Remote(session.address, session.proxy).counted_as
+            if not session.closed:  # it may have been closed by its own last line, after `forget`
+                self._counted_as[session] = address
+            return address
 
     def slow_down(self, session: Session) -> None:
         """Take no more input from a session that is too fast, until its rate allows the next."""
@@ -113,19 +170,24 @@ class RateLimit:
         now = self._clock.now()
         self.rate = 0.0 if self._hurried else limits.messages_per_second
         self._burst = limits.burst
+        if not self._hurried:
+            self.addresses.limit(limits, now)
+        rates = before.messages_per_second, limits.messages_per_second
         for session in sessions:
-            session.paid_until = repriced(session.paid_until, now, before.messages_per_second, limits)
+            session.paid_until = repriced(session.paid_until, now, *rates, limits.burst)
         for session in list(self._slowed):
             self._speed_up(session)
 
     def forget(self, session: Session) -> None:
         """The session is over."""
         self._slowed.pop(session, None)
+        self._counted_as.pop(session, None)
 
     def hurry(self) -> None:
         """The end is near: from now on nobody is too fast, so that what has been received can be said."""
         self._hurried = True
         self.rate = 0.0
+        self.addresses.stop()
         for session in list(self._slowed):
             self._speed_up(session)
 

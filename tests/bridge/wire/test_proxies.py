@@ -198,3 +198,46 @@ def test_what_untrusted_peers_forward_changes_nothing(behind: Gateway) -> None:
         assert sock.recv(4096).startswith(b"HTTP/1.1 101 ")
         until(lambda: "(web, 203.0.113.30) opened" in behind.stderr, "it is logged")
     assert not re.search(r"192\.0\.2\.[567]", behind.stderr)
+
+
+# An address has one rate, whatever its names and connections
+
+
+def status_of_post(gateway: Gateway, address: str, nick: str) -> int:
+    """POST as a proxy at loopback passes it on."""
+    return request(gateway.web, "POST", f"/r/lobby?nick={nick}", "x", {"X-Forwarded-For": address}).status
+
+
+def test_m2_a_new_nick_for_each_post_does_not_buy_a_new_rate(start: Start) -> None:
+    flags = ("--web.trusted_proxies", "127.0.0.1", "--limits.address_messages_per_second", 1)
+    gateway = start(*flags, "--limits.address_burst", 50)
+    statuses = [status_of_post(gateway, f"2001:db8::{number:x}", f"n{number}") for number in range(1, 101)]
+    assert statuses[:50] == [201] * 50
+    assert statuses.count(429) >= 30
+    refused = request(gateway.web, "POST", "/r/lobby?nick=late", "x", {"X-Forwarded-For": "2001:db8::1"})
+    assert (refused.status, refused.json["error"]["code"]) == (429, "rate_limited")
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert status_of_post(gateway, "2001:db8:0:1::1", "another") == 201
+    assert request(gateway.web, "POST", "/r/lobby?nick=local", "x").status == 201
+
+
+def test_m2_many_terminals_of_one_address_are_slowed_and_lose_nothing(start: Start) -> None:
+    flags = ("--proxy-protocol", "127.0.0.0/8", "--limits.address_messages_per_second", 100)
+    gateway = start(*flags, "--limits.address_burst", 20, "--limits.messages_per_second", 0)
+    with ExitStack() as open_ones:
+        peers = [open_ones.enter_context(Introduced(gateway.tcp, line("203.0.113.7"))) for _ in range(4)]
+        for number, peer in enumerate(peers):
+            peer.sock.sendall(b"".join(b"%d of %d\n" % (count, number) for count in range(30)))
+        until(lambda: len(lobby_texts(gateway)) >= 120, "all of them are said", 20)
+        texts = lobby_texts(gateway)
+        for number in range(4):
+            mine = [text for text in texts if text.endswith(f" of {number}")]
+            assert mine == [f"{count} of {number}" for count in range(30)]
+
+
+def lobby_texts(gateway: Gateway) -> list[str]:
+    with socket.create_connection((HOST, gateway.web), timeout=SECONDS) as sock:
+        sock.sendall(b"PROXY UNKNOWN\r\nGET /r/lobby/messages?after=0&limit=300 HTTP/1.1\r\nHost: localhost\r\n"
+                     b"Connection: close\r\n\r\n")  # fmt: skip
+        answer = b"".join(iter(lambda: sock.recv(65536), b""))
+    return [message["text"] for message in json.loads(answer.partition(b"\r\n\r\n")[2])["messages"]]
