@@ -5,20 +5,26 @@ runs, so that `gateway --help` and `gateway check` stay light.
 """
 
 import argparse
+import codecs
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pkgutil import resolve_name
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from gateway import __version__
 from gateway.config.accounts import ROLES, ROOT_NAME, check_name
-from gateway.config.settings import SETTINGS, Setting
-from gateway.config.sources import load, load_again, nearest
+from gateway.config.settings import SETTINGS, Setting, Settings, markdown_table
+from gateway.config.sources import Loaded, load, load_again, near, nearest
 from gateway.config.values import WrongValue
 from gateway.errors import ConfigError, StartError, UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -49,6 +55,11 @@ class FlagParser(argparse.ArgumentParser):
         """Raise UsageError."""
         raise UsageError(f"{message} ({self.prog} --help lists the flags)")
 
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        # argparse's own takes a full device or a closed pipe for nothing.
+        if message and file is not None:
+            file.write(message)
+
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Leave after the help."""
         flush_output()
@@ -57,6 +68,7 @@ class FlagParser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and answer the exit code: 0 clean, 1 cannot run, 2 wrong usage, 78 wrong settings."""
+    escape_what_cannot_be_shown()
     try:
         code = dispatch(sys.argv[1:] if arguments is None else arguments, COMMANDS)
         flush_output()
@@ -70,9 +82,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone (`gateway check | head -1`); at exit the interpreter would flush it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()  # whoever read it has gone (`gateway check | head -1`)
         return EXIT_FAILURE
+    except OSError as error:
+        drop_output()
+        what = f"{error.filename}: " if error.filename else "cannot write the output: "
+        return fail(EXIT_FAILURE, f"{what}{error.strerror}")
+
+
+def escape_what_cannot_be_shown() -> None:
+    """Let output in an ASCII or Latin-1 locale have `\\u00fc` for what it cannot show, as TOML writes it, instead of
+    failing."""
+    codecs.register_error("unicode_escape", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="unicode_escape")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = map(ord, error.object[error.start : error.end])
+    return "".join(f"\\u{each:04x}" if each < 0x10000 else f"\\U{each:08x}" for each in letters), error.end
+
+
+def drop_output() -> None:
+    """Nobody can have what was printed; at exit the interpreter would try once more, and fail for all to see."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def flush_output() -> None:
@@ -81,11 +118,25 @@ def flush_output() -> None:
         sys.stdout.flush()
 
 
-def fail(code: int, error: Exception) -> int:
-    """Tell the operator what is wrong, each problem on a line of its own, and answer the exit code."""
+def fail(code: int, error: Exception | str) -> int:
+    """Tell the operator what is wrong, each problem on a line of its own, and return the exit code."""
     for line in str(error).splitlines():
-        print(f"gateway: {line}", file=sys.stderr)
+        tell(line)
     return code
+
+
+def tell(line: str) -> None:
+    """A line on standard error, if somebody can have it."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(f"gateway: {line}", file=sys.stderr, flush=True)
+
+
+def settled(loaded: Loaded) -> Settings:
+    """The settings of a command, after what has to be told about them."""
+    for warning in loaded.warnings:
+        tell(f"warning: {warning}")
+    return loaded.settings
 
 
 def dispatch(words: Sequence[str], commands: Mapping[str, Subcommand]) -> int:
@@ -96,7 +147,9 @@ def dispatch(words: Sequence[str], commands: Mapping[str, Subcommand]) -> int:
         words = [DEFAULT_COMMAND, *words]
     name, *arguments = words
     if name not in commands:
-        raise UsageError(f"no command {name!r}, the nearest is {nearest(name, commands)} (gateway --help lists all)")
+        meant = near(name, commands)
+        advice = f", the nearest is {meant}" if meant else ""
+        raise UsageError(f"no command {name!r}{advice} (gateway --help lists all)")
     return commands[name].run(commands[name], arguments)
 
 
@@ -120,7 +173,7 @@ def explanation(command: Subcommand) -> str:
 def serve(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway serve`: the gateway, or with --classic the origin's chat."""
     flags, config = given(settings_parser("serve", explanation(command)), arguments)
-    settings = load(flags, os.environ, config).settings
+    settings = settled(load(flags, os.environ, config))
     if settings.classic:
         return start(command.classic, settings)
     return start(command.entry, settings, lambda: load_again(flags, os.environ, config).settings)
@@ -130,13 +183,14 @@ def echo(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway echo`: only the plain door, whatever is said about the others."""
     used = [name for name, setting in SETTINGS.items() if setting.origin]
     flags, config = given(settings_parser("echo", explanation(command), used), arguments)
-    return start(command.entry, load(flags | {"telnet_port": "-1", "web_port": "-1"}, os.environ, config).settings)
+    alone = {"telnet_port": "-1", "web_port": "-1", "memory": "true"}
+    return start(command.entry, settled(load(flags | alone, os.environ, config)))
 
 
 def login_link(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway login-link`: the data folder tells which gateway is meant."""
     flags, config = given(settings_parser("login-link", explanation(command), ["data"]), arguments)
-    return start(command.entry, load(flags, os.environ, config).settings)
+    return start(command.entry, settled(load(flags, os.environ, config)))
 
 
 def status(command: Subcommand, arguments: Sequence[str]) -> int:
@@ -147,7 +201,8 @@ def status(command: Subcommand, arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_const", const="true", default="", help="print the summary as JSON")
     flags, config = given(parser, arguments)
     asked = {name: flags.pop(name) for name in ("url", "token", "json")}
-    return start(command.entry, (load(flags, os.environ, config).settings, asked))
+    elsewhere = {"memory": "true"} if asked["url"] else {}
+    return start(command.entry, (settled(load(flags | elsewhere, os.environ, config)), asked))
 
 
 def passwd(command: Subcommand, arguments: Sequence[str]) -> int:
@@ -175,9 +230,16 @@ def passwd(command: Subcommand, arguments: Sequence[str]) -> int:
 
 def check(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway check`: print the effective settings. Wrong values are its verdict, so 78 in flags as well."""
-    flags, config = given(settings_parser("check", explanation(command)), arguments)
+    parser = settings_parser("check", explanation(command))
+    parser.add_argument("--defaults", action="store_const", const="true", default="", help="print what each one means")
+    flags, config = given(parser, arguments)
+    if flags.pop("defaults"):
+        print(markdown_table(), end="")
+        return 0
     try:
-        print(load(flags, os.environ, config).toml(), end="")
+        loaded = load(flags, os.environ, config)
+        settled(loaded)
+        print(loaded.toml(), end="")
     except ConfigError as error:
         return fail(EXIT_CONFIG, error)
     return 0

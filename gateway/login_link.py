@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import secrets
+import sys
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -30,12 +31,13 @@ class LoginLinkKey:
         self.path = folder / FILE
         self.secret = secrets.token_urlsafe(SECRET_BYTES)
 
-    def write(self, page: str) -> None:
-        """Leave the page's address and the secret for `link`. Raises StartError."""
+    def write(self, page: str, elsewhere: str = "") -> None:
+        """Leave the page's address and the secret for `login_link`, and the address by which other machines reach a
+        page that listens everywhere. Raises StartError."""
         fresh = self.path.with_name(f"{FILE}.{os.getpid()}")
         try:
             with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                json.dump({"page": page, "secret": self.secret}, file)
+                json.dump({"page": page, "secret": self.secret, "elsewhere": elsewhere}, file)
             fresh.replace(self.path)
         except OSError as problem:
             raise StartError(f"cannot write {self.path}: {problem.strerror}") from problem
@@ -55,38 +57,48 @@ class Where(Protocol):
 
 def login_link(settings: Where) -> int:
     """Print a fresh one-time dashboard link of the gateway that runs on this data folder; the exit code."""
-    page, secret = read_key(settings.data)
+    page, secret, elsewhere = read_key(settings.data)
     try:
-        try:
-            body = ask(page, secret)
-        except ConnectionResetError:
-            body = ask(page, secret, NO_PROXY)
+        body = ask(page, "POST", "/admin/login-link", secret)[1]
     except (OSError, http.client.HTTPException, ValueError) as problem:
         raise StartError(f"the gateway at {page} does not answer: {problem}") from problem
     if "url" not in body:
         raise StartError(f"the gateway at {page} refused: {body.get('error', {}).get('text', 'no reason given')}")
     print(body["url"])
+    if elsewhere:
+        print(f"gateway: from another machine: {elsewhere} in place of {urlsplit(page).hostname}", file=sys.stderr)
     return 0
 
 
-def ask(page: str, secret: str, introduction: bytes = b"") -> dict[str, Any]:
-    """What the gateway answers to whoever asks for a link. It cuts those (ConnectionResetError) who do not introduce
-    themselves at an address from which it expects a proxy."""
-    where = urlsplit(page)
-    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=TIMEOUT)
+def ask(page: str, method: str, path: str, token: str) -> tuple[int, Any]:
+    """The status and the JSON body that the gateway at `page` answers. Raises OSError, HTTPException or ValueError.
+
+    A gateway that expects a PROXY header from this address cuts whoever sends none: then it is asked again with one.
+    """
+    try:
+        return _ask(page, method, path, token, b"")
+    except ConnectionResetError:
+        return _ask(page, method, path, token, NO_PROXY)
+
+
+def _ask(page: str, method: str, path: str, token: str, introduction: bytes) -> tuple[int, Any]:
+    where = urlsplit(page if "//" in page else f"http://{page}")
+    kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
+    connection = kind(where.hostname or "", where.port, timeout=TIMEOUT)
     with contextlib.closing(connection):
         connection.connect()
         connection.sock.sendall(introduction)
-        connection.request("POST", "/admin/login-link", headers={"Authorization": f"Bearer {secret}"})
-        answer: dict[str, Any] = json.loads(connection.getresponse().read())
-        return answer
+        connection.request(method, where.path.rstrip("/") + path, headers={"Authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
 
 
-def read_key(folder: Path) -> tuple[str, str]:
-    """The page's address and the secret of the gateway that runs on `folder`. Raises StartError with advice."""
+def read_key(folder: Path) -> tuple[str, str, str]:
+    """The page's address and the secret of the gateway that runs on `folder`, and the address that other machines use
+    (empty: the same). Raises StartError with advice."""
     try:
-        content = json.loads((folder / FILE).read_text())
-        return content["page"], content["secret"]
+        content = json.loads((folder / FILE).read_text("utf-8-sig"))
+        return content["page"], content["secret"], content.get("elsewhere", "")
     except FileNotFoundError:
         raise StartError(f"no gateway with a web door runs on {folder}; --data names another folder") from None
     except (OSError, ValueError, KeyError) as problem:

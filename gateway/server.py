@@ -20,7 +20,7 @@ from gateway.config.accounts import ROOT_NAME
 from gateway.config.settings import AdminSettings, Settings
 from gateway.config.sources import Reloading
 from gateway.core import sanitize
-from gateway.core.address import Networks
+from gateway.core.address import Networks, host_and_port
 from gateway.core.clock import Clock
 from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.console import OperatorPrompt
@@ -46,7 +46,15 @@ from gateway.process import console, logs
 from gateway.process.figures import connection_limit, descriptor_limit, memory_limit, seconds_with_sleep
 from gateway.process.gc_policy import GcPolicy
 from gateway.process.heartbeat import Heartbeat
-from gateway.process.ready import address, hold_standard_descriptors, reachable, ready_line, say, write_ports_file
+from gateway.process.ready import (
+    elsewhere,
+    hold_standard_descriptors,
+    last_line,
+    reachable,
+    ready_line,
+    say,
+    write_ports_file,
+)
 from gateway.process.secret_key import KEY_BYTES, kept_key
 from gateway.shutdown import Shutdown
 from gateway.tcp.acceptor import Acceptor
@@ -254,7 +262,7 @@ class Gateway:
             connection_limit=lambda: self.admission.connections,
             ready=self._not_ready,
             listeners=lambda: [
-                ListenerState(each.door, address(each.host, each.port), each.port, each.state)
+                ListenerState(each.door, host_and_port(each.host, each.port), each.port, each.state)
                 for each in self.listeners.all()
             ],
         )
@@ -276,7 +284,7 @@ class Gateway:
 
     def _page_address(self) -> str:
         where = self.listeners.first(Door.WEB)
-        return f"http://{address(*reachable(*where))}/" if where else ""
+        return f"http://{host_and_port(*reachable(*where))}/" if where else ""
 
     def _invitation(self) -> str:
         """How others can come, in one line of words."""
@@ -302,9 +310,10 @@ class Gateway:
         page = self._page_address()
         if page:
             if self.key is not None:
-                self.key.write(page)
+                self.key.write(page, next(filter(None, map(elsewhere, self.settings.host)), ""))
             if not self.passwords.has_passwords:
-                say(f"dashboard, for 15 minutes and once: {page}admin/login?token={self.web.links.mint()}")
+                say(f"Dashboard (link works once, for 15 minutes): {page}admin/login?token={self.web.links.mint()}")
+        say(last_line(None if self.settings.memory else self.settings.data, self.settings.host))
 
     def _schedule(self, seconds: float) -> None:
         """Call the hub's tick after so many seconds, or sooner; 0 = before anything else is read."""

@@ -9,7 +9,6 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -17,9 +16,8 @@ from rich.text import Text
 
 from gateway.core.quantity import short_count, short_duration, short_milliseconds, short_rate, short_size
 from gateway.errors import StartError
-from gateway.login_link import Where, read_key
+from gateway.login_link import TIMEOUT, Where, ask, read_key
 
-TIMEOUT = 5.0
 UNKNOWN = "n/a"
 STYLES = {"ok": "bold green", "busy": "bold yellow", "overloaded": "bold red", "draining": "bold blue"}
 RATES = (("messages in", "messages_in"), ("fan-out", "deliveries"), ("skipped", "skipped"))
@@ -32,38 +30,31 @@ def show(question: tuple[Where, Mapping[str, str]]) -> int:
     """Print the status; the exit code. The question is the settings, and `url`, `token`, `json` as they were given,
     empty where they were not. Raises StartError when no gateway answers."""
     settings, asked = question
-    page, token = (asked["url"], asked["token"]) if asked["url"] else read_key(settings.data)
-    summary = ask(page, token, "summary")
+    page, token = (asked["url"], asked["token"]) if asked["url"] else read_key(settings.data)[:2]
+    summary = view_of(page, token, "summary")
     if asked["json"]:
-        json.dump(summary, sys.stdout, indent=2, ensure_ascii=False)
+        # Where the locale cannot show every letter, only escapes make it JSON.
+        shows_all = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+        json.dump(summary, sys.stdout, indent=2, ensure_ascii=not shows_all)
         print()
         return 0
     Console(highlight=False).print(screen(summary, page))
     return 0
 
 
-def ask(page: str, token: str, view: str) -> Json:
+def view_of(page: str, token: str, view: str) -> Json:
     """One view of the dashboard as JSON. Raises StartError."""
-    where = urlsplit(page if "//" in page else f"http://{page}")
-    kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
-    path = f"{where.path.rstrip('/')}/admin/api/{view}"
     try:
-        connection = kind(where.hostname or "", where.port, timeout=TIMEOUT)
-        try:
-            connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
-            answer = connection.getresponse()
-            body = json.loads(answer.read())
-        finally:
-            connection.close()
+        status, body = ask(page, "GET", f"/admin/api/{view}", token)
     except TimeoutError:
         raise StartError(
             f"the gateway at {page} accepts nobody (SIGUSR2?), or hangs: no answer in {TIMEOUT:.0f} s"
         ) from None
     except (OSError, http.client.HTTPException, ValueError) as problem:
         raise StartError(f"the gateway at {page} does not answer: {problem}") from problem
-    if answer.status != 200 or not isinstance(body, dict):
-        told = body.get("error", {}).get("text", answer.reason) if isinstance(body, dict) else answer.reason
-        raise StartError(f"the gateway at {page} refused: {told}")
+    if status != 200 or not isinstance(body, dict):
+        told = body.get("error", {}).get("text", "") if isinstance(body, dict) else ""
+        raise StartError(f"the gateway at {page} refused: {told or f'status {status}'}")
     return body
 
 

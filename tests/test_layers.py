@@ -49,7 +49,7 @@ ALLOWED = {
 
 ONLY = {
     "selectors": {"tcp", "bench", "classic"},
-    "socket": {"tcp", "bench", "classic", "server", "web"},  # web only takes over what tcp accepted
+    "socket": {"tcp", "bench", "classic", "server", "web", "process"},  # web takes over; process asks for our address
     "aiohttp": {"web", "bench"},  # bench measures a bare aiohttp server beside the gateway
     "jinja2": {"web"},
     "argon2": {"accounts"},

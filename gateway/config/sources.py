@@ -12,8 +12,11 @@ restart, each time, until it has its old value again. Wrong settings change noth
 the loop (a small file and the checks of all settings), and what follows must take no longer.
 """
 
+import codecs
 import difflib
 import logging
+import os
+import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,11 +27,15 @@ from msgspec import structs
 
 from gateway.config.accounts import ROOT_NAME
 from gateway.config.settings import PREFIX, SETTINGS, VARIABLES, Setting, Settings, value_of
-from gateway.config.values import WrongValue
+from gateway.config.values import NoHome, WrongValue
 from gateway.errors import ConfigError, GatewayError, UsageError
 
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 DOORS = ("tcp_port", "telnet_port", "web_port")
+_ORCHESTRATED = re.compile(r"GATEWAY_(\w+_)?(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP)\w*)|GATEWAY_INTERFACE")
+"""Variables that Kubernetes, docker links and CGI make for a service that happens to be called gateway."""
+_ORCHESTRATED_PORT = re.compile(r"GATEWAY_(\w+_)?PORT")
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Source(NamedTuple):
@@ -51,10 +58,11 @@ class Given(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The effective settings, and for every setting the place that decided it."""
+    """The effective settings, for every setting the place that decided it, and what was passed over."""
 
     settings: Settings
     sources: Mapping[str, Source]
+    warnings: tuple[str, ...] = ()
 
     def toml(self) -> str:
         """A TOML file that says the same; behind each setting stands where it came from."""
@@ -86,18 +94,20 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "")
     if values["classic"]:
         for name in ("telnet_port", "web_port"):
             values[name], sources[name] = -1, Source("classic")
-    problems += contradictions(values) if not problems else []
+    problems += contradictions(values, sources) if not problems else []
     if problems:
         kind = UsageError if all(isinstance(problem, UsageError) for problem in problems) else ConfigError
         raise kind("\n".join(map(str, problems)))
-    return Loaded(assembled(values), sources)
+    left = sorted(variable for variable, text in environ.items() if made_by_orchestrator(variable, text))
+    told = f"left alone, made by an orchestrator and not by you: {', '.join(left)}"
+    return Loaded(assembled(values), sources, (told,) if left else ())
 
 
 def load_again(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "") -> Loaded:
     """The same once more while the gateway runs. A file that can be read only once (a pipe) is a ConfigError: reading
     it would give nothing, or wait."""
     file = config or environ.get(CONFIG_VARIABLE, "")
-    if file and not Path(file).is_file():
+    if file and not Path(os.path.expanduser(file)).is_file():
         raise ConfigError(f"cannot read {file} again: it is gone, or no file")
     return load(flags, environ, config)
 
@@ -107,7 +117,10 @@ def from_file(config: str) -> Iterator[Given]:
     if not config:
         return
     try:
-        content = tomllib.loads(Path(config).read_text(encoding="utf-8"))
+        raw = Path(os.path.expanduser(config)).read_bytes()
+        if raw.startswith(_UTF16):
+            raise ConfigError(f"{config} is UTF-16: save it as UTF-8")
+        content = tomllib.loads(raw.decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"cannot read {config}: {error.strerror}") from error
     except ValueError as error:
@@ -121,11 +134,18 @@ def from_file(config: str) -> Iterator[Given]:
 
 
 def from_environment(environ: Mapping[str, str]) -> Iterator[Given]:
-    """The values of the variables that begin like ours, whether known or not."""
+    """The values of the variables that begin like ours, whether known or not, but for an orchestrator's."""
     for variable, text in environ.items():
-        if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE:
+        if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE and not made_by_orchestrator(variable, text):
             name = VARIABLES[variable].name if variable in VARIABLES else variable
             yield Given(name, text, Source("environment", variable))
+
+
+def made_by_orchestrator(variable: str, text: str) -> bool:
+    """Whether a variable stands for a service beside us that has our name. Its port is a URL, ours a number."""
+    if _ORCHESTRATED_PORT.fullmatch(variable) and text.startswith(("tcp://", "udp://")):
+        return True
+    return _ORCHESTRATED.fullmatch(variable) is not None
 
 
 def from_flags(flags: Mapping[str, str]) -> Iterator[Given]:
@@ -140,7 +160,7 @@ def checked(given: Given) -> object:
     try:
         return setting.read(given.value, is_text=given.source.place != "file")
     except ValueError as error:
-        kind = UsageError if given.source.place == "flag" else ConfigError
+        kind = UsageError if given.source.place == "flag" and not isinstance(error, NoHome) else ConfigError
         raise kind(f"{given.name}: {complaint(given, setting, error)}") from error
 
 
@@ -171,15 +191,28 @@ def nearest(word: str, names: Iterable[str]) -> str:
     return difflib.get_close_matches(word, list(names), n=1, cutoff=0.0)[0]
 
 
-def contradictions(values: Mapping[str, object]) -> Iterator[ConfigError]:
-    """What is wrong with values that are right one by one."""
+def near(word: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that `word` may be a slip of; None if there is none."""
+    return next(iter(difflib.get_close_matches(word, list(names), n=1)), None)
+
+
+def contradictions(values: Mapping[str, object], sources: Mapping[str, Source]) -> Iterator[ConfigError]:
+    """What is wrong with values that are right one by one: a UsageError where flags alone say so."""
+
+    def wrong(words: str, names: Iterable[str]) -> ConfigError:
+        return (UsageError if all(sources[name].place == "flag" for name in names) else ConfigError)(words)
+
     doors = [name for name in DOORS if values[name] != -1]
     if not doors:
-        yield ConfigError(f"every door is off: one of {', '.join(DOORS)} needs a port")
+        yield wrong(f"every door is off: one of {', '.join(DOORS)} needs a port", DOORS)
     for index, name in enumerate(doors):
         for other in doors[:index]:
             if values[name] == values[other] != 0:
-                yield ConfigError(f"{other} and {name} are both {values[name]}: a port serves one door")
+                words = f"{other} and {name} are both {values[name]}: a port serves one door"
+                yield wrong(words, (other, name))
+    homeless = sources["data"].place == "default" and not cast(Path, values["data"]).is_absolute()
+    if homeless and not (values["memory"] or values["classic"]):
+        yield ConfigError("no home folder is known for the journal: give --data DIR, or --memory to keep nothing")
     accounts = cast(Collection[str], values["admin.accounts"])
     if values["admin.password_hash"] and any(name.casefold() == ROOT_NAME for name in accounts):
         yield ConfigError(

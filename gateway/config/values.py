@@ -1,5 +1,6 @@
 """How the values of settings are written: ports, sizes, durations, lists. One type for each kind."""
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from gateway.core.quantity import exact_duration, exact_size, parse_duration, pa
 
 class WrongValue(ValueError):
     """A value of the right type that is wrong all the same. The message says how, and shows no secret."""
+
+
+class NoHome(WrongValue):
+    """The machine has no home for the user that `~` means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,19 @@ def comma_separated(text: str) -> list[str]:
 
 
 def path(text: str) -> Path | None:
-    """A path, `~` allowed; the empty text is none."""
-    return Path(text).expanduser() if text else None
+    """A path, `~` allowed; the empty text is none. Raises NoHome where nobody knows whose home `~` is: a folder that is
+    really called `~` is an accident waiting for `rm -rf ~`."""
+    expanded = os.path.expanduser(text)
+    if text.startswith("~") and (expanded.startswith("~") or (text.split("/")[0] == "~" and home() is None)):
+        raise NoHome(f"no home folder is known for {text!r}: write the whole path")
+    return Path(expanded) if text else None
+
+
+def home() -> Path | None:
+    """The user's home folder. None where HOME is empty or no folder (/dev/null, /nonexistent), or where it is not set
+    and the system does not know the user."""
+    found = os.environ["HOME"] if "HOME" in os.environ else os.path.expanduser("~")
+    return Path(found) if os.path.isabs(found) and os.path.isdir(found) else None
 
 
 def host_names(text: str) -> list[str]:

@@ -45,6 +45,8 @@ READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 BACKLOG = 1024
 ACCEPTS_PER_POLL = 64
+MISSING = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""The machine does not have the address, or its family."""
 PORT_TRIES = 20
 EVENTS_PER_POLL = 256
 RETRY_FIRST = 0.01
@@ -203,24 +205,28 @@ class Server:
         return listener
 
     def listen_all(self, hosts: Iterable[str], port: int, accepted: Accepted) -> list[Listener]:
-        """Listen on every host; with port 0 all share the port that the first one was given; port -1: nowhere.
+        """Listen on every host, at each of its addresses that this machine has. With port 0 all share the port
+        that the first one was given; port -1: nowhere.
 
         A port that is free at the first host may be taken at the next: then all try another one, PORT_TRIES times.
         """
-        hosts = list(hosts)
+        addresses = {address: len(found) > 1 for found in map(addresses_of, hosts) for address in found}
         for left in reversed(range(PORT_TRIES if port == 0 else 1)):
             listeners: list[Listener] = []
             try:
-                for host in hosts if port >= 0 else ():
-                    listeners.append(self.listen(host, listeners[0].address[1] if listeners else port, accepted))
+                for address, one_of_several in addresses.items() if port >= 0 else ():
+                    try:
+                        listeners.append(self.listen(address, listeners[0].address[1] if listeners else port, accepted))
+                    except StartError as problem:
+                        last = address == next(reversed(addresses)) and not listeners
+                        if last or not one_of_several or _errno(problem) not in MISSING:
+                            raise
                 break
             except StartError as problem:
                 for listener in listeners:
                     listener.close()
                     self.listeners.remove(listener)
-                if not left or not (
-                    isinstance(problem.__cause__, OSError) and problem.__cause__.errno == errno.EADDRINUSE
-                ):
+                if not left or _errno(problem) != errno.EADDRINUSE:
                     raise
         return listeners
 
@@ -279,6 +285,25 @@ class Server:
         self.timers.add(time.monotonic() + seconds, job)
 
 
+def addresses_of(host: str) -> list[str]:
+    """The addresses to listen at for `host`: of a name all (localhost is often 127.0.0.1 and ::1, and browsers try ::1
+    first), for `::`, every IPv6 interface, every IPv4 interface too. IPv4 first. Raises StartError with advice."""
+    if host == "::":
+        return ["0.0.0.0", "::"]
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as problem:
+        raise StartError(
+            f"cannot listen on {host}: {getattr(problem, 'strerror', None) or 'not a host name'}; "
+            "--host takes an address or a name of this machine"
+        ) from problem
+    return list(dict.fromkeys(str(each[4][0]) for each in sorted(found, key=lambda each: each[0] != socket.AF_INET)))
+
+
+def _errno(problem: StartError) -> int | None:
+    return problem.__cause__.errno if isinstance(problem.__cause__, OSError) else None
+
+
 def bound(host: str, port: int) -> socket.socket:
     """A non-blocking socket that listens on `host` and `port`. Raises StartError with advice."""
     try:
@@ -295,7 +320,8 @@ def bound(host: str, port: int) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as problem:
         sock.close()
-        raise StartError(f"cannot listen on {host} port {port}: {problem.strerror}; choose another port") \
+        other = "port" if problem.errno not in MISSING else "address: this machine does not have that one"
+        raise StartError(f"cannot listen on {host} port {port}: {problem.strerror}; choose another {other}") \
             from problem  # fmt: skip
     sock.setblocking(False)
     return sock

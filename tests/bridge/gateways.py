@@ -54,7 +54,7 @@ class Gateway:
         assert ports_file.exists(), f"it ended before its doors listened: {self.stderr}"
         found = json.loads(ports_file.read_text())
         assert found.pop("pid") == self.running.pid
-        self.ports = found
+        self.ports = {door: found[door] for door in DOORS}
         until(lambda: "ready: " in self.stdout, "the ready line")
         return self
 

@@ -203,7 +203,10 @@ def test_the_ports_file_tells_the_one_door(tmp_path: Path, command: tuple[str, .
         ports = json.loads(server.ports_file.read_text())
         server.call()
 
-        assert ports == {"tcp": server.port, "telnet": None, "web": None, "pid": server.process.pid}
+        assert ports == {
+            **{"tcp": server.port, "telnet": None, "web": None, "tcp_tls": None, "telnet_tls": None},
+            "pid": server.process.pid,
+        }
         assert [path.name for path in tmp_path.iterdir()] == [server.ports_file.name]
 
 

@@ -34,10 +34,11 @@ def ends(gateway: Gateway) -> int:
 
 
 def test_one_ready_line_names_every_door_and_the_next_the_dashboard(gateway: Gateway) -> None:
-    ready, link = until(lambda: lines if len(lines := gateway.stdout.splitlines()) > 1 else [], "two lines")
+    ready, link, last = until(lambda: lines if len(lines := gateway.stdout.splitlines()) > 2 else [], "three lines")
 
     assert ready == (f"ready: tcp {HOST}:{gateway.tcp}  telnet {HOST}:{gateway.telnet}  http://{HOST}:{gateway.web}/")
-    assert LINK.search(link)
+    assert link.startswith("Dashboard (link works once, for 15 minutes): ") and LINK.search(link)
+    assert last == f"data in {gateway.folder / 'data'}; Ctrl-C stops"
     assert gateway.stderr == ""
 
 
@@ -45,14 +46,15 @@ def test_doors_that_are_off_are_null_and_not_in_the_ready_line(start: Start) -> 
     gateway = start("--telnet-port=-1", "--web-port=-1", "--memory")
 
     assert gateway.ports == {"tcp": gateway.tcp, "telnet": None, "web": None}
-    assert gateway.stdout == f"ready: tcp {HOST}:{gateway.tcp}\n"
+    until(lambda: "Ctrl-C" in gateway.stdout, "the last line")
+    assert gateway.stdout == f"ready: tcp {HOST}:{gateway.tcp}\nnothing is kept; Ctrl-C stops\n"
 
 
 def test_the_ports_file_is_written_whole(start: Start) -> None:
     gateway = start()
     content = json.loads((gateway.folder / "ports.json").read_text())
 
-    assert set(content) == {"tcp", "telnet", "web", "pid"}
+    assert set(content) == {"tcp", "telnet", "web", "tcp_tls", "telnet_tls", "pid"}
     assert content["pid"] == gateway.running.pid
 
 

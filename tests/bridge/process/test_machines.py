@@ -1,0 +1,205 @@
+"""What machines do to a program: environments, homes, locales, full devices, links; as an operator would try it."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.bridge.gateways import ROOT, Gateway, Start, until
+from tests.bridge.peers import HOST, Terminal
+
+PORTS = ("--tcp-port", "0", "--telnet-port", "0", "--web-port", "0")
+KUBERNETES = {
+    "GATEWAY_SERVICE_HOST": "10.96.0.12", "GATEWAY_SERVICE_PORT": "8080", "GATEWAY_SERVICE_PORT_HTTP": "8080",
+    "GATEWAY_PORT": "tcp://10.96.0.12:8080", "GATEWAY_PORT_8080_TCP": "tcp://10.96.0.12:8080",
+    "GATEWAY_PORT_8080_TCP_PROTO": "tcp", "GATEWAY_PORT_8080_TCP_PORT": "8080",
+    "GATEWAY_PORT_8080_TCP_ADDR": "10.96.0.12", "GATEWAY_INTERFACE": "CGI/1.1",
+    "GATEWAY_WEB_PORT": "tcp://10.96.0.13:80", "GATEWAY_WEB_SERVICE_HOST": "10.96.0.13",
+}  # fmt: skip
+AS_SOMEBODY = ("setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups")
+
+
+def run(
+    *arguments: str | Path, under: tuple[str, ...] = (), env: Mapping[str, str] | None = None, **streams: object
+) -> "subprocess.CompletedProcess[bytes]":
+    """A command that ends by itself, with more variables."""
+    command = [*under, sys.executable, "-m", "gateway", *map(str, arguments)]
+    streams = {"stdout": subprocess.PIPE, "cwd": ROOT, "env": {**os.environ, **(env or {})}} | streams
+    return subprocess.run(command, stderr=subprocess.PIPE, timeout=60, **streams)  # type: ignore[call-overload, no-any-return]
+
+
+def test_pc_43_variables_of_a_service_with_our_name_are_left_alone_with_one_warning() -> None:
+    done = run("check", env=KUBERNETES)
+
+    assert done.returncode == 0
+    assert done.stderr.count(b"\n") == 1 and b"GATEWAY_PORT_8080_TCP_ADDR" in done.stderr
+    assert b"web_port = 8080 " in done.stdout
+    assert run("check", env={"GATEWAY_TCP_PROT": "1"}).returncode == 78
+
+
+def test_pc_44_a_settings_file_may_begin_with_a_byte_order_mark(tmp_path: Path, start: Start) -> None:
+    (tmp_path / "b.toml").write_bytes(b"\xef\xbb\xbftcp_port = 9998\r\n")
+    (tmp_path / "w.toml").write_bytes("tcp_port = 9998".encode("utf-16"))
+
+    assert b"tcp_port = 9998 " in run("check", "--config", tmp_path / "b.toml").stdout
+    wrong = run("check", "--config", tmp_path / "w.toml")
+    assert (wrong.returncode, wrong.stderr.count(b"\n")) == (78, 1)
+    assert b"UTF-16" in wrong.stderr
+
+
+def test_pc_44_so_may_one_that_is_read_again(tmp_path: Path, start: Start) -> None:
+    file = tmp_path / "b.toml"
+    file.write_bytes(b"\xef\xbb\xbf[limits]\r\nburst = 100\r\n")
+    gateway = start("--config", file)
+    file.write_bytes(b"\xef\xbb\xbf[limits]\r\nburst = 7\r\n")
+    gateway.running.send_signal(signal.SIGHUP)
+    until(lambda: "changed: limits.burst" in gateway.stderr, "it was read")
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root becomes somebody else")
+@pytest.mark.parametrize(
+    "env", [{}, {"HOME": "/dev/null"}, {"HOME": ""}, {"HOME": "relative"}, {"HOME": "/nonexistent"}]
+)
+@pytest.mark.parametrize("more", [(), ("--data", "~/chat")])
+def test_pc_45_without_a_home_one_line_says_so_and_nothing_is_made(
+    tmp_path: Path, env: dict[str, str], more: tuple[str, ...]
+) -> None:
+    place = Path("/tmp") / f"homeless-{tmp_path.name}-{os.getpid()}"
+    place.mkdir(mode=0o777)
+    place.chmod(0o777)
+    try:
+        alone = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]]), **env}
+        command = [*AS_SOMEBODY, sys.executable, "-B", "-m", "gateway", *PORTS, *more]
+        done = subprocess.run(command, cwd=place, env=alone, capture_output=True, timeout=30)
+        assert done.returncode == 78
+        assert done.stderr.count(b"\n") == 1 and b"Traceback" not in done.stderr
+        assert b"--data" in done.stderr or b"write the whole path" in done.stderr
+        assert os.listdir(place) == []
+    finally:
+        shutil.rmtree(place)
+
+
+@pytest.mark.parametrize(
+    "command", [("check",), ("--version",), ("--help",), ("echo", "--help"), ("check", "--defaults")]
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_pc_46_a_full_device_is_told_in_one_line(command: tuple[str, ...], unbuffered: str) -> None:
+    with open("/dev/full", "wb") as full:
+        done = run(*command, stdout=full, env={"PYTHONUNBUFFERED": unbuffered})
+
+    assert (done.returncode, done.stderr) == (1, b"gateway: cannot write the output: No space left on device\n")
+
+
+@pytest.mark.parametrize("command", [("status", "--json"), ("status",), ("login-link",)])
+def test_pc_46_so_it_is_by_what_asks_a_running_gateway(shared: Gateway, command: tuple[str, ...]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = run(*command, "--data", shared.folder / "data", stdout=full)
+
+    assert (done.returncode, done.stderr) == (1, b"gateway: cannot write the output: No space left on device\n")
+
+
+def test_pc_47_status_introduces_itself_where_a_proxy_is_expected(start: Start) -> None:
+    gateway = start("--proxy-protocol", "127.0.0.0/8")
+    done = run("status", "--data", gateway.folder / "data")
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"OK  gateway ")
+    assert run("login-link", "--data", gateway.folder / "data").returncode == 0
+
+
+def test_pc_48_a_ports_file_that_is_standard_output_gets_the_ports_there(start: Start) -> None:
+    gateway = start(running=False)
+    link = gateway.folder / "so"
+    link.symlink_to("/proc/self/fd/1")
+    gateway.launch("--ports-file", str(link))
+    until(lambda: "ready: " in gateway.stdout, "the ready line", 20)
+
+    assert link.is_symlink()
+    assert json.loads(gateway.stdout.splitlines()[0])["pid"] == gateway.running.pid
+
+
+def families(host: str) -> set[int]:
+    return {each[0] for each in socket.getaddrinfo(host, None)}
+
+
+def listens(address: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as sock:
+        return sock.connect_ex((address, port)) == 0
+
+
+@pytest.mark.parametrize("host", ["localhost", "::"])
+def test_pc_49_a_name_with_two_addresses_and_the_ipv6_wildcard_are_reached_by_both_families(
+    start: Start, host: str
+) -> None:
+    if host == "localhost" and len(families(host)) < 2:
+        pytest.skip("localhost has one address here")
+    gateway = start("--host", host)
+
+    assert all(listens(address, port) for address in (HOST, "::1") for port in (gateway.tcp, gateway.web))
+
+
+def test_pc_41_a_gateway_on_every_interface_tells_an_address_for_other_machines(start: Start) -> None:
+    gateway = start("--host", "0.0.0.0")
+    until(lambda: "Ctrl-C" in gateway.stdout, "all lines")
+    outside = gateway.stdout.rpartition("from other machines: ")[2].strip()
+    link = run("login-link", "--data", gateway.folder / "data")
+
+    assert outside and outside not in ("0.0.0.0", HOST)
+    assert outside.encode() in link.stderr
+    assert link.stdout.count(b"\n") == 1
+
+
+def test_pc_51_what_an_ascii_terminal_cannot_show_is_escaped(tmp_path: Path, start: Start) -> None:
+    (tmp_path / "g.toml").write_text('motd = "Grüße 😀"', encoding="utf-8")
+    gateway = start()
+    ascii_only = {"PYTHONIOENCODING": "ascii"}
+    with Terminal(gateway.tcp) as zoe:
+        zoe.send("/nick Zoë")
+        zoe.until("Zo")
+        screen = run("status", "--data", gateway.folder / "data", env=ascii_only)
+        summary = run("status", "--json", "--data", gateway.folder / "data", env=ascii_only)
+    checked = run("check", "--config", tmp_path / "g.toml", env=ascii_only)
+
+    assert (screen.returncode, summary.returncode, checked.returncode) == (0, 0, 0)
+    assert json.loads(summary.stdout)["health"]
+    assert rb'motd = "Gr\u00fc\u00dfe \U0001f600"' in checked.stdout
+    (tmp_path / "again.toml").write_bytes(checked.stdout)
+    assert "Grüße 😀".encode() in run("check", "--config", tmp_path / "again.toml").stdout
+
+
+def test_pc_51_the_prompt_of_an_ascii_terminal_lives(tmp_path: Path) -> None:
+    file = tmp_path / "ports"
+    command = [sys.executable, "-m", "gateway", *PORTS, "--memory", "--console", "--ports-file", str(file)]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    with subprocess.Popen(command, cwd=ROOT, stdin=-1, stdout=-1, stderr=-1, env=env) as gateway:
+        until(lambda: file.exists() and file.read_text(), "the ports", 20)
+        with Terminal(json.loads(file.read_text())["tcp"]) as zoe:
+            zoe.send("/nick Zoë")
+            zoe.send("hello")
+            said, problems = gateway.communicate(b"who\nquit\n", timeout=30)
+
+    assert b">>>:" in said and b"Traceback" not in problems
+    assert gateway.returncode == 0
+
+
+def test_an_address_that_is_not_ours_is_told_as_such() -> None:
+    done = run("--host", "203.0.113.9", *PORTS, "--memory")
+
+    assert done.returncode == 1
+    assert b"does not have that one" in done.stderr and b"another port" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("--tcp-port", "7000", "--web-port", "7000"), ("--tcp-port", "-1", "--telnet-port", "-1", "--web-port", "-1")],
+)
+def test_flags_that_contradict_each_other_are_wrong_usage(flags: tuple[str, ...]) -> None:
+    assert run(*flags, "--memory").returncode == 2
+    assert run("--web-port", "9999", "--memory", env={"GATEWAY_TCP_PORT": "9999"}).returncode == 78
