@@ -125,7 +125,9 @@ Hosts = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^[^\s,/\[\]]+$")], ...], Meta(min_length=1, extra={"form": HOSTS})
 ]
 HostNames = Annotated[tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")], ...], Meta(extra={"form": HOST_NAMES})]
-Origins = Annotated[tuple[Annotated[str, Meta(pattern=r"^https?://[^/\s]+$")], ...], Meta(extra={"form": ORIGINS})]
+Origins = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"^[a-z][a-z0-9+.-]*://[^/\s]+$")], ...], Meta(extra={"form": ORIGINS})
+]
 Networks = Annotated[tuple[str, ...], Meta(extra={"form": NETWORKS})]
 BasePath = Annotated[
     str, Meta(pattern=r"^(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*$", max_length=200, extra={"form": BASE_PATH})

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NoReturn
 
 from aiohttp import web
+from yarl import URL
 
 from gateway.accounts.authenticator import Authenticator
 from gateway.core.address import Networks, Remote
@@ -111,6 +112,7 @@ class WebDoor:
         )
         for owner, rows in (each for table in TABLE for each in table.items()):
             app.add_routes([routes.of(row, parts[owner]) for row in rows])
+        self._app = app
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
         self._adopting: set[asyncio.Task[None]] = set()
 
@@ -235,6 +237,9 @@ class WebDoor:
                 self._site.admit(request)
             check_encoding(request)
             check_body(request)
+            preflight = self._site.preflight(request)
+            if preflight is not None:
+                return self._outside(request, preflight)
             if request.path in CHAT or request.path.startswith("/r/"):
                 check_open(self._hub, remote_of(request))
             response = await self._route(request)
@@ -247,6 +252,8 @@ class WebDoor:
                 _cut(request, problem)
             if isinstance(problem, web.HTTPException) and problem.status < 400:
                 raise
+            if isinstance(problem, web.HTTPNotFound) and (place := await self._without_slash(request)):
+                return self._outside(request, web.Response(status=308, headers={"Location": place}))
             return self._sorry(request, problem)
         finally:
             self._callers.go(counted)
@@ -273,6 +280,20 @@ class WebDoor:
         else:
             log.error("a request for %s failed", request.raw_path[:100], exc_info=problem)
             response = self._answers.error(request, 500, "busy", "the gateway failed on this request")
+        return self._outside(request, response)
+
+    async def _without_slash(self, request: web.Request) -> str | None:
+        """Where to look instead of a path that nobody serves but without its slash at the end: on this host, so the
+        address begins with one slash and no backslash."""
+        path, mark, query = request.raw_path.partition("?")
+        bare = path.rstrip("/")
+        if bare == path or not bare.startswith("/") or bare.startswith(("//", "/\\")):
+            return None
+        found = await self._app.router.resolve(request.clone(rel_url=URL(bare, encoded=True)))
+        return None if isinstance(found.http_exception, web.HTTPNotFound) else bare + mark + query
+
+    def _outside(self, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+        """An answer that no route has given, dressed like the others."""
         if "Upgrade" in request.headers or request.path == SOCKET_PATH or not request.content.is_eof():
             response.force_close()  # what follows a refused upgrade or a body half read is no request
         self._site.dress(request, response)  # before a route is found, aiohttp does not call `_dress`

@@ -25,7 +25,7 @@ from gateway.core.sessions import nicknames
 from gateway.errors import Code, JournalError, Refusal
 from gateway.web.admin.authorize import bearer
 from gateway.web.endpoint import Call
-from gateway.web.http.body import read_body
+from gateway.web.http.body import check_one_part, read_body
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.http.protocol import peer_address, remote_of
 from gateway.web.http.query import ask
@@ -91,6 +91,7 @@ class RoomDoor:
         request = call.request
         self._hub.bans.check_address(peer_address(request))
         room = nicknames.room(request.match_info["room"])
+        check_one_part(request)
         written = self._written(
             request, await read_body(request, self._options.body_limit, self._options.body_deadline)
         )

@@ -25,6 +25,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from gateway.web.http.header_lists import takes_gzip
+
 FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"}
 _TEXTS = frozenset((*_TYPES.values(), "text/plain"))
@@ -205,7 +207,7 @@ class Assets:
         suffix = Path(name).suffix
         kind = _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
         headers = {"Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
-        if kind in _TEXTS and "gzip" in request.headers.get("Accept-Encoding", ""):
+        if kind in _TEXTS and takes_gzip(request):
             headers["Content-Encoding"] = "gzip"
             body = self._zip(name, body)
         charset = "utf-8" if kind in _TEXTS else None

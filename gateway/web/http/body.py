@@ -1,18 +1,38 @@
-"""Reading a request's body: never more than is allowed, never longer than is patient, never inflated."""
+"""Reading a request's body: never more than is allowed, never longer than is patient, never inflated, always UTF-8.
+
+What a peer declares of its text is believed (`charset=ISO-8859-1`), and a byte order mark too: UTF-16 is what
+PowerShell's `>` writes. Codecs that are no charsets of texts are unknown here, and so is what costs more than its size.
+"""
 
 import asyncio
+import codecs
 
 from aiohttp import web
 
+from gateway.core.sanitize import shown
 from gateway.errors import Code, Refusal
+from gateway.web.http.header_lists import tokens
 from gateway.web.http.protocol import HttpConnection
+
+HOW_TO_POST = (
+    "multipart is not taken: send the text itself (curl --data-binary 'hello' URL) "
+    'or JSON with its content type (curl --json \'{"text":"hello"}\' URL)'
+)
+CHARSETS = frozenset(("ascii", "gbk", "gb18030", "gb2312", "big5"))
+CHARSET_FAMILIES = ("utf-8", "utf-16", "iso8859-", "cp", "koi8-", "mac-", "euc_", "shift_jis", "iso2022_jp", "tis-620")
+"""Names as `codecs` spells them. Left out: `idna`, `unicode_escape`, `rot13` and their like, which are no charsets."""
 
 
 def check_encoding(request: web.Request) -> None:
     """A compressed body is refused unread."""
-    encodings = request.headers.getall("Content-Encoding", [])
-    if any(encoding.strip().lower() not in ("", "identity") for encoding in encodings):
+    if any(encoding != "identity" for encoding in tokens(request, "Content-Encoding")):
         raise web.HTTPUnsupportedMediaType(reason="compressed bodies are not taken")
+
+
+def check_one_part(request: web.Request) -> None:
+    """A message is not posted by a form of several parts (`curl -F`)."""
+    if request.content_type.startswith("multipart/"):
+        raise web.HTTPUnsupportedMediaType(reason=HOW_TO_POST)
 
 
 def check_body(request: web.Request) -> None:
@@ -23,10 +43,13 @@ def check_body(request: web.Request) -> None:
 
 
 async def read_body(request: web.Request, limit: int, deadline: float) -> bytes:
-    """The whole body. At most `limit` bytes are held; who takes longer than `deadline` seconds is cut.
+    """The whole body, in UTF-8 without a byte order mark. At most `limit` bytes are held; a peer that takes longer than
+    `deadline` seconds is cut.
 
-    Raises Refusal (too_long), ConnectionResetError when time is up or the peer has gone.
+    Raises Refusal (too_long), HTTPUnsupportedMediaType for an unknown charset, ConnectionResetError when
+    time is up or the peer has gone.
     """
+    codec = _codec(request)
     if (request.content_length or 0) > limit:
         raise Refusal(Code.TOO_LONG, f"the body is longer than {limit} bytes")
     body = bytearray()
@@ -48,4 +71,27 @@ async def read_body(request: web.Request, limit: int, deadline: float) -> bytes:
     finally:
         peer.body = None
     check_body(request)
-    return bytes(body)
+    return _in_utf8(bytes(body), codec)
+
+
+def _codec(request: web.Request) -> codecs.CodecInfo | None:
+    """What the body's declared charset is decoded with; None where none is declared."""
+    declared = request.charset
+    if not declared:
+        return None
+    try:
+        codec = codecs.lookup(declared)
+        known = codec.name in CHARSETS or codec.name.startswith(CHARSET_FAMILIES)
+    except (LookupError, ValueError):
+        known = False
+    if not known:
+        raise web.HTTPUnsupportedMediaType(reason=f"the charset {shown(declared)} is unknown: send UTF-8")
+    return codec
+
+
+def _in_utf8(body: bytes, codec: codecs.CodecInfo | None) -> bytes:
+    if codec is None and body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        codec = codecs.lookup("utf-16")
+    if codec is not None and codec.name != "utf-8":
+        body = codec.decode(body, "replace")[0].encode("utf-8", "replace")
+    return body.removeprefix(codecs.BOM_UTF8)

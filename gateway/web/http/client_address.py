@@ -24,11 +24,12 @@ What a browser calls itself, fit to be shown and kept.
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from gateway.core import sanitize
 from gateway.core.address import Networks, Remote, canonical, host_and_port, is_loopback
@@ -64,11 +65,11 @@ class Proxies:
                     break
         return connected if found is None else Remote(found, connected.address)
 
-    def scheme(self, connected: Remote, headers: Mapping[str, str]) -> str:
+    def scheme(self, connected: Remote, headers: CIMultiDictProxy[str]) -> str:
         """`http` or `https`, as the trusted proxy was called; empty when nobody trusted says so."""
         if connected.address not in self.trusted:
             return ""
-        said = headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
+        said = ",".join(headers.getall("X-Forwarded-Proto", [])).rpartition(",")[2].strip().lower()
         return said if said in ("http", "https") else ""
 
 

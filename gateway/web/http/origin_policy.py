@@ -4,13 +4,16 @@ A page of a foreign site can make a browser send us requests. Its Origin gives i
 own name at our address (DNS rebinding): then Origin and Host agree, and only a list of our own names helps.
 """
 
+import logging
 import re
+import time
 from collections.abc import Iterable
 
 from aiohttp import web
 from yarl import URL
 
 from gateway.core.address import Remote, canonical, is_loopback
+from gateway.core.sanitize import shown
 from gateway.errors import Code, Refusal
 from gateway.web.http.protocol import is_secure
 
@@ -24,6 +27,24 @@ _FIXED = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+
+
+_SHARED = re.compile(r"/r/|/rooms/?\Z")
+"""What pages of configured origins may use: the rooms, never the dashboard."""
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, DELETE",
+    "Access-Control-Allow-Headers": "content-type, authorization, last-event-id",
+    "Access-Control-Max-Age": "600",
+}
+QUOTED = 200
+COMPLAIN_EVERY = 60.0
+
+log = logging.getLogger("gateway.web")
+
+
+def quoted(value: str) -> str:
+    """A header's value as it may stand in an error and in the log."""
+    return repr(shown(value, QUOTED))
 
 
 def host_name(netloc: str) -> str:
@@ -56,6 +77,7 @@ class OriginPolicy:
 
     def __init__(self, hosts: Iterable[str], origins: Iterable[str], tls: bool) -> None:
         self._tls = tls
+        self._quiet_until = 0.0
         self.know(hosts, origins)
 
     def know(self, hosts: Iterable[str], origins: Iterable[str]) -> None:
@@ -82,7 +104,9 @@ class OriginPolicy:
         if not name:
             raise Refusal(Code.BAD_MESSAGE, "the Host header is not a name or an address")
         if name not in self._hosts and not is_address(name):
-            raise Refusal(Code.FORBIDDEN, "this host name is not configured; add it to web.hosts")
+            words = f"the Host {quoted(given[0])} is not one of this gateway's names; add it to web.hosts"
+            self._complain(words)
+            raise Refusal(Code.FORBIDDEN, words)
         return given[0].lower()
 
     def _check_writer(self, request: web.Request) -> None:
@@ -90,9 +114,36 @@ class OriginPolicy:
         origin = request.headers.get("Origin")
         if origin is not None:
             if not self.is_ours(request, origin) and _same(origin) not in self._origins:
-                raise Refusal(Code.FORBIDDEN, "a page of another site may not do this")
+                words = (
+                    f"a page of another site may not do this: its Origin is {quoted(origin)}, but the Host asked for "
+                    f"is {quoted(request.headers.get('Host', ''))}; let the proxy pass Host on with its port, or add "
+                    "the origin to web.origins"
+                )
+                self._complain(words)
+                raise Refusal(Code.FORBIDDEN, words)
         elif request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
             raise Refusal(Code.FORBIDDEN, "a page of another site may not do this")
+
+    def _complain(self, words: str) -> None:
+        """Log a refusal that a proxy's or our own configuration may have caused, at most one every COMPLAIN_EVERY."""
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + COMPLAIN_EVERY
+            log.warning("%s", words)
+
+    def preflight(self, request: web.Request) -> web.Response | None:
+        """The answer to a browser that asks whether a page of a configured origin may use a room's address; None for
+        everything else."""
+        if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+            return None
+        if not _SHARED.match(request.path) or self._shared_with(request) is None:
+            return None
+        return web.Response(status=204, headers=_PREFLIGHT)
+
+    def _shared_with(self, request: web.Request) -> str | None:
+        """The configured origin whose page asks."""
+        origins = request.headers.getall("Origin", [])
+        return origins[0] if len(origins) == 1 and _same(origins[0]) in self._origins else None
 
     def check_socket(self, request: web.Request) -> None:
         """A WebSocket: the same, and without an Origin only for those who carry no cookie."""
@@ -121,6 +172,13 @@ class OriginPolicy:
         if response.status == 401:
             headers["WWW-Authenticate"] = 'Bearer realm="gateway"'
         headers["Content-Security-Policy"] = self._policy(request)
+        if _SHARED.match(request.path):
+            if "Origin" not in headers.get("Vary", ""):
+                headers["Vary"] = f"{headers['Vary']}, Origin" if "Vary" in headers else "Origin"
+            origin = self._shared_with(request)
+            if origin is not None:
+                headers["Access-Control-Allow-Origin"] = origin
+                headers["Access-Control-Expose-Headers"] = "Retry-After"
         if request.path.startswith("/admin"):
             headers["Cache-Control"] = "no-store"
 

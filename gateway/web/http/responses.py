@@ -1,13 +1,17 @@
 """How the web door answers: JSON, and errors in the shape the asker can read."""
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from gateway.errors import HTTP_STATUS, Refusal
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.events import Bye, encode_json
+from gateway.errors import HTTP_STATUS, Code, Refusal
+from gateway.web.http.header_lists import wants_json, wants_page
 from gateway.web.tables.filter import BadWord
 from gateway.web.templates import Pages
 
@@ -35,6 +39,9 @@ _WORDS = {
     413: ("too_long", "the body is too long"),
 }
 
+_EVENTS = re.compile(r"/r/[^/]+/events")
+RETRY_MS = 5000
+
 NOTHING: Mapping[str, str | int] = {}
 _KEPT = frozenset(("Allow", "Sec-WebSocket-Version", "Upgrade"))
 
@@ -53,6 +60,8 @@ class Responses:
     def refused(self, request: web.Request, refusal: Refusal) -> web.Response:
         """The answer to what the chat refused."""
         status = HTTP_STATUS.get(refusal.code, 400)
+        if status == 503 and request.method == "GET" and _EVENTS.fullmatch(request.path):
+            return _not_now(refusal)
         more = refusal.place() if isinstance(refusal, BadWord) else {}
         response = self.error(request, status, refusal.code.value, refusal.text, more)
         if status in (429, 503):
@@ -72,13 +81,24 @@ class Responses:
     ) -> web.Response:
         """An error in the asker's own language; programs are told `more`."""
         text = text.encode("utf-8", "replace").decode()
-        accept = request.headers.get("Accept", "")
-        if "json" in accept or "json" in request.content_type or request.path.startswith("/admin/api/"):
+        if wants_json(request) or "json" in request.content_type or request.path.startswith("/admin/api/"):
             return json_answer({"error": {"code": code, "text": text, **more}}, status)
         if request.headers.get("User-Agent", "").startswith("curl/"):
             return web.Response(text=f"!! {code}: {text}\n", status=status)
-        if "text/html" in accept:
+        if wants_page(request):
             title = _TITLES.get(status, "Not understood" if status < 500 else "Something broke")
             link = ("/admin/login" if status == 401 else "/admin") if request.path.startswith("/admin") else "/"
             return self._pages.answer("error.html", status, title=title, text=text, link=link)
         return json_answer({"error": {"code": code, "text": text}}, status)
+
+
+def _not_now(refusal: Refusal) -> web.Response:
+    """The answer to an EventSource that cannot be served now. Browsers give an EventSource up for good at any status
+    but 200, so it is told like one that was open: when to come back, and why it ends."""
+    retry_ms = refusal.retry_ms or RETRY_MS
+    closing = CloseReason.DRAINING if refusal.code is Code.DRAINING else CloseReason.FULL
+    bye = encode_json(Bye(closing.code, f"{refusal.code.value}: {refusal.text}", retry_ms))
+    body = b"retry: %d\n\nevent: bye\ndata: %s\n\n" % (retry_ms, bye)
+    response = web.Response(body=body, headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+    response.force_close()
+    return response

@@ -22,6 +22,7 @@ import re
 from aiohttp import web
 
 from gateway.errors import Code, Refusal
+from gateway.web.http.header_lists import tokens
 
 LINE_BYTES = 8192
 """With its end. aiohttp's own limit, 8190 without."""
@@ -185,8 +186,9 @@ def check_upgrade(request: web.Request) -> None:
     upgrades = headers.getall("Upgrade", [])
     if not upgrades or headers.get("Sec-WebSocket-Version", VERSION) != VERSION:
         raise web.HTTPUpgradeRequired(headers={"Sec-WebSocket-Version": VERSION, "Upgrade": "websocket"})
-    tokens = [token.strip() for token in headers.get("Connection", "").lower().split(",")]
-    if [upgrade.strip().lower() for upgrade in upgrades] != ["websocket"] or "upgrade" not in tokens:
+    if [upgrade.strip().lower() for upgrade in upgrades] != ["websocket"] or "upgrade" not in tokens(
+        request, "Connection"
+    ):
         raise Refusal(Code.BAD_MESSAGE, "not an upgrade to WebSocket")
     if "Sec-WebSocket-Version" not in headers or not _is_key(headers.getall("Sec-WebSocket-Key", [])):
         raise Refusal(Code.BAD_MESSAGE, "the WebSocket version or key is missing or wrong")

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.core.address import Networks, Remote
 from gateway.web.http.client_address import HOPS, Proxies
@@ -45,7 +46,7 @@ def test_the_right_most_hop_that_is_no_trusted_proxy_counts(forwarded: list[str]
 
 @pytest.mark.parametrize(("said", "scheme"), [("https", "https"), ("http, HTTPS ", "https"), ("ftp", ""), ("", "")])
 def test_the_scheme_is_what_the_last_proxy_says(said: str, scheme: str) -> None:
-    headers = {"X-Forwarded-Proto": said}
+    headers = CIMultiDictProxy(CIMultiDict({"X-Forwarded-Proto": said}))
 
     assert Proxies(Networks(["10.0.0.0/8"])).scheme(PROXY, headers) == scheme
     assert Proxies(Networks()).scheme(PROXY, headers) == ""

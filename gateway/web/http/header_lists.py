@@ -1,0 +1,61 @@
+"""Headers that are lists: `Connection`, `Accept`, `Accept-Encoding`, `X-Forwarded-Proto` and their like.
+
+A list may be spread over several headers of one name, its members may carry parameters, be quoted, be empty, and be
+weighted (`gzip;q=0` means "no gzip"). Looking for a word within such a header is wrong in every one of these cases, so
+all of them are read here (RFC 9110, 5.6.1 and 12.4.2).
+"""
+
+import re
+
+from aiohttp import web
+
+_MEMBER = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')
+_WEIGHT = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
+MEMBERS = 64
+"""More of one list are not read: no program sends so many, and each is work."""
+
+
+def members(request: web.BaseRequest, name: str) -> list[str]:
+    """The members of the list `name`, in order, with their parameters; at most MEMBERS."""
+    found = (match[0].strip() for match in _MEMBER.finditer(",".join(request.headers.getall(name, []))))
+    return [member for member in found if member][:MEMBERS]
+
+
+def tokens(request: web.BaseRequest, name: str) -> list[str]:
+    """The members in lower case, without parameters."""
+    return [member.partition(";")[0].strip().lower() for member in members(request, name)]
+
+
+def weights(request: web.BaseRequest, name: str) -> dict[str, float]:
+    """How much each member is wanted, 0 (not at all) to 1. A weight that is no weight counts as 0: when in doubt a peer
+    gets what everybody understands."""
+    wanted: dict[str, float] = {}
+    for member in members(request, name):
+        token, *parameters = (part.strip().lower() for part in member.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            key, _, value = parameter.partition("=")
+            if key.strip() == "q":
+                weight = float(value) if _WEIGHT.fullmatch(value.strip()) else 0.0
+        wanted[token] = weight
+    return wanted
+
+
+def takes_gzip(request: web.BaseRequest) -> bool:
+    """Whether an answer may be compressed: gzip is wanted, by name or as one of all (`*`)."""
+    wanted = weights(request, "Accept-Encoding")
+    return wanted.get("gzip", wanted.get("x-gzip", wanted.get("*", 0.0))) > 0
+
+
+def wants_json(request: web.BaseRequest) -> bool:
+    """Whether some kind of JSON is asked for by name (`application/json`, `application/problem+json`)."""
+    return any(weight > 0 and _is_json(kind) for kind, weight in weights(request, "Accept").items())
+
+
+def wants_page(request: web.BaseRequest) -> bool:
+    """Whether a page for people is asked for by name."""
+    return weights(request, "Accept").get("text/html", 0.0) > 0
+
+
+def _is_json(kind: str) -> bool:
+    return kind.startswith("application/") and kind.removeprefix("application/").endswith(("json", "+json"))
