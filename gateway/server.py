@@ -255,6 +255,7 @@ class Gateway:
             templates=templates(),
             hosts=hosts,
             origins=origins,
+            keepalive=self.settings.web.keepalive,
             trusted_proxies=trusted_proxies,
             link_key=self.key.secret if self.key is not None else None,
             kernel=kernel_of,

@@ -4,6 +4,7 @@ A connection is counted in all from the moment it is accepted, by address from t
 header may tell it later, and a web proxy's connection carries the requests of many.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from gateway.core.address import Remote
@@ -25,17 +26,30 @@ class ConnectionLimits:
         self.per_address = per_address
         self.count = 0
         self._from: dict[str, int] = {}
+        self._resting: dict[object, Callable[[], None]] = {}
+        """Idle connections, the longest first, and how each is closed for a newcomer."""
 
     def enter(self) -> LimitReached | None:
         """Count one more connection; or the reason why it must go."""
         if self.connections and self.count >= self.connections:
-            return LimitReached(CloseReason.FULL, "try again in 30 s")
+            if not self._resting:
+                return LimitReached(CloseReason.FULL, "try again in 30 s")
+            give_way = self._resting.pop(next(iter(self._resting)))
+            give_way()
         self.count += 1
         return None
 
     def leave(self) -> None:
         """A connection that has entered is over."""
         self.count -= 1
+
+    def rest(self, connection: object, give_way: Callable[[], None]) -> None:
+        """From now on `connection` is idle: `give_way` closes it when a newcomer needs its place."""
+        self._resting[connection] = give_way
+
+    def wake(self, connection: object) -> None:
+        """It is idle no more, or gone."""
+        self._resting.pop(connection, None)
 
     def come(self, remote: Remote) -> LimitReached | None:
         """Count `remote` by its address; or the reason why it must go."""

@@ -207,7 +207,8 @@ class WebDoor:
             wheel=self._wheel,
             header_deadline=self._options.header_deadline,
             answer_deadline=self._options.answer_deadline,
-            lost=self._callers.end,
+            keepalive=self._options.keepalive,
+            callers=self._callers,
         )
 
     async def stop(self) -> None:

@@ -54,6 +54,7 @@ class WebOptions:
     ready: Callable[[], Refusal | None] = _ready
     header_deadline: float = 10.0
     body_deadline: float = 15.0
+    keepalive: float = 75.0
     answer_deadline: float = 30.0
     hello_deadline: float = 15.0
     frame_deadline: float = 30.0

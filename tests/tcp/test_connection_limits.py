@@ -78,3 +78,16 @@ def test_a_lower_limit_sends_nobody_away_and_lets_nobody_in() -> None:
 
 def test_zero_is_no_limit() -> None:
     assert admitted(ConnectionLimits(0, 0), *["192.0.2.1"] * 1000) == 1000
+
+
+def test_a_newcomer_takes_the_place_of_whoever_rests_longest() -> None:
+    limits = ConnectionLimits(2, 0)
+    closed: list[str] = []
+    for name in ("first", "second"):
+        assert limits.enter() is None
+        limits.rest(name, lambda name=name: closed.append(name))  # type: ignore[misc]
+    assert limits.enter() is None
+    assert closed == ["first"]
+    limits.wake("second")
+    assert limits.enter() is not None
+    assert closed == ["first"]

@@ -32,6 +32,7 @@ class LittleAdmission:
         self.lost: list[str] = []
         self.most = 1000
         self.here: Counter[str] = Counter()
+        self.resting: dict[object, Callable[[], None]] = {}
 
     def come(self, remote: Remote) -> tuple[CloseReason, str] | None:
         if self.here[remote.address] >= self.most:
@@ -44,6 +45,12 @@ class LittleAdmission:
         self.lost.append(remote.address)
 
     def leave(self) -> None: ...
+
+    def rest(self, connection: object, give_way: Callable[[], None]) -> None:
+        self.resting[connection] = give_way
+
+    def wake(self, connection: object) -> None:
+        self.resting.pop(connection, None)
 
 
 class Running:
@@ -77,7 +84,11 @@ class Running:
         while True:
             sock, address = await loop.sock_accept(self._listener)
             sock.setblocking(False)
-            self.door.arrived(sock, Remote(self.caller or address[0]))
+            remote = Remote(self.caller or address[0])
+            if self.door.admit(remote) is None:
+                self.door.arrived(sock, remote)
+            else:
+                sock.close()
 
     async def stop(self) -> None:
         self._task.cancel()

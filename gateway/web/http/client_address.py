@@ -1,6 +1,7 @@
 """Who calls at the web door, and how many from one address.
 
-A connection is one person's, and was counted when it came in, unless it comes from a trusted proxy: such a connection
+A connection is one person's, and was counted when it came in, until it is idle: between two requests it is not counted,
+and gives way to a newcomer (`rest`, `wake`). Unless it comes from a trusted proxy: such a connection
 is kept alive for the requests of many, so there each request, and each WebSocket for as long as it lives, is counted by
 the address it was forwarded for.
 
@@ -79,15 +80,19 @@ class AddressCounts(Protocol):
     def come(self, remote: Remote) -> tuple[CloseReason, str] | None: ...
     def go(self, remote: Remote) -> None: ...
     def leave(self) -> None: ...
+    def rest(self, connection: object, give_way: Callable[[], None]) -> None: ...
+    def wake(self, connection: object) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Caller:
-    """One connection: who is connected, and whether it speaks for others."""
+    """One connection: who is connected, whether it speaks for others, and whether it rests: is idle, not counted by
+    its address, and closed when a newcomer needs its place."""
 
     remote: Remote
     proxies: Proxies
     forwards: bool
+    resting: bool = False
 
     def sender(self, request: web.Request) -> Remote:
         """Who sent this request."""
@@ -132,16 +137,38 @@ class ClientAddresses:
 
     def end(self, caller: Caller) -> None:
         """The connection is gone."""
-        if not caller.forwards:
+        if caller.resting:
+            caller.resting = False  # a request on its way in is counted no more
+            self._admission.wake(caller)
+        elif not caller.forwards:
             self._admission.go(caller.remote)
         self._admission.leave()
 
+    def rest(self, caller: Caller, give_way: Callable[[], None]) -> None:
+        """The connection waits for its next request."""
+        caller.resting = True
+        if not caller.forwards:
+            self._admission.go(caller.remote)
+        self._admission.rest(caller, give_way)
+
+    def wake(self, caller: Caller) -> tuple[CloseReason, str] | None:
+        """A request comes on it: count it again, or say why that cannot be; then it rests on."""
+        if caller.resting:
+            denied = None if caller.forwards else self._admission.come(caller.remote)
+            if denied is not None:
+                return denied
+            caller.resting = False
+            self._admission.wake(caller)
+        return None
+
     def come(self, caller: Caller, request: web.Request) -> Remote | None:
         """Count a request if it is to be counted; `go` wants the answer. Raises Refusal for one too many."""
-        if not caller.forwards:
-            return None
+        denied = self.wake(caller)
         sender = caller.sender(request)
-        denied = self._admission.come(sender)
+        if denied is None and not caller.forwards:
+            return None
+        if denied is None:
+            denied = self._admission.come(sender)
         if denied is not None:
             self._hub.stats.refused(Door.WEB, sender.address, *denied)
             raise Refusal(Code.FULL, denied[1], RETRY_SECONDS * 1000)

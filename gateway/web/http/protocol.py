@@ -4,8 +4,9 @@ Rules of this file: only documented or overridable names of aiohttp's `RequestHa
 it waits for while no request is there) and the two verbs by which it stops and starts the transport's reading; and
 nothing here waits.
 
-- aiohttp's keep-alive timer runs from the first moment of a connection and is not moved by bytes of half a header,
-  so it is the header deadline (`keepalive_timeout`).
+- aiohttp has no deadline for a head: whoever begins one, or has sent nothing yet, is cut after `header_deadline`
+  seconds. Between two requests a connection is kept for `keepalive` seconds, longer than proxies keep theirs, or they
+  would send a request into a dying connection; meanwhile it gives way to newcomers.
 - The loop hands over up to 256 KiB at once, which may be 40,000 frames or chunks. So it is worked off in slices, one in
   a turn of the loop, and a peer whose slice was mere crumbs has to pause before its next one.
 - Every byte passes a watch before aiohttp's parser: `StrictRequests`, and after an upgrade `StrictFrames`.
@@ -29,7 +30,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from gateway.core.address import Networks, Remote
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.web.http.client_address import Caller, Proxies
+from gateway.web.http.client_address import Caller, ClientAddresses, Proxies
 from gateway.web.http.strict_frames import StrictFrames
 from gateway.web.http.strict_requests import BROKEN, StrictRequests
 from gateway.web.http.timer_wheel import TimerWheel
@@ -44,6 +45,7 @@ PAUSE = 0.1
 NOTHING = memoryview(b"")
 LINGERING = 2.0
 HALF_CLOSED = 2.0
+NEVER = 1e9
 FAILED = b'{"error":{"code":"busy","text":"the gateway failed on this request"}}\n'
 MALFORMED = b'{"error":{"code":"bad_message","text":"this is no valid HTTP request"}}\n'
 
@@ -66,8 +68,8 @@ class Upgraded(Protocol):
 class HttpConnection(RequestHandler):
     """The protocol of one connection. `caller` is whose it is, as the accepting side says; `socket` its WebSocket."""
 
-    __slots__ = ("_backlog", "_cut_short", "_ended", "_lost", "_next_slice", "_stall", "_stopped", "_watch", "_wheel",
-                 "body", "caller", "slot", "socket")  # fmt: skip
+    __slots__ = ("_backlog", "_callers", "_cut_short", "_ended", "_head_deadline", "_in_head", "_next_slice", "_stall",
+                 "_stopped", "_watch", "_wheel", "body", "caller", "slot", "socket")  # fmt: skip
 
     def __init__(
         self,
@@ -78,13 +80,14 @@ class HttpConnection(RequestHandler):
         wheel: TimerWheel,
         header_deadline: float,
         answer_deadline: float,
-        lost: Callable[[Caller], None],
+        keepalive: float,
+        callers: ClientAddresses,
     ) -> None:
         super().__init__(
             server,
             loop=loop,
             access_log=None,  # type: ignore[arg-type]  # None is documented, the annotation is narrower
-            keepalive_timeout=header_deadline,
+            keepalive_timeout=keepalive or NEVER,
             lingering_time=LINGERING,
             max_headers=HEADERS_LIMIT,
             auto_decompress=False,
@@ -106,12 +109,16 @@ class HttpConnection(RequestHandler):
         """aiohttp takes no more for now."""
         self._wheel = wheel
         self._stall = answer_deadline
-        self._lost = lost
+        self._head_deadline = header_deadline
+        self._in_head = True
+        """A head has begun, or the first one is waited for."""
+        self._callers = callers
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is ours: bound what may wait in its write buffer."""
         super().connection_made(transport)
         cast(asyncio.Transport, transport).set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_LOW)
+        self._wheel.put(self, self._loop.time() + self._head_deadline)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is gone: tell its WebSocket and the accepting side, once."""
@@ -124,7 +131,7 @@ class HttpConnection(RequestHandler):
         if self.socket is not None:
             self.socket.lost(exc)
             self.socket = None
-        self._lost(self.caller)
+        self._callers.end(self.caller)
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
@@ -168,9 +175,35 @@ class HttpConnection(RequestHandler):
             super().data_received(data)
         elif not watch.broken:
             good = watch.feed(data)
+            self._callers.wake(self.caller)
+            self._mind_the_head(watch.in_head)
             super().data_received(data[:good])
             if watch.broken:
                 self._refuse_the_rest(watch)
+
+    def _mind_the_head(self, begun: bool) -> None:
+        """A head has `begun` and is not whole, or there is none. A stalled answer's deadline comes first."""
+        if begun is self._in_head:
+            return
+        self._in_head = begun
+        if self.writing_paused or self._ended:
+            return
+        if begun:
+            self._wheel.put(self, self._loop.time() + self._head_deadline)
+        else:
+            self._wheel.drop(self)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send the answer; when it is out and nothing of a next request is there, the connection rests."""
+        finished = await super().finish_response(request, resp, start_time)
+        transport, watch = self.transport, self._watch
+        if transport is None or watch is None or watch.in_head or self.socket is not None:
+            return finished
+        if not transport.is_closing() and not transport.get_write_buffer_size() and not self.caller.resting:
+            self._callers.rest(self.caller, transport.abort)
+        return finished
 
     def _refuse_the_rest(self, watch: StrictRequests) -> None:
         """What is broken is a body, perhaps one that nobody reads yet, or the head of the next request."""
@@ -266,13 +299,22 @@ class HttpConnection(RequestHandler):
         super().resume_writing()
         if self.socket is not None:
             self.socket.writable()
+        elif self._in_head and not self._ended:
+            self._wheel.put(self, self._loop.time() + self._head_deadline)
         elif not self._ended:
             self._wheel.drop(self)
 
     def due(self, now: float, late: float) -> float | None:
-        """An HTTP answer has not been taken, or not been given to a half-closed peer, in time."""
-        if (self.writing_paused or self._ended) and self.socket is None and self.transport is not None:
+        """An HTTP answer has not been taken, or not been given to a half-closed peer, or a head not been sent, in
+        time. A head behind a request that is being answered has time until that is done."""
+        if self.socket is not None or self.transport is None:
+            return None
+        if self.writing_paused or self._ended:
             self.transport.abort()
+        elif self._in_head and self._waiter is not None:
+            self.force_close()
+        elif self._in_head:
+            return now + self._head_deadline
         return None
 
     def handle_error(

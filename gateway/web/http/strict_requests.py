@@ -87,6 +87,13 @@ class StrictRequests:
             at = cut
         return end
 
+    @property
+    def in_head(self) -> bool:
+        """A request's head has begun and is not whole."""
+        if self.over:
+            return False
+        return self._read == self._field or (self._read == self._request and (self._size > 0 or self._line != b""))
+
     def _break(self) -> None:
         self.broken = self.over = True
 
