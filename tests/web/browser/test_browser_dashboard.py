@@ -365,3 +365,50 @@ def test_the_script_writes_values_as_the_server_does(dashboard: Page) -> None:
         [module, cases],
     )
     assert words == [words for _, _, words in VALUES] + [name for _, name in AGENTS]
+
+
+@pytest.mark.parametrize("path", ["sessions", "audit", "rooms"])
+def test_on_a_phone_every_row_of_a_list_is_a_card_of_short_lines(
+    gateway: RunningGateway, open_page: Open, operator: StorageState, path: str
+) -> None:
+    gateway.terminal(room="phones").say("/nick nadia", "/topic " + "a topic of many words " * 5, "hello")
+    page = open_page("about:blank", storage_state=operator, viewport={"width": 390, "height": 844})
+    page.goto(f"{gateway.web}/admin")
+    page.evaluate(
+        """(reason) => fetch("/admin/api/bans", { method: "POST",
+          body: JSON.stringify({ nick: "long", seconds: 60, reason }), headers: { "Content-Type": "application/json",
+                     "X-CSRF-Token": document.querySelector("meta[name=csrf-token]").content } })""",
+        "a reason of many words " * 8,
+    )
+    page.goto(f"{gateway.web}/admin/{path}")
+
+    row = page.locator(".rows tbody tr").first
+    assert row.bounding_box()["height"] < 320  # type: ignore[index]
+    first = row.locator("td").first
+    assert first.bounding_box()["width"] > 300  # type: ignore[index]
+    labels = row.locator("td[data-label]").evaluate_all(
+        "(cells) => cells.slice(1).filter((cell) => cell.offsetParent)"
+        ".map((cell) => getComputedStyle(cell, '::before').content)"
+    )
+    assert labels and all(len(label) > 3 for label in labels), labels
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    nav = page.locator(".ways").bounding_box()
+    docs = page.locator(".ways").get_by_role("link", name="Docs").bounding_box()
+    assert nav and docs and docs["x"] + docs["width"] <= 390
+
+
+def test_when_it_is_not_live_neither_health_nor_title_pretend(
+    gateway: RunningGateway, open_page: Open, operator: StorageState, complaints: Complaints
+) -> None:
+    complaints.expected.append("Failed to load resource")
+    page = open_page(f"{gateway.web}/admin", storage_state=operator)
+    expect(page.locator("#health b")).not_to_have_text("?")
+    page.route("**/admin/api/**", lambda route: route.abort())
+
+    expect(page.locator("#health b")).to_have_text("?")
+    expect(page).to_have_title(re.compile(r"^\(not live\) "))
+    page.unroute("**/admin/api/**")
+    page.get_by_role("button", name="Retry now").click()
+
+    expect(page.locator("#health b")).not_to_have_text("?")
+    expect(page).not_to_have_title(re.compile("not live"))

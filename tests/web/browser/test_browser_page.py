@@ -140,7 +140,7 @@ def test_settings_are_kept_until_the_page_forgets(gateway: RunningGateway, room:
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("Theme").select_option("dark")
     page.get_by_label("Times").select_option("12")
-    page.get_by_label("Who comes and goes").select_option("hide")
+    page.get_by_label("Joins and leaves").select_option("hide")
     expect(page.locator("#log time").last).to_have_text(re.compile("[AP]M$"))
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save the log as text").click()

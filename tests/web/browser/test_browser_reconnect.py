@@ -95,7 +95,7 @@ def test_a_gateway_that_stops_politely_says_when_to_come_back(gateway: RunningGa
     has(ana, "before")
 
     gateway.ask_to_stop()
-    expect(ana.locator("#banner")).to_contain_text("The server is leaving. Retrying in")
+    expect(ana.locator("#banner")).to_contain_text("The server is restarting. Retrying in")
     assert gateway.wait() == 0
     gateway.start()
     connected(ana)
@@ -219,7 +219,7 @@ def test_a_page_that_comes_back_during_maintenance_reads_why_and_waits(gateway: 
 
 def test_a_page_whose_door_is_drained_comes_back_when_it_opens(gateway: RunningGateway, ana: Page) -> None:
     order(gateway, "drain", '{"door":"web"}')
-    expect(ana.locator("#banner")).to_contain_text("The server is leaving. Retrying in")
+    expect(ana.locator("#banner")).to_contain_text("The server is restarting. Retrying in")
     gateway.curl("-H", f"Authorization: Bearer {TOKEN}", "-X", "DELETE", "/admin/api/drain")
     connected(ana)
     say(ana, "again")

@@ -12,6 +12,7 @@ import { byId } from "../shared/dom.js";
 
 const LONGEST_RETRY = 30_000;
 const SLOWED = 5_000; // while the gateway is overloaded
+const NOT_LIVE = "(not live) ";
 const BAR_AFTER = 300;
 
 export class Live {
@@ -73,6 +74,7 @@ export class Live {
     clearInterval(this.#ticking);
     byId("banner").hidden = true;
     document.body.classList.remove("stale");
+    document.title = document.title.replace(NOT_LIVE, "");
   }
 
   #failed(error) {
@@ -96,6 +98,9 @@ export class Live {
     tell();
     byId("banner").hidden = false;
     document.body.classList.add("stale");
+    byId("health").dataset.health = "unknown";
+    byId("health").querySelector("b").textContent = "?";
+    document.title = NOT_LIVE + document.title.replace(NOT_LIVE, "");
     this.plan(delay);
   }
 }

@@ -24,7 +24,7 @@ export function show(summary) {
 }
 
 function health({ health, causes, tiles }) {
-  const word = health.toUpperCase();
+  const word = causes.some(({ name }) => name === "maintenance") ? "MAINTENANCE" : health.toUpperCase();
   const why = causes.map(({ text }) => text).join("; ");
   byId("health").dataset.health = health;
   byId("health").title = why;

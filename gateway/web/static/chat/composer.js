@@ -51,8 +51,8 @@ export class Composer {
   /** From now on the box is that room's, with the draft that was left there. */
   enter(room) {
     this.#key = `draft:${room}`;
-    this.#box.setAttribute("aria-label", `Message ${room}`);
-    this.#box.placeholder = `Message ${room}…`;
+    this.#box.setAttribute("aria-label", `Message #${room}`);
+    this.#box.placeholder = `Message #${room}…`;
     this.#put(recall("sessionStorage", this.#key, isText) ?? "");
   }
 

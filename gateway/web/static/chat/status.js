@@ -49,7 +49,7 @@ export class Status {
   #count({ code, reason, until }) {
     const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1_000));
     const full = reason?.startsWith("busy: ") ? `Not now: ${reason.slice(6)}` : "The server is full";
-    const known = { 4001: "The server is leaving", 4013: full };
+    const known = { 4001: "The server is restarting", 4013: full };
     const why = known[code] ?? (code >= 4000 && reason ? `Offline: ${reason}` : "Offline");
     this.#text.textContent = `${why}. Retrying in ${seconds} s. What you send is kept.`;
   }
@@ -67,6 +67,6 @@ function ending({ code, reason: words }) {
   if (code === 4501) return [`You are banned${because}.`, "Try again"];
   if (code === 4503) return [`You have no right to be here${because}.`, "Try again"];
   if (code === 4504) return ["Too many connections come from your address.", "Try again"];
-  if (code === 4505) return ["This session goes on in another tab.", "Use here"];
+  if (code === 4505) return ["You are connected in another tab.", "Use here"];
   return [`The server ended the session${because}.`, "Try again"];
 }

@@ -27,7 +27,7 @@ form?.addEventListener("submit", (event) => {
 /** Asks what to do to so many connections. */
 export function open(q, count) {
   asked = { q, count };
-  byId("campaign-question").textContent = `${count} connections match ${q ? `‘${q}’` : "(everybody)"}. Who comes later is not hit; operators are left out.`;
+  byId("campaign-question").textContent = `${count} connections match ${q ? `‘${q}’` : "(everybody)"}. People who join later are not affected; operators are left out.`;
   form.reset();
   say("");
   adapt();

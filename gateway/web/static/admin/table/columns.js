@@ -35,7 +35,7 @@ export function offer(state, onChange) {
     box.addEventListener("change", () => choose(boxes.filter((each) => each.checked).map((each) => each.value)));
     return Object.assign(box, { words: label });
   });
-  const reset = make("button", { type: "button", className: "quiet" }, "As at first");
+  const reset = make("button", { type: "button", className: "quiet" }, "Reset");
   reset.addEventListener("click", () => {
     for (const box of boxes) box.checked = usual(state).includes(box.value);
     choose(usual(state));

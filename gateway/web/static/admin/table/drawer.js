@@ -96,7 +96,7 @@ export class Drawer {
         const known = lines[name].filter((value) => value !== null);
         const now = written(lines[name].at(-1) ?? null, shown);
         const most = known.length ? written(Math.max(...known), shown) : "n/a";
-        return make("div", {}, make("dt", {}, label), make("dd", {}, sparkline(lines[name]), ` ${now} `, make("span", { className: "muted" }, `most ${most}`)));
+        return make("div", {}, make("dt", {}, label), make("dd", {}, sparkline(lines[name]), ` ${now}, `, make("span", { className: "muted" }, `peak ${most}`)));
       }),
     );
   }

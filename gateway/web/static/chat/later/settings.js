@@ -7,10 +7,10 @@ import { settings } from "../preferences.js";
 
 /** name in data-*, words, and the choices: value ("" is the default, which is not stored) and words. */
 const CHOICES = [
-  ["theme", "Theme", { "": "as the system", light: "light", dark: "dark" }],
+  ["theme", "Theme", { "": "system", light: "light", dark: "dark" }],
   ["size", "Text size", { small: "small", "": "normal", large: "large", huge: "very large" }],
   ["clock", "Times", { "": "14:05", 12: "2:05 PM" }],
-  ["joins", "Who comes and goes", { "": "in one line", show: "line by line", hide: "not shown" }],
+  ["joins", "Joins and leaves", { "": "grouped", show: "line by line", hide: "not shown" }],
   ["enter", "Enter", { "": "sends", newline: "begins a new line, Ctrl+Enter sends" }],
   ["notify", "Notifications", { "": "off", on: "of your name and private messages" }],
   ["sound", "Sound", { "": "off", on: "with notifications" }],
