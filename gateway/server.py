@@ -222,7 +222,7 @@ class Gateway:
         self.web.logins.revoke(changed)
         for session in self.hub.sessions.values():
             if session.operator is not None and session.operator.name.casefold() in changed:
-                session.operator = None
+                session.log_in(None)
                 session.tell(Notice("your account has changed: /login again"))
 
     def _limit(self, new: Settings) -> None:

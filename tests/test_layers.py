@@ -76,11 +76,9 @@ SOURCES = sources()
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
-    """The dotted names of the modules that `tree` imports; `from gateway.core import text` is gateway.core.text."""
-    named_only = {id(node) for block in ast.walk(tree) if is_type_checking(block) for node in ast.walk(block)}
+    """The dotted names of the modules that `tree` imports, also for annotations alone (`if TYPE_CHECKING:`);
+    `from gateway.core import text` is gateway.core.text."""
     for node in ast.walk(tree):
-        if id(node) in named_only:
-            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -88,11 +86,6 @@ def imports(tree: ast.AST) -> Iterator[str]:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 yield inner if inner in SOURCES else node.module
-
-
-def is_type_checking(node: ast.AST) -> bool:
-    """`if TYPE_CHECKING:` names two things for each other's annotations; nothing is imported at run time."""
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def part(module: str) -> str:
@@ -103,6 +96,30 @@ def part(module: str) -> str:
 def foreign(module: str) -> set[str]:
     """The packages of others that a module imports."""
     return {name.split(".")[0] for name in imports(SOURCES[module])} - {"gateway"}
+
+
+CORE = (
+    {"roles", "sanitize", "address", "quantity", "redact", "trusted_time"},
+    {"clock"},
+    {"delivery"},
+    {"protocol"},
+    {"ports", "gate"},
+    {"sessions", "stats"},
+    {"rooms"},
+    {"hub"},
+    {"operators"},
+    {"doors"},
+)
+"""The order inside the core, lowest first: a package or file imports only its own floor and those below. `stats` stands
+beside `sessions`: sessions are counted, and what is kept of them is taken from them; their files make no circle."""
+
+FLOOR = {name: floor for floor, names in enumerate(CORE) for name in names}
+SAME_FLOOR = {frozenset({"sessions", "stats"})}
+
+
+def room_of(module: str) -> str:
+    """The package or file of the core that one of its modules stands in."""
+    return module.split(".")[2]
 
 
 each_module = pytest.mark.parametrize("module", [name for name in SOURCES if name != "gateway"])
@@ -132,6 +149,72 @@ def test_nothing_is_imported_inside_a_function(module: str) -> None:
     functions = [node for node in ast.walk(SOURCES[module]) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
     assert not [function.name for function in functions if list(imports(function))]
+
+
+@pytest.mark.parametrize("module", [name for name in SOURCES if name.count(".") > 1 and part(name) == "core"])
+def test_the_core_has_an_order(module: str) -> None:
+    own = room_of(module)
+    assert own in FLOOR, f"{own} is new in the core: give it a floor in CORE"
+    for name in imports(SOURCES[module]):
+        other = room_of(name) if name.startswith("gateway.core.") else own
+        below = FLOOR[other] < FLOOR[own] or other == own or frozenset({own, other}) in SAME_FLOOR
+        assert below, f"{module} imports {name}, which stands above it or beside it"
+
+
+def test_nothing_below_operators_and_doors_knows_the_hub() -> None:
+    knowing = {name for name, tree in SOURCES.items() if "gateway.core.hub" in imports(tree) and part(name) == "core"}
+
+    assert {room_of(name) for name in knowing} <= {"operators", "doors"}
+
+
+def methods(module: str, owner: str) -> list[ast.FunctionDef]:
+    """The functions of one of our classes."""
+    (found,) = [node for node in SOURCES[module].body if isinstance(node, ast.ClassDef) and node.name == owner]
+    return [node for node in found.body if isinstance(node, ast.FunctionDef)]
+
+
+def lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """How long a function is."""
+    assert node.end_lineno is not None
+    return node.end_lineno - node.lineno + 1
+
+
+def test_the_hub_stays_small() -> None:
+    verbs = methods("gateway.core.hub", "Hub")
+    (begin,) = [verb for verb in verbs if verb.name == "__init__"]
+    body = lines(begin) - (begin.body[0].lineno - begin.lineno)
+
+    assert body <= 35
+    assert len([verb for verb in verbs if not verb.name.startswith("_")]) <= 15
+
+
+def test_no_function_is_longer_than_a_page() -> None:
+    functions = [
+        (module, node)
+        for module, tree in SOURCES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+    assert [f"{module}.{node.name}" for module, node in functions if lines(node) > 80] == []
+
+
+SESSION_IS_WRITTEN_BY = {"sessions/session.py", "sessions/rate_limit.py", "rooms/fanout.py", "rooms/catch_up.py"}
+"""Who may set what a session holds; the reasons stand at the head of session.py."""
+
+
+def test_a_session_changes_by_its_verbs() -> None:
+    written = set()
+    for path in (ROOT / "gateway").rglob("*.py"):
+        if path.as_posix().endswith(tuple(SESSION_IS_WRITTEN_BY)) or "bench" in path.parts or "web/admin" in str(path):
+            continue  # the dashboard has sessions of its own
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            for target in targets if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign) else ():
+                if isinstance(target, ast.Attribute) and ast.unparse(target.value).split(".")[-1] == "session":
+                    written.add(f"{path.relative_to(ROOT)}:{node.lineno}")
+
+    assert written == set()
 
 
 def test_imports_make_no_circle() -> None:

@@ -30,7 +30,7 @@ from gateway.core.protocol.events import Bye
 from gateway.core.protocol.message import Door, Kind, Message
 from gateway.core.protocol.wire import Wire
 from gateway.core.rooms.catch_up import CatchUps
-from gateway.core.rooms.fanout import Member, Room
+from gateway.core.rooms.fanout import Member, Room, members_of
 from gateway.core.rooms.group_commit import Draft, GroupCommit
 from gateway.core.rooms.history import HistoryReader
 from gateway.core.rooms.idempotency import RECEIPT_SECONDS, Answer, Idempotency, acknowledge
@@ -44,7 +44,7 @@ from gateway.core.sessions.rate_limit import Limits, RateLimit
 from gateway.core.sessions.resume import IdentityRegistry
 from gateway.core.sessions.roster import Nicknames
 from gateway.core.sessions.sanctions import Sanctions, words_of
-from gateway.core.sessions.session import Session
+from gateway.core.sessions.session import Arrival, Session
 from gateway.core.stats.statistics import Statistics
 from gateway.core.trusted_time import LOOK_SECONDS
 from gateway.errors import JournalError
@@ -103,16 +103,14 @@ class Hub:
         self.journal.recall(since, self._recalled)
         self.rooms.open(LOBBY, lambda room: None)
 
-    def connect(self, transport: Transport, door: Door, address: str, wire: Wire, proxy: str | None = None) -> Session:
-        """A new session under a guest name, in no room yet; `proxy` is the address of who told its address."""
+    def connect(self, transport: Transport, wire: Wire, arrival: Arrival) -> Session:
+        """A new session under a guest name, in no room yet."""
         number = self._next_number
         self._next_number += 1
         nick = self.nicks.guest()
-        session = Session(number, nick, door, address, transport, wire, self._delivery, self.stats.counters)
-        session.proxy = proxy
-        session.connected_at = self.clock.wall()
-        session.last_input = self.clock.now()
-        session.announce_at = session.last_input + ANNOUNCE_AFTER
+        session = Session(number, nick, arrival, transport, wire, self._delivery, self.stats.counters)
+        now = self.clock.now()
+        session.begin(self.clock.wall(), now, now + ANNOUNCE_AFTER)
         self.sessions[number] = session
         self.nicks.take(nick, session)
         self.stats.came(session, len(self.sessions))
@@ -122,10 +120,10 @@ class Hub:
         """The session is over; `words` for people tell more. Calling it again does nothing."""
         if session.closed:
             return
-        session.closed = session.blocked = True
+        session.over()
         self.stats.went(session, closing, words)
         self.reception.went(session)
-        for member in list(session.rooms.values()):
+        for member in members_of(session):
             self.leave(member)
         self.sessions.pop(session.number, None)
         self._half_closed.forget(session)
@@ -155,7 +153,7 @@ class Hub:
         (`core.sessions.half_closed`). Nothing owed: at once. `closing` is LOST where the connection is known to be
         broken."""
         self._half_closed.begin(session, closing)
-        for member in session.rooms.values():
+        for member in members_of(session):
             self._notices.went(member)
         self.clock.soon()
 
@@ -171,7 +169,7 @@ class Hub:
         old = session.nick
         self.reception.rename(session, nick)
         self.stats.recent.note(session.number, "renamed", f"{old} to {session.nick}")
-        for member in session.rooms.values():
+        for member in members_of(session):
             self._notices.renamed(member, old)
 
     # Rooms
@@ -180,7 +178,8 @@ class Hub:
         """Make the session a member whose cursor stands at `cursor` (the head if None); it reads once the room attaches
         it (`Room.attach`)."""
         member = Member(session, room, room.log.head if cursor is None else cursor)
-        session.rooms[room.name] = room.members[session] = member
+        room.members[session] = member
+        session.enter(room.name, member)
         self.stats.recent.note(session.number, "joined", room.name)
         self.reception.changed(session)
         if session.door is Door.HTTP:
@@ -192,7 +191,7 @@ class Hub:
     def leave(self, member: Member) -> None:
         """Take the session out of the room."""
         session, room = member.session, member.room
-        session.rooms.pop(room.name, None)
+        session.leave(room.name)
         if not session.closed:
             self.stats.recent.note(session.number, "parted", room.name)
         if room.members.pop(session, None) is not None and session.door is Door.HTTP:
@@ -238,7 +237,7 @@ class Hub:
         session.unblock()
         session.flush()
         if not session.blocked:
-            for member in session.rooms.values():
+            for member in members_of(session):
                 member.room.catch_up(member)
             if session.ending:
                 self.clock.soon()

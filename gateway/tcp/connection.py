@@ -23,6 +23,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import PLAIN, TELNET, Wire
+from gateway.core.sessions.session import Arrival
 from gateway.tcp.connection_limits import ConnectionLimits, LimitReached
 from gateway.tcp.lines import LineBuffer, TooLong
 from gateway.tcp.server import READ, WRITE, Server
@@ -72,7 +73,8 @@ class Connection:
         """We are closing, and this is still to be written."""
         self._turn_asked = False
         self.closed = False
-        self.session = door.terminals.connect(self, door.door, remote.address, door.wire, remote.proxy)
+        arrival = Arrival(door.door, remote.address, remote.proxy, terminal=True)
+        self.session = door.terminals.connect(self, door.wire, arrival)
         self._watch(READ)
 
     # The hub's side
@@ -193,7 +195,7 @@ class Connection:
             self._receive(without_mark(self._first))
         if self._telnet is not None:
             self._lines.feed(self._telnet.rest())
-        self.session.ending = True
+        self.session.end_input()
         self._take_turn()
 
     def _heard(self, data: bytes) -> None:

@@ -23,7 +23,7 @@ from gateway.core.protocol.wire import RAW, ServerSentEvents, Wire
 from gateway.core.rooms.fanout import Room
 from gateway.core.rooms.registry import RECENT_MESSAGES
 from gateway.core.sessions import nicknames
-from gateway.core.sessions.session import Session
+from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Code, Refusal
 from gateway.web.http.client_address import agent_of, check_open, kernel_of, traits_of
 from gateway.web.http.protocol import HttpConnection, remote_of
@@ -222,9 +222,10 @@ class Streams:
         peer.socket = stream
         peer.drain_input()
         try:
-            session = stream.session = hub.connect(stream, Door.HTTP, remote.address, wire, remote.proxy)
-            session.greeted = True
-            session.agent = agent_of(request.headers.get("User-Agent", ""))
+            agent = agent_of(request.headers.get("User-Agent", ""))
+            arrival = Arrival(Door.HTTP, remote.address, remote.proxy, agent)
+            session = stream.session = hub.connect(stream, wire, arrival)
+            session.greet()
             hub.rooms.keep(room)
             join(hub, session, room.name, recent, position)
             response = Endless(content_type)

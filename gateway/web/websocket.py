@@ -18,6 +18,7 @@ a full buffer proves nothing.
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import WSMessage, WSMsgType, web
@@ -32,7 +33,7 @@ from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME, TEXT
 from gateway.core.sanitize import LINE_BYTES
 from gateway.core.sessions.rate_limit import pay, wait
-from gateway.core.sessions.session import Session
+from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Refusal
 from gateway.web.http.client_address import ClientAddresses, agent_of, kernel_of, traits_of
 from gateway.web.http.protocol import HttpConnection, is_secure, remote_of
@@ -295,9 +296,7 @@ class Socket:
         (One function, because every waiting frame is memory that each idle browser costs.)
         """
         self._task = asyncio.current_task()
-        self.session = session = self._join(remote)
-        session.agent = agent
-        session.encrypted = secure
+        self.session = session = self._join(Arrival(Door.WEB, remote.address, remote.proxy, agent, secure))
         # Asked again: between the handshake and here the door may have closed, or the person been banned.
         denial = self._shared.hub.gate.denial(Door.WEB)
         if denial is not None:
@@ -336,7 +335,7 @@ class Socket:
         await self._leave()
         self._fall_apart()
 
-    def _join(self, remote: Remote) -> Session:
+    def _join(self, arrival: Arrival) -> Session:
         """Become a session, with its first deadlines."""
         shared, now = self._shared, self._shared.now()
         shared.open.add(self)
@@ -344,8 +343,8 @@ class Socket:
         self._ping_at = now + shared.options.ping_every
         shared.wheel.put(self, min(self._hello_by, self._ping_at))
         if self._ws.ws_protocol == LINES:
-            return shared.terminals.connect(self, Door.WEB, remote.address, TEXT, remote.proxy)
-        return shared.hub.connect(self, Door.WEB, remote.address, FRAME, remote.proxy)
+            return shared.terminals.connect(self, TEXT, replace(arrival, terminal=True))
+        return shared.hub.connect(self, FRAME, arrival)
 
     def _part(self, session: Session) -> None:
         """Be a session no more."""

@@ -17,7 +17,7 @@ from gateway.core.protocol.message import Door, Message
 from gateway.core.protocol.wire import FRAME, PLAIN
 from gateway.core.roles import Operator, Role
 from gateway.core.sessions.rate_limit import Limits
-from gateway.core.sessions.session import Session
+from gateway.core.sessions.session import Arrival, Session
 from gateway.core.stats.sampler import Ceilings
 from gateway.core.stats.statistics import Statistics
 from gateway.errors import Code, JournalError, Refusal
@@ -225,7 +225,8 @@ class World:
     def terminal(self, nick: str | None = None, *, quiet: bool = True) -> Peer:
         """Somebody with netcat, in the lobby; `quiet`: greeted, and what he got so far is forgotten."""
         transport = Narrow()
-        peer = Peer(self, self.terminals.connect(transport, Door.TCP, "127.0.0.1", PLAIN), transport)
+        arrival = Arrival(Door.TCP, "127.0.0.1", terminal=True)
+        peer = Peer(self, self.terminals.connect(transport, PLAIN, arrival), transport)
         if nick is not None:
             self.hub.rename(peer.session, nick)
         if quiet:
@@ -236,6 +237,6 @@ class World:
     def browser(self, nick: str | None = None, **hello: object) -> Peer:
         """Somebody with a browser who has said hello."""
         transport = Narrow()
-        peer = Peer(self, self.hub.connect(transport, Door.WEB, "127.0.0.1", FRAME), transport)
+        peer = Peer(self, self.hub.connect(transport, FRAME, Arrival(Door.WEB, "127.0.0.1")), transport)
         peer.asks(type="hello", **({} if nick is None else {"nick": nick}), **hello)
         return peer

@@ -17,7 +17,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME, frame
 from gateway.core.sessions.rate_limit import Limits
-from gateway.core.sessions.session import Session
+from gateway.core.sessions.session import Arrival, Session
 from gateway.core.stats.sampler import Ceilings
 from gateway.core.stats.statistics import Statistics
 from gateway.errors import Refusal
@@ -104,7 +104,7 @@ class LittleChat:
 
     def join_nobody(self, door: Door = Door.TCP, behind: int = 0) -> Session:
         """A session without a peer, to which so many bytes are owed."""
-        session = self.hub.connect(Nowhere(), door, "10.0.0.1", FRAME)
+        session = self.hub.connect(Nowhere(), FRAME, Arrival(door, "10.0.0.1"))
         session.owed = b"x" * behind
         return session
 

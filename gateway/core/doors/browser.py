@@ -23,7 +23,7 @@ from gateway.core.protocol.events import Error, History, Notice, Pong, Typing, W
 from gateway.core.protocol.message import Kind
 from gateway.core.protocol.refusals import error_event, too_fast
 from gateway.core.protocol.wire import as_msg
-from gateway.core.rooms.fanout import Member
+from gateway.core.rooms.fanout import Member, member_of
 from gateway.core.rooms.history import HISTORY_MESSAGES, Past, Range
 from gateway.core.rooms.registry import LOBBY, RECENT_MESSAGES
 from gateway.core.sessions import nicknames
@@ -147,7 +147,7 @@ class BrowserDoor:
 
     def receive(self, session: Session, frame: str) -> None:
         """Handle one text frame. Afterwards the session may be held: hand in no more until it resumes."""
-        session.last_input = self.hub.clock.now()
+        session.heard(self.hub.clock.now())
         try:
             request = decode(frame)
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as problem:
@@ -164,7 +164,7 @@ class BrowserDoor:
     def _hello(self, session: Session, hello: Hello) -> None:
         if session.greeted:
             raise Refusal(Code.BAD_MESSAGE, "hello was said before")
-        session.greeted = True
+        session.greet()
         session.hold()
         refusals = [self.hub.reception.settle(session, hello.token)]
         if self.hub.turn_away(session):
@@ -270,7 +270,7 @@ class BrowserDoor:
         session.tell(Pong() if ping.id is None else Pong(ping.id))
 
     def _member(self, session: Session, room: str) -> Member:
-        member = session.rooms.get(nicknames.room(room))
+        member = member_of(session, nicknames.room(room))
         if member is None:
             raise Refusal(Code.NOT_JOINED, f"you are not in {sanitize.shown(room)}, join it first")
         return member

@@ -237,7 +237,7 @@ def _show(call: Call, wanted: Range) -> None:
 
 def _echo(call: Call) -> None:
     if call.words in ("on", "off"):
-        call.session.echo = call.words == "on"
+        call.session.show_own(call.words == "on")
     elif call.words:
         raise Refusal(Code.BAD_MESSAGE, "say /echo on or /echo off")
     call.answer("your own lines come back to you" if call.session.echo else "your own lines do not come back to you")
@@ -271,7 +271,7 @@ def _bot(call: Call) -> None:
         raise Refusal(Code.BAD_MESSAGE, "a page has objects already")
     member = call.room()
     member.change_wire(call.session.wire.for_programs())
-    call.session.echo = True
+    call.session.show_own(True)
     call.session.tell(member.room.joined(recovered=False))
 
 
@@ -295,8 +295,9 @@ def _login(call: Call) -> None:
             session.tell(error_event(answer, call.id))
             hub.clock.later(WRONG_CODE_SECONDS, session.release)
             return
-        session.operator = answer._replace(source=source)
-        audit.note(session.operator, "login", session.nick, "", "done")
+        operator = answer._replace(source=source)
+        session.log_in(operator)
+        audit.note(operator, "login", session.nick, "", "done")
         call.answer(f"you are {answer.name}, {answer.role.word}: /help lists what you may do")
         session.release()
 

@@ -11,7 +11,7 @@ from gateway.core.hub import Hub
 from gateway.core.protocol.events import History, Notice
 from gateway.core.protocol.refusals import error_event
 from gateway.core.protocol.wire import as_msg
-from gateway.core.rooms.fanout import Member, Room
+from gateway.core.rooms.fanout import Member, Room, member_of, talks_in
 from gateway.core.rooms.history import Past, Range
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
@@ -130,7 +130,7 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
 
 def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: bool, id: str | None) -> Member | None:
     """Make the session a member with that cursor and tell it `joined`; None when that is refused."""
-    before = session.rooms.get(room.name)
+    before, talked_in = member_of(session, room.name), talks_in(session)
     if before is not None:
         hub.leave(before)
     if not session.terminal:
@@ -138,11 +138,9 @@ def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: boo
             session.tell(error_event(too_many_rooms(), id))
             hub.rooms.forget_if_idle(room)
             return None
-    elif session.room is not None:
-        hub.leave(session.room)
+    elif talked_in is not None:
+        hub.leave(talked_in)
     member = hub.enter(session, hub.rooms.keep(room), cursor)
-    if session.terminal:
-        session.room = member
     session.tell(member.room.joined(recovered))
     return member
 

@@ -14,9 +14,8 @@ from gateway.core.rooms.fanout import Room
 from gateway.core.rooms.group_commit import Draft
 from gateway.core.rooms.idempotency import Answer, Posted, acknowledge
 from gateway.core.sessions import nicknames
-from gateway.core.sessions.identity import Identity
 from gateway.core.sessions.rate_limit import pay, repriced, wait
-from gateway.core.sessions.session import OWED_BYTES, Session
+from gateway.core.sessions.session import OWED_BYTES, Identity, Session
 from gateway.errors import Code, Refusal
 
 POSTERS = 10_000

@@ -15,9 +15,10 @@ from gateway.core.protocol.events import Error, History, Notice
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.refusals import error_event
 from gateway.core.protocol.wire import Wire, as_msg, people
+from gateway.core.rooms.fanout import talks_in
 from gateway.core.rooms.history import Past, Range
 from gateway.core.rooms.registry import LOBBY
-from gateway.core.sessions.session import Session
+from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Code, Refusal
 
 GREET_AFTER = 0.1
@@ -32,22 +33,21 @@ class Terminals:
         self._operators = operators
         self._greeting = greeting
 
-    def connect(self, transport: Transport, door: Door, address: str, wire: Wire, proxy: str | None = None) -> Session:
-        """A new session in the lobby. It reads from now on, once it is greeted or has spoken."""
-        session = self.hub.connect(transport, door, address, wire, proxy)
-        session.terminal = True
-        session.echo = False
-        session.room = self.hub.enter(session, self.hub.rooms[LOBBY])
+    def connect(self, transport: Transport, wire: Wire, arrival: Arrival) -> Session:
+        """A new session in the lobby; `arrival` says `terminal`. It reads once it is greeted or has spoken."""
+        session = self.hub.connect(transport, wire, arrival)
+        self.hub.enter(session, self.hub.rooms[LOBBY])
         self.hub.clock.later(GREET_AFTER, lambda: self._greet(session))
         return session
 
     def heard(self, session: Session) -> None:
         """The peer has sent something."""
-        session.last_input = self.hub.clock.now()
+        session.heard(self.hub.clock.now())
         if not session.greeted:
-            session.greeted = True
-            if session.room is not None:
-                session.room.room.attach(session.room)
+            session.greet()
+            member = talks_in(session)
+            if member is not None:
+                member.room.attach(member)
 
     def line(self, session: Session, line: bytes) -> None:
         """Handle one line, without its end. Afterwards the session may be held: hand in no more until it resumes."""
@@ -75,7 +75,7 @@ class Terminals:
         self.hub.close(session, CloseReason.BAD_TELNET, reason)
 
     def _understand(self, session: Session, line: str) -> None:
-        member = session.room
+        member = talks_in(session)
         if member is None:
             raise Refusal(Code.NOT_JOINED, "join a room first: /join lobby")
         if line == "quit":
@@ -86,10 +86,10 @@ class Terminals:
             self.hub.say(member, sanitize.line(line.removeprefix("/") if line.startswith("//") else line))
 
     def _greet(self, session: Session) -> None:
-        if session.closed or session.greeted or session.room is None:
+        member = talks_in(session)
+        if session.closed or session.greeted or member is None:
             return
-        session.greeted = True
-        member = session.room
+        session.greet()
         others = member.room.count - 1
         here = f"{people(others)} besides you." if others else f"you are alone.\n{self._greeting.invitation()}".rstrip()
         session.tell(

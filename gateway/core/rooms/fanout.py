@@ -139,9 +139,25 @@ class Member:
         self.listed_as: str | None = None
         """The nick under which the session stood in the last list of members that somebody got."""
 
+    @property
+    def place(self) -> tuple[str, str, int]:
+        """See `core.sessions.session.Reading`."""
+        return self.room.name, self.room.epoch, self.cursor
+
+    def lag(self) -> tuple[int, int]:
+        """See `core.sessions.session.Reading`."""
+        log = self.room.log
+        behind = log.head - self.cursor
+        return behind, log.lag_bytes(self.cursor) if behind else 0
+
+    def unsent_since(self) -> int | None:
+        """See `core.sessions.session.Reading`."""
+        message = self.room.log.next_after(self.cursor)
+        return None if message is None else message.ts
+
     def change_wire(self, wire: Wire) -> None:
         """From the next message after the head on, read in another wire format."""
-        self.session.wire = wire
+        self.session.use(wire)
         self.readers = self.room.readers_of(wire)
         self.cursor = self.room.log.head
 
@@ -189,6 +205,23 @@ class Member:
             delivered += 1
         session.messages_out += delivered
         totals.deliveries += delivered
+
+
+def members_of(session: Session) -> list[Member]:
+    """The session in each of its rooms. (A session sees its members only as `Reading`s: it stands below this file.)"""
+    return [member for member in session.rooms.values() if isinstance(member, Member)]
+
+
+def member_of(session: Session, room: str) -> Member | None:
+    """The session in one of its rooms; None where it is not."""
+    member = session.rooms.get(room)
+    return member if isinstance(member, Member) else None
+
+
+def talks_in(session: Session) -> Member | None:
+    """The session in the room where it talks: a terminal's; None for a page's, which names a room each time."""
+    member = session.room
+    return member if isinstance(member, Member) else None
 
 
 class Room:

@@ -85,7 +85,7 @@ class GroupCommit:
         self._incoming.append(draft)
         if draft.member is not None:
             session = draft.member.session
-            session.pending += 1
+            session.submitted()
             if self.crowded:
                 session.hold()
                 self._crowded_out.append(session)
@@ -145,7 +145,7 @@ class GroupCommit:
             room.pending -= 1
             room.publish(message, member)
             if member is not None:
-                member.session.pending -= 1
+                member.session.answered()
                 if member.session.ending:
                     self._half_closed.committed(member.session)
             if done is not None:
@@ -158,7 +158,7 @@ class GroupCommit:
         for room, _, member, done in drafts:
             room.pending -= 1
             if member is not None:
-                member.session.pending -= 1
+                member.session.answered()
                 if member.session.ending:
                     self._half_closed.committed(member.session)
             if done is not None:

@@ -24,7 +24,7 @@ class HalfClosed:
 
     def begin(self, session: Session, closing: CloseReason) -> None:
         """The peer has stopped sending, and all it sent has been handled."""
-        session.ending = True
+        session.end_input()
         self._closings[session] = closing
         self.committed(session)
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 
 from gateway.core.clock import Clock
 from gateway.core.ports import Person
-from gateway.core.sessions.session import Session
+from gateway.core.sessions.session import Identity, Session
 
 IDENTITY_SECONDS = 600.0
 NICK_SECONDS = 120.0
@@ -26,33 +26,6 @@ SWEEP_SECONDS = 5.0
 CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """No 0 O 1 I: a code is read from one screen and typed into another."""
 CODE_LENGTH = 6
-
-
-class Identity:
-    """Somebody. `session` is the open connection, None while absent since `gone_at` (ms since 1970)."""
-
-    __slots__ = ("gone_at", "holds_nick", "id", "nick", "resumed", "rooms", "session")
-
-    def __init__(self, id: str, nick: str, rooms: tuple[tuple[str, str, int], ...] = (), gone_at: int = 0) -> None:
-        self.id = id
-        self.nick = nick
-        self.rooms = rooms
-        self.gone_at = gone_at
-        self.session: Session | None = None
-        self.holds_nick = True
-        self.resumed = 0
-        """How often it came back by another connection, since the gateway started."""
-
-    def note(self) -> None:
-        """Keep what its session has now, for when it comes back."""
-        session = self.session
-        if session is not None:
-            self.nick = session.nick
-            self.rooms = tuple((name, each.room.epoch, each.cursor) for name, each in session.rooms.items())
-
-    def person(self) -> Person:
-        """What the journal remembers."""
-        return Person(self.id, self.nick, self.rooms, 0 if self.session is not None else self.gone_at)
 
 
 class Identities:
@@ -105,7 +78,7 @@ class Identities:
     def come(self, identity: Identity, session: Session) -> None:
         """The identity is connected by `session` from now on."""
         identity.session = session
-        session.identity = identity
+        session.prove(identity)
         self._absent.pop(identity, None)
 
     def go(self, identity: Identity) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from gateway.core.clock import Clock
 from gateway.core.ports import Journal, Person
 from gateway.core.sessions import nicknames
-from gateway.core.sessions.identity import NICK_SECONDS, SWEEP_SECONDS, Identities, Identity
+from gateway.core.sessions.identity import NICK_SECONDS, SWEEP_SECONDS, Identities
 from gateway.core.sessions.roster import Nicknames
-from gateway.core.sessions.session import Session
+from gateway.core.sessions.session import Identity, Session
 from gateway.core.stats.recent import RecentEvents
 from gateway.errors import Code, JournalError, Refusal
 
@@ -71,14 +71,14 @@ class IdentityRegistry:
             self._replace(identity.session)
         self._let_go(session.identity, identity)
         guest = session.nick
-        session.announce_at = 0.0  # known here: a short absence is no news
+        session.is_known()
         self.nicks.release(guest)
         self.identities.come(identity, session)
         identity.resumed += 1
         self._recent.note(session.number, "resumed", identity.nick)
         self._changed[identity] = None
         if self.nicks.claim(identity.nick, identity):
-            session.nick = identity.nick
+            session.call(identity.nick)
             identity.holds_nick = True
             return None
         lost, identity.nick = identity.nick, guest
@@ -106,7 +106,7 @@ class IdentityRegistry:
         old, nick = session.nick, nicknames.nick(nick)
         self.nicks.take(nick, session.identity or session)
         self.nicks.release(old, keep=nick)
-        session.nick = nick
+        session.call(nick)
         self.changed(session)
 
     def changed(self, session: Session) -> None:

@@ -5,8 +5,7 @@ from itertools import chain
 
 from gateway.core import sanitize
 from gateway.core.sessions import nicknames
-from gateway.core.sessions.identity import Identity
-from gateway.core.sessions.session import Session
+from gateway.core.sessions.session import Identity, Session
 from gateway.errors import Code, Refusal
 
 GUESTS = 1 << 16

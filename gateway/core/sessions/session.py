@@ -1,28 +1,97 @@
-"""One peer of the gateway, whatever door he came through.
+"""One peer of the gateway, whatever door it came through.
 
 A session owns no queue of messages: it reads the logs of its rooms by cursors (`core.rooms.fanout.Member`). What is
 owed to it alone (answers, errors, the tail of a message its socket cut) stands in `owed`, which always goes out before
 anything from a log. While more than OWED_BYTES are owed its input is held, so `owed` is bounded by that and one answer.
+
+A session changes by its verbs. Two kinds of number are written from outside, because a call for each would be felt:
+the counts that the fan-out keeps per reader and per message (`core.rooms.fanout`, `core.rooms.catch_up`), and
+`paid_until`, which is the rate limit's own (`core.sessions.rate_limit`).
+
+This file stands below rooms: it sees its members only as `Reading`s, and `core.rooms.fanout` gives them back as what
+they are.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.core.delivery import Delivery
-from gateway.core.ports import Transport
+from gateway.core.ports import Person, Transport
 from gateway.core.protocol.events import Event
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import Wire
+from gateway.core.roles import Operator
 from gateway.core.stats.counters import Counters
-
-if TYPE_CHECKING:
-    from gateway.core.roles import Operator
-    from gateway.core.rooms.fanout import Member
-    from gateway.core.sessions.identity import Identity
-    from gateway.core.sessions.trace import Trace
 
 OWED_BYTES = 65536
 """Per-session output in user space, in bytes, from which input is held and room-wide events are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What a door knows of a peer when it comes. `proxy` is the address of the proxy that told `address`; None: the
+    peer is connected to us. `agent` is the program at the other end, as it calls itself; `encrypted`: the connection is
+    protected by TLS; `terminal`: it talks in lines, in one room at a time, whatever door it came by."""
+
+    door: Door
+    address: str
+    proxy: str | None = None
+    agent: str | None = None
+    encrypted: bool = False
+    terminal: bool = False
+
+
+class Reading(Protocol):
+    """A room as a session reads it: up to which number, and which was its own last one."""
+
+    cursor: int
+    own: int
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        """Name and epoch of the room, and the cursor."""
+
+    def lag(self) -> tuple[int, int]:
+        """How far the reader is behind: (messages, bytes)."""
+
+    def unsent_since(self) -> int | None:
+        """When the oldest message after the cursor was said, in ms since 1970; None when there is none."""
+
+
+class Watcher(Protocol):
+    """Somebody who looks at what a session's peer sends (`core.sessions.trace`)."""
+
+    def heard(self, data: bytes) -> None:
+        """The peer has sent this."""
+
+
+class Identity:
+    """Somebody, across connections (`core.sessions.identity`). `session` is the open connection, None while absent
+    since `gone_at` (ms since 1970); `rooms` are name, epoch and last number read of each room it was in."""
+
+    __slots__ = ("gone_at", "holds_nick", "id", "nick", "resumed", "rooms", "session")
+
+    def __init__(self, id: str, nick: str, rooms: tuple[tuple[str, str, int], ...] = (), gone_at: int = 0) -> None:
+        self.id = id
+        self.nick = nick
+        self.rooms = rooms
+        self.gone_at = gone_at
+        self.session: Session | None = None
+        self.holds_nick = True
+        self.resumed = 0
+        """How often it came back by another connection, since the gateway started."""
+
+    def note(self) -> None:
+        """Keep what its session has now, for when it comes back."""
+        session = self.session
+        if session is not None:
+            self.nick = session.nick
+            self.rooms = tuple(each.place for each in session.rooms.values())
+
+    def person(self) -> Person:
+        """What the journal remembers."""
+        return Person(self.id, self.nick, self.rooms, 0 if self.session is not None else self.gone_at)
 
 
 class Session:
@@ -71,8 +140,7 @@ class Session:
         self,
         number: int,
         nick: str,
-        door: Door,
-        address: str,
+        arrival: Arrival,
         transport: Transport,
         wire: Wire,
         delivery: Delivery,
@@ -80,10 +148,12 @@ class Session:
     ) -> None:
         self.number = number
         self.nick = nick
-        self.door = door
-        self.address = address
-        self.proxy: str | None = None
-        """The address of the proxy that told ours; None: the peer is connected to us."""
+        self.door = arrival.door
+        self.address = arrival.address
+        self.proxy = arrival.proxy
+        self.agent = arrival.agent
+        self.encrypted = arrival.encrypted
+        self.terminal = arrival.terminal
         self.transport = transport
         self.wire = wire
         self._delivery = delivery
@@ -96,18 +166,14 @@ class Session:
         """Monotonic seconds."""
         self.paid_until = 0.0
         """Monotonic seconds up to which the session has used its rate (see `core.sessions.rate_limit`)."""
-        self.rooms: dict[str, Member] = {}
-        self.room: Member | None = None
+        self.rooms: dict[str, Reading] = {}
+        self.room: Reading | None = None
         """The room a terminal talks in; None for a browser session, which names a room each time."""
-        self.terminal = False
-        """Talks in lines, in one room at a time, whatever door it came by."""
         self.owed = b""
         self.identity: Identity | None = None
         """Who the peer is across connections; a terminal has none until it asks for a code."""
         self.operator: Operator | None = None
         """Who has logged in here."""
-        self.encrypted = False
-        """The connection is protected by TLS."""
         self._flushed: list[Callable[[], None]] | None = None
         self.blocked = False
         """The transport took less than it was offered; it calls `hub.pump` when it can take more."""
@@ -117,16 +183,14 @@ class Session:
         """Input waits for that many things (rate, journal, output); the door reads on when it is 0 again."""
         self.pending = 0
         """Own messages that are not committed yet."""
-        self.echo = True
+        self.echo = not arrival.terminal
         """Own messages come back. Terminals start without."""
         self.greeted = False
         """A terminal got its greeting, or spoke first; a browser has said hello."""
         self.ending = False
-        """The peer sends no more: close when what is owed to it has gone out."""
+        """The peer has stopped sending: close when what is owed to it has gone out."""
         self.closed = False
-        self.agent: str | None = None
-        """The program at the other end, as it calls itself; one text for all who call themselves the same."""
-        self.tap: Trace | None = None
+        self.tap: Watcher | None = None
         """Somebody watches: doors tell it what comes in."""
         self.messages_in = self.messages_out = self.bytes_in = self.bytes_out = 0
         self.skipped = 0
@@ -136,6 +200,76 @@ class Session:
     def id(self) -> str:
         """The session's number as people see it."""
         return f"{self.number:x}"
+
+    # What happens to it
+
+    def begin(self, wall: int, now: float, announce_at: float) -> None:
+        """The session begins at `wall` (ms since 1970), `now` in monotonic seconds; news from `announce_at` on."""
+        self.connected_at, self.last_input, self.announce_at = wall, now, announce_at
+
+    def over(self) -> None:
+        """The session has ended: nothing is sent or taken any more."""
+        self.closed = self.blocked = True
+
+    def heard(self, now: float) -> None:
+        """The peer has sent something at `now`, monotonic seconds."""
+        self.last_input = now
+
+    def greet(self) -> None:
+        """The peer has got its greeting, or wants none."""
+        self.greeted = True
+
+    def call(self, nick: str) -> None:
+        """The session has this nick from now on."""
+        self.nick = nick
+
+    def prove(self, identity: Identity) -> None:
+        """The peer is known to be this identity."""
+        self.identity = identity
+
+    def is_known(self) -> None:
+        """The peer has been here a moment ago: its coming is no news."""
+        self.announce_at = 0.0
+
+    def log_in(self, operator: Operator | None) -> None:
+        """Somebody has logged in here as an operator; None: no longer."""
+        self.operator = operator
+
+    def enter(self, name: str, reading: Reading) -> None:
+        """Read the room of that name; a terminal talks there from now on."""
+        self.rooms[name] = reading
+        if self.terminal:
+            self.room = reading
+
+    def leave(self, name: str) -> None:
+        """Read the room of that name no more."""
+        self.rooms.pop(name, None)
+
+    def end_input(self) -> None:
+        """The peer has stopped sending."""
+        self.ending = True
+
+    def submitted(self) -> None:
+        """An own message is on its way to the journal."""
+        self.pending += 1
+
+    def answered(self) -> None:
+        """An own message was committed or refused."""
+        self.pending -= 1
+
+    def show_own(self, echo: bool) -> None:
+        """Whether own messages come back."""
+        self.echo = echo
+
+    def use(self, wire: Wire) -> None:
+        """Write in another wire format from now on."""
+        self.wire = wire
+
+    def watch(self, tap: Watcher | None, transport: Transport) -> None:
+        """Somebody looks at what comes in (None: no longer), and stands before the transport."""
+        self.tap, self.transport = tap, transport
+
+    # What it is sent
 
     def tell(self, event: Event) -> None:
         """Owe the session an event; it goes out at the end of this tick."""
@@ -208,18 +342,13 @@ class Session:
         """How far the session is behind: (messages, bytes)."""
         messages = 0
         size = len(self.owed)
-        for member in self.rooms.values():
-            behind = member.room.log.head - member.cursor
-            if behind:
-                messages += behind
-                size += member.room.log.lag_bytes(member.cursor)
+        for reading in self.rooms.values():
+            behind, its_bytes = reading.lag()
+            messages += behind
+            size += its_bytes
         return messages, size
 
     def unsent_since(self) -> int | None:
         """When the oldest message that the session has not got was said, in ms since 1970; None when it has all."""
-        oldest = None
-        for member in self.rooms.values():
-            message = member.room.log.next_after(member.cursor)
-            if message is not None and (oldest is None or message.ts < oldest):
-                oldest = message.ts
-        return oldest
+        found = (reading.unsent_since() for reading in self.rooms.values())
+        return min((ts for ts in found if ts is not None), default=None)

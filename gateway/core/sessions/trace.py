@@ -171,14 +171,11 @@ class Trace:
         self._session = session
         self._transport: Transport = session.transport
         self._seen = seen
-        session.tap = self
-        session.transport = self
+        session.watch(self, self)
 
     def remove(self) -> None:
         """Tell nothing more."""
-        session = self._session
-        session.tap = None
-        session.transport = self._transport
+        self._session.watch(None, self._transport)
 
     def heard(self, data: bytes) -> None:
         """The peer has sent this."""

@@ -18,7 +18,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.core.hub import SESSION_ID, Hub
-from gateway.core.rooms.fanout import Member
+from gateway.core.rooms.fanout import Member, members_of
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 from gateway.web.endpoint import Call
@@ -331,7 +331,7 @@ class ConnectionEndpoints:
         row = self._table.row(session) if session is not None else self._table.closed_row(number)
         if row is None:
             raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone for long")
-        rooms = [_line(member) for member in session.rooms.values()] if session is not None else []
+        rooms = [_line(member) for member in members_of(session)] if session is not None else []
         events = [EventLine(each.at, each.event, each.detail) for each in self._hub.stats.recent.of(number, EVENTS)]
         return Detail(row, rooms, events, self._table.trail.of(number))
 

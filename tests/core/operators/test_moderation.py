@@ -15,6 +15,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import PLAIN
 from gateway.core.roles import AuditEntry, Operator, Role
+from gateway.core.sessions.session import Arrival
 from gateway.errors import Code, JournalError, Refusal
 from tests.core.world import Narrow, Peer, World
 
@@ -52,7 +53,7 @@ def results(world: World) -> list[tuple[str, str, str]]:
 def at(world: World, address: str, door: Door = Door.TCP) -> Peer:
     """A terminal that comes from somewhere."""
     transport = Narrow()
-    peer = Peer(world, world.terminals.connect(transport, door, address, PLAIN), transport)
+    peer = Peer(world, world.terminals.connect(transport, PLAIN, Arrival(door, address, terminal=True)), transport)
     world.later(0.2)
     peer.forget()
     return peer
@@ -151,7 +152,7 @@ def test_a_ban_by_address_closes_every_door_and_nobody_else(world: World) -> Non
 
 def test_many_are_closed_in_slices(world: World) -> None:
     crowd = [at(world, "10.0.0.4") for _ in range(3)]
-    sessions = [world.hub.connect(Narrow(), Door.TCP, "10.0.0.4", PLAIN) for _ in range(2 * SLICE)]
+    sessions = [world.hub.connect(Narrow(), PLAIN, Arrival(Door.TCP, "10.0.0.4")) for _ in range(2 * SLICE)]
     answers: list[Any] = []
     world.operators.moderation.ban(ADMIN, Subject(address="10.0.0.4"), "", None, answers.append)
     assert answers[0].connections == 2 * SLICE + 3
