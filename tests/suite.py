@@ -8,7 +8,8 @@ from tests.programs import NPM, PROGRAMS, in_ci
 
 STEPS = {
     "ruff": ["ruff", "check", "gateway", "tests"],
-    "mypy": ["mypy", "--strict", "gateway"],
+    "format": ["ruff", "format", "--check", "gateway", "tests"],
+    "mypy": ["mypy", "--strict", "gateway", "tests"],
     "pytest": ["pytest"],
 }
 PICTURES = "--pictures"

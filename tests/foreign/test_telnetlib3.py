@@ -1,6 +1,7 @@
 """telnetlib3, a telnet client that negotiates all it knows, at both terminal doors."""
 
 import asyncio
+from typing import Any
 
 import pytest
 import telnetlib3
@@ -12,6 +13,8 @@ from tests.bridge.peers import SECONDS, history
 @pytest.mark.parametrize("door", ["tcp", "telnet"])
 async def test_telnetlib3_negotiates_and_chats(shared: Gateway, room: str, door: str) -> None:
     async with asyncio.timeout(2 * SECONDS):
+        reader: Any
+        writer: Any  # both speak text where an encoding is given, which their types do not say
         reader, writer = await telnetlib3.open_connection(
             "127.0.0.1",
             shared.port(door),
