@@ -24,12 +24,11 @@ from gateway.core.protocol.message import Door
 from gateway.errors import Refusal
 from gateway.web.admin.authorize import Login
 from gateway.web.admin.bulk import BulkEndpoints
-from gateway.web.admin.forms import AdminForms
 from gateway.web.admin.login import LoginLinks, LoginPage, SessionEndpoints
 from gateway.web.admin.maintenance import MaintenanceEndpoints
 from gateway.web.admin.metrics import MetricsPage
 from gateway.web.admin.moderation import ModerationEndpoints
-from gateway.web.admin.pages import AdminFrame, Dashboard, ListPages
+from gateway.web.admin.pages import AdminForms, AdminFrame, Dashboard, ListPages
 from gateway.web.admin.sessions import AdminSessions
 from gateway.web.admin.summary import SummaryEndpoints
 from gateway.web.admin.watch import WatchEndpoints

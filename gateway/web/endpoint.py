@@ -128,6 +128,14 @@ class Reply(NamedTuple):
     content: tuple[Content, ...] = ()
 
 
+PAGE = Reply(200, "A page.")
+
+
+def told(shape: Any) -> str:
+    """The words about an answer: what its Struct says of itself."""
+    return " ".join((shape.__doc__ or "").split())
+
+
 class Endpoint(NamedTuple):
     """A method on a path. `words`: the first line is a title. `handler` is a method that takes a Call and returns a
     Struct, answered as JSON with the status of `reply`, or a whole response.

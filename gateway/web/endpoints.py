@@ -12,11 +12,22 @@ from msgspec import Meta
 from gateway.core.rooms.history import HISTORY_MESSAGES
 from gateway.errors import Code
 from gateway.web.admin.endpoints import ADMIN, CURSOR, FILTERED, FREEZE, LIMIT, NUMBERED_PAGE, PAGED, SORT
-from gateway.web.admin.forms import AdminForms
 from gateway.web.admin.metrics import MetricsPage
-from gateway.web.admin.pages import Dashboard, ListPages
+from gateway.web.admin.pages import AdminForms, Dashboard, ListPages
 from gateway.web.docs import DocsPage
-from gateway.web.endpoint import EVENTS, FORM_BODY, JSON, LINES, Access, Content, Endpoint, Parameter, Reply, number
+from gateway.web.endpoint import (
+    EVENTS,
+    FORM_BODY,
+    JSON,
+    LINES,
+    PAGE,
+    Access,
+    Content,
+    Endpoint,
+    Parameter,
+    Reply,
+    number,
+)
 from gateway.web.openapi import ApiDocument
 from gateway.web.rooms import ChatPage, HealthReport, HistoryPage, ListedRoom, PostBody, RoomDoor, Stored
 from gateway.web.static_files import Assets
@@ -32,166 +43,79 @@ NICK = Parameter(
 )
 AFTER = Parameter("after", Place, "`epoch:seq`: begin with what came after that message.")
 READING = (Code.ROOM_INVALID, Code.BANNED, Code.STORAGE, Code.BUSY, Code.DRAINING)
-PAGE = Reply(200, "A page.")
 RESULT = Parameter("result", str, "The outcome of a form, which the page shows.")
 
+# fmt: off
 ROOMS: Mapping[type, Sequence[Endpoint]] = {
     RoomDoor: (
-        Endpoint(
-            "POST",
-            "/r/{room}",
-            "Post a message\nAnswered once the message is committed. A body that is not JSON is the message as it "
-            "stands, in UTF-8, never a command. At most 16 KiB of body, 4,000 bytes of text. A second try with the "
-            "same `id` within two minutes, from the same identity (without token: room and nick), is answered with "
-            "the place of the first and not posted again.",
-            RoomDoor.post,
-            Reply(201, "It is committed, and stands there.", (Content(Stored),)),
-            Access.IDENTITY,
-            (ROOM, NICK),
-            (Content(PostBody), Content(str, LINES)),
-            decoded=False,
-            refusals=(
-                *READING,
-                Code.BAD_TEXT,
-                Code.BAD_MESSAGE,
-                Code.TOO_LONG,
-                Code.NICK_INVALID,
-                Code.NICK_TAKEN,
-                Code.TOKEN_INVALID,
-                Code.MUTED,
-                Code.NO_SUCH_ROOM,
-                Code.RATE_LIMITED,
-                Code.ROOM_LIMIT,
-            ),
-            tag="rooms",
-        ),
-        Endpoint(
-            "GET",
-            "/r/{room}/messages",
-            "Read the history\nOldest first. Without a bound the latest.",
-            RoomDoor.messages,
-            Reply(200, "A stretch of the history; `more`: there are others beyond it.", (Content(HistoryPage),)),
-            parameters=(
-                ROOM,
-                number("after", "Messages after that number, the oldest first."),
-                number("before", "Messages before that number, the latest."),
-                number("limit", f"How many at most, and never more than {HISTORY_MESSAGES}.", 1),
-                Parameter("epoch", str, "Refuse with 409 if the room is in another epoch."),
-            ),
-            refusals=(*READING, Code.BAD_MESSAGE, Code.NO_SUCH_ROOM, Code.EPOCH_CHANGED),
-            tag="rooms",
-        ),
-        Endpoint(
-            "GET",
-            "/rooms",
-            "List the rooms\nThe rooms with people in them first, at most 1,000.",
-            RoomDoor.rooms,
-            Reply(200, "The rooms.", (Content(list[ListedRoom]),)),
-            refusals=(Code.BAD_MESSAGE, Code.BANNED, Code.STORAGE, Code.BUSY, Code.DRAINING),
-            tag="rooms",
-        ),
+        Endpoint("POST", "/r/{room}",
+                 "Post a message\nAnswered once the message is committed. A body that is not JSON is the message as it "
+                 "stands, in UTF-8, never a command. At most 16 KiB of body, 4,000 bytes of text. A second try with "
+                 "the same `id` within two minutes, from the same identity (without token: room and nick), is answered "
+                 "with the place of the first and not posted again.",
+                 RoomDoor.post, Reply(201, "It is committed, and stands there.", (Content(Stored),)), Access.IDENTITY,
+                 (ROOM, NICK), (Content(PostBody), Content(str, LINES)), decoded=False, tag="rooms",
+                 refusals=(*READING, Code.BAD_TEXT, Code.BAD_MESSAGE, Code.TOO_LONG, Code.NICK_INVALID, Code.NICK_TAKEN,
+                           Code.TOKEN_INVALID, Code.MUTED, Code.NO_SUCH_ROOM, Code.RATE_LIMITED, Code.ROOM_LIMIT)),
+        Endpoint("GET", "/r/{room}/messages", "Read the history\nOldest first. Without a bound the latest.",
+                 RoomDoor.messages,
+                 Reply(200, "A stretch of the history; `more`: there are others beyond it.", (Content(HistoryPage),)),
+                 parameters=(ROOM, number("after", "Messages after that number, the oldest first."),
+                             number("before", "Messages before that number, the latest."),
+                             number("limit", f"How many at most, and never more than {HISTORY_MESSAGES}.", 1),
+                             Parameter("epoch", str, "Refuse with 409 if the room is in another epoch.")),
+                 refusals=(*READING, Code.BAD_MESSAGE, Code.NO_SUCH_ROOM, Code.EPOCH_CHANGED), tag="rooms"),
+        Endpoint("GET", "/rooms", "List the rooms\nThe rooms with people in them first, at most 1,000.",
+                 RoomDoor.rooms, Reply(200, "The rooms.", (Content(list[ListedRoom]),)), tag="rooms",
+                 refusals=(Code.BAD_MESSAGE, Code.BANNED, Code.STORAGE, Code.BUSY, Code.DRAINING)),
     ),
     Streams: (
-        Endpoint(
-            "GET",
-            "/r/{room}/raw",
-            "Follow a room as lines\nEndless: new messages as the plain door shows them, `-- 3 lines skipped: …` where "
-            "some are missing, and `!! reason` before the end. For `curl -N`.",
-            Streams.raw,
-            Reply(200, "Lines, until either side closes.", (Content(str, LINES),)),
-            parameters=(ROOM, AFTER),
-            refusals=(*READING, Code.BAD_MESSAGE, Code.NO_SUCH_ROOM, Code.EPOCH_CHANGED, Code.ROOM_LIMIT),
-            tag="rooms",
-            head=False,
-            bare=True,
-        ),
-        Endpoint(
-            "GET",
-            "/r/{room}/events",
-            "Follow a room as Server-Sent Events\nEndless: `event` is the type, `id` is `epoch:seq`, `data` one of the "
-            "objects `ServerObject`. Begins with `joined`. For EventSource, which reconnects by itself and misses "
-            "nothing.",
-            Streams.events,
-            Reply(200, "Events, until either side closes.", (Content(str, EVENTS),)),
-            parameters=(
-                ROOM,
-                AFTER,
-                Parameter("Last-Event-ID", Place, "The same; wins over `after`.", "header"),
-                Parameter("lastEventId", Place, "The same, for an EventSource that cannot set headers."),
-            ),
-            refusals=(*READING, Code.BAD_MESSAGE, Code.NO_SUCH_ROOM, Code.ROOM_LIMIT),
-            tag="rooms",
-            head=False,
-            bare=True,
-        ),
+        Endpoint("GET", "/r/{room}/raw",
+                 "Follow a room as lines\nEndless: new messages as the plain door shows them, `-- 3 lines skipped: …` "
+                 "where some are missing, and `!! reason` before the end. For `curl -N`.",
+                 Streams.raw, Reply(200, "Lines, until either side closes.", (Content(str, LINES),)),
+                 parameters=(ROOM, AFTER), tag="rooms", head=False, bare=True,
+                 refusals=(*READING, Code.BAD_MESSAGE, Code.NO_SUCH_ROOM, Code.EPOCH_CHANGED, Code.ROOM_LIMIT)),
+        Endpoint("GET", "/r/{room}/events",
+                 "Follow a room as Server-Sent Events\nEndless: `event` is the type, `id` is `epoch:seq`, `data` one "
+                 "of the objects `ServerObject`. Begins with `joined`. For EventSource, which reconnects by itself and "
+                 "misses nothing.",
+                 Streams.events, Reply(200, "Events, until either side closes.", (Content(str, EVENTS),)),
+                 parameters=(ROOM, AFTER, Parameter("Last-Event-ID", Place, "The same; wins over `after`.", "header"),
+                             Parameter("lastEventId", Place, "The same, for an EventSource that cannot set headers.")),
+                 refusals=(*READING, Code.BAD_MESSAGE, Code.NO_SUCH_ROOM, Code.ROOM_LIMIT), tag="rooms", head=False,
+                 bare=True),
     ),
     WebSockets: (
-        Endpoint(
-            "GET",
-            "/ws",
-            "Open a WebSocket\nSubprotocol `chat.v1.json`: text frames with the objects `ClientObject` and "
-            "`ServerObject`; `hello` comes first, within 15 s. Subprotocol `chat.v1.text`: the plain door's lines.",
-            WebSockets.serve,
-            Reply(101, "Frames from now on."),
-            refusals=(Code.BAD_MESSAGE, Code.FORBIDDEN),
-            statuses=(426,),
-            tag="rooms",
-            head=False,
-            bare=True,
-        ),
+        Endpoint("GET", "/ws",
+                 "Open a WebSocket\nSubprotocol `chat.v1.json`: text frames with the objects `ClientObject` and "
+                 "`ServerObject`; `hello` comes first, within 15 s. Subprotocol `chat.v1.text`: the plain door's "
+                 "lines.",
+                 WebSockets.serve, Reply(101, "Frames from now on."), statuses=(426,), tag="rooms", head=False,
+                 bare=True, refusals=(Code.BAD_MESSAGE, Code.FORBIDDEN)),
     ),
 }
 
 HEALTH: Mapping[type, Sequence[Endpoint]] = {
     RoomDoor: (
-        Endpoint(
-            "GET",
-            "/healthz",
-            "Does the process answer",
-            RoomDoor.healthz,
-            Reply(200, "It does.", (Content(HealthReport),)),
-            parameters=None,
-            tag="health",
-        ),
-        Endpoint(
-            "GET",
-            "/readyz",
-            "Are newcomers and messages taken\n503 says why not.",
-            RoomDoor.readyz,
-            Reply(200, "They are.", (Content(HealthReport),)),
-            parameters=None,
-            refusals=(Code.BUSY, Code.STORAGE, Code.FULL, Code.DRAINING),
-            tag="health",
-        ),
+        Endpoint("GET", "/healthz", "Does the process answer", RoomDoor.healthz,
+                 Reply(200, "It does.", (Content(HealthReport),)), parameters=None, tag="health"),
+        Endpoint("GET", "/readyz", "Are newcomers and messages taken\n503 says why not.", RoomDoor.readyz,
+                 Reply(200, "They are.", (Content(HealthReport),)), parameters=None, tag="health",
+                 refusals=(Code.BUSY, Code.STORAGE, Code.FULL, Code.DRAINING)),
     ),
     MetricsPage: (
-        Endpoint(
-            "GET",
-            "/metrics",
-            "Metrics for Prometheus",
-            MetricsPage.metrics,
-            Reply(
-                200,
-                "In the format that `Accept` prefers.",
-                (Content(str, LINES), Content(str, "application/openmetrics-text")),
-            ),
-            Access.HERE,
-            parameters=None,
-            tag="health",
-        ),
+        Endpoint("GET", "/metrics", "Metrics for Prometheus", MetricsPage.metrics,
+                 Reply(200, "In the format that `Accept` prefers.",
+                       (Content(str, LINES), Content(str, "application/openmetrics-text"))),
+                 Access.HERE, parameters=None, tag="health"),
     ),
     ApiDocument: (
-        Endpoint(
-            "GET",
-            "/openapi.json",
-            "This document",
-            ApiDocument.serve,
-            Reply(200, "OpenAPI 3.1.", (Content(dict, JSON),)),
-            parameters=None,
-            tag="health",
-        ),
+        Endpoint("GET", "/openapi.json", "This document", ApiDocument.serve,
+                 Reply(200, "OpenAPI 3.1.", (Content(dict, JSON),)), parameters=None, tag="health"),
     ),
 }
+# fmt: on
 
 
 def _page(path: str, words: str, handler: Any, *parameters: Parameter) -> Endpoint:

@@ -21,6 +21,8 @@ RUNNING = 4
 KEPT = 20
 PER_SECOND = 50
 FASTEST = 1000
+WORDS_BYTES = 4_000
+"""Of a filter."""
 STEP_SECONDS = 0.1
 """How often a fast campaign acts; in between chat has its turn."""
 TURN_SECONDS = 0.005
@@ -65,6 +67,14 @@ class BulkPlan(NamedTuple):
     def least(self) -> Role:
         """The least role needed: the same as for a single connection."""
         return Role.ADMIN if self.action is Action.BAN else Role.OPERATOR
+
+    def cleaned(self) -> "BulkPlan":
+        """The plan with everything that the operator wrote through the gate: other operators read it. Raises Refusal
+        for a message or a reason that the gate refuses."""
+        reason = sanitize.line(self.reason, REASON_BYTES) if self.reason.strip() else ""
+        said = sanitize.lines(self.said) if self.action is Action.MESSAGE or self.said.strip() else ""
+        words = sanitize.line(self.words, WORDS_BYTES) if self.words.strip() else ""
+        return self._replace(reason=reason, said=said, words=words)
 
 
 class TooMany(Refusal):
@@ -187,10 +197,7 @@ class BulkActions:
     def _new(self, operator: Operator, plan: BulkPlan) -> Campaign:
         if not 1 <= plan.per_second <= FASTEST:
             raise Refusal(Code.BAD_MESSAGE, f"per_second is from 1 to {FASTEST}")
-        if plan.action is Action.MESSAGE:
-            sanitize.lines(plan.said)
-        elif plan.reason.strip():
-            sanitize.line(plan.reason, REASON_BYTES)
+        plan = plan.cleaned()
         if len(plan.targets) > plan.expected:
             raise TooMany(len(plan.targets), plan.expected)
         if sum(each.state is BulkState.RUNNING for each in self._known.values()) >= RUNNING:

@@ -46,7 +46,20 @@ from gateway.web.admin.moderation import (
 )
 from gateway.web.admin.summary import Series, Summary, SummaryEndpoints
 from gateway.web.admin.watch import WatchEndpoints
-from gateway.web.endpoint import EVENTS, FORM_BODY, Access, Content, Endpoint, Parameter, Reply, choice, number
+from gateway.web.endpoint import (
+    EVENTS,
+    FORM_BODY,
+    JSON,
+    PAGE,
+    Access,
+    Content,
+    Endpoint,
+    Parameter,
+    Reply,
+    choice,
+    number,
+    told,
+)
 from gateway.web.tables.connections import ConnectionEndpoints, Detail, TablePage
 from gateway.web.tables.paging import PAGE_LIMIT, STATES
 from gateway.web.tables.rooms import RoomEndpoints, RoomPage
@@ -69,339 +82,145 @@ NUMBERED_PAGE = (Q, LIMIT, number("cursor", "The `cursor` of the page before.", 
 CHOSEN = (Code.NO_SUCH_USER,)
 
 
-def _read(path: str, words: str, handler: Any, shape: Any, *parameters: Parameter, **fields: Any) -> Endpoint:
-    """What viewers may read. `more` are the refusals besides bad_message, `media` the media type if it is not JSON."""
-    refusals, media = (Code.BAD_MESSAGE, *fields.pop("more", ())), fields.pop("media", None)
-    content = Content(shape) if media is None else Content(shape, media)
-    reply = Reply(200, fields.pop("said", "As asked for."), (content,))
+def _read(path: str, handler: Any, shape: Any, words: str, *parameters: Parameter, **fields: Any) -> Endpoint:
+    """What viewers may read. `also`: refusals besides bad_message; `media`: the media type if it is not JSON."""
+    refusals, media = (Code.BAD_MESSAGE, *fields.pop("also", ())), fields.pop("media", JSON)
+    reply = Reply(200, fields.pop("said", None) or told(shape), (Content(shape, media),))
     row = Endpoint("GET", API + path, words, handler, reply, VIEWER, parameters, refusals=refusals, tag="admin")
     return row._replace(**fields)
 
 
 def _write(
-    how: tuple[str, str, str], words: str, handler: Any, reply: tuple[int, str, Any], access: Access, **fields: Any
+    route: str,
+    action: str,
+    handler: Any,
+    access: Access,
+    reply: tuple[int, Any],
+    words: str,
+    *on: Parameter,
+    **fields: Any,
 ) -> Endpoint:
-    """What changes something. `how`: method, path, and the name of the action in the audit log; `order`: the shape of
-    the body; `on`: the parameter of the path; `more`: further refusals."""
-    method, path, action = how
-    status, said, shape = reply
-    order, on, more = fields.pop("order", None), fields.pop("on", None), fields.pop("more", ())
-    return Endpoint(
-        method,
-        API + path,
-        words,
-        handler,
-        Reply(status, said, (Content(shape),)),
-        access,
-        () if on is None else (on,),
-        () if order is None else (Content(order),),
-        refusals=(Code.BAD_MESSAGE, Code.TOO_LONG, Code.STORAGE, *more),
-        action=action,
-        tag="admin",
-    )._replace(**fields)
+    """What changes something. `action`: its name in the audit log; `on`: the parameters of the path; `order`: the shape
+    of the body; `also`: further refusals."""
+    method, path = route.split()
+    order = fields.pop("order", None)
+    refusals = (Code.BAD_MESSAGE, Code.TOO_LONG, Code.STORAGE, *fields.pop("also", ()))
+    status, shape = reply
+    row = Endpoint(method, API + path, words, handler, Reply(status, told(shape), (Content(shape),)), access, on)
+    body = () if order is None else (Content(order),)
+    return row._replace(body=body, refusals=refusals, action=action, tag="admin", **fields)
 
 
+# fmt: off
 ADMIN: Mapping[type, Sequence[Endpoint]] = {
     SummaryEndpoints: (
-        _read(
-            "/summary",
-            "Every figure now\nIts highest since the start, and its limit.",
-            SummaryEndpoints.summary,
-            Summary,
-        ),
-        _read(
-            "/series",
-            "Figures over time\nColumn by column: `t` are the rows' times, `marks` what was done meanwhile.",
-            SummaryEndpoints.series,
-            Series,
-            choice("span", "How far back; 5m unless told otherwise.", STEPS),
-            number("since", "Only rows after that `t`."),
-        ),
+        _read("/summary", SummaryEndpoints.summary, Summary,
+              "Every figure now\nIts highest since the start, and its limit."),
+        _read("/series", SummaryEndpoints.series, Series,
+              "Figures over time\nColumn by column: `t` are the rows' times, `marks` what was done meanwhile.",
+              choice("span", "How far back; 5m unless told otherwise.", STEPS),
+              number("since", "Only rows after that `t`.")),
     ),
     ConnectionEndpoints: (
-        _read(
-            "/connections",
-            "The connections\nA page of the table.",
-            ConnectionEndpoints.page,
-            TablePage,
-            *FILTERED,
-            LIMIT,
-            CURSOR,
-            FREEZE,
-            statuses=(410,),
-        ),
-        _read(
-            "/connections.csv",
-            "The connections as a CSV file",
-            ConnectionEndpoints.as_csv,
-            str,
-            *FILTERED,
-            media="text/csv",
-            said="One line each, and one with the columns.",
-            statuses=(410,),
-            head=False,
-        ),
-        _read(
-            "/connections.jsonl",
-            "The connections as JSON lines",
-            ConnectionEndpoints.as_json_lines,
-            str,
-            *FILTERED,
-            media="application/x-ndjson",
-            said="One object `ConnectionRow` a line.",
-            statuses=(410,),
-            head=False,
-        ),
-        _read(
-            "/connections/{id}",
-            "One connection in full\nAn open one, or one of the last that closed.",
-            ConnectionEndpoints.one,
-            Detail,
-            CONNECTION,
-            more=CHOSEN,
-        ),
+        _read("/connections", ConnectionEndpoints.page, TablePage, "The connections\nA page of the table.",
+              *FILTERED, LIMIT, CURSOR, FREEZE, statuses=(410,)),
+        _read("/connections.csv", ConnectionEndpoints.as_csv, str, "The connections as a CSV file",
+              *FILTERED, media="text/csv", said="One line each, and one with the columns.", statuses=(410,),
+              head=False),
+        _read("/connections.jsonl", ConnectionEndpoints.as_json_lines, str, "The connections as JSON lines",
+              *FILTERED, media="application/x-ndjson", said="One object `ConnectionRow` a line.", statuses=(410,),
+              head=False),
+        _read("/connections/{id}", ConnectionEndpoints.one, Detail,
+              "One connection in full\nAn open one, or one of the last that closed.", CONNECTION, also=CHOSEN),
     ),
     ModerationEndpoints: (
-        _write(
-            ("DELETE", "/connections/{id}", "kick"),
-            "Kick\nClose a connection and, with `ban_seconds`, keep its user out, which takes an admin.",
-            ModerationEndpoints.kick,
-            (200, "Closed.", Kicked),
-            OPERATOR,
-            on=CONNECTION,
-            order=KickRequest,
-            body_required=False,
-            more=CHOSEN,
-        ),
-        _write(
-            ("POST", "/connections/{id}/message", "message"),
-            "Send words to one connection",
-            ModerationEndpoints.message,
-            (200, "On their way.", Told),
-            OPERATOR,
-            on=CONNECTION,
-            order=MessageRequest,
-            more=(Code.NO_SUCH_USER, Code.BAD_TEXT),
-        ),
-        _read("/bans", "The bans in force", ModerationEndpoints.bans, BanPage, *PAGED),
-        _write(
-            ("POST", "/bans", "ban"),
-            "Ban\nA nick, an address, a range, or the user behind a connection.",
-            ModerationEndpoints.ban,
-            (201, "In force.", Banned),
-            ADMINISTRATOR,
-            order=SanctionRequest,
-            more=(Code.NO_SUCH_USER, Code.NICK_INVALID),
-        ),
-        _write(
-            ("DELETE", "/bans/{id}", "unban"),
-            "Lift a ban",
-            ModerationEndpoints.unban,
-            (200, "Lifted.", Lifted),
-            ADMINISTRATOR,
-            on=ID,
-            more=CHOSEN,
-        ),
-        _read("/mutes", "The mutes in force", ModerationEndpoints.mutes, MutePage, *PAGED),
-        _write(
-            ("POST", "/mutes", "mute"),
-            "Mute\nA nick, an address, a range, or the user behind a connection.",
-            ModerationEndpoints.mute,
-            (201, "In force.", Muted),
-            OPERATOR,
-            order=SanctionRequest,
-            more=(Code.NO_SUCH_USER, Code.NICK_INVALID),
-        ),
-        _write(
-            ("DELETE", "/mutes/{id}", "unmute"),
-            "Lift a mute",
-            ModerationEndpoints.unmute,
-            (200, "Lifted.", Lifted),
-            OPERATOR,
-            on=ID,
-            more=CHOSEN,
-        ),
-        _write(
-            ("POST", "/announce", "announce"),
-            "Announce something\nTo everybody, or to a door, a room, or both.",
-            ModerationEndpoints.announce,
-            (200, "On its way.", Announced),
-            ADMINISTRATOR,
-            order=AnnounceRequest,
-            more=(Code.BAD_TEXT, Code.ROOM_INVALID),
-        ),
-        _read(
-            "/audit",
-            "The audit log\n`q`: words, or `who:ana`, `action:ban`, `target:`, `result:`.",
-            ModerationEndpoints.audit,
-            AuditLines,
-            *NUMBERED_PAGE,
-            more=(Code.STORAGE,),
-        ),
+        _write("DELETE /connections/{id}", "kick", ModerationEndpoints.kick, OPERATOR, (200, Kicked),
+               "Kick\nClose a connection and, with `ban_seconds`, keep its user out, which takes an admin.",
+               CONNECTION, order=KickRequest, body_required=False, also=CHOSEN),
+        _write("POST /connections/{id}/message", "message", ModerationEndpoints.message, OPERATOR, (200, Told),
+               "Send words to one connection", CONNECTION, order=MessageRequest, also=(*CHOSEN, Code.BAD_TEXT)),
+        _read("/bans", ModerationEndpoints.bans, BanPage, "The bans in force", *PAGED),
+        _write("POST /bans", "ban", ModerationEndpoints.ban, ADMINISTRATOR, (201, Banned),
+               "Ban\nA nick, an address, a range, or the user behind a connection.",
+               order=SanctionRequest, also=(*CHOSEN, Code.NICK_INVALID)),
+        _write("DELETE /bans/{id}", "unban", ModerationEndpoints.unban, ADMINISTRATOR, (200, Lifted), "Lift a ban",
+               ID, also=CHOSEN),
+        _read("/mutes", ModerationEndpoints.mutes, MutePage, "The mutes in force", *PAGED),
+        _write("POST /mutes", "mute", ModerationEndpoints.mute, OPERATOR, (201, Muted),
+               "Mute\nA nick, an address, a range, or the user behind a connection.",
+               order=SanctionRequest, also=(*CHOSEN, Code.NICK_INVALID)),
+        _write("DELETE /mutes/{id}", "unmute", ModerationEndpoints.unmute, OPERATOR, (200, Lifted), "Lift a mute",
+               ID, also=CHOSEN),
+        _write("POST /announce", "announce", ModerationEndpoints.announce, ADMINISTRATOR, (200, Announced),
+               "Announce something\nTo everybody, or to a door, a room, or both.",
+               order=AnnounceRequest, also=(Code.BAD_TEXT, Code.ROOM_INVALID)),
+        _read("/audit", ModerationEndpoints.audit, AuditLines,
+              "The audit log\n`q`: words, or `who:ana`, `action:ban`, `target:`, `result:`.",
+              *NUMBERED_PAGE, also=(Code.STORAGE,)),
     ),
     WatchEndpoints: (
-        _read(
-            "/connections/{id}/watch",
-            "Watch one connection live\nWith the setting `admin.watch`, for ten minutes, audited. Events: `began`, "
-            "`in`, `out`, `dropped`, `ended`.",
-            WatchEndpoints.watch,
-            str,
-            CONNECTION,
-            media=EVENTS,
-            said="Events, until ten minutes are over.",
-            more=(Code.NO_SUCH_USER, Code.FORBIDDEN, Code.BUSY),
-            access=ADMINISTRATOR,
-            action="watch",
-            head=False,
-        ),
+        _read("/connections/{id}/watch", WatchEndpoints.watch, str,
+              "Watch one connection live\nWith the setting `admin.watch`, for ten minutes, audited. Events: `began`, "
+              "`in`, `out`, `dropped`, `ended`.",
+              CONNECTION, media=EVENTS, said="Events, until ten minutes are over.", access=ADMINISTRATOR,
+              action="watch", also=(*CHOSEN, Code.FORBIDDEN, Code.BUSY), head=False),
     ),
     RoomEndpoints: (
-        _read("/rooms", "The rooms in memory\nA page of the table.", RoomEndpoints.page, RoomPage, SORT, *PAGED),
+        _read("/rooms", RoomEndpoints.page, RoomPage, "The rooms in memory\nA page of the table.", SORT, *PAGED),
     ),
     BulkEndpoints: (
-        _read(
-            "/campaigns",
-            "The campaigns\nWhat is done to all connections that a filter matches.",
-            BulkEndpoints.all,
-            BulkActionList,
-        ),
-        _write(
-            ("POST", "/campaigns", "campaign"),
-            "Begin a campaign\nAt a rate, in the background; bans take an admin. 409 with `matches` when more match by "
-            "now than `expected`.",
-            BulkEndpoints.begin,
-            (202, "It has begun.", BulkRow),
-            OPERATOR,
-            order=BulkRequest,
-            more=(Code.FORBIDDEN, Code.BUSY),
-            statuses=(409,),
-        ),
-        _read("/campaigns/{id}", "One campaign", BulkEndpoints.one, BulkRow, ID, more=CHOSEN),
-        _write(
-            ("DELETE", "/campaigns/{id}", "campaign stop"),
-            "Stop a campaign",
-            BulkEndpoints.stop,
-            (200, "As it stands.", BulkRow),
-            OPERATOR,
-            on=ID,
-            more=CHOSEN,
-        ),
+        _read("/campaigns", BulkEndpoints.all, BulkActionList,
+              "The campaigns\nWhat is done to all connections that a filter matches."),
+        _write("POST /campaigns", "campaign", BulkEndpoints.begin, OPERATOR, (202, BulkRow),
+               "Begin a campaign\nAt a rate, in the background; bans take an admin. 409 with `matches` when more match "
+               "by now than `expected`.",
+               order=BulkRequest, also=(Code.FORBIDDEN, Code.BUSY), statuses=(409,)),
+        _read("/campaigns/{id}", BulkEndpoints.one, BulkRow, "One campaign", ID, also=CHOSEN),
+        _write("DELETE /campaigns/{id}", "campaign stop", BulkEndpoints.stop, OPERATOR, (200, BulkRow),
+               "Stop a campaign", ID, also=CHOSEN),
     ),
     MaintenanceEndpoints: (
-        _read(
-            "/events",
-            "What happened lately\nWithout a word of what was said. Without `after` the latest.",
-            MaintenanceEndpoints.events,
-            EventLines,
-            number("after", "What came after the event of that number."),
-            LIMIT,
-        ),
-        _read("/drain", "How far the doors are drained", MaintenanceEndpoints.progress, DrainReport),
-        _write(
-            ("POST", "/drain", "drain"),
-            "Drain a door, or all\nNobody comes in; those who are there are sent away at a rate and told when to come "
-            "back.",
-            MaintenanceEndpoints.drain,
-            (202, "It has begun.", DrainReport),
-            ADMINISTRATOR,
-            order=DrainRequest,
-            body_required=False,
-        ),
-        _write(
-            ("DELETE", "/drain", "drain cancel"),
-            "Open the doors again",
-            MaintenanceEndpoints.cancel,
-            (200, "Open.", DrainReport),
-            ADMINISTRATOR,
-        ),
-        _read("/maintenance", "Whether newcomers are turned away", MaintenanceEndpoints.maintenance, MaintenanceReport),
-        _write(
-            ("POST", "/maintenance", "maintenance"),
-            "Turn newcomers away, or let them in again",
-            MaintenanceEndpoints.maintain,
-            (200, "From now on.", MaintenanceReport),
-            ADMINISTRATOR,
-            order=MaintenanceRequest,
-        ),
-        _read("/log-level", "How much is logged", MaintenanceEndpoints.log_level, LogLevel),
-        _write(
-            ("POST", "/log-level", "log level"),
-            "Log more, or less, for a while",
-            MaintenanceEndpoints.turn_log,
-            (200, "From now on.", LogLevel),
-            ADMINISTRATOR,
-            order=LogLevelRequest,
-        ),
+        _read("/events", MaintenanceEndpoints.events, EventLines,
+              "What happened lately\nWithout a word of what was said. Without `after` the latest.",
+              number("after", "What came after the event of that number."), LIMIT),
+        _read("/drain", MaintenanceEndpoints.progress, DrainReport, "How far the doors are drained"),
+        _write("POST /drain", "drain", MaintenanceEndpoints.drain, ADMINISTRATOR, (202, DrainReport),
+               "Drain a door, or all\nNobody comes in; those who are there are sent away at a rate and told when to "
+               "come back.", order=DrainRequest, body_required=False),
+        _write("DELETE /drain", "drain cancel", MaintenanceEndpoints.cancel, ADMINISTRATOR, (200, DrainReport),
+               "Open the doors again"),
+        _read("/maintenance", MaintenanceEndpoints.maintenance, MaintenanceReport, "Whether newcomers are turned away"),
+        _write("POST /maintenance", "maintenance", MaintenanceEndpoints.maintain, ADMINISTRATOR,
+               (200, MaintenanceReport), "Turn newcomers away, or let them in again", order=MaintenanceRequest),
+        _read("/log-level", MaintenanceEndpoints.log_level, LogLevel, "How much is logged"),
+        _write("POST /log-level", "log level", MaintenanceEndpoints.turn_log, ADMINISTRATOR, (200, LogLevel),
+               "Log more, or less, for a while", order=LogLevelRequest),
     ),
     SessionEndpoints: (
-        _read(
-            "/sessions",
-            "Who is logged in\nAn admin sees all, others those under their own name.",
-            SessionEndpoints.seen,
-            Sessions,
-        ),
-        _write(
-            ("DELETE", "/sessions/{id}", "logout"),
-            "End a session of the dashboard\nOne's own; an admin those of others.",
-            SessionEndpoints.end,
-            (200, "Over.", SessionEnded),
-            VIEWER,
-            on=ID,
-            more=CHOSEN,
-        ),
+        _read("/sessions", SessionEndpoints.seen, Sessions,
+              "Who is logged in\nAn admin sees all, others those under their own name."),
+        _write("DELETE /sessions/{id}", "logout", SessionEndpoints.end, VIEWER, (200, SessionEnded),
+               "End a session of the dashboard\nOne's own; an admin those of others.", ID, also=CHOSEN),
     ),
     LoginPage: (
-        Endpoint("GET", "/admin/login", "Log in", LoginPage.show, Reply(200, "A page."), parameters=None),
-        Endpoint(
-            "POST",
-            "/admin/login",
-            "Log in\nWith the token of a one-time link, or with name and password. Whoever sends a form is led to the "
-            "dashboard.",
-            LoginPage.press,
-            Reply(200, "Logged in; the cookie is the session.", (Content(LoggedIn),)),
-            parameters=None,
-            body=(Content(Credentials),),
-            decoded=False,
-            refusals=(Code.BAD_MESSAGE, Code.TOO_LONG, Code.FORBIDDEN, Code.RATE_LIMITED, Code.BUSY),
-            statuses=(303,),
-            tag="admin",
-        ),
-        Endpoint(
-            "POST",
-            "/admin/logout",
-            "Log out",
-            LoginPage.logout,
-            Reply(303, "To the login."),
-            VIEWER,
-            None,
-            (FORM_BODY,),
-            body_required=False,
-            refusals=(Code.BAD_MESSAGE, Code.TOO_LONG),
-            action="logout",
-            tag="admin",
-        ),
-        Endpoint(
-            "POST",
-            "/admin/login-link",
-            "Print a fresh one-time link\nWhat `gateway login-link` asks for.",
-            LoginPage.mint,
-            Reply(201, "Good for 15 minutes, once.", (Content(LoginLink),)),
-            Access.KEY,
-            None,
-            statuses=(404,),
-            tag="admin",
-        ),
+        Endpoint("GET", "/admin/login", "Log in", LoginPage.show, PAGE, parameters=None),
+        Endpoint("POST", "/admin/login",
+                 "Log in\nWith the token of a one-time link, or with name and password. Whoever sends a form is led to "
+                 "the dashboard.",
+                 LoginPage.press, Reply(200, "Logged in; the cookie is the session.", (Content(LoggedIn),)),
+                 parameters=None, body=(Content(Credentials),), decoded=False, statuses=(303,), tag="admin",
+                 refusals=(Code.BAD_MESSAGE, Code.TOO_LONG, Code.FORBIDDEN, Code.RATE_LIMITED, Code.BUSY)),
+        Endpoint("POST", "/admin/logout", "Log out", LoginPage.logout, Reply(303, "To the login."), VIEWER, None,
+                 (FORM_BODY,), body_required=False, action="logout", tag="admin",
+                 refusals=(Code.BAD_MESSAGE, Code.TOO_LONG)),
+        Endpoint("POST", "/admin/login-link", "Print a fresh one-time link\nWhat `gateway login-link` asks for.",
+                 LoginPage.mint, Reply(201, "Good for 15 minutes, once.", (Content(LoginLink),)), Access.KEY, None,
+                 statuses=(404,), tag="admin"),
     ),
     MetricsPage: (
-        Endpoint(
-            "GET",
-            "/admin/grafana.json",
-            "A dashboard for Grafana\nA file to import; it shows `/metrics`.",
-            MetricsPage.grafana,
-            Reply(200, "As asked for.", (Content(dict[str, Any]),)),
-            VIEWER,
-            None,
-            tag="admin",
-        ),
+        Endpoint("GET", "/admin/grafana.json", "A dashboard for Grafana\nA file to import; it shows `/metrics`.",
+                 MetricsPage.grafana, Reply(200, "A dashboard.", (Content(dict[str, Any]),)), VIEWER, None,
+                 tag="admin"),
     ),
 }
+# fmt: on

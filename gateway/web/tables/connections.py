@@ -22,7 +22,6 @@ from gateway.core.rooms.fanout import Member, members_of
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 from gateway.web.endpoint import Call
-from gateway.web.tables import export
 from gateway.web.tables.connection_row import (
     COLUMNS,
     KERNEL,
@@ -39,7 +38,17 @@ from gateway.web.tables.connection_row import (
     row_of,
 )
 from gateway.web.tables.filter import Filter
-from gateway.web.tables.paging import ROWS, Ordering, Slices, TableQuery, order, table_query
+from gateway.web.tables.paging import (
+    ROWS,
+    Ordering,
+    Slices,
+    TableQuery,
+    csv_lines,
+    json_lines,
+    order,
+    send_file,
+    table_query,
+)
 
 FRESH = 1.0
 SLICE = 250
@@ -337,14 +346,12 @@ class ConnectionEndpoints:
 
     async def as_csv(self, call: Call[None]) -> web.StreamResponse:
         """`GET /admin/api/connections.csv`"""
-        return await export.send(
-            call.request, "connections", COLUMNS, await self._slices(call), "text/csv", export.csv_lines
-        )
+        return await send_file(call.request, "connections", COLUMNS, await self._slices(call), "text/csv", csv_lines)
 
     async def as_json_lines(self, call: Call[None]) -> web.StreamResponse:
         """`GET /admin/api/connections.jsonl`"""
-        return await export.send(
-            call.request, "connections", COLUMNS, await self._slices(call), "application/x-ndjson", export.json_lines
+        return await send_file(
+            call.request, "connections", COLUMNS, await self._slices(call), "application/x-ndjson", json_lines
         )
 
     async def _slices(self, call: Call[None]) -> AsyncIterator[Sequence[ConnectionRow]]:

@@ -91,6 +91,14 @@ def test_more_than_the_operator_typed_are_refused(world: World) -> None:
     assert audit(world)[0].result.startswith("refused: 3 connections match by now, not 2")
 
 
+def test_m4_what_the_operator_wrote_passes_the_gate(world: World) -> None:
+    evil = "\u009b31m\u202eevil\U000e0041"
+    told = begin(world, OPERATOR, Action.MESSAGE, [], said=f"x{evil}", reason=evil, words=f"nick:x {evil}")
+    kicked = begin(world, OPERATOR, Action.KICK, [], said=evil, reason=evil)
+    assert (told.plan.said, told.plan.reason, told.plan.words) == ("xevil", "evil", "nick:x evil")
+    assert (kicked.plan.said, kicked.plan.reason) == ("evil", "evil")
+
+
 def test_operators_are_left_out_unless_the_filter_names_them(world: World) -> None:
     boss, bob = world.terminal("boss"), world.terminal("bob")
     boss.session.operator = Operator("boss", Role.OPERATOR, "tcp 127.0.0.1")

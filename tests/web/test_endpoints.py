@@ -1,0 +1,116 @@
+"""What every row of the table of endpoints promises: who may, which query and body, and what is recorded."""
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway.accounts.accounts import Accounts, Token, digest_of
+from gateway.core.operators.roles import Role
+from gateway.core.ports import AuditQuery
+from gateway.web.endpoint import Access, Endpoint
+from gateway.web.endpoints import ENDPOINTS
+from tests.web.admin.test_moderation import Desk
+from tests.web.running_door import Running, Start
+
+Http = aiohttp.ClientSession
+Json = dict[str, Any]
+TOKEN = "a-token"
+OVER_VIEWER = [each for each in ENDPOINTS if each.access in (Access.OPERATOR, Access.ADMIN)]
+STRICT = [
+    each for each in ENDPOINTS if each.access is Access.VIEWER and each.method == "GET" and each.parameters is not None
+]
+
+
+@pytest.fixture
+async def desk(web: Running, http: Http) -> Desk:
+    async with http.post(f"{web.url}/admin/login", json={"token": web.door.links.mint()}) as answer:
+        return Desk(web, http, (await answer.json())["csrf"])
+
+
+def path_of(endpoint: Endpoint) -> str:
+    """Its path, with something in place of what it leaves open."""
+    return endpoint.path.replace("{id}", "fff")
+
+
+@pytest.mark.parametrize("endpoint", STRICT, ids=lambda each: each.path)
+async def test_a_misspelt_parameter_is_named_with_those_there_are(desk: Desk, endpoint: Endpoint) -> None:
+    async with desk.http.get(f"{desk.web.url}{path_of(endpoint)}?sicne=5") as answer:
+        assert answer.status == 400
+        text = (await answer.json())["error"]["text"]
+    names = [each.name for each in endpoint.parameters or () if each.where == "query"]
+    assert text == f"unknown query parameter 'sicne'; this address takes {', '.join(names) or 'none'}"
+
+
+async def test_a_write_takes_no_parameter_either(desk: Desk) -> None:
+    status, answer = await desk.ask("POST", "bans?now=1", nick="bob")
+    assert (status, answer["error"]["text"]) == (400, "unknown query parameter 'now'; this address takes none")
+    assert [entry["action"] for entry in await desk.audit()] == ["ban"]
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b" null\n", b"{}", b"\xef\xbb\xbf{}", b"\xef\xbb\xbfnull"])
+async def test_pc40_a_body_that_nobody_gave_is_none(desk: Desk, body: bytes) -> None:
+    session = desk.web.chat.join_nobody()
+    headers = {"X-CSRF-Token": desk.csrf, "Content-Type": "application/json"}
+    url = f"{desk.web.url}/admin/api/connections/{session.id}"
+    async with desk.http.delete(url, data=body, headers=headers) as answer:
+        assert (answer.status, await answer.json()) == (200, {"id": session.id, "kicked": True, "ban": None})
+    assert session.closed
+
+
+@pytest.mark.parametrize("body", [b"null", b"", b"\xef\xbb\xbf"])
+async def test_a_body_that_is_needed_may_not_be_missing(desk: Desk, body: bytes) -> None:
+    headers = {"X-CSRF-Token": desk.csrf, "Content-Type": "application/json"}
+    async with desk.http.post(f"{desk.web.url}/admin/api/bans", data=body, headers=headers) as answer:
+        assert answer.status == 400
+
+
+async def test_pc35_a_byte_order_mark_before_json_is_skipped(desk: Desk) -> None:
+    headers = {"X-CSRF-Token": desk.csrf, "Content-Type": "application/json"}
+    body = b'\xef\xbb\xbf{"nick":"eve"}'
+    async with desk.http.post(f"{desk.web.url}/admin/api/bans", data=body, headers=headers) as answer:
+        assert answer.status == 201
+        assert (await answer.json())["ban"]["target"] == "eve"
+
+
+@pytest.mark.parametrize("endpoint", OVER_VIEWER, ids=lambda each: f"{each.method} {each.path}")
+async def test_a_role_below_the_row_is_refused_and_recorded(start: Start, http: Http, endpoint: Endpoint) -> None:
+    role = endpoint.access.role
+    assert role is not None
+    below = Role(role - 1)
+    web = await start(Accounts(tokens=[Token("t", below, digest_of(TOKEN))]))
+    headers = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json"}
+    given: Json = {"data": {"id": "fff", "target": "eve"}} if endpoint.is_form else {"json": BODIES.get(endpoint.path)}
+    async with http.request(endpoint.method, web.url + path_of(endpoint), headers=headers, **given) as answer:
+        assert (answer.status, (await answer.json())["error"]["code"]) == (403, "forbidden")
+    (entry,) = recorded(web)
+    assert (entry.who, entry.action) == ("t", endpoint.action)
+    assert entry.result == f"refused: only {role.word}s can do that; you are t ({below.word})"
+
+
+BODIES: dict[str, Json] = {
+    "/admin/api/connections/{id}/message": {"text": "x"},
+    "/admin/api/bans": {"nick": "eve", "reason": "spam"},
+    "/admin/api/mutes": {"nick": "eve"},
+    "/admin/api/announce": {"text": "x"},
+    "/admin/api/campaigns": {"action": "kick", "q": "", "expected": 0},
+    "/admin/api/maintenance": {"on": True},
+    "/admin/api/log-level": {"level": "info"},
+}
+
+
+async def test_what_a_low_role_wanted_is_recorded_with_its_words(start: Start, http: Http) -> None:
+    web = await start(Accounts(tokens=[Token("t", Role.VIEWER, digest_of(TOKEN))]))
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    order = {"nick": "eve", "reason": "spam"}
+    async with http.post(f"{web.url}/admin/api/bans", headers=headers, json=order) as answer:
+        assert answer.status == 403
+    (entry,) = recorded(web)
+    assert (entry.action, entry.target, entry.reason) == ("ban", "eve", "spam")
+
+
+def recorded(web: Running) -> list[Any]:
+    """The audit log, newest first."""
+    pages: list[Any] = []
+    web.chat.hub.journal.ledger.audit(AuditQuery(), pages.append)
+    return list(pages[0].entries)
