@@ -6,8 +6,8 @@ import aiohttp
 import pytest
 
 from gateway.accounts.accounts import Accounts, Token, digest_of
-from gateway.core.operators.roles import Role
 from gateway.core.ports import AuditQuery
+from gateway.core.roles import Role
 from gateway.web.endpoint import Access, Endpoint
 from gateway.web.endpoints import ENDPOINTS
 from tests.web.admin.test_moderation import Desk
@@ -71,6 +71,24 @@ async def test_pc35_a_byte_order_mark_before_json_is_skipped(desk: Desk) -> None
     async with desk.http.post(f"{desk.web.url}/admin/api/bans", data=body, headers=headers) as answer:
         assert answer.status == 201
         assert (await answer.json())["ban"]["target"] == "eve"
+
+
+PASTED = [
+    (" 203.0.113.7\n", "203.0.113.7"), ("203.0.113.7:51234", "203.0.113.7"), ("[2001:db8::7]", "2001:db8::/64"),
+    ("[2001:db8::7]:51234", "2001:db8::/64"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("by", ["address", "nick"])
+@pytest.mark.parametrize(("pasted", "target"), PASTED)
+async def test_pc39_a_pasted_address_is_what_it_means(desk: Desk, pasted: str, target: str, by: str) -> None:
+    status, made = await desk.ask("POST", "bans", **{by: pasted, "seconds": 60})
+    assert (status, made["ban"]["kind"], made["ban"]["target"]) == (201, "address", target)
+    form = {"csrf": desk.csrf, "by": by, "target": pasted, "seconds": "60"}
+    async with desk.http.post(f"{desk.web.url}/admin/mutes", data=form, allow_redirects=False) as answer:
+        assert answer.status == 303
+    _, muted = await desk.ask("GET", "mutes")
+    assert [(each["kind"], each["target"]) for each in muted["mutes"]] == [("address", target)]
 
 
 @pytest.mark.parametrize("endpoint", OVER_VIEWER, ids=lambda each: f"{each.method} {each.path}")

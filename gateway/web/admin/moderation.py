@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from gateway.core.address import parse_address
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.moderation import Moderation, Outcome, Subject
@@ -36,6 +37,11 @@ class KickRequest(Order):
         return self.reason
 
 
+def meant(whom: Subject) -> Subject:
+    """Who is meant: an address in place of a nick is an address, as `/ban` takes it, and never bans a nick."""
+    return Subject(address=whom.nick) if parse_address(whom.nick) is not None else whom
+
+
 class SanctionRequest(Order):
     """A ban or a mute: exactly one of nick, address and connection; without `seconds` it has no end. An IPv6 address
     means its /64 unless /128 is written. `sure` is needed for what is probably a mistake, like the asker's own address;
@@ -55,7 +61,7 @@ class SanctionRequest(Order):
     @property
     def whom(self) -> Subject:
         """Who is meant."""
-        return Subject(self.connection, self.nick, self.address)
+        return meant(Subject(self.connection, self.nick, self.address))
 
     @property
     def target(self) -> str:

@@ -17,7 +17,7 @@ from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 from gateway.web.admin.login import SessionEndpoints
 from gateway.web.admin.maintenance import MaintenanceEndpoints
-from gateway.web.admin.moderation import ModerationEndpoints
+from gateway.web.admin.moderation import ModerationEndpoints, meant
 from gateway.web.admin.summary import SummaryEndpoints
 from gateway.web.endpoint import Call, Fields, Misread
 from gateway.web.http.origin_policy import OriginPolicy, host_name
@@ -290,7 +290,7 @@ def whom_of(fields: Fields) -> Subject:
     by, target = fields.get("by", "nick"), fields.get("target", "").strip()
     if by not in TARGETS or not target:
         raise Misread(Code.BAD_MESSAGE, f"say who is meant, by one of {', '.join(TARGETS)}")
-    return Subject(**{by: target})
+    return meant(Subject(**{by: target}))
 
 
 def seconds_of(text: str) -> int | None:
