@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway.core.quantity import short_size
 from gateway.errors import JournalError
 
 LOOK_EVERY = 1.0
@@ -65,6 +66,6 @@ class Disk:
         wanted = min(self._spare, system.f_blocks * system.f_frsize // SPARE_SHARE)
         if free < wanted:
             raise JournalError(
-                f"the disk is nearly full: {self._path.parent} has {free // 1_000_000} MB free, "
-                f"the journal writes from {wanted // 1_000_000} MB on"
+                f"the disk is nearly full: {self._path.parent} has {short_size(free)} free, "
+                f"the journal writes from {short_size(wanted)} on"
             )

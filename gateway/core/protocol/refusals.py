@@ -5,7 +5,8 @@ import re
 from gateway.core.protocol.events import Error
 from gateway.errors import Code, JournalError, Refusal
 
-_FOLDERS = re.compile(r"(?<!\S)/(?:[^/\n:]+/)*")
+_FOLDERS = re.compile(r"(?<!\S)/(?:(?:(?! cannot be used \()[^/\n:])+/)*")
+"""The folders before a file's name; what follows it may hold a slash of its own (`disk I/O error`)."""
 
 
 def too_fast(seconds: float) -> Refusal:

@@ -4,6 +4,7 @@ Only its answer says what becomes of a message: it is published, then acknowledg
 what a crash would lose. While too many wait, whoever sends one more is held until the next answer.
 """
 
+import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from gateway.core.sessions.session import Session
 from gateway.core.stats.counters import Histogram
 from gateway.core.stats.recent import RecentEvents
 from gateway.errors import JournalError, Refusal
+
+log = logging.getLogger(__name__)
 
 INCOMING_MESSAGES = 10_000
 """Messages that may wait for the journal; from here on senders are held."""
@@ -119,17 +122,22 @@ class GroupCommit:
 
         self._journal.append([], answered)
 
+    def _tell(self, words: str) -> None:
+        """Tell those who run the gateway, in its log and on the dashboard: once when it begins, once when it ends."""
+        log.warning("storage: %s", words)
+        self._recent.note(0, "storage", words)
+
     def _answered(self, drafts: list[Draft], answer: list[Message] | JournalError) -> None:
         self._committing = False
         self._took.add(self._clock.now() - self._began)
         if isinstance(answer, JournalError):
             if self._failure is None:
-                self._recent.note(0, "storage", f"messages cannot be stored: {answer}")
+                self._tell(f"messages cannot be stored: {answer}")
             self._failure, self._failed_at = storage_refusal(answer), self._clock.now()
             self._refuse(drafts, self._failure)
         else:
             if self._failure is not None:
-                self._recent.note(0, "storage", "messages are stored again")
+                self._tell("messages are stored again")
             self._failure = None
             self._show(drafts)
         waiting, self._waiting = self._waiting, []

@@ -50,6 +50,11 @@ def fails_and_comes_back(gateway: Gateway, break_it, mend_it) -> None:  # type: 
         assert (final[-1]["seq"], final[-1]["text"], final[-1]["epoch"]) == (seq, "after", epoch)
         assert [message["seq"] for message in final] == list(range(1, seq + 1))
         assert "refused" not in {message["text"] for message in final}
+        log = gateway.stderr
+        assert (log.count("storage: messages cannot be stored: "), log.count("storage: messages are stored again")) == (
+            1,
+            1,
+        )
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit")
@@ -58,7 +63,8 @@ def test_a_disk_that_takes_no_more_is_told_and_comes_back(gateway: Gateway) -> N
     wal = journal_of(gateway).with_name("journal.sqlite3-wal")
 
     def fill() -> None:
-        resource.prlimit(gateway.running.pid, resource.RLIMIT_FSIZE, (wal.stat().st_size, limits[1]))
+        # Two frames: what fails is opened again and then begins a new write-ahead log, which must not have room.
+        resource.prlimit(gateway.running.pid, resource.RLIMIT_FSIZE, (min(wal.stat().st_size, 12_000), limits[1]))
 
     fails_and_comes_back(gateway, fill, lambda: resource.prlimit(gateway.running.pid, resource.RLIMIT_FSIZE, limits))
 

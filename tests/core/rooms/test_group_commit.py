@@ -48,3 +48,16 @@ def test_a_probe_that_finds_the_end_missing_begins_new_epochs(monkeypatch: pytes
     assert probed(world) == "storage"
     world.run()
     assert [answer["recovered"] for answer in peer.told("joined")] == [False]
+
+
+def test_a_failure_and_its_end_are_logged_once_each(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    bob = world.terminal("bob")
+    caplog.clear()
+    world.journal.fail = True
+    for text in "abc":
+        bob.says(text)
+    world.journal.fail = False
+    bob.says("d", "e")
+    assert [line.partition(":")[0] for line in caplog.messages] == ["storage", "storage"]
+    assert "cannot be stored" in caplog.messages[0] and "stored again" in caplog.messages[1]
