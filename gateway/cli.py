@@ -1,7 +1,8 @@
 """The command line: a table of commands, and how flags become settings.
 
 Whatever a command needs beyond the settings is named in the table as "module:function" and loaded when the command
-runs, so that `gateway --help` and `gateway check` stay light.
+runs, so that `gateway --help` and `gateway check` stay light. For the same reason the help is argparse's own: rich,
+with which `gateway status` draws its tables, would make `--help` a third slower (0.04 s on top of 0.13 s).
 """
 
 import argparse

@@ -17,8 +17,8 @@ from gateway import __version__
 from gateway.accounts.accounts import Account, Accounts, Token
 from gateway.accounts.authenticator import Authenticator
 from gateway.config.accounts import ROOT_NAME
+from gateway.config.reload import Reloading
 from gateway.config.settings import AdminSettings, Settings
-from gateway.config.sources import Reloading
 from gateway.core import sanitize
 from gateway.core.address import Networks, host_and_port
 from gateway.core.clock import Clock

@@ -4,21 +4,14 @@
 
 A value is checked wherever it is given, also where a stronger place overrides it: a mistake that waits in a file is
 still a mistake. All problems are told at once, one line each.
-
-SIGHUP: the settings are read again from where they came, and what can change while the gateway runs changes.
-
-Parts say which settings they take anew (`Reloading.on`); a changed setting that nobody takes is named as needing a
-restart, each time, until it has its old value again. Wrong settings change nothing at all. Reading takes about 3 ms of
-the loop (a small file and the checks of all settings), and what follows must take no longer.
 """
 
 import codecs
 import difflib
-import logging
 import os
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -28,7 +21,7 @@ from msgspec import structs
 from gateway.config.accounts import ROOT_NAME
 from gateway.config.settings import PREFIX, SETTINGS, VARIABLES, Setting, Settings, value_of
 from gateway.config.values import NoHome, WrongValue
-from gateway.errors import ConfigError, GatewayError, UsageError
+from gateway.errors import ConfigError, UsageError
 
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 DOORS = ("tcp_port", "telnet_port", "web_port")
@@ -229,51 +222,3 @@ def assembled(values: Mapping[str, object]) -> Settings:
             section = {name.removeprefix(inside): value for name, value in values.items() if name.startswith(inside)}
             parts[each.name] = each.type(**section)
     return Settings(**parts)
-
-
-log = logging.getLogger(__name__)
-
-Apply = Callable[[Settings], None]
-
-
-class Reloading:
-    """`settings` are those of the start; `again` reads them anew and raises ConfigError."""
-
-    def __init__(self, settings: Settings, again: Callable[[], Settings]) -> None:
-        self._running = {name: value_of(settings, name) for name in SETTINGS}
-        self._again = again
-        self._takers: list[tuple[Sequence[str], Apply]] = []
-
-    def on(self, *names: str, apply: Apply) -> None:
-        """Call `apply` with the new settings when one of these has changed. A name is a setting's, or a section's with
-        its dot (`limits.`)."""
-        self._takers.append((names, apply))
-
-    def reload(self) -> None:
-        """Read and apply. Raises nothing: what is wrong is logged."""
-        try:
-            settings = self._again()
-        except GatewayError as problem:
-            log.error("SIGHUP: the settings stay as they are: %s", "; ".join(str(problem).splitlines()))
-            return
-        found = {name: value_of(settings, name) for name in SETTINGS}
-        changed = [name for name, value in found.items() if value != self._running[name]]
-        taken = [name for name in changed if any(_names(names, name) for names, _ in self._takers)]
-        for names, apply in self._takers:
-            if any(_names(names, name) for name in taken):
-                self._attempt(lambda apply=apply: apply(settings))  # type: ignore[misc]
-        self._running |= {name: found[name] for name in taken}
-        log.info("SIGHUP: settings read again, %s", f"changed: {', '.join(taken)}" if taken else "nothing to change")
-        left = [name for name in changed if name not in taken]
-        if left:
-            log.warning("SIGHUP: a restart is needed for: %s", ", ".join(left))
-
-    def _attempt(self, job: Callable[[], None]) -> None:
-        try:
-            job()
-        except Exception:
-            log.exception("SIGHUP: a part of the gateway could not take its new settings")
-
-
-def _names(names: Sequence[str], name: str) -> bool:
-    return any(name.startswith(each) if each.endswith(".") else name == each for each in names)

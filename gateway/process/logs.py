@@ -3,6 +3,8 @@
 A pipe that nobody reads is full after 64 KiB, and one write more would stop every chat. The kernel calls a pipe
 writable while PIPE_BYTES fit, so a piece of that size, written after asking, does not block; what does not fit is lost
 and counted. The same holds for a terminal that was stopped with Ctrl-S. No thread is needed, and none can hang at exit.
+
+Why by hand: structlog and logging's own handlers block on a full pipe, or need a thread that may hang at exit.
 """
 
 import contextlib
@@ -80,7 +82,7 @@ class LogStream(logging.Handler):
 FORMATS = {"text": TextFormatter, "json": JsonFormatter}
 LEVELS = ("debug", "info", "warning", "error")
 
-log = logging.getLogger("gateway.process.figures.logs")
+log = logging.getLogger("gateway.process.logs")
 
 
 def moment(record: logging.LogRecord) -> str:

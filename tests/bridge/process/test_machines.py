@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.bridge.gateways import ROOT, Gateway, Start, until
-from tests.bridge.peers import HOST, Terminal
+from tests.bridge.peers import HOST, Terminal, request
 
 PORTS = ("--tcp-port", "0", "--telnet-port", "0", "--web-port", "0")
 KUBERNETES = {
@@ -203,3 +203,44 @@ def test_an_address_that_is_not_ours_is_told_as_such() -> None:
 def test_flags_that_contradict_each_other_are_wrong_usage(flags: tuple[str, ...]) -> None:
     assert run(*flags, "--memory").returncode == 2
     assert run("--web-port", "9999", "--memory", env={"GATEWAY_TCP_PORT": "9999"}).returncode == 78
+
+
+def can(*under: str) -> bool:
+    """Whether this machine lets us run something like that."""
+    return shutil.which(under[0]) is not None and subprocess.run([*under, "true"], capture_output=True).returncode == 0
+
+
+HIDDEN_PROC = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh")
+MACHINES = {
+    "64 descriptors": ("prlimit", "--nofile=64:64"),
+    "one core": ("taskset", "-c", "0"),
+    "no /proc": HIDDEN_PROC,
+    "process 1 of a container without init": ("unshare", "-pf", "--kill-child=TERM", "--mount-proc"),
+    "a user namespace": ("unshare", "-Ur"),
+    "no time zone, C locale": ("env", "-u", "TZ", "-u", "LANG", "LC_ALL=C", "PYTHONUTF8=0"),
+}
+
+
+@pytest.mark.parametrize("under", MACHINES.values(), ids=MACHINES.keys())
+def test_it_starts_serves_and_stops_on(tmp_path: Path, under: tuple[str, ...]) -> None:
+    if not can(*under):
+        pytest.skip("not allowed here")
+    file = tmp_path / "ports"
+    command = [*under, sys.executable, "-m", "gateway", *PORTS, "--memory", "--console", "--ports-file", str(file)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=-1, stdout=-1, stderr=-1) as gateway:
+        until(lambda: file.exists() and file.read_text(), "the ports", 20)
+        assert request(json.loads(file.read_text())["web"], "GET", "/healthz").status == 200
+        said, problems = gateway.communicate(b"quit\n", timeout=30)
+
+    assert gateway.returncode == 0 and b"Ctrl-C stops" in said
+    assert b"Traceback" not in problems
+
+
+def test_a_paused_process_goes_on_where_it_was(gateway: Gateway) -> None:
+    with Terminal(gateway.tcp) as ana, Terminal(gateway.tcp) as bob:
+        bob.send("/who")
+        bob.until("people|person|alone|--")
+        gateway.running.send_signal(signal.SIGSTOP)
+        ana.send("said meanwhile")
+        gateway.running.send_signal(signal.SIGCONT)
+        bob.until("said meanwhile")
