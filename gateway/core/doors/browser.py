@@ -48,6 +48,8 @@ def has_half_a_pair(fields: dict[str, Any]) -> bool:
 
 BAD_MESSAGES = 10
 BAD_SECONDS = 60.0
+BAD_CODES = frozenset((Code.BAD_MESSAGE, Code.BAD_TEXT, Code.NOT_JOINED, Code.UNKNOWN_COMMAND))
+"""Refusals that count as malformed messages: they come from a program that does not look at its answers."""
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Seq = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -159,7 +161,11 @@ class BrowserDoor:
         try:
             self._handlers[type(request)](session, request)
         except Refusal as refusal:
-            session.tell(error_event(refusal, getattr(request, "id", None)))
+            error = error_event(refusal, getattr(request, "id", None))
+            if refusal.code in BAD_CODES:
+                self._complain(session, error)
+            else:
+                session.tell(error)
 
     def _hello(self, session: Session, hello: Hello) -> None:
         if session.greeted:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pytest
 
 from tests.bridge.gateways import Gateway, Start, until
-from tests.bridge.peers import HOST, SECONDS, history, raw, request
+from tests.bridge.peers import HOST, SECONDS, Browser, history, raw, request
 
 TOKEN = "probe-token-0123456789"
 ORIGIN = "https://app.example"
@@ -256,7 +256,7 @@ def test_pc_35_a_byte_order_mark_before_json_counts_for_nothing(shared: Gateway,
 )  # fmt: skip
 def test_pc_36_the_list_of_encodings_is_read_as_a_list(shared: Gateway, accept: str, zipped: bool) -> None:
     page = request(shared.web, "GET", "/").body.decode()
-    script = re.search(r"/static/[^\"]+chat\.js", page)
+    script = re.search(r"/static/[^\"]+main\.js", page)
     assert script is not None
     answer = request(shared.web, "GET", script[0], headers={"Accept-Encoding": accept})
 
@@ -301,3 +301,19 @@ def test_pc_42_it_never_leads_elsewhere(shared: Gateway, path: str) -> None:
 
     assert head.startswith(("HTTP/1.1 404 ", "HTTP/1.1 400 "))
     assert "location:" not in head.lower()
+
+
+# L8
+
+
+@pytest.mark.parametrize(
+    ("room", "text", "code"),
+    [("elsewhere", "hi", "not_joined"), ("lobby", "\x07", "bad_text"), ("lobby", "/nosuch", "unknown_command")],
+)
+def test_l8_ten_refused_messages_in_a_minute_close(shared: Gateway, room: str, text: str, code: str) -> None:
+    with Browser(shared.web) as browser:
+        for _ in range(9):
+            assert browser.say(text, room)["code"] == code
+        assert browser.say("fine")["type"] == "ack"
+        browser.post(text, room)
+        assert browser.closed()[0] == 1008
