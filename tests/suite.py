@@ -15,6 +15,9 @@ STEPS = {
 PICTURES = "--pictures"
 """Makes the pictures of the README anew, and does nothing else."""
 
+MEASURED = ["--cov", "--cov-report="]
+"""Lines and branches that ran in the tests' own processes; tests/coverage_floors.py shows them."""
+
 SIDE_BY_SIDE = ["--numprocesses", "2", "--dist", "loadfile"]
 """Most tests wait for other processes: two at a time take little more than half the time."""
 
@@ -27,7 +30,9 @@ def main(arguments: list[str]) -> int:
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-m", "pictures", "tests/web/browser"], cwd=ROOT
         ).returncode
-    steps = STEPS | {"pytest": [*STEPS["pytest"], *(arguments or SIDE_BY_SIDE)]}
+    steps = STEPS | {"pytest": [*STEPS["pytest"], *(arguments or [*SIDE_BY_SIDE, *MEASURED])]}
+    if not arguments:
+        steps["coverage"] = ["tests.coverage_floors"]
     failed = [
         name for name, step in steps.items() if subprocess.run([sys.executable, "-m", *step], cwd=ROOT).returncode
     ]
