@@ -97,7 +97,7 @@ def test_every_room_of_the_scripts_has_a_handful_of_short_files() -> None:
 
 def test_pages_link_scripts_that_exist() -> None:
     assets = Assets(STATIC_DIR)
-    for name in ("chat/main.js", "admin/dashboard.js", "admin/list.js", "shared/theme.js"):
+    for name in ("chat/chat.js", "admin/dashboard.js", "admin/list.js", "shared/theme.js"):
         assert assets.link(name).endswith(name)
     with pytest.raises(KeyError):
         assets.link("chat/page.js")
