@@ -199,6 +199,12 @@ def test_no_function_is_longer_than_a_page() -> None:
     assert [f"{module}.{node.name}" for module, node in functions if lines(node) > 80] == []
 
 
+def test_no_file_is_longer_than_sight_reaches() -> None:
+    sizes = {path: len(path.read_text("utf-8").splitlines()) for path in (ROOT / "gateway" / "core").rglob("*.py")}
+
+    assert [str(path.relative_to(ROOT)) for path, size in sizes.items() if size > 400] == []
+
+
 SESSION_IS_WRITTEN_BY = {"sessions/session.py", "sessions/rate_limit.py", "rooms/fanout.py", "rooms/catch_up.py"}
 """Who may set what a session holds; the reasons stand at the head of session.py."""
 

@@ -109,7 +109,7 @@ class Moderation:
             assert banned.sanction is not None
             return replace(banned, target=named, also=[("ban", banned.target)])
 
-        self._to_one(operator, Role.OPERATOR if seconds is None else Role.ADMIN, "kick", whom, reason, act, done)
+        self.perform(operator, Role.OPERATOR if seconds is None else Role.ADMIN, "kick", whom, reason, act, done)
 
     def ban(
         self, operator: Operator, whom: Subject, reason: str, seconds: int | None, done: Done, sure: bool = False
@@ -143,7 +143,7 @@ class Moderation:
             session.tell(Notice(f"[operator] {said}"))
             return Outcome(f"{session.nick} is told", _named(session), connections=1)
 
-        self._to_one(operator, Role.OPERATOR, "message", whom, words, act, done)
+        self.perform(operator, Role.OPERATOR, "message", whom, words, act, done)
 
     def announce(
         self, operator: Operator, words: str, done: Done, door: Door | None = None, room: str | None = None
@@ -181,47 +181,18 @@ class Moderation:
         operator: Operator,
         least: Role,
         action: str,
-        target: str,
+        target: str | Subject,
         reason: str,
         act: Callable[[], Outcome],
         done: Done,
     ) -> None:
         """Check, act, mark it in the charts, record, answer."""
-
-        def marked() -> Outcome:
-            outcome = act()
-            self._mark(f"{operator.name}: {action} {outcome.target}".rstrip())
-            return outcome
-
-        self._attempt(operator, least, action, target, reason, marked, done)
-
-    def _to_one(
-        self,
-        operator: Operator,
-        least: Role,
-        action: str,
-        whom: Subject,
-        reason: str,
-        act: Callable[[], Outcome],
-        done: Done,
-    ) -> None:
-        """The same for one of those whom an operator can name."""
-        how = self._attempt if whom.one_of else self.perform
-        how(operator, least, action, whom.text, reason, act, done)
-
-    def _attempt(
-        self,
-        operator: Operator,
-        least: Role,
-        action: str,
-        target: str,
-        reason: str,
-        act: Callable[[], Outcome],
-        done: Done,
-    ) -> None:
+        marked, target = (target.one_of, target.text) if isinstance(target, Subject) else ("", target)
         try:
             operator.check(least)
             outcome = act()
+            if not marked:
+                self._mark(f"{operator.name}: {action} {outcome.target}".rstrip())
         except Refusal as refusal:
             gone = refusal.code is Code.NO_SUCH_USER
             self._audit.note(operator, action, target, reason, "gone" if gone else f"refused: {refusal.text}")
@@ -264,7 +235,7 @@ class Moderation:
                 raise Refusal(Code.BAD_MESSAGE, f'{doubt}: only the dashboard bans it, with "sure": true')
             return self._impose(measure, operator, target, session, reason, seconds)
 
-        self._to_one(operator, least, measure, whom, reason, act, done)
+        self.perform(operator, least, measure, whom, reason, act, done)
 
     def _impose(
         self,

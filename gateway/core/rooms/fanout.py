@@ -141,17 +141,17 @@ class Member:
 
     @property
     def place(self) -> tuple[str, str, int]:
-        """See `core.sessions.session.Reading`."""
+        """See `core.sessions.session.RoomReading`."""
         return self.room.name, self.room.epoch, self.cursor
 
     def lag(self) -> tuple[int, int]:
-        """See `core.sessions.session.Reading`."""
+        """See `core.sessions.session.RoomReading`."""
         log = self.room.log
         behind = log.head - self.cursor
         return behind, log.lag_bytes(self.cursor) if behind else 0
 
     def unsent_since(self) -> int | None:
-        """See `core.sessions.session.Reading`."""
+        """See `core.sessions.session.RoomReading`."""
         message = self.room.log.next_after(self.cursor)
         return None if message is None else message.ts
 
@@ -162,15 +162,19 @@ class Member:
         self.cursor = self.room.log.head
 
     def offer(self) -> bool:
-        """Offer the session its share: all of it is taken, or the session is blocked. Answers whether there is more
-        for it at once."""
+        """Offer the session its share: all of it is taken, or the session is blocked. Return whether there is more for
+        it at once."""
         session = self.session
         if session.owed:
+            # The rest of a cut message, or an answer: a share before it would stand in the middle of a line.
             session.flush()
             if session.blocked:
                 return False
         if session.ending and self.own <= self.cursor and not session.pending:
+            # Half-closed, and it has read up to its own last message: what others say later is not owed to it.
             return False
+        # Its own messages lie ahead: a terminal does not want them back, and a half-closed peer nothing behind them.
+        # That share is nobody else's, so it is made for this one reader. All others at this cursor get the same bytes.
         if self.own > self.cursor and (session.ending or not session.echo):
             author = 0 if session.echo else session.number
             until = self.own if session.ending else self.room.log.head
@@ -182,6 +186,7 @@ class Member:
         if share.skipped and taken:
             session.skip(share.skipped)
         if taken == share.size:
+            # Only counted here; what it makes in messages and bytes is added up once for all (`Readers.forget`).
             share.given += 1
             self.cursor = share.last
             session.messages_out += share.count
@@ -208,7 +213,7 @@ class Member:
 
 
 def members_of(session: Session) -> list[Member]:
-    """The session in each of its rooms. (A session sees its members only as `Reading`s: it stands below this file.)"""
+    """The session in each of its rooms. (A session knows them only as `RoomReading`s: it stands below.)"""
     return [member for member in session.rooms.values() if isinstance(member, Member)]
 
 
@@ -338,7 +343,7 @@ class Room:
         return not (self._turn or self._again) and self._turn_head == self.log.head
 
     def serve(self, sends: int) -> int:
-        """Offer members what they have not seen, at most `sends` of them; answer how many sends are left.
+        """Offer members what they have not seen, at most `sends` of them; return how many sends are left.
 
         Goes on where the last call stopped; begins a new turn only when the last one is over. Every second turn runs
         backwards, so that nobody is always last; but whoever spoke is served first, so that what he says next arrives
@@ -347,6 +352,7 @@ class Room:
         if not self._turn:
             self._turn, self._again = self._again, []
             if self._turn_head != self.log.head:
+                # There are new messages: everybody's turn, so those who asked for one again are among them.
                 self._turn = list(self.members.values())
                 if self.log.head & 1:
                     self._turn.reverse()
@@ -357,6 +363,8 @@ class Room:
         head = self.log.head
         while turn and sends > 0:
             member = turn.pop()
+            # Has all (served as an author, or joined since), waits for its own socket (`Hub.pump` brings it back), or
+            # is not told anything yet (its greeting or its history comes first): none of them costs a send.
             if member.cursor == head or member.session.blocked or not member.attached:
                 continue
             sends -= 1

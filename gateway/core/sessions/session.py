@@ -8,8 +8,8 @@ A session changes by its verbs. Two kinds of number are written from outside, be
 the counts that the fan-out keeps per reader and per message (`core.rooms.fanout`, `core.rooms.catch_up`), and
 `paid_until`, which is the rate limit's own (`core.sessions.rate_limit`).
 
-This file stands below rooms: it sees its members only as `Reading`s, and `core.rooms.fanout` gives them back as what
-they are.
+This file stands below rooms: it sees its members only as `RoomReading`s, and `core.rooms.fanout` gives them back as
+what they are.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class Arrival:
     terminal: bool = False
 
 
-class Reading(Protocol):
+class RoomReading(Protocol):
     """A room as a session reads it: up to which number, and which was its own last one."""
 
     cursor: int
@@ -166,8 +166,8 @@ class Session:
         """Monotonic seconds."""
         self.paid_until = 0.0
         """Monotonic seconds up to which the session has used its rate (see `core.sessions.rate_limit`)."""
-        self.rooms: dict[str, Reading] = {}
-        self.room: Reading | None = None
+        self.rooms: dict[str, RoomReading] = {}
+        self.room: RoomReading | None = None
         """The room a terminal talks in; None for a browser session, which names a room each time."""
         self.owed = b""
         self.identity: Identity | None = None
@@ -235,7 +235,7 @@ class Session:
         """Somebody has logged in here as an operator; None: no longer."""
         self.operator = operator
 
-    def enter(self, name: str, reading: Reading) -> None:
+    def enter(self, name: str, reading: RoomReading) -> None:
         """Read the room of that name; a terminal talks there from now on."""
         self.rooms[name] = reading
         if self.terminal:
