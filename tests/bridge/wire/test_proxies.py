@@ -16,6 +16,7 @@ from tests.bridge.peers import HOST, SECONDS, Browser, Json, Terminal, history, 
 
 V2 = b"\r\n\r\n\x00\r\nQUIT\n"
 PER_ADDRESS = 16
+LIMIT = ("--limits.connections_per_ip", str(PER_ADDRESS))
 
 
 def line(address: str) -> bytes:
@@ -72,13 +73,13 @@ class Operator:
 @pytest.fixture(scope="module")
 def behind(start_shared: Start) -> Gateway:
     """A gateway behind a proxy of connections on this machine."""
-    return start_shared("--proxy-protocol", f"{HOST}/32,10.0.0.0/8", "--host", "127.0.0.1", data="behind")
+    return start_shared("--proxy-protocol", f"{HOST}/32,10.0.0.0/8", "--host", "127.0.0.1", *LIMIT, data="behind")
 
 
 @pytest.fixture(scope="module")
 def trusting(start_shared: Start) -> Gateway:
     """A gateway behind an HTTP proxy on this machine."""
-    return start_shared("--web.trusted_proxies", HOST, data="trusting")
+    return start_shared("--web.trusted_proxies", HOST, *LIMIT, data="trusting")
 
 
 def test_every_door_takes_the_address_a_proxy_tells(behind: Gateway) -> None:
