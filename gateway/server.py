@@ -20,7 +20,7 @@ from gateway.config.accounts import ROOT_NAME
 from gateway.config.reload import Reloading
 from gateway.config.settings import AdminSettings, Settings
 from gateway.core import sanitize
-from gateway.core.address import Networks, host_and_port
+from gateway.core.address import Networks, WaysIn, host_and_port, is_loopback
 from gateway.core.clock import Clock
 from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.console import OperatorPrompt
@@ -136,7 +136,7 @@ class Gateway:
             self.hub, self.passwords, self.listeners, logs.set_level, random_bits=secrets.randbits
         )
         self.operators.log_level.settle(settings.log_level)
-        self.greeting = Greeting(self._invitation, message_of_the_day(settings.motd))
+        self.greeting = Greeting(message_of_the_day(settings.motd))
         self.terminals = Terminals(self.hub, self.operators, self.greeting)
         self.shutdown = Shutdown(
             self.hub, self.server, self.listeners, self.acceptor, self.admission, codes=not settings.memory
@@ -157,10 +157,10 @@ class Gateway:
         self.loop.add_reader(self.server.fileno(), self.server.poll)
         settings, listen = self.settings, self.listeners.listen
         listen(Door.WEB, settings.host, settings.web_port, self.acceptor.to(self.web))
-        page = self._page_address()
         for door, port in ((Door.TCP, settings.tcp_port), (Door.TELNET, settings.telnet_port)):
-            terminal_door = TerminalDoor(door, self.server, self.terminals, self.admission, page)
+            terminal_door = TerminalDoor(door, self.server, self.terminals, self.admission)
             listen(door, settings.host, port, self.acceptor.to(terminal_door))
+        self.greeting.ways_in = self._ways_in()
         self._handle_signals()
         self._tell()
         self.retention.start()
@@ -287,12 +287,11 @@ class Gateway:
         where = self.listeners.first(Door.WEB)
         return f"http://{host_and_port(*reachable(*where))}/" if where else ""
 
-    def _invitation(self) -> str:
-        """How others can come, in one line of words."""
-        page, plain = self._page_address(), self.listeners.first(Door.TCP)
-        ways = [page] if page else []
-        ways += ["nc {} {}".format(*reachable(*plain))] if plain else []
-        return f"Friends can come by {' or '.join(ways)}" if ways else ""
+    def _ways_in(self) -> WaysIn:
+        local = all(host == "localhost" or is_loopback(host) for host in self.settings.host)
+        bound = [self.listeners.first(door) for door in (Door.WEB, Door.TCP)]
+        web, tcp = (None if where is None else where[1] for where in bound)
+        return WaysIn(web, tcp, tuple(self.settings.web.hosts), local)
 
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -10,6 +10,7 @@ An IPv6 customer has a whole /64, so where somebody is counted or banned an IPv6
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
@@ -40,6 +41,43 @@ class Remote(NamedTuple):
         if self.proxy is None and is_loopback(self.address):
             return None
         return subscriber(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class WaysIn:
+    """How others can come in: the ports of the doors (None = off), the names the gateway is known by (`web.hosts`) and
+    whether it listens on loopback only.
+
+    What a peer is told is an address that it can use itself: a name, or the local end of its own connection. Behind a
+    proxy nobody knows one.
+    """
+
+    web: int | None = None
+    tcp: int | None = None
+    names: tuple[str, ...] = ()
+    loopback_only: bool = False
+
+    def page(self, local: str | None) -> str:
+        """Where the chat page is, in words, for a peer that reached us at the address `local` (None: by a proxy)."""
+        if self.web is None:
+            return "The chat page is switched off here"
+        host = self._host(local)
+        return f"The chat page is at http://{host}:{self.web}/" if host else f"The chat page is on port {self.web}"
+
+    def invitation(self, local: str | None) -> str:
+        """One line of words for a peer that reached us at `local`; perhaps empty."""
+        if self.loopback_only and not self.names:
+            return "Only this machine gets in: start the gateway with --host 0.0.0.0 to let others in."
+        host, where = self._host(local), ""
+        if not self.names and local is not None and is_loopback(local):
+            host, where = "ADDRESS", ", ADDRESS being one of this machine"
+        ways = [f"http://{host}:{self.web}/"] if self.web is not None else []
+        ways += [f"nc {host.strip('[]')} {self.tcp}"] if self.tcp is not None else []
+        return f"Friends can come by {' or '.join(ways)}{where}" if host and ways else ""
+
+    def _host(self, local: str | None) -> str:
+        host = self.names[0] if self.names else local or ""
+        return f"[{host}]" if ":" in host else host
 
 
 class Networks:

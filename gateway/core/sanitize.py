@@ -117,5 +117,5 @@ def _fitting(text: str, limit: int) -> str:
     if len(text) * 4 > limit and (size := len(text.encode())) > limit:
         raise Refusal(Code.TOO_LONG, f"{size:,} bytes, limit {limit:,}; not sent")
     if not _VISIBLE.search(text):
-        raise Refusal(Code.BAD_TEXT, "nothing to read is left of it; not sent")
+        raise Refusal(Code.BAD_TEXT, "there is nothing to read in it; not sent")
     return text

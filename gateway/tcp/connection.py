@@ -16,13 +16,13 @@ import errno
 import logging
 import socket
 
-from gateway.core.address import Remote, host_and_port
-from gateway.core.doors.terminal import Terminals
+from gateway.core.address import Remote, canonical, host_and_port
+from gateway.core.doors.terminal import HOW_TO_LEAVE, Terminals
 from gateway.core.ports import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye
 from gateway.core.protocol.message import Door
-from gateway.core.protocol.wire import PLAIN, TELNET, Wire
+from gateway.core.protocol.wire import LINES_OF
 from gateway.core.sessions.session import Arrival
 from gateway.tcp.connection_limits import ConnectionLimits, LimitReached
 from gateway.tcp.lines import LineBuffer, TooLong
@@ -48,8 +48,8 @@ AYT_ANSWER = "still here"
 class Connection:
     """A `core.ports.Transport` over one non-blocking socket."""
 
-    __slots__ = ("_broken", "_door", "_ended", "_events", "_first", "_last_words", "_lines", "_lost", "_queue", "_shut",
-                 "_sock", "_telnet", "_turn_asked", "closed", "remote", "session")  # fmt: skip
+    __slots__ = ("_broken", "_door", "_ended", "_events", "_first", "_last_words", "_lines", "_lost", "_queue",
+                 "_reached_at", "_shut", "_sock", "_telnet", "_turn_asked", "closed", "remote", "session")  # fmt: skip
 
     def __init__(self, door: "TerminalDoor", sock: socket.socket, remote: Remote) -> None:
         self._door = door
@@ -73,8 +73,10 @@ class Connection:
         """We are closing, and this is still to be written."""
         self._turn_asked = False
         self.closed = False
+        local = self._local() if remote.proxy is None else None
+        self._reached_at = local[0] if local is not None else None
         arrival = Arrival(door.door, remote.address, remote.proxy, terminal=True)
-        self.session = door.terminals.connect(self, door.wire, arrival)
+        self.session = door.terminals.connect(self, door.wire, arrival, self._reached_at)
         self._watch(READ)
 
     # The hub's side
@@ -108,14 +110,16 @@ class Connection:
 
     def traits(self) -> Traits:
         """See `core.ports.Transport`."""
-        return Traits(local=self._local(), telnet=self._options())
+        local = self._local()
+        return Traits(local=None if local is None else host_and_port(*local), telnet=self._options())
 
-    def _local(self) -> str | None:
+    def _local(self) -> tuple[str, int] | None:
+        """The local end, in the one spelling of addresses; None when the socket is not connected any more."""
         try:
             host, port = self._sock.getsockname()[:2]
         except OSError:
             return None
-        return host_and_port(host, port)
+        return canonical(host) or host, port
 
     def _options(self) -> tuple[str, ...]:
         if self._telnet is None:
@@ -216,7 +220,7 @@ class Connection:
 
     def _knocks_at_wrong_door(self, first: bytes) -> bool:
         """Say goodbye to a peer whose first bytes are another protocol's."""
-        answer = answer_to(first, self._door.page)
+        answer = answer_to(first, self._door.terminals.greeting.ways_in.page(self._reached_at))
         if answer is None:
             return False
         self._door.hub.disconnect(self.session, CloseReason.WRONG_DOOR)
@@ -244,6 +248,8 @@ class Connection:
                 self._lines.feed(piece)
             elif piece is Signal.ARE_YOU_THERE:
                 self._door.terminals.notice(self.session, AYT_ANSWER)
+            elif piece is Signal.INTERRUPT:
+                self._door.terminals.notice(self.session, HOW_TO_LEAVE)
             elif isinstance(piece, Violation):
                 self._door.terminals.hang_up(self.session, piece.reason)
         self.session.owe(self._telnet.replies())
@@ -282,8 +288,9 @@ class Connection:
         rest = self._lines.rest()
         if rest is not None:
             self._door.terminals.line(self.session, rest)
-            if self.session.closed or self.session.held:
-                return
+        self._door.terminals.half_closed(self.session)
+        if self.session.closed or self.session.held:
+            return
         self._door.hub.half_closed(self.session, CloseReason.LOST if self._lost else CloseReason.LEFT)
 
     def _soon(self) -> None:
@@ -304,24 +311,27 @@ class Connection:
         self.finish()
 
     def _watch(self, events: int) -> None:
+        """Never raises: it is called within the hub's tick, which serves everybody else too."""
         if events != self._events and not self.closed:
             self._events = events
-            self._door.server.watch(self._sock, events, self.ready)
+            try:
+                self._door.server.watch(self._sock, events, self.ready)
+            except (OSError, ValueError, KeyError) as problem:  # no such descriptor, or no memory in the kernel for it
+                log.warning("connection %s of %s cannot be watched: %s", self.session.id, self.remote.address, problem)
+                self._broken = self._lost = True
+                self._door.server.later(0, self.finish)
 
 
 class TerminalDoor:
-    """What all connections of one door share. `page` is the chat page's address for browsers that knock here."""
+    """What all connections of one door share."""
 
-    def __init__(
-        self, door: Door, server: Server, terminals: Terminals, admission: ConnectionLimits, page: str
-    ) -> None:
+    def __init__(self, door: Door, server: Server, terminals: Terminals, admission: ConnectionLimits) -> None:
         self.door = door
         self.server = server
         self.hub = terminals.hub
         self.terminals = terminals
         self.admission = admission
-        self.page = page
-        self.wire: Wire = TELNET if door is Door.TELNET else PLAIN
+        self.wire = LINES_OF[door]
 
     def admit(self, remote: Remote) -> LimitReached | None:
         """See `tcp.acceptor.Door`."""

@@ -67,7 +67,7 @@ def undecided(first: bytes) -> bool:
 
 def answer_to(first: bytes, page: str) -> bytes | None:
     """The last words for a peer whose first bytes, no longer `undecided`, are another protocol's; None for a chat peer.
-    `page` is the chat page's address, empty when the web door is off."""
+    `page` says in words where the chat page is."""
     line, _ = _first_line(first)
     whole_input = _LEADING.sub(b"", first, count=1)
     request = _REQUEST.fullmatch(line)
@@ -105,8 +105,7 @@ def _is_untyped(line: bytes) -> bool:
 
 
 def _http(page: str) -> bytes:
-    where = f"The chat page is at {page}" if page else "The chat page is switched off here"
-    body = f"This is the line door of a chat, for netcat and telnet. {where}\n".encode()
+    body = f"This is the line door of a chat, for netcat and telnet. {page}\n".encode()
     head = (
         "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"

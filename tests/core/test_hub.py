@@ -203,7 +203,7 @@ def test_a_second_room_has_its_own_numbers_and_readers() -> None:
     world = World()
     bob, ana = world.terminal("bob"), world.browser("ana", rooms=[{"room": "lobby"}, {"room": "ops"}])
     bob.says("/join ops", "in ops")
-    assert bob.lines == ["-- you are in #ops, 2 people here"]
+    assert bob.lines == ["-- you are in #ops, 1 person besides you"]
     ana.asks(type="say", room="lobby", text="in the lobby")
     assert [(m["room"], m["seq"]) for m in ana.told("msg")] == [("ops", 1), ("lobby", 1)]
     assert bob.lines == []

@@ -201,7 +201,7 @@ class World:
         )
         self.hub.start()
         self.operators.moderation.start()
-        greeting = Greeting(lambda: "")
+        greeting = Greeting()
         self.terminals = Terminals(self.hub, self.operators, greeting)
         self.requests = BrowserDoor(self.hub, self.operators, greeting)
 

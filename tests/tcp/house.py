@@ -6,7 +6,7 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 
-from gateway.core.address import Networks
+from gateway.core.address import Networks, WaysIn
 from gateway.core.clock import Clock
 from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
@@ -26,6 +26,7 @@ from gateway.tcp.server import Server, new_selector
 from tests.core.world import Book, Ports
 
 PAGE = "http://127.0.0.1:8080/"
+"""Where the house says its chat page is to peers that come by loopback."""
 PATIENCE = 10
 """Seconds a condition may take to become true."""
 ROUND = 0.01
@@ -154,10 +155,10 @@ class House:
         )
         self.hub.start()
         operators = operators_over(self.hub, Book(), Ports(), list[str]().append, secrets.randbits)
-        terminals = Terminals(self.hub, operators, Greeting(lambda: ""))
+        terminals = Terminals(self.hub, operators, Greeting(ways_in=WaysIn(web=8080, tcp=9999)))
         self.admission = ConnectionLimits(0, 0)
         self.refusals = Rejections(self.server, 2)
-        self.door = TerminalDoor(door, self.server, terminals, self.admission, PAGE)
+        self.door = TerminalDoor(door, self.server, terminals, self.admission)
         self.entrance = Acceptor(self.server, self.hub, self.admission, self.refusals, Networks(proxies))
         self.listener = self.server.listen("127.0.0.1", 0, self.entrance.to(self.door))
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.core.address import WaysIn
 from gateway.tcp.sniff import answer_to, undecided
 from tests.tcp.house import PAGE, House
 
@@ -133,6 +134,6 @@ def test_what_is_waited_for_is_bounded() -> None:
 
 
 def test_without_a_web_door_no_page_is_named() -> None:
-    answer = answer_to(b"GET / HTTP/1.1\r\n", "")
+    answer = answer_to(b"GET / HTTP/1.1\r\n", WaysIn().page(None))
 
     assert answer is not None and b"switched off" in answer

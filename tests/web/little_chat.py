@@ -77,8 +77,8 @@ class LittleChat:
         )
         self.hub.start()
         self.operators = operators_over(self.hub, Book(), Ports(), list[str]().append, secrets.randbits)
-        self.terminals = Terminals(self.hub, self.operators, Greeting(lambda: ""))
-        self.requests = OddRequests(self.hub, self.operators, Greeting(lambda: ""))
+        self.terminals = Terminals(self.hub, self.operators, Greeting())
+        self.requests = OddRequests(self.hub, self.operators, Greeting())
         self.posting = Posting(self.hub)
 
     def _schedule(self, seconds: float) -> None:

@@ -1,27 +1,29 @@
 """The commands, one table for terminals and browsers; /help writes itself from it.
 
 A command runs with a `Call`: who asked, in which room, with which words. It answers by `call.answer`, or raises
-Refusal. Names are found exactly or by a unique prefix.
+Refusal. Names are found exactly, as an alias that other chats have taught people, or by a unique prefix; commands that
+take something away from somebody want their whole name.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from gateway.core import sanitize
 from gateway.core.address import is_loopback
-from gateway.core.doors.join import Position, join, rejoin
+from gateway.core.doors.join import Position, join, rejoin, show_history
 from gateway.core.doors.post import whisper
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorCommand
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.protocol.events import Ack, History, Notice
+from gateway.core.protocol.events import Ack, Notice
 from gateway.core.protocol.message import Door, Kind
 from gateway.core.protocol.refusals import error_event
-from gateway.core.protocol.wire import as_msg, people
-from gateway.core.quantity import short_duration
+from gateway.core.protocol.wire import LINES_OF, people
+from gateway.core.quantity import parse_duration, short_duration
 from gateway.core.roles import Operator
 from gateway.core.rooms.fanout import Member
 from gateway.core.rooms.history import HISTORY_MESSAGES, Past, Range
@@ -37,7 +39,22 @@ WRONG_CODE_SECONDS = 1.0
 ROOMS_PAGE = 20
 TERMINAL_RECENT = 20
 """Messages a terminal is shown on joining a room."""
+ALIASES = {
+    "?": "help",
+    "list": "rooms",
+    "names": "who",
+    "part": "join lobby",
+    "leave": "join lobby",
+    "exit": "quit",
+    "bye": "quit",
+}
+"""Words of other chats, and what they are here."""
+WHOLE_NAMES = frozenset({"kick", "ban", "redact", "delete"})
+"""Never meant by a prefix: /ki must not close anybody's connection."""
+GREETED = "greeted"
+"""Among what a session was told once: it waited for its greeting, so a person sits there."""
 _LOGIN = re.compile(r"/login(?!\S)", re.IGNORECASE)
+_CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)")
 GLYPHS = {Door.TCP: ">_", Door.TELNET: "⌨", Door.WEB: "◍", Door.HTTP: "⇄"}
 
 
@@ -101,19 +118,23 @@ def run(
     Raises Refusal.
     """
     login = None if line.startswith("/") else _LOGIN.search(line)
-    name, *words = line[login.start() + 1 if login else 1 :].split(None, 1)
-    command(name).run(Call(hub, operators, session, member, words[0].strip() if words else "", id))
+    name, *more = line[login.start() + 1 if login else 1 :].split(None, 1)
+    words = more[0].strip() if more else ""
+    if name.lower() == "w":
+        name = "msg" if words else "who"
+    name, _, given = ALIASES.get(name.lower(), name).partition(" ")
+    command(name).run(Call(hub, operators, session, member, given or words, id))
 
 
 def command(name: str) -> Command:
     """The command of that name or unique prefix. Raises Refusal with proposals."""
-    name = name.lower()
+    name = ALIASES.get(name.lower(), name.lower()).partition(" ")[0]
     if name in COMMANDS:
         return COMMANDS[name]
     found = [known for known in COMMANDS if name and known.startswith(name)]
-    if len(found) == 1:
+    if len(found) == 1 and found[0] not in WHOLE_NAMES:
         return COMMANDS[found[0]]
-    likely = found or get_close_matches(name, COMMANDS, n=3, cutoff=0.6)
+    likely = found or get_close_matches(name, [*COMMANDS, *ALIASES], n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(f'/{known}' for known in likely)}?" if likely else "/help lists them all"
     raise Refusal(Code.UNKNOWN_COMMAND, f"no /{sanitize.shown(name)}, {hint}")
 
@@ -123,7 +144,7 @@ def _help(call: Call) -> None:
         found = command(call.words.removeprefix("/"))
         call.answer(f"/{found.name} {found.usage}".rstrip() + f"  {found.words}\nfor example: {found.example}")
         return
-    rows = [f"/{row.name} {row.usage}".ljust(20) + row.words for row in COMMANDS.values() if not row.order]
+    rows = [f"/{row.name} {row.usage}".ljust(22) + row.words for row in COMMANDS.values() if not row.order]
     if call.session.operator is not None:
         rows.append("you operate: " + " ".join(f"/{row.name}" for row in COMMANDS.values() if row.order))
     call.answer("\n".join([*rows, "//x says /x. /help NAME shows an example. Everything else you type is said."]))
@@ -133,9 +154,14 @@ def _nick(call: Call) -> None:
     if call.words:
         call.hub.rename(call.session, call.words)
     call.answer(f"you are {call.session.nick}", nick=call.session.nick)
+    if call.words and GREETED in call.session.told_once:
+        call.session.forget_told(GREETED)
+        call.answer(f"{_way_back(call)} if the line drops, until 10 minutes later")
 
 
 def _me(call: Call) -> None:
+    if not call.words:
+        raise Refusal(Code.BAD_TEXT, "say what you do: /me waves")
     call.hub.say(call.room(), sanitize.lines(call.words), Kind.ACTION, call.id)
 
 
@@ -143,25 +169,34 @@ def _msg(call: Call) -> None:
     to, _, words = call.words.partition(" ")
     if not words.strip():
         raise Refusal(Code.BAD_MESSAGE, "say to whom and what: /msg NICK text")
-    whisper(call.hub, call.session, to, sanitize.lines(words.strip()), call.id)
+    try:
+        whisper(call.hub, call.session, to, sanitize.lines(words.strip()), call.id)
+    except Refusal as refusal:
+        if refusal.code == Code.NO_SUCH_USER and call.member is not None and _posts_only(call.member, to):
+            raise Refusal(refusal.code, f"{to} posted by HTTP and cannot be written to") from None
+        raise
 
 
 def _who(call: Call) -> None:
     room = call.room().room
     page = _number(call.words, 1)
-    members = room.people()
-    shown = members[(page - 1) * WHO_PAGE : page * WHO_PAGE]
-    rows = [f"{people(len(members))} in #{room.name}", *(_person(call.hub, member.session) for member in shown)]
-    if len(members) > page * WHO_PAGE:
-        rows.append(f"more: /who {page + 1}")
-    call.answer("\n".join(rows))
+    sessions = sorted((member.session for member in room.people()), key=lambda session: session.nick.casefold())
+    last = max(1, -(-len(sessions) // WHO_PAGE))
+    if page > last:
+        raise Refusal(Code.BAD_MESSAGE, f"there is no page {page}, the last one is {last}")
+    shown = sessions[(page - 1) * WHO_PAGE : page * WHO_PAGE]
+    names = [f"{session.nick} (you)" if session is call.session else session.nick for session in shown]
+    width = max(map(len, names), default=0)
+    rows = [f"{name:<{width}}  {_presence(call.hub, session)}" for name, session in zip(names, shown, strict=True)]
+    more = [f"more: /who {page + 1}"] if page < last else []
+    call.answer("\n".join([f"{people(len(sessions))} in #{room.name}", *rows, *more]))
 
 
 def _whois(call: Call) -> None:
     found = call.hub.nicks.find(call.words or call.session.nick)
     rooms = " ".join(f"#{name}" for name in found.rooms)
     here = short_duration(max(0, call.hub.clock.wall() - found.connected_at) / 1000)
-    call.answer(f"{_person(call.hub, found)}, here for {here}, in {rooms or 'no room'}")
+    call.answer(f"{found.nick}  {_presence(call.hub, found)}, here for {here}, in {rooms or 'no room'}")
 
 
 def _join(call: Call) -> None:
@@ -210,12 +245,33 @@ def _history(call: Call) -> None:
 
 
 def _since(call: Call) -> None:
-    if not call.words.isdecimal():
-        raise Refusal(Code.BAD_MESSAGE, "say after which number: /since 41")
-    _show(call, Range(after=int(call.words[:18]), limit=HISTORY_MESSAGES))
+    """After a number, or from a moment on: so many minutes ago, or the last time the clock showed 14:00."""
+    if call.words.isascii() and call.words.isdecimal():
+        _show(call, Range(after=int(call.words[:18]), limit=HISTORY_MESSAGES))
+        return
+    since = _moment(call.words, call.hub.clock.wall())
+    if since is None:
+        raise Refusal(Code.BAD_MESSAGE, "say since when: /since 41 (a message's number), /since 10m, /since 14:00")
+    _show(call, Range(limit=HISTORY_MESSAGES), since)
 
 
-def _show(call: Call, wanted: Range) -> None:
+def _moment(words: str, now: int) -> int | None:
+    """The moment (ms since 1970) that `10m` or `14:00` names; None for other words."""
+    clock = _CLOCK.fullmatch(words)
+    if not clock:
+        try:
+            return now - int(parse_duration(words) * 1000)
+        except ValueError:
+            return None
+    if int(clock[1]) > 23:
+        return None
+    today = datetime.fromtimestamp(now / 1000)
+    moment = today.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
+    return int((moment if moment <= today else moment - timedelta(days=1)).timestamp() * 1000)
+
+
+def _show(call: Call, wanted: Range, since: int = 0) -> None:
+    """Tell a page of the room's history, what is older than `since` (ms since 1970) left out."""
     name = call.room().room.name
     session = call.session
     session.hold()
@@ -224,12 +280,16 @@ def _show(call: Call, wanted: Range) -> None:
         if isinstance(past, Refusal):
             session.tell(error_event(past, call.id))
         else:
-            session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
+            found = [message for message in past.messages if message.ts >= since]
+            left_out = past.more and len(found) == len(past.messages)
+            show_history(call.hub, session, replace(past, messages=found, more=left_out))
             call.done()
-            if not past.messages:
+            if not found:
                 call.answer("nothing there")
-            elif past.more and wanted.after is not None:
-                call.answer(f"more: /since {past.messages[-1].seq}")
+            elif left_out and wanted.after is not None:
+                call.answer(f"more: /since {found[-1].seq}")
+            elif left_out and since:
+                call.answer(f"these are the last {len(found)}, message {found[0].seq} on; there are older ones")
         session.release()
 
     call.hub.commits.after_own(session, lambda: call.hub.library.read(name, wanted, read))
@@ -248,8 +308,7 @@ def _resume(call: Call) -> None:
         raise Refusal(Code.BAD_MESSAGE, "a page comes back by itself")
     reception = call.hub.reception
     if not call.words:
-        code = spelled(reception.code(call.session))
-        call.answer(f"/resume {code} brings you back here, until 10 minutes after you have left")
+        call.answer(f"{_way_back(call)} here, until 10 minutes after you have left")
         return
     identity = reception.identities.by_code(call.words)
     if identity is None or identity.session is call.session:
@@ -266,13 +325,30 @@ def _resume(call: Call) -> None:
         rejoin(call.hub, call.session, name, Position(epoch, after))
 
 
+def _way_back(call: Call) -> str:
+    return f"/resume {spelled(call.hub.reception.code(call.session))} brings you back"
+
+
 def _bot(call: Call) -> None:
-    if not call.session.terminal:
-        raise Refusal(Code.BAD_MESSAGE, "a page has objects already")
+    session = call.session
+    if not session.terminal:
+        raise Refusal(Code.BAD_MESSAGE, "/bot is for terminals")
     member = call.room()
-    member.change_wire(call.session.wire.for_programs())
-    call.session.show_own(True)
-    call.session.tell(member.room.joined(recovered=False))
+    if call.words not in ("", "on", "off"):
+        raise Refusal(Code.BAD_MESSAGE, "say /bot, or /bot off for lines again")
+    if call.words == "off":
+        if session.wire.objects:
+            cursor = member.cursor
+            member.change_wire(LINES_OF[session.door])
+            member.cursor = cursor
+            session.show_own(False)
+        call.answer("lines from now on; /bot turns JSON on")
+        return
+    if session.bytes_out or session.owed:  # somebody has read lines here; a script that begins with /bot has not
+        call.answer("JSON from now on; /bot off ends it")
+    member.change_wire(session.wire.for_programs())
+    session.show_own(True)
+    session.tell(member.room.joined(recovered=False))
 
 
 def _login(call: Call) -> None:
@@ -334,15 +410,21 @@ def _quit(call: Call) -> None:
     )
 
 
+def _posts_only(member: Member, nick: str) -> bool:
+    """Whether the latest words under that name came by HTTP: whoever said them reads nothing."""
+    latest = [message.door for message in member.room.log.last(RECENT_MESSAGES) if message.nick == nick]
+    return bool(latest) and latest[-1] == Door.HTTP
+
+
 def source_of(session: Session) -> str:
     """By which way and from where somebody acts: `tcp 127.0.0.1`."""
     return f"{session.door} {session.address}"
 
 
-def _person(hub: Hub, session: Session) -> str:
+def _presence(hub: Hub, session: Session) -> str:
     idle = hub.clock.now() - session.last_input
     state = f"idle {short_duration(idle)}" if idle >= 60 else "active"
-    return f"{session.nick}  {GLYPHS[session.door]} {session.door}  {state}"
+    return f"{GLYPHS[session.door]} {session.door:<6}  {state}"
 
 
 def _number(words: str, default: int) -> int:
@@ -366,10 +448,10 @@ COMMANDS = {
         Command("rooms", "[PAGE]", "the open rooms", "/rooms", _rooms),
         Command("topic", "[TEXT]", "what the room is about", "/topic release day", _topic),
         Command("history", "[N]", "the last messages", "/history 50", _history),
-        Command("since", "SEQ", "the messages after that number", "/since 41", _since),
+        Command("since", "SEQ|10m|14:00", "the messages since then", "/since 10m", _since),
         Command("echo", "on|off", "see your own lines too", "/echo on", _echo),
         Command("resume", "[CODE]", "come back where you left", "/resume K7Q2-MX", _resume),
-        Command("bot", "", "JSON lines from now on", "/bot", _bot),
+        Command("bot", "[off]", "JSON lines from now on", "/bot off", _bot),
         Command("quit", "", "leave (also: quit)", "/quit", _quit),
         Command("login", "[NAME] PASSWORD", "become an operator", "/login ana correct-horse", _login, order=True),
         *(

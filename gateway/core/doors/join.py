@@ -4,13 +4,14 @@ History and live meet without gap or repeat because both are the same log: the s
 number, its cursor is set to that number, and only then it is attached to the room.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 
+from gateway.core.address import WaysIn
 from gateway.core.hub import Hub
 from gateway.core.protocol.events import History, Notice
 from gateway.core.protocol.refusals import error_event
-from gateway.core.protocol.wire import as_msg
+from gateway.core.protocol.wire import as_msg, day
 from gateway.core.rooms.fanout import Member, Room, member_of, talks_in
 from gateway.core.rooms.history import Past, Range
 from gateway.core.sessions.session import Session
@@ -34,11 +35,11 @@ class Position:
 
 @dataclass(slots=True)
 class Greeting:
-    """What a newcomer is told besides its name: `invitation` returns how others can come, in one line of words, `motd`
-    is the message of the day, gated; empty = none. The message may be replaced at any time."""
+    """What a newcomer is told besides its name: `ways_in` is how others can come, known once the doors listen,
+    `motd` the message of the day, gated; empty = none. Both may be replaced at any time."""
 
-    invitation: Callable[[], str]
     motd: str = ""
+    ways_in: WaysIn = field(default_factory=WaysIn)
 
 
 def join(
@@ -73,7 +74,7 @@ def join(
             cursor = past.messages[-1].seq if past.messages else room.log.head
             member = _come_in(hub, session, room, cursor, recovered=False, id=id)
             if member is not None:
-                session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
+                show_history(hub, session, past)
             done(member)
 
     def done(member: Member | None) -> None:
@@ -117,15 +118,30 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
             member = _come_in(hub, session, room, past.messages[-1].seq if past.messages else room.log.head, True, None)
             if position.epoch == room.epoch and 0 < position.after <= room.log.head:
                 again = max(0, position.after - UNSURE_LINES)
-                session.tell(
-                    Notice(f"you had been sent all up to {position.after}: /since {again} shows its end again")
-                )
-            session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
+                known = f"you had been sent all up to {position.after}: /since {again} shows its end again"
+                nothing = f"nothing new since you left (message {position.after}). /history shows the last ones"
+                session.tell(Notice(known if past.messages else nothing))
+            show_history(hub, session, past)
             if member is not None:
                 member.room.attach(member)
         session.release()
 
     hub.rooms.open(name, opened)
+
+
+def show_history(hub: Hub, session: Session, past: Past) -> None:
+    """Tell the session a stretch of history. Lines carry the clock only, so a line with the day stands wherever it
+    changes, and before the first when that is not of today."""
+    shown = [as_msg(message) for message in past.messages]
+    if session.wire.objects:
+        session.tell(History(past.room, shown, past.more))
+        return
+    today = day(hub.clock.wall())
+    for of, messages in groupby(shown, key=lambda message: day(message.ts)):
+        if of != today:
+            session.tell(Notice(of))
+        today = of
+        session.tell(History(past.room, list(messages), past.more))
 
 
 def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: bool, id: str | None) -> Member | None:

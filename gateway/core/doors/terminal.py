@@ -1,20 +1,24 @@
 """Terminals: what a whole line from netcat or telnet means, and what such a peer is told unasked.
 
-A terminal is in the lobby the moment it connects and talks in one room at a time. Somebody who waits is greeted; who
-speaks first is a script and gets no greeting. Who speaks too fast is read more slowly, never refused.
+A terminal is in the lobby the moment it connects and talks in one room at a time. A peer that waits is greeted; one
+that speaks first is a script and gets no greeting. A peer that speaks too fast is read more slowly, never refused.
+
+Newcomers type `help` or `exit` and mean a command; a script that posts the word `help` means the word. A person types
+one line at a time: such a word is asked about, once, when no other line came within ALONE_SECONDS before or behind it
+and the peer has not half-closed. Otherwise it is a message like any other.
 """
 
 from gateway.core import sanitize
 from gateway.core.doors import commands
-from gateway.core.doors.join import Greeting
+from gateway.core.doors.join import Greeting, show_history
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.ports import Transport
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.protocol.events import Error, History, Notice
+from gateway.core.protocol.events import Error, Notice
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.refusals import error_event
-from gateway.core.protocol.wire import Wire, as_msg, people
+from gateway.core.protocol.wire import Wire, besides
 from gateway.core.rooms.fanout import talks_in
 from gateway.core.rooms.history import Past, Range
 from gateway.core.rooms.registry import LOBBY
@@ -23,6 +27,18 @@ from gateway.errors import Code, Refusal
 
 GREET_AFTER = 0.1
 """Seconds without input after which a peer is greeted."""
+ALONE_SECONDS = 0.1
+"""A line that no other one came near, in seconds, was typed by a person."""
+QUESTIONS = {
+    "help": "/help lists the commands. To say it to the room, send the word once more",
+    "?": "/help lists the commands. To say it to the room, send it once more",
+    "exit": "/quit leaves. To say it to the room, send the word once more",
+}
+"""What is asked about a line that is only this word."""
+LEAVING_KEYS = ("\x03", "\x04")
+"""^C and ^D, where the terminal sends them instead of ending the program."""
+HOW_TO_LEAVE = "/quit leaves"
+NOT_UTF8 = "what you send is not UTF-8: others see \ufffd in its place. Set your terminal or script to UTF-8"
 
 
 class Terminals:
@@ -31,13 +47,16 @@ class Terminals:
     def __init__(self, hub: Hub, operators: Operators, greeting: Greeting) -> None:
         self.hub = hub
         self._operators = operators
-        self._greeting = greeting
+        self.greeting = greeting
+        self._questions: dict[Session, str] = {}
+        """Words that may be meant as commands, until it is known that they came alone."""
 
-    def connect(self, transport: Transport, wire: Wire, arrival: Arrival) -> Session:
-        """A new session in the lobby; `arrival` says `terminal`. It reads once it is greeted or has spoken."""
+    def connect(self, transport: Transport, wire: Wire, arrival: Arrival, local: str | None = None) -> Session:
+        """A new session in the lobby; `arrival` says `terminal`. It reads once it is greeted or has spoken. `local` is
+        the address at which the peer reached us, if it is the peer that is connected to us."""
         session = self.hub.connect(transport, wire, arrival)
         self.hub.enter(session, self.hub.rooms[LOBBY])
-        self.hub.clock.later(GREET_AFTER, lambda: self._greet(session))
+        self.hub.clock.later(GREET_AFTER, lambda: self._greet(session, local))
         return session
 
     def heard(self, session: Session) -> None:
@@ -52,12 +71,20 @@ class Terminals:
     def line(self, session: Session, line: bytes) -> None:
         """Handle one line, without its end. Afterwards the session may be held: hand in no more until it resumes."""
         self.hub.pace.pay(session)
+        if session in self._questions:
+            self._say_after_all(session)
         if line:
             try:
-                self._understand(session, sanitize.decode(line))
+                self._understand(session, self._decoded(session, line))
             except Refusal as refusal:
                 session.tell(error_event(refusal))
+            session.note_line()
         self.hub.pace.slow_down(session)
+
+    def half_closed(self, session: Session) -> None:
+        """The peer sends no more, and all its lines were handled."""
+        if session in self._questions:
+            self._say_after_all(session)
 
     def too_long(self, session: Session, size: int) -> None:
         """A line was longer than text.LINE_BYTES and has been skipped; `size` bytes of it were seen so far."""
@@ -74,24 +101,71 @@ class Terminals:
         """Close a session whose peer broke the protocol of its door."""
         self.hub.close(session, CloseReason.BAD_TELNET, reason)
 
+    def _decoded(self, session: Session, line: bytes) -> str:
+        """The line as text; a peer whose bytes are not UTF-8 is told so once, for it cannot see what others see."""
+        try:
+            return line.decode()
+        except UnicodeDecodeError:
+            self._tell_once(session, NOT_UTF8)
+            return sanitize.decode(line)
+
     def _understand(self, session: Session, line: str) -> None:
         member = talks_in(session)
         if member is None:
             raise Refusal(Code.NOT_JOINED, "join a room first: /join lobby")
-        if line == "quit":
+        if line[0] == "\ufeff":
+            line = line.lstrip("\ufeff")
+        word = line.rstrip() if len(line) < 16 else line
+        if word == "quit":
             commands.run(self.hub, self._operators, session, member, "/quit")
         elif commands.named_command(line):
             commands.run(self.hub, self._operators, session, member, line)
-        else:
+        elif word in LEAVING_KEYS:
+            session.tell(Notice(HOW_TO_LEAVE))
+        elif word.casefold() in QUESTIONS and self._may_ask(session, word.casefold()):
+            self._questions[session] = line
+            self.hub.clock.later(ALONE_SECONDS, lambda: self._ask(session))
+        elif line:
             self.hub.say(member, sanitize.line(line.removeprefix("/") if line.startswith("//") else line))
 
-    def _greet(self, session: Session) -> None:
+    def _may_ask(self, session: Session, word: str) -> bool:
+        """Whether the line, so far, came alone from somebody who has not been asked about the word before."""
+        alone = session.last_input - session.last_line >= ALONE_SECONDS and not session.ending
+        return alone and not session.wire.objects and QUESTIONS[word] not in session.told_once
+
+    def _ask(self, session: Session) -> None:
+        if session not in self._questions or session.closed:
+            self._questions.pop(session, None)
+        elif session.held:
+            self.hub.clock.later(ALONE_SECONDS, lambda: self._ask(session))  # more lines may wait behind what holds it
+        else:
+            word = self._questions.pop(session).rstrip().casefold()
+            self._tell_once(session, QUESTIONS[word])
+
+    def _say_after_all(self, session: Session) -> None:
+        """It did not come alone: it is a message."""
+        line = self._questions.pop(session)
+        member = talks_in(session)
+        if member is not None and not session.closed:
+            try:
+                self.hub.say(member, sanitize.line(line))
+            except Refusal as refusal:
+                session.tell(error_event(refusal))
+
+    def _tell_once(self, session: Session, words: str) -> None:
+        if words not in session.told_once:
+            session.note_told(words)
+            session.tell(Notice(words))
+
+    def _greet(self, session: Session, local: str | None) -> None:
         member = talks_in(session)
         if session.closed or session.greeted or member is None:
             return
         session.greet()
-        others = member.room.count - 1
-        here = f"{people(others)} besides you." if others else f"you are alone.\n{self._greeting.invitation()}".rstrip()
+        session.note_told(commands.GREETED)
+        here = besides(member.room.count) + "."
+        if member.room.count == 1:
+            here = f"{here}\n{self.greeting.ways_in.invitation(local)}".rstrip()
         session.tell(
             Notice(
                 f"You are {session.nick} in #{member.room.name}: {here}\n"
@@ -100,14 +174,14 @@ class Terminals:
                    "Type and press Enter: everybody in the room reads it.")
             )
         )  # fmt: skip
-        if self._greeting.motd:
-            session.tell(Notice(self._greeting.motd))
+        if self.greeting.motd:
+            session.tell(Notice(self.greeting.motd))
 
         def read(past: Past | Refusal) -> None:
             if session.room is not member:
                 return
             if isinstance(past, Past) and past.messages:
-                session.tell(History(LOBBY, [as_msg(message) for message in past.messages], past.more))
+                show_history(self.hub, session, past)
                 member.cursor = past.messages[-1].seq
             member.room.attach(member)
 

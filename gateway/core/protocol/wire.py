@@ -30,7 +30,7 @@ from gateway.core.protocol.events import (
     Welcome,
     encode_json,
 )
-from gateway.core.protocol.message import Kind, Message
+from gateway.core.protocol.message import Door, Kind, Message
 
 
 class Wire(Protocol):
@@ -194,6 +194,12 @@ def clock(ts: int) -> str:
     return datetime.fromtimestamp(ts / 1000).strftime("%H:%M")
 
 
+def day(ts: int) -> str:
+    """The day of `ts` (ms since 1970) in the server's time zone: `Tue 24 Nov`."""
+    moment = datetime.fromtimestamp(ts / 1000)
+    return f"{moment:%a} {moment.day} {moment:%b}"
+
+
 def _msg(event: Msg, nick: str) -> list[str]:
     return spoken(event.nick, event.kind, event.text)
 
@@ -203,7 +209,7 @@ def _history(event: History, nick: str) -> list[str]:
 
 
 def _joined(event: Joined, nick: str) -> list[str]:
-    lines = [f"-- you are in #{event.room}, {people(event.count)} here"]
+    lines = [f"-- you are in #{event.room}, {besides(event.count)}"]
     return [*lines, f"-- topic: {event.topic}"] if event.topic else lines
 
 
@@ -250,6 +256,11 @@ def people(count: int) -> str:
     return "1 person" if count == 1 else f"{count} people"
 
 
+def besides(count: int) -> str:
+    """How a room of `count` people looks to one of them: `you are alone`, `40 people besides you`."""
+    return f"{people(count - 1)} besides you" if count > 1 else "you are alone"
+
+
 EVENT_LINES: dict[type[Event], Callable[[Any, str], list[str]]] = {
     Welcome: _silent,
     Joined: _joined,
@@ -272,3 +283,5 @@ RAW = RawLines("raw", "\n")
 TEXT = LineFrames()
 FRAME = JsonFrames()
 BOT = JsonLines()
+LINES_OF: dict[Door, Wire] = {Door.TCP: PLAIN, Door.TELNET: TELNET, Door.WEB: TEXT}
+"""How a session that talks in lines reads them, by its door."""

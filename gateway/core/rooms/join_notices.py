@@ -31,8 +31,12 @@ class JoinNotices:
     def _announce(self, member: Member) -> None:
         session = member.session
         if member.room.members.get(session) is member and not session.ending and not member.announced:
-            member.announced = True
-            member.room.presences.joined(session.nick, session.door)
+            if member.own or session.pending:
+                member.listed_as = session.nick
+                member.room.presences.listed(session.nick, session.door)
+            else:
+                member.announced = True
+                member.room.presences.joined(session.nick, session.door)
             self._tell_soon(member.room)
 
     def _tell_soon(self, room: Room) -> None:

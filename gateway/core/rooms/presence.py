@@ -4,9 +4,10 @@ In a room of more than CROWD_ABOVE people nobody is told names any more, only th
 happened meanwhile is kept, netted, and told to the pages when the crowd is over: their lists of members are right.
 
 A page knows a name from a telling or from the list of members it got on joining, a terminal from a telling only. So
-what happens to somebody who was listed but never announced is told to the pages alone. A page takes all this as changes
-of a set: a name that it has already, or does not have, is no mistake. In a long crowd somebody may have had several
-names, each in the list of another page; all but the last are struck.
+what happens to somebody who was listed but never announced is told to the pages alone, and so is the coming of somebody
+who spoke before it was news: people at terminals have read the name already, pages need it in their list. A page takes
+all this as changes of a set: a name that it has already, or does not have, is no mistake. In a long crowd somebody may
+have had several names, each in the list of another page; all but the last are struck.
 """
 
 from gateway.core.protocol.events import Listed, Presence, Renamed
@@ -25,7 +26,18 @@ ANNOUNCE_AFTER = 2.0
 class Presences:
     """The changes of one room that have not been told yet."""
 
-    __slots__ = ("_joined", "_left", "_relisted", "_renamed", "_unlisted", "crowd", "room", "scheduled", "told_at")
+    __slots__ = (
+        "_joined",
+        "_left",
+        "_listed",
+        "_relisted",
+        "_renamed",
+        "_unlisted",
+        "crowd",
+        "room",
+        "scheduled",
+        "told_at",
+    )
 
     def __init__(self, room: str) -> None:
         self.room = room
@@ -35,6 +47,7 @@ class Presences:
         self.told_at = float("-inf")
         """Monotonic seconds of the last telling."""
         self._joined: dict[str, str] = {}
+        self._listed: dict[str, str] = {}
         self._left: dict[str, None] = {}
         self._renamed: dict[str, str] = {}
         self._relisted: dict[str, str] = {}
@@ -48,7 +61,7 @@ class Presences:
     @property
     def pending(self) -> bool:
         """There is something to tell."""
-        return bool(self._joined or self._left or self._renamed or self._relisted or self._unlisted)
+        return bool(self._joined or self._listed or self._left or self._renamed or self._relisted or self._unlisted)
 
     def joined(self, nick: str, door: str) -> None:
         """Somebody is here, and is announced. Back before his leaving was told: no news."""
@@ -58,11 +71,19 @@ class Presences:
         else:
             self._joined[nick] = door
 
+    def listed(self, nick: str, door: str) -> None:
+        """Somebody is here who is no news, but belongs in the lists of members."""
+        if self._unlisted.pop(nick, "") == "":
+            self._listed[nick] = door
+
     def left(self, nick: str, announced: bool, listed_as: str | None) -> None:
         """Somebody has gone who had been announced, or stood in a list of members (lately as `listed_as`), or both."""
         if nick in self._joined:
             del self._joined[nick]
             announced = False
+        elif nick in self._listed:
+            del self._listed[nick]
+            listed_as = None
         told = self._last_told(nick)
         if announced:
             _keep(self._left, told)
@@ -76,6 +97,9 @@ class Presences:
         if old in self._joined:
             self._joined[new] = self._joined.pop(old)
             announced = False
+        elif old in self._listed:
+            self._listed[new] = self._listed.pop(old)
+            listed_as = None
         self._unlisted.pop(new, None)
         told = self._last_told(old)
         if told != old == listed_as:
@@ -104,8 +128,9 @@ class Presences:
         relisted = [Renamed(old, new) for old, new in self._relisted.items()]
         left = list(self._left)
         lines = None if was_crowd else Presence(self.room, joined, left, renamed, count)
-        told = Presence(self.room, joined, [*left, *self._unlisted], renamed + relisted, count)
-        self._joined, self._left, self._renamed, self._relisted, self._unlisted = {}, {}, {}, {}, {}
+        listed = [Listed(nick, door) for nick, door in self._listed.items()]
+        told = Presence(self.room, joined + listed, [*left, *self._unlisted], renamed + relisted, count)
+        self._joined, self._listed, self._left, self._renamed, self._relisted, self._unlisted = {}, {}, {}, {}, {}, {}
         return told, lines
 
 

@@ -43,7 +43,8 @@ from gateway.errors import Code, Refusal
 NICK_CHARACTERS = 32
 NICK_BYTES = 128
 ROOM_CHARACTERS = 64
-RESERVED = ("server", "system", "admin", "operator")
+RESERVED = ("server", "system", "admin", "operator", "console", "you")
+"""`console` acts in the audit log, `you` stands in `[you -> bob]`."""
 GUEST = "guest-"
 
 _ASCII_NICK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -52,6 +53,8 @@ _NICK_LETTERS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
 _LINE_STARTS = "-!*["  # what lines of the server and the room begin with; some letters look like it
 _BLANK_LETTERS = "\u115f\u1160"  # Hangul fillers: letters by category, invisible on the screen
 _COMPOSED_OF_AT_MOST = 4
+_DOTTED = re.compile("([ijl])\u0307")
+_DASHES = str.maketrans("\u30fc\u0640", "--")
 
 _THREE_MARKS = ("BALINESE", "BENGALI", "CHAKMA", "DEVANAGARI", "GUJARATI", "GURMUKHI", "JAVANESE", "KANNADA",
                 "MALAYALAM", "ORIYA", "SINHALA", "SUNDANESE", "TAMIL", "TELUGU")  # fmt: skip
@@ -77,7 +80,9 @@ def nick(text: str) -> str:
     went through the gate first hides what makes a nick invalid.
     """
     shown = any_nick(text)
-    if is_guest(shown) or not _reserved_keys().isdisjoint(keys(shown)):
+    if is_guest(shown):
+        raise Refusal(Code.NICK_TAKEN, f"{GUEST}… names are given, not chosen, and {shown} looks like one")
+    if not _reserved_keys().isdisjoint(keys(shown)):
         raise Refusal(Code.NICK_TAKEN, f"{shown} is the server's own name or looks like it; choose another")
     return shown
 
@@ -86,11 +91,7 @@ def any_nick(text: str) -> str:
     """A nick that somebody may have, the server's own names among them, as others see it. Raises Refusal."""
     shown = unicodedata.normalize("NFKC", text) if len(text) <= NICK_CHARACTERS * _COMPOSED_OF_AT_MOST else text
     if not _is_nick(shown):
-        raise Refusal(
-            Code.NICK_INVALID,
-            f"a nick has 1 to {NICK_CHARACTERS} letters, digits, dots, underscores and hyphens and begins with a "
-            "letter or digit",
-        )
+        raise Refusal(Code.NICK_INVALID, _complaint(shown))
     return shown
 
 
@@ -165,6 +166,23 @@ def _is_nick(shown: str) -> bool:
     return _can_begin(shown[0]) and len(shown.encode()) <= NICK_BYTES
 
 
+def _complaint(shown: str) -> str:
+    """Which rule an invalid nick breaks, in words that can be shown to anybody."""
+    if not shown:
+        return "say a name: 1 to 32 letters, digits, dots, underscores and hyphens"
+    if any(character.isspace() for character in shown):
+        return "no blanks in a name: a hyphen or an underscore joins words"
+    if len(shown) > NICK_CHARACTERS:
+        return f"{len(shown)} characters, {NICK_CHARACTERS} at most"
+    if not _is_letter(shown[0]) or not _can_begin(shown[0]):
+        return "a name begins with a letter or a digit"
+    if _is_spelled(shown):
+        return f"{len(shown.encode())} bytes, {NICK_BYTES} at most"
+    odd = next((each for each in shown if not (_is_letter(each) or _is_mark(each) or each in "._-")), "")
+    what = (f"{odd} " if odd.isprintable() else f"U+{ord(odd):04X} ") if odd else "so many marks on a letter "
+    return f"{what}cannot be in a name: letters, digits, dots, underscores and hyphens"
+
+
 def _is_spelled(shown: str) -> bool:
     """Letters, digits, dots and the like, each with the marks that its script allows it."""
     script, marks = "", ""
@@ -216,8 +234,11 @@ def _look(text: str) -> str:
 
 
 def _folded_look(text: str) -> str:
+    # Beyond UTS 39: a capital with a dot folds to an i with one more dot, and letters that are a long dash pass for a
+    # hyphen, which no letter may begin a name with but many may hold.
     # Twice, because a prototype may be a capital (0 looks like O) and its small letter may have one of its own.
-    return _look(_look(text.casefold()).casefold())
+    folded = _DOTTED.sub(r"\1", _look(_look(_DOTTED.sub(r"\1", text.casefold())).casefold()))
+    return folded.translate(_DASHES)
 
 
 @cache

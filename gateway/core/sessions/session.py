@@ -117,6 +117,7 @@ class Session:
         "held",
         "identity",
         "last_input",
+        "last_line",
         "messages_in",
         "messages_out",
         "nick",
@@ -131,6 +132,7 @@ class Session:
         "skipped",
         "tap",
         "terminal",
+        "told_once",
         "totals",
         "transport",
         "wire",
@@ -164,6 +166,10 @@ class Session:
         """Monotonic seconds from which the session's coming is news."""
         self.last_input = 0.0
         """Monotonic seconds."""
+        self.last_line = float("-inf")
+        """`last_input` as it was when the last line of a terminal was handled."""
+        self.told_once: tuple[str, ...] = ()
+        """Words of the server that a terminal is told once and no more."""
         self.paid_until = 0.0
         """Monotonic seconds up to which the session has used its rate (see `core.sessions.rate_limit`)."""
         self.rooms: dict[str, RoomReading] = {}
@@ -327,6 +333,18 @@ class Session:
         jobs, self._flushed = self._flushed or (), None
         for job in jobs:
             job()
+
+    def note_line(self) -> None:
+        """A terminal's line was handled."""
+        self.last_line = self.last_input
+
+    def note_told(self, words: str) -> None:
+        """The terminal has been told what it is told once."""
+        self.told_once = (*self.told_once, words)
+
+    def forget_told(self, words: str) -> None:
+        """It may be told once more."""
+        self.told_once = tuple(told for told in self.told_once if told != words)
 
     def hold(self) -> None:
         """Take no input until `release` has been called as often as `hold`."""

@@ -1,6 +1,7 @@
 """The commands as people type them, on a terminal and on the page."""
 
 import re
+import time
 
 import pytest
 
@@ -84,7 +85,7 @@ def test_join_leaves_the_old_room_and_shows_the_new_one(shared: Gateway, termina
         terminal.send("/who")
         assert terminal.until("people|person")[-1] == f"-- 1 person in #{room}-2"
 
-    assert shown[0] == f"-- you are in #{room}-2, 1 person here"
+    assert shown[0] == f"-- you are in #{room}-2, you are alone"
     assert re.fullmatch(r"\[\d\d:\d\d\] ci: old words", shown[-1])
     assert terminal.answer("/join no/room", "^!!").startswith("!! room_invalid: ")
     assert terminal.answer("/join", "^!!").startswith("!! room_invalid: ")
@@ -213,3 +214,71 @@ def test_a_prefix_is_enough_and_an_unclear_word_gets_proposals(
 def test_who_is_the_name_and_whois_too_although_one_begins_the_other(terminal: Terminal) -> None:
     assert terminal.answer("/who").startswith("-- 1 person in")
     assert terminal.answer("/whoi").startswith("-- guest-")
+
+
+ALIASES = {
+    "/list": "-- #",
+    "/names": "-- 1 person in #",
+    "/w": "-- 1 person in #",
+    "/part": "-- you are in #lobby",
+    "/leave": "-- you are in #lobby",
+    "/?": "-- /help",
+    "/who   ": "-- 1 person in #",
+    "/ki bob": "!! unknown_command: no /ki, did you mean /kick?",
+    "/ba bob": "!! unknown_command: no /ba",
+    "/exi": "!! unknown_command: no /exi, did you mean /exit?",
+    "/nick ana b": "!! nick_invalid: no blanks",
+    "/bot x": "!! bad_message: ",
+    "/since": "!! bad_message: ",
+    "/since 25:00": "!! bad_message: ",
+    "/who 9": "!! bad_message: there is no page 9",
+}
+
+
+@pytest.mark.parametrize(("typed", "answer"), ALIASES.items(), ids=ALIASES.keys())
+def test_words_of_other_chats_and_whole_names(terminal: Terminal, typed: str, answer: str) -> None:
+    assert terminal.answer(typed).startswith(answer)
+
+
+@pytest.mark.parametrize("word", ["/exit", "/bye", "quit  ", "/quit \t"])
+def test_ways_to_leave(terminal: Terminal, word: str) -> None:
+    terminal.send(word)
+
+    assert terminal.until("bye")[-1].startswith("-- bye")
+    assert terminal.rest() == ""
+
+
+def test_w_with_a_name_and_words_is_private(terminal: Terminal, browser: Browser) -> None:
+    assert terminal.answer(f"/w {browser.nick} psst") == f"[you -> {browser.nick}] psst"
+
+
+def test_bot_off_brings_lines_back(terminal: Terminal, browser: Browser, room: str) -> None:
+    assert terminal.answer("/bot") == "-- JSON from now on; /bot off ends it"
+    assert terminal.line().startswith('{"type":"joined"')
+    assert terminal.answer("/bot off") == "-- lines from now on; /bot turns JSON on"
+    browser.say("in words", room)
+    assert terminal.line() == f"{browser.nick}: in words"
+
+
+@pytest.mark.parametrize("since", ["0", "10m", "1h"])
+def test_since_a_number_or_a_moment_shows_own_messages_too(terminal: Terminal, since: str, room: str) -> None:
+    terminal.named(f"own-{since}").send("my words", f"/since {since}")
+
+    assert re.fullmatch(rf"\[\d\d:\d\d\] own-{since}: my words", terminal.until("my words")[-1])
+
+
+@pytest.mark.parametrize("word", ["help", "HELP ", "?", "exit"])
+def test_a_lone_word_that_may_be_a_command_is_asked_about_once(
+    shared: Gateway, terminal: Terminal, browser: Browser, room: str, word: str
+) -> None:
+    time.sleep(0.15)  # a person: no other line within 100 ms
+    assert terminal.answer(word).startswith("-- /")
+    time.sleep(0.15)
+    terminal.send(word)
+
+    assert browser.next("msg")["text"] == word.rstrip("\n")
+    assert [message["text"] for message in history(shared.web, room)] == [word]
+
+
+def test_control_c_alone_is_told_how_to_leave(terminal: Terminal) -> None:
+    assert terminal.answer("\x03") == "-- /quit leaves"

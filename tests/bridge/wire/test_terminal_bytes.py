@@ -1,9 +1,11 @@
 """Telnet and odd bytes on both terminal doors, and what other people's screens show of them."""
 
 import re
+import secrets
 import socket
 import struct
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -85,6 +87,98 @@ def test_a_subnegotiation_without_end_is_closed_and_not_kept(shared: Gateway, do
     assert shared.memory() < before + (8 << 20)
 
 
+Program = Callable[[str], str]
+
+
+def piped(program: Program, port: int, sent: bytes) -> bytes:
+    """What `printf … | nc -N` prints."""
+    command = [program("nc.openbsd"), "-N", HOST, str(port)]
+    return subprocess.run(command, input=sent, stdout=subprocess.PIPE, timeout=10, check=False).stdout
+
+
+def said_since(gateway: Gateway, mark: str) -> list[str]:
+    """All that was said in the lobby after the message `mark`."""
+    with Browser(gateway.web) as browser:
+        browser.say("the end")
+    texts = [message["text"] for message in history(gateway.web, "lobby")]
+    return texts[texts.index(mark) + 1 : -1]
+
+
+def marked(gateway: Gateway) -> str:
+    """Say something nobody has said before."""
+    text = f"mark {secrets.token_hex(4)}"
+    with Browser(gateway.web) as browser:
+        browser.say(text)
+    return text
+
+
+OTHER_PROTOCOLS = {
+    "pc_02 RTSP": b"OPTIONS / RTSP/1.0\r\n\r\n",
+    "pc_02 SIP": b"OPTIONS sip:nm SIP/2.0\r\nVia: SIP/2.0/TCP nm;branch=foo\r\nCSeq: 42 OPTIONS\r\n\r\n",
+    "pc_02 GET": b"GET /\r\n",
+    "pc_03 RDP": b"\x03\0\0*%\xe0\0\0\0\0\0Cookie: mstshash=nmap\r\n\x01\0\x08\0\x03\0\0\0",
+    "pc_03 MQTT": b"\x10\x0c\0\x04MQTT\x04\x02\0<\0\0",
+    "pc_04 SSH": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "pc_12 UTF-16": b"\xff\xfe/\0n\0i\0c\0k\0 \0c\0i\0\r\0\n\0h\0i\0\r\0\n\0",
+}
+
+
+@pytest.mark.parametrize("sent", OTHER_PROTOCOLS.values(), ids=OTHER_PROTOCOLS.keys())
+@pytest.mark.parametrize("door", ["tcp", "telnet"])
+def test_pc_02_03_04_12_another_protocol_is_answered_once_and_not_posted(
+    shared: Gateway, program: Program, door: str, sent: bytes
+) -> None:
+    mark = marked(shared)
+    answer = piped(program, shared.port(door), sent)
+
+    assert answer.count(b"!! ") == 1 or answer.startswith(b"HTTP/1.1 400 ")
+    assert said_since(shared, mark) == []
+
+
+SCRIPTS = {
+    "pc_04 no SSH": (b"SSH-Key of bob was rotated\n", ["SSH-Key of bob was rotated"]),
+    "pc_07 a mark": (b"\xef\xbb\xbf/nick ci-7\nbuild green\n", ["build green"]),
+    "pc_08 LF CR": (b"one\n\r/nick lf\n\rtwo\n\r", ["one", "two"]),
+    "pc_08 CR CR LF": (b"hi\r\r\nquit\r\r\n", ["hi"]),
+    "pc_08 blanks": (b"hi\nquit \t\nnever\n", ["hi"]),
+    "pc_13 Cyrillic": (b"\357\360\356\342\345\360\377\376\n\344\340\n", ["\ufffd" * 8, "\ufffd" * 2]),
+    "pc_13 a month": (b"\xec\xe5\xf1\xff\xf6\nda\n", ["\ufffd" * 5, "da"]),
+    "pc_13 text": (b"\xff\xfe\nda\n", ["\ufffd" * 2, "da"]),
+    "pc_16 two": (b"one\r\ntwo\r\n", ["one", "two"]),
+    "pc_18 unasked": (
+        b"\xff\xfa\x18\0Mudlet\xff\xf0\xff\xfa\xc9Core.Hello {}\xff\xf0\xff\xfa\x1f\0^\0007\xff\xf0hi\n",
+        ["hi"],
+    ),
+    "pc_18 a hostile type": (b"\xff\xfb\x18\xff\xfa\x18\0<b>\x1b[31mx\r\n/quit\xff\xf0hi\n", ["hi"]),
+    "help in a script": (b"help\nexit\n", ["help", "exit"]),
+    "help alone, half-closed": (b"help", ["help"]),
+    "a path": (b"/usr/bin ls\n//x\n", ["/usr/bin ls", "/x"]),
+}
+
+
+@pytest.mark.parametrize(("sent", "texts"), SCRIPTS.values(), ids=SCRIPTS.keys())
+def test_pc_04_07_08_13_16_18_a_script_says_its_lines_and_nothing_else(
+    shared: Gateway, program: Program, sent: bytes, texts: list[str]
+) -> None:
+    mark = marked(shared)
+    answer = piped(program, shared.tcp, sent)
+
+    assert said_since(shared, mark) == texts
+    assert b"\xff" not in answer or b"\xff\xfa" in sent or b"\xff\xfb" in sent
+
+
+def test_pc_07_a_mark_before_bot(shared: Gateway, program: Program) -> None:
+    assert piped(program, shared.tcp, b"\xef\xbb\xbf/bot\nhi\n").startswith(b'{"type":"joined"')
+
+
+def test_pc_09_who_does_not_send_utf_8_is_told_once(shared: Gateway) -> None:
+    mark = marked(shared)
+    told = raw(shared.tcp, b"Gr\xfc\xdfe\nnoch einmal \xfc\n", half_close=True).decode().splitlines()
+
+    assert said_since(shared, mark) == ["Gr\ufffd\ufffde", "noch einmal \ufffd"]
+    assert len([line for line in told if line.startswith("-- ") and "UTF-8" in line]) == 1
+
+
 FLOODS = [b"\xff\xfb\x22\xff\xfc\x22", b"\xff\xfd\x01\xff\xfe\x01", b"\xff\xf6", b"\xff\xfd\x06"]
 PROXIED = [b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + b"\1" * 12]
 
@@ -158,6 +252,7 @@ NAMES = [
         "-->",
     ),
     *("bob:", "a b", "#x", "x" * 33, "\u4f60" * 33, "\x1b[2J", "a\u2028b", "-a", "guest-ffff", "", "\u0301a", "SYSTEM"),
+    *("ADM\u0130N", "guest\u30fcab12", "console", "You", "y\u03bfu"),
     *("a\u0300\u0301\u0302", "\u200dx", "\u00ad", "0perator", "serv\u0435r"),
 ]
 
