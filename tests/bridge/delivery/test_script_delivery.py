@@ -2,10 +2,12 @@
 
 import re
 import socket
+import sqlite3
 import struct
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
@@ -108,6 +110,58 @@ def test_a_join_is_announced_two_seconds_after_the_connection(gateway: Gateway) 
         best = min(seconds_to_announcement(gateway, browser) for _ in range(2))
 
     assert 1.9 < best < 2.9
+
+
+def test_who_speaks_before_the_join_is_news_is_not_announced_to_terminals(gateway: Gateway) -> None:
+    with Browser(gateway.web) as browser, Terminal(gateway.tcp).named("watcher") as terminal:
+        with Terminal(gateway.tcp).named("talker") as talker:
+            talker.send("first words")
+            browser.until(
+                lambda found: found["type"] == "presence" and {"nick": "talker", "door": "tcp"} in found["joined"]
+            )
+        with Terminal(gateway.tcp).named("stayer"):
+            lines = terminal.until("stayer joined")
+
+    assert [line for line in lines if "talker" in line] == ["talker: first words"]
+
+
+def test_pc_05_old_lines_say_their_day_and_todays_do_not(start: Start) -> None:
+    gateway = start()
+    for text in ("one", "two"):
+        assert post(gateway.web, "lobby", text, "ci").status == 201
+    assert gateway.stop() == 0
+    with closing(sqlite3.connect(gateway.folder / "data" / "journal.sqlite3")) as journal:
+        journal.execute("update messages set ts = ts - 259200000")
+        journal.commit()
+    gateway.start()
+    post(gateway.web, "lobby", "three", "ci")
+    with Terminal(gateway.tcp) as terminal:
+        lines = [line for line in terminal.until("three") if "ci: " in line or re.match(r"-- \w{3} \d", line)]
+
+    assert [re.sub(r"^\[\d\d:\d\d\] ", "", line) for line in lines if "ci: " in line] == [
+        f"ci: {text}" for text in ("one", "two", "three")
+    ]
+    days = [place for place, line in enumerate(lines) if re.fullmatch(r"-- \w{3} \d{1,2} \w{3}", line)]
+    assert days == [0, 3]
+
+
+def test_pc_06_an_address_that_a_peer_is_told_is_the_one_it_came_by(start: Start) -> None:
+    gateway = start("--host", "0.0.0.0")
+    with closing(socket.create_connection(("127.0.0.2", gateway.tcp))) as sock:
+        sock.settimeout(10)
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        sock.shutdown(socket.SHUT_WR)
+        page = b"".join(iter(lambda: sock.recv(4096), b""))
+    with Terminal(gateway.tcp) as terminal:
+        greeting = "\n".join(terminal.until("Ctrl-R"))
+
+    assert f"http://127.0.0.2:{gateway.web}/".encode() in page
+    assert f"nc ADDRESS {gateway.tcp}" in greeting and "127.0.0.1" not in greeting
+
+
+def test_on_loopback_only_the_greeting_says_how_to_let_others_in(gateway: Gateway) -> None:
+    with Terminal(gateway.tcp) as terminal:
+        assert any("--host 0.0.0.0" in line for line in terminal.until("Ctrl-R"))
 
 
 def test_who_waits_is_greeted_and_shown_the_last_twenty_with_the_time(gateway: Gateway) -> None:
