@@ -51,8 +51,6 @@ ALIASES = {
 """Words of other chats, and what they are here."""
 WHOLE_NAMES = frozenset({"kick", "ban", "redact", "delete"})
 """Never meant by a prefix: /ki must not close anybody's connection."""
-GREETED = "greeted"
-"""Among what a session was told once: it waited for its greeting, so a person sits there."""
 _LOGIN = re.compile(r"/login(?!\S)", re.IGNORECASE)
 _CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)")
 GLYPHS = {Door.TCP: ">_", Door.TELNET: "⌨", Door.WEB: "◍", Door.HTTP: "⇄"}
@@ -154,9 +152,6 @@ def _nick(call: Call) -> None:
     if call.words:
         call.hub.rename(call.session, call.words)
     call.answer(f"you are {call.session.nick}", nick=call.session.nick)
-    if call.words and GREETED in call.session.told_once:
-        call.session.forget_told(GREETED)
-        call.answer(f"{_way_back(call)} if the line drops, until 10 minutes later")
 
 
 def _me(call: Call) -> None:

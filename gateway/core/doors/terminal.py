@@ -162,7 +162,6 @@ class Terminals:
         if session.closed or session.greeted or member is None:
             return
         session.greet()
-        session.note_told(commands.GREETED)
         here = besides(member.room.count) + "."
         if member.room.count == 1:
             here = f"{here}\n{self.greeting.ways_in.invitation(local)}".rstrip()

@@ -342,10 +342,6 @@ class Session:
         """The terminal has been told what it is told once."""
         self.told_once = (*self.told_once, words)
 
-    def forget_told(self, words: str) -> None:
-        """It may be told once more."""
-        self.told_once = tuple(told for told in self.told_once if told != words)
-
     def hold(self) -> None:
         """Take no input until `release` has been called as often as `hold`."""
         self.held += 1
