@@ -7,14 +7,14 @@ take something away from somebody want their whole name.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from gateway.core import sanitize
 from gateway.core.address import is_loopback
-from gateway.core.doors.join import Position, join, rejoin, show_history
+from gateway.core.doors.join import Position, join, rejoin
 from gateway.core.doors.post import whisper
+from gateway.core.doors.replay import moment, show_page
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorCommand
@@ -23,10 +23,10 @@ from gateway.core.protocol.events import Ack, Notice
 from gateway.core.protocol.message import Door, Kind
 from gateway.core.protocol.refusals import error_event
 from gateway.core.protocol.wire import LINES_OF, people
-from gateway.core.quantity import parse_duration, short_duration
+from gateway.core.quantity import short_duration
 from gateway.core.roles import Operator
 from gateway.core.rooms.fanout import Member
-from gateway.core.rooms.history import HISTORY_MESSAGES, Past, Range
+from gateway.core.rooms.history import HISTORY_MESSAGES, Range
 from gateway.core.rooms.registry import RECENT_MESSAGES
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.identity import spelled
@@ -39,20 +39,11 @@ WRONG_CODE_SECONDS = 1.0
 ROOMS_PAGE = 20
 TERMINAL_RECENT = 20
 """Messages a terminal is shown on joining a room."""
-ALIASES = {
-    "?": "help",
-    "list": "rooms",
-    "names": "who",
-    "part": "join lobby",
-    "leave": "join lobby",
-    "exit": "quit",
-    "bye": "quit",
-}
+ALIASES = {"?": "help", "list": "rooms", "names": "who"} | dict.fromkeys(("part", "leave"), "join lobby")
+ALIASES |= dict.fromkeys(("exit", "bye"), "quit")
 """Words of other chats, and what they are here."""
-WHOLE_NAMES = frozenset({"kick", "ban", "redact", "delete"})
-"""Never meant by a prefix: /ki must not close anybody's connection."""
+WHOLE_NAMES = frozenset({"kick", "ban", "redact", "delete"})  # /ki must not close anybody's connection
 _LOGIN = re.compile(r"/login(?!\S)", re.IGNORECASE)
-_CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)")
 GLYPHS = {Door.TCP: ">_", Door.TELNET: "⌨", Door.WEB: "◍", Door.HTTP: "⇄"}
 
 
@@ -164,12 +155,7 @@ def _msg(call: Call) -> None:
     to, _, words = call.words.partition(" ")
     if not words.strip():
         raise Refusal(Code.BAD_MESSAGE, "say to whom and what: /msg NICK text")
-    try:
-        whisper(call.hub, call.session, to, sanitize.lines(words.strip()), call.id)
-    except Refusal as refusal:
-        if refusal.code == Code.NO_SUCH_USER and call.member is not None and _posts_only(call.member, to):
-            raise Refusal(refusal.code, f"{to} posted by HTTP and cannot be written to") from None
-        raise
+    whisper(call.hub, call.session, to, sanitize.lines(words.strip()), call.id)
 
 
 def _who(call: Call) -> None:
@@ -183,8 +169,8 @@ def _who(call: Call) -> None:
     names = [f"{session.nick} (you)" if session is call.session else session.nick for session in shown]
     width = max(map(len, names), default=0)
     rows = [f"{name:<{width}}  {_presence(call.hub, session)}" for name, session in zip(names, shown, strict=True)]
-    more = [f"more: /who {page + 1}"] if page < last else []
-    call.answer("\n".join([f"{people(len(sessions))} in #{room.name}", *rows, *more]))
+    rows += [f"more: /who {page + 1}"] if page < last else []
+    call.answer("\n".join([f"{people(len(sessions))} in #{room.name}", *rows]))
 
 
 def _whois(call: Call) -> None:
@@ -235,6 +221,10 @@ def _topic(call: Call) -> None:
     call.hub.rooms.set_topic(session, room, topic, done)
 
 
+def _show(call: Call, wanted: Range, since: int = 0) -> None:
+    show_page(call.hub, call.session, call.room().room.name, wanted, since, call.id)
+
+
 def _history(call: Call) -> None:
     _show(call, Range(limit=_number(call.words, TERMINAL_RECENT)))
 
@@ -244,50 +234,10 @@ def _since(call: Call) -> None:
     if call.words.isascii() and call.words.isdecimal():
         _show(call, Range(after=int(call.words[:18]), limit=HISTORY_MESSAGES))
         return
-    since = _moment(call.words, call.hub.clock.wall())
+    since = moment(call.words, call.hub.clock.wall())
     if since is None:
         raise Refusal(Code.BAD_MESSAGE, "say since when: /since 41 (a message's number), /since 10m, /since 14:00")
     _show(call, Range(limit=HISTORY_MESSAGES), since)
-
-
-def _moment(words: str, now: int) -> int | None:
-    """The moment (ms since 1970) that `10m` or `14:00` names; None for other words."""
-    clock = _CLOCK.fullmatch(words)
-    if not clock:
-        try:
-            return now - int(parse_duration(words) * 1000)
-        except ValueError:
-            return None
-    if int(clock[1]) > 23:
-        return None
-    today = datetime.fromtimestamp(now / 1000)
-    moment = today.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
-    return int((moment if moment <= today else moment - timedelta(days=1)).timestamp() * 1000)
-
-
-def _show(call: Call, wanted: Range, since: int = 0) -> None:
-    """Tell a page of the room's history, what is older than `since` (ms since 1970) left out."""
-    name = call.room().room.name
-    session = call.session
-    session.hold()
-
-    def read(past: Past | Refusal) -> None:
-        if isinstance(past, Refusal):
-            session.tell(error_event(past, call.id))
-        else:
-            found = [message for message in past.messages if message.ts >= since]
-            left_out = past.more and len(found) == len(past.messages)
-            show_history(call.hub, session, replace(past, messages=found, more=left_out))
-            call.done()
-            if not found:
-                call.answer("nothing there")
-            elif left_out and wanted.after is not None:
-                call.answer(f"more: /since {found[-1].seq}")
-            elif left_out and since:
-                call.answer(f"these are the last {len(found)}, message {found[0].seq} on; there are older ones")
-        session.release()
-
-    call.hub.commits.after_own(session, lambda: call.hub.library.read(name, wanted, read))
 
 
 def _echo(call: Call) -> None:
@@ -303,7 +253,8 @@ def _resume(call: Call) -> None:
         raise Refusal(Code.BAD_MESSAGE, "a page comes back by itself")
     reception = call.hub.reception
     if not call.words:
-        call.answer(f"{_way_back(call)} here, until 10 minutes after you have left")
+        code = spelled(reception.code(call.session))
+        call.answer(f"/resume {code} brings you back here, until 10 minutes after you have left")
         return
     identity = reception.identities.by_code(call.words)
     if identity is None or identity.session is call.session:
@@ -318,10 +269,6 @@ def _resume(call: Call) -> None:
     call.answer(refusal.text if refusal is not None else f"welcome back, {call.session.nick}")
     for name, epoch, after in places[:1]:
         rejoin(call.hub, call.session, name, Position(epoch, after))
-
-
-def _way_back(call: Call) -> str:
-    return f"/resume {spelled(call.hub.reception.code(call.session))} brings you back"
 
 
 def _bot(call: Call) -> None:
@@ -403,12 +350,6 @@ def _quit(call: Call) -> None:
     call.hub.close(
         call.session, CloseReason.LEFT, "bye", aside=f", /resume {spelled(code)} brings you back" if code else ""
     )
-
-
-def _posts_only(member: Member, nick: str) -> bool:
-    """Whether the latest words under that name came by HTTP: whoever said them reads nothing."""
-    latest = [message.door for message in member.room.log.last(RECENT_MESSAGES) if message.nick == nick]
-    return bool(latest) and latest[-1] == Door.HTTP
 
 
 def source_of(session: Session) -> str:

@@ -5,13 +5,12 @@ number, its cursor is set to that number, and only then it is attached to the ro
 """
 
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from gateway.core.address import WaysIn
+from gateway.core.doors.replay import show_history
 from gateway.core.hub import Hub
-from gateway.core.protocol.events import History, Notice
+from gateway.core.protocol.events import Notice
 from gateway.core.protocol.refusals import error_event
-from gateway.core.protocol.wire import as_msg, day
 from gateway.core.rooms.fanout import Member, Room, member_of, talks_in
 from gateway.core.rooms.history import Past, Range
 from gateway.core.sessions.session import Session
@@ -127,21 +126,6 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
         session.release()
 
     hub.rooms.open(name, opened)
-
-
-def show_history(hub: Hub, session: Session, past: Past) -> None:
-    """Tell the session a stretch of history. Lines carry the clock only, so a line with the day stands wherever it
-    changes, and before the first when that is not of today."""
-    shown = [as_msg(message) for message in past.messages]
-    if session.wire.objects:
-        session.tell(History(past.room, shown, past.more))
-        return
-    today = day(hub.clock.wall())
-    for of, messages in groupby(shown, key=lambda message: day(message.ts)):
-        if of != today:
-            session.tell(Notice(of))
-        today = of
-        session.tell(History(past.room, list(messages), past.more))
 
 
 def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: bool, id: str | None) -> Member | None:

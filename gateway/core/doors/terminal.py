@@ -10,7 +10,8 @@ and the peer has not half-closed. Otherwise it is a message like any other.
 
 from gateway.core import sanitize
 from gateway.core.doors import commands
-from gateway.core.doors.join import Greeting, show_history
+from gateway.core.doors.join import Greeting
+from gateway.core.doors.replay import show_history
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.ports import Transport
