@@ -16,6 +16,7 @@ from gateway.errors import HTTP_STATUS, Code
 from gateway.web.endpoint import Call, Endpoint
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.options import WebOptions
+from gateway.web.tables.connection_row import WORDS
 from gateway.web.templates import Pages
 
 CODES = {
@@ -106,6 +107,12 @@ class DocsPage:
                 for each in self._endpoints
                 if each.tag in ("rooms", "health")
             ],
+            operations=[
+                (each.method, each.path, each.access.role and each.access.role.word, each.words.replace("\n", ". "))
+                for each in self._endpoints
+                if each.tag == "admin"
+            ],
+            filter_words=list(WORDS.examples.values()),
             to_server=list(shapes(Request)),
             to_client=list(shapes(AnyEvent)),
             codes=[(code.value, HTTP_STATUS.get(code), words) for code, words in CODES.items()],

@@ -1,5 +1,6 @@
 """What the gateway says about itself: nothing is missing in it, and nothing is in it that is not there."""
 
+import html
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from gateway.web.docs import CLOSINGS, CODES
 from gateway.web.endpoints import ENDPOINTS
 from gateway.web.openapi import document
 from gateway.web.options import STATIC_DIR, ListenerState
+from gateway.web.tables.connection_row import WORDS
 from tests.web.running_door import Running, Start
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -69,3 +71,14 @@ async def test_the_page_is_silent_on_doors_that_are_closed(start: Start, http: a
         page = await answer.text()
     assert answer.status == 200
     assert '<code data-example="nc">' not in page and "None" not in page
+
+
+async def test_the_page_lists_the_admin_api_with_roles_and_the_filter_words(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
+    web = await start(templates=TEMPLATES, static=STATIC_DIR)
+    async with http.get(f"{web.url}/docs") as answer:
+        page = html.unescape(await answer.text())
+    assert "<code>POST /admin/api/drain</code></th><td>admin</td>" in page
+    for example in WORDS.examples.values():
+        assert example in page, example

@@ -69,7 +69,7 @@ VIEWER, OPERATOR, ADMINISTRATOR = Access.VIEWER, Access.OPERATOR, Access.ADMIN
 
 CONNECTION = Parameter("id", Annotated[str, Meta(pattern="^[0-9a-f]{1,15}$")], "The connection.", "path")
 ID = Parameter("id", str, "Its id.", "path")
-Q = Parameter("q", str, "Words that must all hold; see the README.")
+Q = Parameter("q", str, "Words that must all hold; /docs lists them.")
 LIMIT = number("limit", "How many at most.", 1, PAGE_LIMIT)
 CURSOR = Parameter("cursor", str, "The `cursor` of the page before.")
 SORT = Parameter("sort", str, "A column; with `-` before it the largest first.")
