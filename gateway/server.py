@@ -345,6 +345,7 @@ def hub_limits(settings: Settings) -> Limits:
         log_messages=limits.log_messages,
         log_bytes=limits.log_bytes,
         logs_bytes=limits.logs_bytes,
+        stall_seconds=limits.stall_seconds,
         create_rooms=settings.rooms.create,
     )
 

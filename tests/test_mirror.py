@@ -13,7 +13,7 @@ TRIED_BY = {
     "bridge/process": {"figures", "listeners", "login_link", "ready", "shutdown"},
     "bridge/wire": {"endpoint", "endpoints", "origin_policy", "protocol", "reject"},
     "config": {"values"},
-    "core": {"delivery", "events", "gate", "ports", "wire"},
+    "core": {"events", "gate", "ports", "wire"},
     "core/operators": {"audit", "roles"},
     "core/rooms": {"history", "idempotency", "join_notices", "post", "join"},
     "core/sessions": {"identity", "resume", "roster"},

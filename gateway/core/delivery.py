@@ -6,10 +6,15 @@ SENDS_PER_TICK times, the rest keeps its place for the next one, so a room of 10
 
 What is owed goes first: it is what somebody waits for, and nothing from a log may overtake it.
 
+A session whose transport takes nothing is not served: it lags in the log, at nobody's cost. Only where
+`limits.stall_seconds` says so is it closed after a while (`Stalls`), by a timer that looks at the blocked sessions;
+the hot path knows nothing of it.
+
 This file stands below sessions and rooms and knows neither: both put themselves in line, and are called when it is
 their turn.
 """
 
+from collections.abc import Callable, Collection
 from itertools import chain, islice
 from typing import Protocol
 
@@ -17,6 +22,12 @@ from gateway.core.clock import Clock
 
 SENDS_PER_TICK = 1000
 """About 10 ms of sends: what a tick spends before the loop turns."""
+
+
+LOOKS = 8
+"""How often a blocked session is looked at within `limits.stall_seconds`."""
+LONGEST_LOOK, SHORTEST_LOOK = 15.0, 0.1
+"""Seconds between two looks."""
 
 
 class Owed(Protocol):
@@ -86,3 +97,67 @@ class Delivery:
             sends = room.serve(sends)
             if not room.served:
                 self._news[room] = None
+
+
+class Blocked(Protocol):
+    """A session whose transport took less than it was offered."""
+
+    @property
+    def id(self) -> str: ...
+
+    def taken(self) -> tuple[int, int | None]:
+        """The bytes its transport has taken, and those its peer has acknowledged; they only grow."""
+
+
+class Stalls:
+    """Closes readers that take nothing for `stall_seconds` while something is owed to them. `blocked` are those that
+    are behind; `end` closes the one of that id.
+
+    What counts is what the peer's machine acknowledges, where the kernel tells: a transport that buffers takes
+    nothing new for as long as a slow but living reader needs to empty its buffer.
+    """
+
+    def __init__(self, clock: Clock, blocked: Collection[Blocked], end: Callable[[str, float], None]) -> None:
+        self._clock = clock
+        self._blocked = blocked
+        self._end = end
+        self._seconds = 0.0
+        self._looking = False
+        self._looked = 0.0
+        self._seen: dict[str, tuple[tuple[int, int | None], float]] = {}
+        """By session id: what it had taken, and since when it has taken no more."""
+
+    def limit(self, seconds: float) -> None:
+        """Close after so many seconds from now on; 0 = never."""
+        self._seconds = seconds
+        if seconds and not self._looking:
+            self._looking, self._looked = True, self._clock.now()
+            self._look_later()
+
+    @property
+    def _every(self) -> float:
+        return min(LONGEST_LOOK, max(SHORTEST_LOOK, self._seconds / LOOKS))
+
+    def _look_later(self) -> None:
+        self._clock.later(self._every, self._look)
+
+    def _look(self) -> None:
+        if not self._seconds:
+            self._looking = False
+            self._seen.clear()
+            return
+        now = self._clock.now()
+        if now - self._looked > 2 * self._every + 1:
+            # We were stopped, not they: time that nobody could use is held against nobody.
+            self._seen.clear()
+        self._looked = now
+        before, self._seen = self._seen, {}
+        for session in list(self._blocked):
+            taken = session.taken()
+            found = before.get(session.id)
+            since = found[1] if found is not None and found[0] == taken else now
+            if now - since >= self._seconds:
+                self._end(session.id, now - since)
+            else:
+                self._seen[session.id] = (taken, since)
+        self._look_later()

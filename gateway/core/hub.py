@@ -22,13 +22,14 @@ from collections.abc import Callable
 from functools import partial
 
 from gateway.core.clock import Clock
-from gateway.core.delivery import Delivery
+from gateway.core.delivery import Delivery, Stalls
 from gateway.core.gate import Gate
 from gateway.core.ports import Journal, Measure, Memory, Transport
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye
 from gateway.core.protocol.message import Door, Kind, Message
 from gateway.core.protocol.wire import Wire
+from gateway.core.quantity import short_duration
 from gateway.core.rooms.catch_up import CatchUps
 from gateway.core.rooms.fanout import Member, Room, members_of
 from gateway.core.rooms.group_commit import Draft, GroupCommit
@@ -91,6 +92,7 @@ class Hub:
         self._notices = JoinNotices(clock)
         self._half_closed = HalfClosed(clock, self._over)
         took, recent = stats.counters.commits, stats.recent
+        self._stalls = Stalls(clock, stats.counters.blocked, self._stalled)
         self.commits = GroupCommit(journal, self.rooms, clock, took=took, half_closed=self._half_closed, recent=recent)
 
     # Coming and going
@@ -102,6 +104,7 @@ class Hub:
         since = self.clock.trusted.now() - int(max(IDENTITY_SECONDS, RECEIPT_SECONDS) * 1000)
         self.journal.recall(since, self._recalled)
         self.rooms.open(LOBBY, lambda room: None)
+        self._stalls.limit(self.limits.stall_seconds)
 
     def connect(self, transport: Transport, wire: Wire, arrival: Arrival) -> Session:
         """A new session under a guest name, in no room yet."""
@@ -226,6 +229,7 @@ class Hub:
         """Keep these limits from now on; a room's log shrinks with its next message."""
         before, self.limits = self.limits, limits
         self.rooms.limit(limits)
+        self._stalls.limit(limits.stall_seconds)
         self.pace.changed(before, limits, self.sessions.values())
 
     # The tick
@@ -275,6 +279,11 @@ class Hub:
             return
         self.receipts.recall(memory.receipts)
         self.reception.recall(memory.people)
+
+    def _stalled(self, session_id: str, seconds: float) -> None:
+        session = self.find(session_id)
+        if session is not None:
+            self.close(session, CloseReason.STALLED, f"nothing was read for {short_duration(seconds)}")
 
     def _replace(self, session: Session) -> None:
         self.close(session, CloseReason.REPLACED, "you came back by another connection")

@@ -26,6 +26,8 @@ class Kernel(NamedTuple):
     """Segments on their way."""
     unsent_bytes: int | None
     """Bytes in the kernel's buffer that have never been sent."""
+    acked_bytes: int | None = None
+    """Bytes the peer's machine has acknowledged since the beginning."""
 
 
 class Traits(NamedTuple):

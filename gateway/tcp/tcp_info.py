@@ -16,6 +16,7 @@ from gateway.core.ports import Kernel
 LINUX_TCP_INFO = 11
 LINUX_LEAST = 104
 """What every Linux since 2.6 answers, up to tcpi_total_retrans."""
+LINUX_ACKED = 120
 LINUX_NOTSENT = 144
 MACOS_TCP_CONNECTION_INFO = 0x106
 MACOS_LEAST = 112
@@ -41,7 +42,8 @@ def linux(answer: bytes) -> Kernel | None:
         return value
 
     unsent = u32(LINUX_NOTSENT) if len(answer) >= LINUX_NOTSENT + 4 else None
-    return Kernel(rtt=u32(68) / 1000, retransmits=u32(100), unacked=u32(24), unsent_bytes=unsent)
+    acked: int | None = _U64.unpack_from(answer, LINUX_ACKED)[0] if len(answer) >= LINUX_ACKED + 8 else None
+    return Kernel(rtt=u32(68) / 1000, retransmits=u32(100), unacked=u32(24), unsent_bytes=unsent, acked_bytes=acked)
 
 
 def macos(answer: bytes) -> Kernel | None:

@@ -64,6 +64,7 @@ CLOSINGS = {
     CloseReason.MAINTENANCE: "Newcomers are turned away for now. Come back after `retry_ms`.",
     CloseReason.NO_PONG: "No answer to a ping. Come back.",
     CloseReason.FULL: "No room for more. Come back later.",
+    CloseReason.STALLED: "Nothing was read here for too long. Come back: what was missed is in the history.",
     CloseReason.KICKED: "An operator closed the connection.",
     CloseReason.BANNED: "An operator keeps you out.",
     CloseReason.FORBIDDEN: "Not allowed here.",

@@ -11,7 +11,7 @@ from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import operators_over
-from gateway.core.ports import Journal
+from gateway.core.ports import Journal, Kernel
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door, Message
 from gateway.core.protocol.wire import FRAME, PLAIN
@@ -43,6 +43,11 @@ class Narrow:
         self.room: int | None = None
         self.resumed = 0
         self.closed: tuple[CloseReason, str] | None = None
+        self.acked: int | None = None
+        """What the kernel tells of the bytes that have arrived; None: nothing."""
+
+    def kernel(self) -> Kernel | None:
+        return None if self.acked is None else Kernel(1.0, 0, 0, 0, self.acked)
 
     def send(self, data: bytes) -> int:
         self.sends += 1

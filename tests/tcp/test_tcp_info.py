@@ -20,9 +20,9 @@ def answer(size: int, **at: tuple[str, int]) -> bytes:
 
 
 def test_linux() -> None:
-    told = answer(232, o68=("I", 41_500), o100=("I", 7), o24=("I", 3), o144=("I", 9000))
+    told = answer(232, o68=("I", 41_500), o100=("I", 7), o24=("I", 3), o144=("I", 9000), o120=("Q", 1 << 40))
 
-    assert linux(told) == Kernel(rtt=41.5, retransmits=7, unacked=3, unsent_bytes=9000)
+    assert linux(told) == Kernel(rtt=41.5, retransmits=7, unacked=3, unsent_bytes=9000, acked_bytes=1 << 40)
     assert linux(told[:104]) == Kernel(rtt=41.5, retransmits=7, unacked=3, unsent_bytes=None)
     assert linux(told[:103]) is None
 

@@ -37,6 +37,8 @@ class CloseReason(Enum):
     FULL = "full", 4013
     MAINTENANCE = "maintenance", 4013, Code.BUSY
     """Newcomers are turned away for a while, by an operator."""
+    STALLED = "stalled", 4014
+    """It took nothing for `limits.stall_seconds` while something was owed to it."""
     KICKED = "kicked", 4500
     BANNED = "banned", 4501
     FORBIDDEN = "forbidden", 4503

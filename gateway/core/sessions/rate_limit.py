@@ -33,6 +33,7 @@ class Limits:
     address_burst: int = 1000
     log_bytes: int = 8 << 20
     logs_bytes: int = 256 << 20
+    stall_seconds: float = 0.0
     create_rooms: bool = True
     connections: int = 10_000
 

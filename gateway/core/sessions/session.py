@@ -362,6 +362,11 @@ class Session:
             size += its_bytes
         return messages, size
 
+    def taken(self) -> tuple[int, int | None]:
+        """See `core.delivery.Blocked`; one or two system calls."""
+        kernel = self.transport.kernel()
+        return self.bytes_out, None if kernel is None else kernel.acked_bytes
+
     def unsent_since(self) -> int | None:
         """When the oldest message that the session has not got was said, in ms since 1970; None when it has all."""
         found = (reading.unsent_since() for reading in self.rooms.values())

@@ -60,6 +60,9 @@ class Lagging(Protocol):
     def lag(self) -> tuple[int, int]:
         """How far it is behind: (messages, bytes)."""
 
+    def taken(self) -> tuple[int, int | None]:
+        """See `core.delivery.Blocked`."""
+
 
 class Counters:
     """One per hub. `messages_in` were committed, `deliveries` written to a reader, `skipped` not sent to one who was

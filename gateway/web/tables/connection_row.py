@@ -99,7 +99,7 @@ class ConnectionRow(msgspec.Struct, gc=False):
         if attributes & KERNEL:
             kernel = session.transport.kernel()
             if kernel is not None:
-                self.rtt, self.retransmits, self.unacked, self.unsent_bytes = kernel
+                self.rtt, self.retransmits, self.unacked, self.unsent_bytes = kernel[:4]
         if attributes & TRAITS:
             traits = session.transport.traits()
             self.local, self.telnet, self.terminal = traits.local, traits.telnet, traits.terminal

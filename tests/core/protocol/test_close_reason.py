@@ -14,7 +14,7 @@ from gateway.errors import JournalError
 from gateway.process.logs import JsonFormatter
 from tests.core.world import Peer, World
 
-EDGES = {1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 4001, 4012, 4013, 4500, 4501, 4503, 4504, 4505}
+EDGES = {1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 4001, 4012, 4013, 4014, 4500, 4501, 4503, 4504, 4505}
 
 
 def sent_away(world: World, *peers: Peer, codes: bool = True) -> bool:
