@@ -1,1 +1,1 @@
-"""The chat itself, without input or output: no socket, loop, thread, file or clock. Time is an argument."""
+"""The chat itself, sans-I/O: no socket, event loop, thread, file or clock. Time is an argument."""

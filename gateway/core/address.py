@@ -1,11 +1,11 @@
 """Addresses and networks of peers: read and made canonical in this one place. Pure.
 
-Addresses reach the gateway in many clothes: with blanks and brackets around them (pasted), with a port behind them
-(copied from a log, or sent by a proxy), with a zone (`fe80::1%eth0`: which interface, of no interest here), as IPv4
-mapped into IPv6 (what a socket on `::` is told). All of these are one address with one spelling, and that is what is
-counted, compared, banned, shown and looked for.
+Addresses reach the gateway in many spellings: with blanks and brackets around them (pasted), with a port behind them
+(copied from a log, or sent by a proxy), with a zone (`fe80::1%eth0`: the interface, which does not matter here), as
+IPv4 mapped into IPv6 (what a socket on `::` reports). All of these mean one address, and its one canonical spelling is
+what is counted, compared, banned, shown and searched for.
 
-An IPv6 customer has a whole /64, so where somebody is counted or banned an IPv6 address stands for its /64.
+One IPv6 customer has a whole /64, so for limits and bans an IPv6 address stands for its /64.
 """
 
 import re
@@ -19,7 +19,7 @@ SUBSCRIBER_BITS = 64
 """The prefix that one customer of a provider is given (RFC 6177): all its addresses are one peer."""
 
 LONGEST = 100
-"""Characters that are read, so that a stranger's long header is not kept in a cache."""
+"""Longer texts are not read: a stranger's long header must not be kept in the cache."""
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -29,15 +29,15 @@ _ZONE = re.compile(r"%[^/\]]*")
 
 
 class Remote(NamedTuple):
-    """A peer's address, and that of the proxy which told it (None: the peer itself is connected to us)."""
+    """A peer's address, and that of the proxy that reported it (None: the peer itself is connected to us)."""
 
     address: str
     proxy: str | None = None
 
     @property
     def counted_as(self) -> str | None:
-        """The key under which it is counted, an IPv6 address as its /64. None, not counted: loopback, unless a proxy
-        told it."""
+        """The key under which the peer is counted, an IPv6 address as its /64. None: it is not counted, because it is
+        on loopback and no proxy reported it."""
         if self.proxy is None and is_loopback(self.address):
             return None
         return subscriber(self.address)
@@ -48,8 +48,8 @@ class WaysIn:
     """How others can come in: the ports of the doors (None = off), the names the gateway is known by (`web.hosts`) and
     whether it listens on loopback only.
 
-    What a peer is told is an address that it can use itself: a name, or the local end of its own connection. Behind a
-    proxy nobody knows one.
+    A peer is told an address that it can use itself: a name, or the local end of its own connection. Behind a proxy no
+    such address is known.
     """
 
     web: int | None = None
@@ -94,13 +94,13 @@ class Networks:
 
 
 def parse_address(text: str) -> Address | None:
-    """The address that `text` means; None when it is none."""
+    """The address that `text` means; None when it is not a valid address."""
     found = _read(text) if len(text) <= LONGEST else None
     return None if found is None else found[0]
 
 
 def canonical(text: str) -> str | None:
-    """The address in its one spelling; None when it is none."""
+    """The address in its canonical spelling; None when it is not a valid address."""
     found = _read(text) if len(text) <= LONGEST else None
     return None if found is None else found[1]
 
@@ -120,8 +120,8 @@ def _read(text: str) -> tuple[Address, str] | None:
 
 
 def parse_network(text: str, *, strict: bool = True) -> Network:
-    """The network that `text` means, a single address as a network of its own. ValueError when it is none, or has
-    bits behind its prefix (`strict`)."""
+    """The network that `text` means, a single address as a network of its own. Raises ValueError when it is not one,
+    or has bits set behind its prefix (`strict`)."""
     words, slash, prefix = _ZONE.sub("", text.strip()).partition("/")
     if not slash:
         ip = parse_address(words)
@@ -137,8 +137,8 @@ def parse_network(text: str, *, strict: bool = True) -> Network:
 
 
 def subscriber_network(ip: Address) -> Network:
-    """The addresses of the customer who has this one: an IPv4 address alone, the /64 of an IPv6 address; loopback
-    alone."""
+    """All addresses of the customer that this one belongs to: an IPv4 address or loopback alone, an IPv6 address's
+    /64."""
     if isinstance(ip, IPv6Address) and not ip.is_loopback:
         return ip_network((ip, SUBSCRIBER_BITS), strict=False)
     return ip_network(ip)
@@ -146,14 +146,14 @@ def subscriber_network(ip: Address) -> Network:
 
 @lru_cache(maxsize=16_384)
 def subscriber(address: str) -> str:
-    """A key that all addresses of one customer have in common; what is no address is a key of its own."""
+    """A key that all addresses of one customer share; text that is not an address is its own key."""
     ip = parse_address(address)
     return address if ip is None else str(subscriber_network(ip).network_address)
 
 
 @lru_cache(maxsize=16_384)
 def is_loopback(address: str) -> bool:
-    """Whether it is this machine's own."""
+    """Whether the address is this machine's loopback."""
     ip = parse_address(address)
     return ip is not None and ip.is_loopback
 

@@ -1,17 +1,16 @@
-"""Delivery: what has still to go out, and how much of it goes in one tick.
+"""Delivery: what still has to go out, and how much of it goes out in one tick.
 
-Two things wait here by name: rooms with news (messages that some reader has not been offered) and sessions that are
-owed something of their own (answers, errors, the tail of a message their socket cut). A tick sends at most
-SENDS_PER_TICK times, the rest keeps its place for the next one, so a room of 10,000 never holds up the loop.
+Two queues: rooms with news (messages that some reader has not been offered) and sessions that are owed something of
+their own (replies, errors, the tail of a message that their socket cut). A tick makes at most SENDS_PER_TICK sends, the
+rest keeps its place for the next tick, so a room of 10,000 never blocks the loop.
 
-What is owed goes first: it is what somebody waits for, and nothing from a log may overtake it.
+What is owed goes first: a reply is what a person waits for, and nothing from a log may overtake it.
 
-A session whose transport takes nothing is not served: it lags in the log, at nobody's cost. Only where
-`limits.stall_seconds` says so is it closed after a while (`Stalls`), by a timer that looks at the blocked sessions;
-the hot path knows nothing of it.
+A session whose transport takes nothing is not served: it lags in the log and costs the others nothing. Only with
+`limits.stall_seconds` set is it closed after a while (`Stalls`), by a timer that looks at the blocked sessions; the hot
+path is not involved.
 
-This file stands below sessions and rooms and knows neither: both put themselves in line, and are called when it is
-their turn.
+This file is below sessions and rooms and knows neither: both queue themselves here and are called in turn.
 """
 
 from collections.abc import Callable, Collection
@@ -31,25 +30,25 @@ LONGEST_LOOK, SHORTEST_LOOK = 15.0, 0.1
 
 
 class Owed(Protocol):
-    """Somebody who is owed something."""
+    """A session that is owed something."""
 
     def flush(self) -> None:
-        """Offer all of it at once; what is not taken waits for the transport, not for the next tick."""
+        """Offer everything owed at once; the part that is not taken waits for the transport, not for the next tick."""
 
 
 class News(Protocol):
-    """A room with something that not every reader has been offered."""
+    """A room with messages that some reader has not been offered."""
 
     @property
     def served(self) -> bool:
-        """Everybody has been offered all there is."""
+        """Every reader has been offered everything."""
 
     def serve(self, sends: int) -> int:
-        """Offer it to at most `sends` readers, going on where the last call stopped; return how many sends are left."""
+        """Offer the news to at most `sends` readers, from where the last call stopped; return the sends left over."""
 
 
 class Delivery:
-    """What waits to go out, each in the order in which it came."""
+    """The two queues, first in, first out."""
 
     __slots__ = ("_clock", "_news", "_owed")
 
@@ -70,19 +69,20 @@ class Delivery:
 
     @property
     def pending(self) -> bool:
-        """Something waits for the next tick."""
+        """Something is queued for the next tick."""
         return bool(self._news or self._owed)
 
     def serve(self) -> None:
-        """Send what one tick may; part of the tick."""
+        """Make one tick's sends; part of the tick."""
         self._serve_rooms(self._flush(SENDS_PER_TICK))
 
     def _flush(self, sends: int) -> int:
-        """Flush at most `sends` of those who are owed something; return how many sends are left."""
+        """Flush at most `sends` of the sessions that are owed something; return the sends left over."""
         owed, self._owed = self._owed, {}
         for count, session in enumerate(owed):
             if count >= sends:
-                # Whoever came to owe something meanwhile was put in line behind these.
+                # A flush may queue further sessions: they went to the end of the queue, behind those that are still in
+                # it.
                 self._owed = dict.fromkeys(chain(islice(owed, count, None), self._owed))
                 return 0
             session.flush()
@@ -92,7 +92,7 @@ class Delivery:
         for room in list(self._news):
             if sends <= 0:
                 break
-            # Taken out first, so that a room that is not done goes to the end of the line: no room starves another.
+            # Taken out first, so that a room that is not done goes to the end of the queue: no room starves another.
             del self._news[room]
             sends = room.serve(sends)
             if not room.served:

@@ -1,13 +1,13 @@
-"""Whether a door lets newcomers in, and if not, what they are told: the one owner of that question.
+"""The gate: whether a door lets newcomers in, and what they are told if not. The one owner of that question.
 
-Four things close a door. The process stops; an operator drains it, and it is closed once everybody has gone; an
-operator has switched maintenance on; SIGUSR2 has paused it. Whoever is here stays here: sending people away is the
-drain's (`core.operators.drain`), and keeping single people out the bans' (`core.sessions.sanctions`).
+Four things close a door: the process stops; an operator drains the door, and it is closed once the last session has
+gone; an operator has switched maintenance on; SIGUSR2 has paused it. The gate disconnects nobody: emptying a door is up
+to the drain (`core.operators.drain`), keeping single people out is up to the bans (`core.sessions.sanctions`).
 
-A pause refuses nobody: the listeners stop accepting, and newcomers wait in the kernel's backlog. So `denial` says
-nothing of it, while `refusal`, by which load balancers go (/readyz), does.
+A pause refuses nobody: the listeners stop accepting, and newcomers wait in the kernel's backlog. So `denial` ignores
+it, while `refusal`, which load balancers see as /readyz, reports it.
 
-The doors ask `denial` for each newcomer; /readyz asks `refusal`; what the dashboard says of a listener is `state`.
+The doors ask `denial` for each newcomer; /readyz asks `refusal`; the dashboard shows a listener's `state`.
 """
 
 from enum import StrEnum
@@ -19,7 +19,7 @@ from gateway.errors import Code, Refusal
 
 DOORS = (Door.TCP, Door.TELNET, Door.WEB)
 ELSEWHERE_MS = 5000
-"""When somebody who comes to a drained or paused door may try again."""
+"""Milliseconds after which a newcomer to a drained or paused door may try again."""
 MAINTENANCE_MS = 30_000
 """The same in maintenance."""
 STOPPING = "the gateway stops"
@@ -27,7 +27,7 @@ CLOSED_FOR_NOW = "this door is closed for now, try again later"
 
 
 class DoorState(StrEnum):
-    """DRAINING: those who are there are being sent away. CLOSED: nobody is left. PAUSED: newcomers wait."""
+    """DRAINING: sessions are being disconnected. CLOSED: none is left. PAUSED: newcomers wait."""
 
     READY = "ready"
     PAUSED = "paused"
@@ -36,7 +36,7 @@ class DoorState(StrEnum):
 
 
 class Denial(NamedTuple):
-    """Why a newcomer is not let in: the reason, words for people, and when to try again."""
+    """Why a newcomer is rejected: the reason, a text for people, and when to try again."""
 
     closing: CloseReason
     words: str
@@ -44,7 +44,7 @@ class Denial(NamedTuple):
 
     @property
     def refusal(self) -> Refusal:
-        """The same for a request."""
+        """The same as the answer to a request."""
         code = Code.DRAINING if self.closing is CloseReason.DRAINING else Code.BUSY
         return Refusal(code, self.words, self.retry_ms)
 
@@ -57,14 +57,14 @@ class Gate:
         self.paused = False
         self.stopping = False
         self.maintenance: str | None = None
-        """What newcomers are told in maintenance; None: it is off."""
+        """What newcomers are told in maintenance; None when it is off."""
 
     def stop(self) -> None:
         """The process stops: no door opens again."""
         self.stopping = True
 
     def pause(self, paused: bool) -> None:
-        """Whether newcomers wait in the backlog."""
+        """Let newcomers wait in the backlog, or accept them again."""
         self.paused = paused
 
     def maintain(self, words: str | None) -> None:
@@ -76,7 +76,7 @@ class Gate:
         self._drained[door] = DoorState.DRAINING
 
     def close(self, door: Door) -> None:
-        """The door is drained: nobody is left there."""
+        """The door is drained: no session is left."""
         self._drained[door] = DoorState.CLOSED
 
     def reopen(self, door: Door) -> None:
@@ -89,18 +89,18 @@ class Gate:
         return [door for door in DOORS if door in self._drained]
 
     def drain_state(self, door: Door) -> DoorState:
-        """How far the drain of one door is: READY, DRAINING or CLOSED. HTTP streams come by the web door."""
+        """The state of one door's drain: READY, DRAINING or CLOSED. HTTP streams belong to the web door."""
         return self._drained.get(door_of(door), DoorState.READY)
 
     def state(self, door: Door) -> DoorState:
-        """Of one door, whatever closes it."""
+        """The state of one door, whatever closes it."""
         if self.stopping:
             return DoorState.DRAINING
         state = self.drain_state(door)
         return DoorState.PAUSED if state is DoorState.READY and self.paused else state
 
     def denial(self, door: Door) -> Denial | None:
-        """Why nobody new is let in at a door; None: everybody may come."""
+        """Why a door rejects newcomers; None when it lets them in."""
         if self.stopping:
             return Denial(CloseReason.DRAINING, STOPPING, ELSEWHERE_MS)
         if door_of(door) in self._drained:
@@ -110,7 +110,7 @@ class Gate:
         return None
 
     def refusal(self) -> Refusal | None:
-        """Why nobody should be sent to this process; None: every door is open."""
+        """Why a load balancer should send nobody to this process; None when every door is open."""
         if self.stopping:
             return Refusal(Code.DRAINING, STOPPING)
         if self.paused:
@@ -123,5 +123,5 @@ class Gate:
 
 
 def door_of(door: Door) -> Door:
-    """By which door somebody came: streams come by the web door."""
+    """The door behind a session's `door`: HTTP streams come in by the web door."""
     return Door.WEB if door is Door.HTTP else door

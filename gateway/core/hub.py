@@ -1,19 +1,20 @@
-"""The hub: who is here, what was said, and the tick that carries it from the journal to every reader.
+"""The hub: the sessions, the rooms, and the tick that carries messages from their senders to every reader.
 
 A message comes in by `say` (a member of a room) or by HTTP (`core.doors.post`) and waits for the tick. The tick
 
-    does what is due by the clock
-    → commits what has gathered to the journal, one batch in flight (`core.rooms.group_commit`); its answer publishes
-      the messages in their rooms' logs and acknowledges them: never before, so nobody sees what a crash would lose
-    → sends, a bounded number of times: first what is owed to sessions, then what the rooms' readers have not been
-      offered (`core.delivery`, `core.rooms.fanout`); the rest in the next tick.
+    runs the timers that are due
+    → commits the messages that have gathered to the journal, one batch in flight (`core.rooms.group_commit`); the
+      journal's answer publishes them in their rooms' logs and acknowledges them, never earlier: what a crash would
+      lose, nobody has seen
+    → makes a bounded number of sends: first what is owed to sessions, then what the rooms' readers have not been
+      offered (`core.delivery`, `core.rooms.fanout`); the rest waits for the next tick.
 
-The hub is sans-I/O: time and the asking for a tick are the `Clock`'s, the journal and each session's transport are
-ports (`core.ports`). One thread calls everything. Verbs that may need the journal answer by a callback, perhaps at
-once; their session is held meanwhile, so what a peer sends next is handled next.
+The hub is sans-I/O: time comes from the `Clock`, which also asks for the next tick; the journal and each session's
+transport are ports (`core.ports`). One thread calls everything. Verbs that may need the journal report by a callback,
+perhaps at once; meanwhile their session's input is held, so that what a peer sends next is handled next.
 
-Operators stand over the hub (`core.operators`). It knows two things of theirs: the bans and mutes, which are only
-tables here, and the gate, which says whether a door lets newcomers in.
+Operators are a layer above the hub (`core.operators`). Of theirs it holds only the bans and mutes, which are tables
+here, and the gate, which decides whether a door lets newcomers in.
 """
 
 import logging
@@ -54,12 +55,12 @@ log = logging.getLogger(__name__)
 
 FIRST_SESSION = 0x100
 SESSION_ID = re.compile(r"[1-9a-f][0-9a-f]{0,15}")
-"""An id has one spelling, so that `0x1_00` does not kick whoever has 100."""
+"""An id has one spelling, so that `0x1_00` does not kick connection 100."""
 
 
 class Hub:
     """One per process. Owns the sessions, the rooms in memory and the nicks in use. `random_bits` draws guest names
-    and ids; `token_key` signs the tokens by which browsers come back."""
+    and ids; `token_key` signs the tokens with which browsers resume."""
 
     def __init__(
         self,
@@ -98,7 +99,7 @@ class Hub:
     # Coming and going
 
     def start(self) -> None:
-        """Recall who may come back; open the lobby, which stays in memory."""
+        """Load the identities that may come back; open the lobby, which stays in memory."""
         self.clock.trusted.start_from(*self.journal.time_kept())
         self._look_at_clock()
         since = self.clock.trusted.now() - int(max(IDENTITY_SECONDS, RECEIPT_SECONDS) * 1000)
@@ -135,8 +136,8 @@ class Hub:
     def close(
         self, session: Session, closing: CloseReason, words: str = "", retry_ms: int | None = None, *, aside: str = ""
     ) -> None:
-        """Say goodbye and close from our side. `words` are for people; in `retry_ms` the peer may come back. `aside` is
-        what only the peer may read, right behind the words: it is neither logged nor kept."""
+        """Close the session from our side, with a farewell: `words` for people; the peer may come back in `retry_ms`.
+        `aside` follows the words and is for the peer alone: it is neither logged nor stored."""
         if not session.closed:
             reason = closing.told(words + aside)
             session.tell(Bye(closing.code, reason) if retry_ms is None else Bye(closing.code, reason, retry_ms))
@@ -152,16 +153,16 @@ class Hub:
         return ban is not None
 
     def half_closed(self, session: Session, closing: CloseReason = CloseReason.LEFT) -> None:
-        """The peer has stopped sending, and all it sent has been handled: it gets what it is owed, then goodbye
-        (`core.sessions.half_closed`). Nothing owed: at once. `closing` is LOST where the connection is known to be
-        broken."""
+        """The peer has stopped sending, and everything it sent has been handled: close once it has received what it is
+        owed (`core.sessions.half_closed`), at once if that is nothing. `closing` is LOST where the connection is known
+        to be broken."""
         self._half_closed.begin(session, closing)
         for member in members_of(session):
             self._notices.went(member)
         self.clock.soon()
 
     def find(self, session_id: str) -> Session | None:
-        """The session with that id; None if there is none (any more)."""
+        """The session with that id; None when there is none (any more)."""
         return self.sessions.get(int(session_id, 16)) if SESSION_ID.fullmatch(session_id) else None
 
     def rename(self, session: Session, nick: str) -> None:
@@ -205,9 +206,9 @@ class Hub:
         self.rooms.forget_if_idle(room)
 
     def say(self, member: Member, text: str, kind: Kind = Kind.SAY, id: str | None = None) -> None:
-        """Post gated `text` to the member's room; the ack goes to `id`. The rate is the caller's to keep.
+        """Post gated `text` to the member's room and acknowledge it under `id`. The caller has checked the rate.
 
-        An `id` of the same identity that is known already is acknowledged, not posted. Raises Refusal.
+        An `id` that this identity has used before is acknowledged, not posted again. Raises Refusal.
         """
         session, room = member.session, member.room
         message = Message(room.name, self.clock.wall(), session.nick, session.door, kind, text, author=session.number)
@@ -226,7 +227,7 @@ class Hub:
         self.commits.submit(Draft(room, message, member, done))
 
     def limit(self, limits: Limits) -> None:
-        """Keep these limits from now on; a room's log shrinks with its next message."""
+        """Apply these limits from now on; a room's log shrinks with its next message."""
         before, self.limits = self.limits, limits
         self.rooms.limit(limits)
         self._stalls.limit(limits.stall_seconds)
@@ -235,7 +236,8 @@ class Hub:
     # The tick
 
     def pump(self, session: Session) -> None:
-        """The session's transport can take more again: send what is owed, serve it from the logs with the others."""
+        """The session's transport can take more again: send what is owed, then serve it from the logs like the
+        others."""
         if session.closed:
             return
         session.unblock()
@@ -248,20 +250,21 @@ class Hub:
 
     @property
     def busy(self) -> bool:
-        """Something that was received is not committed and offered yet."""
+        """Something that was received is not yet committed and offered to every reader."""
         return self.commits.busy or self._delivery.pending
 
     def tick(self) -> None:
-        """Do what is due: timers, one commit, a bounded number of sends; ask to be called again if there is more."""
+        """Run the due timers, begin one commit, make a bounded number of sends; ask to be called again if more is
+        left."""
         self.clock.wake()
         self.commits.begin()
         self.reception.serve()
         self.replays.serve()
         self._delivery.serve()
-        # After the sends, because a half-closed session goes as soon as it has got what it is owed.
+        # After the sends, because a half-closed session is closed as soon as it has received what it is owed.
         self._half_closed.serve()
-        # `due` and not `busy`: while a batch is in flight its answer asks for the next tick, and until then there is
-        # nothing to do.
+        # `due` and not `busy`: while a batch is in flight the journal's answer asks for the next tick, and until then
+        # a tick would find nothing to do, again and again.
         if self.commits.due or self._delivery.pending or self.replays.pending or self.reception.pending:
             self.clock.soon()
         else:

@@ -1,6 +1,7 @@
-"""What the core asks of the outside: a journal below it, a transport beside it.
+"""The core's ports: what it needs from outside, a journal below it and a transport for each session.
 
-What a door and the kernel know of a connection and chat has no use for; asked for when somebody looks at it.
+`Kernel` and `Traits` are what the kernel and a door know of a connection. Chat itself has no use for them; they are
+asked for when somebody looks at the connection.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,14 +17,14 @@ from gateway.errors import JournalError
 
 
 class Kernel(NamedTuple):
-    """TCP as the kernel sees it. None: this system does not tell."""
+    """The kernel's figures of a TCP connection. None: this system does not tell."""
 
     rtt: float
     """The smoothed round trip, in ms."""
     retransmits: int | None
     """Segments sent again since the beginning."""
     unacked: int | None
-    """Segments on their way."""
+    """Segments sent and not acknowledged yet."""
     unsent_bytes: int | None
     """Bytes in the kernel's buffer that have never been sent."""
     acked_bytes: int | None = None
@@ -31,9 +32,9 @@ class Kernel(NamedTuple):
 
 
 class Traits(NamedTuple):
-    """What stays the same, or nearly so. `local` is the address the peer reached, `host:port`; `telnet` are the options
-    both sides agreed to, as words; `terminal` is its size, `80x24`; `agent` is the terminal's own name. None or empty:
-    not known."""
+    """What hardly ever changes about a connection. `local` is the address the peer connected to, `host:port`; `telnet`
+    are the options both sides agreed to, as words; `terminal` is its size, `80x24`; `agent` is the terminal's own name.
+    None or empty: not known."""
 
     local: str | None = None
     tls: bool = False
@@ -60,9 +61,9 @@ class RoomRecord:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A stretch of a room's history, oldest first, no holes. `more`: within the bounds asked for, older messages exist
-    before the first one (asked without `after`), newer ones after the last (asked with `after`). Messages read back
-    have no author."""
+    """A page of a room's history, oldest first, without holes. `more`: within the bounds asked for there are older
+    messages before the first one (asked without `after`), or newer ones after the last (asked with `after`). Messages
+    read back have no author."""
 
     messages: Sequence[Message]
     more: bool
@@ -70,8 +71,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is kept of an identity: its nick, the rooms it is in with their epochs and the number it has read up
-    to in each, and when its last connection ended (ms since 1970; 0 = it is connected, or was at a crash)."""
+    """What is stored of an identity: its nick, its rooms with their epochs and the last number read in each, and when
+    its last connection ended (ms since 1970; 0 = it is connected, or was when the process died)."""
 
     identity: str
     nick: str
@@ -81,7 +82,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Where the message stands that was sent under `id` by `identity` at `ts` (ms since 1970)."""
+    """The place of the message that `identity` sent under `id` at `ts` (ms since 1970)."""
 
     identity: str
     id: str
@@ -93,7 +94,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Who may come back, and what they need not say twice."""
+    """The stored identities that may come back, and the receipts of what they sent."""
 
     people: Sequence[Person]
     receipts: Sequence[Receipt]
@@ -101,19 +102,19 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """One slice of forgetting: the number of the oldest message now held in each room that lost some, and whether
-    there may be `more` to forget."""
+    """One slice of expiry: the number of the oldest message now held in each room that lost some, and whether there
+    may be `more` to delete."""
 
     firsts: Mapping[str, int]
     more: bool
 
 
 UNKNOWN_AGE_MS = 10 * 365 * 86_400_000
-"""No message is that much older than what is kept: 1970 is what a machine shows whose clock was never set."""
+"""No message is that much older than the retention: such a time (1970) comes from a clock that was never set."""
 
 
 class Measure(StrEnum):
-    """What operators do to somebody for a while: a ban keeps out, a mute keeps silent."""
+    """The kind of sanction: a ban keeps a user out, a mute keeps them silent."""
 
     BAN = "ban"
     MUTE = "mute"
@@ -122,9 +123,9 @@ class Measure(StrEnum):
 class Sanction(NamedTuple):
     """One ban or one mute.
 
-    `kind` is `nick` or `address`; `target` is the nick, or the address or range (CIDR). `identity` is whose session was
-    meant, where one was and has an identity, else empty. `created` and `until` are ms since 1970 by the wall clock;
-    `until` None = for ever.
+    `kind` is `nick` or `address`; `target` is the nick, or the address or range (CIDR). `identity` is that of the
+    session that was meant, empty where there was none or it has none. `created` and `until` are ms since 1970 by the
+    wall clock; `until` None = for ever.
     """
 
     measure: Measure
@@ -139,15 +140,15 @@ class Sanction(NamedTuple):
 
 
 class AuditQuery(NamedTuple):
-    """Which entries: those with a number below `before` (None = the newest) that have every one of `terms`: (field,
-    word), the field empty for a word that may stand in any."""
+    """Selects the entries with a number below `before` (None = from the newest on) that match all of `terms`: (field,
+    word), the field empty for a word that may be in any."""
 
     before: int | None = None
     limit: int = 50
     terms: Sequence[tuple[str, str]] = ()
 
     def matches(self, entry: AuditEntry) -> bool:
-        """Whether the entry has every term, whatever the case of its letters."""
+        """Whether the entry matches every term; upper and lower case are the same."""
         for field, word in self.terms:
             texts = (getattr(entry, field),) if field else (entry.who, entry.source, *entry[4:])
             if not any(word in text.lower() for text in texts):
@@ -156,18 +157,18 @@ class AuditQuery(NamedTuple):
 
 
 class AuditPage(NamedTuple):
-    """Entries, newest first. `cursor`: older ones are asked for with `before=cursor`; None at the end. A page may be
-    short, even empty, and have a cursor: no more than a bounded number of entries is looked at for one."""
+    """Entries, newest first. `cursor`: ask for older ones with `before=cursor`; None at the end. A page may be short or
+    even empty and still have a cursor: only a bounded number of entries is searched for one page."""
 
     entries: Sequence[AuditEntry]
     cursor: int | None
 
 
 class Ledger(Protocol):
-    """Bans, mutes and the record of what operators tried. Every verb answers as those of `Journal` do."""
+    """Bans, mutes and the audit log. Every verb reports to its callback as those of `Journal` do."""
 
     def sanctions(self, since: int, done: Callable[[list[Sanction] | JournalError], None]) -> None:
-        """All that are stored, the oldest first; what ended before `since` (ms since 1970) is forgotten."""
+        """All stored sanctions, the oldest first; those that ended before `since` (ms since 1970) are deleted."""
 
     def record(
         self,
@@ -177,39 +178,39 @@ class Ledger(Protocol):
         add: Sequence[Sanction] = (),
         lift: Sequence[Sanction] = (),
     ) -> None:
-        """Store the entries, whose numbers go on from the last, and what they did, in one transaction.
+        """Store the entries, numbered on from the last one, together with what they did, in one transaction.
 
-        1. What was recorded is never changed or taken away.
-        2. On an error nothing of it is stored.
+        1. A recorded entry is never changed or deleted.
+        2. On an error nothing of this call is stored.
         """
 
     def audit(self, query: AuditQuery, done: Callable[[AuditPage | JournalError], None]) -> None:
-        """One page of the record."""
+        """One page of the audit log."""
 
 
 class Journal(Protocol):
-    """The ordered durable log behind the rooms; the only door into a room's log.
+    """The ordered durable log behind the rooms; the only way into a room's log.
 
-    Every verb answers by its callback, exactly once, in the order the verbs were called, on the caller's thread;
-    perhaps before the verb returns. An answer is the result, or the JournalError that stands for it: a verb raises
+    Every verb calls its callback exactly once, in the order in which the verbs were called, on the caller's thread,
+    perhaps before the verb returns. The callback gets the result, or a JournalError in its place: a verb raises
     nothing, and after an error the next verb is tried afresh.
     """
 
     lost_tail: Callable[[], None]
-    """Called after an answer that was a LostTail: every room must be opened again, its epoch is new."""
+    """Called after a verb has reported a LostTail: every room has a new epoch and must be opened again."""
 
     @property
     def ledger(self) -> Ledger:
-        """What operators did, in the same place."""
+        """The ledger, in the same store."""
 
     def open(self, room: str, recent: int, done: Callable[[RoomRecord | JournalError], None]) -> None:
-        """The record of a room, made with a new random epoch and head 0 if nobody knows it yet.
+        """The record of a room; an unknown room gets a new random epoch and head 0.
 
-        A room that nobody has written to (no message, no topic) need not be stored.
+        A room without any message or topic need not be stored.
         """
 
     def append(self, batch: list[Message], done: Callable[[list[Message] | JournalError], None]) -> None:
-        """Commit `batch` in one transaction, then answer with the same messages in the same order, `seq` set.
+        """Commit `batch` in one transaction, then give `done` the same messages in the same order, `seq` set.
 
         1. Numbers are dense per room: head + 1, head + 2, … in the order of the batch.
         2. When `done` is called with messages they survive a kill of the process.
@@ -229,52 +230,52 @@ class Journal(Protocol):
         """At most `limit` messages with after < seq < before. With `after` the oldest such, else the newest."""
 
     def set_topic(self, room: str, topic: str, done: Callable[[JournalError | None], None]) -> None:
-        """Store the topic of a room, then answer."""
+        """Store the topic of a room, then call `done`."""
 
     def remember(self, people: Sequence[Person], done: Callable[[JournalError | None], None]) -> None:
-        """Store what is known of some identities, each replacing what was known before."""
+        """Store some identities, each in place of what was stored of it before."""
 
     def recall(self, since: int, done: Callable[[Memory | JournalError], None]) -> None:
-        """What was stored of the people seen, and of the messages sent, after `since` (ms since 1970); the older is
-        forgotten. Called once, before the first append. People who were connected when the process died are counted
-        as seen now."""
+        """The identities that were connected, and the receipts of messages sent, after `since` (ms since 1970); older
+        ones are deleted. Called once, before the first append. Identities that were connected when the process died
+        count as having left just now."""
 
     def expire(self, before: int, done: Callable[[Expired | JournalError], None]) -> None:
-        """Forget some of the oldest messages that were sent before `before` (ms since 1970), never one after a younger
-        one of its room. A message that is UNKNOWN_AGE_MS older bears the time of a wrong clock: it goes only together
-        with a later one whose age is known. Numbers and epoch of a room stay, also when nothing is left of it."""
+        """Delete some of the oldest messages that were sent before `before` (ms since 1970); in a room always from its
+        beginning. A message that is UNKNOWN_AGE_MS older bears the time of a wrong clock: it is deleted only together
+        with a later one whose age is known. A room keeps its epoch and its numbers also when no message is left."""
 
     def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
         """Every stored room (without recent messages), by name."""
 
     def time_kept(self) -> tuple[TimeRecord | None, int]:
-        """The record of the time that was kept last before the journal was opened, None if there is none; then when
-        its newest message was sent (ms since 1970; 0 = not known)."""
+        """The last record of the time from before the journal was opened, None if there is none; then the time of its
+        newest message (ms since 1970; 0 = not known)."""
 
     def keep_time(self, record: TimeRecord) -> None:
-        """The time is this now: what the journal deletes on its own is measured by it, and it is there at the next
-        start, perhaps in an older state of up to an hour."""
+        """Take note of the time: what the journal deletes on its own is measured by it, and the next start finds this
+        record, or one that is up to an hour older."""
 
     def close(self) -> None:
-        """Finish what was begun, mark a clean stop, and let go of the store. Nothing may be called afterwards."""
+        """Finish what was begun, mark a clean stop, and close the store. Nothing may be called afterwards."""
 
 
 class Transport(Protocol):
-    """One peer's connection as the hub sees it. No verb raises, blocks or calls back into the hub before it
-    returns; all may be called when the peer has gone."""
+    """One peer's connection as the hub sees it. No verb raises, blocks or calls the hub before it returns; all may be
+    called after the peer has gone."""
 
     def send(self, data: bytes) -> int:
-        """Take some prefix of `data` and answer its length in bytes, 0 included.
+        """Take some prefix of `data` and return its length in bytes, perhaps 0.
 
-        Whoever takes less than all calls `hub.pump(session)` once when it can take more.
+        A transport that took less than all calls `hub.pump(session)` once when it can take more.
         """
 
     def resume(self) -> None:
         """The session takes input again (see `Session.held`): go on with what was received, soon."""
 
     def close(self, closing: CloseReason, words: str) -> None:
-        """Say farewell in the door's own way (`CloseReason.told`), then close, at the latest within 2 s.
-        Calls `hub.disconnect(session)` when it has."""
+        """Write a farewell in the door's own way (`CloseReason.told`), then close, at the latest within 2 s; then call
+        `hub.disconnect(session)`."""
 
     def kernel(self) -> Kernel | None:
         """What the kernel knows of the connection now; one or two system calls."""

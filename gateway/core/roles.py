@@ -1,4 +1,4 @@
-"""Who operates the gateway, and the record of what they tried.
+"""Operators, their roles, and the entries of the audit log.
 
 Dashboard, terminals (`/login`), the console and scripts with a token all act as an `Operator`, through the same verbs.
 """
@@ -11,7 +11,7 @@ from gateway.errors import Code, Refusal
 
 
 class Role(IntEnum):
-    """What somebody may do; a higher role may do all that a lower one may."""
+    """The rights of an operator; a higher role may do all that a lower one may."""
 
     VIEWER = 1
     """Read."""
@@ -22,12 +22,12 @@ class Role(IntEnum):
 
     @property
     def word(self) -> str:
-        """As settings and pages spell it."""
+        """The role's name in settings and on pages."""
         return self.name.lower()
 
 
 class Operator(NamedTuple):
-    """Somebody who acts. `source` says by which way and from where: `web 10.0.0.4`, `tcp 127.0.0.1`, `console`."""
+    """A person or script that acts. `source` is the way they came and from where: `web 10.0.0.4`, `console`."""
 
     name: str
     role: Role
@@ -35,11 +35,11 @@ class Operator(NamedTuple):
 
     @property
     def address(self) -> str:
-        """From which address; empty at the console."""
+        """The address; empty at the console."""
         return self.source.partition(" ")[2]
 
     def check(self, least: Role) -> None:
-        """Raise Refusal unless this is at least a `least`."""
+        """Raise Refusal unless the role is at least `least`."""
         if self.role < least:
             raise Refusal(Code.FORBIDDEN, f"only {least.word}s can do that; you are {self.name} ({self.role.word})")
 
@@ -58,8 +58,9 @@ class AuditEntry(NamedTuple):
 
 
 class PasswordCheck(Protocol):
-    """Who knows the operators' passwords."""
+    """Checks the operators' passwords."""
 
     def login(self, name: str, password: str, address: str, done: Callable[[Operator | Refusal], None]) -> None:
-        """Answer who logs in from `address` with that name (empty: the single administrator) and password, perhaps
-        later; a Refusal for a wrong one, or for too many tries. Names and times tell nothing about who exists."""
+        """Give `done`, perhaps later, the operator with that name (empty: the single administrator) and password; a
+        Refusal for a wrong one, or for too many tries from `address`. Neither wording nor timing tells which names
+        exist."""

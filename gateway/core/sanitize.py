@@ -1,4 +1,4 @@
-"""The gate: what a person may put on other people's screens, the same for every field on every door.
+"""The text gate: what one person may put on another's screen, the same for every field on every door.
 
 Theory of this file. A terminal obeys what it is shown, so text that came from one user and goes to another must hold
 nothing a terminal, a browser or a line reader would obey: no control character but TAB and the LF between the lines
@@ -32,9 +32,9 @@ import re
 from gateway.errors import Code, Refusal
 
 LINE_BYTES = 4_096
-"""A line of a terminal without its end: NATS' control line; room for TEXT_BYTES with a command word before it."""
+"""A line of a terminal without its end, as long as NATS' control line: TEXT_BYTES after a command word fit."""
 TEXT_BYTES = 4_000
-"""A message: fits a terminal's line of 4,096 bytes with room for a command word before it."""
+"""A message: it fits a terminal's line with a command word before it."""
 TOPIC_BYTES = 300
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """U+FEFF in UTF-8: Windows PowerShell puts it before what it pipes to a program."""
@@ -69,7 +69,7 @@ _VISIBLE = re.compile(
 
 
 def decode(raw: bytes) -> str:
-    """Bytes of a terminal or of a POST as text; whatever is not UTF-8 becomes U+FFFD."""
+    """The bytes of a terminal or a POST as text; what is not UTF-8 becomes U+FFFD."""
     return raw.decode("utf-8", "replace")
 
 
@@ -86,17 +86,17 @@ def lines(text: str, limit: int = TEXT_BYTES) -> str:
 
 
 def line(text: str, limit: int = TEXT_BYTES) -> str:
-    """`text` through the gate as one line, for fields and doors that have only one: as `lines`, then LF is a space."""
+    """`text` through the gate as one line, for fields that have only one: as `lines`, then LF becomes a space."""
     return lines(text, limit).replace("\n", " ")
 
 
 def is_blank(text: str) -> bool:
-    """Whether the gate leaves nothing to read of it."""
+    """Whether the gate would leave nothing readable of it."""
     return not _VISIBLE.search(_SEQUENCE.sub("", text).translate(_SINGLE))
 
 
 def shown(text: str, limit: int = 64) -> str:
-    """As much of what somebody wrote as fits into the words of an error about it."""
+    """As much of a peer's text as may be quoted in an error about it."""
     try:
         return line(text[:limit], limit=4 * limit)
     except Refusal:

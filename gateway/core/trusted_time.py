@@ -1,4 +1,4 @@
-"""The time by which things end and are forgotten: the wall clock, as long as nothing contradicts it.
+"""Trusted time, by which things expire: the wall clock, as long as nothing contradicts it.
 
 Retention, bans, mutes, tokens, receipts are measured in ms since 1970, because they outlive the process. A wall clock
 can be wrong for a moment (a machine without a battery that starts in 1970, a mistyped date, a guest that was restored
@@ -7,14 +7,15 @@ from a snapshot), and what is deleted at that moment is gone. So nothing ends by
 The model. Trusted time follows the wall clock while the two agree. When the wall jumps, trusted time goes on at the
 speed of `elapsed` from where it was, as if the jump had not happened, and the log says what was seen. It follows again
 
-- at once, when the wall agrees with it again: the clock was mended;
-- or when the wall has run on for SETTLE_MS without another jump: it was right, we had been stopped for long.
+- at once, when the wall clock agrees with it again: the clock was mended;
+- or when the wall clock has run for SETTLE_MS without another jump: it was right, and the gateway had been stopped for
+  long.
 
-Across a stop nobody knows how much time has passed. Up to STOPPED_MS is believed; what is more, or less than nothing,
+Across a stop it is not known how much time has passed. Up to STOPPED_MS is believed; more than that, or a step back,
 is a jump, and no time is taken to have passed. A time before EARLIEST is never believed if there is any other. The
 journal keeps the `TimeRecord` that the next start is compared with.
 
-What we gave up: after a stop of more than STOPPED_MS everything lasts a day longer than it should.
+What this gives up: after a stop of more than STOPPED_MS everything lasts a day longer than it should.
 """
 
 import logging
@@ -27,19 +28,19 @@ log = logging.getLogger(__name__)
 EARLIEST = 1_735_689_600_000
 """2025-01-01 in ms since 1970: before that there was no such program."""
 AGREE_MS = 5_000
-"""A correction that needs no word: what NTP steps by on a machine that drifts."""
+"""A correction that is not worth a log line: what NTP steps by on a machine that drifts."""
 STOPPED_MS = 7 * 86_400_000
-"""How long a stop may have taken without anybody asking."""
+"""The longest stop that is believed without further evidence."""
 SETTLE_MS = 86_400_000
 """How long a wall clock that contradicts the journal must run on evenly before it is believed."""
 LOOK_SECONDS = 60.0
-"""Between two looks at the wall clock."""
+"""Seconds between two looks at the wall clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeRecord:
-    """What a look saw, all in ms since 1970: trusted time, the wall clock, and since when (by the wall) it has been
-    doubted, 0 = it is not."""
+    """What a look at the clock saw, all in ms since 1970: trusted time, the wall clock, and since when (by the wall
+    clock) it has been doubted, 0 = it is not."""
 
     trusted: int
     wall: int
@@ -50,7 +51,7 @@ class TimeRecord:
 
     @classmethod
     def parse(cls, text: str) -> "TimeRecord | None":
-        """The record that was written as `text`; None for what is none."""
+        """The record that was written as `text`; None when it is not one."""
         words = text.split(" ")
         if len(words) != 3 or not all(word.isascii() and word.isdigit() and len(word) <= 16 for word in words):
             return None
@@ -95,7 +96,7 @@ class TrustedTime:
             self._doubt(wall)
 
     def look(self) -> TimeRecord:
-        """Look at the wall clock; what the journal is to keep."""
+        """Look at the wall clock; return the record that the journal is to keep."""
         expected = self._seen - self._seen_at
         wall, trusted = self._see(), self.now()
         if abs(wall - trusted) <= AGREE_MS or trusted < EARLIEST <= wall:

@@ -1,4 +1,4 @@
-"""The operators' verbs over one hub, built once and handed to whoever serves operators: doors, console, dashboard."""
+"""The operators' verbs over one hub, built once and handed to the doors, the console and the dashboard."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +32,8 @@ def operators_over(
     set_log_level: Callable[[str], object],
     random_bits: Callable[[int], int],
 ) -> Operators:
-    """The operators of a hub. `ports` are the doors' listening sockets, `set_log_level` turns the log up or down."""
+    """The operators' verbs over a hub. `ports` are the doors' listening sockets, `set_log_level` sets the log's
+    level."""
     recent, mark = hub.stats.recent, hub.stats.sampler.mark
     audit = Audit(hub.journal.ledger, hub.clock, happened=lambda words: recent.note(0, "operator", words))
     moderation = Moderation(hub, audit, random_bits, mark)

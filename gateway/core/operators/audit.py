@@ -1,9 +1,9 @@
-"""The audit log: every attempt of an operator, and of whoever tried to be one, in the ledger and as a log line.
+"""The audit log: every attempt to operate, by operators and by strangers, in the ledger and as a log line.
 
-Strangers may try as often as they like: beyond STRANGERS_BURST, then six a minute, their attempts are counted and the
-number stands in the next entry, so knocking adds no more than 8,640 entries a day to a record that only grows.
+Strangers' attempts are recorded one by one up to STRANGERS_BURST, then six a minute; further ones are only counted, and
+the next entry carries their number. So strangers add at most 8,640 entries a day to a record that never shrinks.
 
-What was tried is shown as it was given, through the gate and cut to a length.
+A target is recorded as it was given, after the text gate and cut to a length.
 """
 
 import json
@@ -29,7 +29,7 @@ NO_RIGHT = "only operators can do that"
 
 
 class Audit:
-    """Writes and reads it. `happened` hears of each attempt in words."""
+    """Writes and reads the audit log. `happened` is called with each attempt in words."""
 
     def __init__(self, ledger: Ledger, clock: Clock, happened: Callable[[str], None]) -> None:
         self.ledger = ledger
@@ -50,7 +50,7 @@ class Audit:
         add: Sequence[Sanction] = (),
         lift: Sequence[Sanction] = (),
     ) -> None:
-        """Store what was tried and what came of it; a Refusal says that it could not be stored."""
+        """Store what was tried and what came of it; `done` gets a Refusal if it could not be stored."""
         for each in entries:
             shown = each._asdict()
             del shown["number"], shown["at"]
@@ -68,15 +68,15 @@ class Audit:
         self.ledger.record(entries, answered, add=add, lift=lift)
 
     def note(self, operator: Operator, action: str, target: str, reason: str, result: str) -> None:
-        """Record an attempt that changed nothing, or something elsewhere."""
+        """Record an attempt that changed nothing in the ledger."""
         self.enter(self.entry(operator, action, target, reason, result))
 
     def enter(self, entry: AuditEntry) -> None:
-        """Record what was tried elsewhere: logging in."""
+        """Record an attempt that was made elsewhere: a login."""
         self.record([entry], lambda failure: None)
 
     def stranger(self, who: str, source: str, action: str, target: str, words: str = NO_RIGHT) -> Refusal:
-        """Somebody tried who may not, or whom nobody knows: record it; what he is to be told."""
+        """Record an attempt by somebody who is not allowed to, or not known; return the refusal for them."""
         now = self._clock.now()
         if wait(self._strangers_until, now, STRANGERS_PER_SECOND, STRANGERS_BURST):
             self._unrecorded += 1
@@ -88,7 +88,7 @@ class Audit:
         return Refusal(Code.FORBIDDEN, words)
 
     def read(self, operator: Operator, query: AuditQuery, done: Callable[[AuditPage | Refusal], None]) -> None:
-        """A page of it. Raises Refusal for who may not read."""
+        """A page of the audit log. Raises Refusal if the operator may not read it."""
         operator.check(Role.VIEWER)
         self.ledger.audit(query, lambda page: done(storage_refusal(page) if isinstance(page, JournalError) else page))
 

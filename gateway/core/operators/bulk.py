@@ -1,9 +1,9 @@
-"""What an operator does to many connections: one act after the other at a set rate, until all are done or he stops it.
+"""Bulk actions: one act on many connections, one after the other at a set rate, until all are done or it is stopped.
 
-A campaign is about those connections that its filter matched when it began, by their ids: nobody who comes later is
-hit. Who has logged in as an operator is left out unless the filter names his connection. Each act is the verb of
-`core.operators.moderation`, so it is checked and recorded like any other; the campaign's begin and end are recorded
-besides. What cannot be recorded is not begun, and a campaign whose acts cannot be recorded any more stops.
+A bulk action (`campaign` in the API) covers the connections that its filter matched when it began, by their ids; later
+connections are never hit. Logged-in operators are left out unless the filter names their connection by id. Each act is
+a verb of `core.operators.moderation`, checked and recorded like any other; the beginning and the end are recorded too.
+A bulk action that cannot be recorded does not begin, and one whose acts can no longer be recorded stops.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,15 +24,15 @@ FASTEST = 1000
 WORDS_BYTES = 4_000
 """Of a filter."""
 STEP_SECONDS = 0.1
-"""How often a fast campaign acts; in between chat has its turn."""
+"""Seconds between two rounds of a fast bulk action; in between chat has its turn."""
 TURN_SECONDS = 0.005
 REST_SECONDS = 0.02
-"""How long it may act at a stretch, and how long it rests after that: the ban of an address is a look at everybody
-(4 ms for 10,000), so a campaign may be slower than it was set."""
+"""Seconds that it may act at a stretch, and rests after that: banning an address walks all sessions (4 ms for 10,000),
+so a bulk action may be slower than its rate."""
 
 
 class Action(StrEnum):
-    """What is done to each."""
+    """What is done to each connection."""
 
     KICK = "kick"
     BAN = "ban"
@@ -41,7 +41,7 @@ class Action(StrEnum):
 
 
 class BulkState(StrEnum):
-    """Where a campaign stands. STOPPED: somebody, or the journal's failure, ended it early."""
+    """The state of a bulk action. STOPPED: an operator, or a failure of the journal, ended it early."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -49,9 +49,9 @@ class BulkState(StrEnum):
 
 
 class BulkPlan(NamedTuple):
-    """What is to be done: `targets` are the ids that the filter `words` matches now, `named` those that it names. The
-    operator `expected` so many. `reason` is for kick, ban and mute, `seconds` for ban and mute (None: for ever), `said`
-    for message."""
+    """What is to be done. `targets` are the ids that the filter `words` matches now, `named` those that it names;
+    `expected` is how many the operator counts on. `reason` is for kick, ban and mute, `seconds` for ban and mute (None:
+    for ever), `said` for message."""
 
     action: Action
     words: str
@@ -69,8 +69,8 @@ class BulkPlan(NamedTuple):
         return Role.ADMIN if self.action is Action.BAN else Role.OPERATOR
 
     def cleaned(self) -> "BulkPlan":
-        """The plan with everything that the operator wrote through the gate: other operators read it. Raises Refusal
-        for a message or a reason that the gate refuses."""
+        """The plan with the operator's texts sanitized, because other operators read them. Raises Refusal for a message
+        or a reason that the text gate refuses."""
         reason = sanitize.line(self.reason, REASON_BYTES) if self.reason.strip() else ""
         said = sanitize.lines(self.said) if self.action is Action.MESSAGE or self.said.strip() else ""
         words = sanitize.line(self.words, WORDS_BYTES) if self.words.strip() else ""
@@ -78,7 +78,7 @@ class BulkPlan(NamedTuple):
 
 
 class TooMany(Refusal):
-    """More connections match than the operator expected: `matches`."""
+    """More connections match (`matches`) than the operator expected."""
 
     def __init__(self, matches: int, expected: int) -> None:
         super().__init__(Code.BAD_MESSAGE, f"{matches} connections match by now, not {expected}: look again")
@@ -86,7 +86,7 @@ class TooMany(Refusal):
 
 
 class Campaign:
-    """One of them. Times are ms since 1970; `problem` says in words what ended it early, if it was not an operator."""
+    """One bulk action. Times are ms since 1970; `problem` says what ended it early, if it was not an operator."""
 
     __slots__ = ("_left", "began_at", "done", "ended_at", "gone", "id", "operator", "plan", "problem", "refused",
                  "spared", "state", "total", "waiting")  # fmt: skip
@@ -99,10 +99,10 @@ class Campaign:
         self.ended_at: int | None = None
         self.total = len(targets)
         self.spared = len(plan.targets) - len(targets)
-        """Operators, who are left out."""
+        """Operators' connections that are left out."""
         self.done = self.gone = self.refused = 0
         self.waiting = 0
-        """Acts whose record is not written yet."""
+        """Acts that are not recorded yet."""
         self.state = BulkState.RUNNING
         self.problem: str | None = None
         self._left = targets[::-1]
@@ -113,17 +113,17 @@ class Campaign:
 
     @property
     def left(self) -> int:
-        """Who has not been acted on."""
+        """How many connections have not been acted on."""
         return len(self._left)
 
     @property
     def counts(self) -> str:
-        """What came of it so far, in words."""
+        """The result so far, in words."""
         return f"{self.done} done, {self.gone} already gone, {self.refused} refused, {self.left} left"
 
 
 class BulkActions:
-    """Those that run, at most RUNNING, and the last that ended; KEPT in all."""
+    """The running bulk actions, at most RUNNING, and the last ones that ended; KEPT in all."""
 
     def __init__(self, hub: Hub, audit: Audit, moderation: Moderation, random_bits: Callable[[int], int]) -> None:
         self._hub = hub
@@ -142,14 +142,14 @@ class BulkActions:
         return sum(each.state is BulkState.RUNNING for each in self._known.values())
 
     def find(self, id: str) -> Campaign:
-        """Raises Refusal."""
+        """The bulk action with that id. Raises Refusal."""
         campaign = self._known.get(id)
         if campaign is None:
             raise Refusal(Code.NO_SUCH_USER, "there is no such campaign: only the last ones are kept")
         return campaign
 
     def begin(self, operator: Operator, plan: BulkPlan, done: Callable[[Campaign | Refusal], None]) -> None:
-        """Begin as soon as it is recorded."""
+        """Begin once the beginning is recorded."""
         target = plan.words or "everybody"
         try:
             operator.check(plan.least)
@@ -176,7 +176,7 @@ class BulkActions:
         self._audit.record([entry], recorded)
 
     def stop(self, operator: Operator, id: str, done: Callable[[Campaign | Refusal], None]) -> None:
-        """Act on nobody else. One that has ended stays as it is."""
+        """Act on no further connection. One that has ended stays as it is."""
 
         def act() -> Outcome:
             campaign = self.find(id)
@@ -274,7 +274,7 @@ class BulkActions:
             self._end(campaign)
 
     def _end(self, campaign: Campaign) -> None:
-        """Note the end if this is it."""
+        """Record the end, if nothing is left to do."""
         if campaign.waiting or campaign.ended_at is not None or (campaign.state is BulkState.RUNNING and campaign.left):
             return
         if campaign.state is BulkState.RUNNING:

@@ -1,6 +1,7 @@
-"""The operators' orders in words, one table for terminals (`/kick bob`), browsers and the console (`kick bob`).
+"""The operators' commands, one table for terminals (`/kick bob`), browsers and the console (`kick bob`).
 
-An order runs for an operator and answers with words or a Refusal; a wrong order is refused before anything is done.
+A command runs for an operator and gives its callback a text or a Refusal; a malformed one is refused before anything is
+done.
 """
 
 from collections.abc import Callable
@@ -29,7 +30,7 @@ class OperatorCommand:
     verb: Verb
 
     def run(self, operators: Operators, operator: Operator, words: str, done: Done) -> None:
-        """Do it. What is wrong with the words is answered and recorded like any other attempt."""
+        """Run the command. A malformed one is refused and recorded like any other attempt."""
 
         def answer(outcome: Outcome | Refusal) -> None:
             done(outcome if isinstance(outcome, Refusal) else outcome.words)
@@ -72,7 +73,7 @@ def _wall(operations: Moderation, operator: Operator, words: str, done: Callable
 
 
 def _sentence(words: str) -> tuple[Subject, int | None, str]:
-    """Whom, for how many seconds (None = for ever), why: `bob 10m spam`."""
+    """The subject, the seconds (None: for ever) and the reason in `bob 10m spam`."""
     first, _, rest = words.partition(" ")
     found = sanctions.target(first)
     whom = Subject(address=first) if found.kind is TargetKind.ADDRESS else Subject(nick=first)

@@ -1,20 +1,19 @@
-"""Emptying doors while the process stays up: nobody new comes in, and who is there is sent away at a set rate.
+"""Draining doors while the process stays up: newcomers are rejected, and sessions are disconnected at a set rate.
 
-ready -> draining (people are being sent away) -> closed (nobody is there) -> ready again, when an operator ends it.
-The gate (`core.gate`) holds the state; this file moves it and sends people away.
+ready -> draining (sessions are being disconnected) -> closed (none is left) -> ready again, when an operator ends it.
+The gate (`core.gate`) holds the state; this file changes it and disconnects the sessions.
 
-- A terminal door's port is closed, so that a load balancer, which knows nothing but connecting, goes elsewhere. The web
-  door goes on listening, or nobody could end the drain: it serves /admin and the health checks, /readyz says 503, and
+- A terminal door's port is closed, so that a load balancer, whose only test is to connect, goes elsewhere. The web door
+  keeps listening, or the drain could never be ended: it serves /admin and the health checks, /readyz says 503, and
   other newcomers are told `draining`.
-- All doors that drain share one rate; draining one more, or one of them again, sets it anew. Each peer is told a moment
-  of its own to come back, spread evenly, so that those who are sent away together do not come back together.
-- A session whose lines are just being stored, or that waits for its turn, is given PATIENCE_SECONDS to see the end of
-  it. What such a peer has sent and we have not read by then is lost, as with a kick; only the end of the process reads
-  all out.
+- All draining doors share one rate; draining another one, or one of them again, sets it anew. Each peer is told its own
+  moment to come back, spread evenly, so that peers disconnected together do not come back together.
+- A session whose messages are being stored, or that is held by its rate, gets PATIENCE_SECONDS to finish. What such a
+  peer has sent and we have not read by then is lost, as with a kick; only the shutdown of the process reads everything.
 
-`send_away` closes sessions for a while, here and at the end of the process: each peer is told when to come back, and a
-terminal by which code. A terminal has no token, so whoever has spoken there or taken a name is given a code as by
-/resume. It is told only when it is stored, or it would not work after the restart.
+`send_away` disconnects sessions that may come back, here and at shutdown: each peer is told when, and a terminal with
+which code. A terminal has no token, so a terminal that has spoken or taken a name is given a code as by /resume. It is
+told only after the code is stored, or the code would not work after a restart.
 """
 
 from collections import Counter
@@ -37,7 +36,7 @@ PER_SECOND = 50
 FASTEST = 2500
 STEP_SECONDS = 0.02
 STEP_MOST = 50
-"""Sessions sent away in one turn of the loop: about 10 ms."""
+"""Sessions disconnected in one turn of the loop: about 10 ms."""
 PATIENCE_SECONDS = 2.0
 RETRY_FIRST_MS = 500
 SPREAD_SECONDS = 2.0
@@ -52,10 +51,10 @@ def send_away(
     *,
     codes: bool = True,
 ) -> None:
-    """Close the sessions with DRAINING, then call `done`; at once or, where codes are to be stored, after that.
+    """Close the sessions with DRAINING, then call `done`: at once or, where codes have to be stored, after that.
 
     `retry_ms` draws the time for each. All codes are stored in one transaction: hand in some hundred sessions at once.
-    Without `codes` nobody gets a new one, and none is told.
+    Without `codes` none is made and none is told.
     """
     known = [session for session in sessions if codes and _has_a_place(session)]
     for session in known:
@@ -76,7 +75,7 @@ def send_away(
 
 
 def _has_a_place(session: Session) -> bool:
-    """Whether there is something to come back to."""
+    """Whether the session has a name or a place to come back to."""
     if session.closed or not session.terminal or session.wire.objects:
         return False
     return session.identity is not None or session.messages_in > 0 or not is_guest(session.nick)
@@ -91,17 +90,17 @@ class DoorPorts(Protocol):
     """The listening sockets of this process, by door."""
 
     def doors(self) -> Collection[Door]:
-        """The doors that there are."""
+        """The doors that listen, or did before they were drained."""
 
     def shut(self, door: Door) -> None:
-        """Let nobody connect. Again does nothing."""
+        """Stop listening. Calling it again does nothing."""
 
     def open(self, door: Door) -> None:
-        """Listen again. Raises Refusal where the port is somebody else's by now."""
+        """Listen again. Raises Refusal where another process has taken the port."""
 
 
 class Progress(NamedTuple):
-    """A door: how many were there when it began, how many were sent away, how many are there now."""
+    """The drain of one door: sessions when it began, sessions disconnected, sessions now."""
 
     door: Door
     state: DoorState
@@ -111,7 +110,7 @@ class Progress(NamedTuple):
 
 
 class Drain:
-    """Moves the doors' states and sends people away; one per process."""
+    """Changes the doors' states and disconnects their sessions; one per process."""
 
     def __init__(
         self, hub: Hub, audit: Audit, moderation: Moderation, ports: DoorPorts, random_bits: Callable[[int], int]
@@ -129,12 +128,12 @@ class Drain:
         self._operator: Operator | None = None
         self._queue: list[Session] = []
         self._going: list[Session] = []
-        """Who is being told at this moment."""
+        """The sessions that are being told right now."""
         self._patience: dict[Session, float] = {}
         self._sending = False
 
     def progress(self) -> list[Progress]:
-        """Every door."""
+        """The drain of every door."""
         here = Counter(door_of(session.door) for session in self._hub.sessions.values())
         doors = [door for door in DOORS if door in self._ports.doors()]
         return [
@@ -150,7 +149,7 @@ class Drain:
         spread_seconds: float,
         done: Callable[[Outcome | Refusal], None],
     ) -> None:
-        """Drain a door, or all."""
+        """Drain a door, or all doors."""
 
         def act() -> Outcome:
             doors = self._meant(door)
@@ -172,7 +171,7 @@ class Drain:
         self._moderation.perform(operator, Role.ADMIN, "drain", target, f"{per_second} a second", act, done)
 
     def cancel(self, operator: Operator, done: Callable[[Outcome | Refusal], None]) -> None:
-        """Send nobody else away, and open every door again."""
+        """Disconnect nobody else, and open every door again."""
 
         def act() -> Outcome:
             doors = self._gate.drained
@@ -205,7 +204,7 @@ class Drain:
         return [door for door in self._gate.drained if self._gate.drain_state(door) is DoorState.DRAINING]
 
     def _gather(self) -> None:
-        """Queue who is at a door that drains and is not queued yet."""
+        """Queue the sessions of draining doors that are not queued yet."""
         doors, queued = self._draining(), {*self._queue, *self._going}
         found = [each for each in self._hub.sessions.values() if door_of(each.door) in doors and each not in queued]
         self._total.update(door_of(each.door) for each in found)
@@ -217,7 +216,7 @@ class Drain:
             self._step()
 
     def _step(self) -> None:
-        """Send some away; when they are told, wait for the next."""
+        """Disconnect some sessions; once they have been told, wait for the next step."""
         some = self._going = self._next()
         if not some and not self._queue:
             self._gather()
@@ -234,7 +233,8 @@ class Drain:
         send_away(self._hub, some, self._retry_ms, told)
 
     def _next(self) -> list[Session]:
-        """Who goes now. Who is busy goes to the end of the queue, as long as his patience lasts."""
+        """The sessions to disconnect now. A busy session goes to the end of the queue until PATIENCE_SECONDS are
+        over."""
         now, some, put_off = self._hub.clock.now(), list[Session](), list[Session]()
         most = min(STEP_MOST, max(1, int(self.per_second * STEP_SECONDS)))
         queue = iter(self._queue)
@@ -256,7 +256,7 @@ class Drain:
         return RETRY_FIRST_MS + self._random_bits(32) % (self._spread_ms + 1)
 
     def _close(self) -> None:
-        """Nobody is left."""
+        """No session is left: the doors are closed."""
         doors = self._draining()
         for door in doors:
             self._gate.close(door)

@@ -1,6 +1,6 @@
-"""What operators do to the gateway itself: turn the log up for a while, and close it to newcomers for maintenance.
+"""What operators do to the gateway itself: raise the log level for a while, and close it to newcomers for maintenance.
 
-The log level goes back by itself. No level shows what people say: the program logs no message's text, at debug neither.
+The log level goes back by itself. No level shows what people say: no message's text is ever logged, not even at debug.
 """
 
 from collections.abc import Callable
@@ -17,17 +17,17 @@ LEVELS = ("debug", "info", "warning", "error")
 SECONDS = 900
 LONGEST_SECONDS = 24 * 3600
 NO_WORDS = "maintenance, try again later"
-"""What newcomers are told where the operator says nothing."""
+"""What newcomers are told where the operator gives no text."""
 
 
 class LogLevelControl:
-    """The level now; `turn` sets it."""
+    """The log level; `turn` sets it."""
 
     def __init__(self, clock: Clock, moderation: Moderation, turn: Callable[[str], object]) -> None:
         self.level: str | None = None
-        """The level for a while; None: the usual one."""
+        """The temporary level; None when the usual one is in force."""
         self.until: int | None = None
-        """When it goes back, in ms since 1970."""
+        """When the usual level returns, in ms since 1970."""
         self.usual = "info"
         self._clock = clock
         self._moderation = moderation
@@ -36,17 +36,17 @@ class LogLevelControl:
 
     @property
     def now(self) -> str:
-        """The level that holds."""
+        """The level in force."""
         return self.level or self.usual
 
     def settle(self, level: str) -> None:
-        """The settings say `level`: it holds from now on."""
+        """The settings say `level`: it is in force from now on."""
         self._changes += 1
         self.usual, self.level, self.until = level, None, None
         self._turn(level)
 
     def change(self, operator: Operator, level: str, seconds: int, done: Callable[[Outcome | Refusal], None]) -> None:
-        """Log at `level` for so many seconds; the usual level: from now on."""
+        """Log at `level` for so many seconds; the usual level stays from now on."""
 
         def act() -> Outcome:
             if level not in LEVELS:
@@ -71,22 +71,22 @@ class LogLevelControl:
 
 
 class Maintenance:
-    """Newcomers are refused with words, who is here stays, and /admin stays open. A restart ends it."""
+    """Maintenance: newcomers are refused with a text, sessions stay connected, /admin stays open. A restart ends it."""
 
     def __init__(self, gate: Gate, clock: Clock, moderation: Moderation) -> None:
         self.since: int | None = None
-        """In ms since 1970; None: it is off."""
+        """When it began, in ms since 1970; None when it is off."""
         self._gate = gate
         self._clock = clock
         self._moderation = moderation
 
     @property
     def words(self) -> str | None:
-        """What newcomers are told; None: it is off."""
+        """What newcomers are told; None when it is off."""
         return self._gate.maintenance
 
     def switch(self, operator: Operator, on: bool, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
-        """Turn it on, with words for those who come, or off."""
+        """Turn it on, with a text for newcomers, or off."""
 
         def act() -> Outcome:
             if not on:

@@ -1,10 +1,10 @@
-"""What operators do: kick, ban, mute, message, announce; one way for dashboard, terminals, console and scripts.
+"""Moderation: kick, ban, mute, message, announce; the same verbs for dashboard, terminals, console and scripts.
 
-Every verb takes who acts, checks that he may, acts, and records it (`core.operators.audit`), also when it was refused.
-It acts at once and on sessions, so whoever comes meanwhile under the same nick is not hit, and nobody slips through
-between a ban and the closing of connections: newcomers are turned away from the first moment.
+Every verb takes the operator who acts, checks the role, acts, and records it (`core.operators.audit`), also when it was
+refused. It acts at once and on sessions, so that a newcomer who takes the same nick meanwhile is not hit, and nobody
+slips through between a ban and the closing of connections: newcomers are rejected from the first moment.
 
-If the ledger fails, what was done holds as long as this process; the operator is told `storage`.
+If the ledger fails, what was done holds until the process ends; the operator is told `storage`.
 """
 
 import logging
@@ -55,8 +55,8 @@ class Subject(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done: in `words`, to whom (`target`, as the record shows it), and what came of it: the ban or mute
-    that holds now, those that were lifted, and to how many connections something was told or done."""
+    """What was done: in `words`, the `target` as the record shows it, and the result: the ban or mute now in force,
+    those that were lifted, and the number of connections that were told or closed."""
 
     words: str
     target: str
@@ -71,8 +71,8 @@ Done = Callable[[Outcome | Refusal], None]
 
 
 class Moderation:
-    """The verbs. Each answers by its callback, perhaps at once; a refusal is answered, not raised. What was done is
-    also said to `mark`, in words."""
+    """The verbs. Each gives its callback the outcome, perhaps at once; a refusal is given to it too, not raised. `mark`
+    is called with what was done, in words."""
 
     def __init__(self, hub: Hub, audit: Audit, random_bits: Callable[[int], int], mark: Callable[[str], None]) -> None:
         self._hub = hub
@@ -82,7 +82,7 @@ class Moderation:
         self._announced_until = 0.0
 
     def start(self) -> None:
-        """Recall who is banned and muted, in place of what is known now."""
+        """Load the stored bans and mutes, in place of those known now."""
         self._audit.ledger.sanctions(self._hub.clock.trusted.now() - KEPT_MS, self._recalled)
 
     def _recalled(self, found: list[Sanction] | JournalError) -> None:
@@ -97,7 +97,7 @@ class Moderation:
     # The verbs
 
     def kick(self, operator: Operator, whom: Subject, reason: str, done: Done, seconds: int | None = None) -> None:
-        """Close one connection; with `seconds` also ban who it is, a guest by his address."""
+        """Close one connection; with `seconds` also ban its user, a guest by address."""
 
         def act() -> Outcome:
             session = self._session(operator, whom)
@@ -114,14 +114,14 @@ class Moderation:
     def ban(
         self, operator: Operator, whom: Subject, reason: str, seconds: int | None, done: Done, sure: bool = False
     ) -> None:
-        """Keep somebody out for so many seconds, None = for ever. An address that nobody means to ban (everybody, this
-        machine, the operator's own) is refused unless he is `sure`."""
+        """Keep somebody out for so many seconds, None = for ever. An address that is hardly ever meant (everybody, this
+        machine, the operator's own) is refused unless the operator is `sure`."""
         self._put(Measure.BAN, Role.ADMIN, operator, whom, reason, seconds, done, sure)
 
     def mute(
         self, operator: Operator, whom: Subject, reason: str, seconds: int | None, done: Done, sure: bool = False
     ) -> None:
-        """Keep somebody silent for so many seconds, None = for ever; he may read on. As `ban` otherwise."""
+        """Keep somebody silent for so many seconds, None = for ever; they may go on reading. Otherwise as `ban`."""
         self._put(Measure.MUTE, Role.OPERATOR, operator, whom, reason, seconds, done, sure)
 
     def unban(self, operator: Operator, which: str, done: Done) -> None:
@@ -129,7 +129,8 @@ class Moderation:
         self._lift(Measure.BAN, Role.ADMIN, operator, which, done)
 
     def unmute(self, operator: Operator, which: str, done: Done) -> None:
-        """Lift the mute with that id, or the mutes on that nick, address or range, or on who has that nick now."""
+        """Lift the mute with that id, or the mutes on that nick, address or range, or on the user who has that nick
+        now."""
         self._lift(Measure.MUTE, Role.OPERATOR, operator, which, done)
 
     def message(self, operator: Operator, whom: Subject, words: str, done: Done) -> None:
@@ -186,7 +187,7 @@ class Moderation:
         act: Callable[[], Outcome],
         done: Done,
     ) -> None:
-        """Check, act, mark it in the charts, record, answer."""
+        """Check the role, act, mark it in the charts, record it, report."""
         marked, target = (target.one_of, target.text) if isinstance(target, Subject) else ("", target)
         try:
             operator.check(least)
@@ -246,7 +247,7 @@ class Moderation:
         reason: str,
         seconds: int | None,
     ) -> Outcome:
-        """Put a sanction in force, in place of any on the same target; a ban closes whom it holds for."""
+        """Put a sanction in force, in place of any on the same target; a ban closes the connections it covers."""
         now = self._hub.clock.trusted.now()
         if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
             raise Refusal(Code.BAD_MESSAGE, f"from 1 to {LONGEST_SECONDS} seconds, or without an end")
@@ -280,7 +281,7 @@ class Moderation:
         self.perform(operator, least, f"un{measure}", which, "", act, done)
 
     def _named_by(self, table: Sanctions, which: str) -> list[Sanction]:
-        """The sanctions with that id or that target. Raises Refusal."""
+        """The sanctions with that id or that target. Raises Refusal when there is none."""
         sanction = table.get(which)
         if sanction is not None:
             return [sanction]
@@ -304,7 +305,8 @@ class Moderation:
     # Whom it hits
 
     def _session(self, operator: Operator | None, whom: Subject) -> Session:
-        """The connection that is meant, which is none of an operator's betters. Raises Refusal."""
+        """The connection that is meant; not the operator's own, nor one of an operator of the same or a higher role
+        (`operator` None: unchecked). Raises Refusal."""
         if whom.connection:
             session = self._hub.find(whom.connection)
             if session is None:
@@ -316,7 +318,7 @@ class Moderation:
         return session
 
     def _meant(self, operator: Operator, whom: Subject) -> Session | None:
-        """The same for who need not be here."""
+        """The same, or None where a nick or an address is meant that need not be connected."""
         if whom.address:
             return None
         if whom.connection:
@@ -327,7 +329,7 @@ class Moderation:
         return found[0] if found else None
 
     def _target(self, measure: Measure, operator: Operator, whom: Subject, session: Session | None) -> Target:
-        """By what somebody is kept out or silent, who may be the `session`."""
+        """What the sanction goes by. `session`: the connection that is meant, if there is one."""
         if whom.address:
             return sanctions.address(whom.address)
         if session is not None and whom.connection and measure is Measure.BAN:
@@ -335,8 +337,8 @@ class Moderation:
         return sanctions.nick(session.nick if session is not None else whom.nick)
 
     def _whole(self, session: Session, operator: Operator) -> Target:
-        """By what somebody is kept out who is here: his nick; a guest, who gets another by coming again, by his address
-        where that is no operator's."""
+        """What a ban of a connected user goes by: the nick; for a guest, who gets another one by connecting again, the
+        address, unless it is an operator's."""
         if session.identity is None and session.nick.startswith("guest-"):
             target = sanctions.address(session.address)
             operators = (each for each in self._under(target, None) if each.operator is not None)
@@ -353,7 +355,7 @@ class Moderation:
         return [*found, session] if session is not None and session not in found else found
 
     def _in_slices(self, sessions: list[Session], job: Callable[[Session], None]) -> None:
-        """Do `job` for each, SLICE at a time."""
+        """Run `job` for each session, SLICE at a time."""
         for session in sessions[:SLICE]:
             job(session)
         if len(sessions) > SLICE:
@@ -361,7 +363,7 @@ class Moderation:
 
 
 def _spare(operator: Operator, session: Session) -> None:
-    """Raise Refusal if the session is the operator's own, or of somebody who may do as much as he."""
+    """Raise Refusal if the session is the operator's own, or that of an operator of the same or a higher role."""
     other = session.operator
     if other is None or operator.source == "console":
         return
@@ -372,7 +374,7 @@ def _spare(operator: Operator, session: Session) -> None:
 
 
 def _hears(session: Session, door: Door | None, room: str | None) -> bool:
-    """Whether an announcement is for the session. A browser is told nothing before its welcome."""
+    """Whether the session gets an announcement. A browser is told nothing before its welcome."""
     here = (door is None or session.door is door) and (room is None or room in session.rooms)
     return here and (session.greeted or session.door is not Door.WEB)
 

@@ -9,8 +9,8 @@ from gateway.errors import Code
 
 
 class CloseReason(Enum):
-    """A reason: `word` is how logs, metrics and the dashboard spell it, `code` what a WebSocket is closed with, `said`
-    the word that the peer reads where that is another one."""
+    """A reason: `word` is its name in logs, metrics and the dashboard, `code` the WebSocket close code, `said` the word
+    that the peer reads where it is a different one."""
 
     LEFT = "left", 1000
     """The peer said goodbye: quit, end of file, a close frame."""
@@ -36,14 +36,14 @@ class CloseReason(Enum):
     NO_PONG = "no_pong", 4012
     FULL = "full", 4013
     MAINTENANCE = "maintenance", 4013, Code.BUSY
-    """Newcomers are turned away for a while, by an operator."""
+    """An operator has switched maintenance on."""
     STALLED = "stalled", 4014
-    """It took nothing for `limits.stall_seconds` while something was owed to it."""
+    """The peer took nothing for `limits.stall_seconds` while something was owed to it."""
     KICKED = "kicked", 4500
     BANNED = "banned", 4501
     FORBIDDEN = "forbidden", 4503
     TOO_MANY = "too_many", 4504, Code.FULL
-    """From one address."""
+    """Too many connections from one address."""
     REPLACED = "replaced", 4505
 
     def __init__(self, word: str, code: int, said: str | None = None) -> None:
@@ -52,7 +52,7 @@ class CloseReason(Enum):
         self.said = said or word
 
     def told(self, words: str = "") -> str:
-        """What the peer reads: `kicked: spam`. Who leaves by himself reads `words` alone."""
+        """What the peer reads: `kicked: spam`. A peer that leaves of its own accord reads `words` alone."""
         if self is CloseReason.LEFT:
             return words or "bye"
         return f"{self.said}: {words}" if words else self.said

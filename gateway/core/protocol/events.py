@@ -1,4 +1,4 @@
-"""What a session is told: the objects of the protocol, server to client.
+"""Events, what a session is told: the objects of the protocol, server to client.
 
 Each is one JSON object with its `type`; terminals get the same events as lines (`core.protocol.wire` holds both
 shapes). Times are milliseconds since 1970 UTC, `retry_ms` and the like durations in milliseconds. An absent optional
@@ -58,7 +58,7 @@ class Msg(Event, frozen=True, tag="msg"):
 
 
 class Ack(Event, frozen=True, tag="ack"):
-    """What was said under `id` is committed as `seq` (a private message: queued, no room and no seq)."""
+    """The message sent under `id` is committed as `seq` (a private message: queued, no room and no seq)."""
 
     id: str
     room: str | UnsetType = UNSET
@@ -66,7 +66,7 @@ class Ack(Event, frozen=True, tag="ack"):
 
 
 class History(Event, frozen=True, tag="history"):
-    """Messages of the past, oldest first; `more`: there are older ones."""
+    """Earlier messages, oldest first; `more`: there are older ones."""
 
     room: str
     messages: list[Msg]
@@ -81,7 +81,7 @@ class Renamed(msgspec.Struct, frozen=True, gc=False, rename={"old": "from", "new
 
 
 class Presence(Event, frozen=True, tag="presence"):
-    """Who came, went or changed the nick since the last one; `count` people are here now."""
+    """Joins, leaves and renames since the last one; `count` people are here now."""
 
     room: str
     joined: list[Listed]
@@ -100,7 +100,7 @@ class Private(Event, frozen=True, tag="private", rename={"sender": "from", "to":
 
 
 class Typing(Event, frozen=True, tag="typing"):
-    """Somebody is writing something. Never told to terminals."""
+    """Somebody is typing. Never sent to terminals."""
 
     room: str
     nick: str

@@ -25,10 +25,10 @@ class Message(msgspec.Struct, gc=False):
     """A message on its way into a room's log.
 
     `seq` is 0 until the journal has committed the message; the journal sets it exactly once. `ts` is milliseconds
-    since 1970 UTC. `text` has passed the gate (`core.sanitize`) and has no line feed unless it came from a door where a
-    message may have several lines. `author` is the number of the session that said it, 0 where it is not known
-    (read back from the journal, posted by HTTP): it never leaves the process. `identity` and `id` name the
-    request it came from, so that a second try is known; empty where nobody will try again.
+    since 1970 UTC. `text` has passed the text gate (`core.sanitize`) and has a line feed only if it came by a door
+    where a message may have several lines. `author` is the number of the session that sent it, 0 where it is not known
+    (read back from the journal, posted by HTTP): it never leaves the process. `identity` and `id` are the key by which
+    a retry is recognized; empty where there can be none.
     """
 
     room: str

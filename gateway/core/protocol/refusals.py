@@ -1,4 +1,4 @@
-"""How refusals and outcomes are put into events."""
+"""Refusals as the peer gets them: too fast, storage failed, and any refusal as an event."""
 
 import re
 
@@ -10,18 +10,18 @@ _FOLDERS = re.compile(r"(?<!\S)/(?:(?:(?! cannot be used \()[^/\n:])+/)*")
 
 
 def too_fast(seconds: float) -> Refusal:
-    """What is told to who must wait so long."""
+    """The refusal for a peer that must wait so long."""
     return Refusal(Code.RATE_LIMITED, f"too fast, wait {seconds:.1f} s", retry_ms=int(seconds * 1000) + 1)
 
 
 def storage_refusal(error: JournalError) -> Refusal:
-    """What a peer is told when the journal fails: not in which folder it is, which is nobody's business."""
+    """The refusal when the journal fails, without the folder that it is in, which is nobody's business."""
     words = _FOLDERS.sub("", str(error)).removeprefix("journal: ")
     return Refusal(Code.STORAGE, f"the journal failed: {words}", retry_ms=2000)
 
 
 def error_event(refusal: Refusal, id: str | None = None) -> Error:
-    """The event for a refusal, in answer to the request with that id."""
+    """The event for a refusal of the request with that id."""
     fields: dict[str, str | int] = {}
     if id is not None:
         fields["id"] = id

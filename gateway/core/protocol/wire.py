@@ -1,8 +1,8 @@
 """The wire formats: how a message or an event looks in bytes on each kind of connection.
 
-A format knows one thing: turn a `Message` of a room's log, or an `Event` for one session, into complete bytes. It is
-asked once per message and format, however many readers there are; the room joins the answers and hands the same
-bytes object to all of them.
+A format does one thing: turn a `Message` of a room's log, or an `Event` for one session, into complete bytes. It
+encodes each message once, however many readers there are; the room joins the results and hands the same bytes object
+to all of them.
 
 On terminals the author stands at the start of every physical line, so nobody can forge another's line or the
 server's: whatever has several lines is written with the author, or the server's mark, in front of each.
@@ -38,16 +38,16 @@ class Wire(Protocol):
 
     name: str
     objects: bool
-    """JSON for programs, with all of presence; else lines for people."""
+    """Whether it is JSON for programs, with every presence event; otherwise it is lines for people."""
 
     def for_programs(self) -> "Wire":
-        """The format that shows objects on the same kind of connection."""
+        """The JSON format for the same kind of connection."""
 
     def message(self, message: Message) -> bytes:
         """A message of the log, complete."""
 
     def event(self, event: Event, nick: str) -> bytes:
-        """An event for the session whose nick is `nick`; empty where the format has no word for it."""
+        """An event for the session whose nick is `nick`; empty where the format does not show it."""
 
 
 def as_msg(message: Message) -> Msg:
@@ -98,15 +98,15 @@ class JsonLines:
 
 
 class Epochal(Protocol):
-    """A room, of which a stream needs to know which epoch it is in."""
+    """A room, as far as a stream needs it: its epoch."""
 
     epoch: str
 
 
 class ServerSentEvents:
-    """`/r/{room}/events`: each object under the name of its type. Its id says where to go on: epoch:seq.
+    """`/r/{room}/events`: each object under the name of its type. Its id is the place to resume from: epoch:seq.
 
-    What comes before the messages that were missed carries no id: whoever is cut there asks for them again.
+    What is sent before the missed messages carries no id: a client that is cut off there asks for them again.
     """
 
     name = "events"
@@ -160,7 +160,7 @@ class Lines:
 
 
 class RawLines(Lines):
-    """`/r/{room}/raw`: new messages and gap notices, and why it ends."""
+    """`/r/{room}/raw`: new messages, gap notices, and the reason for its end."""
 
     def event(self, event: Event, nick: str) -> bytes:
         return super().event(event, nick) if isinstance(event, Gap | Bye) else b""
@@ -183,7 +183,7 @@ class LineFrames(Lines):
 
 
 def spoken(nick: str, kind: str, text: str) -> list[str]:
-    """The lines of a message: the first says how it was said, further ones carry `nick|`."""
+    """The lines of a message: the first shows its kind, further ones begin with `nick|`."""
     first, *more = text.split("\n")
     opening = f"* {nick} {first}" if kind == Kind.ACTION else f"{nick}: {first}"
     return [opening, *(f"{nick}| {line}" for line in more)]
@@ -284,4 +284,4 @@ TEXT = LineFrames()
 FRAME = JsonFrames()
 BOT = JsonLines()
 LINES_OF: dict[Door, Wire] = {Door.TCP: PLAIN, Door.TELNET: TELNET, Door.WEB: TEXT}
-"""How a session that talks in lines reads them, by its door."""
+"""The line format of a session, by its door."""

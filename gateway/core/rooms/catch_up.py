@@ -1,9 +1,9 @@
-"""Coming back to a room whose log in memory does not reach back far enough: what was missed is read from the journal.
+"""Catch-up: resuming a room whose log in memory does not reach back far enough, from the journal.
 
-The member is not attached yet. Page by page it is owed the missed messages, the next page when the last has gone out,
-until its cursor has reached what the log holds; then it is attached, and the log goes on at the very next number. What
-the journal no longer holds either is told as a gap. The tick serves a few pages at a time, so that a thousand peers
-coming back at once delay nobody.
+The member is not attached to the room yet. It is owed the missed messages page by page, the next page when the last has
+gone out, until its cursor has reached what the log holds; then it is attached, and goes on in the log at the very next
+number. What the journal no longer holds either is told as a gap. The tick serves a few pages at a time, so that a
+thousand peers resuming at once delay nobody.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ PAGES_PER_TICK = 8
 
 
 class CatchUps:
-    """The members that are catching up from the journal; each is attached to its room when it has."""
+    """The members that are catching up; each is attached to its room when it is done."""
 
     def __init__(self, library: HistoryReader, clock: Clock) -> None:
         self._library = library
@@ -27,7 +27,7 @@ class CatchUps:
         self._waiting: deque[Member] = deque()
 
     def add(self, member: Member) -> None:
-        """Bring the member from its cursor to the log. Its cursor is below what the log holds."""
+        """Bring the member, whose cursor is below what the log holds, up to the log."""
         first = member.room.first
         if member.cursor + 1 < first:
             member.session.tell(Gap(member.room.name, member.cursor + 1, first - 1))
@@ -38,11 +38,11 @@ class CatchUps:
 
     @property
     def pending(self) -> bool:
-        """Somebody waits for a page."""
+        """A member is waiting for a page."""
         return bool(self._waiting)
 
     def serve(self) -> None:
-        """Read a page each for the next few members."""
+        """Read one page for each of the next few members; part of the tick."""
         for _ in range(min(PAGES_PER_TICK, len(self._waiting))):
             member = self._waiting.popleft()
             if member.room.members.get(member.session) is not member:

@@ -1,18 +1,19 @@
-"""A room is a log, a reader is a cursor: this file is the fan-out.
+"""The fan-out: a room is a log, a reader is a cursor.
 
 What is true here:
 
-- A `Member` is one session reading one room: a cursor into the room's log and nothing else.
-- Members of one wire format stand in one `Readers`. After new messages each asks it for the *share* of its cursor:
-  the messages from cursor to head, encoded once each, joined once, the same bytes object for every member at that
-  cursor. So a tick costs messages + readers, one send a reader.
+- A `Member` is one session reading one room: a cursor into the room's log and nothing else. There is no queue per
+  reader, so a reader that stops reading costs no memory, however long it stops.
+- Members that read the same wire format share one `Readers`. After new messages each asks it for the *share* of its
+  cursor: the messages from cursor to head, encoded once each, joined once, the same bytes object for every member at
+  that cursor. So a tick costs messages + readers (not messages times readers), and one send per reader.
 - A socket that takes less than its share blocks its session: the cursor moves to the message that was cut, the rest
-  of that one message is owed to the session, everything after stays in the log. When the socket can take more the
-  session is unblocked and asks for its share like everybody else; once at the head it has rejoined the others.
-- A cursor that the log's tail has passed gets a gap notice in front of its share and jumps.
+  of that one message is owed to the session, everything after it stays in the log. When the socket can take more the
+  session is unblocked and asks for its share like any other; once at the head it shares bytes with the others again.
+- A cursor that the log's tail has passed gets a gap notice in front of its share and jumps over the gap.
 
-Rules: `publish` is called by the journal's answer and `serve` by `core.delivery`, both in the tick. `serve` spends a
-bounded number of sends and carries the rest of the turn over, so a room of 10,000 cannot stall the loop; nobody is
+Rules: the journal's answer calls `publish` and `core.delivery` calls `serve`, both within the tick. `serve` makes a
+bounded number of sends and carries the rest of the turn over, so a room of 10,000 cannot stall the loop; no member is
 offered twice in a turn.
 """
 
@@ -29,13 +30,13 @@ from gateway.core.sessions.session import Session
 from gateway.core.stats.counters import Counters
 
 SHARE_BYTES = 65536
-"""What one reader is offered at once, in bytes: the budget of a turn. A single message may be longer."""
+"""Bytes that one reader is offered per turn. A single message may be longer."""
 MEMBERS_LISTED = 200
 
 
 class Share:
-    """Encoded messages in log order: `parts` with the numbers `seqs`, and all of them joined as `data`. `count` are
-    messages; if any were `skipped`, the first part is the gap notice that tells so."""
+    """Encoded messages in log order: `parts` with the numbers `seqs`, all of them joined as `data`. `count` of the
+    parts are messages; if any were `skipped`, the first part is the gap notice."""
 
     __slots__ = ("count", "data", "given", "last", "parts", "seqs", "size", "skipped")
 
@@ -46,13 +47,14 @@ class Share:
         self.count = count
         self.skipped = skipped
         self.given = 0
-        """How many readers took all of it. Counted once for all of them (`Readers.forget`): this is the hot path."""
+        """How many readers took all of it. Added to the totals once for all (`Readers.forget`): this is the hot
+        path."""
         self.data = parts[0] if len(parts) == 1 else b"".join(parts)
         self.size = len(self.data)
 
 
 class Readers:
-    """The members of a room that read one wire format, and the shares made for them since the last `publish`."""
+    """The members of a room that read one wire format, and the shares encoded for them since the last `publish`."""
 
     __slots__ = ("_encoded", "_own", "_shares", "_totals", "log", "room", "wire")
 
@@ -66,7 +68,7 @@ class Readers:
         self._encoded: dict[int, bytes] = {}
 
     def forget(self) -> None:
-        """The head has moved, or everybody has been served: the shares are of no more use but to be counted."""
+        """The head has moved, or everybody has been served: count the shares and drop them."""
         if not (self._shares or self._own):
             return
         totals = self._totals
@@ -79,14 +81,14 @@ class Readers:
         self._encoded.clear()
 
     def share(self, cursor: int) -> Share:
-        """What a reader at `cursor` gets next, at most SHARE_BYTES or one message."""
+        """What a reader at `cursor` gets next: at most SHARE_BYTES, or one message that is longer."""
         share = self._shares.get(cursor)
         if share is None:
             share = self._shares[cursor] = self._make(cursor, author=0, until=self.log.head)
         return share
 
     def share_without(self, cursor: int, author: int, until: int) -> Share:
-        """The same for one reader: without the messages of `author` (0: with all), none after `until`."""
+        """The same for one reader: without the messages of `author` (0: with all), and none after `until`."""
         share = self._make(cursor, author, until)
         self._own.append(share)
         return share
@@ -122,7 +124,7 @@ class Readers:
 
 
 class Member:
-    """One session in one room. `cursor` is the number of the last message it has, `own` that of its last own one."""
+    """One session in one room. `cursor` is the number of the last message it has, `own` that of its own last one."""
 
     __slots__ = ("announced", "attached", "cursor", "listed_as", "own", "readers", "room", "session")
 
@@ -133,11 +135,11 @@ class Member:
         self.cursor = cursor
         self.own = 0
         self.attached = False
-        """Reads the log. A terminal that waits for its greeting does not yet."""
+        """Whether it reads the log. A terminal that waits for its greeting does not yet."""
         self.announced = False
-        """The others have been told that the session is here."""
+        """Whether the others have been told that the session is here."""
         self.listed_as: str | None = None
-        """The nick under which the session stood in the last list of members that somebody got."""
+        """The session's nick in the last list of members that was sent to anybody."""
 
     @property
     def place(self) -> tuple[str, str, int]:
@@ -156,25 +158,25 @@ class Member:
         return None if message is None else message.ts
 
     def change_wire(self, wire: Wire) -> None:
-        """From the next message after the head on, read in another wire format."""
+        """Read in another wire format, from the first message after the head on."""
         self.session.use(wire)
         self.readers = self.room.readers_of(wire)
         self.cursor = self.room.log.head
 
     def offer(self) -> bool:
-        """Offer the session its share: all of it is taken, or the session is blocked. Return whether there is more for
-        it at once."""
+        """Offer the session its share: either all of it is taken, or the session is blocked. Return whether there is
+        more for it right now."""
         session = self.session
         if session.owed:
-            # The rest of a cut message, or an answer: a share before it would stand in the middle of a line.
+            # The rest of a cut message, or a reply: a share sent before it would land in the middle of a line.
             session.flush()
             if session.blocked:
                 return False
         if session.ending and self.own <= self.cursor and not session.pending:
-            # Half-closed, and it has read up to its own last message: what others say later is not owed to it.
+            # Half-closed, and it has everything up to its own last message: it is not owed what others say later.
             return False
-        # Its own messages lie ahead: a terminal does not want them back, and a half-closed peer nothing behind them.
-        # That share is nobody else's, so it is made for this one reader. All others at this cursor get the same bytes.
+        # Its own messages lie ahead: a terminal does not get them back, and a half-closed peer gets nothing after them.
+        # Such a share is encoded for this one reader. All other readers at this cursor get the same bytes object.
         if self.own > self.cursor and (session.ending or not session.echo):
             author = 0 if session.echo else session.number
             until = self.own if session.ending else self.room.log.head
@@ -186,7 +188,7 @@ class Member:
         if share.skipped and taken:
             session.skip(share.skipped)
         if taken == share.size:
-            # Only counted here; what it makes in messages and bytes is added up once for all (`Readers.forget`).
+            # Only counted here; its messages and bytes are added up once for all readers (`Readers.forget`).
             share.given += 1
             self.cursor = share.last
             session.messages_out += share.count
@@ -218,19 +220,19 @@ def members_of(session: Session) -> list[Member]:
 
 
 def member_of(session: Session, room: str) -> Member | None:
-    """The session in one of its rooms; None where it is not."""
+    """The session in one of its rooms; None when it is not in that room."""
     member = session.rooms.get(room)
     return member if isinstance(member, Member) else None
 
 
 def talks_in(session: Session) -> Member | None:
-    """The session in the room where it talks: a terminal's; None for a page's, which names a room each time."""
+    """A terminal in the room where it talks; None for a page, which names a room each time."""
     member = session.room
     return member if isinstance(member, Member) else None
 
 
 class Room:
-    """A room in memory: its log, the members who read it, and who has been served of the news."""
+    """A room in memory: its log, its members, and the state of the current turn of serving them."""
 
     __slots__ = ("_again", "_authors", "_delivery", "_turn", "_turn_head", "epoch", "first", "log", "members", "name",
                  "pending", "presences", "readers", "streams", "topic", "totals")  # fmt: skip
@@ -246,18 +248,18 @@ class Room:
         self._delivery = delivery
         self.members: dict[Session, Member] = {}
         self.streams = 0
-        """How many of them only read, by HTTP: they are no people."""
+        """How many members are HTTP streams: they only read and do not count as people."""
         self.readers: dict[str, Readers] = {}
         self.presences = Presences(record.room)
         self.pending = 0
-        """Messages for this room that the journal has not answered for."""
+        """Messages for this room that are not committed yet."""
         self._turn: list[Member] = []
         self._again: list[Member] = []
         self._authors: dict[Member, None] = {}
         self._turn_head = log.head
 
     def begin_epoch(self, record: RoomRecord) -> None:
-        """Go on from where the journal says the room stands; whoever reads it goes on from there as well."""
+        """Continue from what the journal says of the room; all of its readers continue there as well."""
         self.epoch, self.first = record.epoch, record.first
         self.log.restart(record.head, record.recent)
         self._turn, self._again, self._turn_head = [], [], record.head
@@ -279,12 +281,13 @@ class Room:
         return len(self.members) - self.streams
 
     def people(self, most: int | None = None) -> list["Member"]:
-        """The members who are people, the earliest first."""
+        """The members that are people, the earliest first."""
         found = (member for member in self.members.values() if member.session.door is not Door.HTTP)
         return list(islice(found, most))
 
     def held(self, after: int | None, before: int | None, limit: int) -> tuple[list[Message], bool] | None:
-        """A page of history (see `ports.Journal.read`) with its `more`, if the log in memory holds all of it."""
+        """A page of history (see `ports.Journal.read`) and its `more`, if the log in memory holds all of it; else
+        None."""
         log = self.log
         whole = log.first <= self.first
         if after is not None:
@@ -305,7 +308,7 @@ class Room:
         return readers
 
     def joined(self, recovered: bool) -> Joined:
-        """The event that tells a session what the room is; `recovered`: it missed nothing."""
+        """The event that describes the room to a session; `recovered`: it missed nothing."""
         members = self.people(MEMBERS_LISTED)
         for member in members:
             member.listed_as = member.session.nick
@@ -332,7 +335,7 @@ class Room:
         self._delivery.has_news(self)
 
     def catch_up(self, member: Member) -> None:
-        """The member's session can take more again: if it is behind, serve it in the next turn."""
+        """The member's session can take more again: serve it in the next turn if it is behind."""
         if member.attached and member.cursor != self.log.head:
             self._again.append(member)
             self._delivery.has_news(self)
@@ -346,13 +349,14 @@ class Room:
         """Offer members what they have not seen, at most `sends` of them; return how many sends are left.
 
         Goes on where the last call stopped; begins a new turn only when the last one is over. Every second turn runs
-        backwards, so that nobody is always last; but whoever spoke is served first, so that what he says next arrives
-        while the others are being served, and goes out with the next turn.
+        backwards, so that no member is always last; but the authors are served first, so that what they say next
+        arrives while the others are being served, and goes out with the next turn.
         """
         if not self._turn:
             self._turn, self._again = self._again, []
             if self._turn_head != self.log.head:
-                # There are new messages: everybody's turn, so those who asked for one again are among them.
+                # There are new messages: every member gets a turn, which includes those that asked for one
+                # (`catch_up`).
                 self._turn = list(self.members.values())
                 if self.log.head & 1:
                     self._turn.reverse()
@@ -363,8 +367,8 @@ class Room:
         head = self.log.head
         while turn and sends > 0:
             member = turn.pop()
-            # Has all (served as an author, or joined since), waits for its own socket (`Hub.pump` brings it back), or
-            # is not told anything yet (its greeting or its history comes first): none of them costs a send.
+            # It has everything (served as an author, or joined since), waits for its own socket (`Hub.pump` brings it
+            # back), or is not attached yet (its greeting or its history comes first): none of these costs a send.
             if member.cursor == head or member.session.blocked or not member.attached:
                 continue
             sends -= 1

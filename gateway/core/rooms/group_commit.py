@@ -1,7 +1,12 @@
-"""Messages on their way to the journal: what has gathered goes as one batch, and one batch is in flight at a time.
+"""Group commit: messages that have gathered go to the journal as one batch, with one batch in flight at a time.
 
-Only its answer says what becomes of a message: it is published, then acknowledged, or it is refused. So nobody is shown
-what a crash would lose. While too many wait, whoever sends one more is held until the next answer.
+Why batches: a commit costs about the same for one message as for a thousand, so under load the batch grows by itself to
+what arrives during one commit, and nothing waits for a timer. Why one at a time: the journal numbers messages in the
+order of its batches, and a failed batch must not be overtaken by one that was sent after it.
+
+Only the journal's answer decides what becomes of a message: it is published and then acknowledged, or it is refused. So
+nobody is shown what a crash would lose. While too many messages wait, a session that sends one more is held until the
+next answer.
 """
 
 import logging
@@ -24,13 +29,13 @@ from gateway.errors import JournalError, Refusal
 log = logging.getLogger(__name__)
 
 INCOMING_MESSAGES = 10_000
-"""Messages that may wait for the journal; from here on senders are held."""
+"""Messages that may wait for the journal; beyond that, senders are held."""
 FAILURE_SECONDS = 2.0
-"""How long a batch that could not be stored counts, if no other comes."""
+"""How long a failed batch counts as a storage failure, if no other comes."""
 
 
 class Draft(NamedTuple):
-    """A message on its way to the journal, the room it is for, and who waits for the answer."""
+    """A message on its way to the journal, its room, and the session or callback that waits for the outcome."""
 
     room: Room
     message: Message
@@ -39,9 +44,9 @@ class Draft(NamedTuple):
 
 
 class GroupCommit:
-    """What waits for the journal. `took` counts how long each batch takes; `half_closed` hears of each message of an
-    ending session that was committed or refused; `recent` of the moment when storing begins to fail, and works again.
-    """
+    """The messages that wait for the journal. `took` counts how long each batch takes; `half_closed` is told of each
+    message of an ending session that was committed or refused; `recent` is told when storing begins to fail, and when
+    it works again."""
 
     def __init__(
         self,
@@ -69,21 +74,21 @@ class GroupCommit:
 
     @property
     def crowded(self) -> bool:
-        """So much waits for the journal that no more should be taken in."""
+        """So many messages wait for the journal that no more should be accepted."""
         return len(self._incoming) > INCOMING_MESSAGES
 
     @property
     def busy(self) -> bool:
-        """Something is not committed yet."""
+        """A message is not committed yet."""
         return bool(self._incoming or self._committing)
 
     @property
     def due(self) -> bool:
-        """There is a batch, and the journal is free."""
+        """Messages are waiting, and no batch is in flight."""
         return bool(self._incoming and not self._committing)
 
     def submit(self, draft: Draft) -> None:
-        """Hand a message to the next tick's commit; its sender is held while it is crowded."""
+        """Queue a message for the next tick's commit; while it is crowded, hold its sender."""
         draft.room.pending += 1
         self._incoming.append(draft)
         if draft.member is not None:
@@ -95,7 +100,7 @@ class GroupCommit:
         self._clock.soon()
 
     def begin(self) -> None:
-        """Hand the journal what is due; part of the tick."""
+        """Hand the journal a batch, if one is due; part of the tick."""
         if self.due:
             drafts, self._incoming = self._incoming, []
             self._committing = True
@@ -104,15 +109,15 @@ class GroupCommit:
             self._journal.append(batch, lambda answer: self._answered(drafts, answer))
 
     def after_own(self, session: Session, job: Callable[[], None]) -> None:
-        """Do `job` once every message of the session has been committed or refused; now, if none is on its way."""
+        """Run `job` once every message of the session has been committed or refused; now, if none is on its way."""
         if session.pending:
             self._waiting.append((session, job))
         else:
             job()
 
     def probe(self, done: Callable[[Refusal | None], None]) -> None:
-        """Answer what keeps messages from being stored, None if nothing does: a failure just now, or what the journal
-        says to a batch of none, which looks at its disk and its file like any other."""
+        """Give `done` what keeps messages from being stored, None if nothing does: a recent failure, or the journal's
+        answer to an empty batch, which checks its disk and its file like any other."""
         if self._failure is not None and self._clock.now() < self._failed_at + FAILURE_SECONDS:
             done(self._failure)
             return
@@ -123,7 +128,7 @@ class GroupCommit:
         self._journal.append([], answered)
 
     def _tell(self, words: str) -> None:
-        """Tell those who run the gateway, in its log and on the dashboard: once when it begins, once when it ends."""
+        """Tell operators, in the log and on the dashboard: once when a failure begins, once when it ends."""
         log.warning("storage: %s", words)
         self._recent.note(0, "storage", words)
 
@@ -159,7 +164,7 @@ class GroupCommit:
             if done is not None:
                 done(Posted(room.name, room.epoch, message.seq))
             if not room.members:
-                # Posted from outside into a room where nobody is: nobody will leave it and so let it be forgotten.
+                # Posted by HTTP into an empty room: nobody will leave it, which is when a room is usually forgotten.
                 self._rooms.forget_if_idle(room)
 
     def _refuse(self, drafts: list[Draft], refusal: Refusal) -> None:

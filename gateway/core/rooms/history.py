@@ -10,12 +10,12 @@ from gateway.core.rooms.fanout import Room
 from gateway.errors import Code, JournalError, Refusal
 
 HISTORY_MESSAGES = 300
-"""The longest stretch of history in one answer."""
+"""Messages on one page of history, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Which messages: the oldest `limit` with a number above `after`, else the latest below `before`, else the
+    """Selects messages: the oldest `limit` with a number above `after`, else the latest below `before`, else the
     latest."""
 
     after: int | None = None
@@ -25,7 +25,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A stretch of a room's history, oldest first; `more` as in `ports.Page`, `first`..`head` as in `RoomRecord`."""
+    """A page of a room's history, oldest first; `more` as in `ports.Page`, `first`..`head` as in `RoomRecord`."""
 
     room: str
     epoch: str
@@ -39,14 +39,14 @@ Answer = Callable[[Past | Refusal], None]
 
 
 class HistoryReader:
-    """Reads the past of every room, whether it is in memory or not."""
+    """Reads the history of any room, in memory or not."""
 
     def __init__(self, journal: Journal, rooms: Mapping[str, Room]) -> None:
         self._journal = journal
         self._rooms = rooms
 
     def read(self, name: str, wanted: Range, done: Answer) -> None:
-        """Answer with at most HISTORY_MESSAGES; a room nobody knows is a Refusal."""
+        """Give `done` at most HISTORY_MESSAGES messages, or a Refusal for an unknown room."""
         room = self._rooms.get(name)
         if room is None:
             self._journal.open(name, 0, lambda record: self._read_unopened(record, wanted, done))

@@ -1,8 +1,8 @@
-"""A second try is not a second message: who sends again under the same id gets the first message's receipt.
+"""Idempotency: a message that is sent again under the same id is one message, and gets the first one's receipt.
 
-A key is (identity, id). It is kept RECEIPT_SECONDS from its first try, across reconnect and, because the journal stores
-receipts in the message's own transaction, across restart. A try that comes while the first is on its way waits for the
-same answer. A refused try is not remembered.
+A key is (identity, id). It is kept RECEIPT_SECONDS from the first try, across reconnects and, because the journal
+stores receipts in the message's own transaction, across restarts. A retry that comes while the first try is on its way
+waits for the same outcome. A refused try is not remembered.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ Key = tuple[str, str]
 
 
 class Posted(NamedTuple):
-    """Where a message stands; `seq` 0 and no room: it was private and is queued."""
+    """The place of a message; no room and `seq` 0: it was private and is queued."""
 
     room: str
     epoch: str
@@ -35,7 +35,7 @@ Answer = Callable[[Posted | Refusal], None]
 
 
 class Entry:
-    """One key: who waits for its answer, or the answer."""
+    """One key: the callbacks that wait for its outcome, or the outcome."""
 
     __slots__ = ("began", "posted", "waiting")
 
@@ -55,7 +55,7 @@ class Idempotency:
         self._of: Counter[str] = Counter()
 
     def recall(self, receipts: Iterable[Receipt]) -> None:
-        """Take in what the journal stored, the oldest first; what is too old is left out."""
+        """Load the receipts that the journal stored, the oldest first; those that are too old are left out."""
         now = self._clock.trusted.now() / 1000
         for each in receipts:
             if now - each.ts / 1000 >= RECEIPT_SECONDS:
@@ -65,9 +65,9 @@ class Idempotency:
             self._of[each.identity] += 1
 
     def begin(self, key: Key, answer: Answer) -> Answer | None:
-        """Begin a try. The first gets the function to be called with its outcome, which also calls `answer`; a
-        repetition gets None, and `answer` is called with the first one's outcome, now or later. Raises Refusal when
-        the identity has too many live ids."""
+        """Begin a try. For the first one, return the function to be called with its outcome, which also calls `answer`.
+        For a retry, return None, and call `answer` with the first one's outcome, now or later. Raises Refusal when the
+        identity has too many live ids."""
         now = self._clock.trusted.now() / 1000
         self._forget_old(now)
         entry = self._entries.get(key)
@@ -113,7 +113,7 @@ class Idempotency:
 
 
 def acknowledge(session: Session, id: str, outcome: Posted | Refusal) -> None:
-    """Tell the session what became of what it sent under `id`."""
+    """Tell the session the outcome of what it sent under `id`."""
     if isinstance(outcome, Refusal):
         session.tell(error_event(outcome, id))
     else:

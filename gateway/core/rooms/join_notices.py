@@ -1,4 +1,4 @@
-"""Tells the people of a room who comes and goes: not too soon, not too often, and not what they did themselves."""
+"""Tells the people of a room about joins, leaves and renames: not too soon, not too often, and not their own."""
 
 from gateway.core.clock import Clock
 from gateway.core.protocol.events import Event
@@ -8,17 +8,17 @@ from gateway.core.sessions.session import OWED_BYTES
 
 
 class JoinNotices:
-    """What a room is told of who comes, goes and is renamed."""
+    """Tells a room about joins, leaves and renames."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
     def came(self, member: Member, seconds: float) -> None:
-        """The session has entered; it is news in so many seconds, if it still stays then."""
+        """The session has entered; tell the room in so many seconds, if it is still there then."""
         self._clock.later(seconds, lambda: self._announce(member))
 
     def went(self, member: Member) -> None:
-        """The session has left, or will say nothing more. Calling it again does nothing."""
+        """The session has left, or will send nothing more. Calling it again does nothing."""
         member.room.presences.left(member.session.nick, member.announced, member.listed_as)
         member.announced, member.listed_as = False, None
         self._tell_later(member.room)
@@ -40,12 +40,12 @@ class JoinNotices:
             self._tell_soon(member.room)
 
     def _tell_soon(self, room: Room) -> None:
-        """A join has waited long enough to prove that it stays: now, unless people were told just before."""
+        """A join has waited long enough to prove that it stays: tell the room now, unless it was told just before."""
         presences = room.presences
         self._tell_in(room, max(0.0, presences.told_at + presences.interval - self._clock.now()))
 
     def _tell_later(self, room: Room) -> None:
-        """A leave or a new nick may be undone in a moment."""
+        """Tell the room after a moment, because a leave or a new nick may be undone by then."""
         self._tell_in(room, room.presences.interval)
 
     def _tell_in(self, room: Room, seconds: float) -> None:
@@ -69,7 +69,7 @@ class JoinNotices:
 
 
 class Encoded:
-    """An event that is the same for everybody, encoded once per wire format."""
+    """An event that is the same for every member, encoded once per wire format."""
 
     def __init__(self, event: Event) -> None:
         self._event = event
@@ -84,7 +84,7 @@ class Encoded:
 
 
 def tell_room(room: Room, event: Event) -> None:
-    """Tell every reader of the room something that is not a message; who is far behind misses it."""
+    """Send every member an event that is not a message; one that is far behind misses it."""
     encoded = Encoded(event)
     for member in room.members.values():
         if member.attached and len(member.session.owed) < OWED_BYTES:

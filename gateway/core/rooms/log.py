@@ -1,14 +1,15 @@
 """The log of one room: its last messages in memory, numbered without holes, bounded in count and bytes.
 
 Readers hold nothing but a cursor, the number of the last message they have; what is between cursor and head is their
-lag. The log never waits for them: what its tail passes is gone from memory, and a reader who was there is told.
+lag. The log never waits for them: what its tail passes leaves memory, and a reader whose cursor was there is told of
+the gap.
 
-Numbers leave the log the moment a bound is passed; the list behind them is cut only when an eighth of it is dead, so
-that a cut costs nothing per message.
+A message leaves the log the moment a bound is passed, but the list behind the log is cut only when an eighth of it is
+dead: cutting moves everything that stays, so it is done rarely and costs next to nothing per message.
 
-All logs together have a bound as well, the budget. Whoever passes it pays for all: the logs whose last message is the
-oldest are emptied first, down to KEPT_OF_BUDGET, so that the next messages are free again. A message costs an addition
-and a comparison. Readers of an emptied log are told like any whom a tail has passed; the journal has the messages.
+All logs together have a bound as well, the budget. The message that passes it makes room for many: the logs whose last
+message is the oldest are emptied first, down to KEPT_OF_BUDGET, so that the next messages cost an addition and a
+comparison again. Readers of an emptied log are told like any whom the tail has passed; the journal has the messages.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,22 +17,22 @@ from collections.abc import Iterable, Sequence
 from gateway.core.protocol.message import Message
 
 MESSAGE_BYTES = 300
-"""What a message costs in memory besides its text, in bytes (CPython 3.11: the object, its strings' headers)."""
+"""Bytes of memory that a message takes besides its text (CPython 3.11: the object and its strings' headers)."""
 
 
 def cost(message: Message) -> int:
-    """What a message takes in memory, in bytes, at most: CPython stores a text with one wide character wide."""
+    """Bytes of memory that a message takes at most: one wide character makes CPython store the whole text wide."""
     text = message.text
     return MESSAGE_BYTES + (len(text) if text.isascii() else 4 * len(text))
 
 
 KEPT_OF_BUDGET = 7 / 8
 HARD_BUDGET = 1 << 40
-"""Bytes, for a log that shares none."""
+"""Bytes; the budget of a log that shares none with others."""
 
 
 class LogBudget:
-    """What all logs together take in memory: `used` bytes, at most `top`."""
+    """The memory of all logs together: `used` bytes, at most `top`."""
 
     __slots__ = ("logs", "top", "used")
 
@@ -41,12 +42,12 @@ class LogBudget:
         self.logs: set[RoomLog] = set()
 
     def limit(self, top: int) -> None:
-        """At most so many bytes from now on."""
+        """Allow at most so many bytes from now on."""
         self.top = top
         self.enforce()
 
     def enforce(self) -> None:
-        """If more is used, empty the coldest logs but for their last message; where that is not enough, wholly."""
+        """If more is used, empty the coldest logs down to their last message; if that is not enough, completely."""
         if self.used <= self.top:
             return
         target = int(self.top * KEPT_OF_BUDGET)
@@ -100,11 +101,11 @@ class RoomLog:
 
     @property
     def last_ts(self) -> int:
-        """When the last message held was sent, in ms since 1970; 0 when none is held."""
+        """When the last message was sent, in ms since 1970; 0 when none is held."""
         return self._messages[-1].ts if self.first <= self.head else 0
 
     def give_back(self, size: int, held: int) -> None:
-        """Forget the oldest messages until `size` bytes are free or only `held` are left."""
+        """Drop the oldest messages until `size` bytes are free or only `held` messages are left."""
         stop = self.bytes - size
         while self.bytes > stop and self.head - self.first >= held:
             self._forget_first()
@@ -113,13 +114,13 @@ class RoomLog:
         self._base = self.first
 
     def leave(self) -> None:
-        """The room leaves memory, and its log with it."""
+        """The room leaves memory: give its bytes back to the budget."""
         if self in self._budget.logs:
             self._budget.logs.remove(self)
             self._budget.used -= self.bytes
 
     def come_back(self) -> None:
-        """The room stays in memory after all. Calling it again does nothing."""
+        """The room stays in memory after all: count its bytes again. Calling it twice does nothing."""
         if self not in self._budget.logs:
             self._budget.logs.add(self)
             self._budget.used += self.bytes
@@ -143,7 +144,7 @@ class RoomLog:
             self._base = self.first
 
     def after(self, cursor: int) -> Iterable[Message]:
-        """The messages held with a number above `cursor`, oldest first, without a copy of the log."""
+        """The messages held with a number above `cursor`, oldest first, without copying the log."""
         start = max(cursor + 1, self.first) - self._base
         messages = self._messages
         return (messages[index] for index in range(start, len(messages)))

@@ -1,13 +1,14 @@
-"""Who came, went or changed the nick in one room since people were last told; netted, so that a blink is no news.
+"""Presence: the joins, leaves and renames in one room since it was last told, netted: a quick reconnect is no news.
 
-In a room of more than CROWD_ABOVE people nobody is told names any more, only the count, until CROWD_UNTIL again. What
-happened meanwhile is kept, netted, and told to the pages when the crowd is over: their lists of members are right.
+In a room of more than CROWD_ABOVE people names are no longer told, only the count, until CROWD_UNTIL again. What
+happens meanwhile is kept, netted, and told to the pages when the crowd is over, so that their lists of members are
+right.
 
-A page knows a name from a telling or from the list of members it got on joining, a terminal from a telling only. So
-what happens to somebody who was listed but never announced is told to the pages alone, and so is the coming of somebody
-who spoke before it was news: people at terminals have read the name already, pages need it in their list. A page takes
-all this as changes of a set: a name that it has already, or does not have, is no mistake. In a long crowd somebody may
-have had several names, each in the list of another page; all but the last are struck.
+A page knows a name from a presence event or from the list of members that it got on joining, a terminal only from a
+presence event. So what happens to a member that was listed but never announced is told to pages only. So is the join of
+a member that spoke before it was announced: people at terminals have read the name already, pages need it in their
+list. A page applies all this to a set: a name that it already has, or does not have, does no harm. During a long crowd
+a member may have had several names, each in the list of another page; all but the last are told as having left.
 """
 
 from gateway.core.protocol.events import Listed, Presence, Renamed
@@ -15,16 +16,16 @@ from gateway.core.protocol.events import Listed, Presence, Renamed
 CROWD_ABOVE = 50
 CROWD_UNTIL = 40
 INTERVAL = 1.0
-"""At most one presence per room in so many seconds; in a crowd, one in CROWD_INTERVAL."""
+"""Seconds between two presence events of a room, at least; in a crowd CROWD_INTERVAL."""
 CROWD_INTERVAL = 2.0
 GONE_NAMES = 4096
-"""How many who went during a crowd are remembered; those who went first are forgotten first."""
+"""Names that left during a crowd and are remembered; the earliest are forgotten first."""
 ANNOUNCE_AFTER = 2.0
-"""A join is announced so many seconds after the connection, if it is still open both ways."""
+"""A join is announced so many seconds after the connection began, if it is still open both ways."""
 
 
 class Presences:
-    """The changes of one room that have not been told yet."""
+    """The changes in one room that have not been told yet."""
 
     __slots__ = (
         "_joined",
@@ -43,9 +44,9 @@ class Presences:
         self.room = room
         self.crowd = False
         self.scheduled = False
-        """A presence is on its way: what changes meanwhile goes with it."""
+        """Whether a presence event is on its way; what changes meanwhile goes with it."""
         self.told_at = float("-inf")
-        """Monotonic seconds of the last telling."""
+        """When the last presence event was sent, in monotonic seconds."""
         self._joined: dict[str, str] = {}
         self._listed: dict[str, str] = {}
         self._left: dict[str, None] = {}
@@ -55,16 +56,16 @@ class Presences:
 
     @property
     def interval(self) -> float:
-        """Seconds between two tellings."""
+        """Seconds between two presence events."""
         return CROWD_INTERVAL if self.crowd else INTERVAL
 
     @property
     def pending(self) -> bool:
-        """There is something to tell."""
+        """Whether there is something to tell."""
         return bool(self._joined or self._listed or self._left or self._renamed or self._relisted or self._unlisted)
 
     def joined(self, nick: str, door: str) -> None:
-        """Somebody is here, and is announced. Back before his leaving was told: no news."""
+        """A member is announced. If it was back before its leave was told, that is no news."""
         self._unlisted.pop(nick, None)
         if nick in self._left:
             del self._left[nick]
@@ -72,12 +73,12 @@ class Presences:
             self._joined[nick] = door
 
     def listed(self, nick: str, door: str) -> None:
-        """Somebody is here who is no news, but belongs in the lists of members."""
+        """A member need not be announced, but belongs in the pages' lists of members."""
         if self._unlisted.pop(nick, "") == "":
             self._listed[nick] = door
 
     def left(self, nick: str, announced: bool, listed_as: str | None) -> None:
-        """Somebody has gone who had been announced, or stood in a list of members (lately as `listed_as`), or both."""
+        """A member has left that had been announced, or was in a list of members (last as `listed_as`), or both."""
         if nick in self._joined:
             del self._joined[nick]
             announced = False
@@ -93,7 +94,7 @@ class Presences:
             _keep(self._unlisted, nick)
 
     def renamed(self, old: str, new: str, announced: bool, listed_as: str | None) -> None:
-        """Somebody who had been announced, or stood in a list, or both, has another nick."""
+        """A member that had been announced, or was in a list of members, or both, has another nick."""
         if old in self._joined:
             self._joined[new] = self._joined.pop(old)
             announced = False
@@ -109,7 +110,7 @@ class Presences:
             changes[told] = new
 
     def _last_told(self, nick: str) -> str:
-        """The name under which people know who is now called `nick`; his change of it is no news any more."""
+        """The name under which the member now called `nick` was last told; drop its untold rename."""
         for changes in (self._renamed, self._relisted):
             for old, new in changes.items():
                 if new == nick:
@@ -118,7 +119,7 @@ class Presences:
         return nick
 
     def take(self, count: int) -> tuple[Presence, Presence | None]:
-        """What to tell now (pages, terminals or None), and begin anew. `count` people are in the room."""
+        """What to tell now (to pages; to terminals, or None), and begin anew. `count` people are in the room."""
         self.scheduled = False
         was_crowd, self.crowd = self.crowd, count > (CROWD_UNTIL if self.crowd else CROWD_ABOVE)
         if self.crowd:
@@ -141,7 +142,7 @@ def _keep(gone: dict[str, None], nick: str) -> None:
 
 
 def for_others(presence: Presence, nick: str) -> Presence:
-    """The same without what `nick` did himself: a terminal need not read about its own user."""
+    """The same without what `nick` itself did: a terminal need not read about its own user."""
     joined = [listed for listed in presence.joined if listed.nick != nick]
     renamed = [change for change in presence.renamed if change.new != nick]
     return Presence(presence.room, joined, presence.left, renamed, presence.count)

@@ -1,4 +1,4 @@
-"""The rooms in memory, by name: opened from the journal when somebody needs one, forgotten when nobody does."""
+"""The rooms in memory, by name: opened from the journal when one is needed, forgotten when it is not."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -19,13 +19,13 @@ from gateway.errors import Code, JournalError, Refusal
 log = logging.getLogger(__name__)
 
 LOBBY = "lobby"
-"""Where everybody comes in; it stays in memory."""
+"""The room that newcomers are in; it stays in memory."""
 RECENT_MESSAGES = 50
-"""What a room's log begins with: what a browser is shown on joining."""
+"""Messages that a room's log begins with: as many as a browser is shown on joining."""
 
 
 class Rooms(Mapping[str, Room]):
-    """Names to rooms, with the verbs that fill and empty it."""
+    """Room names to rooms, with the verbs that open and forget them."""
 
     def __init__(self, journal: Journal, limits: Limits, delivery: Delivery, totals: Counters) -> None:
         self._rooms: dict[str, Room] = {}
@@ -45,14 +45,14 @@ class Rooms(Mapping[str, Room]):
         return len(self._rooms)
 
     def limit(self, limits: Limits) -> None:
-        """Keep these limits from now on; a log that is too long is cut with its next message."""
+        """Apply these limits from now on; a log that is too long is cut with its next message."""
         self._limits = limits
         for room in self._rooms.values():
             room.log.max_messages, room.log.max_bytes = limits.top_log_messages, limits.top_log_bytes
         self._budget.limit(limits.top_logs_bytes)
 
     def open(self, name: str, done: Callable[[Room | Refusal], None]) -> None:
-        """The room with that (valid) name, from memory, from the journal, or new."""
+        """Give `done` the room with that (valid) name, from memory, from the journal, or new."""
         room = self._rooms.get(name)
         if room is not None:
             done(room)
@@ -81,7 +81,7 @@ class Rooms(Mapping[str, Room]):
         return room
 
     def keep(self, room: Room) -> Room:
-        """The room of that name that is in memory now: `room`, if it was forgotten meanwhile."""
+        """The room of that name in memory: `room` itself, put back, if it was forgotten meanwhile."""
         kept = self._rooms.setdefault(room.name, room)
         kept.log.come_back()
         return kept
@@ -105,7 +105,7 @@ class Rooms(Mapping[str, Room]):
         self._journal.set_topic(room.name, topic, stored)
 
     def begin_new_epochs(self) -> None:
-        """The journal came back without its end: read every room afresh, and tell its members where it stands now."""
+        """The journal came back without its end: read every room afresh, and tell its members its new epoch."""
         for name in list(self._rooms):
             self._journal.open(name, RECENT_MESSAGES, partial(self._reopened, name))
 

@@ -1,4 +1,4 @@
-"""Forgets messages that are too old, a slice at a time, in the journal first and then in the rooms' logs."""
+"""Retention: deletes messages that are too old, in slices, in the journal first and then in the rooms' logs."""
 
 import logging
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 PAUSE_SECONDS = 0.05
 """Between two slices, so that chat goes first."""
 ROUNDS = 20
-"""Within the time that messages are kept, so many times is looked for older ones; at least once in an hour."""
+"""Runs within the time that messages are kept; at least one in an hour."""
 LEAST_SECONDS = 1.0
 MOST_SECONDS = 3600.0
 
@@ -33,10 +33,10 @@ class Retention:
         self._keep = keep_seconds
         self._clock = clock
         self._round = 0
-        """Grows with every change of the time: what was begun before ends there."""
+        """Counts the changes of the retention: a run that began before the last change ends."""
 
     def start(self) -> None:
-        """Look now, and from now on again and again."""
+        """Delete old messages now, and again and again from now on."""
         if self._keep > 0:
             self._look(self._round)
 

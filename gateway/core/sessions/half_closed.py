@@ -1,7 +1,7 @@
 """Half-closed sessions: a peer that has stopped sending still receives what it is owed, for HALF_CLOSED_SECONDS.
 
-That is the answers to it and the room's messages up to its own last one. The time begins when that one is committed,
-so a slow journal takes nothing from it.
+It is owed the replies to what it sent, and the room's messages up to its own last one. The time begins when that one is
+committed, so that a slow journal takes nothing from it.
 """
 
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.sessions.session import Session
 
 HALF_CLOSED_SECONDS = 2.0
-"""How long after its last own message a half-closed peer may take to read what is owed to it."""
+"""How long a half-closed peer may take to read what it is owed, after its own last message is committed."""
 
 
 class HalfClosed:
-    """The half-closed sessions and why each ended. `end` closes one for good."""
+    """The half-closed sessions, and the reason that each will be closed with. `end` closes one."""
 
     def __init__(self, clock: Clock, end: Callable[[Session, CloseReason], None]) -> None:
         self._clock = clock
@@ -23,18 +23,18 @@ class HalfClosed:
         self._closings: dict[Session, CloseReason] = {}
 
     def begin(self, session: Session, closing: CloseReason) -> None:
-        """The peer has stopped sending, and all it sent has been handled."""
+        """The peer has stopped sending, and everything it sent has been handled."""
         session.end_input()
         self._closings[session] = closing
         self.committed(session)
 
     def committed(self, session: Session) -> None:
-        """Messages of the session were committed or refused; after the last one its time runs."""
+        """A message of the session was committed or refused; after the last one its time begins."""
         if session in self._closings and not session.pending:
             self._clock.later(HALF_CLOSED_SECONDS, lambda: self._over(session))
 
     def serve(self) -> None:
-        """Close the sessions that have got all that is owed to them; part of the tick."""
+        """Close the sessions that have received everything they are owed; part of the tick."""
         for session in list(self._closings):
             if session.pending or session.owed or session.held:
                 continue

@@ -1,12 +1,12 @@
-"""Who a peer is across connections: an identity, and the token or code that proves it.
+"""Identity: who a peer is across connections, and the token or code that proves it.
 
-A browser gets a token with its first hello and shows it when it comes back; a terminal gets a short code when it asks
-for one or is sent away. Either gives back the nick and the rooms, for IDENTITY_SECONDS after the last connection; the
-nick is kept from others for NICK_SECONDS. The latest connection wins.
+A browser gets a token with its first hello and presents it when it comes back; a terminal gets a short code when it
+asks for one or is disconnected by a drain. Either restores the nick and the rooms, for IDENTITY_SECONDS after the last
+connection; the nick is kept from others for NICK_SECONDS. The latest connection wins.
 
-A token is the identity's name and a signature by a key of the data folder, so nobody can make one up; what belongs to
-it is remembered in the journal. A code is short enough to type and is guarded by slowness (`Identities.by_code`'s
-caller pays for a wrong guess).
+A token is the identity's id signed with a key in the data folder, so nobody can make one up; what belongs to the
+identity is stored in the journal. A code has to be short enough to type, so it is protected by slowness: a wrong guess
+costs the caller of `Identities.by_code` time.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from gateway.core.sessions.session import Identity, Session
 IDENTITY_SECONDS = 600.0
 NICK_SECONDS = 120.0
 IDENTITIES = 100_000
-"""Absent ones that are remembered at most; the longest absent is forgotten first."""
+"""Absent identities, at most; the longest absent is forgotten first."""
 SWEEP_SECONDS = 5.0
 CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """No 0 O 1 I: a code is read from one screen and typed into another."""
@@ -29,7 +29,7 @@ CODE_LENGTH = 6
 
 
 class Identities:
-    """Everybody who is here with an identity or may come back. `key` signs tokens."""
+    """The identities that are connected or may come back. `key` signs tokens."""
 
     def __init__(self, key: bytes, clock: Clock, random_bits: Callable[[int], int]) -> None:
         self._key = key
@@ -39,7 +39,7 @@ class Identities:
         self._absent: dict[Identity, None] = {}
 
     def recall(self, people: Iterable[Person]) -> list[Identity]:
-        """Take in what the journal remembered, the longest absent first; answers them."""
+        """Load what the journal has stored, the longest absent first; return the identities."""
         now = self._clock.trusted.now()
         for person in people:
             identity = Identity(person.identity, person.nick, tuple(person.rooms), min(person.seen, now))
@@ -52,7 +52,7 @@ class Identities:
         return self._add(f"{self._random_bits(64):016x}", session)
 
     def new_code(self, session: Session) -> Identity:
-        """A new identity for a terminal's session; its name is the code."""
+        """A new identity for a terminal's session; its id is the code."""
         while True:
             bits = self._random_bits(5 * CODE_LENGTH)
             code = "".join(CODE_LETTERS[bits >> 5 * place & 31] for place in range(CODE_LENGTH))
@@ -64,19 +64,19 @@ class Identities:
         return f"{identity.id}.{self._signature(identity.id)}"
 
     def by_token(self, token: str) -> Identity | None:
-        """Whom a token proves; None when it is forged, unknown or expired."""
+        """The identity that a token proves; None when the token is forged, unknown or expired."""
         id, _, signature = token.partition(".")
         if not hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(id).encode()):
             return None
         return self._living(id)
 
     def by_code(self, code: str) -> Identity | None:
-        """Whom a code proves, however it is typed; None when it is unknown or expired."""
+        """The identity that a code proves, however it is typed; None when it is unknown or expired."""
         letters = code.upper().replace("-", "").replace(" ", "")
         return self._living(letters) if len(letters) == CODE_LENGTH else None
 
     def come(self, identity: Identity, session: Session) -> None:
-        """The identity is connected by `session` from now on."""
+        """The identity is connected through `session` from now on."""
         identity.session = session
         session.prove(identity)
         self._absent.pop(identity, None)
@@ -89,8 +89,8 @@ class Identities:
         self._absent[identity] = None
 
     def sweep(self) -> tuple[list[Identity], bool]:
-        """Those whose nick is to be released, and whether anybody is still absent. Who is absent too long is
-        forgotten."""
+        """Forget the identities that have been absent too long. Return those whose nick is to be released, and whether
+        any is still absent."""
         now = self._clock.trusted.now()
         released = []
         for identity in list(self._absent):

@@ -1,4 +1,4 @@
-"""Who may be called what: nicks, rooms, and when two nicks are one.
+"""Nicknames: which nicks and room names are valid, and when two nicks count as one.
 
 Theory of this file. A nick is shown in its NFKC form and stands for one user, so nobody else may hold a nick that a
 reader takes for it. Readers take two nicks for one when they differ only in case, or look alike (UTS 39). These two do
@@ -19,16 +19,16 @@ are one when they share a key:
 
 `Roster` holds nicks by both keys, so that nobody has to remember that there are two.
 
-A nick never goes through the text gate: what the gate would take away makes it invalid, since `<RLO>nimda` is not
-somebody's honest wish to be called nimda.
+A nick never goes through the text gate: what the gate would remove makes the nick invalid, since nobody honestly wishes
+to be called `<RLO>nimda`.
 
 Combining marks: most of what NFKC cannot compose into a letter is ornament, and stacked high it covers other people's
 lines. But some scripts write their vowels as marks (Devanagari, Thai), so a mark is part of a nick where it follows a
 letter of its own script, at most as many in a row as that script's syllables need, and none twice. Their order is not
 seen, so it does not count in a key.
 
-Simple on purpose: of the scripts that use marks those are listed that a keyboard of today has, and a character's script
-is the first word of its name, since Python knows no scripts.
+Simple on purpose: of the scripts that use marks only those are listed that today's keyboards have, and a character's
+script is the first word of its name, since Python's unicodedata has no scripts.
 """
 
 import re
@@ -50,7 +50,7 @@ GUEST = "guest-"
 _ASCII_NICK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ROOM = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _NICK_LETTERS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
-_LINE_STARTS = "-!*["  # what lines of the server and the room begin with; some letters look like it
+_LINE_STARTS = "-!*["  # what lines of the server and the room begin with; some letters look like these
 _BLANK_LETTERS = "\u115f\u1160"  # Hangul fillers: letters by category, invisible on the screen
 _COMPOSED_OF_AT_MOST = 4
 _DOTTED = re.compile("([ijl])\u0307")
@@ -75,9 +75,9 @@ Owner = TypeVar("Owner")
 def nick(text: str) -> str:
     """A nick a user asks for, in the form others will see (NFKC).
 
-    Raises Refusal: NICK_INVALID for what is no nick, NICK_TAKEN for the reserved ones, guests' among them, and what
-    looks like them. Whether another user holds it is the roster's to say. Give it the user's own characters: text that
-    went through the gate first hides what makes a nick invalid.
+    Raises Refusal: NICK_INVALID for an invalid nick, NICK_TAKEN for reserved ones, guests' among them, and what looks
+    like them. Whether another user holds it is up to the roster. Pass the characters as the user sent them: text that
+    went through the gate first no longer shows what makes a nick invalid.
     """
     shown = any_nick(text)
     if is_guest(shown):
@@ -88,7 +88,7 @@ def nick(text: str) -> str:
 
 
 def any_nick(text: str) -> str:
-    """A nick that somebody may have, the server's own names among them, as others see it. Raises Refusal."""
+    """A valid nick, the server's own names included, in the form others see. Raises Refusal."""
     shown = unicodedata.normalize("NFKC", text) if len(text) <= NICK_CHARACTERS * _COMPOSED_OF_AT_MOST else text
     if not _is_nick(shown):
         raise Refusal(Code.NICK_INVALID, _complaint(shown))
@@ -96,7 +96,7 @@ def any_nick(text: str) -> str:
 
 
 def keys(nick: str) -> tuple[str, ...]:
-    """The keys of a nick, one or two, case folded first. Two nicks are the same user's when they share a key."""
+    """The keys of a nick, one or two, the case-folded first. Two nicks count as one when they share a key."""
     shown = _marks_in_order(unicodedata.normalize("NFKC", nick))
     folded, as_written = _folded_look(shown), _folded_look(_look(shown))
     return (folded,) if folded == as_written else (folded, as_written)
@@ -108,12 +108,12 @@ def guest(number: int) -> str:
 
 
 def is_guest(nick: str) -> bool:
-    """Whether it is, or looks like, a name that only the server gives."""
+    """Whether it is, or looks like, a guest name, which only the server gives."""
     return any(key.startswith(GUEST) for key in keys(nick))
 
 
 def room(text: str) -> str:
-    """The name of a room as everybody will see it. Raises Refusal ROOM_INVALID."""
+    """The name of a room in its canonical form. Raises Refusal ROOM_INVALID."""
     name = text.removeprefix("#").lower() if len(text) <= ROOM_CHARACTERS + 1 else ""
     if len(name) > ROOM_CHARACTERS or not _ROOM.fullmatch(name):
         raise Refusal(
@@ -124,15 +124,16 @@ def room(text: str) -> str:
 
 
 class Roster(Generic[Owner]):
-    """Who holds which nick."""
+    """Nicks and their holders, found by both keys."""
 
     def __init__(self) -> None:
         self._owners: dict[str, Owner] = {}
 
     def claim(self, nick: str, owner: Owner) -> bool:
-        """Hold `nick` for `owner`; False, and nothing changed, when somebody else holds it or one that looks like it.
+        """Hold `nick` for `owner`; return False, and change nothing, when another owner holds it or one that looks like
+        it.
 
-        Whoever changes nicks claims the new one, then releases the old with `keep` naming the new.
+        To change a nick, claim the new one, then release the old one with `keep` naming the new one.
         """
         wanted = keys(nick)
         if any(self._owners.get(key, owner) != owner for key in wanted):
@@ -141,18 +142,18 @@ class Roster(Generic[Owner]):
         return True
 
     def release(self, nick: str, keep: str | None = None) -> None:
-        """Let go of `nick`, except of what it has in common with `keep`. Releasing a free nick does nothing."""
+        """Release `nick`, except for keys that it shares with `keep`. Releasing a free nick does nothing."""
         kept = keys(keep) if keep is not None else ()
         for key in keys(nick):
             if key not in kept:
                 self._owners.pop(key, None)
 
     def holder(self, nick: str) -> Owner | None:
-        """Who is meant by `nick`, rather by its letters than by its look; None = nobody."""
+        """The owner that is meant by `nick`, by its letters rather than by its look; None = nobody."""
         return next((self._owners[key] for key in keys(nick) if key in self._owners), None)
 
     def holders(self, nick: str) -> list[Owner]:
-        """All who share a key with `nick`; who shares both is listed twice."""
+        """All owners of nicks that share a key with `nick`; one that shares both keys is listed twice."""
         return [self._owners[key] for key in keys(nick) if key in self._owners]
 
 
@@ -167,7 +168,7 @@ def _is_nick(shown: str) -> bool:
 
 
 def _complaint(shown: str) -> str:
-    """Which rule an invalid nick breaks, in words that can be shown to anybody."""
+    """The rule that an invalid nick breaks, in words that can be shown to anybody."""
     if not shown:
         return "say a name: 1 to 32 letters, digits, dots, underscores and hyphens"
     if any(character.isspace() for character in shown):
@@ -184,7 +185,7 @@ def _complaint(shown: str) -> str:
 
 
 def _is_spelled(shown: str) -> bool:
-    """Letters, digits, dots and the like, each with the marks that its script allows it."""
+    """Whether it consists of letters, digits, dots and the like, each with no more marks than its script allows."""
     script, marks = "", ""
     for character in shown:
         if _is_mark(character):
@@ -199,7 +200,7 @@ def _is_spelled(shown: str) -> bool:
 
 
 def _repeats(marks: str) -> bool:
-    """Whether the last mark is there already, or another in the same place (Unicode's combining class)."""
+    """Whether the last mark is there twice, or shares its place (Unicode's combining class) with another."""
     place = unicodedata.combining(marks[-1])
     return any(mark == marks[-1] or 0 < place == unicodedata.combining(mark) for mark in marks[:-1])
 

@@ -1,9 +1,10 @@
-"""How fast a session may speak: a token bucket kept as one number (the generic cell rate algorithm).
+"""The rate limit: a token bucket kept as one number (the generic cell rate algorithm, GCRA).
 
 `paid_until` is the moment up to which a session has used its rate. Each message moves it on by 1/rate; as long as it
-is not more than burst/rate ahead of now, the message is within the rate.
+is not more than burst/rate ahead of now, the message is within the rate. One number per session instead of a count and
+a time, and no timer refills anything.
 
-The limits the hub keeps; the gateway fills them from its settings. 0 = no limit, but memory keeps a hard top.
+`Limits` holds these and the hub's other limits, as the settings give them. 0 = no limit, but memory has a hard top.
 """
 
 from collections.abc import Iterable
@@ -18,12 +19,12 @@ HARD_LOG_BYTES = 1 << 30
 HARD_LOGS_BYTES = 4 << 30
 HARD_ROOMS = 1_000_000
 ADDRESSES = 10_000
-"""Addresses whose rate is kept before those that have used nothing of it are looked for and forgotten."""
+"""Addresses that are kept before those that have used nothing of their rate are searched for and dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Per session, per room and in all; where each default comes from stands with the settings."""
+    """Limits per session, per room and in all; the settings say where each default comes from."""
 
     messages_per_second: float = 10
     burst: int = 100
@@ -59,11 +60,12 @@ class Limits:
 
 
 ROUNDING = 1e-6
-"""Seconds: less than that is an error of floating point, not a wait."""
+"""Seconds; a shorter wait is a rounding error of floating point."""
 
 
 def wait(paid_until: float, now: float, rate: float, burst: float) -> float:
-    """Seconds until one more message is within `rate` a second after `burst` at once; 0 = now. Rate 0 = no limit."""
+    """Seconds until one more message is within the limits of `rate` per second and `burst` at once; 0 = now. Rate 0 =
+    no limit."""
     if rate <= 0:
         return 0.0
     seconds = paid_until - now - (max(burst, 1) - 1) / rate
@@ -76,7 +78,7 @@ def pay(paid_until: float, now: float, rate: float) -> float:
 
 
 def repriced(paid_until: float, now: float, rate_before: float, rate: float, burst: float) -> float:
-    """The new `paid_until` after a change of limits: the same number of messages is used, at most a whole burst."""
+    """The new `paid_until` after a change of limits: the same number of messages stays used, at most a whole burst."""
     if rate_before <= 0 or rate <= 0:
         return 0.0
     used = min((paid_until - now) * rate_before, max(burst, 1))
@@ -84,8 +86,8 @@ def repriced(paid_until: float, now: float, rate_before: float, rate: float, bur
 
 
 class AddressRate:
-    """What each address has said by all its sessions and POSTs together, so that a new name or connection does not buy
-    a new rate. Addresses are as `Remote.counted_as` has them; None is not counted."""
+    """The rate of each address over all its sessions and POSTs, so that a new name or connection does not buy a new
+    rate. Addresses are those of `Remote.counted_as`; None is not counted."""
 
     def __init__(self, limits: Limits) -> None:
         self._rate = limits.address_messages_per_second
@@ -107,7 +109,7 @@ class AddressRate:
         self._paid_until[address] = pay(self._paid_until.get(address, 0.0), now, self._rate)
 
     def limit(self, limits: Limits, now: float) -> None:
-        """Keep these limits from now on: what has been used stays used."""
+        """Apply these limits from now on: what has been used stays used."""
         before, self._rate, self._burst = self._rate, limits.address_messages_per_second, limits.address_burst
         paid = self._paid_until.items()
         self._paid_until = {who: repriced(at, now, before, self._rate, self._burst) for who, at in paid}
@@ -118,8 +120,8 @@ class AddressRate:
 
 
 class RateLimit:
-    """Counts what each session says against the limits. `rate` and `burst` are theirs, kept here because each message
-    asks for them twice."""
+    """Counts what each session sends against the limits. `rate` and `burst` are copies of the limits', kept here
+    because each message reads them twice."""
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
         self.rate = limits.messages_per_second
@@ -134,14 +136,14 @@ class RateLimit:
         """Lines and requests that counted against a rate since the start."""
 
     def too_fast(self, session: Session) -> float:
-        """Seconds until the session may speak again, 0 = now; does not count as speaking."""
+        """Seconds until the session may speak again, 0 = now; counts nothing."""
         now = self._clock.now()
         own = wait(session.paid_until, now, self.rate, self._burst) if self.rate else 0.0
         address = self._address_of(session)
         return own if address is None else max(own, self.addresses.wait(address, now))
 
     def pay(self, session: Session) -> None:
-        """Count one thing said against the session's rate and its address's."""
+        """Count one message or request against the session's rate and its address's."""
         self.heard += 1
         now = self._clock.now()
         session.paid_until = pay(session.paid_until, now, self.rate) if self.rate else 0.0
@@ -159,7 +161,7 @@ class RateLimit:
             return address
 
     def slow_down(self, session: Session) -> None:
-        """Take no more input from a session that is too fast, until its rate allows the next."""
+        """Hold the input of a session that is too fast until its rate allows the next message."""
         seconds = self.too_fast(session)
         if seconds:
             session.hold()
@@ -167,7 +169,7 @@ class RateLimit:
             self._clock.later(seconds, lambda: self._speed_up(session))
 
     def changed(self, before: Limits, limits: Limits, sessions: Iterable[Session]) -> None:
-        """The limits are others than `before`: what each of the sessions has used of its rate stays used."""
+        """The limits have changed from `before` to `limits`: what each session has used of its rate stays used."""
         now = self._clock.now()
         self.rate = 0.0 if self._hurried else limits.messages_per_second
         self._burst = limits.burst
@@ -185,7 +187,7 @@ class RateLimit:
         self._counted_as.pop(session, None)
 
     def hurry(self) -> None:
-        """The end is near: from now on nobody is too fast, so that what has been received can be said."""
+        """The process stops: from now on no session is too fast, so that everything received can be posted in time."""
         self._hurried = True
         self.rate = 0.0
         self.addresses.stop()

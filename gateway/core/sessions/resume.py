@@ -1,7 +1,7 @@
-"""Receives people: gives a newcomer a guest name, somebody who comes back his identity, and remembers who has left.
+"""Resuming: gives newcomers a guest name and returning peers their identity, and remembers those that have left.
 
-Nicks are held by the identity, or by the session of whoever has none (terminals, until they ask for a code). What
-changes about an identity is stored with the next tick, all changes in one go; a welcome waits for that.
+A nick is held by the identity, or by the session where there is none (a terminal, until it asks for a code). Changes of
+identities are stored with the next tick, all in one transaction; a welcome waits for that.
 """
 
 import logging
@@ -20,11 +20,11 @@ from gateway.errors import Code, JournalError, Refusal
 log = logging.getLogger(__name__)
 
 ANSWERS_PER_TICK = 50
-"""Welcomes, most of them: each takes about 0.2 ms in a full room."""
+"""Mostly welcomes: each takes about 0.2 ms in a full room."""
 
 
 class IdentityRegistry:
-    """The hub's memory of people. `replace` closes the older connection of an identity."""
+    """The hub's identities. `replace` closes the older connection of an identity."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class IdentityRegistry:
         self._sweeping = False
 
     def recall(self, people: Iterable[Person]) -> None:
-        """Take in who may come back, from before a restart, the longest absent first."""
+        """Load the identities that may come back, from before a restart, the longest absent first."""
         now = self._clock.trusted.now()
         for identity in self.identities.recall(people):
             identity.holds_nick = (now - identity.gone_at) / 1000 < NICK_SECONDS and self.nicks.claim(
@@ -56,7 +56,8 @@ class IdentityRegistry:
         self._sweep_later()
 
     def settle(self, session: Session, token: str | None) -> Refusal | None:
-        """Give the session the identity its token proves, or a new one; answers what of it could not be done."""
+        """Give the session the identity that its token proves, or a new one; return what could not be done, if
+        anything."""
         identity = self.identities.by_token(token) if token is not None else None
         if identity is not None:
             return self.take_over(session, identity)
@@ -66,7 +67,7 @@ class IdentityRegistry:
         return Refusal(Code.TOKEN_INVALID, "this token is unknown or expired: you are somebody new")
 
     def take_over(self, session: Session, identity: Identity) -> Refusal | None:
-        """The session is the identity's from now on; its older connection is replaced."""
+        """The session is the identity's from now on; its older connection is closed."""
         if identity.session is not None and identity.session is not session:
             self._replace(identity.session)
         self._let_go(session.identity, identity)
@@ -86,7 +87,7 @@ class IdentityRegistry:
         return Refusal(Code.NICK_TAKEN, f"{lost} was taken while you were away; you are {guest}")
 
     def _let_go(self, earlier: Identity | None, identity: Identity) -> None:
-        """The session was somebody else until now, who is absent from here on and without the nick."""
+        """The session had another identity until now, which is absent from here on and loses the nick."""
         if earlier is not None and earlier is not identity:
             earlier.holds_nick = False
             self.identities.go(earlier)
@@ -110,7 +111,7 @@ class IdentityRegistry:
         self.changed(session)
 
     def changed(self, session: Session) -> None:
-        """The session's nick or rooms are others now."""
+        """The session's nick or rooms have changed: store them."""
         if session.identity is not None:
             self._changed[session.identity] = None
             self._clock.soon()
@@ -127,17 +128,17 @@ class IdentityRegistry:
             self._clock.soon()
 
     def stored(self, done: Callable[[JournalError | None], None]) -> None:
-        """Call `done` when all changes so far are stored, or could not be."""
+        """Call `done` when all changes so far are stored, with an error if they could not be."""
         self._waiting.append(done)
         self._clock.soon()
 
     @property
     def pending(self) -> bool:
-        """There is something to store, or somebody to answer."""
+        """There is something to store, or a callback to call."""
         return bool(self._changed or self._waiting or self._answers)
 
     def serve(self) -> None:
-        """Store what has changed, answer some of those whose changes are stored; part of the tick."""
+        """Store what has changed, and call some of the callbacks whose changes are stored; part of the tick."""
         if self._changed or self._waiting:
             self._store()
         for _ in range(min(len(self._answers), ANSWERS_PER_TICK)):

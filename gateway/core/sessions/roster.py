@@ -1,4 +1,4 @@
-"""Who is called what: the nicks of the sessions that are here."""
+"""The nicks in use, by session or identity."""
 
 from collections.abc import Callable
 from itertools import chain
@@ -15,7 +15,7 @@ Holder = Session | Identity
 
 
 class Nicknames:
-    """The roster of nicks in use: those of the sessions that are here, and of identities that may come back.
+    """The nicks of the sessions that are connected and of the identities that may come back.
 
     `random_bits` draws guest names.
     """
@@ -25,11 +25,11 @@ class Nicknames:
         self._roster: nicknames.Roster[Holder] = nicknames.Roster()
 
     def claim(self, nick: str, holder: Holder) -> bool:
-        """Give the holder a valid nick; False when somebody else has it or one that looks like it."""
+        """Give the holder a valid nick; return False when another has it or one that looks like it."""
         return self._roster.claim(nick, holder)
 
     def take(self, nick: str, holder: Holder) -> None:
-        """The same, but raises Refusal with a proposal."""
+        """The same, but raises Refusal, which proposes a free nick."""
         if not self.claim(nick, holder):
             raise Refusal(Code.NICK_TAKEN, f"{nick} is taken, try {self._variant(nick)}")
 
@@ -52,11 +52,11 @@ class Nicknames:
         return [session for session in found if session is not None]
 
     def held(self, nick: str) -> bool:
-        """Somebody is called that, or looks like it."""
+        """Whether somebody has that nick or one that looks like it."""
         return self._roster.holder(nick) is not None
 
     def guest(self) -> str:
-        """A guest name nobody has."""
+        """A free guest name. Raises Refusal when all are taken."""
         drawn = (nicknames.guest(self._random_bits(16)) for _ in range(64))
         for nick in chain(drawn, map(nicknames.guest, range(GUESTS))):
             if not self.held(nick):

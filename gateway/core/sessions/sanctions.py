@@ -1,20 +1,21 @@
-"""Who is kept out (bans) and who is kept silent (mutes): by nick, by address, by range of addresses.
+"""Sanctions: bans keep a user out, mutes keep a user silent; by nick, by address, or by range of addresses.
 
 Theory of this file. A sanction is found by keys, never by a walk, so that ten thousand of them cost a newcomer as much
 as ten:
 
-- a nick has the one or two keys under which nicks are unique (`core.sessions.nicknames`), so what looks like a banned
-one is banned;
-- a range is the key (4 or 6, length, its first `length` bits): an address asks once for each length in use, at most
-  33 or 129 times;
-- an identity, and a session of this process, so that a mute stays with who was meant when he takes another nick.
+- a nick has the one or two keys under which nicks are unique (`core.sessions.nicknames`), so a nick that looks like a
+  banned one is banned;
+- a range is the key (4 or 6, length, its first `length` bits): an address is looked up once for each length in use, at
+  most 33 or 129 times;
+- an identity, and a session of this process, so that a mute stays with the user who was meant when they take another
+  nick.
 
 An IPv6 address means its /64, as for the limits by address, because one customer has all of it; with /128 behind it, it
 means itself alone. A range may be written with any of its addresses: 10.1.2.3/8 is 10.0.0.0/8.
 
-The end of a sanction is a moment of the wall clock, compared when it is asked for. Nothing is thrown away because its
-end has come, so a clock that jumps ahead and back again lets nobody go free for good; what ended KEPT_MS ago is
-forgotten at a start, or when the table is full.
+The end of a sanction is a moment of the wall clock, compared at each lookup. A sanction is not deleted when its end has
+come, so a clock that jumps ahead and back again lifts nothing for good; those that ended KEPT_MS ago are forgotten at a
+start, or when the table is full.
 """
 
 from collections import Counter
@@ -36,7 +37,7 @@ SANCTIONS = 100_000
 """Bans at most, and as many mutes: 100 MB."""
 KEPT_MS = 30 * 24 * 3600 * 1000
 WIDE = {4: 8, 6: 16}
-"""Bits of a range; with fewer it is so large a part of all addresses that somebody has mistyped."""
+"""Bits of a range; a shorter prefix covers so many addresses that it is probably a typing error."""
 LOOPBACK = (parse_network("127.0.0.0/8"), parse_network("::1/128"))
 
 CODES = {Measure.BAN: Code.BANNED, Measure.MUTE: Code.MUTED}
@@ -44,26 +45,26 @@ Key = tuple[str, str] | tuple[str, int] | tuple[int, int, int]
 
 
 class TargetKind(StrEnum):
-    """What a sanction goes by."""
+    """What a sanction is found by."""
 
     NICK = "nick"
     ADDRESS = "address"
 
 
 class Target(NamedTuple):
-    """Who is meant, in the one spelling of it."""
+    """The nick, address or range that is meant, in its canonical spelling."""
 
     kind: TargetKind
     text: str
 
 
 def nick(words: str) -> Target:
-    """Who has that nick, or one that looks like it. Raises Refusal."""
+    """The target: users with that nick or one that looks like it. Raises Refusal."""
     return Target(TargetKind.NICK, nicknames.any_nick(words))
 
 
 def address(words: str) -> Target:
-    """Who comes from that address or range. Raises Refusal."""
+    """The target: users from that address or range. Raises Refusal."""
     try:
         network = parse_network(words, strict=False)
     except ValueError:
@@ -79,14 +80,14 @@ def address(words: str) -> Target:
 
 
 def target(words: str) -> Target:
-    """A nick or an address, as it looks. Raises Refusal."""
+    """The target: a nick or an address, whichever it looks like. Raises Refusal."""
     words = words.strip()
     looks = "/" in words or ":" in words or ("." in words and words.replace(".", "").isdecimal())
     return address(words) if looks else nick(words)
 
 
 def doubt(found: Target, own: str) -> str | None:
-    """Why whoever asks for this from the address `own` is probably mistaken; None: it looks meant."""
+    """Why this is probably a mistake of the operator, whose address is `own`; None: it looks intended."""
     if found.kind is not TargetKind.ADDRESS:
         return None
     network = parse_network(found.text)
@@ -105,8 +106,8 @@ def covers(found: Target, where: str) -> bool:
 
 
 def inside(found: Target) -> Callable[[str], bool]:
-    """The question whether the range holds an address, to be asked many times: about 1 µs each, for a single IPv4
-    address among others of its kind 0.1 µs."""
+    """A fast test whether the range holds an address, for many calls: about 1 µs each, for a single IPv4 address among
+    other IPv4 addresses 0.1 µs."""
     network = parse_network(found.text)
     key, version, length = _key_of(network), network.version, network.prefixlen
 
@@ -121,7 +122,7 @@ def inside(found: Target) -> Callable[[str], bool]:
 
 
 def words_of(sanction: Sanction, now: int) -> str:
-    """What the person is told: until when (the server's time zone), and why."""
+    """What the user is told: until when (in the server's time zone), and why."""
     return f"{end_of(sanction, now)}, {sanction.reason}" if sanction.reason else end_of(sanction, now)
 
 
@@ -146,7 +147,7 @@ class Sanctions:
         self._lengths: Counter[tuple[int, int]] = Counter()
 
     def add(self, sanction: Sanction, session: Session | None = None) -> None:
-        """From now on it holds; for `session` also under other nicks. Raises Refusal when there are too many."""
+        """Put it in force; for `session` also under other nicks. Raises Refusal when there are too many."""
         if len(self._all) >= SANCTIONS:
             self.forget(self._clock.trusted.now() - KEPT_MS)
         if len(self._all) >= SANCTIONS:
@@ -164,7 +165,7 @@ class Sanctions:
                 self._lengths[key[:2]] += 1
 
     def remove(self, id: str) -> Sanction | None:
-        """It holds no longer; None if there is none."""
+        """Lift and return it; None if there is none with that id."""
         sanction = self._all.pop(id, None)
         for key in self._keys.pop(id, ()):
             del self._found[key][id]
@@ -177,32 +178,32 @@ class Sanctions:
         return sanction
 
     def forget(self, before: int) -> None:
-        """Let go of those that ended before `before` (ms since 1970)."""
+        """Forget those that ended before `before` (ms since 1970)."""
         for each in list(self._all.values()):
             if each.until is not None and each.until < before:
                 self.remove(each.id)
 
     def clear(self) -> None:
-        """Let go of all."""
+        """Forget all."""
         for id in list(self._all):
             self.remove(id)
 
-    # Looking
+    # Lookups
 
     def __len__(self) -> int:
-        """How many there are, also those whose end has come."""
+        """How many there are, including those that have ended."""
         return len(self._all)
 
     def get(self, id: str) -> Sanction | None:
-        """The one with that id, also when its end has come."""
+        """The one with that id, also if it has ended."""
         return self._all.get(id)
 
     def of(self, target: Target) -> list[Sanction]:
-        """Those with exactly that target, also when their end has come."""
+        """Those with exactly that target, also if they have ended."""
         network = target.kind is TargetKind.ADDRESS
         keys = (_key_of(parse_network(target.text)),) if network else _nick_keys(target.text)
         found = {each.id: each for key in keys for each in self._found.get(key, {}).values()}
-        # Among nicks the key also finds those that only look alike; an address has one key, in whatever spelling an
+        # For nicks the key also finds those that only look alike; an address has one key, in whatever spelling an
         # older version stored it.
         same = target.text.casefold()
         return [
@@ -210,21 +211,21 @@ class Sanctions:
         ]
 
     def holding(self) -> list[Sanction]:
-        """Those whose end has not come, the newest first."""
+        """Those in force, the newest first."""
         now = self._clock.trusted.now()
         found = [each for each in self._all.values() if each.until is None or each.until > now]
         return sorted(found, key=lambda each: (each.created, each.id), reverse=True)
 
     def on_nick(self, nick: str) -> Sanction | None:
-        """The one that holds for a nick."""
+        """The one in force for a nick."""
         return self._strongest(_nick_keys(nick)) if self._all else None
 
     def on_address(self, address: str) -> Sanction | None:
-        """The one that holds for an address."""
+        """The one in force for an address."""
         return self._strongest(self._address_keys(address)) if self._lengths else None
 
     def on(self, session: Session) -> Sanction | None:
-        """The one that holds for a session: for its nick, its identity, its address or itself."""
+        """The one in force for a session: for its nick, its identity, its address or the session itself."""
         if not self._all:
             return None
         keys: list[Key] = [*_nick_keys(session.nick), ("session", session.number)]
@@ -233,7 +234,7 @@ class Sanctions:
         return self._strongest([*keys, *self._address_keys(session.address)])
 
     def refusal(self, sanction: Sanction | None) -> Refusal | None:
-        """What the person is told who is under that sanction; in `retry_ms` it ends."""
+        """The refusal for a user under that sanction, which ends in `retry_ms`; None without a sanction."""
         if sanction is None:
             return None
         now = self._clock.trusted.now()
@@ -241,20 +242,20 @@ class Sanctions:
         return Refusal(CODES[self.measure], words_of(sanction, now), left)
 
     def check_nick(self, nick: str) -> None:
-        """Raise Refusal if that nick is under one."""
+        """Raise Refusal if a sanction is in force for that nick."""
         self._check(self.on_nick(nick))
 
     def check_address(self, address: str) -> None:
-        """Raise Refusal if that address is under one."""
+        """Raise Refusal if a sanction is in force for that address."""
         self._check(self.on_address(address))
 
     def check_poster(self, nick: str, identity: str, address: str) -> None:
-        """Raise Refusal if somebody without a session is under one; `identity` is empty where it is unknown."""
+        """Raise Refusal if one is in force for a poster without a session; `identity` is empty where it is unknown."""
         if self._all:
             self._check(self._strongest([*_nick_keys(nick), ("identity", identity), *self._address_keys(address)]))
 
     def check(self, session: Session) -> None:
-        """Raise Refusal if that session is under one."""
+        """Raise Refusal if a sanction is in force for that session."""
         self._check(self.on(session))
 
     def _check(self, sanction: Sanction | None) -> None:
@@ -298,6 +299,6 @@ def _nick_keys(nick: str) -> tuple[Key, ...]:
 
 @lru_cache(maxsize=16_384)
 def _bits(address: str) -> tuple[int, int] | None:
-    """(4 or 6, the address as a number); None for what is no address."""
+    """(4 or 6, the address as a number); None when it is not a valid address."""
     found = parse_address(address)
     return None if found is None else (found.version, int(found))

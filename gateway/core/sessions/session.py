@@ -1,15 +1,15 @@
-"""One peer of the gateway, whatever door it came through.
+"""Session: one peer of the gateway, whatever door it came through.
 
-A session owns no queue of messages: it reads the logs of its rooms by cursors (`core.rooms.fanout.Member`). What is
-owed to it alone (answers, errors, the tail of a message its socket cut) stands in `owed`, which always goes out before
-anything from a log. While more than OWED_BYTES are owed its input is held, so `owed` is bounded by that and one answer.
+A session has no queue of messages: it reads the logs of its rooms by cursors (`core.rooms.fanout.Member`). What is owed
+to it alone (replies, errors, the tail of a message its socket cut) is in `owed`, which always goes out before anything
+from a log. While more than OWED_BYTES are owed its input is held, so `owed` is bounded by that and one reply.
 
-A session changes by its verbs. Two kinds of number are written from outside, because a call for each would be felt:
-the counts that the fan-out keeps per reader and per message (`core.rooms.fanout`, `core.rooms.catch_up`), and
-`paid_until`, which is the rate limit's own (`core.sessions.rate_limit`).
+A session is changed by its verbs. Two kinds of number are written from outside, because a call for each would cost
+too much: the counts that the fan-out keeps per reader and per message (`core.rooms.fanout`, `core.rooms.catch_up`), and
+`paid_until`, which belongs to the rate limit (`core.sessions.rate_limit`).
 
-This file stands below rooms: it sees its members only as `RoomReading`s, and `core.rooms.fanout` gives them back as
-what they are.
+This file is below rooms: it sees its members only as `RoomReading`s, and `core.rooms.fanout` gives them back as
+`Member`s.
 """
 
 from collections.abc import Callable
@@ -25,14 +25,14 @@ from gateway.core.roles import Operator
 from gateway.core.stats.counters import Counters
 
 OWED_BYTES = 65536
-"""Per-session output in user space, in bytes, from which input is held and room-wide events are left out."""
+"""Bytes of output owed to one session above which its input is held and room-wide events are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What a door knows of a peer when it comes. `proxy` is the address of the proxy that told `address`; None: the
-    peer is connected to us. `agent` is the program at the other end, as it calls itself; `encrypted`: the connection is
-    protected by TLS; `terminal`: it talks in lines, in one room at a time, whatever door it came by."""
+    """What a door knows of a peer at the start. `proxy` is the address of the proxy that reported `address`; None: the
+    peer itself is connected to us. `agent` is the program at the other end, as it names itself; `encrypted`: the
+    connection is protected by TLS; `terminal`: it talks in lines, in one room at a time, whatever its door."""
 
     door: Door
     address: str
@@ -43,7 +43,7 @@ class Arrival:
 
 
 class RoomReading(Protocol):
-    """A room as a session reads it: up to which number, and which was its own last one."""
+    """A room as a session reads it: the last number it has, and the number of its own last message."""
 
     cursor: int
     own: int
@@ -56,19 +56,19 @@ class RoomReading(Protocol):
         """How far the reader is behind: (messages, bytes)."""
 
     def unsent_since(self) -> int | None:
-        """When the oldest message after the cursor was said, in ms since 1970; None when there is none."""
+        """When the oldest message after the cursor was sent, in ms since 1970; None when there is none."""
 
 
 class Watcher(Protocol):
-    """Somebody who looks at what a session's peer sends (`core.sessions.trace`)."""
+    """Receives what a session's peer sends (`core.sessions.trace`)."""
 
     def heard(self, data: bytes) -> None:
         """The peer has sent this."""
 
 
 class Identity:
-    """Somebody, across connections (`core.sessions.identity`). `session` is the open connection, None while absent
-    since `gone_at` (ms since 1970); `rooms` are name, epoch and last number read of each room it was in."""
+    """One user across connections (`core.sessions.identity`). `session` is the open connection, None while absent since
+    `gone_at` (ms since 1970); `rooms` are name, epoch and last number read of each room it was in."""
 
     __slots__ = ("gone_at", "holds_nick", "id", "nick", "resumed", "rooms", "session")
 
@@ -80,17 +80,17 @@ class Identity:
         self.session: Session | None = None
         self.holds_nick = True
         self.resumed = 0
-        """How often it came back by another connection, since the gateway started."""
+        """How often it has resumed on another connection, since the gateway started."""
 
     def note(self) -> None:
-        """Keep what its session has now, for when it comes back."""
+        """Remember its session's nick and rooms, for when it comes back."""
         session = self.session
         if session is not None:
             self.nick = session.nick
             self.rooms = tuple(each.place for each in session.rooms.values())
 
     def person(self) -> Person:
-        """What the journal remembers."""
+        """What the journal stores of it."""
         return Person(self.id, self.nick, self.rooms, 0 if self.session is not None else self.gone_at)
 
 
@@ -163,13 +163,13 @@ class Session:
         self.connected_at = 0
         """Milliseconds since 1970 UTC."""
         self.announce_at = 0.0
-        """Monotonic seconds from which the session's coming is news."""
+        """Monotonic seconds from which the session's join is announced."""
         self.last_input = 0.0
-        """Monotonic seconds."""
+        """When the peer last sent something, in monotonic seconds."""
         self.last_line = float("-inf")
         """`last_input` as it was when the last line of a terminal was handled."""
         self.told_once: tuple[str, ...] = ()
-        """Words of the server that a terminal is told once and no more."""
+        """Texts that a terminal is told only once, and has been told."""
         self.paid_until = 0.0
         """Monotonic seconds up to which the session has used its rate (see `core.sessions.rate_limit`)."""
         self.rooms: dict[str, RoomReading] = {}
@@ -179,25 +179,25 @@ class Session:
         self.identity: Identity | None = None
         """Who the peer is across connections; a terminal has none until it asks for a code."""
         self.operator: Operator | None = None
-        """Who has logged in here."""
+        """The operator who has logged in on this connection."""
         self._flushed: list[Callable[[], None]] | None = None
         self.blocked = False
         """The transport took less than it was offered; it calls `hub.pump` when it can take more."""
         self.choked = False
-        """So much is owed that input is held until it has gone out."""
+        """Whether so much is owed that input is held until it has gone out."""
         self.held = 0
-        """Input waits for that many things (rate, journal, output); the door reads on when it is 0 again."""
+        """How many things (rate, journal, output) input waits for; the door reads on when it is 0 again."""
         self.pending = 0
         """Own messages that are not committed yet."""
         self.echo = not arrival.terminal
-        """Own messages come back. Terminals start without."""
+        """Whether own messages come back. For terminals they do not, at first."""
         self.greeted = False
-        """A terminal got its greeting, or spoke first; a browser has said hello."""
+        """Whether a terminal got its greeting, or spoke first; or a browser has said hello."""
         self.ending = False
-        """The peer has stopped sending: close when what is owed to it has gone out."""
+        """Whether the peer has stopped sending: close when what it is owed has gone out."""
         self.closed = False
         self.tap: Watcher | None = None
-        """Somebody watches: doors tell it what comes in."""
+        """An operator watches: doors pass on to it what comes in."""
         self.messages_in = self.messages_out = self.bytes_in = self.bytes_out = 0
         self.skipped = 0
         """Messages the session was told it missed."""
@@ -210,7 +210,8 @@ class Session:
     # What happens to it
 
     def begin(self, wall: int, now: float, announce_at: float) -> None:
-        """The session begins at `wall` (ms since 1970), `now` in monotonic seconds; news from `announce_at` on."""
+        """The session begins at `wall` (ms since 1970), `now` in monotonic seconds; announce it from `announce_at`
+        on."""
         self.connected_at, self.last_input, self.announce_at = wall, now, announce_at
 
     def over(self) -> None:
@@ -222,7 +223,7 @@ class Session:
         self.last_input = now
 
     def greet(self) -> None:
-        """The peer has got its greeting, or wants none."""
+        """The peer has received its greeting, or wants none."""
         self.greeted = True
 
     def call(self, nick: str) -> None:
@@ -234,11 +235,11 @@ class Session:
         self.identity = identity
 
     def is_known(self) -> None:
-        """The peer has been here a moment ago: its coming is no news."""
+        """The peer was connected a moment ago: its join need not be announced."""
         self.announce_at = 0.0
 
     def log_in(self, operator: Operator | None) -> None:
-        """Somebody has logged in here as an operator; None: no longer."""
+        """An operator has logged in on this connection; None: logged out."""
         self.operator = operator
 
     def enter(self, name: str, reading: RoomReading) -> None:
@@ -248,7 +249,7 @@ class Session:
             self.room = reading
 
     def leave(self, name: str) -> None:
-        """Read the room of that name no more."""
+        """Stop reading the room of that name."""
         self.rooms.pop(name, None)
 
     def end_input(self) -> None:
@@ -272,7 +273,7 @@ class Session:
         self.wire = wire
 
     def watch(self, tap: Watcher | None, transport: Transport) -> None:
-        """Somebody looks at what comes in (None: no longer), and stands before the transport."""
+        """An operator watches what comes in (None: no longer), through `transport`, which wraps the session's own."""
         self.tap, self.transport = tap, transport
 
     # What it is sent
@@ -291,7 +292,7 @@ class Session:
                 self.hold()
 
     def flush(self) -> None:
-        """Offer what is owed. Afterwards either nothing is owed or the session is blocked."""
+        """Offer what is owed to the transport. Afterwards either nothing is owed or the session is blocked."""
         if self.owed and not self.blocked:
             taken = self.transport.send(self.owed)
             self.bytes_out += taken
@@ -339,7 +340,7 @@ class Session:
         self.last_line = self.last_input
 
     def note_told(self, words: str) -> None:
-        """The terminal has been told what it is told once."""
+        """The terminal has been told a text that is told only once."""
         self.told_once = (*self.told_once, words)
 
     def hold(self) -> None:
@@ -368,6 +369,6 @@ class Session:
         return self.bytes_out, None if kernel is None else kernel.acked_bytes
 
     def unsent_since(self) -> int | None:
-        """When the oldest message that the session has not got was said, in ms since 1970; None when it has all."""
+        """When the oldest message the session has not received was sent, in ms since 1970; None when it has all."""
         found = (reading.unsent_since() for reading in self.rooms.values())
         return min((ts for ts in found if ts is not None), default=None)

@@ -1,13 +1,12 @@
-"""Bytes of a connection as an operator may see them: every escape visible, telnet verbs named, secrets covered.
+"""Tracing a connection: what a peer sends and receives, as an operator may see it, with escapes visible and secrets
+covered.
 
-What a peer types behind `/login` or `/resume`, and every token in an object, is shown as COVER. That is done by line
-and by chunk as they come, with what is rubbed out taken back; a peer that edits its line in another way that only a
-terminal shows can get a secret past it, which harms the peer alone.
+What a peer types after `/login` or `/resume`, and every token in an object, is shown as COVER. Lines and chunks are
+covered as they come, with characters that backspace rubbed out removed first; a peer that edits its line in a way that
+only a terminal shows can get its own secret past this, which harms that peer alone.
 
-Looking over one connection's shoulder: what it sends and what it gets, as its door sees the bytes.
-
-Input is told by the doors (`Session.tap`), output passes the tap on its way to the transport. Without a tap neither
-costs more than a look at a slot, and the output nothing at all.
+The doors pass input on (`Session.tap`); output passes through the tap on its way to the transport. On a connection that
+is not watched, input costs one look at a slot and output nothing.
 """
 
 import re
@@ -34,7 +33,7 @@ _TELNET_OPTIONS = {
 _WITH_OPTION = range(250, 255)
 _NAMES = {"\n": "\\n\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e", "\\": "\\\\"}
 _ODD = re.compile(r"[^ -\[\]-~]")
-"""All but ASCII's printable letters without the backslash."""
+"""Everything but printable ASCII, and the backslash."""
 _TELNET = re.compile(rb"\xff(?:([\xfa-\xfe])(.)|([\xf0-\xf9])|(\xff))", re.DOTALL)
 _TOKEN = re.compile(
     r"""("token"\s*:\s*"|"text"\s*:\s*"\s*/(?:l|lo|log|logi|login|r|re|res|resu|resum|resume)\s)(?:[^"\\]|\\.)*""",
@@ -90,12 +89,12 @@ def _letter(match: re.Match[str]) -> str:
 
 
 def without_secrets(words: str) -> str:
-    """Objects and notices without tokens, passwords and the codes by which somebody comes back."""
+    """Objects and notices without tokens, passwords and resume codes."""
     return _CODE.sub(rf"\g<1>{COVER}", _TOKEN.sub(rf"\g<1>{COVER}", words))
 
 
 def request_without_secrets(data: bytes) -> bytes:
-    """What a page sends: the same, however it escapes the letters of its object."""
+    """The same for what a page sends, however it escapes the characters of its object."""
     try:
         found = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -144,7 +143,7 @@ class Typed:
 
 
 def _begun(line: bytes) -> bytes:
-    """What stands on a line so far, from its first command on if nobody sees what is before."""
+    """The line so far, from its first command on if what is before it is invisible."""
     kept = bytearray()
     for byte in line[:_LOOKED_AT]:
         if byte == _KILL:
@@ -152,7 +151,7 @@ def _begun(line: bytes) -> bytes:
         elif byte not in _RUBOUT:
             kept.append(byte)
         else:
-            while kept and kept.pop() & 0xC0 == 0x80:  # the rest of a letter of several bytes
+            while kept and kept.pop() & 0xC0 == 0x80:  # the rest of a character of several bytes
                 pass
     before, slash, rest = bytes(kept).partition(b"/")
     return slash + rest if slash and sanitize.is_blank(before.decode("utf-8", "replace")) else bytes(kept)
@@ -163,7 +162,7 @@ Seen = Callable[[str, bytes], None]
 
 
 class Trace:
-    """A `core.ports.Transport` before another, of the same session. It tells `seen` until it is removed."""
+    """A `core.ports.Transport` that wraps the session's own and calls `seen` with all bytes until it is removed."""
 
     __slots__ = ("_seen", "_session", "_transport")
 
@@ -174,7 +173,7 @@ class Trace:
         session.watch(self, self)
 
     def remove(self) -> None:
-        """Tell nothing more."""
+        """Stop calling `seen`."""
         self._session.watch(None, self._transport)
 
     def heard(self, data: bytes) -> None:

@@ -1,7 +1,7 @@
-"""Log lines about connections: one when each comes, one when it goes, one for who is not let in.
+"""The access log: a line when a connection opens, one when it closes, one for each connection that is rejected.
 
-At most LINES_PER_SECOND of them, because ten thousand may come in a second; one line more tells how many were left
-out. As JSON each line also has its facts as fields of their own.
+At most LINES_PER_SECOND of them, because ten thousand connections may come in a second; one more line tells how many
+were left out. As JSON each line also has its facts as fields.
 """
 
 import logging
@@ -56,7 +56,7 @@ class AccessLog:
             )
 
     def refused(self, door: Door, address: str, closing: CloseReason, words: str) -> None:
-        """Somebody was not let in."""
+        """A connection was rejected."""
         if self._has_room():
             facts = {"event": "refused", "door": door.value, "address": address, "reason": closing.word, "words": words}
             said = f"{closing.word}: {words}" if words else closing.word

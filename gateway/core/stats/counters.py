@@ -1,8 +1,7 @@
-"""What has gone through the hub since the start, who is here, and who is behind: plain numbers, counted as it happens.
+"""Counters: what has gone through the hub since the start, the sessions by door, and the sessions that are behind.
 
-Whoever wants a figure over time reads them now and again (`core.stats.sampler`); nobody walks all sessions for one.
-
-How long something took, counted in buckets: the shape that Prometheus understands.
+Plain numbers, counted as things happen. The sampler (`core.stats.sampler`) reads them once a second for figures over
+time; nothing walks all sessions for one. `Histogram` counts durations in buckets, in the shape that Prometheus reads.
 """
 
 from bisect import bisect_left
@@ -30,7 +29,7 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """How often something was added."""
+        """How many durations were added."""
         return sum(self.counts)
 
     def cumulative(self) -> Iterator[tuple[float, int]]:
@@ -65,9 +64,9 @@ class Lagging(Protocol):
 
 
 class Counters:
-    """One per hub. `messages_in` were committed, `deliveries` written to a reader, `skipped` not sent to one who was
-    too far behind. `bytes_in` and `bytes_out` are those of sessions. `opened` and `present` count sessions by door,
-    `connections_peak` is the most that were here at once."""
+    """One per hub. Messages: `messages_in` were committed, `deliveries` written to a reader, `skipped` not sent to one
+    that was too far behind. `bytes_in` and `bytes_out` are those of sessions. `opened` and `present` count sessions by
+    door, `connections_peak` is the most that were open at once."""
 
     __slots__ = ("blocked", "bytes_in", "bytes_out", "commits", "connections_peak", "deliveries", "messages_in",
                  "opened", "present", "skipped")  # fmt: skip
@@ -83,7 +82,7 @@ class Counters:
         """How long the journal took for each batch, in seconds."""
 
     def came(self, door: Door, present: int) -> None:
-        """A session began; now there are so many."""
+        """A session began; now there are `present`."""
         self.opened[door] += 1
         self.present[door] += 1
         self.connections_peak = max(self.connections_peak, present)

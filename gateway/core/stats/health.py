@@ -1,8 +1,7 @@
-"""How the gateway feels: OK, BUSY or OVERLOADED, and why, without flapping.
+"""The gateway's health: OK, BUSY or OVERLOADED, and the causes, without flapping.
 
-A look finds a strain on something (the loop, memory, …) or none. One look tells little: a strain counts once every
-look has found it for a while, and is over when none has for a while longer. What is found broken (storage) counts
-at once.
+A look finds a cause (a late loop, memory near its limit, …) or none. One look tells little: a cause counts once every
+look has found it for a while, and is over when none has for a while longer. A failure (storage) counts at once.
 """
 
 from collections.abc import Iterable
@@ -19,12 +18,12 @@ class Level(IntEnum):
 
     @property
     def word(self) -> str:
-        """As JSON spells it."""
+        """The level's name in JSON."""
         return self.name.lower()
 
 
 class Cause(NamedTuple):
-    """A strain: `name` for programs, `text` for people."""
+    """A cause of bad health: `name` for programs, `text` for people."""
 
     name: str
     level: Level
@@ -63,13 +62,13 @@ class Latch:
 
 
 class Health:
-    """Looks again and again (`look`), answers what counts (`causes`, `level`)."""
+    """Takes the results of looks (`look`); `causes` and `level` say what counts."""
 
     def __init__(self) -> None:
         self._latches: dict[tuple[str, Level], Latch] = {}
 
     def look(self, now: float, found: Iterable[Cause]) -> None:
-        """Everything that one look at `now` (monotonic seconds) has found."""
+        """Take in everything that one look at `now` (monotonic seconds) has found."""
         causes = {cause.name: cause for cause in found}
         for cause in causes.values():
             for level in (Level.BUSY, Level.OVERLOADED):
@@ -91,5 +90,5 @@ class Health:
 
     @property
     def level(self) -> Level:
-        """The worst that counts."""
+        """The worst level that counts."""
         return max((cause.level for cause in self.causes), default=Level.OK)

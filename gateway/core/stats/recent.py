@@ -1,11 +1,10 @@
-"""What happened to connections lately, without a word of what was said: one ring for all of them.
+"""Recent events of connections, never with what was said, and the connections that closed last.
 
-A ring for each would cost every idle connection. So the last events of a quiet connection leave when others are busy
-coming and going: with 10,000 that all join one room, theirs are what is left.
+There is one ring of events for all connections: a ring for each would cost memory for every idle one. So the last
+events of a quiet connection are pushed out while others are busy coming and going.
 
-The connections that have ended: the last KEPT of them, and how many ended for which reason since the start.
-
-A row takes about 0.5 KiB; its texts are bounded, so all of them stay below 2 MiB whatever their peers did.
+Of the connections that have closed the last KEPT are held, and how many closed for which reason since the start. A row
+takes about 0.5 KiB; its texts are bounded, so all of them stay below 2 MiB whatever their peers did.
 """
 
 from collections import Counter, deque
@@ -25,14 +24,14 @@ HAPPENINGS = 8192
 """About 1 MB when full."""
 REFUSALS_PER_SECOND = 2.0
 REFUSALS_BURST = 60
-"""A flood of newcomers who are refused must not wash out the rest: so many are noted, the others are counted."""
+"""Rejections that are noted one by one, the others are only counted: a flood must not push out the rest."""
 
 
 class Happening(NamedTuple):
     """Something that happened at `at` (ms since 1970) to the session with the number `session`. `event` is one of
     came, joined, parted, renamed, resumed and gone; `detail` is a door, a room, a nick or a reason.
 
-    What happened to no session has the number 0: refused (somebody was not let in), operator (what one did or tried),
+    Events of no session have the number 0: refused (a connection was rejected), operator (what one did or tried),
     storage (the journal failed or works again); `detail` says it in words."""
 
     at: int
@@ -53,12 +52,12 @@ class RecentEvents:
         self._refused = 0
 
     def note(self, session: int, event: str, detail: str) -> None:
-        """It happened just now."""
+        """Note an event that happened just now."""
         self.last += 1
         self._ring.append(Happening(self._clock.wall(), session, event, detail))
 
     def refused(self, door: Door, address: str, closing: CloseReason) -> None:
-        """Somebody was not let in."""
+        """A connection was rejected."""
         now = self._clock.now()
         if wait(self._refused_until, now, REFUSALS_PER_SECOND, REFUSALS_BURST):
             self._refused += 1
@@ -75,13 +74,14 @@ class RecentEvents:
         return len(self._ring)
 
     def after(self, number: int, limit: int) -> tuple[int, list[Happening]]:
-        """At most `limit` that came after the one with that number and are still known, and the number of the first."""
+        """At most `limit` events after the one with that number, as far as they are still held, and the first's
+        number."""
         first = max(number + 1, self.last - len(self._ring) + 1)
         start = first - (self.last - len(self._ring) + 1)
         return first, list(islice(self._ring, start, start + limit))
 
     def of(self, session: int, limit: int) -> list[Happening]:
-        """The last `limit` of one session, newest first."""
+        """The last `limit` events of one session, newest first."""
         found: list[Happening] = []
         for happening in reversed(self._ring):
             if happening.session == session:
@@ -97,7 +97,7 @@ WORDS_KEPT = 200
 
 
 class Departure(msgspec.Struct, frozen=True, gc=False):
-    """One connection as it was when it ended. Times are ms since 1970 UTC; `rooms` are its first ROOMS_KEPT."""
+    """One connection as it was when it closed. Times are ms since 1970 UTC; `rooms` are its first ROOMS_KEPT."""
 
     number: int
     nick: str
@@ -123,7 +123,7 @@ class Departure(msgspec.Struct, frozen=True, gc=False):
 
 
 class RecentlyClosed:
-    """`last` are the connections that ended last, the oldest first; `counts` also has those refused at a door."""
+    """`last` are the connections that closed last, the oldest first; `counts` also has those that were rejected."""
 
     def __init__(self) -> None:
         self.last: deque[Departure] = deque(maxlen=KEPT)

@@ -1,8 +1,8 @@
-"""The meters: once a second somebody outside reads the clocks and the process and calls `sample`; figures over time,
-the highest since the start, and the gateway's health come out.
+"""The sampler: turns counters and measurements into figures over time, their highest since the start, and the health.
 
-What a sample costs does not grow with who is here, but with who is behind, and with those only up to LAGS_LOOKED_AT:
-sessions that take what they are offered have no lag and are not looked at (`Counters.blocked` holds the others).
+Once a second `process.heartbeat` measures the process and calls `sample`. The cost of a sample does not grow with the
+number of sessions, only with that of the sessions that are behind, up to LAGS_LOOKED_AT: a session that takes what it
+is offered has no lag and is not looked at (`Counters.blocked` holds the others).
 """
 
 from collections import deque
@@ -20,23 +20,23 @@ from gateway.core.stats.timeseries import Rings
 from gateway.errors import Code, Refusal
 
 LAGS_LOOKED_AT = 500
-"""Of more sessions that are behind, every second, third, … is looked at: about 1 ms in all."""
+"""If more sessions are behind, only every second, third, … is looked at: about 1 ms in all."""
 SLOWEST = 5
 MARKS = 200
 MARK_CHARACTERS = 200
 LAG_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-"""Seconds. Below 1 ms it is the timer's own grain."""
+"""Seconds. Below 1 ms a lag is the timer's own resolution."""
 LATE_BUSY, LATE_OVERLOADED = 0.25, 1.0
 """Seconds by which the loop is late at worst, second after second."""
 NEAR, AT = 0.8, 0.95
-"""Shares of a limit from where it is called near and reached."""
+"""Shares of a limit from which it counts as near and as reached."""
 QUEUE_BUSY, QUEUE_OVERLOADED = 0.5, 0.9
-"""Shares of a listener's backlog that wait to be accepted."""
+"""Shares of a listener's backlog that is filled."""
 COUNTED = ("messages_in", "deliveries", "bytes_in", "bytes_out")
 
 
 class Mark(NamedTuple):
-    """Something that was done, in words; `at` in ms since 1970."""
+    """Something an operator or the gateway did, in words; `at` in ms since 1970."""
 
     at: int
     text: str
@@ -44,8 +44,8 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the outside measured since the last sample. `lates` are seconds by which timers came late, at least one.
-    `accept_queue` is the share of the fullest backlog that is taken. None: this system does not tell."""
+    """What was measured since the last sample. `lates` are the seconds by which timers came late, at least one.
+    `accept_queue` is the filled share of the fullest backlog. None: this system does not tell."""
 
     lates: Sequence[float]
     rss_bytes: int | None = None
@@ -56,14 +56,14 @@ class Reading:
 
 @dataclass(slots=True)
 class Ceilings:
-    """What figures are measured by; 0 = no limit, or not known."""
+    """The limits that figures are compared with; 0 = no limit, or not known."""
 
     fds: int = 0
     rss_bytes: int = 0
 
 
 class Sampler:
-    """One per process. `closed` counts the connections that ended, since the start. Figures are measured by
+    """One per process. `closed` counts the connections that closed since the start. Figures are compared with
     `ceilings`."""
 
     def __init__(
@@ -82,13 +82,13 @@ class Sampler:
         self.health = Health()
         self.loop_lag = Histogram(LAG_BOUNDS)
         self.current: dict[str, float] = {}
-        """The last row: the same figures as the rings have."""
+        """The last row of figures."""
         self.peaks: dict[str, float] = {}
         """The highest of each figure since the start."""
         self.cpu_seconds = 0.0
         self.accept_queue = 0.0
         self.storage: Refusal | None = None
-        """What keeps messages from being stored; whoever probes the journal fills it in."""
+        """What keeps messages from being stored; set from outside after each probe of the journal."""
         self.slowest: list[tuple[Lagging, int]] = []
         """The sessions furthest behind, with their lag in bytes, as of the last sample."""
         self.marks: deque[Mark] = deque(maxlen=MARKS)
@@ -102,7 +102,7 @@ class Sampler:
         self.marks.append(Mark(self._clock.wall(), text[:MARK_CHARACTERS]))
 
     def sample(self, reading: Reading) -> None:
-        """Take a row, about once a second."""
+        """Take a row of figures, about once a second."""
         now = self._clock.now()
         row = self._traffic(max(0.001, now - self._sampled)) | self._closings() | self._lag() | self._process(reading)
         self._sampled = now
@@ -118,8 +118,8 @@ class Sampler:
         return [mark for mark in self.marks if mark.at > time]
 
     def refusal(self) -> Refusal | None:
-        """Why nobody should be sent here now; None: all is well, or no worse than busy. Storage is not counted: whoever
-        must know asks `Commits.probe`."""
+        """Why load balancers should send nobody here now; None: all is well, or no worse than busy. Storage is not
+        counted: ask `GroupCommit.probe` for that."""
         worst = [
             cause.text for cause in self.health.causes if cause.level is Level.OVERLOADED and cause.name != "storage"
         ]
@@ -137,7 +137,7 @@ class Sampler:
         return row
 
     def closed_by_reason(self) -> dict[str, int]:
-        """How many connections ended for which reason since the start, by the reason's word."""
+        """How many connections closed since the start, by the reason's word."""
         counts: dict[str, int] = {}
         for (_, closing), count in self._closed.items():
             counts[closing.word] = counts.get(closing.word, 0) + count
@@ -177,7 +177,7 @@ class Sampler:
         return row
 
     def _strains(self, reading: Reading) -> list[Cause]:
-        """What this look finds; `health` decides what of it counts."""
+        """The causes that this look finds; `health` decides which of them count."""
         found = []
         late = max(reading.lates)
         if late >= LATE_BUSY:

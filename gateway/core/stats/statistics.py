@@ -1,7 +1,7 @@
-"""What is counted, noted and logged of connections: one verb here for each thing that happens to one.
+"""Statistics of connections: one verb for each thing that happens to one, which counts, notes and logs it.
 
-The parts keep different things of it: plain counts (`counters`), a ring of what happened (`recent`), the connections
-that ended (`closed`), lines in the log (`access_log`), and figures over time with the gateway's health (`sampler`).
+The parts: plain counts (`counters`), a ring of recent events (`recent`), the connections that closed (`closed`), lines
+in the log (`access_log`), and figures over time with the gateway's health (`sampler`).
 """
 
 from gateway.core.clock import Clock
@@ -15,7 +15,7 @@ from gateway.core.stats.sampler import Ceilings, Sampler
 
 
 class Statistics:
-    """One per process. `ceilings` are what figures are measured by."""
+    """One per process. `ceilings` are the limits that figures are compared with."""
 
     def __init__(self, clock: Clock, ceilings: Ceilings) -> None:
         self._clock = clock
@@ -26,7 +26,7 @@ class Statistics:
         self.sampler = Sampler(self.counters, self.closed.counts, clock, ceilings)
 
     def came(self, session: Session, present: int) -> None:
-        """A session has begun; now there are so many."""
+        """A session has begun; now there are `present`."""
         self.recent.note(session.number, "came", session.door)
         self.counters.came(session.door, present)
         self.access_log.came(session)
@@ -39,7 +39,7 @@ class Statistics:
         self.access_log.went(session, closing, words)
 
     def refused(self, door: Door, address: str, closing: CloseReason, words: str) -> None:
-        """Somebody was not let in at a door."""
+        """A connection was rejected at a door."""
         self.closed.counts[door, closing] += 1
         self.access_log.refused(door, address, closing, words)
         self.recent.refused(door, address, closing)

@@ -1,8 +1,8 @@
-"""Figures over time in three rings, each coarser and longer than the one before: 5 minutes, 1 hour, 24 hours.
+"""Time series: figures in three rings, each coarser and longer than the one before: 5 minutes, 1 hour, 24 hours.
 
-A row is what a moment was like: a number for each figure. A figure that first shows up later (a reason to close that
-nobody had yet) was 0 before. When the rows of a coarser step are complete they are folded into one of it, each figure
-in the way FOLDS says. All rings together hold 2,100 rows: about half a megabyte at 30 figures, taken as it fills.
+A row holds one number for each figure at one moment. A figure that first appears later (a new reason to close) was 0
+before. When the rows of a coarser step are complete they are folded into one row of it, each figure in the way that
+FOLDS says. All rings together hold 2,100 rows: about half a megabyte at 30 figures, allocated as they fill.
 """
 
 from array import array
@@ -12,13 +12,13 @@ from itertools import pairwise
 from typing import TypeVar
 
 STEPS = {"5m": (1, 300), "1h": (10, 360), "24h": (60, 1440)}
-"""By the word for its span: seconds from row to row, and how many rows are kept."""
+"""By the name of its span: seconds between rows, and how many rows are kept."""
 EARLY = 0.5
 """Seconds that a row may come before its time and still complete a step."""
 
 
 class Fold(Enum):
-    """What several rows become in a coarser ring."""
+    """How a figure of several rows becomes one in a coarser ring."""
 
     LAST = "last"
     MEAN = "mean"
@@ -40,7 +40,7 @@ FOLDS = {
     "rss_bytes": Fold.MOST,
     "fds": Fold.MOST,
 }
-"""How each figure is folded. Not named here: those that begin with `connections_` as LAST, `closed_` as SUM."""
+"""How each figure is folded. Figures not named here: `connections_…` as LAST, `closed_…` as SUM."""
 
 Row = Mapping[str, float]
 Column = list[int] | list[float]
@@ -100,7 +100,7 @@ class Ring:
 
 
 class Folding:
-    """Rows, one every `finer` seconds, that will be one row of a ring with a row every `step` seconds."""
+    """Gathers rows, one every `finer` seconds, that become one row of a ring with a row every `step` seconds."""
 
     def __init__(self, finer: int, step: int) -> None:
         self._rows_wanted = step // finer
@@ -109,7 +109,7 @@ class Folding:
         self._began = 0.0
 
     def add(self, now: float, row: Row) -> Row | None:
-        """One row more at `now` (monotonic seconds); the folded row when a step is complete."""
+        """Add a row at `now` (monotonic seconds); return the folded row when a step is complete."""
         if not self._rows:
             self._began = now
         self._rows.append(row)
@@ -138,7 +138,7 @@ def fold(rows: list[Row]) -> Row:
 
 
 class Rings:
-    """All three; a row added to the finest finds its way to the others."""
+    """All three rings; a row added to the finest is folded into the others."""
 
     def __init__(self) -> None:
         self._rings = {span: Ring(size) for span, (_, size) in STEPS.items()}
