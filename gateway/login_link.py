@@ -8,7 +8,6 @@ machine, and gets a fresh one-time link.
 import contextlib
 import http.client
 import json
-import os
 import secrets
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from gateway.errors import StartError
+from gateway.process.files import write_whole
 
 FILE = "running.json"
 SECRET_BYTES = 24
@@ -34,18 +34,17 @@ class LoginLinkKey:
     def write(self, page: str, elsewhere: str = "") -> None:
         """Leave the page's address and the secret for `login_link`, and the address by which other machines reach a
         page that listens everywhere. Raises StartError."""
-        fresh = self.path.with_name(f"{FILE}.{os.getpid()}")
+        content = json.dumps({"page": page, "secret": self.secret, "elsewhere": elsewhere})
         try:
-            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                json.dump({"page": page, "secret": self.secret, "elsewhere": elsewhere}, file)
-            fresh.replace(self.path)
-        except OSError as problem:
-            raise StartError(f"cannot write {self.path}: {problem.strerror}") from problem
+            write_whole(self.path, content.encode(), 0o600)
+        except (OSError, RuntimeError) as problem:
+            why = getattr(problem, "strerror", None) or problem
+            raise StartError(f"cannot write {self.path}: {why}") from problem
 
     def remove(self) -> None:
         """The gateway no longer runs."""
         with contextlib.suppress(OSError):
-            self.path.unlink()
+            self.path.resolve().unlink()
 
 
 class Where(Protocol):
@@ -97,6 +96,8 @@ def read_key(folder: Path) -> tuple[str, str, str]:
     """The page's address and the secret of the gateway that runs on `folder`, and the address that other machines use
     (empty: the same). Raises StartError with advice."""
     try:
+        if (folder / FILE).exists() and not (folder / FILE).is_file():
+            raise StartError(f"{folder / FILE} is no file of a gateway: it is a folder, a device or a pipe")
         content = json.loads((folder / FILE).read_text("utf-8-sig"))
         return content["page"], content["secret"], content.get("elsewhere", "")
     except FileNotFoundError:

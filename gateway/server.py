@@ -44,6 +44,7 @@ from gateway.listeners import Listeners
 from gateway.login_link import LoginLinkKey
 from gateway.process import console, logs
 from gateway.process.figures import connection_limit, descriptor_limit, memory_limit, seconds_with_sleep
+from gateway.process.files import KEY_BYTES, kept_key
 from gateway.process.gc_policy import GcPolicy
 from gateway.process.heartbeat import Heartbeat
 from gateway.process.ready import (
@@ -55,7 +56,6 @@ from gateway.process.ready import (
     say,
     write_ports_file,
 )
-from gateway.process.secret_key import KEY_BYTES, kept_key
 from gateway.shutdown import Shutdown
 from gateway.tcp.acceptor import Acceptor
 from gateway.tcp.connection import TerminalDoor

@@ -22,7 +22,7 @@ ALLOWED = {
     "bench": {"core", "errors"},
     "process": {"core", "errors"},
     "config": {"core", "errors"},
-    "login_link": {"errors"},
+    "login_link": {"process", "errors"},
     "status": {"core", "login_link", "errors"},
     "listeners": {"tcp", "core", "errors"},
     "shutdown": {"listeners", "tcp", "core", "errors"},

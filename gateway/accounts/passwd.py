@@ -13,6 +13,7 @@ from typing import Protocol
 
 from gateway.accounts import argon
 from gateway.accounts.accounts import LEAST_BYTES, MOST_BYTES, composed, digest_of
+from gateway.core.sanitize import BYTE_ORDER_MARK
 from gateway.errors import Refusal, UsageError
 
 TOKEN_BYTES = 24
@@ -59,7 +60,8 @@ def password() -> bytes:
             if getpass("The same again: ") != given:
                 raise UsageError("the two passwords are not the same")
         else:
-            given = sys.stdin.buffer.readline(MOST_BYTES * 2).decode().rstrip("\r\n") if sys.stdin is not None else ""
+            line = sys.stdin.buffer.readline(MOST_BYTES * 2) if sys.stdin is not None else b""
+            given = line.removeprefix(BYTE_ORDER_MARK).decode().rstrip("\r\n")
         raw = composed(given)
     except EOFError:
         raise UsageError("no password was given") from None

@@ -23,6 +23,7 @@ from gateway.bench.machine import on_core, pin
 from gateway.bench.peer import GatewayDialect
 from gateway.bench.plan import DOORS, MAX_SIZE, MAX_WRITERS, MIN_SIZE, BenchError, BenchTarget, LoadPlan
 from gateway.bench.report import Report, as_json, as_text, summarise
+from gateway.core.sanitize import BYTE_ORDER_MARK
 
 REDRAW_SECONDS = 0.25
 
@@ -146,7 +147,9 @@ def _target(words: argparse.Namespace) -> BenchTarget:
         ports = {"tcp": words.tcp_port, "telnet": words.telnet_port, "web": words.web_port}
         return BenchTarget(words.host, ports, words.pid)
     try:
-        told = msgspec.json.decode(words.ports_file.read_bytes(), type=dict[str, int | None])
+        told = msgspec.json.decode(
+            words.ports_file.read_bytes().removeprefix(BYTE_ORDER_MARK), type=dict[str, int | None]
+        )
     except OSError as error:
         raise BenchError(f"no gateway there: cannot read {words.ports_file}: {error.strerror}") from error
     except msgspec.MsgspecError as error:

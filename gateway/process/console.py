@@ -10,6 +10,8 @@ import sys
 import threading
 from collections.abc import Callable
 
+from gateway.core.sanitize import BYTE_ORDER_MARK
+
 PROMPT = ">>>:"
 READ_BYTES = 4096
 Hear = Callable[[str], str]
@@ -30,11 +32,14 @@ def start(stop: Callable[[], object], hear: Hear = no_other_words) -> None:
 
 
 def _read(descriptor: int, stop: Callable[[], object], hear: Hear) -> None:
-    line = b""
+    line, first = b"", True
     try:
         print(PROMPT, end="", flush=True)
         while data := os.read(descriptor, READ_BYTES):
             *lines, line = (line + data).split(b"\n")
+            if first and lines:
+                # A pipe of Windows PowerShell begins with it; a later one is a letter like any other.
+                lines[0], first = lines[0].removeprefix(BYTE_ORDER_MARK), False
             line = line[:READ_BYTES]
             for words in map(bytes.strip, lines):
                 if words == b"quit":
@@ -43,7 +48,7 @@ def _read(descriptor: int, stop: Callable[[], object], hear: Hear) -> None:
                 if words:
                     print(hear(words.decode("utf-8", "replace")))
                 print(PROMPT, end="", flush=True)
-        if line.strip() == b"quit":
+        if (line.removeprefix(BYTE_ORDER_MARK) if first else line).strip() == b"quit":
             stop()
     except (OSError, RuntimeError):
         return  # the terminal has gone, nobody reads our output any more, or the server has stopped meanwhile

@@ -1,24 +1,19 @@
 """Telling the outside that the doors listen: the ready line and the ports file, whoever may be there to read."""
 
 import contextlib
-import errno
 import json
 import os
 import socket
-import stat
 import sys
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gateway.core.address import host_and_port
 from gateway.errors import StartError
+from gateway.process.files import write_whole
 
 STANDARD_DESCRIPTORS = range(3)
 DOORS = ("tcp", "telnet", "web", "tcp_tls", "telnet_tls")
-READER_SECONDS = 10.0
-"""How long a FIFO's reader may take to come."""
 
 
 def hold_standard_descriptors() -> None:
@@ -44,46 +39,10 @@ def write_ports_file(path: Path, ports: Mapping[str, int]) -> None:
     """Write the doors' ports (null = off) and our pid, so that no reader sees half of it. Raises StartError."""
     content = json.dumps({door: ports.get(door) for door in DOORS} | {"pid": os.getpid()})
     try:
-        found = path.stat() if path.exists() else None
-        own = [number for number in STANDARD_DESCRIPTORS[1:] if found and os.path.samestat(found, os.fstat(number))]
-        if own:
-            os.write(own[0], f"{content}\n".encode())  # /dev/stdout: opened anew it would begin at the file's start
-        elif found is None or stat.S_ISREG(found.st_mode):
-            _replace(path.resolve(), content)
-        else:
-            _write_into(path, f"{content}\n".encode())
+        write_whole(path, f"{content}\n".encode(), 0o644)
     except (OSError, RuntimeError) as problem:
         why = getattr(problem, "strerror", None) or problem
         raise StartError(f"cannot write the ports file {path}: {why}") from problem
-
-
-def _replace(path: Path, content: str) -> None:
-    """Put a new plain file in the place of an old one, in one step."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:
-        file.write(content)
-    try:
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(path)
-    except OSError:
-        Path(file.name).unlink(missing_ok=True)
-        raise
-
-
-def _write_into(path: Path, content: bytes) -> None:
-    """Write to a FIFO or a device, which is never replaced. A FIFO takes nothing until somebody reads it."""
-    end = time.monotonic() + READER_SECONDS
-    while True:
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-            break
-        except OSError as problem:
-            if problem.errno != errno.ENXIO or time.monotonic() > end:
-                raise
-            time.sleep(0.02)
-    try:
-        os.write(descriptor, content)
-    finally:
-        os.close(descriptor)
 
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}

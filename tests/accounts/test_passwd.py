@@ -46,6 +46,12 @@ def test_a_line_of_input_becomes_a_hash_and_the_advice_is_a_right_file(passwd: P
     assert load({}, {}, advised(advice, tmp_path)).settings.admin.password_hash == hashed.strip()
 
 
+def test_pc_44_a_byte_order_mark_before_the_password_is_no_part_of_it(passwd: Passwd) -> None:
+    code, hashed, _ = passwd(stdin=b"\xef\xbb\xbfcorrect horse\r\n")
+
+    assert code == 0 and argon.verify(hashed.strip(), b"correct horse")
+
+
 def test_an_account_is_advised_with_its_name_and_role(passwd: Passwd, tmp_path: Path) -> None:
     _, _, advice = passwd("--role", "operator", "ana.b", stdin=b"correct horse\r\n")
     settings = load({}, {}, advised(advice, tmp_path)).settings

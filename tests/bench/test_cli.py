@@ -78,7 +78,7 @@ def test_help_has_an_example_and_names_the_limit(capsys):
 
 def test_a_run_over_all_doors_reports_for_each(capsys, tmp_path):
     with fake_gateway() as ports:
-        (tmp_path / "ports").write_text(json.dumps(ports))
+        (tmp_path / "ports").write_bytes(b"\xef\xbb\xbf" + json.dumps(ports).encode())  # as an editor may save it
         code, out, err = run(capsys, "--ports-file", str(tmp_path / "ports"), "--doors", "tcp,web,telnet", "--json")
     report = json.loads(out)
     assert (code, err) == (0, "")

@@ -39,7 +39,7 @@ def test_pc_48_a_fifo_stays_one_and_its_reader_gets_the_ports(tmp_path: Path) ->
 
 
 def test_pc_48_a_fifo_that_nobody_reads_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.process.ready.READER_SECONDS", 0.0)
+    monkeypatch.setattr("gateway.process.files.READER_SECONDS", 0.0)
     os.mkfifo(tmp_path / "f")
     with pytest.raises(StartError, match="cannot write the ports file"):
         write_ports_file(tmp_path / "f", PORTS)

@@ -13,6 +13,7 @@ from yarl import URL
 from gateway.core.operators.moderation import Done, Moderation, Subject
 from gateway.core.ports import Measure
 from gateway.core.protocol.message import Door
+from gateway.core.quantity import parse_duration
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 from gateway.web.admin.login import SessionEndpoints
@@ -195,8 +196,6 @@ class ListPages:
 FORM_PAGES = ("/admin", "/admin/rooms", "/admin/bans", "/admin/mutes", "/admin/audit", "/admin/sessions")
 """Where a form may have stood, and so where it leads back to."""
 TARGETS = ("nick", "address", "connection")
-LONGEST = 12
-"""Digits of a duration."""
 
 Verb = Callable[[Moderation, Done], None]
 Sanctioning = Callable[[Moderation, Operator, Subject, str, int | None, Done, bool], None]
@@ -295,11 +294,12 @@ def whom_of(fields: Fields) -> Subject:
 
 def seconds_of(text: str) -> int | None:
     """How long; None: for ever. Raises Misread."""
-    if not text:
+    if not text.strip():
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < LONGEST):
-        raise Misread(Code.BAD_MESSAGE, "a duration is a number of seconds")
-    return int(text)
+    try:
+        return round(parse_duration(text))
+    except ValueError:
+        raise Misread(Code.BAD_MESSAGE, "a duration is written 90s, 10m, 12h or 30d; empty: for ever") from None
 
 
 def door_of(text: str) -> Door | None:

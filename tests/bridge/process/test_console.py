@@ -23,6 +23,17 @@ def test_quit_at_the_prompt_stops_the_server(tmp_path: Path, command: tuple[str,
 
 
 @each_command
+@pytest.mark.parametrize("pieces", [(b"\xef\xbb\xbfquit\r\n",), (b"\xef", b"\xbb\xbfquit\r\n")])
+def test_pc_44_a_byte_order_mark_before_the_first_word_counts_for_nothing(
+    tmp_path: Path, command: tuple[str, ...], pieces: tuple[bytes, ...]
+) -> None:
+    with running(tmp_path, *command, "--console", stdin=subprocess.PIPE) as server:
+        for piece in pieces:
+            server.operator_says(piece)
+        assert server.ends()[0] == 0
+
+
+@each_command
 def test_the_end_of_its_input_ends_only_the_prompt(tmp_path: Path, command: tuple[str, ...]) -> None:
     with running(tmp_path, *command, "--console") as server:
         first = server.call()

@@ -47,12 +47,26 @@ async def test_a_ban_is_put_shown_and_lifted(real: Running, http: Http) -> None:
         assert "10.1.2.3" in await answer.text()
 
 
+@pytest.mark.parametrize(("written", "seconds"), [("600", 600), ("10m", 600), (" 1h 02m", 3720), ("30d", 2592000)])
+async def test_a_duration_in_a_form_reads_as_everywhere_else(
+    real: Running, http: Http, written: str, seconds: int
+) -> None:
+    fields = {"by": "nick", "target": "bob", "seconds": written, "csrf": await log_in(real, http)}
+    async with http.post(f"{real.url}/admin/bans", data=fields, headers=HTML) as answer:
+        assert answer.status == 200
+    (ban,) = real.chat.hub.bans.holding()
+    assert ban.until is not None and ban.until - ban.created == seconds * 1000
+
+
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
         ("/admin/bans", {"by": "shoe", "target": "x"}),
         ("/admin/bans", {"by": "nick", "target": ""}),
         ("/admin/bans", {"by": "nick", "target": "x", "seconds": "-1"}),
+        ("/admin/bans", {"by": "nick", "target": "x", "seconds": "0"}),
+        ("/admin/bans", {"by": "nick", "target": "x", "seconds": "10x"}),
+        ("/admin/bans", {"by": "nick", "target": "x", "seconds": "1e9"}),
         ("/admin/announce", {"text": "x", "door": "window"}),
     ],
 )

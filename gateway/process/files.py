@@ -1,0 +1,85 @@
+"""Files that the gateway writes for others, and its own secret key: whole or not at all, in the place that was meant.
+
+A file is written under another name and renamed, so that nobody reads half of it and a process that dies leaves the old
+one. A rename would put a plain file in the place of a link, a FIFO or a device, which somebody put there on purpose: a
+link's target is what is replaced, and what is no plain file is written to.
+"""
+
+import errno
+import os
+import secrets
+import stat
+import tempfile
+import time
+from pathlib import Path
+
+from gateway.errors import StartError
+
+KEY_BYTES = 32
+READER_SECONDS = 10.0
+"""How long a FIFO's reader may take to come."""
+OUTPUTS = (1, 2)
+
+
+def write_whole(path: Path, content: bytes, mode: int, *, sync: bool = False) -> None:
+    """Write the file at `path`, with these permissions if it is a plain one; `sync`: it survives the loss of power.
+    Raises OSError (RuntimeError for a circle of links)."""
+    found = path.stat() if path.exists() else None
+    own = [number for number in OUTPUTS if found and os.path.samestat(found, os.fstat(number))]
+    if own:
+        os.write(own[0], content)  # /dev/stdout: opened anew it would begin at the file's start
+    elif found is None or stat.S_ISREG(found.st_mode):
+        _replace(path.resolve(), content, mode, sync)
+    else:
+        _write_into(path, content)
+
+
+def _replace(path: Path, content: bytes, mode: int, sync: bool) -> None:
+    """Put a new plain file in the place of an old one, in one step."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.", delete=False) as file:
+        fresh = Path(file.name)
+        try:
+            file.write(content)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+            os.fchmod(file.fileno(), mode)
+            fresh.replace(path)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
+
+
+def _write_into(path: Path, content: bytes) -> None:
+    """Write to a FIFO or a device, which is never replaced. A FIFO takes nothing until somebody reads it."""
+    end = time.monotonic() + READER_SECONDS
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+            break
+        except OSError as problem:
+            if problem.errno != errno.ENXIO or time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+    try:
+        os.write(descriptor, content)
+    finally:
+        os.close(descriptor)
+
+
+def kept_key(path: Path) -> bytes:
+    """The secret key in the file at `path`, made there if there is none, readable by its owner only. Raises StartError
+    with advice."""
+    try:
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_whole(path, secrets.token_bytes(KEY_BYTES), 0o600, sync=True)
+        # Reading what is no plain file could wait for ever, or never end.
+        key = path.read_bytes() if path.is_file() else b""
+    except (OSError, RuntimeError) as problem:
+        advice = "check its folder's owner and mode"
+        why = getattr(problem, "strerror", None) or problem
+        raise StartError(f"cannot use the key {path}: {why}; {advice}") from problem
+    if len(key) != KEY_BYTES:
+        raise StartError(f"{path} is no key of {KEY_BYTES} bytes: restore it, or delete it and all tokens with it")
+    return key
