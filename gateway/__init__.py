@@ -1,3 +1,3 @@
-"""A chat gateway: netcat, telnet and browsers in one room, on one broadcast hub."""
+"""A chat gateway: netcat, telnet, browsers and curl in the same rooms, on one hub."""
 
 __version__ = "0.1.0"

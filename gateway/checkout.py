@@ -1,10 +1,10 @@
 """Running right after `git clone`: the packages that pyproject.toml asks for, in .venv, made when first needed.
 
-Standard library only, and read by nothing but the two ways in, `python3 -m gateway` and `python3 tests`. Where this
-Python already has the packages, or where this is no checkout but an installed package, nothing happens.
+Standard library only, and imported by nothing but the two entry points, `python3 -m gateway` and `python3 tests`. If
+this Python already has the packages, or if this is an installed package and not a checkout, nothing happens.
 
-Kept simple: two first runs at the same moment would install over each other, and a package that is removed from .venv
-by hand is not missed; deleting .venv mends both.
+Simple on purpose: two first runs at the same moment would install over each other, and a package removed from .venv by
+hand is not noticed; deleting .venv mends both.
 """
 
 import hashlib
@@ -43,12 +43,12 @@ def enter(command: Sequence[str], extras: Sequence[str] = ()) -> None:
 
 
 def stamp(extra: str) -> Path:
-    """The file that says what .venv was last made of."""
+    """The file that records what .venv was last made of."""
     return VENV / f"installed-{extra or 'plain'}"
 
 
 def fingerprint(extra: str) -> str:
-    """Changes with what pyproject.toml asks for, not with the rest of it: nobody waits for pip after an edited rule."""
+    """A hash of what pyproject.toml asks for, not of the rest of it: an edited lint rule must not run pip."""
     return hashlib.sha256("\n".join(requirements([extra] if extra else [])).encode()).hexdigest()
 
 
@@ -59,7 +59,7 @@ def requirements(extras: Sequence[str]) -> list[str]:
 
 
 def satisfied(wanted: Iterable[str]) -> bool:
-    """Whether this Python has every package in the least version; only `name>=1.2` is understood."""
+    """Whether this Python has every package in at least that version; only `name>=1.2` is understood."""
     for line in wanted:
         found = re.match(r"([\w.-]+)>=([\d.]+)", line)
         try:
@@ -71,7 +71,7 @@ def satisfied(wanted: Iterable[str]) -> bool:
 
 
 def numbers(release: str) -> list[int]:
-    """`3.14.3` as something that compares."""
+    """`3.14.3` as numbers that compare."""
     return [int(part) for part in re.findall(r"\d+", release)]
 
 
@@ -97,7 +97,7 @@ def require_venv() -> None:
 
 
 def apt_install(packages: Sequence[str]) -> bool:
-    """Install Debian packages, where that is possible without a password. Answers whether it was done."""
+    """Install Debian packages, if that is possible without a password. Return whether it was done."""
     if shutil.which("apt-get") is None:
         return False
     rights = [] if os.geteuid() == 0 else ["sudo", "-n"]
@@ -119,5 +119,5 @@ def run(command: Sequence[str], advice: str) -> None:
 
 
 def say(text: str) -> None:
-    """One line to whoever waits."""
+    """Print one line to standard error."""
     print(f"gateway: {text}", file=sys.stderr, flush=True)

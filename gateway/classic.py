@@ -1,14 +1,13 @@
 """The two servers of the project's origin: echo, and the chat in which every line goes to everybody.
 
-They have no hub. The selector's map is the only registry: whoever is registered with a `ClassicConnection`'s callback
-is here, so a peer that stays always waits for something, and a broadcast walks over a copy of the map, because a send
-can end a peer and so change it. Unlike the article's listings a peer has whole lines (`tcp.lines`), a buffer for what
-its socket did not take, and an end of its own: `quit`, end of file or an error closes that peer and nothing else.
+`gateway echo` and `serve --classic` run them, each alone on the plain port. They have no hub. The selector's map is the
+only registry: a peer is present while it is registered with a `ClassicConnection`'s callback, so it is always
+registered for something, and a broadcast walks over a copy of the map, because a send can end a peer and so change the
+map. Unlike the article's listings a peer has whole lines (`tcp.lines`), a buffer for what its socket did not take, and
+an end of its own: `quit`, end of file or an error closes that peer and nothing else.
 
-A failed send does not end a peer: its last lines may still be readable, so from then on sends are swallowed and
-reading goes on to its end. A reset ends it without its unfinished line; end of file finishes that line.
-
-Runs the two servers of the project's origin, each alone on the plain port: `gateway echo`, `serve --classic`.
+A failed send does not end a peer: its last lines may still be readable, so from then on sends are dropped and reading
+goes on to the end. A reset ends the peer without its unfinished line; end of file completes that line.
 """
 
 import logging
@@ -32,18 +31,18 @@ log = logging.getLogger(__name__)
 RECEIVE_BYTES = 65536
 LINES_PER_TURN = 64
 OWED_BYTES = 1 << 20
-"""What one peer may be behind, in bytes; what comes on top is skipped, and the peer is told."""
+"""Bytes that one peer may be behind; further lines are skipped, and the peer is told."""
 ECHO_OWED_BYTES = 128 << 10
-"""An echo peer that is behind by that much is not read, so that it never misses a line: a turn's answers (64 lines of
-bytes that each become a U+FFFD of three) fit into the rest."""
+"""An echo peer that is behind by so many bytes is not read, so that it never misses a line: one turn's replies (64
+lines of bytes that each become a U+FFFD of three bytes) fit into the rest of OWED_BYTES."""
 FULL = b"!! full: try again in 30 s\n"
 REFUSED_LINGERING = 16
-"""Refused peers that are read out at a time."""
+"""Rejected peers that may linger at a time, until they have read our words."""
 LINGER = 2.0
 """Seconds a peer has to read our last words."""
 
 Heard = Callable[["ClassicConnection", str], None]
-"""What to do with a line of a peer, without its end."""
+"""Called with a peer and its line, without the line's end."""
 
 
 class ClassicConnection:
@@ -67,17 +66,18 @@ class ClassicConnection:
         self._skipped = 0
         self._turn_asked = False
         self._ended = False
-        """The peer sends no more."""
+        """The peer has stopped sending."""
         self._broken = False
-        """The peer takes no more."""
+        """Sending to the peer has failed."""
         self._leaving = False
-        """The peer said quit, or all it sent is handled: what it still sends is dropped."""
+        """The peer has said quit, or everything it sent is handled: what it still sends is dropped."""
         self._shut = False
         self._closed = False
         self._wait()
 
     def say(self, line: bytes) -> None:
-        """Send a line, or keep what the socket does not take; far behind, skip it and tell so later."""
+        """Send a line, or buffer what the socket does not take; if the peer is far behind, skip the line and tell it
+        later."""
         if self._broken or self._closed or self._shut:
             return
         if len(self._owed) + len(line) > OWED_BYTES:
@@ -90,7 +90,7 @@ class ClassicConnection:
             self._wait()
 
     def ready(self, mask: int) -> None:
-        """The selector's callback. What goes wrong here ends this peer only."""
+        """The selector's callback. A failure here ends this peer only."""
         if self._closed:
             return
         try:
@@ -159,7 +159,7 @@ class ClassicConnection:
             self._skipped = 0
 
     def _wait(self) -> None:
-        """Ask to be called when something can be done: READ also stands for "here" while lines wait for their turn."""
+        """Register for what can be done next; READ also keeps the peer in the map while lines wait for their turn."""
         if self._closed:
             return
         open_handed = len(self._owed) < self.patience
@@ -194,7 +194,7 @@ class ClassicConnection:
 
 
 def readable(line: bytes) -> str:
-    """A line as others may see it: through the gate, empty when nothing is left."""
+    """A line as others may see it, after the text gate; empty when nothing is left."""
     try:
         return sanitize.line(sanitize.decode(line), limit=4 * sanitize.LINE_BYTES)
     except Refusal:
@@ -202,7 +202,7 @@ def readable(line: bytes) -> str:
 
 
 class ClassicServer:
-    """A plain server: `heard` decides whether it echoes or broadcasts. At most `limit` peers are here at once."""
+    """A plain server: `heard` decides whether it echoes or broadcasts. At most `limit` peers are connected."""
 
     def __init__(self, server: Server, classic: bool, limit: int) -> None:
         self.server = server
@@ -213,7 +213,7 @@ class ClassicServer:
         self.patience = OWED_BYTES + 1 if classic else ECHO_OWED_BYTES
 
     def accepted(self, sock: socket.socket, address: str) -> None:
-        """A new connection: let it in, or tell it in one line why not."""
+        """A new connection: accept it, or reject it with one line that says why."""
         if self.count >= self.limit:
             self.refusals.refuse(sock, lambda first, last: FULL)
             return
@@ -224,11 +224,11 @@ class ClassicServer:
         self.count -= 1
 
     def echo(self, peer: ClassicConnection, line: str) -> None:
-        """Answer the sender."""
+        """Send the line back to its sender."""
         peer.say(f"{peer.name} {line}\n".encode())
 
     def broadcast(self, peer: ClassicConnection, line: str) -> None:
-        """Tell everybody, the sender included."""
+        """Send the line to every peer, the sender included."""
         said = f"{peer.name} {line}\n".encode()
         for key in list(self.server.selector.get_map().values()):
             somebody = getattr(key.data, "__self__", None)
@@ -256,12 +256,12 @@ class Options(Protocol):
 
 
 def echo(options: Options) -> int:
-    """Answer every line with `ip:port line` until stopped; the exit code."""
+    """Answer every line with `ip:port line` until stopped; return the exit code."""
     return _serve(options, classic=False)
 
 
 def classic(options: Options) -> int:
-    """Send every line to everybody as `ip:port line` until stopped; the exit code."""
+    """Send every line to everybody as `ip:port line` until stopped; return the exit code."""
     return _serve(options, classic=True)
 
 
@@ -287,7 +287,7 @@ def _serve(options: Options, *, classic: bool) -> int:
 
 
 def _stop_from_anywhere(server: Server) -> "Stop":
-    """A stop that works in a signal handler and in another thread: it wakes the selector through a socket."""
+    """A stop that works from a signal handler and from another thread: it wakes the selector through a socket."""
     reader, writer = socket.socketpair()
     reader.setblocking(False)
     writer.setblocking(False)
@@ -308,6 +308,6 @@ class Stop:
         self._writer.send(b"!")
 
     def close(self) -> None:
-        """The loop has ended: signals wake nothing any more."""
+        """Close the waking socket: the loop has ended."""
         signal.set_wakeup_fd(-1)
         self._writer.close()

@@ -1,7 +1,7 @@
 """The whole error tree, and whose fault each branch is.
 
 GatewayError
-├── Refusal        the peer's request cannot be done; he is told `code` and `text`, the connection lives
+├── Refusal        the peer's request cannot be done; it is told `code` and `text`, the connection stays open
 ├── JournalError   ours: the journal could not store or read; senders are refused with `storage`
 │   └── LostTail   … and its end is missing: every room has a new epoch
 ├── StartError     the operator's machine: a port or the journal is taken; exit code 1
@@ -67,11 +67,11 @@ HTTP_STATUS = {
 
 
 class GatewayError(Exception):
-    """Whatever the gateway itself raises."""
+    """Base of everything that the gateway itself raises."""
 
 
 class Refusal(GatewayError):
-    """A peer asked for what cannot be done.
+    """A request of a peer cannot be done.
 
     `code` is the contract's word, `text` one sentence that says what to do, `retry_ms` when it may work again
     (milliseconds, None = trying again does not help).
@@ -91,7 +91,7 @@ class JournalError(GatewayError):
 class LostTail(JournalError):
     """The journal came back without its end, and every room has a new epoch and perhaps an earlier head.
 
-    Any verb may be answered with it, once per loss: open the rooms again before the next append.
+    Any verb may report it, once per loss: open the rooms again before the next append.
     """
 
 

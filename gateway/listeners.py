@@ -1,8 +1,7 @@
-"""The listening sockets of all doors: opened at the start, paused by SIGUSR2, shut and opened again by a drain, closed
-at the end.
+"""The listening sockets of all doors: opened at the start, paused by SIGUSR2, closed and reopened by a drain, closed at
+the end.
 
-Whether newcomers are let in is decided elsewhere (`core.gate`); this file does it to the sockets, and says of each how
-it stands.
+`core.gate` decides whether newcomers are let in; this file applies that to the sockets, and reports their state.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -17,7 +16,7 @@ RETRY_MS = 5000
 
 
 class ListeningAt(NamedTuple):
-    """One open port and how it stands."""
+    """One open port and its state."""
 
     door: Door
     host: str
@@ -26,7 +25,7 @@ class ListeningAt(NamedTuple):
 
 
 class Listeners:
-    """The listeners by door, in the order in which they were opened; the `DoorPorts` of `core.operators.drain`."""
+    """The listeners by door, in the order of opening; the `DoorPorts` of `core.operators.drain`."""
 
     def __init__(self, server: Server, gate: Gate) -> None:
         self._server = server
@@ -47,7 +46,7 @@ class Listeners:
         return {door: listeners[0].address[1] for door, listeners in self._of.items() if listeners}
 
     def all(self) -> list[ListeningAt]:
-        """Every listener, and whether newcomers come in there."""
+        """Every listener and its state."""
         return [
             ListeningAt(door, *each.address, self._state(door, each))
             for door, listeners in self._of.items()
@@ -84,7 +83,7 @@ class Listeners:
         return [door for door, listeners in self._of.items() if listeners]
 
     def shut(self, door: Door) -> None:
-        """See `core.operators.drain.DoorPorts`. The web door keeps its port: /admin stays within reach."""
+        """See `core.operators.drain.DoorPorts`. The web door keeps its port, so that /admin stays reachable."""
         if door is not Door.WEB:
             for each in self._of[door]:
                 each.shut()

@@ -1,7 +1,7 @@
 """The operator's way to the dashboard of a running gateway: `gateway login-link`.
 
-Whoever can read the data folder may have a link. A running gateway keeps a file there that only its user can read: its
-page's address and a secret, which is made anew at each start. The command shows the secret at the page, from this
+Anybody who can read the data folder may have a link. A running gateway keeps a file there that only its user can read:
+its page's address and a secret, which is new at each start. The command presents the secret to the gateway, from this
 machine, and gets a fresh one-time link.
 """
 
@@ -21,7 +21,7 @@ FILE = "running.json"
 SECRET_BYTES = 24
 TIMEOUT = 5.0
 NO_PROXY = b"PROXY UNKNOWN\r\n"
-"""The PROXY header of a connection that is the caller's own."""
+"""The PROXY header of a connection that is not proxied."""
 
 
 class LoginLinkKey:
@@ -32,8 +32,8 @@ class LoginLinkKey:
         self.secret = secrets.token_urlsafe(SECRET_BYTES)
 
     def write(self, page: str, elsewhere: str = "") -> None:
-        """Leave the page's address and the secret for `login_link`, and the address by which other machines reach a
-        page that listens everywhere. Raises StartError."""
+        """Write the page's address and the secret for `login_link`, and the address by which other machines reach a
+        page that listens on all addresses. Raises StartError."""
         content = json.dumps({"page": page, "secret": self.secret, "elsewhere": elsewhere})
         try:
             write_whole(self.path, content.encode(), 0o600)
@@ -42,20 +42,20 @@ class LoginLinkKey:
             raise StartError(f"cannot write {self.path}: {why}") from problem
 
     def remove(self) -> None:
-        """The gateway no longer runs."""
+        """Remove the file: the gateway stops."""
         with contextlib.suppress(OSError):
             self.path.resolve().unlink()
 
 
 class Where(Protocol):
-    """The settings that tell which gateway is meant."""
+    """The settings that say which gateway is meant."""
 
     @property
     def data(self) -> Path: ...
 
 
 def login_link(settings: Where) -> int:
-    """Print a fresh one-time dashboard link of the gateway that runs on this data folder; the exit code."""
+    """Print a fresh one-time dashboard link of the gateway that runs on this data folder; return the exit code."""
     page, secret, elsewhere = read_key(settings.data)
     try:
         body = ask(page, "POST", "/admin/login-link", secret)[1]
@@ -70,9 +70,9 @@ def login_link(settings: Where) -> int:
 
 
 def ask(page: str, method: str, path: str, token: str) -> tuple[int, Any]:
-    """The status and the JSON body that the gateway at `page` answers. Raises OSError, HTTPException or ValueError.
+    """The status and the JSON body of the gateway's response. Raises OSError, HTTPException or ValueError.
 
-    A gateway that expects a PROXY header from this address cuts whoever sends none: then it is asked again with one.
+    A gateway that expects a PROXY header from this address closes connections without one: then ask again with one.
     """
     try:
         return _ask(page, method, path, token, b"")

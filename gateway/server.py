@@ -1,8 +1,8 @@
 """The gateway: builds the parts, starts and stops them in order, and turns the loop's events into ticks.
 
-One thread, one asyncio loop. The selectors server's own descriptor is a reader of that loop, so browser and terminal
-traffic meet in one place without a lock or a queue. The selectors server accepts for all doors; web sockets are handed
-on to aiohttp.
+One thread, one asyncio loop. The selectors server's own epoll descriptor is registered with that loop, so terminal and
+browser traffic meet in one thread without a lock or a queue. The selectors server accepts for all doors, and hands the
+web door's connections to aiohttp.
 """
 
 import asyncio
@@ -77,15 +77,16 @@ else:
 log = logging.getLogger(__name__)
 
 CONSOLE_SECONDS = 10.0
-"""How long the console's thread waits for an answer before it prompts again."""
+"""How long the console's thread waits for a result before it prompts again."""
 REFUSED_LINGERING = 256
-"""Refused peers that are read out at a time, where descriptors are plenty."""
+"""Rejected peers that may linger at a time, where there are plenty of descriptors."""
 REFUSED_LEAST = 16
-"""The same where they are not: these are among the reserved ones."""
+"""The same where there are not: these come out of the reserved ones."""
 
 
 def serve(settings: Settings, again: Callable[[], Settings]) -> int:
-    """Run the gateway until it is told to stop; the exit code. `again` reads the settings anew. Raises StartError."""
+    """Run the gateway until it is told to stop; return the exit code. `again` reads the settings anew. Raises
+    StartError."""
     hold_standard_descriptors()
     logs.start(settings.log_level, settings.log_format)
     with asyncio.Runner(loop_factory=new_loop) as runner:
@@ -93,7 +94,7 @@ def serve(settings: Settings, again: Callable[[], Settings]) -> int:
 
 
 async def run(settings: Settings, again: Callable[[], Settings]) -> int:
-    """One life of a gateway in the running loop."""
+    """Start, run and stop one gateway in the running loop; return the exit code."""
     gateway = Gateway(settings, again, asyncio.get_running_loop())
     try:
         await gateway.start()
@@ -150,7 +151,7 @@ class Gateway:
         self._let_settings_change()
 
     async def start(self) -> None:
-        """Open the doors and say so. Raises StartError."""
+        """Open the doors and print the ready line. Raises StartError."""
         self.hub.start()
         self.operators.moderation.start()
         await self.web.start()
@@ -171,7 +172,7 @@ class Gateway:
             console.start(lambda: self.loop.call_soon_threadsafe(self.shutdown.ask), self._hear_console)
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Close everything."""
         await self.web.stop()
         self.heartbeat.stop()
         self.passwords.close()
@@ -182,7 +183,7 @@ class Gateway:
             self.key.remove()
 
     def _hear_console(self, line: str) -> str:
-        """What the console's thread prints in answer to a line."""
+        """What the console's thread prints for a line."""
         answer: Future[str] = Future()
         self.loop.call_soon_threadsafe(self.prompt.hear, line, answer.set_result)
         try:
@@ -191,7 +192,7 @@ class Gateway:
             return "busy: no answer yet, see the log"
 
     def _pause_or_resume(self) -> None:
-        """Accept no newcomers; asked again, accept. Whoever waits meanwhile stays in the kernel's backlog."""
+        """Stop accepting newcomers; called again, accept. Newcomers meanwhile stay in the kernel's backlog."""
         gate = self.hub.gate
         gate.pause(not gate.paused)
         self.listeners.pause(gate.paused)
@@ -204,7 +205,7 @@ class Gateway:
             self.reloading.reload()
 
     def _let_settings_change(self) -> None:
-        """Say which settings SIGHUP changes, and how."""
+        """Register the settings that SIGHUP changes, and how."""
         change = self.reloading.on
         change("limits.", "rooms.create", apply=self._limit)
         change("web.origins", "web.hosts", "web.trusted_proxies", apply=lambda new: self.web.reload(*_neighbours(new)))
@@ -218,7 +219,7 @@ class Gateway:
         )
 
     def _trust_operators(self, changed: Container[str]) -> None:
-        """Whoever logged in by an account that is no more, or has another role or password, is a stranger again."""
+        """Log out the operators whose account is gone, or has another role or password."""
         self.web.logins.revoke(changed)
         for session in self.hub.sessions.values():
             if session.operator is not None and session.operator.name.casefold() in changed:
@@ -280,7 +281,7 @@ class Gateway:
         )
 
     def _not_ready(self) -> Refusal | None:
-        """Why nobody should be sent here; None: all is well."""
+        """Why load balancers should send nobody here; None: all is well."""
         return self.hub.gate.refusal() or self.hub.stats.sampler.refusal()
 
     def _page_address(self) -> str:
@@ -301,7 +302,7 @@ class Gateway:
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
     def _tell(self) -> None:
-        """Write the ports file, then print the ready line and, below it, the way into the dashboard."""
+        """Write the ports file, then print the ready line and, below it, the dashboard's link."""
         if self.settings.ports_file is not None:
             write_ports_file(self.settings.ports_file, self.listeners.ports())
         open_at = self.listeners.all()
@@ -316,7 +317,7 @@ class Gateway:
         say(last_line(None if self.settings.memory else self.settings.data, self.settings.host))
 
     def _schedule(self, seconds: float) -> None:
-        """Call the hub's tick after so many seconds, or sooner; 0 = before anything else is read."""
+        """Call the hub's tick after so many seconds or sooner; 0 = before any more input is read."""
         if seconds <= 0:
             self.loop.call_soon(self.hub.tick)
             return
@@ -325,7 +326,7 @@ class Gateway:
             if self._wakeup_at <= when:
                 return
             self._wakeup.cancel()
-        # uvloop answers a bare Handle, which does not know its moment, when less than a millisecond is left.
+        # uvloop returns a bare Handle, which does not know its time, when less than a millisecond is left.
         self._wakeup, self._wakeup_at = self.loop.call_at(when, self._wake), when
 
     def _wake(self) -> None:
@@ -334,7 +335,7 @@ class Gateway:
 
 
 def hub_limits(settings: Settings) -> Limits:
-    """What of the settings the hub keeps."""
+    """The hub's limits from the settings."""
     limits = settings.limits
     return Limits(
         messages_per_second=limits.messages_per_second,
@@ -351,7 +352,7 @@ def hub_limits(settings: Settings) -> Limits:
 
 
 def message_of_the_day(words: str) -> str:
-    """The words as everybody may see them: through the gate."""
+    """The words after the text gate."""
     try:
         return sanitize.lines(words) if words else ""
     except Refusal:
@@ -365,7 +366,7 @@ def _neighbours(settings: Settings) -> tuple[Sequence[str], Sequence[str], Seque
 
 
 def register(settings: AdminSettings) -> Accounts:
-    """Whom the settings know."""
+    """The accounts and tokens of the settings."""
     accounts = [Account(ROOT_NAME, Role.ADMIN, settings.password_hash)] if settings.password_hash else []
     accounts += [Account(name, Role[each.role.upper()], each.hash) for name, each in settings.accounts.items()]
     tokens = []
@@ -376,6 +377,6 @@ def register(settings: AdminSettings) -> Accounts:
 
 
 def lingering_limit(connections: int) -> int:
-    """How many refused peers may be read out at a time beside so many connections."""
+    """How many rejected peers may linger at a time, beside so many connections."""
     spare = connection_limit(0) - connections
     return max(REFUSED_LEAST, min(REFUSED_LINGERING, spare))

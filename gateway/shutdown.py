@@ -1,13 +1,12 @@
-"""The end of a gateway: after SIGTERM or SIGINT nothing that was received is lost, and everybody is told when to
-come back.
+"""Shutdown: after SIGTERM or SIGINT nothing that was received is lost, and every peer is told when to come back.
 
     stop listening
-    → hear out: handle and deliver what was received, most of it from peers that were too fast and had to wait
-    → send away: tell each peer its own moment to come back, a terminal also by which code, and close
-    → wait for the connections to close and for the journal to store who may come back
+    → hear out: handle and deliver what was received, most of it from peers that were held by their rate
+    → send away: tell each peer its own moment to come back, a terminal also its resume code, and close
+    → wait for the connections to close and for the journal to store the identities
 
-Each step has its limit, so that the process is gone within 25 s whatever its peers do. Being asked a second time means
-hurry: no step waits any more.
+Each step has a time limit, so that the process ends within 25 s whatever its peers do. A second signal means hurry: no
+step waits any more.
 """
 
 import asyncio
@@ -23,10 +22,10 @@ from gateway.tcp.server import Server
 
 HEAR_OUT_SECONDS = 3.0
 QUIET_TURNS = 3
-"""Turns of the loop in which nothing was heard before all is taken to be said."""
+"""Turns of the loop without input after which everything is taken to be handled."""
 CLOSES_PER_TURN = 500
 CODES_SECONDS = 2.0
-"""How long the journal may take to store the codes by which terminals come back."""
+"""How long the journal may take to store the terminals' resume codes."""
 CLOSING_SECONDS = 3.0
 """How long peers may take to read their farewell."""
 POLL_SECONDS = 0.02
@@ -35,7 +34,7 @@ RETRY_SPREAD_MS = 2000
 
 
 class Shutdown:
-    """One per gateway. `codes`: terminals are given codes to come back by, because the journal outlives the process."""
+    """One per gateway. `codes`: terminals get resume codes, because the journal outlives the process."""
 
     def __init__(
         self,
@@ -65,7 +64,7 @@ class Shutdown:
         self.asked.set()
 
     async def run(self) -> None:
-        """Stop listening, commit and deliver what was received, tell everybody when to come back, wait for them."""
+        """Stop listening, commit and deliver what was received, tell every peer when to come back, wait for them."""
         self._hub.stats.sampler.mark("draining: the gateway stops")
         self._listeners.close()
         self._acceptor.close()
@@ -78,8 +77,8 @@ class Shutdown:
         self._hub.stats.access_log.tell()
 
     async def _hear_out(self) -> None:
-        """Handle what was received and not handled yet, and deliver it. Peers that never come to an end are cut short
-        after HEAR_OUT_SECONDS."""
+        """Handle what was received and not handled yet, and deliver it. Peers that keep sending are cut off after
+        HEAR_OUT_SECONDS."""
         hub, loop = self._hub, asyncio.get_running_loop()
         hub.pace.hurry()
         end = loop.time() + HEAR_OUT_SECONDS
@@ -93,7 +92,8 @@ class Shutdown:
             await asyncio.sleep(0)
 
     async def _send_away(self) -> None:
-        """Tell everybody when to come back, and close. A journal that does not answer costs only the codes."""
+        """Tell every peer when to come back, and close. If the journal does not answer in time, only the codes are
+        lost."""
         sessions = list(self._hub.sessions.values())
         codes = self._codes
         end = asyncio.get_running_loop().time() + CODES_SECONDS
@@ -111,5 +111,5 @@ class Shutdown:
 
 
 def _retry_ms() -> int:
-    """When one peer is to come back: not all at once."""
+    """When one peer is to come back, drawn at random so that they do not all come at once."""
     return RETRY_FIRST_MS + secrets.randbelow(RETRY_SPREAD_MS)

@@ -1,7 +1,7 @@
 """`gateway status`: one screen about a running gateway, or its summary as JSON for scripts.
 
-Which gateway is meant is told by the data folder, as for `gateway login-link`; one on another machine by its page's
-address and a token.
+The data folder says which gateway is meant, as for `gateway login-link`; for one on another machine its page's address
+and a token do.
 """
 
 import http.client
@@ -27,13 +27,13 @@ Json = dict[str, Any]
 
 
 def show(question: tuple[Where, Mapping[str, str]]) -> int:
-    """Print the status; the exit code. The question is the settings, and `url`, `token`, `json` as they were given,
-    empty where they were not. Raises StartError when no gateway answers."""
+    """Print the status; return the exit code. The question is the settings, and `url`, `token`, `json` as given on the
+    command line, empty where they were not. Raises StartError when no gateway answers."""
     settings, asked = question
     page, token = (asked["url"], asked["token"]) if asked["url"] else read_key(settings.data)[:2]
     summary = view_of(page, token, "summary")
     if asked["json"]:
-        # Where the locale cannot show every letter, only escapes make it JSON.
+        # Where the locale cannot show every character, only escapes make it valid JSON.
         shows_all = sys.stdout.encoding.lower().replace("-", "") == "utf8"
         json.dump(summary, sys.stdout, indent=2, ensure_ascii=not shows_all)
         print()
@@ -79,7 +79,7 @@ def headline(summary: Json, page: str) -> RenderableType:
 
 
 def doors(summary: Json) -> RenderableType:
-    """Every listener, and who came in by which door."""
+    """Every listener, and the connections by door."""
     table = grid("door", "address", "state", "connections", "opened in all")
     listening = {listener["door"] for listener in summary["listeners"]}
     for listener in summary["listeners"]:
@@ -91,13 +91,13 @@ def doors(summary: Json) -> RenderableType:
 
 
 def counts(summary: Json, door: str) -> tuple[str, str]:
-    """How many came in by a door and are here, and in all."""
+    """The connections of a door: open ones, and all since the start."""
     tile = summary["tiles"][f"connections_{door}"]
     return number(tile["now"]), number(tile["total"])
 
 
 def figures(summary: Json) -> RenderableType:
-    """The tiles: now, the highest since the start, what they are measured by, and in all."""
+    """The figures: now, the highest since the start, the limit, and in all."""
     tiles = summary["tiles"]
     table = grid("", "now", "highest", "limit", "in all")
 
@@ -121,7 +121,7 @@ def figures(summary: Json) -> RenderableType:
 
 
 def slowest(lines: Iterable[Json]) -> RenderableType:
-    """Who is furthest behind."""
+    """The connections that are furthest behind."""
     table = grid("slowest", "nick", "door", "address", "lag")
     for line in lines:
         where = (line["id"], line["nick"], line["door"], line["address"], size(line["lag_bytes"]))
@@ -130,7 +130,7 @@ def slowest(lines: Iterable[Json]) -> RenderableType:
 
 
 def closed(summary: Json) -> RenderableType:
-    """Who left last, and why connections ended since the start, the most frequent reason first."""
+    """The connections that closed last, and how many closed for which reason, the most frequent first."""
     often = sorted(summary["closed"].items(), key=lambda item: -item[1])
     reasons = Text("ended in all: " + ", ".join(f"{number(count)} {word.replace('_', ' ')}" for word, count in often))
     if not summary["last_closed"]:
@@ -145,7 +145,7 @@ def closed(summary: Json) -> RenderableType:
 
 
 def grid(*heads: str) -> Table:
-    """A table without lines; numbers stand right."""
+    """A table without lines; numbers are aligned right."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for head in heads:
         right = head in ("now", "highest", "limit", "in all", "connections", "opened in all", "lag")

@@ -1,1 +1,1 @@
-"""Who somebody is: passwords and tokens, and how often they may be guessed."""
+"""Operators' accounts: passwords and tokens, and the throttle on guessing them."""

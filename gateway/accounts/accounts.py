@@ -1,7 +1,4 @@
-"""Who has an account or a token here, as the settings say.
-
-What may be a password at all.
-"""
+"""The accounts and tokens that the settings define, and the rules for a password."""
 
 import base64
 import hashlib
@@ -19,7 +16,7 @@ _COST = re.compile(r"(\$argon2\w+\$v=\d+\$m=(\d+),t=(\d+),p=\d+)\$([^$]+)\$([^$]
 
 
 class Account(NamedTuple):
-    """Somebody with a password. `hash` is argon2's."""
+    """An operator with a password. `hash` is argon2's."""
 
     name: str
     role: Role
@@ -44,16 +41,16 @@ class Accounts:
 
     @property
     def administrator(self) -> str:
-        """The account that is meant where no name is given: the first administrator's; "" without any."""
+        """The account that is meant when no name is given: the first administrator's; "" if there is none."""
         return next((account.name for account in self._accounts.values() if account.role is Role.ADMIN), "")
 
     @property
     def has_passwords(self) -> bool:
-        """Whether anybody can log in with a password."""
+        """Whether any account has a password."""
         return bool(self._accounts)
 
     def account(self, name: str) -> Account | None:
-        """The account of a name."""
+        """The account with that name; None if there is none."""
         return self._accounts.get(name.casefold())
 
     def changed(self, later: "Accounts") -> frozenset[str]:
@@ -61,13 +58,13 @@ class Accounts:
         return frozenset(name for name, account in self._accounts.items() if later.account(name) != account)
 
     def hash(self, name: str) -> str:
-        """What to verify a password for `name` against: of an unknown name a hash that costs as much as the dearest
-        one here and fits no password, so that time does not tell who has an account."""
+        """The hash to verify a password for `name` against. For an unknown name it is a decoy that costs as much as the
+        most expensive one here and matches no password, so that the time taken does not tell which names exist."""
         account = self.account(name)
         return self._decoy if account is None else account.hash
 
     def token(self, digest: str) -> Token | None:
-        """The token of a digest. All are compared, each in constant time."""
+        """The token with that digest; None if there is none. All are compared, each in constant time."""
         found = None
         for token in self._tokens:
             if hmac.compare_digest(token.digest.encode(), digest.encode()):
@@ -76,12 +73,12 @@ class Accounts:
 
 
 def digest_of(token: str) -> str:
-    """How a token is known here."""
+    """The digest under which a token is stored."""
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 def _decoy(hashes: Iterable[str]) -> str:
-    """A hash with the cost and the lengths of the dearest of `hashes` and nothing behind it; "" without any."""
+    """A random hash with the cost and the lengths of the most expensive of `hashes`; "" if there is none."""
     parts = [match for each in hashes if (match := _COST.fullmatch(each))]
     if not parts:
         return ""
@@ -101,9 +98,9 @@ MOST_BYTES = 1024
 
 
 def composed(password: str) -> bytes:
-    """The bytes that are hashed: one spelling for what keyboards write in two ways.
+    """The bytes that are hashed, in one Unicode form, because keyboards write the same letter in two ways.
 
-    Raises Refusal (bad_message) for what is nobody's password: nothing, more than 1,024 bytes, control characters.
+    Raises Refusal (bad_message) for an empty password, more than 1,024 bytes, or control characters.
     """
     if not password or len(password) > MOST_BYTES:
         raise Refusal(Code.BAD_MESSAGE, f"a password has 1 to {MOST_BYTES:,} bytes")

@@ -4,7 +4,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-"""OWASP's figures: 19 MiB and about 50 ms. What a hash was made with stands in it."""
+"""OWASP's parameters: 19 MiB and about 50 ms. A hash contains the parameters it was made with."""
 
 
 def make(password: bytes) -> str:

@@ -1,12 +1,12 @@
-"""Lets people in by password and scripts by token.
+"""The authenticator: logs operators in by password, and scripts by token.
 
-Hashing takes tens of milliseconds and megabytes on purpose. So it happens in threads of their own, two at most, never
-for more bytes than a password may have, and only after the attempt is paid for (see `attempts`). A known pair of name
-and address pays nothing that strangers share: whoever fails as somebody else's name, from wherever and for however
-long, does not lock him out.
+Hashing takes tens of milliseconds and megabytes on purpose. So it runs in threads of its own, two at most, never on
+more bytes than a password may have, and only after the throttle has counted the attempt (`accounts.throttle`). A known
+pair of name and address does not draw on the bucket that strangers share: failing under somebody else's name, from
+anywhere and for however long, does not lock that person out.
 
-Kept simple: what is known is forgotten at a restart, and from an address where a token is known its neighbours may
-guess that token as fast as they like; a token made here has 192 random bits.
+Simple on purpose: known pairs are forgotten at a restart, and from an address where a token is known others at that
+address may guess tokens without limit; a token made here has 192 random bits.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from gateway.core.roles import Operator
 from gateway.errors import Code, Refusal
 
 VERIFY = "gateway.accounts.argon:verify"
-"""Loaded in its thread at the first login: it costs the start nothing."""
+"""Loaded in the thread at the first login, so that it costs nothing at the start."""
 HASHING_AT_ONCE = 2
 NAME_BYTES = 128
 TOKEN_CHARACTERS = 1024
@@ -36,8 +36,8 @@ log = logging.getLogger("gateway.admin")
 
 
 class Authenticator:
-    """The doorkeeper. `clock` answers monotonic seconds. Whoever asks records the answer, and completes the source of
-    the operator, which is his address alone."""
+    """Checks passwords and tokens. `clock` returns monotonic seconds. The caller records the result, and completes the
+    `source` of the operator, which is only the address here."""
 
     def __init__(self, register: Accounts, clock: Callable[[], float]) -> None:
         self._register = register
@@ -52,20 +52,20 @@ class Authenticator:
         return self._register.has_passwords
 
     def know(self, register: Accounts) -> frozenset[str]:
-        """These are the accounts and tokens from now on. Answers the accounts whose logins hold no longer."""
+        """Use these accounts and tokens from now on. Return the accounts whose logins are no longer valid."""
         before, self._register = self._register, register
         return before.changed(register)
 
     def close(self) -> None:
-        """Verify nothing more; who still waits is not answered."""
+        """Stop verifying; callbacks that still wait are not called."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def login(self, name: str, password: str, address: str, done: Callable[[Operator | Refusal], None]) -> None:
-        """Check a password, and call `done` once, in the loop's thread, perhaps before this returns. Without a name
-        the administrator is meant.
+        """Check a password, and call `done` once, on the loop's thread, perhaps before this returns. Without a name the
+        administrator is meant.
 
-        A Refusal is bad_message for what is no name or password, rate_limited after too many failed attempts,
-        forbidden when name or password are wrong, busy when we failed.
+        A Refusal is bad_message for an impossible name or password, rate_limited after too many failed attempts,
+        forbidden when the name or the password is wrong, busy when the check itself failed.
         """
         try:
             if not self._register.has_passwords:
@@ -108,13 +108,13 @@ class Authenticator:
             done(Operator(account.name, account.role, address))
 
     def bearer(self, token: str, address: str) -> Operator:
-        """Whose token this is. Raises Refusal: token_invalid, or rate_limited after too many wrong ones."""
+        """The operator of a token. Raises Refusal: token_invalid, or rate_limited after too many wrong ones."""
         digest = digest_of(token[:TOKEN_CHARACTERS])
         found, keys = self._register.token(digest), self._keys(digest, address)
         if found is not None and self._attempts.knows(keys[0]):
             return Operator(found.name, found.role, address)
         if keys[0] in self._wrong_tokens:
-            keys = keys[:1]  # the same mistake again is no new guess: it must not keep others out
+            keys = keys[:1]  # the same wrong token again is not a new guess: it must not keep others out
         self._take(keys)
         if found is None:
             while len(self._wrong_tokens) >= WRONG_TOKENS:
@@ -126,7 +126,8 @@ class Authenticator:
         return Operator(found.name, found.role, address)
 
     def _keys(self, name: str, address: str) -> tuple[Key, ...]:
-        """What an attempt pays, first its pair of name and address. This machine's own address is many people's."""
+        """The buckets of an attempt, first its pair of name and address. Loopback stands for many people, so it has no
+        bucket as an address."""
         counted, is_own = network(address)
         pair = Key(BucketKind.PAIR, name, counted)
         keys = [pair]
@@ -150,7 +151,7 @@ def _verify(hashed: str, password: bytes) -> bool:
 
 
 def _sound_name(name: str) -> str:
-    """The name, if it can be one at all; bad_message."""
+    """The name, if it is a possible one. Raises Refusal (bad_message)."""
     try:
         if name == sanitize.line(name, NAME_BYTES):
             return name

@@ -22,7 +22,7 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Wanted(Protocol):
-    """What is asked for: whose password, "" for the one of `admin`; or with `token` a token of that name."""
+    """The arguments: the name, "" for the account `admin`; with `token` a token of that name."""
 
     @property
     def name(self) -> str: ...
@@ -33,7 +33,7 @@ class Wanted(Protocol):
 
 
 def passwd(wanted: Wanted) -> int:
-    """Print a hash or a token; the exit code. Raises UsageError for what is no password."""
+    """Print a hash or a token; return the exit code. Raises UsageError for an impossible password."""
     if wanted.token:
         token = secrets.token_urlsafe(TOKEN_BYTES)
         print(token)
@@ -53,7 +53,7 @@ def passwd(wanted: Wanted) -> int:
 
 
 def password() -> bytes:
-    """The password: asked for twice without echo, or the first line of a standard input that is no terminal."""
+    """The password: asked for twice without echo, or the first line of standard input if that is not a terminal."""
     try:
         if sys.stdin is not None and sys.stdin.isatty():
             given = getpass("Password: ")
@@ -75,5 +75,5 @@ def password() -> bytes:
 
 
 def say(words: str) -> None:
-    """Tell whoever sits there."""
+    """Write words for people to standard error."""
     print(words, file=sys.stderr)

@@ -1,8 +1,8 @@
-"""How often somebody may guess: buckets under keys, all of which an attempt has to pay.
+"""The login throttle: limits guessing with token buckets, all of which an attempt has to pay.
 
-An attempt that fails has paid, one that succeeds gets it back. What is refused pays nothing, so nobody who keeps on
-hammering locks himself out for longer, and no more buckets are remembered than were paid within a minute. Whoever
-succeeded once is known by his key, and known ones need not pay what strangers can use up for all.
+A failed attempt has paid; a successful one gets it back. A refused attempt pays nothing, so hammering on does not
+prolong the wait, and no more buckets are held than were paid within a minute. A pair of name and address that has
+succeeded once is known, and known pairs do not pay the bucket that strangers can empty for everybody.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ SWEEP_AT = 1024
 
 
 class BucketKind(Enum):
-    """What is counted, and how many a minute; so many may also come at once."""
+    """What a bucket counts, and how many attempts a minute it allows; as many may come at once."""
 
     PAIR = "one name from one address", 3
     ADDRESS = "one address, whatever the name", 3
@@ -41,7 +41,7 @@ EVERYBODY = Key(BucketKind.ALL)
 
 
 class LoginThrottle:
-    """The buckets. `clock` answers monotonic seconds."""
+    """The buckets. `clock` returns monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -49,7 +49,8 @@ class LoginThrottle:
         self._known: dict[Key, None] = {}
 
     def take(self, keys: Iterable[Key]) -> float:
-        """Pay one attempt of each key, and answer 0; or the seconds until that is possible, and nothing is paid."""
+        """Pay one attempt from each bucket and return 0; or pay nothing and return the seconds until that is
+        possible."""
         keys, now = tuple(keys), self._clock()
         wait = max(rate_limit.wait(self._paid.get(key, 0.0), now, key.kind.rate, key.kind.burst) for key in keys)
         if wait:
@@ -61,22 +62,22 @@ class LoginThrottle:
         return 0.0
 
     def give_back(self, keys: Iterable[Key]) -> None:
-        """What was taken was no guess."""
+        """Pay back what was taken: it was not a wrong guess."""
         for key in keys:
             self._paid[key] = self._paid.get(key, 0.0) - 1 / key.kind.rate
 
     def remember(self, key: Key) -> None:
-        """Who holds this key has succeeded. The last KNOWN_LIMIT are remembered."""
+        """This key has succeeded. The last KNOWN_LIMIT are remembered."""
         self._known.pop(key, None)
         while len(self._known) >= KNOWN_LIMIT:
             del self._known[next(iter(self._known))]
         self._known[key] = None
 
     def knows(self, key: Key) -> bool:
-        """Whether who holds this key has succeeded before."""
+        """Whether this key has succeeded before."""
         return key in self._known
 
 
 def network(address: str) -> tuple[str, bool]:
-    """Under which name an address is counted, an IPv6 one as its /64; and whether it is this machine's own."""
+    """The name under which an address is counted, an IPv6 one as its /64; and whether it is loopback."""
     return subscriber(address), is_loopback(address)

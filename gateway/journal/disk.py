@@ -1,4 +1,4 @@
-"""The file system under the journal, looked at before writing: is the file still ours, is there space left."""
+"""Checks of the file system before the journal writes: is the file still ours, and is there space left."""
 
 import os
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def sync_folder(folder: Path) -> None:
 
 
 class Replaced(JournalError):
-    """Another file has taken the database's place: it must be opened and checked before it is trusted."""
+    """Another file is in the database's place: it must be opened and checked before it is trusted."""
 
 
 class Disk:
@@ -42,7 +42,7 @@ class Disk:
         self._due = clock()
 
     def look(self) -> None:
-        """Raise JournalError if nothing should be written now. Looks once a second while all is well."""
+        """Raise JournalError if nothing should be written now. While all is well, checks once a second."""
         now = self._clock()
         if now < self._due:
             return

@@ -1,7 +1,7 @@
-"""Whether a journal is still the unbroken run it was when it was last open: what an epoch stands for.
+"""Epochs: whether a journal is still the unbroken continuation of what it was when it was last open.
 
-No (epoch, seq) may be used twice, so the question is never "is it a copy?" but "is it certainly not one?": what should
-lie beside the database and is missing or unreadable counts as a copy. Five facts decide:
+No (epoch, seq) may be used twice, so the question is not "is it a copy?" but "is it certainly not one?": if a file that
+belongs beside the database is missing or unreadable, the database counts as a copy. Five facts decide:
 
 - *How the last run ended* (`clean`). A clean stop synced everything. A killed process loses nothing either, since the
   kernel holds what was written; only the machine's end can take the tail, and it shows as another boot id. With
@@ -10,22 +10,22 @@ lie beside the database and is missing or unreadable counts as a copy. Five fact
   mark, with a token renewed at every opening; token, inode and change time of the mark are noted in the database. A
   restored database disagrees with the mark or has none, a restored folder has a mark with another inode or change time.
   Only a database that was never opened (`meta` holds no mark) needs none: nothing was promised with it.
-- *Whether the last message is still there.* SQLite ends a write-ahead log at the first frame that does not fit, and
-  takes one that is gone for one that never was: a flipped bit or a deleted file loses the end without a word. What is
-  lost is always an end, so one number is enough: the tail file beside the database notes the message committed last.
+- *Whether the last message is still there.* SQLite ends a write-ahead log at the first frame that does not match, and
+  treats a missing log as one that never existed: a flipped bit or a deleted file loses the end silently. What is lost
+  is always an end, so one number is enough: the tail file beside the database notes the message committed last.
 - *Whether that note is there.* It exists from before `clean` becomes "no" until after it is "yes" again. So a database
-  that was not stopped cleanly and has no readable note was copied without its companions, or robbed of them.
+  that was not stopped cleanly and has no readable note was copied without its companion files, or has lost them.
 - A secret seed. A room's epoch is a keyed hash of its name, so that a room nobody has written to has a stable epoch
   without a row on the disk. Renewing the seed renews every epoch at once.
 
-The note is written after the commit and before anybody is answered. A kill in between leaves it behind by a batch,
-never ahead. Only its creation is synced: after the machine's end the boot id decides, and with durability "power" an
-old note is behind like any other. A clean stop removes it.
+The note is written after the commit and before its messages are acknowledged. A kill in between leaves the note one
+batch behind, never ahead. Only its creation is synced: after a crash of the machine the boot id decides, and with
+durability "power" an old note is merely behind, as after a kill. A clean stop removes it.
 
-What we gave up: a `chown -R` or `chmod -R` over the folder also changes the mark's change time and costs every room
-its epoch. Clients then get the last 50 messages instead of a resume, and nothing is lost; the other way round a number
-could be used twice. A snapshot of the whole file system, taken while the gateway was cleanly stopped and rolled back
-later, brings back inode and change time too, and is not noticed.
+What this gives up: a `chown -R` or `chmod -R` over the folder also changes the mark's change time and costs every room
+its epoch. Clients then get the last 50 messages instead of a resume, and nothing is lost; to err the other way could
+use a number twice. A snapshot of the whole file system, taken while the gateway was cleanly stopped and rolled back
+later, restores inode and change time too, and is not noticed.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ EPOCH_BYTES = 12
 
 
 def new_seed() -> str:
-    """A fresh secret from which the epochs of all rooms follow."""
+    """A fresh secret, from which the epochs of all rooms are derived."""
     return secrets.token_urlsafe(32)
 
 
@@ -59,7 +59,7 @@ def epoch_of(seed: str, room: str) -> str:
 
 
 def boot_id() -> str:
-    """Which run of the machine this is. Where it cannot be known, a value that equals no other."""
+    """The id of this boot of the machine; where there is none, a value that equals no other."""
     try:
         return LINUX_BOOT_ID.read_text().strip()
     except OSError:
@@ -74,7 +74,7 @@ def _sysctl(name: str) -> str:
 
 
 def mark_path(database: Path) -> Path:
-    """Where the mark of this database lies."""
+    """The path of this database's mark."""
     return database.with_name(database.name + "-mark")
 
 
@@ -124,12 +124,12 @@ SELECT_HEAD = "SELECT max(floor, (SELECT coalesce(max(seq), 0) FROM messages WHE
 
 
 def tail_path(database: Path) -> Path:
-    """Where the note of this database lies."""
+    """The path of this database's tail note."""
     return database.with_name(database.name + "-tail")
 
 
 def why_missing(connection: sqlite3.Connection, database: Path, clean: bool) -> str | None:
-    """Why the journal is broken if the message that was noted last is not in it, None if it is.
+    """Why the journal is broken if the message noted last is not in it; None if it is in it.
 
     `clean`: the last run ended with a clean stop, after which there need be no note.
     """
@@ -144,7 +144,7 @@ def why_missing(connection: sqlite3.Connection, database: Path, clean: bool) -> 
 
 
 class Tail:
-    """The note of an open database. May raise OSError when made; its existence is synced then."""
+    """The tail note of an open database. Creating it may raise OSError and syncs its existence."""
 
     def __init__(self, database: Path) -> None:
         self._path = tail_path(database)
@@ -156,20 +156,21 @@ class Tail:
             sync_folder(self._path.parent)
 
     def note(self, room: int, seq: int) -> None:
-        """The last message committed is number `seq` of the room with that row. A failure leaves the note behind."""
+        """Note that the last message committed is number `seq` of the room with that row. A failure is ignored: the
+        note is behind then."""
         with suppress(OSError):
             os.pwrite(self._file, NOTE.pack(room, seq), 0)
 
     def forget(self) -> None:
-        """What was noted no longer counts: the rooms have new epochs."""
+        """Erase the note: the rooms have new epochs."""
         self.note(*NOTHING)
 
     def close(self) -> None:
-        """Let go of the file. Closing again does nothing."""
+        """Close the file. Closing it again does nothing."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
     def remove(self) -> None:
-        """Everything is synced: the note is of no more use."""
+        """Delete the note: everything is synced."""
         self._path.unlink(missing_ok=True)

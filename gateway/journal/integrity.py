@@ -1,16 +1,16 @@
-"""Looking at a database's files without touching them, before SQLite does.
+"""Integrity: examines a database's files without touching them, before SQLite does.
 
-Why not leave it to SQLite: it takes an empty file for a new database, drops a WAL whose header does not fit as if it
-had never been, and on closing writes the WAL back into the very file that somebody may want to rescue.
+Why not leave it to SQLite: it takes an empty file for a new database, silently drops a WAL whose header does not match,
+and on closing writes the WAL back into the very file that an operator may want to rescue.
 
-What is true of a journal left by a kill at any moment, and so no damage:
+A kill at any moment may leave the following, so it is not damage:
 
-- the WAL is missing, empty or shorter than its header; a header that is there is whole, for SQLite syncs it first
+- the WAL is missing, empty or shorter than its header; a complete header is valid, because SQLite syncs it first
 - frames of an earlier round (other salts) follow the frames of this one; the last transaction may be torn
 - the file is shorter than the database while the WAL still holds the pages that are missing from it
 
-Not looked for: flipped bits inside a page or in the middle of the WAL. SQLite has no checksum on a page; it ends a WAL
-at the first frame that does not fit, and the end that is then missing is seen by the note in `tail`.
+Not checked: flipped bits inside a page or in the middle of the WAL. SQLite has no page checksums; it ends a WAL at the
+first frame that does not match, and the missing end is noticed by the tail note (`journal.epoch`).
 """
 
 import struct
@@ -31,14 +31,14 @@ PAGE_SIZES = {1 << power for power in range(9, 17)}
 
 @dataclass(frozen=True, slots=True)
 class _Wal:
-    """Which pages a WAL holds, and how many the database has after it (0 = it holds no transaction)."""
+    """The pages that a WAL holds, and the size of the database after it (0 = it holds no transaction)."""
 
     pages: frozenset[int]
     total: int
 
 
 def wal_path(path: Path) -> Path:
-    """Where SQLite keeps the WAL of this database."""
+    """The path of this database's WAL."""
     return path.with_name(path.name + "-wal")
 
 

@@ -1,7 +1,7 @@
-"""Bans, mutes and the audit log: in the journal's database, and in memory.
+"""The ledger: bans, mutes and the audit log, in the journal's database or in memory.
 
-Who may change what is kept twice: the verbs here only insert into the audit log, and the database's triggers refuse
-everything else. Its entries stay as long as the file: at 150 bytes each a million of them are 150 MB.
+That the audit log only grows is enforced twice: the verbs here only insert into it, and triggers in the database refuse
+everything else. Its entries stay as long as the file: at 150 bytes each, a million of them take 150 MB.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ from gateway.errors import JournalError
 from gateway.journal.store import Store
 
 ENTRIES_LOOKED_AT = 5_000
-"""For one page: about 15 ms."""
+"""Entries searched for one page, at most: about 15 ms."""
 ENTRIES_IN_MEMORY = 10_000
 
 TABLES = {Measure.BAN: "bans", Measure.MUTE: "mutes"}
@@ -23,7 +23,7 @@ SELECT_ENTRIES = "SELECT * FROM audit WHERE number < ? ORDER BY number DESC LIMI
 NO_NUMBER = 2**63 - 1
 
 Do = Callable[[Callable[[Store], Any], Callable[[Any], None], bool], None]
-"""Do some work with the store, answer by the callback; on the worker if it is slow."""
+"""Runs a function of the store and gives its result to the callback; on the worker thread if it is slow."""
 
 
 class SqliteLedger:
@@ -49,7 +49,7 @@ class SqliteLedger:
         self._do(lambda store: _record(store, entries, add, lift), done, self._syncs)
 
     def audit(self, query: AuditQuery, done: Callable[[AuditPage | JournalError], None]) -> None:
-        """As `Ledger.audit`, in the worker."""
+        """As `Ledger.audit`, on the worker thread."""
         self._do(lambda store: _audit(store, query), done, True)
 
 
@@ -113,7 +113,7 @@ def _audit(store: Store, query: AuditQuery) -> AuditPage:
 
 
 def _page(entries: Iterable[AuditEntry], query: AuditQuery) -> AuditPage:
-    """The first of `entries`, newest first, that match."""
+    """A page of the first entries that match; `entries` are the newest first."""
     found: list[AuditEntry] = []
     last = 0
     for looked_at, entry in enumerate(entries):

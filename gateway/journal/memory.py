@@ -1,4 +1,4 @@
-"""The journal that keeps nothing: rooms live in this process's memory and end with it.
+"""The journal in memory (`--memory`): rooms end with the process.
 
 Bounded three ways (each a constructor argument): messages per room, bytes of text in all rooms together, rooms. The
 oldest messages go first; over the last bound a new room is refused, since forgetting a room would use its numbers
@@ -38,14 +38,14 @@ class _Room:
         return self.head - len(self.messages) + 1
 
     def between(self, first: int, head: int) -> list[Message]:
-        """The held messages from `first` to `head`, as strangers see them: without their author."""
+        """Copies of the held messages from `first` to `head`, without their author, as read from a store."""
         start = max(first - self.first, 0)
         stop = max(head - self.first + 1, start)
         return [msgspec.structs.replace(message, author=0) for message in islice(self.messages, start, stop)]
 
 
 class MemoryJournal:
-    """A `Journal` that answers at once and survives nothing."""
+    """A `Journal` that calls back at once and stores nothing."""
 
     def __init__(self, *, messages_per_room: int = MESSAGES_PER_ROOM, total_bytes: int = BYTES, rooms: int = ROOMS):
         self._messages_per_room = messages_per_room
@@ -102,11 +102,11 @@ class MemoryJournal:
         done(None)
 
     def remember(self, people: Sequence[Person], done: Callable[[JournalError | None], None]) -> None:
-        """As `Journal.remember`: nothing outlives the process that could be asked for it."""
+        """As `Journal.remember`; stores nothing, because nothing outlives the process."""
         done(None)
 
     def recall(self, since: int, done: Callable[[Memory | JournalError], None]) -> None:
-        """As `Journal.recall`: nothing."""
+        """As `Journal.recall`; there is nothing."""
         done(Memory((), ()))
 
     def expire(self, before: int, done: Callable[[Expired | JournalError], None]) -> None:
@@ -126,11 +126,11 @@ class MemoryJournal:
         done([self._record(room, log, ()) for room, log in sorted(self._rooms.items())])
 
     def time_kept(self) -> tuple[TimeRecord | None, int]:
-        """As `Journal.time_kept`: nothing."""
+        """As `Journal.time_kept`; there is nothing."""
         return None, 0
 
     def keep_time(self, record: TimeRecord) -> None:
-        """As `Journal.keep_time`: nothing outlives the process that could be compared with it."""
+        """As `Journal.keep_time`; stores nothing, because nothing outlives the process."""
 
     def close(self) -> None:
         """As `Journal.close`."""

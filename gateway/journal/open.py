@@ -1,22 +1,20 @@
-"""Opening a journal: refuse what is not sound, take the lock, decide whether the epochs hold.
+"""Opening a journal: refuse a damaged one, take the lock, decide whether the epochs are still valid.
 
-In this order, so that a refused journal is left as it was: look at the files (`damage`), read them through a connection
-that cannot write, and only then open the connection that can. It holds the lock for as long as it lives; `locking_mode
-= EXCLUSIVE` also spares the shared-memory index of the WAL. (The reading connection may leave an empty log and an index
-beside a refused database: see `leftovers`.)
+In this order, so that a refused journal is left as it was: examine the files (`damage`), read them through a connection
+that cannot write, and only then open the connection that can. That one holds the lock for as long as it is open;
+`locking_mode = EXCLUSIVE` also avoids the shared-memory index of the WAL.
 
 Every page is checked up to QUICK_CHECK_BYTES, 90 ms; a larger database opens in 20 ms and shows a bad page when that
 page is read.
 
-Before anything is promised the note that the journal is in use is synced: without that, power loss could bring back a
-journal that says it was stopped cleanly.
+The note that the journal is in use is synced before the first commit: otherwise a power loss could bring back a journal
+that says it was stopped cleanly.
 
-What looking into a database leaves beside it: an empty write-ahead log and a shared-memory index.
-
-SQLite makes them for whoever reads a database in WAL mode, and a reader that may not write cannot take them away again.
-Unlinking them is right only when nobody else has the database open, who would go on with files that have no name. Each
-connection holds a shared lock on the database's lock bytes (https://sqlite.org/fileformat2.html#the_lock_byte_page), so
-whoever locks those exclusively is alone, and no other connection can open meanwhile.
+Reading a database in WAL mode makes SQLite create an empty write-ahead log and a shared-memory index beside it, and a
+connection that may not write cannot remove them again. Unlinking them is right only while no other process has the
+database open, because that one would go on with files that have no name. Each connection holds a shared lock on the
+database's lock bytes (https://sqlite.org/fileformat2.html#the_lock_byte_page), so a process that gets an exclusive lock
+on them is alone, and no other connection can open the database meanwhile.
 """
 
 import fcntl
@@ -40,7 +38,7 @@ LOCK_OFFSET = 0x40000000
 
 @contextmanager
 def none_left_over(path: Path) -> Iterator[None]:
-    """On an error: remove what was not there before, if no one else has the database at `path` open.
+    """On an error, remove the files that reading has created, if no other process has the database at `path` open.
 
     No connection of this process may be open then: closing any descriptor of a file ends the locks of the process.
     """
@@ -93,9 +91,9 @@ class Opened:
 
 
 def open_database(path: Path, durability: str, patience: float, sleep: Callable[[float], None]) -> Opened:
-    """Open the journal at `path`, made if there is none. Raises StartError, one line with advice.
+    """Open the journal at `path`, created if there is none. Raises StartError, one line with advice.
 
-    A lock held by another program is waited for, `patience` seconds in all.
+    Waits `patience` seconds in all for a lock that another program holds.
     """
     waited = 0.0
     while True:
@@ -116,7 +114,7 @@ def open_database(path: Path, durability: str, patience: float, sleep: Callable[
 
 
 def mark_clean(connection: sqlite3.Connection, tail: Tail) -> None:
-    """Note a clean stop, everything synced."""
+    """Sync everything and note a clean stop."""
     connection.execute("UPDATE meta SET value = 'yes' WHERE key = 'clean'")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     tail.remove()
@@ -159,7 +157,8 @@ def _open(path: Path, durability: str) -> Opened:
 
 
 def _examine(path: Path, fault: str | None) -> str | None:
-    """The fault, unless the lock says that another process is at work on the files right now; else SQLite's own."""
+    """The `fault`, unless the lock shows that another process is writing the files right now; else SQLite's own
+    finding."""
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
         _raise_if_locked(connection)
         return fault or _fault_inside(connection, path)
@@ -209,8 +208,8 @@ def _begin(connection: sqlite3.Connection, path: Path, durability: str) -> Opene
     meta = FIRST_META | dict(connection.execute("SELECT key, value FROM meta"))
     boot, token = boot_id(), secrets.token_hex(8)
     broken = why_broken(meta, boot, read_mark(path)) or why_missing(connection, path, meta["clean"] == "yes")
-    # A note that is made while the epochs are sound must be there before `clean` says that one is owed; a broken
-    # journal gets its note after its new epochs are stored, or a kill in between would make it look sound.
+    # While the epochs are valid the note must exist before `clean` becomes "no", which requires one; a broken journal
+    # gets its note after its new epochs are stored, or a kill in between would make it look unbroken.
     if broken is None:
         Tail(path).close()
     else:
@@ -227,7 +226,7 @@ def _begin(connection: sqlite3.Connection, path: Path, durability: str) -> Opene
 
 
 def renew_epochs(connection: sqlite3.Connection) -> str:
-    """Give every room a new epoch and return the seed they follow from."""
+    """Give every room a new epoch; return the seed that they are derived from."""
     connection.execute("BEGIN IMMEDIATE")
     seed = _new_epochs(connection)
     connection.execute("COMMIT")

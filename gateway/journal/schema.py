@@ -1,7 +1,7 @@
-"""The database's shape: tables, version, and how a new one comes into being.
+"""The database's schema: tables, version, and how a new database is created.
 
-A room's head is the larger of `floor` and its last message's number, so that appending touches one table only; whoever
-deletes old messages first raises `floor` to the number of the last one deleted.
+A room's head is the larger of `floor` and its last message's number, so that appending touches one table only. Deleting
+old messages first raises `floor` to the number of the last one deleted.
 """
 
 import os
@@ -95,10 +95,10 @@ FIRST_META = {
 
 
 def create(path: Path) -> None:
-    """Make the database and, where need be, its folder.
+    """Create the database and, if need be, its folder.
 
-    It is made whole under another name and linked into place: a process killed here leaves no half database behind,
-    and of two processes that come at once one makes it and both find it.
+    It is completed under another name and linked into place: a process killed meanwhile leaves no half-made database,
+    and of two processes that start at once one creates it and both find it.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=path.name + ".", suffix=".new", dir=path.parent)

@@ -1,18 +1,18 @@
 """The journal in a SQLite file: WAL, one connection, one process.
 
-Who works where. One connection does everything, so it has one holder at a time: the caller's thread, or the one worker
-thread. A commit with durability "process" syncs nothing, costs about 15 µs plus 2.5 µs a message and is done inline;
-`done` is called before the verb returns. Three things take longer than a turn of the loop may, and go to the worker: a
+Threads. One connection does everything, so one thread uses it at a time: the caller's, or the one worker thread. A
+commit with durability "process" syncs nothing, takes about 15 µs plus 2.5 µs a message and is done inline; `done` is
+called before the verb returns. Three things take longer than a turn of the loop may take, and go to the worker: a
 checkpoint (10 to 40 ms, every 1,000 commits or so), a commit with durability "power" (0.7 ms and more: it syncs), and
-the list of all rooms (18 µs each). While the worker holds the connection the verbs queue here, and are answered in
-their order when it has landed. The queue is bounded by whoever calls: the hub has one batch in flight.
+the list of all rooms (18 µs each). While the worker has the connection the verbs queue here, and run in order when it
+is done. The caller bounds the queue: the hub has one batch in flight.
 
-A failure. A full disk leaves the connection sound: the transaction is rolled back and the next one tried afresh. After
+Failures. A full disk leaves the connection usable: the transaction is rolled back and the next one tried afresh. After
 any other error of SQLite it is suspect: before the next verb the database is closed, opened and examined as at a start.
-If the end of a room is missing then, every room gets a new epoch and that verb is answered with `LostTail`.
+If the end of a room is missing then, every room gets a new epoch and that verb reports `LostTail`.
 
-What we gave up: an inline commit that the kernel blocks (a disk at its limit) stalls the loop. It is not moved to the
-worker: without a sync it writes into the page cache only.
+What this gives up: an inline commit that the kernel blocks (a disk at its limit) stalls the loop. It is not moved to
+the worker, because without a sync it only writes to the page cache.
 """
 
 import logging
@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Verb:
-    """Something to do with the store, whom to tell, and whether the worker does it."""
+    """A function of the store, the callback for its result, and whether the worker runs it."""
 
     work: Callable[[Store], Any]
     done: Callable[[Any], None]
@@ -61,9 +61,9 @@ class _Verb:
 class SqliteJournal:
     """A `Journal` in the file `path`. Raises StartError when it cannot be opened; may take `patience` seconds.
 
-    `call_soon_threadsafe` must bring a callback to the caller's thread, soon and in order. `durability` is "process"
-    (an answered append survives the process) or "power" (it survives the machine). `patience` is how long a lock is
-    waited for, in steps of `sleep`. `spare` bytes of the file system stay free (see `Disk`).
+    `call_soon_threadsafe` must run a callback on the caller's thread, soon and in order. `durability` is "process" (a
+    committed append survives the process) or "power" (it survives the machine). `patience` is how long to wait for a
+    lock, in steps of `sleep`. `spare` bytes of the file system stay free (see `Disk`).
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class SqliteJournal:
         self._enter(_Verb(lambda store: store.recall(since), done, slow=False))
 
     def expire(self, before: int, done: Callable[[Expired | JournalError], None]) -> None:
-        """As `Journal.expire`, in the worker."""
+        """As `Journal.expire`, on the worker thread."""
         self._enter(_Verb(lambda store: store.expire(before), done, slow=True))
 
     def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
@@ -148,7 +148,7 @@ class SqliteJournal:
         self._enter(_Verb(lambda store: store.keep_time(record), lambda _: None, self._syncs))
 
     def close(self) -> None:
-        """As `Journal.close`. Blocks until the worker has finished; what waits is done here."""
+        """As `Journal.close`. Blocks until the worker has finished; queued verbs run here."""
         self._worker.shutdown(wait=True)
         self._answering = True
         if self._flight is not None:
@@ -189,7 +189,7 @@ class SqliteJournal:
                     self._checkpoint_if_due()
         finally:
             self._answering = False
-            if self._waiting and self._flight is None:  # an answer raised: the others still get theirs
+            if self._waiting and self._flight is None:  # a callback raised: the other verbs still run
                 self._call_soon_threadsafe(self._answer)
 
     def _tell(self, verb: _Verb, answer: Any) -> None:

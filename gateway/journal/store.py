@@ -1,18 +1,17 @@
 """The rooms in an open database: verbs that work at once or raise sqlite3.Error, with nothing half done.
 
-The hot path is `append`: one transaction, one executemany, no SELECT. For that the numbers of the rooms in use are held
-in memory, at most ROOMS_HELD of them; a room beyond that is looked up again. A number held here is written back only
-after COMMIT, and a message gets its `seq` then, so a failed append leaves no trace.
+The hot path is `append`: one transaction, one executemany, no SELECT. For that, the heads of the rooms in use are held
+in memory, at most ROOMS_HELD of them; a room beyond that is looked up again. A head held here changes only after
+COMMIT, and a message gets its `seq` then, so a failed append leaves no trace.
 
-Bringing the WAL's pages into the database file: a matter of many milliseconds, and so of the worker thread.
+A checkpoint copies the WAL's pages into the database file. It takes many milliseconds, so it runs on the worker thread.
+Three facts about it:
 
-Three facts:
-
-- With one connection and no reader left behind, PASSIVE always completes. The WAL then keeps its length and is written
-  from its beginning again, which costs a commit 11 µs; a WAL cut short and extended anew costs 17.
-- The first commit after that writes a new WAL header and, with synchronous NORMAL too, syncs it: 5 to 100 ms. So one
-  commit of no importance follows the checkpoint at once, where it stalls nobody.
-- SQLite skips the write of a row that stays as it was; the commit of no importance must change something.
+- With one connection and no open reader, PASSIVE always completes. The WAL then keeps its length and is overwritten
+  from its beginning, which costs a commit 11 µs; a WAL that is truncated and extended anew costs 17.
+- The first commit after that writes a new WAL header and, even with synchronous NORMAL, syncs it: 5 to 100 ms. So one
+  dummy commit follows the checkpoint at once, on the worker, where it stalls nobody.
+- SQLite skips writing a row that stays the same, so the dummy commit must change something.
 """
 
 import json
@@ -31,7 +30,7 @@ from gateway.journal.epoch import Tail, epoch_of
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:
-    """Everything committed is in the database file, synced, and the next commit syncs nothing."""
+    """Bring everything committed into the database file, synced, so that the next commit syncs nothing."""
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
     connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'checkpoints'")
 
@@ -60,7 +59,7 @@ SELECT_OLDEST_KNOWN = "SELECT seq, ts FROM messages WHERE room = ? AND ts >= ? O
 EXPIRED_PER_SLICE = 1_000
 ROOMS_PER_SLICE = 500
 RECEIPTS_KEPT_MS = 120_000
-"""How long a second try is known; a checkpoint drops older receipts."""
+"""How long a retry is recognized; a checkpoint drops older receipts."""
 DELETE_OLD_RECEIPTS = "DELETE FROM receipts WHERE ts < ? OR (ts > ? AND ts < ?)"
 """Receipts bear the wall clock's time. While that is ahead of trusted time there are two ages to measure."""
 SELECT_NEWEST = """
@@ -74,7 +73,7 @@ Row = tuple[int, int, int, str, str, str, str]
 
 @dataclass(slots=True)
 class StoredRoom:
-    """What is held of a room. `key` is its row's id, 0 when it is not stored; `epoch` then follows from the seed."""
+    """What is held of a room. `key` is its row's id, 0 when it is not stored: then `epoch` is derived from the seed."""
 
     name: str
     key: int
@@ -100,16 +99,16 @@ class Store:
         self._held: dict[str, StoredRoom] = {}
         self._expired_up_to = 0
         self.time: TimeRecord | None = None
-        """What `keep_time` was told last."""
+        """The record that `keep_time` got last."""
         self._time_written: TimeRecord | None = None
 
     def close(self) -> None:
-        """Let go of the database. Closing again does nothing."""
+        """Close the database. Closing it again does nothing."""
         self.connection.close()
         self.tail.close()
 
     def time_kept(self) -> tuple[TimeRecord | None, int]:
-        """As `Journal.time_kept`; the newest message is looked for only where there is no record (18 µs a room)."""
+        """As `Journal.time_kept`; the newest message is searched for only without a record (18 µs a room)."""
         row = self.connection.execute("SELECT value FROM meta WHERE key = 'time'").fetchone()
         record = TimeRecord.parse(row[0]) if row else None
         newest = None if record else self.connection.execute(SELECT_NEWEST).fetchone()[0]
@@ -278,8 +277,8 @@ class Store:
     def has_lost(self, earlier: "Store") -> bool:
         """Whether the end of any room `earlier` held is missing here.
 
-        What is here and not there was answered with an error, and is removed: a transaction whose sync failed may
-        have been complete in the WAL.
+        Messages that are here and not there were reported as failed, and are removed: a transaction whose sync failed
+        may have been complete in the WAL.
         """
         lost = False
         for known in list(earlier._held.values()):
