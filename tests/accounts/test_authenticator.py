@@ -12,23 +12,17 @@ from gateway.accounts.authenticator import HASHING_AT_ONCE, Authenticator
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 from tests.accounts.people import PASSWORD, PEOPLE, TOKEN
+from tests.fakes import StandingClock
 
 HERE = "127.0.0.1"
 THERE = "10.0.0.1"
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class House:
     """A keeper with its clock, and logins that can be waited for."""
 
     def __init__(self, register: Accounts) -> None:
-        self.clock = Clock()
+        self.clock = StandingClock()
         self.keeper = Authenticator(register, self.clock)
 
     async def login(self, name: str, password: str = PASSWORD, address: str = THERE) -> Operator | Code:

@@ -3,31 +3,25 @@
 import pytest
 
 from gateway.accounts.throttle import EVERYBODY, KNOWN_LIMIT, SWEEP_AT, BucketKind, Key, LoginThrottle, network
+from tests.fakes import StandingClock
 
 PAIR = Key(BucketKind.PAIR, "admin", "10.0.0.1")
 ADDRESS = Key(BucketKind.ADDRESS, network="10.0.0.1")
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> StandingClock:
+    return StandingClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def attempts(clock: Clock) -> LoginThrottle:
+def attempts(clock: StandingClock) -> LoginThrottle:
     return LoginThrottle(clock)
 
 
 @pytest.mark.parametrize(("key", "burst", "seconds"), [(PAIR, 3, 20), (ADDRESS, 3, 20), (EVERYBODY, 20, 3)])
 def test_so_many_a_minute_and_then_one_at_a_time(
-    attempts: LoginThrottle, clock: Clock, key: Key, burst: int, seconds: float
+    attempts: LoginThrottle, clock: StandingClock, key: Key, burst: int, seconds: float
 ) -> None:
     assert [attempts.take([key]) for _ in range(burst)] == [0] * burst
     assert attempts.take([key]) == pytest.approx(seconds)
@@ -44,7 +38,7 @@ def test_one_empty_bucket_is_enough_to_wait_and_the_others_pay_nothing(attempts:
     assert [attempts.take([ADDRESS]) for _ in range(3)] == [0, 0, 0]
 
 
-def test_hammering_does_not_lengthen_the_wait(attempts: LoginThrottle, clock: Clock) -> None:
+def test_hammering_does_not_lengthen_the_wait(attempts: LoginThrottle, clock: StandingClock) -> None:
     for _ in range(1000):
         attempts.take([PAIR])
     clock.now += 20.001
@@ -58,7 +52,7 @@ def test_what_succeeded_was_no_guess(attempts: LoginThrottle) -> None:
         attempts.give_back([PAIR, ADDRESS])
 
 
-def test_no_more_is_remembered_than_was_paid_lately(attempts: LoginThrottle, clock: Clock) -> None:
+def test_no_more_is_remembered_than_was_paid_lately(attempts: LoginThrottle, clock: StandingClock) -> None:
     for number in range(5 * SWEEP_AT):
         clock.now += 1
         attempts.take([Key(BucketKind.PAIR, "admin", str(number))])

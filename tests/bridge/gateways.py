@@ -4,30 +4,19 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from tests.error_lines import WATCH
+from tests.fakes import until
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 20.0
 STOP_SECONDS = 25.0
 DOORS = ("tcp", "telnet", "web")
 NO_PACE = ("--limits.messages_per_second", "0")
-
-Found = TypeVar("Found")
-
-
-def until(condition: Callable[[], Found], what: str, seconds: float = 5.0) -> Found:
-    """The first true answer of `condition`, asked again and again for at most so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
-    return found
 
 
 class Gateway:

@@ -6,12 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 
 from tests.error_lines import WATCH
+from tests.fakes import until
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 20
@@ -19,14 +20,6 @@ PATIENCE = 20
 ECHO = ("echo",)
 CLASSIC = ("serve", "--classic")
 GATEWAY = ("serve", "--memory", "--telnet-port", "0", "--web-port", "0")
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait until the condition holds."""
-    end = monotonic() + PATIENCE
-    while not condition():
-        assert monotonic() < end, "it never came true"
-        sleep(0.01)
 
 
 class Running:
@@ -114,7 +107,7 @@ def running(
     with log.open("wb") as stderr:
         process = subprocess.Popen(program, cwd=ROOT, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr)
     try:
-        until(lambda: ports_file.exists() or process.poll() is not None)
+        until(lambda: ports_file.exists() or process.poll() is not None, "the doors listen", PATIENCE)
         yield Running(process, ports_file, host, log)
     finally:
         if process.poll() is None:

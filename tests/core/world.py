@@ -9,65 +9,20 @@ from gateway.core.clock import Clock
 from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
-from gateway.core.hub import Hub
 from gateway.core.operators.assembly import operators_over
-from gateway.core.ports import Journal, Kernel
-from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.ports import Journal
 from gateway.core.protocol.message import Door, Message
 from gateway.core.protocol.wire import FRAME, PLAIN
-from gateway.core.roles import Operator, Role
-from gateway.core.sessions.rate_limit import Limits
 from gateway.core.sessions.session import Arrival, Session
-from gateway.core.stats.sampler import Ceilings
-from gateway.core.stats.statistics import Statistics
-from gateway.errors import Code, JournalError, Refusal
+from gateway.errors import JournalError
 from gateway.journal.memory import MemoryJournal
-
-
-class Wall:
-    """A clock that stands still."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Narrow:
-    """A transport that takes `room` bytes (None = any number) and remembers what it took."""
-
-    def __init__(self) -> None:
-        self.taken = b""
-        self.sends = 0
-        self.room: int | None = None
-        self.resumed = 0
-        self.closed: tuple[CloseReason, str] | None = None
-        self.acked: int | None = None
-        """What the kernel tells of the bytes that have arrived; None: nothing."""
-
-    def kernel(self) -> Kernel | None:
-        return None if self.acked is None else Kernel(1.0, 0, 0, 0, self.acked)
-
-    def send(self, data: bytes) -> int:
-        self.sends += 1
-        size = len(data) if self.room is None else min(self.room, len(data))
-        self.taken += data[:size]
-        if self.room is not None:
-            self.room -= size
-        return size
-
-    def resume(self) -> None:
-        self.resumed += 1
-
-    def close(self, closing: CloseReason, words: str) -> None:
-        self.closed = (closing, words)
+from tests.fakes import Listeners, Passwords, RecordingTransport, StandingClock, new_hub
 
 
 class Peer:
     """One session and its transport."""
 
-    def __init__(self, world: "World", session: Session, transport: Narrow) -> None:
+    def __init__(self, world: "World", session: Session, transport: RecordingTransport) -> None:
         self.world = world
         self.session = session
         self.transport = transport
@@ -148,59 +103,19 @@ class Gated:
             job()
 
 
-class Book:
-    """The operators' passwords: everybody has the same."""
-
-    def __init__(self) -> None:
-        self.tried: list[tuple[str, str, str]] = []
-
-    def login(self, name: str, password: str, address: str, done: Callable[[Operator | Refusal], None]) -> None:
-        self.tried.append((name, password, address))
-        if password == "right horse":
-            done(Operator(name or "admin", Role.OPERATOR if name == "otto" else Role.ADMIN, "asked"))
-        else:
-            done(Refusal(Code.FORBIDDEN, "wrong"))
-
-
-class Ports:
-    """Listening sockets without sockets. Those of `taken` doors belong to somebody else once they are closed."""
-
-    def __init__(self) -> None:
-        self.closed: list[Door] = []
-        self.taken: list[Door] = []
-
-    def doors(self) -> list[Door]:
-        return [Door.TCP, Door.WEB]
-
-    def shut(self, door: Door) -> None:
-        self.closed.append(door)
-
-    def open(self, door: Door) -> None:
-        if door in self.taken:
-            raise Refusal(Code.BUSY, "port 9999: address in use")
-        self.closed.remove(door)
-
-
 class World:
     """A hub with its operators and doors."""
 
     def __init__(self, **limits: object) -> None:
-        self.clock = Wall()
+        self.clock = StandingClock()
         self.set_by = 0.0
         """Seconds by which somebody has set the clock on the wall."""
         self.journal = Gated(MemoryJournal())
         self._due: list[float] = []
         bits = count(0x4F2A)
         clock = Clock(self.clock, lambda: int((self.clock.now + self.set_by) * 1000), self._due.append)
-        self.hub = Hub(
-            self.journal,
-            Limits(**({"messages_per_second": 0} | limits)),
-            clock,
-            Statistics(clock, Ceilings()),
-            random_bits=lambda size: next(bits),
-            token_key=b"a key for tests only",
-        )
-        self.passwords, self.ports, self.levels = Book(), Ports(), list[str]()
+        self.hub = new_hub(clock, limits, self.journal, lambda size: next(bits))
+        self.passwords, self.ports, self.levels = Passwords(), Listeners(), list[str]()
         self.operators = operators_over(
             self.hub, self.passwords, self.ports, self.levels.append, lambda size: next(bits)
         )
@@ -229,7 +144,7 @@ class World:
 
     def terminal(self, nick: str | None = None, *, quiet: bool = True) -> Peer:
         """Somebody with netcat, in the lobby; `quiet`: greeted, and what he got so far is forgotten."""
-        transport = Narrow()
+        transport = RecordingTransport()
         arrival = Arrival(Door.TCP, "127.0.0.1", terminal=True)
         peer = Peer(self, self.terminals.connect(transport, PLAIN, arrival), transport)
         if nick is not None:
@@ -241,7 +156,7 @@ class World:
 
     def browser(self, nick: str | None = None, **hello: object) -> Peer:
         """Somebody with a browser who has said hello."""
-        transport = Narrow()
+        transport = RecordingTransport()
         peer = Peer(self, self.hub.connect(transport, FRAME, Arrival(Door.WEB, "127.0.0.1")), transport)
         peer.asks(type="hello", **({} if nick is None else {"nick": nick}), **hello)
         return peer

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.gateways import Gateway, until
+from tests.bridge.gateways import Gateway
 from tests.bridge.peers import SECONDS, Running, post
+from tests.fakes import until
 from tests.foreign.conftest import Program
 
 SCRIPT = Path(__file__).with_name("event_source.mjs")

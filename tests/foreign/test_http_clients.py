@@ -11,8 +11,9 @@ import httpx
 import pytest
 import requests
 
-from tests.bridge.gateways import Gateway, until
+from tests.bridge.gateways import Gateway
 from tests.bridge.peers import SECONDS, Running, history, post
+from tests.fakes import until
 from tests.foreign.conftest import Program
 
 TEXT = 'Grüße & "quotes" 100% + 你好'

@@ -15,8 +15,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.bridge.gateways import Gateway, until
+from tests.bridge.gateways import Gateway
 from tests.bridge.peers import SECONDS, Running, Terminal, history
+from tests.fakes import until
 
 
 def speaks_lines(command: list[str], gateway: Gateway) -> None:

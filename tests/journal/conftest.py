@@ -16,6 +16,7 @@ from gateway.core.ports import Journal
 from gateway.core.protocol.message import Message
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
+from tests.fakes import PATIENCE, until
 
 ROOT = Path(gateway.__file__).parents[1]
 
@@ -69,8 +70,7 @@ class Turns:
         self.handed_in.put(callback)
 
     def until(self, condition: Callable[[], object]) -> None:
-        while not condition():
-            self.handed_in.get(timeout=10)()
+        until(condition, meanwhile=lambda: self.handed_in.get(timeout=PATIENCE)())
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,17 +12,8 @@ from gateway.process import figures, heartbeat
 from gateway.process.figures import Process
 from gateway.process.gc_policy import GcPolicy
 from gateway.process.heartbeat import Heartbeat
+from tests.fakes import eventually
 from tests.web.little_chat import LittleChat
-
-LIMIT = 20.0
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        await asyncio.sleep(0.005)
 
 
 @pytest.fixture
@@ -42,7 +33,7 @@ async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LittleChat]:
 
 async def test_every_beat_is_a_row_of_what_the_process_is_like(chat: LittleChat) -> None:
     meters = chat.hub.stats.sampler
-    await until(lambda: len(meters.rings.since("5m")["t"]) >= 3)
+    await eventually(lambda: len(meters.rings.since("5m")["t"]) >= 3)
 
     assert meters.current["rss_bytes"] > 1_000_000 and meters.current["fds"] > 3
     assert meters.cpu_seconds > 0 and meters.accept_queue == 0.25
@@ -50,14 +41,14 @@ async def test_every_beat_is_a_row_of_what_the_process_is_like(chat: LittleChat)
 
 async def test_a_loop_that_stands_still_is_felt(chat: LittleChat) -> None:
     time.sleep(0.4)
-    await until(lambda: chat.hub.stats.sampler.peaks.get("loop_lag_max_ms", 0) > 300)
+    await eventually(lambda: chat.hub.stats.sampler.peaks.get("loop_lag_max_ms", 0) > 300)
 
 
 async def test_the_fast_timer_runs_only_while_something_happens(chat: LittleChat) -> None:
     meters, totals = chat.hub.stats.sampler, chat.hub.stats.counters
-    await until(lambda: meters.loop_lag.count == len(meters.rings.since("5m")["t"]) == 3)
+    await eventually(lambda: meters.loop_lag.count == len(meters.rings.since("5m")["t"]) == 3)
     totals.bytes_in += 1
-    await until(lambda: meters.loop_lag.count > len(meters.rings.since("5m")["t"]))
+    await eventually(lambda: meters.loop_lag.count > len(meters.rings.since("5m")["t"]))
 
     def one_look_a_beat() -> bool:
         looks, rows = meters.loop_lag.count, len(meters.rings.since("5m")["t"])
@@ -66,7 +57,7 @@ async def test_the_fast_timer_runs_only_while_something_happens(chat: LittleChat
         return rows > before[1] > 0 and looks - before[0] == rows - before[1]
 
     seen: list[tuple[int, int]] = []
-    await until(one_look_a_beat)
+    await eventually(one_look_a_beat)
 
 
 async def test_a_journal_that_cannot_store_is_noticed_while_nobody_speaks(
@@ -75,9 +66,9 @@ async def test_a_journal_that_cannot_store_is_noticed_while_nobody_speaks(
     meters = chat.hub.stats.sampler
     with monkeypatch.context() as broken:
         broken.setattr(chat.hub.journal, "append", lambda batch, done: done(JournalError("the disk is full")))
-        await until(lambda: meters.health.causes)
+        await eventually(lambda: meters.health.causes)
         assert "the disk is full" in meters.health.causes[0].text
-    await until(lambda: not meters.health.causes)
+    await eventually(lambda: not meters.health.causes)
 
 
 @pytest.mark.parametrize("counted_by_linux", [True, False])

@@ -1,6 +1,5 @@
 """A hub with one terminal door on a real socket, and people who call. All of it runs in the test's own thread."""
 
-import secrets
 import socket
 import struct
 import time
@@ -10,25 +9,17 @@ from gateway.core.address import Networks, WaysIn
 from gateway.core.clock import Clock
 from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
-from gateway.core.hub import Hub
-from gateway.core.operators.assembly import operators_over
 from gateway.core.protocol.message import Door
-from gateway.core.sessions.rate_limit import Limits
 from gateway.core.sessions.session import Session
-from gateway.core.stats.sampler import Ceilings
-from gateway.core.stats.statistics import Statistics
-from gateway.journal.memory import MemoryJournal
 from gateway.tcp.acceptor import Acceptor
 from gateway.tcp.connection import TerminalDoor
 from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tcp.reject import Rejections
 from gateway.tcp.server import Server, new_selector
-from tests.core.world import Book, Ports
+from tests.fakes import new_hub, new_operators, until
 
 PAGE = "http://127.0.0.1:8080/"
 """Where the house says its chat page is to peers that come by loopback."""
-PATIENCE = 10
-"""Seconds a condition may take to become true."""
 ROUND = 0.01
 
 
@@ -38,12 +29,9 @@ def turn(server: Server, timeout: float = ROUND) -> None:
     server.timers.run(time.monotonic())
 
 
-def until(server: Server, condition: Callable[[], object]) -> None:
+def turn_until(server: Server, condition: Callable[[], object]) -> None:
     """Turn the server's loop until the condition holds."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        turn(server)
+    until(condition, meanwhile=lambda: turn(server))
 
 
 def reset(sock: socket.socket) -> None:
@@ -105,7 +93,7 @@ class Caller:
             self.listens()
             return words in self.heard
 
-        until(self.server, heard)
+        turn_until(self.server, heard)
 
     def hears_all(self) -> bytes:
         """Listen until the server closes; everything that was heard since the last `forgets`."""
@@ -114,7 +102,7 @@ class Caller:
             self.listens()
             return self.ended
 
-        until(self.server, over)
+        turn_until(self.server, over)
         assert self.ended == "closed"
         return self.heard
 
@@ -130,7 +118,7 @@ class Guest(Caller):
     def __init__(self, house: "House", receive_buffer: int = 0) -> None:
         before = set(house.hub.sessions)
         super().__init__(house.server, house.listener.address, receive_buffer)
-        until(house.server, lambda: set(house.hub.sessions) - before)
+        turn_until(house.server, lambda: set(house.hub.sessions) - before)
         (number,) = set(house.hub.sessions) - before
         self.session: Session = house.hub.sessions[number]
 
@@ -145,16 +133,9 @@ class House:
             lambda: time.time_ns() // 1_000_000,
             lambda seconds: self.server.later(seconds, self.hub.tick),
         )
-        self.hub = Hub(
-            MemoryJournal(),
-            Limits(**({"messages_per_second": 0} | limits)),
-            clock,
-            Statistics(clock, Ceilings()),
-            random_bits=secrets.randbits,
-            token_key=b"a key for tests only",
-        )
+        self.hub = new_hub(clock, limits)
         self.hub.start()
-        operators = operators_over(self.hub, Book(), Ports(), list[str]().append, secrets.randbits)
+        operators = new_operators(self.hub)
         terminals = Terminals(self.hub, operators, Greeting(ways_in=WaysIn(web=8080, tcp=9999)))
         self.admission = ConnectionLimits(0, 0)
         self.refusals = Rejections(self.server, 2)
@@ -187,7 +168,7 @@ class House:
 
     def until(self, condition: Callable[[], object]) -> None:
         """Let time pass until the condition holds."""
-        until(self.server, condition)
+        turn_until(self.server, condition)
 
     def close(self) -> None:
         """Everybody goes."""

@@ -7,7 +7,7 @@ import pytest
 from gateway import classic as module
 from gateway.classic import OWED_BYTES, ClassicServer
 from gateway.tcp.server import Listener, Server
-from tests.tcp.house import Caller, until
+from tests.tcp.house import Caller, turn_until
 
 Call = Callable[..., Caller]
 
@@ -19,7 +19,7 @@ def calls(server: Server, classic: bool) -> Call:
     def call(receive_buffer: int = 0) -> Caller:
         before = len(registered(server))
         caller = Caller(server, listener.address, receive_buffer)
-        until(server, lambda: len(registered(server)) > before)
+        turn_until(server, lambda: len(registered(server)) > before)
         return caller
 
     return call
@@ -177,7 +177,7 @@ def test_peers_that_die_during_a_broadcast_harm_neither_it_nor_the_loop(classic:
     for living in callers[1::2]:
         living.hears(line(callers[1], "who is left"))
 
-    until(server, lambda: len(registered(server)) == 4)
+    turn_until(server, lambda: len(registered(server)) == 4)
 
 
 def test_a_peer_that_is_closed_while_the_registry_is_walked_is_passed_over(
@@ -216,7 +216,7 @@ def test_the_lines_before_a_reset_are_said_and_half_a_line_is_not(classic: Call,
     ana.sock.send(b"line\n" * 200 + b"half a li")
     ana.resets()
     bob.hears(line(ana, "line") * 200)
-    until(server, lambda: len(registered(server)) == 1)
+    turn_until(server, lambda: len(registered(server)) == 1)
 
     assert bob.heard == line(ana, "line") * 200
 
@@ -228,7 +228,7 @@ def test_nobody_stays_registered_who_has_gone(classic: Call, server: Server) -> 
     ends.says_no_more()
     dies.resets()
 
-    until(server, lambda: not registered(server))
+    turn_until(server, lambda: not registered(server))
 
 
 def test_a_peer_that_says_quit_and_never_closes_is_let_go(
@@ -237,7 +237,7 @@ def test_a_peer_that_says_quit_and_never_closes_is_let_go(
     monkeypatch.setattr(module, "LINGER", 0.05)
     classic().says(b"quit\n", b"and talks on\n" * 1000)
 
-    until(server, lambda: not registered(server))
+    turn_until(server, lambda: not registered(server))
 
 
 def test_a_stuck_reader_delays_nobody_and_is_told_what_it_missed(classic: Call, server: Server) -> None:
@@ -280,7 +280,7 @@ def test_who_is_one_too_many_is_told_so_and_room_is_made_by_who_leaves(server: S
     first.says(b"quit\n")
     first.hears_all()
     first.sock.close()
-    until(server, lambda: len(registered(server)) == 1)
+    turn_until(server, lambda: len(registered(server)) == 1)
     fourth = Caller(server, listener.address)
     fourth.says(b"hello\n")
     fourth.hears(b"hello\n")

@@ -9,7 +9,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.tcp import connection as module
 from gateway.tcp.server import READ, WRITE
-from tests.tcp.house import House, until
+from tests.tcp.house import House, turn_until
 
 Build = Callable[..., House]
 
@@ -160,7 +160,7 @@ def test_who_is_kicked_and_does_not_read_is_not_waited_for(house: House, monkeyp
     caller.session.owe(b"x" * 30_000_000)
     house.hub.close(caller.session, CloseReason.KICKED, "enough")
 
-    until(house.server, lambda: house.admission.count == 0)
+    turn_until(house.server, lambda: house.admission.count == 0)
 
 
 def test_the_socket_is_let_go_when_the_peer_closes_too(house: House) -> None:

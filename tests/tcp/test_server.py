@@ -7,7 +7,6 @@ import resource
 import selectors
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,7 +16,8 @@ import uvloop
 from gateway.errors import StartError
 from gateway.tcp import server as module
 from gateway.tcp.server import READ, RETRY_FIRST, RETRY_LAST, Accepted, Listener, Server, new_selector
-from tests.tcp.house import reset, turn, until
+from tests.fakes import until
+from tests.tcp.house import reset, turn, turn_until
 
 LOCALHOST = "127.0.0.1"
 
@@ -118,7 +118,7 @@ def test_peers_that_reset_before_they_are_accepted_do_no_harm(
         reset(call())
     alive = call()
 
-    until(server, lambda: alive.getsockname() in [peer(sock) for sock in reception.here])
+    turn_until(server, lambda: alive.getsockname() in [peer(sock) for sock in reception.here])
 
     assert not caplog.records
 
@@ -138,7 +138,7 @@ def test_an_accept_that_fails_is_tried_again(
     listener.sock = Moody(listener.sock, OSError(error, "moody"))  # type: ignore[assignment]
     call()
 
-    until(server, lambda: reception.here)
+    turn_until(server, lambda: reception.here)
 
 
 def test_a_door_that_fails_loses_only_that_newcomer(
@@ -153,7 +153,7 @@ def test_a_door_that_fails_loses_only_that_newcomer(
 
     address = server.listen(LOCALHOST, 0, fails_once).address
     with socket.create_connection(address) as first, socket.create_connection(address):
-        until(server, lambda: reception.here)
+        turn_until(server, lambda: reception.here)
 
         assert first.recv(1) == b""
 
@@ -162,7 +162,7 @@ def test_accepted_sockets_have_the_options_of_their_listener(
     server: Server, reception: Reception, call: Callable[[], socket.socket]
 ) -> None:
     call()
-    until(server, lambda: reception.here)
+    turn_until(server, lambda: reception.here)
     (sock,) = reception.here
 
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
@@ -188,7 +188,7 @@ def test_out_of_descriptors_the_listener_rests_and_comes_back(
         rests = listener.sock.fileno() not in server.selector.get_map()
         server.poll(0)
 
-    until(server, lambda: reception.here)
+    turn_until(server, lambda: reception.here)
 
     assert rests
     assert listener.sock.fileno() in server.selector.get_map()
@@ -225,7 +225,7 @@ def test_a_listener_that_was_closed_while_it_rested_stays_closed(server: Server,
     listener.accept(READ)
     listener.close()
 
-    until(server, lambda: server.timers.next is None)
+    turn_until(server, lambda: server.timers.next is None)
 
     assert not server.selector.get_map()
 
@@ -441,9 +441,7 @@ def test_a_listener_tells_how_full_its_queue_is_unless_it_is_meant_to_fill() -> 
     server = Server(new_selector("auto"))
     listener = server.listen(LOCALHOST, 0, lambda sock, peer: sock.close())
     peers = [socket.create_connection(listener.address) for _ in range(8)]
-    end = time.monotonic() + 15
-    while not (full := listener.queue) and time.monotonic() < end:
-        time.sleep(0.01)
+    full = until(lambda: listener.queue)
     listener.pause()
     paused = listener.queue
     listener.close()
@@ -467,7 +465,7 @@ def test_a_shut_listener_refuses_and_listens_again_at_the_same_port(server: Serv
     listener.open()
     listener.listen_again()
     with socket.create_connection(listener.address):
-        until(server, lambda: len(reception.here) == 2)
+        turn_until(server, lambda: len(reception.here) == 2)
     waiting.close()
 
 

@@ -16,8 +16,9 @@ from gateway.accounts.accounts import Accounts
 from gateway.accounts.authenticator import Authenticator
 from gateway.web.app import WebDoor
 from gateway.web.options import WebOptions
+from tests.fakes import SkippingClock
 from tests.web.little_chat import LittleChat
-from tests.web.running_door import Clock, LittleAdmission, Running, Start
+from tests.web.running_door import LittleAdmission, Running, Start
 
 NOBODY = Accounts()
 TEMPLATES = {
@@ -53,7 +54,7 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
     started: list[Running] = []
 
     async def begin(register: Accounts = NOBODY, **changes: Any) -> Running:
-        clock, admission = Clock(), LittleAdmission()
+        clock, admission = SkippingClock(), LittleAdmission()
         chat = LittleChat(clock)
         keeper = Authenticator(register, clock)
         door = WebDoor(

@@ -1,7 +1,6 @@
 """A real hub in the running loop, and words that make its browser side do odd things."""
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable
 
@@ -11,18 +10,12 @@ from gateway.core.doors.join import Greeting
 from gateway.core.doors.post import Post, Posting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
-from gateway.core.operators.assembly import Operators, operators_over
-from gateway.core.ports import Kernel, Traits
-from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME, frame
-from gateway.core.sessions.rate_limit import Limits
 from gateway.core.sessions.session import Arrival, Session
-from gateway.core.stats.sampler import Ceilings
-from gateway.core.stats.statistics import Statistics
 from gateway.errors import Refusal
-from gateway.journal.memory import MemoryJournal
-from tests.core.world import Book, Ports
+from tests.fakes import RecordingTransport, new_hub, new_operators
 
 
 class OddRequests(BrowserDoor):
@@ -44,39 +37,15 @@ class OddRequests(BrowserDoor):
             super().receive(session, frame)
 
 
-class Nowhere:
-    """A transport into the void."""
-
-    def send(self, data: bytes) -> int:
-        return len(data)
-
-    def resume(self) -> None: ...
-
-    def close(self, closing: CloseReason, words: str) -> None: ...
-
-    def kernel(self) -> Kernel | None:
-        return None
-
-    def traits(self) -> Traits:
-        return Traits()
-
-
 class LittleChat:
     """The hub with what a test asks of it."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.loop = asyncio.get_running_loop()
         time_port = Clock(clock, lambda: int(time.time() * 1000), self._schedule)
-        self.hub = Hub(
-            MemoryJournal(),
-            Limits(messages_per_second=0),
-            time_port,
-            Statistics(time_port, Ceilings()),
-            random_bits=secrets.randbits,
-            token_key=b"a key for tests only",
-        )
+        self.hub = new_hub(time_port, {})
         self.hub.start()
-        self.operators = operators_over(self.hub, Book(), Ports(), list[str]().append, secrets.randbits)
+        self.operators = new_operators(self.hub)
         self.terminals = Terminals(self.hub, self.operators, Greeting())
         self.requests = OddRequests(self.hub, self.operators, Greeting())
         self.posting = Posting(self.hub)
@@ -104,7 +73,7 @@ class LittleChat:
 
     def join_nobody(self, door: Door = Door.TCP, behind: int = 0) -> Session:
         """A session without a peer, to which so many bytes are owed."""
-        session = self.hub.connect(Nowhere(), FRAME, Arrival(door, "10.0.0.1"))
+        session = self.hub.connect(RecordingTransport(), FRAME, Arrival(door, "10.0.0.1"))
         session.owed = b"x" * behind
         return session
 

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import os
 import socket
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -12,17 +11,8 @@ from gateway.accounts.authenticator import Authenticator
 from gateway.core.address import Remote
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.web.app import WebDoor
+from tests.fakes import SkippingClock
 from tests.web.little_chat import LittleChat
-
-
-class Clock:
-    """Monotonic seconds that a test can push forward."""
-
-    def __init__(self) -> None:
-        self.skipped = 0.0
-
-    def __call__(self) -> float:
-        return time.monotonic() + self.skipped
 
 
 class LittleAdmission:
@@ -60,7 +50,7 @@ class Running:
         self,
         door: WebDoor,
         chat: LittleChat,
-        clock: Clock,
+        clock: SkippingClock,
         listener: socket.socket,
         admission: LittleAdmission,
         keeper: Authenticator,
@@ -129,14 +119,6 @@ class Running:
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
         assert head.startswith(b"HTTP/1.1 101"), head
         return reader, writer
-
-
-async def until(condition: Callable[[], object], limit: float = 5.0) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        await asyncio.sleep(0.005)
 
 
 def client_frame(opcode: int, payload: bytes = b"", fin: int = 0x80, mask: bytes = b"\0\0\0\0") -> bytes:

@@ -14,7 +14,8 @@ from collections.abc import Callable
 import pytest
 
 from gateway.core.protocol.close_reason import CloseReason
-from tests.web.running_door import Running, Start, client_frame, until
+from tests.fakes import eventually
+from tests.web.running_door import Running, Start, client_frame
 
 CLOSE_FRAME = client_frame(0x8, b"\x03\xe9")
 PIPELINED = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 200
@@ -153,7 +154,7 @@ async def test_a_peer_that_goes_in_any_order_is_no_error(
             go(sock, way)
         if not before:
             meanwhile(web)
-        await until(lambda gone=gone: len(web.lost) == gone + len(WAYS) and not web.chat.sessions)
+        await eventually(lambda gone=gone: len(web.lost) == gone + len(WAYS) and not web.chat.sessions)
     await asyncio.sleep(0)
     gc.collect()
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
@@ -165,10 +166,10 @@ async def test_l4_a_peer_that_cannot_be_written_to_costs_only_itself(
 ) -> None:
     web = await start()
     sock = await arrive(web, peers(web)[kind])
-    await until(lambda: web.chat.sessions)
+    await eventually(lambda: web.chat.sessions)
     broken = next(iter(web.chat.sessions.values()))
     reader, _ = await web.upgraded()
-    await until(lambda: len(web.chat.sessions) == 2)
+    await eventually(lambda: len(web.chat.sessions) == 2)
     transport = broken.transport._transport  # type: ignore[attr-defined]
 
     class Failing:
@@ -184,7 +185,7 @@ async def test_l4_a_peer_that_cannot_be_written_to_costs_only_itself(
     web.chat.say_to_all("hello")
 
     assert (await asyncio.wait_for(reader.readexactly(7), 5))[2:] == b"hello"
-    await until(lambda: list(web.chat.sessions.values()) != [] and broken.closed)
+    await eventually(lambda: list(web.chat.sessions.values()) != [] and broken.closed)
     assert len(web.chat.sessions) == 1
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     sock.close()
@@ -196,15 +197,15 @@ async def test_m3_a_reader_with_requests_behind_it_is_seen_to_go(
     web: Running, path: str, end: Callable[[socket.socket], None]
 ) -> None:
     sock = await arrive(web, get(path))
-    await until(lambda: web.chat.sessions)
+    await eventually(lambda: web.chat.sessions)
     other = socket.create_connection(("127.0.0.1", web.port))
     other.sendall(get(path) + PIPELINED * 20)
-    await until(lambda: len(web.chat.sessions) == 2)
+    await eventually(lambda: len(web.chat.sessions) == 2)
 
     end(other)
-    await until(lambda: len(web.chat.sessions) == 1)
+    await eventually(lambda: len(web.chat.sessions) == 1)
     end(sock)
-    await until(lambda: not web.chat.sessions)
+    await eventually(lambda: not web.chat.sessions)
     other.close()
     sock.close()
 
@@ -212,7 +213,7 @@ async def test_m3_a_reader_with_requests_behind_it_is_seen_to_go(
 async def test_a_close_frame_behind_a_full_buffer_comes_whole(web: Running) -> None:
     reader, writer = await web.upgraded()
     writer.write(client_frame(0x1, b'{"type":"hello"}'))
-    await until(lambda: web.chat.sessions and web.chat.session.greeted)
+    await eventually(lambda: web.chat.sessions and web.chat.session.greeted)
     web.chat.say_to_all("x" * 1_000_000)
     web.chat.hub.close(web.chat.session, CloseReason.KICKED, "out")
 

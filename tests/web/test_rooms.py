@@ -8,7 +8,8 @@ import pytest
 
 from gateway.core.sessions.rate_limit import Limits
 from gateway.errors import Code, JournalError, Refusal
-from tests.web.running_door import Running, Start, until
+from tests.fakes import eventually
+from tests.web.running_door import Running, Start
 
 
 async def test_a_posted_text_is_answered_with_its_place(web: Running, http: aiohttp.ClientSession) -> None:
@@ -182,7 +183,7 @@ async def test_stopping_ends_idle_connections_and_finishes_requests(web: Running
     await reader.readuntil(b"}\n")
     await web.door.stop()
     assert await asyncio.wait_for(reader.read(), 1) == b""
-    await until(lambda: web.lost == ["127.0.0.1"], limit=1.0)
+    await eventually(lambda: web.lost == ["127.0.0.1"], seconds=1.0)
     writer.close()
 
 

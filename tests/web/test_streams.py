@@ -12,7 +12,8 @@ from websockets.asyncio.client import connect
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, JournalError, Refusal
-from tests.web.running_door import Running, Start, until
+from tests.fakes import eventually
+from tests.web.running_door import Running, Start
 
 SECONDS = 20.0
 
@@ -47,13 +48,13 @@ async def test_raw_lines_are_the_new_messages_only(web: Running, http: aiohttp.C
 
 async def test_a_stream_is_a_connection_but_nobody_in_the_room(web: Running, http: aiohttp.ClientSession) -> None:
     async with http.get(f"{web.url}/r/ops/events") as answer:
-        await until(lambda: web.chat.hub.rooms.get("ops"))
+        await eventually(lambda: web.chat.hub.rooms.get("ops"))
         room = web.chat.hub.rooms["ops"]
         assert [session.door for session in web.chat.sessions.values()] == ["http"]
         assert (room.count, room.people()) == (0, [])
         joined = await anext(events(answer))
         assert json.loads(joined["data"])["count"] == 0
-    await until(lambda: not web.chat.sessions)
+    await eventually(lambda: not web.chat.sessions)
     assert "ops" not in web.chat.hub.rooms
     assert web.chat.hub.stats.closed.counts[Door.HTTP, CloseReason.LEFT] == 1
 
@@ -76,7 +77,7 @@ async def test_events_carry_type_place_and_object(web: Running, http: aiohttp.Cl
 @pytest.mark.parametrize("way", ["header", "polyfill", "query"])
 async def test_a_stream_goes_on_where_it_stopped(web: Running, http: aiohttp.ClientSession, way: str) -> None:
     await web.chat.post("ops", "ci", "one", "two", "three")
-    await until(lambda: "ops" not in web.chat.hub.rooms)
+    await eventually(lambda: "ops" not in web.chat.hub.rooms)
     async with http.get(f"{web.url}/r/ops/messages") as answer:
         place = f"{(await answer.json())['epoch']}:1"
     headers = {"Last-Event-ID": place} if way == "header" else {}
@@ -142,7 +143,7 @@ async def test_what_is_refused_is_refused_before_the_stream_begins(
 
 async def test_a_kick_ends_the_answer_with_its_reason(web: Running, http: aiohttp.ClientSession) -> None:
     async with http.get(f"{web.url}/r/ops/raw") as raw, http.get(f"{web.url}/r/ops/events") as stream:
-        await until(lambda: len(web.chat.sessions) == 2)
+        await eventually(lambda: len(web.chat.sessions) == 2)
         for session in list(web.chat.sessions.values()):
             web.chat.hub.close(session, CloseReason.DRAINING, "come back in 2 s", retry_ms=1300)
         assert await line(raw) == "!! draining: come back in 2 s\n"
@@ -177,7 +178,7 @@ async def test_a_quiet_stream_of_events_is_kept_open_by_comments(start: Start, h
 
 async def test_the_gateway_stops_with_streams_open(web: Running, http: aiohttp.ClientSession) -> None:
     async with http.get(f"{web.url}/r/ops/raw") as answer:
-        await until(lambda: web.chat.sessions)
+        await eventually(lambda: web.chat.sessions)
         await web.stop()
         assert (await line(answer), await line(answer)) == ("!! going_away: the gateway stops\n", "")
     assert not web.chat.sessions
@@ -189,7 +190,7 @@ async def test_lines_over_a_websocket(web: Running) -> None:
         assert ana.subprotocol == lines
         await ana.send("/nick ana\r\n/join ops")
         await bo.send("/nick bo\n/join ops\n")
-        await until(lambda: "ops" in web.chat.hub.rooms and web.chat.hub.rooms["ops"].count == 2)
+        await eventually(lambda: "ops" in web.chat.hub.rooms and web.chat.hub.rooms["ops"].count == 2)
         await ana.send("one\n\ntwo\n")
         heard = [await bo.recv() for _ in range(4)]
         assert heard[-2:] == ["ana: one", "ana: two"]

@@ -8,7 +8,8 @@ import websockets
 from websockets.asyncio.client import connect
 
 from gateway.core.protocol.close_reason import CloseReason
-from tests.web.running_door import Running, Start, client_frame, close_code, until
+from tests.fakes import eventually
+from tests.web.running_door import Running, Start, client_frame, close_code
 
 
 async def test_text_reaches_the_chat_and_its_frames_reach_the_browser(web: Running) -> None:
@@ -20,7 +21,7 @@ async def test_text_reaches_the_chat_and_its_frames_reach_the_browser(web: Runni
 async def test_shared_frames_mix_with_pings_and_pongs_and_the_close(start: Start) -> None:
     web = await start(ping_every=0.05, pong_within=5.0)
     async with connect(web.ws) as browser:
-        await until(lambda: web.chat.sessions)
+        await eventually(lambda: web.chat.sessions)
         pongs = []
         for number in range(200):
             web.chat.say_to_all(f"{number} " + "x" * (number * 7))
@@ -50,22 +51,22 @@ async def test_compression_is_never_agreed(web: Running) -> None:
 
 async def test_a_leaving_browser_leaves_the_chat(web: Running) -> None:
     async with connect(web.ws):
-        await until(lambda: web.chat.sessions)
-    await until(lambda: not web.chat.sessions and web.lost == ["127.0.0.1"])
+        await eventually(lambda: web.chat.sessions)
+    await eventually(lambda: not web.chat.sessions and web.lost == ["127.0.0.1"])
 
 
 async def test_a_reset_connection_leaves_the_chat(web: Running) -> None:
     _, writer = await web.upgraded()
-    await until(lambda: web.chat.sessions)
+    await eventually(lambda: web.chat.sessions)
     writer.transport.abort()
-    await until(lambda: not web.chat.sessions and web.lost)
+    await eventually(lambda: not web.chat.sessions and web.lost)
 
 
 async def test_bytes_are_counted_as_they_come(web: Running) -> None:
     _, writer = await web.upgraded()
-    await until(lambda: web.chat.sessions)
+    await eventually(lambda: web.chat.sessions)
     writer.write(client_frame(1, b"hello"))
-    await until(lambda: web.chat.heard)
+    await eventually(lambda: web.chat.heard)
     assert web.chat.session.bytes_in == 11
     writer.close()
 
@@ -73,9 +74,9 @@ async def test_bytes_are_counted_as_they_come(web: Running) -> None:
 async def test_frames_sent_along_with_the_upgrade_are_read(web: Running) -> None:
     _, writer = await web.talk()
     writer.write(web.upgrade() + client_frame(1, b"early") + client_frame(1, b"half")[:7])
-    await until(lambda: web.chat.heard == ["early"])
+    await eventually(lambda: web.chat.heard == ["early"])
     writer.write(client_frame(1, b"half")[7:])
-    await until(lambda: web.chat.heard == ["early", "half"])
+    await eventually(lambda: web.chat.heard == ["early", "half"])
     writer.close()
 
 
@@ -83,18 +84,18 @@ async def test_a_held_session_is_not_read_until_it_resumes(web: Running) -> None
     async with connect(web.ws) as browser:
         await browser.send("hold")
         await browser.send("later")
-        await until(lambda: web.chat.heard == ["hold"])
+        await eventually(lambda: web.chat.heard == ["hold"])
         session = web.chat.session
         session.release()
-        await until(lambda: web.chat.heard == ["hold", "later"])
+        await eventually(lambda: web.chat.heard == ["hold", "later"])
 
 
 async def test_a_held_session_that_is_reset_leaves_the_chat(web: Running) -> None:
     _, writer = await web.upgraded()
     writer.write(client_frame(1, b"hold"))
-    await until(lambda: web.chat.heard)
+    await eventually(lambda: web.chat.heard)
     writer.transport.abort()
-    await until(lambda: not web.chat.sessions)
+    await eventually(lambda: not web.chat.sessions)
 
 
 async def test_a_chat_that_closes_while_it_hears_is_obeyed(web: Running) -> None:
@@ -119,7 +120,7 @@ async def test_a_failure_of_ours_ends_only_that_connection(
 
 async def test_a_stuck_reader_takes_nothing_more_and_is_pumped_when_it_reads(web: Running) -> None:
     reader, writer = await web.upgraded()
-    await until(lambda: web.chat.sessions)
+    await eventually(lambda: web.chat.sessions)
     session = web.chat.session
     big = b"\x81\x7e\xff\x00" + b"x" * 0xFF00
     accepted = 0
@@ -128,7 +129,7 @@ async def test_a_stuck_reader_takes_nothing_more_and_is_pumped_when_it_reads(web
         assert accepted < 500
         await asyncio.sleep(0)
     session.owe(b"\x81\x04last")
-    await until(lambda: session.blocked)
+    await eventually(lambda: session.blocked)
     for _ in range(accepted):
         assert await reader.readexactly(len(big)) == big
     assert await reader.readexactly(6) == b"\x81\x04last"
@@ -137,13 +138,13 @@ async def test_a_stuck_reader_takes_nothing_more_and_is_pumped_when_it_reads(web
 
 async def test_a_stuck_reader_is_closed_within_two_seconds(web: Running) -> None:
     _, writer = await web.upgraded()
-    await until(lambda: web.chat.sessions)
+    await eventually(lambda: web.chat.sessions)
     session = web.chat.session
     while session.transport.send(b"\x81\x7e\xff\x00" + b"x" * 0xFF00):
         await asyncio.sleep(0)
     session.transport.close(CloseReason.KICKED, "")
-    await until(lambda: not web.chat.sessions)
-    await until(lambda: web.lost, limit=2.0)
+    await eventually(lambda: not web.chat.sessions)
+    await eventually(lambda: web.lost, seconds=2.0)
     writer.transport.abort()
 
 
@@ -151,12 +152,12 @@ async def test_a_stuck_reader_is_neither_pinged_nor_cut(start: Start) -> None:
     web = await start(ping_every=0.05, pong_within=0.05)
     _, writer = await web.upgraded()
     writer.transport.pause_reading()
-    await until(lambda: web.chat.sessions)
+    await eventually(lambda: web.chat.sessions)
     session = web.chat.session
     while session.transport.send(b"\x81\x7e\xff\x00" + b"x" * 0xFF00):
         await asyncio.sleep(0)
     with pytest.raises(AssertionError):
-        await until(lambda: not web.chat.sessions, limit=0.5)
+        await eventually(lambda: not web.chat.sessions, seconds=0.5)
     writer.transport.abort()
 
 
@@ -216,7 +217,7 @@ async def test_a_slow_frame_is_cut(start: Start) -> None:
 async def test_stopping_says_1001_to_everybody(start: Start) -> None:
     web = await start()
     async with connect(web.ws) as browser:
-        await until(lambda: web.chat.sessions)
+        await eventually(lambda: web.chat.sessions)
         await web.door.stop()
         await browser.wait_closed()
     assert browser.close_code == 1001

@@ -10,7 +10,8 @@ from websockets.asyncio.client import connect
 from gateway.web.http import timer_wheel
 from gateway.web.http.timer_wheel import PacedClose
 from gateway.web.websocket import Socket
-from tests.web.running_door import Running, until
+from tests.fakes import eventually
+from tests.web.running_door import Running
 
 
 @pytest.fixture
@@ -31,11 +32,11 @@ async def test_a_dead_socket_is_freed_without_the_collector(web: Running) -> Non
     before = sockets()
     browser = await connect(web.ws)
     await browser.send('{"type":"hello"}')
-    await until(lambda: web.chat.sessions)
+    await eventually(lambda: web.chat.sessions)
     assert sockets() == before + 1
 
     browser.transport.abort()
-    await until(lambda: not web.chat.sessions and sockets() == before)
+    await eventually(lambda: not web.chat.sessions and sockets() == before)
 
 
 async def test_who_parts_among_many_waits_for_a_turn_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from gateway.core.doors.post import Post
-from tests.web.running_door import Running, Start, client_frame, until
+from tests.fakes import eventually
+from tests.web.running_door import Running, Start, client_frame
 
 MEMORY_LIMIT = 17 * 1024
 WEBSOCKETS = 200
@@ -68,8 +69,8 @@ async def crowd(web: Running, count: int) -> list[socket.socket]:
         await loop.sock_connect(sock, ("127.0.0.1", web.port))
         await loop.sock_sendall(sock, web.upgrade(User_Agent=AGENT, Origin=web.url) + HELLO)
         socks.append(sock)
-    await until(lambda: len(web.chat.sessions) == here + count)
-    await until(lambda: all(session.greeted for session in web.chat.sessions.values()))
+    await eventually(lambda: len(web.chat.sessions) == here + count)
+    await eventually(lambda: all(session.greeted for session in web.chat.sessions.values()))
     return socks
 
 
@@ -97,7 +98,7 @@ async def test_answers_to_a_browser_that_has_gone_do_not_pile_up(web: Running) -
     session = web.chat.session
     history = client_frame(1, b'{"type":"history","room":"lobby","limit":100}')
     await asyncio.get_running_loop().sock_sendall(sock, history * 300)
-    await until(lambda: session.blocked)
+    await eventually(lambda: session.blocked)
     sock.close()
     most = 0
 
@@ -106,5 +107,5 @@ async def test_answers_to_a_browser_that_has_gone_do_not_pile_up(web: Running) -
         most = max(most, len(session.owed))
         return session.closed
 
-    await until(gone)
+    await eventually(gone)
     assert most < 1_000_000

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.gateways import Gateway, Start, until
+from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import Browser, history, post
+from tests.fakes import until
 from tests.programs import PROGRAMS, in_ci
 
 LIBRARIES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1")

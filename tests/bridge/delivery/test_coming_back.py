@@ -11,8 +11,9 @@ import pytest
 from tests.bridge.canary import PATIENCE, PROMISED, canary
 from tests.bridge.crowds import reader, reset
 from tests.bridge.cuts import GONE, Json, Wire
-from tests.bridge.gateways import NO_PACE, Gateway, Start, until
+from tests.bridge.gateways import NO_PACE, Gateway, Start
 from tests.bridge.peers import Browser, Terminal, history, needs_proc
+from tests.fakes import until
 
 STORM = 50
 MISSED = 1500

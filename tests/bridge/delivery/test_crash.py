@@ -7,10 +7,11 @@ import time
 
 import pytest
 
-from tests.bridge.gateways import DOORS, NO_PACE, Gateway, Start, until
+from tests.bridge.gateways import DOORS, NO_PACE, Gateway, Start
 from tests.bridge.peers import Browser, history
 from tests.bridge.records import Held, Records, violations
 from tests.bridge.talkers import Talkers
+from tests.fakes import until
 
 SEED = int(os.environ.get("BRIDGE_SEED", random.SystemRandom().randrange(10**9)))
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.bridge.canary import PATIENCE, PROMISED, canary
-from tests.bridge.gateways import Gateway, Start, until
+from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import HOST, Browser, history
+from tests.fakes import until
 
 Program = Callable[[str], str]
 PASTED = 5000

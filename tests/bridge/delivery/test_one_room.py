@@ -10,8 +10,9 @@ from typing import Any
 import pexpect
 import pytest
 
-from tests.bridge.gateways import Gateway, until
+from tests.bridge.gateways import Gateway
 from tests.bridge.peers import HOST, Browser, Running, Terminal, history, post
+from tests.fakes import until
 
 TERMINALS = {
     "openbsd": ["nc.openbsd", HOST, "PORT"],

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from tests.bridge.canary import canary
-from tests.bridge.gateways import NO_PACE, Gateway, Start, until
+from tests.bridge.gateways import NO_PACE, Gateway, Start
 from tests.bridge.peers import Browser, Json, Terminal, needs_proc
+from tests.fakes import until
 
 STALLED = 20
 ACTIVE = 30

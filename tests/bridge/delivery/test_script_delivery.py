@@ -11,8 +11,9 @@ from contextlib import closing
 
 import pytest
 
-from tests.bridge.gateways import Gateway, Start, until
+from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import HOST, Browser, Terminal, history, post, raw
+from tests.fakes import until
 
 SENDERS = {
     "nc.openbsd -N": ["nc.openbsd", "-N", HOST, "PORT"],

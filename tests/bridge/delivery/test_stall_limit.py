@@ -5,8 +5,9 @@ import socket
 
 import pytest
 
-from tests.bridge.gateways import NO_PACE, Gateway, Start, until
+from tests.bridge.gateways import NO_PACE, Gateway, Start
 from tests.bridge.peers import HOST
+from tests.fakes import until
 
 LIMIT = 2
 REQUESTS = {

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.bridge.canary import PROMISED, Canary, canary
-from tests.bridge.gateways import Gateway, Start, until
+from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import Browser, Json, Terminal, history, post, request
+from tests.fakes import until
 
 DAY_MS = 86_400_000
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.bridge.gateways import ROOT, Gateway, Start, until
+from tests.bridge.gateways import ROOT, Gateway, Start
 from tests.bridge.origins import GATEWAY
 from tests.bridge.origins import running as running_origin
 from tests.bridge.peers import Browser, Running, Terminal, post, request
+from tests.fakes import until
 
 PASSWORD = "correct horse battery"
 TOKEN = "a token of this test"

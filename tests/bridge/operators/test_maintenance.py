@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.bridge.gateways import Gateway, Start, until
+from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import Answer, Browser, Running, Terminal, raw, request
+from tests.fakes import until
 
 TOKEN = "a token of this test"
 SECONDS = 20.0

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.origins import CLASSIC, ECHO, PATIENCE, ROOT, Running, running, until
+from tests.bridge.origins import CLASSIC, ECHO, PATIENCE, ROOT, Running, running
+from tests.fakes import until
 
 SELECTORS = [name for name in ("epoll", "poll", "select", "kqueue") if hasattr(selectors, f"{name.title()}Selector")]
 NETCATS = {"nc.openbsd": ["-N"], "nc.traditional": ["-q", "1"], "ncat": []}

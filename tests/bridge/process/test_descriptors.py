@@ -9,8 +9,9 @@ from contextlib import ExitStack
 import pytest
 
 from tests.bridge.canary import canary
-from tests.bridge.gateways import Gateway, Start, until
+from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import HOST, Browser, Terminal, needs_proc, post
+from tests.fakes import until
 
 WINDOW = 1.0
 """Seconds in which processor time is counted."""

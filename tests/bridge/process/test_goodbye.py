@@ -6,8 +6,9 @@ import signal
 
 from websockets.sync.client import connect
 
-from tests.bridge.gateways import Gateway, Start, until
+from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import HOST, Terminal, raw
+from tests.fakes import until
 
 FAREWELL = re.compile(r"!! draining: come back in \d+ s, (/resume \S+) brings you back")
 FULL = "full: try again in 30 s"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.gateways import ROOT, Gateway, Start, until
+from tests.bridge.gateways import ROOT, Gateway, Start
 from tests.bridge.peers import HOST, Browser, Terminal, history, needs_proc, post, request
+from tests.fakes import until
 
 LINK = re.compile(r"http://\S+/admin/login\?token=[\w.~-]+")
 

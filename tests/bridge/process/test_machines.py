@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.gateways import ROOT, Gateway, Start, until
+from tests.bridge.gateways import ROOT, Gateway, Start
 from tests.bridge.peers import HOST, Terminal, request
+from tests.fakes import until
 
 PORTS = ("--tcp-port", "0", "--telnet-port", "0", "--web-port", "0")
 KUBERNETES = {

@@ -10,8 +10,9 @@ import pytest
 
 from gateway.accounts import argon
 from tests.bridge.canary import canary
-from tests.bridge.gateways import Gateway, Start, until
+from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import Browser, Terminal, post, refused_upgrade, request
+from tests.fakes import until
 
 HASH = argon.make(b"correct-horse")
 

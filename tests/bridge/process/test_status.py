@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.bridge.gateways import ROOT, Gateway, until
+from tests.bridge.gateways import ROOT, Gateway
 from tests.bridge.peers import HOST, Terminal, request
+from tests.fakes import until
 
 
 def status(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":

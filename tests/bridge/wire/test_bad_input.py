@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.bridge.canary import canary
-from tests.bridge.gateways import Gateway, Start, until
+from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import HOST, Browser, Terminal, history, needs_proc, raw
+from tests.fakes import until
 
 LINE_BYTES = 4096
 TEXT_BYTES = 4000

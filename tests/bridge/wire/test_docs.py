@@ -14,8 +14,9 @@ import pexpect
 import pytest
 from websockets.sync.client import connect
 
-from tests.bridge.gateways import NO_PACE, Gateway, Start, until
+from tests.bridge.gateways import NO_PACE, Gateway, Start
 from tests.bridge.peers import SECONDS, Running, history, post, request, subprotocols
+from tests.fakes import until
 
 PATIENCE = 20.0
 TOKEN = "a-token"

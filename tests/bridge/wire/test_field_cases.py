@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.bridge.gateways import Gateway, Start, until
+from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import HOST, SECONDS, Browser, history, raw, request
+from tests.fakes import until
 
 TOKEN = "probe-token-0123456789"
 ORIGIN = "https://app.example"

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.bridge.gateways import NO_PACE, Gateway, Start, until
+from tests.bridge.gateways import NO_PACE, Gateway, Start
 from tests.bridge.peers import HOST, Browser, Json, Running, Terminal, history, post, post_json, request
+from tests.fakes import until
 
 PATIENCE = 20.0
 WORDS = "w" * 3900

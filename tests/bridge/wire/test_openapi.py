@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.bridge.gateways import Gateway, Start, until
+from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import Answer, Browser, Json, Terminal, post, request
+from tests.fakes import until
 
 TOKEN = {name: f"{name}-token" for name in ("admin", "operator", "viewer")}
 ENDLESS = {("GET", "/r/{room}/raw"), ("GET", "/r/{room}/events"), ("GET", "/ws")}

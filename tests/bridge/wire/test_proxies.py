@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.bridge.gateways import ROOT, Gateway, Start, until
+from tests.bridge.gateways import ROOT, Gateway, Start
 from tests.bridge.peers import HOST, SECONDS, Browser, Json, Terminal, history, raw, request
+from tests.fakes import until
 
 V2 = b"\r\n\r\n\x00\r\nQUIT\n"
 PER_ADDRESS = 16

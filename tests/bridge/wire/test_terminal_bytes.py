@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.bridge.canary import canary
-from tests.bridge.gateways import Gateway, until
+from tests.bridge.gateways import Gateway
 from tests.bridge.peers import HOST, Browser, Terminal, history, needs_proc, raw
+from tests.fakes import until
 
 IAC_SE = b"\xff\xf0"
 HARMFUL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xef\xbb\xbf")

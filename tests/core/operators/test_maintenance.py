@@ -11,7 +11,8 @@ from gateway.core.protocol.message import Door
 from gateway.core.stats.recent import REFUSALS_BURST
 from gateway.errors import Code, Refusal
 from tests.core.operators.test_moderation import ADMIN, OPERATOR, at, audit
-from tests.core.world import Peer, Ports, World
+from tests.core.world import Peer, World
+from tests.fakes import Listeners
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def world() -> World:
 
 
 @pytest.fixture
-def ports(world: World) -> Ports:
+def ports(world: World) -> Listeners:
     return world.ports
 
 
@@ -50,7 +51,7 @@ def web(world: World) -> Progress:
 # Drains
 
 
-def test_a_door_is_emptied_at_its_rate_and_then_closed(world: World, ports: Ports) -> None:
+def test_a_door_is_emptied_at_its_rate_and_then_closed(world: World, ports: Listeners) -> None:
     peers, bob = crowd(world, 20), world.terminal("bob")
     drain(world, Door.WEB)
     assert ports.closed == [Door.WEB]
@@ -68,13 +69,13 @@ def test_a_door_is_emptied_at_its_rate_and_then_closed(world: World, ports: Port
     ]  # fmt: skip
 
 
-def test_streams_leave_with_the_web_door(world: World, ports: Ports) -> None:
+def test_streams_leave_with_the_web_door(world: World, ports: Listeners) -> None:
     stream = at(world, "127.0.0.1", Door.HTTP)
     drain(world, Door.WEB)
     assert stream.transport.closed is not None and stream.transport.closed[0] is CloseReason.DRAINING
 
 
-def test_the_moments_to_come_back_are_spread(world: World, ports: Ports) -> None:
+def test_the_moments_to_come_back_are_spread(world: World, ports: Listeners) -> None:
     peers = crowd(world, 30)
     drain(world, Door.WEB, per_second=300, spread=600)
     world.later(1)
@@ -82,14 +83,14 @@ def test_the_moments_to_come_back_are_spread(world: World, ports: Ports) -> None
     assert len(moments) == 30
 
 
-def test_a_terminal_is_told_how_to_come_back(world: World, ports: Ports) -> None:
+def test_a_terminal_is_told_how_to_come_back(world: World, ports: Listeners) -> None:
     bob = world.terminal("bob")
     drain(world, Door.TCP)
     (line,) = bob.lines
     assert line.startswith("!! draining: come back in ") and "/resume " in line
 
 
-def test_newcomers_are_refused_while_a_door_drains_and_ever_after(world: World, ports: Ports) -> None:
+def test_newcomers_are_refused_while_a_door_drains_and_ever_after(world: World, ports: Listeners) -> None:
     drain(world, Door.WEB)
     peer = crowd(world, 1)[0]
     denial = world.hub.gate.denial(peer.session.door)
@@ -99,7 +100,7 @@ def test_newcomers_are_refused_while_a_door_drains_and_ever_after(world: World, 
     assert trouble is not None and (trouble.code, trouble.text) == (Code.DRAINING, "closed for now: web")
 
 
-def test_cancelling_stops_it_and_opens_the_door(world: World, ports: Ports) -> None:
+def test_cancelling_stops_it_and_opens_the_door(world: World, ports: Listeners) -> None:
     peers = crowd(world, 10)
     drain(world, None, per_second=2)
     assert ports.closed == [Door.TCP, Door.WEB]
@@ -111,7 +112,7 @@ def test_cancelling_stops_it_and_opens_the_door(world: World, ports: Ports) -> N
     assert cancel(world).code is Code.BAD_MESSAGE
 
 
-def test_a_port_that_somebody_took_stays_closed_and_is_named(world: World, ports: Ports) -> None:
+def test_a_port_that_somebody_took_stays_closed_and_is_named(world: World, ports: Listeners) -> None:
     drain(world, None)
     ports.taken.append(Door.TCP)
     assert "tcp: port 9999" in cancel(world).text
@@ -121,7 +122,7 @@ def test_a_port_that_somebody_took_stays_closed_and_is_named(world: World, ports
     assert isinstance(cancel(world), Outcome)
 
 
-def test_draining_again_sets_the_rate_anew_and_counts_nobody_twice(world: World, ports: Ports) -> None:
+def test_draining_again_sets_the_rate_anew_and_counts_nobody_twice(world: World, ports: Listeners) -> None:
     crowd(world, 30)
     drain(world, Door.WEB, per_second=1)
     drain(world, Door.WEB, per_second=1000)
@@ -129,7 +130,7 @@ def test_draining_again_sets_the_rate_anew_and_counts_nobody_twice(world: World,
     assert web(world) == (Door.WEB, DoorState.CLOSED, 30, 30, 0)
 
 
-def test_whose_message_is_being_stored_sees_it_first(world: World, ports: Ports) -> None:
+def test_whose_message_is_being_stored_sees_it_first(world: World, ports: Listeners) -> None:
     (peer,) = crowd(world, 1)
     world.journal.shut = True
     peer.asks(type="say", id="c1", room="lobby", text="one more")
@@ -140,7 +141,7 @@ def test_whose_message_is_being_stored_sees_it_first(world: World, ports: Ports)
     assert [each["type"] for each in peer.objects if each["type"] in ("ack", "bye")] == ["ack", "bye"]
 
 
-def test_who_stays_busy_goes_all_the_same(world: World, ports: Ports) -> None:
+def test_who_stays_busy_goes_all_the_same(world: World, ports: Listeners) -> None:
     (peer,) = crowd(world, 1)
     peer.session.hold()
     drain(world, Door.WEB)
@@ -150,12 +151,12 @@ def test_who_stays_busy_goes_all_the_same(world: World, ports: Ports) -> None:
 
 
 @pytest.mark.parametrize(("door", "rate", "spread"), [(Door.TELNET, 1, 1), (None, 0, 1), (None, 1, -1), (None, 1, 601)])
-def test_a_wrong_drain_is_refused(world: World, ports: Ports, door: Door | None, rate: int, spread: float) -> None:
+def test_a_wrong_drain_is_refused(world: World, ports: Listeners, door: Door | None, rate: int, spread: float) -> None:
     assert drain(world, door, rate, spread).code is Code.BAD_MESSAGE
     assert ports.closed == []
 
 
-def test_draining_is_the_administrators(world: World, ports: Ports) -> None:
+def test_draining_is_the_administrators(world: World, ports: Listeners) -> None:
     assert drain(world, None, operator=OPERATOR).code is Code.FORBIDDEN
     assert ports.closed == []
 

@@ -17,7 +17,8 @@ from gateway.core.protocol.wire import PLAIN
 from gateway.core.roles import AuditEntry, Operator, Role
 from gateway.core.sessions.session import Arrival
 from gateway.errors import Code, JournalError, Refusal
-from tests.core.world import Narrow, Peer, World
+from tests.core.world import Peer, World
+from tests.fakes import RecordingTransport
 
 ADMIN = Operator("ana", Role.ADMIN, "web 10.0.0.9")
 OPERATOR = Operator("otto", Role.OPERATOR, "web 10.0.0.8")
@@ -52,7 +53,7 @@ def results(world: World) -> list[tuple[str, str, str]]:
 
 def at(world: World, address: str, door: Door = Door.TCP) -> Peer:
     """A terminal that comes from somewhere."""
-    transport = Narrow()
+    transport = RecordingTransport()
     peer = Peer(world, world.terminals.connect(transport, PLAIN, Arrival(door, address, terminal=True)), transport)
     world.later(0.2)
     peer.forget()
@@ -152,7 +153,7 @@ def test_a_ban_by_address_closes_every_door_and_nobody_else(world: World) -> Non
 
 def test_many_are_closed_in_slices(world: World) -> None:
     crowd = [at(world, "10.0.0.4") for _ in range(3)]
-    sessions = [world.hub.connect(Narrow(), PLAIN, Arrival(Door.TCP, "10.0.0.4")) for _ in range(2 * SLICE)]
+    sessions = [world.hub.connect(RecordingTransport(), PLAIN, Arrival(Door.TCP, "10.0.0.4")) for _ in range(2 * SLICE)]
     answers: list[Any] = []
     world.operators.moderation.ban(ADMIN, Subject(address="10.0.0.4"), "", None, answers.append)
     assert answers[0].connections == 2 * SLICE + 3

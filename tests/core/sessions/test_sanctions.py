@@ -12,7 +12,7 @@ from gateway.core.sessions.sanctions import Sanctions, Target, TargetKind
 from gateway.core.sessions.session import Arrival, Session
 from gateway.core.stats.counters import Counters
 from gateway.errors import Code, Refusal
-from tests.core.world import Narrow
+from tests.fakes import RecordingTransport
 
 MINUTE = 60_000
 
@@ -134,7 +134,9 @@ def test_ten_thousand_cost_a_newcomer_as_much_as_ten(table: Table) -> None:
 
 
 def test_a_session_is_found_by_nick_address_and_itself(table: Table) -> None:
-    session = Session(7, "bob", Arrival(Door.TCP, "10.0.0.4"), Narrow(), PLAIN, Delivery(table._clock), Counters())
+    session = Session(
+        7, "bob", Arrival(Door.TCP, "10.0.0.4"), RecordingTransport(), PLAIN, Delivery(table._clock), Counters()
+    )
     assert table.on(session) is None
     table.put("10.0.0.0/8", "1")
     assert table.on(session)

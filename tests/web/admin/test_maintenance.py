@@ -18,8 +18,9 @@ from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role
 from gateway.errors import Refusal
 from gateway.web.options import WebOptions
+from tests.fakes import eventually
 from tests.web.admin.test_moderation import Desk, Http, desk, somebody
-from tests.web.running_door import Running, Start, until
+from tests.web.running_door import Running, Start
 
 __all__ = ["desk"]
 
@@ -145,7 +146,7 @@ async def test_the_web_door_drains_and_opens_again(desk: Desk) -> None:
             assert (answer.status, answer.headers["Retry-After"]) == (503, "5"), path
     async with desk.http.get(f"{desk.web.url}/admin") as answer:
         assert answer.status == 200
-    await until(lambda: desk.web.chat.operators.drain.progress()[-1].state == "closed", 15)
+    await eventually(lambda: desk.web.chat.operators.drain.progress()[-1].state == "closed", 15)
     assert (await desk.ask("GET", "drain"))[1]["state"] == "closed"
     status, opened = await desk.ask("DELETE", "drain")
     assert (status, opened["state"], opened["per_second"]) == (200, "ready", None)
@@ -239,5 +240,5 @@ async def test_a_reader_that_is_reset_is_lost_and_one_that_leaves_has_left(
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort() if reset else writer.close()
-    await until(lambda: web.chat.hub.stats.closed.last, 15)
+    await eventually(lambda: web.chat.hub.stats.closed.last, 15)
     assert web.chat.hub.stats.closed.last[-1].closing is closing

@@ -9,7 +9,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from gateway.core.ports import AuditQuery
-from tests.web.running_door import Running, until
+from tests.fakes import eventually
+from tests.web.running_door import Running
 
 Http = aiohttp.ClientSession
 Json = dict[str, Any]
@@ -57,7 +58,7 @@ async def somebody(web: Running, nick: str) -> AsyncIterator[ClientConnection]:
     """A browser that is welcome."""
     async with connect(web.ws) as browser:
         await browser.send(f'{{"type":"hello","nick":"{nick}"}}')
-        await until(lambda: any(each.nick == nick and each.rooms for each in web.chat.sessions.values()))
+        await eventually(lambda: any(each.nick == nick and each.rooms for each in web.chat.sessions.values()))
         yield browser
 
 

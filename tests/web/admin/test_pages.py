@@ -9,7 +9,8 @@ from websockets.asyncio.client import connect
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.web.tables.connections import FRESH, LARGE, SLICE, STALE, ConnectionTable
-from tests.web.running_door import Running, Start, until
+from tests.fakes import eventually
+from tests.web.running_door import Running, Start
 
 Http = aiohttp.ClientSession
 
@@ -134,7 +135,7 @@ async def test_a_configured_origin_may_chat_but_not_administer(start: Start, htt
 async def test_a_kick_closes_with_4500(web: Running, http: Http) -> None:
     csrf = await log_in(web, http)
     async with connect(web.ws) as browser:
-        await until(lambda: web.chat.sessions)
+        await eventually(lambda: web.chat.sessions)
         url = f"{web.url}/admin/api/connections/{web.chat.session.id}"
         async with http.delete(url, headers={"X-CSRF-Token": csrf}, json={"reason": "spam"}) as answer:
             assert answer.status == 200
@@ -148,7 +149,7 @@ async def test_a_kick_closes_with_4500(web: Running, http: Http) -> None:
 async def test_a_kick_with_a_broken_body_kicks_nobody(web: Running, http: Http, body: str) -> None:
     csrf = await log_in(web, http)
     async with connect(web.ws):
-        await until(lambda: web.chat.sessions)
+        await eventually(lambda: web.chat.sessions)
         async with http.delete(
             f"{web.url}/admin/api/connections/{web.chat.session.id}",
             headers={"X-CSRF-Token": csrf},

@@ -1,103 +1,72 @@
 """A real gateway process, and the people who come to it with nc and curl."""
 
-import json
-import os
 import re
 import signal
 import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-from tests.error_lines import WATCH
+from tests.bridge.gateways import Gateway
+from tests.fakes import until
 
-ROOT = Path(__file__).parents[3]
 PATIENCE = 15.0
 
 
-def wait_for(what: str, found: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Look until `found` is true."""
-    deadline = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < deadline, f"waited for {seconds} s: {what}"
-        time.sleep(0.02)
-
-
 class RunningGateway:
-    """A gateway on free ports with its own data folder; it can be ended and started again on the same ports."""
+    """A gateway as a person at a desk has it: started, with pages and netcat. It can be ended and started again on the
+    same ports. `settings` are written with `__` for a dot: `limits__burst=20`."""
 
     def __init__(self, folder: Path, **settings: object) -> None:
-        self._folder = folder
-        self._settings = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
-        self._ports = {"tcp": 0, "telnet": 0, "web": 0}
+        self._host = str(settings.get("host", "127.0.0.1"))
+        self._gateway = Gateway(folder, *(f"--{name.replace('__', '.')}={value}" for name, value in settings.items()))
         self._terminals: list[Terminal] = []
-        self._process: subprocess.Popen[bytes]
-        WATCH.follow(folder / "errors.txt")
         self.start()
 
     def start(self) -> None:
         """Run it and wait until all doors listen."""
-        ports_file = self._folder / "ports.json"
-        ports_file.unlink(missing_ok=True)
-        flags = [word for door, port in self._ports.items() for word in (f"--{door}-port", str(port))]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", *flags, "--ports-file", ports_file, "--data", self._folder / "data"],
-            cwd=ROOT,
-            env=os.environ | self._settings,
-            stdout=(self._folder / "output.txt").open("w"),
-            stderr=(self._folder / "errors.txt").open("a"),
-        )
-        wait_for("the doors to listen", lambda: ports_file.exists() or self._process.poll() is not None)
-        assert self._process.poll() is None, (self._folder / "errors.txt").read_text()
-        self._ports = {door: json.loads(ports_file.read_text())[door] for door in self._ports}
+        self._gateway.start()
 
     def kill(self) -> None:
         """As a crash does."""
-        self._process.kill()
-        self.wait()
+        self._gateway.kill()
 
     def ask_to_stop(self) -> None:
         """As an operator does."""
-        self._process.send_signal(signal.SIGTERM)
+        self._gateway.running.send_signal(signal.SIGTERM)
 
     def wait(self) -> int:
-        """Wait for its end; answers the exit code."""
-        return self._process.wait(PATIENCE)
+        """Wait for its end; return the exit code."""
+        return self._gateway.running.wait(PATIENCE)
 
     def close(self) -> None:
         """End it if it runs."""
         self.hang_up()
-        if self._process.poll() is None:
+        if self._gateway.running.poll() is None:
             self.kill()
 
     @property
     def errors(self) -> str:
         """What it has written to standard error."""
-        return (self._folder / "errors.txt").read_text()
+        return self._gateway.stderr
 
     @property
     def web(self) -> str:
         """The address of its pages, without a slash at the end."""
-        host = self._settings.get("GATEWAY_HOST", "127.0.0.1")
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._ports['web']}"
+        return f"http://{f'[{self._host}]' if ':' in self._host else self._host}:{self._gateway.web}"
 
     @property
     def login_link(self) -> str:
         """The link it printed at its start, where nobody has a password."""
-        links: list[str] = []
-        wait_for("the link", lambda: links.extend(re.findall(r"http\S+token=\S+", self.output)) or links)
-        return links[0]
+        return until(lambda: re.search(r"http\S+token=\S+", self.output), "the link", PATIENCE).group()
 
     @property
     def output(self) -> str:
         """What it has written to standard output."""
-        return (self._folder / "output.txt").read_text()
+        return self._gateway.stdout
 
     def terminal(self, door: str = "tcp", room: str = "") -> "Terminal":
         """A plain connection to a terminal door, in a room."""
-        terminal = Terminal(self._ports[door])
+        terminal = Terminal(self._gateway.port(door))
         self._terminals.append(terminal)
         if room:
             terminal.say(f"/join {room}")
@@ -110,7 +79,7 @@ class RunningGateway:
 
     def netcat(self, program: str, text: str) -> None:
         """What `printf text | nc -N` does."""
-        command = [program, "-N", "127.0.0.1", str(self._ports["tcp"])]
+        command = [program, "-N", "127.0.0.1", str(self._gateway.tcp)]
         subprocess.run(command, input=text.encode(), stdout=subprocess.DEVNULL, timeout=PATIENCE, check=True)
 
     def curl(self, *arguments: str) -> str:

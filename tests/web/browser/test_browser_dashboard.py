@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.accounts.people import PASSWORD
+from tests.fakes import until
 from tests.web.browser.conftest import WATCH, Complaints, Open
-from tests.web.browser.running_gateway import RunningGateway, wait_for
+from tests.web.browser.running_gateway import RunningGateway
 from tests.web.browser.talking import connected, stored
 from tests.web.tables.test_columns import AGENTS, VALUES
 
@@ -145,7 +146,7 @@ def test_a_filter_is_checked_asked_for_and_taken_apart(
     assert "q=door%3Atcp" in dashboard.url
     dashboard.fill("#q", "door:tcp nick:zoe")
     dashboard.get_by_role("link", name="without nick:zoe").click()
-    wait_for("nina's row", lambda: nicks(dashboard) == ["nina"])
+    until(lambda: nicks(dashboard) == ["nina"], "nina's row")
     dashboard.fill("#q", "idle>long")
     expect(dashboard.locator("#q-problem u")).to_have_text("idle>long")
 
@@ -331,7 +332,7 @@ def test_rows_stay_while_somebody_points_at_them(gateway: RunningGateway, dashbo
     assert nicks(dashboard) == []
 
     dashboard.mouse.move(2, 2)
-    wait_for("bob's row", lambda: nicks(dashboard) == ["bob"])
+    until(lambda: nicks(dashboard) == ["bob"], "bob's row")
 
 
 def test_a_link_opens_once_and_a_gateway_that_was_away_asks_for_a_new_login(

@@ -4,8 +4,9 @@ import re
 
 from playwright.sync_api import StorageState, expect
 
+from tests.fakes import until
 from tests.web.browser.conftest import Open
-from tests.web.browser.running_gateway import RunningGateway, wait_for
+from tests.web.browser.running_gateway import RunningGateway
 
 
 def test_the_javascript_example_follows_a_room(gateway: RunningGateway, open_page: Open) -> None:
@@ -20,7 +21,7 @@ def test_the_javascript_example_follows_a_room(gateway: RunningGateway, open_pag
         page.wait_for_timeout(200)
         return any(re.fullmatch("otto: hello again", word) for word in words)
 
-    wait_for("the example to hear", heard)
+    until(heard, "the example to hear")
     assert "hello from a page" in gateway.curl("/r/lobby/messages")
 
 

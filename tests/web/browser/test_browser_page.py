@@ -4,8 +4,9 @@ import re
 
 from playwright.sync_api import StorageState, expect
 
+from tests.fakes import until
 from tests.web.browser.conftest import Open
-from tests.web.browser.running_gateway import RunningGateway, wait_for
+from tests.web.browser.running_gateway import RunningGateway
 from tests.web.browser.talking import connected, has, say
 
 AWAY = """
@@ -183,7 +184,7 @@ def test_who_is_away_is_told_of_his_name_and_of_private_words(
     page.evaluate("leave(true)")
     nina.say("rosa again")
     expect(page).to_have_title(f"(1) {room} · gateway")
-    wait_for("a notification", lambda: page.evaluate("told") == ["nina: rosa again"])
+    until(lambda: page.evaluate("told") == ["nina: rosa again"], "a notification")
     page.evaluate("leave(false)")
     expect(page).to_have_title(f"{room} · gateway")
 

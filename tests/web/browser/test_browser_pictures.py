@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.web.browser.running_gateway import ROOT, RunningGateway, Terminal
+from tests.bridge.gateways import ROOT
+from tests.web.browser.running_gateway import RunningGateway, Terminal
 from tests.web.browser.talking import connected, say, stored
 
 pytestmark = pytest.mark.pictures

@@ -7,7 +7,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.core.address import Networks, Remote
 from gateway.web.http.client_address import HOPS, Proxies
-from tests.web.running_door import Running, Start, close_code, until
+from tests.fakes import eventually
+from tests.web.running_door import Running, Start, close_code
 
 PROXY = Remote("10.0.0.1")
 
@@ -94,7 +95,7 @@ async def test_websockets_of_one_proxy_are_counted_by_their_senders(start: Start
     assert await close_code(reader) == 4504
     writer.close()
     first[0][1].close()
-    await until(lambda: web.admission.here["203.0.113.7"] == 1)
+    await eventually(lambda: web.admission.here["203.0.113.7"] == 1)
     again = await web.upgraded(X_Forwarded_For="203.0.113.7")
     assert web.admission.here == {"203.0.113.7": 2, "203.0.113.8": 1}
     for _, each in (other, again):
@@ -113,7 +114,7 @@ async def test_a_kept_connection_carries_requests_of_many(start: Start) -> None:
             await reader.readuntil(b"\n")
     writer.close()
 
-    await until(lambda: len(web.lost) == 10)
+    await eventually(lambda: len(web.lost) == 10)
     assert not +web.admission.here
 
 

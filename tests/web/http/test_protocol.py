@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 
-from tests.web.running_door import Running, Start, until
+from tests.fakes import eventually
+from tests.web.running_door import Running, Start
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 PEER = "203.0.113.5"
@@ -63,37 +64,37 @@ async def test_pc_29_an_idle_connection_does_not_count_by_address(web: Running) 
     web.admission.most = 1
     one = await web.talk()
     assert await ask(one) == b"200"
-    await until(lambda: not web.admission.here[PEER])
+    await eventually(lambda: not web.admission.here[PEER])
     _, writer = await web.upgraded()
     assert web.admission.here[PEER] == 1
 
     assert await ask(one) == b"503"
     writer.close()
-    await until(lambda: not web.admission.here[PEER])
+    await eventually(lambda: not web.admission.here[PEER])
     assert await ask(one) == b"200"
-    await until(lambda: not web.admission.here[PEER])
+    await eventually(lambda: not web.admission.here[PEER])
     one[1].close()
-    await until(lambda: not web.admission.resting)
+    await eventually(lambda: not web.admission.resting)
     assert web.admission.here[PEER] == 0
 
 
 async def test_pc_29_it_is_closed_when_a_newcomer_needs_its_place(web: Running) -> None:
     kept = await web.talk()
     assert await ask(kept) == b"200"
-    await until(lambda: web.admission.resting)
+    await eventually(lambda: web.admission.resting)
     (give_way,) = web.admission.resting.values()
     give_way()
 
     with contextlib.suppress(ConnectionResetError):
         assert await ended(kept)
-    await until(lambda: not web.admission.resting)
+    await eventually(lambda: not web.admission.resting)
 
 
 async def test_a_websocket_and_a_stream_do_not_rest(web: Running) -> None:
     reader, writer = await web.upgraded()
     stream = await web.talk()
     stream[1].write(b"GET /r/lobby/raw HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-    await until(lambda: len(web.chat.sessions) == 2)
+    await eventually(lambda: len(web.chat.sessions) == 2)
     assert not web.admission.resting
     assert not reader.at_eof()
     writer.close()

@@ -9,8 +9,9 @@ from websockets.uri import parse_uri
 
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.web.http.reject import refusal
+from tests.fakes import eventually
 from tests.web.http.test_strict_frames import BROKEN
-from tests.web.running_door import Running, Start, client_frame, until
+from tests.web.running_door import Running, Start, client_frame
 
 WORDS = "try again in 30 s"
 BY_CODE = {1000: {CloseReason.LEFT}, 1002: {CloseReason.BAD_FRAME}, 1003: {CloseReason.BINARY},
@@ -19,7 +20,7 @@ BY_CODE = {1000: {CloseReason.LEFT}, 1002: {CloseReason.BAD_FRAME}, 1003: {Close
 
 async def ending(web: Running) -> CloseReason:
     """Why the only WebSocket ended."""
-    await until(lambda: web.chat.hub.stats.closed.last)
+    await eventually(lambda: web.chat.hub.stats.closed.last)
     return web.chat.hub.stats.closed.last[0].closing
 
 
@@ -34,14 +35,14 @@ async def test_what_breaks_a_rule_is_counted_as_that(web: Running, name: str) ->
 
 async def test_a_connection_that_ends_without_a_close_frame_is_lost(web: Running) -> None:
     _, writer = await web.upgraded()
-    await until(lambda: web.chat.sessions)
+    await eventually(lambda: web.chat.sessions)
     writer.close()
     assert await ending(web) is CloseReason.LOST
 
 
 async def test_a_reset_connection_is_lost(web: Running) -> None:
     _, writer = await web.upgraded()
-    await until(lambda: web.chat.sessions)
+    await eventually(lambda: web.chat.sessions)
     sock = writer.get_extra_info("socket")
     sock.setsockopt(1, 13, struct.pack("ii", 1, 0))  # SOL_SOCKET, SO_LINGER
     writer.transport.abort()
@@ -82,7 +83,7 @@ async def test_our_own_failure_is_counted_as_ours(web: Running, expected_errors:
 async def test_a_stopped_door_is_counted_as_going_away(start: Start) -> None:
     web = await start()
     async with connect(web.ws):
-        await until(lambda: web.chat.sessions)
+        await eventually(lambda: web.chat.sessions)
         await web.door.stop()
         assert await ending(web) is CloseReason.GOING_AWAY
 

@@ -4,7 +4,8 @@ import pytest
 
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.web.http.strict_frames import FRAGMENT_LIMIT, MESSAGE_LIMIT, StrictFrames
-from tests.web.running_door import Running, client_frame, close_code, until
+from tests.fakes import eventually
+from tests.web.running_door import Running, client_frame, close_code
 
 BROKEN = {
     "unmasked": (b"\x81\x02hi", 1002),
@@ -41,7 +42,7 @@ async def test_what_breaks_a_rule_is_closed_with_its_code(web: Running, name: st
     reader, writer = await web.upgraded()
     writer.write(data)
     assert await close_code(reader) == code
-    await until(lambda: not web.chat.sessions)
+    await eventually(lambda: not web.chat.sessions)
     writer.close()
 
 
@@ -55,7 +56,7 @@ async def test_the_code_arrives_although_more_was_sent(web: Running) -> None:
 async def test_a_message_of_64_kib_is_taken(web: Running) -> None:
     _, writer = await web.upgraded()
     writer.write(client_frame(1, b"x" * MESSAGE_LIMIT))
-    await until(lambda: [len(text) for text in web.chat.heard] == [MESSAGE_LIMIT])
+    await eventually(lambda: [len(text) for text in web.chat.heard] == [MESSAGE_LIMIT])
     writer.close()
 
 

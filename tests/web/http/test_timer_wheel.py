@@ -3,7 +3,7 @@
 import asyncio
 
 from gateway.web.http.timer_wheel import SLICE, TimerWheel
-from tests.web.running_door import until
+from tests.fakes import eventually
 
 
 class Waiting:
@@ -25,7 +25,7 @@ async def test_a_waiter_is_called_late_by_at_most_a_slot_and_never_early() -> No
     wheel, waiting = TimerWheel(loop, 0.01), Waiting(again=3)
     begin = loop.time()
     wheel.put(waiting, begin + 0.05)
-    await until(lambda: len(waiting.turns) == 4)
+    await eventually(lambda: len(waiting.turns) == 4)
     assert waiting.turns[0] >= begin + 0.05
     assert all(later - sooner >= 0.02 for sooner, later in zip(waiting.turns, waiting.turns[1:], strict=False))
 
@@ -37,7 +37,7 @@ async def test_who_has_left_is_not_called() -> None:
     wheel.put(here, loop.time() + 0.04)
     wheel.drop(gone)
     wheel.drop(gone)
-    await until(lambda: here.turns)
+    await eventually(lambda: here.turns)
     assert not gone.turns
 
 
@@ -46,7 +46,7 @@ async def test_moving_a_waiter_forgets_its_old_moment() -> None:
     wheel, waiting = TimerWheel(loop, 0.01), Waiting()
     wheel.put(waiting, loop.time() + 60)
     wheel.put(waiting, loop.time() + 0.01)
-    await until(lambda: waiting.turns)
+    await eventually(lambda: waiting.turns)
     assert len(waiting.turns) == 1
 
 
@@ -64,7 +64,7 @@ async def test_others_get_their_turn_within_a_crowd_of_one_slot() -> None:
     wheel, when = TimerWheel(loop, 0.01), loop.time() + 0.01
     for _ in range(SLICE * 3):
         wheel.put(OfCrowd(), when)
-    await until(lambda: len(called_before_others) == SLICE * 3)
+    await eventually(lambda: len(called_before_others) == SLICE * 3)
     assert called_before_others[0] <= SLICE
 
 

@@ -19,19 +19,21 @@ from gateway.web.http.client_address import AGENT_CHARS, agent_of
 from gateway.web.tables.connection_row import COLUMNS, LOOK_STALE, LOOKS, Rates, Samples, closed_row
 from gateway.web.tables.connections import FROZEN, FROZEN_SECONDS
 from tests.accounts.people import PEOPLE, TOKEN
+from tests.fakes import RecordingTransport, eventually
 from tests.web.admin.test_pages import log_in
-from tests.web.little_chat import LittleChat, Nowhere
-from tests.web.running_door import Running, Start, until
+from tests.web.little_chat import LittleChat
+from tests.web.running_door import Running, Start
 
 Http = aiohttp.ClientSession
 API = "/admin/api/connections"
 DEPARTURE = Departure(1, "ana", Door.TCP, (), "10.0.0.1", None, 0, 1, 0, 0, 0, 0, 0, CloseReason.LEFT, "")
 
 
-class Told(Nowhere):
+class Told(RecordingTransport):
     """A transport that knows something of itself."""
 
     def __init__(self, rtt: float) -> None:
+        super().__init__()
         self.rtt = rtt
         self.asked = 0
 
@@ -164,7 +166,7 @@ async def test_one_connection_in_full(web: Running, http: Http) -> None:
     await log_in(web, http)
     async with connect(web.ws, user_agent_header="Mozilla/5.0 " + "x" * 200) as browser:
         await browser.send('{"type":"hello","nick":"ana"}')
-        await until(lambda: web.chat.sessions and web.chat.session.rooms)
+        await eventually(lambda: web.chat.sessions and web.chat.session.rooms)
         await web.chat.post("lobby", "ci", "a", "b")
         detail = await get(web, http, f"{API}/{web.chat.session.id}")
     row = detail["connection"]
@@ -245,13 +247,13 @@ async def test_watching_shows_both_ways_and_ends_with_the_connection(start: Star
     web = await start(watch=True)
     await log_in(web, http)
     async with connect(web.ws) as browser:
-        await until(lambda: web.chat.sessions)
+        await eventually(lambda: web.chat.sessions)
         session = web.chat.session
         async with http.get(f"{web.url}{API}/{session.id}/watch") as answer:
-            await until(lambda: session.tap is not None)
+            await eventually(lambda: session.tap is not None)
             await get(web, http, f"{API}/{session.id}/watch", status=503)
             await browser.send('{"type":"hello","token":"secret","nick":"ana"}')
-            await until(lambda: session.rooms)
+            await eventually(lambda: session.rooms)
             web.chat.hub.close(session, CloseReason.KICKED, "spam")
             seen = await events(answer)
     assert seen[0][0] == "began" and seen[-1][0] == "ended" and seen[-1][1]["reason"] == "kicked"
@@ -267,9 +269,9 @@ async def test_a_watch_of_a_silent_connection_ends_when_the_watcher_goes(start: 
     await log_in(web, http)
     session = join(web.chat, "ana")
     async with http.get(f"{web.url}{API}/{session.id}/watch") as answer:
-        await until(lambda: session.tap is not None)
+        await eventually(lambda: session.tap is not None)
         answer.close()
-    await until(lambda: session.tap is None, limit=15)
+    await eventually(lambda: session.tap is None, seconds=15)
 
 
 async def test_watching_ends_with_the_login(start: Start, http: Http) -> None:
@@ -277,11 +279,11 @@ async def test_watching_ends_with_the_login(start: Start, http: Http) -> None:
     csrf = await log_in(web, http)
     session = join(web.chat, "ana")
     async with http.get(f"{web.url}{API}/{session.id}/watch") as answer:
-        await until(lambda: session.tap is not None)
+        await eventually(lambda: session.tap is not None)
         async with http.post(f"{web.url}/admin/logout", data={"csrf": csrf}):
             pass
         assert (await events(answer))[-1][1]["reason"] == "logged_out"
-    assert session.tap is None and isinstance(session.transport, Nowhere)
+    assert session.tap is None and isinstance(session.transport, RecordingTransport)
 
 
 async def test_what_the_watcher_cannot_take_is_counted(start: Start, http: Http) -> None:
@@ -289,7 +291,7 @@ async def test_what_the_watcher_cannot_take_is_counted(start: Start, http: Http)
     await log_in(web, http)
     session = join(web.chat, "ana")
     async with http.get(f"{web.url}{API}/{session.id}/watch") as answer:
-        await until(lambda: session.tap is not None)
+        await eventually(lambda: session.tap is not None)
         for _ in range(2000):
             session.transport.send(b"x")
         web.chat.hub.close(session, CloseReason.KICKED)
