@@ -1,9 +1,9 @@
-"""Between accepting and a door: how many come in, and who it is when a proxy stands before us.
+"""The acceptor: between a listening socket and a door. Applies the connection limits and reads PROXY headers.
 
-Of a connection from one of `proxies` a header is required (`tcp.proxy_protocol`) before anything else; what follows it
-stays in the socket, because the door, or the other loop it belongs to, reads that itself. So the header is looked at
-first (MSG_PEEK) and only what surely belongs to it is taken: all of it while it is not whole (otherwise the same bytes
-would keep the socket readable and this would spin), and to its last byte when it is.
+A connection from one of `proxies` must begin with a header (`tcp.proxy_protocol`). What follows the header must stay in
+the socket, because the door, or the loop that it belongs to, reads it from there. So the header is peeked at first
+(MSG_PEEK), and only bytes that certainly belong to it are read: all of them while it is incomplete (otherwise the same
+bytes would keep the socket readable and this would spin), and up to its last byte when it is complete.
 """
 
 import logging
@@ -23,27 +23,27 @@ from gateway.tcp.server import READ, Server
 log = logging.getLogger(__name__)
 
 HEADER_SECONDS = 10.0
-"""What a proxy has to introduce a connection."""
+"""Seconds that a proxy may take to send the header."""
 
 
 class DoorServer(Protocol):
-    """Where connections go."""
+    """A door, as the acceptor sees it."""
 
     @property
     def door(self) -> Name: ...
 
     def admit(self, remote: Remote) -> tuple[CloseReason, str] | None:
-        """Count by address somebody who has entered, or say why he must go."""
+        """Count a new peer by its address; or return why it is rejected."""
 
     def arrived(self, sock: socket.socket, remote: Remote) -> None:
-        """A connection that was admitted just now. At its end the door takes back what was counted."""
+        """Take over a connection that was just admitted. When it ends the door undoes the counting."""
 
     def denial(self, first: bytes, last: bool, closing: CloseReason, words: str) -> bytes | None:
-        """What a peer reads that is not let in; see `tcp.reject.Answer`."""
+        """What a rejected peer is sent; see `tcp.reject.Answer`."""
 
 
 class Acceptor:
-    """What the doors of one gateway share. `proxies` may be replaced at any time."""
+    """Shared by the doors of one gateway. `proxies` may be replaced at any time."""
 
     def __init__(
         self, server: Server, hub: Hub, admission: ConnectionLimits, refusals: Rejections, proxies: Networks
@@ -56,7 +56,7 @@ class Acceptor:
         self._waiting: set[Introduction] = set()
 
     def to(self, door: DoorServer) -> Callable[[socket.socket, str], None]:
-        """What a listener of `door` does with a new connection."""
+        """The callback of `door`'s listeners for a new connection."""
 
         def accepted(sock: socket.socket, address: str) -> None:
             denied = self.admission.enter()
@@ -70,7 +70,7 @@ class Acceptor:
         return accepted
 
     def let_in(self, door: DoorServer, sock: socket.socket, remote: Remote) -> None:
-        """Somebody has entered, and it is known who: hand him to the door, or tell him why not."""
+        """The peer's address is known: hand the connection to the door, or reject it."""
         denied = door.admit(remote)
         if denied is None:
             door.arrived(sock, remote)
@@ -83,17 +83,17 @@ class Acceptor:
         self._refusals.refuse(sock, lambda first, last: door.denial(first, last, *denied))
 
     def introduced(self, introduction: "Introduction") -> None:
-        """It waits no more."""
+        """The introduction is over: forget it."""
         self._waiting.discard(introduction)
 
     def close(self) -> None:
-        """Let go of those who have not been introduced."""
+        """Close the connections whose header has not come."""
         for introduction in list(self._waiting):
             introduction.give_up("the gateway stops")
 
 
 class Introduction:
-    """One connection whose header has not come yet."""
+    """One proxied connection whose header is not complete yet."""
 
     __slots__ = ("_address", "_door", "_entrance", "_over", "_seen", "_sock")
 
@@ -108,7 +108,7 @@ class Introduction:
         entrance.server.later(HEADER_SECONDS, lambda: self.give_up(f"none came in {HEADER_SECONDS:.0f} s"))
 
     def ready(self, mask: int) -> None:
-        """The selector's callback: look for the header."""
+        """The selector's callback: read the header."""
         if self._over:
             return
         try:
@@ -124,7 +124,7 @@ class Introduction:
         if found is not None:
             self._let_in(found.source)
         elif not ahead and not self._seen:
-            self._close()  # no more than a look whether we listen, as load balancers take it
+            self._close()  # only a check whether we listen, as load balancers make it
         elif not ahead:
             self.give_up("it ended within one")
 
@@ -138,7 +138,7 @@ class Introduction:
             self._sock.close()
 
     def give_up(self, reason: str) -> None:
-        """Close a connection that was not introduced, and complain of it. Afterwards nothing."""
+        """Close a connection without a header, and log it. Calling it later does nothing."""
         if not self._over:
             self._close()
             self._entrance.server.complain(f"no PROXY header from {self._address}: {reason}")

@@ -1,15 +1,16 @@
 """One terminal's connection: bytes from its socket to lines for the hub, and the hub's bytes to its socket.
 
 Life of a connection: it reads until the peer's end of file; what was read is handled line by line, at most
-LINES_PER_TURN at once and only while the session takes input; then the hub says when all that is owed has gone out.
-Closing takes three steps, because closing a socket with unread input makes the kernel send a reset, which can destroy
-our own last words on their way: write them, shut down our side, read and drop what still comes, at most LINGER long.
+LINES_PER_TURN at once and only while the session takes input; then it stays until the hub says that everything owed has
+gone out. Closing takes three steps, because closing a socket with unread input makes the kernel send a reset, which can
+destroy our own last words on their way: write them, shut down our side, then read and drop what still comes, for at
+most LINGER seconds.
 
 A failed write does not end a connection. The peer's last lines may still be readable (`nc -q0` resets us while we
-greet it), so from then on writes are swallowed and reading goes on to its end. A line without its end counts at end of
-file, but not after a reset: nobody knows whether it was whole.
+greet it), so from then on writes are dropped and reading goes on to the end. A line without its end counts at end of
+file, but not after a reset: it may have been cut.
 
-A terminal door: accepts netcat (`tcp`) or telnet (`telnet`) connections for the hub.
+`TerminalDoor` accepts netcat (`tcp`) or telnet (`telnet`) connections for the hub.
 """
 
 import errno
@@ -35,13 +36,13 @@ log = logging.getLogger(__name__)
 
 RECEIVE_BYTES = 65536
 RECEIVE_TELNET_BYTES = 16384
-"""Less, because a flood of telnet commands costs more per byte than text: up to 60 ms for 64 KiB."""
+"""Smaller, because a flood of telnet commands costs more per byte than text: up to 60 ms for 64 KiB."""
 LINES_PER_TURN = 64
 LINGER = 2.0
 """Seconds a closing connection may take to read our last words."""
 EXPELLED = {CloseReason.KICKED, CloseReason.BANNED}
 EXPELLED_LINGER = 0.9
-"""The same for who is to be gone within a second, whether he reads or not."""
+"""The same for a peer that must be gone within a second, whether it reads or not."""
 AYT_ANSWER = "still here"
 
 
@@ -57,20 +58,20 @@ class Connection:
         self.remote = remote
         self._lines = LineBuffer()
         self._queue: list[bytes | TooLong] | None = None
-        """Lines taken from the buffer that the session does not take yet, the next one last."""
+        """Lines from the buffer that the session does not take yet, the next one last."""
         self._telnet: Telnet | None = door.new_telnet()
         self._events = 0
         self._first: bytes | None = b""
-        """What was received until it was known that it is no other protocol; None from then on."""
+        """What was received while it may still be another protocol; None once that is decided."""
         self._ended = False
-        """The peer sends no more."""
+        """The peer has stopped sending."""
         self._broken = False
-        """The peer takes no more."""
+        """Sending to the peer has failed."""
         self._lost = False
         """The connection was reset or is dead."""
         self._shut = False
         self._last_words: bytes | None = None
-        """We are closing, and this is still to be written."""
+        """Set once we are closing: what is still to be written."""
         self._turn_asked = False
         self.closed = False
         local = self._local() if remote.proxy is None else None
@@ -114,7 +115,7 @@ class Connection:
         return Traits(local=None if local is None else host_and_port(*local), telnet=self._options())
 
     def _local(self) -> tuple[str, int] | None:
-        """The local end, in the one spelling of addresses; None when the socket is not connected any more."""
+        """The local end, its address in canonical spelling; None when the socket is not connected any more."""
         try:
             host, port = self._sock.getsockname()[:2]
         except OSError:
@@ -128,7 +129,7 @@ class Connection:
         return tuple(f"{side} {OPTION_NAMES.get(option, option)}" for side, option in agreed)
 
     def say_last(self, words: bytes, linger: float = LINGER) -> None:
-        """Write `words`, then shut down, then read out, then close."""
+        """Write `words`, shut down our side, read until the peer's end, then close."""
         if self._last_words is None and not self.closed:
             self._last_words = words
             self._queue = None
@@ -136,7 +137,7 @@ class Connection:
             self._watch(self._events | WRITE if self._ended else READ | WRITE)
 
     def finish(self) -> None:
-        """Let go of the socket now."""
+        """Close the socket now."""
         if not self.closed:
             self._watch(0)
             self.closed = True
@@ -146,7 +147,7 @@ class Connection:
     # The socket's side
 
     def ready(self, mask: int) -> None:
-        """The selector's callback. What goes wrong here ends this connection only."""
+        """The selector's callback. A failure here ends this connection only."""
         try:
             if mask & WRITE and self._events & WRITE:
                 self._writable()
@@ -219,7 +220,7 @@ class Connection:
         self._take_turn()
 
     def _knocks_at_wrong_door(self, first: bytes) -> bool:
-        """Say goodbye to a peer whose first bytes are another protocol's."""
+        """Close a peer whose first bytes are another protocol's, with the fitting words; return whether that was so."""
         answer = answer_to(first, self._door.terminals.greeting.ways_in.page(self._reached_at))
         if answer is None:
             return False
@@ -228,12 +229,12 @@ class Connection:
         return True
 
     def _break(self, problem: OSError) -> None:
-        """The peer takes no more. EPIPE: it had said so in order, by its end of file."""
+        """Sending has failed. EPIPE: the peer had announced that in order, by its end of file."""
         self._broken = True
         self._lost = self._lost or problem.errno != errno.EPIPE
 
     def _forget_half_line(self) -> None:
-        """The peer was reset: what it had not finished is nothing it wanted to say."""
+        """The connection was reset: drop the unfinished line, which may have been cut."""
         self._first = self._telnet = None
         self._lines.rest()
 
@@ -311,19 +312,19 @@ class Connection:
         self.finish()
 
     def _watch(self, events: int) -> None:
-        """Never raises: it is called within the hub's tick, which serves everybody else too."""
+        """Register for events. Never raises: it is called within the hub's tick, which serves all other peers too."""
         if events != self._events and not self.closed:
             self._events = events
             try:
                 self._door.server.watch(self._sock, events, self.ready)
-            except (OSError, ValueError, KeyError) as problem:  # no such descriptor, or no memory in the kernel for it
+            except (OSError, ValueError, KeyError) as problem:  # descriptor gone, or no kernel memory
                 log.warning("connection %s of %s cannot be watched: %s", self.session.id, self.remote.address, problem)
                 self._broken = self._lost = True
                 self._door.server.later(0, self.finish)
 
 
 class TerminalDoor:
-    """What all connections of one door share."""
+    """One terminal door: what its connections share."""
 
     def __init__(self, door: Door, server: Server, terminals: Terminals, admission: ConnectionLimits) -> None:
         self.door = door

@@ -1,7 +1,7 @@
-"""Who may come in: at most so many connections in all, and so many from one address.
+"""Connection limits: at most so many connections in all, and so many from one address.
 
-A connection is counted in all from the moment it is accepted, by address from the moment that is known: a proxy's
-header may tell it later, and a web proxy's connection carries the requests of many.
+A connection counts towards the total from the moment it is accepted, and by address from the moment the address is
+known: a proxy's header may tell it later, and one connection of a web proxy carries the requests of many peers.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from gateway.core.protocol.close_reason import CloseReason
 
 
 class LimitReached(NamedTuple):
-    """Why somebody must go."""
+    """Why a connection is rejected."""
 
     closing: CloseReason
     words: str
 
 
 class ConnectionLimits:
-    """Counts live connections of every door. 0 = no limit. Limits may change at any time: nobody is sent away."""
+    """Counts live connections of every door. 0 = no limit. Limits may change at any time; nobody is disconnected."""
 
     def __init__(self, connections: int, per_address: int) -> None:
         self.connections = connections
@@ -27,10 +27,10 @@ class ConnectionLimits:
         self.count = 0
         self._from: dict[str, int] = {}
         self._resting: dict[object, Callable[[], None]] = {}
-        """Idle connections, the longest first, and how each is closed for a newcomer."""
+        """Idle connections, the longest idle first, and the callback that closes each for a newcomer."""
 
     def enter(self) -> LimitReached | None:
-        """Count one more connection; or the reason why it must go."""
+        """Count one more connection; or return why it is rejected."""
         if self.connections and self.count >= self.connections:
             if not self._resting:
                 return LimitReached(CloseReason.FULL, "try again in 30 s")
@@ -48,11 +48,11 @@ class ConnectionLimits:
         self._resting[connection] = give_way
 
     def wake(self, connection: object) -> None:
-        """It is idle no more, or gone."""
+        """`connection` is no longer idle, or gone."""
         self._resting.pop(connection, None)
 
     def come(self, remote: Remote) -> LimitReached | None:
-        """Count `remote` by its address; or the reason why it must go."""
+        """Count `remote` by its address; or return why it is rejected."""
         group = remote.counted_as
         if group is not None:
             if self.per_address and self._from.get(group, 0) >= self.per_address:
@@ -61,7 +61,7 @@ class ConnectionLimits:
         return None
 
     def go(self, remote: Remote) -> None:
-        """One that has come is gone."""
+        """A connection counted by `come` has ended."""
         group = remote.counted_as
         if group in self._from:
             self._from[group] -= 1

@@ -1,4 +1,4 @@
-"""Bytes of a terminal door in, whole lines out.
+"""Line framing: bytes of a terminal door in, whole lines out.
 
 Theory of this file. A line ends at LF or at CR NUL, and a CR beside its end belongs to the end: CR LF is what telnet
 and Windows send, LF CR what clients of the Diku family send, CR CR LF what a text-mode pipe makes of CR LF. Any other
@@ -8,15 +8,15 @@ per byte and little per line: a chunk is searched and cut by the C of `bytes`, n
 - `_ready` holds complete lines whose ends are LF, perhaps with CRs beside it, so taking a few of them is one `split`
   with a limit. The rest is copied by it, at most a chunk's length each time: 64 lines of 64 KiB a turn, 2 µs.
 - `_partial` is the unfinished line, raw, because its last byte may be a CR whose meaning the next chunk decides. It
-  never holds more than LINE_BYTES and one CR: of more CRs behind a line of full length nothing new can be learnt.
-- A line that outgrows the limit unfinished is moved to `_ready` as it stands and finished there by force. `take` finds
-  it too long like any other, and `_skipping` drops bytes until its real end comes. So one over-long line is one
-  TooLong, in its place among the others, whatever its length and however it was cut.
+  never holds more than LINE_BYTES and one CR: further CRs after a line of full length tell nothing new.
+- A line that outgrows the limit unfinished is moved to `_ready` as it is and ended there. `take` finds it too long like
+  any other, and `_skipping` drops bytes until its real end comes. So one over-long line is one TooLong, in its place
+  among the others, whatever its length and however it was cut into chunks.
 
-Between lines all of it is the empty `bytes` object: an idle connection holds nothing.
+Between lines all of these are the empty `bytes` object: an idle connection holds nothing.
 
-Simple on purpose: a chunk fed while lines are pending is appended to them by copying. Read again only when `pending` is
-false, and memory is one chunk and one line.
+Simple on purpose: a chunk fed while lines are pending is appended to them by copying. If you feed only when `pending`
+is false, memory is bounded by one chunk and one line.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from gateway.core.sanitize import LINE_BYTES
 
 @dataclass(frozen=True, slots=True)
 class TooLong:
-    """A line over LINE_BYTES was dropped. `size` is how many of its bytes had come when that was seen."""
+    """A line over LINE_BYTES was dropped. `size` is how many of its bytes had come by then."""
 
     size: int
 
@@ -43,7 +43,7 @@ class LineBuffer:
 
     @property
     def pending(self) -> bool:
-        """There are complete lines to take."""
+        """Whether there are complete lines to take."""
         return bool(self._ready)
 
     @property
@@ -82,7 +82,8 @@ class LineBuffer:
         return [*found]
 
     def rest(self) -> bytes | None:
-        """At the end of input: the last line if it was not ended, else None. CRs that end it were half an end."""
+        """At the end of input: the last line if it was not ended, else None. CRs at its end are half a line end and
+        go."""
         partial, self._partial = self._partial, b""
         if self._skipping or not partial:
             return None

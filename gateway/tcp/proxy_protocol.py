@@ -1,13 +1,13 @@
-"""The header with which a proxy tells who is behind it: the PROXY protocol, version 1 (a line) and 2 (binary).
+"""The PROXY protocol, version 1 (a line) and 2 (binary): the header in which a proxy reports its client's address.
 
     PROXY TCP4 192.0.2.7 198.51.100.1 51234 9999 CR LF        PROXY TCP6 …        PROXY UNKNOWN … CR LF
     signature (12 bytes) | version and command | family and transport | length (2 bytes) | addresses, extensions
 
-Only the source's address is of use here. A header may also say that there is none (UNKNOWN, LOCAL, families other than
-IP: a proxy's own health check): then the connection is the proxy's. Extensions are skipped, a checksum among them.
+Only the source address is used. A header may also say that there is none (UNKNOWN, LOCAL, families other than IP: a
+proxy's own health check): then the connection is the proxy's own. Extensions are skipped, a checksum among them.
 
-Why not a library: the one there is (proxy-protocol) reads the same twenty lines with a tree of 3,000, most of it for
-what is skipped here, and lets `struct.error` through on a malformed header.
+Why not a library: the existing one (proxy-protocol) takes 3,000 lines, most of them for what is skipped here, and lets
+`struct.error` through on a malformed header.
 """
 
 import re
@@ -20,38 +20,38 @@ SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 LINE_BYTES = 107
 """The longest header of version 1, with its end."""
 FIXED_BYTES = 16
-"""Of version 2, what stands before the addresses."""
+"""Version 2: the part before the addresses."""
 REST_BYTES = 2048
-"""Of version 2, addresses and extensions: enough for the names of a TLS certificate."""
+"""Version 2: addresses and extensions, at most; enough for the names of a TLS certificate."""
 HEADER_BYTES = FIXED_BYTES + REST_BYTES
 
 _LINE = re.compile(
     rb"PROXY (?:UNKNOWN(?: [^\r\n]*)?|(TCP[46]) ([0-9A-Fa-f.:]+) ([0-9A-Fa-f.:]+) (\d{1,5}) (\d{1,5}))\r\n"
 )
 _VERSIONS = {0x20: False, 0x21: True}
-"""Version 2 with its command: whether an address is told."""
+"""Version 2 and its commands, LOCAL and PROXY: whether an address is given."""
 _ADDRESSES: dict[int, tuple[type[IPv4Address] | type[IPv6Address], int, int]] = {
     0x11: (IPv4Address, 4, 12),
     0x21: (IPv6Address, 16, 36),
 }
-"""TCP over IPv4 and IPv6: the type of an address, its bytes, and those of both addresses with their ports."""
+"""TCP over IPv4 and IPv6: the type of an address, its length, and that of both addresses with their ports."""
 _TRANSPORTS = {family | transport for family in (0x00, 0x10, 0x20, 0x30) for transport in (0, 1, 2)}
 
 
 class Malformed(ValueError):
-    """This is no header, and no more bytes make it one."""
+    """This is not a header, and further bytes cannot make it one."""
 
 
 class Header(NamedTuple):
-    """A whole header: its length in bytes, and the address of who is behind the proxy (None: it tells none)."""
+    """A complete header: its length in bytes, and the address of the proxy's client (None: it gives none)."""
 
     size: int
     source: str | None
 
 
 def header(data: bytes) -> Header | None:
-    """The header that `data` begins with; None as long as it is not whole, so HEADER_BYTES always decide. Raises
-    Malformed at the first byte that does not fit."""
+    """The header that `data` begins with; None while it is incomplete, which HEADER_BYTES never are. Raises Malformed
+    at the first byte that does not match."""
     if data[:1] == SIGNATURE[:1]:
         return _binary(data)
     return _line(data)

@@ -1,9 +1,9 @@
-"""Peers that are not let in: each is told why, then read out for a moment.
+"""Rejected connections: each is told why, and may linger for a moment so that it can read that.
 
 Closing a socket with unread input makes the kernel send a reset, which can destroy our words on their way: the peer
 sees "connection reset" instead of the reason. So after the words our side is shut down, and what the peer still sends
-is read and dropped until its end, at most LINGER seconds and READ_OUT_BYTES. So many peers may do so at a time; the
-others are told and closed at once, because a flood of newcomers must not cost descriptors.
+is read and dropped until its end, for at most LINGER seconds and READ_OUT_BYTES. Only a limited number of peers may
+linger at a time; the others are told and closed at once, because a flood of newcomers must not cost descriptors.
 """
 
 import socket
@@ -15,14 +15,14 @@ LINGER = 2.0
 RECEIVE_BYTES = 16384
 READ_OUT_BYTES = 1 << 20
 FIRST_BYTES = 8192
-"""As much as an answer may wait for."""
+"""The most input that a rejection waits for before it is written."""
 
 Answer = Callable[[bytes, bool], bytes | None]
 """Our words to a peer that has sent these bytes so far; None: wait for more. True: it is the last time to ask."""
 
 
 class Rejections:
-    """The refused peers that have not gone yet, at most `most`."""
+    """The rejected peers that linger, at most `most`."""
 
     def __init__(self, server: Server, most: int) -> None:
         self.server = server
@@ -30,7 +30,7 @@ class Rejections:
         self.here: set[RejectedConnection] = set()
 
     def refuse(self, sock: socket.socket, answer: Answer) -> None:
-        """Tell an accepted, non-blocking peer why it is not let in, and get rid of it."""
+        """Tell an accepted, non-blocking peer why it is rejected, and close it."""
         refused = RejectedConnection(self, sock, answer)
         if len(self.here) < self.most:
             refused.linger()
@@ -39,7 +39,7 @@ class Rejections:
 
 
 class RejectedConnection:
-    """One peer on its way out."""
+    """One rejected peer."""
 
     __slots__ = ("_answer", "_first", "_left", "_refusals", "_said", "_sock")
 
@@ -52,7 +52,7 @@ class RejectedConnection:
         self._said = False
 
     def linger(self) -> None:
-        """Stay until the peer has gone."""
+        """Wait for the peer's end."""
         self._refusals.here.add(self)
         server = self._refusals.server
         server.watch(self._sock, READ, self.ready)
@@ -75,7 +75,7 @@ class RejectedConnection:
             self._say(last=len(self._first) >= FIRST_BYTES)
 
     def close(self) -> None:
-        """Say what was not said yet and let go of the socket. Closing again does nothing."""
+        """Write what was not written yet and close the socket. Closing again does nothing."""
         if self._sock.fileno() >= 0:
             self._say(last=True)
             self._refusals.server.watch(self._sock, 0, self.ready)
@@ -93,4 +93,4 @@ class RejectedConnection:
             self._sock.send(words)
             self._sock.shutdown(socket.SHUT_WR)
         except OSError:
-            self._left = 0  # nobody listens; what may still come is read once, then it is over
+            self._left = 0  # the peer does not read; what it has sent is read once more, then it is over

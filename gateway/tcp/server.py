@@ -1,17 +1,17 @@
-"""A TCP server on `selectors`: every door's listening sockets and every terminal's connection hang on one selector.
+"""A TCP server on `selectors`: one selector for every door's listening sockets and every terminal's connection.
 
-The shape is that of the article the project grew out of: the listening socket is registered with `accept` as its
-`key.data`, each connection with its own callback, and a loop calls `key.data` for whatever is ready. What it does to
-live among real peers are these facts of the kernel:
+Its shape is that of the article the project grew out of: the listening socket is registered with `accept` as its
+`key.data`, each connection with its own callback, and a loop calls `key.data` for whatever is ready. The rest is there
+because of these facts about the kernel and real peers:
 
 - A call may find nothing to do although the socket was said to be ready (would block), or be interrupted; a peer may
   reset before it is accepted. None of these ends anything but itself.
 - Out of descriptors, a pending connection keeps the listener readable: it is unregistered and comes back after
-  10 ms, doubling up to 1 s, so the process neither spins nor forgets to listen.
-- End of file stays readable for ever, and epoll reports a hang-up whatever was asked for; `selectors` refuses an empty
-  mask. Who wants no event is therefore not registered (`watch` with 0).
+  10 ms, doubling up to 1 s, so the process neither spins nor stops listening for good.
+- End of file stays readable for ever, and epoll reports a hang-up whatever was asked for; `selectors` rejects an empty
+  mask. A socket that waits for no event is therefore not registered (`watch` with 0).
 - A socket must be unregistered before it is closed, because the next connection gets the same number. For the same
-  reason an event may be stale when its turn comes: callbacks look whether their connection still lives.
+  reason an event may be stale when its turn comes: callbacks check that their connection is still open.
 - An epoll or kqueue descriptor is itself pollable: another loop can wait for `fileno()` and call `poll`. That is how
   the server runs nested in asyncio; alone it runs in `run`. select and poll have no descriptor and only run alone.
 - One busy peer must not starve the others: `poll` handles at most EVENTS_PER_POLL of what select returned and keeps
@@ -46,21 +46,21 @@ WRITE = selectors.EVENT_WRITE
 BACKLOG = 1024
 ACCEPTS_PER_POLL = 64
 MISSING = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-"""The machine does not have the address, or its family."""
+"""Errors that mean: the machine does not have the address, or its family."""
 PORT_TRIES = 20
 EVENTS_PER_POLL = 256
 RETRY_FIRST = 0.01
 RETRY_LAST = 1.0
 QUEUE_OFFSET = 24
-"""Where Linux' struct tcp_info has, of a listening socket, who waits to be accepted and how many may."""
+"""Offset in Linux' struct tcp_info of a listening socket's queue: connections waiting to be accepted, and the limit."""
 COMPLAIN_EVERY = 1.0
 """Seconds between two log lines about newcomers that cannot be accepted, however many doors there are."""
 SELECT_DESCRIPTORS = 1024
-"""FD_SETSIZE: `select` watches no descriptor from here on."""
+"""FD_SETSIZE: `select` cannot watch this descriptor or a higher one."""
 SEND_BUFFER = 128 << 10
-"""Bytes the kernel may hold for one peer: small, so that what a peer has not read is lag that we can see."""
+"""Bytes the kernel may buffer for one peer: small, so that unread output shows as lag in the log."""
 KEEPALIVE = {"TCP_KEEPIDLE": 45, "TCP_KEEPALIVE": 45, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3}
-"""Finds a dead peer in 95 s (the second name is macOS' for the first). No TCP_USER_TIMEOUT: it would cut living peers
+"""Finds a dead peer in 95 s (the second name is macOS's for the first). No TCP_USER_TIMEOUT: it would cut live peers
 that do not read."""
 OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 SELECTORS: dict[str, str] = {
@@ -73,7 +73,7 @@ SELECTORS: dict[str, str] = {
 
 
 def new_selector(name: str) -> selectors.BaseSelector:
-    """The selector with that name from SELECTORS. Raises StartError where the system has none such."""
+    """The selector with that name from SELECTORS. Raises StartError if the system does not have it."""
     kind = getattr(selectors, SELECTORS[name], None)
     if kind is None:
         has = ", ".join(known for known, of in SELECTORS.items() if hasattr(selectors, of))
@@ -97,13 +97,13 @@ class Listener:
 
     @property
     def closed(self) -> bool:
-        """It listens no more."""
+        """Whether it has stopped listening."""
         return self.sock.fileno() < 0
 
     @property
     def queue(self) -> float:
-        """The share of the backlog that waits to be accepted; 0 where the system does not tell. While newcomers are
-        not accepted they wait there by intent: that is 0 as well."""
+        """The filled share of the backlog; 0 where the system does not tell. While accepting is paused newcomers wait
+        there on purpose: that is 0 as well."""
         if self.closed or not self.accepting or not sys.platform.startswith("linux"):
             return 0.0
         told = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, QUEUE_OFFSET + 8)
@@ -111,7 +111,7 @@ class Listener:
         return waiting / backlog if backlog else 0.0
 
     def accept(self, mask: int) -> None:
-        """Accept what waits, at most ACCEPTS_PER_POLL."""
+        """Accept waiting connections, at most ACCEPTS_PER_POLL."""
         for _ in range(ACCEPTS_PER_POLL):
             try:
                 sock, address = self.sock.accept()
@@ -148,7 +148,7 @@ class Listener:
             self.server.watch(self.sock, READ, self.accept)
 
     def pause(self) -> None:
-        """Accept no more for now: who connects waits in the backlog."""
+        """Stop accepting for now: newcomers wait in the backlog."""
         self.accepting = False
         if not self.closed:
             self.server.watch(self.sock, 0, self.accept)
@@ -159,14 +159,15 @@ class Listener:
         self._wake()
 
     def shut(self) -> None:
-        """Take in who waits already, then close the port: who connects is refused by the kernel. Again does nothing."""
+        """Accept what waits already, then close the port: the kernel refuses newcomers. Calling it again does
+        nothing."""
         if not self.closed:
             self.accept(READ)
             self.server.watch(self.sock, 0, self.accept)
             self.sock.close()
 
     def listen_again(self) -> None:
-        """Undo `shut`. Raises StartError where somebody else has taken the port."""
+        """Undo `shut`. Raises StartError if another process has taken the port."""
         if self.closed:
             self.sock = bound(*self.address)
             self._wake()
@@ -187,7 +188,7 @@ class Server:
         self.later: Later = later or self._later
         self.listeners: list[Listener] = []
         self.descriptors = SELECT_DESCRIPTORS if isinstance(selector, selectors.SelectSelector) else sys.maxsize
-        """Numbers from here on cannot be watched."""
+        """The lowest descriptor number that cannot be watched."""
         self._complained = -COMPLAIN_EVERY
         self._ready: list[tuple[selectors.SelectorKey, int]] = []
         self._stopped = False
@@ -231,7 +232,7 @@ class Server:
         return listeners
 
     def watch(self, sock: socket.socket, events: int, callback: Callback) -> None:
-        """Call `callback` when any of `events` is there; 0 = never, the socket is not registered."""
+        """Call `callback` when any of `events` is ready; 0 = never: the socket is not registered."""
         registered = sock.fileno() in self.selector.get_map()
         if not events:
             if registered:
@@ -260,7 +261,7 @@ class Server:
             self.timers.run(time.monotonic())
 
     def stop(self) -> None:
-        """Let `run` return after this round. Call it from a callback or a timer."""
+        """Make `run` return after this round. Call it from a callback or a timer."""
         self._stopped = True
 
     def close(self) -> None:
@@ -328,7 +329,7 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def set_options(sock: socket.socket) -> None:
-    """Options of a listening socket; the accepted ones inherit them, which saves four calls a connection."""
+    """Set options of a listening socket; accepted sockets inherit them, which saves four system calls a connection."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -1,16 +1,16 @@
-"""Peers that speak another protocol to a terminal door: browsers, TLS and SSH clients, scanners, files in UTF-16.
+"""Protocol sniffing: peers that speak another protocol to a terminal door: browsers, TLS, SSH, scanners, UTF-16.
 
-Theory of this file. The first line of a connection tells, and nothing is posted before it is whole, so that nothing of
-another protocol is ever posted: no web page can make a browser talk in a room. Two rules, and they pull apart:
+Theory of this file. The first line of a connection decides, and nothing is posted before it is complete, so that
+nothing of another protocol is ever posted: no web page can make a browser talk in a room. Two rules, which conflict:
 
-- A script's only line must not be lost to a guess. So a text is taken for a request only when it has the whole shape
+- A script's only line must not be lost to a guess. So a text is taken for a request only when it has the complete shape
   of one: `GET well soon` and `nginx speaks HTTP/2 now` are chat.
-- Binary protocols may never send an end of line, and their clients wait for our answer. So a NUL or a control byte
-  that nobody types decides at once.
+- Binary protocols may never send an end of line, and their clients wait for our response. So a NUL, or a control byte
+  that nobody types, decides at once.
 
-Empty lines and a byte order mark before the first line count for nothing. A peer that begins with telnet's IAC is a
-telnet client, whose negotiation must not wait; FF FE is both IAC DONT and the byte order mark of UTF-16, and the two
-bytes behind it tell: DONT of an option that exists is followed by anything but NUL.
+Empty lines and a byte order mark before the first line are ignored. A peer that begins with telnet's IAC is a telnet
+client, whose negotiation must not wait; FF FE is both IAC DONT and the byte order mark of UTF-16, and the two bytes
+after it decide: DONT and an existing option are followed by anything but NUL.
 """
 
 import re
@@ -19,7 +19,7 @@ from gateway.core.sanitize import BYTE_ORDER_MARK
 from gateway.tcp.proxy_protocol import SIGNATURE
 
 FIRST_LINE_BYTES = 8192
-"""As much of a first line as is waited for: room for a request whose address never ends."""
+"""The longest first line that is waited for: room for a request with a very long address."""
 
 _LEADING = re.compile(rb"[\r\n]*+(?:" + BYTE_ORDER_MARK + rb")?[\r\n]*+")
 _END = re.compile(rb"\n|\r\0")
@@ -29,11 +29,11 @@ _REQUEST = re.compile(
 )
 """A request line of HTTP or of its descendants: a method in capitals, or any word and one address."""
 _BARE_REQUEST = re.compile(rb"(?:GET|HEAD) (?:/|https?://)[^ \n]*[ \r]*")
-"""HTTP/0.9, as people and scanners type it."""
+"""A request of HTTP/0.9, as people and scanners type it."""
 _ENDLESS_REQUEST = re.compile(rb"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) [^ \n]{4096}")
-"""A request whose address does not end. (Of other methods browsers ask first, by OPTIONS.)"""
+"""A request whose address does not end. (For other methods browsers ask first, with OPTIONS.)"""
 _STATUS = re.compile(rb"(?:HTTP|RTSP|SIP)/\d{1,3}\.\d{1,3} \d{3}(?: [^\n]*)?")
-"""The first line of an answer: the peer takes us for a client of its own."""
+"""The first line of a response: the peer takes us for a client."""
 _SSH = re.compile(rb"SSH-\d+\.\d+-")
 """RFC 4253, 4.2. `SSH-Key of bob was rotated` is chat."""
 _PROXY = re.compile(rb"PROXY (?:TCP[46]|UNKNOWN)(?: [^\n]*)?")
@@ -41,9 +41,10 @@ _TLS = re.compile(rb"\x16\x03|[\x80-\xff].\x01(?:\0\x02|\x03[\0-\x04])", re.DOTA
 """TLS' ClientHello, or SSLv2's, which old clients of TLS send as well: length, type 1, version."""
 _HALF_TLS = re.compile(rb"\x16|[\x80-\xff].\x01[\0\x03]", re.DOTALL)
 _UNTYPED = re.compile(rb"[\0-\x06\x0b\x10-\x1a\x1c-\x1f]|[^\n]*?(?<!\r)\0")
-"""A control byte that neither a typed line nor a terminal's sequence begins with, or a NUL that ends no line."""
+"""A control byte that neither a typed line nor a terminal's sequence begins with, or a NUL that is not part of CR
+NUL."""
 _LEAVING_KEYS = (b"\x03", b"\x04")
-"""^C and ^D alone in a line are not another protocol: they are what people press who want to leave."""
+"""^C and ^D alone in a line are not another protocol: people press them to leave."""
 _UTF16 = re.compile(rb"\xff\xfe(?:.[^\0]){0,4096}?[^\r]\0|\xfe\xff(?:[^\0].){0,4096}?\0", re.DOTALL)
 _IAC, _DONT_OR_MARK = b"\xff", b"\xff\xfe"
 _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x28"
@@ -52,7 +53,7 @@ _NO_SUCH_PROTOCOL = b"!! bad_message: this is a chat for lines of UTF-8 text; no
 
 
 def undecided(first: bytes) -> bool:
-    """Whether more bytes are needed to tell what a connection speaks that began with `first`."""
+    """Whether more bytes than `first` are needed to tell which protocol a connection speaks."""
     if len(first) < len(SIGNATURE) and SIGNATURE.startswith(first):
         return True
     line, whole = _first_line(first)
@@ -66,7 +67,7 @@ def undecided(first: bytes) -> bool:
 
 
 def answer_to(first: bytes, page: str) -> bytes | None:
-    """The last words for a peer whose first bytes, no longer `undecided`, are another protocol's; None for a chat peer.
+    """The farewell for a peer whose first bytes, no longer `undecided`, are another protocol's; None for a chat peer.
     `page` says in words where the chat page is."""
     line, _ = _first_line(first)
     whole_input = _LEADING.sub(b"", first, count=1)

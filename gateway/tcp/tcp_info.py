@@ -1,8 +1,8 @@
-"""TCP as the kernel sees it: round trip, segments sent again, bytes never sent. netcat answers no ping, but it does.
+"""The kernel's TCP figures: round trip, retransmits, bytes not sent. netcat answers no ping, but its kernel does.
 
-Linux tells `struct tcp_info` (include/uapi/linux/tcp.h), which only ever grew at its end, so an older kernel answers
-fewer bytes; macOS `struct tcp_connection_info` (netinet/tcp.h). Offsets are counted in them. Elsewhere, and for a
-socket that is no TCP connection any more, nothing is known.
+Linux returns `struct tcp_info` (include/uapi/linux/tcp.h), which only ever grew at its end, so an older kernel returns
+fewer bytes; macOS returns `struct tcp_connection_info` (netinet/tcp.h). The offsets here are theirs. On other systems,
+and for a socket that is not connected any more, nothing is known.
 """
 
 import socket
@@ -15,7 +15,7 @@ from gateway.core.ports import Kernel
 
 LINUX_TCP_INFO = 11
 LINUX_LEAST = 104
-"""What every Linux since 2.6 answers, up to tcpi_total_retrans."""
+"""Bytes that every Linux since 2.6 returns, up to tcpi_total_retrans."""
 LINUX_ACKED = 120
 LINUX_NOTSENT = 144
 MACOS_TCP_CONNECTION_INFO = 0x106
@@ -27,7 +27,7 @@ _U64 = struct.Struct("=Q")
 
 
 class TcpInfoReader(Protocol):
-    """A socket, or what asyncio and uvloop show of one."""
+    """A socket, or the view of one that asyncio and uvloop give."""
 
     def getsockopt(self, level: int, option: int, size: int, /) -> bytes: ...
 
@@ -66,7 +66,7 @@ READERS: dict[str, tuple[int, Callable[[bytes], Kernel | None]]] = {
 
 
 def kernel_of(sock: TcpInfoReader) -> Kernel | None:
-    """What the kernel tells of a connection; one system call (uvloop: three)."""
+    """The kernel's figures of a connection; one system call (uvloop: three)."""
     reader = READERS.get(sys.platform)
     if reader is None:
         return None

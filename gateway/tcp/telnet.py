@@ -1,32 +1,32 @@
 """Telnet (RFC 854, 855, 1143) as bytes in, text and events out.
 
-Theory of this file. `feed` cuts what was received into text, signals and negotiation. Answers that only keep the
-protocol alive pile up in `replies`; what means something to a person (Are You There, interrupt, the window's size) is
-an event, and the door finds the words. Line ends stay as they are: `tcp.lines` knows them.
+Theory of this file. `feed` splits what was received into text, signals and negotiation. Replies that only serve the
+protocol gather in `replies`; what means something to a person (Are You There, interrupt, the window's size) is an
+event, which the door puts into words. Line ends stay as they are: `tcp.lines` handles them.
 
-- A command may be cut at every byte. Nothing is remembered of half a command but its bytes, which are parsed again
-  with the next chunk: at most a subnegotiation of SUBNEGOTIATION_BYTES, after which the peer is in violation.
-- Options follow the Q method: six states a side (RFC 1143 section 7), as one table of moves. One state is ours:
-  REFUSED, an option we do not want and have said so about. It answers nothing, so a peer that insists gets one DONT
-  in its life and no ping-pong, and all 512 refusals together are 1.5 KB.
+- A command may be cut at every byte. Of an incomplete command only its bytes are kept, and parsed again with the next
+  chunk: at most a subnegotiation of SUBNEGOTIATION_BYTES, beyond which the peer is in violation.
+- Options follow the Q method: six states a side (RFC 1143 section 7), as one table of moves. One state is added:
+  REFUSED, for an option that we do not want and have already refused. It sends nothing, so a peer that insists gets one
+  DONT per connection and no ping-pong, and all 512 refusals together take 1.5 KB.
 - DO TIMING-MARK is no option but a question ("have you read as far as this?"): the Ctrl-C of common clients sends it
   and throws our output away until it is answered. It is answered every time, once per `replies`.
-- A subnegotiation is only told for an option that is on at the peer's side. Nobody agreed to others: they are dropped
-  unread (LINEMODE tables, NEW-ENVIRON with a user name in it).
+- A subnegotiation is reported only for an option that is on at the peer's side. Others were never agreed on and are
+  dropped unread (LINEMODE tables, NEW-ENVIRON with a user name in it).
 
-The plain door uses the same parser once a 0xFF turns up, but there nobody has said that this is telnet: `spoken` is
-false until the first command that only a client that speaks telnet would send. Before that 0xFF is a byte like any
-other, which the gate turns into U+FFFD. Valid UTF-8 has no 0xFF, but Cyrillic in CP1251 has: it is the last letter of
-the alphabet there, the letters before it are WILL to DONT and AYT, and lines end in `\xff\xfe\n` (DONT 10) or hold
-`\xff\xf6` (AYT, as in the word for month). What tells the two apart:
+The plain door uses the same parser once a 0xFF turns up, but there it is not known that this is telnet: `spoken` is
+false until the first command that only a telnet client would send. Before that 0xFF is a byte like any other, which the
+text gate turns into U+FFFD. Valid UTF-8 has no 0xFF, but Cyrillic in CP1251 has: there it is the last letter of the
+alphabet, the letters before it are WILL to DONT and AYT, and lines end in `\xff\xfe\n` (DONT 10) or hold `\xff\xf6`
+(AYT, as in the word for month). What tells the two apart:
 
-- A letter stands beside letters. No first command stands behind a byte from 0x80 on, and none of one byte before one.
-- WILL, DO and a subnegotiation are believed of the options in use, DONT and WONT (which no client begins with) only of
-  those that no text has behind a letter.
-- At the start of a line Are You There, Interrupt and Break need no byte behind them: people send them alone.
+- A letter stands beside letters. No first command follows a byte from 0x80 on, and no one-byte command precedes one.
+- WILL, DO and a subnegotiation are believed for the options in use, DONT and WONT (which no client begins with) only
+  for those that no text has after a letter.
+- At the start of a line Are You There, Interrupt and Break need no byte after them: people send them alone.
 
-What options a door wants is given to the constructor; without any the peer keeps its line mode. A parser that has seen
-nothing holds nothing but empty objects.
+The options that a door wants are given to the constructor; without any the peer keeps its line mode. A parser that has
+seen nothing holds nothing but empty objects.
 """
 
 import re
@@ -43,14 +43,14 @@ ECHO, SGA, TIMING_MARK, TTYPE, NAWS = 1, 3, 6, 24, 31
 OPTION_NAMES: Final = {ECHO: "ECHO", SGA: "SGA", TTYPE: "TTYPE", NAWS: "NAWS"}
 
 SUBNEGOTIATION_BYTES = 512
-"""Enough for NAWS and TTYPE; telnetd was overrun through a buffer of 108."""
+"""Enough for NAWS and TTYPE; telnetd had an overflow in a buffer of 108."""
 
 NEGOTIATIONS = 1_000
-"""Answers given to one connection. All options there are, refused on both sides, take 512."""
+"""Replies sent to one connection, at most. Refusing all options on both sides takes 512."""
 
 _LINE_ENDS = b"\n\r\0"
 _OPTIONS = frozenset({*range(50), 69, 70, 85, 86, 90, 91, 93, 102, 138, 139, 140, 200, 201}) - frozenset(b"\t\n\r")
-"""IANA's run of assigned ones but for the three that end words, and those of MUD clients."""
+"""The options IANA has assigned, except for the three that end words in CP1251, and those of MUD clients."""
 _SAFE_TO_REFUSE = frozenset(range(32)) - frozenset(b"\t\n\r")
 
 
@@ -62,7 +62,7 @@ class Side(StrEnum):
 
 
 class Signal(StrEnum):
-    """A command that wants an answer in words, told once per `feed`, at its first place in the text."""
+    """A command that wants a reply in words, reported once per `feed`, at its first place in the text."""
 
     ARE_YOU_THERE = "are you there"
     INTERRUPT = "interrupt"
@@ -79,7 +79,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Subnegotiation:
-    """What the peer says about an option that is on at its side; `payload` is at most SUBNEGOTIATION_BYTES."""
+    """Data from the peer about an option that is on at its side; `payload` is at most SUBNEGOTIATION_BYTES."""
 
     option: int
     payload: bytes
@@ -87,7 +87,7 @@ class Subnegotiation:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """The peer does not keep to the protocol: close. The parser takes nothing more."""
+    """The peer has violated the protocol: close. The parser takes nothing more."""
 
     reason: str
 
@@ -156,7 +156,7 @@ _INCOMPLETE = 0
 
 Piece = bytes | Event
 Read = tuple[int, tuple[Piece, ...]]
-"""Where the bytes after a command begin (_INCOMPLETE: the rest has not come), and what it has to tell."""
+"""Where the bytes after a command begin (_INCOMPLETE: the rest has not come), and the pieces to report."""
 
 
 class Telnet:
@@ -183,13 +183,13 @@ class Telnet:
         self._closed = False
 
     def feed(self, data: bytes) -> list[bytes | Event]:
-        """What was received, as pieces of text and events in order. No two pieces of text are neighbours.
+        """What was received, as pieces of text and events in order. No two pieces of text are adjacent.
 
         1. Does not raise, whatever the bytes.
-        2. Each Signal at most once; a Violation is the last there ever is.
-        3. Call `replies` afterwards and send what it gives.
+        2. Reports each Signal at most once; nothing ever follows a Violation.
+        3. Call `replies` afterwards and send what it returns.
 
-        Text costs nothing, but a command 1 to 2 µs: a door whose peer speaks telnet feeds at most 16 KiB a turn.
+        Text costs next to nothing, a command 1 to 2 µs: a door whose peer speaks telnet feeds at most 16 KiB a turn.
         """
         if self._closed or not data:
             return []
@@ -199,7 +199,7 @@ class Telnet:
         return self._grouped(self._pieces(self._held + data))
 
     def replies(self) -> bytes:
-        """Protocol answers since the last call, to be sent as they are (not escaped); mostly empty."""
+        """Protocol replies since the last call, to be sent as they are (not escaped); mostly empty."""
         replies, self._replies = self._replies, b""
         if self._mark_due:
             self._mark_due = False
@@ -207,13 +207,13 @@ class Telnet:
         return replies
 
     def rest(self) -> bytes:
-        """At the end of input: text that waited for a byte to make it a command. Nothing from a peer that speaks
+        """At the end of input: text that might have become a command with one more byte. Empty for a peer that speaks
         telnet."""
         held, self._held = self._held, b""
         return b"" if self.spoken else held
 
     def enable(self, side: Side, option: int) -> None:
-        """Ask for an option; `Settled` tells the outcome, sooner or later or never."""
+        """Ask for an option; a `Settled` event reports the outcome, if the peer ever replies."""
         self._move(_Cause.ENABLE, side, option)
 
     def disable(self, side: Side, option: int) -> None:
@@ -221,7 +221,7 @@ class Telnet:
         self._move(_Cause.DISABLE, side, option)
 
     def is_on(self, side: Side, option: int) -> bool:
-        """Both sides agreed to it."""
+        """Whether both sides have agreed to the option."""
         return self._states.get((side, option)) is _State.YES
 
     def agreed(self, side: Side) -> list[int]:
@@ -265,7 +265,7 @@ class Telnet:
             yield data[at:]
 
     def _command(self, data: bytes, iac: int) -> Read:
-        """Read the command at `iac`, or a run of them where one is like the other."""
+        """Read the command at `iac`, or a run of equal ones."""
         verb_and_option = data[iac + 1 : iac + 3]
         if not verb_and_option or (verb_and_option[0] in _HEARD and len(verb_and_option) < 2):
             return _INCOMPLETE, ()
@@ -287,7 +287,7 @@ class Telnet:
         if code >= SE:
             return _simple_commands(data, iac)
         if code in b"\r\n":
-            return iac + 1, ()  # no such command, but a line must not grow into the next one
+            return iac + 1, ()  # no such command, but two lines must not become one
         return iac + 2, ()
 
     def _subnegotiation(self, data: bytes, iac: int) -> Read:
@@ -298,7 +298,7 @@ class Telnet:
         if end + 2 > len(data):
             return _INCOMPLETE, ()
         if data[end + 1] != SE:
-            return end, ()  # broken off by another command, which is read next
+            return end, ()  # cut short by another command, which is read next
         if payload and self.is_on(Side.PEER, payload[0]):
             return end + 2, (Subnegotiation(payload[0], payload[1:]),)
         return end + 2, ()
@@ -336,8 +336,8 @@ class Telnet:
 
 
 def _could_be_first(verb_and_option: bytes, before: bytes) -> bool | None:
-    """Whether a client that speaks first may begin its telnet with IAC and these, behind the byte `before` (see the
-    head of this file); None: the byte behind them will tell."""
+    """Whether a client may begin to speak telnet with IAC and these bytes, after the byte `before` (see the head of
+    this file); None: the byte after them decides."""
     code = verb_and_option[0]
     if before >= b"\x80" or code <= SE:
         return False
@@ -355,7 +355,7 @@ def _could_be_first(verb_and_option: bytes, before: bytes) -> bool | None:
 
 
 def _bytes_as_they_are(data: bytes, iac: int) -> Read:
-    """No telnet yet: of many 0xFF only the last can begin a command."""
+    """Not telnet yet: read a run of 0xFF as text; only the last of them can begin a command."""
     end = max(iac + 1, _end(_IACS, data, iac) - 1)
     return end, (data[iac:end],)
 
