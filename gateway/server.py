@@ -154,6 +154,7 @@ class Gateway:
         """Open the doors and print the ready line. Raises StartError."""
         self.hub.start()
         self.operators.moderation.start()
+        self.web.logins.start()
         await self.web.start()
         self.loop.add_reader(self.server.fileno(), self.server.poll)
         settings, listen = self.settings, self.listeners.listen

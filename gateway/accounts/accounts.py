@@ -57,6 +57,11 @@ class Accounts:
         """The accounts, casefolded, that `later` does not have or has with another role or password."""
         return frozenset(name for name, account in self._accounts.items() if later.account(name) != account)
 
+    def proof(self, name: str) -> str:
+        """A digest of an account's role and password hash; "" for no account."""
+        account = self.account(name)
+        return "" if account is None else digest_of(f"{account.role.word} {account.hash}")
+
     def hash(self, name: str) -> str:
         """The hash to verify a password for `name` against. For an unknown name it is a decoy that costs as much as the
         most expensive one here and matches no password, so that the time taken does not tell which names exist."""

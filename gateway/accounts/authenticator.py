@@ -56,6 +56,10 @@ class Authenticator:
         before, self._register = self._register, register
         return before.changed(register)
 
+    def proof(self, name: str) -> str:
+        """What an account's logins hold by: another role or password, or no such account, is another text."""
+        return self._register.proof(name)
+
     def close(self) -> None:
         """Stop verifying; callbacks that still wait are not called."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -165,7 +165,8 @@ class AuditPage(NamedTuple):
 
 
 class Ledger(Protocol):
-    """Bans, mutes and the audit log. Every verb reports to its callback as those of `Journal` do."""
+    """Bans, mutes, the audit log and the dashboard's logins. Every verb reports to its callback as those of `Journal`
+    do."""
 
     def sanctions(self, since: int, done: Callable[[list[Sanction] | JournalError], None]) -> None:
         """All stored sanctions, the oldest first; those that ended before `since` (ms since 1970) are deleted."""
@@ -186,6 +187,12 @@ class Ledger(Protocol):
 
     def audit(self, query: AuditQuery, done: Callable[[AuditPage | JournalError], None]) -> None:
         """One page of the audit log."""
+
+    def logins(self, done: Callable[[str | JournalError], None]) -> None:
+        """What `keep_logins` was given last; "" at first."""
+
+    def keep_logins(self, text: str, done: Callable[[JournalError | None], None]) -> None:
+        """Store who is logged in to the dashboard, in whatever form the dashboard writes it."""
 
 
 class Journal(Protocol):

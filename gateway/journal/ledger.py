@@ -1,4 +1,4 @@
-"""The ledger: bans, mutes and the audit log, in the journal's database or in memory.
+"""The ledger: bans, mutes, the audit log and the dashboard's logins, in the journal's database or in memory.
 
 That the audit log only grows is enforced twice: the verbs here only insert into it, and triggers in the database refuse
 everything else. Its entries stay as long as the file: at 150 bytes each, a million of them take 150 MB.
@@ -52,6 +52,14 @@ class SqliteLedger:
         """As `Ledger.audit`, on the worker thread."""
         self._do(lambda store: _audit(store, query), done, True)
 
+    def logins(self, done: Callable[[str | JournalError], None]) -> None:
+        """As `Ledger.logins`."""
+        self._do(_logins, done, False)
+
+    def keep_logins(self, text: str, done: Callable[[JournalError | None], None]) -> None:
+        """As `Ledger.keep_logins`."""
+        self._do(lambda store: _keep_logins(store, text), done, self._syncs)
+
 
 class MemoryLedger:
     """A `Ledger` that survives nothing and forgets all but the last ENTRIES_IN_MEMORY entries."""
@@ -59,6 +67,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self._sanctions: dict[tuple[Measure, str], Sanction] = {}
         self._entries: deque[AuditEntry] = deque(maxlen=ENTRIES_IN_MEMORY)
+        self._logins = ""
 
     def sanctions(self, since: int, done: Callable[[list[Sanction] | JournalError], None]) -> None:
         """As `Ledger.sanctions`."""
@@ -88,6 +97,15 @@ class MemoryLedger:
         before = NO_NUMBER if query.before is None else query.before
         done(_page((entry for entry in reversed(self._entries) if entry.number < before), query))
 
+    def logins(self, done: Callable[[str | JournalError], None]) -> None:
+        """As `Ledger.logins`."""
+        done(self._logins)
+
+    def keep_logins(self, text: str, done: Callable[[JournalError | None], None]) -> None:
+        """As `Ledger.keep_logins`."""
+        self._logins = text
+        done(None)
+
 
 def _sanctions(store: Store, since: int) -> list[Sanction]:
     found = []
@@ -104,6 +122,16 @@ def _record(store: Store, entries: Sequence[AuditEntry], add: Sequence[Sanction]
         for each in add:
             connection.execute(f"INSERT INTO {TABLES[each.measure]} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", each[1:])
         connection.executemany(INSERT_ENTRY, [entry[1:] for entry in entries])
+
+
+def _logins(store: Store) -> str:
+    row = store.connection.execute("SELECT value FROM meta WHERE key = 'logins'").fetchone()
+    return "" if row is None else str(row[0])
+
+
+def _keep_logins(store: Store, text: str) -> None:
+    with store.writing() as connection:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('logins', ?)", (text,))
 
 
 def _audit(store: Store, query: AuditQuery) -> AuditPage:

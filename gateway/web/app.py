@@ -100,7 +100,7 @@ class WebDoor:
         self._site = OriginPolicy(options.hosts, options.origins, options.tls)
         self._answers = Responses(pages)
         self._sockets = WebSockets(hub, terminals, requests, self._wheel, options, self._callers, self._refuse_socket)
-        sessions = self.logins = AdminSessions(hub.clock.trusted.seconds)
+        sessions = self.logins = AdminSessions(hub.clock.trusted.seconds, hub.journal.ledger, keeper.proof)
         login = Login(sessions, keeper, operators.audit, self._site, options)
         self._streams = Streams(hub, options, self._wheel)
         app = web.Application()

@@ -113,3 +113,10 @@ def test_the_record_only_grows(open_sqlite, ask, path, sql):
     journal.close()
     with closing(sqlite3.connect(path)) as connection, pytest.raises(sqlite3.IntegrityError, match="only grows"):
         connection.execute(sql)
+
+
+def test_who_is_logged_in_is_kept_as_it_was_written_last(ledger, ask):
+    assert ask(ledger.logins) == ""
+    for text in ("[1]", "[2]"):
+        assert ask(ledger.keep_logins, text) is None
+    assert ask(ledger.logins) == "[2]"

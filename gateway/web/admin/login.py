@@ -20,7 +20,7 @@ from gateway.core.operators.audit import Audit
 from gateway.core.roles import Operator, Role
 from gateway.errors import HTTP_STATUS, Code, Refusal
 from gateway.web.admin.authorize import Login, bearer, is_here, source
-from gateway.web.admin.sessions import SECRET_BYTES, SESSION_LIFE, AdminSessions, SessionRow, digest
+from gateway.web.admin.sessions import BY_LINK, SECRET_BYTES, SESSION_LIFE, AdminSessions, SessionRow, digest
 from gateway.web.endpoint import BOM, Call, form_fields
 from gateway.web.http.body import read_body
 from gateway.web.http.origin_policy import OriginPolicy
@@ -33,8 +33,6 @@ from gateway.web.templates import Pages
 LINK_LIFE = 15 * 60.0
 LINK_LIMIT = 32
 TOKEN_LIMIT = 256
-LINK = "link"
-"""The name of who comes by a link."""
 
 
 class Credentials(msgspec.Struct, forbid_unknown_fields=True):
@@ -168,9 +166,9 @@ class LoginPage:
         if given.token:
             problem = self._links.use(given.token)
             if problem is not None:
-                self._login.refused(request, "login", LINK, f"the link is {problem}")
+                self._login.refused(request, "login", BY_LINK, f"the link is {problem}")
                 return self._page(403, problem)
-            return self._opened(request, Operator(LINK, Role.ADMIN, source(request)))
+            return self._opened(request, Operator(BY_LINK, Role.ADMIN, source(request)))
         answer = await self._checked(request, given)
         if isinstance(answer, Operator):
             return self._opened(request, answer._replace(source=source(request)))
@@ -203,7 +201,7 @@ class LoginPage:
         if not self._login.has_key(request):
             self._login.refused(request, "login-link", "", "wrong key")
             raise web.HTTPUnauthorized
-        self._audit.note(Operator(LINK, Role.ADMIN, source(request)), "login-link", "", "", "done")
+        self._audit.note(Operator(BY_LINK, Role.ADMIN, source(request)), "login-link", "", "", "done")
         url = self._site.base(request) / "admin/login" % {"token": self._links.mint()}
         return LoginLink(str(url), int(LINK_LIFE))
 

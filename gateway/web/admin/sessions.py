@@ -2,18 +2,27 @@
 
 Secrets are 192 random bits and kept as their SHA-256 only, so a memory dump or a slip in a log gives nobody a login.
 The collection is bounded. A session is looked up by its digest: what the time of that tells is of no use.
+
+A restart logs nobody out: the ledger keeps the sessions, by digest, with the times of `core.trusted_time` and a proof
+of the account they were opened by, so that an account that changed while the gateway was down is a stranger's. The CSRF
+token is made from the secret, and so needs no keeping. When a session was used last is written once a minute: a kill
+takes that much from its idle time.
 """
 
 import hashlib
 import hmac
+import logging
 import secrets
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 import msgspec
 
+from gateway.core.ports import Ledger
 from gateway.core.roles import Operator, Role
-from gateway.errors import Code, Refusal
+from gateway.errors import Code, JournalError, Refusal
+
+log = logging.getLogger("gateway.admin")
 
 SESSION_IDLE = 30 * 60.0
 SESSION_LIFE = 12 * 3600.0
@@ -21,6 +30,10 @@ SESSION_LIMIT = 256
 SECRET_BYTES = 24
 ID_BYTES = 8
 AGENT_CHARACTERS = 200
+WRITTEN_EVERY = 60.0
+"""Seconds between two writings of when sessions were used."""
+BY_LINK = "link"
+"""The name of who comes by a one-time link, and the proof of such a session."""
 
 
 def digest(secret: str) -> bytes:
@@ -33,10 +46,15 @@ def same_secret(given: str, right: str) -> bool:
     return hmac.compare_digest(digest(given), digest(right))
 
 
+def csrf_of(secret: str) -> str:
+    """The CSRF token of a session: nobody who does not have the cookie can make it."""
+    return hmac.digest(secret.encode(), b"csrf", "sha256").hex()[: 2 * SECRET_BYTES]
+
+
 @dataclass(slots=True, eq=False)
 class AdminSession:
-    """Somebody who is logged in. `id` names the session and opens nothing; `opened` and `seen` are monotonic
-    seconds."""
+    """Somebody who is logged in. `id` names the session and opens nothing; `opened` and `seen` are seconds of trusted
+    time. `proof` is the account's (`Accounts.proof`), or BY_LINK. `csrf` is known while somebody asks."""
 
     id: str
     operator: Operator
@@ -44,6 +62,21 @@ class AdminSession:
     csrf: str
     opened: float
     seen: float
+    proof: str
+
+
+class KeptSession(msgspec.Struct, frozen=True):
+    """A session as the ledger keeps it, under the digest of its secret in hex."""
+
+    key: str
+    id: str
+    name: str
+    role: str
+    source: str
+    agent: str
+    opened: float
+    seen: float
+    proof: str
 
 
 class SessionRow(msgspec.Struct, frozen=True):
@@ -60,12 +93,48 @@ class SessionRow(msgspec.Struct, frozen=True):
 
 
 class AdminSessions:
-    """The open sessions of the dashboard: 30 minutes without use end one, 12 hours in any case. `clock` returns
-    monotonic seconds."""
+    """The open sessions of the dashboard: 30 minutes without use end one, 12 hours in any case. `clock` returns seconds
+    of trusted time, `proof` what an account's logins hold by."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], ledger: Ledger, proof: Callable[[str], str]) -> None:
         self._clock = clock
+        self._ledger = ledger
+        self._proof = proof
         self._sessions: dict[bytes, AdminSession] = {}
+        self._written = 0.0
+
+    def start(self) -> None:
+        """Recall who was logged in."""
+        self._ledger.logins(self._recalled)
+
+    def _recalled(self, text: str | JournalError) -> None:
+        try:
+            if isinstance(text, JournalError):
+                raise ValueError(text)
+            kept = msgspec.json.decode(text or "[]", type=list[KeptSession])
+        except ValueError as problem:
+            log.warning("the dashboard's logins could not be read, everybody has to log in again: %s", problem)
+            return
+        for each in kept[:SESSION_LIMIT]:
+            if each.role.upper() in Role.__members__ and each.proof and each.proof == self._proof_of(each.name):
+                operator = Operator(each.name, Role[each.role.upper()], each.source)
+                session = AdminSession(each.id, operator, each.agent, "", each.opened, each.seen, each.proof)
+                self._sessions[bytes.fromhex(each.key)] = session
+        self._sweep()
+
+    def _proof_of(self, name: str) -> str:
+        return self._proof(name) or (BY_LINK if name == BY_LINK else "")
+
+    def _keep(self) -> None:
+        self._written = self._clock()
+        kept = [
+            KeptSession(
+                key.hex(), each.id, each.operator.name, each.operator.role.word, each.operator.source, each.agent,
+                each.opened, each.seen, each.proof,
+            )
+            for key, each in self._sessions.items()
+        ]  # fmt: skip
+        self._ledger.keep_logins(msgspec.json.encode(kept).decode(), _kept)
 
     def open(self, operator: Operator, agent: str) -> tuple[str, AdminSession]:
         """Log somebody in; the secret for the cookie, and the session. Over SESSION_LIMIT whoever was away longest
@@ -74,10 +143,11 @@ class AdminSessions:
         while len(self._sessions) >= SESSION_LIMIT:
             del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen)]
         secret, now = secrets.token_urlsafe(SECRET_BYTES), self._clock()
-        csrf = secrets.token_urlsafe(SECRET_BYTES)
         agent = "".join(filter(str.isprintable, agent[:AGENT_CHARACTERS]))
-        session = AdminSession(secrets.token_hex(ID_BYTES), operator, agent, csrf, now, now)
+        proof = self._proof_of(operator.name)
+        session = AdminSession(secrets.token_hex(ID_BYTES), operator, agent, csrf_of(secret), now, now, proof)
         self._sessions[digest(secret)] = session
+        self._keep()
         return secret, session
 
     def find(self, secret: str | None) -> AdminSession | None:
@@ -85,12 +155,17 @@ class AdminSessions:
         session = self.look(secret)
         if session is not None:
             session.seen = self._clock()
+            if session.seen - self._written >= WRITTEN_EVERY:
+                self._keep()
         return session
 
     def look(self, secret: str | None) -> AdminSession | None:
         """The session of a cookie that a page sent by itself: that is no use of it."""
         self._sweep()
-        return self._sessions.get(digest(secret)) if secret else None
+        session = self._sessions.get(digest(secret)) if secret else None
+        if session is not None and secret:
+            session.csrf = csrf_of(secret)
+        return session
 
     def all(self) -> list[AdminSession]:
         """The open sessions, the oldest first."""
@@ -127,14 +202,15 @@ class AdminSessions:
 
     def close(self, secret: str | None) -> None:
         """Log out. An unknown secret is nobody."""
-        if secret:
-            self._sessions.pop(digest(secret), None)
+        if secret and self._sessions.pop(digest(secret), None) is not None:
+            self._keep()
 
     def end(self, session: AdminSession) -> None:
         """Log somebody out who need not be asking."""
         for key, each in list(self._sessions.items()):
             if each is session:
                 del self._sessions[key]
+        self._keep()
 
     def revoke(self, names: Container[str]) -> None:
         """Log out whoever logged in by one of these names (casefolded)."""
@@ -147,6 +223,11 @@ class AdminSessions:
         for key, session in list(self._sessions.items()):
             if now - session.seen > SESSION_IDLE or now - session.opened > SESSION_LIFE:
                 del self._sessions[key]
+
+
+def _kept(failure: JournalError | None) -> None:
+    if failure is not None:
+        log.warning("who is logged in to the dashboard could not be stored: a restart logs them out: %s", failure)
 
 
 def _may_see(operator: Operator, session: AdminSession) -> bool:

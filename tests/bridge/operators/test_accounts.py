@@ -85,3 +85,55 @@ def test_an_account_without_a_right_hash_keeps_it_from_starting(tmp_path: Path) 
 
     assert (done.returncode, done.stdout) == (78, "")
     assert "`gateway passwd`" in done.stderr and PASSWORD not in done.stderr
+
+
+def kept_csrf(curl: Curl) -> str:
+    """The CSRF header of who is logged in."""
+    found = re.search(r'name="csrf-token" content="([^"]+)"', curl("/admin"))
+    assert found is not None, "logged in"
+    return f"X-CSRF-Token: {found[1]}"
+
+
+def test_a_restart_and_a_kill_log_nobody_out_and_a_logout_lasts(start: Start, tmp_path: Path) -> None:
+    gateway = start()
+    curl = Curl(gateway, tmp_path)
+    link = re.search(r"login\?token=(\S+)", gateway.stdout)
+    assert link is not None
+    curl("/admin/login", "--data-urlencode", f"token={link[1]}")
+    before = kept_csrf(curl)
+    secret = (tmp_path / "jar").read_text().split()[-1]
+
+    gateway.restart()
+    assert kept_csrf(curl) == before
+    gateway.kill()
+    gateway.start()
+    announcement = ("-H", before, "--json", '{"text":"back again"}')
+    curl("/admin/api/announce", *announcement)
+    assert curl.status == 200
+
+    files = [path.read_bytes() for path in (gateway.folder / "data").iterdir()]
+    assert not any(secret.encode() in content or before[14:].encode() in content for content in files)
+    curl("/admin/logout", "-X", "POST", "-H", before)
+    gateway.restart()
+    (tmp_path / "jar").write_text(f"127.0.0.1\tFALSE\t/\tFALSE\t0\tgateway_session\t{secret}\n")
+    curl("/admin/api/announce", *announcement)
+    assert curl.status == 401
+
+
+def test_an_account_that_changes_while_the_gateway_is_down_is_logged_out(start: Start, tmp_path: Path) -> None:
+    config = tmp_path / "gateway.toml"
+    account = f'[admin.accounts.ana]\nrole = "admin"\nhash = "{gateway_says("passwd", stdin=PASSWORD)}"\n'
+    config.write_text(account)
+    gateway = start("--config", config)
+    curl = Curl(gateway, tmp_path)
+    curl("/admin/login", "--data-urlencode", "name=ana", "--data-urlencode", f"password={PASSWORD}")
+    kept_csrf(curl)
+    gateway.restart()
+    kept_csrf(curl)
+
+    gateway.stop()
+    config.write_text(account.replace('"admin"', '"viewer"'))
+    gateway.start()
+
+    curl("/admin/api/connections")
+    assert curl.status == 401
