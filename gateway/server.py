@@ -258,6 +258,7 @@ class Gateway:
             hosts=hosts,
             origins=origins,
             keepalive=self.settings.web.keepalive,
+            base_path=self.settings.web.base_path,
             trusted_proxies=trusted_proxies,
             link_key=self.key.secret if self.key is not None else None,
             kernel=kernel_of,
@@ -287,7 +288,7 @@ class Gateway:
 
     def _page_address(self) -> str:
         where = self.listeners.first(Door.WEB)
-        return f"http://{host_and_port(*reachable(*where))}/" if where else ""
+        return f"http://{host_and_port(*reachable(*where))}{self.settings.web.base_path}/" if where else ""
 
     def _ways_in(self) -> WaysIn:
         local = all(host == "localhost" or is_loopback(host) for host in self.settings.host)

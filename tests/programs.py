@@ -35,6 +35,7 @@ PROGRAMS = {
     "tsc": Program(("tsc",), "node-typescript", "typescript"),
     "node": Program(("node",), "nodejs", "node"),
     "npm": Program(("npm",), "npm", "node"),
+    "nginx": Program(("nginx", "/usr/sbin/nginx"), "nginx-light", "nginx"),
     "chromium": Program(("chromium", "chromium-browser", "google-chrome"), "chromium", "chromium"),
 }
 

@@ -78,6 +78,17 @@ def check_networks(networks: tuple[str, ...]) -> None:
         parse_network(network)
 
 
+OWN_PATHS = frozenset(("admin", "docs", "healthz", "metrics", "openapi.json", "r", "readyz", "rooms", "static", "ws"))
+"""The first parts of the web door's own paths."""
+
+
+def check_base_path(path: str) -> None:
+    """WrongValue for a base path that could not be told from the web door's own paths."""
+    first = path.split("/")[1] if path else ""
+    if first in OWN_PATHS:
+        raise WrongValue(f"must not begin with /{first}, which is a path of the gateway's own")
+
+
 PORT = Form("PORT", "a port: 1 to 65535, 0 = any free port, -1 = off", "0 = any free port, -1 = off")
 COUNT = Form("N", "a whole number from 0, 0 = no limit")
 SIZE = Form(
@@ -103,7 +114,9 @@ NETWORKS = Form(
     parse=comma_separated,
     check=check_networks,
 )
-BASE_PATH = Form("PATH", 'a path such as "/chat", of letters, digits, ".", "_", "~" and "-"', parse=base_path)
+BASE_PATH = Form(
+    "PATH", 'a path such as "/chat", of letters, digits, ".", "_", "~" and "-"', parse=base_path, check=check_base_path
+)
 WORDS = Form("TEXT", "a text of at most 1000 characters")
 SWITCH = Form("", "true or false")
 

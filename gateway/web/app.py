@@ -6,11 +6,13 @@ descriptors" are dealt with in one place for all doors.
 
 import asyncio
 import logging
+import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from yarl import URL
 
 from gateway.accounts.authenticator import Authenticator
@@ -88,7 +90,7 @@ class WebDoor:
         loop = asyncio.get_running_loop()
         deadlines = (options.hello_deadline, options.ping_every, options.pong_within, options.answer_deadline)
         assets = Assets(options.static)
-        pages = Pages(options.templates, assets)
+        pages = Pages(options.templates, assets, options.base_path)
         self.links = LoginLinks(hub.clock.trusted.seconds)
         self._hub = hub
         self._loop = loop
@@ -97,7 +99,7 @@ class WebDoor:
         self._callers = ClientAddresses(hub, admission, self._proxies)
         self._route: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
         self._wheel = TimerWheel(loop, min(GRAIN, *(deadline / GRAINS_A_DEADLINE for deadline in deadlines)))
-        self._site = OriginPolicy(options.hosts, options.origins, options.tls)
+        self._site = OriginPolicy(options.hosts, options.origins, options.tls, options.base_path)
         self._answers = Responses(pages)
         self._sockets = WebSockets(hub, terminals, requests, self._wheel, options, self._callers, self._refuse_socket)
         sessions = self.logins = AdminSessions(hub.clock.trusted.seconds, hub.journal.ledger, keeper.proof)
@@ -160,7 +162,7 @@ class WebDoor:
             MetricsPage(hub, options),
             Dashboard(table, maintenance, frame, site, options),
             ListPages(frame, rooms, moderation, session_list),
-            AdminForms(moderation, session_list),
+            AdminForms(moderation, session_list, options),
         )
         return {type(part): part for part in parts}
 
@@ -171,6 +173,8 @@ class WebDoor:
         assert server is not None
         self._route = server.request_handler
         server.request_handler = self._handler
+        if self._options.base_path:
+            server.request_factory = below(self._options.base_path, server.request_factory)
 
     def arrived(self, sock: socket.socket, remote: Remote) -> None:
         """Serve an accepted, non-blocking connection (with its options set) that was admitted; it is ours from now on,
@@ -253,7 +257,7 @@ class WebDoor:
             if isinstance(problem, web.HTTPException) and problem.status < 400:
                 raise
             if isinstance(problem, web.HTTPNotFound) and (place := await self._without_slash(request)):
-                return self._outside(request, web.Response(status=308, headers={"Location": place}))
+                return self._outside(request, web.Response(status=308, headers={"Location": self._options.at(place)}))
             return self._sorry(request, problem)
         finally:
             self._callers.go(counted)
@@ -303,6 +307,26 @@ class WebDoor:
     async def _dress(self, request: web.Request, response: web.StreamResponse) -> None:
         request[BEGUN] = True
         self._site.dress(request, response)
+
+
+RequestFactory = Callable[..., web.BaseRequest]
+
+
+def below(base_path: str, factory: RequestFactory) -> RequestFactory:
+    """Makes requests that have the base path lose it, so that nothing behind here knows of it. Some proxies take it off
+    themselves, so requests without it are as good."""
+    spelling = re.compile(rf"(https?://[^/?]*)?{re.escape(base_path)}(?=[/?]|\Z)")
+
+    def make(message: RawRequestMessage, *more: Any, **named: Any) -> web.BaseRequest:
+        found = spelling.match(message.path)
+        if found is not None:
+            rest = message.path[found.end() :]
+            path, url = f"{found[1] or ''}{rest if rest[:1] == '/' else f'/{rest}'}", message.url
+            bare = url.raw_path.removeprefix(base_path) or "/"
+            message = message._replace(path=path, url=url.with_path(bare, encoded=True, keep_query=True))
+        return factory(message, *more, **named)
+
+    return make
 
 
 def _cut(request: web.Request, problem: Exception) -> NoReturn:

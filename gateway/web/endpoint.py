@@ -283,7 +283,7 @@ class Routes:
         if endpoint.access is Access.PAGE:
             session = self._login.session(request)
             if session is None:
-                raise web.HTTPSeeOther("/admin/login")
+                raise web.HTTPSeeOther(self._options.at("/admin/login"))
             self._login.check_own(request)
             who = session.operator._replace(source=source(request))
         if role is not None:

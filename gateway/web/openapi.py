@@ -41,7 +41,8 @@ _SCHEMES = {
         "type": "apiKey",
         "in": "cookie",
         "name": "gateway_session",
-        "description": "A session of the dashboard. Under TLS the name is `__Host-gateway`.",
+        "description": "A session of the dashboard. Under TLS the name is `__Host-gateway`; the setting "
+        "`web.base_path` is added to it, with `+` for `/`.",
     },
     "csrf": {
         "type": "apiKey",
@@ -76,11 +77,11 @@ class ApiDocument:
     async def serve(self, call: Call[None]) -> web.Response:
         """`GET /openapi.json`"""
         if self._document is None:
-            self._document = document(self._options.version, self._endpoints)
+            self._document = document(self._options.version, self._endpoints, self._options.base_path)
         return json_answer(self._document)
 
 
-def document(version: str, endpoints: Sequence[Endpoint]) -> Schema:
+def document(version: str, endpoints: Sequence[Endpoint], base_path: str = "") -> Schema:
     """The whole document: those of the endpoints that have a tag."""
     described = [each for each in endpoints if each.tag]
     types = list(_types(described))
@@ -93,7 +94,7 @@ def document(version: str, endpoints: Sequence[Endpoint]) -> Schema:
     return {
         "openapi": "3.1.0",
         "info": {"title": "gateway", "version": version, "description": _WORDS},
-        "servers": [{"url": "/"}],
+        "servers": [{"url": base_path or "/"}],
         "tags": [{"name": tag, "description": words} for tag, words in _TAGS.items()],
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": _SCHEMES},

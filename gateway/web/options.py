@@ -34,11 +34,12 @@ class WebOptions:
     """What the web door is told by whoever builds it. Durations are seconds, sizes bytes.
 
     `hosts` are the names (besides localhost and address literals) that a Host header may carry, `origins` foreign
-    origins (`https://chat.example.org`) that may open WebSockets and post. What `trusted_proxies` (networks) say of
-    the peers behind them is believed. `ready` answers what keeps the gateway from taking messages, `kernel` what is
-    known of a connection's socket. `watch` lets admins watch a connection live. `link_key` authorises
-    `POST /admin/login-link` from loopback; None closes it. After the loop stood still for `stalled_loop` nobody is
-    blamed for silence.
+    origins (`https://chat.example.org`) that may open WebSockets and post. What `trusted_proxies` (networks) say of the
+    peers behind them is believed. `base_path` ("/chat") is the path below which a proxy shows the page: it is part of
+    every address that is told, and requests may come with it and without. `ready` returns what keeps the gateway from
+    taking messages, `kernel` what is known of a connection's socket. `watch` lets admins watch a connection live.
+    `link_key` authorises `POST /admin/login-link` from loopback; None closes it. After the loop stood still for
+    `stalled_loop` nobody is blamed for silence.
     """
 
     templates: Path
@@ -47,6 +48,7 @@ class WebOptions:
     hosts: Sequence[str] = ()
     origins: Sequence[str] = ()
     trusted_proxies: Sequence[str] = ()
+    base_path: str = ""
     tls: bool = False
     link_key: str | None = None
     connection_limit: Callable[[], int] = lambda: 0
@@ -65,3 +67,7 @@ class WebOptions:
     stalled_loop: float = 5.0
     closing: float = 0.9
     body_limit: int = 16 * 1024
+
+    def at(self, path: str) -> str:
+        """A path of ours as browsers know it."""
+        return self.base_path + path

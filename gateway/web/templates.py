@@ -19,14 +19,16 @@ PIECES = 50
 
 
 class Pages:
-    """Renders templates. What a template may use beside its context: `static(name)`, the path of a static file, and how
-    values are written: `cells` and the filter `written`."""
+    """Renders templates. What a template may use beside its context: `static(name)`, the path of a static file,
+    `base`, which stands before every other path (`WebOptions.base_path`), and how values are written: `cells` and the
+    filter `written`."""
 
-    def __init__(self, folder: Path, assets: Assets) -> None:
+    def __init__(self, folder: Path, assets: Assets, base: str = "") -> None:
         self._environment = Environment(
             loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, auto_reload=False
         )
-        self._environment.globals["static"] = assets.link
+        self._environment.globals["base"] = base
+        self._environment.globals["static"] = lambda name: base + assets.link(name)
         self._environment.globals["cells"] = cells
         self._environment.filters["written"] = written
         self._compiling: asyncio.Future[list[Template]] | None = None

@@ -112,6 +112,8 @@ def test_text_is_read_as_the_kind_of_value(name: str, text: str, value: object) 
         ("web.base_path", "/a//b"),
         ("web.base_path", "/../x"),
         ("web.base_path", "a?b"),
+        ("web.base_path", "/admin/chat"),
+        ("web.base_path", "/r"),
         ("data", ""),
         ("memory", "maybe"),
         ("selector", "iocp"),

@@ -37,8 +37,10 @@ class Login:
         self._options = options
 
     def cookie(self, request: web.Request) -> str:
-        """The session cookie's name; under TLS one that browsers tie to the host and never send without TLS."""
-        return "__Host-gateway" if is_secure(request, self._options.tls) else "gateway_session"
+        """The session cookie's name; under TLS one that browsers tie to the host and never send without TLS. Such a
+        cookie cannot have a path of its own, so the base path is part of the name, with "+" for its slashes."""
+        name = "__Host-gateway" if is_secure(request, self._options.tls) else "gateway_session"
+        return name + self._options.base_path.replace("/", "+")
 
     def session(self, request: web.Request) -> AdminSession | None:
         """The session of the cookie; None for a stranger's. What a page asks while nobody touches it is no use."""

@@ -147,7 +147,7 @@ class LoginPage:
         token = call.query.get("token")
         if token is None:
             if self._login.session(call.request) is not None:
-                raise web.HTTPSeeOther("/admin")
+                raise web.HTTPSeeOther(self._options.at("/admin"))
             return self._page()
         problem = self._links.problem(token[:TOKEN_LIMIT])
         return self._page(403, problem) if problem else self._page(token=token)
@@ -189,7 +189,7 @@ class LoginPage:
         if bearer(request) is None:
             self._sessions.close(request.cookies.get(cookie))
             self._audit.note(operator, "logout", operator.name, "", "done")
-        response = web.Response(status=303, headers={"Location": "/admin/login"})
+        response = web.Response(status=303, headers={"Location": self._options.at("/admin/login")})
         response.del_cookie(cookie, httponly=True, samesite="Strict", path="/", secure=_needs_tls(cookie))
         return response
 
@@ -242,7 +242,7 @@ class LoginPage:
             name, role = operator.name, operator.role.word
             response = json_answer(LoggedIn(name, role, session.csrf, int(SESSION_LIFE)))
         else:
-            response = web.Response(status=303, headers={"Location": "/admin"})
+            response = web.Response(status=303, headers={"Location": self._options.at("/admin")})
         response.set_cookie(cookie, secret, httponly=True, samesite="Strict", path="/", secure=_needs_tls(cookie))
         return response
 

@@ -205,9 +205,10 @@ Lifting = Callable[[Moderation, Operator, str, Done], None]
 class AdminForms:
     """The handlers."""
 
-    def __init__(self, moderation: ModerationEndpoints, sessions: SessionEndpoints) -> None:
+    def __init__(self, moderation: ModerationEndpoints, sessions: SessionEndpoints, options: WebOptions) -> None:
         self._moderation = moderation
         self._sessions = sessions
+        self._options = options
 
     async def kick(self, call: Call[Fields]) -> web.StreamResponse:
         """`POST /admin/kick`: id, reason, ban_seconds"""
@@ -242,8 +243,8 @@ class AdminForms:
         try:
             self._sessions.finish(call.operator, call.body.get("id", ""))
         except Refusal as refusal:
-            return _gone(call, refusal)
-        return _back(call, "ended")
+            return self._gone(call, refusal)
+        return self._back(call, "ended")
 
     async def _sanction(self, call: Call[Fields], verb: Sanctioning, result: str) -> web.StreamResponse:
         fields, whom, sure = call.body, whom_of(call.body), "sure" in call.body
@@ -259,29 +260,28 @@ class AdminForms:
         try:
             await self._moderation.do(verb)
         except Refusal as refusal:
-            return _gone(call, refusal)
-        return _back(call, result)
+            return self._gone(call, refusal)
+        return self._back(call, result)
+
+    def _back(self, call: Call[Fields], result: str) -> web.Response:
+        page = page_of(call.request, self._options.base_path).update_query(result=result)
+        return web.Response(status=303, headers={"Location": self._options.at(str(page))})
+
+    def _gone(self, call: Call[Fields], refusal: Refusal) -> web.Response:
+        """Whoever was meant is gone already: that is a result, not an error. Any other Refusal is raised."""
+        if refusal.code is not Code.NO_SUCH_USER:
+            raise refusal
+        return self._back(call, "gone")
 
 
-def _back(call: Call[Fields], result: str) -> web.Response:
-    page = page_of(call.request).update_query(result=result)
-    return web.Response(status=303, headers={"Location": str(page)})
-
-
-def _gone(call: Call[Fields], refusal: Refusal) -> web.Response:
-    """Whoever was meant is gone already: that is a result, not an error. Any other Refusal is raised."""
-    if refusal.code is not Code.NO_SUCH_USER:
-        raise refusal
-    return _back(call, "gone")
-
-
-def page_of(request: web.Request) -> URL:
-    """The page that a form stood on."""
+def page_of(request: web.Request, base_path: str) -> URL:
+    """The page that a form stood on, as the gateway knows it."""
     try:
         page = URL(request.headers.get("Referer", ""))
     except ValueError:
         return URL(FORM_PAGES[0])
-    return URL.build(path=page.path, query=page.query) if page.path in FORM_PAGES else URL(FORM_PAGES[0])
+    path = page.path.removeprefix(base_path)
+    return URL.build(path=path, query=page.query) if path in FORM_PAGES else URL(FORM_PAGES[0])
 
 
 def whom_of(fields: Fields) -> Subject:

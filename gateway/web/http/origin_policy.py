@@ -21,6 +21,8 @@ READING = frozenset(("GET", "HEAD", "OPTIONS"))
 
 _NETLOC = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+?)\.?(?::(\d{1,5}))?")
 _ORIGIN = re.compile(r"(https?)://(\S+)")
+_WHOLE = re.compile(r"(https?)://[^/?]*", re.IGNORECASE)
+"""The beginning of a request target that is a whole address."""
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _FIXED = {
     "X-Content-Type-Options": "nosniff",
@@ -75,8 +77,9 @@ def _same(origin: str) -> str:
 class OriginPolicy:
     """The names this site goes by. `hosts` besides localhost and address literals, `origins` that are not its own."""
 
-    def __init__(self, hosts: Iterable[str], origins: Iterable[str], tls: bool) -> None:
+    def __init__(self, hosts: Iterable[str], origins: Iterable[str], tls: bool, base_path: str = "") -> None:
         self._tls = tls
+        self._base_path = base_path
         self._quiet_until = 0.0
         self.know(hosts, origins)
 
@@ -99,7 +102,8 @@ class OriginPolicy:
         if len(given) != 1:
             raise Refusal(Code.BAD_MESSAGE, "a request has exactly one Host header")
         name = host_name(given[0])
-        if not request.raw_path.startswith(("/", "*")) and _same(given[0]) != _same(request.url.authority):
+        whole = _WHOLE.match(request.raw_path)
+        if whole is not None and _same(whole[0]) != _same(f"{whole[1]}://{given[0]}"):
             raise Refusal(Code.BAD_MESSAGE, "the request's address and its Host header differ")
         if not name:
             raise Refusal(Code.BAD_MESSAGE, "the Host header is not a name or an address")
@@ -199,5 +203,5 @@ class OriginPolicy:
         )
 
     def base(self, request: web.Request) -> URL:
-        """The address of this site as the asker sees it."""
-        return URL(f"{'https' if is_secure(request, self._tls) else 'http'}://{self.host(request)}")
+        """The address of this site as the asker sees it, without a slash at its end."""
+        return URL(f"{'https' if is_secure(request, self._tls) else 'http'}://{self.host(request)}{self._base_path}")

@@ -95,7 +95,7 @@ CONNECTIONS = (
 )
 
 ROOMS = (
-    _text("room", "Room", "room"),
+    _text("room", "Room"),
     _number("people", "People", "count"),
     _number("tcp", "tcp", "count"),
     _number("telnet", "telnet", "count"),
@@ -150,7 +150,6 @@ TEXTS: dict[str, Callable[[Any], str]] = {
     "name": lambda value: f"<bdi>{escape(value)}</bdi>",
     "door": lambda value: f'<span class="door" data-door="{value}"> {value}</span>',
     "state": lambda value: f'<span class="state" data-state="{value}">{value}</span>',
-    "room": lambda value: f'<a href="/admin?q=room:{escape(value)}">{escape(value)}</a>',
     "list": lambda value: escape(", ".join(value)),
     "yes": lambda value: "yes" if value else "no",
 }

@@ -4,6 +4,8 @@
  * What the page asks although nobody has touched it since the last time is marked: it keeps no session alive.
  */
 
+import { at } from "../shared/address.js";
+
 const PATIENCE = 10_000;
 const TOUCHES = ["pointerdown", "keydown", "wheel", "submit"];
 
@@ -33,7 +35,7 @@ export async function ask(path, /** @type {RequestInit} */ options = {}) {
   const headers = { ...mark(), ...options.headers };
   const patience = new AbortController();
   const timer = setTimeout(() => patience.abort(), PATIENCE);
-  const answer = await fetch(path, { ...options, headers, signal: patience.signal });
+  const answer = await fetch(at(path), { ...options, headers, signal: patience.signal });
   const json = await answer.json().catch(() => null);
   clearTimeout(timer);
   if (!answer.ok) throw new Refusal(answer.status, json?.error ?? {});
@@ -58,7 +60,7 @@ export function renew(csrf) {
 export function page(path) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("GET", path);
+    request.open("GET", at(path));
     for (const [name, value] of Object.entries(mark())) request.setRequestHeader(name, value);
     request.responseType = "document";
     request.timeout = PATIENCE;

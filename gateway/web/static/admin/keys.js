@@ -1,5 +1,6 @@
 /** Keys, the list of them, and the theme: what every page of the dashboard has. All keys are buttons too. */
 
+import { at } from "../shared/address.js";
 import { byId } from "../shared/dom.js";
 import { isYesOrNo, recall, remember } from "../shared/storage.js";
 
@@ -24,8 +25,8 @@ document.addEventListener("keydown", (event) => {
   if (went > Date.now() - TWO_KEYS) {
     went = 0;
     if (event.key === "e" && byId("events-title")) return jump(byId("events-title"));
-    if (event.key === "e") location.assign("/admin#events-title");
-    if (PAGES[event.key]) location.assign(PAGES[event.key]);
+    if (event.key === "e") location.assign(at("/admin#events-title"));
+    if (PAGES[event.key]) location.assign(at(PAGES[event.key]));
     return;
   }
   if (event.key === "g") return (went = Date.now());

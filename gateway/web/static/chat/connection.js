@@ -8,6 +8,8 @@
  * - A browser does not see the server's pings, so a socket that was quiet for long is probed with a ping of our own.
  */
 
+import { at } from "../shared/address.js";
+
 const FIRST_DELAY = 500;
 const LAST_DELAY = 30_000;
 const SETTLED = 10_000; // a connection that lived this long starts the delays over
@@ -50,7 +52,7 @@ export class Connection {
     this.#bye = this.#told = null;
     this.#opened = Infinity;
     this.#onState({ word: "connecting" });
-    const url = new URL("/ws", location.href);
+    const url = new URL(at("/ws"), location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const socket = (this.#socket = new WebSocket(url, "chat.v1.json"));
     this.#probe = setTimeout(() => this.#closed(1006, ""), PATIENCE);

@@ -1,11 +1,14 @@
 /**
- * What this page keeps in the browser, each value as JSON under a prefix that no other page on this host uses.
+ * What this page keeps in the browser, each value as JSON under a prefix that no other page on this host uses; of two
+ * gateways below different paths each has its own.
  *
  * Whatever is read may have been written by anybody: another project on localhost, an older version, a person. So a value
  * is believed only if it `fits`; any other counts as absent. A browser that refuses storage keeps nothing.
  */
 
-export const PREFIX = "chat-gateway:";
+import { BASE } from "./address.js";
+
+export const PREFIX = `chat-gateway${BASE}:`;
 
 /** @typedef {"localStorage"|"sessionStorage"} Area  of this browser, or of this tab */
 
@@ -31,7 +34,7 @@ export function recall(area, name, fits) {
     const store = window[area];
     const own = readings(store.getItem(PREFIX + name)).find(fits);
     if (own !== undefined) return own;
-    const old = readings(store.getItem(name)).find(fits);
+    const old = BASE ? undefined : readings(store.getItem(name)).find(fits);
     if (old === undefined) return null;
     remember(area, name, old);
     store.removeItem(name);

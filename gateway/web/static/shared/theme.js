@@ -2,7 +2,8 @@
 "use strict";
 {
   try {
-    const stored = localStorage.getItem("chat-gateway:theme") ?? localStorage.getItem("theme");
+    const base = document.documentElement.dataset.base ?? "";
+    const stored = localStorage.getItem(`chat-gateway${base}:theme`) ?? (base ? null : localStorage.getItem("theme"));
     const [, chosen] = /^"?(light|dark)"?$/.exec(stored) ?? [];
     if (chosen) document.documentElement.dataset.theme = chosen;
   } catch {

@@ -1,5 +1,6 @@
 /** Everything there is to know of one connection, beside the table; and what can be done about it. */
 
+import { at } from "../../shared/address.js";
 import { ask } from "../api.js";
 import { columns } from "./columns.js";
 import { fill, moment, written } from "../format.js";
@@ -129,7 +130,7 @@ export class Drawer {
       view.textContent = (view.textContent + `${sign} ${words}\n`).slice(-WATCHED);
       view.scrollTop = view.scrollHeight;
     };
-    this.#watch = new EventSource(`/admin/api/connections/${this.id}/watch`);
+    this.#watch = new EventSource(at(`/admin/api/connections/${this.id}/watch`));
     this.#watch.addEventListener("began", (event) => tell("--", `watching until ${moment(JSON.parse(event.data).until)}; the audit log says so`));
     this.#watch.addEventListener("in", (event) => tell(">", JSON.parse(event.data).text));
     this.#watch.addEventListener("out", (event) => tell("<", JSON.parse(event.data).text));

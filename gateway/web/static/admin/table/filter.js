@@ -3,6 +3,7 @@
  * can know to be wrong, its answer shows in the same way.
  */
 
+import { at } from "../../shared/address.js";
 import { byId } from "../../shared/dom.js";
 import { make } from "../page.js";
 
@@ -64,7 +65,7 @@ export class Filter {
     byId("chosen").replaceChildren(
       ...split(q).map(({ at, word }) => {
         const rest = (q.slice(0, at) + q.slice(at + word.length)).trim().replace(/\s+/g, " ");
-        const href = `/admin?q=${encodeURIComponent(rest)}`;
+        const href = at(`/admin?q=${encodeURIComponent(rest)}`);
         return make("li", {}, make("a", { href, aria: { label: `without ${word}` } }, make("code", {}, word), " ✕"));
       }),
     );

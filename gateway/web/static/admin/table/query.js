@@ -1,5 +1,6 @@
 /** What the table is asked: filter, state, order, page size and place. It lives in the address, so a link shows the same. */
 
+import { at } from "../../shared/address.js";
 import { byId } from "../../shared/dom.js";
 
 const DEFAULTS = { q: "", state: "open", sort: "", limit: "50", cursor: "" };
@@ -62,27 +63,27 @@ export class Query {
   /** Asks for something else, from the first page on; `depth`: how many pages of ours lie behind. */
   go(changes, depth = 0) {
     Object.assign(this, { cursor: "" }, changes);
-    history.pushState({ depth }, "", `/admin?${this.with({ snapshot: "" })}`);
+    history.pushState({ depth }, "", at(`/admin?${this.with({ snapshot: "" })}`));
     this.#onChange();
   }
 
   /** The same from the first page on: the place is no longer there. */
   restart() {
     this.cursor = "";
-    history.replaceState(null, "", `/admin?${this.with({ snapshot: "" })}`);
+    history.replaceState(null, "", at(`/admin?${this.with({ snapshot: "" })}`));
   }
 
   /** The page has come; the next one begins at `next`. */
   answered(next) {
     const link = (id, hidden, cursor) => {
       byId(id).hidden = hidden;
-      byId(id).href = `/admin?${this.with({ cursor, snapshot: "" })}`;
+      byId(id).href = at(`/admin?${this.with({ cursor, snapshot: "" })}`);
     };
     link("first", !this.cursor, "");
     link("previous", !(this.cursor && history.state?.depth), "");
     link("next", !next, next ?? "");
     for (const kind of ["csv", "jsonl"]) {
-      byId(kind).href = `/admin/api/connections.${kind}?${this.with({ cursor: "", limit: "" })}`;
+      byId(kind).href = at(`/admin/api/connections.${kind}?${this.with({ cursor: "", limit: "" })}`);
     }
   }
 }

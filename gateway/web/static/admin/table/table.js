@@ -6,6 +6,7 @@
  * that closed, and stays grey for 10 s; on a cut page it may only have moved to another page, and goes at once.
  */
 
+import { at } from "../../shared/address.js";
 import { chosen } from "./columns.js";
 import { fill, numbers } from "../format.js";
 import { byId } from "../../shared/dom.js";
@@ -67,7 +68,7 @@ export class Table {
         head.setAttribute("aria-sort", query.sort.startsWith("-") ? "descending" : "ascending");
       } else head.removeAttribute("aria-sort");
       const sort = query.sort === first ? second : first;
-      head.querySelector("a").href = `/admin?${query.with({ sort, cursor: "", snapshot: "" })}`;
+      head.querySelector("a").href = at(`/admin?${query.with({ sort, cursor: "", snapshot: "" })}`);
     }
   }
 

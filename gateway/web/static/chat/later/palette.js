@@ -1,5 +1,6 @@
 /** The palette: rooms, people, commands and settings by a few letters. Fetched when it is opened. */
 
+import { at } from "../../shared/address.js";
 import { dialog } from "./dialog.js";
 import { make } from "../../shared/dom.js";
 import { isComposing } from "../shortcuts.js";
@@ -71,7 +72,7 @@ export async function open(page) {
  */
 async function otherRooms(page) {
   try {
-    const rooms = await (await fetch("/rooms")).json();
+    const rooms = await (await fetch(at("/rooms"))).json();
     return rooms.filter(({ room }) => !page.rooms.get(room));
   } catch {
     return [];

@@ -1,15 +1,17 @@
 /** The rooms as tabs, where there are several; the number of what is new in the title, the dot in the icon. */
 
+import { BASE, at } from "../../shared/address.js";
 import { byId, make } from "../../shared/dom.js";
 import { remember } from "../../shared/storage.js";
 
 const number = (n) => n.toLocaleString("en");
 
-export const addressOf = (room) => (room === "lobby" ? "/" : `/r/${room}`);
+export const addressOf = (room) => at(room === "lobby" ? "/" : `/r/${room}`);
 
 /** The room of an address of ours; the lobby where it names none that can be. */
 export function roomAt({ pathname }) {
-  return /^\/r\/([a-z0-9][\w.-]{0,63})$/i.exec(pathname)?.[1].toLowerCase() ?? "lobby";
+  const path = pathname.startsWith(`${BASE}/`) ? pathname.slice(BASE.length) : pathname;
+  return /^\/r\/([a-z0-9][\w.-]{0,63})$/i.exec(path)?.[1].toLowerCase() ?? "lobby";
 }
 
 /** @typedef {import("./room.js").Room} Room */
