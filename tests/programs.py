@@ -37,6 +37,7 @@ PROGRAMS = {
     "npm": Program(("npm",), "npm", "node"),
     "nginx": Program(("nginx", "/usr/sbin/nginx"), "nginx-light", "nginx"),
     "chromium": Program(("chromium", "chromium-browser", "google-chrome"), "chromium", "chromium"),
+    "firefox": Program(("firefox-esr", "firefox"), "firefox-esr", "firefox"),
 }
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests import suite
-from tests.programs import Program
+from tests.programs import Packages, Program
 
 
 @pytest.fixture(autouse=True)
@@ -12,6 +12,7 @@ def one_program_is_missing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
     monkeypatch.setattr(suite, "PROGRAMS", {"nc": Program(("no-such-nc",), "netcat-debian", "netcat-brew")})
     monkeypatch.setattr(suite, "apt_install", asked.extend)
+    monkeypatch.setattr(Packages, "install", lambda packages: True)
     return asked
 
 
@@ -34,3 +35,14 @@ def test_in_ci_a_missing_program_is_a_failure(monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(SystemExit, match="every program must be there"):
         suite.get_programs()
+
+
+def test_what_a_distribution_does_not_have_keeps_nothing_else_from_being_installed(
+    one_program_is_missing: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setitem(suite.PROGRAMS, "ncat", Program(("no-such-ncat",), "ncat", ""))
+
+    suite.get_programs()
+
+    assert one_program_is_missing == ["netcat-debian", "ncat", "netcat-debian", "ncat"]

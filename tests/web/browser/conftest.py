@@ -1,20 +1,17 @@
-"""Real Chromium and a real gateway. A page that breaks the security policy, or throws, fails its test."""
+"""Real browsers and a real gateway. A page that breaks the security policy, or throws, fails its test."""
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, StorageState, expect, sync_playwright
 
 from tests.accounts.people import CHEAP, PASSWORD
-from tests.programs import PROGRAMS, in_ci
+from tests.web.browser.browsers import Browsers
 from tests.web.browser.running_gateway import RunningGateway
 from tests.web.browser.talking import stored
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 WATCH = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} refuses ${event.blockedURI || event.sample}`));
@@ -24,31 +21,61 @@ expect.set_options(timeout=45_000)  # longer than the longest wait between two t
 Open = Callable[..., Page]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The browsers that a test runs in: Chromium, and Firefox too where it is marked so. `BROWSERS=firefox` in the
+    environment runs all of them there."""
+    if "browser" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("both_browsers") is not None
+        names = os.environ.get("BROWSERS", "chromium firefox" if marked else "chromium").split()
+        metafunc.parametrize("browser", names, indirect=True, scope="module")
+
+
 # Not per session: while it runs, Playwright's loop is the running one, and the tests of other folders run their own.
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """Chromium."""
-    path = PROGRAMS["chromium"].path
-    if path is None:
-        (pytest.fail if in_ci() else pytest.skip)("chromium is not installed")
+def playwright() -> Iterator[Playwright]:
+    """Playwright."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+        yield playwright
 
 
 @pytest.fixture(scope="package")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+def browsers(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsers]:
+    """Chromium and Firefox, for those that want both."""
+    browsers = Browsers(playwright, tmp_path_factory.mktemp("browsers"))
+    yield browsers
+    browsers.close()
+
+
+@pytest.fixture(scope="module")
+def browser(browsers: Browsers, request: pytest.FixtureRequest) -> Browser:
+    """The browser that the test runs in."""
+    return browsers.named(request.param)
+
+
+@pytest.fixture(scope="package")
+def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], RunningGateway]]:
+    """A gateway for each browser: the names of one are kept for who may come back."""
+    running: dict[str, RunningGateway] = {}
+    people = f"ana:admin:{CHEAP} vic:viewer:{CHEAP}"
+    settings = {"limits__messages_per_second": 100, "limits__burst": 20, "admin__accounts": people}
+
+    def gateway(browser: str) -> RunningGateway:
+        if browser not in running:
+            running[browser] = RunningGateway(tmp_path_factory.mktemp("gateway"), **settings)
+        return running[browser]
+
+    yield gateway
+    for gateway_of_one in running.values():
+        gateway_of_one.close()
+
+
+@pytest.fixture(scope="module")
+def gateway(gateways: Callable[[str], RunningGateway], browser: Browser) -> RunningGateway:
     """A gateway that the tests share. Everybody may say 100 lines a second; ana is its admin, vic a viewer.
 
     Each test has a `room` of its own, and other names for its browsers: they are kept for who may come back.
     """
-    people = f"ana:admin:{CHEAP} vic:viewer:{CHEAP}"
-    running = RunningGateway(
-        tmp_path_factory.mktemp("gateway"), limits__messages_per_second=100, limits__burst=20, admin__accounts=people
-    )
-    yield running
-    running.close()
+    return gateways(browser.browser_type.name)
 
 
 @pytest.fixture(autouse=True)
@@ -66,25 +93,25 @@ def room() -> str:
     return f"room{next(ROOMS)}"
 
 
-@pytest.fixture(scope="package")
-def operator(gateway: RunningGateway, browser: Browser) -> StorageState:
+@pytest.fixture(scope="module")
+def operator(gateway: RunningGateway, playwright: Playwright) -> StorageState:
     """The cookie of ana, who may do everything."""
-    return logged_in(gateway, browser, "ana")
+    return logged_in(gateway, playwright, "ana")
 
 
-@pytest.fixture(scope="package")
-def viewer(gateway: RunningGateway, browser: Browser) -> StorageState:
+@pytest.fixture(scope="module")
+def viewer(gateway: RunningGateway, playwright: Playwright) -> StorageState:
     """The cookie of vic, who may look."""
-    return logged_in(gateway, browser, "vic")
+    return logged_in(gateway, playwright, "vic")
 
 
-def logged_in(gateway: RunningGateway, browser: Browser, name: str) -> StorageState:
+def logged_in(gateway: RunningGateway, playwright: Playwright, name: str) -> StorageState:
     """The cookie of somebody with a password."""
-    context = browser.new_context()
-    answer = context.request.post(f"{gateway.web}/admin/login", data={"name": name, "password": PASSWORD})
+    context = playwright.request.new_context()
+    answer = context.post(f"{gateway.web}/admin/login", data={"name": name, "password": PASSWORD})
     assert answer.ok, answer.text()
     cookies = context.storage_state()
-    context.close()
+    context.dispose()
     return cookies
 
 
@@ -110,7 +137,7 @@ class Complaints(list[str]):
 def complaints() -> Iterator[Complaints]:
     """Fails the test in the end when a page complained. A server that is away is no complaint."""
     found = Complaints()
-    found.expected += ["WebSocket connection to", "ERR_CONNECTION_REFUSED"]
+    found.expected += ["WebSocket connection to", "ERR_CONNECTION_REFUSED", "establish a connection to the server"]
     yield found
     assert found.serious == []
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.web.browser.conftest import Open
@@ -10,6 +11,7 @@ from tests.web.browser.running_gateway import RunningGateway
 from tests.web.browser.talking import connected, has, say, say_at_once, texts
 
 
+@pytest.mark.both_browsers
 def test_pages_netcat_and_curl_see_one_order(
     gateway: RunningGateway, room: str, open_page: Open, program: Callable[[str], str]
 ) -> None:
@@ -65,6 +67,7 @@ def test_what_terminals_and_pages_write_looks_right_on_the_other_side(
     expect(cleo.locator("#log .code button")).to_have_text("copied")
 
 
+@pytest.mark.both_browsers
 def test_a_taken_name_is_offered_with_a_number(gateway: RunningGateway, room: str, open_page: Open) -> None:
     connected(open_page(f"{gateway.web}/r/{room}", "dora"))
     other = open_page(f"{gateway.web}/r/{room}")
@@ -82,6 +85,7 @@ def test_a_taken_name_is_offered_with_a_number(gateway: RunningGateway, room: st
     expect(other.locator("#my-nick")).to_have_text("Dora2")
 
 
+@pytest.mark.both_browsers
 def test_a_guest_stays_a_guest_after_a_reload_and_is_never_refused(
     gateway: RunningGateway, room: str, open_page: Open
 ) -> None:
@@ -129,6 +133,7 @@ def test_commands_are_answered_and_leave_nothing_on_its_way(
     expect(emma.locator("#outbox > li")).to_have_count(0)
 
 
+@pytest.mark.both_browsers
 def test_joining_a_room_by_command_leads_to_its_page(gateway: RunningGateway, room: str, open_page: Open) -> None:
     eva = open_page(f"{gateway.web}/r/{room}", "eva")
     connected(eva)
@@ -158,6 +163,7 @@ def test_who_leaves_is_not_brought_back_before_he_wants_to(gateway: RunningGatew
     expect(gail.locator("#my-nick")).to_have_text("gail")
 
 
+@pytest.mark.both_browsers
 def test_older_messages_are_loaded_above_without_moving_the_view(
     gateway: RunningGateway, room: str, open_page: Open
 ) -> None:

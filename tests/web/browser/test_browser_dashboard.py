@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.accounts.people import PASSWORD
 from tests.fakes import until
+from tests.web.browser.browsers import without_script
 from tests.web.browser.conftest import WATCH, Complaints, Open
 from tests.web.browser.running_gateway import RunningGateway
 from tests.web.browser.talking import connected, stored
@@ -57,6 +58,7 @@ def nicks(dashboard: Page) -> list[str]:
     return dashboard.locator("#rows tr:not(.gone) bdi").all_text_contents()
 
 
+@pytest.mark.both_browsers
 def test_a_password_opens_the_dashboard_and_logging_out_ends_it(
     gateway: RunningGateway, open_page: Open, complaints: Complaints
 ) -> None:
@@ -83,6 +85,7 @@ def test_a_password_opens_the_dashboard_and_logging_out_ends_it(
     expect(page.locator("body")).not_to_have_class(re.compile("stale"))
 
 
+@pytest.mark.both_browsers
 def test_every_door_has_its_rows_and_its_count(gateway: RunningGateway, dashboard: Page, open_page: Open) -> None:
     connected(open_page(f"{gateway.web}/", "rosa"))
     nina, teo = gateway.terminal(), gateway.terminal("telnet")
@@ -99,6 +102,7 @@ def test_every_door_has_its_rows_and_its_count(gateway: RunningGateway, dashboar
     expect(dashboard.locator("#events")).to_contain_text("nina")
 
 
+@pytest.mark.both_browsers
 def test_sorting_and_paging_show_everybody_once(gateway: RunningGateway, dashboard: Page) -> None:
     people = [gateway.terminal(("tcp", "telnet")[number % 2]) for number in range(120)]
     for number, person in enumerate(people):
@@ -124,6 +128,7 @@ def test_sorting_and_paging_show_everybody_once(gateway: RunningGateway, dashboa
     expect(dashboard.locator("#rows bdi").first).to_have_text("p100")
 
 
+@pytest.mark.both_browsers
 def test_a_filter_is_checked_asked_for_and_taken_apart(
     gateway: RunningGateway, dashboard: Page, complaints: Complaints
 ) -> None:
@@ -165,6 +170,7 @@ def test_a_frozen_table_waits_while_the_figures_go_on(gateway: RunningGateway, d
     expect(row(dashboard, "bob")).to_be_visible()
 
 
+@pytest.mark.both_browsers
 def test_a_kicked_terminal_is_told_why_and_stands_below_the_table(gateway: RunningGateway, dashboard: Page) -> None:
     nina = gateway.terminal()
     nina.say("/nick nina")
@@ -177,6 +183,7 @@ def test_a_kicked_terminal_is_told_why_and_stands_below_the_table(gateway: Runni
     expect(dashboard.locator("#closed")).to_contain_text("kicked be nice")
 
 
+@pytest.mark.both_browsers
 def test_a_ban_from_the_drawer_is_told_listed_audited_and_lifted(
     gateway: RunningGateway, dashboard: Page, open_page: Open
 ) -> None:
@@ -299,7 +306,7 @@ def test_without_script_there_are_rows_a_filter_and_a_kick(
     nina = gateway.terminal()
     nina.say("/nick nina")
     nina.wait_for("you are nina")
-    plain = browser.new_context(java_script_enabled=False, storage_state=operator)
+    plain = without_script(browser, storage_state=operator)
     page = plain.new_page()
     page.goto(f"{gateway.web}/admin")
     page.get_by_role("searchbox", name="Filter").fill("nick:nina")
@@ -335,6 +342,7 @@ def test_rows_stay_while_somebody_points_at_them(gateway: RunningGateway, dashbo
     until(lambda: nicks(dashboard) == ["bob"], "bob's row")
 
 
+@pytest.mark.both_browsers
 def test_a_link_opens_once_and_a_gateway_that_was_away_asks_for_a_new_login(
     tmp_path: Path, open_page: Open, complaints: Complaints
 ) -> None:

@@ -62,6 +62,7 @@ def nothing_waits(page: Page) -> None:
     expect(page.locator("#outbox > li")).to_have_count(0)
 
 
+@pytest.mark.both_browsers
 def test_a_killed_gateway_that_is_started_again(gateway: RunningGateway, ana: Page, open_page: Open) -> None:
     bo = open_page(gateway.web, "bo")
     connected(bo)
@@ -90,6 +91,7 @@ def test_a_killed_gateway_that_is_started_again(gateway: RunningGateway, ana: Pa
     nothing_waits(ana)
 
 
+@pytest.mark.both_browsers
 def test_a_gateway_that_stops_politely_says_when_to_come_back(gateway: RunningGateway, ana: Page) -> None:
     say(ana, "before")
     has(ana, "before")
@@ -192,6 +194,7 @@ def test_a_hole_in_the_log_is_shown_and_can_be_filled(gateway: RunningGateway, o
     expect(page.locator(".hole")).to_have_count(0)
 
 
+@pytest.mark.both_browsers
 def test_what_was_not_sent_survives_a_reload(gateway: RunningGateway, ana: Page) -> None:
     gateway.kill()
     offline(ana)

@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Response, StorageState, expect
 
+from tests.web.browser.browsers import without_script
 from tests.web.browser.conftest import Complaints, Open
 from tests.web.browser.running_gateway import ROOT, RunningGateway
 from tests.web.browser.talking import connected, say
@@ -149,7 +150,7 @@ def transferred(page: Page, address: str, last: str = "body") -> dict[str, int]:
 
 
 def test_without_script_the_chat_page_says_how_to_come_otherwise(gateway: RunningGateway, browser: Browser) -> None:
-    context = browser.new_context(java_script_enabled=False)
+    context = without_script(browser)
     page = context.new_page()
     page.goto(f"{gateway.web}/r/ops")
 
