@@ -1,7 +1,7 @@
 """The web door as a whole: its routes, what every request passes, and its start and stop.
 
-It listens to nothing: whoever accepts connections hands each to `arrived`, so that limits, addresses and "out of
-descriptors" are dealt with in one place for all doors.
+It does not listen: the acceptor hands each connection to `arrived`, so that limits, addresses and running out of
+descriptors are handled in one place for all doors.
 """
 
 import asyncio
@@ -59,18 +59,18 @@ GRAIN = 1.0
 GRAINS_A_DEADLINE = 8
 OPEN_TO_ALL = frozenset(("/healthz", "/readyz"))
 CHAT = frozenset(("/", "/rooms"))
-"""Refused like the rooms while nobody new is let in."""
+"""Refused like the rooms while newcomers are rejected."""
 
 SOCKET_PATH = "/ws"
 BEGUN = web.RequestKey("begun", bool)
-"""The key of a request whose answer has begun."""
+"""Set on a request whose response has begun."""
 
 log = logging.getLogger("gateway.web")
 
 
 class WebDoor:
-    """The web door. `clock` answers monotonic seconds (the hub's), `wall` ms since 1970; `admission` counts who comes.
-    `links` mints login links."""
+    """The web door. `clock` returns monotonic seconds (the hub's), `wall` ms since 1970; `admission` counts
+    connections, `links` mints login links."""
 
     door = Door.WEB
 
@@ -118,7 +118,7 @@ class WebDoor:
         self._adopting: set[asyncio.Task[None]] = set()
 
     def reload(self, hosts: Sequence[str], origins: Sequence[str], trusted_proxies: Sequence[str]) -> None:
-        """From now on these hold instead of those of the options."""
+        """Use these from now on, in place of those of the options."""
         self._site.know(hosts, origins)
         self._proxies.trusted = Networks(trusted_proxies)
 
@@ -133,7 +133,7 @@ class WebDoor:
         assets: Assets,
         wall: Callable[[], int],
     ) -> dict[type, object]:
-        """The handlers of all rows, by their class."""
+        """The handlers of all endpoints, by class."""
         options, site, clock = self._options, self._site, hub.clock.now
         table = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None)
         rooms = RoomTable(hub, clock)
@@ -167,7 +167,7 @@ class WebDoor:
         return {type(part): part for part in parts}
 
     async def start(self) -> None:
-        """From now on connections may be adopted."""
+        """Start serving: connections may arrive from now on."""
         await self._runner.setup()
         server = self._runner.server
         assert server is not None
@@ -177,18 +177,18 @@ class WebDoor:
             server.request_factory = below(self._options.base_path, server.request_factory)
 
     def arrived(self, sock: socket.socket, remote: Remote) -> None:
-        """Serve an accepted, non-blocking connection (with its options set) that was admitted; it is ours from now on,
-        and taken back from the admission when it has ended."""
+        """Serve an accepted, non-blocking connection (with its options set) that was admitted; it belongs to the web
+        door from now on, which undoes the counting when it ends."""
         task = self._loop.create_task(self._adopt(sock, self._callers.begin(remote)))
         self._adopting.add(task)
         task.add_done_callback(self._adopting.discard)
 
     def admit(self, remote: Remote) -> tuple[CloseReason, str] | None:
-        """Count a newcomer by his address, or say why he must go."""
+        """Count a newcomer by its address, or return why it is rejected."""
         return self._callers.admit(remote)
 
     def denial(self, first: bytes, last: bool, closing: CloseReason, words: str) -> bytes | None:
-        """What a peer reads that is not let in (`web.http.reject`)."""
+        """What a rejected peer is sent (`web.http.reject`)."""
         return refusal(first, last, closing, words)
 
     async def _adopt(self, sock: socket.socket, caller: Caller) -> None:
@@ -215,7 +215,7 @@ class WebDoor:
         )
 
     async def stop(self) -> None:
-        """Say farewell to the WebSockets that are left, finish requests, and close every connection."""
+        """Close the WebSockets that are left with a farewell, finish requests, and close every connection."""
         self._sockets.close(CloseReason.GOING_AWAY, "the gateway stops")
         self._streams.close(CloseReason.GOING_AWAY, "the gateway stops")
         deadline = self._loop.time() + self._options.closing
@@ -225,15 +225,16 @@ class WebDoor:
         self._wheel.stop()
 
     def _handler(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        """Where every request enters. A WebSocket lives as long as its handler, so it is spared the frame of a guard
-        (and of aiohttp's middlewares, three more): `_refuse_socket` does for it what `_guard` does for the others."""
+        """The handler of every request. A WebSocket lives as long as its handler, and each waiting coroutine frame
+        costs memory. So it gets no frame of `_guard` (nor the three of aiohttp's middlewares): `_refuse_socket` does
+        for it what `_guard` does for the others."""
         assert isinstance(request, web.Request)
         if request.path == SOCKET_PATH and request.method == "GET":
             return self._route(request)
         return self._guard(request)
 
     async def _guard(self, request: web.Request) -> web.StreamResponse:
-        """What every request passes: who may speak, and what becomes of errors."""
+        """Check every request's Host and Origin, and turn errors into responses."""
         counted = None
         try:
             counted = self._callers.come(caller_of(request), request)
@@ -251,7 +252,7 @@ class WebDoor:
             raise
         except Exception as problem:
             if isinstance(problem, OSError) and (request.transport is None or request.transport.is_closing()):
-                raise ConnectionResetError from problem  # no route to the peer any more, or the like
+                raise ConnectionResetError from problem  # there is no route to the peer any more, or the like
             if BEGUN in request:
                 _cut(request, problem)
             if isinstance(problem, web.HTTPException) and problem.status < 400:
@@ -262,11 +263,11 @@ class WebDoor:
         finally:
             self._callers.go(counted)
         if "Upgrade" in request.headers:
-            response.force_close()  # nobody has looked at what follows
+            response.force_close()  # what follows has not been checked
         return response
 
     def _refuse_socket(self, request: web.Request) -> web.StreamResponse | None:
-        """The answer to an upgrade that is not taken; None: it may go on."""
+        """The response to a refused upgrade; None: it may go on."""
         try:
             self._site.admit(request)
             check_upgrade(request)
@@ -276,7 +277,7 @@ class WebDoor:
         return None
 
     def _sorry(self, request: web.Request, problem: Exception) -> web.StreamResponse:
-        """The answer to what went wrong."""
+        """The response to an error."""
         if isinstance(problem, Refusal):
             response = self._answers.refused(request, problem)
         elif isinstance(problem, web.HTTPException):
@@ -287,8 +288,8 @@ class WebDoor:
         return self._outside(request, response)
 
     async def _without_slash(self, request: web.Request) -> str | None:
-        """Where to look instead of a path that nobody serves but without its slash at the end: on this host, so the
-        address begins with one slash and no backslash."""
+        """The path without its trailing slash, if only that is served, else None. It stays on this host, so it begins
+        with exactly one slash and no backslash."""
         path, mark, query = request.raw_path.partition("?")
         bare = path.rstrip("/")
         if bare == path or not bare.startswith("/") or bare.startswith(("//", "/\\")):
@@ -297,9 +298,9 @@ class WebDoor:
         return None if isinstance(found.http_exception, web.HTTPNotFound) else bare + mark + query
 
     def _outside(self, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
-        """An answer that no route has given, dressed like the others."""
+        """A response that no route has made, with the headers of all others."""
         if "Upgrade" in request.headers or request.path == SOCKET_PATH or not request.content.is_eof():
-            response.force_close()  # what follows a refused upgrade or a body half read is no request
+            response.force_close()  # what follows a refused upgrade or an unread body is not a request
         self._site.dress(request, response)  # before a route is found, aiohttp does not call `_dress`
         response.headers["Server"] = "gateway"
         return response
@@ -330,8 +331,8 @@ def below(base_path: str, factory: RequestFactory) -> RequestFactory:
 
 
 def _cut(request: web.Request, problem: Exception) -> NoReturn:
-    """End an answer that fails in its middle with its connection: a second head would be read as part of it, and its
-    reader would wait for an end that does not come."""
+    """Close the connection of a response that fails halfway: a second head would be read as part of it, and the client
+    would wait for an end that does not come."""
     log.error("the answer to %s failed in its middle", request.raw_path[:100], exc_info=problem)
     if request.transport is not None:
         request.transport.abort()

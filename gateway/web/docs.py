@@ -1,5 +1,5 @@
-"""`GET /docs`: how to use the gateway, for people. Its tables are made from the tables that the gateway works by, its
-examples carry the address and the ports by which the reader reached it."""
+"""`GET /docs`: how to use the gateway, for people. Its tables are made from the tables that the code uses, and its
+examples carry the address and the ports at which the reader reached it."""
 
 from collections.abc import Iterator, Sequence
 from types import UnionType
@@ -22,11 +22,11 @@ from gateway.web.templates import Pages
 CODES = {
     Code.RATE_LIMITED: "Too fast. Try again after `retry_ms`, or `Retry-After` seconds.",
     Code.TOO_LONG: "The text, line or body is longer than allowed. Nothing was posted.",
-    Code.BAD_TEXT: "Nothing is left of the text once control characters are taken out, or it is no Unicode.",
-    Code.BAD_MESSAGE: "The request or one of its fields is not what is expected; the text says which.",
+    Code.BAD_TEXT: "Nothing is left of the text without its control characters, or it is not Unicode.",
+    Code.BAD_MESSAGE: "The request or one of its fields is malformed; the text says which.",
     Code.UNKNOWN_TYPE: "No object has this `type`.",
     Code.UNKNOWN_COMMAND: "No command has this name, or several begin with it. Nothing was posted.",
-    Code.NICK_TAKEN: "Somebody is called that, or so much like it that others could not tell.",
+    Code.NICK_TAKEN: "Somebody has that name, or one that looks like it.",
     Code.NICK_INVALID: "A name is 1 to 32 letters, digits, dots, underscores and hyphens, a letter or digit first.",
     Code.ROOM_INVALID: "A room is 1 to 64 of a-z, 0-9, dot, underscore and hyphen, a letter or digit first.",
     Code.ROOM_LIMIT: "There are as many rooms as the gateway, or you, may have.",
@@ -38,19 +38,19 @@ CODES = {
     Code.FORBIDDEN: "Your role, or the page you come from, may not do this.",
     Code.TOKEN_INVALID: "The token is unknown or expired, or one is needed.",
     Code.EPOCH_CHANGED: "The room's numbers began anew. Read it again without a place.",
-    Code.BUSY: "The gateway is behind. Try again.",
+    Code.BUSY: "The gateway is busy. Try again.",
     Code.STORAGE: "The message cannot be stored now. Nothing was posted. Try again.",
-    Code.FULL: "No more connections fit, of everybody or of your address.",
-    Code.DRAINING: "The gateway stops or turns newcomers away. Come back.",
+    Code.FULL: "There are too many connections, in all or from your address.",
+    Code.DRAINING: "The gateway restarts or turns newcomers away. Come back.",
     Code.KICKED: "An operator has closed your connection.",
 }
 
 CLOSINGS = {
-    CloseReason.LEFT: "You said goodbye.",
+    CloseReason.LEFT: "You left.",
     CloseReason.LOST: "The connection broke. This code is never sent.",
     CloseReason.GOING_AWAY: "The gateway stops.",
     CloseReason.BAD_FRAME: "A frame broke the rules of WebSocket.",
-    CloseReason.BAD_TELNET: "A telnet negotiation that ends nowhere.",
+    CloseReason.BAD_TELNET: "A telnet negotiation without an end.",
     CloseReason.BINARY: "A binary frame. Only text is understood.",
     CloseReason.BAD_UTF8: "A text frame was not UTF-8.",
     CloseReason.BAD_MESSAGES: "Ten objects within a minute were not understood.",
@@ -63,7 +63,7 @@ CLOSINGS = {
     CloseReason.DRAINING: "The gateway restarts. Come back after `retry_ms`.",
     CloseReason.MAINTENANCE: "Newcomers are turned away for now. Come back after `retry_ms`.",
     CloseReason.NO_PONG: "No answer to a ping. Come back.",
-    CloseReason.FULL: "No room for more. Come back later.",
+    CloseReason.FULL: "Too many connections. Come back later.",
     CloseReason.STALLED: "Nothing was read here for too long. Come back: what was missed is in the history.",
     CloseReason.KICKED: "An operator closed the connection.",
     CloseReason.BANNED: "An operator keeps you out.",

@@ -1,14 +1,14 @@
-"""One HTTP endpoint: a row that says everything about a method on a path, and how requests are served by it.
+"""One HTTP endpoint: a row that says everything about a method on a path, and how requests are served from it.
 
-A row holds who may ask, the query, the body, the answer, the possible refusals and the handler. Routes, checks,
+A row holds the access, the query, the body, the response, the possible refusals and the handler. Routes, checks,
 `/openapi.json` and `/docs` all read the rows (`web.endpoints`, `web.admin.endpoints`), so an endpoint is written once.
 
 A request is checked in this order, and the handler finds the result in its `Call`:
 
-1. Who asks: 401 for strangers. A write also needs the session's CSRF token, unless it comes with a bearer token.
-2. What a write says, its query and its body: refused and recorded. A read is refused by its role first.
-3. The role that the row asks for. The verbs in `core.operators` check again, for terminals and the console come to them
-   without a row.
+1. The operator: 401 for strangers. A write also needs the session's CSRF token, unless it comes with a bearer token.
+2. The query and the body of a write: refused and recorded. For a read, the role is checked before these.
+3. The role that the row asks for. The verbs in `core.operators` check it again, because terminals and the console call
+   them without a row.
 
 Every refused write is in the audit log: those refused here are recorded here, all others by the verb that refuses.
 """
@@ -43,12 +43,12 @@ FORM_FIELDS = 16
 BOM = b"\xef\xbb\xbf"
 
 Fields = dict[str, str]
-"""A posted form; of a name given twice the last counts."""
+"""A posted form; if a name is given twice the last one counts."""
 Body = TypeVar("Body")
 
 
 class Access(Enum):
-    """Who may ask. A role means: at least an operator of that role."""
+    """Who may use an endpoint. A role means an operator of that role or a higher one."""
 
     ANYBODY = "anybody"
     IDENTITY = "identity"
@@ -58,14 +58,14 @@ class Access(Enum):
     KEY = "key"
     """On the gateway's own machine, with the key in its data folder. The handler checks it."""
     PAGE = "page"
-    """Whoever is logged in; strangers are sent to the login page."""
+    """Any logged-in operator; strangers are redirected to the login page."""
     VIEWER = Role.VIEWER
     OPERATOR = Role.OPERATOR
     ADMIN = Role.ADMIN
 
     @property
     def role(self) -> Role | None:
-        """The least role; None where none is needed."""
+        """The least role; None if none is needed."""
         return self.value if isinstance(self.value, Role) else None
 
 
@@ -114,14 +114,14 @@ def choice(name: str, words: str, options: Iterable[str]) -> Parameter:
 
 
 class Content(NamedTuple):
-    """A body, there or back, in one media type; `shape` is a msgspec type."""
+    """A body of a request or a response in one media type; `shape` is a msgspec type."""
 
     shape: Any
     media: str = JSON
 
 
 class Reply(NamedTuple):
-    """The answer when all goes well."""
+    """The response of a successful request."""
 
     status: int
     words: str
@@ -132,7 +132,7 @@ PAGE = Reply(200, "A page.")
 
 
 def told(shape: Any) -> str:
-    """The words about an answer: what its Struct says of itself."""
+    """The description of a response: the docstring of its Struct."""
     return " ".join((shape.__doc__ or "").split())
 
 
@@ -167,11 +167,11 @@ class Endpoint(NamedTuple):
 
     @property
     def is_form(self) -> bool:
-        """Whether a form is posted to it."""
+        """Whether it takes a form."""
         return self.body[:1] == (FORM_BODY,)
 
     def asked(self, request: web.Request) -> dict[str, Any]:
-        """What the query says, by name. Raises Refusal (bad_message)."""
+        """The values of the query by name. Raises Refusal (bad_message)."""
         if self.parameters is None:
             return dict(request.query)
         known = {each.name: each for each in self.parameters if each.where == "query"}
@@ -220,7 +220,7 @@ class Call(Generic[Body]):
 
     @property
     def operator(self) -> Operator:
-        """Who asks, where the row wants a role."""
+        """The operator who asks, where the row requires a role."""
         assert self.who is not None, "the row lets anybody in"
         return self.who
 
@@ -235,7 +235,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def target(self) -> str:
-        """Whom it is about, for the audit log, where the path does not say it."""
+        """The subject for the audit log, where the path does not name it."""
         return ""
 
     @property
@@ -245,7 +245,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Misread(Refusal):
-    """A field of a write means nothing: no verb has recorded the attempt."""
+    """A field of a write is malformed, so no verb has recorded the attempt."""
 
 
 class Routes:
@@ -327,7 +327,7 @@ class Routes:
         body = await read_body(request, self._options.body_limit, self._options.body_deadline)
         shape = endpoint.body[0].shape
         if not endpoint.body_required and body.removeprefix(BOM).strip() in (b"", b"null"):
-            return shape()  # HTTP libraries send `null` for a body that nobody gave
+            return shape()  # HTTP libraries send `null` for a body that was not given
         return decoded(body, shape)
 
     def _check_role(self, endpoint: Endpoint, call: Call[Any], role: Role) -> None:

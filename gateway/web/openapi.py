@@ -23,7 +23,7 @@ Schema = dict[str, Any]
 
 _REFERENCE = "#/components/schemas/{name}"
 _WHOLE: dict[str, Any] = {"ServerObject": AnyEvent, "ClientObject": Request}
-"""What has a name here but is no Struct: the objects of the WebSocket."""
+"""Named types that are not Structs: the objects of the WebSocket."""
 _WORDS = (
     "A chat gateway: netcat, telnet, browsers and curl in one room. `/docs` shows how to use it. Times are "
     "milliseconds since 1970 UTC, durations milliseconds. A query that says something unknown is refused. Every "
@@ -82,7 +82,7 @@ class ApiDocument:
 
 
 def document(version: str, endpoints: Sequence[Endpoint], base_path: str = "") -> Schema:
-    """The whole document: those of the endpoints that have a tag."""
+    """The whole document, of the endpoints that have a tag."""
     described = [each for each in endpoints if each.tag]
     types = list(_types(described))
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)

@@ -31,7 +31,7 @@ def _ready() -> Refusal | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebOptions:
-    """What the web door is told by whoever builds it. Durations are seconds, sizes bytes.
+    """The configuration of the web door. Durations are seconds, sizes bytes.
 
     `hosts` are the names (besides localhost and address literals) that a Host header may carry, `origins` foreign
     origins (`https://chat.example.org`) that may open WebSockets and post. What `trusted_proxies` (networks) say of the

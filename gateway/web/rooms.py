@@ -1,6 +1,6 @@
 """The room in a browser (the chat page) and over plain HTTP: post, read the history, list the rooms, ask for health.
 
-Left simple on purpose: the list of rooms has no pages: it shows the ROOMS_LISTED fullest.
+Simple on purpose: the list of rooms is not paged, and shows the ROOMS_LISTED fullest.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class PostBody(msgspec.Struct, gc=False):
 
 
 class Stored(msgspec.Struct, gc=False):
-    """Where a message stands."""
+    """The place of a committed message."""
 
     room: str
     epoch: str
@@ -60,7 +60,7 @@ class HealthReport(msgspec.Struct, gc=False):
 
 
 class HistoryPage(msgspec.Struct, gc=False):
-    """A stretch of a room's history, oldest first."""
+    """A page of a room's history, oldest first."""
 
     room: str
     epoch: str
@@ -154,7 +154,7 @@ class RoomDoor:
         return HealthReport()
 
     async def readyz(self, call: Call[None]) -> HealthReport:
-        """`GET /readyz`: messages are taken, or 503 with the reason."""
+        """`GET /readyz`: newcomers and messages are accepted, or 503 with the reason."""
         trouble = self._options.ready()
         if trouble is not None:
             raise trouble

@@ -7,7 +7,7 @@ Scripts are written as small ES modules. A page would need one request for each 
   `// --- chat/log.js` tells a reader of the browser's console where it begins.
 - What a module fetches with `import("./x.js")` stays a file of its own. Where that file imports a module that its page
   has already, it gets the page's: a module never runs twice. So such a file belongs to exactly one entry.
-- A script without imports that nobody imports (an old-style script, something from a vendor) is served as it is.
+- A script without imports that no script imports (an old-style script, a vendor's library) is served as it is.
 
 Only the forms of import and export that the scripts use are understood; any other raises ValueError at the start.
 
@@ -31,7 +31,7 @@ FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"}
 _TEXTS = frozenset((*_TYPES.values(), "text/plain"))
 VENDOR = "vendor/"
-"""Other people's files travel as they are."""
+"""Vendored files are served as they are."""
 
 _BLOCK = re.compile(r"^[ \t]*/\*(?!!).*?\*/[ \t]*\n", re.MULTILINE | re.DOTALL)
 _LINE = re.compile(r"^[ \t]*//.*\n", re.MULTILINE)
@@ -50,7 +50,7 @@ def _resolve(importer: str, path: str) -> str:
 
 
 def lean(name: str, files: Mapping[str, bytes]) -> bytes:
-    """The file `name` without what only its authors need."""
+    """The file `name` without comments and indentation."""
     if not name.endswith((".js", ".css")) or name.startswith(VENDOR):
         return files[name]
     text = files[name].decode()
@@ -116,7 +116,7 @@ class Scripts:
         return homes
 
     def _join(self, entry: str) -> str:
-        """An entry with all that it imports, and what the files fetched later need of them as its exports."""
+        """An entry joined with everything it imports; it exports what files fetched later need of that."""
         names = self._entries[entry]
         later = [name for name, home in self._home.items() if home == entry]
         shared = {path for name in later for path in self._imports[name] if path in names}
@@ -137,7 +137,7 @@ class Scripts:
         return f"// --- {name}\nconst {_constant(name)} = (() => {{\n{text}{result}}})();\n"
 
     def _stand_alone(self, name: str) -> str:
-        """A file of its own, which takes from its page what the page has."""
+        """A file that is fetched later; it imports from its page what the page already has."""
         home = self._home.get(name)
         inside = self._entries[home] if home else []
 

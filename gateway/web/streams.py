@@ -1,10 +1,10 @@
 """A room as an endless HTTP answer: `/r/{room}/raw` for `curl -N`, `/r/{room}/events` for EventSource.
 
-A stream is a session like any other (door `http`): it reads the room's log by a cursor, stands on the dashboard, can be
-kicked, and lags when its reader does. It says nothing and is not counted among the people.
+A stream is a session like any other (door `http`): it reads the room's log by a cursor, is listed on the dashboard, can
+be kicked, and lags when its reader does. It sends nothing and is not counted among the people.
 
-The answer ends with its connection, without chunks: what the hub hands over is the same bytes object for every reader
-of a room, and goes straight to the transport, whole or not at all.
+The response ends with its connection and is not chunked: the hub hands over the same bytes object for every reader of a
+room, which goes straight to the transport, whole or not at all.
 """
 
 import asyncio
@@ -33,13 +33,13 @@ from gateway.web.http.timer_wheel import TimerWheel
 from gateway.web.options import WebOptions
 
 COMMENT = b":\n\n"
-"""Nothing, said aloud: proxies close what is silent for long."""
+"""An empty comment: proxies close a response that is silent for long."""
 FIRST_RETRY = b"retry: 2000\n\n"
 
 POLYFILL = "lastEventId"
-"""The parameter in which EventSource polyfills say the last id, because they set no header when they reconnect."""
+"""The parameter in which EventSource polyfills send the last id, because they cannot set the header."""
 GONE = (CloseReason.LEFT, CloseReason.LOST)
-"""Nobody is there to take last words."""
+"""Reasons after which there is nobody to read a farewell."""
 
 AskKernel = Callable[[Any], Kernel | None]
 
@@ -47,7 +47,7 @@ _PLACE = re.compile(r"([A-Za-z0-9_-]{8,32}):(\d{1,18})")
 
 
 class Endless(web.StreamResponse):
-    """An answer without length and without chunks: its end is the connection's."""
+    """A response without length and without chunks: it ends with the connection."""
 
     _length_check = False
 
@@ -73,7 +73,7 @@ class RoomStream:
         self._wheel = wheel
         self._loop = asyncio.get_running_loop()
         self.over: asyncio.Future[CloseReason] = self._loop.create_future()
-        """Why the answer ends, once it does."""
+        """Set to the reason when the response ends."""
         self._begun = False
         self._wants = False
         self._comments = 0.0
@@ -92,15 +92,15 @@ class RoomStream:
             return 0
         try:
             self._transport.write(data)
-        except Exception:  # as for a WebSocket: none of the others may notice
+        except Exception:  # as for a WebSocket: the other readers must not be affected
             self._transport.abort()
         return len(data)
 
     def resume(self) -> None:
-        """Nothing is read from here."""
+        """Nothing to do: a stream has no input."""
 
     def close(self, closing: CloseReason, words: str) -> None:
-        """The answer ends; why has been said in it."""
+        """End the response; it has already said why."""
         if not self.over.done():
             self.over.set_result(closing)
 
@@ -115,16 +115,16 @@ class RoomStream:
     # What the connection calls.
 
     def received(self, count: int) -> float:
-        """Bytes behind the request mean nothing."""
+        """Ignore bytes after the request."""
         return self._loop.time()
 
     @property
     def deaf(self) -> bool:
-        """See `received`: they are dropped."""
+        """Whether input is dropped: always."""
         return True
 
     def violated(self, closing: CloseReason) -> None:
-        """No frames, no rules of frames."""
+        """Never called: a stream has no frames."""
 
     def writable(self) -> None:
         """The write buffer has room again."""
@@ -133,11 +133,11 @@ class RoomStream:
             self._hub.pump(self.session)
 
     def lost(self, problem: BaseException | None) -> None:
-        """The reader has gone, or `problem` has cut him off."""
+        """The reader has gone, or `problem` has cut it off."""
         self.close(CloseReason.LEFT if problem is None else CloseReason.LOST, "")
 
     def due(self, now: float, late: float) -> float | None:
-        """Time for a comment, unless something else has just been said or nobody reads."""
+        """Time for a comment, unless something else has just been sent or the reader is not reading."""
         if not self._peer.writing_paused and not self._transport.is_closing():
             self._peer.put(COMMENT)
         return now + self._comments
@@ -145,7 +145,7 @@ class RoomStream:
     # The handler.
 
     def begin(self, comments: float) -> None:
-        """The head of the answer has gone out; say something every so many seconds, 0 = never."""
+        """The response's head has gone out; send a comment every so many seconds, 0 = never."""
         self._begun = True
         if comments:
             self._comments = comments
@@ -153,7 +153,7 @@ class RoomStream:
         self.writable()
 
     async def end(self, patience: float) -> None:
-        """Wait for it; give the reader so many seconds to take the last words."""
+        """Wait for the end; give the reader so many seconds to take the farewell."""
         closing = await self.over
         until = self._loop.time() + patience
         while closing not in GONE and self._transport.get_write_buffer_size() and self._loop.time() < until:
@@ -162,7 +162,7 @@ class RoomStream:
             self._transport.abort()
 
     def leave(self) -> None:
-        """Be a session no more."""
+        """End the session."""
         self._wheel.drop(self)
         if self.session is not None:
             self._hub.disconnect(self.session, self.over.result() if self.over.done() else CloseReason.GOING_AWAY)
@@ -178,7 +178,7 @@ class Streams:
         self._wheel = wheel
 
     def close(self, closing: CloseReason, words: str) -> None:
-        """End them all."""
+        """End all streams."""
         for stream in list(self.open):
             if stream.session is not None:
                 self._hub.close(stream.session, closing, words)

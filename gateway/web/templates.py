@@ -1,6 +1,6 @@
-"""The HTML pages: jinja2 templates with their contexts, and the chat page itself.
+"""The HTML pages, rendered from jinja2 templates.
 
-The files that are not Python: the wheel carries templates/ inside the package, a checkout has it beside.
+The wheel has the folder templates/ inside the package, a checkout beside it.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ class Pages:
         self._compiling: asyncio.Future[list[Template]] | None = None
 
     def answer(self, template: str, status: int = 200, **context: object) -> web.Response:
-        """The page as an answer. Not to be kept by anybody: what a page says may be old a second later."""
+        """The page as a response that must not be cached, because it may be out of date a second later."""
         return self._page(self._environment.get_template(template).render(context, status=status), status)
 
     async def answer_in_slices(self, template: str, **context: object) -> web.Response:
-        """The same for pages that take long: others are served between two slices of it."""
+        """The same for pages that take long: rendered in slices, between which others are served."""
         await self._compiled()
         slices, pieces = Slices(), list[str]()
         for piece in self._environment.get_template(template).generate(context):
@@ -52,7 +52,8 @@ class Pages:
         return web.Response(text=text, status=status, content_type="text/html", headers=headers)
 
     async def _compiled(self) -> None:
-        """All templates are compiled: half a second of work once, and in a thread, so that nobody waits for it."""
+        """Wait until all templates are compiled: half a second of work, done once, in a thread, so that it blocks
+        nobody."""
         if self._compiling is None:
             loop, environment = asyncio.get_running_loop(), self._environment
             names = environment.list_templates()

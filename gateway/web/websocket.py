@@ -2,17 +2,17 @@
 
 What is true here (aiohttp 3.14, read in its source; `tests/web/test_frames_on_the_wire.py` pins it):
 
-- Server frames are unmasked, so the hub hands over whole frames that many readers share, and they go straight to the
-  transport. They are written whole or not at all: aiohttp's close frame can only follow a whole frame.
-- Whoever waits inside one of aiohttp's sends must not be cancelled: the next send would fail. So pings, pongs and the
-  close frame are written here as well, never waited for, and aiohttp writes nothing.
-- The handler is the only task of a connection. To close, the others set the farewell and cancel its reading.
+- Server frames are unmasked, so the hub hands over complete frames that many readers share, and they go straight to the
+  transport. They are written whole or not at all: a close frame can only follow a complete frame.
+- A task that waits inside one of aiohttp's sends must not be cancelled: the next send would fail. So pings, pongs and
+  the close frame are written here as well, without waiting, and aiohttp writes nothing.
+- The handler is the only task of a connection. To close it, other code sets the farewell and cancels its reading.
 - Closing a socket with unread input resets it, and the reset destroys a close frame on its way. So after the close
   frame our side is shut down, and what still comes is dropped until the peer's own end, for at most `closing` seconds
   (`HttpConnection.depart`).
 
-Who does not read is neither pinged nor cut (its lag is the log's affair, and keepalive finds the dead): a ping behind
-a full buffer proves nothing.
+A peer that does not read is neither pinged nor closed (it lags in the log, and TCP keepalive finds dead peers): a ping
+behind a full buffer proves nothing.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ PARSER_LIMIT = 64 * 1024 + 1
 
 PONGS_PER_SECOND = 10.0
 PONGS_AT_ONCE = 100
-"""A ping that is not answered costs its sender nothing it could want: a newer one is."""
+"""Pongs in one slice of input, at most: leaving pings out does no harm, because a newer one is answered."""
 
 log = logging.getLogger("gateway.web")
 
@@ -97,14 +97,14 @@ class WebSockets:
             socket = peer.socket = Socket(self, peer, transport, ws)
             agent = agent_of(request.headers.get("User-Agent", ""))
             await ws.prepare(request)
-            ws.headers.clear()  # they have gone out, and would be kept for as long as the WebSocket lives
+            ws.headers.clear()  # they have been sent, and would be kept for as long as the WebSocket is open
             await socket.run(remote_of(request), is_secure(request, self.options.tls), agent)
         finally:
             self._callers.go(counted)
         return ws
 
     async def turn_away(self, request: web.Request, closing: CloseReason, words: str) -> web.StreamResponse:
-        """Open a WebSocket and close it at once, for the reason to be seen: a page is not told why an upgrade was
+        """Open a WebSocket and close it at once, so that the page sees the reason: it cannot see why an upgrade was
         refused."""
         ws = self._response()
         await ws.prepare(request)
@@ -128,7 +128,7 @@ class WebSockets:
         return self._loop.time()
 
     def close(self, closing: CloseReason, words: str) -> None:
-        """Say farewell to everybody."""
+        """Close all WebSockets."""
         for socket in list(self.open):
             socket.close(closing, words)
 
@@ -150,9 +150,9 @@ class Socket:
         self._ws = ws
         self._farewell: tuple[CloseReason, str] | None = None
         self._broken: CloseReason | None = None
-        """The rule that the peer broke: its reading ends there."""
+        """The rule that the peer has broken; reading ends there."""
         self._over: asyncio.Future[None] | None = None
-        """We have said farewell and wait for this: the connection's end."""
+        """Set once the farewell is written: the connection's end, which we wait for."""
         self._task: asyncio.Task[Any] | None = None
         self._gate: asyncio.Future[None] | None = None
         self._wants = False
@@ -163,7 +163,7 @@ class Socket:
         self._pongs_paid = 0.0
         self._hello_by = 0.0
         self._lines: list[bytes] | None = None
-        """What a peer that speaks lines has said and the session has not taken yet, the next one last."""
+        """Lines of a chat.v1.text peer that the session has not taken yet, the next one last."""
         self.watch: StrictFrames | None = None
         self.session: Session | None = None
         self.slot = -1
@@ -179,7 +179,7 @@ class Socket:
             return 0
         try:
             self._transport.write(data)
-        except Exception:  # one reader's connection fails, and none of the others may notice
+        except Exception:  # one reader's connection fails; the other readers must not be affected
             self._transport.abort()
         return len(data)
 
@@ -215,11 +215,11 @@ class Socket:
 
     @property
     def deaf(self) -> bool:
-        """Nothing that still comes means anything."""
+        """Whether input is dropped from now on."""
         return self._over is not None
 
     def violated(self, closing: CloseReason) -> None:
-        """The peer broke the rules of frames. What it said before is handled, unless that has to wait."""
+        """The peer has broken a rule of frames. What it sent before is handled, unless the session is held."""
         self._broken = closing
         if self.session is not None and self.session.held:
             self.close(closing, "")
@@ -232,7 +232,7 @@ class Socket:
                 self._shared.hub.pump(self.session)
 
     def lost(self, problem: BaseException | None) -> None:
-        """The connection is gone. What it sent before is still handled, in its turn; answers to it are swallowed."""
+        """The connection has ended. What it sent before is still handled, in order; replies are dropped."""
         self._gone = True
         if self._over is not None and not self._over.done():
             self._over.set_result(None)
@@ -259,7 +259,7 @@ class Socket:
         return None
 
     def _heartbeat(self, now: float, late: float, busy: bool, watch: StrictFrames) -> float | None:
-        """Ping, or look for the pong; answers the next moment. After a stall of the loop, ask again."""
+        """Ping, or check for the pong; return the next due time. After the loop itself stalled, ping again."""
         options = self._shared.options
         if self._pinged and watch.pongs != self._pongs:
             self._pinged = 0.0
@@ -290,14 +290,14 @@ class Socket:
     # The handler.
 
     async def run(self, remote: Remote, secure: bool, agent: str | None) -> None:
-        """Read until one side has had enough, then close. Leaves no session behind, whatever happens.
+        """Read until either side ends, then close. Leaves no session behind, whatever happens.
 
-        Hands text on, answers pings, holds still while the session is held, and gives way after some messages in a row.
-        (One function, because every waiting frame is memory that each idle browser costs.)
+        Hands on text, answers pings, waits while the session is held, and yields to others after some messages in a
+        row. (One function, because each waiting coroutine frame costs memory for every idle browser.)
         """
         self._task = asyncio.current_task()
         self.session = session = self._join(Arrival(Door.WEB, remote.address, remote.proxy, agent, secure))
-        # Asked again: between the handshake and here the door may have closed, or the person been banned.
+        # Checked again: since the handshake the door may have closed, or the user been banned.
         denial = self._shared.hub.gate.denial(Door.WEB)
         if denial is not None:
             self._shared.hub.close(session, denial.closing, denial.words, denial.retry_ms)
@@ -336,7 +336,7 @@ class Socket:
         self._fall_apart()
 
     def _join(self, arrival: Arrival) -> Session:
-        """Become a session, with its first deadlines."""
+        """Begin the session, and set its first deadlines."""
         shared, now = self._shared, self._shared.now()
         shared.open.add(self)
         self._hello_by = now + shared.options.hello_deadline
@@ -347,7 +347,7 @@ class Socket:
         return shared.hub.connect(self, FRAME, arrival)
 
     def _part(self, session: Session) -> None:
-        """Be a session no more."""
+        """End the session."""
         shared = self._shared
         self._task = None
         shared.wheel.drop(self)
@@ -355,15 +355,15 @@ class Socket:
         shared.hub.disconnect(session, *(self._farewell or (CloseReason.LOST, "")))
 
     def _fall_apart(self) -> None:
-        """Break the circles of references, so that all of this is freed now: thousands of dead connections that wait
-        for the collector of garbage would stop the loop together."""
+        """Break the reference cycles, so that all of this is freed now: collecting thousands of dead connections at
+        once would make the garbage collector stop the loop."""
         self.session = self.watch = None
         problem = self._ws.exception()
         if problem is not None:
             problem.__traceback__ = problem.__context__ = None
 
     def _take(self, session: Session, message: WSMessage) -> bool:
-        """Deal with what was received; False at the end."""
+        """Handle one received message; return False at the end."""
         if message.type is WSMsgType.TEXT:
             self._text(session, message.data)
         elif message.type is WSMsgType.PING:
@@ -398,7 +398,7 @@ class Socket:
             self._shared.terminals.line(session, line)
 
     def _pong(self, data: bytes) -> None:
-        """Answer a ping, if the peer reads and does not send them by the hundred."""
+        """Answer a ping, unless the peer does not read, or has sent too many."""
         now = self._shared.now()
         if self._peer.writing_paused or self._transport.is_closing():
             return
@@ -407,7 +407,7 @@ class Socket:
             self._peer.put(bytes((0x8A, len(data))) + data)
 
     async def _leave(self) -> None:
-        """Send the close frame if it can still be written, wait a moment for the peer's end, throw away the rest."""
+        """Send the close frame if it can still be written, wait a moment for the peer's end, and drop the rest."""
         if self._gone or self._transport.is_closing():
             return
         closing, words = self._farewell or (CloseReason.LEFT, "")

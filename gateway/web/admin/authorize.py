@@ -1,7 +1,7 @@
-"""Who asks: the session behind a cookie, or the bearer token of a script, and whether they may.
+"""Authorization: the session behind a cookie or the bearer token of a script, and what its operator may do.
 
-A request with a bearer token is the token's alone: its cookie, if it has one, counts for nothing, and a wrong token is
-refused whatever the cookie would be good for. A browser never sends a token by itself, so it needs no CSRF token.
+For a request with a bearer token only the token counts: its cookie, if it has one, is ignored, and a wrong token is
+refused even if the cookie is good. A browser never sends a token by itself, so no CSRF token is needed then.
 """
 
 from aiohttp import web
@@ -16,16 +16,16 @@ from gateway.web.http.protocol import is_secure, peer_address, remote_of
 from gateway.web.options import WebOptions
 
 KEY_HOLDER = "local"
-"""The name of who can read the data folder."""
+"""The operator's name for a request with the key in the data folder."""
 FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 CSRF_HEADER = "X-CSRF-Token"
 POLL_HEADER = "X-Poll"
 STRANGER = "-"
-"""Who it was that nobody knows."""
+"""The name of strangers in the audit log."""
 
 
 class Login:
-    """The check that stands before everything below `/admin`."""
+    """The checks before everything below `/admin`."""
 
     def __init__(
         self, sessions: AdminSessions, keeper: Authenticator, audit: Audit, site: OriginPolicy, options: WebOptions
@@ -43,14 +43,15 @@ class Login:
         return name + self._options.base_path.replace("/", "+")
 
     def session(self, request: web.Request) -> AdminSession | None:
-        """The session of the cookie; None for a stranger's. What a page asks while nobody touches it is no use."""
+        """The session of the cookie; None for a stranger. What a page requests by itself does not count as use."""
         secret = request.cookies.get(self.cookie(request))
         if POLL_HEADER in request.headers:
             return self._sessions.look(secret)
         return self._sessions.find(secret)
 
     def operator(self, request: web.Request) -> Operator | None:
-        """Who asks; None for a stranger. Raises Refusal (token_invalid, rate_limited) for a wrong bearer token."""
+        """The operator who asks; None for a stranger. Raises Refusal (token_invalid, rate_limited) for a wrong
+        token."""
         token = bearer(request)
         if token is not None:
             if self.has_key(request):
@@ -60,13 +61,13 @@ class Login:
         return None if session is None else session.operator._replace(source=source(request))
 
     def has_key(self, request: web.Request) -> bool:
-        """Whether the bearer token is the key in the data folder, and the asker on this machine."""
+        """Whether the bearer token is the key in the data folder, and the request comes from this machine."""
         key = self._options.link_key
         return key is not None and is_here(request) and same_secret(bearer(request) or "", key)
 
     def reader(self, request: web.Request, least: Role) -> Operator:
-        """Who asks, at least a `least`: 401 for a stranger, forbidden for a lower role. Whatever goes on after its
-        answer began asks again every half second, so that it ends with the session."""
+        """The operator who asks, of role `least` or higher: 401 for a stranger, forbidden for a lower role. A response
+        that goes on for long calls this again every half second, so that it ends with the session."""
         try:
             operator = self._known(request)
             self.check_own(request)
@@ -77,8 +78,9 @@ class Login:
         return operator
 
     def writer(self, request: web.Request, csrf: str | None, action: str, target: str = "") -> Operator:
-        """Who wants to change something: by a token, or logged in, from our own page, and with the session's own CSRF
-        token (`csrf`: of the form or the header). Whoever may not is recorded. Let the answer `check` the role."""
+        """The operator who wants to change something: by a token; or logged in, from our own page, and with the
+        session's CSRF token (`csrf`: of the form or the header). Others are recorded and refused. The caller still has
+        to `check` the role."""
         who = STRANGER
         try:
             operator = self._known(request)
@@ -96,13 +98,13 @@ class Login:
         return operator
 
     def check_own(self, request: web.Request) -> None:
-        """Configured foreign origins may chat, but they may not administer."""
+        """Raise Refusal for a foreign origin: a configured one may chat, but not administer."""
         origin = request.headers.get("Origin")
         if origin is not None and not self._site.is_ours(request, origin):
             raise Refusal(Code.FORBIDDEN, "a page of another site may not do this")
 
     def refused(self, request: web.Request, action: str, target: str, words: str, who: str = STRANGER) -> None:
-        """Record what somebody was refused before it was known what he may."""
+        """Record what was refused before the operator's role was known."""
         self._audit.stranger(who, source(request), action, target, words)
 
     def _known(self, request: web.Request) -> Operator:
@@ -113,13 +115,13 @@ class Login:
 
 
 def source(request: web.Request) -> str:
-    """By which way and from where a request comes."""
+    """The way a request came and its address: `web 10.0.0.4`."""
     return f"web {peer_address(request)}"
 
 
 def is_here(request: web.Request) -> bool:
-    """Whether the peer is on this machine: it has a loopback address, or the one that we listen at, and no proxy only
-    says so, be it trusted or not."""
+    """Whether the peer is on this machine: it has a loopback address, or the one that we listen at, and is not merely
+    reported so by a proxy, trusted or not."""
     if any(name in request.headers for name in FORWARDED):
         return False
     name = request.transport.get_extra_info("sockname") if request.transport is not None else None

@@ -1,4 +1,4 @@
-"""`/admin/api/campaigns…`: what operators do to all connections that a filter matches."""
+"""`/admin/api/campaigns…`: bulk actions, which operators take on all connections that a filter matches."""
 
 import msgspec
 from aiohttp import web
@@ -36,8 +36,8 @@ class BulkRequest(Order):
 
 
 class BulkRow(msgspec.Struct, frozen=True):
-    """A campaign as it stands. Times: ms since 1970. `spared` are operators who were left out, `left` those who are
-    still to come."""
+    """The state of a bulk action. Times: ms since 1970. `spared` are operators' connections that were left out, `left`
+    those that are still to come."""
 
     id: str
     action: Action
@@ -60,7 +60,7 @@ class BulkRow(msgspec.Struct, frozen=True):
 
 
 class BulkActionList(msgspec.Struct):
-    """The campaigns, the latest first."""
+    """The bulk actions, the latest first."""
 
     campaigns: list[BulkRow]
 
@@ -100,7 +100,7 @@ class BulkEndpoints:
         return _row(await ask(lambda done: self._campaigns.stop(call.operator, call.id, done)))
 
     async def _plan(self, order: BulkRequest) -> BulkPlan:
-        """Who is meant: those who match at this moment. Raises Refusal for a wrong word."""
+        """The plan, for the connections that match at this moment. Raises Refusal for a wrong filter word."""
         self._table.expire()
         snapshot = await self._table.snapshot()
         rows = (await snapshot.view(TableQuery("id", q=order.q))).rows("id")
@@ -118,7 +118,7 @@ class BulkEndpoints:
 
 
 def _named(q: str) -> frozenset[str]:
-    """The ids that a filter spells out."""
+    """The ids that a filter names."""
     return frozenset(word.value.text for word in split(q) if word.name == "id" and not word.negated)
 
 

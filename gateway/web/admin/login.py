@@ -1,9 +1,9 @@
-"""Logging in to the dashboard and out: the one-time link and its button, the form for a name and a password, and the
-list of those who are logged in.
+"""Login to the dashboard and logout: the one-time link and its button, the form for a name and a password, and the list
+of sessions.
 
-Opening a link shows a button and changes nothing, so that a mail scanner or a preview uses nothing up; pressing it
-(`POST /admin/login`) uses the token up. Whichever way somebody logs in, the session has a new id, and the one that the
-browser had before is over.
+Opening a link shows a button and changes nothing, so that a mail scanner or a preview does not use it up; pressing the
+button (`POST /admin/login`) does. Either way of logging in makes a new session, and ends the one that the browser had
+before.
 """
 
 import hmac
@@ -44,7 +44,7 @@ class Credentials(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class LoggedIn(msgspec.Struct):
-    """Beside the cookie; `expires_in` is in seconds."""
+    """The answer to a login, beside the cookie; `expires_in` is in seconds."""
 
     name: str
     role: str
@@ -60,7 +60,7 @@ class LoginLink(msgspec.Struct):
 
 
 class Sessions(msgspec.Struct):
-    """The sessions of the dashboard that the asker may see."""
+    """The sessions of the dashboard that the operator may see."""
 
     sessions: list[SessionRow]
 
@@ -155,7 +155,7 @@ class LoginPage:
     async def press(self, call: Call[None]) -> web.StreamResponse:
         """`POST /admin/login`: a link's token or name and password, as a form or as JSON, for a session.
 
-        Whoever takes or sends JSON is answered LoggedIn, everybody else is led to the dashboard."""
+        A client that sends or accepts JSON gets LoggedIn, any other is redirected to the dashboard."""
         request = call.request
         try:
             self._login.check_own(request)
@@ -194,7 +194,7 @@ class LoginPage:
         return response
 
     async def mint(self, call: Call[None]) -> LoginLink:
-        """`POST /admin/login-link`: a fresh link for whoever can read the key in the data folder, on this machine."""
+        """`POST /admin/login-link`: a fresh link, for a request from this machine with the key in the data folder."""
         request = call.request
         if self._options.link_key is None or not is_here(request):
             raise web.HTTPNotFound
@@ -206,8 +206,8 @@ class LoginPage:
         return LoginLink(str(url), int(LINK_LIFE))
 
     async def _credentials(self, request: web.Request) -> Credentials:
-        """What was sent. Raises Refusal: too_long, and bad_message for all that is neither a link's token nor name and
-        password."""
+        """The credentials that were sent. Raises Refusal: too_long, or bad_message for anything but a link's token or a
+        name and a password."""
         body = await read_body(request, self._options.body_limit, self._options.body_deadline)
         if request.content_type == "application/json":
             try:
@@ -226,14 +226,14 @@ class LoginPage:
         return given
 
     async def _checked(self, request: web.Request, given: Credentials) -> Operator | Refusal:
-        """What the accounts say of a name and a password."""
+        """Check a name and a password against the accounts."""
         try:
             return await ask(lambda done: self._keeper.login(given.name, given.password, peer_address(request), done))
         except Refusal as refusal:
             return refusal
 
     def _opened(self, request: web.Request, operator: Operator) -> web.Response:
-        """Log in somebody who has proved who they are."""
+        """Open a session for an operator, and set the cookie."""
         cookie = self._login.cookie(request)
         self._sessions.close(request.cookies.get(cookie))
         secret, session = self._sessions.open(operator, request.headers.get("User-Agent", ""))
@@ -256,7 +256,7 @@ class LoginPage:
 
 
 def _needs_tls(cookie: str) -> bool | None:
-    """Browsers take a `__Host-` cookie, and its end, only with Secure."""
+    """Whether a cookie needs Secure: browsers accept a `__Host-` cookie, and its deletion, only with it."""
     return True if cookie.startswith("__Host-") else None
 
 
@@ -274,13 +274,13 @@ class SessionEndpoints:
         return Sessions(self.rows(call))
 
     def rows(self, call: Call[Any]) -> list[SessionRow]:
-        """The sessions that the asker may see."""
+        """The sessions that the operator may see."""
         request, wall = call.request, self._wall()
         current = None if bearer(request) is not None else self._login.session(request)
         return [self._sessions.row(each, current, wall) for each in self._sessions.seen_by(call.operator)]
 
     def others(self, call: Call[Any]) -> list[str]:
-        """The names of those who are logged in besides the asker, as far as the asker may see them."""
+        """The names of other logged-in operators, as far as this one may see them."""
         return sorted({f"{row.name} ({row.role})" for row in self.rows(call) if not row.current})
 
     async def end(self, call: Call[None]) -> SessionEnded:

@@ -27,7 +27,7 @@ class DrainRequest(Order):
 
 
 class MaintenanceRequest(Order):
-    """`text` is shown to those who come meanwhile."""
+    """Switch maintenance on or off; `text` is shown to newcomers meanwhile."""
 
     on: bool
     text: str = ""
@@ -41,8 +41,8 @@ class LogLevelRequest(Order):
 
 
 class EventRow(msgspec.Struct, frozen=True):
-    """What happened at `at` (ms since 1970), see `core.stats.recent`. `id` and `nick` are those of a connection, null
-    for what happened to none; the nick is also null of one that is long gone."""
+    """An event at `at` (ms since 1970), see `core.stats.recent`. `id` and `nick` are those of a connection, null for an
+    event of none; the nick is also null for one that closed long ago."""
 
     number: int
     at: int
@@ -53,8 +53,8 @@ class EventRow(msgspec.Struct, frozen=True):
 
 
 class EventLines(msgspec.Struct):
-    """What happened lately, oldest first. `cursor` is the number of the last one here, `last` of the last there is;
-    `missed` are gone between `after` and the first."""
+    """Recent events, oldest first. `cursor` is the number of the last one here, `last` that of the last there is;
+    `missed` is how many are no longer held between `after` and the first."""
 
     events: list[EventRow]
     cursor: int
@@ -63,7 +63,7 @@ class EventLines(msgspec.Struct):
 
 
 class DrainingDoor(msgspec.Struct):
-    """How many were there when it began, how many were sent away, how many are there now."""
+    """The drain of one door: connections when it began, those disconnected, and those there now."""
 
     door: Door
     state: str
@@ -151,7 +151,7 @@ class MaintenanceEndpoints:
         return self._events(self._hub.stats.recent.last - limit, limit)[1][::-1]
 
     def _events(self, after: int, limit: int) -> tuple[int, list[EventRow]]:
-        """The number of the first event after one, and the events from there on."""
+        """The number of the first event after `after`, and at most `limit` events from there on."""
         first, found = self._hub.stats.recent.after(after, limit)
         gone = {each.number: each.nick for each in self._hub.stats.closed.last}
         return first, [self._event(first + place, each, gone) for place, each in enumerate(found)]

@@ -1,4 +1,4 @@
-"""`GET /metrics`: what Prometheus scrapes. Plain numbers that are counted anyway are read at the time of the scrape.
+"""`GET /metrics` for Prometheus: plain numbers that are counted anyway are read when they are scraped.
 
 The formats are written by prometheus-client: 0.0.4, which everything reads, and OpenMetrics 1.0 for those who ask for
 it. Its own metrics are not used: an int on the hot path costs a tenth of a Counter with its lock. It is imported, in a
@@ -35,7 +35,7 @@ GRAFANA = Path(__file__).parents[1] / "grafana.json"
 CAUSES = ("loop_lag", "memory", "fds", "accept_queue", "storage")
 
 Labelled = Iterable[tuple[tuple[str, ...], float]]
-"""The values of the labels, and the number."""
+"""Pairs of label values and the number."""
 
 
 class MetricsPage:
@@ -61,8 +61,7 @@ class MetricsPage:
 
 
 class GatewayCollector:
-    """Reads the numbers when it is asked to `collect`, as prometheus-client asks a collector. `library` is
-    `prometheus_client.core`."""
+    """A collector of prometheus-client: reads the numbers at each `collect`. `library` is `prometheus_client.core`."""
 
     def __init__(self, hub: Hub, options: WebOptions, library: Any) -> None:
         self._hub = hub

@@ -1,7 +1,7 @@
 """`/admin/api/…` for what operators do: kicks, bans, mutes, messages, announcements, and the audit log.
 
-Every attempt to change something goes through `core.operators`, which checks the role again and records it; whoever has
-no session or the wrong CSRF token is recorded as a stranger. Lists are newest first, a page at a time.
+Every write goes through `core.operators`, which checks the role again and records it; a request without a session or
+with a wrong CSRF token is recorded as a stranger's. Lists are newest first, a page at a time.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class KickRequest(Order):
 
 
 def meant(whom: Subject) -> Subject:
-    """Who is meant: an address in place of a nick is an address, as `/ban` takes it, and never bans a nick."""
+    """The subject of a request: an address in the place of a nick means the address, as for `/ban`, never a nick."""
     return Subject(address=whom.nick) if parse_address(whom.nick) is not None else whom
 
 
@@ -73,7 +73,7 @@ class SanctionRequest(Order):
 
 
 class MessageRequest(Order):
-    """Words to one connection."""
+    """A text to one connection."""
 
     text: str
 
@@ -83,7 +83,7 @@ class MessageRequest(Order):
 
 
 class AnnounceRequest(Order):
-    """Words to everybody, or to a door, a room or both."""
+    """A text to everybody, or to a door, a room or both."""
 
     text: str
     door: Door | None = None
@@ -95,7 +95,7 @@ class AnnounceRequest(Order):
 
 
 class SanctionRow(msgspec.Struct, frozen=True):
-    """A ban or mute as it is shown. Times: ms since 1970; `until` null = for ever."""
+    """A ban or a mute. Times: ms since 1970; `until` null = for ever."""
 
     id: str
     kind: str
@@ -107,7 +107,7 @@ class SanctionRow(msgspec.Struct, frozen=True):
 
 
 class SanctionPage(msgspec.Struct, frozen=True):
-    """Some rows, how many match in all, and the cursor of the next page (None at the end)."""
+    """A page of rows, how many match in all, and the cursor of the next page (None at the end)."""
 
     rows: list[SanctionRow]
     total: int
@@ -139,7 +139,7 @@ class Kicked(msgspec.Struct):
 
 
 class Told(msgspec.Struct):
-    """The words are on their way."""
+    """The text is on its way."""
 
     id: str
     told: Literal[True]
@@ -192,7 +192,7 @@ class AuditLines(msgspec.Struct):
 
 
 class ModerationEndpoints:
-    """What is done to one connection, nick or address, and the audit log."""
+    """The handlers of kicks, bans, mutes, messages, announcements and the audit log."""
 
     def __init__(self, hub: Hub, operators: Operators, table: ConnectionTable) -> None:
         self._hub = hub
@@ -304,7 +304,7 @@ def _place(each: Sanction) -> tuple[int, str]:
 
 
 def _begin(cursor: str | None) -> tuple[int, str] | None:
-    """Where the page before ended."""
+    """Where the page before ended, in its cursor. Raises Refusal."""
     if not cursor:
         return None
     created, _, id = cursor.partition(".")

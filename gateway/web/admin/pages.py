@@ -1,6 +1,6 @@
 """The dashboard's pages and their forms: connections, rooms, bans, mutes, audit, sessions; complete without script.
 
-Around each stands the same frame: who is logged in, the gateway's health, the way to the other pages.
+All share a frame: the operator who is logged in, the gateway's health, the navigation.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ RESULTS = {
     "ended": "The session is ended.",
     "announced": "Announced.",
 }
-"""What a form without script led to, as the page it comes back to says it."""
+"""The outcomes of a form without script, in the words of the page that it leads back to."""
 
 
 class AdminFrame:
@@ -55,7 +55,7 @@ class AdminFrame:
         self._pages = pages
 
     async def answer(self, call: Call[None], template: str, here: str, **context: Any) -> web.Response:
-        """The page `template`, which the navigation knows as `here`, with its own context and everybody's."""
+        """The page `template`, which the navigation calls `here`, with its own context and that of the frame."""
         operator, session = call.operator, call.session
         assert session is not None, "the row is of a page"
         return await self._pages.answer_in_slices(
@@ -125,7 +125,7 @@ class Dashboard:
 
 
 class ListPages:
-    """The pages beside the connections'."""
+    """The pages besides the connections."""
 
     def __init__(
         self, frame: AdminFrame, rooms: RoomTable, moderation: ModerationEndpoints, sessions: SessionEndpoints
@@ -191,10 +191,10 @@ class ListPages:
         return await self._frame.answer(call, "sessions.html", "sessions", sessions=rows)
 
 
-# What forms post where there is no script: the verbs of operators, then back to the page
+# Forms without script: each runs a verb of `core.operators` and leads back to its page
 
 FORM_PAGES = ("/admin", "/admin/rooms", "/admin/bans", "/admin/mutes", "/admin/audit", "/admin/sessions")
-"""Where a form may have stood, and so where it leads back to."""
+"""The pages that have forms, and so the only ones that a form leads back to."""
 TARGETS = ("nick", "address", "connection")
 
 Verb = Callable[[Moderation, Done], None]
@@ -256,7 +256,7 @@ class AdminForms:
         return await self._do(call, "lifted", lambda it, done: verb(it, call.operator, id, done))
 
     async def _do(self, call: Call[Fields], result: str, verb: Verb) -> web.StreamResponse:
-        """Do it, and lead back to the page with the form, which then shows the result."""
+        """Run the verb, and redirect to the page with the form, which then shows the result."""
         try:
             await self._moderation.do(verb)
         except Refusal as refusal:
@@ -268,7 +268,7 @@ class AdminForms:
         return web.Response(status=303, headers={"Location": self._options.at(str(page))})
 
     def _gone(self, call: Call[Fields], refusal: Refusal) -> web.Response:
-        """Whoever was meant is gone already: that is a result, not an error. Any other Refusal is raised."""
+        """The subject is gone already: that is a result, not an error. Any other Refusal is raised."""
         if refusal.code is not Code.NO_SUCH_USER:
             raise refusal
         return self._back(call, "gone")
@@ -285,7 +285,7 @@ def page_of(request: web.Request, base_path: str) -> URL:
 
 
 def whom_of(fields: Fields) -> Subject:
-    """Who is meant by `by` and `target`. Raises Misread."""
+    """The subject that `by` and `target` name. Raises Misread."""
     by, target = fields.get("by", "nick"), fields.get("target", "").strip()
     if by not in TARGETS or not target:
         raise Misread(Code.BAD_MESSAGE, f"say who is meant, by one of {', '.join(TARGETS)}")
@@ -293,7 +293,7 @@ def whom_of(fields: Fields) -> Subject:
 
 
 def seconds_of(text: str) -> int | None:
-    """How long; None: for ever. Raises Misread."""
+    """The duration in seconds; None: for ever. Raises Misread."""
     if not text.strip():
         return None
     try:
@@ -303,7 +303,7 @@ def seconds_of(text: str) -> int | None:
 
 
 def door_of(text: str) -> Door | None:
-    """Which door; None: all. Raises Misread."""
+    """The door; None: all. Raises Misread."""
     if not text:
         return None
     try:

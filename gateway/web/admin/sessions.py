@@ -1,7 +1,8 @@
-"""The sessions of the dashboard: how long they last, how a cookie is checked, and who may see and end whose.
+"""The sessions of the dashboard: how long they last, how a cookie is checked, and which an operator may see and end.
 
-Secrets are 192 random bits and kept as their SHA-256 only, so a memory dump or a slip in a log gives nobody a login.
-The collection is bounded. A session is looked up by its digest: what the time of that tells is of no use.
+Secrets are 192 random bits, of which only the SHA-256 is kept, so that neither a memory dump nor a slip in a log can be
+used to log in. The number of sessions is bounded. A session is looked up by its digest, so the timing of the lookup
+reveals nothing about the secret.
 
 A restart logs nobody out: the ledger keeps the sessions, by digest, with the times of `core.trusted_time` and a proof
 of the account they were opened by, so that an account that changed while the gateway was down is a stranger's. The CSRF
@@ -37,7 +38,7 @@ BY_LINK = "link"
 
 
 def digest(secret: str) -> bytes:
-    """What is kept of a secret."""
+    """The SHA-256 of a secret, which is all that is kept of it."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
@@ -80,7 +81,7 @@ class KeptSession(msgspec.Struct, frozen=True):
 
 
 class SessionRow(msgspec.Struct, frozen=True):
-    """A session as it is shown. Times are ms since 1970; `current`: the one that asks."""
+    """A session for the list. Times are ms since 1970; `current`: the one that asks."""
 
     id: str
     name: str
@@ -137,8 +138,8 @@ class AdminSessions:
         self._ledger.keep_logins(msgspec.json.encode(kept).decode(), _kept)
 
     def open(self, operator: Operator, agent: str) -> tuple[str, AdminSession]:
-        """Log somebody in; the secret for the cookie, and the session. Over SESSION_LIMIT whoever was away longest
-        is logged out."""
+        """Log an operator in; return the secret for the cookie, and the session. Above SESSION_LIMIT the session unused
+        for longest ends."""
         self._sweep()
         while len(self._sessions) >= SESSION_LIMIT:
             del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen)]
@@ -151,7 +152,7 @@ class AdminSessions:
         return secret, session
 
     def find(self, secret: str | None) -> AdminSession | None:
-        """The session of a cookie, which is thereby used."""
+        """The session of a cookie; this counts as use."""
         session = self.look(secret)
         if session is not None:
             session.seen = self._clock()
@@ -160,7 +161,7 @@ class AdminSessions:
         return session
 
     def look(self, secret: str | None) -> AdminSession | None:
-        """The session of a cookie that a page sent by itself: that is no use of it."""
+        """The session of a cookie that a page sent by itself, which does not count as use."""
         self._sweep()
         session = self._sessions.get(digest(secret)) if secret else None
         if session is not None and secret:
@@ -173,7 +174,7 @@ class AdminSessions:
         return list(self._sessions.values())
 
     def seen_by(self, operator: Operator) -> list[AdminSession]:
-        """Those that an operator may see, and end: an admin all of them, others those under their own name."""
+        """The sessions that an operator may see, and end: an admin all of them, others those under their own name."""
         return [each for each in self.all() if _may_see(operator, each)]
 
     def end_by(self, operator: Operator, id: str) -> AdminSession:
@@ -201,19 +202,19 @@ class AdminSessions:
         )
 
     def close(self, secret: str | None) -> None:
-        """Log out. An unknown secret is nobody."""
+        """Log out. An unknown secret does nothing."""
         if secret and self._sessions.pop(digest(secret), None) is not None:
             self._keep()
 
     def end(self, session: AdminSession) -> None:
-        """Log somebody out who need not be asking."""
+        """End a session, not necessarily the one that asks."""
         for key, each in list(self._sessions.items()):
             if each is session:
                 del self._sessions[key]
         self._keep()
 
     def revoke(self, names: Container[str]) -> None:
-        """Log out whoever logged in by one of these names (casefolded)."""
+        """End the sessions of these accounts (casefolded names)."""
         for session in list(self._sessions.values()):
             if session.operator.name.casefold() in names:
                 self.end(session)

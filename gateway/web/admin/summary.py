@@ -1,5 +1,5 @@
-"""The figures at the top of the dashboard, which `gateway status` shows as well: now, the highest since the start, and
-what they are measured by."""
+"""The summary at the top of the dashboard, which `gateway status` shows as well: figures now, their highest, and
+their limits."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -31,7 +31,7 @@ class ListenerLine(msgspec.Struct, frozen=True):
 
 
 class Tile(msgspec.Struct, frozen=True):
-    """One figure `now`, its `peak` since the start, the `limit` it is measured by, the `total` since the start.
+    """One figure `now`, its `peak` since the start, its `limit`, and the `total` since the start.
 
     Counters are per second in `now` and `peak`; sizes are bytes. None: not known on this system, not yet, or without.
     """
@@ -43,7 +43,7 @@ class Tile(msgspec.Struct, frozen=True):
 
 
 class CauseLine(msgspec.Struct, frozen=True):
-    """Why the health is what it is: `name` for programs, `level` busy, overloaded or draining, `text` for people."""
+    """A cause of the health: `name` for programs, `level` busy, overloaded or draining, `text` for people."""
 
     name: str
     level: str
@@ -61,7 +61,7 @@ class SlowLine(msgspec.Struct, frozen=True):
 
 
 class ClosedLine(msgspec.Struct, frozen=True):
-    """A connection that ended at `closed_at` (ms since 1970), after `lasted` ms; `words` tell more than `reason`."""
+    """A connection that closed at `closed_at` (ms since 1970), after `lasted` ms; `words` add to `reason`."""
 
     id: str
     nick: str
@@ -94,7 +94,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class MarkLine(msgspec.Struct, frozen=True):
-    """Something that was done, at a time in ms since 1970."""
+    """Something an operator or the gateway did, at a time in ms since 1970."""
 
     at: int
     text: str
@@ -158,7 +158,7 @@ class SummaryEndpoints:
         return {"span": span, "step": step * 1000, **columns, "marks": marks}
 
     def _health(self) -> tuple[str, list[tuple[Cause, str]]]:
-        """The word, and the causes with their own words."""
+        """The health in one word, and its causes with the word of each."""
         trouble, health = self._options.ready(), self._hub.stats.sampler.health
         level, causes = health.level, [(cause, cause.level.word) for cause in health.causes]
         if trouble is not None and trouble.code is Code.DRAINING:
@@ -187,7 +187,7 @@ class SummaryEndpoints:
 
 
 def closed_line(gone: Departure) -> ClosedLine:
-    """What the summary shows of a connection that ended."""
+    """The summary's line for a connection that closed."""
     return ClosedLine(
         gone.id,
         gone.nick,

@@ -1,8 +1,8 @@
 """`GET /admin/api/connections/{id}/watch`: one connection live, as Server-Sent Events, for an admin and ten minutes.
 
-Off unless `admin.watch` is on; every look is audited, its beginning and its end. Passwords, tokens and codes are
-covered (`core.sessions.trace`). What the admin's own connection does not take is dropped, never kept waiting, and the
-admin is told how much.
+Off unless `admin.watch` is on; the beginning and the end of each watch are audited. Passwords, tokens and codes are
+covered (`core.sessions.trace`). What the admin's own connection does not take is dropped, never queued, and the admin
+is told how much.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from gateway.web.endpoint import Call, Misread
 
 WATCH_SECONDS = 600.0
 LOOK_SECONDS = 0.5
-"""How often it is seen whether the connection and the admin's session still live."""
+"""Seconds between two checks that the connection and the admin's session are still open."""
 WATCHERS = 16
 KEPT = 500
 KEPT_CHARS = 256 * 1024
@@ -33,7 +33,7 @@ EVENT_BYTES = 4096
 TELNET_DOORS = (Door.TCP, Door.TELNET)
 
 Audit = Callable[[Operator, str, str, str, str], None]
-"""Called with who, the action, the target, the reason and the result."""
+"""Called with the operator, the action, the target, the reason and the result."""
 
 _encode = msgspec.json.encode
 
@@ -47,7 +47,7 @@ class Seen(msgspec.Struct, gc=False):
 
 
 class Watch:
-    """What was seen of one connection and not told yet."""
+    """What was seen of one connection and not sent yet."""
 
     def __init__(self, session: Session, wall: Callable[[], int]) -> None:
         self.news = asyncio.Event()
@@ -64,7 +64,7 @@ class Watch:
         self._tap.remove()
 
     def take(self) -> list[tuple[str, Any]]:
-        """Everything since the last call: (`in`, `out` or `dropped`, what to tell)."""
+        """Everything since the last call: (`in`, `out` or `dropped`, the event's data)."""
         self.news.clear()
         events: list[tuple[str, Any]] = list(self._events)
         if self._dropped:
@@ -94,7 +94,7 @@ class Watch:
 
 
 def payloads(frames: bytes) -> Iterator[bytes]:
-    """What is in some whole server frames (RFC 6455, not masked)."""
+    """The payloads of some complete server frames (RFC 6455, not masked)."""
     at = 0
     while at + 2 <= len(frames):
         size, at = frames[at + 1] & 0x7F, at + 2
@@ -152,7 +152,7 @@ class WatchEndpoints:
         return response
 
     async def _tell(self, request: web.Request, response: web.StreamResponse, session: Session, watch: Watch) -> str:
-        """Tell what is seen until there is a reason to end, and return it."""
+        """Send what is seen until there is a reason to end, and return that."""
         until = time.monotonic() + WATCH_SECONDS
         while True:
             try:
@@ -171,7 +171,7 @@ class WatchEndpoints:
                 return over["reason"]
 
     def _over(self, request: web.Request, session: Session, until: float) -> dict[str, str] | None:
-        """Why to end, if there is a reason."""
+        """The reason to end, if there is one."""
         if request.transport is None or request.transport.is_closing():
             raise ConnectionResetError
         if session.closed:

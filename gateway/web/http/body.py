@@ -1,7 +1,7 @@
-"""Reading a request's body: never more than is allowed, never longer than is patient, never inflated, always UTF-8.
+"""Reading a request's body: never more than a limit, never beyond a deadline, never decompressed, always as UTF-8.
 
-What a peer declares of its text is believed (`charset=ISO-8859-1`), and a byte order mark too: UTF-16 is what
-PowerShell's `>` writes. Codecs that are no charsets of texts are unknown here, and so is what costs more than its size.
+A declared charset is believed (`charset=ISO-8859-1`), and so is a byte order mark: PowerShell's `>` writes UTF-16.
+Codecs that are not charsets, or whose decoding costs more than the size of the text, are unknown here.
 """
 
 import asyncio
@@ -20,23 +20,23 @@ HOW_TO_POST = (
 )
 CHARSETS = frozenset(("ascii", "gbk", "gb18030", "gb2312", "big5"))
 CHARSET_FAMILIES = ("utf-8", "utf-16", "iso8859-", "cp", "koi8-", "mac-", "euc_", "shift_jis", "iso2022_jp", "tis-620")
-"""Names as `codecs` spells them. Left out: `idna`, `unicode_escape`, `rot13` and their like, which are no charsets."""
+"""Names as `codecs` spells them. Left out: `idna`, `unicode_escape`, `rot13` and the like, which are not charsets."""
 
 
 def check_encoding(request: web.Request) -> None:
-    """A compressed body is refused unread."""
+    """Refuse a compressed body unread."""
     if any(encoding != "identity" for encoding in tokens(request, "Content-Encoding")):
         raise web.HTTPUnsupportedMediaType(reason="compressed bodies are not taken")
 
 
 def check_one_part(request: web.Request) -> None:
-    """A message is not posted by a form of several parts (`curl -F`)."""
+    """Refuse a multipart form (`curl -F`): a message is not posted that way."""
     if request.content_type.startswith("multipart/"):
         raise web.HTTPUnsupportedMediaType(reason=HOW_TO_POST)
 
 
 def check_body(request: web.Request) -> None:
-    """What has come of the body is well-formed so far."""
+    """Raise Refusal if the part of the body that has come is malformed."""
     peer = request.protocol
     if isinstance(peer, HttpConnection) and peer.is_broken(request):
         raise Refusal(Code.BAD_MESSAGE, "the body is broken")
@@ -44,7 +44,7 @@ def check_body(request: web.Request) -> None:
 
 async def read_body(request: web.Request, limit: int, deadline: float) -> bytes:
     """The whole body, in UTF-8 without a byte order mark. At most `limit` bytes are held; a peer that takes longer than
-    `deadline` seconds is cut.
+    `deadline` seconds is disconnected.
 
     Raises Refusal (too_long), HTTPUnsupportedMediaType for an unknown charset, ConnectionResetError when
     time is up or the peer has gone.
@@ -75,7 +75,7 @@ async def read_body(request: web.Request, limit: int, deadline: float) -> bytes:
 
 
 def _codec(request: web.Request) -> codecs.CodecInfo | None:
-    """What the body's declared charset is decoded with; None where none is declared."""
+    """The codec of the body's declared charset; None where none is declared."""
     declared = request.charset
     if not declared:
         return None

@@ -1,26 +1,20 @@
-"""Who calls at the web door, and how many from one address.
+"""Client addresses at the web door: who sent a request, through which proxy, and how many come from one address.
 
-A connection is one person's, and was counted when it came in, until it is idle: between two requests it is not counted,
-and gives way to a newcomer (`rest`, `wake`). Unless it comes from a trusted proxy: such a connection
-is kept alive for the requests of many, so there each request, and each WebSocket for as long as it lives, is counted by
-the address it was forwarded for.
+A direct connection belongs to one peer and is counted when it comes in. While it is idle between two requests it is not
+counted, and is closed when a newcomer needs its place (`rest`, `wake`). A connection from a trusted proxy carries the
+requests of many, so there each request, and each WebSocket for as long as it is open, is counted by the address that it
+was forwarded for.
 
-What a trusted proxy says of the peers behind it: the headers X-Forwarded-For and X-Forwarded-Proto.
-
-Each proxy adds whom it was called by at the right end of X-Forwarded-For, so the list is read from there: over the hops
-that are trusted proxies themselves, to the first that is not. What stands further left the peer may have made up.
+X-Forwarded-For is read from the right, because each proxy appends the address that called it: past hops that are
+trusted proxies themselves, to the first that is not. Anything further left may have been made up by the peer.
 
 - Several headers are one list. A hop may carry a port, an IPv6 address brackets.
-- A hop that is no address (`unix:`) is passed over. `unknown` is where a proxy withholds who it was: the last address
-  before it counts, for the next one on the left would again be the peer's own invention.
+- A hop that is not an address (`unix:`) is skipped. `unknown` means that a proxy withholds its caller: the last address
+  before it counts, because the next one on the left could be made up by the peer.
 - If every hop is a trusted proxy, the peer is the leftmost. At most HOPS are read.
 
-`Forwarded`, `X-Real-IP` and `X-Forwarded-Host` are ignored, also from a trusted proxy: one way to tell is enough, and
-proxies pass on what they do not set. Let the proxy keep the Host header.
-
-What the web door knows of a connection, from its transport.
-
-What a browser calls itself, fit to be shown and kept.
+`Forwarded`, `X-Real-IP` and `X-Forwarded-Host` are ignored, even from a trusted proxy: one header is enough, and
+proxies pass on those that they do not set. The proxy has to keep the Host header.
 """
 
 import asyncio
@@ -52,7 +46,7 @@ class Proxies:
         self.trusted = trusted
 
     def behind(self, connected: Remote, forwarded: list[str]) -> Remote:
-        """Who sent a request over the connection of `connected`, with these X-Forwarded-For headers."""
+        """The sender of a request on the connection of `connected` with these X-Forwarded-For headers."""
         if connected.address not in self.trusted:
             return connected
         found = None
@@ -67,7 +61,7 @@ class Proxies:
         return connected if found is None else Remote(found, connected.address)
 
     def scheme(self, connected: Remote, headers: CIMultiDictProxy[str]) -> str:
-        """`http` or `https`, as the trusted proxy was called; empty when nobody trusted says so."""
+        """`http` or `https`, as a trusted proxy was called; empty when no trusted proxy says."""
         if connected.address not in self.trusted:
             return ""
         said = ",".join(headers.getall("X-Forwarded-Proto", [])).rpartition(",")[2].strip().lower()
@@ -75,7 +69,7 @@ class Proxies:
 
 
 class AddressCounts(Protocol):
-    """Counts every door's connections: `come` answers why somebody must go, or counts him until `go`."""
+    """Counts every door's connections: `come` counts a peer until `go`, or returns why it is rejected."""
 
     def come(self, remote: Remote) -> tuple[CloseReason, str] | None: ...
     def go(self, remote: Remote) -> None: ...
@@ -86,8 +80,8 @@ class AddressCounts(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Caller:
-    """One connection: who is connected, whether it speaks for others, and whether it rests: is idle, not counted by
-    its address, and closed when a newcomer needs its place."""
+    """One connection: its peer, whether that is a trusted proxy, and whether it rests: is idle, not counted by its
+    address, and closed when a newcomer needs its place."""
 
     remote: Remote
     proxies: Proxies
@@ -95,7 +89,7 @@ class Caller:
     resting: bool = False
 
     def sender(self, request: web.Request) -> Remote:
-        """Who sent this request."""
+        """The sender of a request on this connection."""
         if not self.forwards:
             return self.remote
         return self.proxies.behind(self.remote, request.headers.getall("X-Forwarded-For", []))
@@ -106,7 +100,7 @@ class Caller:
 
 
 def check_open(hub: Hub, sender: Remote) -> None:
-    """Raise Refusal while nobody new is let in at the web door."""
+    """Raise Refusal while the web door rejects newcomers."""
     denial = hub.gate.denial(Door.WEB)
     if denial is not None:
         hub.stats.refused(Door.WEB, sender.address, denial.closing, denial.words)
@@ -114,7 +108,7 @@ def check_open(hub: Hub, sender: Remote) -> None:
 
 
 class ClientAddresses:
-    """Those of one door."""
+    """The client addresses of one door."""
 
     def __init__(self, hub: Hub, admission: AddressCounts, proxies: Proxies) -> None:
         self.proxies = proxies
@@ -122,8 +116,8 @@ class ClientAddresses:
         self._admission = admission
 
     def admit(self, remote: Remote) -> tuple[CloseReason, str] | None:
-        """Count a connection by its address, or say why it must go; of a proxy's the requests are counted. Somebody on
-        this machine comes in although it is banned, as far as the dashboard: there must be a way to lift that."""
+        """Count a connection by its address, or return why it is rejected; for a proxy's, its requests are counted. A
+        peer on this machine gets as far as the dashboard even if its address is banned: the ban must be liftable."""
         if remote.address in self.proxies.trusted:
             return None
         ban = self._hub.bans.refusal(self._hub.bans.on_address(remote.address))
@@ -136,9 +130,9 @@ class ClientAddresses:
         return Caller(remote, self.proxies, remote.address in self.proxies.trusted)
 
     def end(self, caller: Caller) -> None:
-        """The connection is gone."""
+        """The connection has ended."""
         if caller.resting:
-            caller.resting = False  # a request on its way in is counted no more
+            caller.resting = False  # a request that comes in now is not counted any more
             self._admission.wake(caller)
         elif not caller.forwards:
             self._admission.go(caller.remote)
@@ -152,7 +146,7 @@ class ClientAddresses:
         self._admission.rest(caller, give_way)
 
     def wake(self, caller: Caller) -> tuple[CloseReason, str] | None:
-        """A request comes on it: count it again, or say why that cannot be; then it rests on."""
+        """A request comes in: count the connection again; or return why not, and it goes on resting."""
         if caller.resting:
             denied = None if caller.forwards else self._admission.come(caller.remote)
             if denied is not None:
@@ -162,7 +156,7 @@ class ClientAddresses:
         return None
 
     def come(self, caller: Caller, request: web.Request) -> Remote | None:
-        """Count a request if it is to be counted; `go` wants the answer. Raises Refusal for one too many."""
+        """Count a request, if its connection is a proxy's; pass the result to `go`. Raises Refusal for one too many."""
         denied = self.wake(caller)
         sender = caller.sender(request)
         if denied is None and not caller.forwards:
@@ -181,7 +175,7 @@ class ClientAddresses:
 
 
 def kernel_of(transport: asyncio.Transport, ask: Callable[[Any], Kernel | None]) -> Kernel | None:
-    """What the kernel knows, asked by `ask`; None for a connection that is gone."""
+    """The kernel's figures, by way of `ask`; None for a connection that has ended."""
     sock = transport.get_extra_info("socket")
     return ask(sock) if sock is not None and not transport.is_closing() else None
 
@@ -197,8 +191,8 @@ AGENT_CHARS = 120
 
 
 def agent_of(header: str) -> str | None:
-    """The `User-Agent` through the gate, at most AGENT_CHARS; None when nothing is left. Equal names are one object,
-    because thousands of browsers call themselves the same."""
+    """The `User-Agent` after the text gate, at most AGENT_CHARS; None when nothing is left. Equal names are one object,
+    because thousands of browsers send the same."""
     try:
         return sys.intern(sanitize.line(header[:AGENT_CHARS]))
     except Refusal:

@@ -12,7 +12,7 @@ from aiohttp import web
 _MEMBER = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')
 _WEIGHT = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
 MEMBERS = 64
-"""More of one list are not read: no program sends so many, and each is work."""
+"""Members of one list that are read, at most: no program sends more, and each costs time."""
 
 
 def members(request: web.BaseRequest, name: str) -> list[str]:
@@ -27,8 +27,8 @@ def tokens(request: web.BaseRequest, name: str) -> list[str]:
 
 
 def weights(request: web.BaseRequest, name: str) -> dict[str, float]:
-    """How much each member is wanted, 0 (not at all) to 1. A weight that is no weight counts as 0: when in doubt a peer
-    gets what everybody understands."""
+    """The weight of each member, 0 (not wanted) to 1. A malformed weight counts as 0: when in doubt a peer gets what
+    everybody understands."""
     wanted: dict[str, float] = {}
     for member in members(request, name):
         token, *parameters = (part.strip().lower() for part in member.split(";"))

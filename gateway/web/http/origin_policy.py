@@ -1,7 +1,7 @@
-"""Who may speak to this site: the rules for the Host and Origin headers, and the headers of every answer.
+"""The origin policy: the rules for the Host and Origin headers, and the headers of every response.
 
-A page of a foreign site can make a browser send us requests. Its Origin gives it away, except where it has pointed its
-own name at our address (DNS rebinding): then Origin and Host agree, and only a list of our own names helps.
+A page of a foreign site can make a browser send us requests. Its Origin gives it away, unless its own host name points
+to our address (DNS rebinding): then Origin and Host agree, and only a list of our own names helps.
 """
 
 import logging
@@ -32,7 +32,7 @@ _FIXED = {
 
 
 _SHARED = re.compile(r"/r/|/rooms/?\Z")
-"""What pages of configured origins may use: the rooms, never the dashboard."""
+"""Paths that pages of configured origins may use: the rooms, never the dashboard."""
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, DELETE",
     "Access-Control-Allow-Headers": "content-type, authorization, last-event-id",
@@ -45,7 +45,7 @@ log = logging.getLogger("gateway.web")
 
 
 def quoted(value: str) -> str:
-    """A header's value as it may stand in an error and in the log."""
+    """A header's value, fit for an error and for the log."""
     return repr(shown(value, QUOTED))
 
 
@@ -61,12 +61,12 @@ def is_address(name: str) -> bool:
 
 
 def is_local(remote: Remote) -> bool:
-    """Whether somebody is on this very machine, and no proxy only says so."""
+    """Whether the peer is on this machine, and not merely reported so by a proxy."""
     return remote.proxy is None and is_loopback(remote.address)
 
 
 def _same(origin: str) -> str:
-    """An origin in its one spelling: lower case, no slash at the end, no default port."""
+    """An origin in its canonical spelling: lower case, no slash at the end, no default port."""
     origin = origin.strip().lower().rstrip("/")
     match = _ORIGIN.fullmatch(origin)
     if match and origin.endswith(":" + _DEFAULT_PORTS[match[1]]):
@@ -84,18 +84,18 @@ class OriginPolicy:
         self.know(hosts, origins)
 
     def know(self, hosts: Iterable[str], origins: Iterable[str]) -> None:
-        """Go by these names, and let pages of these origins in, from now on."""
+        """Use these names and foreign origins from now on."""
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts) | {"localhost"}
         self._origins = frozenset(_same(origin) for origin in origins)
 
     def admit(self, request: web.Request) -> None:
-        """Refuse what a foreign site may have made a browser send."""
+        """Raise Refusal for a request that a foreign site may have made a browser send."""
         self.host(request)
         if request.method not in READING:
             self._check_writer(request)
 
     def host(self, request: web.Request) -> str:
-        """The `name:port` by which we were reached, lower case. Refusal when that is none of our names."""
+        """The `name:port` by which we were reached, lower case. Raises Refusal when it is not one of our names."""
         given = request.headers.getall("Host", [])
         if not given and request.version.minor == 0:
             return "localhost"
@@ -114,7 +114,7 @@ class OriginPolicy:
         return given[0].lower()
 
     def _check_writer(self, request: web.Request) -> None:
-        """A request that changes something comes from ourselves, from a configured origin, or not from a page."""
+        """Raise Refusal for a write from a page, unless the page is ours or of a configured origin."""
         origin = request.headers.get("Origin")
         if origin is not None:
             if not self.is_ours(request, origin) and _same(origin) not in self._origins:
@@ -136,8 +136,7 @@ class OriginPolicy:
             log.warning("%s", words)
 
     def preflight(self, request: web.Request) -> web.Response | None:
-        """The answer to a browser that asks whether a page of a configured origin may use a room's address; None for
-        everything else."""
+        """The response to a CORS preflight of a configured origin for a room's address; None for everything else."""
         if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
             return None
         if not _SHARED.match(request.path) or self._shared_with(request) is None:
@@ -145,21 +144,21 @@ class OriginPolicy:
         return web.Response(status=204, headers=_PREFLIGHT)
 
     def _shared_with(self, request: web.Request) -> str | None:
-        """The configured origin whose page asks."""
+        """The configured origin that the request comes from, if it may use this path."""
         origins = request.headers.getall("Origin", [])
         return origins[0] if len(origins) == 1 and _same(origins[0]) in self._origins else None
 
     def check_socket(self, request: web.Request) -> None:
-        """A WebSocket: the same, and without an Origin only for those who carry no cookie."""
+        """Raise Refusal for a WebSocket as for a write, and for one with a cookie but without an Origin."""
         self._check_writer(request)
         if "Origin" not in request.headers and "Cookie" in request.headers:
             raise Refusal(Code.FORBIDDEN, "a WebSocket with a cookie needs an Origin")
 
     def is_ours(self, request: web.Request, origin: str) -> bool:
-        """Whether `origin` is this very site. Its scheme is not ours to know: a proxy may speak TLS for us.
+        """Whether `origin` is this site. The scheme is not compared, because a proxy may speak TLS for us.
 
-        Under our own Referrer-Policy a browser writes `null` into the Origin of a form; then Sec-Fetch-Site, which no
-        page can set, says whose form it was.
+        Under our own Referrer-Policy a browser sends `null` as the Origin of a form; then Sec-Fetch-Site, which no page
+        can set, says whose form it was.
         """
         if origin == "null":
             return request.headers.get("Sec-Fetch-Site") == "same-origin"
@@ -167,7 +166,7 @@ class OriginPolicy:
         return match is not None and _same(origin) == _same(f"{match[1]}://{self.host(request)}")
 
     def dress(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Put the headers on that every answer has, and take the server's version off."""
+        """Add the headers that every response has, and remove the server's version."""
         headers = response.headers
         headers.pop("Server", None)
         if response.status == 101:
@@ -191,7 +190,7 @@ class OriginPolicy:
             host = self.host(request)
         except Refusal:
             host = ""
-        # Older Safari does not count a WebSocket as 'self'. A bracketed address is no host for a policy: browsers
+        # Older Safari does not count a WebSocket as 'self'. A policy cannot name a bracketed address: browsers
         # ignore it and complain in the console, so an IPv6 address relies on 'self'.
         sockets = ""
         if host and not host.startswith("["):
@@ -203,5 +202,5 @@ class OriginPolicy:
         )
 
     def base(self, request: web.Request) -> URL:
-        """The address of this site as the asker sees it, without a slash at its end."""
+        """The address of this site as the client sees it, without a slash at its end."""
         return URL(f"{'https' if is_secure(request, self._tls) else 'http'}://{self.host(request)}{self._base_path}")

@@ -1,21 +1,21 @@
-"""One accepted connection of the web door: aiohttp's HTTP protocol with what it lacks for us.
+"""One accepted connection of the web door: aiohttp's HTTP protocol, with what it lacks added.
 
-Rules of this file: only documented or overridable names of aiohttp's `RequestHandler` are used, but for `_waiter` (what
-it waits for while no request is there) and the two verbs by which it stops and starts the transport's reading; and
-nothing here waits.
+Rules of this file: only documented or overridable names of aiohttp's `RequestHandler` are used, except for `_waiter`
+(what it waits on between requests) and the two methods that stop and start the transport's reading; and nothing here
+blocks.
 
-- aiohttp has no deadline for a head: whoever begins one, or has sent nothing yet, is cut after `header_deadline`
-  seconds. Between two requests a connection is kept for `keepalive` seconds, longer than proxies keep theirs, or they
-  would send a request into a dying connection; meanwhile it gives way to newcomers.
-- The loop hands over up to 256 KiB at once, which may be 40,000 frames or chunks. So it is worked off in slices, one in
-  a turn of the loop, and a peer whose slice was mere crumbs has to pause before its next one.
-- Every byte passes a watch before aiohttp's parser: `StrictRequests`, and after an upgrade `StrictFrames`.
-- aiohttp does not tell who reads a body that it is broken, so that is done here (`body`, `is_broken`).
+- aiohttp has no deadline for a request's head: a peer that has begun one, or has sent nothing yet, is cut off after
+  `header_deadline` seconds. Between two requests a connection is kept for `keepalive` seconds, longer than proxies keep
+  theirs, or they would send a request into a closing connection; meanwhile it gives way to newcomers.
+- The loop hands over up to 256 KiB at once, which may be 40,000 frames or chunks. So they are handled in slices, one
+  per turn of the loop, and a peer whose slice consisted of tiny pieces has to pause before its next one.
+- Every byte passes a checker before aiohttp's parser: `StrictRequests`, and after an upgrade `StrictFrames`.
+- aiohttp does not tell the reader of a body that it is malformed, so that is done here (`body`, `is_broken`).
 - Errors in the request itself are answered here: aiohttp would log a traceback for each and name its version.
-- A WebSocket's write room is told to its `Socket`; what comes after its farewell is dropped unread.
-- A reader of an ordinary answer that stops reading is cut after a while; WebSockets may lag as long as they like.
-- asyncio closes a connection at the peer's end of file, before the answer is written. Who has sent his request may
-  shut down his side (`nc -N`): he gets his answer like everybody, in HALF_CLOSED seconds at most.
+- A WebSocket's `Socket` is told when there is room to write; what comes after its farewell is dropped unread.
+- A client that stops reading an ordinary response is cut off after a while; WebSockets may lag as long as they like.
+- asyncio closes a connection at the peer's end of file, before the response is written. A client may shut down its side
+  after its request (`nc -N`): it gets the response like any other, within HALF_CLOSED seconds.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ WRITE_LOW = 16 * 1024
 HEADERS_LIMIT = 64
 SLICE = 4 * 1024
 CRUMBS = 128
-"""Frames or lines in a slice from which on it is mere crumbs: 1 ms of work, and no browser sends such."""
+"""Frames or lines in a slice from which its peer has to pause: 1 ms of work, and no browser sends so many."""
 PAUSE = 0.1
 NOTHING = memoryview(b"")
 LINGERING = 2.0
@@ -66,7 +66,7 @@ class Upgraded(Protocol):
 
 
 class HttpConnection(RequestHandler):
-    """The protocol of one connection. `caller` is whose it is, as the accepting side says; `socket` its WebSocket."""
+    """The protocol of one connection. `caller` is its peer, as the accepting side knows it; `socket` its WebSocket."""
 
     __slots__ = ("_backlog", "_callers", "_cut_short", "_ended", "_head_deadline", "_in_head", "_next_slice", "_stall",
                  "_stopped", "_watch", "_wheel", "body", "caller", "slot", "socket")  # fmt: skip
@@ -97,31 +97,31 @@ class HttpConnection(RequestHandler):
         self.body: StreamReader | None = None
         """The body that is being read."""
         self._cut_short: StreamReader | None = None
-        """The body that was ended by a broken rule."""
+        """The body that was cut short because it broke a rule."""
         self.slot = -1
         self._ended = False
         self._watch: StrictRequests | None = StrictRequests()
-        """Gone when the connection speaks WebSocket."""
+        """None once the connection speaks WebSocket."""
         self._backlog = NOTHING
-        """What has come and waits for its slice; meanwhile the transport reads no more."""
+        """Received bytes that wait for their slice; meanwhile the transport does not read."""
         self._next_slice: asyncio.Handle | None = None
         self._stopped = False
-        """aiohttp takes no more for now."""
+        """aiohttp has stopped reading for now."""
         self._wheel = wheel
         self._stall = answer_deadline
         self._head_deadline = header_deadline
         self._in_head = True
-        """A head has begun, or the first one is waited for."""
+        """Whether a head has begun, or the first one has not."""
         self._callers = callers
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection is ours: bound what may wait in its write buffer."""
+        """The connection is open: bound its write buffer."""
         super().connection_made(transport)
         cast(asyncio.Transport, transport).set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_LOW)
         self._wheel.put(self, self._loop.time() + self._head_deadline)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """The connection is gone: tell its WebSocket and the accepting side, once."""
+        """The connection has ended: tell its WebSocket and the accepting side, once."""
         self._wheel.drop(self)
         if self._next_slice is not None:
             self._next_slice.cancel()
@@ -134,7 +134,7 @@ class HttpConnection(RequestHandler):
         self._callers.end(self.caller)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come."""
+        """Bytes have come: handle them in slices."""
         if self.socket is not None and self.socket.deaf:
             return
         if len(data) <= SLICE and not self._backlog:
@@ -146,7 +146,7 @@ class HttpConnection(RequestHandler):
             self._slice()
 
     def _slice(self) -> None:
-        """Work off one slice; the next one in another turn of the loop."""
+        """Handle one slice; the next one in another turn of the loop."""
         self._next_slice = None
         if self._stopped or self.transport is None or (self.socket is not None and self.socket.deaf):
             return
@@ -169,7 +169,7 @@ class HttpConnection(RequestHandler):
         return watch.frames if watch is not None else 0
 
     def _take(self, data: bytes) -> None:
-        """Give aiohttp what the rules for requests allow, and its own kind of nonsense for what they do not."""
+        """Give aiohttp what the rules for requests allow; for what they do not, bytes that its parser rejects."""
         watch = self._watch
         if self.socket is not None or watch is None or (watch.over and not watch.broken):
             super().data_received(data)
@@ -182,7 +182,7 @@ class HttpConnection(RequestHandler):
                 self._refuse_the_rest(watch)
 
     def _mind_the_head(self, begun: bool) -> None:
-        """A head has `begun` and is not whole, or there is none. A stalled answer's deadline comes first."""
+        """Set the deadline of a head that has `begun` and is not complete; a stalled response's deadline goes first."""
         if begun is self._in_head:
             return
         self._in_head = begun
@@ -196,7 +196,7 @@ class HttpConnection(RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send the answer; when it is out and nothing of a next request is there, the connection rests."""
+        """Send the response; if nothing of a next request has come by then, the connection rests."""
         finished = await super().finish_response(request, resp, start_time)
         transport, watch = self.transport, self._watch
         if transport is None or watch is None or watch.in_head or self.socket is not None:
@@ -206,7 +206,7 @@ class HttpConnection(RequestHandler):
         return finished
 
     def _refuse_the_rest(self, watch: StrictRequests) -> None:
-        """What is broken is a body, perhaps one that nobody reads yet, or the head of the next request."""
+        """A rule was broken: in a body, perhaps one that is not read yet, or in the head of the next request."""
         if not watch.in_body:
             super().data_received(BROKEN)
         elif self.body is not None:
@@ -214,13 +214,13 @@ class HttpConnection(RequestHandler):
             self.body.feed_eof()
 
     def is_broken(self, request: web.Request) -> bool:
-        """Whether the body of this request will never be whole."""
+        """Whether the body of this request will never be complete."""
         whole = request.content.is_eof() and request.content is not self._cut_short
         return not whole and self._watch is not None and self._watch.broken
 
     def drain_input(self) -> None:
-        """From now on read and drop (the socket is `deaf`). Whoever has requests waiting behind the one that is being
-        answered would otherwise keep the transport from reading, and its end would never be seen."""
+        """Read and drop from now on (the socket is `deaf`). Requests that wait behind the one being answered would
+        otherwise keep the transport from reading, and the peer's end would never be seen."""
         self._backlog = NOTHING
         self._stopped = False
         super()._resume_transport_reading()
@@ -239,7 +239,7 @@ class HttpConnection(RequestHandler):
             self._next_slice = self._loop.call_soon(self._slice)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio reads the answer, aiohttp gives none
-        """The peer sends no more. True: the connection stays for the answer to what it has sent."""
+        """The peer has stopped sending. Return True to keep the connection for the response."""
         if self.socket is not None or (self._waiter is not None and not self._waiter.done()):
             return None
         self._ended = True
@@ -248,7 +248,7 @@ class HttpConnection(RequestHandler):
         return True
 
     def set_parser(self, parser: WebSocketReader, data_received_cb: Callable[[], None] | None = None) -> None:
-        """The connection speaks WebSocket now: every frame passes the watch first."""
+        """The connection speaks WebSocket now: every frame passes the checker first."""
         socket = self.socket
         if socket is not None:
             socket.watch = StrictFrames(parser, socket)
@@ -257,7 +257,7 @@ class HttpConnection(RequestHandler):
         super().set_parser(parser, data_received_cb)
 
     def put(self, data: bytes) -> None:
-        """Write `data` to a peer that may be gone; a connection that cannot be written to ends."""
+        """Write `data` to a peer that may be gone; a connection that cannot be written to is closed."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return
@@ -268,12 +268,12 @@ class HttpConnection(RequestHandler):
             transport.abort()
 
     async def depart(self, over: asyncio.Future[None], patience: float) -> None:
-        """End the connection after the last words have been written: when they are out, shut our side down, then drop
-        what still comes until the peer's end (`over`) or until `patience` seconds have passed.
+        """End the connection after a farewell has been written: once it is out, shut our side down, then drop what
+        still comes until the peer's end (`over`) or until `patience` seconds have passed.
 
-        The peer may be gone at every step, which is no error. asyncio shuts the socket down within `write_eof` when its
-        buffer is empty, and otherwise in a callback of its own, where the error of a peer that went meanwhile would be
-        logged: so the buffer is waited for.
+        The peer may be gone at every step, which is not an error. asyncio shuts the socket down within `write_eof` if
+        its buffer is empty, and otherwise in a callback of its own, which would log the error of a peer that has gone
+        meanwhile: so this waits for the buffer first.
         """
         transport = self.transport
         if transport is None:
@@ -289,7 +289,7 @@ class HttpConnection(RequestHandler):
         transport.abort()
 
     def pause_writing(self) -> None:
-        """The write buffer is full. Who does not take an HTTP answer in time is cut."""
+        """The write buffer is full. A client that does not take an HTTP response in time is cut off."""
         super().pause_writing()
         if self.socket is None and not self._ended:
             self._wheel.put(self, self._loop.time() + self._stall)
@@ -305,8 +305,8 @@ class HttpConnection(RequestHandler):
             self._wheel.drop(self)
 
     def due(self, now: float, late: float) -> float | None:
-        """An HTTP answer has not been taken, or not been given to a half-closed peer, or a head not been sent, in
-        time. A head behind a request that is being answered has time until that is done."""
+        """A deadline has passed: of a response that was not taken, or not given to a half-closed peer, or of a head. A
+        head that follows a request has time until that one is answered."""
         if self.socket is not None or self.transport is None:
             return None
         if self.writing_paused or self._ended:
@@ -324,7 +324,7 @@ class HttpConnection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what aiohttp could not read as a request (400), or what no handler caught (500); then close."""
+        """Respond to what aiohttp could not parse (400), or what no handler caught (500); then close."""
         if isinstance(exc, OSError) and (self.transport is None or self.transport.is_closing()):
             raise ConnectionError("the peer has gone") from exc
         if status >= 500:
@@ -340,7 +340,7 @@ class HttpConnection(RequestHandler):
 
 
 def caller_of(request: web.BaseRequest) -> Caller:
-    """The caller of the connection on which a request came; a direct one where no connection of ours is behind it."""
+    """The caller of the connection of a request; a direct one if it is not a connection of this class."""
     peer = request.protocol
     if isinstance(peer, HttpConnection):
         return peer.caller
@@ -348,15 +348,15 @@ def caller_of(request: web.BaseRequest) -> Caller:
 
 
 def remote_of(request: web.Request) -> Remote:
-    """Who sent a request, and by which trusted proxy."""
+    """The sender of a request, and the trusted proxy that reported it."""
     return caller_of(request).sender(request)
 
 
 def peer_address(request: web.Request) -> str:
-    """The address of who sent a request: for limits, bans and logs. Never `request.remote`, which may be a proxy's."""
+    """The address of a request's sender, for limits, bans and logs. Never `request.remote`, which may be a proxy's."""
     return remote_of(request).address
 
 
 def is_secure(request: web.Request, tls: bool) -> bool:
-    """Whether the sender speaks TLS, with us (`tls`) or with the proxy before us."""
+    """Whether the sender uses TLS, with us (`tls`) or with the proxy before us."""
     return tls or caller_of(request).scheme(request) == "https"

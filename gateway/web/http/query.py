@@ -1,4 +1,4 @@
-"""What a request's query says, and waiting for what the hub answers by a callback."""
+"""Checking a request's query, and awaiting verbs of the hub that report by a callback."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,7 +29,7 @@ async def ask(verb: Callable[[Callable[[Answer | Refusal], None]], None]) -> Ans
 
 
 def only(request: web.Request, *names: str) -> None:
-    """Refuse a query that says anything else: a misspelt name is reported, not ignored. Raises Refusal."""
+    """Raise Refusal for a query with any other name: a misspelt parameter is reported, not ignored."""
     for name in request.query:
         if name not in names:
             takes = ", ".join(names) or "none"

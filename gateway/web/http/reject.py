@@ -1,9 +1,9 @@
-"""What a peer of the web door reads that is not let in: an error with 503 or 403, or a WebSocket's close code.
+"""Rejections at the web door: an error with 503 or 403, or a WebSocket's close code.
 
-A page's script cannot see the status of an upgrade that was refused, only that it failed, and would try again for
-ever. So an upgrade is taken, told `bye` and closed at once with 4013, 4501 or 4504, which pages know. That costs no
-session: the answer is made here, from the bytes of the request's head, before aiohttp sees the connection. Whose page
-it is does not matter for that: it learns nothing but that it is not let in.
+A page's script cannot see the status of a refused upgrade, only that it failed, and would try again for ever. So an
+upgrade is accepted, told `bye` and closed at once with 4013, 4501 or 4504, which pages know. That costs no session: the
+response is made here, from the bytes of the request's head, before aiohttp sees the connection. The Origin does not
+matter for that: the page learns only that it is rejected.
 """
 
 import base64
@@ -19,21 +19,21 @@ from gateway.web.http.strict_requests import LINES, OBJECTS
 
 RETRY_SECONDS = 30
 RETRY_SPREAD_MS = 10_000
-"""A full house does not come back all at once. The keys of upgrades are random: the spread is taken from them."""
+"""Rejected pages must not all come back at once. The spread is taken from the upgrade's key, which is random."""
 
 _UPGRADE = re.compile(rb"GET /ws[ ?].*^upgrade:[ \t]*websocket[ \t]*\r$", re.IGNORECASE | re.MULTILINE | re.DOTALL)
 _KEY = re.compile(rb"^sec-websocket-key:[ \t]*([A-Za-z0-9+/]{22}==)[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 _OFFERED = re.compile(rb"^sec-websocket-protocol:([^\r]*)\r$", re.IGNORECASE | re.MULTILINE)
 _PROGRAM = re.compile(rb"^accept:[^\r]*json", re.IGNORECASE | re.MULTILINE)
 _READER = re.compile(rb"^(?:user-agent:[ \t]*curl/|accept:[^\r]*text/html)", re.IGNORECASE | re.MULTILINE)
-"""Somebody at a terminal or a browser: one line says it all."""
+"""A person at a terminal or a browser, who gets one line of text."""
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, 1.3."""
 
 
 def refusal(first: bytes, last: bool, closing: CloseReason, words: str) -> bytes | None:
-    """The answer to a peer that has sent `first` so far; None while the request's head is not whole, unless it is the
-    `last` time to answer. FULL says when to come back."""
+    """The response to a peer that has sent `first` so far; None while the request's head is incomplete, unless this is
+    the `last` call. FULL says when to come back."""
     head, end, _ = first.partition(b"\r\n\r\n")
     if not end and not last:
         return None
@@ -61,7 +61,7 @@ def _closed_at_once(key: bytes, offered: re.Match[bytes] | None, closing: CloseR
 
 
 def _error(lines: bytes, closing: CloseReason, words: str) -> bytes:
-    """As `web.http.responses` would say it."""
+    """The error in the shape that `web.http.responses` gives it."""
     if _READER.search(lines) and not _PROGRAM.search(lines):
         kind, body = "text/plain; charset=utf-8", f"!! {closing.told(words)}\n".encode()
     else:

@@ -1,4 +1,4 @@
-"""How the web door answers: JSON, and errors in the shape the asker can read."""
+"""Responses of the web door: JSON, and errors in a form that the client can read."""
 
 import logging
 import re
@@ -47,18 +47,18 @@ _KEPT = frozenset(("Allow", "Sec-WebSocket-Version", "Upgrade"))
 
 
 def json_answer(value: Any, status: int = 200) -> web.Response:
-    """`value` as JSON: what msgspec can encode."""
+    """A response with `value`, which msgspec can encode, as JSON."""
     return web.Response(body=_encode(value) + b"\n", status=status, content_type="application/json")
 
 
 class Responses:
-    """Turns what went wrong into an answer: JSON for programs, one line for curl, a page for people."""
+    """Turns errors into responses: JSON for programs, one line for curl, a page for people."""
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
 
     def refused(self, request: web.Request, refusal: Refusal) -> web.Response:
-        """The answer to what the chat refused."""
+        """The response for a Refusal."""
         status = HTTP_STATUS.get(refusal.code, 400)
         if status == 503 and request.method == "GET" and _EVENTS.fullmatch(request.path):
             return _not_now(refusal)
@@ -69,7 +69,7 @@ class Responses:
         return response
 
     def failed(self, request: web.Request, failure: web.HTTPException) -> web.Response:
-        """The answer to what aiohttp refused: an unknown path, a wrong method."""
+        """The response for an error of aiohttp: an unknown path, a wrong method."""
         code, text = _WORDS.get(failure.status, ("bad_message", failure.reason or "not understood"))
         response = self.error(request, failure.status, code, text)
         for name in _KEPT & failure.headers.keys():
@@ -79,7 +79,7 @@ class Responses:
     def error(
         self, request: web.Request, status: int, code: str, text: str, more: Mapping[str, str | int] = NOTHING
     ) -> web.Response:
-        """An error in the asker's own language; programs are told `more`."""
+        """An error in the form that the client reads; programs are also given `more`."""
         text = text.encode("utf-8", "replace").decode()
         if wants_json(request) or "json" in request.content_type or request.path.startswith("/admin/api/"):
             return json_answer({"error": {"code": code, "text": text, **more}}, status)
@@ -93,8 +93,8 @@ class Responses:
 
 
 def _not_now(refusal: Refusal) -> web.Response:
-    """The answer to an EventSource that cannot be served now. Browsers give an EventSource up for good at any status
-    but 200, so it is told like one that was open: when to come back, and why it ends."""
+    """The response to an EventSource that cannot be served now. Browsers give up an EventSource for good at any status
+    but 200, so it is told like an open one when to come back, and why it ends."""
     retry_ms = refusal.retry_ms or RETRY_MS
     closing = CloseReason.DRAINING if refusal.code is Code.DRAINING else CloseReason.FULL
     bye = encode_json(Bye(closing.code, f"{refusal.code.value}: {refusal.text}", retry_ms))

@@ -1,18 +1,18 @@
-"""The rules for frames that a browser sends, checked before aiohttp sees the bytes.
+"""Strict WebSocket frames: the rules for frames from a peer, checked before aiohttp sees the bytes.
 
 What aiohttp 3.14 does: it reads masked and unmasked frames alike, accepts a new text frame after an empty first
 fragment, takes any number of fragments and the close code 1006, and closes on an error at once, so that the peer's
 unread bytes turn our close frame into a reset. Its queue hands pings and pongs over only when the handler reads, which
 a paced session does not.
 
-So `StrictFrames` stands between the protocol and aiohttp's parser, where every WebSocket byte passes once (those that
-came in one packet with the upgrade as well):
+So `StrictFrames` sits between the protocol and aiohttp's parser, where every WebSocket byte passes once (also those
+that came in one packet with the upgrade):
 
 1. It follows the frame headers and skips payloads: nothing is copied or kept but a header of at most 13 bytes, or a
    close frame of at most 130, until it is whole. What aiohttp has seen ends within a frame's payload or between frames.
-2. On the first broken rule it reports which (a `CloseReason`), and aiohttp is given a close frame in its place: so what
-   was said before is handled, in its turn. All that follows that or the peer's own close is dropped.
-3. It counts frames and whole pongs, and knows since when a frame is incomplete.
+2. On the first broken rule it reports which (a `CloseReason`), and gives aiohttp a close frame in its place, so that
+   what came before is still handled, in order. Everything after that, or after the peer's own close, is dropped.
+3. It counts frames and complete pongs, and knows since when a frame is incomplete.
 """
 
 from typing import Protocol
@@ -30,24 +30,24 @@ _END = b"\x88\x80\0\0\0\0"
 
 
 class Parser(Protocol):
-    """What follows behind the watch: aiohttp's frame parser."""
+    """What comes after the checker: aiohttp's frame parser."""
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]: ...
     def feed_eof(self) -> None: ...
 
 
 class Watched(Protocol):
-    """Who is told about what comes in."""
+    """The WebSocket that is told what comes in."""
 
     def received(self, count: int) -> float:
-        """So many bytes came; answers the time."""
+        """So many bytes have come; return the time."""
 
     def violated(self, closing: CloseReason) -> None:
         """The peer broke a rule; what is passed on next ends with a close frame that it did not send."""
 
 
 class StrictFrames:
-    """Follows the frames of one peer. `began` is when the incomplete frame began (None: at a frame's border)."""
+    """Follows the frames of one peer. `began` is when the incomplete frame began (None: between frames)."""
 
     __slots__ = ("_fragments", "_head", "_left", "_opcode", "_parser", "_size", "_watched", "began", "frames", "over",
                  "pongs")  # fmt: skip
@@ -61,13 +61,13 @@ class StrictFrames:
         self._fragments = 0
         self._size = 0
         self.over = False
-        """The peer closed, or broke a rule: nothing that still comes means anything."""
+        """Whether the peer has closed, or broken a rule: what still comes is dropped."""
         self.began: float | None = None
         self.frames = 0
         self.pongs = 0
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Take what came, in any pieces. Answers as aiohttp's parsers do: (the end?, unused bytes)."""
+        """Take what came, in any pieces. Return what aiohttp's parsers return: (the end?, unused bytes)."""
         now = self._watched.received(len(data))
         if self.over:
             return False, b""
@@ -86,11 +86,11 @@ class StrictFrames:
         return self._parser.feed_data(data[:good] if good < len(data) else data)
 
     def feed_eof(self) -> None:
-        """The connection is gone."""
+        """The connection has ended."""
         self._parser.feed_eof()
 
     def _follow(self, data: bytes) -> tuple[int, CloseReason | None]:
-        """Walk over the frames in `data`: how many bytes may be passed on, and the broken rule."""
+        """Follow the frames in `data`; return how many bytes may be passed on, and the broken rule."""
         at, end = 0, len(data)
         while at < end:
             if not self._left:
@@ -115,8 +115,8 @@ class StrictFrames:
         return end, None
 
     def _header(self, data: bytes, at: int) -> tuple[int, CloseReason | None]:
-        """Read the header at `at`: its length (0 when it is not whole yet), and the rule it breaks. A close frame
-        counts as a header, payload and all."""
+        """Read the header at `at`; return its length (0 when it is incomplete) and the rule that it breaks. A close
+        frame counts as a header, including its payload."""
         have = len(data) - at
         first = data[at]
         opcode = first & 0x0F
@@ -143,7 +143,7 @@ class StrictFrames:
         return 6 + more, self._message(opcode, first >= 0x80, length)
 
     def _message(self, opcode: int, last: bool, length: int) -> CloseReason | None:
-        """How frames make messages: text only, no message inside another, not in too many pieces."""
+        """Check how frames form messages: text only, no message inside another, not in too many pieces."""
         if opcode >= CLOSE:
             return None
         if opcode == BINARY:
@@ -158,7 +158,7 @@ class StrictFrames:
         return CloseReason.FRAGMENTS if self._fragments > FRAGMENT_LIMIT else None
 
     def _close(self, mask_and_payload: bytes, length: int) -> tuple[int, CloseReason | None]:
-        """Read a close frame: nothing in it, or a code that may be sent and words in UTF-8."""
+        """Read a close frame: it is empty, or has a code that may be sent and a reason in UTF-8."""
         if len(mask_and_payload) < 4 + length:
             return 0, None
         mask = mask_and_payload[:4] * 32

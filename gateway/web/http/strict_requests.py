@@ -1,17 +1,16 @@
-"""The rules for requests that aiohttp's parser lets pass: followed byte for byte before aiohttp sees them.
+"""Strict HTTP requests: rules that aiohttp's parser does not check, applied to the bytes before aiohttp sees them.
 
 What aiohttp 3.14 (llhttp) does: it takes HTTP/2.0, HTTP/0.9 and RTSP/1.0 in a request line and several spaces in it, a
 `Transfer-Encoding: gzip, chunked` as if it were chunked alone and also in HTTP/1.0, chunk sizes of any number of digits
-where they begin with zeros, and chunk extensions without end. A proxy in front of us may read each of them in another
-way, and then two requests are seen where there is one.
+where they begin with zeros, and chunk extensions without end. A proxy in front of us may read each of these in another
+way, and then sees two requests where there is one (request smuggling).
 
-`StrictRequests` follows heads and bodies by their lines and lengths, and keeps half a line at most. It knows nothing of
-what a request means. Where a rule of heads is broken its owner gives aiohttp BROKEN instead, which its parser takes
-nowhere in a head, so that all bad requests get the same answer.
+`StrictRequests` follows heads and bodies by their lines and lengths, and keeps at most an incomplete line. It does not
+interpret a request. Where a rule of heads is broken its owner gives aiohttp BROKEN instead, which the parser accepts
+nowhere in a head, so that all malformed requests get the same response.
 
-A request with an Upgrade header is the last of its connection: what follows may be of any protocol.
-
-Whether a request may become a WebSocket. Stricter than aiohttp, which takes versions 7 and 8 and any base64.
+A request with an Upgrade header is the last of its connection: what follows may be of any protocol. `check_upgrade`
+decides whether it may become a WebSocket; it is stricter than aiohttp, which takes versions 7 and 8 and any base64.
 """
 
 import base64
@@ -42,7 +41,8 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t -~]*)?\r\n")
 
 
 class StrictRequests:
-    """Follows the requests of one connection. `broken`: a rule is; `over`: the rest is no HTTP, or of no interest."""
+    """Follows the requests of one connection. `broken`: a rule is broken; `over`: the rest is not HTTP, or not
+    needed."""
 
     __slots__ = ("_chunked", "_length", "_line", "_old", "_read", "_size", "_skip", "_upgrade", "broken", "in_body",
                  "lines", "over")  # fmt: skip
@@ -52,7 +52,7 @@ class StrictRequests:
         self._skip = 0
         self._read = self._request
         self.in_body = False
-        """What comes next belongs to a chunked body."""
+        """Whether the next bytes belong to a chunked body."""
         self._begin()
         self.broken = False
         self.over = False
@@ -60,7 +60,7 @@ class StrictRequests:
         """Lines read so far: what this costs."""
 
     def feed(self, data: bytes) -> int:
-        """Follow what came, in any pieces; how many bytes of it may be passed on (all, unless `broken`)."""
+        """Follow what came, in any pieces; return how many bytes of it may be passed on (all, unless `broken`)."""
         at, end = 0, len(data)
         while at < end and not self.over:
             if self._skip:
@@ -89,7 +89,7 @@ class StrictRequests:
 
     @property
     def in_head(self) -> bool:
-        """A request's head has begun and is not whole."""
+        """Whether a request's head has begun and is incomplete."""
         if self.over:
             return False
         return self._read == self._field or (self._read == self._request and (self._size > 0 or self._line != b""))
@@ -98,7 +98,7 @@ class StrictRequests:
         self.broken = self.over = True
 
     def _begin(self) -> None:
-        """The next request."""
+        """Begin the next request."""
         self._read = self._request
         self.in_body = False
         self._size = 0
@@ -176,12 +176,12 @@ LINES = "chat.v1.text"
 VERSION = "13"
 HEAD_LIMIT = 16 * 1024
 
-# aiohttp warns once per connection about subprotocols that nobody knows, in the words of the peer.
+# aiohttp warns once per connection about unknown subprotocols, quoting the peer.
 logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)
 
 
 def check_upgrade(request: web.Request) -> None:
-    """Refuse what is no whole and clean upgrade (Refusal, or 426 with the version that is spoken here).
+    """Raise for an upgrade that is not complete and valid (Refusal, or 426 with the version spoken here).
 
     The size of the header counts because aiohttp keeps it as long as the WebSocket lives.
     """

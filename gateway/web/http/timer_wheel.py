@@ -1,13 +1,12 @@
-"""One timer for all connections: each waits in the slot of its next moment, and an empty wheel has no timer.
+"""The timer wheel: one timer for all connections. Each waits in the slot of its due time; an empty wheel has no timer.
 
 A timer per connection would cost a handle, a heap entry and a wake-up each; here 10,000 connections cost one wake-up
-per slot that has somebody in it. Moments are rounded up to a slot, so things happen up to one slot late, never early.
-A slot with very many is worked off in slices, so that the loop turns between them.
+per slot that is not empty. Due times are rounded up to a slot, so callbacks come up to one slot late, never early. A
+crowded slot is handled in slices, so that the loop turns between them.
 
-Who parts when many go at once: so many in a turn of the loop, the others wait in line.
-
-A cable that is cut ends thousands of connections in one turn. Each ending takes about 0.1 ms; in a row they would keep
-everybody else waiting for a second.
+`PacedClose` limits how many WebSockets are torn down per turn of the loop: a cable that is cut ends thousands of
+connections in one turn, each teardown takes about 0.1 ms, and in a row they would keep everybody else waiting for a
+second.
 """
 
 import asyncio
@@ -18,16 +17,16 @@ SLICE = 250
 
 
 class Waiter(Protocol):
-    """Somebody with a next moment. `slot` belongs to the wheel: -1 is nowhere."""
+    """Something with a due time. `slot` belongs to the wheel; -1 means not waiting."""
 
     slot: int
 
     def due(self, now: float, late: float) -> float | None:
-        """The moment has come, `late` seconds ago. Answers the next one, None for never. Must not raise."""
+        """The due time has come, `late` seconds ago. Return the next one, None for never. Must not raise."""
 
 
 class TimerWheel:
-    """Calls its waiters at about their moment. Times are the loop's, in seconds."""
+    """Calls its waiters at about their due time. Times are the loop's, in seconds."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, grain: float) -> None:
         self._loop = loop
@@ -38,11 +37,11 @@ class TimerWheel:
 
     @property
     def idle(self) -> bool:
-        """Nobody waits, and no timer runs."""
+        """Whether nothing waits, and no timer runs."""
         return self._timer is None and not self._slots
 
     def put(self, waiter: Waiter, when: float) -> None:
-        """Call `waiter` at `when` instead of whenever it was to be called before."""
+        """Call `waiter` at `when`, and no longer at its earlier due time."""
         self.drop(waiter)
         slot = int(when / self._grain) + 1
         waiter.slot = slot
@@ -51,7 +50,7 @@ class TimerWheel:
             self._arm(slot)
 
     def drop(self, waiter: Waiter) -> None:
-        """Call `waiter` no more. May be called for one that is not waiting."""
+        """Do not call `waiter`. May be called for one that is not waiting."""
         waiting = self._slots.get(waiter.slot)
         if waiting is not None:
             waiting.discard(waiter)
@@ -62,7 +61,7 @@ class TimerWheel:
         waiter.slot = -1
 
     def stop(self) -> None:
-        """Forget everybody."""
+        """Forget all waiters."""
         self._slots.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -94,11 +93,11 @@ class TimerWheel:
 
 
 AT_ONCE = 100
-"""About 10 ms."""
+"""Teardowns per turn of the loop: about 10 ms."""
 
 
 class PacedClose:
-    """The line, first come first served."""
+    """The queue of teardowns, first come, first served."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()

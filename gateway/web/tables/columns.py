@@ -4,8 +4,8 @@ The page draws its heads and cells from these, and its scripts read them from th
 is here and, the same, in static's format.js; quantities are written by `core.quantity`, so that a filter word finds the
 row by what its cell says. None is unknown.
 
-In Python because a page of the table has thousands of them: a macro of the template takes ten times as long, and nobody
-else is served meanwhile.
+Cells are written in Python because a page of the table has thousands: a macro in the template takes ten times as long,
+and blocks everybody else meanwhile.
 """
 
 import re
@@ -21,8 +21,8 @@ NUMBERS = frozenset(("count", "rate", "size", "duration", "milliseconds"))
 
 
 class Column(NamedTuple):
-    """One column: the field of a row, its label, how a value is written, which order a first click asks for ("-" before
-    the name: the largest first), and in which states of the table it is there at first."""
+    """One column: the field of a row, its label, how a value is written, the order of a first click ("-" before the
+    name: the largest first), and the states of the table in which it is shown at first."""
 
     field: str
     label: str
@@ -32,12 +32,12 @@ class Column(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """How the cells stand: numbers at the right."""
+        """How the cells are aligned: numbers right."""
         return "number" if self.shown in NUMBERS else "text"
 
     @property
     def second(self) -> str:
-        """The order that the next click asks for."""
+        """The order of a second click."""
         return self.first[1:] if self.first.startswith("-") else f"-{self.first}"
 
 
@@ -112,7 +112,7 @@ ROOMS = (
 
 
 def shown_in(state: str) -> list[Column]:
-    """The columns that are there at first in a state of the table of connections."""
+    """The columns that are shown at first in a state of the table of connections."""
     return [column for column in CONNECTIONS if state in column.on]
 
 
@@ -129,7 +129,7 @@ def moment(at: int) -> Markup:
 
 
 def agent(value: str) -> str:
-    """A browser's name and version out of all that it says of itself; other programs as they are."""
+    """A browser's name and version from its User-Agent; other programs' as they are."""
     if not value.startswith("Mozilla/"):
         return escape(value)
     found = BROWSER.search(value)

@@ -1,9 +1,8 @@
-"""What the table of connections shows: one row, open or closed, its columns and its filter words.
+"""The rows of the table of connections, open or closed, their columns and filter words; and samples for sparklines.
 
-How each connection did in the last minute: its lag and rates at every look somebody took.
-
-Nothing is kept for a connection of its own. A look is four arrays side by side, in the order of the sessions' numbers,
-so 60 looks at 10,000 connections are 14 MB, and nobody watching is nothing.
+A sample holds the lag and the rates of every connection at one moment. It is four parallel arrays, in the order of the
+sessions' numbers, instead of objects per connection: 60 samples of 10,000 connections take 14 MB, and while nobody
+looks at the dashboard nothing is kept.
 """
 
 import hashlib
@@ -26,9 +25,9 @@ IDLE_MS = 5 * 60 * 1000
 SLOW_BYTES = 64 * 1024
 STATES = ("ok", "idle", "slow", "paced", "muted", "closing", "closed")
 KERNEL = frozenset(("rtt", "retransmits", "unacked", "unsent_bytes"))
-"""Columns that cost system calls: looked at for the rows that are shown, for all when a filter or order needs them."""
+"""Columns that cost system calls: filled for the rows that are shown, for all when a filter or order needs them."""
 TRAITS = frozenset(("local", "tls", "telnet", "terminal", "agent", "user"))
-"""Columns that the door knows, filled in like those."""
+"""Columns that the door knows, filled likewise."""
 
 Muted = Callable[[Session], bool]
 
@@ -86,16 +85,16 @@ class ConnectionRow(msgspec.Struct, gc=False):
 
     @property
     def number(self) -> int:
-        """The session's."""
+        """The session's number."""
         return int(self.id, 16)
 
     @property
     def address_order(self) -> str:
-        """The address so that 10.0.0.9 comes before 10.0.0.10."""
+        """The address in a form in which 10.0.0.9 sorts before 10.0.0.10."""
         return filter.address_order(self.address)
 
     def fill(self, session: Session, attributes: frozenset[str]) -> None:
-        """Look at what costs more: the kernel's and the door's columns, as far as they are among `attributes`."""
+        """Fill the expensive columns, the kernel's and the door's, as far as they are among `attributes`."""
         if attributes & KERNEL:
             kernel = session.transport.kernel()
             if kernel is not None:
@@ -110,7 +109,7 @@ class ConnectionRow(msgspec.Struct, gc=False):
 
 COLUMNS = ConnectionRow.__struct_fields__
 ORDERED_BY = {"id": "number", "address": "address_order"}
-"""Columns whose text is not their order."""
+"""Columns that are not sorted by their text."""
 
 
 def row_of(session: Session, now: float, wall: int, rates: Rates | None, muted: Muted) -> ConnectionRow:
@@ -152,7 +151,7 @@ def row_of(session: Session, now: float, wall: int, rates: Rates | None, muted: 
 
 
 def closed_row(departure: Departure) -> ConnectionRow:
-    """What the table shows of a connection that has ended. `up` is how long it lasted."""
+    """The row of a connection that has closed. `up` is how long it lasted."""
     rooms = departure.rooms
     return ConnectionRow(
         departure.id,
@@ -188,7 +187,7 @@ def closed_row(departure: Departure) -> ConnectionRow:
 
 
 def state_of(session: Session, idle: int, lag_bytes: int, muted: Muted) -> str:
-    """The most telling of STATES. `idle` in ms."""
+    """The most important of STATES that applies. `idle` in ms."""
     if session.ending:
         return "closing"
     if session.blocked or lag_bytes > SLOW_BYTES:
@@ -201,8 +200,8 @@ def state_of(session: Session, idle: int, lag_bytes: int, muted: Muted) -> str:
 
 
 def user_of(session: Session) -> str | None:
-    """A name for whoever this is across connections. Not the identity itself: a terminal's is the code by which it
-    comes back, and who reads the dashboard must not be able to come back as somebody else."""
+    """A name for the user across connections. Not the identity itself: a terminal's is its resume code, and readers of
+    the dashboard must not be able to resume as somebody else."""
     if session.identity is None:
         return None
     return hashlib.sha256(session.identity.id.encode()).hexdigest()[:12]
@@ -251,13 +250,13 @@ WORDS = Vocabulary(
     ),
     plain="nick",
 )
-"""What a filter of connections may say."""
+"""The filter words of connections."""
 
 
 LOOK_APART = 1.0
 LOOK_STALE = 15.0
 LOOKS = 60
-"""Looks kept, and for how many seconds."""
+"""Samples that are kept; one is taken per second at most."""
 
 NAN = float("nan")
 NOTHING = (0, 0, 0, 0)
@@ -278,7 +277,7 @@ class Sample:
         self.rates: dict[int, Rates | None] = {}
 
     def complete(self, rows: list[ConnectionRow]) -> None:
-        """All counts and rates are known: these are their rows. Four lists of numbers, each made in C."""
+        """Make the four arrays from these rows, once all counts and rates are known; each is made in C."""
         self.numbers = array("Q", self.counts)
         self.lag_bytes = array("Q", [row.lag_bytes or 0 for row in rows])
         self.messages_in_rate = array("f", [NAN if rates is None else rates[0] for rates in self.rates.values()])
@@ -286,7 +285,7 @@ class Sample:
 
 
 class Sparkline(msgspec.Struct, gc=False):
-    """The looks at one connection, oldest first. Times in ms since 1970; None: no look, or no rate yet."""
+    """The samples of one connection, oldest first. Times in ms since 1970; None: no sample, or no rate yet."""
 
     at: list[int]
     lag_bytes: list[int | None]
@@ -295,7 +294,7 @@ class Sparkline(msgspec.Struct, gc=False):
 
 
 class Samples:
-    """The looks, and the rates between the last two. Moments are monotonic seconds."""
+    """The samples, and the rates between the last two. Times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._looks: deque[Sample] = deque(maxlen=LOOKS)
@@ -340,12 +339,12 @@ class Samples:
             self._looks.popleft()
 
     def forget(self) -> None:
-        """Nobody watches."""
+        """Drop all samples: nobody looks."""
         self._looks.clear()
         self._last = None
 
     def of(self, number: int) -> Sparkline:
-        """What is known of one session."""
+        """The samples of one session."""
         line = Sparkline([], [], [], [])
         for look in self._looks:
             place = bisect_left(look.numbers, number)

@@ -1,11 +1,11 @@
 """The table of connections: one snapshot for all viewers, filtered, then sorted, then paged by key.
 
-A snapshot is made when somebody asks and the last one is a second old, from what the hub knows at that moment (never a
-copy fed by events), in slices between which the loop turns; nobody asking, nothing is done. A table that fits one slice
-is made afresh for everybody: that costs about a millisecond, and an operator who has just connected something sees it.
+A snapshot is made when somebody asks and the last one is a second old, from what the hub knows at that moment (not from
+a copy fed by events), in slices between which the loop turns; while nobody asks nothing is done. A table that fits one
+slice is made afresh for every request: that takes about a millisecond, and shows a connection that has just opened.
 
-A snapshot that is frozen lives on for FROZEN_SECONDS after its last use, so that all pages show one moment. What is
-looked at only for rows that are shown (see `rows.KERNEL`, `rows.TRAITS`) is of the moment it was looked at.
+A frozen snapshot is kept for FROZEN_SECONDS after its last use, so that all pages show one moment. Columns that are
+filled only for the rows shown (KERNEL, TRAITS of `tables.connection_row`) are of the moment they were filled.
 
 `/admin/api/connections…`: the table, one connection in full, and the table as a file.
 """
@@ -59,14 +59,14 @@ PAUSE = 0.006
 SORT_DEFAULT = "-lag_bytes"
 FROZEN_SECONDS = 60.0
 FROZEN = 4
-"""Moments kept at once: about 10 MB each with 10,000 connections. One more, and the longest unused goes."""
+"""Frozen snapshots, at most: about 10 MB each with 10,000 connections. One more drops the longest unused."""
 VIEWS = 16
 """Orders kept for one snapshot."""
 
 
 class TablePage(msgspec.Struct, frozen=True, gc=False):
-    """Some rows; how many match in `total`, `of` how many; the cursor of the next page (None at the end); the moment
-    they show (ms since 1970); and the name of that moment, if it is frozen."""
+    """A page of rows; `total` rows match, `of` how many; the cursor of the next page (None at the end); the moment that
+    they show (ms since 1970); and the name of the snapshot, if it is frozen."""
 
     connections: list[ConnectionRow]
     total: int
@@ -77,7 +77,7 @@ class TablePage(msgspec.Struct, frozen=True, gc=False):
 
 
 class Snapshot:
-    """The rows of one moment, and their orders as far as they were asked for."""
+    """The rows of one moment, and the orders that were asked for."""
 
     def __init__(self, hub: Hub, made: float, wall: int) -> None:
         self.made = made
@@ -118,7 +118,7 @@ class Snapshot:
         return view
 
     async def fill(self, rows: list[ConnectionRow]) -> None:
-        """Look at everything there is to know of these rows."""
+        """Fill all columns of these rows."""
         slices = Slices()
         for start in range(0, len(rows), ROWS):
             self._fill(rows[start : start + ROWS], KERNEL | TRAITS)
@@ -163,8 +163,8 @@ class Snapshot:
 
 
 class ConnectionTable:
-    """Where the snapshots come from. `clock` answers monotonic seconds, the same as the sessions' `last_input`; `muted`
-    whether somebody may not speak."""
+    """Makes the snapshots. `clock` returns monotonic seconds, as in the sessions' `last_input`; `muted` whether a
+    session is muted."""
 
     def __init__(self, hub: Hub, clock: Callable[[], float], muted: Muted = lambda session: False) -> None:
         self.trail = Samples()
@@ -195,7 +195,7 @@ class ConnectionTable:
         return await snapshot.page(question, name)
 
     async def moment(self, question: TableQuery) -> tuple[Snapshot, str | None]:
-        """The snapshot that a question is about, and its name if it is frozen."""
+        """The snapshot that a query is about, and its name if it is frozen."""
         if question.snapshot is not None:
             return self._thaw(question.snapshot), question.snapshot
         snapshot = await self.snapshot()
@@ -216,7 +216,7 @@ class ConnectionTable:
         return None
 
     def expire(self) -> None:
-        """Something was done to the connections: the next viewer sees it."""
+        """A connection has changed: make a new snapshot for the next viewer."""
         self._last = None
 
     async def _make(self) -> Snapshot:
@@ -237,7 +237,7 @@ class ConnectionTable:
         if look is not None:
             self.trail.keep(look, snapshot.rows)
             await slices.rest()
-        self._last = snapshot  # the one before is freed, which takes its time too
+        self._last = snapshot  # this frees the one before, which takes time too
         self._sweep_later()
         return snapshot
 
@@ -269,7 +269,7 @@ class ConnectionTable:
             asyncio.get_running_loop().call_later(FROZEN_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
-        """Let go of what nobody has looked at for a while."""
+        """Drop the frozen snapshots that have not been used for a while."""
         self._sweeping = False
         now = self._clock()
         for name, (_, used) in list(self._frozen.items()):
@@ -283,7 +283,7 @@ class ConnectionTable:
 
 
 def counts_of(session: Session) -> Counts:
-    """What a session has counted so far."""
+    """The session's counters."""
     return session.messages_in, session.messages_out, session.bytes_in, session.bytes_out
 
 

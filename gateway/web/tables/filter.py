@@ -1,11 +1,11 @@
 """The filter words of the dashboard's tables, as text in and a test of rows out. Pure.
 
-A filter is words between white space, all of which must hold; `-` before a word turns it round. A word is
+A filter is words separated by white space, all of which must match; `-` before a word negates it. A word is
 `name:value`, `name>value`, `name<value` (`>=`, `<=` too), or plain text, the beginning of the table's main name.
-Values with blanks or quotes stand in "double quotes", where a backslash takes the next character as it is.
+Values with blanks or quotes are written in "double quotes", where a backslash takes the next character as it is.
 
-What a table knows is a `Vocabulary`: which names there are, the attribute of a row each looks at, and the kind of its
-values. A row without a value never fits (and so always fits the word turned round).
+A table has a `Vocabulary`: the names, the attribute of a row that each looks at, and the kind of its values. A row
+without a value never matches (and so always matches the negated word).
 """
 
 import re
@@ -40,8 +40,8 @@ _ORDERS: dict[str, Callable[[float, float], bool]] = {
 
 
 class BadWord(Refusal):
-    """A word that means nothing: it stands `at` that character, `length` characters long; `why` it is wrong, and what
-    is `right`."""
+    """A malformed word: it begins `at` that character and is `length` characters long; `why` it is wrong, and what is
+    `right`."""
 
     def __init__(self, word: str, at: int, length: int, why: str, right: str) -> None:
         super().__init__(Code.BAD_MESSAGE, f"{word}: {why}; {right}")
@@ -57,7 +57,7 @@ class BadWord(Refusal):
 
 
 class Wrong(Exception):
-    """A value that its kind cannot read: why, and what is right."""
+    """A value that its kind cannot read: why, and what would be right."""
 
     def __init__(self, why: str, right: str) -> None:
         super().__init__(why)
@@ -66,7 +66,7 @@ class Wrong(Exception):
 
 
 class Value(NamedTuple):
-    """What stands behind the name. A `quoted` one has no `*` but the letter."""
+    """The value of a word. In a `quoted` one `*` is an ordinary character."""
 
     text: str
     quoted: bool
@@ -108,7 +108,7 @@ class Vocabulary:
         return {name: word.example for name, word in self._words.items()}
 
     def read(self, text: str) -> Filter:
-        """The filter that `text` writes down. Raises BadWord for the first word that is wrong."""
+        """Parse a filter. Raises BadWord for the first word that is wrong."""
         if len(text) > FILTER_CHARS:
             raise BadWord(text[:20] + "…", 0, len(text), "this is too long", f"at most {FILTER_CHARS} characters")
         tests: list[Test] = []
@@ -140,7 +140,7 @@ class Vocabulary:
 
 
 class ParsedQuery(NamedTuple):
-    """One word as it stands there, from character `at`. `name` is None for plain text."""
+    """One word of a filter, from character `at`. `name` is None for plain text."""
 
     text: str
     at: int
@@ -286,15 +286,15 @@ def _quantity(read: Callable[[str], float], right: str) -> ValueKind:
 
 
 DURATION = _quantity(lambda text: parse_milliseconds(text, 1000), "a number with s, m, h, d or w: 90s, 5m, 1h30m")
-"""Rows have ms; without a unit the word has seconds."""
+"""Rows have ms; a number without a unit is seconds."""
 MOMENT = _quantity(lambda text: parse_milliseconds(text, 1), "a number with ms or s: 200ms, 1.5s")
-"""The same for short ones: without a unit ms."""
+"""The same for short durations: a number without a unit is ms."""
 SIZE = _quantity(parse_size, "a number of bytes, with kB, MB or GB (1000), KiB, MiB or GiB (1024): 64k, 64KiB")
 COUNT = _quantity(parse_count, "a number, with k or M: 100, 2k")
 
 
 def address_order(address: str) -> str:
-    """A text that sorts like the address: IPv4 before IPv6, what is neither at the end."""
+    """A text that sorts like the address: IPv4 before IPv6, anything else at the end."""
     parts = address.split(".")
     if len(parts) == 4 and ":" not in address:
         return "4" + "".join([part.zfill(3) for part in parts])

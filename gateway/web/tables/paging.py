@@ -1,11 +1,9 @@
 """Rows in the order of one of their attributes, and pages of them by key.
 
 A page begins after the (value, number) of its cursor, so rows that come and go between two pages neither repeat nor
-hide others. A row without a value comes last, upwards and downwards.
+hide others. A row without a value comes last in both directions. `TableQuery` holds the parameters of a request.
 
-What a table is asked: `state`, `q`, `sort`, `limit`, `cursor`, and whether to look at a moment that was frozen.
-
-Long work is done in short slices, so that chat never waits for an operator; a whole table is sent as a file like that.
+Long work is done in short slices, so that chat never waits for an operator; so is sending a whole table as a file.
 """
 
 import asyncio
@@ -26,14 +24,14 @@ from msgspec import UNSET
 from gateway.errors import Code, Refusal
 
 SLICE_SECONDS = 0.003
-"""What the work may take before the loop turns; with the rows between two looks at the clock a slice is below 5 ms."""
+"""Seconds of work before the loop turns; with ROWS more rows until the next look at the clock, below 5 ms."""
 ROWS = 64
-"""Rows between two looks."""
+"""Rows between two looks at the clock."""
 
 
 class Slices:
     """One piece of long work: call `turn` every ROWS rows. Work that nobody waits for has a `pause` between its slices,
-    in seconds, so that it takes but a part of the loop's time."""
+    in seconds, so that it takes only a part of the loop's time."""
 
     def __init__(self, pause: float = 0.0) -> None:
         self._pause = pause
@@ -45,7 +43,7 @@ class Slices:
             await self.rest()
 
     async def rest(self) -> None:
-        """Let the loop turn: what comes is a slice of its own."""
+        """Let the loop turn, and begin a new slice."""
         await asyncio.sleep(self._pause)
         self._began = perf_counter()
 
@@ -60,7 +58,7 @@ Key = tuple[Value | None, Any]
 
 
 class Numbered(Protocol):
-    """A row. `number` is its own and tells it from rows of the same value."""
+    """A row. `number` is unique and separates rows with the same value."""
 
     @property
     def number(self) -> Number: ...
@@ -70,7 +68,7 @@ RowT = TypeVar("RowT", bound=Numbered)
 
 
 class PageQuery(NamedTuple):
-    """A page: the attribute to sort by, `-` before it for the largest first; how many rows; where to begin."""
+    """One page: the attribute to sort by, `-` before it for the largest first; the number of rows; the cursor."""
 
     sort: str
     limit: int
@@ -78,12 +76,12 @@ class PageQuery(NamedTuple):
 
     @property
     def attribute(self) -> str:
-        """What to sort by, without the direction."""
+        """The attribute to sort by, without the direction."""
         return self.sort.removeprefix("-")
 
 
 class Ordering(Generic[RowT]):
-    """Some rows by one attribute."""
+    """Rows in the order of one attribute."""
 
     def __init__(self, known: list[tuple[Value, Any, RowT]], unknown: list[tuple[Any, RowT]]) -> None:
         self._known = known
@@ -93,8 +91,8 @@ class Ordering(Generic[RowT]):
         return len(self._known) + len(self._unknown)
 
     def page(self, asked: PageQuery) -> tuple[list[RowT], str | None]:
-        """At most `limit` rows, and the cursor of the next page; None at the end. Refusal for a cursor of another
-        order."""
+        """At most `limit` rows, and the cursor of the next page; None at the end. Raises Refusal for a cursor of
+        another order."""
         down = asked.sort.startswith("-")
         start = self._after(_decode(asked.cursor, asked.sort), down) if asked.cursor else 0
         end = min(start + asked.limit, len(self))
@@ -103,7 +101,7 @@ class Ordering(Generic[RowT]):
         return [row for _, row in keyed], more
 
     def rows(self, sort: str) -> list[RowT]:
-        """All of them."""
+        """All rows in that order."""
         down = sort.startswith("-")
         return [self._at(place, down)[1] for place in range(len(self))]
 
@@ -130,7 +128,7 @@ class Ordering(Generic[RowT]):
         return bisect_right(known, wanted, key=_key)
 
     def _check(self, value: Value | None, number: Number) -> None:
-        """Refuse what cannot be compared with our own keys."""
+        """Raise Refusal for a value that cannot be compared with the keys of this order."""
         keys: list[tuple[Value | None, Any]] = [entry[:2] for entry in self._known[:1]]
         keys += [(None, entry[0]) for entry in self._unknown[:1]]
         for our_value, our_number in keys:
@@ -207,7 +205,7 @@ YES = ("yes", "1", "true")
 
 
 class TableQuery(msgspec.Struct, frozen=True):
-    """One look at a table. `snapshot` is the frozen moment to look at, None: now; `freeze` keeps the moment."""
+    """The parameters of a table. `snapshot` names a frozen moment, None: now; `freeze` keeps this moment."""
 
     sort: str
     limit: int = PAGE_DEFAULT
@@ -239,7 +237,8 @@ def table_query(query: Mapping[str, Any], default: str) -> TableQuery:
 # The table as a file: CSV for spreadsheets, JSON lines for scripts
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""A cell that begins so is a formula to a spreadsheet, to some also in full width; a quote before it makes it text."""
+"""Spreadsheets take a cell that begins like this for a formula (some also in full width); a quote before it makes it
+text."""
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 

@@ -1,7 +1,7 @@
 """`/admin/api/rooms`: the rooms in memory as a table, with the filter words, orders and pages of the connections'.
 
-One look at all rooms for all viewers, at most once a second, in slices; nobody asking, nothing is done. A room's rate
-is how far its head moved between the last two looks.
+One snapshot of all rooms for all viewers, at most once a second, in slices; while nobody asks nothing is done. A room's
+rate is how far its head moved between the last two snapshots.
 """
 
 import asyncio
@@ -46,12 +46,12 @@ class RoomRow(msgspec.Struct, gc=False):
 
     @property
     def number(self) -> str:
-        """What tells it from rooms with the same value."""
+        """The name, which separates rooms with the same value."""
         return self.room
 
 
 class RoomPage(msgspec.Struct, frozen=True):
-    """Some rooms; how many match in `total`, `of` how many; the cursor of the next page; the moment, ms since 1970."""
+    """A page of rooms; `total` match, `of` how many; the cursor of the next page; the moment, ms since 1970."""
 
     rooms: list[RoomRow]
     total: int
@@ -77,11 +77,11 @@ ROOM_WORDS = Vocabulary(
     },
     plain="room",
 )
-"""What a filter of rooms may say."""
+"""The filter words of rooms."""
 
 
 class RoomTable:
-    """Looks at the rooms. `clock` answers monotonic seconds."""
+    """Makes the snapshots of rooms. `clock` returns monotonic seconds."""
 
     def __init__(self, hub: Hub, clock: Callable[[], float]) -> None:
         self._hub = hub
