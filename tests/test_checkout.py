@@ -1,5 +1,6 @@
 """Running from a fresh clone: what is installed, when, and what is said when it cannot be."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
     monkeypatch.setattr(checkout, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(checkout, "PYTHON", tmp_path / ".venv" / "bin" / "python")
     monkeypatch.setattr(subprocess, "run", note)
-    monkeypatch.setattr(checkout.os, "execv", go_on)
+    monkeypatch.setattr(os, "execv", go_on)
     monkeypatch.setattr(sys, "argv", ["gateway", "check"])
     return commands
 

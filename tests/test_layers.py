@@ -218,7 +218,7 @@ def test_a_session_changes_by_its_verbs() -> None:
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
             for target in targets if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign) else ():
                 if isinstance(target, ast.Attribute) and ast.unparse(target.value).split(".")[-1] == "session":
-                    written.add(f"{path.relative_to(ROOT)}:{node.lineno}")
+                    written.add(f"{path.relative_to(ROOT)}:{target.lineno}")
 
     assert written == set()
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.errors import JournalError
-from gateway.process import figures, heartbeat
+from gateway.process import heartbeat
 from gateway.process.figures import Process
 from gateway.process.gc_policy import GcPolicy
 from gateway.process.heartbeat import Heartbeat
@@ -74,7 +74,7 @@ async def test_a_journal_that_cannot_store_is_noticed_while_nobody_speaks(
 @pytest.mark.parametrize("counted_by_linux", [True, False])
 def test_descriptors_are_counted(counted_by_linux: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not counted_by_linux:
-        monkeypatch.setattr(figures.os, "stat", lambda path: os.stat_result([0] * 10))
+        monkeypatch.setattr(os, "stat", lambda path: os.stat_result([0] * 10))
     before = Process().descriptors()
     opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(10)]
     after = Process().descriptors()

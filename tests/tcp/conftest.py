@@ -1,6 +1,6 @@
 """Servers and houses that are closed after each test."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -22,8 +22,8 @@ def new_house() -> Iterator[Callable[..., House]]:
     """Builds houses with the limits that a test gives."""
     houses: list[House] = []
 
-    def build(door: Door = Door.TCP, **limits: float) -> House:
-        houses.append(House(door, **limits))
+    def build(door: Door = Door.TCP, proxies: Sequence[str] = (), **limits: float) -> House:
+        houses.append(House(door, proxies, **limits))
         return houses[-1]
 
     yield build

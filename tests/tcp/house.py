@@ -12,7 +12,7 @@ from gateway.core.doors.terminal import Terminals
 from gateway.core.protocol.message import Door
 from gateway.core.sessions.session import Session
 from gateway.tcp.acceptor import Acceptor
-from gateway.tcp.connection import TerminalDoor
+from gateway.tcp.connection import Connection, TerminalDoor
 from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tcp.reject import Rejections
 from gateway.tcp.server import Server, new_selector
@@ -38,6 +38,12 @@ def reset(sock: socket.socket) -> None:
     """Close so that the other side gets a reset."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
+
+
+def connection_of(session: Session) -> Connection:
+    """What the door holds behind a session."""
+    assert isinstance(session.transport, Connection)
+    return session.transport
 
 
 class Caller:
@@ -131,7 +137,7 @@ class House:
         clock = Clock(
             time.monotonic,
             lambda: time.time_ns() // 1_000_000,
-            lambda seconds: self.server.later(seconds, self.hub.tick),
+            self._tick_later,
         )
         self.hub = new_hub(clock, limits)
         self.hub.start()
@@ -142,6 +148,9 @@ class House:
         self.door = TerminalDoor(door, self.server, terminals, self.admission)
         self.entrance = Acceptor(self.server, self.hub, self.admission, self.refusals, Networks(proxies))
         self.listener = self.server.listen("127.0.0.1", 0, self.entrance.to(self.door))
+
+    def _tick_later(self, seconds: float) -> None:
+        self.server.later(seconds, self.hub.tick)
 
     @property
     def said(self) -> list[str]:
@@ -173,5 +182,5 @@ class House:
     def close(self) -> None:
         """Everybody goes."""
         for session in list(self.hub.sessions.values()):
-            session.transport.finish()  # type: ignore[attr-defined]
+            connection_of(session).finish()
         self.server.close()

@@ -1,5 +1,7 @@
 """Connections that a proxy introduces, and those that only pretend."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from gateway.tcp import acceptor
@@ -12,7 +14,7 @@ LOCAL = SIGNATURE + b"\x20\x00\x00\x00"
 
 
 @pytest.fixture
-def house():
+def house() -> Iterator[House]:
     """A house whose proxies are on this machine."""
     house = House(proxies=["127.0.0.0/8"])
     yield house
@@ -20,7 +22,7 @@ def house():
 
 
 @pytest.fixture
-def closed_house():
+def closed_house() -> Iterator[House]:
     """A house that knows no proxies."""
     house = House()
     yield house
@@ -62,7 +64,9 @@ def test_a_health_check_keeps_the_address_of_the_proxy(house: House) -> None:
 
 
 @pytest.mark.parametrize("first", [b"hello\n", b"PROXY me\r\n", b"GET / HTTP/1.1\r\n\r\n", SIGNATURE[:11] + b"x"])
-def test_a_proxy_that_does_not_introduce_is_refused_and_logged(house: House, first: bytes, caplog) -> None:
+def test_a_proxy_that_does_not_introduce_is_refused_and_logged(
+    house: House, first: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     caller = house.knocks(first)
 
     house.until(lambda: "no PROXY header from 127.0.0.1" in caplog.text)
@@ -71,7 +75,9 @@ def test_a_proxy_that_does_not_introduce_is_refused_and_logged(house: House, fir
     assert not house.said and not house.hub.sessions and not house.admission.count
 
 
-def test_a_proxy_has_its_time_for_the_header(house: House, monkeypatch, caplog) -> None:
+def test_a_proxy_has_its_time_for_the_header(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(acceptor, "HEADER_SECONDS", 0.2)
     caller = house.knocks(LINE[:-1])
 
@@ -80,7 +86,9 @@ def test_a_proxy_has_its_time_for_the_header(house: House, monkeypatch, caplog) 
 
 
 @pytest.mark.parametrize("first", [b"", b"PROXY "])
-def test_who_leaves_before_the_header_leaves_nothing_behind(house: House, first: bytes, caplog) -> None:
+def test_who_leaves_before_the_header_leaves_nothing_behind(
+    house: House, first: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     caller = house.knocks(first)
     house.until(lambda: house.admission.count)
     caller.says_no_more()

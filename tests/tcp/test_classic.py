@@ -25,7 +25,7 @@ def calls(server: Server, classic: bool) -> Call:
     return call
 
 
-def registered(server: Server) -> list[object]:
+def registered(server: Server) -> list[module.ClassicConnection]:
     """Whose callbacks the selector's map holds, the listener's left out."""
     callers = [key.data.__self__ for key in server.selector.get_map().values()]
     return [each for each in callers if not isinstance(each, Listener)]
@@ -195,7 +195,7 @@ def test_a_peer_that_is_closed_while_the_registry_is_walked_is_passed_over(
 
 def closing_somebody(say: Callable[..., None], server: Server) -> Callable[..., None]:
     """A `say` that closes another peer the first time, in the middle of the walk."""
-    victims: list[object] = []
+    victims: list[module.ClassicConnection] = []
 
     def closing(peer: module.ClassicConnection, words: bytes) -> None:
         if not victims:

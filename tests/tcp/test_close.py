@@ -7,7 +7,8 @@ import pytest
 
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.tcp import reject
-from tests.tcp.house import Guest, House
+from tests.fakes import until
+from tests.tcp.house import Guest, House, turn
 
 
 @pytest.fixture
@@ -160,7 +161,7 @@ def test_an_answer_may_wait_for_what_the_peer_says(full: House) -> None:
         end.setblocking(False)
     full.refusals.refuse(ours, lambda first, last: b"no, " + first if last or b"!" in first else None)
     theirs.send(b"hel")
-    full.until(lambda: not full.server.poll())
+    turn(full.server)
     theirs.send(b"lo!")
 
     def heard() -> bytes:
@@ -169,8 +170,6 @@ def test_an_answer_may_wait_for_what_the_peer_says(full: House) -> None:
         except BlockingIOError:
             return b""
 
-    words: list[bytes] = []
-    full.until(lambda: words.append(heard()) or words[-1])
-    assert words[-1] == b"no, hello!"
+    assert until(heard, meanwhile=lambda: turn(full.server)) == b"no, hello!"
     theirs.close()
     full.until(lambda: not full.refusals.here)

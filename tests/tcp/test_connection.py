@@ -9,7 +9,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.tcp import connection as module
 from gateway.tcp.server import READ, WRITE
-from tests.tcp.house import House, turn_until
+from tests.tcp.house import House, connection_of, turn_until
 
 Build = Callable[..., House]
 
@@ -95,7 +95,7 @@ def test_a_half_closed_peer_is_not_watched_for_input_any_more(house: House) -> N
     script.says_no_more()
     house.until(lambda: script.session.ending)
 
-    assert script.session.transport._events == WRITE
+    assert connection_of(script.session)._events == WRITE
 
 
 def test_lines_that_came_before_a_reset_are_said(house: House) -> None:
@@ -190,7 +190,7 @@ def test_what_is_sent_after_quit_is_read_and_dropped(house: House) -> None:
 
 def test_a_closed_connection_takes_everything_and_does_nothing(house: House) -> None:
     caller = house.guest("ana")
-    transport = caller.session.transport
+    transport = connection_of(caller.session)
     transport.finish()
     transport.finish()
     transport.close(CloseReason.LEFT, "bye")
@@ -200,7 +200,7 @@ def test_a_closed_connection_takes_everything_and_does_nothing(house: House) -> 
 
 
 def test_a_stale_event_does_not_touch_the_next_connection_with_that_number(house: House) -> None:
-    old = house.guest("ana").session.transport
+    old = connection_of(house.guest("ana").session)
     number = old._sock.fileno()
     second = house.knocks(b"here\n")
     old.finish()
@@ -209,7 +209,7 @@ def test_a_stale_event_does_not_touch_the_next_connection_with_that_number(house
     old.ready(READ | WRITE)
     old.finish()
 
-    assert session.transport._sock.fileno() == number
+    assert connection_of(session)._sock.fileno() == number
     house.until(lambda: house.said == ["here"] and not second.ended)
 
 
@@ -218,7 +218,7 @@ def test_what_goes_wrong_in_one_connection_ends_only_that_one(
 ) -> None:
     expected_errors.append(" failed\n")
     ana, bob = house.guest("ana"), house.guest("bob")
-    monkeypatch.setattr(ana.session.transport._lines.__class__, "feed", broken)
+    monkeypatch.setattr(connection_of(ana.session)._lines.__class__, "feed", broken)
     ana.says(b"x\n")
     house.until(lambda: ana.session.closed)
     monkeypatch.undo()
@@ -241,7 +241,7 @@ def test_who_is_too_fast_is_read_slowly_and_loses_nothing(new_house: Build) -> N
     script.says(b"".join(b"%d\n" % number for number in range(40)))
     script.says_no_more()
     house.until(lambda: script.session.held)
-    watched = script.session.transport._events & READ
+    watched = connection_of(script.session)._events & READ
     script.hears_all()
 
     assert not watched

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import uvloop
@@ -256,9 +257,13 @@ def busy(server: Server) -> Iterator[list[int]]:
     """How often each of eight peers was served; all are readable all the time."""
     served = [0] * 8
     pairs = [socket.socketpair() for _ in served]
+
+    def count(number: int, mask: int) -> None:
+        served[number] += 1
+
     for number, (ours, theirs) in enumerate(pairs):
         theirs.send(b"x")
-        server.watch(ours, READ, lambda mask, number=number: served.__setitem__(number, served[number] + 1))
+        server.watch(ours, READ, partial(count, number))
     yield served
     for pair in pairs:
         for sock in pair:
@@ -293,7 +298,12 @@ def test_a_timer_waits_for_its_time_and_no_longer_for_a_socket(server: Server) -
 
 
 def test_alone_it_serves_until_it_is_stopped(server: Server, call: Callable[[], socket.socket]) -> None:
-    server.listeners[0].accepted = lambda sock, address: (sock.sendall(b"welcome"), sock.close(), server.stop())
+    def welcome(sock: socket.socket, address: str) -> None:
+        sock.sendall(b"welcome")
+        sock.close()
+        server.stop()
+
+    server.listeners[0].accepted = welcome
     caller = call()
     server.run()
 

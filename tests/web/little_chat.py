@@ -11,10 +11,11 @@ from gateway.core.doors.post import Post, Posting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
+from gateway.core.ports import Page
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME, frame
 from gateway.core.sessions.session import Arrival, Session
-from gateway.errors import Refusal
+from gateway.errors import JournalError, Refusal
 from tests.fakes import RecordingTransport, new_hub, new_operators
 
 
@@ -94,15 +95,11 @@ class LittleChat:
 
     async def texts(self, room: str) -> list[tuple[str, str]]:
         """Who said what in a room."""
-        future: asyncio.Future[list[tuple[str, str]]] = self.loop.create_future()
-        self.hub.journal.read(
-            room,
-            after=0,
-            before=None,
-            limit=100,
-            done=lambda page: future.set_result([(message.nick, message.text) for message in page.messages]),
-        )
-        return await future
+        future: asyncio.Future[Page | JournalError] = self.loop.create_future()
+        self.hub.journal.read(room, after=0, before=None, limit=100, done=future.set_result)
+        page = await future
+        assert not isinstance(page, JournalError), page
+        return [(message.nick, message.text) for message in page.messages]
 
 
 def framed(text: str) -> bytes:

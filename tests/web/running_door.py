@@ -6,6 +6,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from gateway.accounts.authenticator import Authenticator
 from gateway.core.address import Remote
@@ -119,6 +120,11 @@ class Running:
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
         assert head.startswith(b"HTTP/1.1 101"), head
         return reader, writer
+
+
+def reading_of(writer: asyncio.StreamWriter) -> asyncio.ReadTransport:
+    """A connection's transport, which can pause reading; uvloop's says so by no class."""
+    return cast(asyncio.ReadTransport, writer.transport)
 
 
 def client_frame(opcode: int, payload: bytes = b"", fin: int = 0x80, mask: bytes = b"\0\0\0\0") -> bytes:

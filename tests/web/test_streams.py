@@ -13,7 +13,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, JournalError, Refusal
 from tests.fakes import eventually
-from tests.web.running_door import Running, Start
+from tests.web.running_door import Running, Start, reading_of
 
 SECONDS = 20.0
 
@@ -157,12 +157,12 @@ async def test_a_reader_that_stands_still_lags_in_the_log_and_gets_it_all(web: R
     reader, writer = await asyncio.open_connection("127.0.0.1", web.port)
     writer.write(b"GET /r/ops/raw HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")
-    writer.transport.pause_reading()
+    reading_of(writer).pause_reading()
     texts = [f"{number} " + "x" * 3900 for number in range(2500)]
     for text in texts:
         await web.chat.post("ops", "ci", text)
     assert web.chat.session.lag()[0] > 0
-    writer.transport.resume_reading()
+    reading_of(writer).resume_reading()
     got = [await asyncio.wait_for(reader.readline(), SECONDS) for _ in texts]
     gap = got[0].startswith(b"-- ")
     assert [each.split()[1] for each in got[gap:]] == [str(n).encode() for n in range(2500 - len(got[gap:]), 2500)]

@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 
 from gateway.core.protocol.close_reason import CloseReason
 from tests.fakes import eventually
-from tests.web.running_door import Running, Start, client_frame, close_code
+from tests.web.running_door import Running, Start, client_frame, close_code, reading_of
 
 
 async def test_text_reaches_the_chat_and_its_frames_reach_the_browser(web: Running) -> None:
@@ -151,7 +151,7 @@ async def test_a_stuck_reader_is_closed_within_two_seconds(web: Running) -> None
 async def test_a_stuck_reader_is_neither_pinged_nor_cut(start: Start) -> None:
     web = await start(ping_every=0.05, pong_within=0.05)
     _, writer = await web.upgraded()
-    writer.transport.pause_reading()
+    reading_of(writer).pause_reading()
     await eventually(lambda: web.chat.sessions)
     session = web.chat.session
     while session.transport.send(b"\x81\x7e\xff\x00" + b"x" * 0xFF00):

@@ -45,7 +45,7 @@ async def storm(port: int, token: str, place: Json) -> tuple[list[list[Json]], l
     async with asyncio.timeout(30):
         while len(waiting) > 1:
             _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        winner = tasks.index(*waiting)
+        winner = tasks.index(waiting.pop())
         wires[winner].send(type="ping", id="still here")
         while not seen[winner] or seen[winner][-1] != {"type": "pong", "id": "still here"}:
             await asyncio.sleep(0.01)

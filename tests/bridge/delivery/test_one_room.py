@@ -5,6 +5,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pexpect
@@ -56,9 +57,17 @@ class Telnet:
 Peer = Running | Telnet
 
 
+def shows(peer: Peer, text: str) -> bool:
+    return text in "\n".join(peer.lines())
+
+
 def said(lines: list[str]) -> list[str]:
     """The messages of this test among what a terminal has shown."""
     return [found[1] for line in lines if (found := SAID.search(line))]
+
+
+def has_read(peer: Peer, count: int) -> bool:
+    return len(said(peer.lines())) >= count
 
 
 @pytest.fixture
@@ -74,7 +83,7 @@ def terminals(gateway: Gateway, program: Program) -> Iterator[dict[str, Peer]]:
         for name, peer in peers.items():
             peer.send(f"/nick {name}", "/echo on")
         for name, peer in peers.items():
-            until(lambda peer=peer: "come back to you" in "\n".join(peer.lines()), f"{name} is in the room")
+            until(partial(shows, peer, "come back to you"), f"{name} is in the room")
         yield peers
 
 
@@ -103,7 +112,7 @@ def test_all_doors_show_one_order_while_everybody_talks(
         held = history(gateway.web, "lobby")
         order = [message["text"] for message in held][:total]
         for name, peer in terminals.items():
-            until(lambda peer=peer: len(said(peer.lines())) >= total, f"{name} has read everything", 15)
+            until(partial(has_read, peer, total), f"{name} has read everything", 15)
         shown = {name: said(peer.lines()) for name, peer in terminals.items()}
         objects = [found for found in two.until(lambda found: found.get("text") == "one says enough")]
 

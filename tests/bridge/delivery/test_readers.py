@@ -78,10 +78,8 @@ def test_stalled_readers_cost_the_others_nothing_and_are_told_what_they_missed(s
     gateway = start(*NO_PACE, "--limits.log_bytes", "256KiB", "--limits.log_messages", 200)
     stalled_terminals = [Terminal(gateway.tcp, receive_buffer=4096).named(f"st{n}") for n in range(STALLED)]
     stalled_browsers = [Browser(gateway.web, receive_buffer=4096) for _ in range(STALLED)]
-    peers = [*(Terminal(gateway.tcp) for _ in range(ACTIVE)), *(Browser(gateway.web) for _ in range(ACTIVE))]
-    for peer in peers[:ACTIVE]:
-        assert isinstance(peer, Terminal)
-        peer.named(f"reader{peers.index(peer)}")
+    named = [Terminal(gateway.tcp).named(f"reader{number}") for number in range(ACTIVE)]
+    peers: list[Terminal | Browser] = [*named, *(Browser(gateway.web) for _ in range(ACTIVE))]
     readers = [Reader(peer) for peer in peers]
     for reader in readers:
         reader.start()

@@ -43,7 +43,7 @@ def test_who_finds_the_house_full_reads_why_on_every_door(start: Start) -> None:
             assert (bye["code"], bye["reason"], bye["retry_ms"] >= 30_000) == (4013, FULL, True)
         assert (browser.close_code, browser.close_reason) == (4013, FULL)
 
-    lines = until(lambda: '"event": "closed"' in gateway.stderr and gateway.stderr, "the line of its end")
+    lines = until(lambda: log if '"event": "closed"' in (log := gateway.stderr) else None, "the line of its end")
     told = [(line["event"], line["door"], line.get("reason")) for line in map(json.loads, lines.splitlines())]
     refused = [("refused", door, "full") for door in ("tcp", "web", "web")]
     assert told == [("opened", "tcp", None), *refused, ("closed", "tcp", "left")]

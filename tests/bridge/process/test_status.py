@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bridge.gateways import ROOT, Gateway
-from tests.bridge.peers import HOST, Terminal, request
+from tests.bridge.peers import HOST, Json, Terminal, request
 from tests.fakes import until
 
 
@@ -23,11 +23,11 @@ def status(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
-def summary(gateway: Gateway) -> dict[str, dict[str, dict[str, float]]]:
+def summary(gateway: Gateway) -> Json:
     """What `--json` prints."""
     done = status("--data", gateway.folder / "data", "--json")
     assert done.returncode == 0, done.stderr
-    found: dict[str, dict[str, dict[str, float]]] = json.loads(done.stdout)
+    found: Json = json.loads(done.stdout)
     return found
 
 
@@ -59,7 +59,7 @@ def test_one_screen_about_a_running_gateway(shared: Gateway) -> None:
 def test_json_is_the_summary_with_what_happened(shared: Gateway) -> None:
     with Terminal(shared.tcp) as bob:
         bob.send("hello")
-        found = until(lambda: (told := summary(shared))["tiles"]["fds"]["now"] and told, "a first row", 30)
+        found = until(lambda: told if (told := summary(shared))["tiles"]["fds"]["now"] else None, "a first row", 30)
 
     assert found["health"] == "ok" and {each["state"] for each in found["listeners"]} == {"ready"}
     assert found["tiles"]["connections_tcp"]["now"] >= 1

@@ -3,13 +3,14 @@
 import re
 import socket
 import time
+from collections.abc import Callable
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
 from tests.bridge.gateways import Gateway, Start
-from tests.bridge.peers import HOST, Browser, Terminal, origin, post, raw, refused_upgrade, subprotocols
+from tests.bridge.peers import HOST, Browser, Json, Terminal, origin, post, raw, refused_upgrade, subprotocols
 
 MESSAGE_BYTES = 65536
 
@@ -308,11 +309,15 @@ def test_a_nick_that_mimics_or_breaks_something_is_refused(shared: Gateway, nick
         assert browser.until(lambda found: found.get("id") == "n")[-1]["type"] == "error"
 
 
+def answer_to(id: str) -> Callable[[Json], bool]:
+    return lambda found: found.get("id") == id
+
+
 def test_look_alikes_of_somebody_here_are_taken(shared: Gateway) -> None:
     with Browser(shared.web, nick="paolo"), Browser(shared.web) as browser:
         for nick in ("PAOLO", "p\u0430olo", "\uff50aolo"):
             browser.send(type="nick", nick=nick, id=nick)
-            assert browser.until(lambda found, id=nick: found.get("id") == id)[-1]["code"] == "nick_taken"
+            assert browser.until(answer_to(nick))[-1]["code"] == "nick_taken"
 
 
 def test_a_ping_is_answered(shared: Gateway) -> None:

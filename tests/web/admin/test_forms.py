@@ -21,7 +21,7 @@ async def real(start: Start) -> Running:
 async def log_in(web: Running, http: Http) -> str:
     """By a link; answers the CSRF token."""
     async with http.post(f"{web.url}/admin/login", data={"token": web.door.links.mint()}) as answer:
-        return re.findall(r'name="csrf-token" content="([^"]+)"', await answer.text())[0]
+        return str(re.findall(r'name="csrf-token" content="([^"]+)"', await answer.text())[0])
 
 
 async def post(web: Running, http: Http, path: str, **fields: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from gateway.web.options import STATIC_DIR
 from tests.accounts.people import PASSWORD, PEOPLE, TOKEN
@@ -37,7 +38,7 @@ async def audit(web: Running, http: Http) -> list[dict[str, str]]:
 
 
 def cookie(web: Running, http: Http) -> str:
-    return http.cookie_jar.filter_cookies(aiohttp.client.URL(web.url))["gateway_session"].value
+    return http.cookie_jar.filter_cookies(URL(web.url))["gateway_session"].value
 
 
 async def test_the_form_leads_to_the_dashboard_without_script(web: Running, http: Http) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 from websockets.asyncio.client import connect
+from yarl import URL
 
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
@@ -83,7 +84,7 @@ async def test_what_a_page_asks_by_itself_keeps_no_session_alive(web: Running, h
 
 async def test_logging_in_again_ends_the_old_session(web: Running, http: Http) -> None:
     await log_in(web, http)
-    old = http.cookie_jar.filter_cookies(aiohttp.client.URL(web.url))["gateway_session"].value
+    old = http.cookie_jar.filter_cookies(URL(web.url))["gateway_session"].value
     await log_in(web, http)
     http.cookie_jar.clear()
     async with http.get(f"{web.url}/admin/api/summary", headers={"Cookie": f"gateway_session={old}"}) as answer:

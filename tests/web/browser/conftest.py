@@ -125,7 +125,7 @@ class Complaints(list[str]):
     def watch(self, page: Page) -> None:
         """Hear what the page complains about."""
         page.on("pageerror", lambda error: self.append(f"{page.url}: threw {error}"))
-        page.on("console", lambda line: line.type == "error" and self.append(f"{page.url}: {line.text}"))
+        page.on("console", lambda line: self.extend([f"{page.url}: {line.text}"] if line.type == "error" else []))
 
     @property
     def serious(self) -> list[str]:

@@ -9,9 +9,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Response, StorageState, expect
 
+from tests.bridge.gateways import ROOT
 from tests.web.browser.browsers import without_script
 from tests.web.browser.conftest import Complaints, Open
-from tests.web.browser.running_gateway import ROOT, RunningGateway
+from tests.web.browser.running_gateway import RunningGateway
 from tests.web.browser.talking import connected, say
 
 SOURCES = [*sorted((ROOT / "templates").glob("*.html")), *sorted((ROOT / "gateway/web/static").rglob("*.[jc]s*"))]
@@ -114,7 +115,8 @@ def test_everybody_can_use_the_page_in_every_width(
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{width} px"
-    page.set_viewport_size(dict(zip(("width", "height"), SIZES[scheme == "dark"], strict=True)))
+    width, height = SIZES[scheme == "dark"]
+    page.set_viewport_size({"width": width, "height": height})
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
 

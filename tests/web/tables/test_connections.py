@@ -51,14 +51,14 @@ def join(chat: LittleChat, nick: str, door: Door = Door.TCP, behind: int = 0, ad
     return session
 
 
-async def get(web: Running, http: Http, path: str = API, status: int = 200, **query: str) -> dict[str, Any]:
+async def get(web: Running, http: Http, path: str = API, *, status: int = 200, **query: str) -> dict[str, Any]:
     async with http.get(web.url + path, params=query) as answer:
         assert answer.status == status, await answer.text()
         return dict(await answer.json())
 
 
-async def nicks(web: Running, http: Http, **query: str) -> list[str]:
-    return [row["nick"] for row in (await get(web, http, **query))["connections"]]
+async def nicks(web: Running, http: Http, **query: Any) -> list[str]:
+    return [row["nick"] for row in (await get(web, http, API, **query))["connections"]]
 
 
 async def test_a_row_has_every_column(web: Running, http: Http) -> None:
