@@ -47,7 +47,7 @@ from gateway.web.http.strict_requests import check_upgrade
 from gateway.web.http.timer_wheel import TimerWheel
 from gateway.web.openapi import ApiDocument
 from gateway.web.options import WebOptions
-from gateway.web.rooms import ChatPage, RoomDoor
+from gateway.web.rooms import PAGE_DATA, ChatPage, RoomDoor
 from gateway.web.static_files import Assets
 from gateway.web.streams import Streams
 from gateway.web.tables.connections import ConnectionEndpoints, ConnectionTable
@@ -89,7 +89,7 @@ class WebDoor:
     ) -> None:
         loop = asyncio.get_running_loop()
         deadlines = (options.hello_deadline, options.ping_every, options.pong_within, options.answer_deadline)
-        assets = Assets(options.static)
+        assets = Assets(options.static, PAGE_DATA)
         pages = Pages(options.templates, assets, options.base_path)
         self.links = LoginLinks(hub.clock.trusted.seconds)
         self._hub = hub
@@ -141,7 +141,7 @@ class WebDoor:
         session_list = SessionEndpoints(login, sessions, operators.audit, wall)
         moderation = ModerationEndpoints(hub, operators, table)
         maintenance = MaintenanceEndpoints(hub, operators)
-        frame = AdminFrame(session_list, summary, site, pages)
+        frame = AdminFrame(keeper, session_list, summary, site, pages)
         parts: tuple[object, ...] = (
             assets,
             self._streams,

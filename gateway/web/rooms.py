@@ -162,6 +162,14 @@ class RoomDoor:
         return HealthReport()
 
 
+PAGE_DATA = {
+    "chat/later/commands.json": msgspec.json.encode(
+        [(row.name, row.usage, row.words) for row in COMMANDS.values() if not row.order]
+    )
+}
+"""What the chat page fetches once somebody types, as static files: the table of commands, (name, usage, words)."""
+
+
 class ChatPage:
     """`GET /` and `GET /r/{room}`"""
 
@@ -187,5 +195,4 @@ class ChatPage:
             tcp_port=ports.get("tcp"),
             telnet_port=ports.get("telnet"),
             version=self._options.version,
-            commands=[(row.name, row.usage, row.words) for row in COMMANDS.values() if not row.order],
         )

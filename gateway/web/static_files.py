@@ -11,8 +11,8 @@ Scripts are written as small ES modules. A page would need one request for each 
 
 Only the forms of import and export that the scripts use are understood; any other raises ValueError at the start.
 
-Scripts and styles travel without comments and indentation, and a style with those that it begins with. No text is
-touched, for none goes over several lines. Notices of a licence (`/*!`) stay.
+Scripts and styles travel without comments, indentation and most blanks, and a style with those that it begins with and
+with what older browsers need. No text is touched, for none goes over several lines. Notices of a licence (`/*!`) stay.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -39,6 +40,13 @@ _TRAILING = re.compile(r"[ \t]+// [^\"'`\n]*$", re.MULTILINE)
 """A comment behind code. No text inside a line matches: it would have to end on that line, with a quote."""
 _MARGIN = re.compile(r"^[ \t]+|^\n", re.MULTILINE)
 _STYLE_IMPORT = re.compile(r'^@import "(\.[^"]+)";\n', re.MULTILINE)
+_SILENT = re.compile(r'content: ("[^"]*") / "";')
+"""A glyph that is not read aloud. Browsers from before 2024 know no such alternative, and would draw nothing."""
+_TEXT_OR_BLANKS = re.compile(r"""("(?:[^"\\\n]|\\.)*"|`[^`]*`)| *([={}()\[\];,:?&|<>*!]+) *""")
+"""Blanks around signs in a script. Not around + and -, two of which may be one sign without them."""
+_HARD = re.compile(r"['/]|`[^`]*`[^`]*`")
+"""What may begin a text with double quotes in it, a pattern, a comment or a template in another: such a line stays."""
+_STYLE_BLANKS = re.compile(r"""("[^"\n]*"|: ;)| *([{};,>]) *|(?<=[\w-]): (?!;)""")
 _IMPORT = re.compile(r'^import (?:(\{[^}]*\}|\* as \w+|\w+) from )?"(\.[^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
 _LATER = re.compile(r'\bimport\("(\.[^"]+)"\)')
@@ -58,7 +66,20 @@ def lean(name: str, files: Mapping[str, bytes]) -> bytes:
         text = _TRAILING.sub("", _LINE.sub("", text))
     else:
         text = _STYLE_IMPORT.sub(lambda found: files[_resolve(name, found[1])].decode(), text)
+        text = _SILENT.sub(r"content: \1; \g<0>", text)
     return _MARGIN.sub("", _BLOCK.sub("", text)).encode()
+
+
+def squeezed(name: str, text: str) -> str:
+    """A script or a style of ours, as it is served, without blanks that mean nothing."""
+    if name.startswith(VENDOR) or not name.endswith((".js", ".css")):
+        return text
+    if name.endswith(".css"):
+        return _STYLE_BLANKS.sub(lambda found: found[1] or found[2] or ":", text)
+    lines = text.split("\n")
+    return "\n".join(
+        line if _HARD.search(line) else _TEXT_OR_BLANKS.sub(lambda found: found[1] or found[2], line) for line in lines
+    )
 
 
 class Scripts:
@@ -172,20 +193,22 @@ def _relative(importer: str, path: str) -> str:
     return relative if relative.startswith(".") else f"./{relative}"
 
 
-def _read(folder: Path) -> dict[str, bytes]:
+def _read(folder: Path, made: Mapping[str, bytes]) -> dict[str, bytes]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     files = {name: lean(name, files) for name in files}
     scripts = Scripts({name: body.decode() for name, body in files.items() if name.endswith(".js")})
-    others = {name: body for name, body in files.items() if not name.endswith(".js")}
-    return others | {name: text.encode() for name, text in scripts.served()}
+    texts = {name: body.decode() for name, body in files.items() if name.endswith(".css")} | dict(scripts.served())
+    others = {name: body for name, body in files.items() if not name.endswith((".js", ".css"))}
+    return others | {name: squeezed(name, text).encode() for name, text in texts.items()} | dict(made)
 
 
 class Assets:
-    """All files of one folder, as they are served. Only what was there at the start is ever served."""
+    """All files of one folder, and others that are `made` for it, by their names, as they are served. Only what was
+    there at the start is ever served."""
 
-    def __init__(self, folder: Path) -> None:
-        self._files = _read(folder)
+    def __init__(self, folder: Path, made: Mapping[str, bytes] = MappingProxyType({})) -> None:
+        self._files = _read(folder, made)
         self._zipped: dict[str, bytes] = {}
         digest = hashlib.blake2b(digest_size=8)
         for name, body in self._files.items():

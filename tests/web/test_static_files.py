@@ -1,6 +1,7 @@
-"""Scripts are joined per page, and every module keeps its names to itself."""
+"""Scripts are joined per page, and every module keeps its names to itself; what people read stands in words.js."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.web.options import STATIC_DIR
-from gateway.web.static_files import Assets, Scripts
+from gateway.web.static_files import VENDOR, Assets, Scripts, lean, squeezed
 from tests.programs import PROGRAMS
 
 FILES = {
@@ -101,6 +102,72 @@ def test_pages_link_scripts_that_exist() -> None:
         assert assets.link(name).endswith(name)
     with pytest.raises(KeyError):
         assets.link("chat/page.js")
+
+
+def test_blanks_go_only_where_they_mean_nothing() -> None:
+    script = """const a = [1, -b, "x = { y }", `${c} = { d }`];
+if (a in !b) return a + +b - -c;
+text = text.replace(/ , /g, " ; ") ? 'a = "b ; ' : `a ${b ? ` ; ` : ""} ; c`;
+"""
+    assert squeezed("a.js", script).split("\n")[:-1] == [
+        'const a=[1,-b,"x = { y }",`${c} = { d }`];',
+        "if(a in!b)return a + +b - -c;",
+        script.split("\n")[2],
+    ]
+    style = 'a > b, c :is(d) { --empty: ; content: "a ; b"; width: calc(1px + 2px) }'
+    assert squeezed("a.css", style) == 'a>b,c :is(d){--empty: ; content:"a ; b";width:calc(1px + 2px)}'
+    assert squeezed("vendor/a.js", script) == script
+
+
+def test_no_text_of_a_script_goes_over_several_lines() -> None:
+    """Blanks at the ends of lines are taken away, and would be missing in it."""
+    for path in OWN_SCRIPTS:
+        for line in path.read_text().splitlines():
+            assert line.strip().startswith(("*", "//", "/*")) or re.sub(r'"[^"]*"', "", line).count("`") % 2 == 0, (
+                f"{path}: {line}"
+            )
+
+
+def test_older_browsers_draw_a_glyph_that_is_not_to_be_read_aloud() -> None:
+    assert b'content: "x"; content: "x" / "";' in lean("a.css", {"a.css": b'b::before { content: "x" / ""; }'})
+
+
+def test_styles_need_no_newer_colours_than_the_oldest_browsers_have() -> None:
+    """Safari before 17.5 and Firefox before 120 would draw black on black."""
+    for name in ("shared/base.css", "shared/docs.css", "chat/chat.css", "chat/later/later.css", "admin/admin.css"):
+        style = re.sub(r"/\*.*?\*/", "", (STATIC_DIR / name).read_text(), flags=re.DOTALL)
+        assert not re.search(r"light-dark\(|color-mix\(", style), name
+
+
+OWN_SCRIPTS = [path for path in STATIC_DIR.rglob("*.js") if path.relative_to(STATIC_DIR).parts[0] + "/" != VENDOR]
+TEXT = re.compile(r'"((?:[^"\\\n]|\\.)*)"|`([^`\n]*)`')
+SENTENCE = re.compile(r"[^\W\d_][.,:;!?…]* [^\W\d_]")
+SHOWN = re.compile(
+    r'(?:textContent|title|placeholder) = ["`]\w|"aria-label", ["`]\w|make\((?:"\w*", ){2}["`]\w|\}, "\w+"\)'
+)
+"""A single word that is put on the page."""
+SELECTOR = re.compile(r"[#.(]|color-mix\(|(?:a|input)\b[^ ]*, ")
+NOT_READ = {
+    "only the dashboard bans it",  # of the server, looked for in a refusal
+    "noopener noreferrer",  # of the language of links
+    "11px system-ui",  # a font
+    "use strict",
+}
+
+
+def test_what_people_read_stands_in_the_tables_of_words() -> None:
+    styles = " ".join(path.read_text() for path in STATIC_DIR.rglob("*.css"))
+    classes = set(re.findall(r"\.([a-z][\w-]*)", styles)) | {"day", "log", "own"}
+    for path in OWN_SCRIPTS:
+        if path.name == "words.js":
+            continue
+        name = path.relative_to(STATIC_DIR).as_posix()
+        script = lean(name, {name: path.read_bytes()}).decode()
+        assert SHOWN.findall(script) == [], name
+        for found in TEXT.finditer(script):
+            text = re.sub(r"\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)?\}", "0", found[1] or found[2] or "")
+            known = found[1] in NOT_READ or SELECTOR.match(text) or set(text.split()) <= classes
+            assert known or not SENTENCE.search(text), f"{name}: {found[0]}"
 
 
 def test_the_scripts_are_typed() -> None:

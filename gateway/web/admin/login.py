@@ -18,6 +18,7 @@ from aiohttp import web
 from gateway.accounts.authenticator import Authenticator
 from gateway.core.operators.audit import Audit
 from gateway.core.roles import Operator, Role
+from gateway.core.sanitize import is_blank, line
 from gateway.errors import HTTP_STATUS, Code, Refusal
 from gateway.web.admin.authorize import Login, bearer, is_here, source
 from gateway.web.admin.sessions import BY_LINK, SECRET_BYTES, SESSION_LIFE, AdminSessions, SessionRow, digest
@@ -33,10 +34,11 @@ from gateway.web.templates import Pages
 LINK_LIFE = 15 * 60.0
 LINK_LIMIT = 32
 TOKEN_LIMIT = 256
+LINK_NAME_LIMIT = 32
 
 
 class Credentials(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of a login: the token of a link, or a name and a password."""
+    """The body of a login: the token of a link, with or without a name; or a name and a password."""
 
     token: str = ""
     name: str = ""
@@ -164,11 +166,12 @@ class LoginPage:
             raise
         given = await self._credentials(request)
         if given.token:
+            name = _link_name(given.name)
             problem = self._links.use(given.token)
             if problem is not None:
                 self._login.refused(request, "login", BY_LINK, f"the link is {problem}")
                 return self._page(403, problem)
-            return self._opened(request, Operator(BY_LINK, Role.ADMIN, source(request)))
+            return self._opened(request, Operator(name, Role.ADMIN, source(request)))
         answer = await self._checked(request, given)
         if isinstance(answer, Operator):
             return self._opened(request, answer._replace(source=source(request)))
@@ -251,8 +254,21 @@ class LoginPage:
     ) -> web.Response:
         passwords = self._keeper.has_passwords
         return self._pages.answer(
-            "login.html", status, token=token, problem=problem, passwords=passwords, name=name, wait=wait
+            "login.html",
+            status,
+            token=token,
+            problem=problem,
+            passwords=passwords,
+            name=name,
+            name_limit=LINK_NAME_LIMIT,
+            wait=wait,
         )
+
+
+def _link_name(given: str) -> str:
+    """The operator's name in the audit log. It cannot be an account's, so nobody can pass for one. Raises Refusal."""
+    name = "" if is_blank(given) else " ".join(line(given).split())[:LINK_NAME_LIMIT]
+    return f"{BY_LINK}:{name}" if name else BY_LINK
 
 
 def _needs_tls(cookie: str) -> bool | None:

@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 from yarl import URL
 
+from gateway.accounts.authenticator import Authenticator
 from gateway.core.operators.moderation import Done, Moderation, Subject
 from gateway.core.ports import Measure
 from gateway.core.protocol.message import Door
@@ -48,7 +49,15 @@ RESULTS = {
 class AdminFrame:
     """Renders pages of the dashboard."""
 
-    def __init__(self, sessions: SessionEndpoints, summary: SummaryEndpoints, site: OriginPolicy, pages: Pages) -> None:
+    def __init__(
+        self,
+        keeper: Authenticator,
+        sessions: SessionEndpoints,
+        summary: SummaryEndpoints,
+        site: OriginPolicy,
+        pages: Pages,
+    ) -> None:
+        self._keeper = keeper
         self._sessions = sessions
         self._summary = summary
         self._site = site
@@ -67,6 +76,7 @@ class AdminFrame:
             may_operate=operator.role >= Role.OPERATOR,
             may_administer=operator.role >= Role.ADMIN,
             csrf=session.csrf,
+            passwords=self._keeper.has_passwords,
             result=RESULTS.get(call.query.get("result", "")),
             page_url=str(self._site.base(call.request)) + "/",
             **context,

@@ -34,7 +34,7 @@ AGENT_CHARACTERS = 200
 WRITTEN_EVERY = 60.0
 """Seconds between two writings of when sessions were used."""
 BY_LINK = "link"
-"""The name of who comes by a one-time link, and the proof of such a session."""
+"""The name of an operator who came by a one-time link, `link:ana` if they gave one; and the proof of such a session."""
 
 
 def digest(secret: str) -> bytes:
@@ -124,7 +124,7 @@ class AdminSessions:
         self._sweep()
 
     def _proof_of(self, name: str) -> str:
-        return self._proof(name) or (BY_LINK if name == BY_LINK else "")
+        return self._proof(name) or (BY_LINK if name.partition(":")[0] == BY_LINK else "")
 
     def _keep(self) -> None:
         self._written = self._clock()

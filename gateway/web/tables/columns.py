@@ -69,7 +69,7 @@ CONNECTIONS = (
     _number("skipped", "Skipped", "count", ("open",)),
     _text("state", "State", "state", ALWAYS),
     _text("reason", "Reason", on=ENDED),
-    _text("words", "Said", on=("closed",)),
+    _text("words", "Last words", on=("closed",)),
     _number("closed_at", "Closed", "moment", ENDED),
     _text("agent", "Agent", "agent", on=("open", "closed")),
     _text("local", "Local listener", "code"),

@@ -125,7 +125,7 @@ class Vocabulary:
         known = self._words.get(word.name or self._plain)
         try:
             if known is None:
-                raise Wrong(f"there is no word {word.name!r}", f"words are {', '.join(self._words)}")
+                raise Wrong(f"unknown field {word.name!r}", f"fields are {', '.join(self._words)}")
             if word.name is None:
                 fits = begins_with(word.value.text)
             else:

@@ -6,7 +6,9 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from gateway.web.options import STATIC_DIR
+from gateway.accounts.accounts import Accounts
+from gateway.errors import Code, Refusal
+from gateway.web.options import STATIC_DIR, ListenerState
 from tests.accounts.people import PASSWORD, PEOPLE, TOKEN
 from tests.web.running_door import Running, Start
 from tests.web.test_templates import TEMPLATES
@@ -14,6 +16,7 @@ from tests.web.test_templates import TEMPLATES
 Http = aiohttp.ClientSession
 PAGE = {"Accept": "text/html"}
 CI = {"Authorization": f"Bearer {TOKEN}"}
+JSON = {"Content-Type": "application/json"}
 BOT = {"Authorization": f"Bearer {TOKEN}2"}
 
 
@@ -288,3 +291,67 @@ async def test_a_foreign_page_may_not_even_read(web: Running, http: Http) -> Non
     for origin, status in (("https://evil.example", 403), ("null", 403), (web.url, 200)):
         async with http.get(f"{web.url}/admin/api/summary", headers={"Origin": origin}) as answer:
             assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("ana", "link:ana"),
+        ("", "link"),
+        (" \u202e\x1b[2J ", "link"),
+        (" ana\x00\n\u202e b ", "link:ana b"),
+        ("x" * 99, "link:" + "x" * 32),
+    ],
+)
+async def test_who_comes_by_a_link_is_known_by_the_name_they_give(
+    start: Start, http: Http, given: str, name: str
+) -> None:
+    web = await start(register=PEOPLE, templates=TEMPLATES, static=STATIC_DIR)
+    token = web.door.links.mint()
+    async with http.get(f"{web.url}/admin/login", params={"token": token}) as answer:
+        assert 'name="name"' in await answer.text()
+    async with http.post(f"{web.url}/admin/login", json={"token": token, "name": given}) as answer:
+        assert (await answer.json())["name"] == name
+    (entry,) = await audit(web, http)
+    assert (entry["who"], entry["action"], entry["result"]) == (name, "login", "done")
+
+
+async def test_a_name_that_is_no_text_does_not_use_the_link_up(web: Running, http: Http) -> None:
+    token = web.door.links.mint()
+    async with http.post(
+        f"{web.url}/admin/login", data=f'{{"token":"{token}","name":"\\udc00"}}', headers=JSON
+    ) as answer:
+        assert answer.status == 400
+    async with http.post(f"{web.url}/admin/login", json={"token": token}) as answer:
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize("register", [PEOPLE, Accounts()])
+async def test_a_session_that_is_over_asks_for_a_password_only_where_somebody_has_one(
+    start: Start, http: Http, register: Accounts
+) -> None:
+    web = await start(register=register, templates=TEMPLATES, static=STATIC_DIR)
+    async with http.post(f"{web.url}/admin/login", data={"token": web.door.links.mint()}, headers=PAGE) as answer:
+        page = await answer.text()
+    dialog = page.partition('<dialog id="login"')[2].partition("</dialog>")[0]
+    assert ('type="password"' in dialog) == register.has_passwords
+    assert "python3 -m gateway login-link" in dialog and 'name="link"' in dialog
+
+
+async def test_in_maintenance_health_says_so_and_doors_are_closed_to_newcomers(start: Start, http: Http) -> None:
+    listeners = [
+        ListenerState("web", "127.0.0.1:8080", 8080, "ready"),
+        ListenerState("tcp", "127.0.0.1:9999", 9999, "draining"),
+    ]
+    closed = Refusal(Code.BUSY, "back at nine")
+    files = {"templates": TEMPLATES, "static": STATIC_DIR}
+    web = await start(register=PEOPLE, **files, listeners=lambda: listeners, ready=lambda: closed)
+    csrf = await log_in(web, http, "admin")
+    headers = {"X-CSRF-Token": csrf}
+    order = {"on": True, "text": "back at nine"}
+    async with http.post(f"{web.url}/admin/api/maintenance", json=order, headers=headers) as answer:
+        assert answer.status == 200
+    async with http.get(f"{web.url}/admin") as answer:
+        page = await answer.text()
+    assert "<b>MAINTENANCE</b>" in page and "back at nine" in page
+    assert page.count("closed to newcomers") == 1 and ">draining<" in page

@@ -223,7 +223,7 @@ def test_who_is_muted_or_kicked_reads_why_and_keeps_what_he_wrote(
 
     assert desk.evaluate(ORDER, ["POST", "mutes", {"nick": "sven", "reason": "caps", "seconds": 600}]) == 201
     say(page, "HELLO")
-    expect(page.locator("#closed")).to_contain_text(re.compile(r"You are muted until \d\d:\d\d, caps"))
+    expect(page.locator("#closed")).to_contain_text(re.compile(r"You are muted until \d\d:\d\d: caps"))
     expect(page.locator("#message")).not_to_be_editable()
     expect(page.locator("#outbox > li")).to_contain_text("HELLO")
     page.get_by_role("button", name="Try again").click()

@@ -73,7 +73,7 @@ def test_an_ipv6_address_is_found_however_it_is_written() -> None:
 @pytest.mark.parametrize(
     ("text", "word", "at", "said"),
     [
-        ("al dor:web", "dor:web", 3, "there is no word 'dor'"),
+        ("al dor:web", "dor:web", 3, "unknown field 'dor'"),
         ("door:wob", "door:wob", 0, "one of tcp, telnet, web, http"),
         ("  -door>web", "-door>web", 2, "write door:web"),
         ("lag:64k", "lag:64k", 0, "write lag>64k"),

@@ -3,6 +3,7 @@
 import "./keys.js";
 import { localise } from "./format.js";
 import { byId } from "../shared/dom.js";
+import { page as words } from "./words.js";
 
 localise(document);
 for (const line of byId("toasts").children) setTimeout(() => line.remove(), 8_000);
@@ -16,8 +17,16 @@ document.addEventListener("click", (event) => {
   if (!copy) return;
   const code = copy.parentElement.querySelector("code");
   navigator.clipboard?.writeText(code.textContent);
-  copy.textContent = "copied";
+  copy.textContent = words.copied;
 });
+// A menu that would run out of the window is brought into it.
+document.addEventListener(
+  "toggle",
+  ({ target }) => {
+    if (target instanceof HTMLDetailsElement && target.open) target.querySelector(".float, #words")?.scrollIntoView({ block: "nearest" });
+  },
+  true,
+);
 // A menu closes when something else is clicked.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details:is(.menu, .words)[open]")) {

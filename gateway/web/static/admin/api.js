@@ -5,6 +5,7 @@
  */
 
 import { at } from "../shared/address.js";
+import { page as words } from "./words.js";
 
 const PATIENCE = 10_000;
 const TOUCHES = ["pointerdown", "keydown", "wheel", "submit"];
@@ -24,7 +25,7 @@ function mark() {
 export class Refusal extends Error {
   /** @param {number} status @param {{code?: string, text?: string}} error */
   constructor(status, error) {
-    super(error.text ?? `status ${status}`);
+    super(error.text ?? words.status(status));
     this.status = status;
     this.error = error;
   }
@@ -70,7 +71,7 @@ export function page(path) {
       else if (request.status !== 200) reject(new Refusal(request.status, {}));
       else resolve(request.response);
     };
-    request.onerror = request.ontimeout = () => reject(new TypeError("no answer"));
+    request.onerror = request.ontimeout = () => reject(new TypeError(words.noAnswer));
     request.send();
   });
 }

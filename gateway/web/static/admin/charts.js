@@ -8,6 +8,7 @@ import { moment, put, written } from "./format.js";
 import { byId } from "../shared/dom.js";
 import { make } from "./page.js";
 import { recall, remember } from "../shared/storage.js";
+import { chart as words } from "./words.js";
 import UPlot from "../vendor/uPlot.js";
 
 const HEIGHT = 112;
@@ -16,14 +17,15 @@ const TABLED = 60; // rows of a table
 
 const named = (...series) => series.map(([figure, label, shown, side = "y"]) => ({ figure, label, shown, side }));
 const PLOTS = [
-  { title: "Connections", stacked: true, series: () => named(["connections_tcp", "tcp", "count"], ["connections_telnet", "telnet", "count"], ["connections_web", "web", "count"], ["connections_http", "http", "count"]) },
-  { title: "Messages a second", series: () => named(["messages_in", "in", "rate"], ["deliveries", "fan-out", "rate", "right"]) },
-  { title: "Bytes a second", series: () => named(["bytes_in", "in", "size"], ["bytes_out", "out", "size"]) },
-  { title: "Lag, and the loop’s", series: () => named(["lag_p50", "lag p50", "size"], ["lag_p99", "lag p99", "size"], ["loop_lag_max_ms", "loop", "milliseconds", "right"]) },
-  { title: "Closes by reason", stacked: true, bars: true, series: (figures) => named(...Object.keys(figures).filter((name) => name.startsWith("closed_")).map((name) => [name, name.slice(7), "count"])) },
+  { title: words.connections, stacked: true, series: () => named(["connections_tcp", "tcp", "count"], ["connections_telnet", "telnet", "count"], ["connections_web", "web", "count"], ["connections_http", "http", "count"]) },
+  { title: words.messages, series: () => named(["messages_in", words.in, "rate"], ["deliveries", words.fanOut, "rate", "right"]) },
+  { title: words.bytes, series: () => named(["bytes_in", words.in, "size"], ["bytes_out", words.out, "size"]) },
+  { title: words.lag, series: () => named(["lag_p50", words.lagMedian, "size"], ["lag_p99", words.lagWorst, "size"], ["loop_lag_max_ms", words.loop, "milliseconds", "right"]) },
+  { title: words.closes, stacked: true, bars: true, series: (figures) => named(...Object.keys(figures).filter((name) => name.startsWith("closed_")).map((name) => [name, name.slice(7), "count"])) },
 ];
 
 const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4]];
+const WHOLE = [...Array(10).keys()].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power)); // steps between ticks
 const LEAST = { count: 4, rate: 4, size: 1000, milliseconds: 10 }; // the top of an axis of nothing
 
 /** A colour of the theme that holds now. */
@@ -53,14 +55,14 @@ class Chart {
   #marks = [];
   #legend = make("ul", { className: "legend" });
   #picture = make("div", { className: "picture" });
-  #table = make("details", {}, make("summary", {}, "Show as table"));
+  #table = make("details", {}, make("summary", {}, words.asTable));
   element;
 
   constructor(plan) {
     this.#plan = plan;
     const title = make("button", { type: "button", className: "quiet", aria: { pressed: "false" } }, plan.title);
     title.addEventListener("click", () => enlarge(charts.indexOf(this)));
-    this.element = make("section", { className: "plot", aria: { label: `Chart: ${plan.title}` } }, make("h2", {}, title), this.#picture, this.#legend, this.#table);
+    this.element = make("section", { className: "plot", aria: { label: words.label(plan.title) } }, make("h2", {}, title), this.#picture, this.#legend, this.#table);
     this.#table.addEventListener("toggle", () => this.#tabulate());
     new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(this.#picture);
   }
@@ -120,17 +122,19 @@ class Chart {
     const values = (shown) => (_plot, ticks) => ticks.map((tick) => (tick === null ? "" : written(tick, shown).replace(".0", "")));
     const left = this.#series.find(({ side }) => side === "y");
     const right = this.#series.find(({ side }) => side === "right");
+    const colour = (side) => (right ? hue(this.#series.indexOf(side)) : axis.stroke); // which of two axes is whose
+    const steps = (side) => (["count", "rate"].includes(side?.shown ?? "count") ? { incrs: WHOLE } : {});
     const floor = (axis) => ({ range: (_plot, _low, high) => [0, Math.max(LEAST[axis?.shown ?? "count"], (high ?? 0) * 1.1)] });
     return {
       ...this.#size(),
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 5 } },
-      padding: [6, right ? 0 : 8, 0, 0],
+      padding: [6, right ? 0 : 20, 0, 0],
       scales: { x: { time: true }, y: floor(left), right: floor(right) },
       axes: [
-        { ...axis, size: 20, space: 64, values: (_plot, ticks) => ticks.map((tick) => moment(tick * 1000).slice(-8, span === "5m" ? undefined : -3)) },
-        { ...axis, size: 48, space: 28, values: values(left?.shown ?? "count") },
-        ...(right ? [{ ...axis, scale: "right", side: 1, size: 44, space: 28, grid: { show: false }, values: values(right.shown) }] : []),
+        { ...axis, size: 20, space: 40, incrs: span === "5m" ? [60, 120] : undefined, values: (_plot, ticks) => ticks.map((tick) => moment(tick * 1000).slice(-8, -3)) },
+        { ...axis, ...steps(left), stroke: colour(left), size: 48, space: 28, values: values(left?.shown ?? "count") },
+        ...(right ? [{ ...axis, ...steps(right), stroke: colour(right), scale: "right", side: 1, size: 52, space: 28, grid: { show: false }, values: values(right.shown) }] : []),
       ],
       series: [
         {},
@@ -190,7 +194,7 @@ class Chart {
     if (!this.#table.open) return;
     const columns = this.#columns();
     const titles = this.#series.map(({ label }) => make("th", { scope: "col", className: "number" }, label));
-    const head = make("tr", {}, make("th", { scope: "col" }, "time"), ...titles, make("th", { scope: "col" }, "done"));
+    const head = make("tr", {}, make("th", { scope: "col" }, words.time), ...titles, make("th", { scope: "col" }, words.done));
     const body = make("tbody");
     const { t } = this.#figures;
     for (let place = t.length - 1; place >= Math.max(0, t.length - TABLED); place--) {
@@ -198,7 +202,7 @@ class Chart {
       body.append(make("tr", {}, make("td", {}, moment(t[place])), ...cells, make("td", {}, this.#done(place).join("; "))));
     }
     const table = make("table", { className: "rows" }, make("caption", { className: "aloud" }, this.#plan.title), make("thead", {}, head), body);
-    const sheet = make("div", { className: "sheet-of-figures", tabIndex: 0, role: "region", aria: { label: `${this.#plan.title} as a table` } }, table);
+    const sheet = make("div", { className: "sheet-of-figures", tabIndex: 0, role: "region", aria: { label: words.tableOf(this.#plan.title) } }, table);
     const old = this.#table.querySelector("div");
     const place = old?.scrollTop ?? 0;
     if (old) old.replaceWith(sheet);

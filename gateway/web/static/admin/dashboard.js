@@ -7,7 +7,7 @@ import "./admin.js";
 import { ask } from "./api.js";
 import { offer } from "./table/columns.js";
 import { Filter } from "./table/filter.js";
-import { put, written } from "./format.js";
+import { put } from "./format.js";
 import { Frozen } from "./table/frozen.js";
 import { onKey } from "./keys.js";
 import { Live } from "./live.js";
@@ -20,6 +20,7 @@ import { Query } from "./table/query.js";
 import { Selection } from "./table/selection.js";
 import * as summary from "./summary.js";
 import { Table } from "./table/table.js";
+import { table as words } from "./words.js";
 
 const KEEP_FROZEN = 20_000; // ms between two looks at a frozen moment, which is forgotten after a minute without one
 
@@ -80,7 +81,7 @@ async function askRows(asked) {
   } catch (error) {
     if (error.error?.word !== undefined) filter.refuse(error.error);
     else if (error.status === 410) {
-      toast("That moment is not kept any more; this is now.");
+      toast(words.expired);
       frozen.thaw();
       query.snapshot = "";
       query.restart();
@@ -102,7 +103,7 @@ function show({ connections, total, of, cursor, at, snapshot }) {
   const all = byId("all-button");
   if (all) {
     all.hidden = query.state !== "open" || !total;
-    put(all, `Act on all ${written(total, "count")}${query.q ? " matching" : ""} …`);
+    put(all, words.actOnAll(total, query.q));
   }
   if (fresh) table.clear();
   table.head(query);
@@ -110,7 +111,7 @@ function show({ connections, total, of, cursor, at, snapshot }) {
   fresh = force = false;
   selection.show();
   query.answered(cursor);
-  put(byId("matching"), query.q ? `${written(total, "count")} of ${written(of, "count")}` : `${written(total, "count")} ${query.state === "any" ? "open or closed" : query.state}`);
+  put(byId("matching"), query.q ? words.matching(total, of) : words.total(total, query.state));
   const nobody = total === 0;
   document.querySelector(".sheet-of-rows").hidden = nobody && byId("rows").rows.length === 0;
   byId("empty").hidden = !(nobody && !query.q && query.state === "open");

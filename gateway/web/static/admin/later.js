@@ -1,6 +1,7 @@
 /** What the page of the connections does not need at first. */
 
 import { toast } from "./page.js";
+import { page as words } from "./words.js";
 
 const LATER = {
   announce: () => import("./actions/announce.js"),
@@ -16,7 +17,7 @@ export async function load(name) {
   try {
     return await LATER[name]();
   } catch (error) {
-    toast("This part of the page could not be loaded. Reload the page if the gateway was updated.");
+    toast(words.notLoaded);
     throw error;
   }
 }

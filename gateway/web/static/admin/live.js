@@ -9,10 +9,10 @@
 import { moment } from "./format.js";
 import { loggedOut } from "./login.js";
 import { byId } from "../shared/dom.js";
+import { health, page as words } from "./words.js";
 
 const LONGEST_RETRY = 30_000;
 const SLOWED = 5_000; // while the gateway is overloaded
-const NOT_LIVE = "(not live) ";
 const BAR_AFTER = 300;
 
 export class Live {
@@ -74,7 +74,7 @@ export class Live {
     clearInterval(this.#ticking);
     byId("banner").hidden = true;
     document.body.classList.remove("stale");
-    document.title = document.title.replace(NOT_LIVE, "");
+    document.title = document.title.replace(words.stale, "");
   }
 
   #failed(error) {
@@ -90,8 +90,7 @@ export class Live {
     this.#since ??= Date.now();
     const tell = () => {
       const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1_000));
-      const why = status ? ` (${error.message})` : "";
-      byId("banner-text").textContent = `Not live since ${moment(this.#since)}${why}, retry in ${seconds} s`;
+      byId("banner-text").textContent = words.notLive(moment(this.#since), status && error.message, seconds);
     };
     clearInterval(this.#ticking);
     this.#ticking = setInterval(tell, 1_000);
@@ -99,8 +98,8 @@ export class Live {
     byId("banner").hidden = false;
     document.body.classList.add("stale");
     byId("health").dataset.health = "unknown";
-    byId("health").querySelector("b").textContent = "?";
-    document.title = NOT_LIVE + document.title.replace(NOT_LIVE, "");
+    byId("health").querySelector("b").textContent = health.unknown;
+    document.title = words.stale + document.title.replace(words.stale, "");
     this.plan(delay);
   }
 }

@@ -2,6 +2,7 @@
 
 import { ask, page, renew } from "./api.js";
 import { byId } from "../shared/dom.js";
+import { login as words } from "./words.js";
 
 const dialog = byId("login");
 const form = dialog.querySelector("form");
@@ -11,7 +12,8 @@ let waiting = null;
 export function loggedOut() {
   waiting ??= new Promise((resolve) => {
     dialog.showModal();
-    form.elements[form.elements.name.value ? "password" : "name"].focus();
+    const { name, password, link } = form.elements; // the first two only where somebody has a password
+    (name ? (name.value ? password : name) : link).focus();
     form.onsubmit = (event) => {
       event.preventDefault();
       attempt(resolve, () => logIn());
@@ -34,7 +36,7 @@ async function attempt(resolve, way) {
     waiting = null;
     resolve();
   } catch (error) {
-    byId("login-problem").textContent = error.status === 401 ? "You are not logged in yet." : error.message;
+    byId("login-problem").textContent = error.status === 401 ? words.notYet : error.message;
     byId("login-problem").hidden = false;
   }
 }
@@ -42,9 +44,14 @@ async function attempt(resolve, way) {
 function logIn() {
   const { name, password, link } = form.elements;
   const token = /token=([^&\s]+)/.exec(link.value)?.[1] ?? link.value.trim();
-  const given = token ? { token } : { name: name.value, password: password.value };
+  const given = token || !name ? { token, name: linkName() } : { name: name.value, password: password.value };
   const headers = { "Content-Type": "application/json", Accept: "application/json" };
   return ask("/admin/login", { method: "POST", headers, body: JSON.stringify(given) });
+}
+
+/** The name given with the link before, so that the session is the same person's. */
+function linkName() {
+  return /^link:(.*)$/.exec(document.body.dataset.name)?.[1] ?? "";
 }
 
 async function lookAgain() {

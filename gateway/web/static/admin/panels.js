@@ -4,6 +4,7 @@ import { ask } from "./api.js";
 import { moment, written } from "./format.js";
 import { byId } from "../shared/dom.js";
 import { make } from "./page.js";
+import { event as words } from "./words.js";
 
 const KEPT = 500; // events, so that a filter finds some
 const SHOWN = 12;
@@ -15,7 +16,7 @@ byId("events-filter").addEventListener("input", () => showEvents());
 byId("events-pause").addEventListener("click", (event) => {
   const paused = event.target.getAttribute("aria-pressed") !== "true";
   event.target.setAttribute("aria-pressed", String(paused));
-  event.target.textContent = paused ? "Go on" : "Pause";
+  event.target.textContent = paused ? words.resume : words.pause;
   if (!paused) showEvents();
 });
 
@@ -31,9 +32,9 @@ export async function pull() {
   }
   byId("no-closed").hidden = connections.length > 0;
   byId("closed").replaceChildren(
-    ...connections.map(({ closed_at, door, nick, reason, words, up }) => {
+    ...connections.map(({ closed_at, door, nick, reason, words: last, up }) => {
       const glyph = make("span", { className: "door", data: { door } }, make("span", { className: "aloud" }, door));
-      return line(closed_at, [glyph, " ", make("bdi", {}, nick)], reason, words, make("td", { className: "number" }, written(up, "duration")));
+      return line(closed_at, [glyph, " ", make("bdi", {}, nick)], reason, last, make("td", { className: "number" }, written(up, "duration")));
     }),
   );
 }
@@ -46,7 +47,7 @@ function showEvents() {
   };
   const found = events.filter(fits).slice(0, SHOWN);
   byId("no-events").hidden = found.length > 0;
-  byId("no-events").textContent = events.length ? "No event matches." : "Nothing has happened yet.";
+  byId("no-events").textContent = events.length ? words.unmatched : words.none;
   byId("events").replaceChildren(
     ...found.map(({ at, id, nick, event, detail }) => line(at, [make("bdi", { title: id ?? "" }, nick ?? id ?? "")], event, detail)),
   );
@@ -57,7 +58,7 @@ function line(at, who, what, more, ...rest) {
     "tr", {},
     make("td", { className: "when" }, moment(at)),
     make("td", { className: "who" }, ...who),
-    make("td", {}, `${what} `, make("span", { className: "muted" }, more)),
+    make("td", { title: `${what} ${more}`.trim() }, `${what} `, make("span", { className: "muted" }, more)),
     ...rest,
   );
 }

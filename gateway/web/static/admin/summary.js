@@ -3,6 +3,7 @@
 import { put, written } from "./format.js";
 import { byId } from "../shared/dom.js";
 import { make } from "./page.js";
+import { health as words } from "./words.js";
 
 const NEAR = 0.8; // of a limit
 const AT = 0.95;
@@ -13,7 +14,7 @@ let said = byId("health").dataset.health;
 export function show(summary) {
   put(byId("up"), written(summary.uptime, "duration"));
   health(summary);
-  listeners(summary.listeners);
+  listeners(summary.listeners, isMaintained(summary));
   for (const [name, tile] of Object.entries(summary.tiles)) {
     for (const element of document.querySelectorAll(`#tiles [data-tile="${name}"]`)) level(element, tile);
   }
@@ -23,23 +24,25 @@ export function show(summary) {
   }
 }
 
+/** Whether newcomers are turned away. */
+const isMaintained = ({ causes }) => causes.some(({ name }) => name === "maintenance");
+
 function health({ health, causes, tiles }) {
-  const word = causes.some(({ name }) => name === "maintenance") ? "MAINTENANCE" : health.toUpperCase();
+  const word = isMaintained({ causes }) ? words.maintenance : health.toUpperCase();
   const why = causes.map(({ text }) => text).join("; ");
   byId("health").dataset.health = health;
   byId("health").title = why;
   put(byId("health").querySelector("b"), word);
   put(byId("health").querySelector(".cause"), causes[0]?.text ?? "");
   const calm = health === "ok";
-  const connected = `${written(tiles.connections.now, "count")} connected · gateway`;
   const icon = byId("icon");
   icon.dataset.calm ??= icon.href;
   icon.href = calm ? icon.dataset.calm : icon.dataset.unread;
-  if (document.body.dataset.here === "connections") document.title = calm ? connected : `${word} · ${connected}`;
+  if (document.body.dataset.here === "connections") document.title = words.title(tiles.connections.now, calm ? "" : word);
   byId("strain").hidden = health !== "overloaded";
   put(byId("strain-text"), why);
   const now = [health, ...causes.map(({ name }) => name)].join();
-  if (now !== said && said !== health) put(byId("aloud"), `Health: ${word}${why && `: ${why}`}`);
+  if (now !== said && said !== health) put(byId("aloud"), words.said(word, why));
   said = now;
 }
 
@@ -48,18 +51,19 @@ function level(tile, { now, limit }) {
   const warning = tile.querySelector(".warning");
   if (!warning) return;
   tile.dataset.level = share >= AT ? "at" : share >= NEAR ? "near" : "";
-  put(warning, share >= AT ? "at the limit" : share >= NEAR ? "near the limit" : "");
+  put(warning, share >= AT ? words.at : share >= NEAR ? words.near : "");
 }
 
-function listeners(list) {
+function listeners(list, maintained) {
   const known = byId("listeners");
-  const key = JSON.stringify(list);
+  const key = JSON.stringify([list, maintained]);
   if (known.dataset.key === key) return;
   known.dataset.key = key;
   known.replaceChildren(
-    ...list.map(({ door, address, state }) =>
-      make("li", {}, make("span", { className: "door", data: { door } }, ` ${door}`), " ",
-        make("span", { className: "mono" }, address), " ", make("span", { className: "ready", data: { state } }, state)),
-    ),
+    ...list.map(({ door, address, state }) => {
+      const shut = maintained && state === "ready";
+      return make("li", {}, make("span", { className: "door", data: { door } }, ` ${door}`), " ",
+        make("span", { className: "mono" }, address), " ", make("span", { className: "ready", data: { state: shut ? "closed" : state } }, words.listener[shut ? "maintained" : state] ?? state));
+    }),
   );
 }

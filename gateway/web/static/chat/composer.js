@@ -4,6 +4,7 @@ import { byId } from "../shared/dom.js";
 import { isText, recall, remember } from "../shared/storage.js";
 import { settings } from "./preferences.js";
 import { isComposing } from "./shortcuts.js";
+import { box as words } from "./words.js";
 
 /** The most a message may hold, in bytes of UTF-8; the contract's limit. */
 const MOST_BYTES = 4_000;
@@ -51,8 +52,8 @@ export class Composer {
   /** From now on the box is that room's, with the draft that was left there. */
   enter(room) {
     this.#key = `draft:${room}`;
-    this.#box.setAttribute("aria-label", `Message #${room}`);
-    this.#box.placeholder = `Message #${room}…`;
+    this.#box.setAttribute("aria-label", words.label(room));
+    this.#box.placeholder = `${words.label(room)}…`;
     this.#put(recall("sessionStorage", this.#key, isText) ?? "");
   }
 
@@ -61,16 +62,16 @@ export class Composer {
   }
 
   /** Takes nothing for now, and says why. The draft stays. */
-  close(words) {
+  close(why) {
     this.#closed.hidden = false;
-    this.#closed.firstElementChild.textContent = words;
+    this.#closed.firstElementChild.textContent = why;
     this.#box.readOnly = true;
     this.#fit();
   }
 
   /** Takes nothing until the end of a mute, which the server tells if there is one. */
-  closeFor(words, left = Infinity) {
-    this.close(words);
+  closeFor(why, left = Infinity) {
+    this.close(why);
     clearTimeout(this.#muted);
     this.#muted = setTimeout(() => this.open(), Math.min(left, 2 ** 31 - 1));
   }
@@ -153,9 +154,7 @@ export class Composer {
     const bytes = bytesOf(box.value);
     const over = bytes > MOST_BYTES;
     this.#counter.hidden = bytes < 0.8 * MOST_BYTES;
-    this.#counter.textContent = over
-      ? `${(bytes - MOST_BYTES).toLocaleString("en")} bytes too long`
-      : `${bytes.toLocaleString("en")} / ${MOST_BYTES.toLocaleString("en")} bytes`;
+    this.#counter.textContent = over ? words.tooLong(bytes - MOST_BYTES) : words.size(bytes, MOST_BYTES);
     this.#counter.classList.toggle("over", over);
     this.#send.disabled = over || box.readOnly;
   }
@@ -189,8 +188,8 @@ export class Composer {
     const before = value.slice(0, selectionStart);
     if (text.split("\n").length <= MOST_PASTED || before.split("```").length % 2 === 0) return;
     event.preventDefault();
-    const insert = (words) => {
-      if (words) this.#box.setRangeText(words, selectionStart, selectionEnd, "end");
+    const insert = (chosen) => {
+      if (chosen) this.#box.setRangeText(chosen, selectionStart, selectionEnd, "end");
       this.#typed();
       this.focus();
     };

@@ -2,6 +2,7 @@
 
 import { byId } from "../shared/dom.js";
 import { isComposing } from "./shortcuts.js";
+import { name as words } from "./words.js";
 
 /** The name field: asks for a nick, tells why one was refused, offers the next. */
 export class Entry {
@@ -28,7 +29,7 @@ export class Entry {
     return !this.#form.hidden;
   }
 
-  ask(me, hint = `or just write: you are ${me}`) {
+  ask(me, hint = words.current(me)) {
     this.#form.hidden = false;
     this.#hint.textContent = hint;
     this.#hint.classList.remove("bad");
@@ -42,12 +43,12 @@ export class Entry {
   refused(nick, error) {
     const taken = error.code === "nick_taken" && !/^guest-/i.test(nick); // guests' names are the server's to give
     const free = taken && nextName(nick);
-    this.ask("", taken ? `${nick} is taken.` : error.text);
+    this.ask("", taken ? words.taken(nick) : error.text);
     this.#hint.classList.add("bad");
     this.#field.value = nick;
     this.#offer.hidden = !free;
     this.#offer.value = free || "";
-    this.#offer.textContent = `Take ${free}`;
+    this.#offer.textContent = words.take(free);
   }
 
   hide() {

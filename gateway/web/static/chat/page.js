@@ -21,6 +21,7 @@ import { Room } from "./rooms/room.js";
 import { Rooms } from "./rooms/rooms.js";
 import * as shortcuts from "./shortcuts.js";
 import { Status } from "./status.js";
+import * as words from "./words.js";
 
 const SEEN_AFTER = 3_000;
 
@@ -100,7 +101,7 @@ export class Page {
     try {
       return await LATER[part]();
     } catch {
-      this.room.log.note("error", "This part of the page cannot be loaded now. If that lasts, reload the page.");
+      this.room.log.note("error", words.connection.notLoaded);
       return null;
     }
   }
@@ -162,7 +163,7 @@ export class Page {
 
   #stateChanged(state) {
     this.#status.show(state);
-    if (state.code === 4501) this.composer.close("You are banned: this room can only be read.");
+    if (state.code === 4501) this.composer.close(words.box.banned);
     if (state.word === "connected") this.composer.connected();
     if (state.word === "connected") return;
     for (const room of this.rooms) room.outbox.closed();
@@ -173,7 +174,7 @@ export class Page {
     if (nick) {
       ignore(nick, verb.toLowerCase() === "ignore");
       for (const room of this.rooms) room.log.restyle();
-      this.room.log.note("notice", isIgnored(nick) ? `${nick} is not shown: /unignore ${nick}` : `${nick} is shown again`);
+      this.room.log.note("notice", words.message[isIgnored(nick) ? "hidden" : "shown"](nick));
       return;
     }
     const [, other] = /^\/join\s+#?([a-z0-9][\w.-]{0,63})\s*$/i.exec(text) ?? [];
@@ -224,7 +225,7 @@ export class Page {
     keepToken(token);
     this.#iAm(nick);
     if (server.version !== document.body.dataset.version) {
-      this.#status.offer("There is a new version of this page. What you typed is kept.", "Reload", () => location.reload());
+      this.#status.offer(words.connection.newVersion, () => location.reload());
     }
   }
 
@@ -256,7 +257,7 @@ export class Page {
 
   _error(error, room) {
     if (error.code === "token_invalid") return; // we are somebody new, and have asked for our old nick
-    if (error.code === "muted") this.composer.closeFor(`You are muted ${error.text}`, error.retry_ms);
+    if (error.code === "muted") this.composer.closeFor(words.box.muted(error.text), error.retry_ms);
     if (this.rooms.turnedAway(error)) return;
     if (error.id === undefined) for (const each of this.rooms) each.log.refused();
     const aboutNick = error.code === "nick_taken" || error.code === "nick_invalid";

@@ -3,15 +3,16 @@
 import { order } from "../api.js";
 import { byId } from "../../shared/dom.js";
 import { make, toast } from "../page.js";
+import { announcement as words } from "../words.js";
 
 const dialog = byId("announce");
 const form = dialog.querySelector("form");
 
 function preview() {
   const lines = form.elements.text.value.trim().split("\n");
-  const words = lines[0] ? lines : ["…"];
-  byId("preview-nc").textContent = words.map((line, at) => (at ? `-- ${line}` : `-- [announcement] ${line}`)).join("\n");
-  byId("preview-web").replaceChildren(make("span", {}, `[announcement] ${words.join("\n")}`));
+  const shown = lines[0] ? lines : [words.empty];
+  byId("preview-nc").textContent = words.terminal(shown);
+  byId("preview-web").replaceChildren(make("span", {}, words.web(shown)));
 }
 
 /** Asks what to say. */
@@ -29,7 +30,7 @@ form.addEventListener("submit", async (event) => {
   try {
     const body = { text: text.value, door: door.value || null, room: room.value.trim() || null };
     const { connections } = await order("POST", "/admin/api/announce", body);
-    toast(`Announced to ${connections} connection${connections === 1 ? "" : "s"}`);
+    toast(words.done(connections));
     form.reset();
     dialog.close();
   } catch (error) {

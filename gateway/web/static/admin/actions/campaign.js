@@ -4,10 +4,10 @@ import { ask, order } from "../api.js";
 import { put } from "../format.js";
 import { byId } from "../../shared/dom.js";
 import { make, toast } from "../page.js";
+import { campaign as words, order as orders } from "../words.js";
 
 const LOOK_EVERY = 500;
 const RETRY = 5_000;
-const PAST = { kick: "kicked", ban: "banned", mute: "muted", message: "told" };
 
 const dialog = byId("campaign");
 const form = dialog?.querySelector("form");
@@ -27,7 +27,7 @@ form?.addEventListener("submit", (event) => {
 /** Asks what to do to so many connections. */
 export function open(q, count) {
   asked = { q, count };
-  byId("campaign-question").textContent = `${count} connections match ${q ? `‘${q}’` : "(everybody)"}. People who join later are not affected; operators are left out.`;
+  byId("campaign-question").textContent = words.question(count, q);
   form.reset();
   say("");
   adapt();
@@ -39,15 +39,15 @@ function adapt() {
   for (const part of form.querySelectorAll("[data-for]")) part.hidden = !part.dataset.for.split(" ").includes(action);
 }
 
-const say = (words) => (byId("campaign-problem").textContent = words);
+const say = (problem) => (byId("campaign-problem").textContent = problem);
 
 async function begin() {
   const { action, reason, text, seconds, per_second: rate, number } = form.elements;
-  if (number.value.trim() !== String(asked.count)) return say(`Type ${asked.count} to go on.`);
+  if (number.value.trim() !== String(asked.count)) return say(orders.type(asked.count));
   const lasting = ["ban", "mute"].includes(action.value) && seconds.value ? { seconds: Number(seconds.value) } : {};
-  const words = action.value === "message" ? { text: text.value } : { reason: reason.value };
+  const said = action.value === "message" ? { text: text.value } : { reason: reason.value };
   try {
-    const body = { action: action.value, q: asked.q, expected: asked.count, per_second: Number(rate.value), ...words, ...lasting };
+    const body = { action: action.value, q: asked.q, expected: asked.count, per_second: Number(rate.value), ...said, ...lasting };
     const campaign = await order("POST", "/admin/api/campaigns", body);
     dialog.close();
     followed.add(campaign.id);
@@ -80,29 +80,23 @@ function show(campaigns) {
 
 function draw({ id, action, q, total, left, per_second: rate, operator }) {
   const line = strip.querySelector(`[data-id="${id}"]`) ?? strip.appendChild(lineOf(id));
-  const [bar, words] = line.children;
+  const [bar, label] = line.children;
   bar.max = total || 1;
   bar.value = total - left;
-  put(words, `${action} ${q ? `‘${q}’` : "everybody"}: ${total - left} of ${total}, ${rate} a second, by ${operator}`);
+  put(label, words.running(action, q, total - left, total, rate, operator));
 }
 
 function lineOf(id) {
-  const line = make("div", { data: { id } }, make("progress", { aria: { label: "Progress" } }), make("span"));
+  const line = make("div", { data: { id } }, make("progress", { aria: { label: words.progress } }), make("span"));
   if (mayStop) {
-    const stop = make("button", { type: "button" }, "Stop");
+    const stop = make("button", { type: "button" }, orders.stop);
     stop.addEventListener("click", () => order("DELETE", `/admin/api/campaigns/${id}`).catch((error) => toast(error.message)));
     line.append(stop);
   }
   return line;
 }
 
-function told({ action, operator, done, gone, refused, spared, left, problem }) {
-  const parts = [`${done} ${PAST[action]}`];
-  if (operator !== document.body.dataset.name) parts.unshift(operator);
-  if (gone) parts.push(`${gone} gone already`);
-  if (refused) parts.push(`${refused} refused`);
-  if (spared) parts.push(`${spared} operators left out`);
-  if (left) parts.push(`stopped before the other ${left}`);
-  if (problem) parts.push(problem);
-  return parts.join(" · ");
+function told(/** @type {any} */ { action, operator, ...outcome }) {
+  const by = operator === document.body.dataset.name ? "" : operator;
+  return orders.told({ by, past: orders[action].done, ...outcome });
 }

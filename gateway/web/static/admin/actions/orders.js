@@ -6,6 +6,7 @@
 import { order } from "../api.js";
 import { byId } from "../../shared/dom.js";
 import { make, toast } from "../page.js";
+import { order as words } from "../words.js";
 
 const AT_ONCE = 4;
 const NAMED = 20;
@@ -17,28 +18,20 @@ const whom = ({ by = "connection", target }, { id, nick, address }) =>
 
 const ORDERS = {
   kick: {
-    label: "Kick",
-    done: "kicked",
     send: (connection, { reason, ban }) =>
       order("DELETE", `/admin/api/connections/${connection.id}`, { reason, ...(ban && { ban_seconds: BAN_SECONDS }) }),
   },
   ban: {
-    label: "Ban",
-    done: "banned",
     send: (connection, fields) =>
       order("POST", "/admin/api/bans", {
         ...whom(fields, connection), ...lasting(fields), reason: fields.reason, sure: fields.sure === "on",
       }),
   },
   mute: {
-    label: "Mute",
-    done: "muted",
     send: (connection, fields) =>
       order("POST", "/admin/api/mutes", { connection: connection.id, ...lasting(fields), reason: fields.reason }),
   },
   message: {
-    label: "Send",
-    done: "told",
     send: (connection, { text }) => order("POST", `/admin/api/connections/${connection.id}/message`, { text }),
   },
 };
@@ -52,9 +45,9 @@ export async function kick(connection, fields) {
 export function askAbout(place, action, connections) {
   const form = byId("order").content.firstElementChild.cloneNode(true);
   const many = connections.length > NAMED;
-  const { label } = ORDERS[action];
-  const names = connections.length === 1 ? connections[0].nick : `${connections.length} connections`;
-  form.querySelector(".question").textContent = action === "message" ? `Message to ${names}` : `${label} ${names}?`;
+  const { label } = words[action];
+  const names = words.whom(connections.map(({ nick }) => nick));
+  form.querySelector(".question").textContent = action === "message" ? words.messageTo(names) : words.question(label, names);
   if (connections.length > 1 && !many) {
     form.querySelector(".targets").append(...connections.map(({ nick, address }) => make("li", {}, make("bdi", {}, nick), ` ${address}`)));
   }
@@ -78,7 +71,7 @@ export function askAbout(place, action, connections) {
 function listen(form, place, action, connections, many, resolve) {
   let stopped = false;
   let running = false;
-  const say = (words) => (form.querySelector(".problem").textContent = words);
+  const say = (problem) => (form.querySelector(".problem").textContent = problem);
   const finish = (outcome) => {
     if (place instanceof HTMLDialogElement) place.close();
     place.replaceChildren();
@@ -96,11 +89,11 @@ function listen(form, place, action, connections, many, resolve) {
     event.preventDefault();
     /** @type {Record<string, any>} */
     const fields = Object.fromEntries(new FormData(form));
-    if (many && fields.number.trim() !== String(connections.length)) return say(`Type ${connections.length} to go on.`);
-    if (action === "message" && !fields.text.trim()) return say("There is nothing to say.");
+    if (many && fields.number.trim() !== String(connections.length)) return say(words.type(connections.length));
+    if (action === "message" && !fields.text.trim()) return say(words.nothing);
     running = true;
     form.querySelector(".strong").disabled = true;
-    form.querySelector("[data-cancel]").textContent = "Stop";
+    form.querySelector("[data-cancel]").textContent = words.stop;
     const bar = form.querySelector("progress");
     bar.hidden = connections.length === 1;
     bar.max = connections.length;
@@ -109,9 +102,9 @@ function listen(form, place, action, connections, many, resolve) {
     const doubt = outcome.words?.match(/^(.*): only the dashboard bans it/);
     if (!doubt || outcome.done.length) return finish(outcome);
     form.querySelector(".strong").disabled = false;
-    form.querySelector("[data-cancel]").textContent = "Cancel";
+    form.querySelector("[data-cancel]").textContent = words.cancel;
     form.elements.sure.closest("label").hidden = false;
-    say(`${doubt[1]}.`);
+    say(words.doubt(doubt[1]));
   });
 }
 
@@ -137,17 +130,13 @@ async function carryOut(action, connections, fields, progress) {
   return outcome;
 }
 
-function told(action, connections, { by, target }, { done, gone, refused, words }) {
-  const { done: past } = ORDERS[action];
+function told(action, connections, { by, target }, { done, gone, refused, words: why }) {
+  const { done: past } = words[action];
   if (connections.length === 1) {
     const nick = by === "address" ? target : connections[0].nick;
-    if (done.length) return `${nick} is ${past}`;
-    return gone.length ? `${nick} was gone already` : `Refused: ${words}`;
+    if (done.length) return words.did(nick, past);
+    return gone.length ? words.wasGone(nick) : words.refused(why);
   }
-  const parts = [`${done.length} ${past}`];
-  if (gone.length) parts.push(`${gone.length} gone already`);
-  if (refused.length) parts.push(`${refused.length} refused: ${words}`);
-  const rest = connections.length - done.length - gone.length - refused.length;
-  if (rest) parts.push(`stopped before the other ${rest}`);
-  return parts.join(" · ");
+  const left = connections.length - done.length - gone.length - refused.length;
+  return words.told({ done: done.length, past, gone: gone.length, refused: refused.length, why, left });
 }

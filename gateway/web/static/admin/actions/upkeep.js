@@ -4,6 +4,7 @@ import { ask, order } from "../api.js";
 import { moment } from "../format.js";
 import { byId } from "../../shared/dom.js";
 import { make, toast } from "../page.js";
+import * as words from "../words.js";
 
 const LOOK_EVERY = 1_000;
 const SURE_WITHIN = 5_000;
@@ -33,18 +34,18 @@ dialog.querySelector("[data-close]").addEventListener("click", () => dialog.clos
 
 act(drain, () => {
   const { door, per_second: rate, spread_seconds: spread } = drain.elements;
-  if (!sure(drain, `Drain ${door.value || "all doors"}: sure?`)) return;
+  if (!sure(drain, words.drain.sure(door.value))) return;
   const body = { door: door.value || null, per_second: Number(rate.value), spread_seconds: Number(spread.value) };
-  attempt(`Draining ${door.value || "all doors"}`, "POST", "drain", body);
+  attempt(words.drain.begun(door.value), "POST", "drain", body);
 });
-drain.querySelector("[data-cancel]").addEventListener("click", () => attempt("The drain is over", "DELETE", "drain"));
+drain.querySelector("[data-cancel]").addEventListener("click", () => attempt(words.drain.over, "DELETE", "drain"));
 act(maintenance, () => {
   const on = maintenance.dataset.on !== "yes";
-  if (on && !sure(maintenance, "Refuse all newcomers: sure?")) return;
+  if (on && !sure(maintenance, words.maintenance.sure)) return;
   const body = { on, text: on ? maintenance.elements.text.value : "" };
-  attempt(on ? "Newcomers are refused" : "Newcomers are let in", "POST", "maintenance", body);
+  attempt(on ? words.maintenance.begun : words.maintenance.ended, "POST", "maintenance", body);
 });
-act(level, () => attempt(`Logging ${level.elements.level.value}`, "POST", "log-level", { level: level.elements.level.value }));
+act(level, () => attempt(words.log.changed(level.elements.level.value), "POST", "log-level", { level: level.elements.level.value }));
 
 /** Does something when a form is sent; another choice in it takes a question back. */
 function act(form, action) {
@@ -69,7 +70,7 @@ function sure(form, question) {
 function unask() {
   clearTimeout(doubt);
   asking = null;
-  for (const [button, words] of usual) button.textContent = words;
+  for (const [button, label] of usual) button.textContent = label;
 }
 
 async function attempt(done, method, path, body) {
@@ -88,15 +89,15 @@ async function show() {
   drain.querySelector("[data-cancel]").hidden = draining.state === "ready";
   byId("drain-doors").replaceChildren(
     ...draining.doors.map(({ door, state, total, sent, left }) => {
-      const row = make("li", {}, make("span", { className: "door", data: { door } }, ` ${door}`), ` ${state} `);
-      if (state !== "ready") row.append(make("progress", { max: total || 1, value: total ? sent : 1, aria: { label: `${door} drained` } }), ` ${sent} of ${total} sent away, ${left} here`);
+      const row = make("li", {}, make("span", { className: "door", data: { door } }, ` ${door}`), ` ${words.health.listener[state] ?? state} `);
+      if (state !== "ready") row.append(make("progress", { max: total || 1, value: total ? sent : 1, aria: { label: words.drain.bar(door) } }), words.drain.progress(sent, total, left));
       return row;
     }),
   );
   maintenance.dataset.on = closed.on ? "yes" : "";
   const button = maintenance.querySelector("button");
-  usual.set(button, closed.on ? "Let newcomers in again" : "Refuse newcomers");
+  usual.set(button, closed.on ? words.maintenance.end : words.maintenance.begin);
   if (asking !== maintenance) button.textContent = usual.get(button);
-  byId("maintenance-state").textContent = closed.on ? `Since ${moment(closed.since)} newcomers read: ${closed.text}` : "Newcomers are let in.";
-  byId("level-state").textContent = log.until ? `${log.level} until ${moment(log.until)}, then ${log.usual} again.` : `${log.level}, as always.`;
+  byId("maintenance-state").textContent = closed.on ? words.maintenance.on(moment(closed.since), closed.text) : words.maintenance.off;
+  byId("level-state").textContent = log.until ? words.log.until(log.level, moment(log.until), log.usual) : words.log.default(log.level);
 }

@@ -2,6 +2,7 @@
 
 import { byId } from "../../shared/dom.js";
 import { make } from "../page.js";
+import { table as words } from "../words.js";
 import { isTexts, recall, remember } from "../../shared/storage.js";
 
 const all = [...byId("heads").content.querySelectorAll("th")].map((head) => ({
@@ -35,7 +36,7 @@ export function offer(state, onChange) {
     box.addEventListener("change", () => choose(boxes.filter((each) => each.checked).map((each) => each.value)));
     return Object.assign(box, { words: label });
   });
-  const reset = make("button", { type: "button", className: "quiet" }, "Reset");
+  const reset = make("button", { type: "button", className: "quiet" }, words.reset);
   reset.addEventListener("click", () => {
     for (const box of boxes) box.checked = usual(state).includes(box.value);
     choose(usual(state));

@@ -7,9 +7,10 @@ import { fill, moment, written } from "../format.js";
 import { askAbout } from "../actions/orders.js";
 import { byId } from "../../shared/dom.js";
 import { make } from "../page.js";
+import { drawer as words } from "../words.js";
 import { sparkline } from "./sparkline.js";
 
-const SPARKS = [["lag_bytes", "lag", "size"], ["messages_in_rate", "in/s", "rate"], ["messages_out_rate", "out/s", "rate"]];
+const SPARKS = [["lag_bytes", words.lag, "size"], ["messages_in_rate", words.in, "rate"], ["messages_out_rate", words.out, "rate"]];
 const WATCHED = 20_000; // characters kept
 
 export class Drawer {
@@ -63,7 +64,7 @@ export class Drawer {
       if (error.status !== 404) throw error;
       return null;
     });
-    if (!detail) byId("drawer-line").textContent = "gone for long";
+    if (!detail) byId("drawer-line").textContent = words.gone;
     if (!detail || this.id !== id) return;
     this.#connection = detail.connection;
     this.#show(detail.connection);
@@ -73,10 +74,10 @@ export class Drawer {
   }
 
   #show(connection) {
-    const { nick, door, address, state, reason, words } = connection;
+    const { nick, door, address, state, reason, words: last } = connection;
     const closed = state === "closed";
     byId("drawer-title").textContent = nick;
-    byId("drawer-line").textContent = `${door} · ${address} · ${closed ? `closed: ${reason} ${words}` : state}`;
+    byId("drawer-line").textContent = `${door} · ${address} · ${closed ? words.closed(reason, last) : state}`;
     if (byId("drawer-orders")) byId("drawer-orders").hidden = closed;
     for (const { field, label, shown } of columns) this.#field(field, label, connection[field], shown);
   }
@@ -97,7 +98,7 @@ export class Drawer {
         const known = lines[name].filter((value) => value !== null);
         const now = written(lines[name].at(-1) ?? null, shown);
         const most = known.length ? written(Math.max(...known), shown) : "n/a";
-        return make("div", {}, make("dt", {}, label), make("dd", {}, sparkline(lines[name]), ` ${now}, `, make("span", { className: "muted" }, `peak ${most}`)));
+        return make("div", {}, make("dt", {}, label), make("dd", {}, sparkline(lines[name]), ` ${now}, `, make("span", { className: "muted" }, words.peak(most))));
       }),
     );
   }
@@ -106,11 +107,11 @@ export class Drawer {
     byId("drawer-rooms").replaceChildren(
       ...rooms.map(({ room, cursor, head, lag_bytes, reading }) => {
         const behind = head - cursor;
-        const words = !reading ? "not reading yet" : behind ? `${behind} behind, ${written(lag_bytes, "size")}` : "up to date";
-        return make("li", {}, room, make("span", { className: "muted" }, ` at ${cursor} of ${head} · ${words}`));
+        const state = !reading ? words.unread : behind ? words.behind(behind, written(lag_bytes, "size")) : words.upToDate;
+        return make("li", {}, room, make("span", { className: "muted" }, words.place(cursor, head, state)));
       }),
     );
-    if (!rooms.length) byId("drawer-rooms").append(make("li", { className: "muted" }, "none"));
+    if (!rooms.length) byId("drawer-rooms").append(make("li", { className: "muted" }, words.noRooms));
   }
 
   #events(events) {
@@ -125,22 +126,22 @@ export class Drawer {
     const view = byId("watched");
     view.hidden = false;
     view.textContent = "";
-    byId("watch").textContent = "Stop watching";
-    const tell = (sign, words) => {
-      view.textContent = (view.textContent + `${sign} ${words}\n`).slice(-WATCHED);
+    byId("watch").textContent = words.stopWatching;
+    const tell = (sign, text) => {
+      view.textContent = (view.textContent + `${sign} ${text}\n`).slice(-WATCHED);
       view.scrollTop = view.scrollHeight;
     };
     this.#watch = new EventSource(at(`/admin/api/connections/${this.id}/watch`));
-    this.#watch.addEventListener("began", (event) => tell("--", `watching until ${moment(JSON.parse(event.data).until)}; the audit log says so`));
+    this.#watch.addEventListener("began", (event) => tell("--", words.watching(moment(JSON.parse(event.data).until))));
     this.#watch.addEventListener("in", (event) => tell(">", JSON.parse(event.data).text));
     this.#watch.addEventListener("out", (event) => tell("<", JSON.parse(event.data).text));
-    this.#watch.addEventListener("dropped", (event) => tell("--", `${JSON.parse(event.data).count} not shown`));
+    this.#watch.addEventListener("dropped", (event) => tell("--", words.dropped(JSON.parse(event.data).count)));
     this.#watch.addEventListener("ended", (event) => {
-      tell("--", `ended: ${JSON.parse(event.data).reason}`);
+      tell("--", words.ended(JSON.parse(event.data).reason));
       this.#stopWatching(true);
     });
     this.#watch.addEventListener("error", () => {
-      tell("--", "cannot watch: somebody does already, or it is gone");
+      tell("--", words.unwatchable);
       this.#stopWatching(true);
     });
   }
@@ -148,7 +149,7 @@ export class Drawer {
   #stopWatching(keep = false) {
     this.#watch?.close();
     this.#watch = null;
-    if (byId("watch")) byId("watch").textContent = "Watch";
+    if (byId("watch")) byId("watch").textContent = words.watch;
     if (!keep) byId("watched").hidden = true;
   }
 }

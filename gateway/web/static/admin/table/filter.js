@@ -6,6 +6,7 @@
 import { at } from "../../shared/address.js";
 import { byId } from "../../shared/dom.js";
 import { make } from "../page.js";
+import { filter as words } from "../words.js";
 
 const WORD = /(?:[^\s"]|"(?:\\.|[^"\\])*"?)+/g;
 const NAMED = /^-?([a-z][a-z_]*)(:|>=|<=|>|<)(.*)$/s;
@@ -13,6 +14,26 @@ const TYPED = 350; // ms after the last key
 
 /** The words of a filter: where each begins, and how it is written. */
 const split = (text) => [...text.matchAll(WORD)].map((match) => ({ at: match.index, word: match[0] }));
+
+/** The name that differs from `wrong` by the fewest letters, at most two; or undefined. */
+function nearest(wrong, names) {
+  const ranked = names.map((name) => ({ name, apart: distance(wrong, name) })).sort((one, other) => one.apart - other.apart);
+  return ranked.find(({ apart }) => apart <= 2)?.name;
+}
+
+/** How many letters must be added, taken away, changed or swapped with the next. */
+function distance(one, other) {
+  const rows = [[...Array(other.length + 1).keys()]];
+  for (let i = 1; i <= one.length; i++) {
+    rows.push([i]);
+    for (let j = 1; j <= other.length; j++) {
+      const same = one[i - 1] === other[j - 1];
+      const swapped = i > 1 && j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1];
+      rows[i][j] = Math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + (same ? 0 : 1), swapped ? rows[i - 2][j - 2] + 1 : Infinity);
+    }
+  }
+  return rows[one.length][other.length];
+}
 
 export class Filter {
   #box = byId("q");
@@ -63,10 +84,10 @@ export class Filter {
   offer() {
     const q = this.#box.value;
     byId("chosen").replaceChildren(
-      ...split(q).map(({ at, word }) => {
-        const rest = (q.slice(0, at) + q.slice(at + word.length)).trim().replace(/\s+/g, " ");
+      ...split(q).map(({ at: start, word }) => {
+        const rest = (q.slice(0, start) + q.slice(start + word.length)).trim().replace(/\s+/g, " ");
         const href = at(`/admin?q=${encodeURIComponent(rest)}`);
-        return make("li", {}, make("a", { href, aria: { label: `without ${word}` } }, make("code", {}, word), " ✕"));
+        return make("li", {}, make("a", { href, aria: { label: words.without(word) } }, make("code", {}, word), " ✕"));
       }),
     );
   }
@@ -74,7 +95,7 @@ export class Filter {
   /** @param {{word: string, at: number, length: number, why: string, right: string}} problem */
   refuse({ word, at, length, why, right }) {
     this.#box.setAttribute("aria-invalid", "true");
-    this.#problem.replaceChildren(make("u", {}, word), `: ${why}; ${right}`);
+    this.#problem.replaceChildren(make("u", {}, word), words.wrong(why, right));
     const text = this.#box.value;
     const bad = make("u", {}, text.slice(at, at + length));
     this.#under.replaceChildren(text.slice(0, at), bad, text.slice(at + length));
@@ -102,9 +123,9 @@ export class Filter {
       if (!name) continue;
       const wrong = (why, right) => ({ word, at, length: word.length, why, right });
       const example = this.#examples.get(name);
-      if (!example) return wrong(`there is no word ‘${name}’`, `words are ${[...this.#examples.keys()].join(", ")}`);
-      if ((sign === ":") !== example.includes(":")) return wrong(`${name} does not go with ${sign}`, `write ${example}`);
-      if (!value) return wrong("the value is missing", `write ${example}`);
+      if (!example) return wrong(words.unknown(name), words.meant(nearest(name, [...this.#examples.keys()])));
+      if ((sign === ":") !== example.includes(":")) return wrong(words.sign(name, sign), words.write(example));
+      if (!value) return wrong(words.value, words.write(example));
     }
     return null;
   }

@@ -2,6 +2,7 @@
 
 import { moment, put, written } from "../format.js";
 import { byId } from "../../shared/dom.js";
+import { table as words } from "../words.js";
 
 export class Frozen {
   #timer = 0;
@@ -35,7 +36,7 @@ export class Frozen {
     byId("freeze").setAttribute("aria-pressed", String(this.on));
     byId("frozen").hidden = !this.on;
     if (!this.on) return;
-    const tell = () => put(byId("frozen-text"), `Frozen at ${moment(this.#at)}, ${written(Date.now() - this.#at, "duration")} ago. The figures above go on.`);
+    const tell = () => put(byId("frozen-text"), words.frozen(moment(this.#at), written(Date.now() - this.#at, "duration")));
     this.#timer = setInterval(tell, 1_000);
     if (this.#at) tell();
   }

@@ -8,8 +8,9 @@
 
 import { at } from "../../shared/address.js";
 import { chosen } from "./columns.js";
-import { fill, numbers } from "../format.js";
+import { fill, numbers, put } from "../format.js";
 import { byId } from "../../shared/dom.js";
+import { table as words } from "../words.js";
 
 const GREY_FOR = 10_000;
 
@@ -62,7 +63,9 @@ export class Table {
       this.#heads.lastElementChild.before(...columns.map(({ head }) => head.cloneNode(true)));
       this.clear();
     }
+    this.#table.dataset.state = query.state;
     for (const head of this.#heads.querySelectorAll("[data-field]")) {
+      if (head.dataset.field === "up") put(head.querySelector("a"), query.state === "closed" ? words.lasted : words.up);
       const { first, second } = head.dataset;
       if (query.sort === first || query.sort === second) {
         head.setAttribute("aria-sort", query.sort.startsWith("-") ? "descending" : "ascending");
@@ -123,8 +126,8 @@ export class Table {
     const row = this.#rows.get(id);
     row.dataset.state = connection.state;
     this.#columns.forEach(({ field, shown }, at) => fill(row.cells[at + this.#before], connection[field], shown));
-    row.querySelector(".tick input")?.setAttribute("aria-label", `Select ${connection.nick}`);
-    row.querySelector("[data-open]").setAttribute("aria-label", `Details of ${connection.nick}`);
+    row.querySelector(".tick input")?.setAttribute("aria-label", words.select(connection.nick));
+    row.querySelector("[data-open]").setAttribute("aria-label", words.details(connection.nick));
   }
 
   #new(id) {

@@ -1,3 +1,5 @@
+import { copying as words } from "./words.js";
+
 /** Copies what a copy button stands for: the element it names, or the code block it stands in. */
 export async function copy(button) {
   const source = button.dataset.copy ? document.getElementById(button.dataset.copy) : button.previousElementSibling;
@@ -7,6 +9,6 @@ export async function copy(button) {
     getSelection().selectAllChildren(source); // no clipboard without TLS: select, then the old way
     document.execCommand("copy");
   }
-  button.textContent = "copied";
-  setTimeout(() => (button.textContent = "copy"), 2_000);
+  button.textContent = words.done;
+  setTimeout(() => (button.textContent = words.again), 2_000);
 }

@@ -1,14 +1,8 @@
 /** A dialog with a title and a way out; it is gone from the page when it is closed. */
 
+import "./sheet.js";
 import { make } from "../../shared/dom.js";
-
-const sheet = make("link");
-sheet.rel = "stylesheet";
-sheet.href = new URL("dialog.css", import.meta.url);
-await new Promise((done) => {
-  sheet.onload = sheet.onerror = done;
-  document.head.append(sheet);
-});
+import { dialog as words } from "./words.js";
 
 /** @returns {HTMLDialogElement} not shown yet */
 export function dialog(title) {
@@ -18,7 +12,7 @@ export function dialog(title) {
   heading.id = "dialog-title";
   const close = make("button", "quiet", "✕");
   close.type = "button";
-  close.setAttribute("aria-label", "Close");
+  close.setAttribute("aria-label", words.close);
   close.addEventListener("click", () => element.close());
   const header = make("header");
   header.append(heading, close);

@@ -5,6 +5,7 @@ import { dialog } from "./dialog.js";
 import { make } from "../../shared/dom.js";
 import { isComposing } from "../shortcuts.js";
 import { commands } from "./suggestions.js";
+import { keys, palette as words, settings } from "./words.js";
 
 const MOST_SHOWN = 50;
 
@@ -13,16 +14,16 @@ const MOST_SHOWN = 50;
  * @param {import("../page.js").Page} page
  */
 export async function open(page) {
-  const shown = dialog("Go to");
+  const shown = dialog(words.title);
   const box = make("input");
-  Object.assign(box, { type: "text", placeholder: "A room, a name, a command…", ariaLabel: "Go to", autocomplete: "off" });
+  Object.assign(box, { type: "text", placeholder: words.hint, ariaLabel: words.title, autocomplete: "off" });
   box.setAttribute("role", "combobox");
   box.setAttribute("aria-controls", "choices");
   box.setAttribute("aria-expanded", "true");
   const list = make("ul");
   list.id = "choices";
   list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "Found");
+  list.setAttribute("aria-label", words.found);
   shown.classList.add("palette");
   shown.append(box, list);
 
@@ -36,8 +37,8 @@ export async function open(page) {
     box.setAttribute("aria-activedescendant", found.length ? `choice-${at}` : "");
   };
   const look = () => {
-    const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
-    found = entries.filter(({ name, kind }) => words.every((word) => `${name} ${kind}`.toLowerCase().includes(word)));
+    const wanted = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+    found = entries.filter(({ name, kind }) => wanted.every((word) => `${name} ${kind}`.toLowerCase().includes(word)));
     found.length = Math.min(found.length, MOST_SHOWN);
     list.replaceChildren(...found.map(option));
     point(0);
@@ -88,32 +89,32 @@ function known(page, others) {
   return [
     ...[...page.rooms].map((room) => ({
       name: `#${room.name}`,
-      kind: "room",
-      words: room.unread ? `${room.unread} new` : room.topic,
+      kind: words.room,
+      words: room.unread ? words.unread(room.unread) : room.topic,
       run: () => page.go(room.name),
     })),
-    ...page.nicks().map((nick) => ({ name: nick, kind: "person", words: "write privately", run: write(`/msg ${nick} `) })),
+    ...page.nicks().map((nick) => ({ name: nick, kind: words.person, words: words.privately, run: write(`/msg ${nick} `) })),
     ...others.map(({ room, topic, count }) => ({
       name: `#${room}`,
-      kind: "join",
-      words: `${count} here${topic ? ` · ${topic}` : ""}`,
+      kind: words.join,
+      words: words.here(count, topic),
       run: () => page.go(room),
     })),
-    ...commands().map(([name, usage, words]) => ({
+    ...commands().map(([name, usage, meaning]) => ({
       name: `/${name}`,
-      kind: "command",
-      words: `${usage}  ${words}`.trim(),
+      kind: words.command,
+      words: `${usage}  ${meaning}`.trim(),
       run: write(`/${name} `),
     })),
-    { name: "Settings", kind: "page", words: "", run: () => page.open("settings") },
-    { name: "Keys", kind: "page", words: "", run: () => page.open("keylist") },
+    { name: settings.title, kind: words.page, words: "", run: () => page.open("settings") },
+    { name: keys.title, kind: words.page, words: "", run: () => page.open("keylist") },
   ];
 }
 
-function option({ name, kind, words }, index) {
+function option({ name, kind, words: meaning }, index) {
   const row = make("li");
   row.id = `choice-${index}`;
   row.setAttribute("role", "option");
-  row.append(make("bdi", "value", name), make("span", "muted", words), make("span", "muted kind", kind));
+  row.append(make("bdi", "value", name), make("span", "muted", meaning), make("span", "muted kind", kind));
   return row;
 }

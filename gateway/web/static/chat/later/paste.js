@@ -1,6 +1,8 @@
 /** What is to become of many lines that were pasted at once. Fetched when that happens. */
 
+import "./sheet.js";
 import { make } from "../../shared/dom.js";
+import { paste as words } from "./words.js";
 
 const bar = document.getElementById("ask");
 
@@ -13,20 +15,20 @@ export function ask(text, before, insert) {
   const lines = text.split("\n").length;
   const begin = before === "" || before.endsWith("\n") ? "" : "\n";
   const choices = {
-    "as a code block": `${begin}\`\`\`\n${text}\n\`\`\`\n`,
-    [`as ${lines} lines`]: text,
-    cancel: "",
+    [words.asCode]: `${begin}\`\`\`\n${text}\n\`\`\`\n`,
+    [words.asLines(lines)]: text,
+    [words.cancel]: "",
   };
-  const buttons = Object.entries(choices).map(([word, words]) => {
+  const buttons = Object.entries(choices).map(([word, chosen]) => {
     const button = make("button", "", word);
     button.type = "button";
     button.addEventListener("click", () => {
       bar.hidden = true;
-      insert(words);
+      insert(chosen);
     });
     return button;
   });
-  bar.replaceChildren(`Paste ${lines} lines?`, ...buttons);
+  bar.replaceChildren(words.question(lines), ...buttons);
   bar.hidden = false;
   buttons[0].focus();
 }

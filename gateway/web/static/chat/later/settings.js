@@ -4,39 +4,29 @@ import { dialog } from "./dialog.js";
 import { make } from "../../shared/dom.js";
 import { PREFIX } from "../../shared/storage.js";
 import { settings } from "../preferences.js";
-
-/** name in data-*, words, and the choices: value ("" is the default, which is not stored) and words. */
-const CHOICES = [
-  ["theme", "Theme", { "": "system", light: "light", dark: "dark" }],
-  ["size", "Text size", { small: "small", "": "normal", large: "large", huge: "very large" }],
-  ["clock", "Times", { "": "14:05", 12: "2:05 PM" }],
-  ["joins", "Joins and leaves", { "": "grouped", show: "line by line", hide: "not shown" }],
-  ["enter", "Enter", { "": "sends", newline: "begins a new line, Ctrl+Enter sends" }],
-  ["notify", "Notifications", { "": "off", on: "of your name and private messages" }],
-  ["sound", "Sound", { "": "off", on: "with notifications" }],
-];
+import { settings as words } from "./words.js";
 
 /**
  * Opens the dialog.
  * @param {import("../page.js").Page} page
  */
 export function open(page) {
-  const shown = dialog("Settings");
+  const shown = dialog(words.title);
   const fields = make("div", "fields");
   const told = make("p", "muted");
   told.setAttribute("role", "status");
-  for (const choice of CHOICES) fields.append(field(choice, page, told));
+  for (const choice of words.choices) fields.append(field(choice, page, told));
   const doings = make("p", "doings");
   doings.append(
-    button("Save the log as text", () => save(page.room.name)),
-    button("Forget me on this device", (pressed) => forget(pressed, page)),
+    button(words.save, () => save(page.room.name)),
+    button(words.forget, (pressed) => forget(pressed, page)),
   );
   shown.append(fields, told, doings);
   shown.showModal();
 }
 
-function field(/** @type {any[]} */ [name, words, choices], page, told) {
-  const label = make("label", "", words);
+function field(/** @type {any[]} */ [name, title, choices], page, told) {
+  const label = make("label", "", title);
   const select = make("select");
   select.name = name;
   for (const [value, says] of Object.entries(choices)) {
@@ -45,7 +35,7 @@ function field(/** @type {any[]} */ [name, words, choices], page, told) {
   select.addEventListener("change", async () => {
     told.textContent = "";
     if (name === "notify" && select.value && !(await allowed())) {
-      told.textContent = "The browser does not allow this page to notify you: it can be changed beside the address.";
+      told.textContent = words.refused;
       select.value = "";
     }
     page.set(name, select.value);
@@ -58,8 +48,8 @@ async function allowed() {
   return "Notification" in window && (await Notification.requestPermission()) === "granted";
 }
 
-function button(words, press) {
-  const element = make("button", "", words);
+function button(title, press) {
+  const element = make("button", "", title);
   element.type = "button";
   element.addEventListener("click", () => press(element));
   return element;
@@ -98,5 +88,5 @@ function forget(pressed, page) {
     location.reload();
   }
   pressed.dataset.sure = "yes";
-  pressed.textContent = "Forget name, drafts and settings: press again";
+  pressed.textContent = words.sure;
 }

@@ -5,19 +5,17 @@
  * name puts the first one in, again the next, Shift+Tab the one before.
  */
 
+import "./sheet.js";
 import { make } from "../../shared/dom.js";
+import { commands as own } from "./words.js";
 
 const MOST_SHOWN = 8;
-/** What the page does by itself. */
-const OWN_COMMANDS = [
-  ["ignore", "NICK", "show no more of somebody"],
-  ["unignore", "NICK", "show somebody again"],
-];
+
+const table = await (await fetch(new URL("commands.json", import.meta.url))).json();
 
 /** The server's table of commands, and the page's own: name, usage, words. */
 export function commands() {
-  const table = JSON.parse(document.body.dataset.commands);
-  return [...table, ...OWN_COMMANDS.filter(([own]) => !table.some(([name]) => name === own))];
+  return [...table, ...own.filter(([mine]) => !table.some(([name]) => name === mine))];
 }
 
 export class Suggestions {

@@ -3,6 +3,8 @@
  * Fetched when the log gets the focus, or F6 is pressed.
  */
 
+import { copying as words } from "./words.js";
+
 const scroller = document.getElementById("scroller");
 const REGIONS = [".bar", "#rooms", "#scroller", "#composer", "#people"];
 const said = document.getElementById("said");
@@ -20,7 +22,7 @@ function walk(key, row) {
     next.focus();
   } else if (key === "c" && row) {
     navigator.clipboard?.writeText(row.querySelector(".text").textContent);
-    said.textContent = "copied";
+    said.textContent = words.done;
   } else if (key === "Enter" && row) {
     row.querySelector("a")?.click();
   } else {

@@ -4,6 +4,7 @@
  */
 
 import { byId } from "../../shared/dom.js";
+import { message } from "../words.js";
 
 const BURST = 5; // messages in BURST_TIME that are still read aloud one by one
 const BURST_TIME = 2_000;
@@ -25,7 +26,7 @@ export function countAloud() {
 }
 
 function burstOver() {
-  if (burst > BURST) byId("said").textContent = `${burst} new messages`;
+  if (burst > BURST) byId("said").textContent = message.several(burst);
   live.setAttribute("aria-live", "polite");
   burst = 0;
 }

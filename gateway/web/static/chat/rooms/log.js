@@ -7,6 +7,7 @@
 
 import { byId } from "../../shared/dom.js";
 import { isIgnored } from "../preferences.js";
+import { log as words } from "../words.js";
 import { countAloud, quiet } from "./aloud.js";
 import { RowList } from "./row_list.js";
 import { noteRow, whisperRow } from "./rows.js";
@@ -75,7 +76,7 @@ export class Log {
       this.clearUnread();
       this.head = 0;
       this.#loaded = false;
-      this.note("notice", "The room has a new numbering since you were away. Below is what the server holds.");
+      this.note("notice", words.renumbered);
     }
     if (this.epoch === null) this.#rows.unread.recall(event.epoch);
     this.epoch = event.epoch;

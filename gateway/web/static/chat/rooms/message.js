@@ -2,6 +2,7 @@
 
 import { make } from "../../shared/dom.js";
 import { clock } from "../preferences.js";
+import { message as words } from "../words.js";
 
 const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" });
 
@@ -43,7 +44,7 @@ export function body(text, me = "") {
 
 function codeBlock(code) {
   const block = make("div", "code");
-  const copy = make("button", "quiet", "copy");
+  const copy = make("button", "quiet", words.copy);
   copy.type = "button";
   copy.dataset.copy = "";
   const pre = make("pre");

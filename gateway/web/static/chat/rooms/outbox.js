@@ -11,6 +11,7 @@
 
 import { byId, make } from "../../shared/dom.js";
 import { isRecord, isText, recall, remember } from "../../shared/storage.js";
+import { line as words } from "../words.js";
 import { body, nickOf } from "./message.js";
 
 /** The server remembers an id for 2 minutes; a retry within this time cannot be shown twice. */
@@ -75,7 +76,7 @@ export class Outbox {
     this.#send = send;
     this.#onEdit = onEdit;
     this.#onChange = onChange;
-    this.#list.setAttribute("aria-label", "Not sent yet");
+    this.#list.setAttribute("aria-label", words.list);
     this.#lines = recall("sessionStorage", this.#key, areLines) ?? [];
     this.#show();
   }
@@ -137,7 +138,7 @@ export class Outbox {
       this.#until = Date.now() + (error.retry_ms ?? 1_000);
     } else {
       line.state = "refused";
-      line.why = error.code === "muted" ? `you are muted ${error.text}` : error.text || error.code;
+      line.why = error.code === "muted" ? words.muted(error.text) : error.text || error.code;
     }
     this.#flush();
     return true;
@@ -193,12 +194,12 @@ export class Outbox {
       mark.append(" ", one);
     };
     if (row.dataset.state !== "sending") {
-      if (line.state === "refused" || line.state === "unsure") button("send again", () => this.#again(line));
-      button("edit", () => {
+      if (line.state === "refused" || line.state === "unsure") button(words.again, () => this.#again(line));
+      button(words.edit, () => {
         this.#drop(line);
         this.#onEdit(line.text);
       });
-      button("drop", () => this.#drop(line));
+      button(words.drop, () => this.#drop(line));
     }
     const who = make("span", "who");
     who.append(nickOf(this.#me()));
@@ -208,10 +209,10 @@ export class Outbox {
 
   #words(line) {
     const wait = Math.ceil((this.#until - Date.now()) / 1_000);
-    if (line.state === "refused") return `not sent: ${line.why}`;
-    if (line.state === "unsure") return "it is not known whether this arrived";
-    if (!this.#open) return "unsent";
-    if (line.state === "queued" && wait > 0) return `too fast: wait ${wait} s`;
-    return "sending…";
+    if (line.state === "refused") return words.refused(line.why);
+    if (line.state === "unsure") return words.unsure;
+    if (!this.#open) return words.unsent;
+    if (line.state === "queued" && wait > 0) return words.paced(wait);
+    return words.sending;
   }
 }

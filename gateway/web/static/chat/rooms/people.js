@@ -1,9 +1,8 @@
 /** The people panel, and the counts in the bar. */
 
 import { byId, make } from "../../shared/dom.js";
+import { people as words } from "../words.js";
 import { doorOf, nickOf } from "./message.js";
-
-const number = (n) => n.toLocaleString("en");
 
 /** Whether there is room for the panel beside the messages. */
 export const wide = matchMedia("(min-width: 900px)");
@@ -63,8 +62,8 @@ export class People {
     const name = make("button", "quiet");
     name.type = "button";
     name.append(nickOf(nick));
-    if (mine) name.append(make("span", "muted", "you"));
-    if (door) name.append(doorOf(door, door === "web" ? "web" : `terminal, ${door}`));
+    if (mine) name.append(make("span", "muted", words.you));
+    if (door) name.append(doorOf(door, words.terminal(door)));
     row.append(name);
     return row;
   }
@@ -72,14 +71,11 @@ export class People {
   #tell(doors, count) {
     const web = [...doors.values()].filter((door) => door === "web").length;
     const complete = count === doors.size;
-    const parts = [web && `${web} web`, count - web && `${count - web} terminal`];
-    const tally = complete ? parts.filter(Boolean).join(", ") : "";
-    byId("count").textContent = `${number(count)} here`;
-    byId("doors").textContent = tally;
-    byId("first").textContent = count > 1 ? "Nothing has been said here yet." : "You are the first here.";
-    byId("people-title").textContent = `${number(count)} here`;
-    byId("tally").textContent = tally;
+    const tally = complete ? words.doors(web, count - web) : "";
+    byId("count").textContent = byId("people-title").textContent = words.here(count);
+    byId("first").textContent = count > 1 ? words.quiet : words.first;
+    byId("doors").textContent = byId("tally").textContent = tally;
     byId("members-note").hidden = complete;
-    byId("members-note").textContent = "In big rooms the list is not kept up to date. /who shows it.";
+    byId("members-note").textContent = words.partial;
   }
 }

@@ -1,11 +1,14 @@
 /** Joins, leaves and new names in words. */
 
+import { people as words } from "../words.js";
+
 const NAMES_SHOWN = 8;
 
 /** "ana, bo and 3 more", or nothing. */
 function names(list) {
   const rest = list.length - NAMES_SHOWN;
-  return list.slice(0, NAMES_SHOWN).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+  const shown = list.slice(0, NAMES_SHOWN).join(", ");
+  return rest > 0 ? words.more(shown, rest) : shown;
 }
 
 /**
@@ -29,15 +32,15 @@ export function addTo(fold, { joined = [], left = [], renamed = [] }, me) {
     if (fold.joined.includes(nick)) fold.joined = fold.joined.filter((one) => one !== nick);
     else fold.left.push(nick);
   }
-  fold.renamed.push(...renamed.map(({ from, to }) => `${from} is now ${to}`));
+  fold.renamed.push(...renamed.map(({ from, to }) => words.renamed(from, to)));
 }
 
 /** @param {Fold} fold */
 export function wordsOf(fold) {
-  const words = [
-    fold.joined.length && `${names(fold.joined)} joined`,
-    fold.left.length && `${names(fold.left)} left`,
+  const parts = [
+    fold.joined.length && words.joined(names(fold.joined)),
+    fold.left.length && words.left(names(fold.left)),
     ...fold.renamed,
   ];
-  return words.filter(Boolean).join("; ");
+  return parts.filter(Boolean).join("; ");
 }

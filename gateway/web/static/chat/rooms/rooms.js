@@ -2,6 +2,7 @@
 
 import { byId } from "../../shared/dom.js";
 import { isTexts, recall } from "../../shared/storage.js";
+import { room as words } from "../words.js";
 import { Room } from "./room.js";
 import { Tabs, addressOf, roomAt } from "./tabs.js";
 
@@ -60,7 +61,7 @@ export class Rooms {
   #visit(name) {
     const asked = this.#all.has(name) ? "" : `join-${Date.now()}`;
     if (asked && !this.#page.send({ type: "join", room: name, id: asked })) {
-      this.shown.log.note("error", `You are offline: ${name} cannot be joined now.`);
+      this.shown.log.note("error", words.offline(name));
     } else if (name !== this.shown.name) {
       const room = this.enter(name);
       room.asked = asked;

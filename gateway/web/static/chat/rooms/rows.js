@@ -2,6 +2,7 @@
 
 import { make } from "../../shared/dom.js";
 import { isIgnored } from "../preferences.js";
+import { line, log, message as words } from "../words.js";
 import { body, doorOf, nickOf, timeOf } from "./message.js";
 
 /** A message that has a number. */
@@ -24,8 +25,8 @@ export function messageRow(message, me, isOwn) {
 export function tick(row) {
   if (row.querySelector(".mark")) return;
   const mark = make("span", "mark");
-  mark.title = "sent";
-  mark.append(make("span", "aloud", "sent"));
+  mark.title = line.sent;
+  mark.append(make("span", "aloud", line.sent));
   row.append(mark);
 }
 
@@ -40,8 +41,8 @@ export function noteRow(kind, text) {
 export function whisperRow({ from, to, ts, text }, me) {
   const row = make("li", "msg private");
   const who = make("span", "who");
-  if (from === me) who.append("you → ", nickOf(to));
-  else who.append(nickOf(from), " → you");
+  if (from === me) who.append(words.to, nickOf(to));
+  else who.append(nickOf(from), words.from);
   row.append(who, body(text, me), timeOf(ts));
   row.dataset.ts = ts;
   return row;
@@ -54,10 +55,12 @@ export function whisperRow({ from, to, ts, text }, me) {
  * @param {(() => void) | null} load  fetches what is missing; null = the server has it no more
  */
 export function hole(from, to, load) {
-  const which = from === to ? `message ${from} was` : `messages ${from}–${to} were`;
-  if (!load) return make("li", "marker hole", `${which} not sent to you and no longer kept`);
-  const row = make("li", "marker hole", `${which} not sent to you `);
-  const button = make("button", "quiet", "load");
+  const row = make("li", "marker hole", log.missing(from, to));
+  if (!load) {
+    row.append(log.gone);
+    return row;
+  }
+  const button = make("button", "quiet", log.load);
   button.type = "button";
   button.addEventListener("click", load);
   row.append(button);

@@ -3,8 +3,7 @@
 import { BASE, at } from "../../shared/address.js";
 import { byId, make } from "../../shared/dom.js";
 import { remember } from "../../shared/storage.js";
-
-const number = (n) => n.toLocaleString("en");
+import { number, room as words } from "../words.js";
 
 export const addressOf = (room) => at(room === "lobby" ? "/" : `/r/${room}`);
 
@@ -44,7 +43,7 @@ export class Tabs {
     this.#bar.hidden = rooms.length < 2;
     this.#bar.replaceChildren(...rooms.map((room) => this.#tab(room, room === shown)));
     const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
-    document.title = `${unread ? `(${unread}) ` : ""}${shown.name} · gateway`;
+    document.title = words.title(shown.name, unread);
     this.#icon.href = unread ? this.#icon.dataset.unread : this.#quiet;
   }
 
@@ -53,12 +52,12 @@ export class Tabs {
     const link = make("a", "", `#${room.name}`);
     link.href = addressOf(room.name);
     tab.append(link);
-    if (room.unread) link.append(" ", make("b", "", number(room.unread)), make("span", "aloud", " new"));
+    if (room.unread) link.append(" ", make("b", "", number(room.unread)), make("span", "aloud", words.unread));
     if (!isShown) return tab;
     link.setAttribute("aria-current", "page");
     const leave = make("button", "quiet", "✕");
     leave.type = "button";
-    leave.setAttribute("aria-label", `Leave ${room.name}`);
+    leave.setAttribute("aria-label", words.leave(room.name));
     tab.append(leave);
     return tab;
   }

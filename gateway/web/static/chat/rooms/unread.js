@@ -3,6 +3,7 @@
 import { byId, make } from "../../shared/dom.js";
 import { isText, recall, remember } from "../../shared/storage.js";
 import { clock } from "../preferences.js";
+import { log as words } from "../words.js";
 
 const jump = byId("jump");
 
@@ -60,7 +61,7 @@ export class Unread {
   /** The line, to be put before a row. */
   line(row) {
     const ts = Number(row.dataset.ts);
-    const line = make("li", "marker unread", `new since ${clock(ts)}`);
+    const line = make("li", "marker unread", words.since(clock(ts)));
     line.dataset.ts = ts;
     this.#sight.disconnect();
     this.#sight.observe(line);
@@ -71,6 +72,6 @@ export class Unread {
   #showJump({ isIntersecting, boundingClientRect, rootBounds }) {
     if (!this.#view.isShown) return;
     jump.hidden = isIntersecting || boundingClientRect.top > (rootBounds?.top ?? 0) + this.#view.height / 2;
-    jump.textContent = `↑ ${this.#news || ""} new`;
+    jump.textContent = words.up(this.#news);
   }
 }

@@ -6,6 +6,7 @@
  */
 
 import { byId } from "../../shared/dom.js";
+import { log as words } from "../words.js";
 
 const NEAR = 40; // px from the end
 const EDGE = 200; // px from the first or the last row, where more is fetched
@@ -87,7 +88,7 @@ export class View {
 
   showNewest() {
     newest.hidden = this.atEnd;
-    newest.textContent = this.#unseen ? `↓ newest ${this.#unseen}` : "↓ newest";
+    newest.textContent = words.newest(this.#unseen);
   }
 
   #scrolled() {

@@ -1,0 +1,72 @@
+/** Every word that the parts of the chat page show or say which are fetched later, by the noun it is about. */
+
+import { number } from "../words.js";
+
+export const copying = { done: "copied", again: "copy" };
+
+export const dialog = { close: "Close" };
+
+export const keys = {
+  title: "Keys",
+  list: [
+    ["Enter", "send"],
+    ["Shift+Enter", "new line"],
+    ["↑ in an empty box", "what you sent before"],
+    ["Tab, @", "complete a name"],
+    ["/", "commands"],
+    ["PgUp, PgDn", "scroll the log"],
+    ["Esc", "close; mark as read"],
+    ["Ctrl+K", "rooms, people, commands, settings"],
+    ["Alt+↑, Alt+↓", "previous / next room"],
+    ["Alt+A", "the next room with something new"],
+    ["F6, Shift+F6", "go round the parts of the page"],
+    ["↑ ↓ Home End in the log", "go by message"],
+    ["c, Enter in the log", "copy the message, open its link"],
+    ["Ctrl+/", "this list"],
+  ],
+};
+
+export const palette = {
+  title: "Go to",
+  hint: "A room, a name, a command…",
+  found: "Found",
+  room: "room",
+  join: "join",
+  person: "person",
+  command: "command",
+  page: "page",
+  unread: (count) => `${number(count)} new`,
+  privately: "write privately",
+  here: (count, topic) => `${number(count)} here${topic ? ` · ${topic}` : ""}`,
+};
+
+export const paste = {
+  question: (lines) => `Paste ${lines} lines?`,
+  asCode: "as a code block",
+  asLines: (lines) => `as ${lines} lines`,
+  cancel: "cancel",
+};
+
+export const settings = {
+  title: "Settings",
+  /** Name in data-*, words, and the choices: value ("" is the default, which is not stored) and words. */
+  choices: [
+    ["theme", "Theme", { "": "system", light: "light", dark: "dark" }],
+    ["size", "Text size", { small: "small", "": "normal", large: "large", huge: "very large" }],
+    ["clock", "Times", { "": "14:05", 12: "2:05 PM" }],
+    ["joins", "Joins and leaves", { "": "grouped", show: "line by line", hide: "not shown" }],
+    ["enter", "Enter", { "": "sends", newline: "begins a new line, Ctrl+Enter sends" }],
+    ["notify", "Notifications", { "": "off", on: "of your name and private messages" }],
+    ["sound", "Sound", { "": "off", on: "with notifications" }],
+  ],
+  refused: "The browser does not allow this page to notify you: it can be changed beside the address.",
+  save: "Save the log as text",
+  forget: "Forget me on this device",
+  sure: "Forget name, drafts and settings: press again",
+};
+
+/** What the page does by itself: name, usage, words. */
+export const commands = [
+  ["ignore", "NICK", "show no more of somebody"],
+  ["unignore", "NICK", "show somebody again"],
+];

@@ -1,0 +1,13 @@
+/** The page for reading: its copy buttons. */
+
+document.addEventListener("click", async ({ target }) => {
+  if (!(target instanceof HTMLElement) || target.dataset.copy === undefined) return;
+  const code = target.previousElementSibling;
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+  } catch {
+    getSelection().selectAllChildren(code); // no clipboard without TLS: select, then the old way
+    document.execCommand("copy");
+  }
+  target.textContent = target.dataset.done;
+});
