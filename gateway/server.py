@@ -58,8 +58,8 @@ from gateway.process.ready import (
 )
 from gateway.shutdown import Shutdown
 from gateway.tcp.acceptor import Acceptor
-from gateway.tcp.connection import TerminalDoor
 from gateway.tcp.connection_limits import ConnectionLimits
+from gateway.tcp.door import TerminalDoor
 from gateway.tcp.reject import Rejections
 from gateway.tcp.server import Server, new_selector
 from gateway.tcp.tcp_info import kernel_of

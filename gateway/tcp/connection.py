@@ -10,23 +10,28 @@ A failed write does not end a connection. The peer's last lines may still be rea
 greet it), so from then on writes are dropped and reading goes on to the end. A line without its end counts at end of
 file, but not after a reset: it may have been cut.
 
-`TerminalDoor` accepts netcat (`tcp`) or telnet (`telnet`) connections for the hub.
+A peer that has closed both ways answers what we write with a reset, which throws away all that it had sent and we had
+no room for; nothing tells it from a peer that lives, for its end of file waits behind that. So while a session takes no
+input, because it is over its rate, we read ahead (`tcp.lines.ReadAhead`). And a peer that speaks before it is greeted
+or sends more than one line at once, as no person does, is heard out: nothing is written to it until it has paused for
+PAUSE_SECONDS or ended. At most for HEAR_OUT_SECONDS, because a relay may be over its rate for ever; not while its input
+waits for our output to go out; and not where there is no rate.
 """
 
 import errno
 import logging
 import socket
+from typing import Protocol
 
 from gateway.core.address import Remote, canonical, host_and_port
 from gateway.core.doors.terminal import HOW_TO_LEAVE, Terminals
+from gateway.core.hub import Hub
 from gateway.core.ports import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.protocol.events import Bye
 from gateway.core.protocol.message import Door
-from gateway.core.protocol.wire import LINES_OF
+from gateway.core.protocol.wire import Wire
 from gateway.core.sessions.session import Arrival
-from gateway.tcp.connection_limits import ConnectionLimits, LimitReached
-from gateway.tcp.lines import LineBuffer, TooLong
+from gateway.tcp.lines import Allowance, LineBuffer, ReadAhead, TooLong
 from gateway.tcp.server import READ, WRITE, Server
 from gateway.tcp.sniff import answer_to, undecided, without_mark
 from gateway.tcp.tcp_info import kernel_of
@@ -35,45 +40,62 @@ from gateway.tcp.telnet import OPTION_NAMES, Side, Signal, Telnet, Violation
 log = logging.getLogger(__name__)
 
 RECEIVE_BYTES = 65536
-RECEIVE_TELNET_BYTES = 16384
-"""Smaller, because a flood of telnet commands costs more per byte than text: up to 60 ms for 64 KiB."""
+RECEIVE_TELNET_BYTES = 16384  # a flood of telnet commands costs more per byte than text: up to 60 ms for 64 KiB
 LINES_PER_TURN = 64
+PAUSE_SECONDS = 0.1
+LONG_PAUSE_SECONDS = 1.0
+"""The same of a peer whose input waits: it is over its rate, and a busy machine may stop it in the middle."""
+HEAR_OUT_SECONDS = 30.0
 LINGER = 2.0
 """Seconds a closing connection may take to read our last words."""
 EXPELLED = {CloseReason.KICKED, CloseReason.BANNED}
-EXPELLED_LINGER = 0.9
-"""The same for a peer that must be gone within a second, whether it reads or not."""
+EXPELLED_LINGER = 0.9  # for a peer that must be gone within a second, whether it reads or not
 AYT_ANSWER = "still here"
+
+
+class Shared(Protocol):
+    """What all connections of one door share (`tcp.door`)."""
+
+    door: Door
+    server: Server
+    hub: Hub
+    terminals: Terminals
+    wire: Wire
+    read_ahead: Allowance
+
+    def new_telnet(self) -> Telnet | None:
+        """The telnet parser of a new connection; the plain door makes one when a peer speaks telnet first."""
+
+    def gone(self, connection: "Connection") -> None:
+        """The connection's socket is closed."""
 
 
 class Connection:
     """A `core.ports.Transport` over one non-blocking socket."""
 
-    __slots__ = ("_broken", "_door", "_ended", "_events", "_first", "_last_words", "_lines", "_lost", "_queue",
-                 "_reached_at", "_shut", "_sock", "_telnet", "_turn_asked", "closed", "remote", "session")  # fmt: skip
+    __slots__ = ("_ahead", "_broken", "_door", "_ended", "_events", "_first", "_hearing_since", "_last_words", "_lines",
+                 "_lost", "_queue", "_reached_at", "_shut", "_sock", "_telnet", "_turn_asked", "closed", "remote",
+                 "session")  # fmt: skip
 
-    def __init__(self, door: "TerminalDoor", sock: socket.socket, remote: Remote) -> None:
+    def __init__(self, door: Shared, sock: socket.socket, remote: Remote) -> None:
         self._door = door
         self._sock = sock
         self.remote = remote
         self._lines = LineBuffer()
         self._queue: list[bytes | TooLong] | None = None
         """Lines from the buffer that the session does not take yet, the next one last."""
+        self._ahead = ReadAhead(door.read_ahead)  # what came behind those lines
+        self._hearing_since: float | None = None
+        """Monotonic seconds since when the peer is heard out and nothing is written to it."""
         self._telnet: Telnet | None = door.new_telnet()
         self._events = 0
         self._first: bytes | None = b""
         """What was received while it may still be another protocol; None once that is decided."""
-        self._ended = False
-        """The peer has stopped sending."""
-        self._broken = False
-        """Sending to the peer has failed."""
-        self._lost = False
-        """The connection was reset or is dead."""
-        self._shut = False
+        self._ended = self._broken = self._lost = self._shut = False
+        """The peer has stopped sending; sending to it has failed; it was reset or is dead; our side is shut down."""
         self._last_words: bytes | None = None
         """Set once we are closing: what is still to be written."""
-        self._turn_asked = False
-        self.closed = False
+        self._turn_asked = self.closed = False
         local = self._local() if remote.proxy is None else None
         self._reached_at = local[0] if local is not None else None
         arrival = Arrival(door.door, remote.address, remote.proxy, terminal=True)
@@ -86,6 +108,8 @@ class Connection:
         """See `core.ports.Transport`."""
         if self._broken or self.closed:
             return len(data)
+        if self._hearing_since is not None and self._last_words is None and not self.session.choked:
+            return 0  # `_look_for_pause` pumps
         try:
             taken = self._sock.send(data)
         except (BlockingIOError, InterruptedError):
@@ -132,7 +156,7 @@ class Connection:
         """Write `words`, shut down our side, read until the peer's end, then close."""
         if self._last_words is None and not self.closed:
             self._last_words = words
-            self._queue = None
+            self._drop_input()
             self._door.server.later(linger, self.finish)
             self._watch(self._events | WRITE if self._ended else READ | WRITE)
 
@@ -140,6 +164,7 @@ class Connection:
         """Close the socket now."""
         if not self.closed:
             self._watch(0)
+            self._drop_input()
             self.closed = True
             self._sock.close()
             self._door.gone(self)
@@ -174,6 +199,9 @@ class Connection:
                 self.finish()
 
     def _readable(self) -> None:
+        if self.session.held and not self._ahead.has_room:  # others may have taken the room since it was watched
+            self._watch(self._events & ~READ)
+            return
         try:
             data = self._sock.recv(RECEIVE_BYTES if self._telnet is None else RECEIVE_TELNET_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -198,16 +226,19 @@ class Connection:
             if self._knocks_at_wrong_door(self._first + b"\n"):
                 return
             self._receive(without_mark(self._first))
-        if self._telnet is not None:
-            self._lines.feed(self._telnet.rest())
         self.session.end_input()
+        self._heard_out()
         self._take_turn()
 
     def _heard(self, data: bytes) -> None:
         self.session.received(len(data))
         if self.session.tap is not None:
             self.session.tap.heard(data)
+        script = not self.session.greeted or data.find(b"\n", 0, -1) >= 0
         self._door.terminals.heard(self.session)
+        if script and self._hearing_since is None and self._door.hub.pace.rate:
+            self._hearing_since = self.session.last_input
+            self._door.server.later(PAUSE_SECONDS, self._look_for_pause)
         if self._first is not None:
             first = self._first + data
             if undecided(first):
@@ -216,7 +247,10 @@ class Connection:
             if self._knocks_at_wrong_door(first):
                 return
             self._first, data = None, without_mark(first)
-        self._receive(data)
+        if self._waiting:
+            self._ahead.add(data)
+        else:
+            self._receive(data)
         self._take_turn()
 
     def _knocks_at_wrong_door(self, first: bytes) -> bool:
@@ -235,8 +269,10 @@ class Connection:
 
     def _forget_half_line(self) -> None:
         """The connection was reset: drop the unfinished line, which may have been cut."""
-        self._first = self._telnet = None
-        self._lines.rest()
+        self._ahead.cut_half_line()
+        if not self._ahead:
+            self._first = self._telnet = None
+            self._lines.rest()
 
     def _receive(self, data: bytes) -> None:
         if self._telnet is None and b"\xff" in data:
@@ -255,6 +291,40 @@ class Connection:
                 self._door.terminals.hang_up(self.session, piece.reason)
         self.session.owe(self._telnet.replies())
 
+    @property
+    def _waiting(self) -> bool:
+        """There is input that the session has not taken."""
+        return self._queue is not None or self._lines.pending or bool(self._ahead)
+
+    def _receive_from_ahead(self) -> None:
+        """The next chunk of what was read ahead; after all of it, what a command cut short by the end was."""
+        if self._ahead:
+            self._receive(self._ahead.take(RECEIVE_TELNET_BYTES))
+        elif self._ended and self._telnet is not None:
+            self._lines.feed(self._telnet.rest())
+
+    def _drop_input(self) -> None:
+        self._queue = None
+        self._ahead.drop()
+
+    def _look_for_pause(self) -> None:
+        if self._hearing_since is None or self.closed:
+            return
+        now, session = self._door.hub.clock.now(), self.session
+        pause = LONG_PAUSE_SECONDS if self._waiting else PAUSE_SECONDS
+        paused = self._events & READ and now - session.last_input >= pause
+        if paused or session.choked or now - self._hearing_since >= HEAR_OUT_SECONDS or not self._door.hub.pace.rate:
+            self._heard_out()
+        else:
+            self._door.server.later(PAUSE_SECONDS, self._look_for_pause)
+
+    def _heard_out(self) -> None:
+        """Write again."""
+        if self._hearing_since is not None:
+            self._hearing_since = None
+            if self.session.blocked:
+                self._door.hub.pump(self.session)
+
     # Lines
 
     def _take_turn(self) -> None:
@@ -265,6 +335,8 @@ class Connection:
         terminals = self._door.terminals
         queue = self._queue
         if queue is None:
+            if not self._lines.pending:
+                self._receive_from_ahead()
             queue = self._lines.take(LINES_PER_TURN)
             queue.reverse()
         while queue and not session.held and not session.closed:
@@ -276,13 +348,15 @@ class Connection:
         self._queue = queue or None
         if session.closed:
             return
-        if self._queue is not None or self._lines.pending:
-            self._watch(self._events & ~READ)
-            if not session.held:
-                self._soon()
-        elif not self._ended:
-            self._watch(self._events | READ if not session.held else self._events & ~READ)
-        elif not session.held:
+        waiting = self._waiting
+        if not self._ended:
+            reads = self._ahead.has_room if session.held else not waiting
+            self._watch(self._events | READ if reads else self._events & ~READ)
+        if session.held:
+            return
+        if waiting:
+            self._soon()
+        elif self._ended:
             self._last_line()
 
     def _last_line(self) -> None:
@@ -321,41 +395,3 @@ class Connection:
                 log.warning("connection %s of %s cannot be watched: %s", self.session.id, self.remote.address, problem)
                 self._broken = self._lost = True
                 self._door.server.later(0, self.finish)
-
-
-class TerminalDoor:
-    """One terminal door: what its connections share."""
-
-    def __init__(self, door: Door, server: Server, terminals: Terminals, admission: ConnectionLimits) -> None:
-        self.door = door
-        self.server = server
-        self.hub = terminals.hub
-        self.terminals = terminals
-        self.admission = admission
-        self.wire = LINES_OF[door]
-
-    def admit(self, remote: Remote) -> LimitReached | None:
-        """See `tcp.acceptor.Door`."""
-        ban = self.hub.bans.refusal(self.hub.bans.on_address(remote.address))
-        if ban is not None:
-            return LimitReached(CloseReason.BANNED, ban.text)
-        closed = self.hub.gate.denial(self.door)
-        return LimitReached(closed.closing, closed.words) if closed is not None else self.admission.come(remote)
-
-    def arrived(self, sock: socket.socket, remote: Remote) -> None:
-        """See `tcp.acceptor.Door`."""
-        Connection(self, sock, remote)
-
-    def denial(self, first: bytes, last: bool, closing: CloseReason, words: str) -> bytes:
-        """See `tcp.acceptor.Door`."""
-        return self.wire.event(Bye(closing.code, closing.told(words)), "")
-
-    def gone(self, connection: Connection) -> None:
-        """The connection's socket is closed."""
-        self.admission.go(connection.remote)
-        self.admission.leave()
-        self.hub.disconnect(connection.session, CloseReason.LOST)
-
-    def new_telnet(self) -> Telnet | None:
-        """The telnet parser of a new connection; the plain door makes one when a peer speaks telnet first."""
-        return Telnet(spoken=True) if self.door is Door.TELNET else None

@@ -15,13 +15,21 @@ per byte and little per line: a chunk is searched and cut by the C of `bytes`, n
 
 Between lines all of these are the empty `bytes` object: an idle connection holds nothing.
 
-Simple on purpose: a chunk fed while lines are pending is appended to them by copying. If you feed only when `pending`
-is false, memory is bounded by one chunk and one line.
+What is read of a peer before its session takes it (see `tcp.connection`) waits in a `ReadAhead`, as it came: a telnet
+command in it is answered in its turn.
+
+Simple on purpose: a chunk fed while lines are pending is appended to them by copying. Read again only when `pending` is
+false, and memory is one chunk and one line.
 """
 
 from dataclasses import dataclass
 
 from gateway.core.sanitize import LINE_BYTES
+
+READ_AHEAD = 1 << 20
+"""Bytes that are read of a peer before its session takes them."""
+ALL_READ_AHEAD = 64 << 20
+"""The same for all peers of a door together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +113,67 @@ class LineBuffer:
         self._ready += text + b"\n"
         self._partial = b"\r" if half_an_end else b""
         self._skipping = True
+
+
+class Allowance:
+    """How much connections may read ahead together, and how much of that is used."""
+
+    __slots__ = ("bytes", "used")
+
+    def __init__(self, bytes: int = ALL_READ_AHEAD) -> None:
+        self.bytes = bytes
+        self.used = 0
+
+
+class ReadAhead:
+    """Input of one connection that its session does not take yet, as it came: true while there is any."""
+
+    __slots__ = ("_allowance", "_held")
+
+    def __init__(self, allowance: Allowance) -> None:
+        self._allowance = allowance
+        self._held: bytearray | None = None
+        """Never empty. A bytearray, because bytes are added at one end and taken from the other without copying."""
+
+    def __bool__(self) -> bool:
+        return self._held is not None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be read. What is then received at once is not looked at again."""
+        used = 0 if self._held is None else len(self._held)
+        return used < READ_AHEAD and self._allowance.used < self._allowance.bytes
+
+    def add(self, data: bytes) -> None:
+        """Keep what was received."""
+        self._allowance.used += len(data)
+        if self._held is None:
+            self._held = bytearray(data)
+        else:
+            self._held += data
+
+    def take(self, most: int) -> bytes:
+        """The oldest bytes, at most so many."""
+        if self._held is None:
+            return b""
+        taken = bytes(self._held[:most])
+        self._drop(0, most)
+        return taken
+
+    def cut_half_line(self) -> None:
+        """Drop what stands behind the last end of a line."""
+        if self._held is not None:
+            ends = (self._held.rfind(end) + len(end) for end in (b"\n", b"\r\0") if end in self._held)
+            self._drop(max(ends, default=0), len(self._held))
+
+    def drop(self) -> None:
+        """Drop all of it."""
+        if self._held is not None:
+            self._drop(0, len(self._held))
+
+    def _drop(self, start: int, end: int) -> None:
+        assert self._held is not None
+        before = len(self._held)
+        del self._held[start:end]
+        self._allowance.used -= before - len(self._held)
+        self._held = self._held or None

@@ -12,8 +12,9 @@ from gateway.core.doors.terminal import Terminals
 from gateway.core.protocol.message import Door
 from gateway.core.sessions.session import Session
 from gateway.tcp.acceptor import Acceptor
-from gateway.tcp.connection import Connection, TerminalDoor
+from gateway.tcp.connection import Connection
 from gateway.tcp.connection_limits import ConnectionLimits
+from gateway.tcp.door import TerminalDoor
 from gateway.tcp.reject import Rejections
 from gateway.tcp.server import Server, new_selector
 from tests.fakes import new_hub, new_operators, until

@@ -5,9 +5,11 @@ import socket
 import sqlite3
 import struct
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -256,6 +258,55 @@ def test_a_program_that_does_not_wait_for_its_pace_loses_nothing_either(start: S
             command("nc.openbsd -q0", program, gateway.tcp), input="\n".join(texts).encode(), timeout=20, check=True
         )
         assert reader.texts_until(texts[-1]) == texts
+
+
+CARELESS = {
+    "nc.traditional -q 0": SENDERS["nc.traditional -q 0"],
+    "socat -t0": ["socat", "-t0", "-", f"TCP:{HOST}:PORT"],
+    "ncat --send-only": SENDERS["ncat --send-only"],
+}
+"""Programs that close both ways as soon as they have handed everything to the kernel. (A shell that does so behind
+/dev/tcp reads nothing, so that a greeting alone, which it gets where the machine is busy, makes its end a reset.)"""
+
+
+def test_l7_programs_that_close_both_ways_lose_nothing_in_a_busy_room(
+    start: Start, program: Program, tmp_path: Path
+) -> None:
+    gateway = start("--limits.burst", 3, "--limits.messages_per_second", 200)
+    texts = {name: [f"{name} {number} " + "x" * 980 for number in range(400)] for name in CARELESS}
+    stopped = threading.Event()
+
+    def talk() -> None:
+        with Terminal(gateway.tcp) as talker:
+            while not stopped.wait(0.02):
+                talker.send("busy")
+
+    busy = threading.Thread(target=talk)
+    busy.start()
+    try:
+        with Browser(gateway.web) as reader:
+            running = []
+            for name, words in CARELESS.items():
+                command = [program(words[0]), *(word.replace("PORT", str(gateway.tcp)) for word in words[1:])]
+                path = tmp_path / f"lines {len(running)}"
+                path.write_text("\n".join([*texts[name], ""]))
+                with path.open() as lines:
+                    running.append(subprocess.Popen(command, stdin=lines, stdout=subprocess.DEVNULL))
+            missing = {text for each in texts.values() for text in each}
+            order = []
+            end = time.monotonic() + 30
+            while missing and time.monotonic() < end:
+                found = reader.receive(15)
+                if found["type"] == "msg" and found["text"] in missing:
+                    missing.discard(found["text"])
+                    order.append(found["text"])
+            for each in running:
+                each.wait(15)
+    finally:
+        stopped.set()
+        busy.join()
+
+    assert {name: [text for text in order if text in set(each)] for name, each in texts.items()} == texts
 
 
 def test_a_reset_after_the_last_line_does_not_lose_the_line(gateway: Gateway) -> None:

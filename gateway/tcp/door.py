@@ -1,0 +1,54 @@
+"""A terminal door: accepts netcat (`tcp`) or telnet (`telnet`) connections for the hub."""
+
+import socket
+
+from gateway.core.address import Remote
+from gateway.core.doors.terminal import Terminals
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.events import Bye
+from gateway.core.protocol.message import Door
+from gateway.core.protocol.wire import LINES_OF
+from gateway.tcp.connection import Connection
+from gateway.tcp.connection_limits import ConnectionLimits, LimitReached
+from gateway.tcp.lines import Allowance
+from gateway.tcp.server import Server
+from gateway.tcp.telnet import Telnet
+
+
+class TerminalDoor:
+    """One terminal door: what its connections share."""
+
+    def __init__(self, door: Door, server: Server, terminals: Terminals, admission: ConnectionLimits) -> None:
+        self.door = door
+        self.server = server
+        self.hub = terminals.hub
+        self.terminals = terminals
+        self.admission = admission
+        self.wire = LINES_OF[door]
+        self.read_ahead = Allowance()
+
+    def admit(self, remote: Remote) -> LimitReached | None:
+        """See `tcp.acceptor.Door`."""
+        ban = self.hub.bans.refusal(self.hub.bans.on_address(remote.address))
+        if ban is not None:
+            return LimitReached(CloseReason.BANNED, ban.text)
+        closed = self.hub.gate.denial(self.door)
+        return LimitReached(closed.closing, closed.words) if closed is not None else self.admission.come(remote)
+
+    def arrived(self, sock: socket.socket, remote: Remote) -> None:
+        """See `tcp.acceptor.Door`."""
+        Connection(self, sock, remote)
+
+    def denial(self, first: bytes, last: bool, closing: CloseReason, words: str) -> bytes:
+        """See `tcp.acceptor.Door`."""
+        return self.wire.event(Bye(closing.code, closing.told(words)), "")
+
+    def gone(self, connection: Connection) -> None:
+        """The connection's socket is closed."""
+        self.admission.go(connection.remote)
+        self.admission.leave()
+        self.hub.disconnect(connection.session, CloseReason.LOST)
+
+    def new_telnet(self) -> Telnet | None:
+        """The telnet parser of a new connection; the plain door makes one when a peer speaks telnet first."""
+        return Telnet(spoken=True) if self.door is Door.TELNET else None
