@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,6 +11,24 @@ from hypothesis import settings
 
 from tests.error_lines import WATCH
 from tests.programs import PROGRAMS, in_ci
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slowest-files", type=int, default=0, help="show so many files that took longest")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The files that took longest, set-up and tear-down included: what a file costs is what a worker is busy with."""
+    shown = config.getoption("--slowest-files")
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid.partition("::")[0]] += report.duration  # type: ignore[assignment]
+    if shown and seconds:
+        terminalreporter.write_sep("=", f"slowest {shown} files")
+        for name, took in seconds.most_common(shown):
+            terminalreporter.write_line(f"{took:7.1f} s  {name}")
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 from coverage import Coverage
 
 ROOT = Path(__file__).resolve().parents[1]
-FLOORS = {"accounts": 95, "config": 92, "process": 54}
-"""Percent, by package; a package that is not named has not been measured by a whole run yet."""
+FLOORS = {"accounts": 95, "bench": 83, "config": 92, "core": 91, "journal": 95, "process": 64, "tcp": 95}
+"""Percent, by package: slightly below what its own tests cover."""
 
 
 def percent_by_package() -> dict[str, float]:

@@ -16,7 +16,12 @@ PICTURES = "--pictures"
 """Makes the pictures of the README anew, and does nothing else."""
 
 MEASURED = ["--cov", "--cov-report="]
-"""Lines and branches that ran in the tests' own processes; tests/coverage_floors.py shows them."""
+"""Lines and branches that ran in the tests' own processes; tests/coverage_floors.py shows them. That costs the tests in
+this process a third more processor time (core, which tries thousands of inputs, 80 %), and the whole suite, which
+mostly waits for gateways, a few percent."""
+
+SLOWEST = ["--slowest-files", "15"]
+"""Names the files to look at when the suite takes longer than it should: ten minutes on two quiet processors."""
 
 SIDE_BY_SIDE = ["--numprocesses", "2", "--dist", "loadfile"]
 """Most tests wait for other processes: two at a time take little more than half the time."""
@@ -24,13 +29,13 @@ SIDE_BY_SIDE = ["--numprocesses", "2", "--dist", "loadfile"]
 
 def main(arguments: list[str]) -> int:
     """Run every step, also after one has failed; `arguments` are pytest's, which without any runs all tests on several
-    processors. Answers 0 when all are clean."""
+    processors. Return 0 when all are clean."""
     get_programs()
     if PICTURES in arguments:
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-m", "pictures", "tests/web/browser"], cwd=ROOT
         ).returncode
-    steps = STEPS | {"pytest": [*STEPS["pytest"], *(arguments or [*SIDE_BY_SIDE, *MEASURED])]}
+    steps = STEPS | {"pytest": [*STEPS["pytest"], *(arguments or [*SIDE_BY_SIDE, *MEASURED, *SLOWEST])]}
     if not arguments:
         steps["coverage"] = ["tests.coverage_floors"]
     failed = [
