@@ -142,8 +142,8 @@ class Gateway:
         self.shutdown = Shutdown(
             self.hub, self.server, self.listeners, self.acceptor, self.admission, codes=not settings.memory
         )
-        self.collector = GcPolicy()
-        self.heartbeat = Heartbeat(loop, self.hub, self.collector, lambda: self.listeners.queue)
+        self.gc_policy = GcPolicy()
+        self.heartbeat = Heartbeat(loop, self.hub, self.gc_policy, lambda: self.listeners.queue)
         self.key = None if settings.memory else LoginLinkKey(settings.data)
         self.prompt = OperatorPrompt(self.hub, self.operators)
         self.web = self._web_door()
@@ -166,7 +166,7 @@ class Gateway:
         self._handle_signals()
         self._tell()
         self.retention.start()
-        self.collector.start()
+        self.gc_policy.start()
         self.heartbeat.start()
         self.hub.stats.sampler.mark(f"started, version {__version__}")
         if self.settings.console:

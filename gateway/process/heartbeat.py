@@ -1,4 +1,4 @@
-"""The pulse: one timer a second that feeds the hub's meters, and a faster one that feels how late the loop is.
+"""The pulse: one timer a second that feeds the hub's sampler, and a faster one that feels how late the loop is.
 
 What this costs. The beat wakes an idle process once a second, for about 0.1 ms: figures over time need a row a second
 whether or not anything happens, and a fixed beat is the cheapest way to have one. The fast timer runs only after a
@@ -25,11 +25,11 @@ class Heartbeat:
     """`accept_queue` answers the share of the fullest listening socket's backlog that waits to be accepted."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, hub: Hub, collector: GcPolicy, accept_queue: Callable[[], float]
+        self, loop: asyncio.AbstractEventLoop, hub: Hub, gc_policy: GcPolicy, accept_queue: Callable[[], float]
     ) -> None:
         self._loop = loop
         self._hub = hub
-        self._collector = collector
+        self._gc_policy = gc_policy
         self._accept_queue = accept_queue
         self._process = Process()
         self._lates: list[float] = []
@@ -70,7 +70,7 @@ class Heartbeat:
                 accept_queue=self._accept_queue(),
             )
         )
-        self._collector.beat(self._hub.stats.sampler.cpu_seconds)
+        self._gc_policy.beat(self._hub.stats.sampler.cpu_seconds)
         traffic = self._hub.stats.counters.bytes_in + self._hub.stats.counters.bytes_out
         self._busy, self._seen = traffic != self._seen, traffic
         if self._busy and self._feeling is None:

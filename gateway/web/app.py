@@ -96,12 +96,12 @@ class WebDoor:
         self._loop = loop
         self._options = options
         self._proxies = Proxies(Networks(options.trusted_proxies))
-        self._callers = ClientAddresses(hub, admission, self._proxies)
+        self._addresses = ClientAddresses(hub, admission, self._proxies)
         self._route: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
         self._wheel = TimerWheel(loop, min(GRAIN, *(deadline / GRAINS_A_DEADLINE for deadline in deadlines)))
         self._site = OriginPolicy(options.hosts, options.origins, options.tls, options.base_path)
         self._answers = Responses(pages)
-        self._sockets = WebSockets(hub, terminals, requests, self._wheel, options, self._callers, self._refuse_socket)
+        self._sockets = WebSockets(hub, terminals, requests, self._wheel, options, self._addresses, self._refuse_socket)
         sessions = self.logins = AdminSessions(hub.clock.trusted.seconds, hub.journal.ledger, keeper.proof)
         login = Login(sessions, keeper, operators.audit, self._site, options)
         self._streams = Streams(hub, options, self._wheel)
@@ -179,13 +179,13 @@ class WebDoor:
     def arrived(self, sock: socket.socket, remote: Remote) -> None:
         """Serve an accepted, non-blocking connection (with its options set) that was admitted; it belongs to the web
         door from now on, which undoes the counting when it ends."""
-        task = self._loop.create_task(self._adopt(sock, self._callers.begin(remote)))
+        task = self._loop.create_task(self._adopt(sock, self._addresses.begin(remote)))
         self._adopting.add(task)
         task.add_done_callback(self._adopting.discard)
 
     def admit(self, remote: Remote) -> tuple[CloseReason, str] | None:
         """Count a newcomer by its address, or return why it is rejected."""
-        return self._callers.admit(remote)
+        return self._addresses.admit(remote)
 
     def denial(self, first: bytes, last: bool, closing: CloseReason, words: str) -> bytes | None:
         """What a rejected peer is sent (`web.http.reject`)."""
@@ -197,7 +197,7 @@ class WebDoor:
         except OSError as error:
             log.debug("a connection from %s was gone before it began: %s", caller.remote.address, error)
             sock.close()
-            self._callers.end(caller)
+            self._addresses.end(caller)
 
     def _peer(self, caller: Caller) -> HttpConnection:
         server = self._runner.server
@@ -211,7 +211,7 @@ class WebDoor:
             header_deadline=self._options.header_deadline,
             answer_deadline=self._options.answer_deadline,
             keepalive=self._options.keepalive,
-            callers=self._callers,
+            addresses=self._addresses,
         )
 
     async def stop(self) -> None:
@@ -237,7 +237,7 @@ class WebDoor:
         """Check every request's Host and Origin, and turn errors into responses."""
         counted = None
         try:
-            counted = self._callers.come(caller_of(request), request)
+            counted = self._addresses.come(caller_of(request), request)
             if request.path not in OPEN_TO_ALL:
                 self._site.admit(request)
             check_encoding(request)
@@ -261,7 +261,7 @@ class WebDoor:
                 return self._outside(request, web.Response(status=308, headers={"Location": self._options.at(place)}))
             return self._sorry(request, problem)
         finally:
-            self._callers.go(counted)
+            self._addresses.go(counted)
         if "Upgrade" in request.headers:
             response.force_close()  # what follows has not been checked
         return response

@@ -66,7 +66,7 @@ class WebSockets:
         requests: BrowserDoor,
         wheel: TimerWheel,
         options: WebOptions,
-        callers: ClientAddresses,
+        addresses: ClientAddresses,
         refuse: Callable[[web.Request], web.StreamResponse | None],
     ) -> None:
         self.hub = hub
@@ -75,8 +75,8 @@ class WebSockets:
         self.wheel = wheel
         self.options = options
         self.open: set[Socket] = set()
-        self.partings = PacedClose()
-        self._callers = callers
+        self.teardowns = PacedClose()
+        self._addresses = addresses
         self._refuse = refuse
         self._loop = asyncio.get_running_loop()
 
@@ -89,7 +89,7 @@ class WebSockets:
         if transport is None or not isinstance(peer, HttpConnection):
             raise ConnectionResetError
         try:
-            counted = self._callers.come(peer.caller, request)
+            counted = self._addresses.come(peer.caller, request)
         except Refusal as refusal:
             return await self.turn_away(request, CloseReason.TOO_MANY, refusal.text)
         try:
@@ -100,7 +100,7 @@ class WebSockets:
             ws.headers.clear()  # they have been sent, and would be kept for as long as the WebSocket is open
             await socket.run(remote_of(request), is_secure(request, self.options.tls), agent)
         finally:
-            self._callers.go(counted)
+            self._addresses.go(counted)
         return ws
 
     async def turn_away(self, request: web.Request, closing: CloseReason, words: str) -> web.StreamResponse:
@@ -329,7 +329,7 @@ class Socket:
             self._farewell = (CloseReason.FAILED, "")
         finally:
             try:
-                await self._shared.partings.turn()
+                await self._shared.teardowns.turn()
             finally:
                 self._part(session)
         await self._leave()

@@ -32,11 +32,11 @@ async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LittleChat]:
 
 
 async def test_every_beat_is_a_row_of_what_the_process_is_like(chat: LittleChat) -> None:
-    meters = chat.hub.stats.sampler
-    await eventually(lambda: len(meters.rings.since("5m")["t"]) >= 3)
+    sampler = chat.hub.stats.sampler
+    await eventually(lambda: len(sampler.rings.since("5m")["t"]) >= 3)
 
-    assert meters.current["rss_bytes"] > 1_000_000 and meters.current["fds"] > 3
-    assert meters.cpu_seconds > 0 and meters.accept_queue == 0.25
+    assert sampler.current["rss_bytes"] > 1_000_000 and sampler.current["fds"] > 3
+    assert sampler.cpu_seconds > 0 and sampler.accept_queue == 0.25
 
 
 async def test_a_loop_that_stands_still_is_felt(chat: LittleChat) -> None:
@@ -45,13 +45,13 @@ async def test_a_loop_that_stands_still_is_felt(chat: LittleChat) -> None:
 
 
 async def test_the_fast_timer_runs_only_while_something_happens(chat: LittleChat) -> None:
-    meters, totals = chat.hub.stats.sampler, chat.hub.stats.counters
-    await eventually(lambda: meters.loop_lag.count == len(meters.rings.since("5m")["t"]) == 3)
-    totals.bytes_in += 1
-    await eventually(lambda: meters.loop_lag.count > len(meters.rings.since("5m")["t"]))
+    sampler, counters = chat.hub.stats.sampler, chat.hub.stats.counters
+    await eventually(lambda: sampler.loop_lag.count == len(sampler.rings.since("5m")["t"]) == 3)
+    counters.bytes_in += 1
+    await eventually(lambda: sampler.loop_lag.count > len(sampler.rings.since("5m")["t"]))
 
     def one_look_a_beat() -> bool:
-        looks, rows = meters.loop_lag.count, len(meters.rings.since("5m")["t"])
+        looks, rows = sampler.loop_lag.count, len(sampler.rings.since("5m")["t"])
         before = seen.pop() if seen else (0, 0)
         seen.append((looks, rows))
         return rows > before[1] > 0 and looks - before[0] == rows - before[1]
@@ -63,12 +63,12 @@ async def test_the_fast_timer_runs_only_while_something_happens(chat: LittleChat
 async def test_a_journal_that_cannot_store_is_noticed_while_nobody_speaks(
     chat: LittleChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meters = chat.hub.stats.sampler
+    sampler = chat.hub.stats.sampler
     with monkeypatch.context() as broken:
         broken.setattr(chat.hub.journal, "append", lambda batch, done: done(JournalError("the disk is full")))
-        await eventually(lambda: meters.health.causes)
-        assert "the disk is full" in meters.health.causes[0].text
-    await eventually(lambda: not meters.health.causes)
+        await eventually(lambda: sampler.health.causes)
+        assert "the disk is full" in sampler.health.causes[0].text
+    await eventually(lambda: not sampler.health.causes)
 
 
 @pytest.mark.parametrize("counted_by_linux", [True, False])

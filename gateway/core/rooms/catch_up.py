@@ -62,7 +62,7 @@ class CatchUps:
             session, wire = member.session, member.session.wire
             session.owe(b"".join([wire.message(message) for message in past.messages]))
             session.messages_out += len(past.messages)
-            session.totals.deliveries += len(past.messages)
+            session.counters.deliveries += len(past.messages)
             member.cursor = past.messages[-1].seq
             session.when_flushed(lambda: self._next(member))
 

@@ -47,7 +47,7 @@ class Share:
         self.count = count
         self.skipped = skipped
         self.given = 0
-        """How many readers took all of it. Added to the totals once for all (`Readers.forget`): this is the hot
+        """How many readers took all of it. Added to the counters once for all (`Readers.forget`): this is the hot
         path."""
         self.data = parts[0] if len(parts) == 1 else b"".join(parts)
         self.size = len(self.data)
@@ -56,13 +56,13 @@ class Share:
 class Readers:
     """The members of a room that read one wire format, and the shares encoded for them since the last `publish`."""
 
-    __slots__ = ("_encoded", "_own", "_shares", "_totals", "log", "room", "wire")
+    __slots__ = ("_counters", "_encoded", "_own", "_shares", "log", "room", "wire")
 
-    def __init__(self, room: str, log: RoomLog, wire: Wire, totals: Counters) -> None:
+    def __init__(self, room: str, log: RoomLog, wire: Wire, counters: Counters) -> None:
         self.room = room
         self.log = log
         self.wire = wire
-        self._totals = totals
+        self._counters = counters
         self._shares: dict[int, Share] = {}
         self._own: list[Share] = []
         self._encoded: dict[int, bytes] = {}
@@ -71,11 +71,11 @@ class Readers:
         """The head has moved, or everybody has been served: count the shares and drop them."""
         if not (self._shares or self._own):
             return
-        totals = self._totals
+        counters = self._counters
         for share in (*self._shares.values(), *self._own):
             given = share.given
-            totals.deliveries += given * share.count
-            totals.bytes_out += given * share.size
+            counters.deliveries += given * share.count
+            counters.bytes_out += given * share.size
         self._shares.clear()
         self._own.clear()
         self._encoded.clear()
@@ -198,9 +198,9 @@ class Member:
 
     def _cut(self, share: Share, taken: int) -> None:
         """The socket took `taken` bytes: owe the rest of the message that was cut, leave the others in the log."""
-        session, totals = self.session, self.session.totals
+        session, counters = self.session, self.session.counters
         session.block()
-        totals.bytes_out += taken
+        counters.bytes_out += taken
         delivered = -1 if taken and share.skipped else 0
         for seq, part in zip(share.seqs, share.parts, strict=True):
             if taken <= 0:
@@ -211,7 +211,7 @@ class Member:
             self.cursor = seq
             delivered += 1
         session.messages_out += delivered
-        totals.deliveries += delivered
+        counters.deliveries += delivered
 
 
 def members_of(session: Session) -> list[Member]:
@@ -234,17 +234,17 @@ def talks_in(session: Session) -> Member | None:
 class Room:
     """A room in memory: its log, its members, and the state of the current turn of serving them."""
 
-    __slots__ = ("_again", "_authors", "_delivery", "_turn", "_turn_head", "epoch", "first", "log", "members", "name",
-                 "pending", "presences", "readers", "streams", "topic", "totals")  # fmt: skip
+    __slots__ = ("_again", "_authors", "_delivery", "_turn", "_turn_head", "counters", "epoch", "first", "log",
+                 "members", "name", "pending", "presences", "readers", "streams", "topic")  # fmt: skip
 
-    def __init__(self, record: RoomRecord, log: RoomLog, delivery: Delivery, totals: Counters) -> None:
+    def __init__(self, record: RoomRecord, log: RoomLog, delivery: Delivery, counters: Counters) -> None:
         self.name = record.room
         self.epoch = record.epoch
         self.first = record.first
         """The oldest number the journal holds."""
         self.topic = record.topic
         self.log = log
-        self.totals = totals
+        self.counters = counters
         self._delivery = delivery
         self.members: dict[Session, Member] = {}
         self.streams = 0
@@ -304,7 +304,7 @@ class Room:
         """The readers of one wire format."""
         readers = self.readers.get(wire.name)
         if readers is None:
-            readers = self.readers[wire.name] = Readers(self.name, self.log, wire, self.totals)
+            readers = self.readers[wire.name] = Readers(self.name, self.log, wire, self.counters)
         return readers
 
     def joined(self, recovered: bool) -> Joined:
@@ -325,7 +325,7 @@ class Room:
     def publish(self, message: Message, author: Member | None) -> None:
         """Add a committed message to the log; `author` is the member who said it."""
         self.log.append(message)
-        self.totals.messages_in += 1
+        self.counters.messages_in += 1
         if author is not None:
             author.own = message.seq
             author.session.messages_in += 1

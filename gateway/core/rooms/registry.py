@@ -27,12 +27,12 @@ RECENT_MESSAGES = 50
 class Rooms(Mapping[str, Room]):
     """Room names to rooms, with the verbs that open and forget them."""
 
-    def __init__(self, journal: Journal, limits: Limits, delivery: Delivery, totals: Counters) -> None:
+    def __init__(self, journal: Journal, limits: Limits, delivery: Delivery, counters: Counters) -> None:
         self._rooms: dict[str, Room] = {}
         self._journal = journal
         self._limits = limits
         self._delivery = delivery
-        self._totals = totals
+        self._counters = counters
         self._budget = LogBudget(limits.top_logs_bytes)
 
     def __getitem__(self, name: str) -> Room:
@@ -77,7 +77,7 @@ class Rooms(Mapping[str, Room]):
             budget=self._budget,
         )
         messages.restart(record.head, record.recent)
-        room = self._rooms[name] = Room(record, messages, self._delivery, self._totals)
+        room = self._rooms[name] = Room(record, messages, self._delivery, self._counters)
         return room
 
     def keep(self, room: Room) -> Room:

@@ -109,6 +109,7 @@ class Session:
         "choked",
         "closed",
         "connected_at",
+        "counters",
         "door",
         "echo",
         "encrypted",
@@ -133,7 +134,6 @@ class Session:
         "tap",
         "terminal",
         "told_once",
-        "totals",
         "transport",
         "wire",
     )
@@ -146,7 +146,7 @@ class Session:
         transport: Transport,
         wire: Wire,
         delivery: Delivery,
-        totals: Counters,
+        counters: Counters,
     ) -> None:
         self.number = number
         self.nick = nick
@@ -159,7 +159,7 @@ class Session:
         self.transport = transport
         self.wire = wire
         self._delivery = delivery
-        self.totals = totals
+        self.counters = counters
         self.connected_at = 0
         """Milliseconds since 1970 UTC."""
         self.announce_at = 0.0
@@ -296,7 +296,7 @@ class Session:
         if self.owed and not self.blocked:
             taken = self.transport.send(self.owed)
             self.bytes_out += taken
-            self.totals.bytes_out += taken
+            self.counters.bytes_out += taken
             self.owed = self.owed[taken:]
             if self.owed:
                 self.block()
@@ -306,22 +306,22 @@ class Session:
     def block(self) -> None:
         """The transport took less than it was offered."""
         self.blocked = True
-        self.totals.blocked[self] = None
+        self.counters.blocked[self] = None
 
     def unblock(self) -> None:
         """The transport can take more again."""
         self.blocked = False
-        self.totals.blocked.pop(self, None)
+        self.counters.blocked.pop(self, None)
 
     def skip(self, messages: int) -> None:
         """Count messages that the peer is told to have missed."""
         self.skipped += messages
-        self.totals.skipped += messages
+        self.counters.skipped += messages
 
     def received(self, size: int) -> None:
         """Count `size` bytes that came in."""
         self.bytes_in += size
-        self.totals.bytes_in += size
+        self.counters.bytes_in += size
 
     def when_flushed(self, job: Callable[[], None]) -> None:
         """Do `job` once when nothing is owed any more; something is owed now."""

@@ -68,12 +68,12 @@ class Sampler:
 
     def __init__(
         self,
-        totals: Counters,
+        counters: Counters,
         closed: Mapping[tuple[Door, CloseReason], int],
         clock: Clock,
         ceilings: Ceilings,
     ) -> None:
-        self._totals = totals
+        self._counters = counters
         self._closed = closed
         self._clock = clock
         self.started_at = clock.wall()
@@ -126,14 +126,14 @@ class Sampler:
         return Refusal(Code.BUSY, f"overloaded: {', '.join(worst)}", retry_ms=5000) if worst else None
 
     def _traffic(self, seconds: float) -> dict[str, float]:
-        totals = self._totals
-        row: dict[str, float] = {f"connections_{door}": float(totals.present[door]) for door in Door}
+        counters = self._counters
+        row: dict[str, float] = {f"connections_{door}": float(counters.present[door]) for door in Door}
         for name in COUNTED:
-            count = getattr(totals, name)
+            count = getattr(counters, name)
             row[name] = round((count - self._seen[name]) / seconds, 1)
             self._seen[name] = count
-        row["skipped"] = totals.skipped - self._seen["skipped"]
-        self._seen["skipped"] = totals.skipped
+        row["skipped"] = counters.skipped - self._seen["skipped"]
+        self._seen["skipped"] = counters.skipped
         return row
 
     def closed_by_reason(self) -> dict[str, int]:
@@ -149,12 +149,12 @@ class Sampler:
 
     def _lag(self) -> dict[str, float]:
         """The median and the 99th percentile over all sessions; those that are not blocked have none."""
-        blocked = list(self._totals.blocked)
+        blocked = list(self._counters.blocked)
         apart = -(-len(blocked) // LAGS_LOOKED_AT) or 1
         behind = sorted(((session.lag()[1], session) for session in blocked[::apart]), key=lambda pair: pair[0])
         self.slowest = [(session, lag) for lag, session in reversed(behind[-SLOWEST:]) if lag]
         lags = [lag for lag, _ in behind]
-        here = max(sum(self._totals.present.values()) // apart, len(lags))
+        here = max(sum(self._counters.present.values()) // apart, len(lags))
         return {
             "lag_p50": percentile(lags, here, 0.5),
             "lag_p99": percentile(lags, here, 0.99),

@@ -98,14 +98,14 @@ class GatewayCollector:
         return family
 
     def _connections(self) -> "Iterator[Metric]":
-        totals = self._hub.stats.counters
-        here = [((door.value,), count) for door, count in totals.present.items()]
-        opened = [((door.value,), count) for door, count in totals.opened.items()]
+        counters = self._hub.stats.counters
+        here = [((door.value,), count) for door, count in counters.present.items()]
+        opened = [((door.value,), count) for door, count in counters.opened.items()]
         closed = sorted(
             ((door.value, reason.word), count) for (door, reason), count in self._hub.stats.closed.counts.items()
         )
         yield self._gauges("gateway_connections", "Connections that are open.", ["door"], here)
-        yield self._gauge("gateway_connections_peak", "The most that were open at once.", totals.connections_peak)
+        yield self._gauge("gateway_connections_peak", "The most that were open at once.", counters.connections_peak)
         limit = self._options.connection_limit()
         yield self._gauge("gateway_connections_limit", "How many may be open, 0 = no limit.", limit)
         yield self._counters("gateway_connections_opened_total", "Connections that were opened.", ["door"], opened)
@@ -113,53 +113,53 @@ class GatewayCollector:
         yield self._counters("gateway_connections_closed_total", ended, ["door", "reason"], closed)
 
     def _messages(self) -> "Iterator[Metric]":
-        totals = self._hub.stats.counters
-        yield self._counter("gateway_messages_received_total", "Messages that were committed.", totals.messages_in)
+        counters = self._hub.stats.counters
+        yield self._counter("gateway_messages_received_total", "Messages that were committed.", counters.messages_in)
         delivered = "Messages that were written to a reader."
-        yield self._counter("gateway_messages_delivered_total", delivered, totals.deliveries)
+        yield self._counter("gateway_messages_delivered_total", delivered, counters.deliveries)
         skipped = "Messages that a reader too far behind was told to have missed."
-        yield self._counter("gateway_messages_skipped_total", skipped, totals.skipped)
-        yield self._counter("gateway_received_bytes_total", "Bytes that came in from sessions.", totals.bytes_in)
-        yield self._counter("gateway_sent_bytes_total", "Bytes that went out to sessions.", totals.bytes_out)
+        yield self._counter("gateway_messages_skipped_total", skipped, counters.skipped)
+        yield self._counter("gateway_received_bytes_total", "Bytes that came in from sessions.", counters.bytes_in)
+        yield self._counter("gateway_sent_bytes_total", "Bytes that went out to sessions.", counters.bytes_out)
         yield self._gauge("gateway_rooms", "Rooms in memory.", len(self._hub.rooms))
 
     def _lateness(self) -> "Iterator[Metric]":
-        meters, totals = self._hub.stats.sampler, self._hub.stats.counters
-        current = meters.current.get
+        sampler, counters = self._hub.stats.sampler, self._hub.stats.counters
+        current = sampler.current.get
         median = "How far the median connection is behind its rooms' logs."
         yield self._gauge("gateway_lag_p50_bytes", median, current("lag_p50", 0))
         worst = "How far the 99th percentile of the connections is behind its rooms' logs."
         yield self._gauge("gateway_lag_p99_bytes", worst, current("lag_p99", 0))
         slow = "Connections whose peer takes less than it is offered."
-        yield self._gauge("gateway_slow_connections", slow, len(totals.blocked))
+        yield self._gauge("gateway_slow_connections", slow, len(counters.blocked))
         late = "How late the event loop calls a timer."
-        yield self._histogram("gateway_loop_lag_seconds", late, meters.loop_lag)
+        yield self._histogram("gateway_loop_lag_seconds", late, sampler.loop_lag)
         commits = "How long the journal takes for a batch of messages."
-        yield self._histogram("gateway_journal_append_seconds", commits, totals.commits)
+        yield self._histogram("gateway_journal_append_seconds", commits, counters.commits)
 
     def _condition(self) -> "Iterator[Metric]":
-        meters = self._hub.stats.sampler
-        ready = self._options.ready() is None and meters.storage is None
+        sampler = self._hub.stats.sampler
+        ready = self._options.ready() is None and sampler.storage is None
         yield self._gauge("gateway_ready", "1: new messages are taken, as /readyz says.", ready)
-        levels = {cause.name: cause.level for cause in meters.health.causes}
+        levels = {cause.name: cause.level for cause in sampler.health.causes}
         strains = [((name,), levels.get(name, Level.OK)) for name in CAUSES]
         short = "What is short: 0 nothing, 1 busy, 2 overloaded."
         yield self._gauges("gateway_strain", short, ["cause"], strains)
         queue = "The share of the fullest listening socket's backlog that waits."
-        yield self._gauge("gateway_accept_queue_ratio", queue, meters.accept_queue)
+        yield self._gauge("gateway_accept_queue_ratio", queue, sampler.accept_queue)
 
     def _process(self) -> "Iterator[Metric]":
-        meters = self._hub.stats.sampler
-        row = meters.current
+        sampler = self._hub.stats.sampler
+        row = sampler.current
         if "rss_bytes" in row:
             yield self._gauge("process_resident_memory_bytes", "Resident memory size in bytes.", row["rss_bytes"])
         if "fds" in row:
             yield self._gauge("process_open_fds", "Number of open file descriptors.", row["fds"])
-        yield self._gauge("process_max_fds", "Maximum number of open file descriptors.", meters.ceilings.fds)
+        yield self._gauge("process_max_fds", "Maximum number of open file descriptors.", sampler.ceilings.fds)
         spent = "Total user and system CPU time spent in seconds."
-        yield self._counter("process_cpu_seconds_total", spent, meters.cpu_seconds)
+        yield self._counter("process_cpu_seconds_total", spent, sampler.cpu_seconds)
         start = "Start time of the process since unix epoch in seconds."
-        yield self._gauge("process_start_time_seconds", start, meters.started_at / 1000)
+        yield self._gauge("process_start_time_seconds", start, sampler.started_at / 1000)
 
 
 def _filled(family: Any, samples: Labelled) -> "Metric":

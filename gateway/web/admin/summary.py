@@ -125,23 +125,23 @@ class SummaryEndpoints:
 
     def now(self) -> Summary:
         """The figures now."""
-        options, meters, now = self._options, self._hub.stats.sampler, self._wall()
+        options, sampler, now = self._options, self._hub.stats.sampler, self._wall()
         health, causes = self._health()
         return Summary(
             version=options.version,
-            started_at=meters.started_at,
+            started_at=sampler.started_at,
             now=now,
-            uptime=max(0, now - meters.started_at),
+            uptime=max(0, now - sampler.started_at),
             health=health,
             causes=[CauseLine(cause.name, level, cause.text) for cause, level in causes],
             listeners=[ListenerLine(each.door, each.address, each.state) for each in options.listeners()],
             tiles=self._tiles(),
             rooms=len(self._hub.rooms),
             campaigns=self._operators.bulk.running,
-            closed=meters.closed_by_reason(),
+            closed=sampler.closed_by_reason(),
             slowest=[
                 SlowLine(session.id, session.nick, session.door.value, session.address, lag)
-                for session, lag in meters.slowest
+                for session, lag in sampler.slowest
             ],
             last_closed=[closed_line(each) for each in islice(reversed(self._hub.stats.closed.last), LAST_CLOSED)],
         )
@@ -151,10 +151,10 @@ class SummaryEndpoints:
         many as there are figures."""
         span, since = call.query.get("span") or SPAN_DEFAULT, call.query.get("since")
         step, size = STEPS[span]
-        meters = self._hub.stats.sampler
-        columns: dict[str, Column] = meters.rings.since(span, since)
+        sampler = self._hub.stats.sampler
+        columns: dict[str, Column] = sampler.rings.since(span, since)
         begin = self._wall() - step * size * 1000 if since is None else since
-        marks = [MarkLine(mark.at, mark.text) for mark in meters.marks_since(begin)]
+        marks = [MarkLine(mark.at, mark.text) for mark in sampler.marks_since(begin)]
         return {"span": span, "step": step * 1000, **columns, "marks": marks}
 
     def _health(self) -> tuple[str, list[tuple[Cause, str]]]:
@@ -169,19 +169,19 @@ class SummaryEndpoints:
         return level.word, causes
 
     def _tiles(self) -> dict[str, Tile]:
-        meters, totals = self._hub.stats.sampler, self._hub.stats.counters
-        here = sum(totals.present.values())
-        tiles = {"connections": Tile(here, totals.connections_peak, self._options.connection_limit() or None)}
-        for door, count in totals.present.items():
+        sampler, counters = self._hub.stats.sampler, self._hub.stats.counters
+        here = sum(counters.present.values())
+        tiles = {"connections": Tile(here, counters.connections_peak, self._options.connection_limit() or None)}
+        for door, count in counters.present.items():
             name = f"connections_{door.value}"
-            tiles[name] = Tile(count, max(count, meters.peaks.get(name, 0)), total=totals.opened[door])
-        limits = {"fds": meters.ceilings.fds, "rss_bytes": meters.ceilings.rss_bytes}
+            tiles[name] = Tile(count, max(count, sampler.peaks.get(name, 0)), total=counters.opened[door])
+        limits = {"fds": sampler.ceilings.fds, "rss_bytes": sampler.ceilings.rss_bytes}
         for name in TILES:
             tiles[name] = Tile(
-                meters.current.get(name),
-                meters.peaks.get(name),
+                sampler.current.get(name),
+                sampler.peaks.get(name),
                 limits.get(name) or None,
-                getattr(totals, name) if name in TOTALLED else None,
+                getattr(counters, name) if name in TOTALLED else None,
             )
         return tiles
 

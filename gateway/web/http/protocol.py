@@ -68,8 +68,8 @@ class Upgraded(Protocol):
 class HttpConnection(RequestHandler):
     """The protocol of one connection. `caller` is its peer, as the accepting side knows it; `socket` its WebSocket."""
 
-    __slots__ = ("_backlog", "_callers", "_cut_short", "_ended", "_head_deadline", "_in_head", "_next_slice", "_stall",
-                 "_stopped", "_watch", "_wheel", "body", "caller", "slot", "socket")  # fmt: skip
+    __slots__ = ("_addresses", "_backlog", "_cut_short", "_ended", "_head_deadline", "_in_head", "_next_slice",
+                 "_stall", "_stopped", "_watch", "_wheel", "body", "caller", "slot", "socket")  # fmt: skip
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class HttpConnection(RequestHandler):
         header_deadline: float,
         answer_deadline: float,
         keepalive: float,
-        callers: ClientAddresses,
+        addresses: ClientAddresses,
     ) -> None:
         super().__init__(
             server,
@@ -112,7 +112,7 @@ class HttpConnection(RequestHandler):
         self._head_deadline = header_deadline
         self._in_head = True
         """Whether a head has begun, or the first one has not."""
-        self._callers = callers
+        self._addresses = addresses
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is open: bound its write buffer."""
@@ -131,7 +131,7 @@ class HttpConnection(RequestHandler):
         if self.socket is not None:
             self.socket.lost(exc)
             self.socket = None
-        self._callers.end(self.caller)
+        self._addresses.end(self.caller)
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come: handle them in slices."""
@@ -175,7 +175,7 @@ class HttpConnection(RequestHandler):
             super().data_received(data)
         elif not watch.broken:
             good = watch.feed(data)
-            self._callers.wake(self.caller)
+            self._addresses.wake(self.caller)
             self._mind_the_head(watch.in_head)
             super().data_received(data[:good])
             if watch.broken:
@@ -202,7 +202,7 @@ class HttpConnection(RequestHandler):
         if transport is None or watch is None or watch.in_head or self.socket is not None:
             return finished
         if not transport.is_closing() and not transport.get_write_buffer_size() and not self.caller.resting:
-            self._callers.rest(self.caller, transport.abort)
+            self._addresses.rest(self.caller, transport.abort)
         return finished
 
     def _refuse_the_rest(self, watch: StrictRequests) -> None:

@@ -44,13 +44,13 @@ def test_totals_do_not_change_when_a_session_ends() -> None:
     world = World()
     bob, ana = world.terminal("bob"), world.browser("ana")
     bob.says("hello")
-    totals = world.hub.stats.counters
-    before = (totals.messages_in, totals.deliveries, totals.bytes_out)
+    counters = world.hub.stats.counters
+    before = (counters.messages_in, counters.deliveries, counters.bytes_out)
     world.hub.disconnect(ana.session, CloseReason.LEFT)
     world.hub.disconnect(bob.session, CloseReason.LEFT)
 
-    assert before[0] == 1 and (totals.messages_in, totals.deliveries) == before[:2]
-    assert sum(totals.present.values()) == 0 and sum(totals.opened.values()) == 2
+    assert before[0] == 1 and (counters.messages_in, counters.deliveries) == before[:2]
+    assert sum(counters.present.values()) == 0 and sum(counters.opened.values()) == 2
 
 
 def test_closes_are_told_by_reason() -> None:
@@ -108,7 +108,7 @@ def test_messages_that_a_reader_never_gets_are_skipped() -> None:
 def test_of_very_many_slow_readers_a_part_stands_for_all() -> None:
     world = World()
     looked_at = []
-    totals = world.hub.stats.counters
+    counters = world.hub.stats.counters
 
     class Stalled:
         def __init__(self, number: int) -> None:
@@ -118,8 +118,8 @@ def test_of_very_many_slow_readers_a_part_stands_for_all() -> None:
             looked_at.append(self.number)
             return 1, self.number
 
-    totals.blocked = {Stalled(number): None for number in range(4 * LAGS_LOOKED_AT)}  # type: ignore[misc]
-    totals.present["web"] = 8 * LAGS_LOOKED_AT  # type: ignore[index]
+    counters.blocked = {Stalled(number): None for number in range(4 * LAGS_LOOKED_AT)}  # type: ignore[misc]
+    counters.present["web"] = 8 * LAGS_LOOKED_AT  # type: ignore[index]
     world.hub.stats.sampler.sample(CALM)
     current = world.hub.stats.sampler.current
 
