@@ -186,7 +186,7 @@ class Gateway:
     def _hear_console(self, line: str) -> str:
         """What the console's thread prints for a line."""
         answer: Future[str] = Future()
-        self.loop.call_soon_threadsafe(self.prompt.hear, line, answer.set_result)
+        self.loop.call_soon_threadsafe(lambda: self.prompt.hear(line).then(answer.set_result))
         try:
             return answer.result(CONSOLE_SECONDS)
         except TimeoutError:

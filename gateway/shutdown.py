@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import secrets
 
+from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.drain import send_away
 from gateway.listeners import Listeners
@@ -99,15 +100,20 @@ class Shutdown:
         end = asyncio.get_running_loop().time() + CODES_SECONDS
         for start in range(0, len(sessions), CLOSES_PER_TURN):
             some = sessions[start : start + CLOSES_PER_TURN]
-            gone = asyncio.Event()
-            send_away(self._hub, some, _retry_ms, gone.set, codes=codes)
-            try:
-                async with asyncio.timeout_at(end):
-                    await gone.wait()
-            except TimeoutError:
+            if not await _comes(send_away(self._hub, some, _retry_ms, codes=codes), end):
                 codes = False
-                send_away(self._hub, some, _retry_ms, gone.set, codes=False)
+                send_away(self._hub, some, _retry_ms, codes=False)
             await asyncio.sleep(0)
+
+
+async def _comes(answer: Answer[None], end: float) -> bool:
+    """Whether the answer comes before that time of the loop."""
+    here = asyncio.Event()
+    answer.then(lambda _: here.set())
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(end):
+            await here.wait()
+    return here.is_set()
 
 
 def _retry_ms() -> int:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators, operators_over
@@ -116,12 +117,11 @@ class Passwords:
     def __init__(self) -> None:
         self.tried: list[tuple[str, str, str]] = []
 
-    def login(self, name: str, password: str, address: str, done: Callable[[Operator | Refusal], None]) -> None:
+    def login(self, name: str, password: str, address: str) -> Answer[Operator | Refusal]:
         self.tried.append((name, password, address))
         if password == "right horse":
-            done(Operator(name or "admin", Role.OPERATOR if name == "otto" else Role.ADMIN, "asked"))
-        else:
-            done(Refusal(Code.FORBIDDEN, "wrong"))
+            return Answer.of(Operator(name or "admin", Role.OPERATOR if name == "otto" else Role.ADMIN, "asked"))
+        return Answer.of(Refusal(Code.FORBIDDEN, "wrong"))
 
 
 class Listeners:

@@ -99,6 +99,7 @@ def foreign(module: str) -> set[str]:
 
 
 CORE = (
+    {"answer"},
     {"roles", "sanitize", "address", "quantity", "redact", "trusted_time"},
     {"clock"},
     {"delivery"},

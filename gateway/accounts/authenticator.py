@@ -21,6 +21,7 @@ from pkgutil import resolve_name
 from gateway.accounts.accounts import Accounts, composed, digest_of
 from gateway.accounts.throttle import EVERYBODY, BucketKind, Key, LoginThrottle, network
 from gateway.core import sanitize
+from gateway.core.answer import Answer
 from gateway.core.roles import Operator
 from gateway.errors import Code, Refusal
 
@@ -61,12 +62,11 @@ class Authenticator:
         return self._register.proof(name)
 
     def close(self) -> None:
-        """Stop verifying; callbacks that still wait are not called."""
+        """Stop verifying; whoever still waits gets no answer."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def login(self, name: str, password: str, address: str, done: Callable[[Operator | Refusal], None]) -> None:
-        """Check a password, and call `done` once, on the loop's thread, perhaps before this returns. Without a name the
-        administrator is meant.
+    def login(self, name: str, password: str, address: str) -> Answer[Operator | Refusal]:
+        """Check a password; the answer comes on the loop's thread. Without a name the administrator is meant.
 
         A Refusal is bad_message for an impossible name or password, rate_limited after too many failed attempts,
         forbidden when the name or the password is wrong, busy when the check itself failed.
@@ -78,38 +78,29 @@ class Authenticator:
             keys = self._keys(name.casefold(), address)
             self._take(keys)
         except Refusal as refusal:
-            done(refusal)
-            return
+            return Answer.of(refusal)
         future = self._threads.submit(_verify, self._register.hash(name), raw)
-        verified = partial(self._verified, name=name, address=address, keys=keys, done=done)
+        verified: Answer[Future[bool]] = Answer()
 
         def hand_over(future: "Future[bool]") -> None:
-            with suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(verified, future)
+            if not future.cancelled():
+                with suppress(RuntimeError):  # the loop is closed
+                    self._loop.call_soon_threadsafe(verified.set, future)
 
         future.add_done_callback(hand_over)
+        return verified.map(partial(self._verified, name, address, keys))
 
-    def _verified(
-        self,
-        future: "Future[bool]",
-        name: str,
-        address: str,
-        keys: tuple[Key, ...],
-        done: Callable[[Operator | Refusal], None],
-    ) -> None:
-        if future.cancelled():
-            return
+    def _verified(self, name: str, address: str, keys: tuple[Key, ...], future: "Future[bool]") -> Operator | Refusal:
         account, problem = self._register.account(name), future.exception()
         if problem is not None:
             log.error("a password could not be verified", exc_info=problem)
             self._attempts.give_back(keys)
-            done(Refusal(Code.BUSY, "the password could not be checked: try again", retry_ms=1000))
-        elif account is None or not future.result():
-            done(Refusal(Code.FORBIDDEN, WRONG))
-        else:
-            self._attempts.give_back(keys)
-            self._attempts.remember(keys[0])
-            done(Operator(account.name, account.role, address))
+            return Refusal(Code.BUSY, "the password could not be checked: try again", retry_ms=1000)
+        if account is None or not future.result():
+            return Refusal(Code.FORBIDDEN, WRONG)
+        self._attempts.give_back(keys)
+        self._attempts.remember(keys[0])
+        return Operator(account.name, account.role, address)
 
     def bearer(self, token: str, address: str) -> Operator:
         """The operator of a token. Raises Refusal: token_invalid, or rate_limited after too many wrong ones."""

@@ -22,6 +22,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
+from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.delivery import Delivery, Stalls
 from gateway.core.gate import Gate
@@ -35,10 +36,10 @@ from gateway.core.rooms.catch_up import CatchUps
 from gateway.core.rooms.fanout import Member, Room, members_of
 from gateway.core.rooms.group_commit import Draft, GroupCommit
 from gateway.core.rooms.history import HistoryReader
-from gateway.core.rooms.idempotency import RECEIPT_SECONDS, Answer, Idempotency, acknowledge
+from gateway.core.rooms.idempotency import RECEIPT_SECONDS, Idempotency, Posted, acknowledge
 from gateway.core.rooms.join_notices import JoinNotices
 from gateway.core.rooms.presence import ANNOUNCE_AFTER
-from gateway.core.rooms.registry import LOBBY, Rooms
+from gateway.core.rooms.registry import Rooms
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.half_closed import HalfClosed
 from gateway.core.sessions.identity import IDENTITY_SECONDS, Identities
@@ -49,7 +50,7 @@ from gateway.core.sessions.sanctions import Sanctions, words_of
 from gateway.core.sessions.session import Arrival, Session
 from gateway.core.stats.statistics import Statistics
 from gateway.core.trusted_time import LOOK_SECONDS
-from gateway.errors import JournalError
+from gateway.errors import JournalError, Refusal
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,6 @@ class Hub:
         self.nicks = Nicknames(random_bits)
         self._delivery = Delivery(clock)
         self.rooms = Rooms(journal, limits, self._delivery, stats.counters)
-        journal.lost_tail = self.rooms.begin_new_epochs
         self.library = HistoryReader(journal, self.rooms)
         self.receipts = Idempotency(clock)
         identities = Identities(token_key, clock, random_bits)
@@ -99,12 +99,12 @@ class Hub:
     # Coming and going
 
     def start(self) -> None:
-        """Load the identities that may come back; open the lobby, which stays in memory."""
+        """Load the identities that may come back; open the lobby."""
         self.clock.trusted.start_from(*self.journal.time_kept())
         self._look_at_clock()
         since = self.clock.trusted.now() - int(max(IDENTITY_SECONDS, RECEIPT_SECONDS) * 1000)
-        self.journal.recall(since, self._recalled)
-        self.rooms.open(LOBBY, lambda room: None)
+        self.journal.recall(since).then(self._recalled)
+        self.rooms.start()
         self._stalls.limit(self.limits.stall_seconds)
 
     def connect(self, transport: Transport, wire: Wire, arrival: Arrival) -> Session:
@@ -212,19 +212,20 @@ class Hub:
         """
         session, room = member.session, member.room
         message = Message(room.name, self.clock.wall(), session.nick, session.door, kind, text, author=session.number)
-        done: Answer | None = None
+        answer: Answer[Posted | Refusal] | None = None
         if id is not None and session.identity is not None:
-            done = self.receipts.begin((session.identity.id, id), partial(acknowledge, session, id))
-            if done is None:
+            answer, first = self.receipts.begin((session.identity.id, id))
+            answer.then(partial(acknowledge, session, id))
+            if not first:
                 return
             message.identity, message.id = session.identity.id, id
         muted = self.mutes.refusal(self.mutes.on(session)) if self.mutes else None
-        if muted is not None and done is not None:
-            done(muted)
+        if muted is not None and answer is not None:
+            answer.set(muted)
             return
         if muted is not None:
             raise muted
-        self.commits.submit(Draft(room, message, member, done))
+        self.commits.submit(Draft(room, message, member, answer))
 
     def limit(self, limits: Limits) -> None:
         """Apply these limits from now on; a room's log shrinks with its next message."""

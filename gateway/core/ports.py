@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from gateway.core.answer import Answer
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Message
 from gateway.core.roles import AuditEntry
 from gateway.core.trusted_time import TimeRecord
-from gateway.errors import JournalError
+from gateway.errors import JournalError, LostTail
 
 
 class Kernel(NamedTuple):
@@ -168,49 +169,45 @@ class Ledger(Protocol):
     """Bans, mutes, the audit log and the dashboard's logins. Every verb reports to its callback as those of `Journal`
     do."""
 
-    def sanctions(self, since: int, done: Callable[[list[Sanction] | JournalError], None]) -> None:
+    def sanctions(self, since: int) -> Answer[list[Sanction] | JournalError]:
         """All stored sanctions, the oldest first; those that ended before `since` (ms since 1970) are deleted."""
 
     def record(
         self,
         entries: Sequence[AuditEntry],
-        done: Callable[[JournalError | None], None],
         *,
         add: Sequence[Sanction] = (),
         lift: Sequence[Sanction] = (),
-    ) -> None:
+    ) -> Answer[JournalError | None]:
         """Store the entries, numbered on from the last one, together with what they did, in one transaction.
 
         1. A recorded entry is never changed or deleted.
         2. On an error nothing of this call is stored.
         """
 
-    def audit(self, query: AuditQuery, done: Callable[[AuditPage | JournalError], None]) -> None:
+    def audit(self, query: AuditQuery) -> Answer[AuditPage | JournalError]:
         """One page of the audit log."""
 
-    def logins(self, done: Callable[[str | JournalError], None]) -> None:
+    def logins(self) -> Answer[str | JournalError]:
         """What `keep_logins` was given last; "" at first."""
 
-    def keep_logins(self, text: str, done: Callable[[JournalError | None], None]) -> None:
+    def keep_logins(self, text: str) -> Answer[JournalError | None]:
         """Store who is logged in to the dashboard, in whatever form the dashboard writes it."""
 
 
 class Journal(Protocol):
     """The ordered durable log behind the rooms; the only way into a room's log.
 
-    Every verb calls its callback exactly once, in the order in which the verbs were called, on the caller's thread,
-    perhaps before the verb returns. The callback gets the result, or a JournalError in its place: a verb raises
-    nothing, and after an error the next verb is tried afresh.
+    Every verb is answered exactly once, in the order in which the verbs were called, on the caller's thread, perhaps
+    before the verb returns. The answer is the result, or a JournalError in its place: a verb raises nothing, and after
+    an error the next verb is tried afresh.
     """
-
-    lost_tail: Callable[[], None]
-    """Called after a verb has reported a LostTail: every room has a new epoch and must be opened again."""
 
     @property
     def ledger(self) -> Ledger:
         """The ledger, in the same store."""
 
-    def open(self, room: str, recent: int, done: Callable[[RoomRecord | JournalError], None]) -> None:
+    def open(self, room: str, recent: int) -> Answer[RoomRecord | JournalError]:
         """The record of a room; an unknown room gets a new random epoch and head 0.
 
         A room without any message or topic need not be stored.
@@ -225,35 +222,31 @@ class Journal(Protocol):
         4. The receipt of each message with an `id` is stored in the same transaction.
         """
 
-    def read(
-        self,
-        room: str,
-        *,
-        after: int | None,
-        before: int | None,
-        limit: int,
-        done: Callable[[Page | JournalError], None],
-    ) -> None:
+    def read(self, room: str, *, after: int | None, before: int | None, limit: int) -> Answer[Page | JournalError]:
         """At most `limit` messages with after < seq < before. With `after` the oldest such, else the newest."""
 
-    def set_topic(self, room: str, topic: str, done: Callable[[JournalError | None], None]) -> None:
-        """Store the topic of a room, then call `done`."""
+    def set_topic(self, room: str, topic: str) -> Answer[JournalError | None]:
+        """Store the topic of a room."""
 
-    def remember(self, people: Sequence[Person], done: Callable[[JournalError | None], None]) -> None:
+    def remember(self, people: Sequence[Person]) -> Answer[JournalError | None]:
         """Store some identities, each in place of what was stored of it before."""
 
-    def recall(self, since: int, done: Callable[[Memory | JournalError], None]) -> None:
+    def recall(self, since: int) -> Answer[Memory | JournalError]:
         """The identities that were connected, and the receipts of messages sent, after `since` (ms since 1970); older
         ones are deleted. Called once, before the first append. Identities that were connected when the process died
         count as having left just now."""
 
-    def expire(self, before: int, done: Callable[[Expired | JournalError], None]) -> None:
+    def expire(self, before: int) -> Answer[Expired | JournalError]:
         """Delete some of the oldest messages that were sent before `before` (ms since 1970); in a room always from its
         beginning. A message that is UNKNOWN_AGE_MS older bears the time of a wrong clock: it is deleted only together
         with a later one whose age is known. A room keeps its epoch and its numbers also when no message is left."""
 
-    def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
+    def rooms(self) -> Answer[list[RoomRecord] | JournalError]:
         """Every stored room (without recent messages), by name."""
+
+    def lost_tail(self) -> Answer[LostTail]:
+        """Comes right after the next verb that is answered by a LostTail: every room has a new epoch and must be opened
+        again."""
 
     def time_kept(self) -> tuple[TimeRecord | None, int]:
         """The last record of the time from before the journal was opened, None if there is none; then the time of its

@@ -3,10 +3,10 @@
 Dashboard, terminals (`/login`), the console and scripts with a token all act as an `Operator`, through the same verbs.
 """
 
-from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
+from gateway.core.answer import Answer
 from gateway.errors import Code, Refusal
 
 
@@ -60,7 +60,6 @@ class AuditEntry(NamedTuple):
 class PasswordCheck(Protocol):
     """Checks the operators' passwords."""
 
-    def login(self, name: str, password: str, address: str, done: Callable[[Operator | Refusal], None]) -> None:
-        """Give `done`, perhaps later, the operator with that name (empty: the single administrator) and password; a
-        Refusal for a wrong one, or for too many tries from `address`. Neither wording nor timing tells which names
-        exist."""
+    def login(self, name: str, password: str, address: str) -> Answer[Operator | Refusal]:
+        """The operator with that name (empty: the single administrator) and password; a Refusal for a wrong one, or for
+        too many tries from `address`. Neither wording nor timing tells which names exist."""

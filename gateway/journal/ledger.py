@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from gateway.core.answer import Answer
 from gateway.core.ports import AuditPage, AuditQuery, Measure, Sanction
 from gateway.core.roles import AuditEntry
 from gateway.errors import JournalError
@@ -22,8 +23,8 @@ INSERT_ENTRY = "INSERT INTO audit (at, who, source, action, target, reason, resu
 SELECT_ENTRIES = "SELECT * FROM audit WHERE number < ? ORDER BY number DESC LIMIT ?"
 NO_NUMBER = 2**63 - 1
 
-Do = Callable[[Callable[[Store], Any], Callable[[Any], None], bool], None]
-"""Runs a function of the store and gives its result to the callback; on the worker thread if it is slow."""
+Do = Callable[[Callable[[Store], Any], bool], Answer[Any]]
+"""Runs a function of the store and answers with its result; on the worker thread if it is slow."""
 
 
 class SqliteLedger:
@@ -33,32 +34,31 @@ class SqliteLedger:
         self._do = do
         self._syncs = syncs
 
-    def sanctions(self, since: int, done: Callable[[list[Sanction] | JournalError], None]) -> None:
+    def sanctions(self, since: int) -> Answer[list[Sanction] | JournalError]:
         """As `Ledger.sanctions`."""
-        self._do(lambda store: _sanctions(store, since), done, False)
+        return self._do(lambda store: _sanctions(store, since), False)
 
     def record(
         self,
         entries: Sequence[AuditEntry],
-        done: Callable[[JournalError | None], None],
         *,
         add: Sequence[Sanction] = (),
         lift: Sequence[Sanction] = (),
-    ) -> None:
+    ) -> Answer[JournalError | None]:
         """As `Ledger.record`."""
-        self._do(lambda store: _record(store, entries, add, lift), done, self._syncs)
+        return self._do(lambda store: _record(store, entries, add, lift), self._syncs)
 
-    def audit(self, query: AuditQuery, done: Callable[[AuditPage | JournalError], None]) -> None:
+    def audit(self, query: AuditQuery) -> Answer[AuditPage | JournalError]:
         """As `Ledger.audit`, on the worker thread."""
-        self._do(lambda store: _audit(store, query), done, True)
+        return self._do(lambda store: _audit(store, query), True)
 
-    def logins(self, done: Callable[[str | JournalError], None]) -> None:
+    def logins(self) -> Answer[str | JournalError]:
         """As `Ledger.logins`."""
-        self._do(_logins, done, False)
+        return self._do(_logins, False)
 
-    def keep_logins(self, text: str, done: Callable[[JournalError | None], None]) -> None:
+    def keep_logins(self, text: str) -> Answer[JournalError | None]:
         """As `Ledger.keep_logins`."""
-        self._do(lambda store: _keep_logins(store, text), done, self._syncs)
+        return self._do(lambda store: _keep_logins(store, text), self._syncs)
 
 
 class MemoryLedger:
@@ -69,20 +69,19 @@ class MemoryLedger:
         self._entries: deque[AuditEntry] = deque(maxlen=ENTRIES_IN_MEMORY)
         self._logins = ""
 
-    def sanctions(self, since: int, done: Callable[[list[Sanction] | JournalError], None]) -> None:
+    def sanctions(self, since: int) -> Answer[list[Sanction] | JournalError]:
         """As `Ledger.sanctions`."""
         stored = self._sanctions.values()
         self._sanctions = {each[:2]: each for each in stored if each.until is None or each.until >= since}
-        done(sorted(self._sanctions.values(), key=lambda each: each.created))
+        return Answer.of(sorted(self._sanctions.values(), key=lambda each: each.created))
 
     def record(
         self,
         entries: Sequence[AuditEntry],
-        done: Callable[[JournalError | None], None],
         *,
         add: Sequence[Sanction] = (),
         lift: Sequence[Sanction] = (),
-    ) -> None:
+    ) -> Answer[JournalError | None]:
         """As `Ledger.record`."""
         for each in lift:
             self._sanctions.pop(each[:2], None)
@@ -90,21 +89,21 @@ class MemoryLedger:
         for entry in entries:
             last = self._entries[-1].number if self._entries else 0
             self._entries.append(entry._replace(number=last + 1))
-        done(None)
+        return Answer.of(None)
 
-    def audit(self, query: AuditQuery, done: Callable[[AuditPage | JournalError], None]) -> None:
+    def audit(self, query: AuditQuery) -> Answer[AuditPage | JournalError]:
         """As `Ledger.audit`."""
         before = NO_NUMBER if query.before is None else query.before
-        done(_page((entry for entry in reversed(self._entries) if entry.number < before), query))
+        return Answer.of(_page((entry for entry in reversed(self._entries) if entry.number < before), query))
 
-    def logins(self, done: Callable[[str | JournalError], None]) -> None:
+    def logins(self) -> Answer[str | JournalError]:
         """As `Ledger.logins`."""
-        done(self._logins)
+        return Answer.of(self._logins)
 
-    def keep_logins(self, text: str, done: Callable[[JournalError | None], None]) -> None:
+    def keep_logins(self, text: str) -> Answer[JournalError | None]:
         """As `Ledger.keep_logins`."""
         self._logins = text
-        done(None)
+        return Answer.of(None)
 
 
 def _sanctions(store: Store, since: int) -> list[Sanction]:

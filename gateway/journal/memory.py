@@ -11,10 +11,11 @@ from itertools import islice, takewhile
 
 import msgspec
 
+from gateway.core.answer import Answer
 from gateway.core.ports import UNKNOWN_AGE_MS, Expired, Memory, Page, Person, RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.core.trusted_time import TimeRecord
-from gateway.errors import JournalError
+from gateway.errors import JournalError, LostTail
 from gateway.journal.epoch import epoch_of, new_seed
 from gateway.journal.ledger import MemoryLedger
 
@@ -56,13 +57,11 @@ class MemoryJournal:
         self._seed = new_seed()
         self.ledger = MemoryLedger()
         """As `Journal.ledger`."""
-        self.lost_tail: Callable[[], None] = lambda: None
-        """As `Journal.lost_tail`; never called."""
 
-    def open(self, room: str, recent: int, done: Callable[[RoomRecord | JournalError], None]) -> None:
+    def open(self, room: str, recent: int) -> Answer[RoomRecord | JournalError]:
         """As `Journal.open`."""
         log = self._rooms.get(room) or _Room()
-        done(self._record(room, log, log.between(log.head - recent + 1, log.head)))
+        return Answer.of(self._record(room, log, log.between(log.head - recent + 1, log.head)))
 
     def append(self, batch: list[Message], done: Callable[[list[Message] | JournalError], None]) -> None:
         """As `Journal.append`."""
@@ -73,15 +72,7 @@ class MemoryJournal:
             self._keep(message)
         done(batch)
 
-    def read(
-        self,
-        room: str,
-        *,
-        after: int | None,
-        before: int | None,
-        limit: int,
-        done: Callable[[Page | JournalError], None],
-    ) -> None:
+    def read(self, room: str, *, after: int | None, before: int | None, limit: int) -> Answer[Page | JournalError]:
         """As `Journal.read`."""
         log = self._rooms.get(room) or _Room()
         first = log.first if after is None else max(log.first, after + 1)
@@ -91,25 +82,24 @@ class MemoryJournal:
             first = max(first, head - limit + 1)
         else:
             head = min(head, first + limit - 1)
-        done(Page(log.between(first, head), more=found > limit))
+        return Answer.of(Page(log.between(first, head), more=found > limit))
 
-    def set_topic(self, room: str, topic: str, done: Callable[[JournalError | None], None]) -> None:
+    def set_topic(self, room: str, topic: str) -> Answer[JournalError | None]:
         """As `Journal.set_topic`."""
         if self._too_many({room}):
-            done(JournalError(f"the journal in memory holds {self._most_rooms} rooms, its most"))
-            return
+            return Answer.of(JournalError(f"the journal in memory holds {self._most_rooms} rooms, its most"))
         self._rooms.setdefault(room, _Room()).topic = topic
-        done(None)
+        return Answer.of(None)
 
-    def remember(self, people: Sequence[Person], done: Callable[[JournalError | None], None]) -> None:
+    def remember(self, people: Sequence[Person]) -> Answer[JournalError | None]:
         """As `Journal.remember`; stores nothing, because nothing outlives the process."""
-        done(None)
+        return Answer.of(None)
 
-    def recall(self, since: int, done: Callable[[Memory | JournalError], None]) -> None:
+    def recall(self, since: int) -> Answer[Memory | JournalError]:
         """As `Journal.recall`; there is nothing."""
-        done(Memory((), ()))
+        return Answer.of(Memory((), ()))
 
-    def expire(self, before: int, done: Callable[[Expired | JournalError], None]) -> None:
+    def expire(self, before: int) -> Answer[Expired | JournalError]:
         """As `Journal.expire`, everything in one slice."""
         firsts: dict[str, int] = {}
         for name, log in self._rooms.items():
@@ -119,11 +109,15 @@ class MemoryJournal:
             for _ in old:
                 self._forget_oldest(name)
                 firsts[name] = log.first
-        done(Expired(firsts, more=False))
+        return Answer.of(Expired(firsts, more=False))
 
-    def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
+    def rooms(self) -> Answer[list[RoomRecord] | JournalError]:
         """As `Journal.rooms`."""
-        done([self._record(room, log, ()) for room, log in sorted(self._rooms.items())])
+        return Answer.of([self._record(room, log, ()) for room, log in sorted(self._rooms.items())])
+
+    def lost_tail(self) -> Answer[LostTail]:
+        """As `Journal.lost_tail`; it never comes."""
+        return Answer()
 
     def time_kept(self) -> tuple[TimeRecord | None, int]:
         """As `Journal.time_kept`; there is nothing."""

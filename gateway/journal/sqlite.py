@@ -1,8 +1,8 @@
 """The journal in a SQLite file: WAL, one connection, one process.
 
 Threads. One connection does everything, so one thread uses it at a time: the caller's, or the one worker thread. A
-commit with durability "process" syncs nothing, takes about 15 µs plus 2.5 µs a message and is done inline; `done` is
-called before the verb returns. Three things take longer than a turn of the loop may take, and go to the worker: a
+commit with durability "process" syncs nothing, takes about 15 µs plus 2.5 µs a message and is done inline, answered
+before the verb returns. Three things take longer than a turn of the loop may take, and go to the worker: a
 checkpoint (10 to 40 ms, every 1,000 commits or so), a commit with durability "power" (0.7 ms and more: it syncs), and
 the list of all rooms (18 µs each). While the worker has the connection the verbs queue here, and run in order when it
 is done. The caller bounds the queue: the hub has one batch in flight.
@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.core.answer import Answer
 from gateway.core.ports import Expired, Memory, Page, Person, RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.core.trusted_time import TimeRecord
@@ -95,49 +96,44 @@ class SqliteJournal:
         self._time_kept = self._store.time_kept()
         self.ledger = SqliteLedger(self._do, self._syncs)
         """As `Journal.ledger`."""
-        self.lost_tail: Callable[[], None] = lambda: None
-        """As `Journal.lost_tail`."""
+        self._lost_tail: Answer[LostTail] = Answer()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
-    def open(self, room: str, recent: int, done: Callable[[RoomRecord | JournalError], None]) -> None:
+    def open(self, room: str, recent: int) -> Answer[RoomRecord | JournalError]:
         """As `Journal.open`."""
-        self._enter(_Verb(lambda store: store.open(room, recent), done, slow=False))
+        return self._do(lambda store: store.open(room, recent), slow=False)
 
     def append(self, batch: list[Message], done: Callable[[list[Message] | JournalError], None]) -> None:
         """As `Journal.append`."""
         self._enter(_Verb(lambda store: store.append(batch), done, self._syncs))
 
-    def read(
-        self,
-        room: str,
-        *,
-        after: int | None,
-        before: int | None,
-        limit: int,
-        done: Callable[[Page | JournalError], None],
-    ) -> None:
+    def read(self, room: str, *, after: int | None, before: int | None, limit: int) -> Answer[Page | JournalError]:
         """As `Journal.read`."""
-        self._enter(_Verb(lambda store: store.read(room, after, before, limit), done, slow=False))
+        return self._do(lambda store: store.read(room, after, before, limit), slow=False)
 
-    def set_topic(self, room: str, topic: str, done: Callable[[JournalError | None], None]) -> None:
+    def set_topic(self, room: str, topic: str) -> Answer[JournalError | None]:
         """As `Journal.set_topic`."""
-        self._enter(_Verb(lambda store: store.set_topic(room, topic), done, self._syncs))
+        return self._do(lambda store: store.set_topic(room, topic), self._syncs)
 
-    def remember(self, people: Sequence[Person], done: Callable[[JournalError | None], None]) -> None:
+    def remember(self, people: Sequence[Person]) -> Answer[JournalError | None]:
         """As `Journal.remember`."""
-        self._enter(_Verb(lambda store: store.remember(people), done, self._syncs))
+        return self._do(lambda store: store.remember(people), self._syncs)
 
-    def recall(self, since: int, done: Callable[[Memory | JournalError], None]) -> None:
+    def recall(self, since: int) -> Answer[Memory | JournalError]:
         """As `Journal.recall`."""
-        self._enter(_Verb(lambda store: store.recall(since), done, slow=False))
+        return self._do(lambda store: store.recall(since), slow=False)
 
-    def expire(self, before: int, done: Callable[[Expired | JournalError], None]) -> None:
+    def expire(self, before: int) -> Answer[Expired | JournalError]:
         """As `Journal.expire`, on the worker thread."""
-        self._enter(_Verb(lambda store: store.expire(before), done, slow=True))
+        return self._do(lambda store: store.expire(before), slow=True)
 
-    def rooms(self, done: Callable[[list[RoomRecord] | JournalError], None]) -> None:
+    def rooms(self) -> Answer[list[RoomRecord] | JournalError]:
         """As `Journal.rooms`."""
-        self._enter(_Verb(Store.rooms, done, slow=True))
+        return self._do(Store.rooms, slow=True)
+
+    def lost_tail(self) -> Answer[LostTail]:
+        """As `Journal.lost_tail`."""
+        return self._lost_tail
 
     def time_kept(self) -> tuple[TimeRecord | None, int]:
         """As `Journal.time_kept`."""
@@ -145,7 +141,7 @@ class SqliteJournal:
 
     def keep_time(self, record: TimeRecord) -> None:
         """As `Journal.keep_time`."""
-        self._enter(_Verb(lambda store: store.keep_time(record), lambda _: None, self._syncs))
+        self._do(lambda store: store.keep_time(record), self._syncs)
 
     def close(self) -> None:
         """As `Journal.close`. Blocks until the worker has finished; queued verbs run here."""
@@ -169,8 +165,10 @@ class SqliteJournal:
         finally:
             self._store.close()
 
-    def _do(self, work: Callable[[Store], Any], done: Callable[[Any], None], slow: bool) -> None:
-        self._enter(_Verb(work, done, slow))
+    def _do(self, work: Callable[[Store], Any], slow: bool) -> Answer[Any]:
+        answer: Answer[Any] = Answer()
+        self._enter(_Verb(work, answer.set, slow))
+        return answer
 
     def _enter(self, verb: _Verb) -> None:
         self._waiting.append(verb)
@@ -195,7 +193,8 @@ class SqliteJournal:
     def _tell(self, verb: _Verb, answer: Any) -> None:
         verb.done(answer)
         if isinstance(answer, LostTail):
-            self.lost_tail()
+            lost, self._lost_tail = self._lost_tail, Answer()
+            lost.set(answer)
 
     def _checkpoint_if_due(self) -> None:
         if self._store.wal_pages >= self._checkpoint_pages and not self._suspect:

@@ -58,7 +58,7 @@ class Heartbeat:
         self._beating = self._loop.call_later(self._due - now, self._beat)
         self._beats += 1
         if self._hub.stats.sampler.storage is not None or self._beats % PROBE_BEATS == 0:
-            self._hub.commits.probe(self._probed)
+            self._hub.commits.probe().then(self._probed)
         lates, self._lates = self._lates, []
         process = self._process
         self._hub.stats.sampler.sample(

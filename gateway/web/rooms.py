@@ -3,7 +3,6 @@
 Simple on purpose: the list of rooms is not paged, and shows the ROOMS_LISTED fullest.
 """
 
-from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -14,21 +13,19 @@ from gateway.core.doors.browser import Id, fields_of, has_half_a_pair
 from gateway.core.doors.commands import COMMANDS
 from gateway.core.doors.post import Post, Posting
 from gateway.core.hub import Hub
-from gateway.core.ports import RoomRecord
 from gateway.core.protocol.events import Msg
-from gateway.core.protocol.refusals import storage_refusal
+from gateway.core.protocol.refusals import told
 from gateway.core.protocol.wire import as_msg
-from gateway.core.rooms.history import HISTORY_MESSAGES, Past, Range
-from gateway.core.rooms.idempotency import Posted
+from gateway.core.rooms.history import HISTORY_MESSAGES, Range
 from gateway.core.rooms.registry import LOBBY
 from gateway.core.sessions import nicknames
-from gateway.errors import Code, JournalError, Refusal
+from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import bearer
 from gateway.web.endpoint import Call
 from gateway.web.http.body import check_one_part, read_body
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.http.protocol import peer_address, remote_of
-from gateway.web.http.query import ask
+from gateway.web.http.query import answered
 from gateway.web.options import WebOptions
 from gateway.web.templates import Pages
 
@@ -100,11 +97,7 @@ class RoomDoor:
         remote = remote_of(request)
         text = sanitize.lines(written.text)
         post = Post(room, text, nick, written.id, token, remote.address, remote.counted_as)
-
-        def verb(done: Callable[[Posted | Refusal], None]) -> None:
-            self._posting.post(post, done)
-
-        posted = await ask(verb)
+        posted = await answered(self._posting.post(post))
         return Stored(posted.room, posted.epoch, posted.seq)
 
     def _written(self, request: web.Request, body: bytes) -> PostBody:
@@ -124,11 +117,7 @@ class RoomDoor:
         room = nicknames.room(request.match_info["room"])
         limit = query.get("limit", HISTORY_MESSAGES)
         wanted = Range(query.get("after"), query.get("before"), min(limit, HISTORY_MESSAGES))
-
-        def verb(done: Callable[[Past | Refusal], None]) -> None:
-            self._hub.library.read(room, wanted, done)
-
-        past = await ask(verb)
+        past = await answered(self._hub.library.read(room, wanted))
         epoch = query.get("epoch")
         if epoch and epoch != past.epoch:
             raise Refusal(Code.EPOCH_CHANGED, "the room has begun a new epoch: read it anew without bounds")
@@ -137,13 +126,7 @@ class RoomDoor:
     async def rooms(self, call: Call[None]) -> list[ListedRoom]:
         """`GET /rooms`: the rooms with people in them first."""
         self._hub.bans.check_address(peer_address(call.request))
-
-        def verb(done: Callable[[list[RoomRecord] | Refusal], None]) -> None:
-            self._hub.journal.rooms(
-                lambda found: done(storage_refusal(found) if isinstance(found, JournalError) else found)
-            )
-
-        stored = await ask(verb)
+        stored = await answered(self._hub.journal.rooms().map(told))
         listed = {record.room: ListedRoom(record.room, record.topic, 0, record.head) for record in stored}
         for name, room in self._hub.rooms.items():
             listed[name] = ListedRoom(name, room.topic, room.count, room.log.head)
@@ -158,7 +141,7 @@ class RoomDoor:
         trouble = self._options.ready()
         if trouble is not None:
             raise trouble
-        await ask(self._hub.commits.probe)
+        await answered(self._hub.commits.probe())
         return HealthReport()
 
 

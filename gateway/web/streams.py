@@ -27,7 +27,7 @@ from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Code, Refusal
 from gateway.web.http.client_address import agent_of, check_open, kernel_of, traits_of
 from gateway.web.http.protocol import HttpConnection, remote_of
-from gateway.web.http.query import ask, only
+from gateway.web.http.query import answered, only
 from gateway.web.http.strict_frames import StrictFrames
 from gateway.web.http.timer_wheel import TimerWheel
 from gateway.web.options import WebOptions
@@ -203,11 +203,7 @@ class Streams:
         self._hub.bans.check_address(remote_of(request).address)
         only(request, "after", *also)
         name = nicknames.room(request.match_info["room"])
-
-        def verb(done: Callable[[Room | Refusal], None]) -> None:
-            self._hub.rooms.open(name, done)
-
-        return await ask(verb)
+        return await answered(self._hub.rooms.open(name))
 
     async def _stream(
         self, request: web.Request, room: Room, content_type: str, wire: Wire, recent: int, position: Position | None

@@ -27,7 +27,7 @@ class House:
 
     async def login(self, name: str, password: str = PASSWORD, address: str = THERE) -> Operator | Code:
         future: asyncio.Future[Operator | Refusal] = asyncio.get_running_loop().create_future()
-        self.keeper.login(name, password, address, future.set_result)
+        self.keeper.login(name, password, address).then(future.set_result)
         answer = await future
         return answer.code if isinstance(answer, Refusal) else answer
 
@@ -127,7 +127,7 @@ async def test_the_refusal_says_when_to_come_back(house: House) -> None:
     for _ in range(3):
         await house.login("admin", "wrong password")
     said: list[Operator | Refusal] = []
-    house.keeper.login("admin", PASSWORD, THERE, said.append)
+    house.keeper.login("admin", PASSWORD, THERE).then(said.append)
 
     (refusal,) = said
     assert isinstance(refusal, Refusal) and refusal.retry_ms == 20_000 and "20 s" in refusal.text
@@ -186,7 +186,7 @@ async def test_a_known_token_works_beside_guesses_and_a_stale_one_keeps_nobody_o
 async def test_nothing_is_verified_after_the_end(house: House) -> None:
     answers: list[object] = []
     for name in "abc":
-        house.keeper.login(name, PASSWORD, HERE, answers.append)
+        house.keeper.login(name, PASSWORD, HERE).then(answers.append)
     house.keeper.close()
     await asyncio.sleep(0)
 

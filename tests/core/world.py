@@ -5,6 +5,7 @@ from itertools import count
 
 import msgspec
 
+from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.join import Greeting
@@ -14,7 +15,7 @@ from gateway.core.ports import Journal
 from gateway.core.protocol.message import Door, Message
 from gateway.core.protocol.wire import FRAME, PLAIN
 from gateway.core.sessions.session import Arrival, Session
-from gateway.errors import JournalError
+from gateway.errors import JournalError, LostTail
 from gateway.journal.memory import MemoryJournal
 from tests.fakes import Listeners, Passwords, RecordingTransport, StandingClock, new_hub
 
@@ -83,6 +84,7 @@ class Gated:
         self.waiting: list[Callable[[], None]] = []
         self.shut = False
         self.fail = False
+        self._lost_tail: Answer[LostTail] = Answer()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._journal, name)
@@ -94,6 +96,14 @@ class Gated:
             self.waiting.append(lambda: self._journal.append(batch, done))
         else:
             self._journal.append(batch, done)
+
+    def lost_tail(self) -> Answer[LostTail]:
+        return self._lost_tail
+
+    def lose_tail(self) -> None:
+        """Say that the end was found missing."""
+        lost, self._lost_tail = self._lost_tail, Answer()
+        lost.set(LostTail("its end is missing"))
 
     def let(self) -> None:
         """Answer what waits."""

@@ -152,11 +152,11 @@ def test_listed_rooms_have_the_epoch_they_open_with(journal, ask, fill):
 def test_answers_come_once_and_in_the_order_of_the_verbs(journal, turns, say):
     answers = []
     journal.append([say("a")], lambda batch: answers.append(("append", batch[0].seq)))
-    journal.rooms(lambda rooms: answers.append(("rooms", len(rooms))))
+    journal.rooms().then(lambda rooms: answers.append(("rooms", len(rooms))))
     journal.append([say("b")], lambda batch: answers.append(("append", batch[0].seq)))
-    journal.read("lobby", after=0, before=None, limit=9, done=lambda page: answers.append(("read", len(page.messages))))
-    journal.set_topic("lobby", "t", lambda _: answers.append(("topic",)))
-    journal.open("lobby", 0, lambda record: answers.append(("open", record.topic)))
+    journal.read("lobby", after=0, before=None, limit=9).then(lambda page: answers.append(("read", len(page.messages))))
+    journal.set_topic("lobby", "t").then(lambda _: answers.append(("topic",)))
+    journal.open("lobby", 0).then(lambda record: answers.append(("open", record.topic)))
     turns.until(lambda: len(answers) >= 6)
     assert answers == [("append", 1), ("rooms", 1), ("append", 2), ("read", 2), ("topic",), ("open", "t")]
 
@@ -172,7 +172,7 @@ def test_closing_answers_everything_first(journal, say):
     answers = []
     for text in "abc":
         journal.append([say(text)], answers.extend)
-    journal.rooms(answers.extend)
+    journal.rooms().then(answers.extend)
     journal.close()
     assert [m.seq for m in answers[:3]] == [1, 2, 3]
     assert answers[3].head == 3

@@ -185,7 +185,7 @@ def test_a_missing_end_is_told_once_and_gives_new_epochs(open_sqlite, fill, say,
     break_next_commit(journal, after_close=lambda: alter(path, "DELETE FROM messages WHERE seq > 3"))
     ask(journal.append, [say("x")])
     told = []
-    journal.lost_tail = lambda: told.append("epochs")
+    journal.lost_tail().then(lambda loss: told.append("epochs"))
     assert isinstance(ask(journal.set_topic, "lobby", "new"), LostTail)
     assert told == ["epochs"]
     records = {room: ask(journal.open, room, 0) for room in before}

@@ -49,7 +49,7 @@ def test_with_durability_power_many_appends_keep_their_order(open_sqlite, say, t
     journal, answers = open_sqlite(durability="power"), []
     for number in range(20):
         journal.append([say(str(number))], answers.extend)
-        journal.read("lobby", after=number, before=None, limit=1, done=lambda page: answers.extend(page.messages))
+        journal.read("lobby", after=number, before=None, limit=1).then(lambda page: answers.extend(page.messages))
     turns.until(lambda: len(answers) >= 40)
     assert [(m.seq, m.text) for m in answers] == [(n // 2 + 1, str(n // 2)) for n in range(40)]
 
@@ -59,7 +59,7 @@ def test_verbs_queue_during_a_checkpoint_and_are_answered_in_order(open_sqlite, 
     journal.append([say("a")], answers.extend)
     assert len(answers) == 1
     journal.append([say("b")], answers.extend)
-    journal.read("lobby", after=0, before=None, limit=9, done=answers.append)
+    journal.read("lobby", after=0, before=None, limit=9).then(answers.append)
     assert len(answers) == 1
     gate.set()
     turns.until(lambda: len(answers) >= 3)

@@ -11,11 +11,11 @@ from gateway.core.doors.post import Post, Posting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
-from gateway.core.ports import Page
 from gateway.core.protocol.message import Door
+from gateway.core.protocol.refusals import told
 from gateway.core.protocol.wire import FRAME, frame
 from gateway.core.sessions.session import Arrival, Session
-from gateway.errors import JournalError, Refusal
+from gateway.web.http.query import answered
 from tests.fakes import RecordingTransport, new_hub, new_operators
 
 
@@ -80,25 +80,12 @@ class LittleChat:
 
     async def post(self, room: str, nick: str, *texts: str) -> None:
         """Put messages into a room, and wait until they are there."""
-        future: asyncio.Future[object] = self.loop.create_future()
-        left = list(texts)
-
-        def done(answer: object) -> None:
-            assert not isinstance(answer, Refusal), answer
-            left.pop()
-            if not left:
-                future.set_result(answer)
-
-        for text in texts:
-            self.posting.post(Post(room, text, nick), done)
-        await future
+        for answer in [self.posting.post(Post(room, text, nick)) for text in texts]:
+            await answered(answer)
 
     async def texts(self, room: str) -> list[tuple[str, str]]:
         """Who said what in a room."""
-        future: asyncio.Future[Page | JournalError] = self.loop.create_future()
-        self.hub.journal.read(room, after=0, before=None, limit=100, done=future.set_result)
-        page = await future
-        assert not isinstance(page, JournalError), page
+        page = await answered(self.hub.journal.read(room, after=0, before=None, limit=100).map(told))
         return [(message.nick, message.text) for message in page.messages]
 
 

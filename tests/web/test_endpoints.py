@@ -130,5 +130,5 @@ async def test_what_a_low_role_wanted_is_recorded_with_its_words(start: Start, h
 def recorded(web: Running) -> list[Any]:
     """The audit log, newest first."""
     pages: list[Any] = []
-    web.chat.hub.journal.ledger.audit(AuditQuery(), pages.append)
+    web.chat.hub.journal.ledger.audit(AuditQuery()).then(pages.append)
     return list(pages[0].entries)

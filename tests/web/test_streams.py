@@ -9,6 +9,7 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect
 
+from gateway.core.answer import Answer
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, JournalError, Refusal
@@ -130,12 +131,12 @@ async def test_what_is_refused_is_refused_before_the_stream_begins(
     async with http.head(f"{web.url}/r/ops/raw") as answer:
         assert answer.status == 405
     hub = web.chat.hub
-    monkeypatch.setattr(hub.journal, "open", lambda room, recent, done: done(JournalError("no disk")))
+    monkeypatch.setattr(hub.journal, "open", lambda room, recent: Answer.of(JournalError("no disk")))
     async with http.get(f"{web.url}/r/other/raw") as answer:
         assert (answer.status, (await answer.json())["error"]["code"]) == (503, Code.STORAGE)
     async with http.get(f"{web.url}/r/other/events") as answer:  # browsers try again after a 200 alone
         assert (answer.status, [each["event"] async for each in events(answer)]) == (200, ["bye"])
-    monkeypatch.setattr(hub.rooms, "open", lambda name, done: done(Refusal(Code.NO_SUCH_ROOM, "none")))
+    monkeypatch.setattr(hub.rooms, "open", lambda name: Answer.of(Refusal(Code.NO_SUCH_ROOM, "none")))
     async with http.get(f"{web.url}/r/other/raw") as answer:
         assert answer.status == 404
     assert not web.chat.sessions

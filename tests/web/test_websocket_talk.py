@@ -93,7 +93,7 @@ async def test_an_idle_websocket_takes_at_most_17_kib(start: Start) -> None:
 
 async def test_answers_to_a_browser_that_has_gone_do_not_pile_up(web: Running) -> None:
     for number in range(100):
-        web.chat.posting.post(Post("lobby", f"{number}" * 500, f"ci{number}"), lambda posted: None)
+        web.chat.posting.post(Post("lobby", f"{number}" * 500, f"ci{number}"))
     [sock] = await crowd(web, 1)
     session = web.chat.session
     history = client_frame(1, b'{"type":"history","room":"lobby","limit":100}')

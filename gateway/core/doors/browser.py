@@ -8,6 +8,7 @@ What can still be told of JSON that the strict decoder refused: whom to answer, 
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -184,7 +185,7 @@ class BrowserDoor:
         places = hello.rooms
         if places is None:
             places = [Place(name) for name, _, _ in restored] or [Place(LOBBY)]
-        self.hub.reception.stored(lambda failure: self._welcome(session, refusals, places))
+        self.hub.reception.stored().then(lambda failure: self._welcome(session, refusals, places))
 
     def _welcome(self, session: Session, refusals: list[Refusal | None], places: list[Place]) -> None:
         """The identity is stored: answer hello."""
@@ -249,17 +250,9 @@ class BrowserDoor:
     def _history(self, session: Session, earlier: Earlier) -> None:
         self._pace(session)
         name = self._member(session, earlier.room).room.name
-        session.hold()
-
-        def read(past: Past | Refusal) -> None:
-            if isinstance(past, Refusal):
-                session.tell(error_event(past, earlier.id))
-            else:
-                session.tell(History(name, [as_msg(message) for message in past.messages], past.more))
-            session.release()
-
         wanted = Range(before=earlier.before, limit=earlier.limit)
-        self.hub.commits.after_own(session, lambda: self.hub.library.read(name, wanted, read))
+        page = self.hub.commits.after_own(session).chain(lambda _: self.hub.library.read(name, wanted))
+        session.wait_for(page, partial(_show_page, session), earlier.id)
 
     def _typing(self, session: Session, write: Write) -> None:
         """Tell the room's pages, where it is small enough for that to matter; too fast is dropped without a word."""
@@ -307,6 +300,10 @@ class BrowserDoor:
         self._bad[session] = [*recent, now]
         if len(recent) + 1 >= BAD_MESSAGES:
             self.hub.close(session, CloseReason.BAD_MESSAGES, f"{BAD_MESSAGES} in {BAD_SECONDS:.0f} s")
+
+
+def _show_page(session: Session, past: Past) -> None:
+    session.tell(History(past.room, [as_msg(message) for message in past.messages], past.more))
 
 
 def _sorted_out(places: list[Place]) -> tuple[list[Place], list[Refusal]]:

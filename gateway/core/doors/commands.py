@@ -209,16 +209,8 @@ def _topic(call: Call) -> None:
     topic = sanitize.line(call.words, sanitize.TOPIC_BYTES)
     session = call.session
     call.hub.mutes.check(session)
-    session.hold()
-
-    def done(refusal: Refusal | None) -> None:
-        if refusal is not None:
-            session.tell(error_event(refusal, call.id))
-        else:
-            call.done()  # the room has been told, the asker with it
-        session.release()
-
-    call.hub.rooms.set_topic(session, room, topic, done)
+    # Once it is stored the room has been told, the asker with it.
+    session.wait_for(call.hub.rooms.set_topic(session, room, topic), lambda _: call.done(), call.id)
 
 
 def _show(call: Call, wanted: Range, since: int = 0) -> None:
@@ -307,7 +299,7 @@ def _login(call: Call) -> None:
         raise Refusal(Code.BAD_MESSAGE, "say your password: /login [NAME] PASSWORD")
     session.hold()
 
-    def done(answer: Operator | Refusal) -> None:
+    def checked(answer: Operator | Refusal) -> None:
         if isinstance(answer, Refusal):
             audit.stranger(session.nick, source, "login", "", answer.text)
             session.tell(error_event(answer, call.id))
@@ -319,7 +311,7 @@ def _login(call: Call) -> None:
         call.answer(f"you are {answer.name}, {answer.role.word}: /help lists what you may do")
         session.release()
 
-    call.operators.passwords.login(name, password, session.address, done)
+    call.operators.passwords.login(name, password, session.address).then(checked)
 
 
 def _ordered(order: OperatorCommand) -> Callable[[Call], None]:
@@ -330,16 +322,7 @@ def _ordered(order: OperatorCommand) -> Callable[[Call], None]:
         if session.operator is None:
             target = call.words.split(None, 1)[0] if call.words else ""
             raise call.operators.audit.stranger(session.nick, source_of(session), order.name, target)
-        session.hold()
-
-        def done(answer: str | Refusal) -> None:
-            if isinstance(answer, Refusal):
-                session.tell(error_event(answer, call.id))
-            else:
-                call.answer(answer)
-            session.release()
-
-        order.run(call.operators, session.operator, call.words, done)
+        session.wait_for(order.run(call.operators, session.operator, call.words), call.answer, call.id)
 
     return run
 

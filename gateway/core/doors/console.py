@@ -3,8 +3,7 @@
 Whoever types here has the machine, so he is an administrator named `console`.
 """
 
-from collections.abc import Callable
-
+from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.commands import OPERATOR_COMMANDS
@@ -30,19 +29,18 @@ class OperatorPrompt:
         self._operators = operators
         self._orders = {row.name: row for row in OPERATOR_COMMANDS}
 
-    def hear(self, line: str, done: Callable[[str], None]) -> None:
-        """Do what a line says; `done` gets what is to be printed, perhaps later."""
+    def hear(self, line: str) -> Answer[str]:
+        """Do what a line says, and answer with what is to be printed."""
         name, _, words = line.strip().partition(" ")
         name, words = name.lower().removeprefix("/"), words.strip()
         order = self._orders.get(name)
         if order is not None:
-            order.run(self._operators, CONSOLE, words, lambda answer: done(_printed(answer)))
-        elif name == "who":
-            done(self._who(words))
-        elif name == "help":
-            done("\n".join(f"{usage:<44}{words}" for usage, words in ROWS))
-        else:
-            done("unknown_command: help lists what can be said here")
+            return order.run(self._operators, CONSOLE, words).map(_printed)
+        if name == "who":
+            return Answer.of(self._who(words))
+        if name == "help":
+            return Answer.of("\n".join(f"{usage:<44}{words}" for usage, words in ROWS))
+        return Answer.of("unknown_command: help lists what can be said here")
 
     def _who(self, nick: str) -> str:
         sessions = self._hub.nicks.sessions(nick) if nick else list(self._hub.sessions.values())

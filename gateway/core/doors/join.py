@@ -5,6 +5,7 @@ number, its cursor is set to that number, and only then it is attached to the ro
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from gateway.core.address import WaysIn
 from gateway.core.doors.replay import show_history
@@ -62,7 +63,7 @@ def join(
         elif position and position.epoch == room.epoch and 0 <= position.after <= room.log.head:
             done(_come_in(hub, session, room, position.after, recovered=True, id=id))
         else:
-            hub.library.read(name, Range(limit=recent), lambda past: read(room, past))
+            hub.library.read(name, Range(limit=recent)).then(partial(read, room))
 
     def read(room: Room, past: Past | Refusal) -> None:
         if isinstance(past, Refusal) or session.closed:
@@ -87,7 +88,7 @@ def join(
         session.tell(error_event(refusal, id))
         session.release()
 
-    hub.rooms.open(name, opened)
+    hub.rooms.open(name).then(opened)
 
 
 def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
@@ -106,7 +107,7 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
         after = max(position.after if known else 0, room.log.head - MISSED_LINES)
         if known and after > position.after:
             session.tell(Notice(f"{after - position.after} lines left out: /since {position.after} shows them"))
-        hub.library.read(name, Range(after=after, limit=MISSED_LINES), lambda past: read(room, past))
+        hub.library.read(name, Range(after=after, limit=MISSED_LINES)).then(partial(read, room))
 
     def read(room: Room, past: Past | Refusal) -> None:
         if isinstance(past, Refusal) or session.closed:
@@ -125,7 +126,7 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
                 member.room.attach(member)
         session.release()
 
-    hub.rooms.open(name, opened)
+    hub.rooms.open(name).then(opened)
 
 
 def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: bool, id: str | None) -> Member | None:

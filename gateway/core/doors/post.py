@@ -6,13 +6,14 @@ Private messages: from one person to another, never journaled, acknowledged once
 from functools import partial
 from typing import NamedTuple
 
+from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.protocol.events import Private
 from gateway.core.protocol.message import Door, Kind, Message
 from gateway.core.protocol.refusals import too_fast
 from gateway.core.rooms.fanout import Room
 from gateway.core.rooms.group_commit import Draft
-from gateway.core.rooms.idempotency import Answer, Posted, acknowledge
+from gateway.core.rooms.idempotency import Posted, acknowledge
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.rate_limit import pay, repriced, wait
 from gateway.core.sessions.session import OWED_BYTES, Identity, Session
@@ -44,7 +45,7 @@ class Posting:
         self._paid_until: dict[str, float] = {}
         self._limits = hub.limits
 
-    def post(self, post: Post, done: Answer) -> None:
+    def post(self, post: Post) -> Answer[Posted | Refusal]:
         """Post from outside any session (HTTP). Raises Refusal.
 
         An `id` of the same identity (without a token: room and nick) that is known already gets its first answer.
@@ -58,18 +59,21 @@ class Posting:
         nick = self._nick_of(identity) if identity is not None else self._poster(post.nick)
         poster = f"{post.room} {identity.id if identity is not None else post.nick or ''}"
         message = Message(post.room, self._hub.clock.wall(), nick, Door.HTTP, Kind.SAY, post.text)
-        answer: Answer | None = done
+        answer: Answer[Posted | Refusal] = Answer()
         if post.id is not None and (identity is not None or post.nick is not None):
             message.identity = identity.id if identity is not None else f"{post.room} {nick}"
             message.id = post.id
-            answer = self._hub.receipts.begin((message.identity, post.id), done)
-        if answer is not None:
-            try:
-                self._hub.mutes.check_poster(nick, proven, post.address)
-            except Refusal as refusal:
-                answer(refusal)
-            else:
-                self._post(message, poster, post.counted_as, answer)
+            answer, first = self._hub.receipts.begin((message.identity, post.id))
+            if not first:
+                return answer
+        try:
+            self._hub.mutes.check_poster(nick, proven, post.address)
+            self._check_pace(poster, post.counted_as)
+        except Refusal as refusal:
+            answer.set(refusal)
+        else:
+            self._hub.rooms.open(post.room).then(partial(self._submit, message, answer))
+        return answer
 
     def _nick_of(self, identity: Identity) -> str:
         if not identity.holds_nick and self._hub.nicks.held(identity.nick):
@@ -84,26 +88,22 @@ class Posting:
             raise Refusal(Code.NICK_TAKEN, f"{nick} is here in person, post under another name")
         return nick
 
-    def _post(self, message: Message, poster: str, address: str | None, done: Answer) -> None:
-        """Open the room and submit; a refusal is answered, so that a second try may follow.
+    def _check_pace(self, poster: str, address: str | None) -> None:
+        """Raise Refusal if the poster is too fast or the journal behind; else this post counts.
 
         Who gives no name shares the rate of a `poster` with the others who give none.
         """
         seconds = self._seconds(poster, address)
         if seconds:
-            done(too_fast(seconds))
-            return
+            raise too_fast(seconds)
         if self._hub.commits.crowded:
-            done(Refusal(Code.BUSY, "the journal is behind, try again", retry_ms=1000))
-            return
+            raise Refusal(Code.BUSY, "the journal is behind, try again", retry_ms=1000)
 
-        def opened(found: Room | Refusal) -> None:
-            if isinstance(found, Refusal):
-                done(found)
-            else:
-                self._hub.commits.submit(Draft(found, message, None, done))
-
-        self._hub.rooms.open(message.room, opened)
+    def _submit(self, message: Message, answer: Answer[Posted | Refusal], room: Room | Refusal) -> None:
+        if isinstance(room, Refusal):
+            answer.set(room)
+        else:
+            self._hub.commits.submit(Draft(room, message, None, answer))
 
     def _seconds(self, poster: str, address: str | None) -> float:
         """Seconds until `poster` and its address may post again; 0 = now, and this post counts."""
@@ -134,15 +134,16 @@ def whisper(hub: Hub, session: Session, to: str, text: str, id: str | None = Non
     if id is None or session.identity is None:
         _deliver(hub, session, to, text)
         return
-    settle = hub.receipts.begin((session.identity.id, id), partial(acknowledge, session, id))
-    if settle is None:
+    answer, first = hub.receipts.begin((session.identity.id, id))
+    answer.then(partial(acknowledge, session, id))
+    if not first:
         return
     try:
         _deliver(hub, session, to, text)
     except Refusal as refusal:
-        settle(refusal)
+        answer.set(refusal)
     else:
-        settle(Posted("", "", 0))
+        answer.set(Posted("", "", 0))
 
 
 def _deliver(hub: Hub, session: Session, to: str, text: str) -> None:

@@ -7,12 +7,10 @@ from itertools import groupby
 
 from gateway.core.hub import Hub
 from gateway.core.protocol.events import Ack, History, Notice
-from gateway.core.protocol.refusals import error_event
 from gateway.core.protocol.wire import as_msg, day
 from gateway.core.quantity import parse_duration
 from gateway.core.rooms.history import Past, Range
 from gateway.core.sessions.session import Session
-from gateway.errors import Refusal
 
 _CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)", re.ASCII)
 
@@ -35,16 +33,11 @@ def show_history(hub: Hub, session: Session, past: Past) -> None:
 def show_page(hub: Hub, session: Session, room: str, wanted: Range, since: int, id: str | None) -> None:
     """Show the session a page of the room's history, what is older than `since` (ms since 1970) left out, in answer to
     the command with that id; its own messages are committed first. Its input is held meanwhile."""
-    session.hold()
 
     def answer(words: str) -> None:
         session.tell(Notice(words, room=room) if id is None else Notice(words, room=room, id=id))
 
-    def read(past: Past | Refusal) -> None:
-        if isinstance(past, Refusal):
-            session.tell(error_event(past, id))
-            session.release()
-            return
+    def read(past: Past) -> None:
         found = [message for message in past.messages if message.ts >= since]
         left_out = past.more and len(found) == len(past.messages)
         show_history(hub, session, replace(past, messages=found, more=left_out))
@@ -56,9 +49,9 @@ def show_page(hub: Hub, session: Session, room: str, wanted: Range, since: int, 
             answer(f"more: /since {found[-1].seq}")
         elif left_out and since:
             answer(f"these are the last {len(found)}, message {found[0].seq} on; there are older ones")
-        session.release()
 
-    hub.commits.after_own(session, lambda: hub.library.read(room, wanted, read))
+    page = hub.commits.after_own(session).chain(lambda _: hub.library.read(room, wanted))
+    session.wait_for(page, read, id)
 
 
 def moment(words: str, now: int) -> int | None:

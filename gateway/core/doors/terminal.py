@@ -185,4 +185,4 @@ class Terminals:
                 member.cursor = past.messages[-1].seq
             member.room.attach(member)
 
-        self.hub.library.read(LOBBY, Range(limit=commands.TERMINAL_RECENT), read)
+        self.hub.library.read(LOBBY, Range(limit=commands.TERMINAL_RECENT)).then(read)

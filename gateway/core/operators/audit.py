@@ -9,11 +9,13 @@ A target is recorded as it was given, after the text gate and cut to a length.
 import json
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from gateway.core import sanitize
+from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports import AuditPage, AuditQuery, Ledger, Sanction
-from gateway.core.protocol.refusals import storage_refusal
+from gateway.core.protocol.refusals import storage_refusal, told
 from gateway.core.roles import AuditEntry, Operator, Role
 from gateway.core.sessions.rate_limit import pay, wait
 from gateway.errors import Code, JournalError, Refusal
@@ -46,11 +48,10 @@ class Audit:
     def record(
         self,
         entries: Sequence[AuditEntry],
-        done: Callable[[Refusal | None], None],
         add: Sequence[Sanction] = (),
         lift: Sequence[Sanction] = (),
-    ) -> None:
-        """Store what was tried and what came of it; `done` gets a Refusal if it could not be stored."""
+    ) -> Answer[Refusal | None]:
+        """Store what was tried and what came of it; a Refusal if it could not be stored."""
         for each in entries:
             shown = each._asdict()
             del shown["number"], shown["at"]
@@ -58,14 +59,13 @@ class Audit:
             log.info("%s", words, extra={"fields": {"audit": shown}})
             self._happened(" ".join(filter(None, (each.who, each.action, each.target, f"({each.result})"))))
 
-        def answered(failure: JournalError | None) -> None:
-            if failure is None:
-                done(None)
-                return
-            log.error("not stored: %s by %s: %s", entries[0].action, entries[0].who, failure)
-            done(storage_refusal(failure))
+        return self.ledger.record(entries, add=add, lift=lift).map(partial(self._recorded, entries[0]))
 
-        self.ledger.record(entries, answered, add=add, lift=lift)
+    def _recorded(self, entry: AuditEntry, failure: JournalError | None) -> Refusal | None:
+        if failure is None:
+            return None
+        log.error("not stored: %s by %s: %s", entry.action, entry.who, failure)
+        return storage_refusal(failure)
 
     def note(self, operator: Operator, action: str, target: str, reason: str, result: str) -> None:
         """Record an attempt that changed nothing in the ledger."""
@@ -73,7 +73,7 @@ class Audit:
 
     def enter(self, entry: AuditEntry) -> None:
         """Record an attempt that was made elsewhere: a login."""
-        self.record([entry], lambda failure: None)
+        self.record([entry])
 
     def stranger(self, who: str, source: str, action: str, target: str, words: str = NO_RIGHT) -> Refusal:
         """Record an attempt by somebody who is not allowed to, or not known; return the refusal for them."""
@@ -87,10 +87,10 @@ class Audit:
             self.note(Operator(who, Role.VIEWER, source), action, target, reason, f"refused: {words}")
         return Refusal(Code.FORBIDDEN, words)
 
-    def read(self, operator: Operator, query: AuditQuery, done: Callable[[AuditPage | Refusal], None]) -> None:
+    def read(self, operator: Operator, query: AuditQuery) -> Answer[AuditPage | Refusal]:
         """A page of the audit log. Raises Refusal if the operator may not read it."""
         operator.check(Role.VIEWER)
-        self.ledger.audit(query, lambda page: done(storage_refusal(page) if isinstance(page, JournalError) else page))
+        return self.ledger.audit(query).map(told)
 
 
 def _shown(words: str, limit: int) -> str:

@@ -8,9 +8,11 @@ A bulk action that cannot be recorded does not begin, and one whose acts can no 
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 from gateway.core import sanitize
+from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.audit import REASON_BYTES, Audit
 from gateway.core.operators.moderation import Moderation, Outcome, Subject
@@ -148,7 +150,7 @@ class BulkActions:
             raise Refusal(Code.NO_SUCH_USER, "there is no such campaign: only the last ones are kept")
         return campaign
 
-    def begin(self, operator: Operator, plan: BulkPlan, done: Callable[[Campaign | Refusal], None]) -> None:
+    def begin(self, operator: Operator, plan: BulkPlan) -> Answer[Campaign | Refusal]:
         """Begin once the beginning is recorded."""
         target = plan.words or "everybody"
         try:
@@ -157,25 +159,23 @@ class BulkActions:
         except Refusal as refusal:
             reason = plan.said or plan.reason
             self._audit.note(operator, f"campaign {plan.action}", target, reason, f"refused: {refusal.text}")
-            done(refusal)
-            return
+            return Answer.of(refusal)
 
-        def recorded(failure: Refusal | None) -> None:
+        def recorded(failure: Refusal | None) -> Campaign | Refusal:
             if failure is not None:
                 del self._known[campaign.id]
-                failure = Refusal(failure.code, f"not begun, for it cannot be recorded: {failure.text}")
-            else:
-                self._hub.stats.sampler.mark(
-                    f"{operator.name}: campaign {plan.action} {target}, {campaign.total} connections"
-                )
-                self._step(campaign)
-            done(failure or campaign)
+                return Refusal(failure.code, f"not begun, for it cannot be recorded: {failure.text}")
+            self._hub.stats.sampler.mark(
+                f"{operator.name}: campaign {plan.action} {target}, {campaign.total} connections"
+            )
+            self._step(campaign)
+            return campaign
 
         words = f"{campaign.id}: {campaign.total} connections, {plan.per_second} a second; {plan.said or plan.reason}"
         entry = self._audit.entry(operator, f"campaign {plan.action}", target, words.rstrip("; "), "done")
-        self._audit.record([entry], recorded)
+        return self._audit.record([entry]).map(recorded)
 
-    def stop(self, operator: Operator, id: str, done: Callable[[Campaign | Refusal], None]) -> None:
+    def stop(self, operator: Operator, id: str) -> Answer[Campaign | Refusal]:
         """Act on no further connection. One that has ended stays as it is."""
 
         def act() -> Outcome:
@@ -184,15 +184,8 @@ class BulkActions:
                 self._stop(campaign)
             return Outcome(f"the campaign is {campaign.state}", id)
 
-        self._moderation.perform(
-            operator,
-            Role.OPERATOR,
-            "campaign stop",
-            id,
-            "",
-            act,
-            lambda outcome: done(outcome if isinstance(outcome, Refusal) else self.find(id)),
-        )
+        stopped = self._moderation.perform(operator, Role.OPERATOR, "campaign stop", id, "", act)
+        return stopped.map(lambda outcome: outcome if isinstance(outcome, Refusal) else self.find(id))
 
     def _new(self, operator: Operator, plan: BulkPlan) -> Campaign:
         if not 1 <= plan.per_second <= FASTEST:
@@ -227,7 +220,7 @@ class BulkActions:
         for _ in range(min(campaign.left, max(1, int(rate * STEP_SECONDS)))):
             campaign.waiting += 1
             wait += 1 / rate
-            self._act(campaign, campaign.take())
+            self._act(campaign, campaign.take()).then(partial(self._acted, campaign))
             if campaign.state is not BulkState.RUNNING:
                 return
             if self._hub.clock.now() - began > TURN_SECONDS:
@@ -237,24 +230,20 @@ class BulkActions:
             self._hub.clock.later(wait, lambda: self._step(campaign))
         self._end(campaign)
 
-    def _act(self, campaign: Campaign, id: str) -> None:
+    def _act(self, campaign: Campaign, id: str) -> Answer[Outcome | Refusal]:
         plan, moderation = campaign.plan, self._moderation
         whom = Subject(id, one_of=campaign.id)
-
-        def done(outcome: Outcome | Refusal) -> None:
-            self._done(campaign, outcome)
-
         match plan.action:
             case Action.KICK:
-                moderation.kick(campaign.operator, whom, plan.reason, done)
+                return moderation.kick(campaign.operator, whom, plan.reason)
             case Action.BAN:
-                moderation.ban(campaign.operator, whom, plan.reason, plan.seconds, done)
+                return moderation.ban(campaign.operator, whom, plan.reason, plan.seconds)
             case Action.MUTE:
-                moderation.mute(campaign.operator, whom, plan.reason, plan.seconds, done)
+                return moderation.mute(campaign.operator, whom, plan.reason, plan.seconds)
             case Action.MESSAGE:
-                moderation.message(campaign.operator, whom, plan.said, done)
+                return moderation.message(campaign.operator, whom, plan.said)
 
-    def _done(self, campaign: Campaign, outcome: Outcome | Refusal) -> None:
+    def _acted(self, campaign: Campaign, outcome: Outcome | Refusal) -> None:
         campaign.waiting -= 1
         if isinstance(outcome, Outcome):
             campaign.done += 1

@@ -7,6 +7,7 @@ done.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.core.answer import Answer
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.moderation import Moderation, Outcome, Subject
 from gateway.core.quantity import parse_duration
@@ -15,8 +16,7 @@ from gateway.core.sessions import sanctions
 from gateway.core.sessions.sanctions import TargetKind
 from gateway.errors import Code, Refusal
 
-Done = Callable[[str | Refusal], None]
-Verb = Callable[[Moderation, Operator, str, Callable[[Outcome | Refusal], None]], None]
+Verb = Callable[[Moderation, Operator, str], Answer[Outcome | Refusal]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,47 +29,45 @@ class OperatorCommand:
     example: str
     verb: Verb
 
-    def run(self, operators: Operators, operator: Operator, words: str, done: Done) -> None:
+    def run(self, operators: Operators, operator: Operator, words: str) -> Answer[str | Refusal]:
         """Run the command. A malformed one is refused and recorded like any other attempt."""
-
-        def answer(outcome: Outcome | Refusal) -> None:
-            done(outcome if isinstance(outcome, Refusal) else outcome.words)
 
         try:
             if not words:
                 raise Refusal(Code.BAD_MESSAGE, f"say {self.name} {self.usage}, for example: {self.example}")
-            self.verb(operators.moderation, operator, words, answer)
+            outcome = self.verb(operators.moderation, operator, words)
         except Refusal as refusal:
             target = words.split(None, 1)[0] if words else ""
             operators.audit.note(operator, self.name, target, "", f"refused: {refusal.text}")
-            done(refusal)
+            return Answer.of(refusal)
+        return outcome.map(lambda outcome: outcome if isinstance(outcome, Refusal) else outcome.words)
 
 
-def _kick(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+def _kick(operations: Moderation, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
     nick, _, reason = words.partition(" ")
-    operations.kick(operator, Subject(nick=nick), reason.strip(), done)
+    return operations.kick(operator, Subject(nick=nick), reason.strip())
 
 
-def _ban(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+def _ban(operations: Moderation, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
     whom, seconds, reason = _sentence(words)
-    operations.ban(operator, whom, reason, seconds, done)
+    return operations.ban(operator, whom, reason, seconds)
 
 
-def _mute(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+def _mute(operations: Moderation, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
     whom, seconds, reason = _sentence(words)
-    operations.mute(operator, whom, reason, seconds, done)
+    return operations.mute(operator, whom, reason, seconds)
 
 
-def _unban(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
-    operations.unban(operator, words.split(None, 1)[0], done)
+def _unban(operations: Moderation, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
+    return operations.unban(operator, words.split(None, 1)[0])
 
 
-def _unmute(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
-    operations.unmute(operator, words.split(None, 1)[0], done)
+def _unmute(operations: Moderation, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
+    return operations.unmute(operator, words.split(None, 1)[0])
 
 
-def _wall(operations: Moderation, operator: Operator, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
-    operations.announce(operator, words, done)
+def _wall(operations: Moderation, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
+    return operations.announce(operator, words)
 
 
 def _sentence(words: str) -> tuple[Subject, int | None, str]:

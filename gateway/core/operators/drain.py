@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol
 
+from gateway.core.answer import Answer
 from gateway.core.gate import DOORS, DoorState, door_of
 from gateway.core.hub import Hub
 from gateway.core.operators.audit import Audit
@@ -44,14 +45,9 @@ LONGEST_SPREAD = 600.0
 
 
 def send_away(
-    hub: Hub,
-    sessions: Sequence[Session],
-    retry_ms: Callable[[], int],
-    done: Callable[[], None],
-    *,
-    codes: bool = True,
-) -> None:
-    """Close the sessions with DRAINING, then call `done`: at once or, where codes have to be stored, after that.
+    hub: Hub, sessions: Sequence[Session], retry_ms: Callable[[], int], *, codes: bool = True
+) -> Answer[None]:
+    """Close the sessions with DRAINING, then answer: at once or, where codes have to be stored, after that.
 
     `retry_ms` draws the time for each. All codes are stored in one transaction: hand in some hundred sessions at once.
     Without `codes` none is made and none is told.
@@ -66,12 +62,8 @@ def send_away(
             delay = retry_ms()
             words = "" if session.wire.objects else f"come back in {max(1, round(delay / 1000))} s"
             hub.close(session, CloseReason.DRAINING, words, delay, aside=_code(session) if session in told else "")
-        done()
 
-    if known:
-        hub.reception.stored(stored)
-    else:
-        stored(None)
+    return (hub.reception.stored() if known else Answer[JournalError | None].of(None)).map(stored)
 
 
 def _has_a_place(session: Session) -> bool:
@@ -147,8 +139,7 @@ class Drain:
         door: Door | None,
         per_second: int,
         spread_seconds: float,
-        done: Callable[[Outcome | Refusal], None],
-    ) -> None:
+    ) -> Answer[Outcome | Refusal]:
         """Drain a door, or all doors."""
 
         def act() -> Outcome:
@@ -168,9 +159,9 @@ class Drain:
             return Outcome(f"{_words(doors)}: draining, {per_second} a second", _words(doors))
 
         target = f"door {door}" if door is not None else "all doors"
-        self._moderation.perform(operator, Role.ADMIN, "drain", target, f"{per_second} a second", act, done)
+        return self._moderation.perform(operator, Role.ADMIN, "drain", target, f"{per_second} a second", act)
 
-    def cancel(self, operator: Operator, done: Callable[[Outcome | Refusal], None]) -> None:
+    def cancel(self, operator: Operator) -> Answer[Outcome | Refusal]:
         """Disconnect nobody else, and open every door again."""
 
         def act() -> Outcome:
@@ -192,7 +183,7 @@ class Drain:
                 raise Refusal(Code.BUSY, "; ".join(problems), retry_ms=5000)
             return Outcome(f"{_words(doors)}: open again", _words(doors))
 
-        self._moderation.perform(operator, Role.ADMIN, "drain cancel", "all doors", "", act, done)
+        return self._moderation.perform(operator, Role.ADMIN, "drain cancel", "all doors", "", act)
 
     def _meant(self, door: Door | None) -> list[Door]:
         here = [each for each in DOORS if each in self._ports.doors()]
@@ -225,12 +216,12 @@ class Drain:
             self._close()
             return
 
-        def told() -> None:
+        def told(_: None) -> None:
             self._going = []
             self._sent.update(door_of(each.door) for each in some)
             self._hub.clock.later(len(some) / self.per_second if some else STEP_SECONDS, self._step)
 
-        send_away(self._hub, some, self._retry_ms, told)
+        send_away(self._hub, some, self._retry_ms).then(told)
 
     def _next(self) -> list[Session]:
         """The sessions to disconnect now. A busy session goes to the end of the queue until PATIENCE_SECONDS are

@@ -6,6 +6,7 @@ The log level goes back by itself. No level shows what people say: no message's 
 from collections.abc import Callable
 
 from gateway.core import sanitize
+from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.gate import Gate
 from gateway.core.operators.audit import REASON_BYTES
@@ -45,7 +46,7 @@ class LogLevelControl:
         self.usual, self.level, self.until = level, None, None
         self._turn(level)
 
-    def change(self, operator: Operator, level: str, seconds: int, done: Callable[[Outcome | Refusal], None]) -> None:
+    def change(self, operator: Operator, level: str, seconds: int) -> Answer[Outcome | Refusal]:
         """Log at `level` for so many seconds; the usual level stays from now on."""
 
         def act() -> Outcome:
@@ -63,7 +64,7 @@ class LogLevelControl:
                 self._clock.later(seconds, lambda: self._back(change))
             return Outcome(f"the log level is {level}", level)
 
-        self._moderation.perform(operator, Role.ADMIN, "log level", level, f"{seconds} s", act, done)
+        return self._moderation.perform(operator, Role.ADMIN, "log level", level, f"{seconds} s", act)
 
     def _back(self, change: int) -> None:
         if change == self._changes:
@@ -85,7 +86,7 @@ class Maintenance:
         """What newcomers are told; None when it is off."""
         return self._gate.maintenance
 
-    def switch(self, operator: Operator, on: bool, words: str, done: Callable[[Outcome | Refusal], None]) -> None:
+    def switch(self, operator: Operator, on: bool, words: str) -> Answer[Outcome | Refusal]:
         """Turn it on, with a text for newcomers, or off."""
 
         def act() -> Outcome:
@@ -98,4 +99,4 @@ class Maintenance:
             self._gate.maintain(said)
             return Outcome("maintenance has begun", "on")
 
-        self._moderation.perform(operator, Role.ADMIN, "maintenance", "on" if on else "off", words, act, done)
+        return self._moderation.perform(operator, Role.ADMIN, "maintenance", "on" if on else "off", words, act)

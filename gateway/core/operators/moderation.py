@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from gateway.core import sanitize
+from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.audit import REASON_BYTES, Audit
 from gateway.core.ports import Measure, Sanction
@@ -67,12 +68,8 @@ class Outcome:
     """Further entries of the record: action and target."""
 
 
-Done = Callable[[Outcome | Refusal], None]
-
-
 class Moderation:
-    """The verbs. Each gives its callback the outcome, perhaps at once; a refusal is given to it too, not raised. `mark`
-    is called with what was done, in words."""
+    """The verbs. A refusal is answered, not raised. `mark` is called with what was done, in words."""
 
     def __init__(self, hub: Hub, audit: Audit, random_bits: Callable[[int], int], mark: Callable[[str], None]) -> None:
         self._hub = hub
@@ -83,7 +80,7 @@ class Moderation:
 
     def start(self) -> None:
         """Load the stored bans and mutes, in place of those known now."""
-        self._audit.ledger.sanctions(self._hub.clock.trusted.now() - KEPT_MS, self._recalled)
+        self._audit.ledger.sanctions(self._hub.clock.trusted.now() - KEPT_MS).then(self._recalled)
 
     def _recalled(self, found: list[Sanction] | JournalError) -> None:
         if isinstance(found, JournalError):
@@ -96,7 +93,9 @@ class Moderation:
 
     # The verbs
 
-    def kick(self, operator: Operator, whom: Subject, reason: str, done: Done, seconds: int | None = None) -> None:
+    def kick(
+        self, operator: Operator, whom: Subject, reason: str, seconds: int | None = None
+    ) -> Answer[Outcome | Refusal]:
         """Close one connection; with `seconds` also ban its user, a guest by address."""
 
         def act() -> Outcome:
@@ -109,31 +108,32 @@ class Moderation:
             assert banned.sanction is not None
             return replace(banned, target=named, also=[("ban", banned.target)])
 
-        self.perform(operator, Role.OPERATOR if seconds is None else Role.ADMIN, "kick", whom, reason, act, done)
+        least = Role.OPERATOR if seconds is None else Role.ADMIN
+        return self.perform(operator, least, "kick", whom, reason, act)
 
     def ban(
-        self, operator: Operator, whom: Subject, reason: str, seconds: int | None, done: Done, sure: bool = False
-    ) -> None:
+        self, operator: Operator, whom: Subject, reason: str, seconds: int | None, sure: bool = False
+    ) -> Answer[Outcome | Refusal]:
         """Keep somebody out for so many seconds, None = for ever. An address that is hardly ever meant (everybody, this
         machine, the operator's own) is refused unless the operator is `sure`."""
-        self._put(Measure.BAN, Role.ADMIN, operator, whom, reason, seconds, done, sure)
+        return self._put(Measure.BAN, Role.ADMIN, operator, whom, reason, seconds, sure)
 
     def mute(
-        self, operator: Operator, whom: Subject, reason: str, seconds: int | None, done: Done, sure: bool = False
-    ) -> None:
+        self, operator: Operator, whom: Subject, reason: str, seconds: int | None, sure: bool = False
+    ) -> Answer[Outcome | Refusal]:
         """Keep somebody silent for so many seconds, None = for ever; they may go on reading. Otherwise as `ban`."""
-        self._put(Measure.MUTE, Role.OPERATOR, operator, whom, reason, seconds, done, sure)
+        return self._put(Measure.MUTE, Role.OPERATOR, operator, whom, reason, seconds, sure)
 
-    def unban(self, operator: Operator, which: str, done: Done) -> None:
+    def unban(self, operator: Operator, which: str) -> Answer[Outcome | Refusal]:
         """Lift the ban with that id, or the bans on that nick, address or range."""
-        self._lift(Measure.BAN, Role.ADMIN, operator, which, done)
+        return self._lift(Measure.BAN, Role.ADMIN, operator, which)
 
-    def unmute(self, operator: Operator, which: str, done: Done) -> None:
+    def unmute(self, operator: Operator, which: str) -> Answer[Outcome | Refusal]:
         """Lift the mute with that id, or the mutes on that nick, address or range, or on the user who has that nick
         now."""
-        self._lift(Measure.MUTE, Role.OPERATOR, operator, which, done)
+        return self._lift(Measure.MUTE, Role.OPERATOR, operator, which)
 
-    def message(self, operator: Operator, whom: Subject, words: str, done: Done) -> None:
+    def message(self, operator: Operator, whom: Subject, words: str) -> Answer[Outcome | Refusal]:
         """Tell one connection something in the server's voice."""
 
         def act() -> Outcome:
@@ -144,11 +144,11 @@ class Moderation:
             session.tell(Notice(f"[operator] {said}"))
             return Outcome(f"{session.nick} is told", _named(session), connections=1)
 
-        self.perform(operator, Role.OPERATOR, "message", whom, words, act, done)
+        return self.perform(operator, Role.OPERATOR, "message", whom, words, act)
 
     def announce(
-        self, operator: Operator, words: str, done: Done, door: Door | None = None, room: str | None = None
-    ) -> None:
+        self, operator: Operator, words: str, door: Door | None = None, room: str | None = None
+    ) -> Answer[Outcome | Refusal]:
         """Tell everybody, or everybody at a door, in a room or both."""
 
         def act() -> Outcome:
@@ -173,7 +173,7 @@ class Moderation:
             return Outcome(f"announced to {len(heard)}", target, connections=len(heard))
 
         target = " ".join([f"door {door}"] * bool(door) + [f"#{room}"] * bool(room)) or "all"
-        self.perform(operator, Role.ADMIN, "announce", target, words, act, done)
+        return self.perform(operator, Role.ADMIN, "announce", target, words, act)
 
     # How each is done
 
@@ -185,8 +185,7 @@ class Moderation:
         target: str | Subject,
         reason: str,
         act: Callable[[], Outcome],
-        done: Done,
-    ) -> None:
+    ) -> Answer[Outcome | Refusal]:
         """Check the role, act, mark it in the charts, record it, report."""
         marked, target = (target.one_of, target.text) if isinstance(target, Subject) else ("", target)
         try:
@@ -197,20 +196,19 @@ class Moderation:
         except Refusal as refusal:
             gone = refusal.code is Code.NO_SUCH_USER
             self._audit.note(operator, action, target, reason, "gone" if gone else f"refused: {refusal.text}")
-            done(refusal)
-            return
+            return Answer.of(refusal)
 
-        def recorded(failure: Refusal | None) -> None:
+        def recorded(failure: Refusal | None) -> Outcome | Refusal:
             if failure is not None:
                 kept = "only until a restart and not" if add or outcome.lifted else "that is not"
                 words = f"{outcome.words}, but {kept} in the audit log: {failure.text}"
-                failure = Refusal(failure.code, words, failure.retry_ms)
-            done(failure or outcome)
+                return Refusal(failure.code, words, failure.retry_ms)
+            return outcome
 
         did = [(action, outcome.target), *outcome.also]
         entries = [self._audit.entry(operator, action, target, reason, "done") for action, target in did]
         add = [outcome.sanction] if outcome.sanction is not None else []
-        self._audit.record(entries, recorded, add, outcome.lifted)
+        return self._audit.record(entries, add, outcome.lifted).map(recorded)
 
     # Bans and mutes
 
@@ -225,9 +223,8 @@ class Moderation:
         whom: Subject,
         reason: str,
         seconds: int | None,
-        done: Done,
         sure: bool,
-    ) -> None:
+    ) -> Answer[Outcome | Refusal]:
         def act() -> Outcome:
             session = self._meant(operator, whom)
             target = self._target(measure, operator, whom, session)
@@ -236,7 +233,7 @@ class Moderation:
                 raise Refusal(Code.BAD_MESSAGE, f'{doubt}: only the dashboard bans it, with "sure": true')
             return self._impose(measure, operator, target, session, reason, seconds)
 
-        self.perform(operator, least, measure, whom, reason, act, done)
+        return self.perform(operator, least, measure, whom, reason, act)
 
     def _impose(
         self,
@@ -269,7 +266,7 @@ class Moderation:
             words += f", {len(found)} connection{'s' * (len(found) > 1)} closed"
         return Outcome(words, target.text, sanction, earlier, len(found))
 
-    def _lift(self, measure: Measure, least: Role, operator: Operator, which: str, done: Done) -> None:
+    def _lift(self, measure: Measure, least: Role, operator: Operator, which: str) -> Answer[Outcome | Refusal]:
         def act() -> Outcome:
             table = self._of(measure)
             found = self._named_by(table, which)
@@ -278,7 +275,7 @@ class Moderation:
             words = " ".join(dict.fromkeys(each.target for each in found))
             return Outcome(f"{words} is no longer {_past(measure)}", words, lifted=found)
 
-        self.perform(operator, least, f"un{measure}", which, "", act, done)
+        return self.perform(operator, least, f"un{measure}", which, "", act)
 
     def _named_by(self, table: Sanctions, which: str) -> list[Sanction]:
         """The sanctions with that id or that target. Raises Refusal when there is none."""

@@ -1,9 +1,12 @@
 """Refusals as the peer gets them: too fast, storage failed, and any refusal as an event."""
 
 import re
+from typing import TypeVar
 
 from gateway.core.protocol.events import Error
 from gateway.errors import Code, JournalError, Refusal
+
+Value = TypeVar("Value")
 
 _FOLDERS = re.compile(r"(?<!\S)/(?:(?:(?! cannot be used \()[^/\n:])+/)*")
 """The folders before a file's name; what follows it may hold a slash of its own (`disk I/O error`)."""
@@ -18,6 +21,11 @@ def storage_refusal(error: JournalError) -> Refusal:
     """The refusal when the journal fails, without the folder that it is in, which is nobody's business."""
     words = _FOLDERS.sub("", str(error)).removeprefix("journal: ")
     return Refusal(Code.STORAGE, f"the journal failed: {words}", retry_ms=2000)
+
+
+def told(found: Value | JournalError) -> Value | Refusal:
+    """What the journal answered, as a peer is told it."""
+    return storage_refusal(found) if isinstance(found, JournalError) else found
 
 
 def error_event(refusal: Refusal, id: str | None = None) -> Error:

@@ -67,7 +67,7 @@ class CatchUps:
             session.when_flushed(lambda: self._next(member))
 
         wanted = Range(after=member.cursor, before=member.room.log.first, limit=HISTORY_MESSAGES)
-        self._library.read(member.room.name, wanted, read)
+        self._library.read(member.room.name, wanted).then(read)
 
     def _next(self, member: Member) -> None:
         self._waiting.append(member)

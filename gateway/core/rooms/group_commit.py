@@ -10,15 +10,15 @@ next answer.
 """
 
 import logging
-from collections.abc import Callable
 from typing import NamedTuple
 
+from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports import Journal
 from gateway.core.protocol.message import Message
 from gateway.core.protocol.refusals import error_event, storage_refusal
 from gateway.core.rooms.fanout import Member, Room
-from gateway.core.rooms.idempotency import Answer, Posted
+from gateway.core.rooms.idempotency import Posted
 from gateway.core.rooms.registry import Rooms
 from gateway.core.sessions.half_closed import HalfClosed
 from gateway.core.sessions.session import Session
@@ -40,7 +40,7 @@ class Draft(NamedTuple):
     room: Room
     message: Message
     member: Member | None
-    done: Answer | None
+    answer: Answer[Posted | Refusal] | None
 
 
 class GroupCommit:
@@ -70,7 +70,7 @@ class GroupCommit:
         self._failure: Refusal | None = None
         self._failed_at = 0.0
         self._crowded_out: list[Session] = []
-        self._waiting: list[tuple[Session, Callable[[], None]]] = []
+        self._waiting: list[tuple[Session, Answer[None]]] = []
 
     @property
     def crowded(self) -> bool:
@@ -108,24 +108,26 @@ class GroupCommit:
             batch = [draft.message for draft in drafts]
             self._journal.append(batch, lambda answer: self._answered(drafts, answer))
 
-    def after_own(self, session: Session, job: Callable[[], None]) -> None:
-        """Run `job` once every message of the session has been committed or refused; now, if none is on its way."""
+    def after_own(self, session: Session) -> Answer[None]:
+        """Comes once every message of the session has been committed or refused; at once, if none is on its way."""
+        answer: Answer[None] = Answer()
+        self._answer_after(session, answer)
+        return answer
+
+    def _answer_after(self, session: Session, answer: Answer[None]) -> None:
         if session.pending:
-            self._waiting.append((session, job))
+            self._waiting.append((session, answer))
         else:
-            job()
+            answer.set(None)
 
-    def probe(self, done: Callable[[Refusal | None], None]) -> None:
-        """Give `done` what keeps messages from being stored, None if nothing does: a recent failure, or the journal's
-        answer to an empty batch, which checks its disk and its file like any other."""
+    def probe(self) -> Answer[Refusal | None]:
+        """What keeps messages from being stored, None if nothing does: a recent failure, or the journal's answer to an
+        empty batch, which checks its disk and its file like any other."""
         if self._failure is not None and self._clock.now() < self._failed_at + FAILURE_SECONDS:
-            done(self._failure)
-            return
-
-        def answered(answer: list[Message] | JournalError) -> None:
-            done(storage_refusal(answer) if isinstance(answer, JournalError) else None)
-
-        self._journal.append([], answered)
+            return Answer.of(self._failure)
+        probed: Answer[list[Message] | JournalError] = Answer()
+        self._journal.append([], probed.set)
+        return probed.map(lambda found: storage_refusal(found) if isinstance(found, JournalError) else None)
 
     def _tell(self, words: str) -> None:
         """Tell operators, in the log and on the dashboard: once when a failure begins, once when it ends."""
@@ -146,36 +148,36 @@ class GroupCommit:
             self._failure = None
             self._show(drafts)
         waiting, self._waiting = self._waiting, []
-        for session, job in waiting:
-            self.after_own(session, job)
+        for session, own in waiting:
+            self._answer_after(session, own)
         released, self._crowded_out = self._crowded_out, []
         for session in released:
             session.release()
         self._clock.soon()
 
     def _show(self, drafts: list[Draft]) -> None:
-        for room, message, member, done in drafts:
+        for room, message, member, answer in drafts:
             room.pending -= 1
             room.publish(message, member)
             if member is not None:
                 member.session.answered()
                 if member.session.ending:
                     self._half_closed.committed(member.session)
-            if done is not None:
-                done(Posted(room.name, room.epoch, message.seq))
+            if answer is not None:
+                answer.set(Posted(room.name, room.epoch, message.seq))
             if not room.members:
                 # Posted by HTTP into an empty room: nobody will leave it, which is when a room is usually forgotten.
                 self._rooms.forget_if_idle(room)
 
     def _refuse(self, drafts: list[Draft], refusal: Refusal) -> None:
-        for room, _, member, done in drafts:
+        for room, _, member, answer in drafts:
             room.pending -= 1
             if member is not None:
                 member.session.answered()
                 if member.session.ending:
                     self._half_closed.committed(member.session)
-            if done is not None:
-                done(refusal)
+            if answer is not None:
+                answer.set(refusal)
             elif member is not None:
                 member.session.tell(error_event(refusal))
             self._rooms.forget_if_idle(room)

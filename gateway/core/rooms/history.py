@@ -1,8 +1,9 @@
 """History: a page of a room's messages, from its log in memory when that holds all of it, else from the journal."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.core.answer import Answer
 from gateway.core.ports import Journal, Page, RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.core.protocol.refusals import storage_refusal
@@ -35,9 +36,6 @@ class Past:
     more: bool
 
 
-Answer = Callable[[Past | Refusal], None]
-
-
 class HistoryReader:
     """Reads the history of any room, in memory or not."""
 
@@ -45,34 +43,31 @@ class HistoryReader:
         self._journal = journal
         self._rooms = rooms
 
-    def read(self, name: str, wanted: Range, done: Answer) -> None:
-        """Give `done` at most HISTORY_MESSAGES messages, or a Refusal for an unknown room."""
+    def read(self, name: str, wanted: Range) -> Answer[Past | Refusal]:
+        """At most HISTORY_MESSAGES messages, or a Refusal for an unknown room."""
         room = self._rooms.get(name)
         if room is None:
-            self._journal.open(name, 0, lambda record: self._read_unopened(record, wanted, done))
-            return
+            return self._journal.open(name, 0).chain(lambda record: self._read_unopened(record, wanted))
         limit = min(wanted.limit, HISTORY_MESSAGES)
         held = room.held(wanted.after, wanted.before, limit)
         if held is not None:
-            done(Past(name, room.epoch, room.first, room.log.head, *held))
-        else:
-            self._read_journal(RoomRecord(name, room.epoch, room.first, room.log.head, room.topic, ()), wanted, done)
+            return Answer.of(Past(name, room.epoch, room.first, room.log.head, *held))
+        return self._read_journal(RoomRecord(name, room.epoch, room.first, room.log.head, room.topic, ()), wanted)
 
-    def _read_unopened(self, record: RoomRecord | JournalError, wanted: Range, done: Answer) -> None:
+    def _read_unopened(self, record: RoomRecord | JournalError, wanted: Range) -> Answer[Past | Refusal]:
         if isinstance(record, JournalError):
-            done(storage_refusal(record))
-        elif not record.head and not record.topic:
-            done(Refusal(Code.NO_SUCH_ROOM, f"there is no room {record.room}"))
-        else:
-            self._read_journal(record, wanted, done)
+            return Answer.of(storage_refusal(record))
+        if not record.head and not record.topic:
+            return Answer.of(Refusal(Code.NO_SUCH_ROOM, f"there is no room {record.room}"))
+        return self._read_journal(record, wanted)
 
-    def _read_journal(self, record: RoomRecord, wanted: Range, done: Answer) -> None:
-        def answer(page: Page | JournalError) -> None:
-            if isinstance(page, JournalError):
-                done(storage_refusal(page))
-            else:
-                messages = list(page.messages)
-                done(Past(record.room, record.epoch, record.first, record.head, messages, page.more))
-
+    def _read_journal(self, record: RoomRecord, wanted: Range) -> Answer[Past | Refusal]:
         limit = min(wanted.limit, HISTORY_MESSAGES)
-        self._journal.read(record.room, after=wanted.after, before=wanted.before, limit=limit, done=answer)
+        page = self._journal.read(record.room, after=wanted.after, before=wanted.before, limit=limit)
+        return page.map(lambda page: _past(record, page))
+
+
+def _past(record: RoomRecord, page: Page | JournalError) -> Past | Refusal:
+    if isinstance(page, JournalError):
+        return storage_refusal(page)
+    return Past(record.room, record.epoch, record.first, record.head, list(page.messages), page.more)

@@ -6,9 +6,11 @@ waits for the same outcome. A refused try is not remembered.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 
+from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports import Receipt
 from gateway.core.protocol.events import Ack
@@ -31,18 +33,15 @@ class Posted(NamedTuple):
     seq: int
 
 
-Answer = Callable[[Posted | Refusal], None]
-
-
 class Entry:
-    """One key: the callbacks that wait for its outcome, or the outcome."""
+    """One key: when its first try began, and its outcome."""
 
-    __slots__ = ("began", "posted", "waiting")
+    __slots__ = ("answer", "began", "posted")
 
-    def __init__(self, began: float) -> None:
+    def __init__(self, began: float, answer: Answer[Posted | Refusal], posted: bool) -> None:
         self.began = began
-        self.posted: Posted | None = None
-        self.waiting: list[Answer] = []
+        self.answer = answer
+        self.posted = posted
 
 
 class Idempotency:
@@ -60,38 +59,30 @@ class Idempotency:
         for each in receipts:
             if now - each.ts / 1000 >= RECEIPT_SECONDS:
                 continue
-            entry = self._entries[each.identity, each.id] = Entry(min(each.ts / 1000, now))
-            entry.posted = Posted(each.room, each.epoch, each.seq)
+            posted: Answer[Posted | Refusal] = Answer.of(Posted(each.room, each.epoch, each.seq))
+            self._entries[each.identity, each.id] = Entry(min(each.ts / 1000, now), posted, True)
             self._of[each.identity] += 1
 
-    def begin(self, key: Key, answer: Answer) -> Answer | None:
-        """Begin a try. For the first one, return the function to be called with its outcome, which also calls `answer`.
-        For a retry, return None, and call `answer` with the first one's outcome, now or later. Raises Refusal when the
-        identity has too many live ids."""
+    def begin(self, key: Key) -> tuple[Answer[Posted | Refusal], bool]:
+        """Begin a try: the outcome of the first try with that key, and whether this is the first, whose caller has to
+        set it. Raises Refusal when the identity has too many live ids."""
         now = self._clock.trusted.now() / 1000
         self._forget_old(now)
         entry = self._entries.get(key)
-        if entry is None:
-            self._require_space(key)
-            entry = self._entries[key] = Entry(now)
-            entry.waiting.append(answer)
-            self._of[key[0]] += 1
-            return lambda outcome: self._settle(key, outcome)
-        if entry.posted is not None:
-            answer(entry.posted)
-        else:
-            entry.waiting.append(answer)
-        return None
+        if entry is not None:
+            return entry.answer, False
+        self._require_space(key)
+        answer: Answer[Posted | Refusal] = Answer()
+        entry = self._entries[key] = Entry(now, answer, False)
+        self._of[key[0]] += 1
+        answer.then(partial(self._settle, key, entry))
+        return answer, True
 
-    def _settle(self, key: Key, outcome: Posted | Refusal) -> None:
-        entry = self._entries[key]
+    def _settle(self, key: Key, entry: Entry, outcome: Posted | Refusal) -> None:
         if isinstance(outcome, Refusal):
             self._forget(key)
         else:
-            entry.posted = outcome
-        waiting, entry.waiting = entry.waiting, []
-        for answer in waiting:
-            answer(outcome)
+            entry.posted = True
 
     def _require_space(self, key: Key) -> None:
         if self._of[key[0]] >= IDS_PER_IDENTITY or len(self._entries) >= IDS:
@@ -101,7 +92,7 @@ class Idempotency:
         while self._entries:
             key = next(iter(self._entries))
             entry = self._entries[key]
-            if entry.posted is None or now - entry.began < RECEIPT_SECONDS:
+            if not entry.posted or now - entry.began < RECEIPT_SECONDS:
                 return
             self._forget(key)
 

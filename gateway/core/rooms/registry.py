@@ -1,9 +1,10 @@
 """The rooms in memory, by name: opened from the journal when one is needed, forgotten when it is not."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
+from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
 from gateway.core.ports import Journal, RoomRecord
 from gateway.core.protocol.events import Notice
@@ -14,7 +15,7 @@ from gateway.core.rooms.log import LogBudget, RoomLog
 from gateway.core.sessions.rate_limit import Limits
 from gateway.core.sessions.session import Session
 from gateway.core.stats.counters import Counters
-from gateway.errors import Code, JournalError, Refusal
+from gateway.errors import Code, JournalError, LostTail, Refusal
 
 log = logging.getLogger(__name__)
 
@@ -51,15 +52,20 @@ class Rooms(Mapping[str, Room]):
             room.log.max_messages, room.log.max_bytes = limits.top_log_messages, limits.top_log_bytes
         self._budget.limit(limits.top_logs_bytes)
 
-    def open(self, name: str, done: Callable[[Room | Refusal], None]) -> None:
-        """Give `done` the room with that (valid) name, from memory, from the journal, or new."""
+    def start(self) -> None:
+        """Open the lobby, which stays in memory; from now on, reopen every room whenever the journal has lost its
+        end."""
+        self._journal.lost_tail().then(self._begin_new_epochs)
+        self.open(LOBBY)
+
+    def open(self, name: str) -> Answer[Room | Refusal]:
+        """The room with that (valid) name, from memory, from the journal, or new."""
         room = self._rooms.get(name)
         if room is not None:
-            done(room)
-        elif len(self) >= self._limits.top_rooms:
-            done(Refusal(Code.ROOM_LIMIT, f"there are {len(self)} rooms already", retry_ms=60_000))
-        else:
-            self._journal.open(name, RECENT_MESSAGES, lambda record: done(self._opened(name, record)))
+            return Answer.of(room)
+        if len(self) >= self._limits.top_rooms:
+            return Answer.of(Refusal(Code.ROOM_LIMIT, f"there are {len(self)} rooms already", retry_ms=60_000))
+        return self._journal.open(name, RECENT_MESSAGES).map(partial(self._opened, name))
 
     def _opened(self, name: str, record: RoomRecord | JournalError) -> Room | Refusal:
         room = self._rooms.get(name)
@@ -92,22 +98,24 @@ class Rooms(Mapping[str, Room]):
             del self._rooms[room.name]
             room.log.leave()
 
-    def set_topic(self, session: Session, room: Room, topic: str, done: Callable[[Refusal | None], None]) -> None:
+    def set_topic(self, session: Session, room: Room, topic: str) -> Answer[Refusal | None]:
         """Store a topic (gated) that the session has given the room, then tell the room."""
 
-        def stored(failure: JournalError | None) -> None:
-            if failure is None:
-                room.topic = topic
-                words = f"{session.nick} set the topic: {topic}" if topic else f"{session.nick} cleared the topic"
-                tell_room(room, Notice(words, room=room.name, topic=topic))
-            done(storage_refusal(failure) if failure else None)
+        def stored(failure: JournalError | None) -> Refusal | None:
+            if failure is not None:
+                return storage_refusal(failure)
+            room.topic = topic
+            words = f"{session.nick} set the topic: {topic}" if topic else f"{session.nick} cleared the topic"
+            tell_room(room, Notice(words, room=room.name, topic=topic))
+            return None
 
-        self._journal.set_topic(room.name, topic, stored)
+        return self._journal.set_topic(room.name, topic).map(stored)
 
-    def begin_new_epochs(self) -> None:
-        """The journal came back without its end: read every room afresh, and tell its members its new epoch."""
+    def _begin_new_epochs(self, loss: LostTail) -> None:
+        """Read every room afresh, and tell its members its new epoch."""
+        self._journal.lost_tail().then(self._begin_new_epochs)
         for name in list(self._rooms):
-            self._journal.open(name, RECENT_MESSAGES, partial(self._reopened, name))
+            self._journal.open(name, RECENT_MESSAGES).then(partial(self._reopened, name))
 
     def _reopened(self, name: str, record: RoomRecord | JournalError) -> None:
         room = self._rooms.get(name)

@@ -49,7 +49,7 @@ class Retention:
     def _look(self, round: int) -> None:
         if round == self._round:
             before = self._clock.trusted.now() - int(self._keep * 1000)
-            self._journal.expire(before, lambda answer: self._expired(answer, round))
+            self._journal.expire(before).then(lambda answer: self._expired(answer, round))
 
     def _expired(self, answer: Expired | JournalError, round: int) -> None:
         if isinstance(answer, JournalError):

@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports import Journal, Person
 from gateway.core.sessions import nicknames
@@ -42,8 +43,8 @@ class IdentityRegistry:
         self._recent = recent
         self._replace = replace
         self._changed: dict[Identity, None] = {}
-        self._waiting: list[Callable[[JournalError | None], None]] = []
-        self._answers: deque[tuple[Callable[[JournalError | None], None], JournalError | None]] = deque()
+        self._waiting: list[Answer[JournalError | None]] = []
+        self._answers: deque[tuple[Answer[JournalError | None], JournalError | None]] = deque()
         self._sweeping = False
 
     def recall(self, people: Iterable[Person]) -> None:
@@ -127,10 +128,12 @@ class IdentityRegistry:
             self._sweep_later()
             self._clock.soon()
 
-    def stored(self, done: Callable[[JournalError | None], None]) -> None:
-        """Call `done` when all changes so far are stored, with an error if they could not be."""
-        self._waiting.append(done)
+    def stored(self) -> Answer[JournalError | None]:
+        """Comes when all changes so far are stored, with an error if they could not be."""
+        answer: Answer[JournalError | None] = Answer()
+        self._waiting.append(answer)
         self._clock.soon()
+        return answer
 
     @property
     def pending(self) -> bool:
@@ -142,8 +145,8 @@ class IdentityRegistry:
         if self._changed or self._waiting:
             self._store()
         for _ in range(min(len(self._answers), ANSWERS_PER_TICK)):
-            done, failure = self._answers.popleft()
-            done(failure)
+            answer, failure = self._answers.popleft()
+            answer.set(failure)
 
     def _store(self) -> None:
         for identity in self._changed:
@@ -152,13 +155,13 @@ class IdentityRegistry:
         waiting = self._waiting
         self._changed, self._waiting = {}, []
 
-        def answer(failure: JournalError | None) -> None:
+        def stored(failure: JournalError | None) -> None:
             if failure is not None:
                 log.warning("%d people are not remembered: %s", len(people), failure)
-            self._answers += [(done, failure) for done in waiting]
+            self._answers += [(answer, failure) for answer in waiting]
             self._clock.soon()
 
-        self._journal.remember(people, answer)
+        self._journal.remember(people).then(stored)
 
     def _hand_over(self, session: Session, identity: Identity) -> None:
         self.nicks.release(session.nick)

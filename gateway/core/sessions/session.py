@@ -14,15 +14,21 @@ This file is below rooms: it sees its members only as `RoomReading`s, and `core.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
+from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
 from gateway.core.ports import Person, Transport
 from gateway.core.protocol.events import Event
 from gateway.core.protocol.message import Door
+from gateway.core.protocol.refusals import error_event
 from gateway.core.protocol.wire import Wire
 from gateway.core.roles import Operator
 from gateway.core.stats.counters import Counters
+from gateway.errors import Refusal
+
+Value = TypeVar("Value")
 
 OWED_BYTES = 65536
 """Bytes of output owed to one session above which its input is held and room-wide events are left out."""
@@ -352,6 +358,19 @@ class Session:
         self.held -= 1
         if not self.held and not self.closed:
             self.transport.resume()
+
+    def wait_for(self, answer: Answer[Value | Refusal], use: Callable[[Value], object], id: str | None = None) -> None:
+        """Take no input until the answer is there and has been handed to `use`. A Refusal is told instead, in answer to
+        the request with that id."""
+        self.hold()
+        answer.then(partial(self._answered, use, id))
+
+    def _answered(self, use: Callable[[Value], object], id: str | None, value: Value | Refusal) -> None:
+        if isinstance(value, Refusal):
+            self.tell(error_event(value, id))
+        else:
+            use(value)
+        self.release()
 
     def lag(self) -> tuple[int, int]:
         """How far the session is behind: (messages, bytes)."""

@@ -7,7 +7,7 @@ from gateway.core.operators.assembly import Operators
 from gateway.core.operators.bulk import PER_SECOND, Action, BulkPlan, BulkState, Campaign, TooMany
 from gateway.errors import Refusal
 from gateway.web.endpoint import Call, Failure, Order, RefusalReply
-from gateway.web.http.query import ask
+from gateway.web.http.query import answered
 from gateway.web.http.responses import json_answer
 from gateway.web.tables.connections import ConnectionTable
 from gateway.web.tables.filter import split
@@ -82,7 +82,7 @@ class BulkEndpoints:
             self._audit.note(call.operator, f"campaign {order.action}", order.q, "", f"refused: {refusal.text}")
             raise
         try:
-            return _row(await ask(lambda done: self._campaigns.begin(call.operator, plan, done)))
+            return _row(await answered(self._campaigns.begin(call.operator, plan)))
         except TooMany as refusal:
             failure = Failure(refusal.code.value, refusal.text, matches=refusal.matches)
             return json_answer(RefusalReply(failure), 409)
@@ -97,7 +97,7 @@ class BulkEndpoints:
 
     async def stop(self, call: Call[None]) -> BulkRow:
         """`DELETE /admin/api/campaigns/{id}`"""
-        return _row(await ask(lambda done: self._campaigns.stop(call.operator, call.id, done)))
+        return _row(await answered(self._campaigns.stop(call.operator, call.id)))
 
     async def _plan(self, order: BulkRequest) -> BulkPlan:
         """The plan, for the connections that match at this moment. Raises Refusal for a wrong filter word."""

@@ -26,7 +26,7 @@ from gateway.web.endpoint import BOM, Call, form_fields
 from gateway.web.http.body import read_body
 from gateway.web.http.origin_policy import OriginPolicy
 from gateway.web.http.protocol import peer_address
-from gateway.web.http.query import ask
+from gateway.web.http.query import answered
 from gateway.web.http.responses import json_answer
 from gateway.web.options import WebOptions
 from gateway.web.templates import Pages
@@ -231,7 +231,7 @@ class LoginPage:
     async def _checked(self, request: web.Request, given: Credentials) -> Operator | Refusal:
         """Check a name and a password against the accounts."""
         try:
-            return await ask(lambda done: self._keeper.login(given.name, given.password, peer_address(request), done))
+            return await answered(self._keeper.login(given.name, given.password, peer_address(request)))
         except Refusal as refusal:
             return refusal
 

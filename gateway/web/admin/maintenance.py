@@ -1,7 +1,5 @@
 """`/admin/api/…` for the gateway itself: drain, maintenance, log level, and the feed of what happened lately."""
 
-from collections.abc import Callable
-
 import msgspec
 
 from gateway.core.gate import DoorState
@@ -9,12 +7,10 @@ from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.drain import PER_SECOND, SPREAD_SECONDS
 from gateway.core.operators.maintenance import SECONDS
-from gateway.core.operators.moderation import Outcome
 from gateway.core.protocol.message import Door
 from gateway.core.stats.recent import Happening
-from gateway.errors import Refusal
 from gateway.web.endpoint import Call, Order
-from gateway.web.http.query import ask
+from gateway.web.http.query import answered
 from gateway.web.tables.paging import PAGE_DEFAULT
 
 
@@ -106,12 +102,12 @@ class MaintenanceEndpoints:
     async def drain(self, call: Call[DrainRequest]) -> DrainReport:
         """`POST /admin/api/drain`"""
         order, draining = call.body, self._operators.drain
-        await _did(lambda done: draining.begin(call.operator, order.door, order.per_second, order.spread_seconds, done))
+        await answered(draining.begin(call.operator, order.door, order.per_second, order.spread_seconds))
         return self._progress()
 
     async def cancel(self, call: Call[None]) -> DrainReport:
         """`DELETE /admin/api/drain`"""
-        await _did(lambda done: self._operators.drain.cancel(call.operator, done))
+        await answered(self._operators.drain.cancel(call.operator))
         return self._progress()
 
     async def progress(self, call: Call[None]) -> DrainReport:
@@ -121,7 +117,7 @@ class MaintenanceEndpoints:
     async def maintain(self, call: Call[MaintenanceRequest]) -> MaintenanceReport:
         """`POST /admin/api/maintenance`"""
         order = call.body
-        await _did(lambda done: self._operators.maintenance.switch(call.operator, order.on, order.text, done))
+        await answered(self._operators.maintenance.switch(call.operator, order.on, order.text))
         return self._maintenance()
 
     async def maintenance(self, call: Call[None]) -> MaintenanceReport:
@@ -131,7 +127,7 @@ class MaintenanceEndpoints:
     async def turn_log(self, call: Call[LogLevelRequest]) -> LogLevel:
         """`POST /admin/api/log-level`"""
         order = call.body
-        await _did(lambda done: self._operators.log_level.change(call.operator, order.level, order.seconds, done))
+        await answered(self._operators.log_level.change(call.operator, order.level, order.seconds))
         return self._level()
 
     async def log_level(self, call: Call[None]) -> LogLevel:
@@ -178,8 +174,3 @@ class MaintenanceEndpoints:
     def _level(self) -> LogLevel:
         loudness = self._operators.log_level
         return LogLevel(loudness.now, loudness.usual, loudness.until)
-
-
-async def _did(verb: Callable[[Callable[[Outcome | Refusal], None]], None]) -> Outcome:
-    """Wait for the outcome. Raises Refusal."""
-    return await ask(verb)

@@ -10,14 +10,15 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.core.address import parse_address
+from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
-from gateway.core.operators.moderation import Moderation, Outcome, Subject
+from gateway.core.operators.moderation import Outcome, Subject
 from gateway.core.ports import AuditPage, AuditQuery, Measure, Sanction
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal
 from gateway.web.endpoint import Call, Order
-from gateway.web.http.query import ask
+from gateway.web.http.query import answered
 from gateway.web.tables.connections import ConnectionTable
 from gateway.web.tables.paging import PAGE_DEFAULT
 
@@ -196,54 +197,51 @@ class ModerationEndpoints:
 
     def __init__(self, hub: Hub, operators: Operators, table: ConnectionTable) -> None:
         self._hub = hub
-        self._operators = operators
+        self.verbs = operators.moderation
+        self._audit = operators.audit
         self._table = table
 
     async def kick(self, call: Call[KickRequest]) -> Kicked:
         """`DELETE /admin/api/connections/{id}`"""
         order = call.body
-        outcome = await self.do(
-            lambda it, done: it.kick(call.operator, Subject(call.id), order.reason, done, order.ban_seconds)
-        )
+        outcome = await self.do(self.verbs.kick(call.operator, Subject(call.id), order.reason, order.ban_seconds))
         return Kicked(call.id, True, None if outcome.sanction is None else _shown(outcome.sanction))
 
     async def message(self, call: Call[MessageRequest]) -> Told:
         """`POST /admin/api/connections/{id}/message`"""
-        await self.do(lambda it, done: it.message(call.operator, Subject(call.id), call.body.text, done))
+        await self.do(self.verbs.message(call.operator, Subject(call.id), call.body.text))
         return Told(call.id, True)
 
     async def announce(self, call: Call[AnnounceRequest]) -> Announced:
         """`POST /admin/api/announce`"""
         order = call.body
-        outcome = await self.do(lambda it, done: it.announce(call.operator, order.text, done, order.door, order.room))
+        outcome = await self.do(self.verbs.announce(call.operator, order.text, order.door, order.room))
         return Announced(outcome.connections)
 
     async def ban(self, call: Call[SanctionRequest]) -> Banned:
         """`POST /admin/api/bans`"""
-        outcome = await self._sanction(call, Moderation.ban)
+        outcome = await self._sanction(call, self.verbs.ban)
         assert outcome.sanction is not None
         return Banned(_shown(outcome.sanction), outcome.connections)
 
     async def mute(self, call: Call[SanctionRequest]) -> Muted:
         """`POST /admin/api/mutes`"""
-        outcome = await self._sanction(call, Moderation.mute)
+        outcome = await self._sanction(call, self.verbs.mute)
         assert outcome.sanction is not None
         return Muted(_shown(outcome.sanction))
 
-    async def _sanction(self, call: Call[SanctionRequest], verb: Callable[..., None]) -> Outcome:
+    async def _sanction(self, call: Call[SanctionRequest], verb: Callable[..., Answer[Outcome | Refusal]]) -> Outcome:
         order = call.body
-        return await self.do(
-            lambda it, done: verb(it, call.operator, order.whom, order.reason, order.seconds, done, order.sure)
-        )
+        return await self.do(verb(call.operator, order.whom, order.reason, order.seconds, order.sure))
 
     async def unban(self, call: Call[None]) -> Lifted:
         """`DELETE /admin/api/bans/{id}`"""
-        await self.do(lambda it, done: it.unban(call.operator, call.id, done))
+        await self.do(self.verbs.unban(call.operator, call.id))
         return Lifted(call.id, True)
 
     async def unmute(self, call: Call[None]) -> Lifted:
         """`DELETE /admin/api/mutes/{id}`"""
-        await self.do(lambda it, done: it.unmute(call.operator, call.id, done))
+        await self.do(self.verbs.unmute(call.operator, call.id))
         return Lifted(call.id, True)
 
     async def bans(self, call: Call[None]) -> BanPage:
@@ -266,16 +264,12 @@ class ModerationEndpoints:
     async def entries(self, call: Call[Any]) -> AuditPage:
         """The entries of the audit log that a call asks for by `q`, `limit` and `cursor`."""
         query = AuditQuery(call.query.get("cursor"), call.query.get("limit", PAGE_DEFAULT), _terms(call))
+        return await answered(self._audit.read(call.operator, query))
 
-        def verb(done: Callable[[AuditPage | Refusal], None]) -> None:
-            self._operators.audit.read(call.operator, query, done)
-
-        return await ask(verb)
-
-    async def do(self, verb: Callable[[Moderation, Callable[[Outcome | Refusal], None]], None]) -> Outcome:
+    async def do(self, answer: Answer[Outcome | Refusal]) -> Outcome:
         """The outcome of one verb. Raises Refusal."""
         try:
-            return await ask(lambda done: verb(self._operators.moderation, done))
+            return await answered(answer)
         finally:
             self._table.expire()
 

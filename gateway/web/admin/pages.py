@@ -11,7 +11,8 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.accounts.authenticator import Authenticator
-from gateway.core.operators.moderation import Done, Moderation, Subject
+from gateway.core.answer import Answer
+from gateway.core.operators.moderation import Outcome, Subject
 from gateway.core.ports import Measure
 from gateway.core.protocol.message import Door
 from gateway.core.quantity import parse_duration
@@ -207,9 +208,8 @@ FORM_PAGES = ("/admin", "/admin/rooms", "/admin/bans", "/admin/mutes", "/admin/a
 """The pages that have forms, and so the only ones that a form leads back to."""
 TARGETS = ("nick", "address", "connection")
 
-Verb = Callable[[Moderation, Done], None]
-Sanctioning = Callable[[Moderation, Operator, Subject, str, int | None, Done, bool], None]
-Lifting = Callable[[Moderation, Operator, str, Done], None]
+Sanctioning = Callable[[Operator, Subject, str, int | None, bool], Answer[Outcome | Refusal]]
+Lifting = Callable[[Operator, str], Answer[Outcome | Refusal]]
 
 
 class AdminForms:
@@ -217,6 +217,7 @@ class AdminForms:
 
     def __init__(self, moderation: ModerationEndpoints, sessions: SessionEndpoints, options: WebOptions) -> None:
         self._moderation = moderation
+        self._verbs = moderation.verbs
         self._sessions = sessions
         self._options = options
 
@@ -224,29 +225,29 @@ class AdminForms:
         """`POST /admin/kick`: id, reason, ban_seconds"""
         fields, whom = call.body, Subject(call.body.get("id", ""))
         reason, seconds = fields.get("reason", ""), seconds_of(fields.get("ban_seconds", ""))
-        return await self._do(call, "kicked", lambda it, done: it.kick(call.operator, whom, reason, done, seconds))
+        return await self._do(call, "kicked", self._verbs.kick(call.operator, whom, reason, seconds))
 
     async def ban(self, call: Call[Fields]) -> web.StreamResponse:
         """`POST /admin/bans`: by, target, reason, seconds, sure"""
-        return await self._sanction(call, Moderation.ban, "banned")
+        return await self._sanction(call, self._verbs.ban, "banned")
 
     async def mute(self, call: Call[Fields]) -> web.StreamResponse:
         """`POST /admin/mutes`: by, target, reason, seconds, sure"""
-        return await self._sanction(call, Moderation.mute, "muted")
+        return await self._sanction(call, self._verbs.mute, "muted")
 
     async def lift_ban(self, call: Call[Fields]) -> web.StreamResponse:
         """`POST /admin/bans/lift`: id"""
-        return await self._lift(call, Moderation.unban)
+        return await self._lift(call, self._verbs.unban)
 
     async def lift_mute(self, call: Call[Fields]) -> web.StreamResponse:
         """`POST /admin/mutes/lift`: id"""
-        return await self._lift(call, Moderation.unmute)
+        return await self._lift(call, self._verbs.unmute)
 
     async def announce(self, call: Call[Fields]) -> web.StreamResponse:
         """`POST /admin/announce`: text, door, room; the last two may be empty"""
         text, room = call.body.get("text", ""), call.body.get("room") or None
         door = door_of(call.body.get("door", ""))
-        return await self._do(call, "announced", lambda it, done: it.announce(call.operator, text, done, door, room))
+        return await self._do(call, "announced", self._verbs.announce(call.operator, text, door, room))
 
     async def end_session(self, call: Call[Fields]) -> web.StreamResponse:
         """`POST /admin/sessions/end`: id"""
@@ -259,16 +260,16 @@ class AdminForms:
     async def _sanction(self, call: Call[Fields], verb: Sanctioning, result: str) -> web.StreamResponse:
         fields, whom, sure = call.body, whom_of(call.body), "sure" in call.body
         reason, seconds = fields.get("reason", ""), seconds_of(fields.get("seconds", ""))
-        return await self._do(call, result, lambda it, done: verb(it, call.operator, whom, reason, seconds, done, sure))
+        return await self._do(call, result, verb(call.operator, whom, reason, seconds, sure))
 
     async def _lift(self, call: Call[Fields], verb: Lifting) -> web.StreamResponse:
         id = call.body.get("id", "")
-        return await self._do(call, "lifted", lambda it, done: verb(it, call.operator, id, done))
+        return await self._do(call, "lifted", verb(call.operator, id))
 
-    async def _do(self, call: Call[Fields], result: str, verb: Verb) -> web.StreamResponse:
-        """Run the verb, and redirect to the page with the form, which then shows the result."""
+    async def _do(self, call: Call[Fields], result: str, answer: Answer[Outcome | Refusal]) -> web.StreamResponse:
+        """Wait for the verb, and redirect to the page with the form, which then shows the result."""
         try:
-            await self._moderation.do(verb)
+            await self._moderation.do(answer)
         except Refusal as refusal:
             return self._gone(call, refusal)
         return self._back(call, result)

@@ -106,7 +106,7 @@ class AdminSessions:
 
     def start(self) -> None:
         """Recall who was logged in."""
-        self._ledger.logins(self._recalled)
+        self._ledger.logins().then(self._recalled)
 
     def _recalled(self, text: str | JournalError) -> None:
         try:
@@ -135,7 +135,7 @@ class AdminSessions:
             )
             for key, each in self._sessions.items()
         ]  # fmt: skip
-        self._ledger.keep_logins(msgspec.json.encode(kept).decode(), _kept)
+        self._ledger.keep_logins(msgspec.json.encode(kept).decode()).then(_kept)
 
     def open(self, operator: Operator, agent: str) -> tuple[str, AdminSession]:
         """Log an operator in; return the secret for the cookie, and the session. Above SESSION_LIMIT the session unused

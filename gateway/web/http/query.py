@@ -1,31 +1,31 @@
-"""Checking a request's query, and awaiting verbs of the hub that report by a callback."""
+"""Checking a request's query, and awaiting answers of the core."""
 
 import asyncio
-from collections.abc import Callable
 from typing import TypeVar
 
 from aiohttp import web
 
+from gateway.core.answer import Answer
 from gateway.errors import Code, Refusal
 
 SEQ_LIMIT = 2**63
 
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
 
-async def ask(verb: Callable[[Callable[[Answer | Refusal], None]], None]) -> Answer:
-    """Wait for what `verb` hands to its callback. A Refusal is raised."""
-    future: asyncio.Future[Answer | Refusal] = asyncio.get_running_loop().create_future()
+async def answered(answer: Answer[Value | Refusal]) -> Value:
+    """Wait for an answer of the core. A Refusal is raised."""
+    future: asyncio.Future[Value | Refusal] = asyncio.get_running_loop().create_future()
 
-    def done(answer: Answer | Refusal) -> None:
-        if not future.done():
-            future.set_result(answer)
+    def arrived(value: Value | Refusal) -> None:
+        if not future.done():  # the request may have been cancelled meanwhile
+            future.set_result(value)
 
-    verb(done)
-    answer = await future
-    if isinstance(answer, Refusal):
-        raise answer
-    return answer
+    answer.then(arrived)
+    value = await future
+    if isinstance(value, Refusal):
+        raise value
+    return value
 
 
 def only(request: web.Request, *names: str) -> None:

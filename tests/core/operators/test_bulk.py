@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gateway.core.answer import Answer
 from gateway.core.operators.bulk import FASTEST, KEPT, RUNNING, Action, BulkPlan, BulkState, Campaign, TooMany
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.roles import Operator, Role
@@ -22,7 +23,7 @@ def begin(world: World, operator: Operator, action: Action, peers: list[Peer], *
     answers: list[Campaign | Refusal] = []
     targets = [peer.session.id for peer in peers]
     plan = BulkPlan(action, **{"words": "x", "targets": targets, "named": frozenset(), "expected": len(targets)} | more)
-    world.operators.bulk.begin(operator, plan, answers.append)
+    world.operators.bulk.begin(operator, plan).then(answers.append)
     world.run()
     (answer,) = answers
     return answer
@@ -75,7 +76,7 @@ def test_a_stopped_campaign_acts_on_nobody_else(world: World) -> None:
     peers = crowd(world, 10)
     campaign = begin(world, OPERATOR, Action.KICK, peers, per_second=2)
     answers: list[Any] = []
-    world.operators.bulk.stop(OPERATOR, campaign.id, answers.append)
+    world.operators.bulk.stop(OPERATOR, campaign.id).then(answers.append)
     world.later(10)
     assert answers == [campaign]
     assert counts(campaign) == (BulkState.STOPPED, 1, 0, 0, 9)
@@ -171,11 +172,8 @@ class FullDisk:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
-    def record(self, entries: Any, done: Any, **more: Any) -> None:
-        if self.full:
-            done(JournalError("disk full"))
-        else:
-            self._ledger.record(entries, done, **more)
+    def record(self, entries: Any, **more: Any) -> Any:
+        return Answer.of(JournalError("disk full")) if self.full else self._ledger.record(entries, **more)
 
 
 def test_what_cannot_be_recorded_is_not_begun_and_does_not_go_on(world: World, expected_errors: list[str]) -> None:

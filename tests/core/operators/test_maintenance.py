@@ -27,7 +27,7 @@ def ports(world: World) -> Listeners:
 
 def drain(world: World, door: Door | None, per_second: int = 10, spread: float = 2.0, operator: Any = ADMIN) -> Any:
     answers: list[Outcome | Refusal] = []
-    world.operators.drain.begin(operator, door, per_second, spread, answers.append)
+    world.operators.drain.begin(operator, door, per_second, spread).then(answers.append)
     world.run()
     (answer,) = answers
     return answer
@@ -35,7 +35,7 @@ def drain(world: World, door: Door | None, per_second: int = 10, spread: float =
 
 def cancel(world: World) -> Any:
     answers: list[Outcome | Refusal] = []
-    world.operators.drain.cancel(ADMIN, answers.append)
+    world.operators.drain.cancel(ADMIN).then(answers.append)
     world.run()
     return answers[0]
 
@@ -166,7 +166,7 @@ def test_draining_is_the_administrators(world: World, ports: Listeners) -> None:
 
 def switch(world: World, on: bool, words: str = "", operator: Any = ADMIN) -> Any:
     answers: list[Outcome | Refusal] = []
-    world.operators.maintenance.switch(operator, on, words, answers.append)
+    world.operators.maintenance.switch(operator, on, words).then(answers.append)
     return answers[0]
 
 
@@ -192,7 +192,7 @@ def test_maintenance_is_the_administrators_and_has_words_of_its_own(world: World
 
 def turn(world: World, level: str, seconds: int, operator: Any = ADMIN) -> Any:
     answers: list[Outcome | Refusal] = []
-    world.operators.log_level.change(operator, level, seconds, answers.append)
+    world.operators.log_level.change(operator, level, seconds).then(answers.append)
     world.run()
     return answers[0]
 

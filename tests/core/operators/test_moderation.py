@@ -1,10 +1,10 @@
 """What operators do, in a world without sockets."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from gateway.core.answer import Answer
 from gateway.core.doors.console import OperatorPrompt
 from gateway.core.doors.post import Post, Posting
 from gateway.core.operators.audit import STRANGERS_BURST
@@ -34,7 +34,7 @@ def world() -> World:
 def do(world: World, verb: str, *words: Any, **more: Any) -> Any:
     """Do it, tick, and answer what came of it."""
     answers: list[Outcome | Refusal] = []
-    getattr(world.operators.moderation, verb)(*words, done=answers.append, **more)
+    getattr(world.operators.moderation, verb)(*words, **more).then(answers.append)
     world.run()
     (answer,) = answers
     return answer
@@ -43,7 +43,7 @@ def do(world: World, verb: str, *words: Any, **more: Any) -> Any:
 def audit(world: World) -> list[AuditEntry]:
     """The record, oldest first."""
     pages: list[AuditPage] = []
-    world.operators.audit.read(VIEWER, AuditQuery(limit=500), pages.append)  # type: ignore[arg-type]
+    world.operators.audit.read(VIEWER, AuditQuery(limit=500)).then(pages.append)  # type: ignore[arg-type]
     return list(reversed(pages[0].entries))
 
 
@@ -155,7 +155,7 @@ def test_many_are_closed_in_slices(world: World) -> None:
     crowd = [at(world, "10.0.0.4") for _ in range(3)]
     sessions = [world.hub.connect(RecordingTransport(), PLAIN, Arrival(Door.TCP, "10.0.0.4")) for _ in range(2 * SLICE)]
     answers: list[Any] = []
-    world.operators.moderation.ban(ADMIN, Subject(address="10.0.0.4"), "", None, answers.append)
+    world.operators.moderation.ban(ADMIN, Subject(address="10.0.0.4"), "", None).then(answers.append)
     assert answers[0].connections == 2 * SLICE + 3
     assert SLICE <= sum(not session.closed for session in sessions) <= SLICE + 3
     world.run()
@@ -258,7 +258,7 @@ def test_posting_is_refused_too(world: World, verb: str, whom: Subject, code: Co
     do(world, verb, ADMIN, whom, "", None)
     answers: list[Any] = []
     try:
-        Posting(world.hub).post(Post("lobby", "hi", "ci", "c1", address="10.0.0.4"), answers.append)
+        Posting(world.hub).post(Post("lobby", "hi", "ci", "c1", address="10.0.0.4")).then(answers.append)
     except Refusal as refusal:
         answers.append(refusal)
     world.run()
@@ -335,8 +335,8 @@ def test_if_the_ledger_fails_it_is_done_and_the_operator_told(
     bob, eve = world.terminal("bob"), world.terminal("eve")
     ledger = world.operators.audit.ledger
 
-    def fail(entries: Any, done: Callable[[JournalError], None], **more: Any) -> None:
-        done(JournalError("journal: /srv/some where/chat.db is on a full disk"))
+    def fail(entries: Any, **more: Any) -> Answer[JournalError]:
+        return Answer.of(JournalError("journal: /srv/some where/chat.db is on a full disk"))
 
     monkeypatch.setattr(ledger, "record", fail)
     with caplog.at_level("INFO", "gateway.audit"):
@@ -441,7 +441,7 @@ def test_the_console_gives_the_same_orders(world: World) -> None:
     prompt, bob = OperatorPrompt(world.hub, world.operators), world.terminal("bob")
     printed: list[str] = []
     for line in ("who", "ban bob 1h spam", "unban bob", "/wall hi", "kick nobody", "ban 10.0.0.0/8 10m", "nonsense"):
-        prompt.hear(line, printed.append)
+        prompt.hear(line).then(printed.append)
     world.run()
     assert printed[0] == f"1 person\n{bob.session.id:<6}bob  tcp 127.0.0.1  #lobby"
     assert printed[1].startswith("bob is banned until ") and printed[1].endswith(", 1 connection closed")

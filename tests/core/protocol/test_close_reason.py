@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from gateway.core.answer import Answer
 from gateway.core.operators.drain import send_away
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
@@ -19,8 +20,8 @@ EDGES = {1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 4001, 4012, 4013,
 
 def sent_away(world: World, *peers: Peer, codes: bool = True) -> bool:
     """Send them away, and let what that starts come to rest; whether it is done."""
-    done: list[bool] = []
-    send_away(world.hub, [peer.session for peer in peers], lambda: 1500, lambda: done.append(True), codes=codes)
+    done: list[None] = []
+    send_away(world.hub, [peer.session for peer in peers], lambda: 1500, codes=codes).then(done.append)
     world.run()
     return bool(done)
 
@@ -182,7 +183,7 @@ def test_programs_are_told_in_fields() -> None:
 def test_a_code_that_could_not_be_stored_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     bob = world.terminal("bob")
-    monkeypatch.setattr(world.journal, "remember", lambda people, done: done(JournalError("disk full")), raising=False)
+    monkeypatch.setattr(world.journal, "remember", lambda people: Answer.of(JournalError("disk full")), raising=False)
     assert sent_away(world, bob)
     assert bob.lines == ["!! draining: come back in 2 s"]
 
@@ -192,9 +193,9 @@ def test_all_codes_are_stored_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None
     peers = [world.terminal(f"n{number}") for number in range(40)]
     stored: list[int] = []
 
-    def remember(people: list[object], done: object) -> None:
+    def remember(people: list[object]) -> Answer[None]:
         stored.append(len(people))
-        done(None)  # type: ignore[operator]
+        return Answer.of(None)
 
     monkeypatch.setattr(world.journal, "remember", remember, raising=False)
     assert sent_away(world, *peers)

@@ -235,12 +235,12 @@ def test_nobody_posts_by_token_under_a_nick_that_is_somebody_elses_now() -> None
     token = str(welcome(ana)["token"])
     posting = Posting(world.hub)
     answers: list[object] = []
-    posting.post(Post("ops", "as myself", token=token), answers.append)
+    posting.post(Post("ops", "as myself", token=token)).then(answers.append)
     world.hub.disconnect(ana.session, CloseReason.LEFT)
     world.later(130)
     eve.says("/nick ana")
     with pytest.raises(Refusal, match="taken while you were away"):
-        posting.post(Post("ops", "as eve", token=token), answers.append)
+        posting.post(Post("ops", "as eve", token=token)).then(answers.append)
     assert len(answers) == 1
 
 
@@ -275,10 +275,10 @@ def test_typing_is_told_to_the_other_pages_only() -> None:
 
 def test_a_crowd_that_comes_at_once_is_welcomed_in_several_ticks() -> None:
     world = World()
-    world.hub.reception.stored(lambda failure: answers.append(0))
+    world.hub.reception.stored().then(lambda failure: answers.append(0))
     answers: list[int] = []
     for number in range(1, 2 * ANSWERS_PER_TICK):
-        world.hub.reception.stored(lambda failure, number=number: answers.append(number))  # type: ignore[misc]
+        world.hub.reception.stored().then(lambda failure, number=number: answers.append(number))  # type: ignore[misc]
     world.hub.tick()
     assert answers == list(range(ANSWERS_PER_TICK)) and world.hub.reception.pending
     world.run()

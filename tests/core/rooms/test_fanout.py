@@ -47,6 +47,6 @@ def test_posts_without_a_name_share_one_rate() -> None:
     posting = Posting(world.hub)
     answers: list[Posted | Refusal] = []
     for _ in range(4):
-        posting.post(Post("ops", "hi"), answers.append)
+        posting.post(Post("ops", "hi")).then(answers.append)
     world.run()
     assert sorted(getattr(answer, "code", "posted") for answer in answers) == ["posted"] * 3 + ["rate_limited"]

@@ -9,7 +9,7 @@ from tests.core.world import World
 
 def probed(world: World) -> str | None:
     answers: list[Refusal | None] = []
-    world.hub.commits.probe(answers.append)
+    world.hub.commits.probe().then(answers.append)
     return None if answers[-1] is None else answers[-1].code
 
 
@@ -42,7 +42,7 @@ def test_a_probe_that_finds_the_end_missing_begins_new_epochs(monkeypatch: pytes
 
     def lost(batch: list[Message], done) -> None:  # type: ignore[no-untyped-def]
         done(LostTail("its end is missing"))
-        world.journal.lost_tail()
+        world.journal.lose_tail()
 
     monkeypatch.setattr(world.journal, "append", lost)
     assert probed(world) == "storage"

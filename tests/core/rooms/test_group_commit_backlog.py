@@ -1,8 +1,9 @@
 """A journal that takes its time: whoever asked may be gone when it answers."""
 
-from collections.abc import Callable
-
+from gateway.core.answer import Answer
 from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.rooms.history import Past, Range
+from gateway.errors import Refusal
 from tests.core.world import World
 
 
@@ -15,8 +16,10 @@ def test_who_left_while_his_room_was_opened_is_no_ghost_in_it() -> None:
     ana, opens = world.browser("ana"), []
     really_open = world.journal.open
 
-    def open_later(room: str, recent: int, done: Callable[..., None]) -> None:
-        opens.append(lambda: really_open(room, recent, done))
+    def open_later(room: str, recent: int) -> Answer[object]:
+        later: Answer[object] = Answer()
+        opens.append(lambda: really_open(room, recent).then(later.set))
+        return later
 
     world.journal.open = open_later  # type: ignore[attr-defined]
     ana.asks(type="join", room="ops", epoch=epoch, after=1)
@@ -33,7 +36,13 @@ def test_who_went_elsewhere_while_he_was_greeted_is_not_shown_the_lobby() -> Non
     bob.says("old")
     eve = world.terminal("eve", quiet=False)
     really_read = world.hub.library.read
-    world.hub.library.read = lambda *asked: reads.append(lambda: really_read(*asked))  # type: ignore[method-assign]
+
+    def read_later(name: str, wanted: Range) -> Answer[Past | Refusal]:
+        later: Answer[Past | Refusal] = Answer()
+        reads.append(lambda: really_read(name, wanted).then(later.set))
+        return later
+
+    world.hub.library.read = read_later  # type: ignore[method-assign]
     world.later(0.2)
     world.hub.library.read = really_read  # type: ignore[method-assign]
     eve.says("/join ops")

@@ -43,7 +43,9 @@ def test_without_a_rate_nothing_was_used(before: float, rate: float) -> None:
 def post(world: World, nick: str, counted_as: str | None) -> Refusal | None:
     """One POST under a name of its own; the refusal, None if there is none."""
     answers: list[object] = []
-    posting.setdefault(world, Posting(world.hub)).post(Post("lobby", "hi", nick, counted_as=counted_as), answers.append)
+    posting.setdefault(world, Posting(world.hub)).post(Post("lobby", "hi", nick, counted_as=counted_as)).then(
+        answers.append
+    )
     world.run()
     return answers[0] if isinstance(answers[0], Refusal) else None
 

@@ -178,7 +178,7 @@ async def test_the_gateway_is_not_ready_meanwhile(start: Start, http: Http) -> N
     web = await start(ready=lambda: trouble[0])
     chat = web.chat
     operator = Operator("ana", Role.ADMIN, "web 127.0.0.1")
-    chat.operators.maintenance.switch(operator, True, "back at nine", lambda outcome: None)
+    chat.operators.maintenance.switch(operator, True, "back at nine")
     trouble[0] = chat.hub.gate.refusal()
     async with http.get(f"{web.url}/readyz") as answer:
         assert answer.status == 503 and "back at nine" in await answer.text()
@@ -217,15 +217,15 @@ async def test_the_feed_goes_on_where_it_was_left(desk: Desk) -> None:
 async def test_a_banned_address_is_refused_when_it_connects(web: Running, start: Start, options: WebOptions) -> None:
     admin = Operator("ana", Role.ADMIN, "web 127.0.0.1")
     bans: list[object] = []
-    web.chat.operators.moderation.ban(admin, Subject(address="10.9.9.9"), "spam", None, bans.append)
+    web.chat.operators.moderation.ban(admin, Subject(address="10.9.9.9"), "spam", None).then(bans.append)
     denied = web.door.admit(Remote("10.9.9.9"))
     assert denied is not None and denied[0] is CloseReason.BANNED
     assert web.door.denial(b"GET / HTTP/1.1\r\n\r\n", True, *denied).startswith(b"HTTP/1.1 403 Forbidden\r\n")  # type: ignore[union-attr]
     assert web.door.admit(Remote("10.9.9.8")) is None
-    web.chat.operators.moderation.ban(admin, Subject(address="127.0.0.0/8"), "mine", None, bans.append, sure=True)
+    web.chat.operators.moderation.ban(admin, Subject(address="127.0.0.0/8"), "mine", None, sure=True).then(bans.append)
     assert web.door.admit(Remote("127.0.0.1")) is None
     behind = await start(trusted_proxies=("10.9.9.9",))
-    behind.chat.operators.moderation.ban(admin, Subject(address="10.9.9.9"), "spam", None, bans.append)
+    behind.chat.operators.moderation.ban(admin, Subject(address="10.9.9.9"), "spam", None).then(bans.append)
     assert behind.door.admit(Remote("10.9.9.9")) is None
 
 

@@ -69,7 +69,7 @@ async def test_a_stranger_does_nothing_and_is_recorded(web: Running, http: Http,
     async with http.request(method, web.url + path, data={"id": "100"} if "kick" in path else b"{}") as answer:
         assert answer.status == 401
     pages: list[Any] = []
-    web.chat.hub.journal.ledger.audit(AuditQuery(), pages.append)
+    web.chat.hub.journal.ledger.audit(AuditQuery()).then(pages.append)
     entries = pages[0].entries
     assert entries and all((entry.who, entry.result) == ("-", "refused: not logged in") for entry in entries)
 
