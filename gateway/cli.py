@@ -32,6 +32,8 @@ EXIT_USAGE = 2
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
 EXIT_INTERRUPTED = 130  # what shells report for a program that SIGINT ended
 DEFAULT_COMMAND = "serve"
+HABITS = {"help": ["--help"], "version": ["--version"]}
+"""What other programs have as commands, here flags: `gateway help status` is `gateway status --help`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,8 @@ def settled(loaded: Loaded) -> Settings:
 
 def dispatch(words: Sequence[str], commands: Mapping[str, Subcommand]) -> int:
     """Run the command that `words` begin with, or the default one when they begin with a flag."""
+    if words and words[0] in HABITS:
+        words = [*words[1:2], *HABITS[words[0]]]
     if words and words[0] in ("-h", "--help"):
         settings_parser("[COMMAND]", overview(commands)).parse_args(words)
     if not words or words[0].startswith("-"):

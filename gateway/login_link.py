@@ -20,6 +20,8 @@ from gateway.process.files import write_whole
 FILE = "running.json"
 SECRET_BYTES = 24
 TIMEOUT = 5.0
+MOST_BYTES = 1 << 22
+"""Of an answer: more is none of a gateway's."""
 NO_PROXY = b"PROXY UNKNOWN\r\n"
 """The PROXY header of a connection that is not proxied."""
 
@@ -58,18 +60,18 @@ def login_link(settings: Where) -> int:
     """Print a fresh one-time dashboard link of the gateway that runs on this data folder; return the exit code."""
     page, secret, elsewhere = read_key(settings.data)
     try:
-        body = ask(page, "POST", "/admin/login-link", secret)[1]
+        status, body = ask(page, "POST", "/admin/login-link", secret)
     except (OSError, http.client.HTTPException, ValueError) as problem:
         raise StartError(f"the gateway at {page} does not answer: {problem}") from problem
-    if "url" not in body:
-        raise StartError(f"the gateway at {page} refused: {body.get('error', {}).get('text', 'no reason given')}")
+    if not isinstance(body.get("url"), str):
+        raise StartError(f"the gateway at {page} refused: {told(status, body)}")
     print(body["url"])
     if elsewhere:
         print(f"gateway: from another machine: {elsewhere} in place of {urlsplit(page).hostname}", file=sys.stderr)
     return 0
 
 
-def ask(page: str, method: str, path: str, token: str) -> tuple[int, Any]:
+def ask(page: str, method: str, path: str, token: str) -> tuple[int, dict[str, Any]]:
     """The status and the JSON body of the gateway's response. Raises OSError, HTTPException or ValueError.
 
     A gateway that expects a PROXY header from this address closes connections without one: then ask again with one.
@@ -80,7 +82,7 @@ def ask(page: str, method: str, path: str, token: str) -> tuple[int, Any]:
         return _ask(page, method, path, token, NO_PROXY)
 
 
-def _ask(page: str, method: str, path: str, token: str, introduction: bytes) -> tuple[int, Any]:
+def _ask(page: str, method: str, path: str, token: str, introduction: bytes) -> tuple[int, dict[str, Any]]:
     where = urlsplit(page if "//" in page else f"http://{page}")
     kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
     connection = kind(where.hostname or "", where.port, timeout=TIMEOUT)
@@ -89,7 +91,20 @@ def _ask(page: str, method: str, path: str, token: str, introduction: bytes) -> 
         connection.sock.sendall(introduction)
         connection.request(method, where.path.rstrip("/") + path, headers={"Authorization": f"Bearer {token}"})
         answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        try:
+            body = json.loads(answer.read(MOST_BYTES))
+        except (ValueError, RecursionError):
+            body = None
+        if not isinstance(body, dict):
+            raise ValueError(f"something else listens there (it returned status {answer.status} and no JSON of ours)")
+        return answer.status, body
+
+
+def told(status: int, body: dict[str, Any]) -> str:
+    """Why a gateway refused, in its own words where it has any."""
+    error = body.get("error")
+    words = error.get("text") if isinstance(error, dict) else None
+    return words if isinstance(words, str) else f"status {status}"
 
 
 def read_key(folder: Path) -> tuple[str, str, str]:
@@ -99,8 +114,12 @@ def read_key(folder: Path) -> tuple[str, str, str]:
         if (folder / FILE).exists() and not (folder / FILE).is_file():
             raise StartError(f"{folder / FILE} is no file of a gateway: it is a folder, a device or a pipe")
         content = json.loads((folder / FILE).read_text("utf-8-sig"))
-        return content["page"], content["secret"], content.get("elsewhere", "")
+        page, secret, elsewhere = content["page"], content["secret"], content.get("elsewhere", "")
+        if not all(isinstance(each, str) for each in (page, secret, elsewhere)):
+            raise ValueError(content)
+        return page, secret, elsewhere
     except FileNotFoundError:
         raise StartError(f"no gateway with a web door runs on {folder}; --data names another folder") from None
-    except (OSError, ValueError, KeyError) as problem:
-        raise StartError(f"cannot read {folder / FILE}: {problem}") from problem
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
+        why = getattr(problem, "strerror", None) or "it was not written by a gateway"
+        raise StartError(f"cannot read {folder / FILE}: {why}") from problem

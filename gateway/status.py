@@ -16,7 +16,7 @@ from rich.text import Text
 
 from gateway.core.quantity import short_count, short_duration, short_milliseconds, short_rate, short_size
 from gateway.errors import StartError
-from gateway.login_link import TIMEOUT, Where, ask, read_key
+from gateway.login_link import TIMEOUT, Where, ask, read_key, told
 
 UNKNOWN = "n/a"
 STYLES = {"ok": "bold green", "busy": "bold yellow", "overloaded": "bold red", "draining": "bold blue"}
@@ -38,7 +38,13 @@ def show(question: tuple[Where, Mapping[str, str]]) -> int:
         json.dump(summary, sys.stdout, indent=2, ensure_ascii=not shows_all)
         print()
         return 0
-    Console(highlight=False).print(screen(summary, page))
+    try:
+        shown = screen(summary, page)
+    except (KeyError, TypeError, AttributeError, ValueError) as problem:
+        raise StartError(
+            f"the gateway at {page} is of another version, or none: its summary lacks {problem}"
+        ) from problem
+    Console(highlight=False).print(shown)
     return 0
 
 
@@ -52,9 +58,8 @@ def view_of(page: str, token: str, view: str) -> Json:
         ) from None
     except (OSError, http.client.HTTPException, ValueError) as problem:
         raise StartError(f"the gateway at {page} does not answer: {problem}") from problem
-    if status != 200 or not isinstance(body, dict):
-        told = body.get("error", {}).get("text", "") if isinstance(body, dict) else ""
-        raise StartError(f"the gateway at {page} refused: {told or f'status {status}'}")
+    if status != 200:
+        raise StartError(f"the gateway at {page} refused: {told(status, body)}")
     return body
 
 

@@ -199,6 +199,17 @@ def test_help_shows_every_command_with_an_example_and_every_flag() -> None:
         assert f"\n  {setting.flag} " in result.stdout
 
 
+@pytest.mark.parametrize("habit", [("help",), ("help", "status"), ("version",)])
+def test_help_and_version_may_be_words(habit: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    meant = {"help": [*habit[1:], "--help"], "version": ["--version"]}[habit[0]]
+    outputs = []
+    for words in (habit, meant):
+        with pytest.raises(SystemExit) as left:
+            cli.main(words)
+        outputs.append((left.value.code, capsys.readouterr()))
+    assert outputs[0] == outputs[1] and outputs[0][0] == 0
+
+
 @pytest.mark.parametrize("command", ["serve", "echo", "check", "bench"])
 def test_every_command_has_its_own_help(command: str) -> None:
     result = run(command, "--help")

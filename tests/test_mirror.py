@@ -10,7 +10,7 @@ LONG = 60
 
 TRIED_BY = {
     "bench": {"contenders", "machine", "peer", "plan", "report", "aiohttp_server", "selectors_server"},
-    "bridge/process": {"figures", "listeners", "login_link", "ready", "shutdown"},
+    "bridge/process": {"figures", "listeners", "ready", "shutdown"},
     "bridge/wire": {"endpoint", "endpoints", "origin_policy", "protocol", "reject"},
     "config": {"values"},
     "core": {"events", "gate", "ports", "wire"},

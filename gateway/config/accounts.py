@@ -50,7 +50,14 @@ def account_words(text: str) -> dict[str, dict[str, str]]:
 def check_hash(hashed: str | None) -> None:
     """Raise WrongValue unless `hashed` is a hash of argon2, or none."""
     if hashed is not None and not _HASH.fullmatch(hashed):
-        raise WrongValue("this is no argon2 hash: `gateway passwd` asks for a password and prints one")
+        raise WrongValue(f"this is no argon2 hash: {advice(hashed, 'gateway passwd')}")
+
+
+def advice(hashed: str, command: str) -> str:
+    """What to do about a text that is no hash. Shells and compose files take `$name` out of a hash that stands bare."""
+    if "$$" in hashed or ("=19" in hashed and "$argon2" not in hashed):
+        return "its dollar signs were lost or doubled on the way here: put it between single quotes"
+    return f"`{command}` prints one"
 
 
 def check_accounts(accounts: Mapping[str, AccountSettings]) -> None:
@@ -60,7 +67,7 @@ def check_accounts(accounts: Mapping[str, AccountSettings]) -> None:
         check_name(name)
         _check_role(name, account.role)
         if not _HASH.fullmatch(account.hash):
-            raise WrongValue(f"the hash of {name} is no argon2 hash: `gateway passwd {name}` prints one")
+            raise WrongValue(f"the hash of {name} is no argon2 hash: {advice(account.hash, f'gateway passwd {name}')}")
         if name.casefold() in seen:
             raise WrongValue(f"{name} is there twice: upper and lower case are the same name")
         seen.add(name.casefold())

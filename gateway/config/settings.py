@@ -229,6 +229,15 @@ class Setting:
         """Whether the value is on or off."""
         return isinstance(self.default, bool)
 
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether an empty text is a value: no items, no words."""
+        try:
+            self.read("", is_text=True)
+        except ValueError:
+            return False
+        return True
+
     def read(self, value: object, *, is_text: bool) -> object:
         """The checked value. `is_text`: it comes from where everything is text. ValueError when it is not right."""
         if isinstance(value, str) and self.form.parse is not None:

@@ -4,6 +4,10 @@
 
 A value is checked wherever it is given, also where a stronger place overrides it: a mistake that waits in a file is
 still a mistake. All problems are told at once, one line each.
+
+Environment variables come through other programs, which leave their marks: the newline of the file that a secret was
+made of, the quotes of a line that `docker --env-file` passes on as they are, an empty text where the operator has given
+nothing. They are read as what was meant.
 """
 
 import codecs
@@ -77,7 +81,7 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "")
     values = {name: setting.default for name, setting in SETTINGS.items()}
     sources = dict.fromkeys(SETTINGS, Source("default"))
     problems: list[ConfigError] = []
-    file = from_file(config or environ.get(CONFIG_VARIABLE, ""))
+    file = from_file(config or meant(environ.get(CONFIG_VARIABLE, "")))
     for given in (*file, *from_environment(environ), *from_flags(flags)):
         try:
             values[given.name] = checked(given)
@@ -99,7 +103,7 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "")
 def load_again(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "") -> Loaded:
     """The same once more while the gateway runs. A file that can be read only once (a pipe) is a ConfigError: reading
     it would give nothing, or wait."""
-    file = config or environ.get(CONFIG_VARIABLE, "")
+    file = config or meant(environ.get(CONFIG_VARIABLE, ""))
     if file and not Path(os.path.expanduser(file)).is_file():
         raise ConfigError(f"cannot read {file} again: it is gone, or no file")
     return load(flags, environ, config)
@@ -116,6 +120,9 @@ def from_file(config: str) -> Iterator[Given]:
         content = tomllib.loads(raw.decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"cannot read {config}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{config} is not UTF-8 (line {line}): save it as UTF-8") from error
     except ValueError as error:
         raise ConfigError(f"{config} is not TOML: {error}") from error
     source = Source("file", config)
@@ -130,8 +137,17 @@ def from_environment(environ: Mapping[str, str]) -> Iterator[Given]:
     """The values of the variables that begin like ours, whether known or not, but for an orchestrator's."""
     for variable, text in environ.items():
         if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE and not made_by_orchestrator(variable, text):
-            name = VARIABLES[variable].name if variable in VARIABLES else variable
-            yield Given(name, text, Source("environment", variable))
+            setting = VARIABLES.get(variable)
+            text = meant(text)
+            if text or setting is None or setting.may_be_empty:
+                yield Given(setting.name if setting else variable, text, Source("environment", variable))
+
+
+def meant(text: str) -> str:
+    """The text of a variable without what only its way here has put around it."""
+    words = text.strip()
+    quoted = len(words) >= 2 and words[0] == words[-1] and words[0] in "'\"" and words[0] not in words[1:-1]
+    return words[1:-1] if quoted else words
 
 
 def made_by_orchestrator(variable: str, text: str) -> bool:

@@ -72,6 +72,28 @@ def base_path(text: str) -> str:
     return "/" + text.strip("/ ") if text.strip("/ ") else ""
 
 
+def check_hosts(hosts: tuple[str, ...]) -> None:
+    """Raise WrongValue for what no machine is called."""
+    for host in hosts:
+        if host == "*":
+            raise WrongValue("host: '*' is written 0.0.0.0 for every IPv4 address and :: for every IPv6 one")
+        if re.fullmatch(r"[^:]+:\d+", host):
+            raise WrongValue(f"{host!r} has a port: it belongs to --tcp-port, --telnet-port or --web-port")
+
+
+def switch(text: str) -> str:
+    """`true` or `false` for the other words that people write for them; anything else as it is."""
+    word = text.lower()
+    return "true" if word in ("yes", "on") else "false" if word in ("no", "off") else word
+
+
+def words(text: str) -> str:
+    """The text, if it is one. WrongValue for bytes that were no UTF-8 in the environment or on the command line."""
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise WrongValue("the text is not UTF-8")
+    return text
+
+
 def check_networks(networks: tuple[str, ...]) -> None:
     """ValueError if one of them is no address and no network."""
     for network in networks:
@@ -105,7 +127,7 @@ DURATION = Form(
 )
 FOLDER = Form("DIR", "the path of a folder", parse=path, show=str)
 FILE = Form("FILE", "the path of a file", parse=path, show=lambda file: file and str(file))
-HOSTS = Form("HOST", "an address or a host name, without port", parse=host_names)
+HOSTS = Form("HOST", "an address or a host name, without port", parse=host_names, check=check_hosts)
 HOST_NAMES = Form("NAME,…", 'a list of host names without port, like "chat.example.org"', parse=comma_separated)
 ORIGINS = Form("URL,…", 'a list of origins without path, like "https://chat.example.org"', parse=comma_separated)
 NETWORKS = Form(
@@ -117,15 +139,18 @@ NETWORKS = Form(
 BASE_PATH = Form(
     "PATH", 'a path such as "/chat", of letters, digits, ".", "_", "~" and "-"', parse=base_path, check=check_base_path
 )
-WORDS = Form("TEXT", "a text of at most 1000 characters")
-SWITCH = Form("", "true or false")
+WORDS = Form("TEXT", "a text of at most 1000 characters", parse=words)
+SWITCH = Form("", "true or false", parse=switch)
+
+
+SHORT = {"warn": "warning"}
 
 
 def choice(words: tuple[str, ...]) -> Form:
-    """The form of a choice; upper case is allowed."""
+    """The form of a choice; upper case is allowed, and the short word that other programs have for one."""
     *others, last = words
     text = f"{', '.join(others)} or {last}"
-    return Form("WORD", text, text, parse=str.lower)
+    return Form("WORD", text, text, parse=lambda word: SHORT.get(word.lower(), word.lower()))
 
 
 Port = Annotated[int, Meta(ge=-1, le=65535, extra={"form": PORT})]

@@ -16,6 +16,7 @@ the worker, because without a sync it only writes to the page cache.
 """
 
 import logging
+import os
 import sqlite3
 import time
 from collections import deque
@@ -81,7 +82,8 @@ class SqliteJournal:
     ) -> None:
         if durability not in SYNCHRONOUS:
             raise ValueError(f"durability is one of {', '.join(SYNCHRONOUS)}, not {durability}")
-        self._path = path
+        # SQLite keeps its companion files beside what a link leads to; so do we, and a link stays one.
+        self._path = Path(os.path.realpath(path))
         self._call_soon_threadsafe = call_soon_threadsafe
         self._durability = durability
         self._syncs = durability == "power"

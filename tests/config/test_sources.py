@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from gateway.config.settings import SETTINGS, LimitSettings
+from gateway.config.settings import SETTINGS, LimitSettings, value_of
 from gateway.config.sources import load
 from gateway.errors import ConfigError, UsageError
 
@@ -138,12 +138,14 @@ def test_wrong_flags_alone_are_wrong_usage(file_with: FileWith) -> None:
     assert not isinstance(caught.value, UsageError)
 
 
-@pytest.mark.parametrize("content", [b"tcp_port = ", b"a = '\xff'", b"tcp_port = 1\ntcp_port = 2"])
-def test_a_file_that_is_not_toml_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "kind"), [(b"tcp_port = ", "TOML"), (b"a = '\xff'", "UTF-8"), (b"tcp_port = 1\ntcp_port = 2", "TOML")]
+)
+def test_a_file_that_is_not_toml_is_said_to_be_none(tmp_path: Path, content: bytes, kind: str) -> None:
     config = tmp_path / "broken.toml"
     config.write_bytes(content)
 
-    assert problem(config=str(config)).startswith(f"{config} is not TOML: ")
+    assert problem(config=str(config)).startswith(f"{config} is not {kind}")
 
 
 @pytest.mark.parametrize("name", ["absent.toml", "."])
@@ -173,3 +175,58 @@ def test_what_check_prints_is_a_file_that_says_the_same(file_with: FileWith) -> 
     assert text.count("\n") == len(SETTINGS)
     assert 'journal.retention = "36h"' in text
     assert text.count("# flag --host\n") == 1
+
+
+# What other programs leave in the environment, and habits of other programs
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "name", "value"),
+    [
+        ("GATEWAY_WEB_PORT", "8081\n", "web_port", 8081),
+        ("GATEWAY_WEB_PORT", " 8081\r\n", "web_port", 8081),
+        ("GATEWAY_WEB_PORT", "'8081'", "web_port", 8081),
+        ("GATEWAY_HOST", '"127.0.0.2"', "host", ("127.0.0.2",)),
+        ("GATEWAY_MOTD", 'it\'s "so"', "motd", 'it\'s "so"'),
+        ("GATEWAY_MOTD", '"a" and "b"', "motd", '"a" and "b"'),
+        ("GATEWAY_CONSOLE", "yes", "console", True),
+        ("GATEWAY_CONSOLE", "OFF\n", "console", False),
+        ("GATEWAY_LOG_LEVEL", "WARN", "log_level", "warning"),
+    ],
+)
+def test_a_variable_is_read_without_the_marks_of_its_way_here(
+    variable: str, text: str, name: str, value: object
+) -> None:
+    """kubernetes#23404, podman#21257: a secret's newline; docker passes the quotes of an --env-file on."""
+    assert value_of(load({}, {variable: text}).settings, name) == value
+
+
+def test_an_empty_variable_is_not_given_unless_empty_is_a_value() -> None:
+    """moby#284, APIcast#41: compose files and env files make variables without a value."""
+    empty = {"GATEWAY_CONFIG": "", "GATEWAY_LIMITS__BURST": "", "GATEWAY_DATA": "", "GATEWAY_HOST": " "}
+    assert load({}, empty).settings == load({}, {}).settings
+    assert load({"web.hosts": "a.example"}, {}).settings.web.hosts == ("a.example",)
+    assert load({}, {"GATEWAY_WEB__HOSTS": ""}).sources["web.hosts"].place == "environment"
+    with pytest.raises(ConfigError, match="GATEWAY_LIMITS__BRUST"):
+        load({}, {"GATEWAY_LIMITS__BRUST": ""})
+
+
+def test_a_file_in_another_encoding_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "latin1.toml").write_bytes(b'log_level = "info"\nmotd = "Gr\xfc\xdfe"\n')
+    with pytest.raises(ConfigError, match=r"latin1\.toml is not UTF-8 \(line 2\): save it as UTF-8"):
+        load({}, {}, str(tmp_path / "latin1.toml"))
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "words"),
+    [
+        ("GATEWAY_HOST", "*", "0.0.0.0 for every IPv4"),
+        ("GATEWAY_HOST", "127.0.0.1:80", "has a port"),
+        ("GATEWAY_MOTD", "Gr\udcfc", "not UTF-8"),
+        ("GATEWAY_ADMIN__PASSWORD_HASH", "=19=65536,t=3,p=4", "single quotes"),
+        ("GATEWAY_ADMIN__PASSWORD_HASH", "$$argon2id$$v=19$$m=65536,t=3,p=4$$c2FsdA$$aGFzaA", "single quotes"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_what_to_write(variable: str, text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load({}, {variable: text})

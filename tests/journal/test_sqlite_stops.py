@@ -344,3 +344,21 @@ def test_receipts_are_dropped_by_trusted_time_also_while_the_wall_clock_is_ahead
     again._store.checkpoint()
     again.close()
     assert {id for (id,) in alter(path, "SELECT id FROM receipts")} == {"right", "wrong"}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_linked_database_stays_a_link_and_goes_on_where_it_stood(open_sqlite, path, ask, say, there):
+    """SQLite puts its companions beside what the link leads to (sqlite's howtocorrupt, 3.10): ours lie there too."""
+    real = path.parent.parent / "elsewhere" / "real.db"
+    real.parent.mkdir()
+    path.parent.mkdir()
+    if there:
+        open_sqlite(real).close()
+    path.symlink_to(real)
+    for number in (1, 2):
+        journal = open_sqlite(path)
+        epoch = ask(journal.open, "lobby", 10).epoch
+        assert ask(journal.append, [say("hello")])[0].seq == number
+        journal.close()
+    assert path.is_symlink() and [each.name for each in path.parent.iterdir()] == [path.name]
+    assert ask(open_sqlite(real).open, "lobby", 10).epoch == epoch
