@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import shutil
+import socket
 import subprocess
 import sys
 import urllib.parse
@@ -12,7 +14,7 @@ import pytest
 from tests.bridge.gateways import ROOT, Gateway, Start
 from tests.bridge.origins import GATEWAY
 from tests.bridge.origins import running as running_origin
-from tests.bridge.peers import Browser, Running, Terminal, post, request
+from tests.bridge.peers import HOST, Browser, Running, Terminal, post, request
 from tests.fakes import until
 
 PASSWORD = "correct horse battery"
@@ -143,3 +145,36 @@ def test_the_console_gives_the_same_orders(tmp_path: Any) -> None:
         b"bad_message: for how long? 10m are minutes, 10h hours, 10d days\n",
         b"",
     ]
+
+
+NEIGHBOUR, STRANGER = "2001:db8:7:7:ffff::9", "2001:db8:7:8::1"
+"""In the same /64 as the one who is banned, and beside it."""
+
+
+def greeting(port: int, address: str) -> bytes:
+    """What a terminal that a proxy introduces by this address reads first."""
+    with socket.create_connection((HOST, port), timeout=20) as sock:
+        sock.sendall(f"PROXY TCP6 {address} 2001:db8::1 40000 9999\r\n".encode())
+        return sock.recv(65536)
+
+
+def test_l2_the_network_of_a_banned_ipv6_address_is_refused_at_every_door(start: Start) -> None:
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    governed = start("--admin.tokens", f"robot:admin:{digest}", "--web.trusted_proxies", HOST)
+    introduced = start("--proxy-protocol", HOST, data="introduced", running=False)
+    ban = api(governed, "POST", "bans", address="2001:db8:7:7::1", seconds=3600)["ban"]
+    assert ban["target"] == "2001:db8:7:7::/64"
+
+    def posted(address: str) -> int:
+        return request(governed.web, "POST", "/r/lobby?nick=x", "hi", {"X-Forwarded-For": address}).status
+
+    assert (posted(NEIGHBOUR), posted(STRANGER)) == (403, 201)
+    for path in ("/r/lobby/messages", "/r/lobby/events"):
+        assert request(governed.web, "GET", path, None, {"X-Forwarded-For": NEIGHBOUR}).status == 403
+
+    assert governed.stop() == 0
+    shutil.copytree(governed.folder / "data", introduced.folder / "data")
+    introduced.start()
+    for door in (introduced.tcp, introduced.telnet):
+        assert b"banned: until " in greeting(door, NEIGHBOUR)
+        assert b"banned" not in greeting(door, STRANGER)
