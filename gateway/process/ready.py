@@ -50,8 +50,16 @@ WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def reachable(host: str, port: int) -> tuple[str, int]:
-    """An address somebody on this machine can connect to: a wildcard host becomes loopback."""
-    return WILDCARDS.get(host, host), port
+    """An address somebody on this machine can connect to: a wildcard host becomes loopback. Where there is no IPv4, as
+    the kernel lets anybody listen at its wildcard all the same, the one of IPv6."""
+    found = WILDCARDS.get(host, host)
+    if host == "0.0.0.0":
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind((found, 0))
+            except OSError:
+                found = WILDCARDS["::"]
+    return found, port
 
 
 def elsewhere(host: str) -> str:

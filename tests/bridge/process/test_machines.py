@@ -245,3 +245,64 @@ def test_a_paused_process_goes_on_where_it_was(gateway: Gateway) -> None:
         ana.send("said meanwhile")
         gateway.running.send_signal(signal.SIGCONT)
         bob.until("said meanwhile")
+
+
+def in_network(*setup: str) -> tuple[str, ...]:
+    """A command that runs the one behind it in a network of its own, after `setup`."""
+    return ("unshare", "-mn", "sh", "-c", "; ".join(("ip link set lo up", *setup, 'exec "$@"')), "sh")
+
+
+NO_IPV6 = "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.lo.disable_ipv6=1"
+NO_IPV4 = "ip addr del 127.0.0.1/8 dev lo"
+BOTH_NAMES = (
+    "printf '127.0.0.1 localhost\\n::1 localhost\\n' > /tmp/hosts.$$; mount --bind /tmp/hosts.$$ /etc/hosts; "
+    "rm /tmp/hosts.$$"
+)
+NETWORKS = {
+    "localhost with both": ((BOTH_NAMES,), "localhost", {HOST, "::1"}),
+    "localhost with both, without IPv6": ((BOTH_NAMES, NO_IPV6), "localhost", {HOST}),
+    "localhost with both, without IPv4": ((BOTH_NAMES, NO_IPV4), "localhost", {"::1"}),
+    "only IPv4": ((NO_IPV6,), HOST, {HOST}),
+    "only IPv6": ((NO_IPV4,), "::1", {"::1"}),
+    "every IPv6 address": ((NO_IPV4,), "::", {"::1"}),
+}
+
+
+@pytest.mark.parametrize(("setup", "host", "reached"), NETWORKS.values(), ids=NETWORKS.keys())
+def test_pc_49_it_listens_at_each_address_that_the_machine_has(
+    start: Start, setup: tuple[str, ...], host: str, reached: set[str]
+) -> None:
+    if not can(*in_network(*setup)):
+        pytest.skip("not allowed here")
+    gateway = start("--host", host, running=False)
+    gateway.starter = in_network(*setup)
+    gateway.start()
+    inside = ("nsenter", f"--net=/proc/{gateway.running.pid}/ns/net", sys.executable, "-c")
+    connect = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)"
+
+    found = {
+        address
+        for address in (HOST, "::1")
+        if not subprocess.run([*inside, connect, address, str(gateway.web)], capture_output=True).returncode
+    }
+    assert found == reached
+    assert run("status", "--data", gateway.folder / "data", under=inside[:2]).returncode == 0
+    assert gateway.stop() == 0
+
+
+WITHOUT_IPV4 = (("--host", HOST), b"this machine does not have that one")
+WITHOUT_IPV6 = (("--host", "::1"), b"cannot listen on ::1")
+
+
+@pytest.mark.parametrize(
+    ("setup", "flags", "words"), [((NO_IPV4,), *WITHOUT_IPV4), ((NO_IPV6,), *WITHOUT_IPV6)], ids=["IPv4", "IPv6"]
+)
+def test_an_address_of_a_family_that_is_off_is_told_in_one_line(
+    setup: tuple[str, ...], flags: tuple[str, ...], words: bytes
+) -> None:
+    if not can(*in_network(*setup)):
+        pytest.skip("not allowed here")
+    done = run(*PORTS, "--memory", *flags, under=in_network(*setup))
+
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert words in done.stderr
