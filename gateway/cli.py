@@ -10,6 +10,7 @@ import codecs
 import contextlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,6 +72,10 @@ class FlagParser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and answer the exit code: 0 clean, 1 cannot run, 2 wrong usage, 78 wrong settings."""
+    if arguments is None:
+        # Until the gateway handles them: a reload or a log rotation that comes while it starts must not end it.
+        for early in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(early, signal.SIG_IGN)
     escape_what_cannot_be_shown()
     try:
         code = dispatch(sys.argv[1:] if arguments is None else arguments, COMMANDS)

@@ -43,7 +43,13 @@ from gateway.journal.sqlite import SqliteJournal
 from gateway.listeners import Listeners
 from gateway.login_link import LoginLinkKey
 from gateway.process import console, logs
-from gateway.process.figures import connection_limit, descriptor_limit, memory_limit, seconds_with_sleep
+from gateway.process.figures import (
+    connection_limit,
+    descriptor_limit,
+    memory_limit,
+    require_descriptors,
+    seconds_with_sleep,
+)
 from gateway.process.files import KEY_BYTES, kept_key
 from gateway.process.gc_policy import GcPolicy
 from gateway.process.heartbeat import Heartbeat
@@ -87,6 +93,7 @@ REFUSED_LEAST = 16
 def serve(settings: Settings, again: Callable[[], Settings]) -> int:
     """Run the gateway until it is told to stop; return the exit code. `again` reads the settings anew. Raises
     StartError."""
+    require_descriptors()
     hold_standard_descriptors()
     logs.start(settings.log_level, settings.log_format)
     with asyncio.Runner(loop_factory=new_loop) as runner:

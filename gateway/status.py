@@ -6,6 +6,7 @@ and a token do.
 
 import http.client
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,6 +20,7 @@ from gateway.errors import StartError
 from gateway.login_link import TIMEOUT, Where, ask, read_key, told
 
 UNKNOWN = "n/a"
+PIPED_COLUMNS = 250
 STYLES = {"ok": "bold green", "busy": "bold yellow", "overloaded": "bold red", "draining": "bold blue"}
 RATES = (("messages in", "messages_in"), ("fan-out", "deliveries"), ("skipped", "skipped"))
 SIZES = (("bytes in", "bytes_in"), ("bytes out", "bytes_out"))
@@ -44,7 +46,9 @@ def show(question: tuple[Where, Mapping[str, str]]) -> int:
         raise StartError(
             f"the gateway at {page} is of another version, or none: its summary lacks {problem}"
         ) from problem
-    Console(highlight=False).print(shown)
+    # Whoever greps it wants whole names: without a terminal nothing says how wide a line may be.
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPED_COLUMNS
+    Console(highlight=False, width=width).print(shown)
     return 0
 
 

@@ -6,6 +6,7 @@ interpreter aborts at its end when it cannot take that lock. The prompt comes ba
 """
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -28,6 +29,9 @@ def start(stop: Callable[[], object], hear: Hear = no_other_words) -> None:
     """Show the prompt. `stop` is called on the prompt's thread when the operator says quit. Without a standard input
     there is no prompt."""
     if sys.stdin is not None:
+        # A background job (`gateway --console &`, Ctrl-Z and bg) that reads its terminal is stopped as a whole, with
+        # every chat; ignored, the reading fails and only the prompt ends.
+        signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         threading.Thread(target=_read, args=(sys.stdin.fileno(), stop, hear), name="console", daemon=True).start()
 
 

@@ -10,6 +10,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from gateway.errors import StartError
+
 MANY_DESCRIPTORS = 500
 """Listing so many takes longer than a look once a second should (10,000: 4 ms)."""
 
@@ -67,6 +69,17 @@ def memory_limit() -> int:
     with suppress(OSError, ValueError):
         found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     return min((size for size in found if size > 0), default=0)
+
+
+LEAST_DESCRIPTORS = 32
+"""With fewer the gateway cannot even open its journal and its doors."""
+
+
+def require_descriptors() -> None:
+    """Raise StartError where the process may not have LEAST_DESCRIPTORS."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < LEAST_DESCRIPTORS:
+        raise StartError(f"this process may open {hard} files: raise the limit to {RESERVED} or more (ulimit -n)")
 
 
 RESERVED = 64

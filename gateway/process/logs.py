@@ -8,10 +8,12 @@ Why by hand: structlog and logging's own handlers block on a full pipe, or need 
 """
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
 import select
+import stat
 import sys
 import threading
 from datetime import UTC, datetime
@@ -99,6 +101,7 @@ def lost(count: int) -> logging.LogRecord:
 def start(level: str, form: str) -> None:
     """Send what is logged at `level` or above to standard error in one of FORMATS, with it Python's warnings and the
     errors that nobody caught."""
+    append_only(STANDARD_ERROR)
     handler = LogStream(STANDARD_ERROR)
     handler.setFormatter(FORMATS[form]())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -106,6 +109,15 @@ def start(level: str, form: str) -> None:
     sys.excepthook = uncaught
     sys.unraisablehook = unraisable
     threading.excepthook = uncaught_in_thread
+
+
+def append_only(descriptor: int) -> None:
+    """Write at the end of a plain file, wherever that is: a log that is copied and cut while we run (logrotate's
+    copytruncate) would begin with as many NUL bytes as it had before."""
+    with contextlib.suppress(OSError):
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+            fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_APPEND)
 
 
 def set_level(level: str) -> str:

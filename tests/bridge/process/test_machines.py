@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.bridge.gateways import ROOT, Gateway, Start
@@ -306,3 +307,64 @@ def test_an_address_of_a_family_that_is_off_is_told_in_one_line(
 
     assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
     assert words in done.stderr
+
+
+@pytest.mark.parametrize("most", [10, 12, 16, 24])
+def test_too_few_descriptors_are_told_in_one_line(most: int) -> None:
+    """nats-server and redis say it so; asyncio alone leaves a traceback of a loop that could not be made."""
+    done = run(*PORTS, "--memory", under=("prlimit", f"--nofile={most}:{most}"))
+
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert f"may open {most} files".encode() in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
+def test_a_signal_while_it_starts_does_not_end_it(start: Start, number: signal.Signals) -> None:
+    """unpackerr#677: `systemctl reload` of a service that has just been started."""
+    gateway = start("--memory", running=False)
+    gateway.launch("--config", str(gateway.folder / "later.toml"))
+    until(lambda: number in ignored(gateway.running.pid) or gateway.running.poll() is not None, "up")
+    gateway.running.send_signal(number)
+    assert gateway.running.wait(30) == 78, "it lived until it read its settings"
+
+
+def ignored(pid: int) -> set[int]:
+    """The signals that a process ignores."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    mask = next(int(line.split()[1], 16) for line in status if line.startswith("SigIgn:"))
+    return {bit + 1 for bit in range(64) if mask >> bit & 1}
+
+
+def test_a_log_that_is_cut_while_it_runs_goes_on_at_its_start(start: Start) -> None:
+    """logrotate#286: copytruncate and a file that was not opened for appending leave a hole of NUL bytes."""
+    gateway = start("--memory", running=False)
+    command = [sys.executable, "-m", "gateway", *PORTS, "--memory", "--ports-file", str(gateway.folder / "p")]
+    log = gateway.folder / "cut"
+    with log.open("wb") as plain, subprocess.Popen(command, cwd=ROOT, stdout=-1, stderr=plain) as process:
+        until(lambda: (gateway.folder / "p").exists(), "up", 20)
+        port = json.loads((gateway.folder / "p").read_text())["tcp"]
+        for cut in (False, True):
+            if cut:
+                os.truncate(log, 0)
+            with socket.create_connection((HOST, port)):
+                until(lambda: b"opened" in log.read_bytes(), "a line", 20)
+        process.terminate()
+        assert process.wait(30) == 0
+    assert b"\0" not in log.read_bytes()
+
+
+def test_a_background_job_with_a_prompt_is_not_stopped_by_its_terminal(tmp_path: Path) -> None:
+    """odamex#1711, adonis-cli#68: reading the terminal from the background stops the whole process."""
+    ports = tmp_path / "p"
+    command = [sys.executable, "-m", "gateway", *PORTS, "--memory", "--console", "--ports-file", str(ports)]
+    child = pexpect.spawn("bash", ["-mc", '"$@" & wait', "bash", *command], cwd=str(ROOT), timeout=30)
+    try:
+        until(lambda: ports.exists() and ports.read_text(), "the ports", 20)
+        found = json.loads(ports.read_text())
+        assert request(found["web"], "GET", "/healthz").status == 200
+        state = Path(f"/proc/{found['pid']}/stat").read_text().rpartition(")")[2].split()[0]
+        assert state != "T"
+        os.kill(found["pid"], signal.SIGTERM)
+        child.expect(pexpect.EOF)
+    finally:
+        child.close(force=True)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -104,3 +105,19 @@ def test_prometheus_scrapes_from_this_machine(gateway: Gateway) -> None:
     assert doors == {"tcp": 1, "telnet": 0, "web": 0, "http": 0}
     assert families["gateway_journal_append_seconds"].type == "histogram"
     assert request(gateway.web, "GET", "/metrics", headers={"X-Forwarded-For": "10.0.0.1"}).status == 401
+
+
+def test_what_is_piped_is_not_cut_to_the_width_of_a_terminal(shared: Gateway) -> None:
+    """hassette#1855, kernel/cli#148: `status | grep NAME` found nothing where the name was cut."""
+    long = "a-name-of-thirty-two-letters-xyz"
+    with Terminal(shared.tcp) as bob:
+        bob.send(f"/nick {long}")
+        bob.until(f"you are .*{long}|{long}")
+    environ = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    command = [sys.executable, "-m", "gateway", "status", "--data", str(shared.folder / "data")]
+
+    def shown() -> bool:
+        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=True)
+        return any(long in line and "left" in line and "127.0.0.1" in line for line in done.stdout.splitlines())
+
+    until(shown, "who has left, in one whole line", 30)
