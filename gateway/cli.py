@@ -94,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FAILURE
     except OSError as error:
         drop_output()
+        if error.filename is None and isinstance(error, FileNotFoundError):
+            return fail(EXIT_FAILURE, "the folder it was started in is gone: give --data, or start it in another one")
         what = f"{error.filename}: " if error.filename else "cannot write the output: "
         return fail(EXIT_FAILURE, f"{what}{error.strerror}")
 

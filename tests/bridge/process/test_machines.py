@@ -368,3 +368,13 @@ def test_a_background_job_with_a_prompt_is_not_stopped_by_its_terminal(tmp_path:
         child.expect(pexpect.EOF)
     finally:
         child.close(force=True)
+
+
+def test_a_working_folder_that_is_gone_is_told_as_such(tmp_path: Path) -> None:
+    """A deploy that replaces the folder leaves the shell, and what it starts, in one that is no more."""
+    under = ("sh", "-c", 'cd "$0" && rmdir "$0" && exec "$@"', str(tmp_path / "gone"))
+    (tmp_path / "gone").mkdir()
+    done = run(*PORTS, "--data", "chat", under=under, env={"PYTHONPATH": str(ROOT)})
+
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert b"the folder it was started in is gone" in done.stderr
