@@ -189,7 +189,7 @@ class WebDoor:
 
     def denial(self, first: bytes, last: bool, closing: CloseReason, words: str) -> bytes | None:
         """What a rejected peer is sent (`web.http.reject`)."""
-        return refusal(first, last, closing, words)
+        return refusal(first, last, closing, words, self._site.shared_with)
 
     async def _adopt(self, sock: socket.socket, caller: Caller) -> None:
         try:

@@ -230,7 +230,7 @@ class Assets:
         suffix = Path(name).suffix
         kind = _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
         headers = {"Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
-        if kind in _TEXTS and takes_gzip(request):
+        if kind in _TEXTS and takes_gzip(request.headers):
             headers["Content-Encoding"] = "gzip"
             body = self._zip(name, body)
         charset = "utf-8" if kind in _TEXTS else None

@@ -10,9 +10,6 @@ What is true here (aiohttp 3.14, read in its source; `tests/web/test_frames_on_t
 - Closing a socket with unread input resets it, and the reset destroys a close frame on its way. So after the close
   frame our side is shut down, and what still comes is dropped until the peer's own end, for at most `closing` seconds
   (`HttpConnection.depart`).
-
-A peer that does not read is neither pinged nor closed (it lags in the log, and TCP keepalive finds dead peers): a ping
-behind a full buffer proves nothing.
 """
 
 import asyncio
@@ -32,10 +29,11 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME, TEXT
 from gateway.core.sanitize import LINE_BYTES
-from gateway.core.sessions.rate_limit import pay, wait
 from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Refusal
+from gateway.web.heartbeat import Heartbeat
 from gateway.web.http.client_address import ClientAddresses, agent_of, kernel_of, traits_of
+from gateway.web.http.header_lists import speaks
 from gateway.web.http.protocol import HttpConnection, is_secure, remote_of
 from gateway.web.http.strict_frames import StrictFrames
 from gateway.web.http.strict_requests import LINES, OBJECTS
@@ -44,14 +42,9 @@ from gateway.web.options import WebOptions
 
 TURN = 32
 PROTOCOLS = (OBJECTS, LINES)
-PING = b"\x89\x00"
 WRITER_LIMIT = 16 * 1024
 # aiohttp refuses messages of this size and more; our own limit (frames.MESSAGE_LIMIT) comes first.
 PARSER_LIMIT = 64 * 1024 + 1
-
-PONGS_PER_SECOND = 10.0
-PONGS_AT_ONCE = 100
-"""Pongs in one slice of input, at most: leaving pings out does no harm, because a newer one is answered."""
 
 log = logging.getLogger("gateway.web")
 
@@ -93,12 +86,13 @@ class WebSockets:
         except Refusal as refusal:
             return await self.turn_away(request, CloseReason.TOO_MANY, refusal.text)
         try:
-            ws = self._response()
+            spoken = speaks(request.headers, *PROTOCOLS)
+            ws = self._response(spoken)
             socket = peer.socket = Socket(self, peer, transport, ws)
             agent = agent_of(request.headers.get("User-Agent", ""))
             await ws.prepare(request)
             ws.headers.clear()  # they have been sent, and would be kept for as long as the WebSocket is open
-            await socket.run(remote_of(request), is_secure(request, self.options.tls), agent)
+            await socket.run(remote_of(request), is_secure(request, self.options.tls), agent, spoken)
         finally:
             self._addresses.go(counted)
         return ws
@@ -106,22 +100,24 @@ class WebSockets:
     async def turn_away(self, request: web.Request, closing: CloseReason, words: str) -> web.StreamResponse:
         """Open a WebSocket and close it at once, so that the page sees the reason: it cannot see why an upgrade was
         refused."""
-        ws = self._response()
+        ws = self._response(speaks(request.headers, *PROTOCOLS))
         await ws.prepare(request)
         await ws.close(code=closing.code, message=closing.told(words).encode()[:120], drain=False)
         return ws
 
-    def _response(self) -> "web.WebSocketResponse[Any]":
-        return web.WebSocketResponse(
+    def _response(self, spoken: str | None) -> "web.WebSocketResponse[Any]":
+        ws = web.WebSocketResponse(
             timeout=self.options.closing,
             autoclose=False,
             autoping=False,
             compress=False,
-            protocols=PROTOCOLS,
             max_msg_size=PARSER_LIMIT,
             writer_limit=WRITER_LIMIT,
             decode_text=False,
         )
+        if spoken is not None:  # aiohttp would choose from the first of several headers only
+            ws.headers["Sec-WebSocket-Protocol"] = spoken
+        return ws
 
     def now(self) -> float:
         """The loop's time in seconds."""
@@ -137,8 +133,8 @@ class Socket:
     """One browser: the `Transport` that the hub writes to, and the reading side. `watch` comes with the handshake."""
 
     __slots__ = (
-        "_broken", "_farewell", "_gate", "_gone", "_hello_by", "_lines", "_over", "_peer", "_ping_at", "_pinged",
-        "_pongs", "_pongs_paid", "_shared", "_task", "_transport", "_wants", "_ws", "session", "slot", "watch",
+        "_broken", "_echo", "_farewell", "_gate", "_gone", "_heartbeat", "_lines", "_over", "_peer", "_shared", "_task",
+        "_transport", "_wants", "_ws", "session", "watch",
     )  # fmt: skip
 
     def __init__(
@@ -157,16 +153,13 @@ class Socket:
         self._gate: asyncio.Future[None] | None = None
         self._wants = False
         self._gone = False
-        self._ping_at = 0.0
-        self._pinged = 0.0
-        self._pongs = 0
-        self._pongs_paid = 0.0
-        self._hello_by = 0.0
+        self._echo = 0
+        """The code by which the peer closed: it is told the same (RFC 6455, 5.5.1)."""
         self._lines: list[bytes] | None = None
         """Lines of a chat.v1.text peer that the session has not taken yet, the next one last."""
         self.watch: StrictFrames | None = None
         self.session: Session | None = None
-        self.slot = -1
+        self._heartbeat = Heartbeat(self, peer, transport, shared.options, shared.now())
 
     # What the hub calls: a Transport.
 
@@ -214,6 +207,11 @@ class Socket:
         return self._shared.now()
 
     @property
+    def leaving(self) -> bool:
+        """It ends already."""
+        return self._farewell is not None
+
+    @property
     def deaf(self) -> bool:
         """Whether input is dropped from now on."""
         return self._over is not None
@@ -240,63 +238,16 @@ class Socket:
             self._shared.hub.pump(self.session)
         self.resume()
 
-    def due(self, now: float, late: float) -> float | None:
-        """The next deadline has come: hello, a frame begun, a pong, or the next ping."""
-        options, watch, session = self._shared.options, self.watch, self.session
-        if self._farewell is not None or watch is None or session is None:
-            return None
-        if self._hello_by and session.greeted:
-            self._hello_by = 0.0
-        if self._hello_by and late > options.stalled_loop:
-            self._hello_by = now + options.hello_deadline
-        if self._hello_by and now >= self._hello_by:
-            self.close(CloseReason.NO_HELLO, "hello comes first")
-        elif watch.began is not None and now - watch.began >= options.frame_deadline:
-            self.close(CloseReason.SLOW_FRAME, "a frame took too long")
-        else:
-            busy = self._peer.writing_paused or self._transport.get_write_buffer_size() > 0 or session.held > 0
-            return self._heartbeat(now, late, busy, watch)
-        return None
-
-    def _heartbeat(self, now: float, late: float, busy: bool, watch: StrictFrames) -> float | None:
-        """Ping, or check for the pong; return the next due time. After the loop itself stalled, ping again."""
-        options = self._shared.options
-        if self._pinged and watch.pongs != self._pongs:
-            self._pinged = 0.0
-        elif self._pinged and (busy or late > options.stalled_loop):
-            self._pinged = 0.0
-            self._ping_at = now
-        elif self._pinged and now >= self._pinged + options.pong_within:
-            self.close(CloseReason.NO_PONG, "")
-            return None
-        if not self._pinged and now >= self._ping_at:
-            self._ping(now, busy, watch)
-        moments = [self._pinged + options.pong_within if self._pinged else self._ping_at]
-        if self._hello_by:
-            moments.append(self._hello_by)
-        if watch.began is not None:
-            moments.append(watch.began + options.frame_deadline)
-        return min(moments)
-
-    def _ping(self, now: float, busy: bool, watch: StrictFrames) -> None:
-        if busy:
-            self._ping_at = now + self._shared.options.pong_within
-            return
-        self._pinged = now
-        self._ping_at = now + self._shared.options.ping_every
-        self._pongs = watch.pongs
-        self._peer.put(PING)
-
     # The handler.
 
-    async def run(self, remote: Remote, secure: bool, agent: str | None) -> None:
+    async def run(self, remote: Remote, secure: bool, agent: str | None, spoken: str | None) -> None:
         """Read until either side ends, then close. Leaves no session behind, whatever happens.
 
         Hands on text, answers pings, waits while the session is held, and yields to others after some messages in a
         row. (One function, because each waiting coroutine frame costs memory for every idle browser.)
         """
         self._task = asyncio.current_task()
-        self.session = session = self._join(Arrival(Door.WEB, remote.address, remote.proxy, agent, secure))
+        self.session = session = self._join(Arrival(Door.WEB, remote.address, remote.proxy, agent, secure), spoken)
         # Checked again: since the handshake the door may have closed, or the user been banned.
         denial = self._shared.hub.gate.denial(Door.WEB)
         if denial is not None:
@@ -335,14 +286,12 @@ class Socket:
         await self._leave()
         self._fall_apart()
 
-    def _join(self, arrival: Arrival) -> Session:
+    def _join(self, arrival: Arrival, spoken: str | None) -> Session:
         """Begin the session, and set its first deadlines."""
-        shared, now = self._shared, self._shared.now()
+        shared = self._shared
         shared.open.add(self)
-        self._hello_by = now + shared.options.hello_deadline
-        self._ping_at = now + shared.options.ping_every
-        shared.wheel.put(self, min(self._hello_by, self._ping_at))
-        if self._ws.ws_protocol == LINES:
+        shared.wheel.put(self._heartbeat, self._heartbeat.next)
+        if spoken == LINES:
             return shared.terminals.connect(self, TEXT, replace(arrival, terminal=True))
         return shared.hub.connect(self, FRAME, arrival)
 
@@ -350,7 +299,7 @@ class Socket:
         """End the session."""
         shared = self._shared
         self._task = None
-        shared.wheel.drop(self)
+        shared.wheel.drop(self._heartbeat)
         shared.open.discard(self)
         shared.hub.disconnect(session, *(self._farewell or (CloseReason.LOST, "")))
 
@@ -358,6 +307,7 @@ class Socket:
         """Break the reference cycles, so that all of this is freed now: collecting thousands of dead connections at
         once would make the garbage collector stop the loop."""
         self.session = self.watch = None
+        self._heartbeat.stop()
         problem = self._ws.exception()
         if problem is not None:
             problem.__traceback__ = problem.__context__ = None
@@ -367,10 +317,11 @@ class Socket:
         if message.type is WSMsgType.TEXT:
             self._text(session, message.data)
         elif message.type is WSMsgType.PING:
-            self._pong(message.data)
+            self._heartbeat.answer(message.data, self._shared.now())
         elif message.type is WSMsgType.CLOSE:
             session.flush()
             self._farewell = (self._broken or CloseReason.LEFT, "")
+            self._echo = 0 if self._broken is not None else message.data
         else:
             return message.type is WSMsgType.PONG
         return True
@@ -397,15 +348,6 @@ class Socket:
         else:
             self._shared.terminals.line(session, line)
 
-    def _pong(self, data: bytes) -> None:
-        """Answer a ping, unless the peer does not read, or has sent too many."""
-        now = self._shared.now()
-        if self._peer.writing_paused or self._transport.is_closing():
-            return
-        if wait(self._pongs_paid, now, PONGS_PER_SECOND, PONGS_AT_ONCE) == 0:
-            self._pongs_paid = pay(self._pongs_paid, now, PONGS_PER_SECOND)
-            self._peer.put(bytes((0x8A, len(data))) + data)
-
     async def _leave(self) -> None:
         """Send the close frame if it can still be written, wait a moment for the peer's end, and drop the rest."""
         if self._gone or self._transport.is_closing():
@@ -413,5 +355,6 @@ class Socket:
         closing, words = self._farewell or (CloseReason.LEFT, "")
         reason = closing.told(words).encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
         self._over = asyncio.get_running_loop().create_future()
-        self._peer.put(bytes((0x88, 2 + len(reason))) + closing.code.to_bytes(2, "big") + reason)
+        code, reason = (self._echo, b"") if self._echo else (closing.code, reason)
+        self._peer.put(bytes((0x88, 2 + len(reason))) + code.to_bytes(2, "big") + reason)
         await self._peer.depart(self._over, self._shared.options.closing)

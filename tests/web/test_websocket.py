@@ -221,3 +221,18 @@ async def test_stopping_says_1001_to_everybody(start: Start) -> None:
         await web.door.stop()
         await browser.wait_closed()
     assert browser.close_code == 1001
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 3000, 3999, 4000, 4500, 4999])
+async def test_a_peer_that_closes_is_told_its_own_code(web: Running, code: int) -> None:
+    reader, writer = await web.upgraded()
+    writer.write(client_frame(8, code.to_bytes(2, "big") + b"so long"))
+    assert await close_code(reader) == code
+
+
+async def test_an_offer_spread_over_two_headers_is_one_list(web: Running) -> None:
+    offers = b"Sec-WebSocket-Protocol: CHAT.V1.TEXT, other\r\nSec-WebSocket-Protocol: chat.v1.text\r\n\r\n"
+    reader, writer = await web.talk()
+    writer.write(web.upgrade().removesuffix(b"\r\n") + offers)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    assert head.startswith(b"HTTP/1.1 101 ") and head.count(b"Sec-WebSocket-Protocol: chat.v1.text\r\n") == 1

@@ -24,6 +24,7 @@ from gateway.web.admin.authorize import Login, bearer, is_here, source
 from gateway.web.admin.sessions import BY_LINK, SECRET_BYTES, SESSION_LIFE, AdminSessions, SessionRow, digest
 from gateway.web.endpoint import BOM, Call, form_fields
 from gateway.web.http.body import read_body
+from gateway.web.http.header_lists import wants_json, wants_page
 from gateway.web.http.origin_policy import OriginPolicy
 from gateway.web.http.protocol import peer_address
 from gateway.web.http.query import answered
@@ -176,7 +177,7 @@ class LoginPage:
         if isinstance(answer, Operator):
             return self._opened(request, answer._replace(source=source(request)))
         self._login.refused(request, "login", given.name, answer.text)
-        if "text/html" not in request.headers.get("Accept", "") or answer.code is Code.BAD_MESSAGE:
+        if not wants_page(request.headers) or answer.code is Code.BAD_MESSAGE:
             raise answer
         wait = -(-(answer.retry_ms or 0) // 1000)
         problem = {Code.FORBIDDEN: "wrong", Code.RATE_LIMITED: "limited"}.get(answer.code, "busy")
@@ -241,7 +242,7 @@ class LoginPage:
         self._sessions.close(request.cookies.get(cookie))
         secret, session = self._sessions.open(operator, request.headers.get("User-Agent", ""))
         self._audit.note(operator, "login", operator.name, "", "done")
-        if "json" in request.headers.get("Accept", "") or request.content_type == "application/json":
+        if wants_json(request.headers) or request.content_type == "application/json":
             name, role = operator.name, operator.role.word
             response = json_answer(LoggedIn(name, role, session.csrf, int(SESSION_LIFE)))
         else:

@@ -18,6 +18,7 @@ from gateway.core.hub import Hub
 from gateway.core.stats.counters import Histogram
 from gateway.core.stats.health import Level
 from gateway.web.endpoint import Call
+from gateway.web.http.header_lists import weights
 from gateway.web.options import WebOptions
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ class MetricsPage:
 
     async def metrics(self, call: Call[None]) -> web.Response:
         """`GET /metrics`"""
-        wants_openmetrics = "application/openmetrics-text" in call.request.headers.get("Accept", "")
-        content_type = OPENMETRICS if wants_openmetrics else TEXT
+        wanted = weights(call.request.headers, "Accept")
+        openmetrics = wanted.get("application/openmetrics-text", 0.0)
+        content_type = OPENMETRICS if openmetrics and openmetrics >= wanted.get("text/plain", 0.0) else TEXT
         library = await asyncio.to_thread(resolve_name, LIBRARY)
         write = await asyncio.to_thread(resolve_name, WRITERS[content_type])
         body: bytes = write(GatewayCollector(self._hub, self._options, library))

@@ -25,7 +25,7 @@ CHARSET_FAMILIES = ("utf-8", "utf-16", "iso8859-", "cp", "koi8-", "mac-", "euc_"
 
 def check_encoding(request: web.Request) -> None:
     """Refuse a compressed body unread."""
-    if any(encoding != "identity" for encoding in tokens(request, "Content-Encoding")):
+    if any(encoding != "identity" for encoding in tokens(request.headers, "Content-Encoding")):
         raise web.HTTPUnsupportedMediaType(reason="compressed bodies are not taken")
 
 

@@ -7,7 +7,7 @@ all of them are read here (RFC 9110, 5.6.1 and 12.4.2).
 
 import re
 
-from aiohttp import web
+from multidict import MultiMapping
 
 _MEMBER = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')
 _WEIGHT = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
@@ -15,46 +15,51 @@ MEMBERS = 64
 """Members of one list that are read, at most: no program sends more, and each costs time."""
 
 
-def members(request: web.BaseRequest, name: str) -> list[str]:
+def members(headers: MultiMapping[str], name: str) -> list[str]:
     """The members of the list `name`, in order, with their parameters; at most MEMBERS."""
-    found = (match[0].strip() for match in _MEMBER.finditer(",".join(request.headers.getall(name, []))))
+    found = (match[0].strip() for match in _MEMBER.finditer(",".join(headers.getall(name, []))))
     return [member for member in found if member][:MEMBERS]
 
 
-def tokens(request: web.BaseRequest, name: str) -> list[str]:
+def tokens(headers: MultiMapping[str], name: str) -> list[str]:
     """The members in lower case, without parameters."""
-    return [member.partition(";")[0].strip().lower() for member in members(request, name)]
+    return [member.partition(";")[0].strip().lower() for member in members(headers, name)]
 
 
-def weights(request: web.BaseRequest, name: str) -> dict[str, float]:
+def weights(headers: MultiMapping[str], name: str) -> dict[str, float]:
     """The weight of each member, 0 (not wanted) to 1. A malformed weight counts as 0: when in doubt a peer gets what
     everybody understands."""
     wanted: dict[str, float] = {}
-    for member in members(request, name):
+    for member in members(headers, name):
         token, *parameters = (part.strip().lower() for part in member.split(";"))
         weight = 1.0
         for parameter in parameters:
             key, _, value = parameter.partition("=")
             if key.strip() == "q":
                 weight = float(value) if _WEIGHT.fullmatch(value.strip()) else 0.0
-        wanted[token] = weight
+        wanted[token] = max(weight, wanted.get(token, 0.0))
     return wanted
 
 
-def takes_gzip(request: web.BaseRequest) -> bool:
+def takes_gzip(headers: MultiMapping[str]) -> bool:
     """Whether an answer may be compressed: gzip is wanted, by name or as one of all (`*`)."""
-    wanted = weights(request, "Accept-Encoding")
+    wanted = weights(headers, "Accept-Encoding")
     return wanted.get("gzip", wanted.get("x-gzip", wanted.get("*", 0.0))) > 0
 
 
-def wants_json(request: web.BaseRequest) -> bool:
+def wants_json(headers: MultiMapping[str]) -> bool:
     """Whether some kind of JSON is asked for by name (`application/json`, `application/problem+json`)."""
-    return any(weight > 0 and _is_json(kind) for kind, weight in weights(request, "Accept").items())
+    return any(weight > 0 and _is_json(kind) for kind, weight in weights(headers, "Accept").items())
 
 
-def wants_page(request: web.BaseRequest) -> bool:
+def wants_page(headers: MultiMapping[str]) -> bool:
     """Whether a page for people is asked for by name."""
-    return weights(request, "Accept").get("text/html", 0.0) > 0
+    return weights(headers, "Accept").get("text/html", 0.0) > 0
+
+
+def speaks(headers: MultiMapping[str], *known: str) -> str | None:
+    """The first of the subprotocols that a WebSocket offers which is `known`. Their names have upper and lower case."""
+    return next((offered for offered in members(headers, "Sec-WebSocket-Protocol") if offered in known), None)
 
 
 def _is_json(kind: str) -> bool:

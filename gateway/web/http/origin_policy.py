@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 
 from aiohttp import web
+from multidict import MultiMapping
 from yarl import URL
 
 from gateway.core.address import Remote, canonical, is_loopback
@@ -139,13 +140,13 @@ class OriginPolicy:
         """The response to a CORS preflight of a configured origin for a room's address; None for everything else."""
         if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
             return None
-        if not _SHARED.match(request.path) or self._shared_with(request) is None:
+        if not _SHARED.match(request.path) or self.shared_with(request.headers) is None:
             return None
         return web.Response(status=204, headers=_PREFLIGHT)
 
-    def _shared_with(self, request: web.Request) -> str | None:
-        """The configured origin that the request comes from, if it may use this path."""
-        origins = request.headers.getall("Origin", [])
+    def shared_with(self, headers: MultiMapping[str]) -> str | None:
+        """The configured origin that a request with these headers comes from."""
+        origins = headers.getall("Origin", [])
         return origins[0] if len(origins) == 1 and _same(origins[0]) in self._origins else None
 
     def check_socket(self, request: web.Request) -> None:
@@ -178,7 +179,7 @@ class OriginPolicy:
         if _SHARED.match(request.path):
             if "Origin" not in headers.get("Vary", ""):
                 headers["Vary"] = f"{headers['Vary']}, Origin" if "Vary" in headers else "Origin"
-            origin = self._shared_with(request)
+            origin = self.shared_with(request.headers)
             if origin is not None:
                 headers["Access-Control-Allow-Origin"] = origin
                 headers["Access-Control-Expose-Headers"] = "Retry-After"

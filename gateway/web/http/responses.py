@@ -81,11 +81,11 @@ class Responses:
     ) -> web.Response:
         """An error in the form that the client reads; programs are also given `more`."""
         text = text.encode("utf-8", "replace").decode()
-        if wants_json(request) or "json" in request.content_type or request.path.startswith("/admin/api/"):
+        if wants_json(request.headers) or "json" in request.content_type or request.path.startswith("/admin/api/"):
             return json_answer({"error": {"code": code, "text": text, **more}}, status)
         if request.headers.get("User-Agent", "").startswith("curl/"):
             return web.Response(text=f"!! {code}: {text}\n", status=status)
-        if wants_page(request):
+        if wants_page(request.headers):
             title = _TITLES.get(status, "Not understood" if status < 500 else "Something broke")
             link = ("/admin/login" if status == 401 else "/admin") if request.path.startswith("/admin") else "/"
             return self._pages.answer("error.html", status, title=title, text=text, link=link)

@@ -194,16 +194,17 @@ def check_upgrade(request: web.Request) -> None:
     if not upgrades or headers.get("Sec-WebSocket-Version", VERSION) != VERSION:
         raise web.HTTPUpgradeRequired(headers={"Sec-WebSocket-Version": VERSION, "Upgrade": "websocket"})
     if [upgrade.strip().lower() for upgrade in upgrades] != ["websocket"] or "upgrade" not in tokens(
-        request, "Connection"
+        headers, "Connection"
     ):
         raise Refusal(Code.BAD_MESSAGE, "not an upgrade to WebSocket")
-    if "Sec-WebSocket-Version" not in headers or not _is_key(headers.getall("Sec-WebSocket-Key", [])):
+    if "Sec-WebSocket-Version" not in headers or not is_key(headers.getall("Sec-WebSocket-Key", [])):
         raise Refusal(Code.BAD_MESSAGE, "the WebSocket version or key is missing or wrong")
     if sum(len(name) + len(value) for name, value in request.raw_headers) > HEAD_LIMIT:
         raise Refusal(Code.TOO_LONG, "the header is too long")
 
 
-def _is_key(keys: list[str]) -> bool:
+def is_key(keys: list[str]) -> bool:
+    """Whether a handshake has exactly one key, and it is 16 bytes in base64."""
     try:
         return len(keys) == 1 and len(base64.b64decode(keys[0].strip(), validate=True)) == 16
     except (binascii.Error, ValueError):

@@ -243,6 +243,15 @@ def test_pc_35_a_byte_order_mark_before_json_counts_for_nothing(shared: Gateway,
     assert [(each["nick"], each["text"]) for each in history(shared.web, room)] == [("ci", "hi")]
 
 
+def test_pc_35_nor_does_it_before_an_order_of_an_operator(start: Start) -> None:
+    gateway = start("--admin.tokens", f"probe:admin:{hashlib.sha256(TOKEN.encode()).hexdigest()}")
+    body = b'\xef\xbb\xbf{"address":"203.0.113.7","seconds":60}'
+    answer = request(gateway.web, "POST", "/admin/api/bans", body, JSON | {"Authorization": f"Bearer {TOKEN}"})
+
+    assert answer.status == 201
+    assert answer.json["ban"]["target"] == "203.0.113.7"
+
+
 # PC-36
 
 

@@ -207,3 +207,23 @@ def test_pc_24_the_policy_of_an_ipv6_address_is_one_that_browsers_take(
         page.close()
         six.close()
     assert lines == []
+
+
+def test_pc_28_a_page_that_was_frozen_has_all_that_was_said_meanwhile_once(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "fay")
+    connected(page)
+    page.evaluate("window.told = []; window.Notification = class { constructor(title) { told.push(title); } }; 0")
+    state = page.context.new_cdp_session(page)
+    state.send("Page.setWebLifecycleState", {"state": "frozen"})
+    said = [f"while frozen {number}" for number in range(5)]
+    for text in said:
+        gateway.curl("-d", text, f"/r/{room}?nick=ci")
+    state.send("Page.setWebLifecycleState", {"state": "active"})
+
+    connected(page)
+    has(page, *said)
+    say(page, "awake")
+    has(page, *said, "awake")
+    assert page.evaluate("told") == []

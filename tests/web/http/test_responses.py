@@ -3,6 +3,7 @@
 import struct
 
 import pytest
+from multidict import MultiMapping
 from websockets.asyncio.client import connect
 from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
@@ -90,6 +91,17 @@ async def test_a_stopped_door_is_counted_as_going_away(start: Start) -> None:
 
 # Not let in
 
+FRIEND = "https://app.example"
+
+
+def shared(headers: MultiMapping[str]) -> str | None:
+    """The rule for origins of a gateway that has one configured."""
+    return FRIEND if headers.get("Origin") == FRIEND else None
+
+
+def turned_away(request: bytes, closing: CloseReason = CloseReason.FULL, last: bool = True) -> bytes | None:
+    return refusal(request, last, closing, WORDS, shared)
+
 
 def browser_of(*protocols: str) -> tuple[ClientProtocol, bytes]:
     """A foreign client without a socket, and its upgrade."""
@@ -104,7 +116,7 @@ def browser_of(*protocols: str) -> tuple[ClientProtocol, bytes]:
 )
 def test_a_refused_upgrade_is_closed_with_its_code(closing: CloseReason, code: int, told: str) -> None:
     client, request = browser_of("chat.v1.json")
-    client.receive_data(refusal(request, False, closing, WORDS) or b"")
+    client.receive_data(turned_away(request, closing, last=False) or b"")
     client.receive_eof()
     _, bye, farewell = client.events_received()
     assert told in bye.data.decode()  # type: ignore[union-attr]
@@ -114,14 +126,14 @@ def test_a_refused_upgrade_is_closed_with_its_code(closing: CloseReason, code: i
 
 def test_a_refused_upgrade_to_lines_reads_a_line() -> None:
     client, request = browser_of("chat.v1.text")
-    client.receive_data(refusal(request, False, CloseReason.FULL, WORDS) or b"")
+    client.receive_data(turned_away(request, CloseReason.FULL, last=False) or b"")
     _, bye, _ = client.events_received()
     assert bye.data.rstrip() == f"!! full: {WORDS}".encode()  # type: ignore[union-attr]
 
 
 def test_the_head_of_a_request_is_waited_for() -> None:
     _, request = browser_of()
-    answers = [refusal(request[:size], False, CloseReason.FULL, WORDS) for size in range(len(request))]
+    answers = [turned_away(request[:size], CloseReason.FULL, last=False) for size in range(len(request))]
     assert set(answers) == {None}
 
 
@@ -141,6 +153,50 @@ OBJECT = b'{"error":{"code":"full","text":"%s"}}\n' % WORDS.encode()
     ],
 )
 def test_everybody_else_reads_an_error_in_the_askers_own_language(request_: bytes, body: bytes) -> None:
-    answer = refusal(request_, True, CloseReason.FULL, WORDS) or b""
+    answer = turned_away(request_, CloseReason.FULL, last=True) or b""
     assert answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 30\r\n" in answer
     assert answer.partition(b"\r\n\r\n")[2] == body
+
+
+@pytest.mark.parametrize(
+    ("accept", "body"),
+    [
+        ("Accept: application/json;q=0, text/html", LINE),
+        ("Accept: text/html\r\nAccept: application/problem+json", OBJECT),
+        ("Accept: text/html;q=0", OBJECT),
+        ("Accept: application/jsonp, text/html", LINE),
+        ("X-Accept: application/json\r\nAccept: text/html", LINE),
+    ],
+)
+def test_what_is_accepted_is_read_as_a_list(accept: str, body: bytes) -> None:
+    answer = turned_away(f"GET / HTTP/1.1\r\n{accept}\r\n\r\n".encode()) or b""
+    assert answer.partition(b"\r\n\r\n")[2] == body
+
+
+def test_an_offer_over_two_headers_is_one_list() -> None:
+    _, request = browser_of("chat.v2", "chat.v1.text")
+    assert request.count(b"chat.v2, chat.v1.text") == 1
+    apart = request.replace(b"chat.v2, chat.v1.text", b"chat.v2\r\nSec-WebSocket-Protocol: chat.v1.text")
+    assert b"Sec-WebSocket-Protocol: chat.v1.text\r\n" in (turned_away(apart) or b"")
+
+
+@pytest.mark.parametrize("path", ["/r/lobby/events", "/chat/r/lobby/events?after=abcdefgh:1"])
+def test_an_event_source_that_is_not_let_in_now_comes_back(path: str) -> None:
+    answer = (
+        turned_away(f"GET {path} HTTP/1.1\r\nAccept: text/event-stream\r\nOrigin: {FRIEND}\r\n\r\n".encode()) or b""
+    )
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ") and b"Content-Type: text/event-stream" in head
+    assert b"Vary: Origin" in head and f"Access-Control-Allow-Origin: {FRIEND}".encode() in head
+    assert body.startswith(b"retry: 3") and b"event: bye\ndata: {" in body and b'"code":4013' in body
+
+
+def test_an_event_source_that_is_banned_does_not() -> None:
+    request = b"GET /r/lobby/events HTTP/1.1\r\nAccept: text/event-stream\r\n\r\n"
+    assert (turned_away(request, CloseReason.BANNED) or b"").startswith(b"HTTP/1.1 403 ")
+
+
+def test_an_upgrade_below_a_path_is_one_too() -> None:
+    _, request = browser_of()
+    below = request.replace(b"GET /ws ", b"GET /chat/ws?x=1 ")
+    assert (turned_away(below) or b"").startswith(b"HTTP/1.1 101 ")
