@@ -171,6 +171,8 @@ class HttpConnection(RequestHandler):
     def _take(self, data: bytes) -> None:
         """Give aiohttp what the rules for requests allow; for what they do not, bytes that its parser rejects."""
         watch = self._watch
+        if watch is not None and watch.done:
+            return  # a request that closes the connection was the last
         if self.socket is not None or watch is None or (watch.over and not watch.broken):
             super().data_received(data)
         elif not watch.broken:

@@ -11,6 +11,10 @@ nowhere in a head, so that all malformed requests get the same response.
 
 A request with an Upgrade header is the last of its connection: what follows may be of any protocol. `check_upgrade`
 decides whether it may become a WebSocket; it is stricter than aiohttp, which takes versions 7 and 8 and any base64.
+
+A request that closes the connection (`Connection: close`, HTTP/1.0 without `keep-alive`) is the last as well, and what
+follows it is dropped: llhttp takes bytes behind it for an error, and if they came together the request itself would be
+refused.
 """
 
 import base64
@@ -33,7 +37,9 @@ EMPTY_LINES = 4
 BROKEN = b"\0\r\n\r\n"
 
 _REQUEST = re.compile(rb"(?!CONNECT )[A-Z-]{1,32} (?:/|\*|https?://)[^\s#]* HTTP/1\.([01])\r\n")
-_FRAMING = re.compile(rb"(transfer-encoding|content-length|upgrade)[ \t]*:[ \t]*(.*?)[ \t]*\r\n", re.IGNORECASE)
+_FRAMING = re.compile(
+    rb"(transfer-encoding|content-length|upgrade|connection)[ \t]*:[ \t]*(.*?)[ \t]*\r\n", re.IGNORECASE
+)
 _FIRST_LETTERS = b"TtCcUu"
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n")
 _LENGTH = re.compile(rb"\d{1,18}")
@@ -44,8 +50,8 @@ class StrictRequests:
     """Follows the requests of one connection. `broken`: a rule is broken; `over`: the rest is not HTTP, or not
     needed."""
 
-    __slots__ = ("_chunked", "_length", "_line", "_old", "_read", "_size", "_skip", "_upgrade", "broken", "in_body",
-                 "lines", "over")  # fmt: skip
+    __slots__ = ("_chunked", "_last", "_length", "_line", "_old", "_options", "_read", "_size", "_skip", "_upgrade",
+                 "broken", "done", "in_body", "lines", "over")  # fmt: skip
 
     def __init__(self) -> None:
         self._line = b""
@@ -54,15 +60,22 @@ class StrictRequests:
         self.in_body = False
         """Whether the next bytes belong to a chunked body."""
         self._begin()
+        self._last = False
         self.broken = False
         self.over = False
+        self.done = False
+        """Whether the last request that this connection can have is whole: what follows it is to be dropped."""
         self.lines = 0
         """Lines read so far: what this costs."""
 
     def feed(self, data: bytes) -> int:
-        """Follow what came, in any pieces; return how many bytes of it may be passed on (all, unless `broken`)."""
+        """Follow what came, in any pieces; return how many bytes of it may be passed on (all, unless `broken` or
+        `done`)."""
         at, end = 0, len(data)
         while at < end and not self.over:
+            if self._last and not self._skip and self._read == self._request:
+                self.over = self.done = True
+                return at
             if self._skip:
                 step = min(self._skip, end - at)
                 self._skip -= step
@@ -104,6 +117,7 @@ class StrictRequests:
         self._size = 0
         self._old = False
         self._upgrade = False
+        self._options: set[bytes] = set()
         self._chunked = False
         self._length = -1
 
@@ -131,6 +145,8 @@ class StrictRequests:
                 self._chunked = True
             elif name == b"upgrade":
                 self._upgrade = True
+            elif name == b"connection":
+                self._options.update(option.strip(b" \t").lower() for option in value.split(b","))
             elif self._length >= 0 or not _LENGTH.fullmatch(value):
                 return False
             else:
@@ -141,6 +157,7 @@ class StrictRequests:
         if self._chunked and self._length >= 0:
             return False
         self.over = self._upgrade
+        self._last = b"keep-alive" not in self._options if self._old else b"close" in self._options
         if self._chunked:
             self.in_body = True
             self._read = self._chunk
