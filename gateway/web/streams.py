@@ -53,7 +53,9 @@ class Endless(web.StreamResponse):
 
     def __init__(self, content_type: str) -> None:
         super().__init__()
-        self.headers.update({"Content-Type": content_type, "Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        # Proxies that compress what passes through them would hold back single events.
+        kept = "no-store, no-transform"
+        self.headers.update({"Content-Type": content_type, "Cache-Control": kept, "X-Accel-Buffering": "no"})
         self.force_close()
 
 
@@ -192,9 +194,14 @@ class Streams:
         return await self._stream(request, room, "text/plain; charset=utf-8", RAW, 0, position)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """`GET /r/{room}/events`: Server-Sent Events. `Last-Event-ID` wins over `after`: it is the newer."""
+        """`GET /r/{room}/events`: Server-Sent Events. `Last-Event-ID` wins over `after`: it is the newer.
+
+        A browser repeats the last id by itself, also one that it has of another server at this address, and gives up
+        for good when it is refused. So a header that is no place of ours begins anew instead."""
         room = await self._room(request, POLYFILL)
         given = request.headers.get("Last-Event-ID") or request.query.get(POLYFILL) or request.query.get("after")
+        if "Last-Event-ID" in request.headers and given and not _PLACE.fullmatch(given):
+            given = None
         position = _position(given) if given else None
         wire = ServerSentEvents(room)
         return await self._stream(request, room, "text/event-stream", wire, RECENT_MESSAGES, position)

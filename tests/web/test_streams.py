@@ -204,3 +204,11 @@ async def test_lines_over_a_websocket(web: Running) -> None:
         await ana.send("quit")
         await ana.wait_closed()
     assert ana.close_code == 1000
+
+
+@pytest.mark.parametrize("place", ["undefined", "null", "17", "AAAAAAAA:-1", "AAAAAAAA:1 x"])
+async def test_a_last_id_of_another_server_begins_anew(web: Running, http: aiohttp.ClientSession, place: str) -> None:
+    await web.chat.post("ops", "ci", "one")
+    async with http.get(f"{web.url}/r/ops/events", headers={"Last-Event-ID": place}) as answer:
+        assert answer.headers["Cache-Control"] == "no-store, no-transform"
+        assert json.loads((await anext(events(answer)))["data"])["recovered"] is False

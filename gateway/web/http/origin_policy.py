@@ -142,7 +142,10 @@ class OriginPolicy:
             return None
         if not _SHARED.match(request.path) or self.shared_with(request.headers) is None:
             return None
-        return web.Response(status=204, headers=_PREFLIGHT)
+        headers = dict(_PREFLIGHT)
+        if "Access-Control-Request-Private-Network" in request.headers:  # a public page that asks for a machine at home
+            headers["Access-Control-Allow-Private-Network"] = "true"
+        return web.Response(status=204, headers=headers)
 
     def shared_with(self, headers: MultiMapping[str]) -> str | None:
         """The configured origin that a request with these headers comes from."""

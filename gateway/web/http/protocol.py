@@ -37,7 +37,7 @@ from gateway.web.http.timer_wheel import TimerWheel
 
 WRITE_HIGH = 64 * 1024
 WRITE_LOW = 16 * 1024
-HEADERS_LIMIT = 64
+HEADERS_LIMIT = 128
 SLICE = 4 * 1024
 CRUMBS = 128
 """Frames or lines in a slice from which its peer has to pause: 1 ms of work, and no browser sends so many."""

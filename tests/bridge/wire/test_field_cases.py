@@ -166,6 +166,15 @@ def test_pc_30_an_app_of_a_phone_has_an_origin_of_its_own_scheme(start: Start) -
     assert upgraded.startswith(b"HTTP/1.1 101 ")
 
 
+def test_pc_30_a_public_page_may_ask_for_a_gateway_at_home(chat: Gateway) -> None:
+    asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+    home = asked | {"Access-Control-Request-Private-Network": "true"}
+    allowed = "Access-Control-Allow-Private-Network"
+    assert request(chat.web, "OPTIONS", "/r/lobby", headers=home).headers[allowed] == "true"
+    assert allowed not in request(chat.web, "OPTIONS", "/r/lobby", headers=asked).headers
+    assert allowed not in request(chat.web, "OPTIONS", "/admin/api/bans", headers=home).headers
+
+
 # PC-31
 
 
