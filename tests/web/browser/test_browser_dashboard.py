@@ -100,6 +100,7 @@ def test_every_door_has_its_rows_and_its_count(gateway: RunningGateway, dashboar
     expect(dashboard.locator("#listeners")).to_contain_text(re.compile(r"web 127\.0\.0\.1:\d+ ready"))
     expect(dashboard).to_have_title("3 connected · gateway")
     expect(dashboard.locator("#events")).to_contain_text("nina")
+    expect(dashboard.locator("#events")).to_contain_text(re.compile("connected (tcp|telnet|web)"))
 
 
 @pytest.mark.both_browsers

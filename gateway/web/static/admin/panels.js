@@ -42,18 +42,18 @@ export async function pull() {
 function showEvents() {
   const wanted = byId("events-filter").value.toLowerCase().split(/\s+/);
   const fits = ({ nick, id, event, detail }) => {
-    const text = `${nick ?? ""} ${id ?? ""} ${event} ${detail}`.toLowerCase();
+    const text = `${nick ?? ""} ${id ?? ""} ${event} ${words.happened(event, detail).join(" ")}`.toLowerCase();
     return wanted.every((word) => text.includes(word));
   };
   const found = events.filter(fits).slice(0, SHOWN);
   byId("no-events").hidden = found.length > 0;
   byId("no-events").textContent = events.length ? words.unmatched : words.none;
   byId("events").replaceChildren(
-    ...found.map(({ at, id, nick, event, detail }) => line(at, [make("bdi", { title: id ?? "" }, nick ?? id ?? "")], event, detail)),
+    ...found.map(({ at, id, nick, event, detail }) => line(at, [make("bdi", { title: id ?? "" }, nick ?? id ?? "")], ...words.happened(event, detail))),
   );
 }
 
-function line(at, who, what, more, ...rest) {
+function line(at, who, what, more, .../** @type {Node[]} */ rest) {
   return make(
     "tr", {},
     make("td", { className: "when" }, moment(at)),

@@ -54,6 +54,12 @@ export const filter = {
 };
 
 export const event = {
+  /** What happened to a connection, and more about it; as in templates/_panels.html. */
+  happened: (event, detail) => {
+    if (event === "came") return ["connected", detail];
+    if (event === "gone") return detail === "left" ? ["left", ""] : ["closed", detail];
+    return [event, detail];
+  },
   pause: "Pause",
   resume: "Go on",
   none: "Nothing has happened yet.",

@@ -7,7 +7,7 @@ import { fill, moment, written } from "../format.js";
 import { askAbout } from "../actions/orders.js";
 import { byId } from "../../shared/dom.js";
 import { make } from "../page.js";
-import { drawer as words } from "../words.js";
+import { event as events, drawer as words } from "../words.js";
 import { sparkline } from "./sparkline.js";
 
 const SPARKS = [["lag_bytes", words.lag, "size"], ["messages_in_rate", words.in, "rate"], ["messages_out_rate", words.out, "rate"]];
@@ -114,11 +114,12 @@ export class Drawer {
     if (!rooms.length) byId("drawer-rooms").append(make("li", { className: "muted" }, words.noRooms));
   }
 
-  #events(events) {
+  #events(happened) {
     byId("drawer-events").replaceChildren(
-      ...events.map(({ at, event, detail }) =>
-        make("li", {}, make("span", { className: "muted" }, moment(at)), ` ${event} `, make("span", { className: "muted" }, detail)),
-      ),
+      ...happened.map(({ at, event, detail }) => {
+        const [what, more] = events.happened(event, detail);
+        return make("li", {}, make("span", { className: "muted" }, moment(at)), ` ${what} `, make("span", { className: "muted" }, more));
+      }),
     );
   }
 
