@@ -3,8 +3,8 @@
 Scripts are written as small ES modules. A page would need one request for each of them, so they are joined here:
 
 - A script that no other script imports is an entry: a page links it. It is served together with everything it imports,
-  directly or not, as one file. Each module is a function there, so that its names are its own, and a line
-  `// --- chat/log.js` tells a reader of the browser's console where it begins.
+  directly or not, as one file. Each module is a function there, so that its names are its own; the line
+  `const $chat_log = …` tells a reader of the browser's console where chat/log.js begins.
 - What a module fetches with `import("./x.js")` stays a file of its own. Where that file imports a module that its page
   has already, it gets the page's: a module never runs twice. So such a file belongs to exactly one entry.
 - A script without imports that no script imports (an old-style script, a vendor's library) is served as it is.
@@ -155,7 +155,7 @@ class Scripts:
         if unknown := _UNKNOWN.search(text):
             raise ValueError(f"{name}: cannot be joined: {unknown[0]}")
         result = f"return {{ {', '.join(names)} }};\n" if names else ""
-        return f"// --- {name}\nconst {_constant(name)} = (() => {{\n{text}{result}}})();\n"
+        return f"const {_constant(name)} = (() => {{\n{text}{result}}})();\n"
 
     def _stand_alone(self, name: str) -> str:
         """A file that is fetched later; it imports from its page what the page already has."""

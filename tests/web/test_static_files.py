@@ -40,9 +40,9 @@ def test_an_entry_is_served_with_all_that_it_imports() -> None:
     files = served(FILES)
 
     assert set(files) == {"page/main.js", "page/inner/later.js", "page/inner/far.js", "old.js"}
-    begins = [line for line in files["page/main.js"].splitlines() if line.startswith("// --- ")]
+    begins = [line for line in files["page/main.js"].splitlines() if line.startswith("const $")]
     assert begins == [
-        f"// --- {name}" for name in ("two.js", "page/inner/one.js", "page/inner/three.js", "page/main.js")
+        f"const ${name} = (() => {{" for name in ("two", "page_inner_one", "page_inner_three", "page_main")
     ]
     assert files["old.js"] == FILES["old.js"]
 
