@@ -1,5 +1,6 @@
 import json
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -21,27 +22,27 @@ def closed_port() -> int:
         return int(free.getsockname()[1])
 
 
-def test_no_gateway_there_is_one_line_and_exit_1(capsys, closed_port):
+def test_no_gateway_there_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str], closed_port: int) -> None:
     code, out, err = run(capsys, "--doors", "tcp", "--tcp-port", str(closed_port))
     assert (code, out) == (1, "")
     assert err == f"gateway bench: no gateway at 127.0.0.1:{closed_port} (tcp): Connection refused\n"
 
 
-def test_a_missing_ports_file_is_one_line_and_exit_1(capsys, tmp_path):
+def test_a_missing_ports_file_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, _, err = run(capsys, "--ports-file", str(tmp_path / "none"))
     assert code == 1
     assert err.count("\n") == 1
     assert "cannot read" in err
 
 
-def test_another_file_is_no_ports_file(capsys, tmp_path):
+def test_another_file_is_no_ports_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "ports").write_text("[1]")
     code, _, err = run(capsys, "--ports-file", str(tmp_path / "ports"))
     assert code == 1
     assert "no ports file" in err
 
 
-def test_a_closed_door_is_named(capsys):
+def test_a_closed_door_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with fake_gateway() as ports:
         code, _, err = run(capsys, "--doors", "tcp,telnet", "--tcp-port", str(ports["tcp"]), "--telnet-port", "-1")
     assert code == 1
@@ -60,14 +61,14 @@ def test_a_closed_door_is_named(capsys):
         (["--compare", "--pin-load", "0"], "both --pin-server and --pin-load"),
     ],
 )
-def test_a_wrong_word_is_exit_2_with_advice(capsys, words, advice):
+def test_a_wrong_word_is_exit_2_with_advice(capsys: pytest.CaptureFixture[str], words: list[str], advice: str) -> None:
     with pytest.raises(SystemExit) as exit_:
         run(capsys, *words)
     assert exit_.value.code == 2
     assert advice in capsys.readouterr().err
 
 
-def test_help_has_an_example_and_names_the_limit(capsys):
+def test_help_has_an_example_and_names_the_limit(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(["fanout", "--help"])
     out = capsys.readouterr().out
@@ -76,7 +77,7 @@ def test_help_has_an_example_and_names_the_limit(capsys):
     assert "--limits.messages_per_second 0" in out
 
 
-def test_a_run_over_all_doors_reports_for_each(capsys, tmp_path):
+def test_a_run_over_all_doors_reports_for_each(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with fake_gateway() as ports:
         (tmp_path / "ports").write_bytes(b"\xef\xbb\xbf" + json.dumps(ports).encode())  # as an editor may save it
         code, out, err = run(capsys, "--ports-file", str(tmp_path / "ports"), "--doors", "tcp,web,telnet", "--json")
@@ -92,7 +93,7 @@ def test_a_run_over_all_doors_reports_for_each(capsys, tmp_path):
     ]
 
 
-def test_the_text_report_says_what_it_measured(capsys):
+def test_the_text_report_says_what_it_measured(capsys: pytest.CaptureFixture[str]) -> None:
     with fake_gateway() as ports:
         code, out, _ = run(capsys, "--doors", "web", "--tcp-port", "-1", "--web-port", str(ports["web"]))
     assert code == 0

@@ -6,16 +6,16 @@ from gateway.bench.plan import key_of
 from gateway.bench.verdict import ExpectedOrder
 
 
-def test_percentiles_are_by_nearest_rank():
+def test_percentiles_are_by_nearest_rank() -> None:
     seconds = [number / 1000 for number in range(1000, 0, -1)]
     assert percentiles(seconds, 1.0) == Percentiles(500.0, 900.0, 990.0, 999.0, 1000.0)
 
 
-def test_one_value_is_every_percentile():
+def test_one_value_is_every_percentile() -> None:
     assert percentiles([0.002], 0.002) == Percentiles(2.0, 2.0, 2.0, 2.0, 2.0)
 
 
-def test_nothing_has_no_percentiles():
+def test_nothing_has_no_percentiles() -> None:
     assert percentiles([], 0.0) is None
 
 
@@ -26,17 +26,17 @@ def three_messages() -> ExpectedOrder:
     return order
 
 
-def test_a_chunk_delivers_the_messages_that_end_in_it():
+def test_a_chunk_delivers_the_messages_that_end_in_it() -> None:
     samples = Samples(three_messages(), [(0, 15, 1.5), (15, 33, 2.5), (33, 33, 9.0)])
     assert samples.summarise([[1.0, 1.0, 2.0]]) == Percentiles(500.0, 1500.0, 1500.0, 1500.0, 1500.0)
 
 
-def test_messages_per_read_leaves_out_reads_without_an_end():
+def test_messages_per_read_leaves_out_reads_without_an_end() -> None:
     assert Samples(three_messages(), [(0, 22, 1.0), (22, 30, 1.0), (30, 33, 1.0)]).messages_per_read() == 1.5
     assert Samples(three_messages(), []).messages_per_read() is None
 
 
-def test_thinning_keeps_the_longest(monkeypatch: pytest.MonkeyPatch):
+def test_thinning_keeps_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.bench.latency.KEPT_LATENCIES", 1)
     summary = Samples(three_messages(), [(0, 33, 3.0)]).summarise([[0.0, 2.0, 2.0]])
     assert summary is not None

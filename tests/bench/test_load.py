@@ -26,7 +26,7 @@ def at(connection: int, seq: int, times: int) -> Misdeed:
     return lambda number, current: times if (number, current) == (connection, seq) else 1
 
 
-def test_whatever_else_is_said_between_the_messages_nothing_is_missed():
+def test_whatever_else_is_said_between_the_messages_nothing_is_missed() -> None:
     report = run(PLAN)
     assert report.ok
     assert report.faults == []
@@ -37,7 +37,7 @@ def test_whatever_else_is_said_between_the_messages_nothing_is_missed():
 
 
 @pytest.mark.parametrize(("connection", "door"), [(FIRST_READER, "tcp"), (FIRST_READER + 1, "web")])
-def test_a_message_withheld_from_one_reader_is_found(connection, door):
+def test_a_message_withheld_from_one_reader_is_found(connection: int, door: str) -> None:
     report = run(PLAN, at(connection, 77, times=0))
     assert not report.ok
     assert report.doors[door].missing == 1
@@ -46,32 +46,32 @@ def test_a_message_withheld_from_one_reader_is_found(connection, door):
 
 
 @pytest.mark.parametrize("connection", [0, FIRST_READER, FIRST_READER + 1])
-def test_a_message_shown_twice_is_found(connection):
+def test_a_message_shown_twice_is_found(connection: int) -> None:
     report = run(PLAN, at(connection, 77, times=2))
     assert not report.ok
     assert len(report.faults) == 1
     assert report.faults[0].endswith(": 1 repeated")
 
 
-def test_a_message_that_nobody_gets_stalls_the_run_and_is_missing_everywhere():
+def test_a_message_that_nobody_gets_stalls_the_run_and_is_missing_everywhere() -> None:
     report = run(PLAN, lambda number, seq: 0 if seq == 60 else 1)
     assert not report.ok
     assert report.doors["tcp"].missing == report.doors["web"].missing == 10
 
 
-def test_an_open_loop_keeps_its_rate():
+def test_an_open_loop_keeps_its_rate() -> None:
     report = run(LoadPlan(readers=4, rate=300, messages=None, seconds=0.5, doors=("tcp",)))
     assert report.ok
     assert 130 <= report.messages <= 160
     assert report.in_flight is None
 
 
-def test_writers_who_are_slowed_down_are_noticed():
+def test_writers_who_are_slowed_down_are_noticed() -> None:
     report = run(LoadPlan(readers=4, writers=1, window=16, messages=24, seconds=None, doors=("tcp",)), pace=0.05)
     assert report.ok
     assert report.paced
 
 
-def test_who_never_comes_into_the_room_is_told():
+def test_who_never_comes_into_the_room_is_told() -> None:
     with pytest.raises(BenchError, match=r"1 of 24 connections \(web\) never came into the room"):
         run(PLAN, lambda number, seq: 0 if number == FIRST_READER + 1 else 1)

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from gateway.bench.framing import client_frame, split_frames, split_lines
@@ -38,7 +41,9 @@ def heard(reader: Reader) -> list[int]:
         (split_frames, FRAMES, server_frame(b'{"type":"presence","count":3}')),
     ],
 )
-def test_first_and_second_reader_hear_the_same_however_the_bytes_are_cut(split, pieces, noise):
+def test_first_and_second_reader_hear_the_same_however_the_bytes_are_cut(
+    split: Callable[..., Any], pieces: list[bytes], noise: bytes
+) -> None:
     stream = b"".join([noise, pieces[0], noise, pieces[1], pieces[2], noise])
     for cut in range(len(stream)):
         order = ExpectedOrder(split)
@@ -50,7 +55,7 @@ def test_first_and_second_reader_hear_the_same_however_the_bytes_are_cut(split, 
             assert one.own is None
 
 
-def test_two_readers_who_lead_in_turn_build_one_order():
+def test_two_readers_who_lead_in_turn_build_one_order() -> None:
     order = ExpectedOrder(split_lines)
     first, second = reader(order), reader(order)
     first.take(LINES[0] + LINES[1][:9])
@@ -60,7 +65,7 @@ def test_two_readers_who_lead_in_turn_build_one_order():
     assert heard(first) == heard(second) == KEYS
 
 
-def test_the_same_message_in_other_bytes_is_the_same_message():
+def test_the_same_message_in_other_bytes_is_the_same_message() -> None:
     order = ExpectedOrder(split_lines)
     reader(order).take(b"".join(LINES))
     late = reader(order)
@@ -70,7 +75,7 @@ def test_the_same_message_in_other_bytes_is_the_same_message():
 
 
 @pytest.mark.parametrize("shown", [[0, 2], [0, 0, 1, 2], [1, 0, 2], [2]])
-def test_a_reader_who_is_shown_something_else_is_heard_on_his_own(shown):
+def test_a_reader_who_is_shown_something_else_is_heard_on_his_own(shown: list[int]) -> None:
     order = ExpectedOrder(split_lines)
     reader(order).take(b"".join(LINES))
     odd = reader(order)
@@ -78,7 +83,7 @@ def test_a_reader_who_is_shown_something_else_is_heard_on_his_own(shown):
     assert heard(odd) == [KEYS[index] for index in shown]
 
 
-def test_an_altered_or_foreign_text_is_no_message():
+def test_an_altered_or_foreign_text_is_no_message() -> None:
     order = ExpectedOrder(split_lines)
     one = reader(order)
     one.take(
@@ -88,13 +93,13 @@ def test_an_altered_or_foreign_text_is_no_message():
     assert one.remarks.count == 3
 
 
-def test_a_probe_makes_ready_also_as_history():
+def test_a_probe_makes_ready_also_as_history() -> None:
     one = reader(ExpectedOrder(split_lines))
     one.take(b"[14:01] ana: " + TEXTS.probe + b"\n")
     assert one.ready
 
 
-def test_a_ping_is_answered_with_its_own_words():
+def test_a_ping_is_answered_with_its_own_words() -> None:
     one = reader(ExpectedOrder(split_frames))
     one.take(FRAMES[0] + b"\x89\x02hi" + FRAMES[1])
     assert one.replies == client_frame(b"hi", 0xA)
@@ -109,14 +114,14 @@ def test_a_ping_is_answered_with_its_own_words():
         (b"-- 212 lines skipped: /since 8841 shows them\n", False),
     ],
 )
-def test_refusals_and_gaps_are_kept_for_the_report(words, paced):
+def test_refusals_and_gaps_are_kept_for_the_report(words: bytes, paced: bool) -> None:
     one = reader(ExpectedOrder(split_lines))
     one.take(NOTICE + words)
     assert list(one.remarks.kept) == [words.decode().strip()]
     assert one.remarks.paced is paced
 
 
-def test_an_order_drops_what_everybody_has_passed():
+def test_an_order_drops_what_everybody_has_passed() -> None:
     order = ExpectedOrder(split_lines)
     first, second = reader(order), reader(order)
     count = TRIM_BYTES // 60

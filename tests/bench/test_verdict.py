@@ -15,31 +15,31 @@ def judge(*keys: int) -> Fault:
     return Judge(PUBLISHED, array("Q", (A, B, C, D))).judge(hearing(*keys))
 
 
-def test_everything_once_in_order_is_no_fault():
+def test_everything_once_in_order_is_no_fault() -> None:
     assert not judge(A, B, C, D)
 
 
-def test_missing_messages_are_counted_and_named():
+def test_missing_messages_are_counted_and_named() -> None:
     assert judge(A, D) == Fault(missing=2, first_missing=("0/1", "1/0"))
 
 
-def test_repeated_messages_are_counted():
+def test_repeated_messages_are_counted() -> None:
     assert judge(A, B, B, C, A, D) == Fault(repeated=2)
 
 
-def test_an_order_that_others_did_not_see_is_a_fault():
+def test_an_order_that_others_did_not_see_is_a_fault() -> None:
     assert judge(B, A, C, D) == Fault(reordered=1)
 
 
-def test_a_writers_own_order_counts_even_if_all_saw_it_wrong():
+def test_a_writers_own_order_counts_even_if_all_saw_it_wrong() -> None:
     wrong = array("Q", (C, B, A, D))
     assert Judge(PUBLISHED, wrong).judge(wrong.tobytes()) == Fault(reordered=1)
 
 
-def test_a_fault_says_what_is_wrong():
+def test_a_fault_says_what_is_wrong() -> None:
     assert str(judge(A, C, C)) == "2 missing, 1 repeated (first missing: 1/0, 1/1)"
 
 
-def test_the_order_of_most_readers_is_the_reference():
+def test_the_order_of_most_readers_is_the_reference() -> None:
     assert list(reference([hearing(B, A), hearing(A, B), hearing(A, B)])) == [A, B]
     assert list(reference([])) == []

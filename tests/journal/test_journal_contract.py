@@ -1,68 +1,79 @@
 """What every journal promises: the same suite against each of them."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from gateway.core.protocol.message import Message
 from gateway.journal.sqlite import SqliteJournal
+from tests.journal.conftest import Turns
 
 
-def numbers(page):
+def numbers(page: Any):
     return [message.seq for message in page.messages]
 
 
-def test_an_unknown_room_is_empty_and_has_an_epoch(journal, ask):
+def test_an_unknown_room_is_empty_and_has_an_epoch(journal: Any, ask: Callable[..., Any]) -> None:
     record = ask(journal.open, "lobby", 50)
     assert (record.room, record.first, record.head, record.topic, list(record.recent)) == ("lobby", 1, 0, "", [])
     assert re.fullmatch("[A-Za-z0-9_-]{16}", record.epoch)
 
 
-def test_a_room_nobody_has_written_to_keeps_its_epoch_and_is_not_listed(journal, ask):
+def test_a_room_nobody_has_written_to_keeps_its_epoch_and_is_not_listed(journal: Any, ask: Callable[..., Any]) -> None:
     epoch = ask(journal.open, "lobby", 50).epoch
     assert ask(journal.open, "lobby", 50).epoch == epoch
     assert ask(journal.rooms) == []
 
 
-def test_two_rooms_have_two_epochs(journal, ask):
+def test_two_rooms_have_two_epochs(journal: Any, ask: Callable[..., Any]) -> None:
     assert ask(journal.open, "lobby", 0).epoch != ask(journal.open, "ops", 0).epoch
 
 
-def test_the_first_message_keeps_the_epoch_the_room_was_opened_with(journal, ask, fill):
+def test_the_first_message_keeps_the_epoch_the_room_was_opened_with(
+    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
+) -> None:
     epoch = ask(journal.open, "lobby", 50).epoch
     fill(journal, 1)
     assert ask(journal.open, "lobby", 50).epoch == epoch
 
 
-def test_numbers_are_dense_and_in_the_order_of_the_batches(journal, ask, say):
+def test_numbers_are_dense_and_in_the_order_of_the_batches(
+    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
+) -> None:
     first = ask(journal.append, [say("a"), say("b")])
     second = ask(journal.append, [say("c")])
     assert [(m.seq, m.text) for m in first + second] == [(1, "a"), (2, "b"), (3, "c")]
 
 
-def test_the_answer_is_the_same_messages(journal, ask, say):
+def test_the_answer_is_the_same_messages(journal: Any, ask: Callable[..., Any], say: Callable[..., Message]) -> None:
     batch = [say("a"), say("b")]
     answer = ask(journal.append, batch)
     assert all(mine is theirs for mine, theirs in zip(batch, answer, strict=True))
 
 
-def test_each_room_counts_for_itself_in_a_mixed_batch(journal, ask, say):
+def test_each_room_counts_for_itself_in_a_mixed_batch(
+    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
+) -> None:
     batch = ask(journal.append, [say("a", "x"), say("b", "y"), say("c", "x"), say("d", "x"), say("e", "y")])
     assert [(m.room, m.seq) for m in batch] == [("x", 1), ("y", 1), ("x", 2), ("x", 3), ("y", 2)]
 
 
-def test_an_empty_batch_is_answered_with_nothing(journal, ask):
+def test_an_empty_batch_is_answered_with_nothing(journal: Any, ask: Callable[..., Any]) -> None:
     assert ask(journal.append, []) == []
 
 
-def test_a_message_comes_back_as_it_was_but_for_its_author(journal, ask, say):
+def test_a_message_comes_back_as_it_was_but_for_its_author(
+    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
+) -> None:
     text = "zero \0, quote ', percent %, \U0001f600, two\nlines"
     ask(journal.append, [say(text, ts=5, nick="Ana", door="web", kind="action", author=77)])
     (message,) = ask(journal.read, "lobby", after=None, before=None, limit=10).messages
     assert message == Message("lobby", 5, "Ana", "web", "action", text, author=0, seq=1)
 
 
-def test_sql_in_every_field_is_only_text(journal, ask, say):
+def test_sql_in_every_field_is_only_text(journal: Any, ask: Callable[..., Any], say: Callable[..., Message]) -> None:
     evil = "'); DROP TABLE messages; --"
     ask(journal.append, [say(evil, evil, nick=evil, door=evil, kind=evil)])
     ask(journal.set_topic, evil, evil)
@@ -70,13 +81,17 @@ def test_sql_in_every_field_is_only_text(journal, ask, say):
     assert (record.topic, record.recent[0].text, record.recent[0].nick) == (evil, evil, evil)
 
 
-def test_opening_brings_the_last_messages_oldest_first(journal, ask, fill):
+def test_opening_brings_the_last_messages_oldest_first(
+    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
+) -> None:
     fill(journal, 10)
     record = ask(journal.open, "lobby", 3)
     assert (record.first, record.head, [m.seq for m in record.recent]) == (1, 10, [8, 9, 10])
 
 
-def test_opening_may_ask_for_no_messages(journal, ask, fill):
+def test_opening_may_ask_for_no_messages(
+    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
+) -> None:
     fill(journal, 3)
     assert list(ask(journal.open, "lobby", 0).recent) == []
 
@@ -102,34 +117,49 @@ READS = {
 
 
 @pytest.mark.parametrize(("after", "before", "limit", "expected", "more"), READS.values(), ids=READS)
-def test_reading(journal, ask, fill, after, before, limit, expected, more):
+def test_reading(
+    journal: Any,
+    ask: Callable[..., Any],
+    fill: Callable[..., list[Message]],
+    after: int | None,
+    before: int | None,
+    limit: int,
+    expected: list[int],
+    more: bool,
+) -> None:
     fill(journal, 10)
     page = ask(journal.read, "lobby", after=after, before=before, limit=limit)
     assert (numbers(page), page.more) == (expected, more)
 
 
-def test_reading_an_unknown_room_finds_nothing(journal, ask):
+def test_reading_an_unknown_room_finds_nothing(journal: Any, ask: Callable[..., Any]) -> None:
     page = ask(journal.read, "nowhere", after=None, before=None, limit=5)
     assert (numbers(page), page.more) == ([], False)
 
 
-def test_reading_no_messages_finds_none(journal, ask, fill):
+def test_reading_no_messages_finds_none(
+    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
+) -> None:
     fill(journal, 3)
     assert numbers(ask(journal.read, "lobby", after=0, before=None, limit=0)) == []
 
 
-def test_reading_sees_only_its_room(journal, ask, fill, texts):
+def test_reading_sees_only_its_room(
+    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]], texts: Callable[..., list[str]]
+) -> None:
     fill(journal, 2, "x")
     fill(journal, 3, "y")
     assert texts(journal, "x") == ["1", "2"]
 
 
-def test_a_topic_is_kept(journal, ask):
+def test_a_topic_is_kept(journal: Any, ask: Callable[..., Any]) -> None:
     assert ask(journal.set_topic, "lobby", "tea at five") is None
     assert ask(journal.open, "lobby", 0).topic == "tea at five"
 
 
-def test_a_topic_leaves_epoch_and_numbers_alone(journal, ask, fill):
+def test_a_topic_leaves_epoch_and_numbers_alone(
+    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
+) -> None:
     fill(journal, 2)
     before = ask(journal.open, "lobby", 0)
     ask(journal.set_topic, "lobby", "new")
@@ -137,19 +167,23 @@ def test_a_topic_leaves_epoch_and_numbers_alone(journal, ask, fill):
     assert (before.epoch, before.first, before.head) == (after.epoch, after.first, after.head)
 
 
-def test_rooms_are_listed_by_name(journal, ask, fill):
+def test_rooms_are_listed_by_name(journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]) -> None:
     fill(journal, 2, "ops")
     ask(journal.set_topic, "art", "pictures")
     found = [(r.room, r.first, r.head, r.topic, list(r.recent)) for r in ask(journal.rooms)]
     assert found == [("art", 1, 0, "pictures", []), ("ops", 1, 2, "", [])]
 
 
-def test_listed_rooms_have_the_epoch_they_open_with(journal, ask, fill):
+def test_listed_rooms_have_the_epoch_they_open_with(
+    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
+) -> None:
     fill(journal, 1)
     assert ask(journal.rooms)[0].epoch == ask(journal.open, "lobby", 0).epoch
 
 
-def test_answers_come_once_and_in_the_order_of_the_verbs(journal, turns, say):
+def test_answers_come_once_and_in_the_order_of_the_verbs(
+    journal: Any, turns: Turns, say: Callable[..., Message]
+) -> None:
     answers = []
     journal.append([say("a")], lambda batch: answers.append(("append", batch[0].seq)))
     journal.rooms().then(lambda rooms: answers.append(("rooms", len(rooms))))
@@ -161,14 +195,14 @@ def test_answers_come_once_and_in_the_order_of_the_verbs(journal, turns, say):
     assert answers == [("append", 1), ("rooms", 1), ("append", 2), ("read", 2), ("topic",), ("open", "t")]
 
 
-def test_a_verb_may_be_called_from_an_answer(journal, turns, say):
+def test_a_verb_may_be_called_from_an_answer(journal: Any, turns: Turns, say: Callable[..., Message]) -> None:
     answers = []
     journal.append([say("a")], lambda batch: journal.append([say("b")], answers.extend))
     turns.until(lambda: answers)
     assert answers[0].seq == 2
 
 
-def test_closing_answers_everything_first(journal, say):
+def test_closing_answers_everything_first(journal: Any, say: Callable[..., Message]) -> None:
     answers = []
     for text in "abc":
         journal.append([say(text)], answers.extend)
@@ -180,7 +214,9 @@ def test_closing_answers_everything_first(journal, say):
         assert not journal._worker._threads or not any(thread.is_alive() for thread in journal._worker._threads)
 
 
-def test_old_messages_expire_and_numbers_go_on(journal, ask, say, texts):
+def test_old_messages_expire_and_numbers_go_on(
+    journal: Any, ask: Callable[..., Any], say: Callable[..., Message], texts: Callable[..., list[str]]
+) -> None:
     ask(journal.append, [say("old", ts=1000), say("older", ts=900), say("young", ts=5000), say("late", ts=10)])
     expired = ask(journal.expire, 2000)
     assert (dict(expired.firsts), expired.more) == ({"lobby": 3}, False)
@@ -189,7 +225,9 @@ def test_old_messages_expire_and_numbers_go_on(journal, ask, say, texts):
     assert ask(journal.append, [say("next", ts=6000)])[0].seq == 5
 
 
-def test_a_message_of_unknown_age_goes_only_with_a_later_one_whose_age_is_known(journal, ask, say, texts):
+def test_a_message_of_unknown_age_goes_only_with_a_later_one_whose_age_is_known(
+    journal: Any, ask: Callable[..., Any], say: Callable[..., Message], texts: Callable[..., list[str]]
+) -> None:
     before = 1_790_000_000_000
     ask(journal.append, [say("1970", ts=90_000), say("1970 too", ts=95_000)])
     assert not ask(journal.expire, before).firsts
@@ -198,7 +236,9 @@ def test_a_message_of_unknown_age_goes_only_with_a_later_one_whose_age_is_known(
     assert texts(journal) == ["1970 again", "young"]
 
 
-def test_a_room_of_which_nothing_is_left_keeps_its_head(journal, ask, say):
+def test_a_room_of_which_nothing_is_left_keeps_its_head(
+    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
+) -> None:
     epoch = ask(journal.open, "lobby", 0).epoch
     ask(journal.append, [say("old", ts=1000)])
     ask(journal.expire, 2000)

@@ -1,45 +1,51 @@
 """What every ledger promises: the same suite against each of them."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gateway.core.ports import AuditQuery, Measure, Sanction
+from gateway.core.ports import AuditQuery, Ledger, Measure, Sanction
 from gateway.core.roles import AuditEntry
 from gateway.errors import JournalError
 from gateway.journal.ledger import ENTRIES_LOOKED_AT
+from gateway.journal.sqlite import SqliteJournal
 
 
-def ban(id="b1", target="bob", measure=Measure.BAN, created=5, until=None):
+def ban(
+    id: str = "b1", target: str = "bob", measure: Measure = Measure.BAN, created: int = 5, until: int | None = None
+):
     return Sanction(measure, id, "nick", target, "", "spam", "ana", created, until)
 
 
-def entry(action="ban", target="bob", who="ana", result="done"):
+def entry(action: str = "ban", target: str = "bob", who: str = "ana", result: str = "done"):
     return AuditEntry(0, 1_790_000_000_123, who, "web 10.0.0.4", action, target, "spam", result)
 
 
 @pytest.fixture
-def ledger(journal):
+def ledger(journal: Any):
     return journal.ledger
 
 
-def numbers(page):
+def numbers(page: Any):
     return [each.number for each in page.entries]
 
 
-def test_a_new_ledger_is_empty(ledger, ask):
+def test_a_new_ledger_is_empty(ledger: Ledger, ask: Callable[..., Any]) -> None:
     assert ask(ledger.sanctions, 0) == []
     assert ask(ledger.audit, AuditQuery()) == ([], None)
 
 
-def test_a_sanction_and_its_entry_come_back_as_they_were(ledger, ask):
+def test_a_sanction_and_its_entry_come_back_as_they_were(ledger: Ledger, ask: Callable[..., Any]) -> None:
     assert ask(ledger.record, [entry()], add=[ban(until=99)]) is None
     assert ask(ledger.sanctions, 0) == [ban(until=99)]
     assert ask(ledger.audit, AuditQuery()).entries == [entry()._replace(number=1)]
 
 
-def test_bans_and_mutes_are_kept_apart_and_listed_by_age(ledger, ask):
+def test_bans_and_mutes_are_kept_apart_and_listed_by_age(ledger: Ledger, ask: Callable[..., Any]) -> None:
     later, earlier = ban(created=7), ban(measure=Measure.MUTE, created=6)
     ask(ledger.record, [], add=[later, earlier])
     assert ask(ledger.sanctions, 0) == [earlier, later]
@@ -47,19 +53,19 @@ def test_bans_and_mutes_are_kept_apart_and_listed_by_age(ledger, ask):
     assert ask(ledger.sanctions, 0) == [earlier]
 
 
-def test_one_is_replaced_by_another_at_once(ledger, ask):
+def test_one_is_replaced_by_another_at_once(ledger: Ledger, ask: Callable[..., Any]) -> None:
     ask(ledger.record, [entry()], add=[ban()])
     ask(ledger.record, [entry()], add=[ban("b2")], lift=[ban()])
     assert ask(ledger.sanctions, 0) == [ban("b2")]
 
 
-def test_what_ended_long_ago_is_forgotten(ledger, ask):
+def test_what_ended_long_ago_is_forgotten(ledger: Ledger, ask: Callable[..., Any]) -> None:
     ask(ledger.record, [], add=[ban("old", until=10), ban("new", until=20), ban("ever")])
     assert {each.id for each in ask(ledger.sanctions, 15)} == {"new", "ever"}
     assert {each.id for each in ask(ledger.sanctions, 0)} == {"new", "ever"}
 
 
-def test_the_record_is_read_in_pages_newest_first(ledger, ask):
+def test_the_record_is_read_in_pages_newest_first(ledger: Ledger, ask: Callable[..., Any]) -> None:
     ask(ledger.record, [entry() for _ in range(5)])
     first = ask(ledger.audit, AuditQuery(limit=2))
     second = ask(ledger.audit, AuditQuery(first.cursor, 2))
@@ -77,19 +83,21 @@ def test_the_record_is_read_in_pages_newest_first(ledger, ask):
         ([("who", "bob")], []),
     ],
 )  # fmt: skip
-def test_the_record_is_searched_by_words(ledger, ask, terms, wanted):
+def test_the_record_is_searched_by_words(ledger: Ledger, ask: Callable[..., Any], terms: Any, wanted: Any) -> None:
     ask(ledger.record, [entry(), entry(who="Eve", result="refused: no"), entry("kick", "Cid", "Ana")])
     assert numbers(ask(ledger.audit, AuditQuery(terms=terms))) == wanted
 
 
-def test_a_page_looks_at_a_bounded_number_of_entries(ledger, ask):
+def test_a_page_looks_at_a_bounded_number_of_entries(ledger: Ledger, ask: Callable[..., Any]) -> None:
     ask(ledger.record, [entry(target="needle"), *(entry() for _ in range(ENTRIES_LOOKED_AT))])
     first = ask(ledger.audit, AuditQuery(terms=[("target", "needle")]))
     assert (first.entries, first.cursor) == ([], 2)
     assert numbers(ask(ledger.audit, AuditQuery(first.cursor, terms=[("target", "needle")]))) == [1]
 
 
-def test_what_cannot_be_stored_leaves_nothing(open_sqlite, ask):
+def test_what_cannot_be_stored_leaves_nothing(
+    open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any]
+) -> None:
     ledger = open_sqlite().ledger
     ask(ledger.record, [], add=[ban()])
     assert isinstance(ask(ledger.record, [entry()], add=[ban("b2"), ban()]), JournalError)
@@ -97,7 +105,7 @@ def test_what_cannot_be_stored_leaves_nothing(open_sqlite, ask):
     assert ask(ledger.audit, AuditQuery()).entries == []
 
 
-def test_it_is_there_after_a_restart(open_sqlite, ask):
+def test_it_is_there_after_a_restart(open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any]) -> None:
     journal = open_sqlite()
     ask(journal.ledger.record, [entry()], add=[ban()])
     journal.close()
@@ -107,7 +115,9 @@ def test_it_is_there_after_a_restart(open_sqlite, ask):
 
 
 @pytest.mark.parametrize("sql", ["DELETE FROM audit", "UPDATE audit SET who = 'nobody'"])
-def test_the_record_only_grows(open_sqlite, ask, path, sql):
+def test_the_record_only_grows(
+    open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any], path: Path, sql: str
+) -> None:
     journal = open_sqlite()
     ask(journal.ledger.record, [entry()])
     journal.close()
@@ -115,7 +125,7 @@ def test_the_record_only_grows(open_sqlite, ask, path, sql):
         connection.execute(sql)
 
 
-def test_who_is_logged_in_is_kept_as_it_was_written_last(ledger, ask):
+def test_who_is_logged_in_is_kept_as_it_was_written_last(ledger: Ledger, ask: Callable[..., Any]) -> None:
     assert ask(ledger.logins) == ""
     for text in ("[1]", "[2]"):
         assert ask(ledger.keep_logins, text) is None

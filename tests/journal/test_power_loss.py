@@ -11,14 +11,17 @@ import sqlite3
 import subprocess
 import sys
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway.core.protocol.message import Message
 from gateway.journal import open as opening
+from gateway.journal.sqlite import SqliteJournal
 from tests.journal.conftest import ROOT
 
 SECTOR = 512
@@ -121,7 +124,7 @@ def moments(log: bytes, disk: Disk) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def shim(tmp_path_factory) -> Path:
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`disk_log.c`, compiled."""
     compiler = shutil.which("cc") or pytest.skip("needs a C compiler")
     library = tmp_path_factory.mktemp("shim") / "disk_log.so"
@@ -131,7 +134,14 @@ def shim(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def written(open_sqlite, ask, path, shim, tmp_path, monkeypatch):
+def written(
+    open_sqlite: Callable[..., SqliteJournal],
+    ask: Callable[..., Any],
+    path: Path,
+    shim: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
     """Let a journal be written under the log: (the disk before, the log, the epoch)."""
     monkeypatch.setattr(opening, "write_mark", lambda path, token: "the same")
     monkeypatch.setattr(opening, "read_mark", lambda path: "the same")
@@ -156,8 +166,15 @@ def written(open_sqlite, ask, path, shim, tmp_path, monkeypatch):
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("durability", ["process", "power"])
 def test_whatever_the_disk_kept_nothing_is_corrupt_and_no_number_is_used_twice(
-    written, open_sqlite, ask, fill, path, tmp_path, monkeypatch, durability
-):
+    written: Any,
+    open_sqlite: Callable[..., SqliteJournal],
+    ask: Callable[..., Any],
+    fill: Callable[..., list[Message]],
+    path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    durability: str,
+) -> None:
     print(f"seed {SEED}: run again with JOURNAL_SEED={SEED}")
     dice = random.Random(SEED)
     before, log, epoch = written(durability)

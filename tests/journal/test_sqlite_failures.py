@@ -5,49 +5,58 @@ import resource
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Callable
 from contextlib import closing, contextmanager
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from gateway.core.protocol.message import Message
 from gateway.errors import JournalError, LostTail
 from gateway.journal.disk import Disk
+from gateway.journal.sqlite import SqliteJournal
 
 
 class FailsToCommit:
     """A connection whose COMMIT fails as a sync does; `after_close` runs once it has been closed."""
 
-    def __init__(self, connection, code, after_close=lambda: None):
+    def __init__(
+        self, connection: sqlite3.Connection, code: int, after_close: Callable[[], None] = lambda: None
+    ) -> None:
         self.connection = connection
         self.code = code
         self.after_close = after_close
 
-    def execute(self, sql, *parameters):
+    def execute(self, sql: str, *parameters: object):
         if sql == "COMMIT":
             error = sqlite3.OperationalError("disk I/O error")
             error.sqlite_errorcode = self.code
             raise error
         return self.connection.execute(sql, *parameters)
 
-    def close(self):
+    def close(self) -> None:
         self.connection.close()
         self.after_close()
         self.after_close = lambda: None
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str):
         return getattr(self.connection, name)
 
 
 @pytest.fixture
 def break_next_commit():
-    def break_it(journal, code=sqlite3.SQLITE_IOERR_FSYNC, after_close=lambda: None):
+    def break_it(
+        journal: Any, code: int = sqlite3.SQLITE_IOERR_FSYNC, after_close: Callable[[], None] = lambda: None
+    ) -> None:
         journal._store.connection = FailsToCommit(journal._store.connection, code, after_close)
 
     return break_it
 
 
 @contextmanager
-def room_for(journal, pages):
+def room_for(journal: Any, pages: int):
     """The database may have so many pages, as on a disk that is full."""
     connection = journal._store.connection
     (most,) = connection.execute("PRAGMA max_page_count").fetchone()
@@ -56,7 +65,12 @@ def room_for(journal, pages):
     connection.execute(f"PRAGMA max_page_count = {most}")
 
 
-def test_on_a_full_disk_the_sender_is_told_and_numbers_are_taken_back(open_sqlite, fill, say, ask):
+def test_on_a_full_disk_the_sender_is_told_and_numbers_are_taken_back(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+) -> None:
     journal = open_sqlite()
     fill(journal, 1)
     batch = [say("x" * 4000) for _ in range(50)]
@@ -66,7 +80,13 @@ def test_on_a_full_disk_the_sender_is_told_and_numbers_are_taken_back(open_sqlit
     assert {message.seq for message in batch} == {0}
 
 
-def test_reading_goes_on_while_the_disk_is_full(open_sqlite, fill, say, ask, texts):
+def test_reading_goes_on_while_the_disk_is_full(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+    texts: Callable[..., list[str]],
+) -> None:
     journal = open_sqlite()
     fill(journal, 3)
     with room_for(journal, pages=10):
@@ -74,7 +94,13 @@ def test_reading_goes_on_while_the_disk_is_full(open_sqlite, fill, say, ask, tex
         assert texts(journal) == ["1", "2", "3"]
 
 
-def test_when_there_is_space_again_numbers_go_on_without_a_hole(open_sqlite, fill, say, ask, texts):
+def test_when_there_is_space_again_numbers_go_on_without_a_hole(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+    texts: Callable[..., list[str]],
+) -> None:
     journal = open_sqlite()
     fill(journal, 1)
     epoch = ask(journal.open, "lobby", 0).epoch
@@ -84,14 +110,20 @@ def test_when_there_is_space_again_numbers_go_on_without_a_hole(open_sqlite, fil
     assert (texts(journal), ask(journal.open, "lobby", 0).epoch) == (["1", "1", "2"], epoch)
 
 
-def test_a_room_whose_first_message_failed_is_stored_with_the_next(open_sqlite, fill, say, ask, texts):
+def test_a_room_whose_first_message_failed_is_stored_with_the_next(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+    texts: Callable[..., list[str]],
+) -> None:
     journal = open_sqlite()
     with room_for(journal, pages=10):
         ask(journal.append, [say("x" * 4000, "new") for _ in range(50)])
     assert (fill(journal, 1, "new")[0].seq, texts(journal, "new")) == (1, ["1"])
 
 
-def test_a_topic_is_refused_on_a_full_disk(open_sqlite, ask):
+def test_a_topic_is_refused_on_a_full_disk(open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any]) -> None:
     journal = open_sqlite()
     with room_for(journal, pages=7):
         assert isinstance(ask(journal.set_topic, "lobby", "x" * 100_000), JournalError)
@@ -99,7 +131,7 @@ def test_a_topic_is_refused_on_a_full_disk(open_sqlite, ask):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk(tmp_path: Path):
     folder = tmp_path / "small"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "none", str(folder)]
@@ -109,7 +141,14 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_real_disk_fills_and_is_freed_again(small_disk, open_sqlite, fill, say, ask, texts):
+def test_a_real_disk_fills_and_is_freed_again(
+    small_disk: Path,
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+    texts: Callable[..., list[str]],
+) -> None:
     journal = open_sqlite(small_disk / "journal.db", spare=0)
     fill(journal, 2)
     ballast = small_disk / "ballast"
@@ -124,7 +163,13 @@ def test_a_real_disk_fills_and_is_freed_again(small_disk, open_sqlite, fill, say
     journal.close()
 
 
-def test_writing_stops_before_the_disk_is_full(small_disk, open_sqlite, fill, say, ask):
+def test_writing_stops_before_the_disk_is_full(
+    small_disk: Path,
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+) -> None:
     now = SimpleNamespace(seconds=0.0)
     journal = open_sqlite(small_disk / "journal.db", clock=lambda: now.seconds)
     fill(journal, 1)
@@ -138,7 +183,14 @@ def test_writing_stops_before_the_disk_is_full(small_disk, open_sqlite, fill, sa
     journal.close()
 
 
-def test_a_failed_write_is_answered_and_the_next_succeeds(open_sqlite, fill, say, ask, texts, path):
+def test_a_failed_write_is_answered_and_the_next_succeeds(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+    texts: Callable[..., list[str]],
+    path: Path,
+) -> None:
     journal = open_sqlite()
     fill(journal, 3)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -152,7 +204,14 @@ def test_a_failed_write_is_answered_and_the_next_succeeds(open_sqlite, fill, say
 
 
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT])
-def test_after_an_error_of_the_disk_the_database_is_opened_anew(open_sqlite, fill, say, ask, break_next_commit, code):
+def test_after_an_error_of_the_disk_the_database_is_opened_anew(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+    break_next_commit: Callable[..., None],
+    code: int,
+) -> None:
     journal = open_sqlite()
     epoch = ask(journal.open, "lobby", 0).epoch
     fill(journal, 2)
@@ -165,8 +224,14 @@ def test_after_an_error_of_the_disk_the_database_is_opened_anew(open_sqlite, fil
 
 
 def test_what_was_refused_and_yet_reached_the_disk_is_removed(
-    open_sqlite, fill, say, ask, break_next_commit, alter, path
-):
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+    break_next_commit: Callable[..., None],
+    alter: Callable[..., list[Any]],
+    path: Path,
+) -> None:
     journal = open_sqlite()
     fill(journal, 2)
     reached = "INSERT INTO messages SELECT room, 3, ts, nick, door, kind, 'refused' FROM messages WHERE seq = 2"
@@ -177,7 +242,15 @@ def test_what_was_refused_and_yet_reached_the_disk_is_removed(
     assert fill(journal, 1)[0].seq == 3
 
 
-def test_a_missing_end_is_told_once_and_gives_new_epochs(open_sqlite, fill, say, ask, break_next_commit, alter, path):
+def test_a_missing_end_is_told_once_and_gives_new_epochs(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+    break_next_commit: Callable[..., None],
+    alter: Callable[..., list[Any]],
+    path: Path,
+) -> None:
     journal = open_sqlite()
     fill(journal, 5)
     fill(journal, 1, "ops")
@@ -194,13 +267,18 @@ def test_a_missing_end_is_told_once_and_gives_new_epochs(open_sqlite, fill, say,
 
 
 def test_while_the_database_is_damaged_every_verb_is_refused_with_advice(
-    open_sqlite, fill, say, ask, break_next_commit, path
-):
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+    break_next_commit: Callable[..., None],
+    path: Path,
+) -> None:
     journal = open_sqlite()
     fill(journal, 2)
     kept = []
 
-    def spoil():
+    def spoil() -> None:
         kept.append(path.read_bytes())
         path.write_bytes(b"")
 
@@ -211,7 +289,13 @@ def test_while_the_database_is_damaged_every_verb_is_refused_with_advice(
     assert fill(journal, 1)[0].seq == 3
 
 
-def test_a_file_taken_away_is_noticed_and_may_be_put_back(open_sqlite, fill, say, ask, path):
+def test_a_file_taken_away_is_noticed_and_may_be_put_back(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+    path: Path,
+) -> None:
     now = SimpleNamespace(seconds=0.0)
     journal = open_sqlite(clock=lambda: now.seconds)
     fill(journal, 1)
@@ -222,7 +306,13 @@ def test_a_file_taken_away_is_noticed_and_may_be_put_back(open_sqlite, fill, say
     assert ask(journal.append, [say("a")])[0].seq == 2
 
 
-def test_another_file_in_its_place_is_a_restored_backup(open_sqlite, fill, say, ask, path):
+def test_another_file_in_its_place_is_a_restored_backup(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+    path: Path,
+) -> None:
     now = SimpleNamespace(seconds=0.0)
     journal = open_sqlite(clock=lambda: now.seconds)
     epoch = ask(journal.open, "lobby", 0).epoch
@@ -237,14 +327,26 @@ def test_another_file_in_its_place_is_a_restored_backup(open_sqlite, fill, say, 
     assert fill(journal, 1)[0].seq >= 1
 
 
-def test_text_no_database_can_hold_is_an_error_and_no_exception(open_sqlite, fill, say, ask):
+def test_text_no_database_can_hold_is_an_error_and_no_exception(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+) -> None:
     journal = open_sqlite()
     for bad in (say("lone \ud800"), say("x", ts=2**70), say("x", "\udfff")):
         assert isinstance(ask(journal.append, [say("good"), bad]), JournalError)
     assert fill(journal, 1)[0].seq == 1
 
 
-def test_closing_after_a_failure_says_nothing_clean(open_sqlite, say, ask, break_next_commit, alter, path):
+def test_closing_after_a_failure_says_nothing_clean(
+    open_sqlite: Callable[..., SqliteJournal],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+    break_next_commit: Callable[..., None],
+    alter: Callable[..., list[Any]],
+    path: Path,
+) -> None:
     journal = open_sqlite()
     break_next_commit(journal)
     ask(journal.append, [say("x")])
@@ -252,7 +354,7 @@ def test_closing_after_a_failure_says_nothing_clean(open_sqlite, say, ask, break
     assert alter(path, "SELECT value FROM meta WHERE key = 'clean'") == [("no",)]
 
 
-def test_the_disk_is_looked_at_once_a_second_while_all_is_well(tmp_path):
+def test_the_disk_is_looked_at_once_a_second_while_all_is_well(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     path.touch()
     now = SimpleNamespace(seconds=0.0)
@@ -266,7 +368,14 @@ def test_the_disk_is_looked_at_once_a_second_while_all_is_well(tmp_path):
         disk.look()
 
 
-def test_a_database_is_sound_after_every_failure_here(open_sqlite, fill, say, ask, break_next_commit, path):
+def test_a_database_is_sound_after_every_failure_here(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+    break_next_commit: Callable[..., None],
+    path: Path,
+) -> None:
     journal = open_sqlite()
     for code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY) * 3:
         break_next_commit(journal, code)

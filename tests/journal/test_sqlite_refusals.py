@@ -4,14 +4,19 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway.core.protocol.message import Message
 from gateway.errors import StartError
 from gateway.journal import epoch
 from gateway.journal import open as opening
 from gateway.journal.schema import APPLICATION_ID
+from gateway.journal.sqlite import SqliteJournal
 
 HOLDER = """
 import sqlite3, sys
@@ -44,7 +49,7 @@ if os.geteuid() == 0:
 
 
 @pytest.fixture
-def written(open_sqlite, fill, path):
+def written(open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[Message]], path: Path):
     """A cleanly stopped journal of many pages."""
     journal = open_sqlite()
     for _ in range(20):
@@ -54,22 +59,22 @@ def written(open_sqlite, fill, path):
 
 
 @pytest.fixture
-def killed(written, kill_after_writing):
+def killed(written: Any, kill_after_writing: Callable[..., list[int]]):
     """The same, and then two messages that are in its write-ahead log alone."""
     kill_after_writing("a", "b")
     return written
 
 
-def contents(path):
+def contents(path: Path):
     return {file.name: file.read_bytes() for file in path.parent.iterdir()}
 
 
 @pytest.fixture
-def held(written):
+def held(written: Any):
     """Another process that has the database: one that locks it for as long as it lives, or a mere visitor."""
 
     @contextmanager
-    def held(mode="EXCLUSIVE"):
+    def held(mode: str = "EXCLUSIVE"):
         holder = [sys.executable, "-c", HOLDER, str(written), mode]
         with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             process.stdout.readline()
@@ -79,18 +84,18 @@ def held(written):
     return held
 
 
-def overwrite(path, offset, data):
+def overwrite(path: Path, offset: int, data: bytes) -> None:
     with path.open("r+b") as file:
         file.seek(offset)
         file.write(data)
 
 
-def flip(path, offset):
+def flip(path: Path, offset: int) -> None:
     overwrite(path, offset, bytes([path.read_bytes()[offset] ^ 0xFF]))
 
 
-def with_sql(sql):
-    def spoil(path):
+def with_sql(sql: str):
+    def spoil(path: Path) -> None:
         with closing(sqlite3.connect(path)) as connection:
             connection.executescript(sql)
 
@@ -117,7 +122,9 @@ BAD = {
 
 
 @pytest.mark.parametrize(("spoil", "words"), BAD.values(), ids=BAD)
-def test_a_bad_database_is_refused_and_left_untouched(written, open_sqlite, spoil, words):
+def test_a_bad_database_is_refused_and_left_untouched(
+    written: Any, open_sqlite: Callable[..., SqliteJournal], spoil: Callable[[Path], None], words: str
+) -> None:
     spoil(written)
     before = contents(written)
     with pytest.raises(StartError, match=words) as refused:
@@ -137,7 +144,9 @@ BAD_AFTER_A_KILL = {
 
 
 @pytest.mark.parametrize(("spoil", "words"), BAD_AFTER_A_KILL.values(), ids=BAD_AFTER_A_KILL)
-def test_a_bad_database_with_a_log_is_refused_and_left_untouched(killed, open_sqlite, spoil, words):
+def test_a_bad_database_with_a_log_is_refused_and_left_untouched(
+    killed: Any, open_sqlite: Callable[..., SqliteJournal], spoil: Callable[[Path], None], words: str
+) -> None:
     spoil(killed)
     before = contents(killed)
     with pytest.raises(StartError, match=words):
@@ -145,7 +154,7 @@ def test_a_bad_database_with_a_log_is_refused_and_left_untouched(killed, open_sq
     assert contents(killed) == before
 
 
-def test_what_a_visitor_uses_is_not_taken_away(written, open_sqlite):
+def test_what_a_visitor_uses_is_not_taken_away(written: Any, open_sqlite: Callable[..., SqliteJournal]) -> None:
     with_sql("PRAGMA user_version = 2")(written)
     with closing(sqlite3.connect(written)) as visitor:
         visitor.execute("SELECT * FROM rooms").fetchall()
@@ -164,31 +173,40 @@ TORN = {
 
 
 @pytest.mark.parametrize("log", TORN.values(), ids=TORN)
-def test_a_log_that_holds_nothing_is_no_damage(written, open_sqlite, texts, log):
+def test_a_log_that_holds_nothing_is_no_damage(
+    written: Any, open_sqlite: Callable[..., SqliteJournal], texts: Callable[..., list[str]], log: str
+) -> None:
     written.with_name("journal.db-wal").write_bytes(log)
     assert len(texts(open_sqlite())) == 2000
 
 
-def test_a_torn_last_transaction_is_no_damage(killed, open_sqlite, texts):
+def test_a_torn_last_transaction_is_no_damage(
+    killed: Any, open_sqlite: Callable[..., SqliteJournal], texts: Callable[..., list[str]]
+) -> None:
     log = killed.with_name("journal.db-wal")
     os.truncate(log, log.stat().st_size - 100)
     assert texts(open_sqlite())[-2:] == ["100", "a"]
 
 
-def test_a_folder_in_the_databases_place_is_refused(open_sqlite, path):
+def test_a_folder_in_the_databases_place_is_refused(open_sqlite: Callable[..., SqliteJournal], path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(StartError, match="is not a file"):
         open_sqlite()
 
 
-def test_a_file_in_the_folders_place_is_refused(open_sqlite, tmp_path):
+def test_a_file_in_the_folders_place_is_refused(open_sqlite: Callable[..., SqliteJournal], tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(StartError, match="cannot be used"):
         open_sqlite()
 
 
 @pytest.mark.parametrize("mode", ["EXCLUSIVE", "NORMAL"])
-def test_a_lock_is_waited_for_and_then_named(written, open_sqlite, held, mode):
+def test_a_lock_is_waited_for_and_then_named(
+    written: Any,
+    open_sqlite: Callable[..., SqliteJournal],
+    held: Callable[..., AbstractContextManager[subprocess.Popen[bytes]]],
+    mode: str,
+) -> None:
     pauses = []
     with held(mode):
         before = contents(written)
@@ -198,20 +216,28 @@ def test_a_lock_is_waited_for_and_then_named(written, open_sqlite, held, mode):
     assert 5 <= sum(pauses) < 5.1
 
 
-def test_a_lock_that_is_let_go_in_time_is_taken(open_sqlite, texts, held):
+def test_a_lock_that_is_let_go_in_time_is_taken(
+    open_sqlite: Callable[..., SqliteJournal],
+    texts: Callable[..., list[str]],
+    held: Callable[..., AbstractContextManager[subprocess.Popen[bytes]]],
+) -> None:
     with held() as process:
         journal = open_sqlite(sleep=lambda _: process.communicate())
     assert len(texts(journal)) == 2000
 
 
-def test_damage_seen_while_another_gateway_writes_is_called_a_lock(open_sqlite, held, monkeypatch):
+def test_damage_seen_while_another_gateway_writes_is_called_a_lock(
+    open_sqlite: Callable[..., SqliteJournal],
+    held: Callable[..., AbstractContextManager[subprocess.Popen[bytes]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(opening, "damage", lambda path: "is cut short")
     with held(), pytest.raises(StartError, match="another gateway"):
         open_sqlite(patience=0)
 
 
 @pytest.mark.parametrize("lock_out", [lambda path: path.chmod(0o444), lambda path: path.parent.chmod(0o555)])
-def test_who_may_not_write_is_told_so(written, lock_out):
+def test_who_may_not_write_is_told_so(written: Any, lock_out: Callable[[Path], None]) -> None:
     lock_out(written)
     run = subprocess.run(
         [sys.executable, "-c", LIKE_ANYBODY + OPEN, str(written)], capture_output=True, text=True, timeout=30
@@ -220,24 +246,26 @@ def test_who_may_not_write_is_told_so(written, lock_out):
     assert "read-only" in run.stdout or "cannot be used" in run.stdout, run.stderr
 
 
-def test_an_unknown_durability_is_a_mistake_of_ours(open_sqlite):
+def test_an_unknown_durability_is_a_mistake_of_ours(open_sqlite: Callable[..., SqliteJournal]) -> None:
     with pytest.raises(ValueError, match="process, power"):
         open_sqlite(durability="maybe")
 
 
-def test_a_new_journal_says_whose_it_is(open_sqlite, path, alter):
+def test_a_new_journal_says_whose_it_is(
+    open_sqlite: Callable[..., SqliteJournal], path: Path, alter: Callable[..., list[Any]]
+) -> None:
     open_sqlite().close()
     assert alter(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
     assert alter(path, "PRAGMA journal_mode") == [("wal",)]
 
 
-def test_where_no_boot_id_is_known_every_boot_is_another(monkeypatch, tmp_path):
+def test_where_no_boot_id_is_known_every_boot_is_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(epoch, "LINUX_BOOT_ID", tmp_path / "missing")
     monkeypatch.setattr(epoch, "BSD_BOOT_NAMES", ())
     assert epoch.boot_id() != epoch.boot_id()
 
 
-def test_elsewhere_the_boot_is_asked_of_sysctl(monkeypatch, tmp_path):
+def test_elsewhere_the_boot_is_asked_of_sysctl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     answers = {"kern.bootsessionuuid": "", "kern.boottime": "{ sec = 5 }"}
     monkeypatch.setattr(epoch, "LINUX_BOOT_ID", tmp_path / "missing")
     monkeypatch.setattr(epoch, "_sysctl", answers.get)

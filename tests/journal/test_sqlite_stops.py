@@ -2,25 +2,35 @@
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway.core.protocol.message import Message
 from gateway.core.trusted_time import TimeRecord
 from gateway.journal import open as opening
+from gateway.journal.sqlite import SqliteJournal
 
 
 @pytest.fixture
-def another_boot(monkeypatch):
+def another_boot(monkeypatch: pytest.MonkeyPatch):
     return lambda: monkeypatch.setattr(opening, "boot_id", lambda: "another boot")
 
 
 @pytest.fixture
-def epoch(ask):
+def epoch(ask: Callable[..., Any]):
     return lambda journal, room="lobby": ask(journal.open, room, 0).epoch
 
 
-def test_a_clean_stop_changes_neither_epoch_nor_numbers(open_sqlite, fill, epoch, texts):
+def test_a_clean_stop_changes_neither_epoch_nor_numbers(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    epoch: Callable[..., str],
+    texts: Callable[..., list[str]],
+) -> None:
     journal = open_sqlite()
     fill(journal, 3)
     before = epoch(journal)
@@ -29,21 +39,25 @@ def test_a_clean_stop_changes_neither_epoch_nor_numbers(open_sqlite, fill, epoch
     assert (epoch(again), texts(again), fill(again, 1)[0].seq) == (before, ["1", "2", "3"], 4)
 
 
-def test_a_clean_stop_leaves_one_whole_file(open_sqlite, fill, path):
+def test_a_clean_stop_leaves_one_whole_file(
+    open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[Message]], path: Path
+) -> None:
     journal = open_sqlite()
     fill(journal, 3)
     journal.close()
     assert sorted(file.name for file in path.parent.iterdir()) == ["journal.db", "journal.db-mark"]
 
 
-def test_a_topic_survives_a_restart(open_sqlite, ask):
+def test_a_topic_survives_a_restart(open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any]) -> None:
     journal = open_sqlite()
     ask(journal.set_topic, "lobby", "tea")
     journal.close()
     assert ask(open_sqlite().open, "lobby", 0).topic == "tea"
 
 
-def test_a_room_nobody_wrote_to_keeps_its_epoch_over_a_restart(open_sqlite, epoch):
+def test_a_room_nobody_wrote_to_keeps_its_epoch_over_a_restart(
+    open_sqlite: Callable[..., SqliteJournal], epoch: Callable[..., str]
+) -> None:
     journal = open_sqlite()
     before = epoch(journal, "quiet")
     journal.close()
@@ -51,7 +65,13 @@ def test_a_room_nobody_wrote_to_keeps_its_epoch_over_a_restart(open_sqlite, epoc
 
 
 @pytest.mark.parametrize("durability", ["process", "power"])
-def test_an_answered_message_survives_a_kill(open_sqlite, kill_after_writing, path, texts, durability):
+def test_an_answered_message_survives_a_kill(
+    open_sqlite: Callable[..., SqliteJournal],
+    kill_after_writing: Callable[..., list[int]],
+    path: Path,
+    texts: Callable[..., list[str]],
+    durability: str,
+) -> None:
     assert kill_after_writing("a", "b", "c", durability=durability) == [1, 2, 3]
     journal = open_sqlite()
     assert texts(journal) == ["a", "b", "c"]
@@ -63,8 +83,13 @@ def test_an_answered_message_survives_a_kill(open_sqlite, kill_after_writing, pa
 @pytest.mark.parametrize("durability", ["process", "power"])
 @pytest.mark.parametrize("lines", [1, 50, 333, 1000])
 def test_whatever_was_answered_before_a_kill_in_the_middle_is_there(
-    open_sqlite, ask, kill_while_writing, path, lines, durability
-):
+    open_sqlite: Callable[..., SqliteJournal],
+    ask: Callable[..., Any],
+    kill_while_writing: Callable[..., list[int]],
+    path: Path,
+    lines: int,
+    durability: str,
+) -> None:
     answered = kill_while_writing(lines, durability)
     journal = open_sqlite()
     record = ask(journal.open, "lobby", 0)
@@ -76,7 +101,9 @@ def test_whatever_was_answered_before_a_kill_in_the_middle_is_there(
         assert connection.execute("SELECT count(*) FROM messages").fetchone() == (record.head,)
 
 
-def test_a_kill_changes_neither_epoch_nor_numbers(open_sqlite, kill_after_writing, epoch):
+def test_a_kill_changes_neither_epoch_nor_numbers(
+    open_sqlite: Callable[..., SqliteJournal], kill_after_writing: Callable[..., list[int]], epoch: Callable[..., str]
+) -> None:
     kill_after_writing("a")
     journal = open_sqlite()
     before = epoch(journal)
@@ -86,8 +113,12 @@ def test_a_kill_changes_neither_epoch_nor_numbers(open_sqlite, kill_after_writin
 
 
 def test_a_lost_machine_gives_every_room_a_new_epoch_and_numbers_go_on(
-    open_sqlite, fill, epoch, kill_after_writing, another_boot
-):
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    epoch: Callable[..., str],
+    kill_after_writing: Callable[..., list[int]],
+    another_boot: Callable[[], None],
+) -> None:
     journal = open_sqlite()
     fill(journal, 2, "ops")
     before = {room: epoch(journal, room) for room in ("lobby", "ops", "quiet")}
@@ -99,7 +130,12 @@ def test_a_lost_machine_gives_every_room_a_new_epoch_and_numbers_go_on(
     assert (fill(again, 1)[0].seq, fill(again, 1, "ops")[0].seq) == (2, 3)
 
 
-def test_the_new_epoch_stays_after_that(open_sqlite, kill_after_writing, another_boot, epoch):
+def test_the_new_epoch_stays_after_that(
+    open_sqlite: Callable[..., SqliteJournal],
+    kill_after_writing: Callable[..., list[int]],
+    another_boot: Callable[[], None],
+    epoch: Callable[..., str],
+) -> None:
     kill_after_writing("a")
     another_boot()
     journal = open_sqlite()
@@ -109,7 +145,13 @@ def test_the_new_epoch_stays_after_that(open_sqlite, kill_after_writing, another
 
 
 @pytest.mark.parametrize("durability", ["process", "power"])
-def test_a_clean_stop_before_the_machine_stopped_changes_nothing(open_sqlite, fill, epoch, another_boot, durability):
+def test_a_clean_stop_before_the_machine_stopped_changes_nothing(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    epoch: Callable[..., str],
+    another_boot: Callable[[], None],
+    durability: str,
+) -> None:
     journal = open_sqlite(durability=durability)
     fill(journal, 1)
     before = epoch(journal)
@@ -119,8 +161,11 @@ def test_a_clean_stop_before_the_machine_stopped_changes_nothing(open_sqlite, fi
 
 
 def test_a_lost_machine_cannot_harm_a_journal_that_synced_every_commit(
-    open_sqlite, kill_after_writing, epoch, another_boot
-):
+    open_sqlite: Callable[..., SqliteJournal],
+    kill_after_writing: Callable[..., list[int]],
+    epoch: Callable[..., str],
+    another_boot: Callable[[], None],
+) -> None:
     kill_after_writing("a", durability="power")
     journal = open_sqlite(durability="power")
     before = epoch(journal)
@@ -131,7 +176,13 @@ def test_a_lost_machine_cannot_harm_a_journal_that_synced_every_commit(
 
 
 @pytest.fixture
-def grown_after_backup(open_sqlite, fill, epoch, path, tmp_path):
+def grown_after_backup(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    epoch: Callable[..., str],
+    path: Path,
+    tmp_path: Path,
+):
     """A journal of 5 messages with a backup of its folder from when it had 2; the epoch both had."""
     journal = open_sqlite()
     fill(journal, 2)
@@ -144,37 +195,45 @@ def grown_after_backup(open_sqlite, fill, epoch, path, tmp_path):
     return before
 
 
-def restore_the_database(backup, folder):
+def restore_the_database(backup: Path, folder: Path) -> None:
     shutil.copy2(backup / "journal.db", folder / "journal.db")
 
 
-def restore_into_the_folder(backup, folder):
+def restore_into_the_folder(backup: Path, folder: Path) -> None:
     shutil.copytree(backup, folder, dirs_exist_ok=True)
 
 
-def restore_the_folder(backup, folder):
+def restore_the_folder(backup: Path, folder: Path) -> None:
     shutil.rmtree(folder)
     shutil.copytree(backup, folder)
 
 
 @pytest.mark.parametrize("restore", [restore_the_database, restore_into_the_folder, restore_the_folder])
-def test_a_restored_backup_gives_a_new_epoch(grown_after_backup, open_sqlite, epoch, fill, path, tmp_path, restore):
+def test_a_restored_backup_gives_a_new_epoch(
+    grown_after_backup: str,
+    open_sqlite: Callable[..., SqliteJournal],
+    epoch: Callable[..., str],
+    fill: Callable[..., list[Message]],
+    path: Path,
+    tmp_path: Path,
+    restore: Callable[[Path, Path], None],
+) -> None:
     restore(tmp_path / "backup", path.parent)
     journal = open_sqlite()
     assert epoch(journal) != grown_after_backup
     assert fill(journal, 1)[0].seq == 3
 
 
-def copied(path, copy):
+def copied(path: Path, copy: Path) -> None:
     shutil.copy(path, copy)
 
 
-def backed_up(path, copy):
+def backed_up(path: Path, copy: Path) -> None:
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
 
 
-def vacuumed(path, copy):
+def vacuumed(path: Path, copy: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("VACUUM INTO ?", (str(copy),))
 
@@ -183,7 +242,7 @@ COPIED = pytest.mark.parametrize("copied", [copied, backed_up, vacuumed])
 
 
 @pytest.fixture
-def stopped(open_sqlite, fill, epoch):
+def stopped(open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[Message]], epoch: Callable[..., str]):
     """A journal of 2 messages that was stopped cleanly; its epoch."""
     journal = open_sqlite()
     fill(journal, 2)
@@ -192,15 +251,23 @@ def stopped(open_sqlite, fill, epoch):
     return before
 
 
-def companions(path):
+def companions(path: Path):
     return [file for file in path.parent.iterdir() if file != path]
 
 
 @COPIED
 @pytest.mark.parametrize("end", ["stopped", "killed"])
 def test_a_database_put_back_without_its_companions_gives_a_new_epoch(
-    stopped, open_sqlite, kill_after_writing, epoch, fill, path, tmp_path, copied, end
-):
+    stopped: str,
+    open_sqlite: Callable[..., SqliteJournal],
+    kill_after_writing: Callable[..., list[int]],
+    epoch: Callable[..., str],
+    fill: Callable[..., list[Message]],
+    path: Path,
+    tmp_path: Path,
+    copied: Callable[[Path, Path], None],
+    end: str,
+) -> None:
     if end == "killed":
         kill_after_writing("3")
     kept = 2 + (end == "killed" and copied.__name__ != "copied")
@@ -218,8 +285,14 @@ def test_a_database_put_back_without_its_companions_gives_a_new_epoch(
 
 @COPIED
 def test_a_database_taken_to_another_folder_alone_gives_a_new_epoch(
-    stopped, open_sqlite, epoch, fill, path, tmp_path, copied
-):
+    stopped: str,
+    open_sqlite: Callable[..., SqliteJournal],
+    epoch: Callable[..., str],
+    fill: Callable[..., list[Message]],
+    path: Path,
+    tmp_path: Path,
+    copied: Callable[[Path, Path], None],
+) -> None:
     (tmp_path / "elsewhere").mkdir()
     copied(path, tmp_path / "elsewhere" / "journal.db")
     assert epoch(open_sqlite(tmp_path / "elsewhere" / "journal.db")) != stopped
@@ -227,13 +300,25 @@ def test_a_database_taken_to_another_folder_alone_gives_a_new_epoch(
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"caf\xe9\n", b"another\n"])
-def test_a_mark_that_is_missing_unreadable_or_another_gives_a_new_epoch(stopped, open_sqlite, epoch, path, content):
+def test_a_mark_that_is_missing_unreadable_or_another_gives_a_new_epoch(
+    stopped: str,
+    open_sqlite: Callable[..., SqliteJournal],
+    epoch: Callable[..., str],
+    path: Path,
+    content: bytes | None,
+) -> None:
     mark = path.with_name("journal.db-mark")
     mark.unlink() if content is None else mark.write_bytes(content)
     assert epoch(open_sqlite()) != stopped
 
 
-def test_a_database_copied_while_it_was_open_is_no_cleanly_stopped_one(open_sqlite, fill, epoch, path, tmp_path):
+def test_a_database_copied_while_it_was_open_is_no_cleanly_stopped_one(
+    open_sqlite: Callable[..., SqliteJournal],
+    fill: Callable[..., list[Message]],
+    epoch: Callable[..., str],
+    path: Path,
+    tmp_path: Path,
+) -> None:
     journal = open_sqlite(checkpoint_pages=1)
     fill(journal, 2)
     shutil.copy(path, tmp_path / "backup")
@@ -244,7 +329,9 @@ def test_a_database_copied_while_it_was_open_is_no_cleanly_stopped_one(open_sqli
     assert epoch(open_sqlite()) != before
 
 
-def test_an_epoch_renewed_for_a_lost_mark_stays_after_that(stopped, open_sqlite, epoch, path):
+def test_an_epoch_renewed_for_a_lost_mark_stays_after_that(
+    stopped: str, open_sqlite: Callable[..., SqliteJournal], epoch: Callable[..., str], path: Path
+) -> None:
     path.with_name("journal.db-mark").unlink()
     journal = open_sqlite()
     renewed = epoch(journal)
@@ -252,8 +339,14 @@ def test_an_epoch_renewed_for_a_lost_mark_stays_after_that(stopped, open_sqlite,
     assert epoch(open_sqlite()) == renewed != stopped
 
 
-def test_a_journal_killed_before_its_first_note_stays_sound(stopped, open_sqlite, epoch, path, monkeypatch):
-    def killed(*_):
+def test_a_journal_killed_before_its_first_note_stays_sound(
+    stopped: str,
+    open_sqlite: Callable[..., SqliteJournal],
+    epoch: Callable[..., str],
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     for step in ("_note", "write_mark", "checkpoint"):
@@ -263,7 +356,13 @@ def test_a_journal_killed_before_its_first_note_stays_sound(stopped, open_sqlite
     assert epoch(open_sqlite()) == stopped
 
 
-def test_what_the_release_before_leaves_at_a_clean_stop_keeps_its_epoch(stopped, open_sqlite, epoch, path, alter):
+def test_what_the_release_before_leaves_at_a_clean_stop_keeps_its_epoch(
+    stopped: str,
+    open_sqlite: Callable[..., SqliteJournal],
+    epoch: Callable[..., str],
+    path: Path,
+    alter: Callable[..., list[Any]],
+) -> None:
     """A database with a mark beside it and no note of the last message; meta as it is written since the first one."""
     assert companions(path) == [path.with_name("journal.db-mark")]
     assert {key for (key,) in alter(path, "SELECT key FROM meta")} == {
@@ -272,19 +371,38 @@ def test_what_the_release_before_leaves_at_a_clean_stop_keeps_its_epoch(stopped,
     assert epoch(open_sqlite()) == stopped
 
 
-def test_a_moved_folder_is_no_restored_backup(grown_after_backup, open_sqlite, epoch, path, tmp_path):
+def test_a_moved_folder_is_no_restored_backup(
+    grown_after_backup: str,
+    open_sqlite: Callable[..., SqliteJournal],
+    epoch: Callable[..., str],
+    path: Path,
+    tmp_path: Path,
+) -> None:
     path.parent.rename(tmp_path / "moved")
     assert epoch(open_sqlite(tmp_path / "moved" / path.name)) == grown_after_backup
 
 
-def test_a_kill_between_the_new_mark_and_its_note_changes_nothing(grown_after_backup, open_sqlite, epoch, path, alter):
+def test_a_kill_between_the_new_mark_and_its_note_changes_nothing(
+    grown_after_backup: str,
+    open_sqlite: Callable[..., SqliteJournal],
+    epoch: Callable[..., str],
+    path: Path,
+    alter: Callable[..., list[Any]],
+) -> None:
     token = path.with_name("journal.db-mark").read_text().strip()
     alter(path, "UPDATE meta SET value = ? WHERE key = 'mark_next'", token)
     alter(path, "UPDATE meta SET value = 'the mark before' WHERE key = 'mark'")
     assert epoch(open_sqlite()) == grown_after_backup
 
 
-def test_after_the_oldest_are_deleted_first_moves_and_numbers_go_on(open_sqlite, ask, fill, path, alter, texts):
+def test_after_the_oldest_are_deleted_first_moves_and_numbers_go_on(
+    open_sqlite: Callable[..., SqliteJournal],
+    ask: Callable[..., Any],
+    fill: Callable[..., list[Message]],
+    path: Path,
+    alter: Callable[..., list[Any]],
+    texts: Callable[..., list[str]],
+) -> None:
     journal = open_sqlite()
     fill(journal, 5)
     journal.close()
@@ -294,7 +412,13 @@ def test_after_the_oldest_are_deleted_first_moves_and_numbers_go_on(open_sqlite,
     assert (record.first, record.head, texts(again), fill(again, 1)[0].seq) == (4, 5, ["4", "5"], 6)
 
 
-def test_after_all_are_deleted_the_floor_keeps_the_head(open_sqlite, ask, fill, path, alter):
+def test_after_all_are_deleted_the_floor_keeps_the_head(
+    open_sqlite: Callable[..., SqliteJournal],
+    ask: Callable[..., Any],
+    fill: Callable[..., list[Message]],
+    path: Path,
+    alter: Callable[..., list[Any]],
+) -> None:
     journal = open_sqlite()
     fill(journal, 5)
     journal.close()
@@ -305,7 +429,9 @@ def test_after_all_are_deleted_the_floor_keeps_the_head(open_sqlite, ask, fill, 
     assert (record.first, record.head, fill(again, 1)[0].seq) == (6, 5, 6)
 
 
-def test_the_files_are_for_their_owner_alone(open_sqlite, fill, path):
+def test_the_files_are_for_their_owner_alone(
+    open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[Message]], path: Path
+) -> None:
     fill(open_sqlite(), 1)
     modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
     assert set(modes) == {"journal.db", "journal.db-wal", "journal.db-mark", "journal.db-tail"}
@@ -313,7 +439,9 @@ def test_the_files_are_for_their_owner_alone(open_sqlite, fill, path):
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_the_record_of_the_time_is_there_at_the_next_start(open_sqlite, fill, path):
+def test_the_record_of_the_time_is_there_at_the_next_start(
+    open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[Message]], path: Path
+) -> None:
     journal = open_sqlite()
     assert journal.time_kept() == (None, 0)
     journal.keep_time(TimeRecord(1_790_000_000_000, 1_790_000_000_000, 0))
@@ -323,7 +451,13 @@ def test_the_record_of_the_time_is_there_at_the_next_start(open_sqlite, fill, pa
     assert open_sqlite().time_kept()[0] == TimeRecord(1_790_000_120_000, 1_830_000_000_000, 1_829_999_999_000)
 
 
-def test_a_journal_without_a_record_of_the_time_tells_its_newest_message(open_sqlite, ask, say, path, alter):
+def test_a_journal_without_a_record_of_the_time_tells_its_newest_message(
+    open_sqlite: Callable[..., SqliteJournal],
+    ask: Callable[..., Any],
+    say: Callable[..., Message],
+    path: Path,
+    alter: Callable[..., list[Any]],
+) -> None:
     journal = open_sqlite()
     ask(journal.append, [say("1", ts=2000), say("2", ts=1000), say("3", "ops", ts=1500)])
     journal.close()
@@ -331,7 +465,13 @@ def test_a_journal_without_a_record_of_the_time_tells_its_newest_message(open_sq
     assert open_sqlite().time_kept() == (None, 1500)
 
 
-def test_receipts_are_dropped_by_trusted_time_also_while_the_wall_clock_is_ahead(open_sqlite, ask, say, alter, path):
+def test_receipts_are_dropped_by_trusted_time_also_while_the_wall_clock_is_ahead(
+    open_sqlite: Callable[..., SqliteJournal],
+    ask: Callable[..., Any],
+    say: Callable[..., Message],
+    alter: Callable[..., list[Any]],
+    path: Path,
+) -> None:
     now, ahead = 1_790_000_000_000, 1_830_000_000_000
     journal = open_sqlite(checkpoint_pages=1)
     journal.keep_time(TimeRecord(now, ahead, ahead - 1))

@@ -7,11 +7,14 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway.core.protocol.message import Message
 from gateway.errors import StartError
 from gateway.journal import open as opening
+from gateway.journal.sqlite import SqliteJournal
 
 FRAME = 24 + 4096
 HEADER = 32
@@ -20,7 +23,14 @@ SEED = int(os.environ.get("JOURNAL_SEED", random.SystemRandom().randrange(10**9)
 
 
 @pytest.fixture
-def killed(open_sqlite, kill_after_writing, ask, path, tmp_path, monkeypatch):
+def killed(
+    open_sqlite: Callable[..., SqliteJournal],
+    kill_after_writing: Callable[..., list[int]],
+    ask: Callable[..., Any],
+    path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
     """(Copies of a journal that was killed after TEXTS, its epoch). The copies pass for the original."""
     journal = open_sqlite()
     epoch = ask(journal.open, "lobby", 0).epoch
@@ -40,7 +50,12 @@ def killed(open_sqlite, kill_after_writing, ask, path, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def found(open_sqlite, ask, texts, fill) -> Callable[[Path], tuple[list[str], str] | None]:
+def found(
+    open_sqlite: Callable[..., SqliteJournal],
+    ask: Callable[..., Any],
+    texts: Callable[..., list[str]],
+    fill: Callable[..., list[Message]],
+) -> Callable[[Path], tuple[list[str], str] | None]:
     """What a journal holds and its epoch, None if it is refused; that it is sound and goes on is seen to."""
 
     def found(path: Path) -> tuple[list[str], str] | None:
@@ -74,7 +89,9 @@ def wal_of(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
 
-def test_a_log_cut_between_any_two_frames_or_anywhere_else(killed, found):
+def test_a_log_cut_between_any_two_frames_or_anywhere_else(
+    killed: Any, found: Callable[[Path], tuple[list[str], str] | None]
+) -> None:
     copies, epoch = killed
     dice = random.Random(SEED)
     print(f"seed {SEED}: run again with JOURNAL_SEED={SEED}")
@@ -87,7 +104,7 @@ def test_a_log_cut_between_any_two_frames_or_anywhere_else(killed, found):
     assert {0, 4, len(TEXTS)} <= left
 
 
-def test_a_bit_flipped_anywhere_in_the_log(killed, found):
+def test_a_bit_flipped_anywhere_in_the_log(killed: Any, found: Callable[[Path], tuple[list[str], str] | None]) -> None:
     copies, epoch = killed
     dice = random.Random(SEED)
     print(f"seed {SEED}: run again with JOURNAL_SEED={SEED}")
@@ -101,7 +118,7 @@ def test_a_bit_flipped_anywhere_in_the_log(killed, found):
     assert len(left) > 1
 
 
-def test_a_log_that_was_deleted(killed, found):
+def test_a_log_that_was_deleted(killed: Any, found: Callable[[Path], tuple[list[str], str] | None]) -> None:
     copies, epoch = killed
     path = next(copies)
     wal_of(path).unlink()
@@ -110,7 +127,9 @@ def test_a_log_that_was_deleted(killed, found):
 
 @pytest.mark.parametrize("log", ["whole", "cut", "gone"])
 @pytest.mark.parametrize("content", [None, b"", b"torn"], ids=["missing", "empty", "torn"])
-def test_a_killed_journal_without_a_readable_note_gets_new_epochs(killed, found, content, log):
+def test_a_killed_journal_without_a_readable_note_gets_new_epochs(
+    killed: Any, found: Callable[[Path], tuple[list[str], str] | None], content: bytes | None, log: str
+) -> None:
     copies, epoch = killed
     path = next(copies)
     tail = path.with_name(path.name + "-tail")
@@ -124,7 +143,12 @@ def test_a_killed_journal_without_a_readable_note_gets_new_epochs(killed, found,
     assert held == (TEXTS if log == "whole" else TEXTS[: len(held)])
 
 
-def test_what_retention_took_is_not_missing(killed, found, open_sqlite, ask):
+def test_what_retention_took_is_not_missing(
+    killed: Any,
+    found: Callable[[Path], tuple[list[str], str] | None],
+    open_sqlite: Callable[..., SqliteJournal],
+    ask: Callable[..., Any],
+) -> None:
     copies, epoch = killed
     path = next(copies)
     journal = open_sqlite(path)

@@ -2,20 +2,25 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway.core.protocol.message import Message
 from gateway.journal.sqlite import SqliteJournal
 from gateway.journal.store import Store
+from tests.journal.conftest import Turns
 
 
 @pytest.fixture
-def gate(monkeypatch):
+def gate(monkeypatch: pytest.MonkeyPatch):
     """Checkpoints wait in the worker until it is opened."""
     gate = threading.Event()
     checkpoint = Store.checkpoint
 
-    def wait_and_checkpoint(store):
+    def wait_and_checkpoint(store: Store) -> None:
         assert gate.wait(10)
         checkpoint(store)
 
@@ -24,13 +29,17 @@ def gate(monkeypatch):
     gate.set()
 
 
-def test_an_append_is_answered_before_it_returns(open_sqlite, say):
+def test_an_append_is_answered_before_it_returns(
+    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message]
+) -> None:
     answers = []
     open_sqlite().append([say("a")], answers.extend)
     assert answers[0].seq == 1
 
 
-def test_with_durability_power_the_answer_comes_by_the_loop(open_sqlite, say, turns):
+def test_with_durability_power_the_answer_comes_by_the_loop(
+    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], turns: Turns
+) -> None:
     answers = []
     open_sqlite(durability="power").append([say("a")], answers.extend)
     assert answers == []
@@ -38,14 +47,21 @@ def test_with_durability_power_the_answer_comes_by_the_loop(open_sqlite, say, tu
     assert answers[0].seq == 1
 
 
-def test_with_durability_power_commits_happen_in_the_worker(open_sqlite, say, ask, monkeypatch):
+def test_with_durability_power_commits_happen_in_the_worker(
+    open_sqlite: Callable[..., SqliteJournal],
+    say: Callable[..., Message],
+    ask: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     threads = []
     monkeypatch.setattr(Store, "append", lambda store, batch: threads.append(threading.current_thread()) or batch)
     ask(open_sqlite(durability="power").append, [say("a")])
     assert threads[0] is not threading.current_thread()
 
 
-def test_with_durability_power_many_appends_keep_their_order(open_sqlite, say, turns):
+def test_with_durability_power_many_appends_keep_their_order(
+    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], turns: Turns
+) -> None:
     journal, answers = open_sqlite(durability="power"), []
     for number in range(20):
         journal.append([say(str(number))], answers.extend)
@@ -54,7 +70,9 @@ def test_with_durability_power_many_appends_keep_their_order(open_sqlite, say, t
     assert [(m.seq, m.text) for m in answers] == [(n // 2 + 1, str(n // 2)) for n in range(40)]
 
 
-def test_verbs_queue_during_a_checkpoint_and_are_answered_in_order(open_sqlite, say, turns, gate):
+def test_verbs_queue_during_a_checkpoint_and_are_answered_in_order(
+    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], turns: Turns, gate: threading.Event
+) -> None:
     journal, answers = open_sqlite(checkpoint_pages=1), []
     journal.append([say("a")], answers.extend)
     assert len(answers) == 1
@@ -66,7 +84,9 @@ def test_verbs_queue_during_a_checkpoint_and_are_answered_in_order(open_sqlite, 
     assert (answers[1].seq, [m.seq for m in answers[2].messages]) == (2, [1, 2])
 
 
-def test_no_checkpoint_runs_on_the_callers_thread(open_sqlite, say, turns, gate):
+def test_no_checkpoint_runs_on_the_callers_thread(
+    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], turns: Turns, gate: threading.Event
+) -> None:
     journal = open_sqlite(checkpoint_pages=1)
     journal.append([say("a")], lambda _: None)
     assert turns.handed_in.empty()
@@ -75,7 +95,9 @@ def test_no_checkpoint_runs_on_the_callers_thread(open_sqlite, say, turns, gate)
     assert journal._store.wal_pages == 0
 
 
-def test_the_log_does_not_grow_for_ever(open_sqlite, ask, say, path):
+def test_the_log_does_not_grow_for_ever(
+    open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any], say: Callable[..., Message], path: Path
+) -> None:
     journal = open_sqlite(checkpoint_pages=50)
     sizes = []
     for _ in range(300):
@@ -85,7 +107,13 @@ def test_the_log_does_not_grow_for_ever(open_sqlite, ask, say, path):
     assert path.stat().st_size > 300 * 2000 // 2
 
 
-def test_closing_during_a_checkpoint_answers_what_waits(open_sqlite, say, turns, gate, texts):
+def test_closing_during_a_checkpoint_answers_what_waits(
+    open_sqlite: Callable[..., SqliteJournal],
+    say: Callable[..., Message],
+    turns: Turns,
+    gate: threading.Event,
+    texts: Callable[..., list[str]],
+) -> None:
     journal, answers = open_sqlite(checkpoint_pages=1), []
     for text in "abc":
         journal.append([say(text)], answers.extend)
@@ -97,7 +125,9 @@ def test_closing_during_a_checkpoint_answers_what_waits(open_sqlite, say, turns,
     assert texts(open_sqlite()) == ["a", "b", "c"]
 
 
-def test_an_answer_that_comes_late_after_closing_is_not_given_twice(open_sqlite, say, turns):
+def test_an_answer_that_comes_late_after_closing_is_not_given_twice(
+    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], turns: Turns
+) -> None:
     journal, answers = open_sqlite(durability="power"), []
     journal.append([say("a")], answers.extend)
     journal.close()
@@ -105,14 +135,18 @@ def test_an_answer_that_comes_late_after_closing_is_not_given_twice(open_sqlite,
     assert [message.seq for message in answers] == [1]
 
 
-def test_a_verb_called_from_an_answer_while_closing_is_answered_too(open_sqlite, say):
+def test_a_verb_called_from_an_answer_while_closing_is_answered_too(
+    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message]
+) -> None:
     journal, answers = open_sqlite(durability="power"), []
     journal.append([say("a")], lambda batch: journal.append([say("b")], answers.extend))
     journal.close()
     assert answers[0].seq == 2
 
 
-def test_an_answer_that_raises_does_not_stop_the_next(open_sqlite, say, ask):
+def test_an_answer_that_raises_does_not_stop_the_next(
+    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], ask: Callable[..., Any]
+) -> None:
     journal = open_sqlite()
     with pytest.raises(ZeroDivisionError):
         journal.append([say("a")], lambda batch: 1 / 0)
@@ -120,7 +154,13 @@ def test_an_answer_that_raises_does_not_stop_the_next(open_sqlite, say, ask):
 
 
 @pytest.mark.parametrize("durability", ["process", "power"])
-def test_an_answer_that_raises_does_not_hold_up_what_waits(open_sqlite, say, turns, gate, durability):
+def test_an_answer_that_raises_does_not_hold_up_what_waits(
+    open_sqlite: Callable[..., SqliteJournal],
+    say: Callable[..., Message],
+    turns: Turns,
+    gate: threading.Event,
+    durability: str,
+) -> None:
     journal, answers = open_sqlite(checkpoint_pages=1, durability=durability), []
     journal.append([say("a")], answers.extend)
     journal.append([say("b")], lambda batch: 1 / 0)
@@ -132,8 +172,8 @@ def test_an_answer_that_raises_does_not_hold_up_what_waits(open_sqlite, say, tur
     assert [message.seq for message in answers] == [1, 3]
 
 
-def test_a_loop_that_is_already_closed_is_no_obstacle(path, say):
-    def refuse(callback):
+def test_a_loop_that_is_already_closed_is_no_obstacle(path: Path, say: Callable[..., Message]) -> None:
+    def refuse(callback: Callable[[], None]) -> None:
         raise RuntimeError("Event loop is closed")
 
     answers = []
@@ -143,7 +183,7 @@ def test_a_loop_that_is_already_closed_is_no_obstacle(path, say):
     assert answers[0].seq == 1
 
 
-def test_closing_ends_the_worker_thread(open_sqlite, ask):
+def test_closing_ends_the_worker_thread(open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any]) -> None:
     journal = open_sqlite()
     ask(journal.rooms)
     assert any(thread.name.startswith("journal") for thread in threading.enumerate())
@@ -151,7 +191,7 @@ def test_closing_ends_the_worker_thread(open_sqlite, ask):
     assert not any(thread.name.startswith("journal") for thread in threading.enumerate())
 
 
-async def test_it_works_on_a_real_loop(path, say):
+async def test_it_works_on_a_real_loop(path: Path, say: Callable[..., Message]) -> None:
     loop = asyncio.get_running_loop()
     journal = SqliteJournal(path, call_soon_threadsafe=loop.call_soon_threadsafe, durability="power")
     answer = loop.create_future()
@@ -160,7 +200,13 @@ async def test_it_works_on_a_real_loop(path, say):
     journal.close()
 
 
-def test_more_rooms_than_are_held_in_memory_keep_their_numbers(open_sqlite, monkeypatch, ask, fill, say):
+def test_more_rooms_than_are_held_in_memory_keep_their_numbers(
+    open_sqlite: Callable[..., SqliteJournal],
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[..., Any],
+    fill: Callable[..., list[Message]],
+    say: Callable[..., Message],
+) -> None:
     monkeypatch.setattr("gateway.journal.store.ROOMS_HELD", 2)
     journal = open_sqlite()
     epochs = {room: ask(journal.open, room, 0).epoch for room in "abcd"}
