@@ -73,7 +73,7 @@ class Shutdown:
         await self._send_away()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
-                while (self._connections.count or self._hub.reception.pending) and not self._hurry.is_set():
+                while (self._connections.count or self._hub.identities.pending) and not self._hurry.is_set():
                     await asyncio.sleep(POLL_SECONDS)
         self._hub.stats.access_log.tell()
 
@@ -81,14 +81,14 @@ class Shutdown:
         """Handle what was received and not handled yet, and deliver it. Peers that keep sending are cut off after
         HEAR_OUT_SECONDS."""
         hub, loop = self._hub, asyncio.get_running_loop()
-        hub.pace.hurry()
+        hub.rate_limit.hurry()
         end = loop.time() + HEAR_OUT_SECONDS
         heard, quiet = -1, 0
         while quiet < QUIET_TURNS and loop.time() < end and not self._hurry.is_set():
             self._server.poll()
             await asyncio.sleep(0)
-            quiet = 0 if hub.busy or hub.pace.heard != heard else quiet + 1
-            heard = hub.pace.heard
+            quiet = 0 if hub.busy or hub.rate_limit.heard != heard else quiet + 1
+            heard = hub.rate_limit.heard
         while hub.busy and loop.time() < end + HEAR_OUT_SECONDS:
             await asyncio.sleep(0)
 

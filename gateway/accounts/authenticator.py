@@ -40,8 +40,8 @@ class Authenticator:
     """Checks passwords and tokens. `clock` returns monotonic seconds. The caller records the result, and completes the
     `source` of the operator, which is only the address here."""
 
-    def __init__(self, register: Accounts, clock: Callable[[], float]) -> None:
-        self._register = register
+    def __init__(self, accounts: Accounts, clock: Callable[[], float]) -> None:
+        self._accounts = accounts
         self._attempts = LoginThrottle(clock)
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(HASHING_AT_ONCE, thread_name_prefix="password")
@@ -50,16 +50,16 @@ class Authenticator:
     @property
     def has_passwords(self) -> bool:
         """Whether anybody can log in with a password."""
-        return self._register.has_passwords
+        return self._accounts.has_passwords
 
-    def know(self, register: Accounts) -> frozenset[str]:
+    def know(self, accounts: Accounts) -> frozenset[str]:
         """Use these accounts and tokens from now on. Return the accounts whose logins are no longer valid."""
-        before, self._register = self._register, register
-        return before.changed(register)
+        before, self._accounts = self._accounts, accounts
+        return before.changed(accounts)
 
     def proof(self, name: str) -> str:
         """What an account's logins hold by: another role or password, or no such account, is another text."""
-        return self._register.proof(name)
+        return self._accounts.proof(name)
 
     def close(self) -> None:
         """Stop verifying; whoever still waits gets no answer."""
@@ -72,14 +72,14 @@ class Authenticator:
         forbidden when the name or the password is wrong, busy when the check itself failed.
         """
         try:
-            if not self._register.has_passwords:
+            if not self._accounts.has_passwords:
                 raise Refusal(Code.FORBIDDEN, "nobody has a password here: see `gateway passwd`")
-            name, raw = _sound_name(name or self._register.administrator), composed(password)
+            name, raw = _sound_name(name or self._accounts.administrator), composed(password)
             keys = self._keys(name.casefold(), address)
             self._take(keys)
         except Refusal as refusal:
             return Answer.of(refusal)
-        future = self._threads.submit(_verify, self._register.hash(name), raw)
+        future = self._threads.submit(_verify, self._accounts.hash(name), raw)
         verified: Answer[Future[bool]] = Answer()
 
         def hand_over(future: "Future[bool]") -> None:
@@ -91,7 +91,7 @@ class Authenticator:
         return verified.map(partial(self._verified, name, address, keys))
 
     def _verified(self, name: str, address: str, keys: tuple[Key, ...], future: "Future[bool]") -> Operator | Refusal:
-        account, problem = self._register.account(name), future.exception()
+        account, problem = self._accounts.account(name), future.exception()
         if problem is not None:
             log.error("a password could not be verified", exc_info=problem)
             self._attempts.give_back(keys)
@@ -105,7 +105,7 @@ class Authenticator:
     def bearer(self, token: str, address: str) -> Operator:
         """The operator of a token. Raises Refusal: token_invalid, or rate_limited after too many wrong ones."""
         digest = digest_of(token[:TOKEN_CHARACTERS])
-        found, keys = self._register.token(digest), self._keys(digest, address)
+        found, keys = self._accounts.token(digest), self._keys(digest, address)
         if found is not None and self._attempts.knows(keys[0]):
             return Operator(found.name, found.role, address)
         if keys[0] in self._wrong_tokens:

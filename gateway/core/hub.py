@@ -84,12 +84,12 @@ class Hub:
         self.nicks = Nicknames(random_bits)
         self._delivery = Delivery(clock)
         self.rooms = Rooms(journal, limits, self._delivery, stats.counters)
-        self.library = HistoryReader(journal, self.rooms)
-        self.receipts = Idempotency(clock)
+        self.history = HistoryReader(journal, self.rooms)
+        self.idempotency = Idempotency(clock)
         identities = Identities(token_key, clock, random_bits)
-        self.reception = IdentityRegistry(journal, identities, self.nicks, clock, stats.recent, self._replace)
-        self.replays = CatchUps(self.library, clock)
-        self.pace = RateLimit(limits, clock)
+        self.identities = IdentityRegistry(journal, identities, self.nicks, clock, stats.recent, self._replace)
+        self.catch_ups = CatchUps(self.history, clock)
+        self.rate_limit = RateLimit(limits, clock)
         self._notices = JoinNotices(clock)
         self._half_closed = HalfClosed(clock, self._over)
         took, recent = stats.counters.commits, stats.recent
@@ -126,12 +126,12 @@ class Hub:
             return
         session.over()
         self.stats.went(session, closing, words)
-        self.reception.went(session)
+        self.identities.went(session)
         for member in members_of(session):
             self.leave(member)
         self.sessions.pop(session.number, None)
         self._half_closed.forget(session)
-        self.pace.forget(session)
+        self.rate_limit.forget(session)
 
     def close(
         self, session: Session, closing: CloseReason, words: str = "", retry_ms: int | None = None, *, aside: str = ""
@@ -171,7 +171,7 @@ class Hub:
             return
         self.bans.check_nick(nicknames.nick(nick))
         old = session.nick
-        self.reception.rename(session, nick)
+        self.identities.rename(session, nick)
         self.stats.recent.note(session.number, "renamed", f"{old} to {session.nick}")
         for member in members_of(session):
             self._notices.renamed(member, old)
@@ -185,7 +185,7 @@ class Hub:
         room.members[session] = member
         session.enter(room.name, member)
         self.stats.recent.note(session.number, "joined", room.name)
-        self.reception.changed(session)
+        self.identities.changed(session)
         if session.door is Door.HTTP:
             room.streams += 1
         else:
@@ -202,7 +202,7 @@ class Hub:
             room.streams -= 1
         member.attached = False
         self._notices.went(member)
-        self.reception.changed(session)
+        self.identities.changed(session)
         self.rooms.forget_if_idle(room)
 
     def say(self, member: Member, text: str, kind: Kind = Kind.SAY, id: str | None = None) -> None:
@@ -214,7 +214,7 @@ class Hub:
         message = Message(room.name, self.clock.wall(), session.nick, session.door, kind, text, author=session.number)
         answer: Answer[Posted | Refusal] | None = None
         if id is not None and session.identity is not None:
-            answer, first = self.receipts.begin((session.identity.id, id))
+            answer, first = self.idempotency.begin((session.identity.id, id))
             answer.then(partial(acknowledge, session, id))
             if not first:
                 return
@@ -232,7 +232,7 @@ class Hub:
         before, self.limits = self.limits, limits
         self.rooms.limit(limits)
         self._stalls.limit(limits.stall_seconds)
-        self.pace.changed(before, limits, self.sessions.values())
+        self.rate_limit.changed(before, limits, self.sessions.values())
 
     # The tick
 
@@ -259,14 +259,14 @@ class Hub:
         left."""
         self.clock.wake()
         self.commits.begin()
-        self.reception.serve()
-        self.replays.serve()
+        self.identities.serve()
+        self.catch_ups.serve()
         self._delivery.serve()
         # After the sends, because a half-closed session is closed as soon as it has received what it is owed.
         self._half_closed.serve()
         # `due` and not `busy`: while a batch is in flight the journal's answer asks for the next tick, and until then
         # a tick would find nothing to do, again and again.
-        if self.commits.due or self._delivery.pending or self.replays.pending or self.reception.pending:
+        if self.commits.due or self._delivery.pending or self.catch_ups.pending or self.identities.pending:
             self.clock.soon()
         else:
             self.clock.rest()
@@ -281,8 +281,8 @@ class Hub:
         if isinstance(memory, JournalError):
             log.error("stored identities could not be loaded: %s", memory)
             return
-        self.receipts.recall(memory.receipts)
-        self.reception.recall(memory.people)
+        self.idempotency.recall(memory.receipts)
+        self.identities.recall(memory.people)
 
     def _stalled(self, session_id: str, seconds: float) -> None:
         session = self.find(session_id)

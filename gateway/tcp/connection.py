@@ -236,7 +236,7 @@ class Connection:
             self.session.tap.heard(data)
         script = not self.session.greeted or data.find(b"\n", 0, -1) >= 0
         self._door.terminals.heard(self.session)
-        if script and self._hearing_since is None and self._door.hub.pace.rate:
+        if script and self._hearing_since is None and self._door.hub.rate_limit.rate:
             self._hearing_since = self.session.last_input
             self._door.server.later(PAUSE_SECONDS, self._look_for_pause)
         if self._first is not None:
@@ -313,7 +313,12 @@ class Connection:
         now, session = self._door.hub.clock.now(), self.session
         pause = LONG_PAUSE_SECONDS if self._waiting else PAUSE_SECONDS
         paused = self._events & READ and now - session.last_input >= pause
-        if paused or session.choked or now - self._hearing_since >= HEAR_OUT_SECONDS or not self._door.hub.pace.rate:
+        if (
+            paused
+            or session.choked
+            or now - self._hearing_since >= HEAR_OUT_SECONDS
+            or not self._door.hub.rate_limit.rate
+        ):
             self._heard_out()
         else:
             self._door.server.later(PAUSE_SECONDS, self._look_for_pause)

@@ -81,7 +81,7 @@ class WebDoor:
         terminals: Terminals,
         requests: BrowserDoor,
         options: WebOptions,
-        keeper: Authenticator,
+        authenticator: Authenticator,
         *,
         clock: Callable[[], float],
         wall: Callable[[], int],
@@ -102,14 +102,14 @@ class WebDoor:
         self._site = OriginPolicy(options.hosts, options.origins, options.tls, options.base_path)
         self._answers = Responses(pages)
         self._sockets = WebSockets(hub, terminals, requests, self._wheel, options, self._addresses, self._refuse_socket)
-        sessions = self.logins = AdminSessions(hub.clock.trusted.seconds, hub.journal.ledger, keeper.proof)
-        login = Login(sessions, keeper, operators.audit, self._site, options)
+        sessions = self.logins = AdminSessions(hub.clock.trusted.seconds, hub.journal.ledger, authenticator.proof)
+        login = Login(sessions, authenticator, operators.audit, self._site, options)
         self._streams = Streams(hub, options, self._wheel)
         app = web.Application()
         app.on_response_prepare.append(self._dress)
         routes, parts = (
             Routes(login, operators.audit, options),
-            self._parts(hub, operators, login, sessions, keeper, pages, assets, wall),
+            self._parts(hub, operators, login, sessions, authenticator, pages, assets, wall),
         )
         for owner, rows in (each for table in TABLE for each in table.items()):
             app.add_routes([routes.of(row, parts[owner]) for row in rows])
@@ -128,7 +128,7 @@ class WebDoor:
         operators: Operators,
         login: Login,
         sessions: AdminSessions,
-        keeper: Authenticator,
+        authenticator: Authenticator,
         pages: Pages,
         assets: Assets,
         wall: Callable[[], int],
@@ -141,7 +141,7 @@ class WebDoor:
         session_list = SessionEndpoints(login, sessions, operators.audit, wall)
         moderation = ModerationEndpoints(hub, operators, table)
         maintenance = MaintenanceEndpoints(hub, operators)
-        frame = AdminFrame(keeper, session_list, summary, site, pages)
+        frame = AdminFrame(authenticator, session_list, summary, site, pages)
         parts: tuple[object, ...] = (
             assets,
             self._streams,
@@ -150,7 +150,7 @@ class WebDoor:
             ChatPage(pages, site, options),
             DocsPage(pages, site, options, ENDPOINTS),
             ApiDocument(options, ENDPOINTS),
-            LoginPage(login, self.links, sessions, keeper, operators.audit, site, pages, options),
+            LoginPage(login, self.links, sessions, authenticator, operators.audit, site, pages, options),
             session_list,
             summary,
             moderation,

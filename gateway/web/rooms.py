@@ -117,7 +117,7 @@ class RoomDoor:
         room = nicknames.room(request.match_info["room"])
         limit = query.get("limit", HISTORY_MESSAGES)
         wanted = Range(query.get("after"), query.get("before"), min(limit, HISTORY_MESSAGES))
-        past = await answered(self._hub.library.read(room, wanted))
+        past = await answered(self._hub.history.read(room, wanted))
         epoch = query.get("epoch")
         if epoch and epoch != past.epoch:
             raise Refusal(Code.EPOCH_CHANGED, "the room has begun a new epoch: read it anew without bounds")

@@ -56,14 +56,14 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
     async def begin(register: Accounts = NOBODY, **changes: Any) -> Running:
         clock, admission = SkippingClock(), LittleAdmission()
         chat = LittleChat(clock)
-        keeper = Authenticator(register, clock)
+        authenticator = Authenticator(register, clock)
         door = WebDoor(
             chat.hub,
             chat.operators,
             chat.terminals,
             chat.requests,
             replace(options, **changes),
-            keeper,
+            authenticator,
             clock=clock,
             wall=lambda: int(time.time() * 1000),
             admission=admission,
@@ -71,7 +71,7 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
         await door.start()
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         listener.setblocking(False)
-        started.append(Running(door, chat, clock, listener, admission, keeper))
+        started.append(Running(door, chat, clock, listener, admission, authenticator))
         return started[-1]
 
     yield begin

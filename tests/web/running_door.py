@@ -54,7 +54,7 @@ class Running:
         clock: SkippingClock,
         listener: socket.socket,
         admission: LittleAdmission,
-        keeper: Authenticator,
+        authenticator: Authenticator,
     ) -> None:
         self.door = door
         self.chat = chat
@@ -63,7 +63,7 @@ class Running:
         self.lost = admission.lost
         self.caller = ""
         """The address that the next connections seem to come from; empty = their own."""
-        self.keeper = keeper
+        self.authenticator = authenticator
         self.port: int = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws = f"ws://127.0.0.1:{self.port}/ws"
@@ -85,7 +85,7 @@ class Running:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await self.door.stop()
-        self.keeper.close()
+        self.authenticator.close()
         self._listener.close()
 
     async def talk(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

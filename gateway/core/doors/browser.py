@@ -173,7 +173,7 @@ class BrowserDoor:
             raise Refusal(Code.BAD_MESSAGE, "hello was said before")
         session.greet()
         session.hold()
-        refusals = [self.hub.reception.settle(session, hello.token)]
+        refusals = [self.hub.identities.settle(session, hello.token)]
         if self.hub.turn_away(session):
             return
         restored = session.identity.rooms if session.identity is not None else ()
@@ -185,7 +185,7 @@ class BrowserDoor:
         places = hello.rooms
         if places is None:
             places = [Place(name) for name, _, _ in restored] or [Place(LOBBY)]
-        self.hub.reception.stored().then(lambda failure: self._welcome(session, refusals, places))
+        self.hub.identities.stored().then(lambda failure: self._welcome(session, refusals, places))
 
     def _welcome(self, session: Session, refusals: list[Refusal | None], places: list[Place]) -> None:
         """The identity is stored: answer hello."""
@@ -195,7 +195,7 @@ class BrowserDoor:
         session.tell(
             Welcome(
                 session.id,
-                self.hub.reception.identities.token(session.identity),
+                self.hub.identities.identities.token(session.identity),
                 session.nick,
                 {"name": "gateway", "version": __version__},
                 {
@@ -251,16 +251,16 @@ class BrowserDoor:
         self._pace(session)
         name = self._member(session, earlier.room).room.name
         wanted = Range(before=earlier.before, limit=earlier.limit)
-        page = self.hub.commits.after_own(session).chain(lambda _: self.hub.library.read(name, wanted))
+        page = self.hub.commits.after_own(session).chain(lambda _: self.hub.history.read(name, wanted))
         session.wait_for(page, partial(_show_page, session), earlier.id)
 
     def _typing(self, session: Session, write: Write) -> None:
         """Tell the room's pages, where it is small enough for that to matter; too fast is dropped without a word."""
         member = self._member(session, write.room)
         room = member.room
-        if self.hub.pace.too_fast(session) or room.presences.crowd or self.hub.mutes.on(session) is not None:
+        if self.hub.rate_limit.too_fast(session) or room.presences.crowd or self.hub.mutes.on(session) is not None:
             return
-        self.hub.pace.pay(session)
+        self.hub.rate_limit.pay(session)
         for other in room.members.values():
             if other is not member and other.session.wire.objects and len(other.session.owed) < OWED_BYTES:
                 other.session.tell(Typing(room.name, session.nick))
@@ -275,10 +275,10 @@ class BrowserDoor:
         return member
 
     def _pace(self, session: Session) -> None:
-        seconds = self.hub.pace.too_fast(session)
+        seconds = self.hub.rate_limit.too_fast(session)
         if seconds:
             raise too_fast(seconds)
-        self.hub.pace.pay(session)
+        self.hub.rate_limit.pay(session)
 
     def _malformed(self, session: Session, frame: str, problem: str) -> None:
         fields = fields_of(frame)

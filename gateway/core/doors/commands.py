@@ -243,7 +243,7 @@ def _echo(call: Call) -> None:
 def _resume(call: Call) -> None:
     if not call.session.terminal:
         raise Refusal(Code.BAD_MESSAGE, "a page comes back by itself")
-    reception = call.hub.reception
+    reception = call.hub.identities
     if not call.words:
         code = spelled(reception.code(call.session))
         call.answer(f"/resume {code} brings you back here, until 10 minutes after you have left")

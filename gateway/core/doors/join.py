@@ -63,7 +63,7 @@ def join(
         elif position and position.epoch == room.epoch and 0 <= position.after <= room.log.head:
             done(_come_in(hub, session, room, position.after, recovered=True, id=id))
         else:
-            hub.library.read(name, Range(limit=recent)).then(partial(read, room))
+            hub.history.read(name, Range(limit=recent)).then(partial(read, room))
 
     def read(room: Room, past: Past | Refusal) -> None:
         if isinstance(past, Refusal) or session.closed:
@@ -79,7 +79,7 @@ def join(
 
     def done(member: Member | None) -> None:
         if member is not None and member.cursor + 1 < member.room.log.first:
-            hub.replays.add(member)
+            hub.catch_ups.add(member)
         elif member is not None:
             member.room.attach(member)
         session.release()
@@ -107,7 +107,7 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
         after = max(position.after if known else 0, room.log.head - MISSED_LINES)
         if known and after > position.after:
             session.tell(Notice(f"{after - position.after} lines left out: /since {position.after} shows them"))
-        hub.library.read(name, Range(after=after, limit=MISSED_LINES)).then(partial(read, room))
+        hub.history.read(name, Range(after=after, limit=MISSED_LINES)).then(partial(read, room))
 
     def read(room: Room, past: Past | Refusal) -> None:
         if isinstance(past, Refusal) or session.closed:

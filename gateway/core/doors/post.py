@@ -50,7 +50,7 @@ class Posting:
 
         An `id` of the same identity (without a token: room and nick) that is known already gets its first answer.
         """
-        identity = None if post.token is None else self._hub.reception.identities.by_token(post.token)
+        identity = None if post.token is None else self._hub.identities.identities.by_token(post.token)
         if post.token is not None and identity is None:
             raise Refusal(Code.TOKEN_INVALID, "this token is unknown or expired")
         proven = identity.id if identity is not None else ""
@@ -63,7 +63,7 @@ class Posting:
         if post.id is not None and (identity is not None or post.nick is not None):
             message.identity = identity.id if identity is not None else f"{post.room} {nick}"
             message.id = post.id
-            answer, first = self._hub.receipts.begin((message.identity, post.id))
+            answer, first = self._hub.idempotency.begin((message.identity, post.id))
             if not first:
                 return answer
         try:
@@ -114,7 +114,7 @@ class Posting:
             paid_until = self._paid_until.items()
             self._paid_until = {who: repriced(at, now, *rates, limits.burst) for who, at in paid_until}
         paid = self._paid_until.get(poster, 0.0)
-        addresses = self._hub.pace.addresses
+        addresses = self._hub.rate_limit.addresses
         seconds = max(wait(paid, now, limits.messages_per_second, limits.burst), addresses.wait(address, now))
         if seconds:
             return seconds
@@ -134,7 +134,7 @@ def whisper(hub: Hub, session: Session, to: str, text: str, id: str | None = Non
     if id is None or session.identity is None:
         _deliver(hub, session, to, text)
         return
-    answer, first = hub.receipts.begin((session.identity.id, id))
+    answer, first = hub.idempotency.begin((session.identity.id, id))
     answer.then(partial(acknowledge, session, id))
     if not first:
         return

@@ -50,7 +50,7 @@ def show_page(hub: Hub, session: Session, room: str, wanted: Range, since: int, 
         elif left_out and since:
             answer(f"these are the last {len(found)}, message {found[0].seq} on; there are older ones")
 
-    page = hub.commits.after_own(session).chain(lambda _: hub.library.read(room, wanted))
+    page = hub.commits.after_own(session).chain(lambda _: hub.history.read(room, wanted))
     session.wait_for(page, read, id)
 
 

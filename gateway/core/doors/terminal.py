@@ -71,7 +71,7 @@ class Terminals:
 
     def line(self, session: Session, line: bytes) -> None:
         """Handle one line, without its end. Afterwards the session may be held: hand in no more until it resumes."""
-        self.hub.pace.pay(session)
+        self.hub.rate_limit.pay(session)
         if session in self._questions:
             self._say_after_all(session)
         if line:
@@ -80,7 +80,7 @@ class Terminals:
             except Refusal as refusal:
                 session.tell(error_event(refusal))
             session.note_line()
-        self.hub.pace.slow_down(session)
+        self.hub.rate_limit.slow_down(session)
 
     def half_closed(self, session: Session) -> None:
         """The peer sends no more, and all its lines were handled."""
@@ -89,10 +89,10 @@ class Terminals:
 
     def too_long(self, session: Session, size: int) -> None:
         """A line was longer than text.LINE_BYTES and has been skipped; `size` bytes of it were seen so far."""
-        self.hub.pace.pay(session)
+        self.hub.rate_limit.pay(session)
         words = f"more than {sanitize.LINE_BYTES:,} bytes in a line, limit {sanitize.TEXT_BYTES:,} of text; not sent"
         session.tell(Error(Code.TOO_LONG, words))
-        self.hub.pace.slow_down(session)
+        self.hub.rate_limit.slow_down(session)
 
     def notice(self, session: Session, words: str) -> None:
         """Tell the session something in the server's voice."""
@@ -185,4 +185,4 @@ class Terminals:
                 member.cursor = past.messages[-1].seq
             member.room.attach(member)
 
-        self.hub.library.read(LOBBY, Range(limit=commands.TERMINAL_RECENT)).then(read)
+        self.hub.history.read(LOBBY, Range(limit=commands.TERMINAL_RECENT)).then(read)

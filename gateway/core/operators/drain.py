@@ -54,7 +54,7 @@ def send_away(
     """
     known = [session for session in sessions if codes and _has_a_place(session)]
     for session in known:
-        hub.reception.code(session)
+        hub.identities.code(session)
 
     def stored(failure: JournalError | None) -> None:
         told = set(known) if failure is None else set()
@@ -63,7 +63,7 @@ def send_away(
             words = "" if session.wire.objects else f"come back in {max(1, round(delay / 1000))} s"
             hub.close(session, CloseReason.DRAINING, words, delay, aside=_code(session) if session in told else "")
 
-    return (hub.reception.stored() if known else Answer[JournalError | None].of(None)).map(stored)
+    return (hub.identities.stored() if known else Answer[JournalError | None].of(None)).map(stored)
 
 
 def _has_a_place(session: Session) -> bool:

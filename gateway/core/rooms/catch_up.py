@@ -21,8 +21,8 @@ PAGES_PER_TICK = 8
 class CatchUps:
     """The members that are catching up; each is attached to its room when it is done."""
 
-    def __init__(self, library: HistoryReader, clock: Clock) -> None:
-        self._library = library
+    def __init__(self, history: HistoryReader, clock: Clock) -> None:
+        self._history = history
         self._clock = clock
         self._waiting: deque[Member] = deque()
 
@@ -67,7 +67,7 @@ class CatchUps:
             session.when_flushed(lambda: self._next(member))
 
         wanted = Range(after=member.cursor, before=member.room.log.first, limit=HISTORY_MESSAGES)
-        self._library.read(member.room.name, wanted).then(read)
+        self._history.read(member.room.name, wanted).then(read)
 
     def _next(self, member: Member) -> None:
         self._waiting.append(member)

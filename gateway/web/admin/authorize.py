@@ -28,10 +28,15 @@ class Login:
     """The checks before everything below `/admin`."""
 
     def __init__(
-        self, sessions: AdminSessions, keeper: Authenticator, audit: Audit, site: OriginPolicy, options: WebOptions
+        self,
+        sessions: AdminSessions,
+        authenticator: Authenticator,
+        audit: Audit,
+        site: OriginPolicy,
+        options: WebOptions,
     ) -> None:
         self._sessions = sessions
-        self._keeper = keeper
+        self._authenticator = authenticator
         self._audit = audit
         self._site = site
         self._options = options
@@ -56,7 +61,7 @@ class Login:
         if token is not None:
             if self.has_key(request):
                 return Operator(KEY_HOLDER, Role.VIEWER, source(request))
-            return self._keeper.bearer(token, peer_address(request))._replace(source=source(request))
+            return self._authenticator.bearer(token, peer_address(request))._replace(source=source(request))
         session = self.session(request)
         return None if session is None else session.operator._replace(source=source(request))
 

@@ -130,7 +130,7 @@ class LoginPage:
         login: Login,
         links: LoginLinks,
         sessions: AdminSessions,
-        keeper: Authenticator,
+        authenticator: Authenticator,
         audit: Audit,
         site: OriginPolicy,
         pages: Pages,
@@ -139,7 +139,7 @@ class LoginPage:
         self._login = login
         self._links = links
         self._sessions = sessions
-        self._keeper = keeper
+        self._authenticator = authenticator
         self._audit = audit
         self._site = site
         self._pages = pages
@@ -232,7 +232,7 @@ class LoginPage:
     async def _checked(self, request: web.Request, given: Credentials) -> Operator | Refusal:
         """Check a name and a password against the accounts."""
         try:
-            return await answered(self._keeper.login(given.name, given.password, peer_address(request)))
+            return await answered(self._authenticator.login(given.name, given.password, peer_address(request)))
         except Refusal as refusal:
             return refusal
 
@@ -253,7 +253,7 @@ class LoginPage:
     def _page(
         self, status: int = 200, problem: str | None = None, *, token: str | None = None, name: str = "", wait: int = 0
     ) -> web.Response:
-        passwords = self._keeper.has_passwords
+        passwords = self._authenticator.has_passwords
         return self._pages.answer(
             "login.html",
             status,

@@ -172,5 +172,5 @@ class MaintenanceEndpoints:
         return MaintenanceReport(maintenance.words is not None, maintenance.words, maintenance.since)
 
     def _level(self) -> LogLevel:
-        loudness = self._operators.log_level
-        return LogLevel(loudness.now, loudness.usual, loudness.until)
+        log_level = self._operators.log_level
+        return LogLevel(log_level.now, log_level.usual, log_level.until)

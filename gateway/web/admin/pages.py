@@ -52,13 +52,13 @@ class AdminFrame:
 
     def __init__(
         self,
-        keeper: Authenticator,
+        authenticator: Authenticator,
         sessions: SessionEndpoints,
         summary: SummaryEndpoints,
         site: OriginPolicy,
         pages: Pages,
     ) -> None:
-        self._keeper = keeper
+        self._authenticator = authenticator
         self._sessions = sessions
         self._summary = summary
         self._site = site
@@ -77,7 +77,7 @@ class AdminFrame:
             may_operate=operator.role >= Role.OPERATOR,
             may_administer=operator.role >= Role.ADMIN,
             csrf=session.csrf,
-            passwords=self._keeper.has_passwords,
+            passwords=self._authenticator.has_passwords,
             result=RESULTS.get(call.query.get("result", "")),
             page_url=str(self._site.base(call.request)) + "/",
             **context,

@@ -225,8 +225,8 @@ def test_who_comes_back_as_somebody_else_leaves_the_name_he_had() -> None:
     world.terminal().says("/nick eve")
     assert world.hub.nicks.find("eve") is not eve.session
     world.later(620)
-    assert world.hub.reception.identities.by_code(code) is not None
-    assert world.hub.reception.identities.by_code(earlier) is None
+    assert world.hub.identities.identities.by_code(code) is not None
+    assert world.hub.identities.identities.by_code(earlier) is None
 
 
 def test_nobody_posts_by_token_under_a_nick_that_is_somebody_elses_now() -> None:
@@ -275,11 +275,11 @@ def test_typing_is_told_to_the_other_pages_only() -> None:
 
 def test_a_crowd_that_comes_at_once_is_welcomed_in_several_ticks() -> None:
     world = World()
-    world.hub.reception.stored().then(lambda failure: answers.append(0))
+    world.hub.identities.stored().then(lambda failure: answers.append(0))
     answers: list[int] = []
     for number in range(1, 2 * ANSWERS_PER_TICK):
-        world.hub.reception.stored().then(lambda failure, number=number: answers.append(number))  # type: ignore[misc]
+        world.hub.identities.stored().then(lambda failure, number=number: answers.append(number))  # type: ignore[misc]
     world.hub.tick()
-    assert answers == list(range(ANSWERS_PER_TICK)) and world.hub.reception.pending
+    assert answers == list(range(ANSWERS_PER_TICK)) and world.hub.identities.pending
     world.run()
-    assert answers == list(range(2 * ANSWERS_PER_TICK)) and not world.hub.reception.pending
+    assert answers == list(range(2 * ANSWERS_PER_TICK)) and not world.hub.identities.pending

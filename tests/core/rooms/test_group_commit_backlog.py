@@ -35,16 +35,16 @@ def test_who_went_elsewhere_while_he_was_greeted_is_not_shown_the_lobby() -> Non
     bob, reads = world.terminal("bob"), []
     bob.says("old")
     eve = world.terminal("eve", quiet=False)
-    really_read = world.hub.library.read
+    really_read = world.hub.history.read
 
     def read_later(name: str, wanted: Range) -> Answer[Past | Refusal]:
         later: Answer[Past | Refusal] = Answer()
         reads.append(lambda: really_read(name, wanted).then(later.set))
         return later
 
-    world.hub.library.read = read_later  # type: ignore[method-assign]
+    world.hub.history.read = read_later  # type: ignore[method-assign]
     world.later(0.2)
-    world.hub.library.read = really_read  # type: ignore[method-assign]
+    world.hub.history.read = really_read  # type: ignore[method-assign]
     eve.says("/join ops")
     reads[0]()
     world.run()

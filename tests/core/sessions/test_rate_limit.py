@@ -95,7 +95,7 @@ def test_loopback_is_not_limited_by_address_and_nothing_is_kept_of_the_closed() 
     bob.says(*map(str, range(50)))
     assert not bob.session.held and world.hub.rooms["lobby"].log.head == 50
     bob.says("/quit")
-    assert bob.session.closed and not world.hub.pace._counted_as
+    assert bob.session.closed and not world.hub.rate_limit._counted_as
 
 
 def test_a_smaller_limit_by_address_counts_what_was_said_before() -> None:

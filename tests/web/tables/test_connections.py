@@ -172,7 +172,7 @@ async def test_one_connection_in_full(web: Running, http: Http) -> None:
     row = detail["connection"]
     assert (row["nick"], row["local"], row["tls"]) == ("ana", f"127.0.0.1:{web.port}", False)
     assert row["agent"] == "Mozilla/5.0 " + "x" * (AGENT_CHARS - 12)
-    assert row["user"] and row["user"] not in web.chat.hub.reception.identities._known
+    assert row["user"] and row["user"] not in web.chat.hub.identities.identities._known
     (room,) = detail["rooms"]
     assert (room["room"], room["head"], room["reading"]) == ("lobby", 2, True)
     assert {event["event"] for event in detail["events"]} >= {"came", "renamed", "joined"}
