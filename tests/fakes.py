@@ -25,7 +25,7 @@ from gateway.core.stats.statistics import Statistics
 from gateway.errors import Code, Refusal
 from gateway.journal.memory import MemoryJournal
 
-PATIENCE = 10.0
+PATIENCE = 45.0
 """Seconds that a condition may take to become true."""
 Found = TypeVar("Found")
 
@@ -47,6 +47,15 @@ def until(
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         meanwhile()
     return found
+
+
+def at_best(measure: Callable[[], float], seconds: float, tries: int = 5) -> None:
+    """What `measure` returns is less than so many seconds, if not at once then when it is tried again: a busy machine
+    delays some tries, a timer that the gateway should not have waited for delays each of them."""
+    took: list[float] = []
+    while not took or took[-1] >= seconds:
+        assert len(took) < tries, f"each time it took {seconds} s or more: {took}"
+        took.append(measure())
 
 
 async def eventually(condition: Callable[[], Found | None], seconds: float = PATIENCE) -> Found:

@@ -19,7 +19,7 @@ from gateway.web.websocket import Socket
 
 ROOT = Path(__file__).parent.parent
 GATEWAY = ROOT / "gateway"
-SECONDS = 20
+SECONDS = 45
 LAID_DOWN: tuple[CodeType, ...] = tuple(
     verb.__code__
     for verb in (

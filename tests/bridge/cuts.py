@@ -19,7 +19,7 @@ from typing import Any
 from tests.bridge.peers import HOST
 from tests.bridge.records import Records, Row
 
-SECONDS = 20.0
+SECONDS = 45.0
 """How long anything is waited for."""
 GONE = (OSError, EOFError, asyncio.IncompleteReadError)
 AWAY_EVERY = 20

@@ -13,8 +13,8 @@ from tests.error_lines import WATCH
 from tests.fakes import until
 
 ROOT = Path(__file__).parent.parent.parent
-START_SECONDS = 20.0
-STOP_SECONDS = 25.0
+START_SECONDS = 45.0
+STOP_SECONDS = 45.0
 DOORS = ("tcp", "telnet", "web")
 NO_PACE = ("--limits.messages_per_second", "0")
 

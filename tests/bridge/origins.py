@@ -15,7 +15,7 @@ from tests.error_lines import WATCH
 from tests.fakes import until
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE = 20
+PATIENCE = 45
 """Seconds a condition may take to become true."""
 ECHO = ("echo",)
 CLASSIC = ("serve", "--classic")

@@ -22,7 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 HOST = "127.0.0.1"
-SECONDS = 10.0
+SECONDS = 45.0
 """How long anything is waited for."""
 Json = dict[str, Any]
 

@@ -114,7 +114,7 @@ class Talkers:
                     self.records.add(Row(name, "web", "gap", "", epoch, found["from"], found["to"]))
 
     def _poster(self, name: str, tokens: "Tokens") -> None:
-        connection = http.client.HTTPConnection(HOST, self.gateway.web, timeout=10)
+        connection = http.client.HTTPConnection(HOST, self.gateway.web, timeout=45)
         with contextlib.closing(connection):
             while not self.over.is_set():
                 token = tokens.next()

@@ -46,7 +46,7 @@ for asked in range(int(sys.argv[3])):
     answers = []
     journal.append(batch, answers.append)
     while not answers:
-        landed.get(timeout=10)()
+        landed.get(timeout=45)()
     os.write(1, b"%d\\n" % answers[0][-1].seq)
 os._exit(0)
 """

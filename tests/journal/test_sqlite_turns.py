@@ -131,7 +131,7 @@ def test_an_answer_that_comes_late_after_closing_is_not_given_twice(
     journal, answers = open_sqlite(durability="power"), []
     journal.append([say("a")], answers.extend)
     journal.close()
-    turns.handed_in.get(timeout=10)()
+    turns.handed_in.get(timeout=45)()
     assert [message.seq for message in answers] == [1]
 
 

@@ -96,7 +96,7 @@ class Running:
         """Send bytes and read all that comes until the other side closes."""
         reader, writer = await self.talk()
         writer.write(request)
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), 45)
         writer.close()
         return answer
 
@@ -117,7 +117,7 @@ class Running:
         """A bare connection after a handshake."""
         reader, writer = await self.talk()
         writer.write(self.upgrade(**headers))
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 45)
         assert head.startswith(b"HTTP/1.1 101"), head
         return reader, writer
 
@@ -141,7 +141,7 @@ async def close_code(reader: asyncio.StreamReader) -> int:
     """Read frames until the close frame, and answer its code; 0 when the connection ends without one."""
     try:
         while True:
-            head = await asyncio.wait_for(reader.readexactly(2), 5)
+            head = await asyncio.wait_for(reader.readexactly(2), 45)
             size = head[1] if head[1] < 126 else int.from_bytes(await reader.readexactly(2), "big")
             payload = await reader.readexactly(size)
             if head[0] == 0x88:

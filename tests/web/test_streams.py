@@ -16,7 +16,7 @@ from gateway.errors import Code, JournalError, Refusal
 from tests.fakes import eventually
 from tests.web.running_door import Running, Start, reading_of
 
-SECONDS = 20.0
+SECONDS = 45.0
 
 
 async def line(answer: aiohttp.ClientResponse) -> str:

@@ -133,7 +133,7 @@ def test_a_resume_that_a_stop_cuts_short_goes_on_after_it(start: Start) -> None:
         for number in range(MISSED):
             writer.send(type="say", room="lobby", text=f"{number} " + "w" * 300)
         writer.say("/who")
-        until(lambda: history_head(gateway) == MISSED, "all are said", 20)
+        until(lambda: history_head(gateway) == MISSED, "all are said")
     place = {"room": "lobby", "epoch": epoch, "after": 0}
 
     before = asyncio.run(resume_while_it_stops(gateway, place))

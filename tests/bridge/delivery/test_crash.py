@@ -3,7 +3,6 @@
 import os
 import random
 import threading
-import time
 
 import pytest
 
@@ -105,8 +104,6 @@ def test_a_clean_stop_under_load_loses_nothing_either(start: Start) -> None:
     talkers.begin(0)
     until(lambda: len(records.of("acked")) > 200, "everybody talks")
 
-    began = time.monotonic()
     assert gateway.stop() == 0
-    assert time.monotonic() - began < 10
     talkers.end()
     assert violations(records.rows, held(gateway.start())) == []

@@ -69,13 +69,13 @@ def test_a_netcat_that_is_killed_costs_at_most_what_it_had_not_sent(
     gateway, log = start("--limits.burst", 1000), tmp_path / "log"
     log.write_text("".join(f"first {number}\n" for number in range(100)))
     with tailed(gateway, program, log) as nc:
-        until(lambda: len(said(gateway)) == 100, "the first hundred", 20)
+        until(lambda: len(said(gateway)) == 100, "the first hundred")
         nc.kill()
         nc.wait()
     with log.open("a") as file:
         file.write("".join(f"second {number}\n" for number in range(100)))
     with tailed(gateway, program, log, since="100"):
-        until(lambda: len(said(gateway)) == 200, "the second hundred", 20)
+        until(lambda: len(said(gateway)) == 200, "the second hundred")
     assert said(gateway) == [f"{turn} {number}" for turn in ("first", "second") for number in range(100)]
 
 

@@ -31,7 +31,7 @@ class Telnet:
     """The real telnet program on a terminal of its own."""
 
     def __init__(self, path: str, port: int) -> None:
-        self.child: Any = pexpect.spawn(path, [HOST, str(port)], encoding="utf-8", echo=False, timeout=10)
+        self.child: Any = pexpect.spawn(path, [HOST, str(port)], encoding="utf-8", echo=False, timeout=45)
         self.child.expect("Escape character is")
         self.output = ""
 
@@ -107,12 +107,12 @@ def test_all_doors_show_one_order_while_everybody_talks(
         for thread in threads:
             thread.join(30)
         total = len(writers) * LINES_EACH
-        until(lambda: len(history(gateway.web, "lobby")) == total, "everything has arrived", 15)
+        until(lambda: len(history(gateway.web, "lobby")) == total, "everything has arrived")
         one.say("one says enough", kind="action")
         held = history(gateway.web, "lobby")
         order = [message["text"] for message in held][:total]
         for name, peer in terminals.items():
-            until(partial(has_read, peer, total), f"{name} has read everything", 15)
+            until(partial(has_read, peer, total), f"{name} has read everything")
         shown = {name: said(peer.lines()) for name, peer in terminals.items()}
         objects = [found for found in two.until(lambda found: found.get("text") == "one says enough")]
 

@@ -27,7 +27,7 @@ def ready(gateway: Gateway) -> int:
 
 def said_until(browser: Browser, type: str, text: str) -> Json:
     """Say it under new ids until the answer is of that type."""
-    return until(lambda: found if (found := browser.say(text))["type"] == type else None, f"a {type}", 15)
+    return until(lambda: found if (found := browser.say(text))["type"] == type else None, f"a {type}")
 
 
 def fails_and_comes_back(gateway: Gateway, break_it, mend_it) -> None:  # type: ignore[no-untyped-def]
@@ -41,12 +41,12 @@ def fails_and_comes_back(gateway: Gateway, break_it, mend_it) -> None:  # type: 
         terminal.until("^!! storage: ")
         answer = post(gateway.web, "lobby", "refused")
         assert (answer.status, "Retry-After" in answer.headers) == (503, True)
-        until(lambda: ready(gateway) == 503, "not ready", 15)
+        until(lambda: ready(gateway) == 503, "not ready")
         kept = history(gateway.web, "lobby")
         assert kept[0]["text"] == "before" and "refused" not in {message["text"] for message in kept}
         mend_it()
         seq = said_until(browser, "ack", "after")["seq"]
-        until(lambda: ready(gateway) == 200, "ready", 15)
+        until(lambda: ready(gateway) == 200, "ready")
         final = history(gateway.web, "lobby")
         assert (final[-1]["seq"], final[-1]["text"], final[-1]["epoch"]) == (seq, "after", epoch)
         assert [message["seq"] for message in final] == list(range(1, seq + 1))
@@ -134,7 +134,7 @@ def test_a_journal_locked_by_another_program_is_waited_for(start: Start, let_go:
             assert gateway.stderr.count("\n") == 1 and "locked" in gateway.stderr
             assert journal_of(gateway).read_bytes() == content
     if let_go:
-        until(lambda: "ready: " in gateway.stdout, "the ready line", 20)
+        until(lambda: "ready: " in gateway.stdout, "the ready line")
         assert [message["text"] for message in history(gateway.web, "lobby")] == ["kept"]
 
 

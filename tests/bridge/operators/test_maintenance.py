@@ -12,7 +12,7 @@ from tests.bridge.peers import Answer, Browser, Running, Terminal, raw, request
 from tests.fakes import until
 
 TOKEN = "a token of this test"
-SECONDS = 20.0
+SECONDS = 45.0
 """How long anything is waited for that takes a second or two: the machine is busy."""
 
 

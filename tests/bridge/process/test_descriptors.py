@@ -47,7 +47,7 @@ def test_with_eighty_descriptors_who_is_too_many_is_told(start: Start) -> None:
         assert len(refused) >= 180
         assert {answer[:12] for answer in refused} == {b"!! full: try", b"HTTP/1.1 503"}
         assert processor_share(gateway) < MOST
-    until(lambda: post(gateway.web, "lobby", "there is room again").status == 201, "room for a newcomer", 15)
+    until(lambda: post(gateway.web, "lobby", "there is room again").status == 201, "room for a newcomer")
     assert "Too many open files" not in gateway.stderr
 
 
@@ -59,7 +59,7 @@ def test_when_the_last_descriptor_is_gone_newcomers_wait_and_then_come_in(gatewa
         with canary(gateway.tcp, gateway.web):
             resource.prlimit(gateway.running.pid, resource.RLIMIT_NOFILE, (gateway.descriptors() + 8, limits[1]))
             socks = [knock(stack, gateway, number) for number in range(60)]
-            until(lambda: "Too many open files" in gateway.stderr, "the complaint", 15)
+            until(lambda: "Too many open files" in gateway.stderr, "the complaint")
             talks(socks[0])
         began, complaints = time.monotonic(), gateway.stderr.count("Too many")
         assert processor_share(gateway) < MOST

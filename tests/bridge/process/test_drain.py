@@ -25,7 +25,7 @@ def test_lines_that_came_too_fast_are_said_before_the_end(tmp_path: Path) -> Non
         assert [line.split(b": ")[1] for line in seen.splitlines() if b"line" in line] == [
             b"line %d" % number for number in range(1000)
         ]
-        assert gateway.wait(10) == 0
+        assert gateway.wait(45) == 0
 
 
 def test_a_peer_that_never_ends_does_not_hold_up_the_end(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_a_peer_that_never_ends_does_not_hold_up_the_end(tmp_path: Path) -> None
         talker.settimeout(0.1)
         gateway.send_signal(signal.SIGTERM)
         began = time.monotonic()
-        while gateway.poll() is None and time.monotonic() < began + 20:
+        while gateway.poll() is None and time.monotonic() < began + 45:
             try:
                 talker.sendall(b"on and on\n" * 100)
             except OSError:

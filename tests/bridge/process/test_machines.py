@@ -121,7 +121,7 @@ def test_pc_48_a_ports_file_that_is_standard_output_gets_the_ports_there(start: 
     link = gateway.folder / "so"
     link.symlink_to("/proc/self/fd/1")
     gateway.launch("--ports-file", str(link))
-    until(lambda: "ready: " in gateway.stdout, "the ready line", 20)
+    until(lambda: "ready: " in gateway.stdout, "the ready line")
 
     assert link.is_symlink()
     assert json.loads(gateway.stdout.splitlines()[0])["pid"] == gateway.running.pid
@@ -181,7 +181,7 @@ def test_pc_51_the_prompt_of_an_ascii_terminal_lives(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "gateway", *PORTS, "--memory", "--console", "--ports-file", str(file)]
     env = {**os.environ, "PYTHONIOENCODING": "ascii"}
     with subprocess.Popen(command, cwd=ROOT, stdin=-1, stdout=-1, stderr=-1, env=env) as gateway:
-        until(lambda: file.exists() and file.read_text(), "the ports", 20)
+        until(lambda: file.exists() and file.read_text(), "the ports")
         with Terminal(json.loads(file.read_text())["tcp"]) as zoe:
             zoe.send("/nick Zoë")
             zoe.send("hello")
@@ -230,7 +230,7 @@ def test_it_starts_serves_and_stops_on(tmp_path: Path, under: tuple[str, ...]) -
     file = tmp_path / "ports"
     command = [*under, sys.executable, "-m", "gateway", *PORTS, "--memory", "--console", "--ports-file", str(file)]
     with subprocess.Popen(command, cwd=ROOT, stdin=-1, stdout=-1, stderr=-1) as gateway:
-        until(lambda: file.exists() and file.read_text(), "the ports", 20)
+        until(lambda: file.exists() and file.read_text(), "the ports")
         assert request(json.loads(file.read_text())["web"], "GET", "/healthz").status == 200
         said, problems = gateway.communicate(b"quit\n", timeout=30)
 

@@ -29,7 +29,7 @@ class Configured:
         self.file.write_text(text)
         already = len(self.gateway.stderr)
         self.gateway.running.send_signal(signal.SIGHUP)
-        until(lambda: "SIGHUP" in self.gateway.stderr[already:], "it is read again", 20)
+        until(lambda: "SIGHUP" in self.gateway.stderr[already:], "it is read again")
         return self.gateway.stderr[already:]
 
 
@@ -127,7 +127,7 @@ def test_old_messages_go_when_retention_shrinks(configured: Configure) -> None:
             browser.send(type="history", room="lobby", limit=50)
             return not browser.next("history")["messages"]
 
-        until(forgotten, "it is forgotten", 20)
+        until(forgotten, "it is forgotten")
 
 
 def test_wrong_settings_change_nothing_and_are_told(configured: Configure, expected_errors: list[str]) -> None:
@@ -144,7 +144,7 @@ def test_wrong_settings_change_nothing_and_are_told(configured: Configure, expec
             assert "the settings stay as they are" in logged and words in logged
         it.file.unlink()
         it.gateway.running.send_signal(signal.SIGHUP)
-        until(lambda: "again: it is gone" in it.gateway.stderr, "the file is missed", 20)
+        until(lambda: "again: it is gone" in it.gateway.stderr, "the file is missed")
     with Terminal(it.gateway.tcp) as terminal:
         terminal.until("^-- Hello.$")
 

@@ -86,10 +86,10 @@ def test_an_address_needs_a_token(shared: Gateway) -> None:
 def test_readiness_ends_while_newcomers_are_not_accepted(gateway: Gateway, kept: http.client.HTTPConnection) -> None:
     assert readiness(kept)[0] == 200
     gateway.running.send_signal(signal.SIGUSR2)
-    until(lambda: readiness(kept)[0] == 503, "not ready", 20)
+    until(lambda: readiness(kept)[0] == 503, "not ready")
     assert "not accepted" in readiness(kept)[1]
     gateway.running.send_signal(signal.SIGUSR2)
-    until(lambda: readiness(kept)[0] == 200, "ready again", 20)
+    until(lambda: readiness(kept)[0] == 200, "ready again")
 
 
 def test_prometheus_scrapes_from_this_machine(gateway: Gateway) -> None:

@@ -18,7 +18,7 @@ from tests.bridge.gateways import NO_PACE, Gateway, Start
 from tests.bridge.peers import SECONDS, Running, history, post, request, subprotocols
 from tests.fakes import until
 
-PATIENCE = 20.0
+PATIENCE = 45.0
 TOKEN = "a-token"
 BROWSER_TESTS = Path(__file__).parents[2] / "web" / "browser" / "test_browser_docs.py"
 

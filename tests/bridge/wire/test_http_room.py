@@ -13,7 +13,7 @@ from tests.bridge.gateways import NO_PACE, Gateway, Start
 from tests.bridge.peers import HOST, Browser, Json, Running, Terminal, history, post, post_json, request
 from tests.fakes import until
 
-PATIENCE = 20.0
+PATIENCE = 45.0
 WORDS = "w" * 3900
 FILL = 3000
 """Messages of about 4 KB: more than the buffers between the gateway and a curl that stands still, and than its log."""

@@ -230,7 +230,7 @@ def test_m2_many_terminals_of_one_address_are_slowed_and_lose_nothing(start: Sta
         peers = [open_ones.enter_context(Introduced(gateway.tcp, line("203.0.113.7"))) for _ in range(4)]
         for number, peer in enumerate(peers):
             peer.sock.sendall(b"".join(b"%d of %d\n" % (count, number) for count in range(30)))
-        until(lambda: len(lobby_texts(gateway)) >= 120, "all of them are said", 20)
+        until(lambda: len(lobby_texts(gateway)) >= 120, "all of them are said")
         texts = lobby_texts(gateway)
         for number in range(4):
             mine = [text for text in texts if text.endswith(f" of {number}")]

@@ -94,7 +94,7 @@ Program = Callable[[str], str]
 def piped(program: Program, port: int, sent: bytes) -> bytes:
     """What `printf … | nc -N` prints."""
     command = [program("nc.openbsd"), "-N", HOST, str(port)]
-    return subprocess.run(command, input=sent, stdout=subprocess.PIPE, timeout=10, check=False).stdout
+    return subprocess.run(command, input=sent, stdout=subprocess.PIPE, timeout=45, check=False).stdout
 
 
 def said_since(gateway: Gateway, mark: str) -> list[str]:

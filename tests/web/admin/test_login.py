@@ -281,7 +281,7 @@ async def test_what_is_watched_ends_with_the_session(start: Start, http: Http, w
             await (await http.delete(f"{web.url}/admin/api/sessions/{own}", headers=headers)).read()
         else:
             web.clock.skipped += 12 * 3600 + 1
-        assert b'"logged_out"' in await asyncio.wait_for(stream.content.read(), 15)
+        assert b'"logged_out"' in await asyncio.wait_for(stream.content.read(), 45)
     async with http.get(url) as stream:
         assert stream.status == 401
 

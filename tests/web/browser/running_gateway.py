@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.bridge.gateways import Gateway
 from tests.fakes import until
 
-PATIENCE = 15.0
+PATIENCE = 45.0
 
 
 class RunningGateway:

@@ -15,14 +15,14 @@ async def ask(talk: Talk, request: bytes = HEALTH) -> bytes:
     """The answer to one request; the connection stays."""
     reader, writer = talk
     writer.write(request)
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 45)
     length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
     await reader.readexactly(length)
     return head.split(b" ")[1]
 
 
 async def ended(talk: Talk) -> bool:
-    return await asyncio.wait_for(talk[0].read(), 5) == b""
+    return await asyncio.wait_for(talk[0].read(), 45) == b""
 
 
 async def test_pc_29_an_idle_connection_outlives_the_deadline_of_a_head(start: Start) -> None:

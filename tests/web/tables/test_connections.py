@@ -271,7 +271,7 @@ async def test_a_watch_of_a_silent_connection_ends_when_the_watcher_goes(start: 
     async with http.get(f"{web.url}{API}/{session.id}/watch") as answer:
         await eventually(lambda: session.tap is not None)
         answer.close()
-    await eventually(lambda: session.tap is None, seconds=15)
+    await eventually(lambda: session.tap is None)
 
 
 async def test_watching_ends_with_the_login(start: Start, http: Http) -> None:
