@@ -298,7 +298,7 @@ def test_l7_programs_that_close_both_ways_lose_nothing_in_a_busy_room(
     busy.start()
     try:
         with Browser(gateway.web) as reader:
-            running = []
+            running: list[subprocess.Popen[bytes]] = []
             for name, words in CARELESS.items():
                 command = [program(words[0]), *(word.replace("PORT", str(gateway.tcp)) for word in words[1:])]
                 path = tmp_path / f"lines {len(running)}"
