@@ -50,12 +50,14 @@ class News(Protocol):
 class Delivery:
     """The two queues, first in, first out."""
 
-    __slots__ = ("_clock", "_news", "_owed")
+    __slots__ = ("_clock", "_news", "_owed", "failed")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._news: dict[News, None] = {}
         self._owed: dict[Owed, None] = {}
+        self.failed: list[tuple[Owed, Exception]] = []
+        """Whose transports raised, and what."""
 
     def has_news(self, room: News) -> None:
         """Serve the room's readers with the next tick."""
@@ -65,6 +67,11 @@ class Delivery:
     def owes(self, session: Owed) -> None:
         """Flush the session with the next tick."""
         self._owed[session] = None
+        self._clock.soon()
+
+    def fails(self, session: Owed, problem: Exception) -> None:
+        """The session cannot be written to; whoever calls `serve` ends it."""
+        self.failed.append((session, problem))
         self._clock.soon()
 
     @property

@@ -262,6 +262,8 @@ class Hub:
         self.identities.serve()
         self.catch_ups.serve()
         self._delivery.serve()
+        if self._delivery.failed:
+            self._end_failed()
         # After the sends, because a half-closed session is closed as soon as it has received what it is owed.
         self._half_closed.serve()
         # `due` and not `busy`: while a batch is in flight the journal's answer asks for the next tick, and until then
@@ -292,6 +294,19 @@ class Hub:
     def _replace(self, session: Session) -> None:
         self.close(session, CloseReason.REPLACED, "you came back by another connection")
 
+    def _end_failed(self) -> None:
+        failed, self._delivery.failed = self._delivery.failed, []
+        for session, reason in failed:
+            if isinstance(session, Session) and not session.closed:
+                log.error("connection %s of %s cannot be written to: %r", session.id, session.address, reason)
+                try:
+                    session.transport.close(CloseReason.FAILED, "")
+                except Exception as problem:
+                    log.error("connection %s of %s cannot be closed: %r", session.id, session.address, problem)
+                self.disconnect(session, CloseReason.FAILED)
+
     def _over(self, session: Session, closing: CloseReason) -> None:
+        if self.gate.stopping and closing is CloseReason.LEFT:
+            return  # it still reads, so it is told like everybody else (`gateway.shutdown`)
         session.transport.close(closing, "")
         self.disconnect(session, closing)

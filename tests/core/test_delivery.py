@@ -1,7 +1,10 @@
 """What goes out in one tick: what is owed first, then the rooms' news, and never more than the slice."""
 
+import pytest
+
 from gateway.core.clock import Clock
 from gateway.core.delivery import SENDS_PER_TICK, Delivery
+from tests.core.world import World
 
 
 class Debt:
@@ -64,3 +67,29 @@ def test_more_debts_than_a_tick_sends_keep_their_places() -> None:
     delivery.owes(late := Debt(order))
     delivery.serve()
     assert order == [*debts, late]
+
+
+@pytest.mark.parametrize("owed", [True, False], ids=["an answer", "a message of the room"])
+@pytest.mark.parametrize("closing_fails", [True, False])
+def test_l4_a_transport_that_raises_ends_its_own_session_only(
+    owed: bool, closing_fails: bool, expected_errors: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected_errors += ["cannot be written to", "cannot be closed"]
+    world = World()
+    broken, ana, bob = world.terminal("broken"), world.terminal("ana"), world.terminal("bob")
+
+    def fail(*_: object) -> int:
+        raise ValueError("injected")
+
+    monkeypatch.setattr(broken.session.transport, "send", fail)
+    if closing_fails:
+        monkeypatch.setattr(broken.session.transport, "close", fail)
+    if owed:
+        broken.says("/whois")
+    ana.says("hello")
+    world.run()
+
+    assert broken.session.closed
+    assert broken.session not in world.hub.sessions.values()
+    assert "ana: hello" in bob.lines
+    assert not ana.session.closed

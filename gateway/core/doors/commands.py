@@ -278,11 +278,14 @@ def _bot(call: Call) -> None:
             session.show_own(False)
         call.answer("lines from now on; /bot turns JSON on")
         return
+    cursor = member.cursor
+    member.change_wire(session.wire.for_programs())
+    unread = False
     if session.bytes_out or session.owed:  # somebody has read lines here; a script that begins with /bot has not
         call.answer("JSON from now on; /bot off ends it")
-    member.change_wire(session.wire.for_programs())
+        unread, member.cursor = cursor < member.room.log.head, cursor
     session.show_own(True)
-    session.tell(member.room.joined(recovered=False))
+    session.tell(member.room.joined(recovered=unread))
 
 
 def _login(call: Call) -> None:

@@ -183,7 +183,11 @@ class Member:
             share = self.readers.share_without(self.cursor, author, until)
         else:
             share = self.readers.share(self.cursor)
-        taken = session.transport.send(share.data) if share.size else 0
+        try:
+            taken = session.transport.send(share.data) if share.size else 0
+        except Exception as problem:
+            session.broke(problem)
+            return False
         session.bytes_out += taken
         if share.skipped and taken:
             session.skip(share.skipped)

@@ -166,8 +166,7 @@ class Session:
         self.wire = wire
         self._delivery = delivery
         self.counters = counters
-        self.connected_at = 0
-        """Milliseconds since 1970 UTC."""
+        self.connected_at = 0  # milliseconds since 1970 UTC
         self.announce_at = 0.0
         """Monotonic seconds from which the session's join is announced."""
         self.last_input = 0.0
@@ -205,8 +204,7 @@ class Session:
         self.tap: Watcher | None = None
         """An operator watches: doors pass on to it what comes in."""
         self.messages_in = self.messages_out = self.bytes_in = self.bytes_out = 0
-        self.skipped = 0
-        """Messages the session was told it missed."""
+        self.skipped = 0  # messages the session was told it missed
 
     @property
     def id(self) -> str:
@@ -300,7 +298,11 @@ class Session:
     def flush(self) -> None:
         """Offer what is owed to the transport. Afterwards either nothing is owed or the session is blocked."""
         if self.owed and not self.blocked:
-            taken = self.transport.send(self.owed)
+            try:
+                taken = self.transport.send(self.owed)
+            except Exception as problem:
+                self.broke(problem)
+                return
             self.bytes_out += taken
             self.counters.bytes_out += taken
             self.owed = self.owed[taken:]
@@ -308,6 +310,11 @@ class Session:
                 self.block()
             elif self.choked or self._flushed:
                 self._all_out()
+
+    def broke(self, problem: Exception) -> None:
+        """The transport raised, which none should: that ends this session only."""
+        self.block()
+        self._delivery.fails(self, problem)
 
     def block(self) -> None:
         """The transport took less than it was offered."""
