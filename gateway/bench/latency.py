@@ -37,7 +37,7 @@ def percentiles(seconds: Sequence[float], longest: float) -> Percentiles | None:
 
 
 @dataclass(slots=True)
-class Samples:
+class LatencySamples:
     """When some readers of one door got which part of its order: (offset before, offset after, time)."""
 
     order: ExpectedOrder

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.bench.framing import split_frames, split_lines
-from gateway.bench.latency import Samples, choose_sampled
+from gateway.bench.latency import LatencySamples, choose_sampled
 from gateway.bench.machine import allow_descriptors, cpu_seconds, waiting_seconds
 from gateway.bench.peer import Dialect, LoadConnection, Writing, dial
 from gateway.bench.plan import BenchError, BenchTarget, LoadPlan, Payload
@@ -57,7 +57,7 @@ class Load:
         self.target = target
         self.remarks = Noise()
         self.peers: list[LoadConnection] = []
-        self.samples: dict[str, Samples] = {}
+        self.samples: dict[str, LatencySamples] = {}
         self._dialect = dialect
         self._progress = progress
         self._texts = Payload(plan.size)
@@ -128,7 +128,7 @@ class Load:
                 self._turn(0)
         for door in plan.doors:
             choose_sampled([peer for peer in self.readers if peer.door == door])
-            self.samples[door] = Samples(self._order(door))
+            self.samples[door] = LatencySamples(self._order(door))
 
     def _join(self, door: str, words: bytes, writing: Writing | None) -> None:
         sock, first = dial(self.target, door, self._dialect.web_path)

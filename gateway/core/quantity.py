@@ -66,7 +66,8 @@ def _parse(text: str, units: Mapping[str, float]) -> float:
     found = _AMOUNT.fullmatch(text.strip().lower())
     if found is None or found[2] not in units:
         raise ValueError(text)
-    return round(float(found[1]) * units[found[2]], 6)  # 16.1 * 1000 is a little more than 16100
+    amount = int(found[1]) if found[1].isdecimal() else float(found[1])  # a float holds no more than 2**53 exactly
+    return round(amount * units[found[2]], 6)  # 16.1 * 1000 is a little more than 16100
 
 
 def exact_size(size: float) -> str | float:

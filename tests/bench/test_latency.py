@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.bench.framing import split_lines
-from gateway.bench.latency import Percentiles, Samples, percentiles
+from gateway.bench.latency import LatencySamples, Percentiles, percentiles
 from gateway.bench.plan import key_of
 from gateway.bench.verdict import ExpectedOrder
 
@@ -27,17 +27,17 @@ def three_messages() -> ExpectedOrder:
 
 
 def test_a_chunk_delivers_the_messages_that_end_in_it() -> None:
-    samples = Samples(three_messages(), [(0, 15, 1.5), (15, 33, 2.5), (33, 33, 9.0)])
+    samples = LatencySamples(three_messages(), [(0, 15, 1.5), (15, 33, 2.5), (33, 33, 9.0)])
     assert samples.summarise([[1.0, 1.0, 2.0]]) == Percentiles(500.0, 1500.0, 1500.0, 1500.0, 1500.0)
 
 
 def test_messages_per_read_leaves_out_reads_without_an_end() -> None:
-    assert Samples(three_messages(), [(0, 22, 1.0), (22, 30, 1.0), (30, 33, 1.0)]).messages_per_read() == 1.5
-    assert Samples(three_messages(), []).messages_per_read() is None
+    assert LatencySamples(three_messages(), [(0, 22, 1.0), (22, 30, 1.0), (30, 33, 1.0)]).messages_per_read() == 1.5
+    assert LatencySamples(three_messages(), []).messages_per_read() is None
 
 
 def test_thinning_keeps_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.bench.latency.KEPT_LATENCIES", 1)
-    summary = Samples(three_messages(), [(0, 33, 3.0)]).summarise([[0.0, 2.0, 2.0]])
+    summary = LatencySamples(three_messages(), [(0, 33, 3.0)]).summarise([[0.0, 2.0, 2.0]])
     assert summary is not None
     assert summary.max == 3000.0

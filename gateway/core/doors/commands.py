@@ -1,6 +1,6 @@
 """The commands, one table for terminals and browsers; /help writes itself from it.
 
-A command runs with a `Call`: who asked, in which room, with which words. It answers by `call.answer`, or raises
+A command runs with a `CommandCall`: who asked, in which room, with which words. It answers by `call.answer`, or raises
 Refusal. Names are found exactly, as an alias that other chats have taught people, or by a unique prefix; commands that
 take something away from somebody want their whole name.
 """
@@ -48,7 +48,7 @@ GLYPHS = {Door.TCP: ">_", Door.TELNET: "⌨", Door.WEB: "◍", Door.HTTP: "⇄"}
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CommandCall:
     """One use of a command. `words` is what followed its name, `member` the room it was typed in, if any."""
 
     hub: Hub
@@ -84,7 +84,7 @@ class Command:
     usage: str
     words: str
     example: str
-    run: Callable[[Call], None]
+    run: Callable[[CommandCall], None]
     order: bool = False
     """For operators, and listed for them only."""
 
@@ -112,7 +112,7 @@ def run(
     if name.lower() == "w":
         name = "msg" if words else "who"
     name, _, given = ALIASES.get(name.lower(), name).partition(" ")
-    command(name).run(Call(hub, operators, session, member, given or words, id))
+    command(name).run(CommandCall(hub, operators, session, member, given or words, id))
 
 
 def command(name: str) -> Command:
@@ -128,7 +128,7 @@ def command(name: str) -> Command:
     raise Refusal(Code.UNKNOWN_COMMAND, f"no /{sanitize.shown(name)}, {hint}")
 
 
-def _help(call: Call) -> None:
+def _help(call: CommandCall) -> None:
     if call.words:
         found = command(call.words.removeprefix("/"))
         call.answer(f"/{found.name} {found.usage}".rstrip() + f"  {found.words}\nfor example: {found.example}")
@@ -139,26 +139,26 @@ def _help(call: Call) -> None:
     call.answer("\n".join([*rows, "//x says /x. /help NAME shows an example. Everything else you type is said."]))
 
 
-def _nick(call: Call) -> None:
+def _nick(call: CommandCall) -> None:
     if call.words:
         call.hub.rename(call.session, call.words)
     call.answer(f"you are {call.session.nick}", nick=call.session.nick)
 
 
-def _me(call: Call) -> None:
+def _me(call: CommandCall) -> None:
     if not call.words:
         raise Refusal(Code.BAD_TEXT, "say what you do: /me waves")
     call.hub.say(call.room(), sanitize.lines(call.words), Kind.ACTION, call.id)
 
 
-def _msg(call: Call) -> None:
+def _msg(call: CommandCall) -> None:
     to, _, words = call.words.partition(" ")
     if not words.strip():
         raise Refusal(Code.BAD_MESSAGE, "say to whom and what: /msg NICK text")
     whisper(call.hub, call.session, to, sanitize.lines(words.strip()), call.id)
 
 
-def _who(call: Call) -> None:
+def _who(call: CommandCall) -> None:
     room = call.room().room
     page = _number(call.words, 1)
     sessions = sorted((member.session for member in room.people()), key=lambda session: session.nick.casefold())
@@ -173,14 +173,14 @@ def _who(call: Call) -> None:
     call.answer("\n".join([f"{people(len(sessions))} in #{room.name}", *rows]))
 
 
-def _whois(call: Call) -> None:
+def _whois(call: CommandCall) -> None:
     found = call.hub.nicks.find(call.words or call.session.nick)
     rooms = " ".join(f"#{name}" for name in found.rooms)
     here = short_duration(max(0, call.hub.clock.wall() - found.connected_at) / 1000)
     call.answer(f"{found.nick}  {_presence(call.hub, found)}, here for {here}, in {rooms or 'no room'}")
 
 
-def _join(call: Call) -> None:
+def _join(call: CommandCall) -> None:
     if not call.words:
         raise Refusal(Code.ROOM_INVALID, "say which room: /join ops")
     recent = TERMINAL_RECENT if call.session.terminal else RECENT_MESSAGES
@@ -189,7 +189,7 @@ def _join(call: Call) -> None:
     join(call.hub, call.session, name, recent)
 
 
-def _rooms(call: Call) -> None:
+def _rooms(call: CommandCall) -> None:
     rooms = sorted(call.hub.rooms.values(), key=lambda room: (-room.count, room.name))
     page = _number(call.words, 1)
     rows = [
@@ -201,7 +201,7 @@ def _rooms(call: Call) -> None:
     call.answer("\n".join(rows) or "no more rooms")
 
 
-def _topic(call: Call) -> None:
+def _topic(call: CommandCall) -> None:
     room = call.room().room
     if not call.words:
         call.answer(f"topic: {room.topic}" if room.topic else "no topic yet: /topic WORDS sets one")
@@ -213,15 +213,15 @@ def _topic(call: Call) -> None:
     session.wait_for(call.hub.rooms.set_topic(session, room, topic), lambda _: call.done(), call.id)
 
 
-def _show(call: Call, wanted: Range, since: int = 0) -> None:
+def _show(call: CommandCall, wanted: Range, since: int = 0) -> None:
     show_page(call.hub, call.session, call.room().room.name, wanted, since, call.id)
 
 
-def _history(call: Call) -> None:
+def _history(call: CommandCall) -> None:
     _show(call, Range(limit=_number(call.words, TERMINAL_RECENT)))
 
 
-def _since(call: Call) -> None:
+def _since(call: CommandCall) -> None:
     """After a number, or from a moment on: so many minutes ago, or the last time the clock showed 14:00."""
     if call.words.isascii() and call.words.isdecimal():
         _show(call, Range(after=int(call.words[:18]), limit=HISTORY_MESSAGES))
@@ -232,7 +232,7 @@ def _since(call: Call) -> None:
     _show(call, Range(limit=HISTORY_MESSAGES), since)
 
 
-def _echo(call: Call) -> None:
+def _echo(call: CommandCall) -> None:
     if call.words in ("on", "off"):
         call.session.show_own(call.words == "on")
     elif call.words:
@@ -240,7 +240,7 @@ def _echo(call: Call) -> None:
     call.answer("your own lines come back to you" if call.session.echo else "your own lines do not come back to you")
 
 
-def _resume(call: Call) -> None:
+def _resume(call: CommandCall) -> None:
     if not call.session.terminal:
         raise Refusal(Code.BAD_MESSAGE, "a page comes back by itself")
     reception = call.hub.identities
@@ -263,7 +263,7 @@ def _resume(call: Call) -> None:
         rejoin(call.hub, call.session, name, Position(epoch, after))
 
 
-def _bot(call: Call) -> None:
+def _bot(call: CommandCall) -> None:
     session = call.session
     if not session.terminal:
         raise Refusal(Code.BAD_MESSAGE, "/bot is for terminals")
@@ -288,7 +288,7 @@ def _bot(call: Call) -> None:
     session.tell(member.room.joined(recovered=unread))
 
 
-def _login(call: Call) -> None:
+def _login(call: CommandCall) -> None:
     """The words go to the doorkeeper and nowhere else: what looks like a name may be half of a password."""
     session, hub, audit = call.session, call.hub, call.operators.audit
     name, _, password = call.words.partition(" ")
@@ -317,10 +317,10 @@ def _login(call: Call) -> None:
     call.operators.passwords.login(name, password, session.address).then(checked)
 
 
-def _ordered(order: OperatorCommand) -> Callable[[Call], None]:
+def _ordered(order: OperatorCommand) -> Callable[[CommandCall], None]:
     """How an order is run for a session."""
 
-    def run(call: Call) -> None:
+    def run(call: CommandCall) -> None:
         session = call.session
         if session.operator is None:
             target = call.words.split(None, 1)[0] if call.words else ""
@@ -330,7 +330,7 @@ def _ordered(order: OperatorCommand) -> Callable[[Call], None]:
     return run
 
 
-def _quit(call: Call) -> None:
+def _quit(call: CommandCall) -> None:
     call.done()
     code = call.session.identity.id if call.session.identity and call.session.terminal else ""
     call.hub.close(
