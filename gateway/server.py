@@ -23,20 +23,20 @@ from gateway.core import sanitize
 from gateway.core.address import Networks, WaysIn, host_and_port, is_loopback
 from gateway.core.clock import Clock
 from gateway.core.doors.browser import BrowserDoor
-from gateway.core.doors.console import OperatorPrompt
 from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.gate import DOORS
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import operators_over
+from gateway.core.operators.commands import OperatorPrompt
 from gateway.core.ports import Journal
 from gateway.core.protocol.events import Notice
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Role
 from gateway.core.rooms.retention import Retention
 from gateway.core.sessions.rate_limit import Limits
+from gateway.core.stats.recent import Statistics
 from gateway.core.stats.sampler import Ceilings
-from gateway.core.stats.statistics import Statistics
 from gateway.errors import Refusal
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
@@ -51,8 +51,7 @@ from gateway.process.figures import (
     seconds_with_sleep,
 )
 from gateway.process.files import KEY_BYTES, kept_key
-from gateway.process.gc_policy import GcPolicy
-from gateway.process.heartbeat import Heartbeat
+from gateway.process.heartbeat import GcPolicy, Heartbeat
 from gateway.process.ready import (
     elsewhere,
     hold_standard_descriptors,
@@ -71,7 +70,7 @@ from gateway.tcp.server import Server, new_selector
 from gateway.tcp.tcp_info import kernel_of
 from gateway.web.app import WebDoor
 from gateway.web.options import ListenerState, WebOptions
-from gateway.web.templates import templates
+from gateway.web.static_files import templates
 
 try:
     import uvloop

@@ -425,14 +425,13 @@ UNDER_OTHER_NAMES: dict[str, tuple[str, ...]] = {
         "core/rooms/test_log.py::test_whatever_is_said_where_the_sum_stays_within_its_bound",
     ),
     "l1": ("bridge/delivery/test_storage.py::test_a_disk_that_takes_no_more_is_told_and_comes_back",),
-    "l2": ("core/sessions/test_sanctions.py::test_a_range_holds_for_its_addresses_only",),
     "l3": ("web/admin/test_login.py::test_a_login_longer_than_a_body_may_be_is_too_long",),
     "l5": ("tcp/test_sniff.py::test_another_protocol_cut_at_every_byte_is_answered_and_not_said",),
     "l6": ("bridge/wire/test_terminal_bytes.py::test_a_name_that_mimics_or_breaks_something_is_refused_on_every_door",),
 }
 """Cases that are one row of a test for their whole kind, which is named after the kind."""
 
-UNTESTED = {"pc_15", "l7"}
+UNTESTED = set[str]()
 """Cases without a test. A case that gets one must leave."""
 
 

@@ -211,28 +211,20 @@ def test_no_file_is_longer_than_sight_reaches() -> None:
     assert {str(path.relative_to(ROOT)) for path, size in sizes.items() if size > 400} <= LONG_FILES
 
 
-SMALL_PACKAGES = {"gateway/bench/naive"}
-"""Two plain servers that are measured beside the gateway."""
-FILES = 178
+FILES = 149
 """How many modules there are at most: a new noun takes the place of an old one, or is argued here."""
 
 
 def test_a_package_has_three_to_fifteen_files() -> None:
     files = Counter(path.parent for path in (ROOT / "gateway").rglob("*.py") if path.name != "__init__.py")
-    odd = {folder.relative_to(ROOT).as_posix() for folder, count in files.items() if not 3 <= count <= 15}
-
-    assert odd == SMALL_PACKAGES
+    assert not [folder for folder, count in files.items() if not 3 <= count <= 15]
     assert len(list((ROOT / "gateway").rglob("*.py"))) <= FILES
-
-
-TWICE = {"Heartbeat"}
-"""Class names still to be told apart: the process's beat, and a WebSocket's pings. The list only shrinks."""
 
 
 def test_a_class_name_means_one_thing() -> None:
     names = Counter(node.name for tree in SOURCES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
 
-    assert {name for name, count in names.items() if count > 1} <= TWICE
+    assert not [name for name, count in names.items() if count > 1]
 
 
 SESSION_IS_WRITTEN_BY = {"sessions/session.py", "sessions/rate_limit.py", "rooms/fanout.py", "rooms/catch_up.py"}

@@ -3,7 +3,7 @@
 import pytest
 
 from tests import suite
-from tests.programs import PROGRAMS, Packages, Program
+from tests.programs import Packages, Program
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def test_what_a_distribution_does_not_have_keeps_nothing_else_from_being_install
     one_program_is_missing: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CI", raising=False)
-    monkeypatch.setitem(PROGRAMS, "ncat", Program(("no-such-ncat",), "ncat", ""))
+    monkeypatch.setitem(vars(suite)["PROGRAMS"], "ncat", Program(("no-such-ncat",), "ncat", ""))
 
     suite.get_programs()
 

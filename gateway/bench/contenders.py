@@ -21,7 +21,7 @@ HOST = "127.0.0.1"
 START_SECONDS = 15.0
 STOP_SECONDS = 5.0
 PACKAGE_HOME = Path(__file__).resolve().parents[2]
-C_SOURCE = Path(__file__).with_name("naive") / "line_server.c"
+C_SOURCE = Path(__file__).with_name("naive_line_server.c")
 
 
 class NoCompilerError(BenchError):
@@ -118,7 +118,7 @@ def _compiled(mode: str) -> Callable[[Path], list[str]]:
 
 
 def _python(module: str) -> Callable[[Path], list[str]]:
-    return lambda folder: [sys.executable, "-m", f"gateway.bench.naive.{module}", "0"]
+    return lambda folder: [sys.executable, "-m", f"gateway.bench.naive_{module}", "0"]
 
 
 def _gateway(folder: Path) -> list[str]:
@@ -137,11 +137,11 @@ WAYS = {
         "selectors, one send per message",
         "tcp",
         NaiveDialect(),
-        _python("selectors_server"),
+        _python("selectors"),
         _printed_port("tcp"),
     ),
     "aiohttp": Contender(
-        "aiohttp, one send_str per message", "web", NaiveDialect(), _python("aiohttp_server"), _printed_port("web")
+        "aiohttp, one send_str per message", "web", NaiveDialect(), _python("aiohttp"), _printed_port("web")
     ),
     "gateway-tcp": Contender("gateway, plain lines, SQLite", "tcp", GatewayDialect(), _gateway, _ports_file),
     "gateway-web": Contender("gateway, WebSocket, SQLite", "web", GatewayDialect(), _gateway, _ports_file),

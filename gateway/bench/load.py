@@ -17,13 +17,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.bench.framing import split_frames, split_lines
-from gateway.bench.latency import LatencySamples, choose_sampled
 from gateway.bench.machine import allow_descriptors, cpu_seconds, waiting_seconds
-from gateway.bench.peer import Dialect, LoadConnection, Writing, dial
+from gateway.bench.peer import Dialect, LatencySamples, LoadConnection, Writing, choose_sampled, dial
 from gateway.bench.plan import BenchError, BenchTarget, LoadPlan, Payload
 from gateway.bench.reader import Noise, Reader
-from gateway.bench.verdict import ExpectedOrder
+from gateway.bench.verdict import ExpectedOrder, split_frames, split_lines
 
 BUFFER_BYTES = 256 << 10
 PROBE_SECONDS = 0.1

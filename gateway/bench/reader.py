@@ -5,9 +5,8 @@ What servers say beside the messages: counted, and the words that explain a bad 
 
 import re
 
-from gateway.bench.framing import CLOSE, PING, PONG, client_frame, payload, split_frames
 from gateway.bench.plan import Payload
-from gateway.bench.verdict import ExpectedOrder, Heard
+from gateway.bench.verdict import CLOSE, PING, PONG, ExpectedOrder, Heard, client_frame, payload, split_frames
 
 KEPT = 8
 TELLING = re.compile(rb'^!! |^-- \d+ lines? skipped|"type":"(?:error|gap|bye)"', re.MULTILINE)

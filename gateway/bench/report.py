@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from gateway.bench.latency import Percentiles
 from gateway.bench.load import Load, Span
 from gateway.bench.machine import machine_line
-from gateway.bench.peer import LoadConnection
+from gateway.bench.peer import LoadConnection, Percentiles
 from gateway.bench.verdict import Fault, Judge, reference
 
 NAMED_READERS = 5

@@ -2,7 +2,7 @@
 
 A verb that may need the journal or a thread returns an `Answer`. It is set exactly once, perhaps before the verb
 returns, with the result or with what stands in its place: a Refusal, or a JournalError from the journal itself. A
-caller says what is to happen with it (`then`); the web awaits it (`web.http.query.answered`).
+caller says what is to happen with it (`then`); the web awaits it (`web.http.request.answered`).
 
 One thing is not asked like this: the commit of messages. `Journal.append` and the drafts that it is given take a
 callback, because they are on the path of every message.

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from functools import partial
 
 from gateway.core.answer import Answer
-from gateway.core.clock import Clock
+from gateway.core.clock import LOOK_SECONDS, Clock
 from gateway.core.delivery import Delivery, Stalls
 from gateway.core.gate import Gate
 from gateway.core.ports import Journal, Measure, Memory, Transport
@@ -32,24 +32,21 @@ from gateway.core.protocol.events import Bye
 from gateway.core.protocol.message import Door, Kind, Message
 from gateway.core.protocol.wire import Wire
 from gateway.core.quantity import short_duration
-from gateway.core.rooms.catch_up import CatchUps
+from gateway.core.rooms.catch_up import CatchUps, HistoryReader
 from gateway.core.rooms.fanout import Member, Room, members_of
 from gateway.core.rooms.group_commit import Draft, GroupCommit
-from gateway.core.rooms.history import HistoryReader
 from gateway.core.rooms.idempotency import RECEIPT_SECONDS, Idempotency, Posted, acknowledge
 from gateway.core.rooms.join_notices import JoinNotices
 from gateway.core.rooms.presence import ANNOUNCE_AFTER
 from gateway.core.rooms.registry import Rooms
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.half_closed import HalfClosed
-from gateway.core.sessions.identity import IDENTITY_SECONDS, Identities
+from gateway.core.sessions.identity import IDENTITY_SECONDS, Identities, Nicknames
 from gateway.core.sessions.rate_limit import Limits, RateLimit
 from gateway.core.sessions.resume import IdentityRegistry
-from gateway.core.sessions.roster import Nicknames
 from gateway.core.sessions.sanctions import Sanctions, words_of
 from gateway.core.sessions.session import Arrival, Session
-from gateway.core.stats.statistics import Statistics
-from gateway.core.trusted_time import LOOK_SECONDS
+from gateway.core.stats.recent import Statistics
 from gateway.errors import JournalError, Refusal
 
 log = logging.getLogger(__name__)

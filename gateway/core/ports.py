@@ -10,10 +10,10 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from gateway.core.answer import Answer
+from gateway.core.clock import TimeRecord
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Message
 from gateway.core.roles import AuditEntry
-from gateway.core.trusted_time import TimeRecord
 from gateway.errors import JournalError, LostTail
 
 

@@ -12,9 +12,9 @@ from itertools import islice, takewhile
 import msgspec
 
 from gateway.core.answer import Answer
+from gateway.core.clock import TimeRecord
 from gateway.core.ports import UNKNOWN_AGE_MS, Expired, Memory, Page, Person, RoomRecord
 from gateway.core.protocol.message import Message
-from gateway.core.trusted_time import TimeRecord
 from gateway.errors import JournalError, LostTail
 from gateway.journal.epoch import epoch_of, new_seed
 from gateway.journal.ledger import MemoryLedger

@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from gateway.core.answer import Answer
+from gateway.core.clock import TimeRecord
 from gateway.core.ports import Expired, Memory, Page, Person, RoomRecord
 from gateway.core.protocol.message import Message
-from gateway.core.trusted_time import TimeRecord
 from gateway.errors import JournalError, LostTail, StartError
 from gateway.journal.disk import SPARE_BYTES, Disk, Replaced
 from gateway.journal.epoch import Tail

@@ -22,9 +22,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 
+from gateway.core.clock import TimeRecord
 from gateway.core.ports import UNKNOWN_AGE_MS, Expired, Memory, Page, Person, Receipt, RoomRecord
 from gateway.core.protocol.message import Message
-from gateway.core.trusted_time import TimeRecord
 from gateway.journal.disk import Disk
 from gateway.journal.epoch import Tail, epoch_of
 

@@ -34,25 +34,23 @@ from gateway.web.admin.pages import AdminForms, AdminFrame, Dashboard, ListPages
 from gateway.web.admin.sessions import AdminSessions
 from gateway.web.admin.summary import SummaryEndpoints
 from gateway.web.admin.watch import WatchEndpoints
-from gateway.web.docs import DocsPage
+from gateway.web.docs import ApiDocument, DocsPage
 from gateway.web.endpoint import Routes
 from gateway.web.endpoints import ENDPOINTS, TABLE
-from gateway.web.http.body import check_body, check_encoding
 from gateway.web.http.client_address import AddressCounts, Caller, ClientAddresses, Proxies, check_open
 from gateway.web.http.origin_policy import OriginPolicy
 from gateway.web.http.protocol import HttpConnection, caller_of, remote_of
 from gateway.web.http.reject import refusal
+from gateway.web.http.request import check_body, check_encoding
 from gateway.web.http.responses import Responses
 from gateway.web.http.strict_requests import check_upgrade
 from gateway.web.http.timer_wheel import TimerWheel
-from gateway.web.openapi import ApiDocument
 from gateway.web.options import WebOptions
 from gateway.web.rooms import PAGE_DATA, ChatPage, RoomDoor
-from gateway.web.static_files import Assets
+from gateway.web.static_files import Assets, Pages
 from gateway.web.streams import Streams
 from gateway.web.tables.connections import ConnectionEndpoints, ConnectionTable
 from gateway.web.tables.rooms import RoomEndpoints, RoomTable
-from gateway.web.templates import Pages
 from gateway.web.websocket import WebSockets
 
 GRAIN = 1.0

@@ -1,9 +1,16 @@
-"""`GET /docs`: how to use the gateway, for people. Its tables are made from the tables that the code uses, and its
-examples carry the address and the ports at which the reader reached it."""
+"""`/openapi.json`: the table of endpoints as an OpenAPI 3.1 document.
+
+Shapes are msgspec types, most of them the very Structs that the handlers take and return, so a field that is added
+there is documented here. The document is made at the first request, not at the start.
+
+`GET /docs`: how to use the gateway, for people. Its tables are made from the tables that the code uses, and its
+examples carry the address and the ports at which the reader reached it.
+"""
 
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from types import UnionType
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 from aiohttp import web
@@ -13,11 +20,190 @@ from gateway.core.doors.commands import COMMANDS
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import AnyEvent
 from gateway.errors import HTTP_STATUS, Code
-from gateway.web.endpoint import Call, Endpoint
+from gateway.web.admin.authorize import CSRF_HEADER
+from gateway.web.endpoint import JSON, LINES, Access, Call, Content, Endpoint, Parameter, RefusalReply
 from gateway.web.http.origin_policy import OriginPolicy, host_name
+from gateway.web.http.responses import json_answer
 from gateway.web.options import WebOptions
+from gateway.web.static_files import Pages
 from gateway.web.tables.connection_row import WORDS
-from gateway.web.templates import Pages
+
+Schema = dict[str, Any]
+
+_REFERENCE = "#/components/schemas/{name}"
+_WHOLE: dict[str, Any] = {"ServerObject": AnyEvent, "ClientObject": Request}
+"""Named types that are not Structs: the objects of the WebSocket."""
+_WORDS = (
+    "A chat gateway: netcat, telnet, browsers and curl in one room. `/docs` shows how to use it. Times are "
+    "milliseconds since 1970 UTC, durations milliseconds. A query that says something unknown is refused. Every "
+    "refusal has the shape `RefusalReply`; curl without an `Accept` is shown one line `!! code: text`, a "
+    "browser a page. 429 and 503 carry `Retry-After`. A write with a foreign `Origin` is refused."
+)
+_TAGS = {
+    "rooms": "Post, read, follow.",
+    "health": "How the gateway is doing.",
+    "admin": "What the dashboard does.",
+}
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token of the setting `admin.tokens`."},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "gateway_session",
+        "description": "A session of the dashboard. Under TLS the name is `__Host-gateway`; the setting "
+        "`web.base_path` is added to it, with `+` for `/`.",
+    },
+    "csrf": {
+        "type": "apiKey",
+        "in": "header",
+        "name": CSRF_HEADER,
+        "description": 'With a cookie, for writes: the value of `<meta name="csrf-token">`, or `csrf` of the login.',
+    },
+    "identity": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The `token` of `welcome`: post as that user. The field `token` of the JSON body wins.",
+    },
+    "key": {"type": "http", "scheme": "bearer", "description": "The key in the gateway's data folder."},
+}
+_COMMON = {
+    Access.ANYBODY: (),
+    Access.IDENTITY: (),
+    Access.HERE: (Code.TOKEN_INVALID, Code.FORBIDDEN, Code.RATE_LIMITED),
+    Access.KEY: (Code.TOKEN_INVALID, Code.FORBIDDEN),
+}
+_OPERATOR_CODES = (Code.TOKEN_INVALID, Code.FORBIDDEN, Code.RATE_LIMITED)
+
+
+class ApiDocument:
+    """The handler."""
+
+    def __init__(self, options: WebOptions, endpoints: Sequence[Endpoint]) -> None:
+        self._options = options
+        self._endpoints = endpoints
+        self._document: Schema | None = None
+
+    async def serve(self, call: Call[None]) -> web.Response:
+        """`GET /openapi.json`"""
+        if self._document is None:
+            self._document = document(self._options.version, self._endpoints, self._options.base_path)
+        return json_answer(self._document)
+
+
+def document(version: str, endpoints: Sequence[Endpoint], base_path: str = "") -> Schema:
+    """The whole document, of the endpoints that have a tag."""
+    described = [each for each in endpoints if each.tag]
+    types = list(_types(described))
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    found = {id(each): schema for each, schema in zip(types, schemas, strict=True)}
+    components |= {name: found[id(each)] for name, each in _WHOLE.items()}
+    paths: dict[str, Schema] = {}
+    for each in described:
+        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, found)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "gateway", "version": version, "description": _WORDS},
+        "servers": [{"url": base_path or "/"}],
+        "tags": [{"name": tag, "description": words} for tag, words in _TAGS.items()],
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": _SCHEMES},
+    }
+
+
+def _types(endpoints: Sequence[Endpoint]) -> Iterator[Any]:
+    """All types that are named anywhere; each object may come more than once."""
+    yield RefusalReply
+    yield from _WHOLE.values()
+    for each in endpoints:
+        yield from (parameter.type for parameter in each.parameters or ())
+        yield from (content.shape for content in (*each.body, *each.reply.content))
+
+
+def _operation(endpoint: Endpoint, schemas: dict[int, Schema]) -> Schema:
+    title, _, words = endpoint.words.partition("\n")
+    role = endpoint.access.role
+    if role is not None:
+        words = f"{words} At least {_article(role.word)}.".strip()
+    said: Schema = {
+        "operationId": _id(endpoint),
+        "tags": [endpoint.tag],
+        "summary": title,
+        "description": words or title,
+        "responses": _responses(endpoint, schemas),
+    }
+    if endpoint.parameters:
+        said["parameters"] = [_parameter(each, schemas) for each in endpoint.parameters]
+    if endpoint.body:
+        said["requestBody"] = {"required": endpoint.body_required, "content": _content(endpoint.body, schemas)}
+    if security := _security(endpoint):
+        said["security"] = security
+    return said
+
+
+def _id(endpoint: Endpoint) -> str:
+    """`get_r_room_messages`"""
+    words = endpoint.path.translate(str.maketrans("/-.", "___", "{}")).strip("_")
+    return f"{endpoint.method.lower()}_{words or 'root'}"
+
+
+def _article(word: str) -> str:
+    return f"an {word}" if word[0] in "aeio" else f"a {word}"
+
+
+def _parameter(parameter: Parameter, schemas: dict[int, Schema]) -> Schema:
+    return {
+        "name": parameter.name,
+        "in": parameter.where,
+        "required": parameter.where == "path",
+        "description": parameter.words,
+        "schema": schemas[id(parameter.type)],
+    }
+
+
+def _content(contents: Sequence[Content], schemas: dict[int, Schema]) -> Schema:
+    return {content.media: {"schema": schemas[id(content.shape)]} for content in contents}
+
+
+def _responses(endpoint: Endpoint, schemas: dict[int, Schema]) -> Schema:
+    reply = endpoint.reply
+    answer: Schema = {"description": reply.words}
+    if reply.content:
+        answer["content"] = _content(reply.content, schemas)
+    responses = {str(reply.status): answer}
+    refusal = {
+        JSON: {"schema": schemas[id(RefusalReply)]},
+        LINES: {"schema": {"type": "string"}},
+        "text/html": {"schema": {"type": "string"}},
+    }
+    codes: dict[int, list[str]] = {}
+    for code in dict.fromkeys((*endpoint.refusals, *_COMMON.get(endpoint.access, _OPERATOR_CODES))):
+        codes.setdefault(HTTP_STATUS[code], []).append(f"`{code}`")
+    for status in sorted({*codes, *endpoint.statuses} - {reply.status}):
+        words = ", ".join(codes.get(status, [HTTPStatus(status).phrase]))
+        responses[str(status)] = {"description": words}
+        if status >= 400:
+            responses[str(status)]["content"] = refusal
+        if status in (429, 503):
+            responses[str(status)]["headers"] = {
+                "Retry-After": {"description": "In how many seconds to try again.", "schema": {"type": "integer"}}
+            }
+    responses["default"] = {"description": "Any other refusal.", "content": refusal}
+    return responses
+
+
+def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
+    match endpoint.access:
+        case Access.ANYBODY | Access.PAGE:
+            return []
+        case Access.IDENTITY:
+            return [{}, {"identity": []}]
+        case Access.KEY:
+            return [{"key": []}]
+        case Access.HERE:
+            return [{}, {"bearer": []}, {"cookie": []}]
+    cookie: dict[str, list[str]] = {"cookie": []}
+    return [{"bearer": []}, cookie if endpoint.method == "GET" else cookie | {"csrf": []}]
+
 
 CODES = {
     Code.RATE_LIMITED: "Too fast. Try again after `retry_ms`, or `Retry-After` seconds.",

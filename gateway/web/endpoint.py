@@ -30,8 +30,7 @@ from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import CSRF_HEADER, Login, is_here, source
 from gateway.web.admin.sessions import AdminSession
-from gateway.web.http.body import read_body
-from gateway.web.http.query import SEQ_LIMIT, only
+from gateway.web.http.request import SEQ_LIMIT, only, read_body
 from gateway.web.http.responses import json_answer
 from gateway.web.options import WebOptions
 

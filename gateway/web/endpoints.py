@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from gateway.core.rooms.history import HISTORY_MESSAGES
+from gateway.core.rooms.catch_up import HISTORY_MESSAGES
 from gateway.errors import Code
 from gateway.web.admin.endpoints import ADMIN, CURSOR, FILTERED, FREEZE, LIMIT, NUMBERED_PAGE, PAGED, SORT
 from gateway.web.admin.metrics import MetricsPage
 from gateway.web.admin.pages import AdminForms, Dashboard, ListPages
-from gateway.web.docs import DocsPage
+from gateway.web.docs import ApiDocument, DocsPage
 from gateway.web.endpoint import (
     EVENTS,
     FORM_BODY,
@@ -28,7 +28,6 @@ from gateway.web.endpoint import (
     Reply,
     number,
 )
-from gateway.web.openapi import ApiDocument
 from gateway.web.rooms import ChatPage, HealthReport, HistoryPage, ListedRoom, PostBody, RoomDoor, Stored
 from gateway.web.static_files import Assets
 from gateway.web.streams import Streams

@@ -13,21 +13,19 @@ from gateway.core.doors.browser import Id, fields_of, has_half_a_pair
 from gateway.core.doors.commands import COMMANDS
 from gateway.core.doors.post import Post, Posting
 from gateway.core.hub import Hub
-from gateway.core.protocol.events import Msg
-from gateway.core.protocol.refusals import told
+from gateway.core.protocol.events import Msg, told
 from gateway.core.protocol.wire import as_msg
-from gateway.core.rooms.history import HISTORY_MESSAGES, Range
+from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.registry import LOBBY
 from gateway.core.sessions import nicknames
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import bearer
 from gateway.web.endpoint import Call
-from gateway.web.http.body import check_one_part, read_body
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.http.protocol import peer_address, remote_of
-from gateway.web.http.query import answered
+from gateway.web.http.request import answered, check_one_part, read_body
 from gateway.web.options import WebOptions
-from gateway.web.templates import Pages
+from gateway.web.static_files import Pages
 
 ROOMS_LISTED = 1000
 

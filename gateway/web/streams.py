@@ -27,7 +27,7 @@ from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Code, Refusal
 from gateway.web.http.client_address import agent_of, check_open, kernel_of, traits_of
 from gateway.web.http.protocol import HttpConnection, remote_of
-from gateway.web.http.query import answered, only
+from gateway.web.http.request import answered, only
 from gateway.web.http.strict_frames import StrictFrames
 from gateway.web.http.timer_wheel import TimerWheel
 from gateway.web.options import WebOptions

@@ -31,7 +31,6 @@ from gateway.core.protocol.wire import FRAME, TEXT
 from gateway.core.sanitize import LINE_BYTES
 from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Refusal
-from gateway.web.heartbeat import Heartbeat
 from gateway.web.http.client_address import ClientAddresses, agent_of, kernel_of, traits_of
 from gateway.web.http.header_lists import speaks
 from gateway.web.http.protocol import HttpConnection, is_secure, remote_of
@@ -39,6 +38,7 @@ from gateway.web.http.strict_frames import StrictFrames
 from gateway.web.http.strict_requests import LINES, OBJECTS
 from gateway.web.http.timer_wheel import PacedClose, TimerWheel
 from gateway.web.options import WebOptions
+from gateway.web.pings import Pings
 
 TURN = 32
 PROTOCOLS = (OBJECTS, LINES)
@@ -159,7 +159,7 @@ class Socket:
         """Lines of a chat.v1.text peer that the session has not taken yet, the next one last."""
         self.watch: StrictFrames | None = None
         self.session: Session | None = None
-        self._heartbeat = Heartbeat(self, peer, transport, shared.options, shared.now())
+        self._heartbeat = Pings(self, peer, transport, shared.options, shared.now())
 
     # What the hub calls: a Transport.
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.accounts.throttle import EVERYBODY, KNOWN_LIMIT, SWEEP_AT, BucketKind, Key, LoginThrottle, network
+from gateway.accounts.authenticator import EVERYBODY, KNOWN_LIMIT, SWEEP_AT, BucketKind, Key, LoginThrottle, network
 from tests.fakes import StandingClock
 
 PAIR = Key(BucketKind.PAIR, "admin", "10.0.0.1")

@@ -1,9 +1,8 @@
 import pytest
 
-from gateway.bench.framing import split_lines
-from gateway.bench.latency import LatencySamples, Percentiles, percentiles
+from gateway.bench.peer import LatencySamples, Percentiles, percentiles
 from gateway.bench.plan import key_of
-from gateway.bench.verdict import ExpectedOrder
+from gateway.bench.verdict import ExpectedOrder, split_lines
 
 
 def test_percentiles_are_by_nearest_rank() -> None:
@@ -37,7 +36,7 @@ def test_messages_per_read_leaves_out_reads_without_an_end() -> None:
 
 
 def test_thinning_keeps_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.bench.latency.KEPT_LATENCIES", 1)
+    monkeypatch.setattr("gateway.bench.peer.KEPT_LATENCIES", 1)
     summary = LatencySamples(three_messages(), [(0, 33, 3.0)]).summarise([[0.0, 2.0, 2.0]])
     assert summary is not None
     assert summary.max == 3000.0

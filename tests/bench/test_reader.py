@@ -3,10 +3,9 @@ from typing import Any
 
 import pytest
 
-from gateway.bench.framing import client_frame, split_frames, split_lines
 from gateway.bench.plan import Payload, key_of
 from gateway.bench.reader import Noise, Reader
-from gateway.bench.verdict import TRIM_BYTES, ExpectedOrder
+from gateway.bench.verdict import TRIM_BYTES, ExpectedOrder, client_frame, split_frames, split_lines
 from tests.bench.test_framing import server_frame
 
 TEXTS = Payload(64, "abc123")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.trusted_time import EARLIEST, SETTLE_MS, STOPPED_MS, TimeRecord, TrustedTime
+from gateway.core.clock import EARLIEST, SETTLE_MS, STOPPED_MS, TimeRecord, TrustedTime
 
 SECOND, DAY = 1000, 86_400_000
 TODAY = 1_795_000_000_000

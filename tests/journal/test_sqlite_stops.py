@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from gateway.core.clock import TimeRecord
 from gateway.core.protocol.message import Message
-from gateway.core.trusted_time import TimeRecord
 from gateway.journal import open as opening
 from gateway.journal.sqlite import SqliteJournal
 

@@ -104,7 +104,7 @@ def test_a_terminal_that_goes_in_any_order_is_no_error(
         guest.sock.close()
     if not first:
         meanwhile(house, here)
-    house.hub.pace.hurry()
+    house.hub.rate_limit.hurry()
     house.until(lambda: not house.admission.count)
 
     assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []

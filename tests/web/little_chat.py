@@ -11,11 +11,11 @@ from gateway.core.doors.post import Post, Posting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
+from gateway.core.protocol.events import told
 from gateway.core.protocol.message import Door
-from gateway.core.protocol.refusals import told
 from gateway.core.protocol.wire import FRAME, frame
 from gateway.core.sessions.session import Arrival, Session
-from gateway.web.http.query import answered
+from gateway.web.http.request import answered
 from tests.fakes import RecordingTransport, new_hub, new_operators
 
 

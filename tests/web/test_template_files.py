@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import StartError
-from gateway.web.templates import templates
+from gateway.web.static_files import templates
 
 
 def folder(path: Path) -> Path:

@@ -20,12 +20,11 @@ from gateway.core.doors.join import ROOMS_PER_SESSION, Greeting, Position, join,
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.protocol.events import Error, History, Notice, Pong, Typing, Welcome
+from gateway.core.protocol.events import Error, History, Notice, Pong, Typing, Welcome, error_event, too_fast
 from gateway.core.protocol.message import Kind
-from gateway.core.protocol.refusals import error_event, too_fast
 from gateway.core.protocol.wire import as_msg
+from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Past, Range
 from gateway.core.rooms.fanout import Member, member_of
-from gateway.core.rooms.history import HISTORY_MESSAGES, Past, Range
 from gateway.core.rooms.registry import LOBBY, RECENT_MESSAGES
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import OWED_BYTES, Session

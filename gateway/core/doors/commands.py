@@ -12,21 +12,19 @@ from difflib import get_close_matches
 
 from gateway.core import sanitize
 from gateway.core.address import is_loopback
-from gateway.core.doors.join import Position, join, rejoin
+from gateway.core.doors.join import Position, join, moment, rejoin, show_page
 from gateway.core.doors.post import whisper
-from gateway.core.doors.replay import moment, show_page
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorCommand
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.protocol.events import Ack, Notice
+from gateway.core.protocol.events import Ack, Notice, error_event
 from gateway.core.protocol.message import Door, Kind
-from gateway.core.protocol.refusals import error_event
 from gateway.core.protocol.wire import LINES_OF, people
 from gateway.core.quantity import short_duration
 from gateway.core.roles import Operator
+from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.fanout import Member
-from gateway.core.rooms.history import HISTORY_MESSAGES, Range
 from gateway.core.rooms.registry import RECENT_MESSAGES
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.identity import spelled

@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
-from gateway.core.protocol.events import Private
+from gateway.core.protocol.events import Private, too_fast
 from gateway.core.protocol.message import Door, Kind, Message
-from gateway.core.protocol.refusals import too_fast
 from gateway.core.rooms.fanout import Room
 from gateway.core.rooms.group_commit import Draft
 from gateway.core.rooms.idempotency import Posted, acknowledge

@@ -10,18 +10,16 @@ and the peer has not half-closed. Otherwise it is a message like any other.
 
 from gateway.core import sanitize
 from gateway.core.doors import commands
-from gateway.core.doors.join import Greeting
-from gateway.core.doors.replay import show_history
+from gateway.core.doors.join import Greeting, show_history
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.ports import Transport
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.protocol.events import Error, Notice
+from gateway.core.protocol.events import Error, Notice, error_event
 from gateway.core.protocol.message import Door
-from gateway.core.protocol.refusals import error_event
 from gateway.core.protocol.wire import Wire, besides
+from gateway.core.rooms.catch_up import Past, Range
 from gateway.core.rooms.fanout import talks_in
-from gateway.core.rooms.history import Past, Range
 from gateway.core.rooms.registry import LOBBY
 from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Code, Refusal

@@ -15,7 +15,7 @@ from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports import AuditPage, AuditQuery, Ledger, Sanction
-from gateway.core.protocol.refusals import storage_refusal, told
+from gateway.core.protocol.events import storage_refusal, told
 from gateway.core.roles import AuditEntry, Operator, Role
 from gateway.core.sessions.rate_limit import pay, wait
 from gateway.errors import Code, JournalError, Refusal

@@ -18,9 +18,8 @@ from gateway.core.hub import Hub
 from gateway.core.operators.audit import REASON_BYTES, Audit
 from gateway.core.ports import Measure, Sanction
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.protocol.events import Notice
+from gateway.core.protocol.events import Notice, too_fast
 from gateway.core.protocol.message import Door
-from gateway.core.protocol.refusals import too_fast
 from gateway.core.protocol.wire import Wire
 from gateway.core.roles import Operator, Role
 from gateway.core.sessions import nicknames, sanctions

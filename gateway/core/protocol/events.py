@@ -3,12 +3,18 @@
 Each is one JSON object with its `type`; terminals get the same events as lines (`core.protocol.wire` holds both
 shapes). Times are milliseconds since 1970 UTC, `retry_ms` and the like durations in milliseconds. An absent optional
 field is left out of the JSON.
+
+Refusals as the peer gets them: too fast, storage failed, and any refusal as an event.
 """
 
+import re
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+from gateway.errors import Code, JournalError, Refusal
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -152,3 +158,35 @@ class Bye(Event, frozen=True, tag="bye"):
 
 AnyEvent = Welcome | Joined | Msg | Ack | History | Presence | Private | Typing | Gap | Notice | Error | Pong | Bye
 encode_json: Callable[[Event], bytes] = msgspec.json.Encoder().encode
+
+
+Value = TypeVar("Value")
+
+_FOLDERS = re.compile(r"(?<!\S)/(?:(?:(?! cannot be used \()[^/\n:])+/)*")
+"""The folders before a file's name; what follows it may hold a slash of its own (`disk I/O error`)."""
+
+
+def too_fast(seconds: float) -> Refusal:
+    """The refusal for a peer that must wait so long."""
+    return Refusal(Code.RATE_LIMITED, f"too fast, wait {seconds:.1f} s", retry_ms=int(seconds * 1000) + 1)
+
+
+def storage_refusal(error: JournalError) -> Refusal:
+    """The refusal when the journal fails, without the folder that it is in, which is nobody's business."""
+    words = _FOLDERS.sub("", str(error)).removeprefix("journal: ")
+    return Refusal(Code.STORAGE, f"the journal failed: {words}", retry_ms=2000)
+
+
+def told(found: Value | JournalError) -> Value | Refusal:
+    """What the journal answered, as a peer is told it."""
+    return storage_refusal(found) if isinstance(found, JournalError) else found
+
+
+def error_event(refusal: Refusal, id: str | None = None) -> Error:
+    """The event for a refusal of the request with that id."""
+    fields: dict[str, str | int] = {}
+    if id is not None:
+        fields["id"] = id
+    if refusal.retry_ms is not None:
+        fields["retry_ms"] = refusal.retry_ms
+    return Error(refusal.code, refusal.text, **fields)  # type: ignore[arg-type]

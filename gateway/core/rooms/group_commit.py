@@ -15,8 +15,8 @@ from typing import NamedTuple
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports import Journal
+from gateway.core.protocol.events import error_event, storage_refusal
 from gateway.core.protocol.message import Message
-from gateway.core.protocol.refusals import error_event, storage_refusal
 from gateway.core.rooms.fanout import Member, Room
 from gateway.core.rooms.idempotency import Posted
 from gateway.core.rooms.registry import Rooms

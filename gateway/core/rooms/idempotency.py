@@ -13,8 +13,7 @@ from typing import NamedTuple
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports import Receipt
-from gateway.core.protocol.events import Ack
-from gateway.core.protocol.refusals import error_event
+from gateway.core.protocol.events import Ack, error_event
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 

@@ -7,8 +7,7 @@ from functools import partial
 from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
 from gateway.core.ports import Journal, RoomRecord
-from gateway.core.protocol.events import Notice
-from gateway.core.protocol.refusals import storage_refusal
+from gateway.core.protocol.events import Notice, storage_refusal
 from gateway.core.rooms.fanout import Room
 from gateway.core.rooms.join_notices import tell_room
 from gateway.core.rooms.log import LogBudget, RoomLog

@@ -12,8 +12,7 @@ from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports import Journal, Person
 from gateway.core.sessions import nicknames
-from gateway.core.sessions.identity import NICK_SECONDS, SWEEP_SECONDS, Identities
-from gateway.core.sessions.roster import Nicknames
+from gateway.core.sessions.identity import NICK_SECONDS, SWEEP_SECONDS, Identities, Nicknames
 from gateway.core.sessions.session import Identity, Session
 from gateway.core.stats.recent import RecentEvents
 from gateway.errors import Code, JournalError, Refusal

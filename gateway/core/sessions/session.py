@@ -20,9 +20,8 @@ from typing import Protocol, TypeVar
 from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
 from gateway.core.ports import Person, Transport
-from gateway.core.protocol.events import Event
+from gateway.core.protocol.events import Event, error_event
 from gateway.core.protocol.message import Door
-from gateway.core.protocol.refusals import error_event
 from gateway.core.protocol.wire import Wire
 from gateway.core.roles import Operator
 from gateway.core.stats.counters import Counters

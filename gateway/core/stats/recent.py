@@ -5,8 +5,19 @@ events of a quiet connection are pushed out while others are busy coming and goi
 
 Of the connections that have closed the last KEPT are held, and how many closed for which reason since the start. A row
 takes about 0.5 KiB; its texts are bounded, so all of them stay below 2 MiB whatever their peers did.
+
+The access log: a line when a connection opens, one when it closes, one for each connection that is rejected.
+
+At most LINES_PER_SECOND of them, because ten thousand connections may come in a second; one more line tells how many
+were left out. As JSON each line also has its facts as fields.
+
+Statistics of connections: one verb for each thing that happens to one, which counts, notes and logs it.
+
+The parts: plain counts (`counters`), a ring of recent events (`recent`), the connections that closed (`closed`), lines
+in the log (`access_log`), and figures over time with the gateway's health (`sampler`).
 """
 
+import logging
 from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import islice
@@ -19,6 +30,8 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.sessions.rate_limit import pay, wait
 from gateway.core.sessions.session import Session
+from gateway.core.stats.counters import Counters
+from gateway.core.stats.sampler import Ceilings, Sampler
 
 HAPPENINGS = 8192
 """About 1 MB when full."""
@@ -152,3 +165,123 @@ class RecentlyClosed:
                 session.proxy,
             )
         )
+
+
+LINES_PER_SECOND = 50
+
+log = logging.getLogger("gateway.connections")
+
+
+class AccessLog:
+    """Writes the lines."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until = 0.0
+        self._room = 0
+        self._left_out = 0
+
+    def came(self, session: Session) -> None:
+        """The session has begun."""
+        if self._has_room():
+            facts = _facts("opened", session)
+            log.info("connection %s of %s opened", session.id, _who(session), extra={"fields": facts})
+
+    def went(self, session: Session, closing: CloseReason, words: str) -> None:
+        """The session has ended."""
+        if self._has_room():
+            lasted = max(0, self._clock.wall() - session.connected_at)
+            facts = _facts("closed", session) | {
+                "reason": closing.word,
+                "words": words,
+                "lasted_ms": lasted,
+                "messages_in": session.messages_in,
+                "messages_out": session.messages_out,
+                "bytes_in": session.bytes_in,
+                "bytes_out": session.bytes_out,
+            }
+            log.info(
+                "connection %s of %s closed: %s; lasted %d s, messages: %d in, %d out",
+                session.id,
+                _who(session),
+                f"{closing.word}: {words}" if words else closing.word,
+                lasted // 1000,
+                session.messages_in,
+                session.messages_out,
+                extra={"fields": facts},
+            )
+
+    def refused(self, door: Door, address: str, closing: CloseReason, words: str) -> None:
+        """A connection was rejected."""
+        if self._has_room():
+            facts = {"event": "refused", "door": door.value, "address": address, "reason": closing.word, "words": words}
+            said = f"{closing.word}: {words}" if words else closing.word
+            log.info("connection from %s refused (%s): %s", address, door.value, said, extra={"fields": facts})
+
+    def tell(self) -> None:
+        """Say how many lines were left out, if any."""
+        if self._left_out:
+            log.info(
+                "%d lines about connections were left out", self._left_out, extra={"fields": {"event": "left_out"}}
+            )
+            self._left_out = 0
+
+    def _has_room(self) -> bool:
+        if not log.isEnabledFor(logging.INFO):
+            return False
+        now = self._clock.now()
+        if now >= self._until:
+            self._until = now + 1.0
+            self._room = LINES_PER_SECOND
+        if self._room:
+            self._room -= 1
+            return True
+        if not self._left_out:
+            self._clock.later(self._until - now, self.tell)
+        self._left_out += 1
+        return False
+
+
+def _who(session: Session) -> str:
+    return f"{session.nick} ({session.door.value}, {session.address})"
+
+
+def _facts(event: str, session: Session) -> dict[str, str | int]:
+    return {
+        "event": event,
+        "connection": session.id,
+        "nick": session.nick,
+        "door": session.door.value,
+        "address": session.address,
+    }
+
+
+class Statistics:
+    """One per process. `ceilings` are the limits that figures are compared with."""
+
+    def __init__(self, clock: Clock, ceilings: Ceilings) -> None:
+        self._clock = clock
+        self.counters = Counters()
+        self.recent = RecentEvents(clock)
+        self.closed = RecentlyClosed()
+        self.access_log = AccessLog(clock)
+        self.sampler = Sampler(self.counters, self.closed.counts, clock, ceilings)
+
+    def came(self, session: Session, present: int) -> None:
+        """A session has begun; now there are `present`."""
+        self.recent.note(session.number, "came", session.door)
+        self.counters.came(session.door, present)
+        self.access_log.came(session)
+
+    def went(self, session: Session, closing: CloseReason, words: str) -> None:
+        """A session is over; call it while its rooms are still known."""
+        self.recent.note(session.number, "gone", closing.word)
+        self.counters.went(session.door, session)
+        self.closed.add(session, closing, words, self._clock.wall())
+        self.access_log.went(session, closing, words)
+
+    def refused(self, door: Door, address: str, closing: CloseReason, words: str) -> None:
+        """A connection was rejected at a door."""
+        self.closed.counts[door, closing] += 1
+        self.access_log.refused(door, address, closing, words)
+        self.recent.refused(door, address, closing)

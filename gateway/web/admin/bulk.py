@@ -7,7 +7,7 @@ from gateway.core.operators.assembly import Operators
 from gateway.core.operators.bulk import PER_SECOND, Action, BulkPlan, BulkState, Campaign, TooMany
 from gateway.errors import Refusal
 from gateway.web.endpoint import Call, Failure, Order, RefusalReply
-from gateway.web.http.query import answered
+from gateway.web.http.request import answered
 from gateway.web.http.responses import json_answer
 from gateway.web.tables.connections import ConnectionTable
 from gateway.web.tables.filter import split

@@ -23,14 +23,13 @@ from gateway.errors import HTTP_STATUS, Code, Refusal
 from gateway.web.admin.authorize import Login, bearer, is_here, source
 from gateway.web.admin.sessions import BY_LINK, SECRET_BYTES, SESSION_LIFE, AdminSessions, SessionRow, digest
 from gateway.web.endpoint import BOM, Call, form_fields
-from gateway.web.http.body import read_body
 from gateway.web.http.header_lists import wants_json, wants_page
 from gateway.web.http.origin_policy import OriginPolicy
 from gateway.web.http.protocol import peer_address
-from gateway.web.http.query import answered
+from gateway.web.http.request import answered, read_body
 from gateway.web.http.responses import json_answer
 from gateway.web.options import WebOptions
-from gateway.web.templates import Pages
+from gateway.web.static_files import Pages
 
 LINK_LIFE = 15 * 60.0
 LINK_LIMIT = 32

@@ -18,7 +18,7 @@ from gateway.core.ports import AuditPage, AuditQuery, Measure, Sanction
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal
 from gateway.web.endpoint import Call, Order
-from gateway.web.http.query import answered
+from gateway.web.http.request import answered
 from gateway.web.tables.connections import ConnectionTable
 from gateway.web.tables.paging import PAGE_DEFAULT
 

@@ -25,13 +25,13 @@ from gateway.web.admin.summary import SummaryEndpoints
 from gateway.web.endpoint import Call, Fields, Misread
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.options import WebOptions
+from gateway.web.static_files import Pages
 from gateway.web.tables.columns import CONNECTIONS, ROOMS, shown_in
 from gateway.web.tables.connection_row import WORDS
 from gateway.web.tables.connections import SORT_DEFAULT, ConnectionTable, TablePage
 from gateway.web.tables.filter import BadWord, without_each
 from gateway.web.tables.paging import TableQuery, table_query
 from gateway.web.tables.rooms import ROOM_SORT, ROOM_WORDS, RoomPage, RoomTable
-from gateway.web.templates import Pages
 
 RESULTS = {
     "kicked": "Kicked.",

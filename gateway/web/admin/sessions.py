@@ -4,7 +4,7 @@ Secrets are 192 random bits, of which only the SHA-256 is kept, so that neither 
 used to log in. The number of sessions is bounded. A session is looked up by its digest, so the timing of the lookup
 reveals nothing about the secret.
 
-A restart logs nobody out: the ledger keeps the sessions, by digest, with the times of `core.trusted_time` and a proof
+A restart logs nobody out: the ledger keeps the sessions, by digest, with the times of `core.clock` and a proof
 of the account they were opened by, so that an account that changed while the gateway was down is a stranger's. The CSRF
 token is made from the secret, and so needs no keeping. When a session was used last is written once a minute: a kill
 takes that much from its idle time.

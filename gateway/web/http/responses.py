@@ -12,8 +12,8 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye, encode_json
 from gateway.errors import HTTP_STATUS, Code, Refusal
 from gateway.web.http.header_lists import wants_json, wants_page
+from gateway.web.static_files import Pages
 from gateway.web.tables.filter import BadWord
-from gateway.web.templates import Pages
 
 log = logging.getLogger("gateway.web")
 

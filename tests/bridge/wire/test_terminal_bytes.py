@@ -1,5 +1,6 @@
 """Telnet and odd bytes on both terminal doors, and what other people's screens show of them."""
 
+import contextlib
 import re
 import secrets
 import socket
@@ -268,3 +269,32 @@ def test_a_name_that_mimics_or_breaks_something_is_refused_on_every_door(shared:
             told = terminal.until("^!! nick_|^-- you are")[-1]
             assert told.startswith("!! nick_"), told
             assert not HARMFUL.search(told.encode())
+
+
+def test_pc_15_a_client_that_agrees_to_everything_and_sends_whole_lines_keeps_its_input_in_view(
+    shared: Gateway,
+) -> None:
+    """A MUD client hides what is typed while the server echoes: it takes that for a password."""
+    mark = marked(shared)
+    heard = b""
+    with socket.create_connection(("127.0.0.1", shared.telnet), timeout=45) as peer:
+        peer.settimeout(0.1)
+        peer.sendall(b"\xff\xfb\x18\xff\xfb\x1f\xff\xfa\x1f\0P\0\x18\xff\xf0\xff\xfa\x18\0Mudlet\xff\xf0")
+
+        def answered() -> bool:
+            nonlocal heard
+            with contextlib.suppress(TimeoutError):
+                chunk = peer.recv(65536)
+                heard += chunk
+                for option in re.findall(rb"\xff\xfb(.)", chunk, re.DOTALL):
+                    peer.sendall(b"\xff\xfd" + option)
+                for option in re.findall(rb"\xff\xfd(.)", chunk, re.DOTALL):
+                    peer.sendall(b"\xff\xfb" + option)
+            return "whole line" in [message["text"] for message in history(shared.web, "lobby")]
+
+        peer.sendall(b"whole line\r\n")
+        until(answered)
+        assert said_since(shared, mark) == ["whole line"]
+    echoing = [verb for verb in re.findall(rb"\xff([\xfb\xfc])\x01", heard)][-1:]
+    assert echoing != [b"\xfb"], "the server still says that it echoes"
+    assert b"whole line" not in heard

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from gateway.core.answer import Answer
-from gateway.core.doors.console import OperatorPrompt
 from gateway.core.doors.post import Post, Posting
 from gateway.core.operators.audit import STRANGERS_BURST
-from gateway.core.operators.commands import OPERATOR_COMMANDS
+from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorPrompt
 from gateway.core.operators.moderation import ANNOUNCEMENTS_BURST, SLICE, Outcome, Subject
 from gateway.core.ports import AuditPage, AuditQuery
 from gateway.core.protocol.close_reason import CloseReason

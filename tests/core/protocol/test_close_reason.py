@@ -9,8 +9,7 @@ from gateway.core.answer import Answer
 from gateway.core.operators.drain import send_away
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
-from gateway.core.stats.access_log import LINES_PER_SECOND
-from gateway.core.stats.recent import KEPT, ROOMS_KEPT, WORDS_KEPT
+from gateway.core.stats.recent import KEPT, LINES_PER_SECOND, ROOMS_KEPT, WORDS_KEPT
 from gateway.errors import JournalError
 from gateway.process.logs import JsonFormatter
 from tests.core.world import Peer, World

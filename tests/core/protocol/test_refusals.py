@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.protocol.refusals import storage_refusal
+from gateway.core.protocol.events import storage_refusal
 from gateway.errors import JournalError
 
 

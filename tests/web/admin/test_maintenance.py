@@ -141,9 +141,12 @@ async def test_the_web_door_drains_and_opens_again(desk: Desk) -> None:
         assert b'"code":4001' in await stream.content.read()
     bye, code = await refused(desk.web)
     assert (bye["type"], bye["code"], code) == ("bye", 4001, 4001) and bye["retry_ms"] > 0
-    for path in ("/", "/r/lobby", "/rooms", "/r/lobby/messages", "/r/lobby/events"):
+    for path in ("/", "/r/lobby", "/rooms", "/r/lobby/messages"):
         async with desk.http.get(desk.web.url + path) as answer:
             assert (answer.status, answer.headers["Retry-After"]) == (503, "5"), path
+    # An EventSource gives up for good at any other status than 200.
+    async with desk.http.get(f"{desk.web.url}/r/lobby/events") as answer:
+        assert (answer.status, b"event: bye" in await answer.read()) == (200, True)
     async with desk.http.get(f"{desk.web.url}/admin") as answer:
         assert answer.status == 200
     await eventually(lambda: desk.web.chat.operators.drain.progress()[-1].state == "closed")

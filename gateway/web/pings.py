@@ -31,7 +31,7 @@ class Beating(Protocol):
     def close(self, closing: CloseReason, words: str) -> None: ...
 
 
-class Heartbeat:
+class Pings:
     """One WebSocket's, in the timer wheel. `now` is the loop's time in seconds."""
 
     __slots__ = ("_hello_by", "_options", "_peer", "_ping_at", "_pinged", "_pongs", "_pongs_paid", "_socket",

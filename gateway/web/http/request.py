@@ -2,13 +2,17 @@
 
 A declared charset is believed (`charset=ISO-8859-1`), and so is a byte order mark: PowerShell's `>` writes UTF-16.
 Codecs that are not charsets, or whose decoding costs more than the size of the text, are unknown here.
+
+Checking a request's query, and awaiting answers of the core.
 """
 
 import asyncio
 import codecs
+from typing import TypeVar
 
 from aiohttp import web
 
+from gateway.core.answer import Answer
 from gateway.core.sanitize import shown
 from gateway.errors import Code, Refusal
 from gateway.web.http.header_lists import tokens
@@ -95,3 +99,31 @@ def _in_utf8(body: bytes, codec: codecs.CodecInfo | None) -> bytes:
     if codec is not None and codec.name != "utf-8":
         body = codec.decode(body, "replace")[0].encode("utf-8", "replace")
     return body.removeprefix(codecs.BOM_UTF8)
+
+
+SEQ_LIMIT = 2**63
+
+Value = TypeVar("Value")
+
+
+async def answered(answer: Answer[Value | Refusal]) -> Value:
+    """Wait for an answer of the core. A Refusal is raised."""
+    future: asyncio.Future[Value | Refusal] = asyncio.get_running_loop().create_future()
+
+    def arrived(value: Value | Refusal) -> None:
+        if not future.done():  # the request may have been cancelled meanwhile
+            future.set_result(value)
+
+    answer.then(arrived)
+    value = await future
+    if isinstance(value, Refusal):
+        raise value
+    return value
+
+
+def only(request: web.Request, *names: str) -> None:
+    """Raise Refusal for a query with any other name: a misspelt parameter is reported, not ignored."""
+    for name in request.query:
+        if name not in names:
+            takes = ", ".join(names) or "none"
+            raise Refusal(Code.BAD_MESSAGE, f"unknown query parameter {name[:40]!r}; this address takes {takes}")
