@@ -1,18 +1,16 @@
-"""The authenticator: logs operators in by password, and scripts by token.
+"""The authenticator: logs operators in by password and scripts by token, and throttles guessing.
 
 Hashing takes tens of milliseconds and megabytes on purpose. So it runs in threads of its own, two at most, never on
-more bytes than a password may have, and only after the throttle has counted the attempt. A known
-pair of name and address does not draw on the bucket that strangers share: failing under somebody else's name, from
-anywhere and for however long, does not lock that person out.
+more bytes than a password may have, and only after the throttle has counted the attempt.
+
+`LoginThrottle` limits guessing with token buckets, all of which an attempt has to pay. A failed attempt has paid; a
+successful one gets its payment back. A refused attempt pays nothing, so further attempts do not prolong the wait, and
+no more buckets are held than were paid within a minute. A pair of name and address that has succeeded once is known,
+and known pairs do not pay the bucket that all strangers share: failing under somebody else's name, from anywhere and
+for however long, does not lock that person out.
 
 Simple on purpose: known pairs are forgotten at a restart, and from an address where a token is known others at that
 address may guess tokens without limit; a token made here has 192 random bits.
-
-The login throttle: limits guessing with token buckets, all of which an attempt has to pay.
-
-A failed attempt has paid; a successful one gets it back. A refused attempt pays nothing, so hammering on does not
-prolong the wait, and no more buckets are held than were paid within a minute. A pair of name and address that has
-succeeded once is known, and known pairs do not pay the bucket that strangers can empty for everybody.
 """
 
 import asyncio

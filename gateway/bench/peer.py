@@ -1,8 +1,7 @@
-"""One connection of the load generator: dial a door, read into the verifier, write without blocking.
+"""One connection of the load generator: it dials a door, reads into the verifier, and writes without blocking.
 
-What a client says to come into the room and to say something: to the gateway, and to the naive servers beside it.
-
-Latency from publishing to delivery, at some readers: percentiles of it.
+A `Dialect` is what it sends to join the room and to say something, to the gateway and to the naive servers beside it.
+Some of the readers are also sampled for latency, from publishing to delivery; `Percentiles` sum that up.
 """
 
 import base64

@@ -1,14 +1,13 @@
-"""The texts of one run: every one says who wrote it and which number it is, and can be told from all other texts.
+"""The plan of a run: what it does and against which server, and the texts of its messages.
+
+Every text says who wrote it and which number it is, and can be told from all other texts:
 
     gwb5f0c1a m003 0000000042 abcdefgh…        writer 3, its message 42 (counted from 0), padded to the wanted size
     gwb5f0c1a probe                             "is everybody in the room?", sent until every reader has seen one
 
-The six hex digits are the run's own, so that a room with a past (`--room`) confuses nobody. Only characters that no
-door escapes or cleans away are used, and a text never begins with `/`.
-
-What a run shall do, and against whom.
-
-Why a measurement could not be made.
+The six hex digits are the run's own, so that older messages of a room (`--room`) are not counted. Only characters that
+no door escapes or removes are used, and a text never begins with `/`. `BenchError` says why a measurement could not be
+made.
 """
 
 import re

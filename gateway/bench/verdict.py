@@ -1,24 +1,22 @@
-"""Was everything delivered, to everybody, once, and in one order?
+"""The verdict: was every message delivered, to every reader, once, and in one order?
 
-The order that most readers saw is the reference. Every reader is held against what was published (nothing missing,
-nothing twice) and against that order (nothing early or late).
+The order that most readers saw is the reference (`reference`). `Judge` compares every reader with what was published
+(nothing missing, nothing twice) and with that order (nothing early or late).
 
-The order of one door's messages, as bytes, so that most readers are verified by one comparison of memory.
+`ExpectedOrder` makes that cheap: it holds the order of one door's messages as bytes, so that most readers are verified
+by one comparison of memory. All readers of a room behind one door are sent the same bytes, apart from their own events
+between two messages (presence, pings, notices). So the first reader to get a message is read line by line, and its
+messages, without the rest, become the expected order; every reader behind it only has to show the same bytes. With 500
+readers that is one careful reading and 499 comparisons, whatever batches the bytes come in.
 
-What is true here. All readers of a room behind one door are sent the same bytes, apart from things of their own between
-two messages (presence, pings, notices). So the first reader to get a message is read line by line, and his messages,
-without the rest, become the order; everybody behind him only has to show the same bytes. With 500 readers that is
-one careful reading and 499 comparisons, whatever batches the bytes come in.
+Rules. Offsets count from the start of the run and never change; `stream` holds the bytes from offset `base` on, older
+ones are dropped when all readers have passed them. A reader that shows something else is read line by line from there
+(`Reader`). The expected order judges nothing, and its first reader is not believed more than others: the majority
+decides, at the end.
 
-Rules. Offsets count from the start of the run and never change; `stream` holds the bytes from offset `base` on, the
-older ones are dropped when all readers have passed them. A reader who shows something else is read line by line from
-there (`Reader`). Nothing is judged here, and the first reader is not believed more than others: that is done at the
-end, by majority (`verdict`).
-
-Lines and WebSocket frames as byte runs: cut them apart, and make the few that a load generator sends.
-
-Sans-I/O. A piece keeps its end (line feed) or its header (frame), so that the pieces of a stream, joined, are the
-stream. A server's frames are unmasked and not fragmented here; a fragmented message would be counted as missing.
+The streams are cut into lines and WebSocket frames without I/O. A piece keeps its end (line feed) or its header
+(frame), so that the pieces of a stream, joined, are the stream. A server's frames are unmasked and not fragmented here;
+a fragmented message would be counted as missing.
 """
 
 from array import array

@@ -1,13 +1,21 @@
-"""Trusted time, by which things expire: the wall clock, as long as nothing contradicts it.
+"""The clock: the time, jobs for later, and the request for the next tick. The core's only port to time.
 
-Retention, bans, mutes, tokens, receipts are measured in ms since 1970, because they outlive the process. A wall clock
-can be wrong for a moment (a machine without a battery that starts in 1970, a mistyped date, a guest that was restored
-from a snapshot), and what is deleted at that moment is gone. So nothing ends by the wall clock itself, but by this one.
+The core never reads the machine's clock and never sleeps. Whoever builds the hub passes in two clocks and `schedule`
+("call the hub's tick in so many seconds"); every part that needs time takes the `Clock`, so a test moves time by hand.
 
-The model. Trusted time follows the wall clock while the two agree. When the wall jumps, trusted time goes on at the
-speed of `elapsed` from where it was, as if the jump had not happened, and the log says what was seen. It follows again
+- `now` is monotonic seconds: rates, waits, deadlines.
+- `wall` is ms since 1970 by the machine's clock: what people read.
+- `trusted` is ms since 1970 by `TrustedTime`, which a wrongly set clock does not upset: what must last a number of
+  minutes or days, also across a restart (retention, bans, mutes, tokens, receipts).
 
-- at once, when the wall clock agrees with it again: the clock was mended;
+Why trusted time. A wall clock can be wrong for a moment (a machine without a battery that starts in 1970, a mistyped
+date, a guest that was restored from a snapshot), and what is deleted at that moment is gone.
+
+The model. Trusted time follows the wall clock while the two agree. When the wall clock jumps, trusted time continues at
+the speed of `elapsed` from where it was, as if the jump had not happened, and the log says what was seen. It follows
+the wall clock again
+
+- at once, when the wall clock agrees with it again: the wall clock was corrected;
 - or when the wall clock has run for SETTLE_MS without another jump: it was right, and the gateway had been stopped for
   long.
 
@@ -16,16 +24,6 @@ is a jump, and no time is taken to have passed. A time before EARLIEST is never 
 journal keeps the `TimeRecord` that the next start is compared with.
 
 What this gives up: after a stop of more than STOPPED_MS everything lasts a day longer than it should.
-
-The clock: the time, jobs for later, and the request for the next tick. The core's only port to time.
-
-The core never looks at a clock and never sleeps. Whoever builds the hub hands in two clocks and `schedule` ("call the
-hub's tick in so many seconds"); every part that needs time takes the `Clock`, so a test moves time by hand.
-
-- `now` is monotonic seconds: rates, waits, deadlines.
-- `wall` is ms since 1970 by the machine's clock: what people read.
-- `trusted` is ms since 1970 that a wrongly set clock does not upset (`core.clock`): for what must last so many
-  minutes or days, also across a restart.
 """
 
 import heapq

@@ -1,24 +1,23 @@
-"""The pulse: one timer a second that feeds the hub's sampler, and a faster one that feels how late the loop is.
+"""The heartbeat: the process's timers, which feed the sampler, measure how late the loop is, and time full collections.
 
 What this costs. The beat wakes an idle process once a second, for about 0.1 ms: figures over time need a row a second
 whether or not anything happens, and a fixed beat is the cheapest way to have one. The fast timer runs only after a
-second in which something came in or went out; FEEL_EVERY apart it takes 50 wake-ups a second of 5 µs each. An idle
-loop that stands still is felt by the beat alone.
+second in which something came in or went out; FEEL_EVERY apart, it takes 50 wake-ups a second of 5 µs each. A stall of
+an idle loop is noticed by the beat alone.
 
-When Python's collector of cyclic garbage looks at everything: in a quiet second, not in the middle of a rush.
-
-A full collection walks over every object and stops the loop meanwhile: 50 to 80 ms with 10,000 sessions. Python does
-one whenever the number of objects has grown by a quarter, so just while thousands come or go. Here it is asked for:
+`GcPolicy` decides when Python's collector of cyclic garbage walks over everything: in a quiet second, not in the middle
+of a rush. A full collection stops the loop meanwhile: 50 to 80 ms with 10,000 sessions. Python starts one whenever the
+number of objects has grown by a quarter, so precisely while thousands come or go. Here instead:
 
 - What the start has made (modules, classes) stays for ever and is left out of all walks (`gc.freeze`).
-- The two young generations are collected as ever: that costs little, and most garbage dies there.
-- The old one is collected once a second with little to do, if MUCH has aged since; in a process that is never idle,
-  when TOO_MUCH has. What survives (sessions, mostly) is left out of the next walks like what the start has made, so
-  a dashboard's snapshots, which age by the ten thousand, do not make it walk over every session again and again.
+- The two young generations are collected as usual: that costs little, and most garbage dies there.
+- The old generation is collected in a second with little to do, if MUCH has aged since; in a process that is never
+  idle, when TOO_MUCH has. What survives (sessions, mostly) is left out of the next walks like what the start has made,
+  so a dashboard's snapshots, which age by the ten thousand, do not make it walk over every session again and again.
 - Every WHOLE-th walk is over everything.
 
-What we gave up: garbage that has aged waits longer, TOO_MUCH of it at most, and cycles among what has survived one walk
-wait for a whole one. A connection that ends leaves no cycles.
+What this gives up: garbage that has aged waits longer, TOO_MUCH of it at most, and cycles among what has survived one
+walk wait for a whole one. A connection that ends leaves no cycles.
 """
 
 import asyncio

@@ -1,10 +1,11 @@
-"""`/openapi.json`: the table of endpoints as an OpenAPI 3.1 document.
+"""The documentation that the gateway serves about itself: `/openapi.json` for programs, `GET /docs` for people.
 
-Shapes are msgspec types, most of them the very Structs that the handlers take and return, so a field that is added
-there is documented here. The document is made at the first request, not at the start.
+`/openapi.json` is the table of endpoints as an OpenAPI 3.1 document. Its shapes are msgspec types, most of them the
+very Structs that the handlers take and return, so a field that is added there is documented here. It is made at the
+first request, not at the start.
 
-`GET /docs`: how to use the gateway, for people. Its tables are made from the tables that the code uses, and its
-examples carry the address and the ports at which the reader reached it.
+`/docs` says how to use the gateway. Its tables are made from the tables that the code uses, and its examples carry the
+address and the ports at which the reader reached it.
 """
 
 from collections.abc import Iterator, Sequence

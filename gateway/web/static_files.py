@@ -1,4 +1,7 @@
-"""The static files: read once, joined, and named by a hash of them all, so that a browser may keep them forever.
+"""What the browser is served from files: scripts, styles and other assets, and the HTML pages that link them.
+
+`Assets` are read once, joined, and named by a hash of them all, so that a browser may keep them forever. `Pages` are
+rendered from jinja2 templates. A wheel has the folder templates/ inside the package, a checkout beside it.
 
 Scripts are written as small ES modules. A page would need one request for each of them, so they are joined here:
 
@@ -6,17 +9,14 @@ Scripts are written as small ES modules. A page would need one request for each 
   directly or not, as one file. Each module is a function there, so that its names are its own; the line
   `const $chat_log = …` tells a reader of the browser's console where chat/log.js begins.
 - What a module fetches with `import("./x.js")` stays a file of its own. Where that file imports a module that its page
-  has already, it gets the page's: a module never runs twice. So such a file belongs to exactly one entry.
+  already has, it gets the page's: a module never runs twice. So such a file belongs to exactly one entry.
 - A script without imports that no script imports (an old-style script, a vendor's library) is served as it is.
 
 Only the forms of import and export that the scripts use are understood; any other raises ValueError at the start.
 
-Scripts and styles travel without comments, indentation and most blanks, and a style with those that it begins with and
-with what older browsers need. No text is touched, for none goes over several lines. Notices of a licence (`/*!`) stay.
-
-The HTML pages, rendered from jinja2 templates.
-
-The wheel has the folder templates/ inside the package, a checkout beside it.
+Scripts and styles are served without comments, indentation and most blanks, and each style together with the styles
+that it begins by importing and the declarations that older browsers need. Texts in quotes are left as they are: none
+goes over several lines. Licence notices (`/*!`) stay.
 """
 
 import asyncio

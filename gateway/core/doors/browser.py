@@ -1,9 +1,8 @@
-"""What a browser may ask: the objects of the protocol, client to server, and what each does.
+"""The browser door's requests: the objects of the protocol, client to server, and what each does.
 
 `BrowserDoor.receive` takes one text frame. Whatever is wrong with it is answered by an `error` event; a peer that sends
-BAD_MESSAGES malformed ones within BAD_SECONDS is closed (1008).
-
-What can still be told of JSON that the strict decoder refused: whom to answer, and what was wrong with it.
+BAD_MESSAGES malformed ones within BAD_SECONDS is closed (1008). For JSON that the strict decoder refused, a second,
+lenient look finds the `id` to answer to and what was wrong.
 """
 
 import json

@@ -1,9 +1,7 @@
-"""Entering a room: what the session is told first, and from where it reads on.
+"""Joining a room: what the session is shown of its history, and from where it reads on. Also /history and /since.
 
-History and live meet without gap or repeat because both are the same log: the session is shown messages up to a
-number, its cursor is set to that number, and only then it is attached to the room.
-
-What was said before, shown to one session: on joining, by /history and /since.
+History and live messages meet without gap or repeat because both are the same log: the session is shown messages up to
+a number, its cursor is set to that number, and only then is it attached to the room.
 """
 
 import re

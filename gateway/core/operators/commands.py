@@ -1,11 +1,10 @@
-"""The operators' commands, one table for terminals (`/kick bob`), browsers and the console (`kick bob`).
+"""The operators' commands: one table for terminals (`/kick bob`), browsers and the console (`kick bob`).
 
-A command runs for an operator and gives its callback a text or a Refusal; a malformed one is refused before anything is
-done.
+A command runs for an operator and returns an answer: a text or a Refusal. A malformed command is refused before
+anything is done.
 
-The console's words: the operators' orders without a slash, and who is here.
-
-Whoever types here has the machine, so he is an administrator named `console`.
+`OperatorPrompt` is the console, where commands have no slash and `who` lists who is here. Whoever types there has
+access to the machine, so they are an administrator named `console`.
 """
 
 from collections.abc import Callable

@@ -1,10 +1,8 @@
-"""Events, what a session is told: the objects of the protocol, server to client.
+"""Events: the objects of the protocol that the server sends, and the refusals among them.
 
-Each is one JSON object with its `type`; terminals get the same events as lines (`core.protocol.wire` holds both
+Each event is one JSON object with its `type`; terminals get the same events as lines (`core.protocol.wire` holds both
 shapes). Times are milliseconds since 1970 UTC, `retry_ms` and the like durations in milliseconds. An absent optional
-field is left out of the JSON.
-
-Refusals as the peer gets them: too fast, storage failed, and any refusal as an event.
+field is left out of the JSON. `error_event` turns any refusal into the event that the peer receives.
 """
 
 import re

@@ -1,11 +1,13 @@
-"""Catch-up: resuming a room whose log in memory does not reach back far enough, from the journal.
+"""Older messages of a room: pages of its history, and catching up a member that resumes from far back.
 
-The member is not attached to the room yet. It is owed the missed messages page by page, the next page when the last has
-gone out, until its cursor has reached what the log holds; then it is attached, and goes on in the log at the very next
-number. What the journal no longer holds either is told as a gap. The tick serves a few pages at a time, so that a
-thousand peers resuming at once delay nobody.
+`HistoryReader` returns a page of messages from the room's log in memory when the log holds all of it, otherwise from
+the journal.
 
-History: a page of a room's messages, from its log in memory when that holds all of it, else from the journal.
+`CatchUps` resume a room whose log in memory does not reach back far enough. The member is not attached to the room yet.
+It is sent the missed messages from the journal page by page, the next page when the last has gone out, until its cursor
+has reached what the log holds; then it is attached, and continues in the log at the very next number. What the journal
+no longer holds either is reported as a gap. The tick serves a few pages at a time, so that a thousand peers that resume
+at once delay nobody.
 """
 
 from collections import deque

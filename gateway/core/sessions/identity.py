@@ -1,14 +1,14 @@
-"""Identity: who a peer is across connections, and the token or code that proves it.
+"""Identity: who a peer is across connections, the token or code that proves it, and the nicknames in use.
 
 A browser gets a token with its first hello and presents it when it comes back; a terminal gets a short code when it
 asks for one or is disconnected by a drain. Either restores the nick and the rooms, for IDENTITY_SECONDS after the last
-connection; the nick is kept from others for NICK_SECONDS. The latest connection wins.
+connection; the nick is kept from others for NICK_SECONDS. If one identity connects twice, the latest connection wins.
 
-A token is the identity's id signed with a key in the data folder, so nobody can make one up; what belongs to the
-identity is stored in the journal. A code has to be short enough to type, so it is protected by slowness: a wrong guess
-costs the caller of `Identities.by_code` time.
+A token is the identity's id signed with a key in the data folder, so it cannot be forged; what belongs to the identity
+is stored in the journal. A code has to be short enough to type, so guessing is made slow instead: each wrong code costs
+the caller of `Identities.by_code` time.
 
-The nicks in use, by session or identity.
+`Nicknames` maps each nick to the session or the identity that holds it, so the two can never hold the same one.
 """
 
 import hashlib

@@ -1,20 +1,15 @@
-"""Recent events of connections, never with what was said, and the connections that closed last.
+"""Recent activity of connections: their last events, the connections closed last, and the access log.
 
-There is one ring of events for all connections: a ring for each would cost memory for every idle one. So the last
-events of a quiet connection are pushed out while others are busy coming and going.
+`Statistics` is the face: one verb for each thing that happens to a connection. The verb counts it (`counters`), notes
+it here, and logs it. Nothing here holds what was said.
 
-Of the connections that have closed the last KEPT are held, and how many closed for which reason since the start. A row
-takes about 0.5 KiB; its texts are bounded, so all of them stay below 2 MiB whatever their peers did.
-
-The access log: a line when a connection opens, one when it closes, one for each connection that is rejected.
-
-At most LINES_PER_SECOND of them, because ten thousand connections may come in a second; one more line tells how many
-were left out. As JSON each line also has its facts as fields.
-
-Statistics of connections: one verb for each thing that happens to one, which counts, notes and logs it.
-
-The parts: plain counts (`counters`), a ring of recent events (`recent`), the connections that closed (`closed`), lines
-in the log (`access_log`), and figures over time with the gateway's health (`sampler`).
+- `RecentEvents` is one ring for all connections, because a ring for each would cost memory for every idle one. So the
+  last events of a quiet connection are pushed out while others are busy coming and going.
+- `RecentlyClosed` holds the last KEPT connections that have closed, and how many closed for which reason since the
+  start. A row takes about 0.5 KiB; its texts are bounded, so all of them stay below 2 MiB whatever the peers did.
+- `AccessLog` writes a line when a connection opens, one when it closes, and one for each connection that is rejected;
+  as JSON, each line also has its facts as fields. It writes at most LINES_PER_SECOND, because ten thousand connections
+  may arrive in one second; one more line says how many were left out.
 """
 
 import logging

@@ -1,9 +1,8 @@
-"""Reading a request's body: never more than a limit, never beyond a deadline, never decompressed, always as UTF-8.
+"""Reading a request: checks of its query and body, the body as UTF-8, and waiting for the core's answer to it.
 
-A declared charset is believed (`charset=ISO-8859-1`), and so is a byte order mark: PowerShell's `>` writes UTF-16.
-Codecs that are not charsets, or whose decoding costs more than the size of the text, are unknown here.
-
-Checking a request's query, and awaiting answers of the core.
+A body is read up to a limit and until a deadline, and is never decompressed. A declared charset is believed
+(`charset=ISO-8859-1`), and so is a byte order mark: PowerShell's `>` writes UTF-16. Codecs that are not charsets, or
+whose decoding costs more than the size of the text, are refused as unknown.
 """
 
 import asyncio

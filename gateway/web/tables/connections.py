@@ -1,13 +1,12 @@
-"""The table of connections: one snapshot for all viewers, filtered, then sorted, then paged by key.
+"""The table of connections (`/admin/api/connections…`): a page of it, one connection in full, the table as a file.
 
-A snapshot is made when somebody asks and the last one is a second old, from what the hub knows at that moment (not from
-a copy fed by events), in slices between which the loop turns; while nobody asks nothing is done. A table that fits one
-slice is made afresh for every request: that takes about a millisecond, and shows a connection that has just opened.
+All viewers share one snapshot, which is filtered, then sorted, then paged by key. A snapshot is made when somebody asks
+and the last one is a second old, from what the hub knows at that moment (not from a copy fed by events), in slices
+between which the loop turns; while nobody asks, nothing is done. A table that fits one slice is made afresh for every
+request: that takes about a millisecond, and shows a connection that has just opened.
 
 A frozen snapshot is kept for FROZEN_SECONDS after its last use, so that all pages show one moment. Columns that are
 filled only for the rows shown (KERNEL, TRAITS of `tables.connection_row`) are of the moment they were filled.
-
-`/admin/api/connections…`: the table, one connection in full, and the table as a file.
 """
 
 import asyncio
