@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import msgspec
 
@@ -53,7 +54,7 @@ class Peer:
         return taken.decode().split("\n")[:-1]
 
     @property
-    def objects(self) -> list[dict[str, object]]:
+    def objects(self) -> list[dict[str, Any]]:
         """What a browser has got since the last look."""
         taken, self.transport.taken = self.transport.taken, b""
         found = []
@@ -71,7 +72,7 @@ class Peer:
         """What was got so far does not matter."""
         self.transport.taken = b""
 
-    def told(self, type: str) -> list[dict[str, object]]:
+    def told(self, type: str) -> list[dict[str, Any]]:
         """The objects of one type among those since the last look."""
         return [each for each in self.objects if each["type"] == type]
 
@@ -86,7 +87,7 @@ class Gated:
         self.fail = False
         self._lost_tail: Answer[LostTail] = Answer()
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)
 
     def append(self, batch: list[Message], done: Callable[[list[Message] | JournalError], None]) -> None:

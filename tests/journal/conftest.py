@@ -14,6 +14,7 @@ import pytest
 import gateway
 from gateway.core.ports import Journal
 from gateway.core.protocol.message import Message
+from gateway.errors import JournalError
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from tests.fakes import PATIENCE, until
@@ -73,6 +74,16 @@ class Turns:
         until(condition, meanwhile=lambda: self.handed_in.get(timeout=PATIENCE)())
 
 
+def into(messages: list[Any]) -> Callable[[list[Message] | JournalError], None]:
+    """The callback of an append that must succeed: it adds what was committed to `messages`."""
+
+    def add(committed: list[Message] | JournalError) -> None:
+        assert not isinstance(committed, JournalError), committed
+        messages.extend(committed)
+
+    return add
+
+
 @pytest.fixture
 def turns() -> Turns:
     return Turns()
@@ -116,7 +127,7 @@ def journal(request: pytest.FixtureRequest) -> Journal:
 
 @pytest.fixture
 def say() -> Callable[..., Message]:
-    usual = {"ts": 1_790_000_000_123, "nick": "ana", "door": "tcp", "kind": "say"}
+    usual: dict[str, Any] = {"ts": 1_790_000_000_123, "nick": "ana", "door": "tcp", "kind": "say"}
 
     def make(text: str, room: str = "lobby", **fields: Any) -> Message:
         return Message(room, text=text, **(usual | fields))

@@ -11,7 +11,7 @@ from gateway.journal.sqlite import SqliteJournal
 from tests.journal.conftest import Turns
 
 
-def numbers(page: Any):
+def numbers(page: Any) -> list[int]:
     return [message.seq for message in page.messages]
 
 
@@ -184,7 +184,7 @@ def test_listed_rooms_have_the_epoch_they_open_with(
 def test_answers_come_once_and_in_the_order_of_the_verbs(
     journal: Any, turns: Turns, say: Callable[..., Message]
 ) -> None:
-    answers = []
+    answers: list[tuple[object, ...]] = []
     journal.append([say("a")], lambda batch: answers.append(("append", batch[0].seq)))
     journal.rooms().then(lambda rooms: answers.append(("rooms", len(rooms))))
     journal.append([say("b")], lambda batch: answers.append(("append", batch[0].seq)))
@@ -196,14 +196,14 @@ def test_answers_come_once_and_in_the_order_of_the_verbs(
 
 
 def test_a_verb_may_be_called_from_an_answer(journal: Any, turns: Turns, say: Callable[..., Message]) -> None:
-    answers = []
+    answers: list[Any] = []
     journal.append([say("a")], lambda batch: journal.append([say("b")], answers.extend))
     turns.until(lambda: answers)
     assert answers[0].seq == 2
 
 
 def test_closing_answers_everything_first(journal: Any, say: Callable[..., Message]) -> None:
-    answers = []
+    answers: list[Any] = []
     for text in "abc":
         journal.append([say(text)], answers.extend)
     journal.rooms().then(answers.extend)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.ports import AuditQuery, Ledger, Measure, Sanction
+from gateway.core.ports import AuditQuery, Journal, Ledger, Measure, Sanction
 from gateway.core.roles import AuditEntry
 from gateway.errors import JournalError
 from gateway.journal.ledger import ENTRIES_LOOKED_AT
@@ -17,20 +17,20 @@ from gateway.journal.sqlite import SqliteJournal
 
 def ban(
     id: str = "b1", target: str = "bob", measure: Measure = Measure.BAN, created: int = 5, until: int | None = None
-):
+) -> Sanction:
     return Sanction(measure, id, "nick", target, "", "spam", "ana", created, until)
 
 
-def entry(action: str = "ban", target: str = "bob", who: str = "ana", result: str = "done"):
+def entry(action: str = "ban", target: str = "bob", who: str = "ana", result: str = "done") -> AuditEntry:
     return AuditEntry(0, 1_790_000_000_123, who, "web 10.0.0.4", action, target, "spam", result)
 
 
 @pytest.fixture
-def ledger(journal: Any):
+def ledger(journal: Journal) -> Ledger:
     return journal.ledger
 
 
-def numbers(page: Any):
+def numbers(page: Any) -> list[int]:
     return [each.number for each in page.entries]
 
 

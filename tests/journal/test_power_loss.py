@@ -115,8 +115,11 @@ def moments(log: bytes, disk: Disk) -> Iterator[int]:
             answered = int(log[at : at + size])
             at += size
         else:
-            {"S": disk.sync, "D": disk.remove}.get(what, lambda *_: None)(*words[:1])
-            if what == "R":
+            if what == "S":
+                disk.sync(words[0])
+            elif what == "D":
+                disk.remove(words[0])
+            elif what == "R":
                 disk.rename(*words)
             elif what == "T":
                 disk.truncate(words[0], int(words[1]))
@@ -141,7 +144,7 @@ def written(
     shim: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-):
+) -> Callable[[str], tuple[dict[str, bytes], bytes, str]]:
     """Let a journal be written under the log: (the disk before, the log, the epoch)."""
     monkeypatch.setattr(opening, "write_mark", lambda path, token: "the same")
     monkeypatch.setattr(opening, "read_mark", lambda path: "the same")
@@ -150,7 +153,7 @@ def written(
     journal.close()
     before = {str(file): file.read_bytes() for file in path.parent.iterdir()}
 
-    def written(durability: str):
+    def written(durability: str) -> tuple[dict[str, bytes], bytes, str]:
         log = tmp_path / "log"
         environment = os.environ | {
             "LD_PRELOAD": str(shim), "DISK_LOG": str(log), "DISK_FOLDER": str(path.parent)

@@ -5,7 +5,7 @@ import resource
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +29,7 @@ class FailsToCommit:
         self.code = code
         self.after_close = after_close
 
-    def execute(self, sql: str, *parameters: object):
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
         if sql == "COMMIT":
             error = sqlite3.OperationalError("disk I/O error")
             error.sqlite_errorcode = self.code
@@ -41,12 +41,12 @@ class FailsToCommit:
         self.after_close()
         self.after_close = lambda: None
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.connection, name)
 
 
 @pytest.fixture
-def break_next_commit():
+def break_next_commit() -> Callable[..., None]:
     def break_it(
         journal: Any, code: int = sqlite3.SQLITE_IOERR_FSYNC, after_close: Callable[[], None] = lambda: None
     ) -> None:
@@ -56,7 +56,7 @@ def break_next_commit():
 
 
 @contextmanager
-def room_for(journal: Any, pages: int):
+def room_for(journal: Any, pages: int) -> Iterator[None]:
     """The database may have so many pages, as on a disk that is full."""
     connection = journal._store.connection
     (most,) = connection.execute("PRAGMA max_page_count").fetchone()
@@ -131,7 +131,7 @@ def test_a_topic_is_refused_on_a_full_disk(open_sqlite: Callable[..., SqliteJour
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path):
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "none", str(folder)]
@@ -381,7 +381,8 @@ def test_a_database_is_sound_after_every_failure_here(
         break_next_commit(journal, code)
         ask(journal.append, [say("x")])
         if code == sqlite3.SQLITE_FULL:
-            journal._store.connection = journal._store.connection.connection
+            broken: Any = journal._store.connection
+            journal._store.connection = broken.connection
         fill(journal, 5)
     journal.close()
     with closing(sqlite3.connect(path)) as connection:

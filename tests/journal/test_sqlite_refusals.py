@@ -4,7 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ if os.geteuid() == 0:
 
 
 @pytest.fixture
-def written(open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[Message]], path: Path):
+def written(open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[Message]], path: Path) -> Path:
     """A cleanly stopped journal of many pages."""
     journal = open_sqlite()
     for _ in range(20):
@@ -59,24 +59,25 @@ def written(open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[
 
 
 @pytest.fixture
-def killed(written: Any, kill_after_writing: Callable[..., list[int]]):
+def killed(written: Path, kill_after_writing: Callable[..., list[int]]) -> Path:
     """The same, and then two messages that are in its write-ahead log alone."""
     kill_after_writing("a", "b")
     return written
 
 
-def contents(path: Path):
+def contents(path: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in path.parent.iterdir()}
 
 
 @pytest.fixture
-def held(written: Any):
+def held(written: Path) -> Callable[..., AbstractContextManager[subprocess.Popen[bytes]]]:
     """Another process that has the database: one that locks it for as long as it lives, or a mere visitor."""
 
     @contextmanager
-    def held(mode: str = "EXCLUSIVE"):
+    def held(mode: str = "EXCLUSIVE") -> Iterator[subprocess.Popen[bytes]]:
         holder = [sys.executable, "-c", HOLDER, str(written), mode]
         with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdin is not None and process.stdout is not None
             process.stdout.readline()
             yield process
             process.stdin.close()
@@ -94,7 +95,7 @@ def flip(path: Path, offset: int) -> None:
     overwrite(path, offset, bytes([path.read_bytes()[offset] ^ 0xFF]))
 
 
-def with_sql(sql: str):
+def with_sql(sql: str) -> Callable[[Path], None]:
     def spoil(path: Path) -> None:
         with closing(sqlite3.connect(path)) as connection:
             connection.executescript(sql)
@@ -207,7 +208,7 @@ def test_a_lock_is_waited_for_and_then_named(
     held: Callable[..., AbstractContextManager[subprocess.Popen[bytes]]],
     mode: str,
 ) -> None:
-    pauses = []
+    pauses: list[float] = []
     with held(mode):
         before = contents(written)
         with pytest.raises(StartError, match="another gateway on this data folder"):

@@ -16,12 +16,12 @@ from gateway.journal.sqlite import SqliteJournal
 
 
 @pytest.fixture
-def another_boot(monkeypatch: pytest.MonkeyPatch):
+def another_boot(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lambda: monkeypatch.setattr(opening, "boot_id", lambda: "another boot")
 
 
 @pytest.fixture
-def epoch(ask: Callable[..., Any]):
+def epoch(ask: Callable[..., Any]) -> Callable[..., Any]:
     return lambda journal, room="lobby": ask(journal.open, room, 0).epoch
 
 
@@ -182,7 +182,7 @@ def grown_after_backup(
     epoch: Callable[..., str],
     path: Path,
     tmp_path: Path,
-):
+) -> str:
     """A journal of 5 messages with a backup of its folder from when it had 2; the epoch both had."""
     journal = open_sqlite()
     fill(journal, 2)
@@ -242,7 +242,9 @@ COPIED = pytest.mark.parametrize("copied", [copied, backed_up, vacuumed])
 
 
 @pytest.fixture
-def stopped(open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[Message]], epoch: Callable[..., str]):
+def stopped(
+    open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[Message]], epoch: Callable[..., str]
+) -> str:
     """A journal of 2 messages that was stopped cleanly; its epoch."""
     journal = open_sqlite()
     fill(journal, 2)
@@ -251,7 +253,7 @@ def stopped(open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[
     return before
 
 
-def companions(path: Path):
+def companions(path: Path) -> list[Path]:
     return [file for file in path.parent.iterdir() if file != path]
 
 
@@ -487,7 +489,13 @@ def test_receipts_are_dropped_by_trusted_time_also_while_the_wall_clock_is_ahead
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_linked_database_stays_a_link_and_goes_on_where_it_stood(open_sqlite, path, ask, say, there):
+def test_a_linked_database_stays_a_link_and_goes_on_where_it_stood(
+    open_sqlite: Callable[..., SqliteJournal],
+    path: Path,
+    ask: Callable[..., Any],
+    say: Callable[..., Message],
+    there: bool,
+) -> None:
     """SQLite puts its companions beside what the link leads to (sqlite's howtocorrupt, 3.10): ours lie there too."""
     real = path.parent.parent / "elsewhere" / "real.db"
     real.parent.mkdir()

@@ -30,7 +30,7 @@ def killed(
     path: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-):
+) -> tuple[Iterator[Path], str]:
     """(Copies of a journal that was killed after TEXTS, its epoch). The copies pass for the original."""
     journal = open_sqlite()
     epoch = ask(journal.open, "lobby", 0).epoch
@@ -138,7 +138,9 @@ def test_a_killed_journal_without_a_readable_note_gets_new_epochs(
         os.truncate(wal_of(path), HEADER + 5 * FRAME)
     elif log == "gone":
         wal_of(path).unlink()
-    held, now = found(path)
+    seen = found(path)
+    assert seen is not None
+    held, now = seen
     assert now != epoch
     assert held == (TEXTS if log == "whole" else TEXTS[: len(held)])
 

@@ -2,20 +2,22 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.core.ports import Page
 from gateway.core.protocol.message import Message
+from gateway.errors import JournalError
 from gateway.journal.sqlite import SqliteJournal
 from gateway.journal.store import Store
-from tests.journal.conftest import Turns
+from tests.journal.conftest import Turns, into
 
 
 @pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch):
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Checkpoints wait in the worker until it is opened."""
     gate = threading.Event()
     checkpoint = Store.checkpoint
@@ -32,16 +34,16 @@ def gate(monkeypatch: pytest.MonkeyPatch):
 def test_an_append_is_answered_before_it_returns(
     open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message]
 ) -> None:
-    answers = []
-    open_sqlite().append([say("a")], answers.extend)
+    answers: list[Message] = []
+    open_sqlite().append([say("a")], into(answers))
     assert answers[0].seq == 1
 
 
 def test_with_durability_power_the_answer_comes_by_the_loop(
     open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], turns: Turns
 ) -> None:
-    answers = []
-    open_sqlite(durability="power").append([say("a")], answers.extend)
+    answers: list[Message] = []
+    open_sqlite(durability="power").append([say("a")], into(answers))
     assert answers == []
     turns.until(lambda: answers)
     assert answers[0].seq == 1
@@ -54,18 +56,29 @@ def test_with_durability_power_commits_happen_in_the_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     threads = []
-    monkeypatch.setattr(Store, "append", lambda store, batch: threads.append(threading.current_thread()) or batch)
+
+    def append(store: Store, batch: list[Message]) -> list[Message]:
+        threads.append(threading.current_thread())
+        return batch
+
+    monkeypatch.setattr(Store, "append", append)
     ask(open_sqlite(durability="power").append, [say("a")])
     assert threads[0] is not threading.current_thread()
+
+
+def messages_of(page: Page | JournalError) -> Sequence[Message]:
+    assert isinstance(page, Page), page
+    return page.messages
 
 
 def test_with_durability_power_many_appends_keep_their_order(
     open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], turns: Turns
 ) -> None:
-    journal, answers = open_sqlite(durability="power"), []
+    journal = open_sqlite(durability="power")
+    answers: list[Message] = []
     for number in range(20):
-        journal.append([say(str(number))], answers.extend)
-        journal.read("lobby", after=number, before=None, limit=1).then(lambda page: answers.extend(page.messages))
+        journal.append([say(str(number))], into(answers))
+        journal.read("lobby", after=number, before=None, limit=1).map(messages_of).then(answers.extend)
     turns.until(lambda: len(answers) >= 40)
     assert [(m.seq, m.text) for m in answers] == [(n // 2 + 1, str(n // 2)) for n in range(40)]
 
@@ -73,10 +86,11 @@ def test_with_durability_power_many_appends_keep_their_order(
 def test_verbs_queue_during_a_checkpoint_and_are_answered_in_order(
     open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], turns: Turns, gate: threading.Event
 ) -> None:
-    journal, answers = open_sqlite(checkpoint_pages=1), []
-    journal.append([say("a")], answers.extend)
+    journal = open_sqlite(checkpoint_pages=1)
+    answers: list[Any] = []
+    journal.append([say("a")], into(answers))
     assert len(answers) == 1
-    journal.append([say("b")], answers.extend)
+    journal.append([say("b")], into(answers))
     journal.read("lobby", after=0, before=None, limit=9).then(answers.append)
     assert len(answers) == 1
     gate.set()
@@ -114,9 +128,10 @@ def test_closing_during_a_checkpoint_answers_what_waits(
     gate: threading.Event,
     texts: Callable[..., list[str]],
 ) -> None:
-    journal, answers = open_sqlite(checkpoint_pages=1), []
+    journal = open_sqlite(checkpoint_pages=1)
+    answers: list[Message] = []
     for text in "abc":
-        journal.append([say(text)], answers.extend)
+        journal.append([say(text)], into(answers))
     gate.set()
     journal.close()
     assert [message.seq for message in answers] == [1, 2, 3]
@@ -128,8 +143,9 @@ def test_closing_during_a_checkpoint_answers_what_waits(
 def test_an_answer_that_comes_late_after_closing_is_not_given_twice(
     open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], turns: Turns
 ) -> None:
-    journal, answers = open_sqlite(durability="power"), []
-    journal.append([say("a")], answers.extend)
+    journal = open_sqlite(durability="power")
+    answers: list[Message] = []
+    journal.append([say("a")], into(answers))
     journal.close()
     turns.handed_in.get(timeout=45)()
     assert [message.seq for message in answers] == [1]
@@ -138,10 +154,15 @@ def test_an_answer_that_comes_late_after_closing_is_not_given_twice(
 def test_a_verb_called_from_an_answer_while_closing_is_answered_too(
     open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message]
 ) -> None:
-    journal, answers = open_sqlite(durability="power"), []
-    journal.append([say("a")], lambda batch: journal.append([say("b")], answers.extend))
+    journal = open_sqlite(durability="power")
+    answers: list[Message] = []
+    journal.append([say("a")], lambda batch: journal.append([say("b")], into(answers)))
     journal.close()
     assert answers[0].seq == 2
+
+
+def raise_an_error(answer: object) -> None:
+    raise ZeroDivisionError
 
 
 def test_an_answer_that_raises_does_not_stop_the_next(
@@ -149,7 +170,7 @@ def test_an_answer_that_raises_does_not_stop_the_next(
 ) -> None:
     journal = open_sqlite()
     with pytest.raises(ZeroDivisionError):
-        journal.append([say("a")], lambda batch: 1 / 0)
+        journal.append([say("a")], raise_an_error)
     assert ask(journal.append, [say("b")])[0].seq == 2
 
 
@@ -161,10 +182,11 @@ def test_an_answer_that_raises_does_not_hold_up_what_waits(
     gate: threading.Event,
     durability: str,
 ) -> None:
-    journal, answers = open_sqlite(checkpoint_pages=1, durability=durability), []
-    journal.append([say("a")], answers.extend)
-    journal.append([say("b")], lambda batch: 1 / 0)
-    journal.append([say("c")], answers.extend)
+    journal = open_sqlite(checkpoint_pages=1, durability=durability)
+    answers: list[Message] = []
+    journal.append([say("a")], into(answers))
+    journal.append([say("b")], raise_an_error)
+    journal.append([say("c")], into(answers))
     gate.set()
     with pytest.raises(ZeroDivisionError):
         turns.until(lambda: len(answers) >= 2)
@@ -176,9 +198,9 @@ def test_a_loop_that_is_already_closed_is_no_obstacle(path: Path, say: Callable[
     def refuse(callback: Callable[[], None]) -> None:
         raise RuntimeError("Event loop is closed")
 
-    answers = []
+    answers: list[Message] = []
     journal = SqliteJournal(path, call_soon_threadsafe=refuse, durability="power")
-    journal.append([say("a")], answers.extend)
+    journal.append([say("a")], into(answers))
     journal.close()
     assert answers[0].seq == 1
 

@@ -22,7 +22,8 @@ def begin(world: World, operator: Operator, action: Action, peers: list[Peer], *
     """Begin it; the campaign, or why not."""
     answers: list[Campaign | Refusal] = []
     targets = [peer.session.id for peer in peers]
-    plan = BulkPlan(action, **{"words": "x", "targets": targets, "named": frozenset(), "expected": len(targets)} | more)
+    usual: dict[str, Any] = {"words": "x", "targets": targets, "named": frozenset(), "expected": len(targets)}
+    plan = BulkPlan(action, **(usual | more))
     world.operators.bulk.begin(operator, plan).then(answers.append)
     world.run()
     (answer,) = answers
@@ -179,7 +180,7 @@ class FullDisk:
 def test_what_cannot_be_recorded_is_not_begun_and_does_not_go_on(world: World, expected_errors: list[str]) -> None:
     expected_errors.append("not stored: ")
     disk = FullDisk(world.operators.audit.ledger)
-    world.operators.audit.ledger = disk  # type: ignore[assignment]
+    world.operators.audit.ledger = disk
     peers = crowd(world, 10)
     campaign = begin(world, OPERATOR, Action.KICK, peers, per_second=2)
     disk.full = True

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.operators.drain import PATIENCE_SECONDS, RETRY_FIRST_MS, DoorState, Progress
+from gateway.core.gate import DoorState
+from gateway.core.operators.drain import PATIENCE_SECONDS, RETRY_FIRST_MS, Progress
 from gateway.core.operators.moderation import Outcome
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
@@ -62,7 +63,7 @@ def test_a_door_is_emptied_at_its_rate_and_then_closed(world: World, ports: List
     assert web(world) == (Door.WEB, DoorState.CLOSED, 20, 20, 0)
     byes = [peer.told("bye")[0] for peer in peers]
     assert {bye["code"] for bye in byes} == {4001}
-    assert all(RETRY_FIRST_MS <= bye["retry_ms"] <= RETRY_FIRST_MS + 2000 for bye in byes)  # type: ignore[operator]
+    assert all(RETRY_FIRST_MS <= bye["retry_ms"] <= RETRY_FIRST_MS + 2000 for bye in byes)
     assert not bob.session.closed and world.hub.gate.state(Door.TCP) is DoorState.READY
     assert [(entry.action, entry.target) for entry in audit(world)] == [
         ("drain", "door web"), ("drain closed", "door web"),

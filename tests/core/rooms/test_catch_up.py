@@ -1,5 +1,7 @@
 """Identities, receipts and resuming: what a peer finds when it comes back."""
 
+from typing import Any
+
 import pytest
 
 from gateway.core.doors.post import Post, Posting
@@ -9,7 +11,7 @@ from gateway.errors import Refusal
 from tests.core.world import Peer, World
 
 
-def welcome(peer: Peer) -> dict[str, object]:
+def welcome(peer: Peer) -> dict[str, Any]:
     (found,) = peer.told("welcome")
     return found
 

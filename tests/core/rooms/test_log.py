@@ -96,4 +96,4 @@ def test_a_stalled_reader_of_an_emptied_room_is_told_what_it_missed() -> None:
     told = [each for each in slow.objects if each.get("room") == "lobby" and each["type"] in ("gap", "msg")]
     assert [each["type"] for each in told] == ["gap", *("msg" for _ in told[1:])]
     assert (told[0]["from"], told[-1]["seq"]) == (1, 20)
-    assert [each["seq"] for each in told[1:]] == list(range(told[0]["to"] + 1, 21))  # type: ignore[operator]
+    assert [each["seq"] for each in told[1:]] == list(range(told[0]["to"] + 1, 21))

@@ -15,6 +15,12 @@ def looked(health: Health, since: float, *looks: list[Cause]) -> float:
     return since + len(looks)
 
 
+def level_after(health: Health, now: float, *found: Cause) -> Level:
+    """The level once one more look has found these."""
+    health.look(now, list(found))
+    return health.level
+
+
 def test_one_bad_second_is_no_overload() -> None:
     health = Health()
     looked(health, 0, [VERY_LATE], [], [VERY_LATE], [], [VERY_LATE])
@@ -26,9 +32,8 @@ def test_a_strain_that_lasts_counts_and_is_named() -> None:
     health = Health()
     now = looked(health, 0, *[[VERY_LATE]] * int(RISE_SECONDS))
     assert health.level is Level.OK
-    health.look(now, [VERY_LATE])
 
-    assert health.level is Level.OVERLOADED and health.causes == [VERY_LATE]
+    assert level_after(health, now, VERY_LATE) is Level.OVERLOADED and health.causes == [VERY_LATE]
 
 
 def test_a_strain_is_over_when_it_has_not_been_seen_for_a_while() -> None:
@@ -36,9 +41,8 @@ def test_a_strain_is_over_when_it_has_not_been_seen_for_a_while() -> None:
     now = looked(health, 0, *[[LATE]] * 10)
     now = looked(health, now, *[[]] * int(FALL_SECONDS))
     assert health.level is Level.BUSY
-    health.look(now, [])
 
-    assert health.level is Level.OK
+    assert level_after(health, now) is Level.OK
 
 
 def test_a_strain_that_comes_and_goes_does_not_flap() -> None:
@@ -59,10 +63,8 @@ def test_an_overload_that_eases_is_still_busy() -> None:
 
 def test_storage_counts_at_once_and_is_forgiven_at_once() -> None:
     health = Health()
-    health.look(0, [Cause("storage", Level.OVERLOADED, "the disk is full")])
-    assert health.level is Level.OVERLOADED
-    health.look(1, [])
-    assert health.level is Level.OK
+    assert level_after(health, 0, Cause("storage", Level.OVERLOADED, "the disk is full")) is Level.OVERLOADED
+    assert level_after(health, 1) is Level.OK
 
 
 @pytest.mark.parametrize("first", [LATE, Cause("memory", Level.OVERLOADED, "80 % of memory")])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.stats.timeseries import FOLDS, STEPS, Fold, Ring, Rings, fold, fold_of
+from gateway.core.stats.timeseries import FOLDS, STEPS, Fold, Ring, Rings, Row, fold, fold_of
 
 
 def filled(seconds: int) -> Rings:
@@ -54,8 +54,10 @@ def test_a_figure_that_shows_up_later_was_0_before(before: int) -> None:
 
 
 def test_rows_are_folded_as_befits_each_figure() -> None:
-    rows = [{"messages_in": 1.0, "lag_p99": 9.0, "closed_left": 2.0, "connections_tcp": 7.0},
-            {"messages_in": 2.0, "lag_p99": 3.0, "closed_left": 1.0, "connections_tcp": 5.0}]  # fmt: skip
+    rows: list[Row] = [
+        {"messages_in": 1.0, "lag_p99": 9.0, "closed_left": 2.0, "connections_tcp": 7.0},
+        {"messages_in": 2.0, "lag_p99": 3.0, "closed_left": 1.0, "connections_tcp": 5.0},
+    ]
 
     assert fold(rows) == {"messages_in": 1.5, "lag_p99": 9.0, "closed_left": 3.0, "connections_tcp": 5.0}
     assert fold_of("connections_web") is Fold.LAST and fold_of("closed_lost") is Fold.SUM and FOLDS["fds"] is Fold.MOST
