@@ -34,14 +34,14 @@ EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
 EXIT_INTERRUPTED = 130  # what shells report for a program that SIGINT ended
 DEFAULT_COMMAND = "serve"
 HABITS = {"help": ["--help"], "version": ["--version"]}
-"""What other programs have as commands, here flags: `gateway help status` is `gateway status --help`."""
+"""Flags that other programs have as commands: `gateway help status` is `gateway status --help`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subcommand:
     """One word of the command line.
 
-    `run` gets the command itself and the arguments behind its word and answers the exit code. `entry` is the
+    `run` gets the command itself and the arguments after its word, and returns the exit code. `entry` is the
     "module:function" that does the work, `classic` the one that does it with `--classic`.
     """
 
@@ -53,25 +53,25 @@ class Subcommand:
 
 
 class FlagParser(argparse.ArgumentParser):
-    """argparse, except that mistakes are raised and that a closed pipe shows while it can still be handled."""
+    """argparse, except that mistakes are raised and that a closed pipe is noticed while it can still be handled."""
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
         raise UsageError(f"{message} ({self.prog} --help lists the flags)")
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
-        # argparse's own takes a full device or a closed pipe for nothing.
+        # argparse's own version ignores a full device or a closed pipe.
         if message and file is not None:
             file.write(message)
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """Leave after the help."""
+        """Exit after the help."""
         flush_output()
         super().exit(status, message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and answer the exit code: 0 clean, 1 cannot run, 2 wrong usage, 78 wrong settings."""
+    """Run the command line and return the exit code: 0 clean, 1 cannot run, 2 wrong usage, 78 wrong settings."""
     if arguments is None:
         # Until the gateway handles them: a reload or a log rotation that comes while it starts must not end it.
         for early in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        drop_output()  # whoever read it has gone (`gateway check | head -1`)
+        drop_output()  # the reader has exited (`gateway check | head -1`)
         return EXIT_FAILURE
     except OSError as error:
         drop_output()
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def escape_what_cannot_be_shown() -> None:
-    """Let output in an ASCII or Latin-1 locale have `\\u00fc` for what it cannot show, as TOML writes it, instead of
+    """In an ASCII or Latin-1 locale, print `\\u00fc` for what cannot be shown, as TOML writes it, instead of
     failing."""
     codecs.register_error("unicode_escape", _escaped)
     for stream in (sys.stdout, sys.stderr):
@@ -117,13 +117,13 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
 
 
 def drop_output() -> None:
-    """Nobody can have what was printed; at exit the interpreter would try once more, and fail for all to see."""
+    """Discard what was printed and cannot be written; at exit the interpreter would try again, and print its error."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def flush_output() -> None:
-    """Write out what was printed, so that a closed pipe shows now. With `>&-` there is no standard output at all."""
+    """Flush what was printed, so that a closed pipe is noticed now. With `>&-` there is no standard output at all."""
     if sys.stdout is not None:
         sys.stdout.flush()
 
@@ -136,14 +136,14 @@ def fail(code: int, error: Exception | str) -> int:
 
 
 def tell(line: str) -> None:
-    """A line on standard error, if somebody can have it."""
+    """Print a line on standard error, if there is one."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             print(f"gateway: {line}", file=sys.stderr, flush=True)
 
 
 def settled(loaded: Loaded) -> Settings:
-    """The settings of a command, after what has to be told about them."""
+    """The settings of a command, after printing their warnings."""
     for warning in loaded.warnings:
         tell(f"warning: {warning}")
     return loaded.settings
@@ -192,7 +192,7 @@ def serve(command: Subcommand, arguments: Sequence[str]) -> int:
 
 
 def echo(command: Subcommand, arguments: Sequence[str]) -> int:
-    """`gateway echo`: only the plain door, whatever is said about the others."""
+    """`gateway echo`: only the plain door, whatever the settings say about the others."""
     used = [name for name, setting in SETTINGS.items() if setting.origin]
     flags, config = given(settings_parser("echo", explanation(command), used), arguments)
     alone = {"telnet_port": "-1", "web_port": "-1", "memory": "true"}
@@ -200,13 +200,13 @@ def echo(command: Subcommand, arguments: Sequence[str]) -> int:
 
 
 def login_link(command: Subcommand, arguments: Sequence[str]) -> int:
-    """`gateway login-link`: the data folder tells which gateway is meant."""
+    """`gateway login-link`: the data folder says which gateway is meant."""
     flags, config = given(settings_parser("login-link", explanation(command), ["data"]), arguments)
     return start(command.entry, settled(load(flags, os.environ, config)))
 
 
 def status(command: Subcommand, arguments: Sequence[str]) -> int:
-    """`gateway status`: the data folder tells which gateway is meant, or an address and a token."""
+    """`gateway status`: the data folder, or an address and a token, say which gateway is meant."""
     parser = settings_parser("status", explanation(command), ["data"])
     parser.add_argument("--url", metavar="URL", default="", help="the page of a gateway elsewhere [the data folder's]")
     parser.add_argument("--token", metavar="TOKEN", default="", help="a token for that gateway's dashboard [none]")
@@ -218,7 +218,7 @@ def status(command: Subcommand, arguments: Sequence[str]) -> int:
 
 
 def passwd(command: Subcommand, arguments: Sequence[str]) -> int:
-    """`gateway passwd`: a hash or a token, in need of no settings."""
+    """`gateway passwd`: make a hash or a token; needs no settings."""
     parser = FlagParser(
         prog="gateway passwd",
         description=explanation(command),
@@ -241,7 +241,8 @@ def passwd(command: Subcommand, arguments: Sequence[str]) -> int:
 
 
 def check(command: Subcommand, arguments: Sequence[str]) -> int:
-    """`gateway check`: print the effective settings. Wrong values are its verdict, so 78 in flags as well."""
+    """`gateway check`: print the effective settings. Wrong values are what it looks for, so they give 78 in flags as
+    well."""
     parser = settings_parser("check", explanation(command))
     parser.add_argument("--defaults", action="store_const", const="true", default="", help="print what each one means")
     flags, config = given(parser, arguments)

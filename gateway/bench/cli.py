@@ -1,6 +1,6 @@
-"""The words after `gateway bench`: read, checked, done.
+"""The command line of `gateway bench`: its arguments are parsed and checked, and the run is started.
 
-A bar on standard error while a run lasts; nothing where standard error is not a terminal.
+While a run lasts, a progress bar is shown on standard error, if that is a terminal.
 """
 
 import argparse
@@ -30,9 +30,9 @@ REDRAW_SECONDS = 0.25
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Tell]:
-    """Gives a function `tell(what, share)`: cheap enough to be called in every turn of a loop.
+    """Yield a function `tell(what, share)` that is cheap enough to be called in every turn of a loop.
 
-    The bar is redrawn from that call only: a thread of its own would disturb what is measured.
+    The bar is redrawn from that call only: a thread of its own would disturb the measurement.
     """
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
@@ -118,7 +118,7 @@ def _compare(words: argparse.Namespace, plan: LoadPlan) -> int:
 
 
 def _plan(words: argparse.Namespace) -> LoadPlan:
-    """Raises ValueError in words for the user."""
+    """The plan. Raises ValueError with a message for the user."""
     if words.window < words.writers:
         raise ValueError(
             f"--window {words.window} must be at least one message for each of the {words.writers} writers"
@@ -157,7 +157,7 @@ def _target(words: argparse.Namespace) -> BenchTarget:
     return BenchTarget(words.host, told, words.pid or told.get("pid"))
 
 
-# Words into values
+# Parsing of values
 
 
 def _doors(words: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""The same load on naive servers and on the gateway, turn by turn in one run, and the table of their prices.
+"""The comparison: the same load on naive servers and on the gateway in one run, and the table of their costs.
 
-A noisy machine makes single figures worthless: every way gets several turns, interleaved (A B C A B C …) so that a slow
-minute hits all, and the median counts. The server runs on one core, the load on another.
+On a noisy machine a single figure is worthless: every server gets several turns, interleaved (A B C A B C …) so that a
+slow minute affects all, and the median counts. The server runs on one core, the load on another.
 """
 
 import io
@@ -23,9 +23,9 @@ TABLE_WIDTH = 120
 
 
 class ComparedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One way: medians of its turns. `ratio` is the price against the C figure; None: not known, and `why`.
+    """One server: medians of its turns. `ratio` is its cost relative to C's; None: not known, `why` says the reason.
 
-    `prices` are the single turns' figures: how far they lie apart says what the medians are worth.
+    `prices` are the single turns' figures: their spread shows how reliable the medians are.
     """
 
     way: str
@@ -45,7 +45,7 @@ class ComparedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole run. `ok`: every way that could be started delivered everything."""
+    """The whole run. `ok`: every server that could be started delivered everything."""
 
     ok: bool
     readers: int
@@ -99,11 +99,12 @@ def _one_turn(plan: LoadPlan, way: Contender, core: int | None) -> Report:
 
 
 def _tell_nobody(what: str, share: float) -> None:
-    """The bar of a comparison moves from server to server."""
+    """A comparison's bar moves from server to server, not within a run."""
 
 
 def _row(way: str, reports: list[Report], trouble: BenchError | None) -> ComparedRow:
-    """A missing compiler is no failure of anybody: its row has no figures and is no reason for exit code 1."""
+    """The row of one server. A missing compiler is not a failure: its row has no figures and does not cause exit code
+    1."""
     title = WAYS[way].title
     if trouble is not None:
         return ComparedRow(way=way, title=title, ok=isinstance(trouble, NoCompilerError), why=str(trouble))
@@ -140,7 +141,7 @@ def _ratio(price: float | None, base: float | None) -> float | None:
 
 
 def as_table(comparison: Comparison) -> str:
-    """The table and, below it, what the figures stand on."""
+    """The table and, below it, the conditions of the measurement."""
     table = Table(box=None, pad_edge=False)
     table.add_column("way", no_wrap=True)
     for heading in (

@@ -1,4 +1,4 @@
-"""The servers of a comparison: how each is started, where it listens, how it is spoken to."""
+"""The servers of a comparison: how each is started, where it listens, and which dialect it speaks."""
 
 import os
 import shutil
@@ -25,14 +25,14 @@ C_SOURCE = Path(__file__).with_name("naive_line_server.c")
 
 
 class NoCompilerError(BenchError):
-    """There is no C compiler here: the ways in C cannot be measured."""
+    """There is no C compiler here: the servers in C cannot be measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One server. `command(folder)` gives its command line; `folder` is its own, empty, and removed afterwards.
+    """One server. `command(folder)` returns its command line; `folder` is its own, empty, and removed afterwards.
 
-    `ports(process, folder)` waits until it listens and tells its ports by door.
+    `ports(process, folder)` waits until it listens and returns its ports by door.
     """
 
     title: str
@@ -44,7 +44,8 @@ class Contender:
 
 @contextmanager
 def started(way: Contender, core: int | None) -> Iterator[BenchTarget]:
-    """The way's server, on that core, while the block lasts. Raises BenchError with its last words if it dies."""
+    """Run the server, on that core, while the block lasts. Raises BenchError with its last line of output if it
+    dies."""
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name:
         folder = Path(name)
         command = way.command(folder)
@@ -59,7 +60,7 @@ def started(way: Contender, core: int | None) -> Iterator[BenchTarget]:
 
 
 def _environment() -> dict[str, str]:
-    """The servers in Python are this very package, installed or not."""
+    """The environment in which the servers in Python find this package, installed or not."""
     paths = [str(PACKAGE_HOME), *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
 
@@ -79,7 +80,7 @@ def _last_words(folder: Path) -> str:
 
 
 def _printed_port(door: str) -> Callable[["subprocess.Popen[bytes]", Path], dict[str, int | None]]:
-    """The naive servers print their port as the first line."""
+    """How to read the port of a naive server, which prints it as its first line."""
 
     def wait(process: "subprocess.Popen[bytes]", folder: Path) -> dict[str, int | None]:
         line = process.stdout.readline() if process.stdout is not None else b""
@@ -92,7 +93,7 @@ def _printed_port(door: str) -> Callable[["subprocess.Popen[bytes]", Path], dict
 
 
 def _ports_file(process: "subprocess.Popen[bytes]", folder: Path) -> dict[str, int | None]:
-    """The gateway writes its ports file when all doors listen."""
+    """The gateway's ports, from the file that it writes once all doors listen."""
     ports, deadline = folder / "ports", time.monotonic() + START_SECONDS
     while not ports.exists():
         if process.poll() is not None:

@@ -1,8 +1,8 @@
 """The load generator: many readers, a few writers, one thread, one selector.
 
-What is true here. Beside a server that joins a tick's messages into one send, an honest load generator is as busy as
-the server: per tick it takes one system call per reader as well. So a reader costs one `recv_into` a shared buffer
-and one comparison of memory (`order`), only some readers' arrivals are timed, and the collector of garbage rests
+What is true here. If a server joins a tick's messages into one send, a load generator that reads them all is as busy as
+the server: per tick it needs one system call per reader as well. So a reader costs one `recv_into` a shared buffer and
+one comparison of memory (`verdict.ExpectedOrder`), only some readers' arrivals are timed, and garbage collection is off
 meanwhile.
 
 Rules. Closed loop: a message is in flight until its own writer has seen it come back; a writer refills once per turn,
@@ -36,9 +36,9 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What the run took: seconds of the clock, of the server's processor (None: unknown) and of our own.
+    """What the run took: seconds of wall-clock time, of the server's CPU time (None: unknown) and of our own.
 
-    `waited`: seconds that both could have run but others had the cores, added up.
+    `waited`: seconds that both could have run but other processes had the cores, added up.
     """
 
     seconds: float
@@ -48,7 +48,7 @@ class Span:
 
 
 class Load:
-    """One run against one server. `progress(what, share)` is told now and then how far it is."""
+    """One run against one server. `progress(what, share)` is called now and then."""
 
     def __init__(self, plan: LoadPlan, target: BenchTarget, dialect: Dialect, progress: Progress) -> None:
         self.plan = plan
@@ -67,7 +67,7 @@ class Load:
     def run(self) -> Span:
         """Connect, wait until all are in the room, publish, wait until all is delivered or nothing comes any more.
 
-        Raises BenchError when the run could not begin. Whether everything arrived is for the report to say.
+        Raises BenchError when the run could not begin. Whether everything arrived is decided by the report.
         """
         try:
             self._connect()
@@ -86,7 +86,7 @@ class Load:
 
     @property
     def readers(self) -> list[LoadConnection]:
-        """The peers that only read: whose deliveries count."""
+        """The peers that only read; their deliveries are counted."""
         return [peer for peer in self.peers if peer.writing is None]
 
     @property
@@ -142,9 +142,9 @@ class Load:
         return self._orders[door]
 
     def _wait_until_all_read(self) -> None:
-        """Say a probe until everybody has seen one, in whatever form: then everybody is in the room.
+        """Send probes until every peer has seen one, in whatever form: then all are in the room.
 
-        No answer to a join is waited for, because its words are no contract.
+        No reply to a join is waited for, because its wording is not part of the contract.
         """
         first = self.writers[0]
         next_probe, deadline = 0.0, time.perf_counter() + self.plan.patience
@@ -230,7 +230,7 @@ class Load:
         self._send(peer, [self._dialect.say(peer.door, self.plan.room, text) for text in texts])
 
     def _drain(self) -> None:
-        """Until everybody has heard everything, or no message has come for too long, or nobody is left."""
+        """Read until all peers have everything, or no message has come for too long, or no peer is left."""
         published = sum(self.published)
         most, since = -1, 0.0
         while any(peer.open and peer.reader.seen() < published for peer in self.peers):
@@ -243,7 +243,7 @@ class Load:
             self._turn(TURN_SECONDS)
 
     def _linger(self) -> None:
-        """Hear out what comes after the end: repeated messages, or the late ones of readers who got some twice."""
+        """Read what comes after the end: repeated messages, or the late ones of readers that got some twice."""
         troubled = any(peer.reader.own is not None for peer in self.peers)
         until = time.perf_counter() + (TROUBLED_LINGER_SECONDS if troubled else LINGER_SECONDS)
         while time.perf_counter() < until:

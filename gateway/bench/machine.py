@@ -1,4 +1,4 @@
-"""What the operating system knows: CPU time of a process, cores to run on, descriptors, the machine in one line."""
+"""The operating system's view: CPU time of a process, cores, descriptors, and the machine in one line."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ SPARE_DESCRIPTORS = 32
 
 
 def cpu_seconds(pid: int | None) -> float | None:
-    """User and system time of a process so far, its threads included; None where the system does not tell."""
+    """User and system time of a process so far, its threads included; None where the system does not provide it."""
     if pid is None:
         return None
     try:
@@ -46,7 +46,8 @@ def _cpu_seconds_by_ps(pid: int) -> float | None:
 
 
 def waiting_seconds(pid: int) -> float:
-    """How long a process's main thread (0: this one) could have run but had no core; 0 where Linux does not tell."""
+    """How long a process's main thread (0: this one) could have run but had no core; 0 where the system does not
+    provide it."""
     try:
         return int(Path(f"/proc/{pid or os.getpid()}/schedstat").read_text().split()[1]) / 1e9
     except (OSError, IndexError):
@@ -54,7 +55,7 @@ def waiting_seconds(pid: int) -> float:
 
 
 def cores() -> list[int]:
-    """The cores this process may run on; empty where the system does not say."""
+    """The cores this process may run on; empty where the system does not provide them."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
@@ -76,7 +77,7 @@ def _threads(pid: int) -> list[int]:
 
 @contextmanager
 def on_core(core: int | None) -> Iterator[None]:
-    """The block runs on that core, and so do processes started in it from their first moment. None: anywhere."""
+    """Run the block on that core, and processes started in it from their first moment. None: anywhere."""
     if core is None:
         yield
         return

@@ -1,6 +1,6 @@
 """A chat server with aiohttp, one `send_str` per message and reader.
 
-Run it alone with `python -m gateway.bench.naive.aiohttp_server PORT`.
+Run it alone with `python -m gateway.bench.naive_aiohttp PORT`.
 
 One task sends, from a queue: handlers that each send to everybody would show different readers different orders as soon
 as one send has to wait.
@@ -14,7 +14,7 @@ from aiohttp import WSMsgType, web
 
 
 class NaiveRoom:
-    """Who is there, and what is still to be sent."""
+    """The clients in the room, and the messages still to be sent."""
 
     def __init__(self) -> None:
         self.sockets: set[web.WebSocketResponse] = set()
@@ -22,7 +22,7 @@ class NaiveRoom:
         self.joined = 0
 
     async def send_all(self) -> None:
-        """Every message to everybody, in order."""
+        """Send every message to every client, in order."""
         while True:
             message = await self.queue.get()
             for socket in list(self.sockets):
@@ -34,7 +34,7 @@ ROOM = web.AppKey("ROOM", NaiveRoom)
 
 
 async def chat(request: web.Request) -> web.WebSocketResponse:
-    """One WebSocket from its handshake to its end."""
+    """Serve one WebSocket from its handshake to its end."""
     room = request.app[ROOM]
     socket = web.WebSocketResponse(compress=False)
     await socket.prepare(request)
@@ -51,7 +51,7 @@ async def chat(request: web.Request) -> web.WebSocketResponse:
 
 
 async def serve(port: int) -> None:
-    """Until killed."""
+    """Serve until killed."""
     app = web.Application()
     app[ROOM] = room = NaiveRoom()
     app.router.add_get("/", chat)

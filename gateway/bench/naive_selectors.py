@@ -1,6 +1,6 @@
 """A chat server with `selectors`, one send per message and reader.
 
-Run it alone with `python -m gateway.bench.naive.selectors_server PORT`.
+Run it alone with `python -m gateway.bench.naive_selectors PORT`.
 """
 
 import selectors
@@ -12,7 +12,7 @@ READ_BYTES = 64 << 10
 
 
 class NaiveClient:
-    """A connection: the line not ended yet, and what its socket did not take."""
+    """A connection: its unfinished line, and the bytes that its socket has not accepted yet."""
 
     def __init__(self, sock: socket.socket, name: bytes) -> None:
         self.sock = sock
@@ -22,7 +22,7 @@ class NaiveClient:
 
 
 class NaiveServer:
-    """Accepts, reads lines, and sends each to everybody at once."""
+    """Accepts clients, reads lines, and sends each line to every client at once."""
 
     def __init__(self, port: int) -> None:
         self.selector = selectors.DefaultSelector()
@@ -33,7 +33,7 @@ class NaiveServer:
         self.selector.register(self.listener, selectors.EVENT_READ, self.accept)
 
     def accept(self, events: int) -> None:
-        """One newcomer."""
+        """Accept one client."""
         sock, _ = self.listener.accept()
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -54,7 +54,7 @@ class NaiveServer:
         return ready
 
     def read(self, client: NaiveClient) -> None:
-        """Every whole line goes to everybody."""
+        """Read, and send every whole line to every client."""
         try:
             chunk = client.sock.recv(READ_BYTES)
         except OSError:
@@ -69,7 +69,7 @@ class NaiveServer:
                 self.send(reader, message)
 
     def send(self, client: NaiveClient, message: bytes) -> None:
-        """Send, or keep for when the socket takes more."""
+        """Send, or keep the message until the socket is writable again."""
         client.unsent += message
         try:
             sent = client.sock.send(client.unsent)
@@ -84,13 +84,13 @@ class NaiveServer:
             self.selector.modify(client.sock, wanted, self.callback(client))
 
     def leave(self, client: NaiveClient) -> None:
-        """Gone."""
+        """Remove a client."""
         self.selector.unregister(client.sock)
         del self.clients[client.sock]
         client.sock.close()
 
     def run(self) -> None:
-        """Until killed."""
+        """Serve until killed."""
         while True:
             for key, events in self.selector.select():
                 key.data(events)

@@ -27,9 +27,9 @@ _UPGRADE = (
 
 
 def dial(target: BenchTarget, door: str, web_path: str) -> tuple[socket.socket, bytes]:
-    """Connect, for the web door with the WebSocket handshake. Returns the socket and what came behind the handshake.
+    """Connect, for the web door with the WebSocket handshake. Returns the socket and what came after the handshake.
 
-    Raises BenchError when nobody answers there as that door does.
+    Raises BenchError when nothing answers there as that door does.
     """
     port = target.port(door)
     if port is None:
@@ -70,7 +70,7 @@ class Writing:
         self._looked = 0
 
     def room(self) -> int:
-        """How many more may be in flight."""
+        """How many more messages may be in flight."""
         return self.window - (len(self.times) - self.returned)
 
     def in_flight_since(self) -> float | None:
@@ -85,7 +85,8 @@ class Writing:
 
 
 class LoadConnection:
-    """A connected reader, and a writer when `writing` is not None. `out`: bytes that the socket did not take yet."""
+    """A connected reader, and a writer when `writing` is not None. `out`: bytes that the socket has not accepted
+    yet."""
 
     __slots__ = ("door", "open", "out", "reader", "sampled", "sock", "writing")
 
@@ -99,7 +100,7 @@ class LoadConnection:
         self.out = b""
 
     def read(self, buffer: memoryview) -> int:
-        """Take what is there, at most a buffer full. Returns the bytes, 0 at the end of the connection."""
+        """Read what is there, at most a buffer full. Returns the number of bytes, 0 at the end of the connection."""
         try:
             count = self.sock.recv_into(buffer)
         except BlockingIOError:
@@ -113,7 +114,8 @@ class LoadConnection:
         return count
 
     def write(self, pieces: Sequence[bytes] = ()) -> None:
-        """Send, or keep what does not fit; `out` is non-empty then, and `write()` wants to be called when it fits."""
+        """Send, or keep what does not fit; `out` is non-empty then, and `write()` has to be called when the socket is
+        ready."""
         self.out += b"".join(pieces)
         try:
             self.out = self.out[self.sock.send(self.out) :] if self.out else b""
@@ -129,10 +131,10 @@ class Dialect(Protocol):
     web_path: str
 
     def enter(self, door: str, room: str) -> bytes:
-        """Go into the room to read."""
+        """Join the room to read."""
 
     def enter_to_write(self, door: str, room: str) -> bytes:
-        """Go into the room to write, and get one's own messages too."""
+        """Join the room to write, and receive its own messages too."""
 
     def say(self, door: str, room: str, text: bytes) -> bytes:
         """One message."""
@@ -143,7 +145,7 @@ def _frame(**fields: object) -> bytes:
 
 
 class GatewayDialect:
-    """The gateway's own doors. Speaking first spares the greeting; `/echo on` shows a terminal its own lines."""
+    """The gateway's own doors. A peer that sends first gets no greeting; `/echo on` shows a terminal its own lines."""
 
     web_path = "/ws"
 
@@ -152,7 +154,7 @@ class GatewayDialect:
         return _frame(type="hello", rooms=[{"room": room}]) if door == "web" else f"/join {room}\n".encode()
 
     def enter_to_write(self, door: str, room: str) -> bytes:
-        """As to read; a terminal asks for its own lines."""
+        """As `enter`; a terminal also asks for its own lines."""
         return self.enter(door, room) if door == "web" else b"/echo on\n" + self.enter(door, room)
 
     def say(self, door: str, room: str, text: bytes) -> bytes:
@@ -161,7 +163,7 @@ class GatewayDialect:
 
 
 class NaiveDialect:
-    """The servers in `gateway.bench.naive`: one room, no commands, what is said goes to all, the sender included."""
+    """The naive servers (`naive_*`): one room, no commands, what is said goes to all, the sender included."""
 
     web_path = "/"
 
@@ -193,7 +195,7 @@ class Percentiles(msgspec.Struct, frozen=True):
 
 
 def percentiles(seconds: Sequence[float], longest: float) -> Percentiles | None:
-    """By nearest rank: the smallest value that at least p percent do not exceed. None of nothing."""
+    """By nearest rank: the smallest value that at least p percent do not exceed. None if there are none."""
     if not seconds:
         return None
     ranked = sorted(seconds)
@@ -214,7 +216,7 @@ class LatencySamples:
     def summarise(self, times: Sequence[Sequence[float]]) -> Percentiles | None:
         """`times[writer][number]`: when each message was published.
 
-        Every so-manieth message counts, so that a long run does not end in a long calculation; the longest latency is
+        Only every n-th message counts, so that a long run does not end in a long calculation; the longest latency is
         exact, because a chunk's oldest message is its first.
         """
         spans = self._spans()
@@ -229,7 +231,7 @@ class LatencySamples:
         return percentiles(kept, longest)
 
     def messages_per_read(self) -> float | None:
-        """How many messages a reader got at a time: what the server, the kernel and we joined together."""
+        """How many messages a reader got at a time: what the server, the kernel and this program joined."""
         spans = self._spans()
         return round(sum(last - first for first, last, _ in spans) / len(spans), 2) if spans else None
 

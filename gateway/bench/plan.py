@@ -87,7 +87,7 @@ class LoadPlan:
     patience: float = 10.0
 
     def door_of(self, reader: int) -> str:
-        """The door of one reader: they take turns, so that every door is loaded alike."""
+        """The door of one reader: doors take turns, so that every door gets the same load."""
         return self.doors[reader % len(self.doors)]
 
 
@@ -110,4 +110,4 @@ class BenchTarget:
 
 
 class BenchError(GatewayError):
-    """Nothing was measured: no gateway there, a door closed, nobody answers. One line with advice; exit code 1."""
+    """Nothing was measured: no gateway there, a door closed, no answer. One line with advice; exit code 1."""

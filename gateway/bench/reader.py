@@ -1,6 +1,6 @@
-"""One reader's stream, verified as it comes. Sans-I/O: bytes in, `replies` out.
+"""One reader's stream, verified as it arrives. Sans-I/O: bytes in, `replies` out.
 
-What servers say beside the messages: counted, and the words that explain a bad run kept.
+Whatever a server sends besides the run's messages is counted as `Noise`; texts that explain a bad run are kept.
 """
 
 import re
@@ -22,23 +22,23 @@ class Noise:
         self.kept: dict[str, int] = {}
 
     def note(self, piece: bytes) -> None:
-        """One line or one frame's payload that is no message."""
+        """Count one line or one frame's payload that is not a message of the run."""
         self.count += 1
         if TELLING.search(piece):
             self.paced = self.paced or PACING.search(piece) is not None
             self.keep(piece.decode("utf-8", "replace").strip())
 
     def keep(self, words: str) -> None:
-        """Something the report shall show; the same words only once, and not too many in all."""
+        """Keep a text for the report; the same text only once, and not too many in all."""
         if words in self.kept or len(self.kept) < KEPT:
             self.kept[words] = self.kept.get(words, 0) + 1
 
 
 class Reader:
-    """Where one connection stands in the order of its door, or what it heard instead.
+    """How far one connection agrees with the expected order of its door, or what it received instead.
 
     `ready`: has seen a probe, so it is in the room. `at`: the offset in the order up to which it showed the same bytes.
-    `own`: None while it agrees; from the first disagreement on, everything it heard from the beginning.
+    `own`: None while it agrees; from the first disagreement on, everything it received from the beginning.
     `order`: the door's. `replies`: bytes to send, pongs; the owner of the socket empties it.
     """
 
@@ -55,7 +55,7 @@ class Reader:
         self.replies = b""
 
     def take(self, chunk: bytes | memoryview) -> None:
-        """Bytes as the socket gave them, cut anywhere."""
+        """Take bytes as the socket delivered them, cut anywhere."""
         order = self.order
         if not self._rest and self.own is None and order.stream.startswith(chunk, self.at - order.base):
             self.at += len(chunk)
@@ -71,7 +71,7 @@ class Reader:
         return self.order.heard if self.own is None else self.own
 
     def _examine(self, chunk: bytes) -> None:
-        """Read from the last boundary on, piece by piece, then try to stand in the order again."""
+        """Read from the last boundary on, piece by piece, then try to agree with the expected order again."""
         order = self.order
         boundary = order.start(order.count(self.at))
         pieces, self._rest = order.split(order.cut(boundary, self.at) + self._rest + chunk)

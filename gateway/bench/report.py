@@ -1,4 +1,4 @@
-"""What a run found: figures and verdict, for people and for scripts."""
+"""The report of a run: figures and verdict, for people and for scripts."""
 
 from collections.abc import Iterator
 
@@ -30,9 +30,9 @@ class DoorReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. `ok`: everybody got every message once and in one order. `*_busy`: share of one core; None: unknown.
+    """One run. `ok`: every reader got every message once and in one order. `*_busy`: share of one core; None: unknown.
 
-    `waited`: the share of the time that server and load, added up, could have run but others had the cores.
+    `waited`: the share of the time that server and load, added up, could have run but other processes had the cores.
     """
 
     ok: bool
@@ -59,7 +59,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def summarise(load: Load, span: Span) -> Report:
-    """Judge every reader, count what was delivered to those who only read, and set the prices."""
+    """Judge every reader, count what was delivered to those that only read, and calculate the costs."""
     judged = _judged(load)
     doors = {door: _door_report(load, door, judged, span) for door in load.plan.doors}
     deliveries = sum(door.deliveries for door in doors.values())
@@ -115,7 +115,7 @@ def _door_report(load: Load, door: str, judged: list[tuple[LoadConnection, Fault
 
 
 def _slowest(each: list[Percentiles | None]) -> Percentiles | None:
-    """Of several doors the worst at every percentile: what nobody was worse off than."""
+    """At every percentile the worst of several doors: no door was slower than that."""
     known = [latency for latency in each if latency is not None]
     if not known:
         return None
@@ -123,10 +123,10 @@ def _slowest(each: list[Percentiles | None]) -> Percentiles | None:
 
 
 def _looks_paced(load: Load, latency: Percentiles | None, span: Span) -> bool:
-    """In a closed loop somebody is always at work; messages that wait long while nobody is wait for a limit.
+    """In a closed loop one side is always busy; messages that wait long while both are idle wait for a rate limit.
 
-    The first messages of a writer are usually free, so it is the slow end of the latencies that tells. On a machine
-    that others keep busy both sides look idle too, but then they wait for a core.
+    The first messages of a writer are usually free, so the slow end of the latencies decides. On a machine that
+    other processes keep busy both sides look idle too, but then they wait for a core.
     """
     slow = latency is None or latency.p99 > PACED_LATENCY_MS
     idle = span.load_cpu + (span.server_cpu or 0.0) + span.waited < PACED_BUSY * span.seconds

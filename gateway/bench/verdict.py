@@ -64,7 +64,7 @@ def _frame_end(stream: bytes, start: int) -> int | None:
 
 
 def payload(frame: bytes) -> bytes:
-    """What a server's whole frame carries."""
+    """The payload of a server's whole frame."""
     length = frame[1] & 0x7F
     return frame[2 if length < 126 else 4 if length == 126 else 10 :]
 
@@ -117,9 +117,9 @@ def reference(hearings: Iterable[bytes]) -> "array[int]":
 
 
 class Judge:
-    """Holds readers against `published` (messages per writer) and the reference order.
+    """Compares readers with `published` (messages per writer) and the reference order.
 
-    Readers who heard the same are judged once.
+    Readers that received the same are judged once.
     """
 
     def __init__(self, published: Sequence[int], order: "array[int]") -> None:
@@ -128,7 +128,7 @@ class Judge:
         self._known: dict[bytes, Fault] = {}
 
     def judge(self, hearing: bytes) -> Fault:
-        """One reader: its keys as the bytes of an array of 64-bit integers."""
+        """Judge one reader: `hearing` is its keys as the bytes of an array of 64-bit integers."""
         if hearing not in self._known:
             keys = array("Q")
             keys.frombytes(hearing)
@@ -166,7 +166,7 @@ TRIM_BYTES = 4 << 20
 
 
 class Heard:
-    """Messages in the order somebody got them: 9 bytes a message."""
+    """Messages in the order a reader received them: 9 bytes a message."""
 
     def __init__(self) -> None:
         self.keys = array("Q")
@@ -176,12 +176,12 @@ class Heard:
         return len(self.keys)
 
     def append(self, key: int) -> None:
-        """One more message."""
+        """Add a message."""
         self.keys.append(key)
         self.writers.append(key >> NUMBER_BITS)
 
     def copy(self, count: int) -> "Heard":
-        """The first `count` messages, as one's own."""
+        """A copy of the first `count` messages."""
         twin = Heard()
         twin.keys = self.keys[:count]
         twin.writers = self.writers[:count]
@@ -201,11 +201,11 @@ class ExpectedOrder:
 
     @property
     def end(self) -> int:
-        """The offset behind the newest message."""
+        """The offset after the newest message."""
         return self.base + len(self.stream)
 
     def extend(self, key: int, piece: bytes) -> None:
-        """The next message, with the bytes it came in."""
+        """Add the next message, with its bytes."""
         self.stream += piece
         self.heard.append(key)
         self.ends.append(self.end)
@@ -223,11 +223,11 @@ class ExpectedOrder:
         return bytes(self.stream[first - self.base : last - self.base])
 
     def wants_trim(self) -> bool:
-        """Whether so much is held that looking for the slowest reader pays."""
+        """Whether so much is held that it is worth looking for the slowest reader."""
         return len(self.stream) > self._trim_at
 
     def trim(self, slowest: int) -> None:
-        """Drop what everybody has passed. `slowest`: the lowest offset at which a reader stands."""
+        """Drop what all readers have passed. `slowest`: the lowest offset of a reader."""
         keep = self.start(self.count(slowest))
         del self.stream[: keep - self.base]
         self.base = keep

@@ -1,7 +1,7 @@
-"""How the settings say who may see the dashboard: password hashes, accounts and tokens.
+"""The settings that say who may see the dashboard: password hashes, accounts and tokens.
 
-None of them holds a secret itself, only its hash; even so none is ever printed. A complaint names the account or the
-token by its place and says what to do.
+They hold only hashes of secrets; even so, none is ever printed. An error names the account or the token by its place
+and says what to do.
 """
 
 import re
@@ -15,9 +15,9 @@ from gateway.config.values import Form, WrongValue, comma_separated
 
 ROLES = ("viewer", "operator", "admin")
 ROOT_NAME = "admin"
-"""Whom `admin.password_hash` belongs to."""
+"""The account that `admin.password_hash` belongs to."""
 LINK_NAME = "link"
-"""Who comes by a one-time link; no account may take it."""
+"""The name of an operator who logs in by a one-time link; no account may have it."""
 
 _NAME = re.compile(r"[^\W_][\w.-]{0,31}")
 _HASH = re.compile(
@@ -54,14 +54,14 @@ def check_hash(hashed: str | None) -> None:
 
 
 def advice(hashed: str, command: str) -> str:
-    """What to do about a text that is no hash. Shells and compose files take `$name` out of a hash that stands bare."""
+    """What to do about a text that is not a hash. Shells and compose files expand `$name` in a hash without quotes."""
     if "$$" in hashed or ("=19" in hashed and "$argon2" not in hashed):
         return "its dollar signs were lost or doubled on the way here: put it between single quotes"
     return f"`{command}` prints one"
 
 
 def check_accounts(accounts: Mapping[str, AccountSettings]) -> None:
-    """Raise WrongValue unless every account has a possible name of its own, a role and a hash."""
+    """Raise WrongValue unless every account has a valid name that no other has, a role and a hash."""
     seen = set()
     for name, account in accounts.items():
         check_name(name)
@@ -88,7 +88,7 @@ def check_tokens(tokens: Sequence[str]) -> None:
 
 
 def check_name(name: str) -> None:
-    """Raise WrongValue unless somebody may be called `name`."""
+    """Raise WrongValue unless `name` is a valid name for an account."""
     if not _NAME.fullmatch(name) or name.casefold() == LINK_NAME:
         raise WrongValue(
             f"{name[:40]!r} is no name for an account: at most 32 letters, digits, '.', '_' and '-', "

@@ -1,8 +1,8 @@
 """SIGHUP: the settings are read again from where they came, and what can change while the gateway runs changes.
 
-Parts say which settings they take anew (`Reloading.on`); a changed setting that nobody takes is named as needing a
-restart, each time, until it has its old value again. Wrong settings change nothing at all. Reading takes about 3 ms of
-the loop (a small file and the checks of all settings), and what follows must take no longer.
+Parts register the settings that they can change (`Reloading.on`); a changed setting that no part can change is logged
+as needing a restart, at each reload, until it has its old value again. Wrong settings change nothing at all. Reading
+takes about 3 ms of the loop (a small file and the checks of all settings); applying must take no longer.
 
 A module of its own because commands that only read settings need no logging, which costs a tenth of `gateway --help`.
 """

@@ -1,13 +1,13 @@
 """Every setting, defined once.
 
-A setting is a field of a struct below: its type says how it is written and what is right, its default what happens
-without it, its `Meta` what it means. The TOML key, the environment variable, the flag, the help, the output of
+A setting is a field of a struct below: its type says how it is written and which values are valid, its default what
+holds without it, its `Meta` what it means. The TOML key, the environment variable, the flag, the help, the output of
 `gateway check` and the README's table are all read from there.
 
-Only `cli` and `server` read this module; other parts are handed the plain values they need.
+Only `cli` and `server` read this module; other parts are given the plain values they need.
 
-Why by hand, on msgspec and tomllib: `gateway check` tells for each value which place decided it, a mistake is told with
-the nearest known name and without showing secrets, and all mistakes are told at once. pydantic-settings does none of
+Why by hand, on msgspec and tomllib: `gateway check` shows for each value which place decided it, an error names the
+nearest known name without showing secrets, and all errors are reported at once. pydantic-settings does none of
 the three and alone costs 1.5 times the import of aiohttp.web at every start.
 """
 
@@ -43,7 +43,7 @@ from gateway.config.values import (
 )
 
 PREFIX = "GATEWAY_"
-# Choices are Literals, not enums: whoever is handed one compares it with a plain word and need not import this module.
+# Choices are Literals, not enums: a part that is given one compares it with a word and need not import this module.
 Selector = Literal["auto", "epoll", "poll", "select", "kqueue"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -94,7 +94,7 @@ class JournalSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom the web door answers."""
+    """The web door: whom it serves, and how."""
 
     origins: Annotated[Origins, Meta(description="pages of other sites that may use the gateway")] = ()
     hosts: Annotated[
@@ -184,9 +184,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting as the places and the pages see it.
+    """One setting, as the sources and the documentation use it.
 
-    `name` is the TOML key, with its section before a dot. `type` is what msgspec checks a value against. `usual` tells
+    `name` is the TOML key, with its section before a dot. `type` is what msgspec checks a value against. `usual` is
     the default in words where the value itself would depend on the machine. `origin`: also counts for `gateway echo`.
     """
 
@@ -239,7 +239,8 @@ class Setting:
         return True
 
     def read(self, value: object, *, is_text: bool) -> object:
-        """The checked value. `is_text`: it comes from where everything is text. ValueError when it is not right."""
+        """The checked value. `is_text`: it comes from where everything is text. Raises ValueError when it is not
+        valid."""
         if isinstance(value, str) and self.form.parse is not None:
             value = self.form.parse(value)
         value = msgspec.convert(value, self.type, strict=not is_text)

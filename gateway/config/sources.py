@@ -2,12 +2,12 @@
 
     flag --limits.burst  >  environment GATEWAY_LIMITS__BURST  >  file key limits.burst  >  default
 
-A value is checked wherever it is given, also where a stronger place overrides it: a mistake that waits in a file is
-still a mistake. All problems are told at once, one line each.
+A value is checked wherever it is given, also where a stronger place overrides it: a mistake in a file is a
+mistake even before it takes effect. All problems are reported at once, one line each.
 
-Environment variables come through other programs, which leave their marks: the newline of the file that a secret was
-made of, the quotes of a line that `docker --env-file` passes on as they are, an empty text where the operator has given
-nothing. They are read as what was meant.
+Environment variables pass through other programs, which change them: the newline of the file that a secret was made of,
+the quotes of a line that `docker --env-file` passes on as they are, an empty text where the operator gave nothing. They
+are read as what was meant.
 """
 
 import codecs
@@ -55,7 +55,7 @@ class Given(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The effective settings, for every setting the place that decided it, and what was passed over."""
+    """The effective settings, for every setting the place that decided it, and what was ignored."""
 
     settings: Settings
     sources: Mapping[str, Source]
@@ -101,7 +101,7 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "")
 
 
 def load_again(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "") -> Loaded:
-    """The same once more while the gateway runs. A file that can be read only once (a pipe) is a ConfigError: reading
+    """As `load`, while the gateway runs. A file that can be read only once (a pipe) is a ConfigError: reading
     it would give nothing, or wait."""
     file = config or meant(environ.get(CONFIG_VARIABLE, ""))
     if file and not Path(os.path.expanduser(file)).is_file():
@@ -134,7 +134,7 @@ def from_file(config: str) -> Iterator[Given]:
 
 
 def from_environment(environ: Mapping[str, str]) -> Iterator[Given]:
-    """The values of the variables that begin like ours, whether known or not, but for an orchestrator's."""
+    """The values of the variables with our prefix, whether known or not, except an orchestrator's."""
     for variable, text in environ.items():
         if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE and not made_by_orchestrator(variable, text):
             setting = VARIABLES.get(variable)
@@ -144,7 +144,7 @@ def from_environment(environ: Mapping[str, str]) -> Iterator[Given]:
 
 
 def meant(text: str) -> str:
-    """The text of a variable without what only its way here has put around it."""
+    """The text of a variable without what the programs on its way have added around it."""
     words = text.strip()
     quoted = len(words) >= 2 and words[0] == words[-1] and words[0] in "'\"" and words[0] not in words[1:-1]
     return words[1:-1] if quoted else words

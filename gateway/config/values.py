@@ -14,7 +14,7 @@ from gateway.core.quantity import exact_duration, exact_size, parse_duration, pa
 
 
 class WrongValue(ValueError):
-    """A value of the right type that is wrong all the same. The message says how, and shows no secret."""
+    """A value of the right type that is not allowed. The message says why, and shows no secret."""
 
 
 class NoHome(WrongValue):
@@ -47,7 +47,7 @@ def comma_separated(text: str) -> list[str]:
 
 
 def path(text: str) -> Path | None:
-    """A path, `~` allowed; the empty text is none. Raises NoHome where nobody knows whose home `~` is: a folder that is
+    """A path, `~` allowed; the empty text is none. Raises NoHome where the home of `~` is not known: a folder that is
     really called `~` is an accident waiting for `rm -rf ~`."""
     expanded = os.path.expanduser(text)
     if text.startswith("~") and (expanded.startswith("~") or (text.split("/")[0] == "~" and home() is None)):
@@ -68,12 +68,12 @@ def host_names(text: str) -> list[str]:
 
 
 def base_path(text: str) -> str:
-    """A path in its one spelling: with a slash before it and none behind it; empty for the root."""
+    """A path in its canonical form: with a slash before it and none after it; empty for the root."""
     return "/" + text.strip("/ ") if text.strip("/ ") else ""
 
 
 def check_hosts(hosts: tuple[str, ...]) -> None:
-    """Raise WrongValue for what no machine is called."""
+    """Raise WrongValue for a host that cannot be a machine's."""
     for host in hosts:
         if host == "*":
             raise WrongValue("host: '*' is written 0.0.0.0 for every IPv4 address and :: for every IPv6 one")
@@ -82,20 +82,20 @@ def check_hosts(hosts: tuple[str, ...]) -> None:
 
 
 def switch(text: str) -> str:
-    """`true` or `false` for the other words that people write for them; anything else as it is."""
+    """`true` or `false` for other words that mean the same; anything else as it is."""
     word = text.lower()
     return "true" if word in ("yes", "on") else "false" if word in ("no", "off") else word
 
 
 def words(text: str) -> str:
-    """The text, if it is one. WrongValue for bytes that were no UTF-8 in the environment or on the command line."""
+    """The text. Raises WrongValue for bytes in the environment or on the command line that were not UTF-8."""
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise WrongValue("the text is not UTF-8")
     return text
 
 
 def check_networks(networks: tuple[str, ...]) -> None:
-    """ValueError if one of them is no address and no network."""
+    """Raise ValueError if one of them is neither an address nor a network."""
     for network in networks:
         parse_network(network)
 
@@ -105,7 +105,7 @@ OWN_PATHS = frozenset(("admin", "docs", "healthz", "metrics", "openapi.json", "r
 
 
 def check_base_path(path: str) -> None:
-    """WrongValue for a base path that could not be told from the web door's own paths."""
+    """Raise WrongValue for a base path that could be mistaken for one of the web door's own paths."""
     first = path.split("/")[1] if path else ""
     if first in OWN_PATHS:
         raise WrongValue(f"must not begin with /{first}, which is a path of the gateway's own")

@@ -16,8 +16,8 @@ from gateway.core.sanitize import BYTE_ORDER_MARK
 PROMPT = ">>>:"
 READ_BYTES = 4096
 Hear = Callable[[str], str]
-"""Called on the prompt's thread with a line that is not `quit`; what to print. Raises RuntimeError when the server has
-stopped."""
+"""Called on the prompt's thread with a line that is not `quit`; returns what to print. Raises RuntimeError when the
+server has stopped."""
 
 
 def no_other_words(line: str) -> str:

@@ -1,6 +1,7 @@
-"""What the system tells of this process: memory, descriptors, processor time. None where it does not tell.
+"""Figures of this process from the operating system: memory, descriptors, processor time; and the limits they imply.
 
-How many connections the process can hold: each takes a file descriptor.
+A figure that the system does not provide is None. Each connection takes a file descriptor, so the descriptor limit
+decides how many connections the process can hold.
 """
 
 import contextlib
@@ -13,31 +14,31 @@ from pathlib import Path
 from gateway.errors import StartError
 
 MANY_DESCRIPTORS = 500
-"""Listing so many takes longer than a look once a second should (10,000: 4 ms)."""
+"""From this many descriptors on, listing them takes too long to do once a second (10,000: 4 ms)."""
 
 
 def seconds_with_sleep() -> float:
-    """Monotonic seconds that go on while the machine is suspended, where the system has such a clock (Linux)."""
+    """Monotonic seconds that continue while the machine is suspended, where the system has such a clock (Linux)."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class Process:
-    """This process. Cheap enough to be asked every second."""
+    """This process. Cheap enough to call every second."""
 
     def __init__(self) -> None:
         self._looks = 0
         self._fds: int | None = None
 
     def resident_bytes(self) -> int | None:
-        """The memory it takes."""
+        """Its resident memory."""
         try:
             return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
         except (OSError, ValueError, IndexError):
             return None
 
     def descriptors(self) -> int | None:
-        """The descriptors in use. Linux 6.2 and later counts them itself; elsewhere, when they are many, every tenth
-        look counts."""
+        """The descriptors in use. Linux 6.2 and later counts them itself; elsewhere, when there are many, only
+        every tenth call counts them."""
         try:
             counted = os.stat("/proc/self/fd").st_size
             if counted:
@@ -61,7 +62,7 @@ def descriptor_limit() -> int:
 
 
 def memory_limit() -> int:
-    """Bytes of memory there are for this process: the machine's, or its control group's. 0 = not known."""
+    """Bytes of memory available to this process: the machine's, or its control group's. 0 = not known."""
     found = []
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         with suppress(OSError, ValueError):
@@ -83,12 +84,12 @@ def require_descriptors() -> None:
 
 
 RESERVED = 64
-"""Kept for the journal, the log and the loop."""
+"""Descriptors reserved for the journal, the log and the loop."""
 
 
 def connection_limit(wanted: int) -> int:
-    """Connections in all: as many as `wanted` (0 = no limit), but never more than the descriptors allow, whose limit is
-    raised as far as may be."""
+    """The limit of all connections: `wanted` (0 = no limit), but never more than the descriptor limit allows, which is
+    raised as far as the system permits."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         with contextlib.suppress(ValueError, OSError):

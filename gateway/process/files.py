@@ -1,8 +1,8 @@
 """Files that the gateway writes for others, and its own secret key: whole or not at all, in the place that was meant.
 
 A file is written under another name and renamed, so that nobody reads half of it and a process that dies leaves the old
-one. A rename would put a plain file in the place of a link, a FIFO or a device, which somebody put there on purpose: a
-link's target is what is replaced, and what is no plain file is written to.
+one. A rename would replace a link, a FIFO or a device, which somebody put there on purpose, by a plain file: so the
+target of a link is replaced, and a FIFO or a device is written to.
 """
 
 import errno
@@ -17,7 +17,7 @@ from gateway.errors import StartError
 
 KEY_BYTES = 32
 READER_SECONDS = 10.0
-"""How long a FIFO's reader may take to come."""
+"""Seconds to wait until a FIFO has a reader."""
 OUTPUTS = (1, 2)
 
 
@@ -35,7 +35,7 @@ def write_whole(path: Path, content: bytes, mode: int, *, sync: bool = False) ->
 
 
 def _replace(path: Path, content: bytes, mode: int, sync: bool) -> None:
-    """Put a new plain file in the place of an old one, in one step."""
+    """Replace a plain file by a new one, in one step."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.", delete=False) as file:
         fresh = Path(file.name)
         try:
@@ -51,7 +51,7 @@ def _replace(path: Path, content: bytes, mode: int, sync: bool) -> None:
 
 
 def _write_into(path: Path, content: bytes) -> None:
-    """Write to a FIFO or a device, which is never replaced. A FIFO takes nothing until somebody reads it."""
+    """Write to a FIFO or a device, which is never replaced. A FIFO accepts nothing until it has a reader."""
     end = time.monotonic() + READER_SECONDS
     while True:
         try:

@@ -30,10 +30,10 @@ from gateway.errors import Refusal
 from gateway.process.figures import Process
 
 QUIET = 0.2
-"""Share of a second that the process computed at most, for it to be a quiet one."""
+"""The largest share of a second that the process may have computed for the second to count as quiet."""
 YOUNG, MIDDLE = 700, 10
-"""Python's own thresholds: objects made and not freed until the youngest is collected, and how often that until the
-next one is."""
+"""Python's own thresholds: how many objects are made and not freed until the youngest generation is collected, and how
+often that happens until the next generation is."""
 MUCH = 10
 """Collections of the middle generation since the last full one, each after about 7,000 objects more."""
 TOO_MUCH = 200
@@ -48,7 +48,7 @@ class GcPolicy:
         self._walks = 0
 
     def start(self) -> None:
-        """All is built: from now on only `beat` collects the old generation."""
+        """Everything is built: from now on only `beat` collects the old generation."""
         gc.collect()
         gc.freeze()
         gc.set_threshold(YOUNG, MIDDLE, 1_000_000)
@@ -72,7 +72,7 @@ PROBE_BEATS = 2
 
 
 class Heartbeat:
-    """`accept_queue` answers the share of the fullest listening socket's backlog that waits to be accepted."""
+    """`accept_queue` returns how full the fullest listening socket's accept queue is, as a share of its backlog."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, hub: Hub, gc_policy: GcPolicy, accept_queue: Callable[[], float]
@@ -91,12 +91,12 @@ class Heartbeat:
         self._feeling: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Beat from now on."""
+        """Start the timers."""
         self._due = self._hub.clock.now() + BEAT
         self._beating = self._loop.call_later(BEAT, self._beat)
 
     def stop(self) -> None:
-        """Beat no more."""
+        """Stop the timers."""
         for timer in (self._beating, self._feeling):
             if timer is not None:
                 timer.cancel()

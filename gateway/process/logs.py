@@ -1,4 +1,4 @@
-"""Log lines on standard error, as text or as one JSON object a line; never waiting for whoever should read them.
+"""Log lines on standard error, as text or as one JSON object a line; never waiting for their reader.
 
 A pipe that nobody reads is full after 64 KiB, and one write more would stop every chat. The kernel calls a pipe
 writable while PIPE_BYTES fit, so a piece of that size, written after asking, does not block; what does not fit is lost
@@ -52,7 +52,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class LogStream(logging.Handler):
-    """Writes to a descriptor as long as somebody takes it."""
+    """Writes to a descriptor as long as its reader keeps up."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
@@ -93,14 +93,14 @@ def moment(record: logging.LogRecord) -> str:
 
 
 def lost(count: int) -> logging.LogRecord:
-    """The record that stands for those nobody read."""
+    """The record that says how many were lost."""
     words = "%d log lines were lost: they could not be written"
     return logging.LogRecord(log.name, logging.WARNING, __file__, 0, words, (count,), None)
 
 
 def start(level: str, form: str) -> None:
-    """Send what is logged at `level` or above to standard error in one of FORMATS, with it Python's warnings and the
-    errors that nobody caught."""
+    """Send what is logged at `level` or above to standard error in one of FORMATS, together with Python's
+    warnings and uncaught errors."""
     append_only(STANDARD_ERROR)
     handler = LogStream(STANDARD_ERROR)
     handler.setFormatter(FORMATS[form]())
@@ -121,7 +121,7 @@ def append_only(descriptor: int) -> None:
 
 
 def set_level(level: str) -> str:
-    """Log what is at `level` (one of LEVELS) or above from now on; the level until now. ValueError for another word."""
+    """Log at `level` (one of LEVELS) or above from now on; return the level until now. Raises ValueError."""
     if level not in LEVELS:
         raise ValueError(f"a log level is one of {', '.join(LEVELS)}, not {level[:40]!r}")
     root = logging.getLogger()

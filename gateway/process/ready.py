@@ -1,4 +1,4 @@
-"""Telling the outside that the doors listen: the ready line and the ports file, whoever may be there to read."""
+"""Readiness: the line on standard output and the ports file that say that the doors listen, and where."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ def hold_standard_descriptors() -> None:
 
 
 def say(line: str) -> None:
-    """Print a line at once. Nobody there to read it is no reason to stop."""
+    """Print a line at once. It is no error if nobody reads it."""
     try:
         print(line, flush=True)
     except (OSError, UnicodeError):
@@ -50,8 +50,8 @@ WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def reachable(host: str, port: int) -> tuple[str, int]:
-    """An address somebody on this machine can connect to: a wildcard host becomes loopback. Where there is no IPv4, as
-    the kernel lets anybody listen at its wildcard all the same, the one of IPv6."""
+    """An address somebody on this machine can connect to: a wildcard host becomes loopback. Without IPv4 that is
+    IPv6's loopback, because the kernel allows listening at the IPv4 wildcard all the same."""
     found = WILDCARDS.get(host, host)
     if host == "0.0.0.0":
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -63,8 +63,8 @@ def reachable(host: str, port: int) -> tuple[str, int]:
 
 
 def elsewhere(host: str) -> str:
-    """What people on other machines write for a `host` that listens on every interface: the address of the one that
-    leads out, else this machine's name; empty for a host that means one address."""
+    """The address at which other machines reach a `host` that listens on every interface: that of the interface with
+    the default route, otherwise this machine's name; empty for a host that is one address."""
     if host not in WILDCARDS:
         return ""
     families = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))

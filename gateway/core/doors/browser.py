@@ -40,7 +40,7 @@ def fields_of(document: str | bytes) -> dict[str, Any]:
 
 
 def has_half_a_pair(fields: dict[str, Any]) -> bool:
-    """Whether one of the fields is a text with a lone surrogate in it, which JSON can write and UTF-8 cannot."""
+    """Whether one of the fields is a text with a lone surrogate, which JSON can express and UTF-8 cannot."""
     words = [field for field in fields.values() if isinstance(field, str)]
     return any("\ud800" <= character <= "\udfff" for word in words for character in word)
 
@@ -48,13 +48,13 @@ def has_half_a_pair(fields: dict[str, Any]) -> bool:
 BAD_MESSAGES = 10
 BAD_SECONDS = 60.0
 BAD_CODES = frozenset((Code.BAD_MESSAGE, Code.BAD_TEXT, Code.NOT_JOINED, Code.UNKNOWN_COMMAND))
-"""Refusals that count as malformed messages: they come from a program that does not look at its answers."""
+"""Refusals that count as malformed messages: their sender is a program that ignores the replies."""
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Seq = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A room to be in, and where its reader stopped."""
+    """A room to join, and where the session stopped reading it."""
 
     room: str
     epoch: str | None = None
@@ -79,7 +79,7 @@ class Say(msgspec.Struct, frozen=True, tag="say"):
 
 
 class Join(msgspec.Struct, frozen=True, tag="join"):
-    """Enter a room."""
+    """Join a room."""
 
     room: str
     epoch: str | None = None
@@ -147,7 +147,7 @@ class BrowserDoor:
         }
 
     def receive(self, session: Session, frame: str) -> None:
-        """Handle one text frame. Afterwards the session may be held: hand in no more until it resumes."""
+        """Handle one text frame. Afterwards the session may be held: pass in no more until it resumes."""
         session.heard(self.hub.clock.now())
         try:
             request = decode(frame)
@@ -186,7 +186,7 @@ class BrowserDoor:
         self.hub.identities.stored().then(lambda failure: self._welcome(session, refusals, places))
 
     def _welcome(self, session: Session, refusals: list[Refusal | None], places: list[Place]) -> None:
-        """The identity is stored: answer hello."""
+        """The identity is stored: reply to the hello."""
         if session.closed or session.identity is None:
             return
         limits = self.hub.limits
@@ -253,7 +253,8 @@ class BrowserDoor:
         session.wait_for(page, partial(_show_page, session), earlier.id)
 
     def _typing(self, session: Session, write: Write) -> None:
-        """Tell the room's pages, where it is small enough for that to matter; too fast is dropped without a word."""
+        """Tell the room's browsers, if the room is small enough for it to matter; above the rate it is dropped
+        silently."""
         member = self._member(session, write.room)
         room = member.room
         if self.hub.rate_limit.too_fast(session) or room.presences.crowd or self.hub.mutes.on(session) is not None:
@@ -305,7 +306,7 @@ def _show_page(session: Session, past: Past) -> None:
 
 
 def _sorted_out(places: list[Place]) -> tuple[list[Place], list[Refusal]]:
-    """Those of a hello that can be entered, and why the others cannot."""
+    """The rooms of a hello that can be joined, and a refusal for each of the others."""
     entered: set[str] = set()
     possible, impossible = [], []
     for place in places:

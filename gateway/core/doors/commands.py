@@ -1,8 +1,8 @@
 """The commands, one table for terminals and browsers; /help writes itself from it.
 
-A command runs with a `CommandCall`: who asked, in which room, with which words. It answers by `call.answer`, or raises
-Refusal. Names are found exactly, as an alias that other chats have taught people, or by a unique prefix; commands that
-take something away from somebody want their whole name.
+A command runs with a `CommandCall`: who asked, in which room, with which words. It replies with `call.answer`, or
+raises Refusal. A name is found exactly, as an alias known from other chats, or by a unique prefix; a command that takes
+something away from somebody needs its whole name.
 """
 
 import re
@@ -33,13 +33,13 @@ from gateway.errors import Code, Refusal
 
 WHO_PAGE = 20
 WRONG_CODE_SECONDS = 1.0
-"""What a wrong code costs: a thousand million codes are too many to try at that pace."""
+"""How long a wrong code takes: a thousand million codes are too many to try at that rate."""
 ROOMS_PAGE = 20
 TERMINAL_RECENT = 20
 """Messages a terminal is shown on joining a room."""
 ALIASES = {"?": "help", "list": "rooms", "names": "who"} | dict.fromkeys(("part", "leave"), "join lobby")
 ALIASES |= dict.fromkeys(("exit", "bye"), "quit")
-"""Words of other chats, and what they are here."""
+"""Commands of other chats, and what they are called here."""
 WHOLE_NAMES = frozenset({"kick", "ban", "redact", "delete"})  # /ki must not close anybody's connection
 _LOGIN = re.compile(r"/login(?!\S)", re.IGNORECASE)
 GLYPHS = {Door.TCP: ">_", Door.TELNET: "⌨", Door.WEB: "◍", Door.HTTP: "⇄"}
@@ -57,13 +57,13 @@ class CommandCall:
     id: str | None
 
     def answer(self, words: str, **change: str) -> None:
-        """Tell the asker, and only him; `change` is a field of Notice."""
+        """Reply to the session that ran the command, and only to it; `change` is a field of Notice."""
         room = {"room": self.member.room.name} if self.member else {}
         id = {"id": self.id} if self.id is not None else {}
         self.session.tell(Notice(words, **room, **id, **change))
 
     def done(self) -> None:
-        """Acknowledge a command that is answered by other things than words: a page waits for its id."""
+        """Acknowledge a command whose reply is not a text: a page waits for its id."""
         if self.id is not None:
             self.session.tell(Ack(self.id))
 
@@ -88,8 +88,8 @@ class Command:
 
 
 def named_command(line: str) -> bool:
-    """Whether a line is a command: `/x …`, but neither `//x` (a message `/x`) nor a path like /usr/bin. A password is
-    never posted for what nobody sees before its /login: a blank, a byte order mark, a key's escape sequence."""
+    """Whether a line is a command: `/x …`, but neither `//x` (a message `/x`) nor a path like /usr/bin. Invisible
+    characters before /login (a blank, a byte order mark, a key's escape sequence) never make a password a message."""
     if not line.startswith("/"):
         login = _LOGIN.search(line) if "/" in line else None
         return login is not None and sanitize.is_blank(line[: login.start()])
@@ -207,7 +207,7 @@ def _topic(call: CommandCall) -> None:
     topic = sanitize.line(call.words, sanitize.TOPIC_BYTES)
     session = call.session
     call.hub.mutes.check(session)
-    # Once it is stored the room has been told, the asker with it.
+    # Once it is stored the whole room has been told, the session that asked included.
     session.wait_for(call.hub.rooms.set_topic(session, room, topic), lambda _: call.done(), call.id)
 
 
@@ -220,7 +220,7 @@ def _history(call: CommandCall) -> None:
 
 
 def _since(call: CommandCall) -> None:
-    """After a number, or from a moment on: so many minutes ago, or the last time the clock showed 14:00."""
+    """Show messages after a number, or from a time on: so many minutes ago, or the last time it was 14:00."""
     if call.words.isascii() and call.words.isdecimal():
         _show(call, Range(after=int(call.words[:18]), limit=HISTORY_MESSAGES))
         return
@@ -287,7 +287,7 @@ def _bot(call: CommandCall) -> None:
 
 
 def _login(call: CommandCall) -> None:
-    """The words go to the doorkeeper and nowhere else: what looks like a name may be half of a password."""
+    """The words go to the authenticator and nowhere else: what looks like a name may be half of a password."""
     session, hub, audit = call.session, call.hub, call.operators.audit
     name, _, password = call.words.partition(" ")
     if not password:
@@ -316,7 +316,7 @@ def _login(call: CommandCall) -> None:
 
 
 def _ordered(order: OperatorCommand) -> Callable[[CommandCall], None]:
-    """How an order is run for a session."""
+    """The function that runs an operator's command for a session."""
 
     def run(call: CommandCall) -> None:
         session = call.session
@@ -337,7 +337,7 @@ def _quit(call: CommandCall) -> None:
 
 
 def source_of(session: Session) -> str:
-    """By which way and from where somebody acts: `tcp 127.0.0.1`."""
+    """The door and the address that somebody acts from: `tcp 127.0.0.1`."""
     return f"{session.door} {session.address}"
 
 

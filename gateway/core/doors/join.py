@@ -24,8 +24,8 @@ _CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)", re.ASCII)
 
 
 def show_history(hub: Hub, session: Session, past: Past) -> None:
-    """Tell the session a stretch of history. Lines carry the clock only, so a line with the day stands wherever it
-    changes, and before the first when that is not of today."""
+    """Send the session some history. Lines show the time of day only, so a line with the date is sent wherever it
+    changes, and before the first message if that is not from today."""
     shown = [as_msg(message) for message in past.messages]
     if session.wire.objects:
         session.tell(History(past.room, shown, past.more))
@@ -39,7 +39,7 @@ def show_history(hub: Hub, session: Session, past: Past) -> None:
 
 
 def show_page(hub: Hub, session: Session, room: str, wanted: Range, since: int, id: str | None) -> None:
-    """Show the session a page of the room's history, what is older than `since` (ms since 1970) left out, in answer to
+    """Show the session a page of the room's history, without messages older than `since` (ms since 1970), in reply to
     the command with that id; its own messages are committed first. Its input is held meanwhile."""
 
     def answer(words: str) -> None:
@@ -78,9 +78,9 @@ def moment(words: str, now: int) -> int | None:
 
 
 MISSED_LINES = 200
-"""What a terminal is shown of what it missed."""
+"""How many of the messages it missed a terminal is shown."""
 UNSURE_LINES = 20
-"""How far back a terminal is pointed: what was written to it may have been on its way when it was cut."""
+"""How far back a terminal is referred: what was written to it may have been in flight when it was disconnected."""
 ROOMS_PER_SESSION = 50
 """Rooms a browser session is in at most; a terminal is in one at a time."""
 
@@ -95,8 +95,8 @@ class Position:
 
 @dataclass(slots=True)
 class Greeting:
-    """What a newcomer is told besides its name: `ways_in` is how others can come, known once the doors listen,
-    `motd` the message of the day, gated; empty = none. Both may be replaced at any time."""
+    """What a new session is told besides its name: `ways_in` is how others can connect, known once the doors listen,
+    `motd` the message of the day, sanitized; empty = none. Both may be replaced at any time."""
 
     motd: str = ""
     ways_in: WaysIn = field(default_factory=WaysIn)
@@ -105,8 +105,8 @@ class Greeting:
 def join(
     hub: Hub, session: Session, name: str, recent: int, position: Position | None = None, id: str | None = None
 ) -> None:
-    """Bring the session into the room `name` (valid), or tell it why not in answer to the request with that id; its
-    input is held meanwhile.
+    """Join the session to the room `name` (valid), or tell it why not in reply to the request with that id; its input
+    is held meanwhile.
 
     It is told `joined`; then either what it missed since `position`, as live messages, or the last `recent` messages
     as one history. Raises Refusal, before the room is opened, for a browser that is in as many rooms as it may be.
@@ -154,7 +154,7 @@ def join(
 def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
     """Bring a terminal back into the room it left at `position`, with the last MISSED_LINES of what it missed.
 
-    What a terminal has read nobody knows, only what was written to it: so it is told from where on it is shown more.
+    Only what was written to a terminal is known, not what it has read: so it is told from which message it is shown.
     """
     session.hold()
 
@@ -207,5 +207,5 @@ def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: boo
 
 
 def too_many_rooms() -> Refusal:
-    """What a browser session is told that is in as many rooms as it may be."""
+    """The refusal for a browser session that is in as many rooms as it may be."""
     return Refusal(Code.ROOM_LIMIT, f"you are in {ROOMS_PER_SESSION} rooms, part from one first")

@@ -1,6 +1,8 @@
-"""Posting from outside any session: what `curl` says, for whom, how fast, and once.
+"""Posting from outside any session, and private messages.
 
-Private messages: from one person to another, never journaled, acknowledged once they are queued.
+A post (`curl`) has no connection of its own: here are decided the name it is posted under, its rate, and that a second
+try is posted once. A private message goes from one person to another, is never journaled, and is acknowledged once it
+is queued.
 """
 
 from functools import partial
@@ -19,13 +21,13 @@ from gateway.core.sessions.session import OWED_BYTES, Identity, Session
 from gateway.errors import Code, Refusal
 
 POSTERS = 10_000
-"""Posters whose rate is kept; above that those who are within it are forgotten."""
+"""How many posters' rates are kept; above that, posters that are within their rate are forgotten."""
 
 
 class Post(NamedTuple):
-    """What is posted from outside any session: gated `text` for a valid `room`, under `nick` (None: a guest name) or
-    as whom the `token` proves; `id` marks a second try, `address` is where it came from, `counted_as` the key under
-    which that address is limited (None: it is not)."""
+    """What is posted from outside any session: sanitized `text` for a valid `room`, under `nick` (None: a guest name)
+    or as the identity that `token` proves; `id` marks a second try, `address` is where it came from, `counted_as` the
+    key under which that address is limited (None: it is not)."""
 
     room: str
     text: str
@@ -47,7 +49,7 @@ class Posting:
     def post(self, post: Post) -> Answer[Posted | Refusal]:
         """Post from outside any session (HTTP). Raises Refusal.
 
-        An `id` of the same identity (without a token: room and nick) that is known already gets its first answer.
+        If the identity (without a token: the room and nick) has used this `id` before, the first answer is returned.
         """
         identity = None if post.token is None else self._hub.identities.identities.by_token(post.token)
         if post.token is not None and identity is None:
@@ -88,9 +90,9 @@ class Posting:
         return nick
 
     def _check_pace(self, poster: str, address: str | None) -> None:
-        """Raise Refusal if the poster is too fast or the journal behind; else this post counts.
+        """Raise Refusal if the poster is too fast or the journal behind; otherwise this post counts.
 
-        Who gives no name shares the rate of a `poster` with the others who give none.
+        All posters to a room that give no name share one rate.
         """
         seconds = self._seconds(poster, address)
         if seconds:
@@ -128,8 +130,8 @@ RETRY_MS = 5000
 
 
 def whisper(hub: Hub, session: Session, to: str, text: str, id: str | None = None) -> None:
-    """Send gated `text` to the person called `to`; under an `id` that is known already, only acknowledge it. Raises
-    Refusal where no `id` asks for the answer."""
+    """Send sanitized `text` to the person called `to`; if the `id` is known already, only acknowledge it. Raises
+    Refusal where there is no `id` to answer to."""
     if id is None or session.identity is None:
         _deliver(hub, session, to, text)
         return

@@ -1,10 +1,10 @@
-"""Terminals: what a whole line from netcat or telnet means, and what such a peer is told unasked.
+"""Terminals: what a whole line from netcat or telnet means, and what such a peer is told without asking.
 
 A terminal is in the lobby the moment it connects and talks in one room at a time. A peer that waits is greeted; one
-that speaks first is a script and gets no greeting. A peer that speaks too fast is read more slowly, never refused.
+that sends first is a script and gets no greeting. A peer that sends too fast is read more slowly, never refused.
 
-Newcomers type `help` or `exit` and mean a command; a script that posts the word `help` means the word. A person types
-one line at a time: such a word is asked about, once, when no other line came within ALONE_SECONDS before or behind it
+New users type `help` or `exit` and mean a command; a script that posts the word `help` means the word. A person types
+one line at a time: such a word is asked about, once, when no other line came within ALONE_SECONDS before or after it
 and the peer has not half-closed. Otherwise it is a message like any other.
 """
 
@@ -27,13 +27,13 @@ from gateway.errors import Code, Refusal
 GREET_AFTER = 0.1
 """Seconds without input after which a peer is greeted."""
 ALONE_SECONDS = 0.1
-"""A line that no other one came near, in seconds, was typed by a person."""
+"""Seconds: a line with no other line this close to it was typed by a person."""
 QUESTIONS = {
     "help": "/help lists the commands. To say it to the room, send the word once more",
     "?": "/help lists the commands. To say it to the room, send it once more",
     "exit": "/quit leaves. To say it to the room, send the word once more",
 }
-"""What is asked about a line that is only this word."""
+"""The question about a line that consists of this word only."""
 LEAVING_KEYS = ("\x03", "\x04")
 """^C and ^D, where the terminal sends them instead of ending the program."""
 HOW_TO_LEAVE = "/quit leaves"
@@ -51,8 +51,8 @@ class Terminals:
         """Words that may be meant as commands, until it is known that they came alone."""
 
     def connect(self, transport: Transport, wire: Wire, arrival: Arrival, local: str | None = None) -> Session:
-        """A new session in the lobby; `arrival` says `terminal`. It reads once it is greeted or has spoken. `local` is
-        the address at which the peer reached us, if it is the peer that is connected to us."""
+        """A new session in the lobby; `arrival` says `terminal`. It reads the room once it is greeted or has sent
+        something. `local` is the address at which the peer reached us, if it is the peer that is connected to us."""
         session = self.hub.connect(transport, wire, arrival)
         self.hub.enter(session, self.hub.rooms[LOBBY])
         self.hub.clock.later(GREET_AFTER, lambda: self._greet(session, local))
@@ -68,7 +68,7 @@ class Terminals:
                 member.room.attach(member)
 
     def line(self, session: Session, line: bytes) -> None:
-        """Handle one line, without its end. Afterwards the session may be held: hand in no more until it resumes."""
+        """Handle one line, without its end. Afterwards the session may be held: pass in no more until it resumes."""
         self.hub.rate_limit.pay(session)
         if session in self._questions:
             self._say_after_all(session)
@@ -81,7 +81,7 @@ class Terminals:
         self.hub.rate_limit.slow_down(session)
 
     def half_closed(self, session: Session) -> None:
-        """The peer sends no more, and all its lines were handled."""
+        """The peer has half-closed, and all its lines have been handled."""
         if session in self._questions:
             self._say_after_all(session)
 
@@ -142,7 +142,7 @@ class Terminals:
             self._tell_once(session, QUESTIONS[word])
 
     def _say_after_all(self, session: Session) -> None:
-        """It did not come alone: it is a message."""
+        """The word did not come alone: it is a message."""
         line = self._questions.pop(session)
         member = talks_in(session)
         if member is not None and not session.closed:

@@ -113,7 +113,7 @@ ROWS = [
 
 
 class OperatorPrompt:
-    """Answers lines of the console, all but `quit`."""
+    """Runs the lines typed at the console, all but `quit`."""
 
     def __init__(self, hub: Hub, operators: Operators) -> None:
         self._hub = hub
@@ -121,7 +121,7 @@ class OperatorPrompt:
         self._orders = {row.name: row for row in OPERATOR_COMMANDS}
 
     def hear(self, line: str) -> Answer[str]:
-        """Do what a line says, and answer with what is to be printed."""
+        """Run a line; the answer is the text to print."""
         name, _, words = line.strip().partition(" ")
         name, words = name.lower().removeprefix("/"), words.strip()
         order = self._orders.get(name)

@@ -165,18 +165,18 @@ _FOLDERS = re.compile(r"(?<!\S)/(?:(?:(?! cannot be used \()[^/\n:])+/)*")
 
 
 def too_fast(seconds: float) -> Refusal:
-    """The refusal for a peer that must wait so long."""
+    """The refusal for a peer that must wait that many seconds."""
     return Refusal(Code.RATE_LIMITED, f"too fast, wait {seconds:.1f} s", retry_ms=int(seconds * 1000) + 1)
 
 
 def storage_refusal(error: JournalError) -> Refusal:
-    """The refusal when the journal fails, without the folder that it is in, which is nobody's business."""
+    """The refusal when the journal fails, without its folder, which peers need not know."""
     words = _FOLDERS.sub("", str(error)).removeprefix("journal: ")
     return Refusal(Code.STORAGE, f"the journal failed: {words}", retry_ms=2000)
 
 
 def told(found: Value | JournalError) -> Value | Refusal:
-    """What the journal answered, as a peer is told it."""
+    """The journal's result, its error turned into the refusal that a peer is told."""
     return storage_refusal(found) if isinstance(found, JournalError) else found
 
 

@@ -152,12 +152,12 @@ class Nicknames:
         return self._roster.claim(nick, holder)
 
     def take(self, nick: str, holder: Holder) -> None:
-        """The same, but raises Refusal, which proposes a free nick."""
+        """As `claim`, but raise Refusal, which proposes a free nick."""
         if not self.claim(nick, holder):
             raise Refusal(Code.NICK_TAKEN, f"{nick} is taken, try {self._variant(nick)}")
 
     def release(self, nick: str, keep: str | None = None) -> None:
-        """The nick is free again, except where it looks like `keep`."""
+        """Free the nick, except where it looks like `keep`."""
         self._roster.release(nick, keep)
 
     def find(self, nick: str) -> Session:
@@ -169,7 +169,7 @@ class Nicknames:
         return session
 
     def sessions(self, nick: str) -> list[Session]:
-        """The sessions whose nicks are that one or look like it."""
+        """The sessions whose nick is that one or looks like it."""
         holders = dict.fromkeys(self._roster.holders(nick))
         found = (holder.session if isinstance(holder, Identity) else holder for holder in holders)
         return [session for session in found if session is not None]

@@ -48,7 +48,8 @@ class Login:
         return name + self._options.base_path.replace("/", "+")
 
     def session(self, request: web.Request) -> AdminSession | None:
-        """The session of the cookie; None for a stranger. What a page requests by itself does not count as use."""
+        """The session of the cookie; None for a stranger. A request that a page makes by itself does not count as
+        use."""
         secret = request.cookies.get(self.cookie(request))
         if POLL_HEADER in request.headers:
             return self._sessions.look(secret)
@@ -71,8 +72,8 @@ class Login:
         return key is not None and is_here(request) and same_secret(bearer(request) or "", key)
 
     def reader(self, request: web.Request, least: Role) -> Operator:
-        """The operator who asks, of role `least` or higher: 401 for a stranger, forbidden for a lower role. A response
-        that goes on for long calls this again every half second, so that it ends with the session."""
+        """The operator who asks, of role `least` or higher: 401 for a stranger, forbidden for a lower role. A
+        long response calls this again every half second, so that it ends with the session."""
         try:
             operator = self._known(request)
             self.check_own(request)
@@ -84,8 +85,8 @@ class Login:
 
     def writer(self, request: web.Request, csrf: str | None, action: str, target: str = "") -> Operator:
         """The operator who wants to change something: by a token; or logged in, from our own page, and with the
-        session's CSRF token (`csrf`: of the form or the header). Others are recorded and refused. The caller still has
-        to `check` the role."""
+        session's CSRF token (`csrf`: from the form or the header). Others are recorded and refused. The caller still
+        has to `check` the role."""
         who = STRANGER
         try:
             operator = self._known(request)
@@ -109,7 +110,7 @@ class Login:
             raise Refusal(Code.FORBIDDEN, "a page of another site may not do this")
 
     def refused(self, request: web.Request, action: str, target: str, words: str, who: str = STRANGER) -> None:
-        """Record what was refused before the operator's role was known."""
+        """Record a request that was refused before the operator's role was known."""
         self._audit.stranger(who, source(request), action, target, words)
 
     def _known(self, request: web.Request) -> Operator:
@@ -120,13 +121,13 @@ class Login:
 
 
 def source(request: web.Request) -> str:
-    """The way a request came and its address: `web 10.0.0.4`."""
+    """The door and the address of a request: `web 10.0.0.4`."""
     return f"web {peer_address(request)}"
 
 
 def is_here(request: web.Request) -> bool:
-    """Whether the peer is on this machine: it has a loopback address, or the one that we listen at, and is not merely
-    reported so by a proxy, trusted or not."""
+    """Whether the peer is on this machine: it has a loopback address, or the one that we listen at, and no proxy,
+    trusted or not, is in between."""
     if any(name in request.headers for name in FORWARDED):
         return False
     name = request.transport.get_extra_info("sockname") if request.transport is not None else None

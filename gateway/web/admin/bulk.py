@@ -15,8 +15,8 @@ from gateway.web.tables.paging import TableQuery
 
 
 class BulkRequest(Order):
-    """`q` may be empty: everybody; `expected` is the number that the operator read and typed. `reason` is for kick,
-    ban and mute, `seconds` for ban and mute (without: for ever), `text` for message."""
+    """`q` may be empty, which matches every connection; `expected` is the number that the operator read and typed.
+    `reason` is for kick, ban and mute, `seconds` for ban and mute (without: for ever), `text` for message."""
 
     action: Action
     q: str
@@ -37,7 +37,7 @@ class BulkRequest(Order):
 
 class BulkRow(msgspec.Struct, frozen=True):
     """The state of a bulk action. Times: ms since 1970. `spared` are operators' connections that were left out, `left`
-    those that are still to come."""
+    those that are still to be done."""
 
     id: str
     action: Action

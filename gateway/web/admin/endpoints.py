@@ -83,7 +83,8 @@ CHOSEN = (Code.NO_SUCH_USER,)
 
 
 def _read(path: str, handler: Any, shape: Any, words: str, *parameters: Parameter, **fields: Any) -> Endpoint:
-    """What viewers may read. `also`: refusals besides bad_message; `media`: the media type if it is not JSON."""
+    """An endpoint that viewers may read. `also`: refusals besides bad_message; `media`: the media type if it is not
+    JSON."""
     refusals, media = (Code.BAD_MESSAGE, *fields.pop("also", ())), fields.pop("media", JSON)
     reply = Reply(200, fields.pop("said", None) or told(shape), (Content(shape, media),))
     row = Endpoint("GET", API + path, words, handler, reply, VIEWER, parameters, refusals=refusals, tag="admin")
@@ -100,8 +101,8 @@ def _write(
     *on: Parameter,
     **fields: Any,
 ) -> Endpoint:
-    """What changes something. `action`: its name in the audit log; `on`: the parameters of the path; `order`: the shape
-    of the body; `also`: further refusals."""
+    """An endpoint that changes something. `action`: its name in the audit log; `on`: the parameters of the path;
+    `order`: the shape of the body; `also`: further refusals."""
     method, path = route.split()
     order = fields.pop("order", None)
     refusals = (Code.BAD_MESSAGE, Code.TOO_LONG, Code.STORAGE, *fields.pop("also", ()))

@@ -81,8 +81,8 @@ class _Link:
 
 
 class LoginLinks:
-    """One-time tokens. `clock` returns monotonic seconds. The last LINK_LIMIT links are remembered, also when they are
-    used up, so that people can be told what is wrong with theirs."""
+    """One-time tokens. `clock` returns monotonic seconds. The last LINK_LIMIT links are remembered, used ones
+    too, so that an operator can be told what is wrong with a link."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -97,7 +97,7 @@ class LoginLinks:
         return token
 
     def problem(self, token: str) -> str | None:
-        """Why `token` would not log in: "unknown", "used" or "expired". None: it would. Does not use it up."""
+        """Why `token` is not valid: "unknown", "used" or "expired"; None if it is. Does not use it up."""
         link = self._find(token)
         if link is None:
             return "unknown"
@@ -266,7 +266,8 @@ class LoginPage:
 
 
 def _link_name(given: str) -> str:
-    """The operator's name in the audit log. It cannot be an account's, so nobody can pass for one. Raises Refusal."""
+    """The operator's name in the audit log. It cannot be an account's, so nobody can impersonate one. Raises
+    Refusal."""
     name = "" if is_blank(given) else " ".join(line(given).split())[:LINK_NAME_LIMIT]
     return f"{BY_LINK}:{name}" if name else BY_LINK
 
@@ -296,7 +297,7 @@ class SessionEndpoints:
         return [self._sessions.row(each, current, wall) for each in self._sessions.seen_by(call.operator)]
 
     def others(self, call: Call[Any]) -> list[str]:
-        """The names of other logged-in operators, as far as this one may see them."""
+        """The names of other logged-in operators that this one may see."""
         return sorted({f"{row.name} ({row.role})" for row in self.rows(call) if not row.current})
 
     async def end(self, call: Call[None]) -> SessionEnded:

@@ -1,4 +1,4 @@
-"""`/admin/api/…` for the gateway itself: drain, maintenance, log level, and the feed of what happened lately."""
+"""`/admin/api/…` for the gateway itself: drain, maintenance, log level, and the feed of recent events."""
 
 import msgspec
 
@@ -15,7 +15,7 @@ from gateway.web.tables.paging import PAGE_DEFAULT
 
 
 class DrainRequest(Order):
-    """Without a door: all of them. `spread_seconds` is the time over which those who are sent away come back."""
+    """Without a door: all of them. `spread_seconds` is the time over which disconnected peers come back."""
 
     door: Door | None = None
     per_second: int = PER_SECOND
@@ -49,8 +49,8 @@ class EventRow(msgspec.Struct, frozen=True):
 
 
 class EventLines(msgspec.Struct):
-    """Recent events, oldest first. `cursor` is the number of the last one here, `last` that of the last there is;
-    `missed` is how many are no longer held between `after` and the first."""
+    """Recent events, oldest first. `cursor` is the number of the last event here, `last` that of the last of all;
+    `missed` is how many between `after` and the first are no longer held."""
 
     events: list[EventRow]
     cursor: int
@@ -59,7 +59,7 @@ class EventLines(msgspec.Struct):
 
 
 class DrainingDoor(msgspec.Struct):
-    """The drain of one door: connections when it began, those disconnected, and those there now."""
+    """The drain of one door: connections when it began, those disconnected, and those open now."""
 
     door: Door
     state: str

@@ -1,8 +1,8 @@
-"""`GET /metrics` for Prometheus: plain numbers that are counted anyway are read when they are scraped.
+"""`GET /metrics` for Prometheus: numbers that are counted anyway, read when they are scraped.
 
-The formats are written by prometheus-client: 0.0.4, which everything reads, and OpenMetrics 1.0 for those who ask for
-it. Its own metrics are not used: an int on the hot path costs a tenth of a Counter with its lock. It is imported, in a
-thread, by the first scrape, because that takes a fifth of a second and most gateways are never scraped.
+The formats are written by prometheus-client: 0.0.4, which everything reads, and OpenMetrics 1.0 for clients that ask
+for it. Its own metrics are not used: an int on the hot path costs a tenth of a Counter with its lock. It is imported,
+in a thread, by the first scrape, because that takes a fifth of a second and most gateways are never scraped.
 """
 
 import asyncio

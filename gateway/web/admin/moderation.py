@@ -1,4 +1,4 @@
-"""`/admin/api/…` for what operators do: kicks, bans, mutes, messages, announcements, and the audit log.
+"""`/admin/api/…` for moderation: kicks, bans, mutes, messages, announcements, and the audit log.
 
 Every write goes through `core.operators`, which checks the role again and records it; a request without a session or
 with a wrong CSRF token is recorded as a stranger's. Lists are newest first, a page at a time.
@@ -84,7 +84,7 @@ class MessageRequest(Order):
 
 
 class AnnounceRequest(Order):
-    """A text to everybody, or to a door, a room or both."""
+    """A text to all connections, or to those of a door, a room or both."""
 
     text: str
     door: Door | None = None

@@ -1,6 +1,6 @@
-"""The dashboard's pages and their forms: connections, rooms, bans, mutes, audit, sessions; complete without script.
+"""The dashboard's pages and their forms: connections, rooms, bans, mutes, audit, sessions; usable without scripts.
 
-All share a frame: the operator who is logged in, the gateway's health, the navigation.
+All pages share a frame: the operator who is logged in, the gateway's health, the navigation.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ RESULTS = {
     "ended": "The session is ended.",
     "announced": "Announced.",
 }
-"""The outcomes of a form without script, in the words of the page that it leads back to."""
+"""The results of a form without script, as the page that it leads back to shows them."""
 
 
 class AdminFrame:

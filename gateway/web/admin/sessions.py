@@ -1,13 +1,13 @@
 """The sessions of the dashboard: how long they last, how a cookie is checked, and which an operator may see and end.
 
-Secrets are 192 random bits, of which only the SHA-256 is kept, so that neither a memory dump nor a slip in a log can be
+Secrets are 192 random bits, of which only the SHA-256 is kept, so that neither a memory dump nor a line in a log can be
 used to log in. The number of sessions is bounded. A session is looked up by its digest, so the timing of the lookup
 reveals nothing about the secret.
 
-A restart logs nobody out: the ledger keeps the sessions, by digest, with the times of `core.clock` and a proof
-of the account they were opened by, so that an account that changed while the gateway was down is a stranger's. The CSRF
-token is made from the secret, and so needs no keeping. When a session was used last is written once a minute: a kill
-takes that much from its idle time.
+A restart logs nobody out: the ledger keeps the sessions, by digest, with the times of `core.clock` and a proof of the
+account they were opened by, so that an account that changed while the gateway was down loses its sessions. The CSRF
+token is made from the secret, so it is not stored. The time of a session's last use is stored once a minute: if the
+process is killed, up to a minute of use is forgotten.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ SECRET_BYTES = 24
 ID_BYTES = 8
 AGENT_CHARACTERS = 200
 WRITTEN_EVERY = 60.0
-"""Seconds between two writings of when sessions were used."""
+"""Seconds between two times that the sessions' last use is stored."""
 BY_LINK = "link"
 """The name of an operator who came by a one-time link, `link:ana` if they gave one; and the proof of such a session."""
 
@@ -48,14 +48,14 @@ def same_secret(given: str, right: str) -> bool:
 
 
 def csrf_of(secret: str) -> str:
-    """The CSRF token of a session: nobody who does not have the cookie can make it."""
+    """The CSRF token of a session: it cannot be made without the cookie."""
     return hmac.digest(secret.encode(), b"csrf", "sha256").hex()[: 2 * SECRET_BYTES]
 
 
 @dataclass(slots=True, eq=False)
 class AdminSession:
     """Somebody who is logged in. `id` names the session and opens nothing; `opened` and `seen` are seconds of trusted
-    time. `proof` is the account's (`Accounts.proof`), or BY_LINK. `csrf` is known while somebody asks."""
+    time. `proof` is the account's (`Accounts.proof`), or BY_LINK. `csrf` is known during a request."""
 
     id: str
     operator: Operator
@@ -95,7 +95,7 @@ class SessionRow(msgspec.Struct, frozen=True):
 
 class AdminSessions:
     """The open sessions of the dashboard: 30 minutes without use end one, 12 hours in any case. `clock` returns seconds
-    of trusted time, `proof` what an account's logins hold by."""
+    of trusted time, `proof` the proof of an account."""
 
     def __init__(self, clock: Callable[[], float], ledger: Ledger, proof: Callable[[str], str]) -> None:
         self._clock = clock
@@ -105,7 +105,7 @@ class AdminSessions:
         self._written = 0.0
 
     def start(self) -> None:
-        """Recall who was logged in."""
+        """Load the stored sessions."""
         self._ledger.logins().then(self._recalled)
 
     def _recalled(self, text: str | JournalError) -> None:
@@ -161,7 +161,7 @@ class AdminSessions:
         return session
 
     def look(self, secret: str | None) -> AdminSession | None:
-        """The session of a cookie that a page sent by itself, which does not count as use."""
+        """The session of a cookie in a request that a page made by itself, which does not count as use."""
         self._sweep()
         session = self._sessions.get(digest(secret)) if secret else None
         if session is not None and secret:

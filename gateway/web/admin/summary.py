@@ -1,4 +1,4 @@
-"""The summary at the top of the dashboard, which `gateway status` shows as well: figures now, their highest, and
+"""The summary at the top of the dashboard, which `gateway status` shows as well: current figures, their peaks, and
 their limits."""
 
 from collections.abc import Callable

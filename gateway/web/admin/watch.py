@@ -1,8 +1,8 @@
 """`GET /admin/api/connections/{id}/watch`: one connection live, as Server-Sent Events, for an admin and ten minutes.
 
 Off unless `admin.watch` is on; the beginning and the end of each watch are audited. Passwords, tokens and codes are
-covered (`core.sessions.trace`). What the admin's own connection does not take is dropped, never queued, and the admin
-is told how much.
+redacted (`core.sessions.trace`). What the admin's own connection cannot take is dropped, never queued, and the admin is
+told how much.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _encode = msgspec.json.encode
 
 
 class Seen(msgspec.Struct, gc=False):
-    """Some bytes at `at` (ms since 1970), visible. `cut` bytes of them are not shown."""
+    """Some bytes at `at` (ms since 1970), as visible text. `cut` bytes of them are not shown."""
 
     at: int
     text: str
@@ -47,7 +47,7 @@ class Seen(msgspec.Struct, gc=False):
 
 
 class Watch:
-    """What was seen of one connection and not sent yet."""
+    """What was seen of one connection and has not been sent yet."""
 
     def __init__(self, session: Session, wall: Callable[[], int]) -> None:
         self.news = asyncio.Event()
@@ -60,7 +60,7 @@ class Watch:
         self._tap = Trace(session, self._seen)
 
     def stop(self) -> None:
-        """Stop looking."""
+        """Stop watching."""
         self._tap.remove()
 
     def take(self) -> list[tuple[str, Any]]:
@@ -152,7 +152,7 @@ class WatchEndpoints:
         return response
 
     async def _tell(self, request: web.Request, response: web.StreamResponse, session: Session, watch: Watch) -> str:
-        """Send what is seen until there is a reason to end, and return that."""
+        """Send what is seen until there is a reason to end; return the reason."""
         until = time.monotonic() + WATCH_SECONDS
         while True:
             try:

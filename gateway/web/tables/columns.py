@@ -1,8 +1,8 @@
 """The columns of the dashboard's tables: their labels, how their values are written, and which are shown at first.
 
-The page draws its heads and cells from these, and its scripts read them from the page. How a value is written (`shown`)
-is here and, the same, in static's format.js; quantities are written by `core.quantity`, so that a filter word finds the
-row by what its cell says. None is unknown.
+The page makes its heads and cells from these, and its scripts read them from the page. How a value is written (`shown`)
+is decided here and, equally, in static's format.js; quantities are written by `core.quantity`, so that a filter word
+finds the row by what its cell says. None is unknown.
 
 Cells are written in Python because a page of the table has thousands: a macro in the template takes ten times as long,
 and blocks everybody else meanwhile.
@@ -21,8 +21,8 @@ NUMBERS = frozenset(("count", "rate", "size", "duration", "milliseconds"))
 
 
 class Column(NamedTuple):
-    """One column: the field of a row, its label, how a value is written, the order of a first click ("-" before the
-    name: the largest first), and the states of the table in which it is shown at first."""
+    """One column: the field of a row, its label, how a value is written, the order after a first click ("-" before
+    the name: the largest first), and the states of the table in which it is shown at first."""
 
     field: str
     label: str
@@ -37,7 +37,7 @@ class Column(NamedTuple):
 
     @property
     def second(self) -> str:
-        """The order of a second click."""
+        """The order after a second click."""
         return self.first[1:] if self.first.startswith("-") else f"-{self.first}"
 
 
@@ -156,7 +156,7 @@ TEXTS: dict[str, Callable[[Any], str]] = {
 
 
 def written(value: Any, shown: str) -> Markup:
-    """A value as the `shown` of its column wants it (`web.tables.columns`)."""
+    """A value as HTML, in the way that its column's `shown` names."""
     number = NUMBER_FORMATS.get(shown)
     if number is not None:
         return Markup(UNKNOWN if value is None else number(value))

@@ -2,7 +2,7 @@
 
 A sample holds the lag and the rates of every connection at one moment. It is four parallel arrays, in the order of the
 sessions' numbers, instead of objects per connection: 60 samples of 10,000 connections take 14 MB, and while nobody
-looks at the dashboard nothing is kept.
+looks at the dashboard, nothing is kept.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ STATES = ("ok", "idle", "slow", "paced", "muted", "closing", "closed")
 KERNEL = frozenset(("rtt", "retransmits", "unacked", "unsent_bytes"))
 """Columns that cost system calls: filled for the rows that are shown, for all when a filter or order needs them."""
 TRAITS = frozenset(("local", "tls", "telnet", "terminal", "agent", "user"))
-"""Columns that the door knows, filled likewise."""
+"""Columns that the door knows, filled in the same way."""
 
 Muted = Callable[[Session], bool]
 
 
 class Rates(NamedTuple):
-    """Per second, between two looks at least a second apart."""
+    """Rates per second, between two samples at least a second apart."""
 
     messages_in: float
     messages_out: float
@@ -43,7 +43,7 @@ class Rates(NamedTuple):
 
 class ConnectionRow(msgspec.Struct, gc=False):
     """One connection as it was when the snapshot was made. Times: ms since 1970; durations: ms; rates: per second.
-    None: unknown, or not looked at yet (KERNEL, TRAITS)."""
+    None: unknown, or not filled yet (KERNEL, TRAITS)."""
 
     id: str
     nick: str
@@ -113,7 +113,7 @@ ORDERED_BY = {"id": "number", "address": "address_order"}
 
 
 def row_of(session: Session, now: float, wall: int, rates: Rates | None, muted: Muted) -> ConnectionRow:
-    """What the table shows of a session at `now` (monotonic seconds), which is `wall` (ms since 1970)."""
+    """The row of a session at `now` (monotonic seconds), which is `wall` (ms since 1970)."""
     lag_messages, lag_bytes = session.lag()
     idle = max(0, int((now - session.last_input) * 1000))
     unsent = session.unsent_since() if lag_messages else None
@@ -301,8 +301,8 @@ class Samples:
         self._last: Sample | None = None
 
     def rate(self, number: int, counts: Counts, age: float, now: float) -> Rates | None:
-        """The rates of a session that has counted so far and is `age` seconds old; None when nobody has looked lately.
-        They change at most every LOOK_APART."""
+        """The rates of a session with these counts that is `age` seconds old; None when there is no recent sample. They
+        change at most every LOOK_APART."""
         last = self._last
         if last is None or now - last.now > LOOK_STALE:
             return None
@@ -323,13 +323,13 @@ class Samples:
         )
 
     def begin(self, now: float, wall: int) -> Sample | None:
-        """A new look, if the last is far enough away: note `counts` and `rates` of every session, then `keep` it."""
+        """Begin a new sample, if the last is old enough: note `counts` and `rates` of every session, then `keep` it."""
         if self._last is not None and now - self._last.now < LOOK_APART:
             return None
         return Sample(now, wall)
 
     def keep(self, look: Sample, rows: list[ConnectionRow]) -> None:
-        """The look is over. Of the one before only the arrays are kept."""
+        """Keep a finished sample. Of the one before only the arrays are kept."""
         look.complete(rows)
         if self._last is not None:
             self._last.counts, self._last.rates = {}, {}
@@ -339,7 +339,7 @@ class Samples:
             self._looks.popleft()
 
     def forget(self) -> None:
-        """Drop all samples: nobody looks."""
+        """Drop all samples, because nobody looks at the dashboard."""
         self._looks.clear()
         self._last = None
 

@@ -52,13 +52,13 @@ from gateway.web.tables.paging import (
 FRESH = 1.0
 SLICE = 250
 LARGE = 2000
-"""Rows from which nobody waits for a new snapshot while the last is younger than STALE seconds."""
+"""From this many rows on, a request does not wait for a new snapshot if the last is younger than STALE seconds."""
 STALE = 3.0
 PAUSE = 0.006
 SORT_DEFAULT = "-lag_bytes"
 FROZEN_SECONDS = 60.0
 FROZEN = 4
-"""Frozen snapshots, at most: about 10 MB each with 10,000 connections. One more drops the longest unused."""
+"""Frozen snapshots, at most: about 10 MB each with 10,000 connections. One more drops the one unused for longest."""
 VIEWS = 16
 """Orders kept for one snapshot."""
 
@@ -89,11 +89,11 @@ class Snapshot:
         self._views: dict[tuple[str, str, str], Ordering[ConnectionRow]] = {}
 
     def add(self, row: ConnectionRow) -> None:
-        """One more row."""
+        """Add a row."""
         self.rows.append(row)
 
     async def page(self, question: TableQuery, name: str | None = None) -> TablePage:
-        """What was asked for. Refusal for a word, an order or a cursor that is wrong."""
+        """The page asked for. Raises Refusal for a wrong word, order or cursor."""
         view = await self.view(question)
         rows, cursor = view.page(question.asked)
         await self.fill(rows)
@@ -189,7 +189,7 @@ class ConnectionTable:
         return await asyncio.shield(self._making)
 
     async def page(self, question: TableQuery) -> TablePage:
-        """A page of now or of a frozen moment; `freeze` freezes now."""
+        """A page of the present or of a frozen moment; `freeze` freezes the present."""
         snapshot, name = await self.moment(question)
         return await snapshot.page(question, name)
 
@@ -304,7 +304,7 @@ class RoomLine(msgspec.Struct, gc=False):
 
 
 class EventLine(msgspec.Struct, gc=False):
-    """What happened to it at `at` (ms since 1970), see `core.stats.recent`."""
+    """An event of the connection at `at` (ms since 1970), see `core.stats.recent`."""
 
     at: int
     event: str
@@ -312,7 +312,7 @@ class EventLine(msgspec.Struct, gc=False):
 
 
 class Detail(msgspec.Struct, gc=False):
-    """Everything there is to know of one connection."""
+    """One connection in full."""
 
     connection: ConnectionRow
     rooms: list[RoomLine]

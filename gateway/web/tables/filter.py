@@ -21,7 +21,7 @@ from gateway.errors import Code, Refusal
 Test = Callable[[Any], bool]
 
 FILTER_CHARS = 1000
-"""More than anybody types."""
+"""The longest filter, in characters: more than anybody types."""
 WORDS = 32
 
 _NAME = re.compile(r"([a-z][a-z_]*)(:|>=|<=|>|<)")

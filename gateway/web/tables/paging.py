@@ -3,7 +3,7 @@
 A page begins after the (value, number) of its cursor, so rows that come and go between two pages neither repeat nor
 hide others. A row without a value comes last in both directions. `TableQuery` holds the parameters of a request.
 
-Long work is done in short slices, so that chat never waits for an operator; so is sending a whole table as a file.
+Long work is done in short slices, so that chat never waits for an operator; a whole table is sent as a file likewise.
 """
 
 import asyncio
@@ -187,7 +187,7 @@ def _encode(sort: str, key: Key) -> str:
 
 
 def _decode(cursor: str, sort: str) -> Key:
-    """The key of a cursor that was made for the same order; a Refusal for any other."""
+    """The key of a cursor that was made for the same order; raises Refusal for any other."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         made_for, value, number = msgspec.json.decode(raw, type=tuple[str, int | float | str | None, int | str])

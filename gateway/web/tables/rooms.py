@@ -1,7 +1,7 @@
 """`/admin/api/rooms`: the rooms in memory as a table, with the filter words, orders and pages of the connections'.
 
-One snapshot of all rooms for all viewers, at most once a second, in slices; while nobody asks nothing is done. A room's
-rate is how far its head moved between the last two snapshots.
+One snapshot of all rooms for all viewers, at most once a second, in slices; while nobody asks, nothing is done. A
+room's rate is how far its head moved between the last two snapshots.
 """
 
 import asyncio
@@ -93,7 +93,7 @@ class RoomTable:
         self._making: asyncio.Task[None] | None = None
 
     async def page(self, question: TableQuery) -> RoomPage:
-        """What was asked for. Refusal for a word, an order or a cursor that is wrong."""
+        """The page asked for. Raises Refusal for a wrong word, order or cursor."""
         column = question.asked.attribute
         if column not in COLUMNS:
             raise Refusal(Code.BAD_MESSAGE, f"cannot sort by {column[:40]!r}: one of {', '.join(COLUMNS)}")
