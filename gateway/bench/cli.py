@@ -107,7 +107,7 @@ def _load(words: argparse.Namespace, plan: LoadPlan) -> int:
 
 def _warn(report: Report) -> None:
     if report.paced:
-        print("gateway bench: the server paced the writers, the figures say nothing", file=sys.stderr)
+        print("gateway bench: the server paced the writers, so the figures are meaningless", file=sys.stderr)
 
 
 def _compare(words: argparse.Namespace, plan: LoadPlan) -> int:
@@ -153,7 +153,7 @@ def _target(words: argparse.Namespace) -> BenchTarget:
     except OSError as error:
         raise BenchError(f"no gateway there: cannot read {words.ports_file}: {error.strerror}") from error
     except msgspec.MsgspecError as error:
-        raise BenchError(f"{words.ports_file} is no ports file of a gateway: {error}") from error
+        raise BenchError(f"{words.ports_file} is not a gateway's ports file: {error}") from error
     return BenchTarget(words.host, told, words.pid or told.get("pid"))
 
 
@@ -259,7 +259,7 @@ def _add_load(group: argparse._ArgumentGroup) -> None:
         type=_positive,
         default=10.0,
         metavar="S",
-        help="give up when nothing comes for so long, default %(default)g",
+        help="give up after that many seconds without a message, default %(default)g",
     )
 
 

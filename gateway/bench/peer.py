@@ -51,7 +51,7 @@ def _upgrade(sock: socket.socket, host: str, port: int, path: str) -> bytes:
     while b"\r\n\r\n" not in answer:
         chunk = sock.recv(4096)
         if not chunk or len(answer) > HEADER_BYTES:
-            raise BenchError(f"{host}:{port} is no web door: it does not answer a WebSocket handshake")
+            raise BenchError(f"{host}:{port} is not a web door: it does not answer a WebSocket handshake")
         answer += chunk
     head, _, first = answer.partition(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 101"):

@@ -50,7 +50,7 @@ def account_words(text: str) -> dict[str, dict[str, str]]:
 def check_hash(hashed: str | None) -> None:
     """Raise WrongValue unless `hashed` is a hash of argon2, or none."""
     if hashed is not None and not _HASH.fullmatch(hashed):
-        raise WrongValue(f"this is no argon2 hash: {advice(hashed, 'gateway passwd')}")
+        raise WrongValue(f"this is not an argon2 hash: {advice(hashed, 'gateway passwd')}")
 
 
 def advice(hashed: str, command: str) -> str:
@@ -67,7 +67,9 @@ def check_accounts(accounts: Mapping[str, AccountSettings]) -> None:
         check_name(name)
         _check_role(name, account.role)
         if not _HASH.fullmatch(account.hash):
-            raise WrongValue(f"the hash of {name} is no argon2 hash: {advice(account.hash, f'gateway passwd {name}')}")
+            raise WrongValue(
+                f"the hash of {name} is not an argon2 hash: {advice(account.hash, f'gateway passwd {name}')}"
+            )
         if name.casefold() in seen:
             raise WrongValue(f"{name} is there twice: upper and lower case are the same name")
         seen.add(name.casefold())
@@ -91,7 +93,7 @@ def check_name(name: str) -> None:
     """Raise WrongValue unless `name` is a valid name for an account."""
     if not _NAME.fullmatch(name) or name.casefold() == LINK_NAME:
         raise WrongValue(
-            f"{name[:40]!r} is no name for an account: at most 32 letters, digits, '.', '_' and '-', "
+            f"{name[:40]!r} is not a valid account name: at most 32 letters, digits, '.', '_' and '-', "
             f"first a letter or digit, and not {LINK_NAME!r}"
         )
 

@@ -79,7 +79,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 50
     address_burst: Annotated[Count, Meta(description="messages of one address at once, before that rate counts")] = 1000
     stall_seconds: Annotated[
-        Duration, Meta(description="a reader that takes nothing for so long is closed; otherwise it lags in the log")
+        Duration, Meta(description="a reader that takes nothing for that long is closed; otherwise it lags in the log")
     ] = 0.0
 
 
@@ -98,14 +98,14 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     origins: Annotated[Origins, Meta(description="pages of other sites that may use the gateway")] = ()
     hosts: Annotated[
-        HostNames, Meta(description="host names it is reached by, besides localhost, addresses and `host`")
+        HostNames, Meta(description="host names of the gateway, besides localhost, addresses and `host`")
     ] = ()
     trusted_proxies: Annotated[
         Networks, Meta(description="HTTP proxies whose X-Forwarded-For and X-Forwarded-Proto are believed")
     ] = ()
     keepalive: Annotated[
         Duration,
-        Meta(description="how long an idle HTTP connection is kept; longer than the proxy before it does"),
+        Meta(description="how long an idle HTTP connection is kept; longer than the proxy in front keeps it"),
     ] = 75.0
     base_path: Annotated[
         BasePath,
@@ -129,13 +129,13 @@ class AdminSettings(msgspec.Struct, frozen=True, kw_only=True):
     accounts: Annotated[
         Accounts,
         Meta(
-            description="people with a password each, `NAME = {role, hash}`; a flag or variable: `NAME:ROLE:HASH …`",
+            description="accounts with a password, `NAME = {role, hash}`; a flag or variable: `NAME:ROLE:HASH …`",
             extra={"default": "none"},
         ),
     ] = {}
     tokens: Annotated[
         Tokens,
-        Meta(description="scripts with a bearer token each, `name:role:sha256`"),
+        Meta(description="bearer tokens for scripts, `name:role:sha256`"),
     ] = ()
     watch: Annotated[
         Switch, Meta(description="admins may watch what a connection sends and gets, for ten minutes, audited")
@@ -172,8 +172,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     proxy_protocol: Annotated[
         Networks, Meta(description="proxies that begin each connection with a PROXY header, on every door")
     ] = ()
-    motd: Annotated[Words, Meta(description="words for everybody who comes, below the greeting")] = ""
-    log_level: Annotated[LogLevel, Meta(description="the least that is logged")] = "info"
+    motd: Annotated[Words, Meta(description="message of the day, shown below the greeting")] = ""
+    log_level: Annotated[LogLevel, Meta(description="lowest level that is logged")] = "info"
     log_format: Annotated[Literal["text", "json"], Meta(description="how log lines are written")] = "text"
     limits: LimitSettings = LimitSettings()
     journal: JournalSettings = JournalSettings()

@@ -105,7 +105,7 @@ def load_again(flags: Mapping[str, str], environ: Mapping[str, str], config: str
     it would give nothing, or wait."""
     file = config or meant(environ.get(CONFIG_VARIABLE, ""))
     if file and not Path(os.path.expanduser(file)).is_file():
-        raise ConfigError(f"cannot read {file} again: it is gone, or no file")
+        raise ConfigError(f"cannot read {file} again: it is gone, or not a plain file")
     return load(flags, environ, config)
 
 

@@ -81,5 +81,5 @@ def kept_key(path: Path) -> bytes:
         why = getattr(problem, "strerror", None) or problem
         raise StartError(f"cannot use the key {path}: {why}; {advice}") from problem
     if len(key) != KEY_BYTES:
-        raise StartError(f"{path} is no key of {KEY_BYTES} bytes: restore it, or delete it and all tokens with it")
+        raise StartError(f"{path} is not a key of {KEY_BYTES} bytes: restore it, or delete it and all tokens with it")
     return key

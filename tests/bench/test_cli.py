@@ -39,7 +39,7 @@ def test_another_file_is_no_ports_file(capsys: pytest.CaptureFixture[str], tmp_p
     (tmp_path / "ports").write_text("[1]")
     code, _, err = run(capsys, "--ports-file", str(tmp_path / "ports"))
     assert code == 1
-    assert "no ports file" in err
+    assert "is not a gateway's ports file" in err
 
 
 def test_a_closed_door_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,7 +61,7 @@ def test_an_empty_variable_is_no_password() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('password_hash = "hunter22"', "no argon2 hash: `gateway passwd`"),
+        ('password_hash = "hunter22"', "this is not an argon2 hash: `gateway passwd`"),
         ("password_hash = 7", "is not what `gateway passwd` prints"),
         (f'accounts.ana = {{role = "root", hash = "{CHEAP}"}}', "the role of ana is none of viewer, operator, admin"),
         ('accounts.ana = {role = "admin", hash = "hunter22"}', "`gateway passwd ana` prints one"),

@@ -94,7 +94,7 @@ class Login:
             self.check_own(request)
             session = None if bearer(request) is not None else self.session(request)
             if session is not None and (csrf is None or not same_secret(csrf, session.csrf)):
-                raise Refusal(Code.FORBIDDEN, "the CSRF token is missing or not this session's: load the page anew")
+                raise Refusal(Code.FORBIDDEN, "the CSRF token is missing or not this session's: reload the page")
         except web.HTTPUnauthorized:
             self.refused(request, action, target, "not logged in")
             raise

@@ -70,11 +70,11 @@ VIEWER, OPERATOR, ADMINISTRATOR = Access.VIEWER, Access.OPERATOR, Access.ADMIN
 CONNECTION = Parameter("id", Annotated[str, Meta(pattern="^[0-9a-f]{1,15}$")], "The connection.", "path")
 ID = Parameter("id", str, "Its id.", "path")
 Q = Parameter("q", str, "Words that must all hold; /docs lists them.")
-LIMIT = number("limit", "How many at most.", 1, PAGE_LIMIT)
+LIMIT = number("limit", "At most that many rows.", 1, PAGE_LIMIT)
 CURSOR = Parameter("cursor", str, "The `cursor` of the page before.")
 SORT = Parameter("sort", str, "A column; with `-` before it the largest first.")
-STATE = choice("state", "Which connections.", STATES)
-SNAPSHOT = Parameter("snapshot", str, "Look at the frozen moment of that name.")
+STATE = choice("state", "Open or closed connections, or all.", STATES)
+SNAPSHOT = Parameter("snapshot", str, "The name of a frozen snapshot.")
 FREEZE = Parameter("freeze", Annotated[str, Meta(pattern="^(1)$")], "Keep this moment for a minute after its last use.")
 PAGED = (Q, LIMIT, CURSOR)
 FILTERED = (STATE, Q, SORT, SNAPSHOT)
@@ -182,20 +182,20 @@ ADMIN: Mapping[type, Sequence[Endpoint]] = {
     ),
     MaintenanceEndpoints: (
         _read("/events", MaintenanceEndpoints.events, EventLines,
-              "What happened lately\nWithout a word of what was said. Without `after` the latest.",
-              number("after", "What came after the event of that number."), LIMIT),
+              "Recent events\nWithout message texts. Without `after` the latest.",
+              number("after", "Only events after that number."), LIMIT),
         _read("/drain", MaintenanceEndpoints.progress, DrainReport, "How far the doors are drained"),
         _write("POST /drain", "drain", MaintenanceEndpoints.drain, ADMINISTRATOR, (202, DrainReport),
-               "Drain a door, or all\nNobody comes in; those who are there are sent away at a rate and told when to "
+               "Drain a door, or all\nNew connections are refused; open ones are closed at a rate and told when to "
                "come back.", order=DrainRequest, body_required=False),
         _write("DELETE /drain", "drain cancel", MaintenanceEndpoints.cancel, ADMINISTRATOR, (200, DrainReport),
                "Open the doors again"),
-        _read("/maintenance", MaintenanceEndpoints.maintenance, MaintenanceReport, "Whether newcomers are turned away"),
+        _read("/maintenance", MaintenanceEndpoints.maintenance, MaintenanceReport, "Whether maintenance is on"),
         _write("POST /maintenance", "maintenance", MaintenanceEndpoints.maintain, ADMINISTRATOR,
-               (200, MaintenanceReport), "Turn newcomers away, or let them in again", order=MaintenanceRequest),
-        _read("/log-level", MaintenanceEndpoints.log_level, LogLevel, "How much is logged"),
+               (200, MaintenanceReport), "Switch maintenance on or off", order=MaintenanceRequest),
+        _read("/log-level", MaintenanceEndpoints.log_level, LogLevel, "The log level"),
         _write("POST /log-level", "log level", MaintenanceEndpoints.turn_log, ADMINISTRATOR, (200, LogLevel),
-               "Log more, or less, for a while", order=LogLevelRequest),
+               "Change the log level for a while", order=LogLevelRequest),
     ),
     SessionEndpoints: (
         _read("/sessions", SessionEndpoints.seen, Sessions,
@@ -206,8 +206,8 @@ ADMIN: Mapping[type, Sequence[Endpoint]] = {
     LoginPage: (
         Endpoint("GET", "/admin/login", "Log in", LoginPage.show, PAGE, parameters=None),
         Endpoint("POST", "/admin/login",
-                 "Log in\nWith the token of a one-time link, or with name and password. Whoever sends a form is led to "
-                 "the dashboard.",
+                 "Log in\nWith the token of a one-time link, or with name and password. A form is redirected to the "
+                 "dashboard.",
                  LoginPage.press, Reply(200, "Logged in; the cookie is the session.", (Content(LoggedIn),)),
                  parameters=None, body=(Content(Credentials),), decoded=False, statuses=(303,), tag="admin",
                  refusals=(Code.BAD_MESSAGE, Code.TOO_LONG, Code.FORBIDDEN, Code.RATE_LIMITED, Code.BUSY)),

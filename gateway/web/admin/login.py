@@ -223,7 +223,7 @@ class LoginPage:
                 raise Refusal(Code.BAD_MESSAGE, "each field is expected once")
             given = Credentials(**{name: sent[name][0] for name in Credentials.__struct_fields__ if name in sent})
         if len(given.token) > TOKEN_LIMIT:
-            raise Refusal(Code.BAD_MESSAGE, "this is no token")
+            raise Refusal(Code.BAD_MESSAGE, "this is not a token")
         if bool(given.token) == bool(given.name and given.password):
             raise Refusal(Code.BAD_MESSAGE, "the token of a link is expected, or a name and a password")
         return given

@@ -279,7 +279,7 @@ def _quantity(read: Callable[[str], float], right: str) -> ValueKind:
         try:
             wanted, order = read(value.text), _ORDERS[sign]
         except ValueError:
-            raise Wrong(f"{value.text!r} is no such quantity", right) from None
+            raise Wrong(f"{value.text!r} is not such a quantity", right) from None
         return lambda have: order(have, wanted)
 
     return ValueKind(make, compares=True)
@@ -311,11 +311,11 @@ def _address(sign: str, value: Value) -> Callable[[str], bool]:
         try:
             network = parse_network(text, strict=False)
         except ValueError:
-            raise Wrong(f"{value.text!r} is no network", "write ip:10.0.0.0/8") from None
+            raise Wrong(f"{value.text!r} is not a network", "write ip:10.0.0.0/8") from None
         return lambda have: (address := parse_address(have)) is not None and address in network
     wanted = parse_address(text)
     if wanted is None:
-        raise Wrong(f"{value.text!r} is no address", "write ip:10.0.0.7, ip:10.0.* or ip:10.0.0.0/8")
+        raise Wrong(f"{value.text!r} is not an address", "write ip:10.0.0.7, ip:10.0.* or ip:10.0.0.0/8")
     return lambda have: parse_address(have) == wanted
 
 
