@@ -82,7 +82,7 @@ class LoginThrottle:
         return 0.0
 
     def give_back(self, keys: Iterable[Key]) -> None:
-        """Pay back what was taken: it was not a wrong guess."""
+        """Return what an attempt has paid: it was not a wrong guess."""
         for key in keys:
             self._paid[key] = self._paid.get(key, 0.0) - 1 / key.kind.rate
 
@@ -136,11 +136,12 @@ class Authenticator:
         return before.changed(accounts)
 
     def proof(self, name: str) -> str:
-        """What an account's logins hold by: another role or password, or no such account, is another text."""
+        """A text that a login of this account keeps: it changes with the role or the password, and if the account is
+        removed."""
         return self._accounts.proof(name)
 
     def close(self) -> None:
-        """Stop verifying; whoever still waits gets no answer."""
+        """Stop verifying; attempts that still wait get no answer."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def login(self, name: str, password: str, address: str) -> Answer[Operator | Refusal]:
@@ -199,7 +200,7 @@ class Authenticator:
         return Operator(found.name, found.role, address)
 
     def _keys(self, name: str, address: str) -> tuple[Key, ...]:
-        """The buckets of an attempt, first its pair of name and address. Loopback stands for many people, so it has no
+        """The buckets of an attempt, first its pair of name and address. Many people may share loopback, so it has no
         bucket as an address."""
         counted, is_own = network(address)
         pair = Key(BucketKind.PAIR, name, counted)
@@ -224,7 +225,7 @@ def _verify(hashed: str, password: bytes) -> bool:
 
 
 def _sound_name(name: str) -> str:
-    """The name, if it is a possible one. Raises Refusal (bad_message)."""
+    """The name, if it is valid. Raises Refusal (bad_message)."""
     try:
         if name == sanitize.line(name, NAME_BYTES):
             return name

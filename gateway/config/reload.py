@@ -19,7 +19,7 @@ Apply = Callable[[Settings], None]
 
 
 class Reloading:
-    """`settings` are those of the start; `again` reads them anew and raises ConfigError."""
+    """`settings` are those of the start; `again` reads them again and raises ConfigError."""
 
     def __init__(self, settings: Settings, again: Callable[[], Settings]) -> None:
         self._running = {name: value_of(settings, name) for name in SETTINGS}

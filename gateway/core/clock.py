@@ -36,7 +36,7 @@ from itertools import count
 log = logging.getLogger(__name__)
 
 EARLIEST = 1_735_689_600_000
-"""2025-01-01 in ms since 1970: before that there was no such program."""
+"""2025-01-01 in ms since 1970: a clock that shows an earlier time is wrong."""
 AGREE_MS = 5_000
 """A correction that is not worth a log line: what NTP steps by on a machine that drifts."""
 STOPPED_MS = 7 * 86_400_000
@@ -44,13 +44,13 @@ STOPPED_MS = 7 * 86_400_000
 SETTLE_MS = 86_400_000
 """How long a wall clock that contradicts the journal must run on evenly before it is believed."""
 LOOK_SECONDS = 60.0
-"""Seconds between two looks at the wall clock."""
+"""Seconds between two readings of the wall clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeRecord:
-    """What a look at the clock saw, all in ms since 1970: trusted time, the wall clock, and since when (by the wall
-    clock) it has been doubted, 0 = it is not."""
+    """The result of a comparison of the clocks, all in ms since 1970: trusted time, the wall clock, and since when (by
+    the wall clock) it has been doubted, 0 = it is not."""
 
     trusted: int
     wall: int
@@ -69,7 +69,8 @@ class TimeRecord:
 
 
 class TrustedTime:
-    """`wall` is ms since 1970 as the machine tells it, `elapsed` seconds that also count while the machine sleeps."""
+    """`wall` returns ms since 1970 by the machine's clock, `elapsed` seconds that also count while the machine
+    sleeps."""
 
     def __init__(self, wall: Callable[[], int], elapsed: Callable[[], float]) -> None:
         self._wall = wall
@@ -106,7 +107,7 @@ class TrustedTime:
             self._doubt(wall)
 
     def look(self) -> TimeRecord:
-        """Look at the wall clock; return the record that the journal is to keep."""
+        """Read the wall clock; return the record that the journal is to keep."""
         expected = self._seen - self._seen_at
         wall, trusted = self._see(), self.now()
         if abs(wall - trusted) <= AGREE_MS or trusted < EARLIEST <= wall:
@@ -190,8 +191,8 @@ class Timers:
 
 
 class Clock:
-    """The core's view of time. `elapsed` is monotonic seconds that go on while the machine sleeps, where the system has
-    such a clock. `schedule` may call the tick earlier than asked, and more than once."""
+    """The core's view of time. `elapsed` is monotonic seconds that continue while the machine sleeps, where the system
+    has such a clock. `schedule` may call the tick earlier than asked, and more than once."""
 
     __slots__ = ("_asked", "_schedule", "_timers", "now", "trusted", "wall")
 
@@ -210,7 +211,7 @@ class Clock:
         self._asked = False
 
     def later(self, seconds: float, job: Job) -> None:
-        """Run `job` in so many seconds or soon after."""
+        """Run `job` in that many seconds or soon after."""
         self._timers.add(self.now() + seconds, job)
         if not self._asked:
             self._schedule(seconds)
@@ -227,7 +228,7 @@ class Clock:
         self._timers.run(self.now())
 
     def rest(self) -> None:
-        """The tick is over and left nothing to do: ask for the next one when the first job is due."""
+        """The tick is over and has left nothing to do: ask for the next one when the first job is due."""
         due = self._timers.next
         if due is not None and not self._asked:
             self._schedule(max(SHORTEST_SLEEP, due - self.now()))

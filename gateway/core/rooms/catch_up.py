@@ -28,8 +28,8 @@ HISTORY_MESSAGES = 300
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Selects messages: the oldest `limit` with a number above `after`, else the latest below `before`, else the
-    latest."""
+    """Selects messages: the oldest `limit` with a number above `after`; otherwise the latest below `before`;
+    otherwise the latest."""
 
     after: int | None = None
     before: int | None = None
@@ -86,7 +86,7 @@ def _past(record: RoomRecord, page: Page | JournalError) -> Past | Refusal:
 
 
 PAGES_PER_TICK = 8
-"""Of HISTORY_MESSAGES each: about 8 ms."""
+"""Pages of HISTORY_MESSAGES that one tick serves: about 8 ms."""
 
 
 class CatchUps:

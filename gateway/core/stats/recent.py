@@ -39,7 +39,7 @@ class Happening(NamedTuple):
     """Something that happened at `at` (ms since 1970) to the session with the number `session`. `event` is one of
     came, joined, parted, renamed, resumed and gone; `detail` is a door, a room, a nick or a reason.
 
-    Events of no session have the number 0: refused (a connection was rejected), operator (what one did or tried),
+    Events without a session have the number 0: refused (a connection was rejected), operator (what one did or tried),
     storage (the journal failed or works again); `detail` says it in words."""
 
     at: int
@@ -49,12 +49,12 @@ class Happening(NamedTuple):
 
 
 class RecentEvents:
-    """The ring, oldest first."""
+    """The ring of events, oldest first."""
 
     def __init__(self, clock: Clock) -> None:
         self._ring: deque[Happening] = deque(maxlen=HAPPENINGS)
         self.last = 0
-        """The number of the latest; the first ever had 1."""
+        """The number of the latest event; the first ever had 1."""
         self._clock = clock
         self._refused_until = 0.0
         self._refused = 0
@@ -82,8 +82,8 @@ class RecentEvents:
         return len(self._ring)
 
     def after(self, number: int, limit: int) -> tuple[int, list[Happening]]:
-        """At most `limit` events after the one with that number, as far as they are still held, and the first's
-        number."""
+        """At most `limit` events after the one with that number, as far as they are still held, and the number of
+        the first of them."""
         first = max(number + 1, self.last - len(self._ring) + 1)
         start = first - (self.last - len(self._ring) + 1)
         return first, list(islice(self._ring, start, start + limit))
@@ -168,7 +168,7 @@ log = logging.getLogger("gateway.connections")
 
 
 class AccessLog:
-    """Writes the lines."""
+    """Writes the lines, to the log."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -34,7 +34,7 @@ AGENT_CHARACTERS = 200
 WRITTEN_EVERY = 60.0
 """Seconds between two times that the sessions' last use is stored."""
 BY_LINK = "link"
-"""The name of an operator who came by a one-time link, `link:ana` if they gave one; and the proof of such a session."""
+"""The name of an operator who used a one-time link, `link:ana` if they gave one; and the proof of such a session."""
 
 
 def digest(secret: str) -> bytes:
@@ -54,7 +54,7 @@ def csrf_of(secret: str) -> str:
 
 @dataclass(slots=True, eq=False)
 class AdminSession:
-    """Somebody who is logged in. `id` names the session and opens nothing; `opened` and `seen` are seconds of trusted
+    """A login. `id` names the session but cannot be used to log in; `opened` and `seen` are seconds of trusted
     time. `proof` is the account's (`Accounts.proof`), or BY_LINK. `csrf` is known during a request."""
 
     id: str

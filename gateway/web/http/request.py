@@ -27,7 +27,7 @@ CHARSET_FAMILIES = ("utf-8", "utf-16", "iso8859-", "cp", "koi8-", "mac-", "euc_"
 
 
 def check_encoding(request: web.Request) -> None:
-    """Refuse a compressed body unread."""
+    """Refuse a compressed body without reading it."""
     if any(encoding != "identity" for encoding in tokens(request.headers, "Content-Encoding")):
         raise web.HTTPUnsupportedMediaType(reason="compressed bodies are not taken")
 
@@ -39,7 +39,7 @@ def check_one_part(request: web.Request) -> None:
 
 
 def check_body(request: web.Request) -> None:
-    """Raise Refusal if the part of the body that has come is malformed."""
+    """Raise Refusal if the part of the body that has arrived is malformed."""
     peer = request.protocol
     if isinstance(peer, HttpConnection) and peer.is_broken(request):
         raise Refusal(Code.BAD_MESSAGE, "the body is broken")
