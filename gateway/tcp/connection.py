@@ -12,8 +12,8 @@ file, but not after a reset: it may have been cut.
 
 A peer that has closed both ways answers what we write with a reset, which throws away all that it had sent and we had
 no room for; nothing tells it from a peer that lives, for its end of file waits behind that. So while a session takes no
-input, because it is over its rate, we read ahead (`tcp.lines.ReadAhead`). And a peer that speaks before it is greeted
-or sends more than one line at once, as no person does, is heard out: nothing is written to it until it has paused for
+input, because it is over its rate, we read ahead (`tcp.lines.ReadAhead`). And a peer that sends before it is greeted,
+or more than one line at once, as no person does, is heard out: nothing is written to it until it has paused for
 PAUSE_SECONDS or ended. At most for HEAR_OUT_SECONDS, because a relay may be over its rate for ever; not while its input
 waits for our output to go out; and not where there is no rate.
 """
@@ -50,7 +50,7 @@ LINGER = 2.0
 """Seconds a closing connection may take to read our last words."""
 EXPELLED = {CloseReason.KICKED, CloseReason.BANNED}
 EXPELLED_LINGER = 0.9  # for a peer that must be gone within a second, whether it reads or not
-AYT_ANSWER = "still here"
+ANSWERS = {Signal.ARE_YOU_THERE: "still here", Signal.INTERRUPT: HOW_TO_LEAVE}
 
 
 class Shared(Protocol):
@@ -186,8 +186,7 @@ class Connection:
             self._watch(self._events & ~WRITE)
             self._door.hub.pump(self.session)
             return
-        taken = self.send(self._last_words)
-        self._last_words = self._last_words[taken:]
+        self._last_words = self._last_words[self.send(self._last_words) :]
         if not self._last_words and not self._shut:
             self._shut = True
             self._watch(self._events & ~WRITE)
@@ -240,13 +239,14 @@ class Connection:
             self._hearing_since = self.session.last_input
             self._door.server.later(PAUSE_SECONDS, self._look_for_pause)
         if self._first is not None:
-            first = self._first + data
-            if undecided(first):
-                self._first = first
+            self._first += data
+            if undecided(self._first):
+                if not self._first.startswith(b"\xff"):
+                    self._door.terminals.spoke(self.session)
                 return
-            if self._knocks_at_wrong_door(first):
+            if self._knocks_at_wrong_door(self._first):
                 return
-            self._first, data = None, without_mark(first)
+            data, self._first = without_mark(self._first), None
         if self._waiting:
             self._ahead.add(data)
         else:
@@ -278,18 +278,21 @@ class Connection:
         if self._telnet is None and b"\xff" in data:
             self._telnet = Telnet(before=self._lines.last_byte)
         if self._telnet is None:
-            self._lines.feed(data)
+            self._receive_text(data)
             return
         for piece in self._telnet.feed(data):
             if isinstance(piece, bytes):
-                self._lines.feed(piece)
-            elif piece is Signal.ARE_YOU_THERE:
-                self._door.terminals.notice(self.session, AYT_ANSWER)
-            elif piece is Signal.INTERRUPT:
-                self._door.terminals.notice(self.session, HOW_TO_LEAVE)
+                self._receive_text(piece)
+            elif isinstance(piece, Signal):
+                self._door.terminals.notice(self.session, ANSWERS[piece])
             elif isinstance(piece, Violation):
                 self._door.terminals.hang_up(self.session, piece.reason)
         self.session.owe(self._telnet.replies())
+
+    def _receive_text(self, text: bytes) -> None:
+        if text and not self.session.greeted:
+            self._door.terminals.spoke(self.session)
+        self._lines.feed(text)
 
     @property
     def _waiting(self) -> bool:
@@ -301,7 +304,7 @@ class Connection:
         if self._ahead:
             self._receive(self._ahead.take(RECEIVE_TELNET_BYTES))
         elif self._ended and self._telnet is not None:
-            self._lines.feed(self._telnet.rest())
+            self._receive_text(self._telnet.rest())
 
     def _drop_input(self) -> None:
         self._queue = None
@@ -310,15 +313,11 @@ class Connection:
     def _look_for_pause(self) -> None:
         if self._hearing_since is None or self.closed:
             return
-        now, session = self._door.hub.clock.now(), self.session
+        now = self._door.hub.clock.now()
         pause = LONG_PAUSE_SECONDS if self._waiting else PAUSE_SECONDS
-        paused = self._events & READ and now - session.last_input >= pause
-        if (
-            paused
-            or session.choked
-            or now - self._hearing_since >= HEAR_OUT_SECONDS
-            or not self._door.hub.rate_limit.rate
-        ):
+        paused = self._events & READ and now - self.session.last_input >= pause
+        overdue = now - self._hearing_since >= HEAR_OUT_SECONDS
+        if paused or overdue or self.session.choked or not self._door.hub.rate_limit.rate:
             self._heard_out()
         else:
             self._door.server.later(PAUSE_SECONDS, self._look_for_pause)
@@ -342,8 +341,7 @@ class Connection:
         if queue is None:
             if not self._lines.pending:
                 self._receive_from_ahead()
-            queue = self._lines.take(LINES_PER_TURN)
-            queue.reverse()
+            queue = self._lines.take(LINES_PER_TURN)[::-1]
         while queue and not session.held and not session.closed:
             line = queue.pop()
             if isinstance(line, TooLong):
@@ -369,9 +367,8 @@ class Connection:
         if rest is not None:
             self._door.terminals.line(self.session, rest)
         self._door.terminals.half_closed(self.session)
-        if self.session.closed or self.session.held:
-            return
-        self._door.hub.half_closed(self.session, CloseReason.LOST if self._lost else CloseReason.LEFT)
+        if not self.session.closed and not self.session.held:
+            self._door.hub.half_closed(self.session, CloseReason.LOST if self._lost else CloseReason.LEFT)
 
     def _soon(self) -> None:
         if not self._turn_asked:

@@ -337,6 +337,7 @@ class Socket:
             return
         if session.terminal:
             self._shared.terminals.heard(session)
+            self._shared.terminals.spoke(session)
             self._lines = data.removesuffix(b"\n").split(b"\n")[::-1]
         else:
             self._shared.requests.receive(session, text)

@@ -42,6 +42,33 @@ def test_who_speaks_first_is_not_greeted(house: House) -> None:
     assert b"You are" not in script.hears_all()
 
 
+@pytest.mark.parametrize("door", [Door.TCP, Door.TELNET])
+@pytest.mark.parametrize("pace", [{}, {"messages_per_second": 100.0}], ids=["no rate", "a rate"])
+@pytest.mark.parametrize("negotiation", [b"\xff\xfb\x1f\xff\xfb\x18", b"\xff\xfd\x03", b"\xff"])
+def test_a_client_that_only_negotiates_is_greeted_with_the_history(
+    new_house: Build, door: Door, pace: dict[str, float], negotiation: bytes
+) -> None:
+    house = new_house(door, **pace)
+    house.guest("ana").says(b"said before\n")
+    house.until(lambda: house.said)
+    putty = house.stranger()
+    putty.says(negotiation)
+
+    putty.hears(b"/help lists the rest")
+    putty.hears(b"ana: said before")
+
+
+@pytest.mark.parametrize("door", [Door.TCP, Door.TELNET])
+@pytest.mark.parametrize("text", [b"hi\n", b"hi", b"\r\n"])
+def test_who_negotiates_and_then_speaks_is_not_greeted(new_house: Build, door: Door, text: bytes) -> None:
+    script = new_house(door).stranger()
+    script.says(b"\xff\xfb\x1f" + text)
+    script.says_no_more()
+
+    assert script.session.greeted
+    assert b"You are" not in script.hears_all()
+
+
 def test_a_character_cut_between_two_packets_stays_one(house: House) -> None:
     ana, bob = house.guest("ana"), house.guest("bob")
     ana.says(b"\xf0\x9f", b"\x98\x80\n")

@@ -59,8 +59,11 @@ class Terminals:
         return session
 
     def heard(self, session: Session) -> None:
-        """The peer has sent something."""
+        """The peer has sent something, perhaps no more than its telnet client's negotiation."""
         session.heard(self.hub.clock.now())
+
+    def spoke(self, session: Session) -> None:
+        """The peer has sent text. One that has not been greeted yet is a script: it wants no greeting."""
         if not session.greeted:
             session.greet()
             member = talks_in(session)

@@ -169,6 +169,23 @@ def test_pc_04_07_08_13_16_18_a_script_says_its_lines_and_nothing_else(
     assert b"\xff" not in answer or b"\xff\xfa" in sent or b"\xff\xfb" in sent
 
 
+@pytest.mark.parametrize("door", ["tcp", "telnet"])
+def test_pc_16_a_late_window_size_leaves_the_lines_around_it_whole(shared: Gateway, door: str) -> None:
+    mark = marked(shared)
+    with Browser(shared.web) as browser, socket.create_connection((HOST, shared.port(door))) as sock:
+        sock.settimeout(45)
+        sock.sendall(b"four\r\n")
+        browser.texts_until("four")
+        sock.sendall(b"\xff\xfb\x1f")
+        refusal = b""
+        while not refusal.endswith(b"\xff\xfe\x1f"):
+            refusal += sock.recv(65536) or pytest.fail(f"closed after {refusal!r}")
+        sock.sendall(b"\xff\xfa\x1f\0P\0\x18\xff\xf0" + b"five\r\n")
+        browser.texts_until("five")
+
+    assert said_since(shared, mark) == ["four", "five"]
+
+
 def test_pc_07_a_mark_before_bot(shared: Gateway, program: Program) -> None:
     assert piped(program, shared.tcp, b"\xef\xbb\xbf/bot\nhi\n").startswith(b'{"type":"joined"')
 
