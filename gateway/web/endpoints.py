@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES
+from gateway.core.rooms.registry import ListedRoom
 from gateway.errors import Code
 from gateway.web.admin.endpoints import ADMIN, CURSOR, FILTERED, FREEZE, LIMIT, NUMBERED_PAGE, PAGED, SORT
 from gateway.web.admin.metrics import MetricsPage
@@ -28,7 +29,7 @@ from gateway.web.endpoint import (
     Reply,
     number,
 )
-from gateway.web.rooms import ChatPage, HealthReport, HistoryPage, ListedRoom, PostBody, RoomDoor, Stored
+from gateway.web.rooms import ChatPage, HealthReport, HistoryPage, PostBody, RoomDoor, Stored
 from gateway.web.static_files import Assets
 from gateway.web.streams import Streams
 from gateway.web.websocket import WebSockets

@@ -13,10 +13,10 @@ from gateway.core.doors.browser import Id, fields_of, has_half_a_pair
 from gateway.core.doors.commands import COMMANDS
 from gateway.core.doors.post import Post, Posting
 from gateway.core.hub import Hub
-from gateway.core.protocol.events import Msg, told
+from gateway.core.protocol.events import Msg
 from gateway.core.protocol.wire import as_msg
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
-from gateway.core.rooms.registry import LOBBY
+from gateway.core.rooms.registry import LOBBY, ListedRoom
 from gateway.core.sessions import nicknames
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import bearer
@@ -61,15 +61,6 @@ class HistoryPage(msgspec.Struct, gc=False):
     epoch: str
     messages: list[Msg]
     more: bool
-
-
-class ListedRoom(msgspec.Struct, gc=False):
-    """One line of the list of rooms; `count` people are in it, `head` is the number of its last message."""
-
-    room: str
-    topic: str
-    count: int
-    head: int
 
 
 class RoomDoor:
@@ -124,11 +115,7 @@ class RoomDoor:
     async def rooms(self, call: Call[None]) -> list[ListedRoom]:
         """`GET /rooms`: the rooms with people in them first."""
         self._hub.bans.check_address(peer_address(call.request))
-        stored = await answered(self._hub.journal.rooms().map(told))
-        listed = {record.room: ListedRoom(record.room, record.topic, 0, record.head) for record in stored}
-        for name, room in self._hub.rooms.items():
-            listed[name] = ListedRoom(name, room.topic, room.count, room.log.head)
-        return sorted(listed.values(), key=lambda line: (-line.count, line.room))[:ROOMS_LISTED]
+        return (await answered(self._hub.rooms.listed()))[:ROOMS_LISTED]
 
     async def healthz(self, call: Call[None]) -> HealthReport:
         """`GET /healthz`: the process answers."""

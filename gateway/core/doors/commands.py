@@ -25,7 +25,7 @@ from gateway.core.quantity import short_duration
 from gateway.core.roles import Operator
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.fanout import Member
-from gateway.core.rooms.registry import RECENT_MESSAGES
+from gateway.core.rooms.registry import RECENT_MESSAGES, ListedRoom
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.identity import spelled
 from gateway.core.sessions.session import Session
@@ -188,15 +188,18 @@ def _join(call: CommandCall) -> None:
 
 
 def _rooms(call: CommandCall) -> None:
-    rooms = sorted(call.hub.rooms.values(), key=lambda room: (-room.count, room.name))
     page = _number(call.words, 1)
-    rows = [
-        f"#{room.name}  {people(room.count)}" + (f"  {room.topic}" if room.topic else "")
-        for room in rooms[(page - 1) * ROOMS_PAGE : page * ROOMS_PAGE]
-    ]
-    if len(rooms) > page * ROOMS_PAGE:
-        rows.append(f"more: /rooms {page + 1}")
-    call.answer("\n".join(rows) or "no more rooms")
+
+    def show(rooms: list[ListedRoom]) -> None:
+        rows = [
+            f"#{room.room}  {people(room.count) if room.count else 'empty'}" + (f"  {room.topic}" if room.topic else "")
+            for room in rooms[(page - 1) * ROOMS_PAGE : page * ROOMS_PAGE]
+        ]
+        if len(rooms) > page * ROOMS_PAGE:
+            rows.append(f"more: /rooms {page + 1}")
+        call.answer("\n".join(rows) or "no more rooms")
+
+    call.session.wait_for(call.hub.rooms.listed(), show, call.id)
 
 
 def _topic(call: CommandCall) -> None:
@@ -365,7 +368,7 @@ COMMANDS = {
         Command("who", "[PAGE]", "who is in this room", "/who 2", _who),
         Command("whois", "[NICK]", "about one person", "/whois bob", _whois),
         Command("join", "ROOM", "go to a room", "/join ops", _join),
-        Command("rooms", "[PAGE]", "the open rooms", "/rooms", _rooms),
+        Command("rooms", "[PAGE]", "the rooms", "/rooms", _rooms),
         Command("topic", "[TEXT]", "what the room is about", "/topic release day", _topic),
         Command("history", "[N]", "the last messages", "/history 50", _history),
         Command("since", "SEQ|10m|14:00", "the messages since then", "/since 10m", _since),

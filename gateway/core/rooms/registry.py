@@ -4,6 +4,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+import msgspec
+
 from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
 from gateway.core.ports import Journal, RoomRecord
@@ -22,6 +24,15 @@ LOBBY = "lobby"
 """The room that newcomers are in; it stays in memory."""
 RECENT_MESSAGES = 50
 """Messages that a room's log begins with: as many as a browser is shown on joining."""
+
+
+class ListedRoom(msgspec.Struct, gc=False):
+    """One line of the list of rooms; `count` people are in it, `head` is the number of its last message."""
+
+    room: str
+    topic: str
+    count: int
+    head: int
 
 
 class Rooms(Mapping[str, Room]):
@@ -84,6 +95,18 @@ class Rooms(Mapping[str, Room]):
         messages.restart(record.head, record.recent)
         room = self._rooms[name] = Room(record, messages, self._delivery, self._counters)
         return room
+
+    def listed(self) -> Answer[list[ListedRoom] | Refusal]:
+        """Every room, in memory or only stored, those with the most people first, then by name."""
+
+        def of(stored: list[RoomRecord] | JournalError) -> list[ListedRoom] | Refusal:
+            if isinstance(stored, JournalError):
+                return storage_refusal(stored)
+            found = {record.room: ListedRoom(record.room, record.topic, 0, record.head) for record in stored}
+            found |= {name: ListedRoom(name, room.topic, room.count, room.log.head) for name, room in self.items()}
+            return sorted(found.values(), key=lambda room: (-room.count, room.room))
+
+        return self._journal.rooms().map(of)
 
     def keep(self, room: Room) -> Room:
         """The room of that name in memory: `room` itself, put back, if it was forgotten meanwhile."""

@@ -96,6 +96,16 @@ def test_rooms_lists_those_with_people(terminal: Terminal, room: str) -> None:
     assert terminal.answer("/rooms x", "^!!").startswith("!! bad_message: ")
 
 
+def test_rooms_lists_those_with_a_history_and_nobody_in_them_last(
+    shared: Gateway, terminal: Terminal, room: str
+) -> None:
+    post(shared.web, f"{room[:50]}-quiet", "old words", "ci")
+    terminal.send("/rooms")
+    shown = terminal.until(f"#{room[:50]}-quiet  empty$")
+
+    assert any(f"#{room}  1 person" in line for line in shown)
+
+
 def test_topic_is_set_shown_and_limited(terminal: Terminal, browser: Browser, room: str) -> None:
     assert terminal.named("tom").answer("/topic").startswith("-- no topic yet")
     assert terminal.answer("/topic release day") == "-- tom set the topic: release day"
