@@ -275,7 +275,7 @@ def test_pc_35_nor_does_it_before_an_order_of_an_operator(start: Start) -> None:
 )  # fmt: skip
 def test_pc_36_the_list_of_encodings_is_read_as_a_list(shared: Gateway, accept: str, zipped: bool) -> None:
     page = request(shared.web, "GET", "/").body.decode()
-    script = re.search(r"/static/[^\"]+main\.js", page)
+    script = re.search(r"/static/[^\"]+chat\.js", page)
     assert script is not None
     answer = request(shared.web, "GET", script[0], headers={"Accept-Encoding": accept})
 

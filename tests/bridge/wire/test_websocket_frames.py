@@ -185,7 +185,7 @@ CASES: dict[str, tuple[list[bytes], list[object]]] = {
     "7.3.5 close with a long reason": ([close(1000, b"*" * 123)], [1000]),
     "7.3.6 close with too long a reason": ([close(1000, b"*" * 124)], [1002]),
     "7.5.1 close with a reason that is no text": ([close(1000, b"caf\xe9 \xce\xba\xed\xa0\x80")], [1007]),
-    **{f"7.7 close {code}": ([A, close(code)], ["a", 1000]) for code in GOOD_CODES},
+    **{f"7.7 close {code}": ([A, close(code)], ["a", code]) for code in GOOD_CODES},
     **{f"7.9 close {code}": ([A, close(code)], ["a", 1002]) for code in BAD_CODES},
     # What the suite leaves out
     "9.1 not masked": ([A, b"\x81\x02hi", A], ["a", 1002]),
