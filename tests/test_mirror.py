@@ -19,7 +19,7 @@ TRIED_BY = {
     "core/sessions": {"identity", "resume"},
     "core/stats": {"counters", "recent"},
     "journal": {"disk", "epoch", "integrity", "open", "schema", "store"},
-    "web": {"app", "authorize", "options", "sessions", "summary", "watch"},
+    "web": {"app", "authorize", "options", "pings", "sessions", "summary", "watch"},
     "web/http": {"request"},
     "web/tables": {"connection_row"},
     "": {"errors"},

@@ -17,10 +17,12 @@ from tests.web.little_chat import LittleChat
 
 
 class LittleAdmission:
-    """Lets `most` of each address in at once, and notes in `lost` who has gone."""
+    """Lets `most` of each address in at once, notes in `lost` who is no longer counted by address, and counts in `ended`
+    the connections that are over: one that rests is not counted but is still there."""
 
     def __init__(self) -> None:
         self.lost: list[str] = []
+        self.ended = 0
         self.most = 1000
         self.here: Counter[str] = Counter()
         self.resting: dict[object, Callable[[], None]] = {}
@@ -35,7 +37,8 @@ class LittleAdmission:
         self.here[remote.address] -= 1
         self.lost.append(remote.address)
 
-    def leave(self) -> None: ...
+    def leave(self) -> None:
+        self.ended += 1
 
     def rest(self, connection: object, give_way: Callable[[], None]) -> None:
         self.resting[connection] = give_way

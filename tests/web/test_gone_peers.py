@@ -140,7 +140,7 @@ def write(web: Running) -> None:
 
 
 def all_lost(web: Running, count: int) -> bool:
-    return len(web.lost) == count and not web.chat.sessions
+    return web.admission.ended == count and not web.chat.sessions
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -151,7 +151,7 @@ async def test_a_peer_that_goes_in_any_order_is_no_error(
     caplog.set_level(logging.INFO)
     web = await start(header_deadline=0.5, closing=0.4)
     for before in (True, False):
-        gone = len(web.lost)
+        gone = web.admission.ended
         here = [await arrive(web, peers(web)[kind]) for _ in WAYS]
         if before:
             meanwhile(web)
