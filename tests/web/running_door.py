@@ -17,7 +17,7 @@ from tests.web.little_chat import LittleChat
 
 
 class LittleAdmission:
-    """Lets `most` of each address in at once, notes in `lost` who is no longer counted by address, and counts in `ended`
+    """Lets `most` of each address in at once, notes in `lost` who no longer counts by address, and counts in `ended`
     the connections that are over: one that rests is not counted but is still there."""
 
     def __init__(self) -> None:
