@@ -79,7 +79,7 @@ def test_a_token_is_shown_once_and_its_digest_advised(passwd: Passwd, tmp_path: 
         (["-x"], b"", "--help"),
         (["--token"], b"", "need a NAME"),
         (["--role", "admin"], b"", "need a NAME"),
-        (["a b"], b"", "'a b' is no name"),
+        (["a b"], b"", "'a b' is not a valid account name"),
     ],
 )
 def test_what_is_no_password_or_no_name_is_wrong_usage(

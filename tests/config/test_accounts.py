@@ -70,8 +70,8 @@ def test_an_empty_variable_is_no_password() -> None:
         ('accounts.ana = "hunter22"', "a table [admin.accounts.NAME]"),
         ('accounts = "ana:hunter22"', "at place 1 is not written NAME:ROLE:HASH"),
         (f'accounts = "ana:admin:{CHEAP} ana:viewer:{CHEAP}"', "ana is there twice"),
-        (f'accounts."a b" = {{role = "admin", hash = "{CHEAP}"}}', "'a b' is no name"),
-        (f'accounts.link = {{role = "viewer", hash = "{CHEAP}"}}', "'link' is no name"),
+        (f'accounts."a b" = {{role = "admin", hash = "{CHEAP}"}}', "'a b' is not a valid account name"),
+        (f'accounts.link = {{role = "viewer", hash = "{CHEAP}"}}', "'link' is not a valid account name"),
         (
             f'accounts.ana = {{role = "admin", hash = "{CHEAP}"}}\naccounts.Ana = {{role = "admin", hash = "{CHEAP}"}}',
             "Ana is there twice",
@@ -83,7 +83,7 @@ def test_an_empty_variable_is_no_password() -> None:
         ('tokens = ["ci:viewer:hunter22"]', "the token at place 1 is not name:role:sha256"),
         ('tokens = ["hunter22"]', "the token at place 1 is not name:role:sha256"),
         (f'tokens = ["ci:root:{DIGEST}"]', "the role of ci is none of"),
-        (f'tokens = ["c i:admin:{DIGEST}"]', "'c i' is no name"),
+        (f'tokens = ["c i:admin:{DIGEST}"]', "'c i' is not a valid account name"),
     ],
 )
 def test_a_mistake_is_told_with_what_to_do_and_without_the_secret(tmp_path: Path, content: str, said: str) -> None:
