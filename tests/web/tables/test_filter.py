@@ -81,7 +81,7 @@ def test_an_ipv6_address_is_found_however_it_is_written() -> None:
         ("lag>", "lag>", 0, "the value is missing"),
         ("idle>5x", "idle>5x", 0, "90s"),
         ("ip:10.0.0.0/99", "ip:10.0.0.0/99", 0, "is not a network"),
-        ("ip:10.0.0.300", "ip:10.0.0.300", 0, "no address"),
+        ("ip:10.0.0.300", "ip:10.0.0.300", 0, "not an address"),
         ('nick:"al', 'nick:"al', 0, "the quote does not end"),
         ('al nick:a"l"', 'nick:a"', 3, "a quote in the middle"),
         ("al -", "-", 3, "nothing to look for"),
