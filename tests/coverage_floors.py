@@ -11,7 +11,7 @@ from pathlib import Path
 from coverage import Coverage
 
 ROOT = Path(__file__).resolve().parents[1]
-FLOORS = {"accounts": 94, "bench": 82, "config": 88, "core": 90, "journal": 94, "process": 62, "tcp": 93}
+FLOORS = {"accounts": 95, "bench": 83, "config": 92, "core": 91, "journal": 95, "process": 64, "tcp": 95}
 """Percent, by package: slightly below what its own tests cover."""
 
 
