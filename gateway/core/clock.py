@@ -138,7 +138,7 @@ class TrustedTime:
         self._since = max(wall, 1)
         log.warning(
             "the clock shows %s, but by the journal it is about %s: nothing ends or is deleted by the new time "
-            "until the clock is mended or has run on for a day",
+            "until the clock is set right or has run on for a day",
             _shown(wall),
             _shown(self.now()),
         )

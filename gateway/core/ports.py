@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from gateway.core.answer import Answer
 from gateway.core.clock import TimeRecord
 from gateway.core.protocol.close_reason import CloseReason
@@ -140,6 +142,10 @@ class Sanction(NamedTuple):
     until: int | None
 
 
+AUDIT_FIELDS = ("who", "source", "action", "target", "reason", "result")
+"""The texts of an entry, in which words are looked for."""
+
+
 class AuditQuery(NamedTuple):
     """Selects the entries with a number below `before` (None = from the newest on) that match all of `terms`: (field,
     word), the field empty for a word that may be in any."""
@@ -151,18 +157,18 @@ class AuditQuery(NamedTuple):
     def matches(self, entry: AuditEntry) -> bool:
         """Whether the entry matches every term; upper and lower case are the same."""
         for field, word in self.terms:
-            texts = (getattr(entry, field),) if field else (entry.who, entry.source, *entry[4:])
+            texts = [getattr(entry, name) for name in ((field,) if field else AUDIT_FIELDS)]
             if not any(word in text.lower() for text in texts):
                 return False
         return True
 
 
-class AuditPage(NamedTuple):
-    """Entries, newest first. `cursor`: ask for older ones with `before=cursor`; None at the end. A page may be short or
+class AuditPage(msgspec.Struct, frozen=True):
+    """Some of the audit log, newest first. `cursor` asks for older entries, None at the end. A page may be short or
     even empty and still have a cursor: only a bounded number of entries is searched for one page."""
 
-    entries: Sequence[AuditEntry]
-    cursor: int | None
+    entries: list[AuditEntry]
+    cursor: str | None
 
 
 class Ledger(Protocol):

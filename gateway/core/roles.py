@@ -6,6 +6,8 @@ Dashboard, terminals (`/login`), the console and scripts with a token all act as
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from gateway.core.answer import Answer
 from gateway.errors import Code, Refusal
 
@@ -44,8 +46,8 @@ class Operator(NamedTuple):
             raise Refusal(Code.FORBIDDEN, f"only {least.word}s can do that; you are {self.name} ({self.role.word})")
 
 
-class AuditEntry(NamedTuple):
-    """One attempt. `number` counts from 1 and is 0 until it is stored; `at` in ms since 1970 UTC."""
+class AuditEntry(msgspec.Struct, frozen=True):
+    """One attempt, done or refused. `number` counts from 1 and is 0 until it is stored; `at` in ms since 1970."""
 
     number: int
     at: int

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from gateway.core.answer import Answer
 from gateway.core.ports import AuditPage, AuditQuery, Measure, Sanction
 from gateway.core.roles import AuditEntry
@@ -88,7 +90,7 @@ class MemoryLedger:
         self._sanctions |= {each[:2]: each for each in add}
         for entry in entries:
             last = self._entries[-1].number if self._entries else 0
-            self._entries.append(entry._replace(number=last + 1))
+            self._entries.append(msgspec.structs.replace(entry, number=last + 1))
         return Answer.of(None)
 
     def audit(self, query: AuditQuery) -> Answer[AuditPage | JournalError]:
@@ -120,7 +122,7 @@ def _record(store: Store, entries: Sequence[AuditEntry], add: Sequence[Sanction]
             connection.execute(f"DELETE FROM {TABLES[each.measure]} WHERE id = ?", (each.id,))
         for each in add:
             connection.execute(f"INSERT INTO {TABLES[each.measure]} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", each[1:])
-        connection.executemany(INSERT_ENTRY, [entry[1:] for entry in entries])
+        connection.executemany(INSERT_ENTRY, [msgspec.structs.astuple(entry)[1:] for entry in entries])
 
 
 def _logins(store: Store) -> str:
@@ -145,7 +147,7 @@ def _page(entries: Iterable[AuditEntry], query: AuditQuery) -> AuditPage:
     last = 0
     for looked_at, entry in enumerate(entries):
         if len(found) == query.limit or looked_at == ENTRIES_LOOKED_AT:
-            return AuditPage(found, last)
+            return AuditPage(found, str(last))
         last = entry.number
         if query.matches(entry):
             found.append(entry)

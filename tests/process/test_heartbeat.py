@@ -25,14 +25,14 @@ async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LittleChat]:
     beating.start()
     yield chat
     beating.stop()
-    rows = len(chat.hub.stats.sampler.rings.since("5m")["t"])
+    rows = len(chat.hub.stats.sampler.rings.since("5m")[0])
     await asyncio.sleep(0.12)
-    assert len(chat.hub.stats.sampler.rings.since("5m")["t"]) == rows, "it beats after its end"
+    assert len(chat.hub.stats.sampler.rings.since("5m")[0]) == rows, "it beats after its end"
 
 
 async def test_every_beat_is_a_row_of_what_the_process_is_like(chat: LittleChat) -> None:
     sampler = chat.hub.stats.sampler
-    await eventually(lambda: len(sampler.rings.since("5m")["t"]) >= 3)
+    await eventually(lambda: len(sampler.rings.since("5m")[0]) >= 3)
 
     assert sampler.current["rss_bytes"] > 1_000_000 and sampler.current["fds"] > 3
     assert sampler.cpu_seconds > 0 and sampler.accept_queue == 0.25
@@ -45,12 +45,12 @@ async def test_a_loop_that_stands_still_is_felt(chat: LittleChat) -> None:
 
 async def test_the_fast_timer_runs_only_while_something_happens(chat: LittleChat) -> None:
     sampler, counters = chat.hub.stats.sampler, chat.hub.stats.counters
-    await eventually(lambda: sampler.loop_lag.count == len(sampler.rings.since("5m")["t"]) == 3)
+    await eventually(lambda: sampler.loop_lag.count == len(sampler.rings.since("5m")[0]) == 3)
     counters.bytes_in += 1
-    await eventually(lambda: sampler.loop_lag.count > len(sampler.rings.since("5m")["t"]))
+    await eventually(lambda: sampler.loop_lag.count > len(sampler.rings.since("5m")[0]))
 
     def one_look_a_beat() -> bool:
-        looks, rows = sampler.loop_lag.count, len(sampler.rings.since("5m")["t"])
+        looks, rows = sampler.loop_lag.count, len(sampler.rings.since("5m")[0])
         before = seen.pop() if seen else (0, 0)
         seen.append((looks, rows))
         return rows > before[1] > 0 and looks - before[0] == rows - before[1]

@@ -11,6 +11,8 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import msgspec
+
 from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
@@ -53,7 +55,7 @@ class Audit:
     ) -> Answer[Refusal | None]:
         """Store what was tried and what came of it; a Refusal if it could not be stored."""
         for each in entries:
-            shown = each._asdict()
+            shown = msgspec.structs.asdict(each)
             del shown["number"], shown["at"]
             words = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in shown.items())
             log.info("%s", words, extra={"fields": {"audit": shown}})

@@ -118,15 +118,15 @@ class OperatorPrompt:
     def __init__(self, hub: Hub, operators: Operators) -> None:
         self._hub = hub
         self._operators = operators
-        self._orders = {row.name: row for row in OPERATOR_COMMANDS}
+        self._commands = {row.name: row for row in OPERATOR_COMMANDS}
 
     def hear(self, line: str) -> Answer[str]:
         """Run a line; the answer is the text to print."""
         name, _, words = line.strip().partition(" ")
         name, words = name.lower().removeprefix("/"), words.strip()
-        order = self._orders.get(name)
-        if order is not None:
-            return order.run(self._operators, CONSOLE, words).map(_printed)
+        command = self._commands.get(name)
+        if command is not None:
+            return command.run(self._operators, CONSOLE, words).map(_printed)
         if name == "who":
             return Answer.of(self._who(words))
         if name == "help":

@@ -18,7 +18,9 @@ told only after the code is stored, or the code would not work after a restart.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from gateway.core.answer import Answer
 from gateway.core.gate import DOORS, DoorState, door_of
@@ -91,8 +93,8 @@ class DoorPorts(Protocol):
         """Listen again. Raises Refusal where another process has taken the port."""
 
 
-class Progress(NamedTuple):
-    """The drain of one door: sessions when it began, sessions disconnected, sessions now."""
+class DrainingDoor(msgspec.Struct, frozen=True):
+    """The drain of one door: connections when it began, those disconnected, and those open now."""
 
     door: Door
     state: DoorState
@@ -124,12 +126,12 @@ class Drain:
         self._patience: dict[Session, float] = {}
         self._sending = False
 
-    def progress(self) -> list[Progress]:
+    def progress(self) -> list[DrainingDoor]:
         """The drain of every door."""
         here = Counter(door_of(session.door) for session in self._hub.sessions.values())
         doors = [door for door in DOORS if door in self._ports.doors()]
         return [
-            Progress(door, self._gate.drain_state(door), self._total[door], self._sent[door], here[door])
+            DrainingDoor(door, self._gate.drain_state(door), self._total[door], self._sent[door], here[door])
             for door in doors
         ]
 

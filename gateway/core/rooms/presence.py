@@ -11,6 +11,8 @@ list. A page applies all this to a set: a name that it already has, or does not 
 a member may have had several names, each in the list of another page; all but the last are told as having left.
 """
 
+from dataclasses import dataclass, field
+
 from gateway.core.protocol.events import Listed, Presence, Renamed
 
 CROWD_ABOVE = 50
@@ -24,35 +26,22 @@ ANNOUNCE_AFTER = 2.0
 """A join is announced so many seconds after the connection began, if it is still open both ways."""
 
 
+@dataclass(slots=True, eq=False)
 class Presences:
     """The changes in one room that have not been told yet."""
 
-    __slots__ = (
-        "_joined",
-        "_left",
-        "_listed",
-        "_relisted",
-        "_renamed",
-        "_unlisted",
-        "crowd",
-        "room",
-        "scheduled",
-        "told_at",
-    )
-
-    def __init__(self, room: str) -> None:
-        self.room = room
-        self.crowd = False
-        self.scheduled = False
-        """Whether a presence event is on its way; what changes meanwhile goes with it."""
-        self.told_at = float("-inf")
-        """When the last presence event was sent, in monotonic seconds."""
-        self._joined: dict[str, str] = {}
-        self._listed: dict[str, str] = {}
-        self._left: dict[str, None] = {}
-        self._renamed: dict[str, str] = {}
-        self._relisted: dict[str, str] = {}
-        self._unlisted: dict[str, None] = {}
+    room: str
+    crowd: bool = False
+    scheduled: bool = False
+    """Whether a presence event is on its way; what changes meanwhile goes with it."""
+    told_at: float = float("-inf")
+    """When the last presence event was sent, in monotonic seconds."""
+    _joined: dict[str, str] = field(default_factory=dict)
+    _listed: dict[str, str] = field(default_factory=dict)
+    _left: dict[str, None] = field(default_factory=dict)
+    _renamed: dict[str, str] = field(default_factory=dict)
+    _relisted: dict[str, str] = field(default_factory=dict)
+    _unlisted: dict[str, None] = field(default_factory=dict)
 
     @property
     def interval(self) -> float:

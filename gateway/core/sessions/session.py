@@ -13,7 +13,7 @@ This file is below rooms: it sees its members only as `RoomReading`s, and `core.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -99,111 +99,70 @@ class Identity:
         return Person(self.id, self.nick, self.rooms, 0 if self.session is not None else self.gone_at)
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Session:
     """What the hub knows of one connection. Only the hub changes it; doors read it."""
 
-    __slots__ = (
-        "_delivery",
-        "_flushed",
-        "address",
-        "agent",
-        "announce_at",
-        "blocked",
-        "bytes_in",
-        "bytes_out",
-        "choked",
-        "closed",
-        "connected_at",
-        "counters",
-        "door",
-        "echo",
-        "encrypted",
-        "ending",
-        "greeted",
-        "held",
-        "identity",
-        "last_input",
-        "last_line",
-        "messages_in",
-        "messages_out",
-        "nick",
-        "number",
-        "operator",
-        "owed",
-        "paid_until",
-        "pending",
-        "proxy",
-        "room",
-        "rooms",
-        "skipped",
-        "tap",
-        "terminal",
-        "told_once",
-        "transport",
-        "wire",
-    )
+    number: int
+    nick: str
+    arrival: InitVar[Arrival]
+    transport: Transport
+    wire: Wire
+    _delivery: Delivery
+    counters: Counters
+    door: Door = field(init=False)
+    address: str = field(init=False)
+    proxy: str | None = field(init=False)
+    agent: str | None = field(init=False)
+    encrypted: bool = field(init=False)
+    terminal: bool = field(init=False)
+    echo: bool = field(init=False)
+    """Whether own messages come back. For terminals they do not, at first."""
+    connected_at: int = 0  # milliseconds since 1970 UTC
+    announce_at: float = 0.0
+    """Monotonic seconds from which the session's join is announced."""
+    last_input: float = 0.0
+    """When the peer last sent something, in monotonic seconds."""
+    last_line: float = float("-inf")
+    """`last_input` as it was when the last line of a terminal was handled."""
+    told_once: tuple[str, ...] = ()
+    """Texts that a terminal is told only once, and has been told."""
+    paid_until: float = 0.0
+    """Monotonic seconds up to which the session has used its rate (see `core.sessions.rate_limit`)."""
+    rooms: dict[str, RoomReading] = field(default_factory=dict)
+    room: RoomReading | None = None
+    """The room a terminal talks in; None for a browser session, which names a room each time."""
+    owed: bytes = b""
+    identity: Identity | None = None
+    """Who the peer is across connections; a terminal has none until it asks for a code."""
+    operator: Operator | None = None
+    """The operator who has logged in on this connection."""
+    _flushed: list[Callable[[], None]] | None = None
+    blocked: bool = False
+    """The transport took less than it was offered; it calls `hub.pump` when it can take more."""
+    choked: bool = False
+    """Whether so much is owed that input is held until it has gone out."""
+    held: int = 0
+    """How many things (rate, journal, output) input waits for; the door reads on when it is 0 again."""
+    pending: int = 0
+    """Own messages that are not committed yet."""
+    greeted: bool = False
+    """Whether a terminal got its greeting, or spoke first; or a browser has said hello."""
+    ending: bool = False
+    """Whether the peer has stopped sending: close when what it is owed has gone out."""
+    closed: bool = False
+    tap: Watcher | None = None
+    """An operator watches: doors pass on to it what comes in."""
+    messages_in: int = 0
+    messages_out: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    skipped: int = 0  # messages the session was told it missed
 
-    def __init__(
-        self,
-        number: int,
-        nick: str,
-        arrival: Arrival,
-        transport: Transport,
-        wire: Wire,
-        delivery: Delivery,
-        counters: Counters,
-    ) -> None:
-        self.number = number
-        self.nick = nick
-        self.door = arrival.door
-        self.address = arrival.address
-        self.proxy = arrival.proxy
-        self.agent = arrival.agent
-        self.encrypted = arrival.encrypted
-        self.terminal = arrival.terminal
-        self.transport = transport
-        self.wire = wire
-        self._delivery = delivery
-        self.counters = counters
-        self.connected_at = 0  # milliseconds since 1970 UTC
-        self.announce_at = 0.0
-        """Monotonic seconds from which the session's join is announced."""
-        self.last_input = 0.0
-        """When the peer last sent something, in monotonic seconds."""
-        self.last_line = float("-inf")
-        """`last_input` as it was when the last line of a terminal was handled."""
-        self.told_once: tuple[str, ...] = ()
-        """Texts that a terminal is told only once, and has been told."""
-        self.paid_until = 0.0
-        """Monotonic seconds up to which the session has used its rate (see `core.sessions.rate_limit`)."""
-        self.rooms: dict[str, RoomReading] = {}
-        self.room: RoomReading | None = None
-        """The room a terminal talks in; None for a browser session, which names a room each time."""
-        self.owed = b""
-        self.identity: Identity | None = None
-        """Who the peer is across connections; a terminal has none until it asks for a code."""
-        self.operator: Operator | None = None
-        """The operator who has logged in on this connection."""
-        self._flushed: list[Callable[[], None]] | None = None
-        self.blocked = False
-        """The transport took less than it was offered; it calls `hub.pump` when it can take more."""
-        self.choked = False
-        """Whether so much is owed that input is held until it has gone out."""
-        self.held = 0
-        """How many things (rate, journal, output) input waits for; the door reads on when it is 0 again."""
-        self.pending = 0
-        """Own messages that are not committed yet."""
+    def __post_init__(self, arrival: Arrival) -> None:
+        self.door, self.address, self.proxy = arrival.door, arrival.address, arrival.proxy
+        self.agent, self.encrypted, self.terminal = arrival.agent, arrival.encrypted, arrival.terminal
         self.echo = not arrival.terminal
-        """Whether own messages come back. For terminals they do not, at first."""
-        self.greeted = False
-        """Whether a terminal got its greeting, or spoke first; or a browser has said hello."""
-        self.ending = False
-        """Whether the peer has stopped sending: close when what it is owed has gone out."""
-        self.closed = False
-        self.tap: Watcher | None = None
-        """An operator watches: doors pass on to it what comes in."""
-        self.messages_in = self.messages_out = self.bytes_in = self.bytes_out = 0
-        self.skipped = 0  # messages the session was told it missed
 
     @property
     def id(self) -> str:

@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import NamedTuple
+
+import msgspec
 
 from gateway.core.clock import Clock
 from gateway.core.protocol.close_reason import CloseReason
@@ -35,7 +36,7 @@ QUEUE_BUSY, QUEUE_OVERLOADED = 0.5, 0.9
 COUNTED = ("messages_in", "deliveries", "bytes_in", "bytes_out")
 
 
-class Mark(NamedTuple):
+class Mark(msgspec.Struct, frozen=True):
     """Something an operator or the gateway did, in words; `at` in ms since 1970."""
 
     at: int

@@ -43,7 +43,9 @@ FOLDS = {
 """How each figure is folded. Figures not named here: `connections_…` as LAST, `closed_…` as SUM."""
 
 Row = Mapping[str, float]
-Column = list[int] | list[float]
+Times = list[int]
+Columns = dict[str, list[float]]
+"""By the name of their figure."""
 Number = TypeVar("Number", int, float)
 
 
@@ -78,8 +80,8 @@ class Ring:
             column[self._next] = row.get(figure, 0.0)
         self._next = (self._next + 1) % self._size
 
-    def since(self, time: int | None) -> "dict[str, Column]":
-        """The columns, `t` the times, oldest row first: all, or those after the row of `time`.
+    def since(self, time: int | None) -> tuple[Times, Columns]:
+        """The times and the columns, oldest row first: all, or those after the row of `time`.
 
         Where no row has that time, those with a later one; the clock may have been set meanwhile.
         """
@@ -90,10 +92,8 @@ class Ring:
             start = len(times) - times[::-1].index(time)
         else:
             start = sum(each <= time for each in times)
-        found: dict[str, Column] = {"t": times[start:]}
-        for figure, column in self._columns.items():
-            found[figure] = self._unrolled(column)[start:].tolist()
-        return found
+        columns = {figure: self._unrolled(column)[start:].tolist() for figure, column in self._columns.items()}
+        return times[start:], columns
 
     def _unrolled(self, column: "array[Number]") -> "array[Number]":
         return column[self._next :] + column[: self._next]
@@ -155,6 +155,6 @@ class Rings:
             ring.add(time, folded)
             row = folded
 
-    def since(self, span: str, time: int | None = None) -> dict[str, Column]:
+    def since(self, span: str, time: int | None = None) -> tuple[Times, Columns]:
         """The rows of one of STEPS; see `Ring.since`."""
         return self._rings[span].since(time)

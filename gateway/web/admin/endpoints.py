@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from gateway.core.ports import AuditPage
 from gateway.core.stats.timeseries import STEPS
 from gateway.errors import Code
 from gateway.web.admin.bulk import BulkActionList, BulkEndpoints, BulkRequest, BulkRow
@@ -31,7 +32,6 @@ from gateway.web.admin.metrics import MetricsPage
 from gateway.web.admin.moderation import (
     Announced,
     AnnounceRequest,
-    AuditLines,
     Banned,
     BanPage,
     Kicked,
@@ -118,7 +118,7 @@ ADMIN: Mapping[type, Sequence[Endpoint]] = {
         _read("/summary", SummaryEndpoints.summary, Summary,
               "Every figure now\nIts highest since the start, and its limit."),
         _read("/series", SummaryEndpoints.series, Series,
-              "Figures over time\nColumn by column: `t` are the rows' times, `marks` what was done meanwhile.",
+              "Figures over time\nColumn by column.",
               choice("span", "How far back; 5m unless told otherwise.", STEPS),
               number("since", "Only rows after that `t`.")),
     ),
@@ -155,7 +155,7 @@ ADMIN: Mapping[type, Sequence[Endpoint]] = {
         _write("POST /announce", "announce", ModerationEndpoints.announce, ADMINISTRATOR, (200, Announced),
                "Announce something\nTo everybody, or to a door, a room, or both.",
                order=AnnounceRequest, also=(Code.BAD_TEXT, Code.ROOM_INVALID)),
-        _read("/audit", ModerationEndpoints.audit, AuditLines,
+        _read("/audit", ModerationEndpoints.audit, AuditPage,
               "The audit log\n`q`: words, or `who:ana`, `action:ban`, `target:`, `result:`.",
               *NUMBERED_PAGE, also=(Code.STORAGE,)),
     ),

@@ -5,7 +5,7 @@ import msgspec
 from gateway.core.gate import DoorState
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
-from gateway.core.operators.drain import PER_SECOND, SPREAD_SECONDS
+from gateway.core.operators.drain import PER_SECOND, SPREAD_SECONDS, DrainingDoor
 from gateway.core.operators.maintenance import SECONDS
 from gateway.core.protocol.message import Door
 from gateway.core.stats.recent import Happening
@@ -56,16 +56,6 @@ class EventLines(msgspec.Struct):
     cursor: int
     last: int
     missed: int
-
-
-class DrainingDoor(msgspec.Struct):
-    """The drain of one door: connections when it began, those disconnected, and those open now."""
-
-    door: Door
-    state: str
-    total: int
-    sent: int
-    left: int
 
 
 class DrainReport(msgspec.Struct):
@@ -165,7 +155,7 @@ class MaintenanceEndpoints:
         states = {each.state for each in doors}
         worst = next((each for each in (DoorState.DRAINING, DoorState.CLOSED) if each in states), DoorState.READY)
         rate = draining.per_second if worst is not DoorState.READY else None
-        return DrainReport(worst, rate, [DrainingDoor(*each) for each in doors])
+        return DrainReport(worst, rate, doors)
 
     def _maintenance(self) -> MaintenanceReport:
         maintenance = self._operators.maintenance

@@ -14,7 +14,7 @@ from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.moderation import Outcome, Subject
-from gateway.core.ports import AuditPage, AuditQuery, Measure, Sanction
+from gateway.core.ports import AUDIT_FIELDS, AuditPage, AuditQuery, Measure, Sanction
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal
 from gateway.web.endpoint import Call, Order
@@ -24,7 +24,6 @@ from gateway.web.tables.paging import PAGE_DEFAULT
 
 QUERY_LIMIT = 300
 TERMS_LIMIT = 8
-AUDIT_FIELDS = ("who", "source", "action", "target", "reason", "result")
 
 
 class KickRequest(Order):
@@ -107,14 +106,6 @@ class SanctionRow(msgspec.Struct, frozen=True):
     until: int | None
 
 
-class SanctionPage(msgspec.Struct, frozen=True):
-    """A page of rows, how many match in all, and the cursor of the next page (None at the end)."""
-
-    rows: list[SanctionRow]
-    total: int
-    cursor: str | None
-
-
 class BanPage(msgspec.Struct):
     """Some of the bans in force, newest first."""
 
@@ -172,26 +163,6 @@ class Lifted(msgspec.Struct):
     lifted: Literal[True]
 
 
-class AuditLine(msgspec.Struct):
-    """One attempt, done or refused; `at` in ms since 1970."""
-
-    number: int
-    at: int
-    who: str
-    source: str
-    action: str
-    target: str
-    reason: str
-    result: str
-
-
-class AuditLines(msgspec.Struct):
-    """Some of the audit log, newest first."""
-
-    entries: list[AuditLine]
-    cursor: str | None
-
-
 class ModerationEndpoints:
     """The handlers of kicks, bans, mutes, messages, announcements and the audit log."""
 
@@ -246,23 +217,14 @@ class ModerationEndpoints:
 
     async def bans(self, call: Call[None]) -> BanPage:
         """`GET /admin/api/bans`"""
-        page = self.sanctions(call, Measure.BAN)
-        return BanPage(page.rows, page.total, page.cursor)
+        return BanPage(*self.sanctions(call, Measure.BAN))
 
     async def mutes(self, call: Call[None]) -> MutePage:
         """`GET /admin/api/mutes`"""
-        page = self.sanctions(call, Measure.MUTE)
-        return MutePage(page.rows, page.total, page.cursor)
+        return MutePage(*self.sanctions(call, Measure.MUTE))
 
-    async def audit(self, call: Call[None]) -> AuditLines:
-        """`GET /admin/api/audit`"""
-        page = await self.entries(call)
-        return AuditLines(
-            [AuditLine(*each) for each in page.entries], None if page.cursor is None else str(page.cursor)
-        )
-
-    async def entries(self, call: Call[Any]) -> AuditPage:
-        """The entries of the audit log that a call asks for by `q`, `limit` and `cursor`."""
+    async def audit(self, call: Call[None]) -> AuditPage:
+        """`GET /admin/api/audit`: what is asked for by `q`, `limit` and `cursor`."""
         query = AuditQuery(call.query.get("cursor"), call.query.get("limit", PAGE_DEFAULT), _terms(call))
         return await answered(self._audit.read(call.operator, query))
 
@@ -273,15 +235,15 @@ class ModerationEndpoints:
         finally:
             self._table.expire()
 
-    def sanctions(self, call: Call[Any], measure: Measure) -> SanctionPage:
-        """The bans or mutes that a call asks for by `q`, `limit` and `cursor`."""
+    def sanctions(self, call: Call[None], measure: Measure) -> tuple[list[SanctionRow], int, str | None]:
+        """The bans or mutes that a call asks for by `q`, `limit` and `cursor`; how many match; the next cursor."""
         table = self._hub.bans if measure is Measure.BAN else self._hub.mutes
         words = call.query.get("q", "")[:QUERY_LIMIT].lower().split()
         limit, begin = call.query.get("limit", PAGE_DEFAULT), _begin(call.query.get("cursor"))
         found = [each for each in table.holding() if _matches(each, words)]
         rest = found if begin is None else [each for each in found if _place(each) < begin]
         cursor = "{}.{}".format(*_place(rest[limit - 1])) if len(rest) > limit else None
-        return SanctionPage([_shown(each) for each in rest[:limit]], len(found), cursor)
+        return [_shown(each) for each in rest[:limit]], len(found), cursor
 
 
 def _shown(each: Sanction) -> SanctionRow:

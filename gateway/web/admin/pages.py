@@ -174,24 +174,19 @@ class ListPages:
         return await self._sanctions(call, Measure.MUTE)
 
     async def _sanctions(self, call: Call[None], measure: Measure) -> web.Response:
-        return await self._frame.answer(
-            call,
-            "bans.html",
-            "bans",
-            measure=measure.value,
-            page=msgspec.to_builtins(self._moderation.sanctions(call, measure)),
-            q=call.query.get("q", ""),
-        )
+        rows, total, cursor = self._moderation.sanctions(call, measure)
+        page = {"rows": msgspec.to_builtins(rows), "total": total, "cursor": cursor}
+        q = call.query.get("q", "")
+        return await self._frame.answer(call, "bans.html", "bans", measure=measure.value, page=page, q=q)
 
     async def audit(self, call: Call[None]) -> web.Response:
         """`GET /admin/audit`"""
-        page = await self._moderation.entries(call)
+        page = await self._moderation.audit(call)
         return await self._frame.answer(
             call,
             "audit.html",
             "audit",
-            entries=[entry._asdict() for entry in page.entries],
-            cursor=page.cursor,
+            **msgspec.to_builtins(page),
             first=not call.query.get("cursor"),
             q=call.query.get("q", ""),
         )

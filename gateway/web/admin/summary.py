@@ -10,8 +10,8 @@ from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.stats.health import Cause, Level
 from gateway.core.stats.recent import Departure
-from gateway.core.stats.sampler import COUNTED
-from gateway.core.stats.timeseries import STEPS, Column
+from gateway.core.stats.sampler import COUNTED, Mark
+from gateway.core.stats.timeseries import STEPS, Columns, Times
 from gateway.errors import Code
 from gateway.web.endpoint import Call
 from gateway.web.options import WebOptions
@@ -93,21 +93,15 @@ class Summary(msgspec.Struct, frozen=True):
     last_closed: list[ClosedLine]
 
 
-class MarkLine(msgspec.Struct, frozen=True):
-    """Something an operator or the gateway did, at a time in ms since 1970."""
-
-    at: int
-    text: str
-
-
 class Series(msgspec.Struct):
-    """Rows `step` ms apart, the oldest first, at the times `t` (ms since 1970). Besides these, each figure has its own
-    column, as long as `t`: numbers, or null where there is none."""
+    """Rows `step` ms apart, the oldest first, at the times `t` (ms since 1970). `figures` are columns by name, each as
+    long as `t`; `marks` is what was done meanwhile."""
 
     span: str
     step: int
-    t: list[int]
-    marks: list[MarkLine]
+    t: Times
+    figures: Columns
+    marks: list[Mark]
 
 
 class SummaryEndpoints:
@@ -146,16 +140,14 @@ class SummaryEndpoints:
             last_closed=[closed_line(each) for each in islice(reversed(self._hub.stats.closed.last), LAST_CLOSED)],
         )
 
-    async def series(self, call: Call[None]) -> dict[str, object]:
-        """`GET /admin/api/series`: the rows of a span after `since`, column by column: a Series, whose columns are as
-        many as there are figures."""
+    async def series(self, call: Call[None]) -> Series:
+        """`GET /admin/api/series`: the rows of a span after `since`, column by column."""
         span, since = call.query.get("span") or SPAN_DEFAULT, call.query.get("since")
         step, size = STEPS[span]
         sampler = self._hub.stats.sampler
-        columns: dict[str, Column] = sampler.rings.since(span, since)
+        times, figures = sampler.rings.since(span, since)
         begin = self._wall() - step * size * 1000 if since is None else since
-        marks = [MarkLine(mark.at, mark.text) for mark in sampler.marks_since(begin)]
-        return {"span": span, "step": step * 1000, **columns, "marks": marks}
+        return Series(span, step * 1000, times, figures, sampler.marks_since(begin))
 
     def _health(self) -> tuple[str, list[tuple[Cause, str]]]:
         """The health in one word, and its causes with the word of each."""

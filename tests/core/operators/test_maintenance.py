@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.core.gate import DoorState
-from gateway.core.operators.drain import PATIENCE_SECONDS, RETRY_FIRST_MS, Progress
+from gateway.core.operators.drain import PATIENCE_SECONDS, RETRY_FIRST_MS, DrainingDoor
 from gateway.core.operators.moderation import Outcome
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
@@ -45,7 +45,7 @@ def crowd(world: World, count: int) -> list[Peer]:
     return [world.browser() for _ in range(count)]
 
 
-def web(world: World) -> Progress:
+def web(world: World) -> DrainingDoor:
     return world.operators.drain.progress()[-1]
 
 
@@ -56,11 +56,11 @@ def test_a_door_is_emptied_at_its_rate_and_then_closed(world: World, ports: List
     peers, bob = crowd(world, 20), world.terminal("bob")
     drain(world, Door.WEB)
     assert ports.closed == [Door.WEB]
-    assert web(world) == (Door.WEB, DoorState.DRAINING, 20, 1, 19)
+    assert web(world) == DrainingDoor(Door.WEB, DoorState.DRAINING, 20, 1, 19)
     world.later(1)
     assert 8 <= web(world).sent <= 12
     world.later(2)
-    assert web(world) == (Door.WEB, DoorState.CLOSED, 20, 20, 0)
+    assert web(world) == DrainingDoor(Door.WEB, DoorState.CLOSED, 20, 20, 0)
     byes = [peer.told("bye")[0] for peer in peers]
     assert {bye["code"] for bye in byes} == {4001}
     assert all(RETRY_FIRST_MS <= bye["retry_ms"] <= RETRY_FIRST_MS + 2000 for bye in byes)
@@ -128,7 +128,7 @@ def test_draining_again_sets_the_rate_anew_and_counts_nobody_twice(world: World,
     drain(world, Door.WEB, per_second=1)
     drain(world, Door.WEB, per_second=1000)
     world.later(3)
-    assert web(world) == (Door.WEB, DoorState.CLOSED, 30, 30, 0)
+    assert web(world) == DrainingDoor(Door.WEB, DoorState.CLOSED, 30, 30, 0)
 
 
 def test_whose_message_is_being_stored_sees_it_first(world: World, ports: Listeners) -> None:

@@ -250,7 +250,8 @@ export async function pull() {
   const since = series?.t.at(-1);
   const answer = await ask(`/admin/api/series?span=${span}${since ? `&since=${since}` : ""}`);
   if (asked !== asking || answer.span !== span) return;
-  const { span: _, step, marks: done, ...fresh } = answer;
+  const { step, marks: done } = answer;
+  const fresh = { t: answer.t, ...answer.figures };
   const keep = { "5m": 300, "1h": 360, "24h": 1440 }[span];
   const length = series?.t.length ?? 0;
   const names = new Set([...Object.keys(series ?? {}), ...Object.keys(fresh)]);
