@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from gateway.core import sanitize
 from gateway.core.doors.browser import Id, fields_of, has_half_a_pair
@@ -28,6 +29,8 @@ from gateway.web.options import WebOptions
 from gateway.web.static_files import Pages
 
 ROOMS_LISTED = 1000
+PLACES = ("after", "before", "around", "at")
+"""The parameters that say which messages are wanted."""
 
 
 class PostBody(msgspec.Struct, gc=False):
@@ -55,12 +58,15 @@ class HealthReport(msgspec.Struct, gc=False):
 
 
 class HistoryPage(msgspec.Struct, gc=False):
-    """A page of a room's history, oldest first."""
+    """A page of a room's history, oldest first. Asked with `around` or `at` it also tells the numbers that are held,
+    `first` to `head`."""
 
     room: str
     epoch: str
     messages: list[Msg]
     more: bool
+    first: int | UnsetType = UNSET
+    head: int | UnsetType = UNSET
 
 
 class RoomDoor:
@@ -105,12 +111,18 @@ class RoomDoor:
         self._hub.bans.check_address(peer_address(request))
         room = nicknames.room(request.match_info["room"])
         limit = query.get("limit", HISTORY_MESSAGES)
-        wanted = Range(query.get("after"), query.get("before"), min(limit, HISTORY_MESSAGES))
+        places = [name for name in PLACES if name in query]
+        if len(places) > 1 and not {"after", "before"}.issuperset(places):
+            raise Refusal(Code.BAD_MESSAGE, f"ask by {' or by '.join(places)}, not by both")
+        wanted = Range(limit=min(limit, HISTORY_MESSAGES), **{name: query[name] for name in places})
         past = await answered(self._hub.history.read(room, wanted))
         epoch = query.get("epoch")
         if epoch and epoch != past.epoch:
             raise Refusal(Code.EPOCH_CHANGED, "the room has begun a new epoch: read it anew without bounds")
-        return HistoryPage(room, past.epoch, [as_msg(message) for message in past.messages], past.more)
+        page = HistoryPage(room, past.epoch, [as_msg(message) for message in past.messages], past.more)
+        if "around" in query or "at" in query:
+            page.first, page.head = past.first, past.head
+        return page
 
     async def rooms(self, call: Call[None]) -> list[ListedRoom]:
         """`GET /rooms`: the rooms with people in them first."""

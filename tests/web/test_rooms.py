@@ -124,6 +124,34 @@ async def test_history_is_paged_both_ways(web: Running, http: aiohttp.ClientSess
     assert await seqs(f"?epoch={epoch}&after=6") == ([7], False)
 
 
+@pytest.mark.parametrize(
+    ("query", "seqs", "more"),
+    [
+        ("around=4&limit=3", [3, 4, 5], True),
+        ("around=1&limit=3", [1, 2, 3], False),
+        ("around=9&limit=3", [7, 8, 9], True),
+        ("around=999&limit=3", [7, 8, 9], True),
+        ("around=0&limit=300", [1, 2, 3, 4, 5, 6, 7, 8, 9], False),
+        ("around=5&limit=1", [5], True),
+    ],
+)
+async def test_a_permalink_shows_what_stands_around_its_message(
+    web: Running, http: aiohttp.ClientSession, query: str, seqs: list[int], more: bool
+) -> None:
+    await web.chat.post("ops", "ana", *(f"m{number}" for number in range(1, 10)))
+    async with http.get(f"{web.url}/r/ops/messages?{query}") as answer:
+        page = await answer.json()
+    assert ([each["seq"] for each in page["messages"]], page["more"]) == (seqs, more)
+    assert (page["first"], page["head"]) == (1, 9)
+
+
+@pytest.mark.parametrize("query", ["around=1&after=1", "at=1&around=1", "before=3&at=0"])
+async def test_only_one_place_is_asked_for(web: Running, http: aiohttp.ClientSession, query: str) -> None:
+    await web.chat.post("ops", "ana", "m1")
+    async with http.get(f"{web.url}/r/ops/messages?{query}") as answer:
+        assert answer.status == 400
+
+
 async def test_a_message_of_the_history_is_the_protocols_object(web: Running, http: aiohttp.ClientSession) -> None:
     await web.chat.post("ops", "ana", "hi")
     async with http.get(f"{web.url}/r/ops/messages") as answer:
@@ -146,6 +174,10 @@ async def test_a_message_of_the_history_is_the_protocols_object(web: Running, ht
         ("/r/ops/messages?after=-1", 400, "bad_message"),
         ("/r/ops/messages?after=9223372036854775808", 400, "bad_message"),
         ("/r/ops/messages?limit=0", 400, "bad_message"),
+        ("/r/ops/messages?around=x", 400, "bad_message"),
+        ("/r/ops/messages?around=1&epoch=another", 409, "epoch_changed"),
+        ("/r/nowhere/messages?around=1", 404, "no_such_room"),
+        ("/r/nowhere/messages?at=1", 404, "no_such_room"),
         ("/nothing/here", 404, "not_found"),
         ("/static/../../etc/passwd", 404, "not_found"),
     ],

@@ -224,8 +224,9 @@ def _history(call: CommandCall) -> None:
 
 def _since(call: CommandCall) -> None:
     """Show messages after a number, or from a time on: so many minutes ago, or the last time it was 14:00."""
-    if call.words.isascii() and call.words.isdecimal():
-        _show(call, Range(after=int(call.words[:18]), limit=HISTORY_MESSAGES))
+    number = call.words.removeprefix("#")
+    if number.isascii() and number.isdecimal():
+        _show(call, Range(after=int(number[:18]), limit=HISTORY_MESSAGES))
         return
     since = moment(call.words, call.hub.clock.wall())
     if since is None:

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from gateway.core.address import WaysIn
 from gateway.core.hub import Hub
-from gateway.core.protocol.events import Ack, History, Notice, error_event
+from gateway.core.protocol.events import Ack, History, Notice, PageShown, error_event
 from gateway.core.protocol.wire import as_msg, day
 from gateway.core.quantity import parse_duration
 from gateway.core.rooms.catch_up import Past, Range
@@ -23,19 +23,19 @@ from gateway.errors import Code, Refusal
 _CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)", re.ASCII)
 
 
-def show_history(hub: Hub, session: Session, past: Past) -> None:
-    """Send the session some history. Lines show the time of day only, so a line with the date is sent wherever it
-    changes, and before the first message if that is not from today."""
+def show_history(hub: Hub, session: Session, past: Past, shape: type[History] = History) -> None:
+    """Send the session some history as events of that shape. Lines show the time of day only, so a line with the date
+    is sent wherever it changes, and before the first message if that is not from today."""
     shown = [as_msg(message) for message in past.messages]
     if session.wire.objects:
-        session.tell(History(past.room, shown, past.more))
+        session.tell(shape(past.room, shown, past.more))
         return
     today = day(hub.clock.wall())
     for of, messages in groupby(shown, key=lambda message: day(message.ts)):
         if of != today:
             session.tell(Notice(of))
         today = of
-        session.tell(History(past.room, list(messages), past.more))
+        session.tell(shape(past.room, list(messages), past.more))
 
 
 def show_page(hub: Hub, session: Session, room: str, wanted: Range, since: int, id: str | None) -> None:
@@ -48,7 +48,7 @@ def show_page(hub: Hub, session: Session, room: str, wanted: Range, since: int, 
     def read(past: Past) -> None:
         found = [message for message in past.messages if message.ts >= since]
         left_out = past.more and len(found) == len(past.messages)
-        show_history(hub, session, replace(past, messages=found, more=left_out))
+        show_history(hub, session, replace(past, messages=found, more=left_out), PageShown)
         if id is not None:
             session.tell(Ack(id))
         if not found:

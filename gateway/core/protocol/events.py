@@ -77,6 +77,10 @@ class History(Event, frozen=True, tag="history"):
     more: bool
 
 
+class PageShown(History, frozen=True, tag="history"):
+    """History that somebody asked for: a terminal's lines show the numbers, so that they can be named."""
+
+
 class Renamed(msgspec.Struct, frozen=True, gc=False, rename={"old": "from", "new": "to"}):
     """One change of a nick."""
 

@@ -23,6 +23,7 @@ from gateway.core.protocol.events import (
     Joined,
     Msg,
     Notice,
+    PageShown,
     Pong,
     Presence,
     Private,
@@ -208,6 +209,10 @@ def _history(event: History, nick: str) -> list[str]:
     return [f"[{clock(m.ts)}] {line}" for m in event.messages for line in spoken(m.nick, m.kind, m.text)]
 
 
+def _page_shown(event: PageShown, nick: str) -> list[str]:
+    return [f"#{m.seq} [{clock(m.ts)}] {line}" for m in event.messages for line in spoken(m.nick, m.kind, m.text)]
+
+
 def _joined(event: Joined, nick: str) -> list[str]:
     lines = [f"-- you are in #{event.room}, {besides(event.count)}"]
     return [*lines, f"-- topic: {event.topic}"] if event.topic else lines
@@ -267,6 +272,7 @@ EVENT_LINES: dict[type[Event], Callable[[Any, str], list[str]]] = {
     Msg: _msg,
     Ack: _silent,
     History: _history,
+    PageShown: _page_shown,
     Presence: _presence,
     Private: _private,
     Gap: _gap,

@@ -1,7 +1,9 @@
 """Older messages of a room: pages of its history, and catching up a member that resumes from far back.
 
 `HistoryReader` returns a page of messages from the room's log in memory when the log holds all of it, otherwise from
-the journal.
+the journal. The page around a message is known by its numbers, because a room has no holes. The page around a moment
+is found by halving the room's numbers, one message read for each step: a million messages take twenty. Where a clock
+was set back there are several places that fit, and one of them is found.
 
 `CatchUps` resume a room whose log in memory does not reach back far enough. The member is not attached to the room yet.
 It is sent the missed messages from the journal page by page, the next page when the last has gone out, until its cursor
@@ -12,7 +14,7 @@ at once delay nobody.
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
@@ -29,16 +31,20 @@ HISTORY_MESSAGES = 300
 @dataclass(frozen=True, slots=True)
 class Range:
     """Selects messages: the oldest `limit` with a number above `after`; otherwise the latest below `before`;
-    otherwise the latest."""
+    otherwise the `limit` messages around the number `around`; otherwise those around the first one sent `at` that
+    moment (ms since 1970) or later; otherwise the latest."""
 
     after: int | None = None
     before: int | None = None
     limit: int = 50
+    around: int | None = None
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A page of a room's history, oldest first; `more` as in `ports.Page`, `first`..`head` as in `RoomRecord`."""
+    """A page of a room's history, oldest first; `more` as in `ports.Page`, but around a number or moment always of
+    older messages; `first`..`head` as in `RoomRecord`."""
 
     room: str
     epoch: str
@@ -57,6 +63,11 @@ class HistoryReader:
 
     def read(self, name: str, wanted: Range) -> Answer[Past | Refusal]:
         """At most HISTORY_MESSAGES messages, or a Refusal for an unknown room."""
+        if wanted.after is None and wanted.before is None:
+            if wanted.around is not None:
+                return self._read_around(name, wanted.around, wanted.limit)
+            if wanted.at is not None:
+                return self._read_at(name, wanted.at, wanted.limit)
         room = self._rooms.get(name)
         if room is None:
             return self._journal.open(name, 0).chain(lambda record: self._read_unopened(record, wanted))
@@ -65,6 +76,39 @@ class HistoryReader:
         if held is not None:
             return Answer.of(Past(name, room.epoch, room.first, room.log.head, *held))
         return self._read_journal(RoomRecord(name, room.epoch, room.first, room.log.head, room.topic, ()), wanted)
+
+    def _read_around(self, name: str, seq: int, limit: int) -> Answer[Past | Refusal]:
+        limit = min(limit, HISTORY_MESSAGES)
+
+        def read(ends: Past | Refusal) -> Answer[Past | Refusal]:
+            if isinstance(ends, Refusal):
+                return Answer.of(ends)
+            start = max(ends.first, min(seq - limit // 2, ends.head - limit + 1))
+            page = self.read(name, Range(after=start - 1, limit=limit))
+            return page.map(lambda past: past if isinstance(past, Refusal) else replace(past, more=start > past.first))
+
+        return self.read(name, Range(limit=1)).chain(read)
+
+    def _read_at(self, name: str, moment: int, limit: int) -> Answer[Past | Refusal]:
+        def halve(low: int, high: int) -> Answer[Past | Refusal]:
+            """The page around the first message from the moment on: it is one of `low`..`high`."""
+            if low >= high:
+                return self._read_around(name, low, limit)
+            middle = (low + high) // 2
+
+            def look(past: Past | Refusal) -> Answer[Past | Refusal]:
+                if isinstance(past, Refusal):
+                    return Answer.of(past)
+                # None: retention has just deleted all up to there, and what is sought comes later.
+                earlier = not past.messages or past.messages[0].ts < moment
+                return halve(middle + 1, high) if earlier else halve(low, middle)
+
+            return self.read(name, Range(after=middle - 1, limit=1)).chain(look)
+
+        ends = self.read(name, Range(limit=1))
+        return ends.chain(
+            lambda past: Answer.of(past) if isinstance(past, Refusal) else halve(past.first, past.head + 1)
+        )
 
     def _read_unopened(self, record: RoomRecord | JournalError, wanted: Range) -> Answer[Past | Refusal]:
         if isinstance(record, JournalError):

@@ -121,11 +121,13 @@ def test_history_and_since_show_own_lines_too(shared: Gateway, terminal: Termina
         post(shared.web, room, f"m{number}", "ci")
     terminal.until("m30")
     terminal.send("/history 30")
-    assert [line[8:] for line in terminal.until("m30")] == ["hugo: mine", *(f"ci: m{n}" for n in range(2, 31))]
+    shown = [re.sub(r"\[\d\d:\d\d\] ", "", line) for line in terminal.until("m30")]
+    assert shown == ["#1 hugo: mine", *(f"#{n} ci: m{n}" for n in range(2, 31))]
     terminal.send("/history")
     assert len(terminal.until("m30")) == 20
-    terminal.send("/since 28")
-    assert [line[8:] for line in terminal.until("m30")] == ["ci: m29", "ci: m30"]
+    for place in ("28", "#28"):
+        terminal.send(f"/since {place}")
+        assert [line[-8:] for line in terminal.until("m30")] == [" ci: m29", " ci: m30"]
     assert terminal.answer("/since 30") == "-- nothing there"
     assert terminal.answer("/since x").startswith("!! bad_message: ")
     assert terminal.answer("/history 0").startswith("!! bad_message: ")
@@ -274,7 +276,7 @@ def test_bot_off_brings_lines_back(terminal: Terminal, browser: Browser, room: s
 def test_since_a_number_or_a_moment_shows_own_messages_too(terminal: Terminal, since: str, room: str) -> None:
     terminal.named(f"own-{since}").send("my words", f"/since {since}")
 
-    assert re.fullmatch(rf"\[\d\d:\d\d\] own-{since}: my words", terminal.until("my words")[-1])
+    assert re.fullmatch(rf"#1 \[\d\d:\d\d\] own-{since}: my words", terminal.until("my words")[-1])
 
 
 @pytest.mark.parametrize("word", ["help", "HELP ", "?", "exit"])

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.core.doors.post import Post, Posting
 from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.rooms.catch_up import Past, Range
 from gateway.core.sessions.resume import ANSWERS_PER_TICK
 from gateway.errors import Refusal
 from tests.core.world import Peer, World
@@ -285,3 +286,32 @@ def test_a_crowd_that_comes_at_once_is_welcomed_in_several_ticks() -> None:
     assert answers == list(range(ANSWERS_PER_TICK)) and world.hub.identities.pending
     world.run()
     assert answers == list(range(2 * ANSWERS_PER_TICK)) and not world.hub.identities.pending
+
+
+def page_at(world: World, moment: float, limit: int = 3) -> tuple[list[int], bool]:
+    """The numbers around the first message from that moment on, in seconds, and whether there are older ones."""
+    found: list[Past | Refusal] = []
+    world.hub.history.read("lobby", Range(at=int(moment * 1000), limit=limit)).then(found.append)
+    (past,) = found
+    assert isinstance(past, Past)
+    return [message.seq for message in past.messages], past.more
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_moment_is_found_in_the_log_and_in_the_journal(in_memory: bool) -> None:
+    world = World(log_messages=10_000 if in_memory else 2)
+    bob = world.terminal("bob")
+    began = world.clock.now
+    for number in range(1, 21):
+        world.clock.now = began + 100 * number
+        bob.says(f"m{number}")
+    assert (world.hub.rooms["lobby"].log.first == 1) is in_memory
+    assert page_at(world, began + 700) == ([6, 7, 8], True)
+    assert page_at(world, began + 700.001) == ([7, 8, 9], True)
+    assert page_at(world, 0) == ([1, 2, 3], False)
+    assert page_at(world, began + 2000) == ([18, 19, 20], True)
+    assert page_at(world, began + 9000) == ([18, 19, 20], True)
+
+
+def test_a_moment_in_an_empty_room_shows_nothing() -> None:
+    assert page_at(World(), 1000) == ([], False)

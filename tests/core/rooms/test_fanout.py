@@ -1,5 +1,7 @@
 """What one peer sends is done in the order it was sent, also where one part waits for the journal."""
 
+import re
+
 import pytest
 
 from gateway.core.doors.post import Post, Posting
@@ -12,7 +14,7 @@ from tests.core.world import World
 def test_history_after_a_message_shows_that_message(asked: str) -> None:
     peer = World().terminal("bob")
     peer.says("hello", asked)
-    assert [line[8:] for line in peer.lines] == ["bob: hello"]
+    assert [re.sub(r"\d\d:\d\d", "14:01", line) for line in peer.lines] == ["#1 [14:01] bob: hello"]
 
 
 def test_history_of_a_browser_waits_for_its_message_as_well() -> None:

@@ -79,7 +79,7 @@ def test_a_reader_of_an_emptied_room_reads_history_from_the_journal() -> None:
     assert lobby.log.first > 1
     bob.forget()
     bob.says("/history 20")
-    assert [line[8:] for line in bob.lines][-20:] == [f"bob: early {number}" for number in range(20)]
+    assert [line.partition("] ")[2] for line in bob.lines][-20:] == [f"bob: early {number}" for number in range(20)]
 
 
 def test_a_stalled_reader_of_an_emptied_room_is_told_what_it_missed() -> None:
