@@ -24,10 +24,8 @@ export class Composer {
   #key = "";
   #onSend;
   #names;
-  #suggestions = null;
+  #typing = null; // what helps with it, once fetched
   #sent = []; // newest first
-  #slot = 0; // 0 = the draft, n = the nth newest of #sent
-  #draft = "";
   #touch = matchMedia("(pointer: coarse)");
 
   /**
@@ -40,7 +38,7 @@ export class Composer {
     this.#box.addEventListener("input", () => this.#typed());
     this.#box.addEventListener("keydown", (event) => this.#pressed(event));
     this.#box.addEventListener("paste", (event) => this.#pasted(event));
-    this.#box.addEventListener("keydown", () => this.#getSuggestions(), { once: true });
+    this.#box.addEventListener("keydown", () => this.#getHelp(), { once: true });
     byId("composer").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
@@ -103,10 +101,9 @@ export class Composer {
     this.focus();
   }
 
-  /** Puts a text in place of the draft, which comes back by ↓. */
+  /** Puts a text in place of the draft, which comes back by ↑. */
   write(text) {
-    this.#draft = this.#box.value;
-    if (this.#draft.trim()) this.#sent.unshift(this.#draft);
+    if (this.#box.value.trim()) this.#sent.unshift(this.#box.value);
     this.#put(text);
     this.focus();
   }
@@ -118,17 +115,16 @@ export class Composer {
   }
 
   #typed() {
-    this.#slot = 0;
     remember("sessionStorage", this.#key, this.#box.value);
     this.#fit();
-    this.#suggestions?.update();
+    this.#typing?.update();
   }
 
-  async #getSuggestions() {
+  async #getHelp() {
     try {
-      const { Suggestions } = await import("./later/suggestions.js");
-      this.#suggestions = new Suggestions(this.#box, this.#names);
-      this.#suggestions.update();
+      const { Typing } = await import("./later/box/typing.js");
+      this.#typing = new Typing(this.#box, this.#names, this.#sent, (text) => this.#put(text));
+      this.#typing.update();
     } catch {
       // The server is away, or has other files by now: one can type without them.
     }
@@ -160,25 +156,13 @@ export class Composer {
   }
 
   #pressed(event) {
-    if (isComposing(event) || this.#suggestions?.pressed(event)) return;
+    if (isComposing(event) || this.#typing?.pressed(event)) return;
     const bare = !event.ctrlKey && !event.altKey && !event.metaKey;
     const sends = event.shiftKey ? false : bare ? settings.enter !== "newline" && !this.#touch.matches : !event.altKey;
     if (event.key === "Enter" && sends) {
       event.preventDefault();
       this.#submit();
-    } else if (event.key === "ArrowUp" && bare && (this.#slot > 0 || this.#box.value === "")) {
-      if (this.#walk(this.#slot + 1)) event.preventDefault();
-    } else if (event.key === "ArrowDown" && bare && this.#slot > 0) {
-      if (this.#walk(this.#slot - 1)) event.preventDefault();
     }
-  }
-
-  #walk(slot) {
-    if (slot > this.#sent.length) return false;
-    if (this.#slot === 0) this.#draft = this.#box.value;
-    this.#put(slot === 0 ? this.#draft : this.#sent[slot - 1]);
-    this.#slot = slot;
-    return true;
   }
 
   /** Many lines at once: as code, as they stand, or a mistake? Inside a code block they are what they are. */
@@ -188,15 +172,12 @@ export class Composer {
     const before = value.slice(0, selectionStart);
     if (text.split("\n").length <= MOST_PASTED || before.split("```").length % 2 === 0) return;
     event.preventDefault();
-    const insert = (chosen) => {
-      if (chosen) this.#box.setRangeText(chosen, selectionStart, selectionEnd, "end");
-      this.#typed();
-      this.focus();
-    };
-    try {
-      (await import("./later/paste.js")).ask(text, before, insert);
-    } catch {
-      insert(text);
-    }
+    const chosen = await import("./later/box/paste.js").then(
+      ({ ask }) => ask(text, before),
+      () => text,
+    );
+    if (chosen) this.#box.setRangeText(chosen, selectionStart, selectionEnd, "end");
+    this.#typed();
+    this.focus();
   }
 }

@@ -4,7 +4,7 @@ import { byId } from "../shared/dom.js";
 import { isComposing } from "./shortcuts.js";
 import { name as words } from "./words.js";
 
-/** The name field: asks for a nick, tells why one was refused, offers the next. */
+/** The name field: asks for a nick. Why one was refused is told by later/taken_name.js. */
 export class Entry {
   #form = byId("entry");
   #field = byId("nick");
@@ -40,25 +40,7 @@ export class Entry {
     this.#field.focus();
   }
 
-  refused(nick, error) {
-    const taken = error.code === "nick_taken" && !/^guest-/i.test(nick); // guests' names are the server's to give
-    const free = taken && nextName(nick);
-    this.ask("", taken ? words.taken(nick) : error.text);
-    this.#hint.classList.add("bad");
-    this.#field.value = nick;
-    this.#offer.hidden = !free;
-    this.#offer.value = free || "";
-    this.#offer.textContent = words.take(free);
-  }
-
   hide() {
     this.#form.hidden = true;
   }
-}
-
-/** "ana" -> "ana2", "ana2" -> "ana3"; at most 32 characters. */
-function nextName(nick) {
-  const [, stem, number] = /^(.*?)(\d*)$/.exec(nick);
-  const next = String(Number(number || 1) + 1);
-  return [...stem].slice(0, 32 - next.length).join("") + next;
 }

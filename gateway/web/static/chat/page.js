@@ -16,7 +16,7 @@ import { Entry } from "./entry.js";
 import { keepNick, keepToken, lastIdentity, leaveBehind } from "./identity.js";
 import { mentions } from "./rooms/message.js";
 import { People, wide } from "./rooms/people.js";
-import { choose, ignore, isIgnored, settings } from "./preferences.js";
+import { choose, isIgnored, settings } from "./preferences.js";
 import { Room } from "./rooms/room.js";
 import { Rooms } from "./rooms/rooms.js";
 import * as shortcuts from "./shortcuts.js";
@@ -24,15 +24,21 @@ import { Status } from "./status.js";
 import * as words from "./words.js";
 
 const SEEN_AFTER = 3_000;
+/** The rest of the styles is fetched so long after the first words, before anything goes wrong. */
+const SOON = 1_000;
 
 /** What is not needed at first. */
 const LATER = {
-  copying: () => import("./later/copying.js"),
-  keylist: () => import("./later/keylist.js"),
+  copying: () => import("./later/lines/copying.js"),
+  ignoring: () => import("./later/ignoring.js"),
+  keylist: () => import("./later/dialogs/keylist.js"),
   notices: () => import("./later/notices.js"),
-  palette: () => import("./later/palette.js"),
-  settings: () => import("./later/settings.js"),
-  walking: () => import("./later/walking.js"),
+  palette: () => import("./later/dialogs/palette.js"),
+  presence: () => import("./later/presence.js"),
+  settings: () => import("./later/dialogs/settings.js"),
+  sheet: () => import("./later/sheet.js"),
+  taken_name: () => import("./later/taken_name.js"),
+  walking: () => import("./later/lines/walking.js"),
 };
 
 export class Page {
@@ -70,6 +76,7 @@ export class Page {
     byId("settings-button").addEventListener("click", () => this.open("settings"));
     byId("scroller").addEventListener("focusin", () => this.fetch("walking"), { once: true });
     document.addEventListener("click", (event) => this.#clicked(event.target));
+    document.addEventListener("selectstart", () => this.fetch("copying"), { once: true });
     shortcuts.listen(this, (by, among) => this.rooms.step(by, among), () => this.#escape());
     document.addEventListener("visibilitychange", () => document.hidden || this.#connection.wake());
     addEventListener("focus", () => this.#looked());
@@ -169,14 +176,8 @@ export class Page {
     for (const room of this.rooms) room.outbox.closed();
   }
 
-  #say(text) {
-    const [, verb, nick] = /^\/(ignore|unignore)(?:\s+@?(\S+))?\s*$/i.exec(text) ?? [];
-    if (nick) {
-      ignore(nick, verb.toLowerCase() === "ignore");
-      for (const room of this.rooms) room.log.restyle();
-      this.room.log.note("notice", words.message[isIgnored(nick) ? "hidden" : "shown"](nick));
-      return;
-    }
+  async #say(text) {
+    if (/^\/(un)?ignore(\s|$)/i.test(text)) return (await this.fetch("ignoring"))?.run(this, text);
     const [, other] = /^\/join\s+#?([a-z0-9][\w.-]{0,63})\s*$/i.exec(text) ?? [];
     if (other) return this.go(other.toLowerCase()); // at once: what is typed next is for that room
     this.room.log.clearUnread();
@@ -223,6 +224,7 @@ export class Page {
   _welcome({ nick, token = null, server }) {
     this.token = token;
     keepToken(token);
+    setTimeout(() => this.fetch("sheet"), SOON);
     this.#iAm(nick);
     if (server.version !== document.body.dataset.version) {
       this.#status.offer(words.connection.newVersion, () => location.reload());
@@ -262,7 +264,8 @@ export class Page {
     if (error.id === undefined) for (const each of this.rooms) each.log.refused();
     const aboutNick = error.code === "nick_taken" || error.code === "nick_invalid";
     if (aboutNick && (error.id === undefined || error.id === this.#asked)) {
-      this.#entry.refused(this.#wanted ?? "", error);
+      const wanted = this.#wanted ?? "";
+      this.fetch("taken_name").then((part) => part?.tell(this.#entry, wanted, error));
       this.#wanted = this.me.startsWith("guest") ? null : this.me;
     } else if (error.id === undefined || ![...this.rooms].some((each) => each.outbox.refused(error))) {
       room.log.note("error", `${error.code}: ${error.text}`);

@@ -38,12 +38,5 @@ const clocks = {
 export const clock = (ts) => clocks[settings.clock ?? 24].format(ts);
 
 /** Those whose words are not shown, in lower case. */
-const ignored = new Set(recall("localStorage", "ignored", isTexts));
+export const ignored = new Set(recall("localStorage", "ignored", isTexts));
 export const isIgnored = (nick) => ignored.has(nick.toLowerCase());
-
-/** Hides what somebody says, or shows it again. */
-export function ignore(nick, on) {
-  if (on) ignored.add(nick.toLowerCase());
-  else ignored.delete(nick.toLowerCase());
-  remember("localStorage", "ignored", ignored.size && [...ignored]);
-}

@@ -38,8 +38,6 @@ export const ending = {
 
 export const name = {
   current: (nick) => `or just write: you are ${nick}`,
-  taken: (nick) => `${nick} is taken.`,
-  take: (nick) => `Take ${nick}`,
 };
 
 export const box = {
@@ -68,8 +66,6 @@ export const message = {
   copy: "copy",
   to: "you → ",
   from: " → you",
-  hidden: (nick) => `${nick} is not shown: /unignore ${nick}`,
-  shown: (nick) => `${nick} is shown again`,
   several: (count) => `${count} new messages`,
 };
 
@@ -98,8 +94,4 @@ export const people = {
   quiet: "Nothing has been said here yet.",
   first: "You are the first here.",
   partial: "In big rooms the list is not kept up to date. /who shows it.",
-  more: (names, rest) => `${names} and ${rest} more`,
-  joined: (names) => `${names} joined`,
-  left: (names) => `${names} left`,
-  renamed: (from, to) => `${from} is now ${to}`,
 };

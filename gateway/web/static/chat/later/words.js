@@ -4,6 +4,10 @@ import { number } from "../words.js";
 
 export const copying = { done: "copied", again: "copy" };
 
+export const exported = {
+  head: (room, count, address) => `-- #${room}, the last ${number(count)} lines; all of it: curl '${address}'`,
+};
+
 export const dialog = { close: "Close" };
 
 export const keys = {
@@ -45,6 +49,24 @@ export const paste = {
   asCode: "as a code block",
   asLines: (lines) => `as ${lines} lines`,
   cancel: "cancel",
+};
+
+export const presence = {
+  more: (names, rest) => `${names} and ${rest} more`,
+  joined: (names) => `${names} joined`,
+  left: (names) => `${names} left`,
+  renamed: (from, to) => `${from} is now ${to}`,
+};
+
+export const name = {
+  taken: (nick) => `${nick} is taken.`,
+  take: (nick) => `Take ${nick}`,
+};
+
+export const ignoring = {
+  usage: (verb) => `/${verb} NICK`,
+  hidden: (nick) => `${nick} is not shown: /unignore ${nick}`,
+  shown: (nick) => `${nick} is shown again`,
 };
 
 export const settings = {

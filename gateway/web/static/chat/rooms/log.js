@@ -25,7 +25,7 @@ export class Log {
   #request;
   #loaded = false;
   #asked = null; // the `before` of the request under way
-  #rows;
+  rows;
   #view;
 
   /**
@@ -34,22 +34,22 @@ export class Log {
    */
   constructor(room, request) {
     this.#request = request;
-    this.#rows = new RowList(
+    this.rows = new RowList(
       room,
       () => this.toEnd(),
       (edge) => this.#reached(edge),
       (from, to) => this.#ask(to + 1, Math.min(PAGE, to - from + 1)),
     );
-    this.#view = this.#rows.view;
+    this.#view = this.rows.view;
     older.addEventListener("click", () => this.#view.isShown && this.#askOlder());
   }
 
   /** From now on this is the log on the page. */
   show() {
     for (const other of live.children) other.removeAttribute("id");
-    this.#rows.element.id = "log";
+    this.rows.element.id = "log";
     quiet();
-    live.replaceChildren(this.#rows.element);
+    live.replaceChildren(this.rows.element);
     byId("jump").hidden = true;
     this.#settled();
     this.#view.begin();
@@ -72,13 +72,13 @@ export class Log {
   joined(event) {
     this.refused();
     if (this.epoch !== null && this.epoch !== event.epoch) {
-      this.#rows.clear();
+      this.rows.clear();
       this.clearUnread();
       this.head = 0;
       this.#loaded = false;
       this.note("notice", words.renumbered);
     }
-    if (this.epoch === null) this.#rows.unread.recall(event.epoch);
+    if (this.epoch === null) this.rows.unread.recall(event.epoch);
     this.epoch = event.epoch;
     if (event.head === 0 || event.recovered) this.#loaded = true;
     this.#settled();
@@ -86,22 +86,22 @@ export class Log {
 
   /** A message as it happens. @returns {boolean} whether it is new here */
   add(message, me) {
-    if (this.#rows.has(message.seq)) return false;
+    if (this.rows.has(message.seq)) return false;
     if (message.seq < this.head) {
-      this.history({ messages: [message], more: this.#rows.more }, me);
+      this.history({ messages: [message], more: this.rows.more }, me);
       return true;
     }
     this.head = message.seq;
-    this.#rows.unread.count();
+    this.rows.unread.count();
     if (!this.#view.following && !isIgnored(message.nick)) {
       this.#view.missed();
-      if (this.#rows.isFull) this.#view.detached = true; // what is being read stays
+      if (this.rows.isFull) this.#view.detached = true; // what is being read stays
     }
     if (!this.#view.detached) {
-      const row = this.#rows.draw(message, me);
+      const row = this.rows.draw(message, me);
       if (message.nick === me || this.isOwn(message.seq)) row.setAttribute("aria-live", "off");
       else if (this.#view.isShown) countAloud();
-      this.#rows.append(row);
+      this.rows.append(row);
     }
     this.#settled();
     return true;
@@ -110,15 +110,15 @@ export class Log {
   /** Older messages, or those of a hole, or the latest after joining: each goes to its place. */
   history({ messages, more }, me) {
     quiet();
-    const lowest = this.#rows.first;
+    const lowest = this.rows.first;
     const asked = this.#asked;
     const loading = asked !== null && messages.every((message) => message.seq < this.head);
     const last = messages.at(-1)?.seq ?? 0;
-    if (asked !== null && last < asked - 1) this.#rows.isGone(asked - 1);
+    if (asked !== null && last < asked - 1) this.rows.isGone(asked - 1);
     this.keepView(() => {
-      if (!messages.length || messages[0].seq <= lowest) this.#rows.more = more;
+      if (!messages.length || messages[0].seq <= lowest) this.rows.more = more;
       if (last >= this.head) this.#view.detached = false;
-      this.#rows.insert(messages, me, asked, loading && messages[0]?.seq < lowest);
+      this.rows.insert(messages, me, asked, loading && messages[0]?.seq < lowest);
       this.head = Math.max(this.head, last);
       this.#loaded = true;
       this.#answered();
@@ -129,7 +129,7 @@ export class Log {
   /** Messages that were not sent to us, while none after them has come: said at the end of the list. */
   gap({ from, to }) {
     if (this.#view.detached || to <= this.head || from > to) return;
-    this.#rows.tail(Math.max(from, this.head + 1), to);
+    this.rows.tail(Math.max(from, this.head + 1), to);
   }
 
   /** A request was refused: the buttons work again. */
@@ -140,44 +140,40 @@ export class Log {
 
   /** A message of ours is committed. */
   acknowledged(seq) {
-    this.#rows.acknowledged(seq);
+    this.rows.acknowledged(seq);
   }
 
   isOwn(seq) {
-    return this.#rows.isOwn(seq);
+    return this.rows.isOwn(seq);
   }
 
   /** The line "new since" goes before a message. */
   markUnread(seq) {
-    this.#rows.unread.mark(this.epoch, seq, this.#rows.get(seq));
+    this.rows.unread.mark(this.epoch, seq, this.rows.get(seq));
   }
 
   clearUnread() {
-    this.#rows.unread.clear();
+    this.rows.unread.clear();
   }
 
   /** Words of the server, or of the page: kind is "notice" or "error". */
   note(kind, text) {
-    this.#rows.append(noteRow(kind, text));
+    this.rows.append(noteRow(kind, text));
   }
 
   whisper(event, me) {
-    this.#rows.append(whisperRow(event, me));
-  }
-
-  presence(news, me) {
-    this.#rows.presence(news, me);
+    this.rows.append(whisperRow(event, me));
   }
 
   /** Who spoke, the latest first. */
   speakers() {
-    return this.#rows.speakers();
+    return this.rows.speakers();
   }
 
   /** The view goes to the end and follows it; the end is fetched if it was unloaded. */
   toEnd() {
     if (this.#view.detached) {
-      this.#rows.keepWhispers();
+      this.rows.keepWhispers();
       this.#ask(this.head + 1, PAGE);
     }
     this.#view.following = true;
@@ -190,17 +186,17 @@ export class Log {
   }
 
   restyle() {
-    this.#rows.restyle();
+    this.rows.restyle();
   }
 
   #askOlder() {
-    this.#ask(this.#rows.first, PAGE);
+    this.#ask(this.rows.first, PAGE);
   }
 
   /** The first or the last row is near what is seen. */
   #reached(edge) {
-    if (edge === "first" && this.#rows.more) this.#askOlder();
-    if (edge === "last") this.#ask(Math.min(this.head, this.#rows.last + PAGE) + 1, PAGE);
+    if (edge === "first" && this.rows.more) this.#askOlder();
+    if (edge === "last") this.#ask(Math.min(this.head, this.rows.last + PAGE) + 1, PAGE);
   }
 
   #ask(before, limit) {
@@ -218,7 +214,7 @@ export class Log {
     if (!this.#view.isShown) return;
     byId("skeleton").hidden = this.#loaded;
     byId("empty").hidden = !this.#loaded || this.head > 0;
-    older.hidden = !this.#rows.more || !this.#rows.size;
+    older.hidden = !this.rows.more || !this.rows.size;
     this.#view.showNewest();
   }
 }

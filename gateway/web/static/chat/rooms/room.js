@@ -74,7 +74,7 @@ export class Room {
     this.#caughtUp();
   }
 
-  _presence({ joined = [], left = [], renamed = [], count }) {
+  async _presence({ joined = [], left = [], renamed = [], count }) {
     const news = {
       left,
       joined: joined.filter(({ nick }) => !this.doors.has(nick)), // who was here before us has not just come
@@ -87,8 +87,8 @@ export class Room {
     }
     for (const { nick, door } of joined) this.doors.set(nick, door);
     this.count = count;
-    this.log.presence(news, this.#page.me);
     this.#page.changed(this);
+    (await this.#page.fetch("presence"))?.show(this.log.rows, news, this.#page.me);
   }
 
   #missed(message) {

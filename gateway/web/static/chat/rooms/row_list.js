@@ -9,9 +9,7 @@
  */
 
 import { make } from "../../shared/dom.js";
-import { clock, isIgnored, settings } from "../preferences.js";
-import { timeOf } from "./message.js";
-import { addTo, nothing, wordsOf } from "./presence.js";
+import { clock, isIgnored } from "../preferences.js";
 import { above, below, hole, messageRow, tick } from "./rows.js";
 import { Unread } from "./unread.js";
 import { View } from "./view.js";
@@ -111,22 +109,6 @@ export class RowList {
     const touched = new Set([...placed.flatMap((one) => [one, below(one)]), this.#rows.get(asked)]);
     for (const row of touched) row && this.#settle(row);
     this.#trim(MOST_ROWS, fromEnd);
-  }
-
-  /** Joins, leaves and new names; folded into the row above while nothing else was said. */
-  presence(news, me) {
-    const last = settings.joins === "show" ? null : this.element.lastElementChild;
-    const folds = last?.matches(".presence");
-    const row = folds ? last : make("li", "presence");
-    const fold = this.#messages.get(row) ?? nothing();
-    addTo(fold, news, me);
-    const words = wordsOf(fold);
-    row.setAttribute("aria-live", "off");
-    row.replaceChildren(make("div", "text", words), timeOf(Date.now()));
-    this.#messages.set(row, fold);
-    if (!words) row.remove();
-    else if (folds) this.view.stick();
-    else this.append(row);
   }
 
   /** Who spoke, the latest first. */

@@ -1,8 +1,8 @@
 /** The list of keys. Fetched when it is opened. */
 
 import { dialog } from "./dialog.js";
-import { make } from "../../shared/dom.js";
-import { keys } from "./words.js";
+import { make } from "../../../shared/dom.js";
+import { keys } from "../words.js";
 
 export function open() {
   const shown = dialog(keys.title);

@@ -1,8 +1,8 @@
 /** A dialog with a title and a way out; it is gone from the page when it is closed. */
 
-import "./sheet.js";
-import { make } from "../../shared/dom.js";
-import { dialog as words } from "./words.js";
+import "../sheet.js";
+import { make } from "../../../shared/dom.js";
+import { dialog as words } from "../words.js";
 
 /** @returns {HTMLDialogElement} not shown yet */
 export function dialog(title) {

@@ -1,17 +1,17 @@
 /** The palette: rooms, people, commands and settings by a few letters. Fetched when it is opened. */
 
-import { at } from "../../shared/address.js";
+import { at } from "../../../shared/address.js";
 import { dialog } from "./dialog.js";
-import { make } from "../../shared/dom.js";
-import { isComposing } from "../shortcuts.js";
-import { commands } from "./suggestions.js";
-import { keys, palette as words, settings } from "./words.js";
+import { make } from "../../../shared/dom.js";
+import { isComposing } from "../../shortcuts.js";
+import { commands } from "../box/suggestions.js";
+import { keys, palette as words, settings } from "../words.js";
 
 const MOST_SHOWN = 50;
 
 /**
  * Opens the dialog.
- * @param {import("../page.js").Page} page
+ * @param {import("../../page.js").Page} page
  */
 export async function open(page) {
   const shown = dialog(words.title);
@@ -69,7 +69,7 @@ export async function open(page) {
 
 /**
  * Rooms of the server that this page is not in.
- * @param {import("../page.js").Page} page
+ * @param {import("../../page.js").Page} page
  */
 async function otherRooms(page) {
   try {
@@ -82,7 +82,7 @@ async function otherRooms(page) {
 
 /**
  * All that can be chosen: name, kind, words, and what is done.
- * @param {import("../page.js").Page} page
+ * @param {import("../../page.js").Page} page
  */
 function known(page, others) {
   const write = (text) => () => page.composer.write(text);

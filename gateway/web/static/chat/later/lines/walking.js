@@ -3,7 +3,7 @@
  * Fetched when the log gets the focus, or F6 is pressed.
  */
 
-import { copying as words } from "./words.js";
+import { copying as words } from "../words.js";
 
 const scroller = document.getElementById("scroller");
 const REGIONS = [".bar", "#rooms", "#scroller", "#composer", "#people"];

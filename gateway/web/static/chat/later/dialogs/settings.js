@@ -1,14 +1,15 @@
 /** The settings: a table of choices, each kept in this browser; and what one may take away from it. Fetched when opened. */
 
 import { dialog } from "./dialog.js";
-import { make } from "../../shared/dom.js";
-import { PREFIX } from "../../shared/storage.js";
-import { settings } from "../preferences.js";
-import { settings as words } from "./words.js";
+import { make } from "../../../shared/dom.js";
+import { PREFIX } from "../../../shared/storage.js";
+import { settings } from "../../preferences.js";
+import { save } from "../lines/export.js";
+import { settings as words } from "../words.js";
 
 /**
  * Opens the dialog.
- * @param {import("../page.js").Page} page
+ * @param {import("../../page.js").Page} page
  */
 export function open(page) {
   const shown = dialog(words.title);
@@ -55,23 +56,9 @@ function button(title, press) {
   return element;
 }
 
-/** All that is loaded of the room on the page, a line for each row. */
-function save(room) {
-  const lines = [...document.querySelectorAll("#log > li:not(.marker)")].map((row) => {
-    const [time, who, text] = ["time", ".nick", ".text"].map((part) => row.querySelector(part));
-    const when = time ? new Date(time.dateTime).toLocaleString("sv") : "";
-    return `${when} ${who ? `${who.textContent}: ` : "-- "}${text.textContent.replaceAll("\n", "\n    ")}`;
-  });
-  const link = make("a");
-  link.href = URL.createObjectURL(new Blob([lines.join("\n"), "\n"], { type: "text/plain" }));
-  link.download = `${room}.txt`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
 /** Removes everything that any page of the gateway has stored in this browser. */
 function forgetAll() {
-  for (const area of /** @type {import("../../shared/storage.js").Area[]} */ (["localStorage", "sessionStorage"])) {
+  for (const area of /** @type {import("../../../shared/storage.js").Area[]} */ (["localStorage", "sessionStorage"])) {
     try {
       for (const key of Object.keys(window[area])) if (key.startsWith(PREFIX)) window[area].removeItem(key);
     } catch {

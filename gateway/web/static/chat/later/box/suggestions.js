@@ -5,13 +5,13 @@
  * name puts the first one in, again the next, Shift+Tab the one before.
  */
 
-import "./sheet.js";
-import { make } from "../../shared/dom.js";
-import { commands as own } from "./words.js";
+import "../sheet.js";
+import { make } from "../../../shared/dom.js";
+import { commands as own } from "../words.js";
 
 const MOST_SHOWN = 8;
 
-const table = await (await fetch(new URL("commands.json", import.meta.url))).json();
+const table = await (await fetch(new URL("../commands.json", import.meta.url))).json();
 
 /** The server's table of commands, and the page's own: name, usage, words. */
 export function commands() {

@@ -1,0 +1,30 @@
+/** The log of the room on the page as a text file. Fetched when it is asked for. */
+
+import { at } from "../../../shared/address.js";
+import { exported as words } from "../words.js";
+import { textOf } from "./text.js";
+
+/** "2026-11-28 20:48:01+01:00": local time, and by how much it differs from UTC. */
+function moment(time) {
+  const date = new Date(time);
+  const minutes = -date.getTimezoneOffset();
+  const [hours, rest] = [Math.trunc(Math.abs(minutes) / 60), Math.abs(minutes) % 60];
+  const offset = [hours, rest].map((number) => String(number).padStart(2, "0")).join(":");
+  return `${date.toLocaleString("sv")}${minutes < 0 ? "-" : "+"}${offset}`;
+}
+
+/** Saves all that is loaded, a line for each row, and says how to get the rest. */
+export function save(room) {
+  const rows = [...document.querySelectorAll("#log > li:not(.marker)")];
+  const lines = rows.map((row) => {
+    const time = row.querySelector("time");
+    return `${time ? moment(time.dateTime) : ""} ${textOf(row).replaceAll("\n", "\n    ")}`;
+  });
+  const link = document.createElement("a");
+  const whole = location.origin + at(`/r/${room}/messages`);
+  const text = [words.head(room, rows.length, whole), ...lines, ""].join("\n");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+  link.download = `${room}.txt`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,0 +1,65 @@
+/** Joins, leaves and new names as a row of the log. Fetched with the first of them. */
+
+import { make } from "../../shared/dom.js";
+import { settings } from "../preferences.js";
+import { timeOf } from "../rooms/message.js";
+import { presence as words } from "./words.js";
+
+const NAMES_SHOWN = 8;
+
+/**
+ * What has happened since something was said: of somebody who came and went again, nothing.
+ * @typedef {{joined: string[], left: string[], renamed: string[]}} Fold
+ */
+
+/** @type {WeakMap<HTMLElement, Fold>} */
+const folds = new WeakMap();
+
+/**
+ * Shows the news at the end of a log; folded into the last row while nothing else was said.
+ * @param {import("../rooms/row_list.js").RowList} rows
+ */
+export function show(rows, news, me) {
+  const last = rows.element.lastElementChild;
+  const isFold = settings.joins !== "show" && last?.matches(".presence");
+  const row = isFold ? last : make("li", "presence");
+  const fold = folds.get(row) ?? { joined: [], left: [], renamed: [] };
+  addTo(fold, news, me);
+  folds.set(row, fold);
+  const told = wordsOf(fold);
+  row.setAttribute("aria-live", "off");
+  row.replaceChildren(make("div", "text", told), timeOf(Date.now()));
+  if (!told) row.remove();
+  else if (isFold) rows.view.stick();
+  else rows.append(row);
+}
+
+/** "ana, bo and 3 more", or nothing. */
+function names(list) {
+  const rest = list.length - NAMES_SHOWN;
+  const shown = list.slice(0, NAMES_SHOWN).join(", ");
+  return rest > 0 ? words.more(shown, rest) : shown;
+}
+
+/** @param {Fold} fold */
+function addTo(fold, { joined = [], left = [], renamed = [] }, me) {
+  for (const { nick } of joined) {
+    if (fold.left.includes(nick)) fold.left = fold.left.filter((one) => one !== nick);
+    else if (nick !== me) fold.joined.push(nick);
+  }
+  for (const nick of left) {
+    if (fold.joined.includes(nick)) fold.joined = fold.joined.filter((one) => one !== nick);
+    else fold.left.push(nick);
+  }
+  fold.renamed.push(...renamed.map(({ from, to }) => words.renamed(from, to)));
+}
+
+/** @param {Fold} fold */
+function wordsOf(fold) {
+  const parts = [
+    fold.joined.length && words.joined(names(fold.joined)),
+    fold.left.length && words.left(names(fold.left)),
+    ...fold.renamed,
+  ];
+  return parts.filter(Boolean).join("; ");
+}
