@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from gateway import wording
 from gateway.core import sanitize
 from gateway.errors import Refusal
 from gateway.process import console, logs
@@ -100,7 +101,7 @@ class ClassicConnection:
                 self._receive()
             self._take_turn()
         except Exception:
-            log.exception("%s failed", self.name)
+            log.exception(wording.LOG_ORIGIN_FAILED, self.name)
             self._close()
 
     def _receive(self) -> None:

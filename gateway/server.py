@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Container, Sequence
 from concurrent.futures import Future
 
-from gateway import __version__
+from gateway import __version__, wording
 from gateway.accounts.accounts import Account, Accounts, Token
 from gateway.accounts.authenticator import Authenticator
 from gateway.config.accounts import ROOT_NAME
@@ -196,16 +196,16 @@ class Gateway:
         try:
             return answer.result(CONSOLE_SECONDS)
         except TimeoutError:
-            return "busy: no answer yet, see the log"
+            return wording.CONSOLE_BUSY
 
     def _pause_or_resume(self) -> None:
         """Stop accepting newcomers; called again, accept. Newcomers meanwhile stay in the kernel's backlog."""
         gate = self.hub.gate
         gate.pause(not gate.paused)
         self.listeners.pause(gate.paused)
-        words = "not accepted until the next SIGUSR2" if gate.paused else "accepted again"
-        log.info("newcomers are %s", words)
-        self.hub.stats.sampler.mark(f"newcomers are {words}")
+        words = wording.NEWCOMERS_PAUSED if gate.paused else wording.NEWCOMERS_ACCEPTED
+        log.info(wording.LOG_NEWCOMERS, words)
+        self.hub.stats.sampler.mark(wording.LOG_NEWCOMERS % words)
 
     def _reload(self) -> None:
         if not self.hub.gate.stopping:
@@ -231,7 +231,7 @@ class Gateway:
         for session in self.hub.sessions.values():
             if session.operator is not None and session.operator.name.casefold() in changed:
                 session.log_in(None)
-                session.tell(Notice("your account has changed: /login again"))
+                session.tell(Notice(wording.ACCOUNT_CHANGED))
 
     def _limit(self, new: Settings) -> None:
         self.admission.connections = connection_limit(new.limits.connections)
@@ -321,7 +321,7 @@ class Gateway:
             if self.key is not None:
                 self.key.write(page, next(filter(None, map(elsewhere, self.settings.host)), ""))
             if not self.passwords.has_passwords:
-                say(f"Dashboard (link works once, for 15 minutes): {page}admin/login?token={self.web.links.mint()}")
+                say(wording.DASHBOARD_LINK.format(link=f"{page}admin/login?token={self.web.links.mint()}"))
         say(last_line(None if self.settings.memory else self.settings.data, self.settings.host))
 
     def _schedule(self, seconds: float) -> None:

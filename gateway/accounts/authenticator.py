@@ -24,6 +24,7 @@ from functools import partial
 from pkgutil import resolve_name
 from typing import NamedTuple
 
+from gateway import wording
 from gateway.accounts.accounts import Accounts, composed, digest_of
 from gateway.core import sanitize
 from gateway.core.address import is_loopback, subscriber
@@ -172,7 +173,7 @@ class Authenticator:
     def _verified(self, name: str, address: str, keys: tuple[Key, ...], future: "Future[bool]") -> Operator | Refusal:
         account, problem = self._accounts.account(name), future.exception()
         if problem is not None:
-            log.error("a password could not be verified", exc_info=problem)
+            log.error(wording.LOG_PASSWORD_UNVERIFIED, exc_info=problem)
             self._attempts.give_back(keys)
             return Refusal(Code.BUSY, "the password could not be checked: try again", retry_ms=1000)
         if account is None or not future.result():

@@ -10,6 +10,7 @@ A module of its own because commands that only read settings need no logging, wh
 import logging
 from collections.abc import Callable, Sequence
 
+from gateway import wording
 from gateway.config.settings import SETTINGS, Settings, value_of
 from gateway.errors import GatewayError
 
@@ -36,7 +37,7 @@ class Reloading:
         try:
             settings = self._again()
         except GatewayError as problem:
-            log.error("SIGHUP: the settings stay as they are: %s", "; ".join(str(problem).splitlines()))
+            log.error(wording.LOG_RELOAD_WRONG, "; ".join(str(problem).splitlines()))
             return
         found = {name: value_of(settings, name) for name in SETTINGS}
         changed = [name for name, value in found.items() if value != self._running[name]]
@@ -45,16 +46,17 @@ class Reloading:
             if any(_names(names, name) for name in taken):
                 self._attempt(lambda apply=apply: apply(settings))  # type: ignore[misc]
         self._running |= {name: found[name] for name in taken}
-        log.info("SIGHUP: settings read again, %s", f"changed: {', '.join(taken)}" if taken else "nothing to change")
+        said = wording.RELOAD_CHANGED.format(settings=", ".join(taken)) if taken else wording.RELOAD_SAME
+        log.info(wording.LOG_RELOADED, said)
         left = [name for name in changed if name not in taken]
         if left:
-            log.warning("SIGHUP: a restart is needed for: %s", ", ".join(left))
+            log.warning(wording.LOG_RELOAD_RESTART, ", ".join(left))
 
     def _attempt(self, job: Callable[[], None]) -> None:
         try:
             job()
         except Exception:
-            log.exception("SIGHUP: a part of the gateway could not take its new settings")
+            log.exception(wording.LOG_RELOAD_FAILED)
 
 
 def _names(names: Sequence[str], name: str) -> bool:

@@ -15,6 +15,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
+from gateway import wording
+
 SUBSCRIBER_BITS = 64
 """The prefix that one customer of a provider is given (RFC 6177): all its addresses are one peer."""
 
@@ -60,20 +62,22 @@ class WaysIn:
     def page(self, local: str | None) -> str:
         """Where the chat page is, in words, for a peer that reached us at the address `local` (None: by a proxy)."""
         if self.web is None:
-            return "The chat page is switched off here"
+            return wording.PAGE_OFF
         host = self._host(local)
-        return f"The chat page is at http://{host}:{self.web}/" if host else f"The chat page is on port {self.web}"
+        if not host:
+            return wording.PAGE_ON_PORT.format(port=self.web)
+        return wording.PAGE_AT.format(page=f"http://{host}:{self.web}/")
 
     def invitation(self, local: str | None) -> str:
         """One line of words for a peer that reached us at `local`; perhaps empty."""
         if self.loopback_only and not self.names:
-            return "Only this machine gets in: start the gateway with --host 0.0.0.0 to let others in."
+            return wording.ONLY_THIS_MACHINE
         host, where = self._host(local), ""
         if not self.names and local is not None and is_loopback(local):
-            host, where = "ADDRESS", ", ADDRESS being one of this machine"
+            host, where = "ADDRESS", wording.INVITATION_ADDRESS
         ways = [f"http://{host}:{self.web}/"] if self.web is not None else []
         ways += [f"nc {host.strip('[]')} {self.tcp}"] if self.tcp is not None else []
-        return f"Friends can come by {' or '.join(ways)}{where}" if host and ways else ""
+        return wording.INVITATION.format(ways=wording.INVITATION_OR.join(ways)) + where if host and ways else ""
 
     def _host(self, local: str | None) -> str:
         host = self.names[0] if self.names else local or ""

@@ -33,6 +33,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 
+from gateway import wording
+
 log = logging.getLogger(__name__)
 
 EARLIEST = 1_735_689_600_000
@@ -97,7 +99,7 @@ class TrustedTime:
         if record is None or _is_next(record.trusted, wall) or record.trusted < EARLIEST <= wall:
             self._follow(wall)
             if wall < EARLIEST:
-                log.warning("the clock shows %s, which cannot be: set it. Nothing is deleted by it", _shown(wall))
+                log.warning(wording.LOG_CLOCK_IMPOSSIBLE, _shown(wall))
         elif record.since and _is_next(record.wall, wall):
             self._since = record.since
             self._set(record.trusted + wall - record.wall)
@@ -112,7 +114,7 @@ class TrustedTime:
         wall, trusted = self._see(), self.now()
         if abs(wall - trusted) <= AGREE_MS or trusted < EARLIEST <= wall:
             if self._since:
-                log.warning("the clock shows %s again: it is believed", _shown(wall))
+                log.warning(wording.LOG_CLOCK_BELIEVED, _shown(wall))
             self._follow(wall)
         elif not self._since or abs(wall - expected - self._seen_at) > AGREE_MS:
             self._doubt(wall)
@@ -136,16 +138,11 @@ class TrustedTime:
 
     def _doubt(self, wall: int) -> None:
         self._since = max(wall, 1)
-        log.warning(
-            "the clock shows %s, but by the journal it is about %s: nothing ends or is deleted by the new time "
-            "until the clock is set right or has run on for a day",
-            _shown(wall),
-            _shown(self.now()),
-        )
+        log.warning(wording.LOG_CLOCK_DOUBTED, _shown(wall), _shown(self.now()))
 
     def _settle(self, wall: int) -> None:
         if wall >= EARLIEST and wall - self._since >= SETTLE_MS:
-            log.warning("the clock has shown its time for a day: %s is believed", _shown(wall))
+            log.warning(wording.LOG_CLOCK_SETTLED, _shown(wall))
             self._follow(wall)
 
 

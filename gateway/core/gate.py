@@ -13,6 +13,7 @@ The doors ask `denial` for each newcomer; /readyz asks `refusal`; the dashboard 
 from enum import StrEnum
 from typing import NamedTuple
 
+from gateway import wording
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal
@@ -22,8 +23,6 @@ ELSEWHERE_MS = 5000
 """Milliseconds after which a newcomer to a drained or paused door may try again."""
 MAINTENANCE_MS = 30_000
 """The same in maintenance."""
-STOPPING = "the gateway stops"
-CLOSED_FOR_NOW = "this door is closed for now, try again later"
 
 
 class DoorState(StrEnum):
@@ -102,9 +101,9 @@ class Gate:
     def denial(self, door: Door) -> Denial | None:
         """Why a door rejects newcomers; None when it lets them in."""
         if self.stopping:
-            return Denial(CloseReason.DRAINING, STOPPING, ELSEWHERE_MS)
+            return Denial(CloseReason.DRAINING, wording.STOPPING, ELSEWHERE_MS)
         if door_of(door) in self._drained:
-            return Denial(CloseReason.DRAINING, CLOSED_FOR_NOW, ELSEWHERE_MS)
+            return Denial(CloseReason.DRAINING, wording.CLOSED_FOR_NOW, ELSEWHERE_MS)
         if self.maintenance is not None:
             return Denial(CloseReason.MAINTENANCE, self.maintenance, MAINTENANCE_MS)
         return None
@@ -112,11 +111,12 @@ class Gate:
     def refusal(self) -> Refusal | None:
         """Why a load balancer should send nobody to this process; None when every door is open."""
         if self.stopping:
-            return Refusal(Code.DRAINING, STOPPING)
+            return Refusal(Code.DRAINING, wording.STOPPING)
         if self.paused:
-            return Refusal(Code.BUSY, "newcomers are not accepted at the moment", retry_ms=ELSEWHERE_MS)
+            return Refusal(Code.BUSY, wording.NOT_ACCEPTING, retry_ms=ELSEWHERE_MS)
         if self._drained:
-            return Refusal(Code.DRAINING, f"closed for now: {', '.join(self.drained)}", ELSEWHERE_MS)
+            words = wording.DOORS_CLOSED.format(doors=", ".join(self.drained))
+            return Refusal(Code.DRAINING, words, ELSEWHERE_MS)
         if self.maintenance is not None:
             return Refusal(Code.BUSY, self.maintenance, MAINTENANCE_MS)
         return None

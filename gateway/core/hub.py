@@ -22,6 +22,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import LOOK_SECONDS, Clock
 from gateway.core.delivery import Delivery, Stalls
@@ -278,7 +279,7 @@ class Hub:
 
     def _recalled(self, memory: Memory | JournalError) -> None:
         if isinstance(memory, JournalError):
-            log.error("stored identities could not be loaded: %s", memory)
+            log.error(wording.LOG_IDENTITIES_UNREAD, memory)
             return
         self.idempotency.recall(memory.receipts)
         self.identities.recall(memory.people)
@@ -286,20 +287,20 @@ class Hub:
     def _stalled(self, session_id: str, seconds: float) -> None:
         session = self.find(session_id)
         if session is not None:
-            self.close(session, CloseReason.STALLED, f"nothing was read for {short_duration(seconds)}")
+            self.close(session, CloseReason.STALLED, wording.STALLED.format(time=short_duration(seconds)))
 
     def _replace(self, session: Session) -> None:
-        self.close(session, CloseReason.REPLACED, "you came back by another connection")
+        self.close(session, CloseReason.REPLACED, wording.REPLACED)
 
     def _end_failed(self) -> None:
         failed, self._delivery.failed = self._delivery.failed, []
         for session, reason in failed:
             if isinstance(session, Session) and not session.closed:
-                log.error("connection %s of %s cannot be written to: %r", session.id, session.address, reason)
+                log.error(wording.LOG_CANNOT_WRITE, session.id, session.address, reason)
                 try:
                     session.transport.close(CloseReason.FAILED, "")
                 except Exception as problem:
-                    log.error("connection %s of %s cannot be closed: %r", session.id, session.address, problem)
+                    log.error(wording.LOG_CANNOT_CLOSE, session.id, session.address, problem)
                 self.disconnect(session, CloseReason.FAILED)
 
     def _over(self, session: Session, closing: CloseReason) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.errors import Code, Refusal
 
@@ -43,7 +44,9 @@ class Operator(NamedTuple):
     def check(self, least: Role) -> None:
         """Raise Refusal unless the role is at least `least`."""
         if self.role < least:
-            raise Refusal(Code.FORBIDDEN, f"only {least.word}s can do that; you are {self.name} ({self.role.word})")
+            raise Refusal(
+                Code.FORBIDDEN, wording.ROLE_NEEDED.format(least=least.word, name=self.name, role=self.role.word)
+            )
 
 
 class AuditEntry(msgspec.Struct, frozen=True):

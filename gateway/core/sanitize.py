@@ -29,6 +29,7 @@ Private use and noncharacters (U+FFFE, U+FFFF) pass as they are: no door gives t
 
 import re
 
+from gateway import wording
 from gateway.errors import Code, Refusal
 
 LINE_BYTES = 4_096
@@ -38,7 +39,6 @@ TEXT_BYTES = 4_000
 TOPIC_BYTES = 300
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """U+FEFF in UTF-8: Windows PowerShell puts it before what it pipes to a program."""
-HALF_A_PAIR = "half a surrogate pair is not text; not sent"
 
 _SEQUENCE = re.compile(
     r"""
@@ -109,13 +109,13 @@ def _scrubbed(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Refusal(Code.BAD_TEXT, HALF_A_PAIR) from None
+        raise Refusal(Code.BAD_TEXT, wording.HALF_A_PAIR) from None
     return _SEQUENCE.sub("", text).replace("\r\n", "\n").translate(_SINGLE).rstrip("\n")
 
 
 def _fitting(text: str, limit: int) -> str:
     if len(text) * 4 > limit and (size := len(text.encode())) > limit:
-        raise Refusal(Code.TOO_LONG, f"{size:,} bytes, limit {limit:,}; not sent")
+        raise Refusal(Code.TOO_LONG, wording.TOO_LONG.format(size=size, limit=limit))
     if not _VISIBLE.search(text):
-        raise Refusal(Code.BAD_TEXT, "there is nothing to read in it; not sent")
+        raise Refusal(Code.BAD_TEXT, wording.EMPTY_TEXT)
     return text

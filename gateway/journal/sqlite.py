@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import TimeRecord
 from gateway.core.ports import Expired, Memory, Page, Person, RoomRecord
@@ -163,7 +164,7 @@ class SqliteJournal:
             if not self._suspect:
                 mark_clean(self._store.connection, self._store.tail)
         except (sqlite3.Error, OSError) as error:
-            log.warning("the journal could not note its clean stop: %s", error)
+            log.warning(wording.LOG_STOP_NOT_NOTED, error)
         finally:
             self._store.close()
 
@@ -270,7 +271,7 @@ class SqliteJournal:
     def _open(self, patience: float, sleep: Callable[[float], None]) -> tuple[Store, str | None]:
         opened = open_database(self._path, self._durability, patience, sleep)
         if opened.broken is not None:
-            log.warning("journal: every room gets a new epoch: %s", opened.broken)
+            log.warning(wording.LOG_NEW_EPOCHS, opened.broken)
         return self._store_on(opened.connection, opened.tail, opened.seed), opened.broken
 
     def _store_on(self, connection: sqlite3.Connection, tail: Tail, seed: str) -> Store:

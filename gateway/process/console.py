@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from gateway import wording
 from gateway.core.sanitize import BYTE_ORDER_MARK
 
 PROMPT = ">>>:"
@@ -22,7 +23,7 @@ server has stopped."""
 
 def no_other_words(line: str) -> str:
     """A server that knows `quit` only."""
-    return "quit stops the server; there are no other words yet"
+    return wording.CONSOLE_EARLY
 
 
 def start(stop: Callable[[], object], hear: Hear = no_other_words) -> None:

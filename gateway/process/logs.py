@@ -19,6 +19,8 @@ import threading
 from datetime import UTC, datetime
 from types import TracebackType
 
+from gateway import wording
+
 STANDARD_ERROR = 2
 PIPE_BYTES = 4096
 """PIPE_BUF of Linux; macOS' 512 only makes the last piece of a full pipe block for as long as its reader sleeps."""
@@ -94,7 +96,7 @@ def moment(record: logging.LogRecord) -> str:
 
 def lost(count: int) -> logging.LogRecord:
     """The record that says how many were lost."""
-    words = "%d log lines were lost: they could not be written"
+    words = wording.LOG_LINES_LOST
     return logging.LogRecord(log.name, logging.WARNING, __file__, 0, words, (count,), None)
 
 
@@ -135,13 +137,13 @@ def uncaught(kind: type[BaseException], problem: BaseException, where: Traceback
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, problem, where)
     else:
-        log.critical("the program failed", exc_info=(kind, problem, where))
+        log.critical(wording.LOG_PROGRAM_FAILED, exc_info=(kind, problem, where))
 
 
 def uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
     """As `threading.excepthook`."""
     if args.exc_value is not None and args.exc_type is not SystemExit:
-        log.error("a thread failed", exc_info=(args.exc_type, args.exc_value, args.exc_traceback))
+        log.error(wording.LOG_THREAD_FAILED, exc_info=(args.exc_type, args.exc_value, args.exc_traceback))
 
 
 def unraisable(args: "sys.UnraisableHookArgs") -> None:
@@ -149,7 +151,7 @@ def unraisable(args: "sys.UnraisableHookArgs") -> None:
     if args.exc_value is not None:
         log.error(
             "%s: %r",
-            args.err_msg or "an error was ignored in",
+            args.err_msg or wording.LOG_IGNORED,
             args.object,
             exc_info=(args.exc_type, args.exc_value, args.exc_traceback),
         )

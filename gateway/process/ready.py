@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gateway import wording
 from gateway.core.address import host_and_port
 from gateway.errors import StartError
 from gateway.process.files import write_whole
@@ -82,11 +83,11 @@ def ready_line(doors: Sequence[tuple[str, str, int]]) -> str:
         f"http://{host_and_port(host, port)}/" if door == "web" else f"{door} {host_and_port(host, port)}"
         for door, host, port in doors
     ]
-    return "ready: " + "  ".join(shown)
+    return wording.READY.format(doors="  ".join(shown))
 
 
 def last_line(data: Path | None, hosts: Sequence[str]) -> str:
     """Where the messages are (None: nowhere), how to stop, and what to write on other machines."""
-    kept = "nothing is kept" if data is None else f"data in {data}"
+    words = wording.NOTHING_KEPT if data is None else wording.DATA_IN.format(folder=data)
     outside = next(filter(None, map(elsewhere, hosts)), "")
-    return f"{kept}; Ctrl-C stops" + (f"; from other machines: {outside}" if outside else "")
+    return wording.FROM_ELSEWHERE.format(words=words, address=outside) if outside else words

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
+from gateway import wording
 from gateway.core.address import Networks, Remote
 from gateway.core.hub import Hub
 from gateway.core.protocol.close_reason import CloseReason
@@ -89,7 +90,7 @@ class Acceptor:
     def close(self) -> None:
         """Close the connections whose header has not come."""
         for introduction in list(self._waiting):
-            introduction.give_up("the gateway stops")
+            introduction.give_up(wording.STOPPING)
 
 
 class Introduction:
@@ -105,7 +106,7 @@ class Introduction:
         self._seen = b""
         self._over = False
         entrance.server.watch(sock, READ, self.ready)
-        entrance.server.later(HEADER_SECONDS, lambda: self.give_up(f"none came in {HEADER_SECONDS:.0f} s"))
+        entrance.server.later(HEADER_SECONDS, lambda: self.give_up(wording.PROXY_SILENT.format(seconds=HEADER_SECONDS)))
 
     def ready(self, mask: int) -> None:
         """The selector's callback: read the header."""
@@ -126,7 +127,7 @@ class Introduction:
         elif not ahead and not self._seen:
             self._close()  # only a check whether we listen, as load balancers make it
         elif not ahead:
-            self.give_up("it ended within one")
+            self.give_up(wording.PROXY_ENDED)
 
     def _let_in(self, source: str | None) -> None:
         self._end()
@@ -134,14 +135,14 @@ class Introduction:
         try:
             self._entrance.let_in(self._door, self._sock, remote)
         except Exception:
-            log.exception("a connection from %s by %s could not be taken in", remote.address, self._address)
+            log.exception(wording.LOG_NOT_TAKEN_IN_BY, remote.address, self._address)
             self._sock.close()
 
     def give_up(self, reason: str) -> None:
         """Close a connection without a header, and log it. Calling it later does nothing."""
         if not self._over:
             self._close()
-            self._entrance.server.complain(f"no PROXY header from {self._address}: {reason}")
+            self._entrance.server.complain(wording.NO_PROXY_HEADER.format(address=self._address, problem=reason))
 
     def _close(self) -> None:
         self._end()

@@ -23,8 +23,9 @@ import logging
 import socket
 from typing import Protocol
 
+from gateway import wording
 from gateway.core.address import Remote, canonical, host_and_port
-from gateway.core.doors.terminal import HOW_TO_LEAVE, Terminals
+from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.ports import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
@@ -50,7 +51,7 @@ LINGER = 2.0
 """Seconds a closing connection may take to read our last words."""
 EXPELLED = {CloseReason.KICKED, CloseReason.BANNED}
 EXPELLED_LINGER = 0.9  # for a peer that must be gone within a second, whether it reads or not
-ANSWERS = {Signal.ARE_YOU_THERE: "still here", Signal.INTERRUPT: HOW_TO_LEAVE}
+ANSWERS = {Signal.ARE_YOU_THERE: wording.STILL_HERE, Signal.INTERRUPT: wording.HOW_TO_LEAVE}
 
 
 class Shared(Protocol):
@@ -85,8 +86,7 @@ class Connection:
         self._queue: list[bytes | TooLong] | None = None
         """Lines from the buffer that the session does not take yet, the next one last."""
         self._ahead = ReadAhead(door.read_ahead)  # what came behind those lines
-        self._hearing_since: float | None = None
-        """Monotonic seconds since when the peer is heard out and nothing is written to it."""
+        self._hearing_since: float | None = None  # monotonic: the peer is heard out, and nothing is written to it
         self._telnet: Telnet | None = door.new_telnet()
         self._events = 0
         self._first: bytes | None = b""
@@ -383,7 +383,7 @@ class Connection:
             self._failed()
 
     def _failed(self) -> None:
-        log.exception("connection %s of %s failed", self.session.id, self.remote.address)
+        log.exception(wording.LOG_CONNECTION_FAILED, self.session.id, self.remote.address)
         self._door.hub.disconnect(self.session, CloseReason.FAILED)
         self.finish()
 
@@ -394,6 +394,6 @@ class Connection:
             try:
                 self._door.server.watch(self._sock, events, self.ready)
             except (OSError, ValueError, KeyError) as problem:  # descriptor gone, or no kernel memory
-                log.warning("connection %s of %s cannot be watched: %s", self.session.id, self.remote.address, problem)
+                log.warning(wording.LOG_CANNOT_WATCH, self.session.id, self.remote.address, problem)
                 self._broken = self._lost = True
                 self._door.server.later(0, self.finish)

@@ -7,6 +7,7 @@ known: a proxy's header may tell it later, and one connection of a web proxy car
 from collections.abc import Callable
 from typing import NamedTuple
 
+from gateway import wording
 from gateway.core.address import Remote
 from gateway.core.protocol.close_reason import CloseReason
 
@@ -33,7 +34,7 @@ class ConnectionLimits:
         """Count one more connection; or return why it is rejected."""
         if self.connections and self.count >= self.connections:
             if not self._resting:
-                return LimitReached(CloseReason.FULL, "try again in 30 s")
+                return LimitReached(CloseReason.FULL, wording.FULL)
             give_way = self._resting.pop(next(iter(self._resting)))
             give_way()
         self.count += 1
@@ -56,7 +57,7 @@ class ConnectionLimits:
         group = remote.counted_as
         if group is not None:
             if self.per_address and self._from.get(group, 0) >= self.per_address:
-                return LimitReached(CloseReason.TOO_MANY, f"{self.per_address} connections from your address already")
+                return LimitReached(CloseReason.TOO_MANY, wording.TOO_MANY_CONNECTIONS.format(count=self.per_address))
             self._from[group] = self._from.get(group, 0) + 1
         return None
 

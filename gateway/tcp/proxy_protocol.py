@@ -14,6 +14,7 @@ import re
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
+from gateway import wording
 from gateway.core.address import canonical
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -62,10 +63,10 @@ def _line(data: bytes) -> Header | None:
     if end:
         found = _LINE.fullmatch(data[:end])
         if found is None:
-            raise Malformed("a line that is no PROXY header")
+            raise Malformed(wording.PROXY_NO_LINE)
         return Header(end, _source(found) if found[1] else None)
     if len(data) >= LINE_BYTES or not (data.startswith(b"PROXY ") or b"PROXY ".startswith(data)):
-        raise Malformed("no PROXY header")
+        raise Malformed(wording.PROXY_NO_HEADER)
     return None
 
 
@@ -74,26 +75,26 @@ def _source(found: re.Match[bytes]) -> str | None:
     try:
         source, _ = kind(found[2].decode()), kind(found[3].decode())
     except ValueError as problem:
-        raise Malformed("an address that is none") from problem
+        raise Malformed(wording.PROXY_ADDRESS) from problem
     if max(int(found[4]), int(found[5])) > 65535:
-        raise Malformed("a port that is none")
+        raise Malformed(wording.PROXY_PORT)
     return canonical(str(source))
 
 
 def _binary(data: bytes) -> Header | None:
     if not SIGNATURE.startswith(data[: len(SIGNATURE)]):
-        raise Malformed("no PROXY header")
+        raise Malformed(wording.PROXY_NO_HEADER)
     if len(data) < FIXED_BYTES:
         return None
     told, family, rest = _VERSIONS.get(data[12]), data[13], int.from_bytes(data[14:16], "big")
     if told is None or family not in _TRANSPORTS:
-        raise Malformed("an unknown version, command or family")
+        raise Malformed(wording.PROXY_UNKNOWN)
     if rest > REST_BYTES:
-        raise Malformed(f"a header over {HEADER_BYTES} bytes")
+        raise Malformed(wording.PROXY_LONG.format(limit=HEADER_BYTES))
     kind, size, least = _ADDRESSES.get(family, (IPv4Address, 0, 0))
     told = told and size > 0
     if told and rest < least:
-        raise Malformed("a header without its addresses")
+        raise Malformed(wording.PROXY_SHORT)
     if len(data) < FIXED_BYTES + rest:
         return None
     source = canonical(str(kind(data[FIXED_BYTES : FIXED_BYTES + size]))) if told else None

@@ -30,6 +30,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
+from gateway import wording
 from gateway.core.clock import Timers
 from gateway.errors import StartError
 
@@ -127,18 +128,18 @@ class Listener:
                 continue
             if sock.fileno() >= self.server.descriptors:
                 sock.close()
-                self.server.complain(f"select cannot watch more than {self.server.descriptors} descriptors")
+                self.server.complain(wording.SELECT_FULL.format(limit=self.server.descriptors))
                 continue
             sock.setblocking(False)
             try:
                 self.accepted(sock, address[0])
             except Exception:
-                log.exception("a connection from %s could not be taken in", address[0])
+                log.exception(wording.LOG_NOT_TAKEN_IN, address[0])
                 sock.close()
 
     def _rest(self, problem: OSError) -> None:
         """Leave the newcomers in the backlog for a while."""
-        self.server.complain(f"cannot accept on port {self.address[1]}: {problem.strerror}")
+        self.server.complain(wording.CANNOT_ACCEPT.format(port=self.address[1], problem=problem.strerror))
         self.server.watch(self.sock, 0, self.accept)
         self.server.later(self.retry, self._wake)
         self.retry = min(self.retry * 2, RETRY_LAST)

@@ -15,7 +15,9 @@ after it decide: DONT and an existing option are followed by anything but NUL.
 
 import re
 
+from gateway import wording
 from gateway.core.sanitize import BYTE_ORDER_MARK
+from gateway.errors import Code
 from gateway.tcp.proxy_protocol import SIGNATURE
 
 FIRST_LINE_BYTES = 8192
@@ -49,7 +51,6 @@ _UTF16 = re.compile(rb"\xff\xfe(?:.[^\0]){0,4096}?[^\r]\0|\xfe\xff(?:[^\0].){0,4
 _IAC, _DONT_OR_MARK = b"\xff", b"\xff\xfe"
 _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x28"
 """Fatal handshake_failure (RFC 8446, 6)."""
-_NO_SUCH_PROTOCOL = b"!! bad_message: this is a chat for lines of UTF-8 text; nothing of what was sent is posted\r\n"
 
 
 def undecided(first: bytes) -> bool:
@@ -77,13 +78,13 @@ def answer_to(first: bytes, page: str) -> bytes | None:
     if _TLS.match(whole_input):
         return _TLS_ALERT
     if _SSH.match(line):
-        return b"!! bad_message: this is a chat, not SSH; use nc or telnet\r\n"
+        return _farewell(Code.BAD_MESSAGE, wording.NOT_SSH)
     if _PROXY.fullmatch(line) or first.startswith(SIGNATURE):
-        return b"!! bad_message: no proxy is expected at your address; see --proxy-protocol\r\n"
+        return _farewell(Code.BAD_MESSAGE, wording.NO_PROXY_EXPECTED)
     if _UTF16.match(whole_input):
-        return b"!! bad_text: this is UTF-16, the chat takes UTF-8; nothing of it is posted\r\n"
+        return _farewell(Code.BAD_TEXT, wording.UTF16)
     if request or _STATUS.fullmatch(line) or (not line.startswith(_IAC) and _is_untyped(line)):
-        return _NO_SUCH_PROTOCOL
+        return _farewell(Code.BAD_MESSAGE, wording.NO_SUCH_PROTOCOL)
     return None
 
 
@@ -105,8 +106,12 @@ def _is_untyped(line: bytes) -> bool:
     return _UNTYPED.match(line) is not None and line.rstrip(b"\r") not in _LEAVING_KEYS
 
 
+def _farewell(code: Code, words: str) -> bytes:
+    return f"!! {code}: {words}\r\n".encode()
+
+
 def _http(page: str) -> bytes:
-    body = f"This is the line door of a chat, for netcat and telnet. {page}\n".encode()
+    body = f"{wording.LINE_DOOR.format(page=page)}\n".encode()
     head = (
         "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"

@@ -35,6 +35,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from gateway import wording
+
 SE, NOP, DATA_MARK, BREAK, INTERRUPT_PROCESS, ABORT_OUTPUT, ARE_YOU_THERE = range(240, 247)
 ERASE_CHARACTER, ERASE_LINE, GO_AHEAD, SB, WILL, WONT, DO, DONT, IAC = range(247, 256)
 
@@ -294,7 +296,7 @@ class Telnet:
         end = _end(_PAYLOAD, data, iac + 2)
         payload = data[iac + 2 : end].replace(b"\xff\xff", b"\xff")
         if len(payload) > 1 + SUBNEGOTIATION_BYTES:
-            return end, (self._violation(f"subnegotiation over {SUBNEGOTIATION_BYTES} bytes"),)
+            return end, (self._violation(wording.TELNET_LONG.format(limit=SUBNEGOTIATION_BYTES)),)
         if end + 2 > len(data):
             return _INCOMPLETE, ()
         if data[end + 1] != SE:
@@ -315,7 +317,7 @@ class Telnet:
         cause = _Cause.DENIAL if not positive else _Cause.OFFER if wanted else _Cause.INTRUSION
         after = self._move(cause, side, option)
         if self._replied > NEGOTIATIONS:
-            return (self._violation(f"no agreement after {NEGOTIATIONS} answers"),)
+            return (self._violation(wording.TELNET_ENDLESS.format(limit=NEGOTIATIONS)),)
         if after is before or after not in (_State.YES, _State.NO):
             return ()
         return (Settled(side, option, after is _State.YES),)

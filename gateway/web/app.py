@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.http import RawRequestMessage
 from yarl import URL
 
+from gateway import wording
 from gateway.accounts.authenticator import Authenticator
 from gateway.core.address import Networks, Remote
 from gateway.core.doors.browser import BrowserDoor
@@ -193,7 +194,7 @@ class WebDoor:
         try:
             await self._loop.connect_accepted_socket(lambda: self._peer(caller), sock)
         except OSError as error:
-            log.debug("a connection from %s was gone before it began: %s", caller.remote.address, error)
+            log.debug(wording.LOG_GONE_BEFORE, caller.remote.address, error)
             sock.close()
             self._addresses.end(caller)
 
@@ -281,7 +282,7 @@ class WebDoor:
         elif isinstance(problem, web.HTTPException):
             response = self._answers.failed(request, problem)
         else:
-            log.error("a request for %s failed", request.raw_path[:100], exc_info=problem)
+            log.error(wording.LOG_REQUEST_FOR_FAILED, request.raw_path[:100], exc_info=problem)
             response = self._answers.error(request, 500, "busy", "the gateway failed on this request")
         return self._outside(request, response)
 
@@ -331,7 +332,7 @@ def below(base_path: str, factory: RequestFactory) -> RequestFactory:
 def _cut(request: web.Request, problem: Exception) -> NoReturn:
     """Close the connection of a response that fails halfway: a second head would be read as part of it, and the client
     would wait for an end that does not come."""
-    log.error("the answer to %s failed in its middle", request.raw_path[:100], exc_info=problem)
+    log.error(wording.LOG_ANSWER_FAILED, request.raw_path[:100], exc_info=problem)
     if request.transport is not None:
         request.transport.abort()
     raise ConnectionResetError from problem

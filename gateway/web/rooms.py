@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
+from gateway import wording
 from gateway.core import sanitize
 from gateway.core.doors.browser import Id, fields_of, has_half_a_pair
 from gateway.core.doors.commands import COMMANDS
@@ -102,7 +103,7 @@ class RoomDoor:
             return self._decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if has_half_a_pair(fields_of(body)):
-                raise Refusal(Code.BAD_TEXT, sanitize.HALF_A_PAIR) from None
+                raise Refusal(Code.BAD_TEXT, wording.HALF_A_PAIR) from None
             raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
 
     async def messages(self, call: Call[None]) -> HistoryPage:

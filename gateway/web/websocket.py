@@ -20,6 +20,7 @@ from typing import Any
 
 from aiohttp import WSMessage, WSMsgType, web
 
+from gateway import wording
 from gateway.core.address import Remote
 from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.terminal import Terminals
@@ -276,7 +277,7 @@ class Socket:
                 raise
             self._task.uncancel()
         except Exception:
-            log.exception("a WebSocket failed")
+            log.exception(wording.LOG_WEBSOCKET_FAILED)
             self._farewell = (CloseReason.FAILED, "")
         finally:
             try:

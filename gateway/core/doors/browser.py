@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from gateway import __version__
+from gateway import __version__, wording
 from gateway.core import sanitize
 from gateway.core.doors import commands
 from gateway.core.doors.join import ROOMS_PER_SESSION, Greeting, Position, join, too_many_rooms
@@ -168,7 +168,7 @@ class BrowserDoor:
 
     def _hello(self, session: Session, hello: Hello) -> None:
         if session.greeted:
-            raise Refusal(Code.BAD_MESSAGE, "hello was said before")
+            raise Refusal(Code.BAD_MESSAGE, wording.HELLO_TWICE)
         session.greet()
         session.hold()
         refusals = [self.hub.identities.settle(session, hello.token)]
@@ -243,7 +243,7 @@ class BrowserDoor:
         self._pace(session)
         self.hub.rename(session, nick.nick)
         id = {"id": nick.id} if nick.id is not None else {}
-        session.tell(Notice(f"you are {session.nick}", nick=session.nick, **id))
+        session.tell(Notice(wording.YOU_ARE.format(nick=session.nick), nick=session.nick, **id))
 
     def _history(self, session: Session, earlier: Earlier) -> None:
         self._pace(session)
@@ -270,7 +270,7 @@ class BrowserDoor:
     def _member(self, session: Session, room: str) -> Member:
         member = member_of(session, nicknames.room(room))
         if member is None:
-            raise Refusal(Code.NOT_JOINED, f"you are not in {sanitize.shown(room)}, join it first")
+            raise Refusal(Code.NOT_JOINED, wording.NOT_IN_ROOM.format(room=sanitize.shown(room)))
         return member
 
     def _pace(self, session: Session) -> None:
@@ -283,9 +283,9 @@ class BrowserDoor:
         fields = fields_of(frame)
         type, id = fields.get("type"), fields.get("id")
         if has_half_a_pair(fields):
-            refusal = Refusal(Code.BAD_TEXT, sanitize.HALF_A_PAIR)
+            refusal = Refusal(Code.BAD_TEXT, wording.HALF_A_PAIR)
         elif isinstance(type, str) and type not in TYPES:
-            refusal = Refusal(Code.UNKNOWN_TYPE, f"there is no type {sanitize.shown(type)}")
+            refusal = Refusal(Code.UNKNOWN_TYPE, wording.NO_SUCH_TYPE.format(type=sanitize.shown(type)))
         else:
             refusal = Refusal(Code.BAD_MESSAGE, problem)
         id = id if isinstance(id, str) and 1 <= len(id) <= 64 and id.isprintable() else None
@@ -298,7 +298,8 @@ class BrowserDoor:
         self._bad = {s: times for s, times in self._bad.items() if not s.closed}
         self._bad[session] = [*recent, now]
         if len(recent) + 1 >= BAD_MESSAGES:
-            self.hub.close(session, CloseReason.BAD_MESSAGES, f"{BAD_MESSAGES} in {BAD_SECONDS:.0f} s")
+            words = wording.BAD_MESSAGES.format(count=BAD_MESSAGES, seconds=BAD_SECONDS)
+            self.hub.close(session, CloseReason.BAD_MESSAGES, words)
 
 
 def _show_page(session: Session, past: Past) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from gateway import wording
 from gateway.core import sanitize
 from gateway.core.address import is_loopback
 from gateway.core.doors.join import Position, join, moment, rejoin, show_page
@@ -70,7 +71,7 @@ class CommandCall:
     def room(self) -> Member:
         """The room the command was typed in. Raises Refusal when it was typed outside."""
         if self.member is None:
-            raise Refusal(Code.NOT_JOINED, "join a room first")
+            raise Refusal(Code.NOT_JOINED, wording.JOIN_FIRST)
         return self.member
 
 
@@ -122,37 +123,40 @@ def command(name: str) -> Command:
     if len(found) == 1 and found[0] not in WHOLE_NAMES:
         return COMMANDS[found[0]]
     likely = found or get_close_matches(name, [*COMMANDS, *ALIASES], n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(f'/{known}' for known in likely)}?" if likely else "/help lists them all"
-    raise Refusal(Code.UNKNOWN_COMMAND, f"no /{sanitize.shown(name)}, {hint}")
+    proposals = wording.DID_YOU_MEAN_OR.join(f"/{known}" for known in likely)
+    hint = wording.DID_YOU_MEAN.format(commands=proposals) if likely else wording.HELP_LISTS_ALL
+    raise Refusal(Code.UNKNOWN_COMMAND, wording.UNKNOWN_COMMAND.format(name=sanitize.shown(name), hint=hint))
 
 
 def _help(call: CommandCall) -> None:
     if call.words:
         found = command(call.words.removeprefix("/"))
-        call.answer(f"/{found.name} {found.usage}".rstrip() + f"  {found.words}\nfor example: {found.example}")
+        head = wording.HELP_ONE.format(name=found.name, usage=found.usage).rstrip()
+        call.answer(head + wording.HELP_EXAMPLE.format(words=found.words, example=found.example))
         return
     rows = [f"/{row.name} {row.usage}".ljust(22) + row.words for row in COMMANDS.values() if not row.order]
     if call.session.operator is not None:
-        rows.append("you operate: " + " ".join(f"/{row.name}" for row in COMMANDS.values() if row.order))
-    call.answer("\n".join([*rows, "//x says /x. /help NAME shows an example. Everything else you type is said."]))
+        orders = " ".join(f"/{row.name}" for row in COMMANDS.values() if row.order)
+        rows.append(wording.HELP_OPERATE.format(commands=orders))
+    call.answer("\n".join([*rows, wording.HELP_END]))
 
 
 def _nick(call: CommandCall) -> None:
     if call.words:
         call.hub.rename(call.session, call.words)
-    call.answer(f"you are {call.session.nick}", nick=call.session.nick)
+    call.answer(wording.YOU_ARE.format(nick=call.session.nick), nick=call.session.nick)
 
 
 def _me(call: CommandCall) -> None:
     if not call.words:
-        raise Refusal(Code.BAD_TEXT, "say what you do: /me waves")
+        raise Refusal(Code.BAD_TEXT, wording.SAY_WHAT_YOU_DO)
     call.hub.say(call.room(), sanitize.lines(call.words), Kind.ACTION, call.id)
 
 
 def _msg(call: CommandCall) -> None:
     to, _, words = call.words.partition(" ")
     if not words.strip():
-        raise Refusal(Code.BAD_MESSAGE, "say to whom and what: /msg NICK text")
+        raise Refusal(Code.BAD_MESSAGE, wording.SAY_TO_WHOM)
     whisper(call.hub, call.session, to, sanitize.lines(words.strip()), call.id)
 
 
@@ -162,25 +166,28 @@ def _who(call: CommandCall) -> None:
     sessions = sorted((member.session for member in room.people()), key=lambda session: session.nick.casefold())
     last = max(1, -(-len(sessions) // WHO_PAGE))
     if page > last:
-        raise Refusal(Code.BAD_MESSAGE, f"there is no page {page}, the last one is {last}")
+        raise Refusal(Code.BAD_MESSAGE, wording.NO_PAGE.format(page=page, last=last))
     shown = sessions[(page - 1) * WHO_PAGE : page * WHO_PAGE]
-    names = [f"{session.nick} (you)" if session is call.session else session.nick for session in shown]
+    names = [
+        wording.YOURSELF.format(nick=session.nick) if session is call.session else session.nick for session in shown
+    ]
     width = max(map(len, names), default=0)
     rows = [f"{name:<{width}}  {_presence(call.hub, session)}" for name, session in zip(names, shown, strict=True)]
-    rows += [f"more: /who {page + 1}"] if page < last else []
-    call.answer("\n".join([f"{people(len(sessions))} in #{room.name}", *rows]))
+    rows += [wording.MORE_WHO.format(page=page + 1)] if page < last else []
+    call.answer("\n".join([wording.WHO_HEAD.format(people=people(len(sessions)), room=room.name), *rows]))
 
 
 def _whois(call: CommandCall) -> None:
     found = call.hub.nicks.find(call.words or call.session.nick)
     rooms = " ".join(f"#{name}" for name in found.rooms)
     here = short_duration(max(0, call.hub.clock.wall() - found.connected_at) / 1000)
-    call.answer(f"{found.nick}  {_presence(call.hub, found)}, here for {here}, in {rooms or 'no room'}")
+    presence = _presence(call.hub, found)
+    call.answer(wording.WHOIS.format(nick=found.nick, presence=presence, time=here, rooms=rooms or wording.NO_ROOM))
 
 
 def _join(call: CommandCall) -> None:
     if not call.words:
-        raise Refusal(Code.ROOM_INVALID, "say which room: /join ops")
+        raise Refusal(Code.ROOM_INVALID, wording.SAY_WHICH_ROOM)
     recent = TERMINAL_RECENT if call.session.terminal else RECENT_MESSAGES
     name = nicknames.room(call.words)
     call.done()
@@ -192,12 +199,13 @@ def _rooms(call: CommandCall) -> None:
 
     def show(rooms: list[ListedRoom]) -> None:
         rows = [
-            f"#{room.room}  {people(room.count) if room.count else 'empty'}" + (f"  {room.topic}" if room.topic else "")
+            f"#{room.room}  {people(room.count) if room.count else wording.EMPTY_ROOM}"
+            + (f"  {room.topic}" if room.topic else "")
             for room in rooms[(page - 1) * ROOMS_PAGE : page * ROOMS_PAGE]
         ]
         if len(rooms) > page * ROOMS_PAGE:
-            rows.append(f"more: /rooms {page + 1}")
-        call.answer("\n".join(rows) or "no more rooms")
+            rows.append(wording.MORE_ROOMS.format(page=page + 1))
+        call.answer("\n".join(rows) or wording.NO_MORE_ROOMS)
 
     call.session.wait_for(call.hub.rooms.listed(), show, call.id)
 
@@ -205,7 +213,7 @@ def _rooms(call: CommandCall) -> None:
 def _topic(call: CommandCall) -> None:
     room = call.room().room
     if not call.words:
-        call.answer(f"topic: {room.topic}" if room.topic else "no topic yet: /topic WORDS sets one")
+        call.answer(wording.TOPIC.format(topic=room.topic) if room.topic else wording.NO_TOPIC)
         return
     topic = sanitize.line(call.words, sanitize.TOPIC_BYTES)
     session = call.session
@@ -230,7 +238,7 @@ def _since(call: CommandCall) -> None:
         return
     since = moment(call.words, call.hub.clock.wall())
     if since is None:
-        raise Refusal(Code.BAD_MESSAGE, "say since when: /since 41 (a message's number), /since 10m, /since 14:00")
+        raise Refusal(Code.BAD_MESSAGE, wording.SAY_SINCE_WHEN)
     _show(call, Range(limit=HISTORY_MESSAGES), since)
 
 
@@ -238,29 +246,29 @@ def _echo(call: CommandCall) -> None:
     if call.words in ("on", "off"):
         call.session.show_own(call.words == "on")
     elif call.words:
-        raise Refusal(Code.BAD_MESSAGE, "say /echo on or /echo off")
-    call.answer("your own lines come back to you" if call.session.echo else "your own lines do not come back to you")
+        raise Refusal(Code.BAD_MESSAGE, wording.SAY_ECHO)
+    call.answer(wording.ECHO_ON if call.session.echo else wording.ECHO_OFF)
 
 
 def _resume(call: CommandCall) -> None:
     if not call.session.terminal:
-        raise Refusal(Code.BAD_MESSAGE, "a page comes back by itself")
+        raise Refusal(Code.BAD_MESSAGE, wording.RESUME_PAGE)
     reception = call.hub.identities
     if not call.words:
         code = spelled(reception.code(call.session))
-        call.answer(f"/resume {code} brings you back here, until 10 minutes after you have left")
+        call.answer(wording.RESUME_CODE.format(code=code))
         return
     identity = reception.identities.by_code(call.words)
     if identity is None or identity.session is call.session:
         call.session.hold()
         call.hub.clock.later(WRONG_CODE_SECONDS, call.session.release)
-        raise Refusal(Code.TOKEN_INVALID, "this code is unknown or older than 10 minutes")
+        raise Refusal(Code.TOKEN_INVALID, wording.RESUME_UNKNOWN)
     identity.note()
     places = identity.rooms
     refusal = reception.take_over(call.session, identity)
     if call.hub.turn_away(call.session):
         return
-    call.answer(refusal.text if refusal is not None else f"welcome back, {call.session.nick}")
+    call.answer(refusal.text if refusal is not None else wording.WELCOME_BACK.format(nick=call.session.nick))
     for name, epoch, after in places[:1]:
         rejoin(call.hub, call.session, name, Position(epoch, after))
 
@@ -268,23 +276,23 @@ def _resume(call: CommandCall) -> None:
 def _bot(call: CommandCall) -> None:
     session = call.session
     if not session.terminal:
-        raise Refusal(Code.BAD_MESSAGE, "/bot is for terminals")
+        raise Refusal(Code.BAD_MESSAGE, wording.BOT_IS_FOR_TERMINALS)
     member = call.room()
     if call.words not in ("", "on", "off"):
-        raise Refusal(Code.BAD_MESSAGE, "say /bot, or /bot off for lines again")
+        raise Refusal(Code.BAD_MESSAGE, wording.SAY_BOT)
     if call.words == "off":
         if session.wire.objects:
             cursor = member.cursor
             member.change_wire(LINES_OF[session.door])
             member.cursor = cursor
             session.show_own(False)
-        call.answer("lines from now on; /bot turns JSON on")
+        call.answer(wording.BOT_OFF)
         return
     cursor = member.cursor
     member.change_wire(session.wire.for_programs())
     unread = False
     if session.bytes_out or session.owed:  # somebody has read lines here; a script that begins with /bot has not
-        call.answer("JSON from now on; /bot off ends it")
+        call.answer(wording.BOT_ON)
         unread, member.cursor = cursor < member.room.log.head, cursor
     session.show_own(True)
     session.tell(member.room.joined(recovered=unread))
@@ -298,10 +306,9 @@ def _login(call: CommandCall) -> None:
         name, password = "", name
     source = source_of(session)
     if not (session.encrypted or (session.proxy is None and is_loopback(session.address))):
-        words = "a password goes only over TLS or from this machine: nobody else may read it"
-        raise audit.stranger(session.nick, source, "login", "", words)
+        raise audit.stranger(session.nick, source, "login", "", wording.PASSWORD_IN_CLEAR)
     if not password:
-        raise Refusal(Code.BAD_MESSAGE, "say your password: /login [NAME] PASSWORD")
+        raise Refusal(Code.BAD_MESSAGE, wording.SAY_PASSWORD)
     session.hold()
 
     def checked(answer: Operator | Refusal) -> None:
@@ -313,7 +320,7 @@ def _login(call: CommandCall) -> None:
         operator = answer._replace(source=source)
         session.log_in(operator)
         audit.note(operator, "login", session.nick, "", "done")
-        call.answer(f"you are {answer.name}, {answer.role.word}: /help lists what you may do")
+        call.answer(wording.YOU_OPERATE.format(name=answer.name, role=answer.role.word))
         session.release()
 
     call.operators.passwords.login(name, password, session.address).then(checked)
@@ -335,9 +342,8 @@ def _ordered(order: OperatorCommand) -> Callable[[CommandCall], None]:
 def _quit(call: CommandCall) -> None:
     call.done()
     code = call.session.identity.id if call.session.identity and call.session.terminal else ""
-    call.hub.close(
-        call.session, CloseReason.LEFT, "bye", aside=f", /resume {spelled(code)} brings you back" if code else ""
-    )
+    aside = wording.RESUME_ASIDE.format(code=spelled(code)) if code else ""
+    call.hub.close(call.session, CloseReason.LEFT, wording.BYE, aside=aside)
 
 
 def source_of(session: Session) -> str:
@@ -347,7 +353,7 @@ def source_of(session: Session) -> str:
 
 def _presence(hub: Hub, session: Session) -> str:
     idle = hub.clock.now() - session.last_input
-    state = f"idle {short_duration(idle)}" if idle >= 60 else "active"
+    state = wording.IDLE.format(time=short_duration(idle)) if idle >= 60 else wording.ACTIVE
     return f"{GLYPHS[session.door]} {session.door:<6}  {state}"
 
 
@@ -355,7 +361,7 @@ def _number(words: str, default: int) -> int:
     if not words:
         return default
     if not words.isdecimal() or int(words[:9]) < 1:
-        raise Refusal(Code.BAD_MESSAGE, f"{sanitize.shown(words)} is not a number from 1 on")
+        raise Refusal(Code.BAD_MESSAGE, wording.NOT_A_NUMBER.format(words=sanitize.shown(words)))
     return int(words[:9])
 
 

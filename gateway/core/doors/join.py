@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 
+from gateway import wording
 from gateway.core.address import WaysIn
 from gateway.core.hub import Hub
 from gateway.core.protocol.events import Ack, History, Notice, PageShown, error_event
@@ -52,11 +53,11 @@ def show_page(hub: Hub, session: Session, room: str, wanted: Range, since: int, 
         if id is not None:
             session.tell(Ack(id))
         if not found:
-            answer("nothing there")
+            answer(wording.NOTHING_THERE)
         elif left_out and wanted.after is not None:
-            answer(f"more: /since {found[-1].seq}")
+            answer(wording.MORE_SINCE.format(seq=found[-1].seq))
         elif left_out and since:
-            answer(f"these are the last {len(found)}, message {found[0].seq} on; there are older ones")
+            answer(wording.LAST_OF_MORE.format(count=len(found), seq=found[0].seq))
 
     page = hub.commits.after_own(session).chain(lambda _: hub.history.read(room, wanted))
     session.wait_for(page, read, id)
@@ -166,7 +167,7 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
         known = position.epoch == room.epoch and position.after <= room.log.head
         after = max(position.after if known else 0, room.log.head - MISSED_LINES)
         if known and after > position.after:
-            session.tell(Notice(f"{after - position.after} lines left out: /since {position.after} shows them"))
+            session.tell(Notice(wording.LEFT_OUT.format(count=after - position.after, seq=position.after)))
         hub.history.read(name, Range(after=after, limit=MISSED_LINES)).then(partial(read, room))
 
     def read(room: Room, past: Past | Refusal) -> None:
@@ -178,8 +179,8 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
             member = _come_in(hub, session, room, past.messages[-1].seq if past.messages else room.log.head, True, None)
             if position.epoch == room.epoch and 0 < position.after <= room.log.head:
                 again = max(0, position.after - UNSURE_LINES)
-                known = f"you had been sent all up to {position.after}: /since {again} shows its end again"
-                nothing = f"nothing new since you left (message {position.after}). /history shows the last ones"
+                known = wording.SENT_UP_TO.format(seq=position.after, again=again)
+                nothing = wording.NOTHING_NEW.format(seq=position.after)
                 session.tell(Notice(known if past.messages else nothing))
             show_history(hub, session, past)
             if member is not None:
@@ -208,4 +209,4 @@ def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: boo
 
 def too_many_rooms() -> Refusal:
     """The refusal for a browser session that is in as many rooms as it may be."""
-    return Refusal(Code.ROOM_LIMIT, f"you are in {ROOMS_PER_SESSION} rooms, part from one first")
+    return Refusal(Code.ROOM_LIMIT, wording.IN_TOO_MANY_ROOMS.format(count=ROOMS_PER_SESSION))

@@ -8,6 +8,7 @@ is queued.
 from functools import partial
 from typing import NamedTuple
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.protocol.events import Private, too_fast
@@ -53,7 +54,7 @@ class Posting:
         """
         identity = None if post.token is None else self._hub.identities.identities.by_token(post.token)
         if post.token is not None and identity is None:
-            raise Refusal(Code.TOKEN_INVALID, "this token is unknown or expired")
+            raise Refusal(Code.TOKEN_INVALID, wording.TOKEN_INVALID)
         proven = identity.id if identity is not None else ""
         claimed = identity.nick if identity is not None else (post.nick or "")[: nicknames.NICK_BYTES]
         self._hub.bans.check_poster(claimed, proven, post.address)
@@ -78,7 +79,7 @@ class Posting:
 
     def _nick_of(self, identity: Identity) -> str:
         if not identity.holds_nick and self._hub.nicks.held(identity.nick):
-            raise Refusal(Code.NICK_TAKEN, f"{identity.nick} was taken while you were away, come in and take another")
+            raise Refusal(Code.NICK_TAKEN, wording.NICK_LOST_POSTER.format(nick=identity.nick))
         return identity.nick
 
     def _poster(self, nick: str | None) -> str:
@@ -86,7 +87,7 @@ class Posting:
             return self._hub.nicks.guest()
         nick = nicknames.nick(nick)
         if self._hub.nicks.held(nick):
-            raise Refusal(Code.NICK_TAKEN, f"{nick} is here in person, post under another name")
+            raise Refusal(Code.NICK_TAKEN, wording.NICK_HERE.format(nick=nick))
         return nick
 
     def _check_pace(self, poster: str, address: str | None) -> None:
@@ -98,7 +99,7 @@ class Posting:
         if seconds:
             raise too_fast(seconds)
         if self._hub.commits.crowded:
-            raise Refusal(Code.BUSY, "the journal is behind, try again", retry_ms=1000)
+            raise Refusal(Code.BUSY, wording.JOURNAL_BEHIND, retry_ms=1000)
 
     def _submit(self, message: Message, answer: Answer[Posted | Refusal], room: Room | Refusal) -> None:
         if isinstance(room, Refusal):
@@ -151,7 +152,7 @@ def _deliver(hub: Hub, session: Session, to: str, text: str) -> None:
     hub.mutes.check(session)
     receiver = hub.nicks.find(to)
     if len(receiver.owed) >= OWED_BYTES:
-        raise Refusal(Code.BUSY, f"{receiver.nick} does not read at the moment, try again", retry_ms=RETRY_MS)
+        raise Refusal(Code.BUSY, wording.DOES_NOT_READ.format(nick=receiver.nick), retry_ms=RETRY_MS)
     event = Private(session.nick, receiver.nick, hub.clock.wall(), text)
     receiver.tell(event)
     if receiver is not session:

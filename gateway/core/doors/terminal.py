@@ -8,6 +8,7 @@ one line at a time: such a word is asked about, once, when no other line came wi
 and the peer has not half-closed. Otherwise it is a message like any other.
 """
 
+from gateway import wording
 from gateway.core import sanitize
 from gateway.core.doors import commands
 from gateway.core.doors.join import Greeting, show_history
@@ -29,15 +30,13 @@ GREET_AFTER = 0.1
 ALONE_SECONDS = 0.1
 """Seconds: a line with no other line this close to it was typed by a person."""
 QUESTIONS = {
-    "help": "/help lists the commands. To say it to the room, send the word once more",
-    "?": "/help lists the commands. To say it to the room, send it once more",
-    "exit": "/quit leaves. To say it to the room, send the word once more",
+    "help": wording.MEANT_HELP,
+    "?": wording.MEANT_QUESTION_MARK,
+    "exit": wording.MEANT_EXIT,
 }
 """The question about a line that consists of this word only."""
 LEAVING_KEYS = ("\x03", "\x04")
 """^C and ^D, where the terminal sends them instead of ending the program."""
-HOW_TO_LEAVE = "/quit leaves"
-NOT_UTF8 = "what you send is not UTF-8: others see \ufffd in its place. Set your terminal or script to UTF-8"
 
 
 class Terminals:
@@ -91,7 +90,7 @@ class Terminals:
     def too_long(self, session: Session, size: int) -> None:
         """A line was longer than text.LINE_BYTES and has been skipped; `size` bytes of it were seen so far."""
         self.hub.rate_limit.pay(session)
-        words = f"more than {sanitize.LINE_BYTES:,} bytes in a line, limit {sanitize.TEXT_BYTES:,} of text; not sent"
+        words = wording.LINE_TOO_LONG.format(line=sanitize.LINE_BYTES, limit=sanitize.TEXT_BYTES)
         session.tell(Error(Code.TOO_LONG, words))
         self.hub.rate_limit.slow_down(session)
 
@@ -108,13 +107,13 @@ class Terminals:
         try:
             return line.decode()
         except UnicodeDecodeError:
-            self._tell_once(session, NOT_UTF8)
+            self._tell_once(session, wording.NOT_UTF8)
             return sanitize.decode(line)
 
     def _understand(self, session: Session, line: str) -> None:
         member = talks_in(session)
         if member is None:
-            raise Refusal(Code.NOT_JOINED, "join a room first: /join lobby")
+            raise Refusal(Code.NOT_JOINED, wording.JOIN_LOBBY_FIRST)
         if line[0] == "\ufeff":
             line = line.lstrip("\ufeff")
         word = line.rstrip() if len(line) < 16 else line
@@ -123,7 +122,7 @@ class Terminals:
         elif commands.named_command(line):
             commands.run(self.hub, self._operators, session, member, line)
         elif word in LEAVING_KEYS:
-            session.tell(Notice(HOW_TO_LEAVE))
+            session.tell(Notice(wording.HOW_TO_LEAVE))
         elif word.casefold() in QUESTIONS and self._may_ask(session, word.casefold()):
             self._questions[session] = line
             self.hub.clock.later(ALONE_SECONDS, lambda: self._ask(session))
@@ -167,14 +166,8 @@ class Terminals:
         here = besides(member.room.count) + "."
         if member.room.count == 1:
             here = f"{here}\n{self.greeting.ways_in.invitation(local)}".rstrip()
-        session.tell(
-            Notice(
-                f"You are {session.nick} in #{member.room.name}: {here}\n"
-                "/nick NAME names you, /help lists the rest, /quit leaves.\n"
-                + ("A line got in the way of yours? Ctrl-R shows it again." if session.door is Door.TCP else
-                   "Type and press Enter: everybody in the room reads it.")
-            )
-        )  # fmt: skip
+        hint = wording.GREETING_HINT_NETCAT if session.door is Door.TCP else wording.GREETING_HINT_TELNET
+        session.tell(Notice(wording.GREETING.format(nick=session.nick, room=member.room.name, here=here, hint=hint)))
         if self.greeting.motd:
             session.tell(Notice(self.greeting.motd))
 

@@ -13,6 +13,7 @@ from functools import partial
 
 import msgspec
 
+from gateway import wording
 from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
@@ -29,7 +30,6 @@ STRANGERS_BURST = 60
 TARGET_CHARACTERS = 100
 REASON_BYTES = 300
 RESULT_CHARACTERS = 300
-NO_RIGHT = "only operators can do that"
 
 
 class Audit:
@@ -66,7 +66,7 @@ class Audit:
     def _recorded(self, entry: AuditEntry, failure: JournalError | None) -> Refusal | None:
         if failure is None:
             return None
-        log.error("not stored: %s by %s: %s", entry.action, entry.who, failure)
+        log.error(wording.LOG_AUDIT_UNSTORED, entry.action, entry.who, failure)
         return storage_refusal(failure)
 
     def note(self, operator: Operator, action: str, target: str, reason: str, result: str) -> None:
@@ -77,7 +77,7 @@ class Audit:
         """Record an attempt that was made elsewhere: a login."""
         self.record([entry])
 
-    def stranger(self, who: str, source: str, action: str, target: str, words: str = NO_RIGHT) -> Refusal:
+    def stranger(self, who: str, source: str, action: str, target: str, words: str = wording.ONLY_OPERATORS) -> Refusal:
         """Record an attempt by somebody who is not allowed to, or not known; return the refusal for them."""
         now = self._clock.now()
         if wait(self._strangers_until, now, STRANGERS_PER_SECOND, STRANGERS_BURST):
@@ -85,7 +85,7 @@ class Audit:
         else:
             self._strangers_until = pay(self._strangers_until, now, STRANGERS_PER_SECOND)
             more, self._unrecorded = self._unrecorded, 0
-            reason = f"and {more} more attempts of strangers before, not recorded one by one" if more else ""
+            reason = wording.MORE_ATTEMPTS.format(count=more) if more else ""
             self.note(Operator(who, Role.VIEWER, source), action, target, reason, f"refused: {words}")
         return Refusal(Code.FORBIDDEN, words)
 

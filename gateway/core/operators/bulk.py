@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import partial
 from typing import NamedTuple
 
+from gateway import wording
 from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
@@ -83,7 +84,7 @@ class TooMany(Refusal):
     """More connections match (`matches`) than the operator expected."""
 
     def __init__(self, matches: int, expected: int) -> None:
-        super().__init__(Code.BAD_MESSAGE, f"{matches} connections match by now, not {expected}: look again")
+        super().__init__(Code.BAD_MESSAGE, wording.CAMPAIGN_GREW.format(matches=matches, expected=expected))
         self.matches = matches
 
 
@@ -121,7 +122,7 @@ class Campaign:
     @property
     def counts(self) -> str:
         """The result so far, in words."""
-        return f"{self.done} done, {self.gone} already gone, {self.refused} refused, {self.left} left"
+        return wording.CAMPAIGN_COUNTS.format(done=self.done, gone=self.gone, refused=self.refused, left=self.left)
 
 
 class BulkActions:
@@ -147,7 +148,7 @@ class BulkActions:
         """The bulk action with that id. Raises Refusal."""
         campaign = self._known.get(id)
         if campaign is None:
-            raise Refusal(Code.NO_SUCH_USER, "there is no such campaign: only the last ones are kept")
+            raise Refusal(Code.NO_SUCH_USER, wording.CAMPAIGN_UNKNOWN)
         return campaign
 
     def begin(self, operator: Operator, plan: BulkPlan) -> Answer[Campaign | Refusal]:
@@ -164,7 +165,7 @@ class BulkActions:
         def recorded(failure: Refusal | None) -> Campaign | Refusal:
             if failure is not None:
                 del self._known[campaign.id]
-                return Refusal(failure.code, f"not begun, for it cannot be recorded: {failure.text}")
+                return Refusal(failure.code, wording.CAMPAIGN_UNRECORDED.format(problem=failure.text))
             self._hub.stats.sampler.mark(
                 f"{operator.name}: campaign {plan.action} {target}, {campaign.total} connections"
             )
@@ -182,19 +183,19 @@ class BulkActions:
             campaign = self.find(id)
             if campaign.state is BulkState.RUNNING:
                 self._stop(campaign)
-            return Outcome(f"the campaign is {campaign.state}", id)
+            return Outcome(wording.CAMPAIGN_STATE.format(state=campaign.state), id)
 
         stopped = self._moderation.perform(operator, Role.OPERATOR, "campaign stop", id, "", act)
         return stopped.map(lambda outcome: outcome if isinstance(outcome, Refusal) else self.find(id))
 
     def _new(self, operator: Operator, plan: BulkPlan) -> Campaign:
         if not 1 <= plan.per_second <= FASTEST:
-            raise Refusal(Code.BAD_MESSAGE, f"per_second is from 1 to {FASTEST}")
+            raise Refusal(Code.BAD_MESSAGE, wording.PER_SECOND_RANGE.format(most=FASTEST))
         plan = plan.cleaned()
         if len(plan.targets) > plan.expected:
             raise TooMany(len(plan.targets), plan.expected)
         if sum(each.state is BulkState.RUNNING for each in self._known.values()) >= RUNNING:
-            raise Refusal(Code.BUSY, f"{RUNNING} campaigns run already: wait, or stop one", retry_ms=5000)
+            raise Refusal(Code.BUSY, wording.CAMPAIGNS_RUN.format(count=RUNNING), retry_ms=5000)
         targets = [id for id in plan.targets if id in plan.named or not self._is_operator(id)]
         campaign = Campaign(self._new_id(), operator, plan, targets, self._hub.clock.wall())
         ended = [each.id for each in self._known.values() if each.state is not BulkState.RUNNING]

@@ -10,6 +10,7 @@ access to the machine, so they are an administrator named `console`.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
@@ -39,7 +40,8 @@ class OperatorCommand:
 
         try:
             if not words:
-                raise Refusal(Code.BAD_MESSAGE, f"say {self.name} {self.usage}, for example: {self.example}")
+                usage = wording.SAY_USAGE.format(name=self.name, usage=self.usage, example=self.example)
+                raise Refusal(Code.BAD_MESSAGE, usage)
             outcome = self.verb(operators.moderation, operator, words)
         except Refusal as refusal:
             target = words.split(None, 1)[0] if words else ""
@@ -82,7 +84,7 @@ def _sentence(words: str) -> tuple[Subject, int | None, str]:
     whom = Subject(address=first) if found.kind is TargetKind.ADDRESS else Subject(nick=first)
     second, _, reason = rest.strip().partition(" ")
     if second.isdecimal():
-        raise Refusal(Code.BAD_MESSAGE, f"for how long? {second}m are minutes, {second}h hours, {second}d days")
+        raise Refusal(Code.BAD_MESSAGE, wording.FOR_HOW_LONG.format(n=second))
     try:
         seconds = parse_duration(second)
     except ValueError:
@@ -131,7 +133,7 @@ class OperatorPrompt:
             return Answer.of(self._who(words))
         if name == "help":
             return Answer.of("\n".join(f"{usage:<44}{words}" for usage, words in ROWS))
-        return Answer.of("unknown_command: help lists what can be said here")
+        return Answer.of(wording.CONSOLE_UNKNOWN)
 
     def _who(self, nick: str) -> str:
         sessions = self._hub.nicks.sessions(nick) if nick else list(self._hub.sessions.values())
@@ -140,7 +142,7 @@ class OperatorPrompt:
             rooms = " ".join(f"#{name}" for name in list(each.rooms)[:3])
             rows.append(f"{each.id:<6}{each.nick}  {each.door} {each.address}  {rooms}".rstrip())
         if len(sessions) > WHO_SHOWN:
-            rows.append(f"and {len(sessions) - WHO_SHOWN} more: who NICK finds one")
+            rows.append(wording.CONSOLE_MORE.format(count=len(sessions) - WHO_SHOWN))
         return "\n".join(rows)
 
 

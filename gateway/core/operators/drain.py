@@ -22,6 +22,7 @@ from typing import Protocol
 
 import msgspec
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.gate import DOORS, DoorState, door_of
 from gateway.core.hub import Hub
@@ -62,7 +63,7 @@ def send_away(
         told = set(known) if failure is None else set()
         for session in sessions:
             delay = retry_ms()
-            words = "" if session.wire.objects else f"come back in {max(1, round(delay / 1000))} s"
+            words = "" if session.wire.objects else wording.COME_BACK.format(seconds=max(1, round(delay / 1000)))
             hub.close(session, CloseReason.DRAINING, words, delay, aside=_code(session) if session in told else "")
 
     return (hub.identities.stored() if known else Answer[JournalError | None].of(None)).map(stored)
@@ -77,7 +78,7 @@ def _has_a_place(session: Session) -> bool:
 
 def _code(session: Session) -> str:
     assert session.identity is not None
-    return f", /resume {spelled(session.identity.id)} brings you back"
+    return wording.RESUME_ASIDE.format(code=spelled(session.identity.id))
 
 
 class DoorPorts(Protocol):
@@ -147,9 +148,9 @@ class Drain:
         def act() -> Outcome:
             doors = self._meant(door)
             if not 1 <= per_second <= FASTEST:
-                raise Refusal(Code.BAD_MESSAGE, f"per_second is from 1 to {FASTEST}")
+                raise Refusal(Code.BAD_MESSAGE, wording.PER_SECOND_RANGE.format(most=FASTEST))
             if not 0 <= spread_seconds <= LONGEST_SPREAD:
-                raise Refusal(Code.BAD_MESSAGE, f"spread_seconds is from 0 to {LONGEST_SPREAD:.0f}")
+                raise Refusal(Code.BAD_MESSAGE, wording.SPREAD_RANGE.format(most=LONGEST_SPREAD))
             self._operator, self.per_second, self._spread_ms = operator, per_second, int(spread_seconds * 1000)
             for each in doors:
                 if each not in self._gate.drained:
@@ -158,7 +159,7 @@ class Drain:
                     self._ports.shut(each)
             self._gather()
             self._begin_sending()
-            return Outcome(f"{_words(doors)}: draining, {per_second} a second", _words(doors))
+            return Outcome(wording.DRAINING_DOORS.format(doors=_words(doors), rate=per_second), _words(doors))
 
         target = f"door {door}" if door is not None else "all doors"
         return self._moderation.perform(operator, Role.ADMIN, "drain", target, f"{per_second} a second", act)
@@ -169,7 +170,7 @@ class Drain:
         def act() -> Outcome:
             doors = self._gate.drained
             if not doors:
-                raise Refusal(Code.BAD_MESSAGE, "no door is draining or closed")
+                raise Refusal(Code.BAD_MESSAGE, wording.NOTHING_DRAINS)
             self._queue.clear()
             self._patience.clear()
             problems = []
@@ -183,14 +184,14 @@ class Drain:
                     self._gate.reopen(each)
             if problems:
                 raise Refusal(Code.BUSY, "; ".join(problems), retry_ms=5000)
-            return Outcome(f"{_words(doors)}: open again", _words(doors))
+            return Outcome(wording.DOORS_OPEN.format(doors=_words(doors)), _words(doors))
 
         return self._moderation.perform(operator, Role.ADMIN, "drain cancel", "all doors", "", act)
 
     def _meant(self, door: Door | None) -> list[Door]:
         here = [each for each in DOORS if each in self._ports.doors()]
         if door is not None and door not in here:
-            raise Refusal(Code.BAD_MESSAGE, f"there is no door {door} to drain: {', '.join(here)}")
+            raise Refusal(Code.BAD_MESSAGE, wording.NO_SUCH_DOOR.format(door=door, doors=", ".join(here)))
         return here if door is None else [door]
 
     def _draining(self) -> list[Door]:

@@ -5,6 +5,7 @@ The log level goes back by itself. No level shows what people say: no message's 
 
 from collections.abc import Callable
 
+from gateway import wording
 from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
@@ -17,8 +18,6 @@ from gateway.errors import Code, Refusal
 LEVELS = ("debug", "info", "warning", "error")
 SECONDS = 900
 LONGEST_SECONDS = 24 * 3600
-NO_WORDS = "maintenance, try again later"
-"""What newcomers are told where the operator gives no text."""
 
 
 class LogLevelControl:
@@ -51,9 +50,9 @@ class LogLevelControl:
 
         def act() -> Outcome:
             if level not in LEVELS:
-                raise Refusal(Code.BAD_MESSAGE, f"level is one of {', '.join(LEVELS)}")
+                raise Refusal(Code.BAD_MESSAGE, wording.LEVELS.format(levels=", ".join(LEVELS)))
             if not 1 <= seconds <= LONGEST_SECONDS:
-                raise Refusal(Code.BAD_MESSAGE, f"seconds are from 1 to {LONGEST_SECONDS}")
+                raise Refusal(Code.BAD_MESSAGE, wording.LEVEL_SECONDS.format(most=LONGEST_SECONDS))
             if level == self.usual:
                 self.settle(level)
             else:
@@ -62,7 +61,7 @@ class LogLevelControl:
                 self.level, self.until = level, self._clock.wall() + seconds * 1000
                 self._turn(level)
                 self._clock.later(seconds, lambda: self._back(change))
-            return Outcome(f"the log level is {level}", level)
+            return Outcome(wording.LEVEL_IS.format(level=level), level)
 
         return self._moderation.perform(operator, Role.ADMIN, "log level", level, f"{seconds} s", act)
 
@@ -93,10 +92,10 @@ class Maintenance:
             if not on:
                 self._gate.maintain(None)
                 self.since = None
-                return Outcome("maintenance is over", "off")
-            said = sanitize.line(words, REASON_BYTES) if words.strip() else NO_WORDS
+                return Outcome(wording.MAINTENANCE_OVER, "off")
+            said = sanitize.line(words, REASON_BYTES) if words.strip() else wording.MAINTENANCE
             self.since = self._clock.wall() if self.words is None else self.since
             self._gate.maintain(said)
-            return Outcome("maintenance has begun", "on")
+            return Outcome(wording.MAINTENANCE_BEGUN, "on")
 
         return self._moderation.perform(operator, Role.ADMIN, "maintenance", "on" if on else "off", words, act)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from gateway import wording
 from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
@@ -83,7 +84,7 @@ class Moderation:
 
     def _recalled(self, found: list[Sanction] | JournalError) -> None:
         if isinstance(found, JournalError):
-            log.error("bans and mutes could not be read, those known so far hold: %s", found)
+            log.error(wording.LOG_SANCTIONS_UNREAD, found)
             return
         for measure in Measure:
             self._of(measure).clear()
@@ -102,7 +103,7 @@ class Moderation:
             named = _named(session)
             if seconds is None:
                 self._hub.close(session, CloseReason.KICKED, _reason(reason))
-                return Outcome(f"{session.nick} is kicked", named, connections=1)
+                return Outcome(wording.KICKED.format(nick=session.nick), named, connections=1)
             banned = self._impose(Measure.BAN, operator, self._whole(session, operator), session, reason, seconds)
             assert banned.sanction is not None
             return replace(banned, target=named, also=[("ban", banned.target)])
@@ -139,9 +140,9 @@ class Moderation:
             said = sanitize.lines(words)
             session = self._session(None, whom)
             if len(session.owed) >= OWED_BYTES:
-                raise Refusal(Code.BUSY, f"{session.nick} does not read at the moment, try again", retry_ms=5000)
-            session.tell(Notice(f"[operator] {said}"))
-            return Outcome(f"{session.nick} is told", _named(session), connections=1)
+                raise Refusal(Code.BUSY, wording.DOES_NOT_READ.format(nick=session.nick), retry_ms=5000)
+            session.tell(Notice(wording.OPERATOR_SAYS.format(text=said)))
+            return Outcome(wording.TOLD.format(nick=session.nick), _named(session), connections=1)
 
         return self.perform(operator, Role.OPERATOR, "message", whom, words, act)
 
@@ -152,7 +153,7 @@ class Moderation:
 
         def act() -> Outcome:
             inside = None if room is None else nicknames.room(room)
-            said = Notice(f"[announcement] {sanitize.lines(words, ANNOUNCEMENT_BYTES)}")
+            said = Notice(wording.ANNOUNCEMENT.format(text=sanitize.lines(words, ANNOUNCEMENT_BYTES)))
             now = self._hub.clock.now()
             seconds = wait(self._announced_until, now, ANNOUNCEMENTS_PER_SECOND, ANNOUNCEMENTS_BURST)
             if seconds:
@@ -169,7 +170,7 @@ class Moderation:
                     session.owe(shape)
 
             self._in_slices(heard, tell)
-            return Outcome(f"announced to {len(heard)}", target, connections=len(heard))
+            return Outcome(wording.ANNOUNCED.format(count=len(heard)), target, connections=len(heard))
 
         target = " ".join([f"door {door}"] * bool(door) + [f"#{room}"] * bool(room)) or "all"
         return self.perform(operator, Role.ADMIN, "announce", target, words, act)
@@ -199,8 +200,8 @@ class Moderation:
 
         def recorded(failure: Refusal | None) -> Outcome | Refusal:
             if failure is not None:
-                kept = "only until a restart and not" if add or outcome.lifted else "that is not"
-                words = f"{outcome.words}, but {kept} in the audit log: {failure.text}"
+                kept = wording.ONLY_UNTIL_RESTART if add or outcome.lifted else wording.NOT_IN_AUDIT
+                words = kept.format(words=outcome.words, problem=failure.text)
                 return Refusal(failure.code, words, failure.retry_ms)
             return outcome
 
@@ -229,7 +230,7 @@ class Moderation:
             target = self._target(measure, operator, whom, session)
             doubt = None if sure else sanctions.doubt(target, operator.address)
             if doubt is not None:
-                raise Refusal(Code.BAD_MESSAGE, f'{doubt}: only the dashboard bans it, with "sure": true')
+                raise Refusal(Code.BAD_MESSAGE, wording.SURE_NEEDED.format(doubt=doubt))
             return self._impose(measure, operator, target, session, reason, seconds)
 
         return self.perform(operator, least, measure, whom, reason, act)
@@ -246,7 +247,7 @@ class Moderation:
         """Put a sanction in force, in place of any on the same target; a ban closes the connections it covers."""
         now = self._hub.clock.trusted.now()
         if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
-            raise Refusal(Code.BAD_MESSAGE, f"from 1 to {LONGEST_SECONDS} seconds, or without an end")
+            raise Refusal(Code.BAD_MESSAGE, wording.SECONDS_OR_NEVER.format(most=LONGEST_SECONDS))
         until = None if seconds is None else now + seconds * 1000
         identity = session.identity.id if session is not None and session.identity is not None else ""
         table = self._of(measure)
@@ -256,13 +257,14 @@ class Moderation:
         table.add(sanction, session)
         for each in earlier:
             table.remove(each.id)
-        words = f"{target.text} is {'banned' if measure is Measure.BAN else 'muted'} {end_of(sanction, now)}"
+        said = wording.BANNED_NOW if measure is Measure.BAN else wording.MUTED_NOW
+        words = said.format(target=target.text, until=end_of(sanction, now))
         if measure is Measure.MUTE:
             return Outcome(words, target.text, sanction, earlier)
         found = self._under(target, session)
         self._in_slices(found, lambda each: self._hub.close(each, CloseReason.BANNED, words_of(sanction, now)))
         if found:
-            words += f", {len(found)} connection{'s' * (len(found) > 1)} closed"
+            words += wording.CLOSED_ONE_TOO if len(found) == 1 else wording.CLOSED_TOO.format(count=len(found))
         return Outcome(words, target.text, sanction, earlier, len(found))
 
     def _lift(self, measure: Measure, least: Role, operator: Operator, which: str) -> Answer[Outcome | Refusal]:
@@ -272,7 +274,8 @@ class Moderation:
             for each in found:
                 table.remove(each.id)
             words = " ".join(dict.fromkeys(each.target for each in found))
-            return Outcome(f"{words} is no longer {_past(measure)}", words, lifted=found)
+            lifted = wording.NO_LONGER_BANNED if measure is Measure.BAN else wording.NO_LONGER_MUTED
+            return Outcome(lifted.format(target=words), words, lifted=found)
 
         return self.perform(operator, least, f"un{measure}", which, "", act)
 
@@ -289,8 +292,9 @@ class Moderation:
         if found:
             return found
         wider = table.on_address(which) if target.kind is TargetKind.ADDRESS else table.on_nick(target.text)
-        hint = f", but {wider.target} is" if wider is not None else ""
-        raise Refusal(Code.NO_SUCH_USER, f"{target.text} is not {_past(table.measure)}{hint}")
+        hint = wording.WIDER_IS.format(target=wider.target) if wider is not None else ""
+        absent = wording.NOT_BANNED if table.measure is Measure.BAN else wording.NOT_MUTED
+        raise Refusal(Code.NO_SUCH_USER, absent.format(target=target.text) + hint)
 
     def _new_id(self, table: Sanctions) -> str:
         while True:
@@ -306,7 +310,7 @@ class Moderation:
         if whom.connection:
             session = self._hub.find(whom.connection)
             if session is None:
-                raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone already")
+                raise Refusal(Code.NO_SUCH_USER, wording.NO_SUCH_CONNECTION)
         else:
             session = self._hub.nicks.find(whom.nick)
         if operator is not None:
@@ -364,9 +368,10 @@ def _spare(operator: Operator, session: Session) -> None:
     if other is None or operator.source == "console":
         return
     if other == operator:
-        raise Refusal(Code.BAD_MESSAGE, "that is you: /quit leaves")
+        raise Refusal(Code.BAD_MESSAGE, wording.THAT_IS_YOU)
     if other.role >= operator.role and other.name != operator.name:
-        raise Refusal(Code.FORBIDDEN, f"{session.nick} is {other.name}, {other.role.word} like you or more")
+        words = wording.PEER_OF_YOURS.format(nick=session.nick, name=other.name, role=other.role.word)
+        raise Refusal(Code.FORBIDDEN, words)
 
 
 def _hears(session: Session, door: Door | None, room: str | None) -> bool:
@@ -381,7 +386,3 @@ def _named(session: Session) -> str:
 
 def _reason(words: str) -> str:
     return sanitize.line(words, REASON_BYTES) if words.strip() else ""
-
-
-def _past(measure: Measure) -> str:
-    return "banned" if measure is Measure.BAN else "muted"

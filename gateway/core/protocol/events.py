@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gateway import wording
 from gateway.errors import Code, JournalError, Refusal
 
 
@@ -170,13 +171,13 @@ _FOLDERS = re.compile(r"(?<!\S)/(?:(?:(?! cannot be used \()[^/\n:])+/)*")
 
 def too_fast(seconds: float) -> Refusal:
     """The refusal for a peer that must wait that many seconds."""
-    return Refusal(Code.RATE_LIMITED, f"too fast, wait {seconds:.1f} s", retry_ms=int(seconds * 1000) + 1)
+    return Refusal(Code.RATE_LIMITED, wording.TOO_FAST.format(seconds=seconds), retry_ms=int(seconds * 1000) + 1)
 
 
 def storage_refusal(error: JournalError) -> Refusal:
     """The refusal when the journal fails, without its folder, which peers need not know."""
     words = _FOLDERS.sub("", str(error)).removeprefix("journal: ")
-    return Refusal(Code.STORAGE, f"the journal failed: {words}", retry_ms=2000)
+    return Refusal(Code.STORAGE, wording.JOURNAL_FAILED.format(problem=words), retry_ms=2000)
 
 
 def told(found: Value | JournalError) -> Value | Refusal:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
+from gateway import wording
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import (
     Ack,
@@ -214,15 +215,15 @@ def _page_shown(event: PageShown, nick: str) -> list[str]:
 
 
 def _joined(event: Joined, nick: str) -> list[str]:
-    lines = [f"-- you are in #{event.room}, {besides(event.count)}"]
-    return [*lines, f"-- topic: {event.topic}"] if event.topic else lines
+    lines = ["-- " + wording.YOU_ARE_IN.format(room=event.room, besides=besides(event.count))]
+    return [*lines, "-- " + wording.TOPIC.format(topic=event.topic)] if event.topic else lines
 
 
 def _presence(event: Presence, nick: str) -> list[str]:
     return [
-        *(f"-- {member.nick} joined ({member.door})" for member in event.joined),
-        *(f"-- {name} left" for name in event.left),
-        *(f"-- {change.old} is now {change.new}" for change in event.renamed),
+        *("-- " + wording.JOINED.format(nick=member.nick, door=member.door) for member in event.joined),
+        *("-- " + wording.LEFT.format(nick=name) for name in event.left),
+        *("-- " + wording.RENAMED.format(old=change.old, new=change.new) for change in event.renamed),
     ]
 
 
@@ -234,8 +235,8 @@ def _private(event: Private, nick: str) -> list[str]:
 
 def _gap(event: Gap, nick: str) -> list[str]:
     count = event.last - event.first + 1
-    lines = "1 line" if count == 1 else f"{count} lines"
-    return [f"-- {lines} skipped: /since {event.first - 1} shows them"]
+    lines = wording.ONE_LINE if count == 1 else wording.LINES.format(count=count)
+    return ["-- " + wording.SKIPPED.format(lines=lines, seq=event.first - 1)]
 
 
 def _notice(event: Notice, nick: str) -> list[str]:
@@ -258,12 +259,12 @@ def _silent(event: Event, nick: str) -> list[str]:
 
 def people(count: int) -> str:
     """`1 person`, `41 people`."""
-    return "1 person" if count == 1 else f"{count} people"
+    return wording.ONE_PERSON if count == 1 else wording.PEOPLE.format(count=count)
 
 
 def besides(count: int) -> str:
     """How a room of `count` people looks to one of them: `you are alone`, `40 people besides you`."""
-    return f"{people(count - 1)} besides you" if count > 1 else "you are alone"
+    return wording.BESIDES.format(people=people(count - 1)) if count > 1 else wording.ALONE
 
 
 EVENT_LINES: dict[type[Event], Callable[[Any, str], list[str]]] = {

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports import Journal, Page, RoomRecord
@@ -114,7 +115,7 @@ class HistoryReader:
         if isinstance(record, JournalError):
             return Answer.of(storage_refusal(record))
         if not record.head and not record.topic:
-            return Answer.of(Refusal(Code.NO_SUCH_ROOM, f"there is no room {record.room}"))
+            return Answer.of(Refusal(Code.NO_SUCH_ROOM, wording.NO_SUCH_ROOM.format(room=record.room)))
         return self._read_journal(record, wanted)
 
     def _read_journal(self, record: RoomRecord, wanted: Range) -> Answer[Past | Refusal]:

@@ -12,6 +12,7 @@ next answer.
 import logging
 from typing import NamedTuple
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports import Journal
@@ -131,7 +132,7 @@ class GroupCommit:
 
     def _tell(self, words: str) -> None:
         """Tell operators, in the log and on the dashboard: once when a failure begins, once when it ends."""
-        log.warning("storage: %s", words)
+        log.warning(wording.LOG_STORAGE, words)
         self._recent.note(0, "storage", words)
 
     def _answered(self, drafts: list[Draft], answer: list[Message] | JournalError) -> None:
@@ -139,12 +140,12 @@ class GroupCommit:
         self._took.add(self._clock.now() - self._began)
         if isinstance(answer, JournalError):
             if self._failure is None:
-                self._tell(f"messages cannot be stored: {answer}")
+                self._tell(wording.STORAGE_FAILS.format(problem=answer))
             self._failure, self._failed_at = storage_refusal(answer), self._clock.now()
             self._refuse(drafts, self._failure)
         else:
             if self._failure is not None:
-                self._tell("messages are stored again")
+                self._tell(wording.STORAGE_WORKS)
             self._failure = None
             self._show(drafts)
         waiting, self._waiting = self._waiting, []

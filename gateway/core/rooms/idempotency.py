@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports import Receipt
@@ -85,7 +86,7 @@ class Idempotency:
 
     def _require_space(self, key: Key) -> None:
         if self._of[key[0]] >= IDS_PER_IDENTITY or len(self._entries) >= IDS:
-            raise Refusal(Code.BUSY, f"more than {IDS_PER_IDENTITY:,} ids in two minutes, wait a little", 5000)
+            raise Refusal(Code.BUSY, wording.TOO_MANY_IDS.format(limit=IDS_PER_IDENTITY), 5000)
 
     def _forget_old(self, now: float) -> None:
         while self._entries:

@@ -6,6 +6,7 @@ from functools import partial
 
 import msgspec
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
 from gateway.core.ports import Journal, RoomRecord
@@ -74,7 +75,7 @@ class Rooms(Mapping[str, Room]):
         if room is not None:
             return Answer.of(room)
         if len(self) >= self._limits.top_rooms:
-            return Answer.of(Refusal(Code.ROOM_LIMIT, f"there are {len(self)} rooms already", retry_ms=60_000))
+            return Answer.of(Refusal(Code.ROOM_LIMIT, wording.TOO_MANY_ROOMS.format(count=len(self)), retry_ms=60_000))
         return self._journal.open(name, RECENT_MESSAGES).map(partial(self._opened, name))
 
     def _opened(self, name: str, record: RoomRecord | JournalError) -> Room | Refusal:
@@ -84,7 +85,7 @@ class Rooms(Mapping[str, Room]):
         if isinstance(record, JournalError):
             return storage_refusal(record)
         if not record.head and not self._limits.create_rooms and name != LOBBY:
-            return Refusal(Code.NO_SUCH_ROOM, f"there is no room {name}, and making rooms is switched off")
+            return Refusal(Code.NO_SUCH_ROOM, wording.NO_NEW_ROOMS.format(room=name))
         limits = self._limits
         messages = RoomLog(
             record.head,
@@ -127,7 +128,8 @@ class Rooms(Mapping[str, Room]):
             if failure is not None:
                 return storage_refusal(failure)
             room.topic = topic
-            words = f"{session.nick} set the topic: {topic}" if topic else f"{session.nick} cleared the topic"
+            said = wording.TOPIC_SET if topic else wording.TOPIC_CLEARED
+            words = said.format(nick=session.nick, topic=topic)
             tell_room(room, Notice(words, room=room.name, topic=topic))
             return None
 
@@ -144,7 +146,7 @@ class Rooms(Mapping[str, Room]):
         if room is None:
             return
         if isinstance(record, JournalError):
-            log.error("room %s could not be read again: %s", name, record)
+            log.error(wording.LOG_ROOM_UNREAD, name, record)
             return
         room.begin_epoch(record)
         for member in room.members.values():

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 
+from gateway import wording
 from gateway.core.clock import Clock
 from gateway.core.ports import Expired, Journal
 from gateway.core.rooms.fanout import Room
@@ -53,7 +54,7 @@ class Retention:
 
     def _expired(self, answer: Expired | JournalError, round: int) -> None:
         if isinstance(answer, JournalError):
-            log.warning("old messages stay for now: %s", answer)
+            log.warning(wording.LOG_OLD_STAY, answer)
         else:
             for name, first in answer.firsts.items():
                 room = self._rooms.get(name)

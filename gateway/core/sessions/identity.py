@@ -17,6 +17,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from itertools import chain
 
+from gateway import wording
 from gateway.core import sanitize
 from gateway.core.clock import Clock
 from gateway.core.ports import Person
@@ -154,7 +155,7 @@ class Nicknames:
     def take(self, nick: str, holder: Holder) -> None:
         """As `claim`, but raise Refusal, which proposes a free nick."""
         if not self.claim(nick, holder):
-            raise Refusal(Code.NICK_TAKEN, f"{nick} is taken, try {self._variant(nick)}")
+            raise Refusal(Code.NICK_TAKEN, wording.NICK_TAKEN.format(nick=nick, other=self._variant(nick)))
 
     def release(self, nick: str, keep: str | None = None) -> None:
         """Free the nick, except where it looks like `keep`."""
@@ -165,7 +166,7 @@ class Nicknames:
         holder = self._roster.holder(nick)
         session = holder.session if isinstance(holder, Identity) else holder
         if session is None:
-            raise Refusal(Code.NO_SUCH_USER, f"nobody here is called {sanitize.shown(nick)}")
+            raise Refusal(Code.NO_SUCH_USER, wording.NOBODY_CALLED.format(nick=sanitize.shown(nick)))
         return session
 
     def sessions(self, nick: str) -> list[Session]:
@@ -184,8 +185,8 @@ class Nicknames:
         for nick in chain(drawn, map(nicknames.guest, range(GUESTS))):
             if not self.held(nick):
                 return nick
-        raise Refusal(Code.FULL, "every guest name is taken", retry_ms=30_000)
+        raise Refusal(Code.FULL, wording.NO_GUEST_NAME, retry_ms=30_000)
 
     def _variant(self, nick: str) -> str:
         variants = (f"{nick[:29]}{number}" for number in range(2, 1000))
-        return next((variant for variant in variants if not self.held(variant)), "another one")
+        return next((variant for variant in variants if not self.held(variant)), wording.NICK_TAKEN_OTHER)

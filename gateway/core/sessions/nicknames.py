@@ -37,6 +37,7 @@ from functools import cache
 from itertools import groupby
 from typing import Generic, TypeVar
 
+from gateway import wording
 from gateway.core.sessions.confusables import lookalikes
 from gateway.errors import Code, Refusal
 
@@ -81,9 +82,9 @@ def nick(text: str) -> str:
     """
     shown = any_nick(text)
     if is_guest(shown):
-        raise Refusal(Code.NICK_TAKEN, f"{GUEST}… names are given, not chosen, and {shown} looks like one")
+        raise Refusal(Code.NICK_TAKEN, wording.NICK_GUEST.format(guest=GUEST, nick=shown))
     if not _reserved_keys().isdisjoint(keys(shown)):
-        raise Refusal(Code.NICK_TAKEN, f"{shown} is the server's own name or looks like it; choose another")
+        raise Refusal(Code.NICK_TAKEN, wording.NICK_RESERVED.format(nick=shown))
     return shown
 
 
@@ -116,10 +117,7 @@ def room(text: str) -> str:
     """The name of a room in its canonical form. Raises Refusal ROOM_INVALID."""
     name = text.removeprefix("#").lower() if len(text) <= ROOM_CHARACTERS + 1 else ""
     if len(name) > ROOM_CHARACTERS or not _ROOM.fullmatch(name):
-        raise Refusal(
-            Code.ROOM_INVALID,
-            f"a room has 1 to {ROOM_CHARACTERS} of a-z, 0-9, dot, underscore, hyphen and begins with a-z or 0-9",
-        )
+        raise Refusal(Code.ROOM_INVALID, wording.ROOM_INVALID.format(most=ROOM_CHARACTERS))
     return name
 
 
@@ -170,18 +168,18 @@ def _is_nick(shown: str) -> bool:
 def _complaint(shown: str) -> str:
     """The rule that an invalid nick breaks, in words that can be shown to anybody."""
     if not shown:
-        return "say a name: 1 to 32 letters, digits, dots, underscores and hyphens"
+        return wording.NICK_EMPTY
     if any(character.isspace() for character in shown):
-        return "no blanks in a name: a hyphen or an underscore joins words"
+        return wording.NICK_BLANK
     if len(shown) > NICK_CHARACTERS:
-        return f"{len(shown)} characters, {NICK_CHARACTERS} at most"
+        return wording.NICK_LONG.format(count=len(shown), most=NICK_CHARACTERS)
     if not _is_letter(shown[0]) or not _can_begin(shown[0]):
-        return "a name begins with a letter or a digit"
+        return wording.NICK_START
     if _is_spelled(shown):
-        return f"{len(shown.encode())} bytes, {NICK_BYTES} at most"
+        return wording.NICK_BYTES.format(count=len(shown.encode()), most=NICK_BYTES)
     odd = next((each for each in shown if not (_is_letter(each) or _is_mark(each) or each in "._-")), "")
-    what = (f"{odd} " if odd.isprintable() else f"U+{ord(odd):04X} ") if odd else "so many marks on a letter "
-    return f"{what}cannot be in a name: letters, digits, dots, underscores and hyphens"
+    what = (odd if odd.isprintable() else f"U+{ord(odd):04X}") if odd else wording.NICK_MARKS
+    return wording.NICK_CHARACTER.format(what=what)
 
 
 def _is_spelled(shown: str) -> bool:

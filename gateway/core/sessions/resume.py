@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports import Journal, Person
@@ -64,7 +65,7 @@ class IdentityRegistry:
         self._hand_over(session, self.identities.new(session))
         if token is None:
             return None
-        return Refusal(Code.TOKEN_INVALID, "this token is unknown or expired: you are somebody new")
+        return Refusal(Code.TOKEN_INVALID, wording.TOKEN_INVALID_NEW)
 
     def take_over(self, session: Session, identity: Identity) -> Refusal | None:
         """The session is the identity's from now on; its older connection is closed."""
@@ -84,7 +85,7 @@ class IdentityRegistry:
             return None
         lost, identity.nick = identity.nick, guest
         identity.holds_nick = self.nicks.claim(guest, identity)
-        return Refusal(Code.NICK_TAKEN, f"{lost} was taken while you were away; you are {guest}")
+        return Refusal(Code.NICK_TAKEN, wording.NICK_LOST.format(lost=lost, nick=guest))
 
     def _let_go(self, earlier: Identity | None, identity: Identity) -> None:
         """The session had another identity until now, which is absent from here on and loses the nick."""
@@ -156,7 +157,7 @@ class IdentityRegistry:
 
         def stored(failure: JournalError | None) -> None:
             if failure is not None:
-                log.warning("%d people are not remembered: %s", len(people), failure)
+                log.warning(wording.LOG_PEOPLE_UNSTORED, len(people), failure)
             self._answers += [(answer, failure) for answer in waiting]
             self._clock.soon()
 

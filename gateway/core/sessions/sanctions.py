@@ -25,6 +25,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
+from gateway import wording
 from gateway.core import sanitize
 from gateway.core.address import Network, parse_address, parse_network, subscriber_network
 from gateway.core.clock import Clock
@@ -69,9 +70,7 @@ def address(words: str) -> Target:
         network = parse_network(words, strict=False)
     except ValueError:
         said = sanitize.shown(words)
-        raise Refusal(
-            Code.BAD_MESSAGE, f"{said} is not a valid address, nor a range like 10.0.0.0/8 or 2001:db8::/32"
-        ) from None
+        raise Refusal(Code.BAD_MESSAGE, wording.NOT_AN_ADDRESS.format(words=said)) from None
     alone = network.prefixlen == network.max_prefixlen
     if alone and "/" not in words:
         network = subscriber_network(network.network_address)
@@ -92,12 +91,12 @@ def doubt(found: Target, own: str) -> str | None:
         return None
     network = parse_network(found.text)
     if network.prefixlen == 0:
-        return f"{found.text} is everybody"
+        return wording.IS_EVERYBODY.format(target=found.text)
     if any(network.version == each.version and network.overlaps(each) for each in LOOPBACK):
-        return f"{found.text} is this machine itself"
+        return wording.IS_THIS_MACHINE.format(target=found.text)
     if covers(found, own):
-        return f"{found.text} is where you are yourself"
-    return f"{found.text} is a large part of the world" if network.prefixlen < WIDE[network.version] else None
+        return wording.IS_YOUR_OWN.format(target=found.text)
+    return wording.IS_WIDE.format(target=found.text) if network.prefixlen < WIDE[network.version] else None
 
 
 def covers(found: Target, where: str) -> bool:
@@ -123,16 +122,17 @@ def inside(found: Target) -> Callable[[str], bool]:
 
 def words_of(sanction: Sanction, now: int) -> str:
     """What the user is told: until when (in the server's time zone), and why."""
-    return f"{end_of(sanction, now)}, {sanction.reason}" if sanction.reason else end_of(sanction, now)
+    until = end_of(sanction, now)
+    return wording.UNTIL_REASON.format(until=until, reason=sanction.reason) if sanction.reason else until
 
 
 def end_of(sanction: Sanction, now: int) -> str:
     """`until 15:10`, with the date when that is not today; `for ever`. `now` is ms since 1970."""
     if sanction.until is None:
-        return "for ever"
+        return wording.FOR_EVER
     end = datetime.fromtimestamp(sanction.until / 1000)
     today = datetime.fromtimestamp(now / 1000).date() == end.date()
-    return f"until {end:%H:%M}" if today else f"until {end:%Y-%m-%d %H:%M}"
+    return wording.UNTIL.format(when=f"{end:%H:%M}" if today else f"{end:%Y-%m-%d %H:%M}")
 
 
 class Sanctions:
@@ -151,7 +151,7 @@ class Sanctions:
         if len(self._all) >= SANCTIONS:
             self.forget(self._clock.trusted.now() - KEPT_MS)
         if len(self._all) >= SANCTIONS:
-            raise Refusal(Code.FULL, f"there are {SANCTIONS:,} of them, lift some first", retry_ms=60_000)
+            raise Refusal(Code.FULL, wording.TOO_MANY_SANCTIONS.format(limit=SANCTIONS), retry_ms=60_000)
         keys = _keys_of(sanction)
         if sanction.identity:
             keys.append(("identity", sanction.identity))

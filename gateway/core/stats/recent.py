@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from gateway import wording
 from gateway.core.clock import Clock
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
@@ -180,7 +181,7 @@ class AccessLog:
         """The session has begun."""
         if self._has_room():
             facts = _facts("opened", session)
-            log.info("connection %s of %s opened", session.id, _who(session), extra={"fields": facts})
+            log.info(wording.LOG_OPENED, session.id, _who(session), extra={"fields": facts})
 
     def went(self, session: Session, closing: CloseReason, words: str) -> None:
         """The session has ended."""
@@ -196,7 +197,7 @@ class AccessLog:
                 "bytes_out": session.bytes_out,
             }
             log.info(
-                "connection %s of %s closed: %s; lasted %d s, messages: %d in, %d out",
+                wording.LOG_CLOSED,
                 session.id,
                 _who(session),
                 f"{closing.word}: {words}" if words else closing.word,
@@ -211,14 +212,12 @@ class AccessLog:
         if self._has_room():
             facts = {"event": "refused", "door": door.value, "address": address, "reason": closing.word, "words": words}
             said = f"{closing.word}: {words}" if words else closing.word
-            log.info("connection from %s refused (%s): %s", address, door.value, said, extra={"fields": facts})
+            log.info(wording.LOG_REFUSED, address, door.value, said, extra={"fields": facts})
 
     def tell(self) -> None:
         """Say how many lines were left out, if any."""
         if self._left_out:
-            log.info(
-                "%d lines about connections were left out", self._left_out, extra={"fields": {"event": "left_out"}}
-            )
+            log.info(wording.LOG_LEFT_OUT, self._left_out, extra={"fields": {"event": "left_out"}})
             self._left_out = 0
 
     def _has_room(self) -> bool:

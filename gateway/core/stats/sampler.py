@@ -12,6 +12,7 @@ from math import ceil
 
 import msgspec
 
+from gateway import wording
 from gateway.core.clock import Clock
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
@@ -183,18 +184,18 @@ class Sampler:
         late = max(reading.lates)
         if late >= LATE_BUSY:
             level = Level.OVERLOADED if late >= LATE_OVERLOADED else Level.BUSY
-            found.append(Cause("loop_lag", level, f"the event loop is {late * 1000:,.0f} ms late"))
+            found.append(Cause("loop_lag", level, wording.LOOP_IS_LATE.format(ms=late * 1000)))
         for name, words, used, limit in (
-            ("memory", "of memory", reading.rss_bytes, self.ceilings.rss_bytes),
-            ("fds", "of the file descriptors", reading.fds, self.ceilings.fds),
+            ("memory", wording.SHARE_OF_MEMORY, reading.rss_bytes, self.ceilings.rss_bytes),
+            ("fds", wording.SHARE_OF_DESCRIPTORS, reading.fds, self.ceilings.fds),
         ):
             share = used / limit if used and limit else 0.0
             if share >= NEAR:
                 level = Level.OVERLOADED if share >= AT else Level.BUSY
-                found.append(Cause(name, level, f"{share:.0%} {words} are in use"))
+                found.append(Cause(name, level, words.format(share=share)))
         if reading.accept_queue >= QUEUE_BUSY:
             level = Level.OVERLOADED if reading.accept_queue >= QUEUE_OVERLOADED else Level.BUSY
-            found.append(Cause("accept_queue", level, f"the accept queue is {reading.accept_queue:.0%} full"))
+            found.append(Cause("accept_queue", level, wording.ACCEPT_QUEUE.format(share=reading.accept_queue)))
         if self.storage is not None:
             found.append(Cause("storage", Level.OVERLOADED, self.storage.text))
         return found

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gateway import wording
 from gateway.core.ports import Ledger
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, JournalError, Refusal
@@ -114,7 +115,7 @@ class AdminSessions:
                 raise ValueError(text)
             kept = msgspec.json.decode(text or "[]", type=list[KeptSession])
         except ValueError as problem:
-            log.warning("the dashboard's logins could not be read, everybody has to log in again: %s", problem)
+            log.warning(wording.LOG_LOGINS_UNREAD, problem)
             return
         for each in kept[:SESSION_LIMIT]:
             if each.role.upper() in Role.__members__ and each.proof and each.proof == self._proof_of(each.name):
@@ -228,7 +229,7 @@ class AdminSessions:
 
 def _kept(failure: JournalError | None) -> None:
     if failure is not None:
-        log.warning("who is logged in to the dashboard could not be stored: a restart logs them out: %s", failure)
+        log.warning(wording.LOG_LOGINS_UNSTORED, failure)
 
 
 def _may_see(operator: Operator, session: AdminSession) -> bool:

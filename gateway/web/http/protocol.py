@@ -28,6 +28,7 @@ from aiohttp import StreamReader, web
 from aiohttp.http_websocket import WebSocketReader
 from aiohttp.web_protocol import RequestHandler
 
+from gateway import wording
 from gateway.core.address import Networks, Remote
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.web.http.client_address import Caller, ClientAddresses, Proxies
@@ -266,7 +267,7 @@ class HttpConnection(RequestHandler):
         try:
             transport.write(data)
         except Exception as problem:
-            log.debug("a connection cannot be written to: %s", problem)
+            log.debug(wording.LOG_WEB_UNWRITABLE, problem)
             transport.abort()
 
     async def depart(self, over: asyncio.Future[None], patience: float) -> None:
@@ -330,7 +331,7 @@ class HttpConnection(RequestHandler):
         if isinstance(exc, OSError) and (self.transport is None or self.transport.is_closing()):
             raise ConnectionError("the peer has gone") from exc
         if status >= 500:
-            log.error("request failed: %s", type(exc).__name__, exc_info=exc)
+            log.error(wording.LOG_REQUEST_FAILED, type(exc).__name__, exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("half an answer is out already")
         body = FAILED if status >= 500 else MALFORMED
