@@ -51,7 +51,8 @@ class RoomRecord:
     """A room as the journal knows it when the room is opened.
 
     `head` is the last number used in the room (0 = none yet), `first` the oldest number still held (head + 1 when
-    nothing is held). `recent` are the last messages, oldest first, at most the number asked for.
+    nothing is held). `recent` are the last messages, oldest first, at most the number asked for. `removed`: some of its
+    messages have been removed.
     """
 
     room: str
@@ -60,13 +61,14 @@ class RoomRecord:
     head: int
     topic: str
     recent: Sequence[Message]
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page of a room's history, oldest first, without holes. `more`: within the bounds asked for there are older
     messages before the first one (asked without `after`), or newer ones after the last (asked with `after`). Messages
-    read back have no author."""
+    read back have no `author`, but the `identity` of whoever said them."""
 
     messages: Sequence[Message]
     more: bool
@@ -101,6 +103,19 @@ class Memory:
 
     people: Sequence[Person]
     receipts: Sequence[Receipt]
+
+
+class Removal(NamedTuple):
+    """A message that was removed `at` (ms since 1970). `number` counts the removals of the whole journal: it only grows
+    and is never used twice, but some numbers are missing, because removals expire with their messages. `by` is a nick
+    or an operator's name, `reason` is never empty."""
+
+    number: int
+    room: str
+    seq: int
+    at: int
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +256,21 @@ class Journal(Protocol):
         """The identities that were connected, and the receipts of messages sent, after `since` (ms since 1970); older
         ones are deleted. Called once, before the first append. Identities that were connected when the process died
         count as having left just now."""
+
+    def remove(self, room: str, seq: int, at: int, by: str, reason: str) -> Answer[Removal | JournalError | None]:
+        """Take a message back: its number stays, its text is gone from every later read. A message that has been
+        removed before stays so, and the first removal is the answer; None: the journal does not hold the message."""
+
+    def removed(self, room: str, after: int, upto: int) -> Answer[list[Removal] | JournalError]:
+        """The removals of the messages of a room with after < seq <= upto, by seq."""
+
+    def removals(self, after: int, limit: int) -> Answer[list[Removal] | JournalError]:
+        """At most `limit` removals with a number above `after`, in all rooms, by number: for whoever keeps something of
+        the journal elsewhere and has to follow."""
+
+    def erase(self) -> Answer[JournalError | None]:
+        """Overwrite what is left in the store's files of the texts that were removed until now. After a kill in between
+        the next start does it."""
 
     def expire(self, before: int) -> Answer[Expired | JournalError]:
         """Delete some of the oldest messages that were sent before `before` (ms since 1970); in a room always from its

@@ -41,6 +41,10 @@ class Disk:
         self._clock = clock
         self._due = clock()
 
+    def open(self) -> int:
+        """A descriptor of the file, to read and write."""
+        return os.open(self._path, os.O_RDWR)
+
     def look(self) -> None:
         """Raise JournalError if nothing should be written now. While all is well, checks once a second."""
         now = self._clock()

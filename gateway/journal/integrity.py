@@ -79,7 +79,7 @@ def _wrong_version(header: bytes) -> str | None:
         return "belongs to another program"
     if version > VERSION:
         return f"was written by a newer gateway (schema {version}, this one knows {VERSION})"
-    return None if version == VERSION else f"has an unknown schema ({version})"
+    return None if version >= 1 else f"has an unknown schema ({version})"
 
 
 def _wrong_size(path: Path, header: bytes) -> str | None:

@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.core.answer import Answer
 from gateway.core.clock import TimeRecord
-from gateway.core.ports import UNKNOWN_AGE_MS, Expired, Memory, Page, Person, RoomRecord
+from gateway.core.ports import UNKNOWN_AGE_MS, Expired, Memory, Page, Person, Removal, RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import JournalError, LostTail
 from gateway.journal.epoch import epoch_of, new_seed
@@ -27,12 +27,13 @@ ROOMS = 100_000
 class _Room:
     """The end of one room's log: `messages` are dense up to `head`."""
 
-    __slots__ = ("head", "messages", "topic")
+    __slots__ = ("head", "messages", "removed", "topic")
 
     def __init__(self) -> None:
         self.head = 0
         self.topic = ""
         self.messages: deque[Message] = deque()
+        self.removed: dict[int, Removal] = {}
 
     @property
     def first(self) -> int:
@@ -55,6 +56,7 @@ class MemoryJournal:
         self._rooms: dict[str, _Room] = {}
         self._written: OrderedDict[str, _Room] = OrderedDict()
         self._seed = new_seed()
+        self._removals = 0
         self.ledger = MemoryLedger()
         """As `Journal.ledger`."""
 
@@ -111,6 +113,33 @@ class MemoryJournal:
                 firsts[name] = log.first
         return Answer.of(Expired(firsts, more=False))
 
+    def remove(self, room: str, seq: int, at: int, by: str, reason: str) -> Answer[Removal | JournalError | None]:
+        """As `Journal.remove`."""
+        log = self._rooms.get(room) or _Room()
+        if not log.first <= seq <= log.head:
+            return Answer.of(None)
+        if seq not in log.removed:
+            self._removals += 1
+            log.removed[seq] = Removal(self._removals, room, seq, at, by, reason)
+            place = seq - log.first
+            self._spare_bytes += len(log.messages[place].text)
+            log.messages[place] = msgspec.structs.replace(log.messages[place], text="", redacted=reason)
+        return Answer.of(log.removed[seq])
+
+    def removed(self, room: str, after: int, upto: int) -> Answer[list[Removal] | JournalError]:
+        """As `Journal.removed`."""
+        log = self._rooms.get(room) or _Room()
+        return Answer.of([each for seq, each in sorted(log.removed.items()) if after < seq <= upto])
+
+    def removals(self, after: int, limit: int) -> Answer[list[Removal] | JournalError]:
+        """As `Journal.removals`."""
+        found = (each for log in self._rooms.values() for each in log.removed.values() if each.number > after)
+        return Answer.of(sorted(found)[:limit])
+
+    def erase(self) -> Answer[JournalError | None]:
+        """As `Journal.erase`; there are no files."""
+        return Answer.of(None)
+
     def rooms(self) -> Answer[list[RoomRecord] | JournalError]:
         """As `Journal.rooms`."""
         return Answer.of([self._record(room, log, ()) for room, log in sorted(self._rooms.items())])
@@ -132,7 +161,7 @@ class MemoryJournal:
         self._written.clear()
 
     def _record(self, room: str, log: _Room, recent: Sequence[Message]) -> RoomRecord:
-        return RoomRecord(room, epoch_of(self._seed, room), log.first, log.head, log.topic, recent)
+        return RoomRecord(room, epoch_of(self._seed, room), log.first, log.head, log.topic, recent, bool(log.removed))
 
     def _too_many(self, rooms: set[str]) -> bool:
         return len(self._rooms) + len(rooms - self._rooms.keys()) > self._most_rooms
@@ -152,7 +181,9 @@ class MemoryJournal:
 
     def _forget_oldest(self, room: str) -> None:
         log = self._written[room]
-        self._spare_bytes += _weight(log.messages.popleft())
+        forgotten = log.messages.popleft()
+        log.removed.pop(forgotten.seq, None)
+        self._spare_bytes += _weight(forgotten)
         if not log.messages:
             del self._written[room]
 

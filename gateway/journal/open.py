@@ -29,7 +29,7 @@ from pathlib import Path
 from gateway.errors import StartError
 from gateway.journal.epoch import Tail, boot_id, epoch_of, new_seed, read_mark, why_broken, why_missing, write_mark
 from gateway.journal.integrity import damage
-from gateway.journal.schema import FIRST_META, create
+from gateway.journal.schema import FIRST_META, create, upgrade
 from gateway.journal.store import checkpoint
 
 LOCK_BYTES = 512
@@ -68,7 +68,7 @@ def _remove(path: Path, files: list[Path]) -> None:
 SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
 PAUSE = 0.05
 QUICK_CHECK_BYTES = 32 * 1024 * 1024
-COLUMNS = {
+FIRST_COLUMNS = {
     "meta": "key, value",
     "rooms": "id, name, epoch, floor, topic",
     "messages": "room, seq, ts, nick, door, kind, text",
@@ -173,7 +173,7 @@ def _raise_if_locked(connection: sqlite3.Connection) -> None:
 
 
 def _fault_inside(connection: sqlite3.Connection, path: Path) -> str | None:
-    for table, columns in COLUMNS.items():
+    for table, columns in FIRST_COLUMNS.items():
         connection.execute(f"SELECT {columns} FROM {table} LIMIT 1").fetchall()
     return _quick_check(connection) if path.stat().st_size <= QUICK_CHECK_BYTES else None
 
@@ -197,6 +197,7 @@ def _connect(path: Path, durability: str) -> sqlite3.Connection:
             raise StartError(f"journal: the file system of {path} allows no write-ahead log: choose a local --data")
         connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("PRAGMA secure_delete = ON").fetchall()
     except BaseException:
         connection.close()
         raise
@@ -205,6 +206,7 @@ def _connect(path: Path, durability: str) -> sqlite3.Connection:
 
 def _begin(connection: sqlite3.Connection, path: Path, durability: str) -> Opened:
     connection.execute("BEGIN IMMEDIATE")
+    upgrade(connection)
     meta = FIRST_META | dict(connection.execute("SELECT key, value FROM meta"))
     boot, token = boot_id(), secrets.token_hex(8)
     broken = why_broken(meta, boot, read_mark(path)) or why_missing(connection, path, meta["clean"] == "yes")

@@ -1,4 +1,9 @@
-"""The database's schema: tables, version, and how a new database is created.
+"""The database's schema: tables, version, how a new database is created, and how an older one is brought up to date.
+
+The schema grows by STEPS, each of which makes the next version. A new database runs all of them, an older one those
+that it lacks, in the transaction that opens it: a process killed meanwhile leaves the version that was there. A step
+that has been released is never changed, a new one goes to the end. It must be quick whatever the size: SQLite adds a
+column and creates a table without reading a row.
 
 A room's head is the larger of `floor` and its last message's number, so that appending touches one table only. Deleting
 old messages first raises `floor` to the number of the last one deleted.
@@ -7,6 +12,7 @@ old messages first raises `floor` to the number of the last one deleted.
 import os
 import sqlite3
 import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +20,6 @@ from gateway.journal.disk import sync_folder
 from gateway.journal.epoch import new_seed
 
 APPLICATION_ID = 0x47617465
-VERSION = 1
 SANCTION = """
     id TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -27,9 +32,8 @@ SANCTION = """
 """
 REFUSE = "SELECT RAISE(ABORT, 'the audit log only grows')"
 
-TABLES = f"""
+VERSION_1 = f"""
 PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {VERSION};
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -81,6 +85,33 @@ CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN {REFUSE}; END;
 CREATE TRIGGER audit_is_not_shortened BEFORE DELETE ON audit BEGIN {REFUSE}; END;
 """
 
+REMOVALS_AND_PASTES = """
+ALTER TABLE messages ADD COLUMN author TEXT NOT NULL DEFAULT '';
+ALTER TABLE messages ADD COLUMN paste_bytes INTEGER;
+ALTER TABLE messages ADD COLUMN paste_lines INTEGER;
+CREATE TABLE removals (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    room INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    UNIQUE (room, seq)
+);
+CREATE TABLE pastes (
+    room INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (room, seq)
+) WITHOUT ROWID;
+"""
+"""`author` is an identity, empty where there is none. A removed message keeps its row, with an empty text; numbers of
+removals only grow and are never used again, also after those of expired messages are deleted. A message whose text is
+the beginning of a paste has the size of the whole, which stands in `pastes`."""
+
+STEPS = (VERSION_1, REMOVALS_AND_PASTES)
+VERSION = len(STEPS)
+
 FIRST_META = {
     "seed": "",
     "boot": "",
@@ -113,9 +144,29 @@ def create(path: Path) -> None:
 def _fill(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript("BEGIN;" + TABLES)
+        connection.execute("BEGIN")
+        upgrade(connection)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", (FIRST_META | {"seed": new_seed()}).items())
         connection.commit()
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Bring the schema to VERSION; part of the caller's transaction, which must be open."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for number, step in enumerate(STEPS[version:], version + 1):
+        for statement in _statements(step):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one, because `executescript` would commit first."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def _link(fresh: Path, path: Path) -> None:

@@ -30,9 +30,10 @@ from typing import Any
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import TimeRecord
-from gateway.core.ports import Expired, Memory, Page, Person, RoomRecord
+from gateway.core.ports import Expired, Memory, Page, Person, Removal, RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import JournalError, LostTail, StartError
+from gateway.journal import removals
 from gateway.journal.disk import SPARE_BYTES, Disk, Replaced
 from gateway.journal.epoch import Tail
 from gateway.journal.ledger import SqliteLedger
@@ -96,6 +97,9 @@ class SqliteJournal:
         self._flight: tuple[Future[Any], _Verb] | None = None
         self._answering = False
         self._store, _ = self._open(patience, sleep)
+        failure = self._attempt(removals.erase_if_due)
+        if failure is not None:
+            log.warning("%s", failure)
         self._time_kept = self._store.time_kept()
         self.ledger = SqliteLedger(self._do, self._syncs)
         """As `Journal.ledger`."""
@@ -129,6 +133,22 @@ class SqliteJournal:
     def expire(self, before: int) -> Answer[Expired | JournalError]:
         """As `Journal.expire`, on the worker thread."""
         return self._do(lambda store: store.expire(before), slow=True)
+
+    def remove(self, room: str, seq: int, at: int, by: str, reason: str) -> Answer[Removal | JournalError | None]:
+        """As `Journal.remove`."""
+        return self._do(lambda store: removals.remove(store, room, seq, at, by, reason), self._syncs)
+
+    def removed(self, room: str, after: int, upto: int) -> Answer[list[Removal] | JournalError]:
+        """As `Journal.removed`."""
+        return self._do(lambda store: removals.removed(store, room, after, upto), slow=False)
+
+    def removals(self, after: int, limit: int) -> Answer[list[Removal] | JournalError]:
+        """As `Journal.removals`."""
+        return self._do(lambda store: removals.removals(store, after, limit), slow=False)
+
+    def erase(self) -> Answer[JournalError | None]:
+        """As `Journal.erase`, on the worker thread."""
+        return self._do(removals.erase, slow=True)
 
     def rooms(self) -> Answer[list[RoomRecord] | JournalError]:
         """As `Journal.rooms`."""

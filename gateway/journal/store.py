@@ -15,6 +15,7 @@ Three facts about it:
 """
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,15 +38,21 @@ def checkpoint(connection: sqlite3.Connection) -> None:
 
 ROOMS_HELD = 16_384
 
-INSERT_MESSAGE = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)"
+INSERT_MESSAGE = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)"
 INSERT_ROOM = "INSERT INTO rooms (name, epoch) VALUES (?, ?)"
 SELECT_ROOMS = """
     SELECT name, epoch, topic, id, floor,
            (SELECT min(seq) FROM messages WHERE room = rooms.id),
-           (SELECT max(seq) FROM messages WHERE room = rooms.id)
+           (SELECT max(seq) FROM messages WHERE room = rooms.id),
+           EXISTS (SELECT 1 FROM removals WHERE room = rooms.id)
     FROM rooms
 """
-SELECT_MESSAGES = "SELECT ts, nick, door, kind, text, 0, seq FROM messages WHERE room = ? AND seq > ? AND seq < ?"
+SELECT_MESSAGES = """
+    SELECT ts, nick, door, kind, text, 0, seq, author, '',
+           CASE WHEN text = '' THEN (SELECT reason FROM removals WHERE room = messages.room AND seq = messages.seq)
+           ELSE '' END
+    FROM messages WHERE room = ? AND seq > ? AND seq < ?
+"""
 
 INSERT_RECEIPT = "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?)"
 INSERT_PERSON = "INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?)"
@@ -56,6 +63,7 @@ SELECT_RECEIPTS = """
 SELECT_NEXT_ROOMS = "SELECT id, name FROM rooms WHERE id > ? ORDER BY id LIMIT ?"
 SELECT_OLDEST = "SELECT seq, ts FROM messages WHERE room = ? ORDER BY seq LIMIT 1"
 SELECT_OLDEST_KNOWN = "SELECT seq, ts FROM messages WHERE room = ? AND ts >= ? ORDER BY seq LIMIT ?"
+TABLES_BY_SEQ = "messages", "removals", "pastes"
 EXPIRED_PER_SLICE = 1_000
 ROOMS_PER_SLICE = 500
 RECEIPTS_KEPT_MS = 120_000
@@ -68,7 +76,7 @@ SELECT_NEWEST = """
 TIME_WRITTEN_EVERY_MS = 3_600_000
 """The record of the time is for the next start, which believes a stop of a week: an hour more is nothing."""
 
-Row = tuple[int, int, int, str, str, str, str]
+Row = tuple[int, int, int, str, str, str, str, str]
 
 
 @dataclass(slots=True)
@@ -81,9 +89,10 @@ class StoredRoom:
     topic: str
     first: int
     head: int
+    removed: bool = False
 
     def record(self, recent: list[Message]) -> RoomRecord:
-        return RoomRecord(self.name, self.epoch, self.first, self.head, self.topic, recent)
+        return RoomRecord(self.name, self.epoch, self.first, self.head, self.topic, recent, self.removed)
 
 
 class Store:
@@ -101,11 +110,21 @@ class Store:
         self.time: TimeRecord | None = None
         """The record that `keep_time` got last."""
         self._time_written: TimeRecord | None = None
+        self._descriptor = -1
+
+    def descriptor(self) -> int:
+        """A descriptor of the database's file, which stays open until the connection is closed."""
+        if self._descriptor < 0:
+            self._descriptor = self._disk.open()
+        return self._descriptor
 
     def close(self) -> None:
         """Close the database. Closing it again does nothing."""
         self.connection.close()
         self.tail.close()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def time_kept(self) -> tuple[TimeRecord | None, int]:
         """As `Journal.time_kept`; the newest message is searched for only without a record (18 µs a room)."""
@@ -122,6 +141,10 @@ class Store:
             with self.writing() as connection:
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('time', ?)", (str(record),))
             self._time_written = record
+
+    def room(self, name: str) -> StoredRoom:
+        """What is known of the room of that name."""
+        return self._held.get(name) or self._look_up(name)
 
     def open(self, name: str, recent: int) -> RoomRecord:
         """As `Journal.open`."""
@@ -158,7 +181,7 @@ class Store:
 
     def read(self, name: str, after: int | None, before: int | None, limit: int) -> Page:
         """As `Journal.read`."""
-        room = self._held.get(name) or self._look_up(name)
+        room = self.room(name)
         low = max(after or 0, 0)
         high = room.head + 1 if before is None else min(before, room.head + 1)
         if low >= high or limit < 1:
@@ -195,7 +218,8 @@ class Store:
                 old = self._old_messages(key, before, left)
                 if old:
                     self.connection.execute("UPDATE rooms SET floor = max(floor, ?) WHERE id = ?", (old[-1], key))
-                    self.connection.execute("DELETE FROM messages WHERE room = ? AND seq <= ?", (key, old[-1]))
+                    for table in TABLES_BY_SEQ:
+                        self.connection.execute(f"DELETE FROM {table} WHERE room = ? AND seq <= ?", (key, old[-1]))
                     firsts[name] = old[-1] + 1
                     left -= len(old)
                 if left <= 0:
@@ -286,8 +310,8 @@ class Store:
             lost = lost or room.head < known.head
             if room.head > known.head:
                 beyond = (room.key, known.head)
-                self.connection.execute("DELETE FROM messages WHERE room = ? AND seq > ?", beyond)
-                self.connection.execute("DELETE FROM receipts WHERE room = ? AND seq > ?", beyond)
+                for table in (*TABLES_BY_SEQ, "receipts"):
+                    self.connection.execute(f"DELETE FROM {table} WHERE room = ? AND seq > ?", beyond)
         self._held.clear()
         return lost
 
@@ -304,7 +328,8 @@ class Store:
                 name = message.room
                 room, seq = heads.get(name) or self._last_of(name, created)
             seq += 1
-            rows.append((room.key, seq, message.ts, message.nick, message.door, message.kind, message.text))
+            what = message.nick, message.door, message.kind, message.text, message.identity
+            rows.append((room.key, seq, message.ts, *what))
         if room is not None:
             heads[name] = room, seq
         return heads, rows
@@ -343,11 +368,11 @@ class Store:
         return _messages(room.name, rows)[::-1]
 
 
-def _room(row: tuple[str, str, str, int, int, int | None, int | None]) -> StoredRoom:
-    name, epoch, topic, key, floor, first, last = row
+def _room(row: tuple[str, str, str, int, int, int | None, int | None, int]) -> StoredRoom:
+    name, epoch, topic, key, floor, first, last, removed = row
     head = max(floor, last or 0)
-    return StoredRoom(name, key, epoch, topic, first or head + 1, head)
+    return StoredRoom(name, key, epoch, topic, first or head + 1, head, bool(removed))
 
 
-def _messages(room: str, rows: Iterable[tuple[int, str, str, str, str, int, int]]) -> list[Message]:
+def _messages(room: str, rows: Iterable[tuple[int, str, str, str, str, int, int, str, str, str]]) -> list[Message]:
     return [Message(room, *row) for row in rows]

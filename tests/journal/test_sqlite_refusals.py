@@ -15,7 +15,7 @@ from gateway.core.protocol.message import Message
 from gateway.errors import StartError
 from gateway.journal import epoch
 from gateway.journal import open as opening
-from gateway.journal.schema import APPLICATION_ID
+from gateway.journal.schema import APPLICATION_ID, VERSION
 from gateway.journal.sqlite import SqliteJournal
 
 HOLDER = """
@@ -115,7 +115,7 @@ BAD = {
     "encoding flipped": (lambda path: flip(path, 59), "damaged header"),
     "schema format flipped": (lambda path: flip(path, 47), "cannot be used"),
     "pages scribbled over": (lambda path: overwrite(path, 4096 * 5, b"\x55" * 4096 * 3), "is damaged"),
-    "newer": (with_sql("PRAGMA user_version = 2"), "newer gateway"),
+    "newer": (with_sql(f"PRAGMA user_version = {VERSION + 1}"), "newer gateway"),
     "older than the first": (with_sql("PRAGMA user_version = 0"), "unknown schema"),
     "another program's": (with_sql("PRAGMA application_id = 7"), "another program"),
     "a table missing": (with_sql("DROP TABLE messages"), "no such table"),
@@ -156,7 +156,7 @@ def test_a_bad_database_with_a_log_is_refused_and_left_untouched(
 
 
 def test_what_a_visitor_uses_is_not_taken_away(written: Any, open_sqlite: Callable[..., SqliteJournal]) -> None:
-    with_sql("PRAGMA user_version = 2")(written)
+    with_sql(f"PRAGMA user_version = {VERSION + 1}")(written)
     with closing(sqlite3.connect(written)) as visitor:
         visitor.execute("SELECT * FROM rooms").fetchall()
         before = contents(written)

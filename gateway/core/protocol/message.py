@@ -27,8 +27,9 @@ class Message(msgspec.Struct, gc=False):
     `seq` is 0 until the journal has committed the message; the journal sets it exactly once. `ts` is milliseconds
     since 1970 UTC. `text` has passed the text gate (`core.sanitize`) and has a line feed only if it came by a door
     where a message may have several lines. `author` is the number of the session that sent it, 0 where it is not known
-    (read back from the journal, posted by HTTP): it never leaves the process. `identity` and `id` are the key by which
-    a retry is recognized; empty where there can be none.
+    (read back from the journal, posted by HTTP): it never leaves the process. `identity` is who said it, across
+    connections; with `id` it is the key by which a retry is recognized; empty where there can be none. `redacted` is
+    the reason of a message that was removed, whose text is empty; empty for all others.
     """
 
     room: str
@@ -41,3 +42,4 @@ class Message(msgspec.Struct, gc=False):
     seq: int = 0
     identity: str = ""
     id: str = ""
+    redacted: str = ""
