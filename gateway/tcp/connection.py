@@ -32,11 +32,12 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import Wire
 from gateway.core.sessions.session import Arrival
+from gateway.tcp.discipline import Discipline
 from gateway.tcp.lines import Allowance, LineBuffer, ReadAhead, TooLong
 from gateway.tcp.server import READ, WRITE, Server
 from gateway.tcp.sniff import answer_to, undecided, without_mark
 from gateway.tcp.tcp_info import kernel_of
-from gateway.tcp.telnet import OPTION_NAMES, Side, Signal, Telnet, Violation
+from gateway.tcp.telnet import Telnet
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,6 @@ LINGER = 2.0
 """Seconds a closing connection may take to read our last words."""
 EXPELLED = {CloseReason.KICKED, CloseReason.BANNED}
 EXPELLED_LINGER = 0.9  # for a peer that must be gone within a second, whether it reads or not
-ANSWERS = {Signal.ARE_YOU_THERE: wording.STILL_HERE, Signal.INTERRUPT: wording.HOW_TO_LEAVE}
 
 
 class Shared(Protocol):
@@ -64,9 +64,6 @@ class Shared(Protocol):
     wire: Wire
     read_ahead: Allowance
 
-    def new_telnet(self) -> Telnet | None:
-        """The telnet parser of a new connection; the plain door makes one when a peer speaks telnet first."""
-
     def gone(self, connection: "Connection") -> None:
         """The connection's socket is closed."""
 
@@ -74,12 +71,12 @@ class Shared(Protocol):
 class Connection:
     """A `core.ports.Transport` over one non-blocking socket."""
 
-    __slots__ = ("_ahead", "_broken", "_door", "_ended", "_events", "_first", "_hearing_since", "_last_words", "_lines",
-                 "_lost", "_queue", "_reached_at", "_shut", "_sock", "_telnet", "_turn_asked", "closed", "remote",
-                 "session")  # fmt: skip
+    __slots__ = ("_ahead", "_broken", "_discipline", "_ended", "_events", "_first", "_hearing_since",
+                 "_last_words", "_lines", "_lost", "_queue", "_reached_at", "_shut", "_sock", "_turn_asked", "closed",
+                 "door", "remote", "session")  # fmt: skip
 
     def __init__(self, door: Shared, sock: socket.socket, remote: Remote) -> None:
-        self._door = door
+        self.door = door
         self._sock = sock
         self.remote = remote
         self._lines = LineBuffer()
@@ -87,7 +84,8 @@ class Connection:
         """Lines from the buffer that the session does not take yet, the next one last."""
         self._ahead = ReadAhead(door.read_ahead)  # what came behind those lines
         self._hearing_since: float | None = None  # monotonic: the peer is heard out, and nothing is written to it
-        self._telnet: Telnet | None = door.new_telnet()
+        self._discipline: Discipline | None = None
+        """What stands between the bytes and the lines; None on the plain door until the peer speaks telnet."""
         self._events = 0
         self._first: bytes | None = b""
         """What was received while it may still be another protocol; None once that is decided."""
@@ -100,9 +98,10 @@ class Connection:
         self._reached_at = local[0] if local is not None else None
         arrival = Arrival(door.door, remote.address, remote.proxy, terminal=True)
         self.session = door.terminals.connect(self, door.wire, arrival, self._reached_at)
+        if door.door is Door.TELNET:
+            self._discipline = Discipline(self)
+            self._discipline.begin()
         self._watch(READ)
-
-    # The hub's side
 
     def send(self, data: bytes) -> int:
         """See `core.ports.Transport`."""
@@ -110,6 +109,13 @@ class Connection:
             return len(data)
         if self._hearing_since is not None and self._last_words is None and not self.session.choked:
             return 0  # `_look_for_pause` pumps
+        return self.transmit(data) if self._discipline is None else self._discipline.send(data)
+
+    def transmit(self, data: bytes) -> int:
+        """Write to the socket, past the discipline: the number of bytes it took. When it can take more, the discipline
+        is asked for its rest, then the hub."""
+        if self._broken or self.closed:
+            return len(data)
         try:
             taken = self._sock.send(data)
         except (BlockingIOError, InterruptedError):
@@ -136,7 +142,8 @@ class Connection:
     def traits(self) -> Traits:
         """See `core.ports.Transport`."""
         local = self._local()
-        return Traits(local=None if local is None else host_and_port(*local), telnet=self._options())
+        traits = Traits(local=None if local is None else host_and_port(*local))
+        return traits if self._discipline is None else self._discipline.add_to(traits)
 
     def _local(self) -> tuple[str, int] | None:
         """The local end, its address in canonical spelling; None when the socket is not connected any more."""
@@ -146,18 +153,12 @@ class Connection:
             return None
         return canonical(host) or host, port
 
-    def _options(self) -> tuple[str, ...]:
-        if self._telnet is None:
-            return ()
-        agreed = [(side, option) for side in Side for option in self._telnet.agreed(side)]
-        return tuple(f"{side} {OPTION_NAMES.get(option, option)}" for side, option in agreed)
-
     def say_last(self, words: bytes, linger: float = LINGER) -> None:
         """Write `words`, shut down our side, read until the peer's end, then close."""
         if self._last_words is None and not self.closed:
-            self._last_words = words
+            self._last_words = words if self._discipline is None else self._discipline.last_words(words)
             self._drop_input()
-            self._door.server.later(linger, self.finish)
+            self.door.server.later(linger, self.finish)
             self._watch(self._events | WRITE if self._ended else READ | WRITE)
 
     def finish(self) -> None:
@@ -167,9 +168,7 @@ class Connection:
             self._drop_input()
             self.closed = True
             self._sock.close()
-            self._door.gone(self)
-
-    # The socket's side
+            self.door.gone(self)
 
     def ready(self, mask: int) -> None:
         """The selector's callback. A failure here ends this connection only."""
@@ -184,9 +183,10 @@ class Connection:
     def _writable(self) -> None:
         if self._last_words is None:
             self._watch(self._events & ~WRITE)
-            self._door.hub.pump(self.session)
+            if self._discipline is None or self._discipline.write():
+                self.pump()
             return
-        self._last_words = self._last_words[self.send(self._last_words) :]
+        self._last_words = self._last_words[self.transmit(self._last_words) :]
         if not self._last_words and not self._shut:
             self._shut = True
             self._watch(self._events & ~WRITE)
@@ -202,7 +202,7 @@ class Connection:
             self._watch(self._events & ~READ)
             return
         try:
-            data = self._sock.recv(RECEIVE_BYTES if self._telnet is None else RECEIVE_TELNET_BYTES)
+            data = self._sock.recv(RECEIVE_BYTES if self._discipline is None else RECEIVE_TELNET_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as problem:
@@ -234,15 +234,15 @@ class Connection:
         if self.session.tap is not None:
             self.session.tap.heard(data)
         script = not self.session.greeted or data.find(b"\n", 0, -1) >= 0
-        self._door.terminals.heard(self.session)
-        if script and self._hearing_since is None and self._door.hub.rate_limit.rate:
+        self.door.terminals.heard(self.session)
+        if script and self._hearing_since is None and self.door.hub.rate_limit.rate:
             self._hearing_since = self.session.last_input
-            self._door.server.later(PAUSE_SECONDS, self._look_for_pause)
+            self.door.server.later(PAUSE_SECONDS, self._look_for_pause)
         if self._first is not None:
             self._first += data
-            if undecided(self._first):
+            if undecided(self._first) and (self._discipline is None or b"\xff" not in self._first[1:]):
                 if not self._first.startswith(b"\xff"):
-                    self._door.terminals.spoke(self.session)
+                    self.door.terminals.spoke(self.session)
                 return
             if self._knocks_at_wrong_door(self._first):
                 return
@@ -255,10 +255,10 @@ class Connection:
 
     def _knocks_at_wrong_door(self, first: bytes) -> bool:
         """Close a peer whose first bytes are another protocol's, with the fitting words; return whether that was so."""
-        answer = answer_to(first, self._door.terminals.greeting.ways_in.page(self._reached_at))
+        answer = answer_to(first, self.door.terminals.greeting.ways_in.page(self._reached_at))
         if answer is None:
             return False
-        self._door.hub.disconnect(self.session, CloseReason.WRONG_DOOR)
+        self.door.hub.disconnect(self.session, CloseReason.WRONG_DOOR)
         self.say_last(answer)
         return True
 
@@ -271,40 +271,44 @@ class Connection:
         """The connection was reset: drop the unfinished line, which may have been cut."""
         self._ahead.cut_half_line()
         if not self._ahead:
-            self._first = self._telnet = None
+            self._first = None
             self._lines.rest()
+            if self._discipline is not None:
+                self._discipline.rest()
 
     def _receive(self, data: bytes) -> None:
-        if self._telnet is None and b"\xff" in data:
-            self._telnet = Telnet(before=self._lines.last_byte)
-        if self._telnet is None:
-            self._receive_text(data)
-            return
-        for piece in self._telnet.feed(data):
-            if isinstance(piece, bytes):
-                self._receive_text(piece)
-            elif isinstance(piece, Signal):
-                self._door.terminals.notice(self.session, ANSWERS[piece])
-            elif isinstance(piece, Violation):
-                self._door.terminals.hang_up(self.session, piece.reason)
-        self.session.owe(self._telnet.replies())
+        if self._discipline is None and b"\xff" in data:
+            self._discipline = Discipline(self, Telnet(before=self._lines.last_byte))
+        if self._discipline is None:
+            self.receive_text(data)
+        else:
+            self._discipline.receive(data)
 
-    def _receive_text(self, text: bytes) -> None:
+    def receive_text(self, text: bytes) -> None:
+        """Take text from which telnet has been removed; of a peer in the line editor, whole lines."""
         if text and not self.session.greeted:
-            self._door.terminals.spoke(self.session)
+            self.door.terminals.spoke(self.session)
         self._lines.feed(text)
 
+    def pump(self) -> None:
+        """More can be sent: let the hub send what the session has not been given."""
+        if self.session.blocked:
+            self.door.hub.pump(self.session)
+
+    def greet(self) -> None:
+        """Greet the peer now, unless it has been greeted."""
+        self.door.terminals.greet(self.session, self._reached_at)
+
     @property
-    def _waiting(self) -> bool:
-        """There is input that the session has not taken."""
+    def _waiting(self) -> bool:  # input that the session has not taken
         return self._queue is not None or self._lines.pending or bool(self._ahead)
 
     def _receive_from_ahead(self) -> None:
         """The next chunk of what was read ahead; after all of it, what a command cut short by the end was."""
         if self._ahead:
             self._receive(self._ahead.take(RECEIVE_TELNET_BYTES))
-        elif self._ended and self._telnet is not None:
-            self._receive_text(self._telnet.rest())
+        elif self._ended and self._discipline is not None:
+            self.receive_text(self._discipline.rest())
 
     def _drop_input(self) -> None:
         self._queue = None
@@ -313,30 +317,26 @@ class Connection:
     def _look_for_pause(self) -> None:
         if self._hearing_since is None or self.closed:
             return
-        now = self._door.hub.clock.now()
+        now = self.door.hub.clock.now()
         pause = LONG_PAUSE_SECONDS if self._waiting else PAUSE_SECONDS
         paused = self._events & READ and now - self.session.last_input >= pause
         overdue = now - self._hearing_since >= HEAR_OUT_SECONDS
-        if paused or overdue or self.session.choked or not self._door.hub.rate_limit.rate:
+        if paused or overdue or self.session.choked or not self.door.hub.rate_limit.rate:
             self._heard_out()
         else:
-            self._door.server.later(PAUSE_SECONDS, self._look_for_pause)
+            self.door.server.later(PAUSE_SECONDS, self._look_for_pause)
 
     def _heard_out(self) -> None:
-        """Write again."""
         if self._hearing_since is not None:
             self._hearing_since = None
-            if self.session.blocked:
-                self._door.hub.pump(self.session)
-
-    # Lines
+            self.pump()
 
     def _take_turn(self) -> None:
         """Hand the session at most LINES_PER_TURN lines, as long as it takes them."""
         session = self.session
         if self._last_words is not None or session.closed:
             return
-        terminals = self._door.terminals
+        terminals = self.door.terminals
         queue = self._queue
         if queue is None:
             if not self._lines.pending:
@@ -365,15 +365,15 @@ class Connection:
     def _last_line(self) -> None:
         rest = self._lines.rest()
         if rest is not None:
-            self._door.terminals.line(self.session, rest)
-        self._door.terminals.half_closed(self.session)
+            self.door.terminals.line(self.session, rest)
+        self.door.terminals.half_closed(self.session)
         if not self.session.closed and not self.session.held:
-            self._door.hub.half_closed(self.session, CloseReason.LOST if self._lost else CloseReason.LEFT)
+            self.door.hub.half_closed(self.session, CloseReason.LOST if self._lost else CloseReason.LEFT)
 
     def _soon(self) -> None:
         if not self._turn_asked:
             self._turn_asked = True
-            self._door.server.later(0, self._next_turn)
+            self.door.server.later(0, self._next_turn)
 
     def _next_turn(self) -> None:
         self._turn_asked = False
@@ -384,7 +384,7 @@ class Connection:
 
     def _failed(self) -> None:
         log.exception(wording.LOG_CONNECTION_FAILED, self.session.id, self.remote.address)
-        self._door.hub.disconnect(self.session, CloseReason.FAILED)
+        self.door.hub.disconnect(self.session, CloseReason.FAILED)
         self.finish()
 
     def _watch(self, events: int) -> None:
@@ -392,8 +392,8 @@ class Connection:
         if events != self._events and not self.closed:
             self._events = events
             try:
-                self._door.server.watch(self._sock, events, self.ready)
+                self.door.server.watch(self._sock, events, self.ready)
             except (OSError, ValueError, KeyError) as problem:  # descriptor gone, or no kernel memory
                 log.warning(wording.LOG_CANNOT_WATCH, self.session.id, self.remote.address, problem)
                 self._broken = self._lost = True
-                self._door.server.later(0, self.finish)
+                self.door.server.later(0, self.finish)

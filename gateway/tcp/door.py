@@ -12,7 +12,6 @@ from gateway.tcp.connection import Connection
 from gateway.tcp.connection_limits import ConnectionLimits, LimitReached
 from gateway.tcp.lines import Allowance
 from gateway.tcp.server import Server
-from gateway.tcp.telnet import Telnet
 
 
 class TerminalDoor:
@@ -48,7 +47,3 @@ class TerminalDoor:
         self.admission.go(connection.remote)
         self.admission.leave()
         self.hub.disconnect(connection.session, CloseReason.LOST)
-
-    def new_telnet(self) -> Telnet | None:
-        """The telnet parser of a new connection; the plain door makes one when a peer speaks telnet first."""
-        return Telnet(spoken=True) if self.door is Door.TELNET else None

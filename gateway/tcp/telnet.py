@@ -11,8 +11,10 @@ event, which the door puts into words. Line ends stay as they are: `tcp.lines` h
   DONT per connection and no ping-pong, and all 512 refusals together take 1.5 KB.
 - DO TIMING-MARK is no option but a question ("have you read as far as this?"): the Ctrl-C of common clients sends it
   and throws our output away until it is answered. It is answered every time, once per `replies`.
+- The window's size is read by its length, because clients differ: a width of 255 comes with the byte doubled, as the
+  protocol wants it, and without.
 - A subnegotiation is reported only for an option that is on at the peer's side. Others were never agreed on and are
-  dropped unread (LINEMODE tables, NEW-ENVIRON with a user name in it).
+  dropped unread (LINEMODE tables).
 
 The plain door uses the same parser once a 0xFF turns up, but there it is not known that this is telnet: `spoken` is
 false until the first command that only a telnet client would send. Before that 0xFF is a byte like any other, which the
@@ -40,9 +42,9 @@ from gateway import wording
 SE, NOP, DATA_MARK, BREAK, INTERRUPT_PROCESS, ABORT_OUTPUT, ARE_YOU_THERE = range(240, 247)
 ERASE_CHARACTER, ERASE_LINE, GO_AHEAD, SB, WILL, WONT, DO, DONT, IAC = range(247, 256)
 
-ECHO, SGA, TIMING_MARK, TTYPE, NAWS = 1, 3, 6, 24, 31
+ECHO, SGA, TIMING_MARK, TTYPE, NAWS, NEW_ENVIRON = 1, 3, 6, 24, 31, 39
 
-OPTION_NAMES: Final = {ECHO: "ECHO", SGA: "SGA", TTYPE: "TTYPE", NAWS: "NAWS"}
+OPTION_NAMES: Final = {ECHO: "ECHO", SGA: "SGA", TTYPE: "TTYPE", NAWS: "NAWS", NEW_ENVIRON: "NEW-ENVIRON"}
 
 SUBNEGOTIATION_BYTES = 512
 """Enough for NAWS and TTYPE; telnetd had an overflow in a buffer of 108."""
@@ -150,6 +152,10 @@ _SIGNALS: Final = {
     BREAK: (Signal.INTERRUPT,),
 }
 _ALONE: Final = frozenset({ARE_YOU_THERE, INTERRUPT_PROCESS, BREAK})
+_SIZE = re.compile(rb"((?:[^\xff]|\xff\xff){4}|.{4})\xff\xf0", re.DOTALL)
+"""A window's size: two numbers of two bytes. Not all clients double a byte of 0xFF in it, as in a width of 255."""
+_SIZE_BYTES = 10
+"""The longest it can be."""
 _PAYLOAD = re.compile(rb"(?:[^\xff]++|\xff\xff)*+", re.DOTALL)
 _SIMPLE_COMMANDS = re.compile(rb"(?:\xff[\xf0-\xf9])++")
 _IACS = re.compile(rb"\xff++")
@@ -213,6 +219,10 @@ class Telnet:
         telnet."""
         held, self._held = self._held, b""
         return b"" if self.spoken else held
+
+    def ask(self, option: int, payload: bytes) -> None:
+        """Send a subnegotiation; `payload` holds no 0xFF."""
+        self._replies += bytes((IAC, SB, option)) + payload + bytes((IAC, SE))
 
     def enable(self, side: Side, option: int) -> None:
         """Ask for an option; a `Settled` event reports the outcome, if the peer ever replies."""
@@ -293,6 +303,14 @@ class Telnet:
         return iac + 2, ()
 
     def _subnegotiation(self, data: bytes, iac: int) -> Read:
+        if data[iac + 2 : iac + 3] == bytes((NAWS,)):
+            size = _SIZE.match(data, iac + 3)
+            if size is not None:
+                return size.end(), self._told(
+                    NAWS, size[1] if len(size[1]) == 4 else size[1].replace(b"\xff\xff", b"\xff")
+                )
+            if len(data) < iac + 3 + _SIZE_BYTES and data.find(b"\xff\xf0", iac) < 0:
+                return _INCOMPLETE, ()
         end = _end(_PAYLOAD, data, iac + 2)
         payload = data[iac + 2 : end].replace(b"\xff\xff", b"\xff")
         if len(payload) > 1 + SUBNEGOTIATION_BYTES:
@@ -301,9 +319,10 @@ class Telnet:
             return _INCOMPLETE, ()
         if data[end + 1] != SE:
             return end, ()  # cut short by another command, which is read next
-        if payload and self.is_on(Side.PEER, payload[0]):
-            return end + 2, (Subnegotiation(payload[0], payload[1:]),)
-        return end + 2, ()
+        return end + 2, self._told(payload[0], payload[1:]) if payload else ()
+
+    def _told(self, option: int, payload: bytes) -> tuple[Event, ...]:
+        return (Subnegotiation(option, payload),) if self.is_on(Side.PEER, option) else ()
 
     def _negotiation(self, verb: int, option: int) -> tuple[Event, ...]:
         if option == TIMING_MARK:

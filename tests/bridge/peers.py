@@ -27,6 +27,10 @@ SECONDS = 45.0
 Json = dict[str, Any]
 
 
+_NEGOTIATION = re.compile(rb"\xff[\xfb-\xfe].", re.DOTALL)
+"""What the telnet door offers, which this peer leaves unanswered."""
+
+
 class Terminal:
     """A raw socket that reads lines."""
 
@@ -57,7 +61,7 @@ class Terminal:
                 raise EOFError(self._buffer)
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
-        return line.decode().removesuffix("\r")
+        return _NEGOTIATION.sub(b"", line).decode().removesuffix("\r")
 
     def until(self, wanted: str, seconds: float = SECONDS) -> list[str]:
         """All lines up to the first that the pattern `wanted` is found in, that one included."""

@@ -54,7 +54,8 @@ class Terminals:
         something. `local` is the address at which the peer reached us, if it is the peer that is connected to us."""
         session = self.hub.connect(transport, wire, arrival)
         self.hub.enter(session, self.hub.rooms[LOBBY])
-        self.hub.clock.later(GREET_AFTER, lambda: self._greet(session, local))
+        if arrival.door is not Door.TELNET:  # there the greeting waits until it is known what the terminal can do
+            self.hub.clock.later(GREET_AFTER, lambda: self.greet(session, local))
         return session
 
     def heard(self, session: Session) -> None:
@@ -158,7 +159,9 @@ class Terminals:
             session.note_told(words)
             session.tell(Notice(words))
 
-    def _greet(self, session: Session, local: str | None) -> None:
+    def greet(self, session: Session, local: str | None) -> None:
+        """Greet the session and show it the room's last messages, unless it was greeted or has spoken first. `local`:
+        see `connect`."""
         member = talks_in(session)
         if session.closed or session.greeted or member is None:
             return

@@ -177,9 +177,9 @@ def test_pc_16_a_late_window_size_leaves_the_lines_around_it_whole(shared: Gatew
         sock.sendall(b"four\r\n")
         browser.texts_until("four")
         sock.sendall(b"\xff\xfb\x1f")
-        refusal = b""
-        while not refusal.endswith(b"\xff\xfe\x1f"):
-            refusal += sock.recv(65536) or pytest.fail(f"closed after {refusal!r}")
+        answer, verb = b"", b"\xfd" if door == "telnet" else b"\xfe"
+        while b"\xff" + verb + b"\x1f" not in answer:
+            answer += sock.recv(65536) or pytest.fail(f"closed after {answer!r}")
         sock.sendall(b"\xff\xfa\x1f\0P\0\x18\xff\xf0" + b"five\r\n")
         browser.texts_until("five")
 

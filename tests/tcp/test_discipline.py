@@ -1,0 +1,99 @@
+"""The telnet door: what it offers, and how peers that take it or not are served."""
+
+from collections.abc import Callable
+
+import pytest
+
+from gateway.core.protocol.message import Door
+from gateway.tcp import discipline
+from gateway.tcp.telnet import DO, DONT, ECHO, NAWS, NEW_ENVIRON, SGA, TTYPE, WILL, WONT
+from tests.tcp.house import Caller, House
+from tests.tcp.test_negotiation import says, tells
+
+Build = Callable[..., House]
+OFFER = says(DO, NAWS, DO, TTYPE, DO, NEW_ENVIRON)
+REFUSAL = says(DONT, SGA, DONT, ECHO, WONT, NAWS, WONT, TTYPE, WONT, NEW_ENVIRON)
+
+
+@pytest.fixture
+def house(new_house: Build) -> House:
+    """A house with a telnet door."""
+    return new_house(Door.TELNET)
+
+
+def test_a_peer_that_says_nothing_is_offered_telnet_and_greeted_without_an_answer(house: House) -> None:
+    stranger = house.stranger()
+    stranger.hears(b"/quit leaves")
+
+    assert OFFER in stranger.heard
+    assert stranger.heard.index(OFFER) < stranger.heard.index(b"-- You are")
+    stranger.says(b"hi\r\n")
+    house.until(lambda: house.said == ["hi"])
+
+
+def test_a_peer_that_refuses_is_greeted_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discipline, "ANSWER_SECONDS", 1000.0)
+    stranger = house.stranger()
+    stranger.hears(OFFER)
+    stranger.says(REFUSAL)
+    stranger.hears(b"/quit leaves")
+
+
+def test_a_script_is_offered_nothing(house: House) -> None:
+    caller = house.stranger()
+    caller.says(b"hi\n/who\n")
+    caller.says_no_more()
+
+    assert b"\xff" not in caller.hears_all()
+    assert house.said == ["hi"]
+
+
+def test_the_terminal_is_shown_to_operators(house: House) -> None:
+    stranger = house.stranger()
+    stranger.hears(OFFER)
+    stranger.says(says(WILL, NAWS) + tells(NAWS, b"\0\x84\0\x2b") + says(WILL, TTYPE), tells(TTYPE, b"\0XTERM"))
+    stranger.says(tells(TTYPE, b"\0XTERM"))
+
+    def shown() -> bool:
+        traits = stranger.session.transport.traits()
+        return (traits.terminal, traits.agent) == ("132x43", "XTERM") and "peer NAWS" in traits.telnet
+
+    house.until(shown)
+
+
+def test_only_a_peer_that_negotiated_is_kept_alive(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discipline, "NOP_EVERY", 0.05)
+    silent, telnet = house.stranger(), house.stranger()
+    telnet.hears(OFFER)
+    telnet.says(says(WILL, NAWS))
+    silent.hears(b"/quit leaves")
+    telnet.hears(b"\xff\xf1" * 2)
+    silent.listens()
+
+    assert b"\xff\xf1" not in silent.heard
+
+
+def test_negotiation_cut_at_every_byte_leaves_the_line_whole(house: House) -> None:
+    answer = says(DO, SGA, WILL, NAWS) + tells(NAWS, b"\0\xff\0\x18") + says(WONT, TTYPE) + b"hi\r\n"
+    for cut in range(1, len(answer)):
+        caller = house.stranger()
+        caller.hears(OFFER)
+        caller.says(answer[:cut], answer[cut:])
+        caller.says(b"/quit\r\n")
+        caller.hears_all()
+
+    assert house.said == ["hi"] * (len(answer) - 1)
+
+
+def test_a_key_pressed_before_the_answers_does_not_hold_them_up(house: House) -> None:
+    caller: Caller = house.stranger()
+    caller.hears(OFFER)
+    caller.says(b"h" + says(WILL, TTYPE))
+    caller.hears(tells(TTYPE, b"\1"))
+
+
+def test_another_protocol_is_told_so_at_the_telnet_door(house: House) -> None:
+    caller = house.stranger()
+    caller.says(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert caller.hears_all().startswith(b"HTTP/1.1 400 ")
