@@ -37,7 +37,7 @@ from gateway.core.rooms.retention import Retention
 from gateway.core.sessions.rate_limit import Limits
 from gateway.core.stats.recent import Statistics
 from gateway.core.stats.sampler import Ceilings
-from gateway.errors import Refusal
+from gateway.errors import Refusal, StartError
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.listeners import Listeners
@@ -69,6 +69,7 @@ from gateway.tcp.reject import Rejections
 from gateway.tcp.server import Server, new_selector
 from gateway.tcp.tcp_info import kernel_of
 from gateway.web.app import WebDoor
+from gateway.web.http.request import answered
 from gateway.web.options import ListenerState, WebOptions
 from gateway.web.static_files import templates
 
@@ -158,10 +159,14 @@ class Gateway:
 
     async def start(self) -> None:
         """Open the doors and print the ready line. Raises StartError."""
-        self.hub.start()
+        lobby = self.hub.start()
         self.operators.moderation.start()
         self.web.logins.start()
         await self.web.start()
+        try:
+            await answered(lobby)
+        except Refusal as refusal:
+            raise StartError(f"the lobby cannot be opened: {refusal.text}") from None
         self.loop.add_reader(self.server.fileno(), self.server.poll)
         settings, listen = self.settings, self.listeners.listen
         listen(Door.WEB, settings.host, settings.web_port, self.acceptor.to(self.web))

@@ -96,14 +96,15 @@ class Hub:
 
     # Coming and going
 
-    def start(self) -> None:
-        """Load the identities that may come back; open the lobby."""
+    def start(self) -> Answer[Room | Refusal]:
+        """Load the identities that may come back; open the lobby and return it. Nobody may come in before it is
+        there: a journal that repairs itself after a crash lets it wait."""
         self.clock.trusted.start_from(*self.journal.time_kept())
         self._look_at_clock()
         since = self.clock.trusted.now() - int(max(IDENTITY_SECONDS, RECEIPT_SECONDS) * 1000)
         self.journal.recall(since).then(self._recalled)
-        self.rooms.start()
         self._stalls.limit(self.limits.stall_seconds)
+        return self.rooms.start()
 
     def connect(self, transport: Transport, wire: Wire, arrival: Arrival) -> Session:
         """A new session under a guest name, in no room yet."""

@@ -33,6 +33,7 @@ class Peer:
         """Lines of a terminal, handled one after the other, then the tick."""
         for line in lines:
             self.world.terminals.heard(self.session)
+            self.world.terminals.spoke(self.session)
             self.world.terminals.line(self.session, line.encode())
         self.world.run()
 

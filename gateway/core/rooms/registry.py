@@ -63,11 +63,11 @@ class Rooms(Mapping[str, Room]):
             room.log.max_messages, room.log.max_bytes = limits.top_log_messages, limits.top_log_bytes
         self._budget.limit(limits.top_logs_bytes)
 
-    def start(self) -> None:
-        """Open the lobby, which stays in memory; from now on, reopen every room whenever the journal has lost its
-        end."""
+    def start(self) -> Answer[Room | Refusal]:
+        """Open the lobby, which stays in memory, and return it; from now on, reopen every room whenever the journal
+        has lost its end."""
         self._journal.lost_tail().then(self._begin_new_epochs)
-        self.open(LOBBY)
+        return self.open(LOBBY)
 
     def open(self, name: str) -> Answer[Room | Refusal]:
         """The room with that (valid) name, from memory, from the journal, or new."""

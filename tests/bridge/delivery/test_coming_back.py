@@ -188,7 +188,7 @@ def kill_at_once(gateway: Gateway, count: int, patience: float) -> None:
     with canary(gateway.tcp, gateway.web, patience) as bird:
         before = gateway.descriptors()
         socks = [reader(gateway, number) for number in range(count)]
-        assert gateway.descriptors() >= before + count
+        until(lambda: gateway.descriptors() >= before + count, "all have been accepted", 30)
         for sock in socks:
             reset(sock)
         until(lambda: gateway.descriptors() <= before, "all descriptors are back", 30)

@@ -9,7 +9,6 @@ import time
 import urllib.request
 import venv
 import zipfile
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -75,7 +74,6 @@ def test_the_installed_command_runs(installed: Path) -> None:
     assert run(installed, "check").startswith("host = ")
 
 
-@pytest.mark.skipif(find_spec("gateway.server") is None, reason="the server is not here yet")
 def test_the_installed_gateway_serves_its_pages(installed: Path, tmp_path: Path) -> None:
     ports_file = tmp_path / "ports.json"
     flags = ["--tcp-port", "0", "--telnet-port", "0", "--web-port", "0", "--memory", "--ports-file", str(ports_file)]
