@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import socket
+import sys
 import tracemalloc
 from typing import Any
 
@@ -16,6 +17,8 @@ from tests.fakes import eventually
 from tests.web.running_door import Running, Start, client_frame
 
 MEMORY_LIMIT = 17 * 1024
+FRAMES_TRACED = 2 << 10
+"""What the measurement of coverage adds: each waiting coroutine\'s frame becomes an object."""
 WEBSOCKETS = 200
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Safari/537.36"
 HELLO = client_frame(1, b'{"type":"hello"}')
@@ -88,7 +91,8 @@ async def test_an_idle_websocket_takes_at_most_17_kib(start: Start) -> None:
     tracemalloc.stop()
     for sock in socks:
         sock.close()
-    assert (after - before) / WEBSOCKETS < MEMORY_LIMIT
+    traced = FRAMES_TRACED if sys.gettrace() else 0
+    assert (after - before) / WEBSOCKETS < MEMORY_LIMIT + traced
 
 
 async def test_answers_to_a_browser_that_has_gone_do_not_pile_up(web: Running) -> None:

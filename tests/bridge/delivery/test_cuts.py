@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import re
 import time
 from contextlib import suppress
 
@@ -145,13 +146,14 @@ async def come_back_by_code(gateway: Gateway, down: int, texts: list[str]) -> tu
             assert answer.status == 201
         with suppress(*GONE):
             while True:
-                seen.append(await wire.line())
+                if not (line := await wire.line()).startswith(b"-- "):  # who came the turn before leaves meanwhile
+                    seen.append(line)
         wire.close()
     wire = await Wire.open(gateway.tcp)
     wire.write(b"/resume " + code + b"\n/topic\n")
     while b"no topic" not in (line := await wire.line()):
-        if line.startswith(b"-- you had been sent all up to "):
-            sent = int(line.split()[8].rstrip(b":"))
+        if told := re.match(rb"-- (?:you had been sent all up to|nothing new since you left \(message) (\d+)", line):
+            sent = int(told[1])  # the second: the proxy had taken everything before it was cut
         elif line.startswith(b"["):
             shown.append(line.partition(b"] ")[2])
     wire.close()
