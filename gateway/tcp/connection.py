@@ -13,9 +13,8 @@ file, but not after a reset: it may have been cut.
 A peer that has closed both ways answers what we write with a reset, which throws away all that it had sent and we had
 no room for; nothing tells it from a peer that lives, for its end of file waits behind that. So while a session takes no
 input, because it is over its rate, we read ahead (`tcp.lines.ReadAhead`). And a peer that sends before it is greeted,
-or more than one line at once, as no person does, is heard out: nothing is written to it until it has paused or ended.
-How long a pause has to be follows from what there is to lose: SHORT_PAUSE_SECONDS for a few bytes, so that a script
-that waits for its first answer gets it at once. At most for HEAR_OUT_SECONDS, because a relay may be over its rate for
+or more than one line at once, as no person does, is heard out: nothing is written to it until it has paused
+(`tcp.lines.pause_of`) or ended. At most for HEAR_OUT_SECONDS, because a relay may be over its rate for
 ever; not while its input waits for our output to go out; and not where there is no rate.
 """
 
@@ -34,7 +33,7 @@ from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import Wire
 from gateway.core.sessions.session import Arrival
 from gateway.tcp.discipline import Discipline
-from gateway.tcp.lines import Allowance, LineBuffer, ReadAhead, TooLong
+from gateway.tcp.lines import PAUSE_SECONDS, SHORT_PAUSE_SECONDS, Allowance, LineBuffer, ReadAhead, TooLong, pause_of
 from gateway.tcp.server import READ, WRITE, Server
 from gateway.tcp.sniff import answer_to, undecided, without_mark
 from gateway.tcp.tcp_info import kernel_of
@@ -45,12 +44,6 @@ log = logging.getLogger(__name__)
 RECEIVE_BYTES = 65536
 RECEIVE_TELNET_BYTES = 16384  # a flood of telnet commands costs more per byte than text: up to 60 ms for 64 KiB
 LINES_PER_TURN = 64
-SHORT_PAUSE_SECONDS = 0.02
-FEW_BYTES = 4096
-"""A peer that has sent no more than that in its whole life has to pause for SHORT_PAUSE_SECONDS only."""
-PAUSE_SECONDS = 0.1
-LONG_PAUSE_SECONDS = 1.0
-"""The same of a peer whose input waits: it is over its rate, and a busy machine may stop it in the middle."""
 CLOCK_GRAIN = 0.002
 """Seconds by which a timer may come before its time."""
 HEAR_OUT_SECONDS = 30.0
@@ -243,7 +236,7 @@ class Connection:
         self.door.terminals.heard(self.session)
         if script and self._hearing_since is None and self.door.hub.rate_limit.rate:
             self._hearing_since = self.session.last_input
-            self.door.server.later(self._pause, self._look_for_pause)
+            self.door.server.later(SHORT_PAUSE_SECONDS, self._look_for_pause)
         if self._first is not None:
             self._first += data
             if undecided(self._first) and (self._discipline is None or b"\xff" not in self._first[1:]):
@@ -320,17 +313,11 @@ class Connection:
         self._queue = None
         self._ahead.drop()
 
-    @property
-    def _pause(self) -> float:
-        if self._waiting:
-            return LONG_PAUSE_SECONDS
-        return SHORT_PAUSE_SECONDS if self.session.bytes_in <= FEW_BYTES else PAUSE_SECONDS
-
     def _look_for_pause(self) -> None:
         if self._hearing_since is None or self.closed:
             return
         now = self.door.hub.clock.now()
-        left = self.session.last_input + self._pause - now
+        left = self.session.last_input + pause_of(self.session.bytes_in, self._waiting) - now
         paused = self._events & READ and left <= CLOCK_GRAIN
         overdue = now - self._hearing_since >= HEAR_OUT_SECONDS
         if paused or overdue or self.session.choked or not self.door.hub.rate_limit.rate:

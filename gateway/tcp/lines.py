@@ -39,6 +39,22 @@ class TooLong:
     size: int
 
 
+SHORT_PAUSE_SECONDS = 0.02
+FEW_BYTES = 4096
+"""A peer that has sent no more than that in its whole life has to pause for SHORT_PAUSE_SECONDS only."""
+PAUSE_SECONDS = 0.1
+LONG_PAUSE_SECONDS = 1.0
+"""The same of a peer whose input waits: it is over its rate, and a busy machine may stop it in the middle."""
+
+
+def pause_of(bytes_in: int, waiting: bool) -> float:
+    """Seconds without input after which a peer has paused that may close both ways, and lose what it has sent, when it
+    is written to. The less there is to lose the sooner: a script that waits for its first answer gets it at once."""
+    if waiting:
+        return LONG_PAUSE_SECONDS
+    return SHORT_PAUSE_SECONDS if bytes_in <= FEW_BYTES else PAUSE_SECONDS
+
+
 class LineBuffer:
     """Frames the input of one connection."""
 
