@@ -11,6 +11,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 from tests.web.browser.conftest import Open
 from tests.web.browser.running_gateway import RunningGateway
 from tests.web.browser.talking import connected, has, say, texts
+from tests.web.browser.test_browser_page import AWAY
 
 LINE = """
 const Real = WebSocket;
@@ -227,3 +228,44 @@ def test_a_page_whose_door_is_drained_comes_back_when_it_opens(gateway: RunningG
     connected(ana)
     say(ana, "again")
     has(ana, "again")
+
+
+def test_where_reading_stopped_is_marked_until_it_has_been_looked_at(gateway: RunningGateway, ana: Page) -> None:
+    """The line stands behind the last message that was seen, through focus, reload, reconnect and a new tab."""
+    nina, line = gateway.terminal(), ana.locator(".unread + .msg > .text")
+    ana.evaluate(AWAY)
+    nina.say("/nick nina", "seen")
+    has(ana, "seen")
+    ana.evaluate("leave(true)")
+    nina.say(*(f"away {number}" for number in range(40)))
+    expect(ana).to_have_title("(40) lobby · gateway")
+    ana.evaluate("leave(false)")
+    expect(ana).to_have_title("lobby · gateway")
+    expect(ana.locator("#jump")).to_have_text("↑ 40 new")
+    ana.reload()
+    connected(ana)
+    expect(line).to_have_text("away 0")
+    expect(ana.locator("#jump")).to_have_text("↑ 40 new")
+    ana.locator("#jump").click()
+    expect(ana.locator("#jump")).to_be_hidden()
+    expect(line).to_be_in_viewport()
+    expect(line).to_have_count(0)  # it was in view for three seconds
+
+    ana.locator("#scroller").evaluate("(scroller) => { scroller.scrollTop = scroller.scrollHeight; }")
+    expect(ana.locator("#newest")).to_be_hidden()
+    ana.evaluate("window.away = true; cut()")
+    nina.say(*(f"cut {number}" for number in range(33)))
+    nina.wait_for("-- ana left")
+    ana.evaluate("window.away = false; dispatchEvent(new Event('online'))")
+    expect(ana.locator("#jump")).to_have_text("↑ 33 new")
+    expect(line).to_have_text("cut 0")
+    expect(ana).to_have_title("lobby · gateway")
+    ana.keyboard.press("Escape")
+    expect(line).to_have_count(0)
+
+    another = ana.context.new_page()
+    ana.close()
+    nina.say("later")
+    another.goto(gateway.web)
+    connected(another)
+    expect(another.locator(".unread + .msg > .text")).to_have_text("later")

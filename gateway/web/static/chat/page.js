@@ -19,11 +19,11 @@ import { People, wide } from "./rooms/people.js";
 import { choose, isIgnored, settings } from "./preferences.js";
 import { Room } from "./rooms/room.js";
 import { Rooms } from "./rooms/rooms.js";
+import { inFocus } from "./rooms/unread.js";
 import * as shortcuts from "./shortcuts.js";
 import { Status } from "./status.js";
 import * as words from "./words.js";
 
-const SEEN_AFTER = 3_000;
 /** The rest of the styles is fetched so long after the first words, before anything goes wrong. */
 const SOON = 1_000;
 
@@ -130,13 +130,15 @@ export class Page {
     byId("topic").textContent = byId("topic").title = room.topic;
   }
 
-  /** Somebody has just said something. */
-  heard(room, { seq, nick, text }) {
-    if (room === this.room && !document.hidden && document.hasFocus()) return;
+  /** Somebody said something; `replayed`: while we were away. */
+  heard(room, { nick, text }, replayed) {
+    const isSeen = room === this.room && inFocus();
+    if (isSeen && !replayed) return room.log.rows.see();
+    room.log.rows.markUnread();
+    if (isSeen) return;
     room.unread += 1;
-    room.log.markUnread(seq);
     this.rooms.draw();
-    if (mentions(text, this.me)) this.#notify(room, nick, text);
+    if (!replayed && mentions(text, this.me)) this.#notify(room, nick, text);
   }
 
   async #notify(room, nick, text) {
@@ -150,14 +152,9 @@ export class Page {
   }
 
   #looked() {
-    if (document.hasFocus()) this.room.unread = 0;
+    if (inFocus()) this.room.unread = 0;
     this.rooms.draw();
-    setTimeout(() => this.#seen(), SEEN_AFTER);
-  }
-
-  /** The line "new since" has done its work when its end has been in sight for a while. */
-  #seen() {
-    if (document.hasFocus() && this.room.log.atEnd) this.room.log.clearUnread();
+    this.room.log.rows.see();
   }
 
   #hello() {
@@ -180,7 +177,7 @@ export class Page {
     if (/^\/(un)?ignore(\s|$)/i.test(text)) return (await this.fetch("ignoring"))?.run(this, text);
     const [, other] = /^\/join\s+#?([a-z0-9][\w.-]{0,63})\s*$/i.exec(text) ?? [];
     if (other) return this.go(other.toLowerCase()); // at once: what is typed next is for that room
-    this.room.log.clearUnread();
+    this.room.log.rows.clearUnread();
     this.room.outbox.add(text);
     this.room.log.toEnd();
   }
@@ -243,7 +240,7 @@ export class Page {
   _private(event) {
     if (isIgnored(event.from)) return;
     this.room.log.whisper(event, this.me);
-    if (event.from === this.me || (!document.hidden && document.hasFocus())) return;
+    if (event.from === this.me || inFocus()) return;
     this.room.unread += 1;
     this.rooms.draw();
     this.#notify(this.room, event.from, event.text);
@@ -283,7 +280,7 @@ export class Page {
     if (this.#people.isSheet) this.#people.show(false, true);
     else if (this.#entry.isOpen) this.#entry.hide();
     else {
-      this.room.log.clearUnread();
+      this.room.log.rows.clearUnread(this.room.log.head);
       this.composer.focus();
     }
   }

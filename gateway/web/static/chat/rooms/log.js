@@ -31,14 +31,16 @@ export class Log {
   /**
    * @param {string} room
    * @param {(fields: {before: number, limit: number}) => boolean} request  asks for history
+   * @param {(position: {epoch: string, seq: number}) => void} onRead  seen up to there
    */
-  constructor(room, request) {
+  constructor(room, request, onRead) {
     this.#request = request;
     this.rows = new RowList(
       room,
       () => this.toEnd(),
       (edge) => this.#reached(edge),
       (from, to) => this.#ask(to + 1, Math.min(PAGE, to - from + 1)),
+      onRead,
     );
     this.#view = this.rows.view;
     older.addEventListener("click", () => this.#view.isShown && this.#askOlder());
@@ -53,10 +55,8 @@ export class Log {
     byId("jump").hidden = true;
     this.#settled();
     this.#view.begin();
-  }
-
-  get atEnd() {
-    return this.#view.atEnd;
+    this.rows.unread.shown();
+    this.rows.see();
   }
 
   /** How far the log has been seen. */
@@ -73,14 +73,14 @@ export class Log {
     this.refused();
     if (this.epoch !== null && this.epoch !== event.epoch) {
       this.rows.clear();
-      this.clearUnread();
       this.head = 0;
       this.#loaded = false;
       this.note("notice", words.renumbered);
     }
-    if (this.epoch === null) this.rows.unread.recall(event.epoch);
+    this.rows.unread.begin(event.epoch, event.read);
     this.epoch = event.epoch;
     if (event.head === 0 || event.recovered) this.#loaded = true;
+    if (event.head === 0) this.rows.unread.see(0);
     this.#settled();
   }
 
@@ -92,7 +92,6 @@ export class Log {
       return true;
     }
     this.head = message.seq;
-    this.rows.unread.count();
     if (!this.#view.following && !isIgnored(message.nick)) {
       this.#view.missed();
       if (this.rows.isFull) this.#view.detached = true; // what is being read stays
@@ -120,7 +119,7 @@ export class Log {
       if (last >= this.head) this.#view.detached = false;
       this.rows.insert(messages, me, asked, loading && messages[0]?.seq < lowest);
       this.head = Math.max(this.head, last);
-      this.#loaded = true;
+      if (!this.#loaded) this.#begin(messages, me);
       this.#answered();
       this.#settled();
     });
@@ -147,13 +146,13 @@ export class Log {
     return this.rows.isOwn(seq);
   }
 
-  /** The line "new since" goes before a message. */
-  markUnread(seq) {
-    this.rows.unread.mark(this.epoch, seq, this.rows.get(seq));
-  }
-
-  clearUnread() {
-    this.rows.unread.clear();
+  /** The latest are here: what was not seen before is new; to who has never been here, nothing is. */
+  #begin(messages, me) {
+    this.#loaded = true;
+    const { unread } = this.rows;
+    if (unread.position === null) unread.see(this.head);
+    else if (messages.some(({ seq, nick }) => seq > unread.position && nick !== me)) this.rows.markUnread();
+    this.rows.see();
   }
 
   /** Words of the server, or of the page: kind is "notice" or "error". */
@@ -213,6 +212,7 @@ export class Log {
   #settled() {
     if (!this.#view.isShown) return;
     byId("skeleton").hidden = this.#loaded;
+    this.rows.unread.count(this.head);
     byId("empty").hidden = !this.#loaded || this.head > 0;
     older.hidden = !this.rows.more || !this.rows.size;
     this.#view.showNewest();

@@ -3,6 +3,9 @@
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
 import { isIgnored } from "../preferences.js";
+import { inFocus } from "./unread.js";
+
+const READ_EVERY = 2_000;
 
 /** What this page knows of one room, and what it does with what it is told of it. */
 export class Room {
@@ -15,12 +18,18 @@ export class Room {
   #replayedTo = 0; // messages up to here are of the past
   #catchingUp = true;
   #knownFrom = 0; // all messages from here on have come
+  #tells = false; // whether the server wants to know what is read
+  #reading = 0; // the timer of telling it
 
   /** @param {import("../page.js").Page} page */
   constructor(name, page) {
     this.name = name;
     this.#page = page;
-    this.log = new Log(name, (fields) => page.send({ type: "history", room: name, ...fields }));
+    this.log = new Log(
+      name,
+      (fields) => page.send({ type: "history", room: name, ...fields }),
+      () => this.#tellRead(),
+    );
     this.outbox = new Outbox(
       name,
       () => page.me,
@@ -40,6 +49,7 @@ export class Room {
 
   _joined(event) {
     this.asked = "";
+    this.#tells = event.read !== undefined;
     this.#replayedTo = event.head;
     this.doors = new Map(event.members.map(({ nick, door }) => [nick, door]));
     this.count = event.count;
@@ -56,7 +66,8 @@ export class Room {
     const isNew = this.log.add(message, this.#page.me);
     if (this.#catchingUp) this.#missed(message);
     const own = message.nick === this.#page.me || this.log.isOwn(message.seq);
-    if (isNew && !own && message.seq > this.#replayedTo && !isIgnored(message.nick)) this.#page.heard(this, message);
+    if (isNew && !own && !isIgnored(message.nick)) this.#page.heard(this, message, message.seq <= this.#replayedTo);
+    else this.log.rows.see();
     if (this.#catchingUp && message.seq >= this.#replayedTo) this.#caughtUp();
   }
 
@@ -70,6 +81,8 @@ export class Room {
     this.log.history(event, this.#page.me);
     if (!this.#catchingUp) return;
     for (const message of event.messages) this.#missed(message);
+    const { seq } = this.log.rows.unread;
+    if (seq && !(this === this.#page.room && inFocus())) this.unread = this.log.head - seq + 1;
     this.#knownFrom = event.more ? event.messages[0].seq : 1;
     this.#caughtUp();
   }
@@ -89,6 +102,23 @@ export class Room {
     this.count = count;
     this.#page.changed(this);
     (await this.#page.fetch("presence"))?.show(this.log.rows, news, this.#page.me);
+  }
+
+  /** Elsewhere the same person has read up to there. */
+  _read({ epoch, seq }) {
+    if (epoch !== this.log.epoch) return;
+    this.log.rows.unread.read(seq);
+    this.unread = Math.min(this.unread, this.log.head - seq);
+    this.#page.rooms.draw();
+  }
+
+  /** Tells the server how far this room has been read; not at each message. */
+  #tellRead() {
+    if (!this.#tells || this.#reading) return;
+    this.#reading = setTimeout(() => {
+      this.#reading = 0;
+      this.#page.send({ type: "read", room: this.name, epoch: this.log.epoch, seq: this.log.rows.unread.position });
+    }, READ_EVERY);
   }
 
   #missed(message) {

@@ -11,7 +11,7 @@
 import { make } from "../../shared/dom.js";
 import { clock, isIgnored } from "../preferences.js";
 import { above, below, hole, messageRow, tick } from "./rows.js";
-import { Unread } from "./unread.js";
+import { Unread, inFocus } from "./unread.js";
 import { View } from "./view.js";
 
 const MOST_ROWS = 1_000;
@@ -38,10 +38,11 @@ export class RowList {
    * @param {() => void} onEnd  the person wants to see the end
    * @param {(edge: "first" | "last") => void} onEdge  the first or the last row is near what is seen
    * @param {(from: number, to: number) => void} onLoad  these are missing, and wanted
+   * @param {(position: {epoch: string, seq: number}) => void} onRead  seen up to there
    */
-  constructor(room, onEnd, onEdge, onLoad) {
-    this.view = new View(this.element, onEnd, onEdge);
-    this.unread = new Unread(room, this.element, this.view);
+  constructor(room, onEnd, onEdge, onLoad, onRead) {
+    this.view = new View(this.element, onEnd, onEdge, () => this.see());
+    this.unread = new Unread(room, this.view, () => this.clearUnread(), onRead);
     this.#onLoad = onLoad;
   }
 
@@ -93,6 +94,32 @@ export class RowList {
     this.#own.clear();
     this.view.detached = false;
     this.more = false;
+  }
+
+  /** What is in view has been seen, if somebody looks. */
+  see() {
+    if (this.view.isShown && inFocus()) this.unread.see(this.#lastInView());
+  }
+
+  /** The line "new since" goes where it belongs, if it is not there. */
+  markUnread() {
+    if (this.unread.seq) return;
+    this.unread.mark();
+    const row = this.#rows.get([...this.#rows.keys()].find((seq) => seq >= this.unread.seq));
+    if (row) this.view.keep(() => this.#settle(row));
+  }
+
+  /** The line has done its work; up to `seq`, or to what is in view, all is seen. */
+  clearUnread(seq = 0) {
+    if (this.unread.seq) this.unread.clear();
+    this.see();
+    this.unread.see(seq);
+  }
+
+  #lastInView() {
+    let row = this.view.atEnd ? this.element.lastElementChild : this.view.lastRow();
+    if (row && !row.dataset.seq) row = above(row);
+    return Number(row?.dataset.seq ?? 0);
   }
 
   /** A message that follows all others; read aloud or not. @returns {HTMLElement} not yet in the list */
@@ -184,10 +211,10 @@ export class RowList {
     const markers = [];
     const missing = this.#holeBefore(row);
     if (missing) markers.push(missing);
-    if (this.unread.seq && Number(row.dataset.seq) === this.unread.seq) markers.push(this.unread.line(row));
     const ts = Number(row.dataset.ts);
     const day = calendar.format(ts);
     if (!neighbour || calendar.format(Number(neighbour.dataset.ts)) !== day) markers.push(make("li", "marker day", day));
+    if (this.#beginsUnread(row)) markers.push(this.unread.line(row));
     for (const marker of markers) {
       marker.dataset.ts = ts;
       row.before(marker);
@@ -195,6 +222,12 @@ export class RowList {
     const [here, there] = [this.#messages.get(row), neighbour && this.#messages.get(neighbour)];
     const same = here?.seq && there?.nick === here.nick && there.door === here.door && ts - there.ts < SAME_AUTHOR;
     row.classList.toggle("same", Boolean(same && !markers.length && here.kind === "say" && there.kind === "say"));
+  }
+
+  /** The first row that is new; where what was new before it is not loaded, it stands for all. */
+  #beginsUnread(row) {
+    const { seq } = this.unread;
+    return seq && Number(row.dataset.seq) >= seq && Number(above(row)?.dataset.seq ?? 0) < seq;
   }
 
   #holeBefore(row) {

@@ -23,6 +23,7 @@ export class View {
   detached = false;
   #list;
   #onEdge;
+  #onScroll;
   #top = 0; // of the view, and its height, as of the last scrolling
   #height = 0;
   #anchor = null;
@@ -33,10 +34,12 @@ export class View {
    * @param {HTMLElement} list
    * @param {() => void} onEnd  the person wants to see the end
    * @param {(edge: "first" | "last") => void} onEdge  a row near which more may have to be fetched comes into sight
+   * @param {() => void} onScroll  other rows are in view
    */
-  constructor(list, onEnd, onEdge) {
+  constructor(list, onEnd, onEdge, onScroll) {
     this.#list = list;
     this.#onEdge = onEdge;
+    this.#onScroll = onScroll;
     newest.addEventListener("click", () => this.isShown && onEnd());
     scroller.addEventListener("scroll", () => this.isShown && this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.isShown && this.keep()).observe(scroller);
@@ -102,12 +105,18 @@ export class View {
     if (this.atEnd) this.#unseen = 0;
     else this.#findAnchor();
     this.showNewest();
+    this.#onScroll();
     if (!this.following && scrollTop < EDGE) this.#onEdge("first");
     if (this.detached && scrollHeight - scrollTop - clientHeight < EDGE) this.#onEdge("last");
   }
 
-  #findAnchor() {
-    const edge = scroller.getBoundingClientRect().top;
+  /** The last row of which something is in view. */
+  lastRow() {
+    return this.#rowAt(scroller.getBoundingClientRect().bottom - 1);
+  }
+
+  /** The first row that ends below `edge`, or the last one. */
+  #rowAt(edge) {
     const rows = this.#list.children;
     let [low, high] = [0, rows.length - 1];
     while (low < high) {
@@ -115,7 +124,11 @@ export class View {
       if (rows[middle].getBoundingClientRect().bottom > edge) high = middle;
       else low = middle + 1;
     }
-    let row = rows[low];
+    return rows[low];
+  }
+
+  #findAnchor() {
+    let row = this.#rowAt(scroller.getBoundingClientRect().top);
     while (row?.classList.contains("marker")) row = row.nextElementSibling; // markers are made anew
     this.#anchor = row ? { row, top: topOf(row) } : null;
   }
