@@ -125,12 +125,17 @@ class Passwords:
 
     def __init__(self) -> None:
         self.tried: list[tuple[str, str, str]] = []
+        self.roles = {"otto": Role.OPERATOR}
+        self.guesses: list[tuple[str, str, bool]] = []
 
     def login(self, name: str, password: str, address: str) -> Answer[Operator | Refusal]:
         self.tried.append((name, password, address))
         if password == "right horse":
-            return Answer.of(Operator(name or "admin", Role.OPERATOR if name == "otto" else Role.ADMIN, "asked"))
+            return Answer.of(Operator(name or "admin", self.roles.get(name, Role.ADMIN), "asked"))
         return Answer.of(Refusal(Code.FORBIDDEN, "wrong"))
+
+    def guessed(self, what: str, address: str, right: bool) -> None:
+        self.guesses.append((what, address, right))
 
 
 class Listeners:

@@ -16,7 +16,7 @@ TRIED_BY = {
     "core": {"events", "gate", "ports", "wire"},
     "core/operators": {"audit", "roles"},
     "core/rooms": {"idempotency", "join_notices", "post", "join"},
-    "core/sessions": {"identity", "resume"},
+    "core/sessions": {"resume"},
     "core/stats": {"counters", "recent"},
     "journal": {"disk", "epoch", "integrity", "open", "schema", "store"},
     "web": {"app", "authorize", "options", "pings", "sessions", "summary", "watch"},

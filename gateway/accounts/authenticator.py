@@ -200,6 +200,16 @@ class Authenticator:
         self._attempts.remember(keys[0])
         return Operator(found.name, found.role, address)
 
+    def guessed(self, what: str, address: str, right: bool) -> None:
+        """See `core.roles.PasswordCheck`."""
+        counted, is_own = network(address)
+        keys = [Key(BucketKind.PAIR, f"/{what}", counted), Key(BucketKind.ALL, f"/{what}")]
+        if not is_own:
+            keys.append(Key(BucketKind.ADDRESS, network=counted))
+        self._take(tuple(keys))
+        if right:
+            self._attempts.give_back(keys)
+
     def _keys(self, name: str, address: str) -> tuple[Key, ...]:
         """The buckets of an attempt, first its pair of name and address. Many people may share loopback, so it has no
         bucket as an address."""

@@ -29,7 +29,7 @@ from gateway.core.delivery import Delivery, Stalls
 from gateway.core.gate import Gate
 from gateway.core.ports import Journal, Measure, Memory, Transport
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.protocol.events import Bye
+from gateway.core.protocol.events import Bye, Notice
 from gateway.core.protocol.message import Door, Kind, Message
 from gateway.core.protocol.wire import Wire
 from gateway.core.quantity import short_duration
@@ -38,11 +38,11 @@ from gateway.core.rooms.fanout import Member, Room, members_of
 from gateway.core.rooms.group_commit import Draft, GroupCommit
 from gateway.core.rooms.idempotency import RECEIPT_SECONDS, Idempotency, Posted, acknowledge
 from gateway.core.rooms.join_notices import JoinNotices
-from gateway.core.rooms.presence import ANNOUNCE_AFTER
+from gateway.core.rooms.presence import ANNOUNCE_AFTER, Appearance
 from gateway.core.rooms.registry import Rooms
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.half_closed import HalfClosed
-from gateway.core.sessions.identity import IDENTITY_SECONDS, Identities, Nicknames
+from gateway.core.sessions.identity import CONNECTIONS, IDENTITY_SECONDS, Identities, Nicknames
 from gateway.core.sessions.rate_limit import Limits, RateLimit
 from gateway.core.sessions.resume import IdentityRegistry
 from gateway.core.sessions.sanctions import Sanctions, words_of
@@ -79,7 +79,7 @@ class Hub:
         self.bans, self.mutes = Sanctions(Measure.BAN, clock), Sanctions(Measure.MUTE, clock)
         self.sessions: dict[int, Session] = {}
         self._next_number = FIRST_SESSION
-        self.nicks = Nicknames(random_bits)
+        self.nicks = Nicknames(random_bits, clock)
         self._delivery = Delivery(clock)
         self.rooms = Rooms(journal, limits, self._delivery, stats.counters)
         self.history = HistoryReader(journal, self.rooms)
@@ -157,23 +157,38 @@ class Hub:
         to be broken."""
         self._half_closed.begin(session, closing)
         for member in members_of(session):
-            self._notices.went(member)
+            appearance = member.room.attendance.of(session)
+            if appearance is not None and appearance.connections == 1:
+                self._notices.went(member.room, session.nick, appearance)
         self.clock.soon()
 
     def find(self, session_id: str) -> Session | None:
         """The session with that id; None when there is none (any more)."""
         return self.sessions.get(int(session_id, 16)) if SESSION_ID.fullmatch(session_id) else None
 
-    def rename(self, session: Session, nick: str) -> None:
-        """Give the session another nick. Raises Refusal."""
+    def rename(self, session: Session, nick: str | None) -> None:
+        """Give the person of the session another nick, or a guest's (None); their other connections are told. Raises
+        Refusal."""
         if nick == session.nick:
             return
-        self.bans.check_nick(nicknames.nick(nick))
+        if nick is not None:
+            self.bans.check_nick(nicknames.nick(nick))
         old = session.nick
         self.identities.rename(session, nick)
         self.stats.recent.note(session.number, "renamed", f"{old} to {session.nick}")
-        for member in members_of(session):
-            self._notices.renamed(member, old)
+        self._renamed(session, old)
+
+    def _renamed(self, session: Session, old: str) -> None:
+        """The person of the session was called `old` until now: tell their rooms and their other connections."""
+        told: set[Appearance] = set()
+        for each in session.connections:
+            if each is not session:
+                each.tell(Notice(wording.YOU_ARE.format(nick=each.nick), nick=each.nick))
+            for member in members_of(each):
+                appearance = member.room.attendance.of(each)
+                if appearance is not None and appearance not in told:
+                    told.add(appearance)
+                    self._notices.renamed(member.room, old, each.nick, appearance)
 
     # Rooms
 
@@ -182,12 +197,11 @@ class Hub:
         it (`Room.attach`)."""
         member = Member(session, room, room.log.head if cursor is None else cursor)
         room.members[session] = member
+        room.attendance.enter(session)
         session.enter(room.name, member)
         self.stats.recent.note(session.number, "joined", room.name)
         self.identities.changed(session)
-        if session.door is Door.HTTP:
-            room.streams += 1
-        else:
+        if session.door is not Door.HTTP:
             self._notices.came(member, max(0.0, session.announce_at - self.clock.now()))
         return member
 
@@ -197,10 +211,11 @@ class Hub:
         session.leave(room.name)
         if not session.closed:
             self.stats.recent.note(session.number, "parted", room.name)
-        if room.members.pop(session, None) is not None and session.door is Door.HTTP:
-            room.streams -= 1
+        room.members.pop(session, None)
         member.attached = False
-        self._notices.went(member)
+        appearance = room.attendance.leave(session)
+        if appearance is not None:
+            self._notices.went(room, session.nick, appearance)
         self.identities.changed(session)
         self.rooms.forget_if_idle(room)
 
@@ -291,7 +306,7 @@ class Hub:
             self.close(session, CloseReason.STALLED, wording.STALLED.format(time=short_duration(seconds)))
 
     def _replace(self, session: Session) -> None:
-        self.close(session, CloseReason.REPLACED, wording.REPLACED)
+        self.close(session, CloseReason.REPLACED, wording.REPLACED.format(count=CONNECTIONS))
 
     def _end_failed(self) -> None:
         failed, self._delivery.failed = self._delivery.failed, []

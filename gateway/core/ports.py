@@ -76,13 +76,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is stored of an identity: its nick, its rooms with their epochs and the last number read in each, and when
-    its last connection ended (ms since 1970; 0 = it is connected, or was when the process died)."""
+    """What is stored of an identity: its nick, its rooms with their epochs and the last number sent in each, and when
+    its last connection ended (ms since 1970; 0 = it is connected, or was when the process died); its unused codes, the
+    rooms with the last number that the person has seen, and the account they have logged in to, empty for none."""
 
     identity: str
     nick: str
     rooms: Sequence[tuple[str, str, int]]
     seen: int
+    codes: Sequence[str] = ()
+    reads: Sequence[tuple[str, str, int]] = ()
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +258,8 @@ class Journal(Protocol):
 
     def recall(self, since: int) -> Answer[Memory | JournalError]:
         """The identities that were connected, and the receipts of messages sent, after `since` (ms since 1970); older
-        ones are deleted. Called once, before the first append. Identities that were connected when the process died
-        count as having left just now."""
+        ones are deleted, but for identities of accounts. Called once, before the first append. Identities that were
+        connected when the process died count as having left just now."""
 
     def remove(self, room: str, seq: int, at: int, by: str, reason: str) -> Answer[Removal | JournalError | None]:
         """Take a message back: its number stays, its text is gone from every later read. A message that has been
@@ -318,3 +322,20 @@ class Transport(Protocol):
 
     def traits(self) -> Traits:
         """What the door knows of the connection."""
+
+
+class RoomReading(Protocol):
+    """A room as a session reads it: the last number it has, and the number of its own last message."""
+
+    cursor: int
+    own: int
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        """Name and epoch of the room, and the cursor."""
+
+    def lag(self) -> tuple[int, int]:
+        """How far the reader is behind: (messages, bytes)."""
+
+    def unsent_since(self) -> int | None:
+        """When the oldest message after the cursor was sent, in ms since 1970; None when there is none."""

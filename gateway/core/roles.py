@@ -16,6 +16,8 @@ from gateway.errors import Code, Refusal
 class Role(IntEnum):
     """The rights of an operator; a higher role may do all that a lower one may."""
 
+    MEMBER = 0
+    """None, and no dashboard: owns the account's name in the chat."""
     VIEWER = 1
     """Read."""
     OPERATOR = 2
@@ -63,8 +65,12 @@ class AuditEntry(msgspec.Struct, frozen=True):
 
 
 class PasswordCheck(Protocol):
-    """Checks the operators' passwords."""
+    """Checks passwords, and slows down guessing."""
 
     def login(self, name: str, password: str, address: str) -> Answer[Operator | Refusal]:
         """The operator with that name (empty: the single administrator) and password; a Refusal for a wrong one, or for
         too many tries from `address`. Neither wording nor timing tells which names exist."""
+
+    def guessed(self, what: str, address: str, right: bool) -> None:
+        """Count a guess of another secret, `what` it is in one word. Raises Refusal after too many wrong ones from
+        `address`; then a right one does not count either."""

@@ -109,7 +109,17 @@ CREATE TABLE pastes (
 removals only grow and are never used again, also after those of expired messages are deleted. A message whose text is
 the beginning of a paste has the size of the whole, which stands in `pastes`."""
 
-STEPS = (VERSION_1, REMOVALS_AND_PASTES)
+PEOPLE_OVER_TIME = """
+ALTER TABLE people ADD COLUMN codes TEXT NOT NULL DEFAULT '';
+ALTER TABLE people ADD COLUMN reads TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE people ADD COLUMN account TEXT NOT NULL DEFAULT '';
+UPDATE people SET codes = identity WHERE length(identity) = 6;
+"""
+"""`codes` are the unused resume codes, with blanks between them: in version 1 a terminal's only one was its identity.
+`reads` is as `rooms`. There are never many people: they are forgotten ten minutes after they have left, but for those
+that own an `account`."""
+
+STEPS = (VERSION_1, REMOVALS_AND_PASTES, PEOPLE_OVER_TIME)
 VERSION = len(STEPS)
 
 FIRST_META = {

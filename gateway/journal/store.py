@@ -55,7 +55,8 @@ SELECT_MESSAGES = """
 """
 
 INSERT_RECEIPT = "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?)"
-INSERT_PERSON = "INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?)"
+INSERT_PERSON = "INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?, ?, ?, ?)"
+SELECT_PEOPLE = "SELECT identity, nick, rooms, seen, codes, reads, account FROM people ORDER BY seen"
 SELECT_RECEIPTS = """
     SELECT receipts.identity, receipts.id, rooms.name, rooms.epoch, receipts.seq, receipts.ts
     FROM receipts JOIN rooms ON rooms.id = receipts.room ORDER BY receipts.ts
@@ -261,7 +262,18 @@ class Store:
     def remember(self, people: Sequence[Person]) -> None:
         """As `Journal.remember`."""
         self._disk.look()
-        rows = [(each.identity, each.nick, json.dumps(list(each.rooms)), each.seen) for each in people]
+        rows = [
+            (
+                each.identity,
+                each.nick,
+                json.dumps(list(each.rooms)),
+                each.seen,
+                " ".join(each.codes),
+                json.dumps(list(each.reads)),
+                each.account,
+            )
+            for each in people
+        ]
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             self.connection.executemany(INSERT_PERSON, rows)
@@ -274,11 +286,11 @@ class Store:
     def recall(self, since: int) -> Memory:
         """As `Journal.recall`."""
         self.connection.execute("UPDATE people SET seen = ? WHERE seen = 0", (self._now(),))
-        self.connection.execute("DELETE FROM people WHERE seen < ?", (since,))
+        self.connection.execute("DELETE FROM people WHERE seen < ? AND account = ''", (since,))
         self.connection.execute("DELETE FROM receipts WHERE ts < ?", (since,))
         people = [
-            Person(identity, nick, [(room, epoch, after) for room, epoch, after in json.loads(rooms)], seen)
-            for identity, nick, rooms, seen in self.connection.execute("SELECT * FROM people ORDER BY seen")
+            Person(identity, nick, _places(rooms), seen, codes.split(), _places(reads), account)
+            for identity, nick, rooms, seen, codes, reads, account in self.connection.execute(SELECT_PEOPLE)
         ]
         return Memory(people, [Receipt(*row) for row in self.connection.execute(SELECT_RECEIPTS)])
 
@@ -366,6 +378,10 @@ class Store:
         order = " ORDER BY seq DESC LIMIT ?"
         rows = self.connection.execute(SELECT_MESSAGES + order, (room.key, low, high, max(limit, 0)))
         return _messages(room.name, rows)[::-1]
+
+
+def _places(text: str) -> list[tuple[str, str, int]]:
+    return [(room, epoch, seq) for room, epoch, seq in json.loads(text)]
 
 
 def _room(row: tuple[str, str, str, int, int, int | None, int | None, int]) -> StoredRoom:

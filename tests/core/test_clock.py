@@ -80,7 +80,7 @@ def test_a_receipt_from_the_future_does_not_live_longer() -> None:
 def test_who_left_in_the_future_is_not_waited_for_any_longer() -> None:
     world = World()
     identities = Identities(b"key", world.hub.clock, lambda size: 1)
-    identities.recall([Person("K7Q2MX", "ana", (), int((world.clock.now + DAY) * 1000))])
-    assert identities.by_code("K7Q2-MX") is not None
+    identities.recall([Person("K7Q2MX", "ana", (), int((world.clock.now + DAY) * 1000), ["K7Q2MX"])])
+    assert identities.by_code("K7Q2MX") is not None
     world.clock.now += 601
-    assert identities.by_code("K7Q2-MX") is None
+    assert identities.by_code("K7Q2MX") is None

@@ -52,7 +52,7 @@ async def test_a_stream_is_a_connection_but_nobody_in_the_room(web: Running, htt
         await eventually(lambda: web.chat.hub.rooms.get("ops"))
         room = web.chat.hub.rooms["ops"]
         assert [session.door for session in web.chat.sessions.values()] == ["http"]
-        assert (room.count, room.people()) == (0, [])
+        assert (room.count, room.attendance.people()) == (0, [])
         joined = await anext(events(answer))
         assert json.loads(joined["data"])["count"] == 0
     await eventually(lambda: not web.chat.sessions)

@@ -12,17 +12,18 @@ from typing import Annotated, Any
 
 import msgspec
 
-from gateway import __version__, wording
+from gateway import wording
 from gateway.core import sanitize
 from gateway.core.doors import commands
 from gateway.core.doors.join import ROOMS_PER_SESSION, Greeting, Position, join, too_many_rooms
+from gateway.core.doors.welcome import welcome
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.protocol.events import Error, History, Notice, Pong, Typing, Welcome, error_event, too_fast
+from gateway.core.protocol.events import Error, History, Notice, Pong, Read, Typing, error_event, too_fast
 from gateway.core.protocol.message import Kind
 from gateway.core.protocol.wire import as_msg
-from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Past, Range
+from gateway.core.rooms.catch_up import Past, Range
 from gateway.core.rooms.fanout import Member, member_of
 from gateway.core.rooms.registry import LOBBY, RECENT_MESSAGES
 from gateway.core.sessions import nicknames
@@ -110,6 +111,14 @@ class Earlier(msgspec.Struct, frozen=True, tag="history"):
     id: Id | None = None
 
 
+class MarkRead(msgspec.Struct, frozen=True, tag="read"):
+    """The person has seen the room up to `seq`."""
+
+    room: str
+    epoch: str
+    seq: Seq
+
+
 class Write(msgspec.Struct, frozen=True, tag="typing"):
     """Say that something is being written."""
 
@@ -122,8 +131,8 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
     id: Id | None = None
 
 
-TYPES = {"hello", "say", "join", "part", "nick", "history", "typing", "ping"}
-Request = Hello | Say | Join | Part | Nick | Earlier | Write | Ping
+TYPES = {"hello", "say", "join", "part", "nick", "history", "read", "typing", "ping"}
+Request = Hello | Say | Join | Part | Nick | Earlier | MarkRead | Write | Ping
 decode = msgspec.json.Decoder(Request).decode
 
 
@@ -142,6 +151,7 @@ class BrowserDoor:
             Part: self._part,
             Nick: self._nick,
             Earlier: self._history,
+            MarkRead: self._seen,
             Write: self._typing,
             Ping: self._ping,
         }
@@ -174,8 +184,11 @@ class BrowserDoor:
         refusals = [self.hub.identities.settle(session, hello.token)]
         if self.hub.turn_away(session):
             return
-        restored = session.identity.rooms if session.identity is not None else ()
-        if hello.nick is not None:
+        identity = session.identity
+        restored = identity.rooms[:ROOMS_PER_SESSION] if identity is not None else ()
+        # A device that slept may still ask for the nick of yesterday: while another of the person's connections is
+        # open, the nick is what it is there.
+        if hello.nick is not None and (session.connections == [session] or nicknames.is_guest(session.nick)):
             try:
                 self.hub.rename(session, hello.nick)
             except Refusal as refusal:
@@ -187,23 +200,9 @@ class BrowserDoor:
 
     def _welcome(self, session: Session, refusals: list[Refusal | None], places: list[Place]) -> None:
         """The identity is stored: reply to the hello."""
-        if session.closed or session.identity is None:
+        if session.closed:
             return
-        limits = self.hub.limits
-        session.tell(
-            Welcome(
-                session.id,
-                self.hub.identities.identities.token(session.identity),
-                session.nick,
-                {"name": "gateway", "version": __version__},
-                {
-                    "text_bytes": sanitize.TEXT_BYTES,
-                    "messages_per_second": limits.messages_per_second,
-                    "burst": limits.burst,
-                    "history": HISTORY_MESSAGES,
-                },
-            )
-        )
+        welcome(self.hub, session)
         possible, impossible = _sorted_out(places[: ROOMS_PER_SESSION + 1])
         for refused in [*refusals, *impossible]:
             if refused is not None:
@@ -251,6 +250,16 @@ class BrowserDoor:
         wanted = Range(before=earlier.before, limit=earlier.limit)
         page = self.hub.commits.after_own(session).chain(lambda _: self.hub.history.read(name, wanted))
         session.wait_for(page, partial(_show_page, session), earlier.id)
+
+    def _seen(self, session: Session, read: MarkRead) -> None:
+        """Remember how far the person has read, and tell their other connections. Not counted against the rate: it only
+        grows, so there are no more of these than messages."""
+        room = self._member(session, read.room).room
+        seq = min(read.seq, room.log.head)
+        if read.epoch == room.epoch and self.hub.identities.read(session, room.name, room.epoch, seq):
+            for other in session.connections:
+                if other is not session and len(other.owed) < OWED_BYTES:
+                    other.tell(Read(room.name, room.epoch, seq))
 
     def _typing(self, session: Session, write: Write) -> None:
         """Tell the room's browsers, if the room is small enough for it to matter; above the rate it is dropped

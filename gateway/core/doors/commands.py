@@ -12,18 +12,17 @@ from difflib import get_close_matches
 
 from gateway import wording
 from gateway.core import sanitize
-from gateway.core.address import is_loopback
-from gateway.core.doors.join import Position, join, moment, rejoin, show_page
+from gateway.core.doors.join import join, moment, show_page
 from gateway.core.doors.post import whisper
+from gateway.core.doors.welcome import login, resume, source_of
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorCommand
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.protocol.events import Ack, Notice, error_event
+from gateway.core.protocol.events import Ack, Notice
 from gateway.core.protocol.message import Door, Kind
 from gateway.core.protocol.wire import LINES_OF, people
 from gateway.core.quantity import short_duration
-from gateway.core.roles import Operator
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.fanout import Member
 from gateway.core.rooms.registry import RECENT_MESSAGES, ListedRoom
@@ -33,8 +32,6 @@ from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 
 WHO_PAGE = 20
-WRONG_CODE_SECONDS = 1.0
-"""How long a wrong code takes: a thousand million codes are too many to try at that rate."""
 ROOMS_PAGE = 20
 TERMINAL_RECENT = 20
 """Messages a terminal is shown on joining a room."""
@@ -160,16 +157,28 @@ def _msg(call: CommandCall) -> None:
     whisper(call.hub, call.session, to, sanitize.lines(words.strip()), call.id)
 
 
+def _reply(call: CommandCall) -> None:
+    to = call.session.reply_to
+    if not call.words:
+        raise Refusal(Code.BAD_MESSAGE, wording.SAY_REPLY)
+    if to is None:
+        raise Refusal(Code.NO_SUCH_USER, wording.NOBODY_WROTE)
+    if not any(not each.closed for each in to.connections):
+        raise Refusal(Code.NO_SUCH_USER, wording.HAS_LEFT.format(nick=to.nick))
+    whisper(call.hub, call.session, to.nick, sanitize.lines(call.words), call.id)
+
+
 def _who(call: CommandCall) -> None:
     room = call.room().room
     page = _number(call.words, 1)
-    sessions = sorted((member.session for member in room.people()), key=lambda session: session.nick.casefold())
+    sessions = sorted((session for session, _ in room.attendance.people()), key=lambda session: session.nick.casefold())
     last = max(1, -(-len(sessions) // WHO_PAGE))
     if page > last:
         raise Refusal(Code.BAD_MESSAGE, wording.NO_PAGE.format(page=page, last=last))
     shown = sessions[(page - 1) * WHO_PAGE : page * WHO_PAGE]
     names = [
-        wording.YOURSELF.format(nick=session.nick) if session is call.session else session.nick for session in shown
+        wording.YOURSELF.format(nick=session.nick) if session in call.session.connections else session.nick
+        for session in shown
     ]
     width = max(map(len, names), default=0)
     rows = [f"{name:<{width}}  {_presence(call.hub, session)}" for name, session in zip(names, shown, strict=True)]
@@ -179,8 +188,9 @@ def _who(call: CommandCall) -> None:
 
 def _whois(call: CommandCall) -> None:
     found = call.hub.nicks.find(call.words or call.session.nick)
-    rooms = " ".join(f"#{name}" for name in found.rooms)
-    here = short_duration(max(0, call.hub.clock.wall() - found.connected_at) / 1000)
+    rooms = " ".join(dict.fromkeys(f"#{name}" for each in found.connections for name in each.rooms))
+    since = min(each.connected_at for each in found.connections)
+    here = short_duration(max(0, call.hub.clock.wall() - since) / 1000)
     presence = _presence(call.hub, found)
     call.answer(wording.WHOIS.format(nick=found.nick, presence=presence, time=here, rooms=rooms or wording.NO_ROOM))
 
@@ -251,26 +261,10 @@ def _echo(call: CommandCall) -> None:
 
 
 def _resume(call: CommandCall) -> None:
-    if not call.session.terminal:
-        raise Refusal(Code.BAD_MESSAGE, wording.RESUME_PAGE)
-    reception = call.hub.identities
-    if not call.words:
-        code = spelled(reception.code(call.session))
-        call.answer(wording.RESUME_CODE.format(code=code))
+    if call.words:
+        resume(call.hub, call.operators, call.session, call.words, call.id)
         return
-    identity = reception.identities.by_code(call.words)
-    if identity is None or identity.session is call.session:
-        call.session.hold()
-        call.hub.clock.later(WRONG_CODE_SECONDS, call.session.release)
-        raise Refusal(Code.TOKEN_INVALID, wording.RESUME_UNKNOWN)
-    identity.note()
-    places = identity.rooms
-    refusal = reception.take_over(call.session, identity)
-    if call.hub.turn_away(call.session):
-        return
-    call.answer(refusal.text if refusal is not None else wording.WELCOME_BACK.format(nick=call.session.nick))
-    for name, epoch, after in places[:1]:
-        rejoin(call.hub, call.session, name, Position(epoch, after))
+    call.answer(wording.RESUME_CODE.format(code=spelled(call.hub.identities.code(call.session))))
 
 
 def _bot(call: CommandCall) -> None:
@@ -295,35 +289,11 @@ def _bot(call: CommandCall) -> None:
         call.answer(wording.BOT_ON)
         unread, member.cursor = cursor < member.room.log.head, cursor
     session.show_own(True)
-    session.tell(member.room.joined(recovered=unread))
+    session.tell(member.room.joined(session, recovered=unread))
 
 
 def _login(call: CommandCall) -> None:
-    """The words go to the authenticator and nowhere else: what looks like a name may be half of a password."""
-    session, hub, audit = call.session, call.hub, call.operators.audit
-    name, _, password = call.words.partition(" ")
-    if not password:
-        name, password = "", name
-    source = source_of(session)
-    if not (session.encrypted or (session.proxy is None and is_loopback(session.address))):
-        raise audit.stranger(session.nick, source, "login", "", wording.PASSWORD_IN_CLEAR)
-    if not password:
-        raise Refusal(Code.BAD_MESSAGE, wording.SAY_PASSWORD)
-    session.hold()
-
-    def checked(answer: Operator | Refusal) -> None:
-        if isinstance(answer, Refusal):
-            audit.stranger(session.nick, source, "login", "", answer.text)
-            session.tell(error_event(answer, call.id))
-            hub.clock.later(WRONG_CODE_SECONDS, session.release)
-            return
-        operator = answer._replace(source=source)
-        session.log_in(operator)
-        audit.note(operator, "login", session.nick, "", "done")
-        call.answer(wording.YOU_OPERATE.format(name=answer.name, role=answer.role.word))
-        session.release()
-
-    call.operators.passwords.login(name, password, session.address).then(checked)
+    login(call.hub, call.operators, call.session, call.words, call.id)
 
 
 def _ordered(order: OperatorCommand) -> Callable[[CommandCall], None]:
@@ -341,14 +311,9 @@ def _ordered(order: OperatorCommand) -> Callable[[CommandCall], None]:
 
 def _quit(call: CommandCall) -> None:
     call.done()
-    code = call.session.identity.id if call.session.identity and call.session.terminal else ""
+    code = call.hub.identities.code(call.session) if call.session.identity and call.session.terminal else ""
     aside = wording.RESUME_ASIDE.format(code=spelled(code)) if code else ""
     call.hub.close(call.session, CloseReason.LEFT, wording.BYE, aside=aside)
-
-
-def source_of(session: Session) -> str:
-    """The door and the address that somebody acts from: `tcp 127.0.0.1`."""
-    return f"{session.door} {session.address}"
 
 
 def _presence(hub: Hub, session: Session) -> str:
@@ -372,6 +337,7 @@ COMMANDS = {
         Command("nick", "NAME", "call yourself something", "/nick ana", _nick),
         Command("me", "TEXT", "say what you do", "/me waves", _me),
         Command("msg", "NICK TEXT", "say it to one person", "/msg bob lunch?", _msg),
+        Command("reply", "TEXT", "to who wrote to you last", "/reply at one", _reply),
         Command("who", "[PAGE]", "who is in this room", "/who 2", _who),
         Command("whois", "[NICK]", "about one person", "/whois bob", _whois),
         Command("join", "ROOM", "go to a room", "/join ops", _join),
@@ -380,7 +346,7 @@ COMMANDS = {
         Command("history", "[N]", "the last messages", "/history 50", _history),
         Command("since", "SEQ|10m|14:00", "the messages since then", "/since 10m", _since),
         Command("echo", "on|off", "see your own lines too", "/echo on", _echo),
-        Command("resume", "[CODE]", "come back where you left", "/resume K7Q2-MX", _resume),
+        Command("resume", "[CODE]", "be the same person here", "/resume K7Q2-MX", _resume),
         Command("bot", "[off]", "JSON lines from now on", "/bot off", _bot),
         Command("quit", "", "leave (also: quit)", "/quit", _quit),
         Command("login", "[NAME] PASSWORD", "become an operator", "/login ana correct-horse", _login, order=True),

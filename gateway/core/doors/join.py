@@ -203,7 +203,7 @@ def _come_in(hub: Hub, session: Session, room: Room, cursor: int, recovered: boo
     elif talked_in is not None:
         hub.leave(talked_in)
     member = hub.enter(session, hub.rooms.keep(room), cursor)
-    session.tell(member.room.joined(recovered))
+    session.tell(member.room.joined(session, recovered))
     return member
 
 

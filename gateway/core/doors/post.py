@@ -1,8 +1,8 @@
 """Posting from outside any session, and private messages.
 
 A post (`curl`) has no connection of its own: here are decided the name it is posted under, its rate, and that a second
-try is posted once. A private message goes from one person to another, is never journaled, and is acknowledged once it
-is queued.
+try is posted once. A private message goes from one person to another, to all connections of both; it is never journaled
+and is acknowledged once it is queued.
 """
 
 from functools import partial
@@ -151,9 +151,11 @@ def whisper(hub: Hub, session: Session, to: str, text: str, id: str | None = Non
 def _deliver(hub: Hub, session: Session, to: str, text: str) -> None:
     hub.mutes.check(session)
     receiver = hub.nicks.find(to)
-    if len(receiver.owed) >= OWED_BYTES:
+    readers = [each for each in receiver.connections if len(each.owed) < OWED_BYTES]
+    if not readers:
         raise Refusal(Code.BUSY, wording.DOES_NOT_READ.format(nick=receiver.nick), retry_ms=RETRY_MS)
     event = Private(session.nick, receiver.nick, hub.clock.wall(), text)
-    receiver.tell(event)
-    if receiver is not session:
-        session.tell(event)
+    for each in dict.fromkeys([*readers, *session.connections]):
+        each.tell(event)
+    for each in readers:
+        each.written_by(session)

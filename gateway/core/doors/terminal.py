@@ -113,8 +113,6 @@ class Terminals:
 
     def _understand(self, session: Session, line: str) -> None:
         member = talks_in(session)
-        if member is None:
-            raise Refusal(Code.NOT_JOINED, wording.JOIN_LOBBY_FIRST)
         if line[0] == "\ufeff":
             line = line.lstrip("\ufeff")
         word = line.rstrip() if len(line) < 16 else line
@@ -127,6 +125,8 @@ class Terminals:
         elif word.casefold() in QUESTIONS and self._may_ask(session, word.casefold()):
             self._questions[session] = line
             self.hub.clock.later(ALONE_SECONDS, lambda: self._ask(session))
+        elif member is None:
+            raise Refusal(Code.NOT_JOINED, wording.JOIN_LOBBY_FIRST)
         elif line:
             self.hub.say(member, sanitize.line(line.removeprefix("/") if line.startswith("//") else line))
 

@@ -77,8 +77,7 @@ def _has_a_place(session: Session) -> bool:
 
 
 def _code(session: Session) -> str:
-    assert session.identity is not None
-    return wording.RESUME_ASIDE.format(code=spelled(session.identity.id))
+    return wording.RESUME_ASIDE.format(code=spelled(session.code))
 
 
 class DoorPorts(Protocol):

@@ -96,14 +96,17 @@ class Moderation:
     def kick(
         self, operator: Operator, whom: Subject, reason: str, seconds: int | None = None
     ) -> Answer[Outcome | Refusal]:
-        """Close one connection; with `seconds` also ban its user, a guest by address."""
+        """Close the connection with that id, or all connections of the person with that nick; with `seconds` also ban
+        the person, a guest by address."""
 
         def act() -> Outcome:
             session = self._session(operator, whom)
             named = _named(session)
             if seconds is None:
-                self._hub.close(session, CloseReason.KICKED, _reason(reason))
-                return Outcome(wording.KICKED.format(nick=session.nick), named, connections=1)
+                meant = [session] if whom.connection else session.connections
+                for each in meant:
+                    self._hub.close(each, CloseReason.KICKED, _reason(reason))
+                return Outcome(wording.KICKED.format(nick=session.nick), named, connections=len(meant))
             banned = self._impose(Measure.BAN, operator, self._whole(session, operator), session, reason, seconds)
             assert banned.sanction is not None
             return replace(banned, target=named, also=[("ban", banned.target)])
@@ -134,15 +137,17 @@ class Moderation:
         return self._lift(Measure.MUTE, Role.OPERATOR, operator, which)
 
     def message(self, operator: Operator, whom: Subject, words: str) -> Answer[Outcome | Refusal]:
-        """Tell one connection something in the server's voice."""
+        """Tell a connection, or a person on all of theirs, something in the server's voice."""
 
         def act() -> Outcome:
             said = sanitize.lines(words)
             session = self._session(None, whom)
             if len(session.owed) >= OWED_BYTES:
                 raise Refusal(Code.BUSY, wording.DOES_NOT_READ.format(nick=session.nick), retry_ms=5000)
-            session.tell(Notice(wording.OPERATOR_SAYS.format(text=said)))
-            return Outcome(wording.TOLD.format(nick=session.nick), _named(session), connections=1)
+            meant = [session] if whom.connection else session.connections
+            for each in meant:
+                each.tell(Notice(wording.OPERATOR_SAYS.format(text=said)))
+            return Outcome(wording.TOLD.format(nick=session.nick), _named(session), connections=len(meant))
 
         return self.perform(operator, Role.OPERATOR, "message", whom, words, act)
 
@@ -314,7 +319,8 @@ class Moderation:
         else:
             session = self._hub.nicks.find(whom.nick)
         if operator is not None:
-            _spare(operator, session)
+            for each in session.connections:
+                _spare(operator, each)
         return session
 
     def _meant(self, operator: Operator, whom: Subject) -> Session | None:

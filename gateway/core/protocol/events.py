@@ -20,14 +20,28 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """Base of the events."""
 
 
+class Standing(Event, frozen=True, tag="standing"):
+    """What the person may do: told when that changes, and in a welcome where there is anything to tell. Times are ms
+    since 1970, null for ever; `role` is the account's that the connection has logged in to; `reason` is of the ban or
+    mute."""
+
+    role: str | None = None
+    muted: bool = False
+    muted_until: int | None = None
+    banned: bool = False
+    banned_until: int | None = None
+    reason: str = ""
+
+
 class Welcome(Event, frozen=True, tag="welcome"):
-    """First answer to hello."""
+    """First answer to hello; sent again when the session has become another person (/resume, /login)."""
 
     session: str
     token: str
     nick: str
     server: dict[str, str]
     limits: dict[str, float]
+    standing: Standing | UnsetType = UNSET
 
 
 class Listed(msgspec.Struct, frozen=True, gc=False):
@@ -38,7 +52,8 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Joined(Event, frozen=True, tag="joined"):
-    """The session is in the room now; `first`..`head` are the numbers held. An empty room: first 1, head 0."""
+    """The session is in the room now; `first`..`head` are the numbers held. An empty room: first 1, head 0. `read` is
+    the last message that the person has seen, on any of their connections."""
 
     room: str
     epoch: str
@@ -48,6 +63,15 @@ class Joined(Event, frozen=True, tag="joined"):
     topic: str
     count: int
     members: list[Listed]
+    read: int | UnsetType = UNSET
+
+
+class Read(Event, frozen=True, tag="read"):
+    """The person has seen the room up to `seq` on another of their connections."""
+
+    room: str
+    epoch: str
+    seq: int
 
 
 class Msg(Event, frozen=True, tag="msg"):
@@ -159,7 +183,10 @@ class Bye(Event, frozen=True, tag="bye"):
     retry_ms: int | UnsetType = UNSET
 
 
-AnyEvent = Welcome | Joined | Msg | Ack | History | Presence | Private | Typing | Gap | Notice | Error | Pong | Bye
+AnyEvent = (
+    Welcome | Joined | Msg | Ack | History | Presence | Private | Typing | Gap | Notice | Error | Pong | Bye
+    | Read | Standing
+)  # fmt: skip
 encode_json: Callable[[Event], bytes] = msgspec.json.Encoder().encode
 
 

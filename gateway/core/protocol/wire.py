@@ -28,6 +28,8 @@ from gateway.core.protocol.events import (
     Pong,
     Presence,
     Private,
+    Read,
+    Standing,
     Typing,
     Welcome,
     encode_json,
@@ -243,6 +245,10 @@ def _notice(event: Notice, nick: str) -> list[str]:
     return [f"-- {line}" for line in event.text.split("\n")]
 
 
+def _standing(event: Standing, nick: str) -> list[str]:
+    return []
+
+
 def _error(event: Error, nick: str) -> list[str]:
     return [f"!! {event.code}: {event.text}"]
 
@@ -281,6 +287,8 @@ EVENT_LINES: dict[type[Event], Callable[[Any, str], list[str]]] = {
     Error: _error,
     Pong: _silent,
     Typing: _silent,
+    Read: _silent,
+    Standing: _standing,
     Bye: _bye,
 }
 

@@ -17,15 +17,15 @@ bounded number of sends and carries the rest of the turn over, so a room of 10,0
 offered twice in a turn.
 """
 
-from itertools import islice
+from msgspec import UNSET
 
 from gateway.core.delivery import Delivery
 from gateway.core.ports import RoomRecord
 from gateway.core.protocol.events import Gap, Joined, Listed
-from gateway.core.protocol.message import Door, Message
+from gateway.core.protocol.message import Message
 from gateway.core.protocol.wire import Wire
 from gateway.core.rooms.log import RoomLog
-from gateway.core.rooms.presence import Presences
+from gateway.core.rooms.presence import Attendance, Presences
 from gateway.core.sessions.session import Session
 from gateway.core.stats.counters import Counters
 
@@ -126,7 +126,7 @@ class Readers:
 class Member:
     """One session in one room. `cursor` is the number of the last message it has, `own` that of its own last one."""
 
-    __slots__ = ("announced", "attached", "cursor", "listed_as", "own", "readers", "room", "session")
+    __slots__ = ("attached", "cursor", "own", "readers", "room", "session")
 
     def __init__(self, session: Session, room: "Room", cursor: int) -> None:
         self.session = session
@@ -136,24 +136,20 @@ class Member:
         self.own = 0
         self.attached = False
         """Whether it reads the log. A terminal that waits for its greeting does not yet."""
-        self.announced = False
-        """Whether the others have been told that the session is here."""
-        self.listed_as: str | None = None
-        """The session's nick in the last list of members that was sent to anybody."""
 
     @property
     def place(self) -> tuple[str, str, int]:
-        """See `core.sessions.session.RoomReading`."""
+        """See `core.ports.RoomReading`."""
         return self.room.name, self.room.epoch, self.cursor
 
     def lag(self) -> tuple[int, int]:
-        """See `core.sessions.session.RoomReading`."""
+        """See `core.ports.RoomReading`."""
         log = self.room.log
         behind = log.head - self.cursor
         return behind, log.lag_bytes(self.cursor) if behind else 0
 
     def unsent_since(self) -> int | None:
-        """See `core.sessions.session.RoomReading`."""
+        """See `core.ports.RoomReading`."""
         message = self.room.log.next_after(self.cursor)
         return None if message is None else message.ts
 
@@ -238,8 +234,8 @@ def talks_in(session: Session) -> Member | None:
 class Room:
     """A room in memory: its log, its members, and the state of the current turn of serving them."""
 
-    __slots__ = ("_again", "_authors", "_delivery", "_turn", "_turn_head", "counters", "epoch", "first", "log",
-                 "members", "name", "pending", "presences", "readers", "streams", "topic")  # fmt: skip
+    __slots__ = ("_again", "_authors", "_delivery", "_turn", "_turn_head", "attendance", "counters", "epoch", "first",
+                 "log", "members", "name", "pending", "presences", "readers", "topic")  # fmt: skip
 
     def __init__(self, record: RoomRecord, log: RoomLog, delivery: Delivery, counters: Counters) -> None:
         self.name = record.room
@@ -251,8 +247,7 @@ class Room:
         self.counters = counters
         self._delivery = delivery
         self.members: dict[Session, Member] = {}
-        self.streams = 0
-        """How many members are HTTP streams: they only read and do not count as people."""
+        self.attendance = Attendance()
         self.readers: dict[str, Readers] = {}
         self.presences = Presences(record.room)
         self.pending = 0
@@ -282,12 +277,7 @@ class Room:
     @property
     def count(self) -> int:
         """People in the room."""
-        return len(self.members) - self.streams
-
-    def people(self, most: int | None = None) -> list["Member"]:
-        """The members that are people, the earliest first."""
-        found = (member for member in self.members.values() if member.session.door is not Door.HTTP)
-        return list(islice(found, most))
+        return self.attendance.count
 
     def held(self, after: int | None, before: int | None, limit: int) -> tuple[list[Message], bool] | None:
         """A page of history (see `ports.Journal.read`) and its `more`, if the log in memory holds all of it; else
@@ -311,13 +301,15 @@ class Room:
             readers = self.readers[wire.name] = Readers(self.name, self.log, wire, self.counters)
         return readers
 
-    def joined(self, recovered: bool) -> Joined:
+    def joined(self, session: Session, recovered: bool) -> Joined:
         """The event that describes the room to a session; `recovered`: it missed nothing."""
-        members = self.people(MEMBERS_LISTED)
-        for member in members:
-            member.listed_as = member.session.nick
-        listed = [Listed(member.session.nick, member.session.door) for member in members]
-        return Joined(self.name, self.epoch, self.first, self.log.head, recovered, self.topic, self.count, listed)
+        people = self.attendance.people(MEMBERS_LISTED)
+        for each, appearance in people:
+            appearance.listed_as = each.nick
+        listed = [Listed(each.nick, each.door) for each, _ in people]
+        epoch, seq = ("", 0) if session.identity is None else session.identity.reads.get(self.name, ("", 0))
+        read = seq if epoch == self.epoch else UNSET
+        return Joined(self.name, self.epoch, self.first, self.log.head, recovered, self.topic, self.count, listed, read)
 
     def attach(self, member: Member) -> None:
         """Let the member read from its cursor on."""

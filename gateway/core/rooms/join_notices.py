@@ -4,6 +4,7 @@ from gateway.core.clock import Clock
 from gateway.core.protocol.events import Event
 from gateway.core.rooms import presence
 from gateway.core.rooms.fanout import Member, Room
+from gateway.core.rooms.presence import Appearance
 from gateway.core.sessions.session import OWED_BYTES
 
 
@@ -17,27 +18,30 @@ class JoinNotices:
         """The session has entered; tell the room in so many seconds, if it is still there then."""
         self._clock.later(seconds, lambda: self._announce(member))
 
-    def went(self, member: Member) -> None:
-        """The session has left, or will send nothing more. Calling it again does nothing."""
-        member.room.presences.left(member.session.nick, member.announced, member.listed_as)
-        member.announced, member.listed_as = False, None
-        self._tell_later(member.room)
+    def went(self, room: Room, nick: str, appearance: Appearance) -> None:
+        """The person has left, or will send nothing more. Calling it again does nothing."""
+        room.presences.left(nick, appearance.announced, appearance.listed_as)
+        appearance.announced, appearance.listed_as = False, None
+        self._tell_later(room)
 
-    def renamed(self, member: Member, old: str) -> None:
-        """The session was called `old` until now."""
-        member.room.presences.renamed(old, member.session.nick, member.announced, member.listed_as)
-        self._tell_later(member.room)
+    def renamed(self, room: Room, old: str, new: str, appearance: Appearance) -> None:
+        """The person was called `old` until now."""
+        room.presences.renamed(old, new, appearance.announced, appearance.listed_as)
+        self._tell_later(room)
 
     def _announce(self, member: Member) -> None:
-        session = member.session
-        if member.room.members.get(session) is member and not session.ending and not member.announced:
-            if member.own or session.pending:
-                member.listed_as = session.nick
-                member.room.presences.listed(session.nick, session.door)
-            else:
-                member.announced = True
-                member.room.presences.joined(session.nick, session.door)
-            self._tell_soon(member.room)
+        session, room = member.session, member.room
+        appearance = room.attendance.of(session)
+        if room.members.get(session) is not member or session.ending or appearance is None or appearance.introduced:
+            return
+        appearance.introduced = True
+        if member.own or session.pending:
+            appearance.listed_as = session.nick
+            room.presences.listed(session.nick, session.door)
+        else:
+            appearance.announced = True
+            room.presences.joined(session.nick, session.door)
+        self._tell_soon(room)
 
     def _tell_soon(self, room: Room) -> None:
         """A join has waited long enough to prove that it stays: tell the room now, unless it was told just before."""

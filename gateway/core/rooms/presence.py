@@ -1,4 +1,7 @@
-"""Presence: the joins, leaves and renames in one room since it was last told, netted: a quick reconnect is no news.
+"""Presence: the people in one room, and its joins, leaves and renames since it was last told, netted: a quick reconnect
+is no news.
+
+A person is in the room once, however many of their connections are: they join with the first and leave with the last.
 
 In a room of more than CROWD_ABOVE people names are no longer told, only the count, until CROWD_UNTIL again. What
 happens meanwhile is kept, netted, and told to the pages when the crowd is over, so that their lists of members are
@@ -12,8 +15,11 @@ a member may have had several names, each in the list of another page; all but t
 """
 
 from dataclasses import dataclass, field
+from itertools import islice
 
 from gateway.core.protocol.events import Listed, Presence, Renamed
+from gateway.core.protocol.message import Door
+from gateway.core.sessions.session import Session
 
 CROWD_ABOVE = 50
 CROWD_UNTIL = 40
@@ -24,6 +30,63 @@ GONE_NAMES = 4096
 """Names that left during a crowd and are remembered; the earliest are forgotten first."""
 ANNOUNCE_AFTER = 2.0
 """A join is announced so many seconds after the connection began, if it is still open both ways."""
+
+
+@dataclass(slots=True, eq=False)
+class Appearance:
+    """One person in one room: `connections` of theirs are in it, `latest` is the one that entered last."""
+
+    latest: Session | None = None
+    connections: int = 0
+    introduced: bool = False
+    """Whether the moment has come when the others are told of the person, or have heard of them otherwise."""
+    announced: bool = False
+    """Whether the others have been told that the person is here."""
+    listed_as: str | None = None
+    """The person's nick in the last list of members that was sent to anybody."""
+
+
+class Attendance:
+    """The people in one room. HTTP streams only read and are none."""
+
+    __slots__ = ("_here", "count")
+
+    def __init__(self) -> None:
+        self._here: dict[Session, Appearance] = {}
+        self.count = 0
+        """People in the room."""
+
+    def enter(self, session: Session) -> None:
+        """The session is in the room from now on."""
+        if session.door is Door.HTTP:
+            return
+        here = (self._here.get(each) for each in session.connections)
+        appearance = next((each for each in here if each is not None), None) or Appearance()
+        self.count += not appearance.connections
+        appearance.connections += 1
+        appearance.latest = session
+        self._here[session] = appearance
+
+    def leave(self, session: Session) -> Appearance | None:
+        """The session has left; return how the person was known, if that was the last of their connections here."""
+        appearance = self._here.pop(session, None)
+        if appearance is None:
+            return None
+        appearance.connections -= 1
+        if appearance.connections:
+            appearance.latest = [each for each in session.connections if each in self._here][-1]
+            return None
+        self.count -= 1
+        return appearance
+
+    def of(self, session: Session) -> Appearance | None:
+        """How the person of the session is known here; None for a stream, or when it is not in the room."""
+        return self._here.get(session)
+
+    def people(self, most: int | None = None) -> list[tuple[Session, Appearance]]:
+        """Each person by the latest of their connections, the earliest first."""
+        found = (each for each in self._here.items() if each[1].latest is each[0])
+        return list(islice(found, most))
 
 
 @dataclass(slots=True, eq=False)

@@ -150,4 +150,4 @@ class Rooms(Mapping[str, Room]):
             return
         room.begin_epoch(record)
         for member in room.members.values():
-            member.session.tell(room.joined(recovered=False))
+            member.session.tell(room.joined(member.session, recovered=False))

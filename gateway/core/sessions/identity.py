@@ -1,12 +1,17 @@
 """Identity: who a peer is across connections, the token or code that proves it, and the nicknames in use.
 
-A browser gets a token with its first hello and presents it when it comes back; a terminal gets a short code when it
-asks for one or is disconnected by a drain. Either restores the nick and the rooms, for IDENTITY_SECONDS after the last
-connection; the nick is kept from others for NICK_SECONDS. If one identity connects twice, the latest connection wins.
+One person may be connected several times: tabs, a telephone, a terminal. All of those are one identity with one nick
+and one rate; each connection has rooms of its own. A browser gets a token with its first hello and presents it in every
+tab and whenever it comes back. A terminal gets a short code when it asks for one or is disconnected by a drain, and
+whoever enters that code, at a terminal or in a page, is that person too. Both are good until IDENTITY_SECONDS after the
+last connection, a code only once; the nick is kept from others for NICK_SECONDS after it.
 
 A token is the identity's id signed with a key in the data folder, so it cannot be forged; what belongs to the identity
 is stored in the journal. A code has to be short enough to type, so guessing is made slow instead: each wrong code costs
-the caller of `Identities.by_code` time.
+the caller of `Identities.by_code` time, and is counted like a wrong password.
+
+The names of accounts (`admin.accounts`) are kept for those who log in. An account has one identity, so that its owner
+is one person on all devices; that one is never forgotten.
 
 `Nicknames` maps each nick to the session or the identity that holds it, so the two can never hold the same one.
 """
@@ -14,13 +19,15 @@ the caller of `Identities.by_code` time.
 import hashlib
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from itertools import chain
 
 from gateway import wording
 from gateway.core import sanitize
 from gateway.core.clock import Clock
 from gateway.core.ports import Person
+from gateway.core.protocol import wire
+from gateway.core.quantity import short_duration
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import Identity, Session
 from gateway.errors import Code, Refusal
@@ -33,6 +40,10 @@ SWEEP_SECONDS = 5.0
 CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """No 0 O 1 I: a code is read from one screen and typed into another."""
 CODE_LENGTH = 6
+CODES = 8
+"""Codes of one identity that can be used at a time; the earliest is forgotten first."""
+CONNECTIONS = 8
+"""Connections of one identity; the earliest is closed when one more comes."""
 
 
 class Identities:
@@ -43,6 +54,8 @@ class Identities:
         self._clock = clock
         self._random_bits = random_bits
         self._known: dict[str, Identity] = {}
+        self._codes: dict[str, Identity] = {}
+        self._accounts: dict[str, Identity] = {}
         self._absent: dict[Identity, None] = {}
 
     def recall(self, people: Iterable[Person]) -> list[Identity]:
@@ -50,21 +63,54 @@ class Identities:
         now = self._clock.trusted.now()
         for person in people:
             identity = Identity(person.identity, person.nick, tuple(person.rooms), min(person.seen, now))
+            identity.codes, identity.account = tuple(person.codes), person.account
+            identity.reads = {room: (epoch, seq) for room, epoch, seq in person.reads}
             self._known[identity.id] = identity
+            self._codes |= dict.fromkeys(person.codes, identity)
+            if person.account:
+                self._accounts[person.account.casefold()] = identity
             self._absent[identity] = None
         return list(self._absent)
 
     def new(self, session: Session) -> Identity:
-        """A new identity for a browser's session."""
-        return self._add(f"{self._random_bits(64):016x}", session)
+        """A new identity for a session."""
+        identity = Identity(f"{self._random_bits(64):016x}", session.nick)
+        self._known[identity.id] = identity
+        self.come(identity, session)
+        return identity
 
-    def new_code(self, session: Session) -> Identity:
-        """A new identity for a terminal's session; its id is the code."""
+    def of_account(self, name: str) -> Identity:
+        """The identity of an account, new and absent if it has none yet."""
+        identity = self._accounts.get(name.casefold())
+        if identity is None:
+            identity = Identity(f"{self._random_bits(64):016x}", name, gone_at=self._clock.trusted.now())
+            self._known[identity.id] = self._accounts[name.casefold()] = identity
+            self._absent[identity] = None
+        identity.account = name
+        return identity
+
+    def disown(self, accounts: Container[str]) -> None:
+        """There are no accounts but these (casefolded): the others' people are like everybody else from now on."""
+        for name in [name for name in self._accounts if name not in accounts]:
+            self._accounts.pop(name).account = ""
+
+    def new_code(self, identity: Identity) -> str:
+        """One more code that proves the identity."""
         while True:
             bits = self._random_bits(5 * CODE_LENGTH)
             code = "".join(CODE_LETTERS[bits >> 5 * place & 31] for place in range(CODE_LENGTH))
-            if code not in self._known:
-                return self._add(code, session)
+            if code not in self._codes:
+                break
+        for earliest in identity.codes[: max(0, len(identity.codes) + 1 - CODES)]:
+            self.use_up(identity, earliest)
+        identity.codes = (*identity.codes, code)
+        self._codes[code] = identity
+        return code
+
+    def use_up(self, identity: Identity, code: str) -> None:
+        """The code has been used: it proves nothing any more."""
+        identity.codes = tuple(each for each in identity.codes if each != code)
+        self._codes.pop(code, None)
 
     def token(self, identity: Identity) -> str:
         """The token that proves the identity."""
@@ -78,22 +124,24 @@ class Identities:
         return self._living(id)
 
     def by_code(self, code: str) -> Identity | None:
-        """The identity that a code proves, however it is typed; None when it is unknown or expired."""
-        letters = code.upper().replace("-", "").replace(" ", "")
-        return self._living(letters) if len(letters) == CODE_LENGTH else None
+        """The identity that a code (`letters_of`) proves; None when it is unknown, used or expired."""
+        identity = self._codes.get(code)
+        return None if identity is None else self._living(identity.id)
 
     def come(self, identity: Identity, session: Session) -> None:
-        """The identity is connected through `session` from now on."""
-        identity.session = session
+        """The identity is connected through `session` as well from now on."""
+        identity.sessions[session] = None
         session.prove(identity)
         self._absent.pop(identity, None)
 
-    def go(self, identity: Identity) -> None:
-        """The identity's last connection has ended."""
+    def go(self, identity: Identity, session: Session) -> None:
+        """A connection of the identity has ended, or belongs to another one now; call it while the session's rooms are
+        still known."""
         identity.note()
-        identity.session = None
-        identity.gone_at = self._clock.trusted.now()
-        self._absent[identity] = None
+        del identity.sessions[session]
+        if not identity.sessions:
+            identity.gone_at = self._clock.trusted.now()
+            self._absent[identity] = None
 
     def sweep(self) -> tuple[list[Identity], bool]:
         """Forget the identities that have been absent too long. Return those whose nick is to be released, and whether
@@ -104,27 +152,41 @@ class Identities:
             away = (now - identity.gone_at) / 1000
             if away < NICK_SECONDS and len(self._absent) <= IDENTITIES:
                 break
-            if identity.holds_nick:
+            if identity.holds_nick and not identity.owns_nick:
                 released.append(identity)
             if away >= IDENTITY_SECONDS or len(self._absent) > IDENTITIES:
-                del self._absent[identity]
-                del self._known[identity.id]
+                self._forget(identity)
         return released, bool(self._absent)
 
-    def _add(self, id: str, session: Session) -> Identity:
-        identity = self._known[id] = Identity(id, session.nick)
-        self.come(identity, session)
-        return identity
+    def _forget(self, identity: Identity) -> None:
+        """Its token and its codes prove nothing any more. What belongs to an account stays for its next login."""
+        del self._absent[identity]
+        for code in identity.codes:
+            self.use_up(identity, code)
+        if not identity.account:
+            del self._known[identity.id]
 
     def _living(self, id: str) -> Identity | None:
         identity = self._known.get(id)
-        if identity is None or identity.session is not None:
+        if identity is None or identity.sessions:
             return identity
         return identity if (self._clock.trusted.now() - identity.gone_at) / 1000 < IDENTITY_SECONDS else None
 
     def _signature(self, id: str) -> str:
         mac = hmac.new(self._key, id.encode("utf-8", "replace"), hashlib.sha256).digest()
         return urlsafe_b64encode(mac[:15]).decode()
+
+
+def person_of(identity: Identity) -> Person:
+    """What the journal stores of an identity."""
+    reads = [(room, *place) for room, place in identity.reads.items()]
+    seen = 0 if identity.sessions else identity.gone_at
+    return Person(identity.id, identity.nick, identity.rooms, seen, identity.codes, reads, identity.account)
+
+
+def letters_of(code: str) -> str:
+    """A code without regard to how it was typed: `K7Q2MX`."""
+    return code.upper().replace("-", "").replace(" ", "")
 
 
 def spelled(code: str) -> str:
@@ -144,40 +206,57 @@ class Nicknames:
     `random_bits` draws guest names.
     """
 
-    def __init__(self, random_bits: Callable[[int], int]) -> None:
+    def __init__(self, random_bits: Callable[[int], int], clock: Clock) -> None:
         self._random_bits = random_bits
+        self._clock = clock
         self._roster: nicknames.Roster[Holder] = nicknames.Roster()
+        self._owners: dict[str, str] = {}
+        """By key of a nick: the account that it belongs to, casefolded."""
+
+    def reserve(self, accounts: Iterable[str]) -> None:
+        """The names of these accounts, and what looks like them, belong to those who log in. Who has one of them now
+        keeps it until somebody does."""
+        self._owners = {key: name.casefold() for name in accounts if _may_be_nick(name) for key in nicknames.keys(name)}
 
     def claim(self, nick: str, holder: Holder) -> bool:
-        """Give the holder a valid nick; return False when another has it or one that looks like it."""
-        return self._roster.claim(nick, holder)
+        """Give the holder a valid nick; return False when another has it or one that looks like it, or it belongs to
+        an account that is not theirs."""
+        return not self._is_kept_from(nick, holder) and self._roster.claim(nick, holder)
 
     def take(self, nick: str, holder: Holder) -> None:
         """As `claim`, but raise Refusal, which proposes a free nick."""
-        if not self.claim(nick, holder):
+        if self._is_kept_from(nick, holder):
+            raise Refusal(Code.NICK_TAKEN, wording.NICK_OWNED.format(nick=nick))
+        if not self._roster.claim(nick, holder):
             raise Refusal(Code.NICK_TAKEN, wording.NICK_TAKEN.format(nick=nick, other=self._variant(nick)))
+
+    def is_account(self, name: str) -> bool:
+        """Whether it is the name of an account that can be somebody's nick."""
+        return name.casefold() in self._owners.values()
 
     def release(self, nick: str, keep: str | None = None) -> None:
         """Free the nick, except where it looks like `keep`."""
         self._roster.release(nick, keep)
 
+    def holders(self, nick: str) -> list[Holder]:
+        """Those whose nick is that one or looks like it, connected or not."""
+        return list(dict.fromkeys(self._roster.holders(nick)))
+
     def find(self, nick: str) -> Session:
-        """The session with that nick. Raises Refusal."""
+        """The latest connection of the person with that nick. Raises Refusal."""
         holder = self._roster.holder(nick)
-        session = holder.session if isinstance(holder, Identity) else holder
-        if session is None:
-            raise Refusal(Code.NO_SUCH_USER, wording.NOBODY_CALLED.format(nick=sanitize.shown(nick)))
-        return session
+        found = holder.connections if holder is not None else []
+        if not found:
+            raise Refusal(Code.NO_SUCH_USER, self._absence(nick, holder))
+        return found[-1]
 
     def sessions(self, nick: str) -> list[Session]:
-        """The sessions whose nick is that one or looks like it."""
-        holders = dict.fromkeys(self._roster.holders(nick))
-        found = (holder.session if isinstance(holder, Identity) else holder for holder in holders)
-        return [session for session in found if session is not None]
+        """All connections of the people whose nick is that one or looks like it."""
+        return [session for holder in self.holders(nick) for session in holder.connections]
 
     def held(self, nick: str) -> bool:
-        """Whether somebody has that nick or one that looks like it."""
-        return self._roster.holder(nick) is not None
+        """Whether somebody has that nick or one that looks like it, or it belongs to an account."""
+        return self._roster.holder(nick) is not None or any(key in self._owners for key in nicknames.keys(nick))
 
     def guest(self) -> str:
         """A free guest name. Raises Refusal when all are taken."""
@@ -187,6 +266,26 @@ class Nicknames:
                 return nick
         raise Refusal(Code.FULL, wording.NO_GUEST_NAME, retry_ms=30_000)
 
+    def _is_kept_from(self, nick: str, holder: Holder) -> bool:
+        own = holder.account.casefold() if isinstance(holder, Identity) else ""
+        return bool(self._owners) and any(self._owners.get(key, own) != own for key in nicknames.keys(nick))
+
+    def _absence(self, nick: str, holder: Holder | None) -> str:
+        """Why there is nobody to be found under that nick."""
+        if not isinstance(holder, Identity):
+            return wording.NOBODY_CALLED.format(nick=sanitize.shown(nick))
+        ago = short_duration(max(0, self._clock.trusted.now() - holder.gone_at) / 1000)
+        until = wire.clock(holder.gone_at + int(NICK_SECONDS * 1000))
+        words = wording.LEFT_AGO if holder.owns_nick else wording.LEFT_AGO_UNTIL
+        return words.format(nick=holder.nick, ago=ago, until=until)
+
     def _variant(self, nick: str) -> str:
         variants = (f"{nick[:29]}{number}" for number in range(2, 1000))
         return next((variant for variant in variants if not self.held(variant)), wording.NICK_TAKEN_OTHER)
+
+
+def _may_be_nick(name: str) -> bool:
+    try:
+        return nicknames.nick(name) == name
+    except Refusal:
+        return False

@@ -1,8 +1,8 @@
 """The rate limit: a token bucket kept as one number (the generic cell rate algorithm, GCRA).
 
-`paid_until` is the moment up to which a session has used its rate. Each message moves it on by 1/rate; as long as it
-is not more than burst/rate ahead of now, the message is within the rate. One number per session instead of a count and
-a time, and no timer refills anything.
+`RateUse.until` is the moment up to which a person has used their rate, over all of their connections. Each message
+moves it on by 1/rate; as long as it is not more than burst/rate ahead of now, the message is within the rate. One
+number per person instead of a count and a time, and no timer refills anything.
 
 `Limits` holds these and the hub's other limits, as the settings give them. 0 = no limit, but memory has a hard top.
 """
@@ -24,7 +24,7 @@ ADDRESSES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits per session, per room and in all; the settings say where each default comes from."""
+    """Limits per person, per room and in all; the settings say where each default comes from."""
 
     messages_per_second: float = 10
     burst: int = 100
@@ -125,7 +125,7 @@ class RateLimit:
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
         self.rate = limits.messages_per_second
-        """Messages per second of one session in the long run, 0 = no limit."""
+        """Messages per second of one person in the long run, 0 = no limit."""
         self._burst = limits.burst
         self._clock = clock
         self.addresses = AddressRate(limits)
@@ -138,15 +138,16 @@ class RateLimit:
     def too_fast(self, session: Session) -> float:
         """Seconds until the session may speak again, 0 = now; counts nothing."""
         now = self._clock.now()
-        own = wait(session.paid_until, now, self.rate, self._burst) if self.rate else 0.0
+        own = wait(session.rate_use.until, now, self.rate, self._burst) if self.rate else 0.0
         address = self._address_of(session)
         return own if address is None else max(own, self.addresses.wait(address, now))
 
     def pay(self, session: Session) -> None:
-        """Count one message or request against the session's rate and its address's."""
+        """Count one message or request against the person's rate and the address's."""
         self.heard += 1
         now = self._clock.now()
-        session.paid_until = pay(session.paid_until, now, self.rate) if self.rate else 0.0
+        rate_use = session.rate_use
+        rate_use.until = pay(rate_use.until, now, self.rate) if self.rate else 0.0
         address = self._address_of(session)
         if address is not None:
             self.addresses.pay(address, now)
@@ -169,15 +170,15 @@ class RateLimit:
             self._clock.later(seconds, lambda: self._speed_up(session))
 
     def changed(self, before: Limits, limits: Limits, sessions: Iterable[Session]) -> None:
-        """The limits have changed from `before` to `limits`: what each session has used of its rate stays used."""
+        """The limits have changed from `before` to `limits`: what everybody has used of their rate stays used."""
         now = self._clock.now()
         self.rate = 0.0 if self._hurried else limits.messages_per_second
         self._burst = limits.burst
         if not self._hurried:
             self.addresses.limit(limits, now)
         rates = before.messages_per_second, limits.messages_per_second
-        for session in sessions:
-            session.paid_until = repriced(session.paid_until, now, *rates, limits.burst)
+        for rate_use in dict.fromkeys(session.rate_use for session in sessions):
+            rate_use.until = repriced(rate_use.until, now, *rates, limits.burst)
         for session in list(self._slowed):
             self._speed_up(session)
 

@@ -1,7 +1,8 @@
-"""Resuming: gives newcomers a guest name and returning peers their identity, and remembers those that have left.
+"""Resuming: makes a connection one of a person's connections, and remembers the people that have left.
 
-A nick is held by the identity, or by the session where there is none (a terminal, until it asks for a code). Changes of
-identities are stored with the next tick, all in one transaction; a welcome waits for that.
+A nick is held by the identity, or by the session where there is none (a terminal, until it asks for a code). A
+connection that proves to be somebody else leaves what it was: an identity without any other connection loses its nick
+at once. Changes of identities are stored with the next tick, all in one transaction; a welcome waits for that.
 """
 
 import logging
@@ -12,8 +13,17 @@ from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports import Journal, Person
+from gateway.core.protocol.events import Notice
 from gateway.core.sessions import nicknames
-from gateway.core.sessions.identity import NICK_SECONDS, SWEEP_SECONDS, Identities, Nicknames
+from gateway.core.sessions.identity import (
+    CONNECTIONS,
+    NICK_SECONDS,
+    SWEEP_SECONDS,
+    Identities,
+    Nicknames,
+    letters_of,
+    person_of,
+)
 from gateway.core.sessions.session import Identity, Session
 from gateway.core.stats.recent import RecentEvents
 from gateway.errors import Code, JournalError, Refusal
@@ -25,7 +35,7 @@ ANSWERS_PER_TICK = 50
 
 
 class IdentityRegistry:
-    """The hub's identities. `replace` closes the older connection of an identity."""
+    """The hub's identities. `replace` closes a connection of an identity that has too many."""
 
     def __init__(
         self,
@@ -51,10 +61,15 @@ class IdentityRegistry:
         """Load the identities that may come back, from before a restart, the longest absent first."""
         now = self._clock.trusted.now()
         for identity in self.identities.recall(people):
-            identity.holds_nick = (now - identity.gone_at) / 1000 < NICK_SECONDS and self.nicks.claim(
-                identity.nick, identity
-            )
+            is_kept = identity.owns_nick or (now - identity.gone_at) / 1000 < NICK_SECONDS
+            identity.holds_nick = is_kept and self.nicks.claim(identity.nick, identity)
         self._sweep_later()
+
+    def reserve(self, accounts: Iterable[str]) -> None:
+        """Only those who log in to these accounts have their names from now on."""
+        names = list(accounts)
+        self.nicks.reserve(names)
+        self.identities.disown({name.casefold() for name in names})
 
     def settle(self, session: Session, token: str | None) -> Refusal | None:
         """Give the session the identity that its token proves, or a new one; return what could not be done, if
@@ -68,51 +83,94 @@ class IdentityRegistry:
         return Refusal(Code.TOKEN_INVALID, wording.TOKEN_INVALID_NEW)
 
     def take_over(self, session: Session, identity: Identity) -> Refusal | None:
-        """The session is the identity's from now on; its older connection is closed."""
-        if identity.session is not None and identity.session is not session:
-            self._replace(identity.session)
-        self._let_go(session.identity, identity)
+        """The session, which is in no room, is one of the identity's connections from now on; return what could not be
+        done, if anything. Its other connections are told, and the earliest is closed when there are too many."""
         guest = session.nick
+        self._let_go(session, identity)
         session.is_known()
-        self.nicks.release(guest)
         self.identities.come(identity, session)
         identity.resumed += 1
         self._recent.note(session.number, "resumed", identity.nick)
         self._changed[identity] = None
+        self._tell_others(session, identity)
         if self.nicks.claim(identity.nick, identity):
             session.call(identity.nick)
             identity.holds_nick = True
             return None
-        lost, identity.nick = identity.nick, guest
-        identity.holds_nick = self.nicks.claim(guest, identity)
-        return Refusal(Code.NICK_TAKEN, wording.NICK_LOST.format(lost=lost, nick=guest))
+        lost, identity.nick = identity.nick, self.nicks.guest() if self.nicks.held(guest) else guest
+        identity.holds_nick = self.nicks.claim(identity.nick, identity)
+        session.call(identity.nick)
+        return Refusal(Code.NICK_TAKEN, wording.NICK_LOST.format(lost=lost, nick=identity.nick))
 
-    def _let_go(self, earlier: Identity | None, identity: Identity) -> None:
-        """The session had another identity until now, which is absent from here on and loses the nick."""
-        if earlier is not None and earlier is not identity:
-            earlier.holds_nick = False
-            self.identities.go(earlier)
+    def _tell_others(self, session: Session, identity: Identity) -> None:
+        others = [each for each in identity.connections if each is not session]
+        for each in others[: max(0, len(others) + 1 - CONNECTIONS)]:
+            self._replace(each)
+        for each in others:
+            each.tell(Notice(wording.CONNECTED_TOO.format(door=session.door, address=session.address)))
+
+    def _let_go(self, session: Session, identity: Identity) -> None:
+        """The session was somebody else until now, who loses the nick unless another connection remains."""
+        earlier = session.identity
+        if earlier is None:
+            self.nicks.release(session.nick)
+        elif earlier is not identity:
+            self.identities.go(earlier, session)
             self._changed[earlier] = None
-            self._sweep_later()
+            if not earlier.sessions:
+                self.release(earlier)
+                self._sweep_later()
+
+    def call(self, identity: Identity, nick: str) -> None:
+        """An absent identity has this nick from now on; nobody else has it."""
+        if not identity.sessions and identity.nick != nick:
+            self.release(identity)
+            identity.nick = nick
+
+    def release(self, identity: Identity) -> None:
+        """An absent identity loses its nick, unless it is its own account's name."""
+        if identity.holds_nick and not identity.owns_nick:
+            identity.holds_nick = False
+            self.nicks.release(identity.nick)
 
     def code(self, session: Session) -> str:
-        """The code with which a terminal comes back."""
+        """A code with which somebody becomes the person of this session; the same until it is used."""
         if session.identity is None:
-            self._hand_over(session, self.identities.new_code(session))
-            self._clock.soon()
-        assert session.identity is not None
-        return session.identity.id
+            self._hand_over(session, self.identities.new(session))
+        identity = session.identity
+        assert identity is not None
+        if session.code not in identity.codes:
+            session.give_code(self.identities.new_code(identity))
+            self.changed(session)
+        return session.code
 
-    def rename(self, session: Session, nick: str) -> None:
-        """Give the session another nick. Raises Refusal."""
-        old, nick = session.nick, nicknames.nick(nick)
+    def use_code(self, session: Session, code: str) -> Identity | None:
+        """The person that the code proves, who it is not yet; None otherwise. The code proves nothing any more."""
+        letters = letters_of(code)
+        identity = self.identities.by_code(letters)
+        if identity is None or identity is session.identity:
+            return None
+        self.identities.use_up(identity, letters)
+        return identity
+
+    def rename(self, session: Session, nick: str | None) -> None:
+        """Give the person of the session another nick, or a guest's (None). Raises Refusal."""
+        old, nick = session.nick, self.nicks.guest() if nick is None else nicknames.nick(nick)
         self.nicks.take(nick, session.identity or session)
         self.nicks.release(old, keep=nick)
-        session.call(nick)
+        for each in session.connections:
+            each.call(nick)
         self.changed(session)
 
+    def read(self, session: Session, room: str, epoch: str, seq: int) -> bool:
+        """The person of the session has seen the room up to `seq`; return whether that is further than before."""
+        if session.identity is None or not session.identity.read(room, epoch, seq):
+            return False
+        self.changed(session)
+        return True
+
     def changed(self, session: Session) -> None:
-        """The session's nick or rooms have changed: store them."""
+        """What is stored of the session's person has changed."""
         if session.identity is not None:
             self._changed[session.identity] = None
             self._clock.soon()
@@ -122,11 +180,12 @@ class IdentityRegistry:
         identity = session.identity
         if identity is None:
             self.nicks.release(session.nick)
-        elif identity.session is session:
-            self.identities.go(identity)
+        elif session in identity.sessions:
+            self.identities.go(identity, session)
             self._changed[identity] = None
-            self._sweep_later()
             self._clock.soon()
+            if not identity.sessions:
+                self._sweep_later()
 
     def stored(self) -> Answer[JournalError | None]:
         """Comes when all changes so far are stored, with an error if they could not be."""
@@ -151,7 +210,7 @@ class IdentityRegistry:
     def _store(self) -> None:
         for identity in self._changed:
             identity.note()
-        people = [identity.person() for identity in self._changed]
+        people = [person_of(identity) for identity in self._changed]
         waiting = self._waiting
         self._changed, self._waiting = {}, []
 
@@ -177,7 +236,6 @@ class IdentityRegistry:
         self._sweeping = False
         released, more = self.identities.sweep()
         for identity in released:
-            identity.holds_nick = False
-            self.nicks.release(identity.nick)
+            self.release(identity)
         if more:
             self._sweep_later()

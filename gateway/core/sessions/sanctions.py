@@ -30,6 +30,7 @@ from gateway.core import sanitize
 from gateway.core.address import Network, parse_address, parse_network, subscriber_network
 from gateway.core.clock import Clock
 from gateway.core.ports import Measure, Sanction
+from gateway.core.protocol.events import Standing
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
@@ -133,6 +134,20 @@ def end_of(sanction: Sanction, now: int) -> str:
     end = datetime.fromtimestamp(sanction.until / 1000)
     today = datetime.fromtimestamp(now / 1000).date() == end.date()
     return wording.UNTIL.format(when=f"{end:%H:%M}" if today else f"{end:%Y-%m-%d %H:%M}")
+
+
+def standing_of(session: Session, bans: "Sanctions", mutes: "Sanctions") -> Standing:
+    """What the person of the session may do, as they are told."""
+    ban, mute = bans.on(session), mutes.on(session)
+    role = "member" if session.identity is not None and session.identity.account else None
+    return Standing(
+        session.operator.role.word if session.operator is not None else role,
+        mute is not None,
+        mute.until if mute is not None else None,
+        ban is not None,
+        ban.until if ban is not None else None,
+        next((each.reason for each in (ban, mute) if each is not None), ""),
+    )
 
 
 class Sanctions:

@@ -6,7 +6,7 @@ from a log. While more than OWED_BYTES are owed its input is held, so `owed` is 
 
 A session is changed by its verbs. Two kinds of number are written from outside, because a call for each would cost
 too much: the counts that the fan-out keeps per reader and per message (`core.rooms.fanout`, `core.rooms.catch_up`), and
-`paid_until`, which belongs to the rate limit (`core.sessions.rate_limit`).
+`RateUse.until`, which belongs to the rate limit (`core.sessions.rate_limit`).
 
 This file is below rooms: it sees its members only as `RoomReading`s, and `core.rooms.fanout` gives them back as
 `Member`s.
@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 
 from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
-from gateway.core.ports import Person, Transport
+from gateway.core.ports import RoomReading, Transport
 from gateway.core.protocol.events import Event, error_event
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import Wire
@@ -29,6 +29,8 @@ from gateway.errors import Refusal
 
 Value = TypeVar("Value")
 
+READS = 500
+"""Rooms of which a person's place is remembered; those read longest ago are forgotten first."""
 OWED_BYTES = 65536
 """Bytes of output owed to one session above which its input is held and room-wide events are left out."""
 
@@ -47,56 +49,74 @@ class Arrival:
     terminal: bool = False
 
 
-class RoomReading(Protocol):
-    """A room as a session reads it: the last number it has, and the number of its own last message."""
-
-    cursor: int
-    own: int
-
-    @property
-    def place(self) -> tuple[str, str, int]:
-        """Name and epoch of the room, and the cursor."""
-
-    def lag(self) -> tuple[int, int]:
-        """How far the reader is behind: (messages, bytes)."""
-
-    def unsent_since(self) -> int | None:
-        """When the oldest message after the cursor was sent, in ms since 1970; None when there is none."""
-
-
 class Watcher(Protocol):
     """Receives what a session's peer sends (`core.sessions.trace`)."""
 
-    def heard(self, data: bytes) -> None:
-        """The peer has sent this."""
+    def heard(self, data: bytes) -> None: ...
+
+
+class RateUse:
+    """What a person has used of the rate limit: `until` in monotonic seconds (`core.sessions.rate_limit`)."""
+
+    __slots__ = ("until",)
+
+    def __init__(self) -> None:
+        self.until = 0.0
 
 
 class Identity:
-    """One user across connections (`core.sessions.identity`). `session` is the open connection, None while absent since
-    `gone_at` (ms since 1970); `rooms` are name, epoch and last number read of each room it was in."""
+    """One person across connections (`core.sessions.identity`). `sessions` are the open connections, the earliest
+    first, none while absent since `gone_at` (ms since 1970); `rooms` are name, epoch and last number read of each room
+    they were in; `reads` is, by room, the epoch and the number of the last message that the person has really seen."""
 
-    __slots__ = ("gone_at", "holds_nick", "id", "nick", "resumed", "rooms", "session")
+    __slots__ = ("account", "codes", "gone_at", "holds_nick", "id", "nick", "rate_use", "reads", "resumed", "rooms",
+                 "sessions")  # fmt: skip
 
     def __init__(self, id: str, nick: str, rooms: tuple[tuple[str, str, int], ...] = (), gone_at: int = 0) -> None:
         self.id = id
         self.nick = nick
         self.rooms = rooms
         self.gone_at = gone_at
-        self.session: Session | None = None
+        self.sessions: dict[Session, None] = {}
+        self.rate_use = RateUse()
         self.holds_nick = True
+        self.account = ""
+        """The account that the person is logged in to, as it is spelled in the settings; empty for everybody else."""
+        self.codes: tuple[str, ...] = ()
+        """The codes that have been given out and not used, the earliest first."""
+        self.reads: dict[str, tuple[str, int]] = {}
         self.resumed = 0
         """How often it has resumed on another connection, since the gateway started."""
 
-    def note(self) -> None:
-        """Remember its session's nick and rooms, for when it comes back."""
-        session = self.session
-        if session is not None:
-            self.nick = session.nick
-            self.rooms = tuple(each.place for each in session.rooms.values())
+    @property
+    def connections(self) -> list["Session"]:
+        return list(self.sessions)
 
-    def person(self) -> Person:
-        """What the journal stores of it."""
-        return Person(self.id, self.nick, self.rooms, 0 if self.session is not None else self.gone_at)
+    @property
+    def owns_nick(self) -> bool:
+        """Whether the nick is the name of the person's own account."""
+        return self.account.casefold() == self.nick.casefold()
+
+    def note(self) -> None:
+        """Remember the nick and the rooms of its connections, the latest connection's first, for when it comes back."""
+        if self.sessions:
+            self.nick = next(iter(self.sessions)).nick
+            places: dict[str, tuple[str, str, int]] = {}
+            for session in reversed(self.sessions):
+                for name, reading in session.rooms.items():
+                    places.setdefault(name, reading.place)
+            self.rooms = tuple(places.values())
+
+    def read(self, room: str, epoch: str, seq: int) -> bool:
+        """The person has seen the room up to `seq`; return whether that is further than before."""
+        known = self.reads.get(room)
+        if known is not None and known[0] == epoch and known[1] >= seq:
+            return False
+        self.reads.pop(room, None)
+        self.reads[room] = epoch, seq
+        if len(self.reads) > READS:
+            del self.reads[next(iter(self.reads))]
+        return True
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -127,14 +147,17 @@ class Session:
     """`last_input` as it was when the last line of a terminal was handled."""
     told_once: tuple[str, ...] = ()
     """Texts that a terminal is told only once, and has been told."""
-    paid_until: float = 0.0
-    """Monotonic seconds up to which the session has used its rate (see `core.sessions.rate_limit`)."""
+    rate_use: RateUse = field(default_factory=RateUse)
     rooms: dict[str, RoomReading] = field(default_factory=dict)
     room: RoomReading | None = None
     """The room a terminal talks in; None for a browser session, which names a room each time."""
     owed: bytes = b""
     identity: Identity | None = None
     """Who the peer is across connections; a terminal has none until it asks for a code."""
+    code: str = ""
+    """The code that this connection has been given last."""
+    reply_to: "Session | Identity | None" = None
+    """Who has last written to the peer privately."""
     operator: Operator | None = None
     """The operator who has logged in on this connection."""
     _flushed: list[Callable[[], None]] | None = None
@@ -169,7 +192,10 @@ class Session:
         """The session's number as people see it."""
         return f"{self.number:x}"
 
-    # What happens to it
+    @property
+    def connections(self) -> list["Session"]:
+        """The same person's connections, the earliest first."""
+        return [self] if self.identity is None else self.identity.connections
 
     def begin(self, wall: int, now: float, announce_at: float) -> None:
         """The session begins at `wall` (ms since 1970), `now` in monotonic seconds; announce it from `announce_at`
@@ -193,8 +219,17 @@ class Session:
         self.nick = nick
 
     def prove(self, identity: Identity) -> None:
-        """The peer is known to be this identity."""
-        self.identity = identity
+        """The peer is known to be this identity, whose connections share one rate."""
+        identity.rate_use.until = max(identity.rate_use.until, self.rate_use.until)
+        self.identity, self.rate_use = identity, identity.rate_use
+
+    def give_code(self, code: str) -> None:
+        """With this code the peer can come back."""
+        self.code = code
+
+    def written_by(self, sender: "Session") -> None:
+        """Somebody has written privately: /reply goes there."""
+        self.reply_to = sender.identity or sender
 
     def is_known(self) -> None:
         """The peer was connected a moment ago: its join need not be announced."""
@@ -212,7 +247,8 @@ class Session:
 
     def leave(self, name: str) -> None:
         """Stop reading the room of that name."""
-        self.rooms.pop(name, None)
+        if self.rooms.pop(name, None) is self.room:
+            self.room = None
 
     def end_input(self) -> None:
         """The peer has stopped sending."""
@@ -237,8 +273,6 @@ class Session:
     def watch(self, tap: Watcher | None, transport: Transport) -> None:
         """An operator watches what comes in (None: no longer), through `transport`, which wraps the session's own."""
         self.tap, self.transport = tap, transport
-
-    # What it is sent
 
     def tell(self, event: Event) -> None:
         """Owe the session an event; it goes out at the end of this tick."""

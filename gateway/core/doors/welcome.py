@@ -1,0 +1,171 @@
+"""Welcome: who a connection is. Its hello, and what makes it another person later: /resume CODE and /login.
+
+A connection that becomes another person first leaves its rooms, as who it was; what it was before is gone, unless
+another connection is still that person. Then it is welcomed like a newcomer with a token: `welcome` with the token that
+counts from now on, then `joined` for each of its rooms. A terminal reads the same as lines.
+
+The owner of an account is one person on all devices. They get the account's name, whoever has it: the holder becomes a
+guest and is told.
+"""
+
+from collections.abc import Sequence
+
+from gateway import __version__, wording
+from gateway.core import sanitize
+from gateway.core.address import is_loopback
+from gateway.core.doors.join import ROOMS_PER_SESSION, Position, join, rejoin
+from gateway.core.hub import Hub
+from gateway.core.operators.assembly import Operators
+from gateway.core.protocol.events import Notice, Standing, Welcome, error_event
+from gateway.core.roles import Operator, Role
+from gateway.core.rooms.catch_up import HISTORY_MESSAGES
+from gateway.core.rooms.fanout import members_of
+from gateway.core.rooms.registry import LOBBY, RECENT_MESSAGES
+from gateway.core.sessions.sanctions import standing_of
+from gateway.core.sessions.session import Identity, Session
+from gateway.errors import Code, Refusal
+
+WRONG_CODE_SECONDS = 1.0
+"""How long a wrong code takes: a thousand million codes are too many to try at that rate."""
+
+Places = Sequence[tuple[str, str, int]]
+"""Rooms by name, each with its epoch and the last number that was read there."""
+
+
+def welcome(hub: Hub, session: Session) -> None:
+    """Tell a session that has an identity who it is."""
+    assert session.identity is not None
+    limits = hub.limits
+    standing = standing_of(session, hub.bans, hub.mutes)
+    told = {"standing": standing} if standing != Standing() else {}
+    session.tell(
+        Welcome(
+            session.id,
+            hub.identities.identities.token(session.identity),
+            session.nick,
+            {"name": "gateway", "version": __version__},
+            {
+                "text_bytes": sanitize.TEXT_BYTES,
+                "messages_per_second": limits.messages_per_second,
+                "burst": limits.burst,
+                "history": HISTORY_MESSAGES,
+            },
+            **told,
+        )
+    )
+
+
+def resume(hub: Hub, operators: Operators, session: Session, code: str, id: str | None) -> None:
+    """Make the session the person that the code proves, in the rooms where they were. Raises Refusal."""
+    identity = hub.identities.use_code(session, code)
+    try:
+        operators.passwords.guessed("code", session.address, identity is not None)
+        if identity is None:
+            raise Refusal(Code.TOKEN_INVALID, wording.RESUME_UNKNOWN)
+    except Refusal:
+        session.hold()
+        hub.clock.later(WRONG_CODE_SECONDS, session.release)
+        raise
+    identity.note()
+    places = identity.rooms[:ROOMS_PER_SESSION] if not session.terminal else identity.rooms[:1]
+    refusal = become(hub, session, identity)
+    if hub.turn_away(session):
+        return
+    _answer(session, refusal.text if refusal is not None else wording.WELCOME_BACK.format(nick=session.nick), id)
+    _come_in(hub, session, places)
+
+
+def login(hub: Hub, operators: Operators, session: Session, words: str, id: str | None) -> None:
+    """Log the session in with `[NAME] PASSWORD`. Raises Refusal.
+
+    The words go to the authenticator and nowhere else: what looks like a name may be half of a password.
+    """
+    audit = operators.audit
+    name, _, password = words.partition(" ")
+    if not password:
+        name, password = "", name
+    source = source_of(session)
+    if not (session.encrypted or (session.proxy is None and is_loopback(session.address))):
+        raise audit.stranger(session.nick, source, "login", "", wording.PASSWORD_IN_CLEAR)
+    if not password:
+        raise Refusal(Code.BAD_MESSAGE, wording.SAY_PASSWORD)
+    session.hold()
+
+    def checked(answer: Operator | Refusal) -> None:
+        if isinstance(answer, Refusal):
+            audit.stranger(session.nick, source, "login", "", answer.text)
+            session.tell(error_event(answer, id))
+            hub.clock.later(WRONG_CODE_SECONDS, session.release)
+            return
+        audit.note(answer._replace(source=source), "login", session.nick, "", "done")
+        if not session.closed:
+            _logged_in(hub, session, answer._replace(source=source), id)
+        session.release()
+
+    operators.passwords.login(name, password, session.address).then(checked)
+
+
+def _logged_in(hub: Hub, session: Session, account: Operator, id: str | None) -> None:
+    places = [member.place for member in members_of(session)]
+    moves = hub.nicks.is_account(account.name)
+    if moves:
+        own_name(hub, session, account.name)
+    if account.role is Role.MEMBER:
+        _answer(session, wording.YOU_OWN.format(nick=session.nick), id)
+    else:
+        session.log_in(account)
+        _answer(session, wording.YOU_OPERATE.format(name=account.name, role=account.role.word), id)
+    if moves:
+        _come_in(hub, session, places)
+    else:
+        session.tell(standing_of(session, hub.bans, hub.mutes))
+
+
+def own_name(hub: Hub, session: Session, account: str) -> None:
+    """Make the session the owner of the account, under its name."""
+    identity = hub.identities.identities.of_account(account)
+    for holder in hub.nicks.holders(account):
+        if holder is not identity and holder.connections:
+            hub.rename(holder.connections[-1], None)
+            told = holder.connections[-1]
+            told.tell(Notice(wording.OWNER_IS_HERE.format(account=account, nick=told.nick), nick=told.nick))
+        elif isinstance(holder, Identity):
+            hub.identities.release(holder)
+    hub.identities.call(identity, account)
+    if session.identity is not identity:
+        become(hub, session, identity)
+    hub.rename(session, account)
+
+
+def become(hub: Hub, session: Session, identity: Identity) -> Refusal | None:
+    """Take the session out of its rooms and make it a connection of the identity; return what could not be done, if
+    anything."""
+    for member in members_of(session):
+        hub.leave(member)
+    return hub.identities.take_over(session, identity)
+
+
+def _come_in(hub: Hub, session: Session, places: Places) -> None:
+    """Once the person is stored, welcome the session and bring it into these rooms, if there is none into the lobby."""
+    session.hold()
+
+    def stored(_: object) -> None:
+        if not session.closed:
+            welcome(hub, session)
+            for name, epoch, after in places or [(LOBBY, "", 0)]:
+                if session.terminal:
+                    rejoin(hub, session, name, Position(epoch, after))
+                else:
+                    join(hub, session, name, RECENT_MESSAGES)
+        session.release()
+
+    hub.identities.stored().then(stored)
+
+
+def _answer(session: Session, words: str, id: str | None) -> None:
+    session.tell(Notice(words, nick=session.nick) if id is None else Notice(words, id=id, nick=session.nick))
+
+
+def source_of(session: Session) -> str:
+    """The door and the address that somebody acts from: `tcp 127.0.0.1`."""
+    return f"{session.door} {session.address}"
