@@ -28,6 +28,7 @@ class Code(StrEnum):
     NOT_JOINED = "not_joined"
     NO_SUCH_USER = "no_such_user"
     NO_SUCH_ROOM = "no_such_room"
+    NO_SUCH_MESSAGE = "no_such_message"
     MUTED = "muted"
     BANNED = "banned"
     FORBIDDEN = "forbidden"
@@ -54,6 +55,7 @@ HTTP_STATUS = {
     Code.NOT_JOINED: 403,
     Code.NO_SUCH_USER: 404,
     Code.NO_SUCH_ROOM: 404,
+    Code.NO_SUCH_MESSAGE: 404,
     Code.MUTED: 403,
     Code.BANNED: 403,
     Code.FORBIDDEN: 403,

@@ -40,6 +40,7 @@ from gateway.core.rooms.idempotency import RECEIPT_SECONDS, Idempotency, Posted,
 from gateway.core.rooms.join_notices import JoinNotices
 from gateway.core.rooms.presence import ANNOUNCE_AFTER, Appearance
 from gateway.core.rooms.registry import Rooms
+from gateway.core.rooms.removals import Removals
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.half_closed import HalfClosed
 from gateway.core.sessions.identity import CONNECTIONS, IDENTITY_SECONDS, Identities, Nicknames
@@ -83,6 +84,7 @@ class Hub:
         self._delivery = Delivery(clock)
         self.rooms = Rooms(journal, limits, self._delivery, stats.counters)
         self.history = HistoryReader(journal, self.rooms)
+        self.removals = Removals(journal, self.rooms, self.history, clock)
         self.idempotency = Idempotency(clock)
         identities = Identities(token_key, clock, random_bits)
         self.identities = IdentityRegistry(journal, identities, self.nicks, clock, stats.recent, self._replace)
@@ -225,7 +227,8 @@ class Hub:
         An `id` that this identity has used before is acknowledged, not posted again. Raises Refusal.
         """
         session, room = member.session, member.room
-        message = Message(room.name, self.clock.wall(), session.nick, session.door, kind, text, author=session.number)
+        message = Message(room.name, self.clock.wall(), session.nick, session.door, kind, text, session.number)
+        message.identity = session.author
         answer: Answer[Posted | Refusal] | None = None
         if id is not None and session.identity is not None:
             answer, first = self.idempotency.begin((session.identity.id, id))

@@ -119,7 +119,7 @@ class RoomDoor:
         past = await answered(self._hub.history.read(room, wanted))
         epoch = query.get("epoch")
         if epoch and epoch != past.epoch:
-            raise Refusal(Code.EPOCH_CHANGED, "the room has begun a new epoch: read it anew without bounds")
+            raise Refusal(Code.EPOCH_CHANGED, wording.EPOCH_CHANGED)
         page = HistoryPage(room, past.epoch, [as_msg(message) for message in past.messages], past.more)
         if "around" in query or "at" in query:
             page.first, page.head = past.first, past.head

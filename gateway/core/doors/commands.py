@@ -252,6 +252,11 @@ def _since(call: CommandCall) -> None:
     _show(call, Range(limit=HISTORY_MESSAGES), since)
 
 
+def _delete(call: CommandCall) -> None:
+    removed = call.operators.redaction.delete(call.session, call.room().room.name, call.words)
+    call.session.wait_for(removed, lambda _: call.done(), call.id)
+
+
 def _echo(call: CommandCall) -> None:
     if call.words in ("on", "off"):
         call.session.show_own(call.words == "on")
@@ -304,7 +309,8 @@ def _ordered(order: OperatorCommand) -> Callable[[CommandCall], None]:
         if session.operator is None:
             target = call.words.split(None, 1)[0] if call.words else ""
             raise call.operators.audit.stranger(session.nick, source_of(session), order.name, target)
-        session.wait_for(order.run(call.operators, session.operator, call.words), call.answer, call.id)
+        words = f"{call.room().room.name} {call.words}" if order.in_room and call.words else call.words
+        session.wait_for(order.run(call.operators, session.operator, words), call.answer, call.id)
 
     return run
 
@@ -345,6 +351,7 @@ COMMANDS = {
         Command("topic", "[TEXT]", "what the room is about", "/topic release day", _topic),
         Command("history", "[N]", "the last messages", "/history 50", _history),
         Command("since", "SEQ|10m|14:00", "the messages since then", "/since 10m", _since),
+        Command("delete", "[SEQ]", "take back what you said", "/delete 512", _delete),
         Command("echo", "on|off", "see your own lines too", "/echo on", _echo),
         Command("resume", "[CODE]", "be the same person here", "/resume K7Q2-MX", _resume),
         Command("bot", "[off]", "JSON lines from now on", "/bot off", _bot),

@@ -122,7 +122,10 @@ def join(
         elif session.closed:
             hub.rooms.forget_if_idle(room)
         elif position and position.epoch == room.epoch and 0 <= position.after <= room.log.head:
-            done(_come_in(hub, session, room, position.after, recovered=True, id=id))
+            member = _come_in(hub, session, room, position.after, recovered=True, id=id)
+            if member is not None:
+                hub.removals.tell_resumed(member, position.after)
+            done(member)
         else:
             hub.history.read(name, Range(limit=recent)).then(partial(read, room))
 
@@ -177,7 +180,8 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
             session.tell(error_event(past))
         elif not session.closed:
             member = _come_in(hub, session, room, past.messages[-1].seq if past.messages else room.log.head, True, None)
-            if position.epoch == room.epoch and 0 < position.after <= room.log.head:
+            if member is not None and position.epoch == room.epoch and 0 < position.after <= room.log.head:
+                hub.removals.tell_resumed(member, position.after)
                 again = max(0, position.after - UNSURE_LINES)
                 known = wording.SENT_UP_TO.format(seq=position.after, again=again)
                 nothing = wording.NOTHING_NEW.format(seq=position.after)

@@ -9,6 +9,7 @@ from gateway.core.operators.bulk import BulkActions
 from gateway.core.operators.drain import DoorPorts, Drain
 from gateway.core.operators.maintenance import LogLevelControl, Maintenance
 from gateway.core.operators.moderation import Moderation
+from gateway.core.operators.redaction import Redaction
 from gateway.core.roles import PasswordCheck
 
 
@@ -19,6 +20,7 @@ class Operators:
     audit: Audit
     passwords: PasswordCheck
     moderation: Moderation
+    redaction: Redaction
     bulk: BulkActions
     drain: Drain
     maintenance: Maintenance
@@ -41,6 +43,7 @@ def operators_over(
         audit=audit,
         passwords=passwords,
         moderation=moderation,
+        redaction=Redaction(hub, audit, mark),
         bulk=BulkActions(hub, audit, moderation, random_bits),
         drain=Drain(hub, audit, moderation, ports, random_bits),
         maintenance=Maintenance(hub.gate, hub.clock, moderation),

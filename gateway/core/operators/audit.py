@@ -32,6 +32,25 @@ REASON_BYTES = 300
 RESULT_CHARACTERS = 300
 
 
+class _Bounded:
+    """Lets STRANGERS_BURST entries through at once and a few a minute after that, and counts the others."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until = 0.0
+        self._left_out = 0
+
+    def admitted(self) -> int | None:
+        """How many were left out since the last entry; None: leave this one out as well."""
+        now = self._clock.now()
+        if wait(self._until, now, STRANGERS_PER_SECOND, STRANGERS_BURST):
+            self._left_out += 1
+            return None
+        self._until = pay(self._until, now, STRANGERS_PER_SECOND)
+        left_out, self._left_out = self._left_out, 0
+        return left_out
+
+
 class Audit:
     """Writes and reads the audit log. `happened` is called with each attempt in words."""
 
@@ -39,8 +58,8 @@ class Audit:
         self.ledger = ledger
         self._clock = clock
         self._happened = happened
-        self._strangers_until = 0.0
-        self._unrecorded = 0
+        self._strangers = _Bounded(clock)
+        self._own = _Bounded(clock)
 
     def entry(self, operator: Operator, action: str, target: str, reason: str, result: str) -> AuditEntry:
         """An attempt as it is recorded: `result` is `done`, `gone` or `refused: words`."""
@@ -79,15 +98,16 @@ class Audit:
 
     def stranger(self, who: str, source: str, action: str, target: str, words: str = wording.ONLY_OPERATORS) -> Refusal:
         """Record an attempt by somebody who is not allowed to, or not known; return the refusal for them."""
-        now = self._clock.now()
-        if wait(self._strangers_until, now, STRANGERS_PER_SECOND, STRANGERS_BURST):
-            self._unrecorded += 1
-        else:
-            self._strangers_until = pay(self._strangers_until, now, STRANGERS_PER_SECOND)
-            more, self._unrecorded = self._unrecorded, 0
-            reason = wording.MORE_ATTEMPTS.format(count=more) if more else ""
+        before = self._strangers.admitted()
+        if before is not None:
+            reason = wording.MORE_ATTEMPTS.format(count=before) if before else ""
             self.note(Operator(who, Role.VIEWER, source), action, target, reason, f"refused: {words}")
         return Refusal(Code.FORBIDDEN, words)
+
+    def own(self, who: str, source: str, action: str, target: str, reason: str) -> None:
+        """Record what somebody did to what is their own; as few as of strangers, because everybody can."""
+        if self._own.admitted() is not None:
+            self.note(Operator(who, Role.VIEWER, source), action, target, reason, "done")
 
     def read(self, operator: Operator, query: AuditQuery) -> Answer[AuditPage | Refusal]:
         """A page of the audit log. Raises Refusal if the operator may not read it."""

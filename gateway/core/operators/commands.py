@@ -14,15 +14,16 @@ from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
-from gateway.core.operators.moderation import Moderation, Outcome, Subject
+from gateway.core.operators.moderation import Outcome, Subject
+from gateway.core.operators.redaction import MessagePlace
 from gateway.core.protocol.wire import people
 from gateway.core.quantity import parse_duration
 from gateway.core.roles import Operator, Role
-from gateway.core.sessions import sanctions
+from gateway.core.sessions import nicknames, sanctions
 from gateway.core.sessions.sanctions import TargetKind
 from gateway.errors import Code, Refusal
 
-Verb = Callable[[Moderation, Operator, str], Answer[Outcome | Refusal]]
+Verb = Callable[[Operators, Operator, str], Answer[Outcome | Refusal]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class OperatorCommand:
     words: str
     example: str
     verb: Verb
+    in_room: bool = False
+    """Its words begin with the room; whoever types it in a room leaves that out."""
 
     def run(self, operators: Operators, operator: Operator, words: str) -> Answer[str | Refusal]:
         """Run the command. A malformed one is refused and recorded like any other attempt."""
@@ -42,7 +45,7 @@ class OperatorCommand:
             if not words:
                 usage = wording.SAY_USAGE.format(name=self.name, usage=self.usage, example=self.example)
                 raise Refusal(Code.BAD_MESSAGE, usage)
-            outcome = self.verb(operators.moderation, operator, words)
+            outcome = self.verb(operators, operator, words)
         except Refusal as refusal:
             target = words.split(None, 1)[0] if words else ""
             operators.audit.note(operator, self.name, target, "", f"refused: {refusal.text}")
@@ -50,31 +53,39 @@ class OperatorCommand:
         return outcome.map(lambda outcome: outcome if isinstance(outcome, Refusal) else outcome.words)
 
 
-def _kick(operations: Moderation, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
+def _kick(operators: Operators, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
     nick, _, reason = words.partition(" ")
-    return operations.kick(operator, Subject(nick=nick), reason.strip())
+    return operators.moderation.kick(operator, Subject(nick=nick), reason.strip())
 
 
-def _ban(operations: Moderation, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
+def _ban(operators: Operators, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
     whom, seconds, reason = _sentence(words)
-    return operations.ban(operator, whom, reason, seconds)
+    return operators.moderation.ban(operator, whom, reason, seconds)
 
 
-def _mute(operations: Moderation, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
+def _mute(operators: Operators, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
     whom, seconds, reason = _sentence(words)
-    return operations.mute(operator, whom, reason, seconds)
+    return operators.moderation.mute(operator, whom, reason, seconds)
 
 
-def _unban(operations: Moderation, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
-    return operations.unban(operator, words.split(None, 1)[0])
+def _unban(operators: Operators, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
+    return operators.moderation.unban(operator, words.split(None, 1)[0])
 
 
-def _unmute(operations: Moderation, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
-    return operations.unmute(operator, words.split(None, 1)[0])
+def _unmute(operators: Operators, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
+    return operators.moderation.unmute(operator, words.split(None, 1)[0])
 
 
-def _wall(operations: Moderation, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
-    return operations.announce(operator, words)
+def _wall(operators: Operators, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
+    return operators.moderation.announce(operator, words)
+
+
+def _redact(operators: Operators, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
+    room, _, rest = words.partition(" ")
+    seq, _, reason = rest.strip().partition(" ")
+    if not (seq.isascii() and seq.isdecimal() and len(seq) < 19):
+        raise Refusal(Code.BAD_MESSAGE, wording.SAY_WHAT_TO_REDACT)
+    return operators.redaction.redact(operator, MessagePlace(nicknames.room(room), int(seq)), reason.strip())
 
 
 def _sentence(words: str) -> tuple[Subject, int | None, str]:
@@ -101,13 +112,14 @@ OPERATOR_COMMANDS = (
     OperatorCommand("mute", "NICK|ADDRESS|CIDR [DURATION] [REASON]", "keep somebody silent", "mute bob 1h caps", _mute),
     OperatorCommand("unmute", "NICK|ADDRESS|CIDR", "let somebody speak again", "unmute bob", _unmute),
     OperatorCommand("wall", "TEXT", "tell everybody", "wall back in five minutes", _wall),
+    OperatorCommand("redact", "SEQ [REASON]", "remove a message", "redact 512 spam", _redact, in_room=True),
 )
 
 
 CONSOLE = Operator("console", Role.ADMIN, "console")
 WHO_SHOWN = 50
 ROWS = [
-    *((f"{row.name} {row.usage}", row.words) for row in OPERATOR_COMMANDS),
+    *((f"{row.name} {'ROOM ' * row.in_room}{row.usage}", row.words) for row in OPERATOR_COMMANDS),
     ("who [NICK]", "who is here"),
     ("help", "this list"),
     ("quit", "stop the server"),

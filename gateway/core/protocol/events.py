@@ -75,7 +75,7 @@ class Read(Event, frozen=True, tag="read"):
 
 
 class Msg(Event, frozen=True, tag="msg"):
-    """A message of a room's log."""
+    """A message of a room's log; `redacted` is the reason of one that was removed, whose text is empty."""
 
     room: str
     seq: int
@@ -84,6 +84,17 @@ class Msg(Event, frozen=True, tag="msg"):
     door: str
     kind: str
     text: str
+    redacted: str | UnsetType = UNSET
+
+
+class Redacted(Event, frozen=True, tag="redacted"):
+    """A message was removed: show it without its text. `by` is its author's nick or an operator's name."""
+
+    room: str
+    epoch: str
+    seq: int
+    by: str
+    reason: str
 
 
 class Ack(Event, frozen=True, tag="ack"):
@@ -184,7 +195,7 @@ class Bye(Event, frozen=True, tag="bye"):
 
 
 AnyEvent = (
-    Welcome | Joined | Msg | Ack | History | Presence | Private | Typing | Gap | Notice | Error | Pong | Bye
+    Welcome | Joined | Msg | Redacted | Ack | History | Presence | Private | Typing | Gap | Notice | Error | Pong | Bye
     | Read | Standing
 )  # fmt: skip
 encode_json: Callable[[Event], bytes] = msgspec.json.Encoder().encode

@@ -29,6 +29,7 @@ from gateway.core.protocol.events import (
     Presence,
     Private,
     Read,
+    Redacted,
     Standing,
     Typing,
     Welcome,
@@ -56,7 +57,8 @@ class Wire(Protocol):
 
 def as_msg(message: Message) -> Msg:
     """The event that shows a message of the log."""
-    return Msg(message.room, message.seq, message.ts, message.nick, message.door, message.kind, message.text)
+    shown = message.room, message.seq, message.ts, message.nick, message.door, message.kind, message.text
+    return Msg(*shown, message.redacted) if message.redacted else Msg(*shown)
 
 
 def frame(payload: bytes) -> bytes:
@@ -152,9 +154,9 @@ class Lines:
 
     def message(self, message: Message) -> bytes:
         text = message.text
-        if message.kind == Kind.SAY and "\n" not in text:
+        if text and message.kind == Kind.SAY and "\n" not in text:
             return f"{message.nick}: {text}{self.end}".encode()
-        return self._join(spoken(message.nick, message.kind, text))
+        return self._join(spoken(message))
 
     def event(self, event: Event, nick: str) -> bytes:
         return self._join(EVENT_LINES[type(event)](event, nick))
@@ -167,7 +169,7 @@ class RawLines(Lines):
     """`/r/{room}/raw`: new messages, gap notices, and the reason for its end."""
 
     def event(self, event: Event, nick: str) -> bytes:
-        return super().event(event, nick) if isinstance(event, Gap | Bye) else b""
+        return super().event(event, nick) if isinstance(event, Gap | Redacted | Bye) else b""
 
 
 class LineFrames(Lines):
@@ -180,17 +182,25 @@ class LineFrames(Lines):
         return FRAME
 
     def message(self, message: Message) -> bytes:
-        return self._join(spoken(message.nick, message.kind, message.text))
+        return self._join(spoken(message))
 
     def _join(self, lines: list[str]) -> bytes:
         return b"".join([frame(line.encode()) for line in lines])
 
 
-def spoken(nick: str, kind: str, text: str) -> list[str]:
-    """The lines of a message: the first shows its kind, further ones begin with `nick|`."""
-    first, *more = text.split("\n")
-    opening = f"* {nick} {first}" if kind == Kind.ACTION else f"{nick}: {first}"
+def spoken(message: Message | Msg) -> list[str]:
+    """The lines of a message: the first shows its kind, further ones begin with `nick|`; of a removed one the notice of
+    that."""
+    if not message.text:
+        return [f"-- {wording.REMOVED.format(seq=message.seq, reason=message.redacted)}"]
+    nick = message.nick
+    first, *more = message.text.split("\n")
+    opening = f"* {nick} {first}" if message.kind == Kind.ACTION else f"{nick}: {first}"
     return [opening, *(f"{nick}| {line}" for line in more)]
+
+
+def _redacted(event: Redacted, nick: str) -> list[str]:
+    return [f"-- {wording.REMOVED.format(seq=event.seq, reason=event.reason)}"]
 
 
 def clock(ts: int) -> str:
@@ -205,15 +215,15 @@ def day(ts: int) -> str:
 
 
 def _msg(event: Msg, nick: str) -> list[str]:
-    return spoken(event.nick, event.kind, event.text)
+    return spoken(event)
 
 
 def _history(event: History, nick: str) -> list[str]:
-    return [f"[{clock(m.ts)}] {line}" for m in event.messages for line in spoken(m.nick, m.kind, m.text)]
+    return [f"[{clock(m.ts)}] {line}" for m in event.messages for line in spoken(m)]
 
 
 def _page_shown(event: PageShown, nick: str) -> list[str]:
-    return [f"#{m.seq} [{clock(m.ts)}] {line}" for m in event.messages for line in spoken(m.nick, m.kind, m.text)]
+    return [f"#{m.seq} [{clock(m.ts)}] {line}" for m in event.messages for line in spoken(m)]
 
 
 def _joined(event: Joined, nick: str) -> list[str]:
@@ -277,6 +287,7 @@ EVENT_LINES: dict[type[Event], Callable[[Any, str], list[str]]] = {
     Welcome: _silent,
     Joined: _joined,
     Msg: _msg,
+    Redacted: _redacted,
     Ack: _silent,
     History: _history,
     PageShown: _page_shown,

@@ -235,7 +235,7 @@ class Room:
     """A room in memory: its log, its members, and the state of the current turn of serving them."""
 
     __slots__ = ("_again", "_authors", "_delivery", "_turn", "_turn_head", "attendance", "counters", "epoch", "first",
-                 "log", "members", "name", "pending", "presences", "readers", "topic")  # fmt: skip
+                 "log", "members", "name", "pending", "presences", "readers", "removed", "topic")  # fmt: skip
 
     def __init__(self, record: RoomRecord, log: RoomLog, delivery: Delivery, counters: Counters) -> None:
         self.name = record.room
@@ -243,6 +243,8 @@ class Room:
         self.first = record.first
         """The oldest number the journal holds."""
         self.topic = record.topic
+        self.removed = record.removed
+        """Whether messages have been removed from it."""
         self.log = log
         self.counters = counters
         self._delivery = delivery

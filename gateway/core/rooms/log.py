@@ -14,6 +14,8 @@ comparison again. Readers of an emptied log are told like any whom the tail has 
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from gateway.core.protocol.message import Message
 
 MESSAGE_BYTES = 300
@@ -98,6 +100,16 @@ class RoomLog:
         self._cut()
         if self._budget.used > self._budget.top:
             self._budget.enforce()
+
+    def remove(self, seq: int, reason: str) -> None:
+        """Hold the message with that number without its text, if it is held at all; no reader's place changes."""
+        if self.first <= seq <= self.head:
+            place = seq - self._base
+            message = self._messages[place]
+            tombstone = self._messages[place] = msgspec.structs.replace(message, text="", redacted=reason)
+            saved = cost(message) - cost(tombstone)
+            self.bytes -= saved
+            self._budget.used -= saved
 
     @property
     def last_ts(self) -> int:

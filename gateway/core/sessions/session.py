@@ -139,8 +139,9 @@ class Session:
     echo: bool = field(init=False)
     """Whether own messages come back. For terminals they do not, at first."""
     connected_at: int = 0  # milliseconds since 1970 UTC
-    announce_at: float = 0.0
-    """Monotonic seconds from which the session's join is announced."""
+    own_id: str = ""  # the identity of what is said before the peer is known
+    author: str = ""  # the identity of what is said now
+    announce_at: float = 0.0  # monotonic seconds from which the session's join is announced
     last_input: float = 0.0
     """When the peer last sent something, in monotonic seconds."""
     last_line: float = float("-inf")
@@ -197,10 +198,16 @@ class Session:
         """The same person's connections, the earliest first."""
         return [self] if self.identity is None else self.identity.connections
 
+    @property
+    def authors(self) -> tuple[str, str]:
+        """The identities under which the peer has spoken on this connection."""
+        return self.own_id, self.author
+
     def begin(self, wall: int, now: float, announce_at: float) -> None:
         """The session begins at `wall` (ms since 1970), `now` in monotonic seconds; announce it from `announce_at`
         on."""
         self.connected_at, self.last_input, self.announce_at = wall, now, announce_at
+        self.own_id = self.author = f"~{self.number:x}-{wall:x}"
 
     def over(self) -> None:
         """The session has ended: nothing is sent or taken any more."""
@@ -221,7 +228,7 @@ class Session:
     def prove(self, identity: Identity) -> None:
         """The peer is known to be this identity, whose connections share one rate."""
         identity.rate_use.until = max(identity.rate_use.until, self.rate_use.until)
-        self.identity, self.rate_use = identity, identity.rate_use
+        self.identity, self.rate_use, self.author = identity, identity.rate_use, identity.id
 
     def give_code(self, code: str) -> None:
         """With this code the peer can come back."""
