@@ -11,8 +11,18 @@ from pathlib import Path
 from coverage import Coverage
 
 ROOT = Path(__file__).resolve().parents[1]
-FLOORS = {"accounts": 95, "bench": 83, "config": 92, "core": 91, "journal": 95, "process": 64, "tcp": 95}
-"""Percent, by package: slightly below what its own tests cover."""
+FLOORS = {
+    "accounts": 95,
+    "bench": 83,
+    "config": 92,
+    "core": 94,
+    "gateway": 72,
+    "journal": 96,
+    "process": 74,
+    "tcp": 95,
+    "web": 95,
+}
+"""Percent, by package: one or two less than what the whole suite covers. `gateway` is the files at the top."""
 
 
 def percent_by_package() -> dict[str, float]:
