@@ -167,7 +167,7 @@ def test_a_frozen_table_waits_while_the_figures_go_on(gateway: RunningGateway, d
     expect(dashboard.locator("#tiles")).to_contain_text(re.compile(r"tcp 2\s"))
     assert nicks(dashboard) == ["nina"]
 
-    dashboard.get_by_role("button", name="Go on live").click()
+    dashboard.get_by_role("button", name="Back to live").click()
     expect(row(dashboard, "bob")).to_be_visible()
 
 

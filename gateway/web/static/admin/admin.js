@@ -1,4 +1,4 @@
-/** What every page of the dashboard does at its start. */
+/** The start of every page of the dashboard. */
 
 import "./keys.js";
 import { localise } from "./format.js";
@@ -13,13 +13,13 @@ if (location.search.includes("result=")) {
   history.replaceState(history.state, "", clean);
 }
 document.addEventListener("click", (event) => {
-  const copy = event.target.closest("[data-copy]");
+  const copy = event.target?.closest("[data-copy]");
   if (!copy) return;
   const code = copy.parentElement.querySelector("code");
   navigator.clipboard?.writeText(code.textContent);
   copy.textContent = words.copied;
 });
-// A menu that would run out of the window is brought into it.
+// A menu that would reach beyond the window is scrolled into view.
 document.addEventListener(
   "toggle",
   ({ target }) => {
@@ -30,6 +30,6 @@ document.addEventListener(
 // A menu closes when something else is clicked.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details:is(.menu, .words)[open]")) {
-    if (!menu.contains(/** @type {Node} */ (event.target)) || event.target.closest("#more button")) menu.open = false;
+    if (!menu.contains(/** @type {Node} */ (event.target)) || event.target?.closest("#more button")) menu.open = false;
   }
 });

@@ -1,7 +1,7 @@
 /**
  * The admin API: JSON in, JSON out.
  *
- * What the page asks although nobody has touched it since the last time is marked: it keeps no session alive.
+ * A request that the page makes without any touch since the last one is marked: it does not keep the session alive.
  */
 
 import { at } from "../shared/address.js";
@@ -10,18 +10,19 @@ import { page as words } from "./words.js";
 const PATIENCE = 10_000;
 const TOUCHES = ["pointerdown", "keydown", "wheel", "submit"];
 
-let touched = false; // since something was asked last
+let touched = false; // since the last request
 
 for (const touch of TOUCHES) addEventListener(touch, () => (touched = true), { capture: true, passive: true });
 
-/** The headers that tell so. */
+/** The headers that mark such a request. */
 function mark() {
+  /** @type {Record<string, string>} */
   const header = touched ? {} : { "X-Poll": "1" };
   touched = false;
   return header;
 }
 
-/** An answer that is not the one we asked for; `error` is the answer's own. */
+/** An error response; `error` is what its body says. */
 export class Refusal extends Error {
   /** @param {number} status @param {{code?: string, text?: string}} error */
   constructor(status, error) {
@@ -31,7 +32,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Asks; throws a Refusal, or a TypeError or AbortError when there was no answer at all. */
+/** Sends a request and returns its JSON; throws a Refusal, or a TypeError or AbortError if there was no answer at all. */
 export async function ask(path, /** @type {RequestInit} */ options = {}) {
   const headers = { ...mark(), ...options.headers };
   const patience = new AbortController();
@@ -45,19 +46,19 @@ export async function ask(path, /** @type {RequestInit} */ options = {}) {
 
 const token = () => document.querySelector("meta[name=csrf-token]");
 
-/** Changes something, with the session's token. */
+/** Sends a change, with the session's CSRF token. */
 export function order(method, path, body) {
   const headers = { "X-CSRF-Token": token().content, "Content-Type": "application/json" };
   return ask(path, { method, headers, body: JSON.stringify(body) });
 }
 
-/** A new session has a new token. */
+/** Takes over the CSRF token of a new session. */
 export function renew(csrf) {
   token().content = csrf;
   for (const field of document.querySelectorAll("input[name=csrf]")) field.value = csrf;
 }
 
-/** A page of ours as a document, made by the browser's own parser of answers. */
+/** A page of the dashboard as a document, parsed by the browser. */
 export function page(path) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();

@@ -1,12 +1,11 @@
 /**
  * Five charts of the figures over time, drawn by uPlot (vendor/uPlot.js: its 1.6.32 as published, with an export at the
- * end). The server keeps the rings; a pull asks only for what is new. Each has its figures as a table too.
+ * end). The server keeps the figures; a pull requests only new ones. Each chart has its figures as a table too.
  */
 
 import { ask } from "./api.js";
 import { moment, put, written } from "./format.js";
-import { byId } from "../shared/dom.js";
-import { make } from "./page.js";
+import { byId, make } from "../shared/dom.js";
 import { recall, remember } from "../shared/storage.js";
 import { chart as words } from "./words.js";
 import UPlot from "../vendor/uPlot.js";
@@ -26,9 +25,9 @@ const PLOTS = [
 
 const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4]];
 const WHOLE = [...Array(10).keys()].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power)); // steps between ticks
-const LEAST = { count: 4, rate: 4, size: 1000, milliseconds: 10 }; // the top of an axis of nothing
+const LEAST = { count: 4, rate: 4, size: 1000, milliseconds: 10 }; // the least top of an axis
 
-/** A colour of the theme that holds now. */
+/** A colour of the current theme. */
 function style(name) {
   const probe = make("i", {});
   probe.style.color = `var(${name})`;
@@ -40,7 +39,7 @@ function style(name) {
 
 const hue = (at) => style(`--series-${(at % 6) + 1}`);
 
-/** Values on top of each other, the uppermost first. */
+/** Stacked values, the topmost first. */
 function stack(columns) {
   const sum = new Array(columns[0]?.length ?? 0).fill(0);
   return columns.map((column) => column.map((value, at) => (sum[at] += value))).reverse();
@@ -49,8 +48,10 @@ function stack(columns) {
 /** One chart with its legend and its table. */
 class Chart {
   #plan;
+  /** @type {any} */
   #plot = null;
   #series = [];
+  /** @type {Record<string, number[]>} */
   #figures = { t: [] };
   #marks = [];
   #legend = make("ul", { className: "legend" });
@@ -73,7 +74,7 @@ class Chart {
     this.#plot?.setSize(this.#size());
   }
 
-  /** @param {{t: number[]}} figures columns by name   @param {{at: number, text: string}[]} marks what operators did */
+  /** @param {Record<string, number[]>} figures columns by name   @param {{at: number, text: string}[]} marks what operators did */
   show(figures, marks) {
     const series = this.#plan.series(figures);
     const same = this.#plot && series.map(({ figure }) => figure).join() === this.#series.map(({ figure }) => figure).join();
@@ -86,7 +87,7 @@ class Chart {
     if (this.#table.open) this.#tabulate();
   }
 
-  /** Draws anew, in the colours of the theme. */
+  /** Draws again, in the colours of the theme. */
   draw() {
     this.#plot?.destroy();
     this.#plot = new /** @type {any} */ (UPlot)(this.#options(), this.#data(), this.#picture);
@@ -122,7 +123,7 @@ class Chart {
     const values = (shown) => (_plot, ticks) => ticks.map((tick) => (tick === null ? "" : written(tick, shown).replace(".0", "")));
     const left = this.#series.find(({ side }) => side === "y");
     const right = this.#series.find(({ side }) => side === "right");
-    const colour = (side) => (right ? hue(this.#series.indexOf(side)) : axis.stroke); // which of two axes is whose
+    const colour = (side) => (right ? hue(this.#series.indexOf(side)) : axis.stroke); // shows which series an axis belongs to
     const steps = (side) => (["count", "rate"].includes(side?.shown ?? "count") ? { incrs: WHOLE } : {});
     const floor = (axis) => ({ range: (_plot, _low, high) => [0, Math.max(LEAST[axis?.shown ?? "count"], (high ?? 0) * 1.1)] });
     return {
@@ -172,7 +173,7 @@ class Chart {
     ctx.restore();
   }
 
-  /** The figures at a place, or the last ones, in the legend. */
+  /** Writes the figures at a place, or the last ones, into the legend. */
   #tell(at) {
     const columns = this.#columns();
     const { t } = this.#figures;
@@ -236,7 +237,7 @@ function press() {
   for (const button of byId("charts").querySelectorAll("[data-span]")) button.setAttribute("aria-pressed", String(button.dataset.span === span));
 }
 
-/** One chart over the whole width, or all beside each other again. */
+/** Shows one chart over the whole width, or all side by side again. */
 export function enlarge(number) {
   const large = charts[number].element.classList.contains("large");
   charts.forEach((chart, at) => (chart.large = at === number && !large));
@@ -244,7 +245,7 @@ export function enlarge(number) {
   charts[number].element.scrollIntoView({ block: "nearest" });
 }
 
-/** Asks for what is new, and shows it. */
+/** Requests what is new, and shows it. */
 export async function pull() {
   const asked = ++asking;
   const since = series?.t.at(-1);

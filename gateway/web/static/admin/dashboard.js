@@ -1,6 +1,6 @@
 /**
- * The page of the connections: pulls the figures and one page of the table, and hands them to who shows them. What is
- * not seen at first (drawer, orders, charts) is loaded when it is.
+ * The page of the connections: pulls the figures and one page of the table, and hands them to the modules that show them.
+ * What is not visible at first (drawer, orders, charts) is loaded on demand.
  */
 
 import "./admin.js";
@@ -22,14 +22,14 @@ import * as summary from "./summary.js";
 import { Table } from "./table/table.js";
 import { table as words } from "./words.js";
 
-const KEEP_FROZEN = 20_000; // ms between two looks at a frozen moment, which is forgotten after a minute without one
+const KEEP_FROZEN = 20_000; // ms between two requests for a frozen moment, which the server drops after a minute without one
 
-let fresh = false; // another page was asked for: the rows shown are not of it
-let force = false; // the order does not wait for the pointer
-let looked = 0; // when the table was last asked for
+let fresh = false; // another page was requested: the rows shown are not part of it
+let force = false; // reorder at once, whatever the pointer does
+let looked = 0; // when the table was last requested
 let charts = null;
 let drawer = null;
-let matching = 0; // connections that the filter fits
+let matching = 0; // connections that match the filter
 
 const query = new Query(() => {
   fresh = true;
@@ -44,7 +44,7 @@ const filter = new Filter((q) => {
 });
 const table = new Table(async (id, form) => {
   const { reason, ban_seconds: ban } = form.elements;
-  const connection = table.connections.get(id) ?? { id, nick: form.closest("tr").querySelector("bdi").textContent };
+  const connection = table.connections.get(id) ?? { id, nick: form.closest("tr")?.querySelector("bdi").textContent };
   const { kick } = await load("orders");
   kick(connection, { reason: reason.value.trim(), ban: ban?.checked }).then(acted);
 });
@@ -58,7 +58,7 @@ const EVERY = [...byId("every").options].map(({ value }) => value);
 byId("every").value = recall("localStorage", "every", (value) => EVERY.includes(value)) ?? "2";
 const live = new Live(pull, () => Number(byId("every").value) * 1_000);
 
-/** Asks for everything that is shown. */
+/** Requests everything that is shown. */
 async function pull() {
   const asked = query.search.toString();
   const [figures, rows] = await Promise.all([
@@ -120,13 +120,13 @@ function show({ connections, total, of, cursor, at, snapshot }) {
   if (nobody && query.q) filter.offer();
 }
 
-/** Other columns. */
+/** Shows other columns. */
 function reshape() {
   fresh = true;
   live.now();
 }
 
-/** Something was done to connections: see it at once. */
+/** An order was carried out: show its effect at once. */
 function acted() {
   live.now();
 }
@@ -186,7 +186,7 @@ async function loadCharts() {
   return charts;
 }
 
-/** Nothing while they are folded away, or could not be loaded. */
+/** Does nothing while the charts are folded away or could not be loaded. */
 async function pullCharts() {
   if (byId("charts").open) await (await loadCharts().catch(() => null))?.pull();
 }

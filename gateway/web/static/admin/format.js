@@ -1,13 +1,13 @@
 /** How values are written on the dashboard, the same as in gateway/web/tables/columns.py; null is unknown. */
 
-import { make } from "./page.js";
+import { make } from "../shared/dom.js";
 
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const BROWSER = /(Edg|OPR|Firefox|Chrome|Version)\/(\d+)(?!.*\b(?:Edg|OPR)\/)/;
 const two = (n) => String(n).padStart(2, "0");
 
-// Cut, not rounded, so that a filter word with what a cell says finds its row: see gateway/core/quantity.py.
+// Truncated, not rounded, so that a filter word with the text of a cell finds its row: see gateway/core/quantity.py.
 const tenths = (n, unit = 1) => (Math.floor(Math.floor(n * 10) / unit) / 10).toFixed(1);
 const count = (n) => grouped.format(Math.trunc(n));
 const rate = (n) => (n === 0 ? "0" : n < 10 ? tenths(n) : count(n));
@@ -27,14 +27,14 @@ function duration(ms) {
   return h < 24 ? `${h}h ${two(m % 60)}m` : `${d}d ${two(h % 24)}h`;
 }
 
-/** The time of today, the date too of another day. */
+/** The time; with the date, unless it is today. */
 export function moment(at) {
   const date = new Date(at);
   if (date.toDateString() === new Date().toDateString()) return clock.format(date);
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock.format(date)}`;
 }
 
-/** A browser's name and version out of all that it says of itself. */
+/** A browser's name and version from its User-Agent. */
 function agent(value) {
   if (!value.startsWith("Mozilla/")) return value;
   const [, name = "browser", version = ""] = BROWSER.exec(value) ?? [];
@@ -44,21 +44,21 @@ function agent(value) {
 const list = (values) => values.join(", ");
 const yes = (value) => (value ? "yes" : "no");
 const ways = { count, rate, size, duration, milliseconds, moment, agent, list, yes };
-/** How numbers are written, which stand at the right. */
+/** The formats of numbers, which are aligned right. */
 export const numbers = new Set(["count", "rate", "size", "duration", "milliseconds"]);
 
-/** A value as its column's `shown` wants it. */
+/** A value in the format `shown` of its column. */
 export function written(value, shown) {
   if (value === null || value === undefined) return numbers.has(shown) ? "n/a" : "";
   return ways[shown]?.(value) ?? String(value);
 }
 
-/** Sets an element's text if it is another one, so that a selection in it survives. */
+/** Sets an element's text, unless it is the same, so that a selection in it survives. */
 export function put(element, words) {
   if (element.textContent !== words) element.textContent = words;
 }
 
-/** Fills a cell with a value; a door and a state are a word with a shape, a name may be written from right to left. */
+/** Fills a cell with a value. Doors and states are a word with a shape; a name may be written from right to left. */
 export function fill(cell, value, shown) {
   const words = written(value, shown);
   if (shown === "agent") cell.title = value ?? "";

@@ -1,4 +1,4 @@
-/** Keys, the list of them, and the theme: what every page of the dashboard has. All keys are buttons too. */
+/** Keyboard shortcuts, their list, and the theme, on every page of the dashboard. Every shortcut has a button too. */
 
 import { at } from "../shared/address.js";
 import { byId } from "../shared/dom.js";
@@ -10,7 +10,7 @@ const TWO_KEYS = 1_500;
 const actions = new Map();
 let went = 0; // when `g` was pressed
 
-/** Lets a single key do something; it may answer false: not here. */
+/** Binds a key to an action, which returns false where it does not apply. */
 export function onKey(key, action) {
   actions.set(key, action);
 }
@@ -34,7 +34,7 @@ document.addEventListener("keydown", (event) => {
   if (action && action(event) !== false) event.preventDefault();
 });
 
-/** Closes the menu that is open; answers whether there was one. */
+/** Closes the open menu; returns whether there was one. */
 function closeMenu() {
   const menu = document.querySelector("details:is(.menu, .words)[open]");
   if (!menu) return false;

@@ -1,4 +1,4 @@
-/** What the page of the connections does not need at first. */
+/** The modules that the page of the connections loads on demand. */
 
 import { toast } from "./page.js";
 import { page as words } from "./words.js";
@@ -12,7 +12,7 @@ const LATER = {
   upkeep: () => import("./actions/upkeep.js"),
 };
 
-/** The module `name`. After the gateway was replaced by another version, the old one is gone. */
+/** The module `name`. It cannot be loaded any more after the gateway was updated. */
 export async function load(name) {
   try {
     return await LATER[name]();

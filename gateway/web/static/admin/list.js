@@ -1,7 +1,7 @@
 /**
- * Keeps a list (rooms, bans, audit, sessions) live: gets the page again and swaps what is marked `data-live`.
+ * Keeps a list (rooms, bans, audit, sessions) live: requests the page again and replaces what is marked `data-live`.
  *
- * Nothing is swapped while the pointer or the focus is in it, or while a form is being filled.
+ * Nothing is replaced while the pointer or the focus is in it.
  */
 
 import "./admin.js";

@@ -1,9 +1,9 @@
 /**
  * Keeps a page live: pulls, shows, waits, pulls again.
  *
- * One pull at a time; the next is planned when one has ended, so a slow server is not asked faster than it answers. A
- * hidden page does not pull. Without an answer the page says since when, and how long until the next try; without a
- * session a login comes over it, and what is on it stays.
+ * There is one pull at a time; the next is planned when it has ended, so a slow server is not asked faster than it can
+ * answer. A hidden page does not pull. When the server does not answer, the page says since when, and when it tries again;
+ * when the session is over, a login dialog opens and the page stays as it is.
  */
 
 import { moment } from "./format.js";
@@ -12,7 +12,7 @@ import { byId } from "../shared/dom.js";
 import { health, page as words } from "./words.js";
 
 const LONGEST_RETRY = 30_000;
-const SLOWED = 5_000; // while the gateway is overloaded
+const SLOWED = 5_000; // ms between pulls while the gateway is overloaded
 const BAR_AFTER = 300;
 
 export class Live {
@@ -23,10 +23,11 @@ export class Live {
   #pulling = false;
   #again = false;
   #failures = 0;
+  /** @type {number | null} */
   #since = null;
 
   /**
-   * @param {() => Promise<void>} pull  asks and shows
+   * @param {() => Promise<void>} pull  requests and shows
    * @param {() => number} every        ms between two pulls, 0 = only when asked to
    */
   constructor(pull, every) {

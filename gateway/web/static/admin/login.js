@@ -1,4 +1,4 @@
-/** The login that comes over the page when the session is over. Nothing on the page is lost. */
+/** The login dialog, which opens when the session is over. Nothing on the page is lost. */
 
 import { ask, page, renew } from "./api.js";
 import { byId } from "../shared/dom.js";
@@ -49,7 +49,7 @@ function logIn() {
   return ask("/admin/login", { method: "POST", headers, body: JSON.stringify(given) });
 }
 
-/** The name given with the link before, so that the session is the same person's. */
+/** The name that was given with the last link, so that the new session has the same name. */
 function linkName() {
   return /^link:(.*)$/.exec(document.body.dataset.name)?.[1] ?? "";
 }

@@ -1,12 +1,11 @@
-/** What happened lately, and who closed last. */
+/** The panels below the table: recent events, and the connections closed last. */
 
 import { ask } from "./api.js";
 import { moment, written } from "./format.js";
-import { byId } from "../shared/dom.js";
-import { make } from "./page.js";
+import { byId, make } from "../shared/dom.js";
 import { event as words } from "./words.js";
 
-const KEPT = 500; // events, so that a filter finds some
+const KEPT = 500; // events, so that a filter has something to find
 const SHOWN = 12;
 
 let events = []; // the newest first

@@ -1,8 +1,7 @@
-/** The header, the tiles, the strip of an overload, title and icon. Only a change of health is read aloud. */
+/** Header, tiles, the strip of an overload, title and icon. Screen readers read only a change of health. */
 
 import { put, written } from "./format.js";
-import { byId } from "../shared/dom.js";
-import { make } from "./page.js";
+import { byId, make } from "../shared/dom.js";
 import { health as words } from "./words.js";
 
 const NEAR = 0.8; // of a limit
@@ -19,7 +18,7 @@ export function show(summary) {
     for (const element of document.querySelectorAll(`#tiles [data-tile="${name}"]`)) level(element, tile);
   }
   for (const element of document.querySelectorAll("#tiles [data-key]")) {
-    const tile = summary.tiles[element.closest("[data-tile]").dataset.tile];
+    const tile = summary.tiles[element.closest("[data-tile]")?.dataset.tile];
     put(element, written(tile[element.dataset.key], element.dataset.shown));
   }
 }

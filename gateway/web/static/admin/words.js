@@ -1,6 +1,6 @@
 /**
- * Every word that the dashboard's scripts show or say, by the noun it is about. What stands on the pages from the start
- * is in templates/; what the server writes into events, causes and refusals comes from there.
+ * All words of the dashboard's scripts, by the noun they are about. What stands on the pages from the start
+ * is in templates/; the words of events, causes and refusals come from the server.
  */
 
 import { written } from "./format.js";
@@ -39,8 +39,8 @@ export const table = {
   reset: "Reset",
   select: (nick) => `Select ${nick}`,
   details: (nick) => `Details of ${nick}`,
-  expired: "That moment is not kept any more; this is now.",
-  frozen: (moment, age) => `Frozen at ${moment}, ${age} ago. The figures above go on.`,
+  expired: "That moment is no longer kept; this is now.",
+  frozen: (moment, age) => `Frozen at ${moment}, ${age} ago. The figures above stay live.`,
 };
 
 export const filter = {
@@ -61,7 +61,7 @@ export const event = {
     return [event, detail];
   },
   pause: "Pause",
-  resume: "Go on",
+  resume: "Resume",
   none: "Nothing has happened yet.",
   unmatched: "No event matches.",
 };
@@ -114,7 +114,7 @@ export const order = {
   question: (label, whom) => `${label} ${whom}?`,
   messageTo: (whom) => `Message to ${whom}`,
   whom: (nicks) => (nicks.length === 1 ? nicks[0] : connections(nicks.length)),
-  type: (number) => `Type ${number} to go on.`,
+  type: (number) => `Type ${number} to confirm.`,
   nothing: "There is nothing to send.",
   stop: "Stop",
   cancel: "Cancel",

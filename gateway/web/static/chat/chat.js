@@ -1,4 +1,4 @@
-/** The chat page starts. */
+/** Starts the chat page. */
 
 import { Page } from "./page.js";
 

@@ -6,11 +6,11 @@ import { settings } from "./preferences.js";
 import { isComposing } from "./shortcuts.js";
 import { box as words } from "./words.js";
 
-/** The most a message may hold, in bytes of UTF-8; the contract's limit. */
+/** The longest message, in bytes of UTF-8; the limit of the server. */
 const MOST_BYTES = 4_000;
 const MOST_ROWS = 8;
 const MOST_REMEMBERED = 100;
-/** A paste of more lines than this is asked about. */
+/** A paste of more lines than this needs an answer first. */
 const MOST_PASTED = 5;
 
 const bytesOf = (text) => new TextEncoder().encode(text).length;
@@ -24,7 +24,8 @@ export class Composer {
   #key = "";
   #onSend;
   #names;
-  #typing = null; // what helps with it, once fetched
+  /** @type {import("./later/box/typing.js").Typing | null} */
+  #typing = null; // once loaded
   #sent = []; // newest first
   #touch = matchMedia("(pointer: coarse)");
 
@@ -47,7 +48,7 @@ export class Composer {
     addEventListener("resize", () => this.#fit());
   }
 
-  /** From now on the box is that room's, with the draft that was left there. */
+  /** Makes the box that room's, with the draft that was left there. */
   enter(room) {
     this.#key = `draft:${room}`;
     this.#box.setAttribute("aria-label", words.label(room));
@@ -59,7 +60,7 @@ export class Composer {
     this.#box.focus();
   }
 
-  /** Takes nothing for now, and says why. The draft stays. */
+  /** Closes the box and says why. The draft stays. */
   close(why) {
     this.#closed.hidden = false;
     this.#closed.firstElementChild.textContent = why;
@@ -67,19 +68,19 @@ export class Composer {
     this.#fit();
   }
 
-  /** Takes nothing until the end of a mute, which the server tells if there is one. */
+  /** Closes the box until the end of a mute, `left` ms from now; for ever unless the server said. */
   closeFor(why, left = Infinity) {
     this.close(why);
     clearTimeout(this.#muted);
     this.#muted = setTimeout(() => this.open(), Math.min(left, 2 ** 31 - 1));
   }
 
-  /** A connection is there: nothing but a mute keeps the box closed. */
+  /** The connection is open: only a mute keeps the box closed. */
   connected() {
     if (!this.#muted) this.open();
   }
 
-  /** The box is there again. What is true, the server says when something is sent. */
+  /** Opens the box again. The server refuses what is sent if the person is still muted. */
   open() {
     clearTimeout(this.#muted);
     this.#muted = 0;
@@ -88,20 +89,20 @@ export class Composer {
     this.#fit();
   }
 
-  /** Brings a text back into the box, before what stands there already. */
+  /** Puts a text back into the box, before what is already there. */
   edit(text) {
     this.#put([text, this.#box.value].filter(Boolean).join("\n"));
     this.focus();
   }
 
-  /** Starts, or goes on, addressing somebody. */
+  /** Addresses somebody, at the beginning or at the end of the draft. */
   mention(nick) {
     const before = this.#box.value;
     this.#put(before ? `${before.trimEnd()} ${nick} ` : `${nick}: `);
     this.focus();
   }
 
-  /** Puts a text in place of the draft, which comes back by ↑. */
+  /** Replaces the draft, which ↑ brings back. */
   write(text) {
     if (this.#box.value.trim()) this.#sent.unshift(this.#box.value);
     this.#put(text);
@@ -123,10 +124,10 @@ export class Composer {
   async #getHelp() {
     try {
       const { Typing } = await import("./later/box/typing.js");
-      this.#typing = new Typing(this.#box, this.#names, this.#sent, (text) => this.#put(text));
-      this.#typing.update();
+      const typing = (this.#typing = new Typing(this.#box, this.#names, this.#sent, (text) => this.#put(text)));
+      typing.update();
     } catch {
-      // The server is away, or has other files by now: one can type without them.
+      // The server cannot be reached, or was updated meanwhile: typing works without suggestions.
     }
   }
 
@@ -140,7 +141,7 @@ export class Composer {
     this.#onSend(text);
   }
 
-  /** The box is as high as its text, and the counter shows from 80 % of the limit. */
+  /** Fits the height of the box to its text, and shows the counter from 80 % of the limit on. */
   #fit() {
     const box = this.#box;
     const style = getComputedStyle(box);
@@ -165,7 +166,7 @@ export class Composer {
     }
   }
 
-  /** Many lines at once: as code, as they stand, or a mistake? Inside a code block they are what they are. */
+  /** Asks how to paste many lines: as code, as they are, or not at all. Inside a code block it does not ask. */
   async #pasted(event) {
     const text = event.clipboardData.getData("text/plain").replace(/\r\n?/g, "\n").replace(/\n+$/, "");
     const { value, selectionStart, selectionEnd } = this.#box;

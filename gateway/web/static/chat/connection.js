@@ -1,11 +1,11 @@
 /**
- * The chat session's WebSocket: opens, says hello, hands over what arrives, and comes back by itself.
+ * The chat session's WebSocket: it opens, says hello, hands over what arrives, and reconnects by itself.
  *
  * What is true here:
- * - A delay told by the server (`retry_ms` of a bye, or of an error that answers nothing we sent) always wins; only the
- *   person's own "try now" goes before it. Without one the delay is drawn anew each time ("full jitter").
+ * - A delay told by the server (`retry_ms` of a bye, or of an error that answers nothing we sent) always counts; only the
+ *   person's own "try now" overrides it. Without one the delay is drawn at random each time ("full jitter").
  * - Close codes 4500–4999, and a bye with 1000 (we asked to leave), end the session until the person asks for it.
- * - A browser does not see the server's pings, so a socket that was quiet for long is probed with a ping of our own.
+ * - A browser does not see the server's pings, so a socket that has been quiet for long is probed with a ping of ours.
  */
 
 import { at } from "../shared/address.js";
@@ -24,6 +24,7 @@ export class Connection {
   #hello;
   #onState;
   #onObject;
+  /** @type {WebSocket | null} */
   #socket = null;
   #ready = false;
   #timer = 0;
@@ -31,11 +32,12 @@ export class Connection {
   #attempts = 0;
   #opened = Infinity;
   #heard = 0;
+  /** @type {{code: number, reason?: string} | null} */
   #bye = null;
   #told = null;
 
   /**
-   * @param {() => object} hello  what to say first, asked for at each connection
+   * @param {() => object} hello  makes the first object of each connection
    * @param {(state: State) => void} onState
    * @param {(object: {type: string}) => void} onObject
    */
@@ -46,7 +48,7 @@ export class Connection {
     setInterval(() => this.#ready && Date.now() - this.#heard > QUIET && this.#ask(), QUIET / 3);
   }
 
-  /** Connects now, whatever was planned. */
+  /** Connects now, whatever delay was planned. */
   open() {
     this.#letGo();
     this.#bye = this.#told = null;
@@ -64,7 +66,7 @@ export class Connection {
     socket.onclose = (event) => this.#closed(event.code, event.reason);
   }
 
-  /** Something woke us (network, page shown): connect unless told to wait; look whether an old connection lives. */
+  /** The network is back or the page is shown: connects unless told to wait, and probes a connection that may be dead. */
   wake() {
     if (this.#ready) this.#ask();
     else if (!this.#socket && this.#timer && this.#told === null) this.open();
@@ -73,7 +75,7 @@ export class Connection {
   /** @returns {boolean} whether the object was handed to a session that has been welcomed */
   send(object) {
     if (!this.#ready) return false;
-    this.#socket.send(JSON.stringify(object));
+    this.#socket?.send(JSON.stringify(object));
     return true;
   }
 

@@ -1,15 +1,15 @@
-/** Who this tab is, between two loads of the page: its token and its nick. */
+/** This tab's identity from one load of the page to the next: its token and its nick. */
 
 import { isText, recall, remember } from "../shared/storage.js";
 
-/** What the server takes as a token; anything else would end the session at its first word. */
+/** The form of a token. The server would end a session whose hello has anything else. */
 const isToken = (value) => isText(value) && /^[\w.~+/=-]{1,512}$/.test(value);
 const isNick = (value) => isText(value) && value.length <= 64 && !/\s/.test(value);
 const isPair = (value) => isText(value) && isToken(value.split(" ")[0]) && value.split(" ").length <= 2;
 
 /**
- * The token and the nick of this tab; of a new tab those that the last one left behind when it was closed, for the server
- * keeps a nick for its token. Two open tabs never share a token: the later would replace the earlier.
+ * The token and the nick of this tab. A new tab takes those that the last closed tab left behind, because the server keeps
+ * a nick for its token. Two open tabs never share a token: the second would replace the first.
  * @returns {{token: string | null, nick: string | null}}
  */
 export function lastIdentity() {
@@ -22,13 +22,13 @@ export function lastIdentity() {
 
 export const keepToken = (token) => remember("sessionStorage", "token", token);
 
-/** The nick is the tab's, and the first choice of the next one. */
+/** Keeps the nick for this tab, and as the first choice of the next one. */
 export function keepNick(nick) {
   remember("localStorage", "nick", nick);
   remember("sessionStorage", "nick", nick);
 }
 
-/** The tab is closed: the next one may go on as this person. */
+/** The tab is closing: the next one may continue as this person. */
 export function leaveBehind(token, nick) {
   if (token) remember("localStorage", "left", `${token} ${nick ?? ""}`.trim());
 }

@@ -2,11 +2,11 @@
  * The chat page: puts the connection, the rooms with their logs, the box and the people together.
  *
  * What is true here:
- * - One session in several rooms, of which one is on the page (#room). The address is that room's.
- * - Coming back: the server tells `joined` for each room, then either what was missed, message by message, or the latest
- *   as one history. Only when all of that is here (#caughtUp) do the room's lines go out again: by then it is known which
- *   of ours had arrived.
- * - Settings, palette, keys and notifications are fetched when they are first wanted; each gets the page.
+ * - One session is in several rooms, of which one is shown (`room`); the address of the page is that room's.
+ * - After a reconnect the server sends `joined` for each room, then either the missed messages one by one, or the latest
+ *   ones as one history. Only when all of those are here (`Room.#caughtUp`) are the room's waiting lines sent: by then it
+ *   is known which of them had arrived before.
+ * - Settings, palette, keys and notifications are loaded on demand; each is handed the page.
  */
 
 import { byId } from "../shared/dom.js";
@@ -27,7 +27,7 @@ import * as words from "./words.js";
 /** The rest of the styles is fetched so long after the first words, before anything goes wrong. */
 const SOON = 1_000;
 
-/** What is not needed at first. */
+/** The modules that are loaded on demand. */
 const LATER = {
   copying: () => import("./later/lines/copying.js"),
   ignoring: () => import("./later/ignoring.js"),
@@ -93,17 +93,17 @@ export class Page {
     return this.#connection.send(object);
   }
 
-  /** Nicks, the latest speakers first, without our own. */
+  /** The nicks to complete, without our own, the latest speakers first. */
   nicks() {
     return [...new Set([...this.room.log.speakers(), ...this.room.doors.keys()])].filter((nick) => nick !== this.me);
   }
 
-  /** Goes to a room; joins it if need be. */
+  /** Goes to a room, and joins it first if necessary. */
   go(name) {
     this.rooms.go(name);
   }
 
-  /** Fetches a part of the page that is not needed at first. */
+  /** Loads a module on demand; null if that fails. */
   async fetch(part) {
     try {
       return await LATER[part]();
@@ -117,13 +117,13 @@ export class Page {
     (await this.fetch(dialog))?.open(this);
   }
 
-  /** The person has chosen otherwise, or nobody has and `value` is empty: the default. */
+  /** Changes a setting; an empty `value` is the default. */
   set(name, value) {
     choose(name, value);
     for (const room of this.rooms) room.log.restyle();
   }
 
-  /** Somebody in a room, or something about it, has changed. */
+  /** The members, the count or the topic of a room have changed. */
   changed(room) {
     if (room !== this.room) return;
     this.#people.draw(room, this.me);
@@ -216,7 +216,7 @@ export class Page {
     else this[verb]?.(object, room ?? this.room);
   }
 
-  // One method per type of object that is not about a room alone; what is not here needs no doing.
+  // One method for each type of object that is not about one room; the other types need no action.
 
   _welcome({ nick, token = null, server }) {
     this.token = token;
@@ -255,7 +255,7 @@ export class Page {
   }
 
   _error(error, room) {
-    if (error.code === "token_invalid") return; // we are somebody new, and have asked for our old nick
+    if (error.code === "token_invalid") return; // we have become a new guest, and asked for our old nick already
     if (error.code === "muted") this.composer.closeFor(words.box.muted(error.text), error.retry_ms);
     if (this.rooms.turnedAway(error)) return;
     if (error.id === undefined) for (const each of this.rooms) each.log.refused();
@@ -269,13 +269,13 @@ export class Page {
     }
   }
 
-  /** Copy buttons anywhere; a click beside the sheet of people closes it. */
+  /** Serves the copy buttons; a click beside the sheet of people closes it. */
   async #clicked(target) {
     if (target.dataset.copy !== undefined) (await this.fetch("copying"))?.copy(target);
     if (this.#people.isSheet && !target.closest("#people, #people-button")) this.#people.show(false);
   }
 
-  /** Esc closes what is open, or takes the line "new since" away and goes back to the box. */
+  /** Esc closes what is open, or removes the line "new since" and returns to the box. */
   #escape() {
     if (this.#people.isSheet) this.#people.show(false, true);
     else if (this.#entry.isOpen) this.#entry.hide();

@@ -1,11 +1,11 @@
-/** What the person has chosen: the settings, and whose words are not shown. Kept in this browser. */
+/** The person's choices, kept in this browser: the settings, and whom to ignore. */
 
 import { isRecord, isTexts, recall, remember } from "../shared/storage.js";
 
-/** The settings stand as data-* on <html>, where style sheets see them too; what is absent is the default. */
+/** The settings are data-* attributes of <html>, so that style sheets see them too; an absent one has its default. */
 export const settings = document.documentElement.dataset;
 
-/** What each setting may be besides the default. The theme is shared with the dashboard, and has a key of its own. */
+/** The values of each setting besides its default. The theme is shared with the dashboard, and has a key of its own. */
 const CHOICES = {
   size: ["small", "large", "huge"],
   clock: ["12"],
@@ -34,9 +34,9 @@ const clocks = {
   24: new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" }),
   12: new Intl.DateTimeFormat("en-US", { hour: "numeric", minute: "2-digit" }),
 };
-/** A moment as the person wants times written. */
+/** A time of day in the person's format. */
 export const clock = (ts) => clocks[settings.clock ?? 24].format(ts);
 
-/** Those whose words are not shown, in lower case. */
+/** The ignored nicks, in lower case. */
 export const ignored = new Set(recall("localStorage", "ignored", isTexts));
 export const isIgnored = (nick) => ignored.has(nick.toLowerCase());

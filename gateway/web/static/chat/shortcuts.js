@@ -1,10 +1,10 @@
-/** The keys of the whole page. */
+/** The keyboard shortcuts of the whole page. */
 
 import { byId } from "../shared/dom.js";
 
 /**
- * Whether a key belongs to an input method, which is choosing a word with it. Safari ends the composition before it tells
- * of the key, so there only the key code says so.
+ * Whether an input method takes this key to compose text. Safari ends the composition before it reports the key, so there
+ * only the key code tells.
  */
 export const isComposing = (event) => event.isComposing || event.keyCode === 229;
 
@@ -28,7 +28,7 @@ export function listen(page, step, escape) {
     if (isComposing(event) || document.querySelector("dialog[open]")) return;
     const name = nameOf(event);
     if (name === "Escape") escape();
-    else if (Object.hasOwn(actions, name) && (!name.startsWith("Page") || event.target.id === "message")) {
+    else if (Object.hasOwn(actions, name) && (!name.startsWith("Page") || event.target?.id === "message")) {
       event.preventDefault();
       actions[name](event);
     } else if (name.length === 1 && name !== " " && isLoose(event.target)) page.composer.focus();
@@ -40,7 +40,7 @@ function nameOf(event) {
   return [event.ctrlKey || event.metaKey ? "Ctrl" : "", event.altKey ? "Alt" : "", key].filter(Boolean).join("+");
 }
 
-/** Whether what is typed there would go nowhere. */
+/** Whether a letter typed there would have no effect. */
 const isLoose = (target) => target === document.body || (byId("scroller").contains(target) && !target.closest("button"));
 
 function scroll(by) {

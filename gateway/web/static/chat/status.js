@@ -1,11 +1,11 @@
-/** The connection in words. */
+/** The state of the connection, in words. */
 
 import { byId } from "../shared/dom.js";
 import { connection as words, ending } from "./words.js";
 
 /** @typedef {import("./connection.js").State} State */
 
-/** The connection in words: in the bar, and as a banner while there is something to wait for or to decide. */
+/** Shows the state in the bar, and as a banner while there is something to wait for or to decide. */
 export class Status {
   #line = byId("status");
   #banner = byId("banner");
@@ -14,7 +14,7 @@ export class Status {
   #timer = 0;
   #onPress;
 
-  /** @param {() => void} onPress  the person wants the connection now */
+  /** @param {() => void} onPress  connects now */
   constructor(onPress) {
     this.#onPress = onPress;
   }
@@ -36,7 +36,7 @@ export class Status {
     if (state.word === "ended") [this.#text.textContent, this.#button.textContent] = endingOf(state);
   }
 
-  /** Something else that the person may want to do. */
+  /** Offers something else that the person may want to do. */
   offer(/** @type {string[]} */ [what, button], onPress) {
     this.#banner.hidden = false;
     this.#banner.dataset.state = "offer";
@@ -46,9 +46,9 @@ export class Status {
   }
 
   /** @param {State} state */
-  #count({ code, reason, until }) {
+  #count({ code = 0, reason = "", until = 0 }) {
     const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1_000));
-    const full = reason?.startsWith("busy: ") ? words.busy(reason.slice(6)) : words.full;
+    const full = reason.startsWith("busy: ") ? words.busy(reason.slice(6)) : words.full;
     const known = { 4001: words.restarting, 4013: full };
     const why = known[code] ?? words.offline(code >= 4000 && reason);
     this.#text.textContent = words.retrying(why, seconds);
@@ -59,6 +59,6 @@ export class Status {
  * @param {State} state
  * @returns {[string, string]} what happened, and what the button offers
  */
-function endingOf({ code, reason }) {
+function endingOf({ code = 0, reason = "" }) {
   return (ending[code] ?? ending.other)(reason.replace(/^(kicked|banned)(: |$)/, ""));
 }

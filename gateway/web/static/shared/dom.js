@@ -1,18 +1,25 @@
 /** Finding and making elements. */
 
 /**
- * The element with this id. One that a page may be without is asked for with `?.`.
+ * The element with this id. Where a page may lack it, callers use `?.`.
  * @returns {any}
  */
 export const byId = (id) => document.getElementById(id);
 
 /**
- * An element with a class and a text.
+ * An element. `given` is its class, or its properties, with `data` and `aria` as objects of their own.
+ * @param {string} tag
+ * @param {string | Record<string, any>} given
+ * @param {...(string | Node)} children
  * @returns {any}
  */
-export function make(tag, className = "", text = "") {
+export function make(tag, given = "", ...children) {
   const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text) element.textContent = text;
+  /** @type {Record<string, any>} */
+  const { data, aria, ...properties } = typeof given === "string" ? { className: given } : given;
+  Object.assign(element, properties);
+  Object.assign(element.dataset, data);
+  for (const key in aria) element.setAttribute(`aria-${key}`, aria[key]);
+  element.append(...children);
   return element;
 }

@@ -1,6 +1,6 @@
 /**
- * What this page keeps in the browser, each value as JSON under a prefix that no other page on this host uses; of two
- * gateways below different paths each has its own.
+ * What this page keeps in the browser, each value as JSON under a prefix that no other page on this host uses; two
+ * gateways below different paths have different prefixes.
  *
  * Whatever is read may have been written by anybody: another project on localhost, an older version, a person. So a value
  * is believed only if it `fits`; any other counts as absent. A browser that refuses storage keeps nothing.
@@ -12,18 +12,8 @@ export const PREFIX = `chat-gateway${BASE}:`;
 
 /** @typedef {"localStorage"|"sessionStorage"} Area  of this browser, or of this tab */
 
-/** What a stored text may mean: JSON or, in keys of versions before the prefix, plain text. */
-function readings(text) {
-  if (text === null) return [];
-  try {
-    return [JSON.parse(text), text];
-  } catch {
-    return [text];
-  }
-}
-
 /**
- * Reads a value. One that an older version left under the bare name is moved, if it fits.
+ * Reads a value.
  * @param {Area} area
  * @param {string} name
  * @param {(value: any) => unknown} fits
@@ -31,14 +21,8 @@ function readings(text) {
  */
 export function recall(area, name, fits) {
   try {
-    const store = window[area];
-    const own = readings(store.getItem(PREFIX + name)).find(fits);
-    if (own !== undefined) return own;
-    const old = BASE ? undefined : readings(store.getItem(name)).find(fits);
-    if (old === undefined) return null;
-    remember(area, name, old);
-    store.removeItem(name);
-    return old;
+    const value = JSON.parse(window[area].getItem(PREFIX + name) ?? "null");
+    return fits(value) ? value : null;
   } catch {
     return null;
   }
@@ -59,7 +43,7 @@ export function remember(area, name, value) {
   }
 }
 
-// What a value may have to be.
+// Tests to pass as `fits`.
 export const isText = (value) => typeof value === "string" && value !== "";
 export const isTexts = (value) => Array.isArray(value) && value.every((one) => typeof one === "string");
 export const isYesOrNo = (value) => typeof value === "boolean";

@@ -3,8 +3,7 @@
 {
   try {
     const base = document.documentElement.dataset.base ?? "";
-    const stored = localStorage.getItem(`chat-gateway${base}:theme`) ?? (base ? null : localStorage.getItem("theme"));
-    const [, chosen] = /^"?(light|dark)"?$/.exec(stored) ?? [];
+    const [, chosen] = /^"(light|dark)"$/.exec(localStorage.getItem(`chat-gateway${base}:theme`) ?? "") ?? [];
     if (chosen) document.documentElement.dataset.theme = chosen;
   } catch {
     // A browser that refuses storage has no choice either.

@@ -1,8 +1,8 @@
-/** Words to everybody, with how they will look in nc and on the page. */
+/** The announcement dialog, with a preview of nc and of the page. */
 
 import { order } from "../api.js";
-import { byId } from "../../shared/dom.js";
-import { make, toast } from "../page.js";
+import { byId, make } from "../../shared/dom.js";
+import { toast } from "../page.js";
 import { announcement as words } from "../words.js";
 
 const dialog = byId("announce");
@@ -15,7 +15,7 @@ function preview() {
   byId("preview-web").replaceChildren(make("span", {}, words.web(shown)));
 }
 
-/** Asks what to say. */
+/** Opens the dialog. */
 export function open() {
   byId("announce-problem").textContent = "";
   preview();

@@ -1,9 +1,9 @@
-/** What is done to all connections that the filter matches, at a set rate: asked about, begun, watched, stopped. */
+/** Campaigns: an action on all connections that the filter matches, at a set rate. Asks, begins, follows and stops them. */
 
 import { ask, order } from "../api.js";
 import { put } from "../format.js";
-import { byId } from "../../shared/dom.js";
-import { make, toast } from "../page.js";
+import { byId, make } from "../../shared/dom.js";
+import { toast } from "../page.js";
 import { campaign as words, order as orders } from "../words.js";
 
 const LOOK_EVERY = 500;
@@ -14,7 +14,7 @@ const form = dialog?.querySelector("form");
 const strip = byId("campaign-strip");
 const mayStop = dialog !== null;
 let asked = { q: "", count: 0 };
-let followed = new Set(); // the ids of those whose end is to be told
+let followed = new Set(); // the ids of those whose end will be reported
 let watching = false;
 
 dialog?.querySelector("[data-close]").addEventListener("click", () => dialog.close());
@@ -24,7 +24,7 @@ form?.addEventListener("submit", (event) => {
   begin();
 });
 
-/** Asks what to do to so many connections. */
+/** Asks what to do to `count` connections. */
 export function open(q, count) {
   asked = { q, count };
   byId("campaign-question").textContent = words.question(count, q);
@@ -57,7 +57,7 @@ async function begin() {
   }
 }
 
-/** Shows how far the campaigns are that run, whoever began them, until all have ended. */
+/** Shows the progress of the running campaigns, whoever began them, until all have ended. */
 export async function watch() {
   if (watching) return;
   watching = true;

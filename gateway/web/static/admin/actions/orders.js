@@ -1,11 +1,11 @@
 /**
- * What is ordered about connections: kick, ban, mute, message. One connection is asked about in its place, up to twenty
- * with their names, more with their number to type. What came of it is told: done, already gone, refused.
+ * Orders: kick, ban, mute or message connections. For one connection the question appears in its place, for up to twenty
+ * with their names, for more their number has to be typed. The result is shown: done, already gone, refused.
  */
 
 import { order } from "../api.js";
-import { byId } from "../../shared/dom.js";
-import { make, toast } from "../page.js";
+import { byId, make } from "../../shared/dom.js";
+import { toast } from "../page.js";
 import { order as words } from "../words.js";
 
 const AT_ONCE = 4;
@@ -36,12 +36,12 @@ const ORDERS = {
   },
 };
 
-/** Kicks one connection, as its row's own form says. */
+/** Kicks one connection, with the fields of the form in its row. */
 export async function kick(connection, fields) {
   await carryOut("kick", [connection], fields, () => false);
 }
 
-/** Asks about an order in `place`; answers after it was carried out or given up. */
+/** Asks about an order in `place`; resolves when it was carried out or given up. */
 export function askAbout(place, action, connections) {
   const form = byId("order").content.firstElementChild.cloneNode(true);
   const many = connections.length > NAMED;
@@ -108,8 +108,9 @@ function listen(form, place, action, connections, many, resolve) {
   });
 }
 
-/** @param {(count: number) => boolean} progress  told how many are through; true: stop */
+/** @param {(count: number) => boolean} progress  called with the number of finished ones; true: stop */
 async function carryOut(action, connections, fields, progress) {
+  /** @type {{done: string[], gone: string[], refused: string[], words: string | null}} */
   const outcome = { done: [], gone: [], refused: [], words: null };
   const left = [...connections];
   let through = 0;

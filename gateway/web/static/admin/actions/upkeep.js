@@ -1,9 +1,9 @@
-/** The gateway itself: drain a door, refuse newcomers, log more for a while. */
+/** The maintenance dialog: drain a door, refuse newcomers, log more for a while. */
 
 import { ask, order } from "../api.js";
 import { moment } from "../format.js";
-import { byId } from "../../shared/dom.js";
-import { make, toast } from "../page.js";
+import { byId, make } from "../../shared/dom.js";
+import { toast } from "../page.js";
 import * as words from "../words.js";
 
 const LOOK_EVERY = 1_000;
@@ -13,13 +13,13 @@ const dialog = byId("upkeep");
 const [drain, maintenance, level] = dialog.querySelectorAll("form");
 const usual = new Map([drain, maintenance].map((form) => [form.querySelector("button"), form.querySelector("button").textContent]));
 let timer = 0;
-let asking = null; // the form whose button asked: sure?
-let doubt = 0; // until it takes that back
+let asking = null; // the form whose button asks: sure?
+let doubt = 0; // the timer that withdraws the question
 
-/** Without an answer what is shown stays; the page itself tells so. */
+/** Without an answer the dialog stays as it is; the page itself says so. */
 const look = () => show().catch(() => {});
 
-/** Shows how things are, until the dialog is closed. */
+/** Opens the dialog, and keeps it up to date until it is closed. */
 export async function open() {
   dialog.showModal();
   timer = setInterval(look, LOOK_EVERY);
@@ -47,7 +47,7 @@ act(maintenance, () => {
 });
 act(level, () => attempt(words.log.changed(level.elements.level.value), "POST", "log-level", { level: level.elements.level.value }));
 
-/** Does something when a form is sent; another choice in it takes a question back. */
+/** Runs an action when a form is submitted; any other input in it withdraws the question. */
 function act(form, action) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -56,7 +56,7 @@ function act(form, action) {
   form.addEventListener("input", () => asking === form && unask());
 }
 
-/** Whether the button has been pressed twice; the first time it asks. */
+/** Whether the button was pressed a second time; the first time it asks. */
 function sure(form, question) {
   const again = asking === form;
   unask();

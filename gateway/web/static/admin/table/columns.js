@@ -1,7 +1,6 @@
-/** Which columns the table has, in each of its states. The choice is kept in this browser. */
+/** The columns of the table in each of its states. The choice is kept in this browser. */
 
-import { byId } from "../../shared/dom.js";
-import { make } from "../page.js";
+import { byId, make } from "../../shared/dom.js";
 import { table as words } from "../words.js";
 import { isTexts, recall, remember } from "../../shared/storage.js";
 
@@ -23,7 +22,7 @@ export function chosen(state) {
   return all.filter(({ field }) => fields.includes(field));
 }
 
-/** Draws the list of them, in which each can be switched on and off. */
+/** Draws the list in which each column can be switched on and off. */
 export function offer(state, onChange) {
   const shown = chosen(state).map(({ field }) => field);
   const choose = (fields) => {

@@ -1,12 +1,11 @@
-/** Everything there is to know of one connection, beside the table; and what can be done about it. */
+/** The drawer beside the table: everything about one connection, with orders for it. */
 
 import { at } from "../../shared/address.js";
 import { ask } from "../api.js";
 import { columns } from "./columns.js";
 import { fill, moment, written } from "../format.js";
 import { askAbout } from "../actions/orders.js";
-import { byId } from "../../shared/dom.js";
-import { make } from "../page.js";
+import { byId, make } from "../../shared/dom.js";
 import { event as events, drawer as words } from "../words.js";
 import { sparkline } from "./sparkline.js";
 
@@ -15,11 +14,13 @@ const WATCHED = 20_000; // characters kept
 
 export class Drawer {
   #drawer = byId("drawer");
+  /** @type {any} */
   #connection = null;
   #onClose;
+  /** @type {EventSource | null} */
   #watch = null;
 
-  /** @param {(id: string) => void} onClose   @param {() => void} onDone  something was done */
+  /** @param {(id: string) => void} onClose   @param {() => void} onDone  called after an order */
   constructor(onClose, onDone) {
     this.#onClose = onClose;
     byId("drawer-close").addEventListener("click", () => this.close());
@@ -36,7 +37,7 @@ export class Drawer {
     return this.#drawer.hidden ? null : this.#connection?.id;
   }
 
-  /** Shows a connection; what the table knows of it at once, the rest when it has come. */
+  /** Shows a connection: what the table knows at once, the rest when it arrives. */
   async open(connection) {
     this.#stopWatching();
     this.#connection = connection;
@@ -56,7 +57,7 @@ export class Drawer {
     return true;
   }
 
-  /** Asks again. A connection that nobody knows any more keeps what was known of it. */
+  /** Updates the drawer. A connection that the server no longer knows stays as it was last seen. */
   async refresh() {
     const id = this.id;
     if (!id) return;
@@ -132,16 +133,16 @@ export class Drawer {
       view.textContent = (view.textContent + `${sign} ${text}\n`).slice(-WATCHED);
       view.scrollTop = view.scrollHeight;
     };
-    this.#watch = new EventSource(at(`/admin/api/connections/${this.id}/watch`));
-    this.#watch.addEventListener("began", (event) => tell("--", words.watching(moment(JSON.parse(event.data).until))));
-    this.#watch.addEventListener("in", (event) => tell(">", JSON.parse(event.data).text));
-    this.#watch.addEventListener("out", (event) => tell("<", JSON.parse(event.data).text));
-    this.#watch.addEventListener("dropped", (event) => tell("--", words.dropped(JSON.parse(event.data).count)));
-    this.#watch.addEventListener("ended", (event) => {
+    const watch = (this.#watch = new EventSource(at(`/admin/api/connections/${this.id}/watch`)));
+    watch.addEventListener("began", (event) => tell("--", words.watching(moment(JSON.parse(event.data).until))));
+    watch.addEventListener("in", (event) => tell(">", JSON.parse(event.data).text));
+    watch.addEventListener("out", (event) => tell("<", JSON.parse(event.data).text));
+    watch.addEventListener("dropped", (event) => tell("--", words.dropped(JSON.parse(event.data).count)));
+    watch.addEventListener("ended", (event) => {
       tell("--", words.ended(JSON.parse(event.data).reason));
       this.#stopWatching(true);
     });
-    this.#watch.addEventListener("error", () => {
+    watch.addEventListener("error", () => {
       tell("--", words.unwatchable);
       this.#stopWatching(true);
     });

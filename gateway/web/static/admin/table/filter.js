@@ -1,18 +1,17 @@
 /**
- * The filter box. A word that cannot be right is underlined and told why, and nothing is asked; what only the server
- * can know to be wrong, its answer shows in the same way.
+ * The filter box. A word that cannot be right is underlined with the reason, and no request is sent; a word that only the
+ * server can find wrong is shown in the same way.
  */
 
 import { at } from "../../shared/address.js";
-import { byId } from "../../shared/dom.js";
-import { make } from "../page.js";
+import { byId, make } from "../../shared/dom.js";
 import { filter as words } from "../words.js";
 
 const WORD = /(?:[^\s"]|"(?:\\.|[^"\\])*"?)+/g;
 const NAMED = /^-?([a-z][a-z_]*)(:|>=|<=|>|<)(.*)$/s;
 const TYPED = 350; // ms after the last key
 
-/** The words of a filter: where each begins, and how it is written. */
+/** The words of a filter: where each begins, and its text. */
 const split = (text) => [...text.matchAll(WORD)].map((match) => ({ at: match.index, word: match[0] }));
 
 /** The name that differs from `wrong` by the fewest letters, at most two; or undefined. */
@@ -21,7 +20,7 @@ function nearest(wrong, names) {
   return ranked.find(({ apart }) => apart <= 2)?.name;
 }
 
-/** How many letters must be added, taken away, changed or swapped with the next. */
+/** The edit distance: letters added, removed, changed or swapped with the next. */
 function distance(one, other) {
   const rows = [[...Array(other.length + 1).keys()]];
   for (let i = 1; i <= one.length; i++) {
@@ -43,7 +42,7 @@ export class Filter {
   #onWords;
   #timer = 0;
 
-  /** @param {(q: string) => void} onWords  a filter that may be asked for */
+  /** @param {(q: string) => void} onWords  called with a filter that may be right */
   constructor(onWords) {
     this.#onWords = onWords;
     for (const button of byId("words").querySelectorAll("button")) {
@@ -80,7 +79,7 @@ export class Filter {
     this.#clear();
   }
 
-  /** Each word with an x, for when nothing fits. */
+  /** Shows each word with an x, for when nothing matches. */
   offer() {
     const q = this.#box.value;
     byId("chosen").replaceChildren(

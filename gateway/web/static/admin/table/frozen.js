@@ -1,4 +1,4 @@
-/** The frozen moment: a strip tells how old it is. */
+/** The frozen moment; a strip shows how old it is. */
 
 import { moment, put, written } from "../format.js";
 import { byId } from "../../shared/dom.js";
@@ -9,7 +9,7 @@ export class Frozen {
   #at = 0;
   on = false;
 
-  /** @param {() => void} onChange  freeze was pressed, or to go on live */
+  /** @param {() => void} onChange  called when the table is frozen or live again */
   constructor(onChange) {
     const toggle = () => {
       this.on = !this.on;
@@ -20,7 +20,7 @@ export class Frozen {
     byId("thaw").addEventListener("click", toggle);
   }
 
-  /** The moment that is looked at, ms since 1970. */
+  /** The moment that is shown, ms since 1970. */
   set at(at) {
     this.#at = at;
     this.#show();

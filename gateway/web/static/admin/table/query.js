@@ -1,4 +1,4 @@
-/** What the table is asked: filter, state, order, page size and place. It lives in the address, so a link shows the same. */
+/** The query of the table: filter, state, order, page size, cursor. The address has it, so that a link shows the same. */
 
 import { at } from "../../shared/address.js";
 import { byId } from "../../shared/dom.js";
@@ -12,9 +12,9 @@ export class Query {
   sort = "";
   limit = "50";
   cursor = "";
-  snapshot = ""; // the frozen moment that is looked at; not in the address, for it lives a minute only
+  snapshot = ""; // the frozen moment that is shown; not in the address, because it lasts only a minute
 
-  /** @param {() => void} onChange  something else is asked for */
+  /** @param {() => void} onChange  called when the query has changed */
   constructor(onChange) {
     this.#onChange = onChange;
     const { sort, state, cursor } = byId("connections").dataset;
@@ -40,12 +40,12 @@ export class Query {
     }
   }
 
-  /** Closed connections: the last first. */
+  /** The default order: of closed connections the latest first. */
   #usual() {
     return byId("state").value === "closed" ? "-closed_at" : this.sort === "-closed_at" ? "-lag_bytes" : this.sort;
   }
 
-  /** What the API is asked. */
+  /** The query for the API. */
   get search() {
     return this.with({});
   }
@@ -60,20 +60,20 @@ export class Query {
     return search;
   }
 
-  /** Asks for something else, from the first page on; `depth`: how many pages of ours lie behind. */
+  /** Changes the query, from the first page on; `depth`: how many of our own pages are behind in the history. */
   go(changes, depth = 0) {
     Object.assign(this, { cursor: "" }, changes);
     history.pushState({ depth }, "", at(`/admin?${this.with({ snapshot: "" })}`));
     this.#onChange();
   }
 
-  /** The same from the first page on: the place is no longer there. */
+  /** Starts again from the first page, because the cursor is no longer valid. */
   restart() {
     this.cursor = "";
     history.replaceState(null, "", at(`/admin?${this.with({ snapshot: "" })}`));
   }
 
-  /** The page has come; the next one begins at `next`. */
+  /** A page has arrived; the next one begins at `next`. */
   answered(next) {
     const link = (id, hidden, cursor) => {
       byId(id).hidden = hidden;

@@ -1,4 +1,4 @@
-/** The rows that are ticked, also those of other pages, and what is ordered about all of them. */
+/** The ticked rows, of other pages too, and the orders for all of them. */
 
 import { byId } from "../../shared/dom.js";
 import { load } from "../later.js";
@@ -8,7 +8,7 @@ export class Selection {
   #table;
   #onDone;
 
-  /** @param {() => void} onDone  something was done to connections */
+  /** @param {() => void} onDone  called after an order */
   constructor(table, onDone) {
     this.#table = table;
     this.#onDone = onDone;
@@ -26,7 +26,7 @@ export class Selection {
     });
   }
 
-  /** Ticks the row, or unticks it. */
+  /** Ticks or unticks a row. */
   toggle(id) {
     if (byId("selection") && id) this.#tick(!this.#ticked.has(id), id);
   }
@@ -37,7 +37,7 @@ export class Selection {
     this.show();
   }
 
-  /** Brings the boxes up to date. */
+  /** Updates the boxes. */
   show() {
     if (!byId("selection")) return;
     for (const row of byId("rows").rows) {

@@ -6,7 +6,7 @@ const HEIGHT = 16;
 
 /** @param {(number|null)[]} values  oldest first; null leaves a gap */
 export function sparkline(values) {
-  const top = Math.max(1e-9, ...values.filter((value) => value !== null));
+  const top = Math.max(1e-9, ...values.map((value) => value ?? 0));
   const step = WIDTH / Math.max(1, values.length - 1);
   let pen = "M";
   const points = values.map((value, at) => {

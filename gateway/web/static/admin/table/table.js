@@ -1,9 +1,9 @@
 /**
  * The table of connections. Rows are known by their id and changed in place.
  *
- * While the pointer is on the table, or a kick is being written, no row comes, goes or moves: values change, rows that
- * are gone turn grey, and the order waits. Where the page holds every connection, a row that vanished is a connection
- * that closed, and stays grey for 10 s; on a cut page it may only have moved to another page, and goes at once.
+ * While the pointer is on the table, or a kick is being written, no row is added, removed or moved: values change, rows of
+ * closed connections turn grey, and the new order waits. If the page holds every connection, a missing row is a closed
+ * connection, and stays grey for 10 s; otherwise it may have moved to another page, and is removed at once.
  */
 
 import { at } from "../../shared/address.js";
@@ -24,7 +24,8 @@ export class Table {
   #rows = new Map();
   #goneAt = new Map(); // id -> when it was first missed
   #pointed = false;
-  #waiting = null; // the ids whose order waits for the pointer to leave
+  /** @type {string[] | null} */
+  #waiting = null; // the ids in an order that waits until the pointer leaves
 
   /** The connections on the page, by id. */
   connections = new Map();
@@ -53,7 +54,7 @@ export class Table {
     this.#body.addEventListener("toggle", (event) => this.#toggled(event.target), true);
   }
 
-  /** Draws the heads: the columns of a state, the order, and where each leads. */
+  /** Draws the heads: the columns of a state, the order, and the link of each. */
   head(query) {
     const columns = chosen(query.state);
     const fields = (list) => list.map(({ field }) => field).join();
@@ -77,8 +78,8 @@ export class Table {
 
   /**
    * @param {{id: string}[]} connections  one page of them, in order
-   * @param {boolean} whole   the page holds all there are
-   * @param {boolean} force   bring them into order, wherever the pointer is
+   * @param {boolean} whole   the page holds all connections
+   * @param {boolean} force   reorder the rows, wherever the pointer is
    */
   show(connections, whole, force) {
     const now = Date.now();
@@ -94,7 +95,7 @@ export class Table {
     this.#release(force);
   }
 
-  /** Another page or another order: the old rows mean nothing there. */
+  /** Removes all rows, for another page or another order. */
   clear() {
     this.#rows.clear();
     this.#goneAt.clear();
@@ -107,7 +108,7 @@ export class Table {
     this.#rows.get(id)?.classList.add("gone");
   }
 
-  /** The focus goes to the row `by` rows further; the first one if it is nowhere. */
+  /** Moves the focus by `by` rows; to the first one if no row has it. */
   step(by) {
     const rows = [...this.#body.rows];
     const at = rows.indexOf(document.activeElement?.closest("#rows tr"));
@@ -146,7 +147,7 @@ export class Table {
     return row;
   }
 
-  /** Brings the rows into the order that waits, unless somebody is at them. */
+  /** Puts the rows into the waiting order, unless somebody is using them. */
   #release(force = false) {
     const writing = this.#body.querySelector("details[open]") !== null;
     const held = (this.#pointed || writing) && !force && this.#body.rows.length > 0; // an empty table has nothing to hold
@@ -171,7 +172,7 @@ export class Table {
     order.forEach((row, at) => {
       if (this.#body.rows[at] !== row) this.#body.insertBefore(row, this.#body.rows[at] ?? null);
     });
-    if (focused !== document.activeElement && this.#body.contains(focused)) focused.focus({ preventScroll: true });
+    if (focused !== document.activeElement && this.#body.contains(focused)) focused?.focus({ preventScroll: true });
     this.#waiting = null;
   }
 

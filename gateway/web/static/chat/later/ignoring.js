@@ -1,4 +1,4 @@
-/** /ignore and /unignore, which the page does by itself. Fetched when one is typed. */
+/** /ignore and /unignore, which the page runs itself. Loaded when one is typed. */
 
 import { remember } from "../../shared/storage.js";
 import { ignored, isIgnored } from "../preferences.js";

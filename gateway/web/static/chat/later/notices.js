@@ -1,12 +1,12 @@
-/** Notifications of the system, and a short sound with them. Fetched once the person has turned them on. */
+/** Notifications of the system, and a short sound with them. Loaded once the person has turned them on. */
 
 import { settings } from "../preferences.js";
 
-const EACH = 10_000; // ms between two of one sender
+const EACH = 10_000; // ms between two notifications of one sender
 
 const last = new Map(); // sender -> when
 
-/** Tells that somebody said something; a press on it brings the page forth. */
+/** Shows a notification of a message; pressing it brings the page to the front. */
 export function notify(sender, text, onPress) {
   if (Date.now() - (last.get(sender) ?? -Infinity) < EACH) return;
   last.set(sender, Date.now());
@@ -15,7 +15,7 @@ export function notify(sender, text, onPress) {
   try {
     notice = new Notification(sender, { body: text.slice(0, 200), tag: sender });
   } catch {
-    return; // phones have the class, but let only service workers use it
+    return; // phones have the class, but only service workers may use it
   }
   notice.onclick = () => {
     window.focus();

@@ -8,7 +8,7 @@ import { presence as words } from "./words.js";
 const NAMES_SHOWN = 8;
 
 /**
- * What has happened since something was said: of somebody who came and went again, nothing.
+ * What has happened since the last message; nothing of somebody who joined and left again.
  * @typedef {{joined: string[], left: string[], renamed: string[]}} Fold
  */
 

@@ -1,4 +1,4 @@
-/** The style of all that is fetched later; it is there before any of that is shown. */
+/** The style of everything that is loaded on demand; importing this module waits for it. */
 
 import { make } from "../../shared/dom.js";
 

@@ -1,4 +1,4 @@
-/** A name that was refused: why, and the next one that may be free. Fetched when that happens. */
+/** A name that was refused: why, and the next one that may be free. Loaded when that happens. */
 
 import { byId } from "../../shared/dom.js";
 import { name as words } from "./words.js";
@@ -21,7 +21,7 @@ export function tell(entry, nick, error) {
 
 /** "ana" -> "ana2", "ana2" -> "ana3"; at most 32 characters. */
 function nextName(nick) {
-  const [, stem, number] = /^(.*?)(\d*)$/.exec(nick);
+  const [, stem, number] = /^(.*?)(\d*)$/.exec(nick) ?? ["", nick, ""];
   const next = String(Number(number || 1) + 1);
   return [...stem].slice(0, 32 - next.length).join("") + next;
 }

@@ -1,4 +1,4 @@
-/** Every word that the parts of the chat page show or say which are fetched later, by the noun it is about. */
+/** All words of the modules that the chat page loads on demand, by the noun they are about. */
 
 import { number } from "../words.js";
 
@@ -87,7 +87,7 @@ export const settings = {
   sure: "Forget name, drafts and settings: press again",
 };
 
-/** What the page does by itself: name, usage, words. */
+/** The commands that the page runs itself: name, usage, words. */
 export const commands = [
   ["ignore", "NICK", "show no more of somebody"],
   ["unignore", "NICK", "show somebody again"],

@@ -1,6 +1,6 @@
 /**
- * What is read aloud of the log: what others say as it comes, neither own lines, nor joins, nor what is loaded. Of more
- * than five within two seconds only the number.
+ * What a screen reader reads of the log: messages of others as they arrive; not one's own, no joins, nothing loaded later.
+ * Of more than five within two seconds it reads only the number.
  */
 
 import { byId } from "../../shared/dom.js";
@@ -12,13 +12,13 @@ const BURST_TIME = 2_000;
 const live = byId("live");
 let burst = 0;
 
-/** What changes now is not read aloud. */
+/** What changes now is not read. */
 export function quiet() {
   live.setAttribute("aria-live", "off");
   setTimeout(() => live.setAttribute("aria-live", "polite"), 100);
 }
 
-/** A message is about to be read. */
+/** Counts a message that is about to be read. */
 export function countAloud() {
   burst += 1;
   if (burst === 1) setTimeout(burstOver, BURST_TIME);

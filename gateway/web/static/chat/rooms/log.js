@@ -1,6 +1,6 @@
 /**
- * A room's log: what the server tells of the room's messages becomes rows. The page shows one room's log at a time; the
- * others go on growing out of sight.
+ * A room's log: makes rows of the messages that the server sends. The page shows one room's log at a time; the others grow
+ * out of sight.
  *
  * A message is known by its number; the epoch is one for the whole list. A new epoch starts the list anew.
  */
@@ -20,6 +20,7 @@ const older = byId("older");
 export class Log {
   /** The highest number seen, and the epoch it belongs to; null before the first joined. */
   head = 0;
+  /** @type {string | null} */
   epoch = null;
 
   #request;
@@ -46,7 +47,7 @@ export class Log {
     older.addEventListener("click", () => this.#view.isShown && this.#askOlder());
   }
 
-  /** From now on this is the log on the page. */
+  /** Puts this log on the page. */
   show() {
     for (const other of live.children) other.removeAttribute("id");
     this.rows.element.id = "log";
@@ -84,7 +85,7 @@ export class Log {
     this.#settled();
   }
 
-  /** A message as it happens. @returns {boolean} whether it is new here */
+  /** Adds a live message. @returns {boolean} whether it was not here yet */
   add(message, me) {
     if (this.rows.has(message.seq)) return false;
     if (message.seq < this.head) {
@@ -106,7 +107,7 @@ export class Log {
     return true;
   }
 
-  /** Older messages, or those of a hole, or the latest after joining: each goes to its place. */
+  /** Inserts older messages, those of a hole, or the latest ones after joining, each at its place. */
   history({ messages, more }, me) {
     quiet();
     const lowest = this.rows.first;
@@ -125,7 +126,7 @@ export class Log {
     });
   }
 
-  /** Messages that were not sent to us, while none after them has come: said at the end of the list. */
+  /** Shows a gap at the end of the list: messages that were not sent to us, before any later one has come. */
   gap({ from, to }) {
     if (this.#view.detached || to <= this.head || from > to) return;
     this.rows.tail(Math.max(from, this.head + 1), to);
@@ -146,16 +147,17 @@ export class Log {
     return this.rows.isOwn(seq);
   }
 
-  /** The latest are here: what was not seen before is new; to who has never been here, nothing is. */
+  /** The latest messages are here: those that were not seen before are new, unless the person was never here. */
   #begin(messages, me) {
     this.#loaded = true;
     const { unread } = this.rows;
-    if (unread.position === null) unread.see(this.head);
-    else if (messages.some(({ seq, nick }) => seq > unread.position && nick !== me)) this.rows.markUnread();
+    const { position } = unread;
+    if (position === null) unread.see(this.head);
+    else if (messages.some(({ seq, nick }) => seq > position && nick !== me)) this.rows.markUnread();
     this.rows.see();
   }
 
-  /** Words of the server, or of the page: kind is "notice" or "error". */
+  /** Adds words of the server or of the page; `kind` is "notice" or "error". */
   note(kind, text) {
     this.rows.append(noteRow(kind, text));
   }
@@ -164,12 +166,12 @@ export class Log {
     this.rows.append(whisperRow(event, me));
   }
 
-  /** Who spoke, the latest first. */
+  /** The nicks that have spoken, the latest first. */
   speakers() {
     return this.rows.speakers();
   }
 
-  /** The view goes to the end and follows it; the end is fetched if it was unloaded. */
+  /** Moves the view to the end, which it follows; fetches the end if it was unloaded. */
   toEnd() {
     if (this.#view.detached) {
       this.rows.keepWhispers();
@@ -179,7 +181,7 @@ export class Log {
     this.keepView();
   }
 
-  /** Does something to the rows and leaves the person's view on them where it was. */
+  /** Changes the rows without moving what the person is reading. */
   keepView(change = () => {}) {
     this.#view.keep(change);
   }

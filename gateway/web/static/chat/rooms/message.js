@@ -1,4 +1,4 @@
-/** What a message is drawn of: its author, door, text and time. */
+/** The parts of a message as elements: author, door, text and time. */
 
 import { make } from "../../shared/dom.js";
 import { clock } from "../preferences.js";
@@ -10,27 +10,21 @@ const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: 
 export function nickOf(nick) {
   let hash = 0x811c9dc5;
   for (const character of nick.toLowerCase()) hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193);
-  const element = make("bdi", "nick", nick);
-  element.dataset.hue = (hash >>> 0) % 10;
-  return element;
+  return make("bdi", { className: "nick", data: { hue: (hash >>> 0) % 10 } }, nick);
 }
 
-/** The mark of a door: its glyph is drawn by the style sheet, its word is for reading aloud. */
+/** The mark of a door: the style sheet draws its glyph, screen readers read its word. */
 export function doorOf(door, word = door) {
-  const element = make("span", "door");
-  element.dataset.door = door;
-  element.title = word;
-  element.append(make("span", "aloud", ` (${word})`));
-  return element;
+  return make("span", { className: "door", data: { door }, title: word }, make("span", "aloud", ` (${word})`));
 }
 
 const FENCE = /```(?:[\w+#-]*\n)?([\s\S]+?)\n?```\n?/;
 const SPECIAL = /(`[^`\n]+`)|((?:https?:\/\/|mailto:)[^\s<>"`]+)/i;
 const SAFE = new Set(["http:", "https:", "mailto:"]);
-/** Marks upon marks on one letter: they stay in their own row. */
+/** Several combining marks on one letter: they must not run over other rows. */
 const PILED = /\p{M}{3}/u;
 
-/** The text of a message: code blocks, code, links; all else as it stands, with `me` in bold. */
+/** The text of a message with code blocks, code and links, and `me` in bold; all else stays as it is. */
 export function body(text, me = "") {
   const element = make("div", "text");
   element.dir = "auto";
@@ -43,19 +37,13 @@ export function body(text, me = "") {
 }
 
 function codeBlock(code) {
-  const block = make("div", "code");
-  const copy = make("button", "quiet", words.copy);
-  copy.type = "button";
-  copy.dataset.copy = "";
-  const pre = make("pre");
-  pre.tabIndex = 0; // it may be wider than the page: the keyboard must be able to scroll it
-  pre.append(make("code", "", code));
-  block.append(pre, copy);
-  return block;
+  const copy = make("button", { type: "button", className: "quiet", data: { copy: "" } }, words.copy);
+  // It may be wider than the page: the keyboard must be able to scroll it.
+  return make("div", "code", make("pre", { tabIndex: 0 }, make("code", "", code)), copy);
 }
 
 let ownName = { me: "", pattern: / /giu };
-/** Where the nick `me` stands in a text as a word. The letter before it is looked at here: older browsers cannot look back. */
+/** The places where the nick `me` is a word of the text. Older browsers have no lookbehind: the letter before is tested here. */
 function mentionsOf(text, me) {
   if (ownName.me !== me) {
     const letters = me.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
@@ -64,7 +52,7 @@ function mentionsOf(text, me) {
   return [...text.matchAll(ownName.pattern)].filter(({ index }) => !/[\p{L}\p{N}]$/u.test(text.slice(Math.max(0, index - 2), index)));
 }
 
-/** Whether a text speaks of `me`. */
+/** Whether a text mentions `me`. */
 export const mentions = (text, me) => mentionsOf(text, me).length > 0;
 
 /** A text with `me` in bold. */
@@ -98,8 +86,8 @@ function parsed(text) {
 }
 
 /**
- * A link and what follows it; the text as it stands where it is no address, or hides its host behind a user name. Where
- * it leads is added when the text does not show it: letters of other scripts, numbers written oddly.
+ * A link and the text after it; only the text, if it is not an address or hides its host behind a user name. The real
+ * host is added where the text does not show it: letters of other scripts, numbers in unusual forms.
  */
 function link(found) {
   let end = found.length;
@@ -107,19 +95,13 @@ function link(found) {
   const text = found.slice(0, end);
   const url = parsed(text);
   if (!url || !SAFE.has(url.protocol) || url.username || url.password) return [found];
-  const anchor = make("a", "", text);
-  anchor.href = url.href;
-  anchor.rel = "noopener noreferrer";
-  anchor.target = "_blank";
+  const anchor = make("a", { href: url.href, rel: "noopener noreferrer", target: "_blank" }, text);
   const shown = text.toLowerCase().includes(`//${url.host}`) || url.protocol === "mailto:";
   return [anchor, ...(shown ? [] : [make("span", "host", ` [${url.host}]`)]), found.slice(end)];
 }
 
-/** A time as the person wants it; the whole moment is its title. */
+/** A time in the person's format; its title is the date and time in full. */
 export function timeOf(ts) {
   const date = new Date(ts);
-  const element = make("time", "", clock(date));
-  element.dateTime = date.toISOString();
-  element.title = moment.format(date);
-  return element;
+  return make("time", { dateTime: date.toISOString(), title: moment.format(date) }, clock(date));
 }

@@ -1,12 +1,12 @@
 /**
- * The lines that have left the box but have not arrived yet.
+ * The lines that were sent and are not acknowledged yet.
  *
  * They are kept in this tab's session storage, per room. A line leaves the outbox only when the server has acknowledged or
  * answered it, or when the person drops it.
  *
- * A line that was on its way when the connection broke has arrived or not. The room's log tells: it is among the
- * messages that were missed, and then it is done, or it is not, and then it goes out again. Where the log does not reach
- * back that far, the server's own memory of ids helps for two minutes; beyond that the person decides.
+ * A line that was under way when the connection broke may have arrived. The room's log tells: if the line is among the
+ * missed messages it is done, otherwise it is sent again. Where the log does not reach back that far, the server remembers
+ * the ids of two minutes; for older lines the person decides.
  */
 
 import { byId, make } from "../../shared/dom.js";
@@ -17,11 +17,11 @@ import { body, nickOf } from "./message.js";
 /** The server remembers an id for 2 minutes; a retry within this time cannot be shown twice. */
 const DEDUPED_FOR = 110_000;
 
-/** After so long without an answer a line no longer holds up the others. */
+/** Ms without an answer after which a line no longer delays the others. */
 const ANSWER_WITHIN = 5_000;
 /** A command, which leaves no message behind: `/x …`, but neither `//x` nor a path. */
 const COMMAND = /^\/[^\s/]+(\s|$)/;
-/** A text without what the server may have changed in it. */
+/** A text without the characters that the server may have changed. */
 const core = (text) => text.replace(/^\/(?=\/)/, "").replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, "");
 const STATES = ["queued", "sending", "refused", "unsure"];
 
@@ -31,15 +31,15 @@ const STATES = ["queued", "sending", "refused", "unsure"];
  * @property {string} text
  * @property {"queued"|"sending"|"refused"|"unsure"} state
  * @property {string} [why]      the server's words, when refused
- * @property {string} [token]    the identity it was first sent under; the server knows a repetition by it
+ * @property {string | null} [token]    the identity it was first sent under, by which the server recognises a repetition
  * @property {number} [since]    when it was first sent
  * @property {number} [sent]     when it was last sent
  * @property {string} [nick]     under which nick
- * @property {string} [epoch]    the room's epoch then, and the last number seen: it stands behind that, if it arrived
+ * @property {string | null} [epoch]    the room's epoch then, and the last number seen: it stands behind that, if it arrived
  * @property {number} [after]
  */
 
-/** Whether that is what this page has stored. */
+/** Whether a stored value can be the lines of an outbox. */
 const areLines = (value) => Array.isArray(value) && value.every(isLine);
 const isLine = (one) =>
   isRecord(one) && isText(one.id) && isText(one.text) && STATES.includes(one.state) && typeof (one.since ?? 0) === "number";
@@ -57,16 +57,16 @@ export class Outbox {
   #lines = [];
   #token = null;
   #open = false;
-  #until = 0; // the server asked for patience until then
+  #until = 0; // the server said to wait until then
   #timer = 0;
 
   /**
    * @param {string} room
    * @param {() => string} me  our nick
-   * @param {() => {epoch: string, after: number}} place  how far the log has been seen
+   * @param {() => {epoch: string | null, after: number}} place  how far the log has been seen
    * @param {(object: object) => boolean} send
    * @param {(text: string) => void} onEdit
-   * @param {() => void} onChange  rows came or went
+   * @param {() => void} onChange  rows were added or removed
    */
   constructor(room, me, place, send, onEdit, onChange) {
     this.#room = room;
@@ -81,7 +81,7 @@ export class Outbox {
     this.#show();
   }
 
-  /** From now on these are the lines on the page. */
+  /** Puts these lines on the page. */
   show() {
     this.#list.id = "outbox";
     byId("unsent").replaceChildren(this.#list);
@@ -92,15 +92,15 @@ export class Outbox {
     this.#flush();
   }
 
-  /** A message that came while we were away: was it a line of ours? */
+  /** A message from the time of the disconnection: drops the line that it was, if it was ours. */
   missed({ seq, nick, text }, epoch) {
     const line = this.#lines.find((one) => one.state === "sending" && one.nick === nick && core(one.text) === core(text));
-    if (line && line.epoch === epoch && line.after < seq) this.#drop(line);
+    if (line && line.epoch === epoch && (line.after ?? 0) < seq) this.#drop(line);
   }
 
   /**
-   * The room is joined and `missed` knows all from the number `from` of `epoch` on: what waited goes out, and what was
-   * lost goes out again.
+   * The room is joined, and `missed` has been told all messages of `epoch` from the number `from` on: sends the waiting
+   * lines, and the lost ones again.
    */
   opened(token, epoch, from) {
     this.#open = true;
@@ -108,8 +108,8 @@ export class Outbox {
     this.#until = 0;
     for (const line of this.#lines) {
       if (line.state !== "sending") continue;
-      const lost = !COMMAND.test(line.text) && line.epoch === epoch && from <= line.after + 1;
-      const known = line.token && line.token === token && Date.now() - line.since < DEDUPED_FOR;
+      const lost = !COMMAND.test(line.text) && line.epoch === epoch && from <= (line.after ?? 0) + 1;
+      const known = line.token && line.token === token && Date.now() - (line.since ?? 0) < DEDUPED_FOR;
       line.state = lost || known ? "queued" : "unsure";
     }
     this.#flush();
@@ -120,7 +120,7 @@ export class Outbox {
     this.#show();
   }
 
-  /** An ack or an answer to a command came. @returns {boolean} whether a line had waited for it */
+  /** Drops the line that an ack or a notice answers. @returns {boolean} whether there was one */
   answered(id) {
     const at = this.#lines.findIndex((line) => line.id === id);
     if (at < 0) return false;
@@ -152,10 +152,10 @@ export class Outbox {
     this.#show();
   }
 
-  /** One line at a time: of several under way one may be refused as too fast and the next be taken. */
+  /** Sends one line at a time: of several under way one might be refused as too fast and the next be accepted. */
   #sendNext() {
     const late = Date.now() - ANSWER_WITHIN;
-    if (this.#lines.some((one) => one.state === "sending" && one.sent > late)) {
+    if (this.#lines.some((one) => one.state === "sending" && (one.sent ?? 0) > late)) {
       this.#timer = setTimeout(() => this.#flush(), ANSWER_WITHIN);
       return;
     }
@@ -187,12 +187,7 @@ export class Outbox {
     const row = make("li", "msg own");
     row.dataset.state = this.#open ? line.state : "unsent";
     const mark = make("span", "mark", this.#words(line));
-    const button = (word, press) => {
-      const one = make("button", "quiet", word);
-      one.type = "button";
-      one.addEventListener("click", press);
-      mark.append(" ", one);
-    };
+    const button = (word, onclick) => mark.append(" ", make("button", { type: "button", className: "quiet", onclick }, word));
     if (row.dataset.state !== "sending") {
       if (line.state === "refused" || line.state === "unsure") button(words.again, () => this.#again(line));
       button(words.edit, () => {
@@ -201,9 +196,7 @@ export class Outbox {
       });
       button(words.drop, () => this.#drop(line));
     }
-    const who = make("span", "who");
-    who.append(nickOf(this.#me()));
-    row.append(who, body(line.text), mark);
+    row.append(make("span", "who", nickOf(this.#me())), body(line.text), mark);
     return row;
   }
 

@@ -7,14 +7,14 @@ import { doorOf, nickOf } from "./message.js";
 /** Whether there is room for the panel beside the messages. */
 export const wide = matchMedia("(min-width: 900px)");
 
-/** Who is in the room on the page: the panel, the counts in the bar. */
+/** Shows who is in the room on the page. */
 export class People {
   #panel = byId("people");
   #list = byId("members");
   #button = byId("people-button");
   #inOrder = new Intl.Collator().compare;
 
-  /** @param {(nick: string) => void} onPick  a name was pressed */
+  /** @param {(nick: string) => void} onPick  called with the name that was pressed */
   constructor(onPick) {
     this.#list.addEventListener("click", (event) => {
       const nick = event.target.closest("li")?.dataset.nick;
@@ -39,7 +39,7 @@ export class People {
     return !this.#panel.hidden && !wide.matches;
   }
 
-  /** Shows these. Rows that stay are not touched, so that none moves under the pointer without need. */
+  /** Shows these people. Rows that stay are left alone, so that none moves under the pointer without need. */
   draw({ doors, count }, me) {
     const rows = new Map();
     for (const row of [...this.#list.children]) {
@@ -57,15 +57,10 @@ export class People {
   }
 
   #row(nick, door, mine) {
-    const row = make("li");
-    Object.assign(row.dataset, { nick, door }, mine && { mine: "" });
-    const name = make("button", "quiet");
-    name.type = "button";
-    name.append(nickOf(nick));
+    const name = make("button", { type: "button", className: "quiet" }, nickOf(nick));
     if (mine) name.append(make("span", "muted", words.you));
     if (door) name.append(doorOf(door, words.terminal(door)));
-    row.append(name);
-    return row;
+    return make("li", { data: { nick, door, ...(mine && { mine: "" }) } }, name);
   }
 
   #tell(doors, count) {

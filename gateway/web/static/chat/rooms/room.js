@@ -7,17 +7,17 @@ import { inFocus } from "./unread.js";
 
 const READ_EVERY = 2_000;
 
-/** What this page knows of one room, and what it does with what it is told of it. */
+/** What this page knows of one room, and how it handles what the server sends about it. */
 export class Room {
   topic = "";
   doors = new Map(); // nick -> door
   count = 0;
   unread = 0;
-  asked = ""; // the id of the request to be let in, while that is not answered
+  asked = ""; // the id of the join that is not answered yet
   #page;
-  #replayedTo = 0; // messages up to here are of the past
+  #replayedTo = 0; // messages up to here are history
   #catchingUp = true;
-  #knownFrom = 0; // all messages from here on have come
+  #knownFrom = 0; // all messages from here on have arrived
   #tells = false; // whether the server wants to know what is read
   #reading = 0; // the timer of telling it
 
@@ -40,12 +40,12 @@ export class Room {
     );
   }
 
-  /** A connection begins: what comes is what was missed. */
+  /** A connection begins: what arrives first was missed. */
   reconnect() {
     this.#catchingUp = true;
   }
 
-  // One method per type of object that the server sends about a room.
+  // One method for each type of object that the server sends about a room.
 
   _joined(event) {
     this.asked = "";
@@ -90,7 +90,7 @@ export class Room {
   async _presence({ joined = [], left = [], renamed = [], count }) {
     const news = {
       left,
-      joined: joined.filter(({ nick }) => !this.doors.has(nick)), // who was here before us has not just come
+      joined: joined.filter(({ nick }) => !this.doors.has(nick)), // somebody who was here before us has not just joined
       renamed: renamed.filter(({ to }) => to !== this.#page.me), // we have been told
     };
     for (const nick of left) this.doors.delete(nick);

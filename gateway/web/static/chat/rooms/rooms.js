@@ -1,4 +1,4 @@
-/** The rooms of the session, of which one is on the page: entering, leaving, going from one to another. */
+/** The rooms of the session, of which one is on the page: entering, leaving and switching. */
 
 import { byId } from "../../shared/dom.js";
 import { isTexts, recall } from "../../shared/storage.js";
@@ -6,9 +6,9 @@ import { room as words } from "../words.js";
 import { Room } from "./room.js";
 import { Tabs, addressOf, roomAt } from "./tabs.js";
 
-/** What a room may be called. */
+/** The form of a room name. */
 export const ROOM_NAME = /^[a-z0-9][\w.-]{0,63}$/i;
-/** As many as the server lets one session be in. */
+/** Rooms that are restored after a reload, at most. */
 const MOST_ROOMS = 16;
 
 export class Rooms {
@@ -20,13 +20,13 @@ export class Rooms {
     (name) => this.go(name),
     () => this.leave(this.shown),
   );
-  /** The one on the page. @type {Room} */
+  /** The one on the page. */
   shown;
 
   /**
-   * The address's room is shown, among those that were open before the page was loaded anew.
+   * Shows the room of the address, and restores those that were open before a reload.
    * @param {import("../page.js").Page} page
-   * @param {() => void} onShow  another room is on the page
+   * @param {() => void} onShow  called when another room is on the page
    */
   constructor(page, onShow) {
     this.#page = page;
@@ -45,10 +45,11 @@ export class Rooms {
     return this.#all.get(name);
   }
 
-  /** The room, which the server has let us into, or which is asked for when the connection begins. */
+  /** The room with that name, made if necessary; the server has admitted us, or is asked when the connection begins. */
   enter(name) {
-    if (!this.#all.has(name)) this.#all.set(name, new Room(name, this.#page));
-    return this.#all.get(name);
+    const room = this.#all.get(name) ?? new Room(name, this.#page);
+    this.#all.set(name, room);
+    return room;
   }
 
   /** Goes to a room; joins it if need be. */
@@ -69,7 +70,7 @@ export class Rooms {
     }
   }
 
-  /** The room that a join asked for does not let us in. @returns {boolean} whether the error is about that */
+  /** Leaves the room whose join was refused. @returns {boolean} whether the error is about a join */
   turnedAway(error) {
     const closed = error.id && [...this].find((room) => room.asked === error.id);
     if (!closed) return false;
@@ -98,7 +99,7 @@ export class Rooms {
     this.#onShow();
   }
 
-  /** To the next room by so many, or only among those with something new. */
+  /** Goes to the next or the previous room, among those that `among` accepts. */
   step(by, among = (/** @type {Room} */ _room) => /** @type {unknown} */ (true)) {
     const all = [...this];
     const at = all.indexOf(this.shown);
@@ -106,7 +107,7 @@ export class Rooms {
     if (others.length) this.go(others[by > 0 ? 0 : others.length - 1].name);
   }
 
-  /** What hello says of the rooms, the one on the page first. */
+  /** The rooms for hello, the one on the page first. */
   resume() {
     for (const room of this) room.reconnect();
     const others = [...this].filter((room) => room !== this.shown);

@@ -1,9 +1,9 @@
 /**
  * The rows of a log in their order.
  *
- * - Numbers have no holes, so two neighbours further apart than one show what was not sent to us. Holes, days and "same
- *   author as above" are worked out from the neighbours (#settle) and never stored.
- * - Notices, joins and private messages have no number. They stay behind the row they came after.
+ * - The server's numbers have no holes, so a jump between two neighbours means messages that were not sent to us. Holes,
+ *   days and "same author as above" are derived from the neighbours (#settle) and never stored.
+ * - Notices, joins and private messages have no number. They stay behind the row that they followed.
  * - At most 1,000 rows. At the end, the oldest go; while older ones are being read, the newest go or are not added, and
  *   then (view.detached) new messages are only counted until the person goes back to the end.
  */
@@ -15,7 +15,7 @@ import { Unread, inFocus } from "./unread.js";
 import { View } from "./view.js";
 
 const MOST_ROWS = 1_000;
-const TRIMMED = 50; // at once, so that a full log is not measured at every line
+const TRIMMED = 50; // rows at once, so that a full log is not measured for every message
 const SAME_AUTHOR = 5 * 60_000;
 
 const calendar = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
@@ -24,20 +24,20 @@ export class RowList {
   element = make("ol", "log");
   view;
   unread;
-  /** There are older messages than the first row. */
+  /** Whether the server has older messages than the first row. */
   more = false;
   #onLoad;
   /** @type {Map<number, HTMLElement>} */
   #rows = new Map();
   #messages = new WeakMap();
   #own = new Set();
-  #gone = new Set(); // last numbers of holes that the server cannot fill either
+  #gone = new Set(); // last numbers of holes that the server cannot fill
 
   /**
    * @param {string} room
-   * @param {() => void} onEnd  the person wants to see the end
-   * @param {(edge: "first" | "last") => void} onEdge  the first or the last row is near what is seen
-   * @param {(from: number, to: number) => void} onLoad  these are missing, and wanted
+   * @param {() => void} onEnd  called when the person wants to see the end
+   * @param {(edge: "first" | "last") => void} onEdge  called when the first or the last row is nearly in view
+   * @param {(from: number, to: number) => void} onLoad  called to fetch missing messages
    * @param {(position: {epoch: string, seq: number}) => void} onRead  seen up to there
    */
   constructor(room, onEnd, onEdge, onLoad, onRead) {
@@ -101,15 +101,15 @@ export class RowList {
     if (this.view.isShown && inFocus()) this.unread.see(this.#lastInView());
   }
 
-  /** The line "new since" goes where it belongs, if it is not there. */
+  /** Puts the line "new since" at its place, unless it is there. */
   markUnread() {
     if (this.unread.seq) return;
     this.unread.mark();
-    const row = this.#rows.get([...this.#rows.keys()].find((seq) => seq >= this.unread.seq));
+    const row = this.#rows.get([...this.#rows.keys()].find((seq) => seq >= this.unread.seq) ?? 0);
     if (row) this.view.keep(() => this.#settle(row));
   }
 
-  /** The line has done its work; up to `seq`, or to what is in view, all is seen. */
+  /** Removes the line: everything up to `seq`, or to what is in view, has been seen. */
   clearUnread(seq = 0) {
     if (this.unread.seq) this.unread.clear();
     this.see();
@@ -122,7 +122,7 @@ export class RowList {
     return Number(row?.dataset.seq ?? 0);
   }
 
-  /** A message that follows all others; read aloud or not. @returns {HTMLElement} not yet in the list */
+  /** Makes the row of a message. @returns {HTMLElement} not yet in the list */
   draw(message, me) {
     const row = messageRow(message, me, this.#own.has(message.seq));
     this.#messages.set(row, message);
@@ -130,7 +130,7 @@ export class RowList {
     return row;
   }
 
-  /** Messages that go to their places between others. `asked` is the number before which they were asked for. */
+  /** Inserts messages at their places. `asked` is the number before which they were requested. */
   insert(messages, me, asked, fromEnd) {
     const placed = messages.filter(({ seq }) => !this.#rows.has(seq)).map((message) => this.#place(message, me));
     const touched = new Set([...placed.flatMap((one) => [one, below(one)]), this.#rows.get(asked)]);
@@ -138,26 +138,26 @@ export class RowList {
     this.#trim(MOST_ROWS, fromEnd);
   }
 
-  /** Who spoke, the latest first. */
+  /** The nicks that have spoken, the latest first. */
   speakers() {
     return [...new Set([...this.element.children].reverse().map((row) => this.#messages.get(row)?.nick).filter(Boolean))];
   }
 
-  /** Writes all times anew, and shows or hides what those say who are ignored. */
+  /** Writes all times again, and shows or hides the messages of ignored people. */
   restyle() {
     for (const time of this.element.querySelectorAll("time")) time.textContent = clock(Date.parse(time.dateTime));
     for (const row of this.#rows.values()) row.classList.toggle("ignored", isIgnored(this.#messages.get(row).nick));
     this.view.keep();
   }
 
-  /** Empties the list, where only private messages stay: the server has them no more. */
+  /** Empties the list, except for private messages: the server does not keep them. */
   keepWhispers() {
     const whispers = this.element.querySelectorAll(".private");
     this.clear();
     this.element.append(...whispers);
   }
 
-  /** Says at the end that messages were not sent to us. */
+  /** Shows at the end that messages were not sent to us. */
   tail(from, to) {
     this.element.querySelector(".tail")?.remove();
     const row = this.#hole(from, to);
@@ -165,7 +165,7 @@ export class RowList {
     this.append(row);
   }
 
-  /** A row at the end. */
+  /** Adds a row at the end. */
   append(row) {
     row.dataset.ts ??= Date.now();
     if (row.dataset.seq) this.element.querySelector(".tail")?.remove();
@@ -178,19 +178,19 @@ export class RowList {
   #place(message, me) {
     const next = [...this.#rows.keys()].filter((seq) => seq > message.seq);
     const row = this.draw(message, me);
-    if (next.length) this.#rows.get(Math.min(...next)).before(row);
+    if (next.length) this.#rows.get(Math.min(...next))?.before(row);
     else this.#last(message.ts).after(row);
     return row;
   }
 
-  /** The last row that is a message, or is not younger than `ts`; the list's place for a first one. */
+  /** The last row that is a message or not younger than `ts`; the beginning of the list, if there is none. */
   #last(ts) {
     let row = this.element.lastElementChild;
     while (row && !row.dataset.seq && Number(row.dataset.ts) > ts) row = row.previousElementSibling;
     return row ?? { after: (first) => this.element.prepend(first) };
   }
 
-  /** Drops rows beyond `most`, at the end that is farther from what is being read. */
+  /** Drops rows beyond `most`, at the last row if `fromEnd`, otherwise at the first. */
   #trim(most, fromEnd) {
     while (this.element.children.length > most) {
       const row = fromEnd ? this.element.lastElementChild : this.element.firstElementChild;
@@ -203,7 +203,7 @@ export class RowList {
     if (first?.classList.contains("same")) this.#settle(first); // its author stood in a row that is gone
   }
 
-  /** Puts before a row what its neighbours above call for: a hole, a new day; and folds the author. */
+  /** Puts the markers that a row needs before it (a hole, a new day), and hides the author if it is the same as above. */
   #settle(row) {
     if (row.matches(".marker")) return;
     while (row.previousElementSibling?.matches(".marker:not(.tail)")) row.previousElementSibling.remove();

@@ -12,8 +12,7 @@ export function messageRow(message, me, isOwn) {
   row.classList.toggle("action", message.kind === "action");
   row.classList.toggle("own", message.nick === me || isOwn);
   Object.assign(row.dataset, { seq: message.seq, ts: message.ts });
-  const who = make("span", "who");
-  who.append(nickOf(message.nick));
+  const who = make("span", "who", nickOf(message.nick));
   if (message.door === "tcp" || message.door === "telnet") who.append(doorOf("terminal"));
   if (message.door === "http") who.append(doorOf("http"));
   row.append(who, body(message.text, me), timeOf(message.ts));
@@ -21,60 +20,42 @@ export function messageRow(message, me, isOwn) {
   return row;
 }
 
-/** Marks a row of ours: it is committed. */
+/** Marks a row of ours as committed. */
 export function tick(row) {
   if (row.querySelector(".mark")) return;
-  const mark = make("span", "mark");
-  mark.title = line.sent;
-  mark.append(make("span", "aloud", line.sent));
-  row.append(mark);
+  row.append(make("span", { className: "mark", title: line.sent }, make("span", "aloud", line.sent)));
 }
 
-/** Words of the server, or of the page: kind is "notice" or "error". */
+/** Words of the server or of the page; `kind` is "notice" or "error". */
 export function noteRow(kind, text) {
-  const row = make("li", kind);
-  row.append(body(text), timeOf(Date.now()));
-  return row;
+  return make("li", kind, body(text), timeOf(Date.now()));
 }
 
 /** A private message, which has no number. */
 export function whisperRow({ from, to, ts, text }, me) {
-  const row = make("li", "msg private");
-  const who = make("span", "who");
-  if (from === me) who.append(words.to, nickOf(to));
-  else who.append(nickOf(from), words.from);
-  row.append(who, body(text, me), timeOf(ts));
-  row.dataset.ts = ts;
-  return row;
+  const who = make("span", "who", ...(from === me ? [words.to, nickOf(to)] : [nickOf(from), words.from]));
+  return make("li", { className: "msg private", data: { ts } }, who, body(text, me), timeOf(ts));
 }
 
 /**
- * A hole in the numbers.
+ * A marker for missing messages.
  * @param {number} from
  * @param {number} to
- * @param {(() => void) | null} load  fetches what is missing; null = the server has it no more
+ * @param {(() => void) | null} load  fetches what is missing; null: the server no longer has it
  */
 export function hole(from, to, load) {
-  const row = make("li", "marker hole", log.missing(from, to));
-  if (!load) {
-    row.append(log.gone);
-    return row;
-  }
-  const button = make("button", "quiet", log.load);
-  button.type = "button";
-  button.addEventListener("click", load);
-  row.append(button);
-  return row;
+  const end = load ? make("button", { type: "button", className: "quiet", onclick: load }, log.load) : log.gone;
+  return make("li", "marker hole", log.missing(from, to), end);
 }
 
-/** The row above, without the markers between; undefined for the first one. */
+/** The message above; null for the first one. */
 export function above(row) {
   let found = row.previousElementSibling;
   while (found && !found.dataset.seq) found = found.previousElementSibling;
   return found;
 }
 
-/** The next row that is no marker. */
+/** The next row that is not a marker. */
 export function below(row) {
   let next = row.nextElementSibling;
   while (next?.matches(".marker")) next = next.nextElementSibling;

@@ -1,4 +1,4 @@
-/** The rooms as tabs, where there are several; the number of what is new in the title, the dot in the icon. */
+/** The rooms as tabs, if there are several; the number of unread messages in the title, and a dot in the icon. */
 
 import { BASE, at } from "../../shared/address.js";
 import { byId, make } from "../../shared/dom.js";
@@ -7,7 +7,7 @@ import { number, room as words } from "../words.js";
 
 export const addressOf = (room) => at(room === "lobby" ? "/" : `/r/${room}`);
 
-/** The room of an address of ours; the lobby where it names none that can be. */
+/** The room that an address of ours names; the lobby if it names none. */
 export function roomAt({ pathname }) {
   const path = pathname.startsWith(`${BASE}/`) ? pathname.slice(BASE.length) : pathname;
   return /^\/r\/([a-z0-9][\w.-]{0,63})$/i.exec(path)?.[1].toLowerCase() ?? "lobby";
@@ -22,7 +22,7 @@ export class Tabs {
 
   /**
    * @param {(name: string) => void} onGo
-   * @param {() => void} onLeave  the room on the page is left
+   * @param {() => void} onLeave  called to leave the room on the page
    */
   constructor(onGo, onLeave) {
     this.#bar.addEventListener("click", (event) => {
@@ -48,17 +48,12 @@ export class Tabs {
   }
 
   #tab(room, isShown) {
-    const tab = make("span", "tab");
-    const link = make("a", "", `#${room.name}`);
-    link.href = addressOf(room.name);
-    tab.append(link);
+    const link = make("a", { href: addressOf(room.name) }, `#${room.name}`);
+    const tab = make("span", "tab", link);
     if (room.unread) link.append(" ", make("b", "", number(room.unread)), make("span", "aloud", words.unread));
     if (!isShown) return tab;
     link.setAttribute("aria-current", "page");
-    const leave = make("button", "quiet", "✕");
-    leave.type = "button";
-    leave.setAttribute("aria-label", words.leave(room.name));
-    tab.append(leave);
+    tab.append(make("button", { type: "button", className: "quiet", aria: { label: words.leave(room.name) } }, "✕"));
     return tab;
   }
 }

@@ -1,10 +1,10 @@
 /**
  * Where the person stopped reading a room, and the line "new since" behind it.
  *
- * - The position is the last message really seen: it was in view while the page was in focus. It only grows, is told to
- *   the server, and is kept in this browser, for days if need be.
- * - What comes unseen gets the line before it. While there is a line, the position waits.
- * - The line goes when it was itself in view for 3 s in focus, by Esc, or by speaking. It is kept in this tab.
+ * - The position is the last message that was really seen: in view while the page had the focus. It only grows; the server
+ *   is told, and this browser keeps it.
+ * - The line is put before the first unseen message. While there is a line, the position does not change.
+ * - The line is removed when it has itself been in view for 3 s with focus, by Esc, or by speaking. This tab keeps it.
  */
 
 import { byId, make } from "../../shared/dom.js";
@@ -17,23 +17,27 @@ const LOOK_EVERY = 500;
 
 const jump = byId("jump");
 
-/** Whether somebody looks at the page. */
+/** Whether the page is visible and has the focus. */
 export const inFocus = () => !document.hidden && document.hasFocus();
 
 export class Unread {
   /** The number of the message after the line; 0 = there is no line. */
   seq = 0;
-  /** The number of the last message seen; null until it is known. */
+  /**
+   * The number of the last message seen; null until it is known.
+   * @type {number | null}
+   */
   position = null;
   #room;
   #epoch = "";
   #view;
+  /** @type {HTMLElement | null} */
   #line = null;
   #onSeen;
   #onRead;
   #looking = 0; // the timer that looks whether the line is seen
   #looks = 0;
-  #sight = new IntersectionObserver((entries) => this.#sighted(entries.at(-1)));
+  #sight = new IntersectionObserver((entries) => this.#sighted(entries.slice(-1)[0]));
 
   /**
    * @param {string} room
@@ -49,7 +53,7 @@ export class Unread {
     jump.addEventListener("click", () => view.isShown && this.#line?.scrollIntoView({ block: "start" }));
   }
 
-  /** The numbers are of this epoch. `read` is what the server knows of the position. */
+  /** Begins with the numbers of this epoch; `read` is the position that the server knows. */
   begin(epoch, read = 0) {
     if (epoch !== this.#epoch) {
       this.#drop();
@@ -60,14 +64,14 @@ export class Unread {
     if (read) this.read(read);
   }
 
-  /** The line goes before the first message after the position; where it stands already, it stays. */
+  /** Puts the line before the first message after the position, unless there is a line already. */
   mark() {
     if (this.seq) return;
-    this.seq = this.position + 1;
+    this.seq = (this.position ?? 0) + 1;
     remember("sessionStorage", `unread:${this.#room}`, `${this.#epoch} ${this.seq}`);
   }
 
-  /** Messages up to there have been seen, unless the line has not. */
+  /** Moves the position to `seq`, unless there is a line. */
   see(seq) {
     if (!this.#epoch || this.seq || seq <= (this.position ?? -1)) return;
     this.position = seq;
@@ -75,7 +79,7 @@ export class Unread {
     this.#onRead({ epoch: this.#epoch, seq });
   }
 
-  /** The person has read up to there elsewhere. */
+  /** The person has read up to `seq` on another connection. */
   read(seq) {
     this.position = Math.max(seq, this.position ?? 0);
     if (this.seq && this.seq <= seq) this.clear();
@@ -86,17 +90,16 @@ export class Unread {
     remember("sessionStorage", `unread:${this.#room}`, "");
   }
 
-  /** The line, to be put before a row. */
+  /** The line as an element, to be put before a row. */
   line(row) {
     const ts = Number(row.dataset.ts);
     this.#drop(this.seq);
-    this.#line = make("li", "marker unread", words.since(clock(ts)));
-    this.#line.dataset.ts = ts;
-    this.#sight.observe(this.#line);
-    return this.#line;
+    const line = (this.#line = make("li", { className: "marker unread", data: { ts } }, words.since(clock(ts))));
+    this.#sight.observe(line);
+    return line;
   }
 
-  /** How many are new, of those up to `head`. */
+  /** Writes on the button how many messages are new, of those up to `head`. */
   count(head) {
     if (this.seq && this.#view.isShown) jump.textContent = words.up(head - this.seq + 1);
   }
@@ -121,7 +124,7 @@ export class Unread {
     return epoch === this.#epoch && Number.isSafeInteger(Number(seq)) ? Number(seq) : null;
   }
 
-  /** Offers the way up to the line while it is above what is seen. */
+  /** Shows the button while the line is above the view. */
   #sighted({ isIntersecting, boundingClientRect, rootBounds }) {
     clearInterval(this.#looking);
     if (!this.#view.isShown) return;

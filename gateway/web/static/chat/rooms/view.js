@@ -1,8 +1,8 @@
 /**
  * The person's view on a log's rows.
  *
- * It follows the end only when it is near it. Otherwise no change moves what the person is reading: the first visible row
- * (the anchor) is put back where it was.
+ * It follows the end while it is near the end. Otherwise no change moves what the person is reading: the first visible
+ * row (the anchor) is put back to where it was.
  */
 
 import { byId } from "../../shared/dom.js";
@@ -14,7 +14,7 @@ const EDGE = 200; // px from the first or the last row, where more is fetched
 const scroller = byId("scroller");
 const newest = byId("newest");
 
-/** Where the words of a row stand; above them is more or less room, with or without the author. */
+/** The top of the text in a row; how far below the row's own top it is depends on whether the author is shown. */
 const topOf = (row) => (row.querySelector(".text") ?? row).getBoundingClientRect().top;
 
 export class View {
@@ -26,14 +26,15 @@ export class View {
   #onScroll;
   #top = 0; // of the view, and its height, as of the last scrolling
   #height = 0;
+  /** @type {{row: Element, top: number} | null} */
   #anchor = null;
   #unseen = 0; // messages since the view left the end
   #frame = 0;
 
   /**
    * @param {HTMLElement} list
-   * @param {() => void} onEnd  the person wants to see the end
-   * @param {(edge: "first" | "last") => void} onEdge  a row near which more may have to be fetched comes into sight
+   * @param {() => void} onEnd  called when the person wants to see the end
+   * @param {(edge: "first" | "last") => void} onEdge  called when the first or the last row is nearly in view
    * @param {() => void} onScroll  other rows are in view
    */
   constructor(list, onEnd, onEdge, onScroll) {
@@ -58,28 +59,28 @@ export class View {
     return this.#height;
   }
 
-  /** The list has just been put on the page. */
+  /** Begins when the list has been put on the page. */
   begin() {
     this.keep();
     this.#top = scroller.scrollTop;
     this.#height = scroller.clientHeight;
   }
 
-  /** A message has come that is not in view. */
+  /** Counts a message that is not in view. */
   missed() {
     this.#unseen += 1;
   }
 
-  /** Does something to the rows and leaves the view on them where it was. */
+  /** Changes the rows without moving what is in view. */
   keep(change = () => {}) {
     const anchor = this.following ? null : this.#anchor;
     change();
     if (!this.isShown) return;
-    if (!anchor?.row.isConnected) this.stick();
+    if (!anchor || !anchor.row.isConnected) this.stick();
     else scroller.scrollTop += topOf(anchor.row) - anchor.top;
   }
 
-  /** To the end, once a frame, if the view follows it. */
+  /** Scrolls to the end, once per frame, if the view follows it. */
   stick() {
     if (this.#frame || !this.following) return;
     this.#frame = requestAnimationFrame(() => {
@@ -96,8 +97,8 @@ export class View {
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = scroller;
-    // Rows that were just added put the end further away, and so does a higher message box; only the person's going up
-    // means leaving it.
+    // Added rows move the end further away, and so does a higher message box; only scrolling up by the person
+    // means that the view leaves the end.
     if (scrollHeight - scrollTop - clientHeight <= NEAR) this.following ||= !this.detached;
     else if (scrollTop < this.#top && clientHeight === this.#height) this.following = false;
     this.#top = scrollTop;
@@ -128,8 +129,9 @@ export class View {
   }
 
   #findAnchor() {
+    /** @type {Element | null} */
     let row = this.#rowAt(scroller.getBoundingClientRect().top);
-    while (row?.classList.contains("marker")) row = row.nextElementSibling; // markers are made anew
+    while (row?.classList.contains("marker")) row = row.nextElementSibling; // markers are replaced
     this.#anchor = row ? { row, top: topOf(row) } : null;
   }
 }

@@ -1,17 +1,17 @@
-/** What is to become of many lines that were pasted at once. Fetched when that happens. */
+/** Asks how to paste many lines. Loaded when that happens for the first time. */
 
 import "../sheet.js";
-import { make } from "../../../shared/dom.js";
+import { byId, make } from "../../../shared/dom.js";
 import { paste as words } from "../words.js";
 
 const MOST_SHOWN = 2;
-const bar = document.getElementById("ask");
+const bar = byId("ask");
 
 /**
  * Asks above the box, with the first lines to look at. Esc cancels, wherever the focus is.
  * @param {string} text
- * @param {string} before  what stands before it in the box
- * @returns {Promise<string>} what goes into the box; empty for nothing
+ * @param {string} before  the text before it in the box
+ * @returns {Promise<string>} the text to insert; empty for nothing
  */
 export function ask(text, before) {
   const lines = text.split("\n");
@@ -33,12 +33,8 @@ export function ask(text, before) {
       event.stopPropagation();
       choose("");
     };
-    const buttons = Object.entries(choices).map(([word, chosen]) => {
-      const button = make("button", "", word);
-      button.type = "button";
-      button.addEventListener("click", () => choose(chosen));
-      return button;
-    });
+    const buttonOf = ([word, chosen]) => make("button", { type: "button", onclick: () => choose(chosen) }, word);
+    const buttons = Object.entries(choices).map(buttonOf);
     document.addEventListener("keydown", escape, true);
     const preview = make("pre", "muted", lines.slice(0, MOST_SHOWN).join("\n"));
     bar.replaceChildren(make("span", "", words.question(lines.length)), ...buttons, preview);

@@ -2,18 +2,18 @@
  * Names and commands to choose from while typing. Loaded when the person begins to type.
  *
  * `@an` and `/wh` open the list; ↑ ↓ choose, Enter or Tab takes, Esc closes, a tap takes. Tab after the beginning of a
- * name puts the first one in, again the next, Shift+Tab the one before.
+ * name inserts the first match, pressed again the next one, Shift+Tab the previous one.
  */
 
 import "../sheet.js";
-import { make } from "../../../shared/dom.js";
+import { byId, make } from "../../../shared/dom.js";
 import { commands as own } from "../words.js";
 
 const MOST_SHOWN = 8;
 
 const table = await (await fetch(new URL("../commands.json", import.meta.url))).json();
 
-/** The server's table of commands, and the page's own: name, usage, words. */
+/** The commands of the server and of the page: name, usage, words. */
 export function commands() {
   return [...table, ...own.filter(([mine]) => !table.some(([name]) => name === mine))];
 }
@@ -21,12 +21,12 @@ export function commands() {
 export class Suggestions {
   #box;
   #names;
-  #list = document.getElementById("suggestions");
-  #found = []; // {value: what is put in, words: what stands behind it}
+  #list = byId("suggestions");
+  #found = []; // {value: the text to insert, words: shown behind it}
   #at = -1;
-  #start = 0; // of the text that is replaced
+  #start = 0; // where the text to replace begins
   #end = 0;
-  #cycling = false; // Tab has put one in
+  #cycling = false; // Tab has inserted a name
 
   /**
    * @param {HTMLTextAreaElement} box
@@ -56,7 +56,7 @@ export class Suggestions {
     else this.#close();
   }
 
-  /** @returns {boolean} whether the key was for the list */
+  /** @returns {boolean} whether the list has handled the key */
   pressed(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || !this.#answers(event)) return false;
     event.preventDefault();
@@ -96,10 +96,10 @@ export class Suggestions {
       .map((name) => ({ value: name, words: "" }));
   }
 
-  /** Tab: the next of those that fit, in place of the one before. @returns {boolean} whether there is one */
+  /** Tab: replaces the name by the next match. @returns {boolean} whether there is one */
   #step(by) {
     if (!this.#found.length) {
-      const word = /\S*$/.exec(this.#before())[0];
+      const word = /\S*$/.exec(this.#before())?.[0];
       if (!word) return false;
       this.#offer(this.#people(word), this.#box.selectionEnd - word.length, -1);
       if (!this.#found.length) return false;
@@ -121,14 +121,14 @@ export class Suggestions {
     this.#close();
   }
 
-  /** A name that begins a line is spoken to. */
+  /** Inserts the chosen text; a name at the beginning of a line gets a colon. */
   #put() {
     const { value } = this.#found[this.#at];
     const opens = this.#start === 0 || this.#box.value[this.#start - 1] === "\n";
     const text = value.startsWith("/") ? value : value + (opens ? ": " : " ");
     const [found, at, start] = [this.#found, this.#at, this.#start];
     this.#box.setRangeText(text, start, this.#end, "end");
-    this.#box.dispatchEvent(new Event("input")); // it is a draft like any other; this closes the list
+    this.#box.dispatchEvent(new Event("input")); // makes it part of the draft; this closes the list
     this.#offer(found, start, at);
     this.#end = start + text.length;
   }

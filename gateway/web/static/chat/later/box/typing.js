@@ -1,4 +1,4 @@
-/** What helps while typing: suggestions, and by ↑ what was sent before. Loaded when the person begins to type. */
+/** Help while typing: suggestions, and earlier messages by ↑. Loaded when the person begins to type. */
 
 import { Suggestions } from "./suggestions.js";
 
@@ -14,7 +14,7 @@ export class Typing {
    * @param {HTMLTextAreaElement} box
    * @param {() => string[]} names  the likeliest first
    * @param {string[]} sent  the newest first
-   * @param {(text: string) => void} put  replaces what stands in the box
+   * @param {(text: string) => void} put  replaces the text of the box
    */
   constructor(box, names, sent, put) {
     this.#box = box;
@@ -29,7 +29,7 @@ export class Typing {
     this.#suggestions.update();
   }
 
-  /** @returns {boolean} whether the key was for the suggestions, or for what was sent */
+  /** @returns {boolean} whether the key has been handled */
   pressed(event) {
     if (this.#suggestions.pressed(event)) return true;
     const bare = !event.ctrlKey && !event.altKey && !event.metaKey;

@@ -1,4 +1,4 @@
-/** A dialog with a title and a way out; it is gone from the page when it is closed. */
+/** A dialog with a title and a close button; closing removes it from the page. */
 
 import "../sheet.js";
 import { make } from "../../../shared/dom.js";
@@ -6,18 +6,11 @@ import { dialog as words } from "../words.js";
 
 /** @returns {HTMLDialogElement} not shown yet */
 export function dialog(title) {
-  const element = make("dialog");
-  element.setAttribute("aria-labelledby", "dialog-title");
-  const heading = make("h2", "", title);
-  heading.id = "dialog-title";
-  const close = make("button", "quiet", "✕");
-  close.type = "button";
-  close.setAttribute("aria-label", words.close);
-  close.addEventListener("click", () => element.close());
-  const header = make("header");
-  header.append(heading, close);
-  element.append(header);
-  element.addEventListener("click", (event) => event.target === element && element.close()); // beside it
+  const heading = make("h2", { id: "dialog-title" }, title);
+  const close = { type: "button", className: "quiet", aria: { label: words.close }, onclick: () => element.close() };
+  const header = make("header", "", heading, make("button", close, "✕"));
+  const element = make("dialog", { aria: { labelledby: heading.id } }, header);
+  element.addEventListener("click", (event) => event.target === element && element.close()); // a click beside it
   element.addEventListener("close", () => element.remove());
   document.body.append(element);
   return element;

@@ -1,4 +1,4 @@
-/** The list of keys. Fetched when it is opened. */
+/** The list of keys. Loaded when it is opened. */
 
 import { dialog } from "./dialog.js";
 import { make } from "../../../shared/dom.js";

@@ -1,4 +1,4 @@
-/** The palette: rooms, people, commands and settings by a few letters. Fetched when it is opened. */
+/** The palette: rooms, people, commands and settings found by a few letters. Loaded when it is opened. */
 
 import { at } from "../../../shared/address.js";
 import { dialog } from "./dialog.js";
@@ -15,15 +15,11 @@ const MOST_SHOWN = 50;
  */
 export async function open(page) {
   const shown = dialog(words.title);
-  const box = make("input");
-  Object.assign(box, { type: "text", placeholder: words.hint, ariaLabel: words.title, autocomplete: "off" });
+  const aria = { label: words.title, controls: "choices", expanded: true };
+  const box = make("input", { type: "text", placeholder: words.hint, autocomplete: "off", aria });
   box.setAttribute("role", "combobox");
-  box.setAttribute("aria-controls", "choices");
-  box.setAttribute("aria-expanded", "true");
-  const list = make("ul");
-  list.id = "choices";
+  const list = make("ul", { id: "choices", aria: { label: words.found } });
   list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", words.found);
   shown.classList.add("palette");
   shown.append(box, list);
 
@@ -68,7 +64,7 @@ export async function open(page) {
 }
 
 /**
- * Rooms of the server that this page is not in.
+ * The rooms of the server that this page is not in.
  * @param {import("../../page.js").Page} page
  */
 async function otherRooms(page) {
@@ -81,7 +77,7 @@ async function otherRooms(page) {
 }
 
 /**
- * All that can be chosen: name, kind, words, and what is done.
+ * Everything that can be chosen: name, kind, words, and the action.
  * @param {import("../../page.js").Page} page
  */
 function known(page, others) {
@@ -112,9 +108,8 @@ function known(page, others) {
 }
 
 function option({ name, kind, words: meaning }, index) {
-  const row = make("li");
-  row.id = `choice-${index}`;
+  const parts = [make("bdi", "value", name), make("span", "muted", meaning), make("span", "muted kind", kind)];
+  const row = make("li", { id: `choice-${index}` }, ...parts);
   row.setAttribute("role", "option");
-  row.append(make("bdi", "value", name), make("span", "muted", meaning), make("span", "muted kind", kind));
   return row;
 }

@@ -1,4 +1,4 @@
-/** The settings: a table of choices, each kept in this browser; and what one may take away from it. Fetched when opened. */
+/** The settings dialog: choices that this browser keeps, saving the log, forgetting everything. Loaded when it is opened. */
 
 import { dialog } from "./dialog.js";
 import { make } from "../../../shared/dom.js";
@@ -50,9 +50,7 @@ async function allowed() {
 }
 
 function button(title, press) {
-  const element = make("button", "", title);
-  element.type = "button";
-  element.addEventListener("click", () => press(element));
+  const element = make("button", { type: "button", onclick: () => press(element) }, title);
   return element;
 }
 
@@ -67,7 +65,7 @@ function forgetAll() {
   }
 }
 
-/** The second press does it. */
+/** Forgets everything at the second press. */
 function forget(pressed, page) {
   if (pressed.dataset.sure) {
     page.token = null;

@@ -1,10 +1,10 @@
-/** The log of the room on the page as a text file. Fetched when it is asked for. */
+/** The log of the room on the page as a text file. Loaded when it is wanted. */
 
 import { at } from "../../../shared/address.js";
 import { exported as words } from "../words.js";
 import { textOf } from "./text.js";
 
-/** "2026-11-28 20:48:01+01:00": local time, and by how much it differs from UTC. */
+/** "2026-11-28 20:48:01+01:00": local time with its offset from UTC. */
 function moment(time) {
   const date = new Date(time);
   const minutes = -date.getTimezoneOffset();
@@ -13,7 +13,7 @@ function moment(time) {
   return `${date.toLocaleString("sv")}${minutes < 0 ? "-" : "+"}${offset}`;
 }
 
-/** Saves all that is loaded, a line for each row, and says how to get the rest. */
+/** Saves the loaded rows, one line for each, and says how to get the rest. */
 export function save(room) {
   const rows = [...document.querySelectorAll("#log > li:not(.marker)")];
   const lines = rows.map((row) => {

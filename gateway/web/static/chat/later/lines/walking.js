@@ -1,17 +1,18 @@
 /**
- * The page by keys: F6 goes round its parts; in the log ↑ ↓ Home End go by message, `c` copies one, Enter opens its link.
- * Fetched when the log gets the focus, or F6 is pressed.
+ * The page by keyboard: F6 goes round its parts; in the log ↑ ↓ Home End go by message, `c` copies one, Enter opens its
+ * link. Loaded when the log gets the focus, or F6 is pressed.
  */
 
+import { byId } from "../../../shared/dom.js";
 import { copying as words } from "../words.js";
 
-const scroller = document.getElementById("scroller");
+const scroller = byId("scroller");
 const REGIONS = [".bar", "#rooms", "#scroller", "#composer", "#people"];
-const said = document.getElementById("said");
+const said = byId("said");
 
 const isShown = (element) => element.getClientRects().length > 0;
 
-/** @returns {boolean} whether the key was for the log; `row` is the message that has the focus, if one has */
+/** @returns {boolean} whether the log has handled the key; `row` is the message with the focus, if any */
 function walk(key, row) {
   const rows = [...document.querySelectorAll("#log > li:not(.marker)")].filter(isShown);
   const at = row ? rows.indexOf(row) : rows.length;
@@ -31,7 +32,7 @@ function walk(key, row) {
   return true;
 }
 
-/** Goes to the next part of the page, where the first thing to press gets the focus. */
+/** Goes to the next part of the page, and focuses the first control there. */
 export function nextRegion(by) {
   const shown = REGIONS.map((one) => document.querySelector(one)).filter(isShown);
   const next = shown[(shown.findIndex((one) => one.contains(document.activeElement)) + by + shown.length) % shown.length];
