@@ -38,6 +38,7 @@ from gateway.core.sessions.rate_limit import Limits
 from gateway.core.stats.recent import Statistics
 from gateway.core.stats.sampler import Ceilings
 from gateway.errors import Refusal, StartError
+from gateway.journal.index import SqliteIndex
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.listeners import Listeners
@@ -133,8 +134,10 @@ class Gateway:
             Statistics(self.clock, Ceilings(fds=descriptor_limit(), rss_bytes=memory_limit())),
             random_bits=secrets.randbits,
             token_key=secrets.token_bytes(KEY_BYTES) if settings.memory else kept_key(settings.data / "token.key"),
+            index=SqliteIndex(None if settings.memory else settings.data / "index.sqlite3", loop.call_soon_threadsafe),
         )
-        self.retention = Retention(self.journal, self.hub.rooms, settings.journal.retention, self.clock)
+        keep = settings.journal.retention
+        self.retention = Retention(self.journal, self.hub.rooms, keep, self.clock, self.hub.search.expired)
         self.server = Server(new_selector("auto"), later=loop.call_later)
         rejections = Rejections(self.server, lingering_limit(self.admission.connections))
         self.acceptor = Acceptor(self.server, self.hub, self.admission, rejections, Networks(settings.proxy_protocol))
@@ -190,6 +193,7 @@ class Gateway:
         self.passwords.close()
         self.loop.remove_reader(self.server.fileno())
         self.server.close()
+        self.hub.search.close()
         self.journal.close()
         if self.key is not None:
             self.key.remove()

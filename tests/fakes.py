@@ -9,13 +9,15 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from pathlib import Path
 from typing import Any, TypeVar
 
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators, operators_over
-from gateway.core.ports import Journal, Kernel, Traits
+from gateway.core.ports import Index, Journal, Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role
@@ -23,6 +25,7 @@ from gateway.core.sessions.rate_limit import Limits
 from gateway.core.stats.recent import Statistics
 from gateway.core.stats.sampler import Ceilings
 from gateway.errors import Code, Refusal
+from gateway.journal.index import SqliteIndex
 from gateway.journal.memory import MemoryJournal
 
 PATIENCE = 45.0
@@ -157,11 +160,26 @@ class Listeners:
         self.closed.remove(door)
 
 
+class Inline(Executor):
+    """A thread that is none: what it is given is done at once."""
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(work(*args, **options))
+        return done
+
+
+def new_index(path: Path | None = None, **options: Any) -> SqliteIndex:
+    """An index that answers at once, in memory unless it is given a file."""
+    return SqliteIndex(path, call_soon_threadsafe=lambda job: job(), worker=Inline(), **options)
+
+
 def new_hub(
     clock: Clock,
     limits: Mapping[str, Any],
     journal: Journal | None = None,
     random_bits: Callable[[int], int] = secrets.randbits,
+    index: Index | None = None,
 ) -> Hub:
     """A hub with a journal in memory unless one is given, and without a rate unless `limits` name one; not started."""
     return Hub(
@@ -171,6 +189,7 @@ def new_hub(
         Statistics(clock, Ceilings()),
         random_bits=random_bits,
         token_key=b"a key for tests only",
+        index=index,
     )
 
 

@@ -27,7 +27,7 @@ from gateway.core.answer import Answer
 from gateway.core.clock import LOOK_SECONDS, Clock
 from gateway.core.delivery import Delivery, Stalls
 from gateway.core.gate import Gate
-from gateway.core.ports import Journal, Measure, Memory, Transport
+from gateway.core.ports import Index, Journal, Measure, Memory, Transport
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye, Notice
 from gateway.core.protocol.message import Door, Kind, Message
@@ -41,6 +41,7 @@ from gateway.core.rooms.join_notices import JoinNotices
 from gateway.core.rooms.presence import ANNOUNCE_AFTER, Appearance
 from gateway.core.rooms.registry import Rooms
 from gateway.core.rooms.removals import Removals
+from gateway.core.rooms.search import Search
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.half_closed import HalfClosed
 from gateway.core.sessions.identity import CONNECTIONS, IDENTITY_SECONDS, Identities, Nicknames
@@ -60,7 +61,7 @@ SESSION_ID = re.compile(r"[1-9a-f][0-9a-f]{0,15}")
 
 class Hub:
     """One per process. Owns the sessions, the rooms in memory and the nicks in use. `random_bits` draws guest names
-    and ids; `token_key` signs the tokens with which browsers resume."""
+    and ids; `token_key` signs the tokens with which browsers resume; without an `index` nothing is found."""
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class Hub:
         *,
         random_bits: Callable[[int], int],
         token_key: bytes,
+        index: Index | None = None,
     ) -> None:
         self.journal = journal
         self.limits = limits
@@ -84,7 +86,8 @@ class Hub:
         self._delivery = Delivery(clock)
         self.rooms = Rooms(journal, limits, self._delivery, stats.counters)
         self.history = HistoryReader(journal, self.rooms)
-        self.removals = Removals(journal, self.rooms, self.history, clock)
+        self.search = Search(journal, index, self.history, self.rooms, clock)
+        self.removals = Removals(journal, self.rooms, self.history, clock, self.search.removed)
         self.idempotency = Idempotency(clock)
         identities = Identities(token_key, clock, random_bits)
         self.identities = IdentityRegistry(journal, identities, self.nicks, clock, stats.recent, self._replace)
@@ -94,7 +97,15 @@ class Hub:
         self._half_closed = HalfClosed(clock, self._over)
         took, recent = stats.counters.commits, stats.recent
         self._stalls = Stalls(clock, stats.counters.blocked, self._stalled)
-        self.commits = GroupCommit(journal, self.rooms, clock, took=took, half_closed=self._half_closed, recent=recent)
+        self.commits = GroupCommit(
+            journal,
+            self.rooms,
+            clock,
+            took=took,
+            half_closed=self._half_closed,
+            recent=recent,
+            committed=self.search.committed,
+        )
 
     # Coming and going
 
@@ -106,7 +117,9 @@ class Hub:
         since = self.clock.trusted.now() - int(max(IDENTITY_SECONDS, RECEIPT_SECONDS) * 1000)
         self.journal.recall(since).then(self._recalled)
         self._stalls.limit(self.limits.stall_seconds)
-        return self.rooms.start()
+        lobby = self.rooms.start()
+        self.search.start()
+        return lobby
 
     def connect(self, transport: Transport, wire: Wire, arrival: Arrival) -> Session:
         """A new session under a guest name, in no room yet."""

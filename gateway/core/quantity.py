@@ -1,4 +1,4 @@
-"""Sizes, durations and counts: how they are read and how they are written, the same everywhere. Pure.
+"""Sizes, durations, counts and moments: how they are read and how they are written, the same everywhere. Pure.
 
 Settings, filter words, operators' commands, the dashboard's tables and `gateway status` all read and write quantities
 here, so what one of them writes any other reads:
@@ -6,6 +6,8 @@ here, so what one of them writes any other reads:
     sizes      65536   64kB   64k   64KiB   65.5 kB     k, kB, M, MB, G, GB by 1000; KiB, MiB, GiB by 1024
     durations  45   90s   10m   12h   30d   1h 02m      also 250ms and 2w; several units, the largest first
     counts     1200   1,200   10k   2M
+
+    moments    10m (ago)   14:00   2026-11-24   2026-11-24T14:00   2026-11-24T14:00:05Z, else in the server's zone
 
 Upper and lower case are the same, and a blank may stand before a unit. A bare number counts bytes, or seconds.
 
@@ -15,6 +17,7 @@ The page's format.js writes the same. Exact forms are for settings: reading one 
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 KB, MB, GB, TB = 10**3, 10**6, 10**9, 10**12
@@ -29,6 +32,8 @@ _EXACT_SIZES = (("GiB", 1 << 30), ("GB", GB), ("MiB", 1 << 20), ("MB", MB), ("Ki
 _EXACT_DURATIONS = (("w", 604800), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 _AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?([a-z]*)", re.ASCII)
 _STEPS = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?([a-z]+) ?", re.ASCII)
+_CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z?)?", re.ASCII | re.IGNORECASE)
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+", re.ASCII)
 
 
@@ -60,6 +65,22 @@ def parse_count(text: str) -> float:
     """The number that `10k` or `1,200` stands for. ValueError if it is none."""
     words = text.strip()
     return float(words.replace(",", "")) if _GROUPED.fullmatch(words) else _parse(words, COUNTS)
+
+
+def moment(words: str, now: int) -> int | None:
+    """The moment (ms since 1970) that `10m` (ago), `14:00` (the last time it was so) or a date names; None for other
+    words. `now` is ms since 1970."""
+    clock = _CLOCK.fullmatch(words)
+    try:
+        if _DATE.fullmatch(words):
+            return int(datetime.fromisoformat(words.upper()).timestamp() * 1000)
+        if not clock:
+            return max(0, now - int(parse_duration(words) * 1000))
+        today = datetime.fromtimestamp(now / 1000)
+        moment = today.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
+        return int((moment if moment <= today else moment - timedelta(days=1)).timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _parse(text: str, units: Mapping[str, float]) -> float:

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES
 from gateway.core.rooms.registry import ListedRoom
+from gateway.core.rooms.search_query import FOUND_MESSAGES
 from gateway.errors import Code
 from gateway.web.admin.endpoints import ADMIN, CURSOR, FILTERED, FREEZE, LIMIT, NUMBERED_PAGE, PAGED, SORT
 from gateway.web.admin.metrics import MetricsPage
@@ -66,8 +67,12 @@ ROOMS: Mapping[type, Sequence[Endpoint]] = {
                              number("around", "The messages around that number; `more` is then of older ones."),
                              number("at", "The messages around the first from that moment on, in ms since 1970."),
                              number("limit", f"How many at most, and never more than {HISTORY_MESSAGES}.", 1),
-                             Parameter("epoch", str, "Refuse with 409 if the room is in another epoch.")),
-                 refusals=(*READING, Code.BAD_MESSAGE, Code.NO_SUCH_ROOM, Code.EPOCH_CHANGED), tag="rooms"),
+                             Parameter("epoch", str, "Refuse with 409 if the room is in another epoch."),
+                             Parameter("q", str, "Search: messages with all these words, newest first, at most "
+                                       f"{FOUND_MESSAGES}. `from:ana`, `since:3d`, `before:2026-11-24` are filters."),
+                             Parameter("cursor", str, "The `cursor` of a search, asked again with the same `q`.")),
+                 refusals=(*READING, Code.BAD_MESSAGE, Code.BAD_TEXT, Code.TOO_LONG, Code.RATE_LIMITED,
+                           Code.NO_SUCH_ROOM, Code.EPOCH_CHANGED), tag="rooms"),
         Endpoint("GET", "/rooms", "List the rooms\nThe rooms with people in them first, at most 1,000.",
                  RoomDoor.rooms, Reply(200, "The rooms.", (Content(list[ListedRoom]),)), tag="rooms",
                  refusals=(Code.BAD_MESSAGE, Code.BANNED, Code.STORAGE, Code.BUSY, Code.DRAINING)),

@@ -3,7 +3,9 @@
 Simple on purpose: the list of rooms is not paged, and shows the ROOMS_LISTED fullest.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import web
@@ -19,6 +21,7 @@ from gateway.core.protocol.events import Msg
 from gateway.core.protocol.wire import as_msg
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.registry import LOBBY, ListedRoom
+from gateway.core.rooms.search_query import FOUND_MESSAGES, parse_query
 from gateway.core.sessions import nicknames
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import bearer
@@ -28,6 +31,7 @@ from gateway.web.http.protocol import peer_address, remote_of
 from gateway.web.http.request import answered, check_one_part, read_body
 from gateway.web.options import WebOptions
 from gateway.web.static_files import Pages
+from gateway.web.streams import position_of
 
 ROOMS_LISTED = 1000
 PLACES = ("after", "before", "around", "at")
@@ -60,7 +64,8 @@ class HealthReport(msgspec.Struct, gc=False):
 
 class HistoryPage(msgspec.Struct, gc=False):
     """A page of a room's history, oldest first. Asked with `around` or `at` it also tells the numbers that are held,
-    `first` to `head`."""
+    `first` to `head`. Asked with `q` it is what was found, newest first, and `cursor` asks for what comes after it;
+    null at the end."""
 
     room: str
     epoch: str
@@ -68,6 +73,7 @@ class HistoryPage(msgspec.Struct, gc=False):
     more: bool
     first: int | UnsetType = UNSET
     head: int | UnsetType = UNSET
+    cursor: str | UnsetType | None = UNSET
 
 
 class RoomDoor:
@@ -111,6 +117,10 @@ class RoomDoor:
         request, query = call.request, call.query
         self._hub.bans.check_address(peer_address(request))
         room = nicknames.room(request.match_info["room"])
+        if "q" in query:
+            return await self._found(request, room, query)
+        if "cursor" in query:
+            raise Refusal(Code.BAD_MESSAGE, "cursor goes on with a search: ask with the same q")
         limit = query.get("limit", HISTORY_MESSAGES)
         places = [name for name in PLACES if name in query]
         if len(places) > 1 and not {"after", "before"}.issuperset(places):
@@ -123,6 +133,22 @@ class RoomDoor:
         page = HistoryPage(room, past.epoch, [as_msg(message) for message in past.messages], past.more)
         if "around" in query or "at" in query:
             page.first, page.head = past.first, past.head
+        return page
+
+    async def _found(self, request: web.Request, room: str, query: Mapping[str, Any]) -> HistoryPage:
+        others = [name for name in PLACES if name in query]
+        if others:
+            raise Refusal(Code.BAD_MESSAGE, f"a search takes since: and before: within q, not {others[0]}")
+        wanted = parse_query(query["q"], room, self._hub.clock.wall(), query.get("limit", FOUND_MESSAGES))
+        if wanted.rooms != (room,):
+            raise Refusal(Code.BAD_MESSAGE, f"this address searches {room} alone: leave room: out")
+        epoch = query.get("epoch")
+        if "cursor" in query:
+            place = position_of(query["cursor"])
+            epoch, wanted = place.epoch, replace(wanted, below=place.after)
+        found = await answered(self._hub.search.find(wanted, remote_of(request).counted_as, epoch))
+        page = HistoryPage(room, found.epoch, [as_msg(message) for message in found.messages], found.more)
+        page.cursor = f"{found.epoch}:{found.last}" if found.more else None
         return page
 
     async def rooms(self, call: Call[None]) -> list[ListedRoom]:

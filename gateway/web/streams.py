@@ -188,7 +188,7 @@ class Streams:
     async def raw(self, request: web.Request) -> web.StreamResponse:
         """`GET /r/{room}/raw?after=epoch:seq`: the plain door's lines."""
         room = await self._room(request)
-        position = _position(request.query["after"]) if "after" in request.query else None
+        position = position_of(request.query["after"]) if "after" in request.query else None
         if position is not None and not _known(room, position):
             raise Refusal(Code.EPOCH_CHANGED, "the room is not at that place (any more): read it anew without after")
         return await self._stream(request, room, "text/plain; charset=utf-8", RAW, 0, position)
@@ -202,7 +202,7 @@ class Streams:
         given = request.headers.get("Last-Event-ID") or request.query.get(POLYFILL) or request.query.get("after")
         if "Last-Event-ID" in request.headers and given and not _PLACE.fullmatch(given):
             given = None
-        position = _position(given) if given else None
+        position = position_of(given) if given else None
         wire = ServerSentEvents(room)
         return await self._stream(request, room, "text/event-stream", wire, RECENT_MESSAGES, position)
 
@@ -247,7 +247,8 @@ def _known(room: Room, position: Position) -> bool:
     return position.epoch == room.epoch and position.after <= room.log.head
 
 
-def _position(given: str) -> Position:
+def position_of(given: str) -> Position:
+    """The place `epoch:seq`. Raises Refusal."""
     found = _PLACE.fullmatch(given)
     if found is None:
         raise Refusal(Code.BAD_MESSAGE, "a place in a room is written epoch:seq, as /r/ROOM/messages tells both")

@@ -1,5 +1,6 @@
 """Sizes, durations and counts: read the same everywhere, and what is written can be read."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,31 @@ def test_no_other_file_has_units_of_its_own() -> None:
         if "bench" not in path.parts and ("<< 10," in path.read_text() or '"kB"' in path.read_text())
     ]
     assert own == ["quantity.py"]
+
+
+NOW = int(datetime(2026, 11, 24, 14, 30).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("10m", datetime(2026, 11, 24, 14, 20)),
+        ("3d", datetime(2026, 11, 21, 14, 30)),
+        ("14:00", datetime(2026, 11, 24, 14, 0)),
+        ("15:00", datetime(2026, 11, 23, 15, 0)),
+        ("2026-11-20", datetime(2026, 11, 20)),
+        ("2026-11-20T08:15", datetime(2026, 11, 20, 8, 15)),
+        ("2026-11-20T08:15:01Z", datetime(2026, 11, 20, 8, 15, 1, tzinfo=UTC)),
+        ("2026-11-20t08:15z", datetime(2026, 11, 20, 8, 15, tzinfo=UTC)),
+        ("999999999999w", datetime(1970, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_is_an_age_a_time_of_day_or_a_date(words: str, found: datetime) -> None:
+    assert quantity.moment(words, NOW) == int(found.timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    "words", ["", "x", "25:00", "14:60", "2026-13-01", "2026-02-30", "tomorrow", "2026-11-20T8", "-1"]
+)
+def test_other_words_are_no_moment(words: str) -> None:
+    assert quantity.moment(words, NOW) is None

@@ -12,7 +12,7 @@ from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.operators.assembly import operators_over
-from gateway.core.ports import Journal
+from gateway.core.ports import Index, Journal
 from gateway.core.protocol.message import Door, Message
 from gateway.core.protocol.wire import FRAME, PLAIN
 from gateway.core.sessions.session import Arrival, Session
@@ -118,7 +118,7 @@ class Gated:
 class World:
     """A hub with its operators and doors."""
 
-    def __init__(self, **limits: object) -> None:
+    def __init__(self, *, index: Index | None = None, **limits: object) -> None:
         self.clock = StandingClock()
         self.set_by = 0.0
         """Seconds by which somebody has set the clock on the wall."""
@@ -126,7 +126,7 @@ class World:
         self._due: list[float] = []
         bits = count(0x4F2A)
         clock = Clock(self.clock, lambda: int((self.clock.now + self.set_by) * 1000), self._due.append)
-        self.hub = new_hub(clock, limits, self.journal, lambda size: next(bits))
+        self.hub = new_hub(clock, limits, self.journal, lambda size: next(bits), index)
         self.passwords, self.ports, self.levels = Passwords(), Listeners(), list[str]()
         self.operators = operators_over(
             self.hub, self.passwords, self.ports, self.levels.append, lambda size: next(bits)

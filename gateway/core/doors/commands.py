@@ -12,8 +12,9 @@ from difflib import get_close_matches
 
 from gateway import wording
 from gateway.core import sanitize
-from gateway.core.doors.join import join, moment, show_page
+from gateway.core.doors.join import join, show_page
 from gateway.core.doors.post import whisper
+from gateway.core.doors.search import search
 from gateway.core.doors.welcome import login, resume, source_of
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
@@ -22,7 +23,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Ack, Notice
 from gateway.core.protocol.message import Door, Kind
 from gateway.core.protocol.wire import LINES_OF, people
-from gateway.core.quantity import short_duration
+from gateway.core.quantity import moment, short_duration
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.fanout import Member
 from gateway.core.rooms.registry import RECENT_MESSAGES, ListedRoom
@@ -257,6 +258,10 @@ def _delete(call: CommandCall) -> None:
     call.session.wait_for(removed, lambda _: call.done(), call.id)
 
 
+def _search(call: CommandCall) -> None:
+    search(call.hub, call.session, call.room().room.name, call.words, call.id)
+
+
 def _echo(call: CommandCall) -> None:
     if call.words in ("on", "off"):
         call.session.show_own(call.words == "on")
@@ -351,6 +356,7 @@ COMMANDS = {
         Command("topic", "[TEXT]", "what the room is about", "/topic release day", _topic),
         Command("history", "[N]", "the last messages", "/history 50", _history),
         Command("since", "SEQ|10m|14:00", "the messages since then", "/since 10m", _since),
+        Command("search", "WORDS", "find messages", "/search deploy from:ana since:3d", _search),
         Command("delete", "[SEQ]", "take back what you said", "/delete 512", _delete),
         Command("echo", "on|off", "see your own lines too", "/echo on", _echo),
         Command("resume", "[CODE]", "be the same person here", "/resume K7Q2-MX", _resume),

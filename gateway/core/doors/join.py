@@ -4,9 +4,7 @@ History and live messages meet without gap or repeat because both are the same l
 a number, its cursor is set to that number, and only then is it attached to the room.
 """
 
-import re
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 
@@ -15,13 +13,10 @@ from gateway.core.address import WaysIn
 from gateway.core.hub import Hub
 from gateway.core.protocol.events import Ack, History, Notice, PageShown, error_event
 from gateway.core.protocol.wire import as_msg, day
-from gateway.core.quantity import parse_duration
 from gateway.core.rooms.catch_up import Past, Range
 from gateway.core.rooms.fanout import Member, Room, member_of, talks_in
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
-
-_CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)", re.ASCII)
 
 
 def show_history(hub: Hub, session: Session, past: Past, shape: type[History] = History) -> None:
@@ -61,21 +56,6 @@ def show_page(hub: Hub, session: Session, room: str, wanted: Range, since: int, 
 
     page = hub.commits.after_own(session).chain(lambda _: hub.history.read(room, wanted))
     session.wait_for(page, read, id)
-
-
-def moment(words: str, now: int) -> int | None:
-    """The moment (ms since 1970) that `10m` or `14:00` names; None for other words."""
-    clock = _CLOCK.fullmatch(words)
-    if not clock:
-        try:
-            return now - int(parse_duration(words) * 1000)
-        except ValueError:
-            return None
-    if int(clock[1]) > 23:
-        return None
-    today = datetime.fromtimestamp(now / 1000)
-    moment = today.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
-    return int((moment if moment <= today else moment - timedelta(days=1)).timestamp() * 1000)
 
 
 MISSED_LINES = 200

@@ -171,6 +171,14 @@ class Notice(Event, frozen=True, tag="notice"):
     nick: str | UnsetType = UNSET
 
 
+class Listing(Event, frozen=True, tag="notice"):
+    """A notice that terminals are shown as it stands: lines that do not begin like those of the server or of a user."""
+
+    text: str
+    room: str
+    id: str | UnsetType = UNSET
+
+
 class Error(Event, frozen=True, tag="error"):
     """A refusal. `code` is one of `errors.Code`."""
 

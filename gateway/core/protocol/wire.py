@@ -22,6 +22,7 @@ from gateway.core.protocol.events import (
     Gap,
     History,
     Joined,
+    Listing,
     Msg,
     Notice,
     PageShown,
@@ -259,6 +260,10 @@ def _standing(event: Standing, nick: str) -> list[str]:
     return []
 
 
+def _listing(event: Listing, nick: str) -> list[str]:
+    return event.text.split("\n")
+
+
 def _error(event: Error, nick: str) -> list[str]:
     return [f"!! {event.code}: {event.text}"]
 
@@ -295,6 +300,7 @@ EVENT_LINES: dict[type[Event], Callable[[Any, str], list[str]]] = {
     Private: _private,
     Gap: _gap,
     Notice: _notice,
+    Listing: _listing,
     Error: _error,
     Pong: _silent,
     Typing: _silent,

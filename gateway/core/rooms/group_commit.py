@@ -10,6 +10,7 @@ next answer.
 """
 
 import logging
+from collections.abc import Callable
 from typing import NamedTuple
 
 from gateway import wording
@@ -47,7 +48,7 @@ class Draft(NamedTuple):
 class GroupCommit:
     """The messages that wait for the journal. `took` counts how long each batch takes; `half_closed` is told of each
     message of an ending session that was committed or refused; `recent` is told when storing begins to fail, and when
-    it works again."""
+    it works again, `committed` gets each batch."""
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class GroupCommit:
         took: Histogram,
         half_closed: HalfClosed,
         recent: RecentEvents,
+        committed: Callable[[list[Message]], None],
     ) -> None:
         self._journal = journal
         self._rooms = rooms
@@ -65,6 +67,7 @@ class GroupCommit:
         self._took = took
         self._half_closed = half_closed
         self._recent = recent
+        self._committed = committed
         self._incoming: list[Draft] = []
         self._committing = False
         self._began = 0.0
@@ -148,6 +151,7 @@ class GroupCommit:
                 self._tell(wording.STORAGE_WORKS)
             self._failure = None
             self._show(drafts)
+            self._committed(answer)
         waiting, self._waiting = self._waiting, []
         for session, own in waiting:
             self._answer_after(session, own)

@@ -14,6 +14,7 @@ milliseconds, and somebody who says and deletes all day would stop the others.
 """
 
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from gateway import wording
@@ -39,13 +40,21 @@ RESUMED_MESSAGES = 1000
 
 
 class Removals:
-    """Finds and removes messages, and tells the rooms."""
+    """Finds and removes messages, and tells the rooms. `removed` is told of each: the search."""
 
-    def __init__(self, journal: Journal, rooms: Rooms, history: HistoryReader, clock: Clock) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        rooms: Rooms,
+        history: HistoryReader,
+        clock: Clock,
+        removed: Callable[[Removal], None],
+    ) -> None:
         self._journal = journal
         self._rooms = rooms
         self._history = history
         self._clock = clock
+        self._hide = removed
         self._erasing = False
         self._again = False
         self._untold: dict[Member, int] = {}
@@ -83,6 +92,7 @@ class Removals:
             for readers in room.readers.values():
                 readers.forget()
             self._tell_room(room, removal)
+        self._hide(removal)
         self._erase()
         return removal
 

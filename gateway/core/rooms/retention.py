@@ -1,7 +1,7 @@
 """Retention: deletes messages that are too old, in slices, in the journal first and then in the rooms' logs."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gateway import wording
 from gateway.core.clock import Clock
@@ -20,7 +20,8 @@ MOST_SECONDS = 3600.0
 
 
 class Retention:
-    """Keeps messages for `keep_seconds` (0 = for ever)."""
+    """Keeps messages for `keep_seconds` (0 = for ever); `expired` is told the first number that is left in each room
+    that lost some."""
 
     def __init__(
         self,
@@ -28,11 +29,13 @@ class Retention:
         rooms: Mapping[str, Room],
         keep_seconds: float,
         clock: Clock,
+        expired: Callable[[Mapping[str, int]], None] = lambda firsts: None,
     ) -> None:
         self._journal = journal
         self._rooms = rooms
         self._keep = keep_seconds
         self._clock = clock
+        self._tell = expired
         self._round = 0
         """Counts the changes of the retention: a run that began before the last change ends."""
 
@@ -56,6 +59,7 @@ class Retention:
         if isinstance(answer, JournalError):
             log.warning(wording.LOG_OLD_STAY, answer)
         else:
+            self._tell(answer.firsts)
             for name, first in answer.firsts.items():
                 room = self._rooms.get(name)
                 if room is not None:

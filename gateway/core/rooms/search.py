@@ -1,0 +1,320 @@
+"""Full-text search: asking the index, and keeping it in step with the journal. (What a query means, and who may ask how
+often, is in `core.rooms.search_query`.)
+
+The index is a copy (`ports.Index`) that is fed from here:
+
+1. A committed batch is kept (one list operation for each batch, nothing for each message) and handed over at the latest
+   FLUSH_SECONDS later, and before every search: what was acknowledged before a search is found by it.
+2. The index takes only what follows the number it holds, and answers which rooms have a hole. What is missing (after
+   a start, a kill, an index that was lost) is read from the journal, PAGE_MESSAGES at a time with a pause in between:
+   1 ms of the loop for each page, a million messages in about a minute.
+3. Of more than MOST_KEPT messages on the way, the kept ones are dropped and read from the journal later.
+
+What is removed or expires is hidden here at once, and deleted there soon.
+
+The journal also numbers its removals, so that an index that was away follows them later.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway import wording
+from gateway.core.answer import Answer
+from gateway.core.clock import Clock
+from gateway.core.ports import Found, Index, Journal, Page, Removal, RoomRecord, SearchQuery
+from gateway.core.protocol.events import storage_refusal
+from gateway.core.protocol.message import Message
+from gateway.core.rooms.catch_up import HistoryReader, Past, Range
+from gateway.core.rooms.fanout import Room
+from gateway.core.rooms.registry import LOBBY
+from gateway.core.rooms.search_query import Turns
+from gateway.errors import Code, JournalError, LostTail, Refusal
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.5
+PAGE_MESSAGES = 300
+PAGE_PAUSE = 0.01
+MOST_KEPT = 20_000
+RETRY_SECONDS = 10.0
+SWEEP_SECONDS = 5.0
+"""How long expired numbers are gathered before the index is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Messages, newest first, of `room` in its epoch (the first of the rooms that were asked). `more`: there are older
+    ones, in a single room those below the number `last`."""
+
+    room: str
+    epoch: str
+    messages: list[Message]
+    more: bool
+    last: int
+
+
+class NoIndex:
+    """An `Index` that holds nothing, where nobody searches."""
+
+    def compare(self, witness: str, records: Sequence[RoomRecord]) -> Answer[Mapping[str, int] | JournalError]:
+        """As `Index.compare`: nothing is ever missing."""
+        return Answer.of({})
+
+    def add(self, batch: Sequence[Message], after: int | None = None) -> Answer[Mapping[str, int] | JournalError]:
+        """As `Index.add`."""
+        return Answer.of({})
+
+    def find(self, query: SearchQuery) -> Answer[Found | Refusal | JournalError]:
+        """As `Index.find`: always refused."""
+        return Answer.of(Refusal(Code.STORAGE, wording.NO_INDEX))
+
+    def removals(self) -> Answer[int | JournalError]:
+        """As `Index.removals`."""
+        return Answer.of(0)
+
+    def remove(self, places: Sequence[tuple[str, int]], number: int) -> Answer[JournalError | None]:
+        """As `Index.remove`."""
+        return Answer.of(None)
+
+    def forget(self, firsts: Mapping[str, int]) -> Answer[JournalError | None]:
+        """As `Index.forget`."""
+        return Answer.of(None)
+
+    def close(self) -> None:
+        """As `Index.close`."""
+
+
+class Search:
+    """Feeds the index and asks it."""
+
+    def __init__(
+        self, journal: Journal, index: Index | None, history: HistoryReader, rooms: Mapping[str, Room], clock: Clock
+    ) -> None:
+        self._journal = journal
+        self._index = index or NoIndex()
+        self._history = history
+        self._rooms = rooms
+        self._clock = clock
+        self._turns = Turns(clock.now)
+        self._kept: list[Message] = []
+        """Committed, and not handed to the index yet."""
+        self._on_the_way = 0
+        """Messages handed over that are not answered yet."""
+        self._dropped = False
+        self._behind: dict[str, int] = {}
+        """Rooms of which the index lacks what came after a number."""
+        self._catching_up: str | None = None
+        self._comparing = False
+        self._gone: list[Removal] = []
+        """Removed messages that the index may still have; while `_removing` it forgets the first of them."""
+        self._removing = False
+        self._firsts: dict[str, int] = {}
+        """Expired numbers that the index has not been told."""
+        self._troubled = False
+        self._following = index is not None
+
+    def start(self) -> None:
+        """Bring the index up to the journal, and follow it from now on."""
+        if self._following:
+            self._journal.lost_tail().then(self._lost)
+            self._compare()
+
+    def close(self) -> None:
+        """Hand over what is kept, and close the index."""
+        self._flush()
+        self._index.close()
+
+    def committed(self, batch: list[Message]) -> None:
+        """A batch is in the journal."""
+        if not self._following:
+            return
+        if not self._kept:
+            self._clock.later(FLUSH_SECONDS, self._flush)
+        self._kept += batch
+        if len(self._kept) + self._on_the_way > MOST_KEPT:
+            self._kept, self._dropped = [], True
+
+    def find(self, query: SearchQuery, address: str | None, epoch: str | None = None) -> Answer[SearchResult | Refusal]:
+        """Look for messages; `address` is whom the search is charged to. The rooms must exist; `epoch`, if given, must
+        be that of the first. Raises Refusal."""
+        began = self._turns.start(address)
+
+        def ask(past: Past | Refusal) -> Answer[SearchResult | Refusal]:
+            if isinstance(past, Refusal):
+                return Answer.of(past)
+            if epoch is not None and epoch != past.epoch:
+                return Answer.of(Refusal(Code.EPOCH_CHANGED, wording.EPOCH_IS_NEW))
+            self._flush()
+            return self._index.find(query).map(lambda found: self._result(past, found))
+
+        def finish(result: SearchResult | Refusal) -> SearchResult | Refusal:
+            self._turns.finish(address, began)
+            return result
+
+        return self._first_of(query.rooms).chain(ask).map(finish)
+
+    def removed(self, removal: Removal) -> None:
+        """A message was removed from the journal: it is not found from now on, and soon no word of it is in a file of
+        the index. Those that come while one is removed go together: the index rebuilds a part for each call."""
+        self._gone.append(removal)
+        if not self._removing:
+            self._remove()
+
+    def _remove(self) -> None:
+        self._flush()
+        removals = list(self._gone)
+        self._removing = True
+
+        def done(failure: JournalError | None) -> None:
+            del self._gone[: len(removals)]
+            self._removing = False
+            if failure is not None:
+                self._retry(failure)
+            if self._gone:
+                self._remove()
+
+        self._index.remove([(each.room, each.seq) for each in removals], removals[-1].number).then(done)
+
+    def expired(self, firsts: Mapping[str, int]) -> None:
+        """Retention has deleted what was below these numbers."""
+        if firsts and not self._firsts and self._following:
+            self._clock.later(SWEEP_SECONDS, self._forget)
+        self._firsts.update(firsts)
+
+    def _first_of(self, rooms: Sequence[str]) -> Answer[Past | Refusal]:
+        """The end of the first room, if all of them exist."""
+
+        def rest(past: Past | Refusal) -> Answer[Past | Refusal]:
+            if isinstance(past, Refusal) or len(rooms) == 1:
+                return Answer.of(past)
+            return self._first_of(rooms[1:]).map(lambda others: others if isinstance(others, Refusal) else past)
+
+        return self._history.read(rooms[0], Range(limit=1)).chain(rest)
+
+    def _result(self, past: Past, found: Found | Refusal | JournalError) -> SearchResult | Refusal:
+        if isinstance(found, JournalError):
+            self._retry(found)
+            return storage_refusal(found)
+        if isinstance(found, Refusal):
+            return found
+        shown = [each for each in found.messages if self._still_there(each)]
+        last = found.messages[-1].seq if found.messages else 0
+        return SearchResult(past.room, past.epoch, shown, found.more, last)
+
+    def _still_there(self, message: Message) -> bool:
+        room = self._rooms.get(message.room)
+        first = max(self._firsts.get(message.room, 0), room.first if room is not None else 0)
+        gone = any(each.seq == message.seq and each.room == message.room for each in self._gone)
+        return message.seq >= first and not gone
+
+    # Following the journal
+
+    def _flush(self) -> None:
+        if self._kept:
+            batch, self._kept = self._kept, []
+            self._on_the_way += len(batch)
+            self._index.add(batch).then(lambda answer: self._added(len(batch), answer))
+
+    def _added(self, count: int, answer: Mapping[str, int] | JournalError) -> None:
+        self._on_the_way -= count
+        if self._dropped and not self._on_the_way:
+            self._dropped = False
+            self._compare()
+        self._note(answer)
+
+    def _note(self, answer: Mapping[str, int] | JournalError) -> None:
+        if isinstance(answer, JournalError):
+            self._retry(answer)
+            return
+        self._troubled = False
+        for room, after in answer.items():
+            if room != self._catching_up:  # the pages that come will hold it
+                self._behind.setdefault(room, after)
+        self._read_next()
+
+    def _retry(self, failure: JournalError) -> None:
+        if not self._troubled:
+            log.warning("search: %s", failure)
+        self._troubled = True
+        if not self._comparing:
+            self._comparing = True
+            self._clock.later(RETRY_SECONDS, self._compare_again)
+
+    def _compare_again(self) -> None:
+        self._comparing = False
+        self._compare()
+
+    def _lost(self, loss: LostTail) -> None:
+        self._journal.lost_tail().then(self._lost)
+        self._compare()
+
+    def _compare(self) -> None:
+        def compare(records: list[RoomRecord] | JournalError, witness: str) -> None:
+            if isinstance(records, JournalError):
+                self._retry(records)
+                return
+            behind = self._index.compare(witness, records)
+            self._index.removals().then(self._follow_removals)
+            behind.then(self._note)
+
+        def ask(lobby: RoomRecord | JournalError) -> None:
+            if isinstance(lobby, JournalError):
+                self._retry(lobby)
+            else:
+                self._journal.rooms().then(lambda records: compare(records, lobby.epoch))
+
+        self._journal.open(LOBBY, 0).then(ask)
+
+    def _follow_removals(self, number: int | JournalError) -> None:
+        """Bring the index up to the journal's removals, from that number on."""
+
+        def remove(removals: list[Removal] | JournalError) -> None:
+            if isinstance(removals, JournalError):
+                self._retry(removals)
+            elif removals:
+                last = removals[-1].number
+                removed = self._index.remove([(each.room, each.seq) for each in removals], last)
+                removed.then(lambda failure: self._follow_removals(last if failure is None else failure))
+
+        if isinstance(number, JournalError):
+            self._retry(number)
+        else:
+            self._journal.removals(number, PAGE_MESSAGES).then(remove)
+
+    def _read_next(self) -> None:
+        if self._catching_up is not None or not self._behind:
+            return
+        room, after = self._behind.popitem()
+        self._catching_up = room
+        self._read(room, after)
+
+    def _read(self, room: str, after: int) -> None:
+        def add(page: Page | JournalError) -> None:
+            if isinstance(page, JournalError) or not page.messages:
+                self._caught_up(page if isinstance(page, JournalError) else {})
+                return
+            last = page.messages[-1].seq
+            added = self._index.add(page.messages, after)
+            added.then(lambda answer: go_on(answer, last) if page.more else self._caught_up(answer))
+
+        def go_on(answer: Mapping[str, int] | JournalError, last: int) -> None:
+            if isinstance(answer, JournalError):
+                self._caught_up(answer)
+            else:
+                self._clock.later(PAGE_PAUSE, lambda: self._read(room, last))
+
+        self._journal.read(room, after=after, before=None, limit=PAGE_MESSAGES).then(add)
+
+    def _caught_up(self, answer: Mapping[str, int] | JournalError) -> None:
+        self._catching_up = None
+        self._note(answer)
+
+    def _forget(self) -> None:
+        firsts, self._firsts = self._firsts, {}
+
+        def told(failure: JournalError | None) -> None:
+            if failure is not None:
+                self._retry(failure)
+
+        self._index.forget(firsts).then(told)

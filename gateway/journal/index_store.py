@@ -1,0 +1,386 @@
+"""The full-text index in an open database: verbs that work at once or raise sqlite3.Error, with nothing half done.
+
+It is a copy: whatever is wrong with it, the file is thrown away and filled again from the journal. It holds a second
+copy of every text, because what finds a message must be able to forget it when the journal has already done so.
+
+Words. FTS5's tokenizer unicode61 finds words by blanks and punctuation, and compares them without upper case and
+accents. It takes a sentence of Chinese, Japanese or Thai for one word. So a control character (SEAM), which the gate
+lets into no message, is put on both sides of every character of a script without blanks (and of Hangul, for its
+particles): each is a word of its own then, and a run of them in a query is a phrase. Without its seams a stored text is
+the original.
+
+Parts. Messages go into parts of at most PART_MESSAGES, each a table of texts and an FTS5 table over it (external
+content). Why not one table:
+
+1. Forgetting. FTS5 deletes by writing a marker; the word itself stays in older segments until they are merged, and
+   `secure-delete` needs SQLite 3.42. A part is small enough to be rebuilt from its remaining texts in a tenth of a
+   second. With `secure_delete` freed pages are zeroed, and a truncating checkpoint leaves nothing in the WAL.
+2. Newest first. Parts are asked from the last to the first, and most queries end in the first one or two.
+3. A bound. FTS5 cannot be interrupted while it looks for a phrase that is nowhere, so the time is looked at between
+   two parts, none of which takes long.
+4. Retention. What expires is mostly whole parts, which are dropped.
+
+In one room the order of the rows is that of the numbers, because each room is fed in order. Across rooms it is not:
+after a rebuild the rooms stand one behind the other. So several rooms are asked one by one, and the results are merged
+by time.
+
+The interpreter's lock is held for about 2 µs a message: rows go to SQLite as one JSON text, so that a batch of
+hundreds is two statements, and SQLite works without the lock.
+"""
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import msgspec
+
+from gateway.core.ports import Found, RoomRecord, SearchQuery
+from gateway.core.protocol.message import Message
+
+APPLICATION_ID = 0x47617449
+VERSION = 1
+PART_MESSAGES = 10_000
+PART_CHARACTERS = 2_000_000
+"""Texts in one part; a part is closed with the first chunk that goes beyond."""
+CHUNK = 500
+"""Messages in one transaction."""
+SEAM = "\x1f"
+_ALONE = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3105-\u318e\u31a0-\u31bf"
+    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uffdc"
+    "\U00020000-\U0003ffff"
+)
+"""Characters that are words of their own: Han, Kana, Bopomofo, Hangul, and the scripts of Southeast Asia."""
+_SEAMS = re.compile(f"(?<=[{_ALONE}])|(?=[{_ALONE}])")
+
+TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, head INTEGER NOT NULL, floor INTEGER NOT NULL);
+CREATE TABLE parts (
+    number INTEGER PRIMARY KEY,
+    messages INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    oldest INTEGER NOT NULL,
+    newest INTEGER NOT NULL
+);
+INSERT INTO meta VALUES ('witness', ''), ('removals', 0);
+"""
+PART_TABLES = (
+    """CREATE TABLE lines_{0} (
+        id INTEGER PRIMARY KEY, room INTEGER, seq INTEGER, ts INTEGER, nick TEXT, door TEXT, kind TEXT, key TEXT,
+        text TEXT
+    )""",
+    """CREATE VIRTUAL TABLE words_{0} USING fts5(
+        key, text, content = 'lines_{0}', content_rowid = 'id', columnsize = 0,
+        tokenize = 'unicode61 remove_diacritics 2'
+    )""",
+)
+INSERT_LINES = """
+    INSERT INTO lines_{0} SELECT ? + key, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+                                 value ->> 6, value ->> 7 FROM json_each(?)
+"""
+INSERT_WORDS = "INSERT INTO words_{0} (rowid, key, text) SELECT id, key, text FROM lines_{0} WHERE id >= ?"
+SELECT_FOUND = """
+    SELECT seq, ts, nick, door, kind, lines_{0}.text
+    FROM words_{0} JOIN lines_{0} ON lines_{0}.id = words_{0}.rowid
+    WHERE words_{0} MATCH ? AND ts >= ? AND ts < ? AND seq >= ? AND seq < ?
+    ORDER BY words_{0}.rowid DESC LIMIT ?
+"""
+SELECT_OLDEST = """
+    SELECT seq FROM words_{0} JOIN lines_{0} ON lines_{0}.id = words_{0}.rowid WHERE words_{0} MATCH ?
+    ORDER BY words_{0}.rowid LIMIT 1
+"""
+DELETE_BELOW_FLOOR = "DELETE FROM lines_{0} WHERE seq < (SELECT floor FROM rooms WHERE id = room)"
+NUMBER_LIMIT = 2**63 - 1
+
+Row = tuple[int, int, int, str, str, str, str, str]
+
+
+class Outdated(Exception):
+    """The index was made from another journal, or from one that has lost its end since."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """A part's row: how many messages and characters of text it has been given, and the span of their times."""
+
+    number: int
+    messages: int
+    size: int
+    oldest: int
+    newest: int
+
+    @property
+    def full(self) -> bool:
+        return self.messages >= PART_MESSAGES or self.size >= PART_CHARACTERS
+
+    def with_rows(self, rows: Sequence[Row]) -> "_Part":
+        times = [row[2] for row in rows]
+        size = self.size + sum(len(row[7]) for row in rows)
+        return _Part(self.number, self.messages + len(rows), size, min(self.oldest, *times), max(self.newest, *times))
+
+
+@dataclass(slots=True)
+class _IndexedRoom:
+    """What the index has of a room: all messages from `floor` (or the first held) up to `head`."""
+
+    key: int
+    head: int
+    floor: int
+
+
+def split(text: str) -> str:
+    """The text with its seams."""
+    return text if text.isascii() else _SEAMS.sub(SEAM, text)
+
+
+def has_words(text: str) -> bool:
+    """Whether the tokenizer finds anything in the text."""
+    return any(character.isalnum() for character in text)
+
+
+def _author(nick: str) -> str:
+    """The word that stands for an author; hexadecimal, because a nick may have several words."""
+    return "n" + nick.casefold().encode().hex()
+
+
+def _expression(query: SearchQuery) -> str:
+    """The query without its room in FTS5's language. Every word is quoted, so none of them is syntax."""
+    words = [f'{{text}} : "{split(word).replace(chr(34), chr(34) * 2)}"' for word in query.words]
+    authors = " OR ".join(f"{{key}} : {_author(nick)}" for nick in query.nicks)
+    return " AND ".join([*words, f"({authors})"] if authors else words)
+
+
+class IndexStore:
+    """The index in one connection. `most_parts`: beyond that the oldest part goes; 0 = never."""
+
+    def __init__(self, connection: sqlite3.Connection, most_parts: int = 0) -> None:
+        self.connection = connection
+        self._most_parts = most_parts
+        self._rooms: dict[str, _IndexedRoom] = {}
+        self._parts: list[_Part] = []
+        self._load()
+
+    @property
+    def removals(self) -> int:
+        """The number of the last removal that was followed."""
+        return int(self._meta("removals"))
+
+    def compare(self, witness: str, records: Sequence[RoomRecord]) -> dict[str, int]:
+        """Compare with the journal's rooms; return those whose end is missing here, and after which number.
+
+        `witness` is the epoch of one room: epochs change when the journal has lost its end. Raises Outdated when this
+        index belongs to another journal.
+        """
+        known = {record.room: record for record in records}
+        if self._meta("witness") not in ("", witness):
+            raise Outdated
+        if any(name not in known or room.head > known[name].head for name, room in self._rooms.items()):
+            raise Outdated
+        with self._writing():
+            self.connection.execute("UPDATE meta SET value = ? WHERE key = 'witness'", (witness,))
+            for record in records:
+                self._raise_floor(self._room(record.room), record.first)
+        return {
+            name: max(room.head, known[name].first - 1)
+            for name, room in self._rooms.items()
+            if max(room.head, known[name].first - 1) < known[name].head
+        }
+
+    def add(self, batch: Sequence[Message], after: int | None) -> dict[str, int]:
+        """Index the messages that follow what is here; return the rooms of those that do not, and the number after
+        which messages are missing there. With `after` they are all those the journal has of one room after that number,
+        however many numbers may be missing in between."""
+        behind: dict[str, int] = {}
+        for start in range(0, len(batch), CHUNK):
+            with self._writing():
+                rows = self._in_order(batch[start : start + CHUNK], after if start == 0 else None, behind)
+                if rows:
+                    self._insert(rows)
+        return behind
+
+    def find(self, query: SearchQuery, out_of_time: Callable[[], bool]) -> Found:
+        """The newest messages that match. Raises TimeoutError."""
+        found: list[Message] = []
+        for name in query.rooms:
+            room = self._rooms.get(name)
+            if room is not None:
+                found += self._find_in(name, room, query, out_of_time)
+        if len(query.rooms) > 1:
+            found.sort(key=lambda message: -message.ts)
+        return Found(found[: query.limit], more=len(found) > query.limit)
+
+    def remove(self, places: Sequence[tuple[str, int]], number: int) -> bool:
+        """Forget the messages at these places, (room, seq), which are the removals up to `number`; return whether any
+        was here. No word of them is in any file afterwards."""
+        wanted = [(self._rooms[name].key, seq) for name, seq in places if name in self._rooms]
+        found = 0
+        with self._writing():
+            for part in self._parts if wanted else ():
+                values = ", ".join(f"({key}, {seq})" for key, seq in wanted)
+                gone = self.connection.execute(
+                    f"DELETE FROM lines_{part.number} WHERE (room, seq) IN (VALUES {values})"
+                ).rowcount
+                if gone:
+                    self._rebuild(part)
+                found += gone
+            self.connection.execute("UPDATE meta SET value = max(value, ?) WHERE key = 'removals'", (number,))
+        if found:
+            self.checkpoint()
+        return found > 0
+
+    def forget(self, firsts: Mapping[str, int]) -> list[int]:
+        """Messages below these numbers are not found any more; return the parts that `sweep` is to look at."""
+        with self._writing():
+            for name, first in firsts.items():
+                if name in self._rooms:
+                    self._raise_floor(self._rooms[name], first)
+        return [part.number for part in self._parts]
+
+    def sweep(self, number: int) -> None:
+        """Delete from one part what `forget` was told of."""
+        part = next((part for part in self._parts if part.number == number), None)
+        if part is None:
+            return
+        with self._writing():
+            gone = self.connection.execute(DELETE_BELOW_FLOOR.format(number)).rowcount
+            if gone:
+                rest = self.connection.execute(f"SELECT 1 FROM lines_{number} LIMIT 1").fetchone()
+                if rest is None:
+                    self._drop(part)
+                else:
+                    self._rebuild(part)
+        if gone:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Bring everything into the database file and leave the WAL empty."""
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _find_in(
+        self, name: str, room: _IndexedRoom, query: SearchQuery, out_of_time: Callable[[], bool]
+    ) -> list[Message]:
+        here = f"{{key}} : r{room.key}"
+        words = _expression(query)
+        match = f"{words} AND {here}" if words else here
+        since = -NUMBER_LIMIT if query.since is None else query.since
+        before = NUMBER_LIMIT if query.before is None else query.before
+        below = NUMBER_LIMIT if query.below is None else query.below
+        found: list[Message] = []
+        for part in reversed(self._parts):
+            if out_of_time():
+                raise TimeoutError
+            if part.newest < since or part.oldest >= before or self._all_above(part, here, query.below):
+                continue
+            wanted = query.limit + 1 - len(found)
+            rows = self.connection.execute(
+                SELECT_FOUND.format(part.number), (match, since, before, room.floor, below, wanted)
+            )
+            found += [
+                Message(name, ts, nick, door, kind, text.replace(SEAM, ""), seq=seq)
+                for seq, ts, nick, door, kind, text in rows
+            ]
+            if len(found) > query.limit:
+                break
+        return found
+
+    def _all_above(self, part: _Part, here: str, below: int | None) -> bool:
+        """Whether a part has no message of the room below that number: one that goes on far down in many results need
+        not look at those above again."""
+        if below is None:
+            return False
+        oldest = self.connection.execute(SELECT_OLDEST.format(part.number), (here,)).fetchone()
+        return oldest is None or oldest[0] >= below
+
+    def _in_order(self, batch: Sequence[Message], after: int | None, behind: dict[str, int]) -> list[Row]:
+        rows: list[Row] = []
+        for message in batch:
+            room = self._room(message.room)
+            follows = message.seq == room.head + 1 or (after is not None and room.head >= after)
+            if message.seq <= room.head:
+                continue
+            if not follows:
+                behind.setdefault(message.room, room.head)
+                continue
+            room.head, after = message.seq, None
+            if message.text:
+                key = f"r{room.key} {_author(message.nick)}"
+                rows.append(
+                    (room.key, message.seq, message.ts, message.nick, message.door, message.kind, key,
+                     split(message.text))
+                )  # fmt: skip
+        for name in {message.room for message in batch}:
+            self._store_room(self._rooms[name])
+        return rows
+
+    def _insert(self, rows: list[Row]) -> None:
+        if not self._parts or self._parts[-1].full:
+            self._begin_part()
+        part = self._parts[-1]
+        (last,) = self.connection.execute(f"SELECT max(id) FROM lines_{part.number}").fetchone()
+        start = (last or 0) + 1
+        self.connection.execute(INSERT_LINES.format(part.number), (start, msgspec.json.encode(rows).decode()))
+        self.connection.execute(INSERT_WORDS.format(part.number), (start,))
+        self._parts[-1] = part = part.with_rows(rows)
+        self.connection.execute(
+            "UPDATE parts SET messages = ?, size = ?, oldest = ?, newest = ? WHERE number = ?",
+            (part.messages, part.size, part.oldest, part.newest, part.number),
+        )
+
+    def _begin_part(self) -> None:
+        part = _Part(self._parts[-1].number + 1 if self._parts else 1, 0, 0, NUMBER_LIMIT, -NUMBER_LIMIT)
+        for statement in PART_TABLES:
+            self.connection.execute(statement.format(part.number))
+        self.connection.execute("INSERT INTO parts VALUES (?, 0, 0, ?, ?)", (part.number, part.oldest, part.newest))
+        self._parts.append(part)
+        while self._most_parts and len(self._parts) > self._most_parts:
+            self._drop(self._parts[0])
+
+    def _drop(self, part: _Part) -> None:
+        self.connection.execute(f"DROP TABLE words_{part.number}")
+        self.connection.execute(f"DROP TABLE lines_{part.number}")
+        self.connection.execute("DELETE FROM parts WHERE number = ?", (part.number,))
+        self._parts.remove(part)
+
+    def _rebuild(self, part: _Part) -> None:
+        self.connection.execute(f"INSERT INTO words_{part.number} (words_{part.number}) VALUES ('rebuild')")
+
+    def _room(self, name: str) -> _IndexedRoom:
+        room = self._rooms.get(name)
+        if room is None:
+            key = self.connection.execute("INSERT INTO rooms VALUES (NULL, ?, 0, 0)", (name,)).lastrowid
+            room = self._rooms[name] = _IndexedRoom(key or 0, 0, 0)
+        return room
+
+    def _raise_floor(self, room: _IndexedRoom, first: int) -> None:
+        if first > room.floor:
+            room.floor = first
+            self._store_room(room)
+
+    def _store_room(self, room: _IndexedRoom) -> None:
+        self.connection.execute("UPDATE rooms SET head = ?, floor = ? WHERE id = ?", (room.head, room.floor, room.key))
+
+    def _meta(self, key: str) -> str | int:
+        value: str | int = self.connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()[0]
+        return value
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction. If it fails, what is held in memory is read again."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+            self._load()
+            raise
+
+    def _load(self) -> None:
+        rooms = self.connection.execute("SELECT name, id, head, floor FROM rooms")
+        self._rooms = {name: _IndexedRoom(*row) for name, *row in rooms}
+        self._parts = [_Part(*row) for row in self.connection.execute("SELECT * FROM parts ORDER BY number")]

@@ -1,0 +1,222 @@
+"""What is found in the index, what is not, and what is left of a message that was removed."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.core.ports import Found, RoomRecord, SearchQuery
+from gateway.core.protocol.message import Message
+from gateway.journal import index_store
+from gateway.journal.index import connect, make_tables
+from gateway.journal.index_store import IndexStore, Outdated
+
+
+def message(seq: int, text: str, nick: str = "ana", room: str = "ops") -> Message:
+    return Message(room, 1000 * seq, nick, "tcp", "say", text, seq=seq)
+
+
+def filled(*texts: str, store: IndexStore | None = None) -> IndexStore:
+    store = store or IndexStore(make_tables(connect(":memory:")))
+    store.add([message(seq, text) for seq, text in enumerate(texts, 1)], None)
+    return store
+
+
+def find(store: IndexStore, *words: str, rooms: tuple[str, ...] = ("ops",), limit: int = 20, **more: object) -> Found:
+    return store.find(SearchQuery(rooms, words, limit=limit, **more), lambda: False)  # type: ignore[arg-type]
+
+
+def seqs(found: Found) -> list[int]:
+    return [message.seq for message in found.messages]
+
+
+TEXTS = (
+    "hello world", "你好世界", "東京タワーへ行く", "안녕하세요 여러분", "Café déjà vu", "สวัสดีชาวโลก",
+    'say "quoted" NEAR *', "foo-bar baz", "𠮷野家で", "a_b.c ünïcode", "ｶﾀｶﾅ", "Straße",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("hello",), [1]), (("WORLD", "hello"), [1]), (("hell",), []), (("hello", "nobody"), []),
+        (("世界",), [2]), (("好世",), [2]), (("界世",), []), (("你",), [2]),
+        (("東京",), [3]), (("タワー",), [3]), (("行く", "東"), [3]), (("京都",), []),
+        (("하세요",), [4]), (("여러분",), [4]), (("cafe",), [5]), (("CAFÉ", "deja"), [5]), (("ชาว",), [6]),
+        (('"quoted"',), [7]), (("NEAR",), [7]), (("foo-bar",), [8]), (("bar-foo",), []), (("foo", "baz"), [8]),
+        (("𠮷野",), [9]), (("unicode",), [10]), (("ｶﾅ",), [11]), (("straße",), [12]),
+    ],
+)  # fmt: skip
+def test_words_are_found_in_any_script(words: tuple[str, ...], found: list[int]) -> None:
+    store = filled(*TEXTS)
+    assert seqs(find(store, *words)) == found
+    for each in find(store, *words).messages:
+        assert each == message(each.seq, TEXTS[each.seq - 1])
+
+
+@pytest.mark.parametrize(
+    "word", ['"', 'a"b', "NEAR(hello", "hello*", "-hello", "{text}:hello", "OR", "(", "^hello", "+", "key:r1", "'", "%"]
+)
+def test_no_word_is_syntax(word: str) -> None:
+    store = filled("nothing of that", "hello")
+    assert set(seqs(find(store, word, "hello"))) <= {2}
+    assert 1 not in seqs(find(store, word))
+
+
+def test_a_room_or_an_author_is_not_found_as_a_word() -> None:
+    assert seqs(find(filled("hello"), "r1")) == []
+    assert seqs(find(filled("hello"), index_store._author("ana"))) == []
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_store, "PART_MESSAGES", 10)
+    monkeypatch.setattr(index_store, "CHUNK", 4)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_pages_over_many_parts_have_each_message_once_newest_first() -> None:
+    store = filled(*(f"word {number % 2}" for number in range(1, 96)))
+    pages: list[int] = []
+    below = None
+    while True:
+        found = find(store, "word", "1", limit=7, below=below)
+        pages += seqs(found)
+        if not found.more:
+            break
+        below = pages[-1]
+    assert pages == list(range(95, 0, -2))
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_filters_of_author_and_time() -> None:
+    store = IndexStore(make_tables(connect(":memory:")))
+    store.add([message(seq, "word", "Ana" if seq % 2 else "bob-1") for seq in range(1, 41)], None)
+    assert seqs(find(store, "word", nicks=("ANA",), limit=2)) == [39, 37]
+    assert seqs(find(store, nicks=("bob-1",), limit=1)) == [40]
+    assert seqs(find(store, nicks=("bob",))) == []
+    assert seqs(find(store, nicks=("bob-1", "ana"), limit=2)) == [40, 39]
+    assert seqs(find(store, "word", since=14_000, before=17_000)) == [16, 15, 14]
+
+
+def test_several_rooms_are_merged_by_time() -> None:
+    store = IndexStore(make_tables(connect(":memory:")))
+    store.add([message(seq, "word", room="late") for seq in range(5, 8)], 0)
+    for room, numbers in (("late", range(1, 8)), ("ops", range(1, 6))):
+        store.add([message(seq, "word", room=room) for seq in numbers], None)
+    found = find(store, "word", rooms=("ops", "late"), limit=5)
+    assert [(each.room, each.seq) for each in found.messages][:2] == [("late", 7), ("late", 6)]
+    assert [each.ts for each in found.messages] == [7000, 6000, 5000, 5000, 4000]
+    assert found.more
+
+
+def test_a_search_is_given_up_between_two_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_store, "PART_MESSAGES", 4)
+    monkeypatch.setattr(index_store, "CHUNK", 4)
+    store = filled(*(["word"] * 20))
+    looks = iter((False, False, True))
+    with pytest.raises(TimeoutError):
+        store.find(SearchQuery(("ops",), ("word",)), lambda: next(looks))
+
+
+def test_only_what_follows_is_taken_and_what_is_missing_is_told() -> None:
+    store = filled("one", "two")
+    assert store.add([message(2, "two"), message(3, "three")], None) == {}
+    assert store.add([message(5, "five"), message(1, "one", room="new"), message(7, "x", room="far")], None) == {
+        "ops": 3,
+        "far": 0,
+    }
+    assert seqs(find(store, "five")) == []
+    assert store.add([message(5, "five"), message(6, "six")], 2) == {}  # the journal has no 4 any more
+    assert seqs(find(store, "five")) == [5]
+    assert store.add([message(9, "nine")], 8) == {"ops": 6}
+
+
+def test_a_message_without_text_is_counted_and_not_found() -> None:
+    store = filled("one", "", "three")
+    assert store.add([message(4, "four")], None) == {}
+    assert seqs(find(store, nicks=("ana",))) == [4, 3, 1]
+
+
+def record(room: str, first: int, head: int) -> RoomRecord:
+    return RoomRecord(room, "epoch", first, head, "", ())
+
+
+def test_comparing_tells_which_rooms_lack_their_end() -> None:
+    store = filled("one", "two")
+    assert store.compare("w", [record("ops", 1, 2), record("new", 4, 9), record("empty", 1, 0)]) == {"new": 3}
+    assert store.compare("w", [record("ops", 2, 7), record("new", 4, 9), record("empty", 1, 0)]) == {"ops": 2, "new": 3}
+    assert seqs(find(store, nicks=("ana",))) == [2]
+
+
+@pytest.mark.parametrize(
+    ("witness", "records"), [("other", [record("ops", 1, 2)]), ("w", [record("ops", 1, 1)]), ("w", [])]
+)
+def test_an_index_of_another_journal_is_outdated(witness: str, records: list[RoomRecord]) -> None:
+    store = filled("one", "two")
+    store.compare("w", [record("ops", 1, 2)])
+    with pytest.raises(Outdated):
+        store.compare(witness, records)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_index_in_memory_is_bounded() -> None:
+    store = filled(*(["word"] * 100), store=IndexStore(make_tables(connect(":memory:")), most_parts=3))
+    assert len(seqs(find(store, "word", limit=100))) <= 36
+    assert seqs(find(store, "word", limit=1)) == [100]
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path) -> Iterator[IndexStore]:
+    connection = connect(tmp_path / "index.sqlite3")
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode = WAL")
+    yield IndexStore(make_tables(connection))
+    connection.close()
+
+
+def in_files(folder: Path, word: str) -> bool:
+    return any(word.encode() in path.read_bytes() for path in folder.iterdir())
+
+
+SECRETS = ("zebra77secret", "hunter2 zebra88 " * 200, "密碼是老虎")
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_no_word_of_a_removed_message_is_left_in_any_file(on_disk: IndexStore, tmp_path: Path) -> None:
+    for number in range(1, 41):
+        text = SECRETS[number % 3] if number in (15, 16, 17) else f"common words of message {number}"
+        on_disk.add([message(number, text)], None)
+    assert in_files(tmp_path, "zebra77secret") and in_files(tmp_path, "zebra88") and in_files(tmp_path, "虎")
+    on_disk.remove([("ops", 15), ("ops", 16), ("ops", 17), ("ops", 999), ("nowhere", 1)], 8)
+    for word in ("zebra", "zebra77", "hunter", "secret", "密", "虎"):
+        assert not in_files(tmp_path, word), word
+    assert seqs(find(on_disk, "common", limit=100)) == [*range(40, 17, -1), *range(14, 0, -1)]
+    assert on_disk.removals == 8
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_what_has_expired_is_hidden_at_once_and_leaves_the_file(on_disk: IndexStore, tmp_path: Path) -> None:
+    filled(*(f"common early{number}" for number in range(1, 41)), store=on_disk)
+    parts = on_disk.forget({"ops": 26, "nowhere": 5})
+    assert seqs(find(on_disk, "common", limit=100)) == [*range(40, 25, -1)]
+    for part in parts:
+        on_disk.sweep(part)
+    assert not any(in_files(tmp_path, f"early{number}") for number in (12, 23, 25))
+    assert in_files(tmp_path, "early26")
+    assert seqs(find(on_disk, "common", limit=100)) == [*range(40, 25, -1)]
+    tables = {name for (name,) in on_disk.connection.execute("SELECT name FROM sqlite_master")}
+    assert "lines_1" not in tables and "words_1" not in tables
+    assert on_disk.add([message(41, "common")], None) == {}
+
+
+def test_a_failed_batch_leaves_nothing_behind() -> None:
+    store = filled("one")
+    store.connection.execute("PRAGMA max_page_count = 20")
+    with pytest.raises(sqlite3.OperationalError):
+        store.add([message(seq, "long " * 800) for seq in range(2, 400)], None)
+    store.connection.execute("PRAGMA max_page_count = 1000000")
+    assert seqs(find(store, "long")) == []
+    assert store.add([message(2, "two")], None) == {}
+    assert seqs(find(store, nicks=("ana",))) == [2, 1]
