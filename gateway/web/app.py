@@ -46,6 +46,7 @@ from gateway.web.http.request import check_body, check_encoding
 from gateway.web.http.responses import Responses
 from gateway.web.http.strict_requests import check_upgrade
 from gateway.web.http.timer_wheel import TimerWheel
+from gateway.web.messages import MessageDoor
 from gateway.web.options import WebOptions
 from gateway.web.rooms import PAGE_DATA, ChatPage, RoomDoor
 from gateway.web.static_files import Assets, Pages
@@ -146,6 +147,7 @@ class WebDoor:
             self._streams,
             self._sockets,
             RoomDoor(hub, options),
+            MessageDoor(hub, operators, login, options),
             ChatPage(pages, site, options),
             DocsPage(pages, site, options, ENDPOINTS),
             ApiDocument(options, ENDPOINTS),

@@ -198,6 +198,8 @@ def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
             return []
         case Access.IDENTITY:
             return [{}, {"identity": []}]
+        case Access.AUTHOR:
+            return [{"identity": []}, {"bearer": []}, {"cookie": [], "csrf": []}]
         case Access.KEY:
             return [{"key": []}]
         case Access.HERE:
@@ -220,6 +222,7 @@ CODES = {
     Code.NOT_JOINED: "Join the room first.",
     Code.NO_SUCH_USER: "Nobody here is called that, or what the id named is gone.",
     Code.NO_SUCH_ROOM: "There is no such room.",
+    Code.NO_SUCH_MESSAGE: "The room holds no message with this number (any more).",
     Code.MUTED: "An operator has muted you. You may read.",
     Code.BANNED: "An operator has banned you or your address.",
     Code.FORBIDDEN: "Your role, or the page you come from, may not do this.",

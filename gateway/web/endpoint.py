@@ -52,6 +52,8 @@ class Access(Enum):
     ANYBODY = "anybody"
     IDENTITY = "identity"
     """Anybody; the holder of a chat session's token as that user."""
+    AUTHOR = "author"
+    """The holder of the session's token that a message was said with, or an operator. The handler checks it."""
     HERE = "here"
     """Anybody on the gateway's own machine; others as a viewer."""
     KEY = "key"

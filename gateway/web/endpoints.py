@@ -30,6 +30,8 @@ from gateway.web.endpoint import (
     Reply,
     number,
 )
+from gateway.web.http.request import SEQ_LIMIT
+from gateway.web.messages import MessageDoor, RedactRequest
 from gateway.web.rooms import ChatPage, HealthReport, HistoryPage, PostBody, RoomDoor, Stored
 from gateway.web.static_files import Assets
 from gateway.web.streams import Streams
@@ -39,6 +41,7 @@ Room = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9._-]{0,63}$", examples=["lob
 Place = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{8,32}:[0-9]{1,18}$")]
 
 ROOM = Parameter("room", Room, "The room; upper case is lowered, one leading `#` is dropped.", "path")
+SEQ = Parameter("seq", Annotated[int, Meta(ge=0, le=SEQ_LIMIT - 1)], "The number of the message.", "path")
 NICK = Parameter(
     "nick", Annotated[str, Meta(min_length=1, max_length=32)], "The name to post under; without, a guest's."
 )
@@ -76,6 +79,17 @@ ROOMS: Mapping[type, Sequence[Endpoint]] = {
         Endpoint("GET", "/rooms", "List the rooms\nThe rooms with people in them first, at most 1,000.",
                  RoomDoor.rooms, Reply(200, "The rooms.", (Content(list[ListedRoom]),)), tag="rooms",
                  refusals=(Code.BAD_MESSAGE, Code.BANNED, Code.STORAGE, Code.BUSY, Code.DRAINING)),
+    ),
+    MessageDoor: (
+        Endpoint("DELETE", "/r/{room}/messages/{seq}",
+                 "Take a message back\nIts number stays, its text is gone everywhere. The author may within ten "
+                 "minutes, by the token of the session that said it; an operator may always. A message that "
+                 "has been removed before stays as it is.",
+                 MessageDoor.redact, Reply(204, "It is removed."), Access.AUTHOR,
+                 (ROOM, SEQ, Parameter("epoch", str, "Refuse with 409 if the room is in another epoch.")),
+                 (Content(RedactRequest),), body_required=False, decoded=False, tag="rooms",
+                 refusals=(*READING, Code.BAD_MESSAGE, Code.BAD_TEXT, Code.TOO_LONG, Code.NO_SUCH_ROOM,
+                           Code.NO_SUCH_MESSAGE, Code.EPOCH_CHANGED)),
     ),
     Streams: (
         Endpoint("GET", "/r/{room}/raw",
@@ -159,6 +173,7 @@ PAGES: Mapping[type, Sequence[Endpoint]] = {
         _form("/admin/mutes", "mute", AdminForms.mute, Access.OPERATOR, "target"),
         _form("/admin/mutes/lift", "unmute", AdminForms.lift_mute, Access.OPERATOR),
         _form("/admin/announce", "announce", AdminForms.announce, Access.ADMIN),
+        _form("/admin/redact", "redact", AdminForms.redact, Access.OPERATOR, "seq"),
         _form("/admin/sessions/end", "logout", AdminForms.end_session, Access.VIEWER),
     ),
 }

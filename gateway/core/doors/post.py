@@ -60,7 +60,7 @@ class Posting:
         self._hub.bans.check_poster(claimed, proven, post.address)
         nick = self._nick_of(identity) if identity is not None else self._poster(post.nick)
         poster = f"{post.room} {identity.id if identity is not None else post.nick or ''}"
-        message = Message(post.room, self._hub.clock.wall(), nick, Door.HTTP, Kind.SAY, post.text)
+        message = Message(post.room, self._hub.clock.wall(), nick, Door.HTTP, Kind.SAY, post.text, identity=proven)
         answer: Answer[Posted | Refusal] = Answer()
         if post.id is not None and (identity is not None or post.nick is not None):
             message.identity = identity.id if identity is not None else f"{post.room} {nick}"

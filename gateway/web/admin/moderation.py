@@ -169,6 +169,7 @@ class ModerationEndpoints:
     def __init__(self, hub: Hub, operators: Operators, table: ConnectionTable) -> None:
         self._hub = hub
         self.verbs = operators.moderation
+        self.redaction = operators.redaction
         self._audit = operators.audit
         self._table = table
 

@@ -13,10 +13,12 @@ from yarl import URL
 from gateway.accounts.authenticator import Authenticator
 from gateway.core.answer import Answer
 from gateway.core.operators.moderation import Outcome, Subject
+from gateway.core.operators.redaction import MessagePlace
 from gateway.core.ports import Measure
 from gateway.core.protocol.message import Door
 from gateway.core.quantity import parse_duration
 from gateway.core.roles import Operator, Role
+from gateway.core.sessions import nicknames
 from gateway.errors import Code, Refusal
 from gateway.web.admin.login import SessionEndpoints
 from gateway.web.admin.maintenance import MaintenanceEndpoints
@@ -43,6 +45,7 @@ RESULTS = {
     "lifted": "Lifted.",
     "ended": "The session is ended.",
     "announced": "Announced.",
+    "redacted": "The message is removed.",
 }
 """The results of a form without script, as the page that it leads back to shows them."""
 
@@ -244,6 +247,12 @@ class AdminForms:
         door = door_of(call.body.get("door", ""))
         return await self._do(call, "announced", self._verbs.announce(call.operator, text, door, room))
 
+    async def redact(self, call: Call[Fields]) -> web.StreamResponse:
+        """`POST /admin/redact`: room, seq, reason"""
+        place = place_of(call.body)
+        reason = call.body.get("reason", "")
+        return await self._do(call, "redacted", self._moderation.redaction.redact(call.operator, place, reason))
+
     async def end_session(self, call: Call[Fields]) -> web.StreamResponse:
         """`POST /admin/sessions/end`: id"""
         try:
@@ -306,6 +315,18 @@ def seconds_of(text: str) -> int | None:
         return round(parse_duration(text))
     except ValueError:
         raise Misread(Code.BAD_MESSAGE, "a duration is written 90s, 10m, 12h or 30d; empty: for ever") from None
+
+
+def place_of(fields: Fields) -> MessagePlace:
+    """The message that `room` and `seq` name. Raises Misread."""
+    seq = fields.get("seq", "").strip().removeprefix("#")
+    try:
+        room = nicknames.room(fields.get("room", "").strip())
+    except Refusal as refusal:
+        raise Misread(refusal.code, refusal.text) from refusal
+    if not (seq.isascii() and seq.isdecimal() and len(seq) < 19):
+        raise Misread(Code.BAD_MESSAGE, "say which message by its number, 512")
+    return MessagePlace(room, int(seq))
 
 
 def door_of(text: str) -> Door | None:

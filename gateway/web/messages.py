@@ -1,0 +1,75 @@
+"""A single message over HTTP: taking it back.
+
+Who asks is found in this order: a bearer token that proves an identity of the chat is the author's; any other bearer
+token, or the cookie with the CSRF token, must be an operator's. A browser's request from another site never counts by
+its cookie.
+"""
+
+import msgspec
+from aiohttp import web
+
+from gateway import wording
+from gateway.core.hub import Hub
+from gateway.core.operators.assembly import Operators
+from gateway.core.operators.redaction import Author, MessagePlace
+from gateway.core.protocol.events import too_fast
+from gateway.core.sessions import nicknames
+from gateway.core.sessions.session import Identity
+from gateway.errors import Code, Refusal
+from gateway.web.admin.authorize import CSRF_HEADER, Login, bearer, source
+from gateway.web.endpoint import BOM, Call, decoded
+from gateway.web.http.protocol import peer_address, remote_of
+from gateway.web.http.request import SEQ_LIMIT, answered, read_body
+from gateway.web.options import WebOptions
+
+
+class RedactRequest(msgspec.Struct, gc=False):
+    """The optional body of a removal: why."""
+
+    reason: str = ""
+
+
+class MessageDoor:
+    """The handlers of one message's addresses."""
+
+    def __init__(self, hub: Hub, operators: Operators, login: Login, options: WebOptions) -> None:
+        self._hub = hub
+        self._redaction = operators.redaction
+        self._login = login
+        self._options = options
+
+    async def redact(self, call: Call[None]) -> web.Response:
+        """`DELETE /r/{room}/messages/{seq}`: 204 once the message is removed."""
+        request = call.request
+        self._hub.bans.check_address(peer_address(request))
+        room, seq = nicknames.room(request.match_info["room"]), self._seq(request)
+        place = MessagePlace(room, seq, call.query.get("epoch") or None)
+        body = await read_body(request, self._options.body_limit, self._options.body_deadline)
+        reason = decoded(body, RedactRequest).reason if body.removeprefix(BOM).strip() not in (b"", b"null") else ""
+        author = self._author(request)
+        if author is None:
+            operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "redact", place.text)
+            await answered(self._redaction.redact(operator, place, reason))
+        else:
+            by = Author((author.id,), author.nick, source(request))
+            await answered(self._redaction.take_back(by, place, reason))
+        return web.Response(status=204)
+
+    def _seq(self, request: web.Request) -> int:
+        given = request.match_info["seq"]
+        if not (given.isascii() and given.isdecimal() and len(given) < 20 and int(given) < SEQ_LIMIT):
+            raise Refusal(Code.BAD_MESSAGE, wording.NOT_A_NUMBER.format(words="that"))
+        return int(given)
+
+    def _author(self, request: web.Request) -> Identity | None:
+        """The identity of the chat that the bearer token proves, within the rate of its address."""
+        token = bearer(request)
+        author = None if token is None else self._hub.identities.identities.by_token(token)
+        if author is not None:
+            remote, now, rates = remote_of(request), self._hub.clock.now(), self._hub.rate_limit.addresses
+            self._hub.bans.check_poster(author.nick, author.id, remote.address)
+            seconds = rates.wait(remote.counted_as, now)
+            if seconds:
+                raise too_fast(seconds)
+            rates.pay(remote.counted_as, now)
+        return author
