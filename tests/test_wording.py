@@ -3,10 +3,7 @@
 import ast
 import re
 import string
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from gateway import wording
 
@@ -17,22 +14,29 @@ SOURCES = {
     for path in sorted(ROOT.rglob("*.py"))
     if "bench" not in path.parts and path.name != "wording.py"
 }
-TERMINAL = tuple(name for name in SOURCES if name.startswith(("core/", "tcp/")))
 PROSE = re.compile(r"[A-Za-z]{2,} [a-z]{2,}")
 LOG_VERBS = {"debug", "info", "warning", "error", "critical", "exception"}
-
-
-def calls(module: str) -> Iterator[ast.Call]:
-    """Every call in a module."""
-    yield from (node for node in ast.walk(SOURCES[module]) if isinstance(node, ast.Call))
+CALLS = [(module, node) for module, tree in SOURCES.items() for node in ast.walk(tree) if isinstance(node, ast.Call)]
+USES = [
+    node
+    for tree in SOURCES.values()
+    for node in ast.walk(tree)
+    if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "wording"
+]
 
 
 def told(call: ast.Call) -> list[ast.expr]:
-    """The arguments of a call that a person reads, if it is such a call."""
+    """The arguments of a call that a person at a terminal reads, if it is such a call."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if name in ("Refusal", "answer"):
         return call.args
     return call.args[:1] if name == "Notice" else []
+
+
+def logged(call: ast.Call) -> list[ast.expr]:
+    """The arguments of a call that logs a line."""
+    verb = call.func if isinstance(call.func, ast.Attribute) and call.func.attr in LOG_VERBS else None
+    return call.args if verb is not None and getattr(verb.value, "id", "") == "log" else []
 
 
 def prose(expressions: list[ast.expr]) -> list[str]:
@@ -46,39 +50,22 @@ def fields(text: str) -> set[str]:
     return {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
 
 
-@pytest.mark.parametrize("module", TERMINAL)
-def test_a_terminal_is_told_only_words_of_the_table(module: str) -> None:
-    assert [text for call in calls(module) for text in prose(told(call))] == []
+def test_a_terminal_is_told_only_words_of_the_table() -> None:
+    terminal = [(module, call) for module, call in CALLS if module.startswith(("core/", "tcp/"))]
+
+    assert [(module, text) for module, call in terminal for text in prose(told(call))] == []
 
 
-@pytest.mark.parametrize("module", SOURCES)
-def test_the_log_has_only_words_of_the_table(module: str) -> None:
-    lines = [
-        call
-        for call in calls(module)
-        if isinstance(call.func, ast.Attribute)
-        and call.func.attr in LOG_VERBS
-        and isinstance(call.func.value, ast.Name)
-        and call.func.value.id == "log"
-    ]
-
-    assert [text for call in lines for text in prose(call.args)] == []
+def test_the_log_has_only_words_of_the_table() -> None:
+    assert [(module, text) for module, call in CALLS for text in prose(logged(call))] == []
 
 
-@pytest.mark.parametrize("module", SOURCES)
-def test_what_varies_is_filled_in_by_the_names_that_the_table_has(module: str) -> None:
-    for call in calls(module):
+def test_what_varies_is_filled_in_by_the_names_that_the_table_has() -> None:
+    for module, call in CALLS:
         said = call.func.value if isinstance(call.func, ast.Attribute) and call.func.attr == "format" else None
-        if isinstance(said, ast.Attribute) and getattr(said.value, "id", "") == "wording":
-            assert {keyword.arg for keyword in call.keywords} == fields(TABLE[said.attr]), said.attr
+        if said in USES and isinstance(said, ast.Attribute):
+            assert {keyword.arg for keyword in call.keywords} == fields(TABLE[said.attr]), f"{module}: {said.attr}"
 
 
 def test_every_text_is_said_somewhere() -> None:
-    said = {
-        node.attr
-        for tree in SOURCES.values()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "wording"
-    }
-
-    assert sorted(TABLE.keys() - said) == []
+    assert sorted(TABLE.keys() - {use.attr for use in USES}) == []
