@@ -11,5 +11,9 @@ import sys
 if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 - in a checkout no installer has looked at requires-python
         sys.exit("gateway: needs Python 3.11 or newer, this is " + sys.version.split()[0])
-    pkgutil.resolve_name("gateway.checkout:enter")(["-m", "gateway"])
-    sys.exit(pkgutil.resolve_name("gateway.cli:main")())
+    try:
+        pkgutil.resolve_name("gateway.checkout:enter")(["-m", "gateway"])
+        code = pkgutil.resolve_name("gateway.cli:main")()
+    except KeyboardInterrupt:  # while the packages are looked for or imported; later `cli.main` sees to it
+        code = 130
+    sys.exit(code)

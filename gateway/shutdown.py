@@ -12,10 +12,13 @@ step waits any more.
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Sequence
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.drain import send_away
+from gateway.core.sessions.session import Session
 from gateway.listeners import Listeners
 from gateway.tcp.acceptor import Acceptor
 from gateway.tcp.connection_limits import ConnectionLimits
@@ -100,10 +103,13 @@ class Shutdown:
         end = asyncio.get_running_loop().time() + CODES_SECONDS
         for start in range(0, len(sessions), CLOSES_PER_TURN):
             some = sessions[start : start + CLOSES_PER_TURN]
-            if not await _comes(send_away(self._hub, some, _retry_ms, codes=codes), end):
+            if not await _comes(self._part_from(some, codes), end):
                 codes = False
-                send_away(self._hub, some, _retry_ms, codes=False)
+                self._part_from(some, codes=False)
             await asyncio.sleep(0)
+
+    def _part_from(self, sessions: Sequence[Session], codes: bool) -> Answer[None]:
+        return send_away(self._hub, sessions, _retry_ms, wording.RESTARTING, codes=codes)
 
 
 async def _comes(answer: Answer[None], end: float) -> bool:

@@ -1,10 +1,12 @@
 """The command line as its user meets it: what is called, what is said, and the exit code."""
 
 import os
+import pkgutil
 import resource
+import runpy
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -244,6 +246,22 @@ def test_output_that_nobody_reads_is_no_traceback(arguments: Sequence[str]) -> N
 
     assert result.stderr == ""
     assert result.returncode in (0, 1)
+
+
+@pytest.mark.parametrize("part", ["gateway.checkout:enter", "gateway.cli:main"])
+def test_ctrl_c_while_the_program_is_being_loaded_is_no_traceback(
+    part: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def resolve(name: str) -> Callable[..., int]:
+        if name == part:
+            raise KeyboardInterrupt  # as in the middle of the import
+        return lambda *arguments: 0
+
+    monkeypatch.setattr(pkgutil, "resolve_name", resolve)
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("gateway", run_name="__main__")
+
+    assert (end.value.code, capsys.readouterr()) == (130, ("", ""))
 
 
 def test_help_loads_neither_the_web_nor_the_hub() -> None:

@@ -138,7 +138,7 @@ def from_environment(environ: Mapping[str, str]) -> Iterator[Given]:
     for variable, text in environ.items():
         if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE and not made_by_orchestrator(variable, text):
             setting = VARIABLES.get(variable)
-            text = meant(text)
+            text = text.strip() if setting is not None and setting.form.free else meant(text)
             if text or setting is None or setting.may_be_empty:
                 yield Given(setting.name if setting else variable, text, Source("environment", variable))
 

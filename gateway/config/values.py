@@ -29,7 +29,8 @@ class Form:
     setting of the form. `parse` makes the value of a text,
     wherever the text comes from, and raises ValueError; `show` is the text `parse` would read back. Without them the
     value is written as TOML writes its type. `check` raises WrongValue for what the type lets pass. A form with a
-    `veil` is secret: its values are never printed, but for what the veil says of one that is set.
+    `veil` is secret: its values are never printed, but for what the veil says of one that is set. `free`: it is text
+    for people, and quotes around it are part of it.
     """
 
     placeholder: str
@@ -39,6 +40,7 @@ class Form:
     show: Callable[[Any], object] | None = None
     check: Callable[[Any], None] | None = None
     veil: Callable[[Any], str] | None = None
+    free: bool = False
 
 
 def comma_separated(text: str) -> list[str]:
@@ -139,7 +141,7 @@ NETWORKS = Form(
 BASE_PATH = Form(
     "PATH", 'a path such as "/chat", of letters, digits, ".", "_", "~" and "-"', parse=base_path, check=check_base_path
 )
-WORDS = Form("TEXT", "a text of at most 1000 characters", parse=words)
+WORDS = Form("TEXT", "a text of at most 1000 characters", parse=words, free=True)
 SWITCH = Form("", "true or false", parse=switch)
 
 

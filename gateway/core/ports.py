@@ -52,7 +52,8 @@ class RoomRecord:
 
     `head` is the last number used in the room (0 = none yet), `first` the oldest number still held (head + 1 when
     nothing is held). `recent` are the last messages, oldest first, at most the number asked for. `removed`: some of its
-    messages have been removed.
+    messages have been removed. `last_ts` is when the newest message held was sent (ms since 1970; 0 = none is held, or
+    not asked for: only `Journal.rooms` tells it).
     """
 
     room: str
@@ -62,6 +63,7 @@ class RoomRecord:
     topic: str
     recent: Sequence[Message]
     removed: bool = False
+    last_ts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ again.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice, takewhile
 
 import msgspec
@@ -142,7 +143,11 @@ class MemoryJournal:
 
     def rooms(self) -> Answer[list[RoomRecord] | JournalError]:
         """As `Journal.rooms`."""
-        return Answer.of([self._record(room, log, ()) for room, log in sorted(self._rooms.items())])
+        found = []
+        for room, log in sorted(self._rooms.items()):
+            newest = log.messages[-1].ts if log.messages else 0
+            found.append(replace(self._record(room, log, ()), last_ts=newest))
+        return Answer.of(found)
 
     def lost_tail(self) -> Answer[LostTail]:
         """As `Journal.lost_tail`; it never comes."""

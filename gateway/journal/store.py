@@ -20,7 +20,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from gateway.core.clock import TimeRecord
@@ -47,6 +47,7 @@ SELECT_ROOMS = """
            EXISTS (SELECT 1 FROM removals WHERE room = rooms.id)
     FROM rooms
 """
+SELECT_LAST = "SELECT name, (SELECT ts FROM messages WHERE room = rooms.id ORDER BY seq DESC LIMIT 1) FROM rooms"
 SELECT_MESSAGES = """
     SELECT ts, nick, door, kind, text, 0, seq, author, '',
            CASE WHEN text = '' THEN (SELECT reason FROM removals WHERE room = messages.room AND seq = messages.seq)
@@ -296,7 +297,9 @@ class Store:
 
     def rooms(self) -> list[RoomRecord]:
         """As `Journal.rooms`."""
-        return [_room(row).record([]) for row in self.connection.execute(SELECT_ROOMS + " ORDER BY name")]
+        last = dict(self.connection.execute(SELECT_LAST))
+        rows = self.connection.execute(SELECT_ROOMS + " ORDER BY name")
+        return [replace(_room(row).record([]), last_ts=last[row[0]] or 0) for row in rows]
 
     def checkpoint(self) -> None:
         """Start the WAL afresh."""

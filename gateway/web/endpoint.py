@@ -177,7 +177,7 @@ class Endpoint(NamedTuple):
             return dict(request.query)
         known = {each.name: each for each in self.parameters if each.where == "query"}
         only(request, *known)
-        return {name: known[name].read(name, request.query[name]) for name in request.query}
+        return {name: known[name].read(name, request.query[name]) for name in request.query if name in known}
 
 
 FORM_BODY = Content(Fields, FORM)

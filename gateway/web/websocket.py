@@ -300,6 +300,8 @@ class Socket:
         """End the session."""
         shared = self._shared
         self._task = None
+        if session.terminal:
+            shared.terminals.half_closed(session)
         shared.wheel.drop(self._heartbeat)
         shared.open.discard(self)
         shared.hub.disconnect(session, *(self._farewell or (CloseReason.LOST, "")))

@@ -189,6 +189,7 @@ def test_what_check_prints_is_a_file_that_says_the_same(file_with: FileWith) -> 
         ("GATEWAY_HOST", '"127.0.0.2"', "host", ("127.0.0.2",)),
         ("GATEWAY_MOTD", 'it\'s "so"', "motd", 'it\'s "so"'),
         ("GATEWAY_MOTD", '"a" and "b"', "motd", '"a" and "b"'),
+        ("GATEWAY_MOTD", '"so"\n', "motd", '"so"'),
         ("GATEWAY_CONSOLE", "yes", "console", True),
         ("GATEWAY_CONSOLE", "OFF\n", "console", False),
         ("GATEWAY_LOG_LEVEL", "WARN", "log_level", "warning"),

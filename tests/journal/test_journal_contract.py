@@ -168,10 +168,10 @@ def test_a_topic_leaves_epoch_and_numbers_alone(
 
 
 def test_rooms_are_listed_by_name(journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]) -> None:
-    fill(journal, 2, "ops")
+    *_, last = fill(journal, 2, "ops")
     ask(journal.set_topic, "art", "pictures")
-    found = [(r.room, r.first, r.head, r.topic, list(r.recent)) for r in ask(journal.rooms)]
-    assert found == [("art", 1, 0, "pictures", []), ("ops", 1, 2, "", [])]
+    found = [(r.room, r.first, r.head, r.topic, list(r.recent), r.last_ts) for r in ask(journal.rooms)]
+    assert found == [("art", 1, 0, "pictures", [], 0), ("ops", 1, 2, "", [], last.ts)]
 
 
 def test_listed_rooms_have_the_epoch_they_open_with(

@@ -52,6 +52,24 @@ async def test_a_post_reaches_browsers(web: Running, http: aiohttp.ClientSession
         assert (message["nick"], message["door"], message["text"]) == ("ci", "http", "build 7")
 
 
+async def test_a_lone_help_before_the_close_frame_is_a_message(web: Running) -> None:
+    """A script (`echo help | websocat`) says it and closes: nobody is there to be asked whether it was meant so."""
+    reader, writer = await web.upgraded(Sec_WebSocket_Protocol="chat.v1.text")
+    writer.write(client_frame(1, b"help") + client_frame(8, b"\x03\xe8"))
+    assert (await asyncio.wait_for(reader.read(), 45)).endswith(b"\x88\x02\x03\xe8")
+    log = web.chat.hub.rooms["lobby"].log
+    await eventually(lambda: [message.text for message in log.last(9)] == ["help"])
+
+
+async def test_the_query_that_keeps_caches_away_is_passed_over(web: Running, http: aiohttp.ClientSession) -> None:
+    """jQuery, axios plugins: `?_=1790000000123` on each GET."""
+    for path in ("/rooms?_=17", "/r/lobby/messages?limit=1&_=17"):
+        async with http.get(web.url + path) as answer:
+            assert (path, answer.status) != (path, 400)
+    async with http.get(f"{web.url}/rooms?__=17") as answer:
+        assert (answer.status, "unknown query parameter '__'" in await answer.text()) == (400, True)
+
+
 async def test_history_over_http_is_what_was_said(web: Running, http: aiohttp.ClientSession) -> None:
     async with connect(web.ws) as ana:
         await ana.send('{"type":"hello"}')

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from gateway import wording
 from gateway.core import sanitize
 from gateway.core.doors.join import join, show_page
-from gateway.core.doors.post import whisper
+from gateway.core.doors.post import somebody, whisper
 from gateway.core.doors.search import search
 from gateway.core.doors.welcome import login, resume, source_of
 from gateway.core.hub import Hub
@@ -188,7 +188,7 @@ def _who(call: CommandCall) -> None:
 
 
 def _whois(call: CommandCall) -> None:
-    found = call.hub.nicks.find(call.words or call.session.nick)
+    found = somebody(call.hub, call.session, call.words or call.session.nick)
     rooms = " ".join(dict.fromkeys(f"#{name}" for each in found.connections for name in each.rooms))
     since = min(each.connected_at for each in found.connections)
     here = short_duration(max(0, call.hub.clock.wall() - since) / 1000)
@@ -209,16 +209,20 @@ def _rooms(call: CommandCall) -> None:
     page = _number(call.words, 1)
 
     def show(rooms: list[ListedRoom]) -> None:
-        rows = [
-            f"#{room.room}  {people(room.count) if room.count else wording.EMPTY_ROOM}"
-            + (f"  {room.topic}" if room.topic else "")
-            for room in rooms[(page - 1) * ROOMS_PAGE : page * ROOMS_PAGE]
-        ]
+        rows = [_room_row(call.hub, room) for room in rooms[(page - 1) * ROOMS_PAGE : page * ROOMS_PAGE]]
         if len(rooms) > page * ROOMS_PAGE:
             rows.append(wording.MORE_ROOMS.format(page=page + 1))
         call.answer("\n".join(rows) or wording.NO_MORE_ROOMS)
 
     call.session.wait_for(call.hub.rooms.listed(), show, call.id)
+
+
+def _room_row(hub: Hub, room: ListedRoom) -> str:
+    here = people(room.count) if room.count else wording.EMPTY_ROOM
+    if not room.count and room.last_ts is not None:
+        ago = short_duration(max(0, hub.clock.wall() - room.last_ts) / 1000)
+        here = wording.EMPTY_ROOM_SINCE.format(ago=ago)
+    return "  ".join(filter(None, (f"#{room.room}", here, room.topic)))
 
 
 def _topic(call: CommandCall) -> None:

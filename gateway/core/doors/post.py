@@ -13,7 +13,7 @@ from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.protocol.events import Private, too_fast
 from gateway.core.protocol.message import Door, Kind, Message
-from gateway.core.rooms.fanout import Room
+from gateway.core.rooms.fanout import Room, members_of
 from gateway.core.rooms.group_commit import Draft
 from gateway.core.rooms.idempotency import Posted, acknowledge
 from gateway.core.sessions import nicknames
@@ -148,9 +148,30 @@ def whisper(hub: Hub, session: Session, to: str, text: str, id: str | None = Non
         answer.set(Posted("", "", 0))
 
 
+POSTS_LOOKED_AT = 1000
+"""Messages of a room in which the nick of a poster is looked for."""
+
+
+def somebody(hub: Hub, session: Session, nick: str) -> Session:
+    """The person called `nick`. Raises Refusal, with other words where that is only the name of a poster: the session
+    reads its lines and cannot see that nobody is there."""
+    try:
+        return hub.nicks.find(nick)
+    except Refusal as refusal:
+        if hub.nicks.held(nick):
+            raise
+        wanted = nick.casefold()
+        for member in members_of(session):
+            for message in member.room.log.last(POSTS_LOOKED_AT):
+                if message.door == Door.HTTP and message.nick.casefold() == wanted:
+                    words = wording.POSTED_BY_HTTP.format(nick=message.nick)
+                    raise Refusal(Code.NO_SUCH_USER, words) from refusal
+        raise
+
+
 def _deliver(hub: Hub, session: Session, to: str, text: str) -> None:
     hub.mutes.check(session)
-    receiver = hub.nicks.find(to)
+    receiver = somebody(hub, session, to)
     readers = [each for each in receiver.connections if len(each.owed) < OWED_BYTES]
     if not readers:
         raise Refusal(Code.BUSY, wording.DOES_NOT_READ.format(nick=receiver.nick), retry_ms=RETRY_MS)

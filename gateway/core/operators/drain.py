@@ -48,12 +48,13 @@ LONGEST_SPREAD = 600.0
 
 
 def send_away(
-    hub: Hub, sessions: Sequence[Session], retry_ms: Callable[[], int], *, codes: bool = True
+    hub: Hub, sessions: Sequence[Session], retry_ms: Callable[[], int], why: str, *, codes: bool = True
 ) -> Answer[None]:
     """Close the sessions with DRAINING, then answer: at once or, where codes have to be stored, after that.
 
-    `retry_ms` draws the time for each. All codes are stored in one transaction: hand in some hundred sessions at once.
-    Without `codes` none is made and none is told.
+    `why` is one of the texts that say so, to be filled in with the seconds; `retry_ms` draws the time for each. All
+    codes are stored in one transaction: hand in some hundred sessions at once. Without `codes` none is made and none is
+    told.
     """
     known = [session for session in sessions if codes and _has_a_place(session)]
     for session in known:
@@ -63,7 +64,7 @@ def send_away(
         told = set(known) if failure is None else set()
         for session in sessions:
             delay = retry_ms()
-            words = "" if session.wire.objects else wording.COME_BACK.format(seconds=max(1, round(delay / 1000)))
+            words = "" if session.wire.objects else why.format(seconds=max(1, round(delay / 1000)))
             hub.close(session, CloseReason.DRAINING, words, delay, aside=_code(session) if session in told else "")
 
     return (hub.identities.stored() if known else Answer[JournalError | None].of(None)).map(stored)
@@ -77,7 +78,7 @@ def _has_a_place(session: Session) -> bool:
 
 
 def _code(session: Session) -> str:
-    return wording.RESUME_ASIDE.format(code=spelled(session.code))
+    return wording.THEN_RESUME.format(code=spelled(session.code))
 
 
 class DoorPorts(Protocol):
@@ -223,7 +224,7 @@ class Drain:
             self._sent.update(door_of(each.door) for each in some)
             self._hub.clock.later(len(some) / self.per_second if some else STEP_SECONDS, self._step)
 
-        send_away(self._hub, some, self._retry_ms).then(told)
+        send_away(self._hub, some, self._retry_ms, wording.DOOR_CLOSES).then(told)
 
     def _next(self) -> list[Session]:
         """The sessions to disconnect now. A busy session goes to the end of the queue until PATIENCE_SECONDS are

@@ -37,8 +37,9 @@ class CloseReason(Enum):
     FULL = "full", 4013
     MAINTENANCE = "maintenance", 4013, Code.BUSY
     """An operator has switched maintenance on."""
-    STALLED = "stalled", 4014
-    """The peer took nothing for `limits.stall_seconds` while something was owed to it."""
+    STALLED = "stalled", 4012
+    """The peer took nothing for `limits.stall_seconds` while something was owed to it: like a missing pong, it is a
+    sign that nobody reads, and a client that does read is to come back."""
     KICKED = "kicked", 4500
     BANNED = "banned", 4501
     FORBIDDEN = "forbidden", 4503

@@ -28,12 +28,14 @@ RECENT_MESSAGES = 50
 
 
 class ListedRoom(msgspec.Struct, gc=False):
-    """One line of the list of rooms; `count` people are in it, `head` is the number of its last message."""
+    """One line of the list of rooms; `count` people are in it, `head` is the number of its last message, `last_ts`
+    when that was sent (ms since 1970; null when it is not held any more)."""
 
     room: str
     topic: str
     count: int
     head: int
+    last_ts: int | None = None
 
 
 class Rooms(Mapping[str, Room]):
@@ -103,8 +105,11 @@ class Rooms(Mapping[str, Room]):
         def of(stored: list[RoomRecord] | JournalError) -> list[ListedRoom] | Refusal:
             if isinstance(stored, JournalError):
                 return storage_refusal(stored)
-            found = {record.room: ListedRoom(record.room, record.topic, 0, record.head) for record in stored}
-            found |= {name: ListedRoom(name, room.topic, room.count, room.log.head) for name, room in self.items()}
+            listed = (ListedRoom(each.room, each.topic, 0, each.head, each.last_ts or None) for each in stored)
+            found = {each.room: each for each in listed}
+            for name, room in self.items():
+                known = room.log.last_ts or (found[name].last_ts if name in found else None)
+                found[name] = ListedRoom(name, room.topic, room.count, room.log.head, known)
             return sorted(found.values(), key=lambda room: (-room.count, room.room))
 
         return self._journal.rooms().map(of)

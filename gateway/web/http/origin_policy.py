@@ -20,7 +20,8 @@ from gateway.web.http.protocol import is_secure
 
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 
-_NETLOC = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+?)\.?(?::(\d{1,5}))?")
+_NETLOC = re.compile(r"(\[[0-9a-f:.]+(?:%[a-z0-9._~-]{1,32}){0,2}\]|[a-z0-9._-]+?)\.?(?::(\d{1,5}))?")
+"""An IPv6 address may name the interface, `%eth0` or, as RFC 6874 has it, `%25eth0`."""
 _ORIGIN = re.compile(r"(https?)://(\S+)")
 _WHOLE = re.compile(r"(https?)://[^/?]*", re.IGNORECASE)
 """The beginning of a request target that is a whole address."""

@@ -49,6 +49,11 @@ HALF_CLOSED = 2.0
 NEVER = 1e9
 FAILED = b'{"error":{"code":"busy","text":"the gateway failed on this request"}}\n'
 MALFORMED = b'{"error":{"code":"bad_message","text":"this is no valid HTTP request"}}\n'
+TOO_LARGE = {
+    414: b'{"error":{"code":"too_long","text":"the address is longer than 8,000 bytes"}}\n',
+    431: b'{"error":{"code":"too_long","text":"the header is longer than 8 KiB in a line or 64 KiB in all; '
+    b'if it is the cookies, delete those of this site"}}\n',
+}
 
 log = logging.getLogger("gateway.web")
 
@@ -334,7 +339,9 @@ class HttpConnection(RequestHandler):
             log.error(wording.LOG_REQUEST_FAILED, type(exc).__name__, exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("half an answer is out already")
-        body = FAILED if status >= 500 else MALFORMED
+        too_large = self._watch.too_large if status == 400 and self._watch is not None else 0
+        status = too_large or status
+        body = FAILED if status >= 500 else TOO_LARGE.get(too_large, MALFORMED)
         response = web.Response(status=status, body=body, content_type="application/json")
         response.headers["Server"] = "gateway"
         response.headers["X-Content-Type-Options"] = "nosniff"

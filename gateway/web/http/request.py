@@ -120,9 +120,14 @@ async def answered(answer: Answer[Value | Refusal]) -> Value:
     return value
 
 
+CACHE_BUSTER = "_"
+"""What jQuery and other libraries add to a query, as `?_=1790000000123`, so that no cache answers it. It says
+nothing."""
+
+
 def only(request: web.Request, *names: str) -> None:
     """Raise Refusal for a query with any other name: a misspelt parameter is reported, not ignored."""
     for name in request.query:
-        if name not in names:
+        if name not in names and name != CACHE_BUSTER:
             takes = ", ".join(names) or "none"
             raise Refusal(Code.BAD_MESSAGE, f"unknown query parameter {name[:40]!r}; this address takes {takes}")

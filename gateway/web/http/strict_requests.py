@@ -51,7 +51,7 @@ class StrictRequests:
     needed."""
 
     __slots__ = ("_chunked", "_last", "_length", "_line", "_old", "_options", "_read", "_size", "_skip", "_upgrade",
-                 "broken", "done", "in_body", "lines", "over")  # fmt: skip
+                 "broken", "done", "in_body", "lines", "over", "too_large")  # fmt: skip
 
     def __init__(self) -> None:
         self._line = b""
@@ -62,6 +62,8 @@ class StrictRequests:
         self._begin()
         self._last = False
         self.broken = False
+        self.too_large = 0
+        """The HTTP status that says what is too long: the address (414) or the header (431). 0: nothing is."""
         self.over = False
         self.done = False
         """Whether the last request that this connection can have is whole: what follows it is to be dropped."""
@@ -86,6 +88,8 @@ class StrictRequests:
             if self._line:
                 line = self._line + line
             if len(line) > (CHUNK_LINE_BYTES if self.in_body else LINE_BYTES):
+                if not self.in_body:
+                    self.too_large = 414 if self._read == self._request else 431
                 self._break()
             elif not cut:
                 self._line = line
@@ -151,7 +155,9 @@ class StrictRequests:
                 return False
             else:
                 self._length = int(value)
-        return self._size <= HEAD_BYTES
+        if self._size > HEAD_BYTES:
+            self.too_large = 431
+        return not self.too_large
 
     def _head_is_whole(self) -> bool:
         if self._chunked and self._length >= 0:
@@ -217,7 +223,7 @@ def check_upgrade(request: web.Request) -> None:
     if "Sec-WebSocket-Version" not in headers or not is_key(headers.getall("Sec-WebSocket-Key", [])):
         raise Refusal(Code.BAD_MESSAGE, "the WebSocket version or key is missing or wrong")
     if sum(len(name) + len(value) for name, value in request.raw_headers) > HEAD_LIMIT:
-        raise Refusal(Code.TOO_LONG, "the header is too long")
+        raise Refusal(Code.TOO_LONG, f"the header is longer than {HEAD_LIMIT:,} bytes: delete this site's cookies")
 
 
 def is_key(keys: list[str]) -> bool:

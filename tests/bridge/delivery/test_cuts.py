@@ -152,7 +152,7 @@ async def come_back_by_code(gateway: Gateway, down: int, texts: list[str]) -> tu
     wire = await Wire.open(gateway.tcp)
     wire.write(b"/resume " + code + b"\n/topic\n")
     while b"no topic" not in (line := await wire.line()):
-        if told := re.match(rb"-- (?:you had been sent all up to|nothing new since you left \(message) (\d+)", line):
+        if told := re.match(rb"-- (?:nothing )?new since you left \(message (\d+)\)", line):
             sent = int(told[1])  # the second: the proxy had taken everything before it was cut
         elif line.startswith(b"["):
             shown.append(line.partition(b"] ")[2])

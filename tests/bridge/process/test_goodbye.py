@@ -10,7 +10,7 @@ from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import HOST, Terminal, raw
 from tests.fakes import until
 
-FAREWELL = re.compile(r"!! draining: come back in \d+ s, (/resume \S+) brings you back")
+FAREWELL = re.compile(r"!! draining: the gateway is restarting; reconnect in \d+ s, then (/resume \S+)")
 FULL = "full: try again in 30 s"
 
 

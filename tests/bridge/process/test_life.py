@@ -171,7 +171,10 @@ def test_everybody_is_told_when_to_come_back(gateway: Gateway) -> None:
 
     assert (bye["code"], bye["reason"], bye["retry_ms"] > 0) == (4001, "draining", True)
     assert closed == (4001, "draining")
-    assert all(re.fullmatch(r"!! draining: come back in \d+ s", text.splitlines()[-1]) for text in lines)
+    assert all(
+        re.fullmatch(r"!! draining: the gateway is restarting; reconnect in \d+ s", text.splitlines()[-1])
+        for text in lines
+    )
 
 
 def test_what_was_received_before_the_stop_is_committed_and_delivered(gateway: Gateway) -> None:

@@ -1,5 +1,6 @@
 """Commands of a terminal that has not read everything yet."""
 
+from gateway import wording
 from gateway.core.operators.drain import send_away
 from tests.core.world import World
 
@@ -34,6 +35,6 @@ def test_l8_a_half_closed_terminal_is_told_of_the_end_of_the_gateway_too() -> No
 
     assert before.session.closed
     assert not script.session.closed
-    send_away(world.hub, [script.session], lambda: 1000)
+    send_away(world.hub, [script.session], lambda: 1000, wording.RESTARTING)
     world.run()
     assert any(line.startswith("!! draining") for line in script.lines)

@@ -88,7 +88,7 @@ def test_a_terminal_is_told_how_to_come_back(world: World, ports: Listeners) -> 
     bob = world.terminal("bob")
     drain(world, Door.TCP)
     (line,) = bob.lines
-    assert line.startswith("!! draining: come back in ") and "/resume " in line
+    assert line.startswith("!! draining: this door closes for a while; reconnect in ") and "/resume " in line
 
 
 def test_newcomers_are_refused_while_a_door_drains_and_ever_after(world: World, ports: Listeners) -> None:

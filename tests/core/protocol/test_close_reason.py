@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.operators.drain import send_away
 from gateway.core.protocol.close_reason import CloseReason
@@ -14,13 +15,14 @@ from gateway.errors import JournalError
 from gateway.process.logs import JsonFormatter
 from tests.core.world import Peer, World
 
-EDGES = {1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 4001, 4012, 4013, 4014, 4500, 4501, 4503, 4504, 4505}
+EDGES = {1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 4001, 4012, 4013, 4500, 4501, 4503, 4504, 4505}
 
 
 def sent_away(world: World, *peers: Peer, codes: bool = True) -> bool:
     """Send them away, and let what that starts come to rest; whether it is done."""
     done: list[None] = []
-    send_away(world.hub, [peer.session for peer in peers], lambda: 1500, codes=codes).then(done.append)
+    sessions = [peer.session for peer in peers]
+    send_away(world.hub, sessions, lambda: 1500, wording.RESTARTING, codes=codes).then(done.append)
     world.run()
     return bool(done)
 
@@ -141,6 +143,8 @@ def test_the_code_to_come_back_is_neither_logged_nor_kept(caplog: pytest.LogCapt
 
 # Sending away
 
+GOODBYE = "!! draining: the gateway is restarting; reconnect in 2 s"
+
 
 def test_who_has_a_name_at_a_terminal_gets_a_code_that_brings_him_back() -> None:
     world = World()
@@ -149,7 +153,7 @@ def test_who_has_a_name_at_a_terminal_gets_a_code_that_brings_him_back() -> None
     bob.forget()
     assert sent_away(world, bob)
     (line,) = bob.lines
-    code = line.removeprefix("!! draining: come back in 2 s, /resume ").removesuffix(" brings you back")
+    code = line.removeprefix(f"{GOODBYE}, then /resume ")
     eve.says("/join ops", "missed")
     again = world.terminal()
     again.says(f"/resume {code}")
@@ -165,7 +169,7 @@ def test_who_has_only_spoken_gets_a_code_too_and_who_was_silent_gets_none() -> N
     silent.forget()
     sent_away(world, bob, silent)
     assert "/resume " in bob.lines[0]
-    assert silent.lines == ["!! draining: come back in 2 s"]
+    assert silent.lines == [GOODBYE]
 
 
 def test_programs_are_told_in_fields() -> None:
@@ -184,7 +188,7 @@ def test_a_code_that_could_not_be_stored_is_not_told(monkeypatch: pytest.MonkeyP
     bob = world.terminal("bob")
     monkeypatch.setattr(world.journal, "remember", lambda people: Answer.of(JournalError("disk full")), raising=False)
     assert sent_away(world, bob)
-    assert bob.lines == ["!! draining: come back in 2 s"]
+    assert bob.lines == [GOODBYE]
 
 
 def test_all_codes_are_stored_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,4 +210,4 @@ def test_a_second_sending_of_the_same_people_says_nothing_more() -> None:
     bob = world.terminal("bob")
     sent_away(world, bob, codes=False)
     sent_away(world, bob)
-    assert bob.lines == ["!! draining: come back in 2 s"]
+    assert bob.lines == [GOODBYE]

@@ -1,4 +1,4 @@
-"""A browser in as many rooms as it may be."""
+"""A browser in as many rooms as it may be, and what the list of rooms says."""
 
 from gateway.core.doors.join import ROOMS_PER_SESSION
 from tests.core.world import Peer, World
@@ -37,3 +37,13 @@ def test_hello_is_told_every_error_before_the_first_room() -> None:
 
     peer = World().browser("ana", rooms=[*FULL, {"room": "one-more"}])
     assert [answer["type"] for answer in peer.objects][:3] == ["welcome", "error", "joined"]
+
+
+def test_an_empty_room_says_when_it_was_talked_in_last() -> None:
+    world = World()
+    ana = world.terminal("ana")
+    ana.says("/join ops", "the release is out", "/join void", "/topic nothing yet", "/join lobby")
+    world.clock.now += 2 * 86_400 + 60
+    ana.forget()
+    ana.says("/rooms")
+    assert ana.lines == ["-- #lobby  1 person", "-- #ops  empty, last word 2d 00h ago", "-- #void  empty  nothing yet"]

@@ -1,5 +1,7 @@
 """Which upgrades are taken: whole, clean, from our own page, and to a name of ours."""
 
+import json
+
 import pytest
 
 from tests.web.running_door import Running, Start
@@ -15,6 +17,7 @@ REFUSED = {
     "key that is no ASCII": ({"Sec_WebSocket_Key": "\u00e9" * 12}, 400),
     "keep-alive only": ({"Connection": "keep-alive"}, 400),
     "another upgrade": ({"Upgrade": "h2c"}, 400),
+    "another upgrade beside it": ({"Upgrade": "h2c, websocket"}, 400),
     "evil origin": ({"Origin": "https://evil.example"}, 403),
     "null origin": ({"Origin": "null"}, 403),
     "origin with our name in front": ({"Origin": "http://127.0.0.1.evil.example"}, 403),
@@ -41,6 +44,8 @@ TAKEN = {
     "a name with its port and origin": {"Host": "Chat.Example:8080", "Origin": "https://chat.example:8080"},
     "the default port": {"Host": "chat.example", "Origin": "http://chat.example:80"},
     "an IPv6 literal": {"Host": "[::1]:8080", "Origin": "http://[::1]:8080", "Cookie": "a=b"},
+    "an IPv6 literal with its interface": {"Host": "[fe80::1%25eth0]:8080"},
+    "the same as it is typed": {"Host": "[fe80::1%eth0]"},
     "a configured origin": {"Origin": "https://Friend.example"},
     "unknown protocols": {"Sec_WebSocket_Protocol": ", ".join(f"p{n}" for n in range(500))},
 }
@@ -51,6 +56,24 @@ async def test_a_good_upgrade_is_taken(start: Start, name: str) -> None:
     web = await start(hosts=["chat.example"], origins=["https://friend.example/"])
     _, writer = await web.upgraded(**TAKEN[name])
     writer.close()
+
+
+TOO_LARGE = {
+    "cookies that have piled up": (b"GET /rooms HTTP/1.1\r\nHost: localhost\r\nCookie: a=" + b"x" * 9000, 431),
+    "too many of them": (b"GET / HTTP/1.1\r\nHost: localhost" + b"\r\nCookie: " + (b"x" * 8000 + b"\r\nA: ") * 9, 431),
+    "an address without end": (b"GET /?" + b"x" * 9000 + b" HTTP/1.1\r\nHost: localhost", 414),
+}
+
+
+@pytest.mark.parametrize("name", TOO_LARGE)
+async def test_what_is_too_large_is_named(web: Running, name: str) -> None:
+    """A bare 400 for cookies that have grown makes people look for other faults."""
+    request, status = TOO_LARGE[name]
+    head, _, body = (await web.send(request + b"\r\n\r\n")).partition(b"\r\n\r\n")
+    assert head[8:13] == f" {status} ".encode()
+    told = json.loads(body)["error"]
+    assert told["code"] == "too_long"
+    assert ("delete those of this site" in told["text"]) is (status == 431)
 
 
 async def test_http_1_0_is_no_upgrade(web: Running) -> None:

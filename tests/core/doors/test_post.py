@@ -1,0 +1,30 @@
+"""Writing to somebody who is not there: what is said depends on what the writer has seen of them."""
+
+from gateway.core.doors.post import Post, Posting
+from tests.core.world import World
+
+
+def posted(world: World, nick: str) -> None:
+    """A curl posts under that name."""
+    Posting(world.hub).post(Post("lobby", "build 17 is green", nick))
+    world.run()
+
+
+def test_a_poster_cannot_be_written_to_and_that_is_said() -> None:
+    world = World()
+    ana = world.terminal("ana")
+    posted(world, "ci")
+    ana.forget()
+    ana.says("/msg CI which branch?", "/whois ci")
+    assert ana.lines == ["!! no_such_user: ci posted by HTTP and cannot be written to"] * 2
+
+
+def test_somebody_who_never_was_here_is_called_nobody() -> None:
+    world = World()
+    ana, bob = world.terminal("ana"), world.terminal("bob")
+    bob.says("/join ops")
+    posted(world, "ci")
+    for peer, nick in ((ana, "cy"), (bob, "ci")):
+        peer.forget()
+        peer.says(f"/msg {nick} hi")
+        assert peer.lines == [f"!! no_such_user: nobody here is called {nick}"]
