@@ -35,8 +35,8 @@ from gateway.core.protocol.message import Door
 from gateway.core.roles import Role
 from gateway.core.rooms.retention import Retention
 from gateway.core.sessions.rate_limit import Limits
+from gateway.core.stats.health import Ceilings
 from gateway.core.stats.recent import Statistics
-from gateway.core.stats.sampler import Ceilings
 from gateway.errors import Refusal, StartError
 from gateway.journal.index import SqliteIndex
 from gateway.journal.memory import MemoryJournal

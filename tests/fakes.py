@@ -22,8 +22,8 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role
 from gateway.core.sessions.rate_limit import Limits
+from gateway.core.stats.health import Ceilings
 from gateway.core.stats.recent import Statistics
-from gateway.core.stats.sampler import Ceilings
 from gateway.errors import Code, Refusal
 from gateway.journal.index import SqliteIndex
 from gateway.journal.memory import MemoryJournal

@@ -37,8 +37,8 @@ from gateway.core.rooms.catch_up import CatchUps, HistoryReader
 from gateway.core.rooms.fanout import Member, Room, members_of
 from gateway.core.rooms.group_commit import Draft, GroupCommit
 from gateway.core.rooms.idempotency import RECEIPT_SECONDS, Idempotency, Posted, acknowledge
-from gateway.core.rooms.join_notices import JoinNotices
-from gateway.core.rooms.presence import ANNOUNCE_AFTER, Appearance
+from gateway.core.rooms.join_notices import ANNOUNCE_AFTER, JoinNotices
+from gateway.core.rooms.presence import Appearance
 from gateway.core.rooms.registry import Rooms
 from gateway.core.rooms.removals import Removals
 from gateway.core.rooms.search import Search

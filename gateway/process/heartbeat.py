@@ -25,7 +25,7 @@ import gc
 from collections.abc import Callable
 
 from gateway.core.hub import Hub
-from gateway.core.stats.sampler import Reading
+from gateway.core.stats.health import Reading
 from gateway.errors import Refusal
 from gateway.process.figures import Process
 

@@ -29,7 +29,6 @@ from gateway.web.admin.authorize import Login
 from gateway.web.admin.bulk import BulkEndpoints
 from gateway.web.admin.login import LoginLinks, LoginPage, SessionEndpoints
 from gateway.web.admin.maintenance import MaintenanceEndpoints
-from gateway.web.admin.metrics import MetricsPage
 from gateway.web.admin.moderation import ModerationEndpoints
 from gateway.web.admin.pages import AdminForms, AdminFrame, Dashboard, ListPages
 from gateway.web.admin.sessions import AdminSessions
@@ -47,6 +46,7 @@ from gateway.web.http.responses import Responses
 from gateway.web.http.strict_requests import check_upgrade
 from gateway.web.http.timer_wheel import TimerWheel
 from gateway.web.messages import MessageDoor
+from gateway.web.monitoring import Monitoring
 from gateway.web.options import WebOptions
 from gateway.web.rooms import PAGE_DATA, ChatPage, RoomDoor
 from gateway.web.static_files import Assets, Pages
@@ -160,7 +160,7 @@ class WebDoor:
             ConnectionEndpoints(hub, table),
             RoomEndpoints(rooms),
             WatchEndpoints(hub, login, operators.audit.note, allowed=options.watch),
-            MetricsPage(hub, options),
+            Monitoring(hub, options),
             Dashboard(table, maintenance, frame, site, options),
             ListPages(frame, rooms, moderation, session_list),
             AdminForms(moderation, session_list, options),

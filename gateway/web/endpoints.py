@@ -14,7 +14,6 @@ from gateway.core.rooms.registry import ListedRoom
 from gateway.core.rooms.search_query import FOUND_MESSAGES
 from gateway.errors import Code
 from gateway.web.admin.endpoints import ADMIN, CURSOR, FILTERED, FREEZE, LIMIT, NUMBERED_PAGE, PAGED, SORT
-from gateway.web.admin.metrics import MetricsPage
 from gateway.web.admin.pages import AdminForms, Dashboard, ListPages
 from gateway.web.docs import ApiDocument, DocsPage
 from gateway.web.endpoint import (
@@ -32,7 +31,8 @@ from gateway.web.endpoint import (
 )
 from gateway.web.http.request import SEQ_LIMIT
 from gateway.web.messages import MessageDoor, RedactRequest
-from gateway.web.rooms import ChatPage, HealthReport, HistoryPage, PostBody, RoomDoor, Stored
+from gateway.web.monitoring import HealthReport, Monitoring
+from gateway.web.rooms import ChatPage, HistoryPage, PostBody, RoomDoor, Stored
 from gateway.web.static_files import Assets
 from gateway.web.streams import Streams
 from gateway.web.websocket import WebSockets
@@ -119,15 +119,13 @@ ROOMS: Mapping[type, Sequence[Endpoint]] = {
 }
 
 HEALTH: Mapping[type, Sequence[Endpoint]] = {
-    RoomDoor: (
-        Endpoint("GET", "/healthz", "Does the process answer", RoomDoor.healthz,
+    Monitoring: (
+        Endpoint("GET", "/healthz", "Does the process answer", Monitoring.healthz,
                  Reply(200, "It does.", (Content(HealthReport),)), parameters=None, tag="health"),
-        Endpoint("GET", "/readyz", "Are newcomers and messages taken\n503 says why not.", RoomDoor.readyz,
+        Endpoint("GET", "/readyz", "Are newcomers and messages taken\n503 says why not.", Monitoring.readyz,
                  Reply(200, "They are.", (Content(HealthReport),)), parameters=None, tag="health",
                  refusals=(Code.BUSY, Code.STORAGE, Code.FULL, Code.DRAINING)),
-    ),
-    MetricsPage: (
-        Endpoint("GET", "/metrics", "Metrics for Prometheus", MetricsPage.metrics,
+        Endpoint("GET", "/metrics", "Metrics for Prometheus", Monitoring.metrics,
                  Reply(200, "In the format that `Accept` prefers.",
                        (Content(str, LINES), Content(str, "application/openmetrics-text"))),
                  Access.HERE, parameters=None, tag="health"),

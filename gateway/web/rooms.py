@@ -1,11 +1,11 @@
-"""The room in a browser (the chat page) and over plain HTTP: post, read the history, list the rooms, ask for health.
+"""The room in a browser (the chat page) and over plain HTTP: post, read the history, list the rooms.
 
 Simple on purpose: the list of rooms is not paged, and shows the ROOMS_LISTED fullest.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -56,12 +56,6 @@ class Stored(msgspec.Struct, gc=False):
     seq: int
 
 
-class HealthReport(msgspec.Struct, gc=False):
-    """All is well."""
-
-    status: Literal["ok"] = "ok"
-
-
 class HistoryPage(msgspec.Struct, gc=False):
     """A page of a room's history, oldest first. Asked with `around` or `at` it also tells the numbers that are held,
     `first` to `head`. Asked with `q` it is what was found, newest first, and `cursor` asks for what comes after it;
@@ -77,7 +71,7 @@ class HistoryPage(msgspec.Struct, gc=False):
 
 
 class RoomDoor:
-    """The handlers of `/r/…`, `/rooms` and the two health checks."""
+    """The handlers of `/r/…` and `/rooms`."""
 
     def __init__(self, hub: Hub, options: WebOptions) -> None:
         self._hub = hub
@@ -155,18 +149,6 @@ class RoomDoor:
         """`GET /rooms`: the rooms with people in them first."""
         self._hub.bans.check_address(peer_address(call.request))
         return (await answered(self._hub.rooms.listed()))[:ROOMS_LISTED]
-
-    async def healthz(self, call: Call[None]) -> HealthReport:
-        """`GET /healthz`: the process answers."""
-        return HealthReport()
-
-    async def readyz(self, call: Call[None]) -> HealthReport:
-        """`GET /readyz`: newcomers and messages are accepted, or 503 with the reason."""
-        trouble = self._options.ready()
-        if trouble is not None:
-            raise trouble
-        await answered(self._hub.commits.probe())
-        return HealthReport()
 
 
 PAGE_DATA = {

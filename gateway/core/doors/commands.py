@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 from gateway import wording
 from gateway.core import sanitize
-from gateway.core.doors.join import join, show_page
+from gateway.core.doors.join import TERMINAL_RECENT, join, show_page
 from gateway.core.doors.post import somebody, whisper
 from gateway.core.doors.search import search
 from gateway.core.doors.welcome import login, resume, source_of
@@ -34,8 +34,6 @@ from gateway.errors import Code, Refusal
 
 WHO_PAGE = 20
 ROOMS_PAGE = 20
-TERMINAL_RECENT = 20
-"""Messages a terminal is shown on joining a room."""
 ALIASES = {"?": "help", "list": "rooms", "names": "who"} | dict.fromkeys(("part", "leave"), "join lobby")
 ALIASES |= dict.fromkeys(("exit", "bye"), "quit")
 """Commands of other chats, and what they are called here."""

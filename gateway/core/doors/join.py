@@ -18,6 +18,9 @@ from gateway.core.rooms.fanout import Member, Room, member_of, talks_in
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 
+TERMINAL_RECENT = 20
+"""Messages that a terminal is shown when it joins a room."""
+
 
 def show_history(hub: Hub, session: Session, past: Past, shape: type[History] = History) -> None:
     """Send the session some history as events of that shape. Lines show the time of day only, so a line with the date

@@ -11,7 +11,7 @@ and the peer has not half-closed. Otherwise it is a message like any other.
 from gateway import wording
 from gateway.core import sanitize
 from gateway.core.doors import commands
-from gateway.core.doors.join import Greeting, show_history
+from gateway.core.doors.join import TERMINAL_RECENT, Greeting, show_history
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.ports import Transport
@@ -182,4 +182,4 @@ class Terminals:
                 member.cursor = past.messages[-1].seq
             member.room.attach(member)
 
-        self.hub.history.read(LOBBY, Range(limit=commands.TERMINAL_RECENT)).then(read)
+        self.hub.history.read(LOBBY, Range(limit=TERMINAL_RECENT)).then(read)

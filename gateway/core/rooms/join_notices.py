@@ -7,6 +7,9 @@ from gateway.core.rooms.fanout import Member, Room
 from gateway.core.rooms.presence import Appearance
 from gateway.core.sessions.session import OWED_BYTES
 
+ANNOUNCE_AFTER = 2.0
+"""A join is announced so many seconds after the connection began, if it is still open both ways."""
+
 
 class JoinNotices:
     """Tells a room about joins, leaves and renames."""

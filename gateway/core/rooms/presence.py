@@ -28,8 +28,6 @@ INTERVAL = 1.0
 CROWD_INTERVAL = 2.0
 GONE_NAMES = 4096
 """Names that left during a crowd and are remembered; the earliest are forgotten first."""
-ANNOUNCE_AFTER = 2.0
-"""A join is announced so many seconds after the connection began, if it is still open both ways."""
 
 
 @dataclass(slots=True, eq=False)

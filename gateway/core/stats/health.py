@@ -4,9 +4,13 @@ A look finds a cause (a late loop, memory near its limit, …) or none. One look
 look has found it for a while, and is over when none has for a while longer. A failure (storage) counts at once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
+
+from gateway import wording
+from gateway.errors import Refusal
 
 
 class Level(IntEnum):
@@ -30,10 +34,59 @@ class Cause(NamedTuple):
     text: str
 
 
+LATE_BUSY, LATE_OVERLOADED = 0.25, 1.0
+"""Seconds by which the loop is late at worst, second after second."""
+NEAR, AT = 0.8, 0.95
+"""Shares of a limit from which it counts as near and as reached."""
+QUEUE_BUSY, QUEUE_OVERLOADED = 0.5, 0.9
+"""Shares of a listener's backlog that is filled."""
 RISE_SECONDS = 5.0
 FALL_SECONDS = 10.0
 AT_ONCE = frozenset(("storage",))
 """Causes that count from the first look to the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What was measured since the last sample. `lates` are the seconds by which timers came late, at least one.
+    `accept_queue` is the filled share of the fullest backlog. None: this system does not tell."""
+
+    lates: Sequence[float]
+    rss_bytes: int | None = None
+    fds: int | None = None
+    cpu_seconds: float = 0.0
+    accept_queue: float = 0.0
+
+
+@dataclass(slots=True)
+class Ceilings:
+    """The limits that figures are compared with; 0 = no limit, or not known."""
+
+    fds: int = 0
+    rss_bytes: int = 0
+
+
+def strains(reading: Reading, ceilings: Ceilings, storage: Refusal | None) -> list[Cause]:
+    """The causes that one look finds; `storage` is what keeps messages from being stored."""
+    found = []
+    late = max(reading.lates)
+    if late >= LATE_BUSY:
+        level = Level.OVERLOADED if late >= LATE_OVERLOADED else Level.BUSY
+        found.append(Cause("loop_lag", level, wording.LOOP_IS_LATE.format(ms=late * 1000)))
+    for name, words, used, limit in (
+        ("memory", wording.SHARE_OF_MEMORY, reading.rss_bytes, ceilings.rss_bytes),
+        ("fds", wording.SHARE_OF_DESCRIPTORS, reading.fds, ceilings.fds),
+    ):
+        share = used / limit if used and limit else 0.0
+        if share >= NEAR:
+            level = Level.OVERLOADED if share >= AT else Level.BUSY
+            found.append(Cause(name, level, words.format(share=share)))
+    if reading.accept_queue >= QUEUE_BUSY:
+        level = Level.OVERLOADED if reading.accept_queue >= QUEUE_OVERLOADED else Level.BUSY
+        found.append(Cause("accept_queue", level, wording.ACCEPT_QUEUE.format(share=reading.accept_queue)))
+    if storage is not None:
+        found.append(Cause("storage", Level.OVERLOADED, storage.text))
+    return found
 
 
 class Latch:

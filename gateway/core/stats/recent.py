@@ -27,7 +27,8 @@ from gateway.core.protocol.message import Door
 from gateway.core.sessions.rate_limit import pay, wait
 from gateway.core.sessions.session import Session
 from gateway.core.stats.counters import Counters
-from gateway.core.stats.sampler import Ceilings, Sampler
+from gateway.core.stats.health import Ceilings
+from gateway.core.stats.sampler import Sampler
 
 HAPPENINGS = 8192
 """About 1 MB when full."""

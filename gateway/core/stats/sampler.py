@@ -7,17 +7,15 @@ is offered has no lag and is not looked at (`Counters.blocked` holds the others)
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
 
 import msgspec
 
-from gateway import wording
 from gateway.core.clock import Clock
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.stats.counters import Counters, Histogram, Lagging
-from gateway.core.stats.health import Cause, Health, Level
+from gateway.core.stats.health import Ceilings, Health, Level, Reading, strains
 from gateway.core.stats.timeseries import Rings
 from gateway.errors import Code, Refusal
 
@@ -28,12 +26,6 @@ MARKS = 200
 MARK_CHARACTERS = 200
 LAG_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Seconds. Below 1 ms a lag is the timer's own resolution."""
-LATE_BUSY, LATE_OVERLOADED = 0.25, 1.0
-"""Seconds by which the loop is late at worst, second after second."""
-NEAR, AT = 0.8, 0.95
-"""Shares of a limit from which it counts as near and as reached."""
-QUEUE_BUSY, QUEUE_OVERLOADED = 0.5, 0.9
-"""Shares of a listener's backlog that is filled."""
 COUNTED = ("messages_in", "deliveries", "bytes_in", "bytes_out")
 
 
@@ -42,26 +34,6 @@ class Mark(msgspec.Struct, frozen=True):
 
     at: int
     text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What was measured since the last sample. `lates` are the seconds by which timers came late, at least one.
-    `accept_queue` is the filled share of the fullest backlog. None: this system does not tell."""
-
-    lates: Sequence[float]
-    rss_bytes: int | None = None
-    fds: int | None = None
-    cpu_seconds: float = 0.0
-    accept_queue: float = 0.0
-
-
-@dataclass(slots=True)
-class Ceilings:
-    """The limits that figures are compared with; 0 = no limit, or not known."""
-
-    fds: int = 0
-    rss_bytes: int = 0
 
 
 class Sampler:
@@ -113,7 +85,7 @@ class Sampler:
         for figure, value in row.items():
             if value > self.peaks.get(figure, -1.0):
                 self.peaks[figure] = value
-        self.health.look(now, self._strains(reading))
+        self.health.look(now, strains(reading, self.ceilings, self.storage))
 
     def marks_since(self, time: int) -> list[Mark]:
         """The marks after `time` (ms since 1970)."""
@@ -177,28 +149,6 @@ class Sampler:
         if reading.fds is not None:
             row["fds"] = reading.fds
         return row
-
-    def _strains(self, reading: Reading) -> list[Cause]:
-        """The causes that this look finds; `health` decides which of them count."""
-        found = []
-        late = max(reading.lates)
-        if late >= LATE_BUSY:
-            level = Level.OVERLOADED if late >= LATE_OVERLOADED else Level.BUSY
-            found.append(Cause("loop_lag", level, wording.LOOP_IS_LATE.format(ms=late * 1000)))
-        for name, words, used, limit in (
-            ("memory", wording.SHARE_OF_MEMORY, reading.rss_bytes, self.ceilings.rss_bytes),
-            ("fds", wording.SHARE_OF_DESCRIPTORS, reading.fds, self.ceilings.fds),
-        ):
-            share = used / limit if used and limit else 0.0
-            if share >= NEAR:
-                level = Level.OVERLOADED if share >= AT else Level.BUSY
-                found.append(Cause(name, level, words.format(share=share)))
-        if reading.accept_queue >= QUEUE_BUSY:
-            level = Level.OVERLOADED if reading.accept_queue >= QUEUE_OVERLOADED else Level.BUSY
-            found.append(Cause("accept_queue", level, wording.ACCEPT_QUEUE.format(share=reading.accept_queue)))
-        if self.storage is not None:
-            found.append(Cause("storage", Level.OVERLOADED, self.storage.text))
-        return found
 
 
 def percentile(known: Sequence[float], count: int, share: float) -> float:

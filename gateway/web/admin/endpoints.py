@@ -28,7 +28,6 @@ from gateway.web.admin.maintenance import (
     MaintenanceReport,
     MaintenanceRequest,
 )
-from gateway.web.admin.metrics import MetricsPage
 from gateway.web.admin.moderation import (
     Announced,
     AnnounceRequest,
@@ -60,6 +59,7 @@ from gateway.web.endpoint import (
     number,
     told,
 )
+from gateway.web.monitoring import Monitoring
 from gateway.web.tables.connections import ConnectionEndpoints, Detail, TablePage
 from gateway.web.tables.paging import PAGE_LIMIT, STATES
 from gateway.web.tables.rooms import RoomEndpoints, RoomPage
@@ -218,9 +218,9 @@ ADMIN: Mapping[type, Sequence[Endpoint]] = {
                  LoginPage.mint, Reply(201, "Good for 15 minutes, once.", (Content(LoginLink),)), Access.KEY, None,
                  statuses=(404,), tag="admin"),
     ),
-    MetricsPage: (
+    Monitoring: (
         Endpoint("GET", "/admin/grafana.json", "A dashboard for Grafana\nA file to import; it shows `/metrics`.",
-                 MetricsPage.grafana, Reply(200, "A dashboard.", (Content(dict[str, Any]),)), VIEWER, None,
+                 Monitoring.grafana, Reply(200, "A dashboard.", (Content(dict[str, Any]),)), VIEWER, None,
                  tag="admin"),
     ),
 }

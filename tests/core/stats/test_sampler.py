@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.stats.health import RISE_SECONDS, Level
-from gateway.core.stats.sampler import LAGS_LOOKED_AT, MARK_CHARACTERS, MARKS, Ceilings, Reading, Sampler, percentile
+from gateway.core.stats.health import RISE_SECONDS, Ceilings, Level, Reading
+from gateway.core.stats.sampler import LAGS_LOOKED_AT, MARK_CHARACTERS, MARKS, Sampler, percentile
 from gateway.errors import Code, Refusal
 from tests.core.world import World
 

@@ -10,10 +10,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.stats.sampler import Ceilings, Reading
+from gateway.core.stats.health import Ceilings, Reading
 from gateway.core.stats.timeseries import STEPS
 from gateway.errors import Code, Refusal
-from gateway.web.admin.metrics import GRAFANA
+from gateway.web.monitoring import GRAFANA
 from tests.web.admin.test_pages import log_in
 from tests.web.running_door import Running, Start
 

@@ -1,8 +1,9 @@
-"""`GET /metrics` for Prometheus: numbers that are counted anyway, read when they are scraped.
+"""Monitoring from outside: `/healthz`, `/readyz`, and `/metrics` for Prometheus, with a dashboard for Grafana.
 
-The formats are written by prometheus-client: 0.0.4, which everything reads, and OpenMetrics 1.0 for clients that ask
-for it. Its own metrics are not used: an int on the hot path costs a tenth of a Counter with its lock. It is imported,
-in a thread, by the first scrape, because that takes a fifth of a second and most gateways are never scraped.
+Metrics are numbers that are counted anyway, read when they are scraped. The formats are written by prometheus-client:
+0.0.4, which everything reads, and OpenMetrics 1.0 for clients that ask for it. Its own metrics are not used: an int
+on the hot path costs a tenth of a Counter with its lock. The library is imported, in a thread, by the first scrape,
+because that takes a fifth of a second and most gateways are never scraped.
 """
 
 import asyncio
@@ -10,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from math import isinf
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 from aiohttp import web
 
 from gateway.core.hub import Hub
@@ -19,6 +21,7 @@ from gateway.core.stats.counters import Histogram
 from gateway.core.stats.health import Level
 from gateway.web.endpoint import Call
 from gateway.web.http.header_lists import weights
+from gateway.web.http.request import answered
 from gateway.web.options import WebOptions
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ WRITERS = {
     TEXT: "prometheus_client.exposition:generate_latest",
     OPENMETRICS: "prometheus_client.openmetrics.exposition:generate_latest",
 }
-GRAFANA = Path(__file__).parents[1] / "grafana.json"
+GRAFANA = Path(__file__).parent / "grafana.json"
 """A dashboard for Grafana that shows these metrics."""
 CAUSES = ("loop_lag", "memory", "fds", "accept_queue", "storage")
 
@@ -39,12 +42,30 @@ Labelled = Iterable[tuple[tuple[str, ...], float]]
 """Pairs of label values and the number."""
 
 
-class MetricsPage:
-    """The handlers of `/metrics` and of the dashboard file for Grafana."""
+class HealthReport(msgspec.Struct, gc=False):
+    """All is well."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Monitoring:
+    """The handlers."""
 
     def __init__(self, hub: Hub, options: WebOptions) -> None:
         self._hub = hub
         self._options = options
+
+    async def healthz(self, call: Call[None]) -> HealthReport:
+        """`GET /healthz`: the process answers."""
+        return HealthReport()
+
+    async def readyz(self, call: Call[None]) -> HealthReport:
+        """`GET /readyz`: newcomers and messages are accepted, or 503 with the reason."""
+        trouble = self._options.ready()
+        if trouble is not None:
+            raise trouble
+        await answered(self._hub.commits.probe())
+        return HealthReport()
 
     async def metrics(self, call: Call[None]) -> web.Response:
         """`GET /metrics`"""
