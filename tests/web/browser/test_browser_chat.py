@@ -127,10 +127,16 @@ def test_commands_are_answered_and_leave_nothing_on_its_way(
     has(emma, "first", "waves")
 
     say(emma, "/topc x")
-    expect(emma.locator("#outbox > li")).to_contain_text("did you mean /topic?")
-    emma.get_by_role("button", name="edit").click()
+    expect(emma.locator("#answer")).to_contain_text("did you mean /topic?")
     expect(emma.locator("#message")).to_have_value("/topc x")
     expect(emma.locator("#outbox > li")).to_have_count(0)
+    emma.press("#message", "Backspace")
+    expect(emma.locator("#answer")).to_be_hidden()
+    say(emma, "/login emma correct-horse")
+    expect(emma.locator("#answer")).not_to_be_empty()
+    emma.press("#message", "ArrowUp")
+    expect(emma.locator("#message")).to_have_value("/topc x")
+    assert "horse" not in emma.content() + emma.evaluate("JSON.stringify([localStorage, sessionStorage])")
 
 
 @pytest.mark.both_browsers

@@ -29,6 +29,12 @@ PASTE = """(text) => {
   Object.defineProperty(paste, "clipboardData", { value: clipboardData }); // Firefox does not take it from the options
   document.getElementById("message").dispatchEvent(paste);
 }"""
+COPY = """() => {
+  getSelection().selectAllChildren(document.getElementById("log"));
+  const copy = new ClipboardEvent("copy", { bubbles: true, cancelable: true, clipboardData: new DataTransfer() });
+  document.getElementById("log").dispatchEvent(copy);
+  return copy.clipboardData.getData("text/plain");
+}"""
 ORDER = """async ([method, path, body]) => {
   const headers = {
     "X-CSRF-Token": document.querySelector("meta[name=csrf-token]").content,
@@ -131,6 +137,37 @@ def test_names_commands_and_rooms_are_chosen_from_lists(gateway: RunningGateway,
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Home")
     expect(page.locator("#log > li:focus")).to_contain_text("hello")
+
+
+def test_links_and_names_stand_out_where_words_have_no_blanks_and_lines_are_copied_with_their_authors(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "王芳")
+    connected(page)
+    for text in (
+        "请看https://example.com/a\uff0c然后告诉我\u3002",
+        "(https://e.org/F_(b)) [https://e.org/c]",
+        "王芳你好",
+        "请看@王芳请看",
+    ):
+        gateway.curl("--data-binary", text, f"/r/{room}?nick=ci")
+    say(page, "```\nx = 1\n```", "/me waves")
+    expect(page.locator("#log .msg")).to_have_count(6)
+
+    expect(page.locator("#log b")).to_have_text(["王芳", "王芳"])
+    links = page.locator("#log a[target]").evaluate_all("(links) => links.map((link) => link.href)")
+    assert links == ["https://example.com/a", "https://e.org/F_(b)", "https://e.org/c"]
+    page.locator("#log").dispatch_event("selectstart")
+    until(lambda: page.evaluate(COPY) != "", "the page copies")
+    copied = re.sub(r"\[\d\d:\d\d\]", "[time]", page.evaluate(COPY)).splitlines()
+    assert copied[2:] == [
+        "[time] ci: 王芳你好",
+        "[time] ci: 请看@王芳请看",
+        "[time] 王芳: ```",
+        "x = 1",
+        "```",
+        "[time] * 王芳 waves",
+    ]
 
 
 @pytest.mark.both_browsers

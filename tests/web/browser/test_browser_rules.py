@@ -42,8 +42,9 @@ def chat(gateway: RunningGateway, page: Page) -> None:
     page.goto(f"{gateway.web}/r/busy")
     connected(page)
     say(page, CODE, "two\nlines with `code`", "/msg nina hello", "/who", "/nope")
-    expect(page.locator("[data-state=refused]")).to_be_visible()
+    expect(page.locator("#answer")).to_be_visible()
     page.locator("#me").dispatch_event("click")
+    expect(page.locator("#nick")).to_be_focused()
 
 
 def empty_room(gateway: RunningGateway, page: Page) -> None:
@@ -139,11 +140,13 @@ def test_the_dashboard_is_small(gateway: RunningGateway, open_page: Open, operat
 
 
 def transferred(page: Page, address: str, last: str = "body") -> dict[str, int]:
-    """What loading the page fetches until `last` is there, and how many bytes each has as gzip."""
+    """What loading the page fetches until `last` is there, and how many bytes each has as gzip. What it fetches once it
+    is drawn does not count."""
     responses: list[Response] = []
     page.on("response", lambda response: responses.append(response))
     page.goto(address)
     page.locator(last).first.wait_for()
+    responses = [answer for answer in responses if "/later/" not in answer.url]
     for answer in responses:
         if "/static/" in answer.url:
             assert answer.header_value("content-encoding") == "gzip"

@@ -3,7 +3,6 @@
 import { byId } from "../shared/dom.js";
 import { isText, recall, remember } from "../shared/storage.js";
 import { settings } from "./preferences.js";
-import { isComposing } from "./shortcuts.js";
 import { box as words } from "./words.js";
 
 /** The longest message, in bytes of UTF-8; the limit of the server. */
@@ -13,6 +12,15 @@ const MOST_REMEMBERED = 100;
 /** A paste of more lines than this needs an answer first. */
 const MOST_PASTED = 5;
 
+/** What must never be kept, shown or sent later: passwords and codes. */
+export const SECRET = /^\s*\/(login|resume)(\s|$)/i;
+
+/**
+ * Whether an input method takes this key to compose text. Safari ends the composition before it reports the key, so there
+ * only the key code tells.
+ */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+
 const bytesOf = (text) => new TextEncoder().encode(text).length;
 
 export class Composer {
@@ -20,10 +28,11 @@ export class Composer {
   #counter = byId("counter");
   #send = byId("send");
   #closed = byId("closed");
+  #answer = byId("answer");
   #muted = 0; // the timer of its end
   #key = "";
   #onSend;
-  #names;
+  #page;
   /** @type {import("./later/box/typing.js").Typing | null} */
   #typing = null; // once loaded
   #sent = []; // newest first
@@ -31,11 +40,11 @@ export class Composer {
 
   /**
    * @param {(text: string) => void} onSend
-   * @param {() => string[]} names  nicks to complete, the likeliest first
+   * @param {import("./page.js").Page} page
    */
-  constructor(onSend, names) {
+  constructor(onSend, page) {
     this.#onSend = onSend;
-    this.#names = names;
+    this.#page = page;
     this.#box.addEventListener("input", () => this.#typed());
     this.#box.addEventListener("keydown", (event) => this.#pressed(event));
     this.#box.addEventListener("paste", (event) => this.#pasted(event));
@@ -75,11 +84,6 @@ export class Composer {
     this.#muted = setTimeout(() => this.open(), Math.min(left, 2 ** 31 - 1));
   }
 
-  /** The connection is open: only a mute keeps the box closed. */
-  connected() {
-    if (!this.#muted) this.open();
-  }
-
   /** Opens the box again. The server refuses what is sent if the person is still muted. */
   open() {
     clearTimeout(this.#muted);
@@ -93,6 +97,18 @@ export class Composer {
   edit(text) {
     this.#put([text, this.#box.value].filter(Boolean).join("\n"));
     this.focus();
+  }
+
+  /** A command was refused: why, under the box; its words are in the box again, unless there are others by now. */
+  refused(text, why) {
+    if (!this.#box.value) this.#put(text);
+    this.answer(why);
+  }
+
+  /** Words about what was typed; gone with the next key. */
+  answer(words) {
+    this.#answer.hidden = !words;
+    this.#answer.textContent = words;
   }
 
   /** Addresses somebody, at the beginning or at the end of the draft. */
@@ -116,7 +132,8 @@ export class Composer {
   }
 
   #typed() {
-    remember("sessionStorage", this.#key, this.#box.value);
+    this.answer("");
+    remember("sessionStorage", this.#key, SECRET.test(this.#box.value) ? "" : this.#box.value);
     this.#fit();
     this.#typing?.update();
   }
@@ -124,7 +141,7 @@ export class Composer {
   async #getHelp() {
     try {
       const { Typing } = await import("./later/box/typing.js");
-      const typing = (this.#typing = new Typing(this.#box, this.#names, this.#sent, (text) => this.#put(text)));
+      const typing = (this.#typing = new Typing(this.#box, this.#page, this.#sent, (text) => this.#put(text)));
       typing.update();
     } catch {
       // The server cannot be reached, or was updated meanwhile: typing works without suggestions.
@@ -134,7 +151,7 @@ export class Composer {
   #submit() {
     const text = this.#box.value.replace(/\s+$/, "");
     if (!text.trim() || this.#send.disabled) return;
-    this.#sent.unshift(text);
+    if (!SECRET.test(text)) this.#sent.unshift(text);
     this.#sent.length = Math.min(this.#sent.length, MOST_REMEMBERED);
     this.#put("");
     this.focus();

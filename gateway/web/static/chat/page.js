@@ -10,53 +10,48 @@
  */
 
 import { byId } from "../shared/dom.js";
-import { Composer } from "./composer.js";
+import { Composer, SECRET } from "./composer.js";
 import { Connection } from "./connection.js";
-import { Entry } from "./entry.js";
 import { keepNick, keepToken, lastIdentity, leaveBehind } from "./identity.js";
-import { mentions } from "./rooms/message.js";
+import { mentions, prose } from "./rooms/message.js";
 import { People, wide } from "./rooms/people.js";
-import { choose, isIgnored, settings } from "./preferences.js";
+import { settings } from "./preferences.js";
 import { Room } from "./rooms/room.js";
 import { Rooms } from "./rooms/rooms.js";
 import { inFocus } from "./rooms/unread.js";
-import * as shortcuts from "./shortcuts.js";
 import { Status } from "./status.js";
 import * as words from "./words.js";
 
-/** The rest of the styles is fetched so long after the first words, before anything goes wrong. */
+/** The other events and the rest of the styles are loaded so long after the welcome: before they are needed. */
 const SOON = 1_000;
 
 /** The modules that are loaded on demand. */
 const LATER = {
+  commands: () => import("./later/commands.js"),
   copying: () => import("./later/lines/copying.js"),
-  ignoring: () => import("./later/ignoring.js"),
+  entry: () => import("./later/entry.js"),
+  events: () => import("./later/events.js"),
   keylist: () => import("./later/dialogs/keylist.js"),
   notices: () => import("./later/notices.js"),
   palette: () => import("./later/dialogs/palette.js"),
   presence: () => import("./later/presence.js"),
+  reading: () => import("./later/reading.js"),
   settings: () => import("./later/dialogs/settings.js"),
-  sheet: () => import("./later/sheet.js"),
-  taken_name: () => import("./later/taken_name.js"),
+  shortcuts: () => import("./later/shortcuts.js"),
   walking: () => import("./later/lines/walking.js"),
 };
 
 export class Page {
   me = "guest";
   #was = lastIdentity();
-  #wanted = this.#was.nick;
-  #asked = ""; // the id of a nick request under way
+  wanted = this.#was.nick;
+  asked = ""; // the id of a nick request under way
+  secret = ""; // and that of a /login
+  role = null;
   token = this.#was.token;
-  #people = new People((nick) => (nick === this.me ? this.#askForName() : this.composer.mention(nick)));
+  #people = new People((nick) => (nick === this.me ? this.askForName(true) : this.composer.mention(nick)));
   #status = new Status(() => this.#connection.open());
-  #entry = new Entry(
-    (nick) => this.#rename(nick),
-    () => this.composer.focus(),
-  );
-  composer = new Composer(
-    (text) => this.#say(text),
-    () => this.nicks(),
-  );
+  composer = new Composer((text) => this.#say(text), this);
   #connection = new Connection(
     () => this.#hello(),
     (state) => this.#stateChanged(state),
@@ -71,16 +66,16 @@ export class Page {
 
   start() {
     this.rooms.show(this.room);
-    if (!this.#wanted) this.#entry.ask(this.me);
-    byId("me").addEventListener("click", () => (this.#entry.isOpen ? this.#entry.hide() : this.#askForName()));
+    byId("me").addEventListener("click", () => (byId("entry").hidden ? this.askForName(true) : this.#closeEntry()));
     byId("settings-button").addEventListener("click", () => this.open("settings"));
+    byId("rooms-button").addEventListener("click", () => this.open("palette"));
     byId("scroller").addEventListener("focusin", () => this.fetch("walking"), { once: true });
     document.addEventListener("click", (event) => this.#clicked(event.target));
     document.addEventListener("selectstart", () => this.fetch("copying"), { once: true });
-    shortcuts.listen(this, (by, among) => this.rooms.step(by, among), () => this.#escape());
+    addEventListener("load", async () => (await this.fetch("shortcuts"))?.listen(this));
     document.addEventListener("visibilitychange", () => document.hidden || this.#connection.wake());
     addEventListener("focus", () => this.#looked());
-    addEventListener("pagehide", () => leaveBehind(this.token, this.#wanted));
+    addEventListener("pagehide", () => leaveBehind(this.token, this.wanted));
     addEventListener("online", () => this.#connection.wake());
     addEventListener("pageshow", (event) => event.persisted && this.#connection.wake());
     this.#connection.open();
@@ -91,11 +86,6 @@ export class Page {
   /** @returns {boolean} whether the server will get it */
   send(object) {
     return this.#connection.send(object);
-  }
-
-  /** The nicks to complete, without our own, the latest speakers first. */
-  nicks() {
-    return [...new Set([...this.room.log.speakers(), ...this.room.doors.keys()])].filter((nick) => nick !== this.me);
   }
 
   /** Goes to a room, and joins it first if necessary. */
@@ -117,17 +107,14 @@ export class Page {
     (await this.fetch(dialog))?.open(this);
   }
 
-  /** Changes a setting; an empty `value` is the default. */
-  set(name, value) {
-    choose(name, value);
-    for (const room of this.rooms) room.log.restyle();
-  }
-
   /** The members, the count or the topic of a room have changed. */
   changed(room) {
     if (room !== this.room) return;
     this.#people.draw(room, this.me);
-    byId("topic").textContent = byId("topic").title = room.topic;
+    const topic = byId("topic");
+    topic.replaceChildren();
+    topic.title = room.topic;
+    prose(topic, room.topic);
   }
 
   /** Somebody said something; `replayed`: while we were away. */
@@ -138,10 +125,10 @@ export class Page {
     if (isSeen) return;
     room.unread += 1;
     this.rooms.draw();
-    if (!replayed && mentions(text, this.me)) this.#notify(room, nick, text);
+    if (!replayed && mentions(text, this.me)) this.notify(room, nick, text);
   }
 
-  async #notify(room, nick, text) {
+  async notify(room, nick, text) {
     if (settings.notify && document.hidden) (await this.fetch("notices"))?.notify(nick, text, () => this.go(room.name));
   }
 
@@ -159,7 +146,7 @@ export class Page {
 
   #hello() {
     return {
-      ...(this.#wanted && { nick: this.#wanted }),
+      ...(this.wanted && { nick: this.wanted }),
       ...(this.token && { token: this.token }),
       rooms: this.rooms.resume(),
     };
@@ -168,61 +155,72 @@ export class Page {
   #stateChanged(state) {
     this.#status.show(state);
     if (state.code === 4501) this.composer.close(words.box.banned);
-    if (state.word === "connected") this.composer.connected();
+    if (state.word === "ended") this.#ended();
     if (state.word === "connected") return;
     for (const room of this.rooms) room.outbox.closed();
   }
 
   async #say(text) {
-    if (/^\/(un)?ignore(\s|$)/i.test(text)) return (await this.fetch("ignoring"))?.run(this, text);
+    if (SECRET.test(text) || /^\/(un)?ignore(\s|$)/.test(text)) return (await this.fetch("commands"))?.run(this, text);
     const [, other] = /^\/join\s+#?([a-z0-9][\w.-]{0,63})\s*$/i.exec(text) ?? [];
     if (other) return this.go(other.toLowerCase()); // at once: what is typed next is for that room
     this.room.log.rows.clearUnread();
+    byId("entry").hidden = true;
     this.room.outbox.add(text);
     this.room.log.toEnd();
   }
 
-  #askForName() {
-    this.#entry.ask(this.me);
-    this.#entry.focus();
+  /** The session is over for now; what has been said can be read all the same. */
+  async #ended() {
+    const unread = [...this.rooms].filter((room) => !room.log.epoch);
+    if (unread.length) (await this.fetch("reading"))?.read(this, unread);
   }
 
-  #rename(nick) {
-    if (!nick) return;
-    this.#wanted = nick;
-    this.#asked = `nick-${Date.now()}`;
-    if (!this.send({ type: "nick", id: this.#asked, nick })) this.#asked = "";
-  }
-
-  #iAm(nick) {
+  iAm(nick) {
     if (nick === this.me) return;
+    for (const room of this.rooms) room.renamed(this.me, nick);
     this.me = nick;
+    this.changed(this.room);
     byId("my-nick").textContent = nick;
-    if (nick === this.#wanted || !nick.startsWith("guest-")) {
-      this.#wanted = nick;
+    if (nick === this.wanted || !nick.startsWith("guest-")) {
+      this.wanted = nick;
       keepNick(nick);
-      const inside = byId("entry").contains(document.activeElement);
-      this.#entry.hide();
-      if (inside) this.composer.focus();
-    } else if (this.#entry.isOpen) this.#entry.ask(nick);
+      this.#closeEntry();
+    } else if (!this.wanted) this.askForName();
+  }
+
+  async askForName(focus = false) {
+    const entry = await this.fetch("entry");
+    entry?.begin(this);
+    entry?.ask(focus);
+  }
+
+  #closeEntry() {
+    const inside = byId("entry").contains(document.activeElement);
+    byId("entry").hidden = true;
+    if (inside) this.composer.focus();
   }
 
   #take(object) {
     const isNew = object.type === "joined" && !this.rooms.get(object.room);
     const room = isNew ? this.rooms.enter(object.room) : this.rooms.get(object.room);
-    const verb = `_${object.type}`;
+    const { type } = object;
+    const verb = `_${type}`;
     if (isNew) this.go(object.room);
     if (verb in Room.prototype) room?.[verb](object);
-    else this[verb]?.(object, room ?? this.room);
+    else if (verb in this) this[verb](object, room ?? this.room);
+    else this.fetch("events").then((part) => part?.[type]?.(this, object, room ?? this.room));
   }
 
-  // One method for each type of object that is not about one room; the other types need no action.
+  // One method for each type of object that is not about one room; later/events.js has others, the rest need no action.
 
-  _welcome({ nick, token = null, server }) {
+  _welcome({ nick, token = null, server, standing }) {
     this.token = token;
     keepToken(token);
-    setTimeout(() => this.fetch("sheet"), SOON);
-    this.#iAm(nick);
+    setTimeout(() => this.fetch("events"), SOON);
+    this.composer.open();
+    if (standing) this.#take({ type: "standing", ...standing });
+    this.iAm(nick);
     if (server.version !== document.body.dataset.version) {
       this.#status.offer(words.connection.newVersion, () => location.reload());
     }
@@ -230,55 +228,25 @@ export class Page {
 
   _ack({ id, seq }, room) {
     if (seq !== undefined) room.log.acknowledged(seq);
-    this.#answered(id);
+    this.answered(id);
   }
 
-  #answered(id) {
+  answered(id) {
     for (const room of this.rooms) room.outbox.answered(id);
-  }
-
-  _private(event) {
-    if (isIgnored(event.from)) return;
-    this.room.log.whisper(event, this.me);
-    if (event.from === this.me || inFocus()) return;
-    this.room.unread += 1;
-    this.rooms.draw();
-    this.#notify(this.room, event.from, event.text);
-  }
-
-  _notice({ id, text, topic, nick }, room) {
-    if (topic !== undefined) room.topic = topic;
-    if (nick !== undefined) this.#iAm(nick);
-    if (id === undefined || id !== this.#asked) room.log.note("notice", text);
-    this.#answered(id);
-    this.changed(room);
-  }
-
-  _error(error, room) {
-    if (error.code === "token_invalid") return; // we have become a new guest, and asked for our old nick already
-    if (error.code === "muted") this.composer.closeFor(words.box.muted(error.text), error.retry_ms);
-    if (this.rooms.turnedAway(error)) return;
-    if (error.id === undefined) for (const each of this.rooms) each.log.refused();
-    const aboutNick = error.code === "nick_taken" || error.code === "nick_invalid";
-    if (aboutNick && (error.id === undefined || error.id === this.#asked)) {
-      const wanted = this.#wanted ?? "";
-      this.fetch("taken_name").then((part) => part?.tell(this.#entry, wanted, error));
-      this.#wanted = this.me.startsWith("guest") ? null : this.me;
-    } else if (error.id === undefined || ![...this.rooms].some((each) => each.outbox.refused(error))) {
-      room.log.note("error", `${error.code}: ${error.text}`);
-    }
   }
 
   /** Serves the copy buttons; a click beside the sheet of people closes it. */
   async #clicked(target) {
+    if (target.matches("#log .nick")) this.composer.mention(target.textContent);
+    if (target.id === "topic") target.classList.toggle("open");
     if (target.dataset.copy !== undefined) (await this.fetch("copying"))?.copy(target);
     if (this.#people.isSheet && !target.closest("#people, #people-button")) this.#people.show(false);
   }
 
   /** Esc closes what is open, or removes the line "new since" and returns to the box. */
-  #escape() {
+  escape() {
     if (this.#people.isSheet) this.#people.show(false, true);
-    else if (this.#entry.isOpen) this.#entry.hide();
+    else if (!byId("entry").hidden) this.#closeEntry();
     else {
       this.room.log.rows.clearUnread(this.room.log.head);
       this.composer.focus();

@@ -1,12 +1,12 @@
 /** The person's choices, kept in this browser: the settings, and whom to ignore. */
 
-import { isRecord, isTexts, recall, remember } from "../shared/storage.js";
+import { isRecord, isTexts, recall } from "../shared/storage.js";
 
 /** The settings are data-* attributes of <html>, so that style sheets see them too; an absent one has its default. */
 export const settings = document.documentElement.dataset;
 
 /** The values of each setting besides its default. The theme is shared with the dashboard, and has a key of its own. */
-const CHOICES = {
+export const CHOICES = {
   size: ["small", "large", "huge"],
   clock: ["12"],
   joins: ["show", "hide"],
@@ -20,15 +20,6 @@ for (const [name, value] of Object.entries(recall("localStorage", "settings", is
 }
 const theme = recall("localStorage", "theme", (value) => value === "light" || value === "dark");
 if (theme) settings.theme = theme;
-
-/** Sets and keeps a setting; an empty value is the default. */
-export function choose(name, value) {
-  if (value) settings[name] = value;
-  else delete settings[name];
-  const chosen = Object.keys(CHOICES).filter((one) => settings[one]);
-  remember("localStorage", "theme", settings.theme);
-  remember("localStorage", "settings", chosen.length && Object.fromEntries(chosen.map((one) => [one, settings[one]])));
-}
 
 const clocks = {
   24: new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" }),

@@ -4,8 +4,8 @@
  */
 
 /** "until 20:51, spam" of the server is "until 20:51: spam". */
-const term = (text) => text.replace(/^(until [^,]*|for ever), /, "$1: ");
-const because = (reason) => (reason ? `: ${reason}` : "");
+export const term = (text) => text.replace(/^(until [^,]*|for ever), /, "$1: ");
+export const because = (reason) => (reason ? `: ${reason}` : "");
 
 export const number = (n) => n.toLocaleString("en");
 
@@ -36,14 +36,9 @@ export const ending = {
   other: (reason) => [`The server ended the session${because(reason)}.`, "Try again"],
 };
 
-export const name = {
-  current: (nick) => `or just write: you are ${nick}`,
-};
-
 export const box = {
   label: (room) => `Message #${room}`,
   banned: "You are banned: this room can only be read.",
-  muted: (text) => `You are muted ${term(text)}`,
   size: (bytes, most) => `${number(bytes)} / ${number(most)} bytes`,
   tooLong: (bytes) => `${number(bytes)} bytes too long`,
 };

@@ -1,6 +1,6 @@
 /** All words of the modules that the chat page loads on demand, by the noun they are about. */
 
-import { number } from "../words.js";
+import { because, number, term } from "../words.js";
 
 export const copying = { done: "copied", again: "copy" };
 
@@ -58,7 +58,22 @@ export const presence = {
   renamed: (from, to) => `${from} is now ${to}`,
 };
 
+export const box = {
+  secret: "You are offline, and passwords are not kept: type it again when you are connected.",
+};
+
+export const standing = {
+  announcement: "Announcement",
+  close: "Close the announcement",
+  term: (time, reason) => `${time ? `until ${time}` : "for ever"}${because(reason)}`,
+  muted: (text) => `You are muted ${term(text)}. You can go on reading.`,
+  banned: (text) => `You are banned ${text}. You can go on reading.`,
+};
+
 export const name = {
+  join: "Join",
+  rename: "Rename",
+  current: (nick) => `or just write: you are ${nick}`,
   taken: (nick) => `${nick} is taken.`,
   take: (nick) => `Take ${nick}`,
 };

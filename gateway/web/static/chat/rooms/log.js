@@ -166,12 +166,7 @@ export class Log {
     this.rows.append(whisperRow(event, me));
   }
 
-  /** The nicks that have spoken, the latest first. */
-  speakers() {
-    return this.rows.speakers();
-  }
-
-  /** Moves the view to the end, which it follows; fetches the end if it was unloaded. */
+  /** The view goes to the end and follows it; the end is fetched if it was unloaded. */
   toEnd() {
     if (this.#view.detached) {
       this.rows.keepWhispers();
@@ -184,10 +179,6 @@ export class Log {
   /** Changes the rows without moving what the person is reading. */
   keepView(change = () => {}) {
     this.#view.keep(change);
-  }
-
-  restyle() {
-    this.rows.restyle();
   }
 
   #askOlder() {

@@ -1,16 +1,36 @@
 /** The parts of a message as elements: author, door, text and time. */
 
 import { make } from "../../shared/dom.js";
+import { isTexts, recall, remember } from "../../shared/storage.js";
 import { clock } from "../preferences.js";
 import { message as words } from "../words.js";
 
 const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" });
 
-/** A nick in its hue: one of ten, by FNV-1a of the lowercased name. */
-export function nickOf(nick) {
+const HUES = 12;
+const COLOURS = 2 * HUES; // each hue in two tones
+/** Whose the colours are in this browser, in lower case; empty = nobody's. */
+const owners = recall("localStorage", "colours", isTexts) ?? [];
+
+/** The colour of a name: by FNV-1a of it, or the next that is free, while one is. It stays. */
+function colourOf(name) {
+  const known = owners.indexOf(name);
+  if (known >= 0) return known % COLOURS;
   let hash = 0x811c9dc5;
-  for (const character of nick.toLowerCase()) hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193);
-  return make("bdi", { className: "nick", data: { hue: (hash >>> 0) % 10 } }, nick);
+  for (const character of name) hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193);
+  let colour = (hash >>> 0) % COLOURS;
+  for (let step = 0; step < COLOURS && owners[colour]; step += 1) colour = (colour + 7) % COLOURS;
+  owners[colour] = name;
+  remember("localStorage", "colours", Array.from(owners, (owner) => owner ?? ""));
+  return colour;
+}
+
+/** A nick in its colour. */
+export function nickOf(nick) {
+  const colour = colourOf(nick.toLowerCase());
+  const element = make("bdi", colour < HUES ? "nick" : "nick soft", nick);
+  element.style.setProperty("--hue", 15 + 30 * (colour % HUES));
+  return element;
 }
 
 /** The mark of a door: the style sheet draws its glyph, screen readers read its word. */
@@ -19,7 +39,9 @@ export function doorOf(door, word = door) {
 }
 
 const FENCE = /```(?:[\w+#-]*\n)?([\s\S]+?)\n?```\n?/;
-const SPECIAL = /(`[^`\n]+`)|((?:https?:\/\/|mailto:)[^\s<>"`]+)/i;
+/** Code, or a link. A link ends before what only prose in Chinese or Japanese has. */
+const SPECIAL = /(`[^`\n]+`)|((?:https?:\/\/|mailto:)[^\s<>"`\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]+)/i;
+const PAIRS = { ")": "(", "]": "[", "}": "{" };
 const SAFE = new Set(["http:", "https:", "mailto:"]);
 /** Several combining marks on one letter: they must not run over other rows. */
 const PILED = /\p{M}{3}/u;
@@ -43,13 +65,19 @@ function codeBlock(code) {
 }
 
 let ownName = { me: "", pattern: / /giu };
-/** The places where the nick `me` is a word of the text. Older browsers have no lookbehind: the letter before is tested here. */
+/** Scripts that put no blanks between words: beside them a name may stand anywhere. */
+const UNSPACED = "[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}\\p{Script=Thai}]";
+const LETTER = `(?!${UNSPACED})[\\p{L}\\p{N}]`;
+const [unspaced, afterLetter] = [new RegExp(UNSPACED, "u"), new RegExp(`${LETTER}$`, "u")];
+
+/** Where the nick `me` stands in a text as a word. The letter before it is looked at here: older browsers cannot look back. */
 function mentionsOf(text, me) {
+  const anywhere = unspaced.test(me);
   if (ownName.me !== me) {
     const letters = me.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    ownName = { me, pattern: new RegExp(`${letters}(?![\\p{L}\\p{N}])`, "giu") };
+    ownName = { me, pattern: new RegExp(anywhere ? letters : `${letters}(?!${LETTER})`, "giu") };
   }
-  return [...text.matchAll(ownName.pattern)].filter(({ index }) => !/[\p{L}\p{N}]$/u.test(text.slice(Math.max(0, index - 2), index)));
+  return [...text.matchAll(ownName.pattern)].filter(({ index }) => anywhere || !afterLetter.test(text.slice(Math.max(0, index - 2), index)));
 }
 
 /** Whether a text mentions `me`. */
@@ -66,7 +94,8 @@ function addressed(text, me) {
   return [...parts, text.slice(from)];
 }
 
-function prose(element, text, me) {
+/** Text with links and code. */
+export function prose(element, text, me = "") {
   // split() gives plain text, code or undefined, link or undefined, plain text, …
   text.split(SPECIAL).forEach((part, at) => {
     if (!part) return;
@@ -90,14 +119,14 @@ function parsed(text) {
  * host is added where the text does not show it: letters of other scripts, numbers in unusual forms.
  */
 function link(found) {
-  let end = found.length;
-  while (/[.,;:!?'*]/.test(found[end - 1]) || (found[end - 1] === ")" && !found.slice(0, end).includes("("))) end -= 1;
-  const text = found.slice(0, end);
+  let text = found;
+  const count = (one) => text.split(one).length;
+  while (/[.,;:!?'*]$/.test(text) || count(text.at(-1)) > count(PAIRS[text.at(-1)] ?? text.at(-1))) text = text.slice(0, -1);
   const url = parsed(text);
   if (!url || !SAFE.has(url.protocol) || url.username || url.password) return [found];
   const anchor = make("a", { href: url.href, rel: "noopener noreferrer", target: "_blank" }, text);
   const shown = text.toLowerCase().includes(`//${url.host}`) || url.protocol === "mailto:";
-  return [anchor, ...(shown ? [] : [make("span", "host", ` [${url.host}]`)]), found.slice(end)];
+  return [anchor, ...(shown ? [] : [make("span", "host", ` [${url.host}]`)]), found.slice(text.length)];
 }
 
 /** A time in the person's format; its title is the date and time in full. */

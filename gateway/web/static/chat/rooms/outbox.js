@@ -52,6 +52,7 @@ export class Outbox {
   #place;
   #send;
   #onEdit;
+  #onRefused;
   #onChange;
   /** @type {Line[]} */
   #lines = [];
@@ -66,15 +67,17 @@ export class Outbox {
    * @param {() => {epoch: string | null, after: number}} place  how far the log has been seen
    * @param {(object: object) => boolean} send
    * @param {(text: string) => void} onEdit
+   * @param {(text: string, why: string) => void} onRefused  a command
    * @param {() => void} onChange  rows were added or removed
    */
-  constructor(room, me, place, send, onEdit, onChange) {
+  constructor(room, me, place, send, onEdit, onRefused, onChange) {
     this.#room = room;
     this.#key = `outbox:${room}`;
     this.#me = me;
     this.#place = place;
     this.#send = send;
     this.#onEdit = onEdit;
+    this.#onRefused = onRefused;
     this.#onChange = onChange;
     this.#list.setAttribute("aria-label", words.list);
     this.#lines = recall("sessionStorage", this.#key, areLines) ?? [];
@@ -129,13 +132,16 @@ export class Outbox {
     return true;
   }
 
-  /** @returns {boolean} whether the error answers a line of ours */
+  /** @returns {boolean} whether the error answers a line of ours; a refused command goes back to the box */
   refused(error) {
     const line = this.#lines.find((one) => one.id === error.id);
     if (!line) return false;
     if (error.code === "rate_limited") {
       line.state = "queued";
       this.#until = Date.now() + (error.retry_ms ?? 1_000);
+    } else if (COMMAND.test(line.text)) {
+      this.#drop(line);
+      this.#onRefused(line.text, error.text);
     } else {
       line.state = "refused";
       line.why = error.code === "muted" ? words.muted(error.text) : error.text || error.code;

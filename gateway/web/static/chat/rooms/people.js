@@ -67,9 +67,9 @@ export class People {
     const web = [...doors.values()].filter((door) => door === "web").length;
     const complete = count === doors.size;
     const tally = complete ? words.doors(web, count - web) : "";
-    byId("count").textContent = byId("people-title").textContent = words.here(count);
+    if (count) byId("count").textContent = byId("people-title").textContent = words.here(count);
     byId("first").textContent = count > 1 ? words.quiet : words.first;
-    byId("doors").textContent = byId("tally").textContent = tally;
+    byId("tally").textContent = tally;
     byId("members-note").hidden = complete;
     byId("members-note").textContent = words.partial;
   }

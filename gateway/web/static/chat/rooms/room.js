@@ -36,6 +36,7 @@ export class Room {
       () => this.log.place,
       (object) => page.send(object),
       (text) => page.composer.edit(text),
+      (text, why) => page.composer.refused(text, why),
       () => this.log.keepView(),
     );
   }
@@ -94,22 +95,18 @@ export class Room {
       renamed: renamed.filter(({ to }) => to !== this.#page.me), // we have been told
     };
     for (const nick of left) this.doors.delete(nick);
-    for (const { from, to } of renamed) {
-      this.doors.set(to, this.doors.get(from) ?? "");
-      this.doors.delete(from);
-    }
+    for (const { from, to } of renamed) this.renamed(from, to);
     for (const { nick, door } of joined) this.doors.set(nick, door);
     this.count = count;
     this.#page.changed(this);
     (await this.#page.fetch("presence"))?.show(this.log.rows, news, this.#page.me);
   }
 
-  /** Elsewhere the same person has read up to there. */
-  _read({ epoch, seq }) {
-    if (epoch !== this.log.epoch) return;
-    this.log.rows.unread.read(seq);
-    this.unread = Math.min(this.unread, this.log.head - seq);
-    this.#page.rooms.draw();
+  /** Somebody in the room has another name; of ourselves we know it before we are told. */
+  renamed(from, to) {
+    if (!this.doors.has(from)) return;
+    this.doors.set(to, this.doors.get(from));
+    this.doors.delete(from);
   }
 
   /** Tells the server how far this room has been read; not at each message. */

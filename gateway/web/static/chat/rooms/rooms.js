@@ -70,15 +70,6 @@ export class Rooms {
     }
   }
 
-  /** Leaves the room whose join was refused. @returns {boolean} whether the error is about a join */
-  turnedAway(error) {
-    const closed = error.id && [...this].find((room) => room.asked === error.id);
-    if (!closed) return false;
-    this.leave(closed);
-    this.shown.log.note("error", `${closed.name}: ${error.text}`);
-    return true;
-  }
-
   leave(room) {
     if (this.#all.size === 1) return;
     if (!room.asked) this.#page.send({ type: "part", room: room.name });

@@ -9,14 +9,17 @@
  */
 
 import { make } from "../../shared/dom.js";
-import { clock, isIgnored } from "../preferences.js";
 import { above, below, hole, messageRow, tick } from "./rows.js";
 import { Unread, inFocus } from "./unread.js";
 import { View } from "./view.js";
 
 const MOST_ROWS = 1_000;
 const TRIMMED = 50; // rows at once, so that a full log is not measured for every message
+/** A run of lines by one author names them again after so long, or so many. */
 const SAME_AUTHOR = 5 * 60_000;
+const MOST_SAME = 10;
+
+const minuteOf = (ts) => Math.floor(ts / 60_000);
 
 const calendar = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
 
@@ -30,6 +33,7 @@ export class RowList {
   /** @type {Map<number, HTMLElement>} */
   #rows = new Map();
   #messages = new WeakMap();
+  #runs = new WeakMap(); // row -> when its author's run began, and how many rows it has
   #own = new Set();
   #gone = new Set(); // last numbers of holes that the server cannot fill
 
@@ -44,6 +48,11 @@ export class RowList {
     this.view = new View(this.element, onEnd, onEdge, () => this.see());
     this.unread = new Unread(room, this.view, () => this.clearUnread(), onRead);
     this.#onLoad = onLoad;
+  }
+
+  /** What a row shows. */
+  messageOf(row) {
+    return this.#messages.get(row);
   }
 
   get size() {
@@ -138,18 +147,6 @@ export class RowList {
     this.#trim(MOST_ROWS, fromEnd);
   }
 
-  /** The nicks that have spoken, the latest first. */
-  speakers() {
-    return [...new Set([...this.element.children].reverse().map((row) => this.#messages.get(row)?.nick).filter(Boolean))];
-  }
-
-  /** Writes all times again, and shows or hides the messages of ignored people. */
-  restyle() {
-    for (const time of this.element.querySelectorAll("time")) time.textContent = clock(Date.parse(time.dateTime));
-    for (const row of this.#rows.values()) row.classList.toggle("ignored", isIgnored(this.#messages.get(row).nick));
-    this.view.keep();
-  }
-
   /** Empties the list, except for private messages: the server does not keep them. */
   keepWhispers() {
     const whispers = this.element.querySelectorAll(".private");
@@ -220,8 +217,12 @@ export class RowList {
       row.before(marker);
     }
     const [here, there] = [this.#messages.get(row), neighbour && this.#messages.get(neighbour)];
-    const same = here?.seq && there?.nick === here.nick && there.door === here.door && ts - there.ts < SAME_AUTHOR;
-    row.classList.toggle("same", Boolean(same && !markers.length && here.kind === "say" && there.kind === "say"));
+    const said = here?.kind === "say" && there?.kind === "say" && there.nick === here.nick && there.door === here.door;
+    const { first = there?.ts, count = 1 } = (neighbour && this.#runs.get(neighbour)) ?? {};
+    const same = said && !markers.length && ts - first < SAME_AUTHOR && count < MOST_SAME;
+    this.#runs.set(row, same ? { first, count: count + 1 } : { first: ts, count: 1 });
+    row.classList.toggle("same", Boolean(same));
+    row.classList.toggle("hush", !markers.length && minuteOf(ts) === minuteOf(neighbour?.dataset.ts));
   }
 
   /** The first row that is new; where what was new before it is not loaded, it stands for all. */

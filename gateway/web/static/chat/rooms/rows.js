@@ -5,6 +5,9 @@ import { isIgnored } from "../preferences.js";
 import { line, log, message as words } from "../words.js";
 import { body, doorOf, nickOf, timeOf } from "./message.js";
 
+/** So long a line of ours bears a tick. */
+const TICKED = 2_000;
+
 /** A message that has a number. */
 export function messageRow(message, me, isOwn) {
   const row = make("li", "msg");
@@ -12,18 +15,18 @@ export function messageRow(message, me, isOwn) {
   row.classList.toggle("action", message.kind === "action");
   row.classList.toggle("own", message.nick === me || isOwn);
   Object.assign(row.dataset, { seq: message.seq, ts: message.ts });
-  const who = make("span", "who", nickOf(message.nick));
+  const who = make("span", { className: "who", title: message.nick }, nickOf(message.nick));
   if (message.door === "tcp" || message.door === "telnet") who.append(doorOf("terminal"));
   if (message.door === "http") who.append(doorOf("http"));
   row.append(who, body(message.text, me), timeOf(message.ts));
-  if (isOwn) tick(row);
   return row;
 }
 
 /** Marks a row of ours as committed. */
 export function tick(row) {
-  if (row.querySelector(".mark")) return;
-  row.append(make("span", { className: "mark", title: line.sent }, make("span", "aloud", line.sent)));
+  const mark = make("span", { className: "mark", title: line.sent }, make("span", "aloud", line.sent));
+  row.append(mark);
+  setTimeout(() => mark.remove(), TICKED);
 }
 
 /** Words of the server or of the page; `kind` is "notice" or "error". */

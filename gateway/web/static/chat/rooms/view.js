@@ -9,6 +9,7 @@ import { byId } from "../../shared/dom.js";
 import { log as words } from "../words.js";
 
 const NEAR = 40; // px from the end
+const NAME = 8; // px of the first row may be out of view, and its author is still read
 const EDGE = 200; // px from the first or the last row, where more is fetched
 
 const scroller = byId("scroller");
@@ -28,6 +29,8 @@ export class View {
   #height = 0;
   /** @type {{row: Element, top: number} | null} */
   #anchor = null;
+  /** @type {Element | null} */
+  #first = null; // row in view
   #unseen = 0; // messages since the view left the end
   #frame = 0;
 
@@ -106,6 +109,7 @@ export class View {
     if (this.atEnd) this.#unseen = 0;
     else this.#findAnchor();
     this.showNewest();
+    this.#nameFirst();
     this.#onScroll();
     if (!this.following && scrollTop < EDGE) this.#onEdge("first");
     if (this.detached && scrollHeight - scrollTop - clientHeight < EDGE) this.#onEdge("last");
@@ -126,6 +130,17 @@ export class View {
       else low = middle + 1;
     }
     return rows[low];
+  }
+
+  /** The first row in view names its author, whoever spoke above. */
+  #nameFirst() {
+    const edge = scroller.getBoundingClientRect().top;
+    let row = this.#rowAt(edge);
+    if (row?.getBoundingClientRect().top < edge - NAME) row = row.nextElementSibling ?? row;
+    if (row === this.#first) return;
+    this.#first?.classList.remove("first");
+    row?.classList.add("first");
+    this.#first = row;
   }
 
   #findAnchor() {

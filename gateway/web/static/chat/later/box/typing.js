@@ -1,6 +1,7 @@
 /** Help while typing: suggestions, and earlier messages by ↑. Loaded when the person begins to type. */
 
 import { Suggestions } from "./suggestions.js";
+import { nicks } from "../people.js";
 
 export class Typing {
   #box;
@@ -12,13 +13,13 @@ export class Typing {
 
   /**
    * @param {HTMLTextAreaElement} box
-   * @param {() => string[]} names  the likeliest first
+   * @param {import("../../page.js").Page} page
    * @param {string[]} sent  the newest first
    * @param {(text: string) => void} put  replaces the text of the box
    */
-  constructor(box, names, sent, put) {
+  constructor(box, page, sent, put) {
     this.#box = box;
-    this.#suggestions = new Suggestions(box, names);
+    this.#suggestions = new Suggestions(box, () => nicks(page));
     this.#sent = sent;
     this.#put = put;
   }

@@ -3,8 +3,9 @@
 import { at } from "../../../shared/address.js";
 import { dialog } from "./dialog.js";
 import { make } from "../../../shared/dom.js";
-import { isComposing } from "../../shortcuts.js";
+import { isComposing } from "../../composer.js";
 import { commands } from "../box/suggestions.js";
+import { nicks } from "../people.js";
 import { keys, palette as words, settings } from "../words.js";
 
 const MOST_SHOWN = 50;
@@ -89,7 +90,7 @@ function known(page, others) {
       words: room.unread ? words.unread(room.unread) : room.topic,
       run: () => page.go(room.name),
     })),
-    ...page.nicks().map((nick) => ({ name: nick, kind: words.person, words: words.privately, run: write(`/msg ${nick} `) })),
+    ...nicks(page).map((nick) => ({ name: nick, kind: words.person, words: words.privately, run: write(`/msg ${nick} `) })),
     ...others.map(({ room, topic, count }) => ({
       name: `#${room}`,
       kind: words.join,

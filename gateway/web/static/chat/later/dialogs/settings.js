@@ -4,6 +4,7 @@ import { dialog } from "./dialog.js";
 import { make } from "../../../shared/dom.js";
 import { PREFIX } from "../../../shared/storage.js";
 import { settings } from "../../preferences.js";
+import { choose } from "../choosing.js";
 import { save } from "../lines/export.js";
 import { settings as words } from "../words.js";
 
@@ -39,7 +40,7 @@ function field(/** @type {any[]} */ [name, title, choices], page, told) {
       told.textContent = words.refused;
       select.value = "";
     }
-    page.set(name, select.value);
+    choose(page, name, select.value);
   });
   label.append(select);
   return label;

@@ -1,19 +1,13 @@
-/** The keyboard shortcuts of the whole page. */
+/** The keyboard shortcuts of the whole page. Loaded as soon as the page is. */
 
-import { byId } from "../shared/dom.js";
-
-/**
- * Whether an input method takes this key to compose text. Safari ends the composition before it reports the key, so there
- * only the key code tells.
- */
-export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+import { byId } from "../../shared/dom.js";
+import { isComposing } from "../composer.js";
 
 /**
- * @param {import("./page.js").Page} page
- * @param {(by: number, among?: (room: import("./rooms/room.js").Room) => unknown) => void} step  to the next room
- * @param {() => void} escape
+ * @param {import("../page.js").Page} page
  */
-export function listen(page, step, escape) {
+export function listen(page) {
+  const step = (by, among) => page.rooms.step(by, among);
   const actions = {
     "Ctrl+k": () => page.open("palette"),
     "Ctrl+/": () => page.open("keylist"),
@@ -27,7 +21,7 @@ export function listen(page, step, escape) {
   document.addEventListener("keydown", (event) => {
     if (isComposing(event) || document.querySelector("dialog[open]")) return;
     const name = nameOf(event);
-    if (name === "Escape") escape();
+    if (name === "Escape") page.escape();
     else if (Object.hasOwn(actions, name) && (!name.startsWith("Page") || event.target?.id === "message")) {
       event.preventDefault();
       actions[name](event);

@@ -1,0 +1,28 @@
+/** Changing what the person has chosen, and showing it. */
+
+import { remember } from "../../shared/storage.js";
+import { CHOICES, clock, isIgnored, settings } from "../preferences.js";
+
+/** Sets and keeps a setting; an empty value is the default. */
+export function choose(page, name, value) {
+  if (value) settings[name] = value;
+  else delete settings[name];
+  const chosen = Object.keys(CHOICES).filter((one) => settings[one]);
+  remember("localStorage", "theme", settings.theme);
+  remember("localStorage", "settings", chosen.length && Object.fromEntries(chosen.map((one) => [one, settings[one]])));
+  restyle(page);
+}
+
+/**
+ * Writes all times anew, and shows or hides what those say who are ignored.
+ * @param {import("../page.js").Page} page
+ */
+export function restyle(page) {
+  for (const { log } of page.rooms) {
+    for (const row of log.rows.element.children) {
+      for (const time of row.querySelectorAll("time")) time.textContent = clock(Date.parse(time.dateTime));
+      row.classList.toggle("ignored", isIgnored(log.rows.messageOf(row)?.nick ?? ""));
+    }
+    log.keepView();
+  }
+}

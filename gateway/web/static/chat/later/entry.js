@@ -1,0 +1,71 @@
+/** The name field: asks for a nick, says why one was refused, offers the next. Fetched when it is wanted. */
+
+import "./sheet.js";
+import { byId } from "../../shared/dom.js";
+import { isComposing } from "../composer.js";
+import { name as words } from "./words.js";
+
+const form = byId("entry");
+const field = byId("nick");
+const hint = byId("entry-hint");
+const offer = byId("offer");
+/** @type {import("../page.js").Page} */
+let page;
+
+/** Listens to the field, for this page. */
+export function begin(itsPage) {
+  if (page) return;
+  page = itsPage;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    rename(field.value.trim());
+  });
+  field.addEventListener("keydown", (event) => event.key === "Enter" && isComposing(event) && event.preventDefault());
+  offer.addEventListener("click", () => rename(offer.value));
+  byId("entry-close").addEventListener("click", () => {
+    form.hidden = true;
+    page.composer.focus();
+  });
+}
+
+/** Shows the field; somebody who has a name can change it there. */
+export function ask(focus) {
+  const isGuest = page.me.startsWith("guest");
+  show(isGuest ? words.current(page.me) : "");
+  if (!isGuest) field.value = page.me;
+  if (focus) field.select();
+}
+
+/** Why a name is not ours, and the next one that may be free. */
+export function refused(nick, error) {
+  const taken = error.code === "nick_taken" && !/^guest-/i.test(nick); // guests' names are the server's to give
+  const free = taken && nextName(nick);
+  show(taken ? words.taken(nick) : error.text);
+  hint.classList.add("bad");
+  field.value = nick;
+  offer.hidden = !free;
+  offer.value = free || "";
+  offer.textContent = words.take(free);
+}
+
+function show(text) {
+  form.hidden = false;
+  byId("take").textContent = page.me.startsWith("guest") ? words.join : words.rename;
+  hint.textContent = text;
+  hint.classList.remove("bad");
+  offer.hidden = true;
+}
+
+function rename(nick) {
+  if (!nick) return;
+  page.wanted = nick;
+  page.asked = `nick-${Date.now()}`;
+  if (!page.send({ type: "nick", id: page.asked, nick })) page.asked = "";
+}
+
+/** "ana" -> "ana2", "ana2" -> "ana3"; at most 32 characters. */
+function nextName(nick) {
+  const [, stem, number] = /^(.*?)(\d*)$/.exec(nick) ?? ["", nick, ""];
+  const next = String(Number(number || 1) + 1);
+  return [...stem].slice(0, 32 - next.length).join("") + next;
+}

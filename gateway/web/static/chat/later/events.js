@@ -1,0 +1,94 @@
+/**
+ * What the server tells that is no message and no answer to one, one function for each type of object. Fetched a moment
+ * after the page, or with the first of them; they are handled in their order.
+ */
+
+import "./sheet.js";
+import { byId, make } from "../../shared/dom.js";
+import { clock, isIgnored } from "../preferences.js";
+import { body } from "../rooms/message.js";
+import { inFocus } from "../rooms/unread.js";
+import { standing as words } from "./words.js";
+
+/** @typedef {import("../page.js").Page} Page */
+
+/** How the server begins an announcement. */
+const ANNOUNCED = "[announcement] ";
+const MOST_ANNOUNCED = 3; // above the log at once
+
+/** What we may do: told at the beginning, and when it changes. */
+export function standing(/** @type {Page} */ page, { role = null, muted, muted_until, banned, banned_until, reason }) {
+  page.role = role;
+  const until = muted ? muted_until : banned_until;
+  const term = words.term(until && clock(until), reason);
+  if (banned) page.composer.close(words.banned(term));
+  else if (muted) page.composer.closeFor(words.muted(term), until ? until - Date.now() : Infinity);
+  else page.composer.open();
+}
+
+/** Elsewhere the same person has read up to there. */
+export function read(/** @type {Page} */ page, { epoch, seq }, room) {
+  if (epoch !== room.log.epoch) return;
+  room.log.rows.unread.read(seq);
+  room.unread = Math.min(room.unread, room.log.head - seq);
+  page.rooms.draw();
+}
+
+export function notice(/** @type {Page} */ page, { id, text, topic, nick }, room) {
+  if (topic !== undefined) room.topic = topic;
+  if (nick !== undefined) page.iAm(nick);
+  if (text.startsWith(ANNOUNCED)) announce(room, text.slice(ANNOUNCED.length));
+  else if (id === undefined || id !== page.asked) room.log.note("notice", text);
+  page.answered(id);
+  page.changed(room);
+}
+
+/** Words of an operator to everybody: they stay above the log until they are closed, and in the log. */
+function announce(room, text) {
+  room.log.note("announcement", text);
+  const strip = make("section", "announced");
+  strip.setAttribute("aria-label", words.announcement);
+  const close = make("button", "quiet", "✕");
+  close.type = "button";
+  close.setAttribute("aria-label", words.close);
+  close.addEventListener("click", () => strip.remove());
+  strip.append(body(text), close);
+  const [oldest, ...others] = document.querySelectorAll(".announced");
+  if (others.length >= MOST_ANNOUNCED - 1) oldest.remove();
+  byId("scroller").before(strip);
+}
+
+export async function error(/** @type {Page} */ page, told, room) {
+  if (told.code === "token_invalid") return; // we are somebody new, and have asked for our old nick
+  if (told.code === "muted") page.composer.closeFor(words.muted(told.text), told.retry_ms);
+  const closed = told.id && [...page.rooms].find((each) => each.asked === told.id);
+  if (closed) {
+    page.rooms.leave(closed); // it does not let us in
+    page.room.log.note("error", `${closed.name}: ${told.text}`);
+    return;
+  }
+  if (told.id === undefined) for (const each of page.rooms) each.log.refused();
+  if (told.id && told.id === page.secret) return page.composer.answer(told.text);
+  const aboutNick = told.code === "nick_taken" || told.code === "nick_invalid";
+  if (aboutNick && (told.id === undefined || told.id === page.asked)) {
+    const wanted = page.wanted ?? "";
+    page.wanted = page.me.startsWith("guest") ? null : page.me;
+    const entry = await page.fetch("entry");
+    entry?.begin(page);
+    entry?.refused(wanted, told);
+  } else if (told.id === undefined || ![...page.rooms].some((each) => each.outbox.refused(told))) {
+    room.log.note("error", `${told.code}: ${told.text}`);
+  }
+}
+
+/** The type is a reserved word. */
+export { privately as private };
+
+function privately(/** @type {Page} */ page, event) {
+  if (isIgnored(event.from)) return;
+  page.room.log.whisper(event, page.me);
+  if (event.from === page.me || inFocus()) return;
+  page.room.unread += 1;
+  page.rooms.draw();
+  page.notify(page.room, event.from, event.text);
+}

@@ -1,0 +1,20 @@
+/** Rooms that can be read without a session, by who is banned, say. Fetched when a session ended before a room had come. */
+
+import { at } from "../../shared/address.js";
+
+/**
+ * Shows what was said last in these rooms, as far as it may be read.
+ * @param {import("../page.js").Page} page
+ * @param {import("../rooms/room.js").Room[]} rooms
+ */
+export async function read(page, rooms) {
+  for (const room of rooms) {
+    try {
+      const answer = await (await fetch(at(`/r/${room.name}/messages?limit=100`), { headers: { Accept: "application/json" } })).json();
+      room.log.joined({ epoch: answer.epoch, head: answer.messages.at(-1)?.seq ?? 0 });
+      room.log.history({ messages: answer.messages, more: false }, page.me);
+    } catch {
+      room.log.refused(); // the banner says why we are not let in
+    }
+  }
+}
