@@ -14,7 +14,7 @@ TESTS = Path(__file__).parent
 
 CATALOGUE: dict[str, tuple[str, ...]] = {
     "T-01 connects and sends nothing": (
-        "bridge/delivery/test_script_delivery.py::test_who_waits_is_greeted_and_shown_the_last_twenty_with_the_time",
+        "bridge/delivery/test_script_delivery.py::test_a_peer_that_waits_is_greeted_and_shown_the_last_twenty_with_the_time",
         "tcp/test_server.py::test_accepted_sockets_have_the_options_of_their_listener",
     ),
     "T-02 connects and resets at once": (
@@ -51,7 +51,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "T-14 never reads": (
         "bridge/delivery/test_readers.py::test_stalled_readers_cost_the_others_nothing_and_are_told_what_they_missed",
-        "tcp/test_connection.py::test_who_does_not_read_delays_nobody_and_is_not_cut",
+        "tcp/test_connection.py::test_a_stuck_reader_delays_nobody_and_is_not_cut",
     ),
     "T-16 stops reading for a while": (
         "tcp/test_connection.py::test_ctrl_s_for_a_while_loses_nothing_that_the_log_holds",
@@ -62,7 +62,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "tcp/test_sniff.py::test_another_protocol_cut_at_every_byte_is_answered_and_not_said",
     ),
     "T-19 a PROXY header from nobody we know": (
-        "bridge/wire/test_terminal_bytes.py::test_nobody_says_himself_where_he_comes_from",
+        "bridge/wire/test_terminal_bytes.py::test_a_peer_cannot_choose_its_own_address",
         "bridge/wire/test_proxies.py::test_nobody_else_can_introduce_himself",
     ),
     "T-20 a peer that vanishes": (
@@ -78,7 +78,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "tcp/test_connection_limits.py::test_an_ipv6_network_counts_as_one_address",
     ),
     "T-25 coming and going all the time": (
-        "bridge/wire/test_terminal_bytes.py::test_who_comes_and_goes_all_the_time_is_news_once_a_second",
+        "bridge/wire/test_terminal_bytes.py::test_constant_joining_and_leaving_is_news_once_a_second",
         "core/rooms/test_presence.py::test_lists_of_members_are_right_again_when_a_crowd_is_over",
     ),
     "T-26 sends and closes at once": (
@@ -257,7 +257,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     "H-15 paths that lead elsewhere": ("bridge/wire/test_requests.py::test_no_path_leads_out_of_the_static_files",),
     "H-17 forwarded by a stranger": (
         "bridge/wire/test_requests.py::test_what_a_stranger_forwards_is_not_believed",
-        "web/http/test_client_address.py::test_nobody_else_can_say_who_he_is",
+        "web/http/test_client_address.py::test_nobody_can_log_in_with_the_name_of_another",
     ),
     "H-18 forwarded by a trusted proxy": (
         "web/http/test_client_address.py::test_the_right_most_hop_that_is_no_trusted_proxy_counts",
@@ -273,7 +273,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "accounts/test_authenticator.py::test_of_200_wrong_passwords_at_once_3_are_hashed_two_at_a_time",
     ),
     "A-06 fails as admin all day": (
-        "accounts/test_authenticator.py::test_who_is_known_gets_in_while_others_fail_under_his_name_all_day",
+        "accounts/test_authenticator.py::test_a_known_address_gets_in_while_others_fail_under_its_name_all_day",
     ),
     "A-07 unknown names take as long": (
         "accounts/test_accounts.py::test_an_unknown_name_costs_what_the_dearest_account_costs_and_fits_no_password",
@@ -283,7 +283,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "A-10 kicks of the wrong person": (
         "core/operators/test_moderation.py::test_a_kick_never_hits_a_newcomer_with_the_same_nick",
-        "core/operators/test_moderation.py::test_nobody_acts_on_himself_or_on_his_equals",
+        "core/operators/test_moderation.py::test_operators_cannot_act_on_themselves_or_on_equals",
     ),
     "A-12 the live feed after the login": ("web/tables/test_connections.py::test_watching_ends_with_the_login",),
     "A-13 announcements like any text": (
@@ -308,7 +308,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "journal/test_sqlite_failures.py::test_a_real_disk_fills_and_is_freed_again",
     ),
     "S-04 may not write": (
-        "journal/test_sqlite_refusals.py::test_who_may_not_write_is_told_so",
+        "journal/test_sqlite_refusals.py::test_a_person_who_may_not_write_is_told_so",
         "bridge/process/test_life.py::test_a_folder_that_cannot_be_written_is_told_in_one_line",
     ),
     "S-05 an error of the disk": (
@@ -342,11 +342,11 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "core/sessions/test_sanctions.py::test_an_end_that_has_come_lets_in_and_a_clock_set_back_keeps_out",
         "core/test_clock.py::test_messages_stay_in_the_order_in_which_they_were_said",
         "core/test_clock.py::test_a_second_try_is_known_for_two_minutes_and_no_longer",
-        "core/test_clock.py::test_who_left_may_come_back_for_ten_minutes_and_no_longer",
-        "core/test_clock.py::test_who_left_in_the_future_is_not_waited_for_any_longer",
+        "core/test_clock.py::test_an_identity_can_come_back_for_ten_minutes",
+        "core/test_clock.py::test_an_identity_that_left_in_the_future_does_not_live_longer",
     ),
     "O-01 eighty descriptors": (
-        "bridge/process/test_descriptors.py::test_with_eighty_descriptors_who_is_too_many_is_told",
+        "bridge/process/test_descriptors.py::test_with_eighty_descriptors_a_connection_too_many_is_told",
     ),
     "O-02 no descriptor for the next": (
         "bridge/process/test_descriptors.py::test_when_the_last_descriptor_is_gone_newcomers_wait_and_then_come_in",

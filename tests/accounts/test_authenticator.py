@@ -135,7 +135,7 @@ async def test_the_refusal_says_when_to_come_back(house: House) -> None:
     assert isinstance(await house.login("admin"), Operator)
 
 
-async def test_who_is_known_gets_in_while_others_fail_under_his_name_all_day(house: House) -> None:
+async def test_a_known_address_gets_in_while_others_fail_under_its_name_all_day(house: House) -> None:
     assert isinstance(await house.login("admin"), Operator)
     for hour in range(3):
         for number in range(100):

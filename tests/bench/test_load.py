@@ -72,6 +72,6 @@ def test_writers_who_are_slowed_down_are_noticed() -> None:
     assert report.paced
 
 
-def test_who_never_comes_into_the_room_is_told() -> None:
+def test_a_session_that_cannot_enter_the_room_is_told() -> None:
     with pytest.raises(BenchError, match=r"1 of 24 connections \(web\) never came into the room"):
         run(PLAN, lambda number, seq: 0 if number == FIRST_READER + 1 else 1)

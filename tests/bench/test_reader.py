@@ -74,7 +74,7 @@ def test_the_same_message_in_other_bytes_is_the_same_message() -> None:
 
 
 @pytest.mark.parametrize("shown", [[0, 2], [0, 0, 1, 2], [1, 0, 2], [2]])
-def test_a_reader_who_is_shown_something_else_is_heard_on_his_own(shown: list[int]) -> None:
+def test_a_reader_that_is_shown_something_else_is_checked_alone(shown: list[int]) -> None:
     order = ExpectedOrder(split_lines)
     reader(order).take(b"".join(LINES))
     odd = reader(order)

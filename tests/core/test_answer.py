@@ -16,7 +16,7 @@ def test_an_answer_reaches_all_who_ask_before_and_after_it_is_there() -> None:
     assert told == [("first", 7), ("second", 7), ("late", 7)]
 
 
-def test_who_asks_while_the_answer_is_told_is_told_too() -> None:
+def test_a_callback_added_during_the_answer_is_called_too() -> None:
     answer: Answer[int] = Answer()
     told: list[int] = []
     answer.then(lambda value: answer.then(told.append))

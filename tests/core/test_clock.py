@@ -46,7 +46,7 @@ def test_a_second_try_is_known_for_two_minutes_and_no_longer(world: World, secon
 
 
 @SET_BY
-def test_who_left_may_come_back_for_ten_minutes_and_no_longer(world: World, seconds: float) -> None:
+def test_an_identity_can_come_back_for_ten_minutes(world: World, seconds: float) -> None:
     ana = world.browser("ana")
     proof = token(ana)
     world.hub.disconnect(ana.session, CloseReason.LEFT)
@@ -77,7 +77,7 @@ def test_a_receipt_from_the_future_does_not_live_longer() -> None:
     assert receipts.begin(("ana", "c1"))[1] is True
 
 
-def test_who_left_in_the_future_is_not_waited_for_any_longer() -> None:
+def test_an_identity_that_left_in_the_future_does_not_live_longer() -> None:
     world = World()
     identities = Identities(b"key", world.hub.clock, lambda size: 1)
     identities.recall([Person("K7Q2MX", "ana", (), int((world.clock.now + DAY) * 1000), ["K7Q2MX"])])

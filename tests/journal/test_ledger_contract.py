@@ -126,7 +126,7 @@ def test_the_record_only_grows(
         connection.execute(sql)
 
 
-def test_who_is_logged_in_is_kept_as_it_was_written_last(ledger: Ledger, ask: Callable[..., Any]) -> None:
+def test_the_stored_logins_are_those_written_last(ledger: Ledger, ask: Callable[..., Any]) -> None:
     assert ask(ledger.logins) == ""
     for text in ("[1]", "[2]"):
         assert ask(ledger.keep_logins, text) is None

@@ -238,7 +238,7 @@ def test_damage_seen_while_another_gateway_writes_is_called_a_lock(
 
 
 @pytest.mark.parametrize("lock_out", [lambda path: path.chmod(0o444), lambda path: path.parent.chmod(0o555)])
-def test_who_may_not_write_is_told_so(written: Any, lock_out: Callable[[Path], None]) -> None:
+def test_a_person_who_may_not_write_is_told_so(written: Any, lock_out: Callable[[Path], None]) -> None:
     lock_out(written)
     run = subprocess.run(
         [sys.executable, "-c", LIKE_ANYBODY + OPEN, str(written)], capture_output=True, text=True, timeout=30

@@ -86,7 +86,7 @@ def test_a_proxy_has_its_time_for_the_header(
 
 
 @pytest.mark.parametrize("first", [b"", b"PROXY "])
-def test_who_leaves_before_the_header_leaves_nothing_behind(
+def test_a_peer_that_closes_before_its_header_leaves_nothing_behind(
     house: House, first: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caller = house.knocks(first)
@@ -122,7 +122,7 @@ def test_the_limit_by_address_counts_whom_the_proxy_tells(house: House) -> None:
     other.resets()
 
 
-def test_who_waits_for_his_header_is_counted_in_all(house: House) -> None:
+def test_a_connection_that_waits_for_its_header_counts(house: House) -> None:
     house.admission.connections = 1
     first = house.knocks(b"PROXY ")
     house.until(lambda: house.admission.count)

@@ -150,7 +150,7 @@ def test_the_sender_of_many_lines_in_one_packet_gets_each_back(classic: Call) ->
     assert ana.heard == bob.heard == b"".join(line(ana, str(number)) for number in range(300))
 
 
-def test_quit_ends_only_who_said_it(classic: Call, server: Server) -> None:
+def test_quit_ends_only_the_client_that_said_it(classic: Call, server: Server) -> None:
     ana, bob, eve = classic(), classic(), classic()
     ana.says(b"bye\nquit\nnot said\n")
     assert ana.hears_all() == line(ana, "bye")
@@ -221,7 +221,7 @@ def test_the_lines_before_a_reset_are_said_and_half_a_line_is_not(classic: Call,
     assert bob.heard == line(ana, "line") * 200
 
 
-def test_nobody_stays_registered_who_has_gone(classic: Call, server: Server) -> None:
+def test_no_closed_connection_stays_registered(classic: Call, server: Server) -> None:
     quits, ends, dies = classic(), classic(), classic()
     quits.says(b"quit\n")
     quits.says_no_more()
@@ -271,7 +271,7 @@ def test_what_goes_wrong_with_one_peer_ends_only_that_one(
     assert len(caplog.records) == 1
 
 
-def test_who_is_one_too_many_is_told_so_and_room_is_made_by_who_leaves(server: Server) -> None:
+def test_a_connection_too_many_is_told_so_and_a_leave_makes_room(server: Server) -> None:
     listener = server.listen("127.0.0.1", 0, ClassicServer(server, True, 2).accepted)
     first, second, third = (Caller(server, listener.address) for _ in range(3))
     third.says(b"hello\n")

@@ -27,7 +27,7 @@ def ending(house: House, guest: Guest) -> tuple[CloseReason, str]:
     return row.closing, row.words
 
 
-def test_who_says_goodbye_has_left(house: House) -> None:
+def test_a_peer_that_says_goodbye_has_left(house: House) -> None:
     quits, ends = house.guest("quits"), house.guest("ends")
     quits.says(b"quit\n")
     ends.says_no_more()
@@ -36,14 +36,14 @@ def test_who_says_goodbye_has_left(house: House) -> None:
     assert ending(house, ends) == (CloseReason.LEFT, "")
 
 
-def test_who_is_reset_is_lost(house: House) -> None:
+def test_a_reset_connection_is_lost(house: House) -> None:
     ana = house.guest("ana")
     ana.resets()
 
     assert ending(house, ana) == (CloseReason.LOST, "")
 
 
-def test_who_is_reset_while_something_is_written_to_him_is_lost(house: House) -> None:
+def test_a_reset_during_a_write_is_a_lost_connection(house: House) -> None:
     ana, bob = house.guest("ana"), house.guest("bob")
     ana.session.hold()
     ana.says(b"not read yet\n")
@@ -54,7 +54,7 @@ def test_who_is_reset_while_something_is_written_to_him_is_lost(house: House) ->
     assert ending(house, ana) == (CloseReason.LOST, "")
 
 
-def test_who_closes_at_once_after_his_end_of_file_has_left(house: House) -> None:
+def test_a_peer_that_closes_right_after_its_end_of_file_has_left(house: House) -> None:
     ana, bob = house.guest("ana"), house.guest("bob")
     ana.session.hold()
     ana.says(b"mine\n")
@@ -74,7 +74,7 @@ def test_who_closes_at_once_after_his_end_of_file_has_left(house: House) -> None
         (b"\xff\xfa" + b"\x22" * 1000, CloseReason.BAD_TELNET),
     ],
 )
-def test_who_speaks_wrongly_is_closed_for_it(house: House, says: bytes, closing: CloseReason) -> None:
+def test_a_peer_that_breaks_the_protocol_is_closed(house: House, says: bytes, closing: CloseReason) -> None:
     stranger = house.stranger()
     stranger.says(says)
 
@@ -99,7 +99,7 @@ def test_our_own_failure_is_told_from_the_peer_s(
 # Not let in
 
 
-def test_who_is_refused_is_counted_with_the_reason(full: House) -> None:
+def test_a_rejected_connection_is_counted_with_the_reason(full: House) -> None:
     full.knocks().hears_all()
 
     assert full.hub.stats.closed.counts[full.door.door, CloseReason.FULL] == 1
@@ -116,7 +116,7 @@ def test_the_words_survive_input_that_comes_after_them(full: House) -> None:
     full.until(lambda: not full.refusals.here)
 
 
-def test_who_never_goes_is_let_go_of(full: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_that_never_closes_is_dropped(full: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reject, "LINGER", 0.05)
     stays = full.knocks()
     full.until(lambda: full.refusals.here)
@@ -133,7 +133,7 @@ def test_only_so_many_refused_linger_at_a_time(full: House) -> None:
     assert len(full.refusals.here) == full.refusals.most
 
 
-def test_who_floods_after_his_refusal_is_cut(full: House) -> None:
+def test_a_rejected_peer_that_floods_is_cut(full: House) -> None:
     flood = full.knocks()
     full.until(lambda: full.refusals.here)
     flood.sock.setblocking(False)

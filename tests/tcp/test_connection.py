@@ -27,14 +27,14 @@ def test_a_line_reaches_the_others_and_not_its_author(house: House) -> None:
     assert b"hello from netcat" not in ana.heard
 
 
-def test_who_waits_is_greeted(house: House) -> None:
+def test_a_peer_that_waits_is_greeted(house: House) -> None:
     stranger = house.stranger()
     stranger.hears(b"/help lists the rest")
 
     assert stranger.heard.startswith(b"-- ")
 
 
-def test_who_speaks_first_is_not_greeted(house: House) -> None:
+def test_a_peer_that_speaks_first_is_not_greeted(house: House) -> None:
     script = house.stranger()
     script.says(b"/time\n")
     script.says_no_more()
@@ -60,7 +60,7 @@ def test_a_client_that_only_negotiates_is_greeted_with_the_history(
 
 @pytest.mark.parametrize("door", [Door.TCP, Door.TELNET])
 @pytest.mark.parametrize("text", [b"hi\n", b"hi", b"\r\n"])
-def test_who_negotiates_and_then_speaks_is_not_greeted(new_house: Build, door: Door, text: bytes) -> None:
+def test_a_peer_that_negotiates_and_then_speaks_is_not_greeted(new_house: Build, door: Door, text: bytes) -> None:
     script = new_house(door).stranger()
     script.says(b"\xff\xfb\x1f" + text)
     script.says_no_more()
@@ -181,7 +181,7 @@ def test_a_long_farewell_reaches_a_slow_reader_in_full(house: House) -> None:
     assert caller.hears_all() == b"x" * 3_000_000 + b"!! kicked: enough\n"
 
 
-def test_who_is_kicked_and_does_not_read_is_not_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kicked_peer_that_does_not_read_is_not_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LINGER", 3600.0)
     caller = house.guest("ana", receive_buffer=4096)
     caller.session.owe(b"x" * 30_000_000)
@@ -301,7 +301,7 @@ def test_a_line_too_long_is_one_error_and_the_next_line_works(house: House) -> N
 # Who does not read
 
 
-def test_who_does_not_read_delays_nobody_and_is_not_cut(new_house: Build) -> None:
+def test_a_stuck_reader_delays_nobody_and_is_not_cut(new_house: Build) -> None:
     house = new_house(log_messages=100)
     stuck, ana, bob = house.guest("stuck", receive_buffer=4096), house.guest("ana"), house.guest("bob")
     for number in range(40):
@@ -387,7 +387,7 @@ def test_the_telnet_door_ends_lines_with_cr_lf(new_house: Build) -> None:
 # Refused at the door
 
 
-def test_who_comes_when_all_places_are_taken_is_told_in_one_line(house: House) -> None:
+def test_a_newcomer_to_a_full_gateway_is_told_in_one_line(house: House) -> None:
     house.admission.connections = 1
     house.guest("ana")
     late = house.knocks()

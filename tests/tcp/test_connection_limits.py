@@ -48,7 +48,7 @@ def test_the_limit_in_all_holds_for_everybody() -> None:
     assert [admission.enter() for _ in range(4)] == [None, None, None, (CloseReason.FULL, "try again in 30 s")]
 
 
-def test_who_leaves_makes_room() -> None:
+def test_a_closed_connection_makes_room() -> None:
     admission = ConnectionLimits(1, 1)
     admission.enter()
     admitted(admission, "192.0.2.1")
@@ -59,7 +59,7 @@ def test_who_leaves_makes_room() -> None:
     assert admitted(admission, "192.0.2.1", "192.0.2.2") == 2
 
 
-def test_who_was_refused_counts_nowhere() -> None:
+def test_a_rejected_connection_does_not_count() -> None:
     admission = ConnectionLimits(0, 1)
     admitted(admission, "192.0.2.1", "192.0.2.1")
     admission.go(Remote("192.0.2.1"))

@@ -57,7 +57,7 @@ async def test_prometheus_can_read_what_is_exposed(web: Running, http: Http) -> 
     assert sample["process_resident_memory_bytes",] == 50_000_000 and sample["process_max_fds",] == 1000
 
 
-async def test_openmetrics_is_for_who_asks_for_it(web: Running, http: Http) -> None:
+async def test_openmetrics_is_for_clients_that_ask_for_it(web: Running, http: Http) -> None:
     await lively(web)
     text, kind = await exposed(web, http, Accept=OPENMETRICS)
     families = {family.name: family.type for family in parse_openmetrics(text)}
@@ -176,7 +176,7 @@ async def test_the_summary_tells_now_the_highest_and_the_limit(start: Start, htt
 @pytest.mark.parametrize(
     ("code", "health", "cause"), [(Code.DRAINING, "draining", "draining"), (Code.BUSY, "busy", "paused")]
 )
-async def test_who_takes_nobody_is_not_ready_and_says_why(
+async def test_a_gateway_that_accepts_nobody_is_not_ready_and_says_why(
     start: Start, http: Http, code: Code, health: str, cause: str
 ) -> None:
     web = await start(ready=lambda: Refusal(code, "not now"))

@@ -178,7 +178,7 @@ async def test_half_a_frame_is_no_pong(start: Start) -> None:
     writer.close()
 
 
-async def test_who_answers_pings_stays(start: Start) -> None:
+async def test_a_peer_that_answers_pings_stays(start: Start) -> None:
     web = await start(ping_every=0.05, pong_within=0.05)
     reader, writer = await web.upgraded()
     for _ in range(5):

@@ -39,7 +39,7 @@ async def test_a_dead_socket_is_freed_without_the_collector(web: Running) -> Non
     await eventually(lambda: not web.chat.sessions and sockets() == before)
 
 
-async def test_who_parts_among_many_waits_for_a_turn_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_of_many_closing_connections_waits_for_a_turn_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timer_wheel, "AT_ONCE", 3)
     line, parted = PacedClose(), list[int]()
 

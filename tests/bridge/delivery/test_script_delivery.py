@@ -88,7 +88,7 @@ def test_a_hundred_at_once_arrive_once_each(shared: Gateway, program: Program, n
     assert set(codes) == {0}
 
 
-def test_who_comes_to_say_one_thing_is_never_announced_and_who_stays_is(gateway: Gateway, program: Program) -> None:
+def test_a_short_visit_is_never_announced_and_a_longer_one_is(gateway: Gateway, program: Program) -> None:
     with Browser(gateway.web) as browser, Terminal(gateway.tcp).named("watcher") as terminal:
         for name in SENDERS:
             subprocess.run(command(name, program, gateway.tcp), input=b"hi\n", capture_output=True, timeout=45)
@@ -120,7 +120,7 @@ def test_a_join_is_announced_two_seconds_after_the_connection(gateway: Gateway) 
     assert 1.9 < best < 2.9
 
 
-def test_who_speaks_before_the_join_is_news_is_not_announced_to_terminals(gateway: Gateway) -> None:
+def test_a_peer_that_speaks_before_its_announcement_is_not_announced_to_terminals(gateway: Gateway) -> None:
     with Browser(gateway.web) as browser, Terminal(gateway.tcp).named("watcher") as terminal:
         with Terminal(gateway.tcp).named("talker") as talker:
             talker.send("first words")
@@ -172,7 +172,7 @@ def test_on_loopback_only_the_greeting_says_how_to_let_others_in(gateway: Gatewa
         assert any("--host 0.0.0.0" in line for line in terminal.until("Ctrl-R"))
 
 
-def test_who_waits_is_greeted_and_shown_the_last_twenty_with_the_time(gateway: Gateway) -> None:
+def test_a_peer_that_waits_is_greeted_and_shown_the_last_twenty_with_the_time(gateway: Gateway) -> None:
     for number in range(25):
         assert post(gateway.web, "lobby", f"m{number}", "ci").status == 201
     began = time.monotonic()
@@ -190,7 +190,7 @@ def test_who_waits_is_greeted_and_shown_the_last_twenty_with_the_time(gateway: G
     assert all(re.match(r"\[\d\d:\d\d\] ", line) for line in shown)
 
 
-def test_who_speaks_first_gets_neither_greeting_nor_history(gateway: Gateway) -> None:
+def test_a_peer_that_speaks_first_gets_neither_greeting_nor_history(gateway: Gateway) -> None:
     post(gateway.web, "lobby", "old news")
     with Terminal(gateway.tcp) as script, Browser(gateway.web) as browser:
         script.send("I speak first")

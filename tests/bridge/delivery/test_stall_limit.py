@@ -33,7 +33,7 @@ def reader(gateway: Gateway, how: str) -> socket.socket:
 
 
 @pytest.mark.parametrize("how", REQUESTS)
-def test_who_takes_nothing_is_closed_and_who_takes_a_little_is_not(start: Start, how: str) -> None:
+def test_a_reader_that_takes_nothing_is_closed_and_a_slow_one_is_not(start: Start, how: str) -> None:
     gateway = start("--memory", "--limits.stall_seconds", LIMIT, "--log-format", "json", *NO_PACE)
     with reader(gateway, how), reader(gateway, how) as slow, socket.create_connection((HOST, gateway.tcp)) as writer:
         for _ in range(12):  # about 11 MB: more than the kernel takes for a reader

@@ -40,7 +40,7 @@ def governed(start_shared: Start) -> Gateway:
     return start_shared("--admin.tokens", f"robot:admin:{digest}", "--admin.password_hash", hashed)
 
 
-def test_who_is_banned_or_muted_stays_so_until_he_is_let_in_again(governed: Gateway) -> None:
+def test_bans_and_mutes_last_until_they_are_lifted(governed: Gateway) -> None:
     command = ["nc", "127.0.0.1", str(governed.tcp)]
     page = Browser(governed.web, nick="eve")
     token = page.welcome["token"]
@@ -109,7 +109,7 @@ def test_a_banned_address_is_told_so_at_every_door_and_the_dashboard_stays_open(
         welcome.until("/help")
 
 
-def test_an_operator_logs_in_at_a_terminal_and_nobody_reads_his_password(governed: Gateway) -> None:
+def test_an_operator_logs_in_at_a_terminal_and_nobody_reads_the_password(governed: Gateway) -> None:
     with Terminal(governed.tcp) as ana, Terminal(governed.tcp) as bob:
         bob.named("bob")
         ana.named("ana")

@@ -84,7 +84,7 @@ def test_a_drain_of_the_web_door_is_cancelled_halfway(kept: Gateway) -> None:
             assert door(kept, "web")["left"] == left + 1
 
 
-def test_maintenance_turns_newcomers_away_and_leaves_who_is_here(kept: Gateway) -> None:
+def test_maintenance_turns_newcomers_away_and_leaves_the_others(kept: Gateway) -> None:
     with Terminal(kept.tcp) as ana:
         ana.named("ana")
         ask(kept, "POST", "maintenance", on=True, text="back at nine")

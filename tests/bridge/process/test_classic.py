@@ -158,7 +158,7 @@ def resident(pid: int) -> int:
     return int(kilobytes) << 10
 
 
-def test_out_of_descriptors_it_serves_who_is_there_and_later_the_others(tmp_path: Path) -> None:
+def test_out_of_descriptors_it_serves_open_connections_and_later_the_others(tmp_path: Path) -> None:
     with running(tmp_path, *ECHO) as server:
         resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (24, 24))
         callers = [server.call() for _ in range(30)]
@@ -173,7 +173,7 @@ def test_out_of_descriptors_it_serves_who_is_there_and_later_the_others(tmp_path
     assert b"Too many open files" in complaints
 
 
-def test_descriptors_are_left_over_and_who_is_one_too_many_is_told_so(tmp_path: Path) -> None:
+def test_descriptors_are_left_over_and_a_connection_too_many_is_told_so(tmp_path: Path) -> None:
     with running(tmp_path, *CLASSIC, descriptors=64 + 5) as server:
         callers = [server.call() for _ in range(7)]
         for one_too_many in callers[5:]:

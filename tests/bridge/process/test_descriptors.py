@@ -35,7 +35,7 @@ def processor_share(gateway: Gateway) -> float:
 
 
 @needs_proc
-def test_with_eighty_descriptors_who_is_too_many_is_told(start: Start) -> None:
+def test_with_eighty_descriptors_a_connection_too_many_is_told(start: Start) -> None:
     gateway = start(running=False)
     gateway.starter = ("sh", "-c", 'ulimit -n 80; exec "$@"', "sh")
     gateway.start()

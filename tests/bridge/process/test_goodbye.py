@@ -30,7 +30,7 @@ def test_the_code_of_the_farewell_brings_a_terminal_back_after_the_restart(gatew
     assert farewell[1] not in gateway.stderr
 
 
-def test_who_finds_the_house_full_reads_why_on_every_door(start: Start) -> None:
+def test_a_full_gateway_says_so_on_every_door(start: Start) -> None:
     gateway = start("--limits.connections", 1, "--log-format", "json", "--memory")
     with Terminal(gateway.tcp) as first:
         first.send("/nick ana")

@@ -181,7 +181,7 @@ def test_a_token_works_from_when_it_is_written_down(configured: Configure) -> No
     assert status(it) == 401
 
 
-def test_who_logged_in_is_a_stranger_once_his_account_has_changed(configured: Configure) -> None:
+def test_a_login_ends_when_its_account_changes(configured: Configure) -> None:
     def settings(role: str) -> str:
         return f'[admin.accounts.{{}}]\nrole = "{role}"\nhash = "{HASH}"\n'
 

@@ -222,7 +222,7 @@ def test_a_prefix_is_enough_and_an_unclear_word_gets_proposals(
     assert [message["text"] for message in history(shared.web, room)] == ["end"]
 
 
-def test_who_is_the_name_and_whois_too_although_one_begins_the_other(terminal: Terminal) -> None:
+def test_who_and_whois_are_found_although_one_begins_the_other(terminal: Terminal) -> None:
     assert terminal.answer("/who").startswith("-- 1 person in")
     assert terminal.answer("/whoi").startswith("-- guest-")
 

@@ -145,7 +145,7 @@ def test_every_operation_is_driven(described: Described) -> None:
     assert left == {"id", "login", "logout", "login-link"}
 
 
-def test_who_logs_in_and_out(described: Described) -> None:
+def test_login_and_logout(described: Described) -> None:
     link = until(lambda: [each for each in described.gateway.stdout.split() if "token=" in each], "the link")[0]
     token = link.partition("token=")[2]
     answer = described.ask("POST", "/admin/login", "/admin/login", {"token": token}, token="")

@@ -211,7 +211,7 @@ def test_a_flood_of_telnet_commands_is_answered_with_little(shared: Gateway, doo
 
 @pytest.mark.parametrize("first", PROXIED)
 @pytest.mark.parametrize("door", ["tcp", "telnet", "web"])
-def test_nobody_says_himself_where_he_comes_from(shared: Gateway, door: str, first: bytes) -> None:
+def test_a_peer_cannot_choose_its_own_address(shared: Gateway, door: str, first: bytes) -> None:
     answer = raw(shared.port(door), first + b"/whois\nGET / HTTP/1.1\r\n\r\n", half_close=True)
     assert b"1.2.3.4" not in answer and b"1.1.1.1" not in answer
 
@@ -232,7 +232,7 @@ def test_what_was_sent_before_closing_at_once_is_said_and_half_a_line_is_not(sha
     assert max(texts.count(f"flash {number}") for number in range(1, 20, 2)) <= 1
 
 
-def test_who_comes_and_goes_all_the_time_is_news_once_a_second(shared: Gateway) -> None:
+def test_constant_joining_and_leaving_is_news_once_a_second(shared: Gateway) -> None:
     with Browser(shared.web, "flapping") as browser:
         peers = [Terminal(shared.tcp) for _ in range(60)]
         for peer in peers:

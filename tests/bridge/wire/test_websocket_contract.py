@@ -78,7 +78,7 @@ def test_a_second_hello_is_refused(shared: Gateway) -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(120)
-def test_who_does_not_say_hello_in_fifteen_seconds_is_closed(shared: Gateway) -> None:
+def test_a_peer_without_hello_is_closed_after_fifteen_seconds(shared: Gateway) -> None:
     with Browser(shared.web, hello=False) as browser:
         began = time.monotonic()
         assert browser.closed(20)[0] == 1008

@@ -63,7 +63,7 @@ def test_the_charts_show_one_mark_for_all(world: World) -> None:
     assert [mark.text for mark in world.hub.stats.sampler.marks][before:] == ["otto: campaign kick x, 5 connections"]
 
 
-def test_who_has_gone_is_counted_and_nobody_who_came_later_is_hit(world: World) -> None:
+def test_closed_connections_are_counted_and_later_ones_are_not_hit(world: World) -> None:
     peers = crowd(world, 3)
     campaign = begin(world, OPERATOR, Action.KICK, peers, per_second=1)
     world.hub.disconnect(peers[1].session, CloseReason.LEFT)

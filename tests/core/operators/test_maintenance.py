@@ -142,7 +142,7 @@ def test_whose_message_is_being_stored_sees_it_first(world: World, ports: Listen
     assert [each["type"] for each in peer.objects if each["type"] in ("ack", "bye")] == ["ack", "bye"]
 
 
-def test_who_stays_busy_goes_all_the_same(world: World, ports: Listeners) -> None:
+def test_a_busy_session_is_closed_all_the_same(world: World, ports: Listeners) -> None:
     (peer,) = crowd(world, 1)
     peer.session.hold()
     drain(world, Door.WEB)
@@ -171,7 +171,7 @@ def switch(world: World, on: bool, words: str = "", operator: Any = ADMIN) -> An
     return answers[0]
 
 
-def test_newcomers_read_the_words_of_the_maintenance_and_who_is_here_stays(world: World) -> None:
+def test_newcomers_read_the_words_of_the_maintenance_and_the_others_stay(world: World) -> None:
     ana = world.browser("ana")
     switch(world, True, "back at \x1b[2Jnine")
     assert not ana.session.closed

@@ -97,7 +97,7 @@ def test_a_guest_from_this_machine_is_banned_by_nick(world: World) -> None:
 
 
 @pytest.mark.parametrize("verb", ["kick", "ban", "mute"])
-def test_nobody_acts_on_himself_or_on_his_equals(world: World, verb: str) -> None:
+def test_operators_cannot_act_on_themselves_or_on_equals(world: World, verb: str) -> None:
     boss, bob = world.terminal("boss"), world.terminal("bob")
     boss.session.operator = ADMIN._replace(name="boss")
     more = [""] if verb == "kick" else ["", None]
@@ -206,7 +206,7 @@ def test_bans_and_mutes_are_recalled_with_the_next_start(world: World) -> None:
 # Mutes
 
 
-def test_who_is_muted_reads_and_does_not_speak(world: World) -> None:
+def test_a_muted_person_reads_and_cannot_speak(world: World) -> None:
     bob, ana = world.terminal("bob"), world.terminal("ana")
     do(world, "mute", OPERATOR, Subject(bob.session.id), "caps", 600)
     bob.says("HELLO", "/me shouts", "/msg ana hello", "/topic ME")
@@ -215,7 +215,7 @@ def test_who_is_muted_reads_and_does_not_speak(world: World) -> None:
     assert bob.lines == ["ana: peace"] and ana.lines == []
 
 
-def test_a_mute_follows_who_was_meant_and_not_his_nick(world: World) -> None:
+def test_a_mute_follows_the_person_and_not_the_nick(world: World) -> None:
     bob = world.terminal("bob")
     do(world, "mute", OPERATOR, Subject(bob.session.id), "", None)
     bob.says("/nick bobby", "still here")
@@ -315,7 +315,7 @@ RIGHTS = [
 
 @pytest.mark.parametrize(("verb", "words", "least"), RIGHTS)
 @pytest.mark.parametrize("operator", [VIEWER, OPERATOR, ADMIN])
-def test_everybody_may_do_what_his_role_allows(
+def test_a_role_may_do_what_it_allows(
     world: World, verb: str, words: tuple[Any, ...], least: Role, operator: Operator
 ) -> None:
     bob = world.terminal("bob")
@@ -364,7 +364,7 @@ def test_strangers_cannot_fill_the_record(world: World) -> None:
 
 
 @pytest.mark.parametrize("order", [order.name for order in OPERATOR_COMMANDS])
-def test_who_has_not_logged_in_gives_no_orders(world: World, order: str) -> None:
+def test_operator_commands_need_a_login(world: World, order: str) -> None:
     eve, page = world.terminal("eve"), world.browser("pia")
     page.forget()
     eve.says(f"/{order} eve")

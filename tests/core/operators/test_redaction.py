@@ -140,7 +140,7 @@ def test_an_operator_removes_any_message_and_says_why() -> None:
     assert next(iter(world.hub.rooms["lobby"].log.after(1))).redacted == "hate speech"
 
 
-def test_who_is_no_operator_may_not_and_is_recorded() -> None:
+def test_an_attempt_by_somebody_who_is_no_operator_is_refused_and_recorded() -> None:
     world = World()
     ana = world.terminal("ana")
     ana.says("one", "/redact 1 spam")

@@ -81,7 +81,7 @@ def test_texts_of_a_row_are_bounded() -> None:
     assert (len(row.words), len(row.rooms)) == (WORDS_KEPT, ROOMS_KEPT)
 
 
-def test_who_is_refused_is_counted_without_a_row() -> None:
+def test_a_rejected_connection_is_counted_without_a_row() -> None:
     world = World()
     world.hub.stats.refused(Door.WEB, "192.0.2.1", CloseReason.TOO_MANY, "16 already")
     assert world.hub.stats.closed.counts == {(Door.WEB, CloseReason.TOO_MANY): 1}
@@ -146,7 +146,7 @@ def test_the_code_to_come_back_is_neither_logged_nor_kept(caplog: pytest.LogCapt
 GOODBYE = "!! draining: the gateway is restarting; reconnect in 2 s"
 
 
-def test_who_has_a_name_at_a_terminal_gets_a_code_that_brings_him_back() -> None:
+def test_a_named_terminal_gets_a_code_that_works_later() -> None:
     world = World()
     bob, eve = world.terminal("bob"), world.terminal("eve")
     bob.says("/join ops")
@@ -162,7 +162,7 @@ def test_who_has_a_name_at_a_terminal_gets_a_code_that_brings_him_back() -> None
     assert lines[-1].endswith("eve: missed")
 
 
-def test_who_has_only_spoken_gets_a_code_too_and_who_was_silent_gets_none() -> None:
+def test_a_terminal_that_spoke_gets_a_code_and_a_silent_one_none() -> None:
     world = World()
     bob, silent = world.terminal(), world.terminal()
     bob.says("hi")

@@ -79,7 +79,7 @@ def test_a_nick_is_kept_for_two_minutes_after_its_owner_left() -> None:
     assert eve.lines == ["-- you are ana"]
 
 
-def test_who_finds_his_nick_taken_is_told_and_gets_a_guest_name() -> None:
+def test_a_taken_nick_is_told_and_replaced_by_a_guest_name() -> None:
     world = World()
     ana, eve = world.browser("ana"), world.terminal("eve")
     token = welcome(ana)["token"]
@@ -217,7 +217,7 @@ def test_a_code_brings_a_terminal_back_with_what_it_missed() -> None:
     assert again.session.nick == "bob"
 
 
-def test_who_comes_back_as_somebody_else_leaves_the_name_he_had() -> None:
+def test_a_resume_as_another_person_frees_the_name_of_before() -> None:
     world = World()
     bob, eve = world.terminal("bob"), world.terminal("eve")
     bob.says("/resume")

@@ -7,7 +7,7 @@ from gateway.errors import Refusal
 from tests.core.world import World
 
 
-def test_who_left_while_his_room_was_opened_is_no_ghost_in_it() -> None:
+def test_a_session_that_left_while_its_room_opened_is_not_in_it() -> None:
     world = World()
     bob = world.terminal("bob")
     bob.says("/join ops", "1", "2")
@@ -30,7 +30,7 @@ def test_who_left_while_his_room_was_opened_is_no_ghost_in_it() -> None:
     assert "ops" not in world.hub.rooms
 
 
-def test_who_went_elsewhere_while_he_was_greeted_is_not_shown_the_lobby() -> None:
+def test_a_session_that_changed_rooms_while_greeted_is_not_shown_the_lobby() -> None:
     world = World()
     bob, reads = world.terminal("bob"), []
     bob.says("old")

@@ -9,7 +9,7 @@ from gateway.core.rooms.presence import Presences
 from tests.core.world import Peer, World
 
 
-def test_who_was_listed_renamed_and_gone_is_struck_under_the_name_people_know() -> None:
+def test_a_listed_member_leaves_under_the_name_that_people_know() -> None:
     presences = Presences("lobby")
     presences.renamed("guest-4f2a", "zoe", announced=False, listed_as="guest-4f2a")
     presences.left("zoe", announced=False, listed_as="guest-4f2a")

@@ -289,7 +289,7 @@ def test_reading_a_room_one_is_not_in_is_refused() -> None:
     assert fields(ana.told("error"), "code") == [("not_joined",)]
 
 
-def test_who_is_not_there_is_told_since_when() -> None:
+def test_an_absent_person_is_reported_with_the_time_they_left() -> None:
     world = World()
     heidi, bob = world.browser("heidi"), world.terminal("bob")
     world.hub.disconnect(heidi.session, CloseReason.LEFT)

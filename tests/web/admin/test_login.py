@@ -154,7 +154,7 @@ async def test_a_kick_needs_an_operator(web: Running, http: Http, name: str, sta
         assert str(status == 200) in await answer.text(), "the page has a kick where there is a right"
 
 
-async def test_who_lacks_a_right_gets_a_page_that_says_so(web: Running, http: Http) -> None:
+async def test_a_missing_right_gets_a_page_that_says_so(web: Running, http: Http) -> None:
     csrf = await log_in(web, http, "vic")
     form = {"id": web.chat.join_nobody().id, "csrf": csrf}
     async with http.post(f"{web.url}/admin/kick", data=form, headers=PAGE) as answer:
@@ -303,7 +303,7 @@ async def test_a_foreign_page_may_not_even_read(web: Running, http: Http) -> Non
         ("x" * 99, "link:" + "x" * 32),
     ],
 )
-async def test_who_comes_by_a_link_is_known_by_the_name_they_give(
+async def test_a_login_by_link_is_known_by_the_name_that_was_given(
     start: Start, http: Http, given: str, name: str
 ) -> None:
     web = await start(register=PEOPLE, templates=TEMPLATES, static=STATIC_DIR)

@@ -81,7 +81,7 @@ async def test_a_running_campaign_is_stopped(desk: Desk) -> None:
     assert sum(each.closed for each in people) == 1
 
 
-async def test_an_operator_is_left_out_unless_he_is_named(desk: Desk) -> None:
+async def test_an_operator_is_left_out_unless_named(desk: Desk) -> None:
     otto = desk.web.chat.join_nobody()
     otto.operator = Operator("otto", Role.OPERATOR, "tcp 10.0.0.1")
     order = {"action": "message", "text": "hello", "expected": 1}

@@ -84,7 +84,7 @@ async def test_an_order_without_the_csrf_token_is_refused_and_recorded(desk: Des
 
 
 @pytest.mark.parametrize("path", ["bans", "mutes", "audit"])
-async def test_lists_are_for_who_is_logged_in(web: Running, http: Http, path: str) -> None:
+async def test_lists_need_a_login(web: Running, http: Http, path: str) -> None:
     async with http.get(f"{web.url}/admin/api/{path}") as answer:
         assert answer.status == 401
 
@@ -142,7 +142,7 @@ async def test_a_reader_of_an_endless_answer_is_cut_by_a_ban(desk: Desk) -> None
         assert "banned" in (await stream.read()).decode() or stream.content.at_eof()
 
 
-async def test_who_is_muted_is_told_so(desk: Desk) -> None:
+async def test_a_muted_person_is_told_so(desk: Desk) -> None:
     async with somebody(desk.web, "bob") as bob:
         connection = desk.web.chat.session.id
         status, made = await desk.ask("POST", "mutes", connection=connection, seconds=60, reason="caps")

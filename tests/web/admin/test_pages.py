@@ -237,7 +237,7 @@ async def test_what_the_table_cannot_do_is_refused(web: Running, http: Http, que
         assert (await answer.json())["error"]["code"] == "bad_message"
 
 
-async def test_a_link_for_who_holds_the_key(start: Start, http: Http) -> None:
+async def test_the_holder_of_the_key_gets_a_link(start: Start, http: Http) -> None:
     web = await start(link_key="k" * 32)
     url = f"{web.url}/admin/login-link"
     async with http.post(url, headers={"Authorization": "Bearer " + "k" * 32}) as answer:

@@ -156,7 +156,7 @@ def test_joining_a_room_by_command_leads_to_its_page(gateway: RunningGateway, ro
     expect(eva.locator("#outbox > li")).to_have_count(0)
 
 
-def test_who_leaves_is_not_brought_back_before_he_wants_to(gateway: RunningGateway, room: str, open_page: Open) -> None:
+def test_a_person_who_left_is_not_reconnected_unasked(gateway: RunningGateway, room: str, open_page: Open) -> None:
     gail = open_page(f"{gateway.web}/r/{room}", "gail")
     connected(gail)
 

@@ -274,7 +274,7 @@ def test_only_what_somebody_asked_for_counts_as_use(gateway: RunningGateway, das
         dashboard.keyboard.press("r")
 
 
-def test_who_may_only_look_finds_nothing_to_act_with_and_is_refused(
+def test_a_viewer_finds_no_actions_and_is_refused(
     gateway: RunningGateway, open_page: Open, viewer: StorageState, complaints: Complaints
 ) -> None:
     complaints.expected.append("status of 403")

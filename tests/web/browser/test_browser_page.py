@@ -201,7 +201,7 @@ def test_settings_are_kept_until_the_page_forgets(gateway: RunningGateway, room:
     expect(page.locator("html")).to_have_css("color-scheme", "light dark")
 
 
-def test_who_is_away_is_told_of_his_name_and_of_private_words(
+def test_an_absent_person_is_told_of_mentions_and_private_messages(
     gateway: RunningGateway, room: str, open_page: Open
 ) -> None:
     page = open_page("about:blank", "rosa")
@@ -252,7 +252,7 @@ def test_texts_that_want_to_be_more_stay_texts(gateway: RunningGateway, room: st
     expect(page.get_by_text("the last", exact=True)).to_be_hidden()
 
 
-def test_who_is_muted_or_kicked_reads_why_and_keeps_what_he_wrote(
+def test_a_muted_or_kicked_person_reads_why_and_keeps_the_draft(
     gateway: RunningGateway, room: str, open_page: Open, operator: StorageState
 ) -> None:
     page = open_page(f"{gateway.web}/r/{room}", "sven")

@@ -77,7 +77,7 @@ async def test_other_headers_say_nothing_even_from_a_trusted_proxy(start: Start,
     writer.close()
 
 
-async def test_nobody_else_can_say_who_he_is(start: Start) -> None:
+async def test_nobody_can_log_in_with_the_name_of_another(start: Start) -> None:
     web = await start(trusted_proxies=("10.0.0.1",))
     _, writer = await web.upgraded(X_Forwarded_For="203.0.113.7")
 

@@ -57,7 +57,7 @@ async def test_a_page_that_is_left_says_so_with_a_close_frame(web: Running) -> N
     writer.close()
 
 
-async def test_who_does_not_say_hello_is_closed_for_that(start: Start) -> None:
+async def test_a_peer_without_hello_is_closed(start: Start) -> None:
     web = await start(hello_deadline=0.1)
     async with connect(web.ws) as browser:
         assert await ending(web) is CloseReason.NO_HELLO
@@ -65,7 +65,7 @@ async def test_who_does_not_say_hello_is_closed_for_that(start: Start) -> None:
     assert (browser.close_code, browser.close_reason) == (1008, "no_hello: hello comes first")
 
 
-async def test_who_does_not_answer_pings_is_closed_for_that(start: Start) -> None:
+async def test_a_peer_that_does_not_answer_pings_is_closed(start: Start) -> None:
     web = await start(ping_every=0.1, pong_within=0.1)
     _, writer = await web.upgraded()
     assert await ending(web) is CloseReason.NO_PONG

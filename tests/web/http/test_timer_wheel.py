@@ -30,7 +30,7 @@ async def test_a_waiter_is_called_late_by_at_most_a_slot_and_never_early() -> No
     assert all(later - sooner >= 0.02 for sooner, later in zip(waiting.turns, waiting.turns[1:], strict=False))
 
 
-async def test_who_has_left_is_not_called() -> None:
+async def test_a_closed_connection_is_not_called() -> None:
     loop = asyncio.get_running_loop()
     wheel, gone, here = TimerWheel(loop, 0.01), Waiting(), Waiting()
     wheel.put(gone, loop.time() + 0.02)

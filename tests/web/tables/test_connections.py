@@ -329,7 +329,7 @@ def test_the_trail_is_bounded_and_knows_no_rate_after_a_pause() -> None:
     assert trail.rate(1, (LOOKS + 6, 0, 0, 0), 100.0, LOOKS + 6.0 + LOOK_STALE) is None
 
 
-async def test_who_is_muted_is_shown_as_such(web: Running, http: Http) -> None:
+async def test_a_muted_connection_is_shown_as_such(web: Running, http: Http) -> None:
     csrf = await log_in(web, http)
     session = join(web.chat, "ana")
     order = {"connection": session.id, "reason": "noise"}
