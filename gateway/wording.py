@@ -129,6 +129,9 @@ SEARCH_RUNS = "wait for the result of your last search"
 SEARCHES_TOO_FAST = "too many searches, wait {seconds:.1f} s"
 SEARCH_STOPPED = "the search was stopped after 1 s: use rarer words, from:NAME, or since:3d before:2d"
 NO_INDEX = "this gateway keeps no index"
+LOG_RUNS = "{most} downloads of a room's log at a time: wait for one to end"
+LOGS_RUN = "too many logs are being downloaded, try again"
+LOG_SINCE_WHEN = "since={words} is no place: write since=512 (after that message), 3d, 14:00 or 2026-11-24"
 EPOCH_IS_NEW = "the room has begun a new epoch: search it anew"
 
 # Refusals: rooms

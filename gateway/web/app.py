@@ -48,6 +48,7 @@ from gateway.web.http.timer_wheel import TimerWheel
 from gateway.web.messages import MessageDoor
 from gateway.web.monitoring import Monitoring
 from gateway.web.options import WebOptions
+from gateway.web.room_log import RoomDownload
 from gateway.web.rooms import PAGE_DATA, ChatPage, RoomDoor
 from gateway.web.static_files import Assets, Pages
 from gateway.web.streams import Streams
@@ -148,6 +149,7 @@ class WebDoor:
             self._sockets,
             RoomDoor(hub, options),
             MessageDoor(hub, operators, login, options),
+            RoomDownload(hub),
             ChatPage(pages, site, options),
             DocsPage(pages, site, options, ENDPOINTS),
             ApiDocument(options, ENDPOINTS),

@@ -32,6 +32,7 @@ from gateway.web.endpoint import (
 from gateway.web.http.request import SEQ_LIMIT
 from gateway.web.messages import MessageDoor, RedactRequest
 from gateway.web.monitoring import HealthReport, Monitoring
+from gateway.web.room_log import RoomDownload
 from gateway.web.rooms import ChatPage, HistoryPage, PostBody, RoomDoor, Stored
 from gateway.web.static_files import Assets
 from gateway.web.streams import Streams
@@ -90,6 +91,15 @@ ROOMS: Mapping[type, Sequence[Endpoint]] = {
                  (Content(RedactRequest),), body_required=False, decoded=False, tag="rooms",
                  refusals=(*READING, Code.BAD_MESSAGE, Code.BAD_TEXT, Code.TOO_LONG, Code.NO_SUCH_ROOM,
                            Code.NO_SUCH_MESSAGE, Code.EPOCH_CHANGED)),
+    ),
+    RoomDownload: (
+        Endpoint("GET", "/r/{room}/log.txt",
+                 "Download a room\nThe whole log as text, oldest first: `2026-11-24T14:01:05Z bob: text`, in UTC. It "
+                 "ends with the message that was the last when it was asked for. Two at a time for each address.",
+                 RoomDownload.text, Reply(200, "One line for each line that was said.", (Content(str, LINES),)),
+                 parameters=(ROOM, Parameter("since", str, "Begin after a number (`512`), or at `3d` (ago), `14:00` or "
+                                             "`2026-11-24`, in the server's time zone.")),
+                 refusals=(*READING, Code.BAD_MESSAGE, Code.NO_SUCH_ROOM, Code.RATE_LIMITED), head=False, tag="rooms"),
     ),
     Streams: (
         Endpoint("GET", "/r/{room}/raw",

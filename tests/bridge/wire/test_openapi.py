@@ -20,6 +20,7 @@ OPEN_SHAPES = {"Series"}
 ANA = "ana"
 READS = {
     "/r/{room}/messages": "/r/lobby/messages?around=1&limit=2",
+    "/r/{room}/log.txt": "/r/lobby/log.txt?since=1h",
     "/admin/api/series": "/admin/api/series?span=1h",
     "/admin/api/connections": "/admin/api/connections?state=any&q=lag<1g&sort=nick&limit=5&freeze=1",
     "/admin/api/rooms": "/admin/api/rooms?q=people>0&sort=-rate",
