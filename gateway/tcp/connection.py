@@ -71,14 +71,14 @@ class Connection:
     """A `core.ports.Transport` over one non-blocking socket."""
 
     __slots__ = ("_ahead", "_broken", "_discipline", "_ended", "_events", "_first", "_hearing_since",
-                 "_last_words", "_lines", "_lost", "_queue", "_reached_at", "_shut", "_sock", "_turn_asked", "closed",
-                 "door", "remote", "session")  # fmt: skip
+                 "_last_words", "_lost", "_queue", "_reached_at", "_shut", "_sock", "_turn_asked", "closed",
+                 "door", "lines", "remote", "session")  # fmt: skip
 
     def __init__(self, door: Shared, sock: socket.socket, remote: Remote) -> None:
         self.door = door
         self._sock = sock
         self.remote = remote
-        self._lines = LineBuffer()
+        self.lines = LineBuffer()
         self._queue: list[bytes | TooLong] | None = None
         """Lines from the buffer that the session does not take yet, the next one last."""
         self._ahead = ReadAhead(door.read_ahead)  # what came behind those lines
@@ -182,7 +182,7 @@ class Connection:
     def _writable(self) -> None:
         if self._last_words is None:
             self._watch(self._events & ~WRITE)
-            if self._discipline is None or self._discipline.write():
+            if self._discipline is None or self._discipline.drain():
                 self.pump()
             return
         self._last_words = self._last_words[self.transmit(self._last_words) :]
@@ -271,13 +271,13 @@ class Connection:
         self._ahead.cut_half_line()
         if not self._ahead:
             self._first = None
-            self._lines.rest()
+            self.lines.rest()
             if self._discipline is not None:
                 self._discipline.rest()
 
     def _receive(self, data: bytes) -> None:
         if self._discipline is None and b"\xff" in data:
-            self._discipline = Discipline(self, Telnet(before=self._lines.last_byte))
+            self._discipline = Discipline(self, Telnet(before=self.lines.last_byte))
         if self._discipline is None:
             self.receive_text(data)
         else:
@@ -287,7 +287,7 @@ class Connection:
         """Take text from which telnet has been removed; of a peer in the line editor, whole lines."""
         if text and not self.session.greeted:
             self.door.terminals.spoke(self.session)
-        self._lines.feed(text)
+        self.lines.feed(text)
 
     def pump(self) -> None:
         """More can be sent: let the hub send what the session has not been given."""
@@ -300,7 +300,7 @@ class Connection:
 
     @property
     def _waiting(self) -> bool:  # input that the session has not taken
-        return self._queue is not None or self._lines.pending or bool(self._ahead)
+        return self._queue is not None or self.lines.pending or bool(self._ahead)
 
     def _receive_from_ahead(self) -> None:
         """The next chunk of what was read ahead; after all of it, what a command cut short by the end was."""
@@ -338,9 +338,9 @@ class Connection:
         terminals = self.door.terminals
         queue = self._queue
         if queue is None:
-            if not self._lines.pending:
+            if not self.lines.pending:
                 self._receive_from_ahead()
-            queue = self._lines.take(LINES_PER_TURN)[::-1]
+            queue = self.lines.take(LINES_PER_TURN)[::-1]
         while queue and not session.held and not session.closed:
             line = queue.pop()
             if isinstance(line, TooLong):
@@ -362,7 +362,7 @@ class Connection:
             self._last_line()
 
     def _last_line(self) -> None:
-        rest = self._lines.rest()
+        rest = self.lines.rest()
         if rest is not None:
             self.door.terminals.line(self.session, rest)
         self.door.terminals.half_closed(self.session)

@@ -10,16 +10,13 @@ What the protocol itself has to say goes out through `write`, past the session: 
 a peer that takes nothing must not find its window's size queued behind the room's log.
 """
 
-from typing import Final, Protocol
+from typing import Final
 
 from gateway import wording
-from gateway.core.doors.terminal import Terminals
-from gateway.core.hub import Hub
 from gateway.core.ports import Traits
-from gateway.core.sessions.session import Session
+from gateway.tcp.editor.session import EditorSession, Line
 from gateway.tcp.negotiation import Negotiation
-from gateway.tcp.server import Server
-from gateway.tcp.telnet import IAC, NOP, Signal, Telnet, Violation
+from gateway.tcp.telnet import IAC, NOP, Event, Signal, Telnet, Violation
 
 OFFER_AFTER = 0.03
 """Seconds: a script's first line comes sooner, and nobody types that fast."""
@@ -32,46 +29,26 @@ UNSENT_BYTES = 1 << 17
 ANSWERS: Final = {Signal.ARE_YOU_THERE: wording.STILL_HERE, Signal.INTERRUPT: wording.HOW_TO_LEAVE}
 
 
-class Doorway(Protocol):
-    """What a discipline needs of the door (`tcp.door`)."""
-
-    server: Server
-    hub: Hub
-    terminals: Terminals
-
-
-class Line(Protocol):
-    """The connection, as far as its discipline needs it."""
-
-    session: Session
-
-    @property
-    def door(self) -> Doorway:
-        """The door it came by."""
-
-    def transmit(self, data: bytes) -> int:
-        """Write to the socket; the number of bytes it took. When it can take more, `Discipline.write` is called."""
-
-    def receive_text(self, text: bytes) -> None:
-        """Take text without telnet in it."""
-
-    def pump(self) -> None:
-        """The hub may send more."""
-
-    def greet(self) -> None:
-        """Greet the peer, unless that was done."""
-
-
 class Discipline:
     """One connection's. `telnet` is the parser of a peer at the plain door that has begun to speak telnet."""
 
-    __slots__ = ("_decided", "_keeping_alive", "_line", "_negotiation", "_offered", "_unsent")
+    __slots__ = (
+        "_decided",
+        "_editor",
+        "_keeping_alive",
+        "_line",
+        "_negotiation",
+        "_offered",
+        "_sends_lines",
+        "_unsent",
+    )
 
     def __init__(self, line: Line, telnet: Telnet | None = None) -> None:
         self._line = line
         self._negotiation = Negotiation(telnet)
         self._offered = self._decided = telnet is not None
-        self._keeping_alive = False
+        self._keeping_alive = self._sends_lines = False
+        self._editor: EditorSession | None = None
         self._unsent = b""
         """What the socket has not taken yet."""
 
@@ -83,19 +60,41 @@ class Discipline:
 
     def receive(self, data: bytes) -> None:
         """Take what was received."""
-        session, terminals = self._line.session, self._line.door.terminals
         for piece in self._negotiation.feed(data):
             if isinstance(piece, bytes):
-                self._line.receive_text(piece)
-            elif isinstance(piece, Signal):
-                terminals.notice(session, ANSWERS[piece])
-            elif isinstance(piece, Violation):
-                terminals.hang_up(session, piece.reason)
+                self._take_text(piece)
+            else:
+                self._take_event(piece)
         if not self._offered and b"\xff" in data:
             self._ask()
         self._answer()
-        if not self._decided and self._negotiation.settled:
+        if self._decided:
+            self._change_echo()
+        elif self._negotiation.settled:
             self._decide()
+        if self._editor is not None:
+            self._editor.resize(self._negotiation.width, self._negotiation.height)
+
+    def _take_text(self, text: bytes) -> None:
+        """Text goes into the editor; without one, and of a peer that turns out to have its own, to the session."""
+        if self._editor is None:
+            self._sends_lines |= b"\n" in text and not self._decided and not self._negotiation.echo_offered
+        elif self._editor.is_whole_line(text):
+            self._sends_lines = True
+            self._change_echo()
+        else:
+            self._editor.receive(text)
+            return
+        self._line.receive_text(text)
+
+    def _take_event(self, event: Event) -> None:
+        session, terminals = self._line.session, self._line.door.terminals
+        if event is Signal.INTERRUPT and self._editor is not None:
+            self._editor.interrupt()
+        elif isinstance(event, Signal):
+            terminals.notice(session, ANSWERS[event])
+        elif isinstance(event, Violation):
+            terminals.hang_up(session, event.reason)
 
     def rest(self) -> bytes:
         """At the end of input: text that a command might have been cut from."""
@@ -105,7 +104,9 @@ class Discipline:
 
     def send(self, data: bytes) -> int:
         """Send lines of the session; the number of bytes taken, as `core.ports.Transport.send`."""
-        return self._line.transmit(data) if self.write() else 0
+        if not self.write():
+            return 0
+        return self._line.transmit(data) if self._editor is None else self._editor.show(data)
 
     def write(self, data: bytes = b"") -> bool:
         """Send bytes of the protocol, behind what waits already; return whether all has gone out."""
@@ -115,9 +116,16 @@ class Discipline:
             self._unsent = self._unsent[self._line.transmit(self._unsent) :]
         return not self._unsent
 
+    def drain(self) -> bool:
+        """The socket can take more; return whether the session may write to it."""
+        drained = self.write()
+        if drained and self._editor is not None:
+            self._editor.drained()
+        return not self._unsent
+
     def last_words(self, words: bytes) -> bytes:
         """What is written before the connection is closed: `words` behind what has not gone out."""
-        return self._unsent + words
+        return self._unsent + (words if self._editor is None else self._editor.close(words))
 
     def add_to(self, traits: Traits) -> Traits:
         """The traits of the connection with those of its terminal."""
@@ -132,6 +140,7 @@ class Discipline:
         if session.closed or self._offered:
             return
         if session.bytes_in:
+            self._sends_lines = True
             self._decide()
         else:
             self._negotiation.offer_echo()
@@ -156,10 +165,30 @@ class Discipline:
         if self._negotiation.agreed and not self._keeping_alive:
             self._keeping_alive = True
             self._line.door.server.later(NOP_EVERY, self._keep_alive)
-        if self._negotiation.echoes:
-            self._negotiation.take_back_echo()
-            self._answer()
+        if not self._sends_lines and not self._negotiation.sends_lines and not self._line.session.ending:
+            self._negotiation.offer_echo()
+        self._change_echo()
+        if self._negotiation.other_charset:
+            self._line.door.terminals.not_utf8(self._line.session)
         self._line.greet()
+
+    def _change_echo(self) -> None:
+        """Begin or end the editor, as the options are now."""
+        found = self._negotiation
+        wanted = found.moves_cursor and not (self._sends_lines or found.sends_lines)
+        if found.echoes and not wanted:
+            found.take_back_echo()
+        self._answer()
+        if self._editor is None and wanted and found.echoes:
+            self._editor = EditorSession(self._line, self.write, (found.width, found.height), found.terminal)
+            half = self._line.lines.rest()
+            if half:
+                self._editor.receive(half)
+            self._editor.draw()
+        elif self._editor is not None and not (wanted and found.echoes):
+            self.write(self._editor.close(b""))
+            self._line.session.show_own(False)
+            self._editor = None
 
     def _keep_alive(self) -> None:
         if not self._line.session.closed:

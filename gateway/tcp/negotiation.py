@@ -64,24 +64,15 @@ class Negotiation:
 
     With a parser of its own (`telnet`, as the plain door makes one) nothing is offered and nothing agreed to."""
 
-    __slots__ = (
-        "_pending",
-        "_questions",
-        "_telnet",
-        "agent",
-        "height",
-        "lang",
-        "mtts",
-        "no_color",
-        "terminal",
-        "width",
-    )
+    __slots__ = ("_pending", "_questions", "_telnet", "agent", "echo_offered", "height", "lang", "mtts", "no_color",
+                 "terminal", "width")  # fmt: skip
 
     def __init__(self, telnet: Telnet | None = None) -> None:
         self._telnet = telnet or Telnet(ours={ECHO, SGA}, theirs={NAWS, TTYPE, NEW_ENVIRON}, spoken=True)
         self._pending: set[tuple[Side, int]] = set()
         """Offers without an answer; at our side also the questions about an option of the peer's."""
         self._questions = 0
+        self.echo_offered = False
         self.width = self.height = 0
         """The window in cells; 0 = not known."""
         self.terminal = self.agent = self.lang = ""
@@ -93,14 +84,19 @@ class Negotiation:
     def ask(self) -> None:
         """Ask the peer for all that tells of its terminal."""
         for option in QUESTIONS:
-            self._telnet.enable(Side.PEER, option)
-            self._pending.add((Side.PEER, option))
+            if self._telnet.is_on(Side.PEER, option):
+                self._inquire(option)
+            else:
+                self._telnet.enable(Side.PEER, option)
+                self._pending.add((Side.PEER, option))
 
     def offer_echo(self) -> None:
         """Offer to show what is typed, which lets the peer send every key."""
         for option in (SGA, ECHO):
-            self._telnet.enable(Side.US, option)
-            self._pending.add((Side.US, option))
+            if not self.echo_offered and not self._telnet.is_on(Side.US, option):
+                self._telnet.enable(Side.US, option)
+                self._pending.add((Side.US, option))
+        self.echo_offered = True
 
     def feed(self, data: bytes) -> list[bytes | Event]:
         """What was received, as text and events; see `Telnet.feed`. What concerns the options is taken note of too."""
@@ -182,9 +178,14 @@ class Negotiation:
         place = (settled.side, settled.option)
         waiting = place in self._pending
         self._pending.discard(place)
-        if settled.on and settled.option == TTYPE and waiting:
+        if settled.on and waiting:
+            self._inquire(settled.option)
+
+    def _inquire(self, option: int) -> None:
+        """The peer is willing to tell: ask, where asking is needed."""
+        if option == TTYPE:
             self._ask_type()
-        elif settled.on and settled.option == NEW_ENVIRON and waiting:
+        elif option == NEW_ENVIRON:
             self._pending.add((Side.US, NEW_ENVIRON))
             self._telnet.ask(NEW_ENVIRON, _QUESTION)
 

@@ -245,7 +245,7 @@ def test_what_goes_wrong_in_one_connection_ends_only_that_one(
 ) -> None:
     expected_errors.append(" failed\n")
     ana, bob = house.guest("ana"), house.guest("bob")
-    monkeypatch.setattr(connection_of(ana.session)._lines.__class__, "feed", broken)
+    monkeypatch.setattr(connection_of(ana.session).lines.__class__, "feed", broken)
     ana.says(b"x\n")
     house.until(lambda: ana.session.closed)
     monkeypatch.undo()

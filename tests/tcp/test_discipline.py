@@ -92,6 +92,74 @@ def test_a_key_pressed_before_the_answers_does_not_hold_them_up(house: House) ->
     caller.hears(tells(TTYPE, b"\1"))
 
 
+AGREEMENT = says(DO, SGA, DO, ECHO, WONT, NAWS, WONT, TTYPE, WONT, NEW_ENVIRON)
+
+
+def agreeing(house: House) -> Caller:
+    """A peer that leaves the echo to the gateway, and has been greeted."""
+    caller = house.stranger()
+    caller.hears(OFFER)
+    caller.says(AGREEMENT)
+    caller.hears(b"> ")
+    caller.hears(b"/quit leaves")
+    return caller
+
+
+def test_a_peer_that_agrees_gets_the_editor(house: House) -> None:
+    caller = agreeing(house)
+    caller.says(b"h", b"i")
+    caller.hears(b"hi")
+    caller.says(b"\r\0")
+
+    house.until(lambda: house.said == ["hi"])
+
+
+def test_a_client_that_goes_on_sending_whole_lines_gets_its_echo_back(house: House) -> None:
+    caller = agreeing(house)
+    caller.says(b"hello there\r\n")
+    caller.hears(says(WONT, ECHO))
+    caller.forgets()
+    caller.says(says(DONT, SGA, DONT, ECHO), b"again\r\n")
+    house.until(lambda: house.said == ["hello there", "again"])
+    caller.listens()
+
+    assert b"\x1b" not in caller.heard and b"> " not in caller.heard
+
+
+def test_a_mud_client_that_names_itself_keeps_its_echo(house: House) -> None:
+    caller = house.stranger()
+    caller.hears(OFFER)
+    caller.says(says(DO, SGA, DO, ECHO, WONT, NAWS, WILL, TTYPE, WONT, NEW_ENVIRON))
+    caller.hears(tells(TTYPE, b"\1"))
+    caller.says(tells(TTYPE, b"\0Mudlet 4.17"), tells(TTYPE, b"\0Mudlet 4.17"))
+    caller.hears(says(WONT, ECHO))
+    caller.hears(b"/quit leaves")
+
+    assert b"> " not in caller.heard
+
+
+def test_a_client_that_begins_by_itself_is_offered_the_echo_only_when_it_has_answered(house: House) -> None:
+    caller = house.stranger()
+    caller.says(says(WILL, TTYPE))
+    caller.hears(tells(TTYPE, b"\1"))
+    before = caller.heard
+    caller.says(says(WONT, NAWS, WONT, NEW_ENVIRON) + tells(TTYPE, b"\0XTERM"), tells(TTYPE, b"\0XTERM"))
+    caller.hears(says(WILL, SGA, WILL, ECHO))
+
+    assert says(WILL, ECHO) not in before
+
+
+def test_a_dumb_terminal_is_served_in_lines(house: House) -> None:
+    caller = house.stranger()
+    caller.hears(OFFER)
+    caller.says(says(DO, SGA, DO, ECHO, WONT, NAWS, WILL, TTYPE, WONT, NEW_ENVIRON))
+    caller.says(tells(TTYPE, b"\0DUMB"), tells(TTYPE, b"\0DUMB"))
+    caller.hears(says(WONT, ECHO))
+    caller.hears(b"/quit leaves")
+
+    assert b"\x1b" not in caller.heard
+
+
 def test_another_protocol_is_told_so_at_the_telnet_door(house: House) -> None:
     caller = house.stranger()
     caller.says(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

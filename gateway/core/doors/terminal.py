@@ -99,6 +99,10 @@ class Terminals:
         """Tell the session something in the server's voice."""
         session.tell(Notice(words))
 
+    def not_utf8(self, session: Session) -> None:
+        """Something that the peer sent was not UTF-8, or its terminal says that it will not be."""
+        self._tell_once(session, wording.NOT_UTF8)
+
     def hang_up(self, session: Session, reason: str) -> None:
         """Close a session whose peer broke the protocol of its door."""
         self.hub.close(session, CloseReason.BAD_TELNET, reason)
@@ -108,7 +112,7 @@ class Terminals:
         try:
             return line.decode()
         except UnicodeDecodeError:
-            self._tell_once(session, wording.NOT_UTF8)
+            self.not_utf8(session)
             return sanitize.decode(line)
 
     def _understand(self, session: Session, line: str) -> None:

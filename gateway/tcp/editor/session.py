@@ -1,0 +1,232 @@
+"""The editor's session: when what is typed and what the room says reach the screen.
+
+- What the room says comes as it does to any reader of its log, as whole lines joined in one piece, and only here
+  becomes rows above the line: the room does not know of editors. At most BATCHES_PER_SECOND pieces are taken; meanwhile
+  the session counts as blocked and reads its log later, all at once.
+- Lines that were typed go into the same line buffer as other peers' lines, so rates and order are the same.
+- Own messages come back from the room, in their place among the others. Until then nothing is shown of them.
+- A window that becomes narrower while a long line is being typed is asked where its cursor is: a terminal that wrapped
+  the row has it further down (`screen`). Nothing is drawn until it has answered, or ANSWER_SECONDS have passed.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from gateway.core.doors.commands import named_command
+from gateway.core.doors.completion import Completer
+from gateway.core.doors.terminal import Terminals
+from gateway.core.hub import Hub
+from gateway.core.rooms.fanout import talks_in
+from gateway.core.sessions.session import Session
+from gateway.tcp.editor.editor import Editor
+from gateway.tcp.editor.recall import Candidates
+from gateway.tcp.editor.screen import ASK_POSITION
+from gateway.tcp.lines import LineBuffer
+from gateway.tcp.server import Server
+
+BATCHES_PER_SECOND = 20
+ESCAPE_SECONDS = 0.1
+"""An ESC that nothing follows for so long was the Escape key."""
+RESIZE_SECONDS = 0.1
+"""A window is resized in many steps: this long after the last one its size is used."""
+ANSWER_SECONDS = 0.3
+"""How long a terminal has to say where its cursor is."""
+WRAPPING: Final = re.compile(
+    r"tmux|screen|kitty|alacritty|foot|vte|gnome|konsole|wezterm|ghostty|ms-term", re.IGNORECASE
+)
+"""Terminals known to wrap rows that have become too long."""
+_WHOLE_LINE = re.compile(rb"[^\x00-\x1f\x7f]{2,}(?:\r\n|\n)")
+
+
+class Doorway(Protocol):
+    """What is needed of the door (`tcp.door`)."""
+
+    server: Server
+    hub: Hub
+    terminals: Terminals
+
+
+class Line(Protocol):
+    """The connection, as far as it is needed here."""
+
+    session: Session
+    lines: LineBuffer
+
+    @property
+    def door(self) -> Doorway:
+        """The door it came by."""
+
+    def transmit(self, data: bytes) -> int:
+        """Write to the socket; the number of bytes it took. When it can take more, `Discipline.write` is called."""
+
+    def receive_text(self, text: bytes) -> None:
+        """Take text without telnet in it."""
+
+    def pump(self) -> None:
+        """The hub may send more."""
+
+    def greet(self) -> None:
+        """Greet the peer, unless that was done."""
+
+
+class EditorSession:
+    """One terminal in the line editor. `write` sends bytes behind those that wait, and returns whether all has gone
+    out; `terminal` is the terminal's type, as far as it is known."""
+
+    __slots__ = ("_completer", "_drawn_at", "_editor", "_fed", "_line", "_pump_due", "_reflows", "_resizing", "_size",
+                 "_stale", "_typed", "_write", "keys_seen")  # fmt: skip
+
+    def __init__(self, line: Line, write: Callable[[bytes], bool], size: tuple[int, int], terminal: str) -> None:
+        self._line = line
+        self._write = write
+        self._editor = Editor(self)
+        self._editor.resize(*size, reflow=False)
+        self._size = size
+        self._completer = Completer(line.door.hub, line.session)
+        self._reflows: bool | None = True if WRAPPING.search(terminal) else None
+        """Whether the terminal wraps rows that have become too long; None: not known."""
+        self._resizing = 0
+        """Counts the steps of a resize that is not finished; 0: there is none."""
+        self._typed: list[str] = []
+        self._fed = 0
+        self._drawn_at = float("-inf")
+        self._pump_due = self._stale = False
+        self.keys_seen = False
+        """Whether something came that only a peer sends that sends every key."""
+        line.session.show_own(True)
+
+    # The editor's owner
+
+    @property
+    def prompt(self) -> str:
+        """See `editor.Owner`."""
+        session = self._line.session
+        member = talks_in(session)
+        return f"[{member.room.name if member is not None else '-'}] {session.nick}> "
+
+    def complete(self, before: str) -> Candidates:
+        """See `editor.Owner`."""
+        start, words = self._completer.complete(before)
+        return Candidates(start, words)
+
+    def submit(self, line: str) -> bool:
+        """See `editor.Owner`."""
+        self._typed.append(line)
+        return named_command(line) or not self._line.session.echo
+
+    # What comes in
+
+    def is_whole_line(self, text: bytes) -> bool:
+        """Whether the first that came is a whole line, as only a peer sends it that has its own editor."""
+        return not self.keys_seen and _WHOLE_LINE.fullmatch(text) is not None
+
+    def receive(self, text: bytes) -> None:
+        """Take what was typed."""
+        self.keys_seen = True
+        self._fed += 1
+        self._editor.feed(text)
+        if self._editor.half:
+            fed = self._fed
+            self._line.door.server.later(ESCAPE_SECONDS, lambda: self._escape(fed))
+        if self._editor.garbled:
+            self._line.door.terminals.not_utf8(self._line.session)
+        if self._editor.position is not None and self._resizing:
+            self._answered(self._editor.position.column - 1)
+        self._editor.position = None
+        self._after_keys()
+
+    def interrupt(self) -> None:
+        """Telnet's own Ctrl-C."""
+        self._editor.interrupt()
+        self._after_keys()
+
+    def _escape(self, fed: int) -> None:
+        if fed == self._fed and not self._line.session.closed:
+            self._editor.escape()
+            self._after_keys()
+
+    def _after_keys(self) -> None:
+        typed, self._typed = self._typed, []
+        self.draw()
+        if typed:
+            self._line.receive_text("".join(f"{line}\n" for line in typed).encode("utf-8", "replace"))
+
+    # What goes out
+
+    def show(self, data: bytes) -> int:
+        """Show whole lines of the session above what is typed; the number of bytes taken, all or none."""
+        server, now = self._line.door.server, self._line.door.hub.clock.now()
+        wait = self._drawn_at + 1 / BATCHES_PER_SECOND - now
+        if self._resizing or wait > 0:
+            if not self._pump_due and not self._resizing:
+                self._pump_due = True
+                server.later(wait, self._pump)
+            return 0
+        self._drawn_at = now
+        self._editor.show(_lines(data))
+        self.draw()
+        return len(data)
+
+    def draw(self) -> None:
+        """Write what has changed, now or when the socket takes more."""
+        if self._resizing or not self._write(b""):
+            self._stale = True
+            return
+        self._stale = False
+        self._write(self._editor.draw())
+
+    def drained(self) -> None:
+        """All has gone out: draw what has changed meanwhile."""
+        if self._stale:
+            self.draw()
+
+    def close(self, last: bytes) -> bytes:
+        """What to write at the end, `last` being the last lines."""
+        return self._editor.close(_lines(last))
+
+    def _pump(self) -> None:
+        self._pump_due = False
+        self._line.pump()
+
+    # The window
+
+    def resize(self, width: int, height: int) -> None:
+        """The window has changed."""
+        if (width, height) != self._size:
+            self._size = (width, height)
+            self._resizing += 1
+            step = self._resizing
+            self._line.door.server.later(RESIZE_SECONDS, lambda: self._resize(step))
+
+    def _resize(self, step: int) -> None:
+        """The window's size has settled, if this was the last step."""
+        if step != self._resizing or self._line.session.closed:
+            return
+        splits_cursor, splits_above = self._editor.screen.splits(self._size[0] or self._editor.screen.width)
+        if splits_cursor and self._reflows is None:
+            self._resizing += 1
+            step = self._resizing
+            self._write(ASK_POSITION.encode())
+            self._line.door.server.later(ANSWER_SECONDS, lambda: self._finish(step, reflow=False))
+        else:
+            self._finish(step, reflow=(splits_cursor or splits_above) and bool(self._reflows))
+
+    def _answered(self, column: int) -> None:
+        width = self._size[0]
+        wrapped = self._editor.screen.column % width if width else 0
+        if wrapped != width - 1:
+            self._reflows = column == wrapped
+        self._finish(self._resizing, reflow=column == wrapped)
+
+    def _finish(self, step: int, reflow: bool) -> None:
+        if step != self._resizing or self._line.session.closed:
+            return
+        self._resizing = 0
+        self._write(self._editor.resize(*self._size, reflow=reflow))
+        self._line.pump()
+
+
+def _lines(data: bytes) -> list[str]:
+    """The lines in what a session is sent."""
+    return data.decode("utf-8", "replace").removesuffix("\n").replace("\r\n", "\n").replace("\r", "").split("\n")

@@ -1,0 +1,175 @@
+"""The line editor on a real socket of the telnet door."""
+
+from collections.abc import Callable
+
+import pyte
+import pytest
+
+from gateway.core.protocol.message import Door
+from gateway.tcp.editor import session as editor_session
+from gateway.tcp.telnet import DO, ECHO, IAC, NAWS, NEW_ENVIRON, NOP, SGA, TTYPE, WILL, WONT
+from tests.tcp.house import Guest, House
+from tests.tcp.test_negotiation import says, tells
+
+OFFER_END = says(DO, NEW_ENVIRON)
+
+
+def window(width: int, height: int) -> bytes:
+    """The peer tells its window's size."""
+    return tells(NAWS, width.to_bytes(2, "big") + height.to_bytes(2, "big"))
+
+
+class Typist:
+    """A telnet client with a terminal."""
+
+    def __init__(self, house: House, width: int = 60, height: int = 20, answers: bool = False) -> None:
+        self.house = house
+        self.guest: Guest = house.stranger()
+        self.emulator = pyte.Screen(width, height)
+        self.stream = pyte.ByteStream(self.emulator)
+        self.answers = answers
+        """Whether the terminal tells where its cursor is."""
+        self.guest.hears(OFFER_END)
+        self.guest.forgets()
+        self.guest.says(says(DO, SGA, DO, ECHO, WILL, NAWS, WONT, TTYPE, WONT, NEW_ENVIRON) + window(width, height))
+        self.sees(">")
+
+    def looks(self) -> list[str]:
+        """What can be read, without empty rows."""
+        self.guest.listens()
+        heard, self.guest.heard = self.guest.heard, b""
+        if self.answers and b"\x1b[6n" in heard:
+            self.guest.says(b"\x1b[%d;%dR" % (self.emulator.cursor.y + 1, self.emulator.cursor.x + 1))
+        self.stream.feed(heard.replace(b"\x1b[6n", b"").replace(bytes((IAC, NOP)), b""))
+        return [row.rstrip() for row in self.emulator.display if row.strip()]
+
+    def sees(self, words: str) -> list[str]:
+        """Wait for a row that holds the words; all rows."""
+        self.house.until(lambda: any(words in row for row in self.looks()))
+        return self.looks()
+
+
+@pytest.fixture
+def house(new_house: Callable[..., House]) -> House:
+    """A house with a telnet door."""
+    return new_house(Door.TELNET)
+
+
+def test_a_half_typed_line_survives_what_others_say(house: House) -> None:
+    ana = Typist(house)
+    bob = house.guest("bob")
+    ana.guest.says(b"half a li")
+    for number in range(5):
+        bob.says(b"hello %d\n" % number)
+    rows = ana.sees("hello 4")
+
+    assert rows[-1].endswith("> half a li")
+    assert [row for row in rows if "hello" in row] == [f"bob: hello {number}" for number in range(5)]
+
+
+def test_own_messages_come_back_in_their_place_and_commands_stay(house: House) -> None:
+    ana = Typist(house)
+    ana.guest.says(b"/nick ana\r\0")
+    ana.sees("you are ana")
+    ana.guest.says(b"hello\r\0")
+    rows = ana.sees("ana: hello")
+
+    assert any(row.endswith("> /nick ana") for row in rows)
+    assert rows[-2:] == ["ana: hello", "[lobby] ana>"]
+
+
+def test_a_flood_is_shown_in_few_pieces(house: House) -> None:
+    ana = Typist(house)
+    bob = house.guest("bob")
+    ana.guest.forgets()
+    before = house.hub.stats.counters.deliveries
+    for number in range(200):
+        bob.says(b"hello %d\n" % number)
+    ana.sees("hello 199")
+
+    assert house.hub.stats.counters.deliveries - before >= 200
+
+
+def test_an_editor_takes_at_most_so_many_batches_a_second(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    ana = Typist(house)
+    bob = house.guest("bob")
+    monkeypatch.setattr(editor_session, "BATCHES_PER_SECOND", 1e-6)
+    bob.says(b"one\n")
+    house.until(lambda: ana.guest.session.blocked)
+    bob.says(b"two\n")
+    house.until(lambda: house.said == ["one", "two"])
+
+    assert ana.guest.session.lag()[0] > 0
+
+
+def test_a_new_window_draws_the_line_anew(house: House) -> None:
+    ana = Typist(house, width=60)
+    ana.guest.says(b"abcdefghij" * 8)
+    ana.sees("cdefghij")
+    ana.emulator.resize(20, 40)
+    ana.guest.says(window(40, 20))
+    house.until(lambda: len([row for row in ana.looks() if "abc" in row]) == 3)
+    rows = ana.looks()
+
+    assert sum("> " in row for row in rows) == 1
+    assert all(len(row) <= 39 for row in rows if "abc" in row)
+
+
+def test_a_terminal_that_wraps_is_found_out(house: House) -> None:
+    ana = Typist(house, width=60)
+    ana.guest.says(b"x" * 20)
+    ana.sees("x" * 20)
+    column = ana.emulator.cursor.x
+    ana.guest.says(window(30, 20))
+    ana.guest.hears(b"\x1b[6n")
+    ana.guest.forgets()
+    ana.guest.says(b"\x1b[18;%dR" % (column % 30 + 1))
+    ana.guest.hears(b"\x1b[1A")
+
+
+def test_a_half_typed_line_is_not_sent_when_the_connection_ends(house: House) -> None:
+    ana = Typist(house)
+    ana.guest.says(b"half")
+    ana.sees("> half")
+    ana.guest.says_no_more()
+    ana.guest.hears_all()
+
+    assert house.said == []
+
+
+def test_are_you_there_and_interrupt_are_answered_above_the_line(house: House) -> None:
+    ana = Typist(house)
+    ana.guest.says(b"half", b"\xff\xf6")
+    rows = ana.sees("still here")
+    ana.guest.says(b"\xff\xf4")
+    house.until(lambda: ana.looks()[-1].endswith(">"))
+
+    assert rows[-1].endswith("> half")
+
+
+def test_a_farewell_takes_the_line_away(house: House) -> None:
+    ana = Typist(house)
+    ana.guest.says(b"half", b"\x03", b"/quit\r\0")
+    ana.guest.hears_all()
+    rows = ana.looks()
+
+    assert rows[-1].startswith("-- bye")
+    assert not [row for row in rows if row.endswith(">")]
+
+
+def test_bytes_that_are_not_utf_8_are_told_once(house: House) -> None:
+    ana = Typist(house)
+    ana.guest.says(b"gr\xfc\xdfe\r\0", b"gr\xfc\xdfe\r\0")
+    house.until(lambda: len(house.said) == 2)
+    ana.guest.says(b"/echo\r\0")
+    rows = ana.sees("come back")
+
+    assert "".join(rows).count("not UTF-8") == 1
+
+
+def test_a_peer_that_reads_nothing_is_not_drawn_for(new_house: Callable[..., House]) -> None:
+    house = new_house(Door.TELNET)
+    ana = Typist(house)
+    for number in range(300):
+        ana.guest.says(b"\x15" + b"%d " % number * 500)
+    house.until(lambda: "299 299" in ana.looks()[-1])
