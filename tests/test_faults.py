@@ -55,7 +55,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "T-16 stops reading for a while": (
         "tcp/test_connection.py::test_ctrl_s_for_a_while_loses_nothing_that_the_log_holds",
-        "core/test_hub.py::test_a_reader_who_was_stuck_rejoins_the_others",
+        "core/test_hub.py::test_a_reader_that_was_stuck_rejoins_the_others",
     ),
     "T-17 HTTP at a terminal door": (
         "bridge/wire/test_bad_input.py::test_a_browser_at_a_terminal_door_is_shown_the_page",
@@ -63,7 +63,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "T-19 a PROXY header from nobody we know": (
         "bridge/wire/test_terminal_bytes.py::test_a_peer_cannot_choose_its_own_address",
-        "bridge/wire/test_proxies.py::test_nobody_else_can_introduce_himself",
+        "bridge/wire/test_proxies.py::test_no_other_peer_can_introduce_itself",
     ),
     "T-20 a peer that vanishes": (
         "tcp/test_server.py::test_accepted_sockets_have_the_options_of_their_listener",
@@ -227,12 +227,12 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "bridge/delivery/test_coming_back.py::test_a_forged_token_makes_somebody_new_and_harms_nobody",
     ),
     "W-29 fifty with one token": (
-        "bridge/delivery/test_coming_back.py::test_of_fifty_with_one_token_one_wins_and_the_others_are_told",
+        "bridge/delivery/test_coming_back.py::test_of_fifty_connections_with_one_token_one_wins_and_the_others_are_told",
     ),
     "W-31 a thousand subprotocols": ("web/http/test_strict_requests.py::test_a_good_upgrade_is_taken",),
     "W-32 forged fields": (
         "bridge/wire/test_websocket_contract.py::test_fields_that_only_the_server_sets_are_not_taken_from_the_sender",
-        "bridge/wire/test_websocket_contract.py::test_a_room_one_is_not_in_is_not_joined",
+        "bridge/wire/test_websocket_contract.py::test_a_room_that_was_not_joined_is_refused_as_such",
     ),
     "H-02 a header byte by byte": ("web/test_rooms.py::test_a_slow_header_is_cut",),
     "H-03 a body byte by byte": ("web/test_rooms.py::test_a_slow_body_is_cut",),

@@ -79,7 +79,7 @@ def test_a_file_that_no_gateway_wrote_is_told(
 
 
 @pytest.mark.parametrize("page", ["http://127.0.0.1:x/", "http://[::1", "http://127.0.0.1:1/ a", "ftp://", ""])
-def test_an_address_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], page: str) -> None:
+def test_a_malformed_address_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], page: str) -> None:
     (tmp_path / "running.json").write_text(json.dumps({"page": page, "secret": "a\nb"}))
     assert main(["status", "--data", str(tmp_path)]) == 1
     assert "does not answer" in one_line(capsys)

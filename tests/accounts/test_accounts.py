@@ -1,4 +1,4 @@
-"""Who has an account or a token."""
+"""The accounts and tokens of the settings."""
 
 import pytest
 from argon2 import extract_parameters
@@ -45,7 +45,7 @@ def test_a_password_has_one_spelling() -> None:
 
 
 @pytest.mark.parametrize("password", ["", "a\0b", "a\nb", "\ud800", "x" * 1025, "\u00e9" * 513, "\u0344" * 300])
-def test_what_is_nobodys_password_is_refused_before_it_is_hashed(password: str) -> None:
+def test_an_impossible_password_is_refused_before_it_is_hashed(password: str) -> None:
     with pytest.raises(Refusal):
         composed(password)
 

@@ -83,7 +83,7 @@ async def test_without_accounts_nobody_is_let_in() -> None:
         ("admin", "x" * 1025),
     ],
 )
-async def test_what_is_no_name_or_password_is_never_hashed(
+async def test_a_malformed_name_or_password_is_never_hashed(
     house: House, monkeypatch: pytest.MonkeyPatch, name: str, password: str
 ) -> None:
     monkeypatch.setattr(authenticator, "VERIFY", "nowhere:nothing")

@@ -82,7 +82,7 @@ def test_a_token_is_shown_once_and_its_digest_advised(passwd: Passwd, tmp_path: 
         (["a b"], b"", "'a b' is not a valid account name"),
     ],
 )
-def test_what_is_no_password_or_no_name_is_wrong_usage(
+def test_a_malformed_password_or_name_is_wrong_usage(
     passwd: Passwd, arguments: list[str], stdin: bytes, said: str
 ) -> None:
     code, out, words = passwd(*arguments, stdin=stdin)

@@ -20,7 +20,7 @@ def attempts(clock: StandingClock) -> LoginThrottle:
 
 
 @pytest.mark.parametrize(("key", "burst", "seconds"), [(PAIR, 3, 20), (ADDRESS, 3, 20), (EVERYBODY, 20, 3)])
-def test_so_many_a_minute_and_then_one_at_a_time(
+def test_a_burst_is_answered_and_then_one_at_a_time(
     attempts: LoginThrottle, clock: StandingClock, key: Key, burst: int, seconds: float
 ) -> None:
     assert [attempts.take([key]) for _ in range(burst)] == [0] * burst
@@ -60,7 +60,7 @@ def test_no_more_is_remembered_than_was_paid_lately(attempts: LoginThrottle, clo
     assert len(attempts._paid) <= SWEEP_AT
 
 
-def test_the_last_who_succeeded_are_known(attempts: LoginThrottle) -> None:
+def test_the_last_addresses_that_succeeded_are_known(attempts: LoginThrottle) -> None:
     for number in range(KNOWN_LIMIT + 1):
         attempts.remember(Key(BucketKind.PAIR, str(number)))
 

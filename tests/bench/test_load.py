@@ -66,7 +66,7 @@ def test_an_open_loop_keeps_its_rate() -> None:
     assert report.in_flight is None
 
 
-def test_writers_who_are_slowed_down_are_noticed() -> None:
+def test_writers_that_are_slowed_down_are_noticed() -> None:
     report = run(LoadPlan(readers=4, writers=1, window=16, messages=24, seconds=None, doors=("tcp",)), pace=0.05)
     assert report.ok
     assert report.paced

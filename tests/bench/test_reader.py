@@ -54,7 +54,7 @@ def test_first_and_second_reader_hear_the_same_however_the_bytes_are_cut(
             assert one.own is None
 
 
-def test_two_readers_who_lead_in_turn_build_one_order() -> None:
+def test_two_readers_that_lead_in_turn_build_one_order() -> None:
     order = ExpectedOrder(split_lines)
     first, second = reader(order), reader(order)
     first.take(LINES[0] + LINES[1][:9])

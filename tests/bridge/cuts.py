@@ -260,7 +260,7 @@ class Returning:
         self.pause = 0.0
         """Seconds between two messages."""
         self.proof: str | None = None
-        """The token of who he is."""
+        """The token of its identity."""
         self._numbers = itertools.count(1)
         self.waiting: dict[str, str] = {}
 
@@ -347,7 +347,7 @@ class Bot(Returning):
     async def life(self, wire: Wire) -> None:
         wire.write(b"/bot\n")
         while not (line := await wire.line()).startswith(b"{"):
-            assert line.startswith((b"-- ", b"["))  # who is slow to say /bot is greeted
+            assert line.startswith((b"-- ", b"["))  # a peer that is slow to say /bot is greeted
         joined = json.loads(line)
         assert joined["type"] == "joined", joined
         if not self.epoch:

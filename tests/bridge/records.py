@@ -8,7 +8,7 @@ What must hold, whatever was killed in between:
 
 1. nothing is shown that was not sent
 2. (epoch, seq) names one token for all observers and for the final history
-3. the numbers an observer sees grow; inside his range none is missing, except where a gap covers it
+3. the numbers an observer sees grow; inside its range none is missing, except where a gap covers it
 4. every acknowledged and every shown token is in the final history, under that number
 5. every token is in the final history at most once
 6. one sender's tokens stand in the final history in the order in which they were sent

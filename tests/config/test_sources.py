@@ -141,7 +141,7 @@ def test_wrong_flags_alone_are_wrong_usage(file_with: FileWith) -> None:
 @pytest.mark.parametrize(
     ("content", "kind"), [(b"tcp_port = ", "TOML"), (b"a = '\xff'", "UTF-8"), (b"tcp_port = 1\ntcp_port = 2", "TOML")]
 )
-def test_a_file_that_is_not_toml_is_said_to_be_none(tmp_path: Path, content: bytes, kind: str) -> None:
+def test_a_file_that_is_not_toml_is_told_as_such(tmp_path: Path, content: bytes, kind: str) -> None:
     config = tmp_path / "broken.toml"
     config.write_bytes(content)
 

@@ -96,7 +96,7 @@ def test_a_short_write_goes_on_at_the_very_byte() -> None:
         assert eve.lines == ["bob: first", "bob: second", "bob: third"], room
 
 
-def test_a_reader_who_was_stuck_rejoins_the_others() -> None:
+def test_a_reader_that_was_stuck_rejoins_the_others() -> None:
     world = World()
     bob, eve = world.terminal("bob"), world.terminal("eve")
     eve.transport.room = 3

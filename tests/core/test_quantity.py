@@ -32,13 +32,13 @@ def test_a_duration_is_read(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "k", "-1", "1e3", "8 MiBs", "1,5k", "\u0661k", "inf", "0x10", "1k2", "5s"])
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_a_malformed_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         quantity.parse_size(text)
 
 
 @pytest.mark.parametrize("text", ["", "s", "-1s", "3 years", "2m1h", "1h1h", "1h2", "90k", "spam", "10m!", "inf"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
+def test_a_malformed_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         quantity.parse_duration(text)
 

@@ -155,7 +155,7 @@ class World:
             self.run()
 
     def terminal(self, nick: str | None = None, *, quiet: bool = True) -> Peer:
-        """Somebody with netcat, in the lobby; `quiet`: greeted, and what he got so far is forgotten."""
+        """A person with netcat, in the lobby; `quiet`: greeted, and what was received so far is forgotten."""
         transport = RecordingTransport()
         arrival = Arrival(Door.TCP, "127.0.0.1", terminal=True)
         peer = Peer(self, self.terminals.connect(transport, PLAIN, arrival), transport)

@@ -54,7 +54,7 @@ def test_bans_and_mutes_are_kept_apart_and_listed_by_age(ledger: Ledger, ask: Ca
     assert ask(ledger.sanctions, 0) == [earlier]
 
 
-def test_one_is_replaced_by_another_at_once(ledger: Ledger, ask: Callable[..., Any]) -> None:
+def test_a_ban_is_replaced_by_another_at_once(ledger: Ledger, ask: Callable[..., Any]) -> None:
     ask(ledger.record, [entry()], add=[ban()])
     ask(ledger.record, [entry()], add=[ban("b2")], lift=[ban()])
     assert ask(ledger.sanctions, 0) == [ban("b2")]

@@ -1,4 +1,4 @@
-"""Who holds the connection: the caller's thread, or the worker, and what waits meanwhile."""
+"""Which thread holds the connection: the caller's thread, or the worker, and what waits meanwhile."""
 
 import asyncio
 import threading

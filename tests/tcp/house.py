@@ -159,11 +159,11 @@ class House:
         return [message.text for message in self.hub.rooms["lobby"].log.after(0)]
 
     def stranger(self, receive_buffer: int = 0) -> Guest:
-        """Somebody who has just connected and got nothing yet."""
+        """A peer that has just connected and received nothing yet."""
         return Guest(self, receive_buffer)
 
     def knocks(self, first: bytes = b"") -> Caller:
-        """Somebody who may not be let in; `first` is already sent when the door looks."""
+        """A peer that may be rejected; `first` has been sent when the door looks."""
         caller = Caller(self.server, self.listener.address)
         caller.sock.sendall(first)
         return caller

@@ -130,7 +130,7 @@ def test_a_connection_that_waits_for_its_header_counts(house: House) -> None:
     assert first.sock and house.knocks().hears_all() == b"!! full: try again in 30 s\n"
 
 
-def test_a_client_behind_the_proxy_cannot_introduce_himself_once_more(house: House) -> None:
+def test_a_client_behind_the_proxy_cannot_introduce_itself_again(house: House) -> None:
     caller = house.knocks(LINE + b"PROXY TCP4 203.0.113.9 1.2.3.4 1 2\r\nhello\n")
 
     assert b"!! bad_message: " in caller.hears_all()

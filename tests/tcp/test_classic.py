@@ -1,4 +1,4 @@
-"""The two servers of the origin, in the test's own thread: whole lines, and nobody's end but his own."""
+"""The two servers of the origin, in the test's own thread: whole lines, and a client's end ends nobody else."""
 
 from collections.abc import Callable
 

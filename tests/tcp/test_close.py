@@ -1,4 +1,4 @@
-"""Why a terminal's connection ended, and how who is not let in hears of it."""
+"""Why a terminal's connection ended, and what a rejected peer is told."""
 
 import socket
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.tcp.house import Guest, House, turn
 
 @pytest.fixture
 def full(house: House) -> Iterator[House]:
-    """A house with room for one, who is here."""
+    """A house with room for one connection, which is open."""
     house.admission.connections = 1
     one = house.guest("ana")
     yield house

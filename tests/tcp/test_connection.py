@@ -298,7 +298,7 @@ def test_a_line_too_long_is_one_error_and_the_next_line_works(house: House) -> N
     assert ana.heard.count(b"!! too_long: ") == 1
 
 
-# Who does not read
+# Peers that do not read
 
 
 def test_a_stuck_reader_delays_nobody_and_is_not_cut(new_house: Build) -> None:

@@ -1,4 +1,4 @@
-"""Who is let in: so many in all, so many of one address, loopback excepted."""
+"""The limits of connections: in all, and of one address, loopback excepted."""
 
 import pytest
 

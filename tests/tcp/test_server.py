@@ -40,7 +40,7 @@ class Moody:
 
 
 class Reception:
-    """Keeps who was accepted."""
+    """Keeps the accepted sockets."""
 
     def __init__(self) -> None:
         self.here: list[socket.socket] = []
@@ -125,7 +125,7 @@ def test_peers_that_reset_before_they_are_accepted_do_no_harm(
 
 
 def peer(sock: socket.socket) -> object:
-    """Who is at the other end; None when it has gone."""
+    """The address at the other end; None once it has gone."""
     try:
         return sock.getpeername()
     except OSError:
@@ -173,7 +173,7 @@ def test_accepted_sockets_have_the_options_of_their_listener(
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
-def test_no_option_cuts_a_living_peer_that_does_not_read(listener: Listener) -> None:
+def test_no_socket_option_cuts_a_living_peer_that_does_not_read(listener: Listener) -> None:
     assert listener.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 0
 
 

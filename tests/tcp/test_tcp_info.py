@@ -42,7 +42,7 @@ def test_a_real_connection_has_a_round_trip() -> None:
         assert told is not None and 0 < told.rtt < 60_000
 
 
-def test_what_is_no_tcp_connection_tells_nothing() -> None:
+def test_a_socket_that_is_not_tcp_tells_nothing() -> None:
     one, other = socket.socketpair()
     with one, other:
         assert kernel_of(one) is None

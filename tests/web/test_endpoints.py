@@ -1,4 +1,4 @@
-"""What every row of the table of endpoints promises: who may, which query and body, and what is recorded."""
+"""What every row of the table of endpoints promises: the role, the query, the body, and what is recorded."""
 
 from typing import Any
 

@@ -57,7 +57,7 @@ async def test_a_message_that_was_posted_with_the_token_is_the_author_s_too(web:
     assert await delete(web, http, "ops/messages/1", Authorization=f"Bearer {token}") == (204, "")
 
 
-async def test_others_may_not(web: Running, http: Http) -> None:
+async def test_only_the_author_may_take_a_message_back(web: Running, http: Http) -> None:
     token = await said(web, http, "one")
     async with http.post(f"{web.url}/r/ops?nick=ci", data=b"nobody's") as answer:
         assert answer.status == 201

@@ -79,7 +79,7 @@ async def test_a_slow_header_is_cut(start: Start) -> None:
     assert web.lost == ["127.0.0.1"]
 
 
-async def test_a_reader_who_takes_no_answer_is_cut(start: Start) -> None:
+async def test_a_reader_that_takes_no_answer_is_cut(start: Start) -> None:
     web = await start(answer_deadline=0.05)
     await web.chat.post("ops", "a", *["x" * 4000] * 300)
     _, writer = await web.talk()

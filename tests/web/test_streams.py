@@ -114,7 +114,7 @@ async def test_a_place_of_another_epoch(web: Running, http: aiohttp.ClientSessio
 
 
 @pytest.mark.parametrize("place", ["1", ":1", "AAAAAAAA:", "AAAAAAAA:-1", "AAAAAAAA:1x", "short:1", "AAAAAAAA:1 "])
-async def test_what_is_no_place_is_400(web: Running, http: aiohttp.ClientSession, place: str) -> None:
+async def test_a_malformed_place_is_400(web: Running, http: aiohttp.ClientSession, place: str) -> None:
     for way in ("raw", "events"):
         async with http.get(f"{web.url}/r/ops/{way}", params={"after": place}) as answer:
             assert answer.status == 400

@@ -55,7 +55,7 @@ async def storm(port: int, token: str, place: Json) -> tuple[list[list[Json]], l
     return seen, codes, seen[winner]
 
 
-def test_of_fifty_with_one_token_one_wins_and_the_others_are_told(gateway: Gateway) -> None:
+def test_of_fifty_connections_with_one_token_one_wins_and_the_others_are_told(gateway: Gateway) -> None:
     with Terminal(gateway.tcp) as terminal:
         with Browser(gateway.web, nick="ana") as browser:
             token, epoch = browser.welcome["token"], browser.joined["lobby"]["epoch"]

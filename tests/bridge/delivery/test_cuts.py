@@ -1,4 +1,4 @@
-"""Connections cut at any byte, in both directions, while everybody talks: who comes back misses and repeats nothing."""
+"""Connections cut at any byte, in both directions, while all talk: whoever reconnects misses and repeats nothing."""
 
 import asyncio
 import os

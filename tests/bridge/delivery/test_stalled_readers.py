@@ -104,7 +104,7 @@ class Writer:
         return sizes
 
     def fill(self) -> None:
-        """Say so much that every buffer of who does not read is full."""
+        """Say enough to fill every buffer of the readers that have stalled."""
         for _ in range(FILL):
             self.say()
             time.sleep(0.005)

@@ -88,7 +88,7 @@ def test_an_account_without_a_right_hash_keeps_it_from_starting(tmp_path: Path) 
 
 
 def kept_csrf(curl: Curl) -> str:
-    """The CSRF header of who is logged in."""
+    """The CSRF header of a logged-in operator."""
     found = re.search(r'name="csrf-token" content="([^"]+)"', curl("/admin"))
     assert found is not None, "logged in"
     return f"X-CSRF-Token: {found[1]}"

@@ -53,7 +53,9 @@ def test_bans_and_mutes_last_until_they_are_lifted(governed: Gateway) -> None:
         page.texts_until("hello")
         bob_ban = api(governed, "POST", "bans", nick="bob", reason="spam", seconds=3600)["ban"]
         assert api(governed, "POST", "bans", nick="eve", seconds=3600)["connections"] == 1
-        until(lambda: bob.lines()[-1:] and bob.lines()[-1].startswith("!! banned: until "), "he is told", ACTED_SECONDS)
+        until(
+            lambda: bob.lines()[-1:] and bob.lines()[-1].startswith("!! banned: until "), "bob is told", ACTED_SECONDS
+        )
         assert bob.lines()[-1].endswith(", spam")
         until(lambda: api(governed, "GET", "connections")["total"] == 1, "only dan is here", ACTED_SECONDS)
     code, reason = page.closed(ACTED_SECONDS)

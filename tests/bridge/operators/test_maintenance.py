@@ -54,7 +54,7 @@ def test_a_drained_terminal_door_sends_everybody_away_and_refuses_newcomers_unti
             Terminal(kept.tcp)
         farewells = [terminal.rest(SECONDS).splitlines()[-1] for terminal in terminals]
         assert all(words.startswith("!! draining: this door closes for a while; reconnect in ") for words in farewells)
-        until(lambda: bob.lines()[-1:] and "/resume" in bob.lines()[-1], "he is told how to come back", SECONDS)
+        until(lambda: bob.lines()[-1:] and "/resume" in bob.lines()[-1], "bob is told how to come back", SECONDS)
         until(lambda: door(kept, "tcp")["state"] == "closed", "the door is empty", SECONDS)
         assert door(kept, "tcp") == {"door": "tcp", "state": "closed", "total": 41, "sent": 41, "left": 0}
         assert eve.say("still here")["type"] == "ack"

@@ -1,4 +1,4 @@
-"""Out of file descriptors: newcomers are refused or wait, nobody who is here notices, and the processor rests."""
+"""Out of file descriptors: newcomers are refused or wait, open connections notice nothing, and the processor rests."""
 
 import os
 import resource
@@ -72,7 +72,7 @@ def test_when_the_last_descriptor_is_gone_newcomers_wait_and_then_come_in(gatewa
 
 
 def talks(sock: socket.socket) -> None:
-    """Who came in before the last descriptor was gone still talks, which takes the journal."""
+    """A connection from before the last descriptor was gone still talks, which needs the journal."""
     sock.sendall(b"/echo on\nsaid in need\n")
     seen = b""
     while b": said in need" not in seen:

@@ -1,4 +1,4 @@
-"""How a gateway starts, refuses to start, and stops: what its operator and his scripts see."""
+"""How a gateway starts, refuses to start, and stops: what its operator and their scripts see."""
 
 import json
 import os
@@ -132,7 +132,7 @@ def test_a_data_folder_that_is_a_file_is_told_in_one_line(start: Start) -> None:
     assert (gateway.folder / "data").read_text() == "not a folder"
 
 
-def test_a_journal_that_is_none_is_kept_and_the_start_refused(start: Start) -> None:
+def test_a_file_that_is_no_journal_is_kept_and_the_start_refused(start: Start) -> None:
     gateway = start(running=False)
     (gateway.folder / "data").mkdir()
     (gateway.folder / "data" / "journal.sqlite3").write_text("my diary, not yours\n" * 100)

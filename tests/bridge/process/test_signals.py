@@ -18,7 +18,7 @@ def test_no_other_signal_ends_the_gateway(tmp_path: Path, number: signal.Signals
             assert peer.recv(100).startswith(b"-- You are")
 
 
-def test_sigusr2_stops_accepting_and_a_second_one_accepts_who_waited(tmp_path: Path) -> None:
+def test_sigusr2_stops_accepting_and_a_second_one_accepts_those_that_waited(tmp_path: Path) -> None:
     with running(tmp_path, stderr=subprocess.PIPE) as (gateway, port):
         gateway.send_signal(signal.SIGUSR2)
         assert gateway.stderr is not None and b"not accepted" in gateway.stderr.readline()

@@ -80,7 +80,7 @@ def test_join_leaves_the_old_room_and_shows_the_new_one(shared: Gateway, termina
     with Browser(shared.web, room) as stayed:
         terminal.send(f"/join #{room.upper()}-2")
         shown = terminal.until("old words")
-        stayed.say("not for him", room)
+        stayed.say("not for bob", room)
         terminal.send("/who")
         assert terminal.until("people|person")[-1] == f"-- 1 person in #{room}-2"
 
@@ -191,7 +191,7 @@ def test_quit_on_the_page_closes(shared: Gateway) -> None:
         ("QUIT", "QUIT"),
     ],
 )
-def test_what_is_no_command_is_said(
+def test_a_line_that_is_no_command_is_said(
     shared: Gateway, terminal: Terminal, browser: Browser, room: str, typed: str, said: str
 ) -> None:
     terminal.send(typed)

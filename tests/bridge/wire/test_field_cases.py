@@ -79,7 +79,7 @@ def test_pc_26_what_is_quoted_of_a_header_passes_the_gate(start: Start) -> None:
         assert "x" * 200 not in told
 
 
-def test_a_host_that_is_none_of_ours_is_told_by_value_and_cure(chat: Gateway) -> None:
+def test_a_foreign_host_is_told_by_value_and_cure(chat: Gateway) -> None:
     answer = request(chat.web, "GET", "/rooms", headers={"Host": "rebound.example"})
     assert answer.status == 403
     assert "'rebound.example'" in answer.json["error"]["text"]

@@ -110,7 +110,7 @@ def test_a_body_without_a_length_is_counted_too(shared: Gateway, room: str) -> N
     assert b" 413 " in raw(shared.web, head + chunk * 17 + b"0\r\n\r\n").split(b"\r\n")[0]
 
 
-def test_a_room_that_is_none_is_room_invalid(shared: Gateway) -> None:
+def test_a_malformed_room_is_room_invalid(shared: Gateway) -> None:
     assert refused(request(shared.web, "POST", "/r/no%20room", "x", JSON))[1] == "room_invalid"
     assert refused(request(shared.web, "GET", "/r/-x/messages"))[1] == "room_invalid"
 
@@ -266,7 +266,7 @@ def test_curl_reads_one_line_when_its_post_is_refused(shared: Gateway, room: str
         ("GET", "//etc/passwd", 404),
     ],
 )
-def test_what_is_not_there_is_not_found(shared: Gateway, method: str, path: str, status: int) -> None:
+def test_a_missing_page_is_not_found(shared: Gateway, method: str, path: str, status: int) -> None:
     assert request(shared.web, method, path).status == status
 
 

@@ -60,7 +60,7 @@ class Described:
         return [(method.upper(), path) for path, item in self.document["paths"].items() for method in item]
 
     def security(self, method: str, path: str) -> list[dict[str, Any]]:
-        """How one may show who he is; empty: not at all."""
+        """The ways to authenticate; empty: none."""
         found: list[dict[str, Any]] = self.document["paths"][path][method.lower()].get("security", [])
         return found
 

@@ -1,4 +1,4 @@
-"""A running gateway behind proxies: who is counted, shown and refused is the peer that the proxy names."""
+"""A running gateway behind proxies: the peer that the proxy names is counted, shown and refused."""
 
 import http.client
 import json
@@ -145,7 +145,7 @@ def test_a_proxy_that_introduces_nobody_is_refused(behind: Gateway, door: str) -
 
 
 @pytest.mark.parametrize("header", [line("203.0.113.9"), binary("203.0.113.9")])
-def test_nobody_else_can_introduce_himself(trusting: Gateway, header: bytes) -> None:
+def test_no_other_peer_can_introduce_itself(trusting: Gateway, header: bytes) -> None:
     for port in (trusting.tcp, trusting.telnet):
         assert b"!! bad_message: no proxy is expected" in raw(port, header + b"hello\n")
     assert b" 400 " in raw(trusting.web, header + b"GET / HTTP/1.1\r\n\r\n")[:13]

@@ -43,7 +43,7 @@ def test_what_was_posted_is_found_at_once_in_pages(shared: Gateway, room: str) -
         ("w" * 301, "", 413, ""),
     ],
 )
-def test_what_is_no_search_is_told(shared: Gateway, room: str, query: str, more: str, status: int, words: str) -> None:
+def test_a_malformed_search_is_told(shared: Gateway, room: str, query: str, more: str, status: int, words: str) -> None:
     post(shared.web, room, "a word")
     answer = search(shared, room, query, more)
     assert (answer.status, words in answer.json["error"]["text"]) == (status, True)

@@ -190,7 +190,7 @@ def test_pc_07_a_mark_before_bot(shared: Gateway, program: Program) -> None:
     assert piped(program, shared.tcp, b"\xef\xbb\xbf/bot\nhi\n").startswith(b'{"type":"joined"')
 
 
-def test_pc_09_who_does_not_send_utf_8_is_told_once(shared: Gateway) -> None:
+def test_pc_09_a_peer_that_does_not_send_utf_8_is_told_once(shared: Gateway) -> None:
     mark = marked(shared)
     told = raw(shared.tcp, b"Gr\xfc\xdfe\nnoch einmal \xfc\n", half_close=True).decode().splitlines()
 

@@ -92,7 +92,7 @@ def test_a_room_name_is_lowered_and_loses_its_hash(shared: Gateway, room: str) -
 
 
 @pytest.mark.parametrize("name", ["", "#", "-a", "a b", "../x", "a" * 65, "\u00e9"])
-def test_a_room_name_that_is_none_is_room_invalid(shared: Gateway, name: str) -> None:
+def test_a_malformed_room_name_is_room_invalid(shared: Gateway, name: str) -> None:
     with Browser(shared.web) as browser:
         browser.send(type="join", room=name)
         assert browser.next("error", "joined")["code"] == "room_invalid"
@@ -179,7 +179,7 @@ def test_what_a_terminal_would_obey_is_taken_out(shared: Gateway, room: str) -> 
         assert terminal.line().endswith(": ab cd")
 
 
-def test_a_room_one_is_not_in_is_not_joined(shared: Gateway, room: str) -> None:
+def test_a_room_that_was_not_joined_is_refused_as_such(shared: Gateway, room: str) -> None:
     with Browser(shared.web) as browser:
         assert browser.say("hi", room)["code"] == "not_joined"
         browser.send(type="part", room=room)
@@ -475,7 +475,7 @@ def test_a_foreign_origin_is_refused(shared: Gateway, foreign: str) -> None:
     assert refusal.value.response.status_code == 403
 
 
-def test_the_own_origin_is_let_in_and_none_is_only_without_a_cookie(shared: Gateway) -> None:
+def test_our_own_origin_is_accepted_and_a_missing_one_only_without_a_cookie(shared: Gateway) -> None:
     with Browser(shared.web, origin=origin(f"http://{HOST}:{shared.web}")) as browser:
         assert browser.welcome
     assert refused_upgrade(shared.web, Cookie="gateway_session=x") == 403

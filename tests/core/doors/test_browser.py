@@ -28,7 +28,7 @@ def test_a_very_deep_request_is_a_bad_message(browser: Peer, deep: str) -> None:
     assert receives(browser, deep)["code"] == "bad_message"
 
 
-def test_an_empty_nick_is_refused_like_any_that_is_none(browser: Peer) -> None:
+def test_an_empty_nick_is_refused_like_any_malformed_one(browser: Peer) -> None:
     assert [receives(browser, f'{{"type":"nick","nick":"{nick}"}}')["code"] for nick in ("", " ", "a b")] == [
         "nick_invalid"
     ] * 3

@@ -40,7 +40,7 @@ def test_a_page_becomes_the_person_of_a_terminal() -> None:
     assert world.browser(token=str(told[1]["token"])).session.nick == "bob"
 
 
-def test_what_it_was_before_is_gone() -> None:
+def test_a_session_that_resumes_frees_what_it_was_before() -> None:
     world = World()
     code = code_of(world.terminal("bob"))
     page, eve = world.browser("zoe"), world.terminal("eve")

@@ -295,7 +295,7 @@ def test_announcements_are_paced(world: World) -> None:
     assert isinstance(do(world, "announce", ADMIN, "x"), Outcome)
 
 
-def test_one_is_told_something(world: World) -> None:
+def test_one_connection_is_told_something(world: World) -> None:
     bob, ana = world.terminal("bob"), world.terminal("ana")
     do(world, "message", OPERATOR, Subject(bob.session.id), "please stop\x07")
     assert bob.lines == ["-- [operator] please stop"] and ana.lines == []

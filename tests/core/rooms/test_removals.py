@@ -1,4 +1,4 @@
-"""A message that is taken back: what readers get who have it, who do not have it yet, and who stand inside it."""
+"""A message that is taken back: what its readers get, with it, without it, and inside it."""
 
 from typing import Any
 

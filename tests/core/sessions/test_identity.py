@@ -282,7 +282,7 @@ def test_joined_carries_how_far_the_person_has_read() -> None:
     assert joined["read"] == 1
 
 
-def test_reading_a_room_one_is_not_in_is_refused() -> None:
+def test_reading_a_room_that_was_not_joined_is_refused() -> None:
     world = World()
     ana, _ = two_tabs(world)
     ana.asks(type="read", room="ops", epoch="x", seq=1)

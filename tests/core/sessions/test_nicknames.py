@@ -80,7 +80,7 @@ def test_letters_that_happen_to_look_like_punctuation_may_begin_a_nick(text: str
         *("\U00010400" * 33, "\u01c3\u01c3", "\u2d51", "\u2cba\u2cba", "x" * 100_000),
     ],
 )
-def test_what_is_no_nick_is_invalid(text: str) -> None:
+def test_a_malformed_nick_is_invalid(text: str) -> None:
     assert refusal_of(text) is Code.NICK_INVALID
 
 
@@ -172,7 +172,7 @@ def test_room_loses_its_case_and_one_hash(text: str, room: str) -> None:
     "text",
     ["", "#", "##a", ".a", "-a", "_a", "a b", "a\n", "a/b", "\u00e9", "x" * 65, "#" + "x" * 65, "\u0130", "\ud800"],
 )
-def test_what_is_no_room_is_invalid(text: str) -> None:
+def test_a_malformed_room_name_is_invalid(text: str) -> None:
     with pytest.raises(Refusal) as caught:
         nicknames.room(text)
     assert caught.value.code is Code.ROOM_INVALID

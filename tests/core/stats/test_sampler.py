@@ -177,7 +177,7 @@ def test_a_loop_that_is_late_second_after_second_is_overloaded() -> None:
         (Reading(lates=[0.2], fds=79, rss_bytes=790, accept_queue=0.4), Level.OK, None),
     ],
 )
-def test_what_is_short_is_named(reading: Reading, level: Level, cause: str | None) -> None:
+def test_a_short_resource_is_named(reading: Reading, level: Level, cause: str | None) -> None:
     world = World()
     world.hub.stats.sampler.ceilings = Ceilings(fds=100, rss_bytes=1000)
     health = sampled(world, int(RISE_SECONDS) + 1, reading).health

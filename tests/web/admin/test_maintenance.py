@@ -214,7 +214,7 @@ async def test_the_feed_goes_on_where_it_was_left(desk: Desk) -> None:
     assert (await desk.ask("GET", "events?limit=501"))[0] == 400
 
 
-# Who is not let in, and how streams end
+# Rejected connections, and how streams end
 
 
 async def test_a_banned_address_is_refused_when_it_connects(web: Running, start: Start, options: WebOptions) -> None:

@@ -111,7 +111,7 @@ async def test_a_ban_closes_with_4501_and_refuses_what_comes_back(desk: Desk) ->
     assert await desk.ask("DELETE", f"bans/{ban['id']}") == (200, {"id": ban["id"], "lifted": True})
     assert (await desk.ask("DELETE", f"bans/{ban['id']}"))[0] == 404
     async with desk.http.post(f"{desk.web.url}/r/lobby?nick=Bob", data="hi") as answer:
-        assert (await answer.json())["error"]["code"] == "nick_taken"  # it waits for who was banned
+        assert (await answer.json())["error"]["code"] == "nick_taken"  # it is kept for the banned person
     assert [(entry["action"], entry["target"], entry["result"]) for entry in await desk.audit()] == [
         ("unban", ban["id"], "gone"), ("unban", "bob", "done"), ("ban", "bob", "done")
     ]  # fmt: skip
@@ -157,7 +157,7 @@ async def test_a_muted_person_is_told_so(desk: Desk) -> None:
         assert (await desk.ask("GET", "mutes"))[1] == {"mutes": [], "total": 0, "cursor": None}
 
 
-async def test_words_reach_one_or_all(desk: Desk) -> None:
+async def test_an_operators_words_reach_one_or_all(desk: Desk) -> None:
     async with somebody(desk.web, "bob") as bob:
         connection = desk.web.chat.session.id
         assert await desk.ask("POST", f"connections/{connection}/message", text="hello you") == (

@@ -54,7 +54,7 @@ def browser(browsers: Browsers, request: pytest.FixtureRequest) -> Browser:
 
 @pytest.fixture(scope="package")
 def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], RunningGateway]]:
-    """A gateway for each browser: the names of one are kept for who may come back."""
+    """A gateway for each browser: names stay reserved for people who may come back."""
     running: dict[str, RunningGateway] = {}
     people = f"ana:admin:{CHEAP} vic:viewer:{CHEAP}"
     settings = {"limits__messages_per_second": 100, "limits__burst": 20, "admin__accounts": people}
@@ -95,13 +95,13 @@ def room() -> str:
 
 @pytest.fixture(scope="module")
 def operator(gateway: RunningGateway, playwright: Playwright) -> StorageState:
-    """The cookie of ana, who may do everything."""
+    """The cookie of ana, an admin."""
     return logged_in(gateway, playwright, "ana")
 
 
 @pytest.fixture(scope="module")
 def viewer(gateway: RunningGateway, playwright: Playwright) -> StorageState:
-    """The cookie of vic, who may look."""
+    """The cookie of vic, a viewer."""
     return logged_in(gateway, playwright, "vic")
 
 

@@ -21,7 +21,7 @@ BRISK = stored("localStorage", every="1", charts=False)
 
 @pytest.fixture(scope="module")
 def desk(browser: Browser, operator: StorageState) -> Iterator[tuple[Page, Complaints]]:
-    """The page of who may do everything, which the tests share, and what it complains about."""
+    """The page of an admin, which the tests share, and its console errors."""
     context = browser.new_context(storage_state=operator, viewport={"width": 1280, "height": 720})
     context.set_default_timeout(15_000)
     context.add_init_script(WATCH + BRISK)

@@ -128,22 +128,6 @@ def test_pc_20_nor_is_what_stands_under_the_pages_own_keys(
     assert desk.locator("#every").input_value() == "2"
 
 
-def test_pc_20_what_an_older_version_stored_is_moved(gateway: RunningGateway, room: str, open_page: Open) -> None:
-    page = open_page("about:blank")
-    page.goto(f"{gateway.web}/docs")
-    page.evaluate(
-        "localStorage.nick = 'odette'; localStorage.settings = '{\"clock\":\"12\"}'; localStorage.theme = 'dark'"
-    )
-    page.goto(f"{gateway.web}/r/{room}")
-    connected(page)
-
-    expect(page.locator("#my-nick")).to_have_text("odette")
-    expect(page.locator("html")).to_have_attribute("data-clock", "12")
-    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    kept = page.evaluate("Object.keys(localStorage).filter((key) => !key.startsWith('chat-gateway:'))")
-    assert kept == []
-
-
 @pytest.mark.parametrize("script", [WITHOUT_STORAGE, FULL_STORAGE], ids=["refused", "full"])
 def test_pc_20_a_browser_without_storage_chats_and_watches(
     gateway: RunningGateway, room: str, open_page: Open, operator: StorageState, script: str

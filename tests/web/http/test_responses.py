@@ -1,4 +1,4 @@
-"""Why a WebSocket ended, as the hub counts it; and what who is not let in reads."""
+"""Why a WebSocket ended, as the hub counts it; and what a rejected peer reads."""
 
 import struct
 

@@ -66,7 +66,7 @@ TOO_LARGE = {
 
 
 @pytest.mark.parametrize("name", TOO_LARGE)
-async def test_what_is_too_large_is_named(web: Running, name: str) -> None:
+async def test_a_value_that_is_too_large_is_named(web: Running, name: str) -> None:
     """A bare 400 for cookies that have grown makes people look for other faults."""
     request, status = TOO_LARGE[name]
     head, _, body = (await web.send(request + b"\r\n\r\n")).partition(b"\r\n\r\n")
