@@ -171,6 +171,41 @@ def test_links_and_names_stand_out_where_words_have_no_blanks_and_lines_are_copi
 
 
 @pytest.mark.both_browsers
+def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    nina = gateway.terminal(room=room)
+    nina.say("/nick nina", *(f"line {number}" for number in range(1, 121)))
+    nina.say("/who")
+    nina.wait_for("nina (you)")
+    page = open_page("about:blank", "zoe")
+    page.goto(f"{gateway.web}/r/{room}#7")
+    expect(page.locator("#log > .target > .text")).to_have_text("line 7")
+    expect(page.locator("#log > .target")).to_be_in_viewport()
+    page.locator("#newest").click()
+    expect(page.get_by_text("line 120", exact=True)).to_be_in_viewport()
+
+    say(page, "the password is horse", "two\nlines")
+    mine = page.locator("#log > .msg", has_text="horse")
+    mine.hover()
+    page.locator(".more").click()
+    page.get_by_role("menuitem", name="Remove…").click()
+    page.get_by_role("button", name="Remove", exact=True).click()
+    expect(page.locator("#log .removed")).to_have_text("removed")
+    expect(mine).to_have_count(0)
+    nina.wait_for("was removed")
+    page.locator("#log > .msg", has_text="lines").hover()
+    page.locator(".more").click()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    expect(page.locator("#message")).to_have_value("> zoe: two\n> lines\n")
+
+    page.goto(f"{gateway.web}/r/{room}#7-{'x' * 12}")
+    expect(page.locator("#log .error")).to_contain_text("earlier numbering")
+    expect(page.locator("#log .removed")).to_have_text("removed")
+    page.locator("#log .at").nth(-3).click()
+    expect(page.locator("#log > .target > .text")).to_have_text("line 120")
+
+
+@pytest.mark.both_browsers
 def test_settings_are_kept_until_the_page_forgets(gateway: RunningGateway, room: str, open_page: Open) -> None:
     page = open_page("about:blank")
     page.goto(f"{gateway.web}/r/{room}")

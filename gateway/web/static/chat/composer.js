@@ -99,6 +99,12 @@ export class Composer {
     this.focus();
   }
 
+  /** Puts a quotation before the draft. */
+  quote(text) {
+    this.#put(text + this.#box.value);
+    this.focus();
+  }
+
   /** A command was refused: why, under the box; its words are in the box again, unless there are others by now. */
   refused(text, why) {
     if (!this.#box.value) this.#put(text);

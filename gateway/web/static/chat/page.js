@@ -12,7 +12,7 @@
 import { byId } from "../shared/dom.js";
 import { Composer, SECRET } from "./composer.js";
 import { Connection } from "./connection.js";
-import { keepNick, keepToken, lastIdentity, leaveBehind } from "./identity.js";
+import { keepNick, keepToken, lastIdentity } from "./identity.js";
 import { mentions, prose } from "./rooms/message.js";
 import { People, wide } from "./rooms/people.js";
 import { settings } from "./preferences.js";
@@ -31,6 +31,8 @@ const LATER = {
   copying: () => import("./later/lines/copying.js"),
   entry: () => import("./later/entry.js"),
   events: () => import("./later/events.js"),
+  menu: () => import("./later/lines/menu.js"),
+  permalink: () => import("./later/lines/permalink.js"),
   keylist: () => import("./later/dialogs/keylist.js"),
   notices: () => import("./later/notices.js"),
   palette: () => import("./later/dialogs/palette.js"),
@@ -47,7 +49,8 @@ export class Page {
   wanted = this.#was.nick;
   asked = ""; // the id of a nick request under way
   secret = ""; // and that of a /login
-  role = null;
+  /** @type {string | null} */
+  role = null; // the account's
   token = this.#was.token;
   #people = new People((nick) => (nick === this.me ? this.askForName(true) : this.composer.mention(nick)));
   #status = new Status(() => this.#connection.open());
@@ -69,13 +72,13 @@ export class Page {
     byId("me").addEventListener("click", () => (byId("entry").hidden ? this.askForName(true) : this.#closeEntry()));
     byId("settings-button").addEventListener("click", () => this.open("settings"));
     byId("rooms-button").addEventListener("click", () => this.open("palette"));
-    byId("scroller").addEventListener("focusin", () => this.fetch("walking"), { once: true });
+    byId("scroller").addEventListener("focusin", () => this.fetch("walking").then((part) => part?.begin(this)), { once: true });
+    byId("scroller").addEventListener("pointerover", () => this.fetch("menu").then((part) => part?.begin(this)), { once: true });
     document.addEventListener("click", (event) => this.#clicked(event.target));
     document.addEventListener("selectstart", () => this.fetch("copying"), { once: true });
     addEventListener("load", async () => (await this.fetch("shortcuts"))?.listen(this));
     document.addEventListener("visibilitychange", () => document.hidden || this.#connection.wake());
     addEventListener("focus", () => this.#looked());
-    addEventListener("pagehide", () => leaveBehind(this.token, this.wanted));
     addEventListener("online", () => this.#connection.wake());
     addEventListener("pageshow", (event) => event.persisted && this.#connection.wake());
     this.#connection.open();
@@ -86,6 +89,16 @@ export class Page {
   /** @returns {boolean} whether the server will get it */
   send(object) {
     return this.#connection.send(object);
+  }
+
+  /** Runs a command that was chosen, not typed. */
+  command(text) {
+    this.room.outbox.add(text);
+  }
+
+  /** Goes to the message that the address names. */
+  async follow(again = true) {
+    if (location.hash) (await this.fetch("permalink"))?.follow(this, again);
   }
 
   /** Goes to a room, and joins it first if necessary. */

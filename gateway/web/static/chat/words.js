@@ -61,6 +61,7 @@ export const message = {
   copy: "copy",
   to: "you → ",
   from: " → you",
+  removed: (reason) => `removed${reason === "removed" ? "" : `: ${reason}`}`,
   several: (count) => `${count} new messages`,
 };
 

@@ -7,6 +7,7 @@ import "./sheet.js";
 import { byId, make } from "../../shared/dom.js";
 import { clock, isIgnored } from "../preferences.js";
 import { body } from "../rooms/message.js";
+import { tombstone } from "../rooms/rows.js";
 import { inFocus } from "../rooms/unread.js";
 import { standing as words } from "./words.js";
 
@@ -24,6 +25,15 @@ export function standing(/** @type {Page} */ page, { role = null, muted, muted_u
   if (banned) page.composer.close(words.banned(term));
   else if (muted) page.composer.closeFor(words.muted(term), until ? until - Date.now() : Infinity);
   else page.composer.open();
+}
+
+/** A message was taken back: its words vanish here too. */
+export function redacted(/** @type {Page} */ _page, { epoch, seq, reason }, room) {
+  const { rows } = room.log;
+  const row = epoch === room.log.epoch && rows.get(seq);
+  if (!row) return;
+  Object.assign(rows.messageOf(row), { text: "", redacted: reason });
+  rows.view.keep(() => row.querySelector(".text").replaceWith(tombstone(reason)));
 }
 
 /** Elsewhere the same person has read up to there. */

@@ -25,7 +25,8 @@ export const keys = {
     ["Alt+A", "the next room with something new"],
     ["F6, Shift+F6", "go round the parts of the page"],
     ["↑ ↓ Home End in the log", "go by message"],
-    ["c, Enter in the log", "copy the message, open its link"],
+    ["c, C in the log", "copy the link of a message, its words"],
+    ["m, Enter in the log", "the menu of a message, a link in it"],
     ["Ctrl+/", "this list"],
   ],
 };
@@ -49,6 +50,23 @@ export const paste = {
   asCode: "as a code block",
   asLines: (lines) => `as ${lines} lines`,
   cancel: "cancel",
+};
+
+export const menu = {
+  title: "What can be done with this message",
+  quote: "Quote",
+  copyText: "Copy text",
+  copyLink: "Copy link",
+  remove: "Remove…",
+  question: "Remove this message for everybody?",
+  why: "Reason, if there is one",
+  sure: "Remove",
+};
+
+export const permalink = {
+  otherEpoch: (seq) => `This link leads to message ${seq} of an earlier numbering of this room. It is not kept any more.`,
+  notYet: (seq) => `There is no message ${seq} yet.`,
+  gone: (seq) => `Message ${seq} is not kept any more.`,
 };
 
 export const presence = {

@@ -28,6 +28,7 @@ export class Log {
   #asked = null; // the `before` of the request under way
   rows;
   #view;
+  #onAnswer = () => {};
 
   /**
    * @param {string} room
@@ -166,6 +167,15 @@ export class Log {
     this.rows.append(whisperRow(event, me));
   }
 
+  /** Loads what stands around a message instead of the end. @returns {Promise<void>} done when the answer is there */
+  around(seq) {
+    this.rows.keepWhispers();
+    this.#view.detached = true;
+    this.#view.following = false;
+    this.#ask(Math.min(seq + PAGE / 2, this.head + 1), PAGE);
+    return new Promise((done) => (this.#onAnswer = () => done(undefined)));
+  }
+
   /** The view goes to the end and follows it; the end is fetched if it was unloaded. */
   toEnd() {
     if (this.#view.detached) {
@@ -199,6 +209,7 @@ export class Log {
 
   #answered() {
     this.#asked = null;
+    this.#onAnswer();
     older.disabled = false;
   }
 

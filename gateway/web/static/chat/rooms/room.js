@@ -86,6 +86,7 @@ export class Room {
     if (seq && !(this === this.#page.room && inFocus())) this.unread = this.log.head - seq + 1;
     this.#knownFrom = event.more ? event.messages[0].seq : 1;
     this.#caughtUp();
+    if (this === this.#page.room) this.#page.follow(false);
   }
 
   async _presence({ joined = [], left = [], renamed = [], count }) {
@@ -95,7 +96,10 @@ export class Room {
       renamed: renamed.filter(({ to }) => to !== this.#page.me), // we have been told
     };
     for (const nick of left) this.doors.delete(nick);
-    for (const { from, to } of renamed) this.renamed(from, to);
+    for (const { from, to } of renamed) {
+      if (from === this.#page.me) this.#page.iAm(to); // in another tab
+      this.renamed(from, to);
+    }
     for (const { nick, door } of joined) this.doors.set(nick, door);
     this.count = count;
     this.#page.changed(this);

@@ -34,7 +34,10 @@ export class Rooms {
     const before = recall("sessionStorage", "rooms", isTexts) ?? [];
     for (const name of before.slice(0, MOST_ROOMS - 1)) if (ROOM_NAME.test(name)) this.enter(name.toLowerCase());
     this.shown = this.enter(document.body.dataset.room);
-    addEventListener("popstate", () => this.#visit(roomAt(location)));
+    addEventListener("popstate", () => {
+      this.#visit(roomAt(location));
+      page.follow();
+    });
   }
 
   [Symbol.iterator]() {

@@ -4,6 +4,7 @@ import { make } from "../../shared/dom.js";
 import { isIgnored } from "../preferences.js";
 import { line, log, message as words } from "../words.js";
 import { body, doorOf, nickOf, timeOf } from "./message.js";
+import { addressOf } from "./tabs.js";
 
 /** So long a line of ours bears a tick. */
 const TICKED = 2_000;
@@ -18,9 +19,13 @@ export function messageRow(message, me, isOwn) {
   const who = make("span", { className: "who", title: message.nick }, nickOf(message.nick));
   if (message.door === "tcp" || message.door === "telnet") who.append(doorOf("terminal"));
   if (message.door === "http") who.append(doorOf("http"));
-  row.append(who, body(message.text, me), timeOf(message.ts));
+  const link = make("a", { className: "at", href: `${addressOf(message.room)}#${message.seq}` }, timeOf(message.ts));
+  row.append(who, message.redacted === undefined ? body(message.text, me) : tombstone(message.redacted), link);
   return row;
 }
+
+/** What is left of a message that was removed. */
+export const tombstone = (reason) => make("div", "text removed", words.removed(reason));
 
 /** Marks a row of ours as committed. */
 export function tick(row) {

@@ -1,14 +1,27 @@
 /**
- * The page by keyboard: F6 goes round its parts; in the log ↑ ↓ Home End go by message, `c` copies one, Enter opens its
- * link. Loaded when the log gets the focus, or F6 is pressed.
+ * The page by keyboard: F6 goes round its parts; in the log ↑ ↓ Home End go by message, `c` copies the link of one, `C` its
+ * words, `m` opens its menu, Enter its link. Loaded when the log gets the focus, or F6 is pressed.
  */
 
 import { byId } from "../../../shared/dom.js";
 import { copying as words } from "../words.js";
+import { copyText } from "./copying.js";
+import * as menu from "./menu.js";
+import { linkTo } from "./permalink.js";
+import { wordsOf } from "./text.js";
 
 const scroller = byId("scroller");
 const REGIONS = [".bar", "#rooms", "#scroller", "#composer", "#people"];
 const said = byId("said");
+
+/** @type {import("../../page.js").Page} */
+let page;
+
+/** @param {import("../../page.js").Page} itsPage */
+export function begin(itsPage) {
+  page = itsPage;
+  menu.begin(page);
+}
 
 const isShown = (element) => element.getClientRects().length > 0;
 
@@ -21,11 +34,13 @@ function walk(key, row) {
     const next = rows[Math.max(0, Math.min(goal, rows.length - 1))];
     next.tabIndex = -1;
     next.focus();
-  } else if (key === "c" && row) {
-    navigator.clipboard?.writeText(row.querySelector(".text").textContent);
+  } else if ((key === "c" || key === "C") && row?.dataset.seq) {
+    copyText(key === "c" ? linkTo(page.room, row.dataset.seq) : wordsOf(row), row);
     said.textContent = words.done;
+  } else if (key === "m" && row?.dataset.seq) {
+    menu.openAt(row);
   } else if (key === "Enter" && row) {
-    row.querySelector("a")?.click();
+    row.querySelector(".text a")?.click();
   } else {
     return false;
   }
