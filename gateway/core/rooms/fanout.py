@@ -17,6 +17,9 @@ bounded number of sends and carries the rest of the turn over, so a room of 10,0
 offered twice in a turn.
 """
 
+from bisect import bisect_right
+from itertools import accumulate
+
 from msgspec import UNSET
 
 from gateway.core.delivery import Delivery
@@ -38,11 +41,16 @@ class Share:
     """Encoded messages in log order: `parts` with the numbers `seqs`, all of them joined as `data`. `count` of the
     parts are messages; if any were `skipped`, the first part is the gap notice."""
 
-    __slots__ = ("count", "data", "given", "last", "parts", "seqs", "size", "skipped")
+    __slots__ = ("_by_author", "_starts", "authors", "count", "data", "given", "last", "parts", "seqs", "size",
+                 "skipped")  # fmt: skip
 
-    def __init__(self, parts: list[bytes], seqs: list[int], last: int, count: int, skipped: int) -> None:
+    def __init__(
+        self, parts: list[bytes], seqs: list[int], authors: list[int], last: int, count: int, skipped: int
+    ) -> None:
         self.parts = parts
         self.seqs = seqs
+        self.authors = authors
+        """The session's number of each part's author; 0 for the gap notice."""
         self.last = last
         self.count = count
         self.skipped = skipped
@@ -51,12 +59,77 @@ class Share:
         path."""
         self.data = parts[0] if len(parts) == 1 else b"".join(parts)
         self.size = len(self.data)
+        self._by_author: dict[int, list[int]] = {}
+        self._starts: list[int] = []
+
+    def places(self, author: int) -> list[int]:
+        """The indexes of the author's parts, in order."""
+        if not self._by_author:
+            for index, each in enumerate(self.authors):
+                self._by_author.setdefault(each, []).append(index)
+        return self._by_author.get(author, [])
+
+    def joined(self, stretches: list[tuple[int, int]]) -> bytes:
+        """The parts of these stretches, joined; a stretch goes from one index up to, not including, another."""
+        if not self._starts:
+            self._starts = [0, *accumulate(map(len, self.parts))]
+        starts, data = self._starts, memoryview(self.data)
+        return b"".join([data[starts[first] : starts[end]] for first, end in stretches])
+
+
+class Excerpt:
+    """A share for one reader: without the messages of `author` (0: with all), and none after `until`.
+
+    It is made of stretches of the common share's bytes, so that a room in which everybody talks costs an author its own
+    messages only, not everybody's.
+    """
+
+    __slots__ = ("_counters", "_stretches", "count", "data", "last", "size", "skipped", "source")
+
+    def __init__(self, source: Share, author: int, until: int, counters: Counters) -> None:
+        end = len(source.parts) if until >= source.last else bisect_right(source.seqs, until)
+        if source.skipped:
+            end = max(end, 1)  # it is told of the gap, also when its last message is in there
+        self.source = source
+        self._counters = counters
+        self._stretches: list[tuple[int, int]] = []
+        first = count = 0
+        for place in (*(each for each in (source.places(author) if author else ()) if each < end), end):
+            if place > first:
+                self._stretches.append((first, place))
+                count += place - first
+            first = place + 1
+        self.skipped = source.skipped
+        self.count = count - (1 if self.skipped else 0)
+        self.last = min(source.last, max(until, source.seqs[0] if self.skipped else 0))
+        self.data = source.joined(self._stretches)
+        self.size = len(self.data)
+
+    @property
+    def parts(self) -> list[bytes]:
+        """See `Share`."""
+        return [part for first, end in self._stretches for part in self.source.parts[first:end]]
+
+    @property
+    def seqs(self) -> list[int]:
+        """See `Share`."""
+        return [seq for first, end in self._stretches for seq in self.source.seqs[first:end]]
+
+    @property
+    def given(self) -> int:
+        """See `Share`; the one reader is counted at once."""
+        return 0
+
+    @given.setter
+    def given(self, readers: int) -> None:
+        self._counters.deliveries += readers * self.count
+        self._counters.bytes_out += readers * self.size
 
 
 class Readers:
     """The members of a room that read one wire format, and the shares encoded for them since the last `publish`."""
 
-    __slots__ = ("_counters", "_encoded", "_own", "_shares", "log", "room", "wire")
+    __slots__ = ("_counters", "_encoded", "_shares", "log", "room", "wire")
 
     def __init__(self, room: str, log: RoomLog, wire: Wire, counters: Counters) -> None:
         self.room = room
@@ -64,38 +137,35 @@ class Readers:
         self.wire = wire
         self._counters = counters
         self._shares: dict[int, Share] = {}
-        self._own: list[Share] = []
         self._encoded: dict[int, bytes] = {}
 
     def forget(self) -> None:
         """The head has moved, or everybody has been served: count the shares and drop them."""
-        if not (self._shares or self._own):
+        if not self._shares:
             return
         counters = self._counters
-        for share in (*self._shares.values(), *self._own):
+        for share in self._shares.values():
             given = share.given
             counters.deliveries += given * share.count
             counters.bytes_out += given * share.size
         self._shares.clear()
-        self._own.clear()
         self._encoded.clear()
 
     def share(self, cursor: int) -> Share:
         """What a reader at `cursor` gets next: at most SHARE_BYTES, or one message that is longer."""
         share = self._shares.get(cursor)
         if share is None:
-            share = self._shares[cursor] = self._make(cursor, author=0, until=self.log.head)
+            share = self._shares[cursor] = self._make(cursor)
         return share
 
-    def share_without(self, cursor: int, author: int, until: int) -> Share:
+    def share_without(self, cursor: int, author: int, until: int) -> Excerpt:
         """The same for one reader: without the messages of `author` (0: with all), and none after `until`."""
-        share = self._make(cursor, author, until)
-        self._own.append(share)
-        return share
+        return Excerpt(self.share(cursor), author, until, self._counters)
 
-    def _make(self, cursor: int, author: int, until: int) -> Share:
+    def _make(self, cursor: int) -> Share:
         parts: list[bytes] = []
         seqs: list[int] = []
+        authors: list[int] = []
         size = count = skipped = 0
         last = cursor
         if cursor + 1 < self.log.first:
@@ -103,18 +173,18 @@ class Readers:
             skipped = last - cursor
             parts.append(self.wire.event(Gap(self.room, cursor + 1, last), ""))
             seqs.append(last)
+            authors.append(0)
         for message in self.log.after(last):
-            if size >= SHARE_BYTES or message.seq > until:
+            if size >= SHARE_BYTES:
                 break
             last = message.seq
-            if author and message.author == author:
-                continue
             part = self._encode(message)
             parts.append(part)
             seqs.append(last)
+            authors.append(message.author)
             size += len(part)
             count += 1
-        return Share(parts, seqs, last, count, skipped)
+        return Share(parts, seqs, authors, last, count, skipped)
 
     def _encode(self, message: Message) -> bytes:
         part = self._encoded.get(message.seq)
@@ -172,11 +242,11 @@ class Member:
             # Half-closed, and it has everything up to its own last message: it is not owed what others say later.
             return False
         # Its own messages lie ahead: a terminal does not get them back, and a half-closed peer gets nothing after them.
-        # Such a share is encoded for this one reader. All other readers at this cursor get the same bytes object.
+        # It gets stretches of the share. All other readers at this cursor get the same bytes object.
         if self.own > self.cursor and (session.ending or not session.echo):
             author = 0 if session.echo else session.number
             until = self.own if session.ending else self.room.log.head
-            share = self.readers.share_without(self.cursor, author, until)
+            share: Share | Excerpt = self.readers.share_without(self.cursor, author, until)
         else:
             share = self.readers.share(self.cursor)
         try:
@@ -196,7 +266,7 @@ class Member:
         self._cut(share, taken)
         return False
 
-    def _cut(self, share: Share, taken: int) -> None:
+    def _cut(self, share: Share | Excerpt, taken: int) -> None:
         """The socket took `taken` bytes: owe the rest of the message that was cut, leave the others in the log."""
         session, counters = self.session, self.session.counters
         session.block()
