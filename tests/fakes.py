@@ -1,6 +1,6 @@
-"""What stands in for the gateway's surroundings in the tests of every room: time, transports, passwords, listeners.
+"""Fakes of the gateway's surroundings for the tests of every room: time, transports, passwords, listeners.
 
-A fake that a second room needs comes here. What stays in its room differs in kind: the worlds around a hub
+A fake that a second room needs belongs here. Those that stay in their room differ in kind: the worlds around a hub
 (tests/core/world.py has no loop, tests/tcp/house.py turns the server's own loop, tests/web/little_chat.py lives in
 asyncio's), the gateway as a process (tests/bridge/gateways.py), and the peers that speak to it (tests/bridge/peers.py).
 """
@@ -161,7 +161,7 @@ class Listeners:
 
 
 class Inline(Executor):
-    """A thread that is none: what it is given is done at once."""
+    """An executor without a thread: it does everything at once."""
 
     def submit(self, work: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
         done: Future[Any] = Future()

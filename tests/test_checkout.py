@@ -1,4 +1,4 @@
-"""Running from a fresh clone: what is installed, when, and what is said when it cannot be."""
+"""Running from a fresh clone: what is installed, when, and the error when it cannot be."""
 
 import os
 import subprocess

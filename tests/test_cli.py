@@ -1,4 +1,4 @@
-"""The command line as its user meets it: what is called, what is said, and the exit code."""
+"""The command line as its user meets it: what it calls, what it prints, and the exit code."""
 
 import os
 import pkgutil

@@ -1,4 +1,4 @@
-"""The watch itself: an error that nobody announced is found, whatever form it has, and told once."""
+"""The watch itself: an error that was not announced is found, whatever its form, and reported once."""
 
 import ast
 import logging

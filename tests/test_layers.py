@@ -1,4 +1,4 @@
-"""Who may import whom, read from the source. A part is a folder or a file directly below gateway/."""
+"""Which module may import which, read from the source. A part is a folder or a file directly below gateway/."""
 
 import ast
 import sys

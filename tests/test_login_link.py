@@ -1,4 +1,4 @@
-"""`login-link` and `status` when what they find is no gateway's: one clear line each."""
+"""`login-link` and `status` when they find something that is not a gateway: one clear line each."""
 
 import json
 import threading

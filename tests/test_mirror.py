@@ -1,4 +1,4 @@
-"""Tests mirror the rooms: what tests a module is found by the module's name, in the same room where it has one."""
+"""Tests mirror the rooms: a module's tests are found by its name, in the same room."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Accounts and tokens for tests. Their hashes cost next to nothing: what a hash costs stands in it."""
+"""Accounts and tokens for tests. Their hashes are cheap to check: a hash names its own cost."""
 
 from argon2 import PasswordHasher
 

@@ -1,4 +1,4 @@
-"""The doorkeeper: passwords in threads, tokens at once, guesses slowed down."""
+"""The authenticator: passwords are checked in threads, tokens at once, and guesses are slowed down."""
 
 import asyncio
 import threading
@@ -19,7 +19,7 @@ THERE = "10.0.0.1"
 
 
 class House:
-    """A keeper with its clock, and logins that can be waited for."""
+    """An authenticator with its clock, and logins that can be awaited."""
 
     def __init__(self, register: Accounts) -> None:
         self.clock = StandingClock()

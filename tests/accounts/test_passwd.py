@@ -32,7 +32,7 @@ def passwd(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
 
 def advised(words: str, folder: Path) -> str:
-    """A settings file with what the words say."""
+    """A settings file with the lines that the output advises."""
     path = folder / "gateway.toml"
     path.write_text(words[words.index("[admin") :].partition("\n\n")[0] + "\n")
     tomllib.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""How often somebody may guess."""
+"""How often passwords and tokens may be guessed."""
 
 import pytest
 

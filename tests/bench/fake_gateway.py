@@ -1,4 +1,4 @@
-"""The little of the gateway's protocol that the load generator relies on, with noise, and with misdeeds on request."""
+"""The little of the gateway's protocol that the load generator relies on, with noise, and with faults on request."""
 
 import asyncio
 import functools

@@ -1,8 +1,8 @@
 """The canary: a terminal and a browser that answer each other every 100 ms. Whatever else happens to the gateway, they
-hear each other.
+must hear each other.
 
-How long a silence may last is a promise of the gateway, not of the machine it is tested on: short forms allow PATIENCE,
-which a loaded machine needs; long forms, by name on a calm one, allow PROMISED.
+The gateway promises PROMISED seconds at most, which only the long forms check, by name on a calm machine. The short
+forms allow PATIENCE, because a loaded machine needs more.
 """
 
 import itertools
@@ -47,7 +47,7 @@ class Canary:
             self.problem = problem
 
     def stop(self) -> None:
-        """Sing a last time, end, and let go."""
+        """Exchange a last message, end, and close."""
         self._over.set()
         self._thread.join(SECONDS)
         self._terminal.sock.close()
@@ -56,7 +56,7 @@ class Canary:
 
 @contextmanager
 def canary(tcp: int, web: int, patience: float = PATIENCE) -> Iterator[Canary]:
-    """Have a canary sing in the room `canary` meanwhile; no silence lasts longer than `patience` seconds."""
+    """Run a canary in the room `canary` meanwhile; no silence may last longer than `patience` seconds."""
     bird = Canary(tcp, web)
     try:
         yield bird

@@ -1,4 +1,4 @@
-"""Gateways for the tests. A module's shared one saves starts; a test that needs an empty lobby has one of its own."""
+"""Gateways for the tests. A module shares one, which saves starts; a test that needs an empty lobby gets its own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def gateway(start: Start) -> Gateway:
-    """A gateway of the test's own."""
+    """A gateway for this test alone."""
     return start()
 
 
@@ -36,6 +36,6 @@ def shared(start_shared: Start) -> Gateway:
 
 @pytest.fixture
 def room(request: pytest.FixtureRequest) -> str:
-    """A room of the test's own."""
+    """A room for this test alone."""
     name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name.lower())
     return name.removeprefix("test-").strip("-")[:60]

@@ -1,4 +1,4 @@
-"""Many readers at once, each no more than a raw socket."""
+"""Many readers at once, each of them only a raw socket."""
 
 import socket
 import struct

@@ -191,7 +191,7 @@ class Wire:
         return cls(*await asyncio.open_connection(sock=sock, limit=receive_buffer or 1 << 20))
 
     def close(self) -> None:
-        """Let go."""
+        """Close."""
         self._writer.close()
 
     def write(self, data: bytes) -> None:

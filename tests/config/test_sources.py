@@ -1,4 +1,4 @@
-"""Where settings come from: flags over environment over file, and every mistake is told with what is right."""
+"""Where settings come from: flags over environment over file, and every mistake is reported with the right form."""
 
 import tomllib
 from collections.abc import Callable
@@ -16,7 +16,7 @@ FileWith = Callable[[str], str]
 
 @pytest.fixture
 def file_with(tmp_path: Path) -> FileWith:
-    """Writes a TOML file and answers its path."""
+    """Writes a TOML file and returns its path."""
 
     def write(content: str) -> str:
         path = tmp_path / "gateway.toml"

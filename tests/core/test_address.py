@@ -1,4 +1,4 @@
-"""Addresses and networks have one spelling, whatever clothes they come in."""
+"""Addresses and networks have one spelling, however they are written."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An answer that is there already, and one that comes later."""
+"""An answer that has come already, and one that comes later."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whether newcomers come in: four things close a door, and one place says which of them holds."""
+"""Whether newcomers are accepted: four things close a door, and the gate says which of them does."""
 
 import pytest
 

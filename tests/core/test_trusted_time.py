@@ -29,7 +29,7 @@ class Machine:
         return self.time
 
     def run(self, ms: int, step: int = 60 * SECOND) -> None:
-        """So much time passes, with the looks that belong to it."""
+        """Let so much time pass, with the looks that belong to it."""
         for _ in range(max(1, ms // step)):
             self.wall += step
             self.passed += step / 1000

@@ -1,4 +1,4 @@
-"""What only the journal in memory does: it forgets, within bounds."""
+"""What only the journal in memory does: it forgets what exceeds its bounds."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,6 +1,6 @@
 """Power loss at any moment: what was not synced is there or not, sector by sector, whatever the order of writing.
 
-A writer runs with its disk calls written down (`disk_log.c`). From that log the disk is made anew as it may have been
+A writer runs with its disk calls written down (`disk_log.c`). From that log the disk is rebuilt as it may have been
 at some moment: everything before a file's last sync, and of the rest whichever sectors chance kept.
 """
 

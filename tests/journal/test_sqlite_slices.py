@@ -1,4 +1,4 @@
-"""Old messages of a large journal are forgotten in slices."""
+"""Old messages of a large journal are deleted in slices."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a stop, a kill, a lost machine and a restored backup do to epochs and numbers."""
+"""Epochs and numbers after a stop, a kill, a lost machine and a restored backup."""
 
 import shutil
 import sqlite3

@@ -1,4 +1,4 @@
-"""A journal that lost its end to whatever it was: told by new epochs, and no number is used twice under one epoch."""
+"""A journal that lost its end, for whatever reason: it gets new epochs, and no number is used twice under one epoch."""
 
 import os
 import random
@@ -76,7 +76,7 @@ def found(
 
 
 def check(seen: tuple[list[str], str] | None, epoch: str) -> int:
-    """Nothing is lost without a new epoch; answers how many messages were left, -1 if the journal was refused."""
+    """Nothing is lost without a new epoch; returns how many messages were left, -1 if the journal was refused."""
     if seen is None:
         return -1
     held, now = seen

@@ -1,4 +1,4 @@
-"""When the collector of garbage walks over everything: not in a rush, and not over the same survivors again."""
+"""When the garbage collector walks over everything: not during a rush, and not over the same survivors again."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from gateway.process.heartbeat import MUCH, QUIET, TOO_MUCH, WHOLE, GcPolicy
 
 
 class Counted:
-    """Stands for the module gc: remembers what it was asked for."""
+    """A fake of the module gc: remembers what it was asked for."""
 
     def __init__(self) -> None:
         self.aged = 0

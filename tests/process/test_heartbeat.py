@@ -1,4 +1,4 @@
-"""The pulse in a real loop, beating faster than it does: what it feels, and when it rests."""
+"""The heartbeat in a real loop, faster than usual: what it measures, and when it rests."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from tests.web.little_chat import LittleChat
 
 @pytest.fixture
 async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LittleChat]:
-    """A hub whose pulse beats every 50 ms and feels every 5."""
+    """A hub whose heartbeat beats every 50 ms and looks every 5."""
     monkeypatch.setattr(heartbeat, "BEAT", 0.05)
     monkeypatch.setattr(heartbeat, "FEEL_EVERY", 0.005)
     chat = LittleChat(time.monotonic)

@@ -1,4 +1,4 @@
-"""The ports file and the lines that tell that the doors listen, whatever is in their place."""
+"""The ports file and the lines that say that the doors listen, whatever stands in the file's place."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Servers and houses that are closed after each test."""
+"""Servers and houses, closed after each test."""
 
 from collections.abc import Callable, Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""A hub with one terminal door on a real socket, and people who call. All of it runs in the test's own thread."""
+"""A hub with one terminal door on a real socket, and peers that connect. All of it runs in the test's own thread."""
 
 import socket
 import struct

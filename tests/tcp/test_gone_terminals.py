@@ -1,4 +1,4 @@
-"""Terminals that are gone when they are written to, in every order of half-close, shutdown, close and reset: nothing of
+"""Terminals that are gone when they are written to, in every order of half-close, shutdown, close and reset: none of
 it is an error. The same for the web door: tests/web/test_gone_peers.py."""
 
 import logging

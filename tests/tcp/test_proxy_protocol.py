@@ -1,4 +1,4 @@
-"""The header of the PROXY protocol: what it tells, and that nothing else is taken for one."""
+"""The header of the PROXY protocol: what it says, and that nothing else is taken for one."""
 
 import socket
 import struct

@@ -1,4 +1,4 @@
-"""Browsers, TLS and SSH clients at a terminal door: they get an answer of their own, and nothing of theirs is said."""
+"""Browsers, TLS and SSH clients at a terminal door: each is answered in its own protocol, and none is posted."""
 
 import pytest
 

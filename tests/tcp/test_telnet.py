@@ -1,4 +1,4 @@
-"""The telnet parser: text out of commands, answers that end, whatever is sent and however it is cut."""
+"""The telnet parser: text between commands, and answers that end, whatever is sent and however it is cut."""
 
 from collections.abc import Iterable
 

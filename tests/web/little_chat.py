@@ -1,4 +1,4 @@
-"""A real hub in the running loop, and words that make its browser side do odd things."""
+"""A real hub in the running loop, and messages that make its browser side misbehave."""
 
 import asyncio
 import time
@@ -84,7 +84,7 @@ class LittleChat:
             await answered(answer)
 
     async def texts(self, room: str) -> list[tuple[str, str]]:
-        """Who said what in a room."""
+        """The messages of a room: (nick, text)."""
         page = await answered(self.hub.journal.read(room, after=0, before=None, limit=100).map(told))
         return [(message.nick, message.text) for message in page.messages]
 

@@ -1,4 +1,4 @@
-"""Peers that are gone when they are written to, in every order of goodbye and end: nothing of it is an error.
+"""Peers that are gone when they are written to, in every order of goodbye and end: none of it is an error.
 
 Each way to go is tried with each kind of peer, alone, while it is written to, and while it is kicked; the log must
 stay empty.

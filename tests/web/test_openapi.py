@@ -1,4 +1,4 @@
-"""What the gateway says about itself: nothing is missing in it, and nothing is in it that is not there."""
+"""The document of the API: it lacks nothing, and describes nothing that does not exist."""
 
 import html
 import json

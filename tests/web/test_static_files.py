@@ -1,4 +1,4 @@
-"""Scripts are joined per page, and every module keeps its names to itself; what people read stands in words.js."""
+"""Scripts are joined per page, and every module keeps its names to itself; words for people are in words.js."""
 
 import json
 import re

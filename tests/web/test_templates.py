@@ -1,4 +1,4 @@
-"""The real templates with the contexts that the door gives them: an unknown name in one is a 500."""
+"""The real templates with the contexts that the web door gives them: an unknown name would be a 500."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a WebSocket leaves behind when it is gone: nothing that waits for the collector of garbage."""
+"""What a closed WebSocket leaves behind: nothing that waits for the garbage collector."""
 
 import asyncio
 import gc

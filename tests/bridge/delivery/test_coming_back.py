@@ -184,7 +184,7 @@ def test_a_gateway_that_stood_still_for_two_minutes_cuts_nobody(gateway: Gateway
 
 
 def kill_at_once(gateway: Gateway, count: int, patience: float) -> None:
-    """Reset so many connections in one go; the canary sings, and nothing is left of them."""
+    """Reset so many connections in one go; the canary goes on, and nothing is left of them."""
     with canary(gateway.tcp, gateway.web, patience) as bird:
         before = gateway.descriptors()
         socks = [reader(gateway, number) for number in range(count)]

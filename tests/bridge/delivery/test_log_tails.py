@@ -1,5 +1,5 @@
-"""`tail -f log | nc` for as long as the log grows, pastes of thousands of lines, and netcats that die on the way:
-nothing is lost, repeated or in another order."""
+"""`tail -f log | nc` for as long as the log grows, pastes of thousands of lines, and netcats that die while sending:
+nothing is lost, repeated or reordered."""
 
 import subprocess
 import time

@@ -1,4 +1,4 @@
-"""`limits.stall_seconds` with real sockets: who takes nothing is closed at each door, who takes a little is not."""
+"""`limits.stall_seconds` with real sockets, at each door: it closes readers that take nothing, and no others."""
 
 import json
 import socket

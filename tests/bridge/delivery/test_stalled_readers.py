@@ -1,8 +1,8 @@
-"""A hundred readers that do not read, beside five hundred that do: what the others wait, and what it costs in memory.
+"""A hundred readers that do not read, beside five hundred that do: what the others wait, and the memory it takes.
 
 The others' delivery is measured in turns without and with the stalled ones, in one run, so that what else the machine
-does counts for both. Judged is the p99 of a typical second, so that a few seconds in which the machine was busy with
-something else do not decide. What the stalled are told when they read again: `test_readers`.
+does counts for both. The test judges the p99 of a typical second, so that a few seconds in which the machine was
+busy with something else do not decide. What the stalled are told when they read again: `test_readers`.
 """
 
 import re
@@ -67,7 +67,7 @@ class Crowd(threading.Thread):
 
 @contextmanager
 def crowd_of(gateway: Gateway) -> Iterator[Crowd]:
-    """READERS who read."""
+    """READERS that read."""
     crowd = Crowd([reader(gateway, number) for number in range(READERS)])
     crowd.start()
     try:

@@ -31,7 +31,7 @@ def said_until(browser: Browser, type: str, text: str) -> Json:
 
 
 def fails_and_comes_back(gateway: Gateway, break_it, mend_it) -> None:  # type: ignore[no-untyped-def]
-    """Everybody is told while it is broken, nothing that was refused is stored, numbers go on when it is mended."""
+    """Everybody is told while it is broken, nothing that was refused is stored, numbers go on when it works again."""
     with Browser(gateway.web) as browser, Terminal(gateway.tcp) as terminal:
         epoch = browser.joined["lobby"]["epoch"]
         assert browser.say("before")["seq"] == 1
@@ -163,7 +163,7 @@ def oldest(gateway: Gateway) -> list[Json]:
 
 
 def forget(gateway: Gateway, rows: int, patience: float) -> Canary:
-    """Let the gateway forget so many messages while a canary sings."""
+    """Let the gateway delete so many messages while a canary runs."""
     assert post(gateway.web, "lobby", "first").status == 201
     assert gateway.stop() == 0
     fill(journal_of(gateway), rows)

@@ -1,4 +1,4 @@
-"""Farewells that have to arrive: the code at a stop, the reason at a full door; and what the log says of both."""
+"""Farewells that must arrive: the code at a stop, the reason at a full door; and what the log says of both."""
 
 import json
 import re

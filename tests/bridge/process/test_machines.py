@@ -1,4 +1,4 @@
-"""What machines do to a program: environments, homes, locales, full devices, links; as an operator would try it."""
+"""The surroundings of a program: environments, homes, locales, full devices, links; as an operator meets them."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Whoever started the gateway may have closed its standard streams, or read them no more: the chat goes on."""
+"""Whoever started the gateway may have closed its standard streams, or stopped reading them: the chat goes on."""
 
 import json
 import os

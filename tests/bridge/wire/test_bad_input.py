@@ -1,4 +1,4 @@
-"""Wrong doors, garbage and floods: a clear word or a clean end for that peer, and nobody else notices."""
+"""Wrong doors, garbage and floods: a clear error or a clean end for that peer, and nobody else notices."""
 
 import random
 import socket
@@ -18,7 +18,7 @@ TLS_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(200))
 
 @pytest.fixture(autouse=True)
 def others_do_not_notice(shared: Gateway) -> Iterator[None]:
-    """A canary sings during every test of this file."""
+    """A canary runs during every test of this file."""
     with canary(shared.tcp, shared.web):
         yield
 

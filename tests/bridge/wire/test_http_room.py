@@ -1,4 +1,4 @@
-"""A room over plain HTTP, by the real curl: streams beside a terminal and a browser, across a crash, standing still."""
+"""A room over plain HTTP, by the real curl: streams beside a terminal and a browser, across a crash, and stalled."""
 
 import json
 import os

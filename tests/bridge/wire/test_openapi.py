@@ -1,4 +1,4 @@
-"""`/openapi.json` against a running gateway: every operation answers, and refuses, as is written there."""
+"""`/openapi.json` against a running gateway: every operation answers and refuses as the document says."""
 
 import hashlib
 import json
@@ -89,7 +89,7 @@ class Described:
 
 @pytest.fixture(scope="module")
 def described(start_shared: Start) -> Iterator[Described]:
-    """A gateway with somebody at each door, a ban, a mute and a past."""
+    """A gateway with a person at each door, a ban, a mute and a history."""
     tokens = [f"{role}:{role}:{hashlib.sha256(token.encode()).hexdigest()}" for role, token in TOKEN.items()]
     gateway = start_shared("--admin.tokens", ",".join(tokens))
     described = Described(gateway)

@@ -1,4 +1,4 @@
-"""HTTP byte for byte: a request that two parsers may read in two ways is no request, and nothing after it is served."""
+"""HTTP byte for byte: a request that two parsers may read in two ways is refused, and nothing after it is served."""
 
 import socket
 import time
@@ -135,7 +135,7 @@ def room(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def others_do_not_notice(shared: Gateway) -> object:
-    """A canary sings during the whole file."""
+    """A canary runs during the whole file."""
     with canary(shared.tcp, shared.web) as bird:
         yield bird
 

@@ -1,4 +1,4 @@
-"""Requests by which one of two HTTP servers in a row is made to see another number of requests than the other.
+"""Request smuggling: bytes in which one of two HTTP servers in a row sees more requests than the other.
 
 The cases are those of published catalogues (RFC 9112, "HTTP Desync Attacks", http-garden, llhttp's advisories). Behind
 each stands a whole second request. A case that somebody might read in another way than we do must get one 400, and the

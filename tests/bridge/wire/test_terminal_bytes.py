@@ -21,7 +21,7 @@ HARMFUL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\
 
 @pytest.fixture(scope="module", autouse=True)
 def others_do_not_notice(shared: Gateway) -> Iterator[None]:
-    """A canary sings during the whole file."""
+    """A canary runs during the whole file."""
     with canary(shared.tcp, shared.web):
         yield
 

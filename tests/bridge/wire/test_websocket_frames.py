@@ -104,7 +104,7 @@ class Socket:
 
 @pytest.fixture(scope="module", autouse=True)
 def others_do_not_notice(shared: Gateway) -> Iterator[None]:
-    """A canary sings during the whole file."""
+    """A canary runs during the whole file."""
     with canary(shared.tcp, shared.web):
         yield
 
@@ -292,7 +292,7 @@ def test_the_end_comes_with_the_close_frame(shared: Gateway) -> None:
 
 @pytest.mark.parametrize("crumb", [frame(PING), frame(PONG), frame(CONTINUATION, b" ", last=False)])
 def test_a_flood_of_crumbs_does_not_silence_the_others(shared: Gateway, crumb: bytes) -> None:
-    """The canary of this file sings on. What a flood has sent is worked off slowly, so its end is not waited for."""
+    """The canary of this file goes on. A flood is handled slowly, so the test does not wait for its end."""
     floods = [Socket(shared.web) for _ in range(4)]
     data = crumb * 40_000
     if crumb[0] == 0:

@@ -1,4 +1,4 @@
-"""Requests no honest browser sends: each gets an answer, and nothing else happens."""
+"""Requests that no honest browser sends: each is answered, and nothing else happens."""
 
 import pytest
 

@@ -31,7 +31,7 @@ def world() -> World:
 
 
 def do(world: World, verb: str, *words: Any, **more: Any) -> Any:
-    """Do it, tick, and answer what came of it."""
+    """Do it, tick, and return the outcome."""
     answers: list[Outcome | Refusal] = []
     getattr(world.operators.moderation, verb)(*words, **more).then(answers.append)
     world.run()

@@ -1,4 +1,4 @@
-"""Why connections end: what peers read, what is kept, what is logged, and how people are sent away."""
+"""Why connections end: what peers read, what is kept, what is logged, and how sessions are disconnected."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ EDGES = {1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 4001, 4012, 4013,
 
 
 def sent_away(world: World, *peers: Peer, codes: bool = True) -> bool:
-    """Send them away, and let what that starts come to rest; whether it is done."""
+    """Disconnect them and run what that starts; return whether it is done."""
     done: list[None] = []
     sessions = [peer.session for peer in peers]
     send_away(world.hub, sessions, lambda: 1500, wording.RESTARTING, codes=codes).then(done.append)

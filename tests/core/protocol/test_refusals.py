@@ -1,4 +1,4 @@
-"""What a peer is told when the journal fails: what is wrong, not where the journal lies."""
+"""What a peer is told when the journal fails: what is wrong, but not where the journal is stored."""
 
 import pytest
 

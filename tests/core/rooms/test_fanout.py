@@ -1,4 +1,4 @@
-"""What one peer sends is done in the order it was sent, also where one part waits for the journal."""
+"""What one peer sends is handled in that order, even if one part waits for the journal."""
 
 import re
 

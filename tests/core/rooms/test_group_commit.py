@@ -1,4 +1,4 @@
-"""Whether messages can be stored, asked without storing one."""
+"""The probe: whether messages can be stored, without storing one."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A journal that takes its time: whoever asked may be gone when it answers."""
+"""A slow journal: the session that asked may be gone when it answers."""
 
 from gateway.core.answer import Answer
 from gateway.core.protocol.close_reason import CloseReason

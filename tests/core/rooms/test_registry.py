@@ -1,4 +1,4 @@
-"""A browser in as many rooms as it may be, and what the list of rooms says."""
+"""A browser in as many rooms as allowed, and the list of rooms."""
 
 from gateway.core.doors.join import ROOMS_PER_SESSION
 from tests.core.world import Peer, World

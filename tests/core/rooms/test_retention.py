@@ -1,4 +1,4 @@
-"""Messages that are too old are forgotten everywhere."""
+"""Messages that are too old are deleted everywhere."""
 
 from gateway.core.rooms.retention import Retention
 from tests.core.world import World

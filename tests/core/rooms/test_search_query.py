@@ -1,4 +1,4 @@
-"""What a query means, and how often one may ask."""
+"""What a query means, and how often it may be asked."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Nicks and rooms: what is one, and when two nicks are the same user's."""
+"""The forms of nicks and rooms, and when two nicks belong to the same user."""
 
 import unicodedata
 

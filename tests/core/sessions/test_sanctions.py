@@ -1,4 +1,4 @@
-"""Bans and mutes: whom they hold for, until when, and at what price."""
+"""Bans and mutes: whom they cover, until when, and what a check costs."""
 
 import pytest
 

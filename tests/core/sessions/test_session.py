@@ -1,4 +1,4 @@
-"""What a session tells a connections table of itself: messages skipped, what is unsent and since when, coming back."""
+"""What a session tells the table of connections: messages skipped, what is unsent and since when, coming back."""
 
 from tests.core.world import World
 

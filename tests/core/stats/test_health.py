@@ -1,4 +1,4 @@
-"""How the gateway feels, and that it does not change its mind every second."""
+"""The gateway's health, and that it does not change every second."""
 
 import pytest
 
@@ -9,7 +9,7 @@ VERY_LATE = Cause("loop_lag", Level.OVERLOADED, "very late")
 
 
 def looked(health: Health, since: float, *looks: list[Cause]) -> float:
-    """A look a second; answers the moment after the last."""
+    """A look a second; returns the moment after the last."""
     for number, found in enumerate(looks):
         health.look(since + number, found)
     return since + len(looks)

@@ -1,4 +1,4 @@
-"""What the meters read off a hub."""
+"""The figures that the sampler takes of a hub."""
 
 import pytest
 

@@ -19,13 +19,13 @@ async def real(start: Start) -> Running:
 
 
 async def log_in(web: Running, http: Http) -> str:
-    """By a link; answers the CSRF token."""
+    """By a link; returns the CSRF token."""
     async with http.post(f"{web.url}/admin/login", data={"token": web.door.links.mint()}) as answer:
         return str(re.findall(r'name="csrf-token" content="([^"]+)"', await answer.text())[0])
 
 
 async def post(web: Running, http: Http, path: str, **fields: str) -> str:
-    """Send a form from its page; answers the page it leads to."""
+    """Send a form from its page; returns the page it leads to."""
     headers = HTML | {"Referer": f"{web.url}/admin/bans?q=al"}
     async with http.post(web.url + path, data=fields, headers=headers) as answer:
         return f"{answer.url.path_qs}\n{await answer.text()}"

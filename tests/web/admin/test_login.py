@@ -27,7 +27,7 @@ async def web(start: Start) -> Running:
 
 
 async def log_in(web: Running, http: Http, name: str, password: str = PASSWORD) -> str:
-    """Log in with JSON; answers the CSRF token."""
+    """Log in with JSON; returns the CSRF token."""
     async with http.post(f"{web.url}/admin/login", json={"name": name, "password": password}) as answer:
         assert answer.status == 200, await answer.text()
         return str((await answer.json())["csrf"])

@@ -17,7 +17,7 @@ Http = aiohttp.ClientSession
 
 
 async def log_in(web: Running, http: Http) -> str:
-    """Press the button of a fresh link; answers the CSRF token of the page."""
+    """Press the button of a fresh link; returns the CSRF token of the page."""
     async with http.post(f"{web.url}/admin/login", data={"token": web.door.links.mint()}) as answer:
         assert answer.url.path == "/admin"
         return (await answer.text()).partition('content="')[2].partition('"')[0]

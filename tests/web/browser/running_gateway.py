@@ -1,4 +1,4 @@
-"""A real gateway process, and the people who come to it with nc and curl."""
+"""A real gateway process, and people who use it with nc and curl."""
 
 import re
 import signal
@@ -83,7 +83,7 @@ class RunningGateway:
         subprocess.run(command, input=text.encode(), stdout=subprocess.DEVNULL, timeout=PATIENCE, check=True)
 
     def curl(self, *arguments: str) -> str:
-        """What curl answers; the last argument is the path."""
+        """What curl prints; the last argument is the path."""
         *options, path = arguments
         command = ["curl", "-sS", "--max-time", "10", *options, self.web + path]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -101,7 +101,7 @@ class Terminal:
         self._socket.sendall("".join(f"{line}\n" for line in lines).encode())
 
     def wait_for(self, text: str) -> str:
-        """Read until `text` has come; answers all that was read so far."""
+        """Read until `text` has come; returns all that was read so far."""
         while text.encode() not in self._got:
             some = self._socket.recv(65536)
             assert some, f"closed before {text!r}: {self._got!r}"

@@ -1,4 +1,4 @@
-"""What people do on a chat page, and what stands on it."""
+"""What people do on a chat page, and what it shows."""
 
 import json
 

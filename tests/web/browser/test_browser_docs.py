@@ -1,4 +1,4 @@
-"""The page for reading: what it shows a page to do, and the ways to it."""
+"""The documentation page: its examples for pages, and the links to it."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Pages whose gateway goes away and comes back: nothing is lost, nothing stands there twice."""
+"""Pages whose gateway goes away and comes back: nothing is lost, nothing is shown twice."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What holds for every page: it fits, it can be used by everybody, it is small, and it keeps to the security policy."""
+"""The rules of every page: it fits, everybody can use it, it is small, and it obeys the security policy."""
 
 import gzip
 import re

@@ -1,4 +1,4 @@
-"""Whose a request is that comes by a proxy: what a trusted one says, and nothing of what others say."""
+"""The address of a request behind a proxy: what a trusted proxy says counts, what others say does not."""
 
 import asyncio
 

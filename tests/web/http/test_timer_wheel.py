@@ -1,4 +1,4 @@
-"""The shared timer: everybody in time, nobody after leaving, no timer when nobody waits."""
+"""The shared timer: every waiter is called in time, none after it has left, and no timer runs when nobody waits."""
 
 import asyncio
 

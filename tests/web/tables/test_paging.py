@@ -1,4 +1,4 @@
-"""Pages by key: every row once, in order, the unknown last."""
+"""Pages by key: every row once, in order, rows without a value last."""
 
 import asyncio
 from typing import NamedTuple
