@@ -19,7 +19,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gateway import __version__
-from gateway.config.accounts import ROLES, ROOT_NAME, check_name
+from gateway.config.accounts import MEMBER, ROLES, ROOT_NAME, check_name
 from gateway.config.settings import SETTINGS, Setting, Settings, markdown_table
 from gateway.config.sources import Loaded, load, load_again, near, nearest
 from gateway.config.values import WrongValue
@@ -226,11 +226,13 @@ def passwd(command: Subcommand, arguments: Sequence[str]) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("name", metavar="NAME", nargs="?", default="", help=f"whose it is [{ROOT_NAME}]")
-    parser.add_argument("--role", choices=ROLES, help=f"what NAME may do [{ROLES[0]}]")
+    parser.add_argument("--role", choices=(MEMBER, *ROLES), help=f"what NAME may do [{ROLES[0]}]")
     parser.add_argument("--token", action="store_true", help="make a bearer token for scripts instead; needs a NAME")
     wanted = parser.parse_args(arguments)
     if not wanted.name and (wanted.role or wanted.token):
         parser.error("--role and --token need a NAME")
+    if wanted.token and wanted.role == MEMBER:
+        parser.error("a member owns a name and has no token: --role viewer reads the dashboard")
     if wanted.name:
         try:
             check_name(wanted.name)

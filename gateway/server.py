@@ -10,7 +10,7 @@ import logging
 import secrets
 import signal
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 
 from gateway import __version__, wording
@@ -25,12 +25,12 @@ from gateway.core.clock import Clock
 from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
+from gateway.core.doors.welcome import log_out
 from gateway.core.gate import DOORS
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import operators_over
 from gateway.core.operators.commands import OperatorPrompt
 from gateway.core.ports import Journal
-from gateway.core.protocol.events import Notice
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Role
 from gateway.core.rooms.retention import Retention
@@ -143,6 +143,7 @@ class Gateway:
         self.acceptor = Acceptor(self.server, self.hub, self.admission, rejections, Networks(settings.proxy_protocol))
         self.listeners = Listeners(self.server, self.hub.gate)
         self.passwords = Authenticator(register(settings.admin), self.clock.now)
+        self.hub.identities.reserve(self.passwords.names)
         self.operators = operators_over(
             self.hub, self.passwords, self.listeners, logs.set_level, random_bits=secrets.randbits
         )
@@ -234,13 +235,11 @@ class Gateway:
             apply=lambda new: self._trust_operators(self.passwords.know(register(new.admin))),
         )
 
-    def _trust_operators(self, changed: Container[str]) -> None:
-        """Log out the operators whose account is gone, or has another role or password."""
+    def _trust_operators(self, changed: Collection[str]) -> None:
+        """Log out the people whose account is gone, or has another role or password."""
         self.web.logins.revoke(changed)
-        for session in self.hub.sessions.values():
-            if session.operator is not None and session.operator.name.casefold() in changed:
-                session.log_in(None)
-                session.tell(Notice(wording.ACCOUNT_CHANGED))
+        log_out(self.hub, changed)
+        self.hub.identities.reserve(self.passwords.names)
 
     def _limit(self, new: Settings) -> None:
         self.admission.connections = connection_limit(new.limits.connections)
@@ -329,7 +328,7 @@ class Gateway:
         if page:
             if self.key is not None:
                 self.key.write(page, next(filter(None, map(elsewhere, self.settings.host)), ""))
-            if not self.passwords.has_passwords:
+            if not self.passwords.has_operators:
                 say(wording.DASHBOARD_LINK.format(link=f"{page}admin/login?token={self.web.links.mint()}"))
         say(last_line(None if self.settings.memory else self.settings.data, self.settings.host))
 

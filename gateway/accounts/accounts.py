@@ -49,6 +49,16 @@ class Accounts:
         """Whether any account has a password."""
         return bool(self._accounts)
 
+    @property
+    def has_operators(self) -> bool:
+        """Whether anybody can log in to the dashboard with a password."""
+        return any(account.role > Role.MEMBER for account in self._accounts.values())
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all accounts."""
+        return [account.name for account in self._accounts.values()]
+
     def account(self, name: str) -> Account | None:
         """The account with that name; None if there is none."""
         return self._accounts.get(name.casefold())

@@ -127,9 +127,14 @@ class Authenticator:
         self._wrong_tokens: dict[Key, None] = {}
 
     @property
-    def has_passwords(self) -> bool:
-        """Whether anybody can log in with a password."""
-        return self._accounts.has_passwords
+    def has_operators(self) -> bool:
+        """Whether anybody can log in to the dashboard with a password."""
+        return self._accounts.has_operators
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all accounts."""
+        return self._accounts.names
 
     def know(self, accounts: Accounts) -> frozenset[str]:
         """Use these accounts and tokens from now on. Return the accounts whose logins are no longer valid."""

@@ -14,6 +14,8 @@ from msgspec import Meta
 from gateway.config.values import Form, WrongValue, comma_separated
 
 ROLES = ("viewer", "operator", "admin")
+MEMBER = "member"
+"""The role of an account that only owns its name in the chat."""
 ROOT_NAME = "admin"
 """The account that `admin.password_hash` belongs to."""
 LINK_NAME = "link"
@@ -27,7 +29,7 @@ _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class AccountSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One account as the settings hold it. `role` is one of ROLES, `hash` argon2's."""
+    """One account as the settings hold it. `role` is one of ROLES or MEMBER, `hash` argon2's."""
 
     role: str
     hash: str
@@ -65,7 +67,7 @@ def check_accounts(accounts: Mapping[str, AccountSettings]) -> None:
     seen = set()
     for name, account in accounts.items():
         check_name(name)
-        _check_role(name, account.role)
+        _check_role(name, account.role, (*ROLES, MEMBER))
         if not _HASH.fullmatch(account.hash):
             raise WrongValue(
                 f"the hash of {name} is not an argon2 hash: {advice(account.hash, f'gateway passwd {name}')}"
@@ -86,7 +88,7 @@ def check_tokens(tokens: Sequence[str]) -> None:
                 "`gateway passwd --token NAME` makes one"
             )
         check_name(name)
-        _check_role(name, role)
+        _check_role(name, role, ROLES)
 
 
 def check_name(name: str) -> None:
@@ -98,9 +100,9 @@ def check_name(name: str) -> None:
         )
 
 
-def _check_role(name: str, role: str) -> None:
-    if role not in ROLES:
-        raise WrongValue(f"the role of {name} is none of {', '.join(ROLES)}")
+def _check_role(name: str, role: str, possible: Sequence[str]) -> None:
+    if role not in possible:
+        raise WrongValue(f"the role of {name} is none of {', '.join(possible)}")
 
 
 def _veiled_tokens(tokens: Sequence[str]) -> str:

@@ -38,7 +38,6 @@ from gateway.core.rooms.fanout import Member, Room, members_of
 from gateway.core.rooms.group_commit import Draft, GroupCommit
 from gateway.core.rooms.idempotency import RECEIPT_SECONDS, Idempotency, Posted, acknowledge
 from gateway.core.rooms.join_notices import ANNOUNCE_AFTER, JoinNotices
-from gateway.core.rooms.presence import Appearance
 from gateway.core.rooms.registry import Rooms
 from gateway.core.rooms.removals import Removals
 from gateway.core.rooms.search import Search
@@ -47,7 +46,7 @@ from gateway.core.sessions.half_closed import HalfClosed
 from gateway.core.sessions.identity import CONNECTIONS, IDENTITY_SECONDS, Identities, Nicknames
 from gateway.core.sessions.rate_limit import Limits, RateLimit
 from gateway.core.sessions.resume import IdentityRegistry
-from gateway.core.sessions.sanctions import Sanctions, words_of
+from gateway.core.sessions.sanctions import Sanctions, standing_of, words_of
 from gateway.core.sessions.session import Arrival, Session
 from gateway.core.stats.recent import Statistics
 from gateway.errors import JournalError, Refusal
@@ -160,9 +159,10 @@ class Hub:
             self.disconnect(session, closing, words)
 
     def turn_away(self, session: Session) -> bool:
-        """Close the session if it is banned; return whether it was."""
+        """Close the session if it is banned; return whether it was. A page is told its standing, to show until when."""
         ban = self.bans.on(session)
         if ban is not None:
+            session.tell(standing_of(session, self.bans, self.mutes))
             self.close(session, CloseReason.BANNED, words_of(ban, self.clock.wall()))
         return ban is not None
 
@@ -172,9 +172,8 @@ class Hub:
         to be broken."""
         self._half_closed.begin(session, closing)
         for member in members_of(session):
-            appearance = member.room.attendance.of(session)
-            if appearance is not None and appearance.connections == 1:
-                self._notices.went(member.room, session.nick, appearance)
+            if len(member.room.attendance.here(session)) == 1:
+                self._notices.went(member)
         self.clock.soon()
 
     def find(self, session_id: str) -> Session | None:
@@ -195,15 +194,12 @@ class Hub:
 
     def _renamed(self, session: Session, old: str) -> None:
         """The person of the session was called `old` until now: tell their rooms and their other connections."""
-        told: set[Appearance] = set()
         for each in session.connections:
             if each is not session:
                 each.tell(Notice(wording.YOU_ARE.format(nick=each.nick), nick=each.nick))
             for member in members_of(each):
-                appearance = member.room.attendance.of(each)
-                if appearance is not None and appearance not in told:
-                    told.add(appearance)
-                    self._notices.renamed(member.room, old, each.nick, appearance)
+                if member.room.attendance.here(each)[0] is member:
+                    self._notices.renamed(member, old)
 
     # Rooms
 
@@ -212,7 +208,7 @@ class Hub:
         it (`Room.attach`)."""
         member = Member(session, room, room.log.head if cursor is None else cursor)
         room.members[session] = member
-        room.attendance.enter(session)
+        room.attendance.enter(member)
         session.enter(room.name, member)
         self.stats.recent.note(session.number, "joined", room.name)
         self.identities.changed(session)
@@ -226,11 +222,10 @@ class Hub:
         session.leave(room.name)
         if not session.closed:
             self.stats.recent.note(session.number, "parted", room.name)
-        room.members.pop(session, None)
+        was_here = room.members.pop(session, None) is not None
         member.attached = False
-        appearance = room.attendance.leave(session)
-        if appearance is not None:
-            self._notices.went(room, session.nick, appearance)
+        if was_here and room.attendance.leave(member):
+            self._notices.went(member)
         self.identities.changed(session)
         self.rooms.forget_if_idle(room)
 

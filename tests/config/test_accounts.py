@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
-from gateway.config.accounts import ROLES, AccountSettings
+from gateway.config.accounts import MEMBER, ROLES, AccountSettings
 from gateway.config.sources import load
 from gateway.core.roles import Role
 from tests.accounts.people import CHEAP
@@ -21,7 +21,7 @@ def file(folder: Path, content: str) -> str:
 
 
 def test_a_role_is_the_same_word_everywhere() -> None:
-    assert tuple(role.word for role in Role) == ROLES
+    assert tuple(role.word for role in Role) == (MEMBER, *ROLES)
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def _msg(call: CommandCall) -> None:
 
 
 def _reply(call: CommandCall) -> None:
-    to = call.session.reply_to
+    to = call.hub.identities.writer(call.session)
     if not call.words:
         raise Refusal(Code.BAD_MESSAGE, wording.SAY_REPLY)
     if to is None:
@@ -170,7 +170,7 @@ def _reply(call: CommandCall) -> None:
 def _who(call: CommandCall) -> None:
     room = call.room().room
     page = _number(call.words, 1)
-    sessions = sorted((session for session, _ in room.attendance.people()), key=lambda session: session.nick.casefold())
+    sessions = sorted((each.session for each in room.attendance.people()), key=lambda session: session.nick.casefold())
     last = max(1, -(-len(sessions) // WHO_PAGE))
     if page > last:
         raise Refusal(Code.BAD_MESSAGE, wording.NO_PAGE.format(page=page, last=last))

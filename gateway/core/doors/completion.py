@@ -79,11 +79,11 @@ class Completer:
         member = talks_in(self._session)
         if member is None:
             return []
-        here = {session.nick for session, _ in member.room.attendance.people()} - {self._session.nick}
+        here = {each.session.nick for each in member.room.attendance.people()} - {self._session.nick}
         return _beginning(word, [*self._speakers(member, here), *sorted(here, key=str.casefold)])
 
     def _everybody(self, word: str) -> list[str]:
-        others = [session.nick for session in self._hub.sessions.values() if session is not self._session]
+        others = {each.nick for each in self._hub.sessions.values()} - {self._session.nick}
         return _beginning(word, [*self._people_here(word), *sorted(others, key=str.casefold)])
 
     def _speakers(self, member: Member, here: set[str]) -> list[str]:

@@ -179,4 +179,4 @@ def _deliver(hub: Hub, session: Session, to: str, text: str) -> None:
     for each in dict.fromkeys([*readers, *session.connections]):
         each.tell(event)
     for each in readers:
-        each.written_by(session)
+        hub.identities.wrote(session, each)

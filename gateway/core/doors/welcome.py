@@ -8,7 +8,7 @@ The owner of an account is one person on all devices. They get the account's nam
 guest and is told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gateway import __version__, wording
 from gateway.core import sanitize
@@ -135,6 +135,24 @@ def own_name(hub: Hub, session: Session, account: str) -> None:
     if session.identity is not identity:
         become(hub, session, identity)
     hub.rename(session, account)
+
+
+def log_out(hub: Hub, accounts: Collection[str]) -> None:
+    """These accounts (casefolded) are gone or have changed: nobody acts as an operator by them any more, and whoever
+    owned their name is somebody new on each connection until the next login."""
+    for session in list(hub.sessions.values()):
+        if session.operator is not None and session.operator.name.casefold() in accounts:
+            session.log_in(None)
+            session.tell(Notice(wording.ACCOUNT_CHANGED))
+            session.tell(standing_of(session, hub.bans, hub.mutes))
+    for account in accounts:
+        for session in hub.identities.renew(account):
+            places = [member.place for member in members_of(session)]
+            for member in members_of(session):
+                hub.leave(member)
+            hub.identities.begin_anew(session)
+            session.tell(Notice(wording.ACCOUNT_CHANGED, nick=session.nick))
+            _come_in(hub, session, places)
 
 
 def become(hub: Hub, session: Session, identity: Identity) -> Refusal | None:

@@ -14,8 +14,9 @@ from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
-from gateway.core.operators.moderation import Outcome, Subject
+from gateway.core.operators.moderation import Outcome
 from gateway.core.operators.redaction import MessagePlace
+from gateway.core.operators.subject import Subject
 from gateway.core.protocol.wire import people
 from gateway.core.quantity import parse_duration
 from gateway.core.roles import Operator, Role

@@ -57,15 +57,14 @@ def send_away(
     told.
     """
     known = [session for session in sessions if codes and _has_a_place(session)]
-    for session in known:
-        hub.identities.code(session)
+    asides = {session: wording.THEN_RESUME.format(code=spelled(hub.identities.code(session))) for session in known}
 
     def stored(failure: JournalError | None) -> None:
-        told = set(known) if failure is None else set()
+        told = asides if failure is None else {}
         for session in sessions:
             delay = retry_ms()
             words = "" if session.wire.objects else why.format(seconds=max(1, round(delay / 1000)))
-            hub.close(session, CloseReason.DRAINING, words, delay, aside=_code(session) if session in told else "")
+            hub.close(session, CloseReason.DRAINING, words, delay, aside=told.get(session, ""))
 
     return (hub.identities.stored() if known else Answer[JournalError | None].of(None)).map(stored)
 
@@ -75,10 +74,6 @@ def _has_a_place(session: Session) -> bool:
     if session.closed or not session.terminal or session.wire.objects:
         return False
     return session.identity is not None or session.messages_in > 0 or not is_guest(session.nick)
-
-
-def _code(session: Session) -> str:
-    return wording.THEN_RESUME.format(code=spelled(session.code))
 
 
 class DoorPorts(Protocol):

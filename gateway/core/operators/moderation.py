@@ -10,13 +10,13 @@ If the ledger fails, what was done holds until the process ends; the operator is
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from gateway import wording
 from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.audit import REASON_BYTES, Audit
+from gateway.core.operators.subject import BanBy, Subject, Subjects
 from gateway.core.ports import Measure, Sanction
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Notice, too_fast
@@ -25,7 +25,7 @@ from gateway.core.protocol.wire import Wire
 from gateway.core.roles import Operator, Role
 from gateway.core.sessions import nicknames, sanctions
 from gateway.core.sessions.rate_limit import pay, wait
-from gateway.core.sessions.sanctions import KEPT_MS, Sanctions, Target, TargetKind, end_of, words_of
+from gateway.core.sessions.sanctions import KEPT_MS, Sanctions, Target, TargetKind, end_of
 from gateway.core.sessions.session import OWED_BYTES, Session
 from gateway.errors import Code, JournalError, Refusal
 
@@ -39,29 +39,14 @@ ANNOUNCEMENTS_PER_SECOND = 1.0
 ANNOUNCEMENTS_BURST = 5
 
 
-class Subject(NamedTuple):
-    """Who is meant: a `connection` by its id, a `nick`, or an `address` or range; exactly one is given. `one_of` names
-    the campaign that acts on many, whose own mark stands for all of its acts."""
-
-    connection: str = ""
-    nick: str = ""
-    address: str = ""
-    one_of: str = ""
-
-    @property
-    def text(self) -> str:
-        """What was asked for, as the record shows it."""
-        return self.connection or self.nick or self.address
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done: in `words`, the `target` as the record shows it, and the result: the ban or mute now in force,
+    """What was done: in `words`, the `target` as the record shows it, and the result: the bans or mutes now in force,
     those that were lifted, and the number of connections that were told or closed."""
 
     words: str
     target: str
-    sanction: Sanction | None = None
+    sanctions: Sequence[Sanction] = ()
     lifted: Sequence[Sanction] = ()
     connections: int = 0
     also: Sequence[tuple[str, str]] = field(default=())
@@ -76,6 +61,7 @@ class Moderation:
         self._mark = mark
         self._audit = audit
         self._random_bits = random_bits
+        self._subjects = Subjects(hub)
         self._announced_until = 0.0
 
     def start(self) -> None:
@@ -100,15 +86,18 @@ class Moderation:
         the person, a guest by address."""
 
         def act() -> Outcome:
-            session = self._session(operator, whom)
+            session = self._subjects.session(operator, whom)
             named = _named(session)
             if seconds is None:
-                meant = [session] if whom.connection else session.connections
+                meant = self._subjects.connections(whom, session)
                 for each in meant:
                     self._hub.close(each, CloseReason.KICKED, _reason(reason))
                 return Outcome(wording.KICKED.format(nick=session.nick), named, connections=len(meant))
-            banned = self._impose(Measure.BAN, operator, self._whole(session, operator), session, reason, seconds)
-            assert banned.sanction is not None
+            targets = [self._subjects.whole(session, operator)]
+            if whom.by is not BanBy.USUAL:
+                targets = self._subjects.targets(Measure.BAN, operator, whom, session)
+                self._check(targets, operator)
+            banned = self._impose(Measure.BAN, operator, targets, session, reason, seconds)
             return replace(banned, target=named, also=[("ban", banned.target)])
 
         least = Role.OPERATOR if seconds is None else Role.ADMIN
@@ -141,10 +130,10 @@ class Moderation:
 
         def act() -> Outcome:
             said = sanitize.lines(words)
-            session = self._session(None, whom)
+            session = self._subjects.session(None, whom)
             if len(session.owed) >= OWED_BYTES:
                 raise Refusal(Code.BUSY, wording.DOES_NOT_READ.format(nick=session.nick), retry_ms=5000)
-            meant = [session] if whom.connection else session.connections
+            meant = self._subjects.connections(whom, session)
             for each in meant:
                 each.tell(Notice(wording.OPERATOR_SAYS.format(text=said)))
             return Outcome(wording.TOLD.format(nick=session.nick), _named(session), connections=len(meant))
@@ -212,7 +201,7 @@ class Moderation:
 
         did = [(action, outcome.target), *outcome.also]
         entries = [self._audit.entry(operator, action, target, reason, "done") for action, target in did]
-        add = [outcome.sanction] if outcome.sanction is not None else []
+        add = outcome.sanctions
         return self._audit.record(entries, add, outcome.lifted).map(recorded)
 
     # Bans and mutes
@@ -231,53 +220,65 @@ class Moderation:
         sure: bool,
     ) -> Answer[Outcome | Refusal]:
         def act() -> Outcome:
-            session = self._meant(operator, whom)
-            target = self._target(measure, operator, whom, session)
-            doubt = None if sure else sanctions.doubt(target, operator.address)
-            if doubt is not None:
-                raise Refusal(Code.BAD_MESSAGE, wording.SURE_NEEDED.format(doubt=doubt))
-            return self._impose(measure, operator, target, session, reason, seconds)
+            session = self._subjects.meant(operator, whom)
+            targets = self._subjects.targets(measure, operator, whom, session)
+            if not sure:
+                self._check(targets, operator)
+            return self._impose(measure, operator, targets, session, reason, seconds)
 
         return self.perform(operator, least, measure, whom, reason, act)
+
+    def _check(self, targets: Sequence[Target], operator: Operator) -> None:
+        """Raise Refusal if one of the targets is probably a mistake."""
+        for target in targets:
+            doubt = sanctions.doubt(target, operator.address)
+            if doubt is not None:
+                raise Refusal(Code.BAD_MESSAGE, wording.SURE_NEEDED.format(doubt=doubt))
 
     def _impose(
         self,
         measure: Measure,
         operator: Operator,
-        target: Target,
+        targets: Sequence[Target],
         session: Session | None,
         reason: str,
         seconds: int | None,
     ) -> Outcome:
-        """Put a sanction in force, in place of any on the same target; a ban closes the connections it covers."""
+        """Put sanctions in force, in place of any on the same targets; a ban closes the connections it covers."""
         now = self._hub.clock.trusted.now()
         if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
             raise Refusal(Code.BAD_MESSAGE, wording.SECONDS_OR_NEVER.format(most=LONGEST_SECONDS))
         until = None if seconds is None else now + seconds * 1000
         identity = session.identity.id if session is not None and session.identity is not None else ""
         table = self._of(measure)
-        id = self._new_id(table)
-        sanction = Sanction(measure, id, target.kind, target.text, identity, _reason(reason), operator.name, now, until)
-        earlier = table.of(target)
-        table.add(sanction, session)
+        new, earlier = [], []
+        for target in targets:
+            id, said = self._new_id(table), _reason(reason)
+            new.append(Sanction(measure, id, target.kind, target.text, identity, said, operator.name, now, until))
+            earlier += table.of(target)
+            table.add(new[-1], session)
         for each in earlier:
             table.remove(each.id)
-        said = wording.BANNED_NOW if measure is Measure.BAN else wording.MUTED_NOW
-        words = said.format(target=target.text, until=end_of(sanction, now))
+        put = wording.BANNED_NOW if measure is Measure.BAN else wording.MUTED_NOW
+        named = " ".join(target.text for target in targets)
+        words = put.format(target=named, until=end_of(new[0], now))
+        found = list(dict.fromkeys(session for each in new for session in self._concerned(each)))
         if measure is Measure.MUTE:
-            return Outcome(words, target.text, sanction, earlier)
-        found = self._under(target, session)
-        self._in_slices(found, lambda each: self._hub.close(each, CloseReason.BANNED, words_of(sanction, now)))
+            self._in_slices(found, self._tell_standing)
+            return Outcome(words, named, new, earlier)
+        self._in_slices(found, self._hub.turn_away)
         if found:
             words += wording.CLOSED_ONE_TOO if len(found) == 1 else wording.CLOSED_TOO.format(count=len(found))
-        return Outcome(words, target.text, sanction, earlier, len(found))
+        return Outcome(words, named, new, earlier, len(found))
 
     def _lift(self, measure: Measure, least: Role, operator: Operator, which: str) -> Answer[Outcome | Refusal]:
         def act() -> Outcome:
             table = self._of(measure)
             found = self._named_by(table, which)
+            concerned = dict.fromkeys(session for each in found for session in self._concerned(each))
             for each in found:
                 table.remove(each.id)
+            self._in_slices(list(concerned), self._tell_standing)
             words = " ".join(dict.fromkeys(each.target for each in found))
             lifted = wording.NO_LONGER_BANNED if measure is Measure.BAN else wording.NO_LONGER_MUTED
             return Outcome(lifted.format(target=words), words, lifted=found)
@@ -307,77 +308,18 @@ class Moderation:
             if table.get(id) is None:
                 return id
 
-    # Whom it hits
+    def _concerned(self, sanction: Sanction) -> list[Session]:
+        return self._subjects.concerned(sanction, self._of(sanction.measure).number_of(sanction.id))
 
-    def _session(self, operator: Operator | None, whom: Subject) -> Session:
-        """The connection that is meant; not the operator's own, nor one of an operator of the same or a higher role
-        (`operator` None: unchecked). Raises Refusal."""
-        if whom.connection:
-            session = self._hub.find(whom.connection)
-            if session is None:
-                raise Refusal(Code.NO_SUCH_USER, wording.NO_SUCH_CONNECTION)
-        else:
-            session = self._hub.nicks.find(whom.nick)
-        if operator is not None:
-            for each in session.connections:
-                _spare(operator, each)
-        return session
+    def _tell_standing(self, session: Session) -> None:
+        sanctions.tell_standing(session, self._hub.bans, self._hub.mutes)
 
-    def _meant(self, operator: Operator, whom: Subject) -> Session | None:
-        """The same, or None where a nick or an address is meant that need not be connected."""
-        if whom.address:
-            return None
-        if whom.connection:
-            return self._session(operator, whom)
-        found = self._hub.nicks.sessions(whom.nick)
-        for each in found:
-            _spare(operator, each)
-        return found[0] if found else None
-
-    def _target(self, measure: Measure, operator: Operator, whom: Subject, session: Session | None) -> Target:
-        """What the sanction goes by. `session`: the connection that is meant, if there is one."""
-        if whom.address:
-            return sanctions.address(whom.address)
-        if session is not None and whom.connection and measure is Measure.BAN:
-            return self._whole(session, operator)
-        return sanctions.nick(session.nick if session is not None else whom.nick)
-
-    def _whole(self, session: Session, operator: Operator) -> Target:
-        """What a ban of a connected user goes by: the nick; for a guest, who gets another one by connecting again, the
-        address, unless it is an operator's."""
-        if session.identity is None and session.nick.startswith("guest-"):
-            target = sanctions.address(session.address)
-            operators = (each for each in self._under(target, None) if each.operator is not None)
-            if sanctions.doubt(target, operator.address) is None and next(operators, None) is None:
-                return target
-        return sanctions.nick(session.nick)
-
-    def _under(self, target: Target, session: Session | None) -> list[Session]:
-        if target.kind is TargetKind.ADDRESS:
-            inside = sanctions.inside(target)
-            found = [each for each in self._hub.sessions.values() if inside(each.address)]
-        else:
-            found = self._hub.nicks.sessions(target.text)
-        return [*found, session] if session is not None and session not in found else found
-
-    def _in_slices(self, sessions: list[Session], job: Callable[[Session], None]) -> None:
+    def _in_slices(self, sessions: list[Session], job: Callable[[Session], object]) -> None:
         """Run `job` for each session, SLICE at a time."""
         for session in sessions[:SLICE]:
             job(session)
         if len(sessions) > SLICE:
             self._hub.clock.later(0, lambda: self._in_slices(sessions[SLICE:], job))
-
-
-def _spare(operator: Operator, session: Session) -> None:
-    """Raise Refusal if the session is the operator's own, or that of an operator of the same or a higher role."""
-    other = session.operator
-    if other is None or operator.source == "console":
-        return
-    if other == operator:
-        raise Refusal(Code.BAD_MESSAGE, wording.THAT_IS_YOU)
-    if other.role >= operator.role and other.name != operator.name:
-        words = wording.PEER_OF_YOURS.format(nick=session.nick, name=other.name, role=other.role.word)
-        raise Refusal(Code.FORBIDDEN, words)
 
 
 def _hears(session: Session, door: Door | None, room: str | None) -> bool:

@@ -256,10 +256,6 @@ def _notice(event: Notice, nick: str) -> list[str]:
     return [f"-- {line}" for line in event.text.split("\n")]
 
 
-def _standing(event: Standing, nick: str) -> list[str]:
-    return []
-
-
 def _listing(event: Listing, nick: str) -> list[str]:
     return event.text.split("\n")
 
@@ -305,7 +301,7 @@ EVENT_LINES: dict[type[Event], Callable[[Any, str], list[str]]] = {
     Pong: _silent,
     Typing: _silent,
     Read: _silent,
-    Standing: _standing,
+    Standing: _silent,
     Bye: _bye,
 }
 

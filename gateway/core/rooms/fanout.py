@@ -36,7 +36,7 @@ MEMBERS_LISTED = 200
 class Member:
     """One session in one room. `cursor` is the number of the last message it has, `own` that of its own last one."""
 
-    __slots__ = ("attached", "cursor", "own", "readers", "room", "session")
+    __slots__ = ("announced", "attached", "cursor", "introduced", "listed_as", "own", "readers", "room", "session")
 
     def __init__(self, session: Session, room: "Room", cursor: int) -> None:
         self.session = session
@@ -44,6 +44,12 @@ class Member:
         self.readers = room.readers_of(session.wire)
         self.cursor = cursor
         self.own = 0
+        self.introduced = False
+        """Whether the moment has come when the others are told of the person, or have heard of them otherwise."""
+        self.announced = False
+        """Whether the others have been told that the person is here."""
+        self.listed_as: str | None = None
+        """The person's nick in the last list of members that was sent to anybody."""
         self.attached = False
         """Whether it reads the log. A terminal that waits for its greeting does not yet."""
 
@@ -159,7 +165,7 @@ class Room:
         self.counters = counters
         self._delivery = delivery
         self.members: dict[Session, Member] = {}
-        self.attendance = Attendance()
+        self.attendance = Attendance(self.members)
         self.readers: dict[str, Readers] = {}
         self.presences = Presences(record.room)
         self.pending = 0
@@ -215,10 +221,10 @@ class Room:
 
     def joined(self, session: Session, recovered: bool) -> Joined:
         """The event that describes the room to a session; `recovered`: it missed nothing."""
-        people = self.attendance.people(MEMBERS_LISTED)
-        for each, appearance in people:
-            appearance.listed_as = each.nick
-        listed = [Listed(each.nick, each.door) for each, _ in people]
+        people = [each.session for each in self.attendance.people(MEMBERS_LISTED)]
+        for each in people:
+            self.attendance.here(each)[0].listed_as = each.nick
+        listed = [Listed(each.nick, each.door) for each in people]
         epoch, seq = ("", 0) if session.identity is None else session.identity.reads.get(self.name, ("", 0))
         read = seq if epoch == self.epoch else UNSET
         return Joined(self.name, self.epoch, self.first, self.log.head, recovered, self.topic, self.count, listed, read)

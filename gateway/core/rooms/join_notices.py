@@ -4,7 +4,6 @@ from gateway.core.clock import Clock
 from gateway.core.protocol.events import Event
 from gateway.core.rooms import presence
 from gateway.core.rooms.fanout import Member, Room
-from gateway.core.rooms.presence import Appearance
 from gateway.core.sessions.session import OWED_BYTES
 
 ANNOUNCE_AFTER = 2.0
@@ -21,28 +20,30 @@ class JoinNotices:
         """The session has entered; tell the room in so many seconds, if it is still there then."""
         self._clock.later(seconds, lambda: self._announce(member))
 
-    def went(self, room: Room, nick: str, appearance: Appearance) -> None:
-        """The person has left, or will send nothing more. Calling it again does nothing."""
-        room.presences.left(nick, appearance.announced, appearance.listed_as)
-        appearance.announced, appearance.listed_as = False, None
-        self._tell_later(room)
+    def went(self, member: Member) -> None:
+        """The person has left with their last connection, or will send nothing more. Calling it again does nothing."""
+        member.room.presences.left(member.session.nick, member.announced, member.listed_as)
+        member.announced, member.listed_as = False, None
+        self._tell_later(member.room)
 
-    def renamed(self, room: Room, old: str, new: str, appearance: Appearance) -> None:
-        """The person was called `old` until now."""
-        room.presences.renamed(old, new, appearance.announced, appearance.listed_as)
-        self._tell_later(room)
+    def renamed(self, member: Member, old: str) -> None:
+        """The person was called `old` until now; `member` is the earliest of their connections in the room."""
+        member.room.presences.renamed(old, member.session.nick, member.announced, member.listed_as)
+        self._tell_later(member.room)
 
     def _announce(self, member: Member) -> None:
         session, room = member.session, member.room
-        appearance = room.attendance.of(session)
-        if room.members.get(session) is not member or session.ending or appearance is None or appearance.introduced:
+        if room.members.get(session) is not member or session.ending:
             return
-        appearance.introduced = True
+        known = room.attendance.here(session)[0]
+        if known.introduced:
+            return
+        known.introduced = True
         if member.own or session.pending:
-            appearance.listed_as = session.nick
+            known.listed_as = session.nick
             room.presences.listed(session.nick, session.door)
         else:
-            appearance.announced = True
+            known.announced = True
             room.presences.joined(session.nick, session.door)
         self._tell_soon(room)
 

@@ -14,8 +14,10 @@ list. A page applies all this to a set: a name that it already has, or does not 
 a member may have had several names, each in the list of another page; all but the last are told as having left.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Generic, Protocol, TypeVar
 
 from gateway.core.protocol.events import Listed, Presence, Renamed
 from gateway.core.protocol.message import Door
@@ -30,61 +32,56 @@ GONE_NAMES = 4096
 """Names that left during a crowd and are remembered; the earliest are forgotten first."""
 
 
-@dataclass(slots=True, eq=False)
-class Appearance:
-    """One person in one room: `connections` of theirs are in it, `latest` is the one that entered last."""
+class Appearing(Protocol):
+    """A member of the room. Of a person's connections the earliest carries how the person is known in the room."""
 
-    latest: Session | None = None
-    connections: int = 0
-    introduced: bool = False
-    """Whether the moment has come when the others are told of the person, or have heard of them otherwise."""
-    announced: bool = False
-    """Whether the others have been told that the person is here."""
-    listed_as: str | None = None
-    """The person's nick in the last list of members that was sent to anybody."""
+    session: Session
+    introduced: bool
+    announced: bool
+    listed_as: str | None
 
 
-class Attendance:
-    """The people in one room. HTTP streams only read and are none."""
+Known = TypeVar("Known", bound=Appearing)
 
-    __slots__ = ("_here", "count")
 
-    def __init__(self) -> None:
-        self._here: dict[Session, Appearance] = {}
+class Attendance(Generic[Known]):
+    """The people in one room, among its `members`. HTTP streams only read and are none."""
+
+    __slots__ = ("_members", "count")
+
+    def __init__(self, members: Mapping[Session, Known]) -> None:
+        self._members = members
         self.count = 0
         """People in the room."""
 
-    def enter(self, session: Session) -> None:
-        """The session is in the room from now on."""
-        if session.door is Door.HTTP:
-            return
-        here = (self._here.get(each) for each in session.connections)
-        appearance = next((each for each in here if each is not None), None) or Appearance()
-        self.count += not appearance.connections
-        appearance.connections += 1
-        appearance.latest = session
-        self._here[session] = appearance
+    def enter(self, member: Appearing) -> None:
+        """The member has been added."""
+        if member.session.door is not Door.HTTP and len(self.here(member.session)) == 1:
+            self.count += 1
 
-    def leave(self, session: Session) -> Appearance | None:
-        """The session has left; return how the person was known, if that was the last of their connections here."""
-        appearance = self._here.pop(session, None)
-        if appearance is None:
-            return None
-        appearance.connections -= 1
-        if appearance.connections:
-            appearance.latest = [each for each in session.connections if each in self._here][-1]
-            return None
+    def leave(self, member: Appearing) -> bool:
+        """The member has been taken out; return whether it was the last of the person's connections here."""
+        if member.session.door is Door.HTTP:
+            return False
+        for each in self.here(member.session):
+            if member.introduced:
+                each.introduced, each.announced, each.listed_as = True, member.announced, member.listed_as
+            return False
         self.count -= 1
-        return appearance
+        return True
 
-    def of(self, session: Session) -> Appearance | None:
-        """How the person of the session is known here; None for a stream, or when it is not in the room."""
-        return self._here.get(session)
+    def here(self, session: Session) -> list[Known]:
+        """The members that are connections of the session's person, the earliest first."""
+        return [self._members[each] for each in session.connections if each in self._members]
 
-    def people(self, most: int | None = None) -> list[tuple[Session, Appearance]]:
+    def people(self, most: int | None = None) -> list[Known]:
         """Each person by the latest of their connections, the earliest first."""
-        found = (each for each in self._here.items() if each[1].latest is each[0])
-        return list(islice(found, most))
+        return list(islice((each for each in self._members.values() if self._is_latest(each.session)), most))
+
+    def _is_latest(self, session: Session) -> bool:
+        if session.door is Door.HTTP:
+            return False
+        return session.identity is None or not session.identity.earlier or self.here(session)[-1].session is session
 
 
 @dataclass(slots=True, eq=False)

@@ -29,7 +29,7 @@ from gateway.core.ports import Person
 from gateway.core.protocol import wire
 from gateway.core.quantity import short_duration
 from gateway.core.sessions import nicknames
-from gateway.core.sessions.session import Identity, Session
+from gateway.core.sessions.session import NOTHING_READ, Identity, Session
 from gateway.errors import Code, Refusal
 
 IDENTITY_SECONDS = 600.0
@@ -64,7 +64,7 @@ class Identities:
         for person in people:
             identity = Identity(person.identity, person.nick, tuple(person.rooms), min(person.seen, now))
             identity.codes, identity.account = tuple(person.codes), person.account
-            identity.reads = {room: (epoch, seq) for room, epoch, seq in person.reads}
+            identity.reads = {room: (epoch, seq) for room, epoch, seq in person.reads} or NOTHING_READ
             self._known[identity.id] = identity
             self._codes |= dict.fromkeys(person.codes, identity)
             if person.account:
@@ -84,15 +84,34 @@ class Identities:
         identity = self._accounts.get(name.casefold())
         if identity is None:
             identity = Identity(f"{self._random_bits(64):016x}", name, gone_at=self._clock.trusted.now())
+            identity.holds_nick = False
             self._known[identity.id] = self._accounts[name.casefold()] = identity
             self._absent[identity] = None
         identity.account = name
         return identity
 
-    def disown(self, accounts: Container[str]) -> None:
-        """There are no accounts but these (casefolded): the others' people are like everybody else from now on."""
-        for name in [name for name in self._accounts if name not in accounts]:
-            self._accounts.pop(name).account = ""
+    def disown(self, accounts: Container[str]) -> list[Identity]:
+        """There are no accounts but these (casefolded): the others' owners are like everybody else from now on. Return
+        those who are absent."""
+        disowned = [self._accounts.pop(name) for name in list(self._accounts) if name not in accounts]
+        for identity in disowned:
+            identity.account = ""
+        return [identity for identity in disowned if identity.latest is None]
+
+    def by_id(self, id: str) -> Identity | None:
+        """The identity with that id, also if its token proves nothing any more; None when it is forgotten."""
+        return self._known.get(id)
+
+    def renew(self, account: str) -> Identity | None:
+        """What proved to be the owner of the account (casefolded) until now does so no more; return who that was, None
+        if nobody has logged in yet. The next login finds how far the owner has read."""
+        earlier = self._accounts.pop(account, None)
+        if earlier is not None:
+            self.of_account(earlier.account).reads = earlier.reads
+            earlier.account, earlier.reads, earlier.codes = "", NOTHING_READ, ()
+            self._known.pop(earlier.id)
+            self._codes = {code: each for code, each in self._codes.items() if each is not earlier}
+        return earlier
 
     def new_code(self, identity: Identity) -> str:
         """One more code that proves the identity."""
@@ -130,7 +149,7 @@ class Identities:
 
     def come(self, identity: Identity, session: Session) -> None:
         """The identity is connected through `session` as well from now on."""
-        identity.sessions[session] = None
+        identity.connect([*identity.connections, session])
         session.prove(identity)
         self._absent.pop(identity, None)
 
@@ -138,9 +157,10 @@ class Identities:
         """A connection of the identity has ended, or belongs to another one now; call it while the session's rooms are
         still known."""
         identity.note()
-        del identity.sessions[session]
-        if not identity.sessions:
-            identity.gone_at = self._clock.trusted.now()
+        identity.connect([each for each in identity.connections if each is not session])
+        if identity.latest is None:
+            # One that proves nothing any more is stored as gone for ever, so that no restart brings it back.
+            identity.gone_at = self._clock.trusted.now() if identity.id in self._known else 1
             self._absent[identity] = None
 
     def sweep(self) -> tuple[list[Identity], bool]:
@@ -164,11 +184,11 @@ class Identities:
         for code in identity.codes:
             self.use_up(identity, code)
         if not identity.account:
-            del self._known[identity.id]
+            self._known.pop(identity.id, None)
 
     def _living(self, id: str) -> Identity | None:
         identity = self._known.get(id)
-        if identity is None or identity.sessions:
+        if identity is None or identity.latest is not None:
             return identity
         return identity if (self._clock.trusted.now() - identity.gone_at) / 1000 < IDENTITY_SECONDS else None
 
@@ -180,7 +200,7 @@ class Identities:
 def person_of(identity: Identity) -> Person:
     """What the journal stores of an identity."""
     reads = [(room, *place) for room, place in identity.reads.items()]
-    seen = 0 if identity.sessions else identity.gone_at
+    seen = 0 if identity.latest is not None else identity.gone_at
     return Person(identity.id, identity.nick, identity.rooms, seen, identity.codes, reads, identity.account)
 
 

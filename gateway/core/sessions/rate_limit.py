@@ -1,6 +1,6 @@
 """The rate limit: a token bucket kept as one number (the generic cell rate algorithm, GCRA).
 
-`RateUse.until` is the moment up to which a person has used their rate, over all of their connections. Each message
+`paid_until` is the moment up to which a person has used their rate, over all of their connections. Each message
 moves it on by 1/rate; as long as it is not more than burst/rate ahead of now, the message is within the rate. One
 number per person instead of a count and a time, and no timer refills anything.
 
@@ -138,7 +138,7 @@ class RateLimit:
     def too_fast(self, session: Session) -> float:
         """Seconds until the session may speak again, 0 = now; counts nothing."""
         now = self._clock.now()
-        own = wait(session.rate_use.until, now, self.rate, self._burst) if self.rate else 0.0
+        own = wait((session.identity or session).paid_until, now, self.rate, self._burst) if self.rate else 0.0
         address = self._address_of(session)
         return own if address is None else max(own, self.addresses.wait(address, now))
 
@@ -146,8 +146,8 @@ class RateLimit:
         """Count one message or request against the person's rate and the address's."""
         self.heard += 1
         now = self._clock.now()
-        rate_use = session.rate_use
-        rate_use.until = pay(rate_use.until, now, self.rate) if self.rate else 0.0
+        payer = session.identity or session
+        payer.paid_until = pay(payer.paid_until, now, self.rate) if self.rate else 0.0
         address = self._address_of(session)
         if address is not None:
             self.addresses.pay(address, now)
@@ -177,8 +177,8 @@ class RateLimit:
         if not self._hurried:
             self.addresses.limit(limits, now)
         rates = before.messages_per_second, limits.messages_per_second
-        for rate_use in dict.fromkeys(session.rate_use for session in sessions):
-            rate_use.until = repriced(rate_use.until, now, *rates, limits.burst)
+        for payer in dict.fromkeys(session.identity or session for session in sessions):
+            payer.paid_until = repriced(payer.paid_until, now, *rates, limits.burst)
         for session in list(self._slowed):
             self._speed_up(session)
 

@@ -56,6 +56,8 @@ class IdentityRegistry:
         self._waiting: list[Answer[JournalError | None]] = []
         self._answers: deque[tuple[Answer[JournalError | None], JournalError | None]] = deque()
         self._sweeping = False
+        self._codes: dict[Session, str] = {}
+        self._writers: dict[Session, Session | Identity] = {}
 
     def recall(self, people: Iterable[Person]) -> None:
         """Load the identities that may come back, from before a restart, the longest absent first."""
@@ -69,7 +71,8 @@ class IdentityRegistry:
         """Only those who log in to these accounts have their names from now on."""
         names = list(accounts)
         self.nicks.reserve(names)
-        self.identities.disown({name.casefold() for name in names})
+        for identity in self.identities.disown({name.casefold() for name in names}):
+            self.release(identity)
 
     def settle(self, session: Session, token: str | None) -> Refusal | None:
         """Give the session the identity that its token proves, or a new one; return what could not be done, if
@@ -117,13 +120,32 @@ class IdentityRegistry:
         elif earlier is not identity:
             self.identities.go(earlier, session)
             self._changed[earlier] = None
-            if not earlier.sessions:
+            if earlier.latest is None:
                 self.release(earlier)
                 self._sweep_later()
 
+    def renew(self, account: str) -> list[Session]:
+        """See `Identities.renew`; return the connections of who owned the account until now."""
+        earlier = self.identities.renew(account)
+        if earlier is None:
+            return []
+        self._changed[earlier] = None
+        if earlier.latest is None:
+            self.release(earlier)
+        return earlier.connections
+
+    def begin_anew(self, session: Session) -> None:
+        """The session, which is in no room, is somebody new under a guest's name."""
+        assert session.identity is not None
+        self.identities.go(session.identity, session)
+        if session.identity.latest is None:
+            self.release(session.identity)
+        session.call(self.nicks.guest())
+        self._hand_over(session, self.identities.new(session))
+
     def call(self, identity: Identity, nick: str) -> None:
         """An absent identity has this nick from now on; nobody else has it."""
-        if not identity.sessions and identity.nick != nick:
+        if identity.latest is None and identity.nick != nick:
             self.release(identity)
             identity.nick = nick
 
@@ -139,10 +161,19 @@ class IdentityRegistry:
             self._hand_over(session, self.identities.new(session))
         identity = session.identity
         assert identity is not None
-        if session.code not in identity.codes:
-            session.give_code(self.identities.new_code(identity))
+        code = self._codes.get(session)
+        if code is None or code not in identity.codes:
+            code = self._codes[session] = self.identities.new_code(identity)
             self.changed(session)
-        return session.code
+        return code
+
+    def wrote(self, sender: Session, receiver: Session) -> None:
+        """The sender has written to the receiver privately: /reply goes there."""
+        self._writers[receiver] = sender.identity or sender
+
+    def writer(self, session: Session) -> Session | Identity | None:
+        """Who has written to the session privately last."""
+        return self._writers.get(session)
 
     def use_code(self, session: Session, code: str) -> Identity | None:
         """The person that the code proves, who it is not yet; None otherwise. The code proves nothing any more."""
@@ -177,14 +208,16 @@ class IdentityRegistry:
 
     def went(self, session: Session) -> None:
         """The session is over; call it while its rooms are still known."""
+        self._codes.pop(session, None)
+        self._writers.pop(session, None)
         identity = session.identity
         if identity is None:
             self.nicks.release(session.nick)
-        elif session in identity.sessions:
+        elif session in identity.connections:
             self.identities.go(identity, session)
             self._changed[identity] = None
             self._clock.soon()
-            if not identity.sessions:
+            if identity.latest is None:
                 self._sweep_later()
 
     def stored(self) -> Answer[JournalError | None]:

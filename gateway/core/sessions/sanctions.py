@@ -30,7 +30,7 @@ from gateway.core import sanitize
 from gateway.core.address import Network, parse_address, parse_network, subscriber_network
 from gateway.core.clock import Clock
 from gateway.core.ports import Measure, Sanction
-from gateway.core.protocol.events import Standing
+from gateway.core.protocol.events import Notice, Standing
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
@@ -150,6 +150,13 @@ def standing_of(session: Session, bans: "Sanctions", mutes: "Sanctions") -> Stan
     )
 
 
+def tell_standing(session: Session, bans: "Sanctions", mutes: "Sanctions") -> None:
+    """Tell a page what its person may do; a terminal whether they may speak."""
+    refusal = mutes.refusal(mutes.on(session))
+    words = wording.MAY_SPEAK if refusal is None else wording.YOU_ARE_MUTED.format(words=refusal.text)
+    session.tell(standing_of(session, bans, mutes) if session.wire.objects else Notice(words))
+
+
 class Sanctions:
     """All bans, or all mutes."""
 
@@ -224,6 +231,10 @@ class Sanctions:
         return [
             each for each in found.values() if each.kind == target.kind and (network or each.target.casefold() == same)
         ]
+
+    def number_of(self, id: str) -> int:
+        """The number of the session that the one with that id was meant for; 0 = none."""
+        return next((int(key[1]) for key in self._keys.get(id, ()) if key[0] == "session"), 0)
 
     def holding(self) -> list[Sanction]:
         """Those in force, the newest first."""

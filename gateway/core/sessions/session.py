@@ -6,15 +6,16 @@ from a log. While more than OWED_BYTES are owed its input is held, so `owed` is 
 
 A session is changed by its verbs. Two kinds of number are written from outside, because a call for each would cost
 too much: the counts that the fan-out keeps per reader and per message (`core.rooms.fanout`, `core.rooms.catch_up`), and
-`RateUse.until`, which belongs to the rate limit (`core.sessions.rate_limit`).
+`paid_until`, which belongs to the rate limit (`core.sessions.rate_limit`).
 
 This file is below rooms: it sees its members only as `RoomReading`s, and `core.rooms.fanout` gives them back as
 `Member`s.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from gateway.core.answer import Answer
@@ -29,6 +30,8 @@ from gateway.errors import Refusal
 
 Value = TypeVar("Value")
 
+NOTHING_READ: Mapping[str, tuple[str, int]] = MappingProxyType({})
+"""What is shared by the many people of whom nothing is known; a dict for each would cost them memory."""
 READS = 500
 """Rooms of which a person's place is remembered; those read longest ago are forgotten first."""
 OWED_BYTES = 65536
@@ -55,42 +58,41 @@ class Watcher(Protocol):
     def heard(self, data: bytes) -> None: ...
 
 
-class RateUse:
-    """What a person has used of the rate limit: `until` in monotonic seconds (`core.sessions.rate_limit`)."""
-
-    __slots__ = ("until",)
-
-    def __init__(self) -> None:
-        self.until = 0.0
-
-
 class Identity:
-    """One person across connections (`core.sessions.identity`). `sessions` are the open connections, the earliest
-    first, none while absent since `gone_at` (ms since 1970); `rooms` are name, epoch and last number read of each room
-    they were in; `reads` is, by room, the epoch and the number of the last message that the person has really seen."""
+    """One person across connections (`core.sessions.identity`). `latest` of the open connections came after the
+    `earlier` ones, and is None while the person is absent since `gone_at` (ms since 1970). `rooms` are name, epoch and
+    last number sent of each room they were in; `reads` is, by room, the epoch and the number of the last message that
+    the person has really seen."""
 
-    __slots__ = ("account", "codes", "gone_at", "holds_nick", "id", "nick", "rate_use", "reads", "resumed", "rooms",
-                 "sessions")  # fmt: skip
+    __slots__ = ("account", "codes", "earlier", "gone_at", "holds_nick", "id", "latest", "nick", "paid_until", "reads",
+                 "resumed", "rooms")  # fmt: skip
 
     def __init__(self, id: str, nick: str, rooms: tuple[tuple[str, str, int], ...] = (), gone_at: int = 0) -> None:
         self.id = id
         self.nick = nick
         self.rooms = rooms
         self.gone_at = gone_at
-        self.sessions: dict[Session, None] = {}
-        self.rate_use = RateUse()
+        self.latest: Session | None = None
+        self.earlier: tuple[Session, ...] = ()
+        self.paid_until = 0.0
+        """As a session's, over all connections."""
         self.holds_nick = True
         self.account = ""
         """The account that the person is logged in to, as it is spelled in the settings; empty for everybody else."""
         self.codes: tuple[str, ...] = ()
         """The codes that have been given out and not used, the earliest first."""
-        self.reads: dict[str, tuple[str, int]] = {}
+        self.reads = NOTHING_READ
         self.resumed = 0
         """How often it has resumed on another connection, since the gateway started."""
 
     @property
     def connections(self) -> list["Session"]:
-        return list(self.sessions)
+        return [] if self.latest is None else [*self.earlier, self.latest]
+
+    def connect(self, sessions: list["Session"]) -> None:
+        """These are the open connections from now on, the earliest first."""
+        self.latest = sessions[-1] if sessions else None
+        self.earlier = tuple(sessions[:-1])
 
     @property
     def owns_nick(self) -> bool:
@@ -99,10 +101,10 @@ class Identity:
 
     def note(self) -> None:
         """Remember the nick and the rooms of its connections, the latest connection's first, for when it comes back."""
-        if self.sessions:
-            self.nick = next(iter(self.sessions)).nick
+        if self.latest is not None:
+            self.nick = self.latest.nick
             places: dict[str, tuple[str, str, int]] = {}
-            for session in reversed(self.sessions):
+            for session in reversed(self.connections):
                 for name, reading in session.rooms.items():
                     places.setdefault(name, reading.place)
             self.rooms = tuple(places.values())
@@ -112,10 +114,10 @@ class Identity:
         known = self.reads.get(room)
         if known is not None and known[0] == epoch and known[1] >= seq:
             return False
-        self.reads.pop(room, None)
-        self.reads[room] = epoch, seq
-        if len(self.reads) > READS:
-            del self.reads[next(iter(self.reads))]
+        reads = {name: place for name, place in self.reads.items() if name != room}
+        if len(reads) >= READS:
+            del reads[next(iter(reads))]
+        self.reads = {**reads, room: (epoch, seq)}
         return True
 
 
@@ -148,17 +150,15 @@ class Session:
     """`last_input` as it was when the last line of a terminal was handled."""
     told_once: tuple[str, ...] = ()
     """Texts that a terminal is told only once, and has been told."""
-    rate_use: RateUse = field(default_factory=RateUse)
+    paid_until: float = 0.0
+    """Monotonic seconds up to which the session has used its rate (`core.sessions.rate_limit`), while it has no
+    identity."""
     rooms: dict[str, RoomReading] = field(default_factory=dict)
     room: RoomReading | None = None
     """The room a terminal talks in; None for a browser session, which names a room each time."""
     owed: bytes = b""
     identity: Identity | None = None
     """Who the peer is across connections; a terminal has none until it asks for a code."""
-    code: str = ""
-    """The code that this connection has been given last."""
-    reply_to: "Session | Identity | None" = None
-    """Who has last written to the peer privately."""
     operator: Operator | None = None
     """The operator who has logged in on this connection."""
     _flushed: list[Callable[[], None]] | None = None
@@ -227,16 +227,8 @@ class Session:
 
     def prove(self, identity: Identity) -> None:
         """The peer is known to be this identity, whose connections share one rate."""
-        identity.rate_use.until = max(identity.rate_use.until, self.rate_use.until)
-        self.identity, self.rate_use, self.author = identity, identity.rate_use, identity.id
-
-    def give_code(self, code: str) -> None:
-        """With this code the peer can come back."""
-        self.code = code
-
-    def written_by(self, sender: "Session") -> None:
-        """Somebody has written privately: /reply goes there."""
-        self.reply_to = sender.identity or sender
+        identity.paid_until = max(identity.paid_until, self.paid_until)
+        self.identity, self.author = identity, identity.id
 
     def is_known(self) -> None:
         """The peer was connected a moment ago: its join need not be announced."""

@@ -231,9 +231,12 @@ class LoginPage:
     async def _checked(self, request: web.Request, given: Credentials) -> Operator | Refusal:
         """Check a name and a password against the accounts."""
         try:
-            return await answered(self._authenticator.login(given.name, given.password, peer_address(request)))
+            found = await answered(self._authenticator.login(given.name, given.password, peer_address(request)))
         except Refusal as refusal:
             return refusal
+        if found.role is Role.MEMBER:
+            return Refusal(Code.FORBIDDEN, "a member has no dashboard: /login in the chat gives you your name")
+        return found
 
     def _opened(self, request: web.Request, operator: Operator) -> web.Response:
         """Open a session for an operator, and set the cookie."""
@@ -252,7 +255,7 @@ class LoginPage:
     def _page(
         self, status: int = 200, problem: str | None = None, *, token: str | None = None, name: str = "", wait: int = 0
     ) -> web.Response:
-        passwords = self._authenticator.has_passwords
+        passwords = self._authenticator.has_operators
         return self._pages.answer(
             "login.html",
             status,

@@ -13,7 +13,8 @@ from gateway.core.address import parse_address
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
-from gateway.core.operators.moderation import Outcome, Subject
+from gateway.core.operators.moderation import Outcome
+from gateway.core.operators.subject import Subject
 from gateway.core.ports import AUDIT_FIELDS, AuditPage, AuditQuery, Measure, Sanction
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal
@@ -177,7 +178,7 @@ class ModerationEndpoints:
         """`DELETE /admin/api/connections/{id}`"""
         order = call.body
         outcome = await self.do(self.verbs.kick(call.operator, Subject(call.id), order.reason, order.ban_seconds))
-        return Kicked(call.id, True, None if outcome.sanction is None else _shown(outcome.sanction))
+        return Kicked(call.id, True, _shown(outcome.sanctions[0]) if outcome.sanctions else None)
 
     async def message(self, call: Call[MessageRequest]) -> Told:
         """`POST /admin/api/connections/{id}/message`"""
@@ -193,14 +194,12 @@ class ModerationEndpoints:
     async def ban(self, call: Call[SanctionRequest]) -> Banned:
         """`POST /admin/api/bans`"""
         outcome = await self._sanction(call, self.verbs.ban)
-        assert outcome.sanction is not None
-        return Banned(_shown(outcome.sanction), outcome.connections)
+        return Banned(_shown(outcome.sanctions[0]), outcome.connections)
 
     async def mute(self, call: Call[SanctionRequest]) -> Muted:
         """`POST /admin/api/mutes`"""
         outcome = await self._sanction(call, self.verbs.mute)
-        assert outcome.sanction is not None
-        return Muted(_shown(outcome.sanction))
+        return Muted(_shown(outcome.sanctions[0]))
 
     async def _sanction(self, call: Call[SanctionRequest], verb: Callable[..., Answer[Outcome | Refusal]]) -> Outcome:
         order = call.body

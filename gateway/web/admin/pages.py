@@ -12,8 +12,9 @@ from yarl import URL
 
 from gateway.accounts.authenticator import Authenticator
 from gateway.core.answer import Answer
-from gateway.core.operators.moderation import Outcome, Subject
+from gateway.core.operators.moderation import Outcome
 from gateway.core.operators.redaction import MessagePlace
+from gateway.core.operators.subject import Subject
 from gateway.core.ports import Measure
 from gateway.core.protocol.message import Door
 from gateway.core.quantity import parse_duration
@@ -80,7 +81,7 @@ class AdminFrame:
             may_operate=operator.role >= Role.OPERATOR,
             may_administer=operator.role >= Role.ADMIN,
             csrf=session.csrf,
-            passwords=self._authenticator.has_passwords,
+            passwords=self._authenticator.has_operators,
             result=RESULTS.get(call.query.get("result", "")),
             page_url=str(self._site.base(call.request)) + "/",
             **context,
@@ -304,7 +305,8 @@ def whom_of(fields: Fields) -> Subject:
     by, target = fields.get("by", "nick"), fields.get("target", "").strip()
     if by not in TARGETS or not target:
         raise Misread(Code.BAD_MESSAGE, f"say who is meant, by one of {', '.join(TARGETS)}")
-    return meant(Subject(**{by: target}))
+    connection, nick, address = (target if by == each else "" for each in ("connection", "nick", "address"))
+    return meant(Subject(connection, nick, address))
 
 
 def seconds_of(text: str) -> int | None:

@@ -1,5 +1,6 @@
 """A connection that becomes another person: /resume CODE and /login, on pages and terminals."""
 
+from gateway.core.doors.welcome import log_out
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.roles import Operator, Role
 from tests.core.world import Peer, World
@@ -213,3 +214,36 @@ def test_an_operator_gets_rights_on_this_connection_only() -> None:
     token = world.hub.identities.identities.token(page.session.identity)  # type: ignore[arg-type]
     again = world.browser(token=token)
     assert (again.session.nick, again.session.operator) == ("otto", None)
+
+
+def test_a_changed_account_logs_its_owner_out_everywhere() -> None:
+    world = World()
+    member(world)
+    page, phone, eve = world.browser("zoe"), world.terminal("kim"), world.terminal("eve")
+    page.asks(type="say", room="lobby", text="/login heidi right horse")
+    token = page.told("welcome")[-1]["token"]
+    page.asks(type="read", room="lobby", epoch=world.hub.rooms["lobby"].epoch, seq=0)
+    phone.says("/login heidi right horse")
+    page.forget()
+    log_out(world.hub, {"heidi"})
+    world.run()
+    assert [peer.session.nick.startswith("guest-") for peer in (page, phone)] == [True, True]
+    assert page.session.identity is not phone.session.identity
+    assert page.told("welcome")[0]["token"] != token
+    assert world.browser(token=str(token)).told("error")[0]["code"] == "token_invalid"
+    eve.says("/nick heidi")
+    assert eve.session.nick == "eve"
+    phone.says("/login heidi right horse")
+    assert phone.session.nick == "heidi"
+
+
+def test_an_absent_owner_of_a_changed_account_keeps_the_name_reserved() -> None:
+    world = World()
+    member(world)
+    page, bob = world.browser("zoe"), world.terminal("bob")
+    page.asks(type="say", room="lobby", text="/login heidi right horse")
+    world.hub.disconnect(page.session, CloseReason.LEFT)
+    log_out(world.hub, {"heidi"})
+    world.later(700)
+    bob.says("/login heidi right horse")
+    assert bob.session.nick == "heidi"

@@ -8,7 +8,8 @@ from gateway.core.answer import Answer
 from gateway.core.doors.post import Post, Posting
 from gateway.core.operators.audit import STRANGERS_BURST
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorPrompt
-from gateway.core.operators.moderation import ANNOUNCEMENTS_BURST, SLICE, Outcome, Subject
+from gateway.core.operators.moderation import ANNOUNCEMENTS_BURST, SLICE, Outcome
+from gateway.core.operators.subject import Subject
 from gateway.core.ports import AuditPage, AuditQuery
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
@@ -85,15 +86,15 @@ def test_a_kick_never_hits_a_newcomer_with_the_same_nick(world: World) -> None:
 def test_a_kick_may_ban_and_is_then_the_administrators_only(world: World) -> None:
     bob, guest = world.terminal("bob"), at(world, "10.0.0.4")
     assert do(world, "kick", OPERATOR, Subject(bob.session.id), "", seconds=60).code is Code.FORBIDDEN
-    assert do(world, "kick", ADMIN, Subject(bob.session.id), "spam", seconds=60).sanction.target == "bob"
-    assert do(world, "kick", ADMIN, Subject(guest.session.id), "", seconds=60).sanction.target == "10.0.0.4"
+    assert do(world, "kick", ADMIN, Subject(bob.session.id), "spam", seconds=60).sanctions[0].target == "bob"
+    assert do(world, "kick", ADMIN, Subject(guest.session.id), "", seconds=60).sanctions[0].target == "10.0.0.4"
     assert bob.transport.closed and bob.transport.closed[0] is CloseReason.BANNED
     assert [action for _, action, _ in results(world)] == ["kick", "kick", "ban", "kick", "ban"]
 
 
 def test_a_guest_from_this_machine_is_banned_by_nick(world: World) -> None:
     guest = world.terminal()
-    assert do(world, "kick", ADMIN, Subject(guest.session.id), "", seconds=60).sanction.target == guest.session.nick
+    assert do(world, "kick", ADMIN, Subject(guest.session.id), "", seconds=60).sanctions[0].target == guest.session.nick
 
 
 @pytest.mark.parametrize("verb", ["kick", "ban", "mute"])
@@ -116,7 +117,7 @@ def test_a_ban_by_nick_closes_and_keeps_out(world: World) -> None:
     bob, page = world.terminal("bob"), world.browser("eve")
     token = page.told("welcome")[0]["token"]
     outcome = do(world, "ban", ADMIN, Subject(nick="BOB"), "spam", 600)
-    assert (outcome.connections, outcome.sanction.until) == (1, world.hub.clock.wall() + 600_000)
+    assert (outcome.connections, outcome.sanctions[0].until) == (1, world.hub.clock.wall() + 600_000)
     assert bob.lines[0].startswith("!! banned: until ") and bob.lines == []
     do(world, "ban", ADMIN, Subject(page.session.id), "", None)
     assert page.transport.closed == (CloseReason.BANNED, "for ever")
@@ -126,7 +127,7 @@ def test_a_ban_by_nick_closes_and_keeps_out(world: World) -> None:
     assert again.lines[0].startswith("!! banned: until ") and again.lines == []
     back = world.browser(token=token)
     assert back.transport.closed == (CloseReason.BANNED, "for ever")
-    assert [each["type"] for each in back.objects] == ["bye"]
+    assert [each["type"] for each in back.objects] == ["standing", "bye"]
     other = world.browser("eve")
     assert other.told("error")[0]["code"] == "banned"
 
@@ -175,8 +176,8 @@ def test_an_end_is_ahead_and_not_absurd(world: World, seconds: int) -> None:
 
 
 def test_the_last_ban_on_a_target_counts_and_the_record_has_both(world: World) -> None:
-    first = do(world, "ban", ADMIN, Subject(nick="bob"), "", 60).sanction
-    second = do(world, "ban", ADMIN, Subject(nick="Bob"), "", 600).sanction
+    first = do(world, "ban", ADMIN, Subject(nick="bob"), "", 60).sanctions[0]
+    second = do(world, "ban", ADMIN, Subject(nick="Bob"), "", 600).sanctions[0]
     assert world.hub.bans.holding() == [second]
     assert do(world, "unban", ADMIN, first.id).code is Code.NO_SUCH_USER
     assert do(world, "unban", ADMIN, second.id).lifted == [second]
@@ -209,6 +210,7 @@ def test_bans_and_mutes_are_recalled_with_the_next_start(world: World) -> None:
 def test_a_muted_person_reads_and_cannot_speak(world: World) -> None:
     bob, ana = world.terminal("bob"), world.terminal("ana")
     do(world, "mute", OPERATOR, Subject(bob.session.id), "caps", 600)
+    bob.forget()
     bob.says("HELLO", "/me shouts", "/msg ana hello", "/topic ME")
     assert [line.split(":")[0] for line in bob.lines] == ["!! muted"] * 4
     ana.says("peace")
@@ -219,10 +221,10 @@ def test_a_mute_follows_the_person_and_not_the_nick(world: World) -> None:
     bob = world.terminal("bob")
     do(world, "mute", OPERATOR, Subject(bob.session.id), "", None)
     bob.says("/nick bobby", "still here")
-    assert bob.lines == ["-- you are bobby", "!! muted: for ever"]
+    assert bob.lines == ["-- you are muted for ever: you may read on", "-- you are bobby", "!! muted: for ever"]
     assert isinstance(do(world, "unmute", OPERATOR, "bobby"), Outcome)
     bob.says("free")
-    assert bob.lines == []
+    assert bob.lines == ["-- you may speak again"]
 
 
 def test_a_mute_holds_for_a_page_that_comes_back(world: World) -> None:
@@ -448,3 +450,84 @@ def test_the_console_gives_the_same_orders(world: World) -> None:
     assert printed[5].startswith("10.0.0.0/8 is banned until ")
     assert printed[6].startswith("unknown_command")
     assert {entry.who for entry in audit(world)} == {"console"} and len(audit(world)) == 5
+
+
+# What people are told of their standing
+
+
+def test_a_mute_and_its_end_are_told_to_all_connections() -> None:
+    world = World()
+    root = world.terminal("root")
+    root.says("/login root right horse")
+    page = world.browser("ana")
+    token = page.told("welcome")[0]["token"]
+    tab = world.browser(token=token)
+    for peer in (page, tab):
+        peer.forget()
+    root.says("/mute ana 10m caps")
+    for peer in (page, tab):
+        (told,) = peer.told("standing")
+        assert (told["muted"], told["banned"], told["reason"]) == (True, False, "caps")
+        assert told["muted_until"] == world.hub.clock.trusted.now() + 600_000
+    again = world.browser(token=token)
+    assert again.told("welcome")[0]["standing"]["muted"] is True
+    root.says("/unmute ana")
+    assert [each["muted"] for each in page.told("standing")] == [False]
+    assert "standing" not in world.browser(token=token).told("welcome")[0]
+
+
+def test_a_mute_and_its_end_are_told_to_terminals() -> None:
+    world = World()
+    root, bob = world.terminal("root"), world.terminal("bob")
+    root.says("/login root right horse", "/mute bob 10m caps")
+    (line,) = bob.lines
+    assert line.startswith("-- you are muted until ")
+    assert line.endswith(", caps: you may read on")
+    root.says("/unmute bob")
+    assert bob.lines == ["-- you may speak again"]
+
+
+def test_who_was_muted_under_another_name_is_told_of_the_end() -> None:
+    world = World()
+    root, bob, page = world.terminal("root"), world.terminal("bob"), world.browser("ana")
+    root.says("/login root right horse", "/mute bob", "/mute ana")
+    for peer in (bob, page):
+        world.hub.rename(peer.session, f"{peer.session.nick}2")
+        peer.forget()
+    root.says("/unmute bob2", "/unmute ana2")
+    assert bob.lines == ["-- you may speak again"]
+    assert [each["muted"] for each in page.told("standing")] == [False]
+
+
+def test_a_mute_of_an_address_is_told_to_everybody_there() -> None:
+    world = World()
+    page = world.browser("ana")
+    page.forget()
+    operator = Operator("root", Role.ADMIN, "console")
+    world.operators.moderation.mute(operator, Subject(address="127.0.0.1"), "noise", 60, sure=True)
+    world.run()
+    assert [each["reason"] for each in page.told("standing")] == ["noise"]
+
+
+def test_a_ban_is_told_before_the_bye_and_when_the_page_comes_again() -> None:
+    world = World()
+    root = world.terminal("root")
+    root.says("/login root right horse")
+    page = world.browser("ana")
+    token = page.told("welcome")[0]["token"]
+    page.forget()
+    root.says("/ban ana 10m spam")
+    again = world.browser(token=token)
+    for peer in (page, again):
+        told = peer.objects
+        assert [each["type"] for each in told] == ["standing", "bye"]
+        assert (told[0]["banned"], told[0]["reason"]) == (True, "spam")
+        assert told[0]["banned_until"] == world.hub.clock.trusted.now() + 600_000
+
+
+def test_an_operator_is_told_the_role() -> None:
+    world = World()
+    page = world.browser("ana")
+    page.forget()
+    page.asks(type="say", room="lobby", text="/login otto right horse")
+    assert [each["role"] for each in page.told("standing")] == ["operator"]
