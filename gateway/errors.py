@@ -90,6 +90,10 @@ class JournalError(GatewayError):
     """The journal could not store or read. The message says what and, where known, what the operator can do."""
 
 
+class StoreCloses(JournalError):
+    """The store is being closed, because the gateway stops: nothing has failed, and nothing more is done."""
+
+
 class LostTail(JournalError):
     """The journal came back without its end, and every room has a new epoch and perhaps an earlier head.
 

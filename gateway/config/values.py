@@ -78,7 +78,7 @@ def check_hosts(hosts: tuple[str, ...]) -> None:
     """Raise WrongValue for a host that cannot be a machine's."""
     for host in hosts:
         if host == "*":
-            raise WrongValue("host: '*' is written 0.0.0.0 for every IPv4 address and :: for every IPv6 one")
+            raise WrongValue("'*' is written 0.0.0.0 for every IPv4 address and :: for every IPv6 one")
         if re.fullmatch(r"[^:]+:\d+", host):
             raise WrongValue(f"{host!r} has a port: it belongs to --tcp-port, --telnet-port or --web-port")
 

@@ -23,7 +23,7 @@ from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.ports import Found, RoomRecord, SearchQuery
 from gateway.core.protocol.message import Message
-from gateway.errors import Code, JournalError, Refusal
+from gateway.errors import Code, JournalError, Refusal, StoreCloses
 from gateway.journal.disk import SPARE_BYTES, Disk
 from gateway.journal.index_store import APPLICATION_ID, TABLES, VERSION, IndexStore, Outdated
 
@@ -137,6 +137,8 @@ class SqliteIndex:
             self._store.connection.close()
 
     def _do(self, work: Callable[[IndexStore], Value], reads: bool = False) -> Answer[Value | JournalError]:
+        if self._closing:  # the journal's last answers come after that
+            return Answer.of(StoreCloses("the index is being closed"))
         answer: Answer[Value | JournalError] = Answer()
 
         def run() -> None:
@@ -149,7 +151,7 @@ class SqliteIndex:
 
     def _attempt(self, work: Callable[[IndexStore], Value], reads: bool) -> Value | JournalError:
         if self._closing:
-            return JournalError("the index is being closed")
+            return StoreCloses("the index is being closed")
         try:
             store = self._opened()
             return work(store)

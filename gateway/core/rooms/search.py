@@ -29,7 +29,7 @@ from gateway.core.rooms.catch_up import HistoryReader, Past, Range
 from gateway.core.rooms.fanout import Room
 from gateway.core.rooms.registry import LOBBY
 from gateway.core.rooms.search_query import Turns
-from gateway.errors import Code, JournalError, LostTail, Refusal
+from gateway.errors import Code, JournalError, LostTail, Refusal, StoreCloses
 
 log = logging.getLogger(__name__)
 
@@ -234,6 +234,8 @@ class Search:
         self._read_next()
 
     def _retry(self, failure: JournalError) -> None:
+        if isinstance(failure, StoreCloses):
+            return
         if not self._troubled:
             log.warning("search: %s", failure)
         self._troubled = True

@@ -7,13 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pexpect
 import pytest
 
 from tests.bridge.gateways import ROOT, Gateway, Start
+from tests.bridge.odd_machines import OUTCOMES, Machine
 from tests.bridge.peers import HOST, Terminal, request
 from tests.fakes import until
 
@@ -69,7 +74,7 @@ def test_pc_44_so_may_one_that_is_read_again(tmp_path: Path, start: Start) -> No
 @pytest.mark.parametrize(
     "env", [{}, {"HOME": "/dev/null"}, {"HOME": ""}, {"HOME": "relative"}, {"HOME": "/nonexistent"}]
 )
-@pytest.mark.parametrize("more", [(), ("--data", "~/chat")])
+@pytest.mark.parametrize("more", [PORTS, (*PORTS, "--data", "~/chat"), ("status",), ("login-link",), ("check",)])
 def test_pc_45_without_a_home_one_line_says_so_and_nothing_is_made(
     tmp_path: Path, env: dict[str, str], more: tuple[str, ...]
 ) -> None:
@@ -78,7 +83,7 @@ def test_pc_45_without_a_home_one_line_says_so_and_nothing_is_made(
     place.chmod(0o777)
     try:
         alone = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]]), **env}
-        command = [*AS_SOMEBODY, sys.executable, "-B", "-m", "gateway", *PORTS, *more]
+        command = [*AS_SOMEBODY, sys.executable, "-B", "-m", "gateway", *more]
         done = subprocess.run(command, cwd=place, env=alone, capture_output=True, timeout=30)
         assert done.returncode == 78
         assert done.stderr.count(b"\n") == 1 and b"Traceback" not in done.stderr
@@ -107,15 +112,6 @@ def test_pc_46_so_it_is_by_what_asks_a_running_gateway(shared: Gateway, command:
     assert (done.returncode, done.stderr) == (1, b"gateway: cannot write the output: No space left on device\n")
 
 
-def test_pc_47_status_introduces_itself_where_a_proxy_is_expected(start: Start) -> None:
-    gateway = start("--proxy-protocol", "127.0.0.0/8")
-    done = run("status", "--data", gateway.folder / "data")
-
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.startswith(b"OK  gateway ")
-    assert run("login-link", "--data", gateway.folder / "data").returncode == 0
-
-
 def test_pc_48_a_ports_file_that_is_standard_output_gets_the_ports_there(start: Start) -> None:
     gateway = start(running=False)
     link = gateway.folder / "so"
@@ -125,55 +121,6 @@ def test_pc_48_a_ports_file_that_is_standard_output_gets_the_ports_there(start: 
 
     assert link.is_symlink()
     assert json.loads(gateway.stdout.splitlines()[0])["pid"] == gateway.running.pid
-
-
-def families(host: str) -> set[int]:
-    return {each[0] for each in socket.getaddrinfo(host, None)}
-
-
-def listens(address: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as sock:
-        return sock.connect_ex((address, port)) == 0
-
-
-@pytest.mark.parametrize("host", ["localhost", "::"])
-def test_pc_49_a_name_with_two_addresses_and_the_ipv6_wildcard_are_reached_by_both_families(
-    start: Start, host: str
-) -> None:
-    if host == "localhost" and len(families(host)) < 2:
-        pytest.skip("localhost has one address here")
-    gateway = start("--host", host)
-
-    assert all(listens(address, port) for address in (HOST, "::1") for port in (gateway.tcp, gateway.web))
-
-
-def test_pc_41_a_gateway_on_every_interface_tells_an_address_for_other_machines(start: Start) -> None:
-    gateway = start("--host", "0.0.0.0")
-    until(lambda: "Ctrl-C" in gateway.stdout, "all lines")
-    outside = gateway.stdout.rpartition("from other machines: ")[2].strip()
-    link = run("login-link", "--data", gateway.folder / "data")
-
-    assert outside and outside not in ("0.0.0.0", HOST)
-    assert outside.encode() in link.stderr
-    assert link.stdout.count(b"\n") == 1
-
-
-def test_pc_51_what_an_ascii_terminal_cannot_show_is_escaped(tmp_path: Path, start: Start) -> None:
-    (tmp_path / "g.toml").write_text('motd = "Grüße 😀"', encoding="utf-8")
-    gateway = start()
-    ascii_only = {"PYTHONIOENCODING": "ascii"}
-    with Terminal(gateway.tcp) as zoe:
-        zoe.send("/nick Zoë")
-        zoe.until("Zo")
-        screen = run("status", "--data", gateway.folder / "data", env=ascii_only)
-        summary = run("status", "--json", "--data", gateway.folder / "data", env=ascii_only)
-    checked = run("check", "--config", tmp_path / "g.toml", env=ascii_only)
-
-    assert (screen.returncode, summary.returncode, checked.returncode) == (0, 0, 0)
-    assert json.loads(summary.stdout)["health"]
-    assert rb'motd = "Gr\u00fc\u00dfe \U0001f600"' in checked.stdout
-    (tmp_path / "again.toml").write_bytes(checked.stdout)
-    assert "Grüße 😀".encode() in run("check", "--config", tmp_path / "again.toml").stdout
 
 
 def test_pc_51_the_prompt_of_an_ascii_terminal_lives(tmp_path: Path) -> None:
@@ -191,13 +138,6 @@ def test_pc_51_the_prompt_of_an_ascii_terminal_lives(tmp_path: Path) -> None:
     assert gateway.returncode == 0
 
 
-def test_an_address_that_is_not_ours_is_told_as_such() -> None:
-    done = run("--host", "203.0.113.9", *PORTS, "--memory")
-
-    assert done.returncode == 1
-    assert b"does not have that one" in done.stderr and b"another port" not in done.stderr
-
-
 @pytest.mark.parametrize(
     "flags",
     [("--tcp-port", "7000", "--web-port", "7000"), ("--tcp-port", "-1", "--telnet-port", "-1", "--web-port", "-1")],
@@ -205,37 +145,6 @@ def test_an_address_that_is_not_ours_is_told_as_such() -> None:
 def test_flags_that_contradict_each_other_are_wrong_usage(flags: tuple[str, ...]) -> None:
     assert run(*flags, "--memory").returncode == 2
     assert run("--web-port", "9999", "--memory", env={"GATEWAY_TCP_PORT": "9999"}).returncode == 78
-
-
-def can(*under: str) -> bool:
-    """Whether this machine lets us run something like that."""
-    return shutil.which(under[0]) is not None and subprocess.run([*under, "true"], capture_output=True).returncode == 0
-
-
-HIDDEN_PROC = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh")
-MACHINES = {
-    "64 descriptors": ("prlimit", "--nofile=64:64"),
-    "one core": ("taskset", "-c", "0"),
-    "no /proc": HIDDEN_PROC,
-    "process 1 of a container without init": ("unshare", "-pf", "--kill-child=TERM", "--mount-proc"),
-    "a user namespace": ("unshare", "-Ur"),
-    "no time zone, C locale": ("env", "-u", "TZ", "-u", "LANG", "LC_ALL=C", "PYTHONUTF8=0"),
-}
-
-
-@pytest.mark.parametrize("under", MACHINES.values(), ids=MACHINES.keys())
-def test_it_starts_serves_and_stops_on(tmp_path: Path, under: tuple[str, ...]) -> None:
-    if not can(*under):
-        pytest.skip("not allowed here")
-    file = tmp_path / "ports"
-    command = [*under, sys.executable, "-m", "gateway", *PORTS, "--memory", "--console", "--ports-file", str(file)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=-1, stdout=-1, stderr=-1) as gateway:
-        until(lambda: file.exists() and file.read_text(), "the ports")
-        assert request(json.loads(file.read_text())["web"], "GET", "/healthz").status == 200
-        said, problems = gateway.communicate(b"quit\n", timeout=30)
-
-    assert gateway.returncode == 0 and b"Ctrl-C stops" in said
-    assert b"Traceback" not in problems
 
 
 def test_a_paused_process_goes_on_where_it_was(gateway: Gateway) -> None:
@@ -248,68 +157,7 @@ def test_a_paused_process_goes_on_where_it_was(gateway: Gateway) -> None:
         bob.until("said meanwhile")
 
 
-def in_network(*setup: str) -> tuple[str, ...]:
-    """A command that runs the one behind it in a network of its own, after `setup`."""
-    return ("unshare", "-mn", "sh", "-c", "; ".join(("ip link set lo up", *setup, 'exec "$@"')), "sh")
-
-
-NO_IPV6 = "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.lo.disable_ipv6=1"
-NO_IPV4 = "ip addr del 127.0.0.1/8 dev lo"
-BOTH_NAMES = (
-    "printf '127.0.0.1 localhost\\n::1 localhost\\n' > /tmp/hosts.$$; mount --bind /tmp/hosts.$$ /etc/hosts; "
-    "rm /tmp/hosts.$$"
-)
-NETWORKS = {
-    "localhost with both": ((BOTH_NAMES,), "localhost", {HOST, "::1"}),
-    "localhost with both, without IPv6": ((BOTH_NAMES, NO_IPV6), "localhost", {HOST}),
-    "localhost with both, without IPv4": ((BOTH_NAMES, NO_IPV4), "localhost", {"::1"}),
-    "only IPv4": ((NO_IPV6,), HOST, {HOST}),
-    "only IPv6": ((NO_IPV4,), "::1", {"::1"}),
-    "every IPv6 address": ((NO_IPV4,), "::", {"::1"}),
-}
-
-
-@pytest.mark.parametrize(("setup", "host", "reached"), NETWORKS.values(), ids=NETWORKS.keys())
-def test_pc_49_it_listens_at_each_address_that_the_machine_has(
-    start: Start, setup: tuple[str, ...], host: str, reached: set[str]
-) -> None:
-    if not can(*in_network(*setup)):
-        pytest.skip("not allowed here")
-    gateway = start("--host", host, running=False)
-    gateway.starter = in_network(*setup)
-    gateway.start()
-    inside = ("nsenter", f"--net=/proc/{gateway.running.pid}/ns/net", sys.executable, "-c")
-    connect = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)"
-
-    found = {
-        address
-        for address in (HOST, "::1")
-        if not subprocess.run([*inside, connect, address, str(gateway.web)], capture_output=True).returncode
-    }
-    assert found == reached
-    assert run("status", "--data", gateway.folder / "data", under=inside[:2]).returncode == 0
-    assert gateway.stop() == 0
-
-
-WITHOUT_IPV4 = (("--host", HOST), b"this machine does not have that one")
-WITHOUT_IPV6 = (("--host", "::1"), b"cannot listen on ::1")
-
-
-@pytest.mark.parametrize(
-    ("setup", "flags", "words"), [((NO_IPV4,), *WITHOUT_IPV4), ((NO_IPV6,), *WITHOUT_IPV6)], ids=["IPv4", "IPv6"]
-)
-def test_an_address_of_a_family_that_is_off_is_told_in_one_line(
-    setup: tuple[str, ...], flags: tuple[str, ...], words: bytes
-) -> None:
-    if not can(*in_network(*setup)):
-        pytest.skip("not allowed here")
-    done = run(*PORTS, "--memory", *flags, under=in_network(*setup))
-
-    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
-    assert words in done.stderr
-
-
-@pytest.mark.parametrize("most", [10, 12, 16, 24])
+@pytest.mark.parametrize("most", [10, 24])
 def test_too_few_descriptors_are_told_in_one_line(most: int) -> None:
     """nats-server and redis say it so; asyncio alone leaves a traceback of a loop that could not be made."""
     done = run(*PORTS, "--memory", under=("prlimit", f"--nofile={most}:{most}"))
@@ -378,3 +226,124 @@ def test_a_working_folder_that_is_gone_is_told_as_such(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
     assert b"the folder it was started in is gone" in done.stderr
+
+
+# One table of machines: all five commands on each (`tests.bridge.odd_machines`)
+
+BOTH_NAMES = "printf '127.0.0.1 localhost\\n::1 localhost\\n' > $F/hosts; mount --bind $F/hosts /etc/hosts; "
+NO_IPV4 = "ip link set lo up; ip addr del 127.0.0.1/8 dev lo; "
+NO_IPV6 = "ip link set lo up; sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.lo.disable_ipv6=1; "
+READ_ONLY = "mkdir $F/data; mount --bind $F/data $F/data; mount -o remount,ro,bind $F/data"
+SERVICE = {"PATH": os.defpath, "LANG": "C.UTF-8", "INVOCATION_ID": "0" * 32, "JOURNAL_STREAM": "8:1"}
+"""The environment that `systemd-run` gives. (It needs a running systemd, which no container has.)"""
+PRIVATE = ("mount", "network")
+FULL = "cannot write the output: No space left on device"
+NOBODY = "no gateway with a web door runs on"
+ELSEWHERE = {"login-link": (0, "from another machine: ")}
+
+
+class Case(NamedTuple):
+    """A machine, the addresses at which it is reached, and the commands that write a line to standard error there:
+    their codes and some of its words. The others are silent there, and end with 0."""
+
+    machine: Machine
+    reached: tuple[str, ...] = (HOST,)
+    telling: Mapping[str, tuple[int, str]] = MappingProxyType({})
+
+
+def alone(words: str) -> dict[str, tuple[int, str]]:
+    """What fails where the gateway does not start, for that reason."""
+    return {"serve": (1, words), "status": (1, NOBODY), "login-link": (1, NOBODY)}
+
+
+CASES = {
+    "nothing odd": Case(Machine()),
+    "64 descriptors": Case(Machine(files=64)),
+    "one core": Case(Machine(cores=(min(os.sched_getaffinity(0)),))),
+    "no /proc": Case(Machine(namespaces=("mount",), setup="mount -t tmpfs none /proc")),
+    "process 1 of a container without init": Case(
+        Machine(namespaces=("mount", "process"), setup="mount -t proc proc /proc")
+    ),
+    "a user namespace": Case(Machine(namespaces=("user",))),
+    "no HOME, but --data": Case(Machine(env={"PATH": os.defpath})),
+    "a service of systemd": Case(Machine(env=SERVICE, stdout="socket")),
+    "a read-only data folder": Case(
+        Machine(namespaces=("mount",), setup=READ_ONLY), (), alone("Read-only file system")
+    ),
+    "a read-only data folder, --memory": Case(
+        Machine(("--memory",), namespaces=("mount",), setup=READ_ONLY),
+        (HOST,),
+        dict.fromkeys(("status", "login-link"), (1, NOBODY)),
+    ),
+    "output to a full device": Case(
+        Machine(stdout="full"), (HOST,), dict.fromkeys(("status", "login-link", "check", "--help"), (1, FULL))
+    ),
+    "output to a closed pipe": Case(
+        Machine(stdout="closed"), (HOST,), dict.fromkeys(("status", "login-link", "check", "--help"), (1, ""))
+    ),
+    "an ASCII terminal": Case(Machine(("--motd", "Grüße 😀"), encoding="ascii", people=True)),
+    "a Latin-1 terminal": Case(Machine(("--motd", "Grüße 😀"), encoding="latin-1", people=True)),
+    "no time zone": Case(Machine(env={"PATH": os.defpath, "LC_ALL": "C"})),
+    "localhost with both": Case(
+        Machine(("--host", "localhost"), PRIVATE, BOTH_NAMES + "ip link set lo up"), (HOST, "::1")
+    ),
+    "localhost with both, without IPv6": Case(Machine(("--host", "localhost"), PRIVATE, BOTH_NAMES + NO_IPV6)),
+    "localhost with both, without IPv4": Case(
+        Machine(("--host", "localhost"), PRIVATE, BOTH_NAMES + NO_IPV4), ("::1",)
+    ),
+    "only IPv4": Case(Machine((), PRIVATE, NO_IPV6)),
+    "only IPv4, asked for IPv6": Case(Machine(("--host", "::1"), PRIVATE, NO_IPV6), (), alone("cannot listen on ::1")),
+    "only IPv6": Case(Machine(("--host", "::1"), PRIVATE, NO_IPV4), ("::1",)),
+    "only IPv6, asked for IPv4": Case(Machine((), PRIVATE, NO_IPV4), (), alone("this machine does not have that one")),
+    "only IPv6, every address": Case(Machine(("--host", "::"), PRIVATE, NO_IPV4), ("::1",), ELSEWHERE),
+    "every address of both families": Case(
+        Machine(("--host", "::"), PRIVATE, "ip link set lo up"), (HOST, "::1"), ELSEWHERE
+    ),
+    "every IPv4 address": Case(Machine(("--host", "0.0.0.0")), (HOST,), ELSEWHERE),
+    "an address of another machine": Case(
+        Machine(("--host", "203.0.113.9")), (), alone("this machine does not have that one")
+    ),
+    "a proxy that introduces its peers": Case(
+        Machine(("--proxy-protocol", "127.0.0.0/8")), (), {"serve": (0, "no PROXY header from 127.0.0.1")}
+    ),
+}
+Outcome = Mapping[str, Any]
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """What the five commands did on each machine."""
+    folders = {name: tmp_path_factory.mktemp("machine") for name in CASES}
+    machines = [{**asdict(case.machine), "folder": str(folders[name])} for name, case in CASES.items()]
+    command = [sys.executable, "-m", "tests.bridge.odd_machines"]
+    subprocess.run(command, cwd=ROOT, input=json.dumps(machines).encode(), check=True, timeout=300)
+    return {name: json.loads((folder / "result.json").read_text()) for name, folder in folders.items()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_five_commands_end_with_a_clear_line_on(outcomes: dict[str, Outcome], name: str) -> None:
+    done, case = outcomes[name], CASES[name]
+    if "refused" in done:
+        pytest.skip(f"not allowed here: {done['refused']}")
+    assert done["reached"] == list(case.reached)
+    for command in OUTCOMES:
+        code, out, err = done[command]
+        wanted, words = case.telling.get(command, (0, ""))
+        assert (command, code, err.count("\n")) == (command, wanted, 1 if words else 0), err
+        assert words in err and (err.startswith("gateway: ") or not code or not words)
+        assert out or code or case.machine.stdout in ("full", "closed"), f"{command} says nothing"
+
+
+def test_pc_41_a_gateway_on_every_interface_tells_an_address_for_other_machines(outcomes: dict[str, Outcome]) -> None:
+    done = outcomes["every IPv4 address"]
+    outside = done["serve"][1].rpartition("from other machines: ")[2].strip()
+
+    assert outside and outside not in ("0.0.0.0", HOST)
+    assert outside in done["login-link"][2]
+
+
+@pytest.mark.parametrize("name", ["an ASCII terminal", "a Latin-1 terminal"])
+def test_pc_51_what_a_terminal_cannot_show_is_escaped_and_can_be_read_again(
+    outcomes: dict[str, Outcome], name: str
+) -> None:
+    assert tomllib.loads(outcomes[name]["check"][1])["motd"] == "Grüße 😀"
