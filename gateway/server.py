@@ -92,8 +92,7 @@ REFUSED_LEAST = 16
 
 
 def serve(settings: Settings, again: Callable[[], Settings]) -> int:
-    """Run the gateway until it is told to stop; return the exit code. `again` reads the settings anew. Raises
-    StartError."""
+    """Run the gateway until told to stop; return the exit code. `again` reads the settings anew. Raises StartError."""
     require_descriptors()
     hold_standard_descriptors()
     logs.start(settings.log_level, settings.log_format)
@@ -308,7 +307,7 @@ class Gateway:
         local = all(host == "localhost" or is_loopback(host) for host in self.settings.host)
         bound = [self.listeners.first(door) for door in (Door.WEB, Door.TCP)]
         web, tcp = (None if where is None else where[1] for where in bound)
-        return WaysIn(web, tcp, tuple(self.settings.web.hosts), local)
+        return WaysIn(web, tcp, tuple(self.settings.web.hosts), local, self.settings.web.base_path)
 
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -362,6 +361,7 @@ def hub_limits(settings: Settings) -> Limits:
         log_messages=limits.log_messages,
         log_bytes=limits.log_bytes,
         logs_bytes=limits.logs_bytes,
+        paste_bytes=limits.paste_bytes,
         stall_seconds=limits.stall_seconds,
         create_rooms=settings.rooms.create,
     )

@@ -78,6 +78,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
         Count, Meta(description="messages per second of one address (IPv6: /64), over all its sessions and POSTs")
     ] = 50
     address_burst: Annotated[Count, Meta(description="messages of one address at once, before that rate counts")] = 1000
+    paste_bytes: Annotated[Size, Meta(description="size of a long text, which is shown by its first lines")] = 64 << 10
     stall_seconds: Annotated[
         Duration, Meta(description="a reader that takes nothing for that long is closed; otherwise it lags in the log")
     ] = 0.0

@@ -58,6 +58,7 @@ class WaysIn:
     tcp: int | None = None
     names: tuple[str, ...] = ()
     loopback_only: bool = False
+    base_path: str = ""
 
     def page(self, local: str | None) -> str:
         """Where the chat page is, in words, for a peer that reached us at the address `local` (None: by a proxy)."""
@@ -67,6 +68,12 @@ class WaysIn:
         if not host:
             return wording.PAGE_ON_PORT.format(port=self.web)
         return wording.PAGE_AT.format(page=f"http://{host}:{self.web}/")
+
+    def address(self, local: str | None) -> str:
+        """The address of the web door, without a slash at its end, for a peer that reached us at `local`; empty if it
+        is not known."""
+        host = self._host(local)
+        return f"http://{host}:{self.web}{self.base_path}" if host and self.web is not None else ""
 
     def invitation(self, local: str | None) -> str:
         """One line of words for a peer that reached us at `local`; perhaps empty."""

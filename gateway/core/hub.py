@@ -30,7 +30,7 @@ from gateway.core.gate import Gate
 from gateway.core.ports import Index, Journal, Measure, Memory, Transport
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye, Notice
-from gateway.core.protocol.message import Door, Kind, Message
+from gateway.core.protocol.message import Door, Kind, Message, PasteSize
 from gateway.core.protocol.wire import Wire
 from gateway.core.quantity import short_duration
 from gateway.core.rooms.catch_up import CatchUps, HistoryReader
@@ -38,6 +38,7 @@ from gateway.core.rooms.fanout import Member, Room, members_of
 from gateway.core.rooms.group_commit import Draft, GroupCommit
 from gateway.core.rooms.idempotency import RECEIPT_SECONDS, Idempotency, Posted, acknowledge
 from gateway.core.rooms.join_notices import ANNOUNCE_AFTER, JoinNotices
+from gateway.core.rooms.pastes import Pastes
 from gateway.core.rooms.registry import Rooms
 from gateway.core.rooms.removals import Removals
 from gateway.core.rooms.search import Search
@@ -92,6 +93,7 @@ class Hub:
         self.identities = IdentityRegistry(journal, identities, self.nicks, clock, stats.recent, self._replace)
         self.catch_ups = CatchUps(self.history, clock)
         self.rate_limit = RateLimit(limits, clock)
+        self.pastes = Pastes(lambda: self.limits.top_paste_bytes)
         self._notices = JoinNotices(clock)
         self._half_closed = HalfClosed(clock, self._over)
         took, recent = stats.counters.commits, stats.recent
@@ -145,6 +147,7 @@ class Hub:
         self.sessions.pop(session.number, None)
         self._half_closed.forget(session)
         self.rate_limit.forget(session)
+        self.pastes.forget(session)
 
     def close(
         self, session: Session, closing: CloseReason, words: str = "", retry_ms: int | None = None, *, aside: str = ""
@@ -229,14 +232,25 @@ class Hub:
         self.identities.changed(session)
         self.rooms.forget_if_idle(room)
 
-    def say(self, member: Member, text: str, kind: Kind = Kind.SAY, id: str | None = None) -> None:
-        """Post gated `text` to the member's room and acknowledge it under `id`. The caller has checked the rate.
+    def say(
+        self,
+        member: Member,
+        text: str,
+        kind: Kind = Kind.SAY,
+        id: str | None = None,
+        paste: PasteSize | None = None,
+        whole: str = "",
+    ) -> None:
+        """Post gated `text` to the member's room and acknowledge it under `id`; it may be the beginning of a `paste`,
+        `whole` then is all of it. The caller has checked the rate.
 
         An `id` that this identity has used before is acknowledged, not posted again. Raises Refusal.
         """
         session, room = member.session, member.room
         message = Message(room.name, self.clock.wall(), session.nick, session.door, kind, text, session.number)
         message.identity = session.author
+        if paste is not None:
+            message.paste, message.whole = paste, whole
         answer: Answer[Posted | Refusal] | None = None
         if id is not None and session.identity is not None:
             answer, first = self.idempotency.begin((session.identity.id, id))

@@ -112,9 +112,9 @@ class Memory:
 
 
 class Removal(NamedTuple):
-    """A message that was removed `at` (ms since 1970). `number` counts the removals of the whole journal: it only grows
-    and is never used twice, but some numbers are missing, because removals expire with their messages. `by` is a nick
-    or an operator's name, `reason` is never empty."""
+    """A message that was removed `at` (ms since 1970). `number` counts the removals in all rooms; it only grows, and
+    numbers are missing where removals have expired with their messages. `by` is a nick or an operator's name, `reason`
+    is never empty."""
 
     number: int
     room: str
@@ -263,20 +263,21 @@ class Journal(Protocol):
         ones are deleted, but for identities of accounts. Called once, before the first append. Identities that were
         connected when the process died count as having left just now."""
 
+    def paste(self, room: str, seq: int) -> Answer[str | JournalError | None]:
+        """The whole of a paste; None: it is not held, because there is no such paste, or PASTES_KEPT newer ones."""
+
     def remove(self, room: str, seq: int, at: int, by: str, reason: str) -> Answer[Removal | JournalError | None]:
-        """Take a message back: its number stays, its text is gone from every later read. A message that has been
-        removed before stays so, and the first removal is the answer; None: the journal does not hold the message."""
+        """Take a message back: its number stays, its text is gone from every later read. Of one that was removed
+        before, the first removal is the answer; None: the journal does not hold the message."""
 
     def removed(self, room: str, after: int, upto: int) -> Answer[list[Removal] | JournalError]:
         """The removals of the messages of a room with after < seq <= upto, by seq."""
 
     def removals(self, after: int, limit: int) -> Answer[list[Removal] | JournalError]:
-        """At most `limit` removals with a number above `after`, in all rooms, by number: for whoever keeps something of
-        the journal elsewhere and has to follow."""
+        """At most `limit` removals with a number above `after`, in all rooms, by number: an index follows by these."""
 
     def erase(self) -> Answer[JournalError | None]:
-        """Overwrite what is left in the store's files of the texts that were removed until now. After a kill in between
-        the next start does it."""
+        """Overwrite what is left of removed texts in the store's files. After a kill the next start makes up for it."""
 
     def expire(self, before: int) -> Answer[Expired | JournalError]:
         """Delete some of the oldest messages that were sent before `before` (ms since 1970); in a room always from its
@@ -287,8 +288,7 @@ class Journal(Protocol):
         """Every stored room (without recent messages), by name."""
 
     def lost_tail(self) -> Answer[LostTail]:
-        """Comes right after the next verb that is answered by a LostTail: every room has a new epoch and must be opened
-        again."""
+        """Comes right after the next verb that is answered by a LostTail: open every room again for its new epoch."""
 
     def time_kept(self) -> tuple[TimeRecord | None, int]:
         """The last record of the time from before the journal was opened, None if there is none; then the time of its

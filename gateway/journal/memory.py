@@ -15,7 +15,7 @@ import msgspec
 from gateway.core.answer import Answer
 from gateway.core.clock import TimeRecord
 from gateway.core.ports import UNKNOWN_AGE_MS, Expired, Memory, Page, Person, Removal, RoomRecord
-from gateway.core.protocol.message import Message
+from gateway.core.protocol.message import PASTES_KEPT, Message
 from gateway.errors import JournalError, LostTail
 from gateway.journal.epoch import epoch_of, new_seed
 from gateway.journal.ledger import MemoryLedger
@@ -28,13 +28,14 @@ ROOMS = 100_000
 class _Room:
     """The end of one room's log: `messages` are dense up to `head`."""
 
-    __slots__ = ("head", "messages", "removed", "topic")
+    __slots__ = ("head", "messages", "pastes", "removed", "topic")
 
     def __init__(self) -> None:
         self.head = 0
         self.topic = ""
         self.messages: deque[Message] = deque()
         self.removed: dict[int, Removal] = {}
+        self.pastes: dict[int, str] = {}
 
     @property
     def first(self) -> int:
@@ -114,6 +115,11 @@ class MemoryJournal:
                 firsts[name] = log.first
         return Answer.of(Expired(firsts, more=False))
 
+    def paste(self, room: str, seq: int) -> Answer[str | JournalError | None]:
+        """As `Journal.paste`."""
+        log = self._rooms.get(room) or _Room()
+        return Answer.of(log.pastes.get(seq))
+
     def remove(self, room: str, seq: int, at: int, by: str, reason: str) -> Answer[Removal | JournalError | None]:
         """As `Journal.remove`."""
         log = self._rooms.get(room) or _Room()
@@ -123,8 +129,8 @@ class MemoryJournal:
             self._removals += 1
             log.removed[seq] = Removal(self._removals, room, seq, at, by, reason)
             place = seq - log.first
-            self._spare_bytes += len(log.messages[place].text)
-            log.messages[place] = msgspec.structs.replace(log.messages[place], text="", redacted=reason)
+            self._spare_bytes += len(log.messages[place].text) + len(log.pastes.pop(seq, ""))
+            log.messages[place] = msgspec.structs.replace(log.messages[place], text="", redacted=reason, paste=None)
         return Answer.of(log.removed[seq])
 
     def removed(self, room: str, after: int, upto: int) -> Answer[list[Removal] | JournalError]:
@@ -178,7 +184,11 @@ class MemoryJournal:
         log.messages.append(message)
         self._written[message.room] = log
         self._written.move_to_end(message.room)
-        self._spare_bytes -= _weight(message)
+        self._spare_bytes -= _weight(message) + len(message.whole)
+        if message.whole:
+            log.pastes[message.seq], message.whole = message.whole, ""
+            if len(log.pastes) > PASTES_KEPT:
+                self._spare_bytes += len(log.pastes.pop(next(iter(log.pastes))))
         if len(log.messages) > self._messages_per_room:
             self._forget_oldest(message.room)
         while self._spare_bytes < 0 and self._written:
@@ -188,7 +198,7 @@ class MemoryJournal:
         log = self._written[room]
         forgotten = log.messages.popleft()
         log.removed.pop(forgotten.seq, None)
-        self._spare_bytes += _weight(forgotten)
+        self._spare_bytes += _weight(forgotten) + len(log.pastes.pop(forgotten.seq, ""))
         if not log.messages:
             del self._written[room]
 

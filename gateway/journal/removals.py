@@ -1,4 +1,4 @@
-"""Removed messages in the journal's database, and how their text leaves its files.
+"""How messages leave the journal's database: one that is removed, those that are too old, and the text in its files.
 
 A removal empties the message's text, deletes its paste, and notes who removed it and why under a number that only
 grows: whoever keeps something of the journal elsewhere (an index) remembers the number it has got to and asks for those
@@ -28,12 +28,14 @@ build had no `secure_delete` then.
 """
 
 import os
+import sqlite3
 import struct
 from collections.abc import Iterator
+from itertools import takewhile
 
-from gateway.core.ports import Removal
+from gateway.core.ports import UNKNOWN_AGE_MS, Expired, Removal
 from gateway.errors import JournalError
-from gateway.journal.store import Store
+from gateway.journal.store import TABLES_BY_SEQ, Store
 
 SELECT_REMOVALS = """
     SELECT removals.number, rooms.name, removals.seq, removals.at, removals.by, removals.reason
@@ -76,6 +78,47 @@ def removals(store: Store, after: int, limit: int) -> list[Removal]:
     """As `Journal.removals`."""
     condition = " WHERE removals.number > ? ORDER BY removals.number LIMIT ?"
     return [Removal(*row) for row in store.connection.execute(SELECT_REMOVALS + condition, (after, limit))]
+
+
+SELECT_NEXT_ROOMS = "SELECT id, name FROM rooms WHERE id > ? ORDER BY id LIMIT ?"
+SELECT_OLDEST = "SELECT seq, ts FROM messages WHERE room = ? ORDER BY seq LIMIT 1"
+SELECT_OLDEST_KNOWN = "SELECT seq, ts FROM messages WHERE room = ? AND ts >= ? ORDER BY seq LIMIT ?"
+EXPIRED_PER_SLICE = 1_000
+ROOMS_PER_SLICE = 500
+
+
+def expire(store: Store, before: int) -> Expired:
+    """As `Journal.expire`: at most EXPIRED_PER_SLICE messages of the next ROOMS_PER_SLICE rooms."""
+    rooms = store.connection.execute(SELECT_NEXT_ROOMS, (store.expired_up_to, ROOMS_PER_SLICE)).fetchall()
+    firsts: dict[str, int] = {}
+    left = EXPIRED_PER_SLICE
+    upto = store.expired_up_to
+    with store.transaction() as connection:
+        for key, name in rooms:
+            old = _old_messages(connection, key, before, left)
+            if old:
+                connection.execute("UPDATE rooms SET floor = max(floor, ?) WHERE id = ?", (old[-1], key))
+                for table in TABLES_BY_SEQ:
+                    connection.execute(f"DELETE FROM {table} WHERE room = ? AND seq <= ?", (key, old[-1]))
+                firsts[name] = old[-1] + 1
+                left -= len(old)
+            if left <= 0:
+                break
+            upto = key
+    for name, first in firsts.items():
+        store.room(name).first = first
+    store.wal_pages += len(firsts) + (EXPIRED_PER_SLICE - left) // 4
+    more = left <= 0 or len(rooms) == ROOMS_PER_SLICE
+    store.expired_up_to = upto if more else 0
+    return Expired(firsts, more)
+
+
+def _old_messages(connection: sqlite3.Connection, room: int, before: int, limit: int) -> list[int]:
+    oldest = connection.execute(SELECT_OLDEST, (room,)).fetchone()
+    if oldest is None or oldest[1] >= before:
+        return []
+    rows = connection.execute(SELECT_OLDEST_KNOWN, (room, before - UNKNOWN_AGE_MS, limit)).fetchall()
+    return [seq for seq, _ in takewhile(lambda row: row[1] < before, rows)]
 
 
 def erase_if_due(store: Store) -> None:

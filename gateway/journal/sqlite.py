@@ -132,7 +132,11 @@ class SqliteJournal:
 
     def expire(self, before: int) -> Answer[Expired | JournalError]:
         """As `Journal.expire`, on the worker thread."""
-        return self._do(lambda store: store.expire(before), slow=True)
+        return self._do(lambda store: removals.expire(store, before), slow=True)
+
+    def paste(self, room: str, seq: int) -> Answer[str | JournalError | None]:
+        """As `Journal.paste`."""
+        return self._do(lambda store: store.paste(room, seq), slow=False)
 
     def remove(self, room: str, seq: int, at: int, by: str, reason: str) -> Answer[Removal | JournalError | None]:
         """As `Journal.remove`."""

@@ -21,11 +21,11 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from typing import Any
 
 from gateway.core.clock import TimeRecord
-from gateway.core.ports import UNKNOWN_AGE_MS, Expired, Memory, Page, Person, Receipt, RoomRecord
-from gateway.core.protocol.message import Message
+from gateway.core.ports import Memory, Page, Person, Receipt, RoomRecord
+from gateway.core.protocol.message import PASTES_KEPT, Message, PasteSize
 from gateway.journal.disk import Disk
 from gateway.journal.epoch import Tail, epoch_of
 
@@ -39,6 +39,14 @@ def checkpoint(connection: sqlite3.Connection) -> None:
 ROOMS_HELD = 16_384
 
 INSERT_MESSAGE = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)"
+INSERT_PASTE = "INSERT INTO pastes VALUES (?, ?, ?)"
+SELECT_PASTE = "SELECT text FROM pastes WHERE room = ? AND seq = ?"
+DELETE_OLD_PASTES = """
+    DELETE FROM pastes WHERE room = ? AND seq <= (
+        SELECT seq FROM pastes WHERE room = ? ORDER BY seq DESC LIMIT 1 OFFSET ?
+    )
+"""
+UPDATE_PASTE = "UPDATE messages SET paste_bytes = ?, paste_lines = ? WHERE room = ? AND seq = ?"
 INSERT_ROOM = "INSERT INTO rooms (name, epoch) VALUES (?, ?)"
 SELECT_ROOMS = """
     SELECT name, epoch, topic, id, floor,
@@ -51,7 +59,7 @@ SELECT_LAST = "SELECT name, (SELECT ts FROM messages WHERE room = rooms.id ORDER
 SELECT_MESSAGES = """
     SELECT ts, nick, door, kind, text, 0, seq, author, '',
            CASE WHEN text = '' THEN (SELECT reason FROM removals WHERE room = messages.room AND seq = messages.seq)
-           ELSE '' END
+           ELSE '' END, paste_bytes, paste_lines
     FROM messages WHERE room = ? AND seq > ? AND seq < ?
 """
 
@@ -62,12 +70,7 @@ SELECT_RECEIPTS = """
     SELECT receipts.identity, receipts.id, rooms.name, rooms.epoch, receipts.seq, receipts.ts
     FROM receipts JOIN rooms ON rooms.id = receipts.room ORDER BY receipts.ts
 """
-SELECT_NEXT_ROOMS = "SELECT id, name FROM rooms WHERE id > ? ORDER BY id LIMIT ?"
-SELECT_OLDEST = "SELECT seq, ts FROM messages WHERE room = ? ORDER BY seq LIMIT 1"
-SELECT_OLDEST_KNOWN = "SELECT seq, ts FROM messages WHERE room = ? AND ts >= ? ORDER BY seq LIMIT ?"
 TABLES_BY_SEQ = "messages", "removals", "pastes"
-EXPIRED_PER_SLICE = 1_000
-ROOMS_PER_SLICE = 500
 RECEIPTS_KEPT_MS = 120_000
 """How long a retry is recognized; a checkpoint drops older receipts."""
 DELETE_OLD_RECEIPTS = "DELETE FROM receipts WHERE ts < ? OR (ts > ? AND ts < ?)"
@@ -108,7 +111,8 @@ class Store:
         self._seed = seed
         self._disk = disk
         self._held: dict[str, StoredRoom] = {}
-        self._expired_up_to = 0
+        self.expired_up_to = 0
+        """The row of the room at which `removals.expire` stopped."""
         self.time: TimeRecord | None = None
         """The record that `keep_time` got last."""
         self._time_written: TimeRecord | None = None
@@ -168,18 +172,34 @@ class Store:
             ]
             if receipts:
                 self.connection.executemany(INSERT_RECEIPT, receipts)
+            for message, row in [each for each in zip(batch, rows, strict=True) if each[0].whole]:
+                self._keep_paste(message, *row[:2])
             self.connection.execute("COMMIT")
         except BaseException:
             self._roll_back(created)
             raise
         for message, row in zip(batch, rows, strict=True):
             message.seq = row[1]
+            message.whole = ""
         for room, head in heads.values():
             room.head = head
         if rows:
             self.tail.note(*rows[-1][:2])
         self.wal_pages += 1 + len(heads) + len(batch) // 4
         return batch
+
+    def _keep_paste(self, message: Message, room: int, seq: int) -> None:
+        """Store the whole of a paste, and drop those that it makes too many of the room's."""
+        assert message.paste is not None
+        self.connection.execute(INSERT_PASTE, (room, seq, message.whole))
+        self.connection.execute(UPDATE_PASTE, (message.paste.bytes, message.paste.lines, room, seq))
+        self.connection.execute(DELETE_OLD_PASTES, (room, room, PASTES_KEPT))
+        self.wal_pages += len(message.whole) // 4096
+
+    def paste(self, name: str, seq: int) -> str | None:
+        """As `Journal.paste`."""
+        found = self.connection.execute(SELECT_PASTE, (self.room(name).key, seq)).fetchone()
+        return None if found is None else str(found[0])
 
     def read(self, name: str, after: int | None, before: int | None, limit: int) -> Page:
         """As `Journal.read`."""
@@ -209,48 +229,16 @@ class Store:
             raise
         self.wal_pages += 2
 
-    def expire(self, before: int) -> Expired:
-        """As `Journal.expire`: at most EXPIRED_PER_SLICE messages of the next ROOMS_PER_SLICE rooms."""
-        rooms = self.connection.execute(SELECT_NEXT_ROOMS, (self._expired_up_to, ROOMS_PER_SLICE)).fetchall()
-        firsts: dict[str, int] = {}
-        left = EXPIRED_PER_SLICE
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            for key, name in rooms:
-                old = self._old_messages(key, before, left)
-                if old:
-                    self.connection.execute("UPDATE rooms SET floor = max(floor, ?) WHERE id = ?", (old[-1], key))
-                    for table in TABLES_BY_SEQ:
-                        self.connection.execute(f"DELETE FROM {table} WHERE room = ? AND seq <= ?", (key, old[-1]))
-                    firsts[name] = old[-1] + 1
-                    left -= len(old)
-                if left <= 0:
-                    break
-                self._expired_up_to = key
-            self.connection.execute("COMMIT")
-        except BaseException:
-            self._roll_back([])
-            raise
-        for name, first in firsts.items():
-            if name in self._held:
-                self._held[name].first = first
-        self.wal_pages += len(firsts) + (EXPIRED_PER_SLICE - left) // 4
-        more = left <= 0 or len(rooms) == ROOMS_PER_SLICE
-        if not more:
-            self._expired_up_to = 0
-        return Expired(firsts, more)
-
-    def _old_messages(self, room: int, before: int, limit: int) -> list[int]:
-        oldest = self.connection.execute(SELECT_OLDEST, (room,)).fetchone()
-        if oldest is None or oldest[1] >= before:
-            return []
-        rows = self.connection.execute(SELECT_OLDEST_KNOWN, (room, before - UNKNOWN_AGE_MS, limit)).fetchall()
-        return [seq for seq, _ in takewhile(lambda row: row[1] < before, rows)]
-
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction outside the rooms."""
+        """One transaction that adds something."""
         self._disk.look()
+        with self.transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; without `writing`'s look at the disk, for what frees space."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield self.connection
@@ -262,7 +250,6 @@ class Store:
 
     def remember(self, people: Sequence[Person]) -> None:
         """As `Journal.remember`."""
-        self._disk.look()
         rows = [
             (
                 each.identity,
@@ -275,14 +262,9 @@ class Store:
             )
             for each in people
         ]
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            self.connection.executemany(INSERT_PERSON, rows)
-            self.connection.execute("COMMIT")
-        except BaseException:
-            self._roll_back([])
-            raise
-        self.wal_pages += 1 + len(rows) // 4
+        with self.writing() as connection:
+            connection.executemany(INSERT_PERSON, rows)
+        self.wal_pages += len(rows) // 4
 
     def recall(self, since: int) -> Memory:
         """As `Journal.recall`."""
@@ -343,8 +325,8 @@ class Store:
                 name = message.room
                 room, seq = heads.get(name) or self._last_of(name, created)
             seq += 1
-            what = message.nick, message.door, message.kind, message.text, message.identity
-            rows.append((room.key, seq, message.ts, *what))
+            key, ts, nick, door = room.key, message.ts, message.nick, message.door
+            rows.append((key, seq, ts, nick, door, message.kind, message.text, message.identity))
         if room is not None:
             heads[name] = room, seq
         return heads, rows
@@ -393,5 +375,11 @@ def _room(row: tuple[str, str, str, int, int, int | None, int | None, int]) -> S
     return StoredRoom(name, key, epoch, topic, first or head + 1, head, bool(removed))
 
 
-def _messages(room: str, rows: Iterable[tuple[int, str, str, str, str, int, int, str, str, str]]) -> list[Message]:
-    return [Message(room, *row) for row in rows]
+def _messages(room: str, rows: Iterable[tuple[Any, ...]]) -> list[Message]:
+    found = []
+    for *fields, size, lines in rows:
+        message = Message(room, *fields)
+        if size is not None:
+            message.paste = PasteSize(size, lines)
+        found.append(message)
+    return found

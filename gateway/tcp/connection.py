@@ -30,7 +30,7 @@ from gateway.core.hub import Hub
 from gateway.core.ports import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
-from gateway.core.protocol.wire import Wire
+from gateway.core.protocol.wire import Lines
 from gateway.core.sessions.session import Arrival
 from gateway.tcp.discipline import Discipline
 from gateway.tcp.lines import PAUSE_SECONDS, SHORT_PAUSE_SECONDS, Allowance, LineBuffer, ReadAhead, TooLong, pause_of
@@ -60,7 +60,7 @@ class Shared(Protocol):
     server: Server
     hub: Hub
     terminals: Terminals
-    wire: Wire
+    wire: Lines
     read_ahead: Allowance
 
     def gone(self, connection: "Connection") -> None:

@@ -105,7 +105,7 @@ class WebDoor:
         self._sockets = WebSockets(hub, terminals, requests, self._wheel, options, self._addresses, self._refuse_socket)
         sessions = self.logins = AdminSessions(hub.clock.trusted.seconds, hub.journal.ledger, authenticator.proof)
         login = Login(sessions, authenticator, operators.audit, self._site, options)
-        self._streams = Streams(hub, options, self._wheel)
+        self._streams = Streams(hub, terminals.greeting, options, self._wheel)
         app = web.Application()
         app.on_response_prepare.append(self._dress)
         routes, parts = (

@@ -55,8 +55,9 @@ ROOMS: Mapping[type, Sequence[Endpoint]] = {
     RoomDoor: (
         Endpoint("POST", "/r/{room}",
                  "Post a message\nAnswered once the message is committed. A body that is not JSON is the message as it "
-                 "stands, in UTF-8, never a command. At most 16 KiB of body, 4,000 bytes of text. A second try with "
-                 "the same `id` within two minutes, from the same identity (without token: room and nick), is answered "
+                 "stands, in UTF-8, never a command. A text of over 4,000 bytes is a "
+                 "paste, of which the message shows the first lines, up to `limits.paste_bytes`. A second try with the "
+                 "same `id` within two minutes, from the same identity (without token: room and nick), is answered "
                  "with the place of the first and not posted again.",
                  RoomDoor.post, Reply(201, "It is committed, and stands there.", (Content(Stored),)), Access.IDENTITY,
                  (ROOM, NICK), (Content(PostBody), Content(str, LINES)), decoded=False, tag="rooms",
@@ -82,6 +83,10 @@ ROOMS: Mapping[type, Sequence[Endpoint]] = {
                  refusals=(Code.BAD_MESSAGE, Code.BANNED, Code.STORAGE, Code.BUSY, Code.DRAINING)),
     ),
     MessageDoor: (
+        Endpoint("GET", "/r/{room}/paste/{seq}",
+                 "Read a paste\nThe whole of a long text, of which the message shows the first lines.",
+                 MessageDoor.paste, Reply(200, "The text.", (Content(str, LINES),)), parameters=(ROOM, SEQ),
+                 tag="rooms", refusals=(*READING, Code.BAD_MESSAGE, Code.NO_SUCH_ROOM, Code.NO_SUCH_MESSAGE)),
         Endpoint("DELETE", "/r/{room}/messages/{seq}",
                  "Take a message back\nIts number stays, its text is gone everywhere. The author may within ten "
                  "minutes, by the token of the session that said it; an operator may always. A message that "

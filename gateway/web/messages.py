@@ -1,4 +1,4 @@
-"""A single message over HTTP: taking it back.
+"""A single message over HTTP: reading the whole of a paste, and taking a message back.
 
 Who asks is found in this order: a bearer token that proves an identity of the chat is the author's; any other bearer
 token, or the cookie with the CSRF token, must be an operator's. A browser's request from another site never counts by
@@ -12,7 +12,7 @@ from gateway import wording
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.redaction import Author, MessagePlace
-from gateway.core.protocol.events import too_fast
+from gateway.core.protocol.events import told, too_fast
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import Identity
 from gateway.errors import Code, Refusal
@@ -21,6 +21,14 @@ from gateway.web.endpoint import BOM, Call, decoded
 from gateway.web.http.protocol import peer_address, remote_of
 from gateway.web.http.request import SEQ_LIMIT, answered, read_body
 from gateway.web.options import WebOptions
+
+PASTE_HEADERS = {
+    "Content-Disposition": "inline",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+"""What one user has sent is shown as the text that it is, and may be removed at any time."""
 
 
 class RedactRequest(msgspec.Struct, gc=False):
@@ -54,6 +62,17 @@ class MessageDoor:
             by = Author((author.id,), author.nick, source(request))
             await answered(self._redaction.take_back(by, place, reason))
         return web.Response(status=204)
+
+    async def paste(self, call: Call[None]) -> web.Response:
+        """`GET /r/{room}/paste/{seq}`: the whole text, as it was sent and gated."""
+        request = call.request
+        self._hub.bans.check_address(peer_address(request))
+        room, seq = nicknames.room(request.match_info["room"]), self._seq(request)
+        message = await answered(self._hub.removals.find(room, seq))
+        text = await answered(self._hub.journal.paste(room, seq).map(told)) if message.paste is not None else None
+        if text is None:
+            raise Refusal(Code.NO_SUCH_MESSAGE, wording.NO_SUCH_PASTE.format(seq=seq, room=room))
+        return web.Response(text=text, content_type="text/plain", charset="utf-8", headers=PASTE_HEADERS)
 
     def _seq(self, request: web.Request) -> int:
         given = request.match_info["seq"]

@@ -85,13 +85,14 @@ class RoomDoor:
         self._hub.bans.check_address(peer_address(request))
         room = nicknames.room(request.match_info["room"])
         check_one_part(request)
+        pastes = self._hub.pastes
         written = self._written(
-            request, await read_body(request, self._options.body_limit, self._options.body_deadline)
+            request, await read_body(request, pastes.raw_limit, self._options.body_deadline, pastes)
         )
         nick = written.nick if written.nick is not None else call.query.get("nick")
         token = written.token if written.token is not None else bearer(request)
         remote = remote_of(request)
-        text = sanitize.lines(written.text)
+        text = sanitize.lines(written.text, self._hub.limits.top_paste_bytes)
         post = Post(room, text, nick, written.id, token, remote.address, remote.counted_as)
         posted = await answered(self._posting.post(post))
         return Stored(posted.room, posted.epoch, posted.seq)

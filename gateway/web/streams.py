@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.core.doors.join import Position, join
+from gateway.core.doors.join import Greeting, Position, join
 from gateway.core.hub import Hub
 from gateway.core.ports import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
@@ -25,7 +25,7 @@ from gateway.core.rooms.registry import RECENT_MESSAGES
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Code, Refusal
-from gateway.web.http.client_address import agent_of, check_open, kernel_of, traits_of
+from gateway.web.http.client_address import agent_of, check_open, kernel_of, local_of, traits_of
 from gateway.web.http.protocol import HttpConnection, remote_of
 from gateway.web.http.request import answered, only
 from gateway.web.http.strict_frames import StrictFrames
@@ -173,9 +173,10 @@ class RoomStream:
 class Streams:
     """The handlers of both addresses."""
 
-    def __init__(self, hub: Hub, options: WebOptions, wheel: TimerWheel) -> None:
+    def __init__(self, hub: Hub, greeting: Greeting, options: WebOptions, wheel: TimerWheel) -> None:
         self.open: set[RoomStream] = set()
         self._hub = hub
+        self._greeting = greeting
         self._options = options
         self._wheel = wheel
 
@@ -191,7 +192,8 @@ class Streams:
         position = position_of(request.query["after"]) if "after" in request.query else None
         if position is not None and not _known(room, position):
             raise Refusal(Code.EPOCH_CHANGED, "the room is not at that place (any more): read it anew without after")
-        return await self._stream(request, room, "text/plain; charset=utf-8", RAW, 0, position)
+        wire = RAW.at(self._greeting.ways_in.address(local_of(request.transport, remote_of(request))))
+        return await self._stream(request, room, "text/plain; charset=utf-8", wire, 0, position)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """`GET /r/{room}/events`: Server-Sent Events. `Last-Event-ID` wins over `after`: it is the newer.

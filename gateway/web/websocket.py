@@ -32,7 +32,7 @@ from gateway.core.protocol.wire import FRAME, TEXT
 from gateway.core.sanitize import LINE_BYTES
 from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Refusal
-from gateway.web.http.client_address import ClientAddresses, agent_of, kernel_of, traits_of
+from gateway.web.http.client_address import ClientAddresses, agent_of, kernel_of, local_of, traits_of
 from gateway.web.http.header_lists import speaks
 from gateway.web.http.protocol import HttpConnection, is_secure, remote_of
 from gateway.web.http.strict_frames import StrictFrames
@@ -293,7 +293,8 @@ class Socket:
         shared.open.add(self)
         shared.wheel.put(self._heartbeat, self._heartbeat.next)
         if spoken == LINES:
-            return shared.terminals.connect(self, TEXT, replace(arrival, terminal=True))
+            local = local_of(self._transport, Remote(arrival.address, arrival.proxy))
+            return shared.terminals.connect(self, TEXT, replace(arrival, terminal=True), local)
         return shared.hub.connect(self, FRAME, arrival)
 
     def _part(self, session: Session) -> None:

@@ -36,7 +36,7 @@ def test_the_settings_are_those_that_scripts_know_by_name() -> None:
         *("selector", "proxy_protocol", "motd", "log_level", "log_format"),
         *("limits.messages_per_second", "limits.burst", "limits.connections", "limits.connections_per_ip"),
         *("limits.rooms", "limits.log_messages", "limits.log_bytes", "limits.logs_bytes"),
-        *("limits.address_messages_per_second", "limits.address_burst", "limits.stall_seconds"),
+        *("limits.address_messages_per_second", "limits.address_burst", "limits.paste_bytes", "limits.stall_seconds"),
         *("journal.durability", "journal.retention", "web.origins", "web.hosts", "web.trusted_proxies"),
         *("web.keepalive", "web.base_path"),
         *("rooms.create", "admin.password_hash", "admin.accounts", "admin.tokens", "admin.watch"),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.core.ports import Removal
-from gateway.core.protocol.message import Message
+from gateway.core.protocol.message import PASTES_KEPT, Message, PasteSize
 from gateway.journal.schema import VERSION
 from gateway.journal.sqlite import SqliteJournal
 from tests.journal.conftest import ROOT
@@ -190,3 +190,51 @@ def test_a_journal_of_version_1_is_brought_up_to_date_and_keeps_epochs_and_numbe
     assert alter(path, "PRAGMA user_version") == [(VERSION,)]
     again = open_sqlite()
     assert [m.text for m in ask(again.open, "lobby", 9).recent] == ["line 1", "", "line 3", "next"]
+
+
+def paste(say: Callable[..., Message], whole: str, room: str = "lobby") -> Message:
+    size = PasteSize(len(whole), whole.count("\n") + 1)
+    return say(whole[:20], room, identity="ab12", id=whole[:20], paste=size, whole=whole)
+
+
+def test_a_paste_is_kept_whole_beside_its_message(
+    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
+) -> None:
+    whole = "first line\n" + "x" * 60_000
+    (stored, _) = ask(journal.append, [paste(say, whole), say("short")])
+    assert (stored.whole, stored.paste) == ("", PasteSize(60_011, 2))
+    found = ask(journal.read, "lobby", after=0, before=None, limit=9).messages
+    assert [(m.text, m.paste) for m in found] == [(whole[:20], PasteSize(60_011, 2)), ("short", None)]
+    assert ask(journal.paste, "lobby", 1) == whole
+    assert ask(journal.paste, "lobby", 2) is None
+    assert ask(journal.paste, "nowhere", 1) is None
+
+
+def test_a_paste_is_removed_and_expires_with_its_message(
+    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
+) -> None:
+    ask(journal.append, [paste(say, f"{number} {'x' * 5000}") for number in range(2)])
+    ask(journal.remove, "lobby", 2, 5, "ana", "removed")
+    assert ask(journal.paste, "lobby", 2) is None
+    assert [m.paste for m in ask(journal.open, "lobby", 9).recent] == [PasteSize(5002, 1), None]
+    assert ask(journal.paste, "lobby", 1) is not None
+    ask(journal.expire, 1_790_000_000_124)
+    assert ask(journal.paste, "lobby", 1) is None
+
+
+def test_the_oldest_pastes_of_a_room_are_not_kept_whole(
+    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
+) -> None:
+    ask(journal.append, [paste(say, f"{number} text") for number in range(PASTES_KEPT + 3)])
+    assert [ask(journal.paste, "lobby", seq) for seq in (3, 4)] == [None, "3 text"]
+    assert ask(journal.read, "lobby", after=0, before=None, limit=1).messages[0].paste == PasteSize(6, 1)
+
+
+def test_the_text_of_a_removed_paste_is_in_no_file(
+    open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any], say: Callable[..., Message], path: Path
+) -> None:
+    journal = open_sqlite()
+    ask(journal.append, [paste(say, "\n".join(f"{SECRET} {number}" for number in range(1500)))])
+    ask(journal.remove, "lobby", 1, 5, "ana", "removed")
+    ask(journal.erase)
+    assert not held(path.parent, SECRET)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.core.protocol.message import Message
+from gateway.journal.removals import EXPIRED_PER_SLICE
 from gateway.journal.sqlite import SqliteJournal
-from gateway.journal.store import EXPIRED_PER_SLICE
 
 
 def test_a_slice_is_bounded_and_the_next_goes_on(

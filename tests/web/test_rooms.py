@@ -6,6 +6,7 @@ import gzip
 import aiohttp
 import pytest
 
+from gateway.core.rooms.pastes import HALF_TYPED_BYTES
 from gateway.core.sessions.rate_limit import Limits
 from gateway.errors import Code, JournalError, Refusal
 from tests.fakes import eventually
@@ -47,16 +48,33 @@ async def test_half_a_surrogate_pair_is_no_text(web: Running, http: aiohttp.Clie
             assert (answer.status, (await answer.json())["error"]["code"]) == (400, "bad_text")
 
 
-async def test_16_kib_are_read_and_one_byte_more_is_not(web: Running, http: aiohttp.ClientSession) -> None:
-    async with http.post(f"{web.url}/r/ops", data=b" " * 16383 + b"x") as answer:
-        assert answer.status == 413 and "limit 4,000" in await answer.text()
-    async with http.post(f"{web.url}/r/ops", data=b"x" * 16385) as answer:
-        assert answer.status == 413 and "16384" in await answer.text()
+async def test_a_long_text_is_a_paste_and_one_byte_too_many_is_not(web: Running, http: aiohttp.ClientSession) -> None:
+    text = "\n".join(f"line {number}" for number in range(9000))[:65_536]
+    async with http.post(f"{web.url}/r/ops?nick=ci", data=text.encode()) as answer:
+        assert answer.status == 201
+    async with http.get(f"{web.url}/r/ops/messages") as answer:
+        (message,) = (await answer.json())["messages"]
+    assert message["text"] == "\n".join(f"line {number}" for number in range(8))
+    assert message["paste"] == {"bytes": 65_536, "lines": text.count("\n") + 1}
+    async with http.post(f"{web.url}/r/ops", data=b"x" * 65_537) as answer:
+        assert answer.status == 413 and "limit 65,536" in await answer.text()
+    async with http.post(f"{web.url}/r/ops", data=b"x" * (4 * 65_536 + 1)) as answer:
+        assert answer.status == 413 and "262144" in await answer.text()
+
+
+async def test_bodies_that_are_being_read_have_a_common_bound(web: Running, http: aiohttp.ClientSession) -> None:
+    pastes = web.chat.hub.pastes
+    pastes.reserve(HALF_TYPED_BYTES - 20_000)
+    async with http.post(f"{web.url}/r/ops?nick=ci", data=b"x" * 60_000) as answer:
+        assert (answer.status, (await answer.json())["error"]["code"]) == (503, "busy")
+    async with http.post(f"{web.url}/r/ops?nick=ci", data=b"x" * 16_000) as answer:
+        assert answer.status == 201
+    assert pastes.used == HALF_TYPED_BYTES - 20_000
 
 
 async def test_a_chunked_body_is_measured_while_it_is_read(web: Running) -> None:
     head = b"POST /r/ops HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
-    answer = await web.send(head + (b"1000\r\n" + b"x" * 0x1000 + b"\r\n") * 20 + b"0\r\n\r\n")
+    answer = await web.send(head + (b"1000\r\n" + b"x" * 0x1000 + b"\r\n") * 70 + b"0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 413 ")
 
 

@@ -16,6 +16,7 @@ from gateway import wording
 from gateway.core import sanitize
 from gateway.core.doors import commands
 from gateway.core.doors.join import ROOMS_PER_SESSION, Greeting, Position, join, too_many_rooms
+from gateway.core.doors.post import say_at_length
 from gateway.core.doors.welcome import welcome
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
@@ -220,7 +221,15 @@ class BrowserDoor:
             commands.run(self.hub, self._operators, session, member, say.text, say.id)
         else:
             words = say.text.removeprefix("/") if say.kind is Kind.SAY and say.text.startswith("//") else say.text
+            self._say_words(session, member, say, words)
+
+    def _say_words(self, session: Session, member: Member, say: Say, words: str) -> None:
+        if say.kind is not Kind.SAY or len(words) * 4 <= sanitize.TEXT_BYTES:
             self.hub.say(member, sanitize.lines(words), say.kind, say.id)
+            return
+        text = sanitize.lines(words, self.hub.limits.top_paste_bytes)
+        for _ in range(say_at_length(self.hub, member, text, say.id) - 1):
+            self.hub.rate_limit.pay(session)
 
     def _join(self, session: Session, request: Join) -> None:
         self._pace(session)

@@ -22,7 +22,7 @@ from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorCommand
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Ack, Notice
 from gateway.core.protocol.message import Door, Kind
-from gateway.core.protocol.wire import LINES_OF, people
+from gateway.core.protocol.wire import people
 from gateway.core.quantity import moment, short_duration
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.fanout import Member
@@ -255,6 +255,12 @@ def _since(call: CommandCall) -> None:
     _show(call, Range(limit=HISTORY_MESSAGES), since)
 
 
+def _paste(call: CommandCall) -> None:
+    call.room()
+    call.hub.pastes.begin(call.session)
+    call.answer(wording.PASTE_NOW)
+
+
 def _delete(call: CommandCall) -> None:
     removed = call.operators.redaction.delete(call.session, call.room().room.name, call.words)
     call.session.wait_for(removed, lambda _: call.done(), call.id)
@@ -289,7 +295,7 @@ def _bot(call: CommandCall) -> None:
     if call.words == "off":
         if session.wire.objects:
             cursor = member.cursor
-            member.change_wire(LINES_OF[session.door])
+            member.change_wire(session.wire.for_people())
             member.cursor = cursor
             session.show_own(False)
         call.answer(wording.BOT_OFF)
@@ -359,6 +365,7 @@ COMMANDS = {
         Command("history", "[N]", "the last messages", "/history 50", _history),
         Command("since", "SEQ|10m|14:00", "the messages since then", "/since 10m", _since),
         Command("search", "WORDS", "find messages", "/search deploy from:ana since:3d", _search),
+        Command("paste", "", "send many lines as one message", "/paste", _paste),
         Command("delete", "[SEQ]", "take back what you said", "/delete 512", _delete),
         Command("echo", "on|off", "see your own lines too", "/echo on", _echo),
         Command("resume", "[CODE]", "be the same person here", "/resume K7Q2-MX", _resume),

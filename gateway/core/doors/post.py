@@ -13,9 +13,10 @@ from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.protocol.events import Private, too_fast
 from gateway.core.protocol.message import Door, Kind, Message
-from gateway.core.rooms.fanout import Room, members_of
+from gateway.core.rooms.fanout import Member, Room, members_of
 from gateway.core.rooms.group_commit import Draft
 from gateway.core.rooms.idempotency import Posted, acknowledge
+from gateway.core.rooms.pastes import messages_in, shortened
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.rate_limit import pay, repriced, wait
 from gateway.core.sessions.session import OWED_BYTES, Identity, Session
@@ -60,7 +61,10 @@ class Posting:
         self._hub.bans.check_poster(claimed, proven, post.address)
         nick = self._nick_of(identity) if identity is not None else self._poster(post.nick)
         poster = f"{post.room} {identity.id if identity is not None else post.nick or ''}"
-        message = Message(post.room, self._hub.clock.wall(), nick, Door.HTTP, Kind.SAY, post.text, identity=proven)
+        text, paste = shortened(post.text)
+        message = Message(post.room, self._hub.clock.wall(), nick, Door.HTTP, Kind.SAY, text, identity=proven)
+        if paste is not None:
+            message.paste, message.whole = paste, post.text
         answer: Answer[Posted | Refusal] = Answer()
         if post.id is not None and (identity is not None or post.nick is not None):
             message.identity = identity.id if identity is not None else f"{post.room} {nick}"
@@ -70,7 +74,7 @@ class Posting:
                 return answer
         try:
             self._hub.mutes.check_poster(nick, proven, post.address)
-            self._check_pace(poster, post.counted_as)
+            self._check_pace(poster, post.counted_as, 1 if paste is None else messages_in(paste.bytes))
         except Refusal as refusal:
             answer.set(refusal)
         else:
@@ -90,12 +94,12 @@ class Posting:
             raise Refusal(Code.NICK_TAKEN, wording.NICK_HERE.format(nick=nick))
         return nick
 
-    def _check_pace(self, poster: str, address: str | None) -> None:
+    def _check_pace(self, poster: str, address: str | None, messages: int) -> None:
         """Raise Refusal if the poster is too fast or the journal behind; otherwise this post counts.
 
         All posters to a room that give no name share one rate.
         """
-        seconds = self._seconds(poster, address)
+        seconds = self._seconds(poster, address, messages)
         if seconds:
             raise too_fast(seconds)
         if self._hub.commits.crowded:
@@ -107,8 +111,9 @@ class Posting:
         else:
             self._hub.commits.submit(Draft(room, message, None, answer))
 
-    def _seconds(self, poster: str, address: str | None) -> float:
-        """Seconds until `poster` and its address may post again; 0 = now, and this post counts."""
+    def _seconds(self, poster: str, address: str | None, messages: int) -> float:
+        """Seconds until `poster` and its address may post again; 0 = now, and this post counts as so many
+        messages."""
         now, limits = self._hub.clock.now(), self._hub.limits
         if limits is not self._limits:
             rates = self._limits.messages_per_second, limits.messages_per_second
@@ -122,9 +127,18 @@ class Posting:
             return seconds
         if len(self._paid_until) > POSTERS:
             self._paid_until = {who: until for who, until in self._paid_until.items() if until > now}
-        self._paid_until[poster] = pay(paid, now, limits.messages_per_second)
-        addresses.pay(address, now)
+        for _ in range(messages):
+            paid = pay(paid, now, limits.messages_per_second)
+            addresses.pay(address, now)
+        self._paid_until[poster] = paid
         return 0.0
+
+
+def say_at_length(hub: Hub, member: Member, text: str, id: str | None = None) -> int:
+    """As `Hub.say`, for gated text that may be a paste; return how many messages it counts for. Raises Refusal."""
+    beginning, paste = shortened(text)
+    hub.say(member, beginning, Kind.SAY, id, paste, "" if paste is None else text)
+    return 1 if paste is None else messages_in(paste.bytes)
 
 
 RETRY_MS = 5000

@@ -12,13 +12,14 @@ from gateway import wording
 from gateway.core import sanitize
 from gateway.core.doors import commands
 from gateway.core.doors.join import TERMINAL_RECENT, Greeting, show_history
+from gateway.core.doors.post import say_at_length
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.ports import Transport
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Error, Notice, error_event
 from gateway.core.protocol.message import Door
-from gateway.core.protocol.wire import Wire, besides
+from gateway.core.protocol.wire import Lines, besides
 from gateway.core.rooms.catch_up import Past, Range
 from gateway.core.rooms.fanout import talks_in
 from gateway.core.rooms.registry import LOBBY
@@ -49,10 +50,10 @@ class Terminals:
         self._questions: dict[Session, str] = {}
         """Words that may be meant as commands, until it is known that they came alone."""
 
-    def connect(self, transport: Transport, wire: Wire, arrival: Arrival, local: str | None = None) -> Session:
+    def connect(self, transport: Transport, wire: Lines, arrival: Arrival, local: str | None = None) -> Session:
         """A new session in the lobby; `arrival` says `terminal`. It reads the room once it is greeted or has sent
         something. `local` is the address at which the peer reached us, if it is the peer that is connected to us."""
-        session = self.hub.connect(transport, wire, arrival)
+        session = self.hub.connect(transport, wire.at(self.greeting.ways_in.address(local)), arrival)
         self.hub.enter(session, self.hub.rooms[LOBBY])
         if arrival.door is not Door.TELNET:  # there the greeting waits until it is known what the terminal can do
             self.hub.clock.later(GREET_AFTER, lambda: self.greet(session, local))
@@ -72,6 +73,9 @@ class Terminals:
 
     def line(self, session: Session, line: bytes) -> None:
         """Handle one line, without its end. Afterwards the session may be held: pass in no more until it resumes."""
+        if session in self.hub.pastes.drafts:
+            self._paste(session, line)
+            return
         self.hub.rate_limit.pay(session)
         if session in self._questions:
             self._say_after_all(session)
@@ -87,13 +91,39 @@ class Terminals:
         """The peer has half-closed, and all its lines have been handled."""
         if session in self._questions:
             self._say_after_all(session)
+        if session in self.hub.pastes.drafts:
+            self._paste_all(session)
 
     def too_long(self, session: Session, size: int) -> None:
         """A line was longer than text.LINE_BYTES and has been skipped; `size` bytes of it were seen so far."""
         self.hub.rate_limit.pay(session)
-        words = wording.LINE_TOO_LONG.format(line=sanitize.LINE_BYTES, limit=sanitize.TEXT_BYTES)
-        session.tell(Error(Code.TOO_LONG, words))
+        if session in self.hub.pastes.drafts:
+            words = wording.LINE_TOO_LONG_PASTE.format(line=sanitize.LINE_BYTES)
+            self.hub.pastes.refuse(session, Refusal(Code.TOO_LONG, words))
+        else:
+            words = wording.LINE_TOO_LONG.format(line=sanitize.LINE_BYTES, limit=sanitize.TEXT_BYTES)
+            session.tell(Error(Code.TOO_LONG, words))
         self.hub.rate_limit.slow_down(session)
+
+    def _paste(self, session: Session, line: bytes) -> None:
+        """One line of a paste, which counts as a message for each TEXT_BYTES of it that have begun."""
+        messages = self.hub.pastes.add(session, line)
+        if messages is None:
+            self._paste_all(session)
+        for _ in range(messages or 0):
+            self.hub.rate_limit.pay(session)
+        session.note_line()
+        self.hub.rate_limit.slow_down(session)
+
+    def _paste_all(self, session: Session) -> None:
+        """The paste is complete: say it."""
+        try:
+            text, member = self.hub.pastes.end(session), talks_in(session)
+            if member is None:
+                raise Refusal(Code.NOT_JOINED, wording.JOIN_LOBBY_FIRST)
+            say_at_length(self.hub, member, text)
+        except Refusal as refusal:
+            session.tell(error_event(refusal))
 
     def notice(self, session: Session, words: str) -> None:
         """Tell the session something in the server's voice."""

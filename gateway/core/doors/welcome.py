@@ -46,6 +46,7 @@ def welcome(hub: Hub, session: Session) -> None:
             {"name": "gateway", "version": __version__},
             {
                 "text_bytes": sanitize.TEXT_BYTES,
+                "paste_bytes": limits.top_paste_bytes,
                 "messages_per_second": limits.messages_per_second,
                 "burst": limits.burst,
                 "history": HISTORY_MESSAGES,

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gateway import wording
+from gateway.core.protocol.message import PasteSize
 from gateway.errors import Code, JournalError, Refusal
 
 
@@ -75,7 +76,8 @@ class Read(Event, frozen=True, tag="read"):
 
 
 class Msg(Event, frozen=True, tag="msg"):
-    """A message of a room's log; `redacted` is the reason of one that was removed, whose text is empty."""
+    """A message of a room's log; `redacted` is the reason of one that was removed, whose text is empty; of a
+    `paste` the text is only the beginning."""
 
     room: str
     seq: int
@@ -85,6 +87,7 @@ class Msg(Event, frozen=True, tag="msg"):
     kind: str
     text: str
     redacted: str | UnsetType = UNSET
+    paste: PasteSize | UnsetType = UNSET
 
 
 class Redacted(Event, frozen=True, tag="redacted"):

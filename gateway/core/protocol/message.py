@@ -21,6 +21,17 @@ class Kind(StrEnum):
     ACTION = "action"
 
 
+PASTES_KEPT = 1000
+"""Pastes of a room that the journal holds whole; of older ones the beginning stays."""
+
+
+class PasteSize(msgspec.Struct, frozen=True, gc=False):
+    """The size of a paste: bytes of UTF-8, and lines."""
+
+    bytes: int
+    lines: int
+
+
 class Message(msgspec.Struct, gc=False):
     """A message on its way into a room's log.
 
@@ -29,7 +40,8 @@ class Message(msgspec.Struct, gc=False):
     where a message may have several lines. `author` is the number of the session that sent it, 0 where it is not known
     (read back from the journal, posted by HTTP): it never leaves the process. `identity` is who said it, across
     connections; with `id` it is the key by which a retry is recognized; empty where there can be none. `redacted` is
-    the reason of a message that was removed, whose text is empty; empty for all others.
+    the reason of a message that was removed, whose text is empty; empty for all others. Of a `paste`, `text` is only
+    the beginning; `whole` is all of it on its way to the journal, which keeps it, and empty from then on.
     """
 
     room: str
@@ -43,3 +55,5 @@ class Message(msgspec.Struct, gc=False):
     identity: str = ""
     id: str = ""
     redacted: str = ""
+    paste: PasteSize | None = None
+    whole: str = ""

@@ -10,7 +10,7 @@ server's: whatever has several lines is written with the author, or the server's
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gateway import wording
 from gateway.core.protocol.close_reason import CloseReason
@@ -36,7 +36,10 @@ from gateway.core.protocol.events import (
     Welcome,
     encode_json,
 )
-from gateway.core.protocol.message import Door, Kind, Message
+from gateway.core.protocol.message import Door, Kind, Message, PasteSize
+
+PLACES = 64
+"""Addresses of the web door that readers of one format are told; those at further ones are told the path only."""
 
 
 class Wire(Protocol):
@@ -49,6 +52,9 @@ class Wire(Protocol):
     def for_programs(self) -> "Wire":
         """The JSON format for the same kind of connection."""
 
+    def for_people(self) -> "Wire":
+        """The format that `for_programs` came from."""
+
     def message(self, message: Message) -> bytes:
         """A message of the log, complete."""
 
@@ -59,6 +65,8 @@ class Wire(Protocol):
 def as_msg(message: Message) -> Msg:
     """The event that shows a message of the log."""
     shown = message.room, message.seq, message.ts, message.nick, message.door, message.kind, message.text
+    if message.paste is not None:
+        return Msg(*shown, paste=message.paste)
     return Msg(*shown, message.redacted) if message.redacted else Msg(*shown)
 
 
@@ -78,8 +86,14 @@ class JsonFrames:
     name = "frame"
     objects = True
 
+    def __init__(self, lines: Wire | None = None) -> None:
+        self._lines = lines
+
     def for_programs(self) -> Wire:
         return self
+
+    def for_people(self) -> Wire:
+        return self._lines or self
 
     def message(self, message: Message) -> bytes:
         return frame(encode_json(as_msg(message)))
@@ -94,8 +108,14 @@ class JsonLines:
     name = "bot"
     objects = True
 
+    def __init__(self, lines: Wire | None = None) -> None:
+        self._lines = lines
+
     def for_programs(self) -> Wire:
         return self
+
+    def for_people(self) -> Wire:
+        return self._lines or self
 
     def message(self, message: Message) -> bytes:
         return encode_json(as_msg(message)) + b"\n"
@@ -125,6 +145,9 @@ class ServerSentEvents:
     def for_programs(self) -> Wire:
         return self
 
+    def for_people(self) -> Wire:
+        return self
+
     def message(self, message: Message) -> bytes:
         return self._event("msg", as_msg(message), message.seq)
 
@@ -141,26 +164,45 @@ class ServerSentEvents:
         return f"event: {name}\n{place}data: ".encode() + encode_json(event) + b"\n\n"
 
 
+class LineReader(NamedTuple):
+    """Who reads an event as lines: their nick, and where they find the web door (`http://10.0.0.4:8080`; empty: not
+    known)."""
+
+    nick: str
+    page: str = ""
+
+
 class Lines:
-    """Whole lines for terminals, ended by `end`."""
+    """Whole lines for terminals, ended by `end`; `page` as in `LineReader`."""
 
     objects = False
 
-    def __init__(self, name: str, end: str) -> None:
-        self.name = name
+    def __init__(self, name: str, end: str, page: str = "") -> None:
+        self.name = f"{name} {page}" if page else name
         self.end = end
+        self._page = page
+        self._at: dict[str, Lines] = {}
+
+    def at(self, page: str) -> "Lines":
+        """The same format for readers who find the web door at `page`: those at one place share what is encoded."""
+        if page not in self._at and (not page or len(self._at) >= PLACES):
+            return self
+        return self._at.setdefault(page, type(self)(self.name, self.end, page))
 
     def for_programs(self) -> Wire:
-        return BOT
+        return JsonLines(self)
+
+    def for_people(self) -> Wire:
+        return self
 
     def message(self, message: Message) -> bytes:
         text = message.text
-        if text and message.kind == Kind.SAY and "\n" not in text:
+        if text and message.kind == Kind.SAY and "\n" not in text and message.paste is None:
             return f"{message.nick}: {text}{self.end}".encode()
-        return self._join(spoken(message))
+        return self._join(spoken(message, self._page))
 
     def event(self, event: Event, nick: str) -> bytes:
-        return self._join(EVENT_LINES[type(event)](event, nick))
+        return self._join(EVENT_LINES[type(event)](event, LineReader(nick, self._page)))
 
     def _join(self, lines: list[str]) -> bytes:
         return "".join([line + self.end for line in lines]).encode()
@@ -176,31 +218,41 @@ class RawLines(Lines):
 class LineFrames(Lines):
     """Subprotocol chat.v1.text: each line in one WebSocket text frame, without its end."""
 
-    def __init__(self) -> None:
-        super().__init__("text", "")
-
     def for_programs(self) -> Wire:
-        return FRAME
+        return JsonFrames(self)
 
     def message(self, message: Message) -> bytes:
-        return self._join(spoken(message))
+        return self._join(spoken(message, self._page))
 
     def _join(self, lines: list[str]) -> bytes:
         return b"".join([frame(line.encode()) for line in lines])
 
 
-def spoken(message: Message | Msg) -> list[str]:
-    """The lines of a message: the first shows its kind, further ones begin with `nick|`; of a removed one the notice of
-    that."""
+def spoken(message: Message | Msg, page: str = "") -> list[str]:
+    """The lines of a message: the first shows its kind, further ones begin with `nick|`; of a paste the last says where
+    `page` has the whole; of a removed message the notice of that."""
     if not message.text:
         return [f"-- {wording.REMOVED.format(seq=message.seq, reason=message.redacted)}"]
     nick = message.nick
     first, *more = message.text.split("\n")
     opening = f"* {nick} {first}" if message.kind == Kind.ACTION else f"{nick}: {first}"
-    return [opening, *(f"{nick}| {line}" for line in more)]
+    lines = [opening, *(f"{nick}| {line}" for line in more)]
+    if isinstance(message.paste, PasteSize):
+        lines.append(f"{nick}| {_rest(message, message.paste, page)}")
+    return lines
 
 
-def _redacted(event: Redacted, nick: str) -> list[str]:
+def _rest(message: Message | Msg, size: PasteSize, page: str) -> str:
+    left = size.lines - message.text.count("\n") - 1
+    if left > 0:
+        words = wording.ONE_MORE_LINE if left == 1 else wording.MORE_LINES.format(count=left)
+    else:
+        words = wording.MORE_BYTES.format(count=size.bytes - len(message.text.encode()))
+    where = f"{page}/r/{message.room}/paste/{message.seq}"
+    return (wording.PASTE_AT if page else wording.PASTE_PATH).format(more=words, where=where)
+
+
+def _redacted(event: Redacted, reader: LineReader) -> list[str]:
     return [f"-- {wording.REMOVED.format(seq=event.seq, reason=event.reason)}"]
 
 
@@ -215,24 +267,24 @@ def day(ts: int) -> str:
     return f"{moment:%a} {moment.day} {moment:%b}"
 
 
-def _msg(event: Msg, nick: str) -> list[str]:
-    return spoken(event)
+def _msg(event: Msg, reader: LineReader) -> list[str]:
+    return spoken(event, reader.page)
 
 
-def _history(event: History, nick: str) -> list[str]:
-    return [f"[{clock(m.ts)}] {line}" for m in event.messages for line in spoken(m)]
+def _history(event: History, reader: LineReader) -> list[str]:
+    return [f"[{clock(m.ts)}] {line}" for m in event.messages for line in spoken(m, reader.page)]
 
 
-def _page_shown(event: PageShown, nick: str) -> list[str]:
-    return [f"#{m.seq} [{clock(m.ts)}] {line}" for m in event.messages for line in spoken(m)]
+def _page_shown(event: PageShown, reader: LineReader) -> list[str]:
+    return [f"#{m.seq} [{clock(m.ts)}] {line}" for m in event.messages for line in spoken(m, reader.page)]
 
 
-def _joined(event: Joined, nick: str) -> list[str]:
+def _joined(event: Joined, reader: LineReader) -> list[str]:
     lines = ["-- " + wording.YOU_ARE_IN.format(room=event.room, besides=besides(event.count))]
     return [*lines, "-- " + wording.TOPIC.format(topic=event.topic)] if event.topic else lines
 
 
-def _presence(event: Presence, nick: str) -> list[str]:
+def _presence(event: Presence, reader: LineReader) -> list[str]:
     return [
         *("-- " + wording.JOINED.format(nick=member.nick, door=member.door) for member in event.joined),
         *("-- " + wording.LEFT.format(nick=name) for name in event.left),
@@ -240,37 +292,37 @@ def _presence(event: Presence, nick: str) -> list[str]:
     ]
 
 
-def _private(event: Private, nick: str) -> list[str]:
-    sender = "you" if event.sender == nick else event.sender
-    to = "you" if event.to == nick and sender != "you" else event.to
+def _private(event: Private, reader: LineReader) -> list[str]:
+    sender = "you" if event.sender == reader.nick else event.sender
+    to = "you" if event.to == reader.nick and sender != "you" else event.to
     return [f"[{sender} -> {to}] {line}" for line in event.text.split("\n")]
 
 
-def _gap(event: Gap, nick: str) -> list[str]:
+def _gap(event: Gap, reader: LineReader) -> list[str]:
     count = event.last - event.first + 1
     lines = wording.ONE_LINE if count == 1 else wording.LINES.format(count=count)
     return ["-- " + wording.SKIPPED.format(lines=lines, seq=event.first - 1)]
 
 
-def _notice(event: Notice, nick: str) -> list[str]:
+def _notice(event: Notice, reader: LineReader) -> list[str]:
     return [f"-- {line}" for line in event.text.split("\n")]
 
 
-def _listing(event: Listing, nick: str) -> list[str]:
+def _listing(event: Listing, reader: LineReader) -> list[str]:
     return event.text.split("\n")
 
 
-def _error(event: Error, nick: str) -> list[str]:
+def _error(event: Error, reader: LineReader) -> list[str]:
     return [f"!! {event.code}: {event.text}"]
 
 
-def _bye(event: Bye, nick: str) -> list[str]:
+def _bye(event: Bye, reader: LineReader) -> list[str]:
     if event.code == CloseReason.LEFT.code:
         return [f"-- {event.reason}"]
     return [f"!! {event.reason}"]
 
 
-def _silent(event: Event, nick: str) -> list[str]:
+def _silent(event: Event, reader: LineReader) -> list[str]:
     return []
 
 
@@ -284,7 +336,7 @@ def besides(count: int) -> str:
     return wording.BESIDES.format(people=people(count - 1)) if count > 1 else wording.ALONE
 
 
-EVENT_LINES: dict[type[Event], Callable[[Any, str], list[str]]] = {
+EVENT_LINES: dict[type[Event], Callable[[Any, LineReader], list[str]]] = {
     Welcome: _silent,
     Joined: _joined,
     Msg: _msg,
@@ -308,8 +360,8 @@ EVENT_LINES: dict[type[Event], Callable[[Any, str], list[str]]] = {
 PLAIN = Lines("plain", "\n")
 TELNET = Lines("telnet", "\r\n")
 RAW = RawLines("raw", "\n")
-TEXT = LineFrames()
+TEXT = LineFrames("text", "")
 FRAME = JsonFrames()
 BOT = JsonLines()
-LINES_OF: dict[Door, Wire] = {Door.TCP: PLAIN, Door.TELNET: TELNET, Door.WEB: TEXT}
+LINES_OF: dict[Door, Lines] = {Door.TCP: PLAIN, Door.TELNET: TELNET, Door.WEB: TEXT}
 """The line format of a session, by its door."""

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 INCOMING_MESSAGES = 10_000
 """Messages that may wait for the journal; beyond that, senders are held."""
+INCOMING_PASTE_BYTES = 32 << 20
+"""The same for pastes, in bytes."""
 FAILURE_SECONDS = 2.0
 """How long a failed batch counts as a storage failure, if no other comes."""
 
@@ -69,6 +71,8 @@ class GroupCommit:
         self._recent = recent
         self._committed = committed
         self._incoming: list[Draft] = []
+        self._paste_bytes = 0
+        """Bytes of the pastes among them."""
         self._committing = False
         self._began = 0.0
         self._failure: Refusal | None = None
@@ -79,7 +83,7 @@ class GroupCommit:
     @property
     def crowded(self) -> bool:
         """So many messages wait for the journal that no more should be accepted."""
-        return len(self._incoming) > INCOMING_MESSAGES
+        return len(self._incoming) > INCOMING_MESSAGES or self._paste_bytes > INCOMING_PASTE_BYTES
 
     @property
     def busy(self) -> bool:
@@ -95,6 +99,8 @@ class GroupCommit:
         """Queue a message for the next tick's commit; while it is crowded, hold its sender."""
         draft.room.pending += 1
         self._incoming.append(draft)
+        if draft.message.whole:
+            self._paste_bytes += len(draft.message.whole)
         if draft.member is not None:
             session = draft.member.session
             session.submitted()
@@ -106,7 +112,7 @@ class GroupCommit:
     def begin(self) -> None:
         """Hand the journal a batch, if one is due; part of the tick."""
         if self.due:
-            drafts, self._incoming = self._incoming, []
+            drafts, self._incoming, self._paste_bytes = self._incoming, [], 0
             self._committing = True
             self._began = self._clock.now()
             batch = [draft.message for draft in drafts]

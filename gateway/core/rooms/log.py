@@ -106,7 +106,7 @@ class RoomLog:
         if self.first <= seq <= self.head:
             place = seq - self._base
             message = self._messages[place]
-            tombstone = self._messages[place] = msgspec.structs.replace(message, text="", redacted=reason)
+            tombstone = self._messages[place] = msgspec.structs.replace(message, text="", redacted=reason, paste=None)
             saved = cost(message) - cost(tombstone)
             self.bytes -= saved
             self._budget.used -= saved

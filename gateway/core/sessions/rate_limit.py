@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 from gateway.core.address import Remote
 from gateway.core.clock import Clock
+from gateway.core.sanitize import TEXT_BYTES
 from gateway.core.sessions.session import Session
 
 HARD_LOG_MESSAGES = 1_000_000
 HARD_LOG_BYTES = 1 << 30
 HARD_LOGS_BYTES = 4 << 30
+HARD_PASTE_BYTES = 1 << 20
 HARD_ROOMS = 1_000_000
 ADDRESSES = 10_000
 """Addresses that are kept before those that have used nothing of their rate are searched for and dropped."""
@@ -34,6 +36,7 @@ class Limits:
     address_burst: int = 1000
     log_bytes: int = 8 << 20
     logs_bytes: int = 256 << 20
+    paste_bytes: int = 64 << 10
     stall_seconds: float = 0.0
     create_rooms: bool = True
     connections: int = 10_000
@@ -52,6 +55,11 @@ class Limits:
     def top_logs_bytes(self) -> int:
         """Bytes all logs take together at most."""
         return self.logs_bytes or HARD_LOGS_BYTES
+
+    @property
+    def top_paste_bytes(self) -> int:
+        """Bytes of a text at most; as many as a message has if pastes are to be shorter than that."""
+        return max(self.paste_bytes or HARD_PASTE_BYTES, TEXT_BYTES)
 
     @property
     def top_rooms(self) -> int:

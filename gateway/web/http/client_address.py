@@ -187,6 +187,12 @@ def traits_of(transport: asyncio.Transport) -> Traits:
     return Traits(local=host_and_port(*name[:2]) if name else None, tls=tls)
 
 
+def local_of(transport: asyncio.Transport | None, remote: Remote) -> str | None:
+    """The address at which the peer reached us; None if it did so by a proxy."""
+    name = None if transport is None or remote.proxy is not None else transport.get_extra_info("sockname")
+    return str(name[0]) if name else None
+
+
 AGENT_CHARS = 120
 
 

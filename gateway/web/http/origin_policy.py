@@ -179,7 +179,7 @@ class OriginPolicy:
         headers.update(_FIXED)
         if response.status == 401:
             headers["WWW-Authenticate"] = 'Bearer realm="gateway"'
-        headers["Content-Security-Policy"] = self._policy(request)
+        headers.setdefault("Content-Security-Policy", self._policy(request))
         if _SHARED.match(request.path):
             if "Origin" not in headers.get("Vary", ""):
                 headers["Vary"] = f"{headers['Vary']}, Origin" if "Vary" in headers else "Origin"

@@ -12,6 +12,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from gateway.core.answer import Answer
+from gateway.core.rooms.pastes import Pastes
 from gateway.core.sanitize import shown
 from gateway.errors import Code, Refusal
 from gateway.web.http.header_lists import tokens
@@ -45,9 +46,13 @@ def check_body(request: web.Request) -> None:
         raise Refusal(Code.BAD_MESSAGE, "the body is broken")
 
 
-async def read_body(request: web.Request, limit: int, deadline: float) -> bytes:
+SMALL_BODY = 16 * 1024
+"""Bytes of a body that count nowhere while it is being read."""
+
+
+async def read_body(request: web.Request, limit: int, deadline: float, pastes: Pastes | None = None) -> bytes:
     """The whole body, in UTF-8 without a byte order mark. At most `limit` bytes are held; a peer that takes longer than
-    `deadline` seconds is disconnected.
+    `deadline` seconds is disconnected. While it is being read, what it has over SMALL_BODY is reserved of `pastes`.
 
     Raises Refusal (too_long), HTTPUnsupportedMediaType for an unknown charset, ConnectionResetError when
     time is up or the peer has gone.
@@ -55,7 +60,7 @@ async def read_body(request: web.Request, limit: int, deadline: float) -> bytes:
     codec = _codec(request)
     if (request.content_length or 0) > limit:
         raise Refusal(Code.TOO_LONG, f"the body is longer than {limit} bytes")
-    body = bytearray()
+    body, reserved = bytearray(), 0
     peer = request.protocol
     assert isinstance(peer, HttpConnection)
     peer.body = request.content
@@ -65,6 +70,9 @@ async def read_body(request: web.Request, limit: int, deadline: float) -> bytes:
                 body += chunk
                 if len(body) > limit:
                     raise Refusal(Code.TOO_LONG, f"the body is longer than {limit} bytes")
+                if pastes is not None and len(body) - SMALL_BODY > reserved:
+                    pastes.reserve(len(body) - SMALL_BODY - reserved)
+                    reserved = len(body) - SMALL_BODY
     except TimeoutError:
         if request.transport is not None:
             request.transport.abort()
@@ -73,6 +81,8 @@ async def read_body(request: web.Request, limit: int, deadline: float) -> bytes:
         raise Refusal(Code.BAD_MESSAGE, "the body is broken") from error
     finally:
         peer.body = None
+        if pastes is not None:
+            pastes.release(reserved)
     check_body(request)
     return _in_utf8(bytes(body), codec)
 

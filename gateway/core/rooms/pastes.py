@@ -1,0 +1,126 @@
+"""Pastes: texts over the length of a message, up to `limits.paste_bytes`.
+
+A paste is a message whose text is only its beginning (`shortened`); the whole goes to the journal with it and is read
+back from there. It counts against the rate as one message per TEXT_BYTES begun, so that it buys nobody more bytes.
+
+A terminal writes one line by line, after /paste and until a line that is only a dot (or its half-close). What is not
+complete yet, of terminals and in the bodies of POSTs, is bounded for all together by HALF_TYPED_BYTES: what comes when
+that is used up is refused, and the rest of that paste is skipped, so that none of it is taken for messages. Raw bytes
+may be RAW_FACTOR times as many as the text that the gate leaves of them: logs with colours are pasted, too.
+"""
+
+from collections.abc import Callable
+
+from gateway import wording
+from gateway.core import sanitize
+from gateway.core.protocol.message import PasteSize
+from gateway.core.sessions.session import Session
+from gateway.errors import Code, Refusal
+
+PREVIEW_LINES = 8
+PREVIEW_BYTES = 1000
+HALF_TYPED_BYTES = 64 << 20
+RAW_FACTOR = 4
+END, END_AS_TEXT = b".", b".."
+
+
+def shortened(text: str) -> tuple[str, PasteSize | None]:
+    """What a message shows of a gated text, and the size of the whole if that is not all of it."""
+    if len(text) * 4 <= sanitize.TEXT_BYTES or (size := len(text.encode())) <= sanitize.TEXT_BYTES:
+        return text, None
+    beginning = "\n".join(text.split("\n", PREVIEW_LINES)[:PREVIEW_LINES])
+    cut = beginning.encode()[:PREVIEW_BYTES].decode("utf-8", "ignore")
+    if sanitize.is_blank(cut):
+        cut = wording.PASTE_BLANK
+    return cut, PasteSize(size, text.count("\n") + 1)
+
+
+def messages_in(size: int) -> int:
+    """The number of messages that a text of so many bytes counts for."""
+    return max(1, -(-size // sanitize.TEXT_BYTES))
+
+
+class PasteDraft:
+    """A terminal's paste that is not complete. `refusal`: why nothing will come of it."""
+
+    __slots__ = ("counted", "raw", "refusal", "seen")
+
+    def __init__(self) -> None:
+        self.raw = bytearray()
+        self.seen = 0
+        self.counted = 1
+        self.refusal: Refusal | None = None
+
+
+class Pastes:
+    """The incomplete pastes. `paste_bytes` returns the limit of a whole one now."""
+
+    def __init__(self, paste_bytes: Callable[[], int], top: int = HALF_TYPED_BYTES) -> None:
+        self._paste_bytes = paste_bytes
+        self._top = top
+        self.used = 0
+        """Bytes that incomplete pastes hold."""
+        self.drafts: dict[Session, PasteDraft] = {}
+
+    @property
+    def raw_limit(self) -> int:
+        """Bytes that one paste may have before the gate."""
+        return RAW_FACTOR * self._paste_bytes()
+
+    def reserve(self, size: int) -> None:
+        """Count so many bytes more of an incomplete paste. Raises Refusal (busy)."""
+        if self.used + size > self._top:
+            raise Refusal(Code.BUSY, wording.PASTES_FULL, retry_ms=5000)
+        self.used += size
+
+    def release(self, size: int) -> None:
+        """So many bytes are no longer held."""
+        self.used -= size
+
+    def begin(self, session: Session) -> None:
+        """What the terminal sends from now on is a paste. Raises Refusal."""
+        if not session.terminal:
+            raise Refusal(Code.BAD_MESSAGE, wording.PASTE_PAGE)
+        self.drafts[session] = PasteDraft()
+
+    def add(self, session: Session, line: bytes) -> int | None:
+        """Take one line; return how many messages more the paste counts for, None at its end."""
+        draft = self.drafts[session]
+        if line == END:
+            return None
+        line = (END if line == END_AS_TEXT else line) + b"\n"
+        draft.seen += len(line)
+        if draft.refusal is None:
+            try:
+                if len(draft.raw) + len(line) > self.raw_limit:
+                    raise self._too_long(draft.seen)
+                self.reserve(len(line))
+                draft.raw += line
+            except Refusal as refusal:
+                self.refuse(session, refusal)
+        counted, draft.counted = draft.counted, messages_in(draft.seen)
+        return draft.counted - counted
+
+    def refuse(self, session: Session, refusal: Refusal) -> None:
+        """Nothing will come of the session's paste; the rest of it is skipped."""
+        draft = self.drafts[session]
+        self.release(len(draft.raw))
+        draft.raw.clear()
+        draft.refusal = draft.refusal or refusal
+
+    def end(self, session: Session) -> str:
+        """The paste is complete: its text after the gate. Raises Refusal."""
+        draft = self.drafts.pop(session)
+        self.release(len(draft.raw))
+        if draft.refusal is not None:
+            raise draft.refusal
+        return sanitize.lines(sanitize.decode(bytes(draft.raw)), self._paste_bytes())
+
+    def forget(self, session: Session) -> None:
+        """The session is over, and its paste with it."""
+        draft = self.drafts.pop(session, None)
+        if draft is not None:
+            self.release(len(draft.raw))
+
+    def _too_long(self, size: int) -> Refusal:
+        return Refusal(Code.TOO_LONG, wording.TOO_LONG.format(size=size, limit=self._paste_bytes()))
