@@ -206,6 +206,40 @@ def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGatewa
 
 
 @pytest.mark.both_browsers
+def test_private_words_stand_in_a_tab_of_their_own_until_it_is_closed(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    page, nina = open_page(f"{gateway.web}/r/{room}", "rita"), gateway.terminal(room=room)
+    connected(page)
+    nina.say("/nick nora", "/msg rita lunch?")
+    tab = page.locator("#rooms a", has_text="@nora")
+    expect(tab).to_have_text("@nora 1 new")
+    expect(page).to_have_title(f"(1) {room} · gateway")
+    has(page)
+
+    tab.click()
+    expect(page).to_have_title("nora · gateway")
+    said = page.locator("#log > .msg > .text")
+    expect(said).to_have_text("lunch?")
+    say(page, "at one\nor two", "/whois nora")
+    nina.wait_for("[rita -> you] at one")
+    expect(said).to_have_text(["lunch?", "at one\nor two"])
+    expect(page.locator("#log .notice")).to_contain_text("nora")
+    page.fill("#message", "half a thou")
+    page.reload()
+    connected(page)
+    expect(said).to_have_text(["lunch?", "at one\nor two"])
+    expect(page.locator("#message")).to_have_value("half a thou")
+    page.locator("#rooms a").first.click()
+    expect(page.get_by_role("button", name=f"Leave {room}")).to_have_count(0)
+    say(page, "/reply hm")
+    expect(said).to_have_text(["lunch?", "at one\nor two", "hm"])
+    page.get_by_role("button", name="Leave nora").click()
+    expect(page.locator("#rooms")).to_be_hidden()
+    assert "lunch" not in page.evaluate("JSON.stringify(sessionStorage)")
+
+
+@pytest.mark.both_browsers
 def test_settings_are_kept_until_the_page_forgets(gateway: RunningGateway, room: str, open_page: Open) -> None:
     page = open_page("about:blank")
     page.goto(f"{gateway.web}/r/{room}")

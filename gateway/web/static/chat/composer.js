@@ -58,10 +58,11 @@ export class Composer {
   }
 
   /** Makes the box that room's, with the draft that was left there. */
-  enter(room) {
-    this.#key = `draft:${room}`;
-    this.#box.setAttribute("aria-label", words.label(room));
-    this.#box.placeholder = `${words.label(room)}…`;
+  enter({ name, sign, title }) {
+    const label = words.label(sign + title);
+    this.#key = `draft:${name}`;
+    this.#box.setAttribute("aria-label", label);
+    this.#box.placeholder = `${label}…`;
     this.#put(recall("sessionStorage", this.#key, isText) ?? "");
   }
 

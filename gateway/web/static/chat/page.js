@@ -10,6 +10,7 @@
  */
 
 import { byId } from "../shared/dom.js";
+import { isRecord, recall } from "../shared/storage.js";
 import { Composer, SECRET } from "./composer.js";
 import { Connection } from "./connection.js";
 import { keepNick, keepToken, lastIdentity } from "./identity.js";
@@ -38,6 +39,7 @@ const LATER = {
   palette: () => import("./later/dialogs/palette.js"),
   presence: () => import("./later/presence.js"),
   reading: () => import("./later/reading.js"),
+  talks: () => import("./later/talks.js"),
   settings: () => import("./later/dialogs/settings.js"),
   shortcuts: () => import("./later/shortcuts.js"),
   walking: () => import("./later/lines/walking.js"),
@@ -48,6 +50,7 @@ export class Page {
   #was = lastIdentity();
   wanted = this.#was.nick;
   asked = ""; // the id of a nick request under way
+  whispers = false; // the last line was to one person
   secret = ""; // and that of a /login
   /** @type {string | null} */
   role = null; // the account's
@@ -84,6 +87,7 @@ export class Page {
     this.#connection.open();
     if (wide.matches) this.composer.focus();
     if (settings.notify) this.fetch("notices");
+    if (recall("sessionStorage", "talks", isRecord)) this.fetch("talks").then((part) => part?.restore(this));
   }
 
   /** @returns {boolean} whether the server will get it */
@@ -146,7 +150,7 @@ export class Page {
   }
 
   #shown() {
-    this.composer.enter(this.room.name);
+    this.composer.enter(this.room);
     this.changed(this.room);
     this.#looked();
   }
@@ -174,11 +178,12 @@ export class Page {
   }
 
   async #say(text) {
-    if (SECRET.test(text) || /^\/(un)?ignore(\s|$)/.test(text)) return (await this.fetch("commands"))?.run(this, text);
+    if (SECRET.test(text) || /^\/((un)?ignore|reply|search)(\s|$)/.test(text)) return (await this.fetch("commands"))?.run(this, text);
     const [, other] = /^\/join\s+#?([a-z0-9][\w.-]{0,63})\s*$/i.exec(text) ?? [];
     if (other) return this.go(other.toLowerCase()); // at once: what is typed next is for that room
     this.room.log.rows.clearUnread();
     byId("entry").hidden = true;
+    this.whispers = /^\/msg\s/i.test(text);
     this.room.outbox.add(text);
     this.room.log.toEnd();
   }

@@ -37,7 +37,7 @@ export const ending = {
 };
 
 export const box = {
-  label: (room) => `Message #${room}`,
+  label: (room) => `Message ${room}`,
   banned: "You are banned: this room can only be read.",
   size: (bytes, most) => `${number(bytes)} / ${number(most)} bytes`,
   tooLong: (bytes) => `${number(bytes)} bytes too long`,
@@ -59,8 +59,6 @@ export const line = {
 
 export const message = {
   copy: "copy",
-  to: "you → ",
-  from: " → you",
   removed: (reason) => `removed${reason === "removed" ? "" : `: ${reason}`}`,
   several: (count) => `${count} new messages`,
 };

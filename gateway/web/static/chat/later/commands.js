@@ -3,7 +3,7 @@
 import { remember } from "../../shared/storage.js";
 import { ignored, isIgnored } from "../preferences.js";
 import { restyle } from "./choosing.js";
-import { ignoring, box as words } from "./words.js";
+import { ignoring, box as own } from "./words.js";
 
 /**
  * Does it.
@@ -12,13 +12,16 @@ import { ignoring, box as words } from "./words.js";
  */
 export function run(page, text) {
   const [verb, who = ""] = text.trim().slice(1).split(/\s+/);
+  const words = text.trim().slice(verb.length + 1).trim();
   if (verb.endsWith("ignore")) ignore(page, verb, who.replace(/^@/, ""));
+  else if (verb === "reply") reply(page, words);
+  else if (verb === "search") search(page, words);
   else inSecret(page, text.trim());
 }
 
 /** Hides what somebody says, or shows it again. */
 function ignore(page, verb, nick) {
-  if (!nick) return page.composer.refused(`/${verb} `, ignoring.usage(verb));
+  if (!nick) return page.composer.refused(`/${verb} `, own.usage(verb, "NICK"));
   if (verb === "ignore") ignored.add(nick.toLowerCase());
   else ignored.delete(nick.toLowerCase());
   remember("localStorage", "ignored", ignored.size && [...ignored]);
@@ -26,9 +29,23 @@ function ignore(page, verb, nick) {
   page.room.log.note("notice", ignoring[isIgnored(nick) ? "hidden" : "shown"](nick));
 }
 
+/** Answers whoever wrote to us last, in their talk. */
+async function reply(page, text) {
+  const { lastWriter } = (await page.fetch("talks")) ?? {};
+  const talk = lastWriter?.(page);
+  if (!text || !talk) return page.composer.refused(`/reply ${text}`, text ? own.nobodyWrote : own.usage("reply", "TEXT"));
+  page.go(talk.name);
+  talk.outbox.add(text);
+}
+
+/** Finds messages; without words, the person is asked for them. */
+async function search(page, text) {
+  (await page.fetch("palette"))?.open(page, text);
+}
+
 /** A password, or a code, is sent now or not at all. */
 function inSecret(page, text) {
   page.secret = `secret-${Date.now()}`;
   const sent = page.send({ type: "say", id: page.secret, room: page.room.name, text });
-  if (!sent) page.composer.answer(words.secret);
+  if (!sent) page.composer.answer(own.secret);
 }

@@ -5,10 +5,9 @@
 
 import "./sheet.js";
 import { byId, make } from "../../shared/dom.js";
-import { clock, isIgnored } from "../preferences.js";
+import { clock } from "../preferences.js";
 import { body } from "../rooms/message.js";
 import { tombstone } from "../rooms/rows.js";
-import { inFocus } from "../rooms/unread.js";
 import { standing as words } from "./words.js";
 
 /** @typedef {import("../page.js").Page} Page */
@@ -48,7 +47,8 @@ export function notice(/** @type {Page} */ page, { id, text, topic, nick }, room
   if (topic !== undefined) room.topic = topic;
   if (nick !== undefined) page.iAm(nick);
   if (text.startsWith(ANNOUNCED)) announce(room, text.slice(ANNOUNCED.length));
-  else if (id === undefined || id !== page.asked) room.log.note("notice", text);
+  else if (id === undefined) room.log.note("notice", text);
+  else if (id !== page.asked) page.room.log.note("notice", text); // where it was asked, be that a talk
   page.answered(id);
   page.changed(room);
 }
@@ -94,11 +94,6 @@ export async function error(/** @type {Page} */ page, told, room) {
 /** The type is a reserved word. */
 export { privately as private };
 
-function privately(/** @type {Page} */ page, event) {
-  if (isIgnored(event.from)) return;
-  page.room.log.whisper(event, page.me);
-  if (event.from === page.me || inFocus()) return;
-  page.room.unread += 1;
-  page.rooms.draw();
-  page.notify(page.room, event.from, event.text);
+async function privately(/** @type {Page} */ page, whisper) {
+  (await page.fetch("talks"))?.take(page, whisper);
 }

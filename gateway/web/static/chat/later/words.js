@@ -69,6 +69,10 @@ export const permalink = {
   gone: (seq) => `Message ${seq} is not kept any more.`,
 };
 
+export const talk = {
+  topic: (nick) => `Between you and ${nick}. It is gone when you close this tab of the browser.`,
+};
+
 export const presence = {
   more: (names, rest) => `${names} and ${rest} more`,
   joined: (names) => `${names} joined`,
@@ -77,6 +81,8 @@ export const presence = {
 };
 
 export const box = {
+  usage: (verb, what) => `/${verb} ${what}`,
+  nobodyWrote: "Nobody has written to you.",
   secret: "You are offline, and passwords are not kept: type it again when you are connected.",
 };
 
@@ -97,7 +103,6 @@ export const name = {
 };
 
 export const ignoring = {
-  usage: (verb) => `/${verb} NICK`,
   hidden: (nick) => `${nick} is not shown: /unignore ${nick}`,
   shown: (nick) => `${nick} is shown again`,
 };

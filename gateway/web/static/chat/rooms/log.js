@@ -10,7 +10,7 @@ import { isIgnored } from "../preferences.js";
 import { log as words } from "../words.js";
 import { countAloud, quiet } from "./aloud.js";
 import { RowList } from "./row_list.js";
-import { noteRow, whisperRow } from "./rows.js";
+import { noteRow } from "./rows.js";
 
 const PAGE = 100;
 
@@ -163,13 +163,9 @@ export class Log {
     this.rows.append(noteRow(kind, text));
   }
 
-  whisper(event, me) {
-    this.rows.append(whisperRow(event, me));
-  }
-
   /** Loads what stands around a message instead of the end. @returns {Promise<void>} done when the answer is there */
   around(seq) {
-    this.rows.keepWhispers();
+    this.rows.clear();
     this.#view.detached = true;
     this.#view.following = false;
     this.#ask(Math.min(seq + PAGE / 2, this.head + 1), PAGE);
@@ -179,7 +175,7 @@ export class Log {
   /** The view goes to the end and follows it; the end is fetched if it was unloaded. */
   toEnd() {
     if (this.#view.detached) {
-      this.rows.keepWhispers();
+      this.rows.clear();
       this.#ask(this.head + 1, PAGE);
     }
     this.#view.following = true;

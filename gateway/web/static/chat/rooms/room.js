@@ -3,6 +3,7 @@
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
 import { isIgnored } from "../preferences.js";
+import { addressOf } from "./tabs.js";
 import { inFocus } from "./unread.js";
 
 const READ_EVERY = 2_000;
@@ -13,6 +14,8 @@ export class Room {
   doors = new Map(); // nick -> door
   count = 0;
   unread = 0;
+  sign = "#";
+  isTalk = false;
   asked = ""; // the id of the join that is not answered yet
   #page;
   #replayedTo = 0; // messages up to here are history
@@ -34,11 +37,32 @@ export class Room {
       name,
       () => page.me,
       () => this.log.place,
-      (object) => page.send(object),
+      (object) => this.send(object),
       (text) => page.composer.edit(text),
       (text, why) => page.composer.refused(text, why),
       () => this.log.keepView(),
     );
+  }
+
+  get title() {
+    return this.name;
+  }
+
+  get address() {
+    return addressOf(this.name);
+  }
+
+  /** @returns {boolean} whether the server will get it */
+  send(object) {
+    return this.#page.send(object);
+  }
+
+  /** A room has come back, so that what waits in a talk can go out. */
+  ready() {}
+
+  /** We leave. */
+  part() {
+    if (!this.asked) this.#page.send({ type: "part", room: this.name });
   }
 
   /** A connection begins: what arrives first was missed. */
@@ -129,5 +153,6 @@ export class Room {
   #caughtUp() {
     this.#catchingUp = false;
     this.outbox.opened(this.#page.token, this.log.epoch, this.#knownFrom);
+    for (const room of this.#page.rooms) room.ready();
   }
 }

@@ -35,7 +35,7 @@ export class Rooms {
     for (const name of before.slice(0, MOST_ROOMS - 1)) if (ROOM_NAME.test(name)) this.enter(name.toLowerCase());
     this.shown = this.enter(document.body.dataset.room);
     addEventListener("popstate", () => {
-      this.#visit(roomAt(location));
+      this.revisit();
       page.follow();
     });
   }
@@ -59,10 +59,27 @@ export class Rooms {
   go(name) {
     const from = this.shown;
     this.#visit(name);
-    if (this.shown !== from) history.pushState(null, "", addressOf(name));
+    if (this.shown !== from) history.pushState(null, "", this.shown.address);
+  }
+
+  /** Puts a private talk among the rooms. */
+  add(room) {
+    this.#all.set(room.name, room);
+    return room;
+  }
+
+  /** The room on the page, or one beside the talk that is. */
+  get home() {
+    return this.shown.isTalk ? ([...this].find((room) => !room.isTalk) ?? this.shown) : this.shown;
+  }
+
+  /** Shows what the address names. */
+  revisit() {
+    this.#visit(roomAt(location));
   }
 
   #visit(name) {
+    if (name.startsWith("@") && !this.#all.has(name)) return; // a talk that was closed
     const asked = this.#all.has(name) ? "" : `join-${Date.now()}`;
     if (asked && !this.#page.send({ type: "join", room: name, id: asked })) {
       this.shown.log.note("error", words.offline(name));
@@ -74,8 +91,8 @@ export class Rooms {
   }
 
   leave(room) {
-    if (this.#all.size === 1) return;
-    if (!room.asked) this.#page.send({ type: "part", room: room.name });
+    if (!room.isTalk && [...this].filter(({ isTalk }) => !isTalk).length === 1) return;
+    room.part();
     if (room === this.shown) this.step(1);
     this.#all.delete(room.name);
     this.draw();
@@ -85,7 +102,8 @@ export class Rooms {
     this.shown = room;
     room.log.show();
     room.outbox.show();
-    byId("room-name").textContent = room.name;
+    byId("room-name").textContent = room.title;
+    byId("sign").textContent = room.sign;
     byId("page-link").textContent = location.origin + addressOf(room.name);
     const join = byId("empty-join"); // absent where there is no door for terminals
     if (join) join.hidden = room.name === "lobby";
@@ -104,8 +122,9 @@ export class Rooms {
   /** The rooms for hello, the one on the page first. */
   resume() {
     for (const room of this) room.reconnect();
-    const others = [...this].filter((room) => room !== this.shown);
-    return [this.shown, ...others].map((room) => ({ room: room.name, ...room.log.resume }));
+    const { home } = this;
+    const others = [...this].filter((room) => room !== home && !room.isTalk);
+    return [home, ...others].map((room) => ({ room: room.name, ...room.log.resume }));
   }
 
   draw() {

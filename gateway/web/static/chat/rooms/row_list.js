@@ -147,13 +147,6 @@ export class RowList {
     this.#trim(MOST_ROWS, fromEnd);
   }
 
-  /** Empties the list, except for private messages: the server does not keep them. */
-  keepWhispers() {
-    const whispers = this.element.querySelectorAll(".private");
-    this.clear();
-    this.element.append(...whispers);
-  }
-
   /** Shows at the end that messages were not sent to us. */
   tail(from, to) {
     this.element.querySelector(".tail")?.remove();
@@ -162,8 +155,9 @@ export class RowList {
     this.append(row);
   }
 
-  /** Adds a row at the end. */
-  append(row) {
+  /** Adds a row at the end, which shows `message` if it is one without a number. */
+  append(row, message = this.#messages.get(row)) {
+    this.#messages.set(row, message);
     row.dataset.ts ??= Date.now();
     if (row.dataset.seq) this.element.querySelector(".tail")?.remove();
     this.element.append(row);

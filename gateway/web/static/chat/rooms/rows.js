@@ -39,12 +39,6 @@ export function noteRow(kind, text) {
   return make("li", kind, body(text), timeOf(Date.now()));
 }
 
-/** A private message, which has no number. */
-export function whisperRow({ from, to, ts, text }, me) {
-  const who = make("span", "who", ...(from === me ? [words.to, nickOf(to)] : [nickOf(from), words.from]));
-  return make("li", { className: "msg private", data: { ts } }, who, body(text, me), timeOf(ts));
-}
-
 /**
  * A marker for missing messages.
  * @param {number} from

@@ -7,8 +7,9 @@ import { number, room as words } from "../words.js";
 
 export const addressOf = (room) => at(room === "lobby" ? "/" : `/r/${room}`);
 
-/** The room that an address of ours names; the lobby if it names none. */
-export function roomAt({ pathname }) {
+/** The room, or the talk, that an address of ours names; the lobby if it names none. */
+export function roomAt({ pathname, hash }) {
+  if (/^#(@|%40)/.test(hash)) return decodeURIComponent(hash.slice(1));
   const path = pathname.startsWith(`${BASE}/`) ? pathname.slice(BASE.length) : pathname;
   return /^\/r\/([a-z0-9][\w.-]{0,63})$/i.exec(path)?.[1].toLowerCase() ?? "lobby";
 }
@@ -39,21 +40,22 @@ export class Tabs {
    * @param {Room} shown  the one on the page
    */
   draw(rooms, shown) {
-    remember("sessionStorage", "rooms", rooms.length > 1 ? rooms.map(({ name }) => name) : "");
+    remember("sessionStorage", "rooms", rooms.length > 1 ? rooms.filter(({ isTalk }) => !isTalk).map(({ name }) => name) : "");
     this.#bar.hidden = rooms.length < 2;
-    this.#bar.replaceChildren(...rooms.map((room) => this.#tab(room, room === shown)));
+    const isOnly = rooms.filter(({ isTalk }) => !isTalk).length < 2 && !shown.isTalk;
+    this.#bar.replaceChildren(...rooms.map((room) => this.#tab(room, room === shown, isOnly)));
     const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
-    document.title = words.title(shown.name, unread);
+    document.title = words.title(shown.title, unread);
     this.#icon.href = unread ? this.#icon.dataset.unread : this.#quiet;
   }
 
-  #tab(room, isShown) {
-    const link = make("a", { href: addressOf(room.name) }, `#${room.name}`);
+  #tab(room, isShown, isOnly) {
+    const link = make("a", { href: room.address }, room.sign + room.title);
     const tab = make("span", "tab", link);
     if (room.unread) link.append(" ", make("b", "", number(room.unread)), make("span", "aloud", words.unread));
     if (!isShown) return tab;
     link.setAttribute("aria-current", "page");
-    tab.append(make("button", { type: "button", className: "quiet", aria: { label: words.leave(room.name) } }, "✕"));
+    if (!isOnly) tab.append(make("button", { type: "button", className: "quiet", aria: { label: words.leave(room.title) } }, "✕"));
     return tab;
   }
 }

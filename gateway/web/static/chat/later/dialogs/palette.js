@@ -85,12 +85,12 @@ function known(page, others) {
   const write = (text) => () => page.composer.write(text);
   return [
     ...[...page.rooms].map((room) => ({
-      name: `#${room.name}`,
-      kind: words.room,
+      name: room.sign + room.title,
+      kind: room.isTalk ? words.person : words.room,
       words: room.unread ? words.unread(room.unread) : room.topic,
       run: () => page.go(room.name),
     })),
-    ...nicks(page).map((nick) => ({ name: nick, kind: words.person, words: words.privately, run: write(`/msg ${nick} `) })),
+    ...nicks(page).map((nick) => ({ name: nick, kind: words.person, words: words.privately, run: async () => (await page.fetch("talks"))?.open(page, nick) })),
     ...others.map(({ room, topic, count }) => ({
       name: `#${room}`,
       kind: words.join,

@@ -14,6 +14,5 @@ export function textOf(row) {
   const words = wordsOf(row);
   const nick = row.querySelector(".nick")?.textContent;
   if (!nick) return `-- ${words}`;
-  if (row.matches(".private")) return `[${row.querySelector(".who").textContent}] ${words}`;
   return row.matches(".action") ? `* ${nick} ${words}` : `${nick}: ${words}`;
 }

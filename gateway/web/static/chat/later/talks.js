@@ -1,0 +1,129 @@
+/**
+ * Private talks: a tab for each person, kept in this browser tab until it is closed. Loaded with the first private message.
+ *
+ * A talk is a room that the server does not know. What is said in it goes out as `/msg NICK …` from a room that we are in;
+ * it stands in the log when the server tells it, like everything else. It has no numbers and no history on the server.
+ */
+
+import "./sheet.js";
+import { make } from "../../shared/dom.js";
+import { isRecord, recall, remember } from "../../shared/storage.js";
+import { isIgnored } from "../preferences.js";
+import { body, nickOf, timeOf } from "../rooms/message.js";
+import { Room } from "../rooms/room.js";
+import { inFocus } from "../rooms/unread.js";
+import { talk as words } from "./words.js";
+
+/** @typedef {import("../page.js").Page} Page */
+/** @typedef {{from: string, to: string, ts: number, text: string}} Whisper */
+
+const MOST_TALKS = 20;
+const MOST_KEPT = 100; // messages of a talk
+
+class Talk extends Room {
+  sign = "@";
+  isTalk = true;
+  /** @type {Whisper[]} */
+  said = [];
+  #page;
+  #nick;
+
+  /** @param {Page} page */
+  constructor(nick, page) {
+    super(`@${nick}`, page);
+    this.#page = page;
+    this.#nick = nick;
+    this.topic = words.topic(nick);
+    this.log.joined({ epoch: "talk", head: 1, recovered: true });
+    this.log.head = 1; // it is never the empty room that wants friends
+    this.ready();
+  }
+
+  get title() {
+    return this.#nick;
+  }
+
+  get address() {
+    return `${this.#page.rooms.home.address}#${encodeURIComponent(this.name)}`;
+  }
+
+  /** A connection can be used: what waited goes out. */
+  ready() {
+    this.doors = this.#page.rooms.home.doors;
+    this.count = this.#page.rooms.home.count;
+    this.outbox.opened(this.#page.token, "talk", Infinity);
+  }
+
+  send(object) {
+    const isCommand = /^\/[^\s/]/.test(object.text);
+    const text = isCommand ? object.text : `/msg ${this.#nick} ${object.text.replace(/^\/\//, "/")}`;
+    return this.#page.send({ ...object, room: this.#page.rooms.home.name, text });
+  }
+
+  /** The tab is closed: nothing of it is kept. */
+  part() {
+    keep([...this.#page.rooms].filter((room) => room !== this));
+  }
+
+  /** @param {Whisper} whisper */
+  add({ from, ts, text }) {
+    const who = make("span", { className: "who", title: from }, nickOf(from));
+    const row = make("li", { className: "msg", data: { ts } }, who, body(text, this.#page.me), timeOf(ts));
+    row.classList.add("private");
+    row.classList.toggle("own", from === this.#page.me);
+    this.log.rows.append(row, { nick: from, kind: "say", ts, text });
+  }
+}
+
+const keep = (rooms) => {
+  const talks = rooms.filter((room) => room.isTalk).slice(-MOST_TALKS);
+  remember("sessionStorage", "talks", talks.length && Object.fromEntries(talks.map((one) => [one.title, one.said.slice(-MOST_KEPT)])));
+};
+
+/** @returns {Talk} the talk with somebody, as a tab */
+function talkWith(/** @type {Page} */ page, nick) {
+  const known = [...page.rooms].find((room) => room.isTalk && room.title.toLowerCase() === nick.toLowerCase());
+  return known ?? page.rooms.add(new Talk(nick, page));
+}
+
+/** Somebody has written to us, or we have. */
+export function take(/** @type {Page} */ page, /** @type {Whisper} */ whisper) {
+  const isMine = whisper.from === page.me;
+  if (isIgnored(whisper.from)) return;
+  const talk = talkWith(page, isMine ? whisper.to : whisper.from);
+  talk.said.push(whisper);
+  talk.add(whisper);
+  keep([...page.rooms]);
+  if (isMine && page.whispers) page.go(talk.name);
+  page.whispers = false;
+  if (!isMine && !(talk === page.room && inFocus())) {
+    talk.unread += 1;
+    page.notify(talk, whisper.from, whisper.text);
+  }
+  page.rooms.draw();
+}
+
+/** The talk in which somebody wrote to us last. */
+export function lastWriter(/** @type {Page} */ page) {
+  /** @param {any} talk */
+  const when = ({ said }) => [...said].reverse().find(({ from }) => from !== page.me)?.ts ?? 0;
+  const talks = [...page.rooms].filter((room) => room.isTalk).sort((one, other) => when(other) - when(one));
+  return talks.find(when);
+}
+
+/** Opens the talk with somebody. */
+export function open(/** @type {Page} */ page, nick) {
+  page.go(talkWith(page, nick).name);
+}
+
+/** Brings back the talks of before the page was loaded anew. */
+export function restore(/** @type {Page} */ page) {
+  for (const [nick, said] of Object.entries(recall("sessionStorage", "talks", isRecord) ?? {})) {
+    const whispers = Array.isArray(said) ? said.filter((one) => isRecord(one) && typeof one.text === "string" && one.ts > 0) : [];
+    const talk = talkWith(page, nick);
+    talk.said = whispers;
+    for (const whisper of whispers) talk.add({ ...whisper, from: String(whisper.from) });
+  }
+  page.rooms.draw();
+  page.rooms.revisit();
+}
