@@ -38,7 +38,7 @@ def parse_query(text: str, room: str, now: int, limit: int) -> SearchQuery:
     names: dict[str, list[str]] = {"from": [], "room": []}
     moments: dict[str, int] = {}
     words: list[str] = []
-    for word in sanitize.line(text, QUERY_BYTES).split():
+    for word in sanitize.line(text, QUERY_BYTES).split() if text.strip() else ():
         filter, colon, value = word.partition(":")
         filter = filter.lower()
         if colon and filter in names:

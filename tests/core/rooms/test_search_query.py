@@ -29,7 +29,8 @@ def test_a_query_is_words_and_filters(text: str, query: SearchQuery) -> None:
 @pytest.mark.parametrize(
     ("text", "code", "words"),
     [
-        ("", "bad_text", "nothing"), ("* - ?", "bad_message", "no word"), ("since:3d", "bad_message", "no word"),
+        ("", "bad_message", "no word"), ("  ", "bad_message", "no word"),
+        ("* - ?", "bad_message", "no word"), ("since:3d", "bad_message", "no word"),
         ("x from:", "bad_message", "from: what"), ("x room:!", "room_invalid", ""),
         ("x since:tomorrow", "bad_message", "since:tomorrow is no moment"),
         ("x before:2026-13-40", "bad_message", "no moment"),
