@@ -29,6 +29,7 @@ from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.ports import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.looks import UNSET
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import Lines
 from gateway.core.sessions.session import Arrival
@@ -83,15 +84,12 @@ class Connection:
         """Lines from the buffer that the session does not take yet, the next one last."""
         self._ahead = ReadAhead(door.read_ahead)  # what came behind those lines
         self._hearing_since: float | None = None  # monotonic: the peer is heard out, and nothing is written to it
-        self._discipline: Discipline | None = None
-        """What stands between the bytes and the lines; None on the plain door until the peer speaks telnet."""
+        self._discipline: Discipline | None = None  # what stands between bytes and lines, if anything
         self._events = 0
-        self._first: bytes | None = b""
-        """What was received while it may still be another protocol; None once that is decided."""
+        self._first: bytes | None = b""  # while it may still be another protocol; None once that is decided
         self._ended = self._broken = self._lost = self._shut = False
         """The peer has stopped sending; sending to it has failed; it was reset or is dead; our side is shut down."""
-        self._last_words: bytes | None = None
-        """Set once we are closing: what is still to be written."""
+        self._last_words: bytes | None = None  # set once we are closing: what is still to be written
         self._turn_asked = self.closed = False
         local = self._local() if remote.proxy is None else None
         self._reached_at = local[0] if local is not None else None
@@ -276,12 +274,13 @@ class Connection:
                 self._discipline.rest()
 
     def _receive(self, data: bytes) -> None:
-        if self._discipline is None and b"\xff" in data:
-            self._discipline = Discipline(self, Telnet(before=self.lines.last_byte))
+        plain = self._discipline is None and b"\xff" not in data
+        self.receive_text(data) if plain else self._disciplined().receive(data)
+
+    def _disciplined(self) -> Discipline:
         if self._discipline is None:
-            self.receive_text(data)
-        else:
-            self._discipline.receive(data)
+            self._discipline = Discipline(self, Telnet(before=self.lines.last_byte))
+        return self._discipline
 
     def receive_text(self, text: bytes) -> None:
         """Take text from which telnet has been removed; of a peer in the line editor, whole lines."""
@@ -290,7 +289,7 @@ class Connection:
         self.lines.feed(text)
 
     def pump(self) -> None:
-        """More can be sent: let the hub send what the session has not been given."""
+        """See `Line`."""
         if self.session.blocked:
             self.door.hub.pump(self.session)
 
@@ -350,6 +349,8 @@ class Connection:
         self._queue = queue or None
         if session.closed:
             return
+        if self._discipline is not None or session.preferences is not UNSET:
+            self._disciplined().after_lines()
         waiting = self._waiting
         if not self._ended:
             reads = self._ahead.has_room if session.held else not waiting

@@ -1,6 +1,7 @@
 """The line discipline: what stands between a terminal connection's bytes and the lines of its session.
 
-Theory of this file. On the plain door there is none until a peer speaks telnet. On the telnet door the peer is offered
+Theory of this file. On the plain door there is none until a peer speaks telnet or sets something that changes how its
+lines look (`core.protocol.looks`). On the telnet door the peer is offered
 what `tcp.negotiation` describes, OFFER_AFTER seconds after it came; one that sends text before that is a script and is
 offered nothing. One that negotiates before that is asked first and offered the echo when it has answered: many MUD
 clients begin so, and the echo would hide what is typed there. When the peer has answered everything, or ANSWER_SECONDS
@@ -13,7 +14,12 @@ a peer that takes nothing must not find its window's size queued behind the room
 from typing import Final
 
 from gateway import wording
+from gateway.core.doors.preferences import use_lines
 from gateway.core.ports import Traits
+from gateway.core.protocol.looks import UNSET, Looks
+from gateway.core.protocol.message import Door
+from gateway.core.protocol.wire import clock
+from gateway.tcp.editor.editor import BELL
 from gateway.tcp.editor.session import EditorSession, Line
 from gateway.tcp.negotiation import Negotiation
 from gateway.tcp.telnet import IAC, NOP, Event, Signal, Telnet, Violation
@@ -24,6 +30,9 @@ ANSWER_SECONDS = 0.5
 """A peer that has not answered by then is served like one at the plain door."""
 NOP_EVERY = 60.0
 """Seconds between two NOPs, which keep a translated connection from being forgotten."""
+HOLD_OPEN = 0.3
+"""Seconds after a line in which what comes is shown with /hold on: the answer to the line, and what has waited."""
+BELL_SECONDS = 5.0
 UNSENT_BYTES = 1 << 17
 """Replies of the protocol that wait for a peer that reads nothing; what is more is not sent."""
 ANSWERS: Final = {Signal.ARE_YOU_THERE: wording.STILL_HERE, Signal.INTERRUPT: wording.HOW_TO_LEAVE}
@@ -32,23 +41,20 @@ ANSWERS: Final = {Signal.ARE_YOU_THERE: wording.STILL_HERE, Signal.INTERRUPT: wo
 class Discipline:
     """One connection's. `telnet` is the parser of a peer at the plain door that has begun to speak telnet."""
 
-    __slots__ = (
-        "_decided",
-        "_editor",
-        "_keeping_alive",
-        "_line",
-        "_negotiation",
-        "_offered",
-        "_sends_lines",
-        "_unsent",
-    )
+    __slots__ = ("_decided", "_editor", "_line", "_looks", "_negotiation", "_offered", "_opened", "_rang",
+                 "_sends_lines", "_set", "_unsent")  # fmt: skip
 
     def __init__(self, line: Line, telnet: Telnet | None = None) -> None:
         self._line = line
         self._negotiation = Negotiation(telnet)
         self._offered = self._decided = telnet is not None
-        self._keeping_alive = self._sends_lines = False
+        self._sends_lines = False
         self._editor: EditorSession | None = None
+        self._looks = Looks()
+        self._set = UNSET
+        """What the person had set when it was last looked at."""
+        self._opened = self._rang = float("-inf")
+        """When a line was last taken, and when the bell was last rung, in monotonic seconds."""
         self._unsent = b""
         """What the socket has not taken yet."""
 
@@ -104,9 +110,43 @@ class Discipline:
 
     def send(self, data: bytes) -> int:
         """Send lines of the session; the number of bytes taken, as `core.ports.Transport.send`."""
-        if not self.write():
+        session, set = self._line.session, self._line.session.preferences
+        if not self.write() or (set.hold and self._now() - self._opened > HOLD_OPEN):
             return 0
-        return self._line.transmit(data) if self._editor is None else self._editor.show(data)
+        if self._editor is not None and not self._editor.ready:
+            return 0
+        if session.wire.objects or (set is UNSET and self._editor is None):
+            return self._line.transmit(data)
+        end = "\n" if session.door is Door.TCP else "\r\n"
+        lines = self._looks.dress(data.decode("utf-8", "replace").removesuffix(end).split(end), session.nick, set)
+        rings = self._looks.rings and self._rings(set.bell)
+        if self._editor is not None:
+            self._editor.show(lines, rings)
+        else:
+            self.write((BELL * rings + "".join(line + end for line in lines)).encode("utf-8", "replace"))
+        return len(data)
+
+    def after_lines(self) -> None:
+        """The session has taken lines, commands among them."""
+        set, before = self._line.session.preferences, self._set
+        if set is not before:
+            self._set = set
+            if before.plain and not set.plain and self._looks.by_minute:
+                self._negotiation.offer_echo()
+            self._change_echo()
+        if set.hold or before.hold:
+            self._opened = self._now()
+            self._line.pump()
+
+    def _now(self) -> float:
+        return self._line.door.hub.clock.now()
+
+    def _rings(self, wanted: bool | None) -> bool:
+        """Whether to ring the bell for what came: by itself only in the editor, and not again within BELL_SECONDS."""
+        ringing = (self._editor is not None if wanted is None else wanted) and self._now() - self._rang >= BELL_SECONDS
+        if ringing:
+            self._rang = self._now()
+        return ringing
 
     def write(self, data: bytes = b"") -> bool:
         """Send bytes of the protocol, behind what waits already; return whether all has gone out."""
@@ -125,7 +165,10 @@ class Discipline:
 
     def last_words(self, words: bytes) -> bytes:
         """What is written before the connection is closed: `words` behind what has not gone out."""
-        return self._unsent + (words if self._editor is None else self._editor.close(words))
+        if self._editor is None:
+            return self._unsent + words
+        lines = words.decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\n").split("\n")
+        return self._unsent + self._editor.close(lines if words else [])
 
     def add_to(self, traits: Traits) -> Traits:
         """The traits of the connection with those of its terminal."""
@@ -162,10 +205,13 @@ class Discipline:
         if self._decided or self._line.session.closed:
             return
         self._offered = self._decided = True
-        if self._negotiation.agreed and not self._keeping_alive:
-            self._keeping_alive = True
+        if self._negotiation.agreed:
             self._line.door.server.later(NOP_EVERY, self._keep_alive)
-        if not self._sends_lines and not self._negotiation.sends_lines and not self._line.session.ending:
+            session = self._line.session
+            session.prefer(session.preferences.changed(timed=True, plain=self._negotiation.reads_aloud))
+            use_lines(session)
+        own_editor = self._sends_lines or self._negotiation.sends_lines or self._line.session.ending
+        if not own_editor and not self._negotiation.echo_offered:
             self._negotiation.offer_echo()
         self._change_echo()
         if self._negotiation.other_charset:
@@ -174,20 +220,26 @@ class Discipline:
 
     def _change_echo(self) -> None:
         """Begin or end the editor, as the options are now."""
-        found = self._negotiation
-        wanted = found.moves_cursor and not (self._sends_lines or found.sends_lines)
-        if found.echoes and not wanted:
+        found, set = self._negotiation, self._line.session.preferences
+        possible = found.moves_cursor and not (self._sends_lines or found.sends_lines or set.plain)
+        if found.echoes and not possible:
             found.take_back_echo()
         self._answer()
-        if self._editor is None and wanted and found.echoes:
+        wanted = (possible and found.echoes) or set.keys
+        self._looks.colors = found.shows_colors or (wanted and not found.no_color and not found.terminal)
+        if self._editor is None and wanted:
+            self._looks.by_minute = self._looks.words_first = True
+            self._looks.minute = self._looks.minute or clock(self._line.door.hub.clock.wall())
             self._editor = EditorSession(self._line, self.write, (found.width, found.height), found.terminal)
+            self._editor.keys_seen = set.keys
             half = self._line.lines.rest()
             if half:
                 self._editor.receive(half)
             self._editor.draw()
-        elif self._editor is not None and not (wanted and found.echoes):
-            self.write(self._editor.close(b""))
+        elif self._editor is not None and not wanted:
+            self.write(self._editor.close([]))
             self._line.session.show_own(False)
+            self._looks.words_first = False
             self._editor = None
 
     def _keep_alive(self) -> None:

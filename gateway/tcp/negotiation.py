@@ -93,7 +93,7 @@ class Negotiation:
     def offer_echo(self) -> None:
         """Offer to show what is typed, which lets the peer send every key."""
         for option in (SGA, ECHO):
-            if not self.echo_offered and not self._telnet.is_on(Side.US, option):
+            if not self._telnet.is_on(Side.US, option):
                 self._telnet.enable(Side.US, option)
                 self._pending.add((Side.US, option))
         self.echo_offered = True

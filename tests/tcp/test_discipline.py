@@ -7,7 +7,7 @@ import pytest
 from gateway.core.protocol.message import Door
 from gateway.tcp import discipline
 from gateway.tcp.telnet import DO, DONT, ECHO, NAWS, NEW_ENVIRON, SGA, TTYPE, WILL, WONT
-from tests.tcp.house import Caller, House
+from tests.tcp.house import Caller, Guest, House
 from tests.tcp.test_negotiation import says, tells
 
 Build = Callable[..., House]
@@ -95,7 +95,7 @@ def test_a_key_pressed_before_the_answers_does_not_hold_them_up(house: House) ->
 AGREEMENT = says(DO, SGA, DO, ECHO, WONT, NAWS, WONT, TTYPE, WONT, NEW_ENVIRON)
 
 
-def agreeing(house: House) -> Caller:
+def agreeing(house: House) -> Guest:
     """A peer that leaves the echo to the gateway, and has been greeted."""
     caller = house.stranger()
     caller.hears(OFFER)
@@ -165,3 +165,79 @@ def test_another_protocol_is_told_so_at_the_telnet_door(house: House) -> None:
     caller.says(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 
     assert caller.hears_all().startswith(b"HTTP/1.1 400 ")
+
+
+# What is set at the plain door
+
+
+def test_with_hold_on_the_others_wait_for_enter(new_house: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discipline, "HOLD_OPEN", 0.05)
+    house = new_house()
+    ana, bob = house.guest("ana"), house.guest("bob")
+    ana.says(b"/hold on\n")
+    ana.hears(b"wait until you press Enter")
+    now = house.hub.clock.now()
+    house.until(lambda: house.hub.clock.now() - now > 0.1)
+    bob.says(b"one\n", b"two\n")
+    house.until(lambda: len(house.said) == 2)
+    house.until(lambda: ana.session.blocked)
+    ana.listens()
+    waited = b"one" not in ana.heard
+    ana.says(b"\n")
+    ana.hears(b"bob: one\nbob: two\n")
+
+    assert waited
+
+
+def test_who_is_ignored_is_not_seen(new_house: Build) -> None:
+    house = new_house()
+    ana, bob, eve = house.guest("ana"), house.guest("bob"), house.guest("eve")
+    ana.says(b"/ignore bob\n")
+    ana.hears(b"bob\n")
+    bob.says(b"hello\n")
+    house.until(lambda: house.said == ["hello"])
+    eve.says(b"hi\n")
+    ana.hears(b"eve: hi\n")
+
+    assert b"bob: hello" not in ana.heard
+
+
+def test_a_raw_terminal_at_the_plain_door_gets_the_editor_and_leaves_it(new_house: Build) -> None:
+    house = new_house()
+    ana = house.guest("ana")
+    ana.says(b"/mode char\n")
+    ana.hears(b"[lobby] ana> ")
+    ana.says(b"helo", b"\x1b[D", b"l", b"\r")
+    house.until(lambda: house.said == ["hello"])
+    ana.says(b"/mode line\r")
+    ana.hears(b"whole lines from now on")
+    ana.forgets()
+    ana.says(b"again\n")
+    house.until(lambda: house.said == ["hello", "again"])
+    ana.listens()
+
+    assert ana.heard == b""
+
+
+def test_plain_on_at_the_telnet_door_gives_the_echo_back(house: House) -> None:
+    caller = agreeing(house)
+    caller.says(b"/plain on\r\0")
+    caller.hears(says(WONT, ECHO))
+    caller.says(says(DONT, SGA, DONT, ECHO))
+    caller.forgets()
+    caller.says(b"/plain off\r\n")
+    caller.hears(says(WILL, SGA, WILL, ECHO))
+    caller.forgets()
+    caller.says(says(DO, SGA, DO, ECHO))
+    caller.hears(b"> ")
+
+
+def test_names_have_colors_and_ones_own_is_bold_in_the_editor(house: House) -> None:
+    caller = agreeing(house)
+    bob = house.guest("bob")
+    bob.says(f"hello {caller.session.nick}\n".encode())
+    caller.hears(b"mbob\x1b[39m: hello \x1b[1mguest-")
+    caller.says(b"/color off\r\0")
+    caller.hears(b"no colours")
+    bob.says(b"again\n")
+    caller.hears(b"bob: again")

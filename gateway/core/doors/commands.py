@@ -14,6 +14,7 @@ from gateway import wording
 from gateway.core import sanitize
 from gateway.core.doors.join import TERMINAL_RECENT, join, show_page
 from gateway.core.doors.post import somebody, whisper
+from gateway.core.doors.preferences import PREFERENCES, Preference
 from gateway.core.doors.search import search
 from gateway.core.doors.welcome import login, resume, source_of
 from gateway.core.hub import Hub
@@ -23,7 +24,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Ack, Notice
 from gateway.core.protocol.message import Door, Kind
 from gateway.core.protocol.wire import people
-from gateway.core.quantity import moment, short_duration
+from gateway.core.quantity import moment, short_duration, short_size
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.fanout import Member
 from gateway.core.rooms.registry import RECENT_MESSAGES, ListedRoom
@@ -82,6 +83,8 @@ class Command:
     run: Callable[[CommandCall], None]
     order: bool = False
     """For operators, and listed for them only."""
+    brief: bool = False
+    """Listed by its name only."""
 
 
 def named_command(line: str) -> bool:
@@ -130,7 +133,9 @@ def _help(call: CommandCall) -> None:
         head = wording.HELP_ONE.format(name=found.name, usage=found.usage).rstrip()
         call.answer(head + wording.HELP_EXAMPLE.format(words=found.words, example=found.example))
         return
-    rows = [f"/{row.name} {row.usage}".ljust(22) + row.words for row in COMMANDS.values() if not row.order]
+    listed = [row for row in COMMANDS.values() if not row.order]
+    rows = [f"/{row.name} {row.usage}".ljust(22) + row.words for row in listed if not row.brief]
+    rows.append(wording.HELP_SETTINGS.format(commands=" ".join(f"/{row.name}" for row in listed if row.brief)))
     if call.session.operator is not None:
         orders = " ".join(f"/{row.name}" for row in COMMANDS.values() if row.order)
         rows.append(wording.HELP_OPERATE.format(commands=orders))
@@ -180,7 +185,7 @@ def _who(call: CommandCall) -> None:
         for session in shown
     ]
     width = max(map(len, names), default=0)
-    rows = [f"{name:<{width}}  {_presence(call.hub, session)}" for name, session in zip(names, shown, strict=True)]
+    rows = [f"{name:<{width}}  {_presence(call, session)}" for name, session in zip(names, shown, strict=True)]
     rows += [wording.MORE_WHO.format(page=page + 1)] if page < last else []
     call.answer("\n".join([wording.WHO_HEAD.format(people=people(len(sessions)), room=room.name), *rows]))
 
@@ -190,7 +195,7 @@ def _whois(call: CommandCall) -> None:
     rooms = " ".join(dict.fromkeys(f"#{name}" for each in found.connections for name in each.rooms))
     since = min(each.connected_at for each in found.connections)
     here = short_duration(max(0, call.hub.clock.wall() - since) / 1000)
-    presence = _presence(call.hub, found)
+    presence = _presence(call, found)
     call.answer(wording.WHOIS.format(nick=found.nick, presence=presence, time=here, rooms=rooms or wording.NO_ROOM))
 
 
@@ -328,6 +333,11 @@ def _ordered(order: OperatorCommand) -> Callable[[CommandCall], None]:
     return run
 
 
+def _set(row: Preference) -> Callable[[CommandCall], None]:
+    """The function that runs a preference's command for a session."""
+    return lambda call: call.answer(row.set(call.session, call.words))
+
+
 def _quit(call: CommandCall) -> None:
     call.done()
     code = call.hub.identities.code(call.session) if call.session.identity and call.session.terminal else ""
@@ -335,9 +345,14 @@ def _quit(call: CommandCall) -> None:
     call.hub.close(call.session, CloseReason.LEFT, wording.BYE, aside=aside)
 
 
-def _presence(hub: Hub, session: Session) -> str:
-    idle = hub.clock.now() - session.last_input
+def _presence(call: CommandCall, session: Session) -> str:
+    """Where somebody is and what they do; for operators also from where, and how far behind they read."""
+    idle = call.hub.clock.now() - session.last_input
     state = wording.IDLE.format(time=short_duration(idle)) if idle >= 60 else wording.ACTIVE
+    away = session.preferences.away
+    state += wording.AND_AWAY.format(away=away) if away else ""
+    if call.session.operator is not None:
+        state += wording.FOR_OPERATORS.format(address=session.address, lag=short_size(session.lag()[1]))
     return f"{GLYPHS[session.door]} {session.door:<6}  {state}"
 
 
@@ -367,7 +382,8 @@ COMMANDS = {
         Command("search", "WORDS", "find messages", "/search deploy from:ana since:3d", _search),
         Command("paste", "", "send many lines as one message", "/paste", _paste),
         Command("delete", "[SEQ]", "take back what you said", "/delete 512", _delete),
-        Command("echo", "on|off", "see your own lines too", "/echo on", _echo),
+        Command("echo", "on|off", "see your own lines too", "/echo on", _echo, brief=True),
+        *(Command(row.name, row.usage, row.words, row.example, _set(row), brief=True) for row in PREFERENCES),
         Command("resume", "[CODE]", "be the same person here", "/resume K7Q2-MX", _resume),
         Command("bot", "[off]", "JSON lines from now on", "/bot off", _bot),
         Command("quit", "", "leave (also: quit)", "/quit", _quit),

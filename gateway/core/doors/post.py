@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
-from gateway.core.protocol.events import Private, too_fast
+from gateway.core.protocol.events import Notice, Private, too_fast
 from gateway.core.protocol.message import Door, Kind, Message
 from gateway.core.rooms.fanout import Member, Room, members_of
 from gateway.core.rooms.group_commit import Draft
@@ -194,3 +194,5 @@ def _deliver(hub: Hub, session: Session, to: str, text: str) -> None:
         each.tell(event)
     for each in readers:
         hub.identities.wrote(session, each)
+    if receiver.preferences.away and receiver is not session:
+        session.tell(Notice(wording.IS_AWAY.format(nick=receiver.nick, away=receiver.preferences.away)))

@@ -182,12 +182,23 @@ class Lines:
         self.end = end
         self._page = page
         self._at: dict[str, Lines] = {}
+        self._timed: TimedLines | None = None
 
     def at(self, page: str) -> "Lines":
         """The same format for readers who find the web door at `page`: those at one place share what is encoded."""
         if page not in self._at and (not page or len(self._at) >= PLACES):
             return self
         return self._at.setdefault(page, type(self)(self.name, self.end, page))
+
+    def timed(self) -> "Lines":
+        """The same format with the time of each message; readers share it."""
+        if self._timed is None:
+            self._timed = TimedLines(self)
+        return self._timed
+
+    def untimed(self) -> "Lines":
+        """The format that `timed` came from."""
+        return self
 
     def for_programs(self) -> Wire:
         return JsonLines(self)
@@ -206,6 +217,24 @@ class Lines:
 
     def _join(self, lines: list[str]) -> bytes:
         return "".join([line + self.end for line in lines]).encode()
+
+
+class TimedLines(Lines):
+    """The same with the time in front of each live message, `14:01 bob: hi`, for `core.protocol.looks` to show."""
+
+    def __init__(self, of: Lines) -> None:
+        super().__init__(f"timed {of.name}", of.end)
+        self._page = of._page
+        self._of = of
+
+    def timed(self) -> Lines:
+        return self
+
+    def untimed(self) -> Lines:
+        return self._of
+
+    def message(self, message: Message) -> bytes:
+        return self._join([f"{clock(message.ts)} {line}" for line in spoken(message, self._page)])
 
 
 class RawLines(Lines):

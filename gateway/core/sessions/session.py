@@ -22,6 +22,7 @@ from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
 from gateway.core.ports import RoomReading, Transport
 from gateway.core.protocol.events import Event, error_event
+from gateway.core.protocol.looks import UNSET, Preferences
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import Wire
 from gateway.core.roles import Operator
@@ -138,8 +139,7 @@ class Session:
     agent: str | None = field(init=False)
     encrypted: bool = field(init=False)
     terminal: bool = field(init=False)
-    echo: bool = field(init=False)
-    """Whether own messages come back. For terminals they do not, at first."""
+    echo: bool = field(init=False)  # whether own messages come back. For terminals they do not, at first
     connected_at: int = 0  # milliseconds since 1970 UTC
     own_id: str = ""  # the identity of what is said before the peer is known
     author: str = ""  # the identity of what is said now
@@ -159,24 +159,20 @@ class Session:
     owed: bytes = b""
     identity: Identity | None = None
     """Who the peer is across connections; a terminal has none until it asks for a code."""
+    preferences: Preferences = UNSET
     operator: Operator | None = None
     """The operator who has logged in on this connection."""
     _flushed: list[Callable[[], None]] | None = None
-    blocked: bool = False
-    """The transport took less than it was offered; it calls `hub.pump` when it can take more."""
-    choked: bool = False
-    """Whether so much is owed that input is held until it has gone out."""
-    held: int = 0
-    """How many things (rate, journal, output) input waits for; the door reads on when it is 0 again."""
-    pending: int = 0
-    """Own messages that are not committed yet."""
+    blocked: bool = False  # the transport took less than it was offered; it calls `hub.pump` when it can take more
+    choked: bool = False  # whether so much is owed that input is held until it has gone out
+    held: int = 0  # how many things (rate, journal, output) input waits for; the door reads on when it is 0 again
+    pending: int = 0  # own messages that are not committed yet
     greeted: bool = False
     """Whether a terminal got its greeting, or spoke first; or a browser has said hello."""
     ending: bool = False
     """Whether the peer has stopped sending: close when what it is owed has gone out."""
     closed: bool = False
-    tap: Watcher | None = None
-    """An operator watches: doors pass on to it what comes in."""
+    tap: Watcher | None = None  # an operator watches: doors pass on to it what comes in
     messages_in: int = 0
     messages_out: int = 0
     bytes_in: int = 0
@@ -264,6 +260,10 @@ class Session:
     def show_own(self, echo: bool) -> None:
         """Whether own messages come back."""
         self.echo = echo
+
+    def prefer(self, preferences: Preferences) -> None:
+        """The person has set something."""
+        self.preferences = preferences
 
     def use(self, wire: Wire) -> None:
         """Write in another wire format from now on."""

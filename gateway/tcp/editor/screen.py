@@ -33,6 +33,8 @@ CLEAR_ROW, CLEAR_BELOW, CLEAR_ALL = "\x1b[K", "\x1b[J", "\x1b[H\x1b[2J"
 ASK_POSITION = "\x1b[6n"
 PASTE_ON, PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
 
+_STYLE = re.compile(r"\x1b\[[\d;]*m")
+"""Bold and colours; nothing else in a line begins with ESC."""
 _JOINING: Final = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
 _WORD = re.compile(r"\s*[^\s]+|\s+$")
 
@@ -51,6 +53,7 @@ def cell(grapheme: str) -> tuple[str, int, bool]:
 
 def width_of(text: str) -> int:
     """The columns of a text, each cluster at its widest."""
+    text = _STYLE.sub("", text) if "\x1b" in text else text
     return len(text) if text.isascii() else sum(cell(each)[1] for each in iter_graphemes(text))
 
 
@@ -69,7 +72,7 @@ def wrapped(line: str, width: int) -> list[str]:
         if used + size <= width:
             row, used = row + word, used + size
             continue
-        for each in iter_graphemes(word):
+        for each in iter_graphemes(_STYLE.sub("", word)):
             size = cell(each)[1]
             if used + size > width:
                 rows.append(row)

@@ -154,19 +154,22 @@ class EditorSession:
 
     # What goes out
 
-    def show(self, data: bytes) -> int:
-        """Show whole lines of the session above what is typed; the number of bytes taken, all or none."""
-        server, now = self._line.door.server, self._line.door.hub.clock.now()
-        wait = self._drawn_at + 1 / BATCHES_PER_SECOND - now
-        if self._resizing or wait > 0:
-            if not self._pump_due and not self._resizing:
-                self._pump_due = True
-                server.later(wait, self._pump)
-            return 0
-        self._drawn_at = now
-        self._editor.show(_lines(data))
+    @property
+    def ready(self) -> bool:
+        """Whether lines may be shown now; if not, the hub is asked again when they may."""
+        wait = self._drawn_at + 1 / BATCHES_PER_SECOND - self._line.door.hub.clock.now()
+        if not self._resizing and wait > 0 and not self._pump_due:
+            self._pump_due = True
+            self._line.door.server.later(wait, self._pump)
+        return not self._resizing and wait <= 0
+
+    def show(self, lines: list[str], rings: bool) -> None:
+        """Show lines above what is typed, and ring the bell."""
+        self._drawn_at = self._line.door.hub.clock.now()
+        self._editor.show(lines)
+        if rings:
+            self._editor.ring()
         self.draw()
-        return len(data)
 
     def draw(self) -> None:
         """Write what has changed, now or when the socket takes more."""
@@ -181,9 +184,9 @@ class EditorSession:
         if self._stale:
             self.draw()
 
-    def close(self, last: bytes) -> bytes:
+    def close(self, last: list[str]) -> bytes:
         """What to write at the end, `last` being the last lines."""
-        return self._editor.close(_lines(last))
+        return self._editor.close(last)
 
     def _pump(self) -> None:
         self._pump_due = False
@@ -225,8 +228,3 @@ class EditorSession:
         self._resizing = 0
         self._write(self._editor.resize(*self._size, reflow=reflow))
         self._line.pump()
-
-
-def _lines(data: bytes) -> list[str]:
-    """The lines in what a session is sent."""
-    return data.decode("utf-8", "replace").removesuffix("\n").replace("\r\n", "\n").replace("\r", "").split("\n")
