@@ -81,7 +81,7 @@ class EditorSession:
         self._line = line
         self._write = write
         self._editor = Editor(self)
-        self._editor.resize(*size, reflow=False)
+        self._editor.screen.resize(*size, reflow=False)
         self._size = size
         self._completer = Completer(line.door.hub, line.session)
         self._reflows: bool | None = True if WRAPPING.search(terminal) else None
