@@ -21,6 +21,16 @@ from tests.fakes import PATIENCE, until
 
 ROOT = Path(gateway.__file__).parents[1]
 
+Ask = Callable[..., Any]
+OpenSqlite = Callable[..., SqliteJournal]
+Say = Callable[..., Message]
+Fill = Callable[..., list[Message]]
+Texts = Callable[..., list[str]]
+Epoch = Callable[..., str]
+Alter = Callable[..., list[Any]]
+Killed = Callable[..., list[int]]
+"""The types of this folder's fixtures: each is a function that a test calls."""
+
 WRITER = """
 import os, queue, signal, sys
 from pathlib import Path
@@ -126,7 +136,7 @@ def journal(request: pytest.FixtureRequest) -> Journal:
 
 
 @pytest.fixture
-def say() -> Callable[..., Message]:
+def say() -> Say:
     usual: dict[str, Any] = {"ts": 1_790_000_000_123, "nick": "ana", "door": "tcp", "kind": "say"}
 
     def make(text: str, room: str = "lobby", **fields: Any) -> Message:
@@ -136,7 +146,7 @@ def say() -> Callable[..., Message]:
 
 
 @pytest.fixture
-def ask(turns: Turns) -> Callable[..., Any]:
+def ask(turns: Turns) -> Ask:
     """Call a verb and wait for its answer."""
 
     def ask(verb: Callable[..., Any], *arguments: Any, **bounds: Any) -> Any:
@@ -152,7 +162,7 @@ def ask(turns: Turns) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def fill(ask: Callable[..., Any], say: Callable[..., Message]) -> Callable[..., list[Message]]:
+def fill(ask: Ask, say: Say) -> Fill:
     """Append messages with the texts 1 … `count`."""
 
     def fill(journal: Journal, count: int, room: str = "lobby") -> list[Message]:
@@ -163,7 +173,7 @@ def fill(ask: Callable[..., Any], say: Callable[..., Message]) -> Callable[..., 
 
 
 @pytest.fixture
-def texts(ask: Callable[..., Any]) -> Callable[..., list[str]]:
+def texts(ask: Ask) -> Texts:
     """The texts a room holds, oldest first."""
 
     def texts(journal: Journal, room: str = "lobby") -> list[str]:
@@ -174,7 +184,7 @@ def texts(ask: Callable[..., Any]) -> Callable[..., list[str]]:
 
 
 @pytest.fixture
-def alter() -> Callable[..., list[Any]]:
+def alter() -> Alter:
     """Run SQL on a journal nobody has open."""
 
     def alter(path: Path, sql: str, *parameters: Any) -> list[Any]:
@@ -201,7 +211,7 @@ def kill_while_writing(path: Path) -> Callable[..., list[int]]:
 
 
 @pytest.fixture
-def kill_after_writing(path: Path) -> Callable[..., list[int]]:
+def kill_after_writing(path: Path) -> Killed:
     """Let another process append texts one by one and kill itself; the numbers it was answered."""
 
     def write(*texts: str, durability: str = "process") -> list[int]:

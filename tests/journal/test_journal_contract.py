@@ -1,79 +1,70 @@
 """What every journal promises: the same suite against each of them."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from gateway.core.protocol.message import Message
 from gateway.journal.sqlite import SqliteJournal
-from tests.journal.conftest import Turns
+from tests.journal.conftest import Ask, Fill, Say, Texts, Turns
 
 
 def numbers(page: Any) -> list[int]:
     return [message.seq for message in page.messages]
 
 
-def test_an_unknown_room_is_empty_and_has_an_epoch(journal: Any, ask: Callable[..., Any]) -> None:
+def test_an_unknown_room_is_empty_and_has_an_epoch(journal: Any, ask: Ask) -> None:
     record = ask(journal.open, "lobby", 50)
     assert (record.room, record.first, record.head, record.topic, list(record.recent)) == ("lobby", 1, 0, "", [])
     assert re.fullmatch("[A-Za-z0-9_-]{16}", record.epoch)
 
 
-def test_a_room_nobody_has_written_to_keeps_its_epoch_and_is_not_listed(journal: Any, ask: Callable[..., Any]) -> None:
+def test_a_room_nobody_has_written_to_keeps_its_epoch_and_is_not_listed(journal: Any, ask: Ask) -> None:
     epoch = ask(journal.open, "lobby", 50).epoch
     assert ask(journal.open, "lobby", 50).epoch == epoch
     assert ask(journal.rooms) == []
 
 
-def test_two_rooms_have_two_epochs(journal: Any, ask: Callable[..., Any]) -> None:
+def test_two_rooms_have_two_epochs(journal: Any, ask: Ask) -> None:
     assert ask(journal.open, "lobby", 0).epoch != ask(journal.open, "ops", 0).epoch
 
 
-def test_the_first_message_keeps_the_epoch_the_room_was_opened_with(
-    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
-) -> None:
+def test_the_first_message_keeps_the_epoch_the_room_was_opened_with(journal: Any, ask: Ask, fill: Fill) -> None:
     epoch = ask(journal.open, "lobby", 50).epoch
     fill(journal, 1)
     assert ask(journal.open, "lobby", 50).epoch == epoch
 
 
-def test_numbers_are_dense_and_in_the_order_of_the_batches(
-    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
-) -> None:
+def test_numbers_are_dense_and_in_the_order_of_the_batches(journal: Any, ask: Ask, say: Say) -> None:
     first = ask(journal.append, [say("a"), say("b")])
     second = ask(journal.append, [say("c")])
     assert [(m.seq, m.text) for m in first + second] == [(1, "a"), (2, "b"), (3, "c")]
 
 
-def test_the_answer_is_the_same_messages(journal: Any, ask: Callable[..., Any], say: Callable[..., Message]) -> None:
+def test_the_answer_is_the_same_messages(journal: Any, ask: Ask, say: Say) -> None:
     batch = [say("a"), say("b")]
     answer = ask(journal.append, batch)
     assert all(mine is theirs for mine, theirs in zip(batch, answer, strict=True))
 
 
-def test_each_room_counts_for_itself_in_a_mixed_batch(
-    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
-) -> None:
+def test_each_room_counts_for_itself_in_a_mixed_batch(journal: Any, ask: Ask, say: Say) -> None:
     batch = ask(journal.append, [say("a", "x"), say("b", "y"), say("c", "x"), say("d", "x"), say("e", "y")])
     assert [(m.room, m.seq) for m in batch] == [("x", 1), ("y", 1), ("x", 2), ("x", 3), ("y", 2)]
 
 
-def test_an_empty_batch_is_answered_with_nothing(journal: Any, ask: Callable[..., Any]) -> None:
+def test_an_empty_batch_is_answered_with_nothing(journal: Any, ask: Ask) -> None:
     assert ask(journal.append, []) == []
 
 
-def test_a_message_comes_back_as_it_was_but_for_its_author(
-    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
-) -> None:
+def test_a_message_comes_back_as_it_was_but_for_its_author(journal: Any, ask: Ask, say: Say) -> None:
     text = "zero \0, quote ', percent %, \U0001f600, two\nlines"
     ask(journal.append, [say(text, ts=5, nick="Ana", door="web", kind="action", author=77)])
     (message,) = ask(journal.read, "lobby", after=None, before=None, limit=10).messages
     assert message == Message("lobby", 5, "Ana", "web", "action", text, author=0, seq=1)
 
 
-def test_sql_in_every_field_is_only_text(journal: Any, ask: Callable[..., Any], say: Callable[..., Message]) -> None:
+def test_sql_in_every_field_is_only_text(journal: Any, ask: Ask, say: Say) -> None:
     evil = "'); DROP TABLE messages; --"
     ask(journal.append, [say(evil, evil, nick=evil, door=evil, kind=evil)])
     ask(journal.set_topic, evil, evil)
@@ -81,17 +72,13 @@ def test_sql_in_every_field_is_only_text(journal: Any, ask: Callable[..., Any], 
     assert (record.topic, record.recent[0].text, record.recent[0].nick) == (evil, evil, evil)
 
 
-def test_opening_brings_the_last_messages_oldest_first(
-    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
-) -> None:
+def test_opening_brings_the_last_messages_oldest_first(journal: Any, ask: Ask, fill: Fill) -> None:
     fill(journal, 10)
     record = ask(journal.open, "lobby", 3)
     assert (record.first, record.head, [m.seq for m in record.recent]) == (1, 10, [8, 9, 10])
 
 
-def test_opening_may_ask_for_no_messages(
-    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
-) -> None:
+def test_opening_may_ask_for_no_messages(journal: Any, ask: Ask, fill: Fill) -> None:
     fill(journal, 3)
     assert list(ask(journal.open, "lobby", 0).recent) == []
 
@@ -119,8 +106,8 @@ READS = {
 @pytest.mark.parametrize(("after", "before", "limit", "expected", "more"), READS.values(), ids=READS)
 def test_reading(
     journal: Any,
-    ask: Callable[..., Any],
-    fill: Callable[..., list[Message]],
+    ask: Ask,
+    fill: Fill,
     after: int | None,
     before: int | None,
     limit: int,
@@ -132,34 +119,28 @@ def test_reading(
     assert (numbers(page), page.more) == (expected, more)
 
 
-def test_reading_an_unknown_room_finds_nothing(journal: Any, ask: Callable[..., Any]) -> None:
+def test_reading_an_unknown_room_finds_nothing(journal: Any, ask: Ask) -> None:
     page = ask(journal.read, "nowhere", after=None, before=None, limit=5)
     assert (numbers(page), page.more) == ([], False)
 
 
-def test_reading_no_messages_finds_none(
-    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
-) -> None:
+def test_reading_no_messages_finds_none(journal: Any, ask: Ask, fill: Fill) -> None:
     fill(journal, 3)
     assert numbers(ask(journal.read, "lobby", after=0, before=None, limit=0)) == []
 
 
-def test_reading_sees_only_its_room(
-    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]], texts: Callable[..., list[str]]
-) -> None:
+def test_reading_sees_only_its_room(journal: Any, ask: Ask, fill: Fill, texts: Texts) -> None:
     fill(journal, 2, "x")
     fill(journal, 3, "y")
     assert texts(journal, "x") == ["1", "2"]
 
 
-def test_a_topic_is_kept(journal: Any, ask: Callable[..., Any]) -> None:
+def test_a_topic_is_kept(journal: Any, ask: Ask) -> None:
     assert ask(journal.set_topic, "lobby", "tea at five") is None
     assert ask(journal.open, "lobby", 0).topic == "tea at five"
 
 
-def test_a_topic_leaves_epoch_and_numbers_alone(
-    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
-) -> None:
+def test_a_topic_leaves_epoch_and_numbers_alone(journal: Any, ask: Ask, fill: Fill) -> None:
     fill(journal, 2)
     before = ask(journal.open, "lobby", 0)
     ask(journal.set_topic, "lobby", "new")
@@ -167,23 +148,19 @@ def test_a_topic_leaves_epoch_and_numbers_alone(
     assert (before.epoch, before.first, before.head) == (after.epoch, after.first, after.head)
 
 
-def test_rooms_are_listed_by_name(journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]) -> None:
+def test_rooms_are_listed_by_name(journal: Any, ask: Ask, fill: Fill) -> None:
     *_, last = fill(journal, 2, "ops")
     ask(journal.set_topic, "art", "pictures")
     found = [(r.room, r.first, r.head, r.topic, list(r.recent), r.last_ts) for r in ask(journal.rooms)]
     assert found == [("art", 1, 0, "pictures", [], 0), ("ops", 1, 2, "", [], last.ts)]
 
 
-def test_listed_rooms_have_the_epoch_they_open_with(
-    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
-) -> None:
+def test_listed_rooms_have_the_epoch_they_open_with(journal: Any, ask: Ask, fill: Fill) -> None:
     fill(journal, 1)
     assert ask(journal.rooms)[0].epoch == ask(journal.open, "lobby", 0).epoch
 
 
-def test_answers_come_once_and_in_the_order_of_the_verbs(
-    journal: Any, turns: Turns, say: Callable[..., Message]
-) -> None:
+def test_answers_come_once_and_in_the_order_of_the_verbs(journal: Any, turns: Turns, say: Say) -> None:
     answers: list[tuple[object, ...]] = []
     journal.append([say("a")], lambda batch: answers.append(("append", batch[0].seq)))
     journal.rooms().then(lambda rooms: answers.append(("rooms", len(rooms))))
@@ -195,14 +172,14 @@ def test_answers_come_once_and_in_the_order_of_the_verbs(
     assert answers == [("append", 1), ("rooms", 1), ("append", 2), ("read", 2), ("topic",), ("open", "t")]
 
 
-def test_a_verb_may_be_called_from_an_answer(journal: Any, turns: Turns, say: Callable[..., Message]) -> None:
+def test_a_verb_may_be_called_from_an_answer(journal: Any, turns: Turns, say: Say) -> None:
     answers: list[Any] = []
     journal.append([say("a")], lambda batch: journal.append([say("b")], answers.extend))
     turns.until(lambda: answers)
     assert answers[0].seq == 2
 
 
-def test_closing_answers_everything_first(journal: Any, say: Callable[..., Message]) -> None:
+def test_closing_answers_everything_first(journal: Any, say: Say) -> None:
     answers: list[Any] = []
     for text in "abc":
         journal.append([say(text)], answers.extend)
@@ -214,9 +191,7 @@ def test_closing_answers_everything_first(journal: Any, say: Callable[..., Messa
         assert not journal._worker._threads or not any(thread.is_alive() for thread in journal._worker._threads)
 
 
-def test_old_messages_expire_and_numbers_go_on(
-    journal: Any, ask: Callable[..., Any], say: Callable[..., Message], texts: Callable[..., list[str]]
-) -> None:
+def test_old_messages_expire_and_numbers_go_on(journal: Any, ask: Ask, say: Say, texts: Texts) -> None:
     ask(journal.append, [say("old", ts=1000), say("older", ts=900), say("young", ts=5000), say("late", ts=10)])
     expired = ask(journal.expire, 2000)
     assert (dict(expired.firsts), expired.more) == ({"lobby": 3}, False)
@@ -226,7 +201,7 @@ def test_old_messages_expire_and_numbers_go_on(
 
 
 def test_a_message_of_unknown_age_goes_only_with_a_later_one_whose_age_is_known(
-    journal: Any, ask: Callable[..., Any], say: Callable[..., Message], texts: Callable[..., list[str]]
+    journal: Any, ask: Ask, say: Say, texts: Texts
 ) -> None:
     before = 1_790_000_000_000
     ask(journal.append, [say("1970", ts=90_000), say("1970 too", ts=95_000)])
@@ -236,9 +211,7 @@ def test_a_message_of_unknown_age_goes_only_with_a_later_one_whose_age_is_known(
     assert texts(journal) == ["1970 again", "young"]
 
 
-def test_a_room_of_which_nothing_is_left_keeps_its_head(
-    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
-) -> None:
+def test_a_room_of_which_nothing_is_left_keeps_its_head(journal: Any, ask: Ask, say: Say) -> None:
     epoch = ask(journal.open, "lobby", 0).epoch
     ask(journal.append, [say("old", ts=1000)])
     ask(journal.expire, 2000)

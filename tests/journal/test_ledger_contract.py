@@ -1,7 +1,6 @@
 """What every ledger promises: the same suite against each of them."""
 
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from gateway.core.ports import AuditPage, AuditQuery, Journal, Ledger, Measure, 
 from gateway.core.roles import AuditEntry
 from gateway.errors import JournalError
 from gateway.journal.ledger import ENTRIES_LOOKED_AT
-from gateway.journal.sqlite import SqliteJournal
+from tests.journal.conftest import Ask, OpenSqlite
 
 
 def ban(
@@ -35,18 +34,18 @@ def numbers(page: Any) -> list[int]:
     return [each.number for each in page.entries]
 
 
-def test_a_new_ledger_is_empty(ledger: Ledger, ask: Callable[..., Any]) -> None:
+def test_a_new_ledger_is_empty(ledger: Ledger, ask: Ask) -> None:
     assert ask(ledger.sanctions, 0) == []
     assert ask(ledger.audit, AuditQuery()) == AuditPage([], None)
 
 
-def test_a_sanction_and_its_entry_come_back_as_they_were(ledger: Ledger, ask: Callable[..., Any]) -> None:
+def test_a_sanction_and_its_entry_come_back_as_they_were(ledger: Ledger, ask: Ask) -> None:
     assert ask(ledger.record, [entry()], add=[ban(until=99)]) is None
     assert ask(ledger.sanctions, 0) == [ban(until=99)]
     assert ask(ledger.audit, AuditQuery()).entries == [msgspec.structs.replace(entry(), number=1)]
 
 
-def test_bans_and_mutes_are_kept_apart_and_listed_by_age(ledger: Ledger, ask: Callable[..., Any]) -> None:
+def test_bans_and_mutes_are_kept_apart_and_listed_by_age(ledger: Ledger, ask: Ask) -> None:
     later, earlier = ban(created=7), ban(measure=Measure.MUTE, created=6)
     ask(ledger.record, [], add=[later, earlier])
     assert ask(ledger.sanctions, 0) == [earlier, later]
@@ -54,19 +53,19 @@ def test_bans_and_mutes_are_kept_apart_and_listed_by_age(ledger: Ledger, ask: Ca
     assert ask(ledger.sanctions, 0) == [earlier]
 
 
-def test_a_ban_is_replaced_by_another_at_once(ledger: Ledger, ask: Callable[..., Any]) -> None:
+def test_a_ban_is_replaced_by_another_at_once(ledger: Ledger, ask: Ask) -> None:
     ask(ledger.record, [entry()], add=[ban()])
     ask(ledger.record, [entry()], add=[ban("b2")], lift=[ban()])
     assert ask(ledger.sanctions, 0) == [ban("b2")]
 
 
-def test_what_ended_long_ago_is_forgotten(ledger: Ledger, ask: Callable[..., Any]) -> None:
+def test_what_ended_long_ago_is_forgotten(ledger: Ledger, ask: Ask) -> None:
     ask(ledger.record, [], add=[ban("old", until=10), ban("new", until=20), ban("ever")])
     assert {each.id for each in ask(ledger.sanctions, 15)} == {"new", "ever"}
     assert {each.id for each in ask(ledger.sanctions, 0)} == {"new", "ever"}
 
 
-def test_the_record_is_read_in_pages_newest_first(ledger: Ledger, ask: Callable[..., Any]) -> None:
+def test_the_record_is_read_in_pages_newest_first(ledger: Ledger, ask: Ask) -> None:
     ask(ledger.record, [entry() for _ in range(5)])
     first = ask(ledger.audit, AuditQuery(limit=2))
     second = ask(ledger.audit, AuditQuery(int(first.cursor), 2))
@@ -84,21 +83,19 @@ def test_the_record_is_read_in_pages_newest_first(ledger: Ledger, ask: Callable[
         ([("who", "bob")], []),
     ],
 )  # fmt: skip
-def test_the_record_is_searched_by_words(ledger: Ledger, ask: Callable[..., Any], terms: Any, wanted: Any) -> None:
+def test_the_record_is_searched_by_words(ledger: Ledger, ask: Ask, terms: Any, wanted: Any) -> None:
     ask(ledger.record, [entry(), entry(who="Eve", result="refused: no"), entry("kick", "Cid", "Ana")])
     assert numbers(ask(ledger.audit, AuditQuery(terms=terms))) == wanted
 
 
-def test_a_page_looks_at_a_bounded_number_of_entries(ledger: Ledger, ask: Callable[..., Any]) -> None:
+def test_a_page_looks_at_a_bounded_number_of_entries(ledger: Ledger, ask: Ask) -> None:
     ask(ledger.record, [entry(target="needle"), *(entry() for _ in range(ENTRIES_LOOKED_AT))])
     first = ask(ledger.audit, AuditQuery(terms=[("target", "needle")]))
     assert (first.entries, first.cursor) == ([], "2")
     assert numbers(ask(ledger.audit, AuditQuery(int(first.cursor), terms=[("target", "needle")]))) == [1]
 
 
-def test_what_cannot_be_stored_leaves_nothing(
-    open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any]
-) -> None:
+def test_what_cannot_be_stored_leaves_nothing(open_sqlite: OpenSqlite, ask: Ask) -> None:
     ledger = open_sqlite().ledger
     ask(ledger.record, [], add=[ban()])
     assert isinstance(ask(ledger.record, [entry()], add=[ban("b2"), ban()]), JournalError)
@@ -106,7 +103,7 @@ def test_what_cannot_be_stored_leaves_nothing(
     assert ask(ledger.audit, AuditQuery()).entries == []
 
 
-def test_it_is_there_after_a_restart(open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any]) -> None:
+def test_it_is_there_after_a_restart(open_sqlite: OpenSqlite, ask: Ask) -> None:
     journal = open_sqlite()
     ask(journal.ledger.record, [entry()], add=[ban()])
     journal.close()
@@ -116,9 +113,7 @@ def test_it_is_there_after_a_restart(open_sqlite: Callable[..., SqliteJournal], 
 
 
 @pytest.mark.parametrize("sql", ["DELETE FROM audit", "UPDATE audit SET who = 'nobody'"])
-def test_the_record_only_grows(
-    open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any], path: Path, sql: str
-) -> None:
+def test_the_record_only_grows(open_sqlite: OpenSqlite, ask: Ask, path: Path, sql: str) -> None:
     journal = open_sqlite()
     ask(journal.ledger.record, [entry()])
     journal.close()
@@ -126,7 +121,7 @@ def test_the_record_only_grows(
         connection.execute(sql)
 
 
-def test_the_stored_logins_are_those_written_last(ledger: Ledger, ask: Callable[..., Any]) -> None:
+def test_the_stored_logins_are_those_written_last(ledger: Ledger, ask: Ask) -> None:
     assert ask(ledger.logins) == ""
     for text in ("[1]", "[2]"):
         assert ask(ledger.keep_logins, text) is None

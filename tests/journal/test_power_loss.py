@@ -19,10 +19,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.protocol.message import Message
 from gateway.journal import open as opening
-from gateway.journal.sqlite import SqliteJournal
-from tests.journal.conftest import ROOT
+from tests.journal.conftest import ROOT, Ask, Fill, OpenSqlite
 
 SECTOR = 512
 SEED = int(os.environ.get("JOURNAL_SEED", random.SystemRandom().randrange(10**9)))
@@ -138,12 +136,7 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def written(
-    open_sqlite: Callable[..., SqliteJournal],
-    ask: Callable[..., Any],
-    path: Path,
-    shim: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    open_sqlite: OpenSqlite, ask: Ask, path: Path, shim: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], tuple[dict[str, bytes], bytes, str]]:
     """Let a journal be written under the log: (the disk before, the log, the epoch)."""
     monkeypatch.setattr(opening, "write_mark", lambda path, token: "the same")
@@ -170,9 +163,9 @@ def written(
 @pytest.mark.parametrize("durability", ["process", "power"])
 def test_whatever_the_disk_kept_nothing_is_corrupt_and_no_number_is_used_twice(
     written: Any,
-    open_sqlite: Callable[..., SqliteJournal],
-    ask: Callable[..., Any],
-    fill: Callable[..., list[Message]],
+    open_sqlite: OpenSqlite,
+    ask: Ask,
+    fill: Fill,
     path: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

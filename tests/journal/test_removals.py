@@ -4,7 +4,6 @@ import random
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ import pytest
 from gateway.core.ports import Removal
 from gateway.core.protocol.message import PASTES_KEPT, Message, PasteSize
 from gateway.journal.schema import VERSION
-from gateway.journal.sqlite import SqliteJournal
-from tests.journal.conftest import ROOT
+from tests.journal.conftest import ROOT, Alter, Ask, Fill, OpenSqlite, Say
 
 SECRET = "hunter2-is-not-a-good-password"
 
@@ -37,9 +35,7 @@ def held(folder: Path, words: str) -> list[str]:
     return [path.name for path in folder.iterdir() if words.encode() in path.read_bytes()]
 
 
-def test_a_removed_message_keeps_its_number_and_nothing_else_of_what_was_said(
-    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
-) -> None:
+def test_a_removed_message_keeps_its_number_and_nothing_else_of_what_was_said(journal: Any, ask: Ask, say: Say) -> None:
     ask(journal.append, [say("one"), say(SECRET, identity="ab12"), say("three")])
     removal = ask(journal.remove, "lobby", 2, 77, "otto", "spam")
     assert removal == Removal(removal.number, "lobby", 2, 77, "otto", "spam")
@@ -49,32 +45,26 @@ def test_a_removed_message_keeps_its_number_and_nothing_else_of_what_was_said(
     assert [m.text for m in ask(journal.open, "lobby", 9).recent] == ["one", "", "three"]
 
 
-def test_the_author_of_a_message_is_told_by_its_identity(
-    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
-) -> None:
+def test_the_author_of_a_message_is_told_by_its_identity(journal: Any, ask: Ask, say: Say) -> None:
     ask(journal.append, [say("mine", identity="ab12"), say("nobody's")])
     messages = ask(journal.read, "lobby", after=0, before=None, limit=9).messages
     assert [m.identity for m in messages] == ["ab12", ""]
 
 
-def test_a_message_is_removed_once(journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]) -> None:
+def test_a_message_is_removed_once(journal: Any, ask: Ask, fill: Fill) -> None:
     fill(journal, 1)
     first = ask(journal.remove, "lobby", 1, 5, "ana", "removed")
     assert ask(journal.remove, "lobby", 1, 9, "otto", "spam") == first
 
 
-def test_what_is_not_held_cannot_be_removed(
-    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
-) -> None:
+def test_what_is_not_held_cannot_be_removed(journal: Any, ask: Ask, fill: Fill) -> None:
     fill(journal, 1)
     assert ask(journal.remove, "lobby", 2, 5, "ana", "removed") is None
     assert ask(journal.remove, "nowhere", 1, 5, "ana", "removed") is None
     assert ask(journal.removals, 0, 9) == []
 
 
-def test_removals_are_listed_by_numbers_that_only_grow(
-    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
-) -> None:
+def test_removals_are_listed_by_numbers_that_only_grow(journal: Any, ask: Ask, fill: Fill) -> None:
     fill(journal, 5)
     fill(journal, 2, "ops")
     for room, seq in (("lobby", 4), ("ops", 1), ("lobby", 2)):
@@ -86,9 +76,7 @@ def test_removals_are_listed_by_numbers_that_only_grow(
     assert [each.seq for each in ask(journal.removed, "lobby", 2, 3)] == []
 
 
-def test_a_removal_expires_with_its_message_and_its_number_is_not_used_again(
-    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
-) -> None:
+def test_a_removal_expires_with_its_message_and_its_number_is_not_used_again(journal: Any, ask: Ask, say: Say) -> None:
     ask(journal.append, [say("old", ts=1000), say("young", ts=5000)])
     first = ask(journal.remove, "lobby", 1, 5, "otto", "spam")
     assert ask(journal.open, "lobby", 0).removed
@@ -97,18 +85,14 @@ def test_a_removal_expires_with_its_message_and_its_number_is_not_used_again(
     assert ask(journal.remove, "lobby", 2, 5, "otto", "spam").number > first.number
 
 
-def test_a_room_tells_whether_something_was_removed(
-    journal: Any, ask: Callable[..., Any], fill: Callable[..., list[Message]]
-) -> None:
+def test_a_room_tells_whether_something_was_removed(journal: Any, ask: Ask, fill: Fill) -> None:
     fill(journal, 2)
     assert not ask(journal.open, "lobby", 0).removed
     ask(journal.remove, "lobby", 1, 5, "otto", "spam")
     assert ask(journal.open, "lobby", 0).removed
 
 
-def test_a_removed_text_is_in_no_file(
-    open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any], say: Callable[..., Message], path: Path
-) -> None:
+def test_a_removed_text_is_in_no_file(open_sqlite: OpenSqlite, ask: Ask, say: Say, path: Path) -> None:
     journal = open_sqlite()
     ask(journal.append, [say("before"), say(SECRET), say("after")])
     assert held(path.parent, SECRET)
@@ -122,12 +106,7 @@ def test_a_removed_text_is_in_no_file(
 
 @pytest.mark.parametrize("secure", ["ON", "OFF"])
 def test_no_copy_is_left_behind_by_the_pages_that_were_divided(
-    open_sqlite: Callable[..., SqliteJournal],
-    ask: Callable[..., Any],
-    say: Callable[..., Message],
-    path: Path,
-    alter: Callable[..., list[Any]],
-    secure: str,
+    open_sqlite: OpenSqlite, ask: Ask, say: Say, path: Path, alter: Alter, secure: str
 ) -> None:
     """Long and short texts in several rooms; a build without `secure_delete` leaves far more behind."""
     journal = open_sqlite()
@@ -154,9 +133,7 @@ def test_no_copy_is_left_behind_by_the_pages_that_were_divided(
     assert alter(path, "SELECT count(*) FROM messages") == [(1200 - 99 + 60,)]
 
 
-def test_a_kill_before_the_files_were_cleaned_is_made_up_for(
-    open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any], path: Path
-) -> None:
+def test_a_kill_before_the_files_were_cleaned_is_made_up_for(open_sqlite: OpenSqlite, ask: Ask, path: Path) -> None:
     command = [sys.executable, "-c", REMOVER, str(path), SECRET]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=45)
     assert done.stdout == "1\n", done.stderr
@@ -167,11 +144,7 @@ def test_a_kill_before_the_files_were_cleaned_is_made_up_for(
 
 
 def test_a_journal_of_version_1_is_brought_up_to_date_and_keeps_epochs_and_numbers(
-    open_sqlite: Callable[..., SqliteJournal],
-    ask: Callable[..., Any],
-    say: Callable[..., Message],
-    path: Path,
-    alter: Callable[..., list[Any]],
+    open_sqlite: OpenSqlite, ask: Ask, say: Say, path: Path, alter: Alter
 ) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as connection:
@@ -192,14 +165,12 @@ def test_a_journal_of_version_1_is_brought_up_to_date_and_keeps_epochs_and_numbe
     assert [m.text for m in ask(again.open, "lobby", 9).recent] == ["line 1", "", "line 3", "next"]
 
 
-def paste(say: Callable[..., Message], whole: str, room: str = "lobby") -> Message:
+def paste(say: Say, whole: str, room: str = "lobby") -> Message:
     size = PasteSize(len(whole), whole.count("\n") + 1)
     return say(whole[:20], room, identity="ab12", id=whole[:20], paste=size, whole=whole)
 
 
-def test_a_paste_is_kept_whole_beside_its_message(
-    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
-) -> None:
+def test_a_paste_is_kept_whole_beside_its_message(journal: Any, ask: Ask, say: Say) -> None:
     whole = "first line\n" + "x" * 60_000
     (stored, _) = ask(journal.append, [paste(say, whole), say("short")])
     assert (stored.whole, stored.paste) == ("", PasteSize(60_011, 2))
@@ -210,9 +181,7 @@ def test_a_paste_is_kept_whole_beside_its_message(
     assert ask(journal.paste, "nowhere", 1) is None
 
 
-def test_a_paste_is_removed_and_expires_with_its_message(
-    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
-) -> None:
+def test_a_paste_is_removed_and_expires_with_its_message(journal: Any, ask: Ask, say: Say) -> None:
     ask(journal.append, [paste(say, f"{number} {'x' * 5000}") for number in range(2)])
     ask(journal.remove, "lobby", 2, 5, "ana", "removed")
     assert ask(journal.paste, "lobby", 2) is None
@@ -222,17 +191,13 @@ def test_a_paste_is_removed_and_expires_with_its_message(
     assert ask(journal.paste, "lobby", 1) is None
 
 
-def test_the_oldest_pastes_of_a_room_are_not_kept_whole(
-    journal: Any, ask: Callable[..., Any], say: Callable[..., Message]
-) -> None:
+def test_the_oldest_pastes_of_a_room_are_not_kept_whole(journal: Any, ask: Ask, say: Say) -> None:
     ask(journal.append, [paste(say, f"{number} text") for number in range(PASTES_KEPT + 3)])
     assert [ask(journal.paste, "lobby", seq) for seq in (3, 4)] == [None, "3 text"]
     assert ask(journal.read, "lobby", after=0, before=None, limit=1).messages[0].paste == PasteSize(6, 1)
 
 
-def test_the_text_of_a_removed_paste_is_in_no_file(
-    open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any], say: Callable[..., Message], path: Path
-) -> None:
+def test_the_text_of_a_removed_paste_is_in_no_file(open_sqlite: OpenSqlite, ask: Ask, say: Say, path: Path) -> None:
     journal = open_sqlite()
     ask(journal.append, [paste(say, "\n".join(f"{SECRET} {number}" for number in range(1500)))])
     ask(journal.remove, "lobby", 1, 5, "ana", "removed")

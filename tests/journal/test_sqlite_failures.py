@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.protocol.message import Message
 from gateway.errors import JournalError, LostTail
 from gateway.journal.disk import Disk
-from gateway.journal.sqlite import SqliteJournal
+from tests.journal.conftest import Alter, Ask, Fill, OpenSqlite, Say, Texts
 
 
 class FailsToCommit:
@@ -66,10 +65,7 @@ def room_for(journal: Any, pages: int) -> Iterator[None]:
 
 
 def test_on_a_full_disk_the_sender_is_told_and_numbers_are_taken_back(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
+    open_sqlite: OpenSqlite, fill: Fill, say: Say, ask: Ask
 ) -> None:
     journal = open_sqlite()
     fill(journal, 1)
@@ -81,11 +77,7 @@ def test_on_a_full_disk_the_sender_is_told_and_numbers_are_taken_back(
 
 
 def test_reading_goes_on_while_the_disk_is_full(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
-    texts: Callable[..., list[str]],
+    open_sqlite: OpenSqlite, fill: Fill, say: Say, ask: Ask, texts: Texts
 ) -> None:
     journal = open_sqlite()
     fill(journal, 3)
@@ -95,11 +87,7 @@ def test_reading_goes_on_while_the_disk_is_full(
 
 
 def test_when_there_is_space_again_numbers_go_on_without_a_hole(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
-    texts: Callable[..., list[str]],
+    open_sqlite: OpenSqlite, fill: Fill, say: Say, ask: Ask, texts: Texts
 ) -> None:
     journal = open_sqlite()
     fill(journal, 1)
@@ -111,11 +99,7 @@ def test_when_there_is_space_again_numbers_go_on_without_a_hole(
 
 
 def test_a_room_whose_first_message_failed_is_stored_with_the_next(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
-    texts: Callable[..., list[str]],
+    open_sqlite: OpenSqlite, fill: Fill, say: Say, ask: Ask, texts: Texts
 ) -> None:
     journal = open_sqlite()
     with room_for(journal, pages=10):
@@ -123,7 +107,7 @@ def test_a_room_whose_first_message_failed_is_stored_with_the_next(
     assert (fill(journal, 1, "new")[0].seq, texts(journal, "new")) == (1, ["1"])
 
 
-def test_a_topic_is_refused_on_a_full_disk(open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any]) -> None:
+def test_a_topic_is_refused_on_a_full_disk(open_sqlite: OpenSqlite, ask: Ask) -> None:
     journal = open_sqlite()
     with room_for(journal, pages=7):
         assert isinstance(ask(journal.set_topic, "lobby", "x" * 100_000), JournalError)
@@ -142,12 +126,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_real_disk_fills_and_is_freed_again(
-    small_disk: Path,
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
-    texts: Callable[..., list[str]],
+    small_disk: Path, open_sqlite: OpenSqlite, fill: Fill, say: Say, ask: Ask, texts: Texts
 ) -> None:
     journal = open_sqlite(small_disk / "journal.db", spare=0)
     fill(journal, 2)
@@ -164,11 +143,7 @@ def test_a_real_disk_fills_and_is_freed_again(
 
 
 def test_writing_stops_before_the_disk_is_full(
-    small_disk: Path,
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
+    small_disk: Path, open_sqlite: OpenSqlite, fill: Fill, say: Say, ask: Ask
 ) -> None:
     now = SimpleNamespace(seconds=0.0)
     journal = open_sqlite(small_disk / "journal.db", clock=lambda: now.seconds)
@@ -184,12 +159,7 @@ def test_writing_stops_before_the_disk_is_full(
 
 
 def test_a_failed_write_is_answered_and_the_next_succeeds(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
-    texts: Callable[..., list[str]],
-    path: Path,
+    open_sqlite: OpenSqlite, fill: Fill, say: Say, ask: Ask, texts: Texts, path: Path
 ) -> None:
     journal = open_sqlite()
     fill(journal, 3)
@@ -205,12 +175,7 @@ def test_a_failed_write_is_answered_and_the_next_succeeds(
 
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT])
 def test_after_an_error_of_the_disk_the_database_is_opened_anew(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
-    break_next_commit: Callable[..., None],
-    code: int,
+    open_sqlite: OpenSqlite, fill: Fill, say: Say, ask: Ask, break_next_commit: Callable[..., None], code: int
 ) -> None:
     journal = open_sqlite()
     epoch = ask(journal.open, "lobby", 0).epoch
@@ -224,12 +189,12 @@ def test_after_an_error_of_the_disk_the_database_is_opened_anew(
 
 
 def test_what_was_refused_and_yet_reached_the_disk_is_removed(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
+    open_sqlite: OpenSqlite,
+    fill: Fill,
+    say: Say,
+    ask: Ask,
     break_next_commit: Callable[..., None],
-    alter: Callable[..., list[Any]],
+    alter: Alter,
     path: Path,
 ) -> None:
     journal = open_sqlite()
@@ -245,12 +210,12 @@ def test_what_was_refused_and_yet_reached_the_disk_is_removed(
 
 
 def test_a_missing_end_is_told_once_and_gives_new_epochs(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
+    open_sqlite: OpenSqlite,
+    fill: Fill,
+    say: Say,
+    ask: Ask,
     break_next_commit: Callable[..., None],
-    alter: Callable[..., list[Any]],
+    alter: Alter,
     path: Path,
 ) -> None:
     journal = open_sqlite()
@@ -269,12 +234,7 @@ def test_a_missing_end_is_told_once_and_gives_new_epochs(
 
 
 def test_while_the_database_is_damaged_every_verb_is_refused_with_advice(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
-    break_next_commit: Callable[..., None],
-    path: Path,
+    open_sqlite: OpenSqlite, fill: Fill, say: Say, ask: Ask, break_next_commit: Callable[..., None], path: Path
 ) -> None:
     journal = open_sqlite()
     fill(journal, 2)
@@ -292,11 +252,7 @@ def test_while_the_database_is_damaged_every_verb_is_refused_with_advice(
 
 
 def test_a_file_taken_away_is_noticed_and_may_be_put_back(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
-    path: Path,
+    open_sqlite: OpenSqlite, fill: Fill, say: Say, ask: Ask, path: Path
 ) -> None:
     now = SimpleNamespace(seconds=0.0)
     journal = open_sqlite(clock=lambda: now.seconds)
@@ -309,11 +265,7 @@ def test_a_file_taken_away_is_noticed_and_may_be_put_back(
 
 
 def test_another_file_in_its_place_is_a_restored_backup(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
-    path: Path,
+    open_sqlite: OpenSqlite, fill: Fill, say: Say, ask: Ask, path: Path
 ) -> None:
     now = SimpleNamespace(seconds=0.0)
     journal = open_sqlite(clock=lambda: now.seconds)
@@ -330,10 +282,7 @@ def test_another_file_in_its_place_is_a_restored_backup(
 
 
 def test_text_no_database_can_hold_is_an_error_and_no_exception(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
+    open_sqlite: OpenSqlite, fill: Fill, say: Say, ask: Ask
 ) -> None:
     journal = open_sqlite()
     for bad in (say("lone \ud800"), say("x", ts=2**70), say("x", "\udfff")):
@@ -342,12 +291,7 @@ def test_text_no_database_can_hold_is_an_error_and_no_exception(
 
 
 def test_closing_after_a_failure_says_nothing_clean(
-    open_sqlite: Callable[..., SqliteJournal],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
-    break_next_commit: Callable[..., None],
-    alter: Callable[..., list[Any]],
-    path: Path,
+    open_sqlite: OpenSqlite, say: Say, ask: Ask, break_next_commit: Callable[..., None], alter: Alter, path: Path
 ) -> None:
     journal = open_sqlite()
     break_next_commit(journal)
@@ -371,12 +315,7 @@ def test_the_disk_is_looked_at_once_a_second_while_all_is_well(tmp_path: Path) -
 
 
 def test_a_database_is_sound_after_every_failure_here(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
-    break_next_commit: Callable[..., None],
-    path: Path,
+    open_sqlite: OpenSqlite, fill: Fill, say: Say, ask: Ask, break_next_commit: Callable[..., None], path: Path
 ) -> None:
     journal = open_sqlite()
     for code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY) * 3:

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from gateway.core.protocol.message import Message
 from gateway.errors import StartError
 from gateway.journal import epoch
 from gateway.journal import open as opening
 from gateway.journal.schema import APPLICATION_ID, VERSION
-from gateway.journal.sqlite import SqliteJournal
+from tests.journal.conftest import Alter, Fill, Killed, OpenSqlite, Texts
 
 HOLDER = """
 import sqlite3, sys
@@ -49,7 +48,7 @@ if os.geteuid() == 0:
 
 
 @pytest.fixture
-def written(open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[Message]], path: Path) -> Path:
+def written(open_sqlite: OpenSqlite, fill: Fill, path: Path) -> Path:
     """A cleanly stopped journal of many pages."""
     journal = open_sqlite()
     for _ in range(20):
@@ -59,7 +58,7 @@ def written(open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[
 
 
 @pytest.fixture
-def killed(written: Path, kill_after_writing: Callable[..., list[int]]) -> Path:
+def killed(written: Path, kill_after_writing: Killed) -> Path:
     """The same, and then two messages that are in its write-ahead log alone."""
     kill_after_writing("a", "b")
     return written
@@ -124,7 +123,7 @@ BAD = {
 
 @pytest.mark.parametrize(("spoil", "words"), BAD.values(), ids=BAD)
 def test_a_bad_database_is_refused_and_left_untouched(
-    written: Any, open_sqlite: Callable[..., SqliteJournal], spoil: Callable[[Path], None], words: str
+    written: Any, open_sqlite: OpenSqlite, spoil: Callable[[Path], None], words: str
 ) -> None:
     spoil(written)
     before = contents(written)
@@ -146,7 +145,7 @@ BAD_AFTER_A_KILL = {
 
 @pytest.mark.parametrize(("spoil", "words"), BAD_AFTER_A_KILL.values(), ids=BAD_AFTER_A_KILL)
 def test_a_bad_database_with_a_log_is_refused_and_left_untouched(
-    killed: Any, open_sqlite: Callable[..., SqliteJournal], spoil: Callable[[Path], None], words: str
+    killed: Any, open_sqlite: OpenSqlite, spoil: Callable[[Path], None], words: str
 ) -> None:
     spoil(killed)
     before = contents(killed)
@@ -155,7 +154,7 @@ def test_a_bad_database_with_a_log_is_refused_and_left_untouched(
     assert contents(killed) == before
 
 
-def test_what_a_visitor_uses_is_not_taken_away(written: Any, open_sqlite: Callable[..., SqliteJournal]) -> None:
+def test_what_a_visitor_uses_is_not_taken_away(written: Any, open_sqlite: OpenSqlite) -> None:
     with_sql(f"PRAGMA user_version = {VERSION + 1}")(written)
     with closing(sqlite3.connect(written)) as visitor:
         visitor.execute("SELECT * FROM rooms").fetchall()
@@ -174,28 +173,24 @@ TORN = {
 
 
 @pytest.mark.parametrize("log", TORN.values(), ids=TORN)
-def test_a_log_that_holds_nothing_is_no_damage(
-    written: Any, open_sqlite: Callable[..., SqliteJournal], texts: Callable[..., list[str]], log: str
-) -> None:
+def test_a_log_that_holds_nothing_is_no_damage(written: Any, open_sqlite: OpenSqlite, texts: Texts, log: str) -> None:
     written.with_name("journal.db-wal").write_bytes(log)
     assert len(texts(open_sqlite())) == 2000
 
 
-def test_a_torn_last_transaction_is_no_damage(
-    killed: Any, open_sqlite: Callable[..., SqliteJournal], texts: Callable[..., list[str]]
-) -> None:
+def test_a_torn_last_transaction_is_no_damage(killed: Any, open_sqlite: OpenSqlite, texts: Texts) -> None:
     log = killed.with_name("journal.db-wal")
     os.truncate(log, log.stat().st_size - 100)
     assert texts(open_sqlite())[-2:] == ["100", "a"]
 
 
-def test_a_folder_in_the_databases_place_is_refused(open_sqlite: Callable[..., SqliteJournal], path: Path) -> None:
+def test_a_folder_in_the_databases_place_is_refused(open_sqlite: OpenSqlite, path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(StartError, match="is not a file"):
         open_sqlite()
 
 
-def test_a_file_in_the_folders_place_is_refused(open_sqlite: Callable[..., SqliteJournal], tmp_path: Path) -> None:
+def test_a_file_in_the_folders_place_is_refused(open_sqlite: OpenSqlite, tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(StartError, match="cannot be used"):
         open_sqlite()
@@ -204,7 +199,7 @@ def test_a_file_in_the_folders_place_is_refused(open_sqlite: Callable[..., Sqlit
 @pytest.mark.parametrize("mode", ["EXCLUSIVE", "NORMAL"])
 def test_a_lock_is_waited_for_and_then_named(
     written: Any,
-    open_sqlite: Callable[..., SqliteJournal],
+    open_sqlite: OpenSqlite,
     held: Callable[..., AbstractContextManager[subprocess.Popen[bytes]]],
     mode: str,
 ) -> None:
@@ -218,9 +213,7 @@ def test_a_lock_is_waited_for_and_then_named(
 
 
 def test_a_lock_that_is_let_go_in_time_is_taken(
-    open_sqlite: Callable[..., SqliteJournal],
-    texts: Callable[..., list[str]],
-    held: Callable[..., AbstractContextManager[subprocess.Popen[bytes]]],
+    open_sqlite: OpenSqlite, texts: Texts, held: Callable[..., AbstractContextManager[subprocess.Popen[bytes]]]
 ) -> None:
     with held() as process:
         journal = open_sqlite(sleep=lambda _: process.communicate())
@@ -228,7 +221,7 @@ def test_a_lock_that_is_let_go_in_time_is_taken(
 
 
 def test_damage_seen_while_another_gateway_writes_is_called_a_lock(
-    open_sqlite: Callable[..., SqliteJournal],
+    open_sqlite: OpenSqlite,
     held: Callable[..., AbstractContextManager[subprocess.Popen[bytes]]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -247,14 +240,12 @@ def test_a_person_who_may_not_write_is_told_so(written: Any, lock_out: Callable[
     assert "read-only" in run.stdout or "cannot be used" in run.stdout, run.stderr
 
 
-def test_an_unknown_durability_is_a_mistake_of_ours(open_sqlite: Callable[..., SqliteJournal]) -> None:
+def test_an_unknown_durability_is_a_mistake_of_ours(open_sqlite: OpenSqlite) -> None:
     with pytest.raises(ValueError, match="process, power"):
         open_sqlite(durability="maybe")
 
 
-def test_a_new_journal_says_whose_it_is(
-    open_sqlite: Callable[..., SqliteJournal], path: Path, alter: Callable[..., list[Any]]
-) -> None:
+def test_a_new_journal_says_whose_it_is(open_sqlite: OpenSqlite, path: Path, alter: Alter) -> None:
     open_sqlite().close()
     assert alter(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
     assert alter(path, "PRAGMA journal_mode") == [("wal",)]

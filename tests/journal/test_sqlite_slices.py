@@ -1,16 +1,10 @@
 """Old messages of a large journal are deleted in slices."""
 
-from collections.abc import Callable
-from typing import Any
-
-from gateway.core.protocol.message import Message
 from gateway.journal.removals import EXPIRED_PER_SLICE
-from gateway.journal.sqlite import SqliteJournal
+from tests.journal.conftest import Ask, OpenSqlite, Say
 
 
-def test_a_slice_is_bounded_and_the_next_goes_on(
-    open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any], say: Callable[..., Message]
-) -> None:
+def test_a_slice_is_bounded_and_the_next_goes_on(open_sqlite: OpenSqlite, ask: Ask, say: Say) -> None:
     journal = open_sqlite()
     for room in ("a", "b"):
         ask(journal.append, [say(str(number), room=room, ts=1000) for number in range(EXPIRED_PER_SLICE + 10)])

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from gateway.core.clock import TimeRecord
-from gateway.core.protocol.message import Message
 from gateway.journal import open as opening
-from gateway.journal.sqlite import SqliteJournal
+from tests.journal.conftest import Alter, Ask, Epoch, Fill, Killed, OpenSqlite, Say, Texts
 
 
 @pytest.fixture
@@ -21,15 +20,12 @@ def another_boot(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 @pytest.fixture
-def epoch(ask: Callable[..., Any]) -> Callable[..., Any]:
+def epoch(ask: Ask) -> Callable[..., Any]:
     return lambda journal, room="lobby": ask(journal.open, room, 0).epoch
 
 
 def test_a_clean_stop_changes_neither_epoch_nor_numbers(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    epoch: Callable[..., str],
-    texts: Callable[..., list[str]],
+    open_sqlite: OpenSqlite, fill: Fill, epoch: Epoch, texts: Texts
 ) -> None:
     journal = open_sqlite()
     fill(journal, 3)
@@ -39,25 +35,21 @@ def test_a_clean_stop_changes_neither_epoch_nor_numbers(
     assert (epoch(again), texts(again), fill(again, 1)[0].seq) == (before, ["1", "2", "3"], 4)
 
 
-def test_a_clean_stop_leaves_one_whole_file(
-    open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[Message]], path: Path
-) -> None:
+def test_a_clean_stop_leaves_one_whole_file(open_sqlite: OpenSqlite, fill: Fill, path: Path) -> None:
     journal = open_sqlite()
     fill(journal, 3)
     journal.close()
     assert sorted(file.name for file in path.parent.iterdir()) == ["journal.db", "journal.db-mark"]
 
 
-def test_a_topic_survives_a_restart(open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any]) -> None:
+def test_a_topic_survives_a_restart(open_sqlite: OpenSqlite, ask: Ask) -> None:
     journal = open_sqlite()
     ask(journal.set_topic, "lobby", "tea")
     journal.close()
     assert ask(open_sqlite().open, "lobby", 0).topic == "tea"
 
 
-def test_a_room_nobody_wrote_to_keeps_its_epoch_over_a_restart(
-    open_sqlite: Callable[..., SqliteJournal], epoch: Callable[..., str]
-) -> None:
+def test_a_room_nobody_wrote_to_keeps_its_epoch_over_a_restart(open_sqlite: OpenSqlite, epoch: Epoch) -> None:
     journal = open_sqlite()
     before = epoch(journal, "quiet")
     journal.close()
@@ -66,11 +58,7 @@ def test_a_room_nobody_wrote_to_keeps_its_epoch_over_a_restart(
 
 @pytest.mark.parametrize("durability", ["process", "power"])
 def test_an_answered_message_survives_a_kill(
-    open_sqlite: Callable[..., SqliteJournal],
-    kill_after_writing: Callable[..., list[int]],
-    path: Path,
-    texts: Callable[..., list[str]],
-    durability: str,
+    open_sqlite: OpenSqlite, kill_after_writing: Killed, path: Path, texts: Texts, durability: str
 ) -> None:
     assert kill_after_writing("a", "b", "c", durability=durability) == [1, 2, 3]
     journal = open_sqlite()
@@ -83,8 +71,8 @@ def test_an_answered_message_survives_a_kill(
 @pytest.mark.parametrize("durability", ["process", "power"])
 @pytest.mark.parametrize("lines", [1, 50, 333, 1000])
 def test_whatever_was_answered_before_a_kill_in_the_middle_is_there(
-    open_sqlite: Callable[..., SqliteJournal],
-    ask: Callable[..., Any],
+    open_sqlite: OpenSqlite,
+    ask: Ask,
     kill_while_writing: Callable[..., list[int]],
     path: Path,
     lines: int,
@@ -102,7 +90,7 @@ def test_whatever_was_answered_before_a_kill_in_the_middle_is_there(
 
 
 def test_a_kill_changes_neither_epoch_nor_numbers(
-    open_sqlite: Callable[..., SqliteJournal], kill_after_writing: Callable[..., list[int]], epoch: Callable[..., str]
+    open_sqlite: OpenSqlite, kill_after_writing: Killed, epoch: Epoch
 ) -> None:
     kill_after_writing("a")
     journal = open_sqlite()
@@ -113,11 +101,7 @@ def test_a_kill_changes_neither_epoch_nor_numbers(
 
 
 def test_a_lost_machine_gives_every_room_a_new_epoch_and_numbers_go_on(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    epoch: Callable[..., str],
-    kill_after_writing: Callable[..., list[int]],
-    another_boot: Callable[[], None],
+    open_sqlite: OpenSqlite, fill: Fill, epoch: Epoch, kill_after_writing: Killed, another_boot: Callable[[], None]
 ) -> None:
     journal = open_sqlite()
     fill(journal, 2, "ops")
@@ -131,10 +115,7 @@ def test_a_lost_machine_gives_every_room_a_new_epoch_and_numbers_go_on(
 
 
 def test_the_new_epoch_stays_after_that(
-    open_sqlite: Callable[..., SqliteJournal],
-    kill_after_writing: Callable[..., list[int]],
-    another_boot: Callable[[], None],
-    epoch: Callable[..., str],
+    open_sqlite: OpenSqlite, kill_after_writing: Killed, another_boot: Callable[[], None], epoch: Epoch
 ) -> None:
     kill_after_writing("a")
     another_boot()
@@ -146,11 +127,7 @@ def test_the_new_epoch_stays_after_that(
 
 @pytest.mark.parametrize("durability", ["process", "power"])
 def test_a_clean_stop_before_the_machine_stopped_changes_nothing(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    epoch: Callable[..., str],
-    another_boot: Callable[[], None],
-    durability: str,
+    open_sqlite: OpenSqlite, fill: Fill, epoch: Epoch, another_boot: Callable[[], None], durability: str
 ) -> None:
     journal = open_sqlite(durability=durability)
     fill(journal, 1)
@@ -161,10 +138,7 @@ def test_a_clean_stop_before_the_machine_stopped_changes_nothing(
 
 
 def test_a_lost_machine_cannot_harm_a_journal_that_synced_every_commit(
-    open_sqlite: Callable[..., SqliteJournal],
-    kill_after_writing: Callable[..., list[int]],
-    epoch: Callable[..., str],
-    another_boot: Callable[[], None],
+    open_sqlite: OpenSqlite, kill_after_writing: Killed, epoch: Epoch, another_boot: Callable[[], None]
 ) -> None:
     kill_after_writing("a", durability="power")
     journal = open_sqlite(durability="power")
@@ -176,13 +150,7 @@ def test_a_lost_machine_cannot_harm_a_journal_that_synced_every_commit(
 
 
 @pytest.fixture
-def grown_after_backup(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    epoch: Callable[..., str],
-    path: Path,
-    tmp_path: Path,
-) -> str:
+def grown_after_backup(open_sqlite: OpenSqlite, fill: Fill, epoch: Epoch, path: Path, tmp_path: Path) -> str:
     """A journal of 5 messages with a backup of its folder from when it had 2; the epoch both had."""
     journal = open_sqlite()
     fill(journal, 2)
@@ -211,9 +179,9 @@ def restore_the_folder(backup: Path, folder: Path) -> None:
 @pytest.mark.parametrize("restore", [restore_the_database, restore_into_the_folder, restore_the_folder])
 def test_a_restored_backup_gives_a_new_epoch(
     grown_after_backup: str,
-    open_sqlite: Callable[..., SqliteJournal],
-    epoch: Callable[..., str],
-    fill: Callable[..., list[Message]],
+    open_sqlite: OpenSqlite,
+    epoch: Epoch,
+    fill: Fill,
     path: Path,
     tmp_path: Path,
     restore: Callable[[Path, Path], None],
@@ -242,9 +210,7 @@ COPIED = pytest.mark.parametrize("copied", [copied, backed_up, vacuumed])
 
 
 @pytest.fixture
-def stopped(
-    open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[Message]], epoch: Callable[..., str]
-) -> str:
+def stopped(open_sqlite: OpenSqlite, fill: Fill, epoch: Epoch) -> str:
     """A journal of 2 messages that was stopped cleanly; its epoch."""
     journal = open_sqlite()
     fill(journal, 2)
@@ -261,10 +227,10 @@ def companions(path: Path) -> list[Path]:
 @pytest.mark.parametrize("end", ["stopped", "killed"])
 def test_a_database_put_back_without_its_companions_gives_a_new_epoch(
     stopped: str,
-    open_sqlite: Callable[..., SqliteJournal],
-    kill_after_writing: Callable[..., list[int]],
-    epoch: Callable[..., str],
-    fill: Callable[..., list[Message]],
+    open_sqlite: OpenSqlite,
+    kill_after_writing: Killed,
+    epoch: Epoch,
+    fill: Fill,
     path: Path,
     tmp_path: Path,
     copied: Callable[[Path, Path], None],
@@ -288,9 +254,9 @@ def test_a_database_put_back_without_its_companions_gives_a_new_epoch(
 @COPIED
 def test_a_database_taken_to_another_folder_alone_gives_a_new_epoch(
     stopped: str,
-    open_sqlite: Callable[..., SqliteJournal],
-    epoch: Callable[..., str],
-    fill: Callable[..., list[Message]],
+    open_sqlite: OpenSqlite,
+    epoch: Epoch,
+    fill: Fill,
     path: Path,
     tmp_path: Path,
     copied: Callable[[Path, Path], None],
@@ -303,11 +269,7 @@ def test_a_database_taken_to_another_folder_alone_gives_a_new_epoch(
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"caf\xe9\n", b"another\n"])
 def test_a_mark_that_is_missing_unreadable_or_another_gives_a_new_epoch(
-    stopped: str,
-    open_sqlite: Callable[..., SqliteJournal],
-    epoch: Callable[..., str],
-    path: Path,
-    content: bytes | None,
+    stopped: str, open_sqlite: OpenSqlite, epoch: Epoch, path: Path, content: bytes | None
 ) -> None:
     mark = path.with_name("journal.db-mark")
     mark.unlink() if content is None else mark.write_bytes(content)
@@ -315,11 +277,7 @@ def test_a_mark_that_is_missing_unreadable_or_another_gives_a_new_epoch(
 
 
 def test_a_database_copied_while_it_was_open_is_no_cleanly_stopped_one(
-    open_sqlite: Callable[..., SqliteJournal],
-    fill: Callable[..., list[Message]],
-    epoch: Callable[..., str],
-    path: Path,
-    tmp_path: Path,
+    open_sqlite: OpenSqlite, fill: Fill, epoch: Epoch, path: Path, tmp_path: Path
 ) -> None:
     journal = open_sqlite(checkpoint_pages=1)
     fill(journal, 2)
@@ -332,7 +290,7 @@ def test_a_database_copied_while_it_was_open_is_no_cleanly_stopped_one(
 
 
 def test_an_epoch_renewed_for_a_lost_mark_stays_after_that(
-    stopped: str, open_sqlite: Callable[..., SqliteJournal], epoch: Callable[..., str], path: Path
+    stopped: str, open_sqlite: OpenSqlite, epoch: Epoch, path: Path
 ) -> None:
     path.with_name("journal.db-mark").unlink()
     journal = open_sqlite()
@@ -342,11 +300,7 @@ def test_an_epoch_renewed_for_a_lost_mark_stays_after_that(
 
 
 def test_a_journal_killed_before_its_first_note_stays_sound(
-    stopped: str,
-    open_sqlite: Callable[..., SqliteJournal],
-    epoch: Callable[..., str],
-    path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    stopped: str, open_sqlite: OpenSqlite, epoch: Epoch, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -359,11 +313,7 @@ def test_a_journal_killed_before_its_first_note_stays_sound(
 
 
 def test_what_the_release_before_leaves_at_a_clean_stop_keeps_its_epoch(
-    stopped: str,
-    open_sqlite: Callable[..., SqliteJournal],
-    epoch: Callable[..., str],
-    path: Path,
-    alter: Callable[..., list[Any]],
+    stopped: str, open_sqlite: OpenSqlite, epoch: Epoch, path: Path, alter: Alter
 ) -> None:
     """A database with a mark beside it and no note of the last message; meta as it is written since the first one."""
     assert companions(path) == [path.with_name("journal.db-mark")]
@@ -374,22 +324,14 @@ def test_what_the_release_before_leaves_at_a_clean_stop_keeps_its_epoch(
 
 
 def test_a_moved_folder_is_no_restored_backup(
-    grown_after_backup: str,
-    open_sqlite: Callable[..., SqliteJournal],
-    epoch: Callable[..., str],
-    path: Path,
-    tmp_path: Path,
+    grown_after_backup: str, open_sqlite: OpenSqlite, epoch: Epoch, path: Path, tmp_path: Path
 ) -> None:
     path.parent.rename(tmp_path / "moved")
     assert epoch(open_sqlite(tmp_path / "moved" / path.name)) == grown_after_backup
 
 
 def test_a_kill_between_the_new_mark_and_its_note_changes_nothing(
-    grown_after_backup: str,
-    open_sqlite: Callable[..., SqliteJournal],
-    epoch: Callable[..., str],
-    path: Path,
-    alter: Callable[..., list[Any]],
+    grown_after_backup: str, open_sqlite: OpenSqlite, epoch: Epoch, path: Path, alter: Alter
 ) -> None:
     token = path.with_name("journal.db-mark").read_text().strip()
     alter(path, "UPDATE meta SET value = ? WHERE key = 'mark_next'", token)
@@ -398,12 +340,7 @@ def test_a_kill_between_the_new_mark_and_its_note_changes_nothing(
 
 
 def test_after_the_oldest_are_deleted_first_moves_and_numbers_go_on(
-    open_sqlite: Callable[..., SqliteJournal],
-    ask: Callable[..., Any],
-    fill: Callable[..., list[Message]],
-    path: Path,
-    alter: Callable[..., list[Any]],
-    texts: Callable[..., list[str]],
+    open_sqlite: OpenSqlite, ask: Ask, fill: Fill, path: Path, alter: Alter, texts: Texts
 ) -> None:
     journal = open_sqlite()
     fill(journal, 5)
@@ -415,11 +352,7 @@ def test_after_the_oldest_are_deleted_first_moves_and_numbers_go_on(
 
 
 def test_after_all_are_deleted_the_floor_keeps_the_head(
-    open_sqlite: Callable[..., SqliteJournal],
-    ask: Callable[..., Any],
-    fill: Callable[..., list[Message]],
-    path: Path,
-    alter: Callable[..., list[Any]],
+    open_sqlite: OpenSqlite, ask: Ask, fill: Fill, path: Path, alter: Alter
 ) -> None:
     journal = open_sqlite()
     fill(journal, 5)
@@ -431,9 +364,7 @@ def test_after_all_are_deleted_the_floor_keeps_the_head(
     assert (record.first, record.head, fill(again, 1)[0].seq) == (6, 5, 6)
 
 
-def test_the_files_are_for_their_owner_alone(
-    open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[Message]], path: Path
-) -> None:
+def test_the_files_are_for_their_owner_alone(open_sqlite: OpenSqlite, fill: Fill, path: Path) -> None:
     fill(open_sqlite(), 1)
     modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
     assert set(modes) == {"journal.db", "journal.db-wal", "journal.db-mark", "journal.db-tail"}
@@ -441,9 +372,7 @@ def test_the_files_are_for_their_owner_alone(
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_the_record_of_the_time_is_there_at_the_next_start(
-    open_sqlite: Callable[..., SqliteJournal], fill: Callable[..., list[Message]], path: Path
-) -> None:
+def test_the_record_of_the_time_is_there_at_the_next_start(open_sqlite: OpenSqlite, fill: Fill, path: Path) -> None:
     journal = open_sqlite()
     assert journal.time_kept() == (None, 0)
     journal.keep_time(TimeRecord(1_790_000_000_000, 1_790_000_000_000, 0))
@@ -454,11 +383,7 @@ def test_the_record_of_the_time_is_there_at_the_next_start(
 
 
 def test_a_journal_without_a_record_of_the_time_tells_its_newest_message(
-    open_sqlite: Callable[..., SqliteJournal],
-    ask: Callable[..., Any],
-    say: Callable[..., Message],
-    path: Path,
-    alter: Callable[..., list[Any]],
+    open_sqlite: OpenSqlite, ask: Ask, say: Say, path: Path, alter: Alter
 ) -> None:
     journal = open_sqlite()
     ask(journal.append, [say("1", ts=2000), say("2", ts=1000), say("3", "ops", ts=1500)])
@@ -468,11 +393,7 @@ def test_a_journal_without_a_record_of_the_time_tells_its_newest_message(
 
 
 def test_receipts_are_dropped_by_trusted_time_also_while_the_wall_clock_is_ahead(
-    open_sqlite: Callable[..., SqliteJournal],
-    ask: Callable[..., Any],
-    say: Callable[..., Message],
-    alter: Callable[..., list[Any]],
-    path: Path,
+    open_sqlite: OpenSqlite, ask: Ask, say: Say, alter: Alter, path: Path
 ) -> None:
     now, ahead = 1_790_000_000_000, 1_830_000_000_000
     journal = open_sqlite(checkpoint_pages=1)
@@ -490,11 +411,7 @@ def test_receipts_are_dropped_by_trusted_time_also_while_the_wall_clock_is_ahead
 
 @pytest.mark.parametrize("there", [True, False])
 def test_a_linked_database_stays_a_link_and_goes_on_where_it_stood(
-    open_sqlite: Callable[..., SqliteJournal],
-    path: Path,
-    ask: Callable[..., Any],
-    say: Callable[..., Message],
-    there: bool,
+    open_sqlite: OpenSqlite, path: Path, ask: Ask, say: Say, there: bool
 ) -> None:
     """SQLite puts its companions beside what the link leads to (sqlite's howtocorrupt, 3.10): ours lie there too."""
     real = path.parent.parent / "elsewhere" / "real.db"

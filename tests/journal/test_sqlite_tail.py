@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.protocol.message import Message
 from gateway.errors import StartError
 from gateway.journal import open as opening
-from gateway.journal.sqlite import SqliteJournal
+from tests.journal.conftest import Ask, Fill, Killed, OpenSqlite, Texts
 
 FRAME = 24 + 4096
 HEADER = 32
@@ -24,9 +23,9 @@ SEED = int(os.environ.get("JOURNAL_SEED", random.SystemRandom().randrange(10**9)
 
 @pytest.fixture
 def killed(
-    open_sqlite: Callable[..., SqliteJournal],
-    kill_after_writing: Callable[..., list[int]],
-    ask: Callable[..., Any],
+    open_sqlite: OpenSqlite,
+    kill_after_writing: Killed,
+    ask: Ask,
     path: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -51,10 +50,7 @@ def killed(
 
 @pytest.fixture
 def found(
-    open_sqlite: Callable[..., SqliteJournal],
-    ask: Callable[..., Any],
-    texts: Callable[..., list[str]],
-    fill: Callable[..., list[Message]],
+    open_sqlite: OpenSqlite, ask: Ask, texts: Texts, fill: Fill
 ) -> Callable[[Path], tuple[list[str], str] | None]:
     """What a journal holds and its epoch, None if it is refused; that it is sound and goes on is seen to."""
 
@@ -146,10 +142,7 @@ def test_a_killed_journal_without_a_readable_note_gets_new_epochs(
 
 
 def test_what_retention_took_is_not_missing(
-    killed: Any,
-    found: Callable[[Path], tuple[list[str], str] | None],
-    open_sqlite: Callable[..., SqliteJournal],
-    ask: Callable[..., Any],
+    killed: Any, found: Callable[[Path], tuple[list[str], str] | None], open_sqlite: OpenSqlite, ask: Ask
 ) -> None:
     copies, epoch = killed
     path = next(copies)

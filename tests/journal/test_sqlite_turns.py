@@ -13,7 +13,7 @@ from gateway.core.protocol.message import Message
 from gateway.errors import JournalError
 from gateway.journal.sqlite import SqliteJournal
 from gateway.journal.store import Store
-from tests.journal.conftest import Turns, into
+from tests.journal.conftest import Ask, Fill, OpenSqlite, Say, Texts, Turns, into
 
 
 @pytest.fixture
@@ -31,17 +31,13 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     gate.set()
 
 
-def test_an_append_is_answered_before_it_returns(
-    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message]
-) -> None:
+def test_an_append_is_answered_before_it_returns(open_sqlite: OpenSqlite, say: Say) -> None:
     answers: list[Message] = []
     open_sqlite().append([say("a")], into(answers))
     assert answers[0].seq == 1
 
 
-def test_with_durability_power_the_answer_comes_by_the_loop(
-    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], turns: Turns
-) -> None:
+def test_with_durability_power_the_answer_comes_by_the_loop(open_sqlite: OpenSqlite, say: Say, turns: Turns) -> None:
     answers: list[Message] = []
     open_sqlite(durability="power").append([say("a")], into(answers))
     assert answers == []
@@ -50,10 +46,7 @@ def test_with_durability_power_the_answer_comes_by_the_loop(
 
 
 def test_with_durability_power_commits_happen_in_the_worker(
-    open_sqlite: Callable[..., SqliteJournal],
-    say: Callable[..., Message],
-    ask: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
+    open_sqlite: OpenSqlite, say: Say, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads = []
 
@@ -71,9 +64,7 @@ def messages_of(page: Page | JournalError) -> Sequence[Message]:
     return page.messages
 
 
-def test_with_durability_power_many_appends_keep_their_order(
-    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], turns: Turns
-) -> None:
+def test_with_durability_power_many_appends_keep_their_order(open_sqlite: OpenSqlite, say: Say, turns: Turns) -> None:
     journal = open_sqlite(durability="power")
     answers: list[Message] = []
     for number in range(20):
@@ -84,7 +75,7 @@ def test_with_durability_power_many_appends_keep_their_order(
 
 
 def test_verbs_queue_during_a_checkpoint_and_are_answered_in_order(
-    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], turns: Turns, gate: threading.Event
+    open_sqlite: OpenSqlite, say: Say, turns: Turns, gate: threading.Event
 ) -> None:
     journal = open_sqlite(checkpoint_pages=1)
     answers: list[Any] = []
@@ -99,7 +90,7 @@ def test_verbs_queue_during_a_checkpoint_and_are_answered_in_order(
 
 
 def test_no_checkpoint_runs_on_the_callers_thread(
-    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], turns: Turns, gate: threading.Event
+    open_sqlite: OpenSqlite, say: Say, turns: Turns, gate: threading.Event
 ) -> None:
     journal = open_sqlite(checkpoint_pages=1)
     journal.append([say("a")], lambda _: None)
@@ -109,9 +100,7 @@ def test_no_checkpoint_runs_on_the_callers_thread(
     assert journal._store.wal_pages == 0
 
 
-def test_the_log_does_not_grow_for_ever(
-    open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any], say: Callable[..., Message], path: Path
-) -> None:
+def test_the_log_does_not_grow_for_ever(open_sqlite: OpenSqlite, ask: Ask, say: Say, path: Path) -> None:
     journal = open_sqlite(checkpoint_pages=50)
     sizes = []
     for _ in range(300):
@@ -122,11 +111,7 @@ def test_the_log_does_not_grow_for_ever(
 
 
 def test_closing_during_a_checkpoint_answers_what_waits(
-    open_sqlite: Callable[..., SqliteJournal],
-    say: Callable[..., Message],
-    turns: Turns,
-    gate: threading.Event,
-    texts: Callable[..., list[str]],
+    open_sqlite: OpenSqlite, say: Say, turns: Turns, gate: threading.Event, texts: Texts
 ) -> None:
     journal = open_sqlite(checkpoint_pages=1)
     answers: list[Message] = []
@@ -141,7 +126,7 @@ def test_closing_during_a_checkpoint_answers_what_waits(
 
 
 def test_an_answer_that_comes_late_after_closing_is_not_given_twice(
-    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], turns: Turns
+    open_sqlite: OpenSqlite, say: Say, turns: Turns
 ) -> None:
     journal = open_sqlite(durability="power")
     answers: list[Message] = []
@@ -151,9 +136,7 @@ def test_an_answer_that_comes_late_after_closing_is_not_given_twice(
     assert [message.seq for message in answers] == [1]
 
 
-def test_a_verb_called_from_an_answer_while_closing_is_answered_too(
-    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message]
-) -> None:
+def test_a_verb_called_from_an_answer_while_closing_is_answered_too(open_sqlite: OpenSqlite, say: Say) -> None:
     journal = open_sqlite(durability="power")
     answers: list[Message] = []
     journal.append([say("a")], lambda batch: journal.append([say("b")], into(answers)))
@@ -165,9 +148,7 @@ def raise_an_error(answer: object) -> None:
     raise ZeroDivisionError
 
 
-def test_an_answer_that_raises_does_not_stop_the_next(
-    open_sqlite: Callable[..., SqliteJournal], say: Callable[..., Message], ask: Callable[..., Any]
-) -> None:
+def test_an_answer_that_raises_does_not_stop_the_next(open_sqlite: OpenSqlite, say: Say, ask: Ask) -> None:
     journal = open_sqlite()
     with pytest.raises(ZeroDivisionError):
         journal.append([say("a")], raise_an_error)
@@ -176,11 +157,7 @@ def test_an_answer_that_raises_does_not_stop_the_next(
 
 @pytest.mark.parametrize("durability", ["process", "power"])
 def test_an_answer_that_raises_does_not_hold_up_what_waits(
-    open_sqlite: Callable[..., SqliteJournal],
-    say: Callable[..., Message],
-    turns: Turns,
-    gate: threading.Event,
-    durability: str,
+    open_sqlite: OpenSqlite, say: Say, turns: Turns, gate: threading.Event, durability: str
 ) -> None:
     journal = open_sqlite(checkpoint_pages=1, durability=durability)
     answers: list[Message] = []
@@ -194,7 +171,7 @@ def test_an_answer_that_raises_does_not_hold_up_what_waits(
     assert [message.seq for message in answers] == [1, 3]
 
 
-def test_a_loop_that_is_already_closed_is_no_obstacle(path: Path, say: Callable[..., Message]) -> None:
+def test_a_loop_that_is_already_closed_is_no_obstacle(path: Path, say: Say) -> None:
     def refuse(callback: Callable[[], None]) -> None:
         raise RuntimeError("Event loop is closed")
 
@@ -205,7 +182,7 @@ def test_a_loop_that_is_already_closed_is_no_obstacle(path: Path, say: Callable[
     assert answers[0].seq == 1
 
 
-def test_closing_ends_the_worker_thread(open_sqlite: Callable[..., SqliteJournal], ask: Callable[..., Any]) -> None:
+def test_closing_ends_the_worker_thread(open_sqlite: OpenSqlite, ask: Ask) -> None:
     journal = open_sqlite()
     ask(journal.rooms)
     assert any(thread.name.startswith("journal") for thread in threading.enumerate())
@@ -213,7 +190,7 @@ def test_closing_ends_the_worker_thread(open_sqlite: Callable[..., SqliteJournal
     assert not any(thread.name.startswith("journal") for thread in threading.enumerate())
 
 
-async def test_it_works_on_a_real_loop(path: Path, say: Callable[..., Message]) -> None:
+async def test_it_works_on_a_real_loop(path: Path, say: Say) -> None:
     loop = asyncio.get_running_loop()
     journal = SqliteJournal(path, call_soon_threadsafe=loop.call_soon_threadsafe, durability="power")
     answer = loop.create_future()
@@ -223,11 +200,7 @@ async def test_it_works_on_a_real_loop(path: Path, say: Callable[..., Message]) 
 
 
 def test_more_rooms_than_are_held_in_memory_keep_their_numbers(
-    open_sqlite: Callable[..., SqliteJournal],
-    monkeypatch: pytest.MonkeyPatch,
-    ask: Callable[..., Any],
-    fill: Callable[..., list[Message]],
-    say: Callable[..., Message],
+    open_sqlite: OpenSqlite, monkeypatch: pytest.MonkeyPatch, ask: Ask, fill: Fill, say: Say
 ) -> None:
     monkeypatch.setattr("gateway.journal.store.ROOMS_HELD", 2)
     journal = open_sqlite()
