@@ -277,7 +277,7 @@ def _serve(options: Options, *, classic: bool) -> int:
         listeners = server.listen_all(options.host, options.tcp_port, accepted)
         if options.ports_file is not None:
             write_ports_file(options.ports_file, {"tcp": listeners[0].address[1]})
-        say(ready_line([("tcp", *listener.address) for listener in listeners]))
+        say(ready_line([("tcp", *listener.address) for listener in listeners], ""))
         if options.console:
             console.start(stop)
         server.run()

@@ -195,7 +195,8 @@ def echo(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway echo`: only the plain door, whatever the settings say about the others."""
     used = [name for name, setting in SETTINGS.items() if setting.origin]
     flags, config = given(settings_parser("echo", explanation(command), used), arguments)
-    alone = {"telnet_port": "-1", "web_port": "-1", "memory": "true"}
+    others = dict.fromkeys(("telnet_port", "web_port", "tcp_tls_port", "telnet_tls_port"), "-1")
+    alone = others | {"tls_cert": "", "tls_key": "", "memory": "true"}
     return start(command.entry, settled(load(flags | alone, os.environ, config)))
 
 
@@ -253,8 +254,10 @@ def check(command: Subcommand, arguments: Sequence[str]) -> int:
         return 0
     try:
         loaded = load(flags, os.environ, config)
-        settled(loaded)
+        settings = settled(loaded)
         print(loaded.toml(), end="")
+        if settings.tls_cert is not None:
+            return start(command.entry, settings)
     except ConfigError as error:
         return fail(EXIT_CONFIG, error)
     return 0
@@ -346,6 +349,7 @@ COMMANDS = {
         "print the effective settings and where each value came from",
         "gateway check --config gateway.toml",
         check,
+        "gateway.tls:check",
     ),
     "status": Subcommand(
         "one screen about a running gateway; --json for scripts",

@@ -5,14 +5,24 @@ the end.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from gateway.core.gate import DoorState, Gate
+from gateway.core.address import WaysIn, is_loopback
+from gateway.core.gate import DOORS, DoorState, Gate
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal, StartError
 from gateway.tcp.server import Accepted, Listener, Server
 
 RETRY_MS = 5000
+
+
+class Site(Protocol):
+    """The names the gateway is known by, and the path below which a proxy shows the page."""
+
+    @property
+    def hosts(self) -> Sequence[str]: ...
+    @property
+    def base_path(self) -> str: ...
 
 
 class ListeningAt(NamedTuple):
@@ -22,6 +32,17 @@ class ListeningAt(NamedTuple):
     host: str
     port: int
     state: DoorState
+    tls: bool
+
+    @property
+    def name(self) -> str:
+        """What the port is called: the door, and whether it speaks TLS where the door has a port without it as well."""
+        return port_name(self.door, self.tls)
+
+
+def port_name(door: Door, tls: bool) -> str:
+    """`tcp`, `tcp_tls`, `web`: the key of a port in the ports file. The web door has one port, with TLS or without."""
+    return f"{door}_tls" if tls and door is not Door.WEB else door.value
 
 
 class Listeners:
@@ -31,27 +52,43 @@ class Listeners:
         self._server = server
         self._gate = gate
         self._of: dict[Door, list[Listener]] = {}
+        self._tls: set[Listener] = set()
 
-    def listen(self, door: Door, hosts: Sequence[str], port: int, accepted: Accepted) -> None:
-        """Open a door's port at each host; `accepted` gets each new connection. Raises StartError."""
-        self._of[door] = self._server.listen_all(hosts, port, accepted)
+    def listen(self, door: Door, hosts: Sequence[str], port: int, accepted: Accepted, *, tls: bool) -> None:
+        """Open a port of a door at each host; `accepted` gets each new connection, `tls` is what it speaks. Raises
+        StartError."""
+        opened = self._server.listen_all(hosts, port, accepted)
+        self._of.setdefault(door, []).extend(opened)
+        if tls:
+            self._tls.update(opened)
 
-    def first(self, door: Door) -> tuple[str, int] | None:
-        """Host and port of a door's first listener; None where the door is off."""
-        listeners = self._of.get(door)
-        return listeners[0].address if listeners else None
+    def first(self, name: str) -> tuple[str, int] | None:
+        """Host and port of the first listener with that `port_name`; None where there is none."""
+        return next(((each.host, each.port) for each in self.all() if each.name == name), None)
 
     def ports(self) -> Mapping[str, int]:
-        """The port of each door that is open."""
-        return {door: listeners[0].address[1] for door, listeners in self._of.items() if listeners}
+        """The open ports by their `port_name`."""
+        return {name: port for name, _, port in self.named()}
 
     def all(self) -> list[ListeningAt]:
         """Every listener and its state."""
         return [
-            ListeningAt(door, *each.address, self._state(door, each))
+            ListeningAt(door, *each.address, self._state(door, each), each in self._tls)
             for door, listeners in self._of.items()
             for each in listeners
         ]
+
+    def named(self) -> list[tuple[str, str, int]]:
+        """(`port_name`, host, port) of every listener, sorted by door."""
+        return [(each.name, each.host, each.port) for door in DOORS for each in self.all() if each.door is door]
+
+    def ways_in(self, hosts: Sequence[str], site: Site, scheme: str) -> WaysIn:
+        """What peers are told of how others get in: `hosts` is where the doors listen, `site` and `scheme` are the
+        page's."""
+        local = all(host == "localhost" or is_loopback(host) for host in hosts)
+        ports = self.ports()
+        web, tcp, tcp_tls = (ports.get(name) for name in ("web", "tcp", "tcp_tls"))
+        return WaysIn(web, tcp, tuple(site.hosts), local, site.base_path, scheme, tcp_tls)
 
     def _state(self, door: Door, listener: Listener) -> DoorState:
         state = self._gate.state(door)

@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import secrets
+import ssl
 import sys
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,7 +61,7 @@ def login_link(settings: Where) -> int:
     """Print a fresh one-time dashboard link of the gateway that runs on this data folder; return the exit code."""
     page, secret, elsewhere = read_key(settings.data)
     try:
-        status, body = ask(page, "POST", "/admin/login-link", secret)
+        status, body = ask(page, "POST", "/admin/login-link", secret, own_machine())
     except (OSError, http.client.HTTPException, ValueError) as problem:
         raise StartError(f"the gateway at {page} does not answer: {problem}") from problem
     if not isinstance(body.get("url"), str):
@@ -71,24 +72,41 @@ def login_link(settings: Where) -> int:
     return 0
 
 
-def ask(page: str, method: str, path: str, token: str) -> tuple[int, dict[str, Any]]:
-    """The status and the JSON body of the gateway's response. Raises OSError, HTTPException or ValueError.
+def ask(
+    page: str, method: str, path: str, token: str, trust: ssl.SSLContext | None = None
+) -> tuple[int, dict[str, Any]]:
+    """The status and the JSON body of the gateway's response. `trust` decides about the certificate of an https page,
+    by default like browsers do. Raises OSError, HTTPException or ValueError.
 
     A gateway that expects a PROXY header from this address closes connections without one: then ask again with one.
     """
+    trust = trust or ssl.create_default_context()
     try:
-        return _ask(page, method, path, token, b"")
-    except ConnectionResetError:
-        return _ask(page, method, path, token, NO_PROXY)
+        return _ask(page, method, path, token, trust, b"")
+    except (ConnectionResetError, ssl.SSLEOFError):
+        return _ask(page, method, path, token, trust, NO_PROXY)
 
 
-def _ask(page: str, method: str, path: str, token: str, introduction: bytes) -> tuple[int, dict[str, Any]]:
+def own_machine() -> ssl.SSLContext:
+    """Trusts any certificate, for a page whose address was read from the data folder: that is this machine, where
+    without TLS nobody would be asked either, and the certificate is for the name that others know it by."""
+    trust = ssl.create_default_context()
+    trust.check_hostname = False
+    trust.verify_mode = ssl.CERT_NONE
+    return trust
+
+
+def _ask(
+    page: str, method: str, path: str, token: str, trust: ssl.SSLContext, introduction: bytes
+) -> tuple[int, dict[str, Any]]:
     where = urlsplit(page if "//" in page else f"http://{page}")
-    kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
-    connection = kind(where.hostname or "", where.port, timeout=TIMEOUT)
+    secure, host = where.scheme == "https", where.hostname or ""
+    connection = http.client.HTTPConnection(host, where.port or (443 if secure else 80), timeout=TIMEOUT)
     with contextlib.closing(connection):
         connection.connect()
         connection.sock.sendall(introduction)
+        if secure:
+            connection.sock = trust.wrap_socket(connection.sock, server_hostname=host)
         connection.request(method, where.path.rstrip("/") + path, headers={"Authorization": f"Bearer {token}"})
         answer = connection.getresponse()
         try:

@@ -20,13 +20,12 @@ from gateway.config.accounts import ROOT_NAME
 from gateway.config.reload import Reloading
 from gateway.config.settings import AdminSettings, Settings
 from gateway.core import sanitize
-from gateway.core.address import Networks, WaysIn, host_and_port, is_loopback
+from gateway.core.address import Networks, host_and_port
 from gateway.core.clock import Clock
 from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.doors.welcome import log_out
-from gateway.core.gate import DOORS
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import operators_over
 from gateway.core.operators.commands import OperatorPrompt
@@ -47,6 +46,7 @@ from gateway.process import console, logs
 from gateway.process.figures import (
     connection_limit,
     descriptor_limit,
+    lingering_limit,
     memory_limit,
     require_descriptors,
     seconds_with_sleep,
@@ -69,6 +69,7 @@ from gateway.tcp.door import TerminalDoor
 from gateway.tcp.reject import Rejections
 from gateway.tcp.server import Server, new_selector
 from gateway.tcp.tcp_info import kernel_of
+from gateway.tls import certificate_of
 from gateway.web.app import WebDoor
 from gateway.web.http.request import answered
 from gateway.web.options import ListenerState, WebOptions
@@ -83,12 +84,9 @@ else:
 
 log = logging.getLogger(__name__)
 
+TERMINAL_DOORS = (Door.TCP, Door.TELNET)
 CONSOLE_SECONDS = 10.0
 """How long the console's thread waits for a result before it prompts again."""
-REFUSED_LINGERING = 256
-"""Rejected peers that may linger at a time, where there are plenty of descriptors."""
-REFUSED_LEAST = 16
-"""The same where there are not: these come out of the reserved ones."""
 
 
 def serve(settings: Settings, again: Callable[[], Settings]) -> int:
@@ -120,6 +118,8 @@ class Gateway:
         self.loop = loop
         self._wakeup: asyncio.Handle | None = None
         self._wakeup_at = 0.0
+        self.certificate = certificate_of(settings)
+        self._scheme = "http" if self.certificate is None else "https"
         limits = settings.limits
         self.admission = ConnectionLimits(connection_limit(limits.connections), limits.connections_per_ip)
         self.clock = Clock(
@@ -171,12 +171,8 @@ class Gateway:
         except Refusal as refusal:
             raise StartError(f"the lobby cannot be opened: {refusal.text}") from None
         self.loop.add_reader(self.server.fileno(), self.server.poll)
-        settings, listen = self.settings, self.listeners.listen
-        listen(Door.WEB, settings.host, settings.web_port, self.acceptor.to(self.web))
-        for door, port in ((Door.TCP, settings.tcp_port), (Door.TELNET, settings.telnet_port)):
-            terminal_door = TerminalDoor(door, self.server, self.terminals, self.admission)
-            listen(door, settings.host, port, self.acceptor.to(terminal_door))
-        self.greeting.ways_in = self._ways_in()
+        self._listen()
+        self.greeting.ways_in = self.listeners.ways_in(self.settings.host, self.settings.web, self._scheme)
         self._handle_signals()
         self._tell()
         self.retention.start()
@@ -185,6 +181,21 @@ class Gateway:
         self.hub.stats.sampler.mark(f"started, version {__version__}")
         if self.settings.console:
             console.start(lambda: self.loop.call_soon_threadsafe(self.shutdown.ask), self._hear_console)
+
+    def _listen(self) -> None:
+        """Open all ports. Raises StartError."""
+        settings, tls = self.settings, self.certificate
+        web, terminals = (None, None) if tls is None else (tls.for_web, tls.for_terminals)
+        tcp, telnet = (TerminalDoor(each, self.server, self.terminals, self.admission) for each in TERMINAL_DOORS)
+        for door, port, context in (
+            (self.web, settings.web_port, web),
+            (tcp, settings.tcp_port, None),
+            (telnet, settings.telnet_port, None),
+            (tcp, settings.tcp_tls_port, terminals),
+            (telnet, settings.telnet_tls_port, terminals),
+        ):
+            accepted = self.acceptor.to(door, context)
+            self.listeners.listen(door.door, settings.host, port, accepted, tls=context is not None)
 
     async def close(self) -> None:
         """Close everything."""
@@ -229,6 +240,8 @@ class Gateway:
         change("journal.retention", apply=lambda new: self.retention.keep(new.journal.retention))
         change("log_level", "log_format", apply=self._log)
         change("motd", apply=self._announce_daily)
+        if self.certificate is not None:
+            self.reloading.on_files("tls_cert", "tls_key", apply=self.certificate.reload)
         change(
             *("admin.password_hash", "admin.accounts", "admin.tokens"),
             apply=lambda new: self._trust_operators(self.passwords.know(register(new.admin))),
@@ -272,6 +285,7 @@ class Gateway:
             origins=origins,
             keepalive=self.settings.web.keepalive,
             base_path=self.settings.web.base_path,
+            tls=self.certificate is not None,
             trusted_proxies=trusted_proxies,
             link_key=self.key.secret if self.key is not None else None,
             kernel=kernel_of,
@@ -279,7 +293,7 @@ class Gateway:
             connection_limit=lambda: self.admission.connections,
             ready=self._not_ready,
             listeners=lambda: [
-                ListenerState(each.door, host_and_port(each.host, each.port), each.port, each.state)
+                ListenerState(each.name, host_and_port(each.host, each.port), each.port, each.state)
                 for each in self.listeners.all()
             ],
         )
@@ -300,14 +314,8 @@ class Gateway:
         return self.hub.gate.refusal() or self.hub.stats.sampler.refusal()
 
     def _page_address(self) -> str:
-        where = self.listeners.first(Door.WEB)
-        return f"http://{host_and_port(*reachable(*where))}{self.settings.web.base_path}/" if where else ""
-
-    def _ways_in(self) -> WaysIn:
-        local = all(host == "localhost" or is_loopback(host) for host in self.settings.host)
-        bound = [self.listeners.first(door) for door in (Door.WEB, Door.TCP)]
-        web, tcp = (None if where is None else where[1] for where in bound)
-        return WaysIn(web, tcp, tuple(self.settings.web.hosts), local, self.settings.web.base_path)
+        where = self.listeners.first("web")
+        return f"{self._scheme}://{host_and_port(*reachable(*where))}{self.settings.web.base_path}/" if where else ""
 
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -320,9 +328,7 @@ class Gateway:
         """Write the ports file, then print the ready line and, below it, the dashboard's link."""
         if self.settings.ports_file is not None:
             write_ports_file(self.settings.ports_file, self.listeners.ports())
-        open_at = self.listeners.all()
-        doors = [(door, each.host, each.port) for door in DOORS for each in open_at if each.door is door]
-        say(ready_line(doors))
+        say(ready_line(self.listeners.named(), self._scheme))
         page = self._page_address()
         if page:
             if self.key is not None:
@@ -390,9 +396,3 @@ def register(settings: AdminSettings) -> Accounts:
         name, role, digest = token.split(":")
         tokens.append(Token(name, Role[role.upper()], digest.lower()))
     return Accounts(accounts, tokens)
-
-
-def lingering_limit(connections: int) -> int:
-    """How many rejected peers may linger at a time, beside so many connections."""
-    spare = connection_limit(0) - connections
-    return max(REFUSED_LEAST, min(REFUSED_LINGERING, spare))

@@ -7,6 +7,7 @@ and a token do.
 import http.client
 import json
 import os
+import ssl
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,7 +18,7 @@ from rich.text import Text
 
 from gateway.core.quantity import short_count, short_duration, short_milliseconds, short_rate, short_size
 from gateway.errors import StartError
-from gateway.login_link import TIMEOUT, Where, ask, read_key, told
+from gateway.login_link import TIMEOUT, Where, ask, own_machine, read_key, told
 
 UNKNOWN = "n/a"
 PIPED_COLUMNS = 250
@@ -33,7 +34,7 @@ def show(question: tuple[Where, Mapping[str, str]]) -> int:
     command line, empty where they were not. Raises StartError when no gateway answers."""
     settings, asked = question
     page, token = (asked["url"], asked["token"]) if asked["url"] else read_key(settings.data)[:2]
-    summary = view_of(page, token, "summary")
+    summary = view_of(page, token, "summary", None if asked["url"] else own_machine())
     if asked["json"]:
         # Where the locale cannot show every character, only escapes make it valid JSON.
         shows_all = sys.stdout.encoding.lower().replace("-", "") == "utf8"
@@ -52,10 +53,10 @@ def show(question: tuple[Where, Mapping[str, str]]) -> int:
     return 0
 
 
-def view_of(page: str, token: str, view: str) -> Json:
-    """One view of the dashboard as JSON. Raises StartError."""
+def view_of(page: str, token: str, view: str, trust: ssl.SSLContext | None) -> Json:
+    """One view of the dashboard as JSON; `trust` as for `ask`. Raises StartError."""
     try:
-        status, body = ask(page, "GET", f"/admin/api/{view}", token)
+        status, body = ask(page, "GET", f"/admin/api/{view}", token, trust)
     except TimeoutError:
         raise StartError(
             f"the gateway at {page} accepts nobody (SIGUSR2?), or hangs: no answer in {TIMEOUT:.0f} s"
@@ -100,7 +101,9 @@ def doors(summary: Json) -> RenderableType:
 
 
 def counts(summary: Json, door: str) -> tuple[str, str]:
-    """The connections of a door: open ones, and all since the start."""
+    """The connections of a door: open ones, and all since the start. A port for TLS is not a door of its own."""
+    if door.endswith("_tls"):
+        return "", ""
     tile = summary["tiles"][f"connections_{door}"]
     return number(tile["now"]), number(tile["total"])
 

@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from tests.error_lines import WATCH
 from tests.programs import PROGRAMS, in_ci
+from tests.tls_peers import Certificates
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,6 +43,12 @@ def program() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Certificates of an issuer that only the tests trust."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(autouse=True)

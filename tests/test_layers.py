@@ -17,9 +17,10 @@ ALLOWED = {
     "wording": set[str](),
     "checkout": set[str](),
     "core": {"errors"},
-    "tcp": {"core", "errors"},
+    "tls": {"errors"},
+    "tcp": {"core", "tls", "errors"},
     "accounts": {"core", "errors"},
-    "web": {"accounts", "core", "errors"},
+    "web": {"accounts", "core", "tls", "errors"},
     "journal": {"core", "errors"},
     "bench": {"core", "errors"},
     "process": {"core", "errors"},
@@ -40,6 +41,7 @@ ALLOWED = {
         "process",
         "shutdown",
         "tcp",
+        "tls",
         "web",
     },
     "cli": {"config", "errors"},
@@ -58,6 +60,7 @@ ONLY = {
     "jinja2": {"web"},
     "argon2": {"accounts"},
     "sqlite3": {"journal"},
+    "ssl": {"tls", "tcp", "web", "login_link", "status"},
     "argparse": {"cli", "bench"},
 }
 """Packages that belong to some parts."""

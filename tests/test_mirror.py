@@ -19,6 +19,7 @@ TRIED_BY = {
     "core/sessions": {"resume"},
     "core/stats": {"counters", "recent"},
     "journal": {"disk", "epoch", "integrity", "open", "schema", "store"},
+    "tcp": {"door"},
     "web": {"app", "authorize", "options", "pings", "sessions", "summary", "watch"},
     "web/http": {"request"},
     "web/tables": {"connection_row"},

@@ -26,11 +26,17 @@ class Reloading:
         self._running = {name: value_of(settings, name) for name in SETTINGS}
         self._again = again
         self._takers: list[tuple[Sequence[str], Apply]] = []
+        self._always: list[Apply] = []
 
     def on(self, *names: str, apply: Apply) -> None:
         """Call `apply` with the new settings when one of these has changed. A name is a setting's, or a section's with
         its dot (`limits.`)."""
         self._takers.append((names, apply))
+
+    def on_files(self, *names: str, apply: Apply) -> None:
+        """The same at every reload: these name files whose content may have changed."""
+        self._takers.append((names, lambda new: None))
+        self._always.append(apply)
 
     def reload(self) -> None:
         """Read and apply. Raises nothing: what is wrong is logged."""
@@ -45,6 +51,8 @@ class Reloading:
         for names, apply in self._takers:
             if any(_names(names, name) for name in taken):
                 self._attempt(lambda apply=apply: apply(settings))  # type: ignore[misc]
+        for apply in self._always:
+            self._attempt(lambda apply=apply: apply(settings))  # type: ignore[misc]
         self._running |= {name: found[name] for name in taken}
         said = wording.RELOAD_CHANGED.format(settings=", ".join(taken)) if taken else wording.RELOAD_SAME
         log.info(wording.LOG_RELOADED, said)

@@ -152,6 +152,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tcp_port: Annotated[Port, Meta(description="plain line door (netcat)", extra={"origin": True})] = 9999
     telnet_port: Annotated[Port, Meta(description="telnet door")] = 2323
     web_port: Annotated[Port, Meta(description="browser page, WebSocket, HTTP API, dashboard")] = 8080
+    tls_cert: Annotated[
+        File,
+        Meta(
+            description="certificate with its chain, PEM: the web door speaks TLS; read again at SIGHUP",
+            extra={"default": "none"},
+        ),
+    ] = None
+    tls_key: Annotated[
+        File,
+        Meta(description="its key, PEM, not encrypted", extra={"default": "in `tls_cert`"}),
+    ] = None
+    tcp_tls_port: Annotated[Port, Meta(description="plain line door over TLS (`ncat --ssl`)")] = -1
+    telnet_tls_port: Annotated[Port, Meta(description="telnet door over TLS (`telnet-ssl -z ssl`)")] = -1
     data: Annotated[
         Folder, Meta(description="folder of the journal and the keys", extra={"default": "the user's data folder"})
     ] = msgspec.field(default_factory=data_folder)

@@ -29,6 +29,7 @@ from gateway.errors import ConfigError, UsageError
 
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 DOORS = ("tcp_port", "telnet_port", "web_port")
+TLS_DOORS = ("tcp_tls_port", "telnet_tls_port")
 _ORCHESTRATED = re.compile(r"GATEWAY_(\w+_)?(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP)\w*)|GATEWAY_INTERFACE")
 """Variables that Kubernetes, docker links and CGI make for a service that happens to be called gateway."""
 _ORCHESTRATED_PORT = re.compile(r"GATEWAY_(\w+_)?PORT")
@@ -89,7 +90,7 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "")
         except ConfigError as problem:
             problems.append(problem)
     if values["classic"]:
-        for name in ("telnet_port", "web_port"):
+        for name in ("telnet_port", "web_port", *TLS_DOORS):
             values[name], sources[name] = -1, Source("classic")
     problems += contradictions(values, sources) if not problems else []
     if problems:
@@ -211,7 +212,7 @@ def contradictions(values: Mapping[str, object], sources: Mapping[str, Source]) 
     def wrong(words: str, names: Iterable[str]) -> ConfigError:
         return (UsageError if all(sources[name].place == "flag" for name in names) else ConfigError)(words)
 
-    doors = [name for name in DOORS if values[name] != -1]
+    doors = [name for name in (*DOORS, *TLS_DOORS) if values[name] != -1]
     if not doors:
         yield wrong(f"every door is off: one of {', '.join(DOORS)} needs a port", DOORS)
     for index, name in enumerate(doors):
@@ -219,6 +220,14 @@ def contradictions(values: Mapping[str, object], sources: Mapping[str, Source]) 
             if values[name] == values[other] != 0:
                 words = f"{other} and {name} are both {values[name]}: a port serves one door"
                 yield wrong(words, (other, name))
+    certificate = values["tls_cert"] is not None
+    for name in TLS_DOORS:
+        if values[name] != -1 and not certificate:
+            yield wrong(f"{name} needs a certificate: give --tls-cert FILE and --tls-key FILE", (name,))
+    if values["tls_key"] is not None and not certificate:
+        yield wrong("tls_key is the key of a certificate: give --tls-cert FILE as well", ("tls_key",))
+    if certificate and values["web_port"] == -1 and not set(TLS_DOORS) & set(doors) and not values["classic"]:
+        yield wrong(f"tls_cert is given, and no port uses it: web_port or one of {', '.join(TLS_DOORS)}", ("tls_cert",))
     homeless = sources["data"].place == "default" and not cast(Path, values["data"]).is_absolute()
     if homeless and not (values["memory"] or values["classic"]):
         yield ConfigError("no home folder is known for the journal: give --data DIR, or --memory to keep nothing")

@@ -47,8 +47,8 @@ class Remote(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WaysIn:
-    """How others can come in: the ports of the doors (None = off), the names the gateway is known by (`web.hosts`) and
-    whether it listens on loopback only.
+    """How others can come in: the ports of the doors (None = off), the names the gateway is known by (`web.hosts`),
+    whether it listens on loopback only, and the page's scheme (http or https).
 
     A peer is told an address that it can use itself: a name, or the local end of its own connection. Behind a proxy no
     such address is known.
@@ -59,6 +59,8 @@ class WaysIn:
     names: tuple[str, ...] = ()
     loopback_only: bool = False
     base_path: str = ""
+    scheme: str = "http"
+    tcp_tls: int | None = None
 
     def page(self, local: str | None) -> str:
         """Where the chat page is, in words, for a peer that reached us at the address `local` (None: by a proxy)."""
@@ -67,13 +69,13 @@ class WaysIn:
         host = self._host(local)
         if not host:
             return wording.PAGE_ON_PORT.format(port=self.web)
-        return wording.PAGE_AT.format(page=f"http://{host}:{self.web}/")
+        return wording.PAGE_AT.format(page=f"{self.scheme}://{host}:{self.web}/")
 
     def address(self, local: str | None) -> str:
         """The address of the web door, without a slash at its end, for a peer that reached us at `local`; empty if it
         is not known."""
         host = self._host(local)
-        return f"http://{host}:{self.web}{self.base_path}" if host and self.web is not None else ""
+        return f"{self.scheme}://{host}:{self.web}{self.base_path}" if host and self.web is not None else ""
 
     def invitation(self, local: str | None) -> str:
         """One line of words for a peer that reached us at `local`; perhaps empty."""
@@ -82,8 +84,11 @@ class WaysIn:
         host, where = self._host(local), ""
         if not self.names and local is not None and is_loopback(local):
             host, where = "ADDRESS", wording.INVITATION_ADDRESS
-        ways = [f"http://{host}:{self.web}/"] if self.web is not None else []
-        ways += [f"nc {host.strip('[]')} {self.tcp}"] if self.tcp is not None else []
+        ways = [f"{self.scheme}://{host}:{self.web}/"] if self.web is not None else []
+        if self.tcp is not None:
+            ways.append(f"nc {host.strip('[]')} {self.tcp}")
+        elif self.tcp_tls is not None:
+            ways.append(f"ncat --ssl {host.strip('[]')} {self.tcp_tls}")
         return wording.INVITATION.format(ways=wording.INVITATION_OR.join(ways)) + where if host and ways else ""
 
     def _host(self, local: str | None) -> str:

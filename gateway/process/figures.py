@@ -97,3 +97,15 @@ def connection_limit(wanted: int) -> int:
             soft = hard
     possible = max(1, soft - RESERVED)
     return min(wanted, possible) if wanted else possible
+
+
+REFUSED_LINGERING = 256
+"""Rejected peers that may linger at a time, where there are plenty of descriptors."""
+REFUSED_LEAST = 16
+"""The same where there are not: these come out of the reserved ones."""
+
+
+def lingering_limit(connections: int) -> int:
+    """How many rejected peers may linger at a time, beside so many connections."""
+    spare = connection_limit(0) - connections
+    return max(REFUSED_LEAST, min(REFUSED_LINGERING, spare))

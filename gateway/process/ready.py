@@ -77,10 +77,10 @@ def elsewhere(host: str) -> str:
     return socket.gethostname()
 
 
-def ready_line(doors: Sequence[tuple[str, str, int]]) -> str:
-    """One line with each door's address; `doors` are (door, host, port)."""
+def ready_line(doors: Sequence[tuple[str, str, int]], scheme: str) -> str:
+    """One line with each port's address; `doors` are (name in the ports file, host, port), `scheme` the page's."""
     shown = [
-        f"http://{host_and_port(host, port)}/" if door == "web" else f"{door} {host_and_port(host, port)}"
+        f"{scheme}://{host_and_port(host, port)}/" if door == "web" else f"{door} {host_and_port(host, port)}"
         for door, host, port in doors
     ]
     return wording.READY.format(doors="  ".join(shown))

@@ -1,25 +1,35 @@
-"""The acceptor: between a listening socket and a door. Applies the connection limits and reads PROXY headers.
+"""The acceptor: between a listening socket and a door. Applies the connection limits, reads PROXY headers, and has the
+TLS handshake made where the port wants one.
 
 A connection from one of `proxies` must begin with a header (`tcp.proxy_protocol`). What follows the header must stay in
 the socket, because the door, or the loop that it belongs to, reads it from there. So the header is peeked at first
 (MSG_PEEK), and only bytes that certainly belong to it are read: all of them while it is incomplete (otherwise the same
 bytes would keep the socket readable and this would spin), and up to its last byte when it is complete.
+
+The order is: the limit of all connections, the PROXY header, the limits of the address, TLS. A rejected peer shakes
+hands too, because it could not read why otherwise, but only as many of them as may linger.
 """
 
 import logging
 import socket
+import ssl
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from gateway import wording
-from gateway.core.address import Networks, Remote
+from gateway.core.address import Networks, Remote, host_and_port
 from gateway.core.hub import Hub
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door as Name
 from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tcp.proxy_protocol import HEADER_BYTES, Malformed, header
-from gateway.tcp.reject import Rejections
+from gateway.tcp.reject import Answer, Rejections
 from gateway.tcp.server import READ, Server
+from gateway.tcp.sniff import answer_to_plain
+from gateway.tcp.tls_connection import TlsSocket
+from gateway.tcp.tls_handshake import Handshakes
+from gateway.tls import TlsSession
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +49,21 @@ class DoorServer(Protocol):
     def arrived(self, sock: socket.socket, remote: Remote) -> None:
         """Take over a connection that was just admitted. When it ends the door undoes the counting."""
 
+    def arrived_by_tls(self, sock: socket.socket, tls: TlsSession, remote: Remote) -> None:
+        """The same for one that has completed its handshake."""
+
+    def withdrawn(self, remote: Remote) -> None:
+        """A connection that was admitted has ended before it arrived: undo the counting."""
+
     def denial(self, first: bytes, last: bool, closing: CloseReason, words: str) -> bytes | None:
         """What a rejected peer is sent; see `tcp.reject.Answer`."""
+
+
+class Entrance(NamedTuple):
+    """A kind of listening socket: its door, and for TLS what returns the context of the next connection."""
+
+    door: DoorServer
+    context: Callable[[], ssl.SSLContext] | None = None
 
 
 class Acceptor:
@@ -55,58 +78,105 @@ class Acceptor:
         self._hub = hub
         self._refusals = refusals
         self._waiting: set[Introduction] = set()
+        self._handshakes = Handshakes(server, refusals)
+        self._told_by_tls = 0
+        """Rejected peers whose handshake is not complete."""
 
-    def to(self, door: DoorServer) -> Callable[[socket.socket, str], None]:
-        """The callback of `door`'s listeners for a new connection."""
+    def to(
+        self, door: DoorServer, context: Callable[[], ssl.SSLContext] | None = None
+    ) -> Callable[[socket.socket, str], None]:
+        """The callback of `door`'s listeners for a new connection; with `context`, of those that speak TLS."""
+        entrance = Entrance(door, context)
 
         def accepted(sock: socket.socket, address: str) -> None:
             denied = self.admission.enter()
             if denied is not None:
-                self._deny(door, sock, address, denied)
+                self._deny(entrance, sock, address, denied)
             elif address in self.proxies:
-                self._waiting.add(Introduction(self, door, sock, address))
+                self._waiting.add(Introduction(self, entrance, sock, address))
             else:
-                self.let_in(door, sock, Remote(address))
+                self.let_in(entrance, sock, Remote(address))
 
         return accepted
 
-    def let_in(self, door: DoorServer, sock: socket.socket, remote: Remote) -> None:
+    def let_in(self, entrance: Entrance, sock: socket.socket, remote: Remote) -> None:
         """The peer's address is known: hand the connection to the door, or reject it."""
+        door, context = entrance
         denied = door.admit(remote)
-        if denied is None:
+        if denied is not None:
+            self.admission.leave()
+            self._deny(entrance, sock, remote.address, denied)
+        elif context is None:
             door.arrived(sock, remote)
         else:
-            self.admission.leave()
-            self._deny(door, sock, remote.address, denied)
+            plain = partial(_to_plain, door.door, sock, remote)
+            self._handshakes.begin(sock, context(), partial(door.arrived_by_tls, remote=remote),
+                                   partial(self._withdraw, door, remote), plain)  # fmt: skip
 
-    def _deny(self, door: DoorServer, sock: socket.socket, address: str, denied: tuple[CloseReason, str]) -> None:
+    def _withdraw(self, door: DoorServer, remote: Remote, reason: str) -> None:
+        """An admitted peer has not completed its handshake."""
+        door.withdrawn(remote)
+        self.admission.leave()
+        self._hub.stats.refused(door.door, remote.address, CloseReason.WRONG_DOOR, reason)
+
+    def _deny(self, entrance: Entrance, sock: socket.socket, address: str, denied: tuple[CloseReason, str]) -> None:
+        door, context = entrance
         self._hub.stats.refused(door.door, address, *denied)
-        self._refusals.refuse(sock, lambda first, last: door.denial(first, last, *denied))
+
+        def answer(first: bytes, last: bool) -> bytes | None:
+            return door.denial(first, last, *denied)
+
+        if context is None:
+            self._refusals.refuse(sock, answer)
+        elif self._told_by_tls >= self._refusals.most:
+            sock.close()
+        else:
+            self._told_by_tls += 1
+            self._handshakes.begin(sock, context(), partial(self._tell_by_tls, answer), self._told, answer)
+
+    def _tell_by_tls(self, answer: Answer, sock: socket.socket, tls: TlsSession) -> None:
+        self._told("")
+        self._refusals.refuse(TlsSocket(sock, tls), answer)
+
+    def _told(self, reason: str) -> None:
+        self._told_by_tls -= 1
 
     def introduced(self, introduction: "Introduction") -> None:
         """The introduction is over: forget it."""
         self._waiting.discard(introduction)
 
     def close(self) -> None:
-        """Close the connections whose header has not come."""
+        """Close the connections whose header has not come, or whose handshake is not complete."""
         for introduction in list(self._waiting):
             introduction.give_up(wording.STOPPING)
+        self._handshakes.close()
+
+
+def _to_plain(door: Name, sock: socket.socket, remote: Remote, first: bytes, last: bool) -> bytes | None:
+    """What a peer is told that speaks no TLS where TLS is expected (`tcp.reject.Answer`)."""
+    try:
+        host, port = sock.getsockname()[:2]
+    except OSError:
+        return b""
+    where = host_and_port(host, port) if remote.proxy is None else "HOST:PORT"
+    words = wording.TLS_PAGE if door is Name.WEB else wording.TLS_LINES
+    return answer_to_plain(first, last, words.format(where=where))
 
 
 class Introduction:
     """One proxied connection whose header is not complete yet."""
 
-    __slots__ = ("_address", "_door", "_entrance", "_over", "_seen", "_sock")
+    __slots__ = ("_acceptor", "_address", "_entrance", "_over", "_seen", "_sock")
 
-    def __init__(self, entrance: Acceptor, door: DoorServer, sock: socket.socket, address: str) -> None:
+    def __init__(self, acceptor: Acceptor, entrance: Entrance, sock: socket.socket, address: str) -> None:
+        self._acceptor = acceptor
         self._entrance = entrance
-        self._door = door
         self._sock = sock
         self._address = address
         self._seen = b""
         self._over = False
-        entrance.server.watch(sock, READ, self.ready)
-        entrance.server.later(HEADER_SECONDS, lambda: self.give_up(wording.PROXY_SILENT.format(seconds=HEADER_SECONDS)))
+        acceptor.server.watch(sock, READ, self.ready)
+        acceptor.server.later(HEADER_SECONDS, lambda: self.give_up(wording.PROXY_SILENT.format(seconds=HEADER_SECONDS)))
 
     def ready(self, mask: int) -> None:
         """The selector's callback: read the header."""
@@ -133,7 +203,7 @@ class Introduction:
         self._end()
         remote = Remote(self._address) if source is None else Remote(source, self._address)
         try:
-            self._entrance.let_in(self._door, self._sock, remote)
+            self._acceptor.let_in(self._entrance, self._sock, remote)
         except Exception:
             log.exception(wording.LOG_NOT_TAKEN_IN_BY, remote.address, self._address)
             self._sock.close()
@@ -142,14 +212,14 @@ class Introduction:
         """Close a connection without a header, and log it. Calling it later does nothing."""
         if not self._over:
             self._close()
-            self._entrance.server.complain(wording.NO_PROXY_HEADER.format(address=self._address, problem=reason))
+            self._acceptor.server.complain(wording.NO_PROXY_HEADER.format(address=self._address, problem=reason))
 
     def _close(self) -> None:
         self._end()
         self._sock.close()
-        self._entrance.admission.leave()
+        self._acceptor.admission.leave()
 
     def _end(self) -> None:
         self._over = True
-        self._entrance.server.watch(self._sock, 0, self.ready)
-        self._entrance.introduced(self)
+        self._acceptor.server.watch(self._sock, 0, self.ready)
+        self._acceptor.introduced(self)

@@ -74,14 +74,14 @@ class Connection:
     __slots__ = ("_ahead", "_broken", "_discipline", "_ended", "_events", "_first", "_hearing_since",
                  "_last_words", "_lost", "_queue", "_reached_at", "_shut", "_sock", "_turn_asked", "closed",
                  "door", "lines", "remote", "session")  # fmt: skip
+    encrypted = False  # tcp.tls_connection
 
     def __init__(self, door: Shared, sock: socket.socket, remote: Remote) -> None:
         self.door = door
         self._sock = sock
         self.remote = remote
         self.lines = LineBuffer()
-        self._queue: list[bytes | TooLong] | None = None
-        """Lines from the buffer that the session does not take yet, the next one last."""
+        self._queue: list[bytes | TooLong] | None = None  # lines that the session does not take yet, the next one last
         self._ahead = ReadAhead(door.read_ahead)  # what came behind those lines
         self._hearing_since: float | None = None  # monotonic: the peer is heard out, and nothing is written to it
         self._discipline: Discipline | None = None  # what stands between bytes and lines, if anything
@@ -93,7 +93,7 @@ class Connection:
         self._turn_asked = self.closed = False
         local = self._local() if remote.proxy is None else None
         self._reached_at = local[0] if local is not None else None
-        arrival = Arrival(door.door, remote.address, remote.proxy, terminal=True)
+        arrival = Arrival(door.door, remote.address, remote.proxy, encrypted=self.encrypted, terminal=True)
         self.session = door.terminals.connect(self, door.wire, arrival, self._reached_at)
         if door.door is Door.TELNET:
             self._discipline = Discipline(self)
@@ -185,14 +185,17 @@ class Connection:
             return
         self._last_words = self._last_words[self.transmit(self._last_words) :]
         if not self._last_words and not self._shut:
-            self._shut = True
-            self._watch(self._events & ~WRITE)
-            try:
-                self._sock.shutdown(socket.SHUT_WR)
-            except OSError:
-                self._broken = True
-            if self._ended or self._broken:
-                self.finish()
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        self._shut = True
+        self._watch(self._events & ~WRITE)
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._broken = True
+        if self._ended or self._broken:
+            self.finish()
 
     def _readable(self) -> None:
         if self.session.held and not self._ahead.has_room:  # others may have taken the room since it was watched

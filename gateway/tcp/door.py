@@ -12,6 +12,8 @@ from gateway.tcp.connection import Connection
 from gateway.tcp.connection_limits import ConnectionLimits, LimitReached
 from gateway.tcp.lines import Allowance
 from gateway.tcp.server import Server
+from gateway.tcp.tls_connection import TlsConnection, TlsSocket
+from gateway.tls import TlsSession
 
 
 class TerminalDoor:
@@ -27,7 +29,7 @@ class TerminalDoor:
         self.read_ahead = Allowance()
 
     def admit(self, remote: Remote) -> LimitReached | None:
-        """See `tcp.acceptor.Door`."""
+        """See `tcp.acceptor.DoorServer`."""
         ban = self.hub.bans.refusal(self.hub.bans.on_address(remote.address))
         if ban is not None:
             return LimitReached(CloseReason.BANNED, ban.text)
@@ -35,11 +37,19 @@ class TerminalDoor:
         return LimitReached(closed.closing, closed.words) if closed is not None else self.admission.come(remote)
 
     def arrived(self, sock: socket.socket, remote: Remote) -> None:
-        """See `tcp.acceptor.Door`."""
+        """See `tcp.acceptor.DoorServer`."""
         Connection(self, sock, remote)
 
+    def arrived_by_tls(self, sock: socket.socket, tls: TlsSession, remote: Remote) -> None:
+        """See `tcp.acceptor.DoorServer`."""
+        TlsConnection(self, TlsSocket(sock, tls), remote)
+
+    def withdrawn(self, remote: Remote) -> None:
+        """See `tcp.acceptor.DoorServer`."""
+        self.admission.go(remote)
+
     def denial(self, first: bytes, last: bool, closing: CloseReason, words: str) -> bytes:
-        """See `tcp.acceptor.Door`."""
+        """See `tcp.acceptor.DoorServer`."""
         return self.wire.event(Bye(closing.code, closing.told(words)), "")
 
     def gone(self, connection: Connection) -> None:

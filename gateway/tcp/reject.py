@@ -34,6 +34,7 @@ class Rejections:
         refused = RejectedConnection(self, sock, answer)
         if len(self.here) < self.most:
             refused.linger()
+            refused.ready(READ)  # with TLS, what came with the handshake makes no socket readable
         else:
             refused.close()
 
@@ -61,6 +62,8 @@ class RejectedConnection:
 
     def ready(self, mask: int) -> None:
         """The selector's callback."""
+        if self._sock.fileno() < 0:
+            return
         try:
             data = self._sock.recv(RECEIVE_BYTES)
         except (BlockingIOError, InterruptedError):

@@ -74,7 +74,7 @@ def answer_to(first: bytes, page: str) -> bytes | None:
     whole_input = _LEADING.sub(b"", first, count=1)
     request = _REQUEST.fullmatch(line)
     if _BARE_REQUEST.fullmatch(line) or _ENDLESS_REQUEST.match(line) or (request and request[1].upper() == b"HTTP"):
-        return _http(page)
+        return _http(wording.LINE_DOOR.format(page=page))
     if _TLS.match(whole_input):
         return _TLS_ALERT
     if _SSH.match(line):
@@ -106,12 +106,23 @@ def _is_untyped(line: bytes) -> bool:
     return _UNTYPED.match(line) is not None and line.rstrip(b"\r") not in _LEAVING_KEYS
 
 
+def answer_to_plain(first: bytes, last: bool, words: str) -> bytes | None:
+    """The same for a peer without TLS on a port that wants it; None while more bytes are needed, unless it is the
+    `last` time to ask."""
+    line, whole = _first_line(first)
+    if not whole and not last:
+        return None
+    if _BARE_REQUEST.fullmatch(line) or _REQUEST.fullmatch(line) or _ENDLESS_REQUEST.match(line):
+        return _http(words)
+    return _farewell(Code.BAD_MESSAGE, words)
+
+
 def _farewell(code: Code, words: str) -> bytes:
     return f"!! {code}: {words}\r\n".encode()
 
 
-def _http(page: str) -> bytes:
-    body = f"{wording.LINE_DOOR.format(page=page)}\n".encode()
+def _http(words: str) -> bytes:
+    body = f"{words}\n".encode()
     head = (
         "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"

@@ -25,6 +25,7 @@ from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.errors import Refusal
+from gateway.tls import TlsSession
 from gateway.web.admin.authorize import Login
 from gateway.web.admin.bulk import BulkEndpoints
 from gateway.web.admin.login import LoginLinks, LoginPage, SessionEndpoints
@@ -45,6 +46,7 @@ from gateway.web.http.request import check_body, check_encoding
 from gateway.web.http.responses import Responses
 from gateway.web.http.strict_requests import check_upgrade
 from gateway.web.http.timer_wheel import TimerWheel
+from gateway.web.http.tls_transport import TlsLayer
 from gateway.web.messages import MessageDoor
 from gateway.web.monitoring import Monitoring
 from gateway.web.options import WebOptions
@@ -182,7 +184,18 @@ class WebDoor:
     def arrived(self, sock: socket.socket, remote: Remote) -> None:
         """Serve an accepted, non-blocking connection (with its options set) that was admitted; it belongs to the web
         door from now on, which undoes the counting when it ends."""
-        task = self._loop.create_task(self._adopt(sock, self._addresses.begin(remote)))
+        self._take(sock, self._addresses.begin(remote), None)
+
+    def arrived_by_tls(self, sock: socket.socket, tls: TlsSession, remote: Remote) -> None:
+        """The same for one that has completed its handshake."""
+        self._take(sock, self._addresses.begin(remote), tls)
+
+    def withdrawn(self, remote: Remote) -> None:
+        """A connection that was admitted has ended before it arrived."""
+        self._addresses.withdraw(remote)
+
+    def _take(self, sock: socket.socket, caller: Caller, tls: TlsSession | None) -> None:
+        task = self._loop.create_task(self._adopt(sock, caller, tls))
         self._adopting.add(task)
         task.add_done_callback(self._adopting.discard)
 
@@ -194,9 +207,12 @@ class WebDoor:
         """What a rejected peer is sent (`web.http.reject`)."""
         return refusal(first, last, closing, words, self._site.shared_with)
 
-    async def _adopt(self, sock: socket.socket, caller: Caller) -> None:
+    async def _adopt(self, sock: socket.socket, caller: Caller, tls: TlsSession | None) -> None:
+        def protocol() -> asyncio.Protocol:
+            return self._peer(caller) if tls is None else TlsLayer(tls, self._peer(caller))
+
         try:
-            await self._loop.connect_accepted_socket(lambda: self._peer(caller), sock)
+            await self._loop.connect_accepted_socket(protocol, sock)
         except OSError as error:
             log.debug(wording.LOG_GONE_BEFORE, caller.remote.address, error)
             sock.close()

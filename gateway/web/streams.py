@@ -26,7 +26,7 @@ from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Code, Refusal
 from gateway.web.http.client_address import agent_of, check_open, kernel_of, local_of, traits_of
-from gateway.web.http.protocol import HttpConnection, remote_of
+from gateway.web.http.protocol import HttpConnection, is_secure, remote_of
 from gateway.web.http.request import answered, only
 from gateway.web.http.strict_frames import StrictFrames
 from gateway.web.http.timer_wheel import TimerWheel
@@ -228,7 +228,8 @@ class Streams:
         peer.drain_input()
         try:
             agent = agent_of(request.headers.get("User-Agent", ""))
-            arrival = Arrival(Door.HTTP, remote.address, remote.proxy, agent)
+            secure = is_secure(request, self._options.tls)
+            arrival = Arrival(Door.HTTP, remote.address, remote.proxy, agent, secure)
             session = stream.session = hub.connect(stream, wire, arrival)
             session.greet()
             hub.rooms.keep(room)

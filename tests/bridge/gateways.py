@@ -28,6 +28,8 @@ class Gateway:
         self.starter: tuple[str, ...] = ()
         """A command that runs the one that follows it, under other circumstances."""
         self.ports: dict[str, int | None] = dict.fromkeys(DOORS, 0)
+        self.told: dict[str, int | None] = {}
+        """All of the ports file, but for the number of the process."""
         self.process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         WATCH.follow(folder / "stderr")
@@ -44,6 +46,7 @@ class Gateway:
         found = json.loads(ports_file.read_text())
         assert found.pop("pid") == self.running.pid
         self.ports = {door: found[door] for door in DOORS}
+        self.told = found
         until(lambda: "ready: " in self.stdout, "the ready line")
         return self
 

@@ -1,5 +1,6 @@
 """Servers and houses, closed after each test."""
 
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from gateway.core.protocol.message import Door
 from gateway.tcp.server import Server, new_selector
 from tests.tcp.house import House
+from tests.tls_peers import Certificates
 
 
 @pytest.fixture
@@ -22,13 +24,21 @@ def new_house() -> Iterator[Callable[..., House]]:
     """Builds houses with the limits that a test gives."""
     houses: list[House] = []
 
-    def build(door: Door = Door.TCP, proxies: Sequence[str] = (), **limits: float) -> House:
-        houses.append(House(door, proxies, **limits))
+    def build(
+        door: Door = Door.TCP, proxies: Sequence[str] = (), tls: ssl.SSLContext | None = None, **limits: float
+    ) -> House:
+        houses.append(House(door, proxies, tls, **limits))
         return houses[-1]
 
     yield build
     for house in houses:
         house.close()
+
+
+@pytest.fixture
+def tls_house(new_house: Callable[..., House], certificates: Certificates) -> House:
+    """A house with a plain door whose port speaks TLS."""
+    return new_house(tls=certificates.certificate().for_terminals())
 
 
 @pytest.fixture

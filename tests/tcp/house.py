@@ -1,6 +1,7 @@
 """A hub with one terminal door on a real socket, and peers that connect. All of it runs in the test's own thread."""
 
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -113,6 +114,16 @@ class Caller:
         assert self.ended == "closed"
         return self.heard
 
+    def hears_all_or_reset(self) -> bytes:
+        """The same where the server may close at once, with our words unread."""
+
+        def over() -> str:
+            self.listens()
+            return self.ended
+
+        turn_until(self.server, over)
+        return self.heard
+
     def forgets(self) -> None:
         """What was heard so far does not matter."""
         self.listens()
@@ -133,7 +144,9 @@ class Guest(Caller):
 class House:
     """The hub, its door and its server. There is no rate unless `limits` name one."""
 
-    def __init__(self, door: Door = Door.TCP, proxies: Sequence[str] = (), **limits: float) -> None:
+    def __init__(
+        self, door: Door = Door.TCP, proxies: Sequence[str] = (), tls: ssl.SSLContext | None = None, **limits: float
+    ) -> None:
         self.server = Server(new_selector("auto"))
         clock = Clock(
             time.monotonic,
@@ -148,7 +161,9 @@ class House:
         self.refusals = Rejections(self.server, 2)
         self.door = TerminalDoor(door, self.server, terminals, self.admission)
         self.entrance = Acceptor(self.server, self.hub, self.admission, self.refusals, Networks(proxies))
-        self.listener = self.server.listen("127.0.0.1", 0, self.entrance.to(self.door))
+        self.listener = self.server.listen(
+            "127.0.0.1", 0, self.entrance.to(self.door, None if tls is None else lambda: tls)
+        )
 
     def _tick_later(self, seconds: float) -> None:
         self.server.later(seconds, self.hub.tick)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import os
 import socket
+import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -11,6 +12,7 @@ from typing import cast
 from gateway.accounts.authenticator import Authenticator
 from gateway.core.address import Remote
 from gateway.core.protocol.close_reason import CloseReason
+from gateway.tls import TlsSession
 from gateway.web.app import WebDoor
 from tests.fakes import SkippingClock
 from tests.web.little_chat import LittleChat
@@ -70,6 +72,9 @@ class Running:
         self.port: int = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws = f"ws://127.0.0.1:{self.port}/ws"
+        self.tls: ssl.SSLContext | None = None
+        """The context of the next connections; None: they come without TLS."""
+        self._handshakes: set[asyncio.Task[None]] = set()
         self._listener = listener
         self._task = asyncio.get_running_loop().create_task(self._accept())
 
@@ -79,10 +84,25 @@ class Running:
             sock, address = await loop.sock_accept(self._listener)
             sock.setblocking(False)
             remote = Remote(self.caller or address[0])
-            if self.door.admit(remote) is None:
+            if self.door.admit(remote) is not None:
+                sock.close()
+            elif self.tls is None:
                 self.door.arrived(sock, remote)
             else:
-                sock.close()
+                self._handshakes.add(loop.create_task(self._shake_hands(sock, TlsSession(self.tls), remote)))
+
+    async def _shake_hands(self, sock: socket.socket, tls: TlsSession, remote: Remote) -> None:
+        """What `tcp.tls_handshake` does before."""
+        loop = asyncio.get_running_loop()
+        try:
+            while not tls.shake_hands(await loop.sock_recv(sock, 65536)):
+                await loop.sock_sendall(sock, tls.take())
+        except OSError:
+            sock.close()
+            self.door.withdrawn(remote)
+            self.admission.leave()
+        else:
+            self.door.arrived_by_tls(sock, tls, remote)
 
     async def stop(self) -> None:
         self._task.cancel()

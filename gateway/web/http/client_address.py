@@ -129,6 +129,11 @@ class ClientAddresses:
         """A connection was admitted just now."""
         return Caller(remote, self.proxies, remote.address in self.proxies.trusted)
 
+    def withdraw(self, remote: Remote) -> None:
+        """An admitted connection has ended before it began. Who counts all connections does that themselves."""
+        if remote.address not in self.proxies.trusted:
+            self._admission.go(remote)
+
     def end(self, caller: Caller) -> None:
         """The connection has ended."""
         if caller.resting:
