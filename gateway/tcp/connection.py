@@ -24,7 +24,7 @@ import socket
 from typing import Protocol
 
 from gateway import wording
-from gateway.core.address import Remote, canonical, host_and_port
+from gateway.core.address import Remote, host_and_port
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.ports import Kernel, Traits
@@ -37,7 +37,7 @@ from gateway.tcp.discipline import Discipline
 from gateway.tcp.lines import PAUSE_SECONDS, SHORT_PAUSE_SECONDS, Allowance, LineBuffer, ReadAhead, TooLong, pause_of
 from gateway.tcp.server import READ, WRITE, Server
 from gateway.tcp.sniff import answer_to, undecided, without_mark
-from gateway.tcp.tcp_info import kernel_of
+from gateway.tcp.tcp_info import kernel_of, local_end
 from gateway.tcp.telnet import Telnet
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Connection:
         """The peer has stopped sending; sending to it has failed; it was reset or is dead; our side is shut down."""
         self._last_words: bytes | None = None  # set once we are closing: what is still to be written
         self._turn_asked = self.closed = False
-        local = self._local() if remote.proxy is None else None
+        local = local_end(sock) if remote.proxy is None else None
         self._reached_at = local[0] if local is not None else None
         arrival = Arrival(door.door, remote.address, remote.proxy, encrypted=self.encrypted, terminal=True)
         self.session = door.terminals.connect(self, door.wire, arrival, self._reached_at)
@@ -138,17 +138,9 @@ class Connection:
 
     def traits(self) -> Traits:
         """See `core.ports.Transport`."""
-        local = self._local()
+        local = local_end(self._sock)
         traits = Traits(local=None if local is None else host_and_port(*local))
         return traits if self._discipline is None else self._discipline.add_to(traits)
-
-    def _local(self) -> tuple[str, int] | None:
-        """The local end, its address in canonical spelling; None when the socket is not connected any more."""
-        try:
-            host, port = self._sock.getsockname()[:2]
-        except OSError:
-            return None
-        return canonical(host) or host, port
 
     def say_last(self, words: bytes, linger: float = LINGER) -> None:
         """Write `words`, shut down our side, read until the peer's end, then close."""

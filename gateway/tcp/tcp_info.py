@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
+from gateway.core.address import canonical
 from gateway.core.ports import Kernel
 
 LINUX_TCP_INFO = 11
@@ -75,3 +76,12 @@ def kernel_of(sock: TcpInfoReader) -> Kernel | None:
         return read(sock.getsockopt(socket.IPPROTO_TCP, option, ANSWER_BYTES))
     except OSError:
         return None
+
+
+def local_end(sock: socket.socket) -> tuple[str, int] | None:
+    """The address and port the peer is connected to, in canonical spelling; None when it is not connected any more."""
+    try:
+        host, port = sock.getsockname()[:2]
+    except OSError:
+        return None
+    return canonical(host) or host, port
