@@ -168,7 +168,7 @@ class Certificate:
     def reload(self, settings: "TlsFiles") -> None:
         """SIGHUP: read the files again, or those that the settings name now. What is wrong is logged."""
         if settings.tls_cert is None:
-            log.warning(wording.LOG_CERT_OFF)
+            log.warning(wording.LOG_RELOAD_RESTART, "tls_cert")
             return
         try:
             self.use(settings.tls_cert, settings.tls_key)

@@ -106,7 +106,7 @@ class Handshake:
         except ssl.SSLError as problem:
             self._refuse(f"{problem.reason or problem}".replace("_", " ").lower())
         except EOFError:
-            self.give_up(wording.TLS_LEFT)
+            self.give_up("it ended")
         except OSError as problem:
             self.give_up(str(problem.strerror))
         else:
@@ -141,7 +141,7 @@ class Handshake:
         try:
             self._done(self._sock, self._tls)
         except Exception:
-            log.exception(wording.LOG_NOT_TAKEN_IN_TLS)
+            log.exception(wording.LOG_NOT_TAKEN_IN, "TLS")
             self._sock.close()
 
     def _refuse(self, reason: str) -> None:
@@ -154,19 +154,19 @@ class Handshake:
     def _tell_plainly(self) -> None:
         self._end()
         self._shared.rejections.refuse(self._sock, self._plain)
-        self._failed(wording.NO_TLS)
+        self._failed(wording.TLS_FAILED.format(problem="plain bytes"))
 
     def _late(self) -> None:
         if not self._over and not self._heard:
             self._tell_plainly()
-        self.give_up(wording.TLS_LATE.format(seconds=HANDSHAKE_SECONDS))
+        self.give_up(f"{HANDSHAKE_SECONDS:.0f} s")
 
     def give_up(self, reason: str) -> None:
         """Close the connection. Calling it later does nothing."""
         if not self._over:
             self._end()
             self._sock.close()
-            self._failed(reason)
+            self._failed(wording.TLS_FAILED.format(problem=reason))
 
     def _end(self) -> None:
         self._over = True

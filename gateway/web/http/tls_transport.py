@@ -9,14 +9,10 @@ it is not the loop's own. What that gives here:
 """
 
 import asyncio
-import logging
 import ssl
 from typing import Any, cast
 
-from gateway import wording
 from gateway.tls import TlsSession
-
-log = logging.getLogger("gateway.web")
 
 
 class TlsTransport(asyncio.Transport):
@@ -35,8 +31,7 @@ class TlsTransport(asyncio.Transport):
             return
         try:
             self._tls.write(bytes(data))
-        except ssl.SSLError as problem:
-            log.debug(wording.LOG_NOT_ENCRYPTED, problem)
+        except ssl.SSLError:
             self._below.abort()
             return
         self.send_outgoing()
@@ -135,7 +130,6 @@ class TlsLayer(asyncio.Protocol):
             text = tls.feed(data)
         except ssl.SSLError as problem:
             self._fault = problem
-            log.debug(wording.LOG_TLS_BROKEN, problem)
             transport.send_outgoing()
             transport.close()
             return
