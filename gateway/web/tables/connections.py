@@ -21,6 +21,7 @@ from gateway.core.rooms.fanout import Member, members_of
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 from gateway.web.endpoint import Call
+from gateway.web.tables.columns import send_csv, send_json_lines
 from gateway.web.tables.connection_row import (
     COLUMNS,
     KERNEL,
@@ -42,10 +43,7 @@ from gateway.web.tables.paging import (
     Ordering,
     Slices,
     TableQuery,
-    csv_lines,
-    json_lines,
     order,
-    send_file,
     table_query,
 )
 
@@ -345,13 +343,11 @@ class ConnectionEndpoints:
 
     async def as_csv(self, call: Call[None]) -> web.StreamResponse:
         """`GET /admin/api/connections.csv`"""
-        return await send_file(call.request, "connections", COLUMNS, await self._slices(call), "text/csv", csv_lines)
+        return await send_csv(call.request, COLUMNS, await self._slices(call))
 
     async def as_json_lines(self, call: Call[None]) -> web.StreamResponse:
         """`GET /admin/api/connections.jsonl`"""
-        return await send_file(
-            call.request, "connections", COLUMNS, await self._slices(call), "application/x-ndjson", json_lines
-        )
+        return await send_json_lines(call.request, await self._slices(call))
 
     async def _slices(self, call: Call[None]) -> AsyncIterator[Sequence[ConnectionRow]]:
         """The rows that match, in order. Refusals come before the first."""

@@ -357,10 +357,10 @@ async def test_an_answer_that_fails_in_its_middle_ends(
     await log_in(web, http)
     join(web.chat, "ana")
 
-    def broken(rows: Any, columns: Any) -> bytes:
+    def broken(rows: Any) -> bytes:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("gateway.web.tables.connections.json_lines", broken)
+    monkeypatch.setattr("gateway.web.tables.columns.json_lines", broken)
     async with http.get(f"{web.url}{API}.jsonl") as answer:
         with pytest.raises(aiohttp.ClientPayloadError):
             await answer.read()
