@@ -225,3 +225,32 @@ def test_all_tabs_of_a_browser_are_one_person(gateway: RunningGateway, room: str
     second.close()
     connected(third)
     expect(third.locator("#my-nick")).to_have_text("walter")
+
+
+def test_a_long_text_is_folded_opened_and_vanishes_for_everybody_when_it_is_taken_back(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    ana, bo = open_page(f"{gateway.web}/r/{room}", "ana"), open_page(f"{gateway.web}/r/{room}", "bo")
+    connected(ana)
+    connected(bo)
+    trace = "\n".join(f"line {number} of a trace" for number in range(2400))
+    say_at_once(ana, ["before", trace, "after"])
+    shown = bo.locator("#log .text", has_text="line 0 of a trace")
+    expect(shown).to_contain_text("… 2,392 more lines by itself")
+    expect(shown).not_to_contain_text("line 8 of a trace")
+    expect(ana.locator("#outbox > li")).to_have_count(0)
+    shown.get_by_role("button", name="2,392 more lines").click()
+    expect(shown).to_contain_text("line 2399 of a trace")
+    whole = shown.get_by_role("link", name="by itself").get_attribute("href")
+    assert whole == f"/r/{room}/paste/2"
+    assert gateway.curl(whole) == trace
+
+    say(ana, "/delete 2")
+    for page in (ana, bo):
+        expect(page.locator("#log .text.removed")).to_have_count(1)
+        expect(page.locator("#log")).not_to_contain_text("of a trace")
+    bo.reload()
+    connected(bo)
+    expect(bo.locator("#log .text.removed")).to_have_count(1)
+    assert texts(bo)[0] == "before" and texts(bo)[2] == "after"
+    assert "no_such_message" in gateway.curl(whole)

@@ -5,8 +5,8 @@ import { isText, recall, remember } from "../shared/storage.js";
 import { settings } from "./preferences.js";
 import { box as words } from "./words.js";
 
-/** The longest message, in bytes of UTF-8; the limit of the server. */
-const MOST_BYTES = 4_000;
+/** The longest text, in bytes of UTF-8; the limit of the server. */
+const MOST_BYTES = 65_536;
 const MOST_ROWS = 8;
 const MOST_REMEMBERED = 100;
 /** A paste of more lines than this needs an answer first. */

@@ -34,6 +34,7 @@ const LATER = {
   events: () => import("./later/events.js"),
   menu: () => import("./later/lines/menu.js"),
   permalink: () => import("./later/lines/permalink.js"),
+  long: () => import("./later/long.js"),
   keylist: () => import("./later/dialogs/keylist.js"),
   notices: () => import("./later/notices.js"),
   palette: () => import("./later/dialogs/palette.js"),
@@ -44,6 +45,8 @@ const LATER = {
   shortcuts: () => import("./later/shortcuts.js"),
   walking: () => import("./later/lines/walking.js"),
 };
+
+const LONG = 20_000; // characters that fit a frame of 64 KiB
 
 export class Page {
   me = "guest";
@@ -92,6 +95,7 @@ export class Page {
 
   /** @returns {boolean} whether the server will get it */
   send(object) {
+    if (object.text?.length > LONG) return !!this.fetch("long").then((part) => part?.post(this, object));
     return this.#connection.send(object);
   }
 

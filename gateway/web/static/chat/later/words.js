@@ -52,6 +52,16 @@ export const paste = {
   cancel: "cancel",
 };
 
+export const long = {
+  lines: (count) => (count === 1 ? "1 more line" : `${number(count)} more lines`),
+  bytes: (count) => `${number(count)} more bytes`,
+  fold: "show less",
+  alone: "by itself",
+  gone: "not kept any more",
+  command: "a command cannot be so long",
+  lost: "the server could not be reached",
+};
+
 export const menu = {
   title: "What can be done with this message",
   quote: "Quote",
