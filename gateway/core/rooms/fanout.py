@@ -226,7 +226,7 @@ class Room:
             self.attendance.here(each)[0].listed_as = each.nick
         listed = [Listed(each.nick, each.door) for each in people]
         epoch, seq = ("", 0) if session.identity is None else session.identity.reads.get(self.name, ("", 0))
-        read = seq if epoch == self.epoch else UNSET
+        read = UNSET if session.identity is None else seq if epoch == self.epoch else 0
         return Joined(self.name, self.epoch, self.first, self.log.head, recovered, self.topic, self.count, listed, read)
 
     def attach(self, member: Member) -> None:

@@ -4,8 +4,7 @@
  * What is true here:
  * - One session is in several rooms, of which one is shown (`room`); the address of the page is that room's.
  * - After a reconnect the server sends `joined` for each room, then either the missed messages one by one, or the latest
- *   ones as one history. Only when all of those are here (`Room.#caughtUp`) are the room's waiting lines sent: by then it
- *   is known which of them had arrived before.
+ *   ones as one history. Only when all of those are here (`Room.#caughtUp`) are the room's waiting lines sent.
  * - Settings, palette, keys and notifications are loaded on demand; each is handed the page.
  */
 
@@ -58,6 +57,7 @@ export class Page {
   /** @type {string | null} */
   role = null; // the account's
   token = this.#was.token;
+  #greets = false; // hello has been said and not answered
   #people = new People((nick) => (nick === this.me ? this.askForName(true) : this.composer.mention(nick)));
   #status = new Status(() => this.#connection.open());
   composer = new Composer((text) => this.#say(text), this);
@@ -166,6 +166,8 @@ export class Page {
   }
 
   #hello() {
+    this.#greets = true;
+    this.token = lastIdentity().token ?? this.token; // another tab may have become somebody else
     return {
       ...(this.wanted && { nick: this.wanted }),
       ...(this.token && { token: this.token }),
@@ -237,6 +239,11 @@ export class Page {
   // One method for each type of object that is not about one room; later/events.js has others, the rest need no action.
 
   _welcome({ nick, token = null, server, standing }) {
+    // After a restart without memory each tab is given a token: the first to be kept counts for all.
+    if (![token, lastIdentity().token ?? this.token].includes(this.token)) return this.#connection.open();
+    // Somebody else by /resume or /login: the rooms that are open here stay open.
+    if (!this.#greets) for (const place of this.rooms.resume()) this.send({ type: "join", ...place });
+    this.#greets = false;
     this.token = token;
     keepToken(token);
     setTimeout(() => this.fetch("events"), SOON);

@@ -4,9 +4,8 @@
  * They are kept in this tab's session storage, per room. A line leaves the outbox only when the server has acknowledged or
  * answered it, or when the person drops it.
  *
- * A line that was under way when the connection broke may have arrived. The room's log tells: if the line is among the
- * missed messages it is done, otherwise it is sent again. Where the log does not reach back that far, the server remembers
- * the ids of two minutes; for older lines the person decides.
+ * A line that was under way when the connection broke may have arrived. It is sent again under its id: the server remembers
+ * the ids of two minutes and posts it once. Whether an older line has arrived is not guessed; the person decides.
  */
 
 import { byId, make } from "../../shared/dom.js";
@@ -19,10 +18,8 @@ const DEDUPED_FOR = 110_000;
 
 /** Ms without an answer after which a line no longer delays the others. */
 const ANSWER_WITHIN = 5_000;
-/** A command, which leaves no message behind: `/x …`, but neither `//x` nor a path. */
+/** A command: `/x …`, but neither `//x` nor a path. */
 const COMMAND = /^\/[^\s/]+(\s|$)/;
-/** A text without the characters that the server may have changed. */
-const core = (text) => text.replace(/^\/(?=\/)/, "").replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, "");
 const STATES = ["queued", "sending", "refused", "unsure"];
 
 /**
@@ -34,9 +31,6 @@ const STATES = ["queued", "sending", "refused", "unsure"];
  * @property {string | null} [token]    the identity it was first sent under, by which the server recognises a repetition
  * @property {number} [since]    when it was first sent
  * @property {number} [sent]     when it was last sent
- * @property {string} [nick]     under which nick
- * @property {string | null} [epoch]    the room's epoch then, and the last number seen: it stands behind that, if it arrived
- * @property {number} [after]
  */
 
 /** Whether a stored value can be the lines of an outbox. */
@@ -49,7 +43,6 @@ export class Outbox {
   #room;
   #key;
   #me;
-  #place;
   #send;
   #onEdit;
   #onRefused;
@@ -64,17 +57,15 @@ export class Outbox {
   /**
    * @param {string} room
    * @param {() => string} me  our nick
-   * @param {() => {epoch: string | null, after: number}} place  how far the log has been seen
    * @param {(object: object) => boolean} send
    * @param {(text: string) => void} onEdit
    * @param {(text: string, why: string) => void} onRefused  a command
    * @param {() => void} onChange  rows were added or removed
    */
-  constructor(room, me, place, send, onEdit, onRefused, onChange) {
+  constructor(room, me, send, onEdit, onRefused, onChange) {
     this.#room = room;
     this.#key = `outbox:${room}`;
     this.#me = me;
-    this.#place = place;
     this.#send = send;
     this.#onEdit = onEdit;
     this.#onRefused = onRefused;
@@ -95,25 +86,15 @@ export class Outbox {
     this.#flush();
   }
 
-  /** A message from the time of the disconnection: drops the line that it was, if it was ours. */
-  missed({ seq, nick, text }, epoch) {
-    const line = this.#lines.find((one) => one.state === "sending" && one.nick === nick && core(one.text) === core(text));
-    if (line && line.epoch === epoch && (line.after ?? 0) < seq) this.#drop(line);
-  }
-
-  /**
-   * The room is joined, and `missed` has been told all messages of `epoch` from the number `from` on: sends the waiting
-   * lines, and the lost ones again.
-   */
-  opened(token, epoch, from) {
+  /** The room is joined: sends the waiting lines, and those under way again if the server will know them. */
+  opened(token) {
     this.#open = true;
     this.#token = token;
     this.#until = 0;
     for (const line of this.#lines) {
       if (line.state !== "sending") continue;
-      const lost = !COMMAND.test(line.text) && line.epoch === epoch && from <= (line.after ?? 0) + 1;
-      const known = line.token && line.token === token && Date.now() - (line.since ?? 0) < DEDUPED_FOR;
-      line.state = lost || known ? "queued" : "unsure";
+      const isKnown = line.token && line.token === token && Date.now() - (line.since ?? 0) < DEDUPED_FOR;
+      line.state = isKnown ? "queued" : "unsure";
     }
     this.#flush();
   }
@@ -167,7 +148,7 @@ export class Outbox {
     }
     const line = this.#lines.find((one) => one.state === "queued");
     if (!line || !this.#send({ type: "say", id: line.id, room: this.#room, text: line.text })) return;
-    Object.assign(line, this.#place(), { state: "sending", nick: this.#me(), sent: Date.now() });
+    Object.assign(line, { state: "sending", sent: Date.now() });
     line.since ??= line.sent;
     line.token ??= this.#token;
   }

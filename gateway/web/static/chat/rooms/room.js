@@ -20,7 +20,6 @@ export class Room {
   #page;
   #replayedTo = 0; // messages up to here are history
   #catchingUp = true;
-  #knownFrom = 0; // all messages from here on have arrived
   #tells = false; // whether the server wants to know what is read
   #reading = 0; // the timer of telling it
 
@@ -36,7 +35,6 @@ export class Room {
     this.outbox = new Outbox(
       name,
       () => page.me,
-      () => this.log.place,
       (object) => this.send(object),
       (text) => page.composer.edit(text),
       (text, why) => page.composer.refused(text, why),
@@ -81,7 +79,6 @@ export class Room {
     this.topic = event.topic;
     this.log.joined(event);
     if (event.recovered) {
-      this.#knownFrom = this.log.head + 1;
       if (event.head <= this.log.head) this.#caughtUp();
     } else if (!this.#catchingUp) this.#page.send({ type: "history", room: this.name }); // a new epoch brings none by itself
     this.#page.changed(this);
@@ -89,7 +86,6 @@ export class Room {
 
   _msg(message) {
     const isNew = this.log.add(message, this.#page.me);
-    if (this.#catchingUp) this.#missed(message);
     const own = message.nick === this.#page.me || this.log.isOwn(message.seq);
     if (isNew && !own && !isIgnored(message.nick)) this.#page.heard(this, message, message.seq <= this.#replayedTo);
     else this.log.rows.see();
@@ -98,17 +94,14 @@ export class Room {
 
   _gap(event) {
     this.log.gap(event);
-    this.#knownFrom = Math.max(this.#knownFrom, event.to + 1);
     if (this.#catchingUp && event.to >= this.#replayedTo) this.#caughtUp();
   }
 
   _history(event) {
     this.log.history(event, this.#page.me);
     if (!this.#catchingUp) return;
-    for (const message of event.messages) this.#missed(message);
     const { seq } = this.log.rows.unread;
     if (seq && !(this === this.#page.room && inFocus())) this.unread = this.log.head - seq + 1;
-    this.#knownFrom = event.more ? event.messages[0].seq : 1;
     this.#caughtUp();
     if (this === this.#page.room) this.#page.follow(false);
   }
@@ -146,13 +139,9 @@ export class Room {
     }, READ_EVERY);
   }
 
-  #missed(message) {
-    if (!this.log.isOwn(message.seq)) this.outbox.missed(message, this.log.epoch);
-  }
-
   #caughtUp() {
     this.#catchingUp = false;
-    this.outbox.opened(this.#page.token, this.log.epoch, this.#knownFrom);
+    this.outbox.opened(this.#page.token);
     for (const room of this.#page.rooms) room.ready();
   }
 }
