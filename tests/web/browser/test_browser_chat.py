@@ -15,7 +15,7 @@ from tests.web.browser.talking import connected, has, say, say_at_once, texts
 def test_pages_netcat_and_curl_see_one_order(
     gateway: RunningGateway, room: str, open_page: Open, program: Callable[[str], str]
 ) -> None:
-    ana, bo = open_page(f"{gateway.web}/r/{room}", "ana"), open_page(f"{gateway.web}/r/{room}", "bo")
+    ana, bo = open_page(f"{gateway.web}/r/{room}", "ada"), open_page(f"{gateway.web}/r/{room}", "bo")
     connected(ana)
     connected(bo)
     nina = gateway.terminal(room=room)
@@ -36,7 +36,7 @@ def test_pages_netcat_and_curl_see_one_order(
     assert texts(ana) == texts(bo)
     assert texts(ana)[:4] == ["hello from netcat", "hello from ana", "one line of a script", "hello from curl"]
     assert [text for text in texts(ana) if text.startswith("b")] == [f"b{number}" for number in range(20)]
-    said = [line for line in nina.wait_for("ana: a19").splitlines() if re.match("(ana|bo):", line)]
+    said = [line for line in nina.wait_for("ada: a19").splitlines() if re.match("(ada|bo):", line)]
     seen_by_nina = [line.split(": ", 1)[1] for line in said]
     assert seen_by_nina == [text for text in texts(ana) if re.match(r"[ab]\d|hello from ana", text)]
     expect(ana.locator("#outbox > li")).to_have_count(0)
