@@ -51,7 +51,7 @@ class Talk extends Room {
   ready() {
     this.doors = this.#page.rooms.home.doors;
     this.count = this.#page.rooms.home.count;
-    this.outbox.opened(this.#page.token, "talk", Infinity);
+    this.outbox.opened(this.#page.token);
   }
 
   send(object) {
