@@ -24,8 +24,8 @@ In one room the order of the rows is that of the numbers, because each room is f
 after a rebuild the rooms stand one behind the other. So several rooms are asked one by one, and the results are merged
 by time.
 
-The interpreter's lock is held for about 2 µs a message: rows go to SQLite as one JSON text, so that a batch of
-hundreds is two statements, and SQLite works without the lock.
+The interpreter's lock is held for about 1 µs a message (8 µs for one of twenty Chinese characters): rows go to SQLite as
+one JSON text, so that a batch of hundreds is two statements, and SQLite works without the lock.
 """
 
 import re
@@ -53,7 +53,7 @@ _ALONE = (
     "\U00020000-\U0003ffff"
 )
 """Characters that are words of their own: Han, Kana, Bopomofo, Hangul, and the scripts of Southeast Asia."""
-_SEAMS = re.compile(f"(?<=[{_ALONE}])|(?=[{_ALONE}])")
+_RUN = re.compile(f"[{_ALONE}]+")
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -131,12 +131,7 @@ class _IndexedRoom:
 
 def split(text: str) -> str:
     """The text with its seams."""
-    return text if text.isascii() else _SEAMS.sub(SEAM, text)
-
-
-def has_words(text: str) -> bool:
-    """Whether the tokenizer finds anything in the text."""
-    return any(character.isalnum() for character in text)
+    return text if text.isascii() else _RUN.sub(lambda run: f"{SEAM}{SEAM.join(run[0])}{SEAM}", text)
 
 
 def _author(nick: str) -> str:
