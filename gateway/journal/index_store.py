@@ -24,8 +24,8 @@ In one room the order of the rows is that of the numbers, because each room is f
 after a rebuild the rooms stand one behind the other. So several rooms are asked one by one, and the results are merged
 by time.
 
-The interpreter's lock is held for about 1 µs a message (8 µs for one of twenty Chinese characters): rows go to SQLite as
-one JSON text, so that a batch of hundreds is two statements, and SQLite works without the lock.
+The interpreter's lock is held for about 1 µs a message (8 µs for one of twenty Chinese characters): rows go to SQLite
+as one JSON text, so that a batch of hundreds is two statements, and SQLite works without the lock.
 """
 
 import re
