@@ -66,7 +66,7 @@ class SqliteIndex:
             try:
                 return store.compare(witness, records)
             except Outdated:
-                log.warning("search: the index belongs to another journal or an earlier state: it is made anew")
+                log.warning(wording.LOG_INDEX_ANEW, wording.INDEX_OUTDATED)
                 self._throw_away()
                 return self._opened().compare(witness, records)
 
@@ -138,7 +138,7 @@ class SqliteIndex:
 
     def _do(self, work: Callable[[IndexStore], Value], reads: bool = False) -> Answer[Value | JournalError]:
         if self._closing:  # the journal's last answers come after that
-            return Answer.of(StoreCloses("the index is being closed"))
+            return Answer.of(StoreCloses(wording.INDEX_CLOSES))
         answer: Answer[Value | JournalError] = Answer()
 
         def run() -> None:
@@ -151,7 +151,7 @@ class SqliteIndex:
 
     def _attempt(self, work: Callable[[IndexStore], Value], reads: bool) -> Value | JournalError:
         if self._closing:
-            return StoreCloses("the index is being closed")
+            return StoreCloses(wording.INDEX_CLOSES)
         try:
             store = self._opened()
             return work(store)
@@ -159,17 +159,20 @@ class SqliteIndex:
             return error
         except (sqlite3.Error, OSError) as error:
             return self._failed(error, reads)
+        except Exception as error:  # the edge of a thread: whoever waits must get an answer
+            log.error(wording.LOG_INDEX_FAULT, type(error).__name__, error)
+            return JournalError(wording.INDEX_FAILED.format(problem=error))
 
     def _failed(self, error: sqlite3.Error | OSError, reads: bool) -> JournalError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_FULL:
-            return JournalError("the index cannot grow: the disk is full")
+            return JournalError(wording.INDEX_DISK_FULL)
         if reads and code == sqlite3.SQLITE_ERROR:  # the fault of what was asked, not of the file
-            log.error("search: a search failed: %s", error)
-            return JournalError(f"the index failed: {error}")
-        log.warning("search: the index is made anew: %s", error)
+            log.error(wording.LOG_SEARCH_FAILED, error)
+            return JournalError(wording.INDEX_FAILED.format(problem=error))
+        log.warning(wording.LOG_INDEX_ANEW, error)
         self._throw_away()
-        return JournalError(f"the index failed: {error}")
+        return JournalError(wording.INDEX_FAILED.format(problem=error))
 
     def _opened(self) -> IndexStore:
         if self._store is None:
@@ -183,7 +186,10 @@ class SqliteIndex:
         self._store = None
         if self._path is not None:
             for end in ("", "-wal", "-shm", "-journal"):
-                self._path.with_name(self._path.name + end).unlink(missing_ok=True)
+                try:
+                    self._path.with_name(self._path.name + end).unlink(missing_ok=True)
+                except OSError as error:
+                    log.error(wording.LOG_INDEX_STAYS, error)
 
     def _open(self) -> IndexStore:
         if self._path is None:
@@ -193,7 +199,7 @@ class SqliteIndex:
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
                 raise
-            log.warning("search: the index cannot be read and is made anew: %s", error)
+            log.warning(wording.LOG_INDEX_ANEW, error)
             self._throw_away()
             return self._open_file(self._path)
 

@@ -200,6 +200,18 @@ def test_a_long_search_is_stopped_and_told(monkeypatch: pytest.MonkeyPatch) -> N
     index.close()
 
 
+def test_a_fault_of_ours_is_answered_too(monkeypatch: pytest.MonkeyPatch, expected_errors: list[str]) -> None:
+    expected_errors.append("search: ZeroDivisionError: never")
+
+    def find(*args: object) -> Found:
+        raise ZeroDivisionError("never")
+
+    index = new_index()
+    monkeypatch.setattr("gateway.journal.index_store.IndexStore.find", find)
+    assert isinstance(told(index.find(SearchQuery(("ops",), ("word",)))), JournalError)
+    index.close()
+
+
 def test_verbs_are_done_elsewhere_and_answered_here(turns: Turns, path: Path) -> None:
     index = SqliteIndex(path, call_soon_threadsafe=turns.call_soon_threadsafe)
     answers: list[Any] = []

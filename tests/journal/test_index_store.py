@@ -33,7 +33,7 @@ def seqs(found: Found) -> list[int]:
 
 TEXTS = (
     "hello world", "你好世界", "東京タワーへ行く", "안녕하세요 여러분", "Café déjà vu", "สวัสดีชาวโลก",
-    'say "quoted" NEAR *', "foo-bar baz", "𠮷野家で", "a_b.c ünïcode", "ｶﾀｶﾅ", "Straße",
+    'say "quoted" NEAR *', "foo-bar baz", "𠮷野家で", "a_b.c ünïcode", "ｶﾀｶﾅ", "Straße", "重跑gen-itgc后50条",
 )  # fmt: skip
 
 
@@ -46,6 +46,7 @@ TEXTS = (
         (("하세요",), [4]), (("여러분",), [4]), (("cafe",), [5]), (("CAFÉ", "deja"), [5]), (("ชาว",), [6]),
         (('"quoted"',), [7]), (("NEAR",), [7]), (("foo-bar",), [8]), (("bar-foo",), []), (("foo", "baz"), [8]),
         (("𠮷野",), [9]), (("unicode",), [10]), (("ｶﾅ",), [11]), (("straße",), [12]),
+        (("itgc",), [13]), (("gen",), [13]), (("重跑",), [13]), (("50",), [13]), (("跑gen",), [13]),
     ],
 )  # fmt: skip
 def test_words_are_found_in_any_script(words: tuple[str, ...], found: list[int]) -> None:
@@ -53,6 +54,14 @@ def test_words_are_found_in_any_script(words: tuple[str, ...], found: list[int])
     assert seqs(find(store, *words)) == found
     for each in find(store, *words).messages:
         assert each == message(each.seq, TEXTS[each.seq - 1])
+
+
+@pytest.mark.parametrize("characters", [range(0x4E00, 0xA000, 61), range(0x3041, 0x3097, 5), range(0xAC00, 0xD7A4, 97)])
+def test_no_character_is_dropped(characters: range) -> None:
+    text = "".join(map(chr, characters))
+    store = filled("before", text, "after")
+    assert [each for each in text if seqs(find(store, each)) != [2]] == []
+    assert seqs(find(store, text[20:25] if len(text) > 25 else text[2:5])) == [2]
 
 
 @pytest.mark.parametrize(

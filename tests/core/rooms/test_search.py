@@ -84,6 +84,40 @@ def test_an_index_that_comes_later_is_filled_from_the_journal() -> None:
     ]  # fmt: skip
 
 
+def test_the_index_is_fed_when_it_is_calm_or_somebody_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "RUSH", 10)
+    monkeypatch.setattr(search, "KEPT", 50)
+    index = new_index()
+    world = World(index=index)
+    ana, bob = world.browser("ana"), world.terminal("bob")
+    fed: list[int] = []
+    add = index.add
+
+    def noted(batch: list[Any], after: int | None = None) -> Any:
+        fed.append(len(batch))
+        return add(batch, after)
+
+    monkeypatch.setattr(index, "add", noted)
+
+    def say(count: int) -> None:
+        for _ in range(count):
+            ana.asks(type="say", room="lobby", text="a word")
+
+    say(3)
+    world.later(0.6)
+    assert fed == [3]
+    for _ in range(3):
+        say(12)
+        world.later(0.5)
+    assert fed == [3]
+    bob.says("/search word")
+    assert fed == [3, 36]
+    say(60)
+    assert fed == [3, 36, 50]
+    world.later(1.2)
+    assert fed == [3, 36, 50, 10]
+
+
 def test_what_came_too_fast_for_the_index_is_found_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "MOST_KEPT", 50)
     world, bob = searching()
