@@ -161,23 +161,17 @@ TOO_MANY_IDS = "more than {limit:,} ids in two minutes, wait a little"
 # Refusals: searches
 
 NO_WORD_TO_FIND = "there is no word in it: say what to look for, as in deploy failed from:ana since:3d"
-TOO_MANY_WORDS = "{most} words at most"
-TOO_MANY_ROOMS_SEARCHED = "{most} rooms at most"
+QUERY_TOO_LONG = "a search has at most {words} words and {rooms} rooms"
 FILTER_EMPTY = "{filter}: what? write it without a blank: {filter}:NAME"
 NO_MOMENT = "{filter}:{words} is no moment: write {filter}:3d, {filter}:14:00 or {filter}:2026-11-24"
-SEARCHES_WAIT = "too many searches are waiting: try again in a second"
+TOO_MANY_WAIT = "too many others wait for the same: try again in a few seconds"
 SEARCH_RUNS = "wait for the result of your last search"
 SEARCHES_TOO_FAST = "too many searches, wait {seconds:.1f} s"
 SEARCH_STOPPED = "the search was stopped after 1 s: use rarer words, from:NAME, or since:3d before:2d"
 NO_INDEX = "this gateway keeps no index"
-INDEX_CLOSES = "the index is being closed"
-INDEX_DISK_FULL = "the index cannot grow: the disk is full"
 INDEX_FAILED = "the index failed: {problem}"
-INDEX_OUTDATED = "it belongs to another journal, or to an earlier state of this one"
 LOG_RUNS = "{most} downloads of a room's log at a time: wait for one to end"
-LOGS_RUN = "too many logs are being downloaded, try again"
 LOG_SINCE_WHEN = "since={words} is no place: write since=512 (after that message), 3d, 14:00 or 2026-11-24"
-EPOCH_IS_NEW = "the room has begun a new epoch: search it anew"
 
 # Refusals: rooms
 
@@ -333,10 +327,7 @@ FROM_ELSEWHERE = "{words}; from other machines: {address}"
 # Log lines
 
 LOG_SEARCH = "search: %s"
-LOG_SEARCH_FAILED = "search: a search failed: %s"
 LOG_INDEX_ANEW = "search: the index is made anew from the journal: %s"
-LOG_INDEX_STAYS = "search: a file of the index could not be deleted: %s"
-LOG_INDEX_FAULT = "search: %s: %s"
 LOG_OPENED = "connection %s of %s opened"
 LOG_CLOSED = "connection %s of %s closed: %s; lasted %d s, messages: %d in, %d out"
 LOG_REFUSED = "connection from %s refused (%s): %s"

@@ -66,7 +66,7 @@ class SqliteIndex:
             try:
                 return store.compare(witness, records)
             except Outdated:
-                log.warning(wording.LOG_INDEX_ANEW, wording.INDEX_OUTDATED)
+                log.warning(wording.LOG_INDEX_ANEW, "it belongs to another journal, or to an earlier state of this one")
                 self._throw_away()
                 return self._opened().compare(witness, records)
 
@@ -138,7 +138,7 @@ class SqliteIndex:
 
     def _do(self, work: Callable[[IndexStore], Value], reads: bool = False) -> Answer[Value | JournalError]:
         if self._closing:  # the journal's last answers come after that
-            return Answer.of(StoreCloses(wording.INDEX_CLOSES))
+            return Answer.of(StoreCloses("the index is being closed"))
         answer: Answer[Value | JournalError] = Answer()
 
         def run() -> None:
@@ -151,7 +151,7 @@ class SqliteIndex:
 
     def _attempt(self, work: Callable[[IndexStore], Value], reads: bool) -> Value | JournalError:
         if self._closing:
-            return StoreCloses(wording.INDEX_CLOSES)
+            return StoreCloses("the index is being closed")
         try:
             store = self._opened()
             return work(store)
@@ -160,15 +160,15 @@ class SqliteIndex:
         except (sqlite3.Error, OSError) as error:
             return self._failed(error, reads)
         except Exception as error:  # the edge of a thread: whoever waits must get an answer
-            log.error(wording.LOG_INDEX_FAULT, type(error).__name__, error)
+            log.error(wording.LOG_SEARCH, repr(error))
             return JournalError(wording.INDEX_FAILED.format(problem=error))
 
     def _failed(self, error: sqlite3.Error | OSError, reads: bool) -> JournalError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_FULL:
-            return JournalError(wording.INDEX_DISK_FULL)
+            return JournalError(wording.INDEX_FAILED.format(problem=error))
         if reads and code == sqlite3.SQLITE_ERROR:  # the fault of what was asked, not of the file
-            log.error(wording.LOG_SEARCH_FAILED, error)
+            log.error(wording.LOG_SEARCH, error)
             return JournalError(wording.INDEX_FAILED.format(problem=error))
         log.warning(wording.LOG_INDEX_ANEW, error)
         self._throw_away()
@@ -189,7 +189,7 @@ class SqliteIndex:
                 try:
                     self._path.with_name(self._path.name + end).unlink(missing_ok=True)
                 except OSError as error:
-                    log.error(wording.LOG_INDEX_STAYS, error)
+                    log.error(wording.LOG_SEARCH, error)
 
     def _open(self) -> IndexStore:
         if self._path is None:

@@ -70,7 +70,7 @@ class RoomDownload:
         if counted_as is not None and self._running[counted_as] >= DOWNLOADS_PER_ADDRESS:
             raise Refusal(Code.RATE_LIMITED, wording.LOG_RUNS.format(most=DOWNLOADS_PER_ADDRESS), retry_ms=10_000)
         if self._running.total() >= DOWNLOADS:
-            raise Refusal(Code.BUSY, wording.LOGS_RUN, retry_ms=10_000)
+            raise Refusal(Code.BUSY, wording.TOO_MANY_WAIT, retry_ms=10_000)
 
     async def _before(self, room: str, end: Past, since: str) -> int:
         """The number before the first message that is wanted."""

@@ -201,7 +201,7 @@ def test_a_long_search_is_stopped_and_told(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_fault_of_ours_is_answered_too(monkeypatch: pytest.MonkeyPatch, expected_errors: list[str]) -> None:
-    expected_errors.append("search: ZeroDivisionError: never")
+    expected_errors.append("search: ZeroDivisionError")
 
     def find(*args: object) -> Found:
         raise ZeroDivisionError("never")

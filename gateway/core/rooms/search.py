@@ -155,7 +155,7 @@ class Search:
             if isinstance(past, Refusal):
                 return Answer.of(past)
             if epoch is not None and epoch != past.epoch:
-                return Answer.of(Refusal(Code.EPOCH_CHANGED, wording.EPOCH_IS_NEW))
+                return Answer.of(Refusal(Code.EPOCH_CHANGED, wording.EPOCH_CHANGED))
             self._flush()
             return self._index.find(query).map(lambda found: self._result(past, found))
 

@@ -49,10 +49,8 @@ def parse_query(text: str, room: str, now: int, limit: int) -> SearchQuery:
             words.append(word)
     if not words and not names["from"]:
         raise Refusal(Code.BAD_MESSAGE, wording.NO_WORD_TO_FIND)
-    if len(words) > QUERY_WORDS:
-        raise Refusal(Code.TOO_LONG, wording.TOO_MANY_WORDS.format(most=QUERY_WORDS))
-    if len(names["room"]) > QUERY_ROOMS:
-        raise Refusal(Code.TOO_LONG, wording.TOO_MANY_ROOMS_SEARCHED.format(most=QUERY_ROOMS))
+    if len(words) > QUERY_WORDS or len(names["room"]) > QUERY_ROOMS:
+        raise Refusal(Code.TOO_LONG, wording.QUERY_TOO_LONG.format(words=QUERY_WORDS, rooms=QUERY_ROOMS))
     rooms = tuple(dict.fromkeys(names["room"])) or (room,)
     since, before = moments.get("since"), moments.get("before")
     return SearchQuery(rooms, tuple(words), tuple(names["from"]), since, before, limit=min(limit, FOUND_MESSAGES))
@@ -83,7 +81,7 @@ class Turns:
         """When the search began; it must be finished. Raises Refusal for one that comes too soon."""
         now = self._now()
         if self._waiting.total() >= WAITING:
-            raise Refusal(Code.BUSY, wording.SEARCHES_WAIT, retry_ms=1000)
+            raise Refusal(Code.BUSY, wording.TOO_MANY_WAIT, retry_ms=1000)
         if address is not None:
             if self._waiting[address] >= WAITING_PER_ADDRESS:
                 raise Refusal(Code.RATE_LIMITED, wording.SEARCH_RUNS, retry_ms=1000)
