@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from gateway import wording
-from gateway.tcp.editor.keys import CursorPosition, Keyboard, KeyPress, Pasted, Typed
+from gateway.tcp.editor.keys import CursorPosition, Keyboard, KeyPress, Pasted, Report, TerminalKind, Typed
 from gateway.tcp.editor.line import EditLine
 from gateway.tcp.editor.recall import SECRET, BackwardSearch, Candidates, Completion, SentLines
 from gateway.tcp.editor.screen import CLEAR_ALL, PASTE_OFF, PASTE_ON, Screen, wrapped
@@ -55,7 +55,7 @@ class Editor:
     """The editor of one terminal."""
 
     __slots__ = ("_bell", "_completed", "_completion", "_history", "_keyboard", "_line", "_owner", "_question", "_rows",
-                 "_search", "_start", "position", "screen")  # fmt: skip
+                 "_search", "_start", "report", "screen")  # fmt: skip
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
@@ -72,8 +72,8 @@ class Editor:
         """Whether candidates have been asked for since the last bytes came: names may be many."""
         self._bell = False
         self._start = PASTE_ON
-        self.position: CursorPosition | None = None
-        """Where the terminal last said that its cursor is."""
+        self.report: Report | None = None
+        """What the terminal has last told of itself."""
 
     # What comes in
 
@@ -151,8 +151,8 @@ class Editor:
     # Keys
 
     def _take(self, typed: Typed) -> None:
-        if isinstance(typed, CursorPosition):
-            self.position = typed
+        if isinstance(typed, CursorPosition | TerminalKind):
+            self.report = typed
         elif self._question is not None:
             self._answer(typed)
         elif isinstance(typed, Pasted):

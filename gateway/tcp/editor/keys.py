@@ -8,7 +8,8 @@ bytes; only a lone ESC may be the Escape key, so `escape` reports it when nothin
 - The same key has several sequences: CSI (`ESC [ D`) and SS3 (`ESC O D`, in application mode), `1~` and `H`, with
   modifiers as in `1;5D` or without. Sequences of unknown keys are dropped whole, so that no `~` is typed.
 - In a bracketed paste (`ESC [200~` to `ESC [201~`) nothing is a key. It is kept up to PASTE_BYTES.
-- CursorPosition reports (`ESC [ row ; column R`) answer our question; nobody types them.
+- Reports of the cursor's position (`ESC [ row ; column R`) and of the terminal's kind (`ESC [ > kind ; version c`)
+  answer our questions; nobody types them.
 
 prompt_toolkit's vt100 parser was looked at: it is bound to its own key bindings and event loop's flush timer, reports
 keys one character at a time (a flood of 16 KiB costs 40 ms), and would bring 30,000 lines for these 150.
@@ -73,7 +74,15 @@ class CursorPosition:
     column: int
 
 
-Typed = str | KeyPress | Pasted | CursorPosition
+@dataclass(frozen=True, slots=True)
+class TerminalKind:
+    """What the terminal says it is: `kind;version;…` in numbers."""
+
+    numbers: str
+
+
+Report = CursorPosition | TerminalKind
+Typed = str | KeyPress | Pasted | Report
 
 _CONTROLS: Final = {
     "\x01": KeyPress.HOME,
@@ -219,6 +228,9 @@ class Keyboard:
             return
         if final == "R" and first.isdecimal() and rest.isdecimal():
             typed.append(CursorPosition(int(first), int(rest)))
+            return
+        if final == "c" and first.startswith(">"):
+            typed.append(TerminalKind(params[1:]))
             return
         key = _NUMBERS.get(first) if final == "~" else _LETTERS.get(final)
         if key is not None:

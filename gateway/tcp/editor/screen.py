@@ -30,7 +30,7 @@ WIDTH, HEIGHT = 80, 24
 NARROWEST = 8
 INDENT = "  "
 CLEAR_ROW, CLEAR_BELOW, CLEAR_ALL = "\x1b[K", "\x1b[J", "\x1b[H\x1b[2J"
-ASK_POSITION = "\x1b[6n"
+ASK_POSITION, ASK_KIND = "\x1b[6n", "\x1b[>c"
 PASTE_ON, PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
 
 _STYLE = re.compile(r"\x1b\[[\d;]*m")

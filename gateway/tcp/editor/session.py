@@ -5,8 +5,9 @@
   the session counts as blocked and reads its log later, all at once.
 - Lines that were typed go into the same line buffer as other peers' lines, so rates and order are the same.
 - Own messages come back from the room, in their place among the others. Until then nothing is shown of them.
-- A window that becomes narrower while a long line is being typed is asked where its cursor is: a terminal that wrapped
-  the row has it further down (`screen`). Nothing is drawn until it has answered, or ANSWER_SECONDS have passed.
+- A terminal whose window becomes narrower while a long line is being typed is asked where its cursor is, which shows
+  whether it has wrapped the row (`screen`), or, when only rows above the cursor's were too long, what it is. Nothing is
+  drawn until it has answered, or ANSWER_SECONDS have passed.
 """
 
 import re
@@ -20,8 +21,9 @@ from gateway.core.hub import Hub
 from gateway.core.rooms.fanout import talks_in
 from gateway.core.sessions.session import Session
 from gateway.tcp.editor.editor import Editor
+from gateway.tcp.editor.keys import Report, TerminalKind
 from gateway.tcp.editor.recall import Candidates
-from gateway.tcp.editor.screen import ASK_POSITION
+from gateway.tcp.editor.screen import ASK_KIND, ASK_POSITION
 from gateway.tcp.lines import LineBuffer
 from gateway.tcp.server import Server
 
@@ -36,6 +38,8 @@ WRAPPING: Final = re.compile(
     r"tmux|screen|kitty|alacritty|foot|vte|gnome|konsole|wezterm|ghostty|ms-term", re.IGNORECASE
 )
 """Terminals known to wrap rows that have become too long."""
+CUTTING: Final = re.compile(r"41;|8[235];|0;136;")
+"""What xterm, screen, rxvt and PuTTY call themselves, which cut such rows off."""
 _WHOLE_LINE = re.compile(rb"[^\x00-\x1f\x7f]{2,}(?:\r\n|\n)")
 
 
@@ -75,7 +79,7 @@ class EditorSession:
     out; `terminal` is the terminal's type, as far as it is known."""
 
     __slots__ = ("_completer", "_drawn_at", "_editor", "_fed", "_line", "_pump_due", "_reflows", "_resizing", "_size",
-                 "_stale", "_typed", "_write", "keys_seen")  # fmt: skip
+                 "_stale", "_step", "_typed", "_write", "keys_seen")  # fmt: skip
 
     def __init__(self, line: Line, write: Callable[[bytes], bool], size: tuple[int, int], terminal: str) -> None:
         self._line = line
@@ -86,8 +90,9 @@ class EditorSession:
         self._completer = Completer(line.door.hub, line.session)
         self._reflows: bool | None = True if WRAPPING.search(terminal) else None
         """Whether the terminal wraps rows that have become too long; None: not known."""
-        self._resizing = 0
-        """Counts the steps of a resize that is not finished; 0: there is none."""
+        self._resizing = False
+        self._step = 0
+        """Counts what a resize waits for; a timer of an earlier step does nothing."""
         self._typed: list[str] = []
         self._fed = 0
         self._drawn_at = float("-inf")
@@ -131,9 +136,9 @@ class EditorSession:
             self._line.door.server.later(ESCAPE_SECONDS, lambda: self._escape(fed))
         if self._editor.garbled:
             self._line.door.terminals.not_utf8(self._line.session)
-        if self._editor.position is not None and self._resizing:
-            self._answered(self._editor.position.column - 1)
-        self._editor.position = None
+        if self._editor.report is not None and self._resizing:
+            self._answered(self._editor.report)
+        self._editor.report = None
         self._after_keys()
 
     def interrupt(self) -> None:
@@ -198,33 +203,42 @@ class EditorSession:
         """The window has changed."""
         if (width, height) != self._size:
             self._size = (width, height)
-            self._resizing += 1
-            step = self._resizing
-            self._line.door.server.later(RESIZE_SECONDS, lambda: self._resize(step))
+            self._resizing = True
+            self._wait(RESIZE_SECONDS, self._settled)
 
-    def _resize(self, step: int) -> None:
-        """The window's size has settled, if this was the last step."""
-        if step != self._resizing or self._line.session.closed:
-            return
+    def _wait(self, seconds: float, then: Callable[[], None]) -> None:
+        """Do `then` after so many seconds, unless something else is waited for by then."""
+        self._step += 1
+        step = self._step
+
+        def go_on() -> None:
+            if step == self._step and self._resizing and not self._line.session.closed:
+                then()
+
+        self._line.door.server.later(seconds, go_on)
+
+    def _settled(self) -> None:
+        """The window's size does not change any more: find out what the terminal did with rows that were too long."""
         splits_cursor, splits_above = self._editor.screen.splits(self._size[0] or self._editor.screen.width)
-        if splits_cursor and self._reflows is None:
-            self._resizing += 1
-            step = self._resizing
-            self._write(ASK_POSITION.encode())
-            self._line.door.server.later(ANSWER_SECONDS, lambda: self._finish(step, reflow=False))
+        if self._reflows is None and (splits_cursor or splits_above):
+            self._write((ASK_POSITION if splits_cursor else ASK_KIND).encode())
+            self._wait(ANSWER_SECONDS, lambda: self._finish(reflow=False))
         else:
-            self._finish(step, reflow=(splits_cursor or splits_above) and bool(self._reflows))
+            self._finish(reflow=bool(self._reflows))
 
-    def _answered(self, column: int) -> None:
+    def _answered(self, report: Report) -> None:
+        """The terminal has told where its cursor is, or what it is."""
+        if isinstance(report, TerminalKind):
+            self._reflows = not CUTTING.match(report.numbers)
+            self._finish(self._reflows)
+            return
         width = self._size[0]
         wrapped = self._editor.screen.column % width if width else 0
         if wrapped != width - 1:
-            self._reflows = column == wrapped
-        self._finish(self._resizing, reflow=column == wrapped)
+            self._reflows = report.column - 1 == wrapped
+        self._finish(reflow=report.column - 1 == wrapped)
 
-    def _finish(self, step: int, reflow: bool) -> None:
-        if step != self._resizing or self._line.session.closed:
-            return
-        self._resizing = 0
+    def _finish(self, reflow: bool) -> None:
+        self._resizing = False
         self._write(self._editor.resize(*self._size, reflow=reflow))
         self._line.pump()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.tcp.editor.keys import PASTE_BYTES, CursorPosition, Keyboard, KeyPress, Pasted, Typed
+from gateway.tcp.editor.keys import PASTE_BYTES, CursorPosition, Keyboard, KeyPress, Pasted, TerminalKind, Typed
 
 
 def typed(*chunks: bytes) -> list[Typed]:
@@ -93,8 +93,9 @@ def test_of_a_paste_that_is_too_long_the_beginning_is_kept() -> None:
     assert pasted == Pasted("x" * PASTE_BYTES, False)
 
 
-def test_a_position_is_reported() -> None:
+def test_a_terminal_reports_its_cursor_and_its_kind() -> None:
     assert typed(b"\x1b[12;34R") == [CursorPosition(12, 34)]
+    assert typed(b"\x1b[>84;0;0c") == [TerminalKind("84;0;0")]
 
 
 @given(st.lists(st.binary(max_size=30), max_size=10))

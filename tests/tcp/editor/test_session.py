@@ -40,7 +40,7 @@ class Typist:
         heard, self.guest.heard = self.guest.heard, b""
         if self.answers and b"\x1b[6n" in heard:
             self.guest.says(b"\x1b[%d;%dR" % (self.emulator.cursor.y + 1, self.emulator.cursor.x + 1))
-        self.stream.feed(heard.replace(b"\x1b[6n", b"").replace(bytes((IAC, NOP)), b""))
+        self.stream.feed(heard.replace(b"\x1b[6n", b"").replace(b"\x1b[>c", b"").replace(bytes((IAC, NOP)), b""))
         return [row.rstrip() for row in self.emulator.display if row.strip()]
 
     def sees(self, words: str) -> list[str]:
@@ -125,6 +125,18 @@ def test_a_terminal_that_wraps_is_found_out(house: House) -> None:
     ana.guest.forgets()
     ana.guest.says(b"\x1b[18;%dR" % (column % 30 + 1))
     ana.guest.hears(b"\x1b[1A")
+
+
+@pytest.mark.parametrize(("kind", "up"), [(b"84;0;0", b"\x1b[4A"), (b"0;136;0", b"\x1b[2A")])
+def test_a_terminal_is_asked_what_it_is_where_its_cursor_tells_nothing(house: House, kind: bytes, up: bytes) -> None:
+    ana = Typist(house, width=60)
+    ana.guest.says(b"x" * 110)
+    ana.sees("x" * 20)
+    ana.guest.says(window(30, 20))
+    ana.guest.hears(b"\x1b[>c")
+    ana.guest.forgets()
+    ana.guest.says(b"\x1b[>" + kind + b"c")
+    ana.guest.hears(up)
 
 
 def test_a_half_typed_line_is_not_sent_when_the_connection_ends(house: House) -> None:
