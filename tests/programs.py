@@ -34,6 +34,8 @@ PROGRAMS = {
     "openssl": Program(("openssl",), "openssl", "openssl"),
     "telnet-ssl": Program(("telnet-ssl",), "telnet-ssl", ""),
     "gnutls-cli": Program(("gnutls-cli",), "gnutls-bin", "gnutls"),
+    "plink": Program(("plink",), "putty-tools", "putty"),
+    "tt++": Program(("tt++", "/usr/games/tt++"), "tintin++", "tintin"),
     "faketime": Program(("faketime",), "faketime", "libfaketime"),
     "tsc": Program(("tsc",), "node-typescript", "typescript"),
     "node": Program(("node",), "nodejs", "node"),
