@@ -80,13 +80,20 @@ def frame(payload: bytes) -> bytes:
     return b"\x81\x7f" + size.to_bytes(8, "big") + payload
 
 
-class JsonFrames:
-    """Subprotocol chat.v1.json: one JSON object in one WebSocket text frame."""
+def ended(payload: bytes) -> bytes:
+    """`payload` as a line."""
+    return payload + b"\n"
 
-    name = "frame"
+
+class JsonObjects:
+    """One JSON object for each event, wrapped in a WebSocket text frame (chat.v1.json) or in a line (after /bot).
+    `lines` is the format that /bot off returns to."""
+
     objects = True
 
-    def __init__(self, lines: Wire | None = None) -> None:
+    def __init__(self, name: str, wrap: Callable[[bytes], bytes], lines: Wire | None = None) -> None:
+        self.name = name
+        self._wrap = wrap
         self._lines = lines
 
     def for_programs(self) -> Wire:
@@ -96,32 +103,10 @@ class JsonFrames:
         return self._lines or self
 
     def message(self, message: Message) -> bytes:
-        return frame(encode_json(as_msg(message)))
+        return self._wrap(encode_json(as_msg(message)))
 
     def event(self, event: Event, nick: str) -> bytes:
-        return frame(encode_json(event))
-
-
-class JsonLines:
-    """A terminal after /bot: one JSON object a line."""
-
-    name = "bot"
-    objects = True
-
-    def __init__(self, lines: Wire | None = None) -> None:
-        self._lines = lines
-
-    def for_programs(self) -> Wire:
-        return self
-
-    def for_people(self) -> Wire:
-        return self._lines or self
-
-    def message(self, message: Message) -> bytes:
-        return encode_json(as_msg(message)) + b"\n"
-
-    def event(self, event: Event, nick: str) -> bytes:
-        return encode_json(event) + b"\n"
+        return self._wrap(encode_json(event))
 
 
 class Epochal(Protocol):
@@ -201,7 +186,7 @@ class Lines:
         return self
 
     def for_programs(self) -> Wire:
-        return JsonLines(self)
+        return JsonObjects("bot", ended, self)
 
     def for_people(self) -> Wire:
         return self
@@ -248,7 +233,7 @@ class LineFrames(Lines):
     """Subprotocol chat.v1.text: each line in one WebSocket text frame, without its end."""
 
     def for_programs(self) -> Wire:
-        return JsonFrames(self)
+        return JsonObjects("frame", frame, self)
 
     def message(self, message: Message) -> bytes:
         return self._join(spoken(message, self._page))
@@ -390,7 +375,7 @@ PLAIN = Lines("plain", "\n")
 TELNET = Lines("telnet", "\r\n")
 RAW = RawLines("raw", "\n")
 TEXT = LineFrames("text", "")
-FRAME = JsonFrames()
-BOT = JsonLines()
+FRAME = JsonObjects("frame", frame)
+BOT = JsonObjects("bot", ended)
 LINES_OF: dict[Door, Lines] = {Door.TCP: PLAIN, Door.TELNET: TELNET, Door.WEB: TEXT}
 """The line format of a session, by its door."""
