@@ -117,7 +117,8 @@ class WebDoor:
         for owner, rows in (each for table in TABLE for each in table.items()):
             app.add_routes([routes.of(row, parts[owner]) for row in rows])
         self._app = app
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.closing)
+        # Longer than a farewell: aiohttp logs a traceback for a handler that ends when it has just stopped waiting.
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.5 * options.closing)
         self._adopting: set[asyncio.Task[None]] = set()
 
     def reload(self, hosts: Sequence[str], origins: Sequence[str], trusted_proxies: Sequence[str]) -> None:
