@@ -37,10 +37,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 from gateway.core.ports import Found, RoomRecord, SearchQuery
-from gateway.core.protocol.message import Message
+from gateway.core.protocol.message import Message, PasteSize
 
 APPLICATION_ID = 0x47617449
-VERSION = 1
+VERSION = 2
 PART_MESSAGES = 10_000
 PART_CHARACTERS = 2_000_000
 """Texts in one part; a part is closed with the first chunk that goes beyond."""
@@ -70,7 +70,7 @@ INSERT INTO meta VALUES ('witness', ''), ('removals', 0);
 PART_TABLES = (
     """CREATE TABLE lines_{0} (
         id INTEGER PRIMARY KEY, room INTEGER, seq INTEGER, ts INTEGER, nick TEXT, door TEXT, kind TEXT, key TEXT,
-        text TEXT
+        text TEXT, paste TEXT
     )""",
     """CREATE VIRTUAL TABLE words_{0} USING fts5(
         key, text, content = 'lines_{0}', content_rowid = 'id', columnsize = 0,
@@ -78,12 +78,12 @@ PART_TABLES = (
     )""",
     "CREATE INDEX places_{0} ON lines_{0} (room, seq)",
 )
-INSERT_LINES = "INSERT INTO lines_{0} (room, seq, ts, nick, door, kind, key, text) VALUES {1}"
+INSERT_LINES = "INSERT INTO lines_{0} (room, seq, ts, nick, door, kind, key, text, paste) VALUES {1}"
 INSERT_ROWS = 250
 """Rows in one INSERT."""
 INSERT_WORDS = "INSERT INTO words_{0} (rowid, key, text) SELECT id, key, text FROM lines_{0} WHERE id >= ?"
 SELECT_FOUND = """
-    SELECT seq, ts, nick, door, kind, lines_{0}.text
+    SELECT seq, ts, nick, door, kind, lines_{0}.text, paste
     FROM words_{0} JOIN lines_{0} ON lines_{0}.id = words_{0}.rowid
     WHERE words_{0} MATCH ? AND ts >= ? AND ts < ? AND seq >= ? AND seq < ?
     ORDER BY words_{0}.rowid DESC LIMIT ?
@@ -92,7 +92,7 @@ SELECT_OLDEST = "SELECT min(seq) FROM lines_{0} WHERE room = ?"
 DELETE_BELOW_FLOOR = "DELETE FROM lines_{0} WHERE seq < (SELECT floor FROM rooms WHERE id = room)"
 NUMBER_LIMIT = 2**63 - 1
 
-Row = tuple[int, int, int, str, str, str, str, str]
+Row = tuple[int, int, int, str, str, str, str, str, str | None]
 
 
 class Outdated(Exception):
@@ -131,6 +131,13 @@ class _IndexedRoom:
 def split(text: str) -> str:
     """The text with its seams."""
     return text if text.isascii() else _RUN.sub(lambda run: f"{SEAM}{SEAM.join(run[0])}{SEAM}", text)
+
+
+def _paste(stored: str | None) -> PasteSize | None:
+    if stored is None:
+        return None
+    size, lines = stored.split()
+    return PasteSize(int(size), int(lines))
 
 
 def _author(nick: str) -> str:
@@ -271,8 +278,8 @@ class IndexStore:
                 SELECT_FOUND.format(part.number), (match, since, before, room.floor, below, wanted)
             )
             found += [
-                Message(name, ts, nick, door, kind, text.replace(SEAM, ""), seq=seq)
-                for seq, ts, nick, door, kind, text in rows
+                Message(name, ts, nick, door, kind, text.replace(SEAM, ""), seq=seq, paste=_paste(paste))
+                for seq, ts, nick, door, kind, text, paste in rows
             ]
             if len(found) > query.limit:
                 break
@@ -301,9 +308,10 @@ class IndexStore:
             if message.text:
                 nick = message.nick
                 key = f"r{room.key} {authors.get(nick) or authors.setdefault(nick, _author(nick))}"
+                paste = None if message.paste is None else f"{message.paste.bytes} {message.paste.lines}"
                 rows.append(
                     (room.key, message.seq, message.ts, nick, message.door, message.kind, key,
-                     split(message.text))
+                     split(message.text), paste)
                 )  # fmt: skip
         for name in {message.room for message in batch}:
             self._store_room(self._rooms[name])
@@ -320,7 +328,7 @@ class IndexStore:
         start = (last or 0) + 1
         for at in range(0, len(rows), INSERT_ROWS):
             some = rows[at : at + INSERT_ROWS]
-            places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * len(some))
+            places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(some))
             self.connection.execute(INSERT_LINES.format(part.number, places), tuple(chain.from_iterable(some)))
         self.connection.execute(INSERT_WORDS.format(part.number), (start,))
         self._parts[-1] = part = part.with_rows(rows)

@@ -5,7 +5,8 @@
     2026-11-24T14:02:00Z * bob waves
     2026-11-24T14:03:11Z -- message 512 was removed: spam
 
-Times are UTC. It ends with the message that was the last when it was asked for: a busy room would never end.
+Times are UTC. A paste is written whole, as long as it is kept whole. The text ends with the message that was the last
+when it was asked for: a busy room would never end.
 
 The room is read in pages by number, with nothing held in between but the next number, at the speed of the reader: the
 next page is read when the last one has been taken. A page that expired meanwhile is left out. A reader that takes less
@@ -15,14 +16,15 @@ in memory; how many there may be at a time is limited for each address and in al
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from gateway import wording
 from gateway.core import sanitize
 from gateway.core.hub import Hub
+from gateway.core.protocol.events import told
 from gateway.core.protocol.message import Message
 from gateway.core.protocol.wire import spoken
 from gateway.core.quantity import moment
@@ -98,21 +100,23 @@ class RoomDownload:
             page = await answered(self._hub.history.read(end.room, wanted))
             if page.epoch != end.epoch or not page.messages:
                 break
-            for chunk in _chunks(page.messages):
-                await response.write(chunk)
+            await self._write(response, page.messages)
             after = page.messages[-1].seq
         await response.write_eof()
         return response
 
-
-def _chunks(messages: list[Message]) -> Iterator[bytes]:
-    chunk = bytearray()
-    for message in messages:
-        at = datetime.fromtimestamp(message.ts / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for line in spoken(message):
-            chunk += f"{at} {line}\n".encode()
-        if len(chunk) >= CHUNK:
-            yield bytes(chunk)
-            chunk.clear()
-    if chunk:
-        yield bytes(chunk)
+    async def _write(self, response: web.StreamResponse, messages: list[Message]) -> None:
+        chunk = bytearray()
+        for message in messages:
+            if message.paste is not None:
+                whole = await answered(self._hub.journal.paste(message.room, message.seq).map(told))
+                if whole is not None:  # otherwise its last line says how much is missing
+                    message = replace(message, text=whole, paste=None)
+            at = datetime.fromtimestamp(message.ts / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            for line in spoken(message):
+                chunk += f"{at} {line}\n".encode()
+            if len(chunk) >= CHUNK:
+                await response.write(bytes(chunk))
+                chunk.clear()
+        if chunk:
+            await response.write(bytes(chunk))

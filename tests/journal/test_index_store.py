@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.ports import Found, RoomRecord, SearchQuery
-from gateway.core.protocol.message import Message
+from gateway.core.protocol.message import Message, PasteSize
 from gateway.journal import index_store
 from gateway.journal.index import connect, make_tables
 from gateway.journal.index_store import IndexStore, Outdated
@@ -71,6 +71,13 @@ def test_no_word_is_syntax(word: str) -> None:
     store = filled("nothing of that", "hello")
     assert set(seqs(find(store, word, "hello"))) <= {2}
     assert 1 not in seqs(find(store, word))
+
+
+def test_a_paste_is_found_by_its_beginning_and_knows_its_size() -> None:
+    store = IndexStore(make_tables(connect(":memory:")))
+    paste = Message("ops", 1, "ana", "web", "say", "Traceback\n  line", seq=1, paste=PasteSize(5000, 70))
+    store.add([paste], None)
+    assert find(store, "traceback").messages == [paste]
 
 
 def test_a_room_or_an_author_is_not_found_as_a_word() -> None:

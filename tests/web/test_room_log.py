@@ -49,6 +49,14 @@ async def test_the_time_is_utc_and_the_answer_is_text(web: Running, http: aiohtt
         assert await answer.text() == "2026-11-24T14:01:05Z bob: text\n"
 
 
+async def test_a_paste_is_written_whole(web: Running, http: aiohttp.ClientSession) -> None:
+    text = "\n".join(f"frame {number} " + "x" * 90 for number in range(100))
+    async with http.post(f"{web.url}/r/ops?nick=ci", data=text) as answer:
+        assert answer.status == 201
+    lines = without_times(await log_of(http, web))
+    assert lines == ["ci" + (": " if number == 0 else "| ") + line for number, line in enumerate(text.split("\n"))]
+
+
 @pytest.mark.parametrize(("since", "first"), [("0", 1), ("7", 8), ("%2338", 39), ("40", None), ("99", None), ("1h", 1)])
 async def test_it_begins_where_it_is_asked_to(
     web: Running, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch, since: str, first: int | None
