@@ -245,6 +245,7 @@ TLS_LINES = "this port speaks TLS: openssl s_client -quiet -connect {where}, or 
 TLS_PAGE = "this port speaks TLS: https://{where}/"
 TLS_FAILED = "no TLS: {problem}"
 NO_SUCH_PROTOCOL = "this is a chat for lines of UTF-8 text; nothing of what was sent is posted"
+NOT_IRC = "this is a chat for nc and telnet, not IRC: nothing of it is posted"
 NOT_SSH = "this is a chat, not SSH; use nc or telnet"
 NO_PROXY_EXPECTED = "no proxy is expected at your address; see --proxy-protocol"
 UTF16 = "this is UTF-16, the chat takes UTF-8; nothing of it is posted"

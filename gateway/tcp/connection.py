@@ -3,19 +3,17 @@
 Life of a connection: it reads until the peer's end of file; what was read is handled line by line, at most
 LINES_PER_TURN at once and only while the session takes input; then it stays until the hub says that everything owed has
 gone out. Closing takes three steps, because closing a socket with unread input makes the kernel send a reset, which can
-destroy our own last words on their way: write them, shut down our side, then read and drop what still comes, for at
-most LINGER seconds.
+destroy our last words: write them, shut down our side, then read and drop what still comes, for LINGER at most.
 
 A failed write does not end a connection. The peer's last lines may still be readable (`nc -q0` resets us while we
 greet it), so from then on writes are dropped and reading goes on to the end. A line without its end counts at end of
 file, but not after a reset: it may have been cut.
 
-A peer that has closed both ways answers what we write with a reset, which throws away all that it had sent and we had
-no room for; nothing tells it from a peer that lives, for its end of file waits behind that. So while a session takes no
-input, because it is over its rate, we read ahead (`tcp.lines.ReadAhead`). And a peer that sends before it is greeted,
-or more than one line at once, as no person does, is heard out: nothing is written to it until it has paused
-(`tcp.lines.pause_of`) or ended. At most for HEAR_OUT_SECONDS, because a relay may be over its rate for
-ever; not while its input waits for our output to go out; and not where there is no rate.
+A peer that has closed both ways answers what we write with a reset, which throws away what it had sent and we had no
+room for; its end of file waits behind that. So while a session takes no input we read ahead (`tcp.lines.ReadAhead`),
+and a peer that sends before it is greeted, or several lines at once, is heard out: nothing is written to it until it
+has paused (`tcp.lines.pause_of`) or ended; at most for HEAR_OUT_SECONDS (a relay may be over its rate for ever), not
+while its input waits for our output to go out, and not where there is no rate.
 """
 
 import errno
@@ -45,11 +43,10 @@ log = logging.getLogger(__name__)
 RECEIVE_BYTES = 65536
 RECEIVE_TELNET_BYTES = 16384  # a flood of telnet commands costs more per byte than text: up to 60 ms for 64 KiB
 LINES_PER_TURN = 64
-CLOCK_GRAIN = 0.002
-"""Seconds by which a timer may come before its time."""
+CLOCK_GRAIN = 0.002  # seconds by which a timer may come before its time
 HEAR_OUT_SECONDS = 30.0
-LINGER = 2.0
-"""Seconds a closing connection may take to read our last words."""
+ENTER_SECONDS = 0.2  # a CR that nothing follows for so long was the Enter of a raw terminal (socat, a modem)
+LINGER = 2.0  # seconds that a closing connection may take to read our last words
 EXPELLED = {CloseReason.KICKED, CloseReason.BANNED}
 EXPELLED_LINGER = 0.9  # for a peer that must be gone within a second, whether it reads or not
 
@@ -138,8 +135,7 @@ class Connection:
 
     def traits(self) -> Traits:
         """See `core.ports.Transport`."""
-        local = local_end(self._sock)
-        traits = Traits(local=None if local is None else host_and_port(*local))
+        traits = Traits(local=None if (local := local_end(self._sock)) is None else host_and_port(*local))
         return traits if self._discipline is None else self._discipline.add_to(traits)
 
     def say_last(self, words: bytes, linger: float = LINGER) -> None:
@@ -223,6 +219,9 @@ class Connection:
 
     def _heard(self, data: bytes) -> None:
         self.session.received(len(data))
+        if data.endswith(b"\r"):
+            seen = self.session.bytes_in
+            self.door.server.later(ENTER_SECONDS, lambda: self._end_at_return(seen))
         if self.session.tap is not None:
             self.session.tap.heard(data)
         script = not self.session.greeted or data.find(b"\n", 0, -1) >= 0
@@ -244,6 +243,12 @@ class Connection:
         else:
             self._receive(data)
         self._take_turn()
+
+    def _end_at_return(self, seen: int) -> None:
+        """End the line if nothing has followed its CR. An LF that comes after all ends an empty line."""
+        reading = not self._ended and not self.closed and self._last_words is None
+        if reading and self.session.bytes_in == seen and (self._first or self.lines.last_byte).endswith(b"\r"):
+            self._heard(b"\n")
 
     def _knocks_at_wrong_door(self, first: bytes) -> bool:
         """Close a peer whose first bytes are another protocol's, with the fitting words; return whether that was so."""

@@ -38,6 +38,8 @@ _STATUS = re.compile(rb"(?:HTTP|RTSP|SIP)/\d{1,3}\.\d{1,3} \d{3}(?: [^\n]*)?")
 """The first line of a response: the peer takes us for a client."""
 _SSH = re.compile(rb"SSH-\d+\.\d+-")
 """RFC 4253, 4.2. `SSH-Key of bob was rotated` is chat."""
+_IRC = re.compile(rb"CAP LS(?: \d{3})?[ \r]*|USER [^ \n]+ [^ \n]+ [^ \n]+ :[^\n]*")
+"""How clients of IRC begin: with CAP, or, old ones and scanners, with USER of four parts."""
 _PROXY = re.compile(rb"PROXY (?:TCP[46]|UNKNOWN)(?: [^\n]*)?")
 _TLS = re.compile(rb"\x16\x03|[\x80-\xff].\x01(?:\0\x02|\x03[\0-\x04])", re.DOTALL)
 """TLS' ClientHello, or SSLv2's, which old clients of TLS send as well: length, type 1, version."""
@@ -79,6 +81,8 @@ def answer_to(first: bytes, page: str) -> bytes | None:
         return _TLS_ALERT
     if _SSH.match(line):
         return _farewell(Code.BAD_MESSAGE, wording.NOT_SSH)
+    if _IRC.fullmatch(line):
+        return _farewell(Code.BAD_MESSAGE, wording.NOT_IRC)
     if _PROXY.fullmatch(line) or first.startswith(SIGNATURE):
         return _farewell(Code.BAD_MESSAGE, wording.NO_PROXY_EXPECTED)
     if _UTF16.match(whole_input):

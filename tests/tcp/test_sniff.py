@@ -12,6 +12,8 @@ OTHERS = {
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"HTTP/1.1 400 Bad Request\r\n"),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n", b"\x15\x03\x01\x00\x02\x02\x28"),
     "SSH": (b"SSH-2.0-OpenSSH_9.2\r\n", b"!! bad_message: "),
+    "IRC": (b"CAP LS 302\r\n", b"!! bad_message: this is a chat for nc and telnet, not IRC"),
+    "IRC of old": (b"USER ana 0 * :Ana\r\n", b"!! bad_message: "),
     "SSLv2": (b"\x80\x2e\x01\0\x02\0\x15\0\0\0\x10\x01\0\x80" + b"\x11" * 16, b"\x15\x03\x01"),
     "TLS in an SSLv2 hello": (b"\x80\x2e\x01\x03\x01\0\x15\0\0\0\x10" + b"\x11" * 16, b"\x15\x03\x01"),
     "pc-02 RTSP": (b"OPTIONS / RTSP/1.0\r\n\r\n", b"!! bad_message: "),
@@ -75,6 +77,7 @@ def test_a_request_line_that_ends_with_the_input_is_not_said(house: House) -> No
 
 
 CHAT = [
+    *(b"CAP LS 302 is what it sends", b"USER ana left", b"NICK ana"),
     *(b"GET well soon", b"HELLO WORLD", b"S", b"SSH", b"G", b"HTTP/1.1 is old", b"GET / x", b"GET", b"get /"),
     *(b"SSH-Key of bob was rotated", b"SSH-2", b"nginx speaks HTTP/2 now", b"we deploy over HTTP/2", b"SIP/2.0 or not"),
     *(b"OPTIONS / RTSP", b"DELETE /tmp/x", b"PROXY wanted", b"\xc3\xa9", b"\xf0\x9f\x98\x80", b"x\ty"),

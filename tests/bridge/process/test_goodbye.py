@@ -3,11 +3,12 @@
 import json
 import re
 import signal
+import subprocess
 
 from websockets.sync.client import connect
 
 from tests.bridge.gateways import Gateway, Start
-from tests.bridge.peers import HOST, Terminal, raw
+from tests.bridge.peers import HOST, Terminal, history, raw, request
 from tests.fakes import until
 
 FAREWELL = re.compile(r"!! draining: the gateway is restarting; reconnect in \d+ s, then (/resume \S+)")
@@ -28,6 +29,23 @@ def test_the_code_of_the_farewell_brings_a_terminal_back_after_the_restart(gatew
         again.send(farewell[1])
         assert again.until("in #ops")[0] == "-- welcome back, ana"
     assert farewell[1] not in gateway.stderr
+
+
+def test_a_netcat_that_has_sent_its_end_is_told_of_the_stop_too(start: Start) -> None:
+    """Its lines wait for their rate: all of them are posted before the gateway ends."""
+    gateway = start("--limits.burst", 5, "--limits.messages_per_second", 1)
+    lines = "".join(f"{number}\n" for number in range(30))
+    with subprocess.Popen(["nc.openbsd", "-N", HOST, str(gateway.tcp)], stdin=-1, stdout=-1, text=True) as netcat:
+        assert netcat.stdin is not None
+        netcat.stdin.write(lines)
+        netcat.stdin.close()
+        netcat.stdin = None
+        until(lambda: request(gateway.web, "GET", "/rooms").json[0]["head"], "the first are posted")
+        assert gateway.stop() == 0
+        told, _ = netcat.communicate(timeout=20)
+    assert FAREWELL.fullmatch(told.splitlines()[-1])
+    gateway.start()
+    assert [message["text"] for message in history(gateway.web, "lobby")] == lines.split()
 
 
 def test_a_full_gateway_says_so_on_every_door(start: Start) -> None:

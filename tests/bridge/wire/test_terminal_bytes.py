@@ -12,7 +12,7 @@ import pytest
 
 from tests.bridge.canary import canary
 from tests.bridge.gateways import Gateway
-from tests.bridge.peers import HOST, Browser, Terminal, history, needs_proc, raw
+from tests.bridge.peers import HOST, Browser, Terminal, history, needs_proc, raw, request
 from tests.fakes import until
 
 IAC_SE = b"\xff\xf0"
@@ -315,3 +315,21 @@ def test_pc_15_a_client_that_agrees_to_everything_and_sends_whole_lines_keeps_it
     echoing = [verb for verb in re.findall(rb"\xff([\xfb\xfc])\x01", heard)][-1:]
     assert echoing != [b"\xfb"], "the server still says that it echoes"
     assert b"whole line" not in heard
+
+
+@pytest.mark.parametrize("door", ["tcp", "telnet"])
+def test_the_enter_of_a_raw_terminal_is_a_cr_alone(shared: Gateway, door: str) -> None:
+    """connectbot#55, cowrie#415, a modem or `socat -,raw`: without an LF behind it two lines became one, and the first
+    was not posted before the second."""
+    word = secrets.token_hex(4)
+
+    def said() -> list[str]:
+        messages = request(shared.web, "GET", "/r/lobby/messages?limit=300").json.get("messages", [])
+        return [message["text"] for message in messages if word in message["text"]]
+
+    with socket.create_connection((HOST, shared.port(door))) as peer:
+        for line in (f"{word} one", f"{word} two"):
+            peer.sendall(f"{line}\r".encode())
+            until(lambda: said()[-1:] == [line], "it is said")  # noqa: B023 - called in this turn of the loop
+        peer.sendall(f"\n{word} 50%\r{word} 90%\n".encode())
+        until(lambda: said()[-1:] == [f"{word} 50% {word} 90%"], "a CR in a line is a blank")
