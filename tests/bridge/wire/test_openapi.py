@@ -20,6 +20,7 @@ OPEN_SHAPES = {"Series"}
 ANA = "ana"
 READS = {
     "/r/{room}/messages": "/r/lobby/messages?around=1&limit=2",
+    "/r/{room}/paste/{seq}": "/r/lobby/paste/6",
     "/r/{room}/log.txt": "/r/lobby/log.txt?since=1h",
     "/admin/api/series": "/admin/api/series?span=1h",
     "/admin/api/connections": "/admin/api/connections?state=any&q=lag<1g&sort=nick&limit=5&freeze=1",
@@ -66,7 +67,8 @@ class Described:
 
     def ask(self, method: str, path: str, address: str, body: Json | None = None, token: str = "admin") -> Answer:
         """Ask at the address of a described path; the answer is as described."""
-        headers = {"Authorization": f"Bearer {TOKEN[token]}"} if token and path.startswith("/admin") else {}
+        is_for_operators = path.startswith("/admin") or method == "DELETE"
+        headers = {"Authorization": f"Bearer {TOKEN[token]}"} if token and is_for_operators else {}
         if body is not None:
             headers["Content-Type"] = "application/json"
         answer = request(self.gateway.web, method, address, json.dumps(body) if body is not None else None, headers)
@@ -95,6 +97,7 @@ def described(start_shared: Start) -> Iterator[Described]:
     described = Described(gateway)
     for number in range(5):
         assert post(gateway.web, "lobby", f"m{number}", "ci").status == 201
+    assert post(gateway.web, "lobby", "a paste\n" * 600, "ci").status == 201
     with Terminal(gateway.tcp).named(ANA), Browser(gateway.web, nick="bob"):
         yield described
 
@@ -143,7 +146,7 @@ def test_every_operation_is_driven(described: Described) -> None:
     lifted = {("DELETE", f"/admin/api/{kind}/{{id}}") for kind in ("bans", "mutes")}
     left = {path.split("/")[-1].strip("{}") for _, path in set(described.operations) - reads - writes - lifted}
 
-    assert left == {"id", "login", "logout", "login-link"}
+    assert left == {"id", "seq", "login", "logout", "login-link"}
 
 
 def test_login_and_logout(described: Described) -> None:
@@ -164,7 +167,7 @@ def test_login_and_logout(described: Described) -> None:
 def test_what_asks_for_a_role_is_closed_to_strangers_and_too_small_roles(described: Described) -> None:
     for method, path in described.operations:
         ways = described.security(method, path)
-        address = path.replace("{id}", "1")
+        address = path.replace("{id}", "1").replace("{room}", "lobby").replace("{seq}", "1")
         if ways and {} not in ways and path != "/admin/login-link":
             assert described.ask(method, path, address, token="").status == 401, path
             if method != "GET" and path not in ("/admin/logout", "/admin/api/sessions/{id}"):
@@ -183,6 +186,7 @@ def test_a_misspelt_question_is_refused_everywhere(described: Described) -> None
             "/ws",
         ):
             address = path.replace("{id}", connection(described, f"nick:{ANA}")).replace("{room}", "lobby")
+            address = address.replace("{seq}", "6")
             if path not in (WATCH[1], "/admin/api/connections/{id}", "/admin/api/campaigns/{id}"):
                 answer = described.ask(method, path, f"{address}?sicne=5")
                 assert (answer.status, answer.json["error"]["code"]) == (400, "bad_message"), path
