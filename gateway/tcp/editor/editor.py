@@ -40,7 +40,8 @@ class Owner(Protocol):
         """What the last word before the cursor may become."""
 
     def submit(self, line: str) -> bool:
-        """Take a line that was typed; return whether it is to stay on the screen as it was typed."""
+        """Take a line that was typed, empty where only Enter was pressed; return whether it is to stay on the screen as
+        it was typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,8 @@ class Editor:
         self._history.leave()
         if text.strip():
             self._send(text)
+        else:
+            self._owner.submit("")
 
     def _send(self, text: str) -> None:
         self._history.add(text)

@@ -117,7 +117,8 @@ class EditorSession:
 
     def submit(self, line: str) -> bool:
         """See `editor.Owner`."""
-        self._typed.append(line)
+        if line or self._line.session.preferences.hold:
+            self._typed.append(line)
         return named_command(line) or not self._line.session.echo
 
     # What comes in

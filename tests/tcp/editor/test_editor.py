@@ -73,8 +73,10 @@ def test_a_line_is_sent_and_taken_from_the_screen() -> None:
     assert typist.rows == [PROMPT.rstrip()]
 
 
-def test_an_empty_line_is_not_sent() -> None:
-    assert Typist().types(ENTER, "  ", ENTER).sent == []
+def test_of_a_blank_line_only_enter_is_told() -> None:
+    typist = Typist().types(ENTER, "  ", ENTER)
+
+    assert typist.sent == ["", ""] and typist.rows == [PROMPT.rstrip()]
 
 
 def test_what_the_owner_keeps_stays_as_it_was_typed() -> None:

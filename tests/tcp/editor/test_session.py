@@ -6,6 +6,7 @@ import pyte
 import pytest
 
 from gateway.core.protocol.message import Door
+from gateway.tcp import discipline
 from gateway.tcp.editor import session as editor_session
 from gateway.tcp.telnet import DO, ECHO, IAC, NAWS, NEW_ENVIRON, NOP, SGA, TTYPE, WILL, WONT
 from tests.tcp.house import Guest, House
@@ -167,6 +168,22 @@ def test_a_farewell_takes_the_line_away(house: House) -> None:
 
     assert rows[-1].startswith("-- bye")
     assert not [row for row in rows if row.endswith(">")]
+
+
+def test_with_hold_on_enter_alone_shows_what_has_waited(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discipline, "HOLD_OPEN", 0.05)
+    ana, bob = Typist(house), house.guest("bob")
+    ana.guest.says(b"/hold on\r\0")
+    ana.sees("wait until you press Enter")
+    now = house.hub.clock.now()
+    house.until(lambda: house.hub.clock.now() - now > 0.1)
+    bob.says(b"hello\n")
+    house.until(lambda: ana.guest.session.blocked)
+    waited = not [row for row in ana.looks() if "hello" in row]
+    ana.guest.says(b"\r\0")
+    ana.sees("bob: hello")
+
+    assert waited and house.said == ["hello"]
 
 
 def test_bytes_that_are_not_utf_8_are_told_once(house: House) -> None:
