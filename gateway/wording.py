@@ -51,23 +51,23 @@ COLOR = ("no colours", "names have colours where the terminal can show them")
 BELL = ("no bell", "the bell rings when you are called")
 PLAIN = ("the editor and colours are back where the terminal can show them", "words only: no colours, no line editor")
 HOLD = ("others' lines come at once", "others' lines wait until you press Enter")
-IGNORING = "you do not see what these say: {names}"
-IGNORING_NOBODY = "you ignore nobody: /ignore NICK leaves somebody's lines out"
+IGNORING = ("you ignore nobody: /ignore NICK leaves somebody's lines out", "you do not see what these say: {names}")
 TOO_MANY_IGNORED = "you ignore {count} people, which is the limit: /unignore one first"
 NOT_IGNORED = "you do not ignore {nick}"
 UNIGNORED = "you see what {nick} says again"
-AWAY_WITHOUT_WORDS = "away"
 YOU_ARE_AWAY = "others are told: {away}. /back ends it"
 YOU_ARE_BACK = "you are here again"
 IS_AWAY = "{nick} is away: {away}"
 AND_AWAY = ", away: {away}"
 FOR_OPERATORS = "  {address}  lag {lag}"
+HELP_NC = """A line got in the way of yours? Ctrl-R shows it again; /hold on lets others wait for Enter.
+rlwrap nc HOST PORT gives arrow keys and history.
+stty -icanon -echo; nc HOST PORT; stty sane, then /mode char here: the whole line editor.
+A terminal sends at most 4,095 bytes of a line; /paste takes more, as many lines."""
 HELP_SETTINGS = "and {commands}"
-ASK_LEAVE = "leave? y/n "
-ASK_PASTE = "send {lines} lines? y/n "
+ASK_LEAVE, ASK_PASTE = "leave? y/n ", "send {lines} lines? y/n "
 PASTE_CUT = "-- the paste was too long: only its beginning was taken"
-SEARCH = "(search) {words}: "
-SEARCH_FAILED = "(nothing with) {words}: "
+SEARCH = ("(search) {words}: ", "(nothing with) {words}: ")
 OPERATOR_SAYS = "[operator] {text}"
 ANNOUNCEMENT = "[announcement] {text}"
 OWNER_IS_HERE = "{account} belongs to an account, and its owner is here: you are {nick}"

@@ -128,6 +128,9 @@ def command(name: str) -> Command:
 
 
 def _help(call: CommandCall) -> None:
+    if call.words == "nc":
+        call.answer(wording.HELP_NC)
+        return
     if call.words:
         found = command(call.words.removeprefix("/"))
         head = wording.HELP_ONE.format(name=found.name, usage=found.usage).rstrip()

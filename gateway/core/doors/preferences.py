@@ -98,7 +98,7 @@ def _ignore(session: Session, words: str) -> str:
         ignored |= {words.casefold()}
         session.prefer(session.preferences.changed(ignored=ignored))
     names = ", ".join(sanitize.shown(name) for name in sorted(ignored))
-    return wording.IGNORING.format(names=names) if names else wording.IGNORING_NOBODY
+    return wording.IGNORING[bool(names)].format(names=names)
 
 
 def _unignore(session: Session, words: str) -> str:
@@ -110,7 +110,7 @@ def _unignore(session: Session, words: str) -> str:
 
 
 def _away(session: Session, words: str) -> str:
-    away = sanitize.line(words, AWAY_BYTES) if words else wording.AWAY_WITHOUT_WORDS
+    away = sanitize.line(words, AWAY_BYTES) if words else "away"
     session.prefer(session.preferences.changed(away=away))
     return wording.YOU_ARE_AWAY.format(away=away)
 

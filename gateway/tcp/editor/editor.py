@@ -142,8 +142,7 @@ class Editor:
         if self._question is not None:
             prompt, cells, at = self._question.words, [], 0
         elif self._search is not None:
-            how = wording.SEARCH_FAILED if self._search.failed else wording.SEARCH
-            prompt = how.format(words=self._search.words)
+            prompt = wording.SEARCH[self._search.failed].format(words=self._search.words)
             cells, at = list(self._search.found), len(self._search.found)
         elif is_secret(self._line.text):
             cells = masked(cells)

@@ -103,6 +103,8 @@ def test_help_fits_a_terminal_and_has_an_example_for_each(ana: Peer) -> None:
 
     assert len(rows) <= 24 and all(len(row) <= 80 for row in rows)
     assert "/hold" in "".join(rows)
+    ana.says("/help nc")
+    assert any("rlwrap" in row for row in ana.lines)
     ana.says("/help hold")
     assert ana.lines[-1] == "-- for example: /hold on"
 
