@@ -12,7 +12,7 @@ const MOST_REMEMBERED = 100;
 /** A paste of more lines than this needs an answer first. */
 const MOST_PASTED = 5;
 
-/** What must never be kept, shown or sent later: passwords and codes. */
+/** Texts that must never be kept, shown or sent later: passwords and codes. */
 export const SECRET = /^\s*\/(login|resume)(\s|$)/i;
 
 /**
@@ -106,13 +106,13 @@ export class Composer {
     this.focus();
   }
 
-  /** A command was refused: why, under the box; its words are in the box again, unless there are others by now. */
+  /** Shows under the box why a command was refused; puts its text back into the box, unless there is another by now. */
   refused(text, why) {
     if (!this.#box.value) this.#put(text);
     this.answer(why);
   }
 
-  /** Words about what was typed; gone with the next key. */
+  /** A note about what was typed, until the next key. */
   answer(words) {
     this.#answer.hidden = !words;
     this.#answer.textContent = words;

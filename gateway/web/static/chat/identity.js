@@ -7,7 +7,7 @@ const isToken = (value) => isText(value) && /^[\w.~+/=-]{1,512}$/.test(value);
 const isNick = (value) => isText(value) && value.length <= 64 && !/\s/.test(value);
 
 /**
- * Whoever this browser was last: every tab is the same person, also one that is opened beside others.
+ * The last person of this browser: every tab is the same person, also one that is opened beside others.
  * @returns {{token: string | null, nick: string | null}}
  */
 export const lastIdentity = () => ({

@@ -22,7 +22,7 @@ import { inFocus } from "./rooms/unread.js";
 import { Status } from "./status.js";
 import * as words from "./words.js";
 
-/** The other events and the rest of the styles are loaded so long after the welcome: before they are needed. */
+/** Ms after the welcome at which the other events and the rest of the styles are loaded, before they are needed. */
 const SOON = 1_000;
 
 /** The modules that are loaded on demand. */
@@ -55,9 +55,9 @@ export class Page {
   whispers = false; // the last line was to one person
   secret = ""; // and that of a /login
   /** @type {string | null} */
-  role = null; // the account's
+  role = null; // of our account
   token = this.#was.token;
-  #greets = false; // hello has been said and not answered
+  #greets = false; // hello was sent and is not answered yet
   #people = new People((nick) => (nick === this.me ? this.askForName(true) : this.composer.mention(nick)));
   #status = new Status(() => this.#connection.open());
   composer = new Composer((text) => this.#say(text), this);
@@ -99,7 +99,7 @@ export class Page {
     return this.#connection.send(object);
   }
 
-  /** Runs a command that was chosen, not typed. */
+  /** Runs a command that was chosen in a menu, not typed. */
   command(text) {
     this.room.outbox.add(text);
   }
@@ -194,7 +194,7 @@ export class Page {
     this.room.log.toEnd();
   }
 
-  /** The session is over for now; what has been said can be read all the same. */
+  /** The session is over for now; the rooms can still be read. */
   async #ended() {
     const unread = [...this.rooms].filter((room) => !room.log.epoch);
     if (unread.length) (await this.fetch("reading"))?.read(this, unread);
@@ -239,9 +239,9 @@ export class Page {
   // One method for each type of object that is not about one room; later/events.js has others, the rest need no action.
 
   _welcome({ nick, token = null, server, standing }) {
-    // After a restart without memory each tab is given a token: the first to be kept counts for all.
+    // After a restart with --memory each tab gets a new token: the first one that is kept counts for all.
     if (![token, lastIdentity().token ?? this.token].includes(this.token)) return this.#connection.open();
-    // Somebody else by /resume or /login: the rooms that are open here stay open.
+    // Another person, by /resume or /login: the rooms that are open here stay open.
     if (!this.#greets) for (const place of this.rooms.resume()) this.send({ type: "join", ...place });
     this.#greets = false;
     this.token = token;

@@ -1,4 +1,4 @@
-/** Changing what the person has chosen, and showing it. */
+/** Changes settings, and applies them to the page. */
 
 import { remember } from "../../shared/storage.js";
 import { CHOICES, clock, isIgnored, settings } from "../preferences.js";
@@ -14,7 +14,7 @@ export function choose(page, name, value) {
 }
 
 /**
- * Writes all times anew, and shows or hides what those say who are ignored.
+ * Writes all times again, and shows or hides the messages of ignored people.
  * @param {import("../page.js").Page} page
  */
 export function restyle(page) {

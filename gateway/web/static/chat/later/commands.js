@@ -1,4 +1,4 @@
-/** What the page does by itself when it is typed. Fetched with the first of them. */
+/** The commands that the page runs itself. Loaded with the first of them. */
 
 import { remember } from "../../shared/storage.js";
 import { ignored, isIgnored } from "../preferences.js";
@@ -6,7 +6,7 @@ import { restyle } from "./choosing.js";
 import { ignoring, box as own } from "./words.js";
 
 /**
- * Does it.
+ * Runs a command.
  * @param {import("../page.js").Page} page
  * @param {string} text  the command
  */
@@ -19,7 +19,7 @@ export function run(page, text) {
   else inSecret(page, text.trim());
 }
 
-/** Hides what somebody says, or shows it again. */
+/** Ignores somebody, or no longer. */
 function ignore(page, verb, nick) {
   if (!nick) return page.composer.refused(`/${verb} `, own.usage(verb, "NICK"));
   if (verb === "ignore") ignored.add(nick.toLowerCase());
@@ -29,7 +29,7 @@ function ignore(page, verb, nick) {
   page.room.log.note("notice", ignoring[isIgnored(nick) ? "hidden" : "shown"](nick));
 }
 
-/** Answers whoever wrote to us last, in their talk. */
+/** Replies to the last private message, in its talk. */
 async function reply(page, text) {
   const { lastWriter } = (await page.fetch("talks")) ?? {};
   const talk = lastWriter?.(page);
@@ -38,12 +38,12 @@ async function reply(page, text) {
   talk.outbox.add(text);
 }
 
-/** Finds messages; without words, the person is asked for them. */
+/** Searches messages; without words it asks for them. */
 async function search(page, text) {
   (await page.fetch("palette"))?.open(page, text);
 }
 
-/** A password, or a code, is sent now or not at all. */
+/** Sends a password or a code now or not at all. */
 function inSecret(page, text) {
   page.secret = `secret-${Date.now()}`;
   const sent = page.send({ type: "say", id: page.secret, room: page.room.name, text });

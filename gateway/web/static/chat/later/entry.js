@@ -1,4 +1,4 @@
-/** The name field: asks for a nick, says why one was refused, offers the next. Fetched when it is wanted. */
+/** The name field: asks for a nick, says why one was refused, offers the next. Loaded when it is wanted. */
 
 import "./sheet.js";
 import { byId } from "../../shared/dom.js";
@@ -12,7 +12,7 @@ const offer = byId("offer");
 /** @type {import("../page.js").Page} */
 let page;
 
-/** Listens to the field, for this page. */
+/** Attaches the field to the page. */
 export function begin(itsPage) {
   if (page) return;
   page = itsPage;
@@ -28,7 +28,7 @@ export function begin(itsPage) {
   });
 }
 
-/** Shows the field; somebody who has a name can change it there. */
+/** Shows the field, also to change a name. */
 export function ask(focus) {
   const isGuest = page.me.startsWith("guest");
   show(isGuest ? words.current(page.me) : "");
@@ -36,7 +36,7 @@ export function ask(focus) {
   if (focus) field.select();
 }
 
-/** Why a name is not ours, and the next one that may be free. */
+/** Says why a name was refused, and offers the next one that may be free. */
 export function refused(nick, error) {
   const taken = error.code === "nick_taken" && !/^guest-/i.test(nick); // guests' names are the server's to give
   const free = taken && nextName(nick);

@@ -1,6 +1,6 @@
 /**
- * What the server tells that is no message and no answer to one, one function for each type of object. Fetched a moment
- * after the page, or with the first of them; they are handled in their order.
+ * The server's objects that are neither messages nor answers to them, one function for each type. Loaded a moment after
+ * the page, or with the first of them; they are handled in their order.
  */
 
 import "./sheet.js";
@@ -16,7 +16,7 @@ import { standing as words } from "./words.js";
 const ANNOUNCED = "[announcement] ";
 const MOST_ANNOUNCED = 3; // above the log at once
 
-/** What we may do: told at the beginning, and when it changes. */
+/** Our standing (role, mute, ban), at the beginning and when it changes. */
 export function standing(/** @type {Page} */ page, { role = null, muted, muted_until, banned, banned_until, reason }) {
   page.role = role;
   const until = muted ? muted_until : banned_until;
@@ -26,7 +26,7 @@ export function standing(/** @type {Page} */ page, { role = null, muted, muted_u
   else page.composer.open();
 }
 
-/** A message was taken back: its words vanish here too. */
+/** A message was removed: removes its text here too. */
 export function redacted(/** @type {Page} */ _page, { epoch, seq, reason }, room) {
   const { rows } = room.log;
   const row = epoch === room.log.epoch && rows.get(seq);
@@ -35,7 +35,7 @@ export function redacted(/** @type {Page} */ _page, { epoch, seq, reason }, room
   rows.view.keep(() => row.querySelector(".text").replaceWith(tombstone(reason)));
 }
 
-/** Elsewhere the same person has read up to there. */
+/** The same person has read up to there on another connection. */
 export function read(/** @type {Page} */ page, { epoch, seq }, room) {
   if (epoch !== room.log.epoch) return;
   room.log.rows.unread.read(seq);
@@ -48,12 +48,12 @@ export function notice(/** @type {Page} */ page, { id, text, topic, nick }, room
   if (nick !== undefined) page.iAm(nick);
   if (text.startsWith(ANNOUNCED)) announce(room, text.slice(ANNOUNCED.length));
   else if (id === undefined) room.log.note("notice", text);
-  else if (id !== page.asked) page.room.log.note("notice", text); // where it was asked, be that a talk
+  else if (id !== page.asked) page.room.log.note("notice", text); // in the room or talk where it was asked
   page.answered(id);
   page.changed(room);
 }
 
-/** Words of an operator to everybody: they stay above the log until they are closed, and in the log. */
+/** An announcement: it stays above the log until it is closed, and in the log. */
 function announce(room, text) {
   room.log.note("announcement", text);
   const strip = make("section", "announced");
@@ -73,7 +73,7 @@ export async function error(/** @type {Page} */ page, told, room) {
   if (told.code === "muted") page.composer.closeFor(words.muted(told.text), told.retry_ms);
   const closed = told.id && [...page.rooms].find((each) => each.asked === told.id);
   if (closed) {
-    page.rooms.leave(closed); // it does not let us in
+    page.rooms.leave(closed); // its join was refused
     page.room.log.note("error", `${closed.name}: ${told.text}`);
     return;
   }
@@ -91,7 +91,7 @@ export async function error(/** @type {Page} */ page, told, room) {
   }
 }
 
-/** The type is a reserved word. */
+/** The type `private`, a reserved word, under another name. */
 export { privately as private };
 
 async function privately(/** @type {Page} */ page, whisper) {

@@ -1,4 +1,4 @@
-/** Long texts: the message that shows the beginning of one, and posting one that fits no frame. */
+/** Long texts: showing the beginning of one, and posting one that is too long for a frame. */
 
 import "./sheet.js";
 import { at } from "../../shared/address.js";
@@ -9,11 +9,11 @@ import { long as words } from "./words.js";
 
 const FENCE = "```";
 
-/** The text with a code block that its end has cut off closed. */
+/** The text, with an unfinished code block closed. */
 const closed = (text) => (text.split(FENCE).length % 2 ? text : `${text}\n${FENCE}`);
 
 /**
- * Puts below the beginning of a long text how much follows, and opens it there or in a tab of its own.
+ * Adds how much follows to the beginning of a long text, and opens the rest there or in a new tab.
  * @param {HTMLElement} row
  * @param {{room: string, seq: number, text: string, paste: {bytes: number, lines: number}}} message
  * @param {import("../rooms/view.js").View} view
@@ -43,7 +43,7 @@ export function fold(row, { room, seq, text, paste }, view) {
   show(false);
 }
 
-/** The text at an address; empty where there is none any more, or no server. */
+/** The text at an address; empty if it is gone, or the server cannot be reached. */
 async function read(address) {
   try {
     const answer = await fetch(address);
@@ -54,7 +54,7 @@ async function read(address) {
 }
 
 /**
- * Posts what is too long for a frame, under the same id; a command is refused, for what is posted is text as it stands.
+ * Posts a text that is too long for a frame, under the same id. A command is refused: a post is never a command.
  * @param {import("../page.js").Page} page
  */
 export async function post(page, { id, room: name, text }) {

@@ -1,4 +1,4 @@
-/** Whom one may mean: those who are in the room on the page, or spoke there. */
+/** The people of the room on the page, for completion: those who are there, and those who spoke. */
 
 /**
  * Their nicks, the latest speakers first, without our own.

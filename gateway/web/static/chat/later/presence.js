@@ -1,4 +1,4 @@
-/** Joins, leaves and new names as a row of the log. Fetched with the first of them. */
+/** Joins, leaves and new names as a row of the log. Loaded with the first of them. */
 
 import { make } from "../../shared/dom.js";
 import { settings } from "../preferences.js";

@@ -1,9 +1,9 @@
-/** Rooms that can be read without a session, by who is banned, say. Fetched when a session ended before a room had come. */
+/** Reading rooms without a session, when banned, for example. Loaded when a session ended before a room had arrived. */
 
 import { at } from "../../shared/address.js";
 
 /**
- * Shows what was said last in these rooms, as far as it may be read.
+ * Shows the latest messages of these rooms, as far as they may be read.
  * @param {import("../page.js").Page} page
  * @param {import("../rooms/room.js").Room[]} rooms
  */
@@ -14,7 +14,7 @@ export async function read(page, rooms) {
       room.log.joined({ epoch: answer.epoch, head: answer.messages.at(-1)?.seq ?? 0 });
       room.log.history({ messages: answer.messages, more: false }, page.me);
     } catch {
-      room.log.refused(); // the banner says why we are not let in
+      room.log.refused(); // the banner says why we were refused
     }
   }
 }

@@ -1,4 +1,4 @@
-/** The keyboard shortcuts of the whole page. Loaded as soon as the page is. */
+/** The keyboard shortcuts of the whole page. Loaded right after the page. */
 
 import { byId } from "../../shared/dom.js";
 import { isComposing } from "../composer.js";

@@ -1,8 +1,8 @@
 /**
  * Private talks: a tab for each person, kept in this browser tab until it is closed. Loaded with the first private message.
  *
- * A talk is a room that the server does not know. What is said in it goes out as `/msg NICK …` from a room that we are in;
- * it stands in the log when the server tells it, like everything else. It has no numbers and no history on the server.
+ * A talk is a room that the server does not know. Its messages are sent as `/msg NICK …` from a room that we are in, and
+ * enter the log when the server sends them back, like all others. It has no numbers and no history on the server.
  */
 
 import "./sheet.js";
@@ -35,7 +35,7 @@ class Talk extends Room {
     this.#nick = nick;
     this.topic = words.topic(nick);
     this.log.joined({ epoch: "talk", head: 1, recovered: true });
-    this.log.head = 1; // it is never the empty room that wants friends
+    this.log.head = 1; // so that it never shows the invitation of an empty room
     this.ready();
   }
 
@@ -47,7 +47,7 @@ class Talk extends Room {
     return `${this.#page.rooms.home.address}#${encodeURIComponent(this.name)}`;
   }
 
-  /** A connection can be used: what waited goes out. */
+  /** A connection is ready: sends what waited. */
   ready() {
     this.doors = this.#page.rooms.home.doors;
     this.count = this.#page.rooms.home.count;
@@ -60,7 +60,7 @@ class Talk extends Room {
     return this.#page.send({ ...object, room: this.#page.rooms.home.name, text });
   }
 
-  /** The tab is closed: nothing of it is kept. */
+  /** Closes the tab; nothing of it is kept. */
   part() {
     keep([...this.#page.rooms].filter((room) => room !== this));
   }
@@ -86,7 +86,7 @@ function talkWith(/** @type {Page} */ page, nick) {
   return known ?? page.rooms.add(new Talk(nick, page));
 }
 
-/** Somebody has written to us, or we have. */
+/** Takes a private message, to us or by us. */
 export function take(/** @type {Page} */ page, /** @type {Whisper} */ whisper) {
   const isMine = whisper.from === page.me;
   if (isIgnored(whisper.from)) return;
@@ -103,7 +103,7 @@ export function take(/** @type {Page} */ page, /** @type {Whisper} */ whisper) {
   page.rooms.draw();
 }
 
-/** The talk in which somebody wrote to us last. */
+/** The talk with the latest message to us. */
 export function lastWriter(/** @type {Page} */ page) {
   /** @param {any} talk */
   const when = ({ said }) => [...said].reverse().find(({ from }) => from !== page.me)?.ts ?? 0;
@@ -116,7 +116,7 @@ export function open(/** @type {Page} */ page, nick) {
   page.go(talkWith(page, nick).name);
 }
 
-/** Brings back the talks of before the page was loaded anew. */
+/** Restores the talks of before a reload. */
 export function restore(/** @type {Page} */ page) {
   for (const [nick, said] of Object.entries(recall("sessionStorage", "talks", isRecord) ?? {})) {
     const whispers = Array.isArray(said) ? said.filter((one) => isRecord(one) && typeof one.text === "string" && one.ts > 0) : [];

@@ -163,7 +163,7 @@ export class Log {
     this.rows.append(noteRow(kind, text));
   }
 
-  /** Loads what stands around a message instead of the end. @returns {Promise<void>} done when the answer is there */
+  /** Loads the messages around one, instead of the end. @returns {Promise<void>} done when they are here */
   around(seq) {
     this.rows.clear();
     this.#view.detached = true;
@@ -172,7 +172,7 @@ export class Log {
     return new Promise((done) => (this.#onAnswer = () => done(undefined)));
   }
 
-  /** The view goes to the end and follows it; the end is fetched if it was unloaded. */
+  /** Moves the view to the end, which it follows; loads the end if it was unloaded. */
   toEnd() {
     if (this.#view.detached) {
       this.rows.clear();

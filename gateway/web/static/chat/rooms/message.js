@@ -9,10 +9,10 @@ const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: 
 
 const HUES = 12;
 const COLOURS = 2 * HUES; // each hue in two tones
-/** Whose the colours are in this browser, in lower case; empty = nobody's. */
+/** The name that each colour has in this browser, in lower case; empty: none. */
 const owners = recall("localStorage", "colours", isTexts) ?? [];
 
-/** The colour of a name: by FNV-1a of it, or the next that is free, while one is. It stays. */
+/** The colour of a name: the one of its FNV-1a hash, or the next free one. A name keeps its colour. */
 function colourOf(name) {
   const known = owners.indexOf(name);
   if (known >= 0) return known % COLOURS;
@@ -39,7 +39,7 @@ export function doorOf(door, word = door) {
 }
 
 const FENCE = /```(?:[\w+#-]*\n)?([\s\S]+?)\n?```\n?/;
-/** Code, or a link. A link ends before what only prose in Chinese or Japanese has. */
+/** Code, or a link. A link ends before punctuation of Chinese and Japanese. */
 const SPECIAL = /(`[^`\n]+`)|((?:https?:\/\/|mailto:)[^\s<>"`\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]+)/i;
 const PAIRS = { ")": "(", "]": "[", "}": "{" };
 const SAFE = new Set(["http:", "https:", "mailto:"]);
@@ -65,12 +65,12 @@ function codeBlock(code) {
 }
 
 let ownName = { me: "", pattern: / /giu };
-/** Scripts that put no blanks between words: beside them a name may stand anywhere. */
+/** Scripts without blanks between words: next to them a name may be anywhere. */
 const UNSPACED = "[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}\\p{Script=Thai}]";
 const LETTER = `(?!${UNSPACED})[\\p{L}\\p{N}]`;
 const [unspaced, afterLetter] = [new RegExp(UNSPACED, "u"), new RegExp(`${LETTER}$`, "u")];
 
-/** Where the nick `me` stands in a text as a word. The letter before it is looked at here: older browsers cannot look back. */
+/** Where the nick `me` is a word of the text. Older browsers have no lookbehind, so the letter before is tested here. */
 function mentionsOf(text, me) {
   const anywhere = unspaced.test(me);
   if (ownName.me !== me) {

@@ -5,7 +5,7 @@
  * answered it, or when the person drops it.
  *
  * A line that was under way when the connection broke may have arrived. It is sent again under its id: the server remembers
- * the ids of two minutes and posts it once. Whether an older line has arrived is not guessed; the person decides.
+ * the ids of two minutes and posts it once. For older lines the person decides.
  */
 
 import { byId, make } from "../../shared/dom.js";
@@ -59,7 +59,7 @@ export class Outbox {
    * @param {() => string} me  our nick
    * @param {(object: object) => boolean} send
    * @param {(text: string) => void} onEdit
-   * @param {(text: string, why: string) => void} onRefused  a command
+   * @param {(text: string, why: string) => void} onRefused  called with a refused command
    * @param {() => void} onChange  rows were added or removed
    */
   constructor(room, me, send, onEdit, onRefused, onChange) {
@@ -86,7 +86,7 @@ export class Outbox {
     this.#flush();
   }
 
-  /** The room is joined: sends the waiting lines, and those under way again if the server will know them. */
+  /** The room is joined: sends the waiting lines, and again those that the server will recognise. */
   opened(token) {
     this.#open = true;
     this.#token = token;

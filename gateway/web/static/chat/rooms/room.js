@@ -55,10 +55,10 @@ export class Room {
     return this.#page.send(object);
   }
 
-  /** A room has come back, so that what waits in a talk can go out. */
+  /** A room is joined again, so that the waiting lines of talks can be sent. */
   ready() {}
 
-  /** We leave. */
+  /** Leaves the room. */
   part() {
     if (!this.asked) this.#page.send({ type: "part", room: this.name });
   }
@@ -123,7 +123,7 @@ export class Room {
     (await this.#page.fetch("presence"))?.show(this.log.rows, news, this.#page.me);
   }
 
-  /** Somebody in the room has another name; of ourselves we know it before we are told. */
+  /** Renames a member; our own new name is known before. */
   renamed(from, to) {
     if (!this.doors.has(from)) return;
     this.doors.set(to, this.doors.get(from));

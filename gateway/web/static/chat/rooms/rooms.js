@@ -62,18 +62,18 @@ export class Rooms {
     if (this.shown !== from) history.pushState(null, "", this.shown.address);
   }
 
-  /** Puts a private talk among the rooms. */
+  /** Adds a private talk to the rooms. */
   add(room) {
     this.#all.set(room.name, room);
     return room;
   }
 
-  /** The room on the page, or one beside the talk that is. */
+  /** The room on the page, or another room if a talk is on the page. */
   get home() {
     return this.shown.isTalk ? ([...this].find((room) => !room.isTalk) ?? this.shown) : this.shown;
   }
 
-  /** Shows what the address names. */
+  /** Shows the room that the address names. */
   revisit() {
     this.#visit(roomAt(location));
   }

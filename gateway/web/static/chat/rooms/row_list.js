@@ -15,7 +15,7 @@ import { View } from "./view.js";
 
 const MOST_ROWS = 1_000;
 const TRIMMED = 50; // rows at once, so that a full log is not measured for every message
-/** A run of lines by one author names them again after so long, or so many. */
+/** After so many ms or lines of one author the name is shown again. */
 const SAME_AUTHOR = 5 * 60_000;
 const MOST_SAME = 10;
 
@@ -33,7 +33,7 @@ export class RowList {
   /** @type {Map<number, HTMLElement>} */
   #rows = new Map();
   #messages = new WeakMap();
-  #runs = new WeakMap(); // row -> when its author's run began, and how many rows it has
+  #runs = new WeakMap(); // row -> when the run of its author began, and its number of rows
   #own = new Set();
   #gone = new Set(); // last numbers of holes that the server cannot fill
 
@@ -50,7 +50,7 @@ export class RowList {
     this.#onLoad = onLoad;
   }
 
-  /** What a row shows. */
+  /** The message that a row shows. */
   messageOf(row) {
     return this.#messages.get(row);
   }

@@ -6,7 +6,7 @@ import { line, log, message as words } from "../words.js";
 import { body, doorOf, nickOf, timeOf } from "./message.js";
 import { addressOf } from "./tabs.js";
 
-/** So long a line of ours bears a tick. */
+/** Ms for which a line of ours has a tick. */
 const TICKED = 2_000;
 
 /** A message that has a number. */
@@ -24,7 +24,7 @@ export function messageRow(message, me, isOwn) {
   return row;
 }
 
-/** What is left of a message that was removed. */
+/** The row of a removed message. */
 export const tombstone = (reason) => make("div", "text removed", words.removed(reason));
 
 /** Marks a row of ours as committed. */

@@ -9,7 +9,7 @@ import { byId } from "../../shared/dom.js";
 import { log as words } from "../words.js";
 
 const NEAR = 40; // px from the end
-const NAME = 8; // px of the first row may be out of view, and its author is still read
+const NAME = 8; // px of the first row that may be out of view while its author can be read
 const EDGE = 200; // px from the first or the last row, where more is fetched
 
 const scroller = byId("scroller");
@@ -132,7 +132,7 @@ export class View {
     return rows[low];
   }
 
-  /** The first row in view names its author, whoever spoke above. */
+  /** Shows the author of the first row in view, also if it is the same as above. */
   #nameFirst() {
     const edge = scroller.getBoundingClientRect().top;
     let row = this.#rowAt(edge);

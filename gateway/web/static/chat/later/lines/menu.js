@@ -1,6 +1,6 @@
 /**
- * What can be done with a message: a button on the row under the pointer or with the focus opens a menu. Loaded when the
- * pointer or the focus first comes to the log.
+ * The menu of a message, opened by a button on the row under the pointer or with the focus. Loaded when the pointer or the
+ * focus first comes to the log.
  */
 
 import "../sheet.js";
@@ -10,7 +10,7 @@ import { copyText } from "./copying.js";
 import { linkTo } from "./permalink.js";
 import { wordsOf } from "./text.js";
 
-/** So long, in ms, an author may take a message back. */
+/** Ms within which an author may take a message back. */
 const TAKEN_BACK_WITHIN = 600_000;
 const QUOTED_LINES = 3;
 
@@ -39,7 +39,7 @@ export function begin(itsPage) {
   document.addEventListener("pointerdown", ({ target }) => list.contains(target) || target === button || close());
 }
 
-/** Opens the menu of a row by the keyboard. */
+/** Opens the menu of a row from the keyboard. */
 export function openAt(itsRow) {
   show(itsRow);
   open();
@@ -90,14 +90,14 @@ function choose(name, run) {
   run();
 }
 
-/** `> ana: …`, which reads well at a terminal too. */
+/** A quotation, `> ana: …`, which reads well at a terminal too. */
 function quoted({ nick, text }) {
   const lines = text.split("\n");
   const shown = lines.slice(0, QUOTED_LINES).map((one, at) => `> ${at ? "" : `${nick}: `}${one}`);
   return [...shown, ...(lines.length > QUOTED_LINES ? ["> …"] : []), ""].join("\n");
 }
 
-/** Asks before a message is gone for everybody; an operator may say why. */
+/** Asks before a message is removed for everybody; an operator may give a reason. */
 function askToRemove({ seq }, isOwn) {
   const form = make("form", "removal");
   const why = make("input", { placeholder: words.why, maxLength: 200, ariaLabel: words.why, hidden: isOwn });

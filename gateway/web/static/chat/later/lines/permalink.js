@@ -1,4 +1,4 @@
-/** Links to a message: going to one, and writing one down. Loaded with the first. */
+/** Links to messages: following and making them. Loaded with the first. */
 
 import { addressOf } from "../../rooms/tabs.js";
 import { permalink as words } from "../words.js";
@@ -12,7 +12,7 @@ export const linkTo = (/** @type {import("../../rooms/room.js").Room} */ room, s
 let followed = "";
 
 /**
- * Goes to the message that the address names, if it names one; once, unless it is asked for `again`.
+ * Goes to the message that the address names, if any; once, unless `again`.
  * @param {import("../../page.js").Page} page
  */
 export async function follow(page, again) {
