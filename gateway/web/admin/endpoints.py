@@ -136,7 +136,8 @@ ADMIN: Mapping[type, Sequence[Endpoint]] = {
     ),
     ModerationEndpoints: (
         _write("DELETE /connections/{id}", "kick", ModerationEndpoints.kick, OPERATOR, (200, Kicked),
-               "Kick\nClose a connection and, with `ban_seconds`, keep its user out, which takes an admin.",
+               "Kick\nClose a connection and, with `ban_seconds`, keep its user out by name, address or both, which "
+               "takes an admin.",
                CONNECTION, order=KickRequest, body_required=False, also=CHOSEN),
         _write("POST /connections/{id}/message", "message", ModerationEndpoints.message, OPERATOR, (200, Told),
                "Send words to one connection", CONNECTION, order=MessageRequest, also=(*CHOSEN, Code.BAD_TEXT)),

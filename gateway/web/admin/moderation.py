@@ -14,7 +14,7 @@ from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.moderation import Outcome
-from gateway.core.operators.subject import Subject
+from gateway.core.operators.subject import BanBy, Subject
 from gateway.core.ports import AUDIT_FIELDS, AuditPage, AuditQuery, Measure, Sanction
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal
@@ -32,6 +32,7 @@ class KickRequest(Order):
 
     reason: str = ""
     ban_seconds: int | None = None
+    ban_by: BanBy = BanBy.USUAL
 
     @property
     def words_said(self) -> str:
@@ -45,24 +46,25 @@ def meant(whom: Subject) -> Subject:
 
 class SanctionRequest(Order):
     """A ban or a mute: exactly one of nick, address and connection; without `seconds` it has no end. An IPv6 address
-    means its /64 unless /128 is written. `sure` is needed for what is probably a mistake, like the asker's own address;
-    the refusal says so."""
+    means its /64 unless /128 is written. A ban of somebody who is connected goes `by` name, address or both. `sure` is
+    needed for what is probably a mistake, like the asker's own address; the refusal says so."""
 
     nick: str = ""
     address: str = ""
     connection: str = ""
+    by: BanBy = BanBy.USUAL
     reason: str = ""
     seconds: int | None = None
     sure: bool = False
 
     def __post_init__(self) -> None:
-        if sum(map(bool, self.whom)) != 1:
+        if sum(map(bool, (self.connection, self.nick, self.address))) != 1:
             raise ValueError("say exactly one of nick, address and connection")
 
     @property
     def whom(self) -> Subject:
         """Who is meant."""
-        return meant(Subject(self.connection, self.nick, self.address))
+        return meant(Subject(self.connection, self.nick, self.address, by=self.by))
 
     @property
     def target(self) -> str:
@@ -177,7 +179,9 @@ class ModerationEndpoints:
     async def kick(self, call: Call[KickRequest]) -> Kicked:
         """`DELETE /admin/api/connections/{id}`"""
         order = call.body
-        outcome = await self.do(self.verbs.kick(call.operator, Subject(call.id), order.reason, order.ban_seconds))
+        outcome = await self.do(
+            self.verbs.kick(call.operator, Subject(call.id, by=order.ban_by), order.reason, order.ban_seconds)
+        )
         return Kicked(call.id, True, _shown(outcome.sanctions[0]) if outcome.sanctions else None)
 
     async def message(self, call: Call[MessageRequest]) -> Told:

@@ -14,7 +14,7 @@ from gateway.accounts.authenticator import Authenticator
 from gateway.core.answer import Answer
 from gateway.core.operators.moderation import Outcome
 from gateway.core.operators.redaction import MessagePlace
-from gateway.core.operators.subject import Subject
+from gateway.core.operators.subject import BanBy, Subject
 from gateway.core.ports import Measure
 from gateway.core.protocol.message import Door
 from gateway.core.quantity import parse_duration
@@ -221,8 +221,11 @@ class AdminForms:
         self._options = options
 
     async def kick(self, call: Call[Fields]) -> web.StreamResponse:
-        """`POST /admin/kick`: id, reason, ban_seconds"""
-        fields, whom = call.body, Subject(call.body.get("id", ""))
+        """`POST /admin/kick`: id, reason, ban_seconds, ban_by"""
+        fields, by = call.body, call.body.get("ban_by", "")
+        if by not in list(BanBy):
+            raise Misread(Code.BAD_MESSAGE, f"a ban goes by one of {', '.join(filter(None, BanBy))}")
+        whom = Subject(fields.get("id", ""), by=BanBy(by))
         reason, seconds = fields.get("reason", ""), seconds_of(fields.get("ban_seconds", ""))
         return await self._do(call, "kicked", self._verbs.kick(call.operator, whom, reason, seconds))
 

@@ -254,3 +254,22 @@ async def test_a_form_that_means_nothing_is_recorded(desk: Desk) -> None:
     assert found == [
         ("ban", "bob", "refused:"), ("mute", "bob", "refused:"), ("announce", "", "refused:"), ("kick", "", "refused:")
     ]  # fmt: skip
+
+
+async def test_a_kick_bans_by_what_is_said(desk: Desk) -> None:
+    async with somebody(desk.web, "bob"):
+        connection = desk.web.chat.session.id
+        refused = await desk.ask("DELETE", f"connections/{connection}", reason="x", ban_seconds=600, ban_by="both")
+        assert (refused[0], "this machine" in refused[1]["error"]["text"]) == (400, True)
+        status, kicked = await desk.ask("DELETE", f"connections/{connection}", ban_seconds=600, ban_by="name")
+    assert (status, kicked["ban"]["target"]) == (200, "bob")
+    assert (await desk.ask("DELETE", f"connections/{connection}", ban_by="shoe size"))[0] == 400
+
+
+async def test_a_ban_of_a_connection_goes_by_both(desk: Desk) -> None:
+    async with somebody(desk.web, "bob"):
+        connection = desk.web.chat.session.id
+        status, _ = await desk.ask("POST", "bans", connection=connection, by="both", sure=True, seconds=60)
+    assert status == 201
+    bans = (await desk.ask("GET", "bans"))[1]["bans"]
+    assert sorted(each["target"] for each in bans) == ["127.0.0.1", "bob"]

@@ -43,10 +43,10 @@ const filter = new Filter((q) => {
   query.go({ q });
 });
 const table = new Table(async (id, form) => {
-  const { reason, ban_seconds: ban } = form.elements;
+  const { reason, ban_seconds: ban, ban_by: by } = form.elements;
   const connection = table.connections.get(id) ?? { id, nick: form.closest("tr")?.querySelector("bdi").textContent };
   const { kick } = await load("orders");
-  kick(connection, { reason: reason.value.trim(), ban: ban?.checked }).then(acted);
+  kick(connection, { reason: reason.value.trim(), ban: ban?.checked, ban_by: by?.value }).then(acted);
 });
 const selection = new Selection(table, acted);
 const frozen = new Frozen(() => {

@@ -77,3 +77,6 @@ export function localise(root) {
     time.title = new Date(time.dateTime).toISOString();
   }
 }
+
+/** What a ban goes by unless it is chosen: banned by name alone, somebody is back under another one; but many come from this machine. */
+export const banBy = (address) => (/^127\.|^::1$/.test(address ?? "") ? "name" : "both");

@@ -4,6 +4,7 @@
  */
 
 import { order } from "../api.js";
+import { banBy } from "../format.js";
 import { byId, make } from "../../shared/dom.js";
 import { toast } from "../page.js";
 import { order as words } from "../words.js";
@@ -13,13 +14,15 @@ const NAMED = 20;
 const BAN_SECONDS = 600;
 
 const lasting = ({ seconds }) => (seconds === "" ? {} : { seconds: Number(seconds) });
-const whom = ({ by = "connection", target }, { id, nick, address }) =>
-  ({ connection: { connection: id }, nick: { nick }, address: { address: target || address } })[by];
+const whom = ({ by, target }, connection) =>
+  by === "address" && target ? { address: target } : { connection: connection.id, by: by || banBy(connection.address) };
 
 const ORDERS = {
   kick: {
-    send: (connection, { reason, ban }) =>
-      order("DELETE", `/admin/api/connections/${connection.id}`, { reason, ...(ban && { ban_seconds: BAN_SECONDS }) }),
+    send: (connection, { reason, ban, ban_by: by }) =>
+      order("DELETE", `/admin/api/connections/${connection.id}`, {
+        reason, ...(ban && { ban_seconds: BAN_SECONDS, ban_by: by || banBy(connection.address) }),
+      }),
   },
   ban: {
     send: (connection, fields) =>
@@ -53,9 +56,10 @@ export function askAbout(place, action, connections) {
   }
   for (const part of form.querySelectorAll("[data-for]")) {
     const one = connections.length === 1;
-    const wanted = part.dataset.for.split(" ").includes(action) && (one || !part.querySelector("[name=by]")) && part.dataset.one === undefined;
+    const wanted = part.dataset.for.split(" ").includes(action) && (one || !part.querySelector("select[name$=by]")) && part.dataset.one === undefined;
     if (part.dataset.for === "many" ? !many : !wanted) part.hidden = true;
   }
+  for (const select of form.querySelectorAll("select[name$=by]")) select.value = connections.length > 1 ? "" : banBy(connections[0].address);
   form.querySelector("button").textContent = label;
   form.elements.by.addEventListener("change", () => {
     const range = form.elements.target;

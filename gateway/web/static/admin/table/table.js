@@ -8,7 +8,7 @@
 
 import { at } from "../../shared/address.js";
 import { chosen } from "./columns.js";
-import { fill, numbers, put } from "../format.js";
+import { banBy, fill, numbers, put } from "../format.js";
 import { byId } from "../../shared/dom.js";
 import { table as words } from "../words.js";
 
@@ -136,6 +136,8 @@ export class Table {
     row.dataset.id = id;
     const field = row.querySelector("input[name=id]");
     if (field) field.value = id;
+    const by = row.querySelector("[name=ban_by]");
+    if (by) by.value = banBy(this.connections.get(id)?.address);
     row.lastElementChild.before(
       ...this.#columns.map(({ field, shown }) => {
         const cell = document.createElement("td");
