@@ -84,7 +84,7 @@ class Terminal:
         except ConnectionResetError:
             pass
         rest, self._buffer = self._buffer, b""
-        return rest.decode()
+        return _NEGOTIATION.sub(b"", rest).decode()
 
     def answer(self, line: str, wanted: str = r"^(--|!!|\[)") -> str:
         """Send a line; the first answering line."""

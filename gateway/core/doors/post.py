@@ -60,7 +60,7 @@ class Posting:
         claimed = identity.nick if identity is not None else (post.nick or "")[: nicknames.NICK_BYTES]
         self._hub.bans.check_poster(claimed, proven, post.address)
         nick = self._nick_of(identity) if identity is not None else self._poster(post.nick)
-        poster = f"{post.room} {identity.id if identity is not None else post.nick or ''}"
+        poster = f"{post.room} {post.nick or ''}" if identity is None else identity
         text, paste = shortened(post.text)
         message = Message(post.room, self._hub.clock.wall(), nick, Door.HTTP, Kind.SAY, text, identity=proven)
         if paste is not None:
@@ -94,10 +94,11 @@ class Posting:
             raise Refusal(Code.NICK_TAKEN, wording.NICK_HERE.format(nick=nick))
         return nick
 
-    def _check_pace(self, poster: str, address: str | None, messages: int) -> None:
+    def _check_pace(self, poster: str | Identity, address: str | None, messages: int) -> None:
         """Raise Refusal if the poster is too fast or the journal behind; otherwise this post counts.
 
-        All posters to a room that give no name share one rate.
+        All posters to a room that give no name share one rate; a person has one over all of their connections and
+        posts.
         """
         seconds = self._seconds(poster, address, messages)
         if seconds:
@@ -111,7 +112,7 @@ class Posting:
         else:
             self._hub.commits.submit(Draft(room, message, None, answer))
 
-    def _seconds(self, poster: str, address: str | None, messages: int) -> float:
+    def _seconds(self, poster: str | Identity, address: str | None, messages: int) -> float:
         """Seconds until `poster` and its address may post again; 0 = now, and this post counts as so many
         messages."""
         now, limits = self._hub.clock.now(), self._hub.limits
@@ -120,7 +121,7 @@ class Posting:
             self._limits = limits
             paid_until = self._paid_until.items()
             self._paid_until = {who: repriced(at, now, *rates, limits.burst) for who, at in paid_until}
-        paid = self._paid_until.get(poster, 0.0)
+        paid = self._paid_until.get(poster, 0.0) if isinstance(poster, str) else poster.paid_until
         addresses = self._hub.rate_limit.addresses
         seconds = max(wait(paid, now, limits.messages_per_second, limits.burst), addresses.wait(address, now))
         if seconds:
@@ -130,7 +131,10 @@ class Posting:
         for _ in range(messages):
             paid = pay(paid, now, limits.messages_per_second)
             addresses.pay(address, now)
-        self._paid_until[poster] = paid
+        if isinstance(poster, str):
+            self._paid_until[poster] = paid
+        else:
+            poster.paid_until = paid
         return 0.0
 
 

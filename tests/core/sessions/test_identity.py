@@ -230,6 +230,19 @@ def test_the_rate_is_the_persons() -> None:
     assert fields(ana.told("ack"), "id") == [("m6",)]
 
 
+def test_posts_by_token_share_the_rate() -> None:
+    world = World(messages_per_second=1, burst=2)
+    ana = world.browser("ana")
+    token = token_of(ana)
+    posting = Posting(world.hub)
+    posting.post(Post("lobby", "one", token=token)).then(lambda posted: None)
+    ana.asks(type="say", room="lobby", text="two", id="m2")
+    assert fields(ana.told("ack"), "id") == [("m2",)]
+    answers: list[object] = []
+    posting.post(Post("ops", "three", token=token)).then(answers.append)
+    assert isinstance(answers[0], Refusal)
+
+
 def test_an_id_is_the_persons() -> None:
     world = World()
     ana, again = two_tabs(world)
