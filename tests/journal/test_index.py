@@ -154,6 +154,27 @@ def test_a_killed_index_knows_what_it_has(path: Path, index: SqliteIndex) -> Non
     assert found(index, f"word{missing['ops'] + 1}") == []
 
 
+def test_a_removal_that_was_cut_off_before_its_checkpoint_is_finished_at_the_start(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = new_index(filled(path))
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr("gateway.journal.index_store.IndexStore.checkpoint", lambda store: None)
+        index.add(messages("zebra secret", first=4))
+        index.remove([("ops", 4)], 7)
+    left = tmp_path / "left"
+    left.mkdir()
+    for file in tmp_path.glob("index.sqlite3*"):
+        (left / file.name).write_bytes(file.read_bytes())
+    index.close()
+    assert any(b"zebra" in file.read_bytes() for file in left.iterdir())
+    index = new_index(left / path.name)
+    assert told(index.removals()) == 7
+    assert not any(b"zebra" in file.read_bytes() for file in left.iterdir())
+    assert found(index, "hello") == [1]
+    index.close()
+
+
 def test_a_full_disk_keeps_what_there_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = new_index(filled(path))
 
