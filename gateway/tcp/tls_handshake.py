@@ -39,12 +39,29 @@ class Handshakes:
     def __init__(self, server: Server, rejections: Rejections) -> None:
         self.server = server
         self.rejections = rejections
-        self.here: set[Handshake] = set()
+        self.here: dict[Handshake, float] = {}
+        """With the time at which each is over, the next one first. A timer of each would keep what it holds (15 KiB)
+        for its whole time, however soon the peer left."""
+        self._timer = False
         self._queue: deque[Handshake] = deque()
 
     def begin(self, sock: socket.socket, context: ssl.SSLContext, done: Done, failed: Failed, plain: Answer) -> None:
         """Shake hands with an accepted, non-blocking peer. `plain` is what it is told if it speaks no TLS."""
-        self.here.add(Handshake(self, sock, TlsSession(context), done, failed, plain))
+        if not self._timer:
+            self._timer = True
+            self.server.later(HANDSHAKE_SECONDS, self._look_for_late)
+        self.here[Handshake(self, sock, TlsSession(context), done, failed, plain)] = (
+            time.monotonic() + HANDSHAKE_SECONDS
+        )
+
+    def _look_for_late(self) -> None:
+        now = time.monotonic()
+        for handshake, end in list(self.here.items()):
+            if end > now:
+                self.server.later(end - now, self._look_for_late)
+                return
+            handshake.late()
+        self._timer = False
 
     def wait(self, handshake: "Handshake") -> None:
         """It has work to do: give it a turn."""
@@ -86,7 +103,6 @@ class Handshake:
         """Whether the peer has begun to speak TLS."""
         self._over = False
         shared.server.watch(sock, READ, self.ready)
-        shared.server.later(HANDSHAKE_SECONDS, self._late)
 
     def ready(self, mask: int) -> None:
         """The selector's callback: wait for a turn, unwatched."""
@@ -156,7 +172,8 @@ class Handshake:
         self._shared.rejections.refuse(self._sock, self._plain)
         self._failed(wording.TLS_FAILED.format(problem="plain bytes"))
 
-    def _late(self) -> None:
+    def late(self) -> None:
+        """Its time is over."""
         if not self._over and not self._heard:
             self._tell_plainly()
         self.give_up(f"{HANDSHAKE_SECONDS:.0f} s")
@@ -171,4 +188,4 @@ class Handshake:
     def _end(self) -> None:
         self._over = True
         self._shared.server.watch(self._sock, 0, self.ready)
-        self._shared.here.discard(self)
+        self._shared.here.pop(self, None)
