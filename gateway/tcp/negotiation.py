@@ -44,6 +44,8 @@ ANSI, SCREEN_READER = 1, 64
 """Bits of MTTS (https://tintin.mudhalla.net/protocols/mtts)."""
 NO_CURSOR: Final = frozenset({"DUMB"})
 """Terminals that cannot move their cursor."""
+NO_COLORS: Final = NO_CURSOR | {"UNKNOWN", "NETWORK"}
+"""Terminals of which it is not known that they have colours; with an empty type, what a client says without TERM."""
 
 _IS, _SEND = b"\0", b"\1"
 _VAR, _VALUE, _ESCAPE, _USERVAR = range(4)
@@ -150,7 +152,7 @@ class Negotiation:
     @property
     def shows_colors(self) -> bool:
         """Whether colours are wanted and possible."""
-        known = bool(self.mtts & ANSI) if self.mtts else bool(self.terminal) and self.moves_cursor
+        known = bool(self.mtts & ANSI) if self.mtts else bool(self.terminal) and self.terminal.upper() not in NO_COLORS
         return known and not self.no_color
 
     @property

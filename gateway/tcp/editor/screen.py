@@ -175,7 +175,7 @@ class Screen:
         """Take the line away: the cursor is where its first row began."""
         if not self._rows:
             return ""
-        written = "\r" + self._go_up_or_down(0) + CLEAR_BELOW
+        written = self._go_up_or_down(0) + "\r" + CLEAR_BELOW + "\r"  # so that what comes next is seen to begin a row
         self._rows, self._row, self.column = [], 0, 0
         return written
 

@@ -22,8 +22,10 @@ TERMINALS = {
     "socat": ["socat", "-", f"TCP:{HOST}:PORT"],
     "bash": ["bash", "-c", f"exec 3<>/dev/tcp/{HOST}/PORT; cat <&3 & cat >&3"],
 }
+CODES = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
+"""What a line editor writes besides text."""
 LINES_EACH = 30
-SAID = re.compile(r"(?:^|\r|\n)\w+: (\w+ says \d+)")
+SAID = re.compile(r"(?:^|\r|\n)(?:\[\d\d:\d\d\] )?\w+: (\w+ says \d+)")
 Program = Callable[[str], str]
 
 
@@ -51,7 +53,7 @@ class Telnet:
         with contextlib.suppress(pexpect.TIMEOUT, pexpect.EOF):
             while True:
                 self.output += self.child.read_nonblocking(65536, timeout=0)
-        return self.output.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        return CODES.sub("", self.output).replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 Peer = Running | Telnet
