@@ -41,7 +41,7 @@ from gateway.tcp.telnet import Telnet
 log = logging.getLogger(__name__)
 
 RECEIVE_BYTES = 65536
-RECEIVE_TELNET_BYTES = 16384  # a flood of telnet commands costs more per byte than text: up to 60 ms for 64 KiB
+RECEIVE_TELNET_BYTES = 4096  # commands and keys cost more a byte than text: up to 40 ms for so many
 LINES_PER_TURN = 64
 CLOCK_GRAIN = 0.002  # seconds by which a timer may come before its time
 HEAR_OUT_SECONDS = 30.0

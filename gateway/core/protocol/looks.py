@@ -63,7 +63,7 @@ class Looks:
     """How lines look at one terminal. `colors`: it can show them and they are wanted; `by_minute`: times are shown
     where a minute has passed; `words_first`: a refusal's code stands behind its words, for people."""
 
-    __slots__ = ("by_minute", "colors", "minute", "rings", "words_first")
+    __slots__ = ("_mention", "_nick", "by_minute", "colors", "minute", "rings", "words_first")
 
     def __init__(self, colors: bool = False, by_minute: bool = False, words_first: bool = False) -> None:
         self.colors = colors
@@ -71,13 +71,17 @@ class Looks:
         self.words_first = words_first
         self.minute = ""
         """The minute that was shown last, or in which the person came."""
+        self._nick = ""
+        self._mention = re.compile("")
         self.rings = False
         """Whether the last lines held something for this person: a private message, or their name."""
 
     def dress(self, lines: list[str], nick: str, set: Preferences) -> list[str]:
         """The lines as the person called `nick` is to see them."""
         self.rings = False
-        mention = re.compile(rf"(?<![\w.-]){re.escape(nick)}(?![\w-])", re.IGNORECASE)
+        if nick != self._nick:
+            self._nick = nick
+            self._mention = re.compile(rf"(?<![\w.-]){re.escape(nick)}(?![\w-])", re.IGNORECASE)
         colors = (self.colors if set.color is None else set.color) and not set.plain
         dressed: list[str] = []
         for line in lines:
@@ -88,24 +92,21 @@ class Looks:
             name = found["nick"] or found["actor"] or found["sender"]
             if name.casefold() in set.ignored:
                 continue
-            dressed.append(self._message(line, found, name, nick, mention, colors, set))
+            dressed.append(self._message(line, found, name, colors, set))
         return dressed
 
     def _notice(self, line: str) -> str:
         error = _ERROR.fullmatch(line) if self.words_first else None
         return f"!! {error[2]} ({error[1]})" if error else line
 
-    def _message(
-        self, line: str, found: re.Match[str], name: str, nick: str, mention: re.Pattern[str], colors: bool,
-        set: Preferences,
-    ) -> str:  # fmt: skip
+    def _message(self, line: str, found: re.Match[str], name: str, colors: bool, set: Preferences) -> str:
         live, past = found["live"] or "", found["past"] or ""
         head, text = line[len(past) + (len(live) + 1 if live else 0) : found.end()], line[found.end() :]
-        own = name in (nick, "you")
-        called = not own and mention.search(text) is not None
+        own = name in (self._nick, "you")
+        called = not own and self._mention.search(text) is not None
         self.rings |= not past and not own and (called or found["to"] == "you")
         if colors:
-            text = mention.sub(f"{BOLD}\\g<0>{NOT_BOLD}", text) if called else text
+            text = self._mention.sub(f"{BOLD}\\g<0>{NOT_BOLD}", text) if called else text
             head = head if own else head.replace(name, f"\x1b[{color_of(name)}m{name}{NO_COLOR}", 1)
         if set.plain:
             return f"{head}{text}, {live}" if live and set.time else past + head + text

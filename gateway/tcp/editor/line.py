@@ -49,8 +49,18 @@ class EditLine:
         raw = text.encode("utf-8", "replace")
         if len(raw) > room:
             text = raw[:room].decode("utf-8", "ignore")
+        left, right = self.cells[self.at - 1 : self.at], self.cells[self.at : self.at + 1]
+        if text.isascii() and all(map(str.isascii, (*left, *right))):  # each letter is a grapheme: the usual case
+            self.cells[self.at : self.at] = text
+            self.at += len(text)
+            self._size += len(text)
+        else:
+            self._join(text, left, right)
+        return len(raw) <= room
+
+    def _join(self, text: str, left: list[str], right: list[str]) -> None:
+        """Insert text whose first or last letters may join the graphemes beside the cursor."""
         if text:
-            left, right = self.cells[self.at - 1 : self.at], self.cells[self.at : self.at + 1]
             new = list(iter_graphemes("".join(left) + text))
             if right and len(joined := list(iter_graphemes(new[-1] + right[0]))) == 1:
                 new[-1:], right = joined, []
@@ -58,7 +68,6 @@ class EditLine:
             self.cells[self.at - len(left) : self.at] = new
             self.at += len(new) - len(left)
             self._size += len(text.encode())
-        return len(raw) <= room
 
     # Moving
 

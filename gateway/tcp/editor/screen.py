@@ -130,21 +130,26 @@ class Layout:
 class Screen:
     """What one terminal shows of the line being typed. `draw` and its like return what is to be written for it."""
 
-    __slots__ = ("_row", "_rows", "column", "height", "width")
+    __slots__ = ("_laid_out", "_row", "_rows", "column", "height", "width")
 
     def __init__(self) -> None:
         self.width, self.height = WIDTH, HEIGHT
         self._rows: list[Row] = []
         """What is drawn; none before the first time and after `erase`."""
+        self._laid_out: tuple[tuple[object, ...], Layout] | None = None
+        """What `layout` returned last, and for what: under what others say the line mostly stays as it is."""
         self._row = 0
         self.column = 0
         """Where it left the cursor."""
 
     def layout(self, prompt: str, cells: Sequence[str], at: int) -> Layout:
         """Where prompt and line come to stand. A prompt that takes half the width is cut short."""
-        if width_of(prompt) > self.width // 2:
-            prompt = "> "
-        return Layout(prompt, cells, at, self.width, max(1, self.height - 1))
+        asked = (prompt, at, self.width, self.height, list(cells))
+        if self._laid_out is None or self._laid_out[0] != asked:
+            if width_of(prompt) > self.width // 2:
+                prompt = "> "
+            self._laid_out = asked, Layout(prompt, cells, at, self.width, max(1, self.height - 1))
+        return self._laid_out[1]
 
     def draw(self, new: Layout) -> str:
         """Show the line; what was drawn of it before is replaced."""
