@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import StorageState, expect
 
 from tests.fakes import until
-from tests.web.browser.conftest import Open
+from tests.web.browser.conftest import Complaints, Open
 from tests.web.browser.running_gateway import RunningGateway
 from tests.web.browser.talking import connected, has, say
 
@@ -186,14 +186,14 @@ def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGatewa
     say(page, "the password is horse", "two\nlines")
     mine = page.locator("#log > .msg", has_text="horse")
     mine.hover()
-    page.locator(".more").click()
+    page.locator(".msg > .more").click()
     page.get_by_role("menuitem", name="Remove…").click()
     page.get_by_role("button", name="Remove", exact=True).click()
     expect(page.locator("#log .removed")).to_have_text("removed")
     expect(mine).to_have_count(0)
     nina.wait_for("was removed")
     page.locator("#log > .msg", has_text="lines").hover()
-    page.locator(".more").click()
+    page.locator(".msg > .more").click()
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
     expect(page.locator("#message")).to_have_value("> zoe: two\n> lines\n")
@@ -237,6 +237,32 @@ def test_private_words_stand_in_a_tab_of_their_own_until_it_is_closed(
     page.get_by_role("button", name="Leave nora").click()
     expect(page.locator("#rooms")).to_be_hidden()
     assert "lunch" not in page.evaluate("JSON.stringify(sessionStorage)")
+
+
+@pytest.mark.both_browsers
+def test_too_long_is_told_in_characters_and_messages_are_found(
+    gateway: RunningGateway, room: str, open_page: Open, complaints: Complaints
+) -> None:
+    complaints.expected.append("status of 400")
+    page = open_page(f"{gateway.web}/r/{room}", "lena")
+    connected(page)
+    trace = "\n".join(f"at some.place(Line{number}.java)" for number in range(200))
+    say(page, trace, trace * 3, "the deploy is green")
+    expect(page.locator("#log .text > .more")).to_have_count(2)
+    page.fill("#message", "é" * 40_000)
+    expect(page.locator("#counter")).to_have_text("7,232 characters too long")
+    expect(page.locator("#send")).to_be_disabled()
+
+    page.fill("#message", "")
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Go to").fill("deploy")
+    page.keyboard.press("Enter")
+    page.locator(".hits a", has_text="the deploy is green").click()
+    expect(page.locator("#log > .target > .text")).to_have_text("the deploy is green")
+    say(page, "/search since:never")
+    expect(page.locator("dialog [role=status]")).to_contain_text("since:3d")
+    page.keyboard.press("Escape")
+    expect(page.locator("#log > .msg")).to_have_count(3)
 
 
 @pytest.mark.both_browsers

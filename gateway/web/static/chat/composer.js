@@ -5,8 +5,8 @@ import { isText, recall, remember } from "../shared/storage.js";
 import { settings } from "./preferences.js";
 import { box as words } from "./words.js";
 
-/** The longest text, in bytes of UTF-8; the limit of the server. */
-const MOST_BYTES = 65_536;
+/** A longer message, in bytes of UTF-8, is a paste; the limit of the server. */
+const LONG_BYTES = 4_000;
 const MOST_ROWS = 8;
 const MOST_REMEMBERED = 100;
 /** A paste of more lines than this needs an answer first. */
@@ -173,9 +173,10 @@ export class Composer {
     box.rows = 1;
     box.rows = Math.min(MOST_ROWS, Math.max(1, Math.round((box.scrollHeight - padding) / parseFloat(style.lineHeight))));
     const bytes = bytesOf(box.value);
-    const over = bytes > MOST_BYTES;
-    this.#counter.hidden = bytes < 0.8 * MOST_BYTES;
-    this.#counter.textContent = over ? words.tooLong(bytes - MOST_BYTES) : words.size(bytes, MOST_BYTES);
+    const over = bytes > this.#page.longest;
+    this.#counter.hidden = bytes <= LONG_BYTES;
+    // At the end of the text, so that what is cut there makes it fit; a character has a few bytes.
+    this.#counter.textContent = over ? words.tooLong(Math.ceil(((bytes - this.#page.longest) * box.textLength) / bytes)) : words.long(box.textLength);
     this.#counter.classList.toggle("over", over);
     this.#send.disabled = over || box.readOnly;
   }

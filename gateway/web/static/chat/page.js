@@ -39,9 +39,11 @@ const LATER = {
   palette: () => import("./later/dialogs/palette.js"),
   presence: () => import("./later/presence.js"),
   reading: () => import("./later/reading.js"),
+  search: () => import("./later/dialogs/search.js"),
   talks: () => import("./later/talks.js"),
   settings: () => import("./later/dialogs/settings.js"),
   shortcuts: () => import("./later/shortcuts.js"),
+  tour: () => import("./later/tour.js"),
   walking: () => import("./later/lines/walking.js"),
 };
 
@@ -52,6 +54,7 @@ export class Page {
   #was = lastIdentity();
   wanted = this.#was.nick;
   asked = ""; // the id of a nick request under way
+  longest = 65_536; // bytes of a message
   whispers = false; // the last line was to one person
   secret = ""; // and that of a /login
   /** @type {string | null} */
@@ -80,7 +83,7 @@ export class Page {
     byId("rooms-button").addEventListener("click", () => this.open("palette"));
     byId("scroller").addEventListener("focusin", () => this.fetch("walking").then((part) => part?.begin(this)), { once: true });
     byId("scroller").addEventListener("pointerover", () => this.fetch("menu").then((part) => part?.begin(this)), { once: true });
-    document.addEventListener("click", (event) => this.#clicked(event.target));
+    document.addEventListener("click", (event) => this.#clicked(event));
     document.addEventListener("selectstart", () => this.fetch("copying"), { once: true });
     addEventListener("load", async () => (await this.fetch("shortcuts"))?.listen(this));
     document.addEventListener("visibilitychange", () => document.hidden || this.#connection.wake());
@@ -238,12 +241,13 @@ export class Page {
 
   // One method for each type of object that is not about one room; later/events.js has others, the rest need no action.
 
-  _welcome({ nick, token = null, server, standing }) {
+  _welcome({ nick, token = null, server, standing, limits }) {
     // After a restart with --memory each tab gets a new token: the first one that is kept counts for all.
     if (![token, lastIdentity().token ?? this.token].includes(this.token)) return this.#connection.open();
     // Another person, by /resume or /login: the rooms that are open here stay open.
     if (!this.#greets) for (const place of this.rooms.resume()) this.send({ type: "join", ...place });
     this.#greets = false;
+    this.longest = limits.paste_bytes ?? this.longest;
     this.token = token;
     keepToken(token);
     setTimeout(() => this.fetch("events"), SOON);
@@ -265,7 +269,7 @@ export class Page {
   }
 
   /** Serves the copy buttons; a click beside the sheet of people closes it. */
-  async #clicked(target) {
+  async #clicked({ target }) {
     if (target.matches("#log .nick")) this.composer.mention(target.textContent);
     if (target.id === "topic") target.classList.toggle("open");
     if (target.dataset.copy !== undefined) (await this.fetch("copying"))?.copy(target);

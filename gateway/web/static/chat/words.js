@@ -39,8 +39,8 @@ export const ending = {
 export const box = {
   label: (room) => `Message ${room}`,
   banned: "You are banned: this room can only be read.",
-  size: (bytes, most) => `${number(bytes)} / ${number(most)} bytes`,
-  tooLong: (bytes) => `${number(bytes)} bytes too long`,
+  long: (count) => `${number(count)} characters: long, so it is folded in the log`,
+  tooLong: (count) => `${number(count)} characters too long`,
 };
 
 export const line = {

@@ -40,7 +40,7 @@ async function reply(page, text) {
 
 /** Searches messages; without words it asks for them. */
 async function search(page, text) {
-  (await page.fetch("palette"))?.open(page, text);
+  (await page.fetch("search"))?.open(page, text);
 }
 
 /** Sends a password or a code now or not at all. */

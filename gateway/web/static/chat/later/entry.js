@@ -1,14 +1,28 @@
 /** The name field: asks for a nick, says why one was refused, offers the next. Loaded when it is wanted. */
 
 import "./sheet.js";
-import { byId } from "../../shared/dom.js";
+import { byId, make } from "../../shared/dom.js";
 import { isComposing } from "../composer.js";
 import { name as words } from "./words.js";
 
 const form = byId("entry");
-const field = byId("nick");
-const hint = byId("entry-hint");
-const offer = byId("offer");
+const field = make("input", {
+  id: "nick",
+  name: "nick",
+  placeholder: words.yours,
+  maxLength: 32,
+  autocomplete: "nickname",
+  autocapitalize: "off",
+  spellcheck: false,
+  required: true,
+  aria: { label: words.yours },
+});
+const take = make("button", { id: "take" });
+const hint = make("p", { className: "hint", id: "entry-hint" });
+hint.setAttribute("role", "status");
+const offer = make("button", { type: "button", className: "quiet", id: "offer", hidden: true });
+const cross = make("button", { type: "button", className: "quiet", id: "entry-close", aria: { label: words.close } }, "✕");
+form.replaceChildren(field, take, hint, offer, cross);
 /** @type {import("../page.js").Page} */
 let page;
 
@@ -22,7 +36,7 @@ export function begin(itsPage) {
   });
   field.addEventListener("keydown", (event) => event.key === "Enter" && isComposing(event) && event.preventDefault());
   offer.addEventListener("click", () => rename(offer.value));
-  byId("entry-close").addEventListener("click", () => {
+  cross.addEventListener("click", () => {
     form.hidden = true;
     page.composer.focus();
   });
@@ -50,7 +64,7 @@ export function refused(nick, error) {
 
 function show(text) {
   form.hidden = false;
-  byId("take").textContent = page.me.startsWith("guest") ? words.join : words.rename;
+  take.textContent = page.me.startsWith("guest") ? words.join : words.rename;
   hint.textContent = text;
   hint.classList.remove("bad");
   offer.hidden = true;

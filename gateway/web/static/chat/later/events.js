@@ -8,6 +8,7 @@ import { byId, make } from "../../shared/dom.js";
 import { clock } from "../preferences.js";
 import { body } from "../rooms/message.js";
 import { tombstone } from "../rooms/rows.js";
+import { leave } from "./tour.js";
 import { standing as words } from "./words.js";
 
 /** @typedef {import("../page.js").Page} Page */
@@ -32,7 +33,9 @@ export function redacted(/** @type {Page} */ _page, { epoch, seq, reason }, room
   const row = epoch === room.log.epoch && rows.get(seq);
   if (!row) return;
   Object.assign(rows.messageOf(row), { text: "", redacted: reason });
-  rows.view.keep(() => row.querySelector(".text").replaceWith(tombstone(reason)));
+  rows.view.keep(() => {
+    row.querySelector(".text").replaceWith(tombstone(reason));
+  });
 }
 
 /** The same person has read up to there on another connection. */
@@ -73,7 +76,7 @@ export async function error(/** @type {Page} */ page, told, room) {
   if (told.code === "muted") page.composer.closeFor(words.muted(told.text), told.retry_ms);
   const closed = told.id && [...page.rooms].find((each) => each.asked === told.id);
   if (closed) {
-    page.rooms.leave(closed); // its join was refused
+    leave(page, closed); // its join was refused
     page.room.log.note("error", `${closed.name}: ${told.text}`);
     return;
   }

@@ -2,18 +2,18 @@
 
 import { byId } from "../../shared/dom.js";
 import { isComposing } from "../composer.js";
+import { step } from "./tour.js";
 
 /**
  * @param {import("../page.js").Page} page
  */
 export function listen(page) {
-  const step = (by, among) => page.rooms.step(by, among);
   const actions = {
     "Ctrl+k": () => page.open("palette"),
     "Ctrl+/": () => page.open("keylist"),
-    "Alt+ArrowUp": () => step(-1),
-    "Alt+ArrowDown": () => step(1),
-    "Alt+a": () => step(1, (room) => room.unread),
+    "Alt+ArrowUp": () => step(page, -1),
+    "Alt+ArrowDown": () => step(page, 1),
+    "Alt+a": () => step(page, 1, (room) => room.unread),
     F6: async (event) => (await page.fetch("walking"))?.nextRegion(event.shiftKey ? -1 : 1),
     PageUp: () => scroll(-1),
     PageDown: () => scroll(1),

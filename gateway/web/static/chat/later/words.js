@@ -42,7 +42,17 @@ export const palette = {
   page: "page",
   unread: (count) => `${number(count)} new`,
   privately: "write privately",
+  search: "Find messages",
   here: (count, topic) => `${number(count)} here${topic ? ` · ${topic}` : ""}`,
+};
+
+export const search = {
+  title: (room) => `Find in #${room}`,
+  hint: "Words, from:ana, since:3d",
+  day: "Or go to a day",
+  more: "more",
+  nothing: "Nothing was found.",
+  offline: "The server cannot be reached.",
 };
 
 export const paste = {
@@ -105,6 +115,8 @@ export const standing = {
 };
 
 export const name = {
+  yours: "Your name",
+  close: "Close the name field",
   join: "Join",
   rename: "Rename",
   current: (nick) => `or just write: you are ${nick}`,

@@ -18,7 +18,7 @@ export class Rooms {
   #onShow;
   #tabs = new Tabs(
     (name) => this.go(name),
-    () => this.leave(this.shown),
+    () => this.#page.fetch("tour").then((part) => part?.leave(this.#page, this.shown)),
   );
   /** The one on the page. */
   shown;
@@ -62,6 +62,12 @@ export class Rooms {
     if (this.shown !== from) history.pushState(null, "", this.shown.address);
   }
 
+  /** Takes away a room that has been left. */
+  remove(room) {
+    this.#all.delete(room.name);
+    this.draw();
+  }
+
   /** Adds a private talk to the rooms. */
   add(room) {
     this.#all.set(room.name, room);
@@ -90,14 +96,6 @@ export class Rooms {
     }
   }
 
-  leave(room) {
-    if (!room.isTalk && [...this].filter(({ isTalk }) => !isTalk).length === 1) return;
-    room.part();
-    if (room === this.shown) this.step(1);
-    this.#all.delete(room.name);
-    this.draw();
-  }
-
   show(room) {
     this.shown = room;
     room.log.show();
@@ -109,14 +107,6 @@ export class Rooms {
     if (join) join.hidden = room.name === "lobby";
     if (join) join.lastElementChild.textContent = `/join ${room.name}`;
     this.#onShow();
-  }
-
-  /** Goes to the next or the previous room, among those that `among` accepts. */
-  step(by, among = (/** @type {Room} */ _room) => /** @type {unknown} */ (true)) {
-    const all = [...this];
-    const at = all.indexOf(this.shown);
-    const others = [...all.slice(at + 1), ...all.slice(0, at)].filter(among);
-    if (others.length) this.go(others[by > 0 ? 0 : others.length - 1].name);
   }
 
   /** The rooms for hello, the one on the page first. */

@@ -37,6 +37,8 @@ export async function open(page) {
     const wanted = box.value.toLowerCase().split(/\s+/).filter(Boolean);
     found = entries.filter(({ name, kind }) => wanted.every((word) => `${name} ${kind}`.toLowerCase().includes(word)));
     found.length = Math.min(found.length, MOST_SHOWN);
+    const text = box.value.trim();
+    found.push({ name: words.search, kind: words.page, words: text, run: async () => (await page.fetch("search"))?.open(page, text) });
     list.replaceChildren(...found.map(option));
     point(0);
   };
@@ -84,13 +86,20 @@ async function otherRooms(page) {
 function known(page, others) {
   const write = (text) => () => page.composer.write(text);
   return [
-    ...[...page.rooms].map((room) => ({
+    ...[...page.rooms].sort((one) => (one === page.room ? 1 : 0)).map((room) => ({
       name: room.sign + room.title,
       kind: room.isTalk ? words.person : words.room,
       words: room.unread ? words.unread(room.unread) : room.topic,
       run: () => page.go(room.name),
     })),
-    ...nicks(page).map((nick) => ({ name: nick, kind: words.person, words: words.privately, run: async () => (await page.fetch("talks"))?.open(page, nick) })),
+    ...nicks(page)
+      .filter((nick) => page.room.doors.has(nick)) // curl cannot be written to
+      .map((nick) => ({
+        name: nick,
+        kind: words.person,
+        words: words.privately,
+        run: async () => (await page.fetch("talks"))?.open(page, nick),
+      })),
     ...others.map(({ room, topic, count }) => ({
       name: `#${room}`,
       kind: words.join,
