@@ -95,15 +95,14 @@ class IdentityRegistry:
         identity.resumed += 1
         self._recent.note(session.number, "resumed", identity.nick)
         self._changed[identity] = None
-        self._tell_others(session, identity)
-        if self.nicks.claim(identity.nick, identity):
-            session.call(identity.nick)
-            identity.holds_nick = True
-            return None
-        lost, identity.nick = identity.nick, self.nicks.guest() if self.nicks.held(guest) else guest
-        identity.holds_nick = self.nicks.claim(identity.nick, identity)
+        lost = "" if self.nicks.claim(identity.nick, identity) else identity.nick
+        if lost:
+            identity.nick = self.nicks.guest() if self.nicks.held(guest) else guest
+            self.nicks.take(identity.nick, identity)
+        identity.holds_nick = True
         session.call(identity.nick)
-        return Refusal(Code.NICK_TAKEN, wording.NICK_LOST.format(lost=lost, nick=identity.nick))
+        self._tell_others(session, identity)
+        return Refusal(Code.NICK_TAKEN, wording.NICK_LOST.format(lost=lost, nick=identity.nick)) if lost else None
 
     def _tell_others(self, session: Session, identity: Identity) -> None:
         others = [each for each in identity.connections if each is not session]

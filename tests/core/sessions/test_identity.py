@@ -183,6 +183,8 @@ def test_the_ninth_connection_closes_the_first() -> None:
     (bye,) = first.told("bye")
     assert bye["code"] == 4505
     assert [peer.transport.closed for peer in later] == [None] * CONNECTIONS
+    assert {peer.session.nick for peer in later} == {"ana"}
+    assert world.browser(token=token).session.nick == "ana"
     assert world.hub.rooms["lobby"].count == 1
 
 
