@@ -27,7 +27,11 @@ from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Code, Refusal
 
 GREET_AFTER = 0.1
-"""Seconds without input after which a peer is greeted."""
+"""Seconds without input after which a peer is greeted. All that reaches us of a peer is posted; but one that waits
+longer before its first byte, never reads and closes both ways (`exec 3<>/dev/tcp/…; sleep 1; for …; exec 3>&-`) may
+lose lines after the first ten or so: with our greeting unread its kernel answers the close with a reset, and throws
+away what it has not sent yet because we had not acknowledged what came before. That cannot be mended from here but by
+not greeting; every netcat reads, and loses nothing."""
 ALONE_SECONDS = 0.1
 """Seconds: a line with no other line this close to it was typed by a person."""
 QUESTIONS = {

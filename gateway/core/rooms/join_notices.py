@@ -64,6 +64,9 @@ class JoinNotices:
 
     def _tell(self, room: Room) -> None:
         room.presences.told_at = self._clock.now()
+        for member in room.members.values():
+            if member.announced and member.own and room.presences.spoke(member.session.nick):
+                member.announced, member.listed_as = False, member.session.nick
         pages, lines = room.presences.take(room.count)
         shared = Encoded(pages)
         for member in room.members.values():

@@ -124,6 +124,13 @@ class Presences:
         if self._unlisted.pop(nick, "") == "":
             self._listed[nick] = door
 
+    def spoke(self, nick: str) -> bool:
+        """A member has spoken: if its join is still to be told, only pages need it. Return whether that is so."""
+        if nick not in self._joined:
+            return False
+        self._listed[nick] = self._joined.pop(nick)
+        return True
+
     def left(self, nick: str, announced: bool, listed_as: str | None) -> None:
         """A member has left that had been announced, or was in a list of members (last as `listed_as`), or both."""
         if nick in self._joined:

@@ -77,3 +77,24 @@ def test_a_new_name_of_somebody_never_announced_is_told_to_pages_and_not_to_term
         [{"from": "early", "to": "later"}]
     ]
     assert not [line for line in reader.lines if "early" in line]
+
+
+def test_a_newcomer_that_speaks_while_its_join_waits_to_be_told_is_not_announced_behind_its_words() -> None:
+    world = World()
+    reader, page = world.terminal("reader"), world.browser("page")
+    world.later(5)
+    first = world.terminal("first")
+    world.later(0.3)
+    second = world.terminal("second")
+    world.later(2.1)  # the first has been told just now, so the second, whose time has come, waits for a second
+    page.forget()
+    second.says("hello")
+    world.later(2)
+    lines = reader.lines
+    assert "-- first joined (tcp)" in lines
+    assert [line for line in lines if "second" in line] == ["second: hello"]
+    assert {"nick": "second", "door": "tcp"} in [each for told in page.told("presence") for each in told["joined"]]
+    world.hub.disconnect(second.session, CloseReason.LEFT)
+    world.hub.disconnect(first.session, CloseReason.LEFT)
+    world.later(2)
+    assert reader.lines == ["-- first left"]
