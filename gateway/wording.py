@@ -329,6 +329,7 @@ FROM_ELSEWHERE = "{words}; from other machines: {address}"
 
 LOG_SEARCH = "search: %s"
 LOG_INDEX_ANEW = "search: the index is made anew from the journal: %s"
+INDEX_OUTDATED = "it belongs to another journal, or to an earlier state of this one"
 LOG_OPENED = "connection %s of %s opened"
 LOG_CLOSED = "connection %s of %s closed: %s; lasted %d s, messages: %d in, %d out"
 LOG_REFUSED = "connection from %s refused (%s): %s"

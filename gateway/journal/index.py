@@ -66,7 +66,7 @@ class SqliteIndex:
             try:
                 return store.compare(witness, records)
             except Outdated:
-                log.warning(wording.LOG_INDEX_ANEW, "it belongs to another journal, or to an earlier state of this one")
+                log.warning(wording.LOG_INDEX_ANEW, wording.INDEX_OUTDATED)
                 self._throw_away()
                 return self._opened().compare(witness, records)
 
