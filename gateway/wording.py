@@ -95,7 +95,6 @@ SAY_TO_WHOM = "say to whom and what: /msg NICK text"
 SAY_REPLY = "say what: /reply TEXT"
 SAY_WHICH_ROOM = "say which room: /join ops"
 SAY_SINCE_WHEN = "say since when: /since 41 (a message's number), /since 10m, /since 14:00"
-SAY_WHAT_TO_FIND = "say what to look for: /search deploy failed from:ana since:3d"
 SAY_ECHO = "say /echo on or /echo off"
 SAY_BOT = "say /bot, or /bot off for lines again"
 SAY_PASSWORD = "say your password: /login [NAME] PASSWORD"
@@ -160,7 +159,8 @@ TOO_MANY_IDS = "more than {limit:,} ids in two minutes, wait a little"
 
 # Refusals: searches
 
-NO_WORD_TO_FIND = "there is no word in it: say what to look for, as in deploy failed from:ana since:3d"
+SAY_WHAT_TO_FIND = "say which words to look for, as in /search deploy failed from:ana since:3d"
+INDEX_INCOMPLETE = "the index is being made from the journal: not everything is found yet"
 QUERY_TOO_LONG = "a search has at most {words} words and {rooms} rooms"
 FILTER_EMPTY = "{filter}: what? write it without a blank: {filter}:NAME"
 NO_MOMENT = "{filter}:{words} is no moment: write {filter}:3d, {filter}:14:00 or {filter}:2026-11-24"

@@ -59,7 +59,7 @@ class Stored(msgspec.Struct, gc=False):
 class HistoryPage(msgspec.Struct, gc=False):
     """A page of a room's history, oldest first. Asked with `around` or `at` it also tells the numbers that are held,
     `first` to `head`. Asked with `q` it is what was found, newest first, and `cursor` asks for what comes after it;
-    null at the end."""
+    null at the end; `incomplete`: the index is being made, and not everything is found yet."""
 
     room: str
     epoch: str
@@ -68,6 +68,7 @@ class HistoryPage(msgspec.Struct, gc=False):
     first: int | UnsetType = UNSET
     head: int | UnsetType = UNSET
     cursor: str | UnsetType | None = UNSET
+    incomplete: bool | UnsetType = UNSET
 
 
 class RoomDoor:
@@ -143,6 +144,8 @@ class RoomDoor:
             epoch, wanted = place.epoch, replace(wanted, below=place.after)
         found = await answered(self._hub.search.find(wanted, remote_of(request).counted_as, epoch))
         page = HistoryPage(room, found.epoch, [as_msg(message) for message in found.messages], found.more)
+        if not found.complete:
+            page.incomplete = True
         page.cursor = f"{found.epoch}:{found.last}" if found.more else None
         return page
 

@@ -35,6 +35,8 @@ def search(hub: Hub, session: Session, room: str, words: str, id: str | None) ->
         if result.more:
             words = wording.NEWEST_FOUND.format(count=len(lines))
             lines.append(words if session.wire.objects else f"-- {words}")
+        if not result.complete:
+            lines.append(wording.INDEX_INCOMPLETE if session.wire.objects else f"-- {wording.INDEX_INCOMPLETE}")
         if lines:
             session.tell(Listing("\n".join(lines), room=room, **answers))
         else:

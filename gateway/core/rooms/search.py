@@ -50,13 +50,14 @@ SWEEP_SECONDS = 5.0
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """Messages, newest first, of `room` in its epoch (the first of the rooms that were asked). `more`: there are older
-    ones, in a single room those below the number `last`."""
+    ones, in a single room those below the number `last`. `complete`: the index has everything of all rooms."""
 
     room: str
     epoch: str
     messages: list[Message]
     more: bool
     last: int
+    complete: bool
 
 
 class NoIndex:
@@ -114,6 +115,7 @@ class Search:
         """Rooms of which the index lacks what came after a number."""
         self._catching_up: str | None = None
         self._comparing = False
+        self._compared = False
         self._gone: list[Removal] = []
         """Removed messages that the index may still have; while `_removing` it forgets the first of them."""
         self._removing = False
@@ -211,7 +213,12 @@ class Search:
             return found
         shown = [each for each in found.messages if self._still_there(each)]
         last = found.messages[-1].seq if found.messages else 0
-        return SearchResult(past.room, past.epoch, shown, found.more, last)
+        return SearchResult(past.room, past.epoch, shown, found.more, last, self._complete)
+
+    @property
+    def _complete(self) -> bool:
+        missing = self._behind or self._catching_up is not None or self._dropped
+        return self._compared and not missing
 
     def _still_there(self, message: Message) -> bool:
         room = self._rooms.get(message.room)
@@ -277,7 +284,7 @@ class Search:
                 return
             behind = self._index.compare(witness, records)
             self._index.removals().then(self._follow_removals)
-            behind.then(self._note)
+            behind.then(self._set_compared)
 
         def ask(lobby: RoomRecord | JournalError) -> None:
             if isinstance(lobby, JournalError):
@@ -286,6 +293,10 @@ class Search:
                 self._journal.rooms().then(lambda records: compare(records, lobby.epoch))
 
         self._journal.open(LOBBY, 0).then(ask)
+
+    def _set_compared(self, behind: Mapping[str, int] | JournalError) -> None:
+        self._compared = not isinstance(behind, JournalError)
+        self._note(behind)
 
     def _follow_removals(self, number: int | JournalError) -> None:
         """Bring the index up to the journal's removals, from that number on."""

@@ -48,7 +48,7 @@ def parse_query(text: str, room: str, now: int, limit: int) -> SearchQuery:
         elif any(character.isalnum() for character in word):
             words.append(word)
     if not words and not names["from"]:
-        raise Refusal(Code.BAD_MESSAGE, wording.NO_WORD_TO_FIND)
+        raise Refusal(Code.BAD_MESSAGE, wording.SAY_WHAT_TO_FIND)
     if len(words) > QUERY_WORDS or len(names["room"]) > QUERY_ROOMS:
         raise Refusal(Code.TOO_LONG, wording.QUERY_TOO_LONG.format(words=QUERY_WORDS, rooms=QUERY_ROOMS))
     rooms = tuple(dict.fromkeys(names["room"])) or (room,)

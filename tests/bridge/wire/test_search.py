@@ -38,7 +38,7 @@ def test_what_was_posted_is_found_at_once_in_pages(shared: Gateway, room: str) -
         ("word", "&cursor=AAAAAAAA:1", 409, "new epoch"),
         ("word", "&epoch=AAAAAAAA", 409, "new epoch"),
         ("word room:lobby", "", 400, "alone"),
-        ("*", "", 400, "no word"),
+        ("*", "", 400, "which words"),
         ("\x1b[31m", "", 400, ""),
         ("w" * 301, "", 413, ""),
     ],

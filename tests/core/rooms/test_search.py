@@ -66,7 +66,7 @@ def test_another_room_is_named_and_must_exist() -> None:
     lines = shown(bob)
     assert lines[:3] == ["#1 [then] bob: word here", "ops#1 [then] bob: a word", "ops#1 [then] bob: a word"]
     assert lines[3].startswith("!! no_such_room: ")
-    assert lines[4] == "!! bad_message: say what to look for: /search deploy failed from:ana since:3d"
+    assert lines[4] == "!! bad_message: say which words to look for, as in /search deploy failed from:ana since:3d"
 
 
 def test_an_index_that_comes_later_is_filled_from_the_journal() -> None:
@@ -75,6 +75,9 @@ def test_an_index_that_comes_later_is_filled_from_the_journal() -> None:
     bob.says(*(f"word {number}" for number in range(1, 701)), "/join ops", "a word of ops", "/join lobby")
     world.hub.search = search.Search(world.journal, new_index(), world.hub.history, world.hub.rooms, world.hub.clock)
     world.hub.search.start()
+    bob.forget()
+    bob.says("/search word 650")
+    assert shown(bob) == ["-- the index is being made from the journal: not everything is found yet"]
     world.later(1)
     bob.forget()
     bob.says("/search word 1 room:lobby", "/search word 700", "/search word room:ops", "/search word 350")

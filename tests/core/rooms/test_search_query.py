@@ -29,8 +29,8 @@ def test_a_query_is_words_and_filters(text: str, query: SearchQuery) -> None:
 @pytest.mark.parametrize(
     ("text", "code", "words"),
     [
-        ("", "bad_message", "no word"), ("  ", "bad_message", "no word"),
-        ("* - ?", "bad_message", "no word"), ("since:3d", "bad_message", "no word"),
+        ("", "bad_message", "which words"), ("  ", "bad_message", "which words"),
+        ("* - ?", "bad_message", "which words"), ("since:3d", "bad_message", "which words"),
         ("x from:", "bad_message", "from: what"), ("x room:!", "room_invalid", ""),
         ("x since:tomorrow", "bad_message", "since:tomorrow is no moment"),
         ("x before:2026-13-40", "bad_message", "no moment"),
