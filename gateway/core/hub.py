@@ -247,8 +247,9 @@ class Hub:
         An `id` that this identity has used before is acknowledged, not posted again. Raises Refusal.
         """
         session, room = member.session, member.room
-        message = Message(room.name, self.clock.wall(), session.nick, session.door, kind, text, session.number)
-        message.identity = session.author
+        message = Message(
+            room.name, self.clock.wall(), session.nick, session.door, kind, text, session.number, 0, session.author
+        )
         if paste is not None:
             message.paste, message.whole = paste, whole
         answer: Answer[Posted | Refusal] | None = None

@@ -163,7 +163,7 @@ class Store:
         created: list[StoredRoom] = []
         self.connection.execute("BEGIN IMMEDIATE")
         try:
-            heads, rows = self._number(batch, created)
+            heads, rows, pastes = self._number(batch, created)
             self.connection.executemany(INSERT_MESSAGE, rows)
             receipts = [
                 (message.identity, message.id, row[0], row[1], message.ts)
@@ -172,14 +172,15 @@ class Store:
             ]
             if receipts:
                 self.connection.executemany(INSERT_RECEIPT, receipts)
-            for message, row in [each for each in zip(batch, rows, strict=True) if each[0].whole]:
-                self._keep_paste(message, *row[:2])
+            for message, room_key, seq in pastes:
+                self._keep_paste(message, room_key, seq)
             self.connection.execute("COMMIT")
         except BaseException:
             self._roll_back(created)
             raise
         for message, row in zip(batch, rows, strict=True):
             message.seq = row[1]
+        for message, _, _ in pastes:
             message.whole = ""
         for room, head in heads.values():
             room.head = head
@@ -314,22 +315,25 @@ class Store:
 
     def _number(
         self, batch: list[Message], created: list[StoredRoom]
-    ) -> tuple[dict[str, tuple[StoredRoom, int]], list[Row]]:
+    ) -> tuple[dict[str, tuple[StoredRoom, int]], list[Row], list[tuple[Message, int, int]]]:
+        """The heads of the rooms after the batch, the rows of its messages, and the pastes among them by place."""
         heads: dict[str, tuple[StoredRoom, int]] = {}
         rows: list[Row] = []
+        pastes: list[tuple[Message, int, int]] = []
         name, room, seq = "", None, 0
-        for message in batch:
-            if room is None or message.room != name:
+        for each in batch:
+            if room is None or each.room != name:
                 if room is not None:
                     heads[name] = room, seq
-                name = message.room
+                name = each.room
                 room, seq = heads.get(name) or self._last_of(name, created)
             seq += 1
-            key, ts, nick, door = room.key, message.ts, message.nick, message.door
-            rows.append((key, seq, ts, nick, door, message.kind, message.text, message.identity))
+            rows.append((room.key, seq, each.ts, each.nick, each.door, each.kind, each.text, each.identity))
+            if each.whole:
+                pastes.append((each, room.key, seq))
         if room is not None:
             heads[name] = room, seq
-        return heads, rows
+        return heads, rows, pastes
 
     def _last_of(self, name: str, created: list[StoredRoom]) -> tuple[StoredRoom, int]:
         room = self._stored(name, created)

@@ -51,6 +51,7 @@ class Terminals:
         self.hub = hub
         self._operators = operators
         self.greeting = greeting
+        self._drafts = hub.pastes.drafts
         self._questions: dict[Session, str] = {}
         """Words that may be meant as commands, until it is known that they came alone."""
 
@@ -77,7 +78,7 @@ class Terminals:
 
     def line(self, session: Session, line: bytes) -> None:
         """Handle one line, without its end. Afterwards the session may be held: pass in no more until it resumes."""
-        if session in self.hub.pastes.drafts:
+        if self._drafts and session in self._drafts:
             self._paste(session, line)
             return
         self.hub.rate_limit.pay(session)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
 from gateway import wording
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import (
@@ -64,10 +66,10 @@ class Wire(Protocol):
 
 def as_msg(message: Message) -> Msg:
     """The event that shows a message of the log."""
-    shown = message.room, message.seq, message.ts, message.nick, message.door, message.kind, message.text
+    shown = Msg(message.room, message.seq, message.ts, message.nick, message.door, message.kind, message.text)
     if message.paste is not None:
-        return Msg(*shown, paste=message.paste)
-    return Msg(*shown, message.redacted) if message.redacted else Msg(*shown)
+        return msgspec.structs.replace(shown, paste=message.paste)
+    return msgspec.structs.replace(shown, redacted=message.redacted) if message.redacted else shown
 
 
 def frame(payload: bytes) -> bytes:
