@@ -28,6 +28,8 @@ HEAR_OUT_SECONDS = 3.0
 QUIET_TURNS = 3
 """Turns of the loop without input after which everything is taken to be handled."""
 CLOSES_PER_TURN = 500
+EDITOR_SECONDS = 0.1
+"""A line editor takes what the room says at most every 50 ms: time to show it the last of it."""
 CODES_SECONDS = 2.0
 """How long the journal may take to store the terminals' resume codes."""
 CLOSING_SECONDS = 3.0
@@ -92,6 +94,8 @@ class Shutdown:
             await asyncio.sleep(0)
             quiet = 0 if hub.busy or hub.rate_limit.heard != heard else quiet + 1
             heard = hub.rate_limit.heard
+        if hub.stats.counters.blocked and not self._hurry.is_set():
+            await asyncio.sleep(EDITOR_SECONDS)
         while hub.busy and loop.time() < end + HEAR_OUT_SECONDS:
             await asyncio.sleep(0)
 

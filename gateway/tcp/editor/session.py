@@ -163,7 +163,8 @@ class EditorSession:
     @property
     def ready(self) -> bool:
         """Whether lines may be shown now; if not, the hub is asked again when they may."""
-        wait = self._drawn_at + 1 / BATCHES_PER_SECOND - self._line.door.hub.clock.now()
+        hub = self._line.door.hub
+        wait = 0.0 if hub.gate.stopping else self._drawn_at + 1 / BATCHES_PER_SECOND - hub.clock.now()
         if not self._resizing and wait > 0 and not self._pump_due:
             self._pump_due = True
             self._line.door.server.later(wait, self._pump)

@@ -2,6 +2,8 @@
 
 import pyte
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway import wording
 from gateway.core.sanitize import LINE_BYTES
@@ -240,3 +242,18 @@ def test_at_the_end_the_line_goes_and_pastes_are_plain_again() -> None:
 
     assert typist.rows == ["-- bye"]
     assert typist.written.endswith(b"\x1b[?2004l")
+
+
+@given(st.lists(st.tuples(st.binary(max_size=40), st.text(max_size=60), st.integers(0, 70)), max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_no_bytes_do_any_harm(steps: list[tuple[bytes, str, int]]) -> None:
+    typist = Typist(20)
+    for data, said, width in steps:
+        typist.editor.feed(data)
+        typist.editor.escape()
+        typist.editor.show([said.replace("\x1b", "")])
+        typist.editor.draw()
+        typist.editor.resize(width, width, reflow=bool(width % 2))
+    typist.editor.feed(PASTED + b"\x18\x03\x03")
+    typist.editor.draw()
+    typist.editor.close(["-- bye"])
