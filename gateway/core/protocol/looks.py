@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 from zlib import crc32
 
+from gateway.errors import Code
+
 COLORS: Final = (31, 32, 33, 35, 36, 91, 94, 95)
 """SGR codes of the colours of names."""
 BOLD, NOT_BOLD, NO_COLOR = "\x1b[1m", "\x1b[22m", "\x1b[39m"
@@ -29,6 +31,8 @@ _LINE = re.compile(
         )""",
     re.VERBOSE,
 )
+_CODES = frozenset(Code) - {Code.KICKED, Code.BANNED, Code.DRAINING}
+"""Codes of refusals, not of farewells, which are the same for everybody."""
 _ERROR = re.compile(r"!! ([a-z_]+): (.*)", re.DOTALL)
 
 
@@ -97,7 +101,7 @@ class Looks:
 
     def _notice(self, line: str) -> str:
         error = _ERROR.fullmatch(line) if self.words_first else None
-        return f"!! {error[2]} ({error[1]})" if error else line
+        return f"!! {error[2]} ({error[1]})" if error and error[1] in _CODES else line
 
     def _message(self, line: str, found: re.Match[str], name: str, colors: bool, set: Preferences) -> str:
         live, past = found["live"] or "", found["past"] or ""

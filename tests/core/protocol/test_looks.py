@@ -111,4 +111,4 @@ def test_who_is_ignored_is_left_out_in_every_shape() -> None:
 
 def test_a_refusal_says_its_words_first_where_people_read_it() -> None:
     assert dressed("!! nick_taken: bob is taken", looks=Looks(words_first=True)) == ["!! bob is taken (nick_taken)"]
-    assert dressed("!! kicked: spam", looks=Looks(words_first=True)) == ["!! spam (kicked)"]
+    assert dressed("!! kicked: spam", looks=Looks(words_first=True)) == ["!! kicked: spam"]
