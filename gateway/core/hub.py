@@ -201,7 +201,7 @@ class Hub:
             if each is not session:
                 each.tell(Notice(wording.YOU_ARE.format(nick=each.nick), nick=each.nick))
             for member in members_of(each):
-                if member.room.attendance.here(each)[0] is member:
+                if member.room.attendance.first(member) is member:
                     self._notices.renamed(member, old)
 
     # Rooms

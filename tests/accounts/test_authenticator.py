@@ -191,3 +191,16 @@ async def test_nothing_is_verified_after_the_end(house: House) -> None:
     await asyncio.sleep(0)
 
     assert len(answers) <= 3
+
+
+async def test_wrong_codes_are_slowed_down_like_passwords_and_right_ones_cost_nothing(house: House) -> None:
+    for _ in range(10):
+        house.keeper.guessed("code", THERE, right=True)
+    for _ in range(3):
+        house.keeper.guessed("code", THERE, right=False)
+    with pytest.raises(Refusal, match="too many failed attempts"):
+        house.keeper.guessed("code", THERE, right=True)
+    house.keeper.guessed("code", "10.0.0.2", right=True)
+    assert await house.login("ana") is Code.RATE_LIMITED  # the address is the same
+    house.clock.now += 60
+    house.keeper.guessed("code", THERE, right=True)

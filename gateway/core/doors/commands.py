@@ -390,7 +390,7 @@ COMMANDS = {
         Command("resume", "[CODE]", "be the same person here", "/resume K7Q2-MX", _resume),
         Command("bot", "[off]", "JSON lines from now on", "/bot off", _bot),
         Command("quit", "", "leave (also: quit)", "/quit", _quit),
-        Command("login", "[NAME] PASSWORD", "become an operator", "/login ana correct-horse", _login, order=True),
+        Command("login", "[NAME] PASSWORD", "use your account", "/login ana correct-horse", _login),
         *(
             Command(row.name, row.usage, row.words, f"/{row.example}", _ordered(row), order=True)
             for row in OPERATOR_COMMANDS

@@ -58,7 +58,7 @@ def welcome(hub: Hub, session: Session) -> None:
 
 def resume(hub: Hub, operators: Operators, session: Session, code: str, id: str | None) -> None:
     """Make the session the person that the code proves, in the rooms where they were. Raises Refusal."""
-    identity = hub.identities.use_code(session, code)
+    identity = hub.identities.by_code(session, code)
     try:
         operators.passwords.guessed("code", session.address, identity is not None)
         if identity is None:
@@ -67,6 +67,7 @@ def resume(hub: Hub, operators: Operators, session: Session, code: str, id: str 
         session.hold()
         hub.clock.later(WRONG_CODE_SECONDS, session.release)
         raise
+    hub.identities.use_up(identity, code)
     identity.note()
     places = identity.rooms[:ROOMS_PER_SESSION] if not session.terminal else identity.rooms[:1]
     refusal = become(hub, session, identity)

@@ -221,10 +221,10 @@ class Room:
 
     def joined(self, session: Session, recovered: bool) -> Joined:
         """The event that describes the room to a session; `recovered`: it missed nothing."""
-        people = [each.session for each in self.attendance.people(MEMBERS_LISTED)]
+        people = self.attendance.people(MEMBERS_LISTED)
         for each in people:
-            self.attendance.here(each)[0].listed_as = each.nick
-        listed = [Listed(each.nick, each.door) for each in people]
+            self.attendance.first(each).listed_as = each.session.nick
+        listed = [Listed(each.session.nick, each.session.door) for each in people]
         epoch, seq = ("", 0) if session.identity is None else session.identity.reads.get(self.name, ("", 0))
         read = UNSET if session.identity is None else seq if epoch == self.epoch else 0
         return Joined(self.name, self.epoch, self.first, self.log.head, recovered, self.topic, self.count, listed, read)

@@ -35,7 +35,7 @@ class JoinNotices:
         session, room = member.session, member.room
         if room.members.get(session) is not member or session.ending:
             return
-        known = room.attendance.here(session)[0]
+        known = room.attendance.first(member)
         if known.introduced:
             return
         known.introduced = True

@@ -74,6 +74,11 @@ class Attendance(Generic[Known]):
         """The members that are connections of the session's person, the earliest first."""
         return [self._members[each] for each in session.connections if each in self._members]
 
+    def first(self, member: Known) -> Known:
+        """The earliest of the connections of the member's person."""
+        identity = member.session.identity
+        return member if identity is None or not identity.earlier else self.here(member.session)[0]
+
     def people(self, most: int | None = None) -> list[Known]:
         """Each person by the latest of their connections, the earliest first."""
         return list(islice((each for each in self._members.values() if self._is_latest(each.session)), most))

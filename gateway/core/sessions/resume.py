@@ -174,14 +174,15 @@ class IdentityRegistry:
         """Who has written to the session privately last."""
         return self._writers.get(session)
 
-    def use_code(self, session: Session, code: str) -> Identity | None:
-        """The person that the code proves, who it is not yet; None otherwise. The code proves nothing any more."""
-        letters = letters_of(code)
-        identity = self.identities.by_code(letters)
-        if identity is None or identity is session.identity:
-            return None
-        self.identities.use_up(identity, letters)
-        return identity
+    def by_code(self, session: Session, code: str) -> Identity | None:
+        """The person that the code proves, who the session is not yet; None otherwise."""
+        identity = self.identities.by_code(letters_of(code))
+        return None if identity is session.identity else identity
+
+    def use_up(self, identity: Identity, code: str) -> None:
+        """The code has been used: it proves nothing any more."""
+        self.identities.use_up(identity, letters_of(code))
+        self._changed[identity] = None
 
     def rename(self, session: Session, nick: str | None) -> None:
         """Give the person of the session another nick, or a guest's (None). Raises Refusal."""

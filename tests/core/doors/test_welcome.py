@@ -1,8 +1,11 @@
 """A connection that becomes another person: /resume CODE and /login, on pages and terminals."""
 
+import pytest
+
 from gateway.core.doors.welcome import log_out
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.roles import Operator, Role
+from gateway.errors import Code, Refusal
 from tests.core.world import Peer, World
 
 
@@ -104,6 +107,23 @@ def test_wrong_codes_are_counted_like_wrong_passwords() -> None:
     assert [(each["id"], each["code"]) for each in page.told("error")] == [("c", "token_invalid")]
     assert world.passwords.guesses == [("code", "127.0.0.1", False)]
     assert page.session.held
+
+
+def test_a_right_code_is_not_used_up_when_there_were_too_many_wrong_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    code = code_of(world.terminal("bob"))
+    page = world.browser("ana")
+
+    def refuse(what: str, address: str, right: bool) -> None:
+        raise Refusal(Code.RATE_LIMITED, "too many", 1000)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.passwords, "guessed", refuse)
+        page.asks(type="say", room="lobby", text=f"/resume {code}")
+    assert page.session.nick == "ana"
+    world.later(2)
+    page.asks(type="say", room="lobby", text=f"/resume {code}")
+    assert page.session.nick == "bob"
 
 
 def test_a_member_gets_the_name_and_the_holder_becomes_a_guest() -> None:
