@@ -201,7 +201,7 @@ class OriginPolicy:
         if host and not host.startswith("["):
             sockets = f" wss://{host}" if self._tls else f" wss://{host} ws://{host}"
         return (
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; manifest-src 'self'; "
             f"connect-src 'self'{sockets}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
             "require-trusted-types-for 'script'"
         )

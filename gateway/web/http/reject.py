@@ -9,6 +9,7 @@ matter for that: the page learns only that it is rejected.
 
 import base64
 import hashlib
+import html
 import random
 import re
 from collections.abc import Callable
@@ -96,10 +97,24 @@ def _not_now(headers: MultiMapping[str], closing: CloseReason, words: str, retry
     return head.encode() + body
 
 
+def _page(closing: CloseReason, words: str) -> bytes:
+    """For a person with a browser; unless they are banned it tries again by itself."""
+    again = f'<meta http-equiv="refresh" content="{RETRY_SECONDS}">' if closing is not CloseReason.BANNED else ""
+    text = f"<p>{html.escape(words)}</p>{'<p>This page tries again by itself.</p>' if again else ''}"
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    head += '<meta name="color-scheme" content="light dark">'
+    title = "Not now" if again else "Not allowed"
+    return (
+        f'<!doctype html><html lang="en">{head}{again}<title>{title} · gateway</title><h1>{title}</h1>{text}\n'.encode()
+    )
+
+
 def _error(headers: MultiMapping[str], closing: CloseReason, words: str) -> bytes:
     """As `web.http.responses` would say it."""
     at_a_terminal = headers.get("User-Agent", "").startswith("curl/")
-    if (at_a_terminal or wants_page(headers)) and not wants_json(headers):
+    if wants_page(headers) and not at_a_terminal and not wants_json(headers):
+        kind, body = "text/html; charset=utf-8", _page(closing, words)
+    elif at_a_terminal and not wants_json(headers):
         kind, body = "text/plain; charset=utf-8", f"!! {closing.told(words)}\n".encode()
     else:
         error = {"error": {"code": closing.said, "text": words}}

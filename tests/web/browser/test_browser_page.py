@@ -119,6 +119,11 @@ def test_names_commands_and_rooms_are_chosen_from_lists(gateway: RunningGateway,
     expect(options.first).to_contain_text("/who")
     options.nth(1).click()
     expect(box).to_have_value("/whois ")
+    box.fill("")
+    box.press_sequentially("done :tad")
+    expect(options).to_have_text(["🎉tada"])
+    box.press("Enter")
+    expect(box).to_have_value("done 🎉 ")
 
     box.fill("")
     page.evaluate(PASTE, "\n".join("abcdef"))

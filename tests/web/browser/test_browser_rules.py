@@ -146,12 +146,12 @@ def transferred(page: Page, address: str, last: str = "body") -> dict[str, int]:
     page.on("response", lambda response: responses.append(response))
     page.goto(address)
     page.locator(last).first.wait_for()
-    responses = [answer for answer in responses if "/later/" not in answer.url]
-    for answer in responses:
+    at_first = [answer for answer in responses if "/later/" not in answer.url]
+    for answer in at_first:
         if "/static/" in answer.url:
             assert answer.header_value("content-encoding") == "gzip"
             assert "immutable" in (answer.header_value("cache-control") or "")
-    return {answer.url: len(gzip.compress(answer.body(), 9)) for answer in responses}
+    return {answer.url: len(gzip.compress(answer.body(), 9)) for answer in at_first}
 
 
 def test_without_script_the_chat_page_says_how_to_come_otherwise(gateway: RunningGateway, browser: Browser) -> None:

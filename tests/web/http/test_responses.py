@@ -138,6 +138,11 @@ def test_the_head_of_a_request_is_waited_for() -> None:
 
 
 LINE = f"!! full: {WORDS}\n".encode()
+PAGE = (
+    b'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    b'<meta name="color-scheme" content="light dark"><meta http-equiv="refresh" content="30">'
+    b"<title>Not now \xc2\xb7 gateway</title><h1>Not now</h1><p>%s</p><p>This page tries again by itself.</p>\n"
+) % WORDS.encode()
 OBJECT = b'{"error":{"code":"full","text":"%s"}}\n' % WORDS.encode()
 
 
@@ -149,7 +154,7 @@ OBJECT = b'{"error":{"code":"full","text":"%s"}}\n' % WORDS.encode()
         (b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", OBJECT),
         (b"GET /rooms HTTP/1.1\r\nAccept: text/html, application/json\r\n\r\n", OBJECT),
         (b"GET /rooms HTTP/1.1\r\nUser-Agent: curl/8.1\r\nAccept: */*\r\n\r\n", LINE),
-        (b"GET / HTTP/1.1\r\nAccept: text/html\r\n\r\n", LINE),
+        (b"GET / HTTP/1.1\r\nAccept: text/html\r\n\r\n", PAGE),
     ],
 )
 def test_everybody_else_reads_an_error_in_the_askers_own_language(request_: bytes, body: bytes) -> None:
@@ -161,11 +166,11 @@ def test_everybody_else_reads_an_error_in_the_askers_own_language(request_: byte
 @pytest.mark.parametrize(
     ("accept", "body"),
     [
-        ("Accept: application/json;q=0, text/html", LINE),
+        ("Accept: application/json;q=0, text/html", PAGE),
         ("Accept: text/html\r\nAccept: application/problem+json", OBJECT),
         ("Accept: text/html;q=0", OBJECT),
-        ("Accept: application/jsonp, text/html", LINE),
-        ("X-Accept: application/json\r\nAccept: text/html", LINE),
+        ("Accept: application/jsonp, text/html", PAGE),
+        ("X-Accept: application/json\r\nAccept: text/html", PAGE),
     ],
 )
 def test_what_is_accepted_is_read_as_a_list(accept: str, body: bytes) -> None:

@@ -205,7 +205,7 @@ export class RowList {
     if (missing) markers.push(missing);
     const ts = Number(row.dataset.ts);
     const day = calendar.format(ts);
-    if (!neighbour || calendar.format(Number(neighbour.dataset.ts)) !== day) markers.push(make("li", "marker day", day));
+    if (!neighbour || calendar.format(Number(neighbour.dataset.ts)) !== day) markers.push(make("li", "marker day", make("span", "", day)));
     if (this.#beginsUnread(row)) markers.push(this.unread.line(row));
     for (const marker of markers) {
       marker.dataset.ts = ts;

@@ -10,12 +10,14 @@ import { byId, make } from "../../../shared/dom.js";
 import { commands as own } from "../words.js";
 
 const MOST_SHOWN = 8;
+/** Commands that are for terminals. */
+const NOT_HERE = new Set(["bot", "echo"]);
 
 const table = await (await fetch(new URL("../commands.json", import.meta.url))).json();
 
 /** The commands of the server and of the page: name, usage, words. */
 export function commands() {
-  return [...table, ...own.filter(([mine]) => !table.some(([name]) => name === mine))];
+  return [...table.filter(([name]) => !NOT_HERE.has(name)), ...own.filter(([mine]) => !table.some(([name]) => name === mine))];
 }
 
 export class Suggestions {
@@ -51,9 +53,19 @@ export class Suggestions {
     const before = this.#before();
     const [, command] = /^\/(\S*)$/.exec(before) ?? [];
     const [, name] = /(?:^|\s)@(\S*)$/.exec(before) ?? [];
+    const [, sign] = /(?:^|\s):([a-z0-9_+-]{2,})$/.exec(before) ?? [];
     if (command !== undefined) this.#offer(this.#commands(command), before.length - command.length - 1, -1);
     else if (name !== undefined) this.#offer(this.#people(name), before.length - name.length - 1, 0);
+    else if (sign !== undefined) this.#emoji(sign, before);
     else this.#close();
+  }
+
+  /** Signs whose names begin so, and then those with it inside. */
+  async #emoji(begin, before) {
+    const { emoji } = await import("./emoji.js");
+    if (before !== this.#before()) return; // typed on meanwhile
+    const fitting = [...emoji.filter(([name]) => name.startsWith(begin)), ...emoji.filter(([name]) => name.indexOf(begin) > 0)];
+    this.#offer(fitting.map(([name, value]) => ({ value, words: name, isSign: true })), before.length - begin.length - 1, 0);
   }
 
   /** @returns {boolean} whether the list has handled the key */
@@ -87,7 +99,7 @@ export class Suggestions {
 
   #commands(begin) {
     const fitting = commands().filter(([name]) => name.startsWith(begin.toLowerCase()));
-    return fitting.map(([name, usage, words]) => ({ value: `/${name} `, words: `${usage}  ${words}`.trim() }));
+    return fitting.map(([name, usage, words]) => ({ value: `/${name} `, usage, words }));
   }
 
   #people(begin) {
@@ -123,9 +135,9 @@ export class Suggestions {
 
   /** Inserts the chosen text; a name at the beginning of a line gets a colon. */
   #put() {
-    const { value } = this.#found[this.#at];
+    const { value, isSign } = this.#found[this.#at];
     const opens = this.#start === 0 || this.#box.value[this.#start - 1] === "\n";
-    const text = value.startsWith("/") ? value : value + (opens ? ": " : " ");
+    const text = value.startsWith("/") ? value : value + (opens && !isSign ? ": " : " ");
     const [found, at, start] = [this.#found, this.#at, this.#start];
     this.#box.setRangeText(text, start, this.#end, "end");
     this.#box.dispatchEvent(new Event("input")); // makes it part of the draft; this closes the list
@@ -141,11 +153,12 @@ export class Suggestions {
     this.#point(at);
   }
 
-  #option({ value, words }, index) {
+  #option({ value, usage, words }, index) {
     const option = make("li");
     option.id = `suggestion-${index}`;
     option.setAttribute("role", "option");
     option.append(make("bdi", "value", value.trim()));
+    if (usage !== undefined) option.append(make("code", "usage", usage));
     if (words) option.append(make("span", "muted", words));
     return option;
   }
