@@ -15,7 +15,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -192,6 +192,7 @@ class SqliteIndex:
                     log.error(wording.LOG_SEARCH, error)
 
     def _open(self) -> IndexStore:
+        require_fts5()
         if self._path is None:
             return IndexStore(make_tables(connect(":memory:")), PARTS_IN_MEMORY)
         try:
@@ -221,6 +222,15 @@ class SqliteIndex:
             connection.close()
             raise
         return store
+
+
+def require_fts5() -> None:
+    """Raise JournalError if this Python's SQLite was built without FTS5."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        try:
+            connection.execute("CREATE VIRTUAL TABLE words USING fts5(text)")
+        except sqlite3.OperationalError as error:
+            raise JournalError(wording.INDEX_FAILED.format(problem=error)) from error
 
 
 def connect(where: Path | str) -> sqlite3.Connection:

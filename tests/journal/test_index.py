@@ -221,6 +221,24 @@ def test_a_long_search_is_stopped_and_told(monkeypatch: pytest.MonkeyPatch) -> N
     index.close()
 
 
+def test_without_fts5_searches_are_refused_and_no_file_is_touched(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class WithoutFts5(sqlite3.Connection):
+        def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+            return super().execute(statement.replace("fts5", "nofts5"), *values)
+
+    def connect(*args: object, **options: object) -> sqlite3.Connection:
+        return WithoutFts5(":memory:")
+
+    monkeypatch.setattr("gateway.journal.index.sqlite3.connect", connect)
+    index = new_index(path)
+    for _ in range(2):
+        refused = told(index.compare("w", RECORDS))
+        assert isinstance(refused, JournalError)
+        assert "no such module" in str(refused)
+    assert not path.exists()
+    index.close()
+
+
 def test_a_fault_of_ours_is_answered_too(monkeypatch: pytest.MonkeyPatch, expected_errors: list[str]) -> None:
     expected_errors.append("search: ZeroDivisionError")
 
