@@ -60,8 +60,14 @@ class Handshakes:
             if end > now:
                 self.server.later(end - now, self._look_for_late)
                 return
-            handshake.late()
-        self._timer = False
+            del self.here[handshake]
+            if handshake.waits:  # for us, not we for the peer
+                self.here[handshake] = now + HANDSHAKE_SECONDS
+            else:
+                handshake.late()
+        self._timer = bool(self.here)
+        if self._timer:
+            self.server.later(HANDSHAKE_SECONDS, self._look_for_late)
 
     def wait(self, handshake: "Handshake") -> None:
         """It has work to do: give it a turn."""
@@ -88,7 +94,7 @@ class Handshakes:
 class Handshake:
     """One connection on its way in."""
 
-    __slots__ = ("_done", "_failed", "_heard", "_over", "_plain", "_shared", "_sock", "_tls")
+    __slots__ = ("_done", "_failed", "_heard", "_over", "_plain", "_shared", "_sock", "_tls", "waits")
 
     def __init__(
         self, shared: Handshakes, sock: socket.socket, tls: TlsSession, done: Done, failed: Failed, plain: Answer
@@ -102,16 +108,20 @@ class Handshake:
         self._heard = False
         """Whether the peer has begun to speak TLS."""
         self._over = False
+        self.waits = False
+        """Whether it has something to do and waits for its turn."""
         shared.server.watch(sock, READ, self.ready)
 
     def ready(self, mask: int) -> None:
         """The selector's callback: wait for a turn, unwatched."""
         if not self._over:
             self._shared.server.watch(self._sock, 0, self.ready)
+            self.waits = True
             self._shared.wait(self)
 
     def go_on(self) -> None:
         """Take what has come, send what is to be sent."""
+        self.waits = False
         if self._over:
             return
         try:

@@ -149,6 +149,21 @@ def test_a_crowd_s_handshakes_do_not_stop_the_loop(
         caller.hears(b"\x16\x03\x03")
 
 
+def test_a_peer_that_waits_for_its_turn_is_not_late(
+    tls_house: House, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls_handshake, "HANDSHAKE_SECONDS", 0.2)
+    monkeypatch.setattr(tls_handshake.Handshakes, "_turn", lambda self: None)
+    caller = tls_house.knocks(TlsClient(certificates.trust()).begin())
+    handshakes = tls_house.entrance._handshakes
+    tls_house.until(lambda: handshakes._queue)
+    (end,) = handshakes.here.values()
+    tls_house.until(lambda: list(handshakes.here.values()) != [end])
+    caller.listens()
+
+    assert (caller.heard, caller.ended) == (b"", "")
+
+
 def test_a_handshake_that_waits_does_not_wake_the_loop(tls_house: House) -> None:
     tls_house.knocks(b"\x16\x03\x01")
     tls_house.until(lambda: tls_house.admission.count)
