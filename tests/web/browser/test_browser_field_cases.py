@@ -155,7 +155,7 @@ def test_pc_22_a_phone_that_ends_at_ios_16_shows_every_message(
     connected(page)
 
     has(page, "see https://example.com/a now", "next, pia")
-    expect(page.locator("#log a")).to_have_attribute("href", "https://example.com/a")
+    expect(page.locator("#log .text a")).to_have_attribute("href", "https://example.com/a")
     expect(page.locator("#log b")).to_have_text("pia")
     expect(page.locator("#people-button")).to_have_attribute("aria-expanded", "true")
     page.keyboard.press("F6")
