@@ -254,3 +254,24 @@ def test_a_long_text_is_folded_opened_and_vanishes_for_everybody_when_it_is_take
     expect(bo.locator("#log .text.removed")).to_have_count(1)
     assert texts(bo)[0] == "before" and texts(bo)[2] == "after"
     assert "no_such_message" in gateway.curl(whole)
+
+
+def test_a_page_becomes_the_person_of_a_terminal(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    nora = gateway.terminal(room=room)
+    nora.say("/nick nora", "/resume")
+    code = re.findall(r"/resume (\S+) makes", nora.wait_for("makes another device"))[0]
+    page = open_page(gateway.web, "olga")
+    connected(page)
+    tab = page.context.new_page()
+    tab.goto(gateway.web)
+    connected(tab)
+
+    say(page, f"/resume {code}")
+    expect(page.locator("#my-nick")).to_have_text("nora")
+    expect(page.locator("#room-name")).to_have_text(room)
+    say(page, "from the page")
+    nora.wait_for("nora: from the page")
+    expect(page.locator("#outbox > li")).to_have_count(0)
+    expect(tab.locator("#my-nick")).to_have_text("olga")
+    tab.reload()
+    expect(tab.locator("#my-nick")).to_have_text("nora")
