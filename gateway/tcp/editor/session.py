@@ -117,7 +117,8 @@ class EditorSession:
 
     def submit(self, line: str) -> bool:
         """See `editor.Owner`."""
-        if line or self._line.session.preferences.hold:
+        session = self._line.session
+        if line or session.preferences.hold or session in self._line.door.hub.pastes.drafts:
             self._typed.append(line)
         return named_command(line) or not self._line.session.echo
 

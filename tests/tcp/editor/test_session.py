@@ -140,6 +140,16 @@ def test_a_terminal_is_asked_what_it_is_where_its_cursor_tells_nothing(house: Ho
     ana.guest.hears(up)
 
 
+def test_blank_lines_of_a_paste_are_kept(house: House) -> None:
+    ana = Typist(house)
+    ana.guest.says(b"/paste\r\0")
+    ana.sees("a line that is only a dot ends it")
+    ana.guest.says(b"one\r\0\r\0two\r\0.\r\0")
+    house.until(lambda: house.said)
+
+    assert house.said == ["one\n\ntwo"]
+
+
 def test_a_half_typed_line_is_not_sent_when_the_connection_ends(house: House) -> None:
     ana = Typist(house)
     ana.guest.says(b"half")
