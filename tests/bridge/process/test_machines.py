@@ -327,6 +327,22 @@ def test_the_five_commands_end_with_a_clear_line_on(outcomes: dict[str, Outcome]
         assert out or code or case.machine.stdout in ("full", "closed"), f"{command} says nothing"
 
 
+def test_pc_47_status_and_login_link_work_where_a_proxy_introduces_its_peers(outcomes: dict[str, Outcome]) -> None:
+    done = outcomes["a proxy that introduces its peers"]
+
+    assert done["status"][1].startswith("OK  gateway ")
+    assert done["login-link"][1].startswith("http://")
+
+
+@pytest.mark.parametrize("name", ["localhost with both", "every address of both families"])
+def test_pc_49_a_name_with_two_addresses_and_the_ipv6_wildcard_are_reached_by_both_families(
+    outcomes: dict[str, Outcome], name: str
+) -> None:
+    if "refused" in outcomes[name]:
+        pytest.skip("not allowed here")
+    assert outcomes[name]["reached"] == [HOST, "::1"]
+
+
 def test_pc_41_a_gateway_on_every_interface_tells_an_address_for_other_machines(outcomes: dict[str, Outcome]) -> None:
     done = outcomes["every IPv4 address"]
     outside = done["serve"][1].rpartition("from other machines: ")[2].strip()

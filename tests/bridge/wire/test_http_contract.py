@@ -197,7 +197,8 @@ def test_the_rooms_are_listed_with_people_and_topic(shared: Gateway, room: str) 
         browser.say("hi", room)
         listed = {each["room"]: each for each in request(shared.web, "GET", "/rooms").json}
 
-    assert listed[room] == {"room": room, "topic": "what it is about", "count": 1, "head": 1}
+    last = history(shared.web, room)[-1]["ts"]
+    assert listed[room] == {"room": room, "topic": "what it is about", "count": 1, "head": 1, "last_ts": last}
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
