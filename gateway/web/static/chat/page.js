@@ -180,7 +180,7 @@ export class Page {
 
   #stateChanged(state) {
     this.#status.show(state);
-    if (state.code === 4501) this.composer.close(words.box.banned);
+    if (state.code === 4501 && byId("closed").hidden) this.composer.close(words.box.banned);
     if (state.word === "ended") this.#ended();
     if (state.word === "connected") return;
     for (const room of this.rooms) room.outbox.closed();

@@ -21,7 +21,7 @@ export function open(page, text = "") {
   const room = page.rooms.home;
   const shown = dialog(words.title(room.name));
   shown.classList.add("search");
-  const box = make("input", { type: "search", value: text, placeholder: words.hint, autocomplete: "off", aria: { label: words.hint } });
+  const box = make("input", { type: "text", value: text, placeholder: words.hint, autocomplete: "off", aria: { label: words.hint } });
   const date = make("input", { type: "date" });
   const told = make("p", { className: "muted" });
   told.setAttribute("role", "status");
