@@ -31,6 +31,7 @@ def seen(gateway: Gateway, words: str) -> list[str]:
 def test_a_text_taken_back_is_in_no_file_also_after_a_kill(start: Start) -> None:
     gateway = start(*NO_PACE)
     with Terminal(gateway.tcp) as ana, Browser(gateway.web, nick="eve") as eve, Terminal(gateway.tcp) as bob:
+        bob.named("bob")
         ana.named("ana").send("before", f"{SECRET} one", *[f"after {number} {'x' * 700}" for number in range(200)])
         eve.until(lambda each: str(each.get("text", "")).startswith("after 199"))
         until(lambda: "messages?q=hunter2" in seen(gateway, SECRET), "the text is found")
