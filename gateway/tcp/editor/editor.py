@@ -23,7 +23,7 @@ from gateway.tcp.editor.recall import SECRET, BackwardSearch, Candidates, Comple
 from gateway.tcp.editor.screen import CLEAR_ALL, PASTE_OFF, PASTE_ON, Screen, wrapped
 
 ASKED_LINES = 5
-"""A paste of more lines than this is asked about."""
+"""A paste of more lines than this is asked about, and sent as one message."""
 PENDING_ROWS = 500
 """Rows that wait to be shown, at most; the oldest are dropped."""
 BELL = "\a"
@@ -42,6 +42,13 @@ class Owner(Protocol):
     def submit(self, line: str) -> bool:
         """Take a line that was typed, empty where only Enter was pressed; return whether it is to stay on the screen as
         it was typed."""
+
+    @property
+    def pasting(self) -> bool:
+        """Whether the lines that are sent are being gathered for one message."""
+
+    def paste(self, lines: list[str]) -> None:
+        """Take pasted lines, blank ones among them, for the message being gathered, else as one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,19 +315,18 @@ class Editor:
         lines[0] = self._line.before + lines[0]
         rest = "".join(self._line.cells[self._line.at :])
         *whole, last = map(_printable, lines)
-        whole = [line for line in whole if line.strip()]
         self._line.set(last + rest)
         self._line.at = self._place(last)
-        if len(whole) + bool(last.strip()) > ASKED_LINES:
+        filled = [line for line in whole if line.strip()]
+        if self._owner.pasting:
+            self._owner.paste(whole)
+        elif len(filled) + bool(last.strip()) > ASKED_LINES:
             whole += [last + rest] if (last + rest).strip() else []
             self._line.set("")
-            self._question = Question(wording.ASK_PASTE.format(lines=len(whole)), lambda: self._send_all(whole))
+            self._question = Question(wording.ASK_PASTE.format(lines=len(whole)), lambda: self._owner.paste(whole))
         else:
-            self._send_all(whole)
-
-    def _send_all(self, lines: list[str]) -> None:
-        for line in lines:
-            self._send(line)
+            for line in filled:
+                self._send(line)
 
     def _answer(self, typed: Typed) -> None:
         question = self._question

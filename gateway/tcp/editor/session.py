@@ -19,6 +19,7 @@ from gateway.core.doors.completion import Completer
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.rooms.fanout import talks_in
+from gateway.core.rooms.pastes import END, END_AS_TEXT
 from gateway.core.sessions.session import Session
 from gateway.tcp.editor.editor import Editor
 from gateway.tcp.editor.keys import Report, TerminalKind
@@ -40,6 +41,7 @@ WRAPPING: Final = re.compile(
 """Terminals known to wrap rows that have become too long."""
 CUTTING: Final = re.compile(r"41;|8[235];|0;136;")
 """What xterm, screen, rxvt and PuTTY call themselves, which cut such rows off."""
+OPEN_PASTE, DOT, DOT_AS_TEXT = "/paste", END.decode(), END_AS_TEXT.decode()
 _WHOLE_LINE = re.compile(rb"[^\x00-\x1f\x7f]{2,}(?:\r\n|\n)")
 
 
@@ -118,9 +120,24 @@ class EditorSession:
     def submit(self, line: str) -> bool:
         """See `editor.Owner`."""
         session = self._line.session
-        if line or session.preferences.hold or session in self._line.door.hub.pastes.drafts:
+        if line or session.preferences.hold or self.pasting:
             self._typed.append(line)
         return named_command(line) or not self._line.session.echo
+
+    @property
+    def pasting(self) -> bool:
+        """See `editor.Owner`."""
+        return self._line.session in self._line.door.hub.pastes.drafts
+
+    def paste(self, lines: list[str]) -> None:
+        """See `editor.Owner`. A dot that more lines follow is text: the rest must not be taken for messages."""
+        text = [DOT_AS_TEXT if line == DOT else line for line in lines]
+        if self.pasting:
+            self._typed += text[:-1] + lines[-1:]
+        elif talks_in(self._line.session) is None:
+            self._typed.append(OPEN_PASTE)  # which is refused, and nothing may follow that
+        else:
+            self._typed += [OPEN_PASTE, *text, DOT]
 
     # What comes in
 

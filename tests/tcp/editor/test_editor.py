@@ -21,6 +21,8 @@ class Typist:
     def __init__(self, width: int = 60, height: int = 12) -> None:
         self.prompt = PROMPT
         self.sent: list[str] = []
+        self.pasted: list[list[str]] = []
+        self.pasting = False
         self.names = ["bob", "bea"]
         self.asked = 0
         self.keeps = False
@@ -38,6 +40,9 @@ class Typist:
     def submit(self, line: str) -> bool:
         self.sent.append(line)
         return self.keeps
+
+    def paste(self, lines: list[str]) -> None:
+        self.pasted.append(lines)
 
     def types(self, *keys: bytes | str) -> "Typist":
         """Press keys, each in a packet of its own."""
@@ -173,17 +178,26 @@ def test_a_short_paste_is_sent_and_its_last_line_stays() -> None:
 def test_a_long_paste_is_asked_about() -> None:
     lines = [str(number) for number in range(12)]
     typist = Typist().types(PASTE + "\n".join(lines).encode() + PASTED)
-    asked, sent = typist.rows[-1], list(typist.sent)
+    asked, pasted = typist.rows[-1], list(typist.pasted)
     typist.types("y")
 
-    assert asked + " " == wording.ASK_PASTE.format(lines=12) and not sent
-    assert typist.sent == lines and typist.line == "|"
+    assert asked + " " == wording.ASK_PASTE.format(lines=12) and not pasted
+    assert typist.pasted == [lines] and not typist.sent and typist.line == "|"
+
+
+def test_while_lines_are_gathered_a_paste_is_taken_as_it_is() -> None:
+    typist = Typist()
+    typist.pasting = True
+    typist.types("say: ", PASTE + b"one\r\n\r\n" + b"x\n" * 6 + b"last" + PASTED)
+
+    assert typist.pasted == [["say: one", "", *"xxxxxx"]] and not typist.sent
+    assert typist.line == "last|"
 
 
 def test_a_paste_that_is_refused_is_not_sent() -> None:
     typist = Typist().types(PASTE + b"x\n" * 12 + PASTED, "x", "n")
 
-    assert typist.sent == [] and typist.line == "|"
+    assert not typist.sent and not typist.pasted and typist.line == "|"
 
 
 def test_a_paste_cannot_press_keys() -> None:

@@ -6,6 +6,7 @@ import pyte
 import pytest
 
 from gateway.core.protocol.message import Door
+from gateway.core.rooms.fanout import talks_in
 from gateway.tcp import discipline
 from gateway.tcp.editor import session as editor_session
 from gateway.tcp.telnet import DO, ECHO, IAC, NAWS, NEW_ENVIRON, NOP, SGA, TTYPE, WILL, WONT
@@ -148,6 +149,41 @@ def test_blank_lines_of_a_paste_are_kept(house: House) -> None:
     house.until(lambda: house.said)
 
     assert house.said == ["one\n\ntwo"]
+
+
+def test_a_confirmed_paste_is_one_message_whatever_stands_in_it(house: House) -> None:
+    ana = Typist(house)
+    ana.guest.says(b"\x1b[200~one\n\n.\n/nick eve\nfour\nfive\nsix\x1b[201~")
+    ana.sees("send 7 lines? y/n")
+    ana.guest.says(b"y", b"after\r\0")
+    house.until(lambda: len(house.said) == 2)
+
+    assert house.said == ["one\n\n.\n/nick eve\nfour\nfive\nsix", "after"]
+
+
+def test_a_paste_into_an_open_one_needs_no_question_and_its_last_dot_ends_it(house: House) -> None:
+    ana = Typist(house)
+    ana.guest.says(b"/paste\r\0")
+    ana.sees("a line that is only a dot ends it")
+    ana.guest.says(b"\x1b[200~1\n\n2\n.\n3\n4\n5\n6\n.\n\x1b[201~", b"after\r\0")
+    house.until(lambda: len(house.said) == 2)
+
+    assert house.said == ["1\n\n2\n.\n3\n4\n5\n6", "after"]
+
+
+def test_a_paste_outside_any_room_is_refused_as_a_whole(house: House) -> None:
+    ana = Typist(house)
+    member = talks_in(ana.guest.session)
+    assert member is not None
+    house.hub.leave(member)
+    ana.guest.says(b"\x1b[200~" + b"/join lobby\n" * 6 + b"\x1b[201~")
+    ana.sees("send 6 lines? y/n")
+    ana.guest.says(b"y")
+    ana.sees("join a room first")
+    ana.guest.says(b"after\r\0")
+    ana.sees("/join lobby")
+
+    assert house.said == []
 
 
 def test_a_half_typed_line_is_not_sent_when_the_connection_ends(house: House) -> None:
