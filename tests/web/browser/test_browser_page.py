@@ -208,6 +208,19 @@ def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGatewa
     page.keyboard.press("Enter")
     expect(page.locator("#message")).to_have_value("> zoe: two\n> lines\n")
 
+    nina.say("/nick nina2", "/who")
+    nina.wait_for("nina2 (you)")
+    say(page, "/nick nina")
+    expect(page.locator("#my-nick")).to_have_text("nina")
+    page.locator("#log > .msg", has_text="line 120").hover()
+    page.locator(".msg > .more").click()
+    expect(page.get_by_role("menuitem")).to_have_count(3)
+    page.keyboard.press("Escape")
+    page.locator("#log > .msg", has_text="lines").hover()  # said by this tab, under the name of before
+    page.locator(".msg > .more").click()
+    expect(page.get_by_role("menuitem", name="Remove…")).to_be_visible()
+    page.keyboard.press("Escape")
+
     page.goto(f"{gateway.web}/r/{room}#7-{'x' * 12}")
     expect(page.locator("#log .error")).to_contain_text("earlier numbering")
     expect(page.locator("#log .removed")).to_have_text("removed")
@@ -244,7 +257,19 @@ def test_private_words_stand_in_a_tab_of_their_own_until_it_is_closed(
     expect(page.get_by_role("button", name=f"Leave {room}")).to_have_count(0)
     say(page, "/reply hm")
     expect(said).to_have_text(["lunch?", "at one\nor two", "hm"])
-    page.get_by_role("button", name="Leave nora").click()
+
+    page.locator("#rooms a", has_text="@nora").click()
+    page.fill("#message", "and to")
+    nina.say("/nick noemi")
+    expect(page).to_have_title("noemi · gateway")
+    expect(said).to_have_text(["lunch?", "at one\nor two", "hm"])
+    expect(page.locator("#rooms .tab")).to_have_count(2)
+    page.reload()
+    connected(page)
+    expect(page.locator("#message")).to_have_value("and to")
+    say(page, "and tomorrow?")
+    nina.wait_for("[rita -> you] and tomorrow?")
+    page.get_by_role("button", name="Leave noemi").click()
     expect(page.locator("#rooms")).to_be_hidden()
     assert "lunch" not in page.evaluate("JSON.stringify(sessionStorage)")
 
@@ -259,6 +284,12 @@ def test_too_long_is_told_in_characters_and_messages_are_found(
     trace = "\n".join(f"at some.place(Line{number}.java)" for number in range(200))
     say(page, trace, trace * 3, "the deploy is green")
     expect(page.locator("#log .text > .more")).to_have_count(2)
+    page.fill("#message", "a line\n" * 8)
+    expect(page.get_by_text("the deploy is green")).to_be_in_viewport()
+    page.press("#message", "x")  # the box is measured again, at the same height
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    expect(page.locator("#newest")).to_be_hidden()
+    expect(page.get_by_text("the deploy is green")).to_be_in_viewport()
     page.fill("#message", "é" * 40_000)
     expect(page.locator("#counter")).to_have_text("7,232 characters too long")
     expect(page.locator("#send")).to_be_disabled()
@@ -292,7 +323,9 @@ def test_settings_are_kept_until_the_page_forgets(gateway: RunningGateway, room:
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save the log as text").click()
     line = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d quinn: hello$"
-    assert re.search(line, saved.value.path().read_text(), re.MULTILINE)
+    log = saved.value.path().read_text()
+    assert re.search(line, log, re.MULTILINE)
+    assert f"curl '{gateway.web}/r/{room}/log.txt'" in log
 
     page.reload()
     connected(page)

@@ -21,6 +21,7 @@ export const SECRET = /^\s*\/(login|resume)(\s|$)/i;
  */
 export const isComposing = (event) => event.isComposing || event.keyCode === 229;
 
+const scroller = byId("scroller");
 const bytesOf = (text) => new TextEncoder().encode(text).length;
 
 export class Composer {
@@ -170,8 +171,10 @@ export class Composer {
     const box = this.#box;
     const style = getComputedStyle(box);
     const padding = parseFloat(style.paddingTop) + parseFloat(style.paddingBottom);
-    box.rows = 1;
+    const { scrollTop } = scroller;
+    box.rows = 1; // to measure; a log that is at its end scrolls back with that
     box.rows = Math.min(MOST_ROWS, Math.max(1, Math.round((box.scrollHeight - padding) / parseFloat(style.lineHeight))));
+    scroller.scrollTop = scrollTop;
     const bytes = bytesOf(box.value);
     const over = bytes > this.#page.longest;
     this.#counter.hidden = bytes <= LONG_BYTES;

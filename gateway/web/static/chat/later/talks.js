@@ -7,7 +7,7 @@
 
 import "./sheet.js";
 import { make } from "../../shared/dom.js";
-import { isRecord, recall, remember } from "../../shared/storage.js";
+import { isRecord, isText, recall, remember } from "../../shared/storage.js";
 import { isIgnored } from "../preferences.js";
 import { body, nickOf, timeOf } from "../rooms/message.js";
 import { Room } from "../rooms/room.js";
@@ -65,6 +65,30 @@ class Talk extends Room {
     keep([...this.#page.rooms].filter((room) => room !== this));
   }
 
+  /** The other person's new name is the talk's, unless there is a talk of that name. What waits is sent to the new name. */
+  renamed(from, to) {
+    const { rooms } = this.#page;
+    if (from !== this.#nick || ![this, undefined].includes(known(this.#page, to))) return;
+    this.outbox.closed();
+    for (const [area, fits] of Object.entries({ outbox: Array.isArray, draft: isText })) {
+      remember("sessionStorage", `${area}:@${to}`, recall("sessionStorage", `${area}:${this.name}`, fits));
+      remember("sessionStorage", `${area}:${this.name}`, "");
+    }
+    const talk = rooms.add(new Talk(to, this.#page));
+    talk.unread = this.unread;
+    talk.fill(this.said);
+    if (rooms.shown === this) rooms.show(talk);
+    if (rooms.shown === talk) history.replaceState(null, "", talk.address);
+    rooms.remove(this);
+    keep([...rooms]);
+  }
+
+  /** Takes the messages of before. */
+  fill(said) {
+    this.said = said;
+    for (const whisper of said) this.add(whisper);
+  }
+
   /** @param {Whisper} whisper */
   add({ from, ts, text }) {
     const who = make("span", { className: "who", title: from }, nickOf(from));
@@ -80,11 +104,12 @@ const keep = (rooms) => {
   remember("sessionStorage", "talks", talks.length && Object.fromEntries(talks.map((one) => [one.title, one.said.slice(-MOST_KEPT)])));
 };
 
+/** The talk with somebody, if there is one. */
+const known = (/** @type {Page} */ page, nick) =>
+  [...page.rooms].find((room) => room.isTalk && room.title.toLowerCase() === nick.toLowerCase());
+
 /** @returns {Talk} the talk with somebody, as a tab */
-function talkWith(/** @type {Page} */ page, nick) {
-  const known = [...page.rooms].find((room) => room.isTalk && room.title.toLowerCase() === nick.toLowerCase());
-  return known ?? page.rooms.add(new Talk(nick, page));
-}
+const talkWith = (/** @type {Page} */ page, nick) => known(page, nick) ?? page.rooms.add(new Talk(nick, page));
 
 /** Takes a private message, to us or by us. */
 export function take(/** @type {Page} */ page, /** @type {Whisper} */ whisper) {
@@ -120,9 +145,7 @@ export function open(/** @type {Page} */ page, nick) {
 export function restore(/** @type {Page} */ page) {
   for (const [nick, said] of Object.entries(recall("sessionStorage", "talks", isRecord) ?? {})) {
     const whispers = Array.isArray(said) ? said.filter((one) => isRecord(one) && typeof one.text === "string" && one.ts > 0) : [];
-    const talk = talkWith(page, nick);
-    talk.said = whispers;
-    for (const whisper of whispers) talk.add({ ...whisper, from: String(whisper.from) });
+    talkWith(page, nick).fill(whispers.map((whisper) => ({ ...whisper, from: String(whisper.from) })));
   }
   page.rooms.draw();
   page.rooms.revisit();

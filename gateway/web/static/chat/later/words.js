@@ -5,7 +5,7 @@ import { because, number, term } from "../words.js";
 export const copying = { done: "copied", again: "copy" };
 
 export const exported = {
-  head: (room, count, address) => `-- #${room}, the last ${number(count)} lines; all of it: curl '${address}'`,
+  head: (room, count, address) => `-- ${room}, the last ${number(count)} lines${address && `; all of it: curl '${address}'`}`,
 };
 
 export const dialog = { close: "Close" };

@@ -100,6 +100,7 @@ export class Outbox {
   }
 
   closed() {
+    clearTimeout(this.#timer);
     this.#open = false;
     this.#show();
   }

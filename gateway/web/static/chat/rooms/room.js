@@ -115,7 +115,7 @@ export class Room {
     for (const nick of left) this.doors.delete(nick);
     for (const { from, to } of renamed) {
       if (from === this.#page.me) this.#page.iAm(to); // in another tab
-      this.renamed(from, to);
+      for (const room of this.#page.rooms) if (room === this || room.isTalk) room.renamed(from, to);
     }
     for (const { nick, door } of joined) this.doors.set(nick, door);
     this.count = count;

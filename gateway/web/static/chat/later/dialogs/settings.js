@@ -20,7 +20,7 @@ export function open(page) {
   for (const choice of words.choices) fields.append(field(choice, page, told));
   const doings = make("p", "doings");
   doings.append(
-    button(words.save, () => save(page.room.name)),
+    button(words.save, () => save(page.room)),
     button(words.forget, (pressed) => forget(pressed, page)),
   );
   shown.append(fields, told, doings);

@@ -13,7 +13,10 @@ function moment(time) {
   return `${date.toLocaleString("sv")}${minutes < 0 ? "-" : "+"}${offset}`;
 }
 
-/** Saves the loaded rows, one line for each, and says how to get the rest. */
+/**
+ * Saves the loaded rows, one line for each, and says how to get the rest; of a talk there is no more.
+ * @param {import("../../rooms/room.js").Room} room
+ */
 export function save(room) {
   const rows = [...document.querySelectorAll("#log > li:not(.marker)")];
   const lines = rows.map((row) => {
@@ -21,10 +24,10 @@ export function save(room) {
     return `${time ? moment(time.dateTime) : ""} ${textOf(row).replaceAll("\n", "\n    ")}`;
   });
   const link = document.createElement("a");
-  const whole = location.origin + at(`/r/${room}/messages`);
-  const text = [words.head(room, rows.length, whole), ...lines, ""].join("\n");
+  const whole = room.isTalk ? "" : location.origin + at(`/r/${room.name}/log.txt`);
+  const text = [words.head(room.sign + room.title, rows.length, whole), ...lines, ""].join("\n");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-  link.download = `${room}.txt`;
+  link.download = `${room.title}.txt`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
