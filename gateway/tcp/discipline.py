@@ -35,6 +35,8 @@ HOLD_OPEN = 0.3
 BELL_SECONDS = 5.0
 UNSENT_BYTES = 1 << 17
 """Replies of the protocol that wait for a peer that reads nothing; what is more is not sent."""
+ERASURES: Final = {Signal.ERASE_CHARACTER: b"\x7f", Signal.ERASE_LINE: b"\x15"}
+"""The keys that do the same in the editor."""
 ANSWERS: Final = {Signal.ARE_YOU_THERE: wording.STILL_HERE, Signal.INTERRUPT: wording.HOW_TO_LEAVE}
 
 
@@ -97,6 +99,11 @@ class Discipline:
         session, terminals = self._line.session, self._line.door.terminals
         if event is Signal.INTERRUPT and self._editor is not None:
             self._editor.interrupt()
+        elif isinstance(event, Signal) and event in ERASURES:
+            if self._editor is not None:
+                self._editor.receive(ERASURES[event])
+            else:
+                self._line.lines.erase(whole=event is Signal.ERASE_LINE)
         elif isinstance(event, Signal):
             terminals.notice(session, ANSWERS[event])
         elif isinstance(event, Violation):

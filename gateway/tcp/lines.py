@@ -22,6 +22,7 @@ Simple on purpose: a chunk fed while lines are pending is appended to them by co
 false, and memory is one chunk and one line.
 """
 
+import re
 from dataclasses import dataclass
 
 from gateway.core.sanitize import LINE_BYTES
@@ -30,6 +31,9 @@ READ_AHEAD = 1 << 20
 """Bytes that are read of a peer before its session takes them."""
 ALL_READ_AHEAD = 64 << 20
 """The same for all peers of a door together."""
+
+
+_LAST_CHARACTER = re.compile(rb"[^\x80-\xbf][\x80-\xbf]{0,3}\Z|.\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,15 @@ class LineBuffer:
         self._partial = partial
         if len(partial) > LINE_BYTES:
             self._give_up_on_long_line()
+
+    def erase(self, whole: bool) -> None:
+        """Take back the last character of the unfinished line, or the whole of it. Of a line that is too long, and is
+        being skipped, nothing comes back."""
+        last = None if whole or self._skipping else _LAST_CHARACTER.search(self._partial[-4:])
+        if whole and not self._skipping:
+            self._partial = b""
+        elif last is not None:
+            self._partial = self._partial[: -len(last[0])]
 
     def take(self, limit: int) -> list[bytes | TooLong]:
         """The next lines, at most `limit` (1 or more), in order and without their ends; empty ones are among them."""

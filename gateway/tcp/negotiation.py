@@ -24,7 +24,6 @@ from gateway.tcp.telnet import (
     ECHO,
     NAWS,
     NEW_ENVIRON,
-    OPTION_NAMES,
     SGA,
     TTYPE,
     Event,
@@ -34,6 +33,8 @@ from gateway.tcp.telnet import (
     Telnet,
 )
 
+OPTION_NAMES: Final = {ECHO: "ECHO", SGA: "SGA", TTYPE: "TTYPE", NAWS: "NAWS", NEW_ENVIRON: "NEW-ENVIRON"}
+"""The options as operators see them."""
 QUESTIONS: Final = (NAWS, TTYPE, NEW_ENVIRON)
 """Options of the peer's that tell of its terminal."""
 TYPE_QUESTIONS = 4

@@ -44,8 +44,6 @@ ERASE_CHARACTER, ERASE_LINE, GO_AHEAD, SB, WILL, WONT, DO, DONT, IAC = range(247
 
 ECHO, SGA, TIMING_MARK, TTYPE, NAWS, NEW_ENVIRON = 1, 3, 6, 24, 31, 39
 
-OPTION_NAMES: Final = {ECHO: "ECHO", SGA: "SGA", TTYPE: "TTYPE", NAWS: "NAWS", NEW_ENVIRON: "NEW-ENVIRON"}
-
 SUBNEGOTIATION_BYTES = 512
 """Enough for NAWS and TTYPE; telnetd had an overflow in a buffer of 108."""
 
@@ -66,10 +64,12 @@ class Side(StrEnum):
 
 
 class Signal(StrEnum):
-    """A command that wants a reply in words, reported once per `feed`, at its first place in the text."""
+    """What a person asks for. One that wants a reply in words is reported once per `feed`, at its first place."""
 
     ARE_YOU_THERE = "are you there"
     INTERRUPT = "interrupt"
+    ERASE_CHARACTER = "erase character"
+    ERASE_LINE = "erase line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +150,13 @@ _SIGNALS: Final = {
     ARE_YOU_THERE: (Signal.ARE_YOU_THERE,),
     INTERRUPT_PROCESS: (Signal.INTERRUPT,),
     BREAK: (Signal.INTERRUPT,),
+    ERASE_CHARACTER: (Signal.ERASE_CHARACTER,),
+    ERASE_LINE: (Signal.ERASE_LINE,),
 }
 _ALONE: Final = frozenset({ARE_YOU_THERE, INTERRUPT_PROCESS, BREAK})
 _SIZE = re.compile(rb"((?:[^\xff]|\xff\xff){4}|.{4})\xff\xf0", re.DOTALL)
 """A window's size: two numbers of two bytes. Not all clients double a byte of 0xFF in it, as in a width of 255."""
-_SIZE_BYTES = 10
-"""The longest it can be."""
+_SIZE_BYTES = 10  # the longest it can be
 _PAYLOAD = re.compile(rb"(?:[^\xff]++|\xff\xff)*+", re.DOTALL)
 _SIMPLE_COMMANDS = re.compile(rb"(?:\xff[\xf0-\xf9])++")
 _IACS = re.compile(rb"\xff++")
@@ -194,7 +195,7 @@ class Telnet:
         """What was received, as pieces of text and events in order. No two pieces of text are adjacent.
 
         1. Does not raise, whatever the bytes.
-        2. Reports each Signal at most once; nothing ever follows a Violation.
+        2. Reports each Signal that wants a reply at most once; nothing ever follows a Violation.
         3. Call `replies` afterwards and send what it returns.
 
         Text costs next to nothing, a command 1 to 2 µs: a door whose peer speaks telnet feeds at most 16 KiB a turn.
@@ -243,7 +244,7 @@ class Telnet:
     def _grouped(self, pieces: Iterator[Piece]) -> list[bytes | Event]:
         events: list[bytes | Event] = []
         text: list[bytes] = []
-        told: set[Signal] = set()
+        told: set[Event] = set()
         for piece in pieces:
             if isinstance(piece, bytes):
                 text.append(piece)
@@ -252,7 +253,7 @@ class Telnet:
                     events.append(b"".join(text))
                     text.clear()
                 events.append(piece)
-                if isinstance(piece, Signal):
+                if piece in (Signal.ARE_YOU_THERE, Signal.INTERRUPT):
                     told.add(piece)
         if text:
             events.append(b"".join(text))
@@ -390,7 +391,7 @@ def _simple_commands(data: bytes, iac: int) -> Read:
     if data[iac + 2 : iac + 3] != b"\xff":
         return iac + 2, _SIGNALS.get(data[iac + 1], ())
     end = _end(_SIMPLE_COMMANDS, data, iac)
-    return end, tuple(signal for code in dict.fromkeys(data[iac + 1 : end : 2]) for signal in _SIGNALS.get(code, ()))
+    return end, tuple(signal for code in data[iac + 1 : end : 2] for signal in _SIGNALS.get(code, ()))
 
 
 def _end(pattern: re.Pattern[bytes], data: bytes, start: int) -> int:

@@ -48,6 +48,14 @@ def test_a_script_is_offered_nothing(house: House) -> None:
     assert house.said == ["hi"]
 
 
+def test_a_client_without_the_editor_erases_with_telnets_commands(house: House) -> None:
+    caller = house.stranger()
+    caller.says(b"abc\xff\xf7d\nno\xff\xf8yes\n")
+    house.until(lambda: len(house.said) == 2)
+
+    assert house.said == ["abd", "yes"]
+
+
 def test_the_terminal_is_shown_to_operators(house: House) -> None:
     stranger = house.stranger()
     stranger.hears(OFFER)

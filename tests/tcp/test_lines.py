@@ -159,3 +159,42 @@ def test_buffer_between_lines_holds_nothing() -> None:
         buffer.take(64)
     assert buffer._ready == buffer._partial == b""
     assert sys.getsizeof(buffer) < 100
+
+
+@pytest.mark.parametrize(
+    ("typed", "left"),
+    [
+        (b"abc", b"ab"),
+        ("dé".encode(), b"d"),
+        ("x😀".encode(), b"x"),
+        (b"", b""),
+        (b"\xbf" * 5, b"\xbf" * 4),
+        (b"one\na", b""),
+    ],
+)
+def test_the_last_character_of_the_unfinished_line_can_be_erased(typed: bytes, left: bytes) -> None:
+    buffer = LineBuffer()
+    buffer.feed(typed)
+    buffer.erase(whole=False)
+    buffer.feed(b"!\n")
+
+    assert buffer.take(9)[-1] == left + b"!"
+
+
+def test_an_unfinished_line_can_be_erased_and_no_other() -> None:
+    buffer = LineBuffer()
+    buffer.feed(b"one\ntwo")
+    buffer.erase(whole=True)
+    buffer.erase(whole=False)
+    buffer.feed(b"three\n")
+
+    assert buffer.take(9) == [b"one", b"three"]
+
+
+def test_erasing_a_line_that_is_too_long_does_not_begin_another() -> None:
+    buffer = LineBuffer()
+    buffer.feed(b"x" * (LINE_BYTES + 2))
+    buffer.erase(whole=True)
+    buffer.feed(b"rest\nnext\n")
+
+    assert [line for line in buffer.take(9) if isinstance(line, bytes)] == [b"next"]

@@ -229,9 +229,22 @@ def test_interrupt_is_told_at_its_place(data: bytes) -> None:
     assert telnet().feed(data) == [b"ab", Signal.INTERRUPT, b"cd\n"]
 
 
-@pytest.mark.parametrize("code", [0xF1, 0xF2, 0xF5, 0xF7, 0xF8, 0xF9])
+@pytest.mark.parametrize("code", [0xF1, 0xF2, 0xF5, 0xF9])
 def test_other_commands_are_ignored(code: int) -> None:
     assert fed(telnet(), bytes((97, IAC, code, 98))) == (b"ab", b"", [])
+
+
+def test_each_erasure_is_told_at_its_place() -> None:
+    character, line = Signal.ERASE_CHARACTER, Signal.ERASE_LINE
+    assert telnet().feed(b"ab\xff\xf7\xff\xf7c\xff\xf8\xff\xf7d") == [
+        b"ab",
+        character,
+        character,
+        b"c",
+        line,
+        character,
+        b"d",
+    ]
 
 
 CYRILLIC = ["проверяю\n", "меняю, проверяю. да\n", "месяц\n", "месяц", "ясно\n", "ящик я\n", "яхта\r\n", "мяч!\n", "я"]

@@ -132,7 +132,8 @@ class Typed:
         ending = piece[len(words) :]
         if self._secret:
             return COVER.encode() + ending
-        self._line = _begun(_TELNET.sub(b"", self._line + words))[:_FIRST]
+        typed = (self._line + words).replace(b"\xff\xf7", b"\x7f").replace(b"\xff\xf8", b"\x15")  # EC and EL
+        self._line = _begun(_TELNET.sub(b"", typed))[:_FIRST]
         match = _COMMAND.match(self._line.decode("utf-8", "replace"))
         if match is None or not any(secret.startswith(match[1].lower()) for secret in _SECRET):
             return piece

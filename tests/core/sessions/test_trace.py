@@ -40,6 +40,7 @@ def test_nothing_that_is_shown_acts_on_a_page_or_terminal(data: bytes, telnet: b
         b"\xef\xbb\xbf/login hunter2\n",
         b"\x1b[0m/login hunter2\n",
         b"/login\xc2\xa0hunter2\n",
+        b"x\xff\xf8/lox\xff\xf7gin hunter2\n",
         b"x\x15/l\xc3\xa9\x7fogni\x7f\x08in hunter2\n",
     ],
 )

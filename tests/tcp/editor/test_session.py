@@ -206,6 +206,14 @@ def test_are_you_there_and_interrupt_are_answered_above_the_line(house: House) -
     assert rows[-1].endswith("> half")
 
 
+def test_telnets_own_commands_erase_in_the_editor(house: House) -> None:
+    ana = Typist(house)
+    ana.guest.says(b"no", b"\xff\xf8abc\xff\xf7d\r\0")
+    house.until(lambda: house.said)
+
+    assert house.said == ["abd"]
+
+
 def test_a_farewell_takes_the_line_away(house: House) -> None:
     ana = Typist(house)
     ana.guest.says(b"half", b"\x03", b"/quit\r\0")
