@@ -225,12 +225,12 @@ def test_a_farewell_takes_the_line_away(house: House) -> None:
 
 
 def test_with_hold_on_enter_alone_shows_what_has_waited(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(discipline, "HOLD_OPEN", 0.05)
+    monkeypatch.setattr(discipline, "HOLD_OPEN", 0.2)
     ana, bob = Typist(house), house.guest("bob")
     ana.guest.says(b"/hold on\r\0")
     ana.sees("wait until you press Enter")
     now = house.hub.clock.now()
-    house.until(lambda: house.hub.clock.now() - now > 0.1)
+    house.until(lambda: house.hub.clock.now() - now > 0.3)
     bob.says(b"hello\n")
     house.until(lambda: ana.guest.session.blocked)
     waited = not [row for row in ana.looks() if "hello" in row]
