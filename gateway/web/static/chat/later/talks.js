@@ -68,7 +68,8 @@ class Talk extends Room {
   /** The other person's new name is the talk's, unless there is a talk of that name. What waits is sent to the new name. */
   renamed(from, to) {
     const { rooms } = this.#page;
-    if (from !== this.#nick || ![this, undefined].includes(known(this.#page, to))) return;
+    const other = known(this.#page, to);
+    if (from !== this.#nick || (other && other !== this)) return;
     this.outbox.closed();
     for (const [area, fits] of Object.entries({ outbox: Array.isArray, draft: isText })) {
       remember("sessionStorage", `${area}:@${to}`, recall("sessionStorage", `${area}:${this.name}`, fits));
