@@ -51,6 +51,7 @@ COLOR = ("no colours", "names have colours where the terminal can show them")
 BELL = ("no bell", "the bell rings when you are called")
 PLAIN = ("the editor and colours are back where the terminal can show them", "words only: no colours, no line editor")
 HOLD = ("others' lines come at once", "others' lines wait until you press Enter")
+PRIVATE_WAITS = "a private message waits: press Enter to see it"
 IGNORING = ("you ignore nobody: /ignore NICK leaves somebody's lines out", "you do not see what these say: {names}")
 TOO_MANY_IGNORED = "you ignore {count} people, which is the limit: /unignore one first"
 NOT_IGNORED = "you do not ignore {nick}"

@@ -44,7 +44,7 @@ class Discipline:
     """One connection's. `telnet` is the parser of a peer at the plain door that has begun to speak telnet."""
 
     __slots__ = ("_decided", "_editor", "_line", "_looks", "_negotiation", "_offered", "_opened", "_rang",
-                 "_sends_lines", "_set", "_unsent")  # fmt: skip
+                 "_sends_lines", "_set", "_told_of_private", "_unsent")  # fmt: skip
 
     def __init__(self, line: Line, telnet: Telnet | None = None) -> None:
         self._line = line
@@ -57,6 +57,8 @@ class Discipline:
         """What the person had set when it was last looked at."""
         self._opened = self._rang = float("-inf")
         """When a line was last taken, and when the bell was last rung, in monotonic seconds."""
+        self._told_of_private = False
+        """Whether it has been said, since Enter was last pressed, that a private message waits."""
         self._unsent = b""
         """What the socket has not taken yet."""
 
@@ -118,7 +120,7 @@ class Discipline:
     def send(self, data: bytes) -> int:
         """Send lines of the session; the number of bytes taken, as `core.ports.Transport.send`."""
         session, set = self._line.session, self._line.session.preferences
-        if not self.write() or (set.hold and self._now() - self._opened > HOLD_OPEN):
+        if not self.write() or self._holds_back:
             return 0
         if self._editor is not None and not self._editor.ready:
             return 0
@@ -140,10 +142,31 @@ class Discipline:
             self._set = set
             if before.plain and not set.plain and self._looks.by_minute:
                 self._negotiation.offer_echo()
+            self._line.session.when_private_waits(self._tell_of_private if set.hold else None)
             self._change_echo()
+        self._told_of_private = False
         if set.hold or before.hold:
             self._opened = self._now()
             self._line.pump()
+
+    @property
+    def _holds_back(self) -> bool:
+        """Whether what comes now waits for Enter."""
+        return self._line.session.preferences.hold and self._now() - self._opened > HOLD_OPEN
+
+    def _tell_of_private(self, sender: str) -> None:
+        """A private message has come: if it waits, say so, once until Enter is pressed."""
+        session = self._line.session
+        seen = sender.casefold() not in session.preferences.ignored and not session.wire.objects
+        if self._told_of_private or not seen or not self._holds_back:
+            return
+        self._told_of_private = True
+        words, rings = f"-- {wording.PRIVATE_WAITS}", self._rings(session.preferences.bell)
+        if self._editor is not None:
+            self._editor.show([words], rings)
+        else:
+            end = "\n" if session.door is Door.TCP else "\r\n"
+            self.write((BELL * rings + words + end).encode())
 
     def _now(self) -> float:
         return self._line.door.hub.clock.now()

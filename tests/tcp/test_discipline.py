@@ -197,6 +197,32 @@ def test_with_hold_on_the_others_wait_for_enter(new_house: Build, monkeypatch: p
     assert waited
 
 
+def test_with_hold_on_a_private_message_is_told_of_once(new_house: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discipline, "HOLD_OPEN", 0.05)
+    house = new_house()
+    ana, bob, eve = house.guest("ana"), house.guest("bob"), house.guest("eve")
+    ana.says(b"/ignore eve\n/bell on\n/hold on\n")
+    ana.hears(b"wait until you press Enter")
+    now = house.hub.clock.now()
+    house.until(lambda: house.hub.clock.now() - now > 0.1)
+    ana.forgets()
+    bob.says(b"hello\n")
+    house.until(lambda: ana.session.blocked)
+    eve.says(b"/msg ana psst\n")
+    eve.hears(b"-> ana] psst")
+    ana.listens()
+    ignored = ana.heard
+    bob.says(b"/msg ana one\n/msg ana two\n")
+    ana.hears(b"press Enter to see it\n")
+    bob.hears(b"-> ana] two")
+    ana.listens()
+    told = ana.heard
+    ana.says(b"\n")
+    ana.hears(b"[bob -> you] two\n")
+
+    assert not ignored and told == b"\a-- a private message waits: press Enter to see it\n"
+
+
 def test_who_is_ignored_is_not_seen(new_house: Build) -> None:
     house = new_house()
     ana, bob, eve = house.guest("ana"), house.guest("bob"), house.guest("eve")

@@ -198,5 +198,7 @@ def _deliver(hub: Hub, session: Session, to: str, text: str) -> None:
         each.tell(event)
     for each in readers:
         hub.identities.wrote(session, each)
+        if each.private_waits is not None:
+            each.private_waits(session.nick)
     if receiver.preferences.away and receiver is not session:
         session.tell(Notice(wording.IS_AWAY.format(nick=receiver.nick, away=receiver.preferences.away)))

@@ -160,6 +160,8 @@ class Session:
     identity: Identity | None = None
     """Who the peer is across connections; a terminal has none until it asks for a code."""
     preferences: Preferences = UNSET
+    private_waits: Callable[[str], None] | None = None
+    """To be called with the sender's name when something private has come, where the door may keep it back (/hold)."""
     operator: Operator | None = None
     """The operator who has logged in on this connection."""
     _flushed: list[Callable[[], None]] | None = None
@@ -264,6 +266,10 @@ class Session:
     def prefer(self, preferences: Preferences) -> None:
         """The person has set something."""
         self.preferences = preferences
+
+    def when_private_waits(self, tell: Callable[[str], None] | None) -> None:
+        """See `private_waits`."""
+        self.private_waits = tell
 
     def use(self, wire: Wire) -> None:
         """Write in another wire format from now on."""
