@@ -137,7 +137,7 @@ def _help(call: CommandCall) -> None:
         call.answer(head + wording.HELP_EXAMPLE.format(words=found.words, example=found.example))
         return
     listed = [row for row in COMMANDS.values() if not row.order]
-    rows = [f"/{row.name} {row.usage}".ljust(22) + row.words for row in listed if not row.brief]
+    rows = [f"/{row.name} {row.usage}".ljust(24) + row.words for row in listed if not row.brief]
     rows.append(wording.HELP_SETTINGS.format(commands=" ".join(f"/{row.name}" for row in listed if row.brief)))
     if call.session.operator is not None:
         orders = " ".join(f"/{row.name}" for row in COMMANDS.values() if row.order)

@@ -30,7 +30,7 @@ def test_help_lists_every_command_and_explains_one(shared: Gateway) -> None:
         terminal.send("/help")
         lines = terminal.until("//x")
         for name in KNOWN:
-            assert any(re.match(rf"-- (/\w+ )*/{name}\b", line) for line in lines), name
+            assert any(re.match(rf"-- (and )?(/\w+ )*/{name}\b", line) for line in lines), name
         assert terminal.answer("/help join").startswith("-- /join ROOM")
 
 
