@@ -1,15 +1,17 @@
 """Scripts are joined per page, and every module keeps its names to itself; words for people are in words.js."""
 
+import asyncio
 import json
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from gateway.web.options import STATIC_DIR
-from gateway.web.static_files import VENDOR, Assets, Scripts, lean, squeezed
+from gateway.web.static_files import VENDOR, Assets, Scripts, lean, served_files, squeezed
 from tests.programs import PROGRAMS
 
 FILES = {
@@ -96,12 +98,33 @@ def test_every_room_of_the_scripts_has_a_handful_of_short_files() -> None:
     assert all(3 <= count <= 15 for count in counts.values()), counts
 
 
-def test_pages_link_scripts_that_exist() -> None:
+async def test_what_pages_link_is_served() -> None:
     assets = Assets(STATIC_DIR)
-    for name in ("chat/chat.js", "admin/dashboard.js", "admin/list.js", "shared/theme.js"):
-        assert assets.link(name).endswith(name)
+    files = await assets.files()
+    linked = {
+        name
+        for template in (Path(__file__).parents[2] / "templates").rglob("*.html")
+        for call in re.findall(r"static\(([^)]*)\)", template.read_text("utf-8"))
+        for name in re.findall(r"'([^']+\.\w+)'", call)
+    }
+    assert {"chat/chat.js", "admin/dashboard.js", "admin/list.js", "shared/theme.js"} <= linked <= files.keys()
+    assert all(assets.link(name).endswith(name) for name in linked)
     with pytest.raises(KeyError):
-        assets.link("chat/page.js")
+        assets.link("chat/absent.js")
+
+
+async def test_scripts_are_joined_once_for_all_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def count(sources: Mapping[str, bytes]) -> dict[str, bytes]:
+        made.append(len(sources))
+        return served_files(sources)
+
+    monkeypatch.setattr("gateway.web.static_files.served_files", count)
+    assets = Assets(STATIC_DIR, {"made.txt": b"made"})
+    assert not made
+    first, second = await asyncio.gather(assets.files(), assets.files())
+    assert first is second and first["made.txt"] == b"made" and len(made) == 1
 
 
 def test_blanks_go_only_where_they_mean_nothing() -> None:
