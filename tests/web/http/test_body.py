@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.core.sessions.rate_limit import Limits
 from tests.web.running_door import Running
 
 
@@ -33,7 +34,7 @@ async def test_what_a_body_says_of_itself(web: Running, header: str, status: int
 
 
 async def test_a_body_one_byte_too_long_is_refused_by_its_length_and_by_its_bytes(web: Running) -> None:
-    size = 16 * 1024 + 1
+    size = 4 * Limits().paste_bytes + 1
     assert (await web.send(post(b"x" * size))).startswith(b"HTTP/1.1 413 ")
     chunked = post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
     assert (await web.send(chunked + b"%x\r\n" % size + b"x" * size)).startswith(b"HTTP/1.1 413 ")
