@@ -203,7 +203,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "W-20 upgrades of HTTP/1.0 and the like": (
         "web/http/test_strict_requests.py::test_http_1_0_is_no_upgrade",
-        "bridge/wire/test_requests.py::test_what_may_be_read_in_two_ways_is_400_and_the_rest_not_served",
+        "bridge/wire/test_requests.py::test_what_may_be_read_in_two_ways_is_refused_and_the_rest_not_served",
     ),
     "W-21 foreign origins": (
         "bridge/wire/test_websocket_contract.py::test_a_foreign_origin_is_refused",
@@ -245,7 +245,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
             "H-11 an upgrade with a body",
         ),
         (
-            "bridge/wire/test_requests.py::test_what_may_be_read_in_two_ways_is_400_and_the_rest_not_served",
+            "bridge/wire/test_requests.py::test_what_may_be_read_in_two_ways_is_refused_and_the_rest_not_served",
             "bridge/wire/test_requests.py::test_the_same_cut_at_any_byte",
             "test_any_input.py::test_requests",
         ),
