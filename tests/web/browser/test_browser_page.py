@@ -180,7 +180,6 @@ def test_links_and_names_stand_out_where_words_have_no_blanks_and_lines_are_copi
     ]
 
 
-@pytest.mark.both_browsers
 def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGateway, room: str, open_page: Open) -> None:
     nina = gateway.terminal(room=room)
     nina.say("/nick nina", *(f"line {number}" for number in range(1, 121)))
