@@ -180,6 +180,7 @@ def test_links_and_names_stand_out_where_words_have_no_blanks_and_lines_are_copi
     ]
 
 
+@pytest.mark.both_browsers
 def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGateway, room: str, open_page: Open) -> None:
     nina = gateway.terminal(room=room)
     nina.say("/nick nina", *(f"line {number}" for number in range(1, 121)))
@@ -218,6 +219,9 @@ def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGatewa
     nina.wait_for("nina2 (you)")
     say(page, "/nick nina")
     expect(page.locator("#my-nick")).to_have_text("nina")
+    expect(page.get_by_text("nina is now nina2")).to_be_visible()  # told later, and not of this page
+    expect(page.locator("#my-nick")).to_have_text("nina")
+    expect(page.locator("#people")).to_contain_text("nina2")
     page.locator("#log > .msg", has_text="line 120").hover()
     page.locator(".msg > .more").click()
     expect(page.get_by_role("menuitem")).to_have_count(3)

@@ -21,6 +21,7 @@ export class Room {
   #replayedTo = 0; // messages up to here are history
   #catchingUp = true;
   #tells = false; // whether the server wants to know what is read
+  #formerDoor = "web"; // of who had our name before us, until their own new name is told
   #reading = 0; // the timer of telling it
 
   /** @param {import("../page.js").Page} page */
@@ -112,10 +113,11 @@ export class Room {
       joined: joined.filter(({ nick }) => !this.doors.has(nick)), // somebody who was here before us has not just joined
       renamed: renamed.filter(({ to }) => to !== this.#page.me), // we have been told
     };
-    for (const nick of left) this.doors.delete(nick);
+    const { me } = this.#page; // told at once by a notice: what is said here of that name is of who had it before us
+    for (const nick of left) if (nick !== me) this.doors.delete(nick);
     for (const { from, to } of renamed) {
-      if (from === this.#page.me) this.#page.iAm(to); // in another tab
-      for (const room of this.#page.rooms) if (room === this || room.isTalk) room.renamed(from, to);
+      if (from === me) this.doors.set(to, this.#formerDoor);
+      for (const room of this.#page.rooms) if ((room === this && from !== me) || room.isTalk) room.renamed(from, to);
     }
     for (const { nick, door } of joined) this.doors.set(nick, door);
     this.count = count;
@@ -126,6 +128,7 @@ export class Room {
   /** Renames a member; our own new name is known before. */
   renamed(from, to) {
     if (!this.doors.has(from)) return;
+    this.#formerDoor = this.doors.get(to) ?? this.#formerDoor;
     this.doors.set(to, this.doors.get(from));
     this.doors.delete(from);
   }
