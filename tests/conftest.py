@@ -13,13 +13,21 @@ from tests.error_lines import WATCH
 from tests.programs import PROGRAMS, in_ci
 from tests.tls_peers import Certificates
 
+UNANNOUNCED = "errors in the log that the test did not announce:"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slowest-files", type=int, default=0, help="show so many files that took longest")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The files that took longest, set-up and tear-down included: what a file costs is what a worker is busy with."""
+    """The files that took longest, set-up and tear-down included: what a file costs is what a worker is busy with.
+    Which tests left errors in the log is kept for tests/suite.py: those are not tried again."""
+    if config.cache is not None:
+        ended_badly = [
+            each.nodeid for each in terminalreporter.stats.get("error", ()) if UNANNOUNCED in each.longreprtext
+        ]
+        config.cache.set("gateway/unannounced", ended_badly)
     shown = config.getoption("--slowest-files")
     seconds: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
@@ -66,7 +74,7 @@ def expected_errors() -> Iterator[list[str]]:
     yield expected
     gc.collect(1)  # asyncio tells of a failed task that nobody asked for when the task is freed
     unexpected = WATCH.take(expected)
-    assert not unexpected, "\n".join(["errors that the test did not announce:", *unexpected])
+    assert not unexpected, "\n".join([UNANNOUNCED, *unexpected])
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -74,7 +82,7 @@ def no_error_when_a_module_ends() -> Iterator[None]:
     """The same for what a module's shared gateways log when they end."""
     yield
     unexpected = WATCH.take()
-    assert not unexpected, "\n".join(["errors after the last test of the module:", *unexpected])
+    assert not unexpected, "\n".join([UNANNOUNCED, "(after the last test of the module)", *unexpected])
 
 
 settings.register_profile("default", deadline=None)

@@ -27,7 +27,7 @@ SLOWEST = ["--slowest-files", "15"]
 SIDE_BY_SIDE = ["--numprocesses", "2", "--dist", "loadfile"]
 """Most tests wait for other processes: two at a time take little more than half the time."""
 
-FAILED_LAST = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"
+KEPT = ROOT / ".pytest_cache" / "v"
 MOST_AGAIN = 6
 """Tests that get a second try, without others beside them. Most talk to real processes with real deadlines, and a
 machine that others use as well sometimes stops one of them for seconds."""
@@ -56,12 +56,19 @@ def run(step: list[str]) -> int:
 
 def pass_alone() -> bool:
     """Whether the tests that failed beside others pass by themselves. They are named: one that is named again and again
-    expects too much of the machine. Where more than MOST_AGAIN failed it was not the machine."""
-    failed = json.loads(FAILED_LAST.read_text("utf-8")) if FAILED_LAST.exists() else {}
-    if not 0 < len(failed) <= MOST_AGAIN:
+    expects too much of the machine. Where more than MOST_AGAIN failed it was not the machine; nor is it what leaves an
+    error in a gateway's log."""
+    failed = kept("cache/lastfailed")
+    if not 0 < len(failed) <= MOST_AGAIN or kept("gateway/unannounced"):
         return False
     print("again, by themselves:", *failed, sep="\n  ", flush=True)
     return run(["pytest", "--last-failed", "--last-failed-no-failures", "none"]) == 0
+
+
+def kept(name: str) -> list[str]:
+    """The tests of a list that pytest's cache holds of the last run."""
+    path = KEPT / name
+    return list(json.loads(path.read_text("utf-8"))) if path.exists() else []
 
 
 def get_programs() -> None:

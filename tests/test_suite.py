@@ -51,35 +51,42 @@ def test_what_a_distribution_does_not_have_keeps_nothing_else_from_being_install
     assert one_program_is_missing == ["netcat-debian", "ncat", "netcat-debian", "ncat"]
 
 
-def outcome(monkeypatch: pytest.MonkeyPatch, path: Path, failed: list[str], codes: list[int]) -> tuple[int, list[str]]:
-    """The exit code of a whole run whose tests `failed`, and the steps; pytest exits with one of `codes` each time."""
+def outcome(
+    monkeypatch: pytest.MonkeyPatch, kept: Path, failed: list[str], unannounced: list[str], codes: list[int]
+) -> tuple[int, list[str]]:
+    """The exit code and the steps of a run whose tests `failed`, some with `unannounced` errors in the log; pytest
+    exits with one of `codes` each time."""
     steps: list[str] = []
 
     def run(step: list[str]) -> int:
         steps.append(step[0])
         return codes.pop(0) if step[0] == "pytest" else 0
 
-    path.write_text(json.dumps(dict.fromkeys(failed, True)))
-    monkeypatch.setattr(suite, "FAILED_LAST", path)
+    for name, names in (("cache/lastfailed", dict.fromkeys(failed, True)), ("gateway/unannounced", unannounced)):
+        (kept / name).parent.mkdir()
+        (kept / name).write_text(json.dumps(names))
+    monkeypatch.setattr(suite, "KEPT", kept)
     monkeypatch.setattr(suite, "get_programs", lambda: None)
     monkeypatch.setattr(suite, "run", run)
     return suite.main([]), steps
 
 
 @pytest.mark.parametrize(
-    ("failed", "codes", "code", "tries"),
+    ("failed", "unannounced", "codes", "code", "tries"),
     [
-        ([], [0], 0, 1),
-        (["one"], [1, 0], 0, 2),
-        (["one"], [1, 1], 1, 2),
-        ([f"test {number}" for number in range(7)], [1], 1, 1),
-        ([], [2], 1, 1),
+        ([], [], [0], 0, 1),
+        (["one"], [], [1, 0], 0, 2),
+        (["one"], [], [1, 1], 1, 2),
+        (["one", "two"], ["two"], [1], 1, 1),
+        ([f"test {number}" for number in range(7)], [], [1], 1, 1),
+        ([], [], [2], 1, 1),
     ],
 )
 def test_a_few_tests_that_failed_beside_others_are_tried_once_more_alone(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failed: list[str], codes: list[int], code: int, tries: int
-) -> None:
-    assert outcome(monkeypatch, tmp_path / "lastfailed", failed, codes) == (
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failed: list[str], unannounced: list[str],
+    codes: list[int], code: int, tries: int
+) -> None:  # fmt: skip
+    assert outcome(monkeypatch, tmp_path, failed, unannounced, codes) == (
         code,
         ["ruff", "ruff", "mypy", "pytest", "tests.coverage_floors", *["pytest"] * (tries - 1)],
     )
