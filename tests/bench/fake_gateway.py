@@ -30,6 +30,7 @@ class FakeGateway:
         self._connections = 0
         self._members: dict[int, Callable[[str, str], Any]] = {}
         self._past: list[str] = []
+        self._terminals: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     async def serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
         plain = await asyncio.start_server(self._terminal, "127.0.0.1", 0)
@@ -47,6 +48,10 @@ class FakeGateway:
         plain.close()
         telnet.close()
         await runner.cleanup()
+        serving = [task for task in self._terminals.values() if task is not None]
+        for writer in self._terminals:
+            writer.close()  # each reads the end of its input; a cancelled task would be reported by asyncio's streams
+        await asyncio.gather(*serving, return_exceptions=True)
 
     def _newcomer(self) -> int:
         self._connections += 1
@@ -63,6 +68,7 @@ class FakeGateway:
 
     async def _terminal(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, end: str = "\n") -> None:
         number = self._newcomer()
+        self._terminals[writer] = asyncio.current_task()
         if end == "\r\n":
             writer.write(b"\xff\xfb\x03\xff\xfb\x01\xff\xfd\x1f\xff\xfd\x18")
 
@@ -77,6 +83,7 @@ class FakeGateway:
                 await asyncio.sleep(self._pace)
                 await self._say(f"guest-{number:04x}", line)
         self._members.pop(number, None)
+        del self._terminals[writer]
         writer.close()
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
