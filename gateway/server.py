@@ -29,7 +29,7 @@ from gateway.core.doors.welcome import log_out
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import operators_over
 from gateway.core.operators.commands import OperatorPrompt
-from gateway.core.ports import Journal
+from gateway.core.ports.journal import Journal
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Role
 from gateway.core.rooms.retention import Retention

@@ -17,7 +17,9 @@ from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators, operators_over
-from gateway.core.ports import Index, Journal, Kernel, Traits
+from gateway.core.ports.index import Index
+from gateway.core.ports.journal import Journal
+from gateway.core.ports.transport import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role

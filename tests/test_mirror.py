@@ -13,7 +13,7 @@ TRIED_BY = {
     "bridge/process": {"figures", "listeners", "ready", "shutdown"},
     "bridge/wire": {"endpoint", "endpoints", "origin_policy", "protocol", "reject"},
     "config": {"values"},
-    "core": {"events", "gate", "ports", "wire"},
+    "core": {"events", "gate", "transport", "wire"},
     "core/operators": {"audit", "roles"},
     "core/rooms": {"idempotency", "join_notices", "post", "join"},
     "core/sessions": {"resume"},

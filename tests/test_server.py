@@ -7,7 +7,7 @@ import pytest
 
 from gateway.config.settings import Settings
 from gateway.core.answer import Answer
-from gateway.core.ports import RoomRecord
+from gateway.core.ports.journal import RoomRecord
 from gateway.errors import JournalError, StartError
 from gateway.server import Gateway
 

@@ -27,7 +27,10 @@ from gateway.core.answer import Answer
 from gateway.core.clock import LOOK_SECONDS, Clock
 from gateway.core.delivery import Delivery, Stalls
 from gateway.core.gate import Gate
-from gateway.core.ports import Index, Journal, Measure, Memory, Transport
+from gateway.core.ports.index import Index
+from gateway.core.ports.journal import Journal, Memory
+from gateway.core.ports.ledger import Measure
+from gateway.core.ports.transport import Transport
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye, Notice
 from gateway.core.protocol.message import Door, Kind, Message, PasteSize

@@ -21,7 +21,8 @@ from typing import TypeVar
 
 from gateway import wording
 from gateway.core.answer import Answer
-from gateway.core.ports import Found, RoomRecord, SearchQuery
+from gateway.core.ports.index import Found, SearchQuery
+from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import Code, JournalError, Refusal, StoreCloses
 from gateway.journal.disk import SPARE_BYTES, Disk

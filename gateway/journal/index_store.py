@@ -36,7 +36,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 
-from gateway.core.ports import Found, RoomRecord, SearchQuery
+from gateway.core.ports.index import Found, SearchQuery
+from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message, PasteSize
 
 APPLICATION_ID = 0x47617449

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.answer import Answer
-from gateway.core.ports import AuditPage, AuditQuery, Measure, Sanction
+from gateway.core.ports.ledger import AuditPage, AuditQuery, Measure, Sanction
 from gateway.core.roles import AuditEntry
 from gateway.errors import JournalError
 from gateway.journal.store import Store

@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.core.answer import Answer
 from gateway.core.clock import TimeRecord
-from gateway.core.ports import UNKNOWN_AGE_MS, Expired, Memory, Page, Person, Removal, RoomRecord
+from gateway.core.ports.journal import UNKNOWN_AGE_MS, Expired, Memory, Page, Person, Removal, RoomRecord
 from gateway.core.protocol.message import PASTES_KEPT, Message
 from gateway.errors import JournalError, LostTail
 from gateway.journal.epoch import epoch_of, new_seed

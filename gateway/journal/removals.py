@@ -33,7 +33,7 @@ import struct
 from collections.abc import Iterator
 from itertools import takewhile
 
-from gateway.core.ports import UNKNOWN_AGE_MS, Expired, Removal
+from gateway.core.ports.journal import UNKNOWN_AGE_MS, Expired, Removal
 from gateway.errors import JournalError
 from gateway.journal.store import TABLES_BY_SEQ, Store
 

@@ -30,7 +30,7 @@ from typing import Any
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import TimeRecord
-from gateway.core.ports import Expired, Memory, Page, Person, Removal, RoomRecord
+from gateway.core.ports.journal import Expired, Memory, Page, Person, Removal, RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import JournalError, LostTail, StartError
 from gateway.journal import removals

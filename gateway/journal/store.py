@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.core.clock import TimeRecord
-from gateway.core.ports import Memory, Page, Person, Receipt, RoomRecord
+from gateway.core.ports.journal import Memory, Page, Person, Receipt, RoomRecord
 from gateway.core.protocol.message import PASTES_KEPT, Message, PasteSize
 from gateway.journal.disk import Disk
 from gateway.journal.epoch import Tail, epoch_of

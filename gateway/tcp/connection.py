@@ -25,7 +25,7 @@ from gateway import wording
 from gateway.core.address import Remote, host_and_port
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
-from gateway.core.ports import Kernel, Traits
+from gateway.core.ports.transport import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.looks import UNSET
 from gateway.core.protocol.message import Door
@@ -66,7 +66,7 @@ class Shared(Protocol):
 
 
 class Connection:
-    """A `core.ports.Transport` over one non-blocking socket."""
+    """A `core.ports.transport.Transport` over one non-blocking socket."""
 
     __slots__ = ("_ahead", "_broken", "_discipline", "_ended", "_events", "_first", "_hearing_since",
                  "_last_words", "_lost", "_queue", "_reached_at", "_shut", "_sock", "_turn_asked", "closed",
@@ -98,7 +98,7 @@ class Connection:
         self._watch(READ)
 
     def send(self, data: bytes) -> int:
-        """See `core.ports.Transport`."""
+        """See `core.ports.transport.Transport`."""
         if self._broken or self.closed:
             return len(data)
         if self._hearing_since is not None and self._last_words is None and not self.session.choked:
@@ -122,19 +122,19 @@ class Connection:
         return taken
 
     def resume(self) -> None:
-        """See `core.ports.Transport`."""
+        """See `core.ports.transport.Transport`."""
         self._soon()
 
     def close(self, closing: CloseReason, words: str) -> None:
-        """See `core.ports.Transport`. What the session is still owed is written first."""
+        """See `core.ports.transport.Transport`. What the session is still owed is written first."""
         self.say_last(self.session.owed, EXPELLED_LINGER if closing in EXPELLED else LINGER)
 
     def kernel(self) -> Kernel | None:
-        """See `core.ports.Transport`."""
+        """See `core.ports.transport.Transport`."""
         return None if self.closed else kernel_of(self._sock)
 
     def traits(self) -> Traits:
-        """See `core.ports.Transport`."""
+        """See `core.ports.transport.Transport`."""
         traits = Traits(local=None if (local := local_end(self._sock)) is None else host_and_port(*local))
         return traits if self._discipline is None else self._discipline.add_to(traits)
 

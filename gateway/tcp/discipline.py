@@ -15,7 +15,7 @@ from typing import Final
 
 from gateway import wording
 from gateway.core.doors.preferences import use_lines
-from gateway.core.ports import Traits
+from gateway.core.ports.transport import Traits
 from gateway.core.protocol.looks import UNSET, Looks
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import clock
@@ -118,7 +118,7 @@ class Discipline:
     # What goes out
 
     def send(self, data: bytes) -> int:
-        """Send lines of the session; the number of bytes taken, as `core.ports.Transport.send`."""
+        """Send lines of the session; the number of bytes taken, as `core.ports.transport.Transport.send`."""
         session, set = self._line.session, self._line.session.preferences
         if not self.write() or self._holds_back:
             return 0

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway.core.address import canonical
-from gateway.core.ports import Kernel
+from gateway.core.ports.transport import Kernel
 
 LINUX_TCP_INFO = 11
 LINUX_LEAST = 104

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gateway import __version__
-from gateway.core.ports import Kernel
+from gateway.core.ports.transport import Kernel
 from gateway.errors import Refusal
 
 STATIC_DIR = Path(__file__).parent / "static"

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from gateway.core.doors.join import Greeting, Position, join
 from gateway.core.hub import Hub
-from gateway.core.ports import Kernel, Traits
+from gateway.core.ports.transport import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import RAW, ServerSentEvents, Wire
@@ -107,11 +107,11 @@ class RoomStream:
             self.over.set_result(closing)
 
     def kernel(self) -> Kernel | None:
-        """See `core.ports.Transport`."""
+        """See `core.ports.transport.Transport`."""
         return kernel_of(self._transport, self._ask_kernel)
 
     def traits(self) -> Traits:
-        """See `core.ports.Transport`."""
+        """See `core.ports.transport.Transport`."""
         return traits_of(self._transport)
 
     # What the connection calls.

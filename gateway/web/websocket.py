@@ -25,7 +25,7 @@ from gateway.core.address import Remote
 from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
-from gateway.core.ports import Kernel, Traits
+from gateway.core.ports.transport import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME, TEXT
@@ -192,11 +192,11 @@ class Socket:
             task.cancel()
 
     def kernel(self) -> Kernel | None:
-        """See `core.ports.Transport`."""
+        """See `core.ports.transport.Transport`."""
         return kernel_of(self._transport, self._shared.options.kernel)
 
     def traits(self) -> Traits:
-        """See `core.ports.Transport`."""
+        """See `core.ports.transport.Transport`."""
         return traits_of(self._transport)
 
     # What the connection calls.

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.clock import Clock
-from gateway.core.ports import Person, Receipt
+from gateway.core.ports.journal import Person, Receipt
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.rooms.idempotency import Idempotency
 from gateway.core.sessions.identity import Identities

@@ -12,7 +12,8 @@ from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.operators.assembly import operators_over
-from gateway.core.ports import Index, Journal
+from gateway.core.ports.index import Index
+from gateway.core.ports.journal import Journal
 from gateway.core.protocol.message import Door, Message
 from gateway.core.protocol.wire import FRAME, PLAIN
 from gateway.core.sessions.session import Arrival, Session

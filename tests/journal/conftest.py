@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import gateway
-from gateway.core.ports import Journal
+from gateway.core.ports.journal import Journal
 from gateway.core.protocol.message import Message
 from gateway.errors import JournalError
 from gateway.journal.memory import MemoryJournal

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from gateway.core.answer import Answer
-from gateway.core.ports import Found, RoomRecord, SearchQuery
+from gateway.core.ports.index import Found, SearchQuery
+from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import Code, JournalError, Refusal
 from gateway.journal.disk import Disk

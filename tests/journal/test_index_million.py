@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.ports import Found, SearchQuery
+from gateway.core.ports.index import Found, SearchQuery
 from gateway.core.protocol.message import Message
 from gateway.journal.index import SqliteIndex
 from tests.fakes import new_index

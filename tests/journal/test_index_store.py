@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.ports import Found, RoomRecord, SearchQuery
+from gateway.core.ports.index import Found, SearchQuery
+from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message, PasteSize
 from gateway.journal import index_store
 from gateway.journal.index import connect, make_tables

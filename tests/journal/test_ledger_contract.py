@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.core.ports import AuditPage, AuditQuery, Journal, Ledger, Measure, Sanction
+from gateway.core.ports.journal import Journal
+from gateway.core.ports.ledger import AuditPage, AuditQuery, Ledger, Measure, Sanction
 from gateway.core.roles import AuditEntry
 from gateway.errors import JournalError
 from gateway.journal.ledger import ENTRIES_LOOKED_AT

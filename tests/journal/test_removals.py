@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.ports import Removal
+from gateway.core.ports.journal import Removal
 from gateway.core.protocol.message import PASTES_KEPT, Message, PasteSize
 from gateway.journal.schema import VERSION
 from tests.journal.conftest import ROOT, Alter, Ask, Fill, OpenSqlite, Say

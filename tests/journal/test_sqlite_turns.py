@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.ports import Page
+from gateway.core.ports.journal import Page
 from gateway.core.protocol.message import Message
 from gateway.errors import JournalError
 from gateway.journal.sqlite import SqliteJournal

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gateway.core.ports import Kernel
+from gateway.core.ports.transport import Kernel
 from gateway.tcp import tcp_info
 from gateway.tcp.tcp_info import kernel_of, linux, macos
 

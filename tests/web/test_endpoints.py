@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from gateway.accounts.accounts import Accounts, Token, digest_of
-from gateway.core.ports import AuditQuery
+from gateway.core.ports.ledger import AuditQuery
 from gateway.core.roles import Role
 from gateway.web.endpoint import Access, Endpoint
 from gateway.web.endpoints import ENDPOINTS

@@ -15,7 +15,7 @@ from gateway.core.doors.join import TERMINAL_RECENT, Greeting, show_history
 from gateway.core.doors.post import say_at_length
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
-from gateway.core.ports import Transport
+from gateway.core.ports.transport import Transport
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Error, Notice, error_event
 from gateway.core.protocol.message import Door

@@ -17,7 +17,7 @@ from gateway import wording
 from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
-from gateway.core.ports import AuditPage, AuditQuery, Ledger, Sanction
+from gateway.core.ports.ledger import AuditPage, AuditQuery, Ledger, Sanction
 from gateway.core.protocol.events import storage_refusal, told
 from gateway.core.roles import AuditEntry, Operator, Role
 from gateway.core.sessions.rate_limit import pay, wait

@@ -17,7 +17,7 @@ from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.audit import REASON_BYTES, Audit
 from gateway.core.operators.subject import BanBy, Subject, Subjects
-from gateway.core.ports import Measure, Sanction
+from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Notice, too_fast
 from gateway.core.protocol.message import Door

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from gateway import wording
 from gateway.core.hub import Hub
-from gateway.core.ports import Measure, Sanction
+from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.roles import Operator
 from gateway.core.sessions import sanctions
 from gateway.core.sessions.nicknames import is_guest

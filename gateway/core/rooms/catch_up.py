@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
-from gateway.core.ports import Journal, Page, RoomRecord
+from gateway.core.ports.journal import Journal, Page, RoomRecord
 from gateway.core.protocol.events import Gap, storage_refusal
 from gateway.core.protocol.message import Message
 from gateway.core.rooms.fanout import Member, Room

@@ -20,7 +20,7 @@ offered twice in a turn.
 from msgspec import UNSET
 
 from gateway.core.delivery import Delivery
-from gateway.core.ports import RoomRecord
+from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.events import Joined, Listed
 from gateway.core.protocol.message import Message
 from gateway.core.protocol.wire import Wire
@@ -55,17 +55,17 @@ class Member:
 
     @property
     def place(self) -> tuple[str, str, int]:
-        """See `core.ports.RoomReading`."""
+        """See `core.ports.transport.RoomReading`."""
         return self.room.name, self.room.epoch, self.cursor
 
     def lag(self) -> tuple[int, int]:
-        """See `core.ports.RoomReading`."""
+        """See `core.ports.transport.RoomReading`."""
         log = self.room.log
         behind = log.head - self.cursor
         return behind, log.lag_bytes(self.cursor) if behind else 0
 
     def unsent_since(self) -> int | None:
-        """See `core.ports.RoomReading`."""
+        """See `core.ports.transport.RoomReading`."""
         message = self.room.log.next_after(self.cursor)
         return None if message is None else message.ts
 

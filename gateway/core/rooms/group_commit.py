@@ -16,7 +16,7 @@ from typing import NamedTuple
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
-from gateway.core.ports import Journal
+from gateway.core.ports.journal import Journal
 from gateway.core.protocol.events import error_event, storage_refusal
 from gateway.core.protocol.message import Message
 from gateway.core.rooms.fanout import Member, Room

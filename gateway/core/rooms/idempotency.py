@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
-from gateway.core.ports import Receipt
+from gateway.core.ports.journal import Receipt
 from gateway.core.protocol.events import Ack, error_event
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal

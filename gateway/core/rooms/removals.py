@@ -20,7 +20,7 @@ from functools import partial
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
-from gateway.core.ports import Journal, Removal
+from gateway.core.ports.journal import Journal, Removal
 from gateway.core.protocol.events import Redacted, storage_refusal
 from gateway.core.protocol.message import Message
 from gateway.core.rooms.catch_up import HistoryReader, Past, Range

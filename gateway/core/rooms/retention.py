@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from gateway import wording
 from gateway.core.clock import Clock
-from gateway.core.ports import Expired, Journal
+from gateway.core.ports.journal import Expired, Journal
 from gateway.core.rooms.fanout import Room
 from gateway.errors import JournalError
 

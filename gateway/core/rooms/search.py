@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
-from gateway.core.ports import Found, Index, Journal, Page, Removal, RoomRecord, SearchQuery
+from gateway.core.ports.index import Found, Index, SearchQuery
+from gateway.core.ports.journal import Journal, Page, Removal, RoomRecord
 from gateway.core.protocol.events import storage_refusal
 from gateway.core.protocol.message import Message
 from gateway.core.rooms.catch_up import HistoryReader, Past, Range

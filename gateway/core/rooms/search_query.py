@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from gateway import wording
 from gateway.core import sanitize
-from gateway.core.ports import SearchQuery
+from gateway.core.ports.index import SearchQuery
 from gateway.core.quantity import moment
 from gateway.core.sessions import nicknames
 from gateway.errors import Code, Refusal

@@ -25,7 +25,7 @@ from itertools import chain
 from gateway import wording
 from gateway.core import sanitize
 from gateway.core.clock import Clock
-from gateway.core.ports import Person
+from gateway.core.ports.journal import Person
 from gateway.core.protocol import wire
 from gateway.core.quantity import short_duration
 from gateway.core.sessions import nicknames

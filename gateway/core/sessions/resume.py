@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
-from gateway.core.ports import Journal, Person
+from gateway.core.ports.journal import Journal, Person
 from gateway.core.protocol.events import Notice
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.identity import (

@@ -29,7 +29,7 @@ from gateway import wording
 from gateway.core import sanitize
 from gateway.core.address import Network, parse_address, parse_network, subscriber_network
 from gateway.core.clock import Clock
-from gateway.core.ports import Measure, Sanction
+from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.protocol.events import Notice, Standing
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import Session

@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 
 from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
-from gateway.core.ports import RoomReading, Transport
+from gateway.core.ports.transport import RoomReading, Transport
 from gateway.core.protocol.events import Event, error_event
 from gateway.core.protocol.looks import UNSET, Preferences
 from gateway.core.protocol.message import Door

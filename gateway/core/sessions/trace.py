@@ -15,7 +15,7 @@ from collections.abc import Callable
 import msgspec
 
 from gateway.core import sanitize
-from gateway.core.ports import Kernel, Traits, Transport
+from gateway.core.ports.transport import Kernel, Traits, Transport
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.sessions.session import Session
 
@@ -163,7 +163,8 @@ Seen = Callable[[str, bytes], None]
 
 
 class Trace:
-    """A `core.ports.Transport` that wraps the session's own and calls `seen` with all bytes until it is removed."""
+    """A transport (`core.ports.transport`) that wraps the session's own and calls `seen` with all bytes until it is
+    removed."""
 
     __slots__ = ("_seen", "_session", "_transport")
 
@@ -182,24 +183,24 @@ class Trace:
         self._seen("in", data)
 
     def send(self, data: bytes) -> int:
-        """See `core.ports.Transport`."""
+        """See `core.ports.transport.Transport`."""
         taken = self._transport.send(data)
         if taken:
             self._seen("out", data[:taken])
         return taken
 
     def resume(self) -> None:
-        """See `core.ports.Transport`."""
+        """See `core.ports.transport.Transport`."""
         self._transport.resume()
 
     def close(self, closing: CloseReason, words: str) -> None:
-        """See `core.ports.Transport`."""
+        """See `core.ports.transport.Transport`."""
         self._transport.close(closing, words)
 
     def kernel(self) -> Kernel | None:
-        """See `core.ports.Transport`."""
+        """See `core.ports.transport.Transport`."""
         return self._transport.kernel()
 
     def traits(self) -> Traits:
-        """See `core.ports.Transport`."""
+        """See `core.ports.transport.Transport`."""
         return self._transport.traits()

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from gateway.core.ports import AuditPage
+from gateway.core.ports.ledger import AuditPage
 from gateway.core.stats.timeseries import STEPS
 from gateway.errors import Code
 from gateway.web.admin.bulk import BulkActionList, BulkEndpoints, BulkRequest, BulkRow

@@ -15,7 +15,7 @@ from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.moderation import Outcome
 from gateway.core.operators.subject import BanBy, Subject
-from gateway.core.ports import AUDIT_FIELDS, AuditPage, AuditQuery, Measure, Sanction
+from gateway.core.ports.ledger import AUDIT_FIELDS, AuditPage, AuditQuery, Measure, Sanction
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal
 from gateway.web.endpoint import Call, Order

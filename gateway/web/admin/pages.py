@@ -15,7 +15,7 @@ from gateway.core.answer import Answer
 from gateway.core.operators.moderation import Outcome
 from gateway.core.operators.redaction import MessagePlace
 from gateway.core.operators.subject import BanBy, Subject
-from gateway.core.ports import Measure
+from gateway.core.ports.ledger import Measure
 from gateway.core.protocol.message import Door
 from gateway.core.quantity import parse_duration
 from gateway.core.roles import Operator, Role

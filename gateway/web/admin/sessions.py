@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway import wording
-from gateway.core.ports import Ledger
+from gateway.core.ports.ledger import Ledger
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, JournalError, Refusal
 

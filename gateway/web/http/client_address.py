@@ -29,7 +29,7 @@ from multidict import CIMultiDictProxy
 from gateway.core import sanitize
 from gateway.core.address import Networks, Remote, canonical, host_and_port, is_loopback
 from gateway.core.hub import Hub
-from gateway.core.ports import Kernel, Traits
+from gateway.core.ports.transport import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal
@@ -186,7 +186,7 @@ def kernel_of(transport: asyncio.Transport, ask: Callable[[Any], Kernel | None])
 
 
 def traits_of(transport: asyncio.Transport) -> Traits:
-    """See `core.ports.Transport`."""
+    """See `core.ports.transport.Transport`."""
     name = transport.get_extra_info("sockname")
     tls = transport.get_extra_info("sslcontext") is not None
     return Traits(local=host_and_port(*name[:2]) if name else None, tls=tls)

@@ -10,7 +10,7 @@ from gateway.core.operators.audit import STRANGERS_BURST
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorPrompt
 from gateway.core.operators.moderation import ANNOUNCEMENTS_BURST, SLICE, Outcome
 from gateway.core.operators.subject import Subject
-from gateway.core.ports import AuditPage, AuditQuery
+from gateway.core.ports.ledger import AuditPage, AuditQuery
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import PLAIN

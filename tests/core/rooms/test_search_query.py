@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.ports import SearchQuery
+from gateway.core.ports.index import SearchQuery
 from gateway.core.rooms.search_query import WAITING, Turns, parse_query
 from gateway.errors import Code, Refusal
 from tests.fakes import StandingClock

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.doors.post import Post, Posting
 from gateway.core.operators.subject import Subject
-from gateway.core.ports import Measure
+from gateway.core.ports.ledger import Measure
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.roles import Operator, Role
 from gateway.core.sessions.identity import CONNECTIONS

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.core.clock import Clock
 from gateway.core.delivery import Delivery
-from gateway.core.ports import Measure, Sanction
+from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import PLAIN
 from gateway.core.sessions import sanctions

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from gateway.core.ports import AuditQuery
+from gateway.core.ports.ledger import AuditQuery
 from tests.fakes import eventually
 from tests.web.running_door import Running
 

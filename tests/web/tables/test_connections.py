@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from gateway.core.clock import Clock
-from gateway.core.ports import Kernel, Traits
+from gateway.core.ports.transport import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.sessions.session import Session
