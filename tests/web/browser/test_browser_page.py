@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import StorageState, expect
+from playwright.sync_api import Route, StorageState, expect
 
 from tests.fakes import until
 from tests.web.browser.conftest import Complaints, Open
@@ -187,6 +187,16 @@ def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGatewa
     nina.say("/who")
     nina.wait_for("nina (you)")
     page = open_page("about:blank", "zoe")
+    menus: list[Route] = []
+    page.route("**/menu.js", lambda route: menus.append(route))
+    page.goto(f"{gateway.web}/r/{room}")
+    last = page.locator("#log > .msg", has_text="line 120")
+    last.hover()
+    page.wait_for_timeout(300)  # the browser tells once more what the pointer is over when the page has settled
+    until(lambda: page.evaluate("1") and menus, "the menu is asked for").pop().continue_()
+    expect(last.locator(".more")).to_be_visible()  # also on the first row that the pointer comes to
+    page.unroute("**/menu.js")
+    page.goto("about:blank")
     page.goto(f"{gateway.web}/r/{room}#7")
     expect(page.locator("#log > .target > .text")).to_have_text("line 7")
     expect(page.locator("#log > .target")).to_be_in_viewport()

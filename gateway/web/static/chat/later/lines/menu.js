@@ -37,6 +37,7 @@ export function begin(itsPage) {
   button.addEventListener("click", () => (list.hidden ? open() : close()));
   list.addEventListener("keydown", pressed);
   document.addEventListener("pointerdown", ({ target }) => list.contains(target) || target === button || close());
+  attend({ target: scroller.querySelector(".msg:hover") ?? document.activeElement }); // what this file was loaded for
 }
 
 /** Opens the menu of a row from the keyboard. */
