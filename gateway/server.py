@@ -10,30 +10,23 @@ import logging
 import secrets
 import signal
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from gateway import __version__, wording
-from gateway.accounts.accounts import Account, Accounts, Token
 from gateway.accounts.authenticator import Authenticator
-from gateway.config.accounts import ROOT_NAME
-from gateway.config.reload import Reloading
-from gateway.config.settings import AdminSettings, Settings
-from gateway.core import sanitize
+from gateway.config.settings import Settings
 from gateway.core.address import Networks, host_and_port
 from gateway.core.clock import Clock
 from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
-from gateway.core.doors.welcome import log_out
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import operators_over
 from gateway.core.operators.commands import OperatorPrompt
 from gateway.core.ports.journal import Journal
 from gateway.core.protocol.message import Door
-from gateway.core.roles import Role
 from gateway.core.rooms.retention import Retention
-from gateway.core.sessions.rate_limit import Limits
 from gateway.core.stats.health import Ceilings
 from gateway.core.stats.recent import Statistics
 from gateway.errors import Refusal, StartError
@@ -62,6 +55,7 @@ from gateway.process.ready import (
     say,
     write_ports_file,
 )
+from gateway.reload import Parts, Reloading, accounts_of, hub_limits, message_of_the_day, neighbours
 from gateway.shutdown import Shutdown
 from gateway.tcp.acceptor import Acceptor
 from gateway.tcp.connection_limits import ConnectionLimits
@@ -141,7 +135,7 @@ class Gateway:
         rejections = Rejections(self.server, lingering_limit(self.admission.connections))
         self.acceptor = Acceptor(self.server, self.hub, self.admission, rejections, Networks(settings.proxy_protocol))
         self.listeners = Listeners(self.server, self.hub.gate)
-        self.passwords = Authenticator(register(settings.admin), self.clock.now)
+        self.passwords = Authenticator(accounts_of(settings.admin), self.clock.now)
         self.hub.identities.reserve(self.passwords.names)
         self.operators = operators_over(
             self.hub, self.passwords, self.listeners, logs.set_level, random_bits=secrets.randbits
@@ -158,7 +152,18 @@ class Gateway:
         self.prompt = OperatorPrompt(self.hub, self.operators)
         self.web = self._web_door()
         self.reloading = Reloading(settings, again)
-        self._let_settings_change()
+        parts = Parts(
+            self.hub,
+            self.retention,
+            self.admission,
+            self.acceptor,
+            self.passwords,
+            self.operators,
+            self.greeting,
+            self.web,
+            self.certificate,
+        )
+        parts.take_changes(self.reloading)
 
     async def start(self) -> None:
         """Open the doors and print the ready line. Raises StartError."""
@@ -231,43 +236,6 @@ class Gateway:
         if not self.hub.gate.stopping:
             self.reloading.reload()
 
-    def _let_settings_change(self) -> None:
-        """Register the settings that SIGHUP changes, and how."""
-        change = self.reloading.on
-        change("limits.", "rooms.create", apply=self._limit)
-        change("web.origins", "web.hosts", "web.trusted_proxies", apply=lambda new: self.web.reload(*_neighbours(new)))
-        change("proxy_protocol", apply=self._trust_introductions)
-        change("journal.retention", apply=lambda new: self.retention.keep(new.journal.retention))
-        change("log_level", "log_format", apply=self._log)
-        change("motd", apply=self._announce_daily)
-        if self.certificate is not None:
-            self.reloading.on_files("tls_cert", "tls_key", apply=self.certificate.reload)
-        change(
-            *("admin.password_hash", "admin.accounts", "admin.tokens"),
-            apply=lambda new: self._trust_operators(self.passwords.know(register(new.admin))),
-        )
-
-    def _trust_operators(self, changed: Collection[str]) -> None:
-        """Log out the people whose account is gone, or has another role or password."""
-        self.web.logins.revoke(changed)
-        log_out(self.hub, changed)
-        self.hub.identities.reserve(self.passwords.names)
-
-    def _limit(self, new: Settings) -> None:
-        self.admission.connections = connection_limit(new.limits.connections)
-        self.admission.per_address = new.limits.connections_per_ip
-        self.hub.limit(hub_limits(new))
-
-    def _log(self, new: Settings) -> None:
-        logs.start(new.log_level, new.log_format)
-        self.operators.log_level.settle(new.log_level)
-
-    def _trust_introductions(self, new: Settings) -> None:
-        self.acceptor.proxies = Networks(new.proxy_protocol)
-
-    def _announce_daily(self, new: Settings) -> None:
-        self.greeting.motd = message_of_the_day(new.motd)
-
     def _open_journal(self) -> Journal:
         if self.settings.memory:
             return MemoryJournal()
@@ -278,7 +246,7 @@ class Gateway:
         )
 
     def _web_door(self) -> WebDoor:
-        hosts, origins, trusted_proxies = _neighbours(self.settings)
+        hosts, origins, trusted_proxies = neighbours(self.settings)
         options = WebOptions(
             templates=templates(),
             hosts=hosts,
@@ -353,46 +321,3 @@ class Gateway:
     def _wake(self) -> None:
         self._wakeup = None
         self.hub.tick()
-
-
-def hub_limits(settings: Settings) -> Limits:
-    """The hub's limits from the settings."""
-    limits = settings.limits
-    return Limits(
-        messages_per_second=limits.messages_per_second,
-        burst=limits.burst,
-        address_messages_per_second=limits.address_messages_per_second,
-        address_burst=limits.address_burst,
-        rooms=limits.rooms,
-        log_messages=limits.log_messages,
-        log_bytes=limits.log_bytes,
-        logs_bytes=limits.logs_bytes,
-        paste_bytes=limits.paste_bytes,
-        stall_seconds=limits.stall_seconds,
-        create_rooms=settings.rooms.create,
-    )
-
-
-def message_of_the_day(words: str) -> str:
-    """The words after the text gate."""
-    try:
-        return sanitize.lines(words) if words else ""
-    except Refusal:
-        return ""
-
-
-def _neighbours(settings: Settings) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
-    """The host names of the web door, the foreign origins and the proxies it believes."""
-    web = settings.web
-    return (*web.hosts, *settings.host), web.origins, web.trusted_proxies
-
-
-def register(settings: AdminSettings) -> Accounts:
-    """The accounts and tokens of the settings."""
-    accounts = [Account(ROOT_NAME, Role.ADMIN, settings.password_hash)] if settings.password_hash else []
-    accounts += [Account(name, Role[each.role.upper()], each.hash) for name, each in settings.accounts.items()]
-    tokens = []
-    for token in settings.tokens:
-        name, role, digest = token.split(":")
-        tokens.append(Token(name, Role[role.upper()], digest.lower()))
-    return Accounts(accounts, tokens)

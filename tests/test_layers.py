@@ -30,6 +30,7 @@ ALLOWED = {
     "listeners": {"tcp", "core", "errors"},
     "shutdown": {"listeners", "tcp", "core", "errors"},
     "classic": {"tcp", "core", "process", "errors"},
+    "reload": {"accounts", "config", "core", "errors", "process", "tcp", "tls", "web"},
     "server": {
         "accounts",
         "config",
@@ -39,6 +40,7 @@ ALLOWED = {
         "listeners",
         "login_link",
         "process",
+        "reload",
         "shutdown",
         "tcp",
         "tls",
