@@ -17,6 +17,7 @@ from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators, operators_over
+from gateway.core.ports.cluster import Cluster
 from gateway.core.ports.index import Index
 from gateway.core.ports.journal import Journal
 from gateway.core.ports.transport import Kernel, Traits
@@ -182,6 +183,7 @@ def new_hub(
     journal: Journal | None = None,
     random_bits: Callable[[int], int] = secrets.randbits,
     index: Index | None = None,
+    cluster: Cluster | None = None,
 ) -> Hub:
     """A hub with a journal in memory unless one is given, and without a rate unless `limits` name one; not started."""
     return Hub(
@@ -192,6 +194,7 @@ def new_hub(
         random_bits=random_bits,
         token_key=b"a key for tests only",
         index=index,
+        cluster=cluster,
     )
 
 

@@ -20,7 +20,7 @@ TRIED_BY = {
     "core/stats": {"counters", "recent"},
     "journal": {"disk", "epoch", "integrity", "open", "schema", "store"},
     "tcp": {"door"},
-    "web": {"app", "authorize", "options", "pings", "sessions", "summary", "watch"},
+    "web": {"app", "authorize", "options", "pings", "summary", "watch"},
     "web/http": {"request"},
     "web/tables": {"connection_row"},
     "": {"errors"},

@@ -27,6 +27,7 @@ from gateway.core.answer import Answer
 from gateway.core.clock import LOOK_SECONDS, Clock
 from gateway.core.delivery import Delivery, Stalls
 from gateway.core.gate import Gate
+from gateway.core.ports.cluster import Alone, Cluster
 from gateway.core.ports.index import Index
 from gateway.core.ports.journal import Journal, Memory
 from gateway.core.ports.ledger import Measure
@@ -64,7 +65,8 @@ SESSION_ID = re.compile(r"[1-9a-f][0-9a-f]{0,15}")
 
 class Hub:
     """One per process. Owns the sessions, the rooms in memory and the nicks in use. `random_bits` draws guest names
-    and ids; `token_key` signs the tokens with which browsers resume; without an `index` nothing is found."""
+    and ids; `token_key` signs the tokens with which browsers resume; without an `index` nothing is found; without a
+    `cluster` it is the only node."""
 
     def __init__(
         self,
@@ -76,8 +78,10 @@ class Hub:
         random_bits: Callable[[int], int],
         token_key: bytes,
         index: Index | None = None,
+        cluster: Cluster | None = None,
     ) -> None:
         self.journal = journal
+        self.cluster = cluster or Alone()
         self.limits = limits
         self.clock = clock
         self.stats = stats

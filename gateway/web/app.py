@@ -105,7 +105,9 @@ class WebDoor:
         self._site = OriginPolicy(options.hosts, options.origins, options.tls, options.base_path)
         self._answers = Responses(pages)
         self._sockets = WebSockets(hub, terminals, requests, self._wheel, options, self._addresses, self._refuse_socket)
-        sessions = self.logins = AdminSessions(hub.clock.trusted.seconds, hub.journal.ledger, authenticator.proof)
+        sessions = self.logins = AdminSessions(
+            hub.clock.trusted.seconds, hub.journal.ledger, authenticator.proof, hub.cluster
+        )
         login = Login(sessions, authenticator, operators.audit, self._site, options)
         self._streams = Streams(hub, terminals.greeting, options, self._wheel)
         app = web.Application()

@@ -12,6 +12,7 @@ from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.operators.assembly import operators_over
+from gateway.core.ports.cluster import Cluster
 from gateway.core.ports.index import Index
 from gateway.core.ports.journal import Journal
 from gateway.core.protocol.message import Door, Message
@@ -119,19 +120,26 @@ class Gated:
 class World:
     """A hub with its operators and doors."""
 
-    def __init__(self, *, index: Index | None = None, **limits: object) -> None:
+    def __init__(
+        self,
+        *,
+        index: Index | None = None,
+        journal: Journal | None = None,
+        cluster: Cluster | None = None,
+        bits: Callable[[int], int] | None = None,
+        **limits: object,
+    ) -> None:
         self.clock = StandingClock()
         self.set_by = 0.0
         """Seconds by which somebody has set the clock on the wall."""
-        self.journal = Gated(MemoryJournal())
+        self.journal = Gated(journal or MemoryJournal())
         self._due: list[float] = []
-        bits = count(0x4F2A)
+        drawn = count(0x4F2A)
+        bits = bits or (lambda size: next(drawn))
         clock = Clock(self.clock, lambda: int((self.clock.now + self.set_by) * 1000), self._due.append)
-        self.hub = new_hub(clock, limits, self.journal, lambda size: next(bits), index)
+        self.hub = new_hub(clock, limits, self.journal, bits, index, cluster)
         self.passwords, self.ports, self.levels = Passwords(), Listeners(), list[str]()
-        self.operators = operators_over(
-            self.hub, self.passwords, self.ports, self.levels.append, lambda size: next(bits)
-        )
+        self.operators = operators_over(self.hub, self.passwords, self.ports, self.levels.append, bits)
         self.hub.start()
         self.operators.moderation.start()
         greeting = Greeting()

@@ -5,6 +5,9 @@ refused. It acts at once and on sessions, so that a newcomer who takes the same 
 slips through between a ban and the closing of connections: newcomers are rejected from the first moment.
 
 If the ledger fails, what was done holds until the process ends; the operator is told `storage`.
+
+What another node has done is heard from it (`core.ports.cluster`), and enforced here as if it had been done here. What
+was not stored holds on this node alone.
 """
 
 import logging
@@ -17,6 +20,7 @@ from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.audit import REASON_BYTES, Audit
 from gateway.core.operators.subject import BanBy, Subject, Subjects
+from gateway.core.ports.cluster import Missed, SanctionsChanged
 from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Notice, too_fast
@@ -63,6 +67,10 @@ class Moderation:
         self._random_bits = random_bits
         self._subjects = Subjects(hub)
         self._announced_until = 0.0
+        self._unstored: set[str] = set()
+        """The sanctions that the ledger could not store."""
+        hub.cluster.hear(SanctionsChanged, lambda node, changed: self._follow(changed.add, changed.lift))
+        hub.cluster.hear(Missed, lambda node, missed: self.start())
 
     def start(self) -> None:
         """Load the stored bans and mutes, in place of those known now."""
@@ -72,10 +80,20 @@ class Moderation:
         if isinstance(found, JournalError):
             log.error(wording.LOG_SANCTIONS_UNREAD, found)
             return
+        stored = {each.id for each in found} | self._unstored
+        self._follow(found, [each for measure in Measure for each in self._of(measure).all() if each.id not in stored])
+
+    def _follow(self, add: Sequence[Sanction], lift: Sequence[Sanction]) -> None:
+        """These were put in force, and these lifted, elsewhere or earlier: make it so here."""
+        new = [each for each in add if self._of(each.measure).get(each.id) is None]
+        try:
+            for each in new:
+                self._of(each.measure).add(each)
+        except Refusal as refusal:
+            log.error(wording.LOG_SANCTIONS_UNREAD, refusal.text)
         for measure in Measure:
-            self._of(measure).clear()
-        for each in found:
-            self._of(each.measure).add(each)
+            self._end([each for each in lift if each.measure is measure and self._of(measure).get(each.id) is not None])
+            self._enforce(measure, [each for each in new if each.measure is measure])
 
     # The verbs
 
@@ -194,6 +212,7 @@ class Moderation:
 
         def recorded(failure: Refusal | None) -> Outcome | Refusal:
             if failure is not None:
+                self._unstored |= {each.id for each in add}
                 kept = wording.ONLY_UNTIL_RESTART if add or outcome.lifted else wording.NOT_IN_AUDIT
                 words = kept.format(words=outcome.words, problem=failure.text)
                 return Refusal(failure.code, words, failure.retry_ms)
@@ -262,11 +281,9 @@ class Moderation:
         put = wording.BANNED_NOW if measure is Measure.BAN else wording.MUTED_NOW
         named = " ".join(target.text for target in targets)
         words = put.format(target=named, until=end_of(new[0], now))
-        found = list(dict.fromkeys(session for each in new for session in self._concerned(each)))
+        found = self._enforce(measure, new)
         if measure is Measure.MUTE:
-            self._in_slices(found, self._tell_standing)
             return Outcome(words, named, new, earlier)
-        self._in_slices(found, self._hub.turn_away)
         if found:
             words += wording.CLOSED_ONE_TOO if len(found) == 1 else wording.CLOSED_TOO.format(count=len(found))
         return Outcome(words, named, new, earlier, len(found))
@@ -275,15 +292,28 @@ class Moderation:
         def act() -> Outcome:
             table = self._of(measure)
             found = self._named_by(table, which)
-            concerned = dict.fromkeys(session for each in found for session in self._concerned(each))
-            for each in found:
-                table.remove(each.id)
-            self._in_slices(list(concerned), self._tell_standing)
+            self._end(found)
             words = " ".join(dict.fromkeys(each.target for each in found))
             lifted = wording.NO_LONGER_BANNED if measure is Measure.BAN else wording.NO_LONGER_MUTED
             return Outcome(lifted.format(target=words), words, lifted=found)
 
         return self.perform(operator, least, f"un{measure}", which, "", act)
+
+    def _enforce(self, measure: Measure, new: Sequence[Sanction]) -> list[Session]:
+        """These are in force from now on: close the connections they cover, or tell them that they are muted; return
+        those connections."""
+        if not self._hub.sessions:
+            return []  # at the start, when there may be ten thousands of them
+        found = list(dict.fromkeys(session for each in new for session in self._concerned(each)))
+        self._in_slices(found, self._tell_standing if measure is Measure.MUTE else self._hub.turn_away)
+        return found
+
+    def _end(self, found: Sequence[Sanction]) -> None:
+        """Take these out of force, and tell those they were for."""
+        concerned = dict.fromkeys(session for each in found for session in self._concerned(each))
+        for each in found:
+            self._of(each.measure).remove(each.id)
+        self._in_slices(list(concerned), self._tell_standing)
 
     def _named_by(self, table: Sanctions, which: str) -> list[Sanction]:
         """The sanctions with that id or that target. Raises Refusal when there is none."""

@@ -205,12 +205,11 @@ class Sanctions:
             if each.until is not None and each.until < before:
                 self.remove(each.id)
 
-    def clear(self) -> None:
-        """Forget all."""
-        for id in list(self._all):
-            self.remove(id)
-
     # Lookups
+
+    def all(self) -> list[Sanction]:
+        """All of them, including those that have ended."""
+        return list(self._all.values())
 
     def __len__(self) -> int:
         """How many there are, including those that have ended."""

@@ -8,6 +8,9 @@ A restart logs nobody out: the ledger keeps the sessions, by digest, with the ti
 account they were opened by, so that an account that changed while the gateway was down loses its sessions. The CSRF
 token is made from the secret, so it is not stored. The time of a session's last use is stored once a minute: if the
 process is killed, up to a minute of use is forgotten.
+
+Another node of the gateway (`core.ports.cluster`) opens and ends sessions in the same ledger; when it has, they are
+read again, so that a cookie is good at every node.
 """
 
 import hashlib
@@ -20,6 +23,7 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway import wording
+from gateway.core.ports.cluster import Cluster, LoginsChanged, Missed
 from gateway.core.ports.ledger import Ledger
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, JournalError, Refusal
@@ -98,18 +102,27 @@ class AdminSessions:
     """The open sessions of the dashboard: 30 minutes without use end one, 12 hours in any case. `clock` returns seconds
     of trusted time, `proof` the proof of an account."""
 
-    def __init__(self, clock: Callable[[], float], ledger: Ledger, proof: Callable[[str], str]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], ledger: Ledger, proof: Callable[[str], str], cluster: Cluster
+    ) -> None:
         self._clock = clock
         self._ledger = ledger
         self._proof = proof
         self._sessions: dict[bytes, AdminSession] = {}
         self._written = 0.0
+        self._changes = 0
+        cluster.hear(LoginsChanged, lambda node, changed: self.start())
+        cluster.hear(Missed, lambda node, missed: self.start())
 
     def start(self) -> None:
-        """Load the stored sessions."""
-        self._ledger.logins().then(self._recalled)
+        """Load the stored sessions, in place of those known now."""
+        changes = self._changes
+        self._ledger.logins().then(lambda text: self._recalled(text, changes))
 
-    def _recalled(self, text: str | JournalError) -> None:
+    def _recalled(self, text: str | JournalError, changes: int) -> None:
+        if changes != self._changes:
+            self.start()  # what was read is older than what has been stored from here meanwhile
+            return
         try:
             if isinstance(text, JournalError):
                 raise ValueError(text)
@@ -117,11 +130,14 @@ class AdminSessions:
         except ValueError as problem:
             log.warning(wording.LOG_LOGINS_UNREAD, problem)
             return
+        known, self._sessions = self._sessions, {}
         for each in kept[:SESSION_LIMIT]:
             if each.role.upper() in Role.__members__ and each.proof and each.proof == self._proof_of(each.name):
                 operator = Operator(each.name, Role[each.role.upper()], each.source)
-                session = AdminSession(each.id, operator, each.agent, "", each.opened, each.seen, each.proof)
-                self._sessions[bytes.fromhex(each.key)] = session
+                key, seen = bytes.fromhex(each.key), each.seen
+                if key in known:
+                    seen = max(seen, known[key].seen)
+                self._sessions[key] = AdminSession(each.id, operator, each.agent, "", each.opened, seen, each.proof)
         self._sweep()
 
     def _proof_of(self, name: str) -> str:
@@ -129,6 +145,7 @@ class AdminSessions:
 
     def _keep(self) -> None:
         self._written = self._clock()
+        self._changes += 1
         kept = [
             KeptSession(
                 key.hex(), each.id, each.operator.name, each.operator.role.word, each.operator.source, each.agent,

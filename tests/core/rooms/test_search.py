@@ -14,7 +14,7 @@ from tests.core.world import Peer, World
 from tests.fakes import new_index
 
 
-def searching(**limits: object) -> tuple[World, Peer]:
+def searching(**limits: Any) -> tuple[World, Peer]:
     world = World(index=new_index(), **limits)
     return world, world.terminal("bob")
 

@@ -1,0 +1,130 @@
+"""What an operator does at one node of several holds at all of them."""
+
+from typing import Any
+
+import pytest
+
+from gateway.core.operators.moderation import Outcome
+from gateway.core.operators.subject import Subject
+from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.roles import Operator, Role
+from gateway.errors import Refusal
+from tests.core.nodes import Nodes
+from tests.core.world import World
+
+ADMIN = Operator("ana", Role.ADMIN, "web 10.0.0.9")
+
+
+@pytest.fixture
+def nodes() -> Nodes:
+    return Nodes()
+
+
+def do(world: World, verb: str, *words: Any, **more: Any) -> Any:
+    """Do it, tick, and return the outcome."""
+    answers: list[Outcome | Refusal] = []
+    getattr(world.operators.moderation, verb)(*words, **more).then(answers.append)
+    world.run()
+    (answer,) = answers
+    return answer
+
+
+def test_a_ban_closes_connections_at_the_other_node_and_keeps_out_there(nodes: Nodes) -> None:
+    here, there = nodes.start("a"), nodes.start("b")
+    bob, cid = there.terminal("bob"), there.terminal("cid")
+
+    do(here, "ban", ADMIN, Subject(nick="bob"), "spam", 60)
+    nodes.settle()
+
+    assert bob.transport.closed is not None and bob.transport.closed[0] is CloseReason.BANNED
+    assert cid.transport.closed is None
+    with pytest.raises(Refusal, match="spam"):
+        there.hub.rename(there.terminal().session, "bob")
+
+
+def test_an_unban_at_the_other_node_lets_in_again(nodes: Nodes) -> None:
+    here, there = nodes.start("a"), nodes.start("b")
+    do(here, "ban", ADMIN, Subject(nick="bob"), "spam", 60)
+    nodes.settle()
+
+    do(there, "unban", ADMIN, "bob")
+    nodes.settle()
+
+    assert here.terminal("bob").session.nick == "bob"
+
+
+def test_a_mute_at_another_node_is_told_and_so_is_its_end(nodes: Nodes) -> None:
+    here, there = nodes.start("a"), nodes.start("b")
+    bob = there.browser("bob")
+    bob.forget()
+
+    do(here, "mute", ADMIN, Subject(nick="bob"), "caps", 60)
+    nodes.settle()
+    bob.asks(type="say", room="lobby", text="HELLO", id="1")
+    heard = bob.objects
+    do(here, "unmute", ADMIN, "bob")
+    nodes.settle()
+
+    assert [(each["muted"], each["reason"]) for each in heard if each["type"] == "standing"] == [(True, "caps")]
+    assert [each["code"] for each in heard if each["type"] == "error"] == ["muted"]
+    assert [each["muted"] for each in bob.told("standing")] == [False]
+
+
+def test_a_ban_in_place_of_another_leaves_one(nodes: Nodes) -> None:
+    here, there = nodes.start("a"), nodes.start("b")
+    do(here, "ban", ADMIN, Subject(nick="bob"), "spam", 60)
+    nodes.settle()
+
+    do(there, "ban", ADMIN, Subject(nick="bob"), "more spam", 600)
+    nodes.settle()
+
+    assert [each.reason for each in here.hub.bans.holding()] == ["more spam"]
+    assert here.hub.bans.holding() == there.hub.bans.holding()
+
+
+def test_facts_heard_twice_do_no_harm(nodes: Nodes) -> None:
+    here, there = nodes.start("a"), nodes.start("b")
+    bob = there.browser("bob")
+    bob.forget()
+    do(here, "mute", ADMIN, Subject(nick="bob"), "caps", 60)
+    nodes.on_the_way.extend(list(nodes.on_the_way))
+    nodes.settle()
+
+    assert len(bob.told("standing")) == 1
+    assert len(there.hub.mutes) == 1
+
+
+def test_a_node_that_missed_facts_reads_again_what_holds(nodes: Nodes) -> None:
+    here, there = nodes.start("a"), nodes.start("b")
+    bob = there.terminal("bob")
+    do(here, "ban", ADMIN, Subject(nick="cid"), "spam", 60)
+    nodes.settle()
+    do(here, "unban", ADMIN, "cid")
+    do(here, "ban", ADMIN, Subject(nick="bob"), "spam", 60)
+
+    nodes.miss()
+
+    assert [each.target for each in there.hub.bans.holding()] == ["bob"]
+    assert bob.transport.closed is not None and bob.transport.closed[0] is CloseReason.BANNED
+
+
+def test_a_ban_that_could_not_be_stored_outlives_a_reading(nodes: Nodes, expected_errors: list[str]) -> None:
+    expected_errors.append("not stored: ban by ana")
+    here, there = nodes.start("a"), nodes.start("b")
+    ledger: Any = here.hub.journal.ledger
+    ledger.fails = True
+    assert isinstance(do(here, "ban", ADMIN, Subject(nick="bob"), "spam", 60), Refusal)
+    ledger.fails = False
+    do(there, "ban", ADMIN, Subject(nick="cid"), "spam", 60)
+
+    nodes.miss()
+
+    assert {each.target for each in here.hub.bans.holding()} == {"bob", "cid"}
+    assert {each.target for each in there.hub.bans.holding()} == {"cid"}
+
+
+def test_a_node_that_starts_knows_what_holds(nodes: Nodes) -> None:
+    here = nodes.start("a")
+    do(here, "ban", ADMIN, Subject(nick="bob"), "spam", 60)
+
+    assert [each.target for each in nodes.start("b").hub.bans.holding()] == ["bob"]

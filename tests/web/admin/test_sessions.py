@@ -1,0 +1,71 @@
+"""The sessions of the dashboard when several nodes share the ledger that keeps them."""
+
+import pytest
+
+from gateway.core.roles import Operator, Role
+from gateway.web.admin.sessions import SESSION_IDLE, WRITTEN_EVERY, AdminSessions
+from tests.core.nodes import Nodes
+from tests.fakes import StandingClock
+
+ANA = Operator("ana", Role.ADMIN, "web 10.0.0.9")
+
+
+class Dashboards:
+    """Two nodes' sessions over one ledger."""
+
+    def __init__(self) -> None:
+        self.clock = StandingClock()
+        self.nodes = Nodes()
+        self.here, self.there = self._start("a"), self._start("b")
+
+    def _start(self, name: str) -> AdminSessions:
+        hub = self.nodes.start(name).hub
+        sessions = AdminSessions(self.clock, hub.journal.ledger, lambda account: f"proof of {account}", hub.cluster)
+        sessions.start()
+        return sessions
+
+
+@pytest.fixture
+def both() -> Dashboards:
+    return Dashboards()
+
+
+def test_a_cookie_is_good_at_the_other_node(both: Dashboards) -> None:
+    secret, _ = both.here.open(ANA, "curl")
+    both.nodes.settle()
+
+    found = both.there.find(secret)
+
+    assert found is not None and found.operator == ANA
+
+
+def test_a_logout_at_the_other_node_ends_it_here(both: Dashboards) -> None:
+    secret, _ = both.here.open(ANA, "curl")
+    both.nodes.settle()
+
+    both.there.close(secret)
+    both.nodes.settle()
+
+    assert both.here.find(secret) is None
+
+
+def test_use_at_one_node_keeps_it_open_at_the_other(both: Dashboards) -> None:
+    secret, _ = both.here.open(ANA, "curl")
+    both.nodes.settle()
+
+    for _ in range(int(2 * SESSION_IDLE / WRITTEN_EVERY)):
+        both.clock.now += WRITTEN_EVERY
+        assert both.here.find(secret) is not None
+        both.nodes.settle()
+
+    assert both.there.find(secret) is not None
+
+
+def test_a_node_that_missed_a_logout_reads_again(both: Dashboards) -> None:
+    secret, _ = both.here.open(ANA, "curl")
+    both.nodes.settle()
+    both.there.close(secret)
+
+    both.nodes.miss()
+
+    assert both.here.find(secret) is None
