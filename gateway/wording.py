@@ -142,9 +142,6 @@ BYE = "bye"
 
 TOO_LONG = "{size:,} bytes, limit {limit:,}; not sent"
 LINE_TOO_LONG = "more than {line:,} bytes in a line, limit {limit:,} of text; not sent"
-LINE_TOO_LONG_PASTE = (
-    "a line of the paste has more than {line:,} bytes; not sent. POST takes it: curl --data-binary @FILE URL/r/ROOM"
-)
 PASTE_PAGE = "put it into the box or the text: over 4,000 bytes it becomes a paste by itself"
 PASTES_FULL = "too many long texts are being sent at the moment, try again"
 NO_SUCH_PASTE = "message {seq} in {room} is not a paste, or so old that only its beginning is kept"

@@ -238,10 +238,7 @@ class Connection:
             if self._knocks_at_wrong_door(self._first):
                 return
             data, self._first = without_mark(self._first), None
-        if self._waiting:
-            self._ahead.add(data)
-        else:
-            self._receive(data)
+        self._ahead.add(data) if self._waiting else self._receive(data)
         self._take_turn()
 
     def _end_at_return(self, seen: int) -> None:
@@ -343,10 +340,11 @@ class Connection:
         while queue and not session.held and not session.closed:
             line = queue.pop()
             if isinstance(line, TooLong):
-                terminals.too_long(session, line.size)
+                terminals.too_long(session, line.text, line.ends)
             else:
                 terminals.line(session, line)
         self._queue = queue or None
+        self.lines.in_pieces = terminals.pastes(session)
         if session.closed:
             return
         if self._discipline is not None or session.preferences is not UNSET:

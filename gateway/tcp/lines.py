@@ -7,11 +7,13 @@ per byte and little per line: a chunk is searched and cut by the C of `bytes`, n
 
 - `_ready` holds complete lines whose ends are LF, perhaps with CRs beside it, so taking a few of them is one `split`
   with a limit. The rest is copied by it, at most a chunk's length each time: 64 lines of 64 KiB a turn, 2 µs.
-- `_partial` is the unfinished line, raw, because its last byte may be a CR whose meaning the next chunk decides. It
-  never holds more than LINE_BYTES and one CR: further CRs after a line of full length tell nothing new.
-- A line that outgrows the limit unfinished is moved to `_ready` as it is and ended there. `take` finds it too long like
-  any other, and `_skipping` drops bytes until its real end comes. So one over-long line is one TooLong, in its place
-  among the others, whatever its length and however it was cut into chunks.
+- `_partial` is the unfinished line, raw, because its last byte may be a CR whose meaning the next chunk decides. CRs
+  after a line of full length tell nothing new: one of them is kept.
+- A line that outgrows the limit unfinished counts as pending. `take` returns it once the lines before it are taken,
+  and `_skipping` drops bytes until its real end comes. So one over-long line is one TooLong, in its place among the
+  others, whatever its length and however it was cut into chunks.
+- A paste has no limit for its lines. While `in_pieces`, which the lines before it decide, an over-long line is not
+  skipped but comes in pieces, each a TooLong with its text, and its rest as a line.
 
 Between lines all of these are the empty `bytes` object: an idle connection holds nothing.
 
@@ -23,7 +25,7 @@ false, and memory is one chunk and one line.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.core.sanitize import LINE_BYTES
 
@@ -38,9 +40,12 @@ _LAST_CHARACTER = re.compile(rb"[^\x80-\xbf][\x80-\xbf]{0,3}\Z|.\Z", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class TooLong:
-    """A line over LINE_BYTES was dropped. `size` is how many of its bytes had come by then."""
+    """A line over LINE_BYTES. `size` is how many of its bytes had come by then, `text` what they are unless the line is
+    skipped; a piece of a line does not end it."""
 
     size: int
+    text: bytes | None = field(default=None, compare=False)
+    ends: bool = field(default=True, compare=False)
 
 
 SHORT_PAUSE_SECONDS = 0.02
@@ -62,17 +67,19 @@ def pause_of(bytes_in: int, waiting: bool) -> float:
 class LineBuffer:
     """Frames the input of one connection."""
 
-    __slots__ = ("_partial", "_ready", "_skipping")
+    __slots__ = ("_outgrown", "_partial", "_ready", "_skipping", "in_pieces")
 
     def __init__(self) -> None:
         self._ready = b""
         self._partial = b""
-        self._skipping = False
+        self._outgrown = self._skipping = False
+        self.in_pieces = False
+        """Whether lines over LINE_BYTES are wanted too, in pieces."""
 
     @property
     def pending(self) -> bool:
-        """Whether there are complete lines to take."""
-        return bool(self._ready)
+        """Whether there are lines to take."""
+        return self._outgrown or bool(self._ready)
 
     @property
     def last_byte(self) -> bytes:
@@ -93,14 +100,15 @@ class LineBuffer:
         if partial.startswith(b"\r"):
             partial = partial.lstrip(b"\r") or b"\r"
         self._partial = partial
-        if len(partial) > LINE_BYTES:
-            self._give_up_on_long_line()
+        self._outgrown = len(partial) > LINE_BYTES and self._is_long_without_crs()
 
     def erase(self, whole: bool) -> None:
-        """Take back the last character of the unfinished line, or the whole of it. Of a line that is too long, and is
-        being skipped, nothing comes back."""
-        last = None if whole or self._skipping else _LAST_CHARACTER.search(self._partial[-4:])
-        if whole and not self._skipping:
+        """Take back the last character of the unfinished line, or the whole of it; nothing of a line that is too
+        long."""
+        if self._skipping or self._outgrown:
+            return
+        last = None if whole else _LAST_CHARACTER.search(self._partial[-4:])
+        if whole:
             self._partial = b""
         elif last is not None:
             self._partial = self._partial[: -len(last[0])]
@@ -108,14 +116,14 @@ class LineBuffer:
     def take(self, limit: int) -> list[bytes | TooLong]:
         """The next lines, at most `limit` (1 or more), in order and without their ends; empty ones are among them."""
         if not self._ready:
-            return []
+            return [self._long_line()] if self._outgrown else []
         found = self._ready.split(b"\n", limit)
         crs = b"\r" in self._ready
         self._ready = found.pop()
         if crs:
             found = [line.strip(b"\r") for line in found]
         if max(map(len, found)) > LINE_BYTES:
-            return [TooLong(len(line)) if len(line) > LINE_BYTES else line for line in found]
+            return [TooLong(len(line), line) if len(line) > LINE_BYTES else line for line in found]
         return [*found]
 
     def rest(self) -> bytes | None:
@@ -133,15 +141,18 @@ class LineBuffer:
         self._skipping = False
         return data[end + 1 :]
 
-    def _give_up_on_long_line(self) -> None:
+    def _is_long_without_crs(self) -> bool:
+        if len(self._partial.rstrip(b"\r")) > LINE_BYTES:
+            return True
+        self._partial = self._partial[: LINE_BYTES + 1]
+        return False
+
+    def _long_line(self) -> TooLong:
         text = self._partial.rstrip(b"\r")
-        half_an_end = len(text) < len(self._partial)
-        if len(text) <= LINE_BYTES:
-            self._partial = self._partial[: LINE_BYTES + 1]
-            return
-        self._ready += text + b"\n"
-        self._partial = b"\r" if half_an_end else b""
-        self._skipping = True
+        self._partial = b"\r" if len(text) < len(self._partial) else b""
+        self._outgrown = False
+        self._skipping = not self.in_pieces
+        return TooLong(len(text), text, ends=False) if self.in_pieces else TooLong(len(text))
 
 
 class Allowance:

@@ -349,7 +349,7 @@ class Socket:
     def _line(self, session: Session, line: bytes) -> None:
         line = line.removesuffix(b"\r")
         if len(line) > LINE_BYTES:
-            self._shared.terminals.too_long(session, len(line))
+            self._shared.terminals.too_long(session, line)
         else:
             self._shared.terminals.line(session, line)
 

@@ -69,6 +69,18 @@ def test_a_peer_that_negotiates_and_then_speaks_is_not_greeted(new_house: Build,
     assert b"You are" not in script.hears_all()
 
 
+def test_a_paste_may_have_a_line_as_long_as_itself(house: House) -> None:
+    ana, bob = house.guest("ana"), house.guest("bob")
+    line = b'{"build": "' + b"x" * 50_000 + b'"}'
+    ana.says(b"/paste\n" + line + b"\n.\nafter it\n")
+    bob.hears(b"ana| \xe2\x80\xa6 49,013 more bytes")
+    bob.hears(b"ana: after it\n")
+
+    ana.says(b"x" * 5_000 + b"\nand on\n")
+    ana.hears(b"!! too_long: more than 4,096 bytes in a line")
+    bob.hears(b"ana: and on\n")
+
+
 def test_a_character_cut_between_two_packets_stays_one(house: House) -> None:
     ana, bob = house.guest("ana"), house.guest("bob")
     ana.says(b"\xf0\x9f", b"\x98\x80\n")

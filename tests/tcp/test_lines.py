@@ -131,7 +131,23 @@ def test_long_line_fed_before_the_lines_ahead_were_taken_keeps_its_place() -> No
     buffer = LineBuffer()
     for chunk in (b"a\nb\n" + b"x" * 5_000, b"x" * 5_000, b"\nc\n"):
         buffer.feed(chunk)
-    assert buffer.take(64) == [b"a", b"b", TooLong(5_000), b"c"]
+    assert buffer.take(64) == [b"a", b"b", TooLong(10_000), b"c"]
+
+
+@pytest.mark.parametrize("size", [LINE_BYTES, LINE_BYTES + 1, 3 * CHUNK])
+@pytest.mark.parametrize("chunk", [7, LINE_BYTES, CHUNK])
+def test_a_long_line_comes_in_pieces_while_they_are_wanted(size: int, chunk: int) -> None:
+    long = b"0123456789" * (size // 10) + b"x" * (size % 10)
+    data = b"before\n" + long + b"\r\nnext\n"
+    buffer, text = LineBuffer(), b""
+    for at in range(0, len(data), chunk):
+        buffer.feed(data[at : at + chunk])
+        while buffer.pending:
+            for line in buffer.take(1):
+                buffer.in_pieces = True
+                text += line + b"|" if isinstance(line, bytes) else (line.text or b"") + b"|" * line.ends
+        assert len(buffer._partial) <= LINE_BYTES
+    assert text == b"before|" + long + b"|next|"
 
 
 def test_no_more_lines_are_taken_than_asked_for() -> None:

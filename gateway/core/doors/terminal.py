@@ -99,20 +99,24 @@ class Terminals:
         if session in self.hub.pastes.drafts:
             self._paste_all(session)
 
-    def too_long(self, session: Session, size: int) -> None:
-        """A line was longer than text.LINE_BYTES and has been skipped; `size` bytes of it were seen so far."""
+    def pastes(self, session: Session) -> bool:
+        """Whether the session's lines are those of a paste, which may be of any length."""
+        return session in self._drafts
+
+    def too_long(self, session: Session, text: bytes | None, ends: bool = True) -> None:
+        """A line was longer than sanitize.LINE_BYTES. `text` is the line, or a piece of it that does not end it; None:
+        it is skipped."""
+        if text is not None and session in self._drafts:
+            self._paste(session, text, ends)
+            return
         self.hub.rate_limit.pay(session)
-        if session in self.hub.pastes.drafts:
-            words = wording.LINE_TOO_LONG_PASTE.format(line=sanitize.LINE_BYTES)
-            self.hub.pastes.refuse(session, Refusal(Code.TOO_LONG, words))
-        else:
-            words = wording.LINE_TOO_LONG.format(line=sanitize.LINE_BYTES, limit=sanitize.TEXT_BYTES)
-            session.tell(Error(Code.TOO_LONG, words))
+        words = wording.LINE_TOO_LONG.format(line=sanitize.LINE_BYTES, limit=sanitize.TEXT_BYTES)
+        session.tell(Error(Code.TOO_LONG, words))
         self.hub.rate_limit.slow_down(session)
 
-    def _paste(self, session: Session, line: bytes) -> None:
-        """One line of a paste, which counts as a message for each TEXT_BYTES of it that have begun."""
-        messages = self.hub.pastes.add(session, line)
+    def _paste(self, session: Session, line: bytes, ends: bool = True) -> None:
+        """One line of a paste, or a piece of one; it counts as a message for each TEXT_BYTES that have begun."""
+        messages = self.hub.pastes.add(session, line, ends)
         if messages is None:
             self._paste_all(session)
         for _ in range(messages or 0):

@@ -3,7 +3,9 @@
 A paste is a message whose text is only its beginning (`shortened`); the whole goes to the journal with it and is read
 back from there. It counts against the rate as one message per TEXT_BYTES begun, so that it buys nobody more bytes.
 
-A terminal writes one line by line, after /paste and until a line that is only a dot (or its half-close). What is not
+A terminal writes one line by line, after /paste and until a line that is only a dot (or its half-close). So that every
+line can be pasted, one of an even number of dots stands for half as many: `..` for `.`, `....` for `..`; `...`, which
+texts often hold, stands for itself. What is not
 complete yet, of terminals and in the bodies of POSTs, is bounded for all together by HALF_TYPED_BYTES: what comes when
 that is used up is refused, and the rest of that paste is skipped, so that none of it is taken for messages. Raw bytes
 may be RAW_FACTOR times as many as the text that the gate leaves of them: logs with colours are pasted, too.
@@ -21,7 +23,22 @@ PREVIEW_LINES = 8
 PREVIEW_BYTES = 1000
 HALF_TYPED_BYTES = 64 << 20
 RAW_FACTOR = 4
-END, END_AS_TEXT = b".", b".."
+END = b"."
+
+
+def escaped(line: str) -> str:
+    """What a terminal writes for that line of a paste."""
+    return line * 2 if line == "." or _halves(line) else line
+
+
+def unescaped(line: bytes) -> bytes:
+    """The line of a paste that a terminal wrote so."""
+    return line[: len(line) // 2] if _halves(line) else line
+
+
+def _halves(line: str | bytes) -> bool:
+    dot = "." if isinstance(line, str) else b"."
+    return len(line) > 0 and len(line) % 2 == 0 and line == dot * len(line)
 
 
 def shortened(text: str) -> tuple[str, PasteSize | None]:
@@ -43,12 +60,14 @@ def messages_in(size: int) -> int:
 class PasteDraft:
     """A terminal's paste that is not complete. `refusal`: why nothing will come of it."""
 
-    __slots__ = ("counted", "raw", "refusal", "seen")
+    __slots__ = ("counted", "in_line", "raw", "refusal", "seen")
 
     def __init__(self) -> None:
         self.raw = bytearray()
         self.seen = 0
         self.counted = 1
+        self.in_line = False
+        """Whether the beginning of a long line has come, and its rest has not."""
         self.refusal: Refusal | None = None
 
 
@@ -83,12 +102,16 @@ class Pastes:
             raise Refusal(Code.BAD_MESSAGE, wording.PASTE_PAGE)
         self.drafts[session] = PasteDraft()
 
-    def add(self, session: Session, line: bytes) -> int | None:
-        """Take one line; return how many messages more the paste counts for, None at its end."""
+    def add(self, session: Session, line: bytes, ends: bool = True) -> int | None:
+        """Take one line, or a piece that does not end its line; return how many messages more the paste counts for,
+        None at its end."""
         draft = self.drafts[session]
-        if line == END:
-            return None
-        line = (END if line == END_AS_TEXT else line) + b"\n"
+        if not draft.in_line:
+            if line == END:
+                return None
+            line = unescaped(line)
+        draft.in_line = not ends
+        line += b"\n" * ends
         draft.seen += len(line)
         if draft.refusal is None:
             try:

@@ -19,7 +19,7 @@ from gateway.core.doors.completion import Completer
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.rooms.fanout import talks_in
-from gateway.core.rooms.pastes import END, END_AS_TEXT
+from gateway.core.rooms.pastes import END, escaped
 from gateway.core.sessions.session import Session
 from gateway.tcp.editor.editor import Editor
 from gateway.tcp.editor.keys import Report, TerminalKind
@@ -41,7 +41,7 @@ WRAPPING: Final = re.compile(
 """Terminals known to wrap rows that have become too long."""
 CUTTING: Final = re.compile(r"41;|8[235];|0;136;")
 """What xterm, screen, rxvt and PuTTY call themselves, which cut such rows off."""
-OPEN_PASTE, DOT, DOT_AS_TEXT = "/paste", END.decode(), END_AS_TEXT.decode()
+OPEN_PASTE, DOT = "/paste", END.decode()
 _WHOLE_LINE = re.compile(rb"[^\x00-\x1f\x7f]{2,}(?:\r\n|\n)")
 
 
@@ -131,7 +131,7 @@ class EditorSession:
 
     def paste(self, lines: list[str]) -> None:
         """See `editor.Owner`. A dot that more lines follow is text: the rest must not be taken for messages."""
-        text = [DOT_AS_TEXT if line == DOT else line for line in lines]
+        text = [escaped(line) for line in lines]
         if self.pasting:
             self._typed += text[:-1] + lines[-1:]
         elif talks_in(self._line.session) is None:

@@ -7,7 +7,7 @@ import pytest
 from gateway.core.doors.post import Post, Posting
 from gateway.core.protocol.message import PasteSize
 from gateway.core.protocol.wire import PLAIN
-from gateway.core.rooms.pastes import HALF_TYPED_BYTES, Pastes, messages_in, shortened
+from gateway.core.rooms.pastes import HALF_TYPED_BYTES, Pastes, escaped, messages_in, shortened
 from gateway.errors import Code, Refusal
 from tests.core.world import Peer, World
 
@@ -138,16 +138,34 @@ def test_what_cannot_be_a_paste_is_refused_once_and_none_of_it_is_said(lines: li
     assert world.hub.pastes.used == 0
 
 
-def test_a_line_too_long_for_the_door_refuses_the_paste() -> None:
+def test_a_long_line_comes_in_pieces_and_a_dot_behind_them_ends_nothing() -> None:
+    world = World()
+    ana = world.terminal("ana")
+    ana.says("/paste")
+    pastes(ana, "one")
+    world.terminals.too_long(ana.session, b"x" * 5000, ends=False)
+    pastes(ana, ".", "two")
+    world.terminals.too_long(ana.session, b"y" * 5000)
+    pastes(ana, ".")
+    assert whole(world, 1) == f"one\n{'x' * 5000}.\ntwo\n{'y' * 5000}"
+
+
+def test_every_line_of_dots_can_be_pasted() -> None:
     world = World()
     ana, bob = world.terminal("ana"), world.terminal("bob")
+    lines = ["." * count for count in range(1, 9)]
+    assert "..." in map(escaped, lines)
     ana.says("/paste")
-    ana.forget()
-    pastes(ana, "one")
-    world.terminals.too_long(ana.session, 5000)
-    pastes(ana, "two", ".", "and on")
-    (line,) = ana.lines
-    assert line.startswith("!! too_long: a line of the paste has more than 4,096 bytes; not sent. POST takes it: curl")
+    pastes(ana, *map(escaped, lines), ".")
+    assert bob.lines == [f"ana: {lines[0]}", *(f"ana| {line}" for line in lines[1:])]
+
+
+def test_a_line_too_long_outside_of_a_paste_is_no_message() -> None:
+    world = World()
+    ana, bob = world.terminal("ana"), world.terminal("bob")
+    world.terminals.too_long(ana.session, b"x" * 5000)
+    ana.says("and on")
+    assert ana.lines == ["!! too_long: more than 4,096 bytes in a line, limit 4,000 of text; not sent"]
     assert bob.lines == ["ana: and on"]
 
 
