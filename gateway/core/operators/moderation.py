@@ -71,6 +71,8 @@ class Moderation:
         """The sanctions that the ledger could not store."""
         hub.cluster.hear(SanctionsChanged, lambda node, changed: self._follow(changed.add, changed.lift))
         hub.cluster.hear(Missed, lambda node, missed: self.start())
+        self._awaited: set[str] = set()
+        """Mutes whose end is waited for."""
 
     def start(self) -> None:
         """Load the stored bans and mutes, in place of those known now."""
@@ -302,11 +304,29 @@ class Moderation:
     def _enforce(self, measure: Measure, new: Sequence[Sanction]) -> list[Session]:
         """These are in force from now on: close the connections they cover, or tell them that they are muted; return
         those connections."""
+        for each in new:
+            self._await_end(each)
         if not self._hub.sessions:
             return []  # at the start, when there may be ten thousands of them
         found = list(dict.fromkeys(session for each in new for session in self._concerned(each)))
         self._in_slices(found, self._tell_standing if measure is Measure.MUTE else self._hub.turn_away)
         return found
+
+    def _await_end(self, found: Sanction) -> None:
+        """Tell those who are muted when their mute ends by itself; a page then opens its box."""
+        left = 0 if found.until is None else found.until - self._hub.clock.trusted.now()
+        if left > 0 and found.measure is Measure.MUTE and found.id not in self._awaited:
+            self._awaited.add(found.id)
+            self._hub.clock.later(left / 1000, lambda: self._look_at_end(found.id))
+
+    def _look_at_end(self, id: str) -> None:
+        self._awaited.discard(id)
+        mute = self._hub.mutes.get(id)
+        if mute is None:
+            return  # lifted
+        self._await_end(mute)  # the clock that is trusted may have run more slowly
+        if id not in self._awaited:
+            self._in_slices(self._concerned(mute), self._tell_standing)
 
     def _end(self, found: Sequence[Sanction]) -> None:
         """Take these out of force, and tell those they were for."""

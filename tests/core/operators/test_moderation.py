@@ -487,6 +487,27 @@ def test_a_mute_and_its_end_are_told_to_terminals() -> None:
     assert bob.lines == ["-- you may speak again"]
 
 
+def test_the_end_of_a_mute_by_itself_is_told_also_after_a_restart() -> None:
+    world = World()
+    page, bob = world.browser("ana"), world.terminal("bob")
+    world.later(3)
+    do(world, "mute", ADMIN, Subject(nick="bob"), "caps", 10)
+    do(world, "mute", ADMIN, Subject(nick="ana"), "caps", 20)
+    world.operators.moderation.start()
+    bob.forget()
+    page.forget()
+    world.later(9.8)
+    assert bob.lines == []
+    world.later(0.4)
+    assert bob.lines == ["-- you may speak again"] and page.told("standing") == []
+    do(world, "mute", ADMIN, Subject(nick="ana"), "", 600)
+    page.forget()
+    world.later(10)
+    assert page.told("standing") == []  # the longer mute has taken its place
+    world.later(591)
+    assert [each["muted"] for each in page.told("standing")] == [False]
+
+
 def test_who_was_muted_under_another_name_is_told_of_the_end() -> None:
     world = World()
     root, bob, page = world.terminal("root"), world.terminal("bob"), world.browser("ana")
