@@ -2,15 +2,22 @@
 the end.
 
 `core.gate` decides whether newcomers are let in; this file applies that to the sockets, and reports their state.
+
+Sockets that were passed to the process (systemd's socket activation) take the place of their door's `--host` and port,
+-1 included; the other doors follow their settings. A socket belongs to the door that its unit names by
+FileDescriptorName= (`tcp-tls` or `tcp_tls`), otherwise to the one whose port it listens on: so one socket unit, which
+has one name for all its sockets, serves all doors.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import socket
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from gateway.core.address import WaysIn, is_loopback
 from gateway.core.gate import DOORS, DoorState, Gate
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal, StartError
+from gateway.process.systemd import PassedSocket
 from gateway.tcp.server import Accepted, Listener, Server
 
 RETRY_MS = 5000
@@ -45,22 +52,74 @@ def port_name(door: Door, tls: bool) -> str:
     return f"{door}_tls" if tls and door is not Door.WEB else door.value
 
 
-class Listeners:
-    """The listeners by door, in the order of opening; the `DoorPorts` of `core.operators.drain`."""
+PORT_NAMES = tuple(port_name(door, tls) for tls in (False, True) for door in DOORS if not (tls and door is Door.WEB))
 
-    def __init__(self, server: Server, gate: Gate) -> None:
+
+class PortSettings(Protocol):
+    """The settings of all ports."""
+
+    @property
+    def tcp_port(self) -> int: ...
+    @property
+    def telnet_port(self) -> int: ...
+    @property
+    def web_port(self) -> int: ...
+    @property
+    def tcp_tls_port(self) -> int: ...
+    @property
+    def telnet_tls_port(self) -> int: ...
+    @property
+    def tls_cert(self) -> object | None: ...
+
+
+def by_port_name(passed: Iterable[PassedSocket], settings: PortSettings) -> dict[str, list[socket.socket]]:
+    """The passed sockets by the `port_name` they serve. Raises StartError for a socket that belongs to no door."""
+    ports: dict[str, int] = {name: getattr(settings, f"{name}_port") for name in PORT_NAMES}
+    found: dict[str, list[socket.socket]] = {}
+    for each in passed:
+        port = each.sock.getsockname()[1]
+        name = each.name.replace("-", "_")
+        if name not in PORT_NAMES:
+            name = next((known for known, wanted in ports.items() if wanted == port), "")
+        if not name:
+            raise StartError(
+                f"the socket for port {port} that was passed to the gateway belongs to no door: "
+                f"FileDescriptorName= is one of {', '.join(PORT_NAMES).replace('_', '-')}, or one of the doors' ports "
+                f"is set to {port}"
+            )
+        if name.endswith("_tls") and settings.tls_cert is None:
+            raise StartError(f"a socket was passed for {name}, which needs a certificate: give --tls-cert FILE")
+        found.setdefault(name, []).append(each.sock)
+    return found
+
+
+class Listeners:
+    """The listeners by door, in the order of opening; the `DoorPorts` of `core.operators.drain`. `passed` are sockets
+    that listen already, by `port_name`: they are taken out when their door opens."""
+
+    def __init__(self, server: Server, gate: Gate, passed: dict[str, list[socket.socket]]) -> None:
         self._server = server
         self._gate = gate
+        self._passed = passed
         self._of: dict[Door, list[Listener]] = {}
         self._tls: set[Listener] = set()
 
     def listen(self, door: Door, hosts: Sequence[str], port: int, accepted: Accepted, *, tls: bool) -> None:
-        """Open a port of a door at each host; `accepted` gets each new connection, `tls` is what it speaks. Raises
-        StartError."""
-        opened = self._server.listen_all(hosts, port, accepted)
+        """Open a port of a door at each host, or take the sockets that were passed for it; `accepted` gets each new
+        connection, `tls` is whether it speaks TLS. Raises StartError."""
+        sockets = self._passed.pop(port_name(door, tls), ())
+        if sockets:
+            opened = [self._server.adopt(each, accepted) for each in sockets]
+        else:
+            opened = self._server.listen_all(hosts, port, accepted)
         self._of.setdefault(door, []).extend(opened)
         if tls:
             self._tls.update(opened)
+
+    def hosts(self, wanted: Sequence[str]) -> Sequence[str]:
+        """Where the doors listen: at the hosts of the settings (`wanted`), or where passed sockets do."""
+        passed = any(each.passed for listeners in self._of.values() for each in listeners)
+        return list(dict.fromkeys(each.host for each in self.all())) if passed else wanted
 
     def first(self, name: str) -> tuple[str, int] | None:
         """Host and port of the first listener with that `port_name`; None where there is none."""

@@ -7,11 +7,11 @@ web door's connections to aiohttp.
 
 import asyncio
 import logging
+import os
 import secrets
 import signal
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
 
 from gateway import __version__, wording
 from gateway.accounts.authenticator import Authenticator
@@ -33,7 +33,7 @@ from gateway.errors import Refusal, StartError
 from gateway.journal.index import SqliteIndex
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
-from gateway.listeners import Listeners
+from gateway.listeners import Listeners, by_port_name
 from gateway.login_link import LoginLinkKey
 from gateway.process import console, logs
 from gateway.process.figures import (
@@ -55,6 +55,7 @@ from gateway.process.ready import (
     say,
     write_ports_file,
 )
+from gateway.process.systemd import ServiceManager, passed_sockets
 from gateway.reload import Parts, Reloading, accounts_of, hub_limits, message_of_the_day, neighbours
 from gateway.shutdown import Shutdown
 from gateway.tcp.acceptor import Acceptor
@@ -79,8 +80,6 @@ else:
 log = logging.getLogger(__name__)
 
 TERMINAL_DOORS = (Door.TCP, Door.TELNET)
-CONSOLE_SECONDS = 10.0
-"""How long the console's thread waits for a result before it prompts again."""
 
 
 def serve(settings: Settings, again: Callable[[], Settings]) -> int:
@@ -98,6 +97,7 @@ async def run(settings: Settings, again: Callable[[], Settings]) -> int:
     try:
         await gateway.start()
         await gateway.shutdown.asked.wait()
+        gateway.manager.stopping(wording.STATUS_STOPPING.format(sessions=len(gateway.hub.sessions)))
         await gateway.shutdown.run()
     finally:
         await gateway.close()
@@ -134,7 +134,8 @@ class Gateway:
         self.server = Server(new_selector("auto"), later=loop.call_later)
         rejections = Rejections(self.server, lingering_limit(self.admission.connections))
         self.acceptor = Acceptor(self.server, self.hub, self.admission, rejections, Networks(settings.proxy_protocol))
-        self.listeners = Listeners(self.server, self.hub.gate)
+        self.manager = ServiceManager(os.environ)
+        self.listeners = Listeners(self.server, self.hub.gate, by_port_name(passed_sockets(os.environ), settings))
         self.passwords = Authenticator(accounts_of(settings.admin), self.clock.now)
         self.hub.identities.reserve(self.passwords.names)
         self.operators = operators_over(
@@ -147,7 +148,9 @@ class Gateway:
             self.hub, self.server, self.listeners, self.acceptor, self.admission, codes=not settings.memory
         )
         self.gc_policy = GcPolicy()
-        self.heartbeat = Heartbeat(loop, self.hub, self.gc_policy, lambda: self.listeners.queue)
+        self.heartbeat = Heartbeat(
+            loop, self.hub, self.gc_policy, lambda: self.manager.alive(self._status), lambda: self.listeners.queue
+        )
         self.key = None if settings.memory else LoginLinkKey(settings.data)
         self.prompt = OperatorPrompt(self.hub, self.operators)
         self.web = self._web_door()
@@ -177,15 +180,17 @@ class Gateway:
             raise StartError(f"the lobby cannot be opened: {refusal.text}") from None
         self.loop.add_reader(self.server.fileno(), self.server.poll)
         self._listen()
-        self.greeting.ways_in = self.listeners.ways_in(self.settings.host, self.settings.web, self._scheme)
+        hosts = self.listeners.hosts(self.settings.host)
+        self.greeting.ways_in = self.listeners.ways_in(hosts, self.settings.web, self._scheme)
         self._handle_signals()
-        self._tell()
+        self._tell(hosts)
         self.retention.start()
         self.gc_policy.start()
         self.heartbeat.start()
         self.hub.stats.sampler.mark(f"started, version {__version__}")
         if self.settings.console:
-            console.start(lambda: self.loop.call_soon_threadsafe(self.shutdown.ask), self._hear_console)
+            threadsafe = self.loop.call_soon_threadsafe
+            console.start(lambda: threadsafe(self.shutdown.ask), console.in_loop(threadsafe, self.prompt.hear))
 
     def _listen(self) -> None:
         """Open all ports. Raises StartError."""
@@ -206,6 +211,7 @@ class Gateway:
         """Close everything."""
         await self.web.stop()
         self.heartbeat.stop()
+        self.manager.close()
         self.passwords.close()
         self.loop.remove_reader(self.server.fileno())
         self.server.close()
@@ -213,15 +219,6 @@ class Gateway:
         self.journal.close()
         if self.key is not None:
             self.key.remove()
-
-    def _hear_console(self, line: str) -> str:
-        """What the console's thread prints for a line."""
-        answer: Future[str] = Future()
-        self.loop.call_soon_threadsafe(lambda: self.prompt.hear(line).then(answer.set_result))
-        try:
-            return answer.result(CONSOLE_SECONDS)
-        except TimeoutError:
-            return wording.CONSOLE_BUSY
 
     def _pause_or_resume(self) -> None:
         """Stop accepting newcomers; called again, accept. Newcomers meanwhile stay in the kernel's backlog."""
@@ -234,7 +231,9 @@ class Gateway:
 
     def _reload(self) -> None:
         if not self.hub.gate.stopping:
+            self.manager.reloading()
             self.reloading.reload()
+            self.manager.ready(self._status())
 
     def _open_journal(self) -> Journal:
         if self.settings.memory:
@@ -285,6 +284,12 @@ class Gateway:
         where = self.listeners.first("web")
         return f"{self._scheme}://{host_and_port(*reachable(*where))}{self.settings.web.base_path}/" if where else ""
 
+    def _status(self) -> str:
+        """One line for `systemctl status`."""
+        words = wording.STATUS_PAUSED if self.hub.gate.paused else wording.STATUS_SERVING
+        doors = ready_line(self.listeners.named(), self._scheme)
+        return words.format(sessions=len(self.hub.sessions), doors=doors)
+
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.shutdown.ask)
@@ -292,18 +297,20 @@ class Gateway:
         self.loop.add_signal_handler(signal.SIGUSR2, self._pause_or_resume)
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
-    def _tell(self) -> None:
-        """Write the ports file, then print the ready line and, below it, the dashboard's link."""
+    def _tell(self, hosts: Sequence[str]) -> None:
+        """Write the ports file, then print the ready line and, below it, the dashboard's link. `hosts` is where the
+        doors listen."""
         if self.settings.ports_file is not None:
             write_ports_file(self.settings.ports_file, self.listeners.ports())
         say(ready_line(self.listeners.named(), self._scheme))
         page = self._page_address()
         if page:
             if self.key is not None:
-                self.key.write(page, next(filter(None, map(elsewhere, self.settings.host)), ""))
+                self.key.write(page, next(filter(None, map(elsewhere, hosts)), ""))
             if not self.passwords.has_operators:
                 say(wording.DASHBOARD_LINK.format(link=f"{page}admin/login?token={self.web.links.mint()}"))
-        say(last_line(None if self.settings.memory else self.settings.data, self.settings.host))
+        say(last_line(None if self.settings.memory else self.settings.data, hosts))
+        self.manager.ready(self._status())
 
     def _schedule(self, seconds: float) -> None:
         """Call the hub's tick after so many seconds or sooner; 0 = before any more input is read."""

@@ -349,6 +349,15 @@ LOG_CERT_DOUBT = "clients will not accept the certificate in %s: %s"
 LOG_KEY_EXPOSED = "everybody on this machine can read the key of the certificate: chmod o-r %s"
 LOG_RELOAD_RESTART = "SIGHUP: a restart is needed for: %s"
 LOG_RELOAD_FAILED = "SIGHUP: a part of the gateway could not take its new settings"
+LOG_MANAGER_UNKNOWN = "NOTIFY_SOCKET is %s, which is no Unix socket: the service manager is told nothing"
+LOG_MANAGER_GONE = "the service manager at %s is told nothing any more: %s"
+LOG_WATCHDOG_SHORT = "WatchdogSec= is %g s, and the gateway reports once a second: set it to %g or more"
+LOG_PASSED_TO_ANOTHER = (
+    "the sockets of LISTEN_FDS are meant for process %s, this is %s: start the gateway itself, or by `exec`"
+)
+STATUS_SERVING = "{doors}; sessions: {sessions}"
+STATUS_PAUSED = "{doors}; no newcomers until the next SIGUSR2"
+STATUS_STOPPING = "stopping; sessions: {sessions}"
 LOG_CLOCK_IMPOSSIBLE = "the clock shows %s, which cannot be: set it. Nothing is deleted by it"
 LOG_CLOCK_DOUBTED = (
     "the clock shows %s, but by the journal it is about %s: nothing ends or is deleted by the new time until the clock "

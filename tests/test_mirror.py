@@ -10,7 +10,7 @@ LONG = 60
 
 TRIED_BY = {
     "bench": {"contenders", "machine", "peer", "plan", "report", "naive_aiohttp", "naive_selectors"},
-    "bridge/process": {"figures", "listeners", "ready", "shutdown"},
+    "bridge/process": {"figures", "ready", "shutdown"},
     "bridge/wire": {"endpoint", "endpoints", "origin_policy", "protocol", "reject"},
     "config": {"values"},
     "core": {"events", "gate", "transport", "wire"},

@@ -10,12 +10,16 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from gateway import wording
+from gateway.core.answer import Answer
 from gateway.core.sanitize import BYTE_ORDER_MARK
 
 PROMPT = ">>>:"
 READ_BYTES = 4096
+ANSWER_SECONDS = 10.0
+"""How long the prompt waits for an answer before it comes back."""
 Hear = Callable[[str], str]
 """Called on the prompt's thread with a line that is not `quit`; returns what to print. Raises RuntimeError when the
 server has stopped."""
@@ -24,6 +28,20 @@ server has stopped."""
 def no_other_words(line: str) -> str:
     """A server that knows `quit` only."""
     return wording.CONSOLE_EARLY
+
+
+def in_loop(call_soon: Callable[[Callable[[], object]], object], hear: Callable[[str], Answer[str]]) -> Hear:
+    """What hears a line in the thread of a loop; `call_soon` is its `call_soon_threadsafe`."""
+
+    def heard(line: str) -> str:
+        answer: Future[str] = Future()
+        call_soon(lambda: hear(line).then(answer.set_result))
+        try:
+            return answer.result(ANSWER_SECONDS)
+        except TimeoutError:
+            return wording.CONSOLE_BUSY
+
+    return heard
 
 
 def start(stop: Callable[[], object], hear: Hear = no_other_words) -> None:

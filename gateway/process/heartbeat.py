@@ -72,14 +72,21 @@ PROBE_BEATS = 2
 
 
 class Heartbeat:
-    """`accept_queue` returns how full the fullest listening socket's accept queue is, as a share of its backlog."""
+    """`alive` is called at each beat. `accept_queue` returns how full the fullest listening socket's accept queue is,
+    as a share of its backlog."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, hub: Hub, gc_policy: GcPolicy, accept_queue: Callable[[], float]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        hub: Hub,
+        gc_policy: GcPolicy,
+        alive: Callable[[], object],
+        accept_queue: Callable[[], float],
     ) -> None:
         self._loop = loop
         self._hub = hub
         self._gc_policy = gc_policy
+        self._alive = alive
         self._accept_queue = accept_queue
         self._process = Process()
         self._lates: list[float] = []
@@ -107,6 +114,7 @@ class Heartbeat:
         self._due = max(self._due + BEAT, now + BEAT / 2)
         self._beating = self._loop.call_later(self._due - now, self._beat)
         self._beats += 1
+        self._alive()
         if self._hub.stats.sampler.storage is not None or self._beats % PROBE_BEATS == 0:
             self._hub.commits.probe().then(self._probed)
         lates, self._lates = self._lates, []

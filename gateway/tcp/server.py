@@ -21,6 +21,7 @@ because of these facts about the kernel and real peers:
 The selector's map is the registry of all sockets that wait for something, as in the article's last listing.
 """
 
+import contextlib
 import errno
 import logging
 import selectors
@@ -86,10 +87,12 @@ def new_selector(name: str) -> selectors.BaseSelector:
 class Listener:
     """One listening socket and where its connections go."""
 
-    def __init__(self, server: "Server", sock: socket.socket, accepted: Accepted) -> None:
+    def __init__(self, server: "Server", sock: socket.socket, accepted: Accepted, *, passed: bool = False) -> None:
         self.server = server
         self.sock = sock
         self.accepted = accepted
+        self.passed = passed
+        """Whether another process holds the socket as well: newcomers go on to wait in its queue once we close it."""
         self.retry = RETRY_FIRST
         self.accepting = True
         host, port = sock.getsockname()[:2]
@@ -160,9 +163,9 @@ class Listener:
         self._wake()
 
     def shut(self) -> None:
-        """Accept what waits already, then close the port: the kernel refuses newcomers. Calling it again does
-        nothing."""
-        if not self.closed:
+        """Accept what waits already, then close the port: the kernel refuses newcomers. Calling it again does nothing,
+        nor does it for a socket that was passed to us: its newcomers would wait for nobody instead of being told."""
+        if not self.closed and not self.passed:
             self.accept(READ)
             self.server.watch(self.sock, 0, self.accept)
             self.sock.close()
@@ -202,6 +205,23 @@ class Server:
         """Listen on `host` (name, IPv4 or IPv6) and `port` (0 = any free). Raises StartError with advice."""
         sock = bound(host, port)
         listener = Listener(self, sock, accepted)
+        self.listeners.append(listener)
+        self.watch(sock, READ, listener.accept)
+        return listener
+
+    def adopt(self, sock: socket.socket, accepted: Accepted) -> Listener:
+        """Accept from a non-blocking socket that listens already and that another process holds as well.
+
+        Whoever waits in its queue connected before it had our options, so each connection gets them anew.
+        """
+        set_options(sock)
+
+        def accepted_with_options(connection: socket.socket, address: str) -> None:
+            with contextlib.suppress(OSError):  # a peer that has gone already
+                set_options(connection)
+            accepted(connection, address)
+
+        listener = Listener(self, sock, accepted_with_options, passed=True)
         self.listeners.append(listener)
         self.watch(sock, READ, listener.accept)
         return listener
@@ -317,6 +337,9 @@ def bound(host: str, port: int) -> socket.socket:
         raise StartError(f"cannot listen on {host}: {problem.strerror}; --host takes an address of this machine") \
             from problem  # fmt: skip
     try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         set_options(sock)
         sock.bind(address)
         sock.listen(BACKLOG)
@@ -330,10 +353,8 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def set_options(sock: socket.socket) -> None:
-    """Set options of a listening socket; accepted sockets inherit them, which saves four system calls a connection."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if sock.family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    """Set the options of connections on their listening socket; accepted sockets inherit them, which saves eight system
+    calls a connection."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -14,6 +14,9 @@ from gateway.process.heartbeat import GcPolicy, Heartbeat
 from tests.fakes import eventually
 from tests.web.little_chat import LittleChat
 
+ALIVE: list[int] = []
+"""One for each time that the service manager was told that the loop turns."""
+
 
 @pytest.fixture
 async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LittleChat]:
@@ -21,7 +24,7 @@ async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LittleChat]:
     monkeypatch.setattr(heartbeat, "BEAT", 0.05)
     monkeypatch.setattr(heartbeat, "FEEL_EVERY", 0.005)
     chat = LittleChat(time.monotonic)
-    beating = Heartbeat(asyncio.get_running_loop(), chat.hub, GcPolicy(), lambda: 0.25)
+    beating = Heartbeat(asyncio.get_running_loop(), chat.hub, GcPolicy(), lambda: ALIVE.append(1), lambda: 0.25)
     beating.start()
     yield chat
     beating.stop()
@@ -36,6 +39,14 @@ async def test_every_beat_is_a_row_of_what_the_process_is_like(chat: LittleChat)
 
     assert sampler.current["rss_bytes"] > 1_000_000 and sampler.current["fds"] > 3
     assert sampler.cpu_seconds > 0 and sampler.accept_queue == 0.25
+
+
+async def test_each_beat_says_that_the_loop_turns_and_a_frozen_loop_says_nothing(chat: LittleChat) -> None:
+    before = len(ALIVE)
+    await eventually(lambda: len(ALIVE) >= before + 2)
+    frozen = len(ALIVE)
+    time.sleep(0.2)
+    assert len(ALIVE) == frozen
 
 
 async def test_a_loop_that_stands_still_is_felt(chat: LittleChat) -> None:

@@ -479,6 +479,21 @@ def test_a_shut_listener_refuses_and_listens_again_at_the_same_port(server: Serv
     waiting.close()
 
 
+def test_a_passed_socket_keeps_its_newcomers_and_gives_them_our_options(server: Server, reception: Reception) -> None:
+    passed = socket.create_server((LOCALHOST, 0))
+    passed.setblocking(False)
+    early = socket.create_connection(passed.getsockname())
+    listener = server.adopt(passed.dup(), reception)
+    listener.shut()
+    late = socket.create_connection(listener.address)
+    turn_until(server, lambda: len(reception.here) == 2)
+
+    assert all(sock.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE) for sock in reception.here)
+    listener.close()
+    for sock in (early, late, passed, socket.create_connection(passed.getsockname())):
+        sock.close()
+
+
 def test_a_listener_that_was_shut_says_who_has_its_port(server: Server, reception: Reception) -> None:
     listener = server.listen(LOCALHOST, 0, reception)
     listener.shut()

@@ -1,0 +1,160 @@
+"""systemd, when it starts us: what it is told of our state (sd_notify), and the listening sockets that it passes on.
+
+Both protocols are a few lines of environment and a datagram, so no package is needed; what is not obvious:
+
+- NOTIFY_SOCKET names a Unix socket, with `@` before an abstract name. It must be writable inside the unit's sandbox, so
+  RestrictAddressFamilies has to allow AF_UNIX.
+- Its queue may be full while systemd is busy: a blocking send would stop every chat. What cannot be sent waits here, in
+  its order, for the next beat.
+- The variables are inherited by whatever a service starts. WATCHDOG_PID and LISTEN_PID say whose they are, but
+  NOTIFY_SOCKET does not, so a socket that does not answer is mentioned once and otherwise ignored. All of them are
+  removed from the environment, and the sockets closed at exec, so that no program of ours takes them for its own.
+- Who sends RELOADING=1 has to send READY=1 later, also if the reload has failed, or `systemctl reload` waits for ever.
+  Type=notify-reload (systemd 253) also wants the time, by the clock that Linux calls monotonic.
+- The watchdog is fed from the loop's heartbeat, never from a thread: what it has to notice is a loop that stands still.
+
+A listening socket that is passed on stays open in systemd when we close ours: newcomers wait in its queue while the
+gateway restarts, and none is refused. So we must not expect the kernel to refuse anybody because we closed it.
+"""
+
+import contextlib
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, MutableMapping
+from typing import NamedTuple
+
+from gateway import wording
+from gateway.errors import StartError
+
+log = logging.getLogger(__name__)
+
+FIRST_PASSED = 3
+"""SD_LISTEN_FDS_START: the sockets follow the standard streams."""
+MOST_UNSENT = 16
+"""Messages that may wait for a manager that does not read; the oldest is dropped then."""
+BEAT_SECONDS = 1.0
+"""How often `alive` is called."""
+STATUS_BEATS = 10
+"""The status is sent anew that often, if it has changed."""
+
+
+class ServiceManager:
+    """Whoever started us and wants to know how we are. Without NOTIFY_SOCKET every verb does nothing."""
+
+    def __init__(self, environ: MutableMapping[str, str]) -> None:
+        address = environ.pop("NOTIFY_SOCKET", "")
+        owner, usec = environ.pop("WATCHDOG_PID", ""), environ.pop("WATCHDOG_USEC", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._socket: socket.socket | None = None
+        if address.startswith(("/", "@")):
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)
+        elif address:
+            log.warning(wording.LOG_MANAGER_UNKNOWN, address[:100])
+        self._watched = usec.isdigit() and int(usec) > 0 and owner in ("", str(os.getpid()))
+        if self._watched and int(usec) < 2e6 * BEAT_SECONDS:
+            log.warning(wording.LOG_WATCHDOG_SHORT, int(usec) / 1e6, 2 * BEAT_SECONDS)
+        self._unsent: list[str] = []
+        self._beats = 0
+        self._status = ""
+
+    def ready(self, status: str) -> None:
+        """The doors listen, for the first time or after a reload."""
+        self._status = status
+        self._send(f"READY=1\nSTATUS={status}")
+
+    def reloading(self) -> None:
+        """The settings are being read again; `ready` has to follow."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+
+    def stopping(self, status: str) -> None:
+        """The gateway stops, whoever asked for it."""
+        self._send(f"STOPPING=1\nSTATUS={status}")
+
+    def alive(self, status: Callable[[], str]) -> None:
+        """The loop turns: call it once every BEAT_SECONDS. `status` is one line for `systemctl status`."""
+        if self._socket is None:
+            return
+        self._beats += 1
+        if self._beats % STATUS_BEATS == 0 and (words := status()) != self._status:
+            self._status = words
+            self._send(f"STATUS={words}")
+        if self._watched:
+            self._send("WATCHDOG=1")
+        elif self._unsent:
+            self._flush()
+
+    def close(self) -> None:
+        """Nobody is told anything any more."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _send(self, message: str) -> None:
+        if self._socket is not None:
+            self._unsent = [*self._unsent, message][-MOST_UNSENT:]
+            self._flush()
+
+    def _flush(self) -> None:
+        assert self._socket is not None
+        try:
+            while self._unsent:
+                self._socket.sendto(self._unsent[0].encode(), self._address)
+                del self._unsent[0]
+        except BlockingIOError:
+            return
+        except OSError as problem:
+            log.warning(wording.LOG_MANAGER_GONE, self._address.replace("\0", "@"), problem.strerror or problem)
+            self.close()
+
+
+class PassedSocket(NamedTuple):
+    """A listening socket that we were started with, and what its unit calls it (perhaps nothing we know)."""
+
+    name: str
+    sock: socket.socket
+
+
+def passed_sockets(environ: MutableMapping[str, str]) -> list[PassedSocket]:
+    """The sockets that systemd, or whoever speaks its protocol, has passed to this process: non-blocking, in the order
+    of their descriptors. Raises StartError for one that no door can listen on."""
+    owner, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
+    names = environ.pop("LISTEN_FDNAMES", "").split(":")
+    if not count:
+        return []
+    if owner != str(os.getpid()):
+        log.warning(wording.LOG_PASSED_TO_ANOTHER, owner or "?", os.getpid())
+        return []
+    if not count.isdigit():
+        raise StartError(f"LISTEN_FDS is {count[:20]!r}, not a number of sockets")
+    descriptors = range(FIRST_PASSED, FIRST_PASSED + int(count))
+    names += [""] * (len(descriptors) - len(names))
+    return [PassedSocket(name, _listening(number, name)) for number, name in zip(descriptors, names, strict=False)]
+
+
+def _listening(descriptor: int, name: str) -> socket.socket:
+    """The socket with that number. Raises StartError with what is wrong in the unit."""
+    what = f"descriptor {descriptor}" + (f" ({name})" if name else "")
+    try:
+        sock = socket.socket(fileno=descriptor)
+    except OSError as problem:
+        raise StartError(f"{what}, passed by LISTEN_FDS, is no socket: {problem.strerror}") from problem
+    if sock.family not in (socket.AF_INET, socket.AF_INET6) or sock.type != socket.SOCK_STREAM:
+        wrong = "is not TCP: its ListenStream= takes a port, or an address with one"
+    elif not _accepts(sock):
+        wrong = "does not listen: its unit needs ListenStream= and Accept=no"
+    else:
+        os.set_inheritable(descriptor, False)
+        sock.setblocking(False)
+        return sock
+    sock.detach()
+    raise StartError(f"{what}, passed by LISTEN_FDS, {wrong}")
+
+
+def _accepts(sock: socket.socket) -> bool:
+    """Whether it listens; where the system does not tell, it is believed."""
+    with contextlib.suppress(OSError, AttributeError):
+        return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    return True
