@@ -10,7 +10,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program the tests use: the names it may have, and its package for apt-get and for brew."""
+    """A program the tests use: the names it may have (the path of a file for what is none itself), and its package for
+    apt-get and for brew."""
 
     names: tuple[str, ...]
     debian: str
@@ -19,8 +20,10 @@ class Program:
     @property
     def path(self) -> str | None:
         """Where it is installed."""
-        return next(filter(None, map(shutil.which, self.names)), None)
+        return next((found for name in self.names if (found := shutil.which(name, os.F_OK))), None)
 
+
+STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so"
 
 PROGRAMS = {
     "nc.openbsd": Program(("nc.openbsd",), "netcat-openbsd", ""),
@@ -41,6 +44,9 @@ PROGRAMS = {
     "node": Program(("node",), "nodejs", "node"),
     "npm": Program(("npm",), "npm", "node"),
     "nginx": Program(("nginx", "/usr/sbin/nginx"), "nginx-light", "nginx"),
+    "nginx-stream": Program((STREAM_MODULE,), "libnginx-mod-stream", ""),
+    "haproxy": Program(("haproxy", "/usr/sbin/haproxy"), "haproxy", "haproxy"),
+    "caddy": Program(("caddy",), "caddy", "caddy"),
     "chromium": Program(("chromium", "chromium-browser", "google-chrome"), "chromium", "chromium"),
     "firefox": Program(("firefox-esr", "firefox"), "firefox-esr", "firefox"),
 }

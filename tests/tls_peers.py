@@ -9,7 +9,7 @@ import trustme
 
 from gateway.tls import Certificate, TlsSession
 
-NAMES = ("localhost", "127.0.0.1", "::1")
+NAMES = ("localhost", "127.0.0.1", "::1", "chat.example.org")
 
 
 class Pair(NamedTuple):

@@ -31,10 +31,12 @@ _ZONE = re.compile(r"%[^/\]]*")
 
 
 class Remote(NamedTuple):
-    """A peer's address, and that of the proxy that reported it (None: the peer itself is connected to us)."""
+    """A peer's address, and that of the proxy that reported it (None: the peer itself is connected to us). `encrypted`:
+    the proxy says that the peer came to it by TLS."""
 
     address: str
     proxy: str | None = None
+    encrypted: bool = False
 
     @property
     def counted_as(self) -> str | None:

@@ -6,6 +6,10 @@ the socket, because the door, or the loop that it belongs to, reads it from ther
 (MSG_PEEK), and only bytes that certainly belong to it are read: all of them while it is incomplete (otherwise the same
 bytes would keep the socket readable and this would spin), and up to its last byte when it is complete.
 
+A proxy that also passes requests on (`web.trusted_proxies`) cannot begin those with a header, so at the web door it
+need not: there the first bytes decide. They are the proxy's own either way, and who can forge them by way of it could
+forge what it forwards as well.
+
 The order is: the limit of all connections, the PROXY header, the limits of the address, TLS. A rejected peer shakes
 hands too, because it could not read why otherwise, but only as many of them as may linger.
 """
@@ -35,6 +39,11 @@ log = logging.getLogger(__name__)
 
 HEADER_SECONDS = 10.0
 """Seconds that a proxy may take to send the header."""
+SHORTEST_BYTES = 15
+"""No header, no request and no TLS hello is shorter (`PROXY UNKNOWN` with its end), so that these can be told apart
+before any of them is taken out of the socket."""
+AGAIN_SECONDS = 0.05
+"""When to look again at a connection that has sent less than that."""
 
 
 class DoorServer(Protocol):
@@ -42,6 +51,9 @@ class DoorServer(Protocol):
 
     @property
     def door(self) -> Name: ...
+
+    def forwards(self, address: str) -> bool:
+        """Whether this is a proxy that tells its clients' addresses in the door's own protocol."""
 
     def admit(self, remote: Remote) -> tuple[CloseReason, str] | None:
         """Count a new peer by its address; or return why it is rejected."""
@@ -93,7 +105,7 @@ class Acceptor:
             if denied is not None:
                 self._deny(entrance, sock, address, denied)
             elif address in self.proxies:
-                self._waiting.add(Introduction(self, entrance, sock, address))
+                self._waiting.add(Introduction(self, entrance, sock, address, optional=door.forwards(address)))
             else:
                 self.let_in(entrance, sock, Remote(address))
 
@@ -164,19 +176,22 @@ def _to_plain(door: Name, sock: socket.socket, remote: Remote, first: bytes, las
 
 
 class Introduction:
-    """One proxied connection whose header is not complete yet."""
+    """One proxied connection whose header is not complete yet; `optional`: it may come without one."""
 
-    __slots__ = ("_acceptor", "_address", "_entrance", "_over", "_seen", "_sock")
+    __slots__ = ("_acceptor", "_address", "_entrance", "_optional", "_over", "_seen", "_sock")
 
-    def __init__(self, acceptor: Acceptor, entrance: Entrance, sock: socket.socket, address: str) -> None:
+    def __init__(
+        self, acceptor: Acceptor, entrance: Entrance, sock: socket.socket, address: str, *, optional: bool
+    ) -> None:
         self._acceptor = acceptor
         self._entrance = entrance
         self._sock = sock
         self._address = address
+        self._optional = optional
         self._seen = b""
         self._over = False
         acceptor.server.watch(sock, READ, self.ready)
-        acceptor.server.later(HEADER_SECONDS, lambda: self.give_up(wording.PROXY_SILENT.format(seconds=HEADER_SECONDS)))
+        acceptor.server.later(HEADER_SECONDS, self._expire)
 
     def ready(self, mask: int) -> None:
         """The selector's callback: read the header."""
@@ -184,24 +199,49 @@ class Introduction:
             return
         try:
             ahead = self._sock.recv(HEADER_BYTES, socket.MSG_PEEK)
+            if self._optional and not self._seen and 0 < len(ahead) < SHORTEST_BYTES:
+                self._look_again_later()
+                return
             found = header(self._seen + ahead)
             taken = len(ahead) if found is None else found.size - len(self._seen)
             self._seen += self._sock.recv(taken)
         except (BlockingIOError, InterruptedError):
             return
-        except (OSError, Malformed) as problem:
+        except Malformed as problem:
+            if self._optional and not self._seen:
+                self._let_in(Remote(self._address))
+            else:
+                self.give_up(str(problem))
+            return
+        except OSError as problem:
             self.give_up(str(problem))
             return
         if found is not None:
-            self._let_in(found.source)
+            itself = Remote(self._address)
+            self._let_in(itself if found.source is None else Remote(found.source, self._address, found.encrypted))
         elif not ahead and not self._seen:
             self._close()  # only a check whether we listen, as load balancers make it
         elif not ahead:
             self.give_up(wording.PROXY_ENDED)
 
-    def _let_in(self, source: str | None) -> None:
+    def _look_again_later(self) -> None:
+        """What has come stays in the socket, which would be reported as readable all the time."""
+        self._acceptor.server.watch(self._sock, 0, self.ready)
+        self._acceptor.server.later(AGAIN_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        if not self._over:
+            self._acceptor.server.watch(self._sock, READ, self.ready)
+
+    def _expire(self) -> None:
+        """The time for a header is over."""
+        if self._optional and not self._seen and not self._over:
+            self._let_in(Remote(self._address))  # connected ahead of its first request
+        else:
+            self.give_up(wording.PROXY_SILENT.format(seconds=HEADER_SECONDS))
+
+    def _let_in(self, remote: Remote) -> None:
         self._end()
-        remote = Remote(self._address) if source is None else Remote(source, self._address)
         try:
             self._acceptor.let_in(self._entrance, self._sock, remote)
         except Exception:

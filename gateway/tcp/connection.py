@@ -90,7 +90,7 @@ class Connection:
         self._turn_asked = self.closed = False
         local = local_end(sock) if remote.proxy is None else None
         self._reached_at = local[0] if local is not None else None
-        arrival = Arrival(door.door, remote.address, remote.proxy, encrypted=self.encrypted, terminal=True)
+        arrival = Arrival(door.door, *remote[:2], encrypted=self.encrypted or remote.encrypted, terminal=True)
         self.session = door.terminals.connect(self, door.wire, arrival, self._reached_at)
         if door.door is Door.TELNET:
             self._discipline = Discipline(self)

@@ -28,6 +28,10 @@ class TerminalDoor:
         self.wire = LINES_OF[door]
         self.read_ahead = Allowance()
 
+    def forwards(self, address: str) -> bool:
+        """See `tcp.acceptor.DoorServer`: lines carry no addresses."""
+        return False
+
     def admit(self, remote: Remote) -> LimitReached | None:
         """See `tcp.acceptor.DoorServer`."""
         ban = self.hub.bans.refusal(self.hub.bans.on_address(remote.address))

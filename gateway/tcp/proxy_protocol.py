@@ -3,8 +3,9 @@
     PROXY TCP4 192.0.2.7 198.51.100.1 51234 9999 CR LF        PROXY TCP6 …        PROXY UNKNOWN … CR LF
     signature (12 bytes) | version and command | family and transport | length (2 bytes) | addresses, extensions
 
-Only the source address is used. A header may also say that there is none (UNKNOWN, LOCAL, families other than IP: a
-proxy's own health check): then the connection is the proxy's own. Extensions are skipped, a checksum among them.
+Only the source address is used, and of the extensions (type, length, value) of version 2 the one that says whether the
+proxy's client came by TLS; HAProxy sends it with `send-proxy-v2-ssl`. A header may also say that there is no address
+(UNKNOWN, LOCAL, families other than IP: a proxy's own health check): then the connection is the proxy's own.
 
 Why not a library: the existing one (proxy-protocol) takes 3,000 lines, most of them for what is skipped here, and lets
 `struct.error` through on a malformed header.
@@ -25,6 +26,9 @@ FIXED_BYTES = 16
 REST_BYTES = 2048
 """Version 2: addresses and extensions, at most; enough for the names of a TLS certificate."""
 HEADER_BYTES = FIXED_BYTES + REST_BYTES
+TLS_EXTENSION = 0x20
+BY_TLS = 0x01
+"""A bit of that extension's first byte: the client is connected to the proxy over TLS."""
 
 _LINE = re.compile(
     rb"PROXY (?:UNKNOWN(?: [^\r\n]*)?|(TCP[46]) ([0-9A-Fa-f.:]+) ([0-9A-Fa-f.:]+) (\d{1,5}) (\d{1,5}))\r\n"
@@ -44,10 +48,12 @@ class Malformed(ValueError):
 
 
 class Header(NamedTuple):
-    """A complete header: its length in bytes, and the address of the proxy's client (None: it gives none)."""
+    """A complete header: its length in bytes, the address of the proxy's client (None: it gives none), and whether that
+    client came by TLS."""
 
     size: int
     source: str | None
+    encrypted: bool = False
 
 
 def header(data: bytes) -> Header | None:
@@ -97,5 +103,17 @@ def _binary(data: bytes) -> Header | None:
         raise Malformed(wording.PROXY_SHORT)
     if len(data) < FIXED_BYTES + rest:
         return None
-    source = canonical(str(kind(data[FIXED_BYTES : FIXED_BYTES + size]))) if told else None
-    return Header(FIXED_BYTES + rest, source)
+    if not told:
+        return Header(FIXED_BYTES + rest, None)
+    source = canonical(str(kind(data[FIXED_BYTES : FIXED_BYTES + size])))
+    return Header(FIXED_BYTES + rest, source, _by_tls(data[FIXED_BYTES + least : FIXED_BYTES + rest]))
+
+
+def _by_tls(extensions: bytes) -> bool:
+    """What the extensions say of TLS; nothing when they are malformed."""
+    while len(extensions) >= 3:
+        end = 3 + int.from_bytes(extensions[1:3], "big")
+        if extensions[0] == TLS_EXTENSION:
+            return 3 < end <= len(extensions) and bool(extensions[3] & BY_TLS)
+        extensions = extensions[end:]
+    return False

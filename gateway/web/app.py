@@ -202,6 +202,10 @@ class WebDoor:
         self._adopting.add(task)
         task.add_done_callback(self._adopting.discard)
 
+    def forwards(self, address: str) -> bool:
+        """Whether this is a trusted proxy, which tells its clients' addresses in the requests."""
+        return address in self._proxies.trusted
+
     def admit(self, remote: Remote) -> tuple[CloseReason, str] | None:
         """Count a newcomer by its address, or return why it is rejected."""
         return self._addresses.admit(remote)

@@ -107,6 +107,70 @@ def test_half_a_header_does_not_spin(house: House) -> None:
     caller.resets()
 
 
+@pytest.fixture
+def forwarding(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """The same, and their requests tell addresses too, as at the web door."""
+    monkeypatch.setattr(house.door, "forwards", lambda address: True)
+    return house
+
+
+REQUEST = b"no header, a request\n"
+
+
+@pytest.mark.parametrize("cut", range(1, len(REQUEST)))
+def test_a_proxy_of_requests_needs_no_header_wherever_its_first_bytes_are_cut(forwarding: House, cut: int) -> None:
+    caller = forwarding.knocks(REQUEST[:cut])
+    turn(forwarding.server)
+    caller.says(REQUEST[cut:])
+
+    forwarding.until(lambda: forwarding.said == [REQUEST.decode().strip()])
+    (session,) = forwarding.hub.sessions.values()
+    assert (session.address, session.proxy) == ("127.0.0.1", None)
+    caller.resets()
+
+
+@pytest.mark.parametrize("head", [LINE, BINARY, LOCAL, b"PROXY UNKNOWN\r\n"])
+def test_a_proxy_of_requests_may_send_a_header_cut_anywhere(forwarding: House, head: bytes) -> None:
+    for cut in range(1, len(head) + 1):
+        caller = forwarding.knocks(head[:cut])
+        turn(forwarding.server)
+        caller.says(head[cut:] + b"hello %d\n" % cut)
+        forwarding.until(lambda cut=cut: forwarding.said[-1:] == [f"hello {cut}"])  # type: ignore[misc]
+        caller.resets()
+
+
+def test_half_a_header_that_may_be_missing_does_not_spin(forwarding: House) -> None:
+    caller = forwarding.knocks(LINE[:3])
+    forwarding.until(lambda: forwarding.admission.count)
+    turn(forwarding.server)
+
+    assert not forwarding.server.selector.select(0)
+    caller.resets()
+
+
+def test_a_proxy_may_connect_ahead_of_its_first_request(forwarding: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceptor, "HEADER_SECONDS", 0.1)
+    caller = forwarding.knocks()
+    forwarding.until(lambda: forwarding.hub.sessions)
+    caller.says(REQUEST)
+
+    forwarding.until(lambda: forwarding.said)
+    caller.resets()
+
+
+BY_TLS = b"\x20\x00\x05\x01\x00\x00\x00\x00"
+
+
+@pytest.mark.parametrize(("extension", "encrypted"), [(BY_TLS, True), (b"\x20\x00\x05\x00\x00\x00\x00\x00", False)])
+def test_a_peer_that_came_to_its_proxy_by_tls_is_encrypted(house: House, extension: bytes, encrypted: bool) -> None:
+    rest = bytes((192, 0, 2, 8, 1, 2, 3, 4, 0, 1, 0, 2)) + b"\x04\x00\x01x" + extension
+    caller = introduced(house, SIGNATURE + b"\x21\x11" + len(rest).to_bytes(2, "big") + rest)
+
+    (session,) = house.hub.sessions.values()
+    assert session.encrypted is encrypted
+    caller.resets()
+
+
 def test_the_limit_by_address_counts_whom_the_proxy_tells(house: House) -> None:
     house.admission.per_address = 2
     ours = [house.knocks(LINE) for _ in range(2)]

@@ -97,3 +97,20 @@ def test_whatever_comes_is_decided_within_bounds_and_in_whatever_pieces(data: by
     assert decided or len(data) < HEADER_BYTES
     if decided and isinstance(decided[0], Header):
         assert decided[0].size <= min(len(data), HEADER_BYTES)
+
+
+@pytest.mark.parametrize(
+    ("more", "encrypted"),
+    [
+        (b"\x20\x00\x05\x01\x00\x00\x00\x00", True),
+        (b"\x04\x00\x00\x20\x00\x01\x07", True),
+        (b"\x20\x00\x05\x06\x00\x00\x00\x00", False),
+        (b"\x20\x00\x00", False),
+        (b"\x20\x00\x05\x01", False),
+        (b"\x04\xff\xff\x20\x00\x01\x01", False),
+        (b"\x20\x00", False),
+    ],
+)
+def test_the_extension_of_tls_is_read_and_a_malformed_one_is_not(more: bytes, encrypted: bool) -> None:
+    assert header(binary(more=more)) == Header(len(binary(more=more)), "192.0.2.7", encrypted)
+    assert header(binary(command=0x20, more=more)) == Header(len(binary(more=more)), None)

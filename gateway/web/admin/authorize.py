@@ -132,7 +132,7 @@ def is_here(request: web.Request) -> bool:
         return False
     name = request.transport.get_extra_info("sockname") if request.transport is not None else None
     remote = remote_of(request)
-    return is_local(remote) or (isinstance(name, tuple) and remote == (name[0], None))
+    return is_local(remote) or (isinstance(name, tuple) and remote[:2] == (name[0], None))
 
 
 def bearer(request: web.Request) -> str | None:

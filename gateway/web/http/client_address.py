@@ -95,7 +95,10 @@ class Caller:
         return self.proxies.behind(self.remote, request.headers.getall("X-Forwarded-For", []))
 
     def scheme(self, request: web.Request) -> str:
-        """`http` or `https`, as a trusted proxy says the site was called; else empty."""
+        """`http` or `https`, as a proxy says the site was called (by PROXY, or a trusted one in the request); else
+        empty."""
+        if self.remote.encrypted:
+            return "https"
         return self.proxies.scheme(self.remote, request.headers) if self.forwards else ""
 
 

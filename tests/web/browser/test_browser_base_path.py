@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.accounts.people import CHEAP, PASSWORD
-from tests.bridge.nginx import location, nginx
+from tests.bridge.proxy_programs import free_ports, location, nginx
 from tests.programs import PROGRAMS, in_ci
 from tests.web.browser.conftest import Open
 from tests.web.browser.running_gateway import RunningGateway
@@ -22,7 +22,10 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         (pytest.fail if in_ci() else pytest.skip)("nginx is not installed")
     folder = tmp_path_factory.mktemp("below")
     running = RunningGateway(folder, web__base_path="/chat", admin__accounts=f"ana:admin:{CHEAP}")
-    with nginx(folder, location("/chat/", running.web + request.param)) as port:
+    (port,) = free_ports(1)
+    with nginx(
+        folder, port, f"server {{ listen 127.0.0.1:{port}; {location('/chat/', running.web + request.param)} }}"
+    ):
         yield f"http://127.0.0.1:{port}/chat"
     running.close()
 
