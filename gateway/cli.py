@@ -12,21 +12,20 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
-from gateway import __version__
 from gateway.config.accounts import MEMBER, ROLES, ROOT_NAME, check_name
-from gateway.config.settings import SETTINGS, Setting, Settings, markdown_table
-from gateway.config.sources import Loaded, load, load_again, near, nearest
+from gateway.config.settings import SETTINGS, Settings, markdown_table
+from gateway.config.sources import Loaded, load, load_again, near
 from gateway.config.values import WrongValue
 from gateway.errors import ConfigError, StartError, UsageError
+from gateway.flags import FlagParser, flush_output, given, settings_parser
 
 if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
+    pass
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -50,24 +49,6 @@ class Subcommand:
     run: "Callable[[Subcommand, Sequence[str]], int]"
     entry: str = ""
     classic: str = ""
-
-
-class FlagParser(argparse.ArgumentParser):
-    """argparse, except that mistakes are raised and that a closed pipe is noticed while it can still be handled."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise UsageError."""
-        raise UsageError(f"{message} ({self.prog} --help lists the flags)")
-
-    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
-        # argparse's own version ignores a full device or a closed pipe.
-        if message and file is not None:
-            file.write(message)
-
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """Exit after the help."""
-        flush_output()
-        super().exit(status, message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,12 +101,6 @@ def drop_output() -> None:
     """Discard what was printed and cannot be written; at exit the interpreter would try again, and print its error."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def flush_output() -> None:
-    """Flush what was printed, so that a closed pipe is noticed now. With `>&-` there is no standard output at all."""
-    if sys.stdout is not None:
-        sys.stdout.flush()
 
 
 def fail(code: int, error: Exception | str) -> int:
@@ -218,6 +193,30 @@ def status(command: Subcommand, arguments: Sequence[str]) -> int:
     return start(command.entry, (settled(load(flags | elsewhere, os.environ, config)), asked))
 
 
+def backup(command: Subcommand, arguments: Sequence[str]) -> int:
+    """`gateway backup FILE`."""
+    parser = settings_parser("backup", explanation(command), ["data"])
+    parser.usage = "gateway backup [OPTIONS] FILE"
+    parser.add_argument("file", metavar="FILE", help="where to; a file that is there is left alone")
+    parser.add_argument("--force", action="store_const", const="true", default="", help="replace a file that is there")
+    return start_on_store(command, parser, arguments, "file", "force")
+
+
+def new_epoch(command: Subcommand, arguments: Sequence[str]) -> int:
+    """`gateway new-epoch ROOM`."""
+    parser = settings_parser("new-epoch", explanation(command), ["data"])
+    parser.usage = "gateway new-epoch [OPTIONS] ROOM"
+    parser.add_argument("room", metavar="ROOM", help="its name, with or without #")
+    return start_on_store(command, parser, arguments, "room")
+
+
+def start_on_store(command: Subcommand, parser: FlagParser, arguments: Sequence[str], *own: str) -> int:
+    """Start a command that works on the data folder, with the words that are its own."""
+    flags, config = given(parser, arguments)
+    asked = {name: flags.pop(name) for name in own}
+    return start(command.entry, (settled(load(flags, os.environ, config)), asked))
+
+
 def passwd(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway passwd`: make a hash or a token; needs no settings."""
     parser = FlagParser(
@@ -274,57 +273,6 @@ def start(entry: str, *arguments: object) -> int:
     return code
 
 
-def settings_parser(name: str, description: str, shown: Collection[str] = SETTINGS.keys()) -> FlagParser:
-    """A parser with a flag for every setting; those not `shown` are accepted, but stay out of the help."""
-    parser = FlagParser(
-        prog=f"gateway {name}",
-        usage=f"gateway {name} [OPTIONS]",
-        description=description,
-        formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=34),
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-    )
-    parser.add_argument("-V", "--version", action="version", version=f"gateway {__version__}")
-    parser.add_argument("--config", metavar="FILE", default="", help="TOML file with settings [none]")
-    for setting in SETTINGS.values():
-        add_flags(parser, setting, shown=setting.name in shown)
-    return parser
-
-
-def add_flags(parser: argparse.ArgumentParser, setting: Setting, *, shown: bool) -> None:
-    """Add every spelling of a setting's flag, the documented one with help."""
-    behaviour: dict[str, Any] = {"dest": setting.name, "metavar": setting.form.placeholder}
-    if setting.repeatable:
-        behaviour["action"] = "append"
-    if setting.switch:
-        behaviour = {"dest": setting.name, "action": "store_const", "const": "true"}
-        for flag in setting.flags:
-            parser.add_argument(f"--no-{flag[2:]}", **(behaviour | {"const": "false"}), help=argparse.SUPPRESS)
-    for flag in setting.flags:
-        documented = shown and flag == setting.flag
-        parser.add_argument(flag, **behaviour, help=help_text(setting) if documented else argparse.SUPPRESS)
-
-
-def help_text(setting: Setting) -> str:
-    """What the help says about a flag; the default stands in brackets."""
-    default = setting.usual or setting.toml(setting.default).strip('"[]') or "none"
-    off = f"; --no-{setting.flag[2:]} turns it off" if setting.default is True else ""
-    return f"{setting.meaning}{off} [{default}]".replace("%", "%%")
-
-
-def given(parser: FlagParser, arguments: Sequence[str]) -> tuple[dict[str, str], str]:
-    """The flags that were given, as text by setting name, and the --config file. Raises UsageError."""
-    options, rest = parser.parse_known_args(arguments)
-    if rest:
-        unknown = rest[0].partition("=")[0]
-        if not unknown.startswith("-"):
-            parser.error(f"unexpected word {unknown!r}")
-        known = [flag for setting in SETTINGS.values() for flag in setting.flags]
-        parser.error(f"no flag {unknown}, the nearest is {nearest(unknown, [*known, '--config'])}")
-    flags = {name: ",".join(value) if isinstance(value, list) else value for name, value in vars(options).items()}
-    return flags, flags.pop("config")
-
-
 COMMANDS = {
     "serve": Subcommand(
         "run the gateway (the default command)",
@@ -362,6 +310,18 @@ COMMANDS = {
         "gateway passwd --role operator ana",
         passwd,
         "gateway.accounts.passwd:passwd",
+    ),
+    "backup": Subcommand(
+        "copy the store into a file, also while the gateway runs",
+        "gateway backup --data ./chat /backups/chat.sqlite3",
+        backup,
+        "gateway.store_commands:backup",
+    ),
+    "new-epoch": Subcommand(
+        "give a room a new epoch: its readers begin anew, its numbers go on",
+        "gateway new-epoch --data ./chat lobby",
+        new_epoch,
+        "gateway.store_commands:new_epoch",
     ),
     "login-link": Subcommand(
         "print a fresh one-time dashboard link of the running gateway",

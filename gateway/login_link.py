@@ -73,18 +73,19 @@ def login_link(settings: Where) -> int:
 
 
 def ask(
-    page: str, method: str, path: str, token: str, trust: ssl.SSLContext | None = None
+    page: str, method: str, path: str, token: str, trust: ssl.SSLContext | None = None, body: object = None
 ) -> tuple[int, dict[str, Any]]:
-    """The status and the JSON body of the gateway's response. `trust` decides about the certificate of an https page,
-    by default like browsers do. Raises OSError, HTTPException or ValueError.
+    """The status and the JSON body of the gateway's response to a request, with `body` as JSON if there is one. `trust`
+    decides about the certificate of an https page, by default like browsers do. Raises OSError, HTTPException or
+    ValueError.
 
     A gateway that expects a PROXY header from this address closes connections without one: then ask again with one.
     """
     trust = trust or ssl.create_default_context()
     try:
-        return _ask(page, method, path, token, trust, b"")
+        return _ask(page, method, path, token, trust, b"", body)
     except (ConnectionResetError, ssl.SSLEOFError):
-        return _ask(page, method, path, token, trust, NO_PROXY)
+        return _ask(page, method, path, token, trust, NO_PROXY, body)
 
 
 def own_machine() -> ssl.SSLContext:
@@ -97,7 +98,7 @@ def own_machine() -> ssl.SSLContext:
 
 
 def _ask(
-    page: str, method: str, path: str, token: str, trust: ssl.SSLContext, introduction: bytes
+    page: str, method: str, path: str, token: str, trust: ssl.SSLContext, introduction: bytes, body: object
 ) -> tuple[int, dict[str, Any]]:
     where = urlsplit(page if "//" in page else f"http://{page}")
     secure, host = where.scheme == "https", where.hostname or ""
@@ -107,15 +108,17 @@ def _ask(
         connection.sock.sendall(introduction)
         if secure:
             connection.sock = trust.wrap_socket(connection.sock, server_hostname=host)
-        connection.request(method, where.path.rstrip("/") + path, headers={"Authorization": f"Bearer {token}"})
+        sent = None if body is None else json.dumps(body)
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        connection.request(method, where.path.rstrip("/") + path, sent, headers)
         answer = connection.getresponse()
         try:
-            body = json.loads(answer.read(MOST_BYTES))
+            said = json.loads(answer.read(MOST_BYTES))
         except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
+            said = None
+        if not isinstance(said, dict):
             raise ValueError(f"something else listens there (it returned status {answer.status} and no JSON of ours)")
-        return answer.status, body
+        return answer.status, said
 
 
 def told(status: int, body: dict[str, Any]) -> str:

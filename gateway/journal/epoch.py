@@ -58,6 +58,11 @@ def epoch_of(seed: str, room: str) -> str:
     return urlsafe_b64encode(hashlib.blake2b(name, digest_size=EPOCH_BYTES, key=key).digest()).decode()
 
 
+def new_epoch() -> str:
+    """A random epoch, for one room."""
+    return secrets.token_urlsafe(EPOCH_BYTES)
+
+
 def boot_id() -> str:
     """The id of this boot of the machine; where there is none, a value that equals no other."""
     try:

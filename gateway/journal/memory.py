@@ -12,12 +12,13 @@ from itertools import islice, takewhile
 
 import msgspec
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import TimeRecord
 from gateway.core.ports.journal import UNKNOWN_AGE_MS, Expired, Memory, Page, Person, Removal, RoomRecord
 from gateway.core.protocol.message import PASTES_KEPT, Message
 from gateway.errors import JournalError, LostTail
-from gateway.journal.epoch import epoch_of, new_seed
+from gateway.journal.epoch import epoch_of, new_epoch, new_seed
 from gateway.journal.ledger import MemoryLedger
 
 MESSAGES_PER_ROOM = 10_000
@@ -28,9 +29,11 @@ ROOMS = 100_000
 class _Room:
     """The end of one room's log: `messages` are dense up to `head`."""
 
-    __slots__ = ("head", "messages", "pastes", "removed", "topic")
+    __slots__ = ("epoch", "head", "messages", "pastes", "removed", "topic")
 
     def __init__(self) -> None:
+        self.epoch = ""
+        """Given by an operator; empty: derived from the seed."""
         self.head = 0
         self.topic = ""
         self.messages: deque[Message] = deque()
@@ -147,6 +150,16 @@ class MemoryJournal:
         """As `Journal.erase`; there are no files."""
         return Answer.of(None)
 
+    def copy(self, file: str, replace: bool, going: Callable[[int, int], bool]) -> Answer[JournalError | None]:
+        """As `Journal.copy`; there is nothing to copy."""
+        return Answer.of(JournalError(wording.BACKUP_OF_MEMORY))
+
+    def new_epoch(self, room: str) -> Answer[bool | JournalError]:
+        """As `Journal.new_epoch`."""
+        if room in self._rooms:
+            self._rooms[room].epoch = new_epoch()
+        return Answer.of(room in self._rooms)
+
     def rooms(self) -> Answer[list[RoomRecord] | JournalError]:
         """As `Journal.rooms`."""
         found = []
@@ -172,7 +185,8 @@ class MemoryJournal:
         self._written.clear()
 
     def _record(self, room: str, log: _Room, recent: Sequence[Message]) -> RoomRecord:
-        return RoomRecord(room, epoch_of(self._seed, room), log.first, log.head, log.topic, recent, bool(log.removed))
+        epoch = log.epoch or epoch_of(self._seed, room)
+        return RoomRecord(room, epoch, log.first, log.head, log.topic, recent, bool(log.removed))
 
     def _too_many(self, rooms: set[str]) -> bool:
         return len(self._rooms) + len(rooms - self._rooms.keys()) > self._most_rooms

@@ -132,7 +132,7 @@ def erase(store: Store) -> None:
     store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     store.connection.execute("PRAGMA shrink_memory")
     try:
-        _sweep(store.descriptor())
+        sweep(store.descriptor())
     except OSError as error:
         raise JournalError(f"removed texts may still be in the journal's file: {error.strerror}") from error
     # This first commit after a truncation also syncs the new log's header, so that the next batch need not wait for it.
@@ -140,7 +140,7 @@ def erase(store: Store) -> None:
     store.wal_pages = 0
 
 
-def _sweep(file: int) -> None:
+def sweep(file: int) -> None:
     """Zero the bytes of the database that are in no use."""
     header = os.pread(file, 100, 0)
     (size,) = struct.unpack_from(">H", header, 16)

@@ -34,6 +34,7 @@ from gateway.core.ports.journal import Expired, Memory, Page, Person, Removal, R
 from gateway.core.protocol.message import Message
 from gateway.errors import JournalError, LostTail, StartError
 from gateway.journal import removals
+from gateway.journal.backup import BackupFile, Copy
 from gateway.journal.disk import SPARE_BYTES, Disk, Replaced
 from gateway.journal.epoch import Tail
 from gateway.journal.ledger import SqliteLedger
@@ -104,6 +105,7 @@ class SqliteJournal:
         self.ledger = SqliteLedger(self._do, self._syncs)
         """As `Journal.ledger`."""
         self._lost_tail: Answer[LostTail] = Answer()
+        self._copy: Copy | None = None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
     def open(self, room: str, recent: int) -> Answer[RoomRecord | JournalError]:
@@ -154,6 +156,37 @@ class SqliteJournal:
         """As `Journal.erase`, on the worker thread."""
         return self._do(removals.erase, slow=True)
 
+    def copy(self, file: str, replace: bool, going: Callable[[int, int], bool]) -> Answer[JournalError | None]:
+        """As `Journal.copy`, slice by slice on the worker thread; one copy at a time."""
+        answer: Answer[JournalError | None] = Answer()
+
+        def done(failure: JournalError | None) -> None:
+            with suppress(RuntimeError):  # the loop has been closed already
+                self._call_soon_threadsafe(lambda: ended(failure))
+
+        def ended(failure: JournalError | None) -> None:
+            self._copy = None
+            answer.set(failure)
+
+        def step(_: JournalError | None = None) -> None:
+            if not copy.over and not going(copy.copied, copy.total):
+                copy.stop(JournalError(wording.BACKUP_STOPPED))
+            if not copy.over:
+                self._do(lambda _: copy.step(), slow=True).then(step)
+
+        if self._copy is not None:
+            return Answer.of(JournalError(wording.BACKUP_RUNS))
+        try:
+            copy = self._copy = Copy(self._store.connection, BackupFile(Path(file), replace, self._path), done)
+        except JournalError as error:
+            return Answer.of(error)
+        step()
+        return answer
+
+    def new_epoch(self, room: str) -> Answer[bool | JournalError]:
+        """As `Journal.new_epoch`."""
+        return self._do(lambda store: store.new_epoch(room), self._syncs)
+
     def rooms(self) -> Answer[list[RoomRecord] | JournalError]:
         """As `Journal.rooms`."""
         return self._do(Store.rooms, slow=True)
@@ -174,6 +207,9 @@ class SqliteJournal:
         """As `Journal.close`. Blocks until the worker has finished; queued verbs run here."""
         self._worker.shutdown(wait=True)
         self._answering = True
+        if self._copy is not None:
+            self._copy.stop(JournalError(wording.BACKUP_ENDED))
+            self._copy.join()
         if self._flight is not None:
             future, verb = self._flight
             self._flight = None
@@ -270,6 +306,8 @@ class SqliteJournal:
 
     def _reopen(self) -> None:
         earlier = self._store
+        if self._copy is not None:
+            self._copy.stop(JournalError(wording.BACKUP_REOPENED))
         earlier.close()
         if not self._path.exists():
             raise JournalError(f"{self._path} has been taken away: put it back")

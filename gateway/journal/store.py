@@ -27,7 +27,7 @@ from gateway.core.clock import TimeRecord
 from gateway.core.ports.journal import Memory, Page, Person, Receipt, RoomRecord
 from gateway.core.protocol.message import PASTES_KEPT, Message, PasteSize
 from gateway.journal.disk import Disk
-from gateway.journal.epoch import Tail, epoch_of
+from gateway.journal.epoch import Tail, epoch_of, new_epoch
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:
@@ -229,6 +229,15 @@ class Store:
             self._roll_back(created)
             raise
         self.wal_pages += 2
+
+    def new_epoch(self, name: str) -> bool:
+        """As `Journal.new_epoch`."""
+        epoch = new_epoch()
+        with self.writing() as connection:
+            changed = connection.execute("UPDATE rooms SET epoch = ? WHERE name = ?", (epoch, name)).rowcount
+        if name in self._held and changed:
+            self._held[name].epoch = epoch
+        return bool(changed)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -57,7 +57,7 @@ class Access(Enum):
     HERE = "here"
     """Anybody on the gateway's own machine; others as a viewer."""
     KEY = "key"
-    """On the gateway's own machine, with the key in its data folder. The handler checks it."""
+    """On the gateway's own machine, with the key in its data folder."""
     PAGE = "page"
     """Any logged-in operator; strangers are redirected to the login page."""
     VIEWER = Role.VIEWER
@@ -287,7 +287,9 @@ class Routes:
                 raise web.HTTPSeeOther(self._options.at("/admin/login"))
             self._login.check_own(request)
             who = session.operator._replace(source=source(request))
-        if role is not None:
+        if endpoint.access is Access.KEY:
+            who = self._login.key_holder(request, "read")
+        elif role is not None:
             who = self._login.reader(request, Role.VIEWER)
             self._check_role(endpoint, Call(request, {}, None, who), role)
         return Call(request, endpoint.asked(request), None, who, session)
@@ -302,7 +304,10 @@ class Routes:
                 unread = refusal
         target = request.match_info.get("id", fields.get(endpoint.target, ""))
         csrf = fields.get("csrf") or request.headers.get(CSRF_HEADER)
-        operator = self._login.writer(request, csrf, endpoint.action, target)
+        if endpoint.access is Access.KEY:
+            operator = self._login.key_holder(request, endpoint.action)
+        else:
+            operator = self._login.writer(request, csrf, endpoint.action, target)
         call: Call[Any] = Call(request, {}, fields, operator)
         try:
             if unread is not None:

@@ -10,6 +10,7 @@ from gateway.core.operators.drain import DoorPorts, Drain
 from gateway.core.operators.maintenance import LogLevelControl, Maintenance
 from gateway.core.operators.moderation import Moderation
 from gateway.core.operators.redaction import Redaction
+from gateway.core.operators.upkeep import Upkeep
 from gateway.core.roles import PasswordCheck
 
 
@@ -25,6 +26,7 @@ class Operators:
     drain: Drain
     maintenance: Maintenance
     log_level: LogLevelControl
+    upkeep: Upkeep
 
 
 def operators_over(
@@ -48,4 +50,5 @@ def operators_over(
         drain=Drain(hub, audit, moderation, ports, random_bits),
         maintenance=Maintenance(hub.gate, hub.clock, moderation),
         log_level=LogLevelControl(hub.clock, moderation, set_log_level),
+        upkeep=Upkeep(hub, audit, moderation, mark),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from gateway.core.answer import Answer
+from gateway.core.archive import Whole
 from gateway.core.clock import TimeRecord
 from gateway.core.ports.ledger import Ledger
 from gateway.core.protocol.message import Message
@@ -102,7 +103,7 @@ UNKNOWN_AGE_MS = 10 * 365 * 86_400_000
 """No message is that much older than the retention: such a time (1970) comes from a clock that was never set."""
 
 
-class Journal(Protocol):
+class Journal(Whole, Protocol):
     """The ordered durable log behind the rooms; the only way into a room's log.
 
     Every verb is answered exactly once, in the order in which the verbs were called, on the caller's thread, perhaps

@@ -140,6 +140,19 @@ class Rooms(Mapping[str, Room]):
 
         return self._journal.set_topic(room.name, topic).map(stored)
 
+    def renew_epoch(self, name: str) -> Answer[bool | Refusal]:
+        """Give a room a new epoch, and tell its members; False: nothing was ever said in a room of that name."""
+
+        def renewed(known: bool | JournalError) -> bool | Refusal:
+            if isinstance(known, JournalError):
+                return storage_refusal(known)
+            if known:
+                log.warning(wording.LOG_NEW_EPOCH, name)
+                self._journal.open(name, RECENT_MESSAGES).then(partial(self._reopened, name))
+            return known
+
+        return self._journal.new_epoch(name).map(renewed)
+
     def _begin_new_epochs(self, loss: LostTail) -> None:
         """Read every room afresh, and tell its members its new epoch."""
         self._journal.lost_tail().then(self._begin_new_epochs)

@@ -71,6 +71,16 @@ class Login:
         key = self._options.link_key
         return key is not None and is_here(request) and same_secret(bearer(request) or "", key)
 
+    def key_holder(self, request: web.Request, action: str) -> Operator:
+        """The operator with the key in the data folder: may do everything, because the key opens the dashboard. Raises
+        404 for others than this machine's, 401 for a wrong key, and records that."""
+        if self._options.link_key is None or not is_here(request):
+            raise web.HTTPNotFound
+        if not self.has_key(request):
+            self.refused(request, action, "", "wrong key")
+            raise web.HTTPUnauthorized
+        return Operator(KEY_HOLDER, Role.ADMIN, source(request))
+
     def reader(self, request: web.Request, least: Role) -> Operator:
         """The operator who asks, of role `least` or higher: 401 for a stranger, forbidden for a lower role. A
         long response calls this again every half second, so that it ends with the session."""

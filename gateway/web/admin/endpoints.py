@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from gateway.core.operators.upkeep import BackupReport
 from gateway.core.ports.ledger import AuditPage
 from gateway.core.stats.timeseries import STEPS
 from gateway.errors import Code
@@ -19,8 +20,11 @@ from gateway.web.admin.login import (
     Sessions,
 )
 from gateway.web.admin.maintenance import (
+    BackupRequest,
     DrainReport,
     DrainRequest,
+    EpochRenewed,
+    EpochRequest,
     EventLines,
     LogLevel,
     LogLevelRequest,
@@ -112,6 +116,16 @@ def _write(
     return row._replace(body=body, refusals=refusals, action=action, tag="admin", **fields)
 
 
+def _key(route: str, handler: Any, reply: tuple[int, Any], words: str, **fields: Any) -> Endpoint:
+    """An endpoint for the commands of this machine, with the key in the data folder. Fields as for `_write`."""
+    method, path = route.split()
+    order, also = fields.pop("order", None), fields.pop("also", ())
+    status, shape = reply
+    row = Endpoint(method, path, words, handler, Reply(status, told(shape), (Content(shape),)), Access.KEY, None)
+    body = () if order is None else (Content(order),)
+    return row._replace(body=body, refusals=also, statuses=(404,), tag="admin", **fields)
+
+
 # fmt: off
 ADMIN: Mapping[type, Sequence[Endpoint]] = {
     SummaryEndpoints: (
@@ -194,6 +208,15 @@ ADMIN: Mapping[type, Sequence[Endpoint]] = {
         _read("/maintenance", MaintenanceEndpoints.maintenance, MaintenanceReport, "Whether maintenance is on"),
         _write("POST /maintenance", "maintenance", MaintenanceEndpoints.maintain, ADMINISTRATOR,
                (200, MaintenanceReport), "Switch maintenance on or off", order=MaintenanceRequest),
+        _key("POST /admin/backup", MaintenanceEndpoints.back_up, (202, BackupReport),
+             "Begin a backup of the store\nWhat `gateway backup` asks for; the gateway itself writes the file.",
+             action="backup", order=BackupRequest, also=(Code.BAD_MESSAGE, Code.TOO_LONG, Code.BUSY)),
+        _key("GET /admin/backup", MaintenanceEndpoints.backup, (200, BackupReport), "How far the last backup is"),
+        _key("DELETE /admin/backup", MaintenanceEndpoints.stop_backup, (200, BackupReport), "Stop the backup",
+             action="backup stop", also=(Code.BAD_MESSAGE,)),
+        _key("POST /admin/new-epoch", MaintenanceEndpoints.renew_epoch, (200, EpochRenewed),
+             "Give a room a new epoch\nWhat `gateway new-epoch` asks for.", action="new epoch", order=EpochRequest,
+             also=(Code.BAD_MESSAGE, Code.TOO_LONG, Code.ROOM_INVALID, Code.NO_SUCH_ROOM, Code.STORAGE)),
         _read("/log-level", MaintenanceEndpoints.log_level, LogLevel, "The log level"),
         _write("POST /log-level", "log level", MaintenanceEndpoints.turn_log, ADMINISTRATOR, (200, LogLevel),
                "Change the log level for a while", order=LogLevelRequest),
@@ -215,9 +238,8 @@ ADMIN: Mapping[type, Sequence[Endpoint]] = {
         Endpoint("POST", "/admin/logout", "Log out", LoginPage.logout, Reply(303, "To the login."), VIEWER, None,
                  (FORM_BODY,), body_required=False, action="logout", tag="admin",
                  refusals=(Code.BAD_MESSAGE, Code.TOO_LONG)),
-        Endpoint("POST", "/admin/login-link", "Print a fresh one-time link\nWhat `gateway login-link` asks for.",
-                 LoginPage.mint, Reply(201, "Good for 15 minutes, once.", (Content(LoginLink),)), Access.KEY, None,
-                 statuses=(404,), tag="admin"),
+        _key("POST /admin/login-link", LoginPage.mint, (201, LoginLink),
+             "Print a fresh one-time link\nWhat `gateway login-link` asks for.", action="login-link"),
     ),
     Monitoring: (
         Endpoint("GET", "/admin/grafana.json", "A dashboard for Grafana\nA file to import; it shows `/metrics`.",

@@ -1,12 +1,14 @@
 """`/admin/api/…` for the gateway itself: drain, maintenance, log level, and the feed of recent events."""
 
 import msgspec
+from aiohttp import web
 
 from gateway.core.gate import DoorState
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.drain import PER_SECOND, SPREAD_SECONDS, DrainingDoor
 from gateway.core.operators.maintenance import SECONDS
+from gateway.core.operators.upkeep import BackupReport
 from gateway.core.protocol.message import Door
 from gateway.core.stats.recent import Happening
 from gateway.web.endpoint import Call, Order
@@ -34,6 +36,35 @@ class LogLevelRequest(Order):
 
     level: str
     seconds: int = SECONDS
+
+
+class BackupRequest(Order):
+    """The whole path of the file, on the gateway's machine, and whether one that is there is replaced."""
+
+    file: str
+    replace: bool = False
+
+    @property
+    def target(self) -> str:
+        """As `Order.target`."""
+        return self.file
+
+
+class EpochRequest(Order):
+    """The room that gets a new epoch."""
+
+    room: str
+
+    @property
+    def target(self) -> str:
+        """As `Order.target`."""
+        return self.room
+
+
+class EpochRenewed(msgspec.Struct, frozen=True):
+    """What was done, in words."""
+
+    text: str
 
 
 class EventRow(msgspec.Struct, frozen=True):
@@ -123,6 +154,27 @@ class MaintenanceEndpoints:
     async def log_level(self, call: Call[None]) -> LogLevel:
         """`GET /admin/api/log-level`"""
         return self._level()
+
+    async def back_up(self, call: Call[BackupRequest]) -> BackupReport:
+        """`POST /admin/backup`"""
+        return await answered(self._operators.upkeep.begin_backup(call.operator, call.body.file, call.body.replace))
+
+    async def backup(self, call: Call[None]) -> BackupReport:
+        """`GET /admin/backup`"""
+        report = self._operators.upkeep.backup
+        if report is None:
+            raise web.HTTPNotFound
+        return report
+
+    async def stop_backup(self, call: Call[None]) -> BackupReport:
+        """`DELETE /admin/backup`"""
+        await answered(self._operators.upkeep.stop_backup(call.operator))
+        return await self.backup(call)
+
+    async def renew_epoch(self, call: Call[EpochRequest]) -> EpochRenewed:
+        """`POST /admin/new-epoch`"""
+        outcome = await answered(self._operators.upkeep.new_epoch(call.operator, call.body.room))
+        return EpochRenewed(outcome.words)
 
     async def events(self, call: Call[None]) -> EventLines:
         """`GET /admin/api/events`: oldest first; without `after` the latest."""

@@ -245,3 +245,30 @@ async def test_a_reader_that_is_reset_is_lost_and_one_that_leaves_has_left(
     writer.transport.abort() if reset else writer.close()
     await eventually(lambda: web.chat.hub.stats.closed.last)
     assert web.chat.hub.stats.closed.last[-1].closing is closing
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "backup"), ("DELETE", "backup"), ("POST", "new-epoch")])
+async def test_the_store_is_for_the_holder_of_the_key(start: Start, http: Http, method: str, path: str) -> None:
+    """An admin from elsewhere may not name a file on the gateway's machine."""
+    web = await start(link_key="k" * 32)
+    url = f"{web.url}/admin/{path}"
+    for headers in ({}, {"Authorization": "Bearer x"}):
+        async with http.request(method, url, headers=headers, json={}) as answer:
+            assert answer.status == 401
+    proxied = {"Authorization": "Bearer " + "k" * 32, "X-Forwarded-For": "10.0.0.1"}
+    async with http.request(method, url, headers=proxied, json={}) as answer:
+        assert answer.status == 404
+    async with http.request(method, url, headers={"Authorization": "Bearer " + "k" * 32}, json={}) as answer:
+        assert (answer.status, (await answer.json())["error"]["code"]) == (400, "bad_message")
+
+
+async def test_a_backup_is_begun_and_asked_after_with_the_key(start: Start, http: Http) -> None:
+    web = await start(link_key="k" * 32)
+    url, key = f"{web.url}/admin/backup", {"Authorization": "Bearer " + "k" * 32}
+    async with http.get(url, headers=key) as answer:
+        assert answer.status == 404
+    async with http.post(url, headers=key, json={"file": "/nowhere/copy"}) as answer:
+        assert answer.status == 202
+    async with http.get(url, headers=key) as answer:
+        report = await answer.json()
+    assert (report["file"], report["state"]) == ("/nowhere/copy", "failed") and "--memory" in report["text"]

@@ -1,0 +1,235 @@
+"""A backup: a copy of the journal's database in a file of its own, which is complete or not there at all.
+
+The gateway has its database to itself (`journal.open`), so while it runs no other program can copy it. It does so
+itself with SQLite's backup API, in slices of PAGES pages, between which messages are committed. Facts this rests on:
+
+- What the *same* connection commits meanwhile is written to the copy as well, if the page has been copied already. Only
+  a commit by another connection makes SQLite begin anew, which never ends on a busy database; here is no other one. So
+  the copy shows the moment of its last slice.
+- `sqlite3.Connection.backup` is one call for the whole copy, with a callback after each slice. A thread of its own sits
+  in that call, and waits in the callback until the journal's worker gives it the next turn (`Copy.step`). So one thread
+  uses the connection at a time, as everywhere in the journal: SQLite's mutex would not keep results apart.
+- A copied page may hold remains of a text that was removed later (`journal.removals`): the copy is swept as well.
+
+The copy is written beside its place under another name, flushed, and only then gets its own. A lock on it keeps a
+second backup out of the same file; one without a lock was left behind by a process that died, and is overwritten.
+
+A copy is not the journal it was taken from, which goes on: a mark that no file has makes a journal that is started from
+it give every room a new epoch (`journal.epoch`). Its header says that it needs no write-ahead log, so that it is one
+file, also where nothing can be written beside it.
+"""
+
+import errno
+import fcntl
+import os
+import sqlite3
+import stat
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from threading import Semaphore, Thread
+
+from gateway.core.quantity import short_size
+from gateway.errors import JournalError
+from gateway.journal.disk import SPARE_BYTES, sync_folder
+from gateway.journal.removals import sweep
+
+PAGES = 32
+"""Pages of one slice: 128 KiB, which takes half a millisecond."""
+FLUSH_BYTES = 32 * 1024 * 1024
+"""So much is written before it is flushed to the disk: a flush of gigabytes at the end would hold up everybody's."""
+MARK = "backup"
+VERSIONS_AT, WITHOUT_WAL = 18, b"\x01\x01"
+"""In the header of a database (https://sqlite.org/fileformat2.html#file_format_version_numbers)."""
+NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+LONGEST_END = 20.0
+"""Seconds that the end of the gateway waits for a backup whose last slice is copied."""
+
+Done = Callable[[JournalError | None], object]
+
+
+class BackupFile:
+    """The file at `place` while it is written. Raises JournalError when it cannot be: it is there and `replace` is not
+    wanted, it is no plain file, another backup is writing it, or there is no space for a copy of `database`."""
+
+    def __init__(self, place: Path, replace: bool, database: Path) -> None:
+        self.place = Path(os.path.realpath(place))
+        self.part = self.place.with_name(f".{self.place.name}.gateway-part")
+        self._replace = replace
+        self._check(database)
+        try:
+            self.descriptor = _open_part(self.part)
+        except BlockingIOError:
+            raise JournalError(f"another backup is writing {self.place}: wait until it is done") from None
+        except OSError as error:
+            raise self.failure(error) from error
+
+    def _check(self, database: Path) -> None:
+        folder, place = self.place.parent, self.place
+        try:
+            found = place.stat() if place.exists() else None
+            if not folder.is_dir():
+                raise JournalError(f"there is no folder {folder}: make it first")
+            space = os.statvfs(folder)
+            needed = database.stat().st_size
+            needed += SPARE_BYTES if folder.stat().st_dev == database.stat().st_dev else 0
+        except OSError as error:
+            raise self.failure(error) from error
+        if found is not None and stat.S_ISDIR(found.st_mode):
+            raise JournalError(f"{place} is a folder: name a file in it")
+        if found is not None and not stat.S_ISREG(found.st_mode):
+            raise JournalError(f"{place} is no plain file: name one that is, or one that is not there yet")
+        if place.is_relative_to(database.parent):
+            raise JournalError(
+                f"{place} would be in the gateway's own data folder, from which removed texts must go: choose another"
+            )
+        if found is not None and not self._replace:
+            raise JournalError(f"{place} is there already: name another file, or add --force to replace it")
+        if space.f_bavail * space.f_frsize < needed:
+            free = short_size(space.f_bavail * space.f_frsize)
+            raise JournalError(f"{folder} has {free} free, a backup needs {short_size(needed)} there")
+
+    def failure(self, error: Exception) -> JournalError:
+        """What went wrong while it was written, in words."""
+        why = getattr(error, "strerror", None) or str(error)
+        return JournalError(f"cannot write the backup {self.place}: {why}")
+
+    def connect(self) -> sqlite3.Connection:
+        """A connection that writes to it: without locks, since nobody else has it, and without syncs."""
+        connection = sqlite3.connect(
+            f"{self.part.as_uri()}?nolock=1", uri=True, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    def complete(self) -> None:
+        """All is copied: make it a file of its own, and give it its name. Raises sqlite3.Error, OSError or
+        JournalError."""
+        os.pwrite(self.descriptor, WITHOUT_WAL, VERSIONS_AT)
+        with closing(self.connect()) as connection:
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'mark'", (MARK,))
+            connection.execute("UPDATE meta SET value = '' WHERE key = 'mark_next'")
+        sweep(self.descriptor)
+        os.fsync(self.descriptor)
+        if self._replace:
+            self.part.replace(self.place)
+        else:
+            self._take_place()
+        sync_folder(self.place.parent)
+
+    def _take_place(self) -> None:
+        try:
+            os.link(self.part, self.place)
+        except FileExistsError:
+            raise JournalError(f"{self.place} is there by now: it was left alone") from None
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            self.part.rename(self.place)
+
+    def close(self) -> None:
+        """Remove what is left under the other name."""
+        with suppress(OSError):
+            if os.path.samestat(self.part.stat(), os.fstat(self.descriptor)):
+                self.part.unlink()
+        os.close(self.descriptor)
+
+
+def _open_part(path: Path) -> int:
+    """An empty file that is ours alone. Raises OSError, BlockingIOError when another process writes it."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor)):
+                os.ftruncate(descriptor, 0)
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # whoever had it has just finished: it has another name now
+
+
+class _Stopped(Exception):
+    """The copy is not wanted any more."""
+
+
+class Copy:
+    """One copy of the database of `source`, made in turns. `done` is called once, on the thread of the copy: with None
+    when the file is complete, or with what went wrong, and then there is no file."""
+
+    def __init__(self, source: sqlite3.Connection, file: BackupFile, done: Done) -> None:
+        self.copied = 0
+        self.total = 0
+        """Pages, known after the first turn."""
+        self.over = False
+        """The source is not needed any more."""
+        self._source = source
+        self._file = file
+        self._done = done
+        self._turn = Semaphore(0)
+        self._rest = Semaphore(0)
+        self._why: JournalError | None = None
+        self._thread = Thread(target=self._run, name="backup", daemon=True)
+        self._thread.start()
+
+    def step(self) -> None:
+        """Copy a slice; the caller has the connection, and lends it until this returns."""
+        if not self.over:
+            self._turn.release()
+            self._rest.acquire()
+
+    def stop(self, why: JournalError) -> None:
+        """Use the source no more; a copy that has not got its last slice yet fails for this reason."""
+        self._why = self._why or why
+        self.step()
+
+    def join(self) -> None:
+        """Wait until the thread has ended."""
+        self._thread.join(LONGEST_END)
+
+    def _run(self) -> None:
+        failure: JournalError | None = None
+        try:
+            self._copy()
+            self._file.complete()
+        except _Stopped:
+            failure = self._why
+        except JournalError as error:
+            failure = error
+        except (sqlite3.Error, OSError) as error:
+            failure = self._file.failure(error)
+        finally:
+            self._give_back()
+            self._file.close()
+        self._done(failure)
+
+    def _copy(self) -> None:
+        try:
+            with closing(self._file.connect()) as target:
+                self._wait()
+                self._source.backup(target, pages=PAGES, progress=self._pause, sleep=0)
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        if not self.over:
+            self.over = True
+            self._rest.release()
+
+    def _pause(self, status: int, remaining: int, total: int) -> None:
+        before, self.copied, self.total = self.copied, total - remaining, total
+        if remaining == 0:
+            return
+        self._rest.release()
+        size = 4096
+        if before * size // FLUSH_BYTES != self.copied * size // FLUSH_BYTES:
+            os.fdatasync(self._file.descriptor)
+        self._wait()
+
+    def _wait(self) -> None:
+        self._turn.acquire()
+        if self._why is not None:
+            raise _Stopped
