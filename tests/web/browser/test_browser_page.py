@@ -182,10 +182,10 @@ def test_links_and_names_stand_out_where_words_have_no_blanks_and_lines_are_copi
 
 @pytest.mark.both_browsers
 def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGateway, room: str, open_page: Open) -> None:
-    nina = gateway.terminal(room=room)
-    nina.say("/nick nina", *(f"line {number}" for number in range(1, 121)))
-    nina.say("/who")
-    nina.wait_for("nina (you)")
+    petra = gateway.terminal(room=room)
+    petra.say("/nick petra", *(f"line {number}" for number in range(1, 121)))
+    petra.say("/who")
+    petra.wait_for("petra (you)")
     page = open_page("about:blank", "zoe")
     menus: list[Route] = []
     page.route("**/menu.js", lambda route: menus.append(route))
@@ -218,20 +218,20 @@ def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGatewa
     page.get_by_role("button", name="Remove", exact=True).click()
     expect(page.locator("#log .removed")).to_have_text("removed")
     expect(mine).to_have_count(0)
-    nina.wait_for("was removed")
+    petra.wait_for("was removed")
     page.locator("#log > .msg", has_text="lines").hover()
     page.locator(".msg > .more").click()
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
     expect(page.locator("#message")).to_have_value("> zoe: two\n> lines\n")
 
-    nina.say("/nick nina2", "/who")
-    nina.wait_for("nina2 (you)")
-    say(page, "/nick nina")
-    expect(page.locator("#my-nick")).to_have_text("nina")
-    expect(page.get_by_text("nina is now nina2")).to_be_visible()  # told later, and not of this page
-    expect(page.locator("#my-nick")).to_have_text("nina")
-    expect(page.locator("#people")).to_contain_text("nina2")
+    petra.say("/nick petra2", "/who")
+    petra.wait_for("petra2 (you)")
+    say(page, "/nick petra")
+    expect(page.locator("#my-nick")).to_have_text("petra")
+    expect(page.get_by_text("petra is now petra2")).to_be_visible()  # told later, and not of this page
+    expect(page.locator("#my-nick")).to_have_text("petra")
+    expect(page.locator("#people")).to_contain_text("petra2")
     page.locator("#log > .msg", has_text="line 120").hover()
     page.locator(".msg > .more").click()
     expect(page.get_by_role("menuitem")).to_have_count(3)
@@ -292,6 +292,22 @@ def test_private_words_stand_in_a_tab_of_their_own_until_it_is_closed(
     page.get_by_role("button", name="Leave noemi").click()
     expect(page.locator("#rooms")).to_be_hidden()
     assert "lunch" not in page.evaluate("JSON.stringify(sessionStorage)")
+
+
+def test_private_words_keep_their_order_while_their_script_is_on_its_way(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    page, vera = open_page("about:blank", "ruth"), gateway.terminal(room=room)
+    asked: list[Route] = []
+    page.route("**/talks.js", lambda route: asked.append(route))
+    page.goto(f"{gateway.web}/r/{room}")
+    connected(page)
+    lines = [f"line {number}" for number in range(1, 21)]
+    vera.say("/nick vera", *(f"/msg ruth {line}" for line in lines), "the last")
+    expect(page.get_by_text("the last", exact=True)).to_be_visible()
+    until(lambda: page.evaluate("1") and asked, "the script is asked for").pop().continue_()
+    page.locator("#rooms a", has_text="@vera 20 new").click()
+    expect(page.locator("#log > .msg > .text")).to_have_text(lines)
 
 
 @pytest.mark.both_browsers

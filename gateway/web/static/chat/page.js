@@ -60,6 +60,7 @@ export class Page {
   /** @type {string | null} */
   role = null; // of our account
   token = this.#was.token;
+  #parts = {}; // on the way or here
   #greets = false; // hello was sent and is not answered yet
   #people = new People((nick) => (nick === this.me ? this.askForName(true) : this.composer.mention(nick)));
   #status = new Status(() => this.#connection.open());
@@ -117,11 +118,12 @@ export class Page {
     this.rooms.go(name);
   }
 
-  /** Loads a module on demand; null if that fails. */
+  /** Loads a module on demand; null if that fails. Whoever waits for the same one goes on in the order of asking. */
   async fetch(part) {
     try {
-      return await LATER[part]();
+      return await (this.#parts[part] ??= LATER[part]());
     } catch {
+      delete this.#parts[part];
       this.room.log.note("error", words.connection.notLoaded);
       return null;
     }
