@@ -378,6 +378,7 @@ def test_an_absent_person_is_told_of_mentions_and_private_messages(
     connected(page)
     page.get_by_role("button", name="Settings").click()
     page.locator("select[name=notify]").select_option("on")
+    page.get_by_role("textbox", name="Keywords").fill("deploy, 发布")
     page.keyboard.press("Escape")
     nina, tom = gateway.terminal(room=room), gateway.terminal(room=room)
     nina.say("/nick nina", "rosa is here")
@@ -397,6 +398,34 @@ def test_an_absent_person_is_told_of_mentions_and_private_messages(
     until(lambda: page.evaluate("told") == ["nina: rosa again"], "a notification")
     page.evaluate("leave(false)")
     expect(page).to_have_title(f"{room} · gateway")
+
+    say(page, f"/join {room}b")
+    tom.say(f"/join {room}", "the deployment is on", "今天发布")
+    badge = page.locator("#rooms .tab b").first
+    expect(badge).to_have_text("@2")
+    page.locator("#rooms a").first.click()
+    expect(page.locator("#log .msg b").last).to_have_text("发布")
+    expect(badge).to_have_count(0)
+    page.keyboard.press("Control+k")
+    page.keyboard.type("mentions")
+    page.keyboard.press("Enter")
+    expect(page.locator(".hits .said")).to_have_count(4)
+    expect(page.locator(".hits .said").first).to_have_text("rosa again")
+
+
+def test_others_see_that_somebody_is_typing(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    uma, vito = (open_page(f"{gateway.web}/r/{room}", name) for name in ("uma", "vito"))
+    for page in (uma, vito):
+        connected(page)
+    line = vito.locator(".typists")
+    uma.locator("#message").press_sequentially("/me")
+    uma.locator("#message").press_sequentially(" not a message yet")
+    uma.fill("#message", "")
+    uma.locator("#message").press_sequentially("hi")
+    expect(line).to_have_text("uma is typing…")
+    uma.press("#message", "Enter")
+    expect(vito.locator("#log .text").last).to_have_text("hi")
+    expect(line).to_be_hidden()
 
 
 def test_texts_that_want_to_be_more_stay_texts(gateway: RunningGateway, room: str, open_page: Open) -> None:

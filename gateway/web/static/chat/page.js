@@ -140,6 +140,7 @@ export class Page {
     const topic = byId("topic");
     topic.replaceChildren();
     topic.title = room.topic;
+    topic.tabIndex = room.topic ? 0 : -1; // with the focus it is unfolded
     prose(topic, room.topic);
   }
 
@@ -149,9 +150,11 @@ export class Page {
     if (isSeen && !replayed) return room.log.rows.see();
     room.log.rows.markUnread();
     if (isSeen) return;
+    const calls = mentions(text, this.me);
     room.unread += 1;
+    room.calls ||= calls;
     this.rooms.draw();
-    if (!replayed && mentions(text, this.me)) this.notify(room, nick, text);
+    if (!replayed && calls) this.notify(room, nick, text);
   }
 
   async notify(room, nick, text) {
@@ -165,7 +168,7 @@ export class Page {
   }
 
   #looked() {
-    if (inFocus()) this.room.unread = 0;
+    if (inFocus()) Object.assign(this.room, { unread: 0, calls: false });
     this.rooms.draw();
     this.room.log.rows.see();
   }
@@ -273,7 +276,6 @@ export class Page {
   /** Serves the copy buttons; a click beside the sheet of people closes it. */
   async #clicked({ target }) {
     if (target.matches("#log .nick")) this.composer.mention(target.textContent);
-    if (target.id === "topic") target.classList.toggle("open");
     if (target.dataset.copy !== undefined) (await this.fetch("copying"))?.copy(target);
     if (this.#people.isSheet && !target.closest("#people, #people-button")) this.#people.show(false);
   }

@@ -11,6 +11,7 @@ export const CHOICES = {
   clock: ["12"],
   joins: ["show", "hide"],
   enter: ["newline"],
+  typing: ["off"],
   notify: ["on"],
   sound: ["on"],
 };
@@ -27,6 +28,9 @@ const clocks = {
 };
 /** A time of day in the person's format. */
 export const clock = (ts) => clocks[settings.clock ?? 24].format(ts);
+
+/** Words besides one's own name that are marked and notified of. */
+export const keywords = recall("localStorage", "keywords", isTexts) ?? [];
 
 /** The ignored nicks, in lower case. */
 export const ignored = new Set(recall("localStorage", "ignored", isTexts));

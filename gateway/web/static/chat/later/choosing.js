@@ -1,7 +1,9 @@
 /** Changes settings, and applies them to the page. */
 
 import { remember } from "../../shared/storage.js";
-import { CHOICES, clock, isIgnored, settings } from "../preferences.js";
+import { CHOICES, clock, isIgnored, keywords, settings } from "../preferences.js";
+
+const MOST_KEYWORDS = 20;
 
 /** Sets and keeps a setting; an empty value is the default. */
 export function choose(page, name, value) {
@@ -11,6 +13,13 @@ export function choose(page, name, value) {
   remember("localStorage", "theme", settings.theme);
   remember("localStorage", "settings", chosen.length && Object.fromEntries(chosen.map((one) => [one, settings[one]])));
   restyle(page);
+}
+
+/** Sets and keeps the keywords, written with commas between them. */
+export function chooseKeywords(/** @type {string} */ text) {
+  const words = text.split(/[,\n]/).map((one) => one.trim()).filter(Boolean);
+  keywords.splice(0, keywords.length, ...words.slice(0, MOST_KEYWORDS));
+  remember("localStorage", "keywords", keywords.length && keywords);
 }
 
 /**

@@ -43,7 +43,13 @@ export function read(/** @type {Page} */ page, { epoch, seq }, room) {
   if (epoch !== room.log.epoch) return;
   room.log.rows.unread.read(seq);
   room.unread = Math.min(room.unread, room.log.head - seq);
+  room.calls &&= room.unread > 0;
   page.rooms.draw();
+}
+
+/** Somebody else is typing. */
+export async function typing(/** @type {Page} */ page, { nick }, room) {
+  (await import("./box/typists.js")).add(page, nick, room);
 }
 
 export function notice(/** @type {Page} */ page, { id, text, topic, nick }, room) {

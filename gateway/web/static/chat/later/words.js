@@ -2,6 +2,11 @@
 
 import { because, number, term } from "../words.js";
 
+export const typists = {
+  some: (nicks) => `${nicks.join(", ")} ${nicks.length === 1 ? "is" : "are"} typing…`,
+  several: "Several people are typing…",
+};
+
 export const copying = { done: "copied", again: "copy" };
 
 export const exported = {
@@ -43,6 +48,7 @@ export const palette = {
   unread: (count) => `${number(count)} new`,
   privately: "write privately",
   search: "Find messages",
+  mentions: "Mentions of you",
   here: (count, topic) => `${number(count)} here${topic ? ` · ${topic}` : ""}`,
 };
 
@@ -50,6 +56,7 @@ export const search = {
   title: (room) => `Find in #${room}`,
   hint: "Words, from:ana, since:3d",
   day: "Or go to a day",
+  everywhere: "In all rooms of this page",
   more: "more",
   nothing: "Nothing was found.",
   offline: "The server cannot be reached.",
@@ -138,9 +145,12 @@ export const settings = {
     ["clock", "Times", { "": "14:05", 12: "2:05 PM" }],
     ["joins", "Joins and leaves", { "": "grouped", show: "line by line", hide: "not shown" }],
     ["enter", "Enter", { "": "sends", newline: "begins a new line, Ctrl+Enter sends" }],
-    ["notify", "Notifications", { "": "off", on: "of your name and private messages" }],
+    ["typing", "While you type", { "": "others see it", off: "others do not see it" }],
+    ["notify", "Notifications", { "": "off", on: "of your name, keywords and private messages" }],
     ["sound", "Sound", { "": "off", on: "with notifications" }],
   ],
+  keywords: "Keywords",
+  keywordsHint: "marked like your name: deploy, incident",
   refused: "The browser does not allow this page to notify you: it can be changed beside the address.",
   save: "Save the log as text",
   forget: "Forget me on this device",

@@ -2,7 +2,7 @@
 
 import { make } from "../../shared/dom.js";
 import { isTexts, recall, remember } from "../../shared/storage.js";
-import { clock } from "../preferences.js";
+import { clock, keywords } from "../preferences.js";
 import { message as words } from "../words.js";
 
 const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" });
@@ -64,23 +64,29 @@ function codeBlock(code) {
   return make("div", "code", make("pre", { tabIndex: 0 }, make("code", "", code)), copy);
 }
 
-let ownName = { me: "", pattern: / /giu };
+let own = { names: "", pattern: / /giu };
 /** Scripts without blanks between words: next to them a name may be anywhere. */
 const UNSPACED = "[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}\\p{Script=Thai}]";
 const LETTER = `(?!${UNSPACED})[\\p{L}\\p{N}]`;
 const [unspaced, afterLetter] = [new RegExp(UNSPACED, "u"), new RegExp(`${LETTER}$`, "u")];
 
-/** Where the nick `me` is a word of the text. Older browsers have no lookbehind, so the letter before is tested here. */
+/**
+ * Where the nick `me`, or a keyword, is a word of the text. Older browsers have no lookbehind, so the letter before is
+ * tested here.
+ */
 function mentionsOf(text, me) {
-  const anywhere = unspaced.test(me);
-  if (ownName.me !== me) {
-    const letters = me.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    ownName = { me, pattern: new RegExp(anywhere ? letters : `${letters}(?!${LETTER})`, "giu") };
+  const names = [me, ...keywords].join("\n");
+  if (own.names !== names) {
+    const letters = names.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").split("\n");
+    const patterns = letters.map((one) => (unspaced.test(one) ? one : `${one}(?!${LETTER})`));
+    own = { names, pattern: new RegExp(patterns.join("|"), "giu") };
   }
-  return [...text.matchAll(ownName.pattern)].filter(({ index }) => anywhere || !afterLetter.test(text.slice(Math.max(0, index - 2), index)));
+  return [...text.matchAll(own.pattern)].filter(
+    ({ 0: found, index }) => unspaced.test(found) || !afterLetter.test(text.slice(Math.max(0, index - 2), index)),
+  );
 }
 
-/** Whether a text mentions `me`. */
+/** Whether a text mentions `me`, or has a keyword. */
 export const mentions = (text, me) => mentionsOf(text, me).length > 0;
 
 /** A text with `me` in bold. */

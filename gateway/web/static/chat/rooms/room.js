@@ -14,6 +14,7 @@ export class Room {
   doors = new Map(); // nick -> door
   count = 0;
   unread = 0;
+  calls = false; // whether one of the unread messages mentions us
   sign = "#";
   isTalk = false;
   asked = ""; // the id of the join that is not answered yet

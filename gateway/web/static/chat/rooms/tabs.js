@@ -52,7 +52,7 @@ export class Tabs {
   #tab(room, isShown, isOnly) {
     const link = make("a", { href: room.address }, room.sign + room.title);
     const tab = make("span", "tab", link);
-    if (room.unread) link.append(" ", make("b", "", number(room.unread)), make("span", "aloud", words.unread));
+    if (room.unread) link.append(" ", make("b", "", (room.calls ? "@" : "") + number(room.unread)), make("span", "aloud", words.unread));
     if (!isShown) return tab;
     link.setAttribute("aria-current", "page");
     if (!isOnly) tab.append(make("button", { type: "button", className: "quiet", aria: { label: words.leave(room.title) } }, "✕"));

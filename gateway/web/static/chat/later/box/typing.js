@@ -1,13 +1,19 @@
 /** Help while typing: suggestions, and earlier messages by ↑. Loaded when the person begins to type. */
 
+import { settings } from "../../preferences.js";
 import { Suggestions } from "./suggestions.js";
 import { nicks } from "../people.js";
+
+/** Ms between two times that the room is told that we are typing. */
+const TELL_EVERY = 3_000;
 
 export class Typing {
   #box;
   #suggestions;
   #sent;
   #put;
+  #page;
+  #told = 0; // when the room was last told that we are typing
   #slot = 0; // 0 = the draft, n = the nth newest of #sent
   #draft = "";
 
@@ -22,6 +28,9 @@ export class Typing {
     this.#suggestions = new Suggestions(box, () => nicks(page));
     this.#sent = sent;
     this.#put = put;
+    this.#page = page;
+    box.addEventListener("input", () => this.#tell());
+    this.#tell();
   }
 
   /** The text has changed. */
@@ -39,6 +48,15 @@ export class Typing {
     if (!bare || !(isUp || isDown) || !this.#walk(this.#slot + (isUp ? 1 : -1))) return false;
     event.preventDefault();
     return true;
+  }
+
+  /** Tells the room that we are typing a message: not in a talk, which is nobody else's, and not a command. */
+  #tell() {
+    const { room } = this.#page;
+    const isMessage = this.#box.value.trim() && !/^\s*\//.test(this.#box.value);
+    if (!isMessage || room.isTalk || settings.typing || Date.now() - this.#told < TELL_EVERY) return;
+    this.#told = Date.now();
+    this.#page.send({ type: "typing", room: room.name });
   }
 
   #walk(slot) {

@@ -112,6 +112,7 @@ function known(page, others) {
       words: `${usage}  ${meaning}`.trim(),
       run: write(`/${name} `),
     })),
+    { name: words.mentions, kind: words.page, words: page.me, run: async () => (await page.fetch("search"))?.open(page, page.me, true) },
     { name: settings.title, kind: words.page, words: "", run: () => page.open("settings") },
     { name: keys.title, kind: words.page, words: "", run: () => page.open("keylist") },
   ];

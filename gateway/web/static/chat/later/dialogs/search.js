@@ -4,6 +4,7 @@ import { at } from "../../../shared/address.js";
 import { make } from "../../../shared/dom.js";
 import { clock } from "../../preferences.js";
 import { nickOf } from "../../rooms/message.js";
+import { addressOf } from "../../rooms/tabs.js";
 import { goTo } from "../lines/permalink.js";
 import { search as words } from "../words.js";
 import { dialog } from "./dialog.js";
@@ -14,25 +15,30 @@ const PAGE = 30;
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 
 /**
- * Opens the dialog; `text` is searched for at once.
+ * Opens the dialog; `text` is searched for at once, `everywhere`: in all rooms of this page.
  * @param {import("../../page.js").Page} page
  */
-export function open(page, text = "") {
+export function open(page, text = "", everywhere = false) {
   const room = page.rooms.home;
+  const open = [...page.rooms].filter(({ isTalk }) => !isTalk);
   const shown = dialog(words.title(room.name));
   shown.classList.add("search");
   const box = make("input", { type: "text", value: text, placeholder: words.hint, autocomplete: "off", aria: { label: words.hint } });
+  const all = make("input", { type: "checkbox", checked: everywhere });
   const date = make("input", { type: "date" });
   const told = make("p", { className: "muted" });
   told.setAttribute("role", "status");
   const list = make("ol", "hits");
   const more = make("button", { type: "button", className: "quiet", hidden: true }, words.more);
-  shown.append(box, make("label", "", words.day, date), told, list, more);
+  const choices = [make("label", "", words.day, date), ...(open.length > 1 ? [make("label", "", words.everywhere, all)] : [])];
+  shown.append(box, make("div", "choices", ...choices), told, list, more);
 
-  const go = (seq) => {
+  const go = (/** @type {{room: string, seq: number}} */ { room: where, seq }) => {
+    const isHere = page.rooms.get(where);
     shown.close();
-    page.go(room.name);
-    goTo(page, seq);
+    page.go(where);
+    if (isHere) goTo(page, seq);
+    else history.replaceState(null, "", `${addressOf(where)}#${seq}`); // followed when the room's messages are here
   };
   let asked = 0; // which search was the last
   const find = async (cursor = "") => {
@@ -42,22 +48,30 @@ export function open(page, text = "") {
     more.hidden = true;
     told.textContent = "";
     if (!query) return;
-    const answer = await ask(room, { q: query, limit: PAGE, ...(cursor && { cursor }) });
-    if (mine !== asked) return;
-    told.textContent = answer.error?.text ?? (answer.messages.length || cursor ? "" : words.nothing);
-    list.append(...(answer.messages ?? []).map((message) => hit(room, message, go)));
-    more.hidden = !answer.cursor;
-    more.onclick = () => find(answer.cursor);
+    const rooms = all.checked && open.length > 1 ? open : [room];
+    const answers = [];
+    for (const each of rooms) {
+      answers.push(await ask(each, { q: query, limit: PAGE, ...(cursor && { cursor }) })); // one at a time, as the server wants it
+      if (mine !== asked) return;
+    }
+    const messages = answers.flatMap((answer) => answer.messages ?? []).sort((one, other) => other.ts - one.ts);
+    const error = answers.find((answer) => answer.error)?.error.text;
+    told.textContent = error ?? (messages.length || cursor ? "" : words.nothing);
+    list.append(...messages.map((message) => hit(room, message, go)));
+    const after = rooms.length === 1 && answers[0].cursor;
+    more.hidden = !after;
+    more.onclick = () => find(after);
   };
   let pause = 0;
   box.addEventListener("input", () => {
     clearTimeout(pause);
     pause = setTimeout(find, PAUSE);
   });
+  all.addEventListener("change", () => find());
   box.addEventListener("keydown", (event) => event.key === "ArrowDown" && list.querySelector("a")?.focus());
   date.addEventListener("change", async () => {
     const answer = await ask(room, { at: new Date(`${date.value}T00:00`).getTime(), limit: 1 });
-    if (answer.messages?.length) go(answer.messages[0].seq);
+    if (answer.messages?.length) go(answer.messages[0]);
     else told.textContent = answer.error?.text ?? words.nothing;
   });
   shown.showModal();
@@ -76,14 +90,16 @@ async function ask(room, query) {
 }
 
 /** A message that was found, as a link to it. */
-function hit(room, { seq, ts, nick, text }, go) {
-  const when = make("time", "muted", `${day.format(ts)}, ${clock(ts)}`);
+function hit(room, message, go) {
+  const { seq, ts, nick, text } = message;
+  const where = message.room === room.name ? "" : `#${message.room}, `;
+  const when = make("time", "muted", `${where}${day.format(ts)}, ${clock(ts)}`);
   const head = make("span", "from", nickOf(nick), when);
-  const link = make("a", { href: `${room.address}#${seq}` }, head, make("span", "said", text));
+  const link = make("a", { href: `${addressOf(message.room)}#${seq}` }, head, make("span", "said", text));
   link.addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    go(seq);
+    go(message);
   });
   return make("li", "", link);
 }

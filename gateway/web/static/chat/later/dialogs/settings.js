@@ -3,8 +3,8 @@
 import { dialog } from "./dialog.js";
 import { make } from "../../../shared/dom.js";
 import { PREFIX } from "../../../shared/storage.js";
-import { settings } from "../../preferences.js";
-import { choose } from "../choosing.js";
+import { keywords, settings } from "../../preferences.js";
+import { choose, chooseKeywords } from "../choosing.js";
 import { save } from "../lines/export.js";
 import { settings as words } from "../words.js";
 
@@ -18,6 +18,9 @@ export function open(page) {
   const told = make("p", "muted");
   told.setAttribute("role", "status");
   for (const choice of words.choices) fields.append(field(choice, page, told));
+  const own = make("input", { name: "keywords", placeholder: words.keywordsHint, value: keywords.join(", "), maxLength: 300 });
+  own.addEventListener("input", () => chooseKeywords(own.value));
+  fields.append(make("label", "", words.keywords, own));
   const doings = make("p", "doings");
   doings.append(
     button(words.save, () => save(page.room)),
