@@ -47,6 +47,7 @@ from gateway.core.rooms.registry import Rooms
 from gateway.core.rooms.removals import Removals
 from gateway.core.rooms.search import Search
 from gateway.core.sessions import nicknames
+from gateway.core.sessions.directory import Directory
 from gateway.core.sessions.half_closed import HalfClosed
 from gateway.core.sessions.identity import CONNECTIONS, IDENTITY_SECONDS, Identities, Nicknames
 from gateway.core.sessions.rate_limit import Limits, RateLimit
@@ -89,21 +90,22 @@ class Hub:
         self.bans, self.mutes = Sanctions(Measure.BAN, clock), Sanctions(Measure.MUTE, clock)
         self.sessions: dict[int, Session] = {}
         self._next_number = FIRST_SESSION
-        self.nicks = Nicknames(random_bits, clock)
+        self.nicks = Nicknames(random_bits, clock, self.cluster, lambda *lost: self.directory.lost(*lost))
         self._delivery = Delivery(clock)
         self.rooms = Rooms(journal, limits, self._delivery, stats.counters)
         self.history = HistoryReader(journal, self.rooms)
         self.search = Search(journal, index, self.history, self.rooms, clock)
         self.removals = Removals(journal, self.rooms, self.history, clock, self.search.removed)
         self.idempotency = Idempotency(clock)
+        took, recent = stats.counters.commits, stats.recent
         identities = Identities(token_key, clock, random_bits)
-        self.identities = IdentityRegistry(journal, identities, self.nicks, clock, stats.recent, self._replace)
+        self.identities = IdentityRegistry(journal, identities, self.nicks, clock, recent, self._replace, self.cluster)
+        self.directory = Directory(self.cluster, self.identities, self.rename, self._renamed)
         self.catch_ups = CatchUps(self.history, clock)
         self.rate_limit = RateLimit(limits, clock)
         self.pastes = Pastes(lambda: self.limits.top_paste_bytes)
         self._notices = JoinNotices(clock)
         self._half_closed = HalfClosed(clock, self._over)
-        took, recent = stats.counters.commits, stats.recent
         self._stalls = Stalls(clock, stats.counters.blocked, self._stalled)
         self.commits = GroupCommit(
             journal,
@@ -140,6 +142,7 @@ class Hub:
         self.sessions[number] = session
         self.nicks.take(nick, session)
         self.stats.came(session, len(self.sessions))
+        self.directory.settle(session)
         return session
 
     def disconnect(self, session: Session, closing: CloseReason, words: str = "") -> None:

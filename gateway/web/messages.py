@@ -54,7 +54,7 @@ class MessageDoor:
         place = MessagePlace(room, seq, call.query.get("epoch") or None)
         body = await read_body(request, self._options.body_limit, self._options.body_deadline)
         reason = decoded(body, RedactRequest).reason if body.removeprefix(BOM).strip() not in (b"", b"null") else ""
-        author = self._author(request)
+        author = await self._author(request)
         if author is None:
             operator = self._login.writer(request, request.headers.get(CSRF_HEADER), "redact", place.text)
             await answered(self._redaction.redact(operator, place, reason))
@@ -80,9 +80,10 @@ class MessageDoor:
             raise Refusal(Code.BAD_MESSAGE, wording.NOT_A_NUMBER.format(words="that"))
         return int(given)
 
-    def _author(self, request: web.Request) -> Identity | None:
+    async def _author(self, request: web.Request) -> Identity | None:
         """The identity of the chat that the bearer token proves, within the rate of its address."""
         token = bearer(request)
+        await answered(self._hub.directory.look_up(token))
         author = None if token is None else self._hub.identities.identities.by_token(token)
         if author is not None:
             remote, now, rates = remote_of(request), self._hub.clock.now(), self._hub.rate_limit.addresses

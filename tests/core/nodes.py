@@ -1,17 +1,28 @@
-"""Several nodes of one gateway in one process: worlds whose clusters hear each other and share one ledger.
+"""Several nodes of one gateway in one process: worlds whose clusters hear each other and share one store.
 
-Facts go over the wire as they do in Redis, as JSON, and arrive when a test lets them.
+Facts go over the wire as they do in Redis, as JSON. They, and the store's answers, arrive when a test lets them
+(`Nodes.settle`), in the order in which they were sent.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any, TypeVar
 
 import msgspec
 
 from gateway.core.answer import Answer
-from gateway.core.ports.cluster import Fact, Hearers, LoginsChanged, Missed, SanctionsChanged
+from gateway.core.ports.cluster import (
+    CodeUsed,
+    Fact,
+    Hearers,
+    LoginsChanged,
+    Missed,
+    PersonChanged,
+    SanctionsChanged,
+)
+from gateway.core.ports.journal import Person
 from gateway.core.ports.ledger import AuditPage, AuditQuery, Sanction
 from gateway.core.roles import AuditEntry
 from gateway.errors import JournalError
@@ -23,22 +34,77 @@ F = TypeVar("F", bound=Fact)
 
 
 class LinkedCluster:
-    """A node's end of the cluster."""
+    """A node's end of the cluster. While it is `away` from the store everything is answered with an error."""
 
     def __init__(self, nodes: "Nodes", node: str) -> None:
         self._nodes = nodes
         self.node = node
+        self.away = False
         self.hearers = Hearers()
 
     def tell(self, fact: Fact, node: str = "") -> None:
         """See `Cluster`."""
         for each in self._nodes.clusters.values():
             if each is not self and node in ("", each.node):
-                self._nodes.on_the_way.append((self.node, each, msgspec.json.encode(fact)))
+                self._nodes.facts.append((self.node, each, msgspec.json.encode(fact)))
 
     def hear(self, kind: type[F], use: Callable[[str, F], object]) -> None:
         """See `Cluster`."""
         self.hearers.add(kind, use)
+
+    def person(self, id: str) -> Answer[Person | JournalError | None]:
+        """See `Cluster`."""
+        return self._later(lambda: self._nodes.stored(id, self.node))
+
+    def person_of(self, account: str) -> Answer[Person | JournalError | None]:
+        """See `Cluster`."""
+        found = (id for id, person in self._nodes.people.items() if person.account == account)
+        return self._later(lambda: self._nodes.stored(next(found, ""), self.node))
+
+    def use_code(self, code: str, own: str) -> Answer[Person | JournalError | None]:
+        """See `Cluster`."""
+
+        def use() -> Person | None:
+            id = self._nodes.codes.get(code, own)
+            if id == own:
+                return None
+            del self._nodes.codes[code]
+            self.tell(CodeUsed(id, code))
+            return self._nodes.stored(id, self.node)
+
+        return self._later(use)
+
+    def keep_code(self, code: str, id: str) -> None:
+        """See `Cluster`."""
+        self._nodes.codes[code] = id
+
+    def claim(self, keys: Sequence[str], owner: str, before: str = "") -> Answer[bool | JournalError]:
+        """See `Cluster`."""
+
+        def take() -> bool:
+            names = self._nodes.names
+            if any(names.get(key, owner) not in (owner, before) for key in keys):
+                return False
+            names.update(dict.fromkeys(keys, owner))
+            return True
+
+        return self._later(take)
+
+    def release(self, keys: Sequence[str], owner: str, away: bool = False) -> None:
+        """See `Cluster`."""
+        elsewhere = self._nodes.connected.get(owner, set()) - {self.node}
+        for key in keys:
+            if self._nodes.names.get(key) == owner and not (away and elsewhere):
+                del self._nodes.names[key]
+
+    def held(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
+        """See `Cluster`."""
+        return self._later(lambda: any(key in self._nodes.names for key in keys))
+
+    def _later(self, work: Callable[[], Any]) -> Answer[Any]:
+        answer: Answer[Any] = Answer()
+        self._nodes.asked.append(lambda: answer.set(JournalError("no Redis") if self.away else work()))
+        return answer
 
 
 class SharedLedger:
@@ -82,34 +148,73 @@ class Nodes:
 
     def __init__(self) -> None:
         self.clusters: dict[str, LinkedCluster] = {}
-        self.on_the_way: deque[tuple[str, LinkedCluster, bytes]] = deque()
+        self.facts: deque[tuple[str, LinkedCluster, bytes]] = deque()
+        self.asked: deque[Callable[[], None]] = deque()
         self.ledger = MemoryLedger()
+        self.people: dict[str, Person] = {}
+        self.connected: dict[str, set[str]] = {}
+        self.knowing: dict[str, set[str]] = {}
+        self.codes: dict[str, str] = {}
+        self.names: dict[str, str] = {}
         self.worlds: list[World] = []
         self._bits = count(0x4F2A)
 
-    def start(self, name: str, **more: Any) -> World:
-        """One more node."""
+    def start(self, name: str, bits: Callable[[int], int] | None = None, **more: Any) -> World:
+        """One more node; `bits` draws its guest names."""
         cluster = self.clusters[name] = LinkedCluster(self, name)
         journal: Any = MemoryJournal()
         journal.ledger = SharedLedger(self.ledger, cluster)
-        world = World(journal=journal, cluster=cluster, bits=lambda size: next(self._bits), **more)
+        journal.remember = lambda people: self._remember(cluster, people)
+        world = World(journal=journal, cluster=cluster, bits=bits or (lambda size: next(self._bits)), **more)
         self.worlds.append(world)
         return world
 
     def settle(self) -> None:
-        """Let every fact arrive, and all that follows from it."""
-        for world in self.worlds:
-            world.run()
-        while self.on_the_way:
-            node, cluster, fact = self.on_the_way.popleft()
-            cluster.hearers.tell(node, msgspec.json.decode(fact, type=Fact))
+        """Let every fact and answer arrive, and all that follows from them."""
+        while True:
             for world in self.worlds:
                 world.run()
+            if self.asked:
+                self.asked.popleft()()
+            elif self.facts:
+                node, cluster, fact = self.facts.popleft()
+                cluster.hearers.tell(node, msgspec.json.decode(fact, type=Fact))
+            else:
+                return
 
     def miss(self) -> None:
         """All facts on the way are lost, and the nodes are told that they may have missed some."""
-        lost = {cluster.node: cluster for _, cluster, _ in self.on_the_way}
-        self.on_the_way.clear()
+        lost = {cluster.node: cluster for _, cluster, _ in self.facts}
+        self.facts.clear()
         for cluster in lost.values():
             cluster.hearers.tell("", Missed())
         self.settle()
+
+    def flush(self) -> None:
+        """The store has forgotten everything."""
+        for each in (self.people, self.connected, self.knowing, self.codes, self.names):
+            each.clear()
+        for cluster in self.clusters.values():
+            cluster.hearers.tell("", Missed())
+        self.settle()
+
+    def stored(self, id: str, node: str) -> Person | None:
+        """What is stored of a person, for a node that knows them from now on."""
+        person = self.people.get(id)
+        if person is None:
+            return None
+        self.knowing.setdefault(id, set()).add(node)
+        return replace(person, seen=0) if self.connected.get(id) else person
+
+    def _remember(self, cluster: LinkedCluster, people: Sequence[Person]) -> Answer[JournalError | None]:
+        if cluster.away:
+            return Answer.of(JournalError("no Redis"))
+        for person in people:
+            id = person.identity
+            here = self.connected.setdefault(id, set())
+            here.discard(cluster.node) if person.seen else here.add(cluster.node)
+            self.people[id] = person
+            for node in self.knowing.setdefault(id, set()) - {cluster.node}:
+                cluster.tell(PersonChanged(person), node)
+            self.knowing[id].add(cluster.node)
+        return Answer.of(None)

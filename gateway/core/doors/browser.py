@@ -17,7 +17,7 @@ from gateway.core import sanitize
 from gateway.core.doors import commands
 from gateway.core.doors.join import ROOMS_PER_SESSION, Greeting, Position, join, too_many_rooms
 from gateway.core.doors.post import say_at_length
-from gateway.core.doors.welcome import welcome
+from gateway.core.doors.welcome import rename, welcome
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.close_reason import CloseReason
@@ -182,6 +182,16 @@ class BrowserDoor:
             raise Refusal(Code.BAD_MESSAGE, wording.HELLO_TWICE)
         session.greet()
         session.hold()
+        self.hub.directory.look_up(hello.token).then(partial(self._settle, session, hello))
+
+    def _settle(self, session: Session, hello: Hello, unknown: Refusal | None) -> None:
+        """Who the token proves is known, unless there is a Refusal: then a new token must not take its place."""
+        if session.closed:
+            return
+        if unknown is not None:
+            session.tell(error_event(unknown))
+            self.hub.close(session, CloseReason.FULL, unknown.text, unknown.retry_ms)
+            return
         refusals = [self.hub.identities.settle(session, hello.token)]
         if self.hub.turn_away(session):
             return
@@ -189,15 +199,19 @@ class BrowserDoor:
         restored = identity.rooms[:ROOMS_PER_SESSION] if identity is not None else ()
         # A device that slept may still ask for the nick of yesterday: while another of the person's connections is
         # open, the nick is what it is there.
-        if hello.nick is not None and (session.connections == [session] or nicknames.is_guest(session.nick)):
-            try:
-                self.hub.rename(session, hello.nick)
-            except Refusal as refusal:
-                refusals.append(refusal)
+        nick = hello.nick if session.connections == [session] or nicknames.is_guest(session.nick) else None
         places = hello.rooms
         if places is None:
             places = [Place(name) for name, _, _ in restored] or [Place(LOBBY)]
-        self.hub.identities.stored().then(lambda failure: self._welcome(session, refusals, places))
+
+        def named(refusal: Refusal | None) -> None:
+            refusals.append(refusal)
+            self.hub.identities.stored().then(lambda failure: self._welcome(session, refusals, places))
+
+        if nick is None:
+            named(None)
+        else:
+            rename(self.hub, session, nick).then(named)
 
     def _welcome(self, session: Session, refusals: list[Refusal | None], places: list[Place]) -> None:
         """The identity is stored: reply to the hello."""
@@ -249,9 +263,12 @@ class BrowserDoor:
 
     def _nick(self, session: Session, nick: Nick) -> None:
         self._pace(session)
-        self.hub.rename(session, nick.nick)
         id = {"id": nick.id} if nick.id is not None else {}
-        session.tell(Notice(wording.YOU_ARE.format(nick=session.nick), nick=session.nick, **id))
+
+        def named(_: None) -> None:
+            session.tell(Notice(wording.YOU_ARE.format(nick=session.nick), nick=session.nick, **id))
+
+        session.wait_for(rename(self.hub, session, nick.nick), named, nick.id)
 
     def _history(self, session: Session, earlier: Earlier) -> None:
         self._pace(session)

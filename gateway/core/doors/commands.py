@@ -16,7 +16,7 @@ from gateway.core.doors.join import TERMINAL_RECENT, join, show_page
 from gateway.core.doors.post import somebody, whisper
 from gateway.core.doors.preferences import PREFERENCES, Preference
 from gateway.core.doors.search import search
-from gateway.core.doors.welcome import login, resume, source_of
+from gateway.core.doors.welcome import login, rename, resume, source_of
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorCommand
@@ -146,9 +146,9 @@ def _help(call: CommandCall) -> None:
 
 
 def _nick(call: CommandCall) -> None:
-    if call.words:
-        call.hub.rename(call.session, call.words)
-    call.answer(wording.YOU_ARE.format(nick=call.session.nick), nick=call.session.nick)
+    session, you = call.session, wording.YOU_ARE
+    renamed = rename(call.hub, session, call.words or session.nick)
+    session.wait_for(renamed, lambda _: call.answer(you.format(nick=session.nick), nick=session.nick), call.id)
 
 
 def _me(call: CommandCall) -> None:

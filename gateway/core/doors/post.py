@@ -53,6 +53,21 @@ class Posting:
 
         If the identity (without a token: the room and nick) has used this `id` before, the first answer is returned.
         """
+        if not self._hub.cluster.node:
+            return self._post(post)
+
+        def known(unknown: Refusal | None) -> Answer[Posted | Refusal]:
+            try:
+                return self._post(post) if unknown is None else Answer.of(unknown)
+            except Refusal as refusal:
+                return Answer.of(refusal)
+
+        directory = self._hub.directory
+        if post.token is None and post.nick is not None:
+            return directory.is_free(nicknames.nick(post.nick)).chain(known)
+        return directory.look_up(post.token).chain(known)
+
+    def _post(self, post: Post) -> Answer[Posted | Refusal]:
         identity = None if post.token is None else self._hub.identities.identities.by_token(post.token)
         if post.token is not None and identity is None:
             raise Refusal(Code.TOKEN_INVALID, wording.TOKEN_INVALID)

@@ -9,10 +9,12 @@ guest and is told.
 """
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from gateway import __version__, wording
 from gateway.core import sanitize
 from gateway.core.address import is_loopback
+from gateway.core.answer import Answer
 from gateway.core.doors.join import ROOMS_PER_SESSION, Position, join, rejoin
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
@@ -56,9 +58,43 @@ def welcome(hub: Hub, session: Session) -> None:
     )
 
 
+def rename(hub: Hub, session: Session, nick: str) -> Answer[Refusal | None]:
+    """Give the person of the session another nick, if nobody at any node has it."""
+
+    if nick == session.nick:
+        return Answer.of(None)
+
+    def free(taken: Refusal | None) -> Refusal | None:
+        if taken is not None or session.closed:
+            return taken
+        try:
+            hub.rename(session, nick)
+        except Refusal as refusal:
+            return refusal
+        return None
+
+    return hub.directory.ask_for(session, nick).map(free)
+
+
 def resume(hub: Hub, operators: Operators, session: Session, code: str, id: str | None) -> None:
-    """Make the session the person that the code proves, in the rooms where they were. Raises Refusal."""
-    identity = hub.identities.by_code(session, code)
+    """Make the session the person that the code proves, in the rooms where they were."""
+    session.hold()
+
+    def found(identity: Identity | Refusal | None) -> None:
+        try:
+            if isinstance(identity, Refusal):
+                raise identity
+            _resume(hub, operators, session, identity, code, id)
+        except Refusal as refusal:
+            session.tell(error_event(refusal, id))
+        session.release()
+
+    hub.directory.by_code(session, code).then(found)
+
+
+def _resume(
+    hub: Hub, operators: Operators, session: Session, identity: Identity | None, code: str, id: str | None
+) -> None:
     try:
         operators.passwords.guessed("code", session.address, identity is not None)
         if identity is None:
@@ -67,6 +103,8 @@ def resume(hub: Hub, operators: Operators, session: Session, code: str, id: str 
         session.hold()
         hub.clock.later(WRONG_CODE_SECONDS, session.release)
         raise
+    if session.closed:
+        return
     hub.identities.use_up(identity, code)
     identity.note()
     places = identity.rooms[:ROOMS_PER_SESSION] if not session.terminal else identity.rooms[:1]
@@ -99,9 +137,15 @@ def login(hub: Hub, operators: Operators, session: Session, words: str, id: str 
             session.tell(error_event(answer, id))
             hub.clock.later(WRONG_CODE_SECONDS, session.release)
             return
-        audit.note(answer._replace(source=source), "login", session.nick, "", "done")
-        if not session.closed:
-            _logged_in(hub, session, answer._replace(source=source), id)
+        operator = answer._replace(source=source)
+        audit.note(operator, "login", session.nick, "", "done")
+        hub.directory.look_up_account(operator.name).then(partial(known, operator))
+
+    def known(operator: Operator, unknown: Refusal | None) -> None:
+        if unknown is not None:
+            session.tell(error_event(unknown, id))
+        elif not session.closed:
+            _logged_in(hub, session, operator, id)
         session.release()
 
     operators.passwords.login(name, password, session.address).then(checked)

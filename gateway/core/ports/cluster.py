@@ -11,7 +11,13 @@ mutes, who is logged in to the dashboard) is told to the others as *facts*:
 
 What is stored in the ledger is told by the ledger, in the transaction that stores it: what is not stored is not told.
 
-One node alone is `Alone`: nothing is told, nothing is ever heard, and every verb returns at once.
+People and their nicks belong to all nodes, and the store that the nodes share decides who has what: a node asks it
+before somebody who comes with a token or a code, or wants a nick, gets it. A nick is held by an *owner*, which is the
+id of an identity or a session of one node, for as long as that node lives. What `Journal.remember` stores of a person
+is told to the other nodes that know the person.
+
+One node alone is `Alone`: nothing is told, nothing is ever heard, every verb returns at once, and whoever asks for
+something may have it.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +25,10 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from gateway.core.answer import Answer
+from gateway.core.ports.journal import Person
 from gateway.core.ports.ledger import Sanction
+from gateway.errors import JournalError
 
 
 class Missed(msgspec.Struct, frozen=True, tag="missed"):
@@ -37,7 +46,20 @@ class LoginsChanged(msgspec.Struct, frozen=True, tag="logins"):
     """The ledger has stored other logins to the dashboard."""
 
 
-Fact = Missed | SanctionsChanged | LoginsChanged
+class PersonChanged(msgspec.Struct, frozen=True, tag="person"):
+    """What is stored of a person that this node knows has changed."""
+
+    person: Person
+
+
+class CodeUsed(msgspec.Struct, frozen=True, tag="code"):
+    """A code of that identity proves nothing any more."""
+
+    identity: str
+    code: str
+
+
+Fact = Missed | SanctionsChanged | LoginsChanged | PersonChanged | CodeUsed
 F = TypeVar("F", bound=Fact)
 Hear = Callable[[str, Any], object]
 
@@ -55,6 +77,30 @@ class Cluster(Protocol):
 
     def hear(self, kind: type[F], use: Callable[[str, F], object]) -> None:
         """Call `use` with the teller's id and each fact of that kind that another node tells."""
+
+    def person(self, id: str) -> Answer[Person | JournalError | None]:
+        """What is stored of the identity with that id, `seen` 0 while it is connected to any living node; None when
+        nothing is, or it was forgotten. From now on this node hears when it changes."""
+
+    def person_of(self, account: str) -> Answer[Person | JournalError | None]:
+        """The same for the identity of an account."""
+
+    def use_code(self, code: str, own: str) -> Answer[Person | JournalError | None]:
+        """The person that the code proves, to whom it proves nothing from now on; None, and nothing is used up, when it
+        proves nothing or is a code of the identity `own`."""
+
+    def keep_code(self, code: str, id: str) -> None:
+        """The code proves that identity from now on."""
+
+    def claim(self, keys: Sequence[str], owner: str, before: str = "") -> Answer[bool | JournalError]:
+        """Give the owner a nick, by its keys (`core.sessions.nicknames`); false, and nothing is changed, when somebody
+        else has it. Who had it as `before` hands it over."""
+
+    def release(self, keys: Sequence[str], owner: str, away: bool = False) -> None:
+        """The owner has this nick no more. `away`: only if it is connected to no other node."""
+
+    def held(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
+        """Whether anybody at any node has one of these keys."""
 
 
 class Hearers:
@@ -83,3 +129,29 @@ class Alone:
 
     def hear(self, kind: type[F], use: Callable[[str, F], object]) -> None:
         """As `Cluster.hear`; there is nothing."""
+
+    def person(self, id: str) -> Answer[Person | JournalError | None]:
+        """As `Cluster.person`; nobody knows more than this node."""
+        return Answer.of(None)
+
+    def person_of(self, account: str) -> Answer[Person | JournalError | None]:
+        """As `Cluster.person_of`."""
+        return Answer.of(None)
+
+    def use_code(self, code: str, own: str) -> Answer[Person | JournalError | None]:
+        """As `Cluster.use_code`; the node itself knows all codes."""
+        return Answer.of(None)
+
+    def keep_code(self, code: str, id: str) -> None:
+        """As `Cluster.keep_code`."""
+
+    def claim(self, keys: Sequence[str], owner: str, before: str = "") -> Answer[bool | JournalError]:
+        """As `Cluster.claim`; nobody else can have it."""
+        return Answer.of(True)
+
+    def release(self, keys: Sequence[str], owner: str, away: bool = False) -> None:
+        """As `Cluster.release`."""
+
+    def held(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
+        """As `Cluster.held`; the node itself knows who has what."""
+        return Answer.of(False)

@@ -13,24 +13,30 @@ the caller of `Identities.by_code` time, and is counted like a wrong password.
 The names of accounts (`admin.accounts`) are kept for those who log in. An account has one identity, so that its owner
 is one person on all devices; that one is never forgotten.
 
-`Nicknames` maps each nick to the session or the identity that holds it, so the two can never hold the same one.
+`Nicknames` maps each nick to the session or the identity that holds it, so the two can never hold the same one. Where
+there are other nodes it claims each nick from them as well. That takes a moment: who asks for a nick gets it afterwards
+(`core.sessions.directory`), and a guest name, which the server draws, is used meanwhile and drawn again if it was
+taken.
 """
 
 import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Container, Iterable
+from functools import partial
 from itertools import chain
 
 from gateway import wording
 from gateway.core import sanitize
+from gateway.core.answer import Answer
 from gateway.core.clock import Clock
+from gateway.core.ports.cluster import Cluster
 from gateway.core.ports.journal import Person
 from gateway.core.protocol import wire
 from gateway.core.quantity import short_duration
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import NOTHING_READ, Identity, Session
-from gateway.errors import Code, Refusal
+from gateway.errors import Code, JournalError, Refusal
 
 IDENTITY_SECONDS = 600.0
 NICK_SECONDS = 120.0
@@ -60,17 +66,31 @@ class Identities:
 
     def recall(self, people: Iterable[Person]) -> list[Identity]:
         """Load what the journal has stored, the longest absent first; return the identities."""
-        now = self._clock.trusted.now()
         for person in people:
-            identity = Identity(person.identity, person.nick, tuple(person.rooms), min(person.seen, now))
-            identity.codes, identity.account = tuple(person.codes), person.account
-            identity.reads = {room: (epoch, seq) for room, epoch, seq in person.reads} or NOTHING_READ
-            self._known[identity.id] = identity
+            identity = self.learn(person)
+            identity.codes = tuple(person.codes)
             self._codes |= dict.fromkeys(person.codes, identity)
-            if person.account:
-                self._accounts[person.account.casefold()] = identity
-            self._absent[identity] = None
         return list(self._absent)
+
+    def learn(self, person: Person) -> Identity:
+        """This is what is stored of a person who is not connected here, but perhaps at another node."""
+        identity = self._known.get(person.identity)
+        if identity is None:
+            identity = self._known[person.identity] = Identity(person.identity, person.nick)
+            identity.holds_nick = False
+        now = self._clock.trusted.now()
+        identity.nick, identity.rooms, identity.gone_at = person.nick, tuple(person.rooms), min(person.seen or now, now)
+        identity.reads = {room: (epoch, seq) for room, epoch, seq in person.reads} or NOTHING_READ
+        self.own(identity, person.account)
+        self._absent.pop(identity, None)
+        self._absent[identity] = None
+        return identity
+
+    def own(self, identity: Identity, account: str) -> None:
+        """The identity is that of the account, if it is not empty."""
+        identity.account = account
+        if account:
+            self._accounts[account.casefold()] = identity
 
     def new(self, session: Session) -> Identity:
         """A new identity for a session."""
@@ -135,12 +155,20 @@ class Identities:
         """The token that proves the identity."""
         return f"{identity.id}.{self._signature(identity.id)}"
 
+    def here(self) -> list[Identity]:
+        """Those that are connected."""
+        return [each for each in self._known.values() if each.latest is not None]
+
+    def proven(self, token: str) -> str | None:
+        """The id that a token proves, perhaps of an identity that is unknown or expired; None when it is forged."""
+        id, _, signature = token.partition(".")
+        right = hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(id).encode())
+        return id if right else None
+
     def by_token(self, token: str) -> Identity | None:
         """The identity that a token proves; None when the token is forged, unknown or expired."""
-        id, _, signature = token.partition(".")
-        if not hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(id).encode()):
-            return None
-        return self._living(id)
+        id = self.proven(token)
+        return None if id is None else self._living(id)
 
     def by_code(self, code: str) -> Identity | None:
         """The identity that a code (`letters_of`) proves; None when it is unknown, used or expired."""
@@ -223,12 +251,21 @@ Holder = Session | Identity
 class Nicknames:
     """The nicks of the sessions that are connected and of the identities that may come back.
 
-    `random_bits` draws guest names.
+    `random_bits` draws guest names. `lost` is called when it turns out that somebody at another node has a holder's
+    nick.
     """
 
-    def __init__(self, random_bits: Callable[[int], int], clock: Clock) -> None:
+    def __init__(
+        self,
+        random_bits: Callable[[int], int],
+        clock: Clock,
+        cluster: Cluster,
+        lost: Callable[[str, Holder], object],
+    ) -> None:
         self._random_bits = random_bits
         self._clock = clock
+        self._cluster = cluster
+        self._lost = lost
         self._roster: nicknames.Roster[Holder] = nicknames.Roster()
         self._owners: dict[str, str] = {}
         """By key of a nick: the account that it belongs to, casefolded."""
@@ -241,14 +278,52 @@ class Nicknames:
     def claim(self, nick: str, holder: Holder) -> bool:
         """Give the holder a valid nick; return False when another has it or one that looks like it, or it belongs to
         an account that is not theirs."""
-        return not self._is_kept_from(nick, holder) and self._roster.claim(nick, holder)
+        if self._is_kept_from(nick, holder) or not self._roster.claim(nick, holder):
+            return False
+        self._claim_from_nodes(nick, holder)
+        return True
 
     def take(self, nick: str, holder: Holder) -> None:
         """As `claim`, but raise Refusal, which proposes a free nick."""
         if self._is_kept_from(nick, holder):
             raise Refusal(Code.NICK_TAKEN, wording.NICK_OWNED.format(nick=nick))
         if not self._roster.claim(nick, holder):
-            raise Refusal(Code.NICK_TAKEN, wording.NICK_TAKEN.format(nick=nick, other=self._variant(nick)))
+            raise self.taken(nick)
+        self._claim_from_nodes(nick, holder)
+
+    def taken(self, nick: str) -> Refusal:
+        """The refusal of a nick that somebody has; it proposes a free one."""
+        return Refusal(Code.NICK_TAKEN, wording.NICK_TAKEN.format(nick=nick, other=self._variant(nick)))
+
+    def ask(self, nick: str, holder: Holder) -> Answer[bool | JournalError]:
+        """Claim a nick that is free here from the other nodes; it has to be taken afterwards."""
+        return self._cluster.claim(nicknames.keys(nick), self._owner(holder))
+
+    def hand_over(self, nick: str, before: Holder, holder: Holder) -> None:
+        """Who held the nick as `before` holds it as `holder` from now on."""
+        self._roster.release(nick)
+        self._roster.claim(nick, holder)
+        self._claim_from_nodes(nick, holder, before)
+
+    def claim_again(self) -> None:
+        """The other nodes may have forgotten who has which nick: claim all that are held here."""
+        for holder in self._roster.all():
+            nick = holder.nick if isinstance(holder, Session) or holder.latest is None else holder.latest.nick
+            self._claim_from_nodes(nick, holder)
+
+    def _claim_from_nodes(self, nick: str, holder: Holder, before: Holder | None = None) -> None:
+        if self._cluster.node:
+            earlier = "" if before is None else self._owner(before)
+            claimed = self._cluster.claim(nicknames.keys(nick), self._owner(holder), earlier)
+            claimed.then(partial(self._claimed, nick, holder))
+
+    def _claimed(self, nick: str, holder: Holder, theirs: bool | JournalError) -> None:
+        # After an error everything is claimed again, as soon as the others are heard of.
+        if theirs is False and self._roster.holder(nick) == holder:
+            self._lost(nick, holder)
+
+    def _owner(self, holder: Holder) -> str:
+        return holder.id if isinstance(holder, Identity) else f"~{self._cluster.node}:{holder.id}"
 
     def is_account(self, name: str) -> bool:
         """Whether it is the name of an account that can be somebody's nick."""
@@ -256,6 +331,12 @@ class Nicknames:
 
     def release(self, nick: str, keep: str | None = None) -> None:
         """Free the nick, except where it looks like `keep`."""
+        if self._cluster.node:
+            holder, kept = self._roster.holder(nick), () if keep is None else nicknames.keys(keep)
+            if holder is not None:
+                keys = [key for key in nicknames.keys(nick) if key not in kept]
+                away = isinstance(holder, Identity) and holder.latest is None
+                self._cluster.release(keys, self._owner(holder), away)
         self._roster.release(nick, keep)
 
     def holders(self, nick: str) -> list[Holder]:

@@ -148,6 +148,10 @@ class Roster(Generic[Owner]):
             if key not in kept:
                 self._owners.pop(key, None)
 
+    def all(self) -> list[Owner]:
+        """Every owner once."""
+        return list(dict.fromkeys(self._owners.values()))
+
     def holder(self, nick: str) -> Owner | None:
         """The owner that is meant by `nick`, by its letters rather than by its look; None = nobody."""
         return next((self._owners[key] for key in keys(nick) if key in self._owners), None)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
+from gateway.core.ports.cluster import Cluster
 from gateway.core.ports.journal import Journal, Person
 from gateway.core.protocol.events import Notice
 from gateway.core.sessions import nicknames
@@ -45,6 +46,7 @@ class IdentityRegistry:
         clock: Clock,
         recent: RecentEvents,
         replace: Callable[[Session], None],
+        cluster: Cluster,
     ) -> None:
         self.identities = identities
         self.nicks = nicks
@@ -52,6 +54,7 @@ class IdentityRegistry:
         self._clock = clock
         self._recent = recent
         self._replace = replace
+        self._cluster = cluster
         self._changed: dict[Identity, None] = {}
         self._waiting: list[Answer[JournalError | None]] = []
         self._answers: deque[tuple[Answer[JournalError | None], JournalError | None]] = deque()
@@ -148,6 +151,29 @@ class IdentityRegistry:
             self.release(identity)
             identity.nick = nick
 
+    def learn(self, person: Person) -> None:
+        """What another node has stored of a person who is not connected here."""
+        identity = self.identities.by_id(person.identity)
+        if identity is not None:
+            self.call(identity, person.nick)
+        self.identities.learn(person)
+        self._sweep_later()
+
+    def follow(self, identity: Identity, nick: str) -> bool:
+        """The person, who is connected here, has taken another nick at another node; return whether it is free here."""
+        old = identity.connections[-1].nick
+        if not self.nicks.claim(nick, identity):
+            return False
+        self.nicks.release(old, keep=nick)
+        for each in identity.connections:
+            each.call(nick)
+        return True
+
+    def remember_again(self) -> None:
+        """Store again what belongs to everybody who is connected."""
+        self._changed |= dict.fromkeys(self.identities.here())
+        self._clock.soon()
+
     def release(self, identity: Identity) -> None:
         """An absent identity loses its nick, unless it is its own account's name."""
         if identity.holds_nick and not identity.owns_nick:
@@ -163,6 +189,7 @@ class IdentityRegistry:
         code = self._codes.get(session)
         if code is None or code not in identity.codes:
             code = self._codes[session] = self.identities.new_code(identity)
+            self._cluster.keep_code(code, identity.id)
             self.changed(session)
         return code
 
@@ -256,8 +283,7 @@ class IdentityRegistry:
         self._journal.remember(people).then(stored)
 
     def _hand_over(self, session: Session, identity: Identity) -> None:
-        self.nicks.release(session.nick)
-        self.nicks.claim(session.nick, identity)
+        self.nicks.hand_over(session.nick, session, identity)
         self._changed[identity] = None
 
     def _sweep_later(self) -> None:

@@ -87,7 +87,7 @@ def test_facts_heard_twice_do_no_harm(nodes: Nodes) -> None:
     bob = there.browser("bob")
     bob.forget()
     do(here, "mute", ADMIN, Subject(nick="bob"), "caps", 60)
-    nodes.on_the_way.extend(list(nodes.on_the_way))
+    nodes.facts.extend(list(nodes.facts))
     nodes.settle()
 
     assert len(bob.told("standing")) == 1
