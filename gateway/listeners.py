@@ -13,7 +13,7 @@ import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from gateway.core.address import WaysIn, is_loopback
+from gateway.core.address import WaysIn, is_loopback, named_host
 from gateway.core.gate import DOORS, DoorState, Gate
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal, StartError
@@ -147,7 +147,9 @@ class Listeners:
         local = all(host == "localhost" or is_loopback(host) for host in hosts)
         ports = self.ports()
         web, tcp, tcp_tls = (ports.get(name) for name in ("web", "tcp", "tcp_tls"))
-        return WaysIn(web, tcp, tuple(site.hosts), local, site.base_path, scheme, tcp_tls)
+        names = tuple(map(named_host, site.hosts))
+        shown = next((name for name in site.hosts if "//" in name), "")
+        return WaysIn(web, tcp, names, local, site.base_path, scheme, tcp_tls, shown)
 
     def _state(self, door: Door, listener: Listener) -> DoorState:
         state = self._gate.state(door)

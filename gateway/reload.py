@@ -17,7 +17,7 @@ from gateway.accounts.authenticator import Authenticator
 from gateway.config.accounts import ROOT_NAME
 from gateway.config.settings import SETTINGS, AdminSettings, Settings, value_of
 from gateway.core import sanitize
-from gateway.core.address import Networks
+from gateway.core.address import Networks, named_host
 from gateway.core.doors.join import Greeting
 from gateway.core.doors.welcome import log_out
 from gateway.core.hub import Hub
@@ -169,7 +169,7 @@ def message_of_the_day(words: str) -> str:
 def neighbours(settings: Settings) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
     """The host names of the web door, the foreign origins and the proxies it believes."""
     web = settings.web
-    return (*web.hosts, *settings.host), web.origins, web.trusted_proxies
+    return (*map(named_host, web.hosts), *settings.host), web.origins, web.trusted_proxies
 
 
 def accounts_of(settings: AdminSettings) -> Accounts:

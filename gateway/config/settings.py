@@ -99,7 +99,11 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     origins: Annotated[Origins, Meta(description="pages of other sites that may use the gateway")] = ()
     hosts: Annotated[
-        HostNames, Meta(description="host names of the gateway, besides localhost, addresses and `host`")
+        HostNames,
+        Meta(
+            description="host names of the gateway, besides localhost, addresses and `host`; written as an origin "
+            "(`https://…`): the page's address that people are told"
+        ),
     ] = ()
     trusted_proxies: Annotated[
         Networks, Meta(description="HTTP proxies whose X-Forwarded-For and X-Forwarded-Proto are believed")

@@ -130,7 +130,11 @@ DURATION = Form(
 FOLDER = Form("DIR", "the path of a folder", parse=path, show=str)
 FILE = Form("FILE", "the path of a file", parse=path, show=lambda file: file and str(file))
 HOSTS = Form("HOST", "an address or a host name, without port", parse=host_names, check=check_hosts)
-HOST_NAMES = Form("NAME,…", 'a list of host names without port, like "chat.example.org"', parse=comma_separated)
+HOST_NAMES = Form(
+    "NAME,…",
+    'a list of host names without port, like "chat.example.org", or of origins, like "https://chat.example.org"',
+    parse=comma_separated,
+)
 ORIGINS = Form("URL,…", 'a list of origins without path, like "https://chat.example.org"', parse=comma_separated)
 NETWORKS = Form(
     "CIDR,…",
@@ -164,7 +168,10 @@ File = Annotated[Path | None, Meta(extra={"form": FILE})]
 Hosts = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^[^\s,/\[\]]+$")], ...], Meta(min_length=1, extra={"form": HOSTS})
 ]
-HostNames = Annotated[tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")], ...], Meta(extra={"form": HOST_NAMES})]
+HostNames = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"^(https?://[A-Za-z0-9._-]+(:\d{1,5})?|[A-Za-z0-9._-]+)$")], ...],
+    Meta(extra={"form": HOST_NAMES}),
+]
 Origins = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^[a-z][a-z0-9+.-]*://[^/\s]+$")], ...], Meta(extra={"form": ORIGINS})
 ]

@@ -53,7 +53,7 @@ class WaysIn:
     whether it listens on loopback only, and the page's scheme (http or https).
 
     A peer is told an address that it can use itself: a name, or the local end of its own connection. Behind a proxy no
-    such address is known.
+    such address is known. `site` is the page's origin as a proxy shows it, where a name was given as one; it wins.
     """
 
     web: int | None = None
@@ -63,21 +63,21 @@ class WaysIn:
     base_path: str = ""
     scheme: str = "http"
     tcp_tls: int | None = None
+    site: str = ""
 
     def page(self, local: str | None) -> str:
         """Where the chat page is, in words, for a peer that reached us at the address `local` (None: by a proxy)."""
         if self.web is None:
             return wording.PAGE_OFF
-        host = self._host(local)
-        if not host:
-            return wording.PAGE_ON_PORT.format(port=self.web)
-        return wording.PAGE_AT.format(page=f"{self.scheme}://{host}:{self.web}/")
+        page = self.address(local)
+        return wording.PAGE_AT.format(page=f"{page}/") if page else wording.PAGE_ON_PORT.format(port=self.web)
 
     def address(self, local: str | None) -> str:
         """The address of the web door, without a slash at its end, for a peer that reached us at `local`; empty if it
         is not known."""
         host = self._host(local)
-        return f"{self.scheme}://{host}:{self.web}{self.base_path}" if host and self.web is not None else ""
+        site = self.site or (f"{self.scheme}://{host}:{self.web}" if host else "")
+        return f"{site}{self.base_path}" if site and self.web is not None else ""
 
     def invitation(self, local: str | None) -> str:
         """One line of words for a peer that reached us at `local`; perhaps empty."""
@@ -86,7 +86,8 @@ class WaysIn:
         host, where = self._host(local), ""
         if not self.names and local is not None and is_loopback(local):
             host, where = "ADDRESS", wording.INVITATION_ADDRESS
-        ways = [f"{self.scheme}://{host}:{self.web}/"] if self.web is not None else []
+        site = self.site or f"{self.scheme}://{host}:{self.web}"
+        ways = [f"{site}{self.base_path}/"] if self.web is not None else []
         if self.tcp is not None:
             ways.append(f"nc {host.strip('[]')} {self.tcp}")
         elif self.tcp_tls is not None:
@@ -96,6 +97,11 @@ class WaysIn:
     def _host(self, local: str | None) -> str:
         host = self.names[0] if self.names else local or ""
         return f"[{host}]" if ":" in host else host
+
+
+def named_host(name: str) -> str:
+    """The host of a name in `web.hosts`, which may be written as the origin that a proxy shows."""
+    return name.rpartition("//")[2].partition(":")[0]
 
 
 class Networks:

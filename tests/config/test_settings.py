@@ -94,6 +94,7 @@ def test_a_setting_has_one_name_in_each_place() -> None:
         ("journal.retention", "45", 45.0),
         ("web.origins", "https://a.example,http://b.example:81", ("https://a.example", "http://b.example:81")),
         ("web.hosts", "", ()),
+        ("web.hosts", "a.example,https://b.example:8443", ("a.example", "https://b.example:8443")),
     ],
 )
 def test_text_is_read_as_the_kind_of_value(name: str, text: str, value: object) -> None:
@@ -128,6 +129,8 @@ def test_text_is_read_as_the_kind_of_value(name: str, text: str, value: object) 
         ("web.origins", "https://a.example/chat"),
         ("web.origins", "a.example"),
         ("web.hosts", "a.example:80"),
+        ("web.hosts", "https://a.example/chat"),
+        ("web.hosts", "wss://a.example"),
     ],
 )
 def test_wrong_text_is_refused(name: str, text: str) -> None:

@@ -6,6 +6,7 @@ from gateway.core.address import (
     LONGEST,
     Networks,
     Remote,
+    WaysIn,
     canonical,
     host_and_port,
     is_loopback,
@@ -77,3 +78,19 @@ def test_networks_hold_addresses_of_their_own_family_however_spelled() -> None:
 
 def test_an_address_is_written_with_its_port_as_people_write_it() -> None:
     assert (host_and_port("::1", 80), host_and_port("10.0.0.1", 80)) == ("[::1]:80", "10.0.0.1:80")
+
+
+def test_people_are_told_the_address_that_a_proxy_shows() -> None:
+    ways = WaysIn(8080, 9999, ("chat.example.org",), True, "/chat", site="https://chat.example.org:8443")
+
+    for local in (None, "192.0.2.1"):
+        assert ways.page(local) == "The chat page is at https://chat.example.org:8443/chat/"
+        assert ways.address(local) == "https://chat.example.org:8443/chat"
+        assert "https://chat.example.org:8443/chat/ or nc chat.example.org 9999" in ways.invitation(local)
+
+
+def test_people_are_told_a_name_or_the_end_of_their_own_connection() -> None:
+    assert WaysIn(8080, names=("a.example",)).address("192.0.2.1") == "http://a.example:8080"
+    assert WaysIn(8080).address("2001:db8::1") == "http://[2001:db8::1]:8080"
+    assert WaysIn(8080).address(None) == "" and "8080" in WaysIn(8080).page(None)
+    assert WaysIn(site="https://a.example").address(None) == ""

@@ -38,7 +38,7 @@ OTHER = "127.0.0.2"
 """Where the second gateway listens."""
 PUBLIC = (80, 443, 9999, 9998, 2323)
 TOKEN = "a token of these tests"
-FLAGS = ("--web.hosts", NAME, "--web.trusted_proxies", HOST, "--proxy-protocol", HOST)
+FLAGS = ("--web.hosts", f"https://{NAME}", "--web.trusted_proxies", HOST, "--proxy-protocol", HOST)
 """As the README starts the gateway."""
 README = (ROOT / "README.md").read_text("utf-8").partition("### Behind a proxy")[2].partition("\n## ")[0]
 PRINTED = {name: re.findall(rf"```{name}\n(.*?)```", README, re.DOTALL) for name in ("nginx", "haproxy", "caddy")}
@@ -278,6 +278,13 @@ def test_terminals_are_known_by_their_own_address(terminal_site: Site) -> None:
             terminal.named(nick)
             row = terminal_site.row(f"nick:{nick}")
             assert (row["address"], row["proxy"], row["door"]) == (CLIENT, HOST, door)
+
+
+def test_terminals_are_told_the_pages_address_as_the_proxy_shows_it(begin: Callable[..., Site]) -> None:
+    site = begin("haproxy")
+    with site.terminal(site.ports.lines) as terminal:
+        terminal.send("GET / HTTP/1.1", "")
+        assert f"The chat page is at https://{NAME}/chat/\n" in terminal.rest()
 
 
 def test_a_script_that_half_closes_gets_its_answers(terminal_site: Site) -> None:
