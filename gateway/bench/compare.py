@@ -4,22 +4,19 @@ On a noisy machine a single figure is worthless: every server gets several turns
 slow minute affects all, and the median counts. The server runs on one core, the load on another.
 """
 
-import io
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from gateway.bench.contenders import REFERENCE, WAYS, Contender, NoCompilerError, started
 from gateway.bench.load import Load, Progress
 from gateway.bench.machine import cores, machine_line, on_core
 from gateway.bench.plan import BenchError, LoadPlan
-from gateway.bench.report import Report, summarise
+from gateway.bench.report import Chart, Report, as_table, summarise
 
-TABLE_WIDTH = 120
+HEADINGS = ("way", "CPU us", "low-high", "ratio", "msgs/read", "deliveries/s", "p99 ms", "server", "load", "waited")
 
 
 class ComparedRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +54,17 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     load_core: int | None
     rows: list[ComparedRow]
     machine: str
+
+    def text(self) -> str:
+        """The table and, below it, the conditions of the measurement."""
+        return "\n".join([as_table(HEADINGS, [[row.title, *_cells(row)] for row in self.rows]), *_footing(self)])
+
+    def chart(self) -> Chart:
+        """What a delivery costs each server."""
+        known = [row for row in self.rows if row.server_cpu_us_per_delivery is not None]
+        points = [(float(place), row.server_cpu_us_per_delivery or 0.0) for place, row in enumerate(known)]
+        ticks = tuple(row.title for row in known)
+        return Chart("CPU time per delivery", "server", "microseconds", {"median": points}, log_y=True, ticks=ticks)
 
 
 def compare(
@@ -138,31 +146,6 @@ def _with_ratios(rows: list[ComparedRow]) -> list[ComparedRow]:
 
 def _ratio(price: float | None, base: float | None) -> float | None:
     return round(price / base, 2) if price is not None and base else None
-
-
-def as_table(comparison: Comparison) -> str:
-    """The table and, below it, the conditions of the measurement."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("way", no_wrap=True)
-    for heading in (
-        "CPU us",
-        "low-high",
-        "ratio",
-        "msgs/read",
-        "deliveries/s",
-        "p99 ms",
-        "server",
-        "load",
-        "waited",
-    ):
-        table.add_column(heading, justify="right")
-    for row in comparison.rows:
-        table.add_row(row.title, *_cells(row))
-    page = io.StringIO()
-    console = Console(file=page, width=TABLE_WIDTH, color_system=None)
-    console.print(table)
-    page.writelines(f"{line}\n" for line in _footing(comparison))
-    return page.getvalue()
 
 
 def _cells(row: ComparedRow) -> list[str]:

@@ -1,5 +1,6 @@
 """The operating system's view: CPU time of a process, cores, descriptors, and the machine in one line."""
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -18,6 +19,8 @@ except ImportError:  # Windows has neither the module nor the limit
     resource = None  # type: ignore[assignment]
 
 SPARE_DESCRIPTORS = 32
+LISTENING = "0A"
+LIMIT_ADVICE = "raise `ulimit -n` in this shell, or use fewer connections"
 
 
 def cpu_seconds(pid: int | None) -> float | None:
@@ -96,15 +99,70 @@ def on_core(core: int | None) -> Iterator[None]:
 
 def allow_descriptors(count: int) -> None:
     """Make room for that many sockets. Raises BenchError when the system allows fewer."""
+    if count > (allowed := most_connections(count)):
+        needed, limit = count + SPARE_DESCRIPTORS, allowed + SPARE_DESCRIPTORS
+        raise BenchError(f"{count} connections need {needed} open files, {limit} are allowed: {LIMIT_ADVICE}")
+
+
+def most_connections(wanted: int) -> int:
+    """How many of the wanted sockets this process may open, after it has raised its own limit as far as is needed and
+    allowed."""
     if resource is None:
-        return
-    wanted = count + SPARE_DESCRIPTORS
+        return wanted
+    needed = wanted + SPARE_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if resource.RLIM_INFINITY in (soft, hard) or soft >= wanted:
-        return
-    if hard < wanted:
-        raise BenchError(f"{count} connections need {wanted} open files, {hard} are allowed: raise `ulimit -n`")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if allowed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(0, allowed - SPARE_DESCRIPTORS)
+
+
+def descriptor_limit(pid: int) -> int | None:
+    """How many files another process may open; None where the system does not tell."""
+    try:
+        lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    except OSError:
+        return None
+    soft = next((line.split()[3] for line in lines if line.startswith("Max open files")), "")
+    return int(soft) if soft.isdigit() else None
+
+
+def memory_bytes(pid: int | None) -> int | None:
+    """The memory that a process has in use; None where the system does not tell."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def listening_process(port: int) -> int | None:
+    """The process that listens on a port of this machine; None where it is not found, or belongs to somebody else.
+
+    It is never this one, whose CPU time would be the load's as well.
+    """
+    wanted = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        rows = [line.split() for line in _lines(Path(table))[1:]]
+        wanted |= {
+            f"socket:[{row[9]}]" for row in rows if row[3] == LISTENING and int(row[1].split(":")[1], 16) == port
+        }
+    for folder in Path("/proc").glob("[0-9]*/fd") if wanted else ():
+        if folder.parent.name == str(os.getpid()):
+            continue
+        with contextlib.suppress(OSError):  # it has ended, or its descriptors are not ours to see
+            if any(os.readlink(entry) in wanted for entry in folder.iterdir()):
+                return int(folder.parent.name)
+    return None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []
 
 
 def machine_line() -> str:

@@ -5,31 +5,35 @@ Some of the readers are also sampled for latency, from publishing to delivery; `
 """
 
 import base64
+import errno
 import math
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
 
+from gateway.bench.machine import LIMIT_ADVICE
 from gateway.bench.plan import BenchError, BenchTarget, number_of, writer_of
 from gateway.bench.reader import Reader
 from gateway.bench.verdict import ExpectedOrder, Heard, client_frame
 
 DIAL_SECONDS = 10.0
 HEADER_BYTES = 16 << 10
-_UPGRADE = (
+START = "gateway serve --memory --limits.messages_per_second 0"
+UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 
 
-def dial(target: BenchTarget, door: str, web_path: str) -> tuple[socket.socket, bytes]:
+def dial(target: BenchTarget, door: str, web_path: str, receive: int | None = None) -> tuple[socket.socket, bytes]:
     """Connect, for the web door with the WebSocket handshake. Returns the socket and what came after the handshake.
 
-    Raises BenchError when nothing answers there as that door does.
+    `receive`: bytes that the kernel keeps for a peer that does not read; None: as many as it likes. Raises BenchError
+    when nothing answers there as that door does.
     """
     port = target.port(door)
     if port is None:
@@ -37,16 +41,26 @@ def dial(target: BenchTarget, door: str, web_path: str) -> tuple[socket.socket, 
     try:
         sock = socket.create_connection((target.host, port), timeout=DIAL_SECONDS)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if receive is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
         first = _upgrade(sock, target.host, port, web_path) if door == "web" else b""
         sock.setblocking(False)
     except OSError as error:
-        raise BenchError(f"no gateway at {target.host}:{port} ({door}): {error.strerror or error}") from error
+        raise BenchError(unreachable(target.host, port, door, error)) from error
     return sock, first
+
+
+def unreachable(host: str, port: int, door: str, error: OSError) -> str:
+    """Why a door could not be reached, and what to do about it."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"this program has no file descriptor left for another connection: {LIMIT_ADVICE}"
+    words = f"no gateway at {host}:{port} ({door}): {error.strerror or error}"
+    return f"{words}; start one with: {START}" if error.errno == errno.ECONNREFUSED else words
 
 
 def _upgrade(sock: socket.socket, host: str, port: int, path: str) -> bytes:
     key = base64.b64encode(secrets.token_bytes(16)).decode()
-    sock.sendall(_UPGRADE.format(path=path, host=f"[{host}]" if ":" in host else host, port=port, key=key).encode())
+    sock.sendall(UPGRADE.format(path=path, host=f"[{host}]" if ":" in host else host, port=port, key=key).encode())
     answer = b""
     while b"\r\n\r\n" not in answer:
         chunk = sock.recv(4096)
@@ -77,25 +91,28 @@ class Writing:
         """When the oldest message that is not back yet was published; None when all are back."""
         return self.times[self.returned] if self.returned < len(self.times) else None
 
-    def look(self, heard: Heard, seen: int) -> None:
-        """Count own messages among those that came in since the last look."""
+    def look(self, heard: Heard, seen: int) -> bool:
+        """Count own messages among those that came in since the last look. Returns whether there are any."""
+        before = self.returned
         if seen > self._looked:
-            self.returned += heard.writers.count(self.number, self._looked, seen)
+            self.returned += heard.writers.count(self.number & 0xFF, self._looked, seen)
             self._looked = seen
+        return self.returned > before
 
 
 class LoadConnection:
     """A connected reader, and a writer when `writing` is not None. `out`: bytes that the socket has not accepted
-    yet."""
+    yet. `samples`: where its arrivals are noted, if they are."""
 
-    __slots__ = ("door", "open", "out", "reader", "sampled", "sock", "writing")
+    __slots__ = ("door", "open", "out", "reader", "samples", "sock", "stalled", "writing")
 
     def __init__(self, sock: socket.socket, door: str, reader: Reader, writing: Writing | None = None) -> None:
         self.sock = sock
         self.door = door
         self.reader = reader
         self.writing = writing
-        self.sampled = False
+        self.samples: LatencySamples | None = None
+        self.stalled = False
         self.open = True
         self.out = b""
 
@@ -109,9 +126,11 @@ class LoadConnection:
             count = 0
         if count:
             self.reader.take(buffer[:count])
-            if self.writing is not None:
-                self.writing.look(self.reader.heard(), self.reader.seen())
         return count
+
+    def look(self) -> bool:
+        """Whether messages that this writer published have come back since the last look."""
+        return self.writing is not None and self.writing.look(self.reader.heard(), self.reader.seen())
 
     def write(self, pieces: Sequence[bytes] = ()) -> None:
         """Send, or keep what does not fit; `out` is non-empty then, and `write()` has to be called when the socket is
@@ -208,44 +227,40 @@ def percentiles(seconds: Sequence[float], longest: float) -> Percentiles | None:
 
 @dataclass(slots=True)
 class LatencySamples:
-    """When some readers of one door got which part of its order: (offset before, offset after, time)."""
+    """When sampled readers got which part of an order: (offset before, offset after, time)."""
 
     order: ExpectedOrder
     chunks: list[tuple[int, int, float]] = field(default_factory=list)
 
-    def summarise(self, times: Sequence[Sequence[float]]) -> Percentiles | None:
-        """`times[writer][number]`: when each message was published.
-
-        Only every n-th message counts, so that a long run does not end in a long calculation; the longest latency is
-        exact, because a chunk's oldest message is its first.
-        """
-        spans = self._spans()
-        stride = 1 + sum(last - first for first, last, _ in spans) // KEPT_LATENCIES
-        kept: list[float] = []
-        longest = phase = 0.0
-        for first, last, now in spans:
-            start = first + int(phase)
-            kept += [now - self._published(index, times) for index in range(start, last, stride)]
-            phase = (start - last) % stride
-            longest = max(longest, now - self._published(first, times))
-        return percentiles(kept, longest)
-
-    def messages_per_read(self) -> float | None:
-        """How many messages a reader got at a time: what the server, the kernel and this program joined."""
-        spans = self._spans()
-        return round(sum(last - first for first, last, _ in spans) / len(spans), 2) if spans else None
-
-    def _spans(self) -> list[tuple[int, int, float]]:
+    def spans(self) -> list[tuple[int, int, float]]:
         """The chunks in which messages ended: (first message, behind the last, time)."""
         spans = [(self.order.count(first), self.order.count(last), now) for first, last, now in self.chunks]
         return [span for span in spans if span[0] < span[1]]
 
-    def _published(self, index: int, times: Sequence[Sequence[float]]) -> float:
-        key = self.order.heard.keys[index]
-        return times[writer_of(key)][number_of(key)]
+
+def summarise_latency(
+    sampled: Sequence[LatencySamples], times: Mapping[int, Sequence[float]]
+) -> tuple[Percentiles | None, float | None]:
+    """The latencies of a door, and how many messages a reader got at a time: what the server, the kernel and this
+    program joined. `times[writer][number]`: when each message was published.
+
+    Only every n-th message counts, so that a long run does not end in a long calculation, and always the first of a
+    chunk, which has waited longest but for messages of other writers.
+    """
+    spans = [(samples.order.heard.keys, *span) for samples in sampled for span in samples.spans()]
+    total = sum(last - first for _, first, last, _ in spans)
+    stride = 1 + total // KEPT_LATENCIES
+    kept: list[float] = []
+    longest = phase = 0.0
+    for keys, first, last, now in spans:
+        start = first + int(phase)
+        kept += [now - times[writer_of(key)][number_of(key)] for key in keys[start:last:stride]]
+        phase = (start - last) % stride
+        longest = max(longest, now - times[writer_of(keys[first])][number_of(keys[first])])
+    return percentiles(kept, max([longest, *kept])), round(total / len(spans), 2) if spans else None
 
 
 def choose_sampled(peers: Sequence[LoadConnection]) -> None:
-    """Spread the sampled readers evenly: the server may serve the first ones first."""
+    """Note the arrivals of some, spread evenly: the server may serve the first ones first."""
     for peer in peers[:: max(1, len(peers) // SAMPLED_READERS)]:
-        peer.sampled = True
+        peer.samples = LatencySamples(peer.reader.order)

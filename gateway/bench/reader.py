@@ -1,5 +1,9 @@
 """One reader's stream, verified as it arrives. Sans-I/O: bytes in, `replies` out.
 
+A terminal is not sent its own lines, so the bytes of an author are the room's without some messages. An `AuthorReader`
+skips its own in the expected order, at the price of a comparison for each of its own messages. It cannot lead, because
+it does not know where its own messages stand: it waits until a reader who only reads has extended the order.
+
 Whatever a server sends besides the run's messages is counted as `Noise`; texts that explain a bad run are kept.
 """
 
@@ -11,6 +15,15 @@ from gateway.bench.verdict import CLOSE, PING, PONG, ExpectedOrder, Heard, clien
 KEPT = 8
 TELLING = re.compile(rb'^!! |^-- \d+ lines? skipped|"type":"(?:error|gap|bye)"', re.MULTILINE)
 PACING = re.compile(rb"rate_limited")
+SKIPPED = re.compile(rb'^-- (\d+) lines? skipped|"type":"gap".*?"from":(\d+),"to":(\d+)')
+
+
+def skipped_messages(piece: bytes) -> int:
+    """How many messages a line or a frame says were skipped for this reader."""
+    told = SKIPPED.search(piece)
+    if told is None:
+        return 0
+    return int(told[1]) if told[1] else int(told[3]) - int(told[2]) + 1
 
 
 class Noise:
@@ -39,10 +52,11 @@ class Reader:
 
     `ready`: has seen a probe, so it is in the room. `at`: the offset in the order up to which it showed the same bytes.
     `own`: None while it agrees; from the first disagreement on, everything it received from the beginning.
-    `order`: the door's. `replies`: bytes to send, pongs; the owner of the socket empties it.
+    `order`: the door's. `replies`: bytes to send, pongs; the owner of the socket empties it. `skipped`: messages that
+    the server said it left out.
     """
 
-    __slots__ = ("_rest", "_texts", "at", "order", "own", "ready", "remarks", "replies")
+    __slots__ = ("_rest", "_texts", "at", "order", "own", "ready", "remarks", "replies", "skipped")
 
     def __init__(self, order: ExpectedOrder, texts: Payload, remarks: Noise) -> None:
         self.order = order
@@ -53,6 +67,7 @@ class Reader:
         self.at = 0
         self.own: Heard | None = None
         self.replies = b""
+        self.skipped = 0
 
     def take(self, chunk: bytes | memoryview) -> None:
         """Take bytes as the socket delivered them, cut anywhere."""
@@ -103,6 +118,7 @@ class Reader:
         if self._texts.probe in piece:
             self.ready = True
             return
+        self.skipped += skipped_messages(piece)
         if self.order.split is not split_frames:
             self.remarks.note(piece)
             return
@@ -113,3 +129,70 @@ class Reader:
             self.remarks.keep(f"closed with {int.from_bytes(words[:2], 'big')} {words[2:].decode('utf-8', 'replace')}")
         else:
             self.remarks.note(words)
+
+
+class AuthorReader(Reader):
+    """A writer that is sent what others say, and not its own messages. `number`: which writer of the run it is."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, order: ExpectedOrder, texts: Payload, remarks: Noise, number: int) -> None:
+        super().__init__(order, texts, remarks)
+        self.number = number
+
+    def take(self, chunk: bytes | memoryview) -> None:
+        """Take bytes as the socket delivered them, cut anywhere."""
+        self._rest += chunk
+        self.settle()
+
+    def settle(self) -> None:
+        """Agree with the order as far as it has grown meanwhile."""
+        order = self.order
+        while self.own is None:
+            index = order.next_of(self.number, self.at)
+            stop = order.end if index is None else order.start(index)
+            stretch = self._rest[: stop - self.at]
+            if not order.stream.startswith(stretch, self.at - order.base):
+                break
+            self.at += len(stretch)
+            self._rest = self._rest[len(stretch) :]
+            if index is None or self.at < stop:
+                break
+            self.at = order.ends[index]
+        if self._rest:
+            self._line_by_line()
+
+    def finish(self) -> None:
+        """The order grows no more: what is still ahead of it was not to come."""
+        if self.own is None and self.order.split(self._rest)[0]:
+            self.own = self.order.heard.copy(self.seen()).without(self.number)
+            self._line_by_line()
+
+    def _line_by_line(self) -> None:
+        order = self.order
+        boundary = order.start(order.count(self.at))
+        lines, rest = order.split(order.cut(boundary, self.at) + self._rest)
+        self.at = boundary
+        for place, line in enumerate(lines):
+            key = self._texts.find(line)
+            if key is None:
+                self._remark(line)
+            elif self.own is None and self.at == order.end:
+                rest = b"".join(lines[place:]) + rest
+                break
+            else:
+                self._hear(key, line)
+                self._skip_own()
+        self._rest = rest
+
+    def _hear(self, key: int, piece: bytes) -> None:
+        index = self.order.count(self.at)
+        if self.own is None and self.order.heard.keys[index] != key:
+            self.own = self.order.heard.copy(index).without(self.number)
+        super()._hear(key, piece)
+
+    def _skip_own(self) -> None:
+        """Pass own messages that stand next in the order."""
+        order = self.order
+        while self.own is None and order.next_of(self.number, self.at) == (index := order.count(self.at)):
+            self.at = order.ends[index]

@@ -22,7 +22,7 @@ a fragmented message would be counted as missing.
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -86,24 +86,27 @@ def client_frame(text: bytes, opcode: int = TEXT) -> bytes:
 
 
 NAMED = 5
+FAULTS = ("missing", "repeated", "reordered", "foreign")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one reader's messages: how many, and the first of the missing as `writer/number`."""
+    """What is wrong with one reader's messages: how many, and the first of the missing as `writer/number`.
+
+    `foreign`: of another room, or the reader's own ones though it did not ask for them.
+    """
 
     missing: int = 0
     repeated: int = 0
     reordered: int = 0
+    foreign: int = 0
     first_missing: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.missing or self.repeated or self.reordered)
+        return any(getattr(self, kind) for kind in FAULTS)
 
     def __str__(self) -> str:
-        words = [
-            f"{getattr(self, kind)} {kind}" for kind in ("missing", "repeated", "reordered") if getattr(self, kind)
-        ]
+        words = [f"{getattr(self, kind)} {kind}" for kind in FAULTS if getattr(self, kind)]
         named = f" (first missing: {', '.join(self.first_missing)})" if self.first_missing else ""
         return ", ".join(words) + named
 
@@ -117,37 +120,39 @@ def reference(hearings: Iterable[bytes]) -> "array[int]":
 
 
 class Judge:
-    """Compares readers with `published` (messages per writer) and the reference order.
+    """Compares the readers of a room with `published` (messages by writer) and the reference order.
 
     Readers that received the same are judged once.
     """
 
-    def __init__(self, published: Sequence[int], order: "array[int]") -> None:
+    def __init__(self, published: Mapping[int, int], order: "array[int]") -> None:
         self._published = published
         self._position = {key: place for place, key in enumerate(order)}
-        self._known: dict[bytes, Fault] = {}
+        self._known: dict[tuple[bytes, int | None], Fault] = {}
 
-    def judge(self, hearing: bytes) -> Fault:
-        """Judge one reader: `hearing` is its keys as the bytes of an array of 64-bit integers."""
-        if hearing not in self._known:
+    def judge(self, hearing: bytes, author: int | None = None) -> Fault:
+        """Judge one reader: `hearing` is its keys as the bytes of an array of 64-bit integers.
+
+        `author`: the writer who received that and was not to receive its own messages.
+        """
+        if (hearing, author) not in self._known:
             keys = array("Q")
             keys.frombytes(hearing)
-            self._known[hearing] = self._judge(keys)
-        return self._known[hearing]
+            published = {writer: count for writer, count in self._published.items() if writer != author}
+            self._known[hearing, author] = self._judge(keys, published)
+        return self._known[hearing, author]
 
-    def _judge(self, keys: "array[int]") -> Fault:
-        once = dict.fromkeys(keys)
-        missing = sum(self._published) - len(once)
+    def _judge(self, keys: "array[int]", published: Mapping[int, int]) -> Fault:
+        mine = [key for key in keys if writer_of(key) in published]
+        once = dict.fromkeys(mine)
+        missing = sum(published.values()) - len(once)
         return Fault(
             missing=missing,
-            repeated=len(keys) - len(once),
+            repeated=len(mine) - len(once),
             reordered=self._late(once),
-            first_missing=tuple(islice(self._missing(once), NAMED)) if missing else (),
+            foreign=len(keys) - len(mine),
+            first_missing=tuple(islice(_missing(once, published), NAMED)) if missing else (),
         )
-
-    def _missing(self, once: dict[int, None]) -> Iterable[str]:
-        for writer, count in enumerate(self._published):
-            yield from (f"{writer}/{number}" for number in range(count) if key_of(writer, number) not in once)
 
     def _late(self, once: dict[int, None]) -> int:
         """Messages that came after one which they should have preceded: in the reference, or by their own writer."""
@@ -162,11 +167,17 @@ class Judge:
         return late
 
 
+def _missing(once: Mapping[int, None], published: Mapping[int, int]) -> Iterable[str]:
+    for writer, count in published.items():
+        yield from (f"{writer}/{number}" for number in range(count) if key_of(writer, number) not in once)
+
+
 TRIM_BYTES = 4 << 20
 
 
 class Heard:
-    """Messages in the order a reader received them: 9 bytes a message."""
+    """Messages in the order a reader received them: 9 bytes a message. `writers`: the low bytes of their numbers, which
+    tell the writers of one room apart."""
 
     def __init__(self) -> None:
         self.keys = array("Q")
@@ -178,13 +189,21 @@ class Heard:
     def append(self, key: int) -> None:
         """Add a message."""
         self.keys.append(key)
-        self.writers.append(key >> NUMBER_BITS)
+        self.writers.append(key >> NUMBER_BITS & 0xFF)
 
     def copy(self, count: int) -> "Heard":
         """A copy of the first `count` messages."""
         twin = Heard()
         twin.keys = self.keys[:count]
         twin.writers = self.writers[:count]
+        return twin
+
+    def without(self, writer: int) -> "Heard":
+        """A copy without what one writer said."""
+        twin = Heard()
+        for key in self.keys:
+            if writer_of(key) != writer:
+                twin.append(key)
         return twin
 
 
@@ -217,6 +236,11 @@ class ExpectedOrder:
     def start(self, index: int) -> int:
         """The offset at which message `index` begins."""
         return self.ends[index - 1] if index else 0
+
+    def next_of(self, writer: int, offset: int) -> int | None:
+        """The first message by that writer that ends after the offset; None: there is none yet."""
+        found = self.heard.writers.find(writer & 0xFF, self.count(offset))
+        return None if found < 0 else found
 
     def cut(self, first: int, last: int) -> bytes:
         """The bytes between two offsets, both still held."""

@@ -5,6 +5,7 @@ import functools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,17 +19,30 @@ def honest(connection: int, seq: int) -> int:
     return 1
 
 
-class FakeGateway:
-    """One room. Every `noisy`th message is followed by presence (and on the web door a ping) to everybody."""
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody in a room: how they are told, whether they hear themselves, and what they are connected by."""
 
-    def __init__(self, misdeed: Misdeed, pace: float, noisy: int = 5) -> None:
+    room: str
+    tell: Callable[[str, str], Any]
+    echo: bool
+    transport: asyncio.BaseTransport
+
+
+class FakeGateway:
+    """Rooms without a list of them. Every `noisy`th message is followed by presence (and on the web door a ping) to
+    everybody. Message `leaks_at` is told in every room, and with message `dies_at` all connections are cut."""
+
+    def __init__(self, misdeed: Misdeed, pace: float, leaks_at: int = 0, dies_at: int = 0, noisy: int = 5) -> None:
         self.ports: dict[str, int | None] = {"tcp": None, "telnet": None, "web": None, "pid": None}
         self._misdeed = misdeed
         self._pace = pace
         self._noisy = noisy
         self._seq = 0
         self._connections = 0
-        self._members: dict[int, Callable[[str, str], Any]] = {}
+        self._leaks_at = leaks_at
+        self._dies_at = dies_at
+        self._members: dict[int, Member] = {}
         self._past: list[str] = []
         self._terminals: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
@@ -57,14 +71,24 @@ class FakeGateway:
         self._connections += 1
         return self._connections - 1
 
-    async def _say(self, nick: str, text: str) -> None:
+    async def _say(self, author: int, text: str) -> None:
+        if author not in self._members:
+            return
         self._seq += 1
         self._past.append(text)
-        for number, tell in list(self._members.items()):
+        if self._seq == self._dies_at:
+            for member in self._members.values():
+                member.transport.abort()  # type: ignore[attr-defined]
+            self._members.clear()
+            return
+        here = self._members[author].room
+        for number, member in list(self._members.items()):
+            if self._seq != self._leaks_at and (member.room != here or (number == author and not member.echo)):
+                continue
             for _ in range(self._misdeed(number, self._seq)):
-                await tell(nick, text)
+                await member.tell(f"guest-{author:04x}", text)
             if self._seq % self._noisy == number % self._noisy:
-                await tell("", f"somebody-{number} joined")
+                await member.tell("", f"somebody-{number} joined")
 
     async def _terminal(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, end: str = "\n") -> None:
         number = self._newcomer()
@@ -75,13 +99,16 @@ class FakeGateway:
         async def tell(nick: str, text: str) -> None:
             writer.write((f"{nick}: {text}{end}" if nick else f"-- {text}{end}").encode())
 
+        echo = False
         while line := (await reader.readline()).decode().strip():
             if line.startswith("/join"):
                 writer.write("".join(f"[14:01] old: {text}{end}" for text in self._past[-20:]).encode())
-                self._members[number] = tell
+                self._members[number] = Member(line.split()[1], tell, echo, writer.transport)
+            elif line == "/echo on":
+                echo = True
             elif not line.startswith("/"):
                 await asyncio.sleep(self._pace)
-                await self._say(f"guest-{number:04x}", line)
+                await self._say(number, line)
         self._members.pop(number, None)
         del self._terminals[writer]
         writer.close()
@@ -110,18 +137,21 @@ class FakeGateway:
                 past = [{"type": "msg", "text": text} for text in self._past[-50:]]
                 await send({"type": "welcome", "nick": f"guest-{number:04x}"})
                 await send({"type": "history", "room": "r", "messages": past, "more": False})
-                self._members[number] = tell
+                assert request.transport is not None
+                self._members[number] = Member(asked["rooms"][0]["room"], tell, True, request.transport)
             else:
-                await self._say(f"guest-{number:04x}", asked["text"])
+                await self._say(number, asked["text"])
         self._members.pop(number, None)
         return socket
 
 
 @contextmanager
-def fake_gateway(misdeed: Misdeed = honest, pace: float = 0.0) -> Iterator[dict[str, int | None]]:
+def fake_gateway(
+    misdeed: Misdeed = honest, pace: float = 0.0, leaks_at: int = 0, dies_at: int = 0
+) -> Iterator[dict[str, int | None]]:
     """The ports of a fake gateway that runs in a thread of its own while the block lasts."""
     gateway, ready, loop, stop = (
-        FakeGateway(misdeed, pace),
+        FakeGateway(misdeed, pace, leaks_at, dies_at),
         threading.Event(),
         asyncio.new_event_loop(),
         asyncio.Event(),

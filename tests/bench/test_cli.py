@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.bench import main
+from gateway.bench.peer import START
 from tests.bench.fake_gateway import fake_gateway
 
 SHORT = ["fanout", "--readers", "30", "--window", "16", "--messages", "200", "--patience", "1"]
@@ -25,7 +26,8 @@ def closed_port() -> int:
 def test_no_gateway_there_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str], closed_port: int) -> None:
     code, out, err = run(capsys, "--doors", "tcp", "--tcp-port", str(closed_port))
     assert (code, out) == (1, "")
-    assert err == f"gateway bench: no gateway at 127.0.0.1:{closed_port} (tcp): Connection refused\n"
+    reason = f"no gateway at 127.0.0.1:{closed_port} (tcp): Connection refused"
+    assert err == f"gateway bench: {reason}; start one with: {START}\n"
 
 
 def test_a_missing_ports_file_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.bench.peer import LatencySamples, Percentiles, percentiles
+from gateway.bench.peer import LatencySamples, Percentiles, percentiles, summarise_latency
 from gateway.bench.plan import key_of
 from gateway.bench.verdict import ExpectedOrder, split_lines
 
@@ -27,16 +27,32 @@ def three_messages() -> ExpectedOrder:
 
 def test_a_chunk_delivers_the_messages_that_end_in_it() -> None:
     samples = LatencySamples(three_messages(), [(0, 15, 1.5), (15, 33, 2.5), (33, 33, 9.0)])
-    assert samples.summarise([[1.0, 1.0, 2.0]]) == Percentiles(500.0, 1500.0, 1500.0, 1500.0, 1500.0)
+    latency, _ = summarise_latency([samples], {0: [1.0, 1.0, 2.0]})
+    assert latency == Percentiles(500.0, 1500.0, 1500.0, 1500.0, 1500.0)
 
 
 def test_messages_per_read_leaves_out_reads_without_an_end() -> None:
-    assert LatencySamples(three_messages(), [(0, 22, 1.0), (22, 30, 1.0), (30, 33, 1.0)]).messages_per_read() == 1.5
-    assert LatencySamples(three_messages(), []).messages_per_read() is None
+    samples = LatencySamples(three_messages(), [(0, 22, 1.0), (22, 30, 1.0), (30, 33, 1.0)])
+    assert summarise_latency([samples], {0: [0.0, 0.0, 0.0]})[1] == 1.5
+    assert summarise_latency([LatencySamples(three_messages())], {0: []}) == (None, None)
 
 
 def test_thinning_keeps_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.bench.peer.KEPT_LATENCIES", 1)
-    summary = LatencySamples(three_messages(), [(0, 33, 3.0)]).summarise([[0.0, 2.0, 2.0]])
+    summary, _ = summarise_latency([LatencySamples(three_messages(), [(0, 33, 3.0)])], {0: [0.0, 2.0, 2.0]})
     assert summary is not None
     assert summary.max == 3000.0
+
+
+def test_the_longest_is_not_shorter_than_any_percentile() -> None:
+    samples = LatencySamples(three_messages(), [(0, 33, 3.0)])
+    summary, _ = summarise_latency([samples], {0: [2.0, 0.0, 2.0]})
+    assert summary is not None
+    assert summary.max == summary.p99 == 3000.0
+
+
+def test_readers_of_several_rooms_are_summed_up_together() -> None:
+    near, far = (LatencySamples(three_messages(), [(0, 11, now)]) for now in (1.0, 4.0))
+    summary, joined = summarise_latency([near, far], {0: [0.0]})
+    assert summary is not None
+    assert (summary.p50, summary.max, joined) == (1000.0, 4000.0, 1.0)

@@ -1,4 +1,6 @@
 import os
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -16,8 +18,8 @@ def tell(what: str, share: float) -> None:
     pass
 
 
-def run(plan: LoadPlan, misdeed: Misdeed = honest, pace: float = 0.0) -> Report:
-    with fake_gateway(misdeed, pace) as ports:
+def run(plan: LoadPlan, misdeed: Misdeed = honest, pace: float = 0.0, leaks_at: int = 0, dies_at: int = 0) -> Report:
+    with fake_gateway(misdeed, pace, leaks_at, dies_at) as ports:
         load = Load(plan, BenchTarget("127.0.0.1", ports, os.getpid()), GatewayDialect(), tell)
         return summarise(load, load.run())
 
@@ -75,3 +77,74 @@ def test_writers_that_are_slowed_down_are_noticed() -> None:
 def test_a_session_that_cannot_enter_the_room_is_told() -> None:
     with pytest.raises(BenchError, match=r"1 of 24 connections \(web\) never came into the room"):
         run(PLAN, lambda number, seq: 0 if number == FIRST_READER + 1 else 1)
+
+
+ROOMS = replace(PLAN, rooms=5, readers=3, writers=1, count_writers=True)
+TALK = replace(
+    PLAN,
+    readers=2,
+    writers=12,
+    window=36,
+    doors=("tcp", "web"),
+    writing_doors=("tcp", "web"),
+    count_writers=True,
+    echo=False,
+)
+
+
+def test_every_room_hears_its_own_messages_only() -> None:
+    report = run(ROOMS)
+    assert report.ok
+    assert (report.rooms, report.readers, report.writers) == (5, 15, 5)
+    assert report.deliveries == 4 * 150
+
+
+def test_a_message_in_another_room_is_a_fault() -> None:
+    report = run(ROOMS, leaks_at=100)
+    assert not report.ok
+    assert sum(door.foreign for door in report.doors.values()) == 4 * 4
+    assert "1 foreign" in report.faults[0]
+
+
+def test_who_talks_is_sent_what_the_others_say() -> None:
+    report = run(TALK)
+    assert report.ok
+    assert report.doors["web"].deliveries == 7 * 150
+    assert 6 * 150 < report.doors["tcp"].deliveries < 7 * 150
+
+
+@pytest.mark.parametrize(("connection", "times", "words"), [(4, 0, "1 missing"), (4, 2, "1 repeated")])
+def test_what_goes_wrong_for_one_who_talks_is_found(connection: int, times: int, words: str) -> None:
+    delivered = Counter[int]()
+
+    def once(number: int, seq: int) -> int:
+        delivered[number] += 1
+        return times if number == connection and delivered[number] == 50 else 1
+
+    report = run(TALK, once)
+    assert not report.ok
+    assert report.faults[0].startswith(f"tcp writer {connection}: {words}")
+    assert len(report.faults) == 1
+
+
+def test_a_gateway_that_goes_away_is_told_with_the_time() -> None:
+    with pytest.raises(BenchError, match=r"the gateway went away after \d+\.\d s: all 24 connections were closed"):
+        run(PLAN, dies_at=60)
+
+
+def test_stalled_readers_get_everything_when_they_read_on() -> None:
+    report = run(replace(PLAN, stalled=5))
+    assert report.ok
+    assert report.deliveries == 20 * 150
+
+
+def test_what_a_stalled_reader_misses_without_being_told_is_a_fault() -> None:
+    report = run(replace(PLAN, stalled=5), at(FIRST_READER + 20, 77, times=0))
+    assert not report.ok
+    assert "1 missing" in report.faults[0]
+
+
+def test_too_many_connections_are_refused_with_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.bench.machine.resource.getrlimit", lambda kind: (64, 64))
+    with pytest.raises(BenchError, match=r"124 connections need 156 open files, 64 are allowed: raise `ulimit -n`"):
+        run(replace(PLAN, readers=120))

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from gateway.bench.plan import Payload, key_of
-from gateway.bench.reader import Noise, Reader
+from gateway.bench.reader import AuthorReader, Noise, Reader, skipped_messages
 from gateway.bench.verdict import TRIM_BYTES, ExpectedOrder, client_frame, split_frames, split_lines
 from tests.bench.test_framing import server_frame
 
@@ -133,3 +133,49 @@ def test_an_order_drops_what_everybody_has_passed() -> None:
     assert not order.wants_trim()
     second.take(lines[-2][7:] + lines[-1])
     assert second.seen() == first.seen() == count
+
+
+def author(order: ExpectedOrder) -> AuthorReader:
+    return AuthorReader(order, TEXTS, Noise(), 0)
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_an_author_hears_all_but_its_own_however_the_bytes_are_cut(ahead: bool) -> None:
+    """Writer 0 said the first and the last of the three; it may be ahead of the reader that leads, or behind."""
+    stream = NOTICE + LINES[1] + NOTICE
+    for cut in range(len(stream)):
+        order = ExpectedOrder(split_lines)
+        leader, one = reader(order), author(order)
+        if not ahead:
+            leader.take(b"".join(LINES))
+        one.take(stream[:cut])
+        one.take(stream[cut:])
+        if ahead:
+            leader.take(b"".join(LINES))
+        one.settle()
+        assert heard(one) == KEYS
+        assert one.own is None
+        assert one.remarks.count == 2
+
+
+@pytest.mark.parametrize("shown", [[1, 1], [0, 1]])
+def test_an_author_that_is_shown_something_else_is_checked_alone(shown: list[int]) -> None:
+    order = ExpectedOrder(split_lines)
+    reader(order).take(b"".join(LINES))
+    one = author(order)
+    one.take(b"".join(LINES[index] for index in shown))
+    one.finish()
+    assert one.own is not None
+    assert heard(one) == [KEYS[index] for index in shown]
+
+
+@pytest.mark.parametrize(
+    ("piece", "count"),
+    [
+        (b"-- 212 lines skipped: /since 8841 shows them\n", 212),
+        (b'{"type":"gap","room":"lobby","from":12,"to":40}', 29),
+        (b"-- eve joined (tcp)\n", 0),
+    ],
+)
+def test_what_was_skipped_is_counted(piece: bytes, count: int) -> None:
+    assert skipped_messages(piece) == count

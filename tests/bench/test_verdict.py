@@ -4,7 +4,7 @@ from gateway.bench.plan import key_of
 from gateway.bench.verdict import Fault, Judge, reference
 
 A, B, C, D = key_of(0, 0), key_of(1, 0), key_of(0, 1), key_of(1, 1)
-PUBLISHED = [2, 2]
+PUBLISHED = {0: 2, 1: 2}
 
 
 def hearing(*keys: int) -> bytes:
@@ -43,3 +43,14 @@ def test_a_fault_says_what_is_wrong() -> None:
 def test_the_order_of_most_readers_is_the_reference() -> None:
     assert list(reference([hearing(B, A), hearing(A, B), hearing(A, B)])) == [A, B]
     assert list(reference([])) == []
+
+
+def test_messages_of_nobody_here_are_foreign() -> None:
+    assert judge(A, B, key_of(7, 0), C, D) == Fault(foreign=1)
+
+
+def test_an_author_misses_nothing_of_its_own_and_is_not_to_be_shown_it() -> None:
+    one = Judge(PUBLISHED, array("Q", (A, B, C, D)))
+    assert not one.judge(hearing(B, D), author=0)
+    assert one.judge(hearing(A, B, D), author=0) == Fault(foreign=1)
+    assert one.judge(hearing(D), author=0) == Fault(missing=1, first_missing=("1/0",))

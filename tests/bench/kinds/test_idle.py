@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from gateway.bench.kinds.idle import idle
+from gateway.bench.plan import BenchTarget
+from tests.bench.conftest import Bench
+from tests.bridge.gateways import NO_PACE, starter
+
+
+def tell(what: str, share: float) -> None:
+    pass
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at a crowd only briefly."""
+    for name in ("IDLE_SECONDS", "SETTLE_SECONDS", "TALK_SECONDS"):
+        monkeypatch.setattr(f"gateway.bench.kinds.idle.{name}", 0.1)
+
+
+def test_a_crowd_grows_step_by_step(bench: Bench) -> None:
+    report = bench("idle", "--steps", "60,30", "--doors", "tcp,web")
+    assert [row["connections"] for row in report["rows"]] == [30, 60]
+    assert all(row["cpu_ms"] is not None and row["latency_ms"]["p50"] > 0 for row in report["rows"])
+
+
+def test_a_gateway_that_lets_in_fewer_is_measured_as_far_as_it_goes(tmp_path: Path) -> None:
+    with starter(tmp_path) as start:
+        gateway = start(*NO_PACE, "--limits.connections", "20")
+        report = idle(BenchTarget("127.0.0.1", dict(gateway.ports), gateway.running.pid), ["tcp"], [10, 40], 5.0, tell)
+    assert report.ok
+    assert [row.connections for row in report.rows] == [10, 20]
+    assert any("the gateway let in 20 connections, then: !! full" in note for note in report.notes)
+    assert "--limits.connections 0" in report.text()
+
+
+def test_steps_that_the_descriptors_do_not_suffice_for_are_shortened(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.bench.kinds.idle.most_connections", lambda wanted: 27)
+    report = bench("idle", "--steps", "10,50")
+    assert [row["connections"] for row in report["rows"]] == [10, 25]
+    assert "this program may open 27 connections: raise `ulimit -n`" in report["notes"][0]
