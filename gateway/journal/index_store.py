@@ -55,6 +55,7 @@ _ALONE = (
 )
 """Characters that are words of their own: Han, Kana, Bopomofo, Hangul, and the scripts of Southeast Asia."""
 _RUN = re.compile(f"[{_ALONE}]+")
+_BEGINNING = re.compile(f'[^\\W_{_ALONE}]{{3}}"$')  # what begins with fewer letters is too many words
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -147,8 +148,10 @@ def _author(nick: str) -> str:
 
 
 def _expression(query: SearchQuery) -> str:
-    """The query without its room in FTS5's language. Every word is quoted, so none of them is syntax."""
+    """The query without its room in FTS5's language. Every word is quoted, so none of them is syntax; one of
+    three letters or more also finds those that begin so."""
     words = [f'{{text}} : "{split(word).replace(chr(34), chr(34) * 2)}"' for word in query.words]
+    words = [f"{word} *" if _BEGINNING.search(word) else word for word in words]
     authors = " OR ".join(f"{{key}} : {_author(nick)}" for nick in query.nicks)
     return " AND ".join([*words, f"({authors})"] if authors else words)
 

@@ -25,6 +25,8 @@ NICKS = [f"nick{number}" for number in range(200)]
 NEEDLES = (1000, MESSAGES // 2, MESSAGES - 1000)
 QUERIES: dict[str, dict[str, Any]] = {
     "common word": {"words": ("w0",)},
+    "beginning of many words": {"words": ("w1f",)},
+    "beginning of no word": {"words": ("nowh",)},
     "common word of an author": {"words": ("w0",), "nicks": ("nick7",)},
     "three common words": {"words": ("w0", "w1", "w2")},
     "common words, early": {"words": ("w0", "w1"), "before": MESSAGES * 100},

@@ -54,7 +54,8 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
 
 class Joined(Event, frozen=True, tag="joined"):
     """The session is in the room now; `first`..`head` are the numbers held. An empty room: first 1, head 0. `read` is
-    the last message that the person has seen, on any of their connections."""
+    the last message that the person has seen, on any of their connections; `own` are those of the latest messages that
+    the person said."""
 
     room: str
     epoch: str
@@ -65,6 +66,7 @@ class Joined(Event, frozen=True, tag="joined"):
     count: int
     members: list[Listed]
     read: int | UnsetType = UNSET
+    own: list[int] | UnsetType = UNSET
 
 
 class Read(Event, frozen=True, tag="read"):

@@ -31,6 +31,8 @@ from gateway.core.sessions.session import Session
 from gateway.core.stats.counters import Counters
 
 MEMBERS_LISTED = 200
+OWN_LOOKED_AT = 100
+"""The latest messages, of which newcomers are told those that they said themselves."""
 
 
 class Member:
@@ -227,7 +229,10 @@ class Room:
         listed = [Listed(each.session.nick, each.session.door) for each in people]
         epoch, seq = ("", 0) if session.identity is None else session.identity.reads.get(self.name, ("", 0))
         read = UNSET if session.identity is None else seq if epoch == self.epoch else 0
-        return Joined(self.name, self.epoch, self.first, self.log.head, recovered, self.topic, self.count, listed, read)
+        said = [message.seq for message in self.log.last(OWN_LOOKED_AT) if message.identity in session.authors]
+        own = said or UNSET
+        head, topic = self.log.head, self.topic
+        return Joined(self.name, self.epoch, self.first, head, recovered, topic, self.count, listed, read, own)
 
     def attach(self, member: Member) -> None:
         """Let the member read from its cursor on."""

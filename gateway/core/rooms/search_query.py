@@ -1,8 +1,8 @@
 """What somebody looks for, and how often they may.
 
-A query is words, all of which a message must have. `from:ana` (an author), `room:ops`, `since:3d` and `before:14:00`
-are filters; from: and room: may be given several times, and any one of them is enough. Everything else is text, also
-quotes, `*`, `-` and NEAR: there is no syntax to get wrong.
+A query is words, or their beginnings of three letters or more, all of which a message must have. `from:ana` (an
+author), `room:ops`, `since:3d` and `before:14:00` are filters; from: and room: may be given several times, and any one
+of them is enough. Everything else is text, also quotes, `*`, `-` and NEAR: there is no syntax to get wrong.
 
 Searches run one after the other, on a thread of their own. So that a flood from one address leaves room for others,
 only a few of an address wait at a time, and the time that its searches take is charged to it.

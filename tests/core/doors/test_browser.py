@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.core.protocol.close_reason import CloseReason
 from tests.core.world import Peer, World
 
 
@@ -39,3 +40,16 @@ def test_a_session_has_only_one_id(browser: Peer, id: str) -> None:
     assert browser.session.id == "100"
     assert browser.world.hub.find(id) is None
     assert browser.world.hub.find("100") is browser.session
+
+
+def test_a_page_that_comes_back_is_told_which_of_the_latest_messages_it_said() -> None:
+    world = World()
+    ana, bob = world.browser("ana"), world.terminal("bob")
+    token = ana.told("welcome")[0]["token"]
+    ana.asks(type="say", room="lobby", text="one")
+    bob.says("two")
+    ana.asks(type="say", room="lobby", text="three")
+    world.hub.disconnect(ana.session, CloseReason.LEFT)
+    assert world.browser(token=token).told("joined")[0]["own"] == [1, 3]
+    world.later(1000)
+    assert "own" not in world.browser("ana").told("joined")[0]  # somebody else, under that name

@@ -240,6 +240,17 @@ def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGatewa
     page.locator(".msg > .more").click()
     expect(page.get_by_role("menuitem", name="Remove…")).to_be_visible()
     page.keyboard.press("Escape")
+    page.goto("about:blank")
+    page.goto(f"{gateway.web}/r/{room}")
+    connected(page)
+    page.locator("#log > .msg", has_text="lines").hover()
+    page.locator(".msg > .more").click()
+    expect(page.get_by_role("menuitem", name="Remove…")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator("#log > .msg", has_text="line 120").hover()  # said under the name that this page has now
+    page.locator(".msg > .more").click()
+    expect(page.get_by_role("menuitem")).to_have_count(3)
+    page.keyboard.press("Escape")
 
     page.goto(f"{gateway.web}/r/{room}#7-{'x' * 12}")
     expect(page.locator("#log .error")).to_contain_text("earlier numbering")

@@ -51,7 +51,11 @@ function addTo(fold, { joined = [], left = [], renamed = [] }, me) {
     if (fold.joined.includes(nick)) fold.joined = fold.joined.filter((one) => one !== nick);
     else fold.left.push(nick);
   }
-  fold.renamed.push(...renamed.map(({ from, to }) => words.renamed(from, to)));
+  for (const { from, to } of renamed) {
+    const at = fold.joined.indexOf(from);
+    if (at >= 0) fold.joined[at] = to;
+    else if (!fold.joined.includes(to)) fold.renamed.push(words.renamed(from, to));
+  }
 }
 
 /** @param {Fold} fold */

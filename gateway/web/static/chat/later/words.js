@@ -150,7 +150,7 @@ export const settings = {
     ["sound", "Sound", { "": "off", on: "with notifications" }],
   ],
   keywords: "Keywords",
-  keywordsHint: "marked like your name: deploy, incident",
+  keywordsHint: "deploy, incident",
   refused: "The browser does not allow this page to notify you: it can be changed beside the address.",
   save: "Save the log as text",
   forget: "Forget me on this device",

@@ -80,6 +80,7 @@ export class Room {
     this.count = event.count;
     this.topic = event.topic;
     this.log.joined(event);
+    for (const seq of event.own ?? []) this.log.rows.mine(seq);
     if (event.recovered) {
       if (event.head <= this.log.head) this.#caughtUp();
     } else if (!this.#catchingUp) this.#page.send({ type: "history", room: this.name }); // a new epoch brings none by itself
@@ -87,6 +88,7 @@ export class Room {
   }
 
   _msg(message) {
+    if (message.nick === this.#page.me && message.seq > this.#replayedTo) this.log.rows.mine(message.seq);
     const isNew = this.log.add(message, this.#page.me);
     const own = message.nick === this.#page.me || this.log.isOwn(message.seq);
     if (isNew && !own && !isIgnored(message.nick)) this.#page.heard(this, message, message.seq <= this.#replayedTo);

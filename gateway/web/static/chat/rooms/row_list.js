@@ -84,9 +84,14 @@ export class RowList {
     return this.#own.has(seq);
   }
 
+  /** We said it, here or on another connection. */
+  mine(seq) {
+    this.#own.add(seq);
+  }
+
   /** A message of ours is committed. */
   acknowledged(seq) {
-    this.#own.add(seq);
+    this.mine(seq);
     const row = this.#rows.get(seq);
     if (row) tick(row);
   }

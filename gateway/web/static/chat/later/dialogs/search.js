@@ -3,7 +3,7 @@
 import { at } from "../../../shared/address.js";
 import { make } from "../../../shared/dom.js";
 import { clock } from "../../preferences.js";
-import { nickOf } from "../../rooms/message.js";
+import { mentions, nickOf } from "../../rooms/message.js";
 import { addressOf } from "../../rooms/tabs.js";
 import { goTo } from "../lines/permalink.js";
 import { search as words } from "../words.js";
@@ -54,7 +54,10 @@ export function open(page, text = "", everywhere = false) {
       answers.push(await ask(each, { q: query, limit: PAGE, ...(cursor && { cursor }) })); // one at a time, as the server wants it
       if (mine !== asked) return;
     }
-    const messages = answers.flatMap((answer) => answer.messages ?? []).sort((one, other) => other.ts - one.ts);
+    const messages = answers
+      .flatMap((answer) => answer.messages ?? [])
+      .sort((one, other) => other.ts - one.ts)
+      .filter(({ text }) => query !== page.me || mentions(text, query)); // the server also finds longer words
     const error = answers.find((answer) => answer.error)?.error.text;
     told.textContent = error ?? (messages.length || cursor ? "" : words.nothing);
     list.append(...messages.map((message) => hit(room, message, go)));

@@ -70,7 +70,7 @@ function close(back = false) {
 function items() {
   const message = page.room.log.rows.messageOf(row);
   const mayRemove = ["operator", "admin"].includes(page.role ?? "");
-  const isOwn = isOurs(message, mayRemove) && Date.now() - message.ts < TAKEN_BACK_WITHIN;
+  const isOwn = page.room.log.isOwn(message.seq) && Date.now() - message.ts < TAKEN_BACK_WITHIN;
   const found = [
     ["quote", () => page.composer.quote(quoted(message))],
     ["copyText", () => copyText(wordsOf(row), row)],
@@ -84,14 +84,6 @@ function items() {
     item.tabIndex = -1;
     return item;
   });
-}
-
-/**
- * Whether we said it: this tab knows what it sent itself. Of other tabs only the name tells, which somebody else may have
- * had before; who may remove it anyway needs no guess.
- */
-function isOurs({ seq, nick }, mayRemove) {
-  return page.room.log.isOwn(seq) || (!mayRemove && nick === page.me && row.matches(".own"));
 }
 
 function choose(name, run) {
