@@ -283,14 +283,10 @@ class DocsPage:
     async def page(self, call: Call[None]) -> web.Response:
         """`GET /docs`"""
         base = self._site.base(call.request)
-        ports = {listener.door: listener.port for listener in self._options.listeners()}
         return self._pages.answer(
             "docs.html",
             url=str(base),
             socket_url=str(base.with_scheme("wss" if base.scheme == "https" else "ws") / "ws"),
-            tcp_host=host_name(self._site.host(call.request)),
-            tcp_port=ports.get("tcp"),
-            telnet_port=ports.get("telnet"),
             commands=[row for row in COMMANDS.values() if not row.order],
             orders=[row for row in COMMANDS.values() if row.order],
             paths=[
@@ -309,6 +305,7 @@ class DocsPage:
             codes=[(code.value, HTTP_STATUS.get(code), words) for code, words in CODES.items()],
             closings=[(each.code, each.word, words) for each, words in CLOSINGS.items()],
             version=self._options.version,
+            **self._options.terminal_ways(host_name(self._site.host(call.request))),
         )
 
 

@@ -68,6 +68,23 @@ class WebOptions:
     closing: float = 0.9
     body_limit: int = 16 * 1024
 
+    def terminal_ways(self, host: str) -> dict[str, Any]:
+        """How terminals get in at that host, as the pages' templates call it: `nc` and `telnet` are what a person
+        types, over TLS where that is on; a port of None is off."""
+        ports = {listener.door: listener.port for listener in self.listeners()}
+        tcp, tcp_tls, telnet, telnet_tls = map(ports.get, ("tcp", "tcp_tls", "telnet", "telnet_tls"))
+        nc = f"ncat --ssl {host} {tcp_tls}" if tcp_tls else f"nc {host} {tcp}" if tcp else None
+        client = f"telnet-ssl -z ssl {host} {telnet_tls}" if telnet_tls else f"telnet {host} {telnet}"
+        return {
+            "nc": nc,
+            "telnet": client if telnet_tls or telnet else None,
+            "tcp_host": host,
+            "tcp_port": tcp,
+            "tcp_tls_port": tcp_tls,
+            "telnet_port": telnet,
+            "telnet_tls_port": telnet_tls,
+        }
+
     def at(self, path: str) -> str:
         """A path of ours as browsers know it."""
         return self.base_path + path

@@ -180,12 +180,9 @@ class ChatPage:
         return self._page(call.request, nicknames.room(call.request.match_info["room"]))
 
     def _page(self, request: web.Request, room: str) -> web.Response:
-        ports = {listener.door: listener.port for listener in self._options.listeners()}
         return self._pages.answer(
             "chat.html",
             room=room,
-            tcp_host=host_name(self._site.host(request)),
-            tcp_port=ports.get("tcp"),
-            telnet_port=ports.get("telnet"),
             version=self._options.version,
+            **self._options.terminal_ways(host_name(self._site.host(request))),
         )

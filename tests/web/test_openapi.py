@@ -64,6 +64,20 @@ async def test_the_page_shows_the_askers_own_address_and_the_open_doors(
         assert f"<code>/{name}" in page or f"<code>{name}</code>" in page, name
 
 
+async def test_terminals_are_told_the_way_over_tls_where_there_is_one(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
+    tls = [ListenerState("tcp_tls", "127.0.0.1:9998", 9998), ListenerState("telnet_tls", "127.0.0.1:2392", 2392)]
+    for listeners in (tls, [*LISTENERS, *tls]):
+        web = await start(templates=TEMPLATES, static=STATIC_DIR, listeners=lambda found=listeners: found)
+        for path in ("/", "/docs"):
+            async with http.get(web.url + path) as answer:
+                page = await answer.text()
+            assert ">ncat --ssl 127.0.0.1 9998<" in page and ">telnet-ssl -z ssl 127.0.0.1 2392<" in page
+        assert "| ncat --ssl 127.0.0.1 9998<" in page and "-connect 127.0.0.1:9998<" in page
+        assert ("<code>nc 127.0.0.1 9999<" in page) is ("<code>telnet 127.0.0.1 2323<" in page) is (listeners != tls)
+
+
 async def test_the_page_is_silent_on_doors_that_are_closed(start: Start, http: aiohttp.ClientSession) -> None:
     web = await start(templates=TEMPLATES, static=STATIC_DIR)
     async with http.get(f"{web.url}/docs") as answer:

@@ -118,7 +118,6 @@ class Dashboard:
         except BadWord as bad:
             page, problem = TablePage([], 0, len(snapshot.rows), None, snapshot.wall, None), bad.place()
         closed = await self._table.page(TableQuery("-closed_at", PANEL_ROWS, state="closed"))
-        ports = {listener.door: listener.port for listener in self._options.listeners()}
         return await self._frame.answer(
             call,
             "admin.html",
@@ -133,9 +132,7 @@ class Dashboard:
             events=msgspec.to_builtins(self._maintenance.latest(PANEL_ROWS)),
             closed=msgspec.to_builtins(closed.connections),
             may_watch=self._options.watch and call.operator.role >= Role.ADMIN,
-            tcp_host=host_name(self._site.host(call.request)),
-            tcp_port=ports.get("tcp"),
-            telnet_port=ports.get("telnet"),
+            **self._options.terminal_ways(host_name(self._site.host(call.request))),
         )
 
 
