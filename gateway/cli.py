@@ -18,7 +18,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from gateway.config.accounts import MEMBER, ROLES, ROOT_NAME, check_name
-from gateway.config.settings import SETTINGS, Settings, markdown_table
+from gateway.config.settings import PREFIX, SETTINGS, Settings, markdown_table
 from gateway.config.sources import Loaded, load, load_again, near
 from gateway.config.values import WrongValue
 from gateway.errors import ConfigError, StartError, UsageError
@@ -32,6 +32,11 @@ EXIT_USAGE = 2
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
 EXIT_INTERRUPTED = 130  # what shells report for a program that SIGINT ended
 DEFAULT_COMMAND = "serve"
+PRINTED = {
+    "socket": "the unit of the sockets, which outlive a restart",
+    "container": "a container file, to be built in a checkout",
+}
+"""What `gateway service` prints besides the unit."""
 HABITS = {"help": ["--help"], "version": ["--version"]}
 """Flags that other programs have as commands: `gateway help status` is `gateway status --help`."""
 
@@ -217,6 +222,22 @@ def start_on_store(command: Subcommand, parser: FlagParser, arguments: Sequence[
     return start(command.entry, (settled(load(flags, os.environ, config)), asked))
 
 
+def service(command: Subcommand, arguments: Sequence[str]) -> int:
+    """`gateway service`: the flags are those that the service is to run with. The environment here is not the
+    service's."""
+    parser = settings_parser("service", explanation(command))
+    for kind, printed in PRINTED.items():
+        parser.add_argument(f"--{kind}", dest="kind", action="store_const", const=kind, help=f"print {printed} instead")
+    flags, config = given(parser, arguments)
+    kind = flags.pop("kind", "service")
+    loaded = load(flags, {}, config)
+    left = sorted(name for name in os.environ if name.startswith(PREFIX))
+    if left:
+        tell(f"warning: set here, and not for the service: {', '.join(left)}")
+    own_data = loaded.sources["data"].place == "default"
+    return start(command.entry, kind, settled(loaded), flags, config, own_data)
+
+
 def passwd(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway passwd`: make a hash or a token; needs no settings."""
     parser = FlagParser(
@@ -304,6 +325,12 @@ COMMANDS = {
         "gateway status --data ./chat",
         status,
         "gateway.status:show",
+    ),
+    "service": Subcommand(
+        "print the systemd unit of this installation, its sockets' or a container file",
+        "gateway service --host 0.0.0.0 --web.hosts chat.example.org",
+        service,
+        "gateway.process.service:show",
     ),
     "passwd": Subcommand(
         "make an admin password hash, or a token for scripts",

@@ -43,6 +43,7 @@ PROGRAMS = {
     "tsc": Program(("tsc",), "node-typescript", "typescript"),
     "node": Program(("node",), "nodejs", "node"),
     "npm": Program(("npm",), "npm", "node"),
+    "systemd-analyze": Program(("systemd-analyze",), "systemd", ""),
     "nginx": Program(("nginx", "/usr/sbin/nginx"), "nginx-light", "nginx"),
     "nginx-stream": Program((STREAM_MODULE,), "libnginx-mod-stream", ""),
     "haproxy": Program(("haproxy", "/usr/sbin/haproxy"), "haproxy", "haproxy"),
