@@ -3,7 +3,8 @@
 GatewayError
 ├── Refusal        the peer's request cannot be done; it is told `code` and `text`, the connection stays open
 ├── JournalError   ours: the journal could not store or read; senders are refused with `storage`
-│   └── LostTail   … and its end is missing: every room has a new epoch
+│   ├── LostTail   … and its end is missing: every room has a new epoch
+│   └── BackplaneError  … because Redis is away or refuses: senders are refused with `backplane`
 ├── StartError     the operator's machine: a port or the journal is taken; exit code 1
 └── ConfigError    the operator's settings; exit code 78
     └── UsageError the command line itself; exit code 2
@@ -36,6 +37,7 @@ class Code(StrEnum):
     EPOCH_CHANGED = "epoch_changed"
     BUSY = "busy"
     STORAGE = "storage"
+    BACKPLANE = "backplane"
     FULL = "full"
     DRAINING = "draining"
     KICKED = "kicked"
@@ -63,6 +65,7 @@ HTTP_STATUS = {
     Code.EPOCH_CHANGED: 409,
     Code.BUSY: 503,
     Code.STORAGE: 503,
+    Code.BACKPLANE: 503,
     Code.FULL: 503,
     Code.DRAINING: 503,
 }
@@ -99,6 +102,16 @@ class LostTail(JournalError):
 
     Any verb may report it, once per loss: open the rooms again before the next append.
     """
+
+
+class BackplaneError(JournalError):
+    """Redis, which the nodes share, cannot be reached, does not answer, or refuses. What was to be stored may have been
+    stored all the same: under the same id it is stored once. `words` are without the address, which peers need not
+    know."""
+
+    def __init__(self, words: str, address: str = "") -> None:
+        super().__init__(f"{words} ({address})" if address else words)
+        self.words = words
 
 
 class StartError(GatewayError):

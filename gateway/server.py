@@ -12,6 +12,8 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from gateway import __version__, wording
 from gateway.accounts.authenticator import Authenticator
@@ -31,6 +33,7 @@ from gateway.core.stats.health import Ceilings
 from gateway.core.stats.recent import Statistics
 from gateway.errors import Refusal, StartError
 from gateway.journal.index import SqliteIndex
+from gateway.journal.ledger import MemoryLedger
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.listeners import Listeners, by_port_name
@@ -70,6 +73,9 @@ from gateway.web.http.request import answered
 from gateway.web.options import ListenerState, WebOptions
 from gateway.web.static_files import templates
 
+if TYPE_CHECKING:
+    from gateway.redis.node import Node
+
 try:
     import uvloop
 except ImportError:
@@ -93,7 +99,8 @@ def serve(settings: Settings, again: Callable[[], Settings]) -> int:
 
 async def run(settings: Settings, again: Callable[[], Settings]) -> int:
     """Start, run and stop one gateway in the running loop; return the exit code."""
-    gateway = Gateway(settings, again, asyncio.get_running_loop())
+    node = None if settings.redis is None else await join_nodes(settings.redis, settings.journal.stream_messages)
+    gateway = Gateway(settings, again, asyncio.get_running_loop(), node)
     try:
         await gateway.start()
         await gateway.shutdown.asked.wait()
@@ -104,11 +111,31 @@ async def run(settings: Settings, again: Callable[[], Settings]) -> int:
     return 0
 
 
+async def join_nodes(url: str, kept: int) -> "Node":
+    """Become a node of those that share the Redis of `url`. Raises StartError."""
+    try:
+        module = import_module("gateway.redis.node")  # not imported above: the package `redis` is optional
+    except ModuleNotFoundError as missing:
+        if missing.name != "redis":
+            raise
+        raise StartError(wording.NO_REDIS_PACKAGE) from None
+    joined: Node = await module.join(url, kept, MemoryLedger())
+    return joined
+
+
 class Gateway:
     """The parts of one running gateway and their order."""
 
-    def __init__(self, settings: Settings, again: Callable[[], Settings], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        again: Callable[[], Settings],
+        loop: asyncio.AbstractEventLoop,
+        node: "Node | None" = None,
+    ) -> None:
         self.settings = settings
+        self.node = node
+        """None: this gateway shares its journal with no other."""
         self.loop = loop
         self._wakeup: asyncio.Handle | None = None
         self._wakeup_at = 0.0
@@ -128,6 +155,7 @@ class Gateway:
             random_bits=secrets.randbits,
             token_key=secrets.token_bytes(KEY_BYTES) if settings.memory else kept_key(settings.data / "token.key"),
             index=SqliteIndex(None if settings.memory else settings.data / "index.sqlite3", loop.call_soon_threadsafe),
+            feed=None if node is None else node.feed,
         )
         keep = settings.journal.retention
         self.retention = Retention(self.journal, self.hub.rooms, keep, self.clock, self.hub.search.expired)
@@ -217,6 +245,8 @@ class Gateway:
         self.server.close()
         self.hub.search.close()
         self.journal.close()
+        if self.node is not None:
+            await self.node.close()
         if self.key is not None:
             self.key.remove()
 
@@ -236,6 +266,8 @@ class Gateway:
             self.manager.ready(self._status())
 
     def _open_journal(self) -> Journal:
+        if self.node is not None:
+            return self.node.journal
         if self.settings.memory:
             return MemoryJournal()
         return SqliteJournal(
@@ -309,7 +341,8 @@ class Gateway:
                 self.key.write(page, next(filter(None, map(elsewhere, hosts)), ""))
             if not self.passwords.has_operators:
                 say(wording.DASHBOARD_LINK.format(link=f"{page}admin/login?token={self.web.links.mint()}"))
-        say(last_line(None if self.settings.memory else self.settings.data, hosts))
+        kept = None if self.settings.memory else self.settings.data
+        say(last_line(kept if self.node is None else self.node.words, hosts))
         self.manager.ready(self._status())
 
     def _schedule(self, seconds: float) -> None:

@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from tests.error_lines import WATCH
 from tests.programs import PROGRAMS, in_ci
+from tests.redis.servers import RedisServer
 from tests.tls_peers import Certificates
 
 UNANNOUNCED = "errors in the log that the test did not announce:"
@@ -57,6 +58,14 @@ def program() -> Callable[[str], str]:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Certificates of an issuer that only the tests trust."""
     return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis that the tests of one worker share; each empties it first."""
+    server = RedisServer()
+    yield server
+    server.remove()
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ FLOORS = {
     "gateway": 72,
     "journal": 96,
     "process": 74,
+    "redis": 90,
     "tcp": 95,
     "web": 95,
 }

@@ -18,6 +18,7 @@ from gateway.core.clock import Clock
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators, operators_over
 from gateway.core.ports.cluster import Cluster
+from gateway.core.ports.feed import Feed
 from gateway.core.ports.index import Index
 from gateway.core.ports.journal import Journal
 from gateway.core.ports.transport import Kernel, Traits
@@ -184,6 +185,7 @@ def new_hub(
     random_bits: Callable[[int], int] = secrets.randbits,
     index: Index | None = None,
     cluster: Cluster | None = None,
+    feed: Feed | None = None,
 ) -> Hub:
     """A hub with a journal in memory unless one is given, and without a rate unless `limits` name one; not started."""
     return Hub(
@@ -195,6 +197,7 @@ def new_hub(
         token_key=b"a key for tests only",
         index=index,
         cluster=cluster,
+        feed=feed,
     )
 
 

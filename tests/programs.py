@@ -48,6 +48,7 @@ PROGRAMS = {
     "nginx-stream": Program((STREAM_MODULE,), "libnginx-mod-stream", ""),
     "haproxy": Program(("haproxy", "/usr/sbin/haproxy"), "haproxy", "haproxy"),
     "caddy": Program(("caddy",), "caddy", "caddy"),
+    "redis-server": Program(("redis-server",), "redis-server", "redis"),
     "chromium": Program(("chromium", "chromium-browser", "google-chrome"), "chromium", "chromium"),
     "firefox": Program(("firefox-esr", "firefox"), "firefox-esr", "firefox"),
 }

@@ -35,6 +35,7 @@ from gateway.config.values import (
     Networks,
     Origins,
     Port,
+    RedisUrl,
     Size,
     Switch,
     Words,
@@ -92,6 +93,9 @@ class JournalSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="what an acknowledged message survives: the end of the process, or the loss of power too"),
     ] = "process"
     retention: Annotated[Duration, Meta(description="how long messages are kept")] = 30 * 86400.0
+    stream_messages: Annotated[
+        Count, Meta(description="with `redis`: about how many messages of one room are kept; older ones go")
+    ] = 10_000
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,6 +176,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data: Annotated[
         Folder, Meta(description="folder of the journal and the keys", extra={"default": "the user's data folder"})
     ] = msgspec.field(default_factory=data_folder)
+    redis: Annotated[
+        RedisUrl,
+        Meta(
+            description="the journal is in this Redis (7 or later) instead of `data`; gateways with the same one are "
+            "one chat: each room has the same messages, topic and history on all of them",
+            extra={"default": "none"},
+        ),
+    ] = None
     memory: Annotated[Switch, Meta(description="keep nothing on disk")] = False
     ports_file: Annotated[
         File,

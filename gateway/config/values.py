@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
@@ -113,6 +114,26 @@ def check_base_path(path: str) -> None:
         raise WrongValue(f"must not begin with /{first}, which is a path of the gateway's own")
 
 
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+
+
+def redis_url(text: str) -> str | None:
+    """The URL of a Redis; the empty text is none. Raises ValueError when it is not one."""
+    if not text:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in REDIS_SCHEMES or not (parts.hostname or parts.scheme == "unix") or parts.port == 0:
+        raise ValueError("not a Redis URL")
+    return text
+
+
+def veiled_url(url: str) -> str:
+    """The URL without its user and password."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{'…@' if '@' in parts.netloc else ''}{place}{parts.path}"
+
+
 PORT = Form("PORT", "a port: 1 to 65535, 0 = any free port, -1 = off", "0 = any free port, -1 = off")
 COUNT = Form("N", "a whole number from 0, 0 = no limit")
 SIZE = Form(
@@ -144,6 +165,12 @@ NETWORKS = Form(
 )
 BASE_PATH = Form(
     "PATH", 'a path such as "/chat", of letters, digits, ".", "_", "~" and "-"', parse=base_path, check=check_base_path
+)
+REDIS_URL = Form(
+    "URL",
+    "a URL such as redis://:PASSWORD@HOST:6379/0, rediss://HOST:6380 (TLS) or unix:///run/redis.sock",
+    parse=redis_url,
+    veil=veiled_url,
 )
 WORDS = Form("TEXT", "a text of at most 1000 characters", parse=words, free=True)
 SWITCH = Form("", "true or false", parse=switch)
@@ -179,5 +206,6 @@ Networks = Annotated[tuple[str, ...], Meta(extra={"form": NETWORKS})]
 BasePath = Annotated[
     str, Meta(pattern=r"^(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*$", max_length=200, extra={"form": BASE_PATH})
 ]
+RedisUrl = Annotated[str | None, Meta(extra={"form": REDIS_URL})]
 Words = Annotated[str, Meta(max_length=1000, extra={"form": WORDS})]
 Switch = Annotated[bool, Meta(extra={"form": SWITCH})]

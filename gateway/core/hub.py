@@ -28,6 +28,7 @@ from gateway.core.clock import LOOK_SECONDS, Clock
 from gateway.core.delivery import Delivery, Stalls
 from gateway.core.gate import Gate
 from gateway.core.ports.cluster import Alone, Cluster
+from gateway.core.ports.feed import Feed, NoFeed
 from gateway.core.ports.index import Index
 from gateway.core.ports.journal import Journal, Memory
 from gateway.core.ports.ledger import Measure
@@ -45,6 +46,7 @@ from gateway.core.rooms.join_notices import ANNOUNCE_AFTER, JoinNotices
 from gateway.core.rooms.pastes import Pastes
 from gateway.core.rooms.registry import Rooms
 from gateway.core.rooms.removals import Removals
+from gateway.core.rooms.replication import Replication
 from gateway.core.rooms.search import Search
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.directory import Directory
@@ -67,7 +69,7 @@ SESSION_ID = re.compile(r"[1-9a-f][0-9a-f]{0,15}")
 class Hub:
     """One per process. Owns the sessions, the rooms in memory and the nicks in use. `random_bits` draws guest names
     and ids; `token_key` signs the tokens with which browsers resume; without an `index` nothing is found; without a
-    `cluster` it is the only node."""
+    `cluster` it is the only node; with a `feed` the journal is shared with others."""
 
     def __init__(
         self,
@@ -80,6 +82,7 @@ class Hub:
         token_key: bytes,
         index: Index | None = None,
         cluster: Cluster | None = None,
+        feed: Feed | None = None,
     ) -> None:
         self.journal = journal
         self.cluster = cluster or Alone()
@@ -92,14 +95,15 @@ class Hub:
         self._next_number = FIRST_SESSION
         self.nicks = Nicknames(random_bits, clock, self.cluster, lambda *lost: self.directory.lost(*lost))
         self._delivery = Delivery(clock)
-        self.rooms = Rooms(journal, limits, self._delivery, stats.counters)
+        self.rooms = Rooms(journal, feed or NoFeed(), limits, self._delivery, stats.counters)
         self.history = HistoryReader(journal, self.rooms)
         self.search = Search(journal, index, self.history, self.rooms, clock)
         self.removals = Removals(journal, self.rooms, self.history, clock, self.search.removed)
         self.idempotency = Idempotency(clock)
-        took, recent = stats.counters.commits, stats.recent
         identities = Identities(token_key, clock, random_bits)
-        self.identities = IdentityRegistry(journal, identities, self.nicks, clock, recent, self._replace, self.cluster)
+        self.identities = IdentityRegistry(
+            journal, identities, self.nicks, clock, stats.recent, self._replace, self.cluster
+        )
         self.directory = Directory(self.cluster, self.identities, self.rename, self._renamed)
         self.catch_ups = CatchUps(self.history, clock)
         self.rate_limit = RateLimit(limits, clock)
@@ -108,14 +112,10 @@ class Hub:
         self._half_closed = HalfClosed(clock, self._over)
         self._stalls = Stalls(clock, stats.counters.blocked, self._stalled)
         self.commits = GroupCommit(
-            journal,
-            self.rooms,
-            clock,
-            took=took,
-            half_closed=self._half_closed,
-            recent=recent,
-            committed=self.search.committed,
+            journal, self.rooms, clock, stats, self._half_closed, self.search.committed, shared=feed is not None
         )
+        if feed is not None:
+            feed.follower = Replication(self.rooms, self.commits, self.removals, self.search.committed)
 
     # Coming and going
 

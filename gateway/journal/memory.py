@@ -91,7 +91,7 @@ class MemoryJournal:
             head = min(head, first + limit - 1)
         return Answer.of(Page(log.between(first, head), more=found > limit))
 
-    def set_topic(self, room: str, topic: str) -> Answer[JournalError | None]:
+    def set_topic(self, room: str, topic: str, by: str = "") -> Answer[JournalError | None]:
         """As `Journal.set_topic`."""
         if self._too_many({room}):
             return Answer.of(JournalError(f"the journal in memory holds {self._most_rooms} rooms, its most"))

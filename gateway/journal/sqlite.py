@@ -120,7 +120,7 @@ class SqliteJournal:
         """As `Journal.read`."""
         return self._do(lambda store: store.read(room, after, before, limit), slow=False)
 
-    def set_topic(self, room: str, topic: str) -> Answer[JournalError | None]:
+    def set_topic(self, room: str, topic: str, by: str = "") -> Answer[JournalError | None]:
         """As `Journal.set_topic`."""
         return self._do(lambda store: store.set_topic(room, topic), self._syncs)
 

@@ -86,8 +86,9 @@ def ready_line(doors: Sequence[tuple[str, str, int]], scheme: str) -> str:
     return wording.READY.format(doors="  ".join(shown))
 
 
-def last_line(data: Path | None, hosts: Sequence[str]) -> str:
-    """Where the messages are (None: nowhere), how to stop, and what to write on other machines."""
+def last_line(data: Path | str | None, hosts: Sequence[str]) -> str:
+    """Where the messages are (a folder or an address; None: nowhere), how to stop, and what to write on other
+    machines."""
     words = wording.NOTHING_KEPT if data is None else wording.DATA_IN.format(folder=data)
     outside = next(filter(None, map(elsewhere, hosts)), "")
     return wording.FROM_ELSEWHERE.format(words=words, address=outside) if outside else words

@@ -230,6 +230,8 @@ CODES = {
     Code.EPOCH_CHANGED: "The room's numbers began anew. Read it again without a place.",
     Code.BUSY: "The gateway is busy. Try again.",
     Code.STORAGE: "The message cannot be stored now. Nothing was posted. Try again.",
+    Code.BACKPLANE: "The Redis of the gateways cannot be reached or refuses. It may have been posted all the same: try "
+    "again with the same `id`.",
     Code.FULL: "There are too many connections, in all or from your address.",
     Code.DRAINING: "The gateway restarts or turns newcomers away. Come back.",
     Code.KICKED: "An operator has closed your connection.",

@@ -47,7 +47,7 @@ NICK = Parameter(
     "nick", Annotated[str, Meta(min_length=1, max_length=32)], "The name to post under; without, a guest's."
 )
 AFTER = Parameter("after", Place, "`epoch:seq`: begin with what came after that message.")
-READING = (Code.ROOM_INVALID, Code.BANNED, Code.STORAGE, Code.BUSY, Code.DRAINING)
+READING = (Code.ROOM_INVALID, Code.BANNED, Code.STORAGE, Code.BACKPLANE, Code.BUSY, Code.DRAINING)
 RESULT = Parameter("result", str, "The outcome of a form, which the page shows.")
 
 # fmt: off
@@ -80,7 +80,7 @@ ROOMS: Mapping[type, Sequence[Endpoint]] = {
                            Code.NO_SUCH_ROOM, Code.EPOCH_CHANGED), tag="rooms"),
         Endpoint("GET", "/rooms", "List the rooms\nThe rooms with people in them first, at most 1,000.",
                  RoomDoor.rooms, Reply(200, "The rooms.", (Content(list[ListedRoom]),)), tag="rooms",
-                 refusals=(Code.BAD_MESSAGE, Code.BANNED, Code.STORAGE, Code.BUSY, Code.DRAINING)),
+                 refusals=(Code.BAD_MESSAGE, Code.BANNED, Code.STORAGE, Code.BACKPLANE, Code.BUSY, Code.DRAINING)),
     ),
     MessageDoor: (
         Endpoint("GET", "/r/{room}/paste/{seq}",
@@ -139,7 +139,7 @@ HEALTH: Mapping[type, Sequence[Endpoint]] = {
                  Reply(200, "It does.", (Content(HealthReport),)), parameters=None, tag="health"),
         Endpoint("GET", "/readyz", "Are newcomers and messages taken\n503 says why not.", Monitoring.readyz,
                  Reply(200, "They are.", (Content(HealthReport),)), parameters=None, tag="health",
-                 refusals=(Code.BUSY, Code.STORAGE, Code.FULL, Code.DRAINING)),
+                 refusals=(Code.BUSY, Code.STORAGE, Code.BACKPLANE, Code.FULL, Code.DRAINING)),
         Endpoint("GET", "/metrics", "Metrics for Prometheus", Monitoring.metrics,
                  Reply(200, "In the format that `Accept` prefers.",
                        (Content(str, LINES), Content(str, "application/openmetrics-text"))),

@@ -13,6 +13,7 @@ from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.operators.assembly import operators_over
 from gateway.core.ports.cluster import Cluster
+from gateway.core.ports.feed import Feed
 from gateway.core.ports.index import Index
 from gateway.core.ports.journal import Journal
 from gateway.core.protocol.message import Door, Message
@@ -127,6 +128,7 @@ class World:
         journal: Journal | None = None,
         cluster: Cluster | None = None,
         bits: Callable[[int], int] | None = None,
+        feed: Feed | None = None,
         **limits: object,
     ) -> None:
         self.clock = StandingClock()
@@ -137,7 +139,7 @@ class World:
         drawn = count(0x4F2A)
         bits = bits or (lambda size: next(drawn))
         clock = Clock(self.clock, lambda: int((self.clock.now + self.set_by) * 1000), self._due.append)
-        self.hub = new_hub(clock, limits, self.journal, bits, index, cluster)
+        self.hub = new_hub(clock, limits, self.journal, bits, index, cluster, feed)
         self.passwords, self.ports, self.levels = Passwords(), Listeners(), list[str]()
         self.operators = operators_over(self.hub, self.passwords, self.ports, self.levels.append, bits)
         self.hub.start()

@@ -1,5 +1,6 @@
 """A journal of each kind, and a stand-in for the loop that asks it."""
 
+import asyncio
 import queue
 import sqlite3
 import subprocess
@@ -15,9 +16,14 @@ import gateway
 from gateway.core.ports.journal import Journal
 from gateway.core.protocol.message import Message
 from gateway.errors import JournalError
+from gateway.journal.ledger import MemoryLedger
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
+from gateway.redis.connection import Backplane
+from gateway.redis.feed import StreamFeed
+from gateway.redis.journal import RedisJournal
 from tests.fakes import PATIENCE, until
+from tests.redis.servers import RedisServer
 
 ROOT = Path(gateway.__file__).parents[1]
 
@@ -76,12 +82,20 @@ class Turns:
 
     def __init__(self) -> None:
         self.handed_in: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """Of a journal that needs one: it turns only here."""
 
     def call_soon_threadsafe(self, callback: Callable[[], None]) -> None:
         self.handed_in.put(callback)
 
     def until(self, condition: Callable[[], object]) -> None:
-        until(condition, meanwhile=lambda: self.handed_in.get(timeout=PATIENCE)())
+        until(condition, meanwhile=self._turn)
+
+    def _turn(self) -> None:
+        if self.loop is None:
+            self.handed_in.get(timeout=PATIENCE)()
+        else:
+            self.loop.run_until_complete(asyncio.sleep(0.0005))
 
 
 def into(messages: list[Any]) -> Callable[[list[Message] | JournalError], None]:
@@ -118,8 +132,46 @@ def open_sqlite(turns: Turns, path: Path) -> Iterator[Callable[..., SqliteJourna
         journal.close()
 
 
+class LoopedRedis(RedisJournal):
+    """A journal in Redis whose loop turns while somebody waits for it."""
+
+    def __init__(self, url: str, turns: Turns) -> None:
+        self.loop = turns.loop = asyncio.new_event_loop()
+        backplane = self.loop.run_until_complete(self._started(url))
+        super().__init__(backplane, self.feed, MemoryLedger())
+
+    async def _started(self, url: str) -> Backplane:
+        backplane = Backplane(url)
+        await backplane.start()
+        self.feed = StreamFeed(backplane)
+        self.feed.start()
+        return backplane
+
+    def close(self) -> None:
+        if not self.loop.is_closed():
+            self.loop.run_until_complete(self.feed.close())
+            self.loop.run_until_complete(self.backplane.close())
+            self.loop.run_until_complete(asyncio.sleep(0))
+            self.loop.close()
+
+
+@pytest.fixture
+def open_redis(turns: Turns, redis_server: RedisServer) -> Iterator[Callable[[], LoopedRedis]]:
+    redis_server.cli("FLUSHALL")
+    opened: list[LoopedRedis] = []
+
+    def open_one() -> LoopedRedis:
+        opened.append(LoopedRedis(redis_server.url, turns))
+        return opened[-1]
+
+    yield open_one
+    for journal in opened:
+        journal.close()
+
+
 KINDS: dict[str, dict[str, Any] | None] = {
     "memory": None,
+    "redis": {},
     "sqlite": {},
     "sqlite power": {"durability": "power"},
     "sqlite checkpoints always": {"checkpoint_pages": 1},
@@ -131,7 +183,8 @@ def journal(request: pytest.FixtureRequest) -> Journal:
     options = KINDS[request.param]
     if options is None:
         return MemoryJournal()
-    made: Journal = request.getfixturevalue("open_sqlite")(**options)
+    kind = "open_redis" if request.param == "redis" else "open_sqlite"
+    made: Journal = request.getfixturevalue(kind)(**options)
     return made
 
 

@@ -251,7 +251,7 @@ class BulkActions:
             campaign.done += 1
         elif outcome.code is Code.NO_SUCH_USER:
             campaign.gone += 1
-        elif outcome.code is Code.STORAGE:
+        elif outcome.code in (Code.STORAGE, Code.BACKPLANE):
             campaign.done += 1
             campaign.problem = outcome.text
             self._stop(campaign)

@@ -133,8 +133,8 @@ class Journal(Whole, Protocol):
     def read(self, room: str, *, after: int | None, before: int | None, limit: int) -> Answer[Page | JournalError]:
         """At most `limit` messages with after < seq < before. With `after` the oldest such, else the newest."""
 
-    def set_topic(self, room: str, topic: str) -> Answer[JournalError | None]:
-        """Store the topic of a room."""
+    def set_topic(self, room: str, topic: str, by: str = "") -> Answer[JournalError | None]:
+        """Store the topic that the person called `by` has given a room."""
 
     def remember(self, people: Sequence[Person]) -> Answer[JournalError | None]:
         """Store some identities, each in place of what was stored of it before."""

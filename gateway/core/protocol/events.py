@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from gateway import wording
 from gateway.core.protocol.message import PasteSize
-from gateway.errors import Code, JournalError, Refusal
+from gateway.errors import BackplaneError, Code, JournalError, Refusal
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -227,6 +227,8 @@ def too_fast(seconds: float) -> Refusal:
 
 def storage_refusal(error: JournalError) -> Refusal:
     """The refusal when the journal fails, without its folder, which peers need not know."""
+    if isinstance(error, BackplaneError):
+        return Refusal(Code.BACKPLANE, wording.BACKPLANE_FAILED.format(problem=error.words), retry_ms=2000)
     words = _FOLDERS.sub("", str(error)).removeprefix("journal: ")
     return Refusal(Code.STORAGE, wording.JOURNAL_FAILED.format(problem=words), retry_ms=2000)
 

@@ -189,6 +189,14 @@ class Room:
             member.cursor = record.head
             member.own = 0
 
+    def skip_to(self, first: int) -> None:
+        """The messages between the head and `first`, which comes next, are no longer held anywhere: readers are told
+        of the gap."""
+        self.first = first
+        self.log.restart(first - 1, ())
+        for readers in self.readers.values():
+            readers.forget()
+
     def forget_below(self, first: int) -> None:
         """The journal holds nothing below `first` any more."""
         self.first = max(self.first, first)

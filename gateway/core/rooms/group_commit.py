@@ -4,6 +4,9 @@ Why batches: a commit costs about the same for one message as for a thousand, so
 what arrives during one commit, and nothing waits for a timer. Why one at a time: the journal numbers messages in the
 order of its batches, and a failed batch must not be overtaken by one that was sent after it.
 
+With a journal that several nodes share, what is shown and in which order is decided by its feed (`core.ports.feed`):
+`arrived` and `settle` take each message of a batch singly, and the journal's answer only ends the batch.
+
 Only the journal's answer decides what becomes of a message: it is published and then acknowledged, or it is refused. So
 nobody is shown what a crash would lose. While too many messages wait, a session that sends one more is held until the
 next answer.
@@ -24,8 +27,7 @@ from gateway.core.rooms.idempotency import Posted
 from gateway.core.rooms.registry import Rooms
 from gateway.core.sessions.half_closed import HalfClosed
 from gateway.core.sessions.session import Session
-from gateway.core.stats.counters import Histogram
-from gateway.core.stats.recent import RecentEvents
+from gateway.core.stats.recent import Statistics
 from gateway.errors import JournalError, Refusal
 
 log = logging.getLogger(__name__)
@@ -48,28 +50,29 @@ class Draft(NamedTuple):
 
 
 class GroupCommit:
-    """The messages that wait for the journal. `took` counts how long each batch takes; `half_closed` is told of each
-    message of an ending session that was committed or refused; `recent` is told when storing begins to fail, and when
-    it works again, `committed` gets each batch."""
+    """The messages that wait for the journal. `stats` counts how long each batch takes, and is told when storing begins
+    to fail and when it works again; `half_closed` is told of each message of an ending session that was committed or
+    refused; `committed` gets each batch. `shared`: the journal has a feed."""
 
     def __init__(
         self,
         journal: Journal,
         rooms: Rooms,
         clock: Clock,
-        *,
-        took: Histogram,
+        stats: Statistics,
         half_closed: HalfClosed,
-        recent: RecentEvents,
         committed: Callable[[list[Message]], None],
+        shared: bool = False,
     ) -> None:
         self._journal = journal
         self._rooms = rooms
         self._clock = clock
-        self._took = took
+        self._took, self._recent = stats.counters.commits, stats.recent
         self._half_closed = half_closed
-        self._recent = recent
         self._committed = committed
+        self._shared = shared
+        self._sent: dict[int, Draft] = {}
+        """With a feed: those of the batch in flight that are not settled, by the identity of their message."""
         self._incoming: list[Draft] = []
         self._paste_bytes = 0
         """Bytes of the pastes among them."""
@@ -116,6 +119,8 @@ class GroupCommit:
             self._committing = True
             self._began = self._clock.now()
             batch = [draft.message for draft in drafts]
+            if self._shared:
+                self._sent = {id(draft.message): draft for draft in drafts}
             self._journal.append(batch, lambda answer: self._answered(drafts, answer))
 
     def after_own(self, session: Session) -> Answer[None]:
@@ -144,20 +149,37 @@ class GroupCommit:
         log.warning(wording.LOG_STORAGE, words)
         self._recent.note(0, "storage", words)
 
+    def arrived(self, room: Room, message: Message) -> None:
+        """The feed hands on the room's next message, somebody's or one that was sent from here."""
+        draft = self._sent.pop(id(message), None)
+        if draft is None:
+            room.publish(message, None)
+        else:
+            self._show([draft])
+
+    def settle(self, message: Message, outcome: Posted | Refusal) -> None:
+        """A message that was sent from here does not arrive: it was stored before, or is refused."""
+        draft = self._sent.pop(id(message), None)
+        if draft is not None:
+            self._end([draft], outcome)
+
     def _answered(self, drafts: list[Draft], answer: list[Message] | JournalError) -> None:
         self._committing = False
+        if self._shared:
+            drafts, self._sent = list(self._sent.values()), {}
         self._took.add(self._clock.now() - self._began)
         if isinstance(answer, JournalError):
             if self._failure is None:
                 self._tell(wording.STORAGE_FAILS.format(problem=answer))
             self._failure, self._failed_at = storage_refusal(answer), self._clock.now()
-            self._refuse(drafts, self._failure)
+            self._end(drafts, self._failure)
         else:
             if self._failure is not None:
                 self._tell(wording.STORAGE_WORKS)
             self._failure = None
             self._show(drafts)
-            self._committed(answer)
+            if not self._shared:
+                self._committed(answer)
         waiting, self._waiting = self._waiting, []
         for session, own in waiting:
             self._answer_after(session, own)
@@ -180,7 +202,8 @@ class GroupCommit:
                 # Posted by HTTP into an empty room: nobody will leave it, which is when a room is usually forgotten.
                 self._rooms.forget_if_idle(room)
 
-    def _refuse(self, drafts: list[Draft], refusal: Refusal) -> None:
+    def _end(self, drafts: list[Draft], outcome: Posted | Refusal) -> None:
+        """Tell the senders of drafts that are not shown."""
         for room, _, member, answer in drafts:
             room.pending -= 1
             if member is not None:
@@ -188,7 +211,7 @@ class GroupCommit:
                 if member.session.ending:
                     self._half_closed.committed(member.session)
             if answer is not None:
-                answer.set(refusal)
-            elif member is not None:
-                member.session.tell(error_event(refusal))
+                answer.set(outcome)
+            elif member is not None and isinstance(outcome, Refusal):
+                member.session.tell(error_event(outcome))
             self._rooms.forget_if_idle(room)

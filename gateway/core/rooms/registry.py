@@ -9,6 +9,7 @@ import msgspec
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
+from gateway.core.ports.feed import Feed
 from gateway.core.ports.journal import Journal, RoomRecord
 from gateway.core.protocol.events import Notice, storage_refusal
 from gateway.core.rooms.fanout import Room
@@ -41,9 +42,10 @@ class ListedRoom(msgspec.Struct, gc=False):
 class Rooms(Mapping[str, Room]):
     """Room names to rooms, with the verbs that open and forget them."""
 
-    def __init__(self, journal: Journal, limits: Limits, delivery: Delivery, counters: Counters) -> None:
+    def __init__(self, journal: Journal, feed: Feed, limits: Limits, delivery: Delivery, counters: Counters) -> None:
         self._rooms: dict[str, Room] = {}
         self._journal = journal
+        self._feed = feed
         self._limits = limits
         self._delivery = delivery
         self._counters = counters
@@ -97,6 +99,7 @@ class Rooms(Mapping[str, Room]):
         )
         messages.restart(record.head, record.recent)
         room = self._rooms[name] = Room(record, messages, self._delivery, self._counters)
+        self._feed.follow(record)
         return room
 
     def listed(self) -> Answer[list[ListedRoom] | Refusal]:
@@ -118,6 +121,7 @@ class Rooms(Mapping[str, Room]):
         """The room of that name in memory: `room` itself, put back, if it was forgotten meanwhile."""
         kept = self._rooms.setdefault(room.name, room)
         kept.log.come_back()
+        self._feed.follow(RoomRecord(kept.name, kept.epoch, kept.first, kept.log.head, kept.topic, ()))
         return kept
 
     def forget_if_idle(self, room: Room) -> None:
@@ -125,6 +129,7 @@ class Rooms(Mapping[str, Room]):
         if not room.members and not room.pending and room.name != LOBBY and self._rooms.get(room.name) is room:
             del self._rooms[room.name]
             room.log.leave()
+            self._feed.leave(room.name)
 
     def set_topic(self, session: Session, room: Room, topic: str) -> Answer[Refusal | None]:
         """Store a topic (gated) that the session has given the room, then tell the room."""
@@ -132,13 +137,16 @@ class Rooms(Mapping[str, Room]):
         def stored(failure: JournalError | None) -> Refusal | None:
             if failure is not None:
                 return storage_refusal(failure)
-            room.topic = topic
-            said = wording.TOPIC_SET if topic else wording.TOPIC_CLEARED
-            words = said.format(nick=session.nick, topic=topic)
-            tell_room(room, Notice(words, room=room.name, topic=topic))
+            self.topic_set(room, topic, session.nick)
             return None
 
-        return self._journal.set_topic(room.name, topic).map(stored)
+        return self._journal.set_topic(room.name, topic, session.nick).map(stored)
+
+    def topic_set(self, room: Room, topic: str, by: str) -> None:
+        """`by` has given the room a topic that is stored: tell the room."""
+        room.topic = topic
+        said = wording.TOPIC_SET if topic else wording.TOPIC_CLEARED
+        tell_room(room, Notice(said.format(nick=by, topic=topic), room=room.name, topic=topic))
 
     def renew_epoch(self, name: str) -> Answer[bool | Refusal]:
         """Give a room a new epoch, and tell its members; False: nothing was ever said in a room of that name."""
@@ -148,8 +156,12 @@ class Rooms(Mapping[str, Room]):
                 return storage_refusal(known)
             if known:
                 log.warning(wording.LOG_NEW_EPOCH, name)
-                self._journal.open(name, RECENT_MESSAGES).then(partial(self._reopened, name))
+                self._journal.open(name, RECENT_MESSAGES).then(reopened)
             return known
+
+        def reopened(record: RoomRecord | JournalError) -> None:
+            if not isinstance(record, RoomRecord) or name not in self or self[name].epoch != record.epoch:
+                self._reopened(name, record)  # else a feed has brought the news already
 
         return self._journal.new_epoch(name).map(renewed)
 
@@ -160,12 +172,18 @@ class Rooms(Mapping[str, Room]):
             self._journal.open(name, RECENT_MESSAGES).then(partial(self._reopened, name))
 
     def _reopened(self, name: str, record: RoomRecord | JournalError) -> None:
-        room = self._rooms.get(name)
-        if room is None:
-            return
         if isinstance(record, JournalError):
             log.error(wording.LOG_ROOM_UNREAD, name, record)
+        else:
+            self.renewed(record)
+
+    def renewed(self, record: RoomRecord) -> None:
+        """The room, if it is in memory, continues from there; its members are told its new epoch."""
+        room = self._rooms.get(record.room)
+        if room is None:
             return
         room.begin_epoch(record)
+        self._feed.leave(room.name)
+        self._feed.follow(record)
         for member in room.members.values():
             member.session.tell(room.joined(member.session, recovered=False))

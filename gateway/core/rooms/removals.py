@@ -85,6 +85,13 @@ class Removals:
         if removal is None:  # it has expired meanwhile
             words = wording.NO_SUCH_MESSAGE.format(seq=message.seq, room=message.room)
             return Refusal(Code.NO_SUCH_MESSAGE, words)
+        self.apply(removal)
+        self._erase()
+        return removal
+
+    def apply(self, removal: Removal) -> None:
+        """A message was removed from the journal, here or on another node: take it from the room's log and the search,
+        and tell the room."""
         room = self._rooms.get(removal.room)
         if room is not None:
             room.removed = True
@@ -93,8 +100,6 @@ class Removals:
                 readers.forget()
             self._tell_room(room, removal)
         self._hide(removal)
-        self._erase()
-        return removal
 
     def tell_resumed(self, member: Member, after: int) -> None:
         """The member has come back to its place `after`: tell it what was removed before that, as it may have it."""

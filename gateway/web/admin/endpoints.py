@@ -109,7 +109,7 @@ def _write(
     `order`: the shape of the body; `also`: further refusals."""
     method, path = route.split()
     order = fields.pop("order", None)
-    refusals = (Code.BAD_MESSAGE, Code.TOO_LONG, Code.STORAGE, *fields.pop("also", ()))
+    refusals = (Code.BAD_MESSAGE, Code.TOO_LONG, Code.STORAGE, Code.BACKPLANE, *fields.pop("also", ()))
     status, shape = reply
     row = Endpoint(method, API + path, words, handler, Reply(status, told(shape), (Content(shape),)), access, on)
     body = () if order is None else (Content(order),)
@@ -172,7 +172,7 @@ ADMIN: Mapping[type, Sequence[Endpoint]] = {
                order=AnnounceRequest, also=(Code.BAD_TEXT, Code.ROOM_INVALID)),
         _read("/audit", ModerationEndpoints.audit, AuditPage,
               "The audit log\n`q`: words, or `who:ana`, `action:ban`, `target:`, `result:`.",
-              *NUMBERED_PAGE, also=(Code.STORAGE,)),
+              *NUMBERED_PAGE, also=(Code.STORAGE, Code.BACKPLANE)),
     ),
     WatchEndpoints: (
         _read("/connections/{id}/watch", WatchEndpoints.watch, str,

@@ -1,0 +1,66 @@
+"""Replication: what comes out of a journal that several nodes share changes this node's rooms.
+
+The feed (`core.ports.feed`) hands on each room's messages in the one order that the journal has given them, whoever
+appended them. The room's log takes them as they come. A message that was sent from here is recognized by being the very
+object that was appended: its author gets the acknowledgement, and as a terminal not its own line back. A message of
+another node has no author here.
+
+When the journal has dropped messages before this node could read them (it was paused, and the stream is bounded), the
+log goes on behind the gap, and its readers are told of it like any whom the log's tail has passed.
+"""
+
+from collections.abc import Callable, Sequence
+
+from gateway.core.ports.journal import Removal, RoomRecord
+from gateway.core.protocol.events import storage_refusal
+from gateway.core.protocol.message import Message
+from gateway.core.rooms.group_commit import GroupCommit
+from gateway.core.rooms.idempotency import Posted
+from gateway.core.rooms.registry import Rooms
+from gateway.core.rooms.removals import Removals
+from gateway.errors import JournalError
+
+
+class Replication:
+    """The `Follower` of the feed. `committed` gets what has arrived, for the search."""
+
+    def __init__(
+        self, rooms: Rooms, commits: GroupCommit, removals: Removals, committed: Callable[[list[Message]], None]
+    ) -> None:
+        self._rooms = rooms
+        self._commits = commits
+        self._removals = removals
+        self._committed = committed
+
+    def arrived(self, room: str, messages: Sequence[Message]) -> None:
+        """As `Follower.arrived`."""
+        found = self._rooms.get(room)
+        if found is None:
+            return
+        if messages[0].seq > found.log.head + 1:
+            found.skip_to(messages[0].seq)
+        for message in messages:
+            self._commits.arrived(found, message)
+        self._committed(list(messages))
+
+    def known(self, message: Message, room: str, epoch: str, seq: int) -> None:
+        """As `Follower.known`."""
+        self._commits.settle(message, Posted(room, epoch, seq))
+
+    def refused(self, message: Message, problem: JournalError) -> None:
+        """As `Follower.refused`."""
+        self._commits.settle(message, storage_refusal(problem))
+
+    def renewed(self, record: RoomRecord) -> None:
+        """As `Follower.renewed`."""
+        self._rooms.renewed(record)
+
+    def topic_set(self, room: str, topic: str, by: str) -> None:
+        """As `Follower.topic_set`."""
+        found = self._rooms.get(room)
+        if found is not None:
+            self._rooms.topic_set(found, topic, by)
+
+    def removed(self, removal: Removal) -> None:
+        """As `Follower.removed`."""
+        self._removals.apply(removal)

@@ -1,0 +1,426 @@
+-- The part of the gateway that runs inside Redis: every verb is one script call, so it is done whole or not at all, and
+-- the order of the calls is the order of the chat.
+--
+-- ARGV: verb, token of the run, arguments. A verb may be tried again after a lost answer, so every verb is idempotent.
+--
+-- Keys:
+--   gw:run          "RUN_ID TOKEN UNTIL": which process of Redis the nodes have entered, a random token, and until when
+--                   (ms) nobody may append. A flushed, restored or failed-over Redis does not hold the nodes' token.
+--   gw:seed         from which the epochs of rooms nobody has written to are derived
+--   gw:rooms        set of the names
+--   gw:room:NAME    hash: epoch, head, topic, ts (of the last message)
+--   gw:log:NAME     stream: the messages, entry id SEQ-0; fields t (ms since 1970), n (nonce), m (JSON, see stream.py)
+--   gw:paste:NAME   stream: whole pastes under the same ids
+--   gw:gone:NAME    hash: seq -> what is left of a removed message
+--   gw:removals     sorted set of all removals by number; gw:removals:last counts them
+--   gw:id:…         a message's place under its sender's id, for two minutes
+--   gw:batch:NODE   a node's last batch and the answer to it
+--   gw:house        stream of the events for all nodes, entry id NUMBER-0; fields k (kind), n (node), d (JSON)
+--
+-- An entry above a room's head is not ours (somebody put it there by hand). Nobody ever reads it, and it is deleted when
+-- it stands in the way of the next message.
+
+local verbs = {}
+
+local function fields(entry)
+  local found = {}
+  for place = 1, #entry[2], 2 do found[entry[2][place]] = entry[2][place + 1] end
+  return found
+end
+
+local function number_of(id) return tonumber(string.match(id, '^%d+')) end
+
+local function tell(channel) redis.call('PUBLISH', 'gw:hint:' .. channel, '') end
+
+local function announce(kind, node, data)
+  local last = redis.call('XREVRANGE', 'gw:house', '+', '-', 'COUNT', 1)[1]
+  local number = last and number_of(last[1]) + 1 or 1
+  local counted = tonumber(redis.call('GET', 'gw:house:last') or '0')
+  number = math.max(number, counted + 1)
+  redis.call('XADD', 'gw:house', 'MAXLEN', '~', 10000, number .. '-0', 'k', kind, 'n', node, 'd', data)
+  redis.call('SET', 'gw:house:last', number)
+  tell('')
+end
+
+local function oldest(name, head)
+  local first = redis.call('XRANGE', 'gw:log:' .. name, '-', head .. '-0', 'COUNT', 1)[1]
+  local seq = first and number_of(first[1]) or head + 1
+  while seq > 1 and redis.call('HEXISTS', 'gw:gone:' .. name, seq - 1) == 1 do seq = seq - 1 end
+  return seq
+end
+
+-- The messages low..high, one item each: {seq, t, n, m}; {seq, '', '', JSON} for one that was removed, {seq} for one
+-- whose entry is missing.
+local function window(name, low, high)
+  local items, place = {}, {}
+  if low > high then return items end
+  for _, entry in ipairs(redis.call('XRANGE', 'gw:log:' .. name, low .. '-0', high .. '-0')) do
+    local f = fields(entry)
+    place[number_of(entry[1])] = {f.t or '', f.n or '', f.m or ''}
+  end
+  for seq = low, high do
+    local found = place[seq]
+    if found then
+      items[#items + 1] = {seq, found[1], found[2], found[3]}
+    else
+      local left = redis.call('HGET', 'gw:gone:' .. name, seq)
+      items[#items + 1] = left and {seq, '', '', left} or {seq}
+    end
+  end
+  return items
+end
+
+-- What is known of a room: epoch (false: it is not stored), head, topic, removed (1: some
+-- messages were), ts.
+local function meta(name)
+  local found = redis.call('HMGET', 'gw:room:' .. name, 'epoch', 'head', 'topic', 'ts')
+  return {epoch = found[1], head = tonumber(found[2] or '0'), topic = found[3] or '', ts = found[4] or '0',
+          removed = redis.call('EXISTS', 'gw:gone:' .. name)}
+end
+
+-- The number of the last entry that is ours, for a room whose hash is gone.
+local function last_of(name)
+  for _, entry in ipairs(redis.call('XREVRANGE', 'gw:log:' .. name, '+', '-', 'COUNT', 100)) do
+    local f = fields(entry)
+    if f.t and f.n and f.m then return number_of(entry[1]) end
+  end
+  return 0
+end
+
+local function create(name, epoch, head)
+  redis.call('HSET', 'gw:room:' .. name, 'epoch', epoch, 'head', head)
+  redis.call('SADD', 'gw:rooms', name)
+end
+
+-- Entries above the head are not ours.
+local function repair(key, head)
+  for _, entry in ipairs(redis.call('XRANGE', key, '(' .. head .. '-0', '+')) do redis.call('XDEL', key, entry[1]) end
+  if redis.call('XLEN', key) == 0 then redis.call('DEL', key) else redis.call('XSETID', key, head .. '-0') end
+end
+
+local function add(key, head, ...)
+  local id = (head + 1) .. '-0'
+  local added = redis.pcall('XADD', key, ...)
+  if type(added) == 'table' and added.err and string.find(added.err, 'equal or smaller', 1, true) then
+    repair(key, head)
+    added = redis.pcall('XADD', key, ...)
+  end
+  return type(added) == 'table' and added.err or nil
+end
+
+-- run_id, token, quarantine (ms), seed: what the run, the time and the house are now.
+function verbs.enter(a)
+  local now = redis.call('TIME')
+  now = now[1] * 1000 + math.floor(now[2] / 1000)
+  local held = redis.call('GET', 'gw:run') or ''
+  local run, token, until_ms = string.match(held, '^(%S+) (%S+) (%d+)$')
+  if run ~= a[1] then
+    -- Another process than the one the data was written by: its end may be missing. Other nodes may hold what is
+    -- missing, so they get the time to say so before a number is used again.
+    until_ms = run and now + tonumber(a[3]) or 0
+    token = a[2]
+    redis.call('SET', 'gw:run', a[1] .. ' ' .. token .. ' ' .. string.format('%.0f', until_ms))
+  end
+  redis.call('SET', 'gw:seed', a[4], 'NX')
+  return {token, redis.call('GET', 'gw:seed'), string.format('%.0f', now), redis.call('GET', 'gw:time') or '',
+          redis.call('GET', 'gw:house:last') or '0'}
+end
+
+-- Nothing: the run is checked, as before every verb.
+function verbs.ping(a)
+  local now = redis.call('TIME')
+  return string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
+end
+
+-- name, recent, epoch of an unwritten room, a new epoch, known epoch, known head, nonce of the known head: the room.
+function verbs.open(a)
+  local name, known_head = a[1], tonumber(a[6])
+  local room = meta(name)
+  if not room.epoch then
+    room.head = last_of(name)
+    room.epoch = a[3]
+    if room.head > 0 or (known_head > 0 and a[5] == a[3]) then
+      room.epoch = a[4]
+      create(name, room.epoch, room.head)
+    end
+  elseif room.epoch == a[5] then
+    local lost = room.head < known_head
+    if not lost and known_head > 0 and a[7] ~= '' then
+      local entry = redis.call('XRANGE', 'gw:log:' .. name, known_head .. '-0', known_head .. '-0')[1]
+      lost = entry and fields(entry).n ~= a[7]
+    end
+    if lost then
+      room.epoch = a[4]
+      redis.call('HSET', 'gw:room:' .. name, 'epoch', room.epoch)
+      tell(name)
+    end
+  end
+  local first = oldest(name, room.head)
+  local low = math.max(first, room.head - tonumber(a[2]) + 1)
+  return {room.epoch, first, room.head, room.topic, room.removed, window(name, low, room.head)}
+end
+
+-- node, number, kept, rooms, {name, epoch if it is new, known epoch, known head} …, {place of the room, id, ts, nonce,
+-- payload, whole} …: for each message its number, "=ROOM SEQ EPOCH" where it was stored before under its id, or
+-- "!ERROR". Without a known epoch that of the room is not looked at.
+function verbs.append(a)
+  local node, number, kept, count = a[1], tonumber(a[2]), tonumber(a[3]), tonumber(a[4])
+  local now = redis.call('TIME')
+  local until_ms = tonumber(string.match(redis.call('GET', 'gw:run'), '%d+$'))
+  local wait = until_ms - (now[1] * 1000 + math.floor(now[2] / 1000))
+  if wait > 0 then return redis.error_reply('GWWAIT ' .. wait) end
+  local held = redis.call('HMGET', 'gw:batch:' .. node, 'number', 'answer')
+  if held[1] and tonumber(held[1]) == number then return cjson.decode(held[2]) end
+  if held[1] and tonumber(held[1]) > number then return redis.error_reply('GWSTALE a later batch is stored') end
+  local rooms, place = {}, 5
+  for index = 1, count do
+    local name, known, head = a[place], a[place + 2], tonumber(a[place + 3])
+    local found = redis.pcall('HMGET', 'gw:room:' .. name, 'epoch', 'head')
+    local room = {name = name, epoch = found[1] or a[place + 1], head = tonumber(found[2] or '0')}
+    place = place + 4
+    if found.err then
+      room.err = found.err
+    elseif not found[1] then
+      local stream = redis.call('TYPE', 'gw:log:' .. name).ok
+      if stream ~= 'none' and stream ~= 'stream' then
+        room.err = 'WRONGTYPE'
+      elseif last_of(name) > 0 or head > 0 or (known ~= '' and known ~= room.epoch) then
+        room.err = 'GWEPOCH'
+      end
+      room.new = true
+    elseif known ~= '' and (found[1] ~= known or room.head < head) then
+      room.err = 'GWEPOCH'
+    end
+    rooms[index] = room
+  end
+  local answer, stored = {}, false
+  while a[place] do
+    local room, id, whole = rooms[tonumber(a[place])], a[place + 1], a[place + 5]
+    local before = id ~= '' and not room.err and redis.call('GET', 'gw:id:' .. id)
+    if room.err then
+      answer[#answer + 1] = '!' .. room.err
+    elseif before then
+      answer[#answer + 1] = '=' .. before
+    else
+      room.err = add('gw:log:' .. room.name, room.head, 'MAXLEN', '~', kept, (room.head + 1) .. '-0',
+                     't', a[place + 2], 'n', a[place + 3], 'm', a[place + 4])
+      if room.err then
+        answer[#answer + 1] = '!' .. room.err
+      else
+        room.head, room.ts, stored = room.head + 1, a[place + 2], true
+        answer[#answer + 1] = room.head
+        if id ~= '' then
+          redis.call('SET', 'gw:id:' .. id, room.name .. ' ' .. room.head .. ' ' .. room.epoch, 'PX', 120000)
+        end
+        if whole ~= '' then
+          add('gw:paste:' .. room.name, room.head - 1, 'MAXLEN', 1000, room.head .. '-0', 'w', whole)
+        end
+      end
+    end
+    place = place + 6
+  end
+  for _, room in ipairs(rooms) do
+    if room.ts then
+      redis.call('HSET', 'gw:room:' .. room.name, 'head', room.head, 'ts', room.ts)
+      if room.new then create(room.name, room.epoch, room.head) end
+      tell(room.name)
+    end
+  end
+  if stored then
+    redis.call('HSET', 'gw:batch:' .. node, 'number', number, 'answer', cjson.encode(answer))
+    redis.call('PEXPIRE', 'gw:batch:' .. node, 600000)
+  end
+  return answer
+end
+
+-- limit, last number of the house, {name, epoch, head} …: the house's events after that number, with the first and the
+-- last that it holds; for each room false if it has another epoch or an earlier head, or what was said after that head.
+function verbs.news(a)
+  local limit, last, answer = tonumber(a[1]), tonumber(a[2]), {}
+  local events = {}
+  local counted = tonumber(redis.call('GET', 'gw:house:last') or '0')
+  if counted > last then
+    for _, entry in ipairs(redis.call('XRANGE', 'gw:house', (last + 1) .. '-0', counted .. '-0', 'COUNT', limit)) do
+      local f = fields(entry)
+      events[#events + 1] = {number_of(entry[1]), f.k or '', f.n or '', f.d or ''}
+    end
+  end
+  for place = 3, #a, 3 do
+    local name, head = a[place], tonumber(a[place + 2])
+    local room = redis.pcall('HMGET', 'gw:room:' .. name, 'epoch', 'head')
+    local now = tonumber(not room.err and room[2] or '0')
+    if room.err or (room[1] and room[1] ~= a[place + 1]) or now < head then
+      answer[#answer + 1] = false
+    else
+      local low = now > head and math.max(head + 1, oldest(name, now)) or head + 1
+      answer[#answer + 1] = {now, window(name, low, math.min(now, low + limit - 1))}
+    end
+  end
+  return {counted, events, answer}
+end
+
+-- name, after, before, limit, "after" or "before": the window, and how many messages there are within the bounds.
+function verbs.read(a)
+  local name, limit = a[1], tonumber(a[4])
+  local room = meta(name)
+  local low = math.max(tonumber(a[2]) + 1, oldest(name, room.head))
+  local high = math.min(tonumber(a[3]) - 1, room.head)
+  local count = math.max(high - low + 1, 0)
+  if a[5] == 'after' then high = math.min(high, low + limit - 1) else low = math.max(low, high - limit + 1) end
+  return {count, window(name, low, high)}
+end
+
+-- name, topic, epoch if the room is new, node, data of the event.
+function verbs.topic(a)
+  if not meta(a[1]).epoch then create(a[1], a[3], last_of(a[1])) end
+  redis.call('HSET', 'gw:room:' .. a[1], 'topic', a[2])
+  announce('topic', a[4], a[5])
+  return 1
+end
+
+-- name, epoch: 1 if there is such a room.
+function verbs.renew(a)
+  if not meta(a[1]).epoch then return 0 end
+  redis.call('HSET', 'gw:room:' .. a[1], 'epoch', a[2])
+  tell(a[1])
+  return 1
+end
+
+function verbs.rooms(a)
+  local found = {}
+  local names = redis.call('SMEMBERS', 'gw:rooms')
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local room = meta(name)
+    if room.epoch then
+      local held = redis.call('XLEN', 'gw:log:' .. name) > 0
+      found[#found + 1] = {name, room.epoch, oldest(name, room.head), room.head, room.topic, room.removed,
+                           held and room.ts or '0'}
+    end
+  end
+  return found
+end
+
+function verbs.paste(a)
+  local entry = redis.call('XRANGE', 'gw:paste:' .. a[1], a[2] .. '-0', a[2] .. '-0')[1]
+  return entry and fields(entry).w
+end
+
+-- name, seq, at, by, reason, node: the removal as JSON; false if the message is not held.
+function verbs.remove(a)
+  local name, seq, key = a[1], a[2], 'gw:gone:' .. a[1]
+  local gone = redis.call('HGET', key, seq)
+  if gone then return cjson.encode(cjson.decode(gone).removal) end
+  local entry = redis.call('XRANGE', 'gw:log:' .. name, seq .. '-0', seq .. '-0')[1]
+  if not entry or tonumber(seq) > meta(name).head then return false end
+  local f = fields(entry)
+  local number = redis.call('INCR', 'gw:removals:last')
+  local removal = {number, name, tonumber(seq), tonumber(a[3]), a[4], a[5]}
+  local kept = cjson.decode(f.m)
+  kept[4], kept[6], kept[7] = '', 0, 0
+  redis.call('HSET', key, seq, cjson.encode({ts = tonumber(f.t), m = kept, removal = removal}))
+  redis.call('XDEL', 'gw:log:' .. name, seq .. '-0')
+  redis.call('XDEL', 'gw:paste:' .. name, seq .. '-0')
+  local words = cjson.encode(removal)
+  redis.call('ZADD', 'gw:removals', number, words)
+  announce('removed', a[6], words)
+  return words
+end
+
+function verbs.removed(a)
+  local found = {}
+  local after, upto = tonumber(a[2]), tonumber(a[3])
+  for _, gone in ipairs(redis.call('HVALS', 'gw:gone:' .. a[1])) do
+    local removal = cjson.decode(gone).removal
+    if after < removal[3] and removal[3] <= upto then found[#found + 1] = cjson.encode(removal) end
+  end
+  return found
+end
+
+function verbs.removals(a)
+  return redis.call('ZRANGEBYSCORE', 'gw:removals', '(' .. a[1], '+inf', 'LIMIT', 0, a[2])
+end
+
+-- The number up to which the oldest messages of a room were sent before `before`; those of an unknown age (older than
+-- `unknown`) go only with a later one whose age is known. Then whether there may be more.
+local function expired_up_to(name, before, unknown)
+  local upto, low, more = 0, '-', true
+  for _ = 1, 20 do
+    local entries = redis.call('XRANGE', 'gw:log:' .. name, low, '+', 'COUNT', 250)
+    for _, entry in ipairs(entries) do
+      local ts = tonumber(fields(entry).t) or before
+      if ts >= before then more = false break end
+      if ts >= unknown then upto = number_of(entry[1]) end
+    end
+    more = more and #entries == 250
+    if not more then break end
+    low = '(' .. entries[#entries][1]
+  end
+  local seq = math.max(upto + 1, oldest(name, meta(name).head))
+  while true do
+    local gone = redis.call('HGET', 'gw:gone:' .. name, seq)
+    local ts = gone and cjson.decode(gone).ts or before
+    if ts >= before or ts < unknown then return upto, more end
+    upto, seq = seq, seq + 1
+  end
+end
+
+local function forget_gone_below(name, first)
+  for _, seq in ipairs(redis.call('HKEYS', 'gw:gone:' .. name)) do
+    if (tonumber(seq) or 0) < first then
+      local number = cjson.decode(redis.call('HGET', 'gw:gone:' .. name, seq)).removal[1]
+      redis.call('ZREMRANGEBYSCORE', 'gw:removals', number, number)
+      redis.call('HDEL', 'gw:gone:' .. name, seq)
+    end
+  end
+end
+
+-- cursor, before, unknown age: the next cursor, whether a room has more to delete, {name, first} of rooms that lost some.
+function verbs.expire(a)
+  local before, unknown = tonumber(a[2]), tonumber(a[3])
+  local scanned = redis.call('SSCAN', 'gw:rooms', a[1], 'COUNT', 50)
+  local firsts, more = {}, 0
+  for _, name in ipairs(scanned[2]) do
+    local upto, rest = expired_up_to(name, before, unknown)
+    if rest then more = 1 end
+    if upto > 0 then
+      redis.call('XTRIM', 'gw:log:' .. name, 'MINID', (upto + 1) .. '-0')
+      redis.call('XTRIM', 'gw:paste:' .. name, 'MINID', (upto + 1) .. '-0')
+    end
+    forget_gone_below(name, math.max(upto + 1, oldest(name, meta(name).head)))
+    if upto > 0 then firsts[#firsts + 1] = {name, oldest(name, meta(name).head)} end
+  end
+  return {scanned[1], more, firsts}
+end
+
+-- id of the event, kind, node, data: told to every node once.
+function verbs.announce(a)
+  if redis.call('SET', 'gw:event:' .. a[1], 1, 'NX', 'PX', 60000) then announce(a[2], a[3], a[4]) end
+  return 1
+end
+
+-- The text of removed messages may be in Redis' append-only file until it is written anew: whether that is due.
+function verbs.erase(a) return redis.call('SET', 'gw:rewrite', 1, 'NX', 'PX', 60000) and 1 or 0 end
+
+function verbs.time(a) redis.call('SET', 'gw:time', a[1]) return 1 end
+
+-- {identity, JSON} …
+function verbs.remember(a)
+  for place = 1, #a, 2 do redis.call('HSET', 'gw:people', a[place], a[place + 1]) end
+  return 1
+end
+
+function verbs.people(a) return redis.call('HVALS', 'gw:people') end
+
+-- identity …
+function verbs.forget(a)
+  for place = 1, #a do redis.call('HDEL', 'gw:people', a[place]) end
+  return 1
+end
+
+local verb = table.remove(ARGV, 1)
+local token = table.remove(ARGV, 1)
+if verb ~= 'enter' and string.match(redis.call('GET', 'gw:run') or '', '^%S+ (%S+) ') ~= token then
+  return redis.error_reply('GWRUN this is not the Redis that was entered')
+end
+return verbs[verb](ARGV)

@@ -1,0 +1,28 @@
+"""A Redis for each file of tests that shares one, and one for a test that breaks it."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.redis.servers import RedisServer
+
+
+@pytest.fixture
+def url(redis_server: RedisServer) -> str:
+    """The URL of the shared Redis, emptied."""
+    redis_server.cli("FLUSHALL")
+    return redis_server.url
+
+
+@pytest.fixture
+def start_redis() -> Iterator[Callable[..., RedisServer]]:
+    """Starts a Redis of the test's own; at the end it is killed."""
+    started: list[RedisServer] = []
+
+    def start(*options: str) -> RedisServer:
+        started.append(RedisServer(*options))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.remove()

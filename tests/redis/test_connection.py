@@ -1,0 +1,224 @@
+"""The way to Redis: nothing done twice, nothing hanging, and clear words for a Redis that must not be used."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+
+from gateway.errors import BackplaneError, JournalError, StartError
+from gateway.redis import connection
+from gateway.redis.connection import Backplane, run_of
+from tests.redis.nodes import nodes, soon
+from tests.redis.servers import RedisServer
+
+
+class Proxy:
+    """Forwards to a Redis."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self._server = server
+        self.eat = 0
+        """So many answers to an append are swallowed, and their connections cut."""
+        self.delay = 0.0
+        """Seconds for which what is said to Redis is held back."""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                peer, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
+
+    def _serve(self, peer: socket.socket) -> None:
+        redis = socket.socket(socket.AF_UNIX)
+        redis.connect(str(self._server.socket))
+        appends = threading.Event()
+        threading.Thread(target=self._answers, args=(redis, peer, appends), daemon=True).start()
+        with suppress(OSError):
+            while data := peer.recv(65536):
+                if b"\r\nappend\r\n" in data:
+                    appends.set()
+                time.sleep(self.delay)
+                redis.sendall(data)
+        with suppress(OSError):
+            redis.shutdown(socket.SHUT_WR)
+
+    def _answers(self, redis: socket.socket, peer: socket.socket, appends: threading.Event) -> None:
+        with suppress(OSError), redis, peer:
+            while data := redis.recv(65536):
+                if appends.is_set() and self.eat:
+                    self.eat -= 1
+                    peer.shutdown(socket.SHUT_RDWR)
+                    return
+                appends.clear()
+                peer.sendall(data)
+
+
+@pytest.fixture
+def proxy(url: str, redis_server: RedisServer) -> Iterator[Proxy]:
+    made = Proxy(redis_server)
+    yield made
+    made.close()
+
+
+async def test_a_lost_answer_is_asked_for_again_and_nothing_is_stored_twice(proxy: Proxy) -> None:
+    async with nodes(proxy.url) as (node,):
+        await node.read()
+        proxy.eat = 2
+        answer = await node.say("once", "and only once")
+        assert not isinstance(answer, JournalError)
+        await node.say("end")
+        assert (proxy.eat, node.told.texts) == (0, ["once", "and only once", "end"])
+
+
+async def test_a_batch_whose_three_tries_are_lost_is_refused_and_its_retry_finds_it(proxy: Proxy) -> None:
+    async with nodes(proxy.url) as (node,):
+        proxy.eat = 3
+        answer = await node.say("once", identity="ana", id="c1")
+        assert isinstance(answer, BackplaneError)
+        record = await node.read(recent=9)
+        assert [message.text for message in record.recent] == ["once"]
+        await node.say("once", identity="ana", id="c1")
+        assert node.told.places == [("lobby", record.epoch, 1)]
+
+
+async def test_a_batch_that_comes_with_the_stream_needs_no_answer(proxy: Proxy) -> None:
+    async with nodes(proxy.url) as (node,):
+        await node.read()
+        proxy.eat = 3
+        assert not isinstance(await node.say("once"), JournalError)
+        assert node.told.texts == ["once"]
+
+
+async def test_a_slow_way_keeps_the_order(proxy: Proxy) -> None:
+    async with nodes(proxy.url) as (node,):
+        await node.read()
+        proxy.delay = 0.05
+        await asyncio.gather(*(node.say(str(number)) for number in range(40)))
+        assert node.told.texts == [str(number) for number in range(40)]
+
+
+async def test_an_overtaken_batch_is_refused_when_it_comes_at_last(url: str) -> None:
+    async with nodes(url) as (node,):
+        await node.say("1")
+        late = node.backplane._token, node.backplane.node
+        await node.say("2")
+        arguments = (late[1], 1, 100, 1, "lobby", "e" * 16, "", 0, 1, "", 1, "n", "[]", "")
+        answer = await node.ask(node.backplane.do, "append", arguments)
+        assert isinstance(answer, BackplaneError) and "too late" in str(answer)
+
+
+async def test_a_redis_that_stands_still_refuses_within_seconds_and_nothing_comes_twice(
+    start_redis: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "WATCH_PATIENCE", 0.3)
+    server = start_redis()
+    async with nodes(server.url, 2) as (here, there):
+        await here.read()
+        await there.read()
+        await here.say("before")
+        server.freeze()
+        refused = await here.say("during", identity="ana", id="c1")
+        assert isinstance(refused, BackplaneError)
+        assert isinstance(await here.say("at once"), BackplaneError)
+        assert isinstance(await here.ask(here.journal.read, "lobby", after=0, before=None, limit=9), BackplaneError)
+        server.thaw()
+        await soon(lambda: here.backplane.away is None and there.backplane.away is None)
+        await here.say("during", identity="ana", id="c1")
+        await here.say("after")
+        await soon(lambda: there.told.texts[-1:] == ["after"])
+        assert there.told.texts == here.told.texts == ["before", "during", "after"]
+
+
+async def test_a_script_that_was_flushed_is_loaded_again(url: str, redis_server: RedisServer) -> None:
+    async with nodes(url) as (node,):
+        await node.read()
+        redis_server.cli("SCRIPT", "FLUSH")
+        await node.say("still here")
+        assert node.told.texts == ["still here"]
+
+
+async def test_a_full_redis_refuses_with_its_reason_and_recovers_by_itself(
+    start_redis: Callable[..., RedisServer],
+) -> None:
+    server = start_redis()
+    async with nodes(server.url) as (node,):
+        await node.read()
+        server.cli("CONFIG", "SET", "maxmemory", "1")
+        answer = await node.say("x")
+        assert isinstance(answer, BackplaneError) and "Redis is full" in str(answer)
+        page = await node.ask(node.journal.read, "lobby", after=0, before=None, limit=9)
+        assert not isinstance(page, JournalError)
+        server.cli("CONFIG", "SET", "maxmemory", "0")
+        await node.say("y")
+        assert (node.told.texts, node.told.numbers) == (["y"], [1])
+
+
+async def test_a_replica_is_not_written_to(start_redis: Callable[..., RedisServer]) -> None:
+    server = start_redis()
+    async with nodes(server.url) as (node,):
+        await node.read()
+        server.cli("REPLICAOF", "127.0.0.1", "1")
+        answer = await node.say("x")
+        assert isinstance(answer, BackplaneError)
+
+
+REFUSED = {
+    "evicting": (("--maxmemory-policy", "allkeys-lru"), "set its maxmemory-policy to noeviction"),
+    "cluster": (("--cluster-enabled", "yes"), "a cluster, which is not supported"),
+    "password": (("--requirepass", "secret"), "wants a password"),
+}
+
+
+@pytest.mark.parametrize(("options", "words"), REFUSED.values(), ids=REFUSED)
+async def test_a_redis_that_must_not_be_used_is_refused_at_the_start(
+    start_redis: Callable[..., RedisServer], options: tuple[str, ...], words: str
+) -> None:
+    server = start_redis(*options)
+    with pytest.raises(StartError, match=words):
+        await Backplane(server.url).start(patience=0)
+
+
+async def test_a_redis_that_is_not_there_is_said_in_one_line() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(StartError, match=rf"^Redis cannot be reached: .*\(127\.0\.0\.1:{port}\)$"):
+        await Backplane(f"redis://127.0.0.1:{port}").start(patience=0)
+
+
+@pytest.mark.parametrize(
+    ("info", "words"),
+    [
+        (b"redis_version:6.2.1\r\n", "7 or later"),
+        (b"redis_version:7.2.4\r\nmaxmemory_policy:volatile-ttl", "noeviction"),
+    ],
+)
+def test_an_unfit_server_is_named(info: bytes, words: str) -> None:
+    with pytest.raises(BackplaneError, match=words):
+        run_of(info, "db:6379")
+
+
+def test_valkey_counts_by_its_own_version() -> None:
+    assert run_of(b"redis_version:7.2.4\r\nvalkey_version:8.0.1\r\nrun_id:abc\r\n", "db:6379") == "abc"
+
+
+async def test_a_clock_that_differs_by_an_hour_is_made_up_for(url: str) -> None:
+    backplane = Backplane(url, wall=lambda: 0)
+    await backplane.start()
+    assert backplane.offset_ms > 3_600_000
+    await backplane.close()

@@ -1,0 +1,73 @@
+"""One connection to Redis: answers in order, no late answer taken for another, errors in words that help."""
+
+from collections.abc import Callable
+
+import pytest
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as LostConnection
+
+from gateway.errors import BackplaneError
+from gateway.redis.link import Link, refusal_of, shown
+from tests.redis.servers import RedisServer
+
+ERRORS = {
+    "full": (OutOfMemoryError("command not allowed when used memory > 'maxmemory'"), "Redis is full: raise"),
+    "full, in a script": (ResponseError("ERR OOM command not allowed script: 1, on @user_script:3."), "Redis is full"),
+    "replica": (ReadOnlyError("You can't write against a read only replica."), "read-only replica"),
+    "replica, in a script": (ResponseError("READONLY You can't write against a read only replica."), "the master"),
+    "loading": (BusyLoadingError("Redis is loading the dataset in memory"), "still loading"),
+    "disk": (ResponseError("MISCONF Redis is configured to save RDB snapshots"), "cannot write to its disk"),
+    "no password": (AuthenticationError("Authentication required."), "wants a password"),
+    "wrong password": (AuthenticationError("invalid username-password pair"), "does not accept"),
+    "rights": (NoPermissionError("this user has no permissions"), "may not do"),
+    "type": (ResponseError("WRONGTYPE Operation against a key"), "replaced by something else"),
+    "silence": (TimeoutError(), "does not answer"),
+    "refused": (LostConnection("Error 111 connecting to 127.0.0.1:1. Connection refused."), "cannot be reached"),
+}
+
+
+@pytest.mark.parametrize(("error", "words"), ERRORS.values(), ids=ERRORS)
+def test_every_error_says_what_it_means_or_what_to_do(error: Exception, words: str) -> None:
+    refusal = refusal_of(error, "db.example:6379")
+    assert words in refusal.words and "db.example" not in refusal.words
+    assert str(refusal).endswith("(db.example:6379)")
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("redis://:secret@db.example", "db.example:6379"),
+        ("rediss://ana:secret@[::1]:7000/3", "[::1]:7000/3"),
+        ("unix:///run/redis.sock?db=2", "/run/redis.sock"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(url: str, address: str) -> None:
+    assert shown(url) == address
+
+
+async def test_answers_come_in_order_and_an_error_stands_in_its_place(url: str) -> None:
+    link = Link(url, 5)
+    first, second, third = await link.ask([("SET", "a", 1), ("LPUSH", "a", 1), ("GET", "a")])
+    assert (first, third) == (b"OK", b"1")
+    assert "WRONGTYPE" in str(second)
+    await link.close()
+
+
+async def test_what_comes_too_late_is_not_taken_for_the_next_answer(start_redis: Callable[..., RedisServer]) -> None:
+    server = start_redis()
+    link = Link(server.url, 0.3)
+    assert await link.ask([("ECHO", "before")]) == [b"before"]
+    server.freeze()
+    with pytest.raises(BackplaneError, match="does not answer"):
+        await link.ask([("ECHO", "late")])
+    server.thaw()
+    link.seconds = 5
+    assert await link.ask([("ECHO", "after")]) == [b"after"]
+    await link.close()
