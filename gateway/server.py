@@ -284,6 +284,7 @@ class Gateway:
             origins=origins,
             keepalive=self.settings.web.keepalive,
             base_path=self.settings.web.base_path,
+            hsts=self.settings.web.hsts,
             tls=self.certificate is not None,
             trusted_proxies=trusted_proxies,
             link_key=self.key.secret if self.key is not None else None,

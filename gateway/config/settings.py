@@ -116,6 +116,13 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
         Duration,
         Meta(description="how long an idle HTTP connection is kept; longer than the proxy in front keeps it"),
     ] = 75.0
+    hsts: Annotated[
+        Duration,
+        Meta(
+            description="for how long a browser that came by https uses nothing else for this host name (HSTS)",
+            extra={"default": "none"},
+        ),
+    ] = 0.0
     base_path: Annotated[
         BasePath,
         Meta(description="the path below which a proxy shows the page", extra={"default": "none"}),

@@ -102,7 +102,7 @@ class WebDoor:
         self._addresses = ClientAddresses(hub, admission, self._proxies)
         self._route: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
         self._wheel = TimerWheel(loop, min(GRAIN, *(deadline / GRAINS_A_DEADLINE for deadline in deadlines)))
-        self._site = OriginPolicy(options.hosts, options.origins, options.tls, options.base_path)
+        self._site = OriginPolicy(options.hosts, options.origins, options.tls, options.base_path, options.hsts)
         self._answers = Responses(pages)
         self._sockets = WebSockets(hub, terminals, requests, self._wheel, options, self._addresses, self._refuse_socket)
         sessions = self.logins = AdminSessions(

@@ -37,9 +37,10 @@ class WebOptions:
     origins (`https://chat.example.org`) that may open WebSockets and post. What `trusted_proxies` (networks) say of the
     peers behind them is believed. `base_path` ("/chat") is the path below which a proxy shows the page: it is part of
     every address that is told, and requests may come with it and without. `ready` returns what keeps the gateway from
-    taking messages, `kernel` what is known of a connection's socket. `watch` lets admins watch a connection live.
-    `link_key` authorises `POST /admin/login-link` from loopback; None closes it. After the loop stood still for
-    `stalled_loop` nobody is blamed for silence.
+    taking messages, `kernel` what is known of a connection's socket. `hsts` is how long browsers that came by https
+    use nothing else, 0 = as they like. `watch` lets admins watch a connection live. `link_key` authorises
+    `POST /admin/login-link` from loopback; None closes it. After the loop stood still for `stalled_loop` nobody is
+    blamed for silence.
     """
 
     templates: Path
@@ -50,6 +51,7 @@ class WebOptions:
     trusted_proxies: Sequence[str] = ()
     base_path: str = ""
     tls: bool = False
+    hsts: float = 0.0
     link_key: str | None = None
     connection_limit: Callable[[], int] = lambda: 0
     listeners: Callable[[], Sequence[ListenerState]] = _no_listeners

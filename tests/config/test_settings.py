@@ -39,7 +39,7 @@ def test_the_settings_are_those_that_scripts_know_by_name() -> None:
         *("limits.rooms", "limits.log_messages", "limits.log_bytes", "limits.logs_bytes"),
         *("limits.address_messages_per_second", "limits.address_burst", "limits.paste_bytes", "limits.stall_seconds"),
         *("journal.durability", "journal.retention", "journal.stream_messages"),
-        *("web.origins", "web.hosts", "web.trusted_proxies", "web.keepalive", "web.base_path"),
+        *("web.origins", "web.hosts", "web.trusted_proxies", "web.keepalive", "web.hsts", "web.base_path"),
         *("rooms.create", "admin.password_hash", "admin.accounts", "admin.tokens", "admin.watch"),
     ]
 

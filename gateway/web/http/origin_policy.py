@@ -77,10 +77,14 @@ def _same(origin: str) -> str:
 
 
 class OriginPolicy:
-    """The names this site goes by. `hosts` besides localhost and address literals, `origins` that are not its own."""
+    """The names this site goes by. `hosts` besides localhost and address literals, `origins` that are not its own.
+    `hsts`: seconds for which a browser that came by https is to come by nothing else."""
 
-    def __init__(self, hosts: Iterable[str], origins: Iterable[str], tls: bool, base_path: str = "") -> None:
+    def __init__(
+        self, hosts: Iterable[str], origins: Iterable[str], tls: bool, base_path: str = "", hsts: float = 0
+    ) -> None:
         self._tls = tls
+        self._hsts = f"max-age={hsts:.0f}" if hsts else ""
         self._base_path = base_path
         self._quiet_until = 0.0
         self.know(hosts, origins)
@@ -177,6 +181,8 @@ class OriginPolicy:
         if response.status == 101:
             return
         headers.update(_FIXED)
+        if self._hsts and is_secure(request, self._tls):
+            headers["Strict-Transport-Security"] = self._hsts
         if response.status == 401:
             headers["WWW-Authenticate"] = 'Bearer realm="gateway"'
         headers.setdefault("Content-Security-Policy", self._policy(request))

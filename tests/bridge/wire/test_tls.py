@@ -26,7 +26,9 @@ Find = Callable[[str], str]
 @pytest.fixture(scope="module")
 def gateway(start_shared: Start, certificates: Certificates) -> Gateway:
     """One with every port."""
-    return start_shared(*NO_PACE, *certificates.pair.flags, "--tcp-tls-port=0", "--telnet-tls-port=0")
+    return start_shared(
+        *NO_PACE, *certificates.pair.flags, "--tcp-tls-port=0", "--telnet-tls-port=0", "--web.hsts=365d"
+    )
 
 
 def port(gateway: Gateway, name: str) -> str:
@@ -112,6 +114,7 @@ def test_the_page_s_door_speaks_tls_with_curl(gateway: Gateway, certificates: Ce
     assert json.loads(talk([*curl, f"{at}/healthz"], "")) == {"status": "ok"}
     assert '"seq":1' in talk([*curl, "-d", "by curl", f"{at}/r/curl"], "")
     assert talk([*curl, f"{at}/r/curl/messages"], "").count('"text":"by curl"') == 1
+    assert "strict-transport-security: max-age=31536000" in talk([*curl, "-D-", f"{at}/nothing"], "").lower()
     docs = talk([*curl, f"{at}/docs"], "")
     assert f"wss://localhost:{port(gateway, 'web')}/ws" in docs
     assert "http://" not in re.sub(r"http://www\.w3\.org", "", docs)
