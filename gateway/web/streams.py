@@ -239,6 +239,8 @@ class Streams:
             if content_type == "text/event-stream":
                 peer.put(FIRST_RETRY)
             stream.begin(self._options.ping_every if content_type == "text/event-stream" else 0.0)
+            if peer.ended:  # later its end closes the connection; this one has come before there was a stream to tell
+                stream.close(CloseReason.LEFT, "")
             await stream.end(self._options.closing)
         finally:
             stream.leave()

@@ -47,6 +47,18 @@ async def test_raw_lines_are_the_new_messages_only(web: Running, http: aiohttp.C
         assert [await line(answer) for _ in range(3)] == ["ci: one\n", "bo: two\n", "bo| three\n"]
 
 
+@pytest.mark.parametrize("kind", ["raw", "events"])
+async def test_a_reader_that_has_stopped_sending_before_it_is_served_is_not_kept(web: Running, kind: str) -> None:
+    reader, writer = await web.talk()
+    writer.write(f"GET /r/ops/{kind} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    writer.write_eof()
+    answer = await asyncio.wait_for(reader.read(), SECONDS)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    await eventually(lambda: not web.chat.sessions)
+    assert web.chat.hub.stats.closed.counts[Door.HTTP, CloseReason.LEFT] == 1
+    writer.close()
+
+
 async def test_a_stream_is_a_connection_but_nobody_in_the_room(web: Running, http: aiohttp.ClientSession) -> None:
     async with http.get(f"{web.url}/r/ops/events") as answer:
         await eventually(lambda: web.chat.hub.rooms.get("ops"))

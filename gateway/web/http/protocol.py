@@ -226,6 +226,11 @@ class HttpConnection(RequestHandler):
         whole = request.content.is_eof() and request.content is not self._cut_short
         return not whole and self._watch is not None and self._watch.broken
 
+    @property
+    def ended(self) -> bool:
+        """Whether the peer had stopped sending before its request was answered."""
+        return self._ended
+
     def drain_input(self) -> None:
         """Read and drop from now on (the socket is `deaf`). Requests that wait behind the one being answered would
         otherwise keep the transport from reading, and the peer's end would never be seen."""
