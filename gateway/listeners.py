@@ -18,7 +18,8 @@ from gateway.core.gate import DOORS, DoorState, Gate
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal, StartError
 from gateway.process.systemd import PassedSocket
-from gateway.tcp.server import Accepted, Listener, Server
+from gateway.tcp.listener import Accepted, Listener
+from gateway.tcp.server import Server
 
 RETRY_MS = 5000
 

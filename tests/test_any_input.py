@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.tcp.lines import LineBuffer, TooLong
-from gateway.tcp.telnet import NAWS, SGA, SUBNEGOTIATION_BYTES, TTYPE, Side, Telnet, Violation
+from gateway.tcp.telnet.options import NAWS, SGA, TTYPE, Side
+from gateway.tcp.telnet.parser import SUBNEGOTIATION_BYTES, Telnet, Violation
 from gateway.web.http.strict_frames import StrictFrames
 from gateway.web.http.strict_requests import CHUNK_LINE_BYTES, LINE_BYTES, StrictRequests
 from tests.core.world import World

@@ -15,11 +15,11 @@ TESTS = Path(__file__).parent
 CATALOGUE: dict[str, tuple[str, ...]] = {
     "T-01 connects and sends nothing": (
         "bridge/delivery/test_script_delivery.py::test_a_peer_that_waits_is_greeted_and_shown_the_last_twenty_with_the_time",
-        "tcp/test_server.py::test_accepted_sockets_have_the_options_of_their_listener",
+        "tcp/test_listener.py::test_accepted_sockets_have_the_options_of_their_listener",
     ),
     "T-02 connects and resets at once": (
         "bridge/delivery/test_script_delivery.py::test_a_thousand_resets_leave_nothing_behind",
-        "tcp/test_server.py::test_peers_that_reset_before_they_are_accepted_do_no_harm",
+        "tcp/test_listener.py::test_peers_that_reset_before_they_are_accepted_do_no_harm",
     ),
     "T-04 lines at and over the limit": (
         "bridge/wire/test_bad_input.py::test_a_line_has_its_limit_and_what_is_over_is_told_once_and_skipped",
@@ -66,12 +66,12 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "bridge/wire/test_proxies.py::test_no_other_peer_can_introduce_itself",
     ),
     "T-20 a peer that vanishes": (
-        "tcp/test_server.py::test_accepted_sockets_have_the_options_of_their_listener",
+        "tcp/test_listener.py::test_accepted_sockets_have_the_options_of_their_listener",
         "web/test_websocket.py::test_silence_after_a_ping_is_4012",
     ),
     "T-22 connections in a storm": (
         "bridge/wire/test_terminal_bytes.py::test_hundreds_of_connections_in_a_row_are_let_go",
-        "tcp/test_server.py::test_one_round_accepts_a_bounded_number",
+        "tcp/test_listener.py::test_one_round_accepts_a_bounded_number",
     ),
     "T-23 the seventeenth connection of an address": (
         "bridge/wire/test_proxies.py::test_the_seventeenth_of_an_address_is_refused_with_one_line",
@@ -93,15 +93,15 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "N-04 a subnegotiation without end": (
         "bridge/wire/test_terminal_bytes.py::test_a_subnegotiation_without_end_is_closed_and_not_kept",
-        "tcp/test_telnet.py::test_subnegotiation_without_end_is_a_violation_and_nothing_is_kept",
+        "tcp/telnet/test_parser.py::test_subnegotiation_without_end_is_a_violation_and_nothing_is_kept",
     ),
     "N-05 LINEMODE's table, an environment": (
         "bridge/wire/test_terminal_bytes.py::test_telnet_and_controls_leave_the_words",
-        "tcp/test_telnet.py::test_subnegotiation_nobody_agreed_to_is_dropped",
+        "tcp/telnet/test_parser.py::test_subnegotiation_nobody_agreed_to_is_dropped",
     ),
     "N-06 a loop of negotiation": (
         "bridge/wire/test_terminal_bytes.py::test_a_flood_of_telnet_commands_is_answered_with_little",
-        "tcp/test_telnet.py::test_endless_negotiation_of_a_wanted_option_is_a_violation",
+        "tcp/telnet/test_parser.py::test_endless_negotiation_of_a_wanted_option_is_a_violation",
     ),
     "N-07 Ctrl-C with urgent data": ("bridge/wire/test_terminal_bytes.py::test_urgent_data_leaves_the_line_whole",),
     "N-08 Are You There, ten thousand times": (
@@ -109,11 +109,11 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "N-10 unknown commands, a lone 0xFF": (
         "bridge/wire/test_terminal_bytes.py::test_telnet_and_controls_leave_the_words",
-        "tcp/test_telnet.py::test_a_cut_at_any_byte_changes_nothing",
+        "tcp/telnet/test_parser.py::test_a_cut_at_any_byte_changes_nothing",
     ),
     "N-11 every option offered": (
         "bridge/wire/test_terminal_bytes.py::test_telnet_and_controls_leave_the_words",
-        "tcp/test_telnet.py::test_will_of_every_option_is_256_refusals_less_the_timing_mark",
+        "tcp/telnet/test_parser.py::test_will_of_every_option_is_256_refusals_less_the_timing_mark",
     ),
     "N-13 no telnet byte to a peer that spoke none": (
         "bridge/delivery/test_one_room.py::test_the_plain_door_sends_no_telnet_byte_and_ends_lines_with_a_line_feed",
@@ -350,7 +350,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "O-02 no descriptor for the next": (
         "bridge/process/test_descriptors.py::test_when_the_last_descriptor_is_gone_newcomers_wait_and_then_come_in",
-        "tcp/test_server.py::test_out_of_descriptors_the_listener_rests_and_comes_back",
+        "tcp/test_listener.py::test_out_of_descriptors_the_listener_rests_and_comes_back",
     ),
     "O-04 signals": (
         "bridge/process/test_signals.py::test_no_other_signal_ends_the_gateway",

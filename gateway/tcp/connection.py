@@ -31,12 +31,12 @@ from gateway.core.protocol.looks import UNSET
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import Lines
 from gateway.core.sessions.session import Arrival
-from gateway.tcp.discipline import Discipline
 from gateway.tcp.lines import PAUSE_SECONDS, SHORT_PAUSE_SECONDS, Allowance, LineBuffer, ReadAhead, TooLong, pause_of
 from gateway.tcp.server import READ, WRITE, Server
 from gateway.tcp.sniff import answer_to, undecided, without_mark
 from gateway.tcp.tcp_info import kernel_of, local_end
-from gateway.tcp.telnet import Telnet
+from gateway.tcp.telnet.discipline import Discipline
+from gateway.tcp.telnet.parser import Telnet
 
 log = logging.getLogger(__name__)
 

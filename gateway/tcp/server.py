@@ -4,10 +4,8 @@ Its shape is that of the article the project grew out of: the listening socket i
 `key.data`, each connection with its own callback, and a loop calls `key.data` for whatever is ready. The rest is there
 because of these facts about the kernel and real peers:
 
-- A call may find nothing to do although the socket was said to be ready (would block), or be interrupted; a peer may
-  reset before it is accepted. None of these ends anything but itself.
-- Out of descriptors, a pending connection keeps the listener readable: it is unregistered and comes back after
-  10 ms, doubling up to 1 s, so the process neither spins nor stops listening for good.
+- A call may find nothing to do although the socket was said to be ready (would block), or be interrupted. Neither ends
+  anything but itself.
 - End of file stays readable for ever, and epoll reports a hang-up whatever was asked for; `selectors` rejects an empty
   mask. A socket that waits for no event is therefore not registered (`watch` with 0).
 - A socket must be unregistered before it is closed, because the next connection gets the same number. For the same
@@ -26,45 +24,28 @@ import errno
 import logging
 import selectors
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable, Iterable
 
-from gateway import wording
 from gateway.core.clock import Timers
 from gateway.errors import StartError
+from gateway.tcp.listener import MISSING, Accepted, Listener, addresses_of, bound, errno_of, set_options
 
 log = logging.getLogger(__name__)
 
 Callback = Callable[[int], None]
 """Called with the mask of ready events."""
-Accepted = Callable[[socket.socket, str], None]
-"""Called with a new connection, non-blocking, and the peer's address without its port."""
 Later = Callable[[float, Callable[[], None]], object]
 
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
-BACKLOG = 1024
-ACCEPTS_PER_POLL = 64
-MISSING = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-"""Errors that mean: the machine does not have the address, or its family."""
 PORT_TRIES = 20
 EVENTS_PER_POLL = 256
-RETRY_FIRST = 0.01
-RETRY_LAST = 1.0
-QUEUE_OFFSET = 24
-"""Offset in Linux' struct tcp_info of a listening socket's queue: connections waiting to be accepted, and the limit."""
 COMPLAIN_EVERY = 1.0
 """Seconds between two log lines about newcomers that cannot be accepted, however many doors there are."""
 SELECT_DESCRIPTORS = 1024
 """FD_SETSIZE: `select` cannot watch this descriptor or a higher one."""
-SEND_BUFFER = 128 << 10
-"""Bytes the kernel may buffer for one peer: small, so that unread output shows as lag in the log."""
-KEEPALIVE = {"TCP_KEEPIDLE": 45, "TCP_KEEPALIVE": 45, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3}
-"""Finds a dead peer in 95 s (the second name is macOS's for the first). No TCP_USER_TIMEOUT: it would cut live peers
-that do not read."""
-OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 SELECTORS: dict[str, str] = {
     "auto": "DefaultSelector",
     "epoll": "EpollSelector",
@@ -82,105 +63,6 @@ def new_selector(name: str) -> selectors.BaseSelector:
         raise StartError(f"this system has no {name}; --selector may be {has}")
     selector: selectors.BaseSelector = kind()
     return selector
-
-
-class Listener:
-    """One listening socket and where its connections go."""
-
-    def __init__(self, server: "Server", sock: socket.socket, accepted: Accepted, *, passed: bool = False) -> None:
-        self.server = server
-        self.sock = sock
-        self.accepted = accepted
-        self.passed = passed
-        """Whether another process holds the socket as well: newcomers go on to wait in its queue once we close it."""
-        self.retry = RETRY_FIRST
-        self.accepting = True
-        host, port = sock.getsockname()[:2]
-        self.address: tuple[str, int] = (host, port)
-        """Host and port, as bound; known after `close` as well."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether it has stopped listening."""
-        return self.sock.fileno() < 0
-
-    @property
-    def queue(self) -> float:
-        """The filled share of the backlog; 0 where the system does not tell. While accepting is paused newcomers wait
-        there on purpose: that is 0 as well."""
-        if self.closed or not self.accepting or not sys.platform.startswith("linux"):
-            return 0.0
-        told = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, QUEUE_OFFSET + 8)
-        waiting, backlog = struct.unpack_from("II", told, QUEUE_OFFSET)
-        return waiting / backlog if backlog else 0.0
-
-    def accept(self, mask: int) -> None:
-        """Accept waiting connections, at most ACCEPTS_PER_POLL."""
-        for _ in range(ACCEPTS_PER_POLL):
-            try:
-                sock, address = self.sock.accept()
-            except (BlockingIOError, InterruptedError):
-                self.retry = RETRY_FIRST
-                return
-            except OSError as problem:
-                if problem.errno in OUT_OF_DESCRIPTORS:
-                    self._rest(problem)
-                    return
-                if self.closed:
-                    return
-                continue
-            if sock.fileno() >= self.server.descriptors:
-                sock.close()
-                self.server.complain(wording.SELECT_FULL.format(limit=self.server.descriptors))
-                continue
-            sock.setblocking(False)
-            try:
-                self.accepted(sock, address[0])
-            except Exception:
-                log.exception(wording.LOG_NOT_TAKEN_IN, address[0])
-                sock.close()
-
-    def _rest(self, problem: OSError) -> None:
-        """Leave the newcomers in the backlog for a while."""
-        self.server.complain(wording.CANNOT_ACCEPT.format(port=self.address[1], problem=problem.strerror))
-        self.server.watch(self.sock, 0, self.accept)
-        self.server.later(self.retry, self._wake)
-        self.retry = min(self.retry * 2, RETRY_LAST)
-
-    def _wake(self) -> None:
-        if self.accepting and not self.closed:
-            self.server.watch(self.sock, READ, self.accept)
-
-    def pause(self) -> None:
-        """Stop accepting for now: newcomers wait in the backlog."""
-        self.accepting = False
-        if not self.closed:
-            self.server.watch(self.sock, 0, self.accept)
-
-    def open(self) -> None:
-        """Accept again."""
-        self.accepting = True
-        self._wake()
-
-    def shut(self) -> None:
-        """Accept what waits already, then close the port: the kernel refuses newcomers. Calling it again does nothing,
-        nor does it for a socket that was passed to us: its newcomers would wait for nobody instead of being told."""
-        if not self.closed and not self.passed:
-            self.accept(READ)
-            self.server.watch(self.sock, 0, self.accept)
-            self.sock.close()
-
-    def listen_again(self) -> None:
-        """Undo `shut`. Raises StartError if another process has taken the port."""
-        if self.closed:
-            self.sock = bound(*self.address)
-            self._wake()
-
-    def close(self) -> None:
-        """Stop listening for good. Closing again does nothing."""
-        if not self.closed:
-            self.pause()
-            self.sock.close()
 
 
 class Server:
@@ -241,14 +123,14 @@ class Server:
                         listeners.append(self.listen(address, listeners[0].address[1] if listeners else port, accepted))
                     except StartError as problem:
                         last = address == next(reversed(addresses)) and not listeners
-                        if last or not one_of_several or _errno(problem) not in MISSING:
+                        if last or not one_of_several or errno_of(problem) not in MISSING:
                             raise
                 break
             except StartError as problem:
                 for listener in listeners:
                     listener.close()
                     self.listeners.remove(listener)
-                if not left or _errno(problem) != errno.EADDRINUSE:
+                if not left or errno_of(problem) != errno.EADDRINUSE:
                     raise
         return listeners
 
@@ -305,61 +187,3 @@ class Server:
 
     def _later(self, seconds: float, job: Callable[[], None]) -> None:
         self.timers.add(time.monotonic() + seconds, job)
-
-
-def addresses_of(host: str) -> list[str]:
-    """The addresses to listen at for `host`: of a name all (localhost is often 127.0.0.1 and ::1, and browsers try ::1
-    first), for `::`, every IPv6 interface, every IPv4 interface too. IPv4 first. Raises StartError with advice."""
-    if host == "::":
-        return ["0.0.0.0", "::"]
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError) as problem:
-        raise StartError(
-            f"cannot listen on {host}: {getattr(problem, 'strerror', None) or 'not a host name'}; "
-            "--host takes an address or a name of this machine"
-        ) from problem
-    return list(dict.fromkeys(str(each[4][0]) for each in sorted(found, key=lambda each: each[0] != socket.AF_INET)))
-
-
-def _errno(problem: StartError) -> int | None:
-    return problem.__cause__.errno if isinstance(problem.__cause__, OSError) else None
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """A non-blocking socket that listens on `host` and `port`. Raises StartError with advice."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        sock = socket.socket(family, kind, protocol)
-    except OSError as problem:
-        raise StartError(f"cannot listen on {host}: {problem.strerror}; --host takes an address of this machine") \
-            from problem  # fmt: skip
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if sock.family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        set_options(sock)
-        sock.bind(address)
-        sock.listen(BACKLOG)
-    except OSError as problem:
-        sock.close()
-        other = "port" if problem.errno not in MISSING else "address: this machine does not have that one"
-        raise StartError(f"cannot listen on {host} port {port}: {problem.strerror}; choose another {other}") \
-            from problem  # fmt: skip
-    sock.setblocking(False)
-    return sock
-
-
-def set_options(sock: socket.socket) -> None:
-    """Set the options of connections on their listening socket; accepted sockets inherit them, which saves eight system
-    calls a connection."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for name, value in KEEPALIVE.items():
-        option = getattr(socket, name, None)
-        if option is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, option, value)

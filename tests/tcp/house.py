@@ -23,6 +23,7 @@ from tests.fakes import new_hub, new_operators, until
 PAGE = "http://127.0.0.1:8080/"
 """Where the house says its chat page is to peers that come by loopback."""
 ROUND = 0.01
+LOCALHOST = "127.0.0.1"
 
 
 def turn(server: Server, timeout: float = ROUND) -> None:
@@ -46,6 +47,16 @@ def connection_of(session: Session) -> Connection:
     """What the door holds behind a session."""
     assert isinstance(session.transport, Connection)
     return session.transport
+
+
+class Reception:
+    """Keeps the accepted sockets."""
+
+    def __init__(self) -> None:
+        self.here: list[socket.socket] = []
+
+    def __call__(self, sock: socket.socket, address: str) -> None:
+        self.here.append(sock)
 
 
 class Caller:

@@ -6,7 +6,8 @@ import pytest
 
 from gateway import classic as module
 from gateway.classic import OWED_BYTES, ClassicServer
-from gateway.tcp.server import Listener, Server
+from gateway.tcp.listener import Listener
+from gateway.tcp.server import Server
 from tests.tcp.house import Caller, turn_until
 
 Call = Callable[..., Caller]

@@ -7,11 +7,11 @@ import pytest
 
 from gateway.core.protocol.message import Door
 from gateway.core.rooms.fanout import talks_in
-from gateway.tcp import discipline
 from gateway.tcp.editor import session as editor_session
-from gateway.tcp.telnet import DO, ECHO, IAC, NAWS, NEW_ENVIRON, NOP, SGA, TTYPE, WILL, WONT
+from gateway.tcp.telnet import discipline
+from gateway.tcp.telnet.options import DO, ECHO, IAC, NAWS, NEW_ENVIRON, NOP, SGA, TTYPE, WILL, WONT
 from tests.tcp.house import Guest, House
-from tests.tcp.test_negotiation import says, tells
+from tests.tcp.telnet.test_negotiation import says, tells
 
 OFFER_END = says(DO, NEW_ENVIRON)
 

@@ -10,7 +10,7 @@ echo gets the line editor. What the peers of this world do with such offers:
 - MUD clients (TinTin++, Mudlet, MUSHclient …) agree as well but go on sending whole lines, and hide what is typed, for
   to them ECHO means that a password is being asked for. Most can be told by their answers to TTYPE: first the client's
   name, then the terminal's, then `MTTS` and a number whose bits say what it can do. From the others ECHO is taken back
-  when their first text is a whole line (`tcp.discipline`).
+  when their first text is a whole line (`tcp.telnet.discipline`).
 - Scripts and netcats answer nothing.
 
 `settled` is when nothing more is to be waited for. No answer is needed for it, as long as the caller sets a limit.
@@ -20,18 +20,8 @@ import re
 from typing import Final
 
 from gateway.core.sanitize import shown
-from gateway.tcp.telnet import (
-    ECHO,
-    NAWS,
-    NEW_ENVIRON,
-    SGA,
-    TTYPE,
-    Event,
-    Settled,
-    Side,
-    Subnegotiation,
-    Telnet,
-)
+from gateway.tcp.telnet.options import ECHO, NAWS, NEW_ENVIRON, SGA, TTYPE, Settled, Side
+from gateway.tcp.telnet.parser import Event, Subnegotiation, Telnet
 
 OPTION_NAMES: Final = {ECHO: "ECHO", SGA: "SGA", TTYPE: "TTYPE", NAWS: "NAWS", NEW_ENVIRON: "NEW-ENVIRON"}
 """The options as operators see them."""

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.tcp.negotiation import TYPE_QUESTIONS, Negotiation, variables
-from gateway.tcp.telnet import DO, DONT, ECHO, IAC, NAWS, NEW_ENVIRON, SB, SE, SGA, TTYPE, WILL, WONT
+from gateway.tcp.telnet.negotiation import TYPE_QUESTIONS, Negotiation, variables
+from gateway.tcp.telnet.options import DO, DONT, ECHO, IAC, NAWS, NEW_ENVIRON, SB, SE, SGA, TTYPE, WILL, WONT
 
 ASKS_TYPE = bytes((IAC, SB, TTYPE, 1, IAC, SE))
 

@@ -1,11 +1,10 @@
 """The line discipline: what stands between a terminal connection's bytes and the lines of its session.
 
 Theory of this file. On the plain door there is none until a peer speaks telnet or sets something that changes how its
-lines look (`core.protocol.looks`). On the telnet door the peer is offered
-what `tcp.negotiation` describes, OFFER_AFTER seconds after it came; one that sends text before that is a script and is
-offered nothing. One that negotiates before that is asked first and offered the echo when it has answered: many MUD
-clients begin so, and the echo would hide what is typed there. When the peer has answered everything, or ANSWER_SECONDS
-later, it is greeted.
+lines look (`core.protocol.looks`). On the telnet door the peer is offered what `tcp.telnet.negotiation` describes,
+OFFER_AFTER seconds after it came; one that sends text before that is a script and is offered nothing. One that
+negotiates before that is asked first and offered the echo when it has answered: many MUD clients begin so, and the echo
+would hide what is typed there. When the peer has answered everything, or ANSWER_SECONDS later, it is greeted.
 
 What the protocol itself has to say goes out through `write`, past the session: it may stand between any two lines, and
 a peer that takes nothing must not find its window's size queued behind the room's log.
@@ -21,8 +20,9 @@ from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import clock
 from gateway.tcp.editor.editor import BELL
 from gateway.tcp.editor.session import EditorSession, Line
-from gateway.tcp.negotiation import Negotiation
-from gateway.tcp.telnet import IAC, NOP, Event, Signal, Telnet, Violation
+from gateway.tcp.telnet.negotiation import Negotiation
+from gateway.tcp.telnet.options import IAC, NOP
+from gateway.tcp.telnet.parser import Event, Signal, Telnet, Violation
 
 OFFER_AFTER = 0.03
 """Seconds: a script's first line comes sooner, and nobody types that fast."""

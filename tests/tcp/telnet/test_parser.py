@@ -6,23 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.tcp.telnet import (
-    DO,
-    DONT,
-    ECHO,
-    IAC,
-    NAWS,
+from gateway.tcp.telnet.options import DO, DONT, ECHO, IAC, NAWS, SB, SE, SGA, TTYPE, WILL, WONT, Settled, Side
+from gateway.tcp.telnet.parser import (
     NEGOTIATIONS,
-    SB,
-    SE,
-    SGA,
     SUBNEGOTIATION_BYTES,
-    TTYPE,
-    WILL,
-    WONT,
     Event,
-    Settled,
-    Side,
     Signal,
     Subnegotiation,
     Telnet,

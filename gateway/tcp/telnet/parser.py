@@ -2,13 +2,11 @@
 
 Theory of this file. `feed` splits what was received into text, signals and negotiation. Replies that only serve the
 protocol gather in `replies`; what means something to a person (Are You There, interrupt, the window's size) is an
-event, which the door puts into words. Line ends stay as they are: `tcp.lines` handles them.
+event, which the door puts into words. Line ends stay as they are: `tcp.lines` handles them. What both sides have agreed
+on is in `tcp.telnet.options`.
 
 - A command may be cut at every byte. Of an incomplete command only its bytes are kept, and parsed again with the next
   chunk: at most a subnegotiation of SUBNEGOTIATION_BYTES, beyond which the peer is in violation.
-- Options follow the Q method: six states a side (RFC 1143 section 7), as one table of moves. One state is added:
-  REFUSED, for an option that we do not want and have already refused. It sends nothing, so a peer that insists gets one
-  DONT per connection and no ping-pong, and all 512 refusals together take 1.5 KB.
 - DO TIMING-MARK is no option but a question ("have you read as far as this?"): the Ctrl-C of common clients sends it
   and throws our output away until it is answered. It is answered every time, once per `replies`.
 - The window's size is read by its length, because clients differ: a width of 255 comes with the byte doubled, as the
@@ -38,11 +36,26 @@ from enum import StrEnum
 from typing import Final
 
 from gateway import wording
-
-SE, NOP, DATA_MARK, BREAK, INTERRUPT_PROCESS, ABORT_OUTPUT, ARE_YOU_THERE = range(240, 247)
-ERASE_CHARACTER, ERASE_LINE, GO_AHEAD, SB, WILL, WONT, DO, DONT, IAC = range(247, 256)
-
-ECHO, SGA, TIMING_MARK, TTYPE, NAWS, NEW_ENVIRON = 1, 3, 6, 24, 31, 39
+from gateway.tcp.telnet.options import (
+    ARE_YOU_THERE,
+    BREAK,
+    DO,
+    DONT,
+    ERASE_CHARACTER,
+    ERASE_LINE,
+    IAC,
+    INTERRUPT_PROCESS,
+    NAWS,
+    SB,
+    SE,
+    TIMING_MARK,
+    VERBS,
+    WILL,
+    WONT,
+    Settled,
+    Side,
+    TelnetOptions,
+)
 
 SUBNEGOTIATION_BYTES = 512
 """Enough for NAWS and TTYPE; telnetd had an overflow in a buffer of 108."""
@@ -56,13 +69,6 @@ _OPTIONS = frozenset({*range(50), 69, 70, 85, 86, 90, 91, 93, 102, 138, 139, 140
 _SAFE_TO_REFUSE = frozenset(range(32)) - frozenset(b"\t\n\r")
 
 
-class Side(StrEnum):
-    """Who performs an option: us (the peer says DO and DONT) or the peer (it says WILL and WONT)."""
-
-    US = "us"
-    PEER = "peer"
-
-
 class Signal(StrEnum):
     """What a person asks for. One that wants a reply in words is reported once per `feed`, at its first place."""
 
@@ -70,15 +76,6 @@ class Signal(StrEnum):
     INTERRUPT = "interrupt"
     ERASE_CHARACTER = "erase character"
     ERASE_LINE = "erase line"
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """An option the door asked for or agreed to is now on or off at that side."""
-
-    side: Side
-    option: int
-    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,53 +96,6 @@ class Violation:
 Event = Signal | Settled | Subnegotiation | Violation
 
 
-class _State(StrEnum):
-    NO = "no"
-    REFUSED = "refused"
-    YES = "yes"
-    WANT_NO = "want no"
-    WANT_NO_THEN_YES = "want no, then yes"
-    WANT_YES = "want yes"
-    WANT_YES_THEN_NO = "want yes, then no"
-
-
-class _Cause(StrEnum):
-    OFFER = "the peer says WILL or DO of an option we want"
-    INTRUSION = "the same of an option we do not want"
-    DENIAL = "the peer says WONT or DONT"
-    ENABLE = "our door wants it on"
-    DISABLE = "our door wants it off"
-
-
-# (cause, state) -> (next state, what we say: True = WILL or DO, False = WONT or DONT, None = nothing).
-# A pair that is not here changes nothing and says nothing.
-_MOVES: Final[dict[tuple[_Cause, _State], tuple[_State, bool | None]]] = {
-    (_Cause.OFFER, _State.NO): (_State.YES, True),
-    (_Cause.OFFER, _State.WANT_NO): (_State.NO, None),
-    (_Cause.OFFER, _State.WANT_NO_THEN_YES): (_State.YES, None),
-    (_Cause.OFFER, _State.WANT_YES): (_State.YES, None),
-    (_Cause.OFFER, _State.WANT_YES_THEN_NO): (_State.WANT_NO, False),
-    (_Cause.INTRUSION, _State.NO): (_State.REFUSED, False),
-    (_Cause.INTRUSION, _State.WANT_NO): (_State.NO, None),
-    (_Cause.INTRUSION, _State.WANT_NO_THEN_YES): (_State.YES, None),
-    (_Cause.INTRUSION, _State.WANT_YES): (_State.YES, None),
-    (_Cause.INTRUSION, _State.WANT_YES_THEN_NO): (_State.WANT_NO, False),
-    (_Cause.DENIAL, _State.YES): (_State.NO, False),
-    (_Cause.DENIAL, _State.WANT_NO): (_State.NO, None),
-    (_Cause.DENIAL, _State.WANT_NO_THEN_YES): (_State.WANT_YES, True),
-    (_Cause.DENIAL, _State.WANT_YES): (_State.NO, None),
-    (_Cause.DENIAL, _State.WANT_YES_THEN_NO): (_State.NO, None),
-    (_Cause.ENABLE, _State.NO): (_State.WANT_YES, True),
-    (_Cause.ENABLE, _State.REFUSED): (_State.WANT_YES, True),
-    (_Cause.ENABLE, _State.WANT_NO): (_State.WANT_NO_THEN_YES, None),
-    (_Cause.ENABLE, _State.WANT_YES_THEN_NO): (_State.WANT_YES, None),
-    (_Cause.DISABLE, _State.YES): (_State.WANT_NO, False),
-    (_Cause.DISABLE, _State.WANT_NO_THEN_YES): (_State.WANT_NO, None),
-    (_Cause.DISABLE, _State.WANT_YES): (_State.WANT_YES_THEN_NO, None),
-}
-
-_VERBS: Final = {(Side.US, True): WILL, (Side.US, False): WONT, (Side.PEER, True): DO, (Side.PEER, False): DONT}
-_HEARD: Final = {WILL: (Side.PEER, True), WONT: (Side.PEER, False), DO: (Side.US, True), DONT: (Side.US, False)}
 _SIGNALS: Final = {
     ARE_YOU_THERE: (Signal.ARE_YOU_THERE,),
     INTERRUPT_PROCESS: (Signal.INTERRUPT,),
@@ -176,15 +126,14 @@ class Telnet:
     first that is fed, empty at the start of a line.
     """
 
-    __slots__ = ("_before", "_closed", "_held", "_mark_due", "_replied", "_replies", "_states", "_wanted", "spoken")
+    __slots__ = ("_before", "_closed", "_held", "_mark_due", "_options", "_replied", "_replies", "spoken")
 
     def __init__(
         self, *, ours: Set[int] = frozenset(), theirs: Set[int] = frozenset(), spoken: bool = False, before: bytes = b""
     ) -> None:
         self.spoken = spoken
         self._before = before
-        self._wanted = {Side.US: ours, Side.PEER: theirs}
-        self._states: dict[tuple[Side, int], _State] = {}
+        self._options = TelnetOptions(ours, theirs)
         self._held = b""
         self._replies = b""
         self._replied = 0
@@ -227,19 +176,19 @@ class Telnet:
 
     def enable(self, side: Side, option: int) -> None:
         """Ask for an option; a `Settled` event reports the outcome, if the peer ever replies."""
-        self._move(_Cause.ENABLE, side, option)
+        self._replies += self._options.enable(side, option)
 
     def disable(self, side: Side, option: int) -> None:
         """Ask for an option's end; the peer may not refuse."""
-        self._move(_Cause.DISABLE, side, option)
+        self._replies += self._options.disable(side, option)
 
     def is_on(self, side: Side, option: int) -> bool:
         """Whether both sides have agreed to the option."""
-        return self._states.get((side, option)) is _State.YES
+        return self._options.is_on(side, option)
 
     def agreed(self, side: Side) -> list[int]:
         """The options that are on at that side."""
-        return [option for (of, option), state in self._states.items() if of is side and state is _State.YES]
+        return self._options.agreed(side)
 
     def _grouped(self, pieces: Iterator[Piece]) -> list[bytes | Event]:
         events: list[bytes | Event] = []
@@ -280,7 +229,7 @@ class Telnet:
     def _command(self, data: bytes, iac: int) -> Read:
         """Read the command at `iac`, or a run of equal ones."""
         verb_and_option = data[iac + 1 : iac + 3]
-        if not verb_and_option or (verb_and_option[0] in _HEARD and len(verb_and_option) < 2):
+        if not verb_and_option or (verb_and_option[0] in VERBS and len(verb_and_option) < 2):
             return _INCOMPLETE, ()
         if not self.spoken:
             believed = _could_be_first(verb_and_option, self._before)
@@ -291,7 +240,7 @@ class Telnet:
                 return _bytes_as_they_are(data, iac)
             self.spoken = True
         code = verb_and_option[0]
-        if code in _HEARD:
+        if code in VERBS:
             return iac + 3, self._negotiation(code, verb_and_option[1])
         if code == SB:
             return self._subnegotiation(data, iac)
@@ -329,28 +278,13 @@ class Telnet:
         if option == TIMING_MARK:
             self._mark_due |= verb == DO
             return ()
-        side, positive = _HEARD[verb]
-        before = self._states.get((side, option), _State.NO)
-        if before is _State.REFUSED:
-            return ()
-        wanted = option in self._wanted[side]
-        cause = _Cause.DENIAL if not positive else _Cause.OFFER if wanted else _Cause.INTRUSION
-        after = self._move(cause, side, option)
-        if self._replied > NEGOTIATIONS:
-            return (self._violation(wording.TELNET_ENDLESS.format(limit=NEGOTIATIONS)),)
-        if after is before or after not in (_State.YES, _State.NO):
-            return ()
-        return (Settled(side, option, after is _State.YES),)
-
-    def _move(self, cause: _Cause, side: Side, option: int) -> _State:
-        before = self._states.get((side, option), _State.NO)
-        after, say = _MOVES.get((cause, before), (before, None))
-        if after is not before:
-            self._states[side, option] = after
-        if say is not None:
-            self._replies += bytes((IAC, _VERBS[side, say], option))
+        reply, settled = self._options.heard(verb, option)
+        if reply:
+            self._replies += reply
             self._replied += 1
-        return after
+            if self._replied > NEGOTIATIONS:
+                return (self._violation(wording.TELNET_ENDLESS.format(limit=NEGOTIATIONS)),)
+        return () if settled is None else (settled,)
 
     def _violation(self, reason: str) -> Violation:
         self._closed = True
@@ -363,7 +297,7 @@ def _could_be_first(verb_and_option: bytes, before: bytes) -> bool | None:
     code = verb_and_option[0]
     if before >= b"\x80" or code <= SE:
         return False
-    if code in (*_HEARD, SB):
+    if code in (*VERBS, SB):
         if len(verb_and_option) < 2:
             return None
         return verb_and_option[1] in (_SAFE_TO_REFUSE if code in (WONT, DONT) else _OPTIONS)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from gateway.core.protocol.message import Door
-from gateway.tcp import discipline
-from gateway.tcp.telnet import DO, DONT, ECHO, NAWS, NEW_ENVIRON, SGA, TTYPE, WILL, WONT
+from gateway.tcp.telnet import discipline
+from gateway.tcp.telnet.options import DO, DONT, ECHO, NAWS, NEW_ENVIRON, SGA, TTYPE, WILL, WONT
 from tests.tcp.house import Caller, Guest, House
-from tests.tcp.test_negotiation import says, tells
+from tests.tcp.telnet.test_negotiation import says, tells
 
 Build = Callable[..., House]
 OFFER = says(DO, NAWS, DO, TTYPE, DO, NEW_ENVIRON)
