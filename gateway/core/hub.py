@@ -258,8 +258,9 @@ class Hub:
         """
         session, room = member.session, member.room
         message = Message(
-            room.name, self.clock.wall(), session.nick, session.door, kind, text, session.number, 0, session.author
-        )
+            room.name, self.clock.wall(), session.nick, str(session.door), str(kind), text, session.number, 0,
+            session.author,
+        )  # fmt: skip
         if paste is not None:
             message.paste, message.whole = paste, whole
         answer: Answer[Posted | Refusal] | None = None

@@ -1,8 +1,8 @@
 """The rooms in an open database: verbs that work at once or raise sqlite3.Error, with nothing half done.
 
-The hot path is `append`: one transaction, one executemany, no SELECT. For that, the heads of the rooms in use are held
-in memory, at most ROOMS_HELD of them; a room beyond that is looked up again. A head held here changes only after
-COMMIT, and a message gets its `seq` then, so a failed append leaves no trace.
+The hot path is `append`: one transaction, no SELECT, many rows in a statement (`executemany` costs a third more). For
+that, the heads of the rooms in use are held in memory, at most ROOMS_HELD of them; a room beyond that is looked up
+again. A head held here changes only after COMMIT, and a message gets its `seq` then: a failed append leaves no trace.
 
 A checkpoint copies the WAL's pages into the database file. It takes many milliseconds, so it runs on the worker thread.
 Three facts about it:
@@ -21,7 +21,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
+
+import msgspec
 
 from gateway.core.clock import TimeRecord
 from gateway.core.ports.journal import Memory, Page, Person, Receipt, RoomRecord
@@ -39,6 +42,8 @@ def checkpoint(connection: sqlite3.Connection) -> None:
 ROOMS_HELD = 16_384
 
 INSERT_MESSAGE = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)"
+ROWS_AT_ONCE = 32
+INSERT_MESSAGES = INSERT_MESSAGE + ", (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)" * (ROWS_AT_ONCE - 1)
 INSERT_PASTE = "INSERT INTO pastes VALUES (?, ?, ?)"
 SELECT_PASTE = "SELECT text FROM pastes WHERE room = ? AND seq = ?"
 DELETE_OLD_PASTES = """
@@ -164,12 +169,12 @@ class Store:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             heads, rows, pastes = self._number(batch, created)
-            self.connection.executemany(INSERT_MESSAGE, rows)
-            receipts = [
-                (message.identity, message.id, row[0], row[1], message.ts)
-                for message, row in zip(batch, rows, strict=True)
-                if message.id
-            ]
+            many = len(rows) - len(rows) % ROWS_AT_ONCE
+            for at in range(0, many, ROWS_AT_ONCE):
+                self.connection.execute(INSERT_MESSAGES, tuple(chain.from_iterable(rows[at : at + ROWS_AT_ONCE])))
+            self.connection.executemany(INSERT_MESSAGE, rows[many:])
+            sent = zip(batch, rows, strict=True)
+            receipts = [(each.identity, each.id, row[0], row[1], each.ts) for each, row in sent if each.id]
             if receipts:
                 self.connection.executemany(INSERT_RECEIPT, receipts)
             for message, room_key, seq in pastes:
@@ -261,16 +266,8 @@ class Store:
     def remember(self, people: Sequence[Person]) -> None:
         """As `Journal.remember`."""
         rows = [
-            (
-                each.identity,
-                each.nick,
-                json.dumps(list(each.rooms)),
-                each.seen,
-                " ".join(each.codes),
-                json.dumps(list(each.reads)),
-                each.account,
-            )
-            for each in people
+            (it.identity, it.nick, _json(it.rooms), it.seen, " ".join(it.codes), _json(it.reads), it.account)
+            for it in people
         ]
         with self.writing() as connection:
             connection.executemany(INSERT_PERSON, rows)
@@ -376,6 +373,10 @@ class Store:
         order = " ORDER BY seq DESC LIMIT ?"
         rows = self.connection.execute(SELECT_MESSAGES + order, (room.key, low, high, max(limit, 0)))
         return _messages(room.name, rows)[::-1]
+
+
+def _json(places: Sequence[tuple[str, str, int]]) -> str:
+    return msgspec.json.encode(places).decode()
 
 
 def _places(text: str) -> list[tuple[str, str, int]]:

@@ -56,6 +56,16 @@ def test_nobody_sees_or_is_acknowledged_a_message_before_the_commit() -> None:
     assert {each["type"] for each in ana.objects} == {"ack", "msg"}
 
 
+def test_the_journal_gets_words_and_not_enumerated_values_which_cost_sqlite_more() -> None:
+    world = World()
+    bob, ana = world.terminal("bob"), world.browser("ana")
+    bob.says("hi", "/me waves")
+    ana.asks(type="say", room="lobby", text="hi bob")
+    kept = world.hub.rooms["lobby"].log.last(3)
+    assert [(m.door, m.kind) for m in kept] == [("tcp", "say"), ("tcp", "action"), ("web", "say")]
+    assert {type(word) for m in kept for word in (m.door, m.kind)} == {str}
+
+
 def test_a_failed_commit_is_told_to_its_sender_only() -> None:
     world = World()
     bob, ana = world.terminal("bob"), world.browser("ana")

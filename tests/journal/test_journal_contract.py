@@ -53,6 +53,14 @@ def test_each_room_counts_for_itself_in_a_mixed_batch(journal: Any, ask: Ask, sa
     assert [(m.room, m.seq) for m in batch] == [("x", 1), ("y", 1), ("x", 2), ("x", 3), ("y", 2)]
 
 
+def test_a_batch_of_any_length_is_kept_whole_and_in_order(journal: Any, ask: Ask, say: Say) -> None:
+    for length in (31, 32, 33, 64, 70):  # around the number of rows that SQLite is given at once
+        room = f"of-{length}"
+        ask(journal.append, [say(f"line {number}", room) for number in range(length)])
+        page = ask(journal.read, room, after=0, before=None, limit=100)
+        assert [(m.seq, m.text) for m in page.messages] == [(n + 1, f"line {n}") for n in range(length)]
+
+
 def test_an_empty_batch_is_answered_with_nothing(journal: Any, ask: Ask) -> None:
     assert ask(journal.append, []) == []
 

@@ -77,7 +77,8 @@ class Posting:
         nick = self._nick_of(identity) if identity is not None else self._poster(post.nick)
         poster = f"{post.room} {post.nick or ''}" if identity is None else identity
         text, paste = shortened(post.text)
-        message = Message(post.room, self._hub.clock.wall(), nick, Door.HTTP, Kind.SAY, text, identity=proven)
+        now = self._hub.clock.wall()
+        message = Message(post.room, now, nick, str(Door.HTTP), str(Kind.SAY), text, identity=proven)
         if paste is not None:
             message.paste, message.whole = paste, post.text
         answer: Answer[Posted | Refusal] = Answer()

@@ -21,7 +21,7 @@ from gateway.core.protocol.events import Error, Notice, error_event
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import Lines, besides
 from gateway.core.rooms.catch_up import Past, Range
-from gateway.core.rooms.fanout import talks_in
+from gateway.core.rooms.fanout import Member, talks_in
 from gateway.core.rooms.registry import LOBBY
 from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Code, Refusal
@@ -40,6 +40,8 @@ QUESTIONS = {
     "exit": wording.MEANT_EXIT,
 }
 """The question about a line that consists of this word only."""
+WORD_LENGTH = 16
+"""Characters; a line that long is none of the words that mean something without a slash."""
 LEAVING_KEYS = ("\x03", "\x04")
 """^C and ^D, where the terminal sends them instead of ending the program."""
 
@@ -82,7 +84,7 @@ class Terminals:
             self._paste(session, line)
             return
         self.hub.rate_limit.pay(session)
-        if session in self._questions:
+        if self._questions and session in self._questions:
             self._say_after_all(session)
         if line:
             try:
@@ -158,20 +160,28 @@ class Terminals:
         member = talks_in(session)
         if line[0] == "\ufeff":
             line = line.lstrip("\ufeff")
-        word = line.rstrip() if len(line) < 16 else line
+        if "/" in line and commands.named_command(line):
+            commands.run(self.hub, self._operators, session, member, line)
+        elif len(line) < WORD_LENGTH and self._is_word(session, member, line):
+            return
+        elif member is None:
+            raise Refusal(Code.NOT_JOINED, wording.JOIN_LOBBY_FIRST)
+        elif line:
+            self.hub.say(member, sanitize.line(line.removeprefix("/") if line.startswith("//") else line))
+
+    def _is_word(self, session: Session, member: Member | None, line: str) -> bool:
+        """Whether the line is a single word that means something without a slash; then that has been done."""
+        word = line.rstrip()
         if word == "quit":
             commands.run(self.hub, self._operators, session, member, "/quit")
-        elif commands.named_command(line):
-            commands.run(self.hub, self._operators, session, member, line)
         elif word in LEAVING_KEYS:
             session.tell(Notice(wording.HOW_TO_LEAVE))
         elif word.casefold() in QUESTIONS and self._may_ask(session, word.casefold()):
             self._questions[session] = line
             self.hub.clock.later(ALONE_SECONDS, lambda: self._ask(session))
-        elif member is None:
-            raise Refusal(Code.NOT_JOINED, wording.JOIN_LOBBY_FIRST)
-        elif line:
-            self.hub.say(member, sanitize.line(line.removeprefix("/") if line.startswith("//") else line))
+        else:
+            return False
+        return True
 
     def _may_ask(self, session: Session, word: str) -> bool:
         """Whether the line, so far, came alone from somebody who has not been asked about the word before."""

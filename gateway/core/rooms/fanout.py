@@ -17,6 +17,9 @@ bounded number of sends and carries the rest of the turn over, so a room of 10,0
 offered twice in a turn.
 """
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from msgspec import UNSET
 
 from gateway.core.delivery import Delivery
@@ -149,6 +152,13 @@ def talks_in(session: Session) -> Member | None:
     return member if isinstance(member, Member) else None
 
 
+class Said(Protocol):
+    """A message of the room and the member who said it, None if nobody in the room did."""
+
+    message: Message
+    member: Member | None
+
+
 class Room:
     """A room in memory: its log, its members, and the state of the current turn of serving them."""
 
@@ -249,14 +259,16 @@ class Room:
             self._again.append(member)
         self._delivery.has_news(self)
 
-    def publish(self, message: Message, author: Member | None) -> None:
-        """Add a committed message to the log; `author` is the member who said it."""
-        self.log.append(message)
-        self.counters.messages_in += 1
-        if author is not None:
-            author.own = message.seq
-            author.session.messages_in += 1
-            self._authors[author] = None
+    def publish(self, said: Sequence["Said"]) -> None:
+        """Add committed messages to the log."""
+        self.counters.messages_in += len(said)
+        for each in said:
+            message, author = each.message, each.member
+            self.log.append(message)
+            if author is not None:
+                author.own = message.seq
+                author.session.messages_in += 1
+                self._authors[author] = None
         for readers in self.readers.values():
             readers.forget()
         self._delivery.has_news(self)

@@ -14,7 +14,10 @@ next answer.
 
 import logging
 from collections.abc import Callable
-from typing import NamedTuple
+from itertools import groupby
+from operator import attrgetter
+
+import msgspec
 
 from gateway import wording
 from gateway.core.answer import Answer
@@ -40,13 +43,16 @@ FAILURE_SECONDS = 2.0
 """How long a failed batch counts as a storage failure, if no other comes."""
 
 
-class Draft(NamedTuple):
+class Draft(msgspec.Struct, gc=False):
     """A message on its way to the journal, its room, and the session or callback that waits for the outcome."""
 
     room: Room
     message: Message
     member: Member | None
     answer: Answer[Posted | Refusal] | None
+
+
+_room_of = attrgetter("room")
 
 
 class GroupCommit:
@@ -100,17 +106,19 @@ class GroupCommit:
 
     def submit(self, draft: Draft) -> None:
         """Queue a message for the next tick's commit; while it is crowded, hold its sender."""
+        incoming = self._incoming
+        if not incoming:
+            self._clock.soon()
+        incoming.append(draft)
         draft.room.pending += 1
-        self._incoming.append(draft)
         if draft.message.whole:
             self._paste_bytes += len(draft.message.whole)
         if draft.member is not None:
             session = draft.member.session
-            session.submitted()
-            if self.crowded:
+            session.pending += 1
+            if len(incoming) > INCOMING_MESSAGES or self._paste_bytes > INCOMING_PASTE_BYTES:
                 session.hold()
                 self._crowded_out.append(session)
-        self._clock.soon()
 
     def begin(self) -> None:
         """Hand the journal a batch, if one is due; part of the tick."""
@@ -153,7 +161,7 @@ class GroupCommit:
         """The feed hands on the room's next message, somebody's or one that was sent from here."""
         draft = self._sent.pop(id(message), None)
         if draft is None:
-            room.publish(message, None)
+            room.publish([Draft(room, message, None, None)])
         else:
             self._show([draft])
 
@@ -189,29 +197,34 @@ class GroupCommit:
         self._clock.soon()
 
     def _show(self, drafts: list[Draft]) -> None:
-        for room, message, member, answer in drafts:
-            room.pending -= 1
-            room.publish(message, member)
-            if member is not None:
-                member.session.answered()
-                if member.session.ending:
-                    self._half_closed.committed(member.session)
-            if answer is not None:
-                answer.set(Posted(room.name, room.epoch, message.seq))
+        for room, its in groupby(drafts, key=_room_of):
+            said = list(its)
+            room.pending -= len(said)
+            room.publish(said)
+            for draft in said:
+                member = draft.member
+                if member is not None:
+                    session = member.session
+                    session.pending -= 1
+                    if session.ending:
+                        self._half_closed.committed(session)
+                if draft.answer is not None:
+                    draft.answer.set(Posted(room.name, room.epoch, draft.message.seq))
             if not room.members:
                 # Posted by HTTP into an empty room: nobody will leave it, which is when a room is usually forgotten.
                 self._rooms.forget_if_idle(room)
 
     def _end(self, drafts: list[Draft], outcome: Posted | Refusal) -> None:
         """Tell the senders of drafts that are not shown."""
-        for room, _, member, answer in drafts:
+        for draft in drafts:
+            room, member = draft.room, draft.member
             room.pending -= 1
             if member is not None:
-                member.session.answered()
+                member.session.pending -= 1
                 if member.session.ending:
                     self._half_closed.committed(member.session)
-            if answer is not None:
-                answer.set(outcome)
+            if draft.answer is not None:
+                draft.answer.set(outcome)
             elif member is not None and isinstance(outcome, Refusal):
                 member.session.tell(error_event(outcome))
             self._rooms.forget_if_idle(room)

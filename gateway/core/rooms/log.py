@@ -93,13 +93,16 @@ class RoomLog:
         size = cost(message)
         self.bytes += size
         self._budget.used += size
-        while self.head - self.first >= self.max_messages or self.bytes > self.max_bytes:
-            if self.first == self.head:
-                break
-            self._forget_first()
-        self._cut()
+        if self.head - self.first >= self.max_messages or self.bytes > self.max_bytes:
+            self._shrink()
         if self._budget.used > self._budget.top:
             self._budget.enforce()
+
+    def _shrink(self) -> None:
+        """Drop the oldest messages that are too many; the last one stays."""
+        while (self.head - self.first >= self.max_messages or self.bytes > self.max_bytes) and self.first < self.head:
+            self._forget_first()
+        self._cut()
 
     def remove(self, seq: int, reason: str) -> None:
         """Hold the message with that number without its text, if it is held at all; no reader's place changes."""

@@ -145,18 +145,22 @@ class RateLimit:
 
     def too_fast(self, session: Session) -> float:
         """Seconds until the session may speak again, 0 = now; counts nothing."""
+        address = self._address_of(session)
+        if address is None and not self.rate:
+            return 0.0
         now = self._clock.now()
         own = wait((session.identity or session).paid_until, now, self.rate, self._burst) if self.rate else 0.0
-        address = self._address_of(session)
         return own if address is None else max(own, self.addresses.wait(address, now))
 
     def pay(self, session: Session) -> None:
         """Count one message or request against the person's rate and the address's."""
         self.heard += 1
+        address = self._address_of(session)
+        if address is None and not self.rate:
+            return
         now = self._clock.now()
         payer = session.identity or session
         payer.paid_until = pay(payer.paid_until, now, self.rate) if self.rate else 0.0
-        address = self._address_of(session)
         if address is not None:
             self.addresses.pay(address, now)
 

@@ -4,9 +4,10 @@ A session has no queue of messages: it reads the logs of its rooms by cursors (`
 to it alone (replies, errors, the tail of a message its socket cut) is in `owed`, which always goes out before anything
 from a log. While more than OWED_BYTES are owed its input is held, so `owed` is bounded by that and one reply.
 
-A session is changed by its verbs. Two kinds of number are written from outside, because a call for each would cost
-too much: the counts that the fan-out keeps per reader and per message (`core.rooms.fanout`, `core.rooms.catch_up`), and
-`paid_until`, which belongs to the rate limit (`core.sessions.rate_limit`).
+A session is changed by its verbs. Three kinds of number are written from outside, because a call for each would cost
+too much: the counts that the fan-out keeps per reader and per message (`core.rooms.fanout`, `core.rooms.catch_up`),
+`pending`, which belongs to the group commit (`core.rooms.group_commit`), and `paid_until`, which belongs to the rate
+limit (`core.sessions.rate_limit`).
 
 This file is below rooms: it sees its members only as `RoomReading`s, and `core.rooms.fanout` gives them back as
 `Member`s.
@@ -250,14 +251,6 @@ class Session:
     def end_input(self) -> None:
         """The peer has stopped sending."""
         self.ending = True
-
-    def submitted(self) -> None:
-        """An own message is on its way to the journal."""
-        self.pending += 1
-
-    def answered(self) -> None:
-        """An own message was committed or refused."""
-        self.pending -= 1
 
     def show_own(self, echo: bool) -> None:
         """Whether own messages come back."""
