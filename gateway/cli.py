@@ -207,6 +207,26 @@ def backup(command: Subcommand, arguments: Sequence[str]) -> int:
     return start_on_store(command, parser, arguments, "file", "force")
 
 
+def export(command: Subcommand, arguments: Sequence[str]) -> int:
+    """`gateway export [FILE]`."""
+    parser = settings_parser("export", explanation(command), ["data"])
+    parser.usage = "gateway export [OPTIONS] [FILE]"
+    parser.add_argument("file", metavar="FILE", nargs="?", default="-", help="where to [- standard output]")
+    parser.add_argument("--force", action="store_const", const="true", default="", help="replace a file that is there")
+    return start_on_store(command, parser, arguments, "file", "force")
+
+
+def import_(command: Subcommand, arguments: Sequence[str]) -> int:
+    """`gateway import [FILE]`."""
+    parser = settings_parser("import", explanation(command), ["data"])
+    parser.usage = "gateway import [OPTIONS] [FILE]"
+    parser.add_argument("file", metavar="FILE", nargs="?", default="-", help="the export [- standard input]")
+    said = "give every room a new epoch, or not [if the gateway went on after its export]"
+    parser.add_argument("--new-epochs", dest="new_epochs", action="store_const", const="true", default="", help=said)
+    parser.add_argument("--no-new-epochs", dest="new_epochs", action="store_const", const="false", help=said)
+    return start_on_store(command, parser, arguments, "file", "new_epochs")
+
+
 def new_epoch(command: Subcommand, arguments: Sequence[str]) -> int:
     """`gateway new-epoch ROOM`."""
     parser = settings_parser("new-epoch", explanation(command), ["data"])
@@ -343,6 +363,18 @@ COMMANDS = {
         "gateway backup --data ./chat /backups/chat.sqlite3",
         backup,
         "gateway.store_commands:backup",
+    ),
+    "export": Subcommand(
+        "write the store as JSON lines, also while the gateway runs",
+        "gateway export --data ./chat | gzip > chat.jsonl.gz",
+        export,
+        "gateway.store_commands:export",
+    ),
+    "import": Subcommand(
+        "fill an empty store from an export",
+        "gunzip < chat.jsonl.gz | gateway import --data ./new",
+        import_,
+        "gateway.store_commands:import_",
     ),
     "new-epoch": Subcommand(
         "give a room a new epoch: its readers begin anew, its numbers go on",

@@ -48,7 +48,7 @@ ALLOWED = {
         "tls",
         "web",
     },
-    "store_commands": {"core", "journal", "login_link", "errors"},
+    "store_commands": {"core", "journal", "login_link", "process", "errors"},
     "flags": {"config", "errors"},
     "cli": {"config", "flags", "errors"},
 }
@@ -116,7 +116,7 @@ def foreign(module: str) -> set[str]:
 CORE = (
     {"answer"},
     {"roles", "sanitize", "address", "quantity", "redact", "trusted_time"},
-    {"clock", "archive"},
+    {"clock"},
     {"delivery"},
     {"protocol"},
     {"ports", "gate"},
@@ -226,7 +226,7 @@ def test_no_file_is_longer_than_sight_reaches() -> None:
     assert [str(path.relative_to(ROOT)) for path, size in sizes.items() if size >= 400] == []
 
 
-FILES = 209
+FILES = 210
 """How many modules there are at most: a new noun takes the place of an old one, or is argued here."""
 
 

@@ -90,6 +90,11 @@ def line(text: str, limit: int = TEXT_BYTES) -> str:
     return lines(text, limit).replace("\n", " ")
 
 
+def is_clean(text: str) -> bool:
+    """Whether the gate would leave every character of it as it is."""
+    return text.isprintable() or not _TOUCHED.search(text)
+
+
 def is_blank(text: str) -> bool:
     """Whether the gate would leave nothing readable of it."""
     return not _VISIBLE.search(_SEQUENCE.sub("", text).translate(_SINGLE))

@@ -48,9 +48,9 @@ LONGEST_END = 20.0
 Done = Callable[[JournalError | None], object]
 
 
-class BackupFile:
+class LargeFile:
     """The file at `place` while it is written. Raises JournalError when it cannot be: it is there and `replace` is not
-    wanted, it is no plain file, another backup is writing it, or there is no space for a copy of `database`."""
+    wanted, it is no plain file, another command is writing it, or there is no space for as much as `database` is."""
 
     def __init__(self, place: Path, replace: bool, database: Path) -> None:
         self.place = Path(os.path.realpath(place))
@@ -60,7 +60,7 @@ class BackupFile:
         try:
             self.descriptor = _open_part(self.part)
         except BlockingIOError:
-            raise JournalError(f"another backup is writing {self.place}: wait until it is done") from None
+            raise JournalError(f"another command is writing {self.place}: wait until it is done") from None
         except OSError as error:
             raise self.failure(error) from error
 
@@ -87,31 +87,15 @@ class BackupFile:
             raise JournalError(f"{place} is there already: name another file, or add --force to replace it")
         if space.f_bavail * space.f_frsize < needed:
             free = short_size(space.f_bavail * space.f_frsize)
-            raise JournalError(f"{folder} has {free} free, a backup needs {short_size(needed)} there")
+            raise JournalError(f"{folder} has {free} free, {short_size(needed)} are needed there")
 
     def failure(self, error: Exception) -> JournalError:
         """What went wrong while it was written, in words."""
         why = getattr(error, "strerror", None) or str(error)
-        return JournalError(f"cannot write the backup {self.place}: {why}")
-
-    def connect(self) -> sqlite3.Connection:
-        """A connection that writes to it: without locks, since nobody else has it, and without syncs."""
-        connection = sqlite3.connect(
-            f"{self.part.as_uri()}?nolock=1", uri=True, isolation_level=None, check_same_thread=False
-        )
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        connection.execute("PRAGMA journal_mode = OFF")
-        connection.execute("PRAGMA synchronous = OFF")
-        return connection
+        return JournalError(f"cannot write {self.place}: {why}")
 
     def complete(self) -> None:
-        """All is copied: make it a file of its own, and give it its name. Raises sqlite3.Error, OSError or
-        JournalError."""
-        os.pwrite(self.descriptor, WITHOUT_WAL, VERSIONS_AT)
-        with closing(self.connect()) as connection:
-            connection.execute("UPDATE meta SET value = ? WHERE key = 'mark'", (MARK,))
-            connection.execute("UPDATE meta SET value = '' WHERE key = 'mark_next'")
-        sweep(self.descriptor)
+        """All is written: give it its name. Raises OSError or JournalError."""
         os.fsync(self.descriptor)
         if self._replace:
             self.part.replace(self.place)
@@ -135,6 +119,30 @@ class BackupFile:
             if os.path.samestat(self.part.stat(), os.fstat(self.descriptor)):
                 self.part.unlink()
         os.close(self.descriptor)
+
+
+class BackupFile(LargeFile):
+    """The file of a backup."""
+
+    def connect(self) -> sqlite3.Connection:
+        """A connection that writes to it: without locks, since nobody else has it, and without syncs."""
+        connection = sqlite3.connect(
+            f"{self.part.as_uri()}?nolock=1", uri=True, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    def complete(self) -> None:
+        """All is copied: make it a file of its own, and give it its name. Raises sqlite3.Error, OSError or
+        JournalError."""
+        os.pwrite(self.descriptor, WITHOUT_WAL, VERSIONS_AT)
+        with closing(self.connect()) as connection:
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'mark'", (MARK,))
+            connection.execute("UPDATE meta SET value = '' WHERE key = 'mark_next'")
+        sweep(self.descriptor)
+        super().complete()
 
 
 def _open_part(path: Path) -> int:

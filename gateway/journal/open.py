@@ -215,7 +215,7 @@ def _begin(connection: sqlite3.Connection, path: Path, durability: str) -> Opene
     if broken is None:
         Tail(path).close()
     else:
-        meta["seed"] = _new_epochs(connection)
+        meta["seed"] = renew_in(connection)
     _note(connection, {"clean": "no", "boot": boot, "durability": durability, "mark_next": token})
     connection.execute("COMMIT")
     _note(connection, {"mark": write_mark(path, token), "mark_next": ""})
@@ -230,12 +230,13 @@ def _begin(connection: sqlite3.Connection, path: Path, durability: str) -> Opene
 def renew_epochs(connection: sqlite3.Connection) -> str:
     """Give every room a new epoch; return the seed that they are derived from."""
     connection.execute("BEGIN IMMEDIATE")
-    seed = _new_epochs(connection)
+    seed = renew_in(connection)
     connection.execute("COMMIT")
     return seed
 
 
-def _new_epochs(connection: sqlite3.Connection) -> str:
+def renew_in(connection: sqlite3.Connection) -> str:
+    """As `renew_epochs`, in the transaction that is open."""
     seed = new_seed()
     rooms = connection.execute("SELECT id, name FROM rooms").fetchall()
     epochs = [(epoch_of(seed, name), key) for key, name in rooms]

@@ -164,7 +164,7 @@ def test_what_cannot_be_a_backups_file_is_told_and_nothing_is_left(
     assert "would be in the gateway's own data folder" in told(copied(journal, path, replace=True))
     little = os.statvfs_result((4096, 4096, 100, 10, 10, 0, 0, 0, 0, 255))
     monkeypatch.setattr(os, "statvfs", lambda _: little)
-    assert "has 40.9 kB free, a backup needs 50" in told(copied(journal, tmp_path / "b"))
+    assert "has 40.9 kB free, 50" in told(copied(journal, tmp_path / "b"))
     assert beside(tmp_path / "b") == []
 
 
@@ -176,7 +176,7 @@ def test_two_backups_do_not_meet_in_one_file_and_a_dead_ones_rest_is_taken_over(
     rest.write_bytes(b"half a backup" * 10_000)
     with rest.open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        assert "another backup is writing" in told(copied(journal))
+        assert "another command is writing" in told(copied(journal))
     assert copied(journal) is None
     assert beside(place) == ["backup.sqlite3"]
 
@@ -200,7 +200,7 @@ def test_a_disk_that_is_full_leaves_no_half_backup_and_the_journal_unharmed(
         return connection
 
     monkeypatch.setattr(backup.BackupFile, "connect", small)
-    assert "cannot write the backup" in told(copied(journal)) and "full" in told(copied(journal))
+    assert "cannot write" in told(copied(journal)) and "full" in told(copied(journal))
     assert beside(place) == []
     assert fill(journal, 1)[0].seq == 301
 

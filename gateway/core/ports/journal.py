@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from gateway.core.answer import Answer
-from gateway.core.archive import Whole
 from gateway.core.clock import TimeRecord
+from gateway.core.ports.archive import Whole
 from gateway.core.ports.ledger import Ledger
 from gateway.core.protocol.message import Message
 from gateway.errors import JournalError, LostTail

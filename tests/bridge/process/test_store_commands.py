@@ -42,3 +42,21 @@ def test_a_room_gets_a_new_epoch_while_people_are_in_it(gateway: Gateway) -> Non
     assert after["seq"] == 2 and after["epoch"] != before["epoch"]
     assert "room lobby gets a new epoch" in gateway.stderr
     assert command("new-epoch", "nowhere", "--data", gateway.folder / "data").returncode == 1
+
+
+def test_the_export_of_a_talking_gateway_is_of_one_moment_and_gives_new_epochs(
+    start: Start, gateway: Gateway, tmp_path: Path
+) -> None:
+    first = post(gateway.web, "lobby", "one").json
+    data = gateway.folder / "data"
+    export = command("export", "--data", data)
+    assert export.stderr == "" and export.stdout.startswith('{"type":"gateway","format":1,"live":true')
+    done = command("export", tmp_path / "chat.jsonl", "--data", data)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["chat.jsonl"]
+    assert not list(tmp_path.glob(".gateway*"))
+    other = start(data="other", running=False)
+    done = command("import", tmp_path / "chat.jsonl", "--data", other.folder / "data")
+    assert done.returncode == 0 and "Every room has a new epoch, because" in done.stdout
+    assert post(other.start().web, "lobby", "two").json["epoch"] != first["epoch"]
+    assert "is locked, probably by another gateway" in command("import", tmp_path / "chat.jsonl", "--data", data).stderr
