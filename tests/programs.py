@@ -40,6 +40,8 @@ PROGRAMS = {
     "plink": Program(("plink",), "putty-tools", "putty"),
     "tt++": Program(("tt++", "/usr/games/tt++"), "tintin++", "tintin"),
     "faketime": Program(("faketime",), "faketime", "libfaketime"),
+    "cc": Program(("cc", "gcc", "clang"), "build-essential", ""),
+    "valgrind": Program(("valgrind",), "valgrind", ""),
     "tsc": Program(("tsc",), "node-typescript", "typescript"),
     "node": Program(("node",), "nodejs", "node"),
     "npm": Program(("npm",), "npm", "node"),
