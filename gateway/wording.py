@@ -50,6 +50,10 @@ TIME = ("no time before messages", "each message shows its time")
 COLOR = ("no colours", "names have colours where the terminal can show them")
 BELL = ("no bell", "the bell rings when you are called")
 PLAIN = ("the editor and colours are back where the terminal can show them", "words only: no colours, no line editor")
+TITLE = (
+    "the window has its own title again",
+    "the window's title is the room and your name, in the line editor of a terminal with windows",
+)
 HOLD = ("others' lines come at once", "others' lines wait until you press Enter")
 PRIVATE_WAITS = "a private message waits: press Enter to see it"
 IGNORING = ("you ignore nobody: /ignore NICK leaves somebody's lines out", "you do not see what these say: {names}")

@@ -33,8 +33,7 @@ from gateway.core.sessions.identity import spelled
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 
-WHO_PAGE = 20
-ROOMS_PAGE = 20
+WHO_PAGE = ROOMS_PAGE = 20
 ALIASES = {"?": "help", "list": "rooms", "names": "who"} | dict.fromkeys(("part", "leave"), "join lobby")
 ALIASES |= dict.fromkeys(("exit", "bye"), "quit")
 """Commands of other chats, and what they are called here."""
@@ -138,7 +137,8 @@ def _help(call: CommandCall) -> None:
         return
     listed = [row for row in COMMANDS.values() if not row.order]
     rows = [f"/{row.name} {row.usage}".ljust(24) + row.words for row in listed if not row.brief]
-    rows.append(wording.HELP_SETTINGS.format(commands=" ".join(f"/{row.name}" for row in listed if row.brief)))
+    settings = [f"/{row.name}" for row in listed if row.brief]
+    rows += [wording.HELP_SETTINGS.format(commands=" ".join(some)) for some in (settings[:5], settings[5:])]
     if call.session.operator is not None:
         orders = " ".join(f"/{row.name}" for row in COMMANDS.values() if row.order)
         rows.append(wording.HELP_OPERATE.format(commands=orders))

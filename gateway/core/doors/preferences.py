@@ -1,4 +1,4 @@
-"""What a person may set at a terminal, as commands: /time, /color, /bell, /plain, /hold, /mode, /ignore; also /away.
+"""What a person may set at a terminal, as commands: /time, /color, /bell, /hold, /title, /ignore …; also /away.
 
 Each row of PREFERENCES says what it sets, is asked without words for how it stands, and is listed by /help in one row.
 What was set is a frozen value of the session (`core.protocol.looks`); the connection looks at it after each line.
@@ -75,6 +75,10 @@ def _plain(session: Session, words: str) -> str:
     return _switch(session, words, "plain", session.preferences.plain, wording.PLAIN)
 
 
+def _title(session: Session, words: str) -> str:
+    return _switch(session, words, "title", session.preferences.title, wording.TITLE)
+
+
 def _hold(session: Session, words: str) -> str:
     return _switch(session, words, "hold", session.preferences.hold, wording.HOLD)
 
@@ -130,5 +134,6 @@ PREFERENCES = (
     Preference("bell", "on|off", "ring when you are called", "/bell on", _bell),
     Preference("hold", "on|off", "others' lines wait until you press Enter", "/hold on", _hold),
     Preference("plain", "on|off", "words only, for screen readers", "/plain on", _plain),
+    Preference("title", "on|off", "room and name as the window's title", "/title on", _title),
     Preference("mode", "char|line", "the line editor without telnet, after `stty -icanon -echo`", "/mode char", _mode),
 )

@@ -44,6 +44,8 @@ class Preferences:
     time: bool | None = None
     bell: bool | None = None
     plain: bool = False
+    title: bool = False
+    """The window's title shows the room and the name."""
     hold: bool = False
     """Others' lines wait for Enter."""
     keys: bool = False

@@ -41,6 +41,12 @@ WRAPPING: Final = re.compile(
 """Terminals known to wrap rows that have become too long."""
 CUTTING: Final = re.compile(r"41;|8[235];|0;136;")
 """What xterm, screen, rxvt and PuTTY call themselves, which cut such rows off."""
+TITLED: Final = re.compile(
+    r"$|xterm|rxvt|tmux|screen|kitty|alacritty|foot|vte|gnome|konsole|wezterm|ghostty|ms-term|putty|mintty",
+    re.IGNORECASE,
+)
+"""Terminals known to have a window with a title; also one that has not said what it is: its user asks for the title."""
+KEEP_TITLE, SET_TITLE, RESTORE_TITLE = "\x1b[22;2t", "\x1b]2;{title}\x1b\\", "\x1b[23;2t"
 OPEN_PASTE, DOT = "/paste", END.decode()
 _WHOLE_LINE = re.compile(rb"[^\x00-\x1f\x7f]{2,}(?:\r\n|\n)")
 
@@ -81,7 +87,7 @@ class EditorSession:
     out; `terminal` is the terminal's type, as far as it is known."""
 
     __slots__ = ("_completer", "_drawn_at", "_editor", "_fed", "_line", "_pump_due", "_reflows", "_resizing", "_size",
-                 "_stale", "_step", "_typed", "_write", "keys_seen")  # fmt: skip
+                 "_stale", "_step", "_title", "_titled", "_typed", "_write", "keys_seen")  # fmt: skip
 
     def __init__(self, line: Line, write: Callable[[bytes], bool], size: tuple[int, int], terminal: str) -> None:
         self._line = line
@@ -92,6 +98,9 @@ class EditorSession:
         self._completer = Completer(line.door.hub, line.session)
         self._reflows: bool | None = True if WRAPPING.search(terminal) else None
         """Whether the terminal wraps rows that have become too long; None: not known."""
+        self._titled = TITLED.match(terminal) is not None
+        self._title = ""
+        """What we have made the window's title; empty: it has its own."""
         self._resizing = False
         self._step = 0
         """Counts what a resize waits for; a timer of an earlier step does nothing."""
@@ -202,7 +211,17 @@ class EditorSession:
             self._stale = True
             return
         self._stale = False
-        self._write(self._editor.draw())
+        self._write(self._new_title() + self._editor.draw())
+
+    def _new_title(self) -> bytes:
+        """What makes the window's title the wanted one, if it is another one."""
+        session, before = self._line.session, self._title
+        member = talks_in(session) if self._titled and session.preferences.title else None
+        self._title = f"{member.room.name} · {session.nick}" if member is not None else ""
+        if self._title == before:
+            return b""
+        change = SET_TITLE.format(title=self._title) if self._title else RESTORE_TITLE
+        return (change if before else KEEP_TITLE + change).encode()
 
     def drained(self) -> None:
         """All has gone out: draw what has changed meanwhile."""
@@ -211,7 +230,9 @@ class EditorSession:
 
     def close(self, last: list[str]) -> bytes:
         """What to write at the end, `last` being the last lines."""
-        return self._editor.close(last)
+        restore = RESTORE_TITLE.encode() if self._title else b""
+        self._title = ""
+        return restore + self._editor.close(last)
 
     def _pump(self) -> None:
         self._pump_due = False

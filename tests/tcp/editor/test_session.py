@@ -256,3 +256,20 @@ def test_a_peer_that_reads_nothing_is_not_drawn_for(new_house: Callable[..., Hou
     for number in range(300):
         ana.guest.says(b"\x15" + b"%d " % number * 500)
     house.until(lambda: "299 299" in ana.looks()[-1])
+
+
+def test_the_window_s_title_is_the_room_and_the_name_while_it_is_wanted(house: House) -> None:
+    ana = Typist(house)
+    ana.guest.says(b"/nick ana\r\0")
+    ana.sees("you are ana")
+    assert ana.emulator.title == ""
+    for command, title in (("/title on", "lobby · ana"), ("/join ops", "ops · ana"), ("/nick bo", "ops · bo")):
+        ana.guest.says(command.encode() + b"\r\0")
+        house.until(lambda title=title: ana.looks() and ana.emulator.title == title)  # type: ignore[misc]
+    heard: list[bytes] = []
+    for command in ("/title off", "/title on", "/quit"):
+        ana.guest.says(command.encode() + b"\r\0")
+        ana.guest.hears(b"\x1b[22;2t\x1b]2;ops" if command == "/title on" else b"\x1b[23;2t")
+        heard.append(ana.guest.heard)
+        ana.guest.forgets()
+    assert [each.count(b"\x1b]2;") for each in heard] == [0, 1, 0]
