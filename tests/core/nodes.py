@@ -42,13 +42,13 @@ class LinkedCluster:
         self.away = False
         self.hearers = Hearers()
 
-    def tell(self, fact: Fact, node: str = "") -> None:
+    def tell(self, fact: Fact) -> None:
         """See `Cluster`."""
         for each in self._nodes.clusters.values():
-            if each is not self and node in ("", each.node):
-                self._nodes.facts.append((self.node, each, msgspec.json.encode(fact)))
+            if each is not self:
+                self._nodes.facts.append((each, msgspec.json.encode(fact)))
 
-    def hear(self, kind: type[F], use: Callable[[str, F], object]) -> None:
+    def hear(self, kind: type[F], use: Callable[[F], object]) -> None:
         """See `Cluster`."""
         self.hearers.add(kind, use)
 
@@ -148,7 +148,7 @@ class Nodes:
 
     def __init__(self) -> None:
         self.clusters: dict[str, LinkedCluster] = {}
-        self.facts: deque[tuple[str, LinkedCluster, bytes]] = deque()
+        self.facts: deque[tuple[LinkedCluster, bytes]] = deque()
         self.asked: deque[Callable[[], None]] = deque()
         self.ledger = MemoryLedger()
         self.people: dict[str, Person] = {}
@@ -177,17 +177,17 @@ class Nodes:
             if self.asked:
                 self.asked.popleft()()
             elif self.facts:
-                node, cluster, fact = self.facts.popleft()
-                cluster.hearers.tell(node, msgspec.json.decode(fact, type=Fact))
+                cluster, fact = self.facts.popleft()
+                cluster.hearers.tell(msgspec.json.decode(fact, type=Fact))
             else:
                 return
 
     def miss(self) -> None:
         """All facts on the way are lost, and the nodes are told that they may have missed some."""
-        lost = {cluster.node: cluster for _, cluster, _ in self.facts}
+        lost = {cluster.node: cluster for cluster, _ in self.facts}
         self.facts.clear()
         for cluster in lost.values():
-            cluster.hearers.tell("", Missed())
+            cluster.hearers.tell(Missed())
         self.settle()
 
     def flush(self) -> None:
@@ -195,7 +195,7 @@ class Nodes:
         for each in (self.people, self.connected, self.knowing, self.codes, self.names):
             each.clear()
         for cluster in self.clusters.values():
-            cluster.hearers.tell("", Missed())
+            cluster.hearers.tell(Missed())
         self.settle()
 
     def stored(self, id: str, node: str) -> Person | None:
@@ -214,7 +214,7 @@ class Nodes:
             here = self.connected.setdefault(id, set())
             here.discard(cluster.node) if person.seen else here.add(cluster.node)
             self.people[id] = person
-            for node in self.knowing.setdefault(id, set()) - {cluster.node}:
-                cluster.tell(PersonChanged(person), node)
+            if self.knowing.setdefault(id, set()) - {cluster.node}:
+                cluster.tell(PersonChanged(person))
             self.knowing[id].add(cluster.node)
         return Answer.of(None)

@@ -14,21 +14,21 @@ def test_a_fact_comes_back_from_json_as_it_was() -> None:
 
 
 def test_a_fact_is_handed_to_those_who_want_its_kind() -> None:
-    heard: list[tuple[str, Fact]] = []
+    heard: list[Fact] = []
     hearers = Hearers()
-    hearers.add(LoginsChanged, lambda node, fact: heard.append((node, fact)))
-    hearers.add(LoginsChanged, lambda node, fact: heard.append((node, fact)))
+    hearers.add(LoginsChanged, heard.append)
+    hearers.add(LoginsChanged, heard.append)
 
-    hearers.tell("a", LoginsChanged())
-    hearers.tell("a", Missed())
+    hearers.tell(LoginsChanged())
+    hearers.tell(Missed())
 
-    assert heard == [("a", LoginsChanged())] * 2
+    assert heard == [LoginsChanged()] * 2
 
 
 def test_a_single_node_hears_nothing_of_what_it_tells() -> None:
     heard: list[Fact] = []
     alone = Alone()
-    alone.hear(LoginsChanged, lambda node, fact: heard.append(fact))
+    alone.hear(LoginsChanged, heard.append)
 
     alone.tell(LoginsChanged())
 

@@ -9,10 +9,9 @@ import msgspec
 import pytest
 
 from gateway.core.ports.journal import Journal
-from gateway.core.ports.ledger import AuditPage, AuditQuery, Ledger, Measure, Sanction
+from gateway.core.ports.ledger import ENTRIES_LOOKED_AT, AuditPage, AuditQuery, Ledger, Measure, Sanction
 from gateway.core.roles import AuditEntry
 from gateway.errors import JournalError
-from gateway.journal.ledger import ENTRIES_LOOKED_AT
 from tests.journal.conftest import Ask, OpenSqlite
 
 

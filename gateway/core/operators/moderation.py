@@ -69,8 +69,8 @@ class Moderation:
         self._announced_until = 0.0
         self._unstored: set[str] = set()
         """The sanctions that the ledger could not store."""
-        hub.cluster.hear(SanctionsChanged, lambda node, changed: self._follow(changed.add, changed.lift))
-        hub.cluster.hear(Missed, lambda node, missed: self.start())
+        hub.cluster.hear(SanctionsChanged, lambda changed: self._follow(changed.add, changed.lift))
+        hub.cluster.hear(Missed, lambda missed: self.start())
         self._awaited: set[str] = set()
         """Mutes whose end is waited for."""
 

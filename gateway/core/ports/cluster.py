@@ -61,7 +61,7 @@ class CodeUsed(msgspec.Struct, frozen=True, tag="code"):
 
 Fact = Missed | SanctionsChanged | LoginsChanged | PersonChanged | CodeUsed
 F = TypeVar("F", bound=Fact)
-Hear = Callable[[str, Any], object]
+Hear = Callable[[Any], object]
 
 
 class Cluster(Protocol):
@@ -71,12 +71,12 @@ class Cluster(Protocol):
     def node(self) -> str:
         """The id of this node; empty when it is alone."""
 
-    def tell(self, fact: Fact, node: str = "") -> None:
-        """Tell all other nodes, or one of them, in the order of the calls. While the others cannot be reached facts
+    def tell(self, fact: Fact) -> None:
+        """Tell all other nodes, in the order of the calls. While the others cannot be reached facts
         wait; those that cannot wait any longer are lost, and the others hear `Missed`."""
 
-    def hear(self, kind: type[F], use: Callable[[str, F], object]) -> None:
-        """Call `use` with the teller's id and each fact of that kind that another node tells."""
+    def hear(self, kind: type[F], use: Callable[[F], object]) -> None:
+        """Call `use` with each fact of that kind that another node tells."""
 
     def person(self, id: str) -> Answer[Person | JournalError | None]:
         """What is stored of the identity with that id, `seen` 0 while it is connected to any living node; None when
@@ -109,14 +109,14 @@ class Hearers:
     def __init__(self) -> None:
         self._by_kind: dict[type, list[Hear]] = {}
 
-    def add(self, kind: type[F], use: Callable[[str, F], object]) -> None:
+    def add(self, kind: type[F], use: Callable[[F], object]) -> None:
         """As `Cluster.hear`."""
         self._by_kind.setdefault(kind, []).append(use)
 
-    def tell(self, node: str, fact: Fact) -> None:
-        """Hand a fact that `node` has told to those who want to hear it."""
+    def tell(self, fact: Fact) -> None:
+        """Hand a fact to those who want to hear it."""
         for use in self._by_kind.get(type(fact), ()):
-            use(node, fact)
+            use(fact)
 
 
 class Alone:
@@ -124,10 +124,10 @@ class Alone:
 
     node = ""
 
-    def tell(self, fact: Fact, node: str = "") -> None:
+    def tell(self, fact: Fact) -> None:
         """As `Cluster.tell`; there is nobody."""
 
-    def hear(self, kind: type[F], use: Callable[[str, F], object]) -> None:
+    def hear(self, kind: type[F], use: Callable[[F], object]) -> None:
         """As `Cluster.hear`; there is nothing."""
 
     def person(self, id: str) -> Answer[Person | JournalError | None]:

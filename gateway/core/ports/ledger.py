@@ -1,6 +1,6 @@
 """The ledger's port: bans, mutes, the audit log and the dashboard's logins, in the journal's own store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -37,6 +37,8 @@ class Sanction(NamedTuple):
     until: int | None
 
 
+ENTRIES_LOOKED_AT = 5_000
+"""Entries searched for one page, at most: about 15 ms."""
 AUDIT_FIELDS = ("who", "source", "action", "target", "reason", "result")
 """The texts of an entry, in which words are looked for."""
 
@@ -56,6 +58,18 @@ class AuditQuery(NamedTuple):
             if not any(word in text.lower() for text in texts):
                 return False
         return True
+
+    def page(self, entries: Iterable[AuditEntry]) -> "AuditPage":
+        """A page of the first entries that match; `entries` are the newest first, and begin below `before`."""
+        found: list[AuditEntry] = []
+        last = 0
+        for looked_at, entry in enumerate(entries):
+            if len(found) == self.limit or looked_at == ENTRIES_LOOKED_AT:
+                return AuditPage(found, str(last))
+            last = entry.number
+            if self.matches(entry):
+                found.append(entry)
+        return AuditPage(found, None)
 
 
 class AuditPage(msgspec.Struct, frozen=True):
@@ -93,4 +107,4 @@ class Ledger(Protocol):
         """What `keep_logins` was given last; "" at first."""
 
     def keep_logins(self, text: str) -> Answer[JournalError | None]:
-        """Store who is logged in to the dashboard, in whatever form the dashboard writes it."""
+        """Store who is logged in to the dashboard: a list of JSON objects, each with its own `key`."""

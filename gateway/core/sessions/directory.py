@@ -47,9 +47,9 @@ class Directory:
         self._nicks: Nicknames = registry.nicks
         self._rename = rename
         self._renamed = renamed
-        cluster.hear(PersonChanged, lambda node, fact: self._changed(fact.person))
-        cluster.hear(CodeUsed, lambda node, fact: self._used(fact.identity, fact.code))
-        cluster.hear(Missed, lambda node, fact: self._say_again())
+        cluster.hear(PersonChanged, lambda fact: self._changed(fact.person))
+        cluster.hear(CodeUsed, lambda fact: self._used(fact.identity, fact.code))
+        cluster.hear(Missed, lambda fact: self._say_again())
 
     # Asking
 

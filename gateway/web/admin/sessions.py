@@ -111,8 +111,8 @@ class AdminSessions:
         self._sessions: dict[bytes, AdminSession] = {}
         self._written = 0.0
         self._changes = 0
-        cluster.hear(LoginsChanged, lambda node, changed: self.start())
-        cluster.hear(Missed, lambda node, missed: self.start())
+        cluster.hear(LoginsChanged, lambda changed: self.start())
+        cluster.hear(Missed, lambda missed: self.start())
 
     def start(self) -> None:
         """Load the stored sessions, in place of those known now."""

@@ -243,7 +243,7 @@ def test_a_nick_given_away_twice_belongs_to_whom_the_store_says(nodes: Nodes, he
     nodes.names.clear()
     other = netcat(nodes, there, "bob")
 
-    nodes.clusters["a"].hearers.tell("", Missed())
+    nodes.clusters["a"].hearers.tell(Missed())
     nodes.settle()
 
     assert other.session.nick == "bob"
