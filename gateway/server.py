@@ -33,7 +33,6 @@ from gateway.core.stats.health import Ceilings
 from gateway.core.stats.recent import Statistics
 from gateway.errors import Refusal, StartError
 from gateway.journal.index import SqliteIndex
-from gateway.journal.ledger import MemoryLedger
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.listeners import Listeners, by_port_name
@@ -99,8 +98,10 @@ def serve(settings: Settings, again: Callable[[], Settings]) -> int:
 
 async def run(settings: Settings, again: Callable[[], Settings]) -> int:
     """Start, run and stop one gateway in the running loop; return the exit code."""
-    node = None if settings.redis is None else await join_nodes(settings.redis, settings.journal.stream_messages)
-    gateway = Gateway(settings, again, asyncio.get_running_loop(), node)
+    key = secrets.token_bytes(KEY_BYTES) if settings.memory else kept_key(settings.data / "token.key")
+    kept = settings.journal.stream_messages
+    node = None if settings.redis is None else await join_nodes(settings.redis, kept, key)
+    gateway = Gateway(settings, again, asyncio.get_running_loop(), key, node)
     try:
         await gateway.start()
         await gateway.shutdown.asked.wait()
@@ -111,15 +112,16 @@ async def run(settings: Settings, again: Callable[[], Settings]) -> int:
     return 0
 
 
-async def join_nodes(url: str, kept: int) -> "Node":
-    """Become a node of those that share the Redis of `url`. Raises StartError."""
+async def join_nodes(url: str, kept: int, key: bytes) -> "Node":
+    """Become a node of those that share the Redis of `url`, and whose tokens `key` signs if they have no other. Raises
+    StartError."""
     try:
         module = import_module("gateway.redis.node")  # not imported above: the package `redis` is optional
     except ModuleNotFoundError as missing:
         if missing.name != "redis":
             raise
         raise StartError(wording.NO_REDIS_PACKAGE) from None
-    joined: Node = await module.join(url, kept, MemoryLedger())
+    joined: Node = await module.join(url, kept, key)
     return joined
 
 
@@ -131,6 +133,7 @@ class Gateway:
         settings: Settings,
         again: Callable[[], Settings],
         loop: asyncio.AbstractEventLoop,
+        token_key: bytes,
         node: "Node | None" = None,
     ) -> None:
         self.settings = settings
@@ -153,9 +156,10 @@ class Gateway:
             self.clock,
             Statistics(self.clock, Ceilings(fds=descriptor_limit(), rss_bytes=memory_limit())),
             random_bits=secrets.randbits,
-            token_key=secrets.token_bytes(KEY_BYTES) if settings.memory else kept_key(settings.data / "token.key"),
+            token_key=token_key if node is None else node.token_key,
             index=SqliteIndex(None if settings.memory else settings.data / "index.sqlite3", loop.call_soon_threadsafe),
             feed=None if node is None else node.feed,
+            cluster=None if node is None else node.cluster,
         )
         keep = settings.journal.retention
         self.retention = Retention(self.journal, self.hub.rooms, keep, self.clock, self.hub.search.expired)

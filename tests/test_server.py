@@ -25,7 +25,7 @@ def opening_late(gateway: Gateway) -> Answer[RoomRecord | JournalError]:
 async def start_late(data: Path, fails: bool) -> bool:
     """Start a gateway whose lobby takes its time; return whether a door was open before the lobby was."""
     settings = Settings(tcp_port=0, telnet_port=-1, web_port=0, data=data)
-    gateway = Gateway(settings, lambda: settings, asyncio.get_running_loop())
+    gateway = Gateway(settings, lambda: settings, asyncio.get_running_loop(), b"key")
     really_open = gateway.journal.open
     late = opening_late(gateway)
     starting = asyncio.create_task(gateway.start())

@@ -86,7 +86,7 @@ def test_the_walk_in_readme_is_the_way_a_message_goes(tmp_path: Path) -> None:
     settings = Settings(tcp_port=0, telnet_port=-1, web_port=0, data=tmp_path)
 
     async def run() -> list[str]:
-        gateway = Gateway(settings, lambda: settings, asyncio.get_running_loop())
+        gateway = Gateway(settings, lambda: settings, asyncio.get_running_loop(), b"key")
         try:
             return await one_message(gateway)
         finally:

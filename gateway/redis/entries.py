@@ -94,11 +94,6 @@ def removal_of(text: bytes) -> Removal:
     return _removal(text)
 
 
-def person_text(person: Person) -> bytes:
-    """An identity as it is stored."""
-    return _encode(person)
-
-
 def person_of(text: bytes) -> Person | None:
     """The stored identity; None if it cannot be read."""
     try:

@@ -26,8 +26,6 @@ from gateway.redis.connection import Argument, Backplane
 from gateway.redis.entries import (
     message_of,
     payload_of,
-    person_of,
-    person_text,
     receipt_key,
     record_of,
     removal_of,
@@ -98,24 +96,16 @@ class RedisJournal:
         return self.backplane.do("topic", (room, topic, epoch, self.backplane.node, event), lambda _: None)
 
     def remember(self, people: Sequence[Person]) -> Answer[JournalError | None]:
-        """As `Journal.remember`."""
-        arguments: list[Argument] = []
+        """As `Journal.remember`; the nodes that know a person hear what has changed."""
+        arguments: list[Argument] = [self.backplane.node]
         for each in people:
-            arguments += (each.identity, person_text(each))
+            arguments += (each.identity, msgspec.json.encode(each), each.seen, each.account.casefold())
         return self.backplane.do("remember", arguments, lambda _: None)
 
     def recall(self, since: int) -> Answer[Memory | JournalError]:
-        """As `Journal.recall`. There are no receipts: Redis itself recognizes a retry."""
-
-        def memory(answer: Sequence[bytes]) -> Memory:
-            people = [person for each in answer if (person := person_of(each)) is not None]
-            kept = [each for each in people if not each.seen or each.seen >= since or each.account]
-            old = {each.identity for each in people} - {each.identity for each in kept}
-            if old:
-                self.backplane.do("forget", sorted(old))
-            return Memory(sorted(kept, key=lambda each: each.seen), ())
-
-        return self.backplane.do("people", (), memory)
+        """As `Journal.recall`. There is nothing: people are looked up when they come (`redis.cluster`), and a retry is
+        recognized by Redis itself."""
+        return Answer.of(Memory((), ()))
 
     def paste(self, room: str, seq: int) -> Answer[str | JournalError | None]:
         """As `Journal.paste`."""

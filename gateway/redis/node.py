@@ -1,20 +1,26 @@
 """A node: one gateway of those that share a Redis, with everything of its own that speaks to it."""
 
+import asyncio
 from dataclasses import dataclass
 
-from gateway.core.ports.ledger import Ledger
+from gateway.core.answer import Answer
+from gateway.errors import BackplaneError, StartError
+from gateway.redis.cluster import RedisCluster
 from gateway.redis.connection import Backplane
 from gateway.redis.feed import StreamFeed
 from gateway.redis.journal import RedisJournal
+from gateway.redis.ledger import RedisLedger
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The parts of one node, started."""
+    """The parts of one node, started. `token_key` signs the tokens of all nodes."""
 
     backplane: Backplane
     feed: StreamFeed
     journal: RedisJournal
+    cluster: RedisCluster
+    token_key: bytes
 
     @property
     def words(self) -> str:
@@ -23,16 +29,27 @@ class Node:
 
     async def close(self) -> None:
         """Let what was asked be answered, then close the connections. The node's leases are given back."""
+        self.cluster.stop()
         await self.backplane.close()
         await self.feed.close()
 
 
-async def join(url: str, kept: int, ledger: Ledger) -> Node:
-    """Become a node of those that share the Redis of `url`; about `kept` messages of each room stay in it. Raises
-    StartError."""
+async def join(url: str, kept: int, new_key: bytes) -> Node:
+    """Become a node of those that share the Redis of `url`; about `kept` messages of each room stay in it; `new_key`
+    signs tokens if they have no key yet. Raises StartError."""
     backplane = Backplane(url)
     await backplane.start()
     feed = StreamFeed(backplane)
-    journal = RedisJournal(backplane, feed, ledger, kept)
+    journal = RedisJournal(backplane, feed, RedisLedger(backplane), kept)
+    cluster = RedisCluster(backplane, feed)
     feed.start()
-    return Node(backplane, feed, journal)
+    key = await _value(cluster.begin(new_key))
+    if isinstance(key, BackplaneError):
+        raise StartError(str(key))
+    return Node(backplane, feed, journal, cluster, key)
+
+
+async def _value(answer: Answer[bytes | BackplaneError]) -> bytes | BackplaneError:
+    future: asyncio.Future[bytes | BackplaneError] = asyncio.get_running_loop().create_future()
+    answer.then(future.set_result)
+    return await future

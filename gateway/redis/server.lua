@@ -404,18 +404,243 @@ function verbs.erase(a) return redis.call('SET', 'gw:rewrite', 1, 'NX', 'PX', 60
 
 function verbs.time(a) redis.call('SET', 'gw:time', a[1]) return 1 end
 
--- {identity, JSON} …
-function verbs.remember(a)
-  for place = 1, #a, 2 do redis.call('HSET', 'gw:people', a[place], a[place + 1]) end
+-- Bans, mutes, the audit log and the dashboard's logins.
+--   gw:bans gw:mutes  hashes: id -> JSON
+--   gw:audit          stream: the entries, id NUMBER-0; field e (JSON)
+--   gw:logins         hash: key -> JSON
+
+-- since: all bans and mutes but those that ended before that time, which are deleted.
+function verbs.sanctions(a)
+  local since, found = tonumber(a[1]), {}
+  for _, key in ipairs({'gw:bans', 'gw:mutes'}) do
+    local held = redis.call('HGETALL', key)
+    for place = 1, #held, 2 do
+      local sound, sanction = pcall(cjson.decode, held[place + 1])
+      local ended = sound and type(sanction) == 'table' and type(sanction[9]) == 'number' and sanction[9] < since
+      if ended then redis.call('HDEL', key, held[place]) elseif sound then found[#found + 1] = held[place + 1] end
+    end
+  end
+  return found
+end
+
+-- id of the call, node, fact or '', count of entries, count added, entry …, {measure, id, JSON} …, {measure, id} …
+function verbs.record(a)
+  if not redis.call('SET', 'gw:event:' .. a[1], 1, 'NX', 'PX', 60000) then return 1 end
+  local place = 6
+  local last = redis.call('XREVRANGE', 'gw:audit', '+', '-', 'COUNT', 1)[1]
+  local number = last and number_of(last[1]) or 0
+  for _ = 1, tonumber(a[4]) do
+    number = number + 1
+    redis.call('XADD', 'gw:audit', number .. '-0', 'e', a[place])
+    place = place + 1
+  end
+  for _ = 1, tonumber(a[5]) do
+    redis.call('HSET', 'gw:' .. a[place] .. 's', a[place + 1], a[place + 2])
+    place = place + 3
+  end
+  while a[place] do
+    redis.call('HDEL', 'gw:' .. a[place] .. 's', a[place + 1])
+    place = place + 2
+  end
+  if a[3] ~= '' then announce('sanctions', a[2], a[3]) end
   return 1
 end
 
-function verbs.people(a) return redis.call('HVALS', 'gw:people') end
+-- before, limit: {number, entry} …, the newest first.
+function verbs.audit(a)
+  local found = {}
+  for _, entry in ipairs(redis.call('XREVRANGE', 'gw:audit', a[1], '-', 'COUNT', a[2])) do
+    found[#found + 1] = {number_of(entry[1]), fields(entry).e}
+  end
+  return found
+end
 
--- identity …
-function verbs.forget(a)
-  for place = 1, #a do redis.call('HDEL', 'gw:people', a[place]) end
+function verbs.logins(a) return redis.call('HGETALL', 'gw:logins') end
+
+-- node, fact, {"open", "change" or "end", key, JSON} …: one that was ended elsewhere is not changed.
+function verbs.keep_logins(a)
+  local changed = false
+  for place = 3, #a, 3 do
+    local held = redis.call('HGET', 'gw:logins', a[place + 1])
+    if a[place] == 'end' then
+      changed = redis.call('HDEL', 'gw:logins', a[place + 1]) == 1 or changed
+    elseif held ~= a[place + 2] and (held or a[place] == 'open') then
+      redis.call('HSET', 'gw:logins', a[place + 1], a[place + 2])
+      changed = true
+    end
+  end
+  if changed then announce('logins', a[1], a[2]) end
   return 1
+end
+
+-- People and nicks.
+--   gw:nodes         hash: node -> time (ms) of its last beat
+--   gw:person:ID     hash: p (JSON), a (account), s (when the last connection ended, ms), n:NODE (1 = connected there,
+--                    0 = known there)
+--   gw:account:NAME  the identity of an account
+--   gw:nick:KEY      "OWNER NODE": an identity, or ~NODE:SESSION, and the node that claimed it
+--   gw:code:CODE     "ID CALL": the identity that a code proves; the call that has used it up
+--   gw:token-key     signs the tokens
+local LEASE_MS, NICK_MS, PERSON_MS, KEPT_MS = 10000, 120000, 600000, 172800000
+
+local function now_ms()
+  local now = redis.call('TIME')
+  return now[1] * 1000 + math.floor(now[2] / 1000)
+end
+
+local function beat_of(node) return tonumber(redis.call('HGET', 'gw:nodes', node) or '0') end
+
+local function lives(node) return now_ms() - beat_of(node) < LEASE_MS end
+
+-- When the person's last connection to a node other than `except` ended; 0: there is one; nil: nothing is stored.
+local function away_since(id, except)
+  local held = redis.call('HGETALL', 'gw:person:' .. id)
+  local seen = #held > 0 and 1 or nil
+  for place = 1, #held, 2 do
+    local node = string.match(held[place], '^n:(.*)$')
+    if held[place] == 's' then
+      seen = math.max(seen, tonumber(held[place + 1]))
+    elseif node and node ~= except and held[place + 1] == '1' then
+      if lives(node) then return 0 end
+      seen = math.max(seen, beat_of(node))
+    end
+  end
+  return seen
+end
+
+local function tell_knowing(node, id, json)
+  for _, field in ipairs(redis.call('HKEYS', 'gw:person:' .. id)) do
+    local other = string.match(field, '^n:(.*)$')
+    if other and other ~= node and lives(other) then
+      return announce('person', node, '{"type":"person","person":' .. json .. '}')
+    end
+  end
+end
+
+-- node, {id, JSON, when the last connection to this node ended (0: connected, 1: it proves nothing), account} …
+function verbs.remember(a)
+  local node = a[1]
+  for place = 2, #a, 4 do
+    local id, json, seen, account = a[place], a[place + 1], tonumber(a[place + 2]), a[place + 3]
+    local key = 'gw:person:' .. id
+    if seen == 1 then
+      redis.call('DEL', key)
+    else
+      redis.call('HSET', key, 'p', json, 'a', account, 'n:' .. node, seen == 0 and 1 or 0)
+      if seen == 0 then
+        redis.call('HDEL', key, 's')
+        redis.call('PEXPIRE', key, KEPT_MS)
+      elseif away_since(id) ~= 0 then
+        redis.call('HSET', key, 's', string.format('%.0f', now_ms()))
+        redis.call('PEXPIRE', key, PERSON_MS)
+      end
+      if account ~= '' then
+        redis.call('PERSIST', key)
+        redis.call('SET', 'gw:account:' .. account, id)
+      end
+      tell_knowing(node, id, json)
+    end
+  end
+  return 1
+end
+
+local function person(node, id)
+  local away = away_since(id)
+  if not away then return false end
+  local json, account = unpack(redis.call('HMGET', 'gw:person:' .. id, 'p', 'a'))
+  if not json or (account == '' and away > 0 and now_ms() - away >= PERSON_MS) then return false end
+  redis.call('HSETNX', 'gw:person:' .. id, 'n:' .. node, 0)
+  return {json, string.format('%.0f', away)}
+end
+
+-- node, id
+function verbs.person(a) return person(a[1], a[2]) end
+
+-- node, account
+function verbs.person_of(a)
+  local id = redis.call('GET', 'gw:account:' .. a[2])
+  return id and person(a[1], id)
+end
+
+-- code, id
+function verbs.keep_code(a)
+  redis.call('SET', 'gw:code:' .. a[1], a[2] .. ' ', 'NX', 'PX', KEPT_MS)
+  return 1
+end
+
+-- id of the call, node, code, own identity: the person that the code proves.
+function verbs.use_code(a)
+  local key = 'gw:code:' .. a[3]
+  local id, by = string.match(redis.call('GET', key) or '', '^(%S+) (%S*)$')
+  if not id or id == a[4] or (by ~= '' and by ~= a[1]) then return false end
+  local found = person(a[2], id)
+  if found and by == '' then
+    redis.call('SET', key, id .. ' ' .. a[1], 'PX', 60000)
+    announce('code', a[2], cjson.encode({type = 'code', identity = id, code = a[3]}))
+  end
+  return found
+end
+
+-- Whether the one who has a nick still lives, or is not away for long.
+local function holds(owner, claimer)
+  local node = string.match(owner, '^~([^:]+):')
+  if node then return lives(node) end
+  local away = away_since(owner)
+  if not away then return lives(claimer) end
+  return away == 0 or now_ms() - away < NICK_MS
+end
+
+local function holder(key) return string.match(redis.call('GET', 'gw:nick:' .. key) or '', '^(%S+) (%S+)$') end
+
+-- node, owner, who had it before, key …: 1, or 0 if somebody else has it.
+function verbs.claim(a)
+  for place = 4, #a do
+    local owner, claimer = holder(a[place])
+    if owner and owner ~= a[2] and owner ~= a[3] and holds(owner, claimer) then return 0 end
+  end
+  for place = 4, #a do redis.call('SET', 'gw:nick:' .. a[place], a[2] .. ' ' .. a[1], 'PX', KEPT_MS) end
+  return 1
+end
+
+-- node, owner, 1 = only if it is connected to no other node, key …
+function verbs.release(a)
+  if a[3] == '1' and away_since(a[2], a[1]) == 0 then return 0 end
+  for place = 4, #a do
+    if holder(a[place]) == a[2] then redis.call('DEL', 'gw:nick:' .. a[place]) end
+  end
+  return 1
+end
+
+-- key …: whether anybody has one of them.
+function verbs.held(a)
+  for _, key in ipairs(a) do
+    local owner, claimer = holder(key)
+    if owner and holds(owner, claimer) then return 1 end
+  end
+  return 0
+end
+
+-- node: the time now, and that of its last beat (now, at the first).
+function verbs.beat(a)
+  local now = now_ms()
+  local last = redis.call('HGET', 'gw:nodes', a[1]) or '0'
+  redis.call('HSET', 'gw:nodes', a[1], string.format('%.0f', now))
+  if redis.call('HLEN', 'gw:nodes') > 100 then
+    local held = redis.call('HGETALL', 'gw:nodes')
+    for place = 1, #held, 2 do
+      if now - tonumber(held[place + 1]) > KEPT_MS then redis.call('HDEL', 'gw:nodes', held[place]) end
+    end
+  end
+  return {string.format('%.0f', now), last}
+end
+
+-- node: it has stopped, and holds nothing any more.
+function verbs.leave(a) return redis.call('HDEL', 'gw:nodes', a[1]) end
+
+-- a new key: the one that is stored.
+function verbs.token_key(a)
+  redis.call('SET', 'gw:token-key', a[1], 'NX')
+  return redis.call('GET', 'gw:token-key')
 end
 
 local verb = table.remove(ARGV, 1)

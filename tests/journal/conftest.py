@@ -16,12 +16,12 @@ import gateway
 from gateway.core.ports.journal import Journal
 from gateway.core.protocol.message import Message
 from gateway.errors import JournalError
-from gateway.journal.ledger import MemoryLedger
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.redis.connection import Backplane
 from gateway.redis.feed import StreamFeed
 from gateway.redis.journal import RedisJournal
+from gateway.redis.ledger import RedisLedger
 from tests.fakes import PATIENCE, until
 from tests.redis.servers import RedisServer
 
@@ -138,7 +138,7 @@ class LoopedRedis(RedisJournal):
     def __init__(self, url: str, turns: Turns) -> None:
         self.loop = turns.loop = asyncio.new_event_loop()
         backplane = self.loop.run_until_complete(self._started(url))
-        super().__init__(backplane, self.feed, MemoryLedger())
+        super().__init__(backplane, self.feed, RedisLedger(backplane))
 
     async def _started(self, url: str) -> Backplane:
         backplane = Backplane(url)

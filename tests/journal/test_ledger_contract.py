@@ -123,6 +123,6 @@ def test_the_record_only_grows(open_sqlite: OpenSqlite, ask: Ask, path: Path, sq
 
 def test_the_stored_logins_are_those_written_last(ledger: Ledger, ask: Ask) -> None:
     assert ask(ledger.logins) == ""
-    for text in ("[1]", "[2]"):
+    for text in ('[{"key":"a"}]', '[{"key":"b","seen":1.5}]'):
         assert ask(ledger.keep_logins, text) is None
-    assert ask(ledger.logins) == "[2]"
+    assert ask(ledger.logins) == '[{"key":"b","seen":1.5}]'
