@@ -35,6 +35,7 @@ DEFAULT_COMMAND = "serve"
 PRINTED = {
     "socket": "the unit of the sockets, which outlive a restart",
     "container": "a container file, to be built in a checkout",
+    "compose": "a compose file for it, with a Redis that holds the journal",
 }
 """What `gateway service` prints besides the unit."""
 HABITS = {"help": ["--help"], "version": ["--version"]}

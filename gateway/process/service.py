@@ -135,8 +135,7 @@ def service_unit(of: Installation) -> Iterator[str]:
     yield "TimeoutStartSec=300"
     yield "TimeoutStopSec=35"
     yield "WatchdogSec=30"
-    limit = of.settings.limits.connections
-    yield f"LimitNOFILE={limit + RESERVED + SPARE_DESCRIPTORS if limit else NO_LIMIT_DESCRIPTORS}"
+    yield f"LimitNOFILE={_descriptors(of.settings)}"
     yield ""
     if why:
         yield f"# {why}"
@@ -161,8 +160,7 @@ def service_unit(of: Installation) -> Iterator[str]:
 
 def socket_unit(of: Installation) -> Iterator[str]:
     """The lines of gateway.socket."""
-    ports = [value_of(of.settings, name) for name in PORTS]
-    if 0 in ports:
+    if any(value_of(of.settings, name) == 0 for name in PORTS):
         raise UsageError("a socket unit needs fixed ports: 0 would be another one for the gateway than for systemd")
     yield "# gateway service --socket > /etc/systemd/system/gateway.socket, beside gateway.service"
     yield "# systemctl daemon-reload && systemctl enable --now gateway.socket"
@@ -170,9 +168,8 @@ def socket_unit(of: Installation) -> Iterator[str]:
     yield "Description=The chat gateway's doors: newcomers wait here while it restarts"
     yield ""
     yield "[Socket]"
-    for port in ports:
-        if isinstance(port, int) and port > 0:
-            yield from (f"ListenStream={host_and_port(host, port)}" for host in _addresses(of.settings))
+    for port in _open_ports(of.settings):
+        yield from (f"ListenStream={host_and_port(host, port)}" for host in _addresses(of.settings))
     yield "BindIPv6Only=ipv6-only"
     yield f"Backlog={BACKLOG}"
     yield "NoDelay=yes"
@@ -185,7 +182,6 @@ def socket_unit(of: Installation) -> Iterator[str]:
 def container_file(of: Installation) -> Iterator[str]:
     """The lines of a Containerfile, to be built in a checkout."""
     settings, python = of.settings, "docker.io/library/python:3.13-slim"
-    ports = [port for port in (value_of(settings, name) for name in PORTS) if isinstance(port, int) and port > 0]
     environment = {"GATEWAY_HOST": "0.0.0.0", "GATEWAY_DATA": "/data"}
     environment |= {SETTINGS[name].variable: text for name, text in of.flags.items()}
     yield "# gateway service --container > Containerfile     (in a checkout of the gateway)"
@@ -195,7 +191,7 @@ def container_file(of: Installation) -> Iterator[str]:
     yield "COPY pyproject.toml README.md ./"
     yield "COPY gateway gateway"
     yield "COPY templates templates"
-    yield "RUN python -m venv /opt/gateway && /opt/gateway/bin/pip install --no-cache-dir '.[fast]'"
+    yield "RUN python -m venv /opt/gateway && /opt/gateway/bin/pip install --no-cache-dir '.[fast,redis]'"
     yield ""
     yield f"FROM {python}"
     yield "COPY --from=build /opt/gateway /opt/gateway"
@@ -205,7 +201,7 @@ def container_file(of: Installation) -> Iterator[str]:
     yield "VOLUME /data"
     # json.dumps quotes as the file does, but for variables, of which the file has its own
     yield from (f"ENV {name}={json.dumps(text).replace('$', chr(92) + '$')}" for name, text in environment.items())
-    yield f"EXPOSE {' '.join(map(str, ports))}"
+    yield f"EXPOSE {' '.join(map(str, _open_ports(settings)))}"
     yield "STOPSIGNAL SIGTERM"
     if settings.web_port > 0:
         yield "# whether it lives; whether newcomers should be sent to it tells /readyz"
@@ -222,7 +218,57 @@ def _probe(settings: Settings) -> Sequence[str]:
     return ["/opt/gateway/bin/python", "-c", code]
 
 
-KINDS = {"service": service_unit, "socket": socket_unit, "container": container_file}
+COMPOSE = """\
+# gateway service --compose > compose.yaml      beside the Containerfile; then: podman-compose up -d
+services:
+  gateway:
+    build:
+      context: .
+      dockerfile: Containerfile
+    restart: unless-stopped
+    init: true
+    # a drain takes up to 25 s; the usual 10 s would cut it off
+    stop_grace_period: 35s
+    read_only: true
+    tmpfs: [/tmp]
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+    ulimits:
+      nofile: {descriptors}
+    ports: {ports}
+    volumes: ["gateway:/data"]
+    environment:
+      GATEWAY_REDIS: {redis}
+    depends_on:
+      redis:
+        condition: service_healthy
+  redis:
+    image: docker.io/library/redis:7
+    restart: unless-stopped
+    # what was acknowledged is on the disk, and nothing is thrown away when the memory is full
+    command: ["redis-server", "--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"]
+    stop_grace_period: 30s
+    volumes: ["redis:/data"]
+    healthcheck:
+      test: ["CMD", "redis-cli", "ping"]
+      interval: 5s
+      timeout: 3s
+      retries: 10
+volumes:
+  gateway: {{}}
+  redis: {{}}"""
+
+
+def compose_file(of: Installation) -> Iterator[str]:
+    """The lines of a compose file: the container of `container_file`, and a Redis that holds the journal."""
+    ports = [f"{port}:{port}" for port in _open_ports(of.settings)]
+    url = of.settings.redis or "redis://redis:6379"
+    yield COMPOSE.format(
+        descriptors=_descriptors(of.settings), ports=json.dumps(ports), redis=json.dumps(url).replace("$", "$$")
+    )
+
+
+KINDS = {"service": service_unit, "socket": socket_unit, "container": container_file, "compose": compose_file}
 """What can be printed, by the flag without its dashes."""
 
 
@@ -314,6 +360,17 @@ def _paths(of: Installation) -> Iterator[Path]:
     for each in (of.config, of.data, of.settings.ports_file, of.settings.tls_cert, of.settings.tls_key):
         if each is not None:
             yield each.absolute()
+
+
+def _open_ports(settings: Settings) -> list[int]:
+    """The fixed ports of the doors that are on."""
+    return [port for port in (value_of(settings, name) for name in PORTS) if isinstance(port, int) and port > 0]
+
+
+def _descriptors(settings: Settings) -> int:
+    """How many descriptors the process needs."""
+    limit = settings.limits.connections
+    return limit + RESERVED + SPARE_DESCRIPTORS if limit else NO_LIMIT_DESCRIPTORS
 
 
 def _any_in(folders: Sequence[Path], of: Installation) -> bool:

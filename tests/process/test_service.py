@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gateway.config.settings import Settings
 from gateway.config.sources import load
@@ -156,6 +157,18 @@ def test_a_container_takes_the_flags_as_variables_and_dollars_as_they_are(printe
     assert 'ENV GATEWAY_MOTD="\\$5"' in lines and 'ENV GATEWAY_DATA="/data"' in lines
     assert "EXPOSE 9999 80" in lines and "USER 10001" in lines
     assert lines[-1] == 'ENTRYPOINT ["/opt/gateway/bin/gateway"]'
+
+
+def test_a_compose_file_has_the_ports_time_to_stop_and_a_redis_that_keeps_what_it_has(printed: Printed) -> None:
+    text = "\n".join(printed("compose", telnet_port="-1", limits__connections="100"))
+    found = yaml.safe_load(text)
+    ours, redis = found["services"]["gateway"], found["services"]["redis"]
+
+    assert ours["ports"] == ["9999:9999", "8080:8080"] and ours["ulimits"]["nofile"] == 676
+    assert ours["stop_grace_period"] == "35s" and ours["environment"] == {"GATEWAY_REDIS": "redis://redis:6379"}
+    assert load({}, ours["environment"]).settings.redis == "redis://redis:6379"
+    assert {"always", "noeviction"} <= set(redis["command"])
+    assert set(found["volumes"]) == {each.partition(":")[0] for each in ours["volumes"] + redis["volumes"]}
 
 
 @pytest.mark.parametrize("flags", [{}, {"tls_cert": "cert", "web__base_path": "/chat"}])
