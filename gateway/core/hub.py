@@ -97,7 +97,7 @@ class Hub:
         self._delivery = Delivery(clock)
         self.rooms = Rooms(journal, feed or NoFeed(), limits, self._delivery, stats.counters)
         self.history = HistoryReader(journal, self.rooms)
-        self.search = Search(journal, index, self.history, self.rooms, clock)
+        self.search = Search(journal, index, self.history, self.rooms, clock, feed is not None)
         self.removals = Removals(journal, self.rooms, self.history, clock, self.search.removed)
         self.idempotency = Idempotency(clock)
         identities = Identities(token_key, clock, random_bits)
@@ -115,7 +115,7 @@ class Hub:
             journal, self.rooms, clock, stats, self._half_closed, self.search.committed, shared=feed is not None
         )
         if feed is not None:
-            feed.follower = Replication(self.rooms, self.commits, self.removals, self.search.committed)
+            feed.follower = Replication(journal, self.rooms, self.commits, self.removals, self.search)
 
     # Coming and going
 

@@ -125,6 +125,7 @@ class Backplane:
         self._entering: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._lane_task: asyncio.Task[None] | None = None
+        self._rewriting: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
 
     async def start(self, patience: float = START_SECONDS) -> None:
@@ -146,7 +147,7 @@ class Backplane:
         deadline = time.monotonic() + TRY_SECONDS
         while self._turns and self.away is None and time.monotonic() < deadline:
             await asyncio.sleep(0.005)
-        for task in (*self._tasks, self._lane_task, self._entering):
+        for task in (*self._tasks, self._lane_task, self._entering, self._rewriting):
             if task is not None:
                 task.cancel()
         self._fail(BackplaneError("the gateway stops"))
@@ -205,6 +206,23 @@ class Backplane:
     def announce(self, kind: str, data: bytes) -> Answer[Any]:
         """Tell all nodes, this one included, in the one order of the house."""
         return self.do("announce", (secrets.token_hex(8), kind, self.node, data), lambda _: None)
+
+    def rewrite_log(self) -> None:
+        """Let Redis write its append-only file anew, if it has one. What fails is logged."""
+        self._rewriting = asyncio.create_task(self._rewrite_log())
+
+    async def _rewrite_log(self) -> None:
+        link = Link(self.url, TRY_SECONDS)
+        try:
+            (info,) = await link.ask([("INFO", "persistence")])
+            if b"aof_enabled:1" in info:
+                (answer,) = await link.ask([("BGREWRITEAOF",)])
+                if isinstance(answer, RedisError):
+                    raise refusal_of(answer, self.address)
+        except BackplaneError as error:
+            log.warning(wording.LOG_NOT_ERASED, error)
+        finally:
+            await link.close()
 
     # The lane
 

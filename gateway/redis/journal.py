@@ -40,6 +40,7 @@ EVERYTHING = 10**12
 MOST_NUMBER = 10**14
 """Above any message's; the script's numbers are exact up to it."""
 KEPT = 10_000
+REWRITE_SECONDS = 60
 
 Appended = Callable[[list[Message] | JournalError], None]
 
@@ -58,6 +59,8 @@ class RedisJournal:
         self._expire_from = "0"
         feed.hear("topic", self._hear_topic)
         feed.hear("removed", self._hear_removed)
+        feed.on_lost(self._hear_lost)
+        self._rewriting = False
 
     def open(self, room: str, recent: int) -> Answer[RoomRecord | JournalError]:
         """As `Journal.open`."""
@@ -127,8 +130,21 @@ class RedisJournal:
         return self.backplane.do("removals", (after, limit), lambda found: list(map(removal_of, found)))
 
     def erase(self) -> Answer[JournalError | None]:
-        """As `Journal.erase`."""
-        return self.backplane.do("erase", (), lambda _: None)
+        """As `Journal.erase`: the text is gone from the stream already; Redis' append-only file, where it has one, is
+        written anew, at most every REWRITE_SECONDS for all nodes together."""
+
+        def erase(due: int) -> None:
+            if due:
+                self.backplane.rewrite_log()
+            elif not self._rewriting:
+                self._rewriting = True
+                self.backplane.later(REWRITE_SECONDS, again)
+
+        def again() -> None:
+            self._rewriting = False
+            self.erase()
+
+        return self.backplane.do("erase", (REWRITE_SECONDS * 1000,), erase)
 
     def expire(self, before: int) -> Answer[Expired | JournalError]:
         """As `Journal.expire`, some rooms at a time."""
@@ -182,6 +198,10 @@ class RedisJournal:
     def _hear_topic(self, data: bytes, own: bool) -> None:
         if self.feed.follower is not None and not own:
             self.feed.follower.topic_set(*msgspec.json.decode(data, type=tuple[str, str, str]))
+
+    def _hear_lost(self) -> None:
+        if self.feed.follower is not None:
+            self.feed.follower.missed()
 
     def _hear_removed(self, data: bytes, own: bool) -> None:
         if self.feed.follower is not None and not own:

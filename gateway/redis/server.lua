@@ -400,7 +400,7 @@ function verbs.announce(a)
 end
 
 -- The text of removed messages may be in Redis' append-only file until it is written anew: whether that is due.
-function verbs.erase(a) return redis.call('SET', 'gw:rewrite', 1, 'NX', 'PX', 60000) and 1 or 0 end
+function verbs.erase(a) return redis.call('SET', 'gw:rewrite', 1, 'NX', 'PX', a[1]) and 1 or 0 end
 
 function verbs.time(a) redis.call('SET', 'gw:time', a[1]) return 1 end
 

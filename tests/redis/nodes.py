@@ -25,6 +25,7 @@ class Told:
         self.records: list[RoomRecord] = []
         self.topics: list[tuple[str, str, str]] = []
         self.removals: list[Removal] = []
+        self.misses = 0
 
     def arrived(self, room: str, messages: Sequence[Message]) -> None:
         self.messages += messages
@@ -43,6 +44,9 @@ class Told:
 
     def removed(self, removal: Removal) -> None:
         self.removals.append(removal)
+
+    def missed(self) -> None:
+        self.misses += 1
 
     @property
     def texts(self) -> list[str]:

@@ -52,6 +52,11 @@ class RedisServer:
         """What a command answers."""
         return self.commands.execute_command(*words)  # type: ignore[no-untyped-call]
 
+    def holds(self, words: bytes) -> bool:
+        """Whether the words stand in a file of its folder."""
+        files = [path for path in self._folder.rglob("*") if path.is_file()]
+        return any(words in path.read_bytes() for path in files if path.exists())
+
     def kill(self) -> None:
         """kill -9."""
         self.process.kill()

@@ -163,6 +163,30 @@ async def test_what_was_missed_of_the_house_is_told_after_a_reconnect(url: str, 
         assert heard == [(b"0", False), (b"1", False), (b"2", False)]
 
 
+async def test_house_events_that_are_gone_for_good_are_made_up_for(url: str, redis_server: RedisServer) -> None:
+    async with nodes(url, 2) as (here, there):
+        await here.ask(here.backplane.announce, "bell", b"")
+        await soon(lambda: there.feed._house_last == 1)
+        there.feed._house_last = 0
+        redis_server.cli("DEL", "gw:house")
+        await here.ask(here.backplane.announce, "bell", b"")
+        await soon(lambda: there.told.misses)
+        heard: list[bytes] = []
+        there.feed.hear("bell", lambda data, own: heard.append(data))
+        await here.ask(here.backplane.announce, "bell", b"on it goes")
+        await soon(lambda: heard == [b"on it goes"])
+
+
+async def test_the_append_only_file_is_written_anew_after_a_removal(start_redis: Callable[..., RedisServer]) -> None:
+    server = start_redis("--appendonly", "yes")
+    async with nodes(server.url) as (node,):
+        await node.say("hunter2 is not a good password")
+        await node.ask(node.journal.remove, "lobby", 1, 5, "ana", "spam")
+        assert server.holds(b"hunter2")
+        await node.ask(node.journal.erase)
+        await soon(lambda: not server.holds(b"hunter2"))
+
+
 async def test_a_flushed_redis_gives_every_room_a_new_epoch(url: str, redis_server: RedisServer) -> None:
     async with nodes(url, 2) as (here, there):
         lost: list[str] = []

@@ -84,6 +84,17 @@ def test_topic_paste_removal_and_search_are_the_same_on_both(pair: tuple[Gateway
         assert request(there.web, "GET", "/r/shared/messages?q=regretted").json["messages"] == []
 
 
+def test_a_search_finds_what_this_node_has_never_read(pair: tuple[Gateway, Gateway]) -> None:
+    here, there = pair
+    for text in ("first needle", "hay", "second needle"):
+        assert post(here.web, "haystack", text).status == 201
+    for more in ((), ("third needle",)):
+        for text in more:
+            assert post(here.web, "haystack", text).status == 201
+        found = request(there.web, "GET", "/r/haystack/messages?q=needle").json
+        assert [each["text"] for each in found["messages"]] == [*more, "second needle", "first needle"]
+
+
 def test_a_killed_node_loses_nothing_that_was_acknowledged(pair: tuple[Gateway, Gateway]) -> None:
     here, there = pair
     with Browser(there.web, "killed") as page:

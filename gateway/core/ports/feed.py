@@ -35,6 +35,9 @@ class Follower(Protocol):
     def removed(self, removal: Removal) -> None:
         """On another node, a message was removed."""
 
+    def missed(self) -> None:
+        """Topics and removals of other nodes may have been missed for good."""
+
 
 class Feed(Protocol):
     """Follows rooms for one follower."""

@@ -9,28 +9,36 @@ When the journal has dropped messages before this node could read them (it was p
 log goes on behind the gap, and its readers are told of it like any whom the log's tail has passed.
 """
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
+from functools import partial
 
-from gateway.core.ports.journal import Removal, RoomRecord
+from gateway import wording
+from gateway.core.ports.journal import Journal, Removal, RoomRecord
 from gateway.core.protocol.events import storage_refusal
 from gateway.core.protocol.message import Message
+from gateway.core.rooms.fanout import Room
 from gateway.core.rooms.group_commit import GroupCommit
 from gateway.core.rooms.idempotency import Posted
 from gateway.core.rooms.registry import Rooms
 from gateway.core.rooms.removals import Removals
+from gateway.core.rooms.search import Search
 from gateway.errors import JournalError
+
+log = logging.getLogger(__name__)
 
 
 class Replication:
-    """The `Follower` of the feed. `committed` gets what has arrived, for the search."""
+    """The `Follower` of the feed."""
 
     def __init__(
-        self, rooms: Rooms, commits: GroupCommit, removals: Removals, committed: Callable[[list[Message]], None]
+        self, journal: Journal, rooms: Rooms, commits: GroupCommit, removals: Removals, search: Search
     ) -> None:
+        self._journal = journal
         self._rooms = rooms
         self._commits = commits
         self._removals = removals
-        self._committed = committed
+        self._search = search
 
     def arrived(self, room: str, messages: Sequence[Message]) -> None:
         """As `Follower.arrived`."""
@@ -41,7 +49,7 @@ class Replication:
             found.skip_to(messages[0].seq)
         for message in messages:
             self._commits.arrived(found, message)
-        self._committed(list(messages))
+        self._search.arrived(room, list(messages))
 
     def known(self, message: Message, room: str, epoch: str, seq: int) -> None:
         """As `Follower.known`."""
@@ -64,3 +72,23 @@ class Replication:
     def removed(self, removal: Removal) -> None:
         """As `Follower.removed`."""
         self._removals.apply(removal)
+
+    def missed(self) -> None:
+        """As `Follower.missed`."""
+        self._search.look_again()
+        for name, room in self._rooms.items():
+            self._journal.open(name, 0).then(partial(self._look_at_topic, room))
+            self._journal.removed(name, room.log.first - 1, room.log.head).then(self._apply)
+
+    def _look_at_topic(self, room: Room, record: RoomRecord | JournalError) -> None:
+        if isinstance(record, RoomRecord) and record.topic != room.topic:
+            self._rooms.topic_set(room, record.topic, wording.ANOTHER_NODE)
+
+    def _apply(self, removals: list[Removal] | JournalError) -> None:
+        if isinstance(removals, JournalError):
+            log.warning(wording.LOG_REMOVALS_UNREAD, removals)
+            return
+        for removal in removals:
+            room = self._rooms.get(removal.room)
+            if room is not None and any(each.text for each in room.log.between(removal.seq - 1, removal.seq + 1)):
+                self._removals.apply(removal)

@@ -12,6 +12,9 @@ The index is a copy (`ports.Index`) that is fed from here:
    1 ms of the loop for each page, a million messages in about a minute.
 3. Of more than MOST_KEPT messages on the way, the kept ones are dropped and read from the journal later.
 
+4. Of a journal that nodes share, only what this node reads is handed over as it comes. Before a search, up to a page of
+   what the rooms that are asked lack is read first; if they lack more, the search says that it is not complete.
+
 What is removed or expires is hidden here at once, and deleted there soon.
 
 The journal also numbers its removals, so that an index that was away follows them later.
@@ -96,7 +99,13 @@ class Search:
     """Feeds the index and asks it."""
 
     def __init__(
-        self, journal: Journal, index: Index | None, history: HistoryReader, rooms: Mapping[str, Room], clock: Clock
+        self,
+        journal: Journal,
+        index: Index | None,
+        history: HistoryReader,
+        rooms: Mapping[str, Room],
+        clock: Clock,
+        shared: bool = False,
     ) -> None:
         self._journal = journal
         self._index = index or NoIndex()
@@ -124,6 +133,8 @@ class Search:
         """Expired numbers that the index has not been told."""
         self._troubled = False
         self._following = index is not None
+        self._heads: dict[str, int] | None = {} if shared and index is not None else None
+        """Where other nodes share the journal: the last number of each room that the index has got or will get."""
 
     def start(self) -> None:
         """Bring the index up to the journal, and follow it from now on."""
@@ -148,6 +159,17 @@ class Search:
             self._kept, self._dropped = [], True
         elif len(self._kept) >= KEPT:
             self._flush()
+
+    def arrived(self, room: str, messages: list[Message]) -> None:
+        """These messages of a room, the next ones, have come from a journal that other nodes share."""
+        if self._heads is not None:
+            self._heads[room] = messages[-1].seq
+        self.committed(messages)
+
+    def look_again(self) -> None:
+        """Removals may have been missed: follow the journal's afresh."""
+        if self._following:
+            self._index.removals().then(self._follow_removals)
 
     def find(self, query: SearchQuery, address: str | None, epoch: str | None = None) -> Answer[SearchResult | Refusal]:
         """Look for messages; `address` is whom the search is charged to. The rooms must exist; `epoch`, if given, must
@@ -204,7 +226,28 @@ class Search:
                 return Answer.of(past)
             return self._first_of(rooms[1:]).map(lambda others: others if isinstance(others, Refusal) else past)
 
-        return self._history.read(rooms[0], Range(limit=1)).chain(rest)
+        return self._history.read(rooms[0], Range(limit=1)).chain(self._catch_up).chain(rest)
+
+    def _catch_up(self, past: Past | Refusal) -> Answer[Past | Refusal]:
+        """Hand over what other nodes have put into the room and this one has not read."""
+        if isinstance(past, Refusal) or self._heads is None:
+            return Answer.of(past)
+        heads, after = self._heads, self._heads.get(past.room, 0)
+        if after >= past.head:
+            return Answer.of(past)
+
+        def add(page: Page | JournalError) -> Past:
+            if isinstance(page, JournalError):
+                self._retry(page)
+                return past
+            heads[past.room] = past.head
+            self._index.add(page.messages, after).then(self._note)
+            if page.more:
+                self._behind.setdefault(past.room, page.messages[-1].seq)
+                self._read_next()
+            return past
+
+        return self._journal.read(past.room, after=after, before=None, limit=PAGE_MESSAGES).map(add)
 
     def _result(self, past: Past, found: Found | Refusal | JournalError) -> SearchResult | Refusal:
         if isinstance(found, JournalError):
@@ -283,6 +326,8 @@ class Search:
             if isinstance(records, JournalError):
                 self._retry(records)
                 return
+            if self._heads is not None:
+                self._heads = {record.room: record.head for record in records}
             behind = self._index.compare(witness, records)
             self._index.removals().then(self._follow_removals)
             behind.then(self._set_compared)

@@ -184,6 +184,20 @@ def test_topics_and_removals_of_another_node_are_told_here() -> None:
     assert there.hub.rooms["lobby"].log.last(1)[0].text == ""
 
 
+def test_what_was_missed_of_topics_and_removals_is_read_afresh() -> None:
+    shared = Shared()
+    (here, _), (there, feed) = shared.node(), shared.node()
+    here.terminal("eve").says("secret", "kept")
+    bob = there.terminal("bob")
+    bob.transport.taken = b""
+    shared.memory.remove("lobby", 1, 5, "ana", "spam")
+    shared.memory.set_topic("lobby", "tea")
+    for _ in range(2):
+        feed.told.missed()
+        there.run()
+    assert bob.lines == ["-- somebody on another node set the topic: tea", "-- message 1 was removed: spam"]
+
+
 def test_only_rooms_in_memory_are_followed() -> None:
     shared = Shared()
     here, feed = shared.node()
