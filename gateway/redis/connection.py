@@ -267,9 +267,9 @@ class Backplane:
         for each, reply in zip(calls, replies, strict=True):
             if not isinstance(reply, RedisError):
                 each.heard(reply)
-            elif _cure_of(reply):
+            elif cure_of(reply):
                 again.append(each)
-                cures[_cure_of(reply)] = reply
+                cures[cure_of(reply)] = reply
             else:
                 if isinstance(reply, ReadOnlyError) or "READONLY" in str(reply):
                     await self._lane.close()  # a failover: the name may lead to the new master now
@@ -280,7 +280,7 @@ class Backplane:
 
     async def _cured(self, failed: BaseException | None) -> bool:
         """Do what an error asks for; return whether it asks for anything."""
-        cure = _cure_of(failed)
+        cure = cure_of(failed)
         if cure == "wait":
             await asyncio.sleep(int(str(failed).split()[-1]) / 1000)
         elif cure:
@@ -372,7 +372,7 @@ CURES = {"NOSCRIPT": "enter", "No": "enter", "GWRUN": "enter", "GWWAIT": "wait"}
 """By the first word of an error; redis-py takes NOSCRIPT off: "No matching script"."""
 
 
-def _cure_of(failed: BaseException | None) -> str:
+def cure_of(failed: BaseException | None) -> str:
     """The word of an error after which the same call may succeed, when something has been done about it; else empty."""
     word = str(failed).partition(" ")[0]
     return CURES.get(word, "")

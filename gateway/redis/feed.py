@@ -26,7 +26,7 @@ from gateway.core.ports.feed import Follower
 from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import BackplaneError
-from gateway.redis.connection import TRY_SECONDS, Argument, Backplane
+from gateway.redis.connection import TRY_SECONDS, Argument, Backplane, cure_of
 from gateway.redis.entries import message_of, record_of, unwritten_epoch
 from gateway.redis.link import Link
 
@@ -265,6 +265,9 @@ class StreamFeed:
             for room, place in places.items()
         ]
         answers = await self._backplane.try_each(link, calls)
+        for answer in answers:
+            if isinstance(answer, BackplaneError) and cure_of(answer.__cause__):
+                raise answer  # it was restarted again meanwhile: whoever asks next enters anew
         for (room, place), answer in zip(places.items(), answers, strict=True):
             if isinstance(answer, BackplaneError):
                 log.error(wording.LOG_ROOM_UNREAD, room, answer)

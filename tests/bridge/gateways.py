@@ -67,6 +67,14 @@ class Gateway:
         self.running.kill()
         self.running.wait()
 
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        self.running.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self.running.send_signal(signal.SIGCONT)
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end and wait; the exit code."""
         self.running.send_signal(number)

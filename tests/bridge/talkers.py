@@ -112,6 +112,11 @@ class Talkers:
                     self.records.add(Row(name, "web", "shown", found["text"], epoch, found["seq"]))
                 elif found["type"] == "gap":
                     self.records.add(Row(name, "web", "gap", "", epoch, found["from"], found["to"]))
+                elif found["type"] == "error":
+                    waiting.pop(found.get("id", ""), None)
+                elif found["type"] == "joined":
+                    epoch = found["epoch"]
+                    self.epochs.add(epoch)
 
     def _poster(self, name: str, tokens: "Tokens") -> None:
         connection = http.client.HTTPConnection(HOST, self.gateway.web, timeout=45)

@@ -3,8 +3,12 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +79,64 @@ class RedisServer:
         self.commands.close()
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class Proxy:
+    """Forwards to a Redis; `server` may become another one."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self.server = server
+        self.eat = 0
+        """So many answers to an append are swallowed, and their connections cut."""
+        self.delay = 0.0
+        """Seconds for which what is said to Redis is held back."""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """For `--redis`."""
+        return f"redis://127.0.0.1:{self.port}"
+
+    def close(self) -> None:
+        """Accept no more."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                peer, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
+
+    def _serve(self, peer: socket.socket) -> None:
+        redis = socket.socket(socket.AF_UNIX)
+        redis.connect(str(self.server.socket))
+        appends = threading.Event()
+        threading.Thread(target=self._answers, args=(redis, peer, appends), daemon=True).start()
+        with suppress(OSError):
+            while data := peer.recv(65536):
+                if b"\r\nappend\r\n" in data:
+                    appends.set()
+                time.sleep(self.delay)
+                redis.sendall(data)
+        with suppress(OSError):
+            redis.shutdown(socket.SHUT_WR)
+
+    def _answers(self, redis: socket.socket, peer: socket.socket, appends: threading.Event) -> None:
+        with suppress(OSError), redis, peer:
+            while data := redis.recv(65536):
+                if appends.is_set() and self.eat:
+                    self.eat -= 1
+                    peer.shutdown(socket.SHUT_RDWR)
+                    return
+                appends.clear()
+                peer.sendall(data)

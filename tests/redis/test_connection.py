@@ -2,10 +2,7 @@
 
 import asyncio
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 import pytest
 
@@ -13,59 +10,7 @@ from gateway.errors import BackplaneError, JournalError, StartError
 from gateway.redis import connection
 from gateway.redis.connection import Backplane, run_of
 from tests.redis.nodes import nodes, soon
-from tests.redis.servers import RedisServer
-
-
-class Proxy:
-    """Forwards to a Redis."""
-
-    def __init__(self, server: RedisServer) -> None:
-        self._server = server
-        self.eat = 0
-        """So many answers to an append are swallowed, and their connections cut."""
-        self.delay = 0.0
-        """Seconds for which what is said to Redis is held back."""
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}"
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                peer, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
-
-    def _serve(self, peer: socket.socket) -> None:
-        redis = socket.socket(socket.AF_UNIX)
-        redis.connect(str(self._server.socket))
-        appends = threading.Event()
-        threading.Thread(target=self._answers, args=(redis, peer, appends), daemon=True).start()
-        with suppress(OSError):
-            while data := peer.recv(65536):
-                if b"\r\nappend\r\n" in data:
-                    appends.set()
-                time.sleep(self.delay)
-                redis.sendall(data)
-        with suppress(OSError):
-            redis.shutdown(socket.SHUT_WR)
-
-    def _answers(self, redis: socket.socket, peer: socket.socket, appends: threading.Event) -> None:
-        with suppress(OSError), redis, peer:
-            while data := redis.recv(65536):
-                if appends.is_set() and self.eat:
-                    self.eat -= 1
-                    peer.shutdown(socket.SHUT_RDWR)
-                    return
-                appends.clear()
-                peer.sendall(data)
+from tests.redis.servers import Proxy, RedisServer
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The feed: one order on all nodes, own messages recognized, nothing missed and nothing twice."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -8,7 +9,7 @@ import pytest
 
 from gateway.errors import JournalError
 from tests.redis.nodes import LittleNode, nodes, soon
-from tests.redis.servers import RedisServer
+from tests.redis.servers import Proxy, RedisServer, free_port
 
 
 def told_all(node: LittleNode, count: int) -> bool:
@@ -225,6 +226,39 @@ async def test_a_redis_that_lost_its_end_gives_the_room_a_new_epoch_and_goes_on_
         answer = await said_when_back(there, "4 anew")
         assert answer[0].seq == 4
         await soon(lambda: here.told.texts[-1:] == ["4 anew"])
+
+
+async def test_a_failover_to_a_replica_that_lags_changes_the_epoch(start_redis: Callable[..., RedisServer]) -> None:
+    port = free_port()
+    master = start_redis("--port", str(port))
+    replica = start_redis("--replicaof", "127.0.0.1", str(port))
+    proxy = Proxy(master)
+    async with nodes(proxy.url, 2) as (here, there):
+        before = await here.read()
+        await there.read()
+        await here.say(*(str(number) for number in range(1, 21)))
+        await soon(lambda: replica.cli("XLEN", "gw:log:lobby") == 20)
+        replica.cli("REPLICAOF", "NO", "ONE")
+        await here.say(*(str(number) for number in range(21, 31)))
+        await soon(lambda: len(there.told.texts) == 30)
+        proxy.server = replica
+        master.kill()
+        await soon(lambda: here.told.records and there.told.records)
+        assert here.told.records[0].epoch == there.told.records[0].epoch != before.epoch
+        assert (await said_when_back(there, "anew"))[0].seq == 21
+        await soon(lambda: here.told.texts[-1:] == ["anew"])
+    proxy.close()
+
+
+async def test_a_node_whose_clock_is_an_hour_ahead_says_the_time_of_redis(url: str) -> None:
+    async with nodes(url, 2) as (here, there):
+        now = time.time_ns() // 1_000_000
+        here.backplane._wall = lambda: time.time_ns() // 1_000_000 + 3_600_000
+        here.backplane._compare_clocks(now)
+        await there.read()
+        await here.say("tick", ts=now + 3_600_000)
+        await soon(lambda: there.told.messages)
+        assert abs(there.told.messages[0].ts - now) < 60_000
 
 
 async def test_a_redis_that_lost_nothing_keeps_epoch_and_numbers(start_redis: Callable[..., RedisServer]) -> None:

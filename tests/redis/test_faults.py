@@ -1,0 +1,133 @@
+"""Redis and nodes killed, frozen and cut off at random while peers talk on every door of two nodes: one order, nothing
+twice, nothing lost that was acknowledged or shown."""
+
+import os
+import random
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bridge.gateways import DOORS, NO_PACE, Gateway, Start, starter
+from tests.bridge.peers import history, request
+from tests.bridge.records import Held, Records, ambiguous, misread, violations
+from tests.bridge.talkers import Talkers
+from tests.fakes import until
+from tests.redis.servers import RedisServer
+
+SEED = int(os.environ.get("BRIDGE_SEED", random.SystemRandom().randrange(10**9)))
+FLAGS = (*NO_PACE, "--journal.stream_messages", "0")
+
+
+@pytest.fixture
+def start_nodes(tmp_path: Path) -> Iterator[Start]:
+    with starter(tmp_path) as start:
+        yield start
+
+
+def ready(gateway: Gateway) -> bool:
+    return request(gateway.web, "GET", "/readyz").status == 200
+
+
+def held(gateway: Gateway) -> list[Held]:
+    """The lobby's final history."""
+    return [Held(message["epoch"], message["seq"], message["text"]) for message in history(gateway.web, "lobby")]
+
+
+class Storm:
+    """Two nodes, peers on all their doors, and what happens to them."""
+
+    def __init__(self, server: RedisServer, here: Gateway, there: Gateway) -> None:
+        print(f"seed {SEED}: run again with BRIDGE_SEED={SEED}")
+        self.dice = random.Random(SEED)
+        self.server, self.here, self.there = server, here, there
+        self.records = Records()
+        self.talkers = [Talkers(each, self.records, self.dice.getrandbits(32)) for each in (here, there)]
+        self._moment = threading.Event()
+
+    def wait(self, least: float, most: float) -> None:
+        self._moment.wait(self.dice.uniform(least, most))
+
+    def talk(self, cycle: int, fault: Callable[[], None]) -> None:
+        """Let everybody talk, let something happen in the middle, and go on until it is over."""
+        for index, each in enumerate(self.talkers):
+            each.begin(10 * cycle + index)
+        self.wait(0.3, 0.8)
+        fault()
+        until(lambda: ready(self.here) and ready(self.there), "both nodes are ready")
+        self.wait(0.3, 0.8)
+        for each in self.talkers:
+            each.over.set()
+        for each in self.talkers:
+            each.end()
+
+    def restart_redis(self) -> None:
+        self.server.kill()
+        self.wait(0.0, 1.5)
+        self.server.start()
+
+    def freeze_redis(self) -> None:
+        self.server.freeze()
+        self.wait(0.2, 4.0)
+        self.server.thaw()
+
+    def cut_everybody_off(self) -> None:
+        for kind in ("normal", "pubsub", "normal"):
+            self.server.cli("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+
+    def kill_a_node(self) -> None:
+        self.talkers[1].expect_death()
+        self.there.kill()
+        self.there.ports = dict.fromkeys(DOORS, 0)
+        self.there.start()
+
+    def freeze_a_node(self) -> None:
+        self.there.freeze()
+        self.wait(0.5, 3.0)
+        self.there.thaw()
+
+
+@pytest.mark.timeout(170)
+def test_nothing_is_lost_repeated_or_reordered_whatever_breaks(
+    start_redis: Callable[..., RedisServer], start_nodes: Start
+) -> None:
+    server = start_redis("--appendonly", "yes", "--appendfsync", "always")
+    here, there = (start_nodes("--redis", server.url, *FLAGS, data=name) for name in "ab")
+    storm = Storm(server, here, there)
+    faults = [storm.restart_redis, storm.freeze_redis, storm.cut_everybody_off, storm.kill_a_node, storm.freeze_a_node]
+    storm.dice.shuffle(faults)
+    for cycle, fault in enumerate(faults):
+        print(fault.__name__)
+        storm.talk(cycle, fault)
+    final = held(here)
+    acked, shown = (len(storm.records.of(operation)) for operation in ("acked", "shown"))
+    print(f"{len(final)} messages held, {acked} acknowledged, {shown} shown")
+    assert acked > 100
+    assert violations(storm.records.rows, final) == []
+    assert {each.epoch for each in final} | storm.talkers[0].epochs | storm.talkers[1].epochs == {final[0].epoch}
+    assert held(there) == final
+    for each in (here, there):
+        assert "Traceback" not in each.stderr
+
+
+@pytest.mark.timeout(120)
+def test_a_redis_that_forgets_its_end_changes_the_epoch_and_uses_no_number_twice(
+    start_redis: Callable[..., RedisServer], start_nodes: Start
+) -> None:
+    server = start_redis()
+    here, there = (start_nodes("--redis", server.url, *FLAGS, data=name) for name in "ab")
+    storm = Storm(server, here, there)
+
+    def forget() -> None:
+        server.cli("SAVE")
+        storm.wait(0.1, 0.4)
+        storm.restart_redis()
+
+    storm.talk(0, forget)
+    final = held(here)
+    epochs = storm.talkers[0].epochs | storm.talkers[1].epochs
+    assert len(epochs) == 2
+    assert [*ambiguous(storm.records.rows, ()), *misread(storm.records.rows)] == []
+    assert [each.seq for each in final] == list(range(1, len(final) + 1))
+    assert held(there) == final
