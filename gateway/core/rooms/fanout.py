@@ -24,7 +24,7 @@ from msgspec import UNSET
 
 from gateway.core.delivery import Delivery
 from gateway.core.ports.journal import RoomRecord
-from gateway.core.protocol.events import Joined, Listed
+from gateway.core.protocol.events import Joined
 from gateway.core.protocol.message import Message
 from gateway.core.protocol.wire import Wire
 from gateway.core.rooms.log import RoomLog
@@ -33,7 +33,6 @@ from gateway.core.rooms.shares import Excerpt, Readers, Share
 from gateway.core.sessions.session import Session
 from gateway.core.stats.counters import Counters
 
-MEMBERS_LISTED = 200
 OWN_LOOKED_AT = 100
 """The latest messages, of which newcomers are told those that they said themselves."""
 
@@ -241,14 +240,11 @@ class Room:
 
     def joined(self, session: Session, recovered: bool) -> Joined:
         """The event that describes the room to a session; `recovered`: it missed nothing."""
-        people = self.attendance.people(MEMBERS_LISTED)
-        for each in people:
-            self.attendance.first(each).listed_as = each.session.nick
-        listed = [Listed(each.session.nick, each.session.door) for each in people]
+        listed = self.attendance.listed()
         epoch, seq = ("", 0) if session.identity is None else session.identity.reads.get(self.name, ("", 0))
         read = UNSET if session.identity is None else seq if epoch == self.epoch else 0
-        said = [message.seq for message in self.log.last(OWN_LOOKED_AT) if message.identity in session.authors]
-        own = said or UNSET
+        authors = session.authors
+        own = [message.seq for message in self.log.last(OWN_LOOKED_AT) if message.identity in authors] or UNSET
         head, topic = self.log.head, self.topic
         return Joined(self.name, self.epoch, self.first, head, recovered, topic, self.count, listed, read, own)
 

@@ -23,6 +23,8 @@ from gateway.core.protocol.events import Listed, Presence, Renamed
 from gateway.core.protocol.message import Door
 from gateway.core.sessions.session import Session
 
+MEMBERS_LISTED = 200
+"""People in the list that a newcomer gets."""
 CROWD_ABOVE = 50
 CROWD_UNTIL = 40
 INTERVAL = 1.0
@@ -47,20 +49,25 @@ Known = TypeVar("Known", bound=Appearing)
 class Attendance(Generic[Known]):
     """The people in one room, among its `members`. HTTP streams only read and are none."""
 
-    __slots__ = ("_members", "count")
+    __slots__ = ("_list", "_members", "count")
 
     def __init__(self, members: Mapping[Session, Known]) -> None:
         self._members = members
+        self._list: list[Listed] | None = None
+        """The last list that was sent, while another would be the same."""
         self.count = 0
         """People in the room."""
 
     def enter(self, member: Appearing) -> None:
         """The member has been added."""
+        if len(self._list or ()) < MEMBERS_LISTED or len(member.session.connections) > 1:
+            self._list = None
         if member.session.door is not Door.HTTP and len(self.here(member.session)) == 1:
             self.count += 1
 
     def leave(self, member: Appearing) -> bool:
         """The member has been taken out; return whether it was the last of the person's connections here."""
+        self._list = None
         if member.session.door is Door.HTTP:
             return False
         for each in self.here(member.session):
@@ -69,6 +76,20 @@ class Attendance(Generic[Known]):
             return False
         self.count -= 1
         return True
+
+    def changed(self) -> None:
+        """Somebody has another nick, or counts as gone."""
+        self._list = None
+
+    def listed(self) -> list[Listed]:
+        """The list for a newcomer, the earliest first, at most MEMBERS_LISTED; what it says of each is noted there.
+        When many come at once into a room that has more, it is the same list for all of them."""
+        if self._list is None:
+            people = self.people(MEMBERS_LISTED)
+            for each in people:
+                self.first(each).listed_as = each.session.nick
+            self._list = [Listed(each.session.nick, each.session.door) for each in people]
+        return self._list
 
     def here(self, session: Session) -> list[Known]:
         """The members that are connections of the session's person, the earliest first."""

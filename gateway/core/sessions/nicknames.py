@@ -33,7 +33,7 @@ script is the first word of its name, since Python's unicodedata has no scripts.
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
 from typing import Generic, TypeVar
 
@@ -98,6 +98,11 @@ def any_nick(text: str) -> str:
 
 def keys(nick: str) -> tuple[str, ...]:
     """The keys of a nick, one or two, the case-folded first. Two nicks count as one when they share a key."""
+    return _keys(nick) if len(nick) <= NICK_CHARACTERS else _keys.__wrapped__(nick)
+
+
+@lru_cache(1024)  # somebody who comes is looked up five times, which was a seventh of a terminal's arrival
+def _keys(nick: str) -> tuple[str, ...]:
     shown = _marks_in_order(unicodedata.normalize("NFKC", nick))
     folded, as_written = _folded_look(shown), _folded_look(_look(shown))
     if folded == nick:

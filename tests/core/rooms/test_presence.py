@@ -98,3 +98,47 @@ def test_a_newcomer_that_speaks_while_its_join_waits_to_be_told_is_not_announced
     world.hub.disconnect(first.session, CloseReason.LEFT)
     world.later(2)
     assert reader.lines == ["-- first left"]
+
+
+def named(page: Peer) -> list[str]:
+    """The names in the list that came with the last room joined."""
+    return [str(each["nick"]) for each in page.told("joined")[-1]["members"]]
+
+
+def test_who_comes_into_a_full_room_gets_the_list_that_was_made_for_the_one_before() -> None:
+    world = World()
+    crowd = [world.terminal(f"n{number}", quiet=False) for number in range(210)]
+    attendance = world.hub.rooms["lobby"].attendance
+    assert named(world.browser()) == [f"n{number}" for number in range(200)]
+    made = attendance.listed()
+    world.browser()
+    assert attendance.listed() is made
+    world.hub.rename(crowd[3].session, "renamed")
+    assert named(world.browser())[:5] == ["n0", "n1", "n2", "renamed", "n4"]
+    world.hub.disconnect(crowd[0].session, CloseReason.LEFT)
+    assert named(world.browser())[:3] == ["n1", "n2", "renamed"]
+    assert named(world.browser())[-1] == "n200"
+
+
+def test_the_list_puts_a_person_where_their_latest_connection_stands_also_in_a_full_room() -> None:
+    world = World()
+    ana = world.browser("ana")
+    token = ana.told("welcome")[-1]["token"]
+    for number in range(210):
+        world.terminal(f"n{number}", quiet=False)
+    assert named(world.browser())[0] == "ana"
+    world.browser(token=token)
+    assert named(world.browser())[0] == "n0"
+
+
+def test_a_half_closed_peer_is_noted_as_listed_again_when_a_newcomer_is_shown_it() -> None:
+    world = World()
+    crowd = [world.terminal(f"n{number}", quiet=False) for number in range(210)]
+    world.browser()
+    world.journal.shut = True
+    crowd[5].says("my last words")  # until they are stored it stays
+    world.hub.half_closed(crowd[5].session)  # its leave is told now, to those who were shown its name
+    member = world.hub.rooms["lobby"].members[crowd[5].session]
+    assert member.listed_as is None
+    assert "n5" in named(world.browser())
+    assert member.listed_as == "n5"
