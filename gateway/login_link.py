@@ -1,16 +1,21 @@
-"""The operator's way to the dashboard of a running gateway: `gateway login-link`.
+"""One-time links to the dashboard: the tokens in them (`LoginLinks`), and the command that gets a fresh one from a
+running gateway (`gateway login-link`).
 
-Anybody who can read the data folder may have a link. A running gateway keeps a file there that only its user can read:
-its page's address and a secret, which is new at each start. The command presents the secret to the gateway, from this
-machine, and gets a fresh one-time link.
+A link is good once, for LINK_LIFE. Anybody who can read the data folder may have one. A running gateway keeps a file
+there that only its user can read: its page's address and a secret, which is new at each start. The command presents the
+secret to the gateway, from this machine, and gets a fresh link.
 """
 
 import contextlib
+import hashlib
+import hmac
 import http.client
 import json
 import secrets
 import ssl
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -18,6 +23,9 @@ from urllib.parse import urlsplit
 from gateway.errors import StartError
 from gateway.process.files import write_whole
 
+LINK_LIFE = 15 * 60.0
+LINK_LIMIT = 32
+"""Links that are remembered."""
 FILE = "running.json"
 SECRET_BYTES = 24
 TIMEOUT = 5.0
@@ -25,6 +33,57 @@ MOST_BYTES = 1 << 22
 """Of an answer: more is none of a gateway's."""
 NO_PROXY = b"PROXY UNKNOWN\r\n"
 """The PROXY header of a connection that is not proxied."""
+
+
+@dataclass(slots=True)
+class _Link:
+    ends: float
+    used: bool = False
+
+
+class LoginLinks:
+    """One-time tokens. `clock` returns monotonic seconds. The last LINK_LIMIT links are remembered, used ones
+    too, so that an operator can be told what is wrong with a link."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._links: dict[bytes, _Link] = {}
+
+    def mint(self) -> str:
+        """A fresh token, good once within 15 minutes."""
+        while len(self._links) >= LINK_LIMIT:
+            del self._links[next(iter(self._links))]
+        token = secrets.token_urlsafe(SECRET_BYTES)
+        self._links[_digest(token)] = _Link(self._clock() + LINK_LIFE)
+        return token
+
+    def problem(self, token: str) -> str | None:
+        """Why `token` is not valid: "unknown", "used" or "expired"; None if it is. Does not use it up."""
+        link = self._find(token)
+        if link is None:
+            return "unknown"
+        if link.used:
+            return "used"
+        return "expired" if self._clock() > link.ends else None
+
+    def use(self, token: str) -> str | None:
+        """Use `token` up, unless there is a `problem` with it, which is returned."""
+        problem = self.problem(token)
+        link = self._find(token)
+        if problem is None and link is not None:
+            link.used = True
+        return problem
+
+    def _find(self, token: str) -> _Link | None:
+        wanted, found = _digest(token), None
+        for key, link in self._links.items():
+            if hmac.compare_digest(key, wanted):
+                found = link
+        return found
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
 class LoginLinkKey:

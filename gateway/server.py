@@ -47,7 +47,8 @@ from gateway.process.figures import (
     seconds_with_sleep,
 )
 from gateway.process.files import KEY_BYTES, kept_key
-from gateway.process.heartbeat import GcPolicy, Heartbeat
+from gateway.process.gc_policy import GcPolicy
+from gateway.process.heartbeat import Heartbeat
 from gateway.process.ready import (
     elsewhere,
     hold_standard_descriptors,

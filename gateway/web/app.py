@@ -25,10 +25,11 @@ from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.errors import Refusal
+from gateway.login_link import LoginLinks
 from gateway.tls import TlsSession
 from gateway.web.admin.authorize import Login
 from gateway.web.admin.bulk import BulkEndpoints
-from gateway.web.admin.login import LoginLinks, LoginPage, SessionEndpoints
+from gateway.web.admin.login import LoginPage, SessionEndpoints
 from gateway.web.admin.maintenance import MaintenanceEndpoints
 from gateway.web.admin.moderation import ModerationEndpoints
 from gateway.web.admin.pages import AdminForms, AdminFrame, Dashboard, ListPages

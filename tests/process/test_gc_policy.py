@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.process import heartbeat
-from gateway.process.heartbeat import MUCH, QUIET, TOO_MUCH, WHOLE, GcPolicy
+from gateway.process import gc_policy
+from gateway.process.gc_policy import MUCH, QUIET, TOO_MUCH, WHOLE, GcPolicy
 
 
 class Counted:
@@ -29,7 +29,7 @@ class Counted:
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
     fake = Counted()
-    monkeypatch.setattr(heartbeat, "gc", fake)
+    monkeypatch.setattr(gc_policy, "gc", fake)
     return fake
 
 

@@ -10,7 +10,7 @@ from gateway.accounts.authenticator import Authenticator
 from gateway.core.operators.audit import Audit
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
-from gateway.web.admin.sessions import AdminSession, AdminSessions, same_secret
+from gateway.web.admin.sessions import AdminSession, AdminSessions, cookie_name, same_secret
 from gateway.web.http.origin_policy import OriginPolicy, is_local
 from gateway.web.http.protocol import is_secure, peer_address, remote_of
 from gateway.web.options import WebOptions
@@ -42,10 +42,8 @@ class Login:
         self._options = options
 
     def cookie(self, request: web.Request) -> str:
-        """The session cookie's name; under TLS one that browsers tie to the host and never send without TLS. Such a
-        cookie cannot have a path of its own, so the base path is part of the name, with "+" for its slashes."""
-        name = "__Host-gateway" if is_secure(request, self._options.tls) else "gateway_session"
-        return name + self._options.base_path.replace("/", "+")
+        """The session cookie's name."""
+        return cookie_name(is_secure(request, self._options.tls), self._options.base_path)
 
     def session(self, request: web.Request) -> AdminSession | None:
         """The session of the cookie; None for a stranger. A request that a page makes by itself does not count as

@@ -6,10 +6,7 @@ button (`POST /admin/login`) does. Either way of logging in makes a new session,
 before.
 """
 
-import hmac
-import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -20,8 +17,9 @@ from gateway.core.operators.audit import Audit
 from gateway.core.roles import Operator, Role
 from gateway.core.sanitize import is_blank, line
 from gateway.errors import HTTP_STATUS, Code, Refusal
+from gateway.login_link import LINK_LIFE, LoginLinks
 from gateway.web.admin.authorize import Login, bearer, source
-from gateway.web.admin.sessions import BY_LINK, SECRET_BYTES, SESSION_LIFE, AdminSessions, SessionRow, digest
+from gateway.web.admin.sessions import BY_LINK, SESSION_LIFE, AdminSessions, SessionRow
 from gateway.web.endpoint import BOM, Call, form_fields
 from gateway.web.http.header_lists import wants_json, wants_page
 from gateway.web.http.origin_policy import OriginPolicy
@@ -31,8 +29,6 @@ from gateway.web.http.responses import json_answer
 from gateway.web.options import WebOptions
 from gateway.web.static_files import Pages
 
-LINK_LIFE = 15 * 60.0
-LINK_LIMIT = 32
 TOKEN_LIMIT = 256
 LINK_NAME_LIMIT = 32
 
@@ -72,53 +68,6 @@ class SessionEnded(msgspec.Struct):
 
     id: str
     ended: Literal[True]
-
-
-@dataclass(slots=True)
-class _Link:
-    ends: float
-    used: bool = False
-
-
-class LoginLinks:
-    """One-time tokens. `clock` returns monotonic seconds. The last LINK_LIMIT links are remembered, used ones
-    too, so that an operator can be told what is wrong with a link."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._links: dict[bytes, _Link] = {}
-
-    def mint(self) -> str:
-        """A fresh token, good once within 15 minutes."""
-        while len(self._links) >= LINK_LIMIT:
-            del self._links[next(iter(self._links))]
-        token = secrets.token_urlsafe(SECRET_BYTES)
-        self._links[digest(token)] = _Link(self._clock() + LINK_LIFE)
-        return token
-
-    def problem(self, token: str) -> str | None:
-        """Why `token` is not valid: "unknown", "used" or "expired"; None if it is. Does not use it up."""
-        link = self._find(token)
-        if link is None:
-            return "unknown"
-        if link.used:
-            return "used"
-        return "expired" if self._clock() > link.ends else None
-
-    def use(self, token: str) -> str | None:
-        """Use `token` up, unless there is a `problem` with it, which is returned."""
-        problem = self.problem(token)
-        link = self._find(token)
-        if problem is None and link is not None:
-            link.used = True
-        return problem
-
-    def _find(self, token: str) -> _Link | None:
-        wanted, found = digest(token), None
-        for key, link in self._links.items():
-            if hmac.compare_digest(key, wanted):
-                found = link
-        return found
 
 
 class LoginPage:

@@ -42,6 +42,12 @@ BY_LINK = "link"
 """The name of an operator who used a one-time link, `link:ana` if they gave one; and the proof of such a session."""
 
 
+def cookie_name(secure: bool, base_path: str) -> str:
+    """The cookie's name; under TLS one that browsers tie to the host and never send without TLS. Such a cookie cannot
+    have a path of its own, so the base path is part of the name, with "+" for its slashes."""
+    return ("__Host-gateway" if secure else "gateway_session") + base_path.replace("/", "+")
+
+
 def digest(secret: str) -> bytes:
     """The SHA-256 of a secret, which is all that is kept of it."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
