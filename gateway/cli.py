@@ -222,9 +222,9 @@ def import_(command: Subcommand, arguments: Sequence[str]) -> int:
     parser = settings_parser("import", explanation(command), ["data"])
     parser.usage = "gateway import [OPTIONS] [FILE]"
     parser.add_argument("file", metavar="FILE", nargs="?", default="-", help="the export [- standard input]")
-    said = "give every room a new epoch, or not [if the gateway went on after its export]"
+    said = "give every room a new epoch [if the gateway went on after its export]"
     parser.add_argument("--new-epochs", dest="new_epochs", action="store_const", const="true", default="", help=said)
-    parser.add_argument("--no-new-epochs", dest="new_epochs", action="store_const", const="false", help=said)
+    parser.add_argument("--no-new-epochs", dest="new_epochs", action="store_const", const="false", help="keep them")
     return start_on_store(command, parser, arguments, "file", "new_epochs")
 
 

@@ -7,8 +7,9 @@ itself with SQLite's backup API, in slices of PAGES pages, between which message
   a commit by another connection makes SQLite begin anew, which never ends on a busy database; here is no other one. So
   the copy shows the moment of its last slice.
 - `sqlite3.Connection.backup` is one call for the whole copy, with a callback after each slice. A thread of its own sits
-  in that call, and waits in the callback until the journal's worker gives it the next turn (`Copy.step`). So one thread
-  uses the connection at a time, as everywhere in the journal: SQLite's mutex would not keep results apart.
+  in that call. In the callback it flushes and rests, asks for the next turn, and waits until the journal's worker gives
+  it (`Copy.step`). So one thread uses the connection at a time, as everywhere in the journal (SQLite's mutex would not
+  keep results apart), and no message waits for the disk that the copy is written to.
 - A copied page may hold remains of a text that was removed later (`journal.removals`): the copy is swept as well.
 
 The copy is written beside its place under another name, flushed, and only then gets its own. A lock on it keeps a
@@ -24,6 +25,7 @@ import fcntl
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -36,8 +38,10 @@ from gateway.journal.removals import sweep
 
 PAGES = 32
 """Pages of one slice: 128 KiB, which takes half a millisecond."""
-FLUSH_BYTES = 32 * 1024 * 1024
+FLUSH_PAGES = 4096
 """So much is written before it is flushed to the disk: a flush of gigabytes at the end would hold up everybody's."""
+REST_SECONDS = 0.001
+"""Between two slices, so that the loop does more than lend the connection."""
 MARK = "backup"
 VERSIONS_AT, WITHOUT_WAL = 18, b"\x01\x01"
 """In the header of a database (https://sqlite.org/fileformat2.html#file_format_version_numbers)."""
@@ -67,7 +71,7 @@ class LargeFile:
     def _check(self, database: Path) -> None:
         folder, place = self.place.parent, self.place
         try:
-            found = place.stat() if place.exists() else None
+            found = place.stat() if os.path.lexists(place) else None
             if not folder.is_dir():
                 raise JournalError(f"there is no folder {folder}: make it first")
             space = os.statvfs(folder)
@@ -165,10 +169,11 @@ class _Stopped(Exception):
 
 
 class Copy:
-    """One copy of the database of `source`, made in turns. `done` is called once, on the thread of the copy: with None
-    when the file is complete, or with what went wrong, and then there is no file."""
+    """One copy of the database of `source`, made in turns. Both callbacks come on the thread of the copy: `ready` when
+    it could use a turn, then it wants one `step`; `done` once, with None when the file is complete, or with what went
+    wrong, and then there is no file."""
 
-    def __init__(self, source: sqlite3.Connection, file: BackupFile, done: Done) -> None:
+    def __init__(self, source: sqlite3.Connection, file: BackupFile, ready: Callable[[], object], done: Done) -> None:
         self.copied = 0
         self.total = 0
         """Pages, known after the first turn."""
@@ -176,6 +181,7 @@ class Copy:
         """The source is not needed any more."""
         self._source = source
         self._file = file
+        self._ready = ready
         self._done = done
         self._turn = Semaphore(0)
         self._rest = Semaphore(0)
@@ -232,12 +238,13 @@ class Copy:
         if remaining == 0:
             return
         self._rest.release()
-        size = 4096
-        if before * size // FLUSH_BYTES != self.copied * size // FLUSH_BYTES:
+        if before // FLUSH_PAGES != self.copied // FLUSH_PAGES:
             os.fdatasync(self._file.descriptor)
+        time.sleep(REST_SECONDS)
         self._wait()
 
     def _wait(self) -> None:
+        self._ready()
         self._turn.acquire()
         if self._why is not None:
             raise _Stopped

@@ -160,28 +160,35 @@ class SqliteJournal:
         """As `Journal.copy`, slice by slice on the worker thread; one copy at a time."""
         answer: Answer[JournalError | None] = Answer()
 
+        def ready() -> None:
+            self._hand_in(step)
+
         def done(failure: JournalError | None) -> None:
-            with suppress(RuntimeError):  # the loop has been closed already
-                self._call_soon_threadsafe(lambda: ended(failure))
+            self._hand_in(lambda: ended(failure))
 
         def ended(failure: JournalError | None) -> None:
             self._copy = None
             answer.set(failure)
 
-        def step(_: JournalError | None = None) -> None:
-            if not copy.over and not going(copy.copied, copy.total):
-                copy.stop(JournalError(wording.BACKUP_STOPPED))
-            if not copy.over:
-                self._do(lambda _: copy.step(), slow=True).then(step)
+        def step() -> None:
+            if copy.over:
+                return
+            if going(copy.copied, copy.total):
+                self._do(lambda _: copy.step(), slow=True)
+            else:
+                self._do(lambda _: copy.stop(JournalError(wording.BACKUP_STOPPED)), slow=True)
 
         if self._copy is not None:
             return Answer.of(JournalError(wording.BACKUP_RUNS))
         try:
-            copy = self._copy = Copy(self._store.connection, BackupFile(Path(file), replace, self._path), done)
+            copy = self._copy = Copy(self._store.connection, BackupFile(Path(file), replace, self._path), ready, done)
         except JournalError as error:
             return Answer.of(error)
-        step()
         return answer
+
+    def _hand_in(self, callback: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop has been closed already: `close` fetches a result itself
+            self._call_soon_threadsafe(callback)
 
     def new_epoch(self, room: str) -> Answer[bool | JournalError]:
         """As `Journal.new_epoch`."""
@@ -270,8 +277,7 @@ class SqliteJournal:
         try:
             return self._attempt(work)
         finally:
-            with suppress(RuntimeError):  # the loop has been closed already: `close` fetches the result itself
-                self._call_soon_threadsafe(self._land)
+            self._hand_in(self._land)
 
     def _land(self) -> None:
         if self._flight is None:

@@ -159,6 +159,8 @@ def test_what_cannot_be_a_backups_file_is_told_and_nothing_is_left(
     journal = open_sqlite()
     assert "is a folder: name a file in it" in told(copied(journal, tmp_path))
     assert "is no plain file" in told(copied(journal, tmp_path / "pipe", replace=True))
+    (tmp_path / "loop").symlink_to("loop")
+    assert "Too many levels of symbolic links" in told(copied(journal, tmp_path / "loop"))
     assert "there is no folder" in told(copied(journal, tmp_path / "nowhere" / "b"))
     assert "File name too long" in told(copied(journal, tmp_path / ("n" * 300)))
     assert "would be in the gateway's own data folder" in told(copied(journal, path, replace=True))
