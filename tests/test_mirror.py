@@ -9,7 +9,7 @@ LONG = 60
 """Lines from which a module has a test of its own name."""
 
 TRIED_BY = {
-    "bench": {"contenders", "machine", "peer", "plan", "report", "room", "naive_aiohttp", "naive_selectors"},
+    "bench": {"contenders", "peer", "plan", "naive_aiohttp", "naive_selectors"},
     "bridge/process": {"figures", "ready", "shutdown"},
     "bridge/wire": {"endpoint", "endpoints", "origin_policy", "protocol", "reject"},
     "config": {"values"},

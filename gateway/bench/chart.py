@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from gateway.bench.plan import BenchError
 from gateway.bench.report import Chart
@@ -15,6 +15,7 @@ from gateway.bench.report import Chart
 INCHES = (8.0, 4.8)
 DOTS_PER_INCH = 130
 MARKERS = "osD^vPX*"
+SHORT_SPAN = 30.0
 MOST_TICK_WORDS = 24
 """Longer names of x values are set at an angle."""
 
@@ -54,6 +55,7 @@ def _scales(axes: Axes, chart: Chart) -> None:
     else:
         axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(plain)
+    axes.yaxis.set_minor_formatter(plain if _is_short(axes) else NullFormatter())
     if chart.ticks:
         long = any(len(words) > MOST_TICK_WORDS for words in chart.ticks)
         axes.set_xticks(
@@ -61,3 +63,9 @@ def _scales(axes: Axes, chart: Chart) -> None:
         )
     else:
         axes.xaxis.set_major_formatter(plain)
+
+
+def _is_short(axes: Axes) -> bool:
+    """Whether a logarithmic axis spans so little that its powers of ten alone would say nothing."""
+    low, high = axes.get_ylim()
+    return axes.get_yscale() == "log" and high / low < SHORT_SPAN

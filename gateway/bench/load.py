@@ -200,13 +200,11 @@ class Load:
 
     def _nobody_there(self, waiting: int) -> str:
         closed = sum(not peer.open for peer in self.peers)
-        doors = sorted({peer.door for peer in self.peers if not peer.reader.ready})
+        doors = ", ".join(sorted({peer.door for peer in self.peers if not peer.reader.ready}))
         said = f"; it said: {' / '.join(self.remarks.kept)}" if self.remarks.kept else ""
         cut = f", {closed} were closed by the server" if closed else ""
         full = "; start it with --limits.connections 0, and a higher `ulimit -n`" if "full" in said else ""
-        return (
-            f"{waiting} of {len(self.peers)} connections ({', '.join(doors)}) never came into the room{cut}{said}{full}"
-        )
+        return f"{waiting} of {len(self.peers)} connections ({doors}) never came into the room{cut}{full}{said}"
 
     # Publishing
 

@@ -255,6 +255,7 @@ def _add_where(group: argparse._ArgumentGroup) -> None:
         type=Count(1, 1 << 31),
         help="the server's process, to measure its CPU time; found by its port on Linux",
     )
+    group.add_argument("--pin-server", type=CORE, metavar="CORE", help="keep the server on that core")
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ def unreachable(host: str, port: int, door: str, error: OSError) -> str:
     """Why a door could not be reached, and what to do about it."""
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return f"this program has no file descriptor left for another connection: {LIMIT_ADVICE}"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "no local port is free: connections that have just ended keep theirs for a minute; wait, or take fewer"
     words = f"no gateway at {host}:{port} ({door}): {error.strerror or error}"
     return f"{words}; start one with: {START}" if error.errno == errno.ECONNREFUSED else words
 

@@ -239,7 +239,7 @@ def _slowest(each: list[Percentiles | None]) -> Percentiles | None:
 
 def _looks_paced(load: Load, latency: Percentiles | None, span: Span) -> bool:
     """In a closed loop one side is always busy; messages that wait long while both are idle wait for a rate limit. In
-    an open loop both may be idle, but not while most messages are late.
+    an open loop both may be idle, but not while many messages are late.
 
     The first messages of a writer are usually free, so the slow end of the latencies decides. On a machine that
     other processes keep busy both sides look idle too, but then they wait for a core.
@@ -249,7 +249,7 @@ def _looks_paced(load: Load, latency: Percentiles | None, span: Span) -> bool:
     few = sum(max(0, count - FREE_MESSAGES) for count in load.published) / span.seconds < PACED_RATE * len(
         load.published
     )
-    behind = load.plan.rate is None or (latency is not None and latency.p50 > PACED_LATENCY_MS)
+    behind = load.plan.rate is None or (latency is not None and latency.p90 > PACED_LATENCY_MS)
     return behind and slow and idle and few
 
 

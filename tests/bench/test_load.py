@@ -74,6 +74,13 @@ def test_writers_that_are_slowed_down_are_noticed() -> None:
     assert report.paced
 
 
+def test_writers_that_are_slowed_down_below_their_rate_are_noticed() -> None:
+    plan = LoadPlan(readers=4, writers=1, rate=400.0, messages=40, seconds=None, doors=("tcp",))
+    report = run(plan, pace=0.05)
+    assert report.ok
+    assert report.paced
+
+
 def test_a_session_that_cannot_enter_the_room_is_told() -> None:
     with pytest.raises(BenchError, match=r"1 of 24 connections \(web\) never came into the room"):
         run(PLAN, lambda number, seq: 0 if number == FIRST_READER + 1 else 1)

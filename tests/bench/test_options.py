@@ -24,7 +24,7 @@ def test_every_kind_has_help_with_an_example_and_its_own_options(kind: str, caps
     code, out = shown(capsys, kind, "--help")
     assert code == 0
     assert f"gateway bench {kind}" in out.partition("example:")[2]
-    assert ("--ports-file" in out) is (kind not in NEEDS_NO_GATEWAY)
+    assert all((flag in out) is (kind not in NEEDS_NO_GATEWAY) for flag in ("--ports-file", "--pin-server"))
     assert all(f"--{name} " in out for name in KINDS[kind].defaults if name != "compare")
     assert max(map(len, out.splitlines())) <= 120
 

@@ -6,6 +6,7 @@ the connection; a fixed number of them are on their way at any time. No wording 
 """
 
 import base64
+import errno
 import os
 import secrets
 import selectors
@@ -41,7 +42,9 @@ class Newcomer:
         self._host = (target.host, port)
         self.sock = socket.socket(socket.AF_INET6 if ":" in target.host else socket.AF_INET)
         self.sock.setblocking(False)
-        self.sock.connect_ex(self._host)
+        if (error := self.sock.connect_ex(self._host)) not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
+            self.sock.close()
+            raise BenchError(unreachable(*self._host, door, OSError(error, os.strerror(error))))
 
     def go_on(self) -> bool:
         """Do what can be done now. Returns whether it has left."""
@@ -190,23 +193,34 @@ def _come_and_go(
     came: list[Newcomer] = []
     here: set[Newcomer] = set()
     moved_at = time.perf_counter()
-    with selectors.DefaultSelector() as selector:
-        while len(came) < wanted and time.perf_counter() - moved_at < patience:
-            while len(here) < in_flight and len(here) + len(came) < wanted:
-                one = Newcomer(target, door, port)
-                here.add(one)
-                selector.register(one.sock, selectors.EVENT_WRITE, one)
-            for key, _ in selector.select(TURN_SECONDS):
-                one, moved_at = key.data, time.perf_counter()
-                connecting = one.step == "connect"
-                if one.go_on():
-                    selector.unregister(one.sock)
-                    one.sock.close()
-                    here.discard(one)
-                    came.append(one)
-                elif connecting:
-                    selector.modify(one.sock, selectors.EVENT_READ, one)
-            progress(door, len(came) / wanted)
+    try:
+        with selectors.DefaultSelector() as selector:
+            while len(came) < wanted and time.perf_counter() - moved_at < patience:
+                while len(here) < in_flight and len(here) + len(came) < wanted:
+                    one = Newcomer(target, door, port)
+                    here.add(one)
+                    selector.register(one.sock, selectors.EVENT_WRITE, one)
+                for key, _ in selector.select(TURN_SECONDS):
+                    moved_at = time.perf_counter()
+                    if _move(selector, key.data):
+                        here.discard(key.data)
+                        came.append(key.data)
+                progress(door, len(came) / wanted)
+    except BenchError as error:
+        raise BenchError(f"after {len(came)} newcomers: {error}" if came else str(error)) from error
+    finally:
         for one in here:
             one.sock.close()
     return came
+
+
+def _move(selector: selectors.BaseSelector, one: Newcomer) -> bool:
+    """Let one newcomer go on. Returns whether it has left."""
+    connecting = one.step == "connect"
+    if one.go_on():
+        selector.unregister(one.sock)
+        one.sock.close()
+        return True
+    if connecting:
+        selector.modify(one.sock, selectors.EVENT_READ, one)
+    return False

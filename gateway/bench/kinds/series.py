@@ -140,15 +140,20 @@ class SlowReport(msgspec.Struct, frozen=True, kw_only=True):
                 as_table(("stalled readers", *LATENCY_HEAD), rows),
                 f"ratio    {ratio} (p99 with to without)",
                 f"memory   of the gateway grew by {grown} meanwhile",
-                f"stalled  read on: {self.skipped:,} messages skipped for them, and told so; nothing else was missing"
-                if self.ok
-                else "stalled  see the faults",
+                f"stalled  {self._stalled_got()}",
                 f"limit    {self.limit}",
                 *(f"FAULT    {fault}" for fault in self.faults),
                 f"verdict  {verdict(self.ok)}",
                 f"machine  {self.machine}",
             ]
         )
+
+    def _stalled_got(self) -> str:
+        if not self.ok:
+            return "see the faults"
+        if self.skipped:
+            return f"read on, were told of {self.skipped:,} skipped messages, and got all others once and in order"
+        return "read on, and got every message once and in order"
 
     def chart(self) -> Chart:
         """Both latencies."""

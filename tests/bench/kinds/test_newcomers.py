@@ -1,3 +1,4 @@
+import errno
 import socket
 import threading
 from collections.abc import Iterator
@@ -55,3 +56,9 @@ def test_without_a_gateway_nobody_comes() -> None:
         connect(BenchTarget("127.0.0.1", {"tcp": port}), ["tcp"], 5, 2, 5.0, tell)
     with pytest.raises(BenchError, match="the web door is closed there"):
         connect(BenchTarget("127.0.0.1", {"tcp": port}), ["web"], 5, 2, 5.0, tell)
+
+
+def test_without_a_free_port_it_is_said_what_to_do(unkind_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.socket.connect_ex", lambda sock, address: errno.EADDRNOTAVAIL)
+    with pytest.raises(BenchError, match=r"no local port is free: .* wait, or take fewer"):
+        connect(BenchTarget("127.0.0.1", {"tcp": unkind_port}), ["tcp"], 5, 2, 5.0, tell)
