@@ -26,6 +26,7 @@ from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import LOOK_SECONDS, Clock
 from gateway.core.delivery import Delivery, Stalls
+from gateway.core.elsewhere import Elsewhere
 from gateway.core.gate import Gate
 from gateway.core.ports.cluster import Alone, Cluster
 from gateway.core.ports.feed import Feed, NoFeed
@@ -109,6 +110,7 @@ class Hub:
         self.rate_limit = RateLimit(limits, clock)
         self.pastes = Pastes(lambda: self.limits.top_paste_bytes)
         self._notices = JoinNotices(clock)
+        self.elsewhere = Elsewhere(self.cluster, self.rooms, self._notices, clock)
         self._half_closed = HalfClosed(clock, self._over)
         self._stalls = Stalls(clock, stats.counters.blocked, self._stalled)
         self.commits = GroupCommit(
@@ -213,6 +215,7 @@ class Hub:
             for member in members_of(each):
                 if member.room.attendance.first(member) is member:
                     self._notices.renamed(member, old)
+                    self.elsewhere.changed(member.room.name, (old, session.nick))
 
     # Rooms
 
@@ -223,6 +226,7 @@ class Hub:
         room.members[session] = member
         room.attendance.enter(member)
         session.enter(room.name, member)
+        self.elsewhere.changed(room.name)
         self.stats.recent.note(session.number, "joined", room.name)
         self.identities.changed(session)
         if session.door is not Door.HTTP:
@@ -236,6 +240,7 @@ class Hub:
         if not session.closed:
             self.stats.recent.note(session.number, "parted", room.name)
         was_here = room.members.pop(session, None) is not None
+        self.elsewhere.changed(room.name)
         member.attached = False
         if was_here and room.attendance.leave(member):
             self._notices.went(member)

@@ -10,7 +10,8 @@ forgotten: so nothing is left of a node that was killed.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -18,7 +19,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from gateway.core.answer import Answer
-from gateway.core.ports.cluster import CodeUsed, Fact, Hearers, LoginsChanged, Missed, PersonChanged, SanctionsChanged
+from gateway.core.ports.cluster import (
+    CodeUsed,
+    Fact,
+    Hearers,
+    LoginsChanged,
+    Missed,
+    NodeGone,
+    PeopleThere,
+    PersonChanged,
+    SanctionsChanged,
+)
 from gateway.core.ports.journal import Person
 from gateway.errors import BackplaneError, JournalError
 from gateway.redis.connection import Backplane
@@ -29,7 +40,7 @@ BEAT_SECONDS = 2.0
 LEASE_MS = 10_000
 """See server.lua."""
 CLAIMED_EVERY = 12 * 3600.0
-KINDS: tuple[type[Fact], ...] = (SanctionsChanged, LoginsChanged, PersonChanged, CodeUsed)
+KINDS: tuple[type[Fact], ...] = (SanctionsChanged, LoginsChanged, PersonChanged, CodeUsed, PeopleThere)
 """The facts, each an event of the house of its own kind: its tag."""
 
 F = TypeVar("F", bound=Fact)
@@ -45,6 +56,7 @@ class RedisCluster:
         self._hearers = Hearers()
         self._beaten = self._stopped = False
         self._since_claim = 0.0
+        self._living: set[str] = set()
         for kind in KINDS:
             feed.hear(kind_of(kind), partial(self._heard, msgspec.json.Decoder(kind)))
         feed.on_lost(self._missed)
@@ -62,12 +74,14 @@ class RedisCluster:
 
     def _live(self) -> None:
         if not self._stopped:
-            beat = self._backplane.do("beat", (self.node,), lambda last: (int(last[0]), int(last[1])))
-            beat.then(self._beat)
+            self._backplane.do("beat", (self.node,), _beat_of).then(self._beat)
 
-    def _beat(self, answer: tuple[int, int] | JournalError) -> None:
+    def _beat(self, answer: tuple[int, int, set[str]] | JournalError) -> None:
         if not isinstance(answer, JournalError):
-            now, last = answer
+            now, last, living = answer
+            for node in self._living - living:
+                self._hearers.tell(NodeGone(node))
+            self._living = living
             late = now - last >= LEASE_MS
             self._since_claim += BEAT_SECONDS
             if (late and self._beaten) or self._since_claim >= CLAIMED_EVERY:
@@ -122,6 +136,35 @@ class RedisCluster:
     def held(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
         """As `Cluster.held`."""
         return self._backplane.do("held", tuple(keys), bool)
+
+    # Rooms
+
+    def show(self, there: PeopleThere) -> None:
+        """As `Cluster.show`."""
+        self._backplane.do("show", (self.node, there.room, there.count, packed(there)))
+
+    def shown(self, room: str) -> Answer[list[PeopleThere] | JournalError]:
+        """As `Cluster.shown`."""
+        return self._backplane.do("shown", (self.node, room), lambda found: [_people(each) for each in found])
+
+    def counts(self) -> Answer[Mapping[str, int] | JournalError]:
+        """As `Cluster.counts`."""
+        return self._backplane.do("counts", (self.node,), _counts)
+
+
+_people = msgspec.json.Decoder(PeopleThere).decode
+
+
+def _counts(found: list[bytes]) -> Mapping[str, int]:
+    counts: Counter[str] = Counter()
+    for room, count in zip(found[::2], found[1::2], strict=True):
+        counts[room.decode()] += int(count)
+    return counts
+
+
+def _beat_of(answer: tuple[bytes, bytes, list[bytes]]) -> tuple[int, int, set[str]]:
+    now, last, living = answer
+    return int(now), int(last), {node.decode() for node in living}
 
 
 def kind_of(kind: type[Fact]) -> str:

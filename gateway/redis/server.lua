@@ -480,6 +480,7 @@ end
 --   gw:account:NAME  the identity of an account
 --   gw:nick:KEY      "OWNER NODE": an identity, or ~NODE:SESSION, and the node that claimed it
 --   gw:code:CODE     "ID CALL": the identity that a code proves; the call that has used it up
+--   gw:here:ROOM     hash: node -> who is there (the fact `people`, JSON); gw:counts: "NODE ROOM" -> how many
 --   gw:token-key     signs the tokens
 local LEASE_MS, NICK_MS, PERSON_MS, KEPT_MS = 10000, 120000, 600000, 172800000
 
@@ -620,7 +621,51 @@ function verbs.held(a)
   return 0
 end
 
--- node: the time now, and that of its last beat (now, at the first).
+-- node, room, count of people there, fact: who is in the room at that node, told to the others.
+function verbs.show(a)
+  if a[3] == '0' then
+    redis.call('HDEL', 'gw:here:' .. a[2], a[1])
+    redis.call('HDEL', 'gw:counts', a[1] .. ' ' .. a[2])
+  else
+    redis.call('HSET', 'gw:here:' .. a[2], a[1], a[4])
+    redis.call('HSET', 'gw:counts', a[1] .. ' ' .. a[2], a[3])
+  end
+  announce('people', a[1], a[4])
+  return 1
+end
+
+-- node, room: what other nodes that live have shown of the room.
+function verbs.shown(a)
+  local found = {}
+  local held = redis.call('HGETALL', 'gw:here:' .. a[2])
+  for place = 1, #held, 2 do
+    if not lives(held[place]) then
+      redis.call('HDEL', 'gw:here:' .. a[2], held[place])
+    elseif held[place] ~= a[1] then
+      found[#found + 1] = held[place + 1]
+    end
+  end
+  return found
+end
+
+-- node: room and count of each room in which somebody is at another node that lives.
+function verbs.counts(a)
+  local found, living = {}, {}
+  local held = redis.call('HGETALL', 'gw:counts')
+  for place = 1, #held, 2 do
+    local node, room = string.match(held[place], '^(%S+) (%S+)$')
+    if living[node] == nil then living[node] = lives(node) end
+    if not living[node] then
+      redis.call('HDEL', 'gw:counts', held[place])
+    elseif node ~= a[1] then
+      found[#found + 1] = room
+      found[#found + 1] = held[place + 1]
+    end
+  end
+  return found
+end
+
+-- node: the time now, that of its last beat (0: there was none), and the nodes that live.
 function verbs.beat(a)
   local now = now_ms()
   local last = redis.call('HGET', 'gw:nodes', a[1]) or '0'
@@ -631,7 +676,11 @@ function verbs.beat(a)
       if now - tonumber(held[place + 1]) > KEPT_MS then redis.call('HDEL', 'gw:nodes', held[place]) end
     end
   end
-  return {string.format('%.0f', now), last}
+  local living = {}
+  for _, node in ipairs(redis.call('HKEYS', 'gw:nodes')) do
+    if lives(node) then living[#living + 1] = node end
+  end
+  return {string.format('%.0f', now), last, living}
 end
 
 -- node: it has stopped, and holds nothing any more.

@@ -5,7 +5,7 @@ Facts go over the wire as they do in Redis, as JSON. They, and the store's answe
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from gateway.core.ports.cluster import (
     Hearers,
     LoginsChanged,
     Missed,
+    PeopleThere,
     PersonChanged,
     SanctionsChanged,
 )
@@ -101,6 +102,22 @@ class LinkedCluster:
         """See `Cluster`."""
         return self._later(lambda: any(key in self._nodes.names for key in keys))
 
+    def show(self, there: PeopleThere) -> None:
+        """See `Cluster`."""
+        self._nodes.there[self.node, there.room] = there
+        self.tell(there)
+
+    def shown(self, room: str) -> Answer[list[PeopleThere] | JournalError]:
+        """See `Cluster`."""
+        there = self._nodes.there.values()
+        return self._later(lambda: [each for each in there if each.room == room and each.node != self.node])
+
+    def counts(self) -> Answer[Mapping[str, int] | JournalError]:
+        """See `Cluster`."""
+        return self._later(
+            lambda: {each.room: each.count for each in self._nodes.there.values() if each.node != self.node}
+        )
+
     def _later(self, work: Callable[[], Any]) -> Answer[Any]:
         answer: Answer[Any] = Answer()
         self._nodes.asked.append(lambda: answer.set(JournalError("no Redis") if self.away else work()))
@@ -156,6 +173,7 @@ class Nodes:
         self.knowing: dict[str, set[str]] = {}
         self.codes: dict[str, str] = {}
         self.names: dict[str, str] = {}
+        self.there: dict[tuple[str, str], PeopleThere] = {}
         self.worlds: list[World] = []
         self._bits = count(0x4F2A)
 

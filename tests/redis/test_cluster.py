@@ -99,12 +99,32 @@ def test_a_nick_has_one_owner_over_both_nodes(pair: tuple[Gateway, Gateway]) -> 
         other.named("paul")
 
 
+def test_who_is_there_is_known_at_both_nodes(pair: tuple[Gateway, Gateway]) -> None:
+    here, there = pair
+    with Browser(here.web, "tea", nick="uma") as uma, Terminal(there.tcp).named("vic") as vic:
+        vic.answer("/join tea", "-- ")
+        comes = {"nick": "vic", "door": "tcp"}
+        assert uma.until(lambda each: each["type"] == "presence" and comes in each["joined"])[-1]["count"] == 2
+        vic.send("/who")
+        rows = vic.until("vic")
+        assert [row.split()[1] for row in rows[-2:]] == ["uma", "vic"] and "2 people" in rows[-3]
+        for gateway in pair:
+            rooms = request(gateway.web, "GET", "/rooms").json
+            assert [each["count"] for each in rooms if each["room"] == "tea"] == [2]
+        with Browser(there.web, "tea") as page:
+            assert {each["nick"] for each in page.joined["tea"]["members"]} >= {"uma", "vic"}
+        vic.send("/quit")
+        assert uma.until(lambda each: each["type"] == "presence" and "vic" in each["left"])
+
+
 def test_the_names_of_a_killed_node_are_free_and_its_people_come_back(server: RedisServer, tmp_path: Any) -> None:
     with starter(tmp_path) as start:
         here, there = (start("--redis", server.url, *NO_PACE, data=name) for name in ("a", "b"))
         with Terminal(here.tcp).named("quin"), Browser(here.web, nick="rose") as rose, Terminal(there.tcp) as other:
             assert other.answer("/nick quin", "^(-- you are|!!)").startswith("!! nick_taken")
+            other.until("rose joined")
             here.kill()
+            other.until("rose left")
             until(lambda: other.answer("/nick quin", "^(-- you are|!!)") == "-- you are quin", "the lease has ended")
             assert other.answer("/nick rose", "^(-- you are|!!)").startswith("!! nick_taken")
             with hello(there, rose.welcome["token"]) as again:

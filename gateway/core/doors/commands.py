@@ -17,14 +17,15 @@ from gateway.core.doors.post import somebody, whisper
 from gateway.core.doors.preferences import PREFERENCES, Preference
 from gateway.core.doors.search import search
 from gateway.core.doors.welcome import login, rename, resume, source_of
+from gateway.core.doors.who import who, whois
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorCommand
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Ack, Notice
-from gateway.core.protocol.message import Door, Kind
+from gateway.core.protocol.message import Kind
 from gateway.core.protocol.wire import people
-from gateway.core.quantity import moment, short_duration, short_size
+from gateway.core.quantity import moment, short_duration
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.fanout import Member
 from gateway.core.rooms.registry import RECENT_MESSAGES, ListedRoom
@@ -33,13 +34,12 @@ from gateway.core.sessions.identity import spelled
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 
-WHO_PAGE = ROOMS_PAGE = 20
+ROOMS_PAGE = 20
 ALIASES = {"?": "help", "list": "rooms", "names": "who"} | dict.fromkeys(("part", "leave"), "join lobby")
 ALIASES |= dict.fromkeys(("exit", "bye"), "quit")
 """Commands of other chats, and what they are called here."""
 WHOLE_NAMES = frozenset({"kick", "ban", "redact", "delete"})  # /ki must not close anybody's connection
 _LOGIN = re.compile(r"/login(?!\S)", re.IGNORECASE)
-GLYPHS = {Door.TCP: ">_", Door.TELNET: "⌨", Door.WEB: "◍", Door.HTTP: "⇄"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,30 +176,11 @@ def _reply(call: CommandCall) -> None:
 
 
 def _who(call: CommandCall) -> None:
-    room = call.room().room
-    page = _number(call.words, 1)
-    sessions = sorted((each.session for each in room.attendance.people()), key=lambda session: session.nick.casefold())
-    last = max(1, -(-len(sessions) // WHO_PAGE))
-    if page > last:
-        raise Refusal(Code.BAD_MESSAGE, wording.NO_PAGE.format(page=page, last=last))
-    shown = sessions[(page - 1) * WHO_PAGE : page * WHO_PAGE]
-    names = [
-        wording.YOURSELF.format(nick=session.nick) if session in call.session.connections else session.nick
-        for session in shown
-    ]
-    width = max(map(len, names), default=0)
-    rows = [f"{name:<{width}}  {_presence(call, session)}" for name, session in zip(names, shown, strict=True)]
-    rows += [wording.MORE_WHO.format(page=page + 1)] if page < last else []
-    call.answer("\n".join([wording.WHO_HEAD.format(people=people(len(sessions)), room=room.name), *rows]))
+    call.answer(who(call.hub, call.session, call.room().room, _number(call.words, 1)))
 
 
 def _whois(call: CommandCall) -> None:
-    found = somebody(call.hub, call.session, call.words or call.session.nick)
-    rooms = " ".join(dict.fromkeys(f"#{name}" for each in found.connections for name in each.rooms))
-    since = min(each.connected_at for each in found.connections)
-    here = short_duration(max(0, call.hub.clock.wall() - since) / 1000)
-    presence = _presence(call, found)
-    call.answer(wording.WHOIS.format(nick=found.nick, presence=presence, time=here, rooms=rooms or wording.NO_ROOM))
+    call.answer(whois(call.hub, call.session, somebody(call.hub, call.session, call.words or call.session.nick)))
 
 
 def _join(call: CommandCall) -> None:
@@ -220,7 +201,7 @@ def _rooms(call: CommandCall) -> None:
             rows.append(wording.MORE_ROOMS.format(page=page + 1))
         call.answer("\n".join(rows) or wording.NO_MORE_ROOMS)
 
-    call.session.wait_for(call.hub.rooms.listed(), show, call.id)
+    call.session.wait_for(call.hub.elsewhere.listed(), show, call.id)
 
 
 def _room_row(hub: Hub, room: ListedRoom) -> str:
@@ -346,17 +327,6 @@ def _quit(call: CommandCall) -> None:
     code = call.hub.identities.code(call.session) if call.session.identity and call.session.terminal else ""
     aside = wording.RESUME_ASIDE.format(code=spelled(code)) if code else ""
     call.hub.close(call.session, CloseReason.LEFT, wording.BYE, aside=aside)
-
-
-def _presence(call: CommandCall, session: Session) -> str:
-    """Where somebody is and what they do; for operators also from where, and how far behind they read."""
-    idle = call.hub.clock.now() - session.last_input
-    state = wording.IDLE.format(time=short_duration(idle)) if idle >= 60 else wording.ACTIVE
-    away = session.preferences.away
-    state += wording.AND_AWAY.format(away=away) if away else ""
-    if call.session.operator is not None:
-        state += wording.FOR_OPERATORS.format(address=session.address, lag=short_size(session.lag()[1]))
-    return f"{GLYPHS[session.door]} {session.door:<6}  {state}"
 
 
 def _number(words: str, default: int) -> int:

@@ -79,7 +79,7 @@ class Completer:
         member = talks_in(self._session)
         if member is None:
             return []
-        here = {each.session.nick for each in member.room.attendance.people()} - {self._session.nick}
+        here = (member.room.here() | member.room.people_elsewhere().keys()) - {self._session.nick}
         return _beginning(word, [*self._speakers(member, here), *sorted(here, key=str.casefold)])
 
     def _everybody(self, word: str) -> list[str]:

@@ -20,7 +20,7 @@ One node alone is `Alone`: nothing is told, nothing is ever heard, every verb re
 something may have it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -59,7 +59,24 @@ class CodeUsed(msgspec.Struct, frozen=True, tag="code"):
     code: str
 
 
-Fact = Missed | SanctionsChanged | LoginsChanged | PersonChanged | CodeUsed
+class PeopleThere(msgspec.Struct, frozen=True, tag="people"):
+    """Who is in a room at a node: so many people; the nick and the door of those that the others may be told of, as far
+    as they are listed; and who has taken another nick since this was told last, as (from, to)."""
+
+    node: str
+    room: str
+    count: int
+    people: Mapping[str, str] = {}
+    renamed: Sequence[tuple[str, str]] = ()
+
+
+class NodeGone(msgspec.Struct, frozen=True, tag="gone"):
+    """A node has stopped or died, and whoever was connected to it is gone. Never told, only heard."""
+
+    node: str
+
+
+Fact = Missed | NodeGone | SanctionsChanged | LoginsChanged | PersonChanged | CodeUsed | PeopleThere
 F = TypeVar("F", bound=Fact)
 Hear = Callable[[Any], object]
 
@@ -101,6 +118,15 @@ class Cluster(Protocol):
 
     def held(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
         """Whether anybody at any node has one of these keys."""
+
+    def show(self, there: PeopleThere) -> None:
+        """Tell the other nodes who is in a room here, and keep it for those that ask later."""
+
+    def shown(self, room: str) -> Answer[list[PeopleThere] | JournalError]:
+        """Who is in a room at the other nodes."""
+
+    def counts(self) -> Answer[Mapping[str, int] | JournalError]:
+        """How many people are in each room at the other nodes."""
 
 
 class Hearers:
@@ -155,3 +181,14 @@ class Alone:
     def held(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
         """As `Cluster.held`; the node itself knows who has what."""
         return Answer.of(False)
+
+    def show(self, there: PeopleThere) -> None:
+        """As `Cluster.show`."""
+
+    def shown(self, room: str) -> Answer[list[PeopleThere] | JournalError]:
+        """As `Cluster.shown`."""
+        return Answer.of([])
+
+    def counts(self) -> Answer[Mapping[str, int] | JournalError]:
+        """As `Cluster.counts`."""
+        return Answer.of({})

@@ -17,24 +17,28 @@ bounded number of sends and carries the rest of the turn over, so a room of 10,0
 offered twice in a turn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from types import MappingProxyType
 from typing import Protocol
 
 from msgspec import UNSET
 
 from gateway.core.delivery import Delivery
+from gateway.core.ports.cluster import PeopleThere
 from gateway.core.ports.journal import RoomRecord
-from gateway.core.protocol.events import Joined
+from gateway.core.protocol.events import Joined, Listed
 from gateway.core.protocol.message import Message
 from gateway.core.protocol.wire import Wire
 from gateway.core.rooms.log import RoomLog
-from gateway.core.rooms.presence import Attendance, Presences
+from gateway.core.rooms.presence import MEMBERS_LISTED, Attendance, Presences
 from gateway.core.rooms.shares import Excerpt, Readers, Share
 from gateway.core.sessions.session import Session
 from gateway.core.stats.counters import Counters
 
 OWN_LOOKED_AT = 100
 """The latest messages, of which newcomers are told those that they said themselves."""
+NOBODY: Mapping[str, PeopleThere] = MappingProxyType({})
 
 
 class Member:
@@ -161,8 +165,9 @@ class Said(Protocol):
 class Room:
     """A room in memory: its log, its members, and the state of the current turn of serving them."""
 
-    __slots__ = ("_again", "_authors", "_delivery", "_turn", "_turn_head", "attendance", "counters", "epoch", "first",
-                 "log", "members", "name", "pending", "presences", "readers", "removed", "topic")  # fmt: skip
+    __slots__ = ("_again", "_authors", "_delivery", "_turn", "_turn_head", "attendance", "counters", "elsewhere",
+                 "epoch", "first", "log", "members", "name", "pending", "presences",
+                 "readers", "removed", "topic")  # fmt: skip
 
     def __init__(self, record: RoomRecord, log: RoomLog, delivery: Delivery, counters: Counters) -> None:
         self.name = record.room
@@ -179,6 +184,8 @@ class Room:
         self.attendance = Attendance(self.members)
         self.readers: dict[str, Readers] = {}
         self.presences = Presences(record.room)
+        self.elsewhere: Mapping[str, PeopleThere] = NOBODY
+        """By node: who is here at other nodes."""
         self.pending = 0
         """Messages for this room that are not committed yet."""
         self._turn: list[Member] = []
@@ -213,8 +220,25 @@ class Room:
 
     @property
     def count(self) -> int:
-        """People in the room."""
-        return self.attendance.count
+        """People in the room, at all nodes."""
+        return self.attendance.count if not self.elsewhere else self.attendance.count + self._besides()
+
+    def _besides(self) -> int:
+        """People who are in the room at other nodes only. In a crowd, who is there at several nodes counts at each."""
+        count, here = 0, self.here() if self.attendance.count <= MEMBERS_LISTED else set()
+        for there in self.elsewhere.values():
+            count += there.count - len(here.intersection(there.people))
+            here.update(there.people)
+        return count
+
+    def here(self) -> set[str]:
+        """The nicks of the people in the room at this node."""
+        return {each.session.nick for each in self.attendance.people()}
+
+    def people_elsewhere(self) -> dict[str, str]:
+        """The nicks and doors of those who are in the room at other nodes only, as far as they are listed."""
+        found = {nick: door for there in self.elsewhere.values() for nick, door in there.people.items()}
+        return {nick: found[nick] for nick in found.keys() - self.here()} if found else found
 
     def held(self, after: int | None, before: int | None, limit: int) -> tuple[list[Message], bool] | None:
         """A page of history (see `ports.Journal.read`) and its `more`, if the log in memory holds all of it; else
@@ -241,6 +265,9 @@ class Room:
     def joined(self, session: Session, recovered: bool) -> Joined:
         """The event that describes the room to a session; `recovered`: it missed nothing."""
         listed = self.attendance.listed()
+        if self.elsewhere:
+            others = (Listed(nick, door) for nick, door in sorted(self.people_elsewhere().items()))
+            listed = [*listed, *islice(others, MEMBERS_LISTED - len(listed))]
         epoch, seq = ("", 0) if session.identity is None else session.identity.reads.get(self.name, ("", 0))
         read = UNSET if session.identity is None else seq if epoch == self.epoch else 0
         authors = session.authors

@@ -1,5 +1,7 @@
 """Tells the people of a room about joins, leaves and renames: not too soon, not too often, and not their own."""
 
+from collections.abc import Callable
+
 from gateway.core.clock import Clock
 from gateway.core.protocol.events import Event
 from gateway.core.rooms import presence
@@ -15,6 +17,9 @@ class JoinNotices:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.introduced: Callable[[str], object] = str
+        """Called with the room in which somebody has stayed long enough to be told of; set where there are other nodes
+        to tell."""
 
     def came(self, member: Member, seconds: float) -> None:
         """The session has entered; tell the room in so many seconds, if it is still there then."""
@@ -41,15 +46,16 @@ class JoinNotices:
         if known.introduced:
             return
         known.introduced = True
+        self.introduced(room.name)
         if member.own or session.pending:
             known.listed_as = session.nick
             room.presences.listed(session.nick, session.door)
         else:
             known.announced = True
             room.presences.joined(session.nick, session.door)
-        self._tell_soon(room)
+        self.tell_soon(room)
 
-    def _tell_soon(self, room: Room) -> None:
+    def tell_soon(self, room: Room) -> None:
         """A join has waited long enough to prove that it stays: tell the room now, unless it was told just before."""
         presences = room.presences
         self._tell_in(room, max(0.0, presences.told_at + presences.interval - self._clock.now()))

@@ -120,6 +120,7 @@ class Presences:
     """Whether a presence event is on its way; what changes meanwhile goes with it."""
     told_at: float = float("-inf")
     """When the last presence event was sent, in monotonic seconds."""
+    _counted: bool = False
     _joined: dict[str, str] = field(default_factory=dict)
     _listed: dict[str, str] = field(default_factory=dict)
     _left: dict[str, None] = field(default_factory=dict)
@@ -135,7 +136,12 @@ class Presences:
     @property
     def pending(self) -> bool:
         """Whether there is something to tell."""
-        return bool(self._joined or self._listed or self._left or self._renamed or self._relisted or self._unlisted)
+        names = self._joined or self._listed or self._left or self._renamed or self._relisted or self._unlisted
+        return bool(names) or self._counted
+
+    def counted(self) -> None:
+        """How many people are in the room has changed."""
+        self._counted = True
 
     def joined(self, nick: str, door: str) -> None:
         """A member is announced. If it was back before its leave was told, that is no news."""
@@ -200,7 +206,7 @@ class Presences:
 
     def take(self, count: int) -> tuple[Presence, Presence | None]:
         """What to tell now (to pages; to terminals, or None), and begin anew. `count` people are in the room."""
-        self.scheduled = False
+        self.scheduled = self._counted = False
         was_crowd, self.crowd = self.crowd, count > (CROWD_UNTIL if self.crowd else CROWD_ABOVE)
         if self.crowd:
             return Presence(self.room, [], [], [], count), None

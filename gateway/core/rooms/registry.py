@@ -1,8 +1,9 @@
 """The rooms in memory, by name: opened from the journal when one is needed, forgotten when it is not."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from types import MappingProxyType
 
 import msgspec
 
@@ -26,6 +27,7 @@ LOBBY = "lobby"
 """The room that newcomers are in; it stays in memory."""
 RECENT_MESSAGES = 50
 """Messages that a room's log begins with: as many as a browser is shown on joining."""
+NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 
 
 class ListedRoom(msgspec.Struct, gc=False):
@@ -50,6 +52,8 @@ class Rooms(Mapping[str, Room]):
         self._delivery = delivery
         self._counters = counters
         self._budget = LogBudget(limits.top_logs_bytes)
+        self.look: Callable[[Room | Refusal], Answer[Room | Refusal]] | None = None
+        """Learns who is in a room at other nodes, before it is entered here; set where there are any."""
 
     def __getitem__(self, name: str) -> Room:
         return self._rooms[name]
@@ -80,7 +84,8 @@ class Rooms(Mapping[str, Room]):
             return Answer.of(room)
         if len(self) >= self._limits.top_rooms:
             return Answer.of(Refusal(Code.ROOM_LIMIT, wording.TOO_MANY_ROOMS.format(count=len(self)), retry_ms=60_000))
-        return self._journal.open(name, RECENT_MESSAGES).map(partial(self._opened, name))
+        opened = self._journal.open(name, RECENT_MESSAGES).map(partial(self._opened, name))
+        return opened if self.look is None else opened.chain(self.look)
 
     def _opened(self, name: str, record: RoomRecord | JournalError) -> Room | Refusal:
         room = self._rooms.get(name)
@@ -102,13 +107,17 @@ class Rooms(Mapping[str, Room]):
         self._feed.follow(record)
         return room
 
-    def listed(self) -> Answer[list[ListedRoom] | Refusal]:
-        """Every room, in memory or only stored, those with the most people first, then by name."""
+    def listed(self, counts: Mapping[str, int] = NO_COUNTS) -> Answer[list[ListedRoom] | Refusal]:
+        """Every room, in memory or only stored, those with the most people first, then by name. `counts`: people at
+        other nodes."""
 
         def of(stored: list[RoomRecord] | JournalError) -> list[ListedRoom] | Refusal:
             if isinstance(stored, JournalError):
                 return storage_refusal(stored)
-            listed = (ListedRoom(each.room, each.topic, 0, each.head, each.last_ts or None) for each in stored)
+            listed = (
+                ListedRoom(each.room, each.topic, counts.get(each.room, 0), each.head, each.last_ts or None)
+                for each in stored
+            )
             found = {each.room: each for each in listed}
             for name, room in self.items():
                 known = room.log.last_ts or (found[name].last_ts if name in found else None)
