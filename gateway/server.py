@@ -46,7 +46,7 @@ from gateway.process.figures import (
     require_descriptors,
     seconds_with_sleep,
 )
-from gateway.process.files import KEY_BYTES, kept_key
+from gateway.process.files import KEY_BYTES, hold_folder, kept_key
 from gateway.process.gc_policy import GcPolicy
 from gateway.process.heartbeat import Heartbeat
 from gateway.process.ready import (
@@ -99,6 +99,8 @@ def serve(settings: Settings, again: Callable[[], Settings]) -> int:
 
 async def run(settings: Settings, again: Callable[[], Settings]) -> int:
     """Start, run and stop one gateway in the running loop; return the exit code."""
+    if settings.redis is not None and not settings.memory:
+        hold_folder(settings.data)  # nodes have no journal of their own whose lock would tell them apart
     key = secrets.token_bytes(KEY_BYTES) if settings.memory else kept_key(settings.data / "token.key")
     kept = settings.journal.stream_messages
     node = None if settings.redis is None else await join_nodes(settings.redis, kept, key)

@@ -6,6 +6,7 @@ target of a link is replaced, and a FIFO or a device is written to.
 """
 
 import errno
+import fcntl
 import os
 import secrets
 import stat
@@ -65,6 +66,22 @@ def _write_into(path: Path, content: bytes) -> None:
         os.write(descriptor, content)
     finally:
         os.close(descriptor)
+
+
+def hold_folder(folder: Path) -> int:
+    """Keep every other process out of the folder, which is made if need be, as long as the returned descriptor is open.
+    Raises StartError with advice."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as problem:
+        raise StartError(f"cannot use the folder {folder}: {problem.strerror}; check its owner and mode") from problem
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        os.close(descriptor)
+        raise StartError(f"another gateway uses {folder}: give each its own --data") from problem
+    return descriptor
 
 
 def kept_key(path: Path) -> bytes:

@@ -57,6 +57,8 @@ class RedisJournal:
         self.kept = kept or EVERYTHING
         self._batches = 0
         self._expire_from = "0"
+        self._firsts: dict[str, int] = {}
+        """The oldest number held of each room that has lost some, as far as this node was told."""
         feed.hear("topic", self._hear_topic)
         feed.hear("removed", self._hear_removed)
         feed.on_lost(self._hear_lost)
@@ -72,7 +74,7 @@ class RedisJournal:
         if batch:
             _Batch(self, batch, done)
         else:
-            probe = self.backplane.do("ping")
+            probe = self.backplane.do("probe")
             probe.then(lambda answer: done(answer if isinstance(answer, JournalError) else []))
 
     def next_batch(self) -> int:
@@ -154,7 +156,10 @@ class RedisJournal:
             cursor, more, firsts = answer
             self._expire_from = cursor.decode() if not more else self._expire_from
             found = {room.decode(): int(first) for room, first in firsts}
-            return Expired(found, more=bool(more) or self._expire_from != "0")
+            # Another node may have deleted them: its own logs and index follow all the same.
+            new = {room: first for room, first in found.items() if first > self._firsts.get(room, 1)}
+            self._firsts.update(new)
+            return Expired(new, more=bool(more) or self._expire_from != "0")
 
         return self.backplane.do("expire", (self._expire_from, before, before - UNKNOWN_AGE_MS), expired)
 

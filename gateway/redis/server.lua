@@ -132,6 +132,9 @@ function verbs.ping(a)
   return string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
 end
 
+-- Whether anything can be stored.
+function verbs.probe(a) return redis.call('SET', 'gw:probe', 1, 'PX', 1000) end
+
 -- name, recent, epoch of an unwritten room, a new epoch, known epoch, known head, nonce of the known head: the room.
 function verbs.open(a)
   local name, known_head = a[1], tonumber(a[6])
@@ -375,7 +378,8 @@ local function forget_gone_below(name, first)
   end
 end
 
--- cursor, before, unknown age: the next cursor, whether a room has more to delete, {name, first} of rooms that lost some.
+-- cursor, before, unknown age: the next cursor, whether a room has more to delete, {name, first} of the rooms
+-- looked at.
 function verbs.expire(a)
   local before, unknown = tonumber(a[2]), tonumber(a[3])
   local scanned = redis.call('SSCAN', 'gw:rooms', a[1], 'COUNT', 50)
@@ -387,8 +391,9 @@ function verbs.expire(a)
       redis.call('XTRIM', 'gw:log:' .. name, 'MINID', (upto + 1) .. '-0')
       redis.call('XTRIM', 'gw:paste:' .. name, 'MINID', (upto + 1) .. '-0')
     end
-    forget_gone_below(name, math.max(upto + 1, oldest(name, meta(name).head)))
-    if upto > 0 then firsts[#firsts + 1] = {name, oldest(name, meta(name).head)} end
+    local first = oldest(name, meta(name).head)
+    forget_gone_below(name, math.max(upto + 1, first))
+    firsts[#firsts + 1] = {name, math.max(upto + 1, first)}
   end
   return {scanned[1], more, firsts}
 end

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
+from urllib.parse import quote
 
 import pytest
 
@@ -10,7 +11,8 @@ from gateway.errors import BackplaneError, JournalError, StartError
 from gateway.redis import connection
 from gateway.redis.connection import Backplane, run_of
 from tests.redis.nodes import nodes, soon
-from tests.redis.servers import Proxy, RedisServer
+from tests.redis.servers import Proxy, RedisServer, free_port
+from tests.tls_peers import Certificates
 
 
 @pytest.fixture
@@ -106,6 +108,7 @@ async def test_a_full_redis_refuses_with_its_reason_and_recovers_by_itself(
         server.cli("CONFIG", "SET", "maxmemory", "1")
         answer = await node.say("x")
         assert isinstance(answer, BackplaneError) and "Redis is full" in str(answer)
+        assert isinstance(await node.say(), BackplaneError)  # an empty batch asks whether anything can be stored
         page = await node.ask(node.journal.read, "lobby", after=0, before=None, limit=9)
         assert not isinstance(page, JournalError)
         server.cli("CONFIG", "SET", "maxmemory", "0")
@@ -120,6 +123,24 @@ async def test_a_replica_is_not_written_to(start_redis: Callable[..., RedisServe
         server.cli("REPLICAOF", "127.0.0.1", "1")
         answer = await node.say("x")
         assert isinstance(answer, BackplaneError)
+
+
+async def test_a_password_and_tls_are_spoken(
+    start_redis: Callable[..., RedisServer], certificates: Certificates
+) -> None:
+    port = free_port()
+    cert, key = map(str, certificates.pair)
+    tls = ("--tls-port", str(port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no")
+    start_redis(*tls, "--requirepass", "secret")
+    issuer = quote(str(certificates.trusted))
+    async with nodes(f"rediss://:secret@localhost:{port}?ssl_ca_certs={issuer}") as (node,):
+        await node.read()
+        await node.say("private")
+        assert node.told.texts == ["private"]
+    with pytest.raises(StartError, match="certificate"):
+        await Backplane(f"rediss://:secret@localhost:{port}").start(patience=0)
+    with pytest.raises(StartError, match="does not accept"):
+        await Backplane(f"rediss://:wrong@localhost:{port}?ssl_ca_certs={issuer}").start(patience=0)
 
 
 REFUSED = {

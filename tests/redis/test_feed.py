@@ -178,6 +178,14 @@ async def test_house_events_that_are_gone_for_good_are_made_up_for(url: str, red
         await soon(lambda: heard == [b"on it goes"])
 
 
+async def test_what_one_node_lets_expire_is_told_to_the_others(url: str) -> None:
+    async with nodes(url, 2) as (here, there):
+        await here.say("old", ts=1000)
+        await here.say("young", ts=5000)
+        told = [(await each.ask(each.journal.expire, 2000)).firsts for each in (here, there, there)]
+        assert told == [{"lobby": 2}, {"lobby": 2}, {}]
+
+
 async def test_the_append_only_file_is_written_anew_after_a_removal(start_redis: Callable[..., RedisServer]) -> None:
     server = start_redis("--appendonly", "yes")
     async with nodes(server.url) as (node,):

@@ -139,6 +139,14 @@ def test_the_data_folder_holds_nothing_that_cannot_be_made_again(pair: tuple[Gat
     assert "journal.sqlite3" not in names
 
 
+def test_two_nodes_cannot_have_one_data_folder(pair: tuple[Gateway, Gateway], server: RedisServer) -> None:
+    here, _ = pair
+    second = Gateway(here.folder.parent / "second", "--redis", server.url, "--data", str(here.folder / "data"))
+    second.launch()
+    assert second.running.wait(45) == 1
+    assert "give each its own --data" in second.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [(("--maxmemory-policy", "allkeys-lru"), "noeviction"), (None, "cannot be reached")],
