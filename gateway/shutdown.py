@@ -1,6 +1,6 @@
 """Shutdown: after SIGTERM or SIGINT nothing that was received is lost, and every peer is told when to come back.
 
-    stop listening
+    stop listening; let handshakes that have begun be completed
     → hear out: handle and deliver what was received, most of it from peers that were held by their rate
     → send away: tell each peer its own moment to come back, a terminal also its resume code, and close
     → wait for the connections to close and for the journal to store the identities
@@ -24,6 +24,7 @@ from gateway.tcp.acceptor import Acceptor
 from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tcp.server import Server
 
+HANDSHAKES_SECONDS = 1.0
 HEAR_OUT_SECONDS = 3.0
 QUIET_TURNS = 3
 """Turns of the loop without input after which everything is taken to be handled."""
@@ -73,6 +74,7 @@ class Shutdown:
         """Stop listening, commit and deliver what was received, tell every peer when to come back, wait for them."""
         self._hub.stats.sampler.mark("draining: the gateway stops")
         self._listeners.close()
+        await self._shake_hands()
         self._acceptor.close()
         await self._hear_out()
         await self._send_away()
@@ -81,6 +83,13 @@ class Shutdown:
                 while (self._connections.count or self._hub.identities.pending) and not self._hurry.is_set():
                     await asyncio.sleep(POLL_SECONDS)
         self._hub.stats.access_log.tell()
+
+    async def _shake_hands(self) -> None:
+        """Let handshakes that have begun be completed: afterwards these peers can be heard and told like all others."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HANDSHAKES_SECONDS):
+                while self._acceptor.shakes_hands and not self._hurry.is_set():
+                    await asyncio.sleep(POLL_SECONDS)
 
     async def _hear_out(self) -> None:
         """Handle what was received and not handled yet, and deliver it. Peers that keep sending are cut off after

@@ -157,6 +157,11 @@ class Acceptor:
         """The introduction is over: forget it."""
         self._waiting.discard(introduction)
 
+    @property
+    def shakes_hands(self) -> bool:
+        """Whether some peer is in the middle of its handshake."""
+        return self._handshakes.begun
+
     def close(self) -> None:
         """Close the connections whose header has not come, or whose handshake is not complete."""
         for introduction in list(self._waiting):

@@ -85,6 +85,11 @@ class Handshakes:
                 self.server.later(0, self._turn)
                 return
 
+    @property
+    def begun(self) -> bool:
+        """Whether some peer is in the middle of its handshake."""
+        return any(handshake.heard for handshake in self.here)
+
     def close(self) -> None:
         """Close the connections that have not got further."""
         for handshake in list(self.here):
@@ -94,7 +99,7 @@ class Handshakes:
 class Handshake:
     """One connection on its way in."""
 
-    __slots__ = ("_done", "_failed", "_heard", "_over", "_plain", "_shared", "_sock", "_tls", "waits")
+    __slots__ = ("_done", "_failed", "_over", "_plain", "_shared", "_sock", "_tls", "heard", "waits")
 
     def __init__(
         self, shared: Handshakes, sock: socket.socket, tls: TlsSession, done: Done, failed: Failed, plain: Answer
@@ -105,7 +110,7 @@ class Handshake:
         self._done = done
         self._failed = failed
         self._plain = plain
-        self._heard = False
+        self.heard = False
         """Whether the peer has begun to speak TLS."""
         self._over = False
         self.waits = False
@@ -125,7 +130,7 @@ class Handshake:
         if self._over:
             return
         try:
-            if not self._heard and not self._speaks_tls():
+            if not self.heard and not self._speaks_tls():
                 return
             complete = self._tls.shake_hands(self._received())
             out = send_outgoing(self._sock, self._tls)
@@ -147,10 +152,10 @@ class Handshake:
         except (BlockingIOError, InterruptedError):
             self._shared.server.watch(self._sock, READ, self.ready)
             return False
-        self._heard = first == HELLO
-        if first and not self._heard:
+        self.heard = first == HELLO
+        if first and not self.heard:
             self._tell_plainly()
-        return self._heard or not first
+        return self.heard or not first
 
     def _received(self) -> bytes:
         """What has come; EOFError at the end."""
@@ -184,7 +189,7 @@ class Handshake:
 
     def late(self) -> None:
         """Its time is over."""
-        if not self._over and not self._heard:
+        if not self._over and not self.heard:
             self._tell_plainly()
         self.give_up(f"{HANDSHAKE_SECONDS:.0f} s")
 

@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 from tests.bridge.gateways import NO_PACE, ROOT, Gateway, Start
 from tests.bridge.peers import HOST, SECONDS, Running, request
 from tests.fakes import until
-from tests.tls_peers import Certificates
+from tests.tls_peers import Certificates, TlsClient
 
 Find = Callable[[str], str]
 
@@ -203,3 +203,21 @@ def test_a_key_that_does_not_fit_is_wrong_configuration(start: Start, certificat
     (line,) = gateway.stderr.splitlines()
     assert line.startswith("gateway: tls_key: ") and "is not the key of the first certificate" in line
     assert (checked.returncode, checked.stderr) == (78, f"{line}\n")
+
+
+def test_a_peer_in_its_handshake_when_the_gateway_stops_is_told_when_to_come_back(
+    start: Start, certificates: Certificates
+) -> None:
+    gateway = start(*certificates.pair.flags, "--tcp-tls-port=0")
+    client = TlsClient(certificates.trust())
+    with socket.create_connection((HOST, int(port(gateway, "tcp_tls"))), SECONDS) as sock:
+        sock.sendall(client.begin())
+        hello = sock.recv(65536)
+        gateway.running.send_signal(signal.SIGTERM)
+        until(lambda: socket.socket().connect_ex((HOST, gateway.web)), "the end of listening")
+        words = client.takes(hello)
+        sock.sendall(client.output())
+        while data := sock.recv(65536):
+            words += client.takes(data)
+    assert b"!! draining: " in words and client.ended
+    assert gateway.running.wait(SECONDS) == 0
