@@ -174,7 +174,12 @@ class Gateway:
         self.passwords = Authenticator(accounts_of(settings.admin), self.clock.now)
         self.hub.identities.reserve(self.passwords.names)
         self.operators = operators_over(
-            self.hub, self.passwords, self.listeners, logs.set_level, random_bits=secrets.randbits
+            self.hub,
+            self.passwords,
+            self.listeners,
+            logs.set_level,
+            random_bits=secrets.randbits,
+            watch=settings.admin.watch,
         )
         self.operators.log_level.settle(settings.log_level)
         self.greeting = Greeting(message_of_the_day(settings.motd))

@@ -167,7 +167,7 @@ class WebDoor:
             BulkEndpoints(operators, table),
             ConnectionEndpoints(hub, table),
             RoomEndpoints(rooms),
-            WatchEndpoints(hub, login, operators.audit.note, allowed=options.watch),
+            WatchEndpoints(hub, login, operators.watching, allowed=options.watch),
             Monitoring(hub, options),
             Dashboard(table, maintenance, frame, site, options),
             ListPages(frame, rooms, moderation, session_list),

@@ -129,6 +129,7 @@ class World:
         cluster: Cluster | None = None,
         bits: Callable[[int], int] | None = None,
         feed: Feed | None = None,
+        watch: bool = False,
         **limits: object,
     ) -> None:
         self.clock = StandingClock()
@@ -141,7 +142,7 @@ class World:
         clock = Clock(self.clock, lambda: int((self.clock.now + self.set_by) * 1000), self._due.append)
         self.hub = new_hub(clock, limits, self.journal, bits, index, cluster, feed)
         self.passwords, self.ports, self.levels = Passwords(), Listeners(), list[str]()
-        self.operators = operators_over(self.hub, self.passwords, self.ports, self.levels.append, bits)
+        self.operators = operators_over(self.hub, self.passwords, self.ports, self.levels.append, bits, watch)
         self.hub.start()
         self.operators.moderation.start()
         greeting = Greeting()

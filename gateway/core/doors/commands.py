@@ -299,6 +299,10 @@ def _bot(call: CommandCall) -> None:
     session.tell(member.room.joined(session, recovered=unread))
 
 
+def _watch(call: CommandCall) -> None:
+    call.answer(call.operators.watching.command(call.session, source_of(call.session), call.words))
+
+
 def _login(call: CommandCall) -> None:
     login(call.hub, call.operators, call.session, call.words, call.id)
 
@@ -361,6 +365,7 @@ COMMANDS = {
         Command("bot", "[off]", "JSON lines from now on", "/bot off", _bot),
         Command("quit", "", "leave (also: quit)", "/quit", _quit),
         Command("login", "[NAME] PASSWORD", "use your account", "/login ana correct-horse", _login),
+        Command("watch", "NICK|off", "see what somebody sends and gets", "/watch bob", _watch, order=True),
         *(
             Command(row.name, row.usage, row.words, f"/{row.example}", _ordered(row), order=True)
             for row in OPERATOR_COMMANDS

@@ -11,6 +11,7 @@ from gateway.core.operators.maintenance import LogLevelControl, Maintenance
 from gateway.core.operators.moderation import Moderation
 from gateway.core.operators.redaction import Redaction
 from gateway.core.operators.upkeep import Upkeep
+from gateway.core.operators.watching import Watching
 from gateway.core.roles import PasswordCheck
 
 
@@ -27,6 +28,7 @@ class Operators:
     maintenance: Maintenance
     log_level: LogLevelControl
     upkeep: Upkeep
+    watching: Watching
 
 
 def operators_over(
@@ -35,9 +37,10 @@ def operators_over(
     ports: DoorPorts,
     set_log_level: Callable[[str], object],
     random_bits: Callable[[int], int],
+    watch: bool = False,
 ) -> Operators:
     """The operators' verbs over a hub. `ports` are the doors' listening sockets, `set_log_level` sets the log's
-    level."""
+    level; `watch` lets terminals watch a connection."""
     recent, mark = hub.stats.recent, hub.stats.sampler.mark
     audit = Audit(hub.journal.ledger, hub.clock, happened=lambda words: recent.note(0, "operator", words))
     moderation = Moderation(hub, audit, random_bits, mark)
@@ -51,4 +54,5 @@ def operators_over(
         maintenance=Maintenance(hub.gate, hub.clock, moderation),
         log_level=LogLevelControl(hub.clock, moderation, set_log_level),
         upkeep=Upkeep(hub, audit, moderation, mark),
+        watching=Watching(hub, audit, allowed=watch),
     )
