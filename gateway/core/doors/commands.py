@@ -17,24 +17,22 @@ from gateway.core.doors.post import somebody, whisper
 from gateway.core.doors.preferences import PREFERENCES, Preference
 from gateway.core.doors.search import search
 from gateway.core.doors.welcome import login, rename, resume, source_of
-from gateway.core.doors.who import who, whois
+from gateway.core.doors.who import rooms_of, who, whois
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorCommand
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Ack, Notice
 from gateway.core.protocol.message import Kind
-from gateway.core.protocol.wire import people
-from gateway.core.quantity import moment, short_duration
+from gateway.core.quantity import moment
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.fanout import Member
-from gateway.core.rooms.registry import RECENT_MESSAGES, ListedRoom
+from gateway.core.rooms.registry import RECENT_MESSAGES
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.identity import spelled
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 
-ROOMS_PAGE = 20
 ALIASES = {"?": "help", "list": "rooms", "names": "who"} | dict.fromkeys(("part", "leave"), "join lobby")
 ALIASES |= dict.fromkeys(("exit", "bye"), "quit")
 """Commands of other chats, and what they are called here."""
@@ -194,22 +192,8 @@ def _join(call: CommandCall) -> None:
 
 def _rooms(call: CommandCall) -> None:
     page = _number(call.words, 1)
-
-    def show(rooms: list[ListedRoom]) -> None:
-        rows = [_room_row(call.hub, room) for room in rooms[(page - 1) * ROOMS_PAGE : page * ROOMS_PAGE]]
-        if len(rooms) > page * ROOMS_PAGE:
-            rows.append(wording.MORE_ROOMS.format(page=page + 1))
-        call.answer("\n".join(rows) or wording.NO_MORE_ROOMS)
-
-    call.session.wait_for(call.hub.elsewhere.listed(), show, call.id)
-
-
-def _room_row(hub: Hub, room: ListedRoom) -> str:
-    here = people(room.count) if room.count else wording.EMPTY_ROOM
-    if not room.count and room.last_ts is not None:
-        ago = short_duration(max(0, hub.clock.wall() - room.last_ts) / 1000)
-        here = wording.EMPTY_ROOM_SINCE.format(ago=ago)
-    return "  ".join(filter(None, (f"#{room.room}", here, room.topic)))
+    listed = call.hub.elsewhere.listed()
+    call.session.wait_for(listed, lambda rooms: call.answer(rooms_of(call.hub, rooms, page)), call.id)
 
 
 def _topic(call: CommandCall) -> None:

@@ -1,7 +1,9 @@
-"""Who is here: the texts of /who and /whois.
+"""Who is here: the texts of /who, /whois and /rooms.
 
 Of people at another node only the nick and the door are known here, and in a crowd only how many there are.
 """
+
+from collections.abc import Sequence
 
 from gateway import wording
 from gateway.core.hub import Hub
@@ -9,10 +11,11 @@ from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import people
 from gateway.core.quantity import short_duration, short_size
 from gateway.core.rooms.fanout import Room
+from gateway.core.rooms.registry import ListedRoom
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 
-WHO_PAGE = 20
+WHO_PAGE = ROOMS_PAGE = 20
 GLYPHS = {Door.TCP: ">_", Door.TELNET: "⌨", Door.WEB: "◍", Door.HTTP: "⇄"}
 
 
@@ -43,6 +46,22 @@ def whois(hub: Hub, asking: Session, found: Session) -> str:
     here = short_duration(max(0, hub.clock.wall() - since) / 1000)
     presence = _presence(hub, asking, found)
     return wording.WHOIS.format(nick=found.nick, presence=presence, time=here, rooms=rooms or wording.NO_ROOM)
+
+
+def rooms_of(hub: Hub, listed: Sequence[ListedRoom], page: int) -> str:
+    """One page of the rooms, in the order of the list."""
+    rows = [_room_row(hub, room) for room in listed[(page - 1) * ROOMS_PAGE : page * ROOMS_PAGE]]
+    if len(listed) > page * ROOMS_PAGE:
+        rows.append(wording.MORE_ROOMS.format(page=page + 1))
+    return "\n".join(rows) or wording.NO_MORE_ROOMS
+
+
+def _room_row(hub: Hub, room: ListedRoom) -> str:
+    here = people(room.count) if room.count else wording.EMPTY_ROOM
+    if not room.count and room.last_ts is not None:
+        ago = short_duration(max(0, hub.clock.wall() - room.last_ts) / 1000)
+        here = wording.EMPTY_ROOM_SINCE.format(ago=ago)
+    return "  ".join(filter(None, (f"#{room.room}", here, room.topic)))
 
 
 def _presence(hub: Hub, asking: Session, session: Session) -> str:

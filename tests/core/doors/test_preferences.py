@@ -107,15 +107,3 @@ def test_help_fits_a_terminal_and_has_an_example_for_each(ana: Peer) -> None:
     assert any("rlwrap" in row for row in ana.lines)
     ana.says("/help hold")
     assert ana.lines[-1] == "-- for example: /hold on"
-
-
-def test_an_operator_sees_addresses_and_lag_in_who(world: World, ana: Peer) -> None:
-    bob = world.terminal("bob")
-    ana.says("/login otto right horse")
-    ana.forget()
-    ana.says("/who")
-    bob.forget()
-    bob.says("/who")
-
-    assert all(bob.session.address in line and "lag" in line for line in ana.lines[1:])
-    assert not [line for line in bob.lines if bob.session.address in line]
