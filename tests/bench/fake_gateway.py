@@ -138,7 +138,8 @@ class FakeGateway:
                 await send({"type": "welcome", "nick": f"guest-{number:04x}"})
                 await send({"type": "history", "room": "r", "messages": past, "more": False})
                 assert request.transport is not None
-                self._members[number] = Member(asked["rooms"][0]["room"], tell, True, request.transport)
+                room = asked["rooms"][0]["room"] if "rooms" in asked else "lobby"
+                self._members[number] = Member(room, tell, True, request.transport)
             else:
                 await self._say(number, asked["text"])
         self._members.pop(number, None)

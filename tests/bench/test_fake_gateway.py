@@ -10,7 +10,7 @@ def test_a_fake_gateway_ends_without_a_word_while_connections_are_open(caplog: p
     with fake_gateway() as ports:
         peers = [socket.create_connection(("127.0.0.1", ports[door]), timeout=5) for door in ("tcp", "telnet")]
         for peer in peers:
-            peer.sendall(b"/join r\nhello\n")
+            peer.sendall(b"/echo on\n/join r\nhello\n")
             peer.recv(100)
     for peer in peers:
         peer.close()

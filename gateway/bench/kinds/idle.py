@@ -231,6 +231,8 @@ def _possible(target: BenchTarget, steps: Sequence[int]) -> tuple[list[int], lis
     if theirs is not None and theirs - SPARE_SERVER_DESCRIPTORS < max(steps):
         notes.append(f"the gateway may open {theirs:,} files: raise `ulimit -n` in the shell that starts it")
         most = min(most, theirs - SPARE_SERVER_DESCRIPTORS)
+    if most - 2 < 1:
+        raise BenchError(notes[-1])
     return sorted({min(step, most - 2) for step in steps}), notes
 
 

@@ -47,6 +47,7 @@ def test_newcomers_that_are_turned_away_are_faults_with_the_reason(unkind_port: 
     assert report.rows[0].newcomers == 0
     assert any("full: come back later" in fault or "reset" in fault for fault in report.faults)
     assert "not every newcomer was let in" in report.text()
+    assert report.chart().lines == {}
 
 
 def test_without_a_gateway_nobody_comes() -> None:
