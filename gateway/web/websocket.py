@@ -91,9 +91,12 @@ class WebSockets:
             ws = self._response(spoken)
             socket = peer.socket = Socket(self, peer, transport, ws)
             agent = agent_of(request.headers.get("User-Agent", ""))
+            remote, secure = remote_of(request), is_secure(request, self.options.tls)
             await ws.prepare(request)
-            ws.headers.clear()  # they have been sent, and would be kept for as long as the WebSocket is open
-            await socket.run(remote_of(request), is_secure(request, self.options.tls), agent, spoken)
+            # What would be kept for as long as the WebSocket is open: the fields that were sent, and those received.
+            ws.headers.clear()
+            peer.forget_head()
+            await socket.run(remote, secure, agent, spoken)
         finally:
             self._addresses.go(counted)
         return ws

@@ -16,7 +16,7 @@ from gateway.core.doors.post import Post
 from tests.fakes import eventually
 from tests.web.running_door import Running, Start, client_frame
 
-MEMORY_LIMIT = 18 * 1024
+MEMORY_LIMIT = 14 * 1024
 FRAMES_TRACED = 2 << 10
 """What the measurement of coverage adds: each waiting coroutine\'s frame becomes an object."""
 WEBSOCKETS = 200
@@ -96,7 +96,7 @@ async def crowd(web: Running, count: int) -> list[socket.socket]:
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
-async def test_an_idle_websocket_takes_at_most_18_kib(start: Start) -> None:
+async def test_an_idle_websocket_takes_at_most_14_kib(start: Start) -> None:
     web = await start(header_deadline=0.5)
     socks = await crowd(web, 20)
     gc.collect()

@@ -1,8 +1,8 @@
 """One accepted connection of the web door: aiohttp's HTTP protocol, with what it lacks added.
 
 Rules of this file: only documented or overridable names of aiohttp's `RequestHandler` are used, except for `_waiter`
-(what it waits on between requests) and the two methods that stop and start the transport's reading; and nothing here
-blocks.
+(what it waits on between requests), `_parser` and its `_messages`, and the two methods that stop and start the
+transport's reading; and nothing here blocks.
 
 - aiohttp has no deadline for a request's head: a peer that has begun one, or has sent nothing yet, is cut off after
   `header_deadline` seconds. Between two requests a connection is kept for `keepalive` seconds, longer than proxies keep
@@ -12,6 +12,7 @@ blocks.
 - Every byte passes a checker before aiohttp's parser: `StrictRequests`, and after an upgrade `StrictFrames`.
 - aiohttp does not tell the reader of a body that it is malformed, so that is done here (`body`, `is_broken`).
 - Errors in the request itself are answered here: aiohttp would log a traceback for each and name its version.
+- aiohttp would keep an upgrade's request and the parser for as long as the WebSocket is open: 4 KB (`forget_head`).
 - A WebSocket's `Socket` is told when there is room to write; what comes after its farewell is dropped unread.
 - A client that stops reading an ordinary response is cut off after a while; WebSockets may lag as long as they like.
 - asyncio closes a connection at the peer's end of file, before the response is written. A client may shut down its side
@@ -22,11 +23,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from aiohttp import StreamReader, web
+from aiohttp.http_parser import RawRequestMessage
 from aiohttp.http_websocket import WebSocketReader
 from aiohttp.web_protocol import RequestHandler
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway import wording
 from gateway.core.address import Networks, Remote
@@ -74,8 +77,9 @@ class Upgraded(Protocol):
 class HttpConnection(RequestHandler):
     """The protocol of one connection. `caller` is its peer, as the accepting side knows it; `socket` its WebSocket."""
 
-    __slots__ = ("_addresses", "_backlog", "_cut_short", "_ended", "_head_deadline", "_in_head", "_next_slice",
-                 "_stall", "_stopped", "_watch", "_wheel", "body", "caller", "slot", "socket")  # fmt: skip
+    __slots__ = ("_addresses", "_backlog", "_cut_short", "_ended", "_fields", "_head_deadline", "_in_head",
+                 "_next_slice", "_stall", "_stopped", "_watch", "_wheel", "body", "caller", "slot",
+                 "socket")  # fmt: skip
 
     def __init__(
         self,
@@ -105,6 +109,7 @@ class HttpConnection(RequestHandler):
         self._cut_short: StreamReader | None = None
         """The body that was cut short because it broke a rule."""
         self.slot = -1
+        self._fields: CIMultiDict[str] | None = None  # those of an upgrade's head, until its WebSocket is open
         self._ended = False
         self._watch: StrictRequests | None = StrictRequests()
         """None once the connection speaks WebSocket."""
@@ -186,8 +191,24 @@ class HttpConnection(RequestHandler):
             self._addresses.wake(self.caller)
             self._mind_the_head(watch.in_head)
             super().data_received(data[:good])
+            self._hold_head()
             if watch.broken:
                 self._refuse_the_rest(watch)
+
+    def _hold_head(self) -> None:
+        """Put what can be emptied later in the place of the head fields of an upgrade."""
+        last = self._messages[-1][0] if self._messages else None
+        if isinstance(last, RawRequestMessage) and last.upgrade:
+            self._fields = CIMultiDict(last.headers)
+            slim = last._replace(raw_headers=(), headers=CIMultiDictProxy(self._fields))
+            self._messages[-1] = (slim, self._messages[-1][1])
+
+    def forget_head(self) -> None:
+        """The WebSocket is open: nobody reads the head of its request any more, and no other request comes."""
+        if self._fields is not None:
+            self._fields.clear()
+        self._fields = self._parser = None
+        self._messages = cast(Any, ())  # an empty deque takes 700 bytes
 
     def _mind_the_head(self, begun: bool) -> None:
         """Set the deadline of a head that has `begun` and is not complete; a stalled response's deadline goes first."""

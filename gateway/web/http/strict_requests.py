@@ -206,7 +206,7 @@ logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)
 def check_upgrade(request: web.Request) -> None:
     """Raise for an upgrade that is not complete and valid (Refusal, or 426 with the version spoken here).
 
-    The size of the header counts because aiohttp keeps it as long as the WebSocket lives.
+    The size of the header counts: it is held until the WebSocket is open.
     """
     headers = request.headers
     if request.body_exists or "Content-Length" in headers or "Transfer-Encoding" in headers:
@@ -222,7 +222,7 @@ def check_upgrade(request: web.Request) -> None:
         raise Refusal(Code.BAD_MESSAGE, "not an upgrade to WebSocket")
     if "Sec-WebSocket-Version" not in headers or not is_key(headers.getall("Sec-WebSocket-Key", [])):
         raise Refusal(Code.BAD_MESSAGE, "the WebSocket version or key is missing or wrong")
-    if sum(len(name) + len(value) for name, value in request.raw_headers) > HEAD_LIMIT:
+    if sum(len(name) + len(value) for name, value in headers.items()) > HEAD_LIMIT:
         raise Refusal(Code.TOO_LONG, f"the header is longer than {HEAD_LIMIT:,} bytes: delete this site's cookies")
 
 
