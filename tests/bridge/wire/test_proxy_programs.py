@@ -24,7 +24,7 @@ from gateway.config.settings import Settings
 from gateway.core.quantity import parse_duration
 from tests.accounts.people import CHEAP, PASSWORD
 from tests.bridge.gateways import ROOT, Gateway, Start
-from tests.bridge.peers import HOST, SECONDS, Answer, Json, Terminal, post, request
+from tests.bridge.peers import HOST, SECONDS, Answer, Browser, Json, Terminal, post, request
 from tests.bridge.proxy_programs import caddy, free_ports, haproxy, nginx
 from tests.fakes import until
 from tests.programs import PROGRAMS, in_ci
@@ -323,9 +323,18 @@ def test_newcomers_and_those_who_come_back_are_sent_to_the_gateway_that_stays(
     two = start(*FLAGS, "--host", OTHER, f"--web-port={one.web}", f"--tcp-port={one.tcp}",
                 f"--telnet-port={one.telnet}", data="two")  # fmt: skip
     site = begin("haproxy", one)
-    with site.terminal(site.ports.lines) as terminal, site.socket(False) as browser:
-        terminal.until("You are guest-")
-        hello(browser, "stays")
+    with ExitStack() as open_ones:
+        lines = [open_ones.enter_context(site.terminal(site.ports.lines)) for _ in range(2)]
+        pages = [open_ones.enter_context(site.socket(False)) for _ in range(2)]
+        for number, (terminal, browser) in enumerate(zip(lines, pages, strict=True)):
+            terminal.until("You are guest-")
+            terminal.named(f"line-{number}")
+            hello(browser, f"page-{number}")
+        with Browser(one.web) as inside:
+            there = {member["nick"] for member in inside.joined["lobby"]["members"]} - {inside.nick}
+        assert len(there) == 2, "half of them"
+        terminal, other = sorted(lines, key=lambda each: f"line-{lines.index(each)}" not in there)
+        browser, stays = sorted(pages, key=lambda each: f"page-{pages.index(each)}" not in there)
         one.running.send_signal(signal.SIGTERM)
         until(lambda: not listens(one.tcp), "the ports are closed")
         while one.running.poll() is None:
@@ -337,5 +346,8 @@ def test_newcomers_and_those_who_come_back_are_sent_to_the_gateway_that_stays(
         assert "draining" in hear(browser, '"bye"')
         assert "!! draining" in terminal.rest()
         with site.socket(False) as again:
-            hello(again, "stays")
+            hello(again, "again")
+        assert other.answer("/who")
+        stays.send('{"type":"ping","id":"p1"}')
+        hear(stays, '"p1"')
     assert two.running.poll() is None and one.running.returncode == 0
