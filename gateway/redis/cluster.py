@@ -20,15 +20,20 @@ import msgspec
 
 from gateway.core.answer import Answer
 from gateway.core.ports.cluster import (
+    Announced,
     CodeUsed,
     Fact,
     Hearers,
+    Kicked,
     LoginsChanged,
+    LogLevelSet,
+    Maintained,
     Missed,
     NodeGone,
     PeopleThere,
     PersonChanged,
     SanctionsChanged,
+    Whisper,
 )
 from gateway.core.ports.journal import Person
 from gateway.errors import BackplaneError, JournalError
@@ -40,7 +45,10 @@ BEAT_SECONDS = 2.0
 LEASE_MS = 10_000
 """See server.lua."""
 CLAIMED_EVERY = 12 * 3600.0
-KINDS: tuple[type[Fact], ...] = (SanctionsChanged, LoginsChanged, PersonChanged, CodeUsed, PeopleThere)
+KINDS: tuple[type[Fact], ...] = (
+    SanctionsChanged, LoginsChanged, PersonChanged, CodeUsed, PeopleThere, Whisper, Announced, Kicked, Maintained,
+    LogLevelSet,
+)  # fmt: skip
 """The facts, each an event of the house of its own kind: its tag."""
 
 F = TypeVar("F", bound=Fact)
@@ -136,6 +144,10 @@ class RedisCluster:
     def held(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
         """As `Cluster.held`."""
         return self._backplane.do("held", tuple(keys), bool)
+
+    def reached(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
+        """As `Cluster.reached`."""
+        return self._backplane.do("reached", tuple(keys), bool)
 
     # Rooms
 

@@ -626,6 +626,16 @@ function verbs.held(a)
   return 0
 end
 
+-- key …: whether somebody who has one of them is connected.
+function verbs.reached(a)
+  for _, key in ipairs(a) do
+    local owner = holder(key)
+    local node = owner and string.match(owner, '^~([^:]+):')
+    if owner and ((node and lives(node)) or (not node and away_since(owner) == 0)) then return 1 end
+  end
+  return 0
+end
+
 -- node, room, count of people there, fact: who is in the room at that node, told to the others.
 function verbs.show(a)
   if a[3] == '0' then

@@ -102,6 +102,11 @@ class LinkedCluster:
         """See `Cluster`."""
         return self._later(lambda: any(key in self._nodes.names for key in keys))
 
+    def reached(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
+        """See `Cluster`."""
+        owners = (self._nodes.names.get(key, "") for key in keys)
+        return self._later(lambda: any(each[:1] == "~" or self._nodes.connected.get(each) for each in owners))
+
     def show(self, there: PeopleThere) -> None:
         """See `Cluster`."""
         self._nodes.there[self.node, there.room] = there

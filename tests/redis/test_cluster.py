@@ -117,6 +117,23 @@ def test_who_is_there_is_known_at_both_nodes(pair: tuple[Gateway, Gateway]) -> N
         assert uma.until(lambda each: each["type"] == "presence" and "vic" in each["left"])
 
 
+def test_people_write_to_each_other_and_operators_reach_everybody(pair: tuple[Gateway, Gateway]) -> None:
+    here, there = pair
+    with Terminal(here.tcp).named("xena") as xena, Terminal(there.tcp).named("yann") as yann:
+        xena.send("/msg yann psst")
+        yann.until(r"\[xena -> you\] psst")
+        yann.send("/reply what?")
+        xena.until(r"\[yann -> you\] what\?")
+        assert xena.answer("/msg nobody psst", "^!!").startswith("!! no_such_user")
+        assert api(here, "POST", "announce", text="tea at five")["connections"] >= 1
+        for each in (xena, yann):
+            each.until("tea at five")
+        api(here, "POST", "maintenance", on=True, text="back at noon")
+        until(lambda: api(there, "GET", "maintenance")["text"] == "back at noon", "the other node knows")
+        api(there, "POST", "maintenance", on=False)
+        until(lambda: not api(here, "GET", "maintenance")["on"], "it is over at both")
+
+
 def test_the_names_of_a_killed_node_are_free_and_its_people_come_back(server: RedisServer, tmp_path: Any) -> None:
     with starter(tmp_path) as start:
         here, there = (start("--redis", server.url, *NO_PACE, data=name) for name in ("a", "b"))

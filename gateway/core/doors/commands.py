@@ -168,9 +168,10 @@ def _reply(call: CommandCall) -> None:
         raise Refusal(Code.BAD_MESSAGE, wording.SAY_REPLY)
     if to is None:
         raise Refusal(Code.NO_SUCH_USER, wording.NOBODY_WROTE)
-    if not any(not each.closed for each in to.connections):
-        raise Refusal(Code.NO_SUCH_USER, wording.HAS_LEFT.format(nick=to.nick))
-    whisper(call.hub, call.session, to.nick, sanitize.lines(call.words), call.id)
+    nick = to if isinstance(to, str) else to.nick
+    if not isinstance(to, str) and not any(not each.closed for each in to.connections) and not call.hub.cluster.node:
+        raise Refusal(Code.NO_SUCH_USER, wording.HAS_LEFT.format(nick=nick))
+    whisper(call.hub, call.session, nick, sanitize.lines(call.words), call.id)
 
 
 def _who(call: CommandCall) -> None:

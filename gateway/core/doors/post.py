@@ -11,6 +11,7 @@ from typing import NamedTuple
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
+from gateway.core.ports.cluster import Whisper
 from gateway.core.protocol.events import Notice, Private, too_fast
 from gateway.core.protocol.message import Door, Kind, Message
 from gateway.core.rooms.fanout import Member, Room, members_of
@@ -165,21 +166,36 @@ RETRY_MS = 5000
 
 
 def whisper(hub: Hub, session: Session, to: str, text: str, id: str | None = None) -> None:
-    """Send sanitized `text` to the person called `to`; if the `id` is known already, only acknowledge it. Raises
-    Refusal where there is no `id` to answer to."""
+    """Send sanitized `text` to the person called `to`; if the `id` is known already, only acknowledge it."""
     if id is None or session.identity is None:
-        _deliver(hub, session, to, text)
+        session.wait_for(_send(hub, session, to, text), lambda _: None, id)
         return
     answer, first = hub.idempotency.begin((session.identity.id, id))
     answer.then(partial(acknowledge, session, id))
     if not first:
         return
+    sent = _send(hub, session, to, text)
+    sent.then(lambda refusal: answer.set(Posted("", "", 0) if refusal is None else refusal))
+
+
+def _send(hub: Hub, session: Session, to: str, text: str) -> Answer[Refusal | None]:
+    """Deliver a private message, or refuse it; to somebody who is not here perhaps at another node."""
     try:
         _deliver(hub, session, to, text)
+        return Answer.of(None)
     except Refusal as refusal:
-        answer.set(refusal)
-    else:
-        answer.set(Posted("", "", 0))
+        if refusal.code is not Code.NO_SUCH_USER or not hub.cluster.node:
+            return Answer.of(refusal)
+
+    def reached(nobody: Refusal | None) -> Refusal | None:
+        if nobody is None:
+            event = Private(session.nick, to, hub.clock.wall(), text)
+            for each in session.connections:
+                each.tell(event)
+            hub.directory.write(Whisper(session.nick, to, event.ts, text))
+        return nobody
+
+    return hub.directory.reaches(to).map(reached)
 
 
 POSTS_LOOKED_AT = 1000
@@ -212,6 +228,8 @@ def _deliver(hub: Hub, session: Session, to: str, text: str) -> None:
     event = Private(session.nick, receiver.nick, hub.clock.wall(), text)
     for each in dict.fromkeys([*readers, *session.connections]):
         each.tell(event)
+    if hub.cluster.node and (receiver.identity is not None or session.identity is not None):
+        hub.directory.write(Whisper(session.nick, receiver.nick, event.ts, text))
     for each in readers:
         hub.identities.wrote(session, each)
         if each.private_waits is not None:

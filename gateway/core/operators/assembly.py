@@ -51,8 +51,8 @@ def operators_over(
         redaction=Redaction(hub, audit, mark),
         bulk=BulkActions(hub, audit, moderation, random_bits),
         drain=Drain(hub, audit, moderation, ports, random_bits),
-        maintenance=Maintenance(hub.gate, hub.clock, moderation),
-        log_level=LogLevelControl(hub.clock, moderation, set_log_level),
+        maintenance=Maintenance(hub.gate, hub.clock, moderation, hub.cluster),
+        log_level=LogLevelControl(hub.clock, moderation, set_log_level, hub.cluster),
         upkeep=Upkeep(hub, audit, moderation, mark),
         watching=Watching(hub, audit, allowed=watch),
     )

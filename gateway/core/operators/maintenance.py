@@ -1,6 +1,7 @@
 """What operators do to the gateway itself: raise the log level for a while, and close it to newcomers for maintenance.
 
-The log level goes back by itself. No level shows what people say: no message's text is ever logged, not even at debug.
+Both are of all nodes: what is switched at one is heard by the others. The log level goes back by itself. No level shows
+what people say: no message's text is ever logged, not even at debug.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from gateway.core.clock import Clock
 from gateway.core.gate import Gate
 from gateway.core.operators.audit import REASON_BYTES
 from gateway.core.operators.moderation import Moderation, Outcome
+from gateway.core.ports.cluster import Cluster, LogLevelSet, Maintained
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 
@@ -23,7 +25,7 @@ LONGEST_SECONDS = 24 * 3600
 class LogLevelControl:
     """The log level; `turn` sets it."""
 
-    def __init__(self, clock: Clock, moderation: Moderation, turn: Callable[[str], object]) -> None:
+    def __init__(self, clock: Clock, moderation: Moderation, turn: Callable[[str], object], cluster: Cluster) -> None:
         self.level: str | None = None
         """The temporary level; None when the usual one is in force."""
         self.until: int | None = None
@@ -33,6 +35,8 @@ class LogLevelControl:
         self._moderation = moderation
         self._turn = turn
         self._changes = 0
+        self._cluster = cluster
+        cluster.hear(LogLevelSet, lambda told: self._set(told.level, told.seconds))
 
     @property
     def now(self) -> str:
@@ -53,17 +57,21 @@ class LogLevelControl:
                 raise Refusal(Code.BAD_MESSAGE, wording.LEVELS.format(levels=", ".join(LEVELS)))
             if not 1 <= seconds <= LONGEST_SECONDS:
                 raise Refusal(Code.BAD_MESSAGE, wording.LEVEL_SECONDS.format(most=LONGEST_SECONDS))
-            if level == self.usual:
-                self.settle(level)
-            else:
-                self._changes += 1
-                change = self._changes
-                self.level, self.until = level, self._clock.wall() + seconds * 1000
-                self._turn(level)
-                self._clock.later(seconds, lambda: self._back(change))
+            self._set(level, seconds)
+            self._cluster.tell(LogLevelSet(level, seconds))
             return Outcome(wording.LEVEL_IS.format(level=level), level)
 
         return self._moderation.perform(operator, Role.ADMIN, "log level", level, f"{seconds} s", act)
+
+    def _set(self, level: str, seconds: int) -> None:
+        if level == self.usual:
+            self.settle(level)
+            return
+        self._changes += 1
+        change = self._changes
+        self.level, self.until = level, self._clock.wall() + seconds * 1000
+        self._turn(level)
+        self._clock.later(seconds, lambda: self._back(change))
 
     def _back(self, change: int) -> None:
         if change == self._changes:
@@ -73,12 +81,14 @@ class LogLevelControl:
 class Maintenance:
     """Maintenance: newcomers are refused with a text, sessions stay connected, /admin stays open. A restart ends it."""
 
-    def __init__(self, gate: Gate, clock: Clock, moderation: Moderation) -> None:
+    def __init__(self, gate: Gate, clock: Clock, moderation: Moderation, cluster: Cluster) -> None:
         self.since: int | None = None
         """When it began, in ms since 1970; None when it is off."""
         self._gate = gate
         self._clock = clock
         self._moderation = moderation
+        self._cluster = cluster
+        cluster.hear(Maintained, lambda told: self._set(told.words))
 
     @property
     def words(self) -> str | None:
@@ -89,13 +99,14 @@ class Maintenance:
         """Turn it on, with a text for newcomers, or off."""
 
         def act() -> Outcome:
-            if not on:
-                self._gate.maintain(None)
-                self.since = None
-                return Outcome(wording.MAINTENANCE_OVER, "off")
-            said = sanitize.line(words, REASON_BYTES) if words.strip() else wording.MAINTENANCE
-            self.since = self._clock.wall() if self.words is None else self.since
-            self._gate.maintain(said)
-            return Outcome(wording.MAINTENANCE_BEGUN, "on")
+            said = (sanitize.line(words, REASON_BYTES) if words.strip() else wording.MAINTENANCE) if on else None
+            self._set(said)
+            self._cluster.tell(Maintained(said))
+            return Outcome(wording.MAINTENANCE_BEGUN, "on") if on else Outcome(wording.MAINTENANCE_OVER, "off")
 
         return self._moderation.perform(operator, Role.ADMIN, "maintenance", "on" if on else "off", words, act)
+
+    def _set(self, words: str | None) -> None:
+        begun = self._clock.wall() if self.words is None else self.since
+        self.since = None if words is None else begun
+        self._gate.maintain(words)

@@ -12,35 +12,31 @@ was not stored holds on this node alone.
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from gateway import wording
 from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
+from gateway.core.operators.announcements import Announcements, in_slices
 from gateway.core.operators.audit import REASON_BYTES, Audit
 from gateway.core.operators.subject import BanBy, Subject, Subjects
-from gateway.core.ports.cluster import Missed, SanctionsChanged
+from gateway.core.ports.cluster import Kicked, Missed, SanctionsChanged
 from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.protocol.events import Notice, too_fast
+from gateway.core.protocol.events import Notice
 from gateway.core.protocol.message import Door
-from gateway.core.protocol.wire import Wire
 from gateway.core.roles import Operator, Role
 from gateway.core.sessions import nicknames, sanctions
-from gateway.core.sessions.rate_limit import pay, wait
 from gateway.core.sessions.sanctions import KEPT_MS, Sanctions, Target, TargetKind, end_of
 from gateway.core.sessions.session import OWED_BYTES, Session
 from gateway.errors import Code, JournalError, Refusal
 
 log = logging.getLogger(__name__)
 
-ANNOUNCEMENT_BYTES = 8_000
 LONGEST_SECONDS = 100 * 365 * 24 * 3600
-SLICE = 200
-"""Sessions told or closed in one turn of the loop: about 5 ms."""
-ANNOUNCEMENTS_PER_SECOND = 1.0
-ANNOUNCEMENTS_BURST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +62,11 @@ class Moderation:
         self._audit = audit
         self._random_bits = random_bits
         self._subjects = Subjects(hub)
-        self._announced_until = 0.0
+        self._announcements = Announcements(hub)
         self._unstored: set[str] = set()
         """The sanctions that the ledger could not store."""
         hub.cluster.hear(SanctionsChanged, lambda changed: self._follow(changed.add, changed.lift))
+        hub.cluster.hear(Kicked, self._kicked)
         hub.cluster.hear(Missed, lambda missed: self.start())
         self._awaited: set[str] = set()
         """Mutes whose end is waited for."""
@@ -105,11 +102,17 @@ class Moderation:
         """Close the connection with that id, or all connections of the person with that nick; with `seconds` also ban
         the person, a guest by address."""
 
+        if whom.nick and seconds is None and self._hub.cluster.node and not self._hub.nicks.sessions(whom.nick):
+            there = self._hub.directory.reaches(whom.nick)
+            return there.chain(partial(self._kick_elsewhere, operator, whom, reason))
+
         def act() -> Outcome:
             session = self._subjects.session(operator, whom)
             named = _named(session)
             if seconds is None:
                 meant = self._subjects.connections(whom, session)
+                if whom.nick:
+                    self._hub.cluster.tell(Kicked(session.nick, _reason(reason), operator.name, operator.role))
                 for each in meant:
                     self._hub.close(each, CloseReason.KICKED, _reason(reason))
                 return Outcome(wording.KICKED.format(nick=session.nick), named, connections=len(meant))
@@ -167,27 +170,31 @@ class Moderation:
 
         def act() -> Outcome:
             inside = None if room is None else nicknames.room(room)
-            said = Notice(wording.ANNOUNCEMENT.format(text=sanitize.lines(words, ANNOUNCEMENT_BYTES)))
-            now = self._hub.clock.now()
-            seconds = wait(self._announced_until, now, ANNOUNCEMENTS_PER_SECOND, ANNOUNCEMENTS_BURST)
-            if seconds:
-                raise too_fast(seconds)
-            self._announced_until = pay(self._announced_until, now, ANNOUNCEMENTS_PER_SECOND)
-            heard = [each for each in self._hub.sessions.values() if _hears(each, door, inside)]
-            shapes: dict[Wire, bytes] = {}
-
-            def tell(session: Session) -> None:
-                if len(session.owed) < OWED_BYTES:
-                    shape = shapes.get(session.wire)
-                    if shape is None:
-                        shape = shapes[session.wire] = session.wire.event(said, session.nick)
-                    session.owe(shape)
-
-            self._in_slices(heard, tell)
-            return Outcome(wording.ANNOUNCED.format(count=len(heard)), target, connections=len(heard))
+            heard = self._announcements.make(words, door, inside)
+            return Outcome(wording.ANNOUNCED.format(count=heard), target, connections=heard)
 
         target = " ".join([f"door {door}"] * bool(door) + [f"#{room}"] * bool(room)) or "all"
         return self.perform(operator, Role.ADMIN, "announce", target, words, act)
+
+    def _kick_elsewhere(
+        self, operator: Operator, whom: Subject, reason: str, nobody: Refusal | None
+    ) -> Answer[Outcome | Refusal]:
+        """Kick somebody who is connected to other nodes only, if there is such a person."""
+
+        def act() -> Outcome:
+            if nobody is not None:
+                raise nobody
+            self._hub.cluster.tell(Kicked(whom.nick, _reason(reason), operator.name, operator.role))
+            return Outcome(wording.KICKED.format(nick=whom.nick), whom.nick)
+
+        return self.perform(operator, Role.OPERATOR, "kick", whom, reason, act)
+
+    def _kicked(self, kicked: Kicked) -> None:
+        operator = Operator(kicked.name, Role(kicked.role), "another node")
+        for each in self._hub.nicks.sessions(kicked.nick):
+            with suppress(Refusal):  # operators spare each other
+                self._subjects.session(operator, Subject(connection=each.id))
+                self._hub.close(each, CloseReason.KICKED, kicked.reason)
 
     # How each is done
 
@@ -309,7 +316,7 @@ class Moderation:
         if not self._hub.sessions:
             return []  # at the start, when there may be ten thousands of them
         found = list(dict.fromkeys(session for each in new for session in self._concerned(each)))
-        self._in_slices(found, self._tell_standing if measure is Measure.MUTE else self._hub.turn_away)
+        in_slices(self._hub.clock, found, self._tell_standing if measure is Measure.MUTE else self._hub.turn_away)
         return found
 
     def _await_end(self, found: Sanction) -> None:
@@ -326,14 +333,14 @@ class Moderation:
             return  # lifted
         self._await_end(mute)  # the clock that is trusted may have run more slowly
         if id not in self._awaited:
-            self._in_slices(self._concerned(mute), self._tell_standing)
+            in_slices(self._hub.clock, self._concerned(mute), self._tell_standing)
 
     def _end(self, found: Sequence[Sanction]) -> None:
         """Take these out of force, and tell those they were for."""
         concerned = dict.fromkeys(session for each in found for session in self._concerned(each))
         for each in found:
             self._of(each.measure).remove(each.id)
-        self._in_slices(list(concerned), self._tell_standing)
+        in_slices(self._hub.clock, list(concerned), self._tell_standing)
 
     def _named_by(self, table: Sanctions, which: str) -> list[Sanction]:
         """The sanctions with that id or that target. Raises Refusal when there is none."""
@@ -363,19 +370,6 @@ class Moderation:
 
     def _tell_standing(self, session: Session) -> None:
         sanctions.tell_standing(session, self._hub.bans, self._hub.mutes)
-
-    def _in_slices(self, sessions: list[Session], job: Callable[[Session], object]) -> None:
-        """Run `job` for each session, SLICE at a time."""
-        for session in sessions[:SLICE]:
-            job(session)
-        if len(sessions) > SLICE:
-            self._hub.clock.later(0, lambda: self._in_slices(sessions[SLICE:], job))
-
-
-def _hears(session: Session, door: Door | None, room: str | None) -> bool:
-    """Whether the session gets an announcement. A browser is told nothing before its welcome."""
-    here = (door is None or session.door is door) and (room is None or room in session.rooms)
-    return here and (session.greeted or session.door is not Door.WEB)
 
 
 def _named(session: Session) -> str:

@@ -70,13 +70,65 @@ class PeopleThere(msgspec.Struct, frozen=True, tag="people"):
     renamed: Sequence[tuple[str, str]] = ()
 
 
+class Whisper(msgspec.Struct, frozen=True, tag="private"):
+    """Somebody has written privately to somebody, at `ts` (ms since 1970)."""
+
+    sender: str
+    to: str
+    ts: int
+    text: str
+
+
+class Announced(msgspec.Struct, frozen=True, tag="announced"):
+    """An operator tells everybody something (gated), or those at a door, in a room or both."""
+
+    text: str
+    door: str | None = None
+    room: str | None = None
+
+
+class Kicked(msgspec.Struct, frozen=True, tag="kicked"):
+    """The operator of that name and role has kicked the person with that nick."""
+
+    nick: str
+    reason: str
+    name: str
+    role: int
+
+
+class Maintained(msgspec.Struct, frozen=True, tag="maintained"):
+    """Maintenance has begun, and newcomers are told this; null: it is over."""
+
+    words: str | None
+
+
+class LogLevelSet(msgspec.Struct, frozen=True, tag="level"):
+    """The log's level is another one for so many seconds."""
+
+    level: str
+    seconds: int
+
+
 class NodeGone(msgspec.Struct, frozen=True, tag="gone"):
     """A node has stopped or died, and whoever was connected to it is gone. Never told, only heard."""
 
     node: str
 
 
-Fact = Missed | NodeGone | SanctionsChanged | LoginsChanged | PersonChanged | CodeUsed | PeopleThere
+Fact = (
+    Missed
+    | NodeGone
+    | SanctionsChanged
+    | LoginsChanged
+    | PersonChanged
+    | CodeUsed
+    | PeopleThere
+    | Whisper
+    | Announced
+    | Kicked
+    | Maintained
+    | LogLevelSet
+)
 F = TypeVar("F", bound=Fact)
 Hear = Callable[[Any], object]
 
@@ -118,6 +170,9 @@ class Cluster(Protocol):
 
     def held(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
         """Whether anybody at any node has one of these keys."""
+
+    def reached(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
+        """Whether somebody who has one of these keys is connected to any node."""
 
     def show(self, there: PeopleThere) -> None:
         """Tell the other nodes who is in a room here, and keep it for those that ask later."""
@@ -180,6 +235,10 @@ class Alone:
 
     def held(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
         """As `Cluster.held`; the node itself knows who has what."""
+        return Answer.of(False)
+
+    def reached(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
+        """As `Cluster.reached`; the node itself knows who is connected."""
         return Answer.of(False)
 
     def show(self, there: PeopleThere) -> None:

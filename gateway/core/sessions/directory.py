@@ -14,15 +14,16 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway import wording
+from gateway.core import sanitize
 from gateway.core.answer import Answer
-from gateway.core.ports.cluster import Cluster, CodeUsed, Missed, PersonChanged
+from gateway.core.ports.cluster import Cluster, CodeUsed, Missed, PersonChanged, Whisper
 from gateway.core.ports.journal import Person
-from gateway.core.protocol.events import Notice, Read, error_event, storage_refusal
+from gateway.core.protocol.events import Notice, Private, Read, error_event, storage_refusal
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.identity import Holder, Nicknames, letters_of
 from gateway.core.sessions.resume import IdentityRegistry
 from gateway.core.sessions.session import OWED_BYTES, Identity, Session
-from gateway.errors import JournalError, Refusal
+from gateway.errors import Code, JournalError, Refusal
 
 
 class Rename(Protocol):
@@ -49,6 +50,7 @@ class Directory:
         self._renamed = renamed
         cluster.hear(PersonChanged, lambda fact: self._changed(fact.person))
         cluster.hear(CodeUsed, lambda fact: self._used(fact.identity, fact.code))
+        cluster.hear(Whisper, self._written)
         cluster.hear(Missed, lambda fact: self._say_again())
 
     # Asking
@@ -104,6 +106,25 @@ class Directory:
             return storage_refusal(answer)
         return self._nicks.taken(nick) if taken else None
 
+    def reaches(self, nick: str) -> Answer[Refusal | None]:
+        """Make sure that somebody with that nick is connected to another node."""
+        try:
+            keys = nicknames.keys(nicknames.any_nick(nick))
+        except Refusal:
+            keys = ()
+
+        def reached(there: bool | JournalError) -> Refusal | None:
+            if isinstance(there, JournalError):
+                return storage_refusal(there)
+            nobody = wording.NOBODY_CALLED.format(nick=sanitize.shown(nick))
+            return None if there else Refusal(Code.NO_SUCH_USER, nobody)
+
+        return self._cluster.reached(keys).map(reached)
+
+    def write(self, whisper: Whisper) -> None:
+        """Send a private message to the connections of both at other nodes."""
+        self._cluster.tell(whisper)
+
     def lost(self, nick: str, holder: Holder) -> None:
         """Somebody at another node has the nick of a person here, who becomes a guest."""
         if isinstance(holder, Identity) and holder.latest is None:
@@ -148,6 +169,16 @@ class Directory:
         identity = self._registry.identities.by_id(id)
         if identity is not None:
             self._registry.identities.use_up(identity, code)
+
+    def _written(self, whisper: Whisper) -> None:
+        event = Private(whisper.sender, whisper.to, whisper.ts, whisper.text)
+        readers = [each for each in self._nicks.sessions(whisper.to) if len(each.owed) < OWED_BYTES]
+        for each in dict.fromkeys([*readers, *self._nicks.sessions(whisper.sender)]):
+            each.tell(event)
+        for each in readers:
+            self._registry.wrote(whisper.sender, each)
+            if each.private_waits is not None:
+                each.private_waits(whisper.sender)
 
     def _say_again(self) -> None:
         """What this node had told may be forgotten: tell it again."""

@@ -60,7 +60,7 @@ class IdentityRegistry:
         self._answers: deque[tuple[Answer[JournalError | None], JournalError | None]] = deque()
         self._sweeping = False
         self._codes: dict[Session, str] = {}
-        self._writers: dict[Session, Session | Identity] = {}
+        self._writers: dict[Session, Session | Identity | str] = {}
 
     def recall(self, people: Iterable[Person]) -> None:
         """Load the identities that may come back, from before a restart, the longest absent first."""
@@ -193,12 +193,12 @@ class IdentityRegistry:
             self.changed(session)
         return code
 
-    def wrote(self, sender: Session, receiver: Session) -> None:
-        """The sender has written to the receiver privately: /reply goes there."""
-        self._writers[receiver] = sender.identity or sender
+    def wrote(self, sender: Session | str, receiver: Session) -> None:
+        """The sender, at another node if it is a nick, has written to the receiver privately: /reply goes there."""
+        self._writers[receiver] = sender if isinstance(sender, str) else sender.identity or sender
 
-    def writer(self, session: Session) -> Session | Identity | None:
-        """Who has written to the session privately last."""
+    def writer(self, session: Session) -> Session | Identity | str | None:
+        """Who has written to the session privately last; the nick of somebody at another node."""
         return self._writers.get(session)
 
     def by_code(self, session: Session, code: str) -> Identity | None:
