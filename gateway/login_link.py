@@ -43,19 +43,41 @@ class _Link:
 
 class LoginLinks:
     """One-time tokens. `clock` returns monotonic seconds. The last LINK_LIMIT links are remembered, used ones
-    too, so that an operator can be told what is wrong with a link."""
+    too, so that an operator can be told what is wrong with a link.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    `minted` and `used` are called with the digest of a token, to tell other nodes of the gateway, which then `know` it
+    and that it is `used_up`. A link that is used at two nodes within the few milliseconds that takes logs in at both.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        minted: Callable[[str], object] = str,
+        used: Callable[[str], object] = str,
+    ) -> None:
         self._clock = clock
+        self._minted = minted
+        self._used = used
         self._links: dict[bytes, _Link] = {}
 
     def mint(self) -> str:
         """A fresh token, good once within 15 minutes."""
+        token = secrets.token_urlsafe(SECRET_BYTES)
+        self.know(_digest(token).hex())
+        self._minted(_digest(token).hex())
+        return token
+
+    def know(self, digest: str) -> None:
+        """The token with this digest is good once, from now on."""
         while len(self._links) >= LINK_LIMIT:
             del self._links[next(iter(self._links))]
-        token = secrets.token_urlsafe(SECRET_BYTES)
-        self._links[_digest(token)] = _Link(self._clock() + LINK_LIFE)
-        return token
+        self._links[bytes.fromhex(digest)] = _Link(self._clock() + LINK_LIFE)
+
+    def used_up(self, digest: str) -> None:
+        """The token with this digest has been used."""
+        link = self._links.get(bytes.fromhex(digest))
+        if link is not None:
+            link.used = True
 
     def problem(self, token: str) -> str | None:
         """Why `token` is not valid: "unknown", "used" or "expired"; None if it is. Does not use it up."""
@@ -72,6 +94,7 @@ class LoginLinks:
         link = self._find(token)
         if problem is None and link is not None:
             link.used = True
+            self._used(_digest(token).hex())
         return problem
 
     def _find(self, token: str) -> _Link | None:

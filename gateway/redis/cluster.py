@@ -25,6 +25,8 @@ from gateway.core.ports.cluster import (
     Fact,
     Hearers,
     Kicked,
+    LinkMinted,
+    LinkUsed,
     LoginsChanged,
     LogLevelSet,
     Maintained,
@@ -47,7 +49,7 @@ LEASE_MS = 10_000
 CLAIMED_EVERY = 12 * 3600.0
 KINDS: tuple[type[Fact], ...] = (
     SanctionsChanged, LoginsChanged, PersonChanged, CodeUsed, PeopleThere, Whisper, Announced, Kicked, Maintained,
-    LogLevelSet,
+    LogLevelSet, LinkMinted, LinkUsed,
 )  # fmt: skip
 """The facts, each an event of the house of its own kind: its tag."""
 

@@ -22,6 +22,7 @@ from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
+from gateway.core.ports.cluster import LinkMinted, LinkUsed
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.errors import Refusal
@@ -72,6 +73,19 @@ BEGUN = web.RequestKey("begun", bool)
 log = logging.getLogger("gateway.web")
 
 
+def links_of(hub: Hub) -> LoginLinks:
+    """The one-time links, which all nodes of the gateway know."""
+    cluster = hub.cluster
+    links = LoginLinks(
+        hub.clock.trusted.seconds,
+        lambda digest: cluster.tell(LinkMinted(digest)),
+        lambda digest: cluster.tell(LinkUsed(digest)),
+    )
+    cluster.hear(LinkMinted, lambda link: links.know(link.digest))
+    cluster.hear(LinkUsed, lambda link: links.used_up(link.digest))
+    return links
+
+
 class WebDoor:
     """The web door. `clock` returns monotonic seconds (the hub's), `wall` ms since 1970; `admission` counts
     connections, `links` mints login links."""
@@ -95,7 +109,7 @@ class WebDoor:
         deadlines = (options.hello_deadline, options.ping_every, options.pong_within, options.answer_deadline)
         assets = Assets(options.static, PAGE_DATA)
         pages = Pages(options.templates, assets, options.base_path)
-        self.links = LoginLinks(hub.clock.trusted.seconds)
+        self.links = links_of(hub)
         self._hub = hub
         self._loop = loop
         self._options = options

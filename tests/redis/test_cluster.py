@@ -161,10 +161,13 @@ def test_after_redis_has_forgotten_everything_nicks_have_one_owner(start_redis: 
 
 def test_a_login_to_the_dashboard_is_good_at_both_nodes(pair: tuple[Gateway, Gateway], tmp_path: Any) -> None:
     here, there = pair
-    link = next(each for each in here.stdout.split() if "token=" in each)
+    link = next(each for each in there.stdout.split() if "token=" in each)  # made when both ran
     body = f"token={link.partition('token=')[2]}"
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    page = f"/admin/login?{body}"
+    until(lambda: request(here.web, "GET", page).status == 200, "the link is known at the other node")
     answer = request(here.web, "POST", "/admin/login", body, headers)
+    until(lambda: request(there.web, "POST", "/admin/login", body, headers).status == 403, "the link has been used")
     cookie = {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
 
     until(lambda: request(there.web, "GET", "/admin/api/summary", None, cookie).status == 200, "it is known there")

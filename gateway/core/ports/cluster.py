@@ -109,6 +109,18 @@ class LogLevelSet(msgspec.Struct, frozen=True, tag="level"):
     seconds: int
 
 
+class LinkMinted(msgspec.Struct, frozen=True, tag="link"):
+    """There is a one-time link to the dashboard; this is the digest of its token."""
+
+    digest: str
+
+
+class LinkUsed(msgspec.Struct, frozen=True, tag="link_used"):
+    """The one-time link with this digest has been used."""
+
+    digest: str
+
+
 class NodeGone(msgspec.Struct, frozen=True, tag="gone"):
     """A node has stopped or died, and whoever was connected to it is gone. Never told, only heard."""
 
@@ -128,6 +140,8 @@ Fact = (
     | Kicked
     | Maintained
     | LogLevelSet
+    | LinkMinted
+    | LinkUsed
 )
 F = TypeVar("F", bound=Fact)
 Hear = Callable[[Any], object]

@@ -2,8 +2,10 @@
 
 import pytest
 
+from gateway.core.hub import Hub
 from gateway.core.roles import Operator, Role
 from gateway.web.admin.sessions import SESSION_IDLE, WRITTEN_EVERY, AdminSessions
+from gateway.web.app import links_of
 from tests.core.nodes import Nodes
 from tests.fakes import StandingClock
 
@@ -16,10 +18,12 @@ class Dashboards:
     def __init__(self) -> None:
         self.clock = StandingClock()
         self.nodes = Nodes()
+        self.hubs: list[Hub] = []
         self.here, self.there = self._start("a"), self._start("b")
 
     def _start(self, name: str) -> AdminSessions:
         hub = self.nodes.start(name).hub
+        self.hubs.append(hub)
         sessions = AdminSessions(self.clock, hub.journal.ledger, lambda account: f"proof of {account}", hub.cluster)
         sessions.start()
         return sessions
@@ -69,3 +73,18 @@ def test_a_node_that_missed_a_logout_reads_again(both: Dashboards) -> None:
     both.nodes.miss()
 
     assert both.here.find(secret) is None
+
+
+def test_a_one_time_link_is_good_once_at_any_node(both: Dashboards) -> None:
+    here, there = map(links_of, both.hubs)
+    first, second = here.mint(), here.mint()
+    both.nodes.settle()
+
+    assert there.problem(first) is None
+    assert (there.use(first), there.use(first)) == (None, "used")
+    both.nodes.settle()
+    assert here.use(first) == "used"
+    assert here.use(second) is None
+    both.nodes.settle()
+    assert there.use(second) == "used"
+    assert there.use("another") == "unknown"
