@@ -33,6 +33,16 @@ class Site(Protocol):
     def base_path(self) -> str: ...
 
 
+class Among(Protocol):
+    """This process among those that accept from the same sockets."""
+
+    def busier(self) -> bool:
+        """Whether another one that accepts has clearly less to do."""
+
+    def accepts(self, accepting: bool) -> None:
+        """Tell the others whether this one accepts."""
+
+
 class ListeningAt(NamedTuple):
     """One open port and its state."""
 
@@ -96,24 +106,35 @@ def by_port_name(passed: Iterable[PassedSocket], settings: PortSettings) -> dict
 
 class Listeners:
     """The listeners by door, in the order of opening; the `DoorPorts` of `core.operators.drain`. `passed` are sockets
-    that listen already, by `port_name`: they are taken out when their door opens."""
+    that listen already, by `port_name`: they are taken out when their door opens. `among` is for sockets from which
+    other processes accept as well."""
 
-    def __init__(self, server: Server, gate: Gate, passed: dict[str, list[socket.socket]]) -> None:
+    def __init__(
+        self,
+        server: Server,
+        gate: Gate,
+        passed: dict[str, list[socket.socket]],
+        among: "Among | None" = None,
+    ) -> None:
         self._server = server
         self._gate = gate
         self._passed = passed
+        self._among = among
         self._of: dict[Door, list[Listener]] = {}
         self._tls: set[Listener] = set()
 
     def listen(self, door: Door, hosts: Sequence[str], port: int, accepted: Accepted, *, tls: bool) -> None:
         """Open a port of a door at each host, or take the sockets that were passed for it; `accepted` gets each new
         connection, `tls` is whether it speaks TLS. Raises StartError."""
+        among = self._among
         sockets = self._passed.pop(port_name(door, tls), ())
         if sockets:
-            opened = [self._server.adopt(each, accepted) for each in sockets]
+            opened = [self._server.adopt(each, accepted, None if among is None else among.busier) for each in sockets]
         else:
             opened = self._server.listen_all(hosts, port, accepted)
         self._of.setdefault(door, []).extend(opened)
+        if among is not None:
+            among.accepts(True)
         if tls:
             self._tls.update(opened)
 
@@ -167,12 +188,16 @@ class Listeners:
 
     def pause(self, paused: bool) -> None:
         """Leave newcomers in the backlog, or accept again."""
+        if self._among is not None:
+            self._among.accepts(not paused)
         for listeners in self._of.values():
             for each in listeners:
                 each.pause() if paused else each.open()
 
     def close(self) -> None:
         """Stop listening for good."""
+        if self._among is not None:
+            self._among.accepts(False)
         for listeners in self._of.values():
             for each in listeners:
                 each.close()

@@ -110,11 +110,12 @@ def _digest(token: str) -> bytes:
 
 
 class LoginLinkKey:
-    """The file of a running gateway in its data folder."""
+    """The file of a running gateway in its data folder. Workers are given the `secret` of their supervisor's file, and
+    write none."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, secret: str | None = None) -> None:
         self.path = folder / FILE
-        self.secret = secrets.token_urlsafe(SECRET_BYTES)
+        self.secret = secret or secrets.token_urlsafe(SECRET_BYTES)
 
     def write(self, page: str, elsewhere: str = "") -> None:
         """Write the page's address and the secret for `login_link`, and the address by which other machines reach a
@@ -142,16 +143,22 @@ class Where(Protocol):
 def login_link(settings: Where) -> int:
     """Print a fresh one-time dashboard link of the gateway that runs on this data folder; return the exit code."""
     page, secret, elsewhere = read_key(settings.data)
+    print(link_of(page, secret))
+    if elsewhere:
+        print(f"gateway: from another machine: {elsewhere} in place of {urlsplit(page).hostname}", file=sys.stderr)
+    return 0
+
+
+def link_of(page: str, secret: str) -> str:
+    """A fresh one-time link of the gateway with that page, to whoever has the secret. Raises StartError."""
     try:
         status, body = ask(page, "POST", "/admin/login-link", secret, own_machine())
     except (OSError, http.client.HTTPException, ValueError) as problem:
         raise StartError(f"the gateway at {page} does not answer: {problem}") from problem
-    if not isinstance(body.get("url"), str):
+    url = body.get("url")
+    if not isinstance(url, str):
         raise StartError(f"the gateway at {page} refused: {told(status, body)}")
-    print(body["url"])
-    if elsewhere:
-        print(f"gateway: from another machine: {elsewhere} in place of {urlsplit(page).hostname}", file=sys.stderr)
-    return 0
+    return url
 
 
 def ask(

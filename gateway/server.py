@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from gateway import __version__, wording
 from gateway.accounts.authenticator import Authenticator
 from gateway.config.settings import Settings
@@ -36,7 +38,7 @@ from gateway.journal.index import SqliteIndex
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.listeners import Listeners, by_port_name
-from gateway.login_link import LoginLinkKey
+from gateway.login_link import LoginLinkKey, link_of
 from gateway.process import console, logs
 from gateway.process.figures import (
     connection_limit,
@@ -50,15 +52,13 @@ from gateway.process.files import KEY_BYTES, hold_folder, kept_key
 from gateway.process.gc_policy import GcPolicy
 from gateway.process.heartbeat import Heartbeat
 from gateway.process.ready import (
-    elsewhere,
+    Announcement,
     hold_standard_descriptors,
-    last_line,
-    reachable,
     ready_line,
-    say,
-    write_ports_file,
 )
+from gateway.process.supervisor import Assignment
 from gateway.process.systemd import ServiceManager, passed_sockets
+from gateway.process.workers import supervise
 from gateway.reload import Parts, Reloading, accounts_of, hub_limits, message_of_the_day, neighbours
 from gateway.shutdown import Shutdown
 from gateway.tcp.acceptor import Acceptor
@@ -93,18 +93,31 @@ def serve(settings: Settings, again: Callable[[], Settings]) -> int:
     require_descriptors()
     hold_standard_descriptors()
     logs.start(settings.log_level, settings.log_format)
+    worker = None
+    if settings.workers > 1:
+        certificate_of(settings)  # what is wrong is told once
+        accounts, key = accounts_of(settings.admin), LoginLinkKey(settings.data)
+        hold_folder(settings.data)
+        passed = by_port_name(passed_sockets(os.environ), settings)
+        found = supervise(
+            settings, passed, key, lambda page: "" if accounts.has_operators else link_of(page, key.secret)
+        )
+        if isinstance(found, int):
+            return found
+        worker, folder, read_again = found, settings.data / f"worker-{found.part.number + 1}", again
+        settings, again = replace(settings, data=folder), lambda: replace(read_again(), data=folder)
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(run(settings, again))
+        return runner.run(run(settings, again, worker))
 
 
-async def run(settings: Settings, again: Callable[[], Settings]) -> int:
-    """Start, run and stop one gateway in the running loop; return the exit code."""
+async def run(settings: Settings, again: Callable[[], Settings], worker: Assignment | None = None) -> int:
+    """Start, run and stop one gateway in the running loop, alone or as a worker; return the exit code."""
     if settings.redis is not None and not settings.memory:
         hold_folder(settings.data)  # nodes have no journal of their own whose lock would tell them apart
     key = secrets.token_bytes(KEY_BYTES) if settings.memory else kept_key(settings.data / "token.key")
     kept = settings.journal.stream_messages
     node = None if settings.redis is None else await join_nodes(settings.redis, kept, key)
-    gateway = Gateway(settings, again, asyncio.get_running_loop(), key, node)
+    gateway = Gateway(settings, again, asyncio.get_running_loop(), key, node, worker)
     try:
         await gateway.start()
         await gateway.shutdown.asked.wait()
@@ -138,17 +151,21 @@ class Gateway:
         loop: asyncio.AbstractEventLoop,
         token_key: bytes,
         node: "Node | None" = None,
+        worker: Assignment | None = None,
     ) -> None:
         self.settings = settings
         self.node = node
         """None: this gateway shares its journal with no other."""
+        self.worker = worker
+        """None: this process is the whole gateway on this machine."""
+        part = None if worker is None else worker.part
         self.loop = loop
         self._wakeup: asyncio.Handle | None = None
         self._wakeup_at = 0.0
         self.certificate = certificate_of(settings)
         self._scheme = "http" if self.certificate is None else "https"
         limits = settings.limits
-        self.admission = ConnectionLimits(connection_limit(limits.connections), limits.connections_per_ip)
+        self.admission = ConnectionLimits(connection_limit(limits.connections), limits.connections_per_ip, part)
         self.clock = Clock(
             time.monotonic, lambda: time.time_ns() // 1_000_000, self._schedule, elapsed=seconds_with_sleep
         )
@@ -169,8 +186,9 @@ class Gateway:
         self.server = Server(new_selector("auto"), later=loop.call_later)
         rejections = Rejections(self.server, lingering_limit(self.admission.connections))
         self.acceptor = Acceptor(self.server, self.hub, self.admission, rejections, Networks(settings.proxy_protocol))
-        self.manager = ServiceManager(os.environ)
-        self.listeners = Listeners(self.server, self.hub.gate, by_port_name(passed_sockets(os.environ), settings))
+        self.manager = ServiceManager.of(os.environ) if worker is None else ServiceManager(worker.mouth)
+        passed = by_port_name(passed_sockets(os.environ), settings) if worker is None else worker.sockets
+        self.listeners = Listeners(self.server, self.hub.gate, dict(passed), part)
         self.passwords = Authenticator(accounts_of(settings.admin), self.clock.now)
         self.hub.identities.reserve(self.passwords.names)
         self.operators = operators_over(
@@ -191,11 +209,15 @@ class Gateway:
         self.heartbeat = Heartbeat(
             loop, self.hub, self.gc_policy, lambda: self.manager.alive(self._status), lambda: self.listeners.queue
         )
-        self.key = None if settings.memory else LoginLinkKey(settings.data)
+        self.key = None if settings.memory else LoginLinkKey(settings.data, None if worker is None else worker.secret)
         self.prompt = OperatorPrompt(self.hub, self.operators)
         self.web = self._web_door()
         self.reloading = Reloading(settings, again)
-        parts = Parts(
+        self._changeable().take_changes(self.reloading)
+
+    def _changeable(self) -> Parts:
+        """What takes new settings at SIGHUP."""
+        return Parts(
             self.hub,
             self.retention,
             self.admission,
@@ -206,7 +228,6 @@ class Gateway:
             self.web,
             self.certificate,
         )
-        parts.take_changes(self.reloading)
 
     async def start(self) -> None:
         """Open the doors and print the ready line. Raises StartError."""
@@ -228,6 +249,8 @@ class Gateway:
         self.gc_policy.start()
         self.heartbeat.start()
         self.hub.stats.sampler.mark(f"started, version {__version__}")
+        self.manager.gone = self.shutdown.ask if self.worker is not None else self.manager.close
+        self.manager.ready(self._status())
         if self.settings.console:
             threadsafe = self.loop.call_soon_threadsafe
             console.start(lambda: threadsafe(self.shutdown.ask), console.in_loop(threadsafe, self.prompt.hear))
@@ -325,10 +348,6 @@ class Gateway:
         """Why load balancers should send nobody here; None: all is well."""
         return self.hub.gate.refusal() or self.hub.stats.sampler.refusal()
 
-    def _page_address(self) -> str:
-        where = self.listeners.first("web")
-        return f"{self._scheme}://{host_and_port(*reachable(*where))}{self.settings.web.base_path}/" if where else ""
-
     def _status(self) -> str:
         """One line for `systemctl status`."""
         words = wording.STATUS_PAUSED if self.hub.gate.paused else wording.STATUS_SERVING
@@ -336,27 +355,24 @@ class Gateway:
         return words.format(sessions=len(self.hub.sessions), doors=doors)
 
     def _handle_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        # Ctrl-C reaches all processes of a terminal, and the supervisor tells its workers.
+        for number in (signal.SIGTERM, signal.SIGINT) if self.worker is None else (signal.SIGTERM,):
             self.loop.add_signal_handler(number, self.shutdown.ask)
         self.loop.add_signal_handler(signal.SIGHUP, self._reload)
         self.loop.add_signal_handler(signal.SIGUSR2, self._pause_or_resume)
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
     def _tell(self, hosts: Sequence[str]) -> None:
-        """Write the ports file, then print the ready line and, below it, the dashboard's link. `hosts` is where the
-        doors listen."""
-        if self.settings.ports_file is not None:
-            write_ports_file(self.settings.ports_file, self.listeners.ports())
-        say(ready_line(self.listeners.named(), self._scheme))
-        page = self._page_address()
-        if page:
-            if self.key is not None:
-                self.key.write(page, next(filter(None, map(elsewhere, hosts)), ""))
-            if not self.passwords.has_operators:
-                say(wording.DASHBOARD_LINK.format(link=f"{page}admin/login?token={self.web.links.mint()}"))
-        kept = None if self.settings.memory else self.settings.data
-        say(last_line(kept if self.node is None else self.node.words, hosts))
-        self.manager.ready(self._status())
+        """Say that the doors listen, at these hosts. A worker's supervisor says it, when all of them do."""
+        settings = self.settings
+        if self.worker is None:
+            kept = None if settings.memory else settings.data
+            words = kept if self.node is None else self.node.words
+            doors, path = self.listeners.named(), settings.web.base_path
+            Announcement(doors, hosts, self._scheme, path, words, settings.ports_file, self.key).tell(self._link)
+
+    def _link(self, page: str) -> str:
+        return "" if self.passwords.has_operators else f"{page}admin/login?token={self.web.links.mint()}"
 
     def _schedule(self, seconds: float) -> None:
         """Call the hub's tick after so many seconds or sooner; 0 = before any more input is read."""

@@ -390,7 +390,13 @@ LOG_PASSED_TO_ANOTHER = (
 )
 STATUS_SERVING = "{doors}; sessions: {sessions}"
 STATUS_PAUSED = "{doors}; no newcomers until the next SIGUSR2"
+STATUS_WORKERS = "{doors}; connections: {connections}, workers: {workers}"
+STATUS_STOPPING_WORKERS = "stopping"
 STATUS_STOPPING = "stopping; sessions: {sessions}"
+LOG_WORKER_ENDED = "worker %d (process %d) ended: %s"
+ENDED_WITH_CODE = "exit code {code}"
+ENDED_BY_SIGNAL = "{signal}"
+LOG_WORKER_SILENT = "worker %d (process %d) does not answer: it is killed and replaced"
 LOG_CLOCK_IMPOSSIBLE = "the clock shows %s, which cannot be: set it. Nothing is deleted by it"
 LOG_CLOCK_DOUBTED = (
     "the clock shows %s, but by the journal it is about %s: nothing ends or is deleted by the new time until the clock "

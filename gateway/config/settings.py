@@ -39,6 +39,7 @@ from gateway.config.values import (
     Size,
     Switch,
     Words,
+    Workers,
     choice,
     home,
 )
@@ -191,6 +192,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"default": "none"},
         ),
     ] = None
+    workers: Annotated[
+        Workers, Meta(description="processes that serve the same ports, one for each core; more than 1 need `redis`")
+    ] = 1
     memory: Annotated[Switch, Meta(description="keep nothing on disk")] = False
     ports_file: Annotated[
         File,

@@ -15,7 +15,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -228,6 +228,8 @@ def contradictions(values: Mapping[str, object], sources: Mapping[str, Source]) 
         yield wrong("tls_key is the key of a certificate: give --tls-cert FILE as well", ("tls_key",))
     if certificate and values["web_port"] == -1 and not set(TLS_DOORS) & set(doors) and not values["classic"]:
         yield wrong(f"tls_cert is given, and no port uses it: web_port or one of {', '.join(TLS_DOORS)}", ("tls_cert",))
+    if cast(int, values["workers"]) > 1:
+        yield from lonely(values, sources, wrong)
     homeless = sources["data"].place == "default" and not cast(Path, values["data"]).is_absolute()
     if homeless and not (values["memory"] or values["classic"]):
         yield ConfigError("no home folder is known for the journal: give --data DIR, or --memory to keep nothing")
@@ -236,6 +238,19 @@ def contradictions(values: Mapping[str, object], sources: Mapping[str, Source]) 
         yield ConfigError(
             f"admin.password_hash and admin.accounts.{ROOT_NAME} are both the account {ROOT_NAME!r}: leave one out"
         )
+
+
+def lonely(
+    values: Mapping[str, object], sources: Mapping[str, Source], wrong: Callable[[str, Iterable[str]], ConfigError]
+) -> Iterator[ConfigError]:
+    """What several workers cannot do. They do not start a Redis of their own: what people have in SQLite would seem to
+    be gone, and all of the journal would be in memory without anybody having said so."""
+    if values["redis"] is None:
+        words = "workers share their journal in Redis: give --redis redis://localhost (apt-get install redis-server)"
+        yield wrong(words, ("workers",))
+    for name in ("memory", "console", "classic"):
+        if values[name]:
+            yield wrong(f"{name} is for one process: leave it out, or workers", ("workers", name))
 
 
 def assembled(values: Mapping[str, object]) -> Settings:

@@ -136,6 +136,7 @@ def veiled_url(url: str) -> str:
 
 PORT = Form("PORT", "a port: 1 to 65535, 0 = any free port, -1 = off", "0 = any free port, -1 = off")
 COUNT = Form("N", "a whole number from 0, 0 = no limit")
+WORKERS = Form("N", "a whole number from 1 to 64")
 SIZE = Form(
     "SIZE",
     'a size such as 8388608 (bytes) or "8MiB", 0 = no limit',
@@ -207,5 +208,6 @@ BasePath = Annotated[
     str, Meta(pattern=r"^(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*$", max_length=200, extra={"form": BASE_PATH})
 ]
 RedisUrl = Annotated[str | None, Meta(extra={"form": REDIS_URL})]
+Workers = Annotated[int, Meta(ge=1, le=64, extra={"form": WORKERS})]
 Words = Annotated[str, Meta(max_length=1000, extra={"form": WORDS})]
 Switch = Annotated[bool, Meta(extra={"form": SWITCH})]

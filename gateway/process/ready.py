@@ -5,8 +5,10 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from gateway import wording
 from gateway.core.address import host_and_port
@@ -44,6 +46,46 @@ def write_ports_file(path: Path, ports: Mapping[str, int]) -> None:
     except (OSError, RuntimeError) as problem:
         why = getattr(problem, "strerror", None) or problem
         raise StartError(f"cannot write the ports file {path}: {why}") from problem
+
+
+class PageFile(Protocol):
+    """The file in the data folder that proves who may see the dashboard."""
+
+    def write(self, page: str, elsewhere: str = "") -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What is told once all doors listen: (port name, host, port) of each, the hosts that were asked for, the page's
+    scheme and path, where messages are kept, and the files to write."""
+
+    doors: Sequence[tuple[str, str, int]]
+    hosts: Sequence[str]
+    scheme: str
+    base_path: str
+    kept: Path | str | None
+    ports_file: Path | None
+    key: PageFile | None
+
+    def tell(self, link: Callable[[str], str]) -> None:
+        """Write the files, then print the ready line and the link to the dashboard that `link` returns for the page's
+        address, if it returns one. Raises StartError."""
+        if self.ports_file is not None:
+            write_ports_file(self.ports_file, {name: port for name, _, port in reversed(self.doors)})
+        say(ready_line(self.doors, self.scheme))
+        page = self.page
+        if page and self.key is not None:
+            self.key.write(page, next(filter(None, map(elsewhere, self.hosts)), ""))
+        found = link(page) if page else ""
+        if found:
+            say(wording.DASHBOARD_LINK.format(link=found))
+        say(last_line(self.kept, self.hosts))
+
+    @property
+    def page(self) -> str:
+        """The page's address; empty without one."""
+        where = next(((host, port) for name, host, port in self.doors if name == "web"), None)
+        return f"{self.scheme}://{host_and_port(*reachable(*where))}{self.base_path}/" if where else ""
 
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}

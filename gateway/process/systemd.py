@@ -9,7 +9,7 @@ Both protocols are a few lines of environment and a datagram, so no package is n
 - The variables are inherited by whatever a service starts. WATCHDOG_PID and LISTEN_PID say whose they are, but
   NOTIFY_SOCKET does not, so a socket that does not answer is mentioned once and otherwise ignored. All of them are
   removed from the environment, and the sockets closed at exec, so that no program of ours takes them for its own.
-- Who sends RELOADING=1 has to send READY=1 later, also if the reload has failed, or `systemctl reload` waits for ever.
+- RELOADING=1 must be followed by READY=1, also if the reload has failed, or `systemctl reload` waits for ever.
   Type=notify-reload (systemd 253) also wants the time, by the clock that Linux calls monotonic.
 - The watchdog is fed from the loop's heartbeat, never from a thread: what it has to notice is a loop that stands still.
 
@@ -43,22 +43,33 @@ STATUS_BEATS = 10
 class ServiceManager:
     """Whoever started us and wants to know how we are. Without NOTIFY_SOCKET every verb does nothing."""
 
-    def __init__(self, environ: MutableMapping[str, str]) -> None:
-        address = environ.pop("NOTIFY_SOCKET", "")
-        owner, usec = environ.pop("WATCHDOG_PID", ""), environ.pop("WATCHDOG_USEC", "")
-        self._address = "\0" + address[1:] if address.startswith("@") else address
-        self._socket: socket.socket | None = None
-        if address.startswith(("/", "@")):
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            self._socket.setblocking(False)
-        elif address:
-            log.warning(wording.LOG_MANAGER_UNKNOWN, address[:100])
-        self._watched = usec.isdigit() and int(usec) > 0 and owner in ("", str(os.getpid()))
-        if self._watched and int(usec) < 2e6 * BEAT_SECONDS:
-            log.warning(wording.LOG_WATCHDOG_SHORT, int(usec) / 1e6, 2 * BEAT_SECONDS)
+    def __init__(self, sock: socket.socket | None, address: str | None = None, *, watched: bool = True) -> None:
+        self._socket = sock
+        self._address = address
+        """Where to send; None: the socket is connected."""
+        self._watched = watched
         self._unsent: list[str] = []
         self._beats = 0
         self._status = ""
+        self.gone: Callable[[], object] = lambda: None
+        """Called when nobody is there any more who could be told."""
+        if sock is not None:
+            sock.setblocking(False)
+
+    @classmethod
+    def of(cls, environ: MutableMapping[str, str]) -> "ServiceManager":
+        """The one that the environment names; what names it is removed there."""
+        address = environ.pop("NOTIFY_SOCKET", "")
+        owner, usec = environ.pop("WATCHDOG_PID", ""), environ.pop("WATCHDOG_USEC", "")
+        watched = usec.isdigit() and int(usec) > 0 and owner in ("", str(os.getpid()))
+        if watched and int(usec) < 2e6 * BEAT_SECONDS:
+            log.warning(wording.LOG_WATCHDOG_SHORT, int(usec) / 1e6, 2 * BEAT_SECONDS)
+        if address.startswith(("/", "@")):
+            place = "\0" + address[1:] if address.startswith("@") else address
+            return cls(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), place, watched=watched)
+        if address:
+            log.warning(wording.LOG_MANAGER_UNKNOWN, address[:100])
+        return cls(None)
 
     def ready(self, status: str) -> None:
         """The doors listen, for the first time or after a reload."""
@@ -101,13 +112,19 @@ class ServiceManager:
         assert self._socket is not None
         try:
             while self._unsent:
-                self._socket.sendto(self._unsent[0].encode(), self._address)
+                message = self._unsent[0].encode()
+                if self._address is None:
+                    self._socket.send(message)
+                else:
+                    self._socket.sendto(message, self._address)
                 del self._unsent[0]
         except BlockingIOError:
             return
         except OSError as problem:
-            log.warning(wording.LOG_MANAGER_GONE, self._address.replace("\0", "@"), problem.strerror or problem)
+            where = (self._address or "supervisor").replace("\0", "@")
+            log.warning(wording.LOG_MANAGER_GONE, where, problem.strerror or problem)
             self.close()
+            self.gone()
 
 
 class PassedSocket(NamedTuple):

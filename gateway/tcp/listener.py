@@ -7,6 +7,9 @@
 - Options set on the listening socket are inherited by the connections that it accepts.
 - A socket that systemd passed to us is held by another process as well. It is never shut, only left: its newcomers go
   on to wait in its queue.
+- Workers accept from the same sockets, and the kernel wakes the same one again and again. A worker that has clearly
+  more connections than another leaves the newcomers to it for LEAVE_SECONDS. Those that are still there then it takes
+  itself: the other may stand still.
 """
 
 import errno
@@ -28,6 +31,7 @@ Accepted = Callable[[socket.socket, str], None]
 
 BACKLOG = 1024
 ACCEPTS_PER_POLL = 64
+LEAVE_SECONDS = 0.01
 OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 RETRY_FIRST = 0.01
 RETRY_LAST = 1.0
@@ -63,12 +67,23 @@ class Reactor(Protocol):
 class Listener:
     """One listening socket and where its connections go."""
 
-    def __init__(self, server: Reactor, sock: socket.socket, accepted: Accepted, *, passed: bool = False) -> None:
+    def __init__(
+        self,
+        server: Reactor,
+        sock: socket.socket,
+        accepted: Accepted,
+        *,
+        passed: bool = False,
+        busier: Callable[[], bool] | None = None,
+    ) -> None:
         self.server = server
         self.sock = sock
         self.accepted = accepted
         self.passed = passed
         """Whether another process holds the socket as well: newcomers go on to wait in its queue once we close it."""
+        self.busier = busier
+        """Whether another process that accepts from the socket has clearly less to do."""
+        self._left = False
         self.retry = RETRY_FIRST
         self.accepting = True
         host, port = sock.getsockname()[:2]
@@ -92,7 +107,11 @@ class Listener:
 
     def accept(self, mask: int) -> None:
         """Accept waiting connections, at most ACCEPTS_PER_POLL."""
+        busier, self._left = None if self._left else self.busier, False
         for _ in range(ACCEPTS_PER_POLL):
+            if busier is not None and busier():
+                self._leave()
+                return
             try:
                 sock, address = self.sock.accept()
             except (BlockingIOError, InterruptedError):
@@ -115,6 +134,12 @@ class Listener:
             except Exception:
                 log.exception(wording.LOG_NOT_TAKEN_IN, address[0])
                 sock.close()
+
+    def _leave(self) -> None:
+        """Leave the newcomers to others for a moment."""
+        self._left = True
+        self.server.watch(self.sock, 0, self.accept)
+        self.server.later(LEAVE_SECONDS, self._wake)
 
     def _rest(self, problem: OSError) -> None:
         """Leave the newcomers in the backlog for a while."""

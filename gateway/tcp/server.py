@@ -91,8 +91,9 @@ class Server:
         self.watch(sock, READ, listener.accept)
         return listener
 
-    def adopt(self, sock: socket.socket, accepted: Accepted) -> Listener:
-        """Accept from a non-blocking socket that listens already and that another process holds as well.
+    def adopt(self, sock: socket.socket, accepted: Accepted, busier: Callable[[], bool] | None = None) -> Listener:
+        """Accept from a non-blocking socket that listens already and that another process holds as well. Where others
+        accept from it too, `busier` is whether one of them has clearly less to do.
 
         Whoever waits in its queue connected before it had our options, so each connection gets them anew.
         """
@@ -103,7 +104,7 @@ class Server:
                 set_options(connection)
             accepted(connection, address)
 
-        listener = Listener(self, sock, accepted_with_options, passed=True)
+        listener = Listener(self, sock, accepted_with_options, passed=True, busier=busier)
         self.listeners.append(listener)
         self.watch(sock, READ, listener.accept)
         return listener

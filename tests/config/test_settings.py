@@ -33,7 +33,7 @@ def test_every_setting_is_explained_in_one_phrase(setting: Setting) -> None:
 def test_the_settings_are_those_that_scripts_know_by_name() -> None:
     assert list(SETTINGS) == [
         *("host", "tcp_port", "telnet_port", "web_port", "tls_cert", "tls_key", "tcp_tls_port", "telnet_tls_port"),
-        *("data", "redis", "memory", "ports_file", "classic", "console"),
+        *("data", "redis", "workers", "memory", "ports_file", "classic", "console"),
         *("selector", "proxy_protocol", "motd", "log_level", "log_format"),
         *("limits.messages_per_second", "limits.burst", "limits.connections", "limits.connections_per_ip"),
         *("limits.rooms", "limits.log_messages", "limits.log_bytes", "limits.logs_bytes"),

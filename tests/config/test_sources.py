@@ -33,6 +33,20 @@ def problem(flags: dict[str, str] | None = None, environ: dict[str, str] | None 
     return str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "workers share their journal in Redis: give --redis"),
+        ({"redis": "redis://h", "memory": "true"}, "memory is for one process"),
+        ({"redis": "redis://h", "console": "true"}, "console is for one process"),
+        ({"redis": "redis://h", "classic": "true"}, "classic is for one process"),
+    ],
+)
+def test_what_several_workers_cannot_do_is_told(more: dict[str, str], words: str) -> None:
+    assert words in problem({"workers": "2", **more})
+    assert load({"workers": "1"}, {}).settings.workers == 1
+
+
 def test_without_anything_every_setting_is_its_default() -> None:
     loaded = load({}, {})
 

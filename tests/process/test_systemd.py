@@ -47,7 +47,7 @@ def told(manager: Manager) -> Callable[..., ServiceManager]:
     """Makes the sending end, with further variables."""
 
     def make(**variables: str) -> ServiceManager:
-        return ServiceManager({"NOTIFY_SOCKET": manager.sock.getsockname(), **variables})
+        return ServiceManager.of({"NOTIFY_SOCKET": manager.sock.getsockname(), **variables})
 
     return make
 
@@ -67,7 +67,7 @@ def test_the_manager_is_told_each_state(told: Callable[..., ServiceManager], man
 
 def test_an_abstract_socket_is_reached(tmp_path: Path) -> None:
     manager = Manager(f"\0{tmp_path}")
-    ServiceManager({"NOTIFY_SOCKET": f"@{tmp_path}"}).ready("here")
+    ServiceManager.of({"NOTIFY_SOCKET": f"@{tmp_path}"}).ready("here")
 
     assert manager.heard() == ["READY=1\nSTATUS=here"]
     manager.sock.close()
@@ -139,7 +139,7 @@ def test_a_manager_that_never_reads_costs_a_few_messages_of_memory(told: Callabl
 
 @pytest.mark.parametrize("address", ["/no/such/socket", "vsock:2:5000", "@nobody"])
 def test_a_manager_that_is_not_there_is_mentioned_once(address: str, caplog: pytest.LogCaptureFixture) -> None:
-    us = ServiceManager({"NOTIFY_SOCKET": address})
+    us = ServiceManager.of({"NOTIFY_SOCKET": address})
     for _ in range(3):
         us.ready("")
     us.close()
@@ -147,7 +147,7 @@ def test_a_manager_that_is_not_there_is_mentioned_once(address: str, caplog: pyt
 
 
 def test_without_a_manager_nothing_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    us = ServiceManager({"WATCHDOG_USEC": "3000000"})
+    us = ServiceManager.of({"WATCHDOG_USEC": "3000000"})
     us.ready("")
     us.alive(lambda: "")
     us.close()

@@ -114,6 +114,24 @@ def test_a_door_that_fails_loses_only_that_newcomer(
         assert first.recv(1) == b""
 
 
+def test_newcomers_are_left_to_a_less_busy_process_for_a_moment_and_then_taken(
+    server: Server, reception: Reception
+) -> None:
+    with socket.create_server((LOCALHOST, 0)) as shared:
+        shared.setblocking(False)
+        asked: list[bool] = []
+
+        def busier() -> bool:
+            asked.append(True)
+            return True
+
+        server.adopt(shared.dup(), reception, busier)
+        with socket.create_connection(shared.getsockname()):
+            turn_until(server, lambda: asked)
+            assert reception.here == [], "left to the others"
+            turn_until(server, lambda: reception.here)
+
+
 def test_accepted_sockets_have_the_options_of_their_listener(
     server: Server, reception: Reception, call: Callable[[], socket.socket]
 ) -> None:

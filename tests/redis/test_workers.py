@@ -1,0 +1,139 @@
+"""Two workers behind the same ports are one chat with one dashboard, and one process for whoever runs them."""
+
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from websockets import ConnectionClosed
+
+from tests.bridge.gateways import NO_PACE, STOP_SECONDS, Gateway, starter
+from tests.bridge.peers import Browser, Terminal, history, post, request
+from tests.fakes import until
+from tests.redis.servers import RedisServer
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads the children in /proc")
+
+
+@pytest.fixture(scope="module")
+def gateway(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Two workers for all tests of the file."""
+    redis_server.cli("FLUSHALL")
+    with starter(tmp_path_factory.mktemp("workers")) as start:
+        gateway = start("--redis", redis_server.url, "--workers", "2", *NO_PACE)
+        until(lambda: "Ctrl-C" in gateway.stdout, "the last line")
+        yield gateway
+        assert gateway.stop() == 0
+
+
+def workers(gateway: Gateway) -> list[int]:
+    """The pids of the workers."""
+    pid = gateway.running.pid
+    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def connections(gateway: Gateway) -> dict[int, int]:
+    """How many sockets each worker has open."""
+
+    def sockets(pid: int) -> int:
+        folder = Path(f"/proc/{pid}/fd")
+        return sum(os.readlink(folder / name).startswith("socket:") for name in os.listdir(folder))
+
+    return {pid: sockets(pid) for pid in workers(gateway)}
+
+
+def test_whoever_runs_them_sees_one_gateway(gateway: Gateway) -> None:
+    assert len(workers(gateway)) == 2
+    assert json.loads((gateway.folder / "ports.json").read_text())["pid"] == gateway.running.pid
+    assert re.fullmatch(r"ready: .*\nDashboard .*\ndata in Redis at .*; Ctrl-C stops\n", gateway.stdout)
+
+
+def test_all_workers_are_one_room(gateway: Gateway) -> None:
+    before = connections(gateway)
+    with ExitStack() as stack:
+        people: list[Terminal] = []
+
+        def spread() -> bool:
+            people.append(stack.enter_context(Terminal(gateway.tcp)).named(f"p{len(people)}"))
+            return all(count - before[pid] >= 3 for pid, count in connections(gateway).items())
+
+        until(spread, "both workers have three")
+        assert len(people) < 30
+        page = stack.enter_context(Browser(gateway.web))
+        for number, each in enumerate(people):
+            each.send(f"from {number}")
+        until(lambda: len(history(gateway.web, "lobby")) == len(people), "all is posted")
+        assert post(gateway.web, "lobby", "from curl").status == 201
+        for number, each in enumerate(people):
+            lines = [line.partition("] ")[2] or line for line in each.until("from curl") if ": from" in line]
+            others = [f"p{other}: from {other}" for other in range(len(people)) if other != number]
+            assert sorted(lines[:-1]) == sorted(others)
+        for number, each in enumerate(people[1:], 1):
+            people[0].send(f"/msg p{number} psst")
+            each.until(r"\[p0 -> you\] psst")
+        texts = [each["text"] for each in page.until(lambda each: each.get("text") == "from curl") if "seq" in each]
+    found = history(gateway.web, "lobby")
+    assert texts == [each["text"] for each in found], "in one order"
+    assert [each["seq"] for each in found] == list(range(1, len(people) + 2))
+
+
+def test_a_link_and_its_session_are_good_at_every_worker(gateway: Gateway) -> None:
+    found = re.search(r"/admin/login\?token=(\S+)", gateway.stdout)
+    assert found is not None
+    for _ in range(4):
+        assert request(gateway.web, "GET", found[0]).status == 200
+    opened = request(gateway.web, "POST", "/admin/login", f"token={found[1]}", FORM)
+    assert opened.status == 303
+    cookie = {"Cookie": opened.headers["Set-Cookie"].partition(";")[0]}
+
+    def known() -> bool:
+        return all(request(gateway.web, "GET", "/admin/api/summary", headers=cookie).status == 200 for _ in range(8))
+
+    until(known, "every worker knows the session")
+    assert request(gateway.web, "POST", "/admin/login", f"token={found[1]}", FORM).status == 403
+
+
+def test_a_killed_worker_takes_only_its_own_connections_and_loses_nothing(
+    gateway: Gateway, expected_errors: list[str]
+) -> None:
+    expected_errors.append("ended: SIGKILL")
+    with ExitStack() as stack:
+        people = [stack.enter_context(Browser(gateway.web, "killed")) for _ in range(8)]
+        for number, each in enumerate(people):
+            each.say(f"said {number}", "killed")
+        victim = workers(gateway)[0]
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: len(workers(gateway)) == 2 and victim not in workers(gateway), "a successor")
+        assert post(gateway.web, "killed", "afterwards").status == 201
+        left = [each for each in people if sees(each, "afterwards")]
+        assert 2 <= len(left) <= 6
+    texts = [each["text"] for each in history(gateway.web, "killed")]
+    assert sorted(texts[:-1]) == [f"said {number}" for number in range(8)] and texts[-1] == "afterwards"
+
+
+def sees(page: Browser, text: str) -> bool:
+    """Whether a page is still connected, and then sees a text."""
+    try:
+        page.until(lambda each: each.get("text") == text)
+    except (ConnectionClosed, AssertionError):
+        return False
+    return True
+
+
+def test_the_end_takes_all_workers_and_tells_their_peers(redis_server: RedisServer, tmp_path: Path) -> None:
+    with starter(tmp_path) as start:
+        gateway = start("--redis", redis_server.url, "--workers", "3", "--web-port=-1")
+        pids = workers(gateway)
+        with ExitStack() as stack:
+            people = [stack.enter_context(Terminal(gateway.tcp)).named(f"q{number}") for number in range(6)]
+            gateway.running.send_signal(signal.SIGINT)
+            for each in people:
+                each.until("restarting|come back")
+        assert gateway.running.wait(STOP_SECONDS) == 0
+        assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
