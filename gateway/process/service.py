@@ -21,6 +21,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gateway.checkout import PROJECT, ROOT
 from gateway.config.settings import SETTINGS, Settings, value_of
@@ -120,6 +121,8 @@ def service_unit(of: Installation) -> Iterator[str]:
         yield "After=network-online.target"
     else:
         yield "After=network.target"
+    if of.settings.redis is not None:
+        yield "After=redis-server.service redis.service valkey-server.service valkey.service"
     yield ""
     yield "[Service]"
     yield "Type=notify"
@@ -141,6 +144,9 @@ def service_unit(of: Installation) -> Iterator[str]:
         yield f"# {why}"
     yield f"User={user}" if user else "DynamicUser=yes"
     yield from _folders(of)
+    group = _redis_group(of.settings)
+    if group and not user:
+        yield f"SupplementaryGroups={group}"
     for name, path in credentials.items():
         yield f"# {path} is not for everybody: the service gets a copy, anew at each restart"
         yield f"LoadCredential={name}:{_escaped(str(path))}"
@@ -347,6 +353,14 @@ def _folders(of: Installation) -> Iterator[str]:
             yield f"ReadWritePaths={_escaped(str(of.data))}"
     if of.settings.ports_file is not None:
         yield f"ReadWritePaths={_escaped(str(of.settings.ports_file.absolute().parent))}"
+
+
+def _redis_group(settings: Settings) -> str:
+    """The group that may speak with Redis by its socket; empty where everybody may, or there is no socket."""
+    place = Path(urlsplit(settings.redis or "").path)
+    if not place.is_socket() or place.stat().st_mode & stat.S_IWOTH:
+        return ""
+    return place.group()
 
 
 def _programs(of: Installation) -> list[Path]:

@@ -3,6 +3,7 @@
 import ast
 import os
 import shlex
+import socket
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -103,6 +104,18 @@ def test_an_installation_that_only_its_owner_reads_runs_as_its_owner(
 def test_a_door_that_waits_for_the_network_says_so(printed: Printed) -> None:
     assert "After=network.target" in printed(host="127.0.0.1,::")
     assert "After=network-online.target" in printed(host="192.0.2.1")
+
+
+def test_a_redis_beside_it_is_started_first_and_its_sockets_group_is_given(printed: Printed, tmp_path: Path) -> None:
+    place = tmp_path / "redis.sock"
+    with socket.socket(socket.AF_UNIX) as redis:
+        redis.bind(str(place))
+        place.chmod(0o770)
+        lines = printed(redis=f"unix://{place}", workers="4")
+        assert value(lines, "SupplementaryGroups") == place.group()
+        place.chmod(0o777)
+        assert not [line for line in printed(redis=f"unix://{place}") if line.startswith("SupplementaryGroups")]
+    assert any("redis-server.service" in line for line in lines) and "--workers=4" in value(lines, "ExecStart")
 
 
 def test_without_a_disk_there_is_no_folder(printed: Printed) -> None:
