@@ -20,11 +20,10 @@ import msgspec
 
 from gateway.core.answer import Answer
 from gateway.core.ports.cluster import (
-    Announced,
+    AnnouncementMade,
     CodeUsed,
     Fact,
     Hearers,
-    Kicked,
     LinkMinted,
     LinkUsed,
     LoginsChanged,
@@ -34,6 +33,7 @@ from gateway.core.ports.cluster import (
     NodeGone,
     PeopleThere,
     PersonChanged,
+    PersonKicked,
     SanctionsChanged,
     Whisper,
 )
@@ -48,7 +48,7 @@ LEASE_MS = 10_000
 """See server.lua."""
 CLAIMED_EVERY = 12 * 3600.0
 KINDS: tuple[type[Fact], ...] = (
-    SanctionsChanged, LoginsChanged, PersonChanged, CodeUsed, PeopleThere, Whisper, Announced, Kicked, Maintained,
+    SanctionsChanged, LoginsChanged, PersonChanged, CodeUsed, PeopleThere, Whisper, AnnouncementMade, PersonKicked, Maintained,
     LogLevelSet, LinkMinted, LinkUsed,
 )  # fmt: skip
 """The facts, each an event of the house of its own kind: its tag."""

@@ -6,7 +6,7 @@ from gateway import wording
 from gateway.core import sanitize
 from gateway.core.clock import Clock
 from gateway.core.hub import Hub
-from gateway.core.ports.cluster import Announced
+from gateway.core.ports.cluster import AnnouncementMade
 from gateway.core.protocol.events import Notice, too_fast
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import Wire
@@ -34,12 +34,12 @@ class Announcements:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._until = 0.0
-        hub.cluster.hear(Announced, self._tell)
+        hub.cluster.hear(AnnouncementMade, self._tell)
 
     def make(self, words: str, door: Door | None, room: str | None) -> int:
         """Tell everybody, or everybody at a door, in a (valid) room or both; return how many are told at this node.
         Raises Refusal."""
-        announced = Announced(sanitize.lines(words, ANNOUNCEMENT_BYTES), door, room)
+        announced = AnnouncementMade(sanitize.lines(words, ANNOUNCEMENT_BYTES), door, room)
         now = self._hub.clock.now()
         seconds = wait(self._until, now, ANNOUNCEMENTS_PER_SECOND, ANNOUNCEMENTS_BURST)
         if seconds:
@@ -48,7 +48,7 @@ class Announcements:
         self._hub.cluster.tell(announced)
         return self._tell(announced)
 
-    def _tell(self, announced: Announced) -> int:
+    def _tell(self, announced: AnnouncementMade) -> int:
         said = Notice(wording.ANNOUNCEMENT.format(text=announced.text))
         heard = [each for each in self._hub.sessions.values() if _hears(each, announced.door, announced.room)]
         shapes: dict[Wire, bytes] = {}

@@ -23,7 +23,7 @@ from gateway.core.hub import Hub
 from gateway.core.operators.announcements import Announcements, in_slices
 from gateway.core.operators.audit import REASON_BYTES, Audit
 from gateway.core.operators.subject import BanBy, Subject, Subjects
-from gateway.core.ports.cluster import Kicked, Missed, SanctionsChanged
+from gateway.core.ports.cluster import Missed, PersonKicked, SanctionsChanged
 from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Notice
@@ -66,7 +66,7 @@ class Moderation:
         self._unstored: set[str] = set()
         """The sanctions that the ledger could not store."""
         hub.cluster.hear(SanctionsChanged, lambda changed: self._follow(changed.add, changed.lift))
-        hub.cluster.hear(Kicked, self._kicked)
+        hub.cluster.hear(PersonKicked, self._kicked)
         hub.cluster.hear(Missed, lambda missed: self.start())
         self._awaited: set[str] = set()
         """Mutes whose end is waited for."""
@@ -112,7 +112,7 @@ class Moderation:
             if seconds is None:
                 meant = self._subjects.connections(whom, session)
                 if whom.nick:
-                    self._hub.cluster.tell(Kicked(session.nick, _reason(reason), operator.name, operator.role))
+                    self._hub.cluster.tell(PersonKicked(session.nick, _reason(reason), operator.name, operator.role))
                 for each in meant:
                     self._hub.close(each, CloseReason.KICKED, _reason(reason))
                 return Outcome(wording.KICKED.format(nick=session.nick), named, connections=len(meant))
@@ -184,12 +184,12 @@ class Moderation:
         def act() -> Outcome:
             if nobody is not None:
                 raise nobody
-            self._hub.cluster.tell(Kicked(whom.nick, _reason(reason), operator.name, operator.role))
+            self._hub.cluster.tell(PersonKicked(whom.nick, _reason(reason), operator.name, operator.role))
             return Outcome(wording.KICKED.format(nick=whom.nick), whom.nick)
 
         return self.perform(operator, Role.OPERATOR, "kick", whom, reason, act)
 
-    def _kicked(self, kicked: Kicked) -> None:
+    def _kicked(self, kicked: PersonKicked) -> None:
         operator = Operator(kicked.name, Role(kicked.role), "another node")
         for each in self._hub.nicks.sessions(kicked.nick):
             with suppress(Refusal):  # operators spare each other

@@ -79,7 +79,7 @@ class Whisper(msgspec.Struct, frozen=True, tag="private"):
     text: str
 
 
-class Announced(msgspec.Struct, frozen=True, tag="announced"):
+class AnnouncementMade(msgspec.Struct, frozen=True, tag="announced"):
     """An operator tells everybody something (gated), or those at a door, in a room or both."""
 
     text: str
@@ -87,7 +87,7 @@ class Announced(msgspec.Struct, frozen=True, tag="announced"):
     room: str | None = None
 
 
-class Kicked(msgspec.Struct, frozen=True, tag="kicked"):
+class PersonKicked(msgspec.Struct, frozen=True, tag="kicked"):
     """The operator of that name and role has kicked the person with that nick."""
 
     nick: str
@@ -136,8 +136,8 @@ Fact = (
     | CodeUsed
     | PeopleThere
     | Whisper
-    | Announced
-    | Kicked
+    | AnnouncementMade
+    | PersonKicked
     | Maintained
     | LogLevelSet
     | LinkMinted
