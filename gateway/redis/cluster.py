@@ -48,8 +48,8 @@ LEASE_MS = 10_000
 """See server.lua."""
 CLAIMED_EVERY = 12 * 3600.0
 KINDS: tuple[type[Fact], ...] = (
-    SanctionsChanged, LoginsChanged, PersonChanged, CodeUsed, PeopleThere, Whisper, AnnouncementMade, PersonKicked, Maintained,
-    LogLevelSet, LinkMinted, LinkUsed,
+    SanctionsChanged, LoginsChanged, PersonChanged, CodeUsed, PeopleThere, Whisper, AnnouncementMade, PersonKicked,
+    Maintained, LogLevelSet, LinkMinted, LinkUsed,
 )  # fmt: skip
 """The facts, each an event of the house of its own kind: its tag."""
 
