@@ -16,7 +16,7 @@ TRIED_BY = {
     "core": {"events", "gate", "transport", "wire"},
     "core/operators": {"audit", "roles"},
     "core/rooms": {"idempotency", "join_notices", "post", "join"},
-    "core/sessions": {"resume"},
+    "core/sessions": {"nick_holders", "resume"},
     "core/stats": {"counters", "recent"},
     "journal": {"disk", "epoch", "integrity", "open", "schema", "store"},
     "tcp": {"door"},

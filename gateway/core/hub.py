@@ -52,7 +52,8 @@ from gateway.core.rooms.search import Search
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.directory import Directory
 from gateway.core.sessions.half_closed import HalfClosed
-from gateway.core.sessions.identity import CONNECTIONS, IDENTITY_SECONDS, Identities, Nicknames
+from gateway.core.sessions.identity import CONNECTIONS, IDENTITY_SECONDS, Identities
+from gateway.core.sessions.nick_holders import Nicknames
 from gateway.core.sessions.rate_limit import Limits, RateLimit
 from gateway.core.sessions.resume import IdentityRegistry
 from gateway.core.sessions.sanctions import Sanctions, standing_of, words_of
