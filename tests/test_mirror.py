@@ -13,7 +13,7 @@ TRIED_BY = {
     "bridge/process": {"figures", "ready", "shutdown"},
     "bridge/wire": {"endpoint", "endpoints", "origin_policy", "protocol", "reject"},
     "config": {"values"},
-    "core": {"events", "gate", "transport", "wire"},
+    "core": {"events", "gate", "message", "transport", "wire"},
     "core/operators": {"audit", "roles"},
     "core/rooms": {"idempotency", "join_notices", "post", "join"},
     "core/sessions": {"nick_holders", "resume"},
