@@ -59,7 +59,7 @@ def receipt_key(message: Message) -> str:
 
 
 def message_of(room: str, item: Sequence[Any]) -> Message:
-    """The message of an item that the script's `window` has made. One that is missing or cannot be read is like one
+    """The message of an item that `window` in server.lua has made. One that is missing or cannot be read is like one
     that was removed, so that no number is ever without a message."""
     seq = item[0]
     try:
@@ -82,7 +82,7 @@ def _message(room: str, seq: int, ts: int, payload: Payload) -> Message:
 
 
 def record_of(room: str, answer: Sequence[Any]) -> RoomRecord:
-    """The room in the script's answer to `open`."""
+    """The room in Redis' answer to `open`."""
     epoch, first, head, topic, removed, items = answer
     recent = [message_of(room, each) for each in items]
     words = topic.decode("utf-8", "replace")
@@ -90,7 +90,7 @@ def record_of(room: str, answer: Sequence[Any]) -> RoomRecord:
 
 
 def removal_of(text: bytes) -> Removal:
-    """A removal as the script writes it."""
+    """A removal as server.lua writes it."""
     return _removal(text)
 
 

@@ -1,7 +1,7 @@
 """The feed: brings what is appended to the rooms' streams, by any node, to this node's rooms.
 
 For every room that this node has in memory the feed knows a place: its epoch and the number of the last message that
-was handed on. The script publishes a hint whenever a room gets a message; the node has subscribed to the hints of its
+was handed on. Redis publishes a hint whenever a room gets a message; the node has subscribed to the hints of its
 rooms alone, so a room that nobody here reads costs nothing. A hinted room is read from its place, all hinted rooms in
 one call. Hints that gather while a call is on its way cost one more call, not one for each.
 
@@ -283,7 +283,7 @@ class StreamFeed:
 
 
 def open_arguments(seed: str, room: str, recent: int, place: Followed | None = None) -> Sequence[Argument]:
-    """The arguments of the script's `open`; with the `place` at which the room is known."""
+    """The arguments of `open` in server.lua; with the `place` at which the room is known."""
     epoch, head, nonce = (place.epoch, place.head, place.nonce) if place is not None else ("", 0, "")
     return room, recent, unwritten_epoch(seed, room), secrets.token_urlsafe(12), epoch, head, nonce
 

@@ -1,8 +1,8 @@
 """The journal in Redis: one stream for each room, which is log, order and history at once.
 
-An append is one call of the script for the whole batch, numbered by this node. A second try of the same batch gets the
-first one's answer, and a batch that was overtaken by a later one (it was stuck in a socket while Redis stood still) is
-refused: so nothing is stored twice, and a sender's messages keep their order.
+An append is one call for the whole batch, numbered by this node. A second try of the same batch gets the first one's
+answer, and a batch that was overtaken by a later one (it was stuck in a socket while Redis stood still) is refused: so
+nothing is stored twice, and a sender's messages keep their order.
 
 What is appended to a room that this node follows comes back with the feed, and only then is it answered: what readers
 see, and when, is decided by the stream alone.
@@ -38,7 +38,7 @@ UNANSWERED_SECONDS = 10.0
 """How long a stored batch may take to come back with the feed."""
 EVERYTHING = 10**12
 MOST_NUMBER = 10**14
-"""Above any message's; the script's numbers are exact up to it."""
+"""Above any message's; Lua's numbers are exact up to it."""
 KEPT = 10_000
 REWRITE_SECONDS = 60
 

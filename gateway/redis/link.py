@@ -152,3 +152,24 @@ class Link:
             return await self._connection.read_response(disconnect_on_error=False)
         except ResponseError as error:
             return error
+
+
+LEAST_VERSION = 7
+
+
+def run_of(info: bytes, address: str) -> str:
+    """The run id in the answer to INFO. Raises UnfitRedisError for a server that must not be used, with the cure."""
+    lines = (line.partition(":") for line in info.decode("utf-8", "replace").splitlines() if not line.startswith("#"))
+    found = {name: value for name, _, value in lines}
+    version = found.get("redis_version", "0")
+    if int(version.split(".")[0]) < LEAST_VERSION and "valkey_version" not in found:
+        raise UnfitRedisError(f"Redis is version {version}: {LEAST_VERSION} or later is needed", address)
+    if found.get("cluster_enabled") == "1":
+        raise UnfitRedisError("Redis is a cluster, which is not supported: use one master (with replicas)", address)
+    policy = found.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        raise UnfitRedisError(
+            f"Redis may throw messages away (maxmemory-policy {policy}): set its maxmemory-policy to noeviction",
+            address,
+        )
+    return found.get("run_id", "unknown")

@@ -1,7 +1,8 @@
--- The part of the gateway that runs inside Redis: every verb is one script call, so it is done whole or not at all, and
--- the order of the calls is the order of the chat.
+#!lua name=NAME
+-- The part of the gateway that runs inside Redis: every verb is one call, so it is done whole or not at all, and the
+-- order of the calls is the order of the chat.
 --
--- ARGV: verb, token of the run, arguments. A verb may be tried again after a lost answer, so every verb is idempotent.
+-- Arguments: verb, token of the run, those of the verb. A verb may be tried again after a lost answer, so every verb is idempotent.
 --
 -- Keys:
 --   gw:run          "RUN_ID TOKEN UNTIL": which process of Redis the nodes have entered, a random token, and until when
@@ -707,9 +708,15 @@ function verbs.token_key(a)
   return redis.call('GET', 'gw:token-key')
 end
 
-local verb = table.remove(ARGV, 1)
-local token = table.remove(ARGV, 1)
-if verb ~= 'enter' and string.match(redis.call('GET', 'gw:run') or '', '^%S+ (%S+) ') ~= token then
-  return redis.error_reply('GWRUN this is not the Redis that was entered')
+local function run(_, args)
+  local verb, token = table.remove(args, 1), table.remove(args, 1)
+  if verb ~= 'enter' and string.match(redis.call('GET', 'gw:run') or '', '^%S+ (%S+) ') ~= token then
+    return redis.error_reply('GWRUN this is not the Redis that was entered')
+  end
+  return verbs[verb](args)
 end
-return verbs[verb](ARGV)
+
+-- Three doors to the same verbs: the first is shut when Redis is full, the last is open also when it cannot write.
+redis.register_function('NAME_store', run)
+redis.register_function{function_name = 'NAME_change', callback = run, flags = {'allow-oom'}}
+redis.register_function{function_name = 'NAME_read', callback = run, flags = {'no-writes'}}

@@ -9,7 +9,8 @@ import pytest
 
 from gateway.errors import BackplaneError, JournalError, StartError
 from gateway.redis import connection
-from gateway.redis.connection import Backplane, run_of
+from gateway.redis.connection import Backplane
+from gateway.redis.link import run_of
 from tests.redis.nodes import nodes, soon
 from tests.redis.servers import Proxy, RedisServer, free_port
 from tests.tls_peers import Certificates
@@ -91,10 +92,10 @@ async def test_a_redis_that_stands_still_refuses_within_seconds_and_nothing_come
         assert there.told.texts == here.told.texts == ["before", "during", "after"]
 
 
-async def test_a_script_that_was_flushed_is_loaded_again(url: str, redis_server: RedisServer) -> None:
+async def test_a_library_that_was_deleted_is_loaded_again(url: str, redis_server: RedisServer) -> None:
     async with nodes(url) as (node,):
         await node.read()
-        redis_server.cli("SCRIPT", "FLUSH")
+        redis_server.cli("FUNCTION", "FLUSH")
         await node.say("still here")
         assert node.told.texts == ["still here"]
 

@@ -125,7 +125,7 @@ def test_the_loss_of_redis_is_told_readers_stay_and_nothing_is_repeated(
         answer = post_json(there.web, "lossy", nick="ci", text="x", id="x1")
         assert (answer.status, answer.json["error"]["code"]) == (503, "backplane")
         server.start()
-        until(lambda: request(there.web, "GET", "/readyz").status == 200, "ready again")
+        until(lambda: {request(node.web, "GET", "/readyz").status for node in pair} == {200}, "ready again")
         until(lambda: post_json(there.web, "lossy", nick="ci", text="x", id="x1").status == 201, "posted at last")
         ana.send("after")
         lines = bob.until("ann: after")
