@@ -58,6 +58,15 @@ def receipt_key(message: Message) -> str:
     return hashlib.blake2b(f"{message.identity}\n{message.id}".encode(), digest_size=16).hexdigest()
 
 
+def item_of(found: Sequence[Any]) -> Sequence[Any]:
+    """An entry of a stream as an item of `window`; what is one already stays as it is."""
+    if isinstance(found[0], int):
+        return found
+    fields = dict(zip(found[1][::2], found[1][1::2], strict=True))
+    seq = int(found[0].partition(b"-")[0])
+    return seq, fields.get(b"t", b"?"), fields.get(b"n", b""), fields.get(b"m", b"")
+
+
 def message_of(room: str, item: Sequence[Any]) -> Message:
     """The message of an item that `window` in server.lua has made. One that is missing or cannot be read is like one
     that was removed, so that no number is ever without a message."""

@@ -27,7 +27,7 @@ from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import BackplaneError
 from gateway.redis.connection import TRY_SECONDS, Argument, Backplane, cure_of
-from gateway.redis.entries import message_of, record_of, unwritten_epoch
+from gateway.redis.entries import item_of, message_of, record_of, unwritten_epoch
 from gateway.redis.link import Link
 
 HEARTBEAT = 1.0
@@ -210,7 +210,7 @@ class StreamFeed:
         if not items:
             return
         messages, waiting = [], []
-        for item in items:
+        for item in map(item_of, items):
             nonce = item[2].decode("utf-8", "replace") if len(item) > 2 else ""
             own = self._own.pop(nonce, None) if nonce else None
             message = message_of(room, item)

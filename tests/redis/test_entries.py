@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from gateway.core.protocol.message import Message, PasteSize
-from gateway.redis.entries import message_of, payload_of, person_of, receipt_key, unwritten_epoch
+from gateway.redis.entries import item_of, message_of, payload_of, person_of, receipt_key, unwritten_epoch
 
 
 def said(text: str = "hi", **fields: object) -> Message:
@@ -38,6 +38,12 @@ GARBAGE = {
 def test_what_cannot_be_read_is_like_a_message_that_was_removed(item: tuple[object, ...]) -> None:
     message = message_of("lobby", item)
     assert (message.seq, message.text, bool(message.redacted)) == (7, "", True)
+
+
+def test_an_entry_is_read_like_an_item_of_a_window() -> None:
+    assert item_of((b"7-0", [b"t", b"1", b"n", b"x", b"m", b"{}"])) == (7, b"1", b"x", b"{}")
+    assert item_of([7, b"1", b"x", b"{}"]) == [7, b"1", b"x", b"{}"]
+    assert message_of("lobby", item_of((b"7-0", [b"foo", b"bar"]))).redacted
 
 
 def test_the_key_of_a_retry_is_the_senders_and_the_ids() -> None:
