@@ -102,6 +102,45 @@ def test_a_window_is_read_with_its_bytes_doubled_or_not_however_it_is_cut(
         assert (negotiation.width, negotiation.height) == (width, height)
 
 
+RECORDS = {
+    "PuTTY 0.78": (
+        "ff fb 1f ff fb 20 ff fb 18 ff fb 27 ff fd 01 ff fb 03 ff fd 03 ff fa 1f 00 50 00 18 ff f0"
+        "ff fa 18 00 58 54 45 52 4d ff f0  ff fa 18 00 58 54 45 52 4d ff f0"
+        "ff fa 27 00 00 55 53 45 52 01 72 6f 6f 74 ff f0  68 69 0d 00",
+        "XTERM",
+    ),
+    "inetutils 2.4": (
+        "ff fd 03 ff fd 01 ff fb 1f ff fa 1f 00 50 00 18 ff f0 ff fb 18 ff fb 27"
+        "ff fa 18 00 58 54 45 52 4d 2d 32 35 36 43 4f 4c 4f 52 ff f0"
+        "ff fa 18 00 58 54 45 52 4d 2d 32 35 36 43 4f 4c 4f 52 ff f0"
+        "ff fa 27 00 03 4c 41 4e 47 03 4e 4f 5f 43 4f 4c 4f 52 ff f0  68 69 0d 00",
+        "XTERM-256COLOR",
+    ),
+    "telnet-ssl 0.17": (
+        "ff fd 03 ff fd 01 ff fb 1f ff fa 1f 00 50 00 18 ff f0 ff fb 18 ff fb 27"
+        "ff fa 18 00 78 74 65 72 6d 2d 32 35 36 63 6f 6c 6f 72 ff f0"
+        "ff fa 18 00 78 74 65 72 6d 2d 32 35 36 63 6f 6c 6f 72 ff f0  ff fa 27 00 ff f0  68 69 0d 00",
+        "xterm-256color",
+    ),
+}
+"""What programs sent to our offers, recorded from Debian 12's plink (PuTTY on Windows begins with the same 21 bytes),
+telnet and telnet-ssl, up to the line `hi`; and the terminal that each has named."""
+
+
+@pytest.mark.parametrize("program", RECORDS)
+def test_the_bytes_of_real_clients_mean_the_same_wherever_they_are_cut(program: str) -> None:
+    dump, terminal = RECORDS[program]
+    sent = bytes.fromhex(dump)
+    for cut in range(len(sent) + 1):
+        negotiation = offered()
+        pieces = [*negotiation.feed(sent[:cut]), *negotiation.feed(sent[cut:])]
+
+        assert b"".join(piece for piece in pieces if isinstance(piece, bytes)) == b"hi\r\0", cut
+        assert negotiation.settled and negotiation.echoes and not negotiation.sends_lines, cut
+        assert (negotiation.size, negotiation.terminal, negotiation.lang) == ("80x24", terminal, ""), cut
+        assert (says(DONT, 32) in negotiation.replies()) is program.startswith("PuTTY"), cut  # its TSPEED is refused
+
+
 def test_variables_are_asked_for_and_read() -> None:
     negotiation = offered()
     negotiation.feed(says(WILL, NEW_ENVIRON))
