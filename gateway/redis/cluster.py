@@ -147,6 +147,10 @@ class RedisCluster:
         """As `Cluster.held`."""
         return self._backplane.do("held", tuple(keys), bool)
 
+    def holder(self, keys: Sequence[str]) -> Answer[str | JournalError]:
+        """As `Cluster.holder`."""
+        return self._backplane.do("holder", tuple(keys), bytes.decode)
+
     def reached(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
         """As `Cluster.reached`."""
         return self._backplane.do("reached", tuple(keys), bool)

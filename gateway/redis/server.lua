@@ -634,6 +634,15 @@ function verbs.held(a)
   return 0
 end
 
+-- key …: who has the first of them that anybody has.
+function verbs.holder(a)
+  for _, key in ipairs(a) do
+    local owner, claimer = holder(key)
+    if owner and holds(owner, claimer) then return owner end
+  end
+  return ''
+end
+
 -- key …: whether somebody who has one of them is connected.
 function verbs.reached(a)
   for _, key in ipairs(a) do

@@ -38,16 +38,16 @@ class LinkedCluster:
     """A node's end of the cluster. While it is `away` from the store everything is answered with an error."""
 
     def __init__(self, nodes: "Nodes", node: str) -> None:
-        self._nodes = nodes
+        self.nodes = nodes
         self.node = node
         self.away = False
         self.hearers = Hearers()
 
     def tell(self, fact: Fact) -> None:
         """See `Cluster`."""
-        for each in self._nodes.clusters.values():
+        for each in self.nodes.clusters.values():
             if each is not self:
-                self._nodes.facts.append((each, msgspec.json.encode(fact)))
+                self.nodes.facts.append((each, msgspec.json.encode(fact)))
 
     def hear(self, kind: type[F], use: Callable[[F], object]) -> None:
         """See `Cluster`."""
@@ -55,35 +55,35 @@ class LinkedCluster:
 
     def person(self, id: str) -> Answer[Person | JournalError | None]:
         """See `Cluster`."""
-        return self._later(lambda: self._nodes.stored(id, self.node))
+        return self._later(lambda: self.nodes.stored(id, self.node))
 
     def person_of(self, account: str) -> Answer[Person | JournalError | None]:
         """See `Cluster`."""
-        found = (id for id, person in self._nodes.people.items() if person.account == account)
-        return self._later(lambda: self._nodes.stored(next(found, ""), self.node))
+        found = (id for id, person in self.nodes.people.items() if person.account == account)
+        return self._later(lambda: self.nodes.stored(next(found, ""), self.node))
 
     def use_code(self, code: str, own: str) -> Answer[Person | JournalError | None]:
         """See `Cluster`."""
 
         def use() -> Person | None:
-            id = self._nodes.codes.get(code, own)
+            id = self.nodes.codes.get(code, own)
             if id == own:
                 return None
-            del self._nodes.codes[code]
+            del self.nodes.codes[code]
             self.tell(CodeUsed(id, code))
-            return self._nodes.stored(id, self.node)
+            return self.nodes.stored(id, self.node)
 
         return self._later(use)
 
     def keep_code(self, code: str, id: str) -> None:
         """See `Cluster`."""
-        self._nodes.codes[code] = id
+        self.nodes.codes[code] = id
 
     def claim(self, keys: Sequence[str], owner: str, before: str = "") -> Answer[bool | JournalError]:
         """See `Cluster`."""
 
         def take() -> bool:
-            names = self._nodes.names
+            names = self.nodes.names
             if any(names.get(key, owner) not in (owner, before) for key in keys):
                 return False
             names.update(dict.fromkeys(keys, owner))
@@ -93,39 +93,43 @@ class LinkedCluster:
 
     def release(self, keys: Sequence[str], owner: str, away: bool = False) -> None:
         """See `Cluster`."""
-        elsewhere = self._nodes.connected.get(owner, set()) - {self.node}
+        elsewhere = self.nodes.connected.get(owner, set()) - {self.node}
         for key in keys:
-            if self._nodes.names.get(key) == owner and not (away and elsewhere):
-                del self._nodes.names[key]
+            if self.nodes.names.get(key) == owner and not (away and elsewhere):
+                del self.nodes.names[key]
 
     def held(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
         """See `Cluster`."""
-        return self._later(lambda: any(key in self._nodes.names for key in keys))
+        return self._later(lambda: any(key in self.nodes.names for key in keys))
+
+    def holder(self, keys: Sequence[str]) -> Answer[str | JournalError]:
+        """See `Cluster`."""
+        return self._later(lambda: next((self.nodes.names[key] for key in keys if key in self.nodes.names), ""))
 
     def reached(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
         """See `Cluster`."""
-        owners = (self._nodes.names.get(key, "") for key in keys)
-        return self._later(lambda: any(each[:1] == "~" or self._nodes.connected.get(each) for each in owners))
+        owners = (self.nodes.names.get(key, "") for key in keys)
+        return self._later(lambda: any(each[:1] == "~" or self.nodes.connected.get(each) for each in owners))
 
     def show(self, there: PeopleThere) -> None:
         """See `Cluster`."""
-        self._nodes.there[self.node, there.room] = there
+        self.nodes.there[self.node, there.room] = there
         self.tell(there)
 
     def shown(self, room: str) -> Answer[list[PeopleThere] | JournalError]:
         """See `Cluster`."""
-        there = self._nodes.there.values()
+        there = self.nodes.there.values()
         return self._later(lambda: [each for each in there if each.room == room and each.node != self.node])
 
     def counts(self) -> Answer[Mapping[str, int] | JournalError]:
         """See `Cluster`."""
         return self._later(
-            lambda: {each.room: each.count for each in self._nodes.there.values() if each.node != self.node}
+            lambda: {each.room: each.count for each in self.nodes.there.values() if each.node != self.node}
         )
 
     def _later(self, work: Callable[[], Any]) -> Answer[Any]:
         answer: Answer[Any] = Answer()
-        self._nodes.asked.append(lambda: answer.set(JournalError("no Redis") if self.away else work()))
+        self.nodes.asked.append(lambda: answer.set(JournalError("no Redis") if self.away else work()))
         return answer
 
 
@@ -191,6 +195,11 @@ class Nodes:
         world = World(journal=journal, cluster=cluster, bits=bits or (lambda size: next(self._bits)), **more)
         self.worlds.append(world)
         return world
+
+    def answer(self) -> None:
+        """Let the store's answers arrive, but no facts."""
+        while self.asked:
+            self.asked.popleft()()
 
     def settle(self) -> None:
         """Let every fact and answer arrive, and all that follows from them."""

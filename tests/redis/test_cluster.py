@@ -53,6 +53,9 @@ def test_a_ban_and_a_mute_act_at_the_other_node_and_end_there(pair: tuple[Gatewa
         bob.until("!! banned: until .*, spam")
         assert dan.next("standing")["muted"]
         assert dan.say("HELLO")["code"] == "muted"
+        dan.send(type="nick", nick="innocent")
+        dan.until(lambda each: each.get("nick") == "innocent")
+        assert dan.say("HELLO")["code"] == "muted"
         mute = api(there, "GET", "mutes")["mutes"][0]
         api(there, "DELETE", f"mutes/{mute['id']}")
         until(lambda: api(here, "GET", "mutes")["mutes"] == [], "the mute has ended")

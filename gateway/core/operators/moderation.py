@@ -11,10 +11,11 @@ was not stored holds on this node alone.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 
 from gateway import wording
 from gateway.core import sanitize
@@ -65,7 +66,7 @@ class Moderation:
         self._announcements = Announcements(hub)
         self._unstored: set[str] = set()
         """The sanctions that the ledger could not store."""
-        hub.cluster.hear(SanctionsChanged, lambda changed: self._follow(changed.add, changed.lift))
+        hub.cluster.hear(SanctionsChanged, self._heard)
         hub.cluster.hear(PersonKicked, self._kicked)
         hub.cluster.hear(Missed, lambda missed: self.start())
         self._awaited: set[str] = set()
@@ -82,12 +83,20 @@ class Moderation:
         stored = {each.id for each in found} | self._unstored
         self._follow(found, [each for measure in Measure for each in self._of(measure).all() if each.id not in stored])
 
-    def _follow(self, add: Sequence[Sanction], lift: Sequence[Sanction]) -> None:
-        """These were put in force, and these lifted, elsewhere or earlier: make it so here."""
+    def _heard(self, changed: SanctionsChanged) -> None:
+        """Another node has put sanctions in force, or lifted some; who is meant may be a terminal here."""
+        sessions = {each.id: self._hub.nicks.sessions(each.target) for each in changed.add if not each.identity}
+        self._follow(changed.add, changed.lift, {id: found[-1] for id, found in sessions.items() if found})
+
+    def _follow(
+        self, add: Sequence[Sanction], lift: Sequence[Sanction], meant: Mapping[str, Session] = MappingProxyType({})
+    ) -> None:
+        """These were put in force, and these lifted, elsewhere or earlier: make it so here. `meant`: the sessions that
+        sanctions were meant for, by their ids."""
         new = [each for each in add if self._of(each.measure).get(each.id) is None]
         try:
             for each in new:
-                self._of(each.measure).add(each)
+                self._of(each.measure).add(each, meant.get(each.id))
         except Refusal as refusal:
             log.error(wording.LOG_SANCTIONS_UNREAD, refusal.text)
         for measure in Measure:
@@ -101,7 +110,6 @@ class Moderation:
     ) -> Answer[Outcome | Refusal]:
         """Close the connection with that id, or all connections of the person with that nick; with `seconds` also ban
         the person, a guest by address."""
-
         if whom.nick and seconds is None and self._hub.cluster.node and not self._hub.nicks.sessions(whom.nick):
             there = self._hub.directory.reaches(whom.nick)
             return there.chain(partial(self._kick_elsewhere, operator, whom, reason))
@@ -247,14 +255,16 @@ class Moderation:
         seconds: int | None,
         sure: bool,
     ) -> Answer[Outcome | Refusal]:
-        def act() -> Outcome:
+        def act(identity: str) -> Outcome:
             session = self._subjects.meant(operator, whom)
             targets = self._subjects.targets(measure, operator, whom, session)
             if not sure:
                 self._check(targets, operator)
-            return self._impose(measure, operator, targets, session, reason, seconds)
+            return self._impose(measure, operator, targets, session, reason, seconds, identity)
 
-        return self.perform(operator, least, measure, whom, reason, act)
+        elsewhere = whom.nick and not self._hub.nicks.sessions(whom.nick)
+        asked = self._hub.directory.identity_of(whom.nick) if elsewhere else Answer.of("")
+        return asked.chain(lambda found: self.perform(operator, least, measure, whom, reason, partial(act, found)))
 
     def _check(self, targets: Sequence[Target], operator: Operator) -> None:
         """Raise Refusal if one of the targets is probably a mistake."""
@@ -271,13 +281,16 @@ class Moderation:
         session: Session | None,
         reason: str,
         seconds: int | None,
+        identity: str = "",
     ) -> Outcome:
-        """Put sanctions in force, in place of any on the same targets; a ban closes the connections it covers."""
+        """Put sanctions in force, in place of any on the same targets; a ban closes the connections it covers.
+        `identity` is that of somebody who is connected to another node."""
         now = self._hub.clock.trusted.now()
         if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
             raise Refusal(Code.BAD_MESSAGE, wording.SECONDS_OR_NEVER.format(most=LONGEST_SECONDS))
         until = None if seconds is None else now + seconds * 1000
-        identity = session.identity.id if session is not None and session.identity is not None else ""
+        if session is not None and session.identity is not None:
+            identity = session.identity.id
         table = self._of(measure)
         new, earlier = [], []
         for target in targets:

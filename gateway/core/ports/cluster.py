@@ -185,6 +185,9 @@ class Cluster(Protocol):
     def held(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
         """Whether anybody at any node has one of these keys."""
 
+    def holder(self, keys: Sequence[str]) -> Answer[str | JournalError]:
+        """The owner of a nick, by its keys; empty when nobody has it."""
+
     def reached(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
         """Whether somebody who has one of these keys is connected to any node."""
 
@@ -250,6 +253,10 @@ class Alone:
     def held(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
         """As `Cluster.held`; the node itself knows who has what."""
         return Answer.of(False)
+
+    def holder(self, keys: Sequence[str]) -> Answer[str | JournalError]:
+        """As `Cluster.holder`; the node itself knows."""
+        return Answer.of("")
 
     def reached(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
         """As `Cluster.reached`; the node itself knows who is connected."""

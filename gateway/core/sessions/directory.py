@@ -122,6 +122,18 @@ class Directory:
 
         return self._cluster.reached(keys).map(reached)
 
+    def identity_of(self, nick: str) -> Answer[str]:
+        """The id of the identity at another node that has the nick; empty when none has, or nobody can be asked."""
+        try:
+            keys = nicknames.keys(nicknames.any_nick(nick))
+        except Refusal:
+            return Answer.of("")
+
+        def known(owner: str | JournalError) -> str:
+            return "" if isinstance(owner, JournalError) or owner.startswith("~") else owner
+
+        return self._cluster.holder(keys).map(known)
+
     def write(self, whisper: Whisper) -> None:
         """Send a private message to the connections of both at other nodes."""
         self._cluster.tell(whisper)

@@ -25,6 +25,9 @@ def do(world: World, verb: str, *words: Any, **more: Any) -> Any:
     answers: list[Outcome | Refusal] = []
     getattr(world.operators.moderation, verb)(*words, **more).then(answers.append)
     world.run()
+    cluster: Any = world.hub.cluster
+    cluster.nodes.answer()  # who has the nick may be asked first
+    world.run()
     (answer,) = answers
     return answer
 
@@ -128,3 +131,24 @@ def test_a_node_that_starts_knows_what_holds(nodes: Nodes) -> None:
     do(here, "ban", ADMIN, Subject(nick="bob"), "spam", 60)
 
     assert [each.target for each in nodes.start("b").hub.bans.holding()] == ["bob"]
+
+
+def test_a_mute_stays_with_the_person_at_another_node_under_other_nicks(nodes: Nodes) -> None:
+    here, there = nodes.start("a"), nodes.start("b")
+    page, terminal = there.browser("bob"), there.terminal("cid")
+    nodes.settle()
+    for nick in ("bob", "cid"):
+        do(here, "mute", ADMIN, Subject(nick=nick), "caps", 60)
+        nodes.settle()
+    page.asks(type="nick", nick="innocent")
+    terminal.says("/nick harmless")
+    nodes.settle()
+    for peer in (page, terminal):
+        peer.forget()
+    page.asks(type="say", room="lobby", text="HELLO", id="1")
+    terminal.says("HELLO")
+    nodes.settle()
+
+    assert (page.session.nick, terminal.session.nick) == ("innocent", "harmless")
+    assert [each["code"] for each in page.told("error")] == ["muted"]
+    assert terminal.lines[0].startswith("!! muted")
