@@ -504,6 +504,9 @@ end
 
 local function beat_of(node) return tonumber(redis.call('HGET', 'gw:nodes', node) or '0') end
 
+-- Whoever asks for something lives, also where its beats have been forgotten (FLUSHALL).
+local function comes(node) redis.call('HSETNX', 'gw:nodes', node, string.format('%.0f', now_ms())) end
+
 local function lives(node) return now_ms() - beat_of(node) < LEASE_MS end
 
 -- When the person's last connection to a node other than `except` ended; 0: there is one; nil: nothing is stored.
@@ -534,6 +537,7 @@ end
 -- node, {id, JSON, when the last connection to this node ended (0: connected, 1: it proves nothing), account} …
 function verbs.remember(a)
   local node = a[1]
+  comes(node)
   for place = 2, #a, 4 do
     local id, json, seen, account = a[place], a[place + 1], tonumber(a[place + 2]), a[place + 3]
     local key = 'gw:person:' .. id
@@ -608,6 +612,7 @@ local function holder(key) return string.match(redis.call('GET', 'gw:nick:' .. k
 
 -- node, owner, who had it before, key …: 1, or 0 if somebody else has it.
 function verbs.claim(a)
+  comes(a[1])
   for place = 4, #a do
     local owner, claimer = holder(a[place])
     if owner and owner ~= a[2] and owner ~= a[3] and holds(owner, claimer) then return 0 end
