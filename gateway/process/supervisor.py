@@ -226,11 +226,12 @@ class Supervisor:
         self._has_reloaded(worker)
         if worker.state is WorkerState.STOPPING:
             return
-        log.error(wording.LOG_WORKER_ENDED, worker.place + 1, worker.pid, how_it_ended(code))
+        if self._announced or code < 0:  # otherwise it has said itself why it cannot start
+            log.error(wording.LOG_WORKER_ENDED, worker.place + 1, worker.pid, how_it_ended(code))
         if self._stop_asked:
             self._code = self._code or 1
         elif not self._announced:
-            # What it could not do, the others cannot either, and it has said why.
+            # What it could not do, the others cannot either.
             self._code = code if code > 0 else 1
             os.kill(os.getpid(), signal.SIGTERM)
         else:

@@ -143,6 +143,7 @@ def test_a_start_that_fails_has_the_exit_code_of_the_worker_that_failed(tmp_path
     toy = Toy(tmp_path, "2", "78")
     assert toy.process.wait(30) == 78
     assert (tmp_path / "out").read_text() in ("", "stopping\n")
+    assert (tmp_path / "err").read_text() == "", "the worker says itself why"
 
 
 def test_the_end_of_a_process_in_words() -> None:
