@@ -341,7 +341,7 @@ class Load:
                 self._heard_at = clock()
                 if peer.samples is not None:
                     peer.samples.chunks.append((before, reader.at, self._heard_at))
-            if peer.look():
+            if peer.writing is not None and peer.look():
                 self._free[peer] = self.room_of[peer]
             if reader.replies:
                 self._send(peer, [reader.replies])
