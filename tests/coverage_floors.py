@@ -20,6 +20,7 @@ FLOORS = {
     "journal": 96,
     "process": 74,
     "redis": 90,
+    "store": 90,
     "tcp": 95,
     "web": 95,
 }

@@ -48,7 +48,7 @@ ALLOWED = {
         "tls",
         "web",
     },
-    "store_commands": {"core", "journal", "login_link", "process", "errors"},
+    "store": {"core", "journal", "login_link", "process", "redis", "errors"},
     "flags": {"config", "errors"},
     "cli": {"config", "flags", "errors"},
 }
@@ -227,7 +227,7 @@ def test_no_file_is_longer_than_sight_reaches() -> None:
     assert [str(path.relative_to(ROOT)) for path, size in sizes.items() if size >= 400] == []
 
 
-FILES = 221
+FILES = 225
 """How many modules there are at most: a new noun takes the place of an old one, or is argued here."""
 
 

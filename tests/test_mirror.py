@@ -19,6 +19,7 @@ TRIED_BY = {
     "core/sessions": {"nick_holders", "resume"},
     "core/stats": {"counters", "recent"},
     "journal": {"disk", "epoch", "integrity", "open", "schema", "store"},
+    "store": {"place"},
     "tcp": {"door"},
     "web": {"app", "authorize", "options", "pings", "summary", "watch"},
     "web/http": {"request"},

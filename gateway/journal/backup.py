@@ -56,7 +56,7 @@ class LargeFile:
     """The file at `place` while it is written. Raises JournalError when it cannot be: it is there and `replace` is not
     wanted, it is no plain file, another command is writing it, or there is no space for as much as `database` is."""
 
-    def __init__(self, place: Path, replace: bool, database: Path) -> None:
+    def __init__(self, place: Path, replace: bool, database: Path | None) -> None:
         self.place = Path(os.path.realpath(place))
         self.part = self.place.with_name(f".{self.place.name}.gateway-part")
         self._replace = replace
@@ -68,22 +68,21 @@ class LargeFile:
         except OSError as error:
             raise self.failure(error) from error
 
-    def _check(self, database: Path) -> None:
+    def _check(self, database: Path | None) -> None:
         folder, place = self.place.parent, self.place
         try:
             found = place.stat() if os.path.lexists(place) else None
             if not folder.is_dir():
                 raise JournalError(f"there is no folder {folder}: make it first")
             space = os.statvfs(folder)
-            needed = database.stat().st_size
-            needed += SPARE_BYTES if folder.stat().st_dev == database.stat().st_dev else 0
+            needed = _needed(folder, database) if database is not None else 0
         except OSError as error:
             raise self.failure(error) from error
         if found is not None and stat.S_ISDIR(found.st_mode):
             raise JournalError(f"{place} is a folder: name a file in it")
         if found is not None and not stat.S_ISREG(found.st_mode):
             raise JournalError(f"{place} is no plain file: name one that is, or one that is not there yet")
-        if place.is_relative_to(database.parent):
+        if database is not None and place.is_relative_to(database.parent):
             raise JournalError(
                 f"{place} would be in the gateway's own data folder, from which removed texts must go: choose another"
             )
@@ -147,6 +146,12 @@ class BackupFile(LargeFile):
             connection.execute("UPDATE meta SET value = '' WHERE key = 'mark_next'")
         sweep(self.descriptor)
         super().complete()
+
+
+def _needed(folder: Path, database: Path) -> int:
+    """The bytes that have to be free in `folder`: so many that the journal can go on, if it shares the disk."""
+    found = database.stat()
+    return found.st_size + (SPARE_BYTES if folder.stat().st_dev == found.st_dev else 0)
 
 
 def _open_part(path: Path) -> int:

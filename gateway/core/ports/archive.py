@@ -49,6 +49,17 @@ class Whole(Protocol):
         """Give a stored room a new random epoch; its numbers go on. False: there is no such room."""
 
 
+class Filled(Protocol):
+    """What an empty store was filled with."""
+
+    counts: dict[str, int]
+    """Lines by their type."""
+    live: bool
+    """The gateway that was exported went on."""
+    renewed: bool
+    """Every room was given a new epoch."""
+
+
 Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Moment = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """ms since 1970."""

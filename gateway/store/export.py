@@ -1,0 +1,185 @@
+"""`gateway export` and `gateway import`: the store as JSON lines (`core.ports.archive`), in SQLite or Redis.
+
+The export of a running gateway is that of a backup which it writes for this, so that it is of one moment and the chat
+does not wait for whoever reads it. Of what nodes share in Redis it is not of one moment: what they say meanwhile may be
+in it or not.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO
+
+from gateway.core.ports.archive import ExportLines, Filled, WrongLine, written
+from gateway.core.quantity import short_size
+from gateway.errors import JournalError, StartError, UsageError
+from gateway.journal.archive import copied, dump, fill, unused
+from gateway.journal.backup import LargeFile
+from gateway.process.files import write_whole
+from gateway.store.backup import Progress, watch
+from gateway.store.place import (
+    JOURNAL,
+    PATIENCE,
+    Question,
+    StoreSettings,
+    Unasked,
+    database_of,
+    explained,
+    kept,
+    redis_archive,
+    request,
+)
+
+TOKEN_KEY = "token.key"
+
+
+def export(question: Question) -> int:
+    """`gateway export [FILE]`: returns the exit code. Raises StartError, UsageError."""
+    settings, asked = question
+    folder, file = kept(settings), asked["file"] or "-"
+    if settings.redis is not None:
+        return export_redis(settings.redis, file, bool(asked["force"]))
+    database, key = database_of(folder), read_token_key(folder)
+    if file == "-" or is_stream(file):
+        with snapshot(folder, None) as (connection, live), written_to(file) as out:
+            out.writelines(written(dump(connection, live=live, token_key=key)))
+        return 0
+    try:
+        with closing(LargeFile(Path(file), bool(asked["force"]), database)) as whole:
+            with snapshot(folder, whole.place.parent) as (connection, live), open(whole.part, "wb") as out:
+                out.writelines(written(dump(connection, live=live, token_key=key)))
+            whole.complete()
+    except JournalError as problem:
+        raise StartError(str(problem)) from problem
+    print(f"{os.path.abspath(file)}: {short_size(os.path.getsize(file))}")
+    return 0
+
+
+def export_redis(url: str, file: str, force: bool) -> int:
+    """Export what is in Redis, while nodes may go on."""
+    with redis_archive(url) as archive:
+        lines = written(archive.dump())
+        if file == "-" or is_stream(file):
+            with written_to(file) as out:
+                out.writelines(lines)
+            return 0
+        with closing(LargeFile(Path(file), force, None)) as whole:
+            with open(whole.part, "wb") as out:
+                out.writelines(lines)
+            whole.complete()
+    print(f"{os.path.abspath(file)}: {short_size(os.path.getsize(file))}")
+    return 0
+
+
+def is_stream(file: str) -> bool:
+    """Whether it is a pipe or a device, to which can only be written as it is: `>(gzip)`, /dev/stdout."""
+    return os.path.exists(file) and not os.path.isfile(file) and not os.path.isdir(file)
+
+
+@contextmanager
+def written_to(file: str) -> Iterator[BinaryIO]:
+    """Standard output (`-`), a pipe or a device."""
+    if file != "-":
+        with open(file, "wb") as out:
+            yield out
+        return
+    if sys.stdout is None:
+        raise StartError("there is no standard output: name a file")
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
+
+
+@contextmanager
+def snapshot(folder: Path, beside: Path | None) -> Iterator[tuple[Any, bool]]:
+    """A connection to the store at one moment, and whether a gateway goes on with it. Its copy lies in a folder of its
+    own in `beside`, or where temporary files are."""
+    with TemporaryDirectory(prefix=".gateway-export-", dir=beside) as temporary:
+        if os.geteuid() == 0:
+            os.chown(temporary, folder.stat().st_uid, -1)  # the gateway writes there
+        copy = os.path.join(temporary, "copy.sqlite3")
+        try:
+            request(folder, "POST", "/admin/backup", {"file": copy})
+        except Unasked as reason:
+            why = str(reason)
+        else:
+            watch(folder, copy, Progress())
+            if not os.path.exists(copy):
+                raise StartError(f"the gateway has a {os.path.dirname(temporary)} of its own: name a file elsewhere")
+            with copied(Path(copy)) as connection:
+                yield connection, True
+            return
+    with explained(why), unused(database_of(folder), PATIENCE) as connection:
+        yield connection, False
+
+
+def import_(question: Question) -> int:
+    """`gateway import [FILE]`: returns the exit code. Raises StartError, UsageError."""
+    settings, asked = question
+    folder, file = kept(settings), asked["file"] or "-"
+    if file == "-" and (sys.stdin is None or sys.stdin.isatty()):
+        raise UsageError("name the file of an export, or pipe one in")
+    new_epochs = {"": None, "true": True, "false": False}[asked["new_epochs"]]
+    with sys.stdin.buffer if file == "-" else open(file, "rb") as source:
+        try:
+            loaded = filled_from(ExportLines(source.readline), settings, folder, new_epochs)
+        except (WrongLine, JournalError) as problem:
+            raise StartError(f"nothing was imported: {problem}") from problem
+    counts = ((loaded.counts.get(kind, 0), words) for kind, words in COUNTED.items())
+    print(", ".join(f"{count:,} {words}" for count, words in counts))
+    if loaded.renewed and loaded.live and new_epochs is None:
+        print("Every room has a new epoch, because the gateway that was exported went on (--no-new-epochs keeps them).")
+    return 0
+
+
+def filled_from(lines: ExportLines, settings: StoreSettings, folder: Path, new_epochs: bool | None) -> Filled:
+    """Fill the store. Raises WrongLine, JournalError, StartError."""
+    if settings.redis is None:
+        return fill(
+            folder / JOURNAL,
+            lines,
+            new_epochs=new_epochs,
+            patience=PATIENCE,
+            keep_key=lambda key: write_token_key(folder, key),
+        )
+    with redis_archive(settings.redis) as archive:
+        try:
+            archive.load(lines, new_epochs=new_epochs)
+        except JournalError as problem:
+            raise StartError(f"nothing was imported: {problem}") from problem
+        if archive.longest > settings.journal.stream_messages > 0:
+            print(
+                f"A room has {archive.longest:,} messages, and Redis will keep about "
+                f"{settings.journal.stream_messages:,}: raise journal.stream_messages before gateways start.",
+                file=sys.stderr,
+            )
+        return archive
+
+
+COUNTED = {
+    "room": "rooms",
+    "message": "messages",
+    "identity": "people",
+    "ban": "bans",
+    "mute": "mutes",
+    "audit": "audit entries",
+}
+
+
+def read_token_key(folder: Path) -> bytes:
+    """The key of the tokens; empty if there is none."""
+    try:
+        return (folder / TOKEN_KEY).read_bytes() if (folder / TOKEN_KEY).is_file() else b""
+    except OSError as problem:
+        raise StartError(f"cannot read {folder / TOKEN_KEY}: {problem.strerror}") from problem
+
+
+def write_token_key(folder: Path, key: bytes) -> None:
+    """Keep the key of the tokens. Raises JournalError."""
+    try:
+        if key:
+            write_whole(folder / TOKEN_KEY, key, 0o600, sync=True)
+    except OSError as problem:
+        raise JournalError(f"cannot write {folder / TOKEN_KEY}: {problem.strerror}") from problem
