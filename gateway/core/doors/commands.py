@@ -256,7 +256,15 @@ def _resume(call: CommandCall) -> None:
     if call.words:
         resume(call.hub, call.operators, call.session, call.words, call.id)
         return
-    call.answer(wording.RESUME_CODE.format(code=spelled(call.hub.identities.code(call.session))))
+    words = wording.RESUME_CODE.format(code=spelled(call.hub.identities.code(call.session)))
+    # Before it is stored another node, or this one after a kill, would not know the code.
+    call.session.hold()
+
+    def stored(_: object) -> None:
+        call.answer(words)
+        call.session.release()
+
+    call.hub.identities.stored().then(stored)
 
 
 def _bot(call: CommandCall) -> None:

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
+from gateway.core.answer import Answer
 from gateway.core.doors.post import Post, Posting
 from gateway.core.ports.cluster import Missed
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.roles import Role
 from gateway.core.sessions.identity import NICK_SECONDS, SWEEP_SECONDS
-from gateway.errors import Code, Refusal
+from gateway.errors import Code, JournalError, Refusal
 from tests.core.nodes import Nodes
 from tests.core.world import Peer, World
 
@@ -260,3 +261,17 @@ def test_a_nick_cannot_be_had_while_nobody_can_be_asked(nodes: Nodes, here: Worl
 
     assert bob.session.nick != "bob"
     assert bob.lines[0].startswith("!! ")
+
+
+def test_a_code_is_shown_once_the_other_nodes_know_it(nodes: Nodes, here: World) -> None:
+    bob = netcat(nodes, here, "bob")
+    journal: Any = here.journal
+    answer: Answer[JournalError | None] = Answer()
+    journal._journal.remember = lambda people: answer
+    bob.says("/resume")
+    before = bob.lines
+    answer.set(None)
+    here.run()
+
+    assert before == []
+    assert bob.lines[0].startswith("-- /resume ")
