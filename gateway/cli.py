@@ -320,7 +320,7 @@ COMMANDS = {
         "run the gateway (the default command)",
         "gateway serve --host 0.0.0.0 --web-port 8080 --data ./chat",
         serve,
-        "gateway.server:serve",
+        "gateway.serve:serve",
         "gateway.classic:classic",
     ),
     "echo": Subcommand(

