@@ -331,7 +331,7 @@ COMMANDS = {
     ),
     "bench": Subcommand(
         "load a running gateway and report",
-        "gateway bench fanout --ports-file ports.json --readers 500",
+        "gateway bench talk --writers 200 --json",
         bench,
         "gateway.bench:main",
     ),

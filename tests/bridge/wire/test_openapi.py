@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from tests.fakes import until
 TOKEN = {name: f"{name}-token" for name in ("admin", "operator", "viewer")}
 ENDLESS = {("GET", "/r/{room}/raw"), ("GET", "/r/{room}/events"), ("GET", "/ws")}
 WATCH = ("GET", "/admin/api/connections/{id}/watch")
+OF_THIS_MACHINE = {"/admin/backup", "/admin/new-epoch", "/admin/login-link"}
+"""Asked by commands, with the key in the data folder."""
 OPEN_SHAPES = {"Series"}
 """Whose fields are not all named."""
 ANA = "ana"
@@ -68,7 +71,8 @@ class Described:
     def ask(self, method: str, path: str, address: str, body: Json | None = None, token: str = "admin") -> Answer:
         """Ask at the address of a described path; the answer is as described."""
         is_for_operators = path.startswith("/admin") or method == "DELETE"
-        headers = {"Authorization": f"Bearer {TOKEN[token]}"} if token and is_for_operators else {}
+        bearer = TOKEN.get(token, token)
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer and is_for_operators else {}
         if body is not None:
             headers["Content-Type"] = "application/json"
         answer = request(self.gateway.web, method, address, json.dumps(body) if body is not None else None, headers)
@@ -114,7 +118,7 @@ def test_every_read_answers_what_is_written(described: Described) -> None:
         "/admin/api/campaigns/{id}": begin_campaign(described),
     }
     for method, path in described.operations:
-        if method != "GET" or (method, path) in ENDLESS or (method, path) == WATCH:
+        if method != "GET" or (method, path) in ENDLESS or (method, path) == WATCH or path in OF_THIS_MACHINE:
             continue
         address = READS.get(path, path).replace("{id}", ids.get(path, ""))
         assert described.ask(method, path, address).status == 200, path
@@ -146,7 +150,24 @@ def test_every_operation_is_driven(described: Described) -> None:
     lifted = {("DELETE", f"/admin/api/{kind}/{{id}}") for kind in ("bans", "mutes")}
     left = {path.split("/")[-1].strip("{}") for _, path in set(described.operations) - reads - writes - lifted}
 
-    assert left == {"id", "seq", "login", "logout", "login-link"}
+    assert left == {"id", "seq", "login", "logout", "login-link", "backup", "new-epoch"}
+
+
+def test_the_commands_of_this_machine(described: Described, tmp_path: Path) -> None:
+    folder = described.gateway.folder / "data"
+    key = json.loads((folder / "running.json").read_text())["secret"]
+    file = tmp_path / "copy.sqlite3"
+
+    def ask(method: str, path: str, body: Json | None = None) -> Answer:
+        return described.ask(method, path, path, body, token=key)
+
+    assert ask("POST", "/admin/backup", {"file": str(file)}).status == 202
+    until(lambda: ask("GET", "/admin/backup").json["state"] == "complete", "the backup")
+    assert file.exists()
+    assert ask("DELETE", "/admin/backup").status == 400  # it is complete
+    assert ask("POST", "/admin/new-epoch", {"room": "lobby"}).status == 200
+    assert ask("GET", "/admin/backup").status == 200
+    assert described.ask("GET", "/admin/backup", "/admin/backup?sicne=5", token=key).status == 400
 
 
 def test_login_and_logout(described: Described) -> None:
@@ -168,7 +189,7 @@ def test_what_asks_for_a_role_is_closed_to_strangers_and_too_small_roles(describ
     for method, path in described.operations:
         ways = described.security(method, path)
         address = path.replace("{id}", "1").replace("{room}", "lobby").replace("{seq}", "1")
-        if ways and {} not in ways and path != "/admin/login-link":
+        if ways and {} not in ways and path not in OF_THIS_MACHINE:
             assert described.ask(method, path, address, token="").status == 401, path
             if method != "GET" and path not in ("/admin/logout", "/admin/api/sessions/{id}"):
                 body = next((body for *what, body in WRITES if what == [method, path]), None)
@@ -184,6 +205,7 @@ def test_a_misspelt_question_is_refused_everywhere(described: Described) -> None
             "/openapi.json",
             "/admin/grafana.json",
             "/ws",
+            *OF_THIS_MACHINE,
         ):
             address = path.replace("{id}", connection(described, f"nick:{ANA}")).replace("{room}", "lobby")
             address = address.replace("{seq}", "6")
