@@ -20,6 +20,10 @@ TROUBLE = re.compile(
     r"|ResourceWarning|Fatal Python error"
 )
 
+RACE_OF_A_LIBRARY = re.compile(r"websockets\.client ERROR: unexpected internal error\n(?s:.*)EOFError: stream ended\Z")
+"""A client of `websockets` in threads whose gateway is killed: one thread fails to write and ends the stream, while the
+one that reads still holds what came before. The gateway has no part in it."""
+
 
 def entries(text: str) -> list[str]:
     """The entries of a log, each with the lines that belong to it."""
@@ -53,7 +57,9 @@ class ErrorWatch(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep what is logged in this process."""
         if record.levelno >= logging.ERROR or "ResourceWarning" in record.getMessage():
-            self._own.append(self.format(record))
+            entry = self.format(record)
+            if not RACE_OF_A_LIBRARY.search(entry):
+                self._own.append(entry)
 
     def take(self, expected: Iterable[str] = ()) -> list[str]:
         """The errors since the last call that match no pattern of `expected`; each begins with where it was found."""

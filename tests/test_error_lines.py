@@ -2,6 +2,7 @@
 
 import ast
 import logging
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,21 @@ def test_what_is_announced_is_not_told() -> None:
     watch.handle(logging.LogRecord("a", logging.ERROR, __file__, 1, "something else", (), None))
     (left,) = watch.take(["disk is full"])
     assert left.endswith("something else")
+
+
+def test_only_the_known_race_of_the_test_client_is_passed_over() -> None:
+    def told(name: str, error: type[Exception], words: str) -> list[str]:
+        watch = ErrorWatch()
+        try:
+            raise error(words)
+        except error:
+            watch.handle(logging.LogRecord(name, logging.ERROR, "", 1, "unexpected internal error", (), sys.exc_info()))
+        return watch.take()
+
+    assert told("websockets.client", EOFError, "stream ended") == []
+    assert told("websockets.client", EOFError, "something else")
+    assert told("websockets.client", ValueError, "stream ended")
+    assert told("websockets.server", EOFError, "stream ended")
 
 
 def test_an_error_in_this_process_is_seen_by_the_watch_of_every_test(expected_errors: list[str]) -> None:

@@ -71,6 +71,7 @@ def _write_into(path: Path, content: bytes) -> None:
 def hold_folder(folder: Path) -> int:
     """Keep every other process out of the folder, which is made if need be, as long as the returned descriptor is open.
     Raises StartError with advice."""
+    folder = folder.absolute()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -86,7 +87,8 @@ def hold_folder(folder: Path) -> int:
 
 def kept_key(path: Path) -> bytes:
     """The secret key in the file at `path`, made there if there is none, readable by its owner only. Raises StartError
-    with advice."""
+    with advice, and FileNotFoundError without a file name where the working folder is gone."""
+    path = path.absolute()
     try:
         if not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

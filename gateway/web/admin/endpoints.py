@@ -121,7 +121,7 @@ def _key(route: str, handler: Any, reply: tuple[int, Any], words: str, **fields:
     method, path = route.split()
     order, also = fields.pop("order", None), fields.pop("also", ())
     status, shape = reply
-    row = Endpoint(method, path, words, handler, Reply(status, told(shape), (Content(shape),)), Access.KEY, None)
+    row = Endpoint(method, path, words, handler, Reply(status, told(shape), (Content(shape),)), Access.KEY)
     body = () if order is None else (Content(order),)
     return row._replace(body=body, refusals=also, statuses=(404,), tag="admin", **fields)
 

@@ -59,7 +59,7 @@ def test_a_room_that_is_not_there_and_a_cursor_without_a_search(shared: Gateway,
 def test_everything_is_found_again_after_a_kill(start: Start, lost: bool) -> None:
     gateway = start(*NO_PACE)
     for number in range(1, 401):
-        assert post(gateway.web, "lobby", f"word{number} of all").status == 201
+        assert post(gateway.web, "lobby", f"word{number:03} of all").status == 201
     gateway.kill()
     files = list((gateway.folder / "data").glob("index.sqlite3*"))
     assert files
@@ -69,7 +69,7 @@ def test_everything_is_found_again_after_a_kill(start: Start, lost: bool) -> Non
     gateway.start()
 
     def found(number: int) -> bool:
-        return seqs(search(gateway, "lobby", f"word{number}")) == [number]
+        return seqs(search(gateway, "lobby", f"word{number:03}")) == [number]
 
     until(lambda: found(400), "the end is found")
     assert found(1) and found(250)
