@@ -6,10 +6,12 @@ web door's connections to aiohttp.
 """
 
 import asyncio
+import hashlib
 import logging
 import os
 import secrets
 import signal
+import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -25,6 +27,7 @@ from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import operators_over
 from gateway.core.operators.commands import OperatorPrompt
+from gateway.core.ports.cluster import Cluster, NodeCard
 from gateway.core.ports.journal import Journal
 from gateway.core.protocol.message import Door
 from gateway.core.rooms.retention import Retention
@@ -72,6 +75,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TERMINAL_DOORS = (Door.TCP, Door.TELNET)
+PORTS_OF_NAME = ("web", "tcp", "telnet", "tcp_tls", "telnet_tls")
+"""A node is named by the first of these ports that it has."""
 
 
 class Gateway:
@@ -177,6 +182,8 @@ class Gateway:
         hosts = self.listeners.hosts(self.settings.host)
         self.greeting.ways_in = self.listeners.ways_in(hosts, self.settings.web, self._scheme)
         self._handle_signals()
+        if self.node is not None:
+            self.node.cluster.introduce(self._card(self.node.cluster))
         self._tell(hosts)
         self.retention.start()
         self.gc_policy.start()
@@ -276,6 +283,17 @@ class Gateway:
             wall=self.clock.wall,
             admission=self.admission,
         )
+
+    def _card(self, cluster: Cluster) -> NodeCard:
+        """What other nodes know of this one. Its name is that of the machine and a port, which stay the same."""
+        ports = {name: port for name, _, port in self.listeners.named()}
+        port = next((ports[name] for name in PORTS_OF_NAME if name in ports), 0)
+        name = f"{socket.gethostname().partition('.')[0] or 'localhost'}:{port}"
+        started, worker = self.hub.stats.sampler.started_at, self.worker
+        if worker is None:
+            return NodeCard(cluster.node, cluster.number, name, version=__version__, started_at=started)
+        family = hashlib.sha256(worker.secret.encode()).hexdigest()[:16]
+        return NodeCard(cluster.node, cluster.number, name, worker.place + 1, family, __version__, started)
 
     def _not_ready(self) -> Refusal | None:
         """Why load balancers should send nobody here; None: all is well."""

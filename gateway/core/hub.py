@@ -28,7 +28,7 @@ from gateway.core.clock import LOOK_SECONDS, Clock
 from gateway.core.delivery import Delivery, Stalls
 from gateway.core.elsewhere import Elsewhere
 from gateway.core.gate import Gate
-from gateway.core.ports.cluster import Alone, Cluster
+from gateway.core.ports.cluster import SESSION_BITS, Alone, Cluster
 from gateway.core.ports.feed import Feed, NoFeed
 from gateway.core.ports.index import Index
 from gateway.core.ports.journal import Journal, Memory
@@ -94,7 +94,7 @@ class Hub:
         self.gate = Gate()
         self.bans, self.mutes = Sanctions(Measure.BAN, clock), Sanctions(Measure.MUTE, clock)
         self.sessions: dict[int, Session] = {}
-        self._next_number = FIRST_SESSION
+        self._next_number = (self.cluster.number << SESSION_BITS) + FIRST_SESSION
         self.nicks = Nicknames(random_bits, clock, self.cluster, lambda *lost: self.directory.lost(*lost))
         self._delivery = Delivery(clock)
         self.rooms = Rooms(journal, feed or NoFeed(), limits, self._delivery, stats.counters)

@@ -30,11 +30,13 @@ from gateway.core.ports.cluster import (
     LogLevelSet,
     Maintained,
     Missed,
+    NodeCard,
     NodeGone,
     PeopleThere,
     PersonChanged,
     PersonKicked,
     SanctionsChanged,
+    Serve,
     Whisper,
 )
 from gateway.core.ports.journal import Person
@@ -42,6 +44,7 @@ from gateway.errors import BackplaneError, JournalError
 from gateway.redis.connection import Backplane
 from gateway.redis.entries import person_of
 from gateway.redis.feed import StreamFeed
+from gateway.redis.questions import Questions
 
 BEAT_SECONDS = 2.0
 LEASE_MS = 10_000
@@ -58,11 +61,14 @@ packed = msgspec.json.Encoder().encode
 
 
 class RedisCluster:
-    """The `Cluster` of the nodes that share a Redis."""
+    """The `Cluster` of the nodes that share a Redis. `number` is there once `begin` has been answered."""
 
-    def __init__(self, backplane: Backplane, feed: StreamFeed) -> None:
-        self.node = backplane.node
+    def __init__(self, backplane: Backplane, feed: StreamFeed, questions: Questions) -> None:
+        self.node, self.number = backplane.node, 0
         self._backplane = backplane
+        self._questions = questions
+        self._card: NodeCard | None = None
+        self._cards: Sequence[NodeCard] = ()
         self._hearers = Hearers()
         self._beaten = self._stopped = False
         self._since_claim = 0.0
@@ -74,7 +80,7 @@ class RedisCluster:
 
     def begin(self, new_key: bytes) -> Answer[bytes | BackplaneError]:
         """Live from now on; the answer is the key that signs the tokens of all nodes, `new_key` if there was none."""
-        self._live()
+        self._backplane.do("node_number", (), int).then(self._numbered)
         return self._backplane.do("token_key", (new_key,))
 
     def stop(self) -> None:
@@ -82,15 +88,28 @@ class RedisCluster:
         self._stopped = True
         self._backplane.do("leave", (self.node,))
 
+    def _numbered(self, number: int | JournalError) -> None:
+        if not isinstance(number, JournalError):  # otherwise the start fails
+            self.number = number
+            self._live()
+
     def _live(self) -> None:
         if not self._stopped:
-            self._backplane.do("beat", (self.node,), _beat_of).then(self._beat)
+            self._backplane.do("beat", (self.node, self.number, self._own_card()), _beat_of).then(self._beat)
 
-    def _beat(self, answer: tuple[int, int, set[str]] | JournalError) -> None:
+    def _own_card(self) -> bytes:
+        """The card as it is now; empty while there is none."""
+        if self._card is None:
+            return b""
+        self._card = msgspec.structs.replace(self._card, clock_ms=self._backplane.offset_ms)
+        return packed(self._card)
+
+    def _beat(self, answer: tuple[int, int, set[str], list[NodeCard]] | JournalError) -> None:
         if not isinstance(answer, JournalError):
-            now, last, living = answer
+            now, last, living, self._cards = answer
             for node in self._living - living:
                 self._hearers.tell(NodeGone(node))
+                self._questions.gone(node)
             self._living = living
             late = now - last >= LEASE_MS
             self._since_claim += BEAT_SECONDS
@@ -169,6 +188,30 @@ class RedisCluster:
         """As `Cluster.counts`."""
         return self._backplane.do("counts", (self.node,), _counts)
 
+    # Questions
+
+    def introduce(self, card: NodeCard) -> None:
+        """As `Cluster.introduce`."""
+        self._card = card
+        arguments = (self.node, self.number, self._own_card())
+        self._backplane.do("beat", arguments, _beat_of).then(self._introduced)
+
+    def _introduced(self, answer: tuple[int, int, set[str], list[NodeCard]] | JournalError) -> None:
+        if not isinstance(answer, JournalError):
+            self._cards = answer[3]
+
+    def cards(self) -> Sequence[NodeCard]:
+        """As `Cluster.cards`."""
+        return self._cards
+
+    def ask(self, node: str, kind: str, question: bytes = b"") -> Answer[bytes | JournalError]:
+        """As `Cluster.ask`."""
+        return self._questions.ask(node, kind, question)
+
+    def serve(self, kind: str, use: Serve) -> None:
+        """As `Cluster.serve`."""
+        self._questions.serve(kind, use)
+
 
 _people = msgspec.json.Decoder(PeopleThere).decode
 
@@ -180,9 +223,13 @@ def _counts(found: list[bytes]) -> Mapping[str, int]:
     return counts
 
 
-def _beat_of(answer: tuple[bytes, bytes, list[bytes]]) -> tuple[int, int, set[str]]:
-    now, last, living = answer
-    return int(now), int(last), {node.decode() for node in living}
+_card = msgspec.json.Decoder(NodeCard).decode
+
+
+def _beat_of(answer: tuple[bytes, bytes, list[bytes], list[bytes]]) -> tuple[int, int, set[str], list[NodeCard]]:
+    now, last, living, cards = answer
+    found = sorted(map(_card, cards), key=lambda card: card.number)
+    return int(now), int(last), {node.decode() for node in living}, found
 
 
 def kind_of(kind: type[Fact]) -> str:

@@ -10,6 +10,7 @@ from gateway.redis.connection import Backplane
 from gateway.redis.feed import StreamFeed
 from gateway.redis.journal import RedisJournal
 from gateway.redis.ledger import RedisLedger
+from gateway.redis.questions import Questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Node:
     feed: StreamFeed
     journal: RedisJournal
     cluster: RedisCluster
+    questions: Questions
     token_key: bytes
 
     @property
@@ -30,6 +32,7 @@ class Node:
     async def close(self) -> None:
         """Let what was asked be answered, then close the connections. The node's leases are given back."""
         self.cluster.stop()
+        await self.questions.close()
         await self.backplane.close()
         await self.feed.close()
 
@@ -41,12 +44,14 @@ async def join(url: str, kept: int, new_key: bytes) -> Node:
     await backplane.start()
     feed = StreamFeed(backplane)
     journal = RedisJournal(backplane, feed, RedisLedger(backplane), kept)
-    cluster = RedisCluster(backplane, feed)
+    questions = Questions(url, backplane.node)
+    cluster = RedisCluster(backplane, feed, questions)
     feed.start()
+    questions.start()
     key = await _value(cluster.begin(new_key))
     if isinstance(key, BackplaneError):
         raise StartError(str(key))
-    return Node(backplane, feed, journal, cluster, key)
+    return Node(backplane, feed, journal, cluster, questions, key)
 
 
 async def _value(answer: Answer[bytes | BackplaneError]) -> bytes | BackplaneError:

@@ -487,7 +487,8 @@ function verbs.keep_logins(a)
 end
 
 -- People and nicks.
---   gw:nodes         hash: node -> time (ms) of its last beat
+--   gw:nodes         hash: node -> time (ms) of its last beat; gw:cards: node -> what others know of it (JSON)
+--   gw:node-number   the highest number that a node was given
 --   gw:person:ID     hash: p (JSON), a (account), s (when the last connection ended, ms), n:NODE (1 = connected there,
 --                    0 = known there)
 --   gw:account:NAME  the identity of an account
@@ -702,9 +703,17 @@ function verbs.counts(a)
   return found
 end
 
--- node: the time now, that of its last beat (0: there was none), and the nodes that live.
+-- A number that no node has had. Where it was forgotten (FLUSHALL), the beats of those that live bring it back.
+function verbs.node_number() return redis.call('INCR', 'gw:node-number') end
+
+-- node, its number, its card (empty: not yet): the time now, that of its last beat (0: there was none), the nodes that
+-- live, and their cards.
 function verbs.beat(a)
   local now = now_ms()
+  if tonumber(redis.call('GET', 'gw:node-number') or '0') < tonumber(a[2]) then
+    redis.call('SET', 'gw:node-number', a[2])
+  end
+  if a[3] ~= '' then redis.call('HSET', 'gw:cards', a[1], a[3]) end
   local last = redis.call('HGET', 'gw:nodes', a[1]) or '0'
   redis.call('HSET', 'gw:nodes', a[1], string.format('%.0f', now))
   if redis.call('HLEN', 'gw:nodes') > 100 then
@@ -713,15 +722,22 @@ function verbs.beat(a)
       if now - tonumber(held[place + 1]) > KEPT_MS then redis.call('HDEL', 'gw:nodes', held[place]) end
     end
   end
-  local living = {}
+  local living, cards = {}, {}
   for _, node in ipairs(redis.call('HKEYS', 'gw:nodes')) do
     if lives(node) then living[#living + 1] = node end
   end
-  return {string.format('%.0f', now), last, living}
+  local shown = redis.call('HGETALL', 'gw:cards')
+  for place = 1, #shown, 2 do
+    if lives(shown[place]) then cards[#cards + 1] = shown[place + 1] else redis.call('HDEL', 'gw:cards', shown[place]) end
+  end
+  return {string.format('%.0f', now), last, living, cards}
 end
 
 -- node: it has stopped, and holds nothing any more.
-function verbs.leave(a) return redis.call('HDEL', 'gw:nodes', a[1]) end
+function verbs.leave(a)
+  redis.call('HDEL', 'gw:cards', a[1])
+  return redis.call('HDEL', 'gw:nodes', a[1])
+end
 
 -- a new key: the one that is stored.
 function verbs.token_key(a)

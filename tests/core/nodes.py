@@ -19,9 +19,11 @@ from gateway.core.ports.cluster import (
     Hearers,
     LoginsChanged,
     Missed,
+    NodeCard,
     PeopleThere,
     PersonChanged,
     SanctionsChanged,
+    Serve,
 )
 from gateway.core.ports.journal import Person
 from gateway.core.ports.ledger import AuditPage, AuditQuery, Sanction
@@ -39,8 +41,9 @@ class LinkedCluster:
 
     def __init__(self, nodes: "Nodes", node: str) -> None:
         self.nodes = nodes
-        self.node = node
+        self.node, self.number = node, len(nodes.clusters) + 1
         self.away = False
+        self.served: dict[str, Serve] = {}
         self.hearers = Hearers()
 
     def tell(self, fact: Fact) -> None:
@@ -126,6 +129,31 @@ class LinkedCluster:
         return self._later(
             lambda: {each.room: each.count for each in self.nodes.there.values() if each.node != self.node}
         )
+
+    def introduce(self, card: NodeCard) -> None:
+        """See `Cluster`; the nodes of tests know each other."""
+
+    def cards(self) -> Sequence[NodeCard]:
+        """See `Cluster`."""
+        return [NodeCard(each.node, each.number, each.node) for each in self.nodes.clusters.values()]
+
+    def ask(self, node: str, kind: str, question: bytes = b"") -> Answer[bytes | JournalError]:
+        """See `Cluster`; a node that is away does not answer."""
+        answer: Answer[bytes | JournalError] = Answer()
+        other = self.nodes.clusters[node]
+
+        def carry() -> None:
+            if other.away or kind not in other.served:
+                answer.set(JournalError("the node does not answer"))
+            else:
+                other.served[kind](question).then(answer.set)
+
+        self.nodes.asked.append(carry)
+        return answer
+
+    def serve(self, kind: str, use: Serve) -> None:
+        """See `Cluster`."""
+        self.served[kind] = use
 
     def _later(self, work: Callable[[], Any]) -> Answer[Any]:
         answer: Answer[Any] = Answer()

@@ -20,6 +20,7 @@ One node alone is `Alone`: nothing is told, nothing is ever heard, every verb re
 something may have it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -29,6 +30,36 @@ from gateway.core.answer import Answer
 from gateway.core.ports.journal import Person
 from gateway.core.ports.ledger import Sanction
 from gateway.errors import JournalError
+
+SESSION_BITS = 32
+"""A session's number is a count within its node, above which stands the number of the node: so an id is of one session
+of all nodes, and says which node has it."""
+
+
+class NodeCard(msgspec.Struct, frozen=True):
+    """What the others know of a node: its `id`, new with every start; its `number`, never used again; the `name` that
+    people read; which of its family's workers it is, from 1 on (0: it is alone on its ports); its version; since when
+    it runs (ms since 1970), and how far Redis' clock is ahead of its own (ms; 0 while they agree)."""
+
+    id: str
+    number: int
+    name: str
+    worker: int = 0
+    family: str = ""
+    version: str = ""
+    started_at: int = 0
+    clock_ms: int = 0
+
+    @property
+    def label(self) -> str:
+        """The name, with the worker's number where there are several: `chat-1:8080/2`."""
+        return f"{self.name}/{self.worker}" if self.worker else self.name
+
+
+def labels(cards: Sequence[NodeCard]) -> dict[str, str]:
+    """The label of each node, by its id. Nodes that would have the same one are told apart by their ids."""
+    often = Counter(card.label for card in cards)
+    return {card.id: card.label if often[card.label] == 1 else f"{card.label}~{card.id[:4]}" for card in cards}
 
 
 class Missed(msgspec.Struct, frozen=True, tag="missed"):
@@ -145,6 +176,7 @@ Fact = (
 )
 F = TypeVar("F", bound=Fact)
 Hear = Callable[[Any], object]
+Serve = Callable[[bytes], Answer[bytes | JournalError]]
 
 
 class Cluster(Protocol):
@@ -153,6 +185,10 @@ class Cluster(Protocol):
     @property
     def node(self) -> str:
         """The id of this node; empty when it is alone."""
+
+    @property
+    def number(self) -> int:
+        """The number of this node, see SESSION_BITS; 0 when it is alone."""
 
     def tell(self, fact: Fact) -> None:
         """Tell all other nodes, in the order of the calls. While the others cannot be reached facts
@@ -200,6 +236,18 @@ class Cluster(Protocol):
     def counts(self) -> Answer[Mapping[str, int] | JournalError]:
         """How many people are in each room at the other nodes."""
 
+    def introduce(self, card: NodeCard) -> None:
+        """Let the others know this node, from now on: it can be asked."""
+
+    def cards(self) -> Sequence[NodeCard]:
+        """The nodes that live and can be asked, this one among them, in the order of their numbers; none when alone."""
+
+    def ask(self, node: str, kind: str, question: bytes = b"") -> Answer[bytes | JournalError]:
+        """What another node answers to a question of that kind, within a second or two; an error when it does not."""
+
+    def serve(self, kind: str, use: "Serve") -> None:
+        """Let `use` answer the questions of that kind that other nodes ask this one."""
+
 
 class Hearers:
     """Who wants to hear which facts; for implementations of `Cluster`."""
@@ -220,7 +268,7 @@ class Hearers:
 class Alone:
     """The `Cluster` of a single node."""
 
-    node = ""
+    node, number = "", 0
 
     def tell(self, fact: Fact) -> None:
         """As `Cluster.tell`; there is nobody."""
@@ -272,3 +320,17 @@ class Alone:
     def counts(self) -> Answer[Mapping[str, int] | JournalError]:
         """As `Cluster.counts`."""
         return Answer.of({})
+
+    def introduce(self, card: NodeCard) -> None:
+        """As `Cluster.introduce`; there is nobody."""
+
+    def cards(self) -> Sequence[NodeCard]:
+        """As `Cluster.cards`."""
+        return ()
+
+    def ask(self, node: str, kind: str, question: bytes = b"") -> Answer[bytes | JournalError]:
+        """As `Cluster.ask`; nobody answers."""
+        return Answer.of(JournalError("there is no other node"))
+
+    def serve(self, kind: str, use: Serve) -> None:
+        """As `Cluster.serve`; nobody asks."""

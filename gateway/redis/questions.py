@@ -1,0 +1,201 @@
+"""Questions: what one node asks another while somebody looks at a dashboard or acts on a connection of another node.
+
+Each node has a channel of its own in Redis (PUBLISH), and a question and its answer are one message each: nothing is
+stored, and nobody else is woken. What this rests on:
+
+- Redis says how many heard a message. A node that nobody listens for is gone, and is known to be at once.
+- A node that hears but does not answer (it is stopped, or its loop stands still) is waited for ANSWER_SECONDS once;
+  after that, until something comes from it again, only SILENT_SECONDS. So a page that is asked for every two seconds
+  does not wait for it each time.
+- A question is sent once. An act that may have been done is not done again: whoever asked is told that it is unknown.
+- These are connections of their own, so that a large page of a table never delays a message of the chat.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from gateway import wording
+from gateway.core.answer import Answer
+from gateway.core.ports.cluster import Serve
+from gateway.errors import BackplaneError, JournalError
+from gateway.redis.link import Link
+
+CHANNEL = "gw:node:"
+ANSWER_SECONDS = 2.0
+SILENT_SECONDS = 0.3
+SEND_SECONDS = 2.0
+HEARTBEAT = 1.0
+"""Seconds between two signs of life on the connection that listens."""
+SILENCE = 3.0
+PAUSE = 0.2
+"""Seconds before what failed is tried again."""
+AT_ONCE = 32
+OPEN = 1000
+"""Questions without an answer, at most."""
+LARGEST = 8 << 20
+"""Bytes of an answer: ten times the largest page of the table."""
+
+log = logging.getLogger(__name__)
+
+
+class Envelope(msgspec.Struct, frozen=True, array_like=True):
+    """What goes over a channel: a question of a `kind`, or with an empty kind the answer to one, which may have
+    `failed` for the reason in `body`. `number` is the question's, given by the node that asked."""
+
+    kind: str
+    number: int
+    sender: str
+    body: bytes
+    failed: bool = False
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_read = msgspec.msgpack.Decoder(Envelope).decode
+
+
+class Questions:
+    """The questions that `node` asks and answers, by the Redis of `url`."""
+
+    def __init__(self, url: str, node: str) -> None:
+        self._node = node
+        self._ears, self._mouth = Link(url, SEND_SECONDS), Link(url, SEND_SECONDS)
+        self._served: dict[str, Serve] = {}
+        self._open: dict[int, tuple[str, Answer[bytes | JournalError]]] = {}
+        """By number: the node that was asked, and who waits."""
+        self._last = 0
+        self._silent: set[str] = set()
+        self._queue: deque[tuple[str, Envelope]] = deque()
+        self._queued = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop = asyncio.get_running_loop()
+
+    def start(self) -> None:
+        """Begin to listen and to send."""
+        self._tasks = [asyncio.create_task(work()) for work in (self._listen, self._stay, self._send)]
+
+    async def close(self) -> None:
+        """Stop; whoever waits is told."""
+        for task in self._tasks:
+            task.cancel()
+        for number in list(self._open):
+            self._settle(number, BackplaneError("the gateway stops"))
+        await self._ears.close()
+        await self._mouth.close()
+
+    def serve(self, kind: str, use: Serve) -> None:
+        """As `Cluster.serve`."""
+        self._served[kind] = use
+
+    def ask(self, node: str, kind: str, question: bytes) -> Answer[bytes | JournalError]:
+        """As `Cluster.ask`."""
+        if len(self._open) >= OPEN:
+            return Answer.of(BackplaneError("too many questions wait for an answer"))
+        self._last += 1
+        answer: Answer[bytes | JournalError] = Answer()
+        self._open[self._last] = node, answer
+        self._post(node, Envelope(kind, self._last, self._node, question))
+        patience = SILENT_SECONDS if node in self._silent else ANSWER_SECONDS
+        self._loop.call_later(patience, partial(self._expire, self._last))
+        return answer
+
+    def gone(self, node: str) -> None:
+        """That node lives no more: nobody waits for it."""
+        self._silent.discard(node)
+        for number, (asked, _) in list(self._open.items()):
+            if asked == node:
+                self._settle(number, BackplaneError("the node is gone"))
+
+    def _expire(self, number: int) -> None:
+        if number in self._open:
+            self._silent.add(self._open[number][0])
+            self._settle(number, BackplaneError("the node does not answer"))
+
+    def _settle(self, number: int, value: bytes | JournalError) -> None:
+        """The answer is there; one that comes late is ignored."""
+        found = self._open.pop(number, None)
+        if found is not None:
+            found[1].set(value)
+
+    # Sending
+
+    def _post(self, node: str, what: Envelope) -> None:
+        self._queue.append((node, what))
+        self._queued.set()
+
+    async def _send(self) -> None:
+        while True:
+            await self._queued.wait()
+            self._queued.clear()
+            while self._queue:
+                some = [self._queue.popleft() for _ in range(min(AT_ONCE, len(self._queue)))]
+                await self._send_all(some)
+
+    async def _send_all(self, some: Sequence[tuple[str, Envelope]]) -> None:
+        try:
+            heard = await self._mouth.ask([("PUBLISH", CHANNEL + node, _pack(what)) for node, what in some])
+        except BackplaneError as error:
+            heard = [error] * len(some)
+        for (_, what), count in zip(some, heard, strict=True):
+            if what.kind and count == 0:
+                self._settle(what.number, BackplaneError("the node is gone"))
+            elif what.kind and isinstance(count, Exception):
+                self._settle(what.number, BackplaneError(str(count)))
+
+    # Hearing
+
+    async def _listen(self) -> None:
+        while True:
+            with suppress(BackplaneError):
+                await self._ears.send([("SUBSCRIBE", CHANNEL + self._node)])
+                while True:
+                    kind, *_, data = await self._ears.heard(SILENCE)
+                    if kind == b"message":
+                        self._heard(data)
+            await self._ears.close()
+            await asyncio.sleep(PAUSE)
+
+    async def _stay(self) -> None:
+        """Show signs of life on the connection that listens."""
+        while True:
+            await asyncio.sleep(HEARTBEAT)
+            if self._ears.connected:
+                with suppress(BackplaneError):
+                    await self._ears.send([("PING",)])
+
+    def _heard(self, data: bytes) -> None:
+        try:
+            what = _read(data)
+        except msgspec.MsgspecError:
+            return  # somebody has put it there by hand
+        self._silent.discard(what.sender)
+        if what.kind:
+            self._answer(what)
+        else:
+            self._settle(
+                what.number, BackplaneError(what.body.decode("utf-8", "replace")) if what.failed else what.body
+            )
+
+    def _answer(self, asked: Envelope) -> None:
+        def answered(value: bytes | JournalError) -> None:
+            failed = isinstance(value, JournalError)
+            body = str(value).encode() if isinstance(value, JournalError) else value
+            if len(body) > LARGEST:
+                failed, body = True, b"the answer is too large"
+            self._post(asked.sender, Envelope("", asked.number, self._node, body, failed))
+
+        use: Callable[[bytes], Answer[Any]] | None = self._served.get(asked.kind)
+        if use is None:
+            answered(BackplaneError("the node is of another version"))
+            return
+        try:
+            use(asked.body).then(answered)
+        except Exception:
+            log.exception(wording.LOG_QUESTION_FAILED, asked.kind)
+            answered(BackplaneError("the node failed"))
