@@ -19,6 +19,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from gateway import wording
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = ROOT / "pyproject.toml"
 VENV = ROOT / ".venv"
@@ -77,14 +79,14 @@ def numbers(release: str) -> list[int]:
 
 def install(extras: Sequence[str]) -> None:
     """Make .venv and install the requirements there (the gateway itself runs from the checkout). Exits on failure."""
-    say(f"installing the packages into {VENV}; only the first start takes this minute")
+    say(wording.INSTALLING_INTO.format(folder=VENV))
     if not PYTHON.exists():
         require_venv()
-        run([sys.executable, "-m", "venv", "--clear", str(VENV)], "cannot make .venv, see above")
+        run([sys.executable, "-m", "venv", "--clear", str(VENV)], wording.CANNOT_MAKE_VENV)
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements(extras)]
-    run(pip, "pip could not install the packages, see above")
+    run(pip, wording.PIP_FAILED)
     # As pip does for what it installs: a fifth of each start is saved, also where Python is told to write no bytecode.
-    run([str(PYTHON), "-m", "compileall", "-q", str(ROOT / "gateway")], "the sources do not compile, see above")
+    run([str(PYTHON), "-m", "compileall", "-q", str(ROOT / "gateway")], wording.SOURCES_DO_NOT_COMPILE)
     for extra in ("", *extras):
         stamp(extra).write_text(fingerprint(extra))
 
@@ -93,7 +95,7 @@ def require_venv() -> None:
     """Debian ships Python without what `python3 -m venv` needs: get it, or exit with the command that does."""
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
     if find_spec("ensurepip") is None and not apt_install([package]):
-        sys.exit(f"gateway: this Python cannot make a .venv yet; first: sudo apt-get install {package}")
+        sys.exit(wording.NO_VENV_YET.format(package=package))
 
 
 def apt_install(packages: Sequence[str]) -> bool:
@@ -105,7 +107,7 @@ def apt_install(packages: Sequence[str]) -> bool:
         shutil.which("sudo") is None or subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode
     ):
         return False
-    say(f"installing with apt-get: {' '.join(packages)}")
+    say(wording.INSTALLING_PACKAGES.format(packages=" ".join(packages)))
     apt = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
     subprocess.run([*apt, "update"], stdout=sys.stderr, check=False)
     install = [*apt, "install", "--yes", "--no-install-recommends", *packages]

@@ -136,7 +136,7 @@ class ClassicConnection:
         if self._leaving:
             return
         if isinstance(line, TooLong):
-            self.say(f"!! too_long: more than {sanitize.LINE_BYTES:,} bytes in a line; not sent\n".encode())
+            self.say(f"{wording.ORIGIN_TOO_LONG.format(limit=sanitize.LINE_BYTES)}\n".encode())
         elif line == b"quit":
             self._leave()
         else:
@@ -156,7 +156,7 @@ class ClassicConnection:
             taken = len(self._owed)
         del self._owed[:taken]
         if not self._owed and self._skipped:
-            self._owed += f"-- {self._skipped} lines skipped\n".encode()
+            self._owed += f"{wording.ORIGIN_SKIPPED.format(count=self._skipped)}\n".encode()
             self._skipped = 0
 
     def _wait(self) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
+from gateway import wording
 from gateway.config.accounts import MEMBER, ROLES, ROOT_NAME, check_name
 from gateway.config.settings import PREFIX, SETTINGS, Settings, markdown_table
 from gateway.config.sources import Loaded, load, load_again, near
@@ -82,8 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         drop_output()
         if error.filename is None and isinstance(error, FileNotFoundError):
-            return fail(EXIT_FAILURE, "the folder it was started in is gone: give --data, or start it in another one")
-        what = f"{error.filename}: " if error.filename else "cannot write the output: "
+            return fail(EXIT_FAILURE, wording.FOLDER_GONE)
+        what = f"{error.filename}: " if error.filename else wording.CANNOT_WRITE_OUTPUT
         return fail(EXIT_FAILURE, f"{what}{error.strerror}")
 
 
@@ -141,8 +142,8 @@ def dispatch(words: Sequence[str], commands: Mapping[str, Subcommand]) -> int:
     name, *arguments = words
     if name not in commands:
         meant = near(name, commands)
-        advice = f", the nearest is {meant}" if meant else ""
-        raise UsageError(f"no command {name!r}{advice} (gateway --help lists all)")
+        advice = wording.NEAREST_IS.format(meant=meant) if meant else ""
+        raise UsageError(wording.NO_COMMAND.format(name=name, advice=advice))
     return commands[name].run(commands[name], arguments)
 
 
@@ -254,7 +255,7 @@ def service(command: Subcommand, arguments: Sequence[str]) -> int:
     loaded = load(flags, {}, config)
     left = sorted(name for name in os.environ if name.startswith(PREFIX))
     if left:
-        tell(f"warning: set here, and not for the service: {', '.join(left)}")
+        tell(wording.NOT_FOR_THE_SERVICE.format(settings=", ".join(left)))
     own_data = loaded.sources["data"].place == "default"
     return start(command.entry, kind, settled(loaded), flags, config, own_data)
 
@@ -272,9 +273,9 @@ def passwd(command: Subcommand, arguments: Sequence[str]) -> int:
     parser.add_argument("--token", action="store_true", help="make a bearer token for scripts instead; needs a NAME")
     wanted = parser.parse_args(arguments)
     if not wanted.name and (wanted.role or wanted.token):
-        parser.error("--role and --token need a NAME")
+        parser.error(wording.NEEDS_A_NAME)
     if wanted.token and wanted.role == MEMBER:
-        parser.error("a member owns a name and has no token: --role viewer reads the dashboard")
+        parser.error(wording.MEMBER_HAS_NO_TOKEN)
     if wanted.name:
         try:
             check_name(wanted.name)

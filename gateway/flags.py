@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gateway import __version__
+from gateway import __version__, wording
 from gateway.config.settings import SETTINGS, Setting
 from gateway.config.sources import nearest
 from gateway.errors import UsageError
@@ -20,7 +20,7 @@ class FlagParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
-        raise UsageError(f"{message} ({self.prog} --help lists the flags)")
+        raise UsageError(wording.FLAGS_LISTED.format(message=message, prog=self.prog))
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         # argparse's own version ignores a full device or a closed pipe.
@@ -83,8 +83,8 @@ def given(parser: FlagParser, arguments: Sequence[str]) -> tuple[dict[str, str],
     if rest:
         unknown = rest[0].partition("=")[0]
         if not unknown.startswith("-"):
-            parser.error(f"unexpected word {unknown!r}")
+            parser.error(wording.UNEXPECTED_WORD.format(unknown=unknown))
         known = [flag for setting in SETTINGS.values() for flag in setting.flags]
-        parser.error(f"no flag {unknown}, the nearest is {nearest(unknown, [*known, '--config'])}")
+        parser.error(wording.NO_FLAG.format(unknown=unknown, near=nearest(unknown, [*known, "--config"])))
     flags = {name: ",".join(value) if isinstance(value, list) else value for name, value in vars(options).items()}
     return flags, flags.pop("config")

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from gateway import wording
 from gateway.core.address import WaysIn, is_loopback, named_host
 from gateway.core.gate import DOORS, DoorState, Gate
 from gateway.core.protocol.message import Door
@@ -93,13 +94,9 @@ def by_port_name(passed: Iterable[PassedSocket], settings: PortSettings) -> dict
         if name not in PORT_NAMES:
             name = next((known for known, wanted in ports.items() if wanted == port), "")
         if not name:
-            raise StartError(
-                f"the socket for port {port} that was passed to the gateway belongs to no door: "
-                f"FileDescriptorName= is one of {', '.join(PORT_NAMES).replace('_', '-')}, or one of the doors' ports "
-                f"is set to {port}"
-            )
+            raise StartError(wording.SOCKET_OF_NO_DOOR.format(port=port, names=", ".join(PORT_NAMES).replace("_", "-")))
         if name.endswith("_tls") and settings.tls_cert is None:
-            raise StartError(f"a socket was passed for {name}, which needs a certificate: give --tls-cert FILE")
+            raise StartError(wording.SOCKET_NEEDS_CERTIFICATE.format(name=name))
         found.setdefault(name, []).append(each.sock)
     return found
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from gateway import wording
 from gateway.errors import StartError
 from gateway.process.files import write_whole
 
@@ -125,7 +126,7 @@ class LoginLinkKey:
             write_whole(self.path, content.encode(), 0o600)
         except (OSError, RuntimeError) as problem:
             why = getattr(problem, "strerror", None) or problem
-            raise StartError(f"cannot write {self.path}: {why}") from problem
+            raise StartError(wording.CANNOT_WRITE.format(path=self.path, why=why)) from problem
 
     def remove(self) -> None:
         """Remove the file: the gateway stops."""
@@ -145,7 +146,7 @@ def login_link(settings: Where) -> int:
     page, secret, elsewhere = read_key(settings.data)
     print(link_of(page, secret))
     if elsewhere:
-        print(f"gateway: from another machine: {elsewhere} in place of {urlsplit(page).hostname}", file=sys.stderr)
+        print(wording.LINK_FROM_ELSEWHERE.format(elsewhere=elsewhere, host=urlsplit(page).hostname), file=sys.stderr)
     return 0
 
 
@@ -154,10 +155,10 @@ def link_of(page: str, secret: str) -> str:
     try:
         status, body = ask(page, "POST", "/admin/login-link", secret, own_machine())
     except (OSError, http.client.HTTPException, ValueError) as problem:
-        raise StartError(f"the gateway at {page} does not answer: {problem}") from problem
+        raise StartError(wording.GATEWAY_SILENT.format(page=page, problem=problem)) from problem
     url = body.get("url")
     if not isinstance(url, str):
-        raise StartError(f"the gateway at {page} refused: {told(status, body)}")
+        raise StartError(wording.GATEWAY_REFUSED.format(page=page, problem=told(status, body)))
     return url
 
 
@@ -206,7 +207,7 @@ def _ask(
         except (ValueError, RecursionError):
             said = None
         if not isinstance(said, dict):
-            raise ValueError(f"something else listens there (it returned status {answer.status} and no JSON of ours)")
+            raise ValueError(wording.SOMETHING_ELSE_LISTENS.format(status=answer.status))
         return answer.status, said
 
 
@@ -222,14 +223,14 @@ def read_key(folder: Path) -> tuple[str, str, str]:
     (empty: the same). Raises StartError with advice."""
     try:
         if (folder / FILE).exists() and not (folder / FILE).is_file():
-            raise StartError(f"{folder / FILE} is no file of a gateway: it is a folder, a device or a pipe")
+            raise StartError(wording.NOT_A_GATEWAY_FILE.format(path=folder / FILE))
         content = json.loads((folder / FILE).read_text("utf-8-sig"))
         page, secret, elsewhere = content["page"], content["secret"], content.get("elsewhere", "")
         if not all(isinstance(each, str) for each in (page, secret, elsewhere)):
             raise ValueError(content)
         return page, secret, elsewhere
     except FileNotFoundError:
-        raise StartError(f"no gateway with a web door runs on {folder}; --data names another folder") from None
+        raise StartError(wording.NO_GATEWAY_RUNS.format(folder=folder)) from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
-        why = getattr(problem, "strerror", None) or "it was not written by a gateway"
-        raise StartError(f"cannot read {folder / FILE}: {why}") from problem
+        why = getattr(problem, "strerror", None) or wording.NOT_BY_A_GATEWAY
+        raise StartError(wording.CANNOT_READ_FILE.format(what=folder / FILE, why=why)) from problem

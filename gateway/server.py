@@ -176,7 +176,7 @@ class Gateway:
         try:
             await answered(lobby)
         except Refusal as refusal:
-            raise StartError(f"the lobby cannot be opened: {refusal.text}") from None
+            raise StartError(wording.LOBBY_CANNOT_OPEN.format(problem=refusal.text)) from None
         self.loop.add_reader(self.server.fileno(), self.server.poll)
         self._listen()
         hosts = self.listeners.hosts(self.settings.host)

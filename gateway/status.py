@@ -16,6 +16,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gateway import wording
 from gateway.core.quantity import short_count, short_duration, short_milliseconds, short_rate, short_size
 from gateway.errors import StartError
 from gateway.login_link import TIMEOUT, Where, ask, own_machine, read_key, told
@@ -44,9 +45,7 @@ def show(question: tuple[Where, Mapping[str, str]]) -> int:
     try:
         shown = screen(summary, page)
     except (KeyError, TypeError, AttributeError, ValueError) as problem:
-        raise StartError(
-            f"the gateway at {page} is of another version, or none: its summary lacks {problem}"
-        ) from problem
+        raise StartError(wording.OTHER_VERSION.format(page=page, field=problem)) from problem
     # Whoever greps it wants whole names: without a terminal nothing says how wide a line may be.
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPED_COLUMNS
     Console(highlight=False, width=width).print(shown)
@@ -58,13 +57,11 @@ def view_of(page: str, token: str, view: str, trust: ssl.SSLContext | None) -> J
     try:
         status, body = ask(page, "GET", f"/admin/api/{view}", token, trust)
     except TimeoutError:
-        raise StartError(
-            f"the gateway at {page} accepts nobody (SIGUSR2?), or hangs: no answer in {TIMEOUT:.0f} s"
-        ) from None
+        raise StartError(wording.GATEWAY_HANGS.format(page=page, seconds=TIMEOUT)) from None
     except (OSError, http.client.HTTPException, ValueError) as problem:
-        raise StartError(f"the gateway at {page} does not answer: {problem}") from problem
+        raise StartError(wording.GATEWAY_SILENT.format(page=page, problem=problem)) from problem
     if status != 200:
-        raise StartError(f"the gateway at {page} refused: {told(status, body)}")
+        raise StartError(wording.GATEWAY_REFUSED.format(page=page, problem=told(status, body)))
     return body
 
 

@@ -94,7 +94,7 @@ class TlsSession:
 
     def _bound_answers(self) -> None:
         if self._to_peer.pending + len(self._unsent) > UNREAD_ANSWERS:
-            self.fault = ssl.SSLError(1, "the peer asks for answers and does not read them")
+            self.fault = ssl.SSLError(1, wording.TLS_DOES_NOT_READ)
 
     def write(self, text: bytes) -> None:
         """Encrypt all of `text`."""
@@ -209,20 +209,16 @@ def _context(cert: Path, key: Path | None) -> ssl.SSLContext:
         context.load_cert_chain(cert, key, password=lambda: _no_password(key or cert))
     except ssl.SSLError as problem:
         if problem.reason == "KEY_VALUES_MISMATCH":
-            raise ConfigError(
-                f"tls_key: {key or cert} is not the key of the first certificate in {cert}; the gateway's own comes "
-                "first there, those of its issuers follow"
-            ) from problem
+            raise ConfigError(wording.NOT_THE_KEY.format(key=key or cert, cert=cert)) from problem
         why = (problem.reason or str(problem)).replace("_", " ").lower()
-        raise ConfigError(f"tls_cert, tls_key: OpenSSL does not take {cert} and {key or cert}: {why}") from problem
+        raise ConfigError(wording.CERTIFICATE_NOT_TAKEN.format(cert=cert, key=key or cert, why=why)) from problem
     except OSError as problem:
         raise ConfigError(f"tls_cert, tls_key: {problem.strerror or problem}") from problem
     return context
 
 
 def _no_password(key: Path) -> str:
-    raise ConfigError(f"tls_key: {key} is encrypted, and nobody is there to type its password: "
-                      f"openssl pkey -in {key} -out PLAIN writes one that is not")  # fmt: skip
+    raise ConfigError(wording.KEY_ENCRYPTED.format(key=key))  # fmt: skip
 
 
 def _read(setting: str, path: Path, mark: bytes, what: str) -> None:
@@ -230,10 +226,11 @@ def _read(setting: str, path: Path, mark: bytes, what: str) -> None:
     try:
         content = path.read_bytes()
     except OSError as problem:
-        raise ConfigError(f"{setting}: cannot read {path}: {problem.strerror}") from problem
+        words = wording.CERTIFICATE_UNREADABLE.format(setting=setting, path=path, why=problem.strerror)
+        raise ConfigError(words) from problem
     if mark not in content:
-        elsewhere = ", and tls_key names no other file" if setting == "tls_key" and b"CERTIFICATE" in content else ""
-        raise ConfigError(f"{setting}: no {what} in {path} (PEM, from -----BEGIN to -----END){elsewhere}")
+        elsewhere = wording.KEY_NOT_NAMED if setting == "tls_key" and b"CERTIFICATE" in content else ""
+        raise ConfigError(wording.NOTHING_IN_PEM.format(setting=setting, what=what, path=path, elsewhere=elsewhere))
 
 
 def _doubt(context: ssl.SSLContext, cert: Path) -> str | None:

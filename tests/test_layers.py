@@ -217,18 +217,13 @@ def test_no_function_is_longer_than_a_page() -> None:
     assert [f"{module}.{node.name}" for module, node in functions if lines(node) > 80] == []
 
 
-TABLE = ROOT / "gateway" / "wording.py"
-"""One file so that it can be read in one sitting and translated: constants, one to a line, and no code."""
-
-
 def test_no_file_is_longer_than_sight_reaches() -> None:
-    files = set((ROOT / "gateway").rglob("*.py")) - {TABLE}
-    sizes = {path: len(path.read_text("utf-8").splitlines()) for path in files}
+    sizes = {path: len(path.read_text("utf-8").splitlines()) for path in (ROOT / "gateway").rglob("*.py")}
 
     assert [str(path.relative_to(ROOT)) for path, size in sizes.items() if size >= 400] == []
 
 
-FILES = 227
+FILES = 233
 """How many modules there are at most: a new noun takes the place of an old one, or is argued here."""
 
 

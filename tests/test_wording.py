@@ -1,8 +1,9 @@
-"""All words that people read at a terminal or in the log stand in one table, and are filled in as it says."""
+"""All words that people read outside the pages stand in one table, and are filled in as it says."""
 
 import ast
 import re
 import string
+from collections import Counter
 from pathlib import Path
 
 from gateway import wording
@@ -12,10 +13,26 @@ TABLE = {name: text for name, text in vars(wording).items() if name.isupper()}
 SOURCES = {
     str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8"))
     for path in sorted(ROOT.rglob("*.py"))
-    if "bench" not in path.parts and path.name != "wording.py"
+    if not {"bench", "wording"} & set(path.parts)
+}
+PARTS = {
+    path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "wording").glob("[a-z]*.py"))
 }
 PROSE = re.compile(r"[A-Za-z]{2,} [a-z]{2,}")
 LOG_VERBS = {"debug", "info", "warning", "error", "critical", "exception"}
+OUR_ERRORS = re.compile(r"\w*(?:Refusal|Error|Misread|WrongValue|Wrong|BadWord|NoHome|HTTP\w+|error|wrong)")
+PROGRAMMING = {
+    "ValueError",
+    "TypeError",
+    "KeyError",
+    "AssertionError",
+    "BlockingIOError",
+    "ConnectionError",
+    "DatabaseError",
+}
+"""Errors that tell a programmer, or the code above, and that nobody reads."""
+FILLED_IN = {"gateway passwd", "gateway passwd "}
+"""What people type, filled into a text of the table."""
 CALLS = [(module, node) for module, tree in SOURCES.items() for node in ast.walk(tree) if isinstance(node, ast.Call)]
 USES = [
     node
@@ -25,9 +42,14 @@ USES = [
 ]
 
 
+def called(call: ast.Call) -> str:
+    """The name of what is called."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
 def told(call: ast.Call) -> list[ast.expr]:
     """The arguments of a call that a person at a terminal reads, if it is such a call."""
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    name = called(call)
     if name in ("Refusal", "answer"):
         return call.args
     return call.args[:1] if name == "Notice" else []
@@ -48,6 +70,30 @@ def prose(expressions: list[ast.expr]) -> list[str]:
 def fields(text: str) -> set[str]:
     """The names in braces."""
     return {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
+
+
+def test_errors_have_only_words_of_the_table() -> None:
+    """Refusals, wrong settings, starts that fail: whatever is raised for a person, and argparse's own errors."""
+    said = [(module, call, called(call)) for module, call in CALLS]
+    errors = [(module, call) for module, call, name in said if OUR_ERRORS.fullmatch(name) and name not in PROGRAMMING]
+
+    assert len(errors) > 200
+    assert [(module, text) for module, call in errors for text in prose(call.args) if text not in FILLED_IN] == []
+
+
+def test_each_text_is_said_by_one_name() -> None:
+    names = Counter(
+        target.id
+        for tree in PARTS.values()
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in ast.walk(node.targets[0])
+        if isinstance(target, ast.Name)
+    )
+
+    assert len(PARTS) > 5
+    assert [name for name, count in names.items() if count > 1] == []
+    assert names.keys() == TABLE.keys()
 
 
 def test_a_terminal_is_told_only_words_of_the_table() -> None:

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from gateway import wording
 from gateway.core.roles import Role
 from gateway.errors import Code, Refusal
 
@@ -118,10 +119,10 @@ def composed(password: str) -> bytes:
     Raises Refusal (bad_message) for an empty password, more than 1,024 bytes, or control characters.
     """
     if not password or len(password) > MOST_BYTES:
-        raise Refusal(Code.BAD_MESSAGE, f"a password has 1 to {MOST_BYTES:,} bytes")
+        raise Refusal(Code.BAD_MESSAGE, wording.PASSWORD_BYTES.format(most=MOST_BYTES))
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in password):
-        raise Refusal(Code.BAD_MESSAGE, "a password has no control characters")
+        raise Refusal(Code.BAD_MESSAGE, wording.PASSWORD_CONTROL)
     raw = unicodedata.normalize("NFC", password).encode()
     if len(raw) > MOST_BYTES:
-        raise Refusal(Code.BAD_MESSAGE, f"a password has 1 to {MOST_BYTES:,} bytes")
+        raise Refusal(Code.BAD_MESSAGE, wording.PASSWORD_BYTES.format(most=MOST_BYTES))
     return raw

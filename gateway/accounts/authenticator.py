@@ -110,7 +110,6 @@ HASHING_AT_ONCE = 2
 NAME_BYTES = 128
 TOKEN_CHARACTERS = 1024
 WRONG_TOKENS = 256
-WRONG = "wrong name or password"
 
 log = logging.getLogger("gateway.admin")
 
@@ -158,7 +157,7 @@ class Authenticator:
         """
         try:
             if not self._accounts.has_passwords:
-                raise Refusal(Code.FORBIDDEN, "nobody has a password here: see `gateway passwd`")
+                raise Refusal(Code.FORBIDDEN, wording.NO_PASSWORDS)
             name, raw = _sound_name(name or self._accounts.administrator), composed(password)
             keys = self._keys(name.casefold(), address)
             self._take(keys)
@@ -180,9 +179,9 @@ class Authenticator:
         if problem is not None:
             log.error(wording.LOG_PASSWORD_UNVERIFIED, exc_info=problem)
             self._attempts.give_back(keys)
-            return Refusal(Code.BUSY, "the password could not be checked: try again", retry_ms=1000)
+            return Refusal(Code.BUSY, wording.PASSWORD_UNCHECKED, retry_ms=1000)
         if account is None or not future.result():
-            return Refusal(Code.FORBIDDEN, WRONG)
+            return Refusal(Code.FORBIDDEN, wording.WRONG_LOGIN)
         self._attempts.give_back(keys)
         self._attempts.remember(keys[0])
         return Operator(account.name, account.role, address)
@@ -200,7 +199,7 @@ class Authenticator:
             while len(self._wrong_tokens) >= WRONG_TOKENS:
                 del self._wrong_tokens[next(iter(self._wrong_tokens))]
             self._wrong_tokens[keys[0]] = None
-            raise Refusal(Code.TOKEN_INVALID, "this token is not known here")
+            raise Refusal(Code.TOKEN_INVALID, wording.TOKEN_UNKNOWN)
         self._attempts.give_back(keys)
         self._attempts.remember(keys[0])
         return Operator(found.name, found.role, address)
@@ -231,7 +230,7 @@ class Authenticator:
         wait = self._attempts.take(keys)
         if wait:
             seconds = math.ceil(wait)
-            words = f"too many failed attempts: try again in {seconds} s"
+            words = wording.TOO_MANY_FAILURES.format(seconds=seconds)
             raise Refusal(Code.RATE_LIMITED, words, retry_ms=seconds * 1000)
 
 
@@ -247,4 +246,4 @@ def _sound_name(name: str) -> str:
             return name
     except Refusal:
         pass
-    raise Refusal(Code.BAD_MESSAGE, f"a name has 1 to {NAME_BYTES} bytes and no control characters")
+    raise Refusal(Code.BAD_MESSAGE, wording.LOGIN_NAME.format(most=NAME_BYTES))

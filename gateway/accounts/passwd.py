@@ -11,6 +11,7 @@ import sys
 from getpass import getpass
 from typing import Protocol
 
+from gateway import wording
 from gateway.accounts import argon
 from gateway.accounts.accounts import LEAST_BYTES, MOST_BYTES, composed, digest_of
 from gateway.core.sanitize import BYTE_ORDER_MARK
@@ -38,17 +39,17 @@ def passwd(wanted: Wanted) -> int:
         token = secrets.token_urlsafe(TOKEN_BYTES)
         print(token)
         line = json.dumps(f"{wanted.name}:{wanted.role}:{digest_of(token)}", ensure_ascii=False)
-        say("This is shown once: scripts send it as  Authorization: Bearer TOKEN")
-        say(f"\nFor the settings file:\n\n[admin]\ntokens = [{line}]\n\nMore tokens go into the same list.")
+        say(wording.TOKEN_SHOWN_ONCE)
+        say(wording.TOKEN_SETTINGS.format(line=line))
         return 0
     hashed = argon.make(password())
     print(hashed)
     if wanted.name:
         name = wanted.name if _BARE_KEY.fullmatch(wanted.name) else json.dumps(wanted.name, ensure_ascii=False)
-        say(f'\nFor the settings file:\n\n[admin.accounts.{name}]\nrole = "{wanted.role}"\nhash = "{hashed}"')
+        say(wording.ACCOUNT_SETTINGS.format(name=name, role=wanted.role, hash=hashed))
     else:
-        say(f'\nFor the settings file:\n\n[admin]\npassword_hash = "{hashed}"')
-        say(f"\nor for the environment:\n\nGATEWAY_ADMIN__PASSWORD_HASH='{hashed}'")
+        say(wording.PASSWORD_SETTINGS.format(hash=hashed))
+        say(wording.PASSWORD_ENVIRONMENT.format(hash=hashed))
     return 0
 
 
@@ -57,20 +58,20 @@ def password() -> bytes:
     try:
         if sys.stdin is not None and sys.stdin.isatty():
             given = getpass("Password: ")
-            if getpass("The same again: ") != given:
-                raise UsageError("the two passwords are not the same")
+            if getpass(wording.SAME_AGAIN) != given:
+                raise UsageError(wording.NOT_THE_SAME)
         else:
             line = sys.stdin.buffer.readline(MOST_BYTES * 2) if sys.stdin is not None else b""
             given = line.removeprefix(BYTE_ORDER_MARK).decode().rstrip("\r\n")
         raw = composed(given)
     except EOFError:
-        raise UsageError("no password was given") from None
+        raise UsageError(wording.NO_PASSWORD) from None
     except UnicodeDecodeError:
-        raise UsageError("the password is not UTF-8") from None
+        raise UsageError(wording.PASSWORD_NOT_UTF8) from None
     except Refusal as refusal:
         raise UsageError(refusal.text) from refusal
     if len(raw) < LEAST_BYTES:
-        raise UsageError(f"the password has {len(raw)} bytes: {LEAST_BYTES} to {MOST_BYTES:,} are wanted")
+        raise UsageError(wording.PASSWORD_LENGTH.format(size=len(raw), least=LEAST_BYTES, most=MOST_BYTES))
     return raw
 
 

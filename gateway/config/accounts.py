@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from gateway import wording
 from gateway.config.values import Form, WrongValue, comma_separated
 
 ROLES = ("viewer", "operator", "admin")
@@ -42,9 +43,9 @@ def account_words(text: str) -> dict[str, dict[str, str]]:
         name, colon, rest = word.partition(":")
         role, second, hashed = rest.partition(":")
         if not (colon and second):
-            raise WrongValue(f"the account at place {place} is not written NAME:ROLE:HASH")
+            raise WrongValue(wording.ACCOUNT_NOT_WRITTEN.format(place=place))
         if name in accounts:
-            raise WrongValue(f"{name} is there twice")
+            raise WrongValue(wording.ACCOUNT_TWICE.format(name=name))
         accounts[name] = {"role": role, "hash": hashed}
     return accounts
 
@@ -52,14 +53,14 @@ def account_words(text: str) -> dict[str, dict[str, str]]:
 def check_hash(hashed: str | None) -> None:
     """Raise WrongValue unless `hashed` is a hash of argon2, or none."""
     if hashed is not None and not _HASH.fullmatch(hashed):
-        raise WrongValue(f"this is not an argon2 hash: {advice(hashed, 'gateway passwd')}")
+        raise WrongValue(wording.NOT_A_HASH.format(advice=advice(hashed, "gateway passwd")))
 
 
 def advice(hashed: str, command: str) -> str:
     """What to do about a text that is not a hash. Shells and compose files expand `$name` in a hash without quotes."""
     if "$$" in hashed or ("=19" in hashed and "$argon2" not in hashed):
-        return "its dollar signs were lost or doubled on the way here: put it between single quotes"
-    return f"`{command}` prints one"
+        return wording.DOLLARS_LOST
+    return wording.COMMAND_PRINTS_ONE.format(command=command)
 
 
 def check_accounts(accounts: Mapping[str, AccountSettings]) -> None:
@@ -70,10 +71,10 @@ def check_accounts(accounts: Mapping[str, AccountSettings]) -> None:
         _check_role(name, account.role, (*ROLES, MEMBER))
         if not _HASH.fullmatch(account.hash):
             raise WrongValue(
-                f"the hash of {name} is not an argon2 hash: {advice(account.hash, f'gateway passwd {name}')}"
+                wording.HASH_OF_NOT_A_HASH.format(name=name, advice=advice(account.hash, f"gateway passwd {name}"))
             )
         if name.casefold() in seen:
-            raise WrongValue(f"{name} is there twice: upper and lower case are the same name")
+            raise WrongValue(wording.ACCOUNT_TWICE_BY_CASE.format(name=name))
         seen.add(name.casefold())
 
 
@@ -83,10 +84,7 @@ def check_tokens(tokens: Sequence[str]) -> None:
         name, _, rest = token.partition(":")
         role, _, digest = rest.partition(":")
         if not _DIGEST.fullmatch(digest):
-            raise WrongValue(
-                f"the token at place {place} is not name:role:sha256 with 64 hex digits: "
-                "`gateway passwd --token NAME` makes one"
-            )
+            raise WrongValue(wording.TOKEN_NOT_WRITTEN.format(place=place))
         check_name(name)
         _check_role(name, role, ROLES)
 
@@ -94,15 +92,12 @@ def check_tokens(tokens: Sequence[str]) -> None:
 def check_name(name: str) -> None:
     """Raise WrongValue unless `name` is a valid name for an account."""
     if not _NAME.fullmatch(name) or name.casefold() == LINK_NAME:
-        raise WrongValue(
-            f"{name[:40]!r} is not a valid account name: at most 32 letters, digits, '.', '_' and '-', "
-            f"first a letter or digit, and not {LINK_NAME!r}"
-        )
+        raise WrongValue(wording.NOT_AN_ACCOUNT_NAME.format(name=name[:40], link=LINK_NAME))
 
 
 def _check_role(name: str, role: str, possible: Sequence[str]) -> None:
     if role not in possible:
-        raise WrongValue(f"the role of {name} is none of {', '.join(possible)}")
+        raise WrongValue(wording.NOT_A_ROLE.format(name=name, roles=", ".join(possible)))
 
 
 def _veiled_tokens(tokens: Sequence[str]) -> str:

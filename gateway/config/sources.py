@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, cast
 
 from msgspec import structs
 
+from gateway import wording
 from gateway.config.accounts import ROOT_NAME
 from gateway.config.settings import PREFIX, SETTINGS, VARIABLES, Setting, Settings, value_of
 from gateway.config.values import NoHome, WrongValue
@@ -97,7 +98,7 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "")
         kind = UsageError if all(isinstance(problem, UsageError) for problem in problems) else ConfigError
         raise kind("\n".join(map(str, problems)))
     left = sorted(variable for variable, text in environ.items() if made_by_orchestrator(variable, text))
-    told = f"left alone, made by an orchestrator and not by you: {', '.join(left)}"
+    told = wording.ORCHESTRATOR_MADE.format(names=", ".join(left))
     return Loaded(assembled(values), sources, (told,) if left else ())
 
 
@@ -106,7 +107,7 @@ def load_again(flags: Mapping[str, str], environ: Mapping[str, str], config: str
     it would give nothing, or wait."""
     file = config or meant(environ.get(CONFIG_VARIABLE, ""))
     if file and not Path(os.path.expanduser(file)).is_file():
-        raise ConfigError(f"cannot read {file} again: it is gone, or not a plain file")
+        raise ConfigError(wording.CANNOT_READ_AGAIN.format(file=file))
     return load(flags, environ, config)
 
 
@@ -117,15 +118,15 @@ def from_file(config: str) -> Iterator[Given]:
     try:
         raw = Path(os.path.expanduser(config)).read_bytes()
         if raw.startswith(_UTF16):
-            raise ConfigError(f"{config} is UTF-16: save it as UTF-8")
+            raise ConfigError(wording.SETTINGS_UTF16.format(config=config))
         content = tomllib.loads(raw.decode("utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"cannot read {config}: {error.strerror}") from error
+        raise ConfigError(wording.CANNOT_READ.format(config=config, why=error.strerror)) from error
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{config} is not UTF-8 (line {line}): save it as UTF-8") from error
+        raise ConfigError(wording.SETTINGS_NOT_UTF8.format(config=config, line=line)) from error
     except ValueError as error:
-        raise ConfigError(f"{config} is not TOML: {error}") from error
+        raise ConfigError(wording.SETTINGS_NOT_TOML.format(config=config, problem=error)) from error
     source = Source("file", config)
     for key, value in content.items():
         if key not in SETTINGS and isinstance(value, dict):
@@ -179,7 +180,7 @@ def complaint(given: Given, setting: Setting, error: ValueError) -> str:
     if isinstance(error, WrongValue):
         return f"{error} ({given.source})"
     value = "the value" if setting.form.veil else repr(given.value)
-    return f"{value} ({given.source}) is not {setting.form.right}"
+    return wording.SETTING_IS_NOT.format(value=value, source=given.source, form=setting.form.right)
 
 
 def known(given: Given) -> Setting:
@@ -188,11 +189,11 @@ def known(given: Given) -> Setting:
         return SETTINGS[given.name]
     if given.source.place == "environment":
         near = nearest(given.name, (*VARIABLES, CONFIG_VARIABLE))
-        raise ConfigError(f"unknown variable {given.name}: the nearest known one is {near}")
+        raise ConfigError(wording.UNKNOWN_VARIABLE.format(name=given.name, near=near))
     if any(name.startswith(f"{given.name}.") for name in SETTINGS):
-        raise ConfigError(f"{given.name} ({given.source}) is a section: write [{given.name}] and its keys below")
+        raise ConfigError(wording.KEY_IS_A_SECTION.format(name=given.name, source=given.source))
     raise ConfigError(
-        f"unknown key {given.name} ({given.source}): the nearest known one is {nearest(given.name, SETTINGS)}"
+        wording.UNKNOWN_KEY.format(name=given.name, source=given.source, near=nearest(given.name, SETTINGS))
     )
 
 
@@ -214,30 +215,28 @@ def contradictions(values: Mapping[str, object], sources: Mapping[str, Source]) 
 
     doors = [name for name in (*DOORS, *TLS_DOORS) if values[name] != -1]
     if not doors:
-        yield wrong(f"every door is off: one of {', '.join(DOORS)} needs a port", DOORS)
+        yield wrong(wording.EVERY_DOOR_OFF.format(doors=", ".join(DOORS)), DOORS)
     for index, name in enumerate(doors):
         for other in doors[:index]:
             if values[name] == values[other] != 0:
-                words = f"{other} and {name} are both {values[name]}: a port serves one door"
+                words = wording.SAME_PORT.format(other=other, name=name, port=values[name])
                 yield wrong(words, (other, name))
     certificate = values["tls_cert"] is not None
     for name in TLS_DOORS:
         if values[name] != -1 and not certificate:
-            yield wrong(f"{name} needs a certificate: give --tls-cert FILE and --tls-key FILE", (name,))
+            yield wrong(wording.NEEDS_A_CERTIFICATE.format(name=name), (name,))
     if values["tls_key"] is not None and not certificate:
-        yield wrong("tls_key is the key of a certificate: give --tls-cert FILE as well", ("tls_key",))
+        yield wrong(wording.KEY_WITHOUT_CERTIFICATE, ("tls_key",))
     if certificate and values["web_port"] == -1 and not set(TLS_DOORS) & set(doors) and not values["classic"]:
-        yield wrong(f"tls_cert is given, and no port uses it: web_port or one of {', '.join(TLS_DOORS)}", ("tls_cert",))
+        yield wrong(wording.CERTIFICATE_UNUSED.format(doors=", ".join(TLS_DOORS)), ("tls_cert",))
     if cast(int, values["workers"]) > 1:
         yield from lonely(values, sources, wrong)
     homeless = sources["data"].place == "default" and not cast(Path, values["data"]).is_absolute()
     if homeless and not (values["memory"] or values["classic"]):
-        yield ConfigError("no home folder is known for the journal: give --data DIR, or --memory to keep nothing")
+        yield ConfigError(wording.NO_HOME_FOR_JOURNAL)
     accounts = cast(Collection[str], values["admin.accounts"])
     if values["admin.password_hash"] and any(name.casefold() == ROOT_NAME for name in accounts):
-        yield ConfigError(
-            f"admin.password_hash and admin.accounts.{ROOT_NAME} are both the account {ROOT_NAME!r}: leave one out"
-        )
+        yield ConfigError(wording.ROOT_TWICE.format(root=ROOT_NAME))
 
 
 def lonely(
@@ -246,11 +245,11 @@ def lonely(
     """What several workers cannot do. They do not start a Redis of their own: what people have in SQLite would seem to
     be gone, and all of the journal would be in memory without anybody having said so."""
     if values["redis"] is None:
-        words = "workers share their journal in Redis: give --redis redis://localhost (apt-get install redis-server)"
+        words = wording.WORKERS_NEED_REDIS
         yield wrong(words, ("workers",))
     for name in ("memory", "console", "classic"):
         if values[name]:
-            yield wrong(f"{name} is for one process: leave it out, or workers", ("workers", name))
+            yield wrong(wording.FOR_ONE_PROCESS.format(name=name), ("workers", name))
 
 
 def assembled(values: Mapping[str, object]) -> Settings:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
+from gateway import wording
 from gateway.core.address import parse_network
 from gateway.core.quantity import exact_duration, exact_size, parse_duration, parse_size
 
@@ -54,7 +55,7 @@ def path(text: str) -> Path | None:
     really called `~` is an accident waiting for `rm -rf ~`."""
     expanded = os.path.expanduser(text)
     if text.startswith("~") and (expanded.startswith("~") or (text.split("/")[0] == "~" and home() is None)):
-        raise NoHome(f"no home folder is known for {text!r}: write the whole path")
+        raise NoHome(wording.NO_HOME_FOR_PATH.format(text=text))
     return Path(expanded) if text else None
 
 
@@ -79,9 +80,9 @@ def check_hosts(hosts: tuple[str, ...]) -> None:
     """Raise WrongValue for a host that cannot be a machine's."""
     for host in hosts:
         if host == "*":
-            raise WrongValue("'*' is written 0.0.0.0 for every IPv4 address and :: for every IPv6 one")
+            raise WrongValue(wording.ALL_ADDRESSES)
         if re.fullmatch(r"[^:]+:\d+", host):
-            raise WrongValue(f"{host!r} has a port: it belongs to --tcp-port, --telnet-port or --web-port")
+            raise WrongValue(wording.HOST_HAS_PORT.format(host=host))
 
 
 def switch(text: str) -> str:
@@ -93,7 +94,7 @@ def switch(text: str) -> str:
 def words(text: str) -> str:
     """The text. Raises WrongValue for bytes in the environment or on the command line that were not UTF-8."""
     if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise WrongValue("the text is not UTF-8")
+        raise WrongValue(wording.VALUE_NOT_UTF8)
     return text
 
 
@@ -111,7 +112,7 @@ def check_base_path(path: str) -> None:
     """Raise WrongValue for a base path that could be mistaken for one of the web door's own paths."""
     first = path.split("/")[1] if path else ""
     if first in OWN_PATHS:
-        raise WrongValue(f"must not begin with /{first}, which is a path of the gateway's own")
+        raise WrongValue(wording.PATH_OF_OUR_OWN.format(first=first))
 
 
 REDIS_SCHEMES = ("redis", "rediss", "unix")
@@ -123,7 +124,7 @@ def redis_url(text: str) -> str | None:
         return None
     parts = urlsplit(text)
     if parts.scheme not in REDIS_SCHEMES or not (parts.hostname or parts.scheme == "unix") or parts.port == 0:
-        raise ValueError("not a Redis URL")
+        raise ValueError(wording.NOT_A_REDIS_URL)
     return text
 
 

@@ -157,7 +157,7 @@ def fill(
             for end in ("", "-wal", "-shm", "-mark", "-tail"):
                 path.with_name(path.name + end).unlink(missing_ok=True)
         if isinstance(problem, sqlite3.Error):
-            raise JournalError(f"the store cannot be filled: {problem}") from problem
+            raise JournalError(wording.STORE_CANNOT_BE_FILLED.format(problem=problem)) from problem
         raise
 
 
@@ -165,14 +165,14 @@ def _load(connection: sqlite3.Connection, lines: ExportLines, new_epochs: bool |
     held = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
     if any(held.values()):
         what = ", ".join(f"{count} {NAMES.get(table, table)}" for table, count in held.items() if count)
-        raise JournalError(f"the store is not empty ({what}): import into a new folder, with --data")
+        raise JournalError(wording.STORE_NOT_EMPTY.format(what=what))
     loader = Filling(connection)
     try:
         for line in lines:
             loader.take(line)
         loader.flush()
     except sqlite3.IntegrityError as error:
-        raise lines.wrong(f"it contradicts an earlier line ({error})") from error
+        raise lines.wrong(wording.CONTRADICTS.format(problem=error)) from error
     if loader.live if new_epochs is None else new_epochs:
         renew_in(connection)
         loader.renewed = True

@@ -31,6 +31,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from threading import Semaphore, Thread
 
+from gateway import wording
 from gateway.core.quantity import short_size
 from gateway.errors import JournalError
 from gateway.journal.disk import SPARE_BYTES, sync_folder
@@ -64,7 +65,7 @@ class LargeFile:
         try:
             self.descriptor = _open_part(self.part)
         except BlockingIOError:
-            raise JournalError(f"another command is writing {self.place}: wait until it is done") from None
+            raise JournalError(wording.BACKUP_BEING_WRITTEN.format(place=self.place)) from None
         except OSError as error:
             raise self.failure(error) from error
 
@@ -73,29 +74,27 @@ class LargeFile:
         try:
             found = place.stat() if os.path.lexists(place) else None
             if not folder.is_dir():
-                raise JournalError(f"there is no folder {folder}: make it first")
+                raise JournalError(wording.NO_FOLDER.format(folder=folder))
             space = os.statvfs(folder)
             needed = _needed(folder, database) if database is not None else 0
         except OSError as error:
             raise self.failure(error) from error
         if found is not None and stat.S_ISDIR(found.st_mode):
-            raise JournalError(f"{place} is a folder: name a file in it")
+            raise JournalError(wording.IS_A_FOLDER.format(place=place))
         if found is not None and not stat.S_ISREG(found.st_mode):
-            raise JournalError(f"{place} is no plain file: name one that is, or one that is not there yet")
+            raise JournalError(wording.NO_PLAIN_FILE.format(place=place))
         if database is not None and place.is_relative_to(database.parent):
-            raise JournalError(
-                f"{place} would be in the gateway's own data folder, from which removed texts must go: choose another"
-            )
+            raise JournalError(wording.IN_DATA_FOLDER.format(place=place))
         if found is not None and not self._replace:
-            raise JournalError(f"{place} is there already: name another file, or add --force to replace it")
+            raise JournalError(wording.THERE_ALREADY.format(place=place))
         if space.f_bavail * space.f_frsize < needed:
             free = short_size(space.f_bavail * space.f_frsize)
-            raise JournalError(f"{folder} has {free} free, {short_size(needed)} are needed there")
+            raise JournalError(wording.TOO_LITTLE_SPACE.format(folder=folder, free=free, needed=short_size(needed)))
 
     def failure(self, error: Exception) -> JournalError:
         """What went wrong while it was written, in words."""
         why = getattr(error, "strerror", None) or str(error)
-        return JournalError(f"cannot write {self.place}: {why}")
+        return JournalError(wording.CANNOT_WRITE.format(path=self.place, why=why))
 
     def complete(self) -> None:
         """All is written: give it its name. Raises OSError or JournalError."""
@@ -110,7 +109,7 @@ class LargeFile:
         try:
             os.link(self.part, self.place)
         except FileExistsError:
-            raise JournalError(f"{self.place} is there by now: it was left alone") from None
+            raise JournalError(wording.THERE_BY_NOW.format(place=self.place)) from None
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise

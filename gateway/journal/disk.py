@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway import wording
 from gateway.core.quantity import short_size
 from gateway.errors import JournalError
 
@@ -58,9 +59,9 @@ class Disk:
         try:
             found = self._path.stat()
         except OSError as error:
-            raise JournalError(f"{self._path} has been taken away ({error.strerror}): put it back") from error
+            raise JournalError(wording.JOURNAL_TAKEN_AWAY.format(path=self._path, why=error.strerror)) from error
         if (found.st_dev, found.st_ino) != self._identity:
-            raise Replaced(f"{self._path} has been replaced by another file")
+            raise Replaced(wording.JOURNAL_REPLACED.format(path=self._path))
 
     def _has_space(self) -> None:
         if not self._spare:
@@ -69,7 +70,5 @@ class Disk:
         free = system.f_bavail * system.f_frsize
         wanted = min(self._spare, system.f_blocks * system.f_frsize // SPARE_SHARE)
         if free < wanted:
-            raise JournalError(
-                f"the disk is nearly full: {self._path.parent} has {short_size(free)} free, "
-                f"the journal writes from {short_size(wanted)} on"
-            )
+            folder, has, wants = self._path.parent, short_size(free), short_size(wanted)
+            raise JournalError(wording.DISK_NEARLY_FULL.format(folder=folder, free=has, wanted=wants))

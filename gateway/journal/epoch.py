@@ -39,6 +39,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from gateway import wording
 from gateway.journal.disk import sync_folder
 
 LINUX_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -112,9 +113,9 @@ def why_broken(meta: Mapping[str, str], boot: str, mark: str) -> str | None:
     `mark_next` is the token that was about to be written: a process killed in between has either mark.
     """
     if meta["mark"] and mark != meta["mark"] and not _was_being_written(meta, mark):
-        return "the database is a restored copy" if mark else "the database came without its mark file"
+        return wording.DATABASE_RESTORED if mark else wording.DATABASE_WITHOUT_MARK
     if meta["clean"] == "no" and meta["durability"] == "process" and boot != meta["boot"]:
-        return "the machine stopped before the journal did"
+        return wording.MACHINE_STOPPED_FIRST
     return None
 
 
@@ -141,11 +142,11 @@ def why_missing(connection: sqlite3.Connection, database: Path, clean: bool) -> 
     try:
         room, seq = NOTE.unpack(tail_path(database).read_bytes())
     except (OSError, struct.error):
-        return None if clean else "the note of its last message is missing"
+        return None if clean else wording.NOTE_MISSING
     if (room, seq) == NOTHING:
         return None
     head = connection.execute(SELECT_HEAD, (room,)).fetchone()
-    return "its end is missing" if head is None or head[0] < seq else None
+    return wording.END_MISSING if head is None or head[0] < seq else None
 
 
 class Tail:

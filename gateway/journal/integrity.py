@@ -17,6 +17,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway import wording
 from gateway.journal.schema import APPLICATION_ID, VERSION
 
 MAGIC = b"SQLite format 3\0"
@@ -46,9 +47,9 @@ def damage(path: Path) -> str | None:
     """What is wrong with the database at `path`, as the end of a sentence that begins with its name; None if nothing
     is. A database that is not there at all is not damaged."""
     if not path.exists():
-        return "is gone, but its write-ahead log is there" if _read(wal_path(path), 1) else None
+        return wording.DATABASE_GONE if _read(wal_path(path), 1) else None
     if not path.is_file():
-        return "is not a file"
+        return wording.DATABASE_NOT_A_FILE
     header = _read(path, HEADER_BYTES)
     return _wrong_header(header) or _wrong_version(header) or _wrong_size(path, header)
 
@@ -63,12 +64,12 @@ def _read(path: Path, size: int) -> bytes:
 
 def _wrong_header(header: bytes) -> str | None:
     if not header:
-        return "is empty"
+        return wording.DATABASE_EMPTY
     if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
-        return "is not a SQLite database"
+        return wording.DATABASE_NOT_SQLITE
     (encoding,) = struct.unpack_from(">I", header, 56)
     if _page_size(header) not in PAGE_SIZES or header[21:24] != PAYLOAD_FRACTIONS or encoding != UTF_8:
-        return "has a damaged header"
+        return wording.DATABASE_HEADER
     return None
 
 
@@ -76,10 +77,10 @@ def _wrong_version(header: bytes) -> str | None:
     (version,) = struct.unpack_from(">I", header, 60)
     (application,) = struct.unpack_from(">I", header, 68)
     if application != APPLICATION_ID:
-        return "belongs to another program"
+        return wording.DATABASE_OF_ANOTHER
     if version > VERSION:
-        return f"was written by a newer gateway (schema {version}, this one knows {VERSION})"
-    return None if version >= 1 else f"has an unknown schema ({version})"
+        return wording.DATABASE_NEWER.format(version=version, known=VERSION)
+    return None if version >= 1 else wording.DATABASE_UNKNOWN.format(version=version)
 
 
 def _wrong_size(path: Path, header: bytes) -> str | None:
@@ -91,7 +92,7 @@ def _wrong_size(path: Path, header: bytes) -> str | None:
     whole = path.stat().st_size // page_size
     if all(page in wal.pages for page in range(whole + 1, (wal.total or pages) + 1)):
         return None
-    return f"is cut short: {whole} of {wal.total or pages} pages"
+    return wording.DATABASE_SHORT.format(whole=whole, total=wal.total or pages)
 
 
 def _page_size(header: bytes) -> int:
@@ -106,7 +107,7 @@ def _read_wal(path: Path, page_size: int) -> _Wal | str:
     magic, _, wal_page_size, _, _, _, sum_1, sum_2 = struct.unpack(">8I", header)
     order = WAL_MAGIC.get(magic)
     if order is None or wal_page_size != page_size or _checksum(header[:24], order) != (sum_1, sum_2):
-        return "has a write-ahead log with a damaged header"
+        return wording.DATABASE_WAL_HEADER
     return _committed(path, page_size, salts=header[16:24])
 
 

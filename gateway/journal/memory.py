@@ -73,7 +73,7 @@ class MemoryJournal:
     def append(self, batch: list[Message], done: Callable[[list[Message] | JournalError], None]) -> None:
         """As `Journal.append`."""
         if self._too_many({message.room for message in batch}):
-            done(JournalError(f"the journal in memory holds {self._most_rooms} rooms, its most"))
+            done(JournalError(wording.MEMORY_ROOMS.format(most=self._most_rooms)))
             return
         for message in batch:
             self._keep(message)
@@ -94,7 +94,7 @@ class MemoryJournal:
     def set_topic(self, room: str, topic: str, by: str = "") -> Answer[JournalError | None]:
         """As `Journal.set_topic`."""
         if self._too_many({room}):
-            return Answer.of(JournalError(f"the journal in memory holds {self._most_rooms} rooms, its most"))
+            return Answer.of(JournalError(wording.MEMORY_ROOMS.format(most=self._most_rooms)))
         self._rooms.setdefault(room, _Room()).topic = topic
         return Answer.of(None)
 

@@ -26,6 +26,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway import wording
 from gateway.errors import StartError
 from gateway.journal.epoch import Tail, boot_id, epoch_of, new_seed, read_mark, why_broken, why_missing, write_mark
 from gateway.journal.integrity import damage
@@ -105,10 +106,7 @@ def open_database(path: Path, durability: str, patience: float, sleep: Callable[
             if not _is_locked(error):
                 raise StartError(_explain(path, error)) from error
             if waited >= patience:
-                raise StartError(
-                    f"journal: {path} is locked, probably by another gateway on this data folder: "
-                    "stop it, or choose another with --data"
-                ) from error
+                raise StartError(wording.JOURNAL_LOCKED.format(path=path)) from error
         sleep(PAUSE)
         waited += PAUSE
 
@@ -127,15 +125,15 @@ def _is_locked(error: sqlite3.Error) -> bool:
 def _explain(path: Path, error: sqlite3.Error) -> str:
     if isinstance(error, sqlite3.OperationalError):
         return _advice(path, str(error))
-    return _refusal(path, f"is damaged ({error})")
+    return _refusal(path, wording.JOURNAL_IS_DAMAGED.format(problem=error))
 
 
 def _advice(path: Path, trouble: str) -> str:
-    return f"journal: {path} cannot be used ({trouble}): check its folder's owner, mode and free space"
+    return wording.JOURNAL_CANNOT_BE_USED.format(path=path, trouble=trouble)
 
 
 def _refusal(path: Path, fault: str) -> str:
-    return f"journal: {path} {fault}; it was left untouched: restore a backup, or move it away to begin a new one"
+    return wording.JOURNAL_LEFT_ALONE.format(path=path, fault=fault)
 
 
 def _open(path: Path, durability: str) -> Opened:
@@ -180,12 +178,12 @@ def _fault_inside(connection: sqlite3.Connection, path: Path) -> str | None:
 
 def _quick_check(connection: sqlite3.Connection) -> str | None:
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    return None if verdict == "ok" else f"is damaged ({' '.join(verdict.split())})"
+    return None if verdict == "ok" else wording.JOURNAL_IS_DAMAGED.format(problem=" ".join(verdict.split()))
 
 
 def _require_writable(path: Path) -> None:
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
-        raise StartError(f"journal: {path} or its folder is read-only: give it to the gateway's user (chown, chmod)")
+        raise StartError(wording.JOURNAL_READ_ONLY.format(path=path))
 
 
 def _connect(path: Path, durability: str) -> sqlite3.Connection:
@@ -194,7 +192,7 @@ def _connect(path: Path, durability: str) -> sqlite3.Connection:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
-            raise StartError(f"journal: the file system of {path} allows no write-ahead log: choose a local --data")
+            raise StartError(wording.JOURNAL_NO_WAL.format(path=path))
         connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("PRAGMA secure_delete = ON").fetchall()

@@ -33,6 +33,7 @@ import struct
 from collections.abc import Iterator
 from itertools import takewhile
 
+from gateway import wording
 from gateway.core.ports.journal import UNKNOWN_AGE_MS, Expired, Removal
 from gateway.errors import JournalError
 from gateway.journal.store import TABLES_BY_SEQ, Store
@@ -134,7 +135,7 @@ def erase(store: Store) -> None:
     try:
         sweep(store.descriptor())
     except OSError as error:
-        raise JournalError(f"removed texts may still be in the journal's file: {error.strerror}") from error
+        raise JournalError(wording.REMOVED_TEXTS_STAY.format(why=error.strerror)) from error
     # This first commit after a truncation also syncs the new log's header, so that the next batch need not wait for it.
     store.connection.execute("INSERT OR REPLACE INTO meta VALUES ('erasing', 'no')")
     store.wal_pages = 0

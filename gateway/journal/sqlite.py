@@ -45,10 +45,10 @@ PATIENCE = 5.0
 CHECKPOINT_PAGES = 2000
 
 FAILURES = {
-    sqlite3.SQLITE_FULL: "the disk is full: free some space on the journal's file system",
-    sqlite3.SQLITE_IOERR: "the disk failed: look at the machine's log",
-    sqlite3.SQLITE_READONLY: "the journal's file or its file system has become read-only",
-    sqlite3.SQLITE_CORRUPT: "the journal's file is damaged: stop the gateway and restore a backup",
+    sqlite3.SQLITE_FULL: wording.DISK_FULL,
+    sqlite3.SQLITE_IOERR: wording.DISK_FAILED,
+    sqlite3.SQLITE_READONLY: wording.DISK_READ_ONLY,
+    sqlite3.SQLITE_CORRUPT: wording.JOURNAL_DAMAGED,
 }
 
 log = logging.getLogger(__name__)
@@ -303,12 +303,12 @@ class SqliteJournal:
         except sqlite3.Error as error:
             return self._failure(error)
         except (ValueError, OverflowError) as error:
-            return JournalError(f"the journal cannot store this: {error}")
+            return JournalError(wording.CANNOT_STORE_THIS.format(problem=error))
 
     def _failure(self, error: sqlite3.Error) -> JournalError:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         self._suspect = self._suspect or code != sqlite3.SQLITE_FULL
-        return JournalError(FAILURES.get(code, f"the journal failed: {error}"))
+        return JournalError(FAILURES.get(code, wording.JOURNAL_FAILED.format(problem=error)))
 
     def _reopen(self) -> None:
         earlier = self._store
@@ -316,14 +316,14 @@ class SqliteJournal:
             self._copy.stop(JournalError(wording.BACKUP_REOPENED))
         earlier.close()
         if not self._path.exists():
-            raise JournalError(f"{self._path} has been taken away: put it back")
+            raise JournalError(wording.JOURNAL_PUT_BACK.format(path=self._path))
         try:
             store, broken = self._open(0, time.sleep)
         except StartError as error:
             raise JournalError(str(error)) from error
         try:
             if store.has_lost(earlier) and broken is None:
-                broken = "its end is missing"
+                broken = wording.END_MISSING
                 seed = renew_epochs(store.connection)
                 store.tail.forget()
                 store = self._store_on(store.connection, store.tail, seed)
@@ -334,7 +334,7 @@ class SqliteJournal:
         self._store = store
         self._suspect = False
         if broken is not None:
-            raise LostTail(f"the journal came back with new epochs: {broken}")
+            raise LostTail(wording.NEW_EPOCHS_AFTER_LOSS.format(why=broken))
 
     def _open(self, patience: float, sleep: Callable[[float], None]) -> tuple[Store, str | None]:
         opened = open_database(self._path, self._durability, patience, sleep)

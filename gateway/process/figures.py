@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from gateway import wording
 from gateway.errors import StartError
 
 MANY_DESCRIPTORS = 500
@@ -80,7 +81,7 @@ def require_descriptors() -> None:
     """Raise StartError where the process may not have LEAST_DESCRIPTORS."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < LEAST_DESCRIPTORS:
-        raise StartError(f"this process may open {hard} files: raise the limit to {RESERVED} or more (ulimit -n)")
+        raise StartError(wording.TOO_FEW_FILES.format(files=hard, least=RESERVED))
 
 
 RESERVED = 64

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from gateway import wording
 from gateway.errors import StartError
 
 KEY_BYTES = 32
@@ -76,12 +77,12 @@ def hold_folder(folder: Path) -> int:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as problem:
-        raise StartError(f"cannot use the folder {folder}: {problem.strerror}; check its owner and mode") from problem
+        raise StartError(wording.CANNOT_USE_FOLDER.format(folder=folder, why=problem.strerror)) from problem
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as problem:
         os.close(descriptor)
-        raise StartError(f"another gateway uses {folder}: give each its own --data") from problem
+        raise StartError(wording.FOLDER_IN_USE.format(folder=folder)) from problem
     return descriptor
 
 
@@ -96,9 +97,9 @@ def kept_key(path: Path) -> bytes:
         # Reading what is no plain file could wait for ever, or never end.
         key = path.read_bytes() if path.is_file() else b""
     except (OSError, RuntimeError) as problem:
-        advice = "check its folder's owner and mode"
+        advice = wording.CHECK_FOLDER
         why = getattr(problem, "strerror", None) or problem
-        raise StartError(f"cannot use the key {path}: {why}; {advice}") from problem
+        raise StartError(wording.CANNOT_USE_KEY.format(path=path, why=why, advice=advice)) from problem
     if len(key) != KEY_BYTES:
-        raise StartError(f"{path} is not a key of {KEY_BYTES} bytes: restore it, or delete it and all tokens with it")
+        raise StartError(wording.NOT_A_KEY.format(path=path, size=KEY_BYTES))
     return key

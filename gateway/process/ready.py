@@ -45,7 +45,7 @@ def write_ports_file(path: Path, ports: Mapping[str, int]) -> None:
         write_whole(path, f"{content}\n".encode(), 0o644)
     except (OSError, RuntimeError) as problem:
         why = getattr(problem, "strerror", None) or problem
-        raise StartError(f"cannot write the ports file {path}: {why}") from problem
+        raise StartError(wording.CANNOT_WRITE_PORTS.format(path=path, why=why)) from problem
 
 
 class PageFile(Protocol):

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gateway import wording
 from gateway.checkout import PROJECT, ROOT
 from gateway.config.settings import SETTINGS, Settings, value_of
 from gateway.core.address import host_and_port, is_loopback
@@ -101,7 +102,7 @@ def show(kind: str, settings: Settings, flags: Mapping[str, str], config: str, o
     """Print the file of that kind (a key of KINDS) for an `Installation`; return the exit code. Raises UsageError where
     there is none."""
     if settings.classic:
-        raise UsageError("--classic is for a terminal: it reports to no service manager")
+        raise UsageError(wording.CLASSIC_NO_SERVICE)
     installation = Installation(settings, flags, Path(config).expanduser() if config else None, own_data)
     print("\n".join(KINDS[kind](installation)))
     return 0
@@ -167,7 +168,7 @@ def service_unit(of: Installation) -> Iterator[str]:
 def socket_unit(of: Installation) -> Iterator[str]:
     """The lines of gateway.socket."""
     if any(value_of(of.settings, name) == 0 for name in PORTS):
-        raise UsageError("a socket unit needs fixed ports: 0 would be another one for the gateway than for systemd")
+        raise UsageError(wording.FIXED_PORTS)
     yield "# gateway service --socket > /etc/systemd/system/gateway.socket, beside gateway.service"
     yield "# systemctl daemon-reload && systemctl enable --now gateway.socket"
     yield "[Unit]"
@@ -322,9 +323,9 @@ def _user(of: Installation) -> tuple[str, str]:
     """The user that the service has to be, and why; empty where one without any rights of its own will do."""
     closed = next((path for path in _programs(of) if not _open_to_all(path)), None)
     if closed is not None:
-        return _owner(closed), f"only its owner can read {closed}: an installation that all can read needs no user"
+        return _owner(closed), wording.ONLY_OWNER_READS.format(path=closed)
     if of.data is not None and not of.own_data and of.data.parent != STATE:
-        return _owner(of.data), f"the owner of {of.data}; a folder in {STATE} needs no user"
+        return _owner(of.data), wording.OWNER_OF_FOLDER.format(folder=of.data, state=STATE)
     return "", ""
 
 

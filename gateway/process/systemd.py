@@ -145,7 +145,7 @@ def passed_sockets(environ: MutableMapping[str, str]) -> list[PassedSocket]:
         log.warning(wording.LOG_PASSED_TO_ANOTHER, owner or "?", os.getpid())
         return []
     if not count.isdigit():
-        raise StartError(f"LISTEN_FDS is {count[:20]!r}, not a number of sockets")
+        raise StartError(wording.LISTEN_FDS_NO_NUMBER.format(count=count[:20]))
     descriptors = range(FIRST_PASSED, FIRST_PASSED + int(count))
     names += [""] * (len(descriptors) - len(names))
     return [PassedSocket(name, _listening(number, name)) for number, name in zip(descriptors, names, strict=False)]
@@ -157,17 +157,17 @@ def _listening(descriptor: int, name: str) -> socket.socket:
     try:
         sock = socket.socket(fileno=descriptor)
     except OSError as problem:
-        raise StartError(f"{what}, passed by LISTEN_FDS, is no socket: {problem.strerror}") from problem
+        raise StartError(wording.PASSED_NO_SOCKET.format(what=what, why=problem.strerror)) from problem
     if sock.family not in (socket.AF_INET, socket.AF_INET6) or sock.type != socket.SOCK_STREAM:
-        wrong = "is not TCP: its ListenStream= takes a port, or an address with one"
+        wrong = wording.PASSED_NOT_TCP
     elif not _accepts(sock):
-        wrong = "does not listen: its unit needs ListenStream= and Accept=no"
+        wrong = wording.PASSED_DEAF
     else:
         os.set_inheritable(descriptor, False)
         sock.setblocking(False)
         return sock
     sock.detach()
-    raise StartError(f"{what}, passed by LISTEN_FDS, {wrong}")
+    raise StartError(wording.PASSED_WRONG.format(what=what, wrong=wrong))
 
 
 def _accepts(sock: socket.socket) -> bool:

@@ -18,6 +18,7 @@ import msgspec
 import redis
 from redis.exceptions import RedisError
 
+from gateway import wording
 from gateway.core.ports.archive import (
     FORMAT,
     AnyLine,
@@ -186,14 +187,12 @@ class RedisArchive:
     def load(self, lines: ExportLines, *, new_epochs: bool | None) -> None:
         """Fill the empty Redis. Raises WrongLine, or JournalError when it is not empty or nodes live."""
         if self.nodes():
-            raise JournalError(f"gateways are running on the Redis at {self.address}: stop them first")
+            raise JournalError(wording.GATEWAYS_ON_REDIS.format(address=self.address))
         try:
             used = [key.removeprefix("gw:") for key in USED if self._client.exists(key)]
             if used or any(self._client.scan_iter("gw:person:*")):
                 words = ", ".join(used or ["people"])
-                raise JournalError(
-                    f"the Redis at {self.address} is not empty (it has {words}): use another, or another db"
-                )
+                raise JournalError(wording.REDIS_NOT_EMPTY.format(address=self.address, words=words))
             self._clear()
             for line in lines:
                 self.counts[_tag(line)] = self.counts.get(_tag(line), 0) + 1
@@ -205,7 +204,7 @@ class RedisArchive:
             for first in range(0, len(names := sorted(self._staged)), AT_ONCE):
                 self._client.rpush(f"{STAGED}names", *names[first : first + AT_ONCE])
             if not self._client.eval(PUT_IN_PLACE, 0):
-                raise JournalError(f"the Redis at {self.address} is not empty any more")
+                raise JournalError(wording.REDIS_FILLED.format(address=self.address))
         except (RedisError, OSError) as error:
             raise refusal_of(error, self.address) from error
         except BaseException:

@@ -157,7 +157,7 @@ class Backplane:
         for task in (*self._tasks, self._lane_task, self._entering, self._rewriting):
             if task is not None:
                 task.cancel()
-        self._fail(BackplaneError("the gateway stops"))
+        self._fail(BackplaneError(wording.STOPPING))
         await self._lane.close()
         await self._watcher.close()
 
@@ -199,7 +199,7 @@ class Backplane:
                 return replies
             if not await self._cured(failed.__cause__):
                 raise failed
-        raise BackplaneError("Redis does not stay the same", link.address)
+        raise BackplaneError(wording.REDIS_CHANGES, link.address)
 
     async def try_each(self, link: Link, calls: Sequence[tuple[str, Sequence[Argument]]]) -> list[Any]:
         """The same without a second try; a BackplaneError stands in the place of an answer."""
@@ -261,7 +261,7 @@ class Backplane:
                 continue
             if not calls:
                 return
-            failure = BackplaneError("Redis does not stay the same", self.address)
+            failure = BackplaneError(wording.REDIS_CHANGES, self.address)
         for each in calls:
             each.heard(failure)
 

@@ -314,7 +314,7 @@ class _Batch:
 
     def _give_up(self) -> None:
         if not self._turn.settled:
-            self._turn.settle(BackplaneError("Redis did not give it back", self._journal.backplane.address))
+            self._turn.settle(BackplaneError(wording.REDIS_KEPT_IT, self._journal.backplane.address))
 
     def _over(self, outcome: list[Message] | JournalError) -> None:
         # What is refused now may be in the stream all the same. It then comes like anybody's message, so that a sender

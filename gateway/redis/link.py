@@ -24,6 +24,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from gateway import wording
 from gateway.errors import BackplaneError
 
 Command = Sequence[str | int | bytes]
@@ -34,22 +35,22 @@ class UnfitRedisError(BackplaneError):
 
 
 CAUSES = {
-    "OOM": "Redis is full: raise its maxmemory, or shorten journal.retention or journal.stream_messages",
-    "READONLY": "Redis is a read-only replica: point --redis at the master",
-    "LOADING": "Redis is still loading its data",
-    "MISCONF": "Redis cannot write to its disk: look at its log",
-    "NOREPLICAS": "Redis has too few replicas (min-replicas-to-write)",
-    "MASTERDOWN": "Redis is a replica that has lost its master",
-    "BUSY": "a script keeps Redis busy",
-    "WRONGTYPE": "a key of the gateway (gw:…) in Redis was replaced by something else: restore or delete it",
-    "NOAUTH": "Redis wants a password: --redis redis://:PASSWORD@HOST:PORT",
-    "WRONGPASS": "Redis does not accept this user and password",
-    "NOPERM": "this user of Redis may not do what the gateway needs: allow it ~gw:* &gw:* +@all",
-    "CLUSTERDOWN": "the Redis cluster is down",
-    "TIMEOUT": "Redis does not answer",
-    "GWWAIT": "Redis was restarted: the nodes compare what they have for a moment",
-    "GWSTALE": "it was sent too late",
-    "GWEPOCH": "the room has lost its end and was given a new epoch",
+    "OOM": wording.REDIS_FULL,
+    "READONLY": wording.REDIS_REPLICA,
+    "LOADING": wording.REDIS_LOADING,
+    "MISCONF": wording.REDIS_DISK,
+    "NOREPLICAS": wording.REDIS_FEW_REPLICAS,
+    "MASTERDOWN": wording.REDIS_MASTER_LOST,
+    "BUSY": wording.REDIS_BUSY,
+    "WRONGTYPE": wording.REDIS_KEY_REPLACED,
+    "NOAUTH": wording.REDIS_WANTS_PASSWORD,
+    "WRONGPASS": wording.REDIS_WRONG_PASSWORD,
+    "NOPERM": wording.REDIS_NOT_ALLOWED,
+    "CLUSTERDOWN": wording.REDIS_CLUSTER_DOWN,
+    "TIMEOUT": wording.REDIS_SILENT,
+    "GWWAIT": wording.REDIS_RESTARTED,
+    "GWSTALE": wording.SENT_TOO_LATE,
+    "GWEPOCH": wording.ROOM_LOST_ITS_END,
 }
 """By the first word of an error from Redis: what it means, and what the operator can do."""
 
@@ -74,7 +75,7 @@ def refusal_of(error: BaseException, address: str) -> BackplaneError:
     elif not word:
         # Within a script's error the word comes later.
         word = next((each for each in text.split() if each in CAUSES), "")
-    words = CAUSES.get(word) or f"Redis cannot be reached: {text or type(error).__name__}"
+    words = CAUSES.get(word) or wording.REDIS_UNREACHABLE.format(problem=text or type(error).__name__)
     refusal = (UnfitRedisError if word in UNFIT else BackplaneError)(words, address)
     refusal.__cause__ = error
     return refusal
@@ -163,13 +164,13 @@ def run_of(info: bytes, address: str) -> str:
     found = {name: value for name, _, value in lines}
     version = found.get("redis_version", "0")
     if int(version.split(".")[0]) < LEAST_VERSION and "valkey_version" not in found:
-        raise UnfitRedisError(f"Redis is version {version}: {LEAST_VERSION} or later is needed", address)
+        raise UnfitRedisError(wording.REDIS_TOO_OLD.format(version=version, least=LEAST_VERSION), address)
     if found.get("cluster_enabled") == "1":
-        raise UnfitRedisError("Redis is a cluster, which is not supported: use one master (with replicas)", address)
+        raise UnfitRedisError(wording.REDIS_CLUSTER, address)
     policy = found.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise UnfitRedisError(
-            f"Redis may throw messages away (maxmemory-policy {policy}): set its maxmemory-policy to noeviction",
+            wording.REDIS_EVICTS.format(policy=policy),
             address,
         )
     return found.get("run_id", "unknown")

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from gateway import wording
 from gateway.core.quantity import short_size
 from gateway.core.sessions import nicknames
 from gateway.errors import JournalError, Refusal, StartError, UsageError
@@ -18,11 +19,11 @@ def backup(question: Question) -> int:
     """`gateway backup FILE`: returns the exit code. Raises StartError, UsageError."""
     settings, asked = question
     if asked["file"] in ("", "-"):
-        raise UsageError("backup writes a file: name it (`gateway export` writes to standard output)")
+        raise UsageError(wording.BACKUP_NEEDS_FILE)
     file, replace = os.path.abspath(asked["file"]), bool(asked["force"])
     folder = kept(settings)
     if settings.redis is not None:
-        raise UsageError("with --redis there is no file to copy: back up Redis itself, or use `gateway export`")
+        raise UsageError(wording.BACKUP_WITH_REDIS)
     progress = Progress()
     try:
         request(folder, "POST", "/admin/backup", {"file": file, "replace": replace})
@@ -44,13 +45,13 @@ def watch(folder: Path, file: str, progress: "Progress") -> None:
         while True:
             report = request(folder, "GET", "/admin/backup")
             if report.get("file") != file:
-                raise StartError("another backup has been begun since: look at that one")
+                raise StartError(wording.BACKUP_SUPERSEDED)
             if report["state"] != "running":
                 break
             progress.show(report["copied"], report["total"])
             time.sleep(POLL_SECONDS)
     except Unasked as why:
-        raise StartError(f"the gateway went away before the backup was complete: {why}") from None
+        raise StartError(wording.BACKUP_GATEWAY_WENT.format(why=why)) from None
     except KeyboardInterrupt:
         with suppress(Unasked, StartError):
             request(folder, "DELETE", "/admin/backup")
@@ -89,8 +90,8 @@ def new_epoch(question: Question) -> int:
 def renewed(room: str, known: bool) -> None:
     """Say what came of a new epoch. Raises StartError where there is no such room."""
     if not known:
-        raise StartError(f"nothing has been said in #{room}: it has no epoch that anybody knows")
-    print(f"#{room} has a new epoch")
+        raise StartError(wording.NO_SUCH_STORED_ROOM.format(room=room))
+    print(wording.EPOCH_RENEWED.format(room=room))
 
 
 class Progress:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
+from gateway import wording
 from gateway.core.ports.archive import ExportLines, Filled, WrongLine, written
 from gateway.core.quantity import short_size
 from gateway.errors import JournalError, StartError, UsageError
@@ -87,7 +88,7 @@ def written_to(file: str) -> Iterator[BinaryIO]:
             yield out
         return
     if sys.stdout is None:
-        raise StartError("there is no standard output: name a file")
+        raise StartError(wording.NO_OUTPUT)
     yield sys.stdout.buffer
     sys.stdout.buffer.flush()
 
@@ -107,7 +108,7 @@ def snapshot(folder: Path, beside: Path | None) -> Iterator[tuple[Any, bool]]:
         else:
             watch(folder, copy, Progress())
             if not os.path.exists(copy):
-                raise StartError(f"the gateway has a {os.path.dirname(temporary)} of its own: name a file elsewhere")
+                raise StartError(wording.NAME_OF_OUR_OWN.format(name=os.path.dirname(temporary)))
             with copied(Path(copy)) as connection:
                 yield connection, True
             return
@@ -120,17 +121,17 @@ def import_(question: Question) -> int:
     settings, asked = question
     folder, file = kept(settings), asked["file"] or "-"
     if file == "-" and (sys.stdin is None or sys.stdin.isatty()):
-        raise UsageError("name the file of an export, or pipe one in")
+        raise UsageError(wording.NO_INPUT)
     new_epochs = {"": None, "true": True, "false": False}[asked["new_epochs"]]
     with sys.stdin.buffer if file == "-" else open(file, "rb") as source:
         try:
             loaded = filled_from(ExportLines(source.readline), settings, folder, new_epochs)
         except (WrongLine, JournalError) as problem:
-            raise StartError(f"nothing was imported: {problem}") from problem
+            raise StartError(wording.NOTHING_IMPORTED.format(problem=problem)) from problem
     counts = ((loaded.counts.get(kind, 0), words) for kind, words in COUNTED.items())
     print(", ".join(f"{count:,} {words}" for count, words in counts))
     if loaded.renewed and loaded.live and new_epochs is None:
-        print("Every room has a new epoch, because the gateway that was exported went on (--no-new-epochs keeps them).")
+        print(wording.NEW_EPOCHS_GIVEN)
     return 0
 
 
@@ -148,11 +149,10 @@ def filled_from(lines: ExportLines, settings: StoreSettings, folder: Path, new_e
         try:
             archive.load(lines, new_epochs=new_epochs)
         except JournalError as problem:
-            raise StartError(f"nothing was imported: {problem}") from problem
+            raise StartError(wording.NOTHING_IMPORTED.format(problem=problem)) from problem
         if archive.longest > settings.journal.stream_messages > 0:
             print(
-                f"A room has {archive.longest:,} messages, and Redis will keep about "
-                f"{settings.journal.stream_messages:,}: raise journal.stream_messages before gateways start.",
+                wording.REDIS_KEEPS_LESS.format(count=archive.longest, kept=settings.journal.stream_messages),
                 file=sys.stderr,
             )
         return archive
@@ -173,7 +173,7 @@ def read_token_key(folder: Path) -> bytes:
     try:
         return (folder / TOKEN_KEY).read_bytes() if (folder / TOKEN_KEY).is_file() else b""
     except OSError as problem:
-        raise StartError(f"cannot read {folder / TOKEN_KEY}: {problem.strerror}") from problem
+        raise StartError(wording.CANNOT_READ_FILE.format(what=folder / TOKEN_KEY, why=problem.strerror)) from problem
 
 
 def write_token_key(folder: Path, key: bytes) -> None:
@@ -182,4 +182,4 @@ def write_token_key(folder: Path, key: bytes) -> None:
         if key:
             write_whole(folder / TOKEN_KEY, key, 0o600, sync=True)
     except OSError as problem:
-        raise JournalError(f"cannot write {folder / TOKEN_KEY}: {problem.strerror}") from problem
+        raise JournalError(wording.CANNOT_WRITE.format(path=folder / TOKEN_KEY, why=problem.strerror)) from problem

@@ -79,7 +79,7 @@ def redis_archive(url: str) -> Iterator["RedisArchive"]:
 def kept(settings: StoreSettings) -> Path:
     """The folder of the store. Raises UsageError where nothing is kept."""
     if settings.memory:
-        raise UsageError("with --memory nothing is kept: there is no store")
+        raise UsageError(wording.NO_STORE)
     return settings.data
 
 
@@ -93,9 +93,9 @@ def request(folder: Path, method: str, path: str, body: object = None) -> dict[s
     except StartError as problem:
         raise Unasked(str(problem)) from problem
     except (OSError, http.client.HTTPException, ValueError) as problem:
-        raise Unasked(f"the gateway at {page} does not answer: {problem}") from problem
+        raise Unasked(wording.GATEWAY_SILENT.format(page=page, problem=problem)) from problem
     if status in (401, 404, 405) and "no_such_room" not in str(said):
-        raise Unasked(f"the gateway at {page} is another one, or of another version")
+        raise Unasked(wording.ANOTHER_GATEWAY.format(page=page))
     if status >= 400:
         raise StartError(told(status, said))
     return said
@@ -123,7 +123,7 @@ class HandedIn:
 def database_of(folder: Path) -> Path:
     """The journal's database. Raises StartError when there is none."""
     if not os.path.lexists(folder / JOURNAL):
-        raise StartError(f"there is no journal in {folder}: --data names another folder")
+        raise StartError(wording.NO_JOURNAL_THERE.format(folder=folder))
     return folder / JOURNAL
 
 

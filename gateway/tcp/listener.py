@@ -192,10 +192,8 @@ def addresses_of(host: str) -> list[str]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as problem:
-        raise StartError(
-            f"cannot listen on {host}: {getattr(problem, 'strerror', None) or 'not a host name'}; "
-            "--host takes an address or a name of this machine"
-        ) from problem
+        why = getattr(problem, "strerror", None) or wording.NOT_A_HOST_NAME
+        raise StartError(wording.CANNOT_LISTEN_ON_NAME.format(host=host, why=why)) from problem
     return list(dict.fromkeys(str(each[4][0]) for each in sorted(found, key=lambda each: each[0] != socket.AF_INET)))
 
 
@@ -212,8 +210,7 @@ def bound(host: str, port: int) -> socket.socket:
         )[0]
         sock = socket.socket(family, kind, protocol)
     except OSError as problem:
-        raise StartError(f"cannot listen on {host}: {problem.strerror}; --host takes an address of this machine") \
-            from problem  # fmt: skip
+        raise StartError(wording.CANNOT_LISTEN_ON.format(host=host, why=problem.strerror)) from problem
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if sock.family == socket.AF_INET6:
@@ -223,9 +220,9 @@ def bound(host: str, port: int) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as problem:
         sock.close()
-        other = "port" if problem.errno not in MISSING else "address: this machine does not have that one"
-        raise StartError(f"cannot listen on {host} port {port}: {problem.strerror}; choose another {other}") \
-            from problem  # fmt: skip
+        other = "port" if problem.errno not in MISSING else wording.OTHER_ADDRESS
+        words = wording.CANNOT_LISTEN_ON_PORT.format(host=host, port=port, why=problem.strerror, other=other)
+        raise StartError(words) from problem
     sock.setblocking(False)
     return sock
 

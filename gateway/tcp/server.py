@@ -28,6 +28,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
+from gateway import wording
 from gateway.core.clock import Timers
 from gateway.errors import StartError
 from gateway.tcp.listener import MISSING, Accepted, Listener, addresses_of, bound, errno_of, set_options
@@ -60,7 +61,7 @@ def new_selector(name: str) -> selectors.BaseSelector:
     kind = getattr(selectors, SELECTORS[name], None)
     if kind is None:
         has = ", ".join(known for known, of in SELECTORS.items() if hasattr(selectors, of))
-        raise StartError(f"this system has no {name}; --selector may be {has}")
+        raise StartError(wording.NO_SELECTOR.format(name=name, has=has))
     selector: selectors.BaseSelector = kind()
     return selector
 

@@ -243,7 +243,7 @@ class WebDoor:
     def _peer(self, caller: Caller) -> HttpConnection:
         server = self._runner.server
         if server is None:
-            raise ConnectionAbortedError("the web door is closed")
+            raise ConnectionAbortedError(wording.WEB_DOOR_CLOSED)
         return HttpConnection(
             server,
             loop=self._loop,
@@ -257,8 +257,8 @@ class WebDoor:
 
     async def stop(self) -> None:
         """Close the WebSockets that are left with a farewell, finish requests, and close every connection."""
-        self._sockets.close(CloseReason.GOING_AWAY, "the gateway stops")
-        self._streams.close(CloseReason.GOING_AWAY, "the gateway stops")
+        self._sockets.close(CloseReason.GOING_AWAY, wording.STOPPING)
+        self._streams.close(CloseReason.GOING_AWAY, wording.STOPPING)
         deadline = self._loop.time() + self._options.closing
         while self._sockets.open and self._loop.time() < deadline:
             await asyncio.sleep(self._options.closing / 20)
@@ -325,7 +325,7 @@ class WebDoor:
             response = self._answers.failed(request, problem)
         else:
             log.error(wording.LOG_REQUEST_FOR_FAILED, request.raw_path[:100], exc_info=problem)
-            response = self._answers.error(request, 500, "busy", "the gateway failed on this request")
+            response = self._answers.error(request, 500, "busy", wording.REQUEST_FAILED)
         return self._outside(request, response)
 
     async def _without_slash(self, request: web.Request) -> str | None:

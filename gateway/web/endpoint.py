@@ -25,6 +25,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
+from gateway import wording
 from gateway.core.operators.audit import Audit
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
@@ -91,9 +92,9 @@ def number(name: str, words: str, least: int = 0, most: int | None = None) -> Pa
     def read(name: str, given: str) -> int:
         digits = given.isascii() and given.isdigit() and len(given) < 20
         if not digits or not least <= int(given) < SEQ_LIMIT:
-            raise Refusal(Code.BAD_MESSAGE, f"{name} is not a whole number of at least {least}")
+            raise Refusal(Code.BAD_MESSAGE, wording.NOT_AT_LEAST.format(name=name, least=least))
         if int(given) > top:
-            raise Refusal(Code.BAD_MESSAGE, f"{name} is at most {top}")
+            raise Refusal(Code.BAD_MESSAGE, wording.NOT_AT_MOST.format(name=name, top=top))
         return int(given)
 
     return Parameter(name, Annotated[int, Meta(ge=least, le=top)], words, read=read)
@@ -105,7 +106,7 @@ def choice(name: str, words: str, options: Iterable[str]) -> Parameter:
 
     def read(name: str, given: str) -> str | None:
         if given and given not in known:
-            raise Refusal(Code.BAD_MESSAGE, f"{name} is one of {', '.join(known)}")
+            raise Refusal(Code.BAD_MESSAGE, wording.NOT_ONE_OF.format(name=name, known=", ".join(known)))
         return given or None
 
     return Parameter(name, Annotated[str, Meta(pattern=f"^({'|'.join(known)})$")], words, read=read)
@@ -359,14 +360,14 @@ def decoded(body: bytes, shape: Any) -> Any:
     try:
         return msgspec.json.decode(body.removeprefix(BOM), type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
+        raise Refusal(Code.BAD_MESSAGE, wording.BODY_UNEXPECTED.format(problem=error)) from error
 
 
 def form_fields(request: web.Request, body: bytes) -> dict[str, list[str]]:
     """The fields of a form's body. Raises Refusal (bad_message)."""
     if request.content_type != FORM:
-        raise Refusal(Code.BAD_MESSAGE, "a form is expected")
+        raise Refusal(Code.BAD_MESSAGE, wording.FORM_EXPECTED)
     try:
         return parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=FORM_FIELDS)
     except ValueError as error:
-        raise Refusal(Code.BAD_MESSAGE, "the form is broken") from error
+        raise Refusal(Code.BAD_MESSAGE, wording.FORM_BROKEN) from error

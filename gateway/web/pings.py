@@ -7,6 +7,7 @@ behind a full buffer proves nothing. After the loop itself has stalled, missed d
 import asyncio
 from typing import Protocol
 
+from gateway import wording
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.sessions.rate_limit import pay, wait
 from gateway.core.sessions.session import Session
@@ -72,9 +73,9 @@ class Pings:
         if self._hello_by and late > options.stalled_loop:
             self._hello_by = now + options.hello_deadline
         if self._hello_by and now >= self._hello_by:
-            socket.close(CloseReason.NO_HELLO, "hello comes first")
+            socket.close(CloseReason.NO_HELLO, wording.HELLO_FIRST)
         elif watch.began is not None and now - watch.began >= options.frame_deadline:
-            socket.close(CloseReason.SLOW_FRAME, "a frame took too long")
+            socket.close(CloseReason.SLOW_FRAME, wording.FRAME_SLOW)
         else:
             busy = self._peer.writing_paused or self._transport.get_write_buffer_size() > 0 or session.held > 0
             if self._beat(now, late, busy, watch):

@@ -106,7 +106,7 @@ class RoomDoor:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if has_half_a_pair(fields_of(body)):
                 raise Refusal(Code.BAD_TEXT, wording.HALF_A_PAIR) from None
-            raise Refusal(Code.BAD_MESSAGE, f"the body is not what is expected: {error}") from error
+            raise Refusal(Code.BAD_MESSAGE, wording.BODY_UNEXPECTED.format(problem=error)) from error
 
     async def messages(self, call: Call[None]) -> HistoryPage:
         """`GET /r/{room}/messages`: at most 300, the latest when no bound is given."""
@@ -116,11 +116,11 @@ class RoomDoor:
         if "q" in query:
             return await self._found(request, room, query)
         if "cursor" in query:
-            raise Refusal(Code.BAD_MESSAGE, "cursor goes on with a search: ask with the same q")
+            raise Refusal(Code.BAD_MESSAGE, wording.CURSOR_OF_SEARCH)
         limit = query.get("limit", HISTORY_MESSAGES)
         places = [name for name in PLACES if name in query]
         if len(places) > 1 and not {"after", "before"}.issuperset(places):
-            raise Refusal(Code.BAD_MESSAGE, f"ask by {' or by '.join(places)}, not by both")
+            raise Refusal(Code.BAD_MESSAGE, wording.ONE_PLACE.format(places=wording.ONE_PLACE_OR.join(places)))
         wanted = Range(limit=min(limit, HISTORY_MESSAGES), **{name: query[name] for name in places})
         past = await answered(self._hub.history.read(room, wanted))
         epoch = query.get("epoch")
@@ -134,10 +134,10 @@ class RoomDoor:
     async def _found(self, request: web.Request, room: str, query: Mapping[str, Any]) -> HistoryPage:
         others = [name for name in PLACES if name in query]
         if others:
-            raise Refusal(Code.BAD_MESSAGE, f"a search takes since: and before: within q, not {others[0]}")
+            raise Refusal(Code.BAD_MESSAGE, wording.SEARCH_WITHIN_Q.format(filter=others[0]))
         wanted = parse_query(query["q"], room, self._hub.clock.wall(), query.get("limit", FOUND_MESSAGES))
         if wanted.rooms != (room,):
-            raise Refusal(Code.BAD_MESSAGE, f"this address searches {room} alone: leave room: out")
+            raise Refusal(Code.BAD_MESSAGE, wording.SEARCH_ONE_ROOM.format(room=room))
         epoch = query.get("epoch")
         if "cursor" in query:
             place = position_of(query["cursor"])

@@ -32,6 +32,7 @@ from types import MappingProxyType
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from gateway import wording
 from gateway.errors import StartError
 from gateway.web.http.header_lists import takes_gzip
 from gateway.web.tables.columns import cells, written
@@ -326,4 +327,4 @@ def templates(package: Path = PACKAGE) -> Path:
         return package / "templates"
     if (checkout / "pyproject.toml").is_file() and (checkout / "templates").is_dir():
         return checkout / "templates"
-    raise StartError(f"the page templates are missing, neither in {package} nor beside it: install the gateway again")
+    raise StartError(wording.TEMPLATES_MISSING.format(folder=package))

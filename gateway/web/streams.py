@@ -14,6 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
+from gateway import wording
 from gateway.core.doors.join import Greeting, Position, join
 from gateway.core.hub import Hub
 from gateway.core.ports.transport import Kernel, Traits
@@ -191,7 +192,7 @@ class Streams:
         room = await self._room(request)
         position = position_of(request.query["after"]) if "after" in request.query else None
         if position is not None and not _known(room, position):
-            raise Refusal(Code.EPOCH_CHANGED, "the room is not at that place (any more): read it anew without after")
+            raise Refusal(Code.EPOCH_CHANGED, wording.PLACE_GONE)
         wire = RAW.at(self._greeting.ways_in.address(local_of(request.transport, remote_of(request))))
         return await self._stream(request, room, "text/plain; charset=utf-8", wire, 0, position)
 
@@ -256,5 +257,5 @@ def position_of(given: str) -> Position:
     """The place `epoch:seq`. Raises Refusal."""
     found = _PLACE.fullmatch(given)
     if found is None:
-        raise Refusal(Code.BAD_MESSAGE, "a place in a room is written epoch:seq, as /r/ROOM/messages tells both")
+        raise Refusal(Code.BAD_MESSAGE, wording.NOT_A_PLACE)
     return Position(found[1], int(found[2]))

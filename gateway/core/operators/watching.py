@@ -208,7 +208,7 @@ class WatchedLines:
             return
         watched, account = self._watch.session, self._watcher.operator
         if self._watcher.closed:
-            self.finish("the watcher went")
+            self.finish(wording.WATCHER_WENT)
         elif watched.closed:
             self._end(self._watching.why_over(watched)["reason"])
         elif account is None or account.role < Role.ADMIN:

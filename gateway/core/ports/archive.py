@@ -21,6 +21,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
+from gateway import wording
 from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.protocol.message import Door, Kind
@@ -256,7 +257,7 @@ class ExportLines:
             raw = self._read(LINE_BYTES)
             self.number += 1
             if not raw:
-                raise self.wrong("the export ends before its `end`: it was cut off")
+                raise self.wrong(wording.EXPORT_CUT)
             line = self._parsed(raw)
             self._check(line)
             if isinstance(line, EndLine):
@@ -264,7 +265,7 @@ class ExportLines:
             yield line
         if self._read(LINE_BYTES).strip():
             self.number += 1
-            raise self.wrong("there is more after the `end`")
+            raise self.wrong(wording.MORE_AFTER_END)
 
     def wrong(self, words: str) -> WrongLine:
         """What to raise about the line given last."""
@@ -274,10 +275,10 @@ class ExportLines:
         if self.number == 1:
             raw = raw.removeprefix(sanitize.BYTE_ORDER_MARK)
             if not raw.startswith(b"{"):
-                raise self.wrong("this is not an export of a gateway")
+                raise self.wrong(wording.NOT_AN_EXPORT)
         if not raw.endswith(b"\n"):
             long = len(raw) == LINE_BYTES
-            raise self.wrong("it is too long" if long else "the export ends in the middle of it: it was cut off")
+            raise self.wrong(wording.LINE_OF_EXPORT_LONG if long else wording.LINE_OF_EXPORT_CUT)
         try:
             return _decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -289,13 +290,11 @@ class ExportLines:
             case EndLine():
                 self._end_room()
                 if line.lines != self.number - 1:
-                    raise self.wrong(f"{line.lines} lines should stand before it, but {self.number - 1} do")
+                    raise self.wrong(wording.LINES_MISSING.format(wanted=line.lines, count=self.number - 1))
             case RoomHeadLine():
                 self._end_room()
                 if self._heads and line.room <= self._room.room:
-                    raise self.wrong(
-                        f"room {line.room} comes after room {self._room.room}: rooms go by name, each once"
-                    )
+                    raise self.wrong(wording.ROOM_OUT_OF_ORDER.format(room=line.room, before=self._room.room))
                 self._room, self._seq = line, None
                 self._heads[line.room] = line.head
                 self._check_texts(line.topic)
@@ -303,7 +302,7 @@ class ExportLines:
                 self._check_message(line)
             case ReceiptLine():
                 if line.seq > self._heads.get(line.room, -1):
-                    raise self.wrong(f"there is no message {line.seq} in a room {line.room}")
+                    raise self.wrong(wording.NOT_IN_EXPORT.format(seq=line.seq, room=line.room))
                 self._check_texts(line.identity)
             case IdentityLine():
                 self._check_texts(line.identity, line.nick, line.account, *line.codes)
@@ -311,44 +310,44 @@ class ExportLines:
                 self._check_texts(line.id, line.target, line.identity, line.reason, line.author)
             case AuditLine():
                 if line.number <= self._audit:
-                    raise self.wrong(f"entry {line.number} comes after entry {self._audit}")
+                    raise self.wrong(wording.ENTRY_OUT_OF_ORDER.format(number=line.number, before=self._audit))
                 self._audit = line.number
                 texts = (line.who, line.source, line.action, line.target, line.reason, line.result)
                 self._check_texts(*(text.replace("\n", " ") for text in texts))
 
     def _check_order(self, line: AnyLine) -> None:
         if isinstance(line, BeginLine) != (self.number == 1):
-            raise self.wrong("an export begins with its line of type gateway, the only one")
+            raise self.wrong(wording.EXPORT_BEGINS)
         if isinstance(line, BeginLine) and line.format != FORMAT:
-            raise self.wrong(f"it is of format {line.format}, and this gateway reads format {FORMAT}")
+            raise self.wrong(wording.EXPORT_FORMAT.format(format=line.format, known=FORMAT))
         place = PLACES[type(line)]
         if place < self._place or (place == self._place and isinstance(line, KeysLine)):
-            raise self.wrong(f"a line of type {type(line).__struct_config__.tag} does not belong here")
+            raise self.wrong(wording.LINE_MISPLACED.format(type=type(line).__struct_config__.tag))
         self._place = place
 
     def _check_message(self, line: MessageLine) -> None:
         if line.room != self._room.room:
-            raise self.wrong(f"a message of room {line.room} stands among those of room {self._room.room}")
+            raise self.wrong(wording.MESSAGE_MISPLACED.format(room=line.room, current=self._room.room))
         if self._seq is not None and line.seq != self._seq + 1:
-            raise self.wrong(f"message {line.seq} comes after message {self._seq}: numbers have no holes")
+            raise self.wrong(wording.MESSAGE_OUT_OF_ORDER.format(seq=line.seq, before=self._seq))
         self._seq = line.seq
         if bool(line.text) == (line.removed is not None):
-            raise self.wrong("a message has either a text or `removed`")
+            raise self.wrong(wording.TEXT_OR_REMOVED)
         if line.removed is not None:
             if line.paste is not None or not line.removed.reason:
-                raise self.wrong("a removed message has a reason and no paste")
+                raise self.wrong(wording.REMOVED_HAS_REASON)
             self._check_texts(line.removed.by, line.removed.reason)
         whole = line.paste.whole if line.paste is not None else ""
         if not (sanitize.is_clean(line.text) and sanitize.is_clean(whole)):
-            raise self.wrong("its text has control characters, which would reach terminals")
+            raise self.wrong(wording.TEXT_CONTROL)
         self._check_texts(line.nick, line.identity)
 
     def _check_texts(self, *texts: str) -> None:
         for text in texts:
             if "\n" in text or not sanitize.is_clean(text):
-                raise self.wrong(f"a field has control characters: {sanitize.shown(ascii(text))}")
+                raise self.wrong(wording.FIELD_CONTROL.format(text=sanitize.shown(ascii(text))))
 
     def _end_room(self) -> None:
         if self._seq is not None and self._seq != self._room.head:
             room = self._room
-            raise self.wrong(f"the messages of room {room.room} end with {self._seq}, its head is {room.head}")
+            raise self.wrong(wording.HEAD_DIFFERS.format(room=room.room, seq=self._seq, head=room.head))

@@ -6,6 +6,7 @@ refused even if the cookie is good. A browser never sends a token by itself, so 
 
 from aiohttp import web
 
+from gateway import wording
 from gateway.accounts.authenticator import Authenticator
 from gateway.core.operators.audit import Audit
 from gateway.core.roles import Operator, Role
@@ -75,7 +76,7 @@ class Login:
         if self._options.link_key is None or not is_here(request):
             raise web.HTTPNotFound
         if not self.has_key(request):
-            self.refused(request, action, "", "wrong key")
+            self.refused(request, action, "", wording.WRONG_KEY)
             raise web.HTTPUnauthorized
         return Operator(KEY_HOLDER, Role.ADMIN, source(request))
 
@@ -102,9 +103,9 @@ class Login:
             self.check_own(request)
             session = None if bearer(request) is not None else self.session(request)
             if session is not None and (csrf is None or not same_secret(csrf, session.csrf)):
-                raise Refusal(Code.FORBIDDEN, "the CSRF token is missing or not this session's: reload the page")
+                raise Refusal(Code.FORBIDDEN, wording.CSRF_WRONG)
         except web.HTTPUnauthorized:
-            self.refused(request, action, target, "not logged in")
+            self.refused(request, action, target, wording.NOT_LOGGED_IN)
             raise
         except Refusal as refusal:
             self.refused(request, action, target, refusal.text, who)
@@ -115,7 +116,7 @@ class Login:
         """Raise Refusal for a foreign origin: a configured one may chat, but not administer."""
         origin = request.headers.get("Origin")
         if origin is not None and not self._site.is_ours(request, origin):
-            raise Refusal(Code.FORBIDDEN, "a page of another site may not do this")
+            raise Refusal(Code.FORBIDDEN, wording.FOREIGN_PAGE)
 
     def refused(self, request: web.Request, action: str, target: str, words: str, who: str = STRANGER) -> None:
         """Record a request that was refused before the operator's role was known."""

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 from aiohttp import web
 
+from gateway import wording
 from gateway.accounts.authenticator import Authenticator
 from gateway.core.operators.audit import Audit
 from gateway.core.roles import Operator, Role
@@ -118,7 +119,7 @@ class LoginPage:
             name = _link_name(given.name)
             problem = self._links.use(given.token)
             if problem is not None:
-                self._login.refused(request, "login", BY_LINK, f"the link is {problem}")
+                self._login.refused(request, "login", BY_LINK, wording.LINK_IS.format(problem=problem))
                 return self._page(403, problem)
             return self._opened(request, Operator(name, Role.ADMIN, source(request)))
         answer = await self._checked(request, given)
@@ -159,16 +160,16 @@ class LoginPage:
             try:
                 given = msgspec.json.decode(body.removeprefix(BOM), type=Credentials)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise Refusal(Code.BAD_MESSAGE, "name and password are expected, as two texts") from error
+                raise Refusal(Code.BAD_MESSAGE, wording.NAME_AND_PASSWORD) from error
         else:
             sent = form_fields(request, body)
             if any(len(values) > 1 for values in sent.values()):
-                raise Refusal(Code.BAD_MESSAGE, "each field is expected once")
+                raise Refusal(Code.BAD_MESSAGE, wording.FIELD_ONCE)
             given = Credentials(**{name: sent[name][0] for name in Credentials.__struct_fields__ if name in sent})
         if len(given.token) > TOKEN_LIMIT:
-            raise Refusal(Code.BAD_MESSAGE, "this is not a token")
+            raise Refusal(Code.BAD_MESSAGE, wording.NOT_A_TOKEN)
         if bool(given.token) == bool(given.name and given.password):
-            raise Refusal(Code.BAD_MESSAGE, "the token of a link is expected, or a name and a password")
+            raise Refusal(Code.BAD_MESSAGE, wording.LINK_OR_PASSWORD)
         return given
 
     async def _checked(self, request: web.Request, given: Credentials) -> Operator | Refusal:
@@ -178,7 +179,7 @@ class LoginPage:
         except Refusal as refusal:
             return refusal
         if found.role is Role.MEMBER:
-            return Refusal(Code.FORBIDDEN, "a member has no dashboard: /login in the chat gives you your name")
+            return Refusal(Code.FORBIDDEN, wording.MEMBER_NO_DASHBOARD)
         return found
 
     def _opened(self, request: web.Request, operator: Operator) -> web.Response:

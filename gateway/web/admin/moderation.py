@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from gateway import wording
 from gateway.core.address import parse_address
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
@@ -59,7 +60,7 @@ class SanctionRequest(Order):
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.connection, self.nick, self.address))) != 1:
-            raise ValueError("say exactly one of nick, address and connection")
+            raise ValueError(wording.EXACTLY_ONE_TARGET)
 
     @property
     def whom(self) -> Subject:
@@ -269,7 +270,7 @@ def _begin(cursor: str | None) -> tuple[int, str] | None:
         return None
     created, _, id = cursor.partition(".")
     if not (created.isascii() and created.isdigit() and len(created) < 20):
-        raise Refusal(Code.BAD_MESSAGE, "the cursor is not one of ours")
+        raise Refusal(Code.BAD_MESSAGE, wording.CURSOR_NOT_OURS)
     return int(created), id
 
 
@@ -278,6 +279,6 @@ def _terms(call: Call[Any]) -> list[tuple[str, str]]:
     given = call.query.get("q", "")
     words = given.lower().split()
     if len(words) > TERMS_LIMIT or len(given) > QUERY_LIMIT:
-        raise Refusal(Code.BAD_MESSAGE, f"at most {TERMS_LIMIT} words, {QUERY_LIMIT} characters")
+        raise Refusal(Code.BAD_MESSAGE, wording.AUDIT_QUERY_LONG.format(words=TERMS_LIMIT, characters=QUERY_LIMIT))
     split = [word.partition(":") for word in words]
     return [(field, rest) if field in AUDIT_FIELDS else ("", field + colon + rest) for field, colon, rest in split]

@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 from yarl import URL
 
+from gateway import wording
 from gateway.accounts.authenticator import Authenticator
 from gateway.core.answer import Answer
 from gateway.core.operators.moderation import Outcome
@@ -35,20 +36,6 @@ from gateway.web.tables.connections import SORT_DEFAULT, ConnectionTable, TableP
 from gateway.web.tables.filter import BadWord, without_each
 from gateway.web.tables.paging import TableQuery, table_query
 from gateway.web.tables.rooms import ROOM_SORT, ROOM_WORDS, RoomPage, RoomTable
-
-RESULTS = {
-    "kicked": "Kicked.",
-    "done": "Done.",
-    "gone": "Already gone.",
-    "refused": "Refused.",
-    "banned": "Banned.",
-    "muted": "Muted.",
-    "lifted": "Lifted.",
-    "ended": "The session is ended.",
-    "announced": "Announced.",
-    "redacted": "The message is removed.",
-}
-"""The results of a form without script, as the page that it leads back to shows them."""
 
 
 class AdminFrame:
@@ -82,7 +69,7 @@ class AdminFrame:
             may_administer=operator.role >= Role.ADMIN,
             csrf=session.csrf,
             passwords=self._authenticator.has_operators,
-            result=RESULTS.get(call.query.get("result", "")),
+            result=wording.RESULTS.get(call.query.get("result", "")),
             page_url=str(self._site.base(call.request)) + "/",
             **context,
         )
@@ -221,7 +208,7 @@ class AdminForms:
         """`POST /admin/kick`: id, reason, ban_seconds, ban_by"""
         fields, by = call.body, call.body.get("ban_by", "")
         if by not in list(BanBy):
-            raise Misread(Code.BAD_MESSAGE, f"a ban goes by one of {', '.join(filter(None, BanBy))}")
+            raise Misread(Code.BAD_MESSAGE, wording.BAN_GOES_BY.format(ways=", ".join(filter(None, BanBy))))
         whom = Subject(fields.get("id", ""), by=BanBy(by))
         reason, seconds = fields.get("reason", ""), seconds_of(fields.get("ban_seconds", ""))
         return await self._do(call, "kicked", self._verbs.kick(call.operator, whom, reason, seconds))
@@ -304,7 +291,7 @@ def whom_of(fields: Fields) -> Subject:
     """The subject that `by` and `target` name. Raises Misread."""
     by, target = fields.get("by", "nick"), fields.get("target", "").strip()
     if by not in TARGETS or not target:
-        raise Misread(Code.BAD_MESSAGE, f"say who is meant, by one of {', '.join(TARGETS)}")
+        raise Misread(Code.BAD_MESSAGE, wording.SAY_WHO_IS_MEANT.format(ways=", ".join(TARGETS)))
     connection, nick, address = (target if by == each else "" for each in ("connection", "nick", "address"))
     return meant(Subject(connection, nick, address))
 
@@ -316,7 +303,7 @@ def seconds_of(text: str) -> int | None:
     try:
         return round(parse_duration(text))
     except ValueError:
-        raise Misread(Code.BAD_MESSAGE, "a duration is written 90s, 10m, 12h or 30d; empty: for ever") from None
+        raise Misread(Code.BAD_MESSAGE, wording.NOT_A_DURATION) from None
 
 
 def place_of(fields: Fields) -> MessagePlace:
@@ -327,7 +314,7 @@ def place_of(fields: Fields) -> MessagePlace:
     except Refusal as refusal:
         raise Misread(refusal.code, refusal.text) from refusal
     if not (seq.isascii() and seq.isdecimal() and len(seq) < 19):
-        raise Misread(Code.BAD_MESSAGE, "say which message by its number, 512")
+        raise Misread(Code.BAD_MESSAGE, wording.SAY_WHICH_NUMBER)
     return MessagePlace(room, int(seq))
 
 
@@ -338,4 +325,4 @@ def door_of(text: str) -> Door | None:
     try:
         return Door(text)
     except ValueError as error:
-        raise Misread(Code.BAD_MESSAGE, f"a door is one of {', '.join(Door)}") from error
+        raise Misread(Code.BAD_MESSAGE, wording.NOT_A_DOOR.format(doors=", ".join(Door))) from error

@@ -209,7 +209,7 @@ class AdminSessions:
                 self.end(session)
                 return session
         operator.check(Role.ADMIN)
-        raise Refusal(Code.NO_SUCH_USER, "there is no such session: it may be over already")
+        raise Refusal(Code.NO_SUCH_USER, wording.NO_SUCH_SESSION)
 
     def row(self, session: AdminSession, current: AdminSession | None, wall: int) -> SessionRow:
         """A session as it is shown at `wall` (ms since 1970)."""

@@ -38,7 +38,7 @@ class WatchEndpoints:
             watch = self._watching.begin(operator, session, news.set)
         except Refusal as refusal:
             raise Misread(refusal.code, refusal.text, retry_ms=refusal.retry_ms) from refusal
-        reason = "the watcher went"
+        reason = wording.WATCHER_WENT
         try:
             response = await self._begin(request, session)
             reason = await self._tell(request, response, watch, news)
@@ -51,7 +51,7 @@ class WatchEndpoints:
             raise Misread(Code.FORBIDDEN, wording.WATCH_SWITCHED_OFF)
         session = self._hub.find(id)
         if session is None:
-            raise Misread(Code.NO_SUCH_USER, "there is no such connection: it may be gone already")
+            raise Misread(Code.NO_SUCH_USER, wording.NO_SUCH_CONNECTION)
         return session
 
     async def _begin(self, request: web.Request, session: Session) -> web.StreamResponse:
@@ -89,11 +89,11 @@ class WatchEndpoints:
         if session.closed:
             return self._watching.why_over(session)
         if time.monotonic() >= until:
-            return {"reason": "time", "words": "ten minutes are over"}
+            return {"reason": "time", "words": wording.WATCH_TIME_OVER}
         try:
             self._login.reader(request, Role.ADMIN)
         except (Refusal, web.HTTPException):
-            return {"reason": "logged_out", "words": "your session is over"}
+            return {"reason": "logged_out", "words": wording.WATCHER_LOGGED_OUT}
         return None
 
 

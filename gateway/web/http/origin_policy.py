@@ -13,6 +13,7 @@ from aiohttp import web
 from multidict import MultiMapping
 from yarl import URL
 
+from gateway import wording
 from gateway.core.address import Remote, canonical, is_loopback
 from gateway.core.sanitize import shown
 from gateway.errors import Code, Refusal
@@ -106,15 +107,15 @@ class OriginPolicy:
         if not given and request.version.minor == 0:
             return "localhost"
         if len(given) != 1:
-            raise Refusal(Code.BAD_MESSAGE, "a request has exactly one Host header")
+            raise Refusal(Code.BAD_MESSAGE, wording.ONE_HOST)
         name = host_name(given[0])
         whole = _WHOLE.match(request.raw_path)
         if whole is not None and _same(whole[0]) != _same(f"{whole[1]}://{given[0]}"):
-            raise Refusal(Code.BAD_MESSAGE, "the request's address and its Host header differ")
+            raise Refusal(Code.BAD_MESSAGE, wording.HOST_DIFFERS)
         if not name:
-            raise Refusal(Code.BAD_MESSAGE, "the Host header is not a name or an address")
+            raise Refusal(Code.BAD_MESSAGE, wording.HOST_NOT_A_NAME)
         if name not in self._hosts and not is_address(name):
-            words = f"the Host {quoted(given[0])} is not one of this gateway's names; add it to web.hosts"
+            words = wording.HOST_NOT_OURS.format(host=quoted(given[0]))
             self._complain(words)
             raise Refusal(Code.FORBIDDEN, words)
         return given[0].lower()
@@ -124,15 +125,13 @@ class OriginPolicy:
         origin = request.headers.get("Origin")
         if origin is not None:
             if not self.is_ours(request, origin) and _same(origin) not in self._origins:
-                words = (
-                    f"a page of another site may not do this: its Origin is {quoted(origin)}, but the Host asked for "
-                    f"is {quoted(request.headers.get('Host', ''))}; let the proxy pass Host on with its port, or add "
-                    "the origin to web.origins"
+                words = wording.FOREIGN_ORIGIN.format(
+                    origin=quoted(origin), host=quoted(request.headers.get("Host", ""))
                 )
                 self._complain(words)
                 raise Refusal(Code.FORBIDDEN, words)
         elif request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            raise Refusal(Code.FORBIDDEN, "a page of another site may not do this")
+            raise Refusal(Code.FORBIDDEN, wording.FOREIGN_PAGE)
 
     def _complain(self, words: str) -> None:
         """Log a refusal that a proxy's or our own configuration may have caused, at most one every COMPLAIN_EVERY."""
@@ -161,7 +160,7 @@ class OriginPolicy:
         """Raise Refusal for a WebSocket as for a write, and for one with a cookie but without an Origin."""
         self._check_writer(request)
         if "Origin" not in request.headers and "Cookie" in request.headers:
-            raise Refusal(Code.FORBIDDEN, "a WebSocket with a cookie needs an Origin")
+            raise Refusal(Code.FORBIDDEN, wording.COOKIE_WANTS_ORIGIN)
 
     def is_ours(self, request: web.Request, origin: str) -> bool:
         """Whether `origin` is this site. The scheme is not compared, because a proxy may speak TLS for us.

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 from multidict import CIMultiDict, MultiMapping
 
+from gateway import wording
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye, encode_json
 from gateway.core.protocol.wire import FRAME, TEXT
@@ -100,10 +101,10 @@ def _not_now(headers: MultiMapping[str], closing: CloseReason, words: str, retry
 def _page(closing: CloseReason, words: str) -> bytes:
     """For a person with a browser; unless they are banned it tries again by itself."""
     again = f'<meta http-equiv="refresh" content="{RETRY_SECONDS}">' if closing is not CloseReason.BANNED else ""
-    text = f"<p>{html.escape(words)}</p>{'<p>This page tries again by itself.</p>' if again else ''}"
+    text = f"<p>{html.escape(words)}</p>" + (f"<p>{wording.TRIES_AGAIN}</p>" if again else "")
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     head += '<meta name="color-scheme" content="light dark">'
-    title = "Not now" if again else "Not allowed"
+    title = wording.ERROR_TITLES[503 if again else 403]
     return (
         f'<!doctype html><html lang="en">{head}{again}<title>{title} · gateway</title><h1>{title}</h1>{text}\n'.encode()
     )

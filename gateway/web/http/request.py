@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.rooms.pastes import Pastes
 from gateway.core.sanitize import shown
@@ -18,10 +19,6 @@ from gateway.errors import Code, Refusal
 from gateway.web.http.header_lists import tokens
 from gateway.web.http.protocol import HttpConnection
 
-HOW_TO_POST = (
-    "multipart is not taken: send the text itself (curl --data-binary 'hello' URL) "
-    'or JSON with its content type (curl --json \'{"text":"hello"}\' URL)'
-)
 CHARSETS = frozenset(("ascii", "gbk", "gb18030", "gb2312", "big5"))
 CHARSET_FAMILIES = ("utf-8", "utf-16", "iso8859-", "cp", "koi8-", "mac-", "euc_", "shift_jis", "iso2022_jp", "tis-620")
 """Names as `codecs` spells them. Left out: `idna`, `unicode_escape`, `rot13` and the like, which are not charsets."""
@@ -30,20 +27,20 @@ CHARSET_FAMILIES = ("utf-8", "utf-16", "iso8859-", "cp", "koi8-", "mac-", "euc_"
 def check_encoding(request: web.Request) -> None:
     """Refuse a compressed body without reading it."""
     if any(encoding != "identity" for encoding in tokens(request.headers, "Content-Encoding")):
-        raise web.HTTPUnsupportedMediaType(reason="compressed bodies are not taken")
+        raise web.HTTPUnsupportedMediaType(reason=wording.NO_COMPRESSION)
 
 
 def check_one_part(request: web.Request) -> None:
     """Refuse a multipart form (`curl -F`): a message is not posted that way."""
     if request.content_type.startswith("multipart/"):
-        raise web.HTTPUnsupportedMediaType(reason=HOW_TO_POST)
+        raise web.HTTPUnsupportedMediaType(reason=wording.HOW_TO_POST)
 
 
 def check_body(request: web.Request) -> None:
     """Raise Refusal if the part of the body that has arrived is malformed."""
     peer = request.protocol
     if isinstance(peer, HttpConnection) and peer.is_broken(request):
-        raise Refusal(Code.BAD_MESSAGE, "the body is broken")
+        raise Refusal(Code.BAD_MESSAGE, wording.BODY_BROKEN)
 
 
 SMALL_BODY = 16 * 1024
@@ -59,7 +56,7 @@ async def read_body(request: web.Request, limit: int, deadline: float, pastes: P
     """
     codec = _codec(request)
     if (request.content_length or 0) > limit:
-        raise Refusal(Code.TOO_LONG, f"the body is longer than {limit} bytes")
+        raise Refusal(Code.TOO_LONG, wording.BODY_TOO_LONG.format(limit=limit))
     body, reserved = bytearray(), 0
     peer = request.protocol
     assert isinstance(peer, HttpConnection)
@@ -69,16 +66,16 @@ async def read_body(request: web.Request, limit: int, deadline: float, pastes: P
             while chunk := await request.content.readany():
                 body += chunk
                 if len(body) > limit:
-                    raise Refusal(Code.TOO_LONG, f"the body is longer than {limit} bytes")
+                    raise Refusal(Code.TOO_LONG, wording.BODY_TOO_LONG.format(limit=limit))
                 if pastes is not None and len(body) - SMALL_BODY > reserved:
                     pastes.reserve(len(body) - SMALL_BODY - reserved)
                     reserved = len(body) - SMALL_BODY
     except TimeoutError:
         if request.transport is not None:
             request.transport.abort()
-        raise ConnectionResetError("the body took too long") from None
+        raise ConnectionResetError(wording.BODY_SLOW) from None
     except web.RequestPayloadError as error:
-        raise Refusal(Code.BAD_MESSAGE, "the body is broken") from error
+        raise Refusal(Code.BAD_MESSAGE, wording.BODY_BROKEN) from error
     finally:
         peer.body = None
         if pastes is not None:
@@ -98,7 +95,7 @@ def _codec(request: web.Request) -> codecs.CodecInfo | None:
     except (LookupError, ValueError):
         known = False
     if not known:
-        raise web.HTTPUnsupportedMediaType(reason=f"the charset {shown(declared)} is unknown: send UTF-8")
+        raise web.HTTPUnsupportedMediaType(reason=wording.CHARSET_UNKNOWN.format(charset=shown(declared)))
     return codec
 
 
@@ -140,4 +137,4 @@ def only(request: web.Request, *names: str) -> None:
     for name in request.query:
         if name not in names and name != CACHE_BUSTER:
             takes = ", ".join(names) or "none"
-            raise Refusal(Code.BAD_MESSAGE, f"unknown query parameter {name[:40]!r}; this address takes {takes}")
+            raise Refusal(Code.BAD_MESSAGE, wording.UNKNOWN_PARAMETER.format(name=name[:40], takes=takes))

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from gateway import wording
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye, encode_json
 from gateway.errors import HTTP_STATUS, Code, Refusal
@@ -18,25 +19,13 @@ from gateway.web.tables.filter import BadWord
 log = logging.getLogger("gateway.web")
 
 _encode = msgspec.json.Encoder().encode
-_TITLES = {
-    400: "Not understood",
-    401: "Please log in",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Not possible here",
-    409: "Out of date",
-    413: "Too much",
-    415: "Not understood",
-    429: "Too fast",
-    503: "Not now",
-}
 _WORDS = {
-    401: ("token_invalid", "log in first"),
-    403: ("forbidden", "this is not allowed"),
-    404: ("not_found", "there is nothing here"),
-    405: ("method_not_allowed", "this address does not take this method"),
-    410: ("gone", "this moment is not kept any more: look at now, or freeze again"),
-    413: ("too_long", "the body is too long"),
+    401: ("token_invalid", wording.LOG_IN_FIRST),
+    403: ("forbidden", wording.NOT_ALLOWED),
+    404: ("not_found", wording.NOTHING_HERE),
+    405: ("method_not_allowed", wording.METHOD_NOT_TAKEN),
+    410: ("gone", wording.MOMENT_GONE),
+    413: ("too_long", wording.BODY_OVER_LIMIT),
 }
 
 _EVENTS = re.compile(r"/r/[^/]+/events")
@@ -70,7 +59,7 @@ class Responses:
 
     def failed(self, request: web.Request, failure: web.HTTPException) -> web.Response:
         """The response for an error of aiohttp: an unknown path, a wrong method."""
-        code, text = _WORDS.get(failure.status, ("bad_message", failure.reason or "not understood"))
+        code, text = _WORDS.get(failure.status, ("bad_message", failure.reason or wording.NOT_UNDERSTOOD))
         response = self.error(request, failure.status, code, text)
         for name in _KEPT & failure.headers.keys():
             response.headers[name] = failure.headers[name]
@@ -86,7 +75,7 @@ class Responses:
         if request.headers.get("User-Agent", "").startswith("curl/"):
             return web.Response(text=f"!! {code}: {text}\n", status=status)
         if wants_page(request.headers):
-            title = _TITLES.get(status, "Not understood" if status < 500 else "Something broke")
+            title = wording.ERROR_TITLES.get(status, wording.ERROR_TITLES[400 if status < 500 else 500])
             link = ("/admin/login" if status == 401 else "/admin") if request.path.startswith("/admin") else "/"
             return self._pages.answer("error.html", status, title=title, text=text, link=link)
         return json_answer({"error": {"code": code, "text": text}}, status)

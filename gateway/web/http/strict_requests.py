@@ -24,6 +24,7 @@ import re
 
 from aiohttp import web
 
+from gateway import wording
 from gateway.errors import Code, Refusal
 from gateway.web.http.header_lists import tokens
 
@@ -210,20 +211,20 @@ def check_upgrade(request: web.Request) -> None:
     """
     headers = request.headers
     if request.body_exists or "Content-Length" in headers or "Transfer-Encoding" in headers:
-        raise Refusal(Code.BAD_MESSAGE, "an upgrade has no body")
+        raise Refusal(Code.BAD_MESSAGE, wording.UPGRADE_HAS_BODY)
     if request.version.minor == 0:
-        raise Refusal(Code.BAD_MESSAGE, "WebSockets need HTTP/1.1")
+        raise Refusal(Code.BAD_MESSAGE, wording.WEBSOCKET_VERSION_OF_HTTP)
     upgrades = headers.getall("Upgrade", [])
     if not upgrades or headers.get("Sec-WebSocket-Version", VERSION) != VERSION:
         raise web.HTTPUpgradeRequired(headers={"Sec-WebSocket-Version": VERSION, "Upgrade": "websocket"})
     if [upgrade.strip().lower() for upgrade in upgrades] != ["websocket"] or "upgrade" not in tokens(
         headers, "Connection"
     ):
-        raise Refusal(Code.BAD_MESSAGE, "not an upgrade to WebSocket")
+        raise Refusal(Code.BAD_MESSAGE, wording.NOT_AN_UPGRADE)
     if "Sec-WebSocket-Version" not in headers or not is_key(headers.getall("Sec-WebSocket-Key", [])):
-        raise Refusal(Code.BAD_MESSAGE, "the WebSocket version or key is missing or wrong")
+        raise Refusal(Code.BAD_MESSAGE, wording.WEBSOCKET_HEADERS)
     if sum(len(name) + len(value) for name, value in headers.items()) > HEAD_LIMIT:
-        raise Refusal(Code.TOO_LONG, f"the header is longer than {HEAD_LIMIT:,} bytes: delete this site's cookies")
+        raise Refusal(Code.TOO_LONG, wording.HEADER_TOO_LONG.format(limit=HEAD_LIMIT))
 
 
 def is_key(keys: list[str]) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import msgspec
 from aiohttp import web
 
+from gateway import wording
 from gateway.core.hub import SESSION_ID, Hub
 from gateway.core.rooms.fanout import Member, members_of
 from gateway.core.sessions.session import Session
@@ -101,7 +102,7 @@ class Snapshot:
         """All rows that match, in order."""
         column = question.asked.attribute
         if column not in COLUMNS:
-            raise Refusal(Code.BAD_MESSAGE, f"cannot sort by {column[:40]!r}: one of {', '.join(COLUMNS)}")
+            raise Refusal(Code.BAD_MESSAGE, wording.CANNOT_SORT.format(column=column[:40], columns=", ".join(COLUMNS)))
         key = (question.state, question.q, column)
         view = self._views.get(key)
         if view is None:
@@ -336,7 +337,7 @@ class ConnectionEndpoints:
         number = int(call.id, 16) if SESSION_ID.fullmatch(call.id) else 0
         row = self._table.row(session) if session is not None else self._table.closed_row(number)
         if row is None:
-            raise Refusal(Code.NO_SUCH_USER, "there is no such connection: it may be gone for long")
+            raise Refusal(Code.NO_SUCH_USER, wording.CONNECTION_LONG_GONE)
         rooms = [_line(member) for member in members_of(session)] if session is not None else []
         events = [EventLine(each.at, each.event, each.detail) for each in self._hub.stats.recent.of(number, EVENTS)]
         return Detail(row, rooms, events, self._table.trail.of(number))

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
+from gateway import wording
 from gateway.core.address import parse_address, parse_network
 from gateway.core.quantity import parse_count, parse_milliseconds, parse_size
 from gateway.errors import Code, Refusal
@@ -110,12 +111,14 @@ class Vocabulary:
     def read(self, text: str) -> Filter:
         """Parse a filter. Raises BadWord for the first word that is wrong."""
         if len(text) > FILTER_CHARS:
-            raise BadWord(text[:20] + "…", 0, len(text), "this is too long", f"at most {FILTER_CHARS} characters")
+            right = wording.FILTER_MOST_CHARACTERS.format(most=FILTER_CHARS)
+            raise BadWord(text[:20] + "…", 0, len(text), wording.FILTER_LONG, right)
         tests: list[Test] = []
         attributes: set[str] = set()
         for word in split(text):
             if len(tests) == WORDS:
-                raise BadWord(word.text, word.at, len(word.text), "too many words", f"at most {WORDS}")
+                right = wording.FILTER_MOST_WORDS.format(most=WORDS)
+                raise BadWord(word.text, word.at, len(word.text), wording.FILTER_WORDS, right)
             attribute, test = self._test(word)
             attributes.add(attribute)
             tests.append(test)
@@ -125,14 +128,20 @@ class Vocabulary:
         known = self._words.get(word.name or self._plain)
         try:
             if known is None:
-                raise Wrong(f"unknown field {word.name!r}", f"fields are {', '.join(self._words)}")
+                raise Wrong(
+                    wording.FILTER_UNKNOWN_FIELD.format(name=word.name),
+                    wording.FILTER_FIELDS.format(names=", ".join(self._words)),
+                )
             if word.name is None:
                 fits = begins_with(word.value.text)
             else:
                 if known.kind.compares != (word.sign != ":"):
-                    raise Wrong(f"{word.name} does not go with {word.sign}", f"write {known.example}")
+                    raise Wrong(
+                        wording.FILTER_SIGN.format(name=word.name, sign=word.sign),
+                        wording.FILTER_WRITE.format(example=known.example),
+                    )
                 if not word.value.text:
-                    raise Wrong("the value is missing", f"write {known.example}")
+                    raise Wrong(wording.FILTER_VALUE_MISSING, wording.FILTER_WRITE.format(example=known.example))
                 fits = known.kind.make(word.sign, word.value)
         except Wrong as wrong:
             raise BadWord(word.text, word.at, len(word.text), wrong.why, wrong.right) from None
@@ -170,9 +179,7 @@ def split(text: str) -> Iterable[ParsedQuery]:
             value, at = _value(text, at, start)
         if name is None and not value.text:
             word = text[start:at]
-            raise BadWord(
-                word, start, len(word), "there is nothing to look for", "write a name, or a word like door:web"
-            )
+            raise BadWord(word, start, len(word), wording.FILTER_NOTHING, wording.FILTER_WRITE_A_WORD)
         yield ParsedQuery(text[start:at], start, negated, name, sign, value)
 
 
@@ -189,7 +196,7 @@ def _value(text: str, at: int, start: int) -> tuple[Value, int]:
             return Value("", False), at
         if text[match.end() : match.end() + 1] == '"':
             word = text[start : match.end() + 1]
-            raise BadWord(word, start, len(word), "a quote in the middle", 'quote the whole value: name:"…"')
+            raise BadWord(word, start, len(word), wording.FILTER_QUOTE_INSIDE, wording.FILTER_QUOTE_WHOLE)
         return Value(match[0], False), match.end()
     letters, place = [], at + 1
     while place < len(text) and text[place] != '"':
@@ -197,7 +204,7 @@ def _value(text: str, at: int, start: int) -> tuple[Value, int]:
         letters.append(text[place : place + 1])
         place += 1
     if place >= len(text):
-        raise BadWord(text[start:], start, len(text) - start, "the quote does not end", 'close it with "')
+        raise BadWord(text[start:], start, len(text) - start, wording.FILTER_QUOTE_ENDLESS, wording.FILTER_CLOSE_QUOTE)
     return Value("".join(letters), True), place + 1
 
 
@@ -258,7 +265,9 @@ def choice(*words: str) -> ValueKind:
         wanted = frozenset(value.text.lower().split(","))
         if not wanted <= set(words):
             unknown = ", ".join(sorted(repr(word) for word in wanted - set(words)))
-            raise Wrong(f"there is no {unknown}", f"one of {', '.join(words)}")
+            raise Wrong(
+                wording.FILTER_NO_SUCH.format(word=unknown), wording.FILTER_ONE_OF.format(words=", ".join(words))
+            )
         return wanted.__contains__
 
     return ValueKind(make, compares=False)
@@ -266,7 +275,7 @@ def choice(*words: str) -> ValueKind:
 
 def _yes(sign: str, value: Value) -> Callable[[bool], bool]:
     if value.text not in ("yes", "no"):
-        raise Wrong(f"{value.text!r} is neither", "yes or no")
+        raise Wrong(wording.FILTER_NEITHER.format(words=value.text), wording.FILTER_YES_OR_NO)
     wanted = value.text == "yes"
     return lambda have: have is wanted
 
@@ -279,18 +288,18 @@ def _quantity(read: Callable[[str], float], right: str) -> ValueKind:
         try:
             wanted, order = read(value.text), _ORDERS[sign]
         except ValueError:
-            raise Wrong(f"{value.text!r} is not such a quantity", right) from None
+            raise Wrong(wording.FILTER_NOT_A_QUANTITY.format(words=value.text), right) from None
         return lambda have: order(have, wanted)
 
     return ValueKind(make, compares=True)
 
 
-DURATION = _quantity(lambda text: parse_milliseconds(text, 1000), "a number with s, m, h, d or w: 90s, 5m, 1h30m")
+DURATION = _quantity(lambda text: parse_milliseconds(text, 1000), wording.FILTER_DURATION)
 """Rows have ms; a number without a unit is seconds."""
-MOMENT = _quantity(lambda text: parse_milliseconds(text, 1), "a number with ms or s: 200ms, 1.5s")
+MOMENT = _quantity(lambda text: parse_milliseconds(text, 1), wording.FILTER_SHORT_DURATION)
 """The same for short durations: a number without a unit is ms."""
-SIZE = _quantity(parse_size, "a number of bytes, with kB, MB or GB (1000), KiB, MiB or GiB (1024): 64k, 64KiB")
-COUNT = _quantity(parse_count, "a number, with k or M: 100, 2k")
+SIZE = _quantity(parse_size, wording.FILTER_BYTES)
+COUNT = _quantity(parse_count, wording.FILTER_NUMBER)
 
 
 def address_order(address: str) -> str:
@@ -311,11 +320,11 @@ def _address(sign: str, value: Value) -> Callable[[str], bool]:
         try:
             network = parse_network(text, strict=False)
         except ValueError:
-            raise Wrong(f"{value.text!r} is not a network", "write ip:10.0.0.0/8") from None
+            raise Wrong(wording.FILTER_NOT_A_NETWORK.format(words=value.text), wording.FILTER_WRITE_NETWORK) from None
         return lambda have: (address := parse_address(have)) is not None and address in network
     wanted = parse_address(text)
     if wanted is None:
-        raise Wrong(f"{value.text!r} is not an address", "write ip:10.0.0.7, ip:10.0.* or ip:10.0.0.0/8")
+        raise Wrong(wording.FILTER_NOT_AN_ADDRESS.format(words=value.text), wording.FILTER_WRITE_ADDRESS)
     return lambda have: parse_address(have) == wanted
 
 

@@ -17,6 +17,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 from msgspec import UNSET
 
+from gateway import wording
 from gateway.errors import Code, Refusal
 
 SLICE_SECONDS = 0.003
@@ -130,7 +131,7 @@ class Ordering(Generic[RowT]):
         for our_value, our_number in keys:
             comparable = None in (value, our_value) or isinstance(value, str) is isinstance(our_value, str)
             if not comparable or isinstance(number, str) is not isinstance(our_number, str):
-                raise Refusal(Code.BAD_MESSAGE, "the cursor belongs to another order")
+                raise Refusal(Code.BAD_MESSAGE, wording.CURSOR_OF_ANOTHER_ORDER)
 
 
 async def order(rows: Sequence[RowT], attribute: str) -> Ordering[RowT]:
@@ -188,9 +189,9 @@ def _decode(cursor: str, sort: str) -> Key:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         made_for, value, number = msgspec.json.decode(raw, type=tuple[str, int | float | str | None, int | str])
     except (binascii.Error, ValueError, msgspec.DecodeError) as error:
-        raise Refusal(Code.BAD_MESSAGE, "the cursor is not one of ours") from error
+        raise Refusal(Code.BAD_MESSAGE, wording.CURSOR_NOT_OURS) from error
     if made_for != sort:
-        raise Refusal(Code.BAD_MESSAGE, "the cursor belongs to another order")
+        raise Refusal(Code.BAD_MESSAGE, wording.CURSOR_OF_ANOTHER_ORDER)
     return value, number
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from gateway import wording
 from gateway.core.hub import Hub
 from gateway.core.protocol.message import Door
 from gateway.core.rooms.fanout import Room
@@ -96,7 +97,7 @@ class RoomTable:
         """The page asked for. Raises Refusal for a wrong word, order or cursor."""
         column = question.asked.attribute
         if column not in COLUMNS:
-            raise Refusal(Code.BAD_MESSAGE, f"cannot sort by {column[:40]!r}: one of {', '.join(COLUMNS)}")
+            raise Refusal(Code.BAD_MESSAGE, wording.CANNOT_SORT.format(column=column[:40], columns=", ".join(COLUMNS)))
         wanted = ROOM_WORDS.read(question.q)
         await self._look()
         rows, found, slices = self._rows, list[RoomRow](), Slices()
