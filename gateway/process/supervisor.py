@@ -177,9 +177,9 @@ class Supervisor:
         worker.state = WorkerState.READY
         if self._paused:
             self._kill(worker, signal.SIGUSR2)
-        if worker.replaces is not None:
+        if worker.replaces is not None and worker.replaces.pid in self._workers:  # otherwise its pid may be anybody's
             self._stop(worker.replaces)
-            worker.replaces = None
+        worker.replaces = None
         if not self._announced and all(each.state is WorkerState.READY for each in self._workers.values()):
             self._announced = len(self._workers) == self._count
             if self._announced:
@@ -200,7 +200,7 @@ class Supervisor:
             for worker in self._workers.values():
                 self._stop(worker)
         elif number is signal.SIGUSR1 and self._announced and not self._stop_asked:
-            self._rolling = [place for place in range(self._count) if place not in self._rolling]
+            self._rolling += [place for place in range(self._count) if place not in self._rolling]
         elif number in PASSED_ON:
             if number is signal.SIGUSR2:
                 self._paused = not self._paused
@@ -228,17 +228,16 @@ class Supervisor:
             return
         if self._announced or code < 0:  # otherwise it has said itself why it cannot start
             log.error(wording.LOG_WORKER_ENDED, worker.place + 1, worker.pid, how_it_ended(code))
-        if self._stop_asked:
-            self._code = self._code or 1
-        elif not self._announced:
+        if not self._announced:
             # What it could not do, the others cannot either.
             self._code = code if code > 0 else 1
-            os.kill(os.getpid(), signal.SIGTERM)
+            self._signalled(signal.SIGTERM)
         else:
             place, now = self._places[worker.place], time.monotonic()
-            steady = now - worker.born > STEADY_SECONDS
+            if now - worker.born > STEADY_SECONDS:
+                place.pause = 0.0
             place.due = now + place.pause
-            place.pause = 0.0 if steady else min(max(FIRST_PAUSE, 2 * place.pause), LONGEST_PAUSE)
+            place.pause = min(max(FIRST_PAUSE, 2 * place.pause), LONGEST_PAUSE)
 
     # What is done
 
