@@ -181,7 +181,7 @@ def ask(
 def own_machine() -> ssl.SSLContext:
     """Trusts any certificate, for a page whose address was read from the data folder: that is this machine, where
     without TLS nobody would be asked either, and the certificate is for the name that others know it by."""
-    trust = ssl.create_default_context()
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the default one would read the system's certificates first
     trust.check_hostname = False
     trust.verify_mode = ssl.CERT_NONE
     return trust
