@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
+from msgspec import UNSET
 from yarl import URL
 
 from gateway import wording
@@ -56,8 +57,10 @@ from gateway.web.room_log import RoomDownload
 from gateway.web.rooms import PAGE_DATA, ChatPage, RoomDoor
 from gateway.web.static_files import Assets, Pages
 from gateway.web.streams import Streams
-from gateway.web.tables.connections import ConnectionEndpoints, ConnectionTable
+from gateway.web.tables.connections import ConnectionDetails, ConnectionTable
+from gateway.web.tables.merged import ConnectionEndpoints, MergedTable
 from gateway.web.tables.rooms import RoomEndpoints, RoomTable
+from gateway.web.tables.survey import Survey
 from gateway.web.websocket import WebSockets
 
 GRAIN = 1.0
@@ -156,7 +159,10 @@ class WebDoor:
     ) -> dict[type, object]:
         """The handlers of all endpoints, by class."""
         options, site, clock = self._options, self._site, hub.clock.now
-        table = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None)
+        survey = Survey(hub.cluster)
+        node = (lambda: UNSET) if survey.alone else (lambda: survey.label)
+        own = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None, node)
+        table = MergedTable(hub, own, survey)
         rooms = RoomTable(hub, clock)
         summary = SummaryEndpoints(hub, operators, options, wall)
         session_list = SessionEndpoints(login, sessions, operators.audit, wall)
@@ -179,11 +185,11 @@ class WebDoor:
             moderation,
             maintenance,
             BulkEndpoints(operators, table),
-            ConnectionEndpoints(hub, table),
+            ConnectionEndpoints(table, ConnectionDetails(hub, own), survey),
             RoomEndpoints(rooms),
             WatchEndpoints(hub, login, operators.watching, allowed=options.watch),
             Monitoring(hub, options),
-            Dashboard(table, maintenance, frame, site, options),
+            Dashboard(table, maintenance, frame, site, options, survey),
             ListPages(frame, rooms, moderation, session_list),
             AdminForms(moderation, session_list, options),
         )

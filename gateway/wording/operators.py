@@ -79,3 +79,9 @@ CONSOLE_UNKNOWN = "unknown_command: help lists what can be said here"
 CONSOLE_MORE = "and {count} more: who NICK finds one"
 CONSOLE_BUSY = "busy: no answer yet, see the log"
 CONSOLE_EARLY = "quit stops the server; there are no other words yet"
+
+# Views of several nodes
+
+NODE_MISSING = "{node} does not answer: {why}"
+NODE_DIFFERS = "it is of another version"
+MOMENT_DROPPED = "it has dropped that frozen moment"

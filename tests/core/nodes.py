@@ -41,7 +41,7 @@ class LinkedCluster:
 
     def __init__(self, nodes: "Nodes", node: str) -> None:
         self.nodes = nodes
-        self.node, self.number = node, len(nodes.clusters) + 1
+        self.node, self.number = node, len(nodes.worlds) + 1
         self.away = False
         self.served: dict[str, Serve] = {}
         self.hearers = Hearers()

@@ -54,8 +54,8 @@ class BulkState(StrEnum):
 
 class BulkPlan(NamedTuple):
     """What is to be done. `targets` are the ids that the filter `words` matches now, `named` those that it names;
-    `expected` is how many the operator counts on. `reason` is for kick, ban and mute, `seconds` for ban and mute (None:
-    for ever), `said` for message."""
+    `operators` are operators' at other nodes; `expected` is how many the operator counts on. `reason` is for kick, ban
+    and mute, `seconds` for ban and mute (None: for ever), `said` for message."""
 
     action: Action
     words: str
@@ -66,6 +66,7 @@ class BulkPlan(NamedTuple):
     seconds: int | None = None
     said: str = ""
     per_second: int = PER_SECOND
+    operators: frozenset[str] = frozenset()
 
     @property
     def least(self) -> Role:
@@ -197,7 +198,7 @@ class BulkActions:
             raise TooMany(len(plan.targets), plan.expected)
         if sum(each.state is BulkState.RUNNING for each in self._known.values()) >= RUNNING:
             raise Refusal(Code.BUSY, wording.CAMPAIGNS_RUN.format(count=RUNNING), retry_ms=5000)
-        targets = [id for id in plan.targets if id in plan.named or not self._is_operator(id)]
+        targets = [id for id in plan.targets if id in plan.named or not self._is_operator(id, plan)]
         campaign = Campaign(self._new_id(), operator, plan, targets, self._hub.clock.wall())
         ended = [each.id for each in self._known.values() if each.state is not BulkState.RUNNING]
         for id in ended[: max(0, len(self._known) + 1 - KEPT)]:
@@ -210,9 +211,9 @@ class BulkActions:
             pass
         return id
 
-    def _is_operator(self, id: str) -> bool:
+    def _is_operator(self, id: str, plan: BulkPlan) -> bool:
         session = self._hub.find(id)
-        return session is not None and session.operator is not None
+        return id in plan.operators or (session is not None and session.operator is not None)
 
     def _step(self, campaign: Campaign) -> None:
         if campaign.state is not BulkState.RUNNING:

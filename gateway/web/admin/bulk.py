@@ -9,9 +9,8 @@ from gateway.errors import Refusal
 from gateway.web.endpoint import Call, Failure, Order, RefusalReply
 from gateway.web.http.request import answered
 from gateway.web.http.responses import json_answer
-from gateway.web.tables.connections import ConnectionTable
 from gateway.web.tables.filter import split
-from gateway.web.tables.paging import TableQuery
+from gateway.web.tables.merged import MergedTable
 
 
 class BulkRequest(Order):
@@ -68,7 +67,7 @@ class BulkActionList(msgspec.Struct):
 class BulkEndpoints:
     """The handlers."""
 
-    def __init__(self, operators: Operators, table: ConnectionTable) -> None:
+    def __init__(self, operators: Operators, table: MergedTable) -> None:
         self._campaigns = operators.bulk
         self._audit = operators.audit
         self._table = table
@@ -101,13 +100,12 @@ class BulkEndpoints:
 
     async def _plan(self, order: BulkRequest) -> BulkPlan:
         """The plan, for the connections that match at this moment. Raises Refusal for a wrong filter word."""
-        self._table.expire()
-        snapshot = await self._table.snapshot()
-        rows = (await snapshot.view(TableQuery("id", q=order.q))).rows("id")
+        found = await self._table.targets(order.q)
         return BulkPlan(
             action=order.action,
             words=order.q,
-            targets=[row.id for row in rows],
+            targets=found.ids,
+            operators=frozenset(found.operators),
             named=_named(order.q),
             expected=order.expected,
             reason=order.reason,

@@ -21,7 +21,7 @@ from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal
 from gateway.web.endpoint import Call, Order
 from gateway.web.http.request import answered
-from gateway.web.tables.connections import ConnectionTable
+from gateway.web.tables.merged import MergedTable
 from gateway.web.tables.paging import PAGE_DEFAULT
 
 QUERY_LIMIT = 300
@@ -170,7 +170,7 @@ class Lifted(msgspec.Struct):
 class ModerationEndpoints:
     """The handlers of kicks, bans, mutes, messages, announcements and the audit log."""
 
-    def __init__(self, hub: Hub, operators: Operators, table: ConnectionTable) -> None:
+    def __init__(self, hub: Hub, operators: Operators, table: MergedTable) -> None:
         self._hub = hub
         self.verbs = operators.moderation
         self.redaction = operators.redaction

@@ -30,12 +30,14 @@ from gateway.web.endpoint import Call, Fields, Misread
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.options import WebOptions
 from gateway.web.static_files import Pages
-from gateway.web.tables.columns import CONNECTIONS, ROOMS, shown_in
-from gateway.web.tables.connection_row import WORDS
-from gateway.web.tables.connections import SORT_DEFAULT, ConnectionTable, TablePage
+from gateway.web.tables.columns import CONNECTIONS, NODES_CONNECTIONS, ROOMS, shown_in
+from gateway.web.tables.connection_row import NODE_WORDS, WORDS
+from gateway.web.tables.connections import SORT_DEFAULT, TablePage
 from gateway.web.tables.filter import BadWord, without_each
+from gateway.web.tables.merged import MergedTable
 from gateway.web.tables.paging import TableQuery, table_query
 from gateway.web.tables.rooms import ROOM_SORT, ROOM_WORDS, RoomPage, RoomTable
+from gateway.web.tables.survey import Survey
 
 
 class AdminFrame:
@@ -84,13 +86,17 @@ class Dashboard:
 
     def __init__(
         self,
-        table: ConnectionTable,
+        table: MergedTable,
         maintenance: MaintenanceEndpoints,
         frame: AdminFrame,
         site: OriginPolicy,
         options: WebOptions,
+        survey: Survey,
     ) -> None:
         self._table = table
+        self._columns = CONNECTIONS if survey.alone else NODES_CONNECTIONS
+        self._several = not survey.alone
+        self._words = WORDS if survey.alone else NODE_WORDS
         self._maintenance = maintenance
         self._frame = frame
         self._site = site
@@ -99,22 +105,23 @@ class Dashboard:
     async def page(self, call: Call[None]) -> web.Response:
         """`GET /admin`"""
         question = table_query(call.query, SORT_DEFAULT)
-        snapshot = await self._table.snapshot()
         try:
             page, problem = await self._table.page(question), None
         except BadWord as bad:
-            page, problem = TablePage([], 0, len(snapshot.rows), None, snapshot.wall, None), bad.place()
+            every = await self._table.page(TableQuery(SORT_DEFAULT, 1))
+            page, problem = TablePage([], 0, every.of, None, every.at, None), bad.place()
         closed = await self._table.page(TableQuery("-closed_at", PANEL_ROWS, state="closed"))
         return await self._frame.answer(
             call,
             "admin.html",
             "connections",
-            columns=CONNECTIONS,
-            shown=shown_in(question.state),
+            columns=self._columns,
+            shown=shown_in(question.state, self._columns),
             page=msgspec.to_builtins(page),
+            several=self._several,
             problem=problem,
             query=msgspec.to_builtins(question),
-            examples=WORDS.examples,
+            examples=self._words.examples,
             chosen=without_each(question.q) if problem is None else [],
             events=msgspec.to_builtins(self._maintenance.latest(PANEL_ROWS)),
             closed=msgspec.to_builtins(closed.connections),

@@ -116,9 +116,13 @@ ROOMS = (
 )
 
 
-def shown_in(state: str) -> list[Column]:
+NODES_CONNECTIONS = (*CONNECTIONS[:2], _text("node", "Node", "code", ALWAYS), *CONNECTIONS[2:])
+"""The same where there are several nodes."""
+
+
+def shown_in(state: str, columns: Sequence[Column] = CONNECTIONS) -> list[Column]:
     """The columns that are shown at first in a state of the table of connections."""
-    return [column for column in CONNECTIONS if state in column.on]
+    return [column for column in columns if state in column.on]
 
 
 UNKNOWN = "n/a"

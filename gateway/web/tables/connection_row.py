@@ -43,7 +43,7 @@ class Rates(NamedTuple):
 
 class ConnectionRow(msgspec.Struct, gc=False):
     """One connection as it was when the snapshot was made. Times: ms since 1970; durations: ms; rates: per second.
-    None: unknown, or not filled yet (KERNEL, TRAITS)."""
+    None: unknown, or not filled yet (KERNEL, TRAITS). `node` is there where there are several."""
 
     id: str
     nick: str
@@ -82,6 +82,7 @@ class ConnectionRow(msgspec.Struct, gc=False):
     reason: str | UnsetType = UNSET
     closed_at: int | UnsetType = UNSET
     words: str | UnsetType = UNSET
+    node: str | UnsetType = UNSET
 
     @property
     def number(self) -> int:
@@ -107,7 +108,9 @@ class ConnectionRow(msgspec.Struct, gc=False):
             self.user = user_of(session)
 
 
-COLUMNS = ConnectionRow.__struct_fields__
+NODE = "node"
+COLUMNS = tuple(field for field in ConnectionRow.__struct_fields__ if field != NODE)
+"""The columns of a gateway that is alone; one of several nodes also has NODE."""
 ORDERED_BY = {"id": "number", "address": "address_order"}
 """Columns that are not sorted by their text."""
 
@@ -150,7 +153,7 @@ def row_of(session: Session, now: float, wall: int, rates: Rates | None, muted: 
     )
 
 
-def closed_row(departure: Departure) -> ConnectionRow:
+def closed_row(departure: Departure, node: str | UnsetType = UNSET) -> ConnectionRow:
     """The row of a connection that has closed. `up` is how long it lasted."""
     rooms = departure.rooms
     return ConnectionRow(
@@ -183,6 +186,7 @@ def closed_row(departure: Departure) -> ConnectionRow:
         reason=departure.closing.word,
         closed_at=departure.closed_at,
         words=departure.words,
+        node=node,
     )
 
 
@@ -228,8 +232,8 @@ def _columns(**also: Any) -> dict[str, Word]:
     }
 
 
-WORDS = Vocabulary(
-    _columns(
+def _words(**also: Word) -> Vocabulary:
+    words = _columns(
         nick=Word("nick", filter.TEXT, "nick:al*"),
         ip=Word("address", filter.ADDRESS, "ip:10.0.0.0/8"),
         door=Word("door", filter.choice(*(door.value for door in Door)), "door:web"),
@@ -247,10 +251,14 @@ WORDS = Vocabulary(
             "in": Word("messages_in_rate", filter.COUNT, "in>10"),
             "out": Word("messages_out_rate", filter.COUNT, "out>1k"),
         },
-    ),
-    plain="nick",
-)
+    )
+    return Vocabulary(words | also, plain="nick")
+
+
+WORDS = _words()
 """The filter words of connections."""
+NODE_WORDS = _words(node=Word(NODE, filter.TEXT, "node:chat-1*"))
+"""The same where there are several nodes."""
 
 
 LOOK_APART = 1.0

@@ -11,21 +11,22 @@ filled only for the rows shown (KERNEL, TRAITS of `tables.connection_row`) are o
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from gateway import wording
 from gateway.core.hub import SESSION_ID, Hub
 from gateway.core.rooms.fanout import Member, members_of
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
-from gateway.web.endpoint import Call
-from gateway.web.tables.columns import send_csv, send_json_lines
 from gateway.web.tables.connection_row import (
     COLUMNS,
     KERNEL,
+    NODE,
+    NODE_WORDS,
     ORDERED_BY,
     TRAITS,
     WORDS,
@@ -39,14 +40,8 @@ from gateway.web.tables.connection_row import (
     row_of,
 )
 from gateway.web.tables.filter import Filter
-from gateway.web.tables.paging import (
-    ROWS,
-    Ordering,
-    Slices,
-    TableQuery,
-    order,
-    table_query,
-)
+from gateway.web.tables.paging import ROWS, Ordering, Slices, TableQuery, order
+from gateway.web.tables.survey import MissingNode
 
 FRESH = 1.0
 SLICE = 250
@@ -64,7 +59,8 @@ VIEWS = 16
 
 class TablePage(msgspec.Struct, frozen=True, gc=False):
     """A page of rows; `total` rows match, `of` how many; the cursor of the next page (None at the end); the moment that
-    they show (ms since 1970); and the name of the snapshot, if it is frozen."""
+    they show (ms since 1970); and the name of the snapshot, if it is frozen. `missing`: of several nodes, those whose
+    rows are not among them."""
 
     connections: list[ConnectionRow]
     total: int
@@ -72,13 +68,15 @@ class TablePage(msgspec.Struct, frozen=True, gc=False):
     cursor: str | None
     at: int
     snapshot: str | None
+    missing: list[MissingNode] | UnsetType = UNSET
 
 
 class Snapshot:
-    """The rows of one moment, and the orders that were asked for."""
+    """The rows of one moment, and the orders that were asked for. `node` is this node's name, if there are several."""
 
-    def __init__(self, hub: Hub, made: float, wall: int) -> None:
+    def __init__(self, hub: Hub, made: float, wall: int, node: str | UnsetType = UNSET) -> None:
         self.made = made
+        self._node = node
         self.wall = wall
         self.rows: list[ConnectionRow] = []
         self._hub = hub
@@ -89,6 +87,7 @@ class Snapshot:
 
     def add(self, row: ConnectionRow) -> None:
         """Add a row."""
+        row.node = self._node
         self.rows.append(row)
 
     async def page(self, question: TableQuery, name: str | None = None) -> TablePage:
@@ -101,12 +100,12 @@ class Snapshot:
     async def view(self, question: TableQuery) -> Ordering[ConnectionRow]:
         """All rows that match, in order."""
         column = question.asked.attribute
-        if column not in COLUMNS:
+        if column not in COLUMNS and (column != NODE or self._node is UNSET):
             raise Refusal(Code.BAD_MESSAGE, wording.CANNOT_SORT.format(column=column[:40], columns=", ".join(COLUMNS)))
         key = (question.state, question.q, column)
         view = self._views.get(key)
         if view is None:
-            wanted = WORDS.read(question.q)
+            wanted = (WORDS if self._node is UNSET else NODE_WORDS).read(question.q)
             await self._fill_all(wanted.attributes | {column})
             rows = await self._matching(wanted, self._of_state(question.state))
             view = await order(rows, ORDERED_BY.get(column, column))
@@ -130,7 +129,7 @@ class Snapshot:
             ended = [
                 each for each in self._hub.stats.closed.last if each.closed_at <= self.wall and each.number not in here
             ]
-            closed = [closed_row(each) for each in ended]
+            closed = [closed_row(each, self._node) for each in ended]
             self._closed = closed, closed + self.rows
         return self._closed[state == "any"]
 
@@ -162,10 +161,17 @@ class Snapshot:
 
 class ConnectionTable:
     """Makes the snapshots. `clock` returns monotonic seconds, as in the sessions' `last_input`; `muted` whether a
-    session is muted."""
+    session is muted, `node` this node's name among several."""
 
-    def __init__(self, hub: Hub, clock: Callable[[], float], muted: Muted = lambda session: False) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        clock: Callable[[], float],
+        muted: Muted = lambda session: False,
+        node: Callable[[], str | UnsetType] = lambda: UNSET,
+    ) -> None:
         self.trail = Samples()
+        self._node = node
         self._hub = hub
         self._clock = clock
         self._muted = muted
@@ -204,13 +210,14 @@ class ConnectionTable:
         now, wall = self._clock(), self._hub.clock.wall()
         row = row_of(session, now, wall, self._rates(session, counts_of(session), now, wall), self._muted)
         row.fill(session, KERNEL | TRAITS)
+        row.node = self._node()
         return row
 
     def closed_row(self, number: int) -> ConnectionRow | None:
         """One of the last connections that closed."""
         for each in reversed(self._hub.stats.closed.last):
             if each.number == number:
-                return closed_row(each)
+                return closed_row(each, self._node())
         return None
 
     def expire(self) -> None:
@@ -219,7 +226,7 @@ class ConnectionTable:
 
     async def _make(self) -> Snapshot:
         hub = self._hub
-        snapshot = Snapshot(hub, self._clock(), hub.clock.wall())
+        snapshot = Snapshot(hub, self._clock(), hub.clock.wall(), self._node())
         look = self.trail.begin(snapshot.made, snapshot.wall)
         slices = Slices(PAUSE if len(hub.sessions) >= LARGE else 0.0)
         for count, session in enumerate(list(hub.sessions.values()), 1):
@@ -319,50 +326,24 @@ class Detail(msgspec.Struct, gc=False):
     sparkline: Sparkline
 
 
-class ConnectionEndpoints:
-    """The handlers."""
+class ConnectionDetails:
+    """What is known of one connection of this process."""
 
     def __init__(self, hub: Hub, table: ConnectionTable) -> None:
         self._hub = hub
         self._table = table
 
-    async def page(self, call: Call[None]) -> TablePage:
-        """`GET /admin/api/connections`"""
-        return await self._table.page(table_query(call.query, SORT_DEFAULT))
-
-    async def one(self, call: Call[None]) -> Detail:
-        """`GET /admin/api/connections/{id}`: an open connection, or one of the last that closed."""
+    async def one(self, id: str) -> Detail:
+        """An open connection, or one of the last that closed. Raises Refusal."""
         await self._table.snapshot()  # looking at one connection keeps its sparkline going
-        session = self._hub.find(call.id)
-        number = int(call.id, 16) if SESSION_ID.fullmatch(call.id) else 0
+        session = self._hub.find(id)
+        number = int(id, 16) if SESSION_ID.fullmatch(id) else 0
         row = self._table.row(session) if session is not None else self._table.closed_row(number)
         if row is None:
             raise Refusal(Code.NO_SUCH_USER, wording.CONNECTION_LONG_GONE)
         rooms = [_line(member) for member in members_of(session)] if session is not None else []
         events = [EventLine(each.at, each.event, each.detail) for each in self._hub.stats.recent.of(number, EVENTS)]
         return Detail(row, rooms, events, self._table.trail.of(number))
-
-    async def as_csv(self, call: Call[None]) -> web.StreamResponse:
-        """`GET /admin/api/connections.csv`"""
-        return await send_csv(call.request, COLUMNS, await self._slices(call))
-
-    async def as_json_lines(self, call: Call[None]) -> web.StreamResponse:
-        """`GET /admin/api/connections.jsonl`"""
-        return await send_json_lines(call.request, await self._slices(call))
-
-    async def _slices(self, call: Call[None]) -> AsyncIterator[Sequence[ConnectionRow]]:
-        """The rows that match, in order. Refusals come before the first."""
-        question = table_query(call.query, SORT_DEFAULT)
-        snapshot, _ = await self._table.moment(question)
-        rows = (await snapshot.view(question)).rows(question.sort)
-
-        async def slices() -> AsyncIterator[Sequence[ConnectionRow]]:
-            for start in range(0, len(rows), DOWNLOAD_ROWS):
-                some = rows[start : start + DOWNLOAD_ROWS]
-                await snapshot.fill(some)
-                yield some
-
-        return slices()
 
 
 def _line(member: Member) -> RoomLine:

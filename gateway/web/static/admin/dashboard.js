@@ -94,12 +94,16 @@ async function askRows(asked) {
   }
 }
 
-function show({ connections, total, of, cursor, at, snapshot }) {
+function show({ connections, total, of, cursor, at, snapshot, missing = [] }) {
   if (frozen.on) {
     frozen.at = at;
     query.snapshot = snapshot;
   }
   matching = total;
+  if (byId("missing")) {
+    byId("missing").hidden = !missing.length;
+    put(byId("missing-text"), missing.map(({ why }) => why).join("; "));
+  }
   const all = byId("all-button");
   if (all) {
     all.hidden = query.state !== "open" || !total;
