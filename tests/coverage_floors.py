@@ -18,9 +18,9 @@ FLOORS = {
     "core": 94,
     "gateway": 72,
     "journal": 96,
-    "process": 74,
+    "process": 88,
     "redis": 90,
-    "store": 90,
+    "store": 94,
     "tcp": 95,
     "web": 95,
 }

@@ -5,7 +5,10 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -120,3 +123,37 @@ def test_lines_that_nobody_read_are_counted_in_a_line_of_the_same_form() -> None
 
     assert told["msg"].endswith("log lines were lost: they could not be written") and int(told["msg"].split()[0]) > 300
     assert told["level"] == "warning" and again["msg"] == "x" * 1000
+
+
+def test_a_line_of_text_has_its_moment_level_and_logger() -> None:
+    record = logging.LogRecord("gateway.tcp.server", logging.WARNING, "", 0, "%d words", (2,), None)
+    record.created = 1.5
+    assert logs.TextFormatter().format(record) == "1970-01-01T00:00:01.500Z warning tcp.server: 2 words"
+    record.stack_info = "here"
+    assert json.loads(logs.JsonFormatter().format(record))["stack"] == "here"
+
+
+def test_what_nobody_caught_is_logged_and_ctrl_c_is_not(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], expected_errors: list[str]
+) -> None:
+    expected_errors += ["ValueError: odd"]
+    odd = ValueError("odd")
+    logs.uncaught(ValueError, odd, None)
+    logs.uncaught(KeyboardInterrupt, KeyboardInterrupt(), None)
+    logs.uncaught_in_thread(threading.ExceptHookArgs((ValueError, odd, None, None)))
+    logs.uncaught_in_thread(threading.ExceptHookArgs((SystemExit, SystemExit(), None, None)))
+    logs.unraisable(SimpleNamespace(exc_type=ValueError, exc_value=odd, exc_traceback=None, err_msg=None, object=7))
+    logs.unraisable(SimpleNamespace(exc_type=None, exc_value=None))
+
+    levels = [(each.levelname, each.exc_info[1] if each.exc_info else None) for each in caplog.records]
+    assert levels == [("CRITICAL", odd), ("ERROR", odd), ("ERROR", odd)]
+    assert capsys.readouterr().err.splitlines()[-1] == "KeyboardInterrupt"
+
+
+def test_a_log_that_is_cut_while_it_is_written_has_no_hole(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb", buffering=0) as log:
+        logs.append_only(log.fileno())
+        log.write(b"before the cut\n")
+        os.truncate(tmp_path / "log", 0)
+        log.write(b"after\n")
+    assert (tmp_path / "log").read_bytes() == b"after\n"
