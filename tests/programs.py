@@ -41,6 +41,7 @@ PROGRAMS = {
     "tt++": Program(("tt++", "/usr/games/tt++"), "tintin++", "tintin"),
     "faketime": Program(("faketime",), "faketime", "libfaketime"),
     "cc": Program(("cc", "gcc", "clang"), "build-essential", ""),
+    "mosquitto": Program(("mosquitto", "/usr/sbin/mosquitto"), "mosquitto", "mosquitto"),
     "valgrind": Program(("valgrind",), "valgrind", ""),
     "tsc": Program(("tsc",), "node-typescript", "typescript"),
     "node": Program(("node",), "nodejs", "node"),

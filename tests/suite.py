@@ -33,12 +33,18 @@ MOST_AGAIN = 6
 machine that others use as well sometimes stops one of them for seconds."""
 
 
+PEERS = "--side-by-side"
+"""Measures the gateway beside its peers, and does nothing else; the arguments behind it are that command's."""
+
+
 def main(arguments: list[str]) -> int:
     """Run every step, also after one has failed; `arguments` are pytest's, which without any runs all tests on several
     processors. Return 0 when all are clean."""
     get_programs()
     if PICTURES in arguments:
         return run(["pytest", "-m", "pictures", "tests/web/browser"])
+    if PEERS in arguments:
+        return run(["tests.bench.side_by_side", *arguments[arguments.index(PEERS) + 1 :]])
     steps = STEPS | {"pytest": [*STEPS["pytest"], *(arguments or [*SIDE_BY_SIDE, *MEASURED, *SLOWEST])]}
     if not arguments:
         steps["coverage"] = ["tests.coverage_floors"]

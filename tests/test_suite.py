@@ -90,3 +90,12 @@ def test_a_few_tests_that_failed_beside_others_are_tried_once_more_alone(
         code,
         ["ruff", "ruff", "mypy", "pytest", "tests.coverage_floors", *["pytest"] * (tries - 1)],
     )
+
+
+def test_the_comparison_gets_the_words_behind_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(suite, "run", ran.append)
+
+    suite.main(["--side-by-side", "--turns", "1"])
+
+    assert ran == [["tests.bench.side_by_side", "--turns", "1"]]

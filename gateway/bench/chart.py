@@ -38,7 +38,10 @@ def draw(chart: Chart, path: Path) -> None:
 def _lines(axes: Axes, chart: Chart) -> None:
     for place, (name, points) in enumerate(chart.lines.items()):
         xs, ys = [x for x, _ in points], [y for _, y in points]
-        axes.plot(xs, ys, marker=MARKERS[place % len(MARKERS)], markersize=4, label=name)
+        style, size = ("", 8) if chart.points else ("-", 4)
+        axes.plot(xs, ys, linestyle=style, marker=MARKERS[place % len(MARKERS)], markersize=size, label=name)
+    if chart.line is not None:
+        axes.axhline(chart.line, color="0.4", linewidth=1)
     if chart.lines:
         axes.legend()
 

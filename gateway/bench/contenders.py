@@ -79,7 +79,7 @@ def _last_words(folder: Path) -> str:
     return lines[-1] if lines else "without a word"
 
 
-def _printed_port(door: str) -> Callable[["subprocess.Popen[bytes]", Path], dict[str, int | None]]:
+def printed_port(door: str) -> Callable[["subprocess.Popen[bytes]", Path], dict[str, int | None]]:
     """How to read the port of a naive server, which prints it as its first line."""
 
     def wait(process: "subprocess.Popen[bytes]", folder: Path) -> dict[str, int | None]:
@@ -104,7 +104,9 @@ def _ports_file(process: "subprocess.Popen[bytes]", folder: Path) -> dict[str, i
     return msgspec.json.decode(ports.read_bytes(), type=dict[str, int | None])
 
 
-def _compiled(mode: str) -> Callable[[Path], list[str]]:
+def compiled(mode: str) -> Callable[[Path], list[str]]:
+    """The command line of the server in C, made on the spot. Its command raises NoCompilerError."""
+
     def command(folder: Path) -> list[str]:
         compiler = next(filter(None, map(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang"))), None)
         if compiler is None:
@@ -130,19 +132,17 @@ def _gateway(folder: Path) -> list[str]:
 
 REFERENCE = "c-tick"
 WAYS = {
-    REFERENCE: Contender("C, one send per tick", "tcp", NaiveDialect(), _compiled("tick"), _printed_port("tcp")),
-    "c-message": Contender(
-        "C, one send per message", "tcp", NaiveDialect(), _compiled("message"), _printed_port("tcp")
-    ),
+    REFERENCE: Contender("C, one send per tick", "tcp", NaiveDialect(), compiled("tick"), printed_port("tcp")),
+    "c-message": Contender("C, one send per message", "tcp", NaiveDialect(), compiled("message"), printed_port("tcp")),
     "selectors": Contender(
         "selectors, one send per message",
         "tcp",
         NaiveDialect(),
         _python("selectors"),
-        _printed_port("tcp"),
+        printed_port("tcp"),
     ),
     "aiohttp": Contender(
-        "aiohttp, one send_str per message", "web", NaiveDialect(), _python("aiohttp"), _printed_port("web")
+        "aiohttp, one send_str per message", "web", NaiveDialect(), _python("aiohttp"), printed_port("web")
     ),
     "gateway-tcp": Contender("gateway, plain lines, SQLite", "tcp", GatewayDialect(), _gateway, _ports_file),
     "gateway-web": Contender("gateway, WebSocket, SQLite", "web", GatewayDialect(), _gateway, _ports_file),

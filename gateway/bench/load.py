@@ -61,7 +61,7 @@ class Load:
         self.plan = plan
         self.target = target
         self.remarks = Noise()
-        self.rooms = [BenchRoom(plan.room_name(number)) for number in range(plan.rooms)]
+        self.rooms = [BenchRoom(plan.room_name(number), dialect.split) for number in range(plan.rooms)]
         self.peers: list[LoadConnection] = []
         self._dialect = dialect
         self._progress = progress
@@ -156,7 +156,7 @@ class Load:
         if len(self.peers) % DIALS_A_TURN == 0:
             self._progress("connecting", len(self.peers) / self.plan.connections)
             self._turn(0)
-        sock, first = dial(self.target, door, self._dialect.web_path, receive)
+        sock, first = dial(self.target, door, self._dialect.path(room.name), receive)
         peer = LoadConnection(sock, door, self._reader(room, door, writing), writing)
         peer.stalled = receive is not None
         room.peers.append(peer)

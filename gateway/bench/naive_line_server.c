@@ -2,8 +2,9 @@
  *
  *   tick     gathers all lines that arrived in one wake-up and makes one send per reader: the least a server can do
  *   message  makes one send per message and reader: what most servers do
+ *   alone    as tick, but everybody is alone in a room and hears only themselves
  *
- * Everything goes to everybody, the sender included, as "guest-N: text". What a socket does not take is kept for it.
+ * Else everything goes to everybody, the sender included, as "guest-N: text". What a socket does not take is kept for it.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,7 +30,7 @@ struct client {
     struct bytes unsent;
 };
 
-static int poller, per_message, joined, count, capacity;
+static int poller, per_message, alone, joined, count, capacity;
 static struct client **clients;
 static struct bytes tick;
 
@@ -107,6 +108,10 @@ static void read_from(struct client *client) {
         if (feed) line_ended(client);
         at += part + (feed != NULL);
     }
+    if (alone && tick.length > 0) {
+        send_to(client, tick.at, tick.length);
+        tick.length = 0;
+    }
 }
 
 static void join(int fd) {
@@ -145,10 +150,11 @@ static int listen_on(int port) {
 int main(int argc, char **argv) {
     static struct epoll_event events[EVENTS];
     if (argc != 3) {
-        fprintf(stderr, "usage: line_server tick|message PORT\n");
+        fprintf(stderr, "usage: line_server tick|message|alone PORT\n");
         return 2;
     }
     per_message = strcmp(argv[1], "message") == 0;
+    alone = strcmp(argv[1], "alone") == 0;
     poller = epoll_create1(0);
     int listener = listen_on(atoi(argv[2]));
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};

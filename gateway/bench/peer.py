@@ -1,6 +1,6 @@
 """One connection of the load generator: it dials a door, reads into the verifier, and writes without blocking.
 
-A `Dialect` is what it sends to join the room and to say something, to the gateway and to the naive servers beside it.
+A `Dialect` is what it sends to join the room and to say something, to the gateway and to the other servers beside it.
 Some of the readers are also sampled for latency, from publishing to delivery; `Percentiles` sum that up.
 """
 
@@ -18,7 +18,7 @@ import msgspec
 from gateway.bench.machine import LIMIT_ADVICE
 from gateway.bench.plan import BenchError, BenchTarget, number_of, writer_of
 from gateway.bench.reader import Reader
-from gateway.bench.verdict import ExpectedOrder, Heard, client_frame
+from gateway.bench.verdict import ExpectedOrder, Heard, Split, client_frame, split_frames, split_lines
 
 DIAL_SECONDS = 10.0
 HEADER_BYTES = 16 << 10
@@ -147,9 +147,21 @@ class LoadConnection:
 
 
 class Dialect(Protocol):
-    """The bytes a client sends. `door` is tcp, telnet or web; the web door's bytes are whole masked frames."""
+    """The bytes a client sends. `door` is tcp, telnet or web; the web door's bytes are whole masked frames.
 
-    web_path: str
+    `arrived`: what a newcomer that has sent `arrive` finds in the answer once it is let in.
+    """
+
+    arrived: bytes
+
+    def path(self, room: str) -> str:
+        """Where the WebSockets of that room are opened."""
+
+    def split(self, door: str) -> Split:
+        """How to cut what that door sends into pieces, each with at most one message."""
+
+    def arrive(self, door: str) -> bytes:
+        """Come in without a wish for a room."""
 
     def enter(self, door: str, room: str) -> bytes:
         """Join the room to read."""
@@ -165,10 +177,29 @@ def _frame(**fields: object) -> bytes:
     return client_frame(msgspec.json.encode(fields))
 
 
-class GatewayDialect:
-    """The gateway's own doors. A peer that sends first gets no greeting; `/echo on` shows a terminal its own lines."""
+class ByDoor:
+    """What dialects have in common: a terminal's stream is lines, a browser's is frames."""
 
-    web_path = "/ws"
+    def split(self, door: str) -> Split:
+        """Frames behind the web door, lines behind the others."""
+        return split_frames if door == "web" else split_lines
+
+
+class GatewayDialect(ByDoor):
+    """The gateway's own doors. A peer that sends first gets no greeting; `/echo on` shows a terminal its own lines.
+
+    No wording is relied on: a terminal that has sent `/bot` is answered with `joined`, as a browser's hello is.
+    """
+
+    arrived = b'"type":"joined"'
+
+    def path(self, room: str) -> str:
+        """One for all rooms."""
+        return "/ws"
+
+    def arrive(self, door: str) -> bytes:
+        """`/bot`, or a hello."""
+        return _frame(type="hello") if door == "web" else b"/bot\n"
 
     def enter(self, door: str, room: str) -> bytes:
         """`/join`, or a hello with the one room."""
@@ -183,10 +214,18 @@ class GatewayDialect:
         return _frame(type="say", room=room, text=text.decode()) if door == "web" else text + b"\n"
 
 
-class NaiveDialect:
+class NaiveDialect(ByDoor):
     """The naive servers (`naive_*`): one room, no commands, what is said goes to all, the sender included."""
 
-    web_path = "/"
+    arrived = b"hello"
+
+    def path(self, room: str) -> str:
+        """There is only one room."""
+        return "/"
+
+    def arrive(self, door: str) -> bytes:
+        """Say something: it comes back."""
+        return self.say(door, "", b"hello")
 
     def enter(self, door: str, room: str) -> bytes:
         """Connected is in the room."""

@@ -33,7 +33,10 @@ PERCENTILES = tuple(name.replace("_", ".") for name in Percentiles.__struct_fiel
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What is plotted: `lines` of points by name. `ticks`: names for the x values 0, 1, 2 … that are no numbers."""
+    """What is plotted: `lines` of points by name. `ticks`: names for the x values 0, 1, 2 … that are no numbers.
+
+    `points`: they are not joined, because nothing lies between two of them. `line`: a level to compare with.
+    """
 
     title: str
     x: str
@@ -42,6 +45,8 @@ class Chart:
     log_x: bool = False
     log_y: bool = False
     ticks: tuple[str, ...] = ()
+    points: bool = False
+    line: float | None = None
     note: str = field(default_factory=machine_line)
 
 

@@ -4,20 +4,21 @@ The peers of a room behind one door are sent the same bytes, so they share one e
 and by whom, is what the verdict asks for; a message of another room's writer is a fault.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from gateway.bench.peer import LoadConnection
 from gateway.bench.reader import AuthorReader
-from gateway.bench.verdict import ExpectedOrder, Fault, Judge, reference, split_frames, split_lines
+from gateway.bench.verdict import ExpectedOrder, Fault, Judge, Split, reference
 
 
 class BenchRoom:
     """A room with its peers. Writers come first; their numbers are the run's, one after the other. `probes`: how many
-    were said in it."""
+    were said in it. `split`: how the stream of each door is cut."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, split: Callable[[str], Split]) -> None:
         self.name = name
+        self._split = split
         self.peers: list[LoadConnection] = []
         self.orders: dict[str, ExpectedOrder] = {}
         self.probes = 0
@@ -25,7 +26,7 @@ class BenchRoom:
     def order(self, door: str) -> ExpectedOrder:
         """The order of this room's messages behind a door."""
         if door not in self.orders:
-            self.orders[door] = ExpectedOrder(split_frames if door == "web" else split_lines)
+            self.orders[door] = ExpectedOrder(self._split(door))
         return self.orders[door]
 
     @property

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from gateway.bench.peer import LoadConnection, Writing
+from gateway.bench.peer import GatewayDialect, LoadConnection, Writing
 from gateway.bench.plan import Payload
 from gateway.bench.reader import Noise, Reader
 from gateway.bench.room import BenchRoom
@@ -17,7 +17,7 @@ def line(number: int) -> bytes:
 @pytest.fixture
 def room() -> BenchRoom:
     """Writer 0 has said four lines and received them, as has a reader; one that has stalled has received the first."""
-    room = BenchRoom("r")
+    room = BenchRoom("r", GatewayDialect().split)
     for stalled, writing in ((False, Writing(0, 4)), (False, None), (True, None)):
         peer = LoadConnection(socket.socket(), "tcp", Reader(room.order("tcp"), TEXTS, Noise()), writing)
         peer.sock.close()

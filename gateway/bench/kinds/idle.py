@@ -169,7 +169,7 @@ class IdleCrowd:
 
     def _open(self, door: str) -> None:
         try:
-            sock, first = dial(self.target, door, GatewayDialect.web_path)
+            sock, first = dial(self.target, door, GatewayDialect().path(""))
         except BenchError as error:
             if not self.peers:
                 raise

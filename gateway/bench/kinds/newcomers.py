@@ -1,8 +1,8 @@
 """What newcomers cost: a connection that comes, is let in, and leaves.
 
 A newcomer connects, makes itself known, waits until the gateway has let it in, takes its leave and waits for the end of
-the connection; a fixed number of them are on their way at any time. No wording is relied on: a terminal that has sent
-`/bot` is answered with `joined`, as a browser that has said hello is.
+the connection; a fixed number of them are on their way at any time. What a newcomer says and is answered is the
+dialect's.
 """
 
 import base64
@@ -12,27 +12,29 @@ import secrets
 import selectors
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
 from gateway.bench.load import Progress
 from gateway.bench.machine import allow_descriptors, cpu_seconds, machine_line, waiting_seconds
-from gateway.bench.peer import UPGRADE, GatewayDialect, Percentiles, dial, percentiles, unreachable
+from gateway.bench.peer import UPGRADE, Dialect, GatewayDialect, Percentiles, dial, percentiles, unreachable
 from gateway.bench.plan import BenchError, BenchTarget
 from gateway.bench.report import PERCENTILES, Chart, as_table, latency_cells, latency_chart, limited_by
 from gateway.bench.verdict import CLOSE, client_frame
 
-JOINED = b'"type":"joined"'
 READ_BYTES = 64 << 10
 TURN_SECONDS = 0.1
 NAMED = 5
+ROOM = "newcomers"
+GATEWAY = GatewayDialect()
 
 
 class Newcomer:
     """One connection on its way in and out. `step` tells what it waits for."""
 
-    def __init__(self, target: BenchTarget, door: str, port: int) -> None:
+    def __init__(self, target: BenchTarget, door: str, port: int, dialect: Dialect) -> None:
         self.began = time.perf_counter()
         self.door = door
         self.step = "connect"
@@ -40,6 +42,7 @@ class Newcomer:
         self.joined_after: float | None = None
         self.fault = ""
         self._host = (target.host, port)
+        self._dialect = dialect
         self.sock = socket.socket(socket.AF_INET6 if ":" in target.host else socket.AF_INET)
         self.sock.setblocking(False)
         if (error := self.sock.connect_ex(self._host)) not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
@@ -60,9 +63,9 @@ class Newcomer:
             return True
         self.heard += chunk
         if self.step == "upgrade" and b"\r\n\r\n" in self.heard:
-            self.sock.send(client_frame(b'{"type":"hello"}'))
-            self.step = "join"
-        if self.step == "join" and JOINED in self.heard:
+            self.heard = b""
+            self._introduce()
+        if self.step == "join" and self._dialect.arrived in self.heard:
             self.joined_after = time.perf_counter() - self.began
             self._leave()
         if not chunk and self.step != "leave":
@@ -74,13 +77,15 @@ class Newcomer:
             raise BenchError(unreachable(*self._host, self.door, OSError(error, os.strerror(error))))
         if self.door == "web":
             key = base64.b64encode(secrets.token_bytes(16)).decode()
-            self.sock.send(
-                UPGRADE.format(path=GatewayDialect.web_path, host="localhost", port=self._host[1], key=key).encode()
-            )
+            path = self._dialect.path(ROOM)
+            self.sock.send(UPGRADE.format(path=path, host="localhost", port=self._host[1], key=key).encode())
             self.step = "upgrade"
         else:
-            self.sock.send(b"/bot\n")
-            self.step = "join"
+            self._introduce()
+
+    def _introduce(self) -> None:
+        self.sock.send(self._dialect.arrive(self.door))
+        self.step = "join"
 
     def _leave(self) -> None:
         self.step = "leave"
@@ -143,7 +148,13 @@ class ConnectReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def connect(
-    target: BenchTarget, doors: Sequence[str], newcomers: int, in_flight: int, patience: float, progress: Progress
+    target: BenchTarget,
+    doors: Sequence[str],
+    newcomers: int,
+    in_flight: int,
+    patience: float,
+    progress: Progress,
+    dialect: Dialect = GATEWAY,
 ) -> ConnectReport:
     """Let newcomers come and go through each door in turn."""
     allow_descriptors(in_flight)
@@ -153,10 +164,11 @@ def connect(
         port = target.port(door)
         if port is None:
             raise BenchError(f"the {door} door is closed there: choose other --doors, or open it")
-        dial(target, door, GatewayDialect.web_path)[0].close()
+        dial(target, door, dialect.path(ROOM))[0].close()
         waiting = waiting_seconds(0) + waiting_seconds(target.pid or 0)
         server, own, began = cpu_seconds(target.pid), time.process_time(), time.perf_counter()
-        came = _come_and_go(target, door, port, newcomers, in_flight, patience, progress)
+        come = partial(Newcomer, target, door, port, dialect)
+        came = _come_and_go(come, newcomers, in_flight, patience, partial(progress, door))
         took, now = time.perf_counter() - began, cpu_seconds(target.pid)
         waited = (waiting_seconds(0) + waiting_seconds(target.pid or 0) - waiting) / took
         used = None if server is None or now is None else now - server
@@ -187,7 +199,7 @@ def _faults(door: str, came: Sequence[Newcomer], wanted: int) -> list[str]:
 
 
 def _come_and_go(
-    target: BenchTarget, door: str, port: int, wanted: int, in_flight: int, patience: float, progress: Progress
+    come: Callable[[], Newcomer], wanted: int, in_flight: int, patience: float, tell: Callable[[float], None]
 ) -> list[Newcomer]:
     """All newcomers that came and went; fewer than wanted when nothing has moved for too long."""
     came: list[Newcomer] = []
@@ -197,7 +209,7 @@ def _come_and_go(
         with selectors.DefaultSelector() as selector:
             while len(came) < wanted and time.perf_counter() - moved_at < patience:
                 while len(here) < in_flight and len(here) + len(came) < wanted:
-                    one = Newcomer(target, door, port)
+                    one = come()
                     here.add(one)
                     selector.register(one.sock, selectors.EVENT_WRITE, one)
                 for key, _ in selector.select(TURN_SECONDS):
@@ -205,7 +217,7 @@ def _come_and_go(
                     if _move(selector, key.data):
                         here.discard(key.data)
                         came.append(key.data)
-                progress(door, len(came) / wanted)
+                tell(len(came) / wanted)
     except BenchError as error:
         raise BenchError(f"after {len(came)} newcomers: {error}" if came else str(error)) from error
     finally:
