@@ -85,7 +85,7 @@ class Questions:
         for task in self._tasks:
             task.cancel()
         for number in list(self._open):
-            self._settle(number, BackplaneError("the gateway stops"))
+            self._settle(number, BackplaneError(wording.STOPPING))
         await self._ears.close()
         await self._mouth.close()
 
@@ -96,7 +96,7 @@ class Questions:
     def ask(self, node: str, kind: str, question: bytes) -> Answer[bytes | JournalError]:
         """As `Cluster.ask`."""
         if len(self._open) >= OPEN:
-            return Answer.of(BackplaneError("too many questions wait for an answer"))
+            return Answer.of(BackplaneError(wording.NODE_QUESTIONS_WAIT))
         self._last += 1
         answer: Answer[bytes | JournalError] = Answer()
         self._open[self._last] = node, answer
@@ -110,12 +110,12 @@ class Questions:
         self._silent.discard(node)
         for number, (asked, _) in list(self._open.items()):
             if asked == node:
-                self._settle(number, BackplaneError("the node is gone"))
+                self._settle(number, BackplaneError(wording.NODE_GONE))
 
     def _expire(self, number: int) -> None:
         if number in self._open:
             self._silent.add(self._open[number][0])
-            self._settle(number, BackplaneError("the node does not answer"))
+            self._settle(number, BackplaneError(wording.NODE_SILENT))
 
     def _settle(self, number: int, value: bytes | JournalError) -> None:
         """The answer is there; one that comes late is ignored."""
@@ -144,7 +144,7 @@ class Questions:
             heard = [error] * len(some)
         for (_, what), count in zip(some, heard, strict=True):
             if what.kind and count == 0:
-                self._settle(what.number, BackplaneError("the node is gone"))
+                self._settle(what.number, BackplaneError(wording.NODE_GONE))
             elif what.kind and isinstance(count, Exception):
                 self._settle(what.number, BackplaneError(str(count)))
 
@@ -192,10 +192,10 @@ class Questions:
 
         use: Callable[[bytes], Answer[Any]] | None = self._served.get(asked.kind)
         if use is None:
-            answered(BackplaneError("the node is of another version"))
+            answered(BackplaneError(wording.NODE_OF_ANOTHER_VERSION))
             return
         try:
             use(asked.body).then(answered)
         except Exception:
             log.exception(wording.LOG_QUESTION_FAILED, asked.kind)
-            answered(BackplaneError("the node failed"))
+            answered(BackplaneError(wording.NODE_FAILED))

@@ -139,3 +139,12 @@ CANNOT_STORE_THIS = "the journal cannot store this: {problem}"
 JOURNAL_PUT_BACK = "{path} has been taken away: put it back"
 NEW_EPOCHS_AFTER_LOSS = "the journal came back with new epochs: {why}"
 REMOVED_TEXTS_STAY = "removed texts may still be in the journal's file: {why}"
+
+# What keeps another node from answering
+
+NODE_QUESTIONS_WAIT = "too many questions wait for an answer"
+NODE_GONE = "the node is gone"
+NODE_SILENT = "the node does not answer"
+NODE_OF_ANOTHER_VERSION = "the node is of another version"
+NODE_FAILED = "the node failed"
+NO_OTHER_NODE = "there is no other node"

@@ -26,6 +26,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.ports.journal import Person
 from gateway.core.ports.ledger import Sanction
@@ -330,7 +331,7 @@ class Alone:
 
     def ask(self, node: str, kind: str, question: bytes = b"") -> Answer[bytes | JournalError]:
         """As `Cluster.ask`; nobody answers."""
-        return Answer.of(JournalError("there is no other node"))
+        return Answer.of(JournalError(wording.NO_OTHER_NODE))
 
     def serve(self, kind: str, use: Serve) -> None:
         """As `Cluster.serve`; nobody asks."""
