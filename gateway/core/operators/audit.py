@@ -9,6 +9,7 @@ A target is recorded as it was given, after the text gate and cut to a length.
 import json
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
@@ -30,6 +31,20 @@ STRANGERS_BURST = 60
 TARGET_CHARACTERS = 100
 REASON_BYTES = 300
 RESULT_CHARACTERS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done: in `words`, the `target` as the record shows it, and the result: the bans or mutes now in force,
+    those that were lifted, and the number of connections that were told or closed."""
+
+    words: str
+    target: str
+    sanctions: Sequence[Sanction] = ()
+    lifted: Sequence[Sanction] = ()
+    connections: int = 0
+    also: Sequence[tuple[str, str]] = field(default=())
+    """Further entries of the record: action and target."""
 
 
 class _Bounded:

@@ -14,7 +14,7 @@ from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
-from gateway.core.operators.moderation import Outcome
+from gateway.core.operators.audit import Outcome
 from gateway.core.operators.redaction import MessagePlace
 from gateway.core.operators.subject import Subject
 from gateway.core.protocol.wire import people

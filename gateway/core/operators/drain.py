@@ -26,8 +26,8 @@ from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.gate import DOORS, DoorState, door_of
 from gateway.core.hub import Hub
-from gateway.core.operators.audit import Audit
-from gateway.core.operators.moderation import Moderation, Outcome
+from gateway.core.operators.audit import Audit, Outcome
+from gateway.core.operators.moderation import Moderation
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role

@@ -11,8 +11,8 @@ from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.gate import Gate
-from gateway.core.operators.audit import REASON_BYTES
-from gateway.core.operators.moderation import Moderation, Outcome
+from gateway.core.operators.audit import REASON_BYTES, Outcome
+from gateway.core.operators.moderation import Moderation
 from gateway.core.ports.cluster import Cluster, LogLevelSet, Maintained
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal

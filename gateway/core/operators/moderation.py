@@ -13,7 +13,7 @@ was not stored holds on this node alone.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
@@ -22,7 +22,8 @@ from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.announcements import Announcements, in_slices
-from gateway.core.operators.audit import REASON_BYTES, Audit
+from gateway.core.operators.audit import REASON_BYTES, Audit, Outcome
+from gateway.core.operators.relay import Relay, RelayedAct
 from gateway.core.operators.subject import BanBy, Subject, Subjects
 from gateway.core.ports.cluster import Missed, PersonKicked, SanctionsChanged
 from gateway.core.ports.ledger import Measure, Sanction
@@ -40,20 +41,6 @@ log = logging.getLogger(__name__)
 LONGEST_SECONDS = 100 * 365 * 24 * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was done: in `words`, the `target` as the record shows it, and the result: the bans or mutes now in force,
-    those that were lifted, and the number of connections that were told or closed."""
-
-    words: str
-    target: str
-    sanctions: Sequence[Sanction] = ()
-    lifted: Sequence[Sanction] = ()
-    connections: int = 0
-    also: Sequence[tuple[str, str]] = field(default=())
-    """Further entries of the record: action and target."""
-
-
 class Moderation:
     """The verbs. A refusal is answered, not raised. `mark` is called with what was done, in words."""
 
@@ -63,6 +50,7 @@ class Moderation:
         self._audit = audit
         self._random_bits = random_bits
         self._subjects = Subjects(hub)
+        self._relay = Relay(hub.cluster, audit, Outcome, self._asked)
         self._announcements = Announcements(hub)
         self._unstored: set[str] = set()
         """The sanctions that the ledger could not store."""
@@ -110,6 +98,8 @@ class Moderation:
     ) -> Answer[Outcome | Refusal]:
         """Close the connection with that id, or all connections of the person with that nick; with `seconds` also ban
         the person, a guest by address."""
+        if self._relay.elsewhere(whom):
+            return self._relay.ask(RelayedAct("kick", operator, whom, reason, seconds))
         if whom.nick and seconds is None and self._hub.cluster.node and not self._hub.nicks.sessions(whom.nick):
             there = self._hub.directory.reaches(whom.nick)
             return there.chain(partial(self._kick_elsewhere, operator, whom, reason))
@@ -158,6 +148,8 @@ class Moderation:
 
     def message(self, operator: Operator, whom: Subject, words: str) -> Answer[Outcome | Refusal]:
         """Tell a connection, or a person on all of theirs, something in the server's voice."""
+        if self._relay.elsewhere(whom):
+            return self._relay.ask(RelayedAct("message", operator, whom, words))
 
         def act() -> Outcome:
             said = sanitize.lines(words)
@@ -183,6 +175,16 @@ class Moderation:
 
         target = " ".join([f"door {door}"] * bool(door) + [f"#{room}"] * bool(room)) or "all"
         return self.perform(operator, Role.ADMIN, "announce", target, words, act)
+
+    def _asked(self, act: RelayedAct) -> Answer[Outcome | Refusal]:
+        """Do what an operator asked for at another node."""
+        if act.action == "kick":
+            return self.kick(act.operator, act.whom, act.words, act.seconds)
+        if act.action == "message":
+            return self.message(act.operator, act.whom, act.words)
+        return (self.ban if act.action == "ban" else self.mute)(
+            act.operator, act.whom, act.words, act.seconds, act.sure
+        )
 
     def _kick_elsewhere(
         self, operator: Operator, whom: Subject, reason: str, nobody: Refusal | None
@@ -262,6 +264,8 @@ class Moderation:
                 self._check(targets, operator)
             return self._impose(measure, operator, targets, session, reason, seconds, identity)
 
+        if self._relay.elsewhere(whom):
+            return self._relay.ask(RelayedAct(measure, operator, whom, reason, seconds, sure))
         elsewhere = whom.nick and not self._hub.nicks.sessions(whom.nick)
         asked = self._hub.directory.identity_of(whom.nick) if elsewhere else Answer.of("")
         return asked.chain(lambda found: self.perform(operator, least, measure, whom, reason, partial(act, found)))

@@ -16,8 +16,7 @@ from gateway import wording
 from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
-from gateway.core.operators.audit import REASON_BYTES, Audit
-from gateway.core.operators.moderation import Outcome
+from gateway.core.operators.audit import REASON_BYTES, Audit, Outcome
 from gateway.core.ports.journal import Removal
 from gateway.core.protocol.message import Message
 from gateway.core.roles import Operator, Role

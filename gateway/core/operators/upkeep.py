@@ -12,8 +12,8 @@ import msgspec
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
-from gateway.core.operators.audit import Audit
-from gateway.core.operators.moderation import Moderation, Outcome
+from gateway.core.operators.audit import Audit, Outcome
+from gateway.core.operators.moderation import Moderation
 from gateway.core.roles import Operator, Role
 from gateway.core.sessions import nicknames
 from gateway.errors import Code, JournalError, Refusal

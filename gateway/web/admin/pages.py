@@ -13,7 +13,7 @@ from yarl import URL
 from gateway import wording
 from gateway.accounts.authenticator import Authenticator
 from gateway.core.answer import Answer
-from gateway.core.operators.moderation import Outcome
+from gateway.core.operators.audit import Outcome
 from gateway.core.operators.redaction import MessagePlace
 from gateway.core.operators.subject import BanBy, Subject
 from gateway.core.ports.ledger import Measure

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.operators.moderation import Outcome
+from gateway.core.operators.audit import Outcome
 from gateway.core.operators.subject import Subject
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.core.gate import DoorState
+from gateway.core.operators.audit import Outcome
 from gateway.core.operators.drain import PATIENCE_SECONDS, RETRY_FIRST_MS, DrainingDoor
-from gateway.core.operators.moderation import Outcome
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.stats.recent import REFUSALS_BURST
