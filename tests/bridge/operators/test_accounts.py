@@ -89,8 +89,9 @@ def test_an_account_without_a_right_hash_keeps_it_from_starting(tmp_path: Path) 
 
 def kept_csrf(curl: Curl) -> str:
     """The CSRF header of a logged-in operator."""
-    found = re.search(r'name="csrf-token" content="([^"]+)"', curl("/admin"))
-    assert found is not None, "logged in"
+    page = curl("/admin")
+    found = re.search(r'name="csrf-token" content="([^"]+)"', page)
+    assert found is not None, f"not logged in: {curl.status} {page[:300]}"
     return f"X-CSRF-Token: {found[1]}"
 
 
