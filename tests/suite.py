@@ -1,6 +1,7 @@
 """Lint, types and every test, the same at a desk and in CI."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -56,8 +57,10 @@ def main(arguments: list[str]) -> int:
 
 
 def run(step: list[str]) -> int:
-    """The exit code of a module with its arguments."""
-    return subprocess.run([sys.executable, "-m", *step], cwd=ROOT).returncode
+    """The exit code of a module with its arguments. Hundreds of gateways are started: where the environment keeps
+    Python from writing what it has compiled, each of them would compile everything anew, 0.5 s of processor time."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run([sys.executable, "-m", *step], cwd=ROOT, env=environment).returncode
 
 
 def pass_alone() -> bool:
