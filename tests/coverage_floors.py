@@ -19,7 +19,7 @@ FLOORS = {
     "gateway": 72,
     "journal": 96,
     "process": 88,
-    "redis": 90,
+    "redis": 94,
     "store": 94,
     "tcp": 95,
     "web": 95,

@@ -31,7 +31,7 @@ from gateway.redis.entries import (
     removal_of,
     unwritten_epoch,
 )
-from gateway.redis.feed import StreamFeed, open_arguments
+from gateway.redis.feed import Followed, StreamFeed, open_arguments
 from gateway.redis.link import refusal_of
 
 UNANSWERED_SECONDS = 10.0
@@ -223,6 +223,8 @@ class _Batch:
         self._done = done
         self._left = {id(message): message for message in messages}
         self._nonces: list[str] = []
+        self._sent_from: dict[str, Followed | None] = {}
+        """By room: how far it was known when its messages were sent."""
         self._problem: BackplaneError | None = None
         self._turn = journal.backplane.turn(self._over)
         self._send(messages, again=True)
@@ -239,7 +241,7 @@ class _Batch:
         number = journal.next_batch()
         arguments: list[Argument] = [backplane.node, number, journal.kept, len(rooms)]
         for name in rooms:
-            known = places.get(name)
+            known = self._sent_from[name] = places.get(name)
             arguments += (name, unwritten_epoch(backplane.seed, name))
             arguments += ("", 0) if known is None else (known.epoch, known.head)
         for index, each in enumerate(messages):
@@ -278,7 +280,7 @@ class _Batch:
         """The rooms have got another epoch: send the messages again once the feed has seen it."""
         feed = self._journal.feed
         feed.read_soon("")
-        before = {each.room: feed.places.get(each.room) for each in messages}
+        before = {each.room: self._sent_from[each.room] for each in messages}
 
         def send(left: int) -> None:
             if self._turn.settled:

@@ -50,6 +50,9 @@ async def join(url: str, kept: int, new_key: bytes) -> Node:
     questions.start()
     key = await _value(cluster.begin(new_key))
     if isinstance(key, BackplaneError):
+        await questions.close()
+        await backplane.close()
+        await feed.close()
         raise StartError(str(key))
     return Node(backplane, feed, journal, cluster, questions, key)
 

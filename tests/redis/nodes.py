@@ -75,11 +75,18 @@ class LittleNode:
         self.feed.follow(record)
         return record
 
+    def said(self, room: str, text: str, **fields: Any) -> Message:
+        """A message of ana's."""
+        usual: dict[str, Any] = {"ts": 1_790_000_000_123, "nick": "ana", "door": "tcp", "kind": "say"}
+        return Message(room, text=text, **(usual | fields))
+
     async def say(self, *texts: str, room: str = "lobby", **fields: Any) -> list[Message] | JournalError:
         """Append messages in one batch; the answer."""
+        return await self.append([self.said(room, text, **fields) for text in texts])
+
+    async def append(self, batch: list[Message]) -> list[Message] | JournalError:
+        """Append messages; the answer."""
         answer: asyncio.Future[list[Message] | JournalError] = asyncio.get_running_loop().create_future()
-        usual: dict[str, Any] = {"ts": 1_790_000_000_123, "nick": "ana", "door": "tcp", "kind": "say"}
-        batch = [Message(room, text=text, **(usual | fields)) for text in texts]
         self.journal.append(batch, answer.set_result)
         return await asyncio.wait_for(answer, PATIENCE)
 
