@@ -5,20 +5,21 @@ LINES_PER_TURN at once and only while the session takes input; then it stays unt
 gone out. Closing takes three steps, because closing a socket with unread input makes the kernel send a reset, which can
 destroy our last words: write them, shut down our side, then read and drop what still comes, for LINGER at most.
 
-A failed write does not end a connection. The peer's last lines may still be readable (`nc -q0` resets us while we
-greet it), so from then on writes are dropped and reading goes on to the end. A line without its end counts at end of
-file, but not after a reset: it may have been cut.
+A failed write does not end a connection: the peer's last lines may still be readable (`nc -q0` resets us while we
+greet it). From then on writes are dropped and reading goes on to the end. A line without its end counts at end of file,
+but not after a reset: it may have been cut.
 
 A peer that has closed both ways answers what we write with a reset, which throws away what it had sent and we had no
-room for; its end of file waits behind that. So while a session takes no input we read ahead (`tcp.lines.ReadAhead`),
-and a peer that sends before it is greeted, or several lines at once, is heard out: nothing is written to it until it
-has paused (`tcp.lines.pause_of`) or ended; at most for HEAR_OUT_SECONDS (a relay may be over its rate for ever), not
-while its input waits for our output to go out, and not where there is no rate.
+room for. So while a session takes no input we read ahead (`tcp.lines.ReadAhead`), and a peer that sends before it is
+greeted, or several lines at once, is heard out: nothing is written to it until it has paused (`tcp.lines.pause_of`) or
+ended; at most for HEAR_OUT_SECONDS (a relay may be over its rate for ever), not while its input waits for our output,
+and not where there is no rate.
 """
 
 import errno
 import logging
 import socket
+from functools import partial
 from typing import Protocol
 
 from gateway import wording
@@ -33,7 +34,7 @@ from gateway.core.protocol.wire import Lines
 from gateway.core.sessions.session import Arrival
 from gateway.tcp.lines import PAUSE_SECONDS, SHORT_PAUSE_SECONDS, Allowance, LineBuffer, ReadAhead, TooLong, pause_of
 from gateway.tcp.server import READ, WRITE, Server
-from gateway.tcp.sniff import answer_to, undecided, without_mark
+from gateway.tcp.sniff import answer_to, opened, undecided, without_mark
 from gateway.tcp.tcp_info import kernel_of, local_end
 from gateway.tcp.telnet.discipline import Discipline
 from gateway.tcp.telnet.parser import Telnet
@@ -45,7 +46,7 @@ RECEIVE_TELNET_BYTES = 4096  # commands and keys cost more a byte than text: up 
 LINES_PER_TURN = 64
 CLOCK_GRAIN = 0.002  # seconds by which a timer may come before its time
 HEAR_OUT_SECONDS = 30.0
-ENTER_SECONDS = 0.2  # a CR that nothing follows for so long was the Enter of a raw terminal (socat, a modem)
+ENTER_SECONDS = 0.2  # a CR that nothing follows for so long was Enter (socat, a modem); how long a second line may take
 LINGER = 2.0  # seconds that a closing connection may take to read our last words
 EXPELLED = {CloseReason.KICKED, CloseReason.BANNED}
 EXPELLED_LINGER = 0.9  # for a peer that must be gone within a second, whether it reads or not
@@ -122,8 +123,10 @@ class Connection:
         return taken
 
     def resume(self) -> None:
-        """See `core.ports.transport.Transport`."""
-        self._soon()
+        """See `core.ports.transport.Transport`: soon, and once however often it is asked for."""
+        if not self._turn_asked:
+            self._turn_asked = True
+            self.door.server.later(0, self._next_turn)
 
     def close(self, closing: CloseReason, words: str) -> None:
         """See `core.ports.transport.Transport`. What the session is still owed is written first."""
@@ -219,9 +222,8 @@ class Connection:
 
     def _heard(self, data: bytes) -> None:
         self.session.received(len(data))
-        if data.endswith(b"\r"):
-            seen = self.session.bytes_in
-            self.door.server.later(ENTER_SECONDS, lambda: self._end_at_return(seen))
+        if self._first is not None or data.endswith(b"\r"):
+            self.door.server.later(ENTER_SECONDS, partial(self._unfollowed, self.session.bytes_in))
         if self.session.tap is not None:
             self.session.tap.heard(data)
         script = not self.session.greeted or data.find(b"\n", 0, -1) >= 0
@@ -241,11 +243,16 @@ class Connection:
         self._ahead.add(data) if self._waiting else self._receive(data)
         self._take_turn()
 
-    def _end_at_return(self, seen: int) -> None:
-        """End the line if nothing has followed its CR. An LF that comes after all ends an empty line."""
-        reading = not self._ended and not self.closed and self._last_words is None
-        if reading and self.session.bytes_in == seen and (self._first or self.lines.last_byte).endswith(b"\r"):
+    def _unfollowed(self, seen: int) -> None:
+        """If nothing has followed these bytes: a CR was Enter (an LF that comes after all ends an empty line), and a
+        first line that a second one might have explained is chat."""
+        reading = not self._ended and not self.closed and self._last_words is None and self.session.bytes_in == seen
+        if reading and (self._first or self.lines.last_byte).endswith(b"\r"):
             self._heard(b"\n")
+        elif reading and self._first and opened(self._first):
+            first, self._first = without_mark(self._first), None
+            self._receive(first)
+            self._take_turn()
 
     def _knocks_at_wrong_door(self, first: bytes) -> bool:
         """Close a peer whose first bytes are another protocol's, with the fitting words; return whether that was so."""
@@ -331,8 +338,7 @@ class Connection:
         session = self.session
         if self._last_words is not None or session.closed:
             return
-        terminals = self.door.terminals
-        queue = self._queue
+        terminals, queue = self.door.terminals, self._queue
         if queue is None:
             if not self.lines.pending:
                 self._receive_from_ahead()
@@ -356,7 +362,7 @@ class Connection:
         if session.held:
             return
         if waiting:
-            self._soon()
+            self.resume()
         elif self._ended:
             self._last_line()
 
@@ -367,11 +373,6 @@ class Connection:
         self.door.terminals.half_closed(self.session)
         if not self.session.closed and not self.session.held:
             self.door.hub.half_closed(self.session, CloseReason.LOST if self._lost else CloseReason.LEFT)
-
-    def _soon(self) -> None:
-        if not self._turn_asked:
-            self._turn_asked = True
-            self.door.server.later(0, self._next_turn)
 
     def _next_turn(self) -> None:
         self._turn_asked = False

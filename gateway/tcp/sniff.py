@@ -1,10 +1,12 @@
-"""Protocol sniffing: peers that speak another protocol to a terminal door: browsers, TLS, SSH, scanners, UTF-16.
+"""Protocol sniffing: peers that speak another protocol to a terminal door: browsers, TLS, SSH, mail, Redis, scanners.
 
 Theory of this file. The first line of a connection decides, and nothing is posted before it is complete, so that
-nothing of another protocol is ever posted: no web page can make a browser talk in a room. Two rules, which conflict:
+nothing of another protocol is ever posted: no web page can make a browser talk in a room. Three rules, which conflict:
 
 - A script's only line must not be lost to a guess. So a text is taken for a request only when it has the complete shape
   of one: `GET well soon` and `nginx speaks HTTP/2 now` are chat.
+- Where one line is not enough (`NICK ana`, `*1`), the second decides; it comes in the same packet, so it is waited for
+  only `tcp.connection.ENTER_SECONDS`, and a person who typed that line has said it.
 - Binary protocols may never send an end of line, and their clients wait for our response. So a NUL, or a control byte
   that nobody types, decides at once.
 
@@ -38,8 +40,34 @@ _STATUS = re.compile(rb"(?:HTTP|RTSP|SIP)/\d{1,3}\.\d{1,3} \d{3}(?: [^\n]*)?")
 """The first line of a response: the peer takes us for a client."""
 _SSH = re.compile(rb"SSH-\d+\.\d+-")
 """RFC 4253, 4.2. `SSH-Key of bob was rotated` is chat."""
-_IRC = re.compile(rb"CAP LS(?: \d{3})?[ \r]*|USER [^ \n]+ [^ \n]+ [^ \n]+ :[^\n]*")
-"""How clients of IRC begin: with CAP, or, old ones and scanners, with USER of four parts."""
+_IRC = re.compile(
+    rb"(?:(?:PASS|NICK) [^ \r\n]+\r?\n){0,2}USER [^ \r\n]+ [^ \r\n]+ [^ \r\n]+ :[^\n]*\n"
+    rb"|(?:(?:PASS|NICK) [^ \r\n]+\r?\n){1,2}USER [^ \r\n]+ [^ \r\n]+ [^ \r\n]+ [^ \r\n]+[ \r]*\n"
+    rb"|CAP LS(?: \d{3})?[ \r]*\n"
+)
+"""How clients of IRC begin: with CAP, or, old ones and scanners, with USER of four parts, perhaps behind their nick."""
+_SMTP = re.compile(
+    rb"(?:EHLO|LHLO)(?: [\w.:\[\]-]+)?[ \r]*\n|MAIL FROM: ?<[^>\n]*>[^\n]*\n"
+    rb"|HELO(?: [\w-]+\.[\w.-]+[ \r]*| \[[^\]\n]+\][ \r]*|(?: [\w-]+)? *\r+)\n",
+    re.ASCII,
+)
+"""RFC 5321, 4.1.1. `HELO bob` without a CR is somebody's greeting."""
+_REDIS = re.compile(rb"\*[1-9]\d{0,5}\r\n\$\d{1,9}\r\n")
+"""A command of Redis' protocol: how many parts, how long the first is. (Its inline form, `PING`, is a word.)"""
+_OTHERS = re.compile(
+    rb"(?:set|add|replace|append|prepend) [^ \n]{1,250} \d{1,10} -?\d{1,10} \d{1,10}(?: noreply)? *\r+\n"  # memcached
+    rb"|@RSYNCD: \d+(?:\.\d+)?[^\n]*\n|RFB \d{3}\.\d{3}[ \r]*\n"  # rsync, VNC
+    rb"|CONNECT \{[^\n]*\}[ \r]*\n|[A-Za-z]{0,4}\d{1,6} CAPABILITY[ \r]*\n"  # NATS, IMAP
+    rb"|(?:CONNECT|STOMP)\r?\n(?:accept-version|host|login|heart-beat):[^\n]*\n"
+    rb"|(?:<\?xml [^>\n]{0,100}\?>\s{0,9})?<(?:stream:stream|open) [^\n]{0,4096}?xmlns"  # XMPP, which ends no line
+)
+_OPENING = re.compile(
+    rb"(?:(?:PASS|NICK) [^ \r\n]+\r?\n){1,2}(?:U|US|USE|USER(?: [^\n]*)?|N|NI|NIC|NICK(?: [^\n]*)?)?"
+    rb"|\*[1-9]\d{0,5}\r\n(?:\$\d{0,9}\r?)?"
+    rb"|(?:CONNECT|STOMP)\r?\n[a-z-]{0,14}(?::[^\n]*)?"
+    rb"|<\?xml [^>\n]{0,100}\?>\s{0,9}(?:<[^\n]{0,4096})?"
+)
+"""One line after which the next one decides, and as much of that as has come."""
 _PROXY = re.compile(rb"PROXY (?:TCP[46]|UNKNOWN)(?: [^\n]*)?")
 _TLS = re.compile(rb"\x16\x03|[\x80-\xff].\x01(?:\0\x02|\x03[\0-\x04])", re.DOTALL)
 """TLS' ClientHello, or SSLv2's, which old clients of TLS send as well: length, type 1, version."""
@@ -59,14 +87,21 @@ def undecided(first: bytes) -> bool:
     """Whether more bytes than `first` are needed to tell which protocol a connection speaks."""
     if len(first) < len(SIGNATURE) and SIGNATURE.startswith(first):
         return True
+    if opened(first):
+        return not _OTHERS.match(_LEADING.sub(b"", first, count=1))
     line, whole = _first_line(first)
     if whole or len(first) >= FIRST_LINE_BYTES or first.startswith(SIGNATURE):
         return False
     if line.startswith(_IAC):
         return len(line) < 4 and _DONT_OR_MARK.startswith(line[:2])
     return bool(_HALF_TLS.fullmatch(line)) or not (
-        _is_untyped(line) or _TLS.match(line) or _ENDLESS_REQUEST.match(line)
+        _is_untyped(line) or _TLS.match(line) or _ENDLESS_REQUEST.match(line) or _OTHERS.match(line)
     )
+
+
+def opened(first: bytes) -> bool:
+    """Whether `first` is one line of which the next one decides whether it is chat; if none comes, it is."""
+    return len(first) < FIRST_LINE_BYTES and _OPENING.fullmatch(_LEADING.sub(b"", first, count=1)) is not None
 
 
 def answer_to(first: bytes, page: str) -> bytes | None:
@@ -81,13 +116,18 @@ def answer_to(first: bytes, page: str) -> bytes | None:
         return _TLS_ALERT
     if _SSH.match(line):
         return _farewell(Code.BAD_MESSAGE, wording.NOT_SSH)
-    if _IRC.fullmatch(line):
+    if _IRC.match(whole_input):
         return _farewell(Code.BAD_MESSAGE, wording.NOT_IRC)
+    if _SMTP.match(whole_input):
+        return f"554 {wording.NO_SUCH_PROTOCOL}\r\n".encode()
+    if _REDIS.match(whole_input):
+        return f"-ERR {wording.NO_SUCH_PROTOCOL}\r\n".encode()
     if _PROXY.fullmatch(line) or first.startswith(SIGNATURE):
         return _farewell(Code.BAD_MESSAGE, wording.NO_PROXY_EXPECTED)
     if _UTF16.match(whole_input):
         return _farewell(Code.BAD_TEXT, wording.UTF16)
-    if request or _STATUS.fullmatch(line) or (not line.startswith(_IAC) and _is_untyped(line)):
+    other = request or _STATUS.fullmatch(line) or _OTHERS.match(whole_input)
+    if other or (not line.startswith(_IAC) and _is_untyped(line)):
         return _farewell(Code.BAD_MESSAGE, wording.NO_SUCH_PROTOCOL)
     return None
 

@@ -14,6 +14,28 @@ OTHERS = {
     "SSH": (b"SSH-2.0-OpenSSH_9.2\r\n", b"!! bad_message: "),
     "IRC": (b"CAP LS 302\r\n", b"!! bad_message: this is a chat for nc and telnet, not IRC"),
     "IRC of old": (b"USER ana 0 * :Ana\r\n", b"!! bad_message: "),
+    "IRC with a nick": (
+        b"NICK ana\r\nUSER ana 0 * :Ana\r\n",
+        b"!! bad_message: this is a chat for nc and telnet, not IRC",
+    ),
+    "IRC with a password": (b"PASS x\nNICK ana\nUSER ana 0 * ana\n", b"!! bad_message: "),
+    "mail": (b"EHLO x\r\n", b"554 this is a chat"),
+    "mail without a name": (b"EHLO\r\n", b"554 "),
+    "mail of old": (b"HELO mail.example.org\n", b"554 "),
+    "mail of old, a word": (b"HELO x\r\n", b"554 "),
+    "mail sent at once": (b"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.org>\r\n", b"554 "),
+    "Redis": (b"*1\r\n$4\r\nPING\r\n", b"-ERR this is a chat"),
+    "memcached": (b"set k 0 0 5\r\nhello\r\n", b"!! bad_message: "),
+    "memcached, binary": (b"\x80\x0b" + b"\0" * 22, b"!! bad_message: "),
+    "Postgres": (b"\0\0\0\x08\x04\xd2\x16\x2f", b"!! bad_message: "),
+    "MySQL": (b"\x20\0\0\x01\x85\xa6\x03\0\0\0\0\x01", b"!! bad_message: "),
+    "Kafka": (b"\0\0\0\x2b\0\x12\0\x03\0\0\0\0", b"!! bad_message: "),
+    "LDAP": (b"0\x0c\x02\x01\x01`\x07\x02\x01\x03\x04\0\x80\0", b"!! bad_message: "),
+    "XMPP": (b"<?xml version='1.0'?><stream:stream to='x' xmlns='jabber:client'>", b"!! bad_message: "),
+    "STOMP": (b"CONNECT\naccept-version:1.2\nhost:x\n\n\0", b"!! bad_message: "),
+    "NATS": (b'CONNECT {"verbose":false}\r\nPING\r\n', b"!! bad_message: "),
+    "IMAP": (b"A001 CAPABILITY\r\n", b"!! bad_message: "),
+    "rsync": (b"@RSYNCD: 31.0\n", b"!! bad_message: "),
     "SSLv2": (b"\x80\x2e\x01\0\x02\0\x15\0\0\0\x10\x01\0\x80" + b"\x11" * 16, b"\x15\x03\x01"),
     "TLS in an SSLv2 hello": (b"\x80\x2e\x01\x03\x01\0\x15\0\0\0\x10" + b"\x11" * 16, b"\x15\x03\x01"),
     "pc-02 RTSP": (b"OPTIONS / RTSP/1.0\r\n\r\n", b"!! bad_message: "),
@@ -78,6 +100,25 @@ def test_a_request_line_that_ends_with_the_input_is_not_said(house: House) -> No
 
 CHAT = [
     *(b"CAP LS 302 is what it sends", b"USER ana left", b"NICK ana"),
+    *(
+        b"NICK ana is my name",
+        b"USER ana and you",
+        b"PASS the salt",
+        b"CONNECT",
+        b"CONNECT me",
+        b"CONNECT {x",
+        b"STOMP",
+    ),
+    *(b"EHLO all you there", b"HELO", b"HELO bob", b"HELO my friends", b"MAIL FROM: bob", b"*1", b"*12 bottles", b"$4"),
+    *(b"PING", b"PING bob", b"set k 0 0 5", b"set the table 0 0", b"add 1 2 3", b"stats", b"version", b"QUIT it"),
+    *(
+        b"RFB 003",
+        b"the A001 CAPABILITY",
+        b"@RSYNCD",
+        b"<?xml version='1.0'?>",
+        b"<open the door",
+        b"POST it on the wall",
+    ),
     *(b"GET well soon", b"HELLO WORLD", b"S", b"SSH", b"G", b"HTTP/1.1 is old", b"GET / x", b"GET", b"get /"),
     *(b"SSH-Key of bob was rotated", b"SSH-2", b"nginx speaks HTTP/2 now", b"we deploy over HTTP/2", b"SIP/2.0 or not"),
     *(b"OPTIONS / RTSP", b"DELETE /tmp/x", b"PROXY wanted", b"\xc3\xa9", b"\xf0\x9f\x98\x80", b"x\ty"),
@@ -90,6 +131,27 @@ def test_a_line_that_only_looks_like_one_at_first_is_said(house: House, line: by
     caller.says(*[line[at : at + 1] for at in range(len(line))], b"\n")
 
     house.until(lambda: house.said == [line.decode()])
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"NICK ana", b"USER friendly is what we are"],
+        [b"NICK ana", b"NICK bob", b"NICK cid"],
+        [b"*1\r", b"$4 for a coffee\r"],
+        [b"CONNECT", b"host me"],
+        [b"<?xml version='1.0'?>", b"<a>"],
+    ],
+)
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_a_first_line_that_the_second_does_not_confirm_is_said(house: House, lines: list[bytes], end: bytes) -> None:
+    caller = house.stranger()
+    sent = b"\n".join(lines) + end
+    caller.says(*[sent[at : at + 1] for at in range(len(sent))])
+    caller.says_no_more()
+    caller.hears_all()
+
+    assert house.said == [line.decode().rstrip("\r") for line in lines]
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\r\n\xef\xbb\xbf"])
