@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.bridge.fork_server import ForkedProcess
 from tests.error_lines import WATCH
 from tests.fakes import until
 
@@ -26,11 +27,12 @@ class Gateway:
         self.folder = folder
         self.flags = flags
         self.starter: tuple[str, ...] = ()
-        """A command that runs the one that follows it, under other circumstances."""
+        """A command that runs the one that follows it, under other circumstances. `env` alone is the same as none, but
+        for a fresh interpreter instead of a fork of one (`fork_server`)."""
         self.ports: dict[str, int | None] = dict.fromkeys(DOORS, 0)
         self.told: dict[str, int | None] = {}
         """All of the ports file, but for the number of the process."""
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | ForkedProcess | None = None
         folder.mkdir(parents=True, exist_ok=True)
         WATCH.follow(folder / "stderr")
 
@@ -54,13 +56,17 @@ class Gateway:
         """Start without waiting for anything."""
         ports = [f"--{door}-port={-1 if port is None else port}" for door, port in self.ports.items()]
         given = {flag.partition("=")[0] for flag in self.flags}
-        command = [
-            *self.starter, sys.executable, "-m", "gateway",
+        arguments = [
             *(flag for flag in ports if flag.partition("=")[0] not in given),
             "--data", str(self.folder / "data"), *self.flags, *more,
         ]  # fmt: skip
         with open(self.folder / "stdout", "wb") as stdout, open(self.folder / "stderr", "ab") as stderr:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+            if sys.platform == "linux" and not self.starter:
+                self.process = ForkedProcess(arguments, stdout.fileno(), stderr.fileno())
+            else:
+                command = [*self.starter, sys.executable, "-m", "gateway", *arguments]
+                null = subprocess.DEVNULL
+                self.process = subprocess.Popen(command, cwd=ROOT, stdin=null, stdout=stdout, stderr=stderr)
 
     def kill(self) -> None:
         """`kill -9`."""
@@ -88,7 +94,7 @@ class Gateway:
     # What is seen of it
 
     @property
-    def running(self) -> "subprocess.Popen[bytes]":
+    def running(self) -> "subprocess.Popen[bytes] | ForkedProcess":
         """The process."""
         assert self.process is not None
         return self.process
