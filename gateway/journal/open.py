@@ -129,7 +129,14 @@ def _explain(path: Path, error: sqlite3.Error) -> str:
 
 
 def _advice(path: Path, trouble: str) -> str:
+    if _on_read_only_system(path):
+        return wording.JOURNAL_ON_READ_ONLY.format(path=path)
     return wording.JOURNAL_CANNOT_BE_USED.format(path=path, trouble=trouble)
+
+
+def _on_read_only_system(path: Path) -> bool:
+    folder = next(above for above in path.absolute().parents if above.exists())
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 def _refusal(path: Path, fault: str) -> str:
@@ -183,7 +190,8 @@ def _quick_check(connection: sqlite3.Connection) -> str | None:
 
 def _require_writable(path: Path) -> None:
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
-        raise StartError(wording.JOURNAL_READ_ONLY.format(path=path))
+        words = wording.JOURNAL_ON_READ_ONLY if _on_read_only_system(path) else wording.JOURNAL_READ_ONLY
+        raise StartError(words.format(path=path))
 
 
 def _connect(path: Path, durability: str) -> sqlite3.Connection:

@@ -18,6 +18,12 @@ from gateway import wording
 from gateway.errors import StartError
 
 KEY_BYTES = 32
+ADVICE: dict[int | None, str] = {
+    errno.EROFS: wording.CHOOSE_ANOTHER_FOLDER,
+    errno.ENOSPC: wording.FREE_SOME_SPACE,
+    errno.EDQUOT: wording.FREE_SOME_SPACE,
+}
+"""What helps where a folder cannot be written to; otherwise its owner or mode is wrong."""
 READER_SECONDS = 10.0
 """Seconds to wait until a FIFO has a reader."""
 OUTPUTS = (1, 2)
@@ -77,7 +83,10 @@ def hold_folder(folder: Path) -> int:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as problem:
-        raise StartError(wording.CANNOT_USE_FOLDER.format(folder=folder, why=problem.strerror)) from problem
+        advice = ADVICE.get(problem.errno, wording.CHECK_FOLDER)
+        raise StartError(
+            wording.CANNOT_USE_FOLDER.format(folder=folder, why=problem.strerror, advice=advice)
+        ) from problem
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as problem:
@@ -97,7 +106,7 @@ def kept_key(path: Path) -> bytes:
         # Reading what is no plain file could wait for ever, or never end.
         key = path.read_bytes() if path.is_file() else b""
     except (OSError, RuntimeError) as problem:
-        advice = wording.CHECK_FOLDER
+        advice = ADVICE.get(problem.errno if isinstance(problem, OSError) else None, wording.CHECK_FOLDER)
         why = getattr(problem, "strerror", None) or problem
         raise StartError(wording.CANNOT_USE_KEY.format(path=path, why=why, advice=advice)) from problem
     if len(key) != KEY_BYTES:

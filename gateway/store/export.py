@@ -97,7 +97,13 @@ def written_to(file: str) -> Iterator[BinaryIO]:
 def snapshot(folder: Path, beside: Path | None) -> Iterator[tuple[Any, bool]]:
     """A connection to the store at one moment, and whether a gateway goes on with it. Its copy lies in a folder of its
     own in `beside`, or where temporary files are."""
-    with TemporaryDirectory(prefix=".gateway-export-", dir=beside) as temporary:
+    try:
+        place = TemporaryDirectory(prefix=".gateway-export-", dir=beside)
+    except FileNotFoundError as problem:
+        if beside is None:
+            raise StartError(wording.NO_TEMPORARY_FOLDER) from problem
+        raise
+    with place as temporary:
         if os.geteuid() == 0:
             os.chown(temporary, folder.stat().st_uid, -1)  # the gateway writes there
         copy = os.path.join(temporary, "copy.sqlite3")

@@ -114,9 +114,11 @@ PASSED_NOT_TCP = "is not TCP: its ListenStream= takes a port, or an address with
 PASSED_DEAF = "does not listen: its unit needs ListenStream= and Accept=no"
 PASSED_WRONG = "{what}, passed by LISTEN_FDS, {wrong}"
 TOO_FEW_FILES = "this process may open {files} files: raise the limit to {least} or more (ulimit -n)"
-CANNOT_USE_FOLDER = "cannot use the folder {folder}: {why}; check its owner and mode"
+CANNOT_USE_FOLDER = "cannot use the folder {folder}: {why}; {advice}"
 FOLDER_IN_USE = "another gateway uses {folder}: give each its own --data"
 CHECK_FOLDER = "check its folder's owner and mode"
+CHOOSE_ANOTHER_FOLDER = "choose another folder with --data, or keep nothing with --memory"
+FREE_SOME_SPACE = "free some space there"
 CANNOT_USE_KEY = "cannot use the key {path}: {why}; {advice}"
 NOT_A_KEY = "{path} is not a key of {size} bytes: restore it, or delete it and all tokens with it"
 CANNOT_WRITE_PORTS = "cannot write the ports file {path}: {why}"
@@ -134,6 +136,9 @@ JOURNAL_IS_DAMAGED = "is damaged ({problem})"
 JOURNAL_CANNOT_BE_USED = "journal: {path} cannot be used ({trouble}): check its folder's owner, mode and free space"
 JOURNAL_LEFT_ALONE = (
     "journal: {path} {fault}; it was left untouched: restore a backup, or move it away to begin a new one"
+)
+JOURNAL_ON_READ_ONLY = (
+    "journal: {path} is on a read-only file system: choose another folder with --data, or keep nothing with --memory"
 )
 JOURNAL_READ_ONLY = "journal: {path} or its folder is read-only: give it to the gateway's user (chown, chmod)"
 JOURNAL_NO_WAL = "journal: the file system of {path} allows no write-ahead log: choose a local --data"
@@ -198,6 +203,7 @@ THERE_ALREADY = "{place} is there already: name another file, or add --force to 
 TOO_LITTLE_SPACE = "{folder} has {free} free, {needed} are needed there"
 THERE_BY_NOW = "{place} is there by now: it was left alone"
 NO_OUTPUT = "there is no standard output: name a file"
+NO_TEMPORARY_FOLDER = "no folder for temporary files can be written to: set TMPDIR, or name the file of the export"
 NAME_OF_OUR_OWN = "the gateway has a {name} of its own: name a file elsewhere"
 NO_INPUT = "name the file of an export, or pipe one in"
 NOTHING_IMPORTED = "nothing was imported: {problem}"

@@ -1,5 +1,6 @@
 """A journal that cannot be trusted or taken is refused with advice, and stays as it was."""
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -238,6 +240,20 @@ def test_a_person_who_may_not_write_is_told_so(written: Any, lock_out: Callable[
     )
     written.parent.chmod(0o700)
     assert "read-only" in run.stdout or "cannot be used" in run.stdout, run.stderr
+
+
+def test_a_read_only_file_system_is_named(
+    open_sqlite: OpenSqlite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As root sees it: access() allows everything, and SQLite cannot open the file."""
+
+    def fail(path: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(opening, "create", fail)
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY))
+    with pytest.raises(StartError, match="is on a read-only file system: choose another folder with --data"):
+        open_sqlite()
 
 
 def test_an_unknown_durability_is_a_mistake_of_ours(open_sqlite: OpenSqlite) -> None:

@@ -1,5 +1,6 @@
 """Files that are written whole, and never in the place of a link, a FIFO or a device; the secret key."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from gateway.errors import StartError
 from gateway.login_link import LoginLinkKey, read_key
+from gateway.process import files
 from gateway.process.files import KEY_BYTES, kept_key, write_whole
 
 
@@ -44,6 +46,21 @@ def test_a_key_that_is_no_plain_file_is_refused_at_once(tmp_path: Path, place: s
         path.symlink_to("token.key" if place == "circle" else place)
     with pytest.raises(StartError, match=r"token\.key"):
         kept_key(path)
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [(errno.EROFS, "with --memory"), (errno.ENOSPC, "free some space"), (errno.EACCES, "owner and mode")],
+)
+def test_a_key_that_cannot_be_written_is_told_with_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, advice: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(files, "write_whole", fail)
+    with pytest.raises(StartError, match=f"{os.strerror(code)}; .*{advice}"):
+        kept_key(tmp_path / "token.key")
 
 
 def test_a_file_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path) -> None:

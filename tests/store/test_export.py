@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -85,6 +86,16 @@ def test_what_cannot_be_read_or_written_is_told(data: Path, tmp_path: Path, caps
     ):
         assert main([*words, "--data", str(tmp_path / "new")] if "--data" not in words else words) == 1
         assert told in one_line(capsys)
+
+
+def test_an_export_without_a_folder_for_temporary_files_names_the_cure(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "nowhere")])
+
+    assert main(["export", "--data", str(data)]) == 1
+    assert "set TMPDIR" in one_line(capsys)
 
 
 # In this process

@@ -227,6 +227,10 @@ BOTH_NAMES = "printf '127.0.0.1 localhost\\n::1 localhost\\n' > $F/hosts; mount 
 NO_IPV4 = "ip link set lo up; ip addr del 127.0.0.1/8 dev lo; "
 NO_IPV6 = "ip link set lo up; sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.lo.disable_ipv6=1; "
 READ_ONLY = "mkdir $F/data; mount --bind $F/data $F/data; mount -o remount,ro,bind $F/data"
+READ_ONLY_SYSTEM = (
+    "mount --bind / /; mount -o remount,ro,bind /; mount --bind $F $F; mount -o remount,rw,bind $F; "
+    "mkdir $F/data; mount --bind $F/data $F/data; mount -o remount,ro,bind $F/data"
+)
 SERVICE = {"PATH": os.defpath, "LANG": "C.UTF-8", "INVOCATION_ID": "0" * 32, "JOURNAL_STREAM": "8:1"}
 """The environment that `systemd-run` gives. (It needs a running systemd, which no container has.)"""
 PRIVATE = ("mount", "network")
@@ -262,6 +266,14 @@ CASES = {
     "a service of systemd": Case(Machine(env=SERVICE, stdout="socket")),
     "a read-only data folder": Case(
         Machine(namespaces=("mount",), setup=READ_ONLY), (), alone("Read-only file system")
+    ),
+    "a read-only file system": Case(
+        Machine(namespaces=("mount",), setup=READ_ONLY_SYSTEM), (), alone("or keep nothing with --memory")
+    ),
+    "a read-only file system, --memory": Case(
+        Machine(("--memory",), namespaces=("mount",), setup=READ_ONLY_SYSTEM),
+        (HOST,),
+        dict.fromkeys(("status", "login-link"), (1, NOBODY)),
     ),
     "a read-only data folder, --memory": Case(
         Machine(("--memory",), namespaces=("mount",), setup=READ_ONLY),
