@@ -265,6 +265,7 @@ class Gateway:
             link_key=self.key.secret if self.key is not None else None,
             kernel=kernel_of,
             watch=self.settings.admin.watch,
+            workers=self.settings.workers,
             connection_limit=lambda: self.admission.connections,
             ready=self._not_ready,
             listeners=lambda: [

@@ -68,6 +68,8 @@ def view_of(page: str, token: str, view: str, trust: ssl.SSLContext | None) -> J
 def screen(summary: Json, page: str) -> RenderableType:
     """The summary on one screen."""
     parts = [headline(summary, page), doors(summary), figures(summary)]
+    if summary.get("nodes"):
+        parts.insert(1, nodes(summary["nodes"]))
     if summary["slowest"]:
         parts.append(slowest(summary["slowest"]))
     if summary["closed"]:
@@ -83,6 +85,19 @@ def headline(summary: Json, page: str) -> RenderableType:
         f"up {duration(summary['uptime'])}",
     )  # fmt: skip
     return Group(line, *(Text(f"  {cause['level']}: {cause['text']}") for cause in summary["causes"]))
+
+
+def nodes(lines: Iterable[Json]) -> RenderableType:
+    """Every node, and every worker of those that have several."""
+    table = grid("node", "health", "connections", "up", "version", "")
+    for line in lines:
+        clock = f"its clock is {duration(abs(line['clock_ms']))} off" if line["clock_ms"] else ""
+        health = Text(line["health"] or "missing", STYLES.get(line["health"], "bold red"))
+        remark = Text(line["missing"] or clock or ("asked" if line["here"] else ""))
+        table.add_row(
+            Text(line["node"]), health, number(line["connections"]), duration(line["uptime"]), line["version"], remark
+        )
+    return table
 
 
 def doors(summary: Json) -> RenderableType:

@@ -164,7 +164,7 @@ class WebDoor:
         own = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None, node)
         table = MergedTable(hub, own, survey)
         rooms = RoomTable(hub, clock)
-        summary = SummaryEndpoints(hub, operators, options, wall)
+        summary = SummaryEndpoints(hub, operators, options, wall, survey)
         session_list = SessionEndpoints(login, sessions, operators.audit, wall)
         moderation = ModerationEndpoints(hub, operators, table)
         maintenance = MaintenanceEndpoints(hub, operators)
@@ -188,7 +188,7 @@ class WebDoor:
             ConnectionEndpoints(table, ConnectionDetails(hub, own), survey),
             RoomEndpoints(rooms),
             WatchEndpoints(hub, login, operators.watching, allowed=options.watch),
-            Monitoring(hub, options),
+            Monitoring(hub, options, survey),
             Dashboard(table, maintenance, frame, site, options, survey),
             ListPages(frame, rooms, moderation, session_list),
             AdminForms(moderation, session_list, options),

@@ -4,10 +4,14 @@ Metrics are numbers that are counted anyway, read when they are scraped. The for
 0.0.4, which everything reads, and OpenMetrics 1.0 for clients that ask for it. Its own metrics are not used: an int
 on the hot path costs a tenth of a Counter with its lock. The library is imported, in a thread, by the first scrape,
 because that takes a fifth of a second and most gateways are never scraped.
+
+With --redis every sample says which `node` and `worker` it is of, and one scrape has those of all workers of the
+machine, whichever was asked: a scraper that got another worker each time would see counters jump. Other machines are
+scraped by themselves. A worker that does not answer is missing and shown by `gateway_worker_up`.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isinf
 from pathlib import Path
 from pkgutil import resolve_name
@@ -17,12 +21,14 @@ import msgspec
 from aiohttp import web
 
 from gateway.core.hub import Hub
+from gateway.core.ports.cluster import NodeCard
 from gateway.core.stats.counters import Histogram
 from gateway.core.stats.health import Level
 from gateway.web.endpoint import Call
 from gateway.web.http.header_lists import weights
 from gateway.web.http.request import answered
 from gateway.web.options import WebOptions
+from gateway.web.tables.survey import Survey
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -48,12 +54,23 @@ class HealthReport(msgspec.Struct, gc=False):
     status: Literal["ok"] = "ok"
 
 
+class Family(msgspec.Struct, array_like=True):
+    """A metric of another process; samples are their name, labels and value."""
+
+    name: str
+    type: str
+    help: str
+    samples: list[tuple[str, dict[str, str], float]]
+
+
 class Monitoring:
     """The handlers."""
 
-    def __init__(self, hub: Hub, options: WebOptions) -> None:
+    def __init__(self, hub: Hub, options: WebOptions, survey: Survey) -> None:
         self._hub = hub
         self._options = options
+        self._survey = survey
+        survey.serve("metrics", None, self._serve)
 
     async def healthz(self, call: Call[None]) -> HealthReport:
         """`GET /healthz`: the process answers."""
@@ -74,8 +91,32 @@ class Monitoring:
         content_type = OPENMETRICS if openmetrics and openmetrics >= wanted.get("text/plain", 0.0) else TEXT
         library = await asyncio.to_thread(resolve_name, LIBRARY)
         write = await asyncio.to_thread(resolve_name, WRITERS[content_type])
-        body: bytes = write(GatewayCollector(self._hub, self._options, library))
+        card = self._survey.own_card()
+        here = GatewayCollector(self._hub, self._options, library)
+        body: bytes = write(here if card is None else await self.of_all_workers(card, library))
         return web.Response(body=body, headers={"Content-Type": content_type})
+
+    async def _serve(self, question: None) -> list[Family]:
+        library = await asyncio.to_thread(resolve_name, LIBRARY)
+        return families(GatewayCollector(self._hub, self._options, library))
+
+    async def of_all_workers(self, card: NodeCard, library: Any) -> "LabelledCollector":
+        """The metrics of this process, whose card it is, and of the other workers of its machine."""
+        own = GatewayCollector(self._hub, self._options, library)
+        siblings = [each for each in self._survey.others() if each.family and each.family == card.family]
+        found, _ = await self._survey.ask("metrics", lambda sibling: None, list[Family], siblings)
+        # While a worker is replaced there are two in its place: the successor's counts are those that go on.
+        parts = dict(sorted([(card, families(own)), *found], key=lambda part: part[0].number))
+        places = {(each.worker or 1): (each, metrics) for each, metrics in parts.items()}
+        here = range(1, self._options.workers + 1)
+        up = Family(
+            "gateway_worker_up",
+            "gauge",
+            "1: the worker answers and its metrics are here.",
+            [("gateway_worker_up", labels_of(card.name, place), float(place in places)) for place in here],
+        )
+        labelled = [(labels_of(each.name, place), metrics) for place, (each, metrics) in sorted(places.items())]
+        return LabelledCollector(library, [({}, [up]), *labelled])
 
     async def grafana(self, call: Call[None]) -> web.Response:
         """`GET /admin/grafana.json`: a file to import into Grafana."""
@@ -190,3 +231,35 @@ def _filled(family: Any, samples: Labelled) -> "Metric":
         family.add_metric(labels, float(value))
     filled: Metric = family
     return filled
+
+
+def labels_of(node: str, worker: int) -> dict[str, str]:
+    """What tells the samples of one process from those of another."""
+    return {"node": node, "worker": str(worker)}
+
+
+def families(collector: GatewayCollector) -> list[Family]:
+    """All metrics, as they are sent to another process."""
+    return [
+        Family(each.name, each.type, each.documentation, [(s.name, dict(s.labels), s.value) for s in each.samples])
+        for each in collector.collect()
+    ]
+
+
+class LabelledCollector:
+    """A collector of metrics of several processes, each with labels of its own; a metric is one family for all."""
+
+    def __init__(self, library: Any, parts: Sequence[tuple[Mapping[str, str], Sequence[Family]]]) -> None:
+        self._library = library
+        self._parts = parts
+
+    def collect(self) -> "Iterator[Metric]":
+        """All metrics."""
+        made: dict[str, Metric] = {}
+        for labels, metrics in self._parts:
+            for each in metrics:
+                if each.name not in made:
+                    made[each.name] = self._library.Metric(each.name, each.help, each.type)
+                for name, own, value in each.samples:
+                    made[each.name].add_sample(name, {**labels, **own}, value)
+        yield from made.values()

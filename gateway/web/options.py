@@ -38,7 +38,8 @@ class WebOptions:
     peers behind them is believed. `base_path` ("/chat") is the path below which a proxy shows the page: it is part of
     every address that is told, and requests may come with it and without. `ready` returns what keeps the gateway from
     taking messages, `kernel` what is known of a connection's socket. `hsts` is how long browsers that came by https
-    use nothing else, 0 = as they like. `watch` lets admins watch a connection live. `link_key` authorises
+    use nothing else, 0 = as they like. `watch` lets admins watch a connection live, `workers` is how many
+    processes have these ports. `link_key` authorises
     `POST /admin/login-link` from loopback; None closes it. After the loop stood still for `stalled_loop` nobody is
     blamed for silence.
     """
@@ -65,6 +66,7 @@ class WebOptions:
     ping_every: float = 25.0
     pong_within: float = 12.5
     watch: bool = False
+    workers: int = 1
     kernel: Callable[[Any], Kernel | None] = lambda sock: None
     stalled_loop: float = 5.0
     closing: float = 0.9

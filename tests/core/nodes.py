@@ -44,6 +44,7 @@ class LinkedCluster:
         self.node, self.number = node, len(nodes.worlds) + 1
         self.away = False
         self.served: dict[str, Serve] = {}
+        self.card = NodeCard(node, self.number, node)
         self.hearers = Hearers()
 
     def tell(self, fact: Fact) -> None:
@@ -135,7 +136,7 @@ class LinkedCluster:
 
     def cards(self) -> Sequence[NodeCard]:
         """See `Cluster`."""
-        return [NodeCard(each.node, each.number, each.node) for each in self.nodes.clusters.values()]
+        return [each.card for each in self.nodes.clusters.values()]
 
     def ask(self, node: str, kind: str, question: bytes = b"") -> Answer[bytes | JournalError]:
         """See `Cluster`; a node that is away does not answer."""

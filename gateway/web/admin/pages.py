@@ -64,7 +64,7 @@ class AdminFrame:
         return await self._pages.answer_in_slices(
             template,
             here=here,
-            summary=msgspec.to_builtins(self._summary.now()),
+            summary=msgspec.to_builtins(await self._summary.now()),
             user={"name": operator.name, "role": operator.role.word},
             others=self._sessions.others(call),
             may_operate=operator.role >= Role.OPERATOR,

@@ -129,12 +129,13 @@ class Survey:
                 found.append((card, result))
         return Asked(found, missing)
 
-    def serve(self, kind: str, question: type[T], use: Callable[[T], Awaitable[Any]]) -> None:
+    def serve(self, kind: str, question: type[T] | None, use: Callable[[T], Awaitable[Any]]) -> None:
         """Answer questions of that kind with what `use` returns; a Refusal reaches who asks."""
+        read: Callable[[bytes], T] = msgspec.json.Decoder(question).decode
 
         async def work(asked: bytes, answer: Answer[bytes | JournalError]) -> None:
             try:
-                done: Done | Refused = Done(msgspec.Raw(_encode(await use(msgspec.json.decode(asked, type=question)))))
+                done: Done | Refused = Done(msgspec.Raw(_encode(await use(read(asked)))))
             except Refusal as refusal:
                 done = Refused(refusal.code, refusal.text, refusal.retry_ms)
             except Exception as problem:

@@ -1,5 +1,6 @@
 /** Header, tiles, the strip of an overload, title and icon. Screen readers read only a change of health. */
 
+import { at } from "../shared/address.js";
 import { put, written } from "./format.js";
 import { byId, make } from "../shared/dom.js";
 import { health as words } from "./words.js";
@@ -14,12 +15,32 @@ export function show(summary) {
   put(byId("up"), written(summary.uptime, "duration"));
   health(summary);
   listeners(summary.listeners, isMaintained(summary));
+  nodes(summary.nodes ?? []);
   for (const [name, tile] of Object.entries(summary.tiles)) {
     for (const element of document.querySelectorAll(`#tiles [data-tile="${name}"]`)) level(element, tile);
   }
   for (const element of document.querySelectorAll("#tiles [data-key]")) {
     const tile = summary.tiles[element.closest("[data-tile]")?.dataset.tile];
     put(element, written(tile[element.dataset.key], element.dataset.shown));
+  }
+}
+
+/** One entry for each node, which filters the table by it; there is no list where there is one gateway alone. */
+function nodes(list) {
+  const known = byId("nodes");
+  if (!known) return;
+  const key = list.map(({ node }) => node).join(" ");
+  if (known.dataset.key !== key) {
+    const entry = (node) => make("li", {}, make("a", { href: at(`/admin?q=node:${encodeURIComponent(node)}`) }, node), " ", make("span"));
+    known.replaceChildren(...list.map(({ node }) => entry(node)));
+    known.dataset.key = key;
+  }
+  for (const [place, { health, connections, missing, clock_ms: clock }] of list.entries()) {
+    const entry = known.children[place];
+    entry.dataset.state = missing ? "missing" : health;
+    entry.title = missing ?? "";
+    const off = clock ? written(Math.abs(clock), "duration") : "";
+    put(entry.querySelector("span"), missing ? words.silent : words.node(written(connections, "count"), health, off));
   }
 }
 

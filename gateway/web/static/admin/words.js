@@ -27,6 +27,8 @@ export const health = {
   title: (connected, word) => joined(word, `${count(connected)} connected`, "gateway"),
   near: "near the limit",
   at: "at the limit",
+  node: (connections, health, off) => `${connections} · ${health}${off ? ` · clock ${off} off` : ""}`,
+  silent: "no answer",
   listener: { ready: "ready", paused: "paused", draining: "draining", closed: "closed", maintained: "closed to newcomers" },
 };
 

@@ -1,0 +1,133 @@
+"""Two nodes and two workers, real ones, on one dashboard: every view and every act is of all of them."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.bridge.gateways import NO_PACE, ROOT, Gateway, starter
+from tests.bridge.peers import Terminal, request
+from tests.fakes import until
+from tests.redis.servers import RedisServer
+
+TOKEN = "a token of this test"
+ROBOT = f"robot:admin:{hashlib.sha256(TOKEN.encode()).hexdigest()}"
+KEY = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def house(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Gateway]]:
+    """Two gateways, and one of two workers."""
+    redis_server.cli("FLUSHALL")
+    flags = ("--redis", redis_server.url, *NO_PACE, "--admin.tokens", ROBOT)
+    with starter(tmp_path_factory.mktemp("house")) as start:
+        yield [start(*flags, data="a"), start(*flags, data="b"), start(*flags, "--workers", "2", data="w")]
+
+
+def api(gateway: Gateway, path: str, method: str = "GET", **body: Any) -> Any:
+    """One request of a script; its JSON."""
+    return request(gateway.web, method, f"/admin/api/{path}", json.dumps(body) if body else None, KEY).json
+
+
+def rows(gateway: Gateway, q: str = "", **query: object) -> list[dict[str, Any]]:
+    """All rows, two at a time."""
+    words = f"connections?limit=2&{urlencode({'q': q} | query)}"
+    page = api(gateway, words)
+    found: list[dict[str, Any]] = page["connections"]
+    while page["cursor"]:
+        page = api(gateway, f"{words}&cursor={page['cursor']}")
+        found += page["connections"]
+    return found
+
+
+def shows(gateway: Gateway, names: list[str]) -> bool:
+    """Whether exactly these people are in its table."""
+    return [row["nick"] for row in rows(gateway, sort="nick")] == names
+
+
+def nodes(gateway: Gateway) -> dict[str, dict[str, Any]]:
+    """The nodes of the summary, by name."""
+    return {each["node"]: each for each in api(gateway, "summary")["nodes"]}
+
+
+def test_one_table_has_everybody_and_any_node_acts_on_any_connection(house: list[Gateway]) -> None:
+    here, there, workers = house
+    with ExitStack() as stack:
+        people = [
+            stack.enter_context(Terminal(gateway.tcp)).named(f"{name}{number}")
+            for name, gateway in zip("abw", house, strict=True)
+            for number in range(3)
+        ]
+        names = sorted(f"{name}{number}" for name in "abw" for number in range(3))
+        for gateway in house:
+            until(partial(shows, gateway, names), "everybody")
+        page = api(there, "connections?q=nick:a*&limit=1")
+        assert (page["total"], page["of"], page["missing"]) == (3, 9, [])
+        (node,) = {row["node"] for row in rows(here, "nick:a*")}
+        assert node.endswith(f":{here.web}")
+        assert [row["nick"] for row in rows(workers, f"node:{node}", sort="-nick")] == ["a2", "a1", "a0"]
+        csv = request(here.web, "GET", "/admin/api/connections.csv", headers=KEY).body.decode().splitlines()
+        assert csv[0].startswith("node,id,nick") and len(csv) == 10
+
+        victim, muted, *_ = rows(here, "nick:w*", sort="nick")
+        detail = api(there, f"connections/{victim['id']}")
+        assert (detail["connection"]["nick"], detail["rooms"][0]["room"]) == ("w0", "lobby")
+        assert api(here, f"connections/{victim['id']}", "DELETE", reason="spam")["kicked"]
+        people[6].until("!! kicked: spam")
+        assert api(there, f"connections/{muted['id']}/message", "POST", text="hello you")["told"]
+        people[7].until("hello you")
+        assert api(here, "mutes", "POST", connection=muted["id"], reason="caps")["mute"]["target"] == "w1"
+        people[7].send("HELLO")
+        people[7].until("!! muted")
+        assert [row["nick"] for row in rows(here, "nick:w0", state="closed")] == ["w0"]
+        begun = api(there, "campaigns", "POST", action="kick", q="nick:a*", expected=3, reason="all out")
+        assert begun["total"] == 3
+        for each in people[:3]:
+            each.until("!! kicked: all out")
+
+
+def test_a_node_that_stands_still_is_named_and_one_that_died_is_forgotten(house: list[Gateway]) -> None:
+    here, there, _ = house
+    name = next(each for each in nodes(here) if each.endswith(f":{there.web}"))
+    with Terminal(there.tcp).named("frozen"):
+        until(lambda: rows(here, "nick:frozen"), "it is listed")
+        there.freeze()
+        try:
+            page = api(here, "connections")
+            assert [each["node"] for each in page["missing"]] == [name] and page["connections"] == []
+            until(lambda: nodes(here)[name]["missing"], "the summary names it")
+            assert api(here, "summary")["health"] == "busy"
+        finally:
+            there.thaw()
+        until(lambda: rows(here, "nick:frozen"), "it is back")
+        there.kill()
+        until(lambda: api(here, "connections")["missing"] == [], "no ghosts", 20)
+    assert name not in nodes(here) and not rows(here, "nick:frozen")
+    there.start()
+    until(lambda: name in nodes(here), "it is there again under the same name")
+
+
+def test_one_scrape_and_one_status_have_all_workers(house: list[Gateway]) -> None:
+    workers = house[2]
+    with ExitStack() as stack:
+        for number in range(4):
+            stack.enter_context(Terminal(workers.tcp)).named(f"s{number}")
+        until(lambda: len(rows(workers, "nick:s*")) == 4, "all are there")
+        for _ in range(4):  # whichever worker is asked
+            text = request(workers.web, "GET", "/metrics").body.decode()
+            found = [each for family in text_string_to_metric_families(text) for each in family.samples]
+            tcp = [each for each in found if each.name == "gateway_connections" and each.labels["door"] == "tcp"]
+            assert sorted(each.labels["worker"] for each in tcp) == ["1", "2"] and sum(each.value for each in tcp) == 4
+            assert {each.labels["node"].rpartition(":")[2] for each in tcp} == {str(workers.web)}
+            assert [each.value for each in found if each.name == "gateway_worker_up"] == [1, 1]
+        command = [sys.executable, "-m", "gateway", "status", "--data", str(workers.folder / "data")]
+        shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert f":{workers.web}/1 " in shown and f":{workers.web}/2 " in shown and f":{house[0].web} " in shown
