@@ -22,6 +22,8 @@ from gateway.core.answer import Answer
 from gateway.core.ports.cluster import (
     AnnouncementMade,
     CodeUsed,
+    DrainBegun,
+    DrainEnded,
     Fact,
     Hearers,
     LinkMinted,
@@ -52,7 +54,7 @@ LEASE_MS = 10_000
 CLAIMED_EVERY = 12 * 3600.0
 KINDS: tuple[type[Fact], ...] = (
     SanctionsChanged, LoginsChanged, PersonChanged, CodeUsed, PeopleThere, Whisper, AnnouncementMade, PersonKicked,
-    Maintained, LogLevelSet, LinkMinted, LinkUsed,
+    Maintained, DrainBegun, DrainEnded, LogLevelSet, LinkMinted, LinkUsed,
 )  # fmt: skip
 """The facts, each an event of the house of its own kind: its tag."""
 

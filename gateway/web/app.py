@@ -167,7 +167,7 @@ class WebDoor:
         summary = SummaryEndpoints(hub, operators, options, wall, survey)
         session_list = SessionEndpoints(login, sessions, operators.audit, wall)
         moderation = ModerationEndpoints(hub, operators, table)
-        maintenance = MaintenanceEndpoints(hub, operators)
+        maintenance = MaintenanceEndpoints(hub, operators, survey)
         frame = AdminFrame(authenticator, session_list, summary, site, pages)
         parts: tuple[object, ...] = (
             assets,
@@ -184,7 +184,7 @@ class WebDoor:
             summary,
             moderation,
             maintenance,
-            BulkEndpoints(operators, table),
+            BulkEndpoints(operators, table, survey),
             ConnectionEndpoints(table, ConnectionDetails(hub, own), survey),
             RoomEndpoints(rooms),
             WatchEndpoints(hub, login, operators.watching, allowed=options.watch),

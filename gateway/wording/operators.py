@@ -82,6 +82,8 @@ CONSOLE_EARLY = "quit stops the server; there are no other words yet"
 
 # Views of several nodes
 
+NO_SUCH_NODE = "there is no node {node}; there are {nodes}"
+ALL_NODES, OF_NODE = " of all nodes", " of {node}"
 NODE_MISSING = "{node} does not answer: {why}"
 NODE_DIFFERS = "it is of another version"
 MOMENT_DROPPED = "it has dropped that frozen moment"

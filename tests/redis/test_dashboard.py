@@ -92,6 +92,33 @@ def test_one_table_has_everybody_and_any_node_acts_on_any_connection(house: list
         assert begun["total"] == 3
         for each in people[:3]:
             each.until("!! kicked: all out")
+        until(lambda: api(workers, f"campaigns/{begun['id']}")["state"] == "finished", "known at every node")
+        assert [each["id"] for each in api(here, "campaigns")["campaigns"]] == [begun["id"]]
+        assert api(here, f"campaigns/{begun['id']}", "DELETE")["done"] == 3
+        assert request(here.web, "GET", "/admin/api/campaigns/0", headers=KEY).status == 404
+
+
+def test_a_drain_is_of_all_nodes_or_of_the_one_that_is_named(house: list[Gateway]) -> None:
+    here, there, workers = house
+    with ExitStack() as stack:
+        people = [stack.enter_context(Terminal(each.tcp)).named(f"d{each.tcp}") for each in (here, there, workers)]
+        until(lambda: len(rows(here, "nick:d*")) == 3, "all are there")
+        name = next(each for each in nodes(here) if each.endswith(f":{there.web}"))
+        one = api(workers, "drain", "POST", door="tcp", node=name, per_second=1000)
+        people[1].until("closes for a while")
+        assert one["per_second"] == 1000
+        until(lambda: api(here, "drain")["state"] == "closed", "it is drained")
+        assert len(rows(here, "nick:d*")) == 2
+        assert api(here, "drain", "POST", door="tcp", node="nowhere")["error"]["code"] == "bad_message"
+        api(here, "drain", "POST", door="tcp", per_second=1000)
+        for each in (people[0], people[2]):
+            each.until("closes for a while")
+        until(lambda: api(workers, "drain")["state"] == "closed", "all are drained")
+        api(there, "drain", "DELETE")
+        until(lambda: api(here, "drain")["state"] == "ready", "all are open again")
+    for gateway in house:
+        with Terminal(gateway.tcp).named("back"):
+            pass
 
 
 def test_a_node_that_stands_still_is_named_and_one_that_died_is_forgotten(house: list[Gateway]) -> None:

@@ -8,6 +8,9 @@ The gate (`core.gate`) holds the state; this file changes it and disconnects the
   other newcomers are told `draining`.
 - All draining doors share one rate; draining another one, or one of them again, sets it anew. Each peer is told its own
   moment to come back, spread evenly, so that peers disconnected together do not come back together.
+- Of several nodes all drain, or the one that is named; the rate is that of all together. Whoever begins it tells the
+  others, each of which drains as if it had been asked; a door that a node does not have is none of its business. To end
+  it is to end it everywhere. A node that starts meanwhile does not drain.
 - A session whose messages are being stored, or that is held by its rate, gets PATIENCE_SECONDS to finish. What such a
   peer has sent and we have not read by then is lost, as with a kick; only the shutdown of the process reads everything.
 
@@ -16,6 +19,7 @@ which code. A terminal has no token, so a terminal that has spoken or taken a na
 told only after the code is stored, or the code would not work after a restart.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
@@ -28,6 +32,7 @@ from gateway.core.gate import DOORS, DoorState, door_of
 from gateway.core.hub import Hub
 from gateway.core.operators.audit import Audit, Outcome
 from gateway.core.operators.moderation import Moderation
+from gateway.core.ports.cluster import DrainBegun, DrainEnded, labels
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role
@@ -35,6 +40,8 @@ from gateway.core.sessions.identity import spelled
 from gateway.core.sessions.nicknames import is_guest
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, JournalError, Refusal
+
+log = logging.getLogger(__name__)
 
 PER_SECOND = 50
 FASTEST = 2500
@@ -106,7 +113,10 @@ class Drain:
         self, hub: Hub, audit: Audit, moderation: Moderation, ports: DoorPorts, random_bits: Callable[[int], int]
     ) -> None:
         self.per_second = 0
+        """As it was asked for; of all nodes together."""
+        self._rate = 0.0
         self._hub = hub
+        self._cluster = hub.cluster
         self._gate = hub.gate
         self._audit = audit
         self._moderation = moderation
@@ -121,6 +131,8 @@ class Drain:
         """The sessions that are being told right now."""
         self._patience: dict[Session, float] = {}
         self._sending = False
+        hub.cluster.hear(DrainBegun, self._heard)
+        hub.cluster.hear(DrainEnded, self._heard_end)
 
     def progress(self) -> list[DrainingDoor]:
         """The drain of every door."""
@@ -137,51 +149,92 @@ class Drain:
         door: Door | None,
         per_second: int,
         spread_seconds: float,
+        node: str = "",
     ) -> Answer[Outcome | Refusal]:
-        """Drain a door, or all doors."""
+        """Drain a door, or all doors; of all nodes, or of the one with that name."""
 
         def act() -> Outcome:
-            doors = self._meant(door)
             if not 1 <= per_second <= FASTEST:
                 raise Refusal(Code.BAD_MESSAGE, wording.PER_SECOND_RANGE.format(most=FASTEST))
             if not 0 <= spread_seconds <= LONGEST_SPREAD:
                 raise Refusal(Code.BAD_MESSAGE, wording.SPREAD_RANGE.format(most=LONGEST_SPREAD))
-            self._operator, self.per_second, self._spread_ms = operator, per_second, int(spread_seconds * 1000)
-            for each in doors:
-                if each not in self._gate.drained:
-                    self._gate.drain(each)
-                    self._total[each] = self._sent[each] = 0
-                    self._ports.shut(each)
-            self._gather()
-            self._begin_sending()
-            return Outcome(wording.DRAINING_DOORS.format(doors=_words(doors), rate=per_second), _words(doors))
+            one = self._named(node) if node else ""
+            doors = self._meant(door) if one in ("", self._cluster.node) else list(DOORS) if door is None else [door]
+            rate = per_second / (1 if one else max(1, len(self._cluster.cards())))
+            spread_ms = int(spread_seconds * 1000)
+            if one in ("", self._cluster.node):
+                self.per_second = per_second
+                self._start(operator, doors, rate, spread_ms)
+            if one != self._cluster.node:
+                self._cluster.tell(DrainBegun(door, rate, spread_ms, *operator, node=one))
+            whose = wording.OF_NODE.format(node=node) if node else wording.ALL_NODES * bool(self._cluster.node)
+            words = _words(doors) + whose
+            return Outcome(wording.DRAINING_DOORS.format(doors=words, rate=per_second), words)
 
         target = f"door {door}" if door is not None else "all doors"
         return self._moderation.perform(operator, Role.ADMIN, "drain", target, f"{per_second} a second", act)
 
     def cancel(self, operator: Operator) -> Answer[Outcome | Refusal]:
-        """Disconnect nobody else, and open every door again."""
+        """Disconnect nobody else, and open every door again, of every node."""
 
         def act() -> Outcome:
             doors = self._gate.drained
-            if not doors:
+            if not doors and not self._cluster.node:
                 raise Refusal(Code.BAD_MESSAGE, wording.NOTHING_DRAINS)
-            self._queue.clear()
-            self._patience.clear()
-            problems = []
-            for each in doors:
-                try:
-                    self._ports.open(each)
-                except Refusal as problem:
-                    self._gate.close(each)
-                    problems.append(f"{each}: {problem.text}")
-                else:
-                    self._gate.reopen(each)
+            self._cluster.tell(DrainEnded())
+            problems = self._open_all()
             if problems:
                 raise Refusal(Code.BUSY, "; ".join(problems), retry_ms=5000)
-            return Outcome(wording.DOORS_OPEN.format(doors=_words(doors)), _words(doors))
+            words = _words(doors or self._meant(None)) + wording.ALL_NODES * bool(self._cluster.node)
+            return Outcome(wording.DOORS_OPEN.format(doors=words), words)
 
         return self._moderation.perform(operator, Role.ADMIN, "drain cancel", "all doors", "", act)
+
+    def _heard(self, told: DrainBegun) -> None:
+        """An operator has begun it at another node."""
+        if told.node not in ("", self._cluster.node):
+            return
+        doors = [each for each in DOORS if each in self._ports.doors() and told.door in (None, each)]
+        self.per_second = max(1, round(told.per_second * (1 if told.node else max(1, len(self._cluster.cards())))))
+        operator = Operator(told.name, Role(told.role), told.source)
+        self._start(operator, doors, told.per_second, told.spread_ms)
+
+    def _heard_end(self, told: DrainEnded) -> None:
+        for problem in self._open_all():
+            log.error(wording.LOG_DOOR_STAYS_SHUT, problem)
+
+    def _start(self, operator: Operator, doors: Sequence[Door], rate: float, spread_ms: int) -> None:
+        self._operator, self._rate, self._spread_ms = operator, rate, spread_ms
+        for each in doors:
+            if each not in self._gate.drained:
+                self._gate.drain(each)
+                self._total[each] = self._sent[each] = 0
+                self._ports.shut(each)
+        self._gather()
+        self._begin_sending()
+
+    def _open_all(self) -> list[str]:
+        """Open the doors of this process again; return what keeps one shut."""
+        self._queue.clear()
+        self._patience.clear()
+        problems = []
+        for each in self._gate.drained:
+            try:
+                self._ports.open(each)
+            except Refusal as problem:
+                self._gate.close(each)
+                problems.append(f"{each}: {problem.text}")
+            else:
+                self._gate.reopen(each)
+        return problems
+
+    def _named(self, node: str) -> str:
+        """The id of the node with that name. Raises Refusal."""
+        names = {name: id for id, name in labels(self._cluster.cards()).items()}
+        if node not in names:
+            nodes = ", ".join(sorted(names)) or "none"
+            raise Refusal(Code.BAD_MESSAGE, wording.NO_SUCH_NODE.format(node=node[:60], nodes=nodes))
+        return names[node]
 
     def _meant(self, door: Door | None) -> list[Door]:
         here = [each for each in DOORS if each in self._ports.doors()]
@@ -217,7 +270,7 @@ class Drain:
         def told(_: None) -> None:
             self._going = []
             self._sent.update(door_of(each.door) for each in some)
-            self._hub.clock.later(len(some) / self.per_second if some else STEP_SECONDS, self._step)
+            self._hub.clock.later(len(some) / self._rate if some else STEP_SECONDS, self._step)
 
         send_away(self._hub, some, self._retry_ms, wording.DOOR_CLOSES).then(told)
 
@@ -225,7 +278,7 @@ class Drain:
         """The sessions to disconnect now. A busy session goes to the end of the queue until PATIENCE_SECONDS are
         over."""
         now, some, put_off = self._hub.clock.now(), list[Session](), list[Session]()
-        most = min(STEP_MOST, max(1, int(self.per_second * STEP_SECONDS)))
+        most = min(STEP_MOST, max(1, int(self._rate * STEP_SECONDS)))
         queue = iter(self._queue)
         for session in queue:
             if session.closed:

@@ -134,6 +134,23 @@ class Maintained(msgspec.Struct, frozen=True, tag="maintained"):
     words: str | None
 
 
+class DrainBegun(msgspec.Struct, frozen=True, tag="drain"):
+    """The operator of that name, role and source drains a door, null: all, of all nodes or of that one: so many
+    sessions a second at each, which are told to come back within so many ms."""
+
+    door: str | None
+    per_second: float
+    spread_ms: int
+    name: str
+    role: int
+    source: str
+    node: str = ""
+
+
+class DrainEnded(msgspec.Struct, frozen=True, tag="drain_ended"):
+    """Every door of every node is open again."""
+
+
 class LogLevelSet(msgspec.Struct, frozen=True, tag="level"):
     """The log's level is another one for so many seconds."""
 
@@ -171,6 +188,8 @@ Fact = (
     | AnnouncementMade
     | PersonKicked
     | Maintained
+    | DrainBegun
+    | DrainEnded
     | LogLevelSet
     | LinkMinted
     | LinkUsed

@@ -5,12 +5,15 @@ from aiohttp import web
 
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.bulk import PER_SECOND, Action, BulkPlan, BulkState, Campaign, TooMany
+from gateway.core.ports.cluster import NodeCard
+from gateway.core.roles import Operator
 from gateway.errors import Refusal
 from gateway.web.endpoint import Call, Failure, Order, RefusalReply
 from gateway.web.http.request import answered
 from gateway.web.http.responses import json_answer
 from gateway.web.tables.filter import split
 from gateway.web.tables.merged import MergedTable
+from gateway.web.tables.survey import Survey
 
 
 class BulkRequest(Order):
@@ -64,10 +67,20 @@ class BulkActionList(msgspec.Struct):
     campaigns: list[BulkRow]
 
 
+class StopQuestion(msgspec.Struct, frozen=True):
+    """Stop a bulk action that was begun at the node that is asked."""
+
+    operator: Operator
+    id: str
+
+
 class BulkEndpoints:
     """The handlers."""
 
-    def __init__(self, operators: Operators, table: MergedTable) -> None:
+    def __init__(self, operators: Operators, table: MergedTable, survey: Survey) -> None:
+        self._survey = survey
+        survey.serve("campaigns", None, self._serve_all)
+        survey.serve("campaign stop", StopQuestion, self._serve_stop)
         self._campaigns = operators.bulk
         self._audit = operators.audit
         self._table = table
@@ -88,15 +101,40 @@ class BulkEndpoints:
 
     async def all(self, call: Call[None]) -> BulkActionList:
         """`GET /admin/api/campaigns`: the latest first."""
-        return BulkActionList([_row(each) for each in self._campaigns.all()])
+        found, _ = await self._survey.ask("campaigns", lambda card: None, list[BulkRow])
+        rows = [*self._own(), *(row for _, rows in found for row in rows)]
+        return BulkActionList(rows if self._survey.alone else sorted(rows, key=lambda row: -row.began_at))
 
     async def one(self, call: Call[None]) -> BulkRow:
         """`GET /admin/api/campaigns/{id}`"""
-        return _row(self._campaigns.find(call.id))
+        owner = await self._owner(call.id)
+        if owner is None:
+            return _row(self._campaigns.find(call.id))
+        rows = await self._survey.ask_one(owner, "campaigns", None, list[BulkRow])
+        return next((row for row in rows if row.id == call.id), None) or _row(self._campaigns.find(call.id))
 
     async def stop(self, call: Call[None]) -> BulkRow:
         """`DELETE /admin/api/campaigns/{id}`"""
+        owner = await self._owner(call.id)
+        if owner is not None:
+            return await self._survey.ask_one(owner, "campaign stop", StopQuestion(call.operator, call.id), BulkRow)
         return _row(await answered(self._campaigns.stop(call.operator, call.id)))
+
+    def _own(self) -> list[BulkRow]:
+        return [_row(each) for each in self._campaigns.all()]
+
+    async def _owner(self, id: str) -> NodeCard | None:
+        """The other node at which that bulk action was begun; None: this one, or nobody knows it."""
+        if self._survey.alone or any(row.id == id for row in self._own()):
+            return None
+        found, _ = await self._survey.ask("campaigns", lambda card: None, list[BulkRow])
+        return next((card for card, rows in found if any(row.id == id for row in rows)), None)
+
+    async def _serve_all(self, question: None) -> list[BulkRow]:
+        return self._own()
+
+    async def _serve_stop(self, question: StopQuestion) -> BulkRow:
+        return _row(await answered(self._campaigns.stop(question.operator, question.id)))
 
     async def _plan(self, order: BulkRequest) -> BulkPlan:
         """The plan, for the connections that match at this moment. Raises Refusal for a wrong filter word."""

@@ -14,12 +14,17 @@ from gateway.core.stats.recent import Happening
 from gateway.web.endpoint import Call, Order
 from gateway.web.http.request import answered
 from gateway.web.tables.paging import PAGE_DEFAULT
+from gateway.web.tables.survey import Survey
+
+WORST = (DoorState.DRAINING, DoorState.CLOSED)
 
 
 class DrainRequest(Order):
-    """Without a door: all of them. `spread_seconds` is the time over which disconnected peers come back."""
+    """Without a door: all of them; without a node: of all nodes. `spread_seconds` is the time over which disconnected
+    peers come back."""
 
     door: Door | None = None
+    node: str = ""
     per_second: int = PER_SECOND
     spread_seconds: float = SPREAD_SECONDS
 
@@ -116,24 +121,26 @@ class LogLevel(msgspec.Struct):
 class MaintenanceEndpoints:
     """The handlers."""
 
-    def __init__(self, hub: Hub, operators: Operators) -> None:
+    def __init__(self, hub: Hub, operators: Operators, survey: Survey) -> None:
         self._hub = hub
         self._operators = operators
+        self._survey = survey
+        survey.serve("drain", None, self._serve_progress)
 
     async def drain(self, call: Call[DrainRequest]) -> DrainReport:
         """`POST /admin/api/drain`"""
         order, draining = call.body, self._operators.drain
-        await answered(draining.begin(call.operator, order.door, order.per_second, order.spread_seconds))
-        return self._progress()
+        await answered(draining.begin(call.operator, order.door, order.per_second, order.spread_seconds, order.node))
+        return await self._progress()
 
     async def cancel(self, call: Call[None]) -> DrainReport:
         """`DELETE /admin/api/drain`"""
         await answered(self._operators.drain.cancel(call.operator))
-        return self._progress()
+        return await self._progress()
 
     async def progress(self, call: Call[None]) -> DrainReport:
         """`GET /admin/api/drain`"""
-        return self._progress()
+        return await self._progress()
 
     async def maintain(self, call: Call[MaintenanceRequest]) -> MaintenanceReport:
         """`POST /admin/api/maintenance`"""
@@ -201,12 +208,24 @@ class MaintenanceEndpoints:
         nick = session.nick if session is not None else gone.get(each.session)
         return EventRow(place, each.at, each.event, f"{each.session:x}", nick, each.detail)
 
-    def _progress(self) -> DrainReport:
+    async def _serve_progress(self, question: None) -> DrainReport:
+        return self._report(self._operators.drain.progress(), self._operators.drain.per_second)
+
+    async def _progress(self) -> DrainReport:
+        """The drain of all nodes: a door's connections are added up, its state is the worst."""
         draining = self._operators.drain
-        doors = draining.progress()
+        found, _ = await self._survey.ask("drain", lambda card: None, DrainReport)
+        doors: dict[Door, DrainingDoor] = {}
+        for each in (*draining.progress(), *(door for _, report in found for door in report.doors)):
+            known = doors.get(each.door)
+            doors[each.door] = each if known is None else _both(known, each)
+        rates = [draining.per_second, *(report.per_second or 0 for _, report in found)]
+        return self._report(list(doors.values()), max(rates))
+
+    def _report(self, doors: list[DrainingDoor], per_second: int) -> DrainReport:
         states = {each.state for each in doors}
-        worst = next((each for each in (DoorState.DRAINING, DoorState.CLOSED) if each in states), DoorState.READY)
-        rate = draining.per_second if worst is not DoorState.READY else None
+        worst = next((each for each in WORST if each in states), DoorState.READY)
+        rate = per_second if worst is not DoorState.READY else None
         return DrainReport(worst, rate, doors)
 
     def _maintenance(self) -> MaintenanceReport:
@@ -216,3 +235,11 @@ class MaintenanceEndpoints:
     def _level(self) -> LogLevel:
         log_level = self._operators.log_level
         return LogLevel(log_level.now, log_level.usual, log_level.until)
+
+
+def _both(some: DrainingDoor, other: DrainingDoor) -> DrainingDoor:
+    """One door at two nodes."""
+    states = {some.state, other.state}
+    state = next((each for each in WORST if each in states), some.state)
+    total, sent, left = some.total + other.total, some.sent + other.sent, some.left + other.left
+    return DrainingDoor(some.door, state, total, sent, left)

@@ -33,9 +33,9 @@ dialog.addEventListener("close", () => {
 dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
 
 act(drain, () => {
-  const { door, per_second: rate, spread_seconds: spread } = drain.elements;
+  const { door, node, per_second: rate, spread_seconds: spread } = drain.elements;
   if (!sure(drain, words.drain.sure(door.value))) return;
-  const body = { door: door.value || null, per_second: Number(rate.value), spread_seconds: Number(spread.value) };
+  const body = { door: door.value || null, node: node?.value ?? "", per_second: Number(rate.value), spread_seconds: Number(spread.value) };
   attempt(words.drain.begun(door.value), "POST", "drain", body);
 });
 drain.querySelector("[data-cancel]").addEventListener("click", () => attempt(words.drain.over, "DELETE", "drain"));
