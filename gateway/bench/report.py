@@ -5,7 +5,7 @@ limit, so a report also says who was: the server, this program, or the plan.
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -90,6 +90,13 @@ def limited_by(server_busy: float | None, load_busy: float, waited: float, by_th
     if by_the_clock:
         return "neither was the limit: messages left by the clock"
     return f"neither was fully busy: the gateway {server_busy:.0%} of a core, this program {load_busy:.0%}"
+
+
+def limit_lines(limits: Mapping[str, str]) -> list[str]:
+    """Who was the limit in each part of a measurement; said once where it was the same everywhere."""
+    if len(set(limits.values())) == 1:
+        return [f"limit    {next(iter(limits.values()))}"]
+    return [f"limit    {part}: {words}" for part, words in limits.items()]
 
 
 class DoorReport(msgspec.Struct, frozen=True, kw_only=True):

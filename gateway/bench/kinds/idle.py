@@ -20,11 +20,12 @@ from gateway.bench.machine import (
     machine_line,
     memory_bytes,
     most_connections,
+    waiting_seconds,
 )
 from gateway.bench.peer import GatewayDialect, LoadConnection, Percentiles, dial
 from gateway.bench.plan import BenchError, BenchTarget, LoadPlan, Payload
 from gateway.bench.reader import Noise, Reader
-from gateway.bench.report import PERCENTILES, Chart, Report, as_table, latency_cells
+from gateway.bench.report import PERCENTILES, Chart, Report, as_table, latency_cells, limit_lines, limited_by
 from gateway.bench.verdict import ExpectedOrder, client_frame, split_frames, split_lines
 
 HELD_BYTES = 256 << 10
@@ -44,7 +45,8 @@ LEAST_KIB = 1.0
 class IdleRow(msgspec.Struct, frozen=True, kw_only=True):
     """One step. `memory_kib`: of the gateway for each connection. `cpu_ms`: its CPU time in a second at rest.
 
-    `latency_ms`: of two who talk in another room meanwhile. None: unknown.
+    `latency_ms`: of two who talk in another room meanwhile. None: unknown. `opening_limit`, `talk_limit`: who kept the
+    connections from being opened faster, and the messages from arriving sooner (None: nobody talked).
     """
 
     connections: int
@@ -52,6 +54,8 @@ class IdleRow(msgspec.Struct, frozen=True, kw_only=True):
     memory_kib: float | None
     cpu_ms: float | None
     latency_ms: Percentiles | None
+    opening_limit: str
+    talk_limit: str | None
 
 
 class IdleReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +94,8 @@ class IdleReport(msgspec.Struct, frozen=True, kw_only=True):
             [
                 f"idle connections ({', '.join(self.doors)}), and the latency of two who talk in another room",
                 as_table(head, rows),
+                *limit_lines({f"{row.connections:,} opened": row.opening_limit for row in self.rows}),
+                *limit_lines({f"beside {row.connections:,}": row.talk_limit for row in self.rows if row.talk_limit}),
                 *(f"note     {note}" for note in self.notes),
                 *(f"FAULT    {fault}" for fault in self.faults),
                 f"verdict  {whole}",
@@ -238,9 +244,12 @@ def _possible(target: BenchTarget, steps: Sequence[int]) -> tuple[list[int], lis
 
 def _idle_row(crowd: IdleCrowd, step: int, bare: int | None, faults: list[str]) -> IdleRow:
     """Grow up to the step and measure. `bare`: the gateway's memory before the first came."""
-    began, before, pid = time.perf_counter(), len(crowd.peers), crowd.target.pid
+    before, pid = len(crowd.peers), crowd.target.pid
+    began, server, own, waited = time.perf_counter(), cpu_seconds(pid), time.process_time(), waiting_seconds(0)
     crowd.grow(step)
-    took = time.perf_counter() - began
+    took, used = time.perf_counter() - began, cpu_seconds(pid)
+    busy = None if server is None or used is None else (used - server) / took
+    load_busy, waited = (time.process_time() - own) / took, (waiting_seconds(0) - waited) / took
     crowd.settle()
     full, cpu, since = memory_bytes(pid), cpu_seconds(pid), time.perf_counter()
     while (passed := time.perf_counter() - since) < IDLE_SECONDS:
@@ -254,6 +263,8 @@ def _idle_row(crowd: IdleCrowd, step: int, bare: int | None, faults: list[str]) 
         memory_kib=None if full is None or bare is None else round((full - bare) / there / KIB, 2),
         cpu_ms=None if cpu is None or now is None else round((now - cpu) / IDLE_SECONDS * 1e3, 2),
         latency_ms=None if report is None else report.latency_ms,
+        opening_limit=limited_by(busy, load_busy, waited, by_the_clock=False),
+        talk_limit=None if report is None else report.limit,
     )
 
 

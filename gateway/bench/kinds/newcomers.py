@@ -21,7 +21,7 @@ from gateway.bench.load import Progress
 from gateway.bench.machine import allow_descriptors, cpu_seconds, machine_line, waiting_seconds
 from gateway.bench.peer import UPGRADE, Dialect, GatewayDialect, Percentiles, dial, percentiles, unreachable
 from gateway.bench.plan import BenchError, BenchTarget
-from gateway.bench.report import PERCENTILES, Chart, as_table, latency_cells, latency_chart, limited_by
+from gateway.bench.report import PERCENTILES, Chart, as_table, latency_cells, latency_chart, limit_lines, limited_by
 from gateway.bench.verdict import CLOSE, client_frame
 
 READ_BYTES = 64 << 10
@@ -135,7 +135,7 @@ class ConnectReport(msgspec.Struct, frozen=True, kw_only=True):
             [
                 f"connect, be let in, leave; {self.in_flight} at a time",
                 as_table(head, rows),
-                *(f"limit    {row.door}: {row.limit}" for row in self.rows),
+                *limit_lines({row.door: row.limit for row in self.rows}),
                 *(f"FAULT    {fault}" for fault in self.faults),
                 f"verdict  {whole}",
                 f"machine  {self.machine}",

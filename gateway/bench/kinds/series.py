@@ -21,6 +21,7 @@ from gateway.bench.report import (
     as_table,
     latency_cells,
     latency_chart,
+    limit_lines,
     summarise,
     verdict,
 )
@@ -36,12 +37,13 @@ def one_load(kind: str, plan: LoadPlan, target: BenchTarget, progress: Progress)
 
 
 class DoorPair(msgspec.Struct, frozen=True, kw_only=True):
-    """Messages from a writer behind one door to a reader behind another."""
+    """Messages from a writer behind one door to a reader behind another. `limit`: who kept them from being faster."""
 
     writer: str
     reader: str
     messages: int
     latency_ms: Percentiles | None
+    limit: str
 
     @property
     def title(self) -> str:
@@ -67,6 +69,7 @@ class LatencyReport(msgspec.Struct, frozen=True, kw_only=True):
             [
                 f"one writer, one reader, {self.rate:g} messages/s of {self.size} bytes",
                 as_table(("from, to", "messages", *LATENCY_HEAD), rows),
+                *limit_lines({pair.title: pair.limit for pair in self.pairs}),
                 *(f"FAULT    {fault}" for fault in self.faults),
                 f"verdict  {verdict(self.ok)}",
                 f"machine  {self.machine}",
@@ -89,7 +92,8 @@ def latency(plan: LoadPlan, target: BenchTarget, progress: Progress) -> LatencyR
         report = one_load("latency", one, target, _part(progress, place, len(ways)))
         paced = paced or report.paced
         seen = report.doors[reader].latency_ms if report.doors else None
-        pairs.append(DoorPair(writer=writer, reader=reader, messages=report.messages, latency_ms=seen))
+        pair = DoorPair(writer=writer, reader=reader, messages=report.messages, latency_ms=seen, limit=report.limit)
+        pairs.append(pair)
         faults += [f"{pairs[-1].title}: {fault}" for fault in report.faults or ([] if report.ok else ["nothing came"])]
     return LatencyReport(
         ok=not faults,

@@ -25,6 +25,7 @@ def test_a_crowd_grows_step_by_step(bench: Bench) -> None:
     report = bench("idle", "--steps", "60,30", "--doors", "tcp,web")
     assert [row["connections"] for row in report["rows"]] == [30, 60]
     assert all(row["cpu_ms"] is not None and row["latency_ms"]["p50"] > 0 for row in report["rows"])
+    assert all(row["opening_limit"] and row["talk_limit"] for row in report["rows"])
 
 
 def test_a_gateway_that_lets_in_fewer_is_measured_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -37,6 +38,7 @@ def test_a_gateway_that_lets_in_fewer_is_measured_as_far_as_it_goes(tmp_path: Pa
     assert last in (18, 19, 20)  # the two who talked may still be leaving
     assert any(f"the gateway let in {last} connections, then: !! full" in note for note in report.notes)
     assert "--limits.connections 0" in report.text()
+    assert "limit    " in report.text()
     assert [x for x, _ in report.chart().lines["KiB for each connection"]] == [first, last]
 
 

@@ -21,6 +21,7 @@ def test_each_two_doors_have_a_latency(bench: Bench) -> None:
         ("web", "web"),
     ]
     assert all(pair["messages"] >= 20 and pair["latency_ms"]["p50"] > 0 for pair in report["pairs"])
+    assert all(pair["limit"] for pair in report["pairs"])
 
 
 def test_stalled_readers_get_all_they_missed_or_are_told(bench: Bench) -> None:
