@@ -34,8 +34,9 @@ MOST_AGAIN = 6
 machine that others use as well sometimes stops one of them for seconds."""
 
 
-PEERS = "--side-by-side"
-"""Measures the gateway beside its peers, and does nothing else; the arguments behind it are that command's."""
+BENCHES = {"--side-by-side": "tests.bench.side_by_side", "--growth": "tests.bench.growth"}
+"""What measures and does nothing else, the gateway beside its peers and how its costs grow. The arguments behind these
+words are that command's."""
 
 
 def main(arguments: list[str]) -> int:
@@ -44,8 +45,9 @@ def main(arguments: list[str]) -> int:
     get_programs()
     if PICTURES in arguments:
         return run(["pytest", "-m", "pictures", "tests/web/browser"])
-    if PEERS in arguments:
-        return run(["tests.bench.side_by_side", *arguments[arguments.index(PEERS) + 1 :]])
+    for word, module in BENCHES.items():
+        if word in arguments:
+            return run([module, *arguments[arguments.index(word) + 1 :]])
     steps = STEPS | {"pytest": [*STEPS["pytest"], *(arguments or [*SIDE_BY_SIDE, *MEASURED, *SLOWEST])]}
     if not arguments:
         steps["coverage"] = ["tests.coverage_floors"]

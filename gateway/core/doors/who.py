@@ -21,9 +21,10 @@ GLYPHS = {Door.TCP: ">_", Door.TELNET: "⌨", Door.WEB: "◍", Door.HTTP: "⇄"}
 
 def who(hub: Hub, asking: Session, room: Room, page: int) -> str:
     """One page of the people in the room, by nick. Raises Refusal for a page that there is not."""
-    here = {each.session.nick: each.session for each in room.attendance.people()}
+    nicks = room.attendance.nicks()
     elsewhere = room.people_elsewhere() if room.elsewhere else {}
-    nicks = sorted([*here, *elsewhere], key=str.casefold)
+    if elsewhere:
+        nicks = sorted([*nicks, *elsewhere], key=str.casefold)
     last = max(1, -(-len(nicks) // WHO_PAGE))
     if page > last:
         raise Refusal(Code.BAD_MESSAGE, wording.NO_PAGE.format(page=page, last=last))
@@ -31,7 +32,9 @@ def who(hub: Hub, asking: Session, room: Room, page: int) -> str:
     rows = []
     for nick in nicks[(page - 1) * WHO_PAGE : page * WHO_PAGE]:
         name = wording.YOURSELF.format(nick=nick) if nick in own else nick
-        known = _presence(hub, asking, here[nick]) if nick in here else _presence_elsewhere(Door(elsewhere[nick]))
+        known = (
+            _presence_elsewhere(Door(elsewhere[nick])) if nick in elsewhere else _presence_here(hub, asking, room, nick)
+        )
         rows.append((name, known))
     width = max((len(name) for name, _ in rows), default=0)
     lines = [f"{name:<{width}}  {known}" for name, known in rows]
@@ -62,6 +65,11 @@ def _room_row(hub: Hub, room: ListedRoom) -> str:
         ago = short_duration(max(0, hub.clock.wall() - room.last_ts) / 1000)
         here = wording.EMPTY_ROOM_SINCE.format(ago=ago)
     return "  ".join(filter(None, (f"#{room.room}", here, room.topic)))
+
+
+def _presence_here(hub: Hub, asking: Session, room: Room, nick: str) -> str:
+    """Of the person's connections in the room the latest tells."""
+    return _presence(hub, asking, room.attendance.here(hub.identities.nicks.find(nick))[-1].session)
 
 
 def _presence(hub: Hub, asking: Session, session: Session) -> str:

@@ -28,14 +28,14 @@ class JoinNotices:
     def went(self, member: Member) -> None:
         """The person has left with their last connection, or will send nothing more. Calling it again does nothing."""
         member.room.presences.left(member.session.nick, member.announced, member.listed_as)
+        member.room.attendance.gone(member.listed_as)
         member.announced, member.listed_as = False, None
-        member.room.attendance.changed()
         self._tell_later(member.room)
 
     def renamed(self, member: Member, old: str) -> None:
         """The person was called `old` until now; `member` is the earliest of their connections in the room."""
         member.room.presences.renamed(old, member.session.nick, member.announced, member.listed_as)
-        member.room.attendance.changed()
+        member.room.attendance.renamed()
         self._tell_later(member.room)
 
     def _announce(self, member: Member) -> None:

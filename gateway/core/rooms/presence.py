@@ -14,6 +14,7 @@ list. A page applies all this to a set: a name that it already has, or does not 
 a member may have had several names, each in the list of another page; all but the last are told as having left.
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -49,12 +50,14 @@ Known = TypeVar("Known", bound=Appearing)
 class Attendance(Generic[Known]):
     """The people in one room, among its `members`. HTTP streams only read and are none."""
 
-    __slots__ = ("_list", "_members", "count")
+    __slots__ = ("_list", "_members", "_nicks", "count")
 
     def __init__(self, members: Mapping[Session, Known]) -> None:
         self._members = members
         self._list: list[Listed] | None = None
         """The last list that was sent, while another would be the same."""
+        self._nicks: list[str] | None = None
+        """Everybody's nick, by name, from the first time it is asked for."""
         self.count = 0
         """People in the room."""
 
@@ -64,10 +67,13 @@ class Attendance(Generic[Known]):
             self._list = None
         if member.session.door is not Door.HTTP and len(self.here(member.session)) == 1:
             self.count += 1
+            if self._nicks is not None:
+                insort(self._nicks, member.session.nick, key=str.casefold)
 
     def leave(self, member: Appearing) -> bool:
         """The member has been taken out; return whether it was the last of the person's connections here."""
-        self._list = None
+        if member.listed_as is not None or len(member.session.connections) > 1:
+            self._list = None
         if member.session.door is Door.HTTP:
             return False
         for each in self.here(member.session):
@@ -75,11 +81,34 @@ class Attendance(Generic[Known]):
                 each.introduced, each.announced, each.listed_as = True, member.announced, member.listed_as
             return False
         self.count -= 1
+        self._forget(member.session.nick)
         return True
 
-    def changed(self) -> None:
-        """Somebody has another nick, or counts as gone."""
-        self._list = None
+    def _forget(self, nick: str) -> None:
+        nicks = self._nicks
+        if nicks is None:
+            return
+        place = bisect_left(nicks, nick.casefold(), key=str.casefold)
+        if self.count and nicks[place : place + 1] == [nick]:
+            del nicks[place]
+        else:
+            self._nicks = None
+
+    def gone(self, listed_as: str | None) -> None:
+        """Somebody counts as gone who was in a list under that name, if in any."""
+        if listed_as is not None:
+            self._list = None
+
+    def renamed(self) -> None:
+        """Somebody has another nick."""
+        self._list = self._nicks = None
+
+    def nicks(self) -> list[str]:
+        """Everybody's nick, by name. From the first time on joins and leaves are entered one by one: a crowd in which
+        many ask who is here is not sorted for each of them."""
+        if self._nicks is None or len(self._nicks) != self.count:
+            self._nicks = sorted((each.session.nick for each in self.people()), key=str.casefold)
+        return self._nicks
 
     def listed(self) -> list[Listed]:
         """The list for a newcomer, the earliest first, at most MEMBERS_LISTED; what it says of each is noted there.

@@ -1,7 +1,6 @@
 """The works that every peer does, and what each costs: the processor time of the server for one unit of the work, or
 its memory for a connection. Time on the wall would measure the load generator too."""
 
-import secrets
 import selectors
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from gateway.bench.machine import allow_descriptors, memory_bytes
 from gateway.bench.peer import GatewayDialect, dial
 from gateway.bench.plan import BenchError, BenchTarget, LoadPlan
 from gateway.bench.report import summarise
+from gateway.bench.verdict import PING, PONG, client_frame, payload, split_frames
 
 PATIENCE = 20.0
 QUIET_SECONDS = 0.5
@@ -48,7 +48,7 @@ def loaded(plan: LoadPlan, server: Contender, target: BenchTarget) -> Price:
     lines."""
     doors = (server.door,)
     echo = plan.echo or not isinstance(server.dialect, GatewayDialect)
-    one = replace(plan, echo=echo, doors=doors, writing_doors=doors, room=f"r{secrets.token_hex(3)}", patience=PATIENCE)
+    one = replace(plan, echo=echo, doors=doors, writing_doors=doors, patience=PATIENCE)
     load = Load(one, target, server.dialect, lambda what, share: None)
     report = summarise(load, load.run())
     if report.server_cpu_us_per_delivery is None:
@@ -76,7 +76,7 @@ def idle(count: int, server: Contender, target: BenchTarget) -> Price:
         for number in range(count):
             sock, _ = dial(target, server.door, server.dialect.path("idle"))
             sock.send(server.dialect.enter(server.door, "idle"))
-            selector.register(sock, selectors.EVENT_READ)
+            selector.register(sock, selectors.EVENT_READ, server.door)
             peers.append(sock)
             if number % AT_ONCE == AT_ONCE - 1:
                 read_until_quiet(selector, 0.02)
@@ -90,7 +90,10 @@ def idle(count: int, server: Contender, target: BenchTarget) -> Price:
 
 
 def read_until_quiet(selector: selectors.BaseSelector, seconds: float) -> None:
-    """Read what the server says until it has said nothing for so long; who was closed is forgotten."""
+    """Read what the server says until it has said nothing for so long, and answer pings; who was closed is forgotten.
+
+    The data of a key says whether frames are read.
+    """
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and (ready := selector.select(seconds)):
         for key, _ in ready:
@@ -100,6 +103,9 @@ def read_until_quiet(selector: selectors.BaseSelector, seconds: float) -> None:
                 said = b""
             if not said:
                 selector.unregister(key.fileobj)
+            for frame in split_frames(said)[0] if key.data == "web" else ():
+                if frame[0] & 0x0F == PING:
+                    key.fileobj.send(client_frame(payload(frame), PONG))  # type: ignore[union-attr]
 
 
 DELIVERY = "µs a delivery"

@@ -1,8 +1,11 @@
 """/who, /whois and /rooms tell a terminal who is here."""
 
+import random
+
 import pytest
 
 from gateway.core.doors.who import WHO_PAGE
+from gateway.core.protocol.close_reason import CloseReason
 from tests.core.world import Peer, World
 
 
@@ -62,3 +65,42 @@ def test_rooms_are_listed_with_their_people_and_topics(world: World, ana: Peer) 
     assert any("#ops" in row and "1 person" in row and "red alert" in row for row in rows)
     bob.says("/join lobby", "said in the lobby")
     assert answers(ana, "/rooms 9") == ["-- no more rooms"]
+
+
+def happens(world: World, chance: random.Random, others: list[Peer], number: int) -> None:
+    """Somebody comes, goes, takes another nick, logs in, goes on at another connection, or changes rooms."""
+    some = chance.choice(others) if others else world.terminal()
+    match chance.randrange(8) if others else 0:
+        case 0 | 1:
+            others.append(world.terminal(f"n{chance.choice('aBcD')}{number}"))
+        case 2:
+            others.remove(some)
+            world.hub.disconnect(some.session, CloseReason.LEFT)
+        case 3:
+            some.says(f"/nick {chance.choice('xYz')}{number}")
+        case 4:
+            some.says("/join ops" if "lobby" in some.session.rooms else "/join lobby")
+        case 5:
+            some.forget()
+            some.says("/resume")
+            others.append(world.terminal())
+            others[-1].says(f"/resume {some.lines[-1].split()[2]}")
+        case 6:
+            some.says("/login otto right horse")
+        case 7:
+            world.hub.half_closed(some.session)
+            others.remove(some)
+
+
+def test_everybody_is_listed_by_name_whatever_has_happened(world: World, ana: Peer) -> None:
+    chance, others, seen = random.Random(7), list[Peer](), set[int]()
+    for number in range(400):
+        happens(world, chance, others, number)
+        room = world.hub.rooms["lobby"]
+        expected = sorted({each.session.nick for each in room.attendance.people()}, key=str.casefold)
+        assert room.attendance.nicks() == expected, number
+        rows = answers(ana, "/who")[1 : WHO_PAGE + 1]
+        assert [row.split()[1] for row in rows] == expected[:WHO_PAGE]
+        world.later(0.5)
+        seen.add(len(expected))
+    assert max(seen) > WHO_PAGE

@@ -1,0 +1,250 @@
+"""How the gateway's costs grow: `python3 tests --growth`.
+
+What one message, reader, author, room, newcomer, question or restart costs is measured while there are more and more of
+them. The slope is that of the cost in a double-logarithmic plot, by least squares: 0 is a cost of one that stays what
+it is, so that all of them together cost in proportion; 1 is a cost of all that grows with the square. Each step has a
+gateway of its own, with SQLite, on a core of its own. Costs are its processor time.
+"""
+
+import argparse
+import math
+import selectors
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from socket import socket
+
+import httpx
+import msgspec
+
+from gateway.bench.chart import draw
+from gateway.bench.contenders import HOST, WAYS, Contender, started
+from gateway.bench.machine import allow_descriptors, cores, cpu_seconds, machine_line, on_core
+from gateway.bench.peer import dial
+from gateway.bench.plan import BenchError, BenchTarget, LoadPlan
+from gateway.bench.report import Chart, as_table
+from gateway.bench.verdict import client_frame, split_frames
+from tests.bench.side_by_side.works import loaded, read_until_quiet
+
+TCP, WEB = WAYS["gateway-tcp"], WAYS["gateway-web"]
+TOLERATED = 0.2
+"""From this slope on a cost is said to grow worse than in proportion: noise alone makes a tenth."""
+ROUNDS = 100
+SECONDS = 1.5
+SPARE = 100
+ROOM = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """One cost: of what, while there are more of what, at which steps. `cost(step)` is in microseconds."""
+
+    name: str
+    more: str
+    steps: Sequence[int]
+    cost: Callable[[int], float]
+
+
+def lines(plan: LoadPlan) -> float:
+    """What a delivery to a terminal costs under that load."""
+    with started(TCP, cores()[0]) as target:
+        price = loaded(plan, TCP, target)
+    if price.faults:
+        raise BenchError(price.faults[0])
+    return price.value
+
+
+def spent(target: BenchTarget) -> float:
+    """The gateway's processor time so far, in microseconds."""
+    return (cpu_seconds(target.pid) or math.nan) * 1e6
+
+
+@contextmanager
+def crowd(server: Contender, target: BenchTarget, hellos: Sequence[bytes]) -> Iterator[list[socket]]:
+    """Connections that have said these, while the block lasts; the gateway has come to rest."""
+    allow_descriptors(len(hellos) + SPARE)
+    peers: list[socket] = []
+    with selectors.DefaultSelector() as selector:
+        for number, hello in enumerate(hellos, 1):
+            peer, _ = dial(target, server.door, server.dialect.path("lobby"))
+            peer.send(hello)
+            selector.register(peer, selectors.EVENT_READ, server.door)
+            peers.append(peer)
+            if number % 50 == 0:
+                read_until_quiet(selector, 0)
+        read_until_quiet(selector, 0.5)
+        yield peers
+        if len(selector.get_map()) < len(hellos):
+            raise BenchError(f"{len(hellos) - len(selector.get_map())} connections were closed")
+        for peer in peers:
+            peer.close()
+
+
+def newcomer(server: Contender, count: int) -> float:
+    """What each of so many costs who come at once into one room and stay."""
+    with started(server, cores()[0]) as target:
+        before = spent(target)
+        with crowd(server, target, [server.dialect.enter(server.door, "lobby")] * count):
+            return (spent(target) - before) / count
+
+
+def asked(question: bytes, count: int) -> float:
+    """What a terminal's question costs in a room of so many."""
+    with started(TCP, cores()[0]) as target, crowd(TCP, target, [b"/join lobby\n"] * count) as peers:
+        asking = peers[-1]
+        asking.setblocking(True)
+        before = spent(target)
+        for _ in range(ROUNDS):
+            asking.sendall(question)
+            if not asking.recv(64 << 10):
+                raise BenchError("the gateway closed the connection")
+        return (spent(target) - before) / ROUNDS
+
+
+def filled(count: int, data: Path) -> Contender:
+    """A gateway whose journal in that folder holds so many messages of one room."""
+
+    def command(folder: Path) -> list[str]:
+        return [str(data) if word == str(folder / "data") else word for word in TCP.command(folder)]
+
+    server = replace(TCP, command=command)
+    with started(server, cores()[0]) as target:
+        plan = LoadPlan(readers=1, writers=1, window=512, seconds=None, messages=count, room=ROOM)
+        loaded(plan, server, target)
+    return server
+
+
+def page_of_history(count: int) -> float:
+    """What a page from the middle of so many stored messages costs over HTTP."""
+    with (
+        tempfile.TemporaryDirectory() as data,
+        started(filled(count, Path(data)), cores()[0]) as target,
+        httpx.Client(base_url=f"http://{HOST}:{target.port('web')}") as client,
+    ):
+        address = f"/r/{ROOM}/messages?before={count // 2}&limit=50"
+        client.get(address)
+        before = spent(target)
+        for _ in range(ROUNDS):
+            if len(client.get(address).json()["messages"]) != 50:
+                raise BenchError("a page is not whole")
+        return (spent(target) - before) / ROUNDS
+
+
+def restart(count: int) -> float:
+    """What a start costs with so many stored messages, until all doors listen."""
+    with tempfile.TemporaryDirectory() as data:
+        server, took = filled(count, Path(data)), []
+        for _ in range(3):
+            with started(server, cores()[0]) as target:
+                took.append(spent(target))
+        return statistics.median(took)
+
+
+def tokens(target: BenchTarget, count: int) -> list[str]:
+    """The tokens of so many browsers, each of which has come in and gone."""
+    found = []
+    for _ in range(count):
+        peer, _ = dial(target, "web", "/ws")
+        with peer:
+            peer.setblocking(True)
+            peer.sendall(client_frame(b'{"type":"hello"}'))
+            said = b""
+            while not (pieces := split_frames(said := said + peer.recv(64 << 10))[0]):
+                continue
+            welcome = pieces[0]
+            found.append(msgspec.json.decode(welcome[welcome.index(b"{") :])["token"])
+    return found
+
+
+def resumed(count: int) -> float:
+    """What it costs to take up again each of so many that come back at once after a restart."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = replace(filled(1000, Path(folder)), door="web")
+        with started(server, cores()[0]) as target:
+            known = tokens(target, count)
+        hellos = [client_frame(msgspec.json.encode({"type": "hello", "token": token})) for token in known]
+        with started(server, cores()[0]) as target:
+            before = spent(target)
+            with crowd(server, target, hellos):
+                return (spent(target) - before) / count
+
+
+def doubling(first: int, times: int) -> list[int]:
+    """Steps that double."""
+    return [first << place for place in range(times)]
+
+
+GROWTHS = [
+    Growth("a delivery", "messages", doubling(4000, 5),
+           lambda n: lines(LoadPlan(readers=100, seconds=None, messages=n))),
+    Growth("a delivery, 100 messages a second", "readers", doubling(125, 5),
+           lambda n: lines(LoadPlan(readers=n, writers=2, rate=100.0, seconds=SECONDS))),
+    Growth("a delivery, everybody talks", "authors", doubling(15, 5),
+           lambda n: lines(LoadPlan(readers=1, writers=n, window=4 * n, seconds=SECONDS, echo=False,
+                                    count_writers=True))),
+    Growth("a delivery in rooms of 4", "rooms", doubling(60, 5),
+           lambda n: lines(LoadPlan(rooms=n, readers=3, writers=1, window=n, seconds=SECONDS, count_writers=True))),
+    Growth("a terminal that joins and stays", "members", doubling(500, 5), partial(newcomer, TCP)),
+    Growth("a browser that joins and stays", "members", doubling(500, 5), partial(newcomer, WEB)),
+    Growth("/who", "members", doubling(500, 5), partial(asked, b"/who\n")),
+    Growth("/whois", "members", doubling(500, 5), partial(asked, b"/whois nobody-of-that-name\n")),
+    Growth("a page of history", "stored messages", [1000, 10_000, 100_000], page_of_history),
+    Growth("a restart", "stored messages", [1000, 10_000, 100_000], restart),
+    Growth("a resume after a restart", "people who come back", doubling(250, 4), resumed),
+]  # fmt: skip
+
+
+def slope(steps: Sequence[int], costs: Sequence[float]) -> float:
+    """The exponent with which a cost grows."""
+    logs = ([math.log(value) for value in values] for values in (steps, costs))
+    return statistics.linear_regression(*logs).slope
+
+
+def row(growth: Growth, costs: Sequence[float]) -> list[str]:
+    """One cost in a table."""
+    grows = slope(growth.steps, costs)
+    spans = (f"{growth.steps[0]:,} to {growth.steps[-1]:,} {growth.more}", f"{costs[0]:,.3g}", f"{costs[-1]:,.3g}")
+    return [growth.name, *spans, f"{grows:+.2f}", "grows" if grows > TOLERATED else ""]
+
+
+def chart(costs: dict[str, list[float]], growths: Sequence[Growth]) -> Chart:
+    """Each cost relative to that of the first step, by how many times more there are."""
+    curves = {
+        f"{each.name} ({each.more}), {slope(each.steps, costs[each.name]):+.2f}": [
+            (step / each.steps[0], cost / costs[each.name][0])
+            for step, cost in zip(each.steps, costs[each.name], strict=True)
+        ]
+        for each in growths
+    }
+    title = "What one costs when there are more (slope in the legend)"
+    return Chart(title, "times as many", "times the cost of the first step", curves, log_x=True, log_y=True, line=1.0)
+
+
+def main(arguments: list[str]) -> int:
+    """Measure and print. Return 1 when something grows that must not."""
+    parser = argparse.ArgumentParser(prog="python3 tests --growth", description=__doc__)
+    parser.add_argument("--only", default="", help="measure those whose name begins with this")
+    parser.add_argument("--plot", type=Path, help="draw into this PNG or SVG file")
+    words = parser.parse_args(arguments)
+    growths = [growth for growth in GROWTHS if growth.name.startswith(words.only)]
+    costs: dict[str, list[float]] = {growth.name: [] for growth in growths}
+    with on_core(cores()[-1]):
+        for growth in growths:
+            for step in growth.steps:
+                print(f"{growth.name}: {step:,} {growth.more}", file=sys.stderr, flush=True)
+                costs[growth.name].append(growth.cost(step))
+            print(" ".join(f"{cost:.4g}" for cost in costs[growth.name]), file=sys.stderr, flush=True)
+    rows = [row(growth, costs[growth.name]) for growth in growths]
+    print(as_table(("cost of", "while there are", "first us", "last us", "slope", ""), rows), machine_line(), sep="\n")
+    if words.plot:
+        draw(chart(costs, growths), words.plot)
+    return 1 if any(each[-1] for each in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
