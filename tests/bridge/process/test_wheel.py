@@ -17,6 +17,8 @@ from tests.error_lines import WATCH
 
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 45
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
+"""That of the tests: an environment's own would have to be installed first."""
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -33,13 +35,15 @@ def run(*command: str | Path) -> str:
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the sdist, and the wheel that was built from it, of a clean copy of the checkout."""
+    """The folder with the sdist of a clean copy of the checkout, and the wheel that was built from it where only what
+    pyproject.toml says it needs for that is installed."""
     copy = tmp_path_factory.mktemp("copy")
     for name in ("gateway", "templates"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", ".gitignore"):
         shutil.copy(ROOT / name, copy / name)
-    run(sys.executable, "-m", "build", "--outdir", copy / "dist", copy)
+    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", copy / "dist", copy)
+    run(*PIP, "wheel", "--quiet", "--no-deps", "--wheel-dir", copy / "dist", next((copy / "dist").glob("*.tar.gz")))
     return copy / "dist"
 
 
@@ -47,8 +51,8 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `gateway` command of an otherwise empty environment."""
     folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True)
-    run(folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", next(dist.glob("*.whl")))
+    venv.create(folder)
+    run(*PIP, "--python", folder, "install", "--quiet", "--no-compile", next(dist.glob("*.whl")))
     return folder / "bin" / "gateway"
 
 
