@@ -35,6 +35,7 @@ from gateway.web.admin.login import LoginPage, SessionEndpoints
 from gateway.web.admin.maintenance import MaintenanceEndpoints
 from gateway.web.admin.moderation import ModerationEndpoints
 from gateway.web.admin.pages import AdminForms, AdminFrame, Dashboard, ListPages
+from gateway.web.admin.series import SeriesEndpoints
 from gateway.web.admin.sessions import AdminSessions
 from gateway.web.admin.summary import SummaryEndpoints
 from gateway.web.admin.watch import WatchEndpoints
@@ -182,6 +183,7 @@ class WebDoor:
             LoginPage(login, self.links, sessions, authenticator, operators.audit, site, pages, options),
             session_list,
             summary,
+            SeriesEndpoints(hub, wall, survey),
             moderation,
             maintenance,
             BulkEndpoints(operators, table, survey),

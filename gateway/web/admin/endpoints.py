@@ -47,7 +47,8 @@ from gateway.web.admin.moderation import (
     SanctionRequest,
     Told,
 )
-from gateway.web.admin.summary import Series, Summary, SummaryEndpoints
+from gateway.web.admin.series import Series, SeriesEndpoints
+from gateway.web.admin.summary import Summary, SummaryEndpoints
 from gateway.web.admin.watch import WatchEndpoints
 from gateway.web.endpoint import (
     EVENTS,
@@ -132,7 +133,9 @@ ADMIN: Mapping[type, Sequence[Endpoint]] = {
     SummaryEndpoints: (
         _read("/summary", SummaryEndpoints.summary, Summary,
               "Every figure now\nIts highest since the start, and its limit."),
-        _read("/series", SummaryEndpoints.series, Series,
+    ),
+    SeriesEndpoints: (
+        _read("/series", SeriesEndpoints.series, Series,
               "Figures over time\nColumn by column.",
               choice("span", "How far back; 5m unless told otherwise.", STEPS),
               number("since", "Only rows after that `t`.")),

@@ -20,19 +20,16 @@ from gateway.core.operators.assembly import Operators
 from gateway.core.ports.cluster import NodeCard
 from gateway.core.stats.health import Cause, Level
 from gateway.core.stats.recent import Departure
-from gateway.core.stats.sampler import COUNTED, Mark
-from gateway.core.stats.timeseries import STEPS, Columns, Times
+from gateway.core.stats.sampler import COUNTED
 from gateway.errors import Code
+from gateway.web.admin.series import WORST
 from gateway.web.endpoint import Call
 from gateway.web.options import WebOptions
 from gateway.web.tables.survey import MissingNode, Survey
 
-SPAN_DEFAULT = "5m"
 LAST_CLOSED = 5
 TILES = (*COUNTED, "skipped", "lag_p50", "lag_p99", "slow", "loop_lag_p99_ms", "loop_lag_max_ms", "rss_bytes", "fds")
 TOTALLED = frozenset((*COUNTED, "skipped"))
-WORST = frozenset(("lag_p50", "lag_p99", "loop_lag_p99_ms", "loop_lag_max_ms"))
-"""Figures of several nodes that are those of the worst, not their sum."""
 BY_MACHINE = frozenset(("connections", "rss_bytes"))
 """Figures whose limit is that of all workers of a machine together."""
 HEALTHS = ("ok", "busy", "draining", "overloaded")
@@ -126,19 +123,8 @@ class Summary(msgspec.Struct, frozen=True):
     nodes: list[NodeLine] | UnsetType = UNSET
 
 
-class Series(msgspec.Struct):
-    """Rows `step` ms apart, the oldest first, at the times `t` (ms since 1970). `figures` are columns by name, each as
-    long as `t`; `marks` is what was done meanwhile."""
-
-    span: str
-    step: int
-    t: Times
-    figures: Columns
-    marks: list[Mark]
-
-
 class SummaryEndpoints:
-    """The summary and the series. `wall` returns ms since 1970."""
+    """The summary. `wall` returns ms since 1970."""
 
     def __init__(
         self, hub: Hub, operators: Operators, options: WebOptions, wall: Callable[[], int], survey: Survey
@@ -196,15 +182,6 @@ class SummaryEndpoints:
             ],
             last_closed=[closed_line(each) for each in islice(reversed(self._hub.stats.closed.last), LAST_CLOSED)],
         )
-
-    async def series(self, call: Call[None]) -> Series:
-        """`GET /admin/api/series`: the rows of a span after `since`, column by column."""
-        span, since = call.query.get("span") or SPAN_DEFAULT, call.query.get("since")
-        step, size = STEPS[span]
-        sampler = self._hub.stats.sampler
-        times, figures = sampler.rings.since(span, since)
-        begin = self._wall() - step * size * 1000 if since is None else since
-        return Series(span, step * 1000, times, figures, sampler.marks_since(begin))
 
     def _health(self) -> tuple[str, list[tuple[Cause, str]]]:
         """The health in one word, and its causes with the word of each."""
