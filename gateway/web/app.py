@@ -164,7 +164,7 @@ class WebDoor:
         node = (lambda: UNSET) if survey.alone else (lambda: survey.label)
         own = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None, node)
         table = MergedTable(hub, own, survey)
-        rooms = RoomTable(hub, clock)
+        rooms = RoomTable(hub, clock, survey)
         summary = SummaryEndpoints(hub, operators, options, wall, survey)
         session_list = SessionEndpoints(login, sessions, operators.audit, wall)
         moderation = ModerationEndpoints(hub, operators, table)
@@ -192,7 +192,7 @@ class WebDoor:
             WatchEndpoints(hub, login, operators.watching, allowed=options.watch),
             Monitoring(hub, options, survey),
             Dashboard(table, maintenance, frame, site, options, survey),
-            ListPages(frame, rooms, moderation, session_list),
+            ListPages(frame, rooms, moderation, session_list, survey),
             AdminForms(moderation, session_list, options),
         )
         return {type(part): part for part in parts}

@@ -30,13 +30,13 @@ from gateway.web.endpoint import Call, Fields, Misread
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.options import WebOptions
 from gateway.web.static_files import Pages
-from gateway.web.tables.columns import CONNECTIONS, NODES_CONNECTIONS, ROOMS, shown_in
+from gateway.web.tables.columns import CONNECTIONS, NODES_CONNECTIONS, NODES_ROOMS, ROOMS, shown_in
 from gateway.web.tables.connection_row import NODE_WORDS, WORDS
 from gateway.web.tables.connections import SORT_DEFAULT, TablePage
 from gateway.web.tables.filter import BadWord, without_each
 from gateway.web.tables.merged import MergedTable
 from gateway.web.tables.paging import TableQuery, table_query
-from gateway.web.tables.rooms import ROOM_SORT, ROOM_WORDS, RoomPage, RoomTable
+from gateway.web.tables.rooms import NODE_ROOM_WORDS, ROOM_SORT, ROOM_WORDS, RoomPage, RoomTable
 from gateway.web.tables.survey import Survey
 
 
@@ -134,8 +134,15 @@ class ListPages:
     """The pages besides the connections."""
 
     def __init__(
-        self, frame: AdminFrame, rooms: RoomTable, moderation: ModerationEndpoints, sessions: SessionEndpoints
+        self,
+        frame: AdminFrame,
+        rooms: RoomTable,
+        moderation: ModerationEndpoints,
+        sessions: SessionEndpoints,
+        survey: Survey,
     ) -> None:
+        self._columns = ROOMS if survey.alone else NODES_ROOMS
+        self._words = ROOM_WORDS if survey.alone else NODE_ROOM_WORDS
         self._frame = frame
         self._rooms = rooms
         self._moderation = moderation
@@ -152,11 +159,11 @@ class ListPages:
             call,
             "rooms.html",
             "rooms",
-            columns=ROOMS,
+            columns=self._columns,
             page=msgspec.to_builtins(page),
             problem=problem,
             query=msgspec.to_builtins(question),
-            examples=ROOM_WORDS.examples,
+            examples=self._words.examples,
             chosen=without_each(question.q) if problem is None else [],
         )
 
