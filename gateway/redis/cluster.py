@@ -25,6 +25,7 @@ from gateway.core.ports.cluster import (
     DrainBegun,
     DrainEnded,
     Fact,
+    Forgotten,
     Hearers,
     LinkMinted,
     LinkUsed,
@@ -75,20 +76,26 @@ class RedisCluster:
         self._beaten = self._stopped = False
         self._since_claim = 0.0
         self._living: set[str] = set()
+        self._key = b""
         for kind in KINDS:
             feed.hear(kind_of(kind), partial(self._heard, msgspec.json.Decoder(kind)))
+        feed.on_forgotten(self._put_back)
         feed.on_lost(self._missed)
         backplane.came_back.append(self._missed)
 
     def begin(self, new_key: bytes) -> Answer[bytes | BackplaneError]:
         """Live from now on; the answer is the key that signs the tokens of all nodes, `new_key` if there was none."""
         self._backplane.do("node_number", (), int).then(self._numbered)
-        return self._backplane.do("token_key", (new_key,))
+        return self._backplane.do("token_key", (new_key,), self._keyed)
 
     def stop(self) -> None:
         """The node ends, and what its sessions held is free."""
         self._stopped = True
         self._backplane.do("leave", (self.node,))
+
+    def _keyed(self, key: bytes) -> bytes:
+        self._key = key
+        return key
 
     def _numbered(self, number: int | JournalError) -> None:
         if not isinstance(number, JournalError):  # otherwise the start fails
@@ -119,6 +126,12 @@ class RedisCluster:
                 self._missed()
             self._beaten = True
         self._backplane.later(BEAT_SECONDS, self._live)
+
+    def _put_back(self) -> None:
+        """Redis has forgotten something: it is told what this node knows before anybody reads it again."""
+        if self._key:
+            self._backplane.do("put_key", (self._key,))
+        self._hearers.tell(Forgotten())
 
     def _missed(self) -> None:
         self._since_claim = 0.0

@@ -116,6 +116,8 @@ class Backplane:
         """What `keep_time` stored last, at the time of the start."""
         self.house_last = 0
         """The number of the last house event at the time of the start."""
+        self.house_began = 0
+        """What it was when the Redis that was entered last began the life that its token stands for."""
         self.offset_ms = 0
         """What has to be added to this machine's clock to get that of Redis; 0 while they agree."""
         self.entered: Callable[[], Awaitable[None]] | None = None
@@ -133,6 +135,7 @@ class Backplane:
         self._tasks: list[asyncio.Task[None]] = []
         self._lane_task: asyncio.Task[None] | None = None
         self._rewriting: asyncio.Task[None] | None = None
+        self._once_back: list[Callable[[], None]] = []
         self._loop = asyncio.get_running_loop()
 
     async def start(self, patience: float = START_SECONDS) -> None:
@@ -209,6 +212,13 @@ class Backplane:
     def later(self, seconds: float, job: Callable[[], None]) -> None:
         """Run a job in so many seconds."""
         self._loop.call_later(seconds, job)
+
+    def when_back(self, job: Callable[[], None]) -> None:
+        """Run a job as soon as Redis is there: now, or before those of `came_back`."""
+        if self.away is None:
+            job()
+        else:
+            self._once_back.append(job)
 
     def announce(self, kind: str, data: bytes) -> Answer[Any]:
         """Tell all nodes, this one included, in the one order of the house."""
@@ -316,9 +326,9 @@ class Backplane:
             await link.close()
         if isinstance(entered, RedisError):
             raise refusal_of(entered, link.address)
-        token, seed, now, kept, last = (each.decode() for each in entered)
+        token, seed, now, kept, last, began = (each.decode() for each in entered)
         self._compare_clocks(int(now))
-        before, self._token, self.seed = self._token, token, seed
+        before, self._token, self.seed, self.house_began = self._token, token, seed, int(began)
         if before == token:
             return
         if not before:
@@ -364,7 +374,8 @@ class Backplane:
             log.warning(wording.LOG_REDIS_BACK)
             self.away = None
             self._start_lane()
-            for each in self.came_back:
+            once, self._once_back = self._once_back, []
+            for each in (*once, *self.came_back):
                 each()
 
     def _fail(self, error: BackplaneError) -> None:

@@ -78,6 +78,7 @@ class StreamFeed:
         self._house_last = 0
         self._listeners: dict[str, HouseEvent] = {}
         self._lost: list[Callable[[], None]] = []
+        self._forgotten: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Begin to listen; the backplane has been started."""
@@ -113,6 +114,11 @@ class StreamFeed:
     def on_lost(self, callback: Callable[[], None]) -> None:
         """Call back when house events were missed for good: what they said has to be read afresh."""
         self._lost.append(callback)
+
+    def on_forgotten(self, callback: Callable[[], None]) -> None:
+        """Call back when Redis has lost its end, or all, and can be told again what is known here; those of `on_lost`
+        are called after it."""
+        self._forgotten.append(callback)
 
     def expect(self, nonce: str, message: Message, arrived: Arrived) -> None:
         """A message of this node's is on its way: it will be handed on as this very object."""
@@ -256,6 +262,12 @@ class StreamFeed:
                 await self._compare(link, rooms[start : start + ROOMS_AT_ONCE])
         finally:
             await link.close()
+        began = self._backplane.house_began
+        if began < self._house_last:
+            log.warning(wording.LOG_REDIS_FORGOT)
+            self._house_last = began
+            for each in (*self._forgotten, *self._lost):
+                self._backplane.when_back(each)
         self.read_all()
 
     async def _compare(self, link: Link, rooms: Sequence[str]) -> None:

@@ -61,6 +61,7 @@ class RedisJournal:
         """The oldest number held of each room that has lost some, as far as this node was told."""
         feed.hear("topic", self._hear_topic)
         feed.hear("removed", self._hear_removed)
+        feed.on_forgotten(self._hear_forgotten)
         feed.on_lost(self._hear_lost)
         self._rewriting = False
 
@@ -207,6 +208,10 @@ class RedisJournal:
     def _hear_lost(self) -> None:
         if self.feed.follower is not None:
             self.feed.follower.missed()
+
+    def _hear_forgotten(self) -> None:
+        if self.feed.follower is not None:
+            self.feed.follower.forgotten()
 
     def _hear_removed(self, data: bytes, own: bool) -> None:
         if self.feed.follower is not None and not own:

@@ -35,6 +35,10 @@ class RedisLedger:
         self._logins: dict[str, str] = {}
         """By key: the logins as this node last read or wrote them."""
 
+    def forgotten(self) -> None:
+        """Redis has lost what it held: the logins that are kept next are new to it."""
+        self._logins = {}
+
     def sanctions(self, since: int) -> Answer[list[Sanction] | JournalError]:
         """As `Ledger.sanctions`."""
         return self._backplane.do("sanctions", (since,), _sanctions)

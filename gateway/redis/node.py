@@ -43,7 +43,9 @@ async def join(url: str, kept: int, new_key: bytes) -> Node:
     backplane = Backplane(url)
     await backplane.start()
     feed = StreamFeed(backplane)
-    journal = RedisJournal(backplane, feed, RedisLedger(backplane), kept)
+    ledger = RedisLedger(backplane)
+    journal = RedisJournal(backplane, feed, ledger, kept)
+    feed.on_forgotten(ledger.forgotten)  # before the cluster tells of it
     questions = Questions(url, backplane.node)
     cluster = RedisCluster(backplane, feed, questions)
     feed.start()

@@ -7,6 +7,8 @@
 -- Keys:
 --   gw:run          "RUN_ID TOKEN UNTIL": which process of Redis the nodes have entered, a random token, and until when
 --                   (ms) nobody may append. A flushed, restored or failed-over Redis does not hold the nodes' token.
+--   gw:run:house    the number of the last event of the house when that token was made: a node that has read later ones
+--                   knows that Redis has lost its end
 --   gw:seed         from which the epochs of rooms nobody has written to are derived
 --   gw:rooms        set of the names
 --   gw:room:NAME    hash: epoch, head, topic, ts (of the last message)
@@ -22,6 +24,10 @@
 -- it stands in the way of the next message.
 
 local verbs = {}
+
+-- The token that was handed out by this very process. It is not stored: Redis stores the library with the data, so after
+-- a restart or a failover this is false, whatever `gw:run` holds, and every node has to enter.
+local entered = false
 
 local function fields(entry)
   local found = {}
@@ -121,10 +127,12 @@ function verbs.enter(a)
     until_ms = run and now + tonumber(a[3]) or 0
     token = a[2]
     redis.call('SET', 'gw:run', a[1] .. ' ' .. token .. ' ' .. string.format('%.0f', until_ms))
+    redis.call('SET', 'gw:run:house', redis.call('GET', 'gw:house:last') or '0')
   end
+  entered = token
   redis.call('SET', 'gw:seed', a[4], 'NX')
   return {token, redis.call('GET', 'gw:seed'), string.format('%.0f', now), redis.call('GET', 'gw:time') or '',
-          redis.call('GET', 'gw:house:last') or '0'}
+          redis.call('GET', 'gw:house:last') or '0', redis.call('GET', 'gw:run:house') or '0'}
 end
 
 -- Nothing: the run is checked, as before every verb.
@@ -745,9 +753,16 @@ function verbs.token_key(a)
   return redis.call('GET', 'gw:token-key')
 end
 
+-- the key of the nodes that were there before everything was forgotten: tokens are signed with it.
+function verbs.put_key(a)
+  redis.call('SET', 'gw:token-key', a[1])
+  return 1
+end
+
 local function run(_, args)
   local verb, token = table.remove(args, 1), table.remove(args, 1)
-  if verb ~= 'enter' and string.match(redis.call('GET', 'gw:run') or '', '^%S+ (%S+) ') ~= token then
+  local held = verb ~= 'enter' and string.match(redis.call('GET', 'gw:run') or '', '^%S+ (%S+) ')
+  if held ~= false and (held ~= token or entered ~= token) then
     return redis.error_reply('GWRUN this is not the Redis that was entered')
   end
   return verbs[verb](args)

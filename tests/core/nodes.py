@@ -16,6 +16,7 @@ from gateway.core.answer import Answer
 from gateway.core.ports.cluster import (
     CodeUsed,
     Fact,
+    Forgotten,
     Hearers,
     LoginsChanged,
     Missed,
@@ -255,7 +256,10 @@ class Nodes:
         """The store has forgotten everything."""
         for each in (self.people, self.connected, self.knowing, self.codes, self.names):
             each.clear()
+        stored: Any = self.ledger
+        stored._sanctions, stored._logins = {}, ""
         for cluster in self.clusters.values():
+            cluster.hearers.tell(Forgotten())
             cluster.hearers.tell(Missed())
         self.settle()
 

@@ -25,7 +25,7 @@ class Told:
         self.records: list[RoomRecord] = []
         self.topics: list[tuple[str, str, str]] = []
         self.removals: list[Removal] = []
-        self.misses = 0
+        self.misses = self.forgets = 0
 
     def arrived(self, room: str, messages: Sequence[Message]) -> None:
         self.messages += messages
@@ -44,6 +44,9 @@ class Told:
 
     def removed(self, removal: Removal) -> None:
         self.removals.append(removal)
+
+    def forgotten(self) -> None:
+        self.forgets += 1
 
     def missed(self) -> None:
         self.misses += 1

@@ -157,9 +157,16 @@ def test_after_redis_has_forgotten_everything_nicks_have_one_owner(start_redis: 
         flags = ("--redis", server.url, *NO_PACE, "--admin.tokens", ROBOT)
         here, there = (start(*flags, data=name) for name in ("a", "b"))
         with Terminal(here.tcp).named("sven"), Terminal(there.tcp) as other:
+            ban = api(here, "POST", "bans", nick="eve", reason="spam", seconds=3600)["ban"]
+            until(lambda: api(there, "GET", "bans")["bans"], "the ban is known there")
             server.cli("FLUSHALL")
             until(lambda: server.cli("EXISTS", "gw:nick:sven"), "the node says again who is here")
             assert other.answer("/nick sven", "^(-- you are sven|!!)").startswith("!! nick_taken")
+            until(lambda: server.cli("HEXISTS", "gw:bans", ban["id"]), "the nodes say again who is banned")
+            assert other.answer("/nick eve", "^(-- you are eve|!!)").startswith("!! banned")
+            assert [[each["id"] for each in api(node, "GET", "bans")["bans"]] for node in (here, there)] == [
+                [ban["id"]]
+            ] * 2
 
 
 def test_a_login_to_the_dashboard_is_good_at_both_nodes(pair: tuple[Gateway, Gateway], tmp_path: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 from gateway.core.ports.cluster import (
     CodeUsed,
     Fact,
+    Forgotten,
     LinkMinted,
     Maintained,
     Missed,
@@ -28,7 +29,7 @@ from tests.redis.nodes import soon
 from tests.redis.servers import RedisServer
 
 KEY = b"k" * 32
-KINDS = (CodeUsed, LinkMinted, Maintained, Missed, NodeGone, PeopleThere, PersonChanged, SanctionsChanged)
+KINDS = (CodeUsed, Forgotten, LinkMinted, Maintained, Missed, NodeGone, PeopleThere, PersonChanged, SanctionsChanged)
 
 
 class Joined:
@@ -233,3 +234,57 @@ async def test_a_node_that_cannot_join_leaves_nothing_running(start_redis: Calla
     with pytest.raises(StartError):
         await join(start_redis("--requirepass", "secret").url, 100, KEY)
     assert asyncio.all_tasks() == before
+
+
+async def test_after_everything_was_forgotten_key_and_logins_are_there_again(
+    url: str, redis_server: RedisServer
+) -> None:
+    async with joined(url) as (here, there):
+        logins = '[{"key":"k1","name":"ana"}]'
+        assert await here.ask(here.node.journal.ledger.keep_logins, logins) is None
+        await soon(lambda: there.node.feed._house_last)
+        there.node.cluster.hear(Forgotten, lambda _: there.node.journal.ledger.keep_logins(logins))
+        redis_server.cli("FLUSHALL")
+        await soon(lambda: here.facts(Missed) and there.facts(Missed))
+        kinds = [type(each) for each in there.heard]
+        assert kinds.count(Forgotten) == 1 and kinds.index(Forgotten) < kinds.index(Missed)
+        assert await there.ask(there.node.journal.ledger.logins) == logins
+        assert redis_server.cli("GET", "gw:token-key") == KEY
+        here.node.cluster.tell(LinkMinted("afterwards"))
+        await soon(lambda: there.facts(LinkMinted))
+
+
+async def test_a_redis_that_lost_the_last_changes_is_told_them_again_also_when_others_were_faster(
+    start_redis: Callable[..., RedisServer],
+) -> None:
+    server = start_redis("--dbfilename", "dump.rdb")
+    async with joined(server.url) as (here, there):
+        here.node.cluster.tell(LinkMinted("kept"))
+        await soon(lambda: there.facts(LinkMinted))
+        server.cli("SAVE")
+        ban = Sanction(Measure.BAN, "b1", "nick", "eve", "", "spam", "olga", 5, None)
+        assert await here.ask(here.node.journal.ledger.record, (), add=[ban]) is None
+        await soon(lambda: there.facts(SanctionsChanged))
+        there.node.cluster.hear(Forgotten, lambda _: there.node.journal.ledger.record((), add=[ban]))
+        for name in "abcdefghi":  # more events than were lost
+            here.node.cluster.hear(Forgotten, partial(lambda name, _: here.node.cluster.tell(LinkMinted(name)), name))
+        server.kill()
+        server.start()
+        await soon(lambda: here.facts(Missed) and there.facts(Missed))
+        await soon(lambda: server.cli("HEXISTS", "gw:bans", "b1"))
+        assert await here.ask(here.node.journal.ledger.sanctions, 0) == [ban]
+        await soon(lambda: len(there.facts(LinkMinted)) == 10)
+
+
+async def test_a_redis_that_lost_nothing_is_told_nothing_again(start_redis: Callable[..., RedisServer]) -> None:
+    server = start_redis("--appendonly", "yes", "--appendfsync", "always")
+    async with joined(server.url) as (here, there):
+        here.node.cluster.tell(LinkMinted("before"))
+        await soon(lambda: there.facts(LinkMinted))
+        before = here.node.backplane._token
+        server.kill()
+        server.start()
+        await soon(lambda: before not in (here.node.backplane._token, there.node.backplane._token))
+        here.node.cluster.tell(LinkMinted("after"))
+        await soon(lambda: len(there.facts(LinkMinted)) == 2)
+        assert not here.facts(Forgotten) and not there.facts(Forgotten)

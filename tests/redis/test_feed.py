@@ -236,6 +236,22 @@ async def test_a_redis_that_lost_its_end_gives_the_room_a_new_epoch_and_goes_on_
         await soon(lambda: here.told.texts[-1:] == ["4 anew"])
 
 
+async def test_nobody_appends_to_a_redis_that_lost_its_end_before_those_who_know_more_have_spoken(
+    start_redis: Callable[..., RedisServer],
+) -> None:
+    server = start_redis("--dbfilename", "dump.rdb")
+    async with nodes(server.url, 2) as (here, there):
+        before = await here.read()
+        await here.say("1", "2", "3")
+        server.cli("SAVE")  # the library and its token are stored too
+        await here.say("4", "5")
+        server.kill()
+        server.start()
+        answer = await said_when_back(there, "4 anew")  # by a node that has not read the room
+        now = await there.read(recent=9)
+        assert (answer[0].seq, now.head) == (4, 4) and now.epoch != before.epoch
+
+
 async def test_a_failover_to_a_replica_that_lags_changes_the_epoch(start_redis: Callable[..., RedisServer]) -> None:
     port = free_port()
     master = start_redis("--port", str(port))

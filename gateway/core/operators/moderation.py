@@ -25,7 +25,7 @@ from gateway.core.operators.announcements import Announcements, in_slices
 from gateway.core.operators.audit import REASON_BYTES, Audit, Outcome
 from gateway.core.operators.relay import Relay, RelayedAct
 from gateway.core.operators.subject import BanBy, Subject, Subjects
-from gateway.core.ports.cluster import Missed, PersonKicked, SanctionsChanged
+from gateway.core.ports.cluster import Forgotten, Missed, PersonKicked, SanctionsChanged
 from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Notice
@@ -56,6 +56,7 @@ class Moderation:
         """The sanctions that the ledger could not store."""
         hub.cluster.hear(SanctionsChanged, self._heard)
         hub.cluster.hear(PersonKicked, self._kicked)
+        hub.cluster.hear(Forgotten, lambda forgotten: self._store_again())
         hub.cluster.hear(Missed, lambda missed: self.start())
         self._awaited: set[str] = set()
         """Mutes whose end is waited for."""
@@ -70,6 +71,13 @@ class Moderation:
             return
         stored = {each.id for each in found} | self._unstored
         self._follow(found, [each for measure in Measure for each in self._of(measure).all() if each.id not in stored])
+
+    def _store_again(self) -> None:
+        """The ledger has lost what is in force here."""
+        held = [each for measure in Measure for each in self._of(measure).holding()]
+        if held:
+            unstored = {each.id for each in held}
+            self._audit.ledger.record((), add=held).then(lambda error: self._unstored.update(unstored if error else ()))
 
     def _heard(self, changed: SanctionsChanged) -> None:
         """Another node has put sanctions in force, or lifted some; who is meant may be a terminal here."""
@@ -117,7 +125,7 @@ class Moderation:
             targets = [self._subjects.whole(session, operator)]
             if whom.by is not BanBy.USUAL:
                 targets = self._subjects.targets(Measure.BAN, operator, whom, session)
-                self._check(targets, operator)
+                sanctions.check(targets, operator.address)
             banned = self._impose(Measure.BAN, operator, targets, session, reason, seconds)
             return replace(banned, target=named, also=[("ban", banned.target)])
 
@@ -261,7 +269,7 @@ class Moderation:
             session = self._subjects.meant(operator, whom)
             targets = self._subjects.targets(measure, operator, whom, session)
             if not sure:
-                self._check(targets, operator)
+                sanctions.check(targets, operator.address)
             return self._impose(measure, operator, targets, session, reason, seconds, identity)
 
         if self._relay.elsewhere(whom):
@@ -269,13 +277,6 @@ class Moderation:
         elsewhere = whom.nick and not self._hub.nicks.sessions(whom.nick)
         asked = self._hub.directory.identity_of(whom.nick) if elsewhere else Answer.of("")
         return asked.chain(lambda found: self.perform(operator, least, measure, whom, reason, partial(act, found)))
-
-    def _check(self, targets: Sequence[Target], operator: Operator) -> None:
-        """Raise Refusal if one of the targets is probably a mistake."""
-        for target in targets:
-            doubt = sanctions.doubt(target, operator.address)
-            if doubt is not None:
-                raise Refusal(Code.BAD_MESSAGE, wording.SURE_NEEDED.format(doubt=doubt))
 
     def _impose(
         self,

@@ -7,7 +7,7 @@ mutes, who is logged in to the dashboard) is told to the others as *facts*:
 - Each node hears the facts of another in the order they were told in. It may hear one twice, so hearing one again must
   do no harm.
 - A node that may have missed facts (it was cut off for long, or the store forgot them) hears `Missed` and reads again
-  everything that facts are about.
+  everything that facts are about. Before that it hears `Forgotten` when the store has lost what it had.
 
 What is stored in the ledger is told by the ledger, in the transaction that stores it: what is not stored is not told.
 
@@ -65,6 +65,11 @@ def labels(cards: Sequence[NodeCard]) -> dict[str, str]:
 
 class Missed(msgspec.Struct, frozen=True, tag="missed"):
     """Facts may have been missed: read again what they are about. Never told, only heard."""
+
+
+class Forgotten(msgspec.Struct, frozen=True, tag="forgotten"):
+    """What the nodes share was lost, in part or whole: store again what this node knows. `Missed` follows. Never told,
+    only heard."""
 
 
 class SanctionsChanged(msgspec.Struct, frozen=True, tag="sanctions"):
@@ -178,6 +183,7 @@ class NodeGone(msgspec.Struct, frozen=True, tag="gone"):
 
 Fact = (
     Missed
+    | Forgotten
     | NodeGone
     | SanctionsChanged
     | LoginsChanged

@@ -38,6 +38,9 @@ class Follower(Protocol):
     def missed(self) -> None:
         """Topics and removals of other nodes may have been missed for good."""
 
+    def forgotten(self) -> None:
+        """The journal has lost its end, or all: what it did not get back by `renewed` can be told again."""
+
 
 class Feed(Protocol):
     """Follows rooms for one follower."""

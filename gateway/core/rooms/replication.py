@@ -61,7 +61,11 @@ class Replication:
 
     def renewed(self, record: RoomRecord) -> None:
         """As `Follower.renewed`."""
+        room = self._rooms.get(record.room)
+        topic = "" if room is None else room.topic
         self._rooms.renewed(record)
+        if room is not None and not record.topic:
+            room.topic = topic  # it was lost with the rest, and is stored again when it is `forgotten`
 
     def topic_set(self, room: str, topic: str, by: str) -> None:
         """As `Follower.topic_set`."""
@@ -72,6 +76,12 @@ class Replication:
     def removed(self, removal: Removal) -> None:
         """As `Follower.removed`."""
         self._removals.apply(removal)
+
+    def forgotten(self) -> None:
+        """As `Follower.forgotten`: the topics of the rooms in memory."""
+        for name, room in self._rooms.items():
+            if room.topic:
+                self._journal.set_topic(name, room.topic, wording.ANOTHER_NODE)
 
     def missed(self) -> None:
         """As `Follower.missed`."""

@@ -19,7 +19,7 @@ start, or when the table is full.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -98,6 +98,14 @@ def doubt(found: Target, own: str) -> str | None:
     if covers(found, own):
         return wording.IS_YOUR_OWN.format(target=found.text)
     return wording.IS_WIDE.format(target=found.text) if network.prefixlen < WIDE[network.version] else None
+
+
+def check(targets: Sequence[Target], own_address: str) -> None:
+    """Raise Refusal if one of the targets is probably a mistake."""
+    for each in targets:
+        found = doubt(each, own_address)
+        if found is not None:
+            raise Refusal(Code.BAD_MESSAGE, wording.SURE_NEEDED.format(doubt=found))
 
 
 def covers(found: Target, where: str) -> bool:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway import wording
-from gateway.core.ports.cluster import Cluster, LoginsChanged, Missed
+from gateway.core.ports.cluster import Cluster, Forgotten, LoginsChanged, Missed
 from gateway.core.ports.ledger import Ledger
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, JournalError, Refusal
@@ -118,6 +118,7 @@ class AdminSessions:
         self._written = 0.0
         self._changes = 0
         cluster.hear(LoginsChanged, lambda changed: self.start())
+        cluster.hear(Forgotten, lambda forgotten: self._keep())
         cluster.hear(Missed, lambda missed: self.start())
 
     def start(self) -> None:

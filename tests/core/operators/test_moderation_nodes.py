@@ -152,3 +152,28 @@ def test_a_mute_stays_with_the_person_at_another_node_under_other_nicks(nodes: N
     assert (page.session.nick, terminal.session.nick) == ("innocent", "harmless")
     assert [each["code"] for each in page.told("error")] == ["muted"]
     assert terminal.lines[0].startswith("!! muted")
+
+
+def test_a_store_that_forgets_everything_is_told_again_what_is_in_force(nodes: Nodes) -> None:
+    here, there = nodes.start("a"), nodes.start("b")
+    do(here, "ban", ADMIN, Subject(nick="bob"), "spam", 60)
+    do(there, "mute", ADMIN, Subject(nick="cid"), "caps", None)
+    nodes.settle()
+
+    nodes.flush()
+
+    for each in (here, there, nodes.start("c")):
+        each.operators.moderation.start()
+        assert [ban.target for ban in each.hub.bans.all()] == ["bob"]
+        assert [mute.target for mute in each.hub.mutes.all()] == ["cid"]
+
+
+def test_what_the_store_cannot_be_told_again_stays_in_force_here(nodes: Nodes) -> None:
+    here = nodes.start("a")
+    do(here, "ban", ADMIN, Subject(nick="bob"), "spam", 60)
+    ledger: Any = here.journal.ledger
+    ledger.fails = True
+
+    nodes.flush()
+
+    assert [ban.target for ban in here.hub.bans.all()] == ["bob"]

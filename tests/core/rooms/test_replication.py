@@ -219,3 +219,17 @@ def test_a_room_that_is_put_back_goes_on_where_it_was(monkeypatch: Any) -> None:
     here.hub.rooms.keep(room)
     assert [(each.room, each.head) for each in followed] == [("lobby", 0)]
     assert replace(followed[0], recent=()) == RoomRecord("lobby", room.epoch, 1, 0, "", ())
+
+
+def test_a_topic_that_the_store_has_lost_is_stored_again() -> None:
+    shared = Shared()
+    here, feed = shared.node()
+    here.terminal("bob").says("/topic tea at five")
+    shared.memory.set_topic("lobby", "")
+
+    feed.told.renewed(RoomRecord("lobby", "another-epoch", 1, 0, "", ()))
+    feed.told.forgotten()
+
+    stored: list[Any] = []
+    shared.memory.open("lobby", 0).then(stored.append)
+    assert stored[0].topic == here.hub.rooms["lobby"].topic == "tea at five"

@@ -88,3 +88,12 @@ def test_a_one_time_link_is_good_once_at_any_node(both: Dashboards) -> None:
     both.nodes.settle()
     assert there.use(second) == "used"
     assert there.use("another") == "unknown"
+
+
+def test_a_store_that_forgets_everything_is_told_the_logins_again(both: Dashboards) -> None:
+    secret, _ = both.here.open(ANA, "curl")
+    both.nodes.settle()
+
+    both.nodes.flush()
+
+    assert both.here.find(secret) is not None and both.there.find(secret) is not None
