@@ -406,6 +406,27 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     "D-08 drained while somebody comes back": (
         "bridge/delivery/test_coming_back.py::test_a_resume_that_a_stop_cuts_short_goes_on_after_it",
     ),
+    "F-01 requests of other programs": (
+        "bridge/wire/test_reported_cases.py::test_a_request_of_another_program_is_served_or_told",
+        "bridge/wire/test_reported_cases.py::test_json_that_is_none_is_told_in_one_line",
+        "bridge/wire/test_reported_cases.py::test_an_id_over_json_is_a_text_of_1_to_64_letters",
+        "bridge/wire/test_reported_cases.py::test_a_place_that_is_none_is_not_recovered_from",
+        "web/test_room_log.py::test_head_asks_for_no_text",
+    ),
+    "F-02 what people and telnet clients type": (
+        "bridge/wire/test_reported_cases.py::test_what_people_type_is_said_as_they_mean_it",
+        "bridge/wire/test_reported_cases.py::test_what_telnet_clients_send_is_said_as_they_mean_it",
+        "core/doors/test_post.py::test_somebody_is_found_as_other_chats_address_people",
+    ),
+    "F-03 scanners": (
+        "bridge/wire/test_reported_cases.py::test_scanners_post_nothing_and_are_told",
+        "tcp/test_sniff.py::test_a_first_line_that_the_second_does_not_confirm_is_said",
+    ),
+    "F-04 a file system that takes nothing": (
+        "process/test_files.py::test_a_key_that_cannot_be_written_is_told_with_what_helps",
+        "journal/test_sqlite_refusals.py::test_a_read_only_file_system_is_named",
+        "store/test_export.py::test_an_export_without_a_folder_for_temporary_files_names_the_cure",
+    ),
     "D-09 retention shrinks": ("bridge/process/test_reload.py::test_old_messages_go_when_retention_shrinks",),
 }
 

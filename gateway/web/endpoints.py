@@ -104,7 +104,7 @@ ROOMS: Mapping[type, Sequence[Endpoint]] = {
                  RoomDownload.text, Reply(200, "One line for each line that was said.", (Content(str, LINES),)),
                  parameters=(ROOM, Parameter("since", str, "Begin after a number (`512`), or at `3d` (ago), `14:00` or "
                                              "`2026-11-24`, in the server's time zone.")),
-                 refusals=(*READING, Code.BAD_MESSAGE, Code.NO_SUCH_ROOM, Code.RATE_LIMITED), head=False, tag="rooms"),
+                 refusals=(*READING, Code.BAD_MESSAGE, Code.NO_SUCH_ROOM, Code.RATE_LIMITED), tag="rooms"),
     ),
     Streams: (
         Endpoint("GET", "/r/{room}/raw",

@@ -95,7 +95,7 @@ class RoomDownload:
             }
         )
         await response.prepare(request)
-        while after < end.head:
+        while after < end.head and request.method != "HEAD":
             wanted = Range(after=after, before=end.head + 1, limit=PAGE_MESSAGES)
             page = await answered(self._hub.history.read(end.room, wanted))
             if page.epoch != end.epoch or not page.messages:

@@ -49,6 +49,14 @@ async def test_the_time_is_utc_and_the_answer_is_text(web: Running, http: aiohtt
         assert await answer.text() == "2026-11-24T14:01:05Z bob: text\n"
 
 
+async def test_head_asks_for_no_text(web: Running, http: aiohttp.ClientSession) -> None:
+    async with http.post(f"{web.url}/r/ops?nick=ci", data="one") as answer:
+        assert answer.status == 201
+    for path, status in (("/r/ops/log.txt", 200), ("/r/nowhere/log.txt", 404)):
+        async with http.head(f"{web.url}{path}") as answer:
+            assert (answer.status, await answer.read()) == (status, b"")
+
+
 async def test_a_paste_is_written_whole(web: Running, http: aiohttp.ClientSession) -> None:
     text = "\n".join(f"frame {number} " + "x" * 90 for number in range(100))
     async with http.post(f"{web.url}/r/ops?nick=ci", data=text) as answer:

@@ -37,6 +37,9 @@ ALIASES = {"?": "help", "list": "rooms", "names": "who"} | dict.fromkeys(("part"
 ALIASES |= dict.fromkeys(("exit", "bye"), "quit")
 """Commands of other chats, and what they are called here."""
 WHOLE_NAMES = frozenset({"kick", "ban", "redact", "delete"})  # /ki must not close anybody's connection
+_NICK_FIRST = re.compile(r"\[?NICK\b")
+_ADDRESSED = re.compile(r"@?([^\s:,@]+)[:,]?(?=\s|$)")
+"""Somebody as people address them in other chats, `@bob`, `bob:` or `bob,`; an IPv6 address has more colons."""
 _LOGIN = re.compile(r"/login(?!\S)", re.IGNORECASE)
 
 
@@ -107,7 +110,10 @@ def run(
     if name.lower() == "w":
         name = "msg" if words else "who"
     name, _, given = ALIASES.get(name.lower(), name).partition(" ")
-    command(name).run(CommandCall(hub, operators, session, member, given or words, id))
+    found = command(name)
+    if _NICK_FIRST.match(found.usage) and (addressed := _ADDRESSED.match(words)):
+        words = addressed[1] + words[addressed.end() :]
+    found.run(CommandCall(hub, operators, session, member, given or words, id))
 
 
 def command(name: str) -> Command:

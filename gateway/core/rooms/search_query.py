@@ -57,6 +57,7 @@ def parse_query(text: str, room: str, now: int, limit: int) -> SearchQuery:
 
 
 def _named(filter: str, value: str) -> str:
+    value = value.removeprefix("@") if filter == "from" else value  # as other chats address people
     if not value:
         raise Refusal(Code.BAD_MESSAGE, wording.FILTER_EMPTY.format(filter=filter))
     return nicknames.room(value) if filter == "room" else value

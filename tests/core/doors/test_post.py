@@ -1,5 +1,7 @@
 """Writing to somebody who is not there: what is said depends on what the writer has seen of them."""
 
+import pytest
+
 from gateway.core.doors.post import Post, Posting
 from tests.core.world import World
 
@@ -28,3 +30,17 @@ def test_somebody_who_never_was_here_is_called_nobody() -> None:
         peer.forget()
         peer.says(f"/msg {nick} hi")
         assert peer.lines == [f"!! no_such_user: nobody here is called {nick}"]
+
+
+@pytest.mark.parametrize("addressed", ["@bob", "bob:", "bob,", "@bob:", "@BOB"])
+def test_somebody_is_found_as_other_chats_address_people(addressed: str) -> None:
+    world = World()
+    ana, bob = world.terminal("ana"), world.terminal("bob")
+    bob.forget()
+    ana.forget()
+    ana.says(f"/msg {addressed}  at one: lunch?", f"/whois {addressed}", f"/ignore {addressed}")
+
+    assert bob.lines == ["[ana -> you] at one: lunch?"]
+    told, whois, ignored = ana.lines
+    assert told == "[you -> bob] at one: lunch?"
+    assert whois.startswith("-- bob  ") and ignored.endswith(": bob")

@@ -20,6 +20,7 @@ NOW = 1_790_000_000_000
         ("x since:2026-09-21T14:13:20Z", SearchQuery(("ops",), ("x",), since=NOW)),
         ("https://a.b/c to:x *** - \"", SearchQuery(("ops",), ("https://a.b/c", "to:x"))),
         ("from:ana", SearchQuery(("ops",), (), ("ana",))),
+        ("from:@ana", SearchQuery(("ops",), (), ("ana",))),
     ],
 )  # fmt: skip
 def test_a_query_is_words_and_filters(text: str, query: SearchQuery) -> None:
