@@ -109,7 +109,7 @@ class Dashboard:
             page, problem = await self._table.page(question), None
         except BadWord as bad:
             every = await self._table.page(TableQuery(SORT_DEFAULT, 1))
-            page, problem = TablePage([], 0, every.of, None, every.at, None), bad.place()
+            page, problem = TablePage([], 0, every.of, None, every.at, None, every.missing), bad.place()
         closed = await self._table.page(TableQuery("-closed_at", PANEL_ROWS, state="closed"))
         return await self._frame.answer(
             call,

@@ -42,6 +42,10 @@ def test_two_nodes_are_one_table(pair: list[Gateway], open_page: Open, browser: 
         rows.get_by_role("button", name="Kick", exact=True).click()
         bob.until("!! kicked: from the other node")
 
+        page.goto(f"http://127.0.0.1:{here.web}/admin?q=nod:x")  # a wrong word is told, not a failure of the page
+        expect(page.locator("#q-problem")).to_contain_text("nod")
+        page.goto(f"http://127.0.0.1:{here.web}/admin/rooms")
+        expect(page.locator("td[data-field=room]")).to_have_text(["lobby", "lobby"])
         page.goto(f"http://127.0.0.1:{here.web}/admin")
         there.freeze()
         try:
