@@ -48,7 +48,7 @@ SOURCE = resources.files("gateway.redis").joinpath("server.lua").read_text(encod
 NAME = f"gateway_{hashlib.sha256(SOURCE.encode()).hexdigest()[:12]}"
 """Of the library in Redis; another version of the gateway has another. (Not EVAL, which makes all verbs anew at each
 call: 40 of the 55 µs that a small one costs.)"""
-LIBRARY = SOURCE.replace("NAME", NAME)
+LIBRARY = SOURCE.replace("@NAME@", NAME)
 STORES = {"append", "topic", "probe"}
 """Verbs that must not be done when Redis is full."""
 READS = {"ping", "news", "read", "rooms", "paste", "removed", "removals"}

@@ -41,6 +41,8 @@ MOST_NUMBER = 10**14
 """Above any message's; Lua's numbers are exact up to it."""
 KEPT = 10_000
 REWRITE_SECONDS = 60
+CLEANED_AT_ONCE = 200
+"""Entries that are copied by one call: a millisecond or two of Redis' time."""
 
 Appended = Callable[[list[Message] | JournalError], None]
 
@@ -133,15 +135,25 @@ class RedisJournal:
         return self.backplane.do("removals", (after, limit), lambda found: list(map(removal_of, found)))
 
     def erase(self) -> Answer[JournalError | None]:
-        """As `Journal.erase`: the text is gone from the stream already; Redis' append-only file, where it has one, is
-        written anew, at most every REWRITE_SECONDS for all nodes together."""
+        """As `Journal.erase`: nobody can read the text any more, but it is left in Redis' memory and files. The streams
+        are copied without it, and the append-only file, where there is one, is written anew, at most every
+        REWRITE_SECONDS for all nodes together."""
 
         def erase(due: int) -> None:
             if due:
-                self.backplane.rewrite_log()
+                clean()
             elif not self._rewriting:
                 self._rewriting = True
                 self.backplane.later(REWRITE_SECONDS, again)
+
+        def clean() -> None:
+            self.backplane.do("clean", (CLEANED_AT_ONCE,)).then(cleaned)
+
+        def cleaned(left: int | JournalError) -> None:
+            if isinstance(left, int) and left:
+                clean()
+            else:
+                self.backplane.rewrite_log()
 
         def again() -> None:
             self._rewriting = False

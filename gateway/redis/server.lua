@@ -1,4 +1,4 @@
-#!lua name=NAME
+#!lua name=@NAME@
 -- The part of the gateway that runs inside Redis: every verb is one call, so it is done whole or not at all, and the
 -- order of the calls is the order of the chat.
 --
@@ -15,6 +15,7 @@
 --   gw:log:NAME     stream: the messages, entry id SEQ-0; fields t (ms since 1970), n (nonce), m (JSON, see stream.py)
 --   gw:paste:NAME   stream: whole pastes under the same ids
 --   gw:gone:NAME    hash: seq -> what is left of a removed message
+--   gw:unclean      set of the streams (log:NAME, paste:NAME) in which deleted entries are left; gw:copy:… replaces one
 --   gw:removals     sorted set of all removals by number; gw:removals:last counts them
 --   gw:id:…         a message's place under its sender's id, for two minutes
 --   gw:batch:NODE   a node's last batch and the answer to it
@@ -338,8 +339,12 @@ function verbs.remove(a)
   local kept = cjson.decode(f.m)
   kept[4], kept[6], kept[7] = '', 0, 0
   redis.call('HSET', key, seq, cjson.encode({ts = tonumber(f.t), m = kept, removal = removal}))
-  redis.call('XDEL', 'gw:log:' .. name, seq .. '-0')
-  redis.call('XDEL', 'gw:paste:' .. name, seq .. '-0')
+  for _, stream in ipairs({'log:' .. name, 'paste:' .. name}) do
+    if redis.call('XDEL', 'gw:' .. stream, seq .. '-0') == 1 then
+      redis.call('SADD', 'gw:unclean', stream)
+      redis.call('DEL', 'gw:copy:' .. stream)
+    end
+  end
   local words = cjson.encode(removal)
   redis.call('ZADD', 'gw:removals', number, words)
   announce('removed', a[6], words)
@@ -418,6 +423,29 @@ end
 function verbs.announce(a)
   if redis.call('SET', 'gw:event:' .. a[1], 1, 'NX', 'PX', 60000) then announce(a[2], a[3], a[4]) end
   return 1
+end
+
+-- limit: how many streams still hold what was deleted from them. XDEL only marks an entry: its text stays in memory, and
+-- in every file that Redis writes, as long as a neighbour lives. So the stream is copied, some entries at each call, and
+-- the copy takes its place.
+function verbs.clean(a)
+  local stream = redis.call('SRANDMEMBER', 'gw:unclean')
+  if not stream then return 0 end
+  local key, copy = 'gw:' .. stream, 'gw:copy:' .. stream
+  local last = redis.call('XREVRANGE', copy, '+', '-', 'COUNT', 1)[1]
+  local entries = redis.call('XRANGE', key, last and '(' .. last[1] or '-', '+', 'COUNT', a[1])
+  for _, entry in ipairs(entries) do redis.call('XADD', copy, entry[1], unpack(entry[2])) end
+  if #entries < tonumber(a[1]) then
+    local first = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
+    if first then
+      redis.call('XTRIM', copy, 'MINID', first[1])  -- what was dropped from the stream meanwhile
+      redis.call('RENAME', copy, key)
+    else
+      redis.call('DEL', copy)
+    end
+    redis.call('SREM', 'gw:unclean', stream)
+  end
+  return redis.call('SCARD', 'gw:unclean')
 end
 
 -- The text of removed messages may be in Redis' append-only file until it is written anew: whether that is due.
@@ -769,6 +797,6 @@ local function run(_, args)
 end
 
 -- Three doors to the same verbs: the first is shut when Redis is full, the last is open also when it cannot write.
-redis.register_function('NAME_store', run)
-redis.register_function{function_name = 'NAME_change', callback = run, flags = {'allow-oom'}}
-redis.register_function{function_name = 'NAME_read', callback = run, flags = {'no-writes'}}
+redis.register_function('@NAME@_store', run)
+redis.register_function{function_name = '@NAME@_change', callback = run, flags = {'allow-oom'}}
+redis.register_function{function_name = '@NAME@_read', callback = run, flags = {'no-writes'}}

@@ -103,14 +103,24 @@ async def test_an_erasure_that_is_asked_for_too_soon_is_done_later(
 ) -> None:
     monkeypatch.setattr(journal, "REWRITE_SECONDS", 1)
     server = start_redis("--appendonly", "yes")
+    monkeypatch.setattr(journal, "CLEANED_AT_ONCE", 2)
     async with nodes(server.url) as (node,):
         await node.say("hunter2")
+        await node.say("one", "two", "three", whole="a whole paste", paste=PasteSize(13, 1))
         await node.ask(node.journal.erase)
         await soon(lambda: server.cli("INFO", "persistence")["aof_last_rewrite_time_sec"] >= 0)
         await node.ask(node.journal.remove, "lobby", 1, 5, "ana", "spam")
+        await node.ask(node.journal.remove, "lobby", 3, 5, "ana", "spam")
         for _ in range(3):
             await node.ask(node.journal.erase)
-        await soon(lambda: not server.holds(b"hunter2"))
+        await soon(lambda: not server.holds(b"hunter2") and not server.holds(b'"two"'))
+        assert server.cli("EXISTS", "gw:unclean", "gw:copy:log:lobby", "gw:copy:paste:lobby") == 0
+        await node.say("four")
+        page = await node.ask(node.journal.read, "lobby", after=0, before=None, limit=9)
+        texts = [each.text for each in page.messages]
+        assert texts == ["", "one", "", "three", "four"] and page.messages[-1].seq == 5
+        assert await node.ask(node.journal.paste, "lobby", 4) == "a whole paste"
+        assert await node.ask(node.journal.paste, "lobby", 3) is None
 
 
 async def test_an_append_only_file_that_cannot_be_written_anew_is_said_in_the_log(
