@@ -146,7 +146,7 @@ REMOVED_TEXTS_STAY = "removed texts may still be in the journal's file: {why}"
 
 NODE_QUESTIONS_WAIT = "too many questions wait for an answer"
 NODE_GONE = "the node is gone"
-NODE_SILENT = "the node does not answer"
+NODE_SILENT = "nothing has come in time"
 NODE_OF_ANOTHER_VERSION = "the node is of another version"
 NODE_FAILED = "the node failed"
 NO_OTHER_NODE = "there is no other node"

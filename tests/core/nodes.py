@@ -146,7 +146,7 @@ class LinkedCluster:
 
         def carry() -> None:
             if other.away or kind not in other.served:
-                answer.set(JournalError("the node does not answer"))
+                answer.set(JournalError("nothing has come in time"))
             else:
                 other.served[kind](question).then(answer.set)
 

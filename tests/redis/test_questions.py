@@ -72,7 +72,7 @@ async def test_a_silent_node_is_waited_for_once(url: str, monkeypatch: pytest.Mo
 
         there.serve("slow", keep)
         for _ in range(2):
-            assert str(await value(here.ask("b", "slow", b""))) == "the node does not answer"
+            assert str(await value(here.ask("b", "slow", b""))) == "nothing has come in time"
         monkeypatch.setattr(module, "ANSWER_SECONDS", PATIENCE)
         waiting[0].set(b"late")  # is ignored, but shows that the node lives
         await soon(lambda: not here._silent)

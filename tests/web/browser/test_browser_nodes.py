@@ -51,6 +51,7 @@ def test_two_nodes_are_one_table(pair: list[Gateway], open_page: Open, browser: 
         try:
             expect(page.locator("#missing")).to_contain_text(f":{there.web} does not answer")
             expect(entry).to_contain_text("no answer")
+            expect(page.locator("#rows tr")).to_have_count(1)  # those of the other are unknown, not gone
         finally:
             there.thaw()
         expect(page.locator("#missing")).to_be_hidden()

@@ -111,7 +111,7 @@ function show({ connections, total, of, cursor, at, snapshot, missing = [] }) {
   }
   if (fresh) table.clear();
   table.head(query);
-  table.show(connections, !cursor && !query.cursor, force || fresh);
+  table.show(connections, !cursor && !query.cursor && !missing.length, force || fresh);
   fresh = force = false;
   selection.show();
   query.answered(cursor);
