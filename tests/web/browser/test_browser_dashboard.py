@@ -176,6 +176,10 @@ def test_a_kicked_terminal_is_told_why_and_stands_below_the_table(gateway: Runni
     nina = gateway.terminal()
     nina.say("/nick nina")
     row(dashboard, "nina").get_by_text("kick", exact=True).click()
+    expect(row(dashboard, "nina").get_by_label("Ban by")).to_be_hidden()
+    row(dashboard, "nina").get_by_label("and ban 10 min").check()
+    expect(row(dashboard, "nina").get_by_label("Ban by")).to_be_visible()
+    row(dashboard, "nina").get_by_label("and ban 10 min").uncheck()
     row(dashboard, "nina").get_by_label("Reason").fill("be nice")
     row(dashboard, "nina").get_by_role("button", name="Kick").click()
 
