@@ -14,6 +14,7 @@ import msgspec
 
 from gateway import wording
 from gateway.core.answer import Answer
+from gateway.core.hub import SESSION_ID
 from gateway.core.ports.cluster import SESSION_BITS, Cluster, NodeCard, labels
 from gateway.errors import Code, JournalError, Refusal
 from gateway.web.http.request import answered
@@ -91,6 +92,8 @@ class Survey:
 
     def owner(self, id: str) -> NodeCard | None:
         """The other node that has the session with that id; None: this one, or nobody."""
+        if SESSION_ID.fullmatch(id) is None:
+            return None
         number = int(id, 16) >> SESSION_BITS
         return next((card for card in self.others() if card.number == number), None)
 

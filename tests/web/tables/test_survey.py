@@ -83,3 +83,4 @@ def test_a_node_is_called_by_its_card_and_owns_what_has_its_number(nodes: Nodes,
     assert owner is not None and owner.name == "b"
     assert surveys[1].owner(other) is None
     assert surveys[0].owner("100") is None
+    assert [surveys[0].owner(text) for text in ("", "\x84", "-1", "0x1", "f" * 5000)] == [None] * 5
