@@ -94,6 +94,24 @@ class EventLines(msgspec.Struct):
     missed: int
 
 
+TICKS = 1024
+"""An event of several nodes is numbered by its ms, with so many numbers in each."""
+
+
+class EventQuestion(msgspec.Struct, frozen=True):
+    """The first events after a moment (ms, by Redis' clock); None: the latest."""
+
+    after: int | None
+    limit: int
+
+
+class NodeEvents(msgspec.Struct):
+    """Events of one node, oldest first, their times by Redis' clock; there are no others before `until`."""
+
+    events: list[EventRow]
+    until: int
+
+
 class DrainReport(msgspec.Struct):
     """`state` of the worst door: ready, draining or closed; `per_second` is null when all are ready."""
 
@@ -126,6 +144,7 @@ class MaintenanceEndpoints:
         self._operators = operators
         self._survey = survey
         survey.serve("drain", None, self._serve_progress)
+        survey.serve("events", EventQuestion, self._serve_events)
 
     async def drain(self, call: Call[DrainRequest]) -> DrainReport:
         """`POST /admin/api/drain`"""
@@ -186,13 +205,57 @@ class MaintenanceEndpoints:
     async def events(self, call: Call[None]) -> EventLines:
         """`GET /admin/api/events`: oldest first; without `after` the latest."""
         limit, after = call.query.get("limit", PAGE_DEFAULT), call.query.get("after")
+        if not self._survey.alone:
+            return await self.events_of_all(after, limit)
         ring = self._hub.stats.recent
         first, rows = self._events(ring.last - limit if after is None else after, limit)
         missed = max(0, first - 1 - after) if after is not None else 0
         return EventLines(rows, first + len(rows) - 1, ring.last, missed)
 
-    def latest(self, limit: int) -> list[EventRow]:
+    async def events_of_all(self, after: int | None, limit: int) -> EventLines:
+        """The events of all nodes, by time. Those of a moment that a node may not have told of yet come later: so none
+        is missed, and none comes twice, whichever nodes are asked one after the other."""
+        question = EventQuestion(None if after is None else after // TICKS, limit)
+        found, _ = await self._survey.ask("events", lambda card: question, NodeEvents)
+        nodes = [self._own_events(question), *(events for _, events in found)]
+        until = min(each.until for each in nodes)
+        rows = sorted((row for each in nodes for row in each.events if row.at < until), key=lambda row: row.at)
+        if after is None:
+            rows = rows[-limit:]
+        elif len(rows) > limit:
+            until = rows[limit - 1].at + 1
+            rows = [row for row in rows if row.at < until]
+        clock, cursor = self._clock_ms(), max(after or 0, until * TICKS - 1)
+        shown = [
+            msgspec.structs.replace(row, number=row.at * TICKS + place % TICKS, at=row.at - clock)
+            for place, row in enumerate(rows)
+        ]
+        return EventLines(shown, cursor, cursor, 0)
+
+    async def _serve_events(self, question: EventQuestion) -> NodeEvents:
+        return self._own_events(question)
+
+    def _own_events(self, question: EventQuestion) -> NodeEvents:
+        clock, ring = self._clock_ms(), self._hub.stats.recent
+        held = self._events(0, ring.last)[1]
+        rows = [msgspec.structs.replace(row, at=row.at + clock) for row in held]
+        until = self._hub.clock.wall() + clock
+        if question.after is None:
+            return NodeEvents(rows[-question.limit :], until)
+        rows = [row for row in rows if row.at > question.after]
+        if len(rows) > question.limit:
+            until = rows[question.limit - 1].at + 1
+            rows = [row for row in rows if row.at < until]
+        return NodeEvents(rows, until)
+
+    def _clock_ms(self) -> int:
+        card = self._survey.own_card()
+        return 0 if card is None else card.clock_ms
+
+    async def latest(self, limit: int) -> list[EventRow]:
         """The last events, the newest first."""
+        if not self._survey.alone:
+            return (await self.events_of_all(None, limit)).events[::-1]
         return self._events(self._hub.stats.recent.last - limit, limit)[1][::-1]
 
     def _events(self, after: int, limit: int) -> tuple[int, list[EventRow]]:

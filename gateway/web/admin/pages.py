@@ -123,7 +123,7 @@ class Dashboard:
             query=msgspec.to_builtins(question),
             examples=self._words.examples,
             chosen=without_each(question.q) if problem is None else [],
-            events=msgspec.to_builtins(self._maintenance.latest(PANEL_ROWS)),
+            events=msgspec.to_builtins(await self._maintenance.latest(PANEL_ROWS)),
             closed=msgspec.to_builtins(closed.connections),
             may_watch=self._options.watch and call.operator.role >= Role.ADMIN,
             **self._options.terminal_ways(host_name(self._site.host(call.request))),
