@@ -116,12 +116,16 @@ def check_base_path(path: str) -> None:
 
 
 REDIS_SCHEMES = ("redis", "rediss", "unix")
+ONE_SENTINEL = r"(\[[0-9a-fA-F:.]+\]:\d{1,5}|[^@/,\s:\[\]]+(:\d{1,5})?)"
+SENTINELS = re.compile(rf"redis\+sentinel://([^@/\s]*@)?{ONE_SENTINEL}(,{ONE_SENTINEL})*/[A-Za-z0-9._-]+(/\d{{1,9}})?")
 
 
 def redis_url(text: str) -> str | None:
     """The URL of a Redis; the empty text is none. Raises ValueError when it is not one."""
     if not text:
         return None
+    if SENTINELS.fullmatch(text) and all(int(port) <= 65535 for port in re.findall(r":(\d+)(?=[,/])", text)):
+        return text
     parts = urlsplit(text)
     if parts.scheme not in REDIS_SCHEMES or not (parts.hostname or parts.scheme == "unix") or parts.port == 0:
         raise ValueError(wording.NOT_A_REDIS_URL)
@@ -170,7 +174,8 @@ BASE_PATH = Form(
 )
 REDIS_URL = Form(
     "URL",
-    "a URL such as redis://:PASSWORD@HOST:6379/0, rediss://HOST:6380 (TLS) or unix:///run/redis.sock",
+    "a URL such as redis://:PASSWORD@HOST:6379/0, rediss://HOST:6380 (TLS), unix:///run/redis.sock or "
+    "redis+sentinel://HOST:26379,HOST:26379/SERVICE",
     parse=redis_url,
     veil=veiled_url,
 )

@@ -3,15 +3,19 @@
 A `Link` sends commands in one write and reads their answers in order. It never tries again by itself, because only the
 caller knows what may be sent twice; redis-py's own retries are off for that reason. After a failure or a time-out it is
 closed, and opened again by the next `ask`: an answer that comes late can never be taken for that of another command.
+
+With Sentinel (`redis+sentinel://HOST:PORT,HOST:PORT/SERVICE`) the sentinels are asked for the master before each
+connection is opened. Their own passwords, and TLS to them or behind them, are not supported.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from redis.asyncio import ConnectionPool
-from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -28,6 +32,7 @@ from gateway import wording
 from gateway.errors import BackplaneError
 
 Command = Sequence[str | int | bytes]
+SENTINEL = "redis+sentinel"
 
 
 class UnfitRedisError(BackplaneError):
@@ -81,9 +86,33 @@ def refusal_of(error: BaseException, address: str) -> BackplaneError:
     return refusal
 
 
+@dataclass(frozen=True, slots=True)
+class Sentinels:
+    """Where to ask for the master of a service: URLs of sentinels; the master's own user, password and database."""
+
+    urls: Sequence[str]
+    service: str
+    options: Mapping[str, Any]
+
+
+def sentinels_of(url: str) -> Sentinels | None:
+    """The sentinels in a URL; None when it is one of a Redis."""
+    parts = urlsplit(url)
+    if parts.scheme != SENTINEL:
+        return None
+    user, _, places = parts.netloc.rpartition("@")
+    name, _, password = user.partition(":")
+    service, _, db = parts.path.strip("/").partition("/")
+    options = {"username": unquote(name) or None, "password": unquote(password) or None, "db": int(db or 0)}
+    urls = [f"redis://{each if each.rpartition(':')[1] else f'{each}:26379'}" for each in places.split(",")]
+    return Sentinels(urls, service, options)
+
+
 def shown(url: str) -> str:
     """The address in a URL, without user and password."""
     parts = urlsplit(url)
+    if parts.scheme == SENTINEL:
+        return f"{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
     if parts.scheme == "unix":
         return parts.path
     host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname or "localhost"
@@ -96,10 +125,14 @@ class Link:
     def __init__(self, url: str, seconds: float) -> None:
         self.address = shown(url)
         self.seconds = seconds
-        pool = ConnectionPool.from_url(
-            url, protocol=2, socket_timeout=None, socket_connect_timeout=seconds, retry=Retry(NoBackoff(), 0)
-        )
-        self._connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
+        options: dict[str, Any] = {"protocol": 2, "socket_timeout": None, "socket_connect_timeout": seconds}
+        options["retry"] = Retry(NoBackoff(), 0)
+        self._sentinels = sentinels_of(url)
+        if self._sentinels is None:
+            pool = ConnectionPool.from_url(url, **options)
+        else:
+            pool = ConnectionPool(**options, **self._sentinels.options)
+        self._connection: Any = pool.make_connection()  # type: ignore[no-untyped-call]
 
     @property
     def connected(self) -> bool:
@@ -143,9 +176,22 @@ class Link:
         await self._connection.disconnect(nowait=True)
 
     async def _send(self, commands: Sequence[Command]) -> None:
-        await self._connection.connect()  # type: ignore[no-untyped-call]
+        if self._sentinels is not None and not self.connected:
+            self._connection.host, self._connection.port = await self._master(self._sentinels)
+        await self._connection.connect()
         packed = self._connection.pack_commands(commands)
         await self._connection.send_packed_command(packed, check_health=False)
+
+    async def _master(self, sentinels: Sentinels) -> tuple[str, int]:
+        """Host and port of the master, according to the first sentinel that knows one. Raises RedisError."""
+        for url in sentinels.urls:
+            sentinel = Link(url, self.seconds / (len(sentinels.urls) + 1))
+            with suppress(BackplaneError):
+                (found,) = await sentinel.ask([("SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinels.service)])
+                await sentinel.close()
+                if isinstance(found, list):
+                    return found[0].decode(), int(found[1])
+        raise RedisError(wording.NO_MASTER.format(service=sentinels.service))
 
     async def _answer(self) -> Any:
         """The next answer. An error about the command is an answer, one about the connection is raised."""

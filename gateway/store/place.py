@@ -69,6 +69,8 @@ def redis_archive(url: str) -> Iterator["RedisArchive"]:
         if missing.name != "redis":
             raise
         raise StartError(wording.NO_REDIS_PACKAGE) from None
+    if url.startswith("redis+sentinel:"):
+        raise StartError(wording.MASTER_WANTED)
     with closing(module.RedisArchive(url)) as archive:
         try:
             yield archive

@@ -75,6 +75,7 @@ ALL_ADDRESSES = "'*' is written 0.0.0.0 for every IPv4 address and :: for every 
 HOST_HAS_PORT = "{host!r} has a port: it belongs to --tcp-port, --telnet-port or --web-port"
 VALUE_NOT_UTF8 = "the text is not UTF-8"
 PATH_OF_OUR_OWN = "must not begin with /{first}, which is a path of the gateway's own"
+MASTER_WANTED = "this command works on one Redis: give --redis the URL of the master, not of its sentinels"
 NOT_A_REDIS_URL = "not a Redis URL"
 NOT_THE_KEY = (
     "tls_key: {key} is not the key of the first certificate in {cert}; the gateway's own comes first there, "

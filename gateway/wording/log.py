@@ -114,6 +114,7 @@ REDIS_KEY_REPLACED = "a key of the gateway (gw:…) in Redis was replaced by som
 REDIS_WANTS_PASSWORD = "Redis wants a password: --redis redis://:PASSWORD@HOST:PORT"
 REDIS_WRONG_PASSWORD = "Redis does not accept this user and password"
 REDIS_NOT_ALLOWED = "this user of Redis may not do what the gateway needs: allow it ~gw:* &gw:* +@all"
+NO_MASTER = "no sentinel knows a master of the service {service}"
 REDIS_CLUSTER_DOWN = "the Redis cluster is down"
 REDIS_SILENT = "Redis does not answer"
 REDIS_RESTARTED = "Redis was restarted: the nodes compare what they have for a moment"

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from gateway.config.settings import SETTINGS, Setting, Settings, markdown_table
+from gateway.config.values import redis_url
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -170,3 +171,23 @@ def test_the_readme_shows_the_settings_as_they_are() -> None:
     shown = README.read_text().partition("<!-- settings -->\n")[2].partition("<!-- end of settings -->")[0]
 
     assert shown.strip() == markdown_table().strip(), "paste what gateway.config.markdown_table() returns"
+
+
+@pytest.mark.parametrize(
+    ("url", "right"),
+    [
+        ("redis+sentinel://a:1,b,[::1]:26379/chat/2", True),
+        ("redis+sentinel://ana:p%40ss@a/chat", True),
+        ("redis+sentinel://a:1", False),
+        ("redis+sentinel://a:99999,b/chat", False),
+        ("redis+sentinel://a:x/chat", False),
+        ("redis://a:1,b:2", False),
+        ("rediss://a:6380/1", True),
+    ],
+)
+def test_urls_of_redis_and_of_sentinels(url: str, right: bool) -> None:
+    if right:
+        assert redis_url(url) == url
+    else:
+        with pytest.raises(ValueError):
+            redis_url(url)

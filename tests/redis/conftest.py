@@ -19,8 +19,8 @@ def start_redis() -> Iterator[Callable[..., RedisServer]]:
     """Starts a Redis of the test's own; at the end it is killed."""
     started: list[RedisServer] = []
 
-    def start(*options: str) -> RedisServer:
-        started.append(RedisServer(*options))
+    def start(*options: str, sentinel: bool = False) -> RedisServer:
+        started.append(RedisServer(*options, sentinel=sentinel))
         return started[-1]
 
     yield start

@@ -24,7 +24,7 @@ from tests.programs import PROGRAMS, in_ci
 class RedisServer:
     """One redis-server with a folder of its own. `options` are lines of its configuration, as words."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, sentinel: bool = False) -> None:
         path = PROGRAMS["redis-server"].path
         if path is None:
             (pytest.fail if in_ci() else pytest.skip)("redis-server is not installed")
@@ -32,6 +32,7 @@ class RedisServer:
         self._folder = Path(tempfile.mkdtemp(prefix="redis-"))  # short: a socket's path has at most 107 bytes
         self.socket = self._folder / "s"
         self.options = list(options)
+        self._sentinel = sentinel
         self.start()
 
     @property
@@ -42,6 +43,10 @@ class RedisServer:
     def start(self) -> None:
         """Start it on the data it has, and wait until it answers."""
         usual = ["--port", "0", "--unixsocket", str(self.socket), "--dir", str(self._folder), "--save", ""]
+        if self._sentinel:  # it writes its own configuration, and takes the options that it knows there
+            file = self._folder / "sentinel.conf"
+            file.write_text(f"port 0\nunixsocket {self.socket}\ndir {self._folder}\n")
+            usual = [str(file), "--sentinel"]
         self.process = subprocess.Popen([self._program, *usual, *self.options], stdout=subprocess.DEVNULL)
         never = Retry(NoBackoff(), 0)  # redis-py waits for seconds before it believes that a password is wanted
         self.commands = redis.Redis(unix_socket_path=str(self.socket), protocol=2, retry=never)

@@ -189,3 +189,35 @@ async def test_a_clock_that_differs_by_an_hour_is_made_up_for(url: str) -> None:
     await backplane.start()
     assert backplane.offset_ms > 3_600_000
     await backplane.close()
+
+
+async def test_sentinels_lead_to_the_master_and_after_a_failover_to_the_next_one(
+    start_redis: Callable[..., RedisServer],
+) -> None:
+    ports = [free_port() for _ in range(3)]
+    master = start_redis("--port", str(ports[0]), "--requirepass", "secret", "--masterauth", "secret")
+    replica = start_redis(
+        *("--port", str(ports[1]), "--requirepass", "secret", "--masterauth", "secret"),
+        *("--replicaof", "127.0.0.1", str(ports[0])),
+    )
+    sentinel = start_redis("--port", str(ports[2]), sentinel=True)
+    sentinel.cli("SENTINEL", "MONITOR", "chat", "127.0.0.1", ports[0], 1)
+    for setting in (("auth-pass", "secret"), ("down-after-milliseconds", 300), ("failover-timeout", 3000)):
+        sentinel.cli("SENTINEL", "SET", "chat", *setting)
+    replica.cli("AUTH", "secret")
+    async with nodes(f"redis+sentinel://:secret@127.0.0.1:1,127.0.0.1:{ports[2]}/chat") as (node,):
+        await node.read()
+        await node.say("before")
+        await soon(lambda: sentinel.cli("SENTINEL", "REPLICAS", "chat"))
+        await soon(lambda: replica.cli("XLEN", "gw:log:lobby") == 1)
+        master.kill()
+        while isinstance(await node.say("after", identity="ana", id="after"), JournalError):
+            await asyncio.sleep(0.05)
+        assert node.told.texts == ["before", "after"]
+        replica.cli("AUTH", "secret")  # Sentinel has cut all its connections
+        assert replica.cli("XLEN", "gw:log:lobby") == 2
+
+
+async def test_a_service_that_no_sentinel_knows_is_said_in_one_line() -> None:
+    with pytest.raises(StartError, match="no sentinel knows a master of the service chat"):
+        await Backplane("redis+sentinel://127.0.0.1:1/chat").start(patience=0)

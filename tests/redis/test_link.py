@@ -46,6 +46,7 @@ def test_every_error_says_what_it_means_or_what_to_do(error: Exception, words: s
         ("redis://:secret@db.example", "db.example:6379"),
         ("rediss://ana:secret@[::1]:7000/3", "[::1]:7000/3"),
         ("unix:///run/redis.sock?db=2", "/run/redis.sock"),
+        ("redis+sentinel://ana:secret@s1,s2:7000/chat/3", "s1,s2:7000/chat/3"),
     ],
 )
 def test_an_address_is_shown_without_its_password(url: str, address: str) -> None:
