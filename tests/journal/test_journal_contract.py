@@ -61,6 +61,16 @@ def test_a_batch_of_any_length_is_kept_whole_and_in_order(journal: Any, ask: Ask
         assert [(m.seq, m.text) for m in page.messages] == [(n + 1, f"line {n}") for n in range(length)]
 
 
+def test_a_long_batch_of_many_rooms_is_kept_whole_and_in_order(journal: Any, ask: Ask, say: Say) -> None:
+    rooms = ("z", "a", "m")
+    batch = [say(f"line {number}", rooms[number * number % 3]) for number in range(100)]
+    ask(journal.append, batch)
+    for room in rooms:
+        meant = [each.text for each in batch if each.room == room]
+        page = ask(journal.read, room, after=0, before=None, limit=100)
+        assert [(m.seq, m.text) for m in page.messages] == list(enumerate(meant, 1))
+
+
 def test_an_empty_batch_is_answered_with_nothing(journal: Any, ask: Ask) -> None:
     assert ask(journal.append, []) == []
 

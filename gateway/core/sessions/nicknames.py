@@ -239,16 +239,36 @@ def _can_begin(character: str) -> bool:
 
 def _look(text: str) -> str:
     """UTS 39's skeleton."""
+    return text.translate(_ascii_looks()) if text.isascii() else _any_look(text)
+
+
+def _any_look(text: str) -> str:
     prototypes = unicodedata.normalize("NFD", text).translate(lookalikes())
     return unicodedata.normalize("NFD", prototypes)
 
 
 def _folded_look(text: str) -> str:
+    return text.translate(_ascii_folded_looks()) if text.isascii() else _any_folded_look(text)
+
+
+def _any_folded_look(text: str) -> str:
     # Beyond UTS 39: a capital with a dot folds to an i with one more dot, and letters that are a long dash pass for a
     # hyphen, which no letter may begin a name with but many may hold.
     # Twice, because a prototype may be a capital (0 looks like O) and its small letter may have one of its own.
-    folded = _DOTTED.sub(r"\1", _look(_look(_DOTTED.sub(r"\1", text.casefold())).casefold()))
+    folded = _DOTTED.sub(r"\1", _any_look(_any_look(_DOTTED.sub(r"\1", text.casefold())).casefold()))
     return folded.translate(_DASHES)
+
+
+# Every guest's name is ASCII, whose letters look like what they look like whatever stands beside them: only marks that
+# combine depend on that.
+@cache
+def _ascii_looks() -> dict[int, str]:
+    return {code: _any_look(chr(code)) for code in range(128)}
+
+
+@cache
+def _ascii_folded_looks() -> dict[int, str]:
+    return {code: _any_folded_look(chr(code)) for code in range(128)}
 
 
 @cache

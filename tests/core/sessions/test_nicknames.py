@@ -212,3 +212,9 @@ def test_roster_prefers_the_spelling_to_the_look() -> None:
     roster.claim("lan", 1)
     roster.claim("ian", 2)
     assert roster.holder("Ian") == 2
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_the_tables_of_ascii_look_as_the_rules_for_any_text_say(text: str) -> None:
+    assert nicknames._look(text) == nicknames._any_look(text)
+    assert nicknames._folded_look(text) == nicknames._any_folded_look(text)
