@@ -169,15 +169,13 @@ class Store:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             heads, rows, pastes = self._number(batch, created)
-            # By room: SQLite goes on at the page of the last row, and looks from the root for one that is elsewhere.
-            ordered = rows if len(heads) == 1 else sorted(rows)
+            ordered = rows if len(heads) == 1 else sorted(rows)  # SQLite goes on at the page where it is
             many = len(rows) - len(rows) % ROWS_AT_ONCE
             for at in range(0, many, ROWS_AT_ONCE):
                 self.connection.execute(INSERT_MESSAGES, tuple(chain.from_iterable(ordered[at : at + ROWS_AT_ONCE])))
             self.connection.executemany(INSERT_MESSAGE, ordered[many:])
             sent = zip(batch, rows, strict=True)
-            receipts = [(each.identity, each.id, row[0], row[1], each.ts) for each, row in sent if each.id]
-            if receipts:
+            if receipts := [(each.identity, each.id, *row[:2], each.ts) for each, row in sent if each.id]:
                 self.connection.executemany(INSERT_RECEIPT, receipts)
             for message, room_key, seq in pastes:
                 self._keep_paste(message, room_key, seq)

@@ -37,6 +37,8 @@ TOLERATED = 0.2
 ROUNDS = 100
 SECONDS = 1.5
 SPARE = 100
+QUIET_SECONDS = 2.5
+"""Longer than it takes until a newcomer is announced, which is a part of what they cost."""
 ROOM = "full"
 
 
@@ -77,7 +79,7 @@ def crowd(server: Contender, target: BenchTarget, hellos: Sequence[bytes]) -> It
             peers.append(peer)
             if number % 50 == 0:
                 read_until_quiet(selector, 0)
-        read_until_quiet(selector, 0.5)
+        read_until_quiet(selector, QUIET_SECONDS)
         yield peers
         if len(selector.get_map()) < len(hellos):
             raise BenchError(f"{len(hellos) - len(selector.get_map())} connections were closed")
