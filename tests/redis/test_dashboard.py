@@ -27,7 +27,7 @@ KEY = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 def house(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Gateway]]:
     """Two gateways, and one of two workers."""
     redis_server.cli("FLUSHALL")
-    flags = ("--redis", redis_server.url, *NO_PACE, "--admin.tokens", ROBOT)
+    flags = ("--redis", redis_server.url, *NO_PACE, "--admin.tokens", ROBOT, "--admin.watch")
     with starter(tmp_path_factory.mktemp("house")) as start:
         yield [start(*flags, data="a"), start(*flags, data="b"), start(*flags, "--workers", "2", data="w")]
 
@@ -80,6 +80,8 @@ def test_one_table_has_everybody_and_any_node_acts_on_any_connection(house: list
         victim, muted, *_ = rows(here, "nick:w*", sort="nick")
         detail = api(there, f"connections/{victim['id']}")
         assert (detail["connection"]["nick"], detail["rooms"][0]["room"]) == ("w0", "lobby")
+        watched = api(there, f"connections/{victim['id']}/watch")["error"]
+        assert watched["text"].startswith(f"it is connected to {victim['node']}: watch it")
         assert api(here, f"connections/{victim['id']}", "DELETE", reason="spam")["kicked"]
         people[6].until("!! kicked: spam")
         assert api(there, f"connections/{muted['id']}/message", "POST", text="hello you")["told"]

@@ -15,14 +15,16 @@ from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import Login
 from gateway.web.endpoint import Call, Misread
+from gateway.web.tables.survey import Survey
 
 _encode = msgspec.json.encode
 
 
 class WatchEndpoints:
-    """The handler. `allowed`: the setting is on."""
+    """The handler. `allowed`: the setting is on. A connection is watched at its own node."""
 
-    def __init__(self, hub: Hub, login: Login, watching: Watching, *, allowed: bool) -> None:
+    def __init__(self, hub: Hub, login: Login, watching: Watching, survey: Survey, *, allowed: bool) -> None:
+        self._survey = survey
         self._hub = hub
         self._login = login
         self._watching = watching
@@ -49,6 +51,10 @@ class WatchEndpoints:
     def _find(self, id: str) -> Session:
         if not self._allowed:
             raise Misread(Code.FORBIDDEN, wording.WATCH_SWITCHED_OFF)
+        owner = self._survey.owner(id)
+        if owner is not None:
+            node = self._survey.labels().get(owner.id, owner.label)
+            raise Misread(Code.NO_SUCH_USER, wording.WATCH_ELSEWHERE.format(node=node))
         session = self._hub.find(id)
         if session is None:
             raise Misread(Code.NO_SUCH_USER, wording.NO_SUCH_CONNECTION)
