@@ -275,3 +275,44 @@ def test_a_page_becomes_the_person_of_a_terminal(gateway: RunningGateway, room: 
     expect(tab.locator("#my-nick")).to_have_text("olga")
     tab.reload()
     expect(tab.locator("#my-nick")).to_have_text("nora")
+
+
+def test_comings_and_goings_are_one_line_until_something_is_said(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "emma")
+    connected(page)
+    nina, otto = gateway.terminal(room=room), gateway.terminal(room=room)
+    nina.say("/nick nina")
+    otto.say("/nick otto")
+    news = page.locator("#log .presence")
+    expect(news.last).to_contain_text("nina")
+    expect(news.last).to_contain_text("otto")
+    otto.say("/quit")
+    expect(news.last).not_to_contain_text("otto")
+    expect(news).to_have_count(1)
+
+    nina.say("hello")
+    has(page, "hello")
+    nina.say("/nick nora")
+    expect(news).to_have_count(2)
+    expect(news.last.locator(".text")).to_have_text("nina is now nora")
+
+
+def test_a_topic_that_is_cut_is_reached_and_unfolded_by_keyboard(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "emma")
+    connected(page)
+    topic = page.locator("#topic")
+    assert topic.get_attribute("tabindex") != "0", "an empty one is not stepped on"
+    say(page, f"/topic {'a topic of many words ' * 12}")
+    expect(topic).to_contain_text("a topic of many words")
+    folded = topic.evaluate("node => node.clientHeight")
+
+    for _ in range(20):
+        page.keyboard.press("Shift+Tab")
+        if page.evaluate("document.activeElement.id") == "topic":
+            break
+    expect(topic).to_be_focused()
+    assert topic.evaluate("node => node.clientHeight") > folded

@@ -111,12 +111,13 @@ export class Room {
   }
 
   async _presence({ joined = [], left = [], renamed = [], count }) {
-    const news = {
-      left,
-      joined: joined.filter(({ nick }) => !this.doors.has(nick)), // somebody who was here before us has not just joined
-      renamed: renamed.filter(({ to }) => to !== this.#page.me), // we have been told
-    };
     const { me } = this.#page; // told at once by a notice: what is said here of that name is of who had it before us
+    const knows = (nick) => this.doors.has(nick); // a name that nobody has seen is not news when it goes or changes
+    const news = {
+      left: left.filter(knows),
+      joined: joined.filter(({ nick }) => !knows(nick)), // somebody who was here before us has not just joined
+      renamed: renamed.filter(({ from, to }) => to !== me && knows(from)), // of ours we have been told
+    };
     for (const nick of left) if (nick !== me) this.doors.delete(nick);
     for (const { from, to } of renamed) {
       if (from === me) this.doors.set(to, this.#formerDoor);
