@@ -92,8 +92,8 @@ class Talkers:
     def _read_lines(self, terminal: Terminal, name: str, door: str) -> None:
         with contextlib.suppress(*GONE):
             while True:
-                _, said, token = terminal.line(1.0 if self.over.is_set() else 20.0).partition(": ")
-                if said and token.count(":") == 2:
+                author, said, token = terminal.line(1.0 if self.over.is_set() else 20.0).partition(": ")
+                if said and token.count(":") == 2 and not author.startswith("!!"):
                     self.records.add(Row(name, door, "shown", token))
 
     def _browser(self, name: str, tokens: "Tokens") -> None:

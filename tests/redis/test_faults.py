@@ -1,9 +1,10 @@
 """Redis and nodes killed, frozen and cut off at random while peers talk on every door of two nodes: one order, nothing
-twice, nothing lost that was acknowledged or shown."""
+twice, nothing lost that was acknowledged or shown. The soak does it for SOAK_MINUTES (60) with three."""
 
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,14 +37,14 @@ def held(gateway: Gateway) -> list[Held]:
 
 
 class Storm:
-    """Two nodes, peers on all their doors, and what happens to them."""
+    """Nodes, peers on all their doors, and what happens to them."""
 
-    def __init__(self, server: RedisServer, here: Gateway, there: Gateway) -> None:
+    def __init__(self, server: RedisServer, *nodes: Gateway) -> None:
         print(f"seed {SEED}: run again with BRIDGE_SEED={SEED}")
         self.dice = random.Random(SEED)
-        self.server, self.here, self.there = server, here, there
+        self.server, self.nodes = server, nodes
         self.records = Records()
-        self.talkers = [Talkers(each, self.records, self.dice.getrandbits(32)) for each in (here, there)]
+        self.talkers = [Talkers(each, self.records, self.dice.getrandbits(32)) for each in nodes]
         self._moment = threading.Event()
 
     def wait(self, least: float, most: float) -> None:
@@ -55,7 +56,7 @@ class Storm:
             each.begin(10 * cycle + index)
         self.wait(0.3, 0.8)
         fault()
-        until(lambda: ready(self.here) and ready(self.there), "both nodes are ready")
+        until(lambda: all(map(ready, self.nodes)), "all nodes are ready")
         self.wait(0.3, 0.8)
         for each in self.talkers:
             each.over.set()
@@ -77,15 +78,24 @@ class Storm:
             self.server.cli("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
 
     def kill_a_node(self) -> None:
-        self.talkers[1].expect_death()
-        self.there.kill()
-        self.there.ports = dict.fromkeys(DOORS, 0)
-        self.there.start()
+        index = self.dice.randrange(1, len(self.nodes))
+        self.talkers[index].expect_death()
+        self.nodes[index].kill()
+        self.nodes[index].ports = dict.fromkeys(DOORS, 0)
+        self.nodes[index].start()
 
     def freeze_a_node(self) -> None:
-        self.there.freeze()
+        node = self.nodes[self.dice.randrange(1, len(self.nodes))]
+        node.freeze()
         self.wait(0.5, 3.0)
-        self.there.thaw()
+        node.thaw()
+
+    @property
+    def faults(self) -> list[Callable[[], None]]:
+        """All that can happen, in a new order each time."""
+        found = [self.restart_redis, self.freeze_redis, self.cut_everybody_off, self.kill_a_node, self.freeze_a_node]
+        self.dice.shuffle(found)
+        return found
 
 
 @pytest.mark.timeout(170)
@@ -95,9 +105,7 @@ def test_nothing_is_lost_repeated_or_reordered_whatever_breaks(
     server = start_redis("--appendonly", "yes", "--appendfsync", "always")
     here, there = (start_nodes("--redis", server.url, *FLAGS, data=name) for name in "ab")
     storm = Storm(server, here, there)
-    faults = [storm.restart_redis, storm.freeze_redis, storm.cut_everybody_off, storm.kill_a_node, storm.freeze_a_node]
-    storm.dice.shuffle(faults)
-    for cycle, fault in enumerate(faults):
+    for cycle, fault in enumerate(storm.faults):
         print(fault.__name__)
         storm.talk(cycle, fault)
     final = held(here)
@@ -131,3 +139,35 @@ def test_a_redis_that_forgets_its_end_changes_the_epoch_and_uses_no_number_twice
     assert [*ambiguous(storm.records.rows, ()), *misread(storm.records.rows)] == []
     assert [each.seq for each in final] == list(range(1, len(final) + 1))
     assert held(there) == final
+
+
+def used(gateway: Gateway) -> tuple[int, int]:
+    """The resident memory of a node in KiB, and its open descriptors."""
+    process = Path(f"/proc/{gateway.running.pid}")
+    status = (process / "status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]), len(list((process / "fd").iterdir()))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_three_nodes_stand_an_hour_of_faults(start_redis: Callable[..., RedisServer], start_nodes: Start) -> None:
+    server = start_redis("--appendonly", "yes", "--appendfsync", "always")
+    nodes = [start_nodes("--redis", server.url, *FLAGS, data=name) for name in "abc"]
+    storm = Storm(server, *nodes)
+    end = time.monotonic() + 60 * float(os.environ.get("SOAK_MINUTES", "60"))
+    figures: list[tuple[int, int]] = []
+    cycle = 0
+    while time.monotonic() < end or len(figures) < 2:
+        for fault in storm.faults:
+            print(cycle, fault.__name__)
+            storm.talk(cycle, fault)
+            cycle += 1
+        figures.append(used(nodes[0]))  # the one that is never killed
+        print(figures[-1])
+        assert violations(storm.records.rows, held(nodes[0])) == []
+    (memory, files), (last_memory, last_files) = figures[len(figures) // 2], figures[-1]
+    assert last_memory < memory * 1.3 and last_files < files + 20, figures
+    final = held(nodes[0])
+    assert all(held(each) == final for each in nodes)
+    assert {each.epoch for each in final} == {final[0].epoch}
+    assert not any("Traceback" in each.stderr for each in nodes)
