@@ -80,10 +80,17 @@ def refusal_of(error: BaseException, address: str) -> BackplaneError:
     elif not word:
         # Within a script's error the word comes later.
         word = next((each for each in text.split() if each in CAUSES), "")
-    words = CAUSES.get(word) or wording.REDIS_UNREACHABLE.format(problem=text or type(error).__name__)
+    words = CAUSES.get(word) or wording.REDIS_UNREACHABLE.format(problem=_problem(error, text))
     refusal = (UnfitRedisError if word in UNFIT else BackplaneError)(words, address)
     refusal.__cause__ = error
     return refusal
+
+
+def _problem(error: BaseException, text: str) -> str:
+    """What the system said, where redis-py wrote it into a sentence with the address: people in a room, who may read
+    this, need not know the address or the path of a socket."""
+    system = error.__cause__ or error.__context__
+    return (isinstance(system, OSError) and system.strerror) or text or type(error).__name__
 
 
 @dataclass(frozen=True, slots=True)

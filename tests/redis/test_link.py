@@ -1,6 +1,7 @@
 """One connection to Redis: answers in order, no late answer taken for another, errors in words that help."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from redis.exceptions import (
@@ -51,6 +52,14 @@ def test_every_error_says_what_it_means_or_what_to_do(error: Exception, words: s
 )
 def test_an_address_is_shown_without_its_password(url: str, address: str) -> None:
     assert shown(url) == address
+
+
+async def test_people_are_not_told_where_redis_is(tmp_path: Path) -> None:
+    gone = tmp_path / "gone.sock"
+    with pytest.raises(BackplaneError) as caught:
+        await Link(f"unix://{gone}", 5).ask([("PING",)])
+    assert "No such file or directory" in caught.value.words
+    assert "gone" not in caught.value.words and "gone" in str(caught.value)
 
 
 async def test_answers_come_in_order_and_an_error_stands_in_its_place(url: str) -> None:
