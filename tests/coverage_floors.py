@@ -23,6 +23,7 @@ FLOORS = {
     "store": 94,
     "tcp": 95,
     "web": 95,
+    "wording": 99,
 }
 """Percent, by package: one or two less than what the whole suite covers. `gateway` is the files at the top."""
 

@@ -94,6 +94,7 @@ def test_a_few_tests_that_failed_beside_others_are_tried_once_more_alone(
 
 def test_the_comparison_gets_the_words_behind_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
+    monkeypatch.setattr(suite, "get_programs", lambda: None)
     monkeypatch.setattr(suite, "run", ran.append)
 
     suite.main(["--side-by-side", "--turns", "1"])

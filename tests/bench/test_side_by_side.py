@@ -27,7 +27,8 @@ def test_a_peer_delivers_everything_and_its_price_is_known(name: str, program: C
         with started(server, None) as target:
             price = work.measure(server, target)
         assert price.value > 0
-        assert price.faults == (), work.name
+        # NATS promises no common order of what several say; the table of a comparison tells how often it was broken.
+        assert [fault for fault in price.faults if name != "nats" or "reordered" not in fault] == [], work.name
 
 
 def test_idle_connections_that_are_closed_are_faults(monkeypatch: pytest.MonkeyPatch) -> None:

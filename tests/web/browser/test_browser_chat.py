@@ -294,9 +294,9 @@ def test_comings_and_goings_are_one_line_until_something_is_said(
 
     nina.say("hello")
     has(page, "hello")
-    nina.say("/nick nora")
+    nina.say("/nick mona")
     expect(news).to_have_count(2)
-    expect(news.last.locator(".text")).to_have_text("nina is now nora")
+    expect(news.last.locator(".text")).to_have_text("nina is now mona")
 
 
 def test_a_topic_that_is_cut_is_reached_and_unfolded_by_keyboard(
