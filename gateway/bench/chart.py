@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from gateway.bench.plan import BenchError
@@ -14,6 +15,8 @@ from gateway.bench.report import Chart
 
 INCHES = (8.0, 4.8)
 DOTS_PER_INCH = 130
+NOTE = 0.03
+"""The part of the height that is left for the note below the chart."""
 MARKERS = "osD^vPX*"
 SHORT_SPAN = 30.0
 MOST_TICK_WORDS = 24
@@ -22,7 +25,7 @@ MOST_TICK_WORDS = 24
 
 def draw(chart: Chart, path: Path) -> None:
     """Write the chart. Raises BenchError when the file cannot be written or its ending names no picture format."""
-    figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained")
+    figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout=ConstrainedLayoutEngine(rect=(0, NOTE, 1, 1 - NOTE)))
     axes = figure.add_subplot()
     _lines(axes, chart)
     _scales(axes, chart)

@@ -142,7 +142,7 @@ def chart(results: Results) -> Chart:
         if points:
             lines[peer.name.replace("`", "")] = points
     ticks = tuple(work.name for work in results.works)
-    title = "What the same work costs others, in gateways (above 1: the gateway is cheaper)"
+    title = "What the same work costs others (1 is the gateway's cost, above it others cost more)"
     return Chart(title, "work", "cost divided by the gateway's", lines, log_y=True, ticks=ticks, points=True, line=1.0)
 
 
