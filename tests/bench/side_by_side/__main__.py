@@ -109,8 +109,9 @@ def to_best(medians: dict[str, float | None]) -> str:
 def notes(results: Results, turns: int) -> list[str]:
     """Below the tables: who is who, who is absent, and what was not as it should be."""
     releases = ", ".join(f"{peer.name} {peer.release()}" for peer in results.peers.values() if peer.release())
+    measured = "One turn" if turns == 1 else f"Medians of {turns} turns"
     lines = [
-        f"Medians of {turns} turns; server on one core, load on the other; the gateway stores with SQLite. {releases}.",
+        f"{measured}; server on one core, load on the other; the gateway stores with SQLite. {releases}.",
         f"{machine_line()}.",
     ]
     busy = [
