@@ -187,7 +187,7 @@ class Questions:
             failed = isinstance(value, JournalError)
             body = str(value).encode() if isinstance(value, JournalError) else value
             if len(body) > LARGEST:
-                failed, body = True, b"the answer is too large"
+                failed, body = True, wording.NODE_ANSWER_TOO_LARGE.encode()
             self._post(asked.sender, Envelope("", asked.number, self._node, body, failed))
 
         use: Callable[[bytes], Answer[Any]] | None = self._served.get(asked.kind)
