@@ -80,7 +80,7 @@ class Discipline:
         self._answer()
         if self._decided:
             self._change_echo()
-        elif self._negotiation.settled:
+        elif self._offered and self._negotiation.settled:
             self._decide()
         if self._editor is not None:
             self._editor.resize(self._negotiation.width, self._negotiation.height)
@@ -252,7 +252,7 @@ class Discipline:
         """Begin or end the editor, as the options are now."""
         found, set = self._negotiation, self._line.session.preferences
         possible = found.moves_cursor and not (self._sends_lines or found.sends_lines or set.plain)
-        if found.echoes and not possible:
+        if found.echoes_by_half or (found.echoes and not possible):
             found.take_back_echo()
         self._answer()
         wanted = (possible and found.echoes) or set.keys

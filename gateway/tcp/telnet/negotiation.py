@@ -11,6 +11,8 @@ echo gets the line editor. What the peers of this world do with such offers:
   to them ECHO means that a password is being asked for. Most can be told by their answers to TTYPE: first the client's
   name, then the terminal's, then `MTTS` and a number whose bits say what it can do. From the others ECHO is taken back
   when their first text is a whole line (`tcp.telnet.discipline`).
+- TinyFugue and clients made with libtelnet agree to ECHO and refuse SGA. Without both nobody knows who shows what is
+  typed, so the one that is on is taken back.
 - Scripts and netcats answer nothing.
 
 `settled` is when nothing more is to be waited for. No answer is needed for it, as long as the caller sets a limit.
@@ -124,6 +126,14 @@ class Negotiation:
     def echoes(self) -> bool:
         """Whether the peer sends every key and leaves the echo to us."""
         return self._telnet.is_on(Side.US, ECHO) and self._telnet.is_on(Side.US, SGA)
+
+    @property
+    def echoes_by_half(self) -> bool:
+        """Whether the peer has agreed to ECHO without SGA, or to SGA without ECHO, unless its answer about ECHO may
+        still come."""
+        # SGA is offered first and so answered first; PuTTY, whose order is its own, says both in one packet.
+        echo, sga = (self._telnet.is_on(Side.US, option) for option in (ECHO, SGA))
+        return echo != sga and (echo or (self.echo_offered and (Side.US, ECHO) not in self._pending))
 
     @property
     def settled(self) -> bool:

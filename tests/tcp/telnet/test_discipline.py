@@ -48,6 +48,15 @@ def test_a_script_is_offered_nothing(house: House) -> None:
     assert house.said == ["hi"]
 
 
+def test_a_script_without_a_line_s_end_is_offered_nothing_either(house: House) -> None:
+    caller = house.stranger()
+    caller.says(b"hi")
+    caller.says_no_more()
+
+    assert b"\xff" not in caller.hears_all()
+    assert house.said == ["hi"]
+
+
 def test_a_client_without_the_editor_erases_with_telnets_commands(house: House) -> None:
     caller = house.stranger()
     caller.says(b"abc\xff\xf7d\nno\xff\xf8yes\n")
@@ -132,6 +141,17 @@ def test_a_client_that_goes_on_sending_whole_lines_gets_its_echo_back(house: Hou
     caller.listens()
 
     assert b"\x1b" not in caller.heard and b"> " not in caller.heard
+
+
+@pytest.mark.parametrize("half", [says(DONT, SGA, DO, ECHO), says(DO, SGA, DONT, ECHO)])
+def test_of_a_client_that_agrees_to_one_half_of_the_echo_that_is_taken_back(house: House, half: bytes) -> None:
+    caller = house.stranger()
+    caller.hears(OFFER)
+    caller.says(half + says(WONT, NAWS, WONT, TTYPE, WONT, NEW_ENVIRON))
+    caller.hears(says(WONT, ECHO) if says(DO, ECHO) in half else says(WONT, SGA))
+    caller.hears(b"/quit leaves")
+
+    assert b"> " not in caller.heard
 
 
 def test_a_mud_client_that_names_itself_keeps_its_echo(house: House) -> None:

@@ -53,6 +53,24 @@ def test_a_peer_that_refuses_everything_is_settled_at_once() -> None:
     assert negotiation.settled and not negotiation.echoes and not negotiation.replies()
 
 
+@pytest.mark.parametrize(
+    ("answers", "half"),
+    [
+        (says(DO, ECHO), True),  # with or without an answer about SGA the peer hides what is typed
+        (says(DO, SGA), False),  # ECHO comes next
+        (says(DO, SGA, DONT, ECHO), True),
+        (says(DONT, SGA, DO, ECHO), True),
+        (says(DO, ECHO, DO, SGA), False),
+        (says(DONT, SGA, DONT, ECHO), False),
+    ],
+)
+def test_half_an_echo_is_noticed(answers: bytes, half: bool) -> None:
+    negotiation = offered()
+    negotiation.feed(answers)
+
+    assert negotiation.echoes_by_half is half
+
+
 def test_a_telnet_program_is_known_by_its_terminal() -> None:
     negotiation = named(b"XTERM-256COLOR", b"XTERM-256COLOR")
 
