@@ -4,7 +4,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from gateway.redis import connection, questions
+from tests.fakes import PATIENCE
 from tests.redis.servers import RedisServer
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The nodes in this process wait for a busy Redis as long as the tests do. A test of a silent one sets less."""
+    for name in ("TRY_SECONDS", "WATCH_PATIENCE", "START_SECONDS"):
+        monkeypatch.setattr(connection, name, PATIENCE)
+    for name in ("ANSWER_SECONDS", "SEND_SECONDS"):
+        monkeypatch.setattr(questions, name, PATIENCE)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -35,6 +36,12 @@ def api(gateway: Gateway, method: str, path: str, **body: Any) -> Any:
     """One request of a script; its JSON."""
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
     return request(gateway.web, method, f"/admin/api/{path}", json.dumps(body) if body else None, headers).json
+
+
+def counts(gateway: Gateway, room: str, count: int) -> bool:
+    """Whether its list of rooms says so many."""
+    rooms = request(gateway.web, "GET", "/rooms").json
+    return [each["count"] for each in rooms if each["room"] == room] == [count]
 
 
 def hello(gateway: Gateway, token: str) -> Browser:
@@ -99,7 +106,7 @@ def test_a_nick_has_one_owner_over_both_nodes(pair: tuple[Gateway, Gateway]) -> 
         assert post(there.web, "lobby", "hi", "paul").status == 409
         paul.send("/nick peter")
         paul.until("-- you are peter")
-        other.named("paul")
+        until(lambda: other.answer("/nick paul", "^(-- you are|!!)") == "-- you are paul", "the nick is free there")
 
 
 def test_who_is_there_is_known_at_both_nodes(pair: tuple[Gateway, Gateway]) -> None:
@@ -108,12 +115,15 @@ def test_who_is_there_is_known_at_both_nodes(pair: tuple[Gateway, Gateway]) -> N
         vic.answer("/join tea", "-- ")
         comes = {"nick": "vic", "door": "tcp"}
         assert uma.until(lambda each: each["type"] == "presence" and comes in each["joined"])[-1]["count"] == 2
-        vic.send("/who")
-        rows = vic.until("vic")
-        assert [row.split()[1] for row in rows[-2:]] == ["uma", "vic"] and "2 people" in rows[-3]
+
+        def who() -> bool:
+            vic.send("/who")
+            rows = vic.until("vic")
+            return [row.split()[1] for row in rows[-2:]] == ["uma", "vic"] and "2 people" in rows[-3]
+
+        until(who, "both are listed")
         for gateway in pair:
-            rooms = request(gateway.web, "GET", "/rooms").json
-            assert [each["count"] for each in rooms if each["room"] == "tea"] == [2]
+            until(partial(counts, gateway, "tea", 2), "both are counted")
         with Browser(there.web, "tea") as page:
             assert {each["nick"] for each in page.joined["tea"]["members"]} >= {"uma", "vic"}
         vic.send("/quit")

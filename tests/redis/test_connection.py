@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from gateway.errors import BackplaneError, JournalError, StartError
 from gateway.redis import connection
 from gateway.redis.connection import Backplane
-from gateway.redis.link import run_of
+from gateway.redis.link import Command, run_of
 from tests.redis.nodes import nodes, soon
 from tests.redis.servers import Proxy, RedisServer, free_port
 from tests.tls_peers import Certificates
@@ -73,7 +75,7 @@ async def test_an_overtaken_batch_is_refused_when_it_comes_at_last(url: str) -> 
 async def test_a_redis_that_stands_still_refuses_within_seconds_and_nothing_comes_twice(
     start_redis: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "WATCH_PATIENCE", 0.3)
+    monkeypatch.setattr(connection, "WATCH_PATIENCE", 1.0)
     server = start_redis()
     async with nodes(server.url, 2) as (here, there):
         await here.read()
@@ -85,11 +87,32 @@ async def test_a_redis_that_stands_still_refuses_within_seconds_and_nothing_come
         assert isinstance(await here.say("at once"), BackplaneError)
         assert isinstance(await here.ask(here.journal.read, "lobby", after=0, before=None, limit=9), BackplaneError)
         server.thaw()
-        await soon(lambda: here.backplane.away is None and there.backplane.away is None)
-        await here.say("during", identity="ana", id="c1")
-        await here.say("after")
+        for text, id in (("during", "c1"), ("after", "c2")):
+            while isinstance(await here.say(text, identity="ana", id=id), JournalError):
+                await asyncio.sleep(0.05)
         await soon(lambda: there.told.texts[-1:] == ["after"])
         assert there.told.texts == here.told.texts == ["before", "during", "after"]
+
+
+async def test_redis_is_not_away_because_this_process_stood_still(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with nodes(url) as (node,):
+        watcher, answers = node.backplane._watcher, list[bool]()
+        ask = watcher.ask
+
+        async def ask_and_stand_still(commands: Sequence[Command]) -> list[Any]:
+            asyncio.get_running_loop().call_soon(time.sleep, 1.0)  # the answer comes meanwhile
+            answers.append(False)
+            found = await ask(commands)
+            answers[-1] = True
+            return found
+
+        monkeypatch.setattr(watcher, "ask", ask_and_stand_still)
+        monkeypatch.setattr(watcher, "seconds", 0.1)
+        monkeypatch.setattr(connection, "WATCH_PATIENCE", 0.1)
+        await soon(lambda: False in answers[:-1])
+        assert "away" not in caplog.text
 
 
 async def test_a_library_that_was_deleted_is_loaded_again(url: str, redis_server: RedisServer) -> None:

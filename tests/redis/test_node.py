@@ -26,6 +26,11 @@ def pair(server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield start("--redis", server.url, *NO_PACE, data="a"), start("--redis", server.url, *NO_PACE, data="b")
 
 
+def found(gateway: Gateway, room: str, words: str) -> list[str]:
+    """What a search finds in a room."""
+    return [each["text"] for each in request(gateway.web, "GET", f"/r/{room}/messages?q={words}").json["messages"]]
+
+
 def test_every_door_of_two_nodes_is_in_one_room(pair: tuple[Gateway, Gateway]) -> None:
     here, there = pair
     with Terminal(here.tcp).named("ana") as ana, Terminal(there.telnet).named("bob") as bob, Browser(there.web) as web:
@@ -76,12 +81,11 @@ def test_topic_paste_removal_and_search_are_the_same_on_both(pair: tuple[Gateway
         assert whole.body.decode().count("\n") >= 19
         olga.send("a word that is regretted")
         piet.until("regretted")
-        found = request(there.web, "GET", "/r/shared/messages?q=regretted").json["messages"]
-        assert [each["text"] for each in found] == ["a word that is regretted"]
+        assert found(there, "shared", "regretted") == ["a word that is regretted"]
         olga.send("/delete")
         piet.until("was removed")
         assert history(there.web, "shared")[-1]["text"] == ""
-        assert request(there.web, "GET", "/r/shared/messages?q=regretted").json["messages"] == []
+        assert found(there, "shared", "regretted") == []
 
 
 def test_a_search_finds_what_this_node_has_never_read(pair: tuple[Gateway, Gateway]) -> None:
@@ -91,8 +95,7 @@ def test_a_search_finds_what_this_node_has_never_read(pair: tuple[Gateway, Gatew
     for more in ((), ("third needle",)):
         for text in more:
             assert post(here.web, "haystack", text).status == 201
-        found = request(there.web, "GET", "/r/haystack/messages?q=needle").json
-        assert [each["text"] for each in found["messages"]] == [*more, "second needle", "first needle"]
+        assert found(there, "haystack", "needle") == [*more, "second needle", "first needle"]
 
 
 def test_a_killed_node_loses_nothing_that_was_acknowledged(pair: tuple[Gateway, Gateway]) -> None:
@@ -127,6 +130,7 @@ def test_the_loss_of_redis_is_told_readers_stay_and_nothing_is_repeated(
         server.start()
         until(lambda: {request(node.web, "GET", "/readyz").status for node in pair} == {200}, "ready again")
         until(lambda: post_json(there.web, "lossy", nick="ci", text="x", id="x1").status == 201, "posted at last")
+        ana.until(": x$")
         ana.send("after")
         lines = bob.until("ann: after")
         assert [line for line in lines if not line.startswith("--")][-2:] == ["ci: x", "ann: after"]

@@ -150,7 +150,10 @@ class MaintenanceEndpoints:
         """`POST /admin/api/drain`"""
         order, draining = call.body, self._operators.drain
         await answered(draining.begin(call.operator, order.door, order.per_second, order.spread_seconds, order.node))
-        return await self._progress()
+        report = await self._progress()
+        if report.per_second is None:  # the node that is to drain was asked how far it is before it was told to
+            report = DrainReport(DoorState.DRAINING, order.per_second, report.doors)
+        return report
 
     async def cancel(self, call: Call[None]) -> DrainReport:
         """`DELETE /admin/api/drain`"""
