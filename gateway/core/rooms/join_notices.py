@@ -34,6 +34,8 @@ class JoinNotices:
 
     def renamed(self, member: Member, old: str) -> None:
         """The person was called `old` until now; `member` is the earliest of their connections in the room."""
+        if member.introduced and member.own:
+            member.announced = True  # people at terminals have read what `old` said, and must know who says the rest
         member.room.presences.renamed(old, member.session.nick, member.announced, member.listed_as)
         member.room.attendance.renamed()
         self._tell_later(member.room)

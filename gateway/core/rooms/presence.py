@@ -10,8 +10,9 @@ right.
 A page knows a name from a presence event or from the list of members that it got on joining, a terminal only from a
 presence event. So what happens to a member that was listed but never announced is told to pages only. So is the join of
 a member that spoke before it was announced: people at terminals have read the name already, pages need it in their
-list. A page applies all this to a set: a name that it already has, or does not have, does no harm. During a long crowd
-a member may have had several names, each in the list of another page; all but the last are told as having left.
+list; from its first new name on it is announced to all. A page applies all this to a set: a name that it already has,
+or does not have, does no harm. During a long crowd a member may have had several names, each in the list of another
+page; all but the last are told as having left.
 """
 
 from bisect import bisect_left, insort

@@ -79,6 +79,18 @@ def test_a_new_name_of_somebody_never_announced_is_told_to_pages_and_not_to_term
     assert not [line for line in reader.lines if "early" in line]
 
 
+def test_somebody_who_spoke_at_once_and_stays_has_new_names_told_to_terminals() -> None:
+    world = World()
+    reader, newcomer = world.terminal("reader"), world.terminal("early")
+    newcomer.says("hello")
+    world.later(4)
+    newcomer.says("/nick later")
+    world.later(2)
+    world.hub.disconnect(newcomer.session, CloseReason.LEFT)
+    world.later(2)
+    assert reader.lines == ["early: hello", "-- early is now later", "-- later left"]
+
+
 def test_a_newcomer_that_speaks_while_its_join_waits_to_be_told_is_not_announced_behind_its_words() -> None:
     world = World()
     reader, page = world.terminal("reader"), world.browser("page")
