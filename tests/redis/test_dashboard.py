@@ -129,8 +129,8 @@ def test_a_drain_is_of_all_nodes_or_of_the_one_that_is_named(house: list[Gateway
         until(lambda: len(rows(here, "nick:d*")) == 3, "all are there")
         name = next(each for each in nodes(here) if each.endswith(f":{there.web}"))
         one = api(workers, "drain", "POST", door="tcp", node=name, per_second=1000)
+        assert one["per_second"] == 1000, "the node has heard it before the answer is given"
         people[1].until("closes for a while")
-        assert one["per_second"] == 1000
         until(lambda: api(here, "drain")["state"] == "closed", "it is drained")
         until(lambda: len(rows(here, "nick:d*")) == 2, "the others are still there")
         assert api(here, "drain", "POST", door="tcp", node="nowhere")["error"]["code"] == "bad_message"
@@ -138,8 +138,8 @@ def test_a_drain_is_of_all_nodes_or_of_the_one_that_is_named(house: list[Gateway
         for each in (people[0], people[2]):
             each.until("closes for a while")
         until(lambda: api(workers, "drain")["state"] == "closed", "all are drained")
-        api(there, "drain", "DELETE")
-        until(partial(ready, house), "all are open again")
+        assert api(there, "drain", "DELETE")["state"] == "ready", "all are open again, for every node that is asked"
+        until(partial(ready, house), "every node says so")
     for gateway in house:
         with Terminal(gateway.tcp).named("back"):
             pass

@@ -1,5 +1,8 @@
 """`/admin/api/…` for the gateway itself: drain, maintenance, log level, and the feed of recent events."""
 
+import asyncio
+from collections.abc import Callable
+
 import msgspec
 from aiohttp import web
 
@@ -17,6 +20,8 @@ from gateway.web.tables.paging import PAGE_DEFAULT
 from gateway.web.tables.survey import Survey
 
 WORST = (DoorState.DRAINING, DoorState.CLOSED)
+HEARD_SECONDS = 5.0
+HEARD_PAUSE = 0.05
 
 
 class DrainRequest(Order):
@@ -150,15 +155,12 @@ class MaintenanceEndpoints:
         """`POST /admin/api/drain`"""
         order, draining = call.body, self._operators.drain
         await answered(draining.begin(call.operator, order.door, order.per_second, order.spread_seconds, order.node))
-        report = await self._progress()
-        if report.per_second is None:  # the node that is to drain was asked how far it is before it was told to
-            report = DrainReport(DoorState.DRAINING, order.per_second, report.doors)
-        return report
+        return await self._changed(lambda state: state != DoorState.READY)
 
     async def cancel(self, call: Call[None]) -> DrainReport:
         """`DELETE /admin/api/drain`"""
         await answered(self._operators.drain.cancel(call.operator))
-        return await self._progress()
+        return await self._changed(lambda state: state == DoorState.READY)
 
     async def progress(self, call: Call[None]) -> DrainReport:
         """`GET /admin/api/drain`"""
@@ -276,6 +278,16 @@ class MaintenanceEndpoints:
 
     async def _serve_progress(self, question: None) -> DrainReport:
         return self._report(self._operators.drain.progress(), self._operators.drain.per_second)
+
+    async def _changed(self, wanted: Callable[[str], bool]) -> DrainReport:
+        """The drain of all nodes, once they have heard what was ordered here: they hear it by the stream, and a
+        question may overtake it. Whoever has not heard after HEARD_SECONDS is reported as it is."""
+        deadline = self._hub.clock.now() + HEARD_SECONDS
+        report = await self._progress()
+        while not wanted(report.state) and self._hub.clock.now() < deadline and not self._survey.alone:
+            await asyncio.sleep(HEARD_PAUSE)
+            report = await self._progress()
+        return report
 
     async def _progress(self) -> DrainReport:
         """The drain of all nodes: a door's connections are added up, its state is the worst."""
