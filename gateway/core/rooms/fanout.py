@@ -263,9 +263,10 @@ class Room:
         return readers
 
     def joined(self, session: Session, recovered: bool) -> Joined:
-        """The event that describes the room to a session; `recovered`: it missed nothing."""
-        listed = self.attendance.listed()
-        if self.elsewhere:
+        """The event that describes the room to a session; `recovered`: it missed nothing. Terminals read how many are
+        here and not the list: who is in it counts as known by name."""
+        listed = self.attendance.listed() if session.wire.objects else []
+        if self.elsewhere and session.wire.objects:
             others = (Listed(nick, door) for nick, door in sorted(self.people_elsewhere().items()))
             listed = [*listed, *islice(others, MEMBERS_LISTED - len(listed))]
         epoch, seq = ("", 0) if session.identity is None else session.identity.reads.get(self.name, ("", 0))

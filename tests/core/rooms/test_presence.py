@@ -91,6 +91,19 @@ def test_somebody_who_spoke_at_once_and_stays_has_new_names_told_to_terminals() 
     assert reader.lines == ["early: hello", "-- early is now later", "-- later left"]
 
 
+def test_a_terminal_that_takes_a_name_before_it_is_announced_is_news_to_pages_only_under_that_name() -> None:
+    world = World()
+    page = world.browser("page", rooms=[{"room": "ops"}])
+    world.later(5)
+    page.forget()
+    newcomer = world.terminal()
+    newcomer.says("/join ops", "/nick nina")  # it is told how many are here, and no names
+    world.later(5)
+    told = page.told("presence")
+    assert [each["renamed"] for each in told] == [[]]
+    assert [each["joined"] for each in told] == [[{"nick": "nina", "door": "tcp"}]]
+
+
 def test_a_newcomer_that_speaks_while_its_join_waits_to_be_told_is_not_announced_behind_its_words() -> None:
     world = World()
     reader, page = world.terminal("reader"), world.browser("page")

@@ -1,10 +1,11 @@
 """People on chat pages, with nc and with curl, in one room."""
 
+import json
 import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from tests.web.browser.conftest import Open
 from tests.web.browser.running_gateway import RunningGateway
@@ -297,6 +298,32 @@ def test_comings_and_goings_are_one_line_until_something_is_said(
     nina.say("/nick mona")
     expect(news).to_have_count(2)
     expect(news.last.locator(".text")).to_have_text("nina is now mona")
+
+
+def test_in_a_room_of_more_people_than_are_listed_the_page_also_tells_of_names_it_was_not_given(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    zoe = gateway.terminal(room=room)
+    zoe.say("/nick zoe")
+    zoe.wait_for("zoe")
+
+    def without_zoe(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def hand_on(frame: str | bytes) -> None:
+            event = json.loads(frame)
+            for names in {"members", "joined"} & event.keys():
+                event[names] = [each for each in event[names] if each["nick"] != "zoe"]
+            socket.send(json.dumps(event))
+
+        server.on_message(hand_on)
+
+    page = open_page("about:blank", "emil")
+    page.route_web_socket("**/ws", without_zoe)
+    page.goto(f"{gateway.web}/r/{room}")
+    connected(page)
+    zoe.say("/nick zora")
+    expect(page.locator("#log .presence .text")).to_contain_text("zoe is now zora")
 
 
 def test_a_topic_that_is_cut_is_reached_and_unfolded_by_keyboard(

@@ -21,6 +21,7 @@ export class Room {
   #page;
   #replayedTo = 0; // messages up to here are history
   #catchingUp = true;
+  #all = true; // whether the list of members that came had everybody
   #tells = false; // whether the server wants to know what is read
   #formerDoor = "web"; // of who had our name before us, until their own new name is told
   #reading = 0; // the timer of telling it
@@ -77,6 +78,7 @@ export class Room {
     this.#tells = event.read !== undefined;
     this.#replayedTo = event.head;
     this.doors = new Map(event.members.map(({ nick, door }) => [nick, door]));
+    this.#all = event.members.length >= event.count;
     this.count = event.count;
     this.topic = event.topic;
     this.log.joined(event);
@@ -112,11 +114,12 @@ export class Room {
 
   async _presence({ joined = [], left = [], renamed = [], count }) {
     const { me } = this.#page; // told at once by a notice: what is said here of that name is of who had it before us
-    const knows = (nick) => this.doors.has(nick); // a name that nobody has seen is not news when it goes or changes
+    const knows = (nick) => this.doors.has(nick);
+    const knew = (nick) => knows(nick) || !this.#all; // a name that nobody has seen is not news when it goes or changes
     const news = {
-      left: left.filter(knows),
+      left: left.filter(knew),
       joined: joined.filter(({ nick }) => !knows(nick)), // somebody who was here before us has not just joined
-      renamed: renamed.filter(({ from, to }) => to !== me && knows(from)), // of ours we have been told
+      renamed: renamed.filter(({ from, to }) => to !== me && knew(from)), // of ours we have been told
     };
     for (const nick of left) if (nick !== me) this.doors.delete(nick);
     for (const { from, to } of renamed) {
