@@ -1,7 +1,7 @@
 """The full-text index in an open database: verbs that work at once or raise sqlite3.Error, with nothing half done.
 
 It is a copy: whatever is wrong with it, the file is thrown away and filled again from the journal. It holds a second
-copy of every text, because what finds a message must be able to forget it when the journal has already done so.
+copy of every text (of pastes the whole), because what finds a message must be able to forget it when the journal has.
 
 Words. FTS5's tokenizer unicode61 finds words by blanks and punctuation, and compares them without upper case and
 accents. It takes a sentence of Chinese, Japanese or Thai for one word. So a control character (SEAM), which the gate
@@ -41,7 +41,7 @@ from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message, PasteSize
 
 APPLICATION_ID = 0x47617449
-VERSION = 2
+VERSION = 3
 PART_MESSAGES = 10_000
 PART_CHARACTERS = 2_000_000
 """Texts in one part; a part is closed with the first chunk that goes beyond."""
@@ -85,7 +85,7 @@ INSERT_ROWS = 250
 """Rows in one INSERT."""
 INSERT_WORDS = "INSERT INTO words_{0} (rowid, key, text) SELECT id, key, text FROM lines_{0} WHERE id >= ?"
 SELECT_FOUND = """
-    SELECT seq, ts, nick, door, kind, lines_{0}.text, paste
+    SELECT seq, ts, nick, door, kind, iif(paste IS NULL, lines_{0}.text, ''), paste
     FROM words_{0} JOIN lines_{0} ON lines_{0}.id = words_{0}.rowid
     WHERE words_{0} MATCH ? AND ts >= ? AND ts < ? AND seq >= ? AND seq < ?
     ORDER BY words_{0}.rowid DESC LIMIT ?
@@ -135,16 +135,18 @@ def split(text: str) -> str:
     return text if text.isascii() else _RUN.sub(lambda run: f"{SEAM}{SEAM.join(run[0])}{SEAM}", text)
 
 
-def _paste(stored: str | None) -> PasteSize | None:
-    if stored is None:
-        return None
-    size, lines = stored.split()
-    return PasteSize(int(size), int(lines))
+def _paste(message: Message) -> str | None:
+    """What is shown of a paste that is found, in front of it its bytes and lines."""
+    return None if message.paste is None else f"{message.paste.bytes} {message.paste.lines} {message.text}"
+
+
+def _shown(text: str, paste: str | None) -> tuple[str, PasteSize | None]:
+    size, lines, shown = ("", "", "") if paste is None else paste.split(" ", 2)
+    return (shown, PasteSize(int(size), int(lines))) if size else (text.replace(SEAM, ""), None)
 
 
 def _author(nick: str) -> str:
-    """The word that stands for an author; hexadecimal, because a nick may have several words."""
-    return "n" + nick.casefold().encode().hex()
+    return "n" + nick.casefold().encode().hex()  # hexadecimal, because a nick may have several words
 
 
 def _expression(query: SearchQuery) -> str:
@@ -281,10 +283,9 @@ class IndexStore:
             rows = self.connection.execute(
                 SELECT_FOUND.format(part.number), (match, since, before, room.floor, below, wanted)
             )
-            found += [
-                Message(name, ts, nick, door, kind, text.replace(SEAM, ""), seq=seq, paste=_paste(paste))
-                for seq, ts, nick, door, kind, text, paste in rows
-            ]
+            for seq, ts, nick, door, kind, *texts in rows:
+                text, size = _shown(*texts)
+                found.append(Message(name, ts, nick, door, kind, text, seq=seq, paste=size))
             if len(found) > query.limit:
                 break
         return found
@@ -312,10 +313,9 @@ class IndexStore:
             if message.text:
                 nick = message.nick
                 key = f"r{room.key} {authors.get(nick) or authors.setdefault(nick, _author(nick))}"
-                paste = None if message.paste is None else f"{message.paste.bytes} {message.paste.lines}"
                 rows.append(
                     (room.key, message.seq, message.ts, nick, message.door, message.kind, key,
-                     split(message.text), paste)
+                     split(message.whole or message.text), _paste(message))
                 )  # fmt: skip
         for name in {message.room for message in batch}:
             self._store_room(self._rooms[name])
@@ -328,8 +328,7 @@ class IndexStore:
         if not self._parts or self._parts[-1].full:
             self._begin_part()
         part = self._parts[-1]
-        (last,) = self.connection.execute(f"SELECT max(id) FROM lines_{part.number}").fetchone()
-        start = (last or 0) + 1
+        start = (self.connection.execute(f"SELECT max(id) FROM lines_{part.number}").fetchone()[0] or 0) + 1
         for at in range(0, len(rows), INSERT_ROWS):
             some = rows[at : at + INSERT_ROWS]
             places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(some))

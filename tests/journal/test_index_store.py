@@ -82,6 +82,19 @@ def test_a_paste_is_found_by_its_beginning_and_knows_its_size() -> None:
     assert find(store, "traceback").messages == [paste]
 
 
+def test_a_paste_is_found_by_all_of_it_and_shown_by_its_beginning() -> None:
+    store = filled("one")
+    size = PasteSize(60_000, 5000)
+    paste = Message(
+        "ops", 1, "ana", "web", "say", "你好\n line", seq=2, paste=size, whole="你好\n line\n" * 5000 + "ends 這裡"
+    )
+    store.add([paste], None)
+    (found,) = find(store, "ends", "這裡", "你好").messages
+    assert (found.text, found.paste, found.whole) == ("你好\n line", size, "")
+    assert store.remove([("ops", 2)], 1)
+    assert find(store, "ends").messages == find(store, "這裡").messages == []
+
+
 def test_a_room_or_an_author_is_not_found_as_a_word() -> None:
     assert seqs(find(filled("hello"), "r1")) == []
     assert seqs(find(filled("hello"), index_store._author("ana"))) == []

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message
-from gateway.errors import JournalError, Refusal
+from gateway.errors import Code, JournalError, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,9 @@ class Index(Protocol):
         another journal, or an earlier state of this one, is emptied first: `witness` is the epoch of some room."""
 
     def add(self, batch: Sequence[Message], after: int | None = None) -> Answer[Mapping[str, int] | JournalError]:
-        """Add committed messages. Those that do not follow the last one here are left out, and their rooms answered as
-        by `compare`. With `after` they are all that the journal holds of one room next to that number."""
+        """Add committed messages, pastes with their `whole` as far as it is held. Those that do not follow the last one
+        here are left out, and their rooms answered as by `compare`. With `after` they are all that the journal holds of
+        one room next to that number."""
 
     def find(self, query: SearchQuery) -> Answer[Found | Refusal | JournalError]:
         """Look for messages; everything added before is found. Refused (busy) when it takes too long."""
@@ -64,3 +66,34 @@ class Index(Protocol):
 
     def close(self) -> None:
         """Finish the verb in work and close the store. Nothing may be called afterwards."""
+
+
+class NoIndex:
+    """An `Index` that holds nothing, where nobody searches."""
+
+    def compare(self, witness: str, records: Sequence[RoomRecord]) -> Answer[Mapping[str, int] | JournalError]:
+        """As `Index.compare`: nothing is ever missing."""
+        return Answer.of({})
+
+    def add(self, batch: Sequence[Message], after: int | None = None) -> Answer[Mapping[str, int] | JournalError]:
+        """As `Index.add`."""
+        return Answer.of({})
+
+    def find(self, query: SearchQuery) -> Answer[Found | Refusal | JournalError]:
+        """As `Index.find`: always refused."""
+        return Answer.of(Refusal(Code.STORAGE, wording.NO_INDEX))
+
+    def removals(self) -> Answer[int | JournalError]:
+        """As `Index.removals`."""
+        return Answer.of(0)
+
+    def remove(self, places: Sequence[tuple[str, int]], number: int) -> Answer[JournalError | None]:
+        """As `Index.remove`."""
+        return Answer.of(None)
+
+    def forget(self, firsts: Mapping[str, int]) -> Answer[JournalError | None]:
+        """As `Index.forget`."""
+        return Answer.of(None)
+
+    def close(self) -> None:
+        """As `Index.close`."""

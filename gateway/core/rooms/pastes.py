@@ -1,7 +1,8 @@
 """Pastes: texts over the length of a message, up to `limits.paste_bytes`.
 
 A paste is a message whose text is only its beginning (`shortened`); the whole goes to the journal with it and is read
-back from there. It counts against the rate as one message per TEXT_BYTES begun, so that it buys nobody more bytes.
+back from there, by whoever asks for it and for the index (`WholePastes`). It counts against the rate as one message per
+TEXT_BYTES begun, so that it buys nobody more bytes.
 
 A terminal writes one line by line, after /paste and until a line that is only a dot (or its half-close). So that every
 line can be pasted, one of an even number of dots stands for half as many: `..` for `.`, `....` for `..`; `...`, which
@@ -11,19 +12,26 @@ that is used up is refused, and the rest of that paste is skipped, so that none 
 may be RAW_FACTOR times as many as the text that the gate leaves of them: logs with colours are pasted, too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
 
 from gateway import wording
 from gateway.core import sanitize
-from gateway.core.protocol.message import PasteSize
+from gateway.core.answer import Answer
+from gateway.core.ports.index import Found, Index, SearchQuery
+from gateway.core.ports.journal import Journal, RoomRecord
+from gateway.core.protocol.message import Message, PasteSize
 from gateway.core.sessions.session import Session
-from gateway.errors import Code, Refusal
+from gateway.errors import Code, JournalError, Refusal
 
 PREVIEW_LINES = 8
 PREVIEW_BYTES = 1000
 HALF_TYPED_BYTES = 64 << 20
 RAW_FACTOR = 4
 END = b"."
+READ_AT_ONCE = 32
+"""Pastes that are read for the index before it has taken those before."""
 
 
 def escaped(line: str) -> str:
@@ -147,3 +155,81 @@ class Pastes:
 
     def _too_long(self, size: int) -> Refusal:
         return Refusal(Code.TOO_LONG, wording.TOO_LONG.format(size=size, limit=self._paste_bytes()))
+
+
+Behind = Answer[Mapping[str, int] | JournalError]
+
+
+class WholePastes:
+    """An `Index` that is given pastes whole: they are read from the journal, READ_AT_ONCE of them at a time.
+
+    What is asked meanwhile waits, so that the index below gets everything in the order of the calls: a search that
+    comes after a paste finds it, and a removal that comes after it removes it. Of a paste that the journal does not
+    hold whole any more (PASTES_KEPT) there is the beginning.
+    """
+
+    def __init__(self, journal: Journal, index: Index) -> None:
+        self._journal = journal
+        self._index = index
+        self._fed: Answer[None] = Answer.of(None)
+        """Comes when the index has been given the pastes that are being read."""
+
+    def compare(self, witness: str, records: Sequence[RoomRecord]) -> Behind:
+        """As `Index.compare`."""
+        return self._fed.chain(lambda _: self._index.compare(witness, records))
+
+    def add(self, batch: Sequence[Message], after: int | None = None) -> Behind:
+        """As `Index.add`, of pastes without their `whole`."""
+        places = [at for at, message in enumerate(batch) if message.paste is not None]
+        if not places:
+            return self._fed.chain(lambda _: self._index.add(batch, after))
+        added = self._fed.chain(lambda _: self._add(batch, places, after))
+        self._fed = added.map(lambda _: None)
+        return added
+
+    def find(self, query: SearchQuery) -> Answer[Found | Refusal | JournalError]:
+        """As `Index.find`."""
+        return self._fed.chain(lambda _: self._index.find(query))
+
+    def removals(self) -> Answer[int | JournalError]:
+        """As `Index.removals`."""
+        return self._fed.chain(lambda _: self._index.removals())
+
+    def remove(self, places: Sequence[tuple[str, int]], number: int) -> Answer[JournalError | None]:
+        """As `Index.remove`."""
+        return self._fed.chain(lambda _: self._index.remove(places, number))
+
+    def forget(self, firsts: Mapping[str, int]) -> Answer[JournalError | None]:
+        """As `Index.forget`."""
+        return self._fed.chain(lambda _: self._index.forget(firsts))
+
+    def close(self) -> None:
+        """As `Index.close`; what is still being read is found to be missing at the next start."""
+        self._index.close()
+
+    def _add(self, batch: Sequence[Message], places: Sequence[int], after: int | None) -> Behind:
+        """Add a batch whose pastes stand at these places."""
+        now, later = places[:READ_AT_ONCE], places[READ_AT_ONCE:]
+        end = later[0] if later else len(batch)
+        some = list(batch[:end])
+
+        def read(number: int) -> Behind:
+            if number == len(now):
+                return self._index.add(some, after)
+            paste = some[now[number]]
+            return self._journal.paste(paste.room, paste.seq).chain(lambda whole: keep(number, whole))
+
+        def keep(number: int, whole: str | JournalError | None) -> Behind:
+            if isinstance(whole, JournalError):
+                return Answer.of(whole)
+            some[now[number]] = msgspec.structs.replace(some[now[number]], whole=whole or "")
+            return read(number + 1)
+
+        def go_on(behind: Mapping[str, int] | JournalError) -> Behind:
+            if isinstance(behind, JournalError):
+                return Answer.of(behind)
+            rest = self._add(batch[end:], [at - end for at in later], None)
+            return rest.map(lambda more: more if isinstance(more, JournalError) else {**more, **behind})
+
+        added = read(0)
+        return added.chain(go_on) if later else added

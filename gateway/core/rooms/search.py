@@ -14,6 +14,7 @@ The index is a copy (`ports.Index`) that is fed from here:
 
 4. Of a journal that nodes share, only what this node reads is handed over as it comes. Before a search, up to a page of
    what the rooms that are asked lack is read first; if they lack more, the search says that it is not complete.
+5. Of pastes the index is given all, though a message holds only the beginning (`core.rooms.pastes.WholePastes`).
 
 What is removed or expires is hidden here at once, and deleted there soon.
 
@@ -27,12 +28,13 @@ from dataclasses import dataclass
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
-from gateway.core.ports.index import Found, Index, SearchQuery
+from gateway.core.ports.index import Found, Index, NoIndex, SearchQuery
 from gateway.core.ports.journal import Journal, Page, Removal, RoomRecord
 from gateway.core.protocol.events import storage_refusal
 from gateway.core.protocol.message import Message
 from gateway.core.rooms.catch_up import HistoryReader, Past, Range
 from gateway.core.rooms.fanout import Room
+from gateway.core.rooms.pastes import WholePastes
 from gateway.core.rooms.registry import LOBBY
 from gateway.core.rooms.search_query import Turns
 from gateway.errors import Code, JournalError, LostTail, Refusal, StoreCloses
@@ -64,37 +66,6 @@ class SearchResult:
     complete: bool
 
 
-class NoIndex:
-    """An `Index` that holds nothing, where nobody searches."""
-
-    def compare(self, witness: str, records: Sequence[RoomRecord]) -> Answer[Mapping[str, int] | JournalError]:
-        """As `Index.compare`: nothing is ever missing."""
-        return Answer.of({})
-
-    def add(self, batch: Sequence[Message], after: int | None = None) -> Answer[Mapping[str, int] | JournalError]:
-        """As `Index.add`."""
-        return Answer.of({})
-
-    def find(self, query: SearchQuery) -> Answer[Found | Refusal | JournalError]:
-        """As `Index.find`: always refused."""
-        return Answer.of(Refusal(Code.STORAGE, wording.NO_INDEX))
-
-    def removals(self) -> Answer[int | JournalError]:
-        """As `Index.removals`."""
-        return Answer.of(0)
-
-    def remove(self, places: Sequence[tuple[str, int]], number: int) -> Answer[JournalError | None]:
-        """As `Index.remove`."""
-        return Answer.of(None)
-
-    def forget(self, firsts: Mapping[str, int]) -> Answer[JournalError | None]:
-        """As `Index.forget`."""
-        return Answer.of(None)
-
-    def close(self) -> None:
-        """As `Index.close`."""
-
-
 class Search:
     """Feeds the index and asks it."""
 
@@ -108,7 +79,7 @@ class Search:
         shared: bool = False,
     ) -> None:
         self._journal = journal
-        self._index = index or NoIndex()
+        self._index = WholePastes(journal, index or NoIndex())
         self._history = history
         self._rooms = rooms
         self._clock = clock

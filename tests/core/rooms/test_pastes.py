@@ -4,12 +4,25 @@ from typing import Any
 
 import pytest
 
+from gateway.core.answer import Answer
 from gateway.core.doors.post import Post, Posting
-from gateway.core.protocol.message import PasteSize
+from gateway.core.ports.index import Index, SearchQuery
+from gateway.core.ports.journal import RoomRecord
+from gateway.core.protocol.message import Message, PasteSize
 from gateway.core.protocol.wire import PLAIN
-from gateway.core.rooms.pastes import HALF_TYPED_BYTES, Pastes, escaped, messages_in, shortened
-from gateway.errors import Code, Refusal
+from gateway.core.rooms.pastes import (
+    HALF_TYPED_BYTES,
+    READ_AT_ONCE,
+    Pastes,
+    WholePastes,
+    escaped,
+    messages_in,
+    shortened,
+)
+from gateway.core.rooms.search import Search
+from gateway.errors import Code, JournalError, Refusal
 from tests.core.world import Peer, World
+from tests.fakes import new_index
 
 TRACE = "\n".join(f"line {number} " + "x" * 40 for number in range(1200))
 
@@ -232,3 +245,89 @@ def test_a_removed_paste_is_gone_whole() -> None:
     eve.asks(type="history", room="lobby")
     (message,) = eve.told("history")[0]["messages"]
     assert (message["text"], message["redacted"], "paste" in message) == ("", "removed", False)
+
+
+def found_by(index: Index, word: str) -> list[int]:
+    answers: list[Any] = []
+    index.find(SearchQuery(("lobby",), (word,))).then(answers.append)
+    return [message.seq for message in answers[0].messages]
+
+
+def test_a_paste_is_found_by_all_of_its_words_and_by_none_once_it_is_taken_back() -> None:
+    index = new_index()
+    world = World(index=index)
+    ana = world.terminal("ana")
+    ana.says("/paste", *(["nothing to see"] * 400), "the needle is here", ".")
+    ana.forget()
+    ana.says("/search needle")
+    (line,) = ana.lines
+    assert line.startswith("#1 [") and line.endswith("] ana: " + " ".join(["nothing to see"] * 8))
+    ana.says("/delete 1", "/search needle")
+    assert ana.lines[-1] == "-- nothing found"
+    assert found_by(index, "needle") == []
+
+
+def test_an_index_that_is_made_anew_has_all_of_the_pastes_too() -> None:
+    world = World(messages_per_second=0)
+    ana = world.terminal("ana")
+    for number in range(READ_AT_ONCE + 3):
+        ana.says("/paste", "x" * 4000, f"needle{number:03}", ".", f"after{number:03}")
+    index = new_index()
+    Search(world.journal, index, world.hub.history, world.hub.rooms, world.hub.clock).start()
+    world.later(1)
+    for number in range(READ_AT_ONCE + 3):
+        assert found_by(index, f"needle{number:03}") == [2 * number + 1]
+        assert found_by(index, f"after{number:03}") == [2 * number + 2]
+
+
+class SlowPastes:
+    """A journal whose pastes come when they are let."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, Answer[str | JournalError | None]]] = []
+
+    def paste(self, room: str, seq: int) -> Answer[str | JournalError | None]:
+        self.asked.append((seq, Answer()))
+        return self.asked[-1][1]
+
+
+def long(seq: int) -> Message:
+    return Message("lobby", seq, "ana", "tcp", "say", "beginning", seq=seq, paste=PasteSize(5000, 1))
+
+
+def short(seq: int) -> Message:
+    return Message("lobby", seq, "ana", "tcp", "say", "short", seq=seq)
+
+
+def test_what_is_asked_of_the_index_while_pastes_are_read_comes_after_them_in_its_order() -> None:
+    journal, index = SlowPastes(), new_index()
+    whole = WholePastes(journal, index)  # type: ignore[arg-type]
+    first, done = list[object](), list[object]()
+    whole.add([short(1), long(2)]).then(first.append)
+    whole.add([short(3)]).then(lambda behind: done.append(("second", behind)))
+    whole.find(SearchQuery(("lobby",), ("needle",))).then(lambda found: done.append(len(found.messages)))  # type: ignore[union-attr]
+    whole.remove([("lobby", 2)], 1).then(done.append)
+    whole.find(SearchQuery(("lobby",), ("needle",))).then(lambda found: done.append(len(found.messages)))  # type: ignore[union-attr]
+    whole.add([long(4)]).then(lambda behind: done.append(("third", behind)))
+    assert done == [] and [seq for seq, _ in journal.asked] == [2]
+    journal.asked[0][1].set("beginning and a needle")
+    assert (first, done) == ([{}], [("second", {}), 1, None, 0])
+    journal.asked[1][1].set(None)  # not held whole any more: found by its beginning
+    assert done[-1] == ("third", {})
+    assert found_by(index, "beginning") == [4]
+
+
+def test_a_paste_that_cannot_be_read_is_missing_in_the_index_until_it_is_asked_for_again() -> None:
+    journal, index = SlowPastes(), new_index()
+    whole = WholePastes(journal, index)  # type: ignore[arg-type]
+    done: list[object] = []
+    whole.add([short(1), *(long(seq) for seq in range(2, READ_AT_ONCE + 4))]).then(done.append)
+    for at in range(READ_AT_ONCE):
+        journal.asked[at][1].set("needle")
+    failure = JournalError("disk full")
+    journal.asked[READ_AT_ONCE][1].set(failure)
+    assert done == [failure]
+    assert len(found_by(index, "needle")) == 20
+    record = RoomRecord("lobby", "epoch", 1, READ_AT_ONCE + 3, "", [])
+    whole.compare("epoch", [record]).then(done.append)
+    assert done[-1] == {"lobby": READ_AT_ONCE + 1}
