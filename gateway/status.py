@@ -9,7 +9,7 @@ import json
 import os
 import ssl
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -21,12 +21,8 @@ from gateway.core.quantity import short_count, short_duration, short_millisecond
 from gateway.errors import StartError
 from gateway.login_link import TIMEOUT, Where, ask, own_machine, read_key, told
 
-UNKNOWN = "n/a"
 PIPED_COLUMNS = 250
 STYLES = {"ok": "bold green", "busy": "bold yellow", "overloaded": "bold red", "draining": "bold blue"}
-RATES = (("messages in", "messages_in"), ("fan-out", "deliveries"), ("skipped", "skipped"))
-SIZES = (("bytes in", "bytes_in"), ("bytes out", "bytes_out"))
-
 Json = dict[str, Any]
 
 
@@ -80,20 +76,19 @@ def screen(summary: Json, page: str) -> RenderableType:
 def headline(summary: Json, page: str) -> RenderableType:
     """Health and its causes, version, how long it has been up."""
     health = summary["health"]
-    line = Text.assemble(
-        (health.upper(), STYLES.get(health, "bold")), f"  gateway {summary['version']} at {page}, ",
-        f"up {duration(summary['uptime'])}",
-    )  # fmt: skip
-    return Group(line, *(Text(f"  {cause['level']}: {cause['text']}") for cause in summary["causes"]))
+    rest = wording.STATUS_HEAD.format(version=summary["version"], page=page, time=duration(summary["uptime"]))
+    causes = (wording.STATUS_CAUSE.format(level=cause["level"], text=cause["text"]) for cause in summary["causes"])
+    return Group(Text.assemble((health.upper(), STYLES.get(health, "bold")), rest), *map(Text, causes))
 
 
 def nodes(lines: Iterable[Json]) -> RenderableType:
     """Every node, and every worker of those that have several."""
-    table = grid("node", "health", "connections", "up", "version", "")
+    table = grid(wording.STATUS_NODES, numbers={2})
     for line in lines:
-        clock = f"its clock is {duration(abs(line['clock_ms']))} off" if line["clock_ms"] else ""
-        health = Text(line["health"] or "missing", STYLES.get(line["health"], "bold red"))
-        remark = Text(line["missing"] or clock or ("asked" if line["here"] else ""))
+        off = line["clock_ms"]
+        clock = wording.STATUS_CLOCK_OFF.format(time=duration(abs(off))) if off else ""
+        health = Text(line["health"] or wording.STATUS_NODE_MISSING, STYLES.get(line["health"], "bold red"))
+        remark = Text(line["missing"] or clock or (wording.STATUS_NODE_ASKED if line["here"] else ""))
         table.add_row(
             Text(line["node"]), health, number(line["connections"]), duration(line["uptime"]), line["version"], remark
         )
@@ -102,7 +97,7 @@ def nodes(lines: Iterable[Json]) -> RenderableType:
 
 def doors(summary: Json) -> RenderableType:
     """Every listener, and the connections by door."""
-    table = grid("door", "address", "state", "connections", "opened in all")
+    table = grid(wording.STATUS_DOORS, numbers={3, 4})
     listening = {listener["door"] for listener in summary["listeners"]}
     for listener in summary["listeners"]:
         table.add_row(listener["door"], listener["address"], listener["state"], *counts(summary, listener["door"]))
@@ -122,31 +117,19 @@ def counts(summary: Json, door: str) -> tuple[str, str]:
 
 def figures(summary: Json) -> RenderableType:
     """The figures: now, the highest since the start, the limit, and in all."""
-    tiles = summary["tiles"]
-    table = grid("", "now", "highest", "limit", "in all")
-
-    def row(name: str, tile: Json, write: Any, per: str = "") -> None:
-        now, peak = (write(tile[key]) + (per if tile[key] is not None else "") for key in ("now", "peak"))
-        limit, total = (write(tile[key]) if tile[key] is not None else "" for key in ("limit", "total"))
-        table.add_row(name, now, peak, limit, total)
-
-    row("connections", tiles["connections"], number)
-    for name, key in RATES:
-        row(name, tiles[key], number, "/s")
-    for name, key in SIZES:
-        row(name, tiles[key], size, "/s")
-    row("lag p99", tiles["lag_p99"], size)
-    row("slow readers", tiles["slow"], number)
-    row("loop lag p99", tiles["loop_lag_p99_ms"], milliseconds)
-    row("loop lag at worst", tiles["loop_lag_max_ms"], milliseconds)
-    row("memory", tiles["rss_bytes"], size)
-    row("file descriptors", tiles["fds"], number)
+    table = grid(wording.STATUS_FIGURES, numbers={1, 2, 3, 4})
+    for key, name in wording.STATUS_ROWS.items():
+        tile, write = summary["tiles"][key], WRITERS.get(key, number)
+        now, peak, limit, total = ("" if tile[each] is None else write(tile[each]) for each in KEYS)
+        if key in RATES:
+            now, peak = (wording.STATUS_PER_SECOND.format(figure=figure) if figure else "" for figure in (now, peak))
+        table.add_row(name, now or wording.STATUS_UNKNOWN, peak or wording.STATUS_UNKNOWN, limit, total)
     return table
 
 
 def slowest(lines: Iterable[Json]) -> RenderableType:
     """The connections that are furthest behind."""
-    table = grid("slowest", "nick", "door", "address", "lag")
+    table = grid(wording.STATUS_SLOWEST, numbers={4})
     for line in lines:
         where = (line["id"], line["nick"], line["door"], line["address"], size(line["lag_bytes"]))
         table.add_row(*map(Text, where))
@@ -156,10 +139,11 @@ def slowest(lines: Iterable[Json]) -> RenderableType:
 def closed(summary: Json) -> RenderableType:
     """The connections that closed last, and how many closed for which reason, the most frequent first."""
     often = sorted(summary["closed"].items(), key=lambda item: -item[1])
-    reasons = Text("ended in all: " + ", ".join(f"{number(count)} {word.replace('_', ' ')}" for word, count in often))
+    each = (wording.STATUS_REASON.format(count=number(n), reason=word.replace("_", " ")) for word, n in often)
+    reasons = Text(wording.STATUS_ENDED.format(reasons=", ".join(each)))
     if not summary["last_closed"]:
         return reasons
-    table = grid("last closed", "nick", "door", "address", "lasted", "ago", "reason")
+    table = grid(wording.STATUS_CLOSED)
     for line in summary["last_closed"]:
         ago = duration(max(0, summary["now"] - line["closed_at"]))
         words = ": ".join(filter(None, (line["reason"].replace("_", " "), line["words"])))
@@ -168,30 +152,42 @@ def closed(summary: Json) -> RenderableType:
     return Group(table, Text(), reasons)
 
 
-def grid(*heads: str) -> Table:
-    """A table without lines; numbers are aligned right."""
+def grid(heads: Iterable[str], numbers: Collection[int] = ()) -> Table:
+    """A table without lines; the columns with these numbers are aligned right."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in heads:
-        right = head in ("now", "highest", "limit", "in all", "connections", "opened in all", "lag")
-        table.add_column(Text(head), justify="right" if right else "left")
+    for column, head in enumerate(heads):
+        table.add_column(Text(head), justify="right" if column in numbers else "left")
     return table
 
 
 def number(value: float | None) -> str:
     """`12,345`."""
-    return UNKNOWN if value is None else short_count(value) if value == int(value) else short_rate(value)
+    return wording.STATUS_UNKNOWN if value is None else short_count(value) if value == int(value) else short_rate(value)
 
 
 def size(value: float | None) -> str:
     """`1.2 MB`."""
-    return UNKNOWN if value is None else short_size(value)
+    return wording.STATUS_UNKNOWN if value is None else short_size(value)
 
 
 def milliseconds(value: float | None) -> str:
     """`3.5 ms`."""
-    return UNKNOWN if value is None else short_milliseconds(value)
+    return wording.STATUS_UNKNOWN if value is None else short_milliseconds(value)
 
 
 def duration(ms: float) -> str:
     """`3d 04h`."""
     return short_duration(ms / 1000)
+
+
+KEYS = "now", "peak", "limit", "total"
+RATES = {"messages_in", "deliveries", "skipped", "bytes_in", "bytes_out"}
+WRITERS: Mapping[str, Callable[[float | None], str]] = {
+    "bytes_in": size,
+    "bytes_out": size,
+    "lag_p99": size,
+    "rss_bytes": size,
+    "loop_lag_p99_ms": milliseconds,
+    "loop_lag_max_ms": milliseconds,
+}
+"""How the figures of a tile are written that are no plain numbers."""

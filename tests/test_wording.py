@@ -115,3 +115,23 @@ def test_what_varies_is_filled_in_by_the_names_that_the_table_has() -> None:
 
 def test_every_text_is_said_somewhere() -> None:
     assert sorted(TABLE.keys() - {use.attr for use in USES}) == []
+
+
+def test_the_labels_of_the_status_screen_are_words_of_the_table() -> None:
+    shown = {"grid", "Text", "assemble", "add_row", "Group"}
+    drawn = [call for module, call in CALLS if module == "status.py" and called(call) in shown]
+    labels = [node.value for call in drawn for each in call.args for node in _texts(each)]
+    assert len(drawn) > 10
+    assert labels == []
+
+
+def _texts(expression: ast.expr) -> list[ast.Constant]:
+    """The texts with letters in an argument, without keys of what the gateway answers and styles."""
+    keys = {
+        id(part)
+        for node in ast.walk(expression)
+        if isinstance(node, ast.Subscript | ast.Call)
+        for part in ([node.slice] if isinstance(node, ast.Subscript) else node.args[1:])
+    }
+    found = [node for node in ast.walk(expression) if isinstance(node, ast.Constant) and id(node) not in keys]
+    return [node for node in found if isinstance(node.value, str) and re.search("[A-Za-z]{2}", node.value)]

@@ -172,6 +172,38 @@ NO_PASSWORD = "no password was given"
 PASSWORD_NOT_UTF8 = "the password is not UTF-8"
 PASSWORD_LENGTH = "the password has {size} bytes: {least} to {most:,} are wanted"
 
+# The screen of `gateway status`
+
+STATUS_HEAD = "  gateway {version} at {page}, up {time}"
+STATUS_CAUSE = "  {level}: {text}"
+STATUS_UNKNOWN = "n/a"
+STATUS_NODES = ("node", "health", "connections", "up", "version", "")
+STATUS_NODE_MISSING = "missing"
+STATUS_NODE_ASKED = "asked"
+STATUS_CLOCK_OFF = "its clock is {time} off"
+STATUS_DOORS = ("door", "address", "state", "connections", "opened in all")
+STATUS_FIGURES = ("", "now", "highest", "limit", "in all")
+STATUS_ROWS = {
+    "connections": "connections",
+    "messages_in": "messages in",
+    "deliveries": "fan-out",
+    "skipped": "skipped",
+    "bytes_in": "bytes in",
+    "bytes_out": "bytes out",
+    "lag_p99": "lag p99",
+    "slow": "slow readers",
+    "loop_lag_p99_ms": "loop lag p99",
+    "loop_lag_max_ms": "loop lag at worst",
+    "rss_bytes": "memory",
+    "fds": "file descriptors",
+}
+"""By the tile of the dashboard that it shows, from the first row to the last."""
+STATUS_PER_SECOND = "{figure}/s"
+STATUS_SLOWEST = ("slowest", "nick", "door", "address", "lag")
+STATUS_CLOSED = ("last closed", "nick", "door", "address", "lasted", "ago", "reason")
+STATUS_ENDED = "ended in all: {reasons}"
+STATUS_REASON = "{count} {reason}"
+
 # A running gateway: status, login-link
 
 CANNOT_WRITE = "cannot write {path}: {why}"
