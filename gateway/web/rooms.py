@@ -157,7 +157,7 @@ class RoomDoor:
 
 PAGE_DATA = {
     "chat/later/commands.json": msgspec.json.encode(
-        [(row.name, row.usage, row.words) for row in COMMANDS.values() if not row.order]
+        [(row.name, row.usage, row.words) for row in COMMANDS.values() if not row.order and not row.terminal]
     )
 }
 """What the chat page fetches once somebody types, as static files: the table of commands, (name, usage, words)."""

@@ -85,6 +85,8 @@ class Command:
     """For operators, and listed for them only."""
     brief: bool = False
     """Listed by its name only."""
+    terminal: bool = False
+    """Only for terminals, and not offered on a page."""
 
 
 def named_command(line: str) -> bool:
@@ -139,10 +141,10 @@ def _help(call: CommandCall) -> None:
         head = wording.HELP_ONE.format(name=found.name, usage=found.usage).rstrip()
         call.answer(head + wording.HELP_EXAMPLE.format(words=found.words, example=found.example))
         return
-    listed = [row for row in COMMANDS.values() if not row.order]
+    listed = [row for row in COMMANDS.values() if not row.order and (call.session.terminal or not row.terminal)]
     rows = [f"/{row.name} {row.usage}".ljust(24) + row.words for row in listed if not row.brief]
     settings = [f"/{row.name}" for row in listed if row.brief]
-    rows += [wording.HELP_SETTINGS.format(commands=" ".join(some)) for some in (settings[:5], settings[5:])]
+    rows += [wording.HELP_SETTINGS.format(commands=" ".join(some)) for some in (settings[:5], settings[5:]) if some]
     if call.session.operator is not None:
         orders = " ".join(f"/{row.name}" for row in COMMANDS.values() if row.order)
         rows.append(wording.HELP_OPERATE.format(commands=orders))
@@ -356,12 +358,15 @@ COMMANDS = {
         Command("history", "[N]", "the last messages", "/history 50", _history),
         Command("since", "SEQ|10m|14:00", "the messages since then", "/since 10m", _since),
         Command("search", "WORDS", "find messages", "/search deploy from:ana since:3d", _search),
-        Command("paste", "", "send many lines as one message", "/paste", _paste),
+        Command("paste", "", "send many lines as one message", "/paste", _paste, terminal=True),
         Command("delete", "[SEQ]", "take back what you said", "/delete 512", _delete),
-        Command("echo", "on|off", "see your own lines too", "/echo on", _echo, brief=True),
-        *(Command(row.name, row.usage, row.words, row.example, _set(row), brief=True) for row in PREFERENCES),
+        Command("echo", "on|off", "see your own lines too", "/echo on", _echo, brief=True, terminal=True),
+        *(
+            Command(row.name, row.usage, row.words, row.example, _set(row), brief=True, terminal=row.terminal)
+            for row in PREFERENCES
+        ),
         Command("resume", "[CODE]", "be the same person here", "/resume K7Q2-MX", _resume),
-        Command("bot", "[off]", "JSON lines from now on", "/bot off", _bot),
+        Command("bot", "[off]", "JSON lines from now on", "/bot off", _bot, terminal=True),
         Command("quit", "", "leave (also: quit)", "/quit", _quit),
         Command("login", "[NAME] PASSWORD", "use your account", "/login ana correct-horse", _login),
         Command("watch", "NICK|off", "see what somebody sends and gets", "/watch bob", _watch, order=True),

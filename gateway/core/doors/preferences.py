@@ -30,6 +30,8 @@ class Preference:
     words: str
     example: str
     set: Callable[[Session, str], str]
+    terminal: bool = True
+    """Not offered on a page."""
 
 
 def use_lines(session: Session) -> None:
@@ -125,10 +127,10 @@ def _back(session: Session, words: str) -> str:
 
 
 PREFERENCES = (
-    Preference("away", "[TEXT]", "tell those who ask that you are away", "/away lunch", _away),
-    Preference("back", "", "you are here again", "/back", _back),
-    Preference("ignore", "[NICK]", "leave somebody's lines out", "/ignore bob", _ignore),
-    Preference("unignore", "NICK", "show them again", "/unignore bob", _unignore),
+    Preference("away", "[TEXT]", "tell those who ask that you are away", "/away lunch", _away, terminal=False),
+    Preference("back", "", "you are here again", "/back", _back, terminal=False),
+    Preference("ignore", "[NICK]", "leave somebody's lines out", "/ignore bob", _ignore, terminal=False),
+    Preference("unignore", "NICK", "show them again", "/unignore bob", _unignore, terminal=False),
     Preference("time", "on|off", "the time before each message", "/time on", _time),
     Preference("color", "on|off", "names in colours", "/color off", _color),
     Preference("bell", "on|off", "ring when you are called", "/bell on", _bell),

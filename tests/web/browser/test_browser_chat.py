@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import WebSocketRoute, expect
 
+from tests.accounts.people import PASSWORD
 from tests.web.browser.conftest import Open
 from tests.web.browser.running_gateway import RunningGateway
 from tests.web.browser.talking import connected, has, say, say_at_once, texts
@@ -324,6 +325,32 @@ def test_in_a_room_of_more_people_than_are_listed_the_page_also_tells_of_names_i
     connected(page)
     zoe.say("/nick zora")
     expect(page.locator("#log .presence .text")).to_contain_text("zoe is now zora")
+
+
+def test_an_announcement_stays_above_the_log_until_it_is_closed(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "emmy")
+    connected(page)
+    operator = gateway.terminal()
+    operator.say(f"/login ana {PASSWORD}", *(f"/wall number {number}" for number in range(4)))
+    strips = page.locator(".announced .text")
+    expect(strips).to_have_text(["number 1", "number 2", "number 3"])
+    page.reload()
+    expect(strips).to_have_text(["number 1", "number 2", "number 3"])
+    page.get_by_role("region", name="Announcement").nth(1).get_by_role("button").click()
+    page.reload()
+    expect(strips).to_have_text(["number 1", "number 3"])
+
+
+def test_the_palette_begins_with_where_one_is_not(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "emil")
+    connected(page)
+    page.locator("#rooms-button").click()
+    choices = page.get_by_role("listbox").get_by_role("option")
+    expect(choices.filter(has_text="#lobby")).to_be_visible()
+    expect(choices.first).not_to_contain_text(room)
+    expect(choices.filter(has_text=f"#{room}")).to_be_visible()
 
 
 def test_a_topic_that_is_cut_is_reached_and_unfolded_by_keyboard(

@@ -5,6 +5,7 @@
 
 import "./sheet.js";
 import { byId, make } from "../../shared/dom.js";
+import { isTexts, recall, remember } from "../../shared/storage.js";
 import { clock } from "../preferences.js";
 import { body } from "../rooms/message.js";
 import { tombstone } from "../rooms/rows.js";
@@ -62,19 +63,35 @@ export function notice(/** @type {Page} */ page, { id, text, topic, nick }, room
   page.changed(room);
 }
 
+/** The announcements that are not closed, the oldest first; this tab keeps them. */
+const announced = recall("sessionStorage", "announced", isTexts) ?? [];
+for (const text of announced.splice(0)) post(text);
+
 /** An announcement: it stays above the log until it is closed, and in the log. */
 function announce(room, text) {
   room.log.note("announcement", text);
-  const strip = make("section", "announced");
-  strip.setAttribute("aria-label", words.announcement);
-  const close = make("button", "quiet", "✕");
-  close.type = "button";
-  close.setAttribute("aria-label", words.close);
-  close.addEventListener("click", () => strip.remove());
+  post(text);
+}
+
+function post(text) {
+  const strip = make("section", { className: "announced", aria: { label: words.announcement } });
+  const close = make("button", { type: "button", className: "quiet", aria: { label: words.close } }, "✕");
+  close.addEventListener("click", () => {
+    strip.remove();
+    announced.splice(announced.indexOf(text), 1);
+    keep();
+  });
   strip.append(body(text), close);
-  const [oldest, ...others] = document.querySelectorAll(".announced");
-  if (others.length >= MOST_ANNOUNCED - 1) oldest.remove();
+  if (announced.push(text) > MOST_ANNOUNCED) {
+    announced.shift();
+    document.querySelector(".announced")?.remove();
+  }
   byId("scroller").before(strip);
+  keep();
+}
+
+function keep() {
+  remember("sessionStorage", "announced", announced.length && announced);
 }
 
 export async function error(/** @type {Page} */ page, told, room) {

@@ -10,14 +10,12 @@ import { byId, make } from "../../../shared/dom.js";
 import { commands as own } from "../words.js";
 
 const MOST_SHOWN = 8;
-/** Commands that are for terminals. */
-const NOT_HERE = new Set(["bot", "echo"]);
 
 const table = await (await fetch(new URL("../commands.json", import.meta.url))).json();
 
 /** The commands of the server and of the page: name, usage, words. */
 export function commands() {
-  return [...table.filter(([name]) => !NOT_HERE.has(name)), ...own.filter(([mine]) => !table.some(([name]) => name === mine))];
+  return [...table, ...own.filter(([mine]) => !table.some(([name]) => name === mine))];
 }
 
 export class Suggestions {

@@ -85,13 +85,14 @@ async function otherRooms(page) {
  */
 function known(page, others) {
   const write = (text) => () => page.composer.write(text);
+  const open = (room) => ({
+    name: room.sign + room.title,
+    kind: room.isTalk ? words.person : words.room,
+    words: room.unread ? words.unread(room.unread) : room.topic,
+    run: () => page.go(room.name),
+  });
   return [
-    ...[...page.rooms].sort((one) => (one === page.room ? 1 : 0)).map((room) => ({
-      name: room.sign + room.title,
-      kind: room.isTalk ? words.person : words.room,
-      words: room.unread ? words.unread(room.unread) : room.topic,
-      run: () => page.go(room.name),
-    })),
+    ...[...page.rooms].filter((room) => room !== page.room).map(open),
     ...nicks(page)
       .filter((nick) => page.room.doors.has(nick)) // curl cannot be written to
       .map((nick) => ({
@@ -106,6 +107,7 @@ function known(page, others) {
       words: words.here(count, topic),
       run: () => page.go(room),
     })),
+    open(page.room), // nobody wants to go where they are
     ...commands().map(([name, usage, meaning]) => ({
       name: `/${name}`,
       kind: words.command,
