@@ -21,10 +21,10 @@ from collections.abc import Callable, Container, Iterable
 
 from gateway.core.clock import Clock
 from gateway.core.ports.journal import Person
+from gateway.core.sessions.nick_holders import NICK_SECONDS
 from gateway.core.sessions.session import NOTHING_READ, Identity, Session
 
 IDENTITY_SECONDS = 600.0
-NICK_SECONDS = 120.0
 IDENTITIES = 100_000
 """Absent identities, at most; the longest absent is forgotten first."""
 SWEEP_SECONDS = 5.0

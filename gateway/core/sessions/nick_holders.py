@@ -20,10 +20,11 @@ from gateway.core.ports.cluster import Cluster
 from gateway.core.protocol import wire
 from gateway.core.quantity import short_duration
 from gateway.core.sessions import nicknames
-from gateway.core.sessions.identity import NICK_SECONDS
 from gateway.core.sessions.session import Identity, Session
 from gateway.errors import Code, JournalError, Refusal
 
+NICK_SECONDS = 120.0
+"""For so long a nick is kept from others after the last connection of the person who had it."""
 GUESTS = 1 << 16
 
 

@@ -16,8 +16,8 @@ from gateway.core.ports.cluster import Cluster
 from gateway.core.ports.journal import Journal, Person
 from gateway.core.protocol.events import Notice
 from gateway.core.sessions import nicknames
-from gateway.core.sessions.identity import CONNECTIONS, NICK_SECONDS, SWEEP_SECONDS, Identities, letters_of, person_of
-from gateway.core.sessions.nick_holders import Nicknames
+from gateway.core.sessions.identity import CONNECTIONS, SWEEP_SECONDS, Identities, letters_of, person_of
+from gateway.core.sessions.nick_holders import NICK_SECONDS, Nicknames
 from gateway.core.sessions.session import Identity, Session
 from gateway.core.stats.recent import RecentEvents
 from gateway.errors import Code, JournalError, Refusal

@@ -9,7 +9,8 @@ from gateway.core.doors.post import Post, Posting
 from gateway.core.ports.cluster import Missed
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.roles import Role
-from gateway.core.sessions.identity import NICK_SECONDS, SWEEP_SECONDS
+from gateway.core.sessions.identity import SWEEP_SECONDS
+from gateway.core.sessions.nick_holders import NICK_SECONDS
 from gateway.errors import Code, JournalError, Refusal
 from tests.core.nodes import Nodes
 from tests.core.world import Peer, World
