@@ -124,10 +124,9 @@ class Elsewhere:
             if old in left and new in joined:
                 room.presences.renamed(old, new, announced=True, listed_as=old)
                 left, joined = left - {old}, joined - {new}
-        here = room.here()
-        for nick in sorted(left - here):
+        for nick in sorted(left):
             room.presences.left(nick, announced=True, listed_as=nick)
-        for nick in sorted(joined - here):
+        for nick in sorted(joined):
             room.presences.joined(nick, after[nick])
         if room.count != count:
             room.presences.counted()

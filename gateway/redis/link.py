@@ -4,6 +4,9 @@ A `Link` sends commands in one write and reads their answers in order. It never 
 caller knows what may be sent twice; redis-py's own retries are off for that reason. After a failure or a time-out it is
 closed, and opened again by the next `ask`: an answer that comes late can never be taken for that of another command.
 
+How long Redis takes is measured in time in which this process ran (`Patience`): a node that was stopped, starved or
+busy for seconds finds the answer in its socket, and must not tell its people that Redis is away.
+
 With Sentinel (`redis+sentinel://HOST:PORT,HOST:PORT/SERVICE`) the sentinels are asked for the master before each
 connection is opened. Their own passwords, and TLS to them or behind them, are not supported.
 """
@@ -126,6 +129,48 @@ def shown(url: str) -> str:
     return f"{host}:{parts.port or 6379}{parts.path.rstrip('/')}"
 
 
+STEP = 0.25
+
+
+class Patience:
+    """Like `asyncio.timeout(seconds)`, but a time in which the loop stood still counts as at most STEP seconds, and
+    what came meanwhile is looked at before the time is over.
+
+    Raises TimeoutError at the end of the block. Where the loop is late at every step this takes longer, but it ends.
+    """
+
+    __slots__ = ("_due", "_left", "_limit", "_loop", "_spare", "_timer")
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._spare = True
+        self._limit = asyncio.timeout(None)
+        self._loop = asyncio.get_running_loop()
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+        self._wait()
+
+    async def __aexit__(self, *raised: Any) -> None:
+        self._timer.cancel()
+        await self._limit.__aexit__(*raised)
+
+    def _wait(self) -> None:
+        step = min(self._left, STEP)
+        self._left -= step
+        self._due = self._loop.time() + step
+        self._timer = self._loop.call_later(step, self._look)
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        if self._left <= 0 and self._spare and now - self._due > STEP:
+            self._spare, self._left = False, STEP
+        if self._left > 0:
+            self._wait()
+        else:
+            self._limit.reschedule(now)
+
+
 class Link:
     """One connection to the Redis of `url`. `seconds` is how long one `ask` may take, connecting included."""
 
@@ -150,7 +195,7 @@ class Link:
         """The answers to the commands; an error of Redis stands in the place of its answer. Raises BackplaneError when
         not all answers came: then any of the commands may or may not have been done."""
         try:
-            async with asyncio.timeout(self.seconds):
+            async with Patience(self.seconds):
                 await self._send(commands)
                 return [await self._answer() for _ in commands]
         except (RedisError, OSError, TimeoutError) as error:
@@ -163,7 +208,7 @@ class Link:
     async def send(self, commands: Sequence[Command]) -> None:
         """Send commands whose answers come by `heard`. Raises BackplaneError."""
         try:
-            async with asyncio.timeout(self.seconds):
+            async with Patience(self.seconds):
                 await self._send(commands)
         except (RedisError, OSError, TimeoutError) as error:
             await self.close()
@@ -172,7 +217,7 @@ class Link:
     async def heard(self, seconds: float) -> Any:
         """What Redis sends next, within so many seconds. Raises BackplaneError."""
         try:
-            async with asyncio.timeout(seconds):
+            async with Patience(seconds):
                 return await self._connection.read_response(disconnect_on_error=False)
         except (RedisError, OSError, TimeoutError) as error:
             await self.close()

@@ -1,11 +1,14 @@
 """People in a room at other nodes: seen, counted and announced like those who are here."""
 
+import sys
+from types import FrameType
+
 import pytest
 
 from gateway.core.elsewhere import LISTED
 from gateway.core.ports.cluster import Missed, NodeGone, PeopleThere
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.rooms.presence import CROWD_ABOVE
+from gateway.core.rooms.presence import CROWD_ABOVE, MEMBERS_LISTED
 from tests.core.nodes import Nodes
 from tests.core.world import Peer, World
 
@@ -173,3 +176,25 @@ def test_a_node_that_missed_something_asks_again(nodes: Nodes, here: World, ther
     nodes.clusters["a"].hearers.tell(Missed())
     wait(nodes)
     assert here.hub.rooms["lobby"].count == 1
+
+
+def test_a_newcomer_to_a_crowd_is_not_compared_with_everybody_in_it(nodes: Nodes, here: World, there: World) -> None:
+    named(nodes, there, "bob")
+    wait(nodes)
+    for number in range(MEMBERS_LISTED + 100):
+        here.browser(f"user-{number}")
+    nodes.settle()
+    looks = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal looks
+        looks += event == "call" and frame.f_code.co_name == "_is_latest"
+
+    sys.setprofile(count)
+    try:
+        page = here.browser("kim")
+        nodes.settle()
+    finally:
+        sys.setprofile(None)
+    assert page.told("joined")[0]["count"] == MEMBERS_LISTED + 102
+    assert looks < 20

@@ -1,5 +1,7 @@
 """One connection to Redis: answers in order, no late answer taken for another, errors in words that help."""
 
+import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as LostConnection
 
 from gateway.errors import BackplaneError
-from gateway.redis.link import Link, refusal_of, shown
+from gateway.redis.link import STEP, Link, Patience, refusal_of, shown
 from tests.redis.servers import RedisServer
 
 ERRORS = {
@@ -81,3 +83,25 @@ async def test_what_comes_too_late_is_not_taken_for_the_next_answer(start_redis:
     link.seconds = 5
     assert await link.ask([("ECHO", "after")]) == [b"after"]
     await link.close()
+
+
+async def test_time_in_which_the_loop_itself_stood_is_not_held_against_redis(url: str) -> None:
+    link = Link(url, 0.4)
+    await link.ask([("PING",)])
+    await link.send([("BLPOP", "nothing", "0.2"), ("ECHO", "meanwhile")])  # answered while the loop stands
+    asyncio.get_running_loop().call_soon(time.sleep, 1.0)
+    assert [await link.heard(0.4), await link.heard(0.4)] == [None, b"meanwhile"]
+    await link.close()
+
+
+async def test_patience_ends_also_where_the_loop_is_always_late() -> None:
+    loop = asyncio.get_running_loop()
+
+    def stand() -> None:
+        time.sleep(STEP + 0.05)
+        loop.call_soon(stand)
+
+    loop.call_soon(stand)
+    with pytest.raises(TimeoutError):
+        async with Patience(0.3):
+            await asyncio.Event().wait()

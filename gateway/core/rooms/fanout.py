@@ -266,7 +266,8 @@ class Room:
         """The event that describes the room to a session; `recovered`: it missed nothing. Terminals read how many are
         here and not the list: who is in it counts as known by name."""
         listed = self.attendance.listed() if session.wire.objects else []
-        if self.elsewhere and session.wire.objects:
+        # A full list takes nobody else; looking for them costs a crowd.
+        if self.elsewhere and session.wire.objects and len(listed) < MEMBERS_LISTED:
             others = (Listed(nick, door) for nick, door in sorted(self.people_elsewhere().items()))
             listed = [*listed, *islice(others, MEMBERS_LISTED - len(listed))]
         epoch, seq = ("", 0) if session.identity is None else session.identity.reads.get(self.name, ("", 0))

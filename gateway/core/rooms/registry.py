@@ -46,6 +46,8 @@ class Rooms(Mapping[str, Room]):
 
     def __init__(self, journal: Journal, feed: Feed, limits: Limits, delivery: Delivery, counters: Counters) -> None:
         self._rooms: dict[str, Room] = {}
+        self._opening: dict[str, Answer[Room | Refusal]] = {}
+        """Rooms that were asked for and are not there yet: whoever else asks waits for the same answer."""
         self._journal = journal
         self._feed = feed
         self._limits = limits
@@ -82,10 +84,16 @@ class Rooms(Mapping[str, Room]):
         room = self._rooms.get(name)
         if room is not None:
             return Answer.of(room)
+        if name in self._opening:
+            return self._opening[name]
         if len(self) >= self._limits.top_rooms:
             return Answer.of(Refusal(Code.ROOM_LIMIT, wording.TOO_MANY_ROOMS.format(count=len(self)), retry_ms=60_000))
         opened = self._journal.open(name, RECENT_MESSAGES).map(partial(self._opened, name))
-        return opened if self.look is None else opened.chain(self.look)
+        if self.look is not None:
+            opened = opened.chain(self.look)
+        self._opening[name] = opened
+        opened.then(lambda _: self._opening.pop(name))
+        return opened
 
     def _opened(self, name: str, record: RoomRecord | JournalError) -> Room | Refusal:
         room = self._rooms.get(name)

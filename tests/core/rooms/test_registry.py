@@ -1,6 +1,10 @@
 """A browser in as many rooms as allowed, and the list of rooms."""
 
+from gateway.core.answer import Answer
 from gateway.core.doors.join import ROOMS_PER_SESSION
+from gateway.core.ports.journal import RoomRecord
+from gateway.errors import JournalError
+from gateway.journal.memory import MemoryJournal
 from tests.core.world import Peer, World
 
 FULL = [{"room": f"r{number}"} for number in range(ROOMS_PER_SESSION)]
@@ -47,3 +51,24 @@ def test_an_empty_room_says_when_it_was_talked_in_last() -> None:
     ana.forget()
     ana.says("/rooms")
     assert ana.lines == ["-- #lobby  1 person", "-- #ops  empty, last word 2d 00h ago", "-- #void  empty  nothing yet"]
+
+
+def test_a_room_that_many_ask_for_at_once_is_read_once() -> None:
+    journal = MemoryJournal()
+    held: list[tuple[str, Answer[RoomRecord | JournalError]]] = []
+    read = journal.open
+
+    def open_later(room: str, recent: int) -> Answer[RoomRecord | JournalError]:
+        answer: Answer[RoomRecord | JournalError] = Answer()
+        held.append((room, answer))
+        return answer
+
+    world = World(journal=journal)
+    journal.open = open_later  # type: ignore[method-assign]
+    pages = [world.browser(nick, rooms=[{"room": "ops"}]) for nick in ("ana", "bob")]
+    assert [room for room, _ in held] == ["ops"]
+    read("ops", 0).then(held[0][1].set)
+    world.run()
+    assert [page.told("joined")[0]["room"] for page in pages] == ["ops", "ops"]
+    world.browser("kim", rooms=[{"room": "void"}])
+    assert [room for room, _ in held] == ["ops", "void"]
