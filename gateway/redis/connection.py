@@ -321,13 +321,14 @@ class Backplane:
                     raise refusal_of(each, link.address)
             run = run_of(info, link.address)
             arguments = (run, secrets.token_hex(8), QUARANTINE_MS, secrets.token_urlsafe(24))
+            asked = self._wall()
             (entered,) = await link.ask([command("enter", "", arguments)])
         finally:
             await link.close()
         if isinstance(entered, RedisError):
             raise refusal_of(entered, link.address)
         token, seed, now, kept, last, began = (each.decode() for each in entered)
-        self._compare_clocks(int(now))
+        self._compare_clocks(asked, int(now))
         before, self._token, self.seed, self.house_began = self._token, token, seed, int(began)
         if before == token:
             return
@@ -340,8 +341,9 @@ class Backplane:
             self._token = before
             raise
 
-    def _compare_clocks(self, now: int) -> None:
-        offset = now - self._wall()
+    def _compare_clocks(self, asked: int, now: int) -> None:
+        """Redis' clock showed `now` at some time between `asked` and this moment, which may be seconds later."""
+        offset = now - min(max(now, asked), self._wall())
         offset = offset if abs(offset) >= CLOCKS_AGREE_MS else 0
         if abs(offset - self.offset_ms) >= CLOCKS_AGREE_MS:
             log.warning(wording.LOG_REDIS_CLOCK, offset / 1000)
@@ -352,15 +354,13 @@ class Backplane:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            asked = time.monotonic()
+            asked = self._wall()
             try:
                 (now,) = await self.call(self._watcher, [("ping", ())])
             except BackplaneError as error:
-                # Much later than the time-out: this loop itself stood still, and the answer may have been there.
-                if time.monotonic() - asked < 2 * WATCH_PATIENCE:
-                    self._go_away(error)
+                self._go_away(error)
             else:
-                self._compare_clocks(int(now))
+                self._compare_clocks(asked, int(now))
                 self._come_back()
 
     def _go_away(self, error: BackplaneError) -> None:

@@ -251,3 +251,13 @@ def test_a_failed_batch_leaves_nothing_behind() -> None:
     assert seqs(find(store, "long")) == []
     assert store.add([message(2, "two")], None) == {}
     assert seqs(find(store, nicks=("ana",))) == [2, 1]
+
+
+def test_batches_of_any_size_are_stored_with_a_few_statements() -> None:
+    store, seq, seen = IndexStore(make_tables(connect(":memory:"))), 0, set()
+    store.connection.set_trace_callback(lambda sql: seen.add(sql.count(", NULL)")))  # rows: no message is a paste
+    for size in range(1, 120):
+        store.add([message(seq + number, f"word{seq + number}") for number in range(1, size + 1)], None)
+        seq += size
+    assert seen - {0} <= set(index_store.INSERT_ROWS)
+    assert seqs(find(store, f"word{seq}")) == [seq] and seqs(find(store, "word1", limit=1)) != []
