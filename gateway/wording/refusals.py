@@ -60,6 +60,7 @@ IN_TOO_MANY_ROOMS = "you are in {count} rooms, part from one first"
 # Names and tokens
 
 NICK_TAKEN = "{nick} is taken, try {other}"
+NICK_KEPT = "{why}, try {other}"
 NICK_TAKEN_OTHER = "another one"
 NICK_OWNED = "{nick} belongs to an account: /login {nick} PASSWORD if it is yours"
 NICK_LOST = "{lost} was taken while you were away; you are {nick}"

@@ -75,8 +75,11 @@ class Nicknames:
         self._claim_from_nodes(nick, holder)
 
     def taken(self, nick: str) -> Refusal:
-        """The refusal of a nick that somebody has; it proposes a free one."""
-        return Refusal(Code.NICK_TAKEN, wording.NICK_TAKEN.format(nick=nick, other=self._variant(nick)))
+        """The refusal of a nick that somebody has, or had until just now; it proposes a free one."""
+        holder, other = self._roster.holder(nick), self._variant(nick)
+        if isinstance(holder, Identity) and not holder.connections:
+            return Refusal(Code.NICK_TAKEN, wording.NICK_KEPT.format(why=self._absence(nick, holder), other=other))
+        return Refusal(Code.NICK_TAKEN, wording.NICK_TAKEN.format(nick=nick, other=other))
 
     def ask(self, nick: str, holder: Holder) -> Answer[bool | JournalError]:
         """Claim a nick that is free here from the other nodes; it has to be taken afterwards."""

@@ -310,11 +310,12 @@ def test_an_absent_person_is_reported_with_the_time_they_left() -> None:
     heidi, bob = world.browser("heidi"), world.terminal("bob")
     world.hub.disconnect(heidi.session, CloseReason.LEFT)
     world.later(61)
-    bob.says("/msg heidi hi", "/whois heidi", "/msg hugo hi")
+    bob.says("/msg heidi hi", "/whois heidi", "/nick heidi", "/msg hugo hi")
     lines = bob.lines
     assert lines[0].startswith("!! no_such_user: heidi left 1m ago; the name is theirs until ")
     assert lines[1] == lines[0]
-    assert lines[2] == "!! no_such_user: nobody here is called hugo"
+    assert lines[2] == lines[0].replace("no_such_user", "nick_taken") + ", try heidi2"
+    assert lines[3] == "!! no_such_user: nobody here is called hugo"
 
 
 def test_reply_goes_to_the_person_even_under_another_name() -> None:

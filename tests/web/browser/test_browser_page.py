@@ -305,6 +305,33 @@ def test_private_words_stand_in_a_tab_of_their_own_until_it_is_closed(
     assert "lunch" not in page.evaluate("JSON.stringify(sessionStorage)")
 
 
+def test_nothing_that_is_typed_in_a_private_talk_reaches_the_room(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "wanja")
+    connected(page)
+    say(page, "said in the room")
+    has(page, "said in the room")
+    nina = gateway.terminal(room=room)
+    nina.say("/nick nina", "/msg wanja psst")
+    page.locator("#rooms").get_by_text("@nina").click()
+
+    say(page, "/me nods")
+    nina.wait_for("[wanja -> you] * wanja nods")
+    say(page, "/etc/passwd is a path")
+    nina.wait_for("[wanja -> you] /etc/passwd is a path")
+    for command in ("/delete", "/topic of the room"):
+        say(page, command)
+        expect(page.locator("#answer")).to_contain_text("is for rooms, and this is a private talk")
+        page.fill("#message", "")
+    say(page, "/who", "/login nobody wrong")
+    expect(page.locator("#answer")).to_contain_text("wrong", ignore_case=True)
+
+    page.locator("#rooms").get_by_text(f"#{room}").click()
+    has(page, "said in the room")
+    expect(page.locator("#topic")).to_have_text("")
+
+
 def test_private_words_keep_their_order_while_their_script_is_on_its_way(
     gateway: RunningGateway, room: str, open_page: Open
 ) -> None:

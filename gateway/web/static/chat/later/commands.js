@@ -46,6 +46,6 @@ async function search(page, text) {
 /** Sends a password or a code now or not at all. */
 function inSecret(page, text) {
   page.secret = `secret-${Date.now()}`;
-  const sent = page.send({ type: "say", id: page.secret, room: page.room.name, text });
+  const sent = page.send({ type: "say", id: page.secret, room: page.rooms.home.name, text });
   if (!sent) page.composer.answer(own.secret);
 }

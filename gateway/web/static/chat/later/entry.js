@@ -54,7 +54,7 @@ export function ask(focus) {
 export function refused(nick, error) {
   const taken = error.code === "nick_taken" && !/^guest-/i.test(nick); // guests' names are the server's to give
   const free = taken && nextName(nick);
-  show(taken ? words.taken(nick) : error.text);
+  show(taken ? error.text.replace(/, try \S+$/, ".") : error.text);
   hint.classList.add("bad");
   field.value = nick;
   offer.hidden = !free;

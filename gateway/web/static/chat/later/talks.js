@@ -19,6 +19,8 @@ import { talk as words } from "./words.js";
 
 const MOST_TALKS = 20;
 const MOST_KEPT = 100; // messages of a talk
+/** Commands that would act on the room from which the talk's messages are sent. */
+const FOR_ROOMS = ["topic", "history", "since", "delete", "redact"];
 
 class Talk extends Room {
   sign = "@";
@@ -55,8 +57,13 @@ class Talk extends Room {
   }
 
   send(object) {
-    const isCommand = /^\/[^\s/]/.test(object.text);
-    const text = isCommand ? object.text : `/msg ${this.#nick} ${object.text.replace(/^\/\//, "/")}`;
+    const [, verb] = /^\/([^\s/]+)(?=\s|$)/.exec(object.text) ?? [];
+    if (verb && FOR_ROOMS.some((one) => one === verb.toLowerCase() || (verb.length > 1 && one.startsWith(verb.toLowerCase())))) {
+      Promise.resolve().then(() => this.outbox.refused({ id: object.id, code: "bad_message", text: words.notHere(verb) }));
+      return true;
+    }
+    const said = object.text.replace(/^\/\//, "/").replace(/^\/me(?=\s+\S)/i, `* ${this.#page.me}`);
+    const text = verb && said === object.text ? object.text : `/msg ${this.#nick} ${said}`;
     return this.#page.send({ ...object, room: this.#page.rooms.home.name, text });
   }
 

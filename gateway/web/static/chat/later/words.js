@@ -98,6 +98,7 @@ export const permalink = {
 
 export const talk = {
   topic: (nick) => `Between you and ${nick}. It is gone when you close this tab of the browser.`,
+  notHere: (verb) => `/${verb} is for rooms, and this is a private talk`,
 };
 
 export const presence = {
@@ -127,7 +128,6 @@ export const name = {
   join: "Join",
   rename: "Rename",
   current: (nick) => `or just write: you are ${nick}`,
-  taken: (nick) => `${nick} is taken.`,
   take: (nick) => `Take ${nick}`,
 };
 
