@@ -265,7 +265,7 @@ class Hub:
         session, room = member.session, member.room
         message = Message(
             room.name, self.clock.wall(), session.nick, str(session.door), str(kind), text, session.number, 0,
-            session.author,
+            session.author or session.sign(),
         )  # fmt: skip
         if paste is not None:
             message.paste, message.whole = paste, whole

@@ -85,12 +85,10 @@ class Connection:
         self._discipline: Discipline | None = None  # what stands between bytes and lines, if anything
         self._events = 0
         self._first: bytes | None = b""  # while it may still be another protocol; None once that is decided
-        self._ended = self._broken = self._lost = self._shut = False
+        self._ended = self._broken = self._lost = self._shut = self._turn_asked = self.closed = False
         """The peer has stopped sending; sending to it has failed; it was reset or is dead; our side is shut down."""
         self._last_words: bytes | None = None  # set once we are closing: what is still to be written
-        self._turn_asked = self.closed = False
-        local = local_end(sock) if remote.proxy is None else None
-        self._reached_at = local[0] if local is not None else None
+        self._reached_at = None if remote.proxy is not None else (local_end(sock) or (None, 0))[0]
         arrival = Arrival(door.door, *remote[:2], encrypted=self.encrypted or remote.encrypted, terminal=True)
         self.session = door.terminals.connect(self, door.wire, arrival, self._reached_at)
         if door.door is Door.TELNET:
@@ -146,8 +144,10 @@ class Connection:
         if self._last_words is None and not self.closed:
             self._last_words = words if self._discipline is None else self._discipline.last_words(words)
             self._drop_input()
-            self.door.server.later(linger, self.finish)
-            self._watch(self._events | WRITE if self._ended else READ | WRITE)
+            self._writable()
+            self._watch((0 if self._ended else READ) | (0 if self._shut else WRITE))
+            if not (self._ended and self._shut):
+                self.door.server.later(linger, self.finish)
 
     def finish(self) -> None:
         """Close the socket now."""
@@ -168,15 +168,17 @@ class Connection:
         except Exception:
             self._failed()
 
+    __call__ = ready  # the selector keeps the connection itself: a bound method would take 64 bytes for each
+
     def _writable(self) -> None:
         if self._last_words is None:
             self._watch(self._events & ~WRITE)
             if self._discipline is None or self._discipline.drain():
                 self.pump()
-            return
-        self._last_words = self._last_words[self.transmit(self._last_words) :]
-        if not self._last_words and not self._shut:
-            self._shut_down()
+        elif not self._shut:
+            self._last_words = self._last_words[self.transmit(self._last_words) :] if self._last_words else b""
+            if not self._last_words:
+                self._shut_down()
 
     def _shut_down(self) -> None:
         self._shut = True
@@ -186,7 +188,7 @@ class Connection:
         except OSError:
             self._broken = True
         if self._ended or self._broken:
-            self.finish()
+            self.door.server.later(0, self.finish)  # not at once: the hub must not be called while it closes us
 
     def _readable(self) -> None:
         if self.session.held and not self._ahead.has_room:  # others may have taken the room since it was watched
@@ -222,7 +224,8 @@ class Connection:
 
     def _heard(self, data: bytes) -> None:
         self.session.received(len(data))
-        if self._first is not None or data.endswith(b"\r"):
+        undecided_yet = self._first is not None and undecided(self._first + data)
+        if undecided_yet or data.endswith(b"\r"):
             self.door.server.later(ENTER_SECONDS, partial(self._unfollowed, self.session.bytes_in))
         if self.session.tap is not None:
             self.session.tap.heard(data)
@@ -233,7 +236,7 @@ class Connection:
             self.door.server.later(SHORT_PAUSE_SECONDS, self._look_for_pause)
         if self._first is not None:
             self._first += data
-            if undecided(self._first) and (self._discipline is None or b"\xff" not in self._first[1:]):
+            if undecided_yet and (self._discipline is None or b"\xff" not in self._first[1:]):
                 if not self._first.startswith(b"\xff"):
                     self.door.terminals.spoke(self.session)
                 return
@@ -256,12 +259,11 @@ class Connection:
 
     def _knocks_at_wrong_door(self, first: bytes) -> bool:
         """Close a peer whose first bytes are another protocol's, with the fitting words; return whether that was so."""
-        answer = answer_to(first, self.door.terminals.greeting.ways_in.page(self._reached_at))
-        if answer is None:
-            return False
-        self.door.hub.disconnect(self.session, CloseReason.WRONG_DOOR)
-        self.say_last(answer)
-        return True
+        answer = answer_to(first, lambda: self.door.terminals.greeting.ways_in.page(self._reached_at))
+        if answer is not None:
+            self.door.hub.disconnect(self.session, CloseReason.WRONG_DOOR)
+            self.say_last(answer)
+        return answer is not None
 
     def _break(self, problem: OSError) -> None:
         """Sending has failed. EPIPE: the peer had announced that in order, by its end of file."""
@@ -367,8 +369,7 @@ class Connection:
             self._last_line()
 
     def _last_line(self) -> None:
-        rest = self.lines.rest()
-        if rest is not None:
+        if (rest := self.lines.rest()) is not None:
             self.door.terminals.line(self.session, rest)
         self.door.terminals.half_closed(self.session)
         if not self.session.closed and not self.session.held:
@@ -391,7 +392,7 @@ class Connection:
         if events != self._events and not self.closed:
             self._events = events
             try:
-                self.door.server.watch(self._sock, events, self.ready)
+                self.door.server.watch(self._sock, events, self)
             except (OSError, ValueError, KeyError) as problem:  # descriptor gone, or no kernel memory
                 log.warning(wording.LOG_CANNOT_WATCH, self.session.id, self.remote.address, problem)
                 self._broken = self._lost = True

@@ -77,6 +77,8 @@ class Server:
         self.descriptors = SELECT_DESCRIPTORS if isinstance(selector, selectors.SelectSelector) else sys.maxsize
         """The lowest descriptor number that cannot be watched."""
         self._complained = -COMPLAIN_EVERY
+        self._watched: set[int] = set()
+        """The descriptors that are registered; to ask the selector's map costs as much as to register."""
         self._ready: list[tuple[selectors.SelectorKey, int]] = []
         self._stopped = False
 
@@ -138,14 +140,18 @@ class Server:
 
     def watch(self, sock: socket.socket, events: int, callback: Callback) -> None:
         """Call `callback` when any of `events` is ready; 0 = never: the socket is not registered."""
-        registered = sock.fileno() in self.selector.get_map()
+        descriptor = sock.fileno()
         if not events:
-            if registered:
+            if descriptor in self._watched:
+                self._watched.discard(descriptor)
                 self.selector.unregister(sock)
-        elif registered:
+        elif descriptor in self._watched:
+            self._watched.discard(descriptor)  # the selector forgets a socket that it fails to modify
             self.selector.modify(sock, events, callback)
+            self._watched.add(descriptor)
         else:
             self.selector.register(sock, events, callback)
+            self._watched.add(descriptor)
 
     def poll(self, timeout: float | None = 0) -> None:
         """One round: wait at most `timeout` seconds (0 = do not, None = until something happens), then handle at most

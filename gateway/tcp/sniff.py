@@ -16,6 +16,7 @@ after it decide: DONT and an existing option are followed by anything but NUL.
 """
 
 import re
+from collections.abc import Callable
 
 from gateway import wording
 from gateway.core.sanitize import BYTE_ORDER_MARK
@@ -104,14 +105,14 @@ def opened(first: bytes) -> bool:
     return len(first) < FIRST_LINE_BYTES and _OPENING.fullmatch(_LEADING.sub(b"", first, count=1)) is not None
 
 
-def answer_to(first: bytes, page: str) -> bytes | None:
+def answer_to(first: bytes, page: Callable[[], str]) -> bytes | None:
     """The farewell for a peer whose first bytes, no longer `undecided`, are another protocol's; None for a chat peer.
-    `page` says in words where the chat page is."""
+    `page` returns in words where the chat page is."""
     line, _ = _first_line(first)
     whole_input = _LEADING.sub(b"", first, count=1)
     request = _REQUEST.fullmatch(line)
     if _BARE_REQUEST.fullmatch(line) or _ENDLESS_REQUEST.match(line) or (request and request[1].upper() == b"HTTP"):
-        return _http(wording.LINE_DOOR.format(page=page))
+        return _http(wording.LINE_DOOR.format(page=page()))
     if _TLS.match(whole_input):
         return _TLS_ALERT
     if _SSH.match(line):

@@ -15,10 +15,10 @@ What is true here (aiohttp 3.14, read in its source; `tests/web/test_frames_on_t
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from aiohttp import WSMessage, WSMsgType, web
+from msgspec.structs import replace
 
 from gateway import wording
 from gateway.core.address import Remote

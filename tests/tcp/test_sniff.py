@@ -199,6 +199,6 @@ def test_what_is_waited_for_is_bounded() -> None:
 
 
 def test_without_a_web_door_no_page_is_named() -> None:
-    answer = answer_to(b"GET / HTTP/1.1\r\n", WaysIn().page(None))
+    answer = answer_to(b"GET / HTTP/1.1\r\n", lambda: WaysIn().page(None))
 
     assert answer is not None and b"switched off" in answer

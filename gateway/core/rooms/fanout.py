@@ -272,10 +272,14 @@ class Room:
             listed = [*listed, *islice(others, MEMBERS_LISTED - len(listed))]
         epoch, seq = ("", 0) if session.identity is None else session.identity.reads.get(self.name, ("", 0))
         read = UNSET if session.identity is None else seq if epoch == self.epoch else 0
-        authors = session.authors
-        own = [message.seq for message in self.log.last(OWN_LOOKED_AT) if message.identity in authors] or UNSET
+        own = self._said_by(session) or UNSET
         head, topic = self.log.head, self.topic
         return Joined(self.name, self.epoch, self.first, head, recovered, topic, self.count, listed, read, own)
+
+    def _said_by(self, session: Session) -> list[int]:
+        latest = self.log.last(OWN_LOOKED_AT)
+        authors = session.authors if latest else ()
+        return [message.seq for message in latest if message.identity in authors]
 
     def attach(self, member: Member) -> None:
         """Let the member read from its cursor on."""

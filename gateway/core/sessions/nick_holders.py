@@ -10,7 +10,6 @@ if it was taken.
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import chain
 
 from gateway import wording
 from gateway.core import sanitize
@@ -26,6 +25,8 @@ from gateway.errors import Code, JournalError, Refusal
 NICK_SECONDS = 120.0
 """For so long a nick is kept from others after the last connection of the person who had it."""
 GUESTS = 1 << 16
+DRAWS = 64
+"""Guest names that are drawn before all of them are looked through."""
 
 
 Holder = Session | Identity
@@ -143,12 +144,18 @@ class Nicknames:
 
     def held(self, nick: str) -> bool:
         """Whether somebody has that nick or one that looks like it, or it belongs to an account."""
-        return self._roster.holder(nick) is not None or any(key in self._owners for key in nicknames.keys(nick))
+        return self._roster.holder(nick) is not None or (bool(self._owners) and self._is_owned(nick))
+
+    def _is_owned(self, nick: str) -> bool:
+        return any(key in self._owners for key in nicknames.keys(nick))
 
     def guest(self) -> str:
         """A free guest name. Raises Refusal when all are taken."""
-        drawn = (nicknames.guest(self._random_bits(16)) for _ in range(64))
-        for nick in chain(drawn, map(nicknames.guest, range(GUESTS))):
+        for _ in range(DRAWS):
+            nick = nicknames.guest(self._random_bits(16))
+            if not self.held(nick):
+                return nick
+        for nick in map(nicknames.guest, range(GUESTS)):
             if not self.held(nick):
                 return nick
         raise Refusal(Code.FULL, wording.NO_GUEST_NAME, retry_ms=30_000)

@@ -141,9 +141,11 @@ class Roster(Generic[Owner]):
         To change a nick, claim the new one, then release the old one with `keep` naming the new one.
         """
         wanted = keys(nick)
-        if any(self._owners.get(key, owner) != owner for key in wanted):
-            return False
-        self._owners.update(dict.fromkeys(wanted, owner))
+        for key in wanted:
+            if self._owners.get(key, owner) != owner:
+                return False
+        for key in wanted:
+            self._owners[key] = owner
         return True
 
     def release(self, nick: str, keep: str | None = None) -> None:
@@ -159,7 +161,10 @@ class Roster(Generic[Owner]):
 
     def holder(self, nick: str) -> Owner | None:
         """The owner that is meant by `nick`, by its letters rather than by its look; None = nobody."""
-        return next((self._owners[key] for key in keys(nick) if key in self._owners), None)
+        for key in keys(nick):
+            if key in self._owners:
+                return self._owners[key]
+        return None
 
     def holders(self, nick: str) -> list[Owner]:
         """All owners of nicks that share a key with `nick`; one that shares both keys is listed twice."""

@@ -10,7 +10,6 @@ number per person instead of a count and a time, and no timer refills anything.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.core.address import Remote
 from gateway.core.clock import Clock
 from gateway.core.sanitize import TEXT_BYTES
 from gateway.core.sessions.session import Session
@@ -137,7 +136,6 @@ class RateLimit:
         self._burst = limits.burst
         self._clock = clock
         self.addresses = AddressRate(limits)
-        self._counted_as: dict[Session, str | None] = {}
         self._slowed: dict[Session, None] = {}
         self._hurried = False
         self.heard = 0
@@ -145,7 +143,7 @@ class RateLimit:
 
     def too_fast(self, session: Session) -> float:
         """Seconds until the session may speak again, 0 = now; counts nothing."""
-        address = self._address_of(session)
+        address = session.counted_as
         if address is None and not self.rate:
             return 0.0
         now = self._clock.now()
@@ -155,7 +153,7 @@ class RateLimit:
     def pay(self, session: Session) -> None:
         """Count one message or request against the person's rate and the address's."""
         self.heard += 1
-        address = self._address_of(session)
+        address = session.counted_as
         if address is None and not self.rate:
             return
         now = self._clock.now()
@@ -163,15 +161,6 @@ class RateLimit:
         payer.paid_until = pay(payer.paid_until, now, self.rate) if self.rate else 0.0
         if address is not None:
             self.addresses.pay(address, now)
-
-    def _address_of(self, session: Session) -> str | None:
-        try:
-            return self._counted_as[session]
-        except KeyError:
-            address = Remote(session.address, session.proxy).counted_as
-            if not session.closed:  # it may have been closed by its own last line, after `forget`
-                self._counted_as[session] = address
-            return address
 
     def slow_down(self, session: Session) -> None:
         """Hold the input of a session that is too fast until its rate allows the next message."""
@@ -197,7 +186,6 @@ class RateLimit:
     def forget(self, session: Session) -> None:
         """The session is over."""
         self._slowed.pop(session, None)
-        self._counted_as.pop(session, None)
 
     def hurry(self) -> None:
         """The process stops: from now on no session is too fast, so that everything received can be posted in time."""

@@ -19,6 +19,9 @@ from functools import partial
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
+import msgspec
+
+from gateway.core.address import Remote
 from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
 from gateway.core.ports.transport import RoomReading, Transport
@@ -40,8 +43,7 @@ OWED_BYTES = 65536
 """Bytes of output owed to one session above which its input is held and room-wide events are left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """What a door knows of a peer at the start. `proxy` is the address of the proxy that reported `address`; None: the
     peer itself is connected to us. `agent` is the program at the other end, as it names itself; `encrypted`: the
     connection is protected by TLS; `terminal`: it talks in lines, in one room at a time, whatever its door."""
@@ -136,17 +138,16 @@ class Session:
     counters: Counters
     door: Door = field(init=False)
     address: str = field(init=False)
+    counted_as: str | None = field(init=False)  # see `Remote.counted_as`
     proxy: str | None = field(init=False)
     agent: str | None = field(init=False)
     encrypted: bool = field(init=False)
     terminal: bool = field(init=False)
     echo: bool = field(init=False)  # whether own messages come back. For terminals they do not, at first
     connected_at: int = 0  # milliseconds since 1970 UTC
-    own_id: str = ""  # the identity of what is said before the peer is known
-    author: str = ""  # the identity of what is said now
+    author: str = ""  # the identity of what is said now, once something is; `sign` returns it in any case
     announce_at: float = 0.0  # monotonic seconds from which the session's join is announced
-    last_input: float = 0.0
-    """When the peer last sent something, in monotonic seconds."""
+    last_input: float = 0.0  # when the peer last sent something, in monotonic seconds
     last_line: float = float("-inf")
     """`last_input` as it was when the last line of a terminal was handled."""
     told_once: tuple[str, ...] = ()
@@ -155,8 +156,7 @@ class Session:
     """Monotonic seconds up to which the session has used its rate (`core.sessions.rate_limit`), while it has no
     identity."""
     rooms: dict[str, RoomReading] = field(default_factory=dict)
-    room: RoomReading | None = None
-    """The room a terminal talks in; None for a browser session, which names a room each time."""
+    room: RoomReading | None = None  # where a terminal talks; None for a page, which names a room each time
     owed: bytes = b""
     identity: Identity | None = None
     """Who the peer is across connections; a terminal has none until it asks for a code."""
@@ -170,8 +170,7 @@ class Session:
     choked: bool = False  # whether so much is owed that input is held until it has gone out
     held: int = 0  # how many things (rate, journal, output) input waits for; the door reads on when it is 0 again
     pending: int = 0  # own messages that are not committed yet
-    greeted: bool = False
-    """Whether a terminal got its greeting, or spoke first; or a browser has said hello."""
+    greeted: bool = False  # a terminal got its greeting, or spoke first; or a browser has said hello
     ending: bool = False
     """Whether the peer has stopped sending: close when what it is owed has gone out."""
     closed: bool = False
@@ -184,8 +183,9 @@ class Session:
 
     def __post_init__(self, arrival: Arrival) -> None:
         self.door, self.address, self.proxy = arrival.door, arrival.address, arrival.proxy
-        self.agent, self.encrypted, self.terminal = arrival.agent, arrival.encrypted, arrival.terminal
-        self.echo = not arrival.terminal
+        self.agent, self.encrypted = arrival.agent, arrival.encrypted
+        self.counted_as = Remote(arrival.address, arrival.proxy).counted_as
+        self.terminal, self.echo = arrival.terminal, not arrival.terminal
 
     @property
     def id(self) -> str:
@@ -198,15 +198,24 @@ class Session:
         return [self] if self.identity is None else self.identity.connections
 
     @property
+    def own_id(self) -> str:
+        """The identity of what is said before the peer is known."""
+        return f"~{self.number:x}-{self.connected_at:x}"
+
+    @property
     def authors(self) -> tuple[str, str]:
         """The identities under which the peer has spoken on this connection."""
-        return self.own_id, self.author
+        return self.own_id, self.sign()
+
+    def sign(self) -> str:
+        """The identity of what is said now. Made when it is first asked for: most connections only read."""
+        if not self.author:
+            self.author = self.own_id
+        return self.author
 
     def begin(self, wall: int, now: float, announce_at: float) -> None:
-        """The session begins at `wall` (ms since 1970), `now` in monotonic seconds; announce it from `announce_at`
-        on."""
+        """It begins at `wall` (ms since 1970), `now` in monotonic seconds; announce it from `announce_at` on."""
         self.connected_at, self.last_input, self.announce_at = wall, now, announce_at
-        self.own_id = self.author = f"~{self.number:x}-{wall:x}"
 
     def over(self) -> None:
         """The session has ended: nothing is sent or taken any more."""

@@ -16,7 +16,6 @@ import logging
 from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
 
 import msgspec
 
@@ -37,7 +36,7 @@ REFUSALS_BURST = 60
 """Rejections that are noted one by one, the others are only counted: a flood must not push out the rest."""
 
 
-class Happening(NamedTuple):
+class Happening(msgspec.Struct, frozen=True, gc=False):
     """Something that happened at `at` (ms since 1970) to the session with the number `session`. `event` is one of
     came, joined, parted, renamed, resumed and gone; `detail` is a door, a room, a nick or a reason.
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.core.address import Remote
 from gateway.core.doors.post import Post, Posting
 from gateway.core.sessions.rate_limit import ADDRESSES, AddressRate, Limits, pay, repriced, wait
 from gateway.errors import Code, Refusal
@@ -69,7 +70,7 @@ def test_a_terminal_of_an_address_that_is_too_fast_is_held_and_loses_nothing() -
     world = World(address_messages_per_second=10, address_burst=5)
     bob, ana = world.terminal("bob"), world.terminal("ana")
     for peer in (bob, ana):
-        peer.session.address = "2001:db8::1"
+        peer.session.counted_as = Remote("2001:db8::1").counted_as
     bob.says("1", "2", "3", "4", "5")
     ana.says("6")
     assert bob.session.held and ana.session.held
@@ -81,7 +82,7 @@ def test_a_terminal_of_an_address_that_is_too_fast_is_held_and_loses_nothing() -
 def test_a_browser_of_such_an_address_is_told_when_to_try_again() -> None:
     world = World(address_messages_per_second=10, address_burst=5)
     ana = world.browser("ana")
-    ana.session.address, ana.session.proxy = "127.0.0.1", "192.0.2.1"
+    ana.session.counted_as = Remote("127.0.0.1", "192.0.2.1").counted_as
     for number in range(7):
         ana.asks(type="say", room="lobby", text=str(number))
     errors = ana.told("error")
@@ -95,7 +96,7 @@ def test_loopback_is_not_limited_by_address_and_nothing_is_kept_of_the_closed() 
     bob.says(*map(str, range(50)))
     assert not bob.session.held and world.hub.rooms["lobby"].log.head == 50
     bob.says("/quit")
-    assert bob.session.closed and not world.hub.rate_limit._counted_as
+    assert bob.session.closed and not world.hub.rate_limit.addresses._paid_until
 
 
 def test_a_smaller_limit_by_address_counts_what_was_said_before() -> None:
