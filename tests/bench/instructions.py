@@ -170,19 +170,25 @@ def do_all(library: str) -> None:
 
 
 def count() -> Baseline:
-    """Run this module under callgrind. Raises RuntimeError with what was said when that fails."""
+    """Count the works. Raises RuntimeError with what was said when that fails."""
+    counted = counted_by("tests.bench.instructions")
+    nothing = counted.pop("nothing")
+    return Baseline(interpreter(), {name: number - nothing for name, number in counted.items()})
+
+
+def counted_by(module: str) -> dict[str, int]:
+    """Run that module under callgrind, with the library of the marks as its argument; return what it has counted by
+    name. Raises RuntimeError with what was said when that fails."""
     with tempfile.TemporaryDirectory() as folder:
         library = f"{folder}/marks.so"
         run([str(PROGRAMS["cc"].path), "-shared", "-fPIC", "-O1", "-o", library, str(SOURCE)])
         run(
             [
                 str(PROGRAMS["valgrind"].path), "--tool=callgrind", "--instr-atstart=no", "--dump-line=no",
-                f"--callgrind-out-file={folder}/counted", sys.executable, "-m", "tests.bench.instructions", library,
+                f"--callgrind-out-file={folder}/counted", sys.executable, "-m", module, library,
             ]
         )  # fmt: skip
-        counted = dict(collected(path) for path in sorted(Path(folder).glob("counted.*")))
-    nothing = counted.pop("nothing")
-    return Baseline(interpreter(), {name: number - nothing for name, number in counted.items()})
+        return dict(collected(path) for path in sorted(Path(folder).glob("counted.*")))
 
 
 def run(command: list[str]) -> None:

@@ -1,9 +1,27 @@
 """How costs grow: the slope, and that each kind of cost is measured of what it says."""
 
+from pathlib import Path
+
 import pytest
 
 from gateway.bench.plan import BenchError
-from tests.bench.growth import GROWTHS, TCP, Growth, asked, chart, newcomer, page_of_history, resumed, row, slope
+from tests.bench.growth import (
+    EXPIRED,
+    TCP,
+    Growth,
+    asked,
+    chart,
+    collector,
+    filled,
+    growths,
+    newcomer,
+    page_of_history,
+    restart,
+    resumed,
+    retention,
+    row,
+    slope,
+)
 
 
 def test_the_slope_is_the_exponent() -> None:
@@ -22,8 +40,18 @@ def test_what_grows_is_named() -> None:
 def test_a_cost_is_that_of_the_gateway() -> None:
     assert newcomer(TCP, 3) > 0
     assert asked(b"/who\n", 3) > 0
-    assert page_of_history(200) > 0
     assert resumed(3) > 0
+    assert collector(2000) > 0
+
+
+def test_what_is_stored_is_made_once_and_stays_for_all_costs(tmp_path: Path) -> None:
+    stored = EXPIRED + 100
+    assert page_of_history(stored, tmp_path) > 0
+    assert retention(stored, tmp_path) > 0
+    made = (tmp_path / str(stored) / "token.key").stat().st_mtime_ns
+    assert restart(stored, tmp_path) > 0
+    assert filled(stored, tmp_path) == tmp_path / str(stored)
+    assert (tmp_path / str(stored) / "token.key").stat().st_mtime_ns == made
 
 
 def test_a_gateway_that_closes_the_connection_has_no_cost() -> None:
@@ -31,6 +59,7 @@ def test_a_gateway_that_closes_the_connection_has_no_cost() -> None:
         asked(b"/quit\n", 2)
 
 
-def test_costs_have_names_of_their_own_and_steps_that_rise() -> None:
-    assert len({growth.name for growth in GROWTHS}) == len(GROWTHS)
-    assert all(list(growth.steps) == sorted(set(growth.steps)) for growth in GROWTHS)
+def test_costs_have_names_of_their_own_and_steps_that_rise(tmp_path: Path) -> None:
+    costs = growths(tmp_path)
+    assert len({growth.name for growth in costs}) == len(costs)
+    assert all(list(growth.steps) == sorted(set(growth.steps)) for growth in costs)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.bench.contenders import started
-from tests.bench.side_by_side.__main__ import BEGIN, END, README, Results, notes, table
+from tests.bench.side_by_side.__main__ import Results, notes, table
 from tests.bench.side_by_side.dialects import NatsDialect, packet, split_messages, split_packets
 from tests.bench.side_by_side.peers import PEERS
 from tests.bench.side_by_side.works import Price, works
@@ -82,10 +82,3 @@ def test_what_was_not_delivered_or_measured_is_said_below_the_table() -> None:
     assert "The load generator was the limit in: fan-out (NATS)." in said
     assert "Not measured: mosquitto, fan-out: went away." in said
     assert "Left out: socketify: not installed." in said
-
-
-def test_the_readme_has_one_place_for_the_tables() -> None:
-    text = README.read_text("utf-8")
-
-    assert text.count(BEGIN) == text.count(END) == 1
-    assert text.index(BEGIN) < text.index(END)

@@ -18,13 +18,11 @@ from gateway.bench.contenders import started
 from gateway.bench.machine import cores, machine_line, on_core
 from gateway.bench.plan import BenchError
 from gateway.bench.report import Chart
+from tests.bench import readme
 from tests.bench.side_by_side.peers import PEERS, Peer
 from tests.bench.side_by_side.works import Price, Work, works
 
-ROOT = Path(__file__).resolve().parents[3]
-README = ROOT / "README.md"
-PICTURE = ROOT / ".github" / "pictures" / "side-by-side.png"
-BEGIN, END = "<!-- side by side -->\n", "<!-- end of side by side -->\n"
+PICTURE = readme.PICTURES / "side-by-side.png"
 DOORS = {"tcp": "lines over TCP", "web": "WebSocket"}
 LIMIT = "c"
 """What no server of this kind can be cheaper than; it is no peer."""
@@ -147,13 +145,6 @@ def chart(results: Results) -> Chart:
     return Chart(title, "work", "cost divided by the gateway's", lines, log_y=True, ticks=ticks, points=True, line=1.0)
 
 
-def write(lines: list[str]) -> None:
-    """Put the tables into the README, in the place of the last ones."""
-    before, _, rest = README.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(before + BEGIN + "\n".join(lines) + "\n" + END + after, "utf-8")
-
-
 def main(arguments: list[str]) -> int:
     """Measure, print, write. Return 1 when something was not measured, or the gateway lost something."""
     names = [work.name for work in works()]
@@ -172,7 +163,7 @@ def main(arguments: list[str]) -> int:
     lines = [line for door in DOORS for line in [*table(results, door), ""]] + notes(results, words.turns)
     print("\n".join(lines))
     if words.write:
-        write(lines)
+        readme.replace(readme.SIDE_BY_SIDE, lines)
     for path in filter(None, [words.plot, PICTURE if words.write else None]):
         draw(chart(results), path)
     ours = [price for (_, name), prices in results.prices.items() if "gateway" in name for price in prices]
