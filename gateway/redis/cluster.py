@@ -185,9 +185,9 @@ class RedisCluster:
         """As `Cluster.holder`."""
         return self._backplane.do("holder", tuple(keys), bytes.decode)
 
-    def reached(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
+    def reached(self, keys: Sequence[str]) -> Answer[Sequence[str] | JournalError]:
         """As `Cluster.reached`."""
-        return self._backplane.do("reached", tuple(keys), bool)
+        return self._backplane.do("reached", tuple(keys), lambda found: [each.decode() for each in found])
 
     # Rooms
 

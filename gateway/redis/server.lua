@@ -685,14 +685,28 @@ function verbs.holder(a)
   return ''
 end
 
--- key …: whether somebody who has one of them is connected.
+-- key …: the living nodes to which somebody who has one of them is connected.
 function verbs.reached(a)
+  local found, seen = {}, {}
+  local function add(node)
+    if lives(node) and not seen[node] then
+      found[#found + 1], seen[node] = node, true
+    end
+  end
   for _, key in ipairs(a) do
     local owner = holder(key)
     local node = owner and string.match(owner, '^~([^:]+):')
-    if owner and ((node and lives(node)) or (not node and away_since(owner) == 0)) then return 1 end
+    if node then
+      add(node)
+    elseif owner then
+      local held = redis.call('HGETALL', 'gw:person:' .. owner)
+      for place = 1, #held, 2 do
+        local other = string.match(held[place], '^n:(.*)$')
+        if other and held[place + 1] == '1' then add(other) end
+      end
+    end
   end
-  return 0
+  return found
 end
 
 -- node, room, count of people there, fact: who is in the room at that node, told to the others.

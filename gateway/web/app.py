@@ -189,7 +189,7 @@ class WebDoor:
             BulkEndpoints(operators, table, survey),
             ConnectionEndpoints(table, ConnectionDetails(hub, own), survey),
             RoomEndpoints(rooms),
-            WatchEndpoints(hub, login, operators.watching, survey, allowed=options.watch),
+            WatchEndpoints(hub, login, operators.watching, allowed=options.watch),
             Monitoring(hub, options, survey),
             Dashboard(table, maintenance, frame, site, options, survey),
             ListPages(frame, rooms, moderation, session_list, survey),

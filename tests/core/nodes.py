@@ -111,10 +111,18 @@ class LinkedCluster:
         """See `Cluster`."""
         return self._later(lambda: next((self.nodes.names[key] for key in keys if key in self.nodes.names), ""))
 
-    def reached(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
+    def reached(self, keys: Sequence[str]) -> Answer[Sequence[str] | JournalError]:
         """See `Cluster`."""
-        owners = (self.nodes.names.get(key, "") for key in keys)
-        return self._later(lambda: any(each[:1] == "~" or self.nodes.connected.get(each) for each in owners))
+
+        def nodes() -> list[str]:
+            owners = [self.nodes.names[key] for key in keys if key in self.nodes.names]
+            found = [
+                [each[1:].partition(":")[0]] if each[:1] == "~" else sorted(self.nodes.connected.get(each, ()))
+                for each in owners
+            ]
+            return list(dict.fromkeys(node for each in found for node in each))
+
+        return self._later(nodes)
 
     def show(self, there: PeopleThere) -> None:
         """See `Cluster`."""
@@ -142,10 +150,10 @@ class LinkedCluster:
     def ask(self, node: str, kind: str, question: bytes = b"") -> Answer[bytes | JournalError]:
         """See `Cluster`; a node that is away does not answer."""
         answer: Answer[bytes | JournalError] = Answer()
-        other = self.nodes.clusters[node]
+        other = self.nodes.clusters.get(node)
 
         def carry() -> None:
-            if other.away or kind not in other.served:
+            if other is None or other.away or kind not in other.served:
                 answer.set(JournalError("nothing has come in time"))
             else:
                 other.served[kind](question).then(answer.set)

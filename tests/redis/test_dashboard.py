@@ -5,8 +5,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bridge.gateways import NO_PACE, ROOT, Gateway, starter
 from tests.bridge.peers import Terminal, request
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 from tests.redis.servers import RedisServer
 
 TOKEN = "a token of this test"
@@ -29,7 +30,9 @@ def house(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -
     redis_server.cli("FLUSHALL")
     flags = ("--redis", redis_server.url, *NO_PACE, "--admin.tokens", ROBOT, "--admin.watch")
     with starter(tmp_path_factory.mktemp("house")) as start:
-        yield [start(*flags, data="a"), start(*flags, data="b"), start(*flags, "--workers", "2", data="w")]
+        workers = start(*flags, "--workers", "2", data="w")
+        yield [start(*flags, data="a"), start(*flags, data="b"), workers]
+        assert workers.stop() == 0  # a kill would leave the workers to the tests that use this Redis next
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +66,26 @@ def rows(gateway: Gateway, q: str = "", **query: object) -> list[dict[str, Any]]
         page = api(gateway, f"{words}&cursor={page['cursor']}")
         found += page["connections"]
     return found
+
+
+@contextmanager
+def watching(gateway: Gateway, id: str) -> Iterator[Iterator[tuple[str, str]]]:
+    """The events of a watch: each with what was seen, the nick, or why it ended."""
+    connection = HTTPConnection("127.0.0.1", gateway.web, timeout=PATIENCE)
+    connection.request("GET", f"/admin/api/connections/{id}/watch", headers=KEY)
+    response = connection.getresponse()
+    assert response.status == 200, response.read()
+    lines = (line.decode().rstrip("\n") for line in response)
+    names = (line.partition(": ")[2] for line in lines if line.startswith("event: "))
+    told = ((name, json.loads(next(lines).partition(": ")[2])) for name in names)
+    yield ((name, what.get("text") or what.get("nick") or what.get("reason")) for name, what in told)
+    connection.close()
+
+
+def audited(gateway: Gateway, action: str) -> list[str]:
+    """The actions of that kind in the audit log, the newest first."""
+    entries = api(gateway, "audit?limit=500")["entries"]
+    return [each["action"] for each in entries if action in each["action"]]
 
 
 def shows(gateway: Gateway, names: list[str]) -> bool:
@@ -102,10 +125,15 @@ def test_one_table_has_everybody_and_any_node_acts_on_any_connection(house: list
         victim, muted, *_ = rows(here, "nick:w*", sort="nick")
         detail = api(there, f"connections/{victim['id']}")
         assert (detail["connection"]["nick"], detail["rooms"][0]["room"]) == ("w0", "lobby")
-        watched = api(there, f"connections/{victim['id']}/watch")["error"]
-        assert watched["text"].startswith(f"it is connected to {victim['node']}: watch it")
+        watch = stack.enter_context(watching(there, victim["id"]))
+        assert next(watch) == ("began", "w0")
+        people[6].send("//nope")
+        assert next(watch) == ("in", "//nope\\n\n")
         assert api(here, f"connections/{victim['id']}", "DELETE", reason="spam")["kicked"]
         people[6].until("!! kicked: spam")
+        assert [each for each in watch if each[0] == "ended"] == [("ended", "kicked")]
+        until(lambda: len(audited(there, "watch")) == 2, "its end is recorded")
+        assert audited(here, "watch") == ["unwatch", "watch"], "once, whichever node is asked"
         assert api(there, f"connections/{muted['id']}/message", "POST", text="hello you")["told"]
         people[7].until("hello you")
         assert api(here, "mutes", "POST", connection=muted["id"], reason="caps")["mute"]["target"] == "w1"

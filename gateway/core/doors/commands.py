@@ -301,7 +301,8 @@ def _bot(call: CommandCall) -> None:
 
 
 def _watch(call: CommandCall) -> None:
-    call.answer(call.operators.watching.command(call.session, source_of(call.session), call.words))
+    told = call.operators.watching.command(call.session, source_of(call.session), call.words)
+    call.session.wait_for(told, call.answer, call.id)
 
 
 def _login(call: CommandCall) -> None:

@@ -5,17 +5,18 @@ lines of a terminal.
   covered (`core.sessions.trace`).
 - What the watcher's own connection cannot take is dropped, never queued, and the watcher is told how much.
 - Whoever watches as lines is not watched: every line shown to them would be another one to show.
+- A connection of another node is watched by that node, which hands over what it sees (`core.operators.watch_relay`).
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
-
-import msgspec
+from functools import partial
 
 from gateway import wording
+from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.audit import Audit
+from gateway.core.operators.watch_relay import Dropped, LiveWatch, Over, Seen, SeenSince, WatchRelay
 from gateway.core.protocol.events import Notice
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role
@@ -37,39 +38,39 @@ MARKS = {"in": ">", "out": "<"}
 """As in diffs of traffic: what the peer sends, and what it gets."""
 
 
-class Seen(msgspec.Struct, gc=False):
-    """Some bytes at `at` (ms since 1970), as visible text. `cut` bytes of them are not shown."""
-
-    at: int
-    text: str
-    cut: int = 0
-
-
 class Watch:
-    """What was seen of one connection and has not been taken yet; `news` is called when there is something."""
+    """What was seen of one connection and has not been taken yet; `news` is called when there is something. `why` says
+    why a session has closed."""
 
-    def __init__(self, session: Session, wall: Callable[[], int], news: Callable[[], object]) -> None:
+    def __init__(
+        self, session: Session, wall: Callable[[], int], news: Callable[[], object], why: Callable[[Session], Over]
+    ) -> None:
         self.session = session
+        self.id, self.nick = session.id, session.nick
         self._news = news
         self._wall = wall
+        self._why = why
         self._typed = Typed()
         self._events: deque[tuple[str, Seen]] = deque()
         self._chars = 0
         self._dropped = 0
         self._tap = Trace(session, self._seen)
 
-    def stop(self) -> None:
-        """Stop watching."""
+    def end(self, reason: str) -> bool:
+        """As `LiveWatch.end`."""
         self._tap.remove()
+        return False
 
-    def take(self) -> list[tuple[str, Any]]:
-        """Everything since the last call: (`in`, `out` or `dropped`, the event's data)."""
-        events: list[tuple[str, Any]] = list(self._events)
-        if self._dropped:
-            events.append(("dropped", {"at": self._wall(), "count": self._dropped}))
+    def over(self) -> Over | None:
+        """Why there will be nothing more to see, if that is so."""
+        return self._why(self.session) if self.session.closed else None
+
+    def take(self) -> SeenSince:
+        """Everything since the last call."""
+        taken = SeenSince(list(self._events), Dropped(self._wall(), self._dropped) if self._dropped else None)
         self._events.clear()
         self._chars = self._dropped = 0
-        return events
+        return taken
 
     def _seen(self, way: str, data: bytes) -> None:
         self._news()
@@ -110,35 +111,58 @@ class Watching:
         self._hub = hub
         self._audit = audit
         self._allowed = allowed
-        self._watched: set[Session] = set()
+        self._watched: set[str] = set()
+        """The ids of connections of this node."""
         self._by_lines: dict[Session, WatchedLines] = {}
+        self._relay = WatchRelay(hub.cluster, hub.clock, self._lend, self.end)
 
-    def begin(self, operator: Operator, session: Session, news: Callable[[], object]) -> Watch:
-        """Watch a session. Raises Refusal."""
-        if session in self._watched or len(self._watched) >= WATCHERS:
+    def begin(self, operator: Operator, whom: str, news: Callable[[], object]) -> Answer[LiveWatch | Refusal]:
+        """Watch the connection with that id, here or at another node."""
+        if self._relay.elsewhere(whom):
+            return self._relay.begin(operator, whom, news)
+        try:
+            return Answer.of(self._begin_here(operator, self._hub.find(whom), news))
+        except Refusal as refusal:
+            return Answer.of(refusal)
+
+    def _begin_here(self, operator: Operator, session: Session | None, news: Callable[[], object]) -> Watch:
+        if session is None:
+            raise Refusal(Code.NO_SUCH_USER, wording.NO_SUCH_CONNECTION)
+        if session.id in self._watched or len(self._watched) >= WATCHERS:
             raise Refusal(Code.BUSY, wording.WATCHED_ALREADY, retry_ms=60_000)
         if session in self._by_lines:
             raise Refusal(Code.BUSY, wording.WATCHES_ITSELF.format(nick=session.nick), retry_ms=60_000)
-        self._watched.add(session)
+        self._watched.add(session.id)
         self._audit.note(operator, "watch", f"{session.id} {session.nick}", "", "done")
-        return Watch(session, self._hub.clock.wall, news)
+        return Watch(session, self._hub.clock.wall, news, self._why_closed)
 
-    def end(self, operator: Operator, watch: Watch, reason: str) -> None:
+    def _lend(self, operator: Operator, whom: str, news: Callable[[], object]) -> Watch:
+        """Watch a session of this node for an operator at another one. Raises Refusal."""
+        operator.check(Role.ADMIN)
+        if not self._allowed:
+            raise Refusal(Code.FORBIDDEN, wording.WATCH_SWITCHED_OFF)
+        return self._begin_here(operator, self._hub.find(whom) or self._hub.nicks.find(whom), news)
+
+    def end(self, operator: Operator, watch: LiveWatch, reason: str) -> None:
         """The watch is over."""
-        watch.stop()
-        self._watched.discard(watch.session)
-        self._audit.note(operator, "unwatch", f"{watch.session.id} {watch.session.nick}", "", f"done: {reason}")
+        self._watched.discard(watch.id)
+        if not watch.end(reason):
+            self._audit.note(operator, "unwatch", f"{watch.id} {watch.nick}", "", f"done: {reason}")
 
-    def why_over(self, session: Session) -> dict[str, str]:
-        """The reason and the last words of a session that has closed."""
+    def _why_closed(self, session: Session) -> Over:
         for each in reversed(self._hub.stats.closed.last):
             if each.number == session.number:
-                return {"reason": each.closing.word, "words": each.words}
-        return {"reason": "closed", "words": ""}
+                return Over(each.closing.word, each.words)
+        return Over("closed", "")
 
-    def command(self, watcher: Session, source: str, words: str) -> str:
-        """/watch NICK (or an id) and /watch off, of a terminal or a page that acts from `source`; return what it is
-        told. Raises Refusal."""
+    def command(self, watcher: Session, source: str, words: str) -> Answer[str | Refusal]:
+        """/watch NICK (or an id) and /watch off, of a terminal or a page that acts from `source`; what it is told."""
+        try:
+            return self._command(watcher, source, words)
+        except Refusal as refusal:
+            return Answer.of(refusal)
+
+    def _command(self, watcher: Session, source: str, words: str) -> Answer[str | Refusal]:
         operator = watcher.operator
         if operator is None:
             raise self._audit.stranger(watcher.nick, source, "watch", words)
@@ -146,16 +170,43 @@ class Watching:
         if words.lower() == "off" or (running is not None and not words):
             if running is None:
                 raise Refusal(Code.NO_SUCH_USER, wording.WATCHING_NOBODY)
+            told = wording.WATCH_OVER.format(nick=running.nick, reason=wording.WATCH_OFF)
             running.finish("off")
-            return wording.WATCH_OVER.format(nick=running.nick, reason=wording.WATCH_OFF)
+            return Answer.of(told)
         operator.check(Role.ADMIN)
         if not self._allowed:
             raise Refusal(Code.FORBIDDEN, wording.WATCH_SWITCHED_OFF)
-        session = self._hub.find(words) or self._hub.nicks.find(words)
-        if running is not None or session in watcher.connections:
-            raise Refusal(Code.BAD_MESSAGE, wording.WATCH_ONE if running is not None else wording.WATCH_YOURSELF)
-        self._by_lines[watcher] = WatchedLines(self._hub, self, watcher, operator, session)
-        return wording.WATCH_BEGUN.format(nick=session.nick, id=session.id, minutes=int(WATCH_SECONDS // 60))
+        if running is not None:
+            raise Refusal(Code.BAD_MESSAGE, wording.WATCH_ONE)
+        lines = WatchedLines(self._hub, self, watcher, operator)
+        return self._of_lines(operator, watcher, words, lines.news).map(partial(self._begun, watcher, lines))
+
+    def _of_lines(
+        self, operator: Operator, watcher: Session, words: str, news: Callable[[], object]
+    ) -> Answer[LiveWatch | Refusal]:
+        """The watch of the connection with that id, or of the person with that nick."""
+        if self._relay.elsewhere(words):
+            return self._relay.begin(operator, words, news)
+        session = self._hub.find(words)
+        if session is None and self._hub.cluster.node and not self._hub.nicks.sessions(words):
+            return self._hub.directory.nodes_of(words).chain(
+                lambda found: (
+                    Answer[LiveWatch | Refusal].of(found)
+                    if isinstance(found, Refusal)
+                    else self._relay.begin_at(found[0], operator, words, news)
+                )
+            )
+        session = session or self._hub.nicks.find(words)
+        if session in watcher.connections:
+            raise Refusal(Code.BAD_MESSAGE, wording.WATCH_YOURSELF)
+        return Answer.of(self._begin_here(operator, session, news))
+
+    def _begun(self, watcher: Session, lines: "WatchedLines", found: LiveWatch | Refusal) -> str | Refusal:
+        if isinstance(found, Refusal):
+            return found
+        self._by_lines[watcher] = lines
+        lines.begin(found)
+        return wording.WATCH_BEGUN.format(nick=found.nick, id=found.id, minutes=int(WATCH_SECONDS // 60))
 
     def forget(self, watcher: Session) -> None:
         """The session does not watch as lines any more."""
@@ -165,52 +216,61 @@ class Watching:
 class WatchedLines:
     """One watch whose watcher reads lines: `bob> hello\\n` was sent by bob, `bob< …` is what bob got."""
 
-    def __init__(self, hub: Hub, watching: Watching, watcher: Session, operator: Operator, session: Session) -> None:
-        self.nick = session.nick
+    def __init__(self, hub: Hub, watching: Watching, watcher: Session, operator: Operator) -> None:
         self._hub = hub
         self._watching = watching
         self._watcher = watcher
         self._operator = operator
-        self._over = self._due = False
+        self._watch: LiveWatch | None = None
+        self._due = False
         self._until = hub.clock.now() + WATCH_SECONDS
-        self._watch = watching.begin(operator, session, self._news)
-        hub.clock.later(LOOK_SECONDS, self._look)
+
+    @property
+    def nick(self) -> str:
+        """Who is watched."""
+        return "" if self._watch is None else self._watch.nick
+
+    def begin(self, watch: LiveWatch) -> None:
+        """Show what that watch sees."""
+        self._watch = watch
+        self._hub.clock.later(LOOK_SECONDS, self._look)
 
     def finish(self, reason: str) -> None:
         """Show the rest, and end."""
         self._show()
-        self._over = True
+        watch, self._watch = self._watch, None
         self._watching.forget(self._watcher)
-        self._watching.end(self._operator, self._watch, reason)
+        if watch is not None:
+            self._watching.end(self._operator, watch, reason)
 
-    def _news(self) -> None:
+    def news(self) -> None:
+        """There is something to show."""
         if not self._due:
             self._due = True
             self._hub.clock.later(SHOW_SECONDS, self._show)
 
     def _show(self) -> None:
         self._due = False
-        if self._over or len(self._watcher.owed) >= OWED_BYTES:  # then the watch drops, and counts, what is too much
-            return
+        if self._watch is None or len(self._watcher.owed) >= OWED_BYTES:
+            return  # of what is too much to show, the watch drops the rest, and counts it
         lines: list[str] = []
-        for way, seen in self._watch.take():
-            if way == "dropped":
-                lines.append(wording.WATCH_DROPPED.format(count=seen["count"]))
-                continue
+        taken = self._watch.take()
+        for way, seen in taken.seen:
             text = seen.text.rstrip("\n").split("\n")
             lines += [f"{self.nick}{MARKS[way]} {line}" for line in text]
             lines += [wording.WATCH_CUT.format(count=seen.cut)] if seen.cut else []
+        lines += [wording.WATCH_DROPPED.format(count=taken.dropped.count)] if taken.dropped is not None else []
         if lines:
             self._watcher.tell(Notice("\n".join(lines)))
 
     def _look(self) -> None:
-        if self._over:
+        if self._watch is None:
             return
-        watched, account = self._watch.session, self._watcher.operator
+        over, account = self._watch.over(), self._watcher.operator
         if self._watcher.closed:
             self.finish(wording.WATCHER_WENT)
-        elif watched.closed:
-            self._end(self._watching.why_over(watched)["reason"])
+        elif over is not None:
+            self._end(over.reason)
         elif account is None or account.role < Role.ADMIN:
             self._end("logged_out")
         elif self._hub.clock.now() >= self._until:
@@ -220,5 +280,6 @@ class WatchedLines:
             self._hub.clock.later(LOOK_SECONDS, self._look)
 
     def _end(self, reason: str) -> None:
+        nick = self.nick
         self.finish(reason)
-        self._watcher.tell(Notice(wording.WATCH_OVER.format(nick=self.nick, reason=reason)))
+        self._watcher.tell(Notice(wording.WATCH_OVER.format(nick=nick, reason=reason)))

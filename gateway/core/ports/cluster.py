@@ -250,8 +250,8 @@ class Cluster(Protocol):
     def holder(self, keys: Sequence[str]) -> Answer[str | JournalError]:
         """The owner of a nick, by its keys; empty when nobody has it."""
 
-    def reached(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
-        """Whether somebody who has one of these keys is connected to any node."""
+    def reached(self, keys: Sequence[str]) -> Answer[Sequence[str] | JournalError]:
+        """The ids of the living nodes to which somebody who has one of these keys is connected."""
 
     def show(self, there: PeopleThere) -> None:
         """Tell the other nodes who is in a room here, and keep it for those that ask later."""
@@ -332,9 +332,9 @@ class Alone:
         """As `Cluster.holder`; the node itself knows."""
         return Answer.of("")
 
-    def reached(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
+    def reached(self, keys: Sequence[str]) -> Answer[Sequence[str] | JournalError]:
         """As `Cluster.reached`; the node itself knows who is connected."""
-        return Answer.of(False)
+        return Answer.of(())
 
     def show(self, there: PeopleThere) -> None:
         """As `Cluster.show`."""

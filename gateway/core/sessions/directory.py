@@ -10,7 +10,7 @@ and change the same: the nick, how far the person has read, the account. A nick 
 could not reach each other belongs to whoever the store says; the other becomes a guest, and is told.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from gateway import wording
@@ -109,16 +109,21 @@ class Directory:
 
     def reaches(self, nick: str) -> Answer[Refusal | None]:
         """Make sure that somebody with that nick is connected to another node."""
+        return self.nodes_of(nick).map(lambda found: found if isinstance(found, Refusal) else None)
+
+    def nodes_of(self, nick: str) -> Answer[Sequence[str] | Refusal]:
+        """The ids of the nodes to which the person with that nick is connected, at least one; a Refusal when there is
+        nobody, or it cannot be said now."""
         try:
             keys = nicknames.keys(nicknames.any_nick(nick))
         except Refusal:
             keys = ()
 
-        def reached(there: bool | JournalError) -> Refusal | None:
-            if isinstance(there, JournalError):
-                return storage_refusal(there)
+        def reached(found: Sequence[str] | JournalError) -> Sequence[str] | Refusal:
+            if isinstance(found, JournalError):
+                return storage_refusal(found)
             nobody = wording.NOBODY_CALLED.format(nick=sanitize.shown(nick))
-            return None if there else Refusal(Code.NO_SUCH_USER, nobody)
+            return found or Refusal(Code.NO_SUCH_USER, nobody)
 
         return self._cluster.reached(keys).map(reached)
 

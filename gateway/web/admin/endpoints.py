@@ -183,7 +183,7 @@ ADMIN: Mapping[type, Sequence[Endpoint]] = {
               "Watch one connection live\nWith the setting `admin.watch`, for ten minutes, audited. Events: `began`, "
               "`in`, `out`, `dropped`, `ended`.",
               CONNECTION, media=EVENTS, said="Events, until ten minutes are over.", access=ADMINISTRATOR,
-              action="watch", also=(*CHOSEN, Code.FORBIDDEN, Code.BUSY), head=False),
+              action="watch", also=(*CHOSEN, Code.FORBIDDEN, Code.BUSY, Code.BACKPLANE), head=False),
     ),
     RoomEndpoints: (
         _read("/rooms", RoomEndpoints.page, RoomPage, "The rooms in memory\nA page of the table.", SORT, *PAGED),
