@@ -195,11 +195,15 @@ class StreamFeed:
 
     async def _read_rooms(self, rooms: Sequence[str]) -> None:
         places = {room: self.places[room] for room in rooms}
-        arguments: list[Argument] = [MESSAGES_AT_ONCE, self._house_last]
+        house_last = self._house_last
+        arguments: list[Argument] = [MESSAGES_AT_ONCE, house_last]
         for room, place in places.items():
             arguments += (room, place.epoch, place.head)
         ((counted, events, answers),) = await self._backplane.call(self._link, [("news", arguments)])
-        self._hear_house(int(counted), events)
+        if house_last == self._house_last:
+            self._hear_house(int(counted), events)
+        else:  # meanwhile it was found that Redis has lost events: this answer is about a place that is none any more
+            self.read_soon("")
         renewed = []
         for (room, place), answer in zip(places.items(), answers, strict=True):
             if self.places.get(room) is not place:
@@ -256,6 +260,7 @@ class StreamFeed:
         """Compare all rooms with what Redis holds now, after it was entered anew; it may have lost their ends. Raises
         BackplaneError."""
         link = Link(self._backplane.url, TRY_SECONDS)
+        house_last = self._house_last  # before what is read meanwhile changes it
         try:
             rooms = list(self.places)
             for start in range(0, len(rooms), ROOMS_AT_ONCE):
@@ -263,7 +268,7 @@ class StreamFeed:
         finally:
             await link.close()
         began = self._backplane.house_began
-        if began < self._house_last:
+        if began < house_last:
             log.warning(wording.LOG_REDIS_FORGOT)
             self._house_last = began
             for each in (*self._forgotten, *self._lost):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from gateway.redis import connection, questions
-from tests.fakes import PATIENCE
+from tests.fakes import PATIENCE, until
 from tests.redis.servers import RedisServer
 
 
@@ -21,6 +21,10 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def url(redis_server: RedisServer) -> str:
     """The URL of the shared Redis, emptied."""
+    until(
+        lambda: redis_server.cli("INFO", "clients")["connected_clients"] == 1,
+        "no node of an earlier test is left to fill it again",
+    )
     redis_server.cli("FLUSHALL")
     return redis_server.url
 
