@@ -24,7 +24,7 @@ In one room the order of the rows is that of the numbers, because each room is f
 after a rebuild the rooms stand one behind the other. So several rooms are asked one by one, and the results are merged
 by time.
 
-What a message costs: with INSERTs of up to 250 rows 3 to 4 µs of processor time for a short one, twice that for one
+What a message costs: with INSERTs of up to 50 rows 3 to 4 µs of processor time for a short one, twice that for one
 of twelve words; with `executemany` as much, but a fight for the interpreter's lock at every row. The lock is held for
 about 1 µs of it, 8 µs for a message of twenty Chinese characters.
 """
@@ -81,8 +81,8 @@ PART_TABLES = (
     "CREATE INDEX places_{0} ON lines_{0} (room, seq)",
 )
 INSERT_LINES = "INSERT INTO lines_{0} (room, seq, ts, nick, door, kind, key, text, paste) VALUES {1}"
-INSERT_ROWS = (250, 50, 10, 3, 1)
-"""Rows in one INSERT, the most first. Few sizes: each is a statement of up to 140 KB that SQLite keeps prepared."""
+INSERT_ROWS = (50, 10, 3, 1)
+"""Rows in one INSERT, the most first. Few sizes: each is a statement of up to 28 KB that SQLite keeps prepared."""
 INSERT_WORDS = "INSERT INTO words_{0} (rowid, key, text) SELECT id, key, text FROM lines_{0} WHERE id > ?"
 SELECT_FOUND = """
     SELECT seq, ts, nick, door, kind, iif(paste IS NULL, lines_{0}.text, ''), paste

@@ -1,6 +1,7 @@
 """A real redis-server for tests, on a socket file of its own, and what is done to it."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -10,6 +11,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -99,6 +101,10 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+RETRANSMIT = 0.3
+"""Seconds, about what Linux waits for the first time on a way of 200 ms."""
+
+
 class Proxy:
     """Forwards to a Redis; `server` may become another one."""
 
@@ -107,7 +113,12 @@ class Proxy:
         self.eat = 0
         """So many answers to an append are swallowed, and their connections cut."""
         self.delay = 0.0
-        """Seconds for which what is said to Redis is held back."""
+        """Seconds for which what is said to Redis is under way."""
+        self.loss = 0.0
+        """The share of packets that are lost: what TCP makes of that is that they, and all behind them, come
+        RETRANSMIT seconds later."""
+        self.lost = 0
+        self._dice = random.Random(14)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -133,14 +144,29 @@ class Proxy:
         redis.connect(str(self.server.socket))
         appends = threading.Event()
         threading.Thread(target=self._answers, args=(redis, peer, appends), daemon=True).start()
+        under_way: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
+        threading.Thread(target=self._arrive, args=(under_way, redis), daemon=True).start()
         with suppress(OSError):
             while data := peer.recv(65536):
                 if b"\r\nappend\r\n" in data:
                     appends.set()
-                time.sleep(self.delay)
-                redis.sendall(data)
+                under_way.put((time.monotonic() + self.delay + self._held_up(), data))
+        under_way.put((0.0, b""))
+
+    def _held_up(self) -> float:
+        lost = self._dice.random() < self.loss
+        self.lost += lost
+        return RETRANSMIT if lost else 0.0
+
+    def _arrive(self, under_way: "SimpleQueue[tuple[float, bytes]]", redis: socket.socket) -> None:
         with suppress(OSError):
-            redis.shutdown(socket.SHUT_WR)
+            while True:
+                when, data = under_way.get()
+                if not data:
+                    redis.shutdown(socket.SHUT_WR)
+                    return
+                time.sleep(max(0.0, when - time.monotonic()))
+                redis.sendall(data)
 
     def _answers(self, redis: socket.socket, peer: socket.socket, appends: threading.Event) -> None:
         with suppress(OSError), redis, peer:
@@ -150,4 +176,5 @@ class Proxy:
                     peer.shutdown(socket.SHUT_RDWR)
                     return
                 appends.clear()
+                time.sleep(self._held_up())
                 peer.sendall(data)

@@ -63,6 +63,23 @@ async def test_a_slow_way_keeps_the_order(proxy: Proxy) -> None:
         assert node.told.texts == [str(number) for number in range(40)]
 
 
+async def test_a_long_and_lossy_way_loses_nothing_and_keeps_the_order(
+    proxy: Proxy, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with nodes(proxy.url) as (far,), nodes(url) as (near,):
+        await far.read()
+        await near.read()
+        proxy.delay, proxy.loss = 0.2, 0.1
+        said = [f"{number}" for number in range(60)]
+        for start in range(0, len(said), 5):  # several are under way at once
+            await asyncio.gather(*(far.say(text, identity="ana", id=text) for text in said[start : start + 5]))
+            await near.say("here")
+        await soon(lambda: len(far.told.texts) == len(near.told.texts) == 72)
+        assert far.told.texts == near.told.texts and [text for text in far.told.texts if text != "here"] == said
+        assert far.told.numbers == near.told.numbers == list(range(1, 73))
+        assert proxy.lost and "away" not in caplog.text
+
+
 async def test_an_overtaken_batch_is_refused_when_it_comes_at_last(url: str) -> None:
     async with nodes(url) as (node,):
         await node.say("1")
@@ -226,23 +243,26 @@ async def test_a_clock_that_differs_by_an_hour_is_made_up_for(url: str) -> None:
 async def test_sentinels_lead_to_the_master_and_after_a_failover_to_the_next_one(
     start_redis: Callable[..., RedisServer],
 ) -> None:
-    ports = [free_port() for _ in range(3)]
-    master = start_redis("--port", str(ports[0]), "--requirepass", "secret", "--masterauth", "secret")
-    replica = start_redis(
-        *("--port", str(ports[1]), "--requirepass", "secret", "--masterauth", "secret"),
-        *("--replicaof", "127.0.0.1", str(ports[0])),
-    )
-    sentinel = start_redis("--port", str(ports[2]), sentinel=True)
-    sentinel.cli("SENTINEL", "MONITOR", "chat", "127.0.0.1", ports[0], 1)
-    for setting in (("auth-pass", "secret"), ("down-after-milliseconds", 300), ("failover-timeout", 3000)):
-        sentinel.cli("SENTINEL", "SET", "chat", *setting)
+    """The machine of the master dies with one of three sentinels, the first that nodes ask."""
+    ports = [free_port() for _ in range(5)]
+    secret = ("--requirepass", "secret", "--masterauth", "secret")
+    master = start_redis("--port", str(ports[0]), *secret)
+    replica = start_redis("--port", str(ports[1]), *secret, "--replicaof", "127.0.0.1", str(ports[0]))
+    sentinels = [start_redis("--port", str(port), sentinel=True) for port in ports[2:]]
+    for sentinel in sentinels:
+        sentinel.cli("SENTINEL", "MONITOR", "chat", "127.0.0.1", ports[0], 2)
+        for setting in (("auth-pass", "secret"), ("down-after-milliseconds", 1000), ("failover-timeout", 3000)):
+            sentinel.cli("SENTINEL", "SET", "chat", *setting)
     replica.cli("AUTH", "secret")
-    async with nodes(f"redis+sentinel://:secret@127.0.0.1:1,127.0.0.1:{ports[2]}/chat") as (node,):
+    places = ",".join(f"127.0.0.1:{port}" for port in (1, *ports[2:]))
+    async with nodes(f"redis+sentinel://:secret@{places}/chat") as (node,):
         await node.read()
         await node.say("before")
-        await soon(lambda: sentinel.cli("SENTINEL", "REPLICAS", "chat"))
+        await soon(lambda: all(len(each.cli("SENTINEL", "SENTINELS", "chat")) == 2 for each in sentinels))
+        await soon(lambda: all(each.cli("SENTINEL", "REPLICAS", "chat") for each in sentinels))
         await soon(lambda: replica.cli("XLEN", "gw:log:lobby") == 1)
         master.kill()
+        sentinels[0].kill()
         while isinstance(await node.say("after", identity="ana", id="after"), JournalError):
             await asyncio.sleep(0.05)
         assert node.told.texts == ["before", "after"]
