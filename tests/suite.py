@@ -36,9 +36,13 @@ MOST_AGAIN = 6
 machine that others use as well sometimes stops one of them for seconds."""
 
 
-BENCHES = {"--side-by-side": "tests.bench.side_by_side", "--growth": "tests.bench.growth"}
-"""What measures and does nothing else, the gateway beside its peers and how its costs grow. The arguments behind these
-words are that command's."""
+BENCHES = {
+    "--side-by-side": "tests.bench.side_by_side",
+    "--growth": "tests.bench.growth",
+    "--nodes": "tests.bench.nodes",
+}
+"""What measures and does nothing else: the gateway beside its peers, how its costs grow, what several on one Redis
+cost. The arguments behind these words are that command's."""
 
 
 def main(arguments: list[str]) -> int:

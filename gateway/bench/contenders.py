@@ -18,7 +18,7 @@ from gateway.bench.peer import Dialect, GatewayDialect, NaiveDialect
 from gateway.bench.plan import BenchError, BenchTarget
 
 HOST = "127.0.0.1"
-START_SECONDS = 15.0
+START_SECONDS = 45.0
 STOP_SECONDS = 5.0
 PACKAGE_HOME = Path(__file__).resolve().parents[2]
 C_SOURCE = Path(__file__).with_name("naive_line_server.c")
