@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page, StorageState, expect
 
+from tests.fakes import until
 from tests.web.browser.conftest import Complaints, Open
 from tests.web.browser.running_gateway import RunningGateway
 from tests.web.browser.talking import connected, has, say, stored
@@ -215,3 +216,79 @@ def test_pc_28_a_page_that_was_frozen_has_all_that_was_said_meanwhile_once(
     say(page, "awake")
     has(page, *said, "awake")
     assert page.evaluate("told") == []
+
+
+def test_an_address_that_ends_in_anything_shows_the_room(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    page = open_page(f"{gateway.web}/r/{room}#%E0%A4%A", "gabi")
+    connected(page)
+    for number, fragment in enumerate(("#@%E0%A4", "#%40%", "#@__proto__", "#99999999999999999999", "#a:b:c")):
+        page.goto(f"{gateway.web}/r/{room}{fragment}")
+        page.reload()
+        connected(page)
+        say(page, str(number))
+        expect(page.locator("#log > .msg > .text").last).to_have_text(str(number))
+
+
+GIVE_FILE = """([kind, name, text]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([text], name));
+  const about = { bubbles: true, cancelable: true, [kind === "paste" ? "clipboardData" : "dataTransfer"]: data };
+  const event = kind === "paste" ? new ClipboardEvent(kind, about) : new DragEvent(kind, about);
+  return !document.querySelector("#message").dispatchEvent(event);
+}"""
+
+
+def test_a_dropped_text_goes_into_the_box_and_a_picture_is_refused_with_words(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "gina")
+    connected(page)
+    until(
+        lambda: page.evaluate(GIVE_FILE, ["dragover", "a.log", ""]), "the browser not to open it in place of the chat"
+    )
+    assert page.evaluate(GIVE_FILE, ["drop", "a.log", "one\r\ntwo\r\n"])
+    expect(page.locator("#message")).to_have_value("one\ntwo")
+    assert page.evaluate(GIVE_FILE, ["paste", "picture.png", "\x89PNG\0"])
+    expect(page.locator("#answer")).to_have_text("picture.png is not text, and only text can be sent")
+    assert page.evaluate(GIVE_FILE, ["drop", "long.log", "x" * 70_000])
+    expect(page.locator("#answer")).to_have_text("long.log is too long: 65,536 bytes at most")
+    expect(page.locator("#message")).to_have_value("one\ntwo")
+
+
+def test_a_browser_that_allows_no_websocket_is_told_offline(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    refuse = "window.WebSocket = class { constructor() { throw new DOMException('blocked', 'SecurityError'); } };"
+    page = open_page(f"{gateway.web}/r/{room}", "gert", script=refuse)
+    expect(page.locator("#banner")).to_contain_text("Offline")
+
+
+def test_the_servers_words_about_a_name_that_is_read_from_the_right_stay_in_their_order(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "gisa")
+    connected(page)
+    gateway.terminal(room=room).say("/nick שרה", "שלום", "/topic בדיקה")
+    expect(page.locator("#log > .msg > .text")).to_have_css("direction", "rtl")
+    expect(page.locator("#log > .notice > .text")).to_have_text("שרה set the topic: בדיקה")
+    expect(page.locator("#log > .notice > .text")).to_have_css("direction", "ltr")
+
+
+def test_a_dark_page_is_printed_dark_on_white(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "gudrun", color_scheme="dark")
+    connected(page)
+    say(page, "hello")
+    has(page, "hello")
+    expect(page.locator("#log .text").last).to_have_css("color", "rgb(230, 232, 234)")
+    page.emulate_media(media="print", color_scheme="dark")
+    expect(page.locator("#log .text").last).to_have_css("color", "rgb(27, 29, 31)")
+    expect(page.locator("#composer")).to_be_hidden()
+
+
+def test_a_link_in_quotation_marks_ends_before_them(gateway: RunningGateway, room: str, open_page: Open) -> None:
+    page = open_page(f"{gateway.web}/r/{room}", "gitta")
+    connected(page)
+    say(page, "«http://t.example/a» “http://t.example/b” http://t.example/(c)")
+    expect(page.locator("#log .text a")).to_have_text(
+        ["http://t.example/a", "http://t.example/b", "http://t.example/(c)"]
+    )

@@ -45,7 +45,7 @@ export class Connection {
     this.#hello = hello;
     this.#onState = onState;
     this.#onObject = onObject;
-    setInterval(() => this.#ready && Date.now() - this.#heard > QUIET && this.#ask(), QUIET / 3);
+    setInterval(() => this.#ready && Date.now() - this.#heard > QUIET && this.#ask(), 5_000);
   }
 
   /** Connects now, whatever delay was planned. */
@@ -56,7 +56,12 @@ export class Connection {
     this.#onState({ word: "connecting" });
     const url = new URL(at("/ws"), location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    const socket = (this.#socket = new WebSocket(url, "chat.v1.json"));
+    try {
+      this.#socket = new WebSocket(url, "chat.v1.json");
+    } catch {
+      return this.#closed(1006, ""); // an extension of the browser allows none
+    }
+    const socket = this.#socket;
     this.#probe = setTimeout(() => this.#closed(1006, ""), PATIENCE);
     socket.onopen = () => {
       this.#opened = this.#heard = Date.now();

@@ -2,12 +2,14 @@
 
 import { byId } from "../../shared/dom.js";
 import { isComposing } from "../composer.js";
+import { listen as takeFiles } from "./box/files.js";
 import { step } from "./tour.js";
 
 /**
  * @param {import("../page.js").Page} page
  */
 export function listen(page) {
+  takeFiles(page);
   const actions = {
     "Ctrl+k": () => page.open("palette"),
     "Ctrl+/": () => page.open("keylist"),

@@ -96,6 +96,12 @@ export const permalink = {
   gone: (seq) => `Message ${seq} is not kept any more.`,
 };
 
+export const files = {
+  one: "One text file at a time can be put into the box.",
+  tooLong: (name, most) => `${name} is too long: ${number(most)} bytes at most`,
+  notText: (name) => `${name} is not text, and only text can be sent`,
+};
+
 export const talk = {
   topic: (nick) => `Between you and ${nick}. It is gone when you close this tab of the browser.`,
   notHere: (verb) => `/${verb} is for rooms, and this is a private talk`,

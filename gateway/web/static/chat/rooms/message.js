@@ -127,7 +127,7 @@ function parsed(text) {
 function link(found) {
   let text = found;
   const count = (one) => text.split(one).length;
-  while (/[.,;:!?'*]$/.test(text) || count(text.at(-1)) > count(PAIRS[text.at(-1)] ?? text.at(-1))) text = text.slice(0, -1);
+  while (/[.,;:!?'*»”’]$/.test(text) || count(text.at(-1)) > count(PAIRS[text.at(-1)] ?? text.at(-1))) text = text.slice(0, -1);
   const url = parsed(text);
   if (!url || !SAFE.has(url.protocol) || url.username || url.password) return [found];
   const anchor = make("a", { href: url.href, rel: "noopener noreferrer", target: "_blank" }, text);

@@ -9,7 +9,7 @@ export const addressOf = (room) => at(room === "lobby" ? "/" : `/r/${room}`);
 
 /** The room, or the talk, that an address of ours names; the lobby if it names none. */
 export function roomAt({ pathname, hash }) {
-  if (/^#(@|%40)/.test(hash)) return decodeURIComponent(hash.slice(1));
+  if (/^#(@|%40)/.test(hash)) return new URLSearchParams(`n=${hash.slice(1)}`).get("n") ?? ""; // never throws
   const path = pathname.startsWith(`${BASE}/`) ? pathname.slice(BASE.length) : pathname;
   return /^\/r\/([a-z0-9][\w.-]{0,63})$/i.exec(path)?.[1].toLowerCase() ?? "lobby";
 }
