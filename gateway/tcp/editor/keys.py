@@ -9,7 +9,8 @@ bytes; only a lone ESC may be the Escape key, so `escape` reports it when nothin
   modifiers as in `1;5D` or without. Sequences of unknown keys are dropped whole, so that no `~` is typed.
 - In a bracketed paste (`ESC [200~` to `ESC [201~`) nothing is a key. It is kept up to PASTE_BYTES.
 - Reports of the cursor's position (`ESC [ row ; column R`) and of the terminal's kind (`ESC [ > kind ; version c`)
-  answer our questions; nobody types them.
+  answer our questions; nobody types them. Other reports answer the program that was there before, which may have left
+  the mouse switched on as well: of the mouse, of colours and of versions (OSC, DCS, APC). They are dropped whole.
 
 prompt_toolkit's vt100 parser was looked at: it is bound to its own key bindings and event loop's flush timer, reports
 keys one character at a time (a flood of 16 KiB costs 40 ms), and would bring 30,000 lines for these 150.
@@ -25,6 +26,8 @@ PASTE_BYTES = 1 << 16
 """How much of a paste is kept, in characters."""
 SEQUENCE_LETTERS = 32
 """The longest escape sequence that is waited for."""
+REPORT_LETTERS = 1024
+"""The same of a report that is a string with an end of its own."""
 
 
 class KeyPress(StrEnum):
@@ -115,7 +118,7 @@ _LETTERS: Final = {
     "M": KeyPress.ENTER,
     "Z": KeyPress.COMPLETE_BACK,
 }
-"""By the last letter of a CSI or SS3 sequence."""
+"""By the last letter of a CSI or SS3 sequence; as CSI an M is the mouse's."""
 _NUMBERS: Final = {
     "1": KeyPress.HOME,
     "3": KeyPress.DELETE,
@@ -137,19 +140,26 @@ _ALT: Final = {
     "\x7f": KeyPress.KILL_WORD_LEFT,
     "\x08": KeyPress.KILL_WORD_LEFT,
 }
+_PRIVATE: Final = frozenset("<=>?")
+"""What begins the parameters of a report, and of no key."""
 _MODIFIED = re.compile(r"(?:\d*;)?[2-8]")
 
 _TOKEN = re.compile(
     r"""(?P<text> [^\x00-\x1f\x7f-\x9f]+ )
-      | \x1b\[ (?P<params> [0-?]{0,32}) [\ -/]* (?P<final> [@-Z\\-~])
+      | \x1b\[M [^\x00-\x1f\x7f]{3}
+      | \x1b\[ (?!M) (?P<params> [0-?]{0,32}) [\ -/]* (?P<final> [@-Z\\-~])
       | \x1b\[\[ [A-E]
       | \x1bO (?P<letter> [A-Za-z])
-      | \x1b (?P<alt> [^\x1b\[O])
+      | \x1b[\]PX^_] [^\x00-\x1f\x7f-\x9f]{0,1024}+ (?: \x07 | \x1b\\ )
+      | \x1b (?P<alt> [^\x1b\[O\]PX^_])
       | (?P<control> [\x00-\x1a\x1c-\x1f\x7f-\x9f])
     """,
     re.VERBOSE,
 )
-_INCOMPLETE = re.compile(r"\x1b(?:\[[0-?]{0,32}[ -/]{0,4}|\[\[|O)?")
+_INCOMPLETE = re.compile(
+    r"\x1b(?:\[[0-?]{0,32}[ -/]{0,4}|\[\[|O|\[M[^\x00-\x1f\x7f]{0,2}|(?P<report>[\]PX^_][^\x00-\x1f\x7f-\x9f]*\x1b?))?"
+)
+_REPORTS = ("\x1b]", "\x1bP", "\x1bX", "\x1b^", "\x1b_")
 _PASTE_END = "\x1b[201~"
 _ENDS = ("\r", "\n")
 _SAME_END = frozenset({"\r\n", "\r\0", "\n\r"})
@@ -185,12 +195,18 @@ class Keyboard:
             if token is not None:
                 at = token.end()
                 self._read(token, typed)
-            elif _INCOMPLETE.fullmatch(text, at) and len(text) - at <= SEQUENCE_LETTERS:
+            elif self._begins(text, at):
                 self._held = text[at:]
                 break
             else:
-                at += 1
+                at += 2 if text.startswith(_REPORTS, at) else 1
         return typed
+
+    @staticmethod
+    def _begins(text: str, at: int) -> bool:
+        """Whether the rest of the text is the beginning of a sequence."""
+        begun = _INCOMPLETE.fullmatch(text, at)
+        return begun is not None and len(text) - at <= (REPORT_LETTERS if begun["report"] else SEQUENCE_LETTERS)
 
     @property
     def half(self) -> bool:
@@ -231,6 +247,8 @@ class Keyboard:
             return
         if final == "c" and first.startswith(">"):
             typed.append(TerminalKind(params[1:]))
+            return
+        if final == "M" or params[:1] in _PRIVATE:
             return
         key = _NUMBERS.get(first) if final == "~" else _LETTERS.get(final)
         if key is not None:

@@ -49,10 +49,38 @@ def test_a_key_is_known_by_each_of_its_sequences_however_they_are_cut(data: byte
 
 
 @pytest.mark.parametrize(
-    "data", [b"\x1b[20~", b"\x1b[[A", b"\x1bOP", b"\x1b[<0;1;1M", b"\x1b[?1;2c", b"\x1bx", b"\x00"]
+    "data",
+    [
+        b"\x1b[20~",
+        b"\x1b[[A",
+        b"\x1bOP",
+        b"\x1b[?1;2c",
+        b"\x1bx",
+        b"\x1b[<0;10;5M",  # a mouse that a program before has left switched on
+        b"\x1b[<0;10;5m",
+        b"\x1b[M !!",
+        b"\x1b[32;10;5M",
+        b"\x1b]11;rgb:0000/0000/0000\x1b\\",
+        b"\x1b]11;rgb:ffff/0000/0000\x07",
+        b"\x1bP>|xterm(390)\x1b\\",
+        b"\x1b_Gi=1;OK\x1b\\",
+        b"\x1b[?2026;2$y",
+    ],
 )
-def test_unknown_keys_type_nothing(data: bytes) -> None:
-    assert typed(b"a" + data + b"b") in (["ab"], ["a", KeyPress.ENTER, "b"])
+def test_unknown_keys_and_reports_type_nothing_however_they_are_cut(data: bytes) -> None:
+    for cut in range(len(data) + 1):
+        assert "".join(str(each) for each in typed(b"a" + data[:cut], data[cut:] + b"b")) == "ab", cut
+
+
+def test_what_only_begins_like_a_report_is_typed_on() -> None:
+    keyboard = Keyboard()
+
+    assert keyboard.feed(b"\x1b]") == [] and keyboard.half
+    assert keyboard.escape() == []
+    assert keyboard.feed(b"hi") == ["hi"]
+    assert typed(b"\x1b]hi\r") == ["hi", KeyPress.ENTER]
+    assert typed(b"\x1b]" + b"x" * 5000) == ["x" * 5000]
+    assert typed(b"\x00") == []
 
 
 @pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n", b"\n\r", b"\r\0"])
