@@ -159,7 +159,8 @@ FILE = Form("FILE", "the path of a file", parse=path, show=lambda file: file and
 HOSTS = Form("HOST", "an address or a host name, without port", parse=host_names, check=check_hosts)
 HOST_NAMES = Form(
     "NAME,…",
-    'a list of host names without port, like "chat.example.org", or of origins, like "https://chat.example.org"',
+    'a list of host names without port, like "chat.example.org" (in ASCII: "xn--mller-kva.example"), or of origins, '
+    'like "https://chat.example.org"',
     parse=comma_separated,
 )
 ORIGINS = Form("URL,…", 'a list of origins without path, like "https://chat.example.org"', parse=comma_separated)

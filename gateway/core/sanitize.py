@@ -22,7 +22,8 @@ What is a sequence:
 - OSC and DCS (and SOS, PM, APC, which work alike) go from introducer to terminator: ST for all, BEL also for OSC.
   Where no terminator follows in the same line, or ESC, CAN or another C1 cuts it off, only the introducing control
   character goes and the words stay: nobody loses the rest of a message to a stray byte.
-- Any other ESC is a C0 like the others: it goes, the letter after it stays.
+- nF is ESC with intermediates and a final letter, such as the `ESC ( B` with which `tput sgr0` begins; any other ESC
+  takes the one letter after it along. The cursor keys of a terminal in its application mode are `ESC O` and a letter.
 
 Private use and noncharacters (U+FFFE, U+FFFF) pass as they are: no door gives them a meaning.
 """
@@ -45,7 +46,9 @@ _SEQUENCE = re.compile(
       (?: \x1b \[ | \x9b ) [0-?]*+ [\ -/]*+ [@-~]?                                              # CSI
     | (?: \x1b \] | \x9d ) [^\n\x07\x18\x1a\x1b\x80-\x9f]*+ (?: \x07 | \x1b \\ | \x9c )         # OSC
     | (?: \x1b [PX^_] | [\x90\x98\x9e\x9f] ) [^\n\x18\x1a\x1b\x80-\x9f]*+ (?: \x1b \\ | \x9c )  # DCS, SOS, APC, PM
-    | \x1b \\                                                                                   # ST left over
+    | \x1b [\ -/]++ [0-~]                                                                       # nF
+    | \x1b O [A-DFHP-S]                                                                         # cursor keys, F1 to F4
+    | \x1b [0-OQ-WYZ\\`-~]                                                                     # two bytes, ST left over
     """,
     re.VERBOSE,
 )

@@ -66,6 +66,8 @@ def test_controls_overrides_and_tags_go(gone: str) -> None:
         *[("a\x1b[31mred\x1b[0m", "ared"), ("a\u009b31mb", "ab"), ("a\x1b[6nb\x1b[cc", "abc"), ("a\x1b[?25 qb", "ab")],
         *[("a\x1b]0;title\x07b", "ab"), ("a\x1b]8;;http://x\x1b\\b", "ab"), ("a\x9d0;t\x9cb", "ab")],
         *[('a\x1bP$q"p\x1b\\b', "ab"), ("a\x90q\x07\x9cb", "ab"), ("a\x1b_G\x1b\\b\x1b^x\x9cc\x1bXy\x1b\\d", "abcd")],
+        *[("a\x1b(B\x1b[mb", "ab"), ("a\x1b%Gb", "ab"), ("a\x1b #8b", "ab"), ("a\x1bOA\x1bOQb", "ab")],
+        *[(f"a\x1b{letter}b", "ab") for letter in map(chr, range(0x30, 0x7F)) if letter not in "[]PX^_"],
     ],
 )
 def test_whole_sequences_go(raw: str, shown: str) -> None:
@@ -75,7 +77,14 @@ def test_whole_sequences_go(raw: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "shown"),
     [
-        *[("a\x1b[31", "a"), ("a\x1b[", "a"), ("a\x1b", "a"), ("a\x1bcb", "acb"), ("a\x1b[31\nb", "a\nb")],
+        *[
+            ("a\x1b[31", "a"),
+            ("a\x1b[", "a"),
+            ("a\x1b", "a"),
+            ("a\x1b(", "a("),
+            ("a\x1b\u00e9b", "a\u00e9b"),
+            ("a\x1b[31\nb", "a\nb"),
+        ],
         *[("a\x1b]0;words", "a]0;words"), ("a\x9d0;words", "a0;words"), ("a\x1bPx\ny\x1b\\", "aPx\ny")],
         *[("a\x1b]0;b\x1b[1mc\x07", "a]0;bc"), ("a\x1b]0;b\x18c\x07", "a]0;bc")],
     ],
