@@ -44,6 +44,18 @@ REQUESTS = {
         101,
     ),
     "nori0428/mod_websocket#48: small letters": (f"GET /ws HTTP/1.1\r\n{KEYS.lower()}{UPGRADE}", 101),
+    "vitejs/vite#22233: a dot behind the host": (
+        "GET / HTTP/1.1\r\nHost: localhost.\r\nConnection: close\r\n\r\n",
+        200,
+    ),
+    "the same of a socket, and its origin": (
+        f"GET /ws HTTP/1.1\r\nOrigin: http://localhost.\r\n{KEYS}{UPGRADE.replace('127.0.0.1', 'localhost.')}",
+        101,
+    ),
+    "OctoPrint/OctoPrint#3519: host and origin in another case": (
+        f"GET /ws HTTP/1.1\r\nOrigin: http://LOCALHOST\r\n{KEYS}{UPGRADE.replace('127.0.0.1', 'LocalHost')}",
+        101,
+    ),
     "Safari's extensions": (
         f"GET /ws HTTP/1.1\r\nSec-WebSocket-Extensions: x-webkit-deflate-frame\r\n{KEYS}{UPGRADE}",
         101,
@@ -65,6 +77,8 @@ def test_a_request_of_another_program_is_served_or_told(shared: Gateway, case: s
 
 SAID = {
     "irssi/irssi#1499: a tab": (b"a\tb\n", ["a\tb"]),
+    "tput sgr0, which ends what a script colours": (b"\x1b[32mdone\x1b(B\x1b[m in 3 s\n", ["done in 3 s"]),
+    "arrow keys of a terminal that an editor left behind": (b"\x1bOA\x1bOAhi\n", ["hi"]),
     "quotes and a backslash at the end": (b"C:\\dir\\\n\"x\n'y\n", ["C:\\dir\\", '"x', "'y"]),
     "/me and a tab": (b"/me\twaves\n", ["waves"]),
     "a command inside of a paste": (b"/paste\r\none\r\n/nick in\r\n..\r\n.\r\n", ["one\n/nick in\n."]),
