@@ -39,6 +39,7 @@ PROGRAMS = {
     "gnutls-cli": Program(("gnutls-cli",), "gnutls-bin", "gnutls"),
     "plink": Program(("plink",), "putty-tools", "putty"),
     "tt++": Program(("tt++", "/usr/games/tt++"), "tintin++", "tintin"),
+    "tf": Program(("tf", "tf5"), "tf5", "tinyfugue"),
     "faketime": Program(("faketime",), "faketime", "libfaketime"),
     "cc": Program(("cc", "gcc", "clang"), "build-essential", ""),
     "mosquitto": Program(("mosquitto", "/usr/sbin/mosquitto"), "mosquitto", "mosquitto"),

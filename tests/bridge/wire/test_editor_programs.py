@@ -106,13 +106,19 @@ def test_a_window_that_changes_its_size_keeps_one_line(shared: Gateway, program:
             screen.sees(whole)
 
 
-def test_a_mud_client_shows_what_is_typed(shared: Gateway, program: Program) -> None:
-    with Screen(program("tt++"), "-G", "-e", f"#session {{x}} {{{HOST}}} {{{shared.telnet}}}") as screen:
+MUD_CLIENTS = {"tt++": ["-G", "-e", "#session {{x}} {{{host}}} {{{port}}}"], "tf": ["-f/dev/null", "{host}", "{port}"]}
+
+
+@pytest.mark.parametrize("client", MUD_CLIENTS)
+def test_a_mud_client_shows_what_is_typed(shared: Gateway, program: Program, client: str) -> None:
+    options = [option.format(host=HOST, port=shared.telnet) for option in MUD_CLIENTS[client]]
+    words = f"hello from {client}"
+    with Screen(program(client), *options) as screen:
         screen.sees(lambda rows: any("/quit leaves" in row for row in rows))
-        screen.types("hello from a mud client")
-        screen.sees(lambda rows: any("hello from a mud client" in row for row in rows))
+        screen.types(words)
+        screen.sees(lambda rows: any(words in row for row in rows))
         screen.types("\r")
-        until(lambda: history(shared.web, "lobby")[-1]["text"] == "hello from a mud client")
+        until(lambda: history(shared.web, "lobby")[-1]["text"] == words)
 
         assert not [row for row in screen.looks() if row.startswith("[lobby]")]
 
