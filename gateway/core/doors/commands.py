@@ -27,6 +27,7 @@ from gateway.core.protocol.message import Kind
 from gateway.core.quantity import moment
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.fanout import Member
+from gateway.core.rooms.pastes import FOLLOWS
 from gateway.core.rooms.registry import RECENT_MESSAGES
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.identity import spelled
@@ -240,7 +241,8 @@ def _since(call: CommandCall) -> None:
 def _paste(call: CommandCall) -> None:
     call.room()
     call.hub.pastes.begin(call.session)
-    call.answer(wording.PASTE_NOW)
+    if call.words != FOLLOWS:
+        call.answer(wording.PASTE_NOW)
 
 
 def _delete(call: CommandCall) -> None:

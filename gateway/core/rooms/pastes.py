@@ -30,6 +30,8 @@ PREVIEW_BYTES = 1000
 HALF_TYPED_BYTES = 64 << 20
 RAW_FACTOR = 4
 END = b"."
+FOLLOWS = "."
+"""What a line editor writes behind /paste: the lines follow at once, and nobody need be told how to end them."""
 READ_AT_ONCE = 32
 """Pastes that are read for the index before it has taken those before."""
 

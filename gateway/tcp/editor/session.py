@@ -19,7 +19,7 @@ from gateway.core.doors.completion import Completer
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.rooms.fanout import talks_in
-from gateway.core.rooms.pastes import END, escaped
+from gateway.core.rooms.pastes import END, FOLLOWS, escaped
 from gateway.core.sessions.session import Session
 from gateway.tcp.editor.editor import Editor
 from gateway.tcp.editor.keys import Report, TerminalKind
@@ -47,7 +47,7 @@ TITLED: Final = re.compile(
 )
 """Terminals known to have a window with a title; also one that has not said what it is: its user asks for the title."""
 KEEP_TITLE, SET_TITLE, RESTORE_TITLE = "\x1b[22;2t", "\x1b]2;{title}\x1b\\", "\x1b[23;2t"
-OPEN_PASTE, DOT = "/paste", END.decode()
+OPEN_PASTE, DOT = f"/paste {FOLLOWS}", END.decode()
 _WHOLE_LINE = re.compile(rb"[^\x00-\x1f\x7f]{2,}(?:\r\n|\n)")
 
 

@@ -159,6 +159,7 @@ def test_a_confirmed_paste_is_one_message_whatever_stands_in_it(house: House) ->
     house.until(lambda: len(house.said) == 2)
 
     assert house.said == ["one\n\n.\n/nick eve\nfour\nfive\nsix", "after"]
+    assert not [row for row in ana.sees(": after") if "dot" in row]  # the lines were there: no more are asked for
 
 
 def test_a_paste_into_an_open_one_needs_no_question_and_its_last_dot_ends_it(house: House) -> None:
