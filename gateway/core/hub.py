@@ -276,7 +276,7 @@ class Hub:
             if not first:
                 return
             message.identity, message.id = session.identity.id, id
-        muted = self.mutes.refusal(self.mutes.on(session)) if self.mutes else None
+        muted = self.mutes.refusal(self.mutes.on(session)) if self.mutes.by_id else None
         if muted is not None and answer is not None:
             answer.set(muted)
             return

@@ -90,6 +90,8 @@ def lines(text: str, limit: int = TEXT_BYTES) -> str:
 
 def line(text: str, limit: int = TEXT_BYTES) -> str:
     """`text` through the gate as one line, for fields that have only one: as `lines`, then LF becomes a space."""
+    if text.isprintable():  # nothing that parts lines is
+        return _fitting(text, limit)
     return lines(text, limit).replace("\n", " ")
 
 

@@ -80,7 +80,7 @@ FEATURES: dict[str, tuple[str, Sequence[Cut]]] = {
     ),
     "sanctions": (
         "somebody may be muted",
-        (Cut(Hub, "say", "self.mutes.refusal(self.mutes.on(session)) if self.mutes else None", "None"),),
+        (Cut(Hub, "say", "self.mutes.refusal(self.mutes.on(session)) if self.mutes.by_id else None", "None"),),
     ),
 }
 

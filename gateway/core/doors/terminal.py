@@ -88,7 +88,7 @@ class Terminals:
             self._say_after_all(session)
         if line:
             try:
-                self._understand(session, self._decoded(session, line))
+                self._understand(session, line)
             except Refusal as refusal:
                 session.tell(error_event(refusal))
             session.note_line()
@@ -148,15 +148,12 @@ class Terminals:
         """Close a session whose peer broke the protocol of its door."""
         self.hub.close(session, CloseReason.BAD_TELNET, reason)
 
-    def _decoded(self, session: Session, line: bytes) -> str:
-        """The line as text; a peer whose bytes are not UTF-8 is told so once, for it cannot see what others see."""
+    def _understand(self, session: Session, raw: bytes) -> None:
         try:
-            return line.decode()
-        except UnicodeDecodeError:
+            line = raw.decode()
+        except UnicodeDecodeError:  # the peer is told so once, for it cannot see what others see
             self.not_utf8(session)
-            return sanitize.decode(line)
-
-    def _understand(self, session: Session, line: str) -> None:
+            line = sanitize.decode(raw)
         member = talks_in(session)
         if line[0] == "\ufeff":
             line = line.lstrip("\ufeff")

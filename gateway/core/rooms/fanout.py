@@ -291,11 +291,11 @@ class Room:
     def publish(self, said: Sequence["Said"]) -> None:
         """Add committed messages to the log."""
         self.counters.messages_in += len(said)
+        self.log.extend([each.message for each in said])
         for each in said:
-            message, author = each.message, each.member
-            self.log.append(message)
+            author = each.member
             if author is not None:
-                author.own = message.seq
+                author.own = each.message.seq
                 author.session.messages_in += 1
                 self._authors[author] = None
         for readers in self.readers.values():

@@ -81,16 +81,23 @@ class RoomLog:
         self._budget.used -= self.bytes
         self.bytes = 0
         self._messages: list[Message] = []
-        for message in recent:
-            self.append(message)
+        self.extend(recent)
 
     def append(self, message: Message) -> None:
-        """Add the message after the head; its number must be head + 1."""
-        if message.seq != self.head + 1:
-            raise ValueError(f"message {message.seq} cannot follow {self.head} in {message.room}")
-        self._messages.append(message)
-        self.head = message.seq
-        size = cost(message)
+        """Add one message; see `extend`."""
+        self.extend((message,))
+
+    def extend(self, messages: Sequence[Message]) -> None:
+        """Add messages after the head; their numbers must follow on it without a hole. Those of a commit come together:
+        what is the same for all of them is done once."""
+        seq, size = self.head, 0
+        for message in messages:
+            seq += 1
+            if message.seq != seq:
+                raise ValueError(f"message {message.seq} cannot follow {seq - 1} in {message.room}")
+            size += cost(message)
+        self._messages += messages
+        self.head = seq
         self.bytes += size
         self._budget.used += size
         if self.head - self.first >= self.max_messages or self.bytes > self.max_bytes:
@@ -162,7 +169,7 @@ class RoomLog:
         """The messages held with a number above `cursor`, oldest first, without copying the log."""
         start = max(cursor + 1, self.first) - self._base
         messages = self._messages
-        return (messages[index] for index in range(start, len(messages)))
+        return map(messages.__getitem__, range(start, len(messages)))
 
     def next_after(self, cursor: int) -> Message | None:
         """The oldest message held with a number above `cursor`."""

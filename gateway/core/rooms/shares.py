@@ -8,7 +8,6 @@ from bisect import bisect_right
 from itertools import accumulate
 
 from gateway.core.protocol.events import Gap
-from gateway.core.protocol.message import Message
 from gateway.core.protocol.wire import Wire
 from gateway.core.rooms.log import RoomLog
 from gateway.core.stats.counters import Counters
@@ -21,18 +20,17 @@ class Share:
     """Encoded messages in log order: `parts` with the numbers `seqs`, all of them joined as `data`. `count` of the
     parts are messages; if any were `skipped`, the first part is the gap notice."""
 
-    __slots__ = ("_by_author", "_starts", "authors", "count", "data", "given", "last", "parts", "seqs", "size",
+    __slots__ = ("_by_author", "_starts", "_view", "authors", "count", "data", "given", "last", "parts", "seqs", "size",
                  "skipped")  # fmt: skip
 
-    def __init__(
-        self, parts: list[bytes], seqs: list[int], authors: list[int], last: int, count: int, skipped: int
-    ) -> None:
+    def __init__(self, parts: list[bytes], authors: list[int], last: int, skipped: int) -> None:
         self.parts = parts
-        self.seqs = seqs
+        self.seqs = range(last + 1 - len(parts), last + 1)
+        """Without holes: the notice of a gap has the number before the first message that is left."""
         self.authors = authors
         """The session's number of each part's author; 0 for the gap notice."""
         self.last = last
-        self.count = count
+        self.count = len(parts) - (1 if skipped else 0)
         self.skipped = skipped
         self.given = 0
         """How many readers took all of it. Added to the counters once for all (`Readers.forget`): this is the hot
@@ -41,6 +39,7 @@ class Share:
         self.size = len(self.data)
         self._by_author: dict[int, list[int]] = {}
         self._starts: list[int] = []
+        self._view = memoryview(b"")
 
     def places(self, author: int) -> list[int]:
         """The indexes of the author's parts, in order."""
@@ -52,9 +51,9 @@ class Share:
     def joined(self, stretches: list[tuple[int, int]]) -> bytes:
         """The parts of these stretches, joined; a stretch goes from one index up to, not including, another."""
         if not self._starts:
-            self._starts = [0, *accumulate(map(len, self.parts))]
-        starts, data = self._starts, memoryview(self.data)
-        return b"".join([data[starts[first] : starts[end]] for first, end in stretches])
+            self._starts, self._view = [0, *accumulate(map(len, self.parts))], memoryview(self.data)
+        starts, view = self._starts, self._view
+        return b"".join([view[starts[first] : starts[end]] for first, end in stretches])
 
 
 class Excerpt:
@@ -74,11 +73,16 @@ class Excerpt:
         self._counters = counters
         self._stretches: list[tuple[int, int]] = []
         first = count = 0
-        for place in (*(each for each in (source.places(author) if author else ()) if each < end), end):
+        for place in source.places(author) if author else ():
+            if place >= end:
+                break
             if place > first:
                 self._stretches.append((first, place))
                 count += place - first
             first = place + 1
+        if end > first:
+            self._stretches.append((first, end))
+            count += end - first
         self.skipped = source.skipped
         self.count = count - (1 if self.skipped else 0)
         self.last = min(source.last, max(until, source.seqs[0] if self.skipped else 0))
@@ -144,30 +148,23 @@ class Readers:
 
     def _make(self, cursor: int) -> Share:
         parts: list[bytes] = []
-        seqs: list[int] = []
         authors: list[int] = []
-        size = count = skipped = 0
+        size = skipped = 0
         last = cursor
         if cursor + 1 < self.log.first:
             last = self.log.first - 1
             skipped = last - cursor
             parts.append(self.wire.event(Gap(self.room, cursor + 1, last), ""))
-            seqs.append(last)
             authors.append(0)
+        encoded, encode = self._encoded, self.wire.message
         for message in self.log.after(last):
             if size >= SHARE_BYTES:
                 break
             last = message.seq
-            part = self._encode(message)
+            part = encoded.get(last)
+            if part is None:
+                part = encoded[last] = encode(message)
             parts.append(part)
-            seqs.append(last)
             authors.append(message.author)
             size += len(part)
-            count += 1
-        return Share(parts, seqs, authors, last, count, skipped)
-
-    def _encode(self, message: Message) -> bytes:
-        part = self._encoded.get(message.seq)
-        if part is None:
-            part = self._encoded[message.seq] = self.wire.message(message)
-        return part
+        return Share(parts, authors, last, skipped)

@@ -171,23 +171,24 @@ class Sanctions:
     def __init__(self, measure: Measure, clock: Clock) -> None:
         self.measure = measure
         self._clock = clock
-        self._all: dict[str, Sanction] = {}
+        self.by_id: dict[str, Sanction] = {}
+        """All of them. Empty for most gateways, which each message looks at."""
         self._keys: dict[str, list[Key]] = {}
         self._found: dict[Key, dict[str, Sanction]] = {}
         self._lengths: Counter[tuple[int, int]] = Counter()
 
     def add(self, sanction: Sanction, session: Session | None = None) -> None:
         """Put it in force; for `session` also under other nicks. Raises Refusal when there are too many."""
-        if len(self._all) >= SANCTIONS:
+        if len(self.by_id) >= SANCTIONS:
             self.forget(self._clock.trusted.now() - KEPT_MS)
-        if len(self._all) >= SANCTIONS:
+        if len(self.by_id) >= SANCTIONS:
             raise Refusal(Code.FULL, wording.TOO_MANY_SANCTIONS.format(limit=SANCTIONS), retry_ms=60_000)
         keys = _keys_of(sanction)
         if sanction.identity:
             keys.append(("identity", sanction.identity))
         if session is not None:
             keys.append(("session", session.number))
-        self._all[sanction.id] = sanction
+        self.by_id[sanction.id] = sanction
         self._keys[sanction.id] = keys
         for key in keys:
             self._found.setdefault(key, {})[sanction.id] = sanction
@@ -196,7 +197,7 @@ class Sanctions:
 
     def remove(self, id: str) -> Sanction | None:
         """Lift and return it; None if there is none with that id."""
-        sanction = self._all.pop(id, None)
+        sanction = self.by_id.pop(id, None)
         for key in self._keys.pop(id, ()):
             del self._found[key][id]
             if not self._found[key]:
@@ -209,7 +210,7 @@ class Sanctions:
 
     def forget(self, before: int) -> None:
         """Forget those that ended before `before` (ms since 1970)."""
-        for each in list(self._all.values()):
+        for each in list(self.by_id.values()):
             if each.until is not None and each.until < before:
                 self.remove(each.id)
 
@@ -217,15 +218,15 @@ class Sanctions:
 
     def all(self) -> list[Sanction]:
         """All of them, including those that have ended."""
-        return list(self._all.values())
+        return list(self.by_id.values())
 
     def __len__(self) -> int:
         """How many there are, including those that have ended."""
-        return len(self._all)
+        return len(self.by_id)
 
     def get(self, id: str) -> Sanction | None:
         """The one with that id, also if it has ended."""
-        return self._all.get(id)
+        return self.by_id.get(id)
 
     def of(self, target: Target) -> list[Sanction]:
         """Those with exactly that target, also if they have ended."""
@@ -246,12 +247,12 @@ class Sanctions:
     def holding(self) -> list[Sanction]:
         """Those in force, the newest first."""
         now = self._clock.trusted.now()
-        found = [each for each in self._all.values() if each.until is None or each.until > now]
+        found = [each for each in self.by_id.values() if each.until is None or each.until > now]
         return sorted(found, key=lambda each: (each.created, each.id), reverse=True)
 
     def on_nick(self, nick: str) -> Sanction | None:
         """The one in force for a nick."""
-        return self._strongest(_nick_keys(nick)) if self._all else None
+        return self._strongest(_nick_keys(nick)) if self.by_id else None
 
     def on_address(self, address: str) -> Sanction | None:
         """The one in force for an address."""
@@ -259,7 +260,7 @@ class Sanctions:
 
     def on(self, session: Session) -> Sanction | None:
         """The one in force for a session: for its nick, its identity, its address or the session itself."""
-        if not self._all:
+        if not self.by_id:
             return None
         keys: list[Key] = [*_nick_keys(session.nick), ("session", session.number)]
         if session.identity is not None:
@@ -284,7 +285,7 @@ class Sanctions:
 
     def check_poster(self, nick: str, identity: str, address: str) -> None:
         """Raise Refusal if one is in force for a poster without a session; `identity` is empty where it is unknown."""
-        if self._all:
+        if self.by_id:
             self._check(self._strongest([*_nick_keys(nick), ("identity", identity), *self._address_keys(address)]))
 
     def check(self, session: Session) -> None:

@@ -108,7 +108,7 @@ def test_what_is_lifted_leaves_nothing_behind(table: Table) -> None:
     for number, words in enumerate(("bob", "b0b", "10.0.0.4", "10.0.0.0/8")):
         table.put(words, str(number))
     assert [table.remove(str(number)) is not None for number in (0, 1, 2, 3, 0)] == [True, True, True, True, False]
-    assert not table._found and not table._keys and not table._lengths and not table._all
+    assert not table._found and not table._keys and not table._lengths and not table.by_id
 
 
 def test_one_of_two_that_look_alike_may_be_lifted_alone(table: Table) -> None:
