@@ -16,7 +16,6 @@ from tests.bench.growth import (
     growths,
     newcomer,
     page_of_history,
-    restart,
     resumed,
     retention,
     row,
@@ -49,7 +48,6 @@ def test_what_is_stored_is_made_once_and_stays_for_all_costs(tmp_path: Path) -> 
     assert page_of_history(stored, tmp_path) > 0
     assert retention(stored, tmp_path) > 0
     made = (tmp_path / str(stored) / "token.key").stat().st_mtime_ns
-    assert restart(stored, tmp_path) > 0
     assert filled(stored, tmp_path) == tmp_path / str(stored)
     assert (tmp_path / str(stored) / "token.key").stat().st_mtime_ns == made
 
