@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -20,12 +21,13 @@ def reads(guest: Guest) -> bool:
 
 @pytest.mark.parametrize("end", ["close", "reset"])
 def test_l7_a_peer_over_its_rate_that_closes_both_ways_loses_no_line(new_house: Build, end: str) -> None:
-    house = new_house(messages_per_second=500, burst=5)
+    house = new_house(messages_per_second=1, burst=5)
     bob, script = house.guest("bob"), house.stranger()
     lines = [b"%d " % number + b"x" * 3000 for number in range(300)]
     script.says(*[b"%s\n" % line for line in lines])
     house.until(lambda: script.session.bytes_in == sum(map(len, lines)) + len(lines))
     held = house.door.read_ahead.used
+    house.hub.limit(replace(house.hub.limits, messages_per_second=500))
     script.sock.close() if end == "close" else script.resets()
     bob.says(b"for the script\n")
     house.until(lambda: script.session.closed)
