@@ -340,10 +340,15 @@ def slope(steps: Sequence[int], costs: Sequence[float]) -> float:
     return statistics.linear_regression(*logs).slope
 
 
+def figure(cost: float) -> str:
+    """A cost with three digits or more."""
+    return f"{cost:,.0f}" if cost >= 100 else f"{cost:.3g}"
+
+
 def row(growth: Growth, costs: Sequence[float]) -> list[str]:
     """One cost in a table."""
     grows = slope(growth.steps, costs)
-    spans = (f"{growth.steps[0]:,} to {growth.steps[-1]:,} {growth.more}", f"{costs[0]:,.3g}", f"{costs[-1]:,.3g}")
+    spans = (f"{growth.steps[0]:,} to {growth.steps[-1]:,} {growth.more}", *map(figure, (costs[0], costs[-1])))
     return [growth.name, *spans, f"{grows:+.2f}", "grows" if grows > TOLERATED else ""]
 
 
