@@ -116,7 +116,7 @@ class LoginLinkKey:
 
     def __init__(self, folder: Path, secret: str | None = None) -> None:
         self.path = folder / FILE
-        self.secret = secret or secrets.token_urlsafe(SECRET_BYTES)
+        self.secret = secret or secrets.token_hex(SECRET_BYTES)  # no `-` at its beginning: it is typed after --token
 
     def write(self, page: str, elsewhere: str = "") -> None:
         """Write the page's address and the secret for `login_link`, and the address by which other machines reach a

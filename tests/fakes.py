@@ -32,8 +32,8 @@ from gateway.errors import Code, Refusal
 from gateway.journal.index import SqliteIndex
 from gateway.journal.memory import MemoryJournal
 
-PATIENCE = 45.0
-"""Seconds that a condition may take to become true."""
+PATIENCE = 60.0
+"""Seconds for which anything is waited for: a limit that no test reaches, also where others use the machine as well."""
 Found = TypeVar("Found")
 
 

@@ -14,6 +14,7 @@ import pytest
 from gateway import __version__, cli
 from gateway.config.settings import SETTINGS, Settings
 from gateway.errors import ConfigError, StartError
+from tests.fakes import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 CALLED: list[object] = []
@@ -54,7 +55,7 @@ def entry_replaced(command: cli.Subcommand, function: str) -> cli.Subcommand:
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """The real program, `python -m gateway`."""
     command = [sys.executable, "-m", "gateway", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def settings() -> Settings:
@@ -241,7 +242,7 @@ def test_output_that_nobody_reads_is_no_traceback(arguments: Sequence[str]) -> N
     os.close(reader)
     command = [sys.executable, "-m", "gateway", *arguments]
 
-    result = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=30)
+    result = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
     os.close(writer)
 
     assert result.stderr == ""

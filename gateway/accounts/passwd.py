@@ -36,7 +36,7 @@ class Wanted(Protocol):
 def passwd(wanted: Wanted) -> int:
     """Print a hash or a token; return the exit code. Raises UsageError for an impossible password."""
     if wanted.token:
-        token = secrets.token_urlsafe(TOKEN_BYTES)
+        token = secrets.token_hex(TOKEN_BYTES)  # no `-` at its beginning: it is typed after --token
         print(token)
         line = json.dumps(f"{wanted.name}:{wanted.role}:{digest_of(token)}", ensure_ascii=False)
         say(wording.TOKEN_SHOWN_ONCE)

@@ -12,7 +12,7 @@ from gateway.accounts.authenticator import HASHING_AT_ONCE, Authenticator
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 from tests.accounts.people import PASSWORD, PEOPLE, TOKEN
-from tests.fakes import StandingClock
+from tests.fakes import PATIENCE, StandingClock
 
 HERE = "127.0.0.1"
 THERE = "10.0.0.1"
@@ -103,7 +103,7 @@ async def test_of_200_wrong_passwords_at_once_3_are_hashed_two_at_a_time(
             calls, running = calls + 1, running + 1
             first, most = calls <= HASHING_AT_ONCE, max(most, running)
         if first:
-            met.wait(20)
+            met.wait(PATIENCE)
         with lock:
             running -= 1
         return False

@@ -1,6 +1,7 @@
 """`gateway passwd`: what it prints is what the settings take."""
 
 import io
+import re
 import sys
 import tomllib
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from gateway.accounts import argon
 from gateway.accounts.accounts import digest_of
 from gateway.cli import main
 from gateway.config.sources import load
+from tests.fakes import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-m", "gateway", "passwd"]
@@ -63,7 +65,8 @@ def test_an_account_is_advised_with_its_name_and_role(passwd: Passwd, tmp_path: 
 def test_a_token_is_shown_once_and_its_digest_advised(passwd: Passwd, tmp_path: Path) -> None:
     _, token, advice = passwd("--token", "ci")
 
-    assert len(token.strip()) == 32 and token.strip() not in advice
+    assert re.fullmatch("[0-9a-f]{48}", token.strip()), "a `-` at its beginning would be taken for an option"
+    assert token.strip() not in advice
     settings = load({}, {}, advised(advice, tmp_path)).settings
     assert settings.admin.tokens == (f"ci:viewer:{digest_of(token.strip())}",)
 
@@ -93,7 +96,7 @@ def test_a_malformed_password_or_name_is_wrong_usage(
 
 @pytest.mark.parametrize(("second", "code"), [("correct horse", 0), ("correct house", 2)])
 def test_on_a_terminal_it_asks_twice_and_shows_nothing(second: str, code: int) -> None:
-    child = pexpect.spawn(PROGRAM[0], PROGRAM[1:], cwd=str(ROOT), timeout=30, encoding="utf-8")
+    child = pexpect.spawn(PROGRAM[0], PROGRAM[1:], cwd=str(ROOT), timeout=PATIENCE, encoding="utf-8")
     for prompt, answer in (("Password: ", "correct horse"), ("again: ", second)):
         child.expect_exact(prompt)
         child.waitnoecho(10)

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 from aiohttp import WSMsgType, web
 
+from tests.fakes import PATIENCE
+
 Misdeed = Callable[[int, int], int]
 """(number of the connection, seq) to how many times that message is delivered there: 1 is honest."""
 
@@ -160,7 +162,7 @@ def fake_gateway(
     thread = threading.Thread(target=loop.run_until_complete, args=[gateway.serve(ready, stop)])
     thread.start()
     try:
-        assert ready.wait(5)
+        assert ready.wait(PATIENCE)
         yield gateway.ports
     finally:
         loop.call_soon_threadsafe(stop.set)

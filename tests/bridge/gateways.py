@@ -11,11 +11,10 @@ from typing import Any
 
 from tests.bridge.fork_server import ForkedProcess
 from tests.error_lines import WATCH
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 
 ROOT = Path(__file__).parent.parent.parent
-START_SECONDS = 45.0
-STOP_SECONDS = 45.0
+START_SECONDS = STOP_SECONDS = PATIENCE
 DOORS = ("tcp", "telnet", "web")
 NO_PACE = ("--limits.messages_per_second", "0")
 

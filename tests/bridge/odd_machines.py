@@ -25,8 +25,8 @@ import gateway.login_link
 import gateway.serve
 import gateway.status  # noqa: F401 - loaded here, so that the forks need not
 from gateway import cli
+from tests.fakes import PATIENCE
 
-PATIENCE = 60.0
 FLAGS = ("--tcp-port", "0", "--telnet-port", "0", "--web-port", "0", "--log-level", "warning")
 NAMESPACES = {"mount": 0x0002_0000, "user": 0x1000_0000, "process": 0x2000_0000, "network": 0x4000_0000}
 OUTCOMES = ("serve", "status", "login-link", "check", "--help")
@@ -149,7 +149,7 @@ def reached(ports: dict[str, int]) -> list[str]:
     found = []
     for host in ("127.0.0.1", "::1"):
         with contextlib.suppress(OSError, http.client.HTTPException):
-            connection = http.client.HTTPConnection(host, ports["web"], timeout=20)
+            connection = http.client.HTTPConnection(host, ports["web"], timeout=PATIENCE)
             connection.request("GET", "/healthz")
             if connection.getresponse().status == 200:
                 found.append(host)

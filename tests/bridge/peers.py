@@ -21,8 +21,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
+from tests.fakes import PATIENCE
+
 HOST = "127.0.0.1"
-SECONDS = 45.0
+SECONDS = PATIENCE
 """How long anything is waited for."""
 Json = dict[str, Any]
 

@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage
 from tests.bridge.gateways import Gateway
 from tests.bridge.peers import HOST, Browser, Terminal
 from tests.bridge.records import Records, Row
+from tests.fakes import PATIENCE
 
 GONE = (OSError, EOFError, ConnectionClosed, http.client.HTTPException, ValueError)
 WINDOW = 20
@@ -119,7 +120,7 @@ class Talkers:
                     self.epochs.add(epoch)
 
     def _poster(self, name: str, tokens: "Tokens") -> None:
-        connection = http.client.HTTPConnection(HOST, self.gateway.web, timeout=45)
+        connection = http.client.HTTPConnection(HOST, self.gateway.web, timeout=PATIENCE)
         with contextlib.closing(connection):
             while not self.over.is_set():
                 token = tokens.next()

@@ -49,7 +49,7 @@ journal = SqliteJournal(path, call_soon_threadsafe=landed.put, durability=durabi
 for text in texts:
     journal.append([Message("lobby", 1, "ana", "tcp", "say", text)], lambda batch: print(batch[0].seq, flush=True))
     if durability == "power":
-        landed.get(timeout=45)()
+        landed.get(timeout=PATIENCE)()
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -73,7 +73,7 @@ def show(batch):
 for asked in range(1, 1_000_000):
     journal.append([Message("lobby", 1, "ana", "tcp", "say", "x" * 300) for _ in range(4)], show)
     while answered < asked:
-        landed.get(timeout=45)()
+        landed.get(timeout=PATIENCE)()
 """
 
 
@@ -269,7 +269,7 @@ def kill_after_writing(path: Path) -> Killed:
 
     def write(*texts: str, durability: str = "process") -> list[int]:
         command = [sys.executable, "-c", WRITER, str(path), durability, *texts]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == -9, done.stderr
         return [int(line) for line in done.stdout.split()]
 

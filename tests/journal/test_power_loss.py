@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from gateway.journal import open as opening
+from tests.fakes import PATIENCE
 from tests.journal.conftest import ROOT, Ask, Fill, OpenSqlite
 
 SECTOR = 512
@@ -44,7 +45,7 @@ for asked in range(int(sys.argv[3])):
     answers = []
     journal.append(batch, answers.append)
     while not answers:
-        landed.get(timeout=45)()
+        landed.get(timeout=PATIENCE)()
     os.write(1, b"%d\\n" % answers[0][-1].seq)
 os._exit(0)
 """
@@ -152,7 +153,7 @@ def written(
             "LD_PRELOAD": str(shim), "DISK_LOG": str(log), "DISK_FOLDER": str(path.parent)
         }  # fmt: skip
         command = [sys.executable, "-c", WRITER, str(path), durability, str(BATCHES)]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=60)
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
         return before, log.read_bytes(), epoch
 
     return written

@@ -13,6 +13,7 @@ import pytest
 from gateway.core.ports.journal import Removal
 from gateway.core.protocol.message import PASTES_KEPT, Message, PasteSize
 from gateway.journal.schema import VERSION
+from tests.fakes import PATIENCE
 from tests.journal.conftest import ROOT, Alter, Ask, Fill, OpenSqlite, Say
 
 SECRET = "hunter2-is-not-a-good-password"
@@ -135,7 +136,7 @@ def test_no_copy_is_left_behind_by_the_pages_that_were_divided(
 
 def test_a_kill_before_the_files_were_cleaned_is_made_up_for(open_sqlite: OpenSqlite, ask: Ask, path: Path) -> None:
     command = [sys.executable, "-c", REMOVER, str(path), SECRET]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=45)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.stdout == "1\n", done.stderr
     assert held(path.parent, SECRET)
     journal = open_sqlite()

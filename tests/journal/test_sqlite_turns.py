@@ -13,6 +13,7 @@ from gateway.core.protocol.message import Message
 from gateway.errors import JournalError
 from gateway.journal.sqlite import SqliteJournal
 from gateway.journal.store import Store
+from tests.fakes import PATIENCE
 from tests.journal.conftest import Ask, Fill, OpenSqlite, Say, Texts, Turns, into
 
 
@@ -23,7 +24,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     checkpoint = Store.checkpoint
 
     def wait_and_checkpoint(store: Store) -> None:
-        assert gate.wait(10)
+        assert gate.wait(PATIENCE)
         checkpoint(store)
 
     monkeypatch.setattr(Store, "checkpoint", wait_and_checkpoint)
@@ -132,7 +133,7 @@ def test_an_answer_that_comes_late_after_closing_is_not_given_twice(
     answers: list[Message] = []
     journal.append([say("a")], into(answers))
     journal.close()
-    turns.handed_in.get(timeout=45)()
+    turns.handed_in.get(timeout=PATIENCE)()
     assert [message.seq for message in answers] == [1]
 
 

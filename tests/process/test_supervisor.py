@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gateway.process.supervisor import HANDLED, SILENT_SECONDS, STOP_SECONDS, Assignment, Supervisor, how_it_ended
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 from tests.process.fake_forks import FakeMachine
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ class Toy:
 
     def call(self) -> int:
         """Connect; the pid of the worker that has taken the connection."""
-        peer = socket.create_connection(("127.0.0.1", int(self.said("ready ").split()[1])), timeout=30)
+        peer = socket.create_connection(("127.0.0.1", int(self.said("ready ").split()[1])), timeout=PATIENCE)
         self.peers.append(peer)
         return int(peer.recv(100))
 
@@ -61,7 +61,7 @@ def toy(tmp_path: Path) -> Iterator[Toy]:
         peer.close()
     if toy.process.poll() is None:
         toy.tell(signal.SIGTERM)
-        toy.process.wait(30)
+        toy.process.wait(PATIENCE)
 
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads the children in /proc")
@@ -120,7 +120,7 @@ def test_a_pause_is_passed_on_also_to_a_worker_that_comes_later(toy: Toy) -> Non
     port = int(toy.said("ready ").split()[1])
     os.kill(victim, signal.SIGKILL)
     until(lambda: len(toy.workers()) == 2 and victim not in toy.workers(), "a successor")
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as waiting:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as waiting:
         toy.tell(signal.SIGUSR2)
         assert int(waiting.recv(100)) in toy.workers()
 
@@ -129,7 +129,7 @@ def test_a_pause_is_passed_on_also_to_a_worker_that_comes_later(toy: Toy) -> Non
 def test_the_end_is_passed_on_and_clean(toy: Toy, number: signal.Signals) -> None:
     toy.call()
     toy.tell(number)
-    assert toy.process.wait(30) == 0
+    assert toy.process.wait(PATIENCE) == 0
     toy.said("stopping")
 
 
@@ -143,7 +143,7 @@ def test_workers_end_when_their_supervisor_is_gone(toy: Toy) -> None:
 
 def test_a_start_that_fails_has_the_exit_code_of_the_worker_that_failed(tmp_path: Path) -> None:
     toy = Toy(tmp_path, "2", "78")
-    assert toy.process.wait(30) == 78
+    assert toy.process.wait(PATIENCE) == 78
     assert (tmp_path / "out").read_text() in ("", "stopping\n")
     assert (tmp_path / "err").read_text() == "", "the worker says itself why"
 

@@ -12,6 +12,7 @@ import pytest
 from gateway.config.sources import load
 from gateway.login_link import LoginLinkKey, read_key
 from gateway.process.workers import opened, supervise
+from tests.fakes import PATIENCE
 from tests.process.fake_forks import FakeMachine
 
 
@@ -27,7 +28,7 @@ def test_workers_are_one_gateway_for_whoever_started_them(
 ) -> None:
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(str(tmp_path / "notify"))
-    manager.settimeout(30)
+    manager.settimeout(PATIENCE)
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     ports = {"tcp_port": "0", "telnet_port": "0", "web_port": "0", "ports_file": str(tmp_path / "ports")}
     settings = load({**ports, "redis": "redis://u:secret@h", "workers": "2", "data": str(tmp_path)}, {}).settings

@@ -8,7 +8,7 @@ import pytest
 
 from tests.bridge.gateways import NO_PACE, Gateway, starter
 from tests.bridge.peers import Browser, Terminal, history, post, post_json, request
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 from tests.redis.servers import RedisServer
 
 
@@ -148,7 +148,7 @@ def test_two_nodes_cannot_have_one_data_folder(pair: tuple[Gateway, Gateway], se
     here, _ = pair
     second = Gateway(here.folder.parent / "second", "--redis", server.url, "--data", str(here.folder / "data"))
     second.launch()
-    assert second.running.wait(45) == 1
+    assert second.running.wait(PATIENCE) == 1
     assert "give each its own --data" in second.stderr
 
 
@@ -163,7 +163,7 @@ def test_a_redis_that_cannot_be_used_ends_the_start_with_one_line(
     try:
         gateway = Gateway(tmp_path, "--redis", "unix:///nowhere" if server is None else server.url)
         gateway.launch()
-        assert gateway.running.wait(45) == 1
+        assert gateway.running.wait(PATIENCE) == 1
         assert words in gateway.stderr and "Traceback" not in gateway.stderr
     finally:
         if server is not None:

@@ -15,6 +15,7 @@ from gateway.cli import main
 from gateway.errors import StartError
 from gateway.journal.backup import LargeFile
 from gateway.store import export
+from tests.fakes import PATIENCE
 from tests.redis.servers import RedisServer
 from tests.store.conftest import FakeGateway
 from tests.store.test_backup import asked, data, epoch, no_pauses
@@ -46,7 +47,7 @@ def test_an_export_fills_an_empty_store_and_nothing_else(
 def piped(*words: str | Path, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
     """The real program, whose streams are pipes."""
     command = [sys.executable, "-m", "gateway", *map(str, words)]
-    return subprocess.run(command, cwd=ROOT, input=given, capture_output=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, input=given, capture_output=True, timeout=PATIENCE)
 
 
 def test_an_export_goes_through_pipes_and_comes_back_the_same(data: Path, tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_an_export_goes_through_pipes_and_comes_back_the_same(data: Path, tmp_pa
 
 def test_a_reader_that_has_enough_ends_the_export_without_a_word(data: Path) -> None:
     words = f"{sys.executable} -m gateway export --data {data} | head -c 9; echo; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", words], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", words], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.stdout, done.stderr) == ('{"type":"\n', "")
     assert asked(data / "journal.sqlite3", "SELECT value FROM meta WHERE key = 'clean'") == "yes"
 

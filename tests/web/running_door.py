@@ -14,7 +14,7 @@ from gateway.core.address import Remote
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.tls import TlsSession
 from gateway.web.app import WebDoor
-from tests.fakes import SkippingClock
+from tests.fakes import PATIENCE, SkippingClock
 from tests.web.little_chat import LittleChat
 
 
@@ -119,7 +119,7 @@ class Running:
         """Send bytes and read all that comes until the other side closes."""
         reader, writer = await self.talk()
         writer.write(request)
-        answer = await asyncio.wait_for(reader.read(), 45)
+        answer = await asyncio.wait_for(reader.read(), PATIENCE)
         writer.close()
         return answer
 
@@ -140,7 +140,7 @@ class Running:
         """A bare connection after a handshake."""
         reader, writer = await self.talk()
         writer.write(self.upgrade(**headers))
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 45)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
         assert head.startswith(b"HTTP/1.1 101"), head
         return reader, writer
 
@@ -164,7 +164,7 @@ async def close_code(reader: asyncio.StreamReader) -> int:
     """Read frames until the close frame, and answer its code; 0 when the connection ends without one."""
     try:
         while True:
-            head = await asyncio.wait_for(reader.readexactly(2), 45)
+            head = await asyncio.wait_for(reader.readexactly(2), PATIENCE)
             size = head[1] if head[1] < 126 else int.from_bytes(await reader.readexactly(2), "big")
             payload = await reader.readexactly(size)
             if head[0] == 0x88:

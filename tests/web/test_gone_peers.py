@@ -15,7 +15,7 @@ from functools import partial
 import pytest
 
 from gateway.core.protocol.close_reason import CloseReason
-from tests.fakes import eventually
+from tests.fakes import PATIENCE, eventually
 from tests.web.running_door import Running, Start, client_frame
 
 CLOSE_FRAME = client_frame(0x8, b"\x03\xe9")
@@ -109,7 +109,7 @@ async def arrive(web: Running, first: bytes) -> socket.socket:
     await loop.sock_connect(sock, ("127.0.0.1", web.port))
     await loop.sock_sendall(sock, first)
     if first.endswith((b"\r\n\r\n", b"}")):
-        await asyncio.wait_for(loop.sock_recv(sock, 65536), 45)
+        await asyncio.wait_for(loop.sock_recv(sock, 65536), PATIENCE)
     else:
         await asyncio.sleep(0)
     sock.setblocking(True)
@@ -190,7 +190,7 @@ async def test_l4_a_peer_that_cannot_be_written_to_costs_only_itself(
     monkeypatch.setattr(broken.transport, "_transport", Failing())
     web.chat.say_to_all("hello")
 
-    assert (await asyncio.wait_for(reader.readexactly(7), 45))[2:] == b"hello"
+    assert (await asyncio.wait_for(reader.readexactly(7), PATIENCE))[2:] == b"hello"
     await eventually(lambda: list(web.chat.sessions.values()) != [] and broken.closed)
     assert len(web.chat.sessions) == 1
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
@@ -230,7 +230,7 @@ async def test_a_close_frame_behind_a_full_buffer_comes_whole(web: Running) -> N
 async def close_code_of_long(reader: asyncio.StreamReader) -> int:
     """As `close_code`, past frames of eight length bytes."""
     while True:
-        head = await asyncio.wait_for(reader.readexactly(2), 45)
+        head = await asyncio.wait_for(reader.readexactly(2), PATIENCE)
         wide = {126: 2, 127: 8}.get(head[1], 0)
         size = int.from_bytes(await reader.readexactly(wide), "big") if wide else head[1]
         payload = await reader.readexactly(size)

@@ -10,7 +10,7 @@ import pytest
 from gateway.core.rooms.pastes import HALF_TYPED_BYTES
 from gateway.core.sessions.rate_limit import Limits
 from gateway.errors import Code, JournalError, Refusal
-from tests.fakes import eventually
+from tests.fakes import PATIENCE, eventually
 from tests.web.running_door import Running, Start
 
 
@@ -104,7 +104,7 @@ async def test_a_reader_that_takes_no_answer_is_cut(start: Start) -> None:
     _, writer = await web.talk()
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     writer.write(b"GET /r/ops/messages HTTP/1.1\r\nHost: localhost\r\n\r\n" * 30)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not web.lost:
             await asyncio.sleep(0.01)
     writer.transport.abort()
@@ -233,7 +233,7 @@ async def test_stopping_ends_idle_connections_and_finishes_requests(web: Running
     writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await reader.readuntil(b"}\n")
     await web.door.stop()
-    assert await asyncio.wait_for(reader.read(), 45) == b""
+    assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
     await eventually(lambda: web.lost == ["127.0.0.1"])
     writer.close()
 

@@ -8,7 +8,7 @@ import websockets
 from websockets.asyncio.client import connect
 
 from gateway.core.protocol.close_reason import CloseReason
-from tests.fakes import eventually
+from tests.fakes import PATIENCE, eventually
 from tests.web.running_door import Running, Start, client_frame, close_code, reading_of
 
 
@@ -182,7 +182,7 @@ async def test_a_peer_that_answers_pings_stays(start: Start) -> None:
     web = await start(ping_every=0.05, pong_within=0.05)
     reader, writer = await web.upgraded()
     for _ in range(5):
-        assert await asyncio.wait_for(reader.readexactly(2), 45) == b"\x89\x00"
+        assert await asyncio.wait_for(reader.readexactly(2), PATIENCE) == b"\x89\x00"
         writer.write(client_frame(10))
     assert web.chat.sessions
     writer.close()
@@ -193,9 +193,9 @@ async def test_nobody_is_cut_for_a_silence_in_which_we_stood_still(start: Start)
     reader, writer = await web.upgraded()
     assert await reader.readexactly(2) == b"\x89\x00"
     time.sleep(0.6)
-    assert await asyncio.wait_for(reader.readexactly(2), 45) == b"\x89\x00"
+    assert await asyncio.wait_for(reader.readexactly(2), PATIENCE) == b"\x89\x00"
     writer.write(client_frame(10))
-    assert await asyncio.wait_for(reader.readexactly(2), 45) == b"\x89\x00"
+    assert await asyncio.wait_for(reader.readexactly(2), PATIENCE) == b"\x89\x00"
     writer.close()
 
 
@@ -234,5 +234,5 @@ async def test_an_offer_spread_over_two_headers_is_one_list(web: Running) -> Non
     offers = b"Sec-WebSocket-Protocol: CHAT.V1.TEXT, other\r\nSec-WebSocket-Protocol: chat.v1.text\r\n\r\n"
     reader, writer = await web.talk()
     writer.write(web.upgrade().removesuffix(b"\r\n") + offers)
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
     assert head.startswith(b"HTTP/1.1 101 ") and head.count(b"Sec-WebSocket-Protocol: chat.v1.text\r\n") == 1

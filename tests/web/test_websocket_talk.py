@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from gateway.core.doors.post import Post
 from gateway.core.sessions.session import Session
-from tests.fakes import eventually
+from tests.fakes import PATIENCE, eventually
 from tests.web.running_door import Running, Start, client_frame
 
 MEMORY_LIMIT = 14 * 1024
@@ -57,7 +57,7 @@ async def test_a_lone_help_before_the_close_frame_is_a_message(web: Running) -> 
     """A script (`echo help | websocat`) says it and closes: nobody is there to be asked whether it was meant so."""
     reader, writer = await web.upgraded(Sec_WebSocket_Protocol="chat.v1.text")
     writer.write(client_frame(1, b"help") + client_frame(8, b"\x03\xe8"))
-    assert (await asyncio.wait_for(reader.read(), 45)).endswith(b"\x88\x02\x03\xe8")
+    assert (await asyncio.wait_for(reader.read(), PATIENCE)).endswith(b"\x88\x02\x03\xe8")
     log = web.chat.hub.rooms["lobby"].log
     await eventually(lambda: [message.text for message in log.last(9)] == ["help"])
 
@@ -112,7 +112,7 @@ async def test_an_idle_websocket_takes_at_most_14_kib(start: Start) -> None:
     before, _ = tracemalloc.get_traced_memory()
     socks += await crowd(web, WEBSOCKETS)
     web.chat.heard.clear()
-    await asyncio.wait_for(web.chat.loop.run_in_executor(None, gc.collect), 45)
+    await asyncio.wait_for(web.chat.loop.run_in_executor(None, gc.collect), PATIENCE)
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     for sock in socks:

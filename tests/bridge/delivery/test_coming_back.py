@@ -43,7 +43,7 @@ async def storm(port: int, token: str, place: Json) -> tuple[list[list[Json]], l
 
     tasks = [asyncio.create_task(read(number)) for number in range(STORM)]
     waiting = set(tasks)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while len(waiting) > CONNECTIONS:
             _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         winner = tasks.index(waiting.pop())
@@ -140,7 +140,7 @@ def test_a_resume_that_a_stop_cuts_short_goes_on_after_it(start: Start) -> None:
 
     before = asyncio.run(resume_while_it_stops(gateway, place))
     assert before == list(range(1, len(before) + 1)) and 0 < len(before) < MISSED
-    assert gateway.running.wait(25) == 0
+    assert gateway.running.wait(PATIENCE) == 0
     gateway.start()
     after = asyncio.run(read_slowly(gateway.web, place | {"after": len(before)}, None))
 

@@ -13,6 +13,7 @@ from tests.bridge.cuts import GONE, Bot, Cut, Page, Poster, Proxy, Returning, Wi
 from tests.bridge.gateways import NO_PACE, Gateway, Start
 from tests.bridge.peers import history, post
 from tests.bridge.records import Held, Records, violations
+from tests.fakes import PATIENCE
 
 SEED = int(os.environ.get("BRIDGE_SEED", random.SystemRandom().randrange(10**9)))
 ROOM = "lobby"
@@ -48,7 +49,7 @@ async def cut_again_and_again(gateway: Gateway, cuts: int) -> tuple[Records, lis
         calm.set()
         for peer in [burst, *peers]:
             peer.stopping = True
-        await asyncio.wait_for(asyncio.gather(*tasks), 30)
+        await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
     return records, peers
 
 

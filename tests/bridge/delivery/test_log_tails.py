@@ -49,7 +49,7 @@ def tail_for(gateway: Gateway, program: Program, log: Path, lines: int, seconds:
             with log.open("a") as file:
                 file.write("".join(f"{line}\n" for line in written[start : start + burst]))
             time.sleep(seconds / 50)
-        until(lambda: said(gateway)[-1:] == written[-1:], "the last line", 30)
+        until(lambda: said(gateway)[-1:] == written[-1:], "the last line")
     assert said(gateway) == written
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.bridge.gateways import Gateway
 from tests.bridge.peers import HOST, Browser, Running, Terminal, history, post
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 
 TERMINALS = {
     "openbsd": ["nc.openbsd", HOST, "PORT"],
@@ -33,7 +33,7 @@ class Telnet:
     """The real telnet program on a terminal of its own."""
 
     def __init__(self, path: str, port: int) -> None:
-        self.child: Any = pexpect.spawn(path, [HOST, str(port)], encoding="utf-8", echo=False, timeout=45)
+        self.child: Any = pexpect.spawn(path, [HOST, str(port)], encoding="utf-8", echo=False, timeout=PATIENCE)
         self.child.expect("Escape character is")
         self.output = ""
 

@@ -77,7 +77,7 @@ def test_a_hundred_at_once_arrive_once_each(shared: Gateway, program: Program, n
         each.stdin.close()
     codes = []
     for each in running:
-        codes.append(each.wait(15))
+        codes.append(each.wait(PATIENCE))
         assert each.stdout is not None
         each.stdout.close()
     with Browser(shared.web) as reader:
@@ -91,7 +91,7 @@ def test_a_hundred_at_once_arrive_once_each(shared: Gateway, program: Program, n
 def test_a_short_visit_is_never_announced_and_a_longer_one_is(gateway: Gateway, program: Program) -> None:
     with Browser(gateway.web) as browser, Terminal(gateway.tcp).named("watcher") as terminal:
         for name in SENDERS:
-            subprocess.run(command(name, program, gateway.tcp), input=b"hi\n", capture_output=True, timeout=45)
+            subprocess.run(command(name, program, gateway.tcp), input=b"hi\n", capture_output=True, timeout=PATIENCE)
         with Terminal(gateway.tcp).named("stayer"):
             seen = browser.until(
                 lambda found: found["type"] == "presence" and {"nick": "stayer", "door": "tcp"} in found["joined"]
@@ -156,7 +156,7 @@ def test_pc_05_old_lines_say_their_day_and_todays_do_not(start: Start) -> None:
 def test_pc_06_an_address_that_a_peer_is_told_is_the_one_it_came_by(start: Start) -> None:
     gateway = start("--host", "0.0.0.0")
     with closing(socket.create_connection(("127.0.0.2", gateway.tcp))) as sock:
-        sock.settimeout(10)
+        sock.settimeout(PATIENCE)
         sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
         sock.shutdown(socket.SHUT_WR)
         page = b"".join(iter(lambda: sock.recv(4096), b""))
@@ -314,7 +314,7 @@ def test_l7_programs_that_close_both_ways_lose_nothing_in_a_busy_room(
                     missing.discard(found["text"])
                     order.append(found["text"])
             for each in running:
-                each.wait(15)
+                each.wait(PATIENCE)
     finally:
         stopped.set()
         busy.join()

@@ -7,7 +7,7 @@ import pytest
 
 from tests.bridge.gateways import NO_PACE, Gateway, Start
 from tests.bridge.peers import HOST
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 
 LIMIT = 2
 REQUESTS = {
@@ -27,7 +27,7 @@ def reader(gateway: Gateway, how: str) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.connect((HOST, gateway.tcp if how == "tcp" else gateway.web))
     sock.sendall(REQUESTS[how])
-    sock.settimeout(10)
+    sock.settimeout(PATIENCE)
     sock.recv(1)
     return sock
 

@@ -12,7 +12,7 @@ import pytest
 from tests.bridge.canary import PROMISED, Canary, canary
 from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import Browser, Json, Terminal, history, post, request
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 
 DAY_MS = 86_400_000
 
@@ -132,7 +132,7 @@ def test_a_journal_locked_by_another_program_is_waited_for(start: Start, let_go:
             assert gateway.running.poll() is None
             other.execute("ROLLBACK")
         else:
-            assert gateway.running.wait(20) == 1
+            assert gateway.running.wait(PATIENCE) == 1
             assert gateway.stderr.count("\n") == 1 and "locked" in gateway.stderr
             assert journal_of(gateway).read_bytes() == content
     if let_go:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.bridge.gateways import NO_PACE, Gateway, Start
 from tests.bridge.peers import Browser, Terminal, request
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 
 SECRET = "hunter2-was-my-password-and-everybody-saw-it"
 TRACE = "\n".join(f"  File app.py, line {number}, in work_{number}" for number in range(1200))
@@ -64,7 +64,7 @@ def test_a_trace_is_piped_as_one_message(shared: Gateway, netcat: str, tmp_path:
     pipe = f"(echo /paste; cat {shlex.quote(str(tmp_path / 'trace.txt'))}) | {netcat} 127.0.0.1 {shared.tcp}"
     with Terminal(shared.tcp) as bob:
         bob.named("bob-" + netcat[3])
-        subprocess.run(["sh", "-c", pipe], stdout=subprocess.DEVNULL, timeout=45, check=True)
+        subprocess.run(["sh", "-c", pipe], stdout=subprocess.DEVNULL, timeout=PATIENCE, check=True)
         line = bob.until(r"1,192 more lines: curl ")[-1]
         address = re.fullmatch(
             r"guest-[0-9a-f]{4}\| … 1,192 more lines: curl (http://127\.0\.0\.1:(\d+)(/r/lobby/paste/\d+))", line

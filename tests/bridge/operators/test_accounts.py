@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.bridge.gateways import ROOT, Gateway, Start
 from tests.bridge.peers import Terminal
+from tests.fakes import PATIENCE
 
 PASSWORD = "correct-horse-battery"
 
@@ -16,7 +17,7 @@ def gateway_says(*words: str, stdin: str = "") -> str:
     """What the program prints."""
     command = [sys.executable, "-m", "gateway", *words]
     return subprocess.run(
-        command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=30, check=True
+        command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=PATIENCE, check=True
     ).stdout.strip()
 
 
@@ -31,7 +32,7 @@ class Curl:
     def __call__(self, path: str, *arguments: str) -> str:
         command = ["curl", "-s", "-m", "20", "-b", self._jar, "-c", self._jar, "-w", "\n%{http_code}"]
         done = subprocess.run(
-            [*command, *arguments, self._url + path], capture_output=True, text=True, timeout=30, check=True
+            [*command, *arguments, self._url + path], capture_output=True, text=True, timeout=PATIENCE, check=True
         )
         body, _, status = done.stdout.rpartition("\n")
         self.status = int(status)
@@ -81,7 +82,7 @@ def test_an_account_without_a_right_hash_keeps_it_from_starting(tmp_path: Path) 
     config = tmp_path / "gateway.toml"
     config.write_text(f'[admin]\npassword_hash = "{PASSWORD}"\n')
     command = [sys.executable, "-m", "gateway", "--config", str(config)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
 
     assert (done.returncode, done.stdout) == (78, "")
     assert "`gateway passwd`" in done.stderr and PASSWORD not in done.stderr

@@ -15,7 +15,7 @@ from tests.bridge.gateways import ROOT, Gateway, Start
 from tests.bridge.origins import GATEWAY
 from tests.bridge.origins import running as running_origin
 from tests.bridge.peers import HOST, Browser, Running, Terminal, post, request
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 
 PASSWORD = "correct horse battery"
 TOKEN = "a token of this test"
@@ -34,7 +34,7 @@ def governed(start_shared: Start) -> Gateway:
     """A gateway with a script and a person who administer it. Every test lifts what it has imposed."""
     hashed = subprocess.run(
         [sys.executable, "-m", "gateway", "passwd"],
-        cwd=ROOT, input=f"{PASSWORD}\n", capture_output=True, text=True, timeout=30, check=True,
+        cwd=ROOT, input=f"{PASSWORD}\n", capture_output=True, text=True, timeout=PATIENCE, check=True,
     ).stdout.strip()  # fmt: skip
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
     return start_shared("--admin.tokens", f"robot:admin:{digest}", "--admin.password_hash", hashed)
@@ -155,7 +155,7 @@ NEIGHBOUR, STRANGER = "2001:db8:7:7:ffff::9", "2001:db8:7:8::1"
 
 def greeting(port: int, address: str) -> bytes:
     """What a terminal that a proxy introduces by this address reads first."""
-    with socket.create_connection((HOST, port), timeout=20) as sock:
+    with socket.create_connection((HOST, port), timeout=PATIENCE) as sock:
         sock.sendall(f"PROXY TCP6 {address} 2001:db8::1 40000 9999\r\n".encode())
         return sock.recv(65536)
 

@@ -6,13 +6,14 @@ import time
 from pathlib import Path
 
 from tests.bridge.process.test_standard_streams import running
+from tests.fakes import PATIENCE
 
 
 def test_lines_that_came_too_fast_are_said_before_the_end(tmp_path: Path) -> None:
     with running(tmp_path) as (gateway, port):
         door = ("127.0.0.1", port)
         with socket.create_connection(door) as talker, socket.create_connection(door) as reader:
-            reader.settimeout(10)
+            reader.settimeout(PATIENCE)
             assert reader.recv(1000).startswith(b"-- You are")
             talker.sendall(b"".join(b"line %d\n" % number for number in range(1000)))
             seen = b""
@@ -25,7 +26,7 @@ def test_lines_that_came_too_fast_are_said_before_the_end(tmp_path: Path) -> Non
         assert [line.split(b": ")[1] for line in seen.splitlines() if b"line" in line] == [
             b"line %d" % number for number in range(1000)
         ]
-        assert gateway.wait(45) == 0
+        assert gateway.wait(PATIENCE) == 0
 
 
 def test_a_peer_that_never_ends_does_not_hold_up_the_end(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from websockets.sync.client import connect
 
 from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import HOST, Terminal, history, raw, request
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 
 FAREWELL = re.compile(r"!! draining: the gateway is restarting; reconnect in \d+ s, then (/resume \S+)")
 FULL = "full: try again in 30 s"
@@ -22,7 +22,7 @@ def test_the_code_of_the_farewell_brings_a_terminal_back_after_the_restart(gatew
         gateway.running.send_signal(signal.SIGTERM)
         farewell = FAREWELL.fullmatch(ana.rest().splitlines()[-1])
     assert farewell
-    assert gateway.running.wait(25) == 0
+    assert gateway.running.wait(PATIENCE) == 0
     gateway.start()
 
     with Terminal(gateway.tcp) as again:
@@ -42,7 +42,7 @@ def test_a_netcat_that_has_sent_its_end_is_told_of_the_stop_too(start: Start) ->
         netcat.stdin = None
         until(lambda: request(gateway.web, "GET", "/rooms").json[0]["head"], "the first are posted")
         assert gateway.stop() == 0
-        told, _ = netcat.communicate(timeout=20)
+        told, _ = netcat.communicate(timeout=PATIENCE)
     assert FAREWELL.fullmatch(told.splitlines()[-1])
     gateway.start()
     assert [message["text"] for message in history(gateway.web, "lobby")] == lines.split()

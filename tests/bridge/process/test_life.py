@@ -14,7 +14,7 @@ import pytest
 
 from tests.bridge.gateways import ROOT, STOP_SECONDS, Gateway, Start
 from tests.bridge.peers import HOST, Browser, Terminal, history, needs_proc, post, request
-from tests.fakes import at_best, until
+from tests.fakes import PATIENCE, at_best, until
 
 LINK = re.compile(r"http://\S+/admin/login\?token=[\w.~-]+")
 
@@ -22,7 +22,7 @@ LINK = re.compile(r"http://\S+/admin/login\?token=[\w.~-]+")
 def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """A command that ends by itself."""
     command = [sys.executable, "-m", "gateway", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def ends(gateway: Gateway) -> int:

@@ -20,7 +20,7 @@ import pytest
 from tests.bridge.gateways import ROOT, Gateway, Start
 from tests.bridge.odd_machines import OUTCOMES, Machine
 from tests.bridge.peers import HOST, Terminal, request
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 
 PORTS = ("--tcp-port", "0", "--telnet-port", "0", "--web-port", "0")
 KUBERNETES = {
@@ -39,7 +39,7 @@ def run(
     """A command that ends by itself, with more variables."""
     command = [*under, sys.executable, "-m", "gateway", *map(str, arguments)]
     streams = {"stdout": subprocess.PIPE, "cwd": ROOT, "env": {**os.environ, **(env or {})}} | streams
-    return subprocess.run(command, stderr=subprocess.PIPE, timeout=60, **streams)  # type: ignore[call-overload, no-any-return]
+    return subprocess.run(command, stderr=subprocess.PIPE, timeout=PATIENCE, **streams)  # type: ignore[call-overload, no-any-return]
 
 
 def test_pc_43_variables_of_a_service_with_our_name_are_left_alone_with_one_warning() -> None:
@@ -87,7 +87,7 @@ def test_pc_45_without_a_home_one_line_says_so_and_nothing_is_made(
     try:
         alone = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]]), **env}
         command = [*AS_SOMEBODY, sys.executable, "-B", "-m", "gateway", *more]
-        done = subprocess.run(command, cwd=place, env=alone, capture_output=True, timeout=30)
+        done = subprocess.run(command, cwd=place, env=alone, capture_output=True, timeout=PATIENCE)
         assert done.returncode == 78
         assert done.stderr.count(b"\n") == 1 and b"Traceback" not in done.stderr
         assert b"--data" in done.stderr or b"write the whole path" in done.stderr
@@ -125,7 +125,7 @@ def test_pc_51_the_prompt_of_an_ascii_terminal_lives(tmp_path: Path) -> None:
         with Terminal(json.loads(file.read_text())["tcp"]) as zoe:
             zoe.send("/nick Zoë")
             zoe.send("hello")
-            said, problems = gateway.communicate(b"who\nquit\n", timeout=30)
+            said, problems = gateway.communicate(b"who\nquit\n", timeout=PATIENCE)
 
     assert b">>>:" in said and b"Traceback" not in problems
     assert gateway.returncode == 0
@@ -166,7 +166,7 @@ def test_a_signal_while_it_starts_does_not_end_it(start: Start, number: signal.S
     gateway.launch("--config", str(gateway.folder / "later.toml"))
     until(lambda: number in ignored(gateway.running.pid) or gateway.running.poll() is not None, "up")
     gateway.running.send_signal(number)
-    assert gateway.running.wait(30) == 78, "it lived until it read its settings"
+    assert gateway.running.wait(PATIENCE) == 78, "it lived until it read its settings"
 
 
 def ignored(pid: int) -> set[int]:
@@ -182,15 +182,15 @@ def test_a_log_that_is_cut_while_it_runs_goes_on_at_its_start(start: Start) -> N
     command = [sys.executable, "-m", "gateway", *PORTS, "--memory", "--ports-file", str(gateway.folder / "p")]
     log = gateway.folder / "cut"
     with log.open("wb") as plain, subprocess.Popen(command, cwd=ROOT, stdout=-1, stderr=plain) as process:
-        until(lambda: (gateway.folder / "p").exists(), "up", 20)
+        until(lambda: (gateway.folder / "p").exists(), "up")
         port = json.loads((gateway.folder / "p").read_text())["tcp"]
         for cut in (False, True):
             if cut:
                 os.truncate(log, 0)
             with socket.create_connection((HOST, port)):
-                until(lambda: b"opened" in log.read_bytes(), "a line", 20)
+                until(lambda: b"opened" in log.read_bytes(), "a line")
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
     assert b"\0" not in log.read_bytes()
 
 
@@ -198,9 +198,9 @@ def test_a_background_job_with_a_prompt_is_not_stopped_by_its_terminal(tmp_path:
     """odamex#1711, adonis-cli#68: reading the terminal from the background stops the whole process."""
     ports = tmp_path / "p"
     command = [sys.executable, "-m", "gateway", *PORTS, "--memory", "--console", "--ports-file", str(ports)]
-    child = pexpect.spawn("bash", ["-mc", '"$@" & wait', "bash", *command], cwd=str(ROOT), timeout=30)
+    child = pexpect.spawn("bash", ["-mc", '"$@" & wait', "bash", *command], cwd=str(ROOT), timeout=PATIENCE)
     try:
-        until(lambda: ports.exists() and ports.read_text(), "the ports", 20)
+        until(lambda: ports.exists() and ports.read_text(), "the ports")
         found = json.loads(ports.read_text())
         assert request(found["web"], "GET", "/healthz").status == 200
         state = Path(f"/proc/{found['pid']}/stat").read_text().rpartition(")")[2].split()[0]

@@ -15,6 +15,7 @@ import pytest
 
 from gateway.process.logs import PIPE_BYTES
 from tests.error_lines import WATCH
+from tests.fakes import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 
@@ -57,10 +58,10 @@ def test_a_gateway_without_readers_serves_and_stops_cleanly(
 ) -> None:
     made = {name: value() if name.startswith("std") else value for name, value in streams.items()}
     with running(tmp_path, **made) as (gateway, port):
-        with socket.create_connection(("127.0.0.1", port), timeout=45) as peer:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as peer:
             assert peer.recv(100).startswith(b"-- You are")
         gateway.send_signal(signal.SIGTERM)
-        assert gateway.wait(10) == 0
+        assert gateway.wait(PATIENCE) == 0
 
 
 def test_a_full_log_pipe_does_not_stop_the_chat(tmp_path: Path) -> None:
@@ -74,6 +75,6 @@ def test_a_full_log_pipe_does_not_stop_the_chat(tmp_path: Path) -> None:
     os.set_blocking(writer, True)
     with running(tmp_path, stderr=writer) as (gateway, port):
         gateway.send_signal(signal.SIGHUP)  # is answered in the log
-        with socket.create_connection(("127.0.0.1", port), timeout=45) as peer:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as peer:
             assert peer.recv(100).startswith(b"-- You are")
     os.close(reader)

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,13 +16,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bridge.gateways import ROOT, Gateway
 from tests.bridge.peers import HOST, Json, Terminal, request
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 
 
 def status(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """`gateway status` with its flags."""
     command = [sys.executable, "-m", "gateway", "status", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def summary(gateway: Gateway) -> Json:
@@ -35,7 +36,7 @@ def summary(gateway: Gateway) -> Json:
 @pytest.fixture
 def kept(gateway: Gateway) -> Iterator[http.client.HTTPConnection]:
     """A connection to the web door that stays, as a load balancer's does."""
-    connection = http.client.HTTPConnection(HOST, gateway.web, timeout=20)
+    connection = http.client.HTTPConnection(HOST, gateway.web, timeout=PATIENCE)
     connection.connect()
     yield connection
     connection.close()
@@ -50,7 +51,7 @@ def readiness(kept: http.client.HTTPConnection) -> tuple[int, str]:
 def test_one_screen_about_a_running_gateway(shared: Gateway) -> None:
     with Terminal(shared.tcp) as bob:
         bob.send("hello")
-        until(lambda: summary(shared)["tiles"]["messages_in"]["peak"], "the message is in the figures", 30)
+        until(lambda: summary(shared)["tiles"]["messages_in"]["peak"], "the message is in the figures")
         screen = status("--data", shared.folder / "data")
 
     assert screen.returncode == 0 and screen.stdout.startswith("OK  gateway ")
@@ -60,7 +61,7 @@ def test_one_screen_about_a_running_gateway(shared: Gateway) -> None:
 def test_json_is_the_summary_with_what_happened(shared: Gateway) -> None:
     with Terminal(shared.tcp) as bob:
         bob.send("hello")
-        found = until(lambda: told if (told := summary(shared))["tiles"]["fds"]["now"] else None, "a first row", 30)
+        found = until(lambda: told if (told := summary(shared))["tiles"]["fds"]["now"] else None, "a first row")
 
     assert found["health"] == "ok" and {each["state"] for each in found["listeners"]} == {"ready"}
     assert found["tiles"]["connections_tcp"]["now"] >= 1
@@ -78,6 +79,7 @@ def test_an_address_needs_a_token(shared: Gateway) -> None:
     secret = json.loads((shared.folder / "data" / "running.json").read_text())["secret"]
     url = f"http://{HOST}:{shared.web}"
 
+    assert re.fullmatch("[0-9a-f]{48}", secret), "a `-` at its beginning would be taken for an option"
     assert status("--url", url, "--token", secret).stdout.startswith("OK  gateway ")
     refused = status("--url", url, "--token", "guessed")
     assert (refused.returncode, refused.stdout) == (1, "") and "refused: this token is not known here" in refused.stderr
@@ -98,7 +100,7 @@ def test_prometheus_scrapes_from_this_machine(gateway: Gateway) -> None:
         until(
             lambda: b"gateway_messages_received_total 1" in request(gateway.web, "GET", "/metrics").body, "counted", 20
         )
-        with urllib.request.urlopen(f"http://{HOST}:{gateway.web}/metrics", timeout=20) as answer:
+        with urllib.request.urlopen(f"http://{HOST}:{gateway.web}/metrics", timeout=PATIENCE) as answer:
             families = {each.name: each for each in text_string_to_metric_families(answer.read().decode())}
 
     doors = {sample.labels["door"]: sample.value for sample in families["gateway_connections"].samples}
@@ -117,7 +119,9 @@ def test_what_is_piped_is_not_cut_to_the_width_of_a_terminal(shared: Gateway) ->
     command = [sys.executable, "-m", "gateway", "status", "--data", str(shared.folder / "data")]
 
     def shown() -> bool:
-        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=True
+        )
         return any(long in line and "left" in line and "127.0.0.1" in line for line in done.stdout.splitlines())
 
-    until(shown, "who has left, in one whole line", 30)
+    until(shown, "who has left, in one whole line")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from tests.bridge.gateways import ROOT, Gateway, Start
 from tests.bridge.peers import post
+from tests.fakes import PATIENCE
 
 
 def command(*words: str | Path) -> "subprocess.CompletedProcess[str]":
     """A command that ends by itself."""
     done = [sys.executable, "-m", "gateway", *map(str, words)]
-    return subprocess.run(done, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(done, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_a_backup_of_a_talking_gateway_becomes_a_gateway_with_a_new_epoch(

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.error_lines import WATCH
+from tests.fakes import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 45
@@ -89,11 +90,11 @@ def test_the_installed_gateway_serves_its_pages(installed: Path, tmp_path: Path)
     ):
         try:
             web = f"http://127.0.0.1:{when_written(ports_file, gateway)['web']}"
-            assert b"<html" in urllib.request.urlopen(f"{web}/", timeout=45).read()
-            assert urllib.request.urlopen(f"{web}/healthz", timeout=45).status == 200
+            assert b"<html" in urllib.request.urlopen(f"{web}/", timeout=PATIENCE).read()
+            assert urllib.request.urlopen(f"{web}/healthz", timeout=PATIENCE).status == 200
         finally:
             gateway.terminate()
-        assert gateway.wait(timeout=45) == 0
+        assert gateway.wait(timeout=PATIENCE) == 0
 
 
 def when_written(ports_file: Path, gateway: "subprocess.Popen[bytes]") -> dict[str, int]:

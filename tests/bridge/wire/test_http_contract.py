@@ -8,6 +8,7 @@ import pytest
 
 from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import HOST, Answer, Browser, Terminal, history, post, post_json, raw, request
+from tests.fakes import PATIENCE
 
 CURL = {"User-Agent": "curl/8.0", "Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -299,7 +300,7 @@ def test_a_request_of_two_meanings_is_refused_and_its_rest_not_served(shared: Ga
 
 def test_a_peer_that_shuts_down_its_side_is_answered(shared: Gateway, program: Callable[[str], str], room: str) -> None:
     nc = [program("nc.openbsd"), "-N", HOST, str(shared.web)]
-    asked = subprocess.run(nc, input=b"GET /healthz HTTP/1.0\r\n\r\n", capture_output=True, timeout=45)
+    asked = subprocess.run(nc, input=b"GET /healthz HTTP/1.0\r\n\r\n", capture_output=True, timeout=PATIENCE)
     head = f"POST /r/{room} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n".encode()
     posted = raw(shared.web, head + b"by nc", half_close=True)
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.bridge.gateways import ROOT, Gateway, Start
 from tests.bridge.peers import HOST, SECONDS, Browser, Json, Terminal, history, raw, request
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 
 V2 = b"\r\n\r\n\x00\r\nQUIT\n"
 PER_ADDRESS = 16
@@ -105,7 +105,7 @@ def test_every_door_takes_the_address_a_proxy_tells(behind: Gateway) -> None:
 
 def test_a_login_link_can_be_had_on_the_machine_of_the_proxy(behind: Gateway) -> None:
     command = [sys.executable, "-m", "gateway", "login-link", "--data", str(behind.folder / "data")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
 
     assert f"http://{HOST}:{behind.web}/admin/login?token=" in done.stdout, done.stderr
 

@@ -13,7 +13,7 @@ import pytest
 from tests.bridge.canary import canary
 from tests.bridge.gateways import Gateway
 from tests.bridge.peers import HOST, Browser, Terminal, history, needs_proc, raw, request
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 
 IAC_SE = b"\xff\xf0"
 HARMFUL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xef\xbb\xbf")
@@ -95,7 +95,7 @@ Program = Callable[[str], str]
 def piped(program: Program, port: int, sent: bytes) -> bytes:
     """What `printf … | nc -N` prints."""
     command = [program("nc.openbsd"), "-N", HOST, str(port)]
-    return subprocess.run(command, input=sent, stdout=subprocess.PIPE, timeout=45, check=False).stdout
+    return subprocess.run(command, input=sent, stdout=subprocess.PIPE, timeout=PATIENCE, check=False).stdout
 
 
 def said_since(gateway: Gateway, mark: str) -> list[str]:
@@ -173,7 +173,7 @@ def test_pc_04_07_08_13_16_18_a_script_says_its_lines_and_nothing_else(
 def test_pc_16_a_late_window_size_leaves_the_lines_around_it_whole(shared: Gateway, door: str) -> None:
     mark = marked(shared)
     with Browser(shared.web) as browser, socket.create_connection((HOST, shared.port(door))) as sock:
-        sock.settimeout(45)
+        sock.settimeout(PATIENCE)
         sock.sendall(b"four\r\n")
         browser.texts_until("four")
         sock.sendall(b"\xff\xfb\x1f")
@@ -294,7 +294,7 @@ def test_pc_15_a_client_that_agrees_to_everything_and_sends_whole_lines_keeps_it
     """A MUD client hides what is typed while the server echoes: it takes that for a password."""
     mark = marked(shared)
     heard = b""
-    with socket.create_connection(("127.0.0.1", shared.telnet), timeout=45) as peer:
+    with socket.create_connection(("127.0.0.1", shared.telnet), timeout=PATIENCE) as peer:
         peer.settimeout(0.1)
         peer.sendall(b"\xff\xfb\x18\xff\xfb\x1f\xff\xfa\x1f\0P\0\x18\xff\xf0\xff\xfa\x18\0Mudlet\xff\xf0")
 

@@ -10,6 +10,7 @@ from gateway.accounts.accounts import Accounts
 from gateway.errors import Code, Refusal
 from gateway.web.options import STATIC_DIR, ListenerState
 from tests.accounts.people import PASSWORD, PEOPLE, TOKEN
+from tests.fakes import PATIENCE
 from tests.web.running_door import Running, Start
 from tests.web.test_templates import TEMPLATES
 
@@ -281,7 +282,7 @@ async def test_what_is_watched_ends_with_the_session(start: Start, http: Http, w
             await (await http.delete(f"{web.url}/admin/api/sessions/{own}", headers=headers)).read()
         else:
             web.clock.skipped += 12 * 3600 + 1
-        assert b'"logged_out"' in await asyncio.wait_for(stream.content.read(), 45)
+        assert b'"logged_out"' in await asyncio.wait_for(stream.content.read(), PATIENCE)
     async with http.get(url) as stream:
         assert stream.status == 401
 

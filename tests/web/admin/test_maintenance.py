@@ -18,7 +18,7 @@ from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role
 from gateway.errors import Refusal
 from gateway.web.options import WebOptions
-from tests.fakes import eventually
+from tests.fakes import PATIENCE, eventually
 from tests.web.admin.test_moderation import Desk, Http, desk, somebody
 from tests.web.running_door import Running, Start
 
@@ -57,7 +57,7 @@ async def test_a_campaign_kicks_whom_the_filter_matches(desk: Desk) -> None:
         for browser in (al, alan):
             with pytest.raises(ConnectionClosed) as closed:
                 while True:
-                    await asyncio.wait_for(browser.recv(), 45)
+                    await asyncio.wait_for(browser.recv(), PATIENCE)
             assert closed.value.rcvd is not None and closed.value.rcvd.code == 4500
         status, told = await desk.ask("GET", f"campaigns/{campaign['id']}")
         del told["began_at"], told["ended_at"], told["id"]
@@ -116,9 +116,9 @@ async def test_a_campaign_that_is_not_there_is_not_found(desk: Desk) -> None:
 async def refused(web: Running) -> tuple[dict[str, Any], int]:
     """What a page's script is told that connects now: the bye and the close code."""
     async with connect(web.ws) as browser:
-        bye = json.loads(await asyncio.wait_for(browser.recv(), 45))
+        bye = json.loads(await asyncio.wait_for(browser.recv(), PATIENCE))
         with pytest.raises(ConnectionClosed) as closed:
-            await asyncio.wait_for(browser.recv(), 45)
+            await asyncio.wait_for(browser.recv(), PATIENCE)
         assert closed.value.rcvd is not None
         return bye, closed.value.rcvd.code
 
@@ -136,7 +136,7 @@ async def test_the_web_door_drains_and_opens_again(desk: Desk) -> None:
         )
         with pytest.raises(ConnectionClosed) as closed:
             while True:
-                await asyncio.wait_for(ana.recv(), 45)
+                await asyncio.wait_for(ana.recv(), PATIENCE)
         assert closed.value.rcvd is not None and closed.value.rcvd.code == 4001
         assert b'"code":4001' in await stream.content.read()
     bye, code = await refused(desk.web)
@@ -169,7 +169,7 @@ async def test_maintenance_refuses_newcomers_with_its_words(desk: Desk) -> None:
         async with desk.http.post(f"{desk.web.url}/r/lobby", data="hi") as answer:
             assert (answer.status, (await answer.json())["error"]["code"]) == (503, "busy")
         await ana.send('{"type":"ping"}')
-        while json.loads(await asyncio.wait_for(ana.recv(), 45))["type"] != "pong":
+        while json.loads(await asyncio.wait_for(ana.recv(), PATIENCE))["type"] != "pong":
             pass
         assert (await desk.ask("POST", "maintenance", on=False))[1] == {"on": False, "text": None, "since": None}
         async with somebody(desk.web, "bob"):
@@ -238,7 +238,7 @@ async def test_a_reader_that_is_reset_is_lost_and_one_that_leaves_has_left(
 ) -> None:
     reader, writer = await web.talk()
     writer.write(b"GET /r/lobby/raw HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 45)
+    await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
     if reset:
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

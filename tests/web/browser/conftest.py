@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, StorageState, expect, sync_playwright
 
 from tests.accounts.people import CHEAP, PASSWORD
+from tests.fakes import PATIENCE
 from tests.web.browser.browsers import Browsers
 from tests.web.browser.running_gateway import RunningGateway
 from tests.web.browser.talking import stored
@@ -17,7 +18,7 @@ addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} refuses ${event.blockedURI || event.sample}`));
 """
 ROOMS = count(1)
-expect.set_options(timeout=45_000)  # longer than the longest wait between two tries of a page to come back
+expect.set_options(timeout=1000 * PATIENCE)  # longer than the longest wait of a page before it tries again
 Open = Callable[..., Page]
 
 
@@ -152,7 +153,7 @@ def open_page(browser: Browser, complaints: Complaints) -> Iterator[Open]:
     def open_page(address: str, name: str | None = None, script: str = "", **options: object) -> Page:
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 720}} | options))  # type: ignore[arg-type]
         contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(1000 * PATIENCE)
         context.add_init_script(WATCH + script)
         if name is not None:
             context.add_init_script(stored("localStorage", nick=name))

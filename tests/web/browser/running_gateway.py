@@ -7,9 +7,7 @@ import subprocess
 from pathlib import Path
 
 from tests.bridge.gateways import Gateway
-from tests.fakes import until
-
-PATIENCE = 45.0
+from tests.fakes import PATIENCE, until
 
 
 class RunningGateway:
@@ -85,7 +83,7 @@ class RunningGateway:
     def curl(self, *arguments: str) -> str:
         """What curl prints; the last argument is the path."""
         *options, path = arguments
-        command = ["curl", "-sS", "--max-time", "10", *options, self.web + path]
+        command = ["curl", "-sS", "--max-time", str(PATIENCE), *options, self.web + path]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.accounts.people import PASSWORD
-from tests.fakes import until
+from tests.fakes import PATIENCE, until
 from tests.web.browser.browsers import without_script
 from tests.web.browser.conftest import WATCH, Complaints, Open
 from tests.web.browser.running_gateway import RunningGateway
@@ -23,7 +23,7 @@ BRISK = stored("localStorage", every="1", charts=False)
 def desk(browser: Browser, operator: StorageState) -> Iterator[tuple[Page, Complaints]]:
     """The page of an admin, which the tests share, and its console errors."""
     context = browser.new_context(storage_state=operator, viewport={"width": 1280, "height": 720})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(1000 * PATIENCE)
     context.add_init_script(WATCH + BRISK)
     page, heard = context.new_page(), Complaints()
     heard.watch(page)

@@ -170,7 +170,7 @@ def test_what_was_missed_is_there_also_when_it_is_long_and_the_gateway_began_ane
     gateway.start()  # its memory begins with the last 50
     ana.evaluate("window.away = false")
 
-    expect(ana.locator("#log > .msg")).to_have_count(61, timeout=15_000)
+    expect(ana.locator("#log > .msg")).to_have_count(61)
     has(ana, "first", *lines)
     expect(ana.locator(".hole")).to_have_count(0)
 

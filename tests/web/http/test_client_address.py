@@ -7,7 +7,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.core.address import Networks, Remote
 from gateway.web.http.client_address import HOPS, Proxies
-from tests.fakes import eventually
+from tests.fakes import PATIENCE, eventually
 from tests.web.running_door import Running, Start, close_code
 
 PROXY = Remote("10.0.0.1")
@@ -109,7 +109,7 @@ async def test_a_kept_connection_carries_requests_of_many(start: Start) -> None:
     for number in range(5):
         for header in (f"X-Forwarded-For: 203.0.113.{number}\r\n", ""):
             writer.write(b"GET /rooms HTTP/1.1\r\nHost: localhost\r\n%s\r\n" % header.encode())
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 45)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
             assert head.startswith(b"HTTP/1.1 200")
             await reader.readuntil(b"\n")
     writer.close()

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from tests.fakes import eventually
+from tests.fakes import PATIENCE, eventually
 from tests.web.running_door import Running, Start
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -15,14 +15,14 @@ async def ask(talk: Talk, request: bytes = HEALTH) -> bytes:
     """The answer to one request; the connection stays."""
     reader, writer = talk
     writer.write(request)
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 45)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
     length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
     await reader.readexactly(length)
     return head.split(b" ")[1]
 
 
 async def ended(talk: Talk) -> bool:
-    return await asyncio.wait_for(talk[0].read(), 45) == b""
+    return await asyncio.wait_for(talk[0].read(), PATIENCE) == b""
 
 
 async def test_pc_29_an_idle_connection_outlives_the_deadline_of_a_head(start: Start) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.core.protocol.close_reason import CloseReason
-from tests.fakes import eventually
+from tests.fakes import PATIENCE, eventually
 from tests.tls_peers import Certificates, TlsClient
 from tests.web.running_door import Running, Start, client_frame
 
@@ -34,7 +34,7 @@ class Peer:
         await self.sends(self.client.says(text))
 
     async def listens(self) -> None:
-        data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.sock, 65536), 45)
+        data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.sock, 65536), PATIENCE)
         self.over = not data
         self.heard += self.client.takes(data) if data else b""
         with contextlib.suppress(OSError):
