@@ -16,11 +16,22 @@ class Program:
     names: tuple[str, ...]
     debian: str
     brew: str
+    lighter: str = ""
+    """Its form that takes less of a machine, of the same name as its Debian package."""
 
     @property
     def path(self) -> str | None:
         """Where it is installed."""
-        return next((found for name in self.names if (found := shutil.which(name, os.F_OK))), None)
+        names = (self.lighter, *self.names) if self.lighter else self.names
+        return next((found for name in names if (found := shutil.which(name, os.F_OK))), None)
+
+    @property
+    def packages(self) -> list[str]:
+        """What apt-get would get: the program itself if it is missing, in CI also its lighter form."""
+        found = self.path
+        if self.lighter and in_ci() and (found is None or Path(found).name != self.lighter):
+            return [self.lighter]
+        return [] if found else [self.debian]
 
 
 STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so"
@@ -53,7 +64,9 @@ PROGRAMS = {
     "haproxy": Program(("haproxy", "/usr/sbin/haproxy"), "haproxy", "haproxy"),
     "caddy": Program(("caddy",), "caddy", "caddy"),
     "redis-server": Program(("redis-server",), "redis-server", "redis"),
-    "chromium": Program(("chromium", "chromium-browser", "google-chrome"), "chromium", "chromium"),
+    "chromium": Program(
+        ("chromium", "chromium-browser", "google-chrome"), "chromium", "chromium", "chromium-headless-shell"
+    ),
     "firefox": Program(("firefox-esr", "firefox"), "firefox-esr", "firefox"),
 }
 

@@ -90,15 +90,15 @@ def kept(name: str) -> list[str]:
 
 def get_programs() -> None:
     """Install the programs and the packages of npm that are missing, or say how; in CI exit when one stays missing."""
-    absent = [program for program in PROGRAMS.values() if program.path is None]
-    if absent and not apt_install([program.debian for program in absent]) and len(absent) > 1:
-        for program in absent:  # one name that a distribution does not have keeps apt-get from the others
-            apt_install([program.debian])
+    wanted = [package for program in PROGRAMS.values() for package in program.packages]
+    if wanted and not apt_install(wanted) and len(wanted) > 1:
+        for package in wanted:  # one name that a distribution does not have keeps apt-get from the others
+            apt_install([package])
     if not NPM.install():
         print("the packages of tests/foreign/package.json are not installed; npm gets them", file=sys.stderr)
         if in_ci():
             sys.exit("in CI they must be there")
-    if absent := [program for program in absent if program.path is None]:
+    if absent := [program for program in PROGRAMS.values() if program.path is None]:
         print(
             f"not installed: {', '.join(program.names[0] for program in absent)}",
             f"  Debian: sudo apt-get install {' '.join(program.debian for program in absent)}",

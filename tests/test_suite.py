@@ -1,6 +1,7 @@
 """The test command itself: programs that are missing are installed, or named; in CI that is a failure."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,17 @@ def test_what_a_distribution_does_not_have_keeps_nothing_else_from_being_install
     suite.get_programs()
 
     assert one_program_is_missing == ["netcat-debian", "ncat", "netcat-debian", "ncat"]
+
+
+def test_in_ci_a_program_gets_its_lighter_form_if_there_is_one(
+    one_program_is_missing: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite, "PROGRAMS", {"browser": Program((sys.executable,), "browser", "", "no-such-shell")})
+    for ci in ("", "true"):
+        monkeypatch.setenv("CI", ci)
+        suite.get_programs()  # the heavier form is there and enough
+
+    assert one_program_is_missing == ["no-such-shell"]
 
 
 def outcome(

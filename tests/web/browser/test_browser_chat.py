@@ -304,9 +304,11 @@ def test_comings_and_goings_are_one_line_until_something_is_said(
 def test_in_a_room_of_more_people_than_are_listed_the_page_also_tells_of_names_it_was_not_given(
     gateway: RunningGateway, room: str, open_page: Open
 ) -> None:
-    zoe = gateway.terminal(room=room)
+    nina, zoe = gateway.terminal(room=room), gateway.terminal(room=room)
+    nina.say("/nick nina")
+    nina.wait_for("you are nina")
     zoe.say("/nick zoe")
-    zoe.wait_for("zoe")
+    nina.wait_for("zoe joined")  # before that, whoever takes another name joins under it
 
     def without_zoe(socket: WebSocketRoute) -> None:
         server = socket.connect_to_server()
