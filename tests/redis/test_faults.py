@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.bridge.gateways import DOORS, NO_PACE, Gateway, Start, starter
-from tests.bridge.peers import history, request
+from tests.bridge.peers import Terminal, history, request
 from tests.bridge.records import Held, Records, ambiguous, misread, violations
 from tests.bridge.talkers import Talkers
 from tests.fakes import until
@@ -139,6 +139,33 @@ def test_a_redis_that_forgets_its_end_changes_the_epoch_and_uses_no_number_twice
     assert [*ambiguous(storm.records.rows, ()), *misread(storm.records.rows)] == []
     assert [each.seq for each in final] == list(range(1, len(final) + 1))
     assert held(there) == final
+
+
+def people(terminal: Terminal) -> list[str]:
+    """Who is in the lobby, as the terminal is told."""
+    terminal.send("/who")
+    count = int(terminal.until(r"^-- \d+ (people|person) in")[-1].split()[1])
+    return sorted(terminal.line().split()[1] for _ in range(count))
+
+
+@pytest.mark.timeout(120)
+def test_a_node_that_is_paused_longer_than_its_lease_comes_back_with_its_people_once(
+    start_redis: Callable[..., RedisServer], start_nodes: Start
+) -> None:
+    server = start_redis()
+    here, there = (start_nodes("--redis", server.url, *FLAGS, data=name) for name in "ab")
+    with Terminal(there.tcp).named("bob") as paused, Terminal(here.tcp).named("ana") as ana:
+        until(lambda: people(ana) == ["ana", "bob"], "bob is seen at the other node")
+        there.freeze()
+        until(lambda: ana.answer("/nick bob", "^(-- you are|!!)") == "-- you are bob", "the lease has ended")
+        until(lambda: people(ana) == ["bob"], "the people of the paused node are gone")
+        ana.send(*(f"line {number}" for number in range(50)))
+        there.thaw()
+        lines = [line.partition(": ")[2] for line in paused.until("bob: line 49") if ": line " in line]
+        assert lines == [f"line {number}" for number in range(50)]
+        until(lambda: len(people(ana)) == 2 and people(ana) == people(paused), "both know the two")
+        assert people(ana).count("bob") == 1
+    assert "Traceback" not in here.stderr + there.stderr
 
 
 def used(gateway: Gateway) -> tuple[int, int]:
