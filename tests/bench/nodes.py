@@ -33,6 +33,8 @@ TCP, WEB = WAYS["gateway-tcp"], WAYS["gateway-web"]
 TOKEN = "nodes"
 TOKEN_HASH = "45978ecb2996bf78f07eed5be1b452a1dd2f2a93eda3aedb66f39ee36ccb2a79"  # of TOKEN
 SPARE = 100
+LOOK_SECONDS = 2.0
+"""Between two questions of an open page of the dashboard."""
 REST_SECONDS = 3.0
 """Longer than it takes until a newcomer is announced at all nodes."""
 
@@ -165,12 +167,12 @@ def traffic(house: House, seconds: float, meanwhile: Callable[[], object] = lamb
     before, began = house.sent(), time.monotonic()
     while time.monotonic() < began + seconds:
         meanwhile()
-        time.sleep(min(1.0, seconds))
+        time.sleep(min(LOOK_SECONDS, seconds))
     return (house.sent() - before) / (time.monotonic() - began)
 
 
 def look(node: BenchTarget) -> None:
-    """What an open page of the dashboard asks for every two seconds."""
+    """What an open page of the dashboard asks for."""
     headers = {"Authorization": f"Bearer {TOKEN}"}
     with httpx.Client(base_url=f"http://{HOST}:{node.port('web')}", headers=headers) as client:
         for path in ("/admin/api/connections", "/admin/api/summary"):
