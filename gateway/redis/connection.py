@@ -248,6 +248,7 @@ class Backplane:
             turn = self._turns.popleft()
             # Not called here: what an answer's taker does wrong must not stop the lane.
             self._loop.call_soon(turn.done, turn.value)
+            del turn.done, turn.value  # who asked holds the turn: a cycle that would wait for the collector
 
     def _start_lane(self) -> None:
         self._lane_task = asyncio.create_task(self._carry())

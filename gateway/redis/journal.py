@@ -10,6 +10,7 @@ see, and when, is decided by the stream alone.
 
 import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -291,7 +292,9 @@ class _Batch:
         if renewed:
             self._send_renewed(renewed)
         elif not self._turn.settled:
-            self._journal.backplane.later(UNANSWERED_SECONDS, self._give_up)
+            # The timer holds the turn alone, not the messages.
+            failure = BackplaneError(wording.REDIS_KEPT_IT, self._journal.backplane.address)
+            self._journal.backplane.later(UNANSWERED_SECONDS, partial(self._turn.settle, failure))
 
     def _send_renewed(self, messages: list[Message]) -> None:
         """The rooms have got another epoch: send the messages again once the feed has seen it."""
@@ -330,10 +333,6 @@ class _Batch:
         if not self._left:
             stored = any(each.seq for each in self._messages)
             self._turn.settle(self._messages if stored or self._problem is None else self._problem)
-
-    def _give_up(self) -> None:
-        if not self._turn.settled:
-            self._turn.settle(BackplaneError(wording.REDIS_KEPT_IT, self._journal.backplane.address))
 
     def _over(self, outcome: list[Message] | JournalError) -> None:
         # What is refused now may be in the stream all the same. It then comes like anybody's message, so that a sender
