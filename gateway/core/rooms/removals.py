@@ -110,10 +110,13 @@ class Removals:
 
     def _tell_room(self, room: Room, removal: Removal) -> None:
         encoded = Encoded(_event(room, removal))
+        message = room.log.next_after(removal.seq - 1)
+        author = message.author if message is not None and message.seq == removal.seq else 0
         self._untold = {each: number for each, number in self._untold.items() if not each.session.closed}
         for member in room.members.values():
             session = member.session
-            if member.cursor < removal.seq or not session.greeted:
+            unread = member.cursor < removal.seq and (session.echo or session.number != author)
+            if unread or not session.greeted:  # a terminal never reads its own message: it is told now or not at all
                 continue
             if len(session.owed) < OWED_BYTES:
                 session.owe(encoded.for_member(member))

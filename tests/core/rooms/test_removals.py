@@ -55,6 +55,16 @@ def test_a_reader_that_is_behind_gets_the_message_without_its_text() -> None:
     ]  # fmt: skip
 
 
+def test_a_terminal_that_takes_back_what_it_has_said_in_the_same_moment_is_told_once() -> None:
+    world = World()
+    ana, bob = world.terminal("ana"), world.terminal("bob")
+    for line in (b"secret", b"/delete"):
+        world.terminals.line(ana.session, line)
+    world.run()
+    assert ana.lines == ["-- message 1 was removed: removed"]
+    assert bob.lines == ["-- message 1 was removed: removed"]
+
+
 def test_a_reader_inside_the_message_is_sent_its_rest_and_then_told() -> None:
     world = World()
     ana, bob, eve = world.terminal("ana"), world.terminal("bob"), world.browser("eve")
