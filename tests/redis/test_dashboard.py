@@ -122,6 +122,8 @@ def test_one_table_has_everybody_and_any_node_acts_on_any_connection(house: list
         csv = request(here.web, "GET", "/admin/api/connections.csv", headers=KEY).body.decode().splitlines()
         assert csv[0].startswith("node,id,nick") and len(csv) == 10
 
+        people[0].send("/whois b0")
+        people[0].until(r"-- b0  >_ tcp .* in #lobby")
         victim, muted, *_ = rows(here, "nick:w*", sort="nick")
         detail = api(there, f"connections/{victim['id']}")
         assert (detail["connection"]["nick"], detail["rooms"][0]["room"]) == ("w0", "lobby")

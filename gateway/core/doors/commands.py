@@ -13,11 +13,12 @@ from difflib import get_close_matches
 from gateway import wording
 from gateway.core import sanitize
 from gateway.core.doors.join import TERMINAL_RECENT, join, show_page
-from gateway.core.doors.post import somebody, whisper
+from gateway.core.doors.post import whisper
 from gateway.core.doors.preferences import PREFERENCES, Preference
 from gateway.core.doors.search import search
 from gateway.core.doors.welcome import login, rename, resume, source_of
-from gateway.core.doors.who import rooms_of, who, whois
+from gateway.core.doors.who import rooms_of, who
+from gateway.core.doors.whois import whois
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorCommand
@@ -188,7 +189,8 @@ def _who(call: CommandCall) -> None:
 
 
 def _whois(call: CommandCall) -> None:
-    call.answer(whois(call.hub, call.session, somebody(call.hub, call.session, call.words or call.session.nick)))
+    found = whois(call.hub, call.session, call.words or call.session.nick)
+    call.session.wait_for(found, call.answer, call.id)
 
 
 def _join(call: CommandCall) -> None:

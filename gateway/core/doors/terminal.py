@@ -13,6 +13,7 @@ from gateway.core import sanitize
 from gateway.core.doors import commands
 from gateway.core.doors.join import TERMINAL_RECENT, Greeting, show_history
 from gateway.core.doors.post import say_at_length
+from gateway.core.doors.whois import serve_whois
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.ports.transport import Transport
@@ -56,6 +57,7 @@ class Terminals:
         self._drafts = hub.pastes.drafts
         self._questions: dict[Session, str] = {}
         """Words that may be meant as commands, until it is known that they came alone."""
+        serve_whois(hub)
 
     def connect(self, transport: Transport, wire: Lines, arrival: Arrival, local: str | None = None) -> Session:
         """A new session in the lobby; `arrival` says `terminal`. It reads the room once it is greeted or has sent

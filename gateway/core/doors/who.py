@@ -1,9 +1,11 @@
-"""Who is here: the texts of /who, /whois and /rooms.
+"""Who is here: the texts of /who and /rooms, and how a person is described (also by /whois, `doors.whois`).
 
 Of people at another node only the nick and the door are known here, and in a crowd only how many there are.
 """
 
 from collections.abc import Sequence
+
+import msgspec
 
 from gateway import wording
 from gateway.core.hub import Hub
@@ -42,15 +44,6 @@ def who(hub: Hub, asking: Session, room: Room, page: int) -> str:
     return "\n".join([wording.WHO_HEAD.format(people=people(room.count), room=room.name), *lines])
 
 
-def whois(hub: Hub, asking: Session, found: Session) -> str:
-    """What is known of the person of a session."""
-    rooms = " ".join(dict.fromkeys(f"#{name}" for each in found.connections for name in each.rooms))
-    since = min(each.connected_at for each in found.connections)
-    here = short_duration(max(0, hub.clock.wall() - since) / 1000)
-    presence = _presence(hub, asking, found)
-    return wording.WHOIS.format(nick=found.nick, presence=presence, time=here, rooms=rooms or wording.NO_ROOM)
-
-
 def rooms_of(hub: Hub, listed: Sequence[ListedRoom], page: int) -> str:
     """One page of the rooms, in the order of the list."""
     rows = [_room_row(hub, room) for room in listed[(page - 1) * ROOMS_PAGE : page * ROOMS_PAGE]]
@@ -73,14 +66,48 @@ def _presence_here(hub: Hub, asking: Session, room: Room, nick: str) -> str:
 
 
 def _presence(hub: Hub, asking: Session, session: Session) -> str:
+    return presence(seen_of(hub, session), operator=asking.operator is not None)
+
+
+class PersonSeen(msgspec.Struct, frozen=True):
+    """A person by their latest connection: how long it has been open, and how long all of them have; since when nothing
+    was typed there; `address` and `lag` (bytes) are for operators. Times are in seconds, because clocks differ."""
+
+    nick: str
+    door: Door
+    open_for: float
+    here_for: float
+    idle: float
+    rooms: list[str]
+    away: str = ""
+    address: str = ""
+    lag: int = 0
+
+
+def seen_of(hub: Hub, session: Session) -> PersonSeen:
+    """The person of a session, by that connection."""
+    now, people = hub.clock.wall(), session.connections
+    since = min(each.connected_at for each in people)
+    return PersonSeen(
+        session.nick,
+        session.door,
+        max(0, now - session.connected_at) / 1000,
+        max(0, now - since) / 1000,
+        hub.clock.now() - session.last_input,
+        list(dict.fromkeys(room for each in people for room in each.rooms)),
+        session.preferences.away,
+        session.address,
+        session.lag()[1],
+    )
+
+
+def presence(person: PersonSeen, *, operator: bool) -> str:
     """Where somebody is and what they do; for operators also from where, and how far behind they read."""
-    idle = hub.clock.now() - session.last_input
-    state = wording.IDLE.format(time=short_duration(idle)) if idle >= 60 else wording.ACTIVE
-    away = session.preferences.away
-    state += wording.AND_AWAY.format(away=away) if away else ""
-    if asking.operator is not None:
-        state += wording.FOR_OPERATORS.format(address=session.address, lag=short_size(session.lag()[1]))
-    return f"{GLYPHS[session.door]} {session.door:<6}  {state}"
+    state = wording.IDLE.format(time=short_duration(person.idle)) if person.idle >= 60 else wording.ACTIVE
+    state += wording.AND_AWAY.format(away=person.away) if person.away else ""
+    if operator:
+        state += wording.FOR_OPERATORS.format(address=person.address, lag=short_size(person.lag))
+    return f"{GLYPHS[person.door]} {person.door:<6}  {state}"
 
 
 def _presence_elsewhere(door: Door) -> str:

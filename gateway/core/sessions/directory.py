@@ -73,6 +73,19 @@ class Directory:
         """Learn whose account that is."""
         return self._cluster.person_of(account).map(self._learn)
 
+    def absence(self, nick: str) -> Answer[str]:
+        """Why nobody with that nick is to be found at any node: perhaps somebody has left, and when."""
+
+        def known(id: str) -> Answer[Person | JournalError | None]:
+            return self._cluster.person(id) if id else self._cluster.person_of(nick)
+
+        def words(person: Person | JournalError | None) -> str:
+            self._learn(person)
+            holder = self._registry.identities.by_id(person.identity) if isinstance(person, Person) else None
+            return self._nicks.absence(nick, holder)
+
+        return self.identity_of(nick).chain(known).map(words)
+
     def by_code(self, session: Session, code: str) -> Answer[Identity | Refusal | None]:
         """The person that the code proves, who the session is not yet. It can be used only now."""
         if not self._cluster.node:

@@ -135,7 +135,7 @@ class Nicknames:
         holder = self._roster.holder(nick)
         found = holder.connections if holder is not None else []
         if not found:
-            raise Refusal(Code.NO_SUCH_USER, self._absence(nick, holder))
+            raise Refusal(Code.NO_SUCH_USER, self.absence(nick, holder))
         return found[-1]
 
     def sessions(self, nick: str) -> list[Session]:
@@ -164,7 +164,7 @@ class Nicknames:
         own = holder.account.casefold() if isinstance(holder, Identity) else ""
         return bool(self._owners) and any(self._owners.get(key, own) != own for key in nicknames.keys(nick))
 
-    def _absence(self, nick: str, holder: Holder | None) -> str:
+    def absence(self, nick: str, holder: Holder | None) -> str:
         """Why there is nobody to be found under that nick."""
         if not isinstance(holder, Identity):
             return wording.NOBODY_CALLED.format(nick=sanitize.shown(nick))
