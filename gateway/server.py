@@ -177,8 +177,10 @@ class Gateway:
             await answered(lobby)
         except Refusal as refusal:
             raise StartError(wording.LOBBY_CANNOT_OPEN.format(problem=refusal.text)) from None
+        await answered(self.operators.orders.learn())
         self.loop.add_reader(self.server.fileno(), self.server.poll)
         self._listen()
+        self.operators.orders.apply()
         hosts = self.listeners.hosts(self.settings.host)
         self.greeting.ways_in = self.listeners.ways_in(hosts, self.settings.web, self._scheme)
         self._handle_signals()

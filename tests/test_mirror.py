@@ -14,7 +14,7 @@ TRIED_BY = {
     "bridge/wire": {"endpoint", "endpoints", "origin_policy", "protocol", "reject"},
     "config": {"values"},
     "core": {"events", "gate", "message", "transport", "wire"},
-    "core/operators": {"audit", "roles"},
+    "core/operators": {"assembly", "audit", "roles"},
     "core/rooms": {"idempotency", "join_notices", "post", "join"},
     "core/sessions": {"nick_holders", "resume"},
     "core/stats": {"counters", "recent"},

@@ -175,6 +175,29 @@ def test_a_drain_is_of_all_nodes_or_of_the_one_that_is_named(house: list[Gateway
             pass
 
 
+def test_a_node_or_worker_that_restarts_does_what_was_ordered_for_all(house: list[Gateway]) -> None:
+    here, there, workers = house
+    api(here, "drain", "POST", door="tcp", per_second=1000)
+    until(lambda: api(workers, "drain")["state"] == "closed", "all are drained")
+    api(here, "maintenance", "POST", on=True, text="back at noon")
+    for gateway in house:
+        until(lambda: all(api(gateway, "maintenance")["on"] for _ in range(4)), "all have heard")  # noqa: B023
+    there.restart()
+    workers.restart()
+    for gateway in (there, workers):
+        for _ in range(4):  # whichever worker is asked
+            doors = {each["door"]: each["state"] for each in api(gateway, "drain")["doors"]}
+            assert doors == {"tcp": "closed", "telnet": "ready", "web": "ready"}
+            assert api(gateway, "maintenance")["text"] == "back at noon"
+    api(workers, "drain", "DELETE")
+    api(workers, "maintenance", "POST", on=False)
+    until(lambda: all(api(each, "drain")["state"] == "ready" for each in house for _ in range(2)), "all are open")
+    for gateway in house:
+        until(lambda: not api(gateway, "maintenance")["on"], "maintenance is over")  # noqa: B023
+        with Terminal(gateway.tcp).named("back"):
+            pass
+
+
 def test_a_node_that_stands_still_is_named_and_one_that_died_is_forgotten(house: list[Gateway]) -> None:
     here, there, _ = house
     name = next(each for each in nodes(here) if each.endswith(f":{there.web}"))

@@ -10,6 +10,7 @@ from gateway.core.operators.drain import DoorPorts, Drain
 from gateway.core.operators.maintenance import LogLevelControl, Maintenance
 from gateway.core.operators.moderation import Moderation
 from gateway.core.operators.redaction import Redaction
+from gateway.core.operators.standing_orders import StandingOrders
 from gateway.core.operators.upkeep import Upkeep
 from gateway.core.operators.watching import Watching
 from gateway.core.roles import PasswordCheck
@@ -29,6 +30,7 @@ class Operators:
     log_level: LogLevelControl
     upkeep: Upkeep
     watching: Watching
+    orders: StandingOrders
 
 
 def operators_over(
@@ -44,15 +46,19 @@ def operators_over(
     recent, mark = hub.stats.recent, hub.stats.sampler.mark
     audit = Audit(hub.journal.ledger, hub.clock, happened=lambda words: recent.note(0, "operator", words))
     moderation = Moderation(hub, audit, random_bits, mark)
+    drain = Drain(hub, audit, moderation, ports, random_bits)
+    maintenance = Maintenance(hub.gate, hub.clock, moderation, hub.cluster)
+    log_level = LogLevelControl(hub.clock, moderation, set_log_level, hub.cluster)
     return Operators(
         audit=audit,
         passwords=passwords,
         moderation=moderation,
         redaction=Redaction(hub, audit, mark),
         bulk=BulkActions(hub, audit, moderation, random_bits),
-        drain=Drain(hub, audit, moderation, ports, random_bits),
-        maintenance=Maintenance(hub.gate, hub.clock, moderation, hub.cluster),
-        log_level=LogLevelControl(hub.clock, moderation, set_log_level, hub.cluster),
+        drain=drain,
+        maintenance=maintenance,
+        log_level=log_level,
         upkeep=Upkeep(hub, audit, moderation, mark),
         watching=Watching(hub, audit, allowed=watch),
+        orders=StandingOrders(hub.cluster, hub.clock, drain, maintenance, log_level),
     )

@@ -10,7 +10,7 @@ The gate (`core.gate`) holds the state; this file changes it and disconnects the
   moment to come back, spread evenly, so that peers disconnected together do not come back together.
 - Of several nodes all drain, or the one that is named; the rate is that of all together. Whoever begins it tells the
   others, each of which drains as if it had been asked; a door that a node does not have is none of its business. To end
-  it is to end it everywhere. A node that starts meanwhile does not drain.
+  it is to end it everywhere. A node that starts meanwhile drains as well (`core.operators.standing_orders`).
 - A session whose messages are being stored, or that is held by its rate, gets PATIENCE_SECONDS to finish. What such a
   peer has sent and we have not read by then is lost, as with a kick; only the shutdown of the process reads everything.
 
@@ -129,6 +129,8 @@ class Drain:
         self._queue: list[Session] = []
         self._going: list[Session] = []
         """The sessions that are being told right now."""
+        self._standing: dict[str | None, DrainBegun] = {}
+        """By door, None: all; the drains of all nodes."""
         self._patience: dict[Session, float] = {}
         self._sending = False
         hub.cluster.hear(DrainBegun, self._heard)
@@ -162,11 +164,13 @@ class Drain:
             doors = self._meant(door) if one in ("", self._cluster.node) else list(DOORS) if door is None else [door]
             rate = per_second / (1 if one else max(1, len(self._cluster.cards())))
             spread_ms = int(spread_seconds * 1000)
+            begun = DrainBegun(door, rate, spread_ms, *operator, node=one)
             if one in ("", self._cluster.node):
                 self.per_second = per_second
+                self._note(begun)
                 self._start(operator, doors, rate, spread_ms)
             if one != self._cluster.node:
-                self._cluster.tell(DrainBegun(door, rate, spread_ms, *operator, node=one))
+                self._cluster.tell(begun)
             whose = wording.OF_NODE.format(node=node) if node else wording.ALL_NODES * bool(self._cluster.node)
             words = _words(doors) + whose
             return Outcome(wording.DRAINING_DOORS.format(doors=words, rate=per_second), words)
@@ -192,8 +196,27 @@ class Drain:
 
     def _heard(self, told: DrainBegun) -> None:
         """An operator has begun it at another node."""
-        if told.node not in ("", self._cluster.node):
+        if told.node in ("", self._cluster.node):
+            self.take_over(told)
+
+    def take_over(self, told: DrainBegun) -> None:
+        """Drain as another node does, and tell those that come later."""
+        self._note(told)
+        self.join(told)
+
+    def standing(self) -> list[DrainBegun]:
+        """What is drained at all nodes, for one that comes later."""
+        return list(self._standing.values())
+
+    def _note(self, begun: DrainBegun) -> None:
+        if begun.node:
             return
+        if begun.door is None:
+            self._standing.clear()
+        self._standing[begun.door] = begun
+
+    def join(self, told: DrainBegun) -> None:
+        """Drain the doors that are there."""
         doors = [each for each in DOORS if each in self._ports.doors() and told.door in (None, each)]
         self.per_second = max(1, round(told.per_second * (1 if told.node else max(1, len(self._cluster.cards())))))
         operator = Operator(told.name, Role(told.role), told.source)
@@ -217,6 +240,7 @@ class Drain:
         """Open the doors of this process again; return what keeps one shut."""
         self._queue.clear()
         self._patience.clear()
+        self._standing.clear()
         problems = []
         for each in self._gate.drained:
             try:

@@ -36,7 +36,7 @@ class LogLevelControl:
         self._turn = turn
         self._changes = 0
         self._cluster = cluster
-        cluster.hear(LogLevelSet, lambda told: self._set(told.level, told.seconds))
+        cluster.hear(LogLevelSet, self.join)
 
     @property
     def now(self) -> str:
@@ -63,6 +63,16 @@ class LogLevelControl:
 
         return self._moderation.perform(operator, Role.ADMIN, "log level", level, f"{seconds} s", act)
 
+    def standing(self) -> LogLevelSet | None:
+        """The temporary level, for the time that is left, if there is one."""
+        if self.level is None or self.until is None:
+            return None
+        return LogLevelSet(self.level, max(1, (self.until - self._clock.wall()) // 1000))
+
+    def join(self, told: LogLevelSet) -> None:
+        """Log as another node does."""
+        self._set(told.level, told.seconds)
+
     def _set(self, level: str, seconds: int) -> None:
         if level == self.usual:
             self.settle(level)
@@ -79,7 +89,8 @@ class LogLevelControl:
 
 
 class Maintenance:
-    """Maintenance: newcomers are refused with a text, sessions stay connected, /admin stays open. A restart ends it."""
+    """Maintenance: newcomers are refused with a text, sessions stay connected, /admin stays open. A restart of
+    all nodes ends it."""
 
     def __init__(self, gate: Gate, clock: Clock, moderation: Moderation, cluster: Cluster) -> None:
         self.since: int | None = None
@@ -88,7 +99,7 @@ class Maintenance:
         self._clock = clock
         self._moderation = moderation
         self._cluster = cluster
-        cluster.hear(Maintained, lambda told: self._set(told.words))
+        cluster.hear(Maintained, self.join)
 
     @property
     def words(self) -> str | None:
@@ -105,6 +116,10 @@ class Maintenance:
             return Outcome(wording.MAINTENANCE_BEGUN, "on") if on else Outcome(wording.MAINTENANCE_OVER, "off")
 
         return self._moderation.perform(operator, Role.ADMIN, "maintenance", "on" if on else "off", words, act)
+
+    def join(self, told: Maintained) -> None:
+        """Be in maintenance, or not, as another node is."""
+        self._set(told.words)
 
     def _set(self, words: str | None) -> None:
         begun = self._clock.wall() if self.words is None else self.since
