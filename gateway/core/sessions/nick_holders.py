@@ -79,7 +79,7 @@ class Nicknames:
         """The refusal of a nick that somebody has, or had until just now; it proposes a free one."""
         holder, other = self._roster.holder(nick), self._variant(nick)
         if isinstance(holder, Identity) and not holder.connections:
-            return Refusal(Code.NICK_TAKEN, wording.NICK_KEPT.format(why=self._absence(nick, holder), other=other))
+            return Refusal(Code.NICK_TAKEN, wording.NICK_KEPT.format(why=self.absence(nick, holder), other=other))
         return Refusal(Code.NICK_TAKEN, wording.NICK_TAKEN.format(nick=nick, other=other))
 
     def ask(self, nick: str, holder: Holder) -> Answer[bool | JournalError]:
