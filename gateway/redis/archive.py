@@ -40,8 +40,8 @@ from gateway.core.ports.journal import Person, Removal
 from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.protocol.message import Message, PasteSize
 from gateway.errors import JournalError
+from gateway.redis.connection import refusal_of, shown
 from gateway.redis.entries import message_of, payload_of, person_of, receipt_key
-from gateway.redis.link import refusal_of, shown
 
 STAGED = "gw-import:"
 AT_ONCE = 500

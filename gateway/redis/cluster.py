@@ -44,7 +44,7 @@ from gateway.core.ports.cluster import (
 )
 from gateway.core.ports.journal import Person
 from gateway.errors import BackplaneError, JournalError
-from gateway.redis.connection import Backplane
+from gateway.redis.backplane import Backplane
 from gateway.redis.entries import person_of
 from gateway.redis.feed import StreamFeed
 from gateway.redis.questions import Questions

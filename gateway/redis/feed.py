@@ -26,9 +26,9 @@ from gateway.core.ports.feed import Follower
 from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import BackplaneError
-from gateway.redis.connection import TRY_SECONDS, Argument, Backplane, cure_of
+from gateway.redis.backplane import TRY_SECONDS, Argument, Backplane, cure_of
+from gateway.redis.connection import RedisConnection
 from gateway.redis.entries import item_of, message_of, record_of, unwritten_epoch
-from gateway.redis.link import Link
 
 HEARTBEAT = 1.0
 """Seconds between two signs of life on the connection of the hints."""
@@ -73,7 +73,10 @@ class StreamFeed:
         self._wake = asyncio.Event()
         self._talk = asyncio.Event()
         self._subscribed: set[str] = set()
-        self._hints, self._link = Link(backplane.url, TRY_SECONDS), Link(backplane.url, TRY_SECONDS)
+        self._hints, self._connection = (
+            RedisConnection(backplane.url, TRY_SECONDS),
+            RedisConnection(backplane.url, TRY_SECONDS),
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._house_last = 0
         self._listeners: dict[str, HouseEvent] = {}
@@ -93,7 +96,7 @@ class StreamFeed:
         for task in self._tasks:
             task.cancel()
         await self._hints.close()
-        await self._link.close()
+        await self._connection.close()
 
     def follow(self, record: RoomRecord) -> None:
         """Hand on what is said in the room after the record's head, from now on."""
@@ -199,7 +202,7 @@ class StreamFeed:
         arguments: list[Argument] = [MESSAGES_AT_ONCE, house_last]
         for room, place in places.items():
             arguments += (room, place.epoch, place.head)
-        ((counted, events, answers),) = await self._backplane.call(self._link, [("news", arguments)])
+        ((counted, events, answers),) = await self._backplane.call(self._connection, [("news", arguments)])
         if house_last == self._house_last:
             self._hear_house(int(counted), events)
         else:  # meanwhile it was found that Redis has lost events: this answer is about a place that is none any more
@@ -213,7 +216,7 @@ class StreamFeed:
             else:
                 self._hand_on(room, place, answer)
         if renewed:
-            await self._compare(self._link, renewed)
+            await self._compare(self._connection, renewed)
 
     def _hand_on(self, room: str, place: Followed, answer: Sequence[Any]) -> None:
         now, items = answer
@@ -259,14 +262,14 @@ class StreamFeed:
     async def compare(self) -> None:
         """Compare all rooms with what Redis holds now, after it was entered anew; it may have lost their ends. Raises
         BackplaneError."""
-        link = Link(self._backplane.url, TRY_SECONDS)
+        connection = RedisConnection(self._backplane.url, TRY_SECONDS)
         house_last = self._house_last  # before what is read meanwhile changes it
         try:
             rooms = list(self.places)
             for start in range(0, len(rooms), ROOMS_AT_ONCE):
-                await self._compare(link, rooms[start : start + ROOMS_AT_ONCE])
+                await self._compare(connection, rooms[start : start + ROOMS_AT_ONCE])
         finally:
-            await link.close()
+            await connection.close()
         began = self._backplane.house_began
         if began < house_last:
             log.warning(wording.LOG_REDIS_FORGOT)
@@ -275,13 +278,13 @@ class StreamFeed:
                 self._backplane.when_back(each)
         self.read_all()
 
-    async def _compare(self, link: Link, rooms: Sequence[str]) -> None:
+    async def _compare(self, connection: RedisConnection, rooms: Sequence[str]) -> None:
         places = {room: self.places[room] for room in rooms if room in self.places}
         calls = [
             ("open", open_arguments(self._backplane.seed, room, RECENT_MESSAGES, place))
             for room, place in places.items()
         ]
-        answers = await self._backplane.try_each(link, calls)
+        answers = await self._backplane.try_each(connection, calls)
         for answer in answers:
             if isinstance(answer, BackplaneError) and cure_of(answer.__cause__):
                 raise answer  # it was restarted again meanwhile: whoever asks next enters anew

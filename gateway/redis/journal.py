@@ -23,7 +23,8 @@ from gateway.core.ports.journal import UNKNOWN_AGE_MS, Expired, Memory, Page, Pe
 from gateway.core.ports.ledger import Ledger
 from gateway.core.protocol.message import Message
 from gateway.errors import BackplaneError, JournalError, LostTail
-from gateway.redis.connection import Argument, Backplane
+from gateway.redis.backplane import Argument, Backplane
+from gateway.redis.connection import refusal_of
 from gateway.redis.entries import (
     message_of,
     payload_of,
@@ -33,7 +34,6 @@ from gateway.redis.entries import (
     unwritten_epoch,
 )
 from gateway.redis.feed import Followed, StreamFeed, open_arguments
-from gateway.redis.link import refusal_of
 
 UNANSWERED_SECONDS = 10.0
 """How long a stored batch may take to come back with the feed."""

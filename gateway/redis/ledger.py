@@ -23,8 +23,8 @@ from gateway.core.ports.cluster import LoginsChanged, SanctionsChanged
 from gateway.core.ports.ledger import ENTRIES_LOOKED_AT, AuditPage, AuditQuery, Sanction
 from gateway.core.roles import AuditEntry
 from gateway.errors import JournalError
+from gateway.redis.backplane import Argument, Backplane
 from gateway.redis.cluster import packed
-from gateway.redis.connection import Argument, Backplane
 
 
 class RedisLedger:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from gateway.core.answer import Answer
 from gateway.errors import BackplaneError, StartError
+from gateway.redis.backplane import Backplane
 from gateway.redis.cluster import RedisCluster
-from gateway.redis.connection import Backplane
 from gateway.redis.feed import StreamFeed
 from gateway.redis.journal import RedisJournal
 from gateway.redis.ledger import RedisLedger

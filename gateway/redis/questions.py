@@ -25,7 +25,7 @@ from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.ports.cluster import Serve
 from gateway.errors import BackplaneError, JournalError
-from gateway.redis.link import Link
+from gateway.redis.connection import RedisConnection
 
 CHANNEL = "gw:node:"
 ANSWER_SECONDS = 2.0
@@ -65,7 +65,7 @@ class Questions:
 
     def __init__(self, url: str, node: str) -> None:
         self._node = node
-        self._ears, self._mouth = Link(url, SEND_SECONDS), Link(url, SEND_SECONDS)
+        self._ears, self._mouth = RedisConnection(url, SEND_SECONDS), RedisConnection(url, SEND_SECONDS)
         self._served: dict[str, Serve] = {}
         self._open: dict[int, tuple[str, Answer[bytes | JournalError]]] = {}
         """By number: the node that was asked, and who waits."""

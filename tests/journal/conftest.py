@@ -18,7 +18,7 @@ from gateway.core.protocol.message import Message
 from gateway.errors import JournalError
 from gateway.journal.memory import MemoryJournal
 from gateway.journal.sqlite import SqliteJournal
-from gateway.redis.connection import Backplane
+from gateway.redis.backplane import Backplane
 from gateway.redis.feed import StreamFeed
 from gateway.redis.journal import RedisJournal
 from gateway.redis.ledger import RedisLedger

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gateway.redis import connection, questions
+from gateway.redis import backplane, questions
 from tests.fakes import PATIENCE, until
 from tests.redis.servers import RedisServer
 
@@ -13,7 +13,7 @@ from tests.redis.servers import RedisServer
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The nodes in this process wait for a busy Redis as long as the tests do. A test of a silent one sets less."""
     for name in ("TRY_SECONDS", "WATCH_PATIENCE", "START_SECONDS"):
-        monkeypatch.setattr(connection, name, PATIENCE)
+        monkeypatch.setattr(backplane, name, PATIENCE)
     for name in ("ANSWER_SECONDS", "SEND_SECONDS"):
         monkeypatch.setattr(questions, name, PATIENCE)
 

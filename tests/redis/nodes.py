@@ -9,7 +9,7 @@ from gateway.core.ports.journal import Removal, RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import JournalError
 from gateway.journal.ledger import MemoryLedger
-from gateway.redis.connection import Backplane
+from gateway.redis.backplane import Backplane
 from gateway.redis.feed import StreamFeed
 from gateway.redis.journal import RedisJournal
 from tests.fakes import PATIENCE

@@ -13,8 +13,8 @@ from gateway.core.ports.cluster import NodeCard, NodeGone
 from gateway.errors import BackplaneError, JournalError
 from gateway.journal.ledger import MemoryLedger
 from gateway.redis import questions as module
+from gateway.redis.backplane import Backplane
 from gateway.redis.cluster import RedisCluster
-from gateway.redis.connection import Backplane
 from gateway.redis.feed import StreamFeed
 from gateway.redis.journal import RedisJournal
 from gateway.redis.questions import CHANNEL, Envelope, Questions

@@ -45,7 +45,7 @@ const filter = new Filter((q) => {
 const table = new Table(async (id, form) => {
   const { reason, ban_seconds: ban, ban_by: by } = form.elements;
   const connection = table.connections.get(id) ?? { id, nick: form.closest("tr")?.querySelector("bdi").textContent };
-  const { kick } = await load("orders");
+  const { kick } = await load("moderation");
   kick(connection, { reason: reason.value.trim(), ban: ban?.checked, ban_by: by?.value }).then(acted);
 });
 const selection = new Selection(table, acted);

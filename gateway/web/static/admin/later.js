@@ -8,7 +8,7 @@ const LATER = {
   campaign: () => import("./actions/campaign.js"),
   charts: () => import("./charts.js"),
   drawer: () => import("./table/drawer.js"),
-  orders: () => import("./actions/orders.js"),
+  moderation: () => import("./actions/moderation.js"),
   upkeep: () => import("./actions/upkeep.js"),
 };
 

@@ -4,7 +4,7 @@ import { at } from "../../shared/address.js";
 import { ask } from "../api.js";
 import { columns } from "./columns.js";
 import { fill, moment, written } from "../format.js";
-import { askAbout } from "../actions/orders.js";
+import { askAbout } from "../actions/moderation.js";
 import { byId, make } from "../../shared/dom.js";
 import { event as events, drawer as words } from "../words.js";
 import { sparkline } from "./sparkline.js";

@@ -65,7 +65,7 @@ export class Selection {
   async #act(action) {
     const connections = [...this.#ticked.values()];
     const place = byId(connections.length === 1 ? "selection-order" : "order-dialog");
-    const { askAbout } = await load("orders");
+    const { askAbout } = await load("moderation");
     const outcome = await askAbout(place, action, connections);
     if (!outcome) return;
     for (const id of outcome.gone) this.#ticked.delete(id);

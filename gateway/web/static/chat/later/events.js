@@ -8,7 +8,7 @@ import { byId, make } from "../../shared/dom.js";
 import { isTexts, recall, remember } from "../../shared/storage.js";
 import { clock } from "../preferences.js";
 import { body } from "../rooms/message.js";
-import { tombstone } from "../rooms/rows.js";
+import { tombstone } from "../rooms/row.js";
 import { leave } from "./tour.js";
 import { standing as words } from "./words.js";
 

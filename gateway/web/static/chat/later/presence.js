@@ -17,7 +17,7 @@ const folds = new WeakMap();
 
 /**
  * Shows the news at the end of a log; folded into the last row while nothing else was said.
- * @param {import("../rooms/row_list.js").RowList} rows
+ * @param {import("../rooms/rows.js").RowList} rows
  */
 export function show(rows, news, me) {
   const last = rows.element.lastElementChild;

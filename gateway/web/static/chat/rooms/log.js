@@ -9,8 +9,8 @@ import { byId } from "../../shared/dom.js";
 import { isIgnored } from "../preferences.js";
 import { log as words } from "../words.js";
 import { countAloud, quiet } from "./aloud.js";
-import { RowList } from "./row_list.js";
-import { noteRow } from "./rows.js";
+import { RowList } from "./rows.js";
+import { noteRow } from "./row.js";
 
 const PAGE = 100;
 

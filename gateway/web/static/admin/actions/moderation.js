@@ -1,5 +1,5 @@
 /**
- * Orders: kick, ban, mute or message connections. For one connection the question appears in its place, for up to twenty
+ * Moderation: kick, ban, mute or message connections. For one connection the question appears in its place, for up to twenty
  * with their names, for more their number has to be typed. The result is shown: done, already gone, refused.
  */
 
