@@ -43,6 +43,7 @@ from gateway.config.values import (
     choice,
     home,
 )
+from gateway.core.quantity import whole_number
 
 PREFIX = "GATEWAY_"
 # Choices are Literals, not enums: a part that is given one compares it with a word and need not import this module.
@@ -284,7 +285,10 @@ class Setting:
         valid."""
         if isinstance(value, str) and self.form.parse is not None:
             value = self.form.parse(value)
+        text = value
         value = msgspec.convert(value, self.type, strict=not is_text)
+        if type(value) is int and isinstance(text, str) and whole_number(text.removeprefix("-")) is None:
+            raise ValueError(text)  # msgspec reads 9999.0 and 1e4 too
         if self.form.check is not None:
             self.form.check(value)
         return value

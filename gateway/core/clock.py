@@ -34,6 +34,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 from gateway import wording
+from gateway.core.quantity import whole_number
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +65,9 @@ class TimeRecord:
     @classmethod
     def parse(cls, text: str) -> "TimeRecord | None":
         """The record that was written as `text`; None when it is not one."""
-        words = text.split(" ")
-        if len(words) != 3 or not all(word.isascii() and word.isdigit() and len(word) <= 16 for word in words):
-            return None
-        return cls(*map(int, words))
+        numbers = [whole_number(word, 16) for word in text.split(" ")]
+        known = [number for number in numbers if number is not None]
+        return cls(*known) if len(numbers) == len(known) == 3 else None
 
 
 class TrustedTime:

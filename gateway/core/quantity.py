@@ -37,6 +37,12 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z?)?", re.ASCII | re.IGNO
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+", re.ASCII)
 
 
+def whole_number(text: str, digits: int = 18) -> int | None:
+    """The number that `text` writes in 0 to 9 and nothing else; None if it writes none, or one of more `digits`:
+    18 fit into the 64 bits of the journal."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else None
+
+
 def parse_size(text: str) -> float:
     """Bytes that `64KiB` stands for. ValueError if it is no size."""
     return _parse(text, SIZES)

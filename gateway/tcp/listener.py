@@ -22,6 +22,7 @@ from selectors import EVENT_READ
 from typing import Protocol
 
 from gateway import wording
+from gateway.core.address import canonical
 from gateway.errors import StartError
 
 log = logging.getLogger(__name__)
@@ -189,6 +190,8 @@ def addresses_of(host: str) -> list[str]:
     first), for `::`, every IPv6 interface, every IPv4 interface too. IPv4 first. Raises StartError with advice."""
     if host == "::":
         return ["0.0.0.0", "::"]
+    if "%" not in host:  # a scope belongs to the interface
+        host = canonical(host) or host  # what is mapped into IPv6 is listened at as the IPv4 address that it is
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as problem:

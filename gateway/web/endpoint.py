@@ -27,6 +27,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from gateway import wording
 from gateway.core.operators.audit import Audit
+from gateway.core.quantity import whole_number
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import CSRF_HEADER, Login, is_here, source
@@ -90,12 +91,12 @@ def number(name: str, words: str, least: int = 0, most: int | None = None) -> Pa
     top = SEQ_LIMIT - 1 if most is None else most
 
     def read(name: str, given: str) -> int:
-        digits = given.isascii() and given.isdigit() and len(given) < 20
-        if not digits or not least <= int(given) < SEQ_LIMIT:
+        value = whole_number(given, 19)
+        if value is None or not least <= value < SEQ_LIMIT:
             raise Refusal(Code.BAD_MESSAGE, wording.NOT_AT_LEAST.format(name=name, least=least))
-        if int(given) > top:
+        if value > top:
             raise Refusal(Code.BAD_MESSAGE, wording.NOT_AT_MOST.format(name=name, top=top))
-        return int(given)
+        return value
 
     return Parameter(name, Annotated[int, Meta(ge=least, le=top)], words, read=read)
 

@@ -13,6 +13,7 @@ from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.redaction import Author, MessagePlace
 from gateway.core.protocol.events import told, too_fast
+from gateway.core.quantity import whole_number
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import Identity
 from gateway.errors import Code, Refusal
@@ -75,10 +76,10 @@ class MessageDoor:
         return web.Response(text=text, content_type="text/plain", charset="utf-8", headers=PASTE_HEADERS)
 
     def _seq(self, request: web.Request) -> int:
-        given = request.match_info["seq"]
-        if not (given.isascii() and given.isdecimal() and len(given) < 20 and int(given) < SEQ_LIMIT):
+        seq = whole_number(request.match_info["seq"], 19)
+        if seq is None or seq >= SEQ_LIMIT:
             raise Refusal(Code.BAD_MESSAGE, wording.NOT_A_NUMBER.format(words="that"))
-        return int(given)
+        return seq
 
     async def _author(self, request: web.Request) -> Identity | None:
         """The identity of the chat that the bearer token proves, within the rate of its address."""

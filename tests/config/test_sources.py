@@ -172,6 +172,11 @@ def test_at_least_one_door_is_on() -> None:
     assert "every door is off" in problem({"tcp_port": "-1", "classic": "true"})
 
 
+@pytest.mark.parametrize("text", ["9999.0", "1e4", "٩", " 9999", "0x270f"])
+def test_a_port_is_a_whole_number(text: str) -> None:
+    assert problem({"tcp_port": text}).startswith(f"tcp_port: {text!r} (flag --tcp-port) is not a port")
+
+
 def test_a_port_serves_one_door_but_any_number_of_doors_may_be_off_or_free() -> None:
     assert problem({"tcp_port": "8080"}) == "tcp_port and web_port are both 8080: a port serves one door"
     assert load({"tcp_port": "0", "telnet_port": "0", "web_port": "0"}, {}).settings.web_port == 0

@@ -105,3 +105,12 @@ def test_a_moment_is_an_age_a_time_of_day_or_a_date(words: str, found: datetime)
 )
 def test_other_words_are_no_moment(words: str) -> None:
     assert quantity.moment(words, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("007", 7), ("9" * 18, 10**18 - 1), ("9" * 19, None)]
+    + [(other, None) for other in ("", " 1", "-1", "+1", "1.0", "1e3", "1_0", "٣", "²", "x")],
+)
+def test_a_whole_number_has_digits_and_nothing_else(text: str, number: int | None) -> None:
+    assert quantity.whole_number(text) == number

@@ -291,3 +291,8 @@ def test_a_listener_that_was_shut_says_who_has_its_port(server: Server, receptio
         listener.listen_again()
     listener.listen_again()
     assert not listener.closed
+
+
+def test_an_ipv4_address_mapped_into_ipv6_is_listened_at_as_the_ipv4_address() -> None:
+    assert module.addresses_of("::ffff:127.0.0.1") == ["127.0.0.1"]
+    assert module.addresses_of("127.0.0.1") == ["127.0.0.1"]

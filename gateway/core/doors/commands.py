@@ -25,7 +25,7 @@ from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorCommand
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Ack, Notice
 from gateway.core.protocol.message import Kind
-from gateway.core.quantity import moment
+from gateway.core.quantity import moment, whole_number
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.fanout import Member
 from gateway.core.rooms.pastes import FOLLOWS
@@ -42,6 +42,10 @@ WHOLE_NAMES = frozenset({"kick", "ban", "redact", "delete"})  # /ki must not clo
 _NICK_FIRST = re.compile(r"\[?NICK\b")
 _ADDRESSED = re.compile(r"@?([^\s:,@]+)[:,]?(?=\s|$)")
 """Somebody as people address them in other chats, `@bob`, `bob:` or `bob,`; an IPv6 address has more colons."""
+LINE_DIGITS = 4000
+"""Digits of a number that somebody types, at most: as long as a line."""
+FAR = 10**18
+"""A larger number of messages, or of a message, is taken for this one."""
 _LOGIN = re.compile(r"/login(?!\S)", re.IGNORECASE)
 
 
@@ -231,8 +235,9 @@ def _history(call: CommandCall) -> None:
 def _since(call: CommandCall) -> None:
     """Show messages after a number, or from a time on: so many minutes ago, or the last time it was 14:00."""
     number = call.words.removeprefix("#")
-    if number.isascii() and number.isdecimal():
-        _show(call, Range(after=int(number[:18]), limit=HISTORY_MESSAGES))
+    seq = whole_number(number, LINE_DIGITS)
+    if seq is not None:
+        _show(call, Range(after=min(seq, FAR), limit=HISTORY_MESSAGES))
         return
     since = moment(call.words, call.hub.clock.wall())
     if since is None:
@@ -342,9 +347,10 @@ def _quit(call: CommandCall) -> None:
 def _number(words: str, default: int) -> int:
     if not words:
         return default
-    if not words.isdecimal() or int(words[:9]) < 1:
+    number = whole_number(words, LINE_DIGITS)
+    if not number:
         raise Refusal(Code.BAD_MESSAGE, wording.NOT_A_NUMBER.format(words=sanitize.shown(words)))
-    return int(words[:9])
+    return min(number, FAR)
 
 
 COMMANDS = {

@@ -18,7 +18,7 @@ from gateway.core.operators.audit import Outcome
 from gateway.core.operators.redaction import MessagePlace
 from gateway.core.operators.subject import Subject
 from gateway.core.protocol.wire import people
-from gateway.core.quantity import parse_duration
+from gateway.core.quantity import parse_duration, whole_number
 from gateway.core.roles import Operator, Role
 from gateway.core.sessions import nicknames, sanctions
 from gateway.core.sessions.sanctions import TargetKind
@@ -83,10 +83,11 @@ def _wall(operators: Operators, operator: Operator, words: str) -> Answer[Outcom
 
 def _redact(operators: Operators, operator: Operator, words: str) -> Answer[Outcome | Refusal]:
     room, _, rest = words.partition(" ")
-    seq, _, reason = rest.strip().partition(" ")
-    if not (seq.isascii() and seq.isdecimal() and len(seq) < 19):
+    first, _, reason = rest.strip().partition(" ")
+    seq = whole_number(first)
+    if seq is None:
         raise Refusal(Code.BAD_MESSAGE, wording.SAY_WHAT_TO_REDACT)
-    return operators.redaction.redact(operator, MessagePlace(nicknames.room(room), int(seq)), reason.strip())
+    return operators.redaction.redact(operator, MessagePlace(nicknames.room(room), seq), reason.strip())
 
 
 def _sentence(words: str) -> tuple[Subject, int | None, str]:
@@ -95,7 +96,7 @@ def _sentence(words: str) -> tuple[Subject, int | None, str]:
     found = sanctions.target(first)
     whom = Subject(address=first) if found.kind is TargetKind.ADDRESS else Subject(nick=first)
     second, _, reason = rest.strip().partition(" ")
-    if second.isdecimal():
+    if second.isascii() and second.isdecimal():
         raise Refusal(Code.BAD_MESSAGE, wording.FOR_HOW_LONG.format(n=second))
     try:
         seconds = parse_duration(second)

@@ -19,6 +19,7 @@ from gateway.core.hub import Hub
 from gateway.core.operators.audit import REASON_BYTES, Audit, Outcome
 from gateway.core.ports.journal import Removal
 from gateway.core.protocol.message import Message
+from gateway.core.quantity import whole_number
 from gateway.core.roles import Operator, Role
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Past, Range
 from gateway.core.sessions.session import Session
@@ -98,12 +99,13 @@ class Redaction:
     def delete(self, session: Session, room: str, words: str) -> Answer[Removal | Refusal]:
         """`/delete [SEQ]`: what the session said last in the room, or the message with that number."""
         author = Author(session.authors, session.nick, f"{session.door} {session.address}")
-        if words and not (words.isascii() and words.isdecimal() and len(words) < 19):
+        seq = whole_number(words)
+        if words and seq is None:
             return Answer.of(Refusal(Code.BAD_MESSAGE, wording.SAY_WHICH_MESSAGE))
 
         def committed(_: None) -> Answer[Removal | Refusal]:
-            if words:
-                return self.take_back(author, MessagePlace(room, int(words)))
+            if seq is not None:
+                return self.take_back(author, MessagePlace(room, seq))
             return self._last_said(author, room, None, PAGES_SEARCHED).chain(partial(self._take_back, author, REMOVED))
 
         return self._hub.commits.after_own(session).chain(committed)

@@ -18,6 +18,7 @@ from gateway.core.operators.audit import Outcome
 from gateway.core.operators.subject import BanBy, Subject
 from gateway.core.ports.ledger import AUDIT_FIELDS, AuditPage, AuditQuery, Measure, Sanction
 from gateway.core.protocol.message import Door
+from gateway.core.quantity import whole_number
 from gateway.errors import Code, Refusal
 from gateway.web.endpoint import Call, Order
 from gateway.web.http.request import answered
@@ -268,10 +269,11 @@ def _begin(cursor: str | None) -> tuple[int, str] | None:
     """Where the page before ended, in its cursor. Raises Refusal."""
     if not cursor:
         return None
-    created, _, id = cursor.partition(".")
-    if not (created.isascii() and created.isdigit() and len(created) < 20):
+    first, _, id = cursor.partition(".")
+    created = whole_number(first)
+    if created is None:
         raise Refusal(Code.BAD_MESSAGE, wording.CURSOR_NOT_OURS)
-    return int(created), id
+    return created, id
 
 
 def _terms(call: Call[Any]) -> list[tuple[str, str]]:

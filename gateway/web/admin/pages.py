@@ -18,7 +18,7 @@ from gateway.core.operators.redaction import MessagePlace
 from gateway.core.operators.subject import BanBy, Subject
 from gateway.core.ports.ledger import Measure
 from gateway.core.protocol.message import Door
-from gateway.core.quantity import parse_duration
+from gateway.core.quantity import parse_duration, whole_number
 from gateway.core.roles import Operator, Role
 from gateway.core.sessions import nicknames
 from gateway.errors import Code, Refusal
@@ -327,9 +327,10 @@ def place_of(fields: Fields) -> MessagePlace:
         room = nicknames.room(fields.get("room", "").strip())
     except Refusal as refusal:
         raise Misread(refusal.code, refusal.text) from refusal
-    if not (seq.isascii() and seq.isdecimal() and len(seq) < 19):
+    number = whole_number(seq)
+    if number is None:
         raise Misread(Code.BAD_MESSAGE, wording.SAY_WHICH_NUMBER)
-    return MessagePlace(room, int(seq))
+    return MessagePlace(room, number)
 
 
 def door_of(text: str) -> Door | None:
