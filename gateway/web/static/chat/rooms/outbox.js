@@ -11,7 +11,8 @@
 import { byId, make } from "../../shared/dom.js";
 import { isRecord, isText, recall, remember } from "../../shared/storage.js";
 import { line as words } from "../words.js";
-import { body, nickOf } from "./message.js";
+import { body } from "./message.js";
+import { nickOf } from "./nick_colour.js";
 
 /** The server remembers an id for 2 minutes; a retry within this time cannot be shown twice. */
 const DEDUPED_FOR = 110_000;

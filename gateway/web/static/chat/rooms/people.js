@@ -2,7 +2,8 @@
 
 import { byId, make } from "../../shared/dom.js";
 import { people as words } from "../words.js";
-import { doorOf, nickOf } from "./message.js";
+import { doorOf } from "./message.js";
+import { nickOf } from "./nick_colour.js";
 
 /** Whether there is room for the panel beside the messages. */
 export const wide = matchMedia("(min-width: 900px)");

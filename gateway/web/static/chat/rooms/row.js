@@ -3,7 +3,8 @@
 import { make } from "../../shared/dom.js";
 import { isIgnored } from "../preferences.js";
 import { line, log, message as words } from "../words.js";
-import { body, doorOf, nickOf, timeOf } from "./message.js";
+import { body, doorOf, timeOf } from "./message.js";
+import { nickOf } from "./nick_colour.js";
 import { addressOf } from "./tabs.js";
 
 /** Ms for which a line of ours has a tick. */

@@ -3,7 +3,8 @@
 import { at } from "../../../shared/address.js";
 import { make } from "../../../shared/dom.js";
 import { clock } from "../../preferences.js";
-import { mentions, nickOf } from "../../rooms/message.js";
+import { mentions } from "../../rooms/message.js";
+import { nickOf } from "../../rooms/nick_colour.js";
 import { addressOf } from "../../rooms/tabs.js";
 import { goTo } from "../lines/permalink.js";
 import { search as words } from "../words.js";
