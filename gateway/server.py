@@ -118,6 +118,7 @@ class Gateway:
             index=SqliteIndex(None if settings.memory else settings.data / "index.sqlite3", loop.call_soon_threadsafe),
             feed=None if node is None else node.feed,
             cluster=None if node is None else node.cluster,
+            address_payments=None if part is None else part.messages,
         )
         keep = settings.journal.retention
         self.retention = Retention(self.journal, self.hub.rooms, keep, self.clock, self.hub.search.expired)
@@ -127,7 +128,8 @@ class Gateway:
         self.manager = ServiceManager.of(os.environ) if worker is None else ServiceManager(worker.mouth)
         passed = by_port_name(passed_sockets(os.environ), settings) if worker is None else worker.sockets
         self.listeners = Listeners(self.server, self.hub.gate, dict(passed), part)
-        self.passwords = Authenticator(accounts_of(settings.admin), self.clock.now)
+        guesses = () if part is None else (part.attempts, part.known)
+        self.passwords = Authenticator(accounts_of(settings.admin), self.clock.now, *guesses)
         self.hub.identities.reserve(self.passwords.names)
         self.operators = operators_over(
             self.hub,

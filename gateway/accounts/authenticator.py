@@ -16,13 +16,13 @@ address may guess tokens without limit; a token made here has 192 random bits.
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from enum import Enum
 from functools import partial
 from pkgutil import resolve_name
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from gateway import wording
 from gateway.accounts.accounts import Accounts, composed, digest_of
@@ -31,6 +31,7 @@ from gateway.core.address import is_loopback, subscriber
 from gateway.core.answer import Answer
 from gateway.core.roles import Operator
 from gateway.core.sessions import rate_limit
+from gateway.core.sessions.rate_limit import OwnPayments, Payments
 from gateway.errors import Code, Refusal
 
 KNOWN_LIMIT = 1024
@@ -61,38 +62,65 @@ class Key(NamedTuple):
 EVERYBODY = Key(BucketKind.ALL)
 
 
-class LoginThrottle:
-    """The buckets. `clock` returns monotonic seconds."""
+class KnownKeys(Protocol):
+    """The keys that have succeeded; of this process, or of all that share the throttle."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def add(self, key: Hashable) -> None:
+        """This key has succeeded."""
+        ...
+
+    def __contains__(self, key: Hashable) -> bool: ...
+
+
+class OwnKnownKeys:
+    """The last KNOWN_LIMIT keys that have succeeded at one process."""
+
+    def __init__(self) -> None:
+        self._keys: dict[Hashable, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def add(self, key: Hashable) -> None:
+        """As `KnownKeys.add`."""
+        self._keys.pop(key, None)
+        while len(self._keys) >= KNOWN_LIMIT:
+            del self._keys[next(iter(self._keys))]
+        self._keys[key] = None
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._keys
+
+
+class LoginThrottle:
+    """The buckets. `clock` returns monotonic seconds. `payments` and `known` are those of several processes."""
+
+    def __init__(
+        self, clock: Callable[[], float], payments: Payments | None = None, known: KnownKeys | None = None
+    ) -> None:
         self._clock = clock
-        self._paid: dict[Key, float] = {}
-        self._known: dict[Key, None] = {}
+        self._payments = OwnPayments(SWEEP_AT) if payments is None else payments
+        self._known = OwnKnownKeys() if known is None else known
 
     def take(self, keys: Iterable[Key]) -> float:
         """Pay one attempt from each bucket and return 0; or pay nothing and return the seconds until that is
         possible."""
         keys, now = tuple(keys), self._clock()
-        wait = max(rate_limit.wait(self._paid.get(key, 0.0), now, key.kind.rate, key.kind.burst) for key in keys)
+        wait = max(rate_limit.wait(self._payments.until(key), now, key.kind.rate, key.kind.burst) for key in keys)
         if wait:
             return wait
-        if len(self._paid) >= SWEEP_AT:
-            self._paid = {key: until for key, until in self._paid.items() if until > now}
         for key in keys:
-            self._paid[key] = rate_limit.pay(self._paid.get(key, 0.0), now, key.kind.rate)
+            self._payments.pay(key, now, key.kind.rate)
         return 0.0
 
     def give_back(self, keys: Iterable[Key]) -> None:
         """Return what an attempt has paid: it was not a wrong guess."""
         for key in keys:
-            self._paid[key] = self._paid.get(key, 0.0) - 1 / key.kind.rate
+            self._payments.give_back(key, key.kind.rate)
 
     def remember(self, key: Key) -> None:
-        """This key has succeeded. The last KNOWN_LIMIT are remembered."""
-        self._known.pop(key, None)
-        while len(self._known) >= KNOWN_LIMIT:
-            del self._known[next(iter(self._known))]
-        self._known[key] = None
+        """This key has succeeded."""
+        self._known.add(key)
 
     def knows(self, key: Key) -> bool:
         """Whether this key has succeeded before."""
@@ -116,11 +144,17 @@ log = logging.getLogger("gateway.admin")
 
 class Authenticator:
     """Checks passwords and tokens. `clock` returns monotonic seconds. The caller records the result, and completes the
-    `source` of the operator, which is only the address here."""
+    `source` of the operator, which is only the address here. `payments` and `known` as for `LoginThrottle`."""
 
-    def __init__(self, accounts: Accounts, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        clock: Callable[[], float],
+        payments: Payments | None = None,
+        known: KnownKeys | None = None,
+    ) -> None:
         self._accounts = accounts
-        self._attempts = LoginThrottle(clock)
+        self._attempts = LoginThrottle(clock, payments, known)
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(HASHING_AT_ONCE, thread_name_prefix="password")
         self._wrong_tokens: dict[Key, None] = {}

@@ -54,7 +54,7 @@ from gateway.core.sessions.directory import Directory
 from gateway.core.sessions.half_closed import HalfClosed
 from gateway.core.sessions.identity import CONNECTIONS, IDENTITY_SECONDS, Identities
 from gateway.core.sessions.nick_holders import Nicknames
-from gateway.core.sessions.rate_limit import Limits, RateLimit
+from gateway.core.sessions.rate_limit import Limits, Payments, RateLimit
 from gateway.core.sessions.resume import IdentityRegistry
 from gateway.core.sessions.sanctions import Sanctions, standing_of, words_of
 from gateway.core.sessions.session import Arrival, Session
@@ -71,7 +71,8 @@ SESSION_ID = re.compile(r"[1-9a-f][0-9a-f]{0,15}")
 class Hub:
     """One per process. Owns the sessions, the rooms in memory and the nicks in use. `random_bits` draws guest names
     and ids; `token_key` signs the tokens with which browsers resume; without an `index` nothing is found; without a
-    `cluster` it is the only node; with a `feed` the journal is shared with others."""
+    `cluster` it is the only node; with a `feed` the journal is shared with others; `address_payments` are those of
+    several processes."""
 
     def __init__(
         self,
@@ -85,6 +86,7 @@ class Hub:
         index: Index | None = None,
         cluster: Cluster | None = None,
         feed: Feed | None = None,
+        address_payments: Payments | None = None,
     ) -> None:
         self.journal = journal
         self.cluster = cluster or Alone()
@@ -108,7 +110,7 @@ class Hub:
         )
         self.directory = Directory(self.cluster, self.identities, self.rename, self._renamed)
         self.catch_ups = CatchUps(self.history, clock)
-        self.rate_limit = RateLimit(limits, clock)
+        self.rate_limit = RateLimit(limits, clock, address_payments)
         self.pastes = Pastes(lambda: self.limits.top_paste_bytes)
         self._notices = JoinNotices(clock)
         self.elsewhere = Elsewhere(self.cluster, self.rooms, self._notices, clock)

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.accounts.authenticator import EVERYBODY, KNOWN_LIMIT, SWEEP_AT, BucketKind, Key, LoginThrottle, network
+from gateway.core.sessions.rate_limit import OwnPayments
 from tests.fakes import StandingClock
 
 PAIR = Key(BucketKind.PAIR, "admin", "10.0.0.1")
@@ -52,12 +53,14 @@ def test_what_succeeded_was_no_guess(attempts: LoginThrottle) -> None:
         attempts.give_back([PAIR, ADDRESS])
 
 
-def test_no_more_is_remembered_than_was_paid_lately(attempts: LoginThrottle, clock: StandingClock) -> None:
+def test_no_more_is_remembered_than_was_paid_lately(clock: StandingClock) -> None:
+    payments = OwnPayments(SWEEP_AT)
+    attempts = LoginThrottle(clock, payments)
     for number in range(5 * SWEEP_AT):
         clock.now += 1
         attempts.take([Key(BucketKind.PAIR, "admin", str(number))])
 
-    assert len(attempts._paid) <= SWEEP_AT
+    assert len(payments) <= SWEEP_AT
 
 
 def test_the_last_addresses_that_succeeded_are_known(attempts: LoginThrottle) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -94,6 +95,13 @@ def test_all_workers_are_one_room(gateway: Gateway) -> None:
     found = history(gateway.web, "lobby")
     assert texts == [each["text"] for each in found], "in one order"
     assert [each["seq"] for each in found] == list(range(1, len(people) + 2))
+
+
+def test_guesses_count_at_all_workers_together(gateway: Gateway) -> None:
+    began, wrong = time.monotonic(), {"Authorization": "Bearer a token that nobody has"}
+    found = [request(gateway.web, "GET", "/admin/api/summary", headers=wrong).status for _ in range(16)]
+    assert set(found) == {401, 429}
+    assert found.count(401) <= 3 + (time.monotonic() - began) // 20, "three at once, then one in 20 s"
 
 
 def test_a_link_and_its_session_are_good_at_every_worker(gateway: Gateway) -> None:

@@ -7,8 +7,9 @@ number per person instead of a count and a time, and no timer refills anything.
 `Limits` holds these and the hub's other limits, as the settings give them. 0 = no limit, but memory has a hard top.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.core.clock import Clock
 from gateway.core.sanitize import TEXT_BYTES
@@ -92,34 +93,80 @@ def repriced(paid_until: float, now: float, rate_before: float, rate: float, bur
     return now + used / rate if used > 0 else 0.0
 
 
+class Payments(Protocol):
+    """Until when each payer has paid, in monotonic seconds; of this process, or of all that share the limits."""
+
+    def until(self, payer: Hashable) -> float:
+        """0 for one who has not paid lately."""
+        ...
+
+    def pay(self, payer: Hashable, now: float, rate: float) -> None:
+        """Pay for one message or attempt."""
+        ...
+
+    def give_back(self, payer: Hashable, rate: float) -> None:
+        """Return what was paid for one."""
+        ...
+
+    def reprice(self, now: float, rate_before: float, rate: float, burst: float) -> None:
+        """The limits have changed: what has been used stays used."""
+        ...
+
+
+class OwnPayments:
+    """The payments to one process. Those whose time is over are forgotten when there are more than `most`."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._until: dict[Hashable, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def until(self, payer: Hashable) -> float:
+        """As `Payments.until`."""
+        return self._until.get(payer, 0.0)
+
+    def pay(self, payer: Hashable, now: float, rate: float) -> None:
+        """As `Payments.pay`."""
+        if len(self._until) >= self._most:
+            self._until = {who: until for who, until in self._until.items() if until > now}
+        self._until[payer] = pay(self._until.get(payer, 0.0), now, rate)
+
+    def give_back(self, payer: Hashable, rate: float) -> None:
+        """As `Payments.give_back`."""
+        self._until[payer] = self._until.get(payer, 0.0) - 1 / rate
+
+    def reprice(self, now: float, rate_before: float, rate: float, burst: float) -> None:
+        """As `Payments.reprice`."""
+        paid = self._until.items()
+        self._until = {who: repriced(until, now, rate_before, rate, burst) for who, until in paid}
+
+
 class AddressRate:
     """The rate of each address over all its sessions and POSTs, so that a new name or connection does not buy a new
     rate. Addresses are those of `Remote.counted_as`; None is not counted."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, payments: Payments | None = None) -> None:
         self._rate = limits.address_messages_per_second
         self._burst = limits.address_burst
-        self._paid_until: dict[str, float] = {}
+        self._payments = OwnPayments(ADDRESSES) if payments is None else payments
 
     def wait(self, address: str | None, now: float) -> float:
         """Seconds until the address may speak again, 0 = now."""
         if address is None or not self._rate:
             return 0.0
-        return wait(self._paid_until.get(address, 0.0), now, self._rate, self._burst)
+        return wait(self._payments.until(address), now, self._rate, self._burst)
 
     def pay(self, address: str | None, now: float) -> None:
         """Count one message of the address."""
-        if address is None or not self._rate:
-            return
-        if len(self._paid_until) > ADDRESSES:
-            self._paid_until = {who: until for who, until in self._paid_until.items() if until > now}
-        self._paid_until[address] = pay(self._paid_until.get(address, 0.0), now, self._rate)
+        if address is not None and self._rate:
+            self._payments.pay(address, now, self._rate)
 
     def limit(self, limits: Limits, now: float) -> None:
         """Apply these limits from now on: what has been used stays used."""
         before, self._rate, self._burst = self._rate, limits.address_messages_per_second, limits.address_burst
-        paid = self._paid_until.items()
-        self._paid_until = {who: repriced(at, now, before, self._rate, self._burst) for who, at in paid}
+        self._payments.reprice(now, before, self._rate, self._burst)
 
     def stop(self) -> None:
         """From now on nothing is counted."""
@@ -130,12 +177,12 @@ class RateLimit:
     """Counts what each session sends against the limits. `rate` and `burst` are copies of the limits', kept here
     because each message reads them twice."""
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
+    def __init__(self, limits: Limits, clock: Clock, addresses: Payments | None = None) -> None:
         self.rate = limits.messages_per_second
         """Messages per second of one person in the long run, 0 = no limit."""
         self._burst = limits.burst
         self._clock = clock
-        self.addresses = AddressRate(limits)
+        self.addresses = AddressRate(limits, addresses)
         self._slowed: dict[Session, None] = {}
         self._hurried = False
         self.heard = 0

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.core.address import Remote
 from gateway.core.doors.post import Post, Posting
-from gateway.core.sessions.rate_limit import ADDRESSES, AddressRate, Limits, pay, repriced, wait
+from gateway.core.sessions.rate_limit import ADDRESSES, AddressRate, Limits, OwnPayments, pay, repriced, wait
 from gateway.errors import Code, Refusal
 from tests.core.world import World
 
@@ -96,7 +96,7 @@ def test_loopback_is_not_limited_by_address_and_nothing_is_kept_of_the_closed() 
     bob.says(*map(str, range(50)))
     assert not bob.session.held and world.hub.rooms["lobby"].log.head == 50
     bob.says("/quit")
-    assert bob.session.closed and not world.hub.rate_limit.addresses._paid_until
+    assert bob.session.closed and not world.hub.rate_limit.addresses._payments
 
 
 def test_a_smaller_limit_by_address_counts_what_was_said_before() -> None:
@@ -110,7 +110,8 @@ def test_a_smaller_limit_by_address_counts_what_was_said_before() -> None:
 
 
 def test_addresses_that_have_used_nothing_are_forgotten() -> None:
-    rate = AddressRate(Limits())
+    payments = OwnPayments(ADDRESSES)
+    rate = AddressRate(Limits(), payments)
     for number in range(3 * ADDRESSES):
         rate.pay(f"a{number}", NOW + number)
-    assert len(rate._paid_until) <= ADDRESSES + 1
+    assert len(payments) <= ADDRESSES
