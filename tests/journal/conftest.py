@@ -49,7 +49,7 @@ journal = SqliteJournal(path, call_soon_threadsafe=landed.put, durability=durabi
 for text in texts:
     journal.append([Message("lobby", 1, "ana", "tcp", "say", text)], lambda batch: print(batch[0].seq, flush=True))
     if durability == "power":
-        landed.get(timeout=PATIENCE)()
+        landed.get(timeout=60)()
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -73,7 +73,7 @@ def show(batch):
 for asked in range(1, 1_000_000):
     journal.append([Message("lobby", 1, "ana", "tcp", "say", "x" * 300) for _ in range(4)], show)
     while answered < asked:
-        landed.get(timeout=PATIENCE)()
+        landed.get(timeout=60)()
 """
 
 

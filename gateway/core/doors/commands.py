@@ -92,7 +92,7 @@ class Command:
     brief: bool = False
     """Listed by its name only."""
     terminal: bool = False
-    """Only for terminals, and not offered on a page."""
+    """Only for terminals: /help lists it everywhere, a page does not offer it."""
 
 
 def named_command(line: str) -> bool:
@@ -147,10 +147,10 @@ def _help(call: CommandCall) -> None:
         head = wording.HELP_ONE.format(name=found.name, usage=found.usage).rstrip()
         call.answer(head + wording.HELP_EXAMPLE.format(words=found.words, example=found.example))
         return
-    listed = [row for row in COMMANDS.values() if not row.order and (call.session.terminal or not row.terminal)]
+    listed = [row for row in COMMANDS.values() if not row.order]
     rows = [f"/{row.name} {row.usage}".ljust(24) + row.words for row in listed if not row.brief]
     settings = [f"/{row.name}" for row in listed if row.brief]
-    rows += [wording.HELP_SETTINGS.format(commands=" ".join(some)) for some in (settings[:5], settings[5:]) if some]
+    rows += [wording.HELP_SETTINGS.format(commands=" ".join(some)) for some in (settings[:5], settings[5:])]
     if call.session.operator is not None:
         orders = " ".join(f"/{row.name}" for row in COMMANDS.values() if row.order)
         rows.append(wording.HELP_OPERATE.format(commands=orders))

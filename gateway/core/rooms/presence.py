@@ -11,8 +11,9 @@ A page knows a name from a presence event or from the list of members that it go
 presence event. So what happens to a member that was listed but never announced is told to pages only. So is the join of
 a member that spoke before it was announced: people at terminals have read the name already, pages need it in their
 list; from its first new name on it is announced to all. A page applies all this to a set: a name that it already has,
-or does not have, does no harm. During a long crowd a member may have had several names, each in the list of another
-page; all but the last are told as having left.
+or does not have, does no harm. Between two events (a crowd may be long) a member may have had several names, each
+in the list of another page: for the one last told and the one last listed the new name is told, those between are told
+as having left.
 """
 
 from bisect import bisect_left, insort
@@ -201,13 +202,13 @@ class Presences:
         elif nick in self._listed:
             del self._listed[nick]
             listed_as = None
-        told = self._last_told(nick)
+        told, *others = self._last_told(nick, listed_as)
         if announced:
             _keep(self._left, told)
         elif listed_as is not None:
             _keep(self._unlisted, told)
-        if told != nick == listed_as:
-            _keep(self._unlisted, nick)
+        for each in others:
+            _keep(self._unlisted, each)
 
     def renamed(self, old: str, new: str, announced: bool, listed_as: str | None) -> None:
         """A member that had been announced, or was in a list of members, or both, has another nick."""
@@ -218,21 +219,26 @@ class Presences:
             self._listed[new] = self._listed.pop(old)
             listed_as = None
         self._unlisted.pop(new, None)
-        told = self._last_told(old)
-        if told != old == listed_as:
-            _keep(self._unlisted, old)
+        told, *others = self._last_told(old, listed_as)
         if told != new and (announced or listed_as is not None):
             changes = self._renamed if announced else self._relisted
             changes[told] = new
+        for each in others[:-1]:
+            _keep(self._unlisted, each)
+        for each in others[-1:]:
+            if each != new:
+                self._relisted[each] = new
 
-    def _last_told(self, nick: str) -> str:
-        """The name under which the member now called `nick` was last told; drop its untold rename."""
+    def _last_told(self, nick: str, listed_as: str | None) -> list[str]:
+        """The names under which the member now called `nick` is known: first the one last told, then those of lists
+        that were sent since. Drop its untold renames."""
+        known: list[str] = []
         for changes in (self._renamed, self._relisted):
-            for old, new in changes.items():
-                if new == nick:
-                    del changes[old]
-                    return old
-        return nick
+            untold = [old for old, new in changes.items() if new == nick]
+            for old in untold:
+                del changes[old]
+            known += untold
+        return [*known, nick] if known and listed_as == nick else known or [nick]
 
     def take(self, count: int) -> tuple[Presence, Presence | None]:
         """What to tell now (to pages; to terminals, or None), and begin anew. `count` people are in the room."""

@@ -17,6 +17,19 @@ def test_a_listed_member_leaves_under_the_name_that_people_know() -> None:
     assert (pages.left, pages.renamed) == (["guest-4f2a"], [])
 
 
+def test_pages_that_know_different_names_of_somebody_all_follow_the_next_one() -> None:
+    presences = Presences("lobby")
+    presences.renamed("guest-4f2a", "nora", announced=False, listed_as="guest-4f2a")
+    presences.renamed("nora", "noemi", announced=False, listed_as="nora")  # another page has just come and read a list
+    presences.renamed("noemi", "nina", announced=False, listed_as="nora")
+    pages, lines = presences.take(2)
+    assert pages.left == [] and {(each.old, each.new) for each in pages.renamed} == {
+        ("guest-4f2a", "nina"),
+        ("nora", "nina"),
+    }
+    assert lines is not None and lines.renamed == []
+
+
 class Page:
     """A page's list of members, kept as the protocol tells it."""
 
