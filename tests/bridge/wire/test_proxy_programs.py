@@ -14,6 +14,7 @@ import ssl
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -324,17 +325,28 @@ def test_newcomers_and_those_who_come_back_are_sent_to_the_gateway_that_stays(
                 f"--telnet-port={one.telnet}", data="two")  # fmt: skip
     site = begin("haproxy", one)
     with ExitStack() as open_ones:
-        lines = [open_ones.enter_context(site.terminal(site.ports.lines)) for _ in range(2)]
-        pages = [open_ones.enter_context(site.socket(False)) for _ in range(2)]
-        for number, (terminal, browser) in enumerate(zip(lines, pages, strict=True)):
-            terminal.until("You are guest-")
-            terminal.named(f"line-{number}")
-            hello(browser, f"page-{number}")
-        with Browser(one.web) as inside:
-            there = {member["nick"] for member in inside.joined["lobby"]["members"]} - {inside.nick}
-        assert len(there) == 2, "half of them"
-        terminal, other = sorted(lines, key=lambda each: f"line-{lines.index(each)}" not in there)
-        browser, stays = sorted(pages, key=lambda each: f"page-{pages.index(each)}" not in there)
+        tries = count()
+
+        def halved() -> tuple[Terminal, Terminal, ClientConnection, ClientConnection] | None:
+            """A terminal at `one` and one at `two`, and two such pages; None if a gateway was just taken for busy."""
+            with ExitStack() as these:
+                mark = next(tries)
+                lines = [these.enter_context(site.terminal(site.ports.lines)) for _ in range(2)]
+                pages = [these.enter_context(site.socket(False)) for _ in range(2)]
+                for number, (line, page) in enumerate(zip(lines, pages, strict=True)):
+                    line.until("You are guest-")
+                    line.named(f"line-{number}-{mark}")
+                    hello(page, f"page-{number}-{mark}")
+                with Browser(one.web) as inside:
+                    there = {member["nick"] for member in inside.joined["lobby"]["members"]}
+                line_there = [number for number in range(2) if f"line-{number}-{mark}" in there]
+                page_there = [number for number in range(2) if f"page-{number}-{mark}" in there]
+                if len(line_there) != 1 or len(page_there) != 1:
+                    return None
+                open_ones.push(these.pop_all())
+                return lines[line_there[0]], lines[1 - line_there[0]], pages[page_there[0]], pages[1 - page_there[0]]
+
+        terminal, other, browser, stays = until(halved, "half of them are at each")
         one.running.send_signal(signal.SIGTERM)
         until(lambda: not listens(one.tcp), "the ports are closed")
         while one.running.poll() is None:

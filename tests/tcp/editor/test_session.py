@@ -110,11 +110,13 @@ def test_a_new_window_draws_the_line_anew(house: House) -> None:
     ana.sees("cdefghij")
     ana.emulator.resize(20, 40)
     ana.guest.says(window(40, 20))
-    house.until(lambda: len([row for row in ana.looks() if "abc" in row]) == 3)
-    rows = ana.looks()
 
-    assert sum("> " in row for row in rows) == 1
-    assert all(len(row) <= 39 for row in rows if "abc" in row)
+    def drawn() -> bool:
+        parts = [row for row in ana.looks() if "abc" in row]
+        return len(parts) == 3 and all(len(row) <= 39 for row in parts)
+
+    house.until(drawn)
+    assert sum("> " in row for row in ana.looks()) == 1
 
 
 def test_a_terminal_that_wraps_is_found_out(house: House) -> None:

@@ -88,7 +88,7 @@ export class View {
     if (this.#frame || !this.following) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
-      scroller.scrollTop = scroller.scrollHeight;
+      if (this.following) scroller.scrollTop = scroller.scrollHeight; // somebody may have gone to a message meanwhile
       this.#height = scroller.clientHeight;
     });
   }
