@@ -37,7 +37,8 @@ def house(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(autouse=True)
 def as_before(house: list[Gateway]) -> Iterator[None]:
-    """After a test, also one that failed, every node runs and every door is open."""
+    """Before a test all know each other; after it, also if it failed, every node runs and every door is open."""
+    until(partial(acquainted, house), "all know each other")
     yield
     for each in house:
         each.thaw()
@@ -45,6 +46,13 @@ def as_before(house: list[Gateway]) -> Iterator[None]:
             each.start()
     api(house[0], "drain", "DELETE")
     until(partial(ready, house), "all are ready")
+
+
+def acquainted(house: list[Gateway]) -> bool:
+    """Whether every node, whichever worker is asked, has answers from all four."""
+    return all(
+        [each["missing"] for each in nodes(gateway).values()] == [None] * 4 for gateway in house for _ in range(4)
+    )
 
 
 def ready(house: list[Gateway]) -> bool:
