@@ -53,6 +53,7 @@ from gateway.process.ready import (
     Announcement,
     ready_line,
 )
+from gateway.process.shared import WorkerCounts
 from gateway.process.supervisor import Assignment
 from gateway.process.systemd import ServiceManager, passed_sockets
 from gateway.reload import Parts, Reloading, accounts_of, hub_limits, message_of_the_day, neighbours
@@ -108,18 +109,7 @@ class Gateway:
             time.monotonic, lambda: time.time_ns() // 1_000_000, self._schedule, elapsed=seconds_with_sleep
         )
         self.journal = self._open_journal()
-        self.hub = Hub(
-            self.journal,
-            hub_limits(settings),
-            self.clock,
-            Statistics(self.clock, Ceilings(fds=descriptor_limit(), rss_bytes=memory_limit())),
-            random_bits=secrets.randbits,
-            token_key=token_key if node is None else node.token_key,
-            index=SqliteIndex(None if settings.memory else settings.data / "index.sqlite3", loop.call_soon_threadsafe),
-            feed=None if node is None else node.feed,
-            cluster=None if node is None else node.cluster,
-            address_payments=None if part is None else part.messages,
-        )
+        self.hub = self._open_hub(token_key, part)
         keep = settings.journal.retention
         self.retention = Retention(self.journal, self.hub.rooms, keep, self.clock, self.hub.search.expired)
         self.server = Server(new_selector("auto"), later=loop.call_later)
@@ -154,6 +144,23 @@ class Gateway:
         self.web = self._web_door()
         self.reloading = Reloading(settings, again)
         self._changeable().take_changes(self.reloading)
+
+    def _open_hub(self, token_key: bytes, part: WorkerCounts | None) -> Hub:
+        """The hub over the journal, of this node, with the counts that workers share."""
+        settings, node = self.settings, self.node
+        path = None if settings.memory else settings.data / "index.sqlite3"
+        return Hub(
+            self.journal,
+            hub_limits(settings),
+            self.clock,
+            Statistics(self.clock, Ceilings(fds=descriptor_limit(), rss_bytes=memory_limit())),
+            random_bits=secrets.randbits,
+            token_key=token_key if node is None else node.token_key,
+            index=SqliteIndex(path, self.loop.call_soon_threadsafe),
+            feed=None if node is None else node.feed,
+            cluster=None if node is None else node.cluster,
+            address_payments=None if part is None else part.messages,
+        )
 
     def _changeable(self) -> Parts:
         """What takes new settings at SIGHUP."""

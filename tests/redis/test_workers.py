@@ -14,11 +14,21 @@ import pytest
 from websockets import ConnectionClosed
 
 from tests.bridge.gateways import NO_PACE, STOP_SECONDS, Gateway, starter
-from tests.bridge.peers import Browser, Terminal, history, post, request
+from tests.bridge.peers import HOST, Browser, Terminal, history, post, request
 from tests.fakes import until
 from tests.redis.servers import RedisServer
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+ONE_A_SECOND = (
+    "--limits.address_messages_per_second",
+    "1",
+    "--limits.address_burst",
+    "4",
+    "--web.trusted_proxies",
+    HOST,
+)
+"""Of addresses that are not loopback: only those that a proxy names."""
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads the children in /proc")
 
@@ -28,7 +38,7 @@ def gateway(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory)
     """Two workers for all tests of the file."""
     redis_server.cli("FLUSHALL")
     with starter(tmp_path_factory.mktemp("workers")) as start:
-        gateway = start("--redis", redis_server.url, "--workers", "2", *NO_PACE)
+        gateway = start("--redis", redis_server.url, "--workers", "2", *NO_PACE, *ONE_A_SECOND)
         until(lambda: "Ctrl-C" in gateway.stdout, "the last line")
         yield gateway
         assert gateway.stop() == 0
@@ -102,6 +112,13 @@ def test_guesses_count_at_all_workers_together(gateway: Gateway) -> None:
     found = [request(gateway.web, "GET", "/admin/api/summary", headers=wrong).status for _ in range(16)]
     assert set(found) == {401, 429}
     assert found.count(401) <= 3 + (time.monotonic() - began) // 20, "three at once, then one in 20 s"
+
+
+def test_the_rate_of_an_address_is_that_of_all_workers(gateway: Gateway) -> None:
+    began, headers = time.monotonic(), FORM | {"X-Forwarded-For": "203.0.113.9"}
+    found = [request(gateway.web, "POST", "/r/rate", f"m{number}", headers).status for number in range(16)]
+    assert set(found) == {201, 429}
+    assert found.count(201) <= 4 + (time.monotonic() - began), "four at once, then one a second"
 
 
 def test_a_link_and_its_session_are_good_at_every_worker(gateway: Gateway) -> None:

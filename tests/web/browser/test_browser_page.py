@@ -202,6 +202,21 @@ def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGatewa
     expect(page.locator("#log > .target")).to_be_in_viewport()
     page.locator("#newest").click()
     expect(page.get_by_text("line 120", exact=True)).to_be_in_viewport()
+    # A link is followed while a scroll to the end waits for its frame.
+    hold = "window.requestAnimationFrame = (run) => window.held.push(run)"
+    page.evaluate(f"() => {{ window.frame = requestAnimationFrame; window.held = []; {hold}; }}")
+    petra.say("line 121")
+    expect(page.locator("#log > .msg", has_text="line 121")).to_be_attached()
+    until(lambda: page.evaluate("window.held.length"), "a scroll waits")
+    page.evaluate("location.hash = '#9'")
+    expect(page.locator("#log > .target > .text")).to_have_text("line 9")
+    page.evaluate(
+        "() => { for (const each of window.held.splice(0)) each(0); window.requestAnimationFrame = window.frame; }"
+    )
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    expect(page.locator("#log > .target")).to_be_in_viewport(timeout=1000)
+    page.locator("#newest").click()
+    expect(page.get_by_text("line 120", exact=True)).to_be_in_viewport()
 
     page.fill("#message", "a line\n" * 8)
     expect(page.get_by_text("line 120", exact=True)).to_be_in_viewport()
@@ -255,7 +270,7 @@ def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGatewa
     page.goto(f"{gateway.web}/r/{room}#7-{'x' * 12}")
     expect(page.locator("#log .error")).to_contain_text("earlier numbering")
     expect(page.locator("#log .removed")).to_have_text("removed")
-    page.locator("#log .at").nth(-3).click()
+    page.locator("#log .at").nth(-4).click()
     expect(page.locator("#log > .target > .text")).to_have_text("line 120")
 
 
