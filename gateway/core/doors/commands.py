@@ -338,10 +338,19 @@ def _set(row: Preference) -> Callable[[CommandCall], None]:
 
 
 def _quit(call: CommandCall) -> None:
-    call.done()
-    code = call.hub.identities.code(call.session) if call.session.identity and call.session.terminal else ""
-    aside = wording.RESUME_ASIDE.format(code=spelled(code)) if code else ""
-    call.hub.close(call.session, CloseReason.LEFT, wording.BYE, aside=aside)
+    """Close once what the session has said is stored or refused: after its goodbye nobody would hear of a refusal."""
+    hub, session = call.hub, call.session
+
+    def leave(_: None) -> None:
+        if session.closed:
+            return
+        call.done()
+        code = hub.identities.code(session) if session.identity and session.terminal else ""
+        aside = wording.RESUME_ASIDE.format(code=spelled(code)) if code else ""
+        hub.close(session, CloseReason.LEFT, wording.BYE, aside=aside)
+
+    session.hold()
+    hub.commits.after_own(session).then(leave)
 
 
 def _number(words: str, default: int) -> int:
