@@ -5,10 +5,11 @@ A block of memory that is mapped before the workers are forked, with a part for 
 its own part and adds up all of them, so there is no lock: nothing waits, and a worker that is killed leaves nothing
 locked. The price is that workers which admit somebody in the same microseconds may exceed a limit, each by one.
 
-Addresses are counted in ROWS rows of BUCKETS counters each, by a hash of the address with a different key in each row;
-the smallest sum counts (a count-min sketch). So the memory is fixed however many addresses there are, and no address is
-ever counted too low; too high only if all its counters are shared with busy ones. `hash` has a secret key that is drawn
-at the start and inherited by the forked workers, so nobody can choose addresses that collide with a victim's.
+Addresses are counted in ROWS rows of BUCKETS counters each, in each row by other bits of the address's hash; the
+smallest sum counts (a count-min sketch). So the memory is fixed however many addresses there are, and no address is
+ever counted too low; too high only if all its counters are shared with busy ones. The hash of a text has a secret key
+that is drawn at the start and inherited by the forked workers, so nobody can choose addresses that collide with a
+victim's.
 
 What is paid (`SharedPayments`) is in the same kind of cells, but every worker writes each of them: what two workers pay
 in the same microsecond may count once. A payment raises the lower of an address's cells first (conservative update).
@@ -20,7 +21,8 @@ from collections.abc import Hashable, Iterator
 from gateway.core.sessions.rate_limit import pay
 
 ROWS = 2
-BUCKETS = 1 << 14
+BUCKET_BITS = 14
+BUCKETS = 1 << BUCKET_BITS
 ALIVE, CONNECTIONS, HEADER = 0, 1, 2
 PART = HEADER + ROWS * BUCKETS
 """Counters of 4 bytes in one part: 128 KiB."""
@@ -155,5 +157,7 @@ def _offsets(group: str) -> Iterator[int]:
 
 
 def _cells(key: Hashable) -> Iterator[int]:
-    """The cells of a key, one in each row."""
-    return (row * BUCKETS + hash((row, key)) % BUCKETS for row in range(ROWS))
+    """The cells of a key, one in each row: different bits of one hash of its text. (The hashes of (0, key) and (1, key)
+    differ by about the same for all keys, so who shares a cell with another would share both.)"""
+    bits = hash(repr(key))
+    return (row * BUCKETS + (bits >> (row * BUCKET_BITS)) % BUCKETS for row in range(ROWS))
