@@ -3,6 +3,7 @@
 import { byId } from "../../shared/dom.js";
 import { isComposing } from "../composer.js";
 import { listen as takeFiles } from "./box/files.js";
+import { open as openPalette } from "./dialogs/palette.js";
 import { step } from "./tour.js";
 
 /**
@@ -11,7 +12,7 @@ import { step } from "./tour.js";
 export function listen(page) {
   takeFiles(page);
   const actions = {
-    "Ctrl+k": () => page.open("palette"),
+    "Ctrl+k": () => openPalette(page), // at once: the letters that follow are for it, not for the message box
     "Ctrl+/": () => page.open("keylist"),
     "Alt+ArrowUp": () => step(page, -1),
     "Alt+ArrowDown": () => step(page, 1),

@@ -6,6 +6,8 @@ import { make } from "../../../shared/dom.js";
 import { isComposing } from "../../composer.js";
 import { commands } from "../box/suggestions.js";
 import { nicks } from "../people.js";
+import { open as search } from "./search.js";
+import { open as openTalk } from "../talks.js";
 import { keys, palette as words, settings } from "../words.js";
 
 const MOST_SHOWN = 50;
@@ -38,7 +40,7 @@ export async function open(page) {
     found = entries.filter(({ name, kind }) => wanted.every((word) => `${name} ${kind}`.toLowerCase().includes(word)));
     found.length = Math.min(found.length, MOST_SHOWN);
     const text = box.value.trim();
-    found.push({ name: words.search, kind: words.page, words: text, run: async () => (await page.fetch("search"))?.open(page, text) });
+    found.push({ name: words.search, kind: words.page, words: text, run: () => search(page, text) });
     list.replaceChildren(...found.map(option));
     point(0);
   };
@@ -99,7 +101,7 @@ function known(page, others) {
         name: nick,
         kind: words.person,
         words: words.privately,
-        run: async () => (await page.fetch("talks"))?.open(page, nick),
+        run: () => openTalk(page, nick),
       })),
     ...others.map(({ room, topic, count }) => ({
       name: `#${room}`,
@@ -114,7 +116,7 @@ function known(page, others) {
       words: `${usage}  ${meaning}`.trim(),
       run: write(`/${name} `),
     })),
-    { name: words.mentions, kind: words.page, words: page.me, run: async () => (await page.fetch("search"))?.open(page, page.me, true) },
+    { name: words.mentions, kind: words.page, words: page.me, run: () => search(page, page.me, true) },
     { name: settings.title, kind: words.page, words: "", run: () => page.open("settings") },
     { name: keys.title, kind: words.page, words: "", run: () => page.open("keylist") },
   ];
