@@ -28,7 +28,7 @@ from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.ports.transport import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.protocol.looks import UNSET
+from gateway.core.protocol.line_style import UNSET
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import Lines
 from gateway.core.sessions.session import Arrival

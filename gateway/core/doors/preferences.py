@@ -1,7 +1,7 @@
 """What a person may set at a terminal, as commands: /time, /color, /bell, /hold, /title, /ignore …; also /away.
 
 Each row of PREFERENCES says what it sets, is asked without words for how it stands, and is listed by /help in one row.
-What was set is a frozen value of the session (`core.protocol.looks`); the connection looks at it after each line.
+What was set is a frozen value of the session (`core.protocol.line_style`); the connection looks at it after each line.
 """
 
 from collections.abc import Callable

@@ -208,7 +208,7 @@ class Lines:
 
 
 class TimedLines(Lines):
-    """The same with the time in front of each live message, `14:01 bob: hi`, for `core.protocol.looks` to show."""
+    """The same with the time in front of each live message, `14:01 bob: hi`, for `core.protocol.line_style` to show."""
 
     def __init__(self, of: Lines) -> None:
         super().__init__(f"timed {of.name}", of.end)

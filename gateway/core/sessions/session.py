@@ -26,7 +26,7 @@ from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
 from gateway.core.ports.transport import RoomReading, Transport
 from gateway.core.protocol.events import Event, error_event
-from gateway.core.protocol.looks import UNSET, Preferences
+from gateway.core.protocol.line_style import UNSET, Preferences
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import Wire
 from gateway.core.roles import Operator

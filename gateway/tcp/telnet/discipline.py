@@ -1,7 +1,7 @@
 """The line discipline: what stands between a terminal connection's bytes and the lines of its session.
 
 Theory of this file. On the plain door there is none until a peer speaks telnet or sets something that changes how its
-lines look (`core.protocol.looks`). On the telnet door the peer is offered what `tcp.telnet.negotiation` describes,
+lines look (`core.protocol.line_style`). On the telnet door the peer is offered what `tcp.telnet.negotiation` describes,
 OFFER_AFTER seconds after it came; one that sends text before that is a script and is offered nothing. One that
 negotiates before that is asked first and offered the echo when it has answered: many MUD clients begin so, and the echo
 would hide what is typed there. When the peer has answered everything, or ANSWER_SECONDS later, it is greeted.
@@ -15,7 +15,7 @@ from typing import Final
 from gateway import wording
 from gateway.core.doors.preferences import use_lines
 from gateway.core.ports.transport import Traits
-from gateway.core.protocol.looks import UNSET, Looks
+from gateway.core.protocol.line_style import UNSET, LineStyle
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import clock
 from gateway.tcp.editor.editor import BELL
@@ -43,8 +43,8 @@ ANSWERS: Final = {Signal.ARE_YOU_THERE: wording.STILL_HERE, Signal.INTERRUPT: wo
 class Discipline:
     """One connection's. `telnet` is the parser of a peer at the plain door that has begun to speak telnet."""
 
-    __slots__ = ("_decided", "_editor", "_line", "_looks", "_negotiation", "_offered", "_opened", "_rang",
-                 "_sends_lines", "_set", "_told_of_private", "_unsent")  # fmt: skip
+    __slots__ = ("_decided", "_editor", "_line", "_negotiation", "_offered", "_opened", "_rang",
+                 "_sends_lines", "_set", "_style", "_told_of_private", "_unsent")  # fmt: skip
 
     def __init__(self, line: Line, telnet: Telnet | None = None) -> None:
         self._line = line
@@ -52,7 +52,7 @@ class Discipline:
         self._offered = self._decided = telnet is not None
         self._sends_lines = False
         self._editor: EditorSession | None = None
-        self._looks = Looks()
+        self._style = LineStyle()
         self._set = UNSET
         """What the person had set when it was last looked at."""
         self._opened = self._rang = float("-inf")
@@ -127,8 +127,8 @@ class Discipline:
         if session.wire.objects or (set is UNSET and self._editor is None):
             return self._line.transmit(data)
         end = "\n" if session.door is Door.TCP else "\r\n"
-        lines = self._looks.dress(data.decode("utf-8", "replace").removesuffix(end).split(end), session.nick, set)
-        rings = self._looks.rings and self._rings(set.bell)
+        lines = self._style.apply(data.decode("utf-8", "replace").removesuffix(end).split(end), session.nick, set)
+        rings = self._style.rings and self._rings(set.bell)
         if self._editor is not None:
             self._editor.show(lines, rings)
         else:
@@ -140,7 +140,7 @@ class Discipline:
         set, before = self._line.session.preferences, self._set
         if set is not before:
             self._set = set
-            if before.plain and not set.plain and self._looks.by_minute:
+            if before.plain and not set.plain and self._style.by_minute:
                 self._negotiation.offer_echo()
             self._line.session.when_private_waits(self._tell_of_private if set.hold else None)
             self._change_echo()
@@ -256,10 +256,10 @@ class Discipline:
             found.take_back_echo()
         self._answer()
         wanted = (possible and found.echoes) or set.keys
-        self._looks.colors = found.shows_colors or (wanted and not found.no_color and not found.terminal)
+        self._style.colors = found.shows_colors or (wanted and not found.no_color and not found.terminal)
         if self._editor is None and wanted:
-            self._looks.by_minute = self._looks.words_first = True
-            self._looks.minute = self._looks.minute or clock(self._line.door.hub.clock.wall())
+            self._style.by_minute = self._style.words_first = True
+            self._style.minute = self._style.minute or clock(self._line.door.hub.clock.wall())
             self._editor = EditorSession(self._line, self.write, (found.width, found.height), found.terminal)
             self._editor.keys_seen = set.keys
             half = self._line.lines.rest()
@@ -269,7 +269,7 @@ class Discipline:
         elif self._editor is not None and not wanted:
             self.write(self._editor.close([]))
             self._line.session.show_own(False)
-            self._looks.words_first = False
+            self._style.words_first = False
             self._editor = None
 
     def _keep_alive(self) -> None:

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from gateway.core.protocol.looks import UNSET
+from gateway.core.protocol.line_style import UNSET
 from gateway.core.protocol.message import Door
 from gateway.web.rooms import PAGE_DATA
 from tests.core.world import Peer, World

@@ -1,4 +1,4 @@
-"""Looks: what one person has set at a terminal, and how the lines of the room look there.
+"""LineStyle: what one person has set at a terminal, and how the lines of the room look there.
 
 Theory of this file. Lines come here as every terminal gets them (`core.protocol.wire`), encoded once for all, and are
 changed for one: its own name stands out, names have colours, the time stands in front, somebody is left out. That works
@@ -65,7 +65,7 @@ class Preferences:
 UNSET = Preferences()
 
 
-class Looks:
+class LineStyle:
     """How lines look at one terminal. `colors`: it can show them and they are wanted; `by_minute`: times are shown
     where a minute has passed; `words_first`: a refusal's code stands behind its words, for people."""
 
@@ -82,24 +82,24 @@ class Looks:
         self.rings = False
         """Whether the last lines held something for this person: a private message, or their name."""
 
-    def dress(self, lines: list[str], nick: str, set: Preferences) -> list[str]:
+    def apply(self, lines: list[str], nick: str, set: Preferences) -> list[str]:
         """The lines as the person called `nick` is to see them."""
         self.rings = False
         if nick != self._nick:
             self._nick = nick
             self._mention = re.compile(rf"(?<![\w.-]){re.escape(nick)}(?![\w-])", re.IGNORECASE)
         colors = (self.colors if set.color is None else set.color) and not set.plain
-        dressed: list[str] = []
+        styled: list[str] = []
         for line in lines:
             found = _LINE.match(line)
             if found is None or found["notice"]:
-                dressed.append(self._notice(line))
+                styled.append(self._notice(line))
                 continue
             name = found["nick"] or found["actor"] or found["sender"]
             if name.casefold() in set.ignored:
                 continue
-            dressed.append(self._message(line, found, name, colors, set))
-        return dressed
+            styled.append(self._message(line, found, name, colors, set))
+        return styled
 
     def _notice(self, line: str) -> str:
         error = _ERROR.fullmatch(line) if self.words_first else None

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from gateway.core.protocol.looks import BOLD, COLORS, NO_COLOR, NOT_BOLD, UNSET, Looks, Preferences, color_of
+from gateway.core.protocol.line_style import BOLD, COLORS, NO_COLOR, NOT_BOLD, UNSET, LineStyle, Preferences, color_of
 
 
-def dressed(*lines: str, set: Preferences = UNSET, looks: Looks | None = None) -> list[str]:
-    """The lines as ana sees them, without colours or times unless the looks have some."""
-    return (looks or Looks()).dress(list(lines), "ana", set)
+def styled(*lines: str, set: Preferences = UNSET, style: LineStyle | None = None) -> list[str]:
+    """The lines as ana sees them, without colours or times unless the style has some."""
+    return (style or LineStyle()).apply(list(lines), "ana", set)
 
 
 ANY = ["bob: hello", "* bob waves", "bob| more", "[bob -> you] psst", "[you -> bob] yes", "-- notice", "!! busy: wait",
@@ -17,11 +17,11 @@ ANY = ["bob: hello", "* bob waves", "bob| more", "[bob -> you] psst", "[you -> b
 
 
 def test_without_wishes_nothing_changes() -> None:
-    assert dressed(*ANY) == ANY
+    assert styled(*ANY) == ANY
 
 
 def test_a_name_has_one_of_eight_colors_and_stays_readable() -> None:
-    (line,) = dressed("bob: hello", looks=Looks(colors=True))
+    (line,) = styled("bob: hello", style=LineStyle(colors=True))
 
     assert line == f"\x1b[{color_of('bob')}mbob{NO_COLOR}: hello"
     assert color_of("bob") == color_of("BOB") and color_of("bob") in COLORS and len(set(COLORS)) == 8
@@ -29,14 +29,14 @@ def test_a_name_has_one_of_eight_colors_and_stays_readable() -> None:
 
 @pytest.mark.parametrize("line", [line for line in ANY if "bob" in line and not line.startswith("[you")])
 def test_colors_change_no_words(line: str) -> None:
-    (shown,) = dressed(line, looks=Looks(colors=True))
+    (shown,) = styled(line, style=LineStyle(colors=True))
 
     assert shown != line and re.sub(r"\x1b\[\d+m", "", shown) == line
 
 
 def test_own_name_is_bold_where_it_is_a_word() -> None:
-    looks = Looks(colors=True)
-    (line,) = dressed("bob: Ana, banana and ana.b are not ana!", looks=looks)
+    style = LineStyle(colors=True)
+    (line,) = styled("bob: Ana, banana and ana.b are not ana!", style=style)
 
     assert line.split(": ", 1)[1] == (
         f"{BOLD}Ana{NOT_BOLD}, banana and {BOLD}ana{NOT_BOLD}.b are not {BOLD}ana{NOT_BOLD}!"
@@ -56,17 +56,17 @@ def test_own_name_is_bold_where_it_is_a_word() -> None:
     ],
 )
 def test_the_bell_rings_for_what_is_meant_for_one(line: str, rings: bool) -> None:
-    looks = Looks()
-    looks.dress([line], "ana", UNSET)
+    style = LineStyle()
+    style.apply([line], "ana", UNSET)
 
-    assert looks.rings == rings
+    assert style.rings == rings
 
 
 def test_the_time_is_shown_where_a_minute_has_passed() -> None:
-    looks = Looks(by_minute=True)
-    looks.minute = "14:01"
+    style = LineStyle(by_minute=True)
+    style.minute = "14:01"
 
-    assert dressed("14:01 bob: a", "14:01 bob: b", "14:02 bob: c", "14:02 bob: d", looks=looks) == [
+    assert styled("14:01 bob: a", "14:01 bob: b", "14:02 bob: c", "14:02 bob: d", style=style) == [
         "bob: a",
         "bob: b",
         "[14:02] bob: c",
@@ -75,31 +75,31 @@ def test_the_time_is_shown_where_a_minute_has_passed() -> None:
 
 
 def test_times_can_be_wanted_always_or_never() -> None:
-    looks = Looks(by_minute=True)
+    style = LineStyle(by_minute=True)
 
-    assert dressed("14:01 bob: a", "14:01 bob: b", set=Preferences(time=True), looks=looks) == [
+    assert styled("14:01 bob: a", "14:01 bob: b", set=Preferences(time=True), style=style) == [
         "[14:01] bob: a",
         "[14:01] bob: b",
     ]
-    assert dressed("14:03 bob: c", set=Preferences(time=False), looks=looks) == ["bob: c"]
+    assert styled("14:03 bob: c", set=Preferences(time=False), style=style) == ["bob: c"]
 
 
 def test_a_screen_reader_gets_words_and_the_time_last() -> None:
-    looks = Looks(colors=True, by_minute=True)
+    style = LineStyle(colors=True, by_minute=True)
 
-    assert dressed("14:01 bob: hi ana", set=Preferences(plain=True), looks=looks) == ["bob: hi ana"]
-    assert dressed("14:01 bob: hi", set=Preferences(plain=True, time=True), looks=looks) == ["bob: hi, 14:01"]
+    assert styled("14:01 bob: hi ana", set=Preferences(plain=True), style=style) == ["bob: hi ana"]
+    assert styled("14:01 bob: hi", set=Preferences(plain=True, time=True), style=style) == ["bob: hi, 14:01"]
 
 
 def test_colors_can_be_refused_and_asked_for() -> None:
-    assert dressed("bob: hi", set=Preferences(color=False), looks=Looks(colors=True)) == ["bob: hi"]
-    assert dressed("bob: hi", set=Preferences(color=True)) != ["bob: hi"]
+    assert styled("bob: hi", set=Preferences(color=False), style=LineStyle(colors=True)) == ["bob: hi"]
+    assert styled("bob: hi", set=Preferences(color=True)) != ["bob: hi"]
 
 
 def test_who_is_ignored_is_left_out_in_every_shape() -> None:
     set = Preferences(ignored=frozenset({"bob"}))
 
-    assert dressed(*ANY, "Bob: x", "14:01 bob: y", "bobby: z", set=set) == [
+    assert styled(*ANY, "Bob: x", "14:01 bob: y", "bobby: z", set=set) == [
         "[you -> bob] yes",
         "-- notice",
         "!! busy: wait",
@@ -110,5 +110,5 @@ def test_who_is_ignored_is_left_out_in_every_shape() -> None:
 
 
 def test_a_refusal_says_its_words_first_where_people_read_it() -> None:
-    assert dressed("!! nick_taken: bob is taken", looks=Looks(words_first=True)) == ["!! bob is taken (nick_taken)"]
-    assert dressed("!! kicked: spam", looks=Looks(words_first=True)) == ["!! kicked: spam"]
+    assert styled("!! nick_taken: bob is taken", style=LineStyle(words_first=True)) == ["!! bob is taken (nick_taken)"]
+    assert styled("!! kicked: spam", style=LineStyle(words_first=True)) == ["!! kicked: spam"]
