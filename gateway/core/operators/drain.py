@@ -10,7 +10,8 @@ The gate (`core.gate`) holds the state; this file changes it and disconnects the
   moment to come back, spread evenly, so that peers disconnected together do not come back together.
 - Of several nodes all drain, or the one that is named; the rate is that of all together. Whoever begins it tells the
   others, each of which drains as if it had been asked; a door that a node does not have is none of its business. To end
-  it is to end it everywhere. A node that starts meanwhile drains as well (`core.operators.standing_orders`).
+  it is to end it everywhere. A node that starts meanwhile, or did not hear of it, drains as well
+  (`core.operators.standing_orders`). Of two orders the later one holds, in whatever order a node hears them.
 - A session whose messages are being stored, or that is held by its rate, gets PATIENCE_SECONDS to finish. What such a
   peer has sent and we have not read by then is lost, as with a kick; only the shutdown of the process reads everything.
 
@@ -32,7 +33,7 @@ from gateway.core.gate import DOORS, DoorState, door_of
 from gateway.core.hub import Hub
 from gateway.core.operators.audit import Audit, Outcome
 from gateway.core.operators.moderation import Moderation
-from gateway.core.ports.cluster import DrainBegun, DrainEnded, labels
+from gateway.core.ports.cluster import DrainBegun, DrainEnded, NodeCard, labels, ordered_at
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role
@@ -114,6 +115,8 @@ class Drain:
     ) -> None:
         self.per_second = 0
         """As it was asked for; of all nodes together."""
+        self.ended_at = 0
+        """When a drain of all nodes was ended last, as far as this node knows; see `ports.cluster`."""
         self._rate = 0.0
         self._hub = hub
         self._cluster = hub.cluster
@@ -132,7 +135,7 @@ class Drain:
         self._standing: dict[str | None, DrainBegun] = {}
         """By door, None: all; the drains of all nodes."""
         self._patience: dict[Session, float] = {}
-        self._sending = False
+        self._sending = self._ordered_here = False
         hub.cluster.hear(DrainBegun, self._heard)
         hub.cluster.hear(DrainEnded, self._heard_end)
 
@@ -160,13 +163,15 @@ class Drain:
                 raise Refusal(Code.BAD_MESSAGE, wording.PER_SECOND_RANGE.format(most=FASTEST))
             if not 0 <= spread_seconds <= LONGEST_SPREAD:
                 raise Refusal(Code.BAD_MESSAGE, wording.SPREAD_RANGE.format(most=LONGEST_SPREAD))
-            one = self._named(node) if node else ""
-            doors = self._meant(door) if one in ("", self._cluster.node) else list(DOORS) if door is None else [door]
+            card = self._named(node) if node else None
+            one = card.id if card is not None else ""
+            doors = self._meant(door, card)
             rate = per_second / (1 if one else max(1, len(self._cluster.cards())))
             spread_ms = int(spread_seconds * 1000)
-            begun = DrainBegun(door, rate, spread_ms, *operator, node=one)
+            begun = DrainBegun(door, rate, spread_ms, *operator, node=one, at=self._now())
             if one in ("", self._cluster.node):
                 self.per_second = per_second
+                self._ordered_here = True
                 self._note(begun)
                 self._start(operator, doors, rate, spread_ms)
             if one != self._cluster.node:
@@ -185,7 +190,8 @@ class Drain:
             doors = self._gate.drained
             if not doors and not self._cluster.node:
                 raise Refusal(Code.BAD_MESSAGE, wording.NOTHING_DRAINS)
-            self._cluster.tell(DrainEnded())
+            self.ended_at = self._now()
+            self._cluster.tell(DrainEnded(self.ended_at))
             problems = self._open_all()
             if problems:
                 raise Refusal(Code.BUSY, "; ".join(problems), retry_ms=5000)
@@ -196,17 +202,37 @@ class Drain:
 
     def _heard(self, told: DrainBegun) -> None:
         """An operator has begun it at another node."""
-        if told.node in ("", self._cluster.node):
-            self.take_over(told)
-
-    def take_over(self, told: DrainBegun) -> None:
-        """Drain as another node does, and tell those that come later."""
-        self._note(told)
-        self.join(told)
+        if told.node == self._cluster.node or (not told.node and self._is_new(told)):
+            self._note(told)
+            self.join(told)
 
     def standing(self) -> list[DrainBegun]:
         """What is drained at all nodes, for one that comes later."""
         return list(self._standing.values())
+
+    @property
+    def ordered_at(self) -> int:
+        """When a drain of all nodes was begun or ended last, as far as this node knows."""
+        return max(self.ended_at, *(each.at for each in self._standing.values()), 0)
+
+    def follow(self, drains: Sequence[DrainBegun], ended_at: int) -> None:
+        """Do what another node does, as far as this one has not heard of it."""
+        self._heard_end(DrainEnded(ended_at))
+        for each in drains:
+            self._heard(each)
+
+    def tell_again(self) -> None:
+        """Tell what holds to nodes that have not heard it."""
+        self._cluster.tell(DrainEnded(self.ended_at))
+        for each in self._standing.values():
+            self._cluster.tell(each)
+
+    def _now(self) -> int:
+        return ordered_at(self._cluster, self._hub.clock.wall(), self.ordered_at)
+
+    def _is_new(self, told: DrainBegun) -> bool:
+        known = self._standing.get(told.door)
+        return told.at > self.ended_at and (known is None or told.at > known.at)
 
     def _note(self, begun: DrainBegun) -> None:
         if begun.node:
@@ -220,11 +246,18 @@ class Drain:
         doors = [each for each in DOORS if each in self._ports.doors() and told.door in (None, each)]
         self.per_second = max(1, round(told.per_second * (1 if told.node else max(1, len(self._cluster.cards())))))
         operator = Operator(told.name, Role(told.role), told.source)
+        self._ordered_here = False
         self._start(operator, doors, told.per_second, told.spread_ms)
 
     def _heard_end(self, told: DrainEnded) -> None:
+        if told.at <= self.ended_at:
+            return
+        self.ended_at = told.at
+        later = [each for each in self._standing.values() if each.at > told.at]
         for problem in self._open_all():
             log.error(wording.LOG_DOOR_STAYS_SHUT, problem)
+        for each in later:
+            self._heard(each)
 
     def _start(self, operator: Operator, doors: Sequence[Door], rate: float, spread_ms: int) -> None:
         self._operator, self._rate, self._spread_ms = operator, rate, spread_ms
@@ -252,16 +285,20 @@ class Drain:
                 self._gate.reopen(each)
         return problems
 
-    def _named(self, node: str) -> str:
-        """The id of the node with that name. Raises Refusal."""
-        names = {name: id for id, name in labels(self._cluster.cards()).items()}
-        if node not in names:
-            nodes = ", ".join(sorted(names)) or "none"
+    def _named(self, node: str) -> NodeCard:
+        """The node with that name. Raises Refusal."""
+        cards = self._cluster.cards()
+        names = labels(cards)
+        found = next((card for card in cards if names[card.id] == node), None)
+        if found is None:
+            nodes = ", ".join(sorted(names.values())) or "none"
             raise Refusal(Code.BAD_MESSAGE, wording.NO_SUCH_NODE.format(node=node[:60], nodes=nodes))
-        return names[node]
+        return found
 
-    def _meant(self, door: Door | None) -> list[Door]:
-        here = [each for each in DOORS if each in self._ports.doors()]
+    def _meant(self, door: Door | None, card: NodeCard | None = None) -> list[Door]:
+        """The doors to drain, of this node or of the one with that card. Raises Refusal for one that is not there."""
+        there = self._ports.doors() if card is None or card.id == self._cluster.node else card.doors
+        here = [each for each in DOORS if each in there]
         if door is not None and door not in here:
             raise Refusal(Code.BAD_MESSAGE, wording.NO_SUCH_DOOR.format(door=door, doors=", ".join(here)))
         return here if door is None else [door]
@@ -322,13 +359,14 @@ class Drain:
         return RETRY_FIRST_MS + self._random_bits(32) % (self._spread_ms + 1)
 
     def _close(self) -> None:
-        """No session is left: the doors are closed."""
+        """No session is left: the doors are closed. The node where that was ordered records it, and those that have
+        sent somebody away; not every one that starts while the drain stands."""
         doors = self._draining()
         for door in doors:
             self._gate.close(door)
         self._patience.clear()
-        if doors and self._operator is not None:
-            sent = sum(self._sent[door] for door in doors)
+        sent = sum(self._sent[door] for door in doors)
+        if doors and self._operator is not None and (sent or self._ordered_here):
             self._audit.note(self._operator, "drain closed", _words(doors), "", f"done: {sent} sent away")
 
 

@@ -13,7 +13,7 @@ from gateway.core.clock import Clock
 from gateway.core.gate import Gate
 from gateway.core.operators.audit import REASON_BYTES, Outcome
 from gateway.core.operators.moderation import Moderation
-from gateway.core.ports.cluster import Cluster, LogLevelSet, Maintained
+from gateway.core.ports.cluster import Cluster, LogLevelSet, Maintained, ordered_at
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 
@@ -31,6 +31,8 @@ class LogLevelControl:
         self.until: int | None = None
         """When the usual level returns, in ms since 1970."""
         self.usual = "info"
+        self.ordered_at = 0
+        """When an operator set it last, as far as this node knows; see `ports.cluster`."""
         self._clock = clock
         self._moderation = moderation
         self._turn = turn
@@ -57,8 +59,9 @@ class LogLevelControl:
                 raise Refusal(Code.BAD_MESSAGE, wording.LEVELS.format(levels=", ".join(LEVELS)))
             if not 1 <= seconds <= LONGEST_SECONDS:
                 raise Refusal(Code.BAD_MESSAGE, wording.LEVEL_SECONDS.format(most=LONGEST_SECONDS))
+            self.ordered_at = ordered_at(self._cluster, self._clock.wall(), self.ordered_at)
             self._set(level, seconds)
-            self._cluster.tell(LogLevelSet(level, seconds))
+            self._cluster.tell(LogLevelSet(level, seconds, self.ordered_at))
             return Outcome(wording.LEVEL_IS.format(level=level), level)
 
         return self._moderation.perform(operator, Role.ADMIN, "log level", level, f"{seconds} s", act)
@@ -67,11 +70,25 @@ class LogLevelControl:
         """The temporary level, for the time that is left, if there is one."""
         if self.level is None or self.until is None:
             return None
-        return LogLevelSet(self.level, max(1, (self.until - self._clock.wall()) // 1000))
+        return LogLevelSet(self.level, max(1, (self.until - self._clock.wall()) // 1000), self.ordered_at)
 
     def join(self, told: LogLevelSet) -> None:
-        """Log as another node does."""
-        self._set(told.level, told.seconds)
+        """Log as another node does, unless something else was ordered since."""
+        if told.at >= self.ordered_at:
+            self.ordered_at = told.at
+            self._set(told.level, told.seconds)
+
+    def follow(self, level: LogLevelSet | None, at: int) -> None:
+        """Log as another node does, where that was ordered later than what this node knows."""
+        if at > self.ordered_at and level is not None:
+            self.join(level)
+        elif at > self.ordered_at:
+            self.ordered_at = at
+            self.settle(self.usual)
+
+    def tell_again(self) -> None:
+        """Tell what holds to nodes that have not heard it."""
+        self._cluster.tell(self.standing() or LogLevelSet(self.usual, SECONDS, self.ordered_at))
 
     def _set(self, level: str, seconds: int) -> None:
         if level == self.usual:
@@ -95,6 +112,8 @@ class Maintenance:
     def __init__(self, gate: Gate, clock: Clock, moderation: Moderation, cluster: Cluster) -> None:
         self.since: int | None = None
         """When it began, in ms since 1970; None when it is off."""
+        self.ordered_at = 0
+        """When an operator switched it last, as far as this node knows; see `ports.cluster`."""
         self._gate = gate
         self._clock = clock
         self._moderation = moderation
@@ -111,15 +130,23 @@ class Maintenance:
 
         def act() -> Outcome:
             said = (sanitize.line(words, REASON_BYTES) if words.strip() else wording.MAINTENANCE) if on else None
+            self.ordered_at = ordered_at(self._cluster, self._clock.wall(), self.ordered_at)
             self._set(said)
-            self._cluster.tell(Maintained(said))
+            self._cluster.tell(Maintained(said, self.ordered_at))
             return Outcome(wording.MAINTENANCE_BEGUN, "on") if on else Outcome(wording.MAINTENANCE_OVER, "off")
 
         return self._moderation.perform(operator, Role.ADMIN, "maintenance", "on" if on else "off", words, act)
 
     def join(self, told: Maintained) -> None:
-        """Be in maintenance, or not, as another node is."""
-        self._set(told.words)
+        """Be in maintenance, or not, as another node is, unless something else was ordered since."""
+        if told.at >= self.ordered_at:
+            self.ordered_at = told.at
+            if told.words != self.words:
+                self._set(told.words)
+
+    def tell_again(self) -> None:
+        """Tell what holds to nodes that have not heard it."""
+        self._cluster.tell(Maintained(self.words, self.ordered_at))
 
     def _set(self, words: str | None) -> None:
         begun = self._clock.wall() if self.words is None else self.since

@@ -1,8 +1,9 @@
 """Standing orders: what operators have ordered for all nodes and is in force (a drain, maintenance, a log level), for a
-node that starts after the order was given.
+node that was not told of it: it started after the order was given, was cut off, or fell behind.
 
-Such a node asks the others before its doors open, and does what they all say. What they do not say alike was just given
-or just ended: it hears that itself, or, if it was told before it could hear, asks again until the others agree.
+Such a node asks all others, one that starts before its doors open. Every order has the time at which it was given, by
+the one clock that the nodes share, and the later one holds: so it does not matter whom a node asks first, what it hears
+meanwhile, and whether some that answer have not heard themselves. One that finds that it knows more tells it again.
 
 - A node that has not learned the orders itself does not tell any: of nodes that start together none asks another.
 - One that does not answer is asked TRIES times and then left out: a gateway starts beside a node that stands still.
@@ -19,22 +20,24 @@ from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.operators.drain import Drain
 from gateway.core.operators.maintenance import LogLevelControl, Maintenance
-from gateway.core.ports.cluster import Cluster, DrainBegun, DrainEnded, LogLevelSet, Maintained
+from gateway.core.ports.cluster import Cluster, DrainBegun, LogLevelSet, Maintained, Missed
 from gateway.errors import JournalError, Refusal
 
 KIND = "orders"
 TRIES = 3
-AGAIN_SECONDS = 2.0
-"""Seconds until nodes are asked again that do not agree; others hear of an order within a second."""
-MOST_AGAIN = 5
+AGAIN_SECONDS = 0.5
+"""Until those that did not answer are asked again: after Redis was away each needs a moment to be reached."""
 
 
 class Orders(msgspec.Struct, frozen=True):
-    """What is in force at a node for all nodes."""
+    """What is in force at a node for all nodes, and when it was ordered."""
 
     drains: list[DrainBegun] = []
+    drains_ended_at: int = 0
     maintenance: str | None = None
+    maintenance_at: int = 0
     level: LogLevelSet | None = None
+    level_at: int = 0
 
 
 _encode = msgspec.json.Encoder().encode
@@ -52,12 +55,8 @@ class StandingOrders:
         self._log_level = log_level
         self._clock = clock
         self._learned = False
-        self._again = MOST_AGAIN
         self._found: list[Orders] = []
-        self._heard: set[type] = set()
-        """The kinds of orders that were given, or ended, while this node asked."""
-        for kind in (DrainEnded, Maintained, LogLevelSet):
-            cluster.hear(kind, lambda told: self._heard.add(type(told)))
+        cluster.hear(Missed, lambda missed: self._learn_again())
         cluster.serve(KIND, lambda asked: Answer.of(self._told()))
 
     def learn(self) -> Answer[Refusal | None]:
@@ -66,37 +65,45 @@ class StandingOrders:
         return self._ask(others, TRIES)
 
     def apply(self) -> None:
-        """The doors are open: do what was heard meanwhile, and what all others have said."""
+        """The doors are open: do what was heard meanwhile, and what the others have said."""
         self._learned = True
         found, self._found = self._found, []
         for drain in self._drain.standing():
             self._drain.join(drain)
-        if not found:
-            return
-        first, *others = found
-        if any(_kinds(each) != _kinds(first) for each in others) and self._again:
-            self._again -= 1
-            self._clock.later(AGAIN_SECONDS, lambda: self.learn().then(lambda _: self.apply()))
-        if DrainEnded not in self._heard:
-            for drain in first.drains:
-                if all(drain.door in {each.door for each in other.drains} for other in others):
-                    self._drain.take_over(drain)
-        alike = all(each.maintenance == first.maintenance for each in others)
-        if first.maintenance is not None and alike and Maintained not in self._heard:
-            self._maintenance.join(Maintained(first.maintenance))
-        level = first.level
-        alike = all(each.level is not None and level is not None and each.level.level == level.level for each in others)
-        if level is not None and alike and LogLevelSet not in self._heard:
-            self._log_level.join(level)
+        self._follow(found)
+
+    def _learn_again(self) -> None:
+        """Something may have been missed here, and what was ordered here may not have been heard elsewhere."""
+
+        def learned(_: Refusal | None) -> None:
+            found, self._found = self._found, []
+            self._follow(found)
+
+        if self._learned:
+            self.learn().then(learned)
+
+    def _follow(self, found: Sequence[Orders]) -> None:
+        for each in found:
+            self._drain.follow(each.drains, each.drains_ended_at)
+            self._maintenance.join(Maintained(each.maintenance, each.maintenance_at))
+            self._log_level.follow(each.level, each.level_at)
+        for each in found:
+            if _drained_at(each) < self._drain.ordered_at:
+                self._drain.tell_again()
+            if each.maintenance_at < self._maintenance.ordered_at:
+                self._maintenance.tell_again()
+            if each.level_at < self._log_level.ordered_at:
+                self._log_level.tell_again()
 
     def _told(self) -> bytes | JournalError:
         if not self._learned:
             return JournalError(wording.NODE_STARTS)
-        level = self._log_level.standing()
-        return _encode(Orders(self._drain.standing(), self._maintenance.words, level))
+        drain, maintenance, level = self._drain, self._maintenance, self._log_level
+        drained = drain.standing(), drain.ended_at
+        return _encode(Orders(*drained, maintenance.words, maintenance.ordered_at, level.standing(), level.ordered_at))
 
     def _ask(self, nodes: Sequence[str], tries: int) -> Answer[Refusal | None]:
-        if not nodes or not tries:
+        if not nodes:
             return Answer.of(None)
         silent: list[str] = []
         left = [len(nodes)]
@@ -115,10 +122,15 @@ class StandingOrders:
 
         for node in nodes:
             self._cluster.ask(node, KIND).then(partial(heard, node))
-        return done.chain(lambda again: self._ask(again, tries - 1))
+        return done.chain(lambda again: self._ask_again(again, tries - 1))
+
+    def _ask_again(self, nodes: Sequence[str], tries: int) -> Answer[Refusal | None]:
+        if not nodes or not tries:
+            return Answer.of(None)
+        answer: Answer[Refusal | None] = Answer()
+        self._clock.later(AGAIN_SECONDS, lambda: self._ask(nodes, tries).then(answer.set))
+        return answer
 
 
-def _kinds(orders: Orders) -> tuple[object, ...]:
-    """What nodes that have heard the same say alike; the time that a level lasts differs."""
-    level = None if orders.level is None else orders.level.level
-    return {each.door for each in orders.drains}, orders.maintenance, level
+def _drained_at(orders: Orders) -> int:
+    return max(orders.drains_ended_at, *(each.at for each in orders.drains), 0)

@@ -40,7 +40,7 @@ of all nodes, and says which node has it."""
 class NodeCard(msgspec.Struct, frozen=True):
     """What the others know of a node: its `id`, new with every start; its `number`, never used again; the `name` that
     people read; which of its family's workers it is, from 1 on (0: it is alone on its ports); its version; since when
-    it runs (ms since 1970), and how far Redis' clock is ahead of its own (ms; 0 while they agree)."""
+    it runs (ms since 1970), how far Redis' clock is ahead of its own (ms; 0 while they agree), and its `doors`."""
 
     id: str
     number: int
@@ -50,6 +50,7 @@ class NodeCard(msgspec.Struct, frozen=True):
     version: str = ""
     started_at: int = 0
     clock_ms: int = 0
+    doors: Sequence[str] = ()
 
     @property
     def label(self) -> str:
@@ -134,14 +135,15 @@ class PersonKicked(msgspec.Struct, frozen=True, tag="kicked"):
 
 
 class Maintained(msgspec.Struct, frozen=True, tag="maintained"):
-    """Maintenance has begun, and newcomers are told this; null: it is over."""
+    """Maintenance has begun, and newcomers are told this; null: it is over. `at`: see `ordered_at`."""
 
     words: str | None
+    at: int = 0
 
 
 class DrainBegun(msgspec.Struct, frozen=True, tag="drain"):
     """The operator of that name, role and source drains a door, null: all, of all nodes or of that one: so many
-    sessions a second at each, which are told to come back within so many ms."""
+    sessions a second at each, which are told to come back within so many ms. `at`: see `ordered_at`."""
 
     door: str | None
     per_second: float
@@ -150,17 +152,21 @@ class DrainBegun(msgspec.Struct, frozen=True, tag="drain"):
     role: int
     source: str
     node: str = ""
+    at: int = 0
 
 
 class DrainEnded(msgspec.Struct, frozen=True, tag="drain_ended"):
-    """Every door of every node is open again."""
+    """Every door of every node is open again. `at`: see `ordered_at`."""
+
+    at: int = 0
 
 
 class LogLevelSet(msgspec.Struct, frozen=True, tag="level"):
-    """The log's level is another one for so many seconds."""
+    """The log's level is another one for so many seconds. `at`: see `ordered_at`."""
 
     level: str
     seconds: int
+    at: int = 0
 
 
 class LinkMinted(msgspec.Struct, frozen=True, tag="link"):
@@ -273,6 +279,14 @@ class Cluster(Protocol):
 
     def serve(self, kind: str, use: "Serve") -> None:
         """Let `use` answer the questions of that kind that other nodes ask this one."""
+
+
+def ordered_at(cluster: Cluster, wall: int, before: int) -> int:
+    """The time of an order that is given at `wall` by this machine's clock, by Redis' clock, which all nodes share (ms
+    since 1970). It is later than `before`, the time of the order that it takes the place of: of two orders all nodes
+    follow the later one, in whatever order they hear them."""
+    own = next((card.clock_ms for card in cluster.cards() if card.id == cluster.node), 0)
+    return max(wall + own, before + 1)
 
 
 class Hearers:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.core.gate import DoorState
@@ -80,6 +81,14 @@ def test_a_node_that_is_not_there_is_refused_with_those_that_are(nodes: Nodes) -
     refused = begin(nodes, here, node="c")
     assert isinstance(refused, Refusal) and refused.code is Code.BAD_MESSAGE
     assert "there are a, b" in refused.text and states(nodes) == [DoorState.READY] * 2
+
+
+def test_a_door_that_the_named_node_does_not_have_is_refused_with_those_that_it_has(nodes: Nodes) -> None:
+    here, _ = nodes.start("a"), nodes.start("b")
+    cluster = nodes.clusters["b"]
+    cluster.card = msgspec.structs.replace(cluster.card, doors=["tcp"])
+    refused = begin(nodes, here, node="b")
+    assert isinstance(refused, Refusal) and refused.text.endswith("there is no door web to drain: tcp")
 
 
 def test_a_port_that_another_node_cannot_open_again_stays_closed_there(
