@@ -3,11 +3,14 @@
 Each node has a channel of its own in Redis (PUBLISH), and a question and its answer are one message each: nothing is
 stored, and nobody else is woken. What this rests on:
 
-- Redis says how many heard a message. A node that nobody listens for is gone, and is known to be at once.
+- Redis says how many heard a message. What nobody has heard was not done, so it is sent again: the other node listens
+  anew within PAUSE after Redis has come back. After TRIES the node is gone, and is not tried again.
 - A node that hears but does not answer (it is stopped, or its loop stands still) is waited for ANSWER_SECONDS once;
   after that, until something comes from it again, only SILENT_SECONDS. So a page that is asked for every two seconds
   does not wait for it each time.
-- A question is sent once. An act that may have been done is not done again: whoever asked is told that it is unknown.
+- A question that may have been heard is sent once. An act that may have been done is not done again: whoever asked is
+  told that it is unknown. An answer is sent again, because a second one is ignored. A connection that was not used for
+  HEARTBEAT may have broken meanwhile, so it is tried before anything is sent on it.
 - These are connections of their own, so that a large page of a table never delays a message of the chat.
 """
 
@@ -17,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -36,6 +39,7 @@ HEARTBEAT = 1.0
 SILENCE = 3.0
 PAUSE = 0.2
 """Seconds before what failed is tried again."""
+TRIES = 3
 AT_ONCE = 32
 OPEN = 1000
 """Questions without an answer, at most."""
@@ -56,6 +60,14 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
     failed: bool = False
 
 
+class _Letter(NamedTuple):
+    """An envelope on its way to a node, which may be sent so many times."""
+
+    node: str
+    what: Envelope
+    tries: int
+
+
 _pack = msgspec.msgpack.Encoder().encode
 _read = msgspec.msgpack.Decoder(Envelope).decode
 
@@ -71,7 +83,9 @@ class Questions:
         """By number: the node that was asked, and who waits."""
         self._last = 0
         self._silent: set[str] = set()
-        self._queue: deque[tuple[str, Envelope]] = deque()
+        self._queue: deque[_Letter] = deque()
+        self._spoken = 0.0
+        """When something was sent last, by the loop's time."""
         self._queued = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
@@ -100,8 +114,9 @@ class Questions:
         self._last += 1
         answer: Answer[bytes | JournalError] = Answer()
         self._open[self._last] = node, answer
-        self._post(node, Envelope(kind, self._last, self._node, question))
-        patience = SILENT_SECONDS if node in self._silent else ANSWER_SECONDS
+        known = node in self._silent
+        self._post(_Letter(node, Envelope(kind, self._last, self._node, question), 1 if known else TRIES))
+        patience = SILENT_SECONDS if known else ANSWER_SECONDS
         self._loop.call_later(patience, partial(self._expire, self._last))
         return answer
 
@@ -125,8 +140,8 @@ class Questions:
 
     # Sending
 
-    def _post(self, node: str, what: Envelope) -> None:
-        self._queue.append((node, what))
+    def _post(self, letter: _Letter) -> None:
+        self._queue.append(letter)
         self._queued.set()
 
     async def _send(self) -> None:
@@ -137,16 +152,28 @@ class Questions:
                 some = [self._queue.popleft() for _ in range(min(AT_ONCE, len(self._queue)))]
                 await self._send_all(some)
 
-    async def _send_all(self, some: Sequence[tuple[str, Envelope]]) -> None:
+    async def _send_all(self, some: Sequence[_Letter]) -> None:
+        if self._loop.time() - self._spoken > HEARTBEAT:
+            with suppress(BackplaneError):
+                await self._mouth.ask([("PING",)])
         try:
-            heard = await self._mouth.ask([("PUBLISH", CHANNEL + node, _pack(what)) for node, what in some])
+            heard = await self._mouth.ask([("PUBLISH", CHANNEL + each.node, _pack(each.what)) for each in some])
         except BackplaneError as error:
             heard = [error] * len(some)
-        for (_, what), count in zip(some, heard, strict=True):
-            if what.kind and count == 0:
-                self._settle(what.number, BackplaneError(wording.NODE_GONE))
-            elif what.kind and isinstance(count, Exception):
-                self._settle(what.number, BackplaneError(str(count)))
+        self._spoken = self._loop.time()
+        for each, count in zip(some, heard, strict=True):
+            if count == 0 or isinstance(count, Exception):
+                self._failed(each, count)
+
+    def _failed(self, letter: _Letter, count: int | Exception) -> None:
+        node, what, tries = letter
+        if what.kind and isinstance(count, Exception):
+            self._settle(what.number, BackplaneError(str(count)))
+        elif tries > 1 and (not what.kind or what.number in self._open):
+            self._loop.call_later(PAUSE, self._post, _Letter(node, what, tries - 1))
+        elif what.kind:
+            self._silent.add(node)
+            self._settle(what.number, BackplaneError(wording.NODE_GONE))
 
     # Hearing
 
@@ -188,7 +215,7 @@ class Questions:
             body = str(value).encode() if isinstance(value, JournalError) else value
             if len(body) > LARGEST:
                 failed, body = True, wording.NODE_ANSWER_TOO_LARGE.encode()
-            self._post(asked.sender, Envelope("", asked.number, self._node, body, failed))
+            self._post(_Letter(asked.sender, Envelope("", asked.number, self._node, body, failed), TRIES))
 
         use: Callable[[bytes], Answer[Any]] | None = self._served.get(asked.kind)
         if use is None:

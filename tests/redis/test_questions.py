@@ -111,6 +111,54 @@ async def test_without_redis_it_is_told_and_comes_back_by_itself(
                 await asyncio.sleep(0.02)
 
 
+async def test_after_redis_came_back_the_first_question_and_its_answer_arrive(
+    start_redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TRIES", 10_000)
+    server = start_redis()
+    async with asking(server.url, "a", "b") as (here, there):
+        server.kill()
+        server.start()
+        here._spoken = there._spoken = 0.0  # nothing was sent for long
+        assert await value(here.ask("b", "echo", b"back")) == b"back", "though nobody listened yet"
+
+
+async def test_an_answer_on_a_connection_that_has_just_broken_is_sent_on_the_next(
+    url: str, redis_server: RedisServer
+) -> None:
+    async with asking(url, "a", "b") as (here, there):
+        answer: Answer[bytes | JournalError] = Answer()
+        asked: list[bytes] = []
+
+        def later(question: bytes) -> Answer[bytes | JournalError]:
+            asked.append(question)
+            return answer
+
+        there.serve("later", later)
+        found = here.ask("b", "later", b"")
+        await soon(lambda: asked)
+        broken = there._mouth._connection._writer
+        there._spoken = there._loop.time() + PATIENCE  # it was used just now: it is not tried before
+        broken.close()
+        answer.set(b"all the same")
+        assert await value(found) == b"all the same"
+
+
+async def test_an_act_is_not_asked_for_again_on_another_connection(url: str) -> None:
+    async with asking(url, "a", "b") as (here, there):
+        asked: list[bytes] = []
+
+        def act(question: bytes) -> Answer[bytes | JournalError]:
+            asked.append(question)
+            return Answer.of(b"done")
+
+        there.serve("act", act)
+        here._spoken = here._loop.time() + PATIENCE
+        here._mouth._connection._writer.close()
+        assert isinstance(await value(here.ask("b", "act", b"once")), JournalError)
+        assert await value(here.ask("b", "act", b"twice")) == b"done" and asked == [b"twice"]
+
+
 async def test_no_more_than_so_many_wait_and_all_are_told_at_the_end(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "OPEN", 2)
     async with asking(url, "a") as (here,):
