@@ -301,7 +301,7 @@ class Gateway:
         ports = {name: port for name, _, port in self.listeners.named()}
         port = next((ports[name] for name in PORTS_OF_NAME if name in ports), 0)
         name = f"{socket.gethostname().partition('.')[0] or 'localhost'}:{port}"
-        started, worker, doors = self.hub.stats.sampler.started_at, self.worker, list(self.listeners.doors())
+        started, worker, doors = self.hub.stats.sampler.started_at, self.worker, tuple(self.listeners.doors())
         if worker is None:
             return NodeCard(cluster.node, cluster.number, name, version=__version__, started_at=started, doors=doors)
         family = hashlib.sha256(worker.secret.encode()).hexdigest()[:16]

@@ -45,7 +45,7 @@ class LinkedCluster:
         self.node, self.number = node, len(nodes.worlds) + 1
         self.away = False
         self.served: dict[str, Serve] = {}
-        self.card = NodeCard(node, self.number, node, doors=["tcp", "telnet", "web"])
+        self.card = NodeCard(node, self.number, node, doors=("tcp", "telnet", "web"))
         self.hearers = Hearers()
 
     def tell(self, fact: Fact) -> None:

@@ -50,7 +50,7 @@ class NodeCard(msgspec.Struct, frozen=True):
     version: str = ""
     started_at: int = 0
     clock_ms: int = 0
-    doors: Sequence[str] = ()
+    doors: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

@@ -86,7 +86,7 @@ def test_a_node_that_is_not_there_is_refused_with_those_that_are(nodes: Nodes) -
 def test_a_door_that_the_named_node_does_not_have_is_refused_with_those_that_it_has(nodes: Nodes) -> None:
     here, _ = nodes.start("a"), nodes.start("b")
     cluster = nodes.clusters["b"]
-    cluster.card = msgspec.structs.replace(cluster.card, doors=["tcp"])
+    cluster.card = msgspec.structs.replace(cluster.card, doors=("tcp",))
     refused = begin(nodes, here, node="b")
     assert isinstance(refused, Refusal) and refused.text.endswith("there is no door web to drain: tcp")
 
