@@ -242,7 +242,7 @@ async def test_a_peer_that_goes_in_any_order_is_no_error(
     kind: str,
     meanwhile: Callable[[Running], None],
 ) -> None:
-    web = await start(tls=True, header_deadline=0.5, closing=0.3)
+    web = await start(tls=True, header_deadline=PATIENCE, closing=0.3)
     first = {
         "stream": b"GET /r/lobby/raw HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "kept alive": GET,
