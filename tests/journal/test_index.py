@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +18,7 @@ from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import Code, JournalError, Refusal
 from gateway.journal.disk import Disk
-from gateway.journal.index import SqliteIndex
+from gateway.journal.index import SEARCH_NICENESS, SqliteIndex
 from tests.fakes import StandingClock, new_index
 from tests.journal.conftest import ROOT, Turns
 
@@ -264,6 +265,22 @@ def test_verbs_are_done_elsewhere_and_answered_here(turns: Turns, path: Path) ->
     assert [message.text for message in answers[1].messages] == ["hello"]
     assert answers[2] is None
     index.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+def test_a_search_leaves_the_processor_to_others(turns: Turns, path: Path) -> None:
+    index = SqliteIndex(path, call_soon_threadsafe=turns.call_soon_threadsafe)
+    answers: list[Any] = []
+    index.add(messages("hello")).then(answers.append)
+    index.find(SearchQuery(("ops",), ("hello",))).then(answers.append)
+    turns.until(lambda: len(answers) == 2)
+    niceness = {
+        thread.name.split("_")[0]: os.getpriority(os.PRIO_PROCESS, thread.native_id or 0)
+        for thread in threading.enumerate()
+    }
+    index.close()
+    assert niceness["search"] == SEARCH_NICENESS
+    assert niceness["index"] == niceness["MainThread"]
 
 
 def test_closing_does_not_wait_for_what_is_queued(turns: Turns, path: Path) -> None:
