@@ -15,16 +15,15 @@ import msgspec
 from gateway import wording
 from gateway.core import sanitize
 from gateway.core.doors import commands
-from gateway.core.doors.join import ROOMS_PER_SESSION, Greeting, Position, join, too_many_rooms
+from gateway.core.doors.join import ROOMS_PER_SESSION, Greeting, Position, join, show_history, too_many_rooms
 from gateway.core.doors.post import say_at_length
 from gateway.core.doors.welcome import rename, welcome
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.protocol.events import Error, History, Notice, Pong, Read, Typing, error_event, too_fast
+from gateway.core.protocol.events import Error, Notice, Pong, Read, Typing, error_event, too_fast
 from gateway.core.protocol.message import Kind
-from gateway.core.protocol.wire import as_msg
-from gateway.core.rooms.catch_up import Past, Range
+from gateway.core.rooms.catch_up import Range
 from gateway.core.rooms.fanout import Member, member_of
 from gateway.core.rooms.registry import LOBBY, RECENT_MESSAGES
 from gateway.core.sessions import nicknames
@@ -275,7 +274,7 @@ class BrowserDoor:
         name = self._member(session, earlier.room).room.name
         wanted = Range(before=earlier.before, limit=earlier.limit)
         page = self.hub.commits.after_own(session).chain(lambda _: self.hub.history.read(name, wanted))
-        session.wait_for(page, partial(_show_page, session), earlier.id)
+        session.wait_for(page, partial(show_history, self.hub, session), earlier.id)
 
     def _seen(self, session: Session, read: MarkRead) -> None:
         """Remember how far the person has read, and tell their other connections. Not counted against the rate: it only
@@ -335,10 +334,6 @@ class BrowserDoor:
         if len(recent) + 1 >= BAD_MESSAGES:
             words = wording.BAD_MESSAGES.format(count=BAD_MESSAGES, seconds=BAD_SECONDS)
             self.hub.close(session, CloseReason.BAD_MESSAGES, words)
-
-
-def _show_page(session: Session, past: Past) -> None:
-    session.tell(History(past.room, [as_msg(message) for message in past.messages], past.more))
 
 
 def _sorted_out(places: list[Place]) -> tuple[list[Place], list[Refusal]]:

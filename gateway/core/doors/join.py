@@ -8,13 +8,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 
+from msgspec import UNSET
+
 from gateway import wording
 from gateway.core.address import WaysIn
 from gateway.core.hub import Hub
 from gateway.core.protocol.events import Ack, History, Notice, PageShown, error_event
 from gateway.core.protocol.wire import as_msg, day
 from gateway.core.rooms.catch_up import Past, Range
-from gateway.core.rooms.fanout import Member, Room, member_of, talks_in
+from gateway.core.rooms.fanout import Member, Room, member_of, said_by, talks_in
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 
@@ -27,7 +29,8 @@ def show_history(hub: Hub, session: Session, past: Past, shape: type[History] = 
     is sent wherever it changes, and before the first message if that is not from today."""
     shown = [as_msg(message) for message in past.messages]
     if session.wire.objects:
-        session.tell(shape(past.room, shown, past.more))
+        own = said_by(session, past.messages) or UNSET
+        session.tell(shape(past.room, shown, past.more, own))
         return
     today = day(hub.clock.wall())
     for of, messages in groupby(shown, key=lambda message: day(message.ts)):

@@ -111,11 +111,13 @@ class Ack(Event, frozen=True, tag="ack"):
 
 
 class History(Event, frozen=True, tag="history"):
-    """Earlier messages, oldest first; `more`: there are older ones."""
+    """Earlier messages, oldest first; `more`: there are older ones; `own` are the numbers of those that the person
+    said."""
 
     room: str
     messages: list[Msg]
     more: bool
+    own: list[int] | UnsetType = UNSET
 
 
 class PageShown(History, frozen=True, tag="history"):

@@ -143,6 +143,12 @@ def members_of(session: Session) -> list[Member]:
     return [member for member in session.rooms.values() if isinstance(member, Member)]
 
 
+def said_by(session: Session, messages: Sequence[Message]) -> list[int]:
+    """The numbers of those messages that the peer has said."""
+    authors = session.authors if messages else ()
+    return [message.seq for message in messages if message.identity in authors]
+
+
 def member_of(session: Session, room: str) -> Member | None:
     """The session in one of its rooms; None when it is not in that room."""
     member = session.rooms.get(room)
@@ -272,14 +278,9 @@ class Room:
             listed = [*listed, *islice(others, MEMBERS_LISTED - len(listed))]
         epoch, seq = ("", 0) if session.identity is None else session.identity.reads.get(self.name, ("", 0))
         read = UNSET if session.identity is None else seq if epoch == self.epoch else 0
-        own = self._said_by(session) or UNSET
+        own = said_by(session, self.log.last(OWN_LOOKED_AT)) or UNSET
         head, topic = self.log.head, self.topic
         return Joined(self.name, self.epoch, self.first, head, recovered, topic, self.count, listed, read, own)
-
-    def _said_by(self, session: Session) -> list[int]:
-        latest = self.log.last(OWN_LOOKED_AT)
-        authors = session.authors if latest else ()
-        return [message.seq for message in latest if message.identity in authors]
 
     def attach(self, member: Member) -> None:
         """Let the member read from its cursor on."""

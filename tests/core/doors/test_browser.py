@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.rooms.fanout import OWN_LOOKED_AT
 from tests.core.world import Peer, World
 
 
@@ -53,3 +54,19 @@ def test_a_page_that_comes_back_is_told_which_of_the_latest_messages_it_said() -
     assert world.browser(token=token).told("joined")[0]["own"] == [1, 3]
     world.later(1000)
     assert "own" not in world.browser("ana").told("joined")[0]  # somebody else, under that name
+
+
+def test_older_messages_come_with_the_numbers_of_those_that_the_person_said() -> None:
+    world = World()
+    ana, bob = world.browser("ana"), world.terminal("bob")
+    token = ana.told("welcome")[0]["token"]
+    ana.asks(type="say", room="lobby", text="one")
+    for number in range(OWN_LOOKED_AT):
+        bob.says(f"line {number}")
+    again = world.browser(token=token)
+    assert "own" not in again.told("joined")[0]
+    again.asks(type="history", room="lobby", before=3)
+    assert again.told("history")[-1]["own"] == [1]
+    other = world.browser("cy")
+    other.asks(type="history", room="lobby", before=3)
+    assert "own" not in other.told("history")[-1]

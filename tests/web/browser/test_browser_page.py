@@ -535,5 +535,6 @@ def test_a_muted_or_kicked_person_reads_why_and_keeps_the_draft(
     expect(page.locator("#banner")).to_contain_text(re.compile(r"You are banned until ([\d-]+ )?\d\d:\d\d: spam"))
     page.reload()
     expect(page.locator("#closed")).to_contain_text("You can go on reading.")
+    expect(page.locator("#my-nick")).to_have_text("sven")
     expect(page.get_by_text("all can read this")).to_be_visible()
     expect(page.locator("#skeleton")).to_be_hidden()

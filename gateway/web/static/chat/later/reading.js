@@ -8,6 +8,7 @@ import { at } from "../../shared/address.js";
  * @param {import("../rooms/room.js").Room[]} rooms
  */
 export async function read(page, rooms) {
+  if (page.wanted) page.iAm(page.wanted);
   for (const room of rooms) {
     try {
       const answer = await (await fetch(at(`/r/${room.name}/messages?limit=100`), { headers: { Accept: "application/json" } })).json();

@@ -68,7 +68,7 @@ export class People {
     const web = [...doors.values()].filter((door) => door === "web").length;
     const complete = count === doors.size;
     const tally = complete ? words.doors(web, count - web) : "";
-    if (count) byId("count").textContent = byId("people-title").textContent = words.here(count);
+    if (count) byId("count").textContent = words.here(count);
     byId("first").textContent = count > 1 ? words.quiet : words.first;
     byId("tally").textContent = tally;
     byId("members-note").hidden = complete;

@@ -82,7 +82,7 @@ export class Room {
     this.count = event.count;
     this.topic = event.topic;
     this.log.joined(event);
-    for (const seq of event.own ?? []) this.log.rows.mine(seq);
+    this.#mine(event);
     if (event.recovered) {
       if (event.head <= this.log.head) this.#caughtUp();
     } else if (!this.#catchingUp) this.#page.send({ type: "history", room: this.name }); // a new epoch brings none by itself
@@ -104,6 +104,7 @@ export class Room {
   }
 
   _history(event) {
+    this.#mine(event);
     this.log.history(event, this.#page.me);
     if (!this.#catchingUp) return;
     const { seq } = this.log.rows.unread;
@@ -138,6 +139,11 @@ export class Room {
     this.#formerDoor = this.doors.get(to) ?? this.#formerDoor;
     this.doors.set(to, this.doors.get(from));
     this.doors.delete(from);
+  }
+
+  /** What we said, of what is told. */
+  #mine({ own = [] }) {
+    for (const seq of own) this.log.rows.mine(seq);
   }
 
   /** Tells the server how far this room has been read; not at each message. */
