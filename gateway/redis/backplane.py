@@ -51,7 +51,7 @@ call: 40 of the 55 µs that a small one costs.)"""
 LIBRARY = SOURCE.replace("@NAME@", NAME)
 STORES = {"append", "topic", "probe"}
 """Verbs that must not be done when Redis is full."""
-READS = {"ping", "news", "read", "rooms", "paste", "removed", "removals"}
+READS = {"ping", "news", "read", "rooms", "paste", "removed", "removals", "settled"}
 """Verbs that change nothing: they are done also when Redis cannot write."""
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,8 @@ class Backplane:
         self.house_last = 0
         """The number of the last house event at the time of the start."""
         self.house_began = 0
-        """What it was when the Redis that was entered last began the life that its token stands for."""
+        """What it was when the Redis that was entered last began the life that its token stands for; -1: it is another
+        Redis, or was emptied."""
         self.offset_ms = 0
         """What has to be added to this machine's clock to get that of Redis; 0 while they agree."""
         self.entered: Callable[[], Awaitable[None]] | None = None
@@ -330,7 +331,8 @@ class Backplane:
             raise refusal_of(entered, connection.address)
         token, seed, now, kept, last, began = (each.decode() for each in entered)
         self._compare_clocks(asked, int(now))
-        before, self._token, self.seed, self.house_began = self._token, token, seed, int(began)
+        emptied = self.seed not in ("", seed)
+        before, self._token, self.seed, self.house_began = self._token, token, seed, -1 if emptied else int(began)
         if before == token:
             return
         if not before:

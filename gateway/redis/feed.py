@@ -273,7 +273,7 @@ class StreamFeed:
         began = self._backplane.house_began
         if began < house_last:
             log.warning(wording.LOG_REDIS_FORGOT)
-            self._house_last = began
+            self._house_last = max(began, 0)
             for each in (*self._forgotten, *self._lost):
                 self._backplane.when_back(each)
         self.read_all()

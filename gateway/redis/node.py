@@ -1,7 +1,9 @@
 """A node: one gateway of those that share a Redis, with everything of its own that speaks to it."""
 
 import asyncio
+import time
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.core.answer import Answer
 from gateway.errors import BackplaneError, StartError
@@ -11,6 +13,10 @@ from gateway.redis.feed import StreamFeed
 from gateway.redis.journal import RedisJournal
 from gateway.redis.ledger import RedisLedger
 from gateway.redis.questions import Questions
+
+SETTLED_SECONDS = 5.0
+"""Two beats of a node, and a second."""
+SETTLED_PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,9 @@ async def join(url: str, kept: int, new_key: bytes) -> Node:
     questions = Questions(url, backplane.node)
     cluster = RedisCluster(backplane, feed, questions)
     feed.start()
-    questions.start()
+    await _settled(backplane)
     key = await _value(cluster.begin(new_key))
+    questions.start()  # not before: whoever listens is waited for
     if isinstance(key, BackplaneError):
         await questions.close()
         await backplane.close()
@@ -59,7 +66,16 @@ async def join(url: str, kept: int, new_key: bytes) -> Node:
     return Node(backplane, feed, journal, cluster, questions, key)
 
 
-async def _value(answer: Answer[bytes | BackplaneError]) -> bytes | BackplaneError:
-    future: asyncio.Future[bytes | BackplaneError] = asyncio.get_running_loop().create_future()
+async def _settled(backplane: Backplane) -> None:
+    """Wait until the other nodes have told a Redis that has just forgotten something what they know, or this one would
+    take a number that is in use, and sign with a key of its own. Those of another database are told apart by nothing
+    but time: they say nothing, and are waited for SETTLED_SECONDS."""
+    deadline = time.monotonic() + SETTLED_SECONDS
+    while time.monotonic() < deadline and await _value(backplane.do("settled")) == 0:
+        await asyncio.sleep(SETTLED_PAUSE)
+
+
+async def _value(answer: Answer[Any]) -> Any:
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     answer.then(future.set_result)
     return await future

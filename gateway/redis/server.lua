@@ -9,6 +9,7 @@
 --                   (ms) nobody may append. A flushed, restored or failed-over Redis does not hold the nodes' token.
 --   gw:run:house    the number of the last event of the house when that token was made: a node that has read later ones
 --                   knows that Redis has lost its end
+--   gw:new          Redis came up, or was emptied, a short time ago
 --   gw:seed         from which the epochs of rooms nobody has written to are derived
 --   gw:rooms        set of the names
 --   gw:room:NAME    hash: epoch, head, topic, ts (of the last message)
@@ -25,6 +26,7 @@
 -- it stands in the way of the next message.
 
 local verbs = {}
+local NEW_MS = 10000
 
 -- The token that was handed out by this very process. It is not stored: Redis stores the library with the data, so after
 -- a restart or a failover this is false, whatever `gw:run` holds, and every node has to enter.
@@ -129,6 +131,7 @@ function verbs.enter(a)
     token = a[2]
     redis.call('SET', 'gw:run', a[1] .. ' ' .. token .. ' ' .. string.format('%.0f', until_ms))
     redis.call('SET', 'gw:run:house', redis.call('GET', 'gw:house:last') or '0')
+    redis.call('SET', 'gw:new', 1, 'PX', NEW_MS)
   end
   entered = token
   redis.call('SET', 'gw:seed', a[4], 'NX')
@@ -755,6 +758,17 @@ end
 
 -- A number that no node has had. Where it was forgotten (FLUSHALL), the beats of those that live bring it back.
 function verbs.node_number() return redis.call('INCR', 'gw:node-number') end
+
+-- 1 when every node that lives has told a Redis that has just lost its end, or all, what it knows: its number, and the
+-- key that signs the tokens. A node that lives listens on a channel, and channels are not forgotten.
+function verbs.settled()
+  if redis.call('EXISTS', 'gw:new') == 0 then return 1 end
+  for _, channel in ipairs(redis.call('PUBSUB', 'CHANNELS', 'gw:node:*')) do
+    local known = redis.call('HEXISTS', 'gw:nodes', string.sub(channel, 9)) == 1
+    if not known or redis.call('EXISTS', 'gw:token-key') == 0 then return 0 end
+  end
+  return 1
+end
 
 -- node, its number, its card (empty: not yet): the time now, that of its last beat (0: there was none), the nodes that
 -- live, and their cards.

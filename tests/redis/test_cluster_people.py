@@ -23,7 +23,7 @@ from gateway.core.ports.cluster import (
 from gateway.core.ports.journal import Person
 from gateway.core.ports.ledger import Measure, Sanction
 from gateway.errors import BackplaneError, StartError
-from gateway.redis import cluster
+from gateway.redis import cluster, node
 from gateway.redis.node import Node, join
 from tests.redis.nodes import soon
 from tests.redis.servers import RedisServer
@@ -252,6 +252,26 @@ async def test_after_everything_was_forgotten_key_and_logins_are_there_again(
         assert redis_server.cli("GET", "gw:token-key") == KEY
         here.node.cluster.tell(LinkMinted("afterwards"))
         await soon(lambda: there.facts(LinkMinted))
+
+
+async def test_a_node_that_joins_a_redis_that_was_just_emptied_waits_for_what_the_others_know(
+    url: str, redis_server: RedisServer
+) -> None:
+    async with joined(url) as (here, there):
+        numbers = {here.node.cluster.number, there.node.cluster.number}
+        redis_server.cli("FLUSHALL")
+        newcomer = await join(url, 100, b"x" * 32)
+        assert newcomer.token_key == KEY and newcomer.cluster.number not in numbers
+        await newcomer.close()
+
+
+async def test_nodes_of_another_database_are_not_waited_for_longer_than_a_moment(
+    url: str, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node, "SETTLED_SECONDS", 0.2)
+    async with joined(url, 1), joined(f"{url}?db=1", 1) as (other,):
+        assert other.node.cluster.number == 1
+        assert redis_server.cli("EXISTS", "gw:new")
 
 
 async def test_a_redis_that_lost_the_last_changes_is_told_them_again_also_when_others_were_faster(

@@ -89,7 +89,9 @@ class Moderation:
     ) -> None:
         """These were put in force, and these lifted, elsewhere or earlier: make it so here. `meant`: the sessions that
         sanctions were meant for, by their ids."""
-        new = [each for each in add if self._of(each.measure).get(each.id) is None]
+        if again := [each for each in add if self._of(each.measure).was_lifted(each.id)]:
+            self._audit.ledger.record((), lift=again)  # the store has lost that, or the other node has not heard it
+        new = [each for each in add if self._of(each.measure).get(each.id) is None and each not in again]
         try:
             for each in new:
                 self._of(each.measure).add(each, meant.get(each.id))

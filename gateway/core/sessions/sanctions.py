@@ -37,6 +37,8 @@ from gateway.errors import Code, Refusal
 
 SANCTIONS = 100_000
 """Bans at most, and as many mutes: 100 MB."""
+LIFTED = 10_000
+"""Lifted ones that are remembered, so that a store that has lost its end does not put them in force again."""
 KEPT_MS = 30 * 24 * 3600 * 1000
 WIDE = {4: 8, 6: 16}
 """Bits of a range; a shorter prefix covers so many addresses that it is probably a typing error."""
@@ -176,6 +178,8 @@ class Sanctions:
         self._keys: dict[str, list[Key]] = {}
         self._found: dict[Key, dict[str, Sanction]] = {}
         self._lengths: Counter[tuple[int, int]] = Counter()
+        self._lifted: dict[str, None] = {}
+        """The ids of the last LIFTED that were removed."""
 
     def add(self, sanction: Sanction, session: Session | None = None) -> None:
         """Put it in force; for `session` also under other nicks. Raises Refusal when there are too many."""
@@ -198,6 +202,10 @@ class Sanctions:
     def remove(self, id: str) -> Sanction | None:
         """Lift and return it; None if there is none with that id."""
         sanction = self.by_id.pop(id, None)
+        if sanction is not None:
+            self._lifted[id] = None
+            if len(self._lifted) > LIFTED:
+                del self._lifted[next(iter(self._lifted))]
         for key in self._keys.pop(id, ()):
             del self._found[key][id]
             if not self._found[key]:
@@ -227,6 +235,10 @@ class Sanctions:
     def get(self, id: str) -> Sanction | None:
         """The one with that id, also if it has ended."""
         return self.by_id.get(id)
+
+    def was_lifted(self, id: str) -> bool:
+        """Whether the one with that id was in force and is not any more. An id is never used again."""
+        return id in self._lifted
 
     def of(self, target: Target) -> list[Sanction]:
         """Those with exactly that target, also if they have ended."""

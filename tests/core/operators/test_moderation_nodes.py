@@ -6,6 +6,7 @@ import pytest
 
 from gateway.core.operators.audit import Outcome
 from gateway.core.operators.subject import Subject
+from gateway.core.ports.cluster import Forgotten, Missed
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.roles import Operator, Role
 from gateway.errors import Refusal
@@ -166,6 +167,30 @@ def test_a_store_that_forgets_everything_is_told_again_what_is_in_force(nodes: N
         each.operators.moderation.start()
         assert [ban.target for ban in each.hub.bans.all()] == ["bob"]
         assert [mute.target for mute in each.hub.mutes.all()] == ["cid"]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_ban_that_a_store_has_forgotten_to_lift_is_lifted_again(nodes: Nodes, heard: bool) -> None:
+    here, there = nodes.start("a"), nodes.start("b")
+    do(here, "ban", ADMIN, Subject(nick="bob"), "spam", 60)
+    nodes.settle()
+    ban = here.hub.bans.all()
+    do(here, "unban", ADMIN, "bob")
+    if heard:
+        nodes.settle()
+    else:
+        nodes.facts.clear()
+    stored: Any = nodes.ledger
+    stored.record((), add=ban)  # as it was before
+
+    for cluster in nodes.clusters.values():
+        cluster.hearers.tell(Forgotten())
+        cluster.hearers.tell(Missed())
+    nodes.settle()
+
+    for each in (here, there, nodes.start("c")):
+        each.operators.moderation.start()
+        assert each.hub.bans.all() == []
 
 
 def test_what_the_store_cannot_be_told_again_stays_in_force_here(nodes: Nodes) -> None:
