@@ -527,7 +527,7 @@ end
 
 -- People and nicks.
 --   gw:nodes         hash: node -> time (ms) of its last beat; gw:cards: node -> what others know of it (JSON)
---   gw:node-number   the highest number that a node was given
+--   gw:node-number   the highest number that a node was given; gw:numbers: node -> its number
 --   gw:person:ID     hash: p (JSON), a (account), s (when the last connection ended, ms), n:NODE (1 = connected there,
 --                    0 = known there)
 --   gw:account:NAME  the identity of an account
@@ -764,7 +764,7 @@ function verbs.node_number() return redis.call('INCR', 'gw:node-number') end
 function verbs.settled()
   if redis.call('EXISTS', 'gw:new') == 0 then return 1 end
   for _, channel in ipairs(redis.call('PUBSUB', 'CHANNELS', 'gw:node:*')) do
-    local known = redis.call('HEXISTS', 'gw:nodes', string.sub(channel, 9)) == 1
+    local known = redis.call('HEXISTS', 'gw:numbers', string.sub(channel, 9)) == 1
     if not known or redis.call('EXISTS', 'gw:token-key') == 0 then return 0 end
   end
   return 1
@@ -777,13 +777,17 @@ function verbs.beat(a)
   if tonumber(redis.call('GET', 'gw:node-number') or '0') < tonumber(a[2]) then
     redis.call('SET', 'gw:node-number', a[2])
   end
+  redis.call('HSET', 'gw:numbers', a[1], a[2])
   if a[3] ~= '' then redis.call('HSET', 'gw:cards', a[1], a[3]) end
   local last = redis.call('HGET', 'gw:nodes', a[1]) or '0'
   redis.call('HSET', 'gw:nodes', a[1], string.format('%.0f', now))
   if redis.call('HLEN', 'gw:nodes') > 100 then
     local held = redis.call('HGETALL', 'gw:nodes')
     for place = 1, #held, 2 do
-      if now - tonumber(held[place + 1]) > KEPT_MS then redis.call('HDEL', 'gw:nodes', held[place]) end
+      if now - tonumber(held[place + 1]) > KEPT_MS then
+        redis.call('HDEL', 'gw:nodes', held[place])
+        redis.call('HDEL', 'gw:numbers', held[place])
+      end
     end
   end
   local living, cards = {}, {}
@@ -800,6 +804,7 @@ end
 -- node: it has stopped, and holds nothing any more.
 function verbs.leave(a)
   redis.call('HDEL', 'gw:cards', a[1])
+  redis.call('HDEL', 'gw:numbers', a[1])
   return redis.call('HDEL', 'gw:nodes', a[1])
 end
 

@@ -260,6 +260,8 @@ async def test_a_node_that_joins_a_redis_that_was_just_emptied_waits_for_what_th
     async with joined(url) as (here, there):
         numbers = {here.node.cluster.number, there.node.cluster.number}
         redis_server.cli("FLUSHALL")
+        for each in (here, there):  # it has found its way back, but not said its number
+            assert await each.ask(each.node.cluster.claim, [each.id], each.id)
         newcomer = await join(url, 100, b"x" * 32)
         assert newcomer.token_key == KEY and newcomer.cluster.number not in numbers
         await newcomer.close()
