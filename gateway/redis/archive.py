@@ -5,8 +5,8 @@ Unlike a node this works without the script's verbs, on the keys that `server.lu
 Filling is done beside the nodes' keys: every key is written below STAGED, and one script call renames all of them.
 Until then there is nothing for a node to see; what an import that died has left is deleted by the next one.
 
-What Redis cannot give back: receipts (it holds only their hashes, for two minutes). What is missing from a stream
-because somebody deleted it by hand is exported as a removed message.
+A receipt (kept for two minutes) tells the place of a message and the id under which it was sent; who sent it stands in
+the message. What is missing from a stream because somebody deleted it by hand is exported as a removed message.
 """
 
 import time
@@ -41,7 +41,7 @@ from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.protocol.message import Message, PasteSize
 from gateway.errors import JournalError
 from gateway.redis.connection import refusal_of, shown
-from gateway.redis.entries import message_of, payload_of, person_of, receipt_key
+from gateway.redis.entries import RECEIPT_DIGITS, message_of, payload_of, person_of, receipt_of
 
 STAGED = "gw-import:"
 AT_ONCE = 500
@@ -123,6 +123,7 @@ class RedisArchive:
             if epoch is not None:
                 yield RoomHeadLine(name, epoch.decode(), int(head or 0), (topic or b"").decode("utf-8", "replace"))
                 yield from self._messages(name, int(head or 0))
+        yield from sorted(self._receipts(), key=lambda line: (line.identity, line.id))
         people = sorted(client.scan_iter("gw:person:*", count=1000))
         for key in people:
             line = self._person(key)
@@ -170,6 +171,29 @@ class RedisArchive:
             paste = WholePaste(message.paste.bytes, message.paste.lines, text)
         fields = (message.ts, message.nick, message.door, message.kind, message.text, message.identity)
         return MessageLine(room, message.seq, *fields, removed, paste)  # type: ignore[arg-type]
+
+    def _receipts(self) -> Iterator[ReceiptLine]:
+        heads: dict[str, list[bytes | None]] = {}
+        for key in self._client.scan_iter("gw:id:*", count=1000):
+            place = (self._client.get(key) or b"").decode("utf-8", "replace").split(" ", 3)
+            if len(place) < 4:
+                continue  # it has expired meanwhile
+            room, seq, epoch, id = place
+            if room not in heads:
+                heads[room] = self._client.hmget(f"gw:room:{room}", "epoch", "head")
+            known, head = heads[room]
+            message = self._sent(room, int(seq))
+            if known == epoch.encode() and int(seq) <= int(head or 0) and message is not None:
+                yield ReceiptLine(message.identity, id, room, message.seq, message.ts)
+
+    def _sent(self, room: str, seq: int) -> Message | None:
+        """A message, or what is left of a removed one."""
+        gone = self._client.hget(f"gw:gone:{room}", str(seq))
+        if gone is not None:
+            return message_of(room, [seq, b"", b"", gone])
+        for _, fields in self._client.xrange(f"gw:log:{room}", f"{seq}-0", f"{seq}-0"):
+            return message_of(room, [seq, fields.get(b"t", b""), b"", fields.get(b"m", b"")])
+        return None
 
     def _person(self, key: bytes) -> IdentityLine | None:
         held = self._client.hgetall(key)
@@ -277,9 +301,9 @@ class RedisArchive:
     def _take_receipt(self, line: ReceiptLine) -> None:
         left = line.ts + RECEIPT_MS - time.time_ns() // 1_000_000
         if 0 < left <= RECEIPT_MS:
-            key = receipt_key(Message("", 0, "", "", "", "", identity=line.identity, id=line.id))
-            place = f"{line.room} {line.seq} {self._epochs[line.room]}"
-            self._pipe.set(self._at(f"id:{key}"), place, px=left)
+            receipt = receipt_of(Message("", 0, "", "", "", "", identity=line.identity, id=line.id))
+            place = f"{line.room} {line.seq} {self._epochs[line.room]} {line.id}"
+            self._pipe.set(self._at(f"id:{receipt[:RECEIPT_DIGITS]}"), place, px=left)
 
     def _take_person(self, line: IdentityLine) -> None:
         pipe, key = self._pipe, self._at(f"person:{line.identity}")

@@ -117,8 +117,7 @@ class Backplane:
         self.house_last = 0
         """The number of the last house event at the time of the start."""
         self.house_began = 0
-        """What it was when the Redis that was entered last began the life that its token stands for; -1: it is another
-        Redis, or was emptied."""
+        """What it was when the Redis that was entered last began its life; -1: it was emptied."""
         self.offset_ms = 0
         """What has to be added to this machine's clock to get that of Redis; 0 while they agree."""
         self.entered: Callable[[], Awaitable[None]] | None = None
@@ -308,7 +307,6 @@ class Backplane:
     # Entering
 
     async def _enter_once(self) -> None:
-        """Enter, together with whoever does already."""
         if self._entering is None or self._entering.done():
             self._entering = asyncio.create_task(self._enter())
         await asyncio.shield(self._entering)
@@ -331,8 +329,8 @@ class Backplane:
             raise refusal_of(entered, connection.address)
         token, seed, now, kept, last, began = (each.decode() for each in entered)
         self._compare_clocks(asked, int(now))
-        emptied = self.seed not in ("", seed)
-        before, self._token, self.seed, self.house_began = self._token, token, seed, -1 if emptied else int(began)
+        self.house_began = int(began) if self.seed in ("", seed) else -1
+        before, self._token, self.seed = self._token, token, seed
         if before == token:
             return
         if not before:

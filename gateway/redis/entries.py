@@ -50,12 +50,17 @@ def payload_of(message: Message) -> bytes:
     return _encode(fields)
 
 
-def receipt_key(message: Message) -> str:
-    """The name under which a message's place is kept for its retries; empty for one without an id."""
+RECEIPT_DIGITS = 32
+
+
+def receipt_of(message: Message) -> str:
+    """The name under which a message's place is kept for its retries (RECEIPT_DIGITS), then its id, which is kept for
+    exports; empty for one without an id."""
     if not message.id:
         return ""
     # Hashed: an identity may be "ROOM NICK", and both are the peer's own words.
-    return hashlib.blake2b(f"{message.identity}\n{message.id}".encode(), digest_size=16).hexdigest()
+    name = hashlib.blake2b(f"{message.identity}\n{message.id}".encode(), digest_size=RECEIPT_DIGITS // 2).hexdigest()
+    return name + message.id
 
 
 def item_of(found: Sequence[Any]) -> Sequence[Any]:

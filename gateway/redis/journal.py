@@ -28,7 +28,7 @@ from gateway.redis.connection import refusal_of
 from gateway.redis.entries import (
     message_of,
     payload_of,
-    receipt_key,
+    receipt_of,
     record_of,
     removal_of,
     unwritten_epoch,
@@ -265,7 +265,7 @@ class _Batch:
         for index, each in enumerate(messages):
             nonce = f"{backplane.node}:{number}:{index}"
             ts = max(each.ts + backplane.offset_ms, 0)
-            arguments += (rooms[each.room], receipt_key(each), ts, nonce, payload_of(each), each.whole)
+            arguments += (rooms[each.room], receipt_of(each), ts, nonce, payload_of(each), each.whole)
             if each.room in places:
                 self._nonces.append(nonce)
                 journal.feed.expect(nonce, each, self._settled)

@@ -18,7 +18,7 @@
 --   gw:gone:NAME    hash: seq -> what is left of a removed message
 --   gw:unclean      set of the streams (log:NAME, paste:NAME) in which deleted entries are left; gw:copy:… replaces one
 --   gw:removals     sorted set of all removals by number; gw:removals:last counts them
---   gw:id:…         a message's place under its sender's id, for two minutes
+--   gw:id:HASH      "ROOM SEQ EPOCH ID": a message's place under its sender's identity and id, for two minutes
 --   gw:batch:NODE   a node's last batch and the answer to it
 --   gw:house        stream of the events for all nodes, entry id NUMBER-0; fields k (kind), n (node), d (JSON)
 --
@@ -176,8 +176,8 @@ function verbs.open(a)
   return {room.epoch, first, room.head, room.topic, room.removed, window(name, low, room.head)}
 end
 
--- node, number, kept, rooms, {name, epoch if it is new, known epoch, known head} …, {place of the room, id, ts, nonce,
--- payload, whole} …: for each message its number, "=ROOM SEQ EPOCH" where it was stored before under its id, or
+-- node, number, kept, rooms, {name, epoch if it is new, known epoch, known head} …, {place of the room, hash and id, ts,
+-- nonce, payload, whole} …: for each message its number, "=ROOM SEQ EPOCH" where it was stored before under its id, or
 -- "!ERROR". Without a known epoch that of the room is not looked at.
 function verbs.append(a)
   local node, number, kept, count = a[1], tonumber(a[2]), tonumber(a[3]), tonumber(a[4])
@@ -212,11 +212,12 @@ function verbs.append(a)
   local answer, stored = {}, false
   while a[place] do
     local room, id, whole = rooms[tonumber(a[place])], a[place + 1], a[place + 5]
-    local before = id ~= '' and not room.err and redis.call('GET', 'gw:id:' .. id)
+    local key = id ~= '' and 'gw:id:' .. string.sub(id, 1, 32)
+    local before = key and not room.err and redis.call('GET', key)
     if room.err then
       answer[#answer + 1] = '!' .. room.err
     elseif before then
-      answer[#answer + 1] = '=' .. before
+      answer[#answer + 1] = '=' .. string.match(before, '^%S+ %S+ %S+')
     else
       room.err = add('gw:log:' .. room.name, room.head, 'MAXLEN', '~', kept, (room.head + 1) .. '-0',
                      't', a[place + 2], 'n', a[place + 3], 'm', a[place + 4])
@@ -225,8 +226,9 @@ function verbs.append(a)
       else
         room.head, room.ts, stored = room.head + 1, a[place + 2], true
         answer[#answer + 1] = room.head
-        if id ~= '' then
-          redis.call('SET', 'gw:id:' .. id, room.name .. ' ' .. room.head .. ' ' .. room.epoch, 'PX', 120000)
+        if key then
+          local place = room.name .. ' ' .. room.head .. ' ' .. room.epoch .. ' ' .. string.sub(id, 33)
+          redis.call('SET', key, place, 'PX', 120000)
         end
         if whole ~= '' then
           add('gw:paste:' .. room.name, room.head - 1, 'MAXLEN', 1000, room.head .. '-0', 'w', whole)

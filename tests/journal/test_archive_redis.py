@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -34,7 +35,7 @@ def load(archive: RedisArchive, export: bytes, new_epochs: bool | None = None) -
 
 
 def lines(export: bytes) -> list[dict[str, Any]]:
-    """The lines but for what Redis cannot give back: receipts, and when somebody left who had not."""
+    """The lines but for receipts, which are old, and for when somebody left who had not."""
     found = [json.loads(line) for line in export.splitlines()]
     kept = [each for each in found if each["type"] not in ("receipt", "end")]
     return [each | ({"seen": 0} if each.get("nick") == "bob" and "seen" in each else {}) for each in kept]
@@ -47,6 +48,32 @@ def test_what_moves_to_redis_comes_back_the_same(full: Path, exported: Exported,
     back = b"".join(written(archive.dump()))
     assert lines(back) == lines(export)
     assert list(ExportLines(io.BytesIO(back).readline))
+
+
+def test_receipts_move_both_ways_while_they_are_good(
+    archive: RedisArchive, request: pytest.FixtureRequest, ask: Ask, say: Say
+) -> None:
+    open_redis: Callable[[], Any] = request.getfixturevalue("open_redis")
+    journal, now = open_redis(), time.time_ns() // 1_000_000
+    sent = [
+        say("kept", identity="ab12", id="c 1 ü", ts=now),
+        say("old version", identity="ab12", id="c2", ts=now),
+        say("removed", identity="ab12", id="c3", ts=now),
+    ]
+    ask(journal.append, sent)
+    (old,) = [key for key in archive._client.scan_iter("gw:id:*") if archive._client.get(key).endswith(b" c2")]
+    archive._client.set(old, archive._client.get(old).removesuffix(b" c2"))
+    ask(journal.remove, "lobby", 3, 5, "otto", "x")
+    export = b"".join(written(archive.dump()))
+    receipts = [json.loads(line) for line in export.splitlines() if b'"receipt"' in line]
+    assert [(each["identity"], each["id"], each["room"], each["seq"]) for each in receipts] == [
+        ("ab12", "c 1 ü", "lobby", 1),
+        ("ab12", "c3", "lobby", 3),
+    ]
+    request.getfixturevalue("redis_server").cli("FLUSHALL")
+    load(archive, export, new_epochs=False)
+    back = b"".join(written(archive.dump()))
+    assert [json.loads(line) for line in back.splitlines() if b'"receipt"' in line] == receipts
 
 
 def test_a_node_goes_on_where_sqlite_ended(

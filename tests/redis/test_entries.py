@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from gateway.core.protocol.message import Message, PasteSize
-from gateway.redis.entries import item_of, message_of, payload_of, person_of, receipt_key, unwritten_epoch
+from gateway.redis.entries import item_of, message_of, payload_of, person_of, receipt_of, unwritten_epoch
 
 
 def said(text: str = "hi", **fields: object) -> Message:
@@ -47,9 +47,9 @@ def test_an_entry_is_read_like_an_item_of_a_window() -> None:
 
 
 def test_the_key_of_a_retry_is_the_senders_and_the_ids() -> None:
-    assert receipt_key(said()) == ""
-    assert receipt_key(said(identity="a", id="b")) == receipt_key(said("other", identity="a", id="b"))
-    keys = {receipt_key(said(identity=who, id=id)) for who, id in (("a", "b"), ("b", "a"), ("ab", ""), ("a", "c"))}
+    assert receipt_of(said()) == ""
+    assert receipt_of(said(identity="a", id="b")) == receipt_of(said("other", identity="a", id="b"))
+    keys = {receipt_of(said(identity=who, id=id)) for who, id in (("a", "b"), ("b", "a"), ("ab", ""), ("a", "c"))}
     assert len(keys) == 4
 
 

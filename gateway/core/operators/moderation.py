@@ -74,8 +74,7 @@ class Moderation:
 
     def _store_again(self) -> None:
         """The ledger has lost what is in force here."""
-        held = [each for measure in Measure for each in self._of(measure).holding()]
-        if held:
+        if held := [each for measure in Measure for each in self._of(measure).holding()]:
             unstored = {each.id for each in held}
             self._audit.ledger.record((), add=held).then(lambda error: self._unstored.update(unstored if error else ()))
 
@@ -91,7 +90,7 @@ class Moderation:
         sanctions were meant for, by their ids."""
         if again := [each for each in add if self._of(each.measure).was_lifted(each.id)]:
             self._audit.ledger.record((), lift=again)  # the store has lost that, or the other node has not heard it
-        new = [each for each in add if self._of(each.measure).get(each.id) is None and each not in again]
+        new = [each for each in add if each not in again and self._of(each.measure).get(each.id) is None]
         try:
             for each in new:
                 self._of(each.measure).add(each, meant.get(each.id))
