@@ -21,8 +21,8 @@ from gateway import wording
 from gateway.core import sanitize
 from gateway.errors import Refusal
 from gateway.process import console, logs
-from gateway.process.figures import RESERVED, connection_limit
 from gateway.process.ready import hold_standard_descriptors, ready_line, say, write_ports_file
+from gateway.process.resources import RESERVED, connection_limit
 from gateway.tcp.lines import LineBuffer, TooLong
 from gateway.tcp.reject import Rejections
 from gateway.tcp.server import READ, WRITE, Server, new_selector

@@ -43,34 +43,6 @@ class Code(StrEnum):
     KICKED = "kicked"
 
 
-HTTP_STATUS = {
-    Code.RATE_LIMITED: 429,
-    Code.TOO_LONG: 413,
-    Code.BAD_TEXT: 400,
-    Code.BAD_MESSAGE: 400,
-    Code.UNKNOWN_TYPE: 400,
-    Code.UNKNOWN_COMMAND: 400,
-    Code.NICK_TAKEN: 409,
-    Code.NICK_INVALID: 400,
-    Code.ROOM_INVALID: 400,
-    Code.ROOM_LIMIT: 429,
-    Code.NOT_JOINED: 403,
-    Code.NO_SUCH_USER: 404,
-    Code.NO_SUCH_ROOM: 404,
-    Code.NO_SUCH_MESSAGE: 404,
-    Code.MUTED: 403,
-    Code.BANNED: 403,
-    Code.FORBIDDEN: 403,
-    Code.TOKEN_INVALID: 401,
-    Code.EPOCH_CHANGED: 409,
-    Code.BUSY: 503,
-    Code.STORAGE: 503,
-    Code.BACKPLANE: 503,
-    Code.FULL: 503,
-    Code.DRAINING: 503,
-}
-
-
 class GatewayError(Exception):
     """Base of everything that the gateway itself raises."""
 

@@ -27,7 +27,7 @@ from gateway.core.rooms.retention import Retention
 from gateway.core.sessions.rate_limit import Limits
 from gateway.errors import GatewayError, Refusal
 from gateway.process import logs
-from gateway.process.figures import connection_limit
+from gateway.process.resources import connection_limit
 from gateway.tcp.acceptor import Acceptor
 from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tls import Certificate

@@ -20,9 +20,9 @@ from gateway.errors import StartError
 from gateway.listeners import by_port_name
 from gateway.login_link import LoginLinkKey, link_of
 from gateway.process import logs
-from gateway.process.figures import require_descriptors
 from gateway.process.files import KEY_BYTES, hold_folder, kept_key
 from gateway.process.ready import hold_standard_descriptors
+from gateway.process.resources import require_descriptors
 from gateway.process.supervisor import Assignment
 from gateway.process.systemd import passed_sockets
 from gateway.process.workers import supervise

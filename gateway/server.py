@@ -40,18 +40,18 @@ from gateway.journal.sqlite import SqliteJournal
 from gateway.listeners import Listeners, by_port_name
 from gateway.login_link import LoginLinkKey
 from gateway.process import console, logs
-from gateway.process.figures import (
-    connection_limit,
-    descriptor_limit,
-    lingering_limit,
-    memory_limit,
-    seconds_with_sleep,
-)
 from gateway.process.gc_policy import GcPolicy
 from gateway.process.heartbeat import Heartbeat
 from gateway.process.ready import (
     Announcement,
     ready_line,
+)
+from gateway.process.resources import (
+    connection_limit,
+    descriptor_limit,
+    lingering_limit,
+    memory_limit,
+    seconds_with_sleep,
 )
 from gateway.process.shared import WorkerCounts
 from gateway.process.supervisor import Assignment

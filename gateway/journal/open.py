@@ -4,9 +4,6 @@ In this order, so that a refused journal is left as it was: examine the files (`
 that cannot write, and only then open the connection that can. That one holds the lock for as long as it is open;
 `locking_mode = EXCLUSIVE` also avoids the shared-memory index of the WAL.
 
-Every page is checked up to QUICK_CHECK_BYTES, 90 ms; a larger database opens in 20 ms and shows a bad page when that
-page is read.
-
 The note that the journal is in use is synced before the first commit: otherwise a power loss could bring back a journal
 that says it was stopped cleanly.
 
@@ -29,7 +26,7 @@ from pathlib import Path
 from gateway import wording
 from gateway.errors import StartError
 from gateway.journal.epoch import Tail, boot_id, epoch_of, new_seed, read_mark, why_broken, why_missing, write_mark
-from gateway.journal.integrity import damage
+from gateway.journal.integrity import damage, quick_check
 from gateway.journal.schema import FIRST_META, create, upgrade
 from gateway.journal.store import checkpoint
 
@@ -68,7 +65,6 @@ def _remove(path: Path, files: list[Path]) -> None:
 
 SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
 PAUSE = 0.05
-QUICK_CHECK_BYTES = 32 * 1024 * 1024
 FIRST_COLUMNS = {
     "meta": "key, value",
     "rooms": "id, name, epoch, floor, topic",
@@ -180,12 +176,7 @@ def _raise_if_locked(connection: sqlite3.Connection) -> None:
 def _fault_inside(connection: sqlite3.Connection, path: Path) -> str | None:
     for table, columns in FIRST_COLUMNS.items():
         connection.execute(f"SELECT {columns} FROM {table} LIMIT 1").fetchall()
-    return _quick_check(connection) if path.stat().st_size <= QUICK_CHECK_BYTES else None
-
-
-def _quick_check(connection: sqlite3.Connection) -> str | None:
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    return None if verdict == "ok" else wording.JOURNAL_IS_DAMAGED.format(problem=" ".join(verdict.split()))
+    return quick_check(connection, path)
 
 
 def _require_writable(path: Path) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from gateway.core.hub import Hub
 from gateway.core.stats.health import Reading
 from gateway.errors import Refusal
-from gateway.process.figures import Process
 from gateway.process.gc_policy import GcPolicy
+from gateway.process.resources import Process
 
 BEAT = 1.0
 FEEL_EVERY = 0.02

@@ -28,7 +28,7 @@ from gateway.checkout import PROJECT, ROOT
 from gateway.config.settings import SETTINGS, Settings, value_of
 from gateway.core.address import host_and_port, is_loopback
 from gateway.errors import UsageError
-from gateway.process.figures import RESERVED
+from gateway.process.resources import RESERVED
 from gateway.tcp.listener import BACKLOG, addresses_of
 
 PORTS = tuple(name for name in SETTINGS if name.endswith("_port"))

@@ -161,7 +161,7 @@ def test_a_removal_that_was_cut_off_before_its_checkpoint_is_finished_at_the_sta
 ) -> None:
     index = new_index(filled(path))
     with monkeypatch.context() as cut_off:
-        cut_off.setattr("gateway.journal.index_store.IndexStore.checkpoint", lambda store: None)
+        cut_off.setattr("gateway.journal.fts5.IndexStore.checkpoint", lambda store: None)
         index.add(messages("zebra secret", first=4))
         index.remove([("ops", 4)], 7)
     left = tmp_path / "left"
@@ -198,7 +198,7 @@ def test_what_cannot_be_removed_goes_with_the_whole_index(path: Path, monkeypatc
     def remove(*args: object) -> bool:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr("gateway.journal.index_store.IndexStore.remove", remove)
+    monkeypatch.setattr("gateway.journal.fts5.IndexStore.remove", remove)
     assert isinstance(told(index.remove([("ops", 1)], 1)), JournalError)
     assert not path.exists() or b"hello" not in path.read_bytes()
     assert told(index.compare("w", RECORDS)) == {"ops": 0}
@@ -216,7 +216,7 @@ def test_a_long_search_is_stopped_and_told(monkeypatch: pytest.MonkeyPatch) -> N
         assert out_of_time()
         raise TimeoutError
 
-    monkeypatch.setattr("gateway.journal.index_store.IndexStore.find", find)
+    monkeypatch.setattr("gateway.journal.fts5.IndexStore.find", find)
     refusal = told(index.find(SearchQuery(("ops",), ("word",))))
     assert isinstance(refusal, Refusal)
     assert (refusal.code, "stopped after 1 s" in refusal.text) == (Code.BUSY, True)
@@ -248,7 +248,7 @@ def test_a_fault_of_ours_is_answered_too(monkeypatch: pytest.MonkeyPatch, expect
         raise ZeroDivisionError("never")
 
     index = new_index()
-    monkeypatch.setattr("gateway.journal.index_store.IndexStore.find", find)
+    monkeypatch.setattr("gateway.journal.fts5.IndexStore.find", find)
     assert isinstance(told(index.find(SearchQuery(("ops",), ("word",)))), JournalError)
     index.close()
 

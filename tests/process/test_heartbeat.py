@@ -9,9 +9,9 @@ import pytest
 
 from gateway.errors import JournalError
 from gateway.process import heartbeat
-from gateway.process.figures import Process
 from gateway.process.gc_policy import GcPolicy
 from gateway.process.heartbeat import Heartbeat
+from gateway.process.resources import Process
 from tests.fakes import eventually
 from tests.web.little_chat import LittleChat
 

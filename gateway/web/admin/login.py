@@ -17,7 +17,7 @@ from gateway.accounts.authenticator import Authenticator
 from gateway.core.operators.audit import Audit
 from gateway.core.roles import Operator, Role
 from gateway.core.sanitize import is_blank, line
-from gateway.errors import HTTP_STATUS, Code, Refusal
+from gateway.errors import Code, Refusal
 from gateway.login_link import LINK_LIFE, LoginLinks
 from gateway.web.admin.authorize import Login, bearer, source
 from gateway.web.admin.sessions import BY_LINK, SESSION_LIFE, AdminSessions, SessionRow
@@ -26,7 +26,7 @@ from gateway.web.http.header_lists import wants_json, wants_page
 from gateway.web.http.origin_policy import OriginPolicy
 from gateway.web.http.protocol import peer_address
 from gateway.web.http.request import answered, read_body
-from gateway.web.http.responses import json_answer
+from gateway.web.http.responses import HTTP_STATUS, json_answer
 from gateway.web.options import WebOptions
 from gateway.web.static_files import Pages
 

@@ -11,12 +11,40 @@ from aiohttp import web
 from gateway import wording
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye, encode_json
-from gateway.errors import HTTP_STATUS, Code, Refusal
+from gateway.errors import Code, Refusal
 from gateway.web.http.header_lists import wants_json, wants_page
 from gateway.web.static_files import Pages
 from gateway.web.tables.filter import BadWord
 
 log = logging.getLogger("gateway.web")
+
+HTTP_STATUS = {
+    Code.RATE_LIMITED: 429,
+    Code.TOO_LONG: 413,
+    Code.BAD_TEXT: 400,
+    Code.BAD_MESSAGE: 400,
+    Code.UNKNOWN_TYPE: 400,
+    Code.UNKNOWN_COMMAND: 400,
+    Code.NICK_TAKEN: 409,
+    Code.NICK_INVALID: 400,
+    Code.ROOM_INVALID: 400,
+    Code.ROOM_LIMIT: 429,
+    Code.NOT_JOINED: 403,
+    Code.NO_SUCH_USER: 404,
+    Code.NO_SUCH_ROOM: 404,
+    Code.NO_SUCH_MESSAGE: 404,
+    Code.MUTED: 403,
+    Code.BANNED: 403,
+    Code.FORBIDDEN: 403,
+    Code.TOKEN_INVALID: 401,
+    Code.EPOCH_CHANGED: 409,
+    Code.BUSY: 503,
+    Code.STORAGE: 503,
+    Code.BACKPLANE: 503,
+    Code.FULL: 503,
+    Code.DRAINING: 503,
+}
+"""The status of a response that refuses; other codes, which only speak of connections, have none."""
 
 _encode = msgspec.json.Encoder().encode
 _WORDS = {

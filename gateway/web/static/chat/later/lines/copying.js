@@ -2,7 +2,7 @@
 
 import { clock } from "../../preferences.js";
 import { copying as words } from "../words.js";
-import { textOf } from "./text.js";
+import { textOf } from "./plain_text.js";
 
 /** Copies what a copy button is for: the element it names, or the code block it is in. */
 export async function copy(button) {

@@ -8,7 +8,7 @@ import { byId, make } from "../../../shared/dom.js";
 import { menu as words } from "../words.js";
 import { copyText } from "./copying.js";
 import { linkTo } from "./permalink.js";
-import { wordsOf } from "./text.js";
+import { wordsOf } from "./plain_text.js";
 
 /** Ms within which an author may take a message back. */
 const TAKEN_BACK_WITHIN = 600_000;

@@ -8,7 +8,7 @@ import { copying as words } from "../words.js";
 import { copyText } from "./copying.js";
 import * as menu from "./menu.js";
 import { linkTo } from "./permalink.js";
-import { wordsOf } from "./text.js";
+import { wordsOf } from "./plain_text.js";
 
 const scroller = byId("scroller");
 const REGIONS = [".bar", "#rooms", "#scroller", "#composer", "#people"];

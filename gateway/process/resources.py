@@ -1,4 +1,5 @@
-"""Figures of this process from the operating system: memory, descriptors, processor time; and the limits they imply.
+"""Resources of this process: memory, descriptors and processor time as the operating system tells them, and the limits
+that they imply.
 
 A figure that the system does not provide is None. Each connection takes a file descriptor, so the descriptor limit
 decides how many connections the process can hold.

@@ -9,9 +9,9 @@ import pytest
 from gateway.core.ports.index import Found, SearchQuery
 from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message, PasteSize
-from gateway.journal import index_store
+from gateway.journal import fts5
+from gateway.journal.fts5 import IndexStore, Outdated
 from gateway.journal.index import connect, make_tables
-from gateway.journal.index_store import IndexStore, Outdated
 
 
 def message(seq: int, text: str, nick: str = "ana", room: str = "ops") -> Message:
@@ -97,13 +97,13 @@ def test_a_paste_is_found_by_all_of_it_and_shown_by_its_beginning() -> None:
 
 def test_a_room_or_an_author_is_not_found_as_a_word() -> None:
     assert seqs(find(filled("hello"), "r1")) == []
-    assert seqs(find(filled("hello"), index_store._author("ana"))) == []
+    assert seqs(find(filled("hello"), fts5._author("ana"))) == []
 
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_store, "PART_MESSAGES", 10)
-    monkeypatch.setattr(index_store, "CHUNK", 4)
+    monkeypatch.setattr(fts5, "PART_MESSAGES", 10)
+    monkeypatch.setattr(fts5, "CHUNK", 4)
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -143,8 +143,8 @@ def test_several_rooms_are_merged_by_time() -> None:
 
 
 def test_a_search_is_given_up_between_two_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_store, "PART_MESSAGES", 4)
-    monkeypatch.setattr(index_store, "CHUNK", 4)
+    monkeypatch.setattr(fts5, "PART_MESSAGES", 4)
+    monkeypatch.setattr(fts5, "CHUNK", 4)
     store = filled(*(["word"] * 20))
     looks = iter((False, False, True))
     with pytest.raises(TimeoutError):
@@ -259,5 +259,5 @@ def test_batches_of_any_size_are_stored_with_a_few_statements() -> None:
     for size in range(1, 120):
         store.add([message(seq + number, f"word{seq + number}") for number in range(1, size + 1)], None)
         seq += size
-    assert seen - {0} <= set(index_store.INSERT_ROWS)
+    assert seen - {0} <= set(fts5.INSERT_ROWS)
     assert seqs(find(store, f"word{seq}")) == [seq] and seqs(find(store, "word1", limit=1)) != []
