@@ -10,7 +10,7 @@ LONG = 60
 
 TRIED_BY = {
     "bench": {"contenders", "peer", "plan", "naive_aiohttp", "naive_selectors"},
-    "bridge/process": {"figures", "ready", "serve", "shutdown"},
+    "bridge/process": {"ready", "resources", "serve", "shutdown"},
     "bridge/wire": {"endpoint", "endpoints", "origin_policy", "protocol", "reject"},
     "config": {"values"},
     "core": {"events", "gate", "message", "transport", "wire"},
