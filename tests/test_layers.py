@@ -123,7 +123,7 @@ CORE = (
     {"ports", "gate"},
     {"sessions", "stats"},
     {"rooms"},
-    {"elsewhere"},
+    {"remote_presence"},
     {"hub"},
     {"operators"},
     {"doors"},

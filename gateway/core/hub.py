@@ -26,7 +26,6 @@ from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import LOOK_SECONDS, Clock
 from gateway.core.delivery import Delivery, Stalls
-from gateway.core.elsewhere import Elsewhere
 from gateway.core.gate import Gate
 from gateway.core.ports.cluster import SESSION_BITS, Alone, Cluster
 from gateway.core.ports.feed import Feed, NoFeed
@@ -39,6 +38,7 @@ from gateway.core.protocol.events import Bye, Notice
 from gateway.core.protocol.message import Door, Kind, Message, PasteSize
 from gateway.core.protocol.wire import Wire
 from gateway.core.quantity import short_duration
+from gateway.core.remote_presence import RemotePresence
 from gateway.core.rooms.catch_up import CatchUps, HistoryReader
 from gateway.core.rooms.fanout import Member, Room, members_of
 from gateway.core.rooms.group_commit import Draft, GroupCommit
@@ -113,7 +113,7 @@ class Hub:
         self.rate_limit = RateLimit(limits, clock, address_payments)
         self.pastes = Pastes(lambda: self.limits.top_paste_bytes)
         self._notices = JoinNotices(clock)
-        self.elsewhere = Elsewhere(self.cluster, self.rooms, self._notices, clock)
+        self.remote_presence = RemotePresence(self.cluster, self.rooms, self._notices, clock)
         self._half_closed = HalfClosed(clock, self._over)
         self._stalls = Stalls(clock, stats.counters.blocked, self._stalled)
         self.commits = GroupCommit(
@@ -218,7 +218,7 @@ class Hub:
             for member in members_of(each):
                 if member.room.attendance.first(member) is member:
                     self._notices.renamed(member, old)
-                    self.elsewhere.changed(member.room.name, (old, session.nick))
+                    self.remote_presence.changed(member.room.name, (old, session.nick))
 
     # Rooms
 
@@ -229,7 +229,7 @@ class Hub:
         room.members[session] = member
         room.attendance.enter(member)
         session.enter(room.name, member)
-        self.elsewhere.changed(room.name)
+        self.remote_presence.changed(room.name)
         self.stats.recent.note(session.number, "joined", room.name)
         self.identities.changed(session)
         if session.door is not Door.HTTP:
@@ -243,7 +243,7 @@ class Hub:
         if not session.closed:
             self.stats.recent.note(session.number, "parted", room.name)
         was_here = room.members.pop(session, None) is not None
-        self.elsewhere.changed(room.name)
+        self.remote_presence.changed(room.name)
         member.attached = False
         if was_here and room.attendance.leave(member):
             self._notices.went(member)

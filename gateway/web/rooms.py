@@ -152,7 +152,7 @@ class RoomDoor:
     async def rooms(self, call: Call[None]) -> list[ListedRoom]:
         """`GET /rooms`: the rooms with people in them first."""
         self._hub.bans.check_address(peer_address(call.request))
-        return (await answered(self._hub.elsewhere.listed()))[:ROOMS_LISTED]
+        return (await answered(self._hub.remote_presence.listed()))[:ROOMS_LISTED]
 
 
 PAGE_DATA = {

@@ -208,7 +208,7 @@ def _join(call: CommandCall) -> None:
 
 def _rooms(call: CommandCall) -> None:
     page = _number(call.words, 1)
-    listed = call.hub.elsewhere.listed()
+    listed = call.hub.remote_presence.listed()
     call.session.wait_for(listed, lambda rooms: call.answer(rooms_of(call.hub, rooms, page)), call.id)
 
 

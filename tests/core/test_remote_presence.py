@@ -5,9 +5,9 @@ from types import FrameType
 
 import pytest
 
-from gateway.core.elsewhere import LISTED
 from gateway.core.ports.cluster import Missed, NodeGone, PeopleThere
 from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.remote_presence import LISTED
 from gateway.core.rooms.presence import CROWD_ABOVE, MEMBERS_LISTED
 from tests.core.nodes import Nodes
 from tests.core.world import Peer, World

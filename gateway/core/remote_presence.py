@@ -1,4 +1,4 @@
-"""Elsewhere: the people who are in our rooms at other nodes (`ports.cluster`).
+"""Remote presence: the people who are in our rooms at other nodes (`ports.cluster`).
 
 A node tells the others who is in a room at its own, at most once per room and SHOWN_EVERY, and only when that has
 changed: always how many there are, and of LISTED of them the nick and the door. So what presence costs the nodes is
@@ -26,7 +26,7 @@ LISTED = 200
 """People of one room that a node tells of, at most."""
 
 
-class Elsewhere:
+class RemotePresence:
     """Tells the other nodes who is here, and our rooms who is there."""
 
     def __init__(self, cluster: Cluster, rooms: Rooms, notices: JoinNotices, clock: Clock) -> None:
