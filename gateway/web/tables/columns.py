@@ -116,7 +116,7 @@ ROOMS = (
 )
 
 
-NODES_ROOMS = (ROOMS[0], _text("node", "Node", "code"), *ROOMS[1:])
+NODES_ROOMS = (*ROOMS[:1], _text("nodes", "Nodes", "list"), *ROOMS[1:])
 NODES_CONNECTIONS = (*CONNECTIONS[:2], _text("node", "Node", "code", ALWAYS), *CONNECTIONS[2:])
 """The same where there are several nodes."""
 

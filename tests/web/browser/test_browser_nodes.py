@@ -45,7 +45,8 @@ def test_two_nodes_are_one_table(pair: list[Gateway], open_page: Open, browser: 
         page.goto(f"http://127.0.0.1:{here.web}/admin?q=nod:x")  # a wrong word is told, not a failure of the page
         expect(page.locator("#q-problem")).to_contain_text("nod")
         page.goto(f"http://127.0.0.1:{here.web}/admin/rooms")
-        expect(page.locator("td[data-field=room]")).to_have_text(["lobby", "lobby"])
+        expect(page.locator("td[data-field=room]")).to_have_text(["lobby"])
+        expect(page.locator("td[data-field=nodes]")).to_contain_text(f":{there.web}")
         page.goto(f"http://127.0.0.1:{here.web}/admin")
         there.freeze()
         try:
