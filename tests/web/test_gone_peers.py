@@ -15,6 +15,8 @@ from functools import partial
 import pytest
 
 from gateway.core.protocol.close_reason import CloseReason
+from gateway.web import app
+from gateway.web.http import protocol
 from tests.fakes import PATIENCE, eventually
 from tests.web.running_door import Running, Start, client_frame
 
@@ -146,8 +148,14 @@ def all_lost(web: Running, count: int) -> bool:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("meanwhile", [nothing, write, kick])
 async def test_a_peer_that_goes_in_any_order_is_no_error(
-    start: Start, caplog: pytest.LogCaptureFixture, kind: str, meanwhile: Callable[[Running], None]
+    start: Start,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    meanwhile: Callable[[Running], None],
 ) -> None:
+    monkeypatch.setattr(protocol, "HALF_CLOSED", 0.2)
+    monkeypatch.setattr(app, "GRAIN", 0.05)
     caplog.set_level(logging.INFO)
     web = await start(header_deadline=0.5, closing=0.4)
     for before in (True, False):

@@ -9,6 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from gateway.core.protocol.close_reason import CloseReason
+from gateway.web import app
+from gateway.web.http import protocol
 from tests.fakes import PATIENCE, eventually
 from tests.tls_peers import Certificates, TlsClient
 from tests.web.running_door import Running, Start, client_frame
@@ -239,9 +241,12 @@ async def test_a_peer_that_goes_in_any_order_is_no_error(
     start: Start,
     certificates: Certificates,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
     kind: str,
     meanwhile: Callable[[Running], None],
 ) -> None:
+    monkeypatch.setattr(protocol, "HALF_CLOSED", 0.2)
+    monkeypatch.setattr(app, "GRAIN", 0.05)
     web = await start(tls=True, header_deadline=PATIENCE, closing=0.3)
     first = {
         "stream": b"GET /r/lobby/raw HTTP/1.1\r\nHost: localhost\r\n\r\n",
