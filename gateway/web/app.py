@@ -48,7 +48,7 @@ from gateway.web.http.protocol import HttpConnection, caller_of, remote_of
 from gateway.web.http.reject import refusal
 from gateway.web.http.request import check_body, check_encoding
 from gateway.web.http.responses import Responses
-from gateway.web.http.strict_requests import check_upgrade
+from gateway.web.http.strict_requests import Head, check_upgrade
 from gateway.web.http.timer_wheel import TimerWheel
 from gateway.web.http.tls_transport import TlsLayer
 from gateway.web.messages import MessageDoor
@@ -62,7 +62,8 @@ from gateway.web.tables.connections import ConnectionDetails, ConnectionTable
 from gateway.web.tables.merged import ConnectionEndpoints, MergedTable
 from gateway.web.tables.rooms import RoomEndpoints, RoomTable
 from gateway.web.tables.survey import Survey
-from gateway.web.websocket import WebSockets
+from gateway.web.upgrade import SOCKET_PATH, WebSockets
+from gateway.web.websocket import SocketParts
 
 GRAIN = 1.0
 GRAINS_A_DEADLINE = 8
@@ -70,7 +71,6 @@ OPEN_TO_ALL = frozenset(("/healthz", "/readyz"))
 CHAT = frozenset(("/", "/rooms"))
 """Refused like the rooms while newcomers are rejected."""
 
-SOCKET_PATH = "/ws"
 BEGUN = web.RequestKey("begun", bool)
 """Set on a request whose response has begun."""
 
@@ -123,7 +123,8 @@ class WebDoor:
         self._wheel = TimerWheel(loop, min(GRAIN, *(deadline / GRAINS_A_DEADLINE for deadline in deadlines)))
         self._site = OriginPolicy(options.hosts, options.origins, options.tls, options.base_path, options.hsts)
         self._answers = Responses(pages)
-        self._sockets = WebSockets(hub, terminals, requests, self._wheel, options, self._addresses, self._refuse_socket)
+        shared = SocketParts(hub, terminals, requests, self._wheel, options, self._addresses)
+        self._sockets = WebSockets(shared, self._check_socket, self._sorry)
         sessions = self.logins = AdminSessions(
             hub.clock.trusted.seconds, hub.journal.ledger, authenticator.proof, hub.cluster
         )
@@ -261,22 +262,23 @@ class WebDoor:
             answer_deadline=self._options.answer_deadline,
             keepalive=self._options.keepalive,
             addresses=self._addresses,
+            upgrade=self._sockets.upgrade,
         )
 
     async def stop(self) -> None:
         """Close the WebSockets that are left with a farewell, finish requests, and close every connection."""
         self._sockets.close(CloseReason.GOING_AWAY, wording.STOPPING)
         self._streams.close(CloseReason.GOING_AWAY, wording.STOPPING)
-        deadline = self._loop.time() + self._options.closing
-        while self._sockets.open and self._loop.time() < deadline:
+        deadline = self._loop.time() + 1.5 * self._options.closing
+        while self._sockets.any and self._loop.time() < deadline:
             await asyncio.sleep(self._options.closing / 20)
+        self._sockets.abort()
         await self._runner.cleanup()
         self._wheel.stop()
 
     def _handler(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        """The handler of every request. A WebSocket lives as long as its handler, and each waiting coroutine frame
-        costs memory. So it gets no frame of `_guard` (nor the three of aiohttp's middlewares): `_refuse_socket` does
-        for it what `_guard` does for the others."""
+        """The handler of every request. What `_guard` does for the others, `_check_socket` does for an upgrade: by its
+        handler, and where there is none (`HttpConnection`)."""
         assert isinstance(request, web.Request)
         if request.path == SOCKET_PATH and request.method == "GET":
             return self._route(request)
@@ -315,15 +317,11 @@ class WebDoor:
             response.force_close()  # what follows has not been checked
         return response
 
-    def _refuse_socket(self, request: web.Request) -> web.StreamResponse | None:
-        """The response to a refused upgrade; None: it may go on."""
-        try:
-            self._site.admit(request)
-            check_upgrade(request)
-            self._site.check_socket(request)
-        except (Refusal, web.HTTPException) as problem:
-            return self._sorry(request, problem)
-        return None
+    def _check_socket(self, head: Head) -> None:
+        """Raise Refusal or HTTPException for an upgrade that is refused."""
+        self._site.admit(head)
+        check_upgrade(head)
+        self._site.check_socket(head)
 
     def _sorry(self, request: web.Request, problem: Exception) -> web.StreamResponse:
         """The response to an error."""

@@ -36,7 +36,7 @@ from gateway.web.room_log import RoomDownload
 from gateway.web.rooms import ChatPage, HistoryPage, PostBody, RoomDoor, Stored
 from gateway.web.static_files import Assets
 from gateway.web.streams import Streams
-from gateway.web.websocket import WebSockets
+from gateway.web.upgrade import WebSockets
 
 Room = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9._-]{0,63}$", examples=["lobby"])]
 Place = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{8,32}:[0-9]{1,18}$")]

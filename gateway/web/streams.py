@@ -29,7 +29,6 @@ from gateway.errors import Code, Refusal
 from gateway.web.http.client_address import agent_of, check_open, kernel_of, local_of, traits_of
 from gateway.web.http.protocol import HttpConnection, is_secure, remote_of
 from gateway.web.http.request import answered, only
-from gateway.web.http.strict_frames import StrictFrames
 from gateway.web.http.timer_wheel import TimerWheel
 from gateway.web.options import WebOptions
 
@@ -64,7 +63,7 @@ class RoomStream:
     """One reader: the `Transport` that the hub writes to. It takes nothing before `begin`."""
 
     __slots__ = ("_ask_kernel", "_begun", "_comments", "_hub", "_loop", "_peer", "_transport", "_wants", "_wheel",
-                 "over", "session", "slot", "watch")  # fmt: skip
+                 "over", "session", "slot")  # fmt: skip
 
     def __init__(
         self, hub: Hub, peer: HttpConnection, transport: asyncio.Transport, wheel: TimerWheel, ask_kernel: AskKernel
@@ -80,7 +79,6 @@ class RoomStream:
         self._begun = False
         self._wants = False
         self._comments = 0.0
-        self.watch: StrictFrames | None = None
         self.session: Session | None = None
         self.slot = -1
 
@@ -116,18 +114,6 @@ class RoomStream:
         return traits_of(self._transport)
 
     # What the connection calls.
-
-    def received(self, count: int) -> float:
-        """Ignore bytes after the request."""
-        return self._loop.time()
-
-    @property
-    def deaf(self) -> bool:
-        """Whether input is dropped: always."""
-        return True
-
-    def violated(self, closing: CloseReason) -> None:
-        """Never called: a stream has no frames."""
 
     def writable(self) -> None:
         """The write buffer has room again."""

@@ -1,23 +1,28 @@
-"""WebSockets: one `Socket` per browser, between aiohttp's frames and the hub.
+"""WebSockets: one `Socket` per browser, the protocol of its transport, between the peer's frames and the hub.
 
-What is true here (aiohttp 3.14, read in its source; `tests/web/test_frames_on_the_wire.py` pins it):
+What is true here:
 
+- Until the upgrade the connection is aiohttp's (`web.http.protocol`, `web.upgrade`). From then on there is no task and
+  no coroutine: what the loop calls handles some frames and returns. A task with its waiting frames took half of a
+  newcomer's instructions, and 6 KB of each idle browser's memory.
 - Server frames are unmasked, so the hub hands over complete frames that many readers share, and they go straight to the
   transport. They are written whole or not at all: a close frame can only follow a complete frame.
-- A task that waits inside one of aiohttp's sends must not be cancelled: the next send would fail. So pings, pongs and
-  the close frame are written here as well, without waiting, and aiohttp writes nothing.
-- The handler is the only task of a connection. To close it, other code sets the farewell and cancels its reading.
+- What has come and is not handled yet stays bytes (`web.http.strict_frames`). The next frame is taken when the session
+  takes input, at most TURN frames and SLICE bytes in a turn of the loop; while READ_AHEAD bytes wait, nothing is read.
+- Whoever closes a socket sets the farewell; the teardown has a turn of the loop of its own (`PacedClose`), so that no
+  verb of the transport calls the hub.
 - Closing a socket with unread input resets it, and the reset destroys a close frame on its way. So after the close
-  frame our side is shut down, and what still comes is dropped until the peer's own end, for at most `closing` seconds
-  (`HttpConnection.depart`).
+  frame our side is shut down, and what still comes is dropped until the peer's own end, for at most `closing` seconds.
+- The peer may be gone at every step, which is not an error. asyncio shuts the socket down within `write_eof` if its
+  buffer is empty, and otherwise in a callback of its own, which would log the error of a peer that has gone meanwhile:
+  so the buffer is waited for first.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, field
 
-from aiohttp import WSMessage, WSMsgType, web
 from msgspec.structs import replace
 
 from gateway import wording
@@ -31,139 +36,76 @@ from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME, TEXT
 from gateway.core.sanitize import LINE_BYTES
 from gateway.core.sessions.session import Arrival, Session
-from gateway.errors import Refusal
-from gateway.web.http.client_address import ClientAddresses, agent_of, kernel_of, local_of, traits_of
-from gateway.web.http.header_lists import speaks
-from gateway.web.http.protocol import HttpConnection, is_secure, remote_of
+from gateway.web.http import strict_frames
+from gateway.web.http.client_address import Caller, ClientAddresses, kernel_of, local_of, traits_of
 from gateway.web.http.strict_frames import StrictFrames
-from gateway.web.http.strict_requests import LINES, OBJECTS
+from gateway.web.http.strict_requests import LINES
 from gateway.web.http.timer_wheel import PacedClose, TimerWheel
 from gateway.web.options import WebOptions
 from gateway.web.pings import Pings
 
 TURN = 32
-PROTOCOLS = (OBJECTS, LINES)
-WRITER_LIMIT = 16 * 1024
-# aiohttp refuses messages of this size and more; our own limit (frames.MESSAGE_LIMIT) comes first.
-PARSER_LIMIT = 64 * 1024 + 1
-
+SLICE = 4 * 1024
+READ_AHEAD = 128 * 1024
+"""More than the largest frame, which is read to its end before it is handled."""
+CRUMB_BYTES = 32
+CRUMBS = 128
+"""How many frames smaller than CRUMB_BYTES a peer may send in a row before it has to pause: 1 ms of work, and no
+browser sends so many."""
+PAUSE = 0.1
 log = logging.getLogger("gateway.web")
 
 
-class WebSockets:
-    """`GET /ws`: all open WebSockets and what they share."""
+@dataclass(eq=False, slots=True)
+class SocketParts:
+    """What all WebSockets share. `open` are those whose connections have not ended."""
 
-    def __init__(
-        self,
-        hub: Hub,
-        terminals: Terminals,
-        requests: BrowserDoor,
-        wheel: TimerWheel,
-        options: WebOptions,
-        addresses: ClientAddresses,
-        refuse: Callable[[web.Request], web.StreamResponse | None],
-    ) -> None:
-        self.hub = hub
-        self.requests = requests
-        self.terminals = terminals
-        self.wheel = wheel
-        self.options = options
-        self.open: set[Socket] = set()
-        self.teardowns = PacedClose()
-        self._addresses = addresses
-        self._refuse = refuse
-        self._loop = asyncio.get_running_loop()
-
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """One WebSocket from its handshake to its end. Raises only before the handshake is answered."""
-        refused = self._refuse(request)
-        if refused is not None:
-            return refused
-        transport, peer = request.transport, request.protocol
-        if transport is None or not isinstance(peer, HttpConnection):
-            raise ConnectionResetError
-        try:
-            counted = self._addresses.come(peer.caller, request)
-        except Refusal as refusal:
-            return await self.turn_away(request, CloseReason.TOO_MANY, refusal.text)
-        try:
-            spoken = speaks(request.headers, *PROTOCOLS)
-            ws = self._response(spoken)
-            socket = peer.socket = Socket(self, peer, transport, ws)
-            agent = agent_of(request.headers.get("User-Agent", ""))
-            remote, secure = remote_of(request), is_secure(request, self.options.tls)
-            await ws.prepare(request)
-            # What would be kept for as long as the WebSocket is open: the fields that were sent, and those received.
-            ws.headers.clear()
-            peer.forget_head()
-            await socket.run(remote, secure, agent, spoken)
-        finally:
-            self._addresses.go(counted)
-        return ws
-
-    async def turn_away(self, request: web.Request, closing: CloseReason, words: str) -> web.StreamResponse:
-        """Open a WebSocket and close it at once, so that the page sees the reason: it cannot see why an upgrade was
-        refused."""
-        ws = self._response(speaks(request.headers, *PROTOCOLS))
-        await ws.prepare(request)
-        await ws.close(code=closing.code, message=closing.told(words).encode()[:120], drain=False)
-        return ws
-
-    def _response(self, spoken: str | None) -> "web.WebSocketResponse[Any]":
-        ws = web.WebSocketResponse(
-            timeout=self.options.closing,
-            autoclose=False,
-            autoping=False,
-            compress=False,
-            max_msg_size=PARSER_LIMIT,
-            writer_limit=WRITER_LIMIT,
-            decode_text=False,
-        )
-        if spoken is not None:  # aiohttp would choose from the first of several headers only
-            ws.headers["Sec-WebSocket-Protocol"] = spoken
-        return ws
-
-    def now(self) -> float:
-        """The loop's time in seconds."""
-        return self._loop.time()
-
-    def close(self, closing: CloseReason, words: str) -> None:
-        """Close all WebSockets."""
-        for socket in list(self.open):
-            socket.close(closing, words)
+    hub: Hub
+    terminals: Terminals
+    requests: BrowserDoor
+    wheel: TimerWheel
+    options: WebOptions
+    addresses: ClientAddresses
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    teardowns: PacedClose = field(default_factory=PacedClose)
+    open: "set[Socket]" = field(default_factory=set)
 
 
-class Socket:
-    """One browser: the `Transport` that the hub writes to, and the reading side. `watch` comes with the handshake."""
+class Socket(asyncio.Protocol):
+    """One browser: the protocol of its connection, and the `Transport` that the hub writes to. `counted` is the sender
+    of a request that was counted by its address; None where the connection is."""
 
     __slots__ = (
-        "_broken", "_echo", "_farewell", "_gate", "_gone", "_heartbeat", "_lines", "_over", "_peer", "_shared", "_task",
-        "_transport", "_wants", "_ws", "session", "watch",
+        "_caller", "_counted", "_crumbs", "_echo", "_farewell", "_gone", "_heartbeat", "_lines", "_next", "_over",
+        "_reading_paused", "_shared", "_transport", "_until", "_wants", "frames", "session", "writing_paused",
     )  # fmt: skip
 
     def __init__(
-        self, shared: WebSockets, peer: HttpConnection, transport: asyncio.Transport, ws: "web.WebSocketResponse[Any]"
+        self, shared: SocketParts, transport: asyncio.Transport, caller: Caller, counted: Remote | None
     ) -> None:
         self._shared = shared
-        self._peer = peer
         self._transport = transport
-        self._ws = ws
+        self._caller = caller
+        self._counted = counted
         self._farewell: tuple[CloseReason, str] | None = None
-        self._broken: CloseReason | None = None
-        """The rule that the peer has broken; reading ends there."""
-        self._over: asyncio.Future[None] | None = None
-        """Set once the farewell is written: the connection's end, which we wait for."""
-        self._task: asyncio.Task[Any] | None = None
-        self._gate: asyncio.Future[None] | None = None
+        self._over = False
+        """Whether the farewell has been written: what still comes is dropped."""
+        self._until = 0.0
+        """When the connection is ended that the peer has not ended by then."""
+        self._next: asyncio.Handle | None = None
+        """What is to be done next, in a turn of the loop of its own: handle frames, or depart."""
+        self._reading_paused = False
         self._wants = False
         self._gone = False
-        self._echo = 0
+        self._crumbs = 0
+        self._echo = b""
         """The code by which the peer closed: it is told the same (RFC 6455, 5.5.1)."""
         self._lines: list[bytes] | None = None
         """Lines of a chat.v1.text peer that the session has not taken yet, the next one last."""
-        self.watch: StrictFrames | None = None
+        self.writing_paused = False
+        self.frames = StrictFrames()
         self.session: Session | None = None
-        self._heartbeat = Pings(self, peer, transport, shared.options, shared.now())
+        self._heartbeat = Pings(self, transport, shared.options, shared.loop.time())
 
     # What the hub calls: a Transport.
 
@@ -171,7 +113,7 @@ class Socket:
         """Take all of `data` (whole frames), or nothing while the write buffer is full."""
         if self._gone or self._farewell is not None or self._transport.is_closing():
             return len(data)
-        if self._peer.writing_paused:
+        if self.writing_paused:
             self._wants = True
             return 0
         try:
@@ -182,17 +124,13 @@ class Socket:
 
     def resume(self) -> None:
         """Go on reading."""
-        if self._gate is not None and not self._gate.done():
-            self._gate.set_result(None)
+        self._go_on_soon()
 
     def close(self, closing: CloseReason, words: str) -> None:
         """End this WebSocket; the first farewell counts."""
-        if self._farewell is not None:
-            return
-        self._farewell = (closing, words)
-        task = self._task
-        if task is not None and task is not asyncio.current_task():
-            task.cancel()
+        if self._farewell is None:
+            self._farewell = (closing, words)
+            self._shared.teardowns.turn(self._end)
 
     def kernel(self) -> Kernel | None:
         """See `core.ports.transport.Transport`."""
@@ -202,136 +140,144 @@ class Socket:
         """See `core.ports.transport.Transport`."""
         return traits_of(self._transport)
 
-    # What the connection calls.
-
-    def received(self, count: int) -> float:
-        """So many bytes came in."""
-        if self.session is not None:
-            self.session.received(count)
-        return self._shared.now()
+    # What the heartbeat calls.
 
     @property
     def leaving(self) -> bool:
         """It ends already."""
         return self._farewell is not None
 
-    @property
-    def deaf(self) -> bool:
-        """Whether input is dropped from now on."""
-        return self._over is not None
+    def put(self, data: bytes) -> None:
+        """Write `data` to a peer that may be gone; a connection that cannot be written to is closed."""
+        if self._transport.is_closing():
+            return
+        try:
+            self._transport.write(data)
+        except Exception as problem:
+            log.debug(wording.LOG_WEB_UNWRITABLE, problem)
+            self._transport.abort()
 
-    def violated(self, closing: CloseReason) -> None:
-        """The peer has broken a rule of frames. What it sent before is handled, unless the session is held."""
-        self._broken = closing
-        if self.session is not None and self.session.held:
-            self.close(closing, "")
+    # What the loop calls: a Protocol.
 
-    def writable(self) -> None:
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come: handle what can be handled in this turn of the loop."""
+        session = self.session
+        if session is None or self._farewell is not None:
+            return
+        session.received(len(data))
+        self.frames.feed(data, self._shared.loop.time())
+        if self._next is None:
+            self._go_on()
+        if self.frames.left > READ_AHEAD and not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        """The write buffer is full. A browser may lag as long as it likes."""
+        self.writing_paused = True
+
+    def resume_writing(self) -> None:
         """The write buffer has room again."""
+        self.writing_paused = False
         if self._wants:
             self._wants = False
             if self.session is not None:
                 self._shared.hub.pump(self.session)
 
-    def lost(self, problem: BaseException | None) -> None:
+    def connection_lost(self, exc: BaseException | None) -> None:
         """The connection has ended. What it sent before is still handled, in order; replies are dropped."""
         self._gone = True
-        if self._over is not None and not self._over.done():
-            self._over.set_result(None)
-        if self.session is not None:
+        self._shared.addresses.end(self._caller)
+        self._shared.addresses.go(self._counted)
+        if self._over:
+            self._fall_apart()
+        elif self.session is not None:
             self._shared.hub.pump(self.session)
-        self.resume()
+            self._go_on_soon()
 
-    # The handler.
+    # Coming, reading and going.
 
-    async def run(self, remote: Remote, secure: bool, agent: str | None, spoken: str | None) -> None:
-        """Read until either side ends, then close. Leaves no session behind, whatever happens.
-
-        Hands on text, answers pings, waits while the session is held, and yields to others after some messages in a
-        row. (One function, because each waiting coroutine frame costs memory for every idle browser.)
-        """
-        self._task = asyncio.current_task()
-        self.session = session = self._join(Arrival(Door.WEB, remote.address, remote.proxy, agent, secure), spoken)
-        # Checked again: since the handshake the door may have closed, or the user been banned.
-        denial = self._shared.hub.gate.denial(Door.WEB)
-        if denial is not None:
-            self._shared.hub.close(session, denial.closing, denial.words, denial.retry_ms)
-        else:
-            self._shared.hub.turn_away(session)
-        in_a_row = 0
-        try:
-            while self._farewell is None:
-                if session.held and (session.choked or not self._gone):
-                    self._gate = asyncio.get_running_loop().create_future()
-                    await self._gate
-                elif in_a_row == TURN:
-                    in_a_row = 0
-                    await asyncio.sleep(0)
-                elif self._lines:
-                    self._line(session, self._lines.pop())
-                    in_a_row += 1
-                elif self._take(session, await self._ws.receive()):
-                    in_a_row += 1
-                else:
-                    break
-        except asyncio.CancelledError:
-            if self._farewell is None or self._task is None:
-                self._farewell = (CloseReason.GOING_AWAY, "")
-                raise
-            self._task.uncancel()
-        except Exception:
-            log.exception(wording.LOG_WEBSOCKET_FAILED)
-            self._farewell = (CloseReason.FAILED, "")
-        finally:
-            try:
-                await self._shared.teardowns.turn()
-            finally:
-                self._part(session)
-        await self._leave()
-        self._fall_apart()
-
-    def _join(self, arrival: Arrival, spoken: str | None) -> Session:
+    def begin(self, arrival: Arrival, spoken: str | None) -> None:
         """Begin the session, and set its first deadlines."""
         shared = self._shared
-        shared.open.add(self)
         shared.wheel.put(self._heartbeat, self._heartbeat.next)
         if spoken == LINES:
             local = local_of(self._transport, Remote(arrival.address, arrival.proxy))
-            return shared.terminals.connect(self, TEXT, replace(arrival, terminal=True), local)
-        return shared.hub.connect(self, FRAME, arrival)
-
-    def _part(self, session: Session) -> None:
-        """End the session."""
-        shared = self._shared
-        self._task = None
-        if session.terminal:
-            shared.terminals.half_closed(session)
-        shared.wheel.drop(self._heartbeat)
-        shared.open.discard(self)
-        shared.hub.disconnect(session, *(self._farewell or (CloseReason.LOST, "")))
-
-    def _fall_apart(self) -> None:
-        """Break the reference cycles, so that all of this is freed now: collecting thousands of dead connections at
-        once would make the garbage collector stop the loop."""
-        self.session = self.watch = None
-        self._heartbeat.stop()
-        problem = self._ws.exception()
-        if problem is not None:
-            problem.__traceback__ = problem.__context__ = None
-
-    def _take(self, session: Session, message: WSMessage) -> bool:
-        """Handle one received message; return False at the end."""
-        if message.type is WSMsgType.TEXT:
-            self._text(session, message.data)
-        elif message.type is WSMsgType.PING:
-            self._heartbeat.answer(message.data, self._shared.now())
-        elif message.type is WSMsgType.CLOSE:
-            session.flush()
-            self._farewell = (self._broken or CloseReason.LEFT, "")
-            self._echo = 0 if self._broken is not None else message.data
+            session = shared.terminals.connect(self, TEXT, replace(arrival, terminal=True), local)
         else:
-            return message.type is WSMsgType.PONG
-        return True
+            session = shared.hub.connect(self, FRAME, arrival)
+        self.session = session
+        denial = shared.hub.gate.denial(Door.WEB)
+        if denial is not None:
+            shared.hub.close(session, denial.closing, denial.words, denial.retry_ms)
+        else:
+            shared.hub.turn_away(session)
+
+    def _go_on_soon(self) -> None:
+        if self._next is None and self._farewell is None:
+            self._next = self._shared.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Handle what has come, as far as one turn of the loop goes; then read again, or end."""
+        self._next = None
+        session = self.session
+        if session is None or self._farewell is not None:
+            return
+        try:
+            pause = self._handle(session)
+        except Exception:
+            log.exception(wording.LOG_WEBSOCKET_FAILED)
+            self.close(CloseReason.FAILED, "")
+            return
+        if pause is not None:
+            loop = self._shared.loop
+            self._next = loop.call_later(pause, self._go_on) if pause else loop.call_soon(self._go_on)
+        elif self._gone and not self._waits(session):
+            self.close(CloseReason.LOST, "")
+        if self._reading_paused and self.frames.left <= READ_AHEAD and not self._gone:
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    def _waits(self, session: Session) -> bool:
+        """Whether the session takes no input. One whose peer has gone is not paced any more."""
+        return session.held > 0 and (session.choked or not self._gone)
+
+    def _handle(self, session: Session) -> float | None:
+        """Handle lines and frames while the session takes input. Return after how many seconds there may be more to do
+        without anything else happening; None: never."""
+        frames, before, had = self.frames, self.frames.left, self.frames.frames
+        for _ in range(TURN):
+            if self._farewell is not None or self._waits(session):
+                return None
+            if self._lines:
+                self._line(session, self._lines.pop())
+                continue
+            found = frames.next() if before - frames.left < SLICE else None
+            if found is None:
+                if not frames.left or frames.began is not None or frames.over:
+                    return None
+                break
+            self._take(session, *found)
+        return self._pause(frames.frames - had, before - frames.left)
+
+    def _pause(self, frames: int, size: int) -> float:
+        """So many frames of so many bytes have been handled in this turn: how long to wait before the next."""
+        self._crumbs = max(0, self._crumbs + frames - size // CRUMB_BYTES)
+        if self._crumbs < CRUMBS:
+            return 0.0
+        self._crumbs = 0
+        return PAUSE
+
+    def _take(self, session: Session, opcode: int, payload: bytes) -> None:
+        """Handle one frame."""
+        if opcode == strict_frames.TEXT:
+            self._text(session, payload)
+        elif opcode == strict_frames.PING:
+            self._heartbeat.answer(payload, self._shared.loop.time())
+        elif opcode == strict_frames.CLOSE:
+            session.flush()
+            self._echo = payload
+            self.close(self.frames.broken or CloseReason.LEFT, "")
 
     def _text(self, session: Session, data: bytes) -> None:
         if session.tap is not None:
@@ -356,13 +302,56 @@ class Socket:
         else:
             self._shared.terminals.line(session, line)
 
-    async def _leave(self) -> None:
-        """Send the close frame if it can still be written, wait a moment for the peer's end, and drop the rest."""
-        if self._gone or self._transport.is_closing():
-            return
+    def _end(self) -> None:
+        """End the session and, if it can still be told, say farewell. Leaves no session behind, whatever happens."""
+        session, shared = self.session, self._shared
         closing, words = self._farewell or (CloseReason.LEFT, "")
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        shared.wheel.drop(self._heartbeat)
+        if session is not None:
+            if session.terminal:
+                shared.terminals.half_closed(session)
+            shared.hub.disconnect(session, closing, words)
+        self._over = True
+        self.frames.drop()
+        if self._gone or self._transport.is_closing():
+            self._fall_apart()
+            return
         reason = closing.told(words).encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
-        self._over = asyncio.get_running_loop().create_future()
-        code, reason = (self._echo, b"") if self._echo else (closing.code, reason)
-        self._peer.put(bytes((0x88, 2 + len(reason))) + code.to_bytes(2, "big") + reason)
-        await self._peer.depart(self._over, self._shared.options.closing)
+        payload = self._echo or closing.code.to_bytes(2, "big") + reason
+        self.put(bytes((0x88, len(payload))) + payload)
+        if self._reading_paused:
+            self._transport.resume_reading()
+        self._until = shared.loop.time() + shared.options.closing
+        self._depart()
+
+    def _depart(self) -> None:
+        """The close frame has been written: once it is out, shut our side down; then wait for the peer's end."""
+        transport, left = self._transport, self._until - self._shared.loop.time()
+        if self._gone:
+            return
+        if left <= 0:
+            transport.abort()
+        elif transport.get_write_buffer_size():
+            self._next = self._shared.loop.call_later(self._shared.options.closing / 20, self._depart)
+        else:
+            with contextlib.suppress(OSError, RuntimeError):
+                if not transport.is_closing():
+                    transport.write_eof()
+            self._next = self._shared.loop.call_later(left, transport.abort)
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._transport.abort()
+
+    def _fall_apart(self) -> None:
+        """Nobody needs it any more. Break the reference cycles, so that all of this is freed now: collecting thousands
+        of dead connections at once would make the garbage collector stop the loop."""
+        self._shared.open.discard(self)
+        self.session = None
+        self._heartbeat.stop()
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None

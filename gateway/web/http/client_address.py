@@ -23,7 +23,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from gateway.core import sanitize
@@ -34,6 +33,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.errors import Code, Refusal
 from gateway.web.http.reject import RETRY_SECONDS
+from gateway.web.http.strict_requests import Head
 
 HOPS = 32
 WITHHELD = "unknown"
@@ -88,13 +88,13 @@ class Caller:
     forwards: bool
     resting: bool = False
 
-    def sender(self, request: web.Request) -> Remote:
+    def sender(self, request: Head) -> Remote:
         """The sender of a request on this connection."""
         if not self.forwards:
             return self.remote
         return self.proxies.behind(self.remote, request.headers.getall("X-Forwarded-For", []))
 
-    def scheme(self, request: web.Request) -> str:
+    def scheme(self, request: Head) -> str:
         """`http` or `https`, as a proxy says the site was called (by PROXY, or a trusted one in the request); else
         empty."""
         if self.remote.encrypted:
@@ -163,7 +163,7 @@ class ClientAddresses:
             self._admission.wake(caller)
         return None
 
-    def come(self, caller: Caller, request: web.Request) -> Remote | None:
+    def come(self, caller: Caller, request: Head) -> Remote | None:
         """Count a request, if its connection is a proxy's; pass the result to `go`. Raises Refusal for one too many."""
         denied = self.wake(caller)
         sender = caller.sender(request)

@@ -18,6 +18,7 @@ from gateway.core.address import Remote, canonical, is_loopback
 from gateway.core.sanitize import shown
 from gateway.errors import Code, Refusal
 from gateway.web.http.protocol import is_secure
+from gateway.web.http.strict_requests import Head
 
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 
@@ -95,13 +96,13 @@ class OriginPolicy:
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts) | {"localhost"}
         self._origins = frozenset(_same(origin) for origin in origins)
 
-    def admit(self, request: web.Request) -> None:
+    def admit(self, request: Head) -> None:
         """Raise Refusal for a request that a foreign site may have made a browser send."""
         self.host(request)
         if request.method not in READING:
             self._check_writer(request)
 
-    def host(self, request: web.Request) -> str:
+    def host(self, request: Head) -> str:
         """The `name:port` by which we were reached, lower case. Raises Refusal when it is not one of our names."""
         given = request.headers.getall("Host", [])
         if not given and request.version.minor == 0:
@@ -120,7 +121,7 @@ class OriginPolicy:
             raise Refusal(Code.FORBIDDEN, words)
         return given[0].lower()
 
-    def _check_writer(self, request: web.Request) -> None:
+    def _check_writer(self, request: Head) -> None:
         """Raise Refusal for a write from a page, unless the page is ours or of a configured origin."""
         origin = request.headers.get("Origin")
         if origin is not None:
@@ -156,13 +157,13 @@ class OriginPolicy:
         origins = headers.getall("Origin", [])
         return origins[0] if len(origins) == 1 and _same(origins[0]) in self._origins else None
 
-    def check_socket(self, request: web.Request) -> None:
+    def check_socket(self, request: Head) -> None:
         """Raise Refusal for a WebSocket as for a write, and for one with a cookie but without an Origin."""
         self._check_writer(request)
         if "Origin" not in request.headers and "Cookie" in request.headers:
             raise Refusal(Code.FORBIDDEN, wording.COOKIE_WANTS_ORIGIN)
 
-    def is_ours(self, request: web.Request, origin: str) -> bool:
+    def is_ours(self, request: Head, origin: str) -> bool:
         """Whether `origin` is this site. The scheme is not compared, because a proxy may speak TLS for us.
 
         Under our own Referrer-Policy a browser sends `null` as the Origin of a form; then Sec-Fetch-Site, which no page

@@ -1,42 +1,39 @@
 """One accepted connection of the web door: aiohttp's HTTP protocol, with what it lacks added.
 
 Rules of this file: only documented or overridable names of aiohttp's `RequestHandler` are used, except for `_waiter`
-(what it waits on between requests), `_parser` and its `_messages`, and the two methods that stop and start the
-transport's reading; and nothing here blocks.
+(what it waits on between requests), `_parser`, its `_messages` and `_message_tail`, `_manager`, `_task_handler`, and
+the two methods that stop and start the transport's reading; and nothing here blocks.
 
 - aiohttp has no deadline for a request's head: a peer that has begun one, or has sent nothing yet, is cut off after
   `header_deadline` seconds. Between two requests a connection is kept for `keepalive` seconds, longer than proxies keep
   theirs, or they would send a request into a closing connection; meanwhile it gives way to newcomers.
-- The loop hands over up to 256 KiB at once, which may be 40,000 frames or chunks. So they are handled in slices, one
-  per turn of the loop, and a peer whose slice consisted of tiny pieces has to pause before its next one.
-- Every byte passes a checker before aiohttp's parser: `StrictRequests`, and after an upgrade `StrictFrames`.
+- The loop hands over up to 256 KiB at once, which may be 40,000 chunks. So they are handled in slices, one per turn of
+  the loop, and a peer whose slice consisted of tiny pieces has to pause before its next one.
+- Every byte passes a checker before aiohttp's parser, `StrictRequests`.
 - aiohttp does not tell the reader of a body that it is malformed, so that is done here (`body`, `is_broken`).
 - Errors in the request itself are answered here: aiohttp would log a traceback for each and name its version.
-- aiohttp would keep an upgrade's request and the parser for as long as the WebSocket is open: 4 KB (`forget_head`).
-- A WebSocket's `Socket` is told when there is room to write; what comes after its farewell is dropped unread.
-- A client that stops reading an ordinary response is cut off after a while; WebSockets may lag as long as they like.
+- An upgrade leaves aiohttp: the transport is handed over to the WebSocket's own protocol (`hand_over`). In aiohttp's
+  handler each WebSocket had two tasks and five coroutines for as long as it was open. Where the upgrade is the first
+  request of its connection, as browsers' are, no task is begun.
+- A stream's `socket` is told when there is room to write; what comes after the request is dropped unread.
+- A client that stops reading an ordinary response is cut off after a while; streams may lag as long as they like.
 - asyncio closes a connection at the peer's end of file, before the response is written. A client may shut down its side
   after its request (`nc -N`): it gets the response like any other, within HALF_CLOSED seconds.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from aiohttp import StreamReader, web
 from aiohttp.http_parser import RawRequestMessage
-from aiohttp.http_websocket import WebSocketReader
 from aiohttp.web_protocol import RequestHandler
-from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway import wording
 from gateway.core.address import Networks, Remote
-from gateway.core.protocol.close_reason import CloseReason
 from gateway.web.http.client_address import Caller, ClientAddresses, Proxies
-from gateway.web.http.strict_frames import StrictFrames
-from gateway.web.http.strict_requests import BROKEN, StrictRequests
+from gateway.web.http.strict_requests import BROKEN, StrictRequests, Upgrade
 from gateway.web.http.timer_wheel import TimerWheel
 
 WRITE_HIGH = 64 * 1024
@@ -44,7 +41,7 @@ WRITE_LOW = 16 * 1024
 HEADERS_LIMIT = 128
 SLICE = 4 * 1024
 CRUMBS = 128
-"""Frames or lines in a slice from which its peer has to pause: 1 ms of work, and no browser sends so many."""
+"""Lines in a slice from which its peer has to pause: 1 ms of work, and no browser sends so many."""
 PAUSE = 0.1
 NOTHING = memoryview(b"")
 LINGERING = 2.0
@@ -61,25 +58,27 @@ TOO_LARGE = {
 log = logging.getLogger("gateway.web")
 
 
-class Upgraded(Protocol):
-    """The WebSocket on a connection (`web.websocket.Socket`)."""
+class Streamed(Protocol):
+    """The endless response on a connection (`web.streams.RoomStream`)."""
 
-    watch: StrictFrames | None
-
-    @property
-    def deaf(self) -> bool: ...
-    def received(self, count: int) -> float: ...
-    def violated(self, closing: CloseReason) -> None: ...
     def writable(self) -> None: ...
     def lost(self, problem: BaseException | None) -> None: ...
 
 
-class HttpConnection(RequestHandler):
-    """The protocol of one connection. `caller` is its peer, as the accepting side knows it; `socket` its WebSocket."""
+class Switching(web.StreamResponse):
+    """The response of a handler to an upgrade: `switch` takes the connection over (`HttpConnection.hand_over`)."""
 
-    __slots__ = ("_addresses", "_backlog", "_cut_short", "_ended", "_fields", "_head_deadline", "_in_head",
-                 "_next_slice", "_stall", "_stopped", "_watch", "_wheel", "body", "caller", "slot",
-                 "socket")  # fmt: skip
+    def __init__(self, switch: Callable[[], None]) -> None:
+        super().__init__(status=101)
+        self.switch = switch
+
+
+class HttpConnection(RequestHandler):
+    """The protocol of one connection. `caller` is its peer, as the accepting side knows it; `socket` its stream.
+    `upgrade` opens a WebSocket on the connection if its first request may become one, and returns whether."""
+
+    __slots__ = ("_addresses", "_backlog", "_cut_short", "_ended", "_head_deadline", "_in_head", "_next_slice",
+                 "_stall", "_stopped", "_upgrade", "_watch", "_wheel", "body", "caller", "slot", "socket")  # fmt: skip
 
     def __init__(
         self,
@@ -92,6 +91,7 @@ class HttpConnection(RequestHandler):
         answer_deadline: float,
         keepalive: float,
         addresses: ClientAddresses,
+        upgrade: Callable[["HttpConnection", Upgrade], bool],
     ) -> None:
         super().__init__(
             server,
@@ -103,16 +103,15 @@ class HttpConnection(RequestHandler):
             auto_decompress=False,
         )
         self.caller = caller
-        self.socket: Upgraded | None = None
+        self.socket: Streamed | None = None
         self.body: StreamReader | None = None
         """The body that is being read."""
         self._cut_short: StreamReader | None = None
         """The body that was cut short because it broke a rule."""
         self.slot = -1
-        self._fields: CIMultiDict[str] | None = None  # those of an upgrade's head, until its WebSocket is open
         self._ended = False
-        self._watch: StrictRequests | None = StrictRequests()
-        """None once the connection speaks WebSocket."""
+        self._upgrade = upgrade
+        self._watch = StrictRequests()
         self._backlog = NOTHING
         """Received bytes that wait for their slice; meanwhile the transport does not read."""
         self._next_slice: asyncio.Handle | None = None
@@ -126,18 +125,19 @@ class HttpConnection(RequestHandler):
         self._addresses = addresses
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection is open: bound its write buffer."""
-        super().connection_made(transport)
-        cast(asyncio.Transport, transport).set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_LOW)
+        """The connection is open: bound its write buffer. aiohttp would begin the task here, set a timer for each
+        connection, and options of the socket that the acceptor has set."""
+        self.transport = cast(asyncio.Transport, transport)
+        if self._manager is not None:
+            self._manager.connection_made(self, self.transport)
+        self.transport.set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_LOW)
         self._wheel.put(self, self._loop.time() + self._head_deadline)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """The connection has ended: tell its WebSocket and the accepting side, once."""
+        """The connection has ended: tell its stream and the accepting side, once."""
         self._wheel.drop(self)
         if self._next_slice is not None:
             self._next_slice.cancel()
-        if self.socket is not None and not self.socket.deaf:
-            self._take(bytes(self._backlog))
         super().connection_lost(exc)
         if self.socket is not None:
             self.socket.lost(exc)
@@ -146,7 +146,7 @@ class HttpConnection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come: handle them in slices."""
-        if self.socket is not None and self.socket.deaf:
+        if self.socket is not None:
             return
         if len(data) <= SLICE and not self._backlog:
             self._take(data)
@@ -159,56 +159,60 @@ class HttpConnection(RequestHandler):
     def _slice(self) -> None:
         """Handle one slice; the next one in another turn of the loop."""
         self._next_slice = None
-        if self._stopped or self.transport is None or (self.socket is not None and self.socket.deaf):
+        if self._stopped or self.transport is None or self.socket is not None:
             return
-        before = self._cost()
+        before = self._watch.lines
         piece, self._backlog = bytes(self._backlog[:SLICE]), self._backlog[SLICE:] or NOTHING
         self._take(piece)
         if not self._backlog:
             if not self._stopped:
                 super()._resume_transport_reading()
-        elif self._cost() - before > CRUMBS:
+        elif self._watch.lines - before > CRUMBS:
             self._next_slice = self._loop.call_later(PAUSE, self._slice)
         else:
             self._next_slice = self._loop.call_soon(self._slice)
 
-    def _cost(self) -> int:
-        """What this connection has cost so far, in frames and lines."""
-        if self._watch is not None:
-            return self._watch.lines
-        watch = self.socket.watch if self.socket is not None else None
-        return watch.frames if watch is not None else 0
-
     def _take(self, data: bytes) -> None:
         """Give aiohttp what the rules for requests allow; for what they do not, bytes that its parser rejects."""
         watch = self._watch
-        if watch is not None and watch.done:
+        if watch.done:
             return  # a request that closes the connection was the last
-        if self.socket is not None or watch is None or (watch.over and not watch.broken):
+        if watch.over and not watch.broken:
             super().data_received(data)
         elif not watch.broken:
             good = watch.feed(data)
             self._addresses.wake(self.caller)
             self._mind_the_head(watch.in_head)
             super().data_received(data[:good])
-            self._hold_head()
             if watch.broken:
                 self._refuse_the_rest(watch)
+            if self._task_handler is None and self._messages and not self._switched():
+                self._task_handler = self._loop.create_task(self.start())
 
-    def _hold_head(self) -> None:
-        """Put what can be emptied later in the place of the head fields of an upgrade."""
-        last = self._messages[-1][0] if self._messages else None
-        if isinstance(last, RawRequestMessage) and last.upgrade:
-            self._fields = CIMultiDict(last.headers)
-            slim = last._replace(raw_headers=(), headers=CIMultiDictProxy(self._fields))
-            self._messages[-1] = (slim, self._messages[-1][1])
+    def _switched(self) -> bool:
+        """Whether the first request of the connection has made it a WebSocket. What is not is answered by the handler,
+        also an upgrade that is refused."""
+        first = self._messages[0][0]
+        if not isinstance(first, RawRequestMessage) or not first.upgrade:
+            return False
+        return self._upgrade(self, Upgrade(first.method, first.path, first.version, first.headers))
 
-    def forget_head(self) -> None:
-        """The WebSocket is open: nobody reads the head of its request any more, and no other request comes."""
-        if self._fields is not None:
-            self._fields.clear()
-        self._fields = self._parser = None
-        self._messages = cast(Any, ())  # an empty deque takes 700 bytes
+    def hand_over(self) -> tuple[asyncio.Transport, bytes]:
+        """Leave the connection to another protocol: return its transport, and what came behind the request. Raises
+        ConnectionResetError if it has ended."""
+        transport, early = self.transport, self._message_tail + bytes(self._backlog)
+        if transport is None:
+            raise ConnectionResetError
+        self.drain_input()
+        self._wheel.drop(self)
+        self.keep_alive(False)
+        if self._manager is not None:
+            self._manager.connection_lost(self)
+        self._message_tail = b""
+        self._messages.clear()
+        self._force_close = True  # the task, if there is one, ends with this request
+        self.transport = self._parser = self._manager = None
+        return transport, early
 
     def _mind_the_head(self, begun: bool) -> None:
         """Set the deadline of a head that has `begun` and is not complete; a stalled response's deadline goes first."""
@@ -226,9 +230,12 @@ class HttpConnection(RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Send the response; if nothing of a next request has come by then, the connection rests."""
+        if isinstance(resp, Switching):
+            resp.switch()
+            return resp, True
         finished = await super().finish_response(request, resp, start_time)
         transport, watch = self.transport, self._watch
-        if transport is None or watch is None or watch.in_head or self.socket is not None:
+        if transport is None or watch.in_head or self.socket is not None:
             return finished
         if not transport.is_closing() and not transport.get_write_buffer_size() and not self.caller.resting:
             self._addresses.rest(self.caller, transport.abort)
@@ -245,7 +252,12 @@ class HttpConnection(RequestHandler):
     def is_broken(self, request: web.Request) -> bool:
         """Whether the body of this request will never be complete."""
         whole = request.content.is_eof() and request.content is not self._cut_short
-        return not whole and self._watch is not None and self._watch.broken
+        return not whole and self._watch.broken
+
+    @property
+    def _idle(self) -> bool:
+        """Whether no request is being answered."""
+        return self._task_handler is None or (self._waiter is not None and not self._waiter.done())
 
     @property
     def ended(self) -> bool:
@@ -253,14 +265,14 @@ class HttpConnection(RequestHandler):
         return self._ended
 
     def drain_input(self) -> None:
-        """Read and drop from now on (the socket is `deaf`). Requests that wait behind the one being answered would
-        otherwise keep the transport from reading, and the peer's end would never be seen."""
+        """Read and drop from now on. Requests that wait behind the one being answered would otherwise keep the
+        transport from reading, and the peer's end would never be seen."""
         self._backlog = NOTHING
         self._stopped = False
         super()._resume_transport_reading()
 
     def _pause_transport_reading(self) -> None:
-        if self.socket is not None and self.socket.deaf:
+        if self.socket is not None:
             return
         self._stopped = True
         super()._pause_transport_reading()
@@ -274,21 +286,12 @@ class HttpConnection(RequestHandler):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio reads the answer, aiohttp gives none
         """The peer has stopped sending. Return True to keep the connection for the response."""
-        if self.socket is not None or (self._waiter is not None and not self._waiter.done()):
+        if self.socket is not None or self._idle:
             return None
         self._ended = True
         self.close()
         self._wheel.put(self, self._loop.time() + HALF_CLOSED)
         return True
-
-    def set_parser(self, parser: WebSocketReader, data_received_cb: Callable[[], None] | None = None) -> None:
-        """The connection speaks WebSocket now: every frame passes the checker first."""
-        socket = self.socket
-        if socket is not None:
-            socket.watch = StrictFrames(parser, socket)
-            parser = cast(WebSocketReader, socket.watch)
-            self._watch = None
-        super().set_parser(parser, data_received_cb)
 
     def put(self, data: bytes) -> None:
         """Write `data` to a peer that may be gone; a connection that cannot be written to is closed."""
@@ -300,27 +303,6 @@ class HttpConnection(RequestHandler):
         except Exception as problem:
             log.debug(wording.LOG_WEB_UNWRITABLE, problem)
             transport.abort()
-
-    async def depart(self, over: asyncio.Future[None], patience: float) -> None:
-        """End the connection after a farewell has been written: once it is out, shut our side down, then drop what
-        still comes until the peer's end (`over`) or until `patience` seconds have passed.
-
-        The peer may be gone at every step, which is not an error. asyncio shuts the socket down within `write_eof` if
-        its buffer is empty, and otherwise in a callback of its own, which would log the error of a peer that has gone
-        meanwhile: so this waits for the buffer first.
-        """
-        transport = self.transport
-        if transport is None:
-            return
-        self.drain_input()
-        with contextlib.suppress(TimeoutError, OSError, RuntimeError):
-            async with asyncio.timeout(patience):
-                while transport.get_write_buffer_size() and not over.done():
-                    await asyncio.sleep(patience / 20)
-                if not over.done() and not transport.is_closing():
-                    transport.write_eof()
-                    await over
-        transport.abort()
 
     def pause_writing(self) -> None:
         """The write buffer is full. A client that does not take an HTTP response in time is cut off."""
@@ -345,7 +327,7 @@ class HttpConnection(RequestHandler):
             return None
         if self.writing_paused or self._ended:
             self.transport.abort()
-        elif self._in_head and self._waiter is not None:
+        elif self._in_head and self._idle:
             self.force_close()
         elif self._in_head:
             return now + self._head_deadline
@@ -365,7 +347,7 @@ class HttpConnection(RequestHandler):
             log.error(wording.LOG_REQUEST_FAILED, type(exc).__name__, exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("half an answer is out already")
-        too_large = self._watch.too_large if status == 400 and self._watch is not None else 0
+        too_large = self._watch.too_large if status == 400 else 0
         status = too_large or status
         body = FAILED if status >= 500 else TOO_LARGE.get(too_large, MALFORMED)
         response = web.Response(status=status, body=body, content_type="application/json")

@@ -21,8 +21,10 @@ import base64
 import binascii
 import logging
 import re
+from typing import NamedTuple, Protocol
 
-from aiohttp import web
+from aiohttp import HttpVersion, web
+from multidict import CIMultiDictProxy
 
 from gateway import wording
 from gateway.errors import Code, Refusal
@@ -204,13 +206,35 @@ HEAD_LIMIT = 16 * 1024
 logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)
 
 
-def check_upgrade(request: web.Request) -> None:
+class Head(Protocol):
+    """The head of a request: aiohttp's `web.Request`, or an `Upgrade`."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def raw_path(self) -> str: ...
+    @property
+    def version(self) -> HttpVersion: ...
+    @property
+    def headers(self) -> CIMultiDictProxy[str]: ...
+
+
+class Upgrade(NamedTuple):
+    """The head of an upgrade, as aiohttp's parser gives it."""
+
+    method: str
+    raw_path: str
+    version: HttpVersion
+    headers: CIMultiDictProxy[str]
+
+
+def check_upgrade(request: Head) -> None:
     """Raise for an upgrade that is not complete and valid (Refusal, or 426 with the version spoken here).
 
     The size of the header counts: it is held until the WebSocket is open.
     """
     headers = request.headers
-    if request.body_exists or "Content-Length" in headers or "Transfer-Encoding" in headers:
+    if "Content-Length" in headers or "Transfer-Encoding" in headers:
         raise Refusal(Code.BAD_MESSAGE, wording.UPGRADE_HAS_BODY)
     if request.version.minor == 0:
         raise Refusal(Code.BAD_MESSAGE, wording.WEBSOCKET_VERSION_OF_HTTP)

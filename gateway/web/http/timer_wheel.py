@@ -11,6 +11,7 @@ second.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 SLICE = 250
@@ -101,26 +102,20 @@ class PacedClose:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._left = AT_ONCE
-        self._line: deque[asyncio.Future[None]] = deque()
+        self._line: deque[Callable[[], None]] = deque()
+        self._turning = False
+        """Whether there is to be a next turn."""
 
-    async def turn(self) -> None:
-        """Wait for a place in some turn of the loop; this one, if it has one left."""
-        if self._left == AT_ONCE:
-            self._loop.call_soon(self._next)
-        if self._left:
-            self._left -= 1
-            return
-        place = self._loop.create_future()
-        self._line.append(place)
-        await place
+    def turn(self, job: Callable[[], None]) -> None:
+        """Do `job`, which must not raise, in a turn of the loop that has a place left; never before this returns."""
+        self._line.append(job)
+        if not self._turning:
+            self._turning = True
+            self._loop.call_soon(self._turn)
 
-    def _next(self) -> None:
-        called = min(AT_ONCE, len(self._line))
-        self._left = AT_ONCE - called
-        if called:
-            self._loop.call_soon(self._next)
-        for _ in range(called):
-            place = self._line.popleft()
-            if not place.done():
-                place.set_result(None)
+    def _turn(self) -> None:
+        for _ in range(min(AT_ONCE, len(self._line))):
+            self._line.popleft()()
+        self._turning = bool(self._line)
+        if self._turning:
+            self._loop.call_soon(self._turn)

@@ -61,6 +61,10 @@ class TlsTransport(asyncio.Transport):
         self._tls.leave()
         self.send_outgoing()
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Call this protocol from now on."""
+        self._layer.above = cast(asyncio.Protocol, protocol)
+
     def abort(self) -> None:
         """Close at once."""
         self._below.abort()
@@ -106,7 +110,7 @@ class TlsLayer(asyncio.Protocol):
 
     def __init__(self, tls: TlsSession, above: asyncio.Protocol) -> None:
         self.tls = tls
-        self._above = above
+        self.above = above
         self._loop = asyncio.get_running_loop()
         self._transport: TlsTransport | None = None
         self._told = False
@@ -118,7 +122,7 @@ class TlsLayer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The handshake is complete already, and text may have come with it."""
         self._transport = TlsTransport(cast(asyncio.Transport, transport), self)
-        self._above.connection_made(self._transport)
+        self.above.connection_made(self._transport)
         self.data_received(b"")
 
     def data_received(self, data: bytes) -> None:
@@ -134,7 +138,7 @@ class TlsLayer(asyncio.Protocol):
             transport.close()
             return
         if text:
-            self._above.data_received(text)
+            self.above.data_received(text)
         transport.send_outgoing()  # if it fails the loop ends the connection, behind what was handed on
         self.go_on()
 
@@ -156,7 +160,7 @@ class TlsLayer(asyncio.Protocol):
     def _ends(self) -> bool:
         """Tell it of the peer's end; return whether it keeps the connection."""
         self._told = True
-        self._kept = bool(self._above.eof_received())
+        self._kept = bool(self.above.eof_received())
         return self._kept
 
     def eof_received(self) -> bool:
@@ -169,12 +173,13 @@ class TlsLayer(asyncio.Protocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection has ended."""
         self._transport = None
-        self._above.connection_lost(cast(Exception | None, exc or self._fault))
+        above, self.above = self.above, asyncio.Protocol()  # it knows our transport: a circle
+        above.connection_lost(cast(Exception | None, exc or self._fault))
 
     def pause_writing(self) -> None:
         """The write buffer is full."""
-        self._above.pause_writing()
+        self.above.pause_writing()
 
     def resume_writing(self) -> None:
         """The write buffer has room again."""
-        self._above.resume_writing()
+        self.above.resume_writing()

@@ -3,7 +3,15 @@
 import pytest
 
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.web.http.strict_frames import FRAGMENT_LIMIT, MESSAGE_LIMIT, StrictFrames
+from gateway.web.http.strict_frames import (
+    CLOSE,
+    CONTINUATION,
+    FRAGMENT_LIMIT,
+    MESSAGE_LIMIT,
+    PONG,
+    TEXT,
+    StrictFrames,
+)
 from tests.fakes import eventually
 from tests.web.running_door import Running, client_frame, close_code
 
@@ -60,27 +68,21 @@ async def test_a_message_of_64_kib_is_taken(web: Running) -> None:
     writer.close()
 
 
-class Recorder:
-    """Stands for aiohttp's parser and for the socket."""
+Given = list[tuple[int, bytes]]
 
-    def __init__(self) -> None:
-        self.fed = b""
-        self.code = 0
-        self.now = 0.0
 
-    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        self.fed += data
-        return False, b""
+def given(frames: StrictFrames, *pieces: bytes) -> Given:
+    """The frames that come out of these pieces; each comes a second after the one before."""
+    found: Given = []
+    for now, piece in enumerate(pieces, 1):
+        frames.feed(piece, float(now))
+        while (frame := frames.next()) is not None:
+            found.append(frame)
+    return found
 
-    def feed_eof(self) -> None:
-        self.fed += b"EOF"
 
-    def received(self, count: int) -> float:
-        self.now += 1.0
-        return self.now
-
-    def violated(self, closing: CloseReason) -> None:
-        self.code = closing.code
+def in_pieces(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
 
 
 STREAM = (
@@ -93,13 +95,20 @@ STREAM = (
 )
 
 
+MASK = b"\1\2\3\4"
+MASKED = client_frame(1, b"lcpodf", mask=MASK)
+"""The word `masked`."""
+TEXTS: Given = [
+    (TEXT, b"one"), (CONTINUATION, b""), (PONG, b"pong"), (TEXT, b"two"), (TEXT, b"x" * 300), (TEXT, b"y" * 40000),
+    (TEXT, b"masked"),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 13, 64, 1000, 100_000])
-def test_frames_in_any_pieces_pass_unchanged(size: int) -> None:
-    recorder = Recorder()
-    watch = StrictFrames(recorder, recorder)
-    for at in range(0, len(STREAM), size):
-        watch.feed_data(STREAM[at : at + size])
-    assert (recorder.fed, recorder.code, watch.pongs, watch.began) == (STREAM, 0, 1, None)
+def test_frames_in_any_pieces_are_the_same_frames(size: int) -> None:
+    frames = StrictFrames()
+    assert given(frames, *in_pieces(STREAM + MASKED, size)) == TEXTS
+    assert (frames.broken, frames.pongs, frames.frames, frames.left, frames.began) == (None, 1, 7, 0, None)
 
 
 SEEN_IN_TEXT = {"bad UTF-8", "surrogate in UTF-8"}
@@ -110,42 +119,40 @@ SEEN_IN_TEXT = {"bad UTF-8", "surrogate in UTF-8"}
 )
 def test_a_broken_rule_is_seen_byte_by_byte_too(name: str) -> None:
     data, code = BROKEN[name]
-    recorder = Recorder()
-    watch = StrictFrames(recorder, recorder)
-    for at in range(len(data)):
-        watch.feed_data(data[at : at + 1])
-    assert recorder.code == code
+    frames = StrictFrames()
+    assert given(frames, *in_pieces(data, 1))[-1] == (CLOSE, b"")
+    assert frames.broken is not None and frames.broken.code == code
 
 
-def test_nothing_is_passed_on_after_a_broken_rule() -> None:
-    recorder = Recorder()
-    watch = StrictFrames(recorder, recorder)
-    watch.feed_data(b"\x81\x02hi")
-    watch.feed_data(client_frame(1, b"x"))
-    assert recorder.fed == client_frame(8)
+def test_nothing_is_given_after_a_broken_rule() -> None:
+    frames = StrictFrames()
+    assert given(frames, b"\x81\x02hi", client_frame(1, b"x")) == [(CLOSE, b"")]
+    assert (frames.over, frames.left) == (True, 0)
 
 
-def test_what_came_before_a_broken_rule_is_passed_on_and_then_a_close() -> None:
-    recorder = Recorder()
-    StrictFrames(recorder, recorder).feed_data(STREAM + b"\x81\x02hi")
-    assert (recorder.fed, recorder.code) == (STREAM + client_frame(8), 1002)
+def test_what_came_before_a_broken_rule_is_given_and_then_a_close() -> None:
+    frames = StrictFrames()
+    assert given(frames, STREAM + b"\x81\x02hi") == [*TEXTS[:-1], (CLOSE, b"")]
 
 
-def test_nothing_is_passed_on_after_the_peers_close() -> None:
-    recorder = Recorder()
-    watch = StrictFrames(recorder, recorder)
+def test_nothing_is_given_after_the_peers_close() -> None:
+    frames = StrictFrames()
     close = client_frame(8, b"\x03\xe8bye", mask=b"\0\0\0\0")
-    watch.feed_data(close + client_frame(1, b"x"))
-    watch.feed_data(b"\x81\x02hi")
-    assert (recorder.fed, recorder.code, watch.began) == (close, 0, None)
+    assert given(frames, close + client_frame(1, b"x"), b"\x81\x02hi") == [(CLOSE, b"\x03\xe8")]
+    assert (frames.broken, frames.began, frames.left) == (None, None, 0)
+
+
+def test_a_frame_too_large_is_refused_by_its_header() -> None:
+    frames = StrictFrames()
+    assert given(frames, client_frame(1, b"x" * (MESSAGE_LIMIT + 1))[:10]) == [(CLOSE, b"")]
+    assert frames.broken is CloseReason.TOO_BIG
 
 
 def test_a_frame_begins_when_its_first_byte_comes() -> None:
-    recorder = Recorder()
-    watch = StrictFrames(recorder, recorder)
-    watch.feed_data(client_frame(1, b"a") + b"\x81")
-    assert watch.began == 1.0
-    watch.feed_data(client_frame(1, b"b")[1:-1])
-    assert watch.began == 1.0
-    watch.feed_data(b"b" + b"\x81")
-    assert watch.began == 3.0
+    frames = StrictFrames()
+    given(frames, client_frame(1, b"a") + b"\x81")
+    assert frames.began == 1.0
+    frames.feed(client_frame(1, b"b")[1:-1], 2.0)
+    assert (frames.next(), frames.began) == (None, 1.0)
+    frames.feed(b"b" + b"\x81", 3.0)
+    assert (frames.next(), frames.next(), frames.began) == ((TEXT, b"b"), None, 3.0)
