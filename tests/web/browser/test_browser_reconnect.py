@@ -175,6 +175,36 @@ def test_what_was_missed_is_there_also_when_it_is_long_and_the_gateway_began_ane
     expect(ana.locator(".hole")).to_have_count(0)
 
 
+def test_a_connection_that_died_in_its_sleep_is_given_up_within_seconds(
+    gateway: RunningGateway, open_page: Open
+) -> None:
+    sides: list[WebSocketRoute] = []
+
+    def carry(page_side: WebSocketRoute) -> None:
+        """Carry both ways, but nothing more on a connection that is marked as dead."""
+        server_side = page_side.connect_to_server()
+        page_side.on_message(lambda text: None if page_side in dead else server_side.send(text))
+        server_side.on_message(lambda text: None if page_side in dead else page_side.send(text))
+        sides.append(page_side)
+
+    dead: list[WebSocketRoute] = []
+    page = open_page("about:blank", "ana")
+    page.clock.install()
+    page.route_web_socket("**/ws", carry)
+    page.goto(gateway.web)
+    connected(page)
+    dead += sides
+    page.clock.pause_at(page.evaluate("Date.now()") + 60_000)
+    gateway.curl("-d", "meanwhile", "/r/lobby?nick=ci")
+    page.clock.run_for(5_100)
+    offline(page)
+    page.clock.resume()
+
+    connected(page)
+    has(page, "meanwhile")
+    assert len(sides) == 2
+
+
 def test_a_hole_in_the_log_is_shown_and_can_be_filled(gateway: RunningGateway, open_page: Open) -> None:
     def lose_some(page_side: WebSocketRoute) -> None:
         server_side = page_side.connect_to_server()

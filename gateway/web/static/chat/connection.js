@@ -14,7 +14,8 @@ const FIRST_DELAY = 500;
 const LAST_DELAY = 30_000;
 const SETTLED = 10_000; // a connection that lived this long starts the delays over
 const QUIET = 45_000;
-const PATIENCE = 10_000; // for a welcome, or for the answer to a ping
+const PATIENCE = 10_000; // for a welcome
+const ANSWER = 5_000; // for anything after a ping of ours
 
 /**
  * @typedef {{word: "connecting"|"connected"|"waiting"|"ended", until?: number, code?: number, reason?: string}} State
@@ -115,7 +116,7 @@ export class Connection {
 
   #ask() {
     if (this.#probe) return;
-    this.#probe = setTimeout(() => this.#closed(1006, ""), PATIENCE);
+    this.#probe = setTimeout(() => this.#closed(1006, ""), ANSWER);
     this.send({ type: "ping", id: "alive" });
   }
 
