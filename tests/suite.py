@@ -25,10 +25,10 @@ mostly waits for gateways, a few percent."""
 SLOWEST = ["--slowest-files", "15"]
 """Names the files to look at when the suite takes longer than it should: ten minutes on two quiet processors."""
 
-SIDE_BY_SIDE = ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
-"""Most tests wait for other processes: two at a time take little more than half the time. Files in their order, and not
-those with most tests first: what the files of a folder share, as two browsers, is started once in each process, and
-many short files come last, so that the two end at about the same time."""
+SIDE_BY_SIDE = ["--numprocesses", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+"""Most tests wait for other processes: three at a time keep two processors busy.
+Files in their order, and not those with most tests first: what the files of a folder share, as two browsers, is started
+once in each process, and many short files come last, so that all end at about the same time."""
 
 KEPT = ROOT / ".pytest_cache" / "v"
 MOST_AGAIN = 6

@@ -85,7 +85,6 @@ def test_a_password_opens_the_dashboard_and_logging_out_ends_it(
     expect(page.locator("body")).not_to_have_class(re.compile("stale"))
 
 
-@pytest.mark.both_browsers
 def test_every_door_has_its_rows_and_its_count(gateway: RunningGateway, dashboard: Page, open_page: Open) -> None:
     connected(open_page(f"{gateway.web}/", "rosa"))
     nina, teo = gateway.terminal(), gateway.terminal("telnet")
@@ -103,7 +102,6 @@ def test_every_door_has_its_rows_and_its_count(gateway: RunningGateway, dashboar
     expect(dashboard.locator("#events")).to_contain_text(re.compile("connected (tcp|telnet|web)"))
 
 
-@pytest.mark.both_browsers
 def test_sorting_and_paging_show_everybody_once(gateway: RunningGateway, dashboard: Page) -> None:
     people = [gateway.terminal(("tcp", "telnet")[number % 2]) for number in range(120)]
     for number, person in enumerate(people):
@@ -129,7 +127,6 @@ def test_sorting_and_paging_show_everybody_once(gateway: RunningGateway, dashboa
     expect(dashboard.locator("#rows bdi").first).to_have_text("p100")
 
 
-@pytest.mark.both_browsers
 def test_a_filter_is_checked_asked_for_and_taken_apart(
     gateway: RunningGateway, dashboard: Page, complaints: Complaints
 ) -> None:
@@ -171,7 +168,6 @@ def test_a_frozen_table_waits_while_the_figures_go_on(gateway: RunningGateway, d
     expect(row(dashboard, "bob")).to_be_visible()
 
 
-@pytest.mark.both_browsers
 def test_a_kicked_terminal_is_told_why_and_stands_below_the_table(gateway: RunningGateway, dashboard: Page) -> None:
     nina = gateway.terminal()
     nina.say("/nick nina")
