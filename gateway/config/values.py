@@ -117,14 +117,17 @@ def check_base_path(path: str) -> None:
 
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 ONE_SENTINEL = r"(\[[0-9a-fA-F:.]+\]:\d{1,5}|[^@/,\s:\[\]]+(:\d{1,5})?)"
-SENTINELS = re.compile(rf"redis\+sentinel://([^@/\s]*@)?{ONE_SENTINEL}(,{ONE_SENTINEL})*/[A-Za-z0-9._-]+(/\d{{1,9}})?")
+SENTINELS = re.compile(
+    rf"rediss?\+sentinel://([^@/\s]*@)?{ONE_SENTINEL}(,{ONE_SENTINEL})*/[A-Za-z0-9._-]+(/\d{{1,9}})?(\?\S*)?"
+)
 
 
 def redis_url(text: str) -> str | None:
     """The URL of a Redis; the empty text is none. Raises ValueError when it is not one."""
     if not text:
         return None
-    if SENTINELS.fullmatch(text) and all(int(port) <= 65535 for port in re.findall(r":(\d+)(?=[,/])", text)):
+    ports = re.findall(r":(\d+)(?=[,/])", text.partition("?")[0])
+    if SENTINELS.fullmatch(text) and all(int(port) <= 65535 for port in ports):
         return text
     parts = urlsplit(text)
     if parts.scheme not in REDIS_SCHEMES or not (parts.hostname or parts.scheme == "unix") or parts.port == 0:

@@ -9,15 +9,15 @@ How long Redis takes is measured in time in which this process ran (`Patience`):
 busy for seconds finds the answer in its socket, and must not tell its people that Redis is away.
 
 With Sentinel (`redis+sentinel://HOST:PORT,HOST:PORT/SERVICE`) the sentinels are asked for the master before each
-connection is opened. Their own passwords, and TLS to them or behind them, are not supported.
+connection is opened. With `rediss+sentinel:` both they and the master speak TLS, with the same options; user and
+password of the sentinels are options of their own. The master's certificate must be for the name that Sentinel says.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
@@ -36,7 +36,9 @@ from gateway import wording
 from gateway.errors import BackplaneError
 
 Command = Sequence[str | int | bytes]
-SENTINEL = "redis+sentinel"
+SENTINEL = "+sentinel"
+"""The end of the scheme of a URL that names sentinels."""
+OF_SENTINELS = ("sentinel_username", "sentinel_password")
 
 
 class UnfitRedisError(BackplaneError):
@@ -99,30 +101,34 @@ def _problem(error: BaseException, text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sentinels:
-    """Where to ask for the master of a service: URLs of sentinels; the master's own user, password and database."""
+    """Where to ask for the master of a service: URLs of sentinels; the URL of the master but for where it is."""
 
     urls: Sequence[str]
     service: str
-    options: Mapping[str, Any]
+    master: str
 
 
 def sentinels_of(url: str) -> Sentinels | None:
     """The sentinels in a URL; None when it is one of a Redis."""
     parts = urlsplit(url)
-    if parts.scheme != SENTINEL:
+    if not parts.scheme.endswith(SENTINEL):
         return None
-    user, _, places = parts.netloc.rpartition("@")
-    name, _, password = user.partition(":")
+    scheme = parts.scheme.removesuffix(SENTINEL)
+    user, at, places = parts.netloc.rpartition("@")
     service, _, db = parts.path.strip("/").partition("/")
-    options = {"username": unquote(name) or None, "password": unquote(password) or None, "db": int(db or 0)}
-    urls = [f"redis://{each if each.rpartition(':')[1] else f'{each}:26379'}" for each in places.split(",")]
-    return Sentinels(urls, service, options)
+    options = dict(parse_qsl(parts.query))
+    own_user, own_password = (quote(options.pop(name, ""), safe="") for name in OF_SENTINELS)
+    own = f"{own_user}:{own_password}@" if own_password else ""
+    query = f"?{urlencode(options)}" if options else ""
+    hosts = [each if each.rpartition(":")[1] else f"{each}:26379" for each in places.split(",")]
+    master = f"{scheme}://{user}{at}master/{db}{query}"
+    return Sentinels([f"{scheme}://{own}{host}{query}" for host in hosts], service, master)
 
 
 def shown(url: str) -> str:
     """The address in a URL, without user and password."""
     parts = urlsplit(url)
-    if parts.scheme == SENTINEL:
+    if parts.scheme.endswith(SENTINEL):
         return f"{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
     if parts.scheme == "unix":
         return parts.path
@@ -181,10 +187,7 @@ class RedisConnection:
         options: dict[str, Any] = {"protocol": 2, "socket_timeout": None, "socket_connect_timeout": seconds}
         options["retry"] = Retry(NoBackoff(), 0)
         self._sentinels = sentinels_of(url)
-        if self._sentinels is None:
-            pool = ConnectionPool.from_url(url, **options)
-        else:
-            pool = ConnectionPool(**options, **self._sentinels.options)
+        pool = ConnectionPool.from_url(url if self._sentinels is None else self._sentinels.master, **options)
         self._connection: Any = pool.make_connection()  # type: ignore[no-untyped-call]
 
     @property
@@ -237,14 +240,19 @@ class RedisConnection:
 
     async def _master(self, sentinels: Sentinels) -> tuple[str, int]:
         """Host and port of the master, according to the first sentinel that knows one. Raises RedisError."""
+        problem = wording.SERVICE_UNKNOWN
         for url in sentinels.urls:
             sentinel = RedisConnection(url, self.seconds / (len(sentinels.urls) + 1))
-            with suppress(BackplaneError):
+            try:
                 (found,) = await sentinel.ask([("SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinels.service)])
                 await sentinel.close()
                 if isinstance(found, list):
                     return found[0].decode(), int(found[1])
-        raise RedisError(wording.NO_MASTER.format(service=sentinels.service))
+                if isinstance(found, RedisError):
+                    problem = refusal_of(found, "").words
+            except BackplaneError as error:
+                problem = error.words
+        raise RedisError(wording.NO_MASTER.format(service=sentinels.service, problem=problem))
 
     async def _answer(self) -> Any:
         """The next answer. An error about the command is an answer, one about the connection is raised."""

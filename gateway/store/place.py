@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from gateway import wording
 from gateway.core.answer import Answer
@@ -69,7 +70,7 @@ def redis_archive(url: str) -> Iterator["RedisArchive"]:
         if missing.name != "redis":
             raise
         raise StartError(wording.NO_REDIS_PACKAGE) from None
-    if url.startswith("redis+sentinel:"):
+    if urlsplit(url).scheme.endswith("+sentinel"):
         raise StartError(wording.MASTER_WANTED)
     with closing(module.RedisArchive(url)) as archive:
         try:

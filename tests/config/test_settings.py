@@ -178,6 +178,7 @@ def test_the_readme_shows_the_settings_as_they_are() -> None:
     [
         ("redis+sentinel://a:1,b,[::1]:26379/chat/2", True),
         ("redis+sentinel://ana:p%40ss@a/chat", True),
+        ("rediss+sentinel://:p@a:1,b/chat/2?ssl_ca_certs=/etc/ca.pem&sentinel_password=x:99999/", True),
         ("redis+sentinel://a:1", False),
         ("redis+sentinel://a:99999,b/chat", False),
         ("redis+sentinel://a:x/chat", False),

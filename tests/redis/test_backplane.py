@@ -270,6 +270,46 @@ async def test_sentinels_lead_to_the_master_and_after_a_failover_to_the_next_one
         assert replica.cli("XLEN", "gw:log:lobby") == 2
 
 
+async def test_sentinels_and_masters_that_speak_nothing_but_tls(
+    start_redis: Callable[..., RedisServer], certificates: Certificates
+) -> None:
+    """A sentinel with a password of its own; both nodes of Redis are called by their name."""
+    first, second, asked = (free_port() for _ in range(3))
+    cert, key = map(str, certificates.pair)
+    trusted = str(certificates.trusted)
+    tls = ["--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", trusted]
+    tls += ["--tls-auth-clients", "no", "--tls-replication", "yes", "--port", "0"]
+    secret = ("--requirepass", "secret", "--masterauth", "secret")
+    master = start_redis(*tls, "--tls-port", str(first), *secret)
+    replica = start_redis(*tls, "--tls-port", str(second), *secret, "--replicaof", "localhost", str(first))
+    sentinel = start_redis(*tls, "--tls-port", str(asked), "--requirepass", "watch it", sentinel=True)
+    for server, password in ((master, "secret"), (replica, "secret"), (sentinel, "watch it")):
+        server.cli("AUTH", password)
+    sentinel.cli("SENTINEL", "CONFIG", "SET", "resolve-hostnames", "yes")
+    sentinel.cli("SENTINEL", "CONFIG", "SET", "announce-hostnames", "yes")
+    for each in (replica, master):
+        each.cli("CONFIG", "SET", "replica-announce-ip", "localhost")
+    sentinel.cli("SENTINEL", "MONITOR", "chat", "localhost", first, 1)
+    for setting in (("auth-pass", "secret"), ("down-after-milliseconds", 1000), ("failover-timeout", 3000)):
+        sentinel.cli("SENTINEL", "SET", "chat", *setting)
+    url = f"rediss+sentinel://:secret@localhost:{asked}/chat?ssl_ca_certs={quote(trusted)}"
+    async with nodes(f"{url}&sentinel_password=watch%20it") as (node,):
+        await node.read()
+        await node.say("before")
+        await soon(lambda: sentinel.cli("SENTINEL", "REPLICAS", "chat"))
+        await soon(lambda: replica.cli("XLEN", "gw:log:lobby") == 1)
+        master.kill()
+        while isinstance(await node.say("after", identity="ana", id="after"), JournalError):
+            await asyncio.sleep(0.05)
+        assert node.told.texts == ["before", "after"]
+    unknown = url.replace("/chat?", "/talk?") + "&sentinel_password=watch%20it"
+    untrusted = f"{url.partition('?')[0]}?sentinel_password=watch%20it"
+    wrong = {url: "wants a password", untrusted: "certificate", unknown: "they do not know the service"}
+    for each, words in wrong.items():
+        with pytest.raises(StartError, match=rf"no sentinel knows a master of the service \w+: .*{words}"):
+            await Backplane(each).start(patience=0)
+
+
 async def test_a_service_that_no_sentinel_knows_is_said_in_one_line() -> None:
     with pytest.raises(StartError, match="no sentinel knows a master of the service chat"):
         await Backplane("redis+sentinel://127.0.0.1:1/chat").start(patience=0)
