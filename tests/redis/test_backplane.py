@@ -283,8 +283,8 @@ async def test_sentinels_and_masters_that_speak_nothing_but_tls(
     master = start_redis(*tls, "--tls-port", str(first), *secret)
     replica = start_redis(*tls, "--tls-port", str(second), *secret, "--replicaof", "localhost", str(first))
     sentinel = start_redis(*tls, "--tls-port", str(asked), "--requirepass", "watch it", sentinel=True)
-    for server, password in ((master, "secret"), (replica, "secret"), (sentinel, "watch it")):
-        server.cli("AUTH", password)
+    for each, password in ((master, "secret"), (replica, "secret"), (sentinel, "watch it")):
+        each.cli("AUTH", password)
     sentinel.cli("SENTINEL", "CONFIG", "SET", "resolve-hostnames", "yes")
     sentinel.cli("SENTINEL", "CONFIG", "SET", "announce-hostnames", "yes")
     for each in (replica, master):
@@ -305,9 +305,9 @@ async def test_sentinels_and_masters_that_speak_nothing_but_tls(
     unknown = url.replace("/chat?", "/talk?") + "&sentinel_password=watch%20it"
     untrusted = f"{url.partition('?')[0]}?sentinel_password=watch%20it"
     wrong = {url: "wants a password", untrusted: "certificate", unknown: "they do not know the service"}
-    for each, words in wrong.items():
+    for wrong_url, words in wrong.items():
         with pytest.raises(StartError, match=rf"no sentinel knows a master of the service \w+: .*{words}"):
-            await Backplane(each).start(patience=0)
+            await Backplane(wrong_url).start(patience=0)
 
 
 async def test_a_service_that_no_sentinel_knows_is_said_in_one_line() -> None:

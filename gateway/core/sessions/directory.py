@@ -108,8 +108,14 @@ class Directory:
             return Answer.of(refusal)
         if not self._cluster.node or wanted == session.nick or self._nicks.held(wanted):
             return Answer.of(None)
-        asked = self._nicks.ask(wanted, session.identity or session)
-        return asked.map(lambda theirs: self._refusal(wanted, not theirs, theirs))
+        holder = session.identity or session
+
+        def answered(theirs: bool | JournalError) -> Refusal | None:
+            if theirs is True:
+                self._nicks.give_back(wanted, holder)
+            return self._refusal(wanted, not theirs, theirs)
+
+        return self._nicks.ask(wanted, holder).map(answered)
 
     def is_free(self, nick: str) -> Answer[Refusal | None]:
         """Make sure that nobody at another node has the (valid) nick."""

@@ -24,6 +24,7 @@ from gateway.errors import Code, JournalError, Refusal
 
 NICK_SECONDS = 120.0
 """For so long a nick is kept from others after the last connection of the person who had it."""
+TAKEN_SECONDS = 5.0
 GUESTS = 1 << 16
 DRAWS = 64
 """Guest names that are drawn before all of them are looked through."""
@@ -85,6 +86,16 @@ class Nicknames:
     def ask(self, nick: str, holder: Holder) -> Answer[bool | JournalError]:
         """Claim a nick that is free here from the other nodes; it has to be taken afterwards."""
         return self._cluster.claim(nicknames.keys(nick), self._owner(holder))
+
+    def give_back(self, nick: str, holder: Holder) -> None:
+        """A nick that was asked for is free again unless it is taken within TAKEN_SECONDS: the holder may have left, or
+        may not be called that."""
+
+        def look() -> None:
+            if self._roster.holder(nick) != holder:
+                self._cluster.release(nicknames.keys(nick), self._owner(holder))
+
+        self._clock.later(TAKEN_SECONDS, look)
 
     def hand_over(self, nick: str, before: Holder, holder: Holder) -> None:
         """Who held the nick as `before` holds it as `holder` from now on."""

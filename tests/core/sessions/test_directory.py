@@ -6,11 +6,12 @@ import pytest
 
 from gateway.core.answer import Answer
 from gateway.core.doors.post import Post, Posting
+from gateway.core.operators.subject import Subject
 from gateway.core.ports.cluster import Missed
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.roles import Role
+from gateway.core.roles import Operator, Role
 from gateway.core.sessions.identity import SWEEP_SECONDS
-from gateway.core.sessions.nick_holders import NICK_SECONDS
+from gateway.core.sessions.nick_holders import NICK_SECONDS, TAKEN_SECONDS
 from gateway.errors import Code, JournalError, Refusal
 from tests.core.nodes import Nodes
 from tests.core.world import Peer, World
@@ -119,6 +120,25 @@ def test_a_nick_that_was_given_up_is_free_at_the_other_node(nodes: Nodes, here: 
     gone(nodes, bob)
 
     assert netcat(nodes, there, "bob").session.nick == "bob"
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_nick_that_was_asked_for_and_not_taken_is_free_at_all_nodes(
+    nodes: Nodes, here: World, there: World, leaves: bool
+) -> None:
+    banned = netcat(nodes, there)
+    olga = Operator("olga", Role.ADMIN, "web 10.0.0.9")
+    here.operators.moderation.ban(olga, Subject(nick="eve"), "spam", 60).then(lambda outcome: None)
+    nodes.settle()
+    banned.says("/nick eve")
+    nodes.settle()
+    assert banned.lines[-1].startswith("!! banned") and "eve" in "".join(nodes.names)
+    if leaves:
+        gone(nodes, banned)
+    for world in nodes.worlds:
+        world.later(TAKEN_SECONDS + 1)
+    nodes.settle()
+    assert "eve" not in "".join(nodes.names)
 
 
 def test_a_nick_is_kept_for_who_left_and_then_free(nodes: Nodes, here: World, there: World) -> None:
