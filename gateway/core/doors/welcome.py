@@ -23,6 +23,7 @@ from gateway.core.roles import Operator, Role
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES
 from gateway.core.rooms.fanout import members_of
 from gateway.core.rooms.registry import LOBBY, RECENT_MESSAGES
+from gateway.core.sessions import nicknames
 from gateway.core.sessions.sanctions import standing_of
 from gateway.core.sessions.session import Identity, Session
 from gateway.errors import Code, Refusal
@@ -73,6 +74,10 @@ def rename(hub: Hub, session: Session, nick: str) -> Answer[Refusal | None]:
             return refusal
         return None
 
+    try:
+        hub.bans.check_nick(nicknames.nick(nick))  # before it is claimed from the other nodes
+    except Refusal as refusal:
+        return Answer.of(refusal)
     return hub.directory.ask_for(session, nick).map(free)
 
 

@@ -122,19 +122,23 @@ def test_a_nick_that_was_given_up_is_free_at_the_other_node(nodes: Nodes, here: 
     assert netcat(nodes, there, "bob").session.nick == "bob"
 
 
-@pytest.mark.parametrize("leaves", [False, True])
-def test_a_nick_that_was_asked_for_and_not_taken_is_free_at_all_nodes(
-    nodes: Nodes, here: World, there: World, leaves: bool
-) -> None:
-    banned = netcat(nodes, there)
+def test_a_banned_nick_is_banned_for_everybody_at_all_nodes(nodes: Nodes, here: World, there: World) -> None:
     olga = Operator("olga", Role.ADMIN, "web 10.0.0.9")
     here.operators.moderation.ban(olga, Subject(nick="eve"), "spam", 60).then(lambda outcome: None)
     nodes.settle()
-    banned.says("/nick eve")
-    nodes.settle()
-    assert banned.lines[-1].startswith("!! banned") and "eve" in "".join(nodes.names)
-    if leaves:
-        gone(nodes, banned)
+    for world in (here, there, here):
+        asking = netcat(nodes, world)
+        asking.says("/nick eve")
+        nodes.settle()
+        assert asking.lines[-1].startswith("!! banned")
+        gone(nodes, asking)
+
+
+def test_a_nick_that_was_asked_for_and_not_taken_is_free_at_all_nodes(nodes: Nodes, here: World, there: World) -> None:
+    leaving = netcat(nodes, there)
+    leaving.says("/nick eve")
+    gone(nodes, leaving)
+    assert "eve" in "".join(nodes.names)
     for world in nodes.worlds:
         world.later(TAKEN_SECONDS + 1)
     nodes.settle()
