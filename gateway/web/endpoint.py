@@ -32,7 +32,7 @@ from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import CSRF_HEADER, Login, is_here, source
 from gateway.web.admin.sessions import AdminSession
-from gateway.web.http.request import SEQ_LIMIT, only, read_body
+from gateway.web.http.request import SEQ_LIMIT, came, only, read_body
 from gateway.web.http.responses import json_answer
 from gateway.web.options import WebOptions
 
@@ -270,14 +270,23 @@ class Routes:
     async def _serve(
         self, endpoint: Endpoint, handler: Callable[[Call[Any]], Awaitable[Any]], request: web.Request
     ) -> web.StreamResponse:
+        try:
+            answer = await self._handled(endpoint, handler, request)
+        finally:
+            if endpoint.method != "GET":
+                await came(self._audit.once_stored(None))
+        return answer if isinstance(answer, web.StreamResponse) else json_answer(answer, endpoint.reply.status)
+
+    async def _handled(
+        self, endpoint: Endpoint, handler: Callable[[Call[Any]], Awaitable[Any]], request: web.Request
+    ) -> Any:
         is_write = endpoint.action and endpoint.method != "GET"
         call = await self._write(endpoint, request) if is_write else self._read(endpoint, request)
         try:
-            answer = await handler(call)
+            return await handler(call)
         except Misread as refusal:
             self._refused(endpoint, call, refusal)
             raise
-        return answer if isinstance(answer, web.StreamResponse) else json_answer(answer, endpoint.reply.status)
 
     def _read(self, endpoint: Endpoint, request: web.Request) -> Call[None]:
         who, session, role = None, None, endpoint.access.role

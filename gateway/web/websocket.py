@@ -232,7 +232,7 @@ class Socket(asyncio.Protocol):
         if pause is not None:
             loop = self._shared.loop
             self._next = loop.call_later(pause, self._go_on) if pause else loop.call_soon(self._go_on)
-        elif self._gone and not self._waits(session):
+        elif self._gone and not self._waits(session) and not (self.frames.over and session.pending):
             self.close(CloseReason.LOST, "")
         if self._reading_paused and self.frames.left <= READ_AHEAD and not self._gone:
             self._reading_paused = False
@@ -275,9 +275,24 @@ class Socket(asyncio.Protocol):
         elif opcode == strict_frames.PING:
             self._heartbeat.answer(payload, self._shared.loop.time())
         elif opcode == strict_frames.CLOSE:
-            session.flush()
             self._echo = payload
-            self.close(self.frames.broken or CloseReason.LEFT, "")
+            if self.frames.broken is None:
+                self._say_all(session)
+            else:
+                session.flush()
+                self.close(self.frames.broken, "")
+
+    def _say_all(self, session: Session) -> None:
+        """The peer has closed: what it has said is stored or refused before it is told that this is the end. (It reads
+        until its close frame is answered, and takes that for the receipt of all it has sent.)"""
+        if session.terminal:
+            self._shared.terminals.half_closed(session)
+
+        def stored(_: None) -> None:
+            session.flush()
+            self.close(CloseReason.LEFT, "")
+
+        self._shared.hub.commits.after_own(session).then(stored)
 
     def _text(self, session: Session, data: bytes) -> None:
         if session.tap is not None:

@@ -1,6 +1,6 @@
 """A hub in a world without sockets, loops or clocks: time moves when a test says so, wires are lists of bytes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -15,7 +15,8 @@ from gateway.core.operators.assembly import operators_over
 from gateway.core.ports.cluster import Cluster
 from gateway.core.ports.feed import Feed
 from gateway.core.ports.index import Index
-from gateway.core.ports.journal import Journal
+from gateway.core.ports.journal import Journal, Person
+from gateway.core.ports.ledger import Ledger
 from gateway.core.protocol.message import Door, Message
 from gateway.core.protocol.wire import FRAME, PLAIN
 from gateway.core.sessions.session import Arrival, Session
@@ -81,14 +82,34 @@ class Peer:
         return [each for each in self.objects if each["type"] == type]
 
 
+class GatedLedger:
+    """A ledger that records, and keeps logins, when its journal is let."""
+
+    def __init__(self, gate: "Gated", ledger: Ledger) -> None:
+        self._gate = gate
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def record(self, *entries: Any, **changes: Any) -> Answer[JournalError | None]:
+        return self._gate.once_let(lambda: self._ledger.record(*entries, **changes))
+
+    def keep_logins(self, text: str) -> Answer[JournalError | None]:
+        return self._gate.once_let(lambda: self._ledger.keep_logins(text))
+
+
 class Gated:
-    """A journal that answers only when it is let; `fail` makes it answer appends with an error."""
+    """A journal that stores messages, people and what operators do only when it is let; `fail` makes it answer appends
+    with an error."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self.ledger = GatedLedger(self, journal.ledger)
         self.waiting: list[Callable[[], None]] = []
         self.shut = False
         self.fail = False
+        self.remembers = True
         self._lost_tail: Answer[LostTail] = Answer()
 
     def __getattr__(self, name: str) -> Any:
@@ -101,6 +122,19 @@ class Gated:
             self.waiting.append(lambda: self._journal.append(batch, done))
         else:
             self._journal.append(batch, done)
+
+    def remember(self, people: Sequence[Person]) -> Answer[JournalError | None]:
+        if not self.remembers:
+            return Answer.of(JournalError("disk full"))
+        return self.once_let(lambda: self._journal.remember(people))
+
+    def once_let(self, job: Callable[[], Answer[Any]]) -> Answer[Any]:
+        """What the job answers, as soon as it may be done."""
+        if not self.shut:
+            return job()
+        answer: Answer[Any] = Answer()
+        self.waiting.append(lambda: job().then(answer.set))
+        return answer
 
     def lost_tail(self) -> Answer[LostTail]:
         return self._lost_tail

@@ -15,7 +15,9 @@ from gateway.core.protocol.events import told
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME, frame
 from gateway.core.sessions.session import Arrival, Session
+from gateway.journal.memory import MemoryJournal
 from gateway.web.http.request import answered
+from tests.core.world import Gated
 from tests.fakes import RecordingTransport, new_hub, new_operators
 
 
@@ -44,7 +46,8 @@ class LittleChat:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.loop = asyncio.get_running_loop()
         time_port = Clock(clock, lambda: int(time.time() * 1000), self._schedule)
-        self.hub = new_hub(time_port, {})
+        self.journal = Gated(MemoryJournal())
+        self.hub = new_hub(time_port, {}, self.journal)
         self.hub.start()
         self.operators = new_operators(self.hub)
         self.terminals = Terminals(self.hub, self.operators, Greeting())

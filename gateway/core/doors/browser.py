@@ -17,7 +17,7 @@ from gateway.core import sanitize
 from gateway.core.doors import commands
 from gateway.core.doors.join import ROOMS_PER_SESSION, Greeting, Position, join, show_history, too_many_rooms
 from gateway.core.doors.post import say_at_length
-from gateway.core.doors.welcome import rename, welcome
+from gateway.core.doors.welcome import rename, take_nick, welcome
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.close_reason import CloseReason
@@ -267,7 +267,7 @@ class BrowserDoor:
         def named(_: None) -> None:
             session.tell(Notice(wording.YOU_ARE.format(nick=session.nick), nick=session.nick, **id))
 
-        session.wait_for(rename(self.hub, session, nick.nick), named, nick.id)
+        session.wait_for(take_nick(self.hub, session, nick.nick), named, nick.id)
 
     def _history(self, session: Session, earlier: Earlier) -> None:
         self._pace(session)
@@ -281,10 +281,17 @@ class BrowserDoor:
         grows, so there are no more of these than messages."""
         room = self._member(session, read.room).room
         seq = min(read.seq, room.log.head)
-        if read.epoch == room.epoch and self.hub.identities.read(session, room.name, room.epoch, seq):
-            for other in session.connections:
-                if other is not session and len(other.owed) < OWED_BYTES:
-                    other.tell(Read(room.name, room.epoch, seq))
+        if read.epoch != room.epoch or not self.hub.identities.read(session, room.name, room.epoch, seq):
+            return
+        others = [each for each in session.connections if each is not session]
+
+        def stored(_: object) -> None:
+            for other in others:
+                if len(other.owed) < OWED_BYTES:
+                    other.tell(Read(room.name, read.epoch, seq))
+
+        if others:  # until it is stored a kill would take back what they were told
+            self.hub.identities.stored().then(stored)
 
     def _typing(self, session: Session, write: Write) -> None:
         """Tell the room's browsers, if the room is small enough for it to matter; above the rate it is dropped

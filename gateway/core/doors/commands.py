@@ -12,11 +12,12 @@ from difflib import get_close_matches
 
 from gateway import wording
 from gateway.core import sanitize
+from gateway.core.answer import Answer
 from gateway.core.doors.join import TERMINAL_RECENT, join, show_page
 from gateway.core.doors.post import whisper
 from gateway.core.doors.preferences import PREFERENCES, Preference
 from gateway.core.doors.search import search
-from gateway.core.doors.welcome import login, rename, resume, source_of
+from gateway.core.doors.welcome import login, resume, source_of, take_nick
 from gateway.core.doors.who import rooms_of, who
 from gateway.core.doors.whois import whois
 from gateway.core.hub import Hub
@@ -159,8 +160,8 @@ def _help(call: CommandCall) -> None:
 
 def _nick(call: CommandCall) -> None:
     session, you = call.session, wording.YOU_ARE
-    renamed = rename(call.hub, session, call.words or session.nick)
-    session.wait_for(renamed, lambda _: call.answer(you.format(nick=session.nick), nick=session.nick), call.id)
+    taken = take_nick(call.hub, session, call.words or session.nick)
+    session.wait_for(taken, lambda _: call.answer(you.format(nick=session.nick), nick=session.nick), call.id)
 
 
 def _me(call: CommandCall) -> None:
@@ -273,15 +274,8 @@ def _resume(call: CommandCall) -> None:
     if call.words:
         resume(call.hub, call.operators, call.session, call.words, call.id)
         return
-    words = wording.RESUME_CODE.format(code=spelled(call.hub.identities.code(call.session)))
-    # Before it is stored another node, or this one after a kill, would not know the code.
-    call.session.hold()
-
-    def stored(_: object) -> None:
-        call.answer(words)
-        call.session.release()
-
-    call.hub.identities.stored().then(stored)
+    code = call.hub.identities.stored_code(call.session)
+    call.session.wait_for(code, lambda code: call.answer(wording.RESUME_CODE.format(code=spelled(code))), call.id)
 
 
 def _bot(call: CommandCall) -> None:
@@ -325,7 +319,10 @@ def _ordered(order: OperatorCommand) -> Callable[[CommandCall], None]:
         session = call.session
         if session.operator is None:
             target = call.words.split(None, 1)[0] if call.words else ""
-            raise call.operators.audit.stranger(session.nick, source_of(session), order.name, target)
+            audit = call.operators.audit
+            refusal = audit.stranger(session.nick, source_of(session), order.name, target)
+            session.wait_for(audit.once_stored(refusal), lambda _: None, call.id)
+            return
         words = f"{call.room().room.name} {call.words}" if order.in_room and call.words else call.words
         session.wait_for(order.run(call.operators, session.operator, words), call.answer, call.id)
 
@@ -338,19 +335,22 @@ def _set(row: Preference) -> Callable[[CommandCall], None]:
 
 
 def _quit(call: CommandCall) -> None:
-    """Close once what the session has said is stored or refused: after its goodbye nobody would hear of a refusal."""
+    """Close once what the session has said is stored or refused: after its goodbye nobody would hear of a refusal. So
+    is the code that it is told."""
     hub, session = call.hub, call.session
 
-    def leave(_: None) -> None:
-        if session.closed:
-            return
-        call.done()
-        code = hub.identities.code(session) if session.identity and session.terminal else ""
-        aside = wording.RESUME_ASIDE.format(code=spelled(code)) if code else ""
-        hub.close(session, CloseReason.LEFT, wording.BYE, aside=aside)
+    def leave(code: str | Refusal) -> None:
+        if not session.closed:
+            call.done()
+            aside = wording.RESUME_ASIDE.format(code=spelled(code)) if code and isinstance(code, str) else ""
+            hub.close(session, CloseReason.LEFT, wording.BYE, aside=aside)
+
+    def said(_: None) -> Answer[str | Refusal]:
+        known = session.identity and session.terminal and not session.closed
+        return hub.identities.stored_code(session) if known else Answer.of("")
 
     session.hold()
-    hub.commits.after_own(session).then(leave)
+    hub.commits.after_own(session).chain(said).then(leave)
 
 
 def _number(words: str, default: int) -> int:

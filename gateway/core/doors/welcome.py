@@ -81,6 +81,17 @@ def rename(hub: Hub, session: Session, nick: str) -> Answer[Refusal | None]:
     return hub.directory.ask_for(session, nick).map(free)
 
 
+def take_nick(hub: Hub, session: Session, nick: str) -> Answer[Refusal | None]:
+    """As `rename`; whoever has a token or a code is told of the nick only once it is stored for them."""
+
+    def taken(refusal: Refusal | None) -> Answer[Refusal | None]:
+        if refusal is not None or session.identity is None:
+            return Answer.of(refusal)
+        return hub.identities.stored().map(lambda _: None)
+
+    return rename(hub, session, nick).chain(taken)
+
+
 def resume(hub: Hub, operators: Operators, session: Session, code: str, id: str | None) -> None:
     """Make the session the person that the code proves, in the rooms where they were."""
     session.hold()
@@ -116,8 +127,8 @@ def _resume(
     refusal = become(hub, session, identity)
     if hub.turn_away(session):
         return
-    _answer(session, refusal.text if refusal is not None else wording.WELCOME_BACK.format(nick=session.nick), id)
-    _come_in(hub, session, places)
+    words = refusal.text if refusal is not None else wording.WELCOME_BACK.format(nick=session.nick)
+    _come_in(hub, session, places, words, id)
 
 
 def login(hub: Hub, operators: Operators, session: Session, words: str, id: str | None) -> None:
@@ -131,7 +142,9 @@ def login(hub: Hub, operators: Operators, session: Session, words: str, id: str 
         name, password = "", name
     source = source_of(session)
     if not (session.encrypted or (session.proxy is None and is_loopback(session.address))):
-        raise audit.stranger(session.nick, source, "login", "", wording.PASSWORD_IN_CLEAR)
+        refusal = audit.stranger(session.nick, source, "login", "", wording.PASSWORD_IN_CLEAR)
+        session.wait_for(audit.once_stored(refusal), lambda _: None, id)
+        return
     if not password:
         raise Refusal(Code.BAD_MESSAGE, wording.SAY_PASSWORD)
     session.hold()
@@ -139,12 +152,16 @@ def login(hub: Hub, operators: Operators, session: Session, words: str, id: str 
     def checked(answer: Operator | Refusal) -> None:
         if isinstance(answer, Refusal):
             audit.stranger(session.nick, source, "login", "", answer.text)
-            session.tell(error_event(answer, id))
-            hub.clock.later(WRONG_CODE_SECONDS, session.release)
+            audit.once_stored(answer).then(wrong)
             return
         operator = answer._replace(source=source)
         audit.note(operator, "login", session.nick, "", "done")
-        hub.directory.look_up_account(operator.name).then(partial(known, operator))
+        recorded = audit.once_stored(operator.name)
+        recorded.chain(hub.directory.look_up_account).then(partial(known, operator))
+
+    def wrong(refusal: Refusal) -> None:
+        session.tell(error_event(refusal, id))
+        hub.clock.later(WRONG_CODE_SECONDS, session.release)
 
     def known(operator: Operator, unknown: Refusal | None) -> None:
         if unknown is not None:
@@ -161,14 +178,14 @@ def _logged_in(hub: Hub, session: Session, account: Operator, id: str | None) ->
     moves = hub.nicks.is_account(account.name)
     if moves:
         own_name(hub, session, account.name)
-    if account.role is Role.MEMBER:
-        _answer(session, wording.YOU_OWN.format(nick=session.nick), id)
-    else:
+    words = wording.YOU_OWN.format(nick=session.nick)
+    if account.role is not Role.MEMBER:
         session.log_in(account)
-        _answer(session, wording.YOU_OPERATE.format(name=account.name, role=account.role.word), id)
+        words = wording.YOU_OPERATE.format(name=account.name, role=account.role.word)
     if moves:
-        _come_in(hub, session, places)
+        _come_in(hub, session, places, words, id)
     else:
+        _answer(session, words, id)
         session.tell(standing_of(session, hub.bans, hub.mutes))
 
 
@@ -202,8 +219,7 @@ def log_out(hub: Hub, accounts: Collection[str]) -> None:
             for member in members_of(session):
                 hub.leave(member)
             hub.identities.begin_anew(session)
-            session.tell(Notice(wording.ACCOUNT_CHANGED, nick=session.nick))
-            _come_in(hub, session, places)
+            _come_in(hub, session, places, wording.ACCOUNT_CHANGED)
 
 
 def become(hub: Hub, session: Session, identity: Identity) -> Refusal | None:
@@ -214,12 +230,14 @@ def become(hub: Hub, session: Session, identity: Identity) -> Refusal | None:
     return hub.identities.take_over(session, identity)
 
 
-def _come_in(hub: Hub, session: Session, places: Places) -> None:
-    """Once the person is stored, welcome the session and bring it into these rooms, if there is none into the lobby."""
+def _come_in(hub: Hub, session: Session, places: Places, words: str, id: str | None = None) -> None:
+    """Once the person is stored, tell the session why it is somebody else, welcome it and bring it into these rooms, if
+    there is none into the lobby."""
     session.hold()
 
     def stored(_: object) -> None:
         if not session.closed:
+            _answer(session, words, id)
             welcome(hub, session)
             for name, epoch, after in places or [(LOBBY, "", 0)]:
                 if session.terminal:

@@ -4,6 +4,9 @@ Strangers' attempts are recorded one by one up to STRANGERS_BURST, then six a mi
 the next entry carries their number. So strangers add at most 8,640 entries a day to a record that never shrinks.
 
 A target is recorded as it was given, after the text gate and cut to a length.
+
+Nobody is told what came of an attempt before it is stored: a kill right after the reply would lose the record of what
+somebody has read. Whoever records an attempt and replies at once replies with `once_stored`.
 """
 
 import json
@@ -11,6 +14,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 
@@ -31,6 +35,8 @@ STRANGERS_BURST = 60
 TARGET_CHARACTERS = 100
 REASON_BYTES = 300
 RESULT_CHARACTERS = 300
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class Audit:
         self._happened = happened
         self._strangers = _Bounded(clock)
         self._own = _Bounded(clock)
+        self._latest: Answer[Refusal | None] = Answer.of(None)
 
     def entry(self, operator: Operator, action: str, target: str, reason: str, result: str) -> AuditEntry:
         """An attempt as it is recorded: `result` is `done`, `gone` or `refused: words`."""
@@ -95,7 +102,12 @@ class Audit:
             log.info("%s", words, extra={"fields": {"audit": shown}})
             self._happened(" ".join(filter(None, (each.who, each.action, each.target, f"({each.result})"))))
 
-        return self.ledger.record(entries, add=add, lift=lift).map(partial(self._recorded, entries[0]))
+        self._latest = self.ledger.record(entries, add=add, lift=lift).map(partial(self._recorded, entries[0]))
+        return self._latest
+
+    def once_stored(self, value: Value) -> Answer[Value]:
+        """The value, once every attempt recorded so far is stored or has failed to be: the ledger keeps their order."""
+        return self._latest.map(lambda _: value)
 
     def _recorded(self, entry: AuditEntry, failure: JournalError | None) -> Refusal | None:
         if failure is None:

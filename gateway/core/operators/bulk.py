@@ -162,7 +162,7 @@ class BulkActions:
         except Refusal as refusal:
             reason = plan.said or plan.reason
             self._audit.note(operator, f"campaign {plan.action}", target, reason, f"refused: {refusal.text}")
-            return Answer.of(refusal)
+            return self._audit.once_stored(refusal)
 
         def recorded(failure: Refusal | None) -> Campaign | Refusal:
             if failure is not None:

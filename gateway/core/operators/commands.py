@@ -50,7 +50,7 @@ class OperatorCommand:
         except Refusal as refusal:
             target = words.split(None, 1)[0] if words else ""
             operators.audit.note(operator, self.name, target, "", f"refused: {refusal.text}")
-            return Answer.of(refusal)
+            return operators.audit.once_stored(refusal)
         return outcome.map(lambda outcome: outcome if isinstance(outcome, Refusal) else outcome.words)
 
 

@@ -236,7 +236,7 @@ class Moderation:
         except Refusal as refusal:
             gone = refusal.code is Code.NO_SUCH_USER
             self._audit.note(operator, action, target, reason, "gone" if gone else f"refused: {refusal.text}")
-            return Answer.of(refusal)
+            return self._audit.once_stored(refusal)
 
         def recorded(failure: Refusal | None) -> Outcome | Refusal:
             if failure is not None:

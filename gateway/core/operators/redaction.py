@@ -68,7 +68,7 @@ class Redaction:
             operator.check(Role.OPERATOR)
             words = _reason(reason)
         except Refusal as refusal:
-            return Answer.of(self._refused(operator, place, reason, refusal))
+            return self._refused(operator, place, reason, refusal)
 
         def found(message: Message | Refusal) -> Answer[Removal | Refusal]:
             return Answer.of(message) if isinstance(message, Refusal) else self._remove(message, operator.name, words)
@@ -80,7 +80,7 @@ class Redaction:
         self, operator: Operator, place: MessagePlace, reason: str, removal: Removal | Refusal
     ) -> Answer[Outcome | Refusal]:
         if isinstance(removal, Refusal):
-            return Answer.of(self._refused(operator, place, reason, removal))
+            return self._refused(operator, place, reason, removal)
         outcome = Outcome(wording.REDACTED.format(seq=place.seq, room=place.room), place.text)
         self._mark(f"{operator.name}: redact {place.text}")
 
@@ -92,9 +92,11 @@ class Redaction:
 
         return self._audit.record([self._audit.entry(operator, "redact", place.text, reason, "done")]).map(recorded)
 
-    def _refused(self, operator: Operator, place: MessagePlace, reason: str, refusal: Refusal) -> Refusal:
+    def _refused(
+        self, operator: Operator, place: MessagePlace, reason: str, refusal: Refusal
+    ) -> Answer[Outcome | Refusal]:
         self._audit.note(operator, "redact", place.text, reason, f"refused: {refusal.text}")
-        return refusal
+        return self._audit.once_stored(refusal)
 
     def delete(self, session: Session, room: str, words: str) -> Answer[Removal | Refusal]:
         """`/delete [SEQ]`: what the session said last in the room, or the message with that number."""
@@ -124,16 +126,17 @@ class Redaction:
         place = MessagePlace(message.room, message.seq)
         if message.identity not in author.identities:
             words = wording.NOT_YOURS.format(seq=message.seq)
-            return Answer.of(self._audit.stranger(author.nick, author.source, "delete", place.text, words))
+            refusal = self._audit.stranger(author.nick, author.source, "delete", place.text, words)
+            return self._audit.once_stored(refusal)
         if self._hub.clock.wall() - message.ts > AUTHOR_SECONDS * 1000:
             return Answer.of(Refusal(Code.FORBIDDEN, wording.TOO_LATE.format(seq=message.seq)))
 
-        def record(removal: Removal | Refusal) -> Removal | Refusal:
+        def record(removal: Removal | Refusal) -> Answer[Removal | Refusal]:
             if isinstance(removal, Removal):
                 self._audit.own(author.nick, author.source, "delete", place.text, reason)
-            return removal
+            return self._audit.once_stored(removal)
 
-        return self._remove(message, author.nick, reason).map(record)
+        return self._remove(message, author.nick, reason).chain(record)
 
     def _last_said(self, author: Author, room: str, before: int | None, pages: int) -> Answer[Message | Refusal]:
         """What the author said last and has not removed."""

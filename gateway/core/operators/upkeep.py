@@ -59,7 +59,7 @@ class Upkeep:
                 raise Refusal(Code.BUSY, wording.BACKUP_RUNS, retry_ms=1000)
         except Refusal as refusal:
             self._audit.note(operator, "backup", file, "", f"refused: {refusal.text}")
-            return Answer.of(refusal)
+            return self._audit.once_stored(refusal)
         self.backup, self._halted = BackupReport(file, BackupState.RUNNING), False
 
         def going(copied: int, total: int) -> bool:
@@ -112,5 +112,5 @@ class Upkeep:
             name = nicknames.room(room)
         except Refusal as refusal:
             self._audit.note(operator, "new epoch", room, "", f"refused: {refusal.text}")
-            return Answer.of(refusal)
+            return self._audit.once_stored(refusal)
         return self._hub.rooms.renew_epoch(name).chain(renewed)

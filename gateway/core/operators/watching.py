@@ -121,7 +121,7 @@ class Watching:
         if self._relay.elsewhere(whom):
             return self._relay.begin(operator, whom, news)
         try:
-            return Answer.of(self._begin_here(operator, self._hub.find(whom), news))
+            return self._audit.once_stored(self._begin_here(operator, self._hub.find(whom), news))
         except Refusal as refusal:
             return Answer.of(refusal)
 
@@ -160,7 +160,7 @@ class Watching:
         try:
             return self._command(watcher, source, words)
         except Refusal as refusal:
-            return Answer.of(refusal)
+            return self._audit.once_stored(refusal)
 
     def _command(self, watcher: Session, source: str, words: str) -> Answer[str | Refusal]:
         operator = watcher.operator

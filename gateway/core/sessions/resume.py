@@ -14,7 +14,7 @@ from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports.cluster import Cluster
 from gateway.core.ports.journal import Journal, Person
-from gateway.core.protocol.events import Notice
+from gateway.core.protocol.events import Notice, storage_refusal
 from gateway.core.sessions import nicknames
 from gateway.core.sessions.identity import CONNECTIONS, SWEEP_SECONDS, Identities, letters_of, person_of
 from gateway.core.sessions.nick_holders import NICK_SECONDS, Nicknames
@@ -185,6 +185,11 @@ class IdentityRegistry:
             self._cluster.keep_code(code, identity.id)
             self.changed(session)
         return code
+
+    def stored_code(self, session: Session) -> Answer[str | Refusal]:
+        """As `code`, once it is stored: until then another node, or this one after a kill, would not know it."""
+        code = self.code(session)
+        return self.stored().map(lambda failure: code if failure is None else storage_refusal(failure))
 
     def wrote(self, sender: Session | str, receiver: Session) -> None:
         """The sender, at another node if it is a nick, has written to the receiver privately: /reply goes there."""

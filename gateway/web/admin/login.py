@@ -25,7 +25,7 @@ from gateway.web.endpoint import BOM, Call, form_fields
 from gateway.web.http.header_lists import wants_json, wants_page
 from gateway.web.http.origin_policy import OriginPolicy
 from gateway.web.http.protocol import peer_address
-from gateway.web.http.request import answered, read_body
+from gateway.web.http.request import answered, came, read_body
 from gateway.web.http.responses import HTTP_STATUS, json_answer
 from gateway.web.options import WebOptions
 from gateway.web.static_files import Pages
@@ -121,10 +121,10 @@ class LoginPage:
             if problem is not None:
                 self._login.refused(request, "login", BY_LINK, wording.LINK_IS.format(problem=problem))
                 return self._page(403, problem)
-            return self._opened(request, Operator(name, Role.ADMIN, source(request)))
+            return await self._opened(request, Operator(name, Role.ADMIN, source(request)))
         answer = await self._checked(request, given)
         if isinstance(answer, Operator):
-            return self._opened(request, answer._replace(source=source(request)))
+            return await self._opened(request, answer._replace(source=source(request)))
         self._login.refused(request, "login", given.name, answer.text)
         if not wants_page(request.headers) or answer.code is Code.BAD_MESSAGE:
             raise answer
@@ -142,6 +142,7 @@ class LoginPage:
         if bearer(request) is None:
             self._sessions.close(request.cookies.get(cookie))
             self._audit.note(operator, "logout", operator.name, "", "done")
+            await came(self._sessions.stored())
         response = web.Response(status=303, headers={"Location": self._options.at("/admin/login")})
         response.del_cookie(cookie, httponly=True, samesite="Strict", path="/", secure=_needs_tls(cookie))
         return response
@@ -182,12 +183,13 @@ class LoginPage:
             return Refusal(Code.FORBIDDEN, wording.MEMBER_NO_DASHBOARD)
         return found
 
-    def _opened(self, request: web.Request, operator: Operator) -> web.Response:
+    async def _opened(self, request: web.Request, operator: Operator) -> web.Response:
         """Open a session for an operator, and set the cookie."""
         cookie = self._login.cookie(request)
         self._sessions.close(request.cookies.get(cookie))
         secret, session = self._sessions.open(operator, request.headers.get("User-Agent", ""))
         self._audit.note(operator, "login", operator.name, "", "done")
+        await came(self._sessions.stored())
         if wants_json(request.headers) or request.content_type == "application/json":
             name, role = operator.name, operator.role.word
             response = json_answer(LoggedIn(name, role, session.csrf, int(SESSION_LIFE)))
@@ -249,10 +251,10 @@ class SessionEndpoints:
 
     async def end(self, call: Call[None]) -> SessionEnded:
         """`DELETE /admin/api/sessions/{id}`"""
-        self.finish(call.operator, call.id)
+        await self.finish(call.operator, call.id)
         return SessionEnded(call.id, True)
 
-    def finish(self, operator: Operator, target: str) -> None:
+    async def finish(self, operator: Operator, target: str) -> None:
         """End a session, and record it. Raises Refusal."""
         try:
             ended = self._sessions.end_by(operator, target)
@@ -260,3 +262,4 @@ class SessionEndpoints:
             self._audit.note(operator, "logout", target, "", "refused: no such session of theirs")
             raise
         self._audit.note(operator, "logout", ended.operator.name, "", "done")
+        await came(self._sessions.stored())

@@ -258,7 +258,7 @@ class AdminForms:
     async def end_session(self, call: Call[Fields]) -> web.StreamResponse:
         """`POST /admin/sessions/end`: id"""
         try:
-            self._sessions.finish(call.operator, call.body.get("id", ""))
+            await self._sessions.finish(call.operator, call.body.get("id", ""))
         except Refusal as refusal:
             return self._gone(call, refusal)
         return self._back(call, "ended")

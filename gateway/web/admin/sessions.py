@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway import wording
+from gateway.core.answer import Answer
 from gateway.core.ports.cluster import Cluster, Forgotten, LoginsChanged, Missed
 from gateway.core.ports.ledger import Ledger
 from gateway.core.roles import Operator, Role
@@ -117,6 +118,7 @@ class AdminSessions:
         self._sessions: dict[bytes, AdminSession] = {}
         self._written = 0.0
         self._changes = 0
+        self._stored: Answer[None] = Answer.of(None)
         cluster.hear(LoginsChanged, lambda changed: self.start())
         cluster.hear(Forgotten, lambda forgotten: self._keep())
         cluster.hear(Missed, lambda missed: self.start())
@@ -160,7 +162,12 @@ class AdminSessions:
             )
             for key, each in self._sessions.items()
         ]  # fmt: skip
-        self._ledger.keep_logins(msgspec.json.encode(kept).decode()).then(_kept)
+        self._stored = self._ledger.keep_logins(msgspec.json.encode(kept).decode()).map(_kept)
+
+    def stored(self) -> Answer[None]:
+        """Comes once the sessions are stored as they are, or that has failed: before that, after a kill, a new cookie
+        would be worth nothing and an ended one something."""
+        return self._stored
 
     def open(self, operator: Operator, agent: str) -> tuple[str, AdminSession]:
         """Log an operator in; return the secret for the cookie, and the session. Above SESSION_LIMIT the session unused

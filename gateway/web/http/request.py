@@ -112,16 +112,21 @@ SEQ_LIMIT = 2**63
 Value = TypeVar("Value")
 
 
-async def answered(answer: Answer[Value | Refusal]) -> Value:
-    """Wait for an answer of the core. A Refusal is raised."""
-    future: asyncio.Future[Value | Refusal] = asyncio.get_running_loop().create_future()
+async def came(answer: Answer[Value]) -> Value:
+    """Wait for an answer of the core."""
+    future: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
 
-    def arrived(value: Value | Refusal) -> None:
+    def arrived(value: Value) -> None:
         if not future.done():  # the request may have been cancelled meanwhile
             future.set_result(value)
 
     answer.then(arrived)
-    value = await future
+    return await future
+
+
+async def answered(answer: Answer[Value | Refusal]) -> Value:
+    """As `came`. A Refusal is raised."""
+    value = await came(answer)
     if isinstance(value, Refusal):
         raise value
     return value
