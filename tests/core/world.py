@@ -87,27 +87,28 @@ class GatedLedger:
 
     def __init__(self, gate: "Gated", ledger: Ledger) -> None:
         self._gate = gate
-        self._ledger = ledger
+        self.ledger = ledger
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._ledger, name)
+        return getattr(self.ledger, name)
 
     def record(self, *entries: Any, **changes: Any) -> Answer[JournalError | None]:
-        return self._gate.once_let(lambda: self._ledger.record(*entries, **changes))
+        return self._gate.once_let(lambda: self.ledger.record(*entries, **changes))
 
     def keep_logins(self, text: str) -> Answer[JournalError | None]:
-        return self._gate.once_let(lambda: self._ledger.keep_logins(text))
+        return self._gate.once_let(lambda: self.ledger.keep_logins(text))
 
 
 class Gated:
-    """A journal that stores messages, people and what operators do only when it is let; `fail` makes it answer appends
-    with an error."""
+    """A journal that is `shut` answers appends only when it is let, one that is `frozen` stores people and what
+    operators do only then, too; `fail` makes it answer appends with an error, without `remembers` people are not
+    stored."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self.ledger = GatedLedger(self, journal.ledger)
         self.waiting: list[Callable[[], None]] = []
-        self.shut = False
+        self.shut = self.frozen = False
         self.fail = False
         self.remembers = True
         self._lost_tail: Answer[LostTail] = Answer()
@@ -118,7 +119,7 @@ class Gated:
     def append(self, batch: list[Message], done: Callable[[list[Message] | JournalError], None]) -> None:
         if self.fail:
             done(JournalError("disk full"))
-        elif self.shut:
+        elif self.shut or self.frozen:
             self.waiting.append(lambda: self._journal.append(batch, done))
         else:
             self._journal.append(batch, done)
@@ -130,7 +131,7 @@ class Gated:
 
     def once_let(self, job: Callable[[], Answer[Any]]) -> Answer[Any]:
         """What the job answers, as soon as it may be done."""
-        if not self.shut:
+        if not self.frozen:
             return job()
         answer: Answer[Any] = Answer()
         self.waiting.append(lambda: job().then(answer.set))
@@ -146,7 +147,7 @@ class Gated:
 
     def let(self) -> None:
         """Answer what waits."""
-        self.shut = False
+        self.shut = self.frozen = False
         waiting, self.waiting = self.waiting, []
         for job in waiting:
             job()

@@ -29,7 +29,7 @@ async def fail_to_log_in(web: Running, http: Http) -> aiohttp.ClientResponse:
 
 async def log_out(web: Running, http: Http) -> aiohttp.ClientResponse:
     csrf = (await (await log_in(web, http)).json())["csrf"]
-    web.chat.journal.shut = True
+    web.chat.journal.frozen = True
     return await http.post(f"{web.url}/admin/logout", headers={"X-CSRF-Token": csrf}, allow_redirects=False)
 
 
@@ -37,7 +37,7 @@ async def end_a_session(web: Running, http: Http) -> aiohttp.ClientResponse:
     csrf = (await (await log_in(web, http)).json())["csrf"]
     async with http.get(f"{web.url}/admin/api/sessions") as answer:
         (session,) = (await answer.json())["sessions"]
-    web.chat.journal.shut = True
+    web.chat.journal.frozen = True
     return await http.delete(f"{web.url}/admin/api/sessions/{session['id']}", headers={"X-CSRF-Token": csrf})
 
 
@@ -64,7 +64,7 @@ async def test_the_reply_comes_once_it_is_stored(
     web: Running, http: Http, ask: Callable[[Running, Http], Awaitable[aiohttp.ClientResponse]], status: int
 ) -> None:
     journal = web.chat.journal
-    journal.shut = ask not in (log_out, end_a_session)
+    journal.frozen = ask not in (log_out, end_a_session)
     asked = asyncio.ensure_future(ask(web, http))
     await eventually(lambda: journal.waiting)
     for _ in range(3):  # a reply that did not wait would have come with these turns of the loop
@@ -81,7 +81,7 @@ async def test_a_close_frame_is_answered_once_what_was_said_is_stored(web: Runni
     reader, writer = await web.upgraded()
     writer.write(client_frame(1, b'{"type":"hello"}'))
     await eventually(lambda: web.chat.sessions and web.chat.session.rooms)
-    journal.shut = True
+    journal.frozen = True
     writer.write(client_frame(1, b'{"type":"say","room":"lobby","text":"the last words"}'))
     writer.write(client_frame(8, b"\x03\xe8"))
     closing = asyncio.ensure_future(close_code(reader))

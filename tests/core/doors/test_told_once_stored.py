@@ -46,7 +46,7 @@ def a_page(world: World) -> Peer:
 def test_a_terminal_is_told_once_it_is_stored(who: Callable[[World], Peer], line: str, told: str) -> None:
     world = World()
     peer = who(world)
-    world.journal.shut = True
+    world.journal.frozen = True
     peer.says(line)
     assert not peer.lines
 
@@ -59,7 +59,7 @@ def test_a_terminal_is_told_once_it_is_stored(who: Callable[[World], Peer], line
 def test_a_page_is_told_its_new_name_once_it_is_stored() -> None:
     world = World()
     eve = a_page(world)
-    world.journal.shut = True
+    world.journal.frozen = True
     eve.asks(type="nick", nick="evi", id="n1")
     assert not eve.told("notice")
 
@@ -76,7 +76,7 @@ def test_another_tab_is_told_what_was_read_once_it_is_stored() -> None:
     eve.asks(type="say", room="lobby", text="one")
     epoch = world.hub.rooms["lobby"].epoch
     tab.forget()
-    world.journal.shut = True
+    world.journal.frozen = True
     eve.asks(type="read", room="lobby", epoch=epoch, seq=1)
     assert not tab.told("read")
 
@@ -92,7 +92,7 @@ def test_whoever_used_a_code_is_welcomed_once_it_is_used_up() -> None:
     code = ana.lines[0].split("/resume ")[1].split()[0].rstrip(".,:")
     bob = world.terminal("bob")
     bob.forget()
-    world.journal.shut = True
+    world.journal.frozen = True
     bob.says(f"/resume {code}")
     assert not bob.lines
 
@@ -106,7 +106,7 @@ def test_an_author_is_told_that_it_is_taken_back_once_that_is_recorded() -> None
     eve = world.browser("eve")
     eve.asks(type="say", room="lobby", text="secret")
     eve.forget()
-    world.journal.shut = True
+    world.journal.frozen = True
     eve.asks(type="say", room="lobby", text="/delete", id="d1")
     assert not eve.told("ack")
 

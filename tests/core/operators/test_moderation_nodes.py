@@ -115,7 +115,7 @@ def test_a_node_that_missed_facts_reads_again_what_holds(nodes: Nodes) -> None:
 def test_a_ban_that_could_not_be_stored_outlives_a_reading(nodes: Nodes, expected_errors: list[str]) -> None:
     expected_errors.append("not stored: ban by ana")
     here, there = nodes.start("a"), nodes.start("b")
-    ledger: Any = here.hub.journal.ledger
+    ledger: Any = here.journal.ledger.ledger
     ledger.fails = True
     assert isinstance(do(here, "ban", ADMIN, Subject(nick="bob"), "spam", 60), Refusal)
     ledger.fails = False
@@ -196,7 +196,7 @@ def test_a_ban_that_a_store_has_forgotten_to_lift_is_lifted_again(nodes: Nodes, 
 def test_what_the_store_cannot_be_told_again_stays_in_force_here(nodes: Nodes) -> None:
     here = nodes.start("a")
     do(here, "ban", ADMIN, Subject(nick="bob"), "spam", 60)
-    ledger: Any = here.journal.ledger
+    ledger: Any = here.journal.ledger.ledger
     ledger.fails = True
 
     nodes.flush()

@@ -31,6 +31,18 @@ ROW = {
     "tls": False,
     "reason": UNSET,
     "telnet": ("peer NAWS",),
+    "terminal": "xterm 80x24",
+    "local": "127.0.0.1:9999",
+    "proxy": None,
+    "user": "3f2a",
+    "messages_in": 7,
+    "messages_out": 90_000,
+    "bytes_in": 120,
+    "bytes_out": 4_000_000,
+    "retransmits": 0,
+    "unacked": None,
+    "unsent_bytes": None,
+    "resumed": 1,
 }
 
 
@@ -62,6 +74,11 @@ def test_a_word_that_fits(text: str) -> None:
 )  # fmt: skip
 def test_a_word_that_does_not_fit(text: str) -> None:
     assert not fits(text)
+
+
+@pytest.mark.parametrize("example", WORDS.examples.values())
+def test_the_example_of_a_word_is_a_filter(example: str) -> None:
+    assert fits(example) is not fits(f"-{example}")
 
 
 def test_an_ipv6_address_is_found_however_it_is_written() -> None:
