@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
-from tests.fakes import PATIENCE
+from tests.fakes import PATIENCE, until
 
 HOST = "127.0.0.1"
 SECONDS = PATIENCE
@@ -290,11 +290,16 @@ def post_json(port: int, room: str, **fields: Any) -> Answer:
 
 
 def history(port: int, room: str) -> list[Json]:
-    """The whole history of a room, oldest first, page by page."""
+    """The whole history of a room, oldest first, page by page. A gateway that cannot read just now is asked again."""
     found: list[Json] = []
+
+    def asked() -> Json | None:
+        answer = request(port, "GET", f"/r/{room}/messages?after={found[-1]['seq'] if found else 0}")
+        assert answer.status in (200, 503), answer
+        return answer.json if answer.status == 200 else None
+
     while True:
-        after = found[-1]["seq"] if found else 0
-        page = request(port, "GET", f"/r/{room}/messages?after={after}").json
+        page = until(asked, "the history can be read")
         found += [message | {"epoch": page["epoch"]} for message in page["messages"]]
         if not page["more"]:
             return found
