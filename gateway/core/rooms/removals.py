@@ -14,13 +14,14 @@ milliseconds, and somebody who says and deletes all day would stop the others.
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
-from gateway.core.ports.journal import Journal, Removal
+from gateway.core.ports.journal import Journal, Page, Removal
 from gateway.core.protocol.events import Redacted, storage_refusal
 from gateway.core.protocol.message import Message
 from gateway.core.rooms.catch_up import HistoryReader, Past, Range
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 ERASE_SECONDS = 0.4
 ERASE_AGAIN_SECONDS = 10.0
 """After a failure."""
+RECENT_REMOVALS = 1000
 RESUMED_MESSAGES = 1000
 """Of so many messages up to its place a peer that resumes is told which were removed."""
 
@@ -57,6 +59,8 @@ class Removals:
         self._hide = removed
         self._erasing = False
         self._again = False
+        self._recent: deque[tuple[Removal, int]] = deque(maxlen=RECENT_REMOVALS)
+        """The last, each with the time of its message."""
         self._untold: dict[Member, int] = {}
         """Who is to be told of the removals above that number, once what they are owed has gone out."""
 
@@ -94,12 +98,28 @@ class Removals:
         and tell the room."""
         room = self._rooms.get(removal.room)
         if room is not None:
+            message = room.log.next_after(removal.seq - 1)
+            if message is not None and message.seq == removal.seq:
+                self._recent.append((removal, message.ts))
             room.removed = True
             room.log.remove(removal.seq, removal.reason)
             for readers in room.readers.values():
                 readers.forget()
             self._tell_room(room, removal)
         self._hide(removal)
+
+    def remove_again(self) -> None:
+        """The journal has lost its end, and may hold again what was removed a moment ago."""
+        for removal, ts in list(self._recent):
+            page = self._journal.read(removal.room, after=removal.seq - 1, before=None, limit=1)
+            page.then(partial(self._look_again, removal, ts))
+
+    def _look_again(self, removal: Removal, ts: int, page: Page | JournalError) -> None:
+        found = page.messages[0] if isinstance(page, Page) and page.messages else None
+        # Its number may belong to another message by now.
+        if found is not None and (found.seq, found.ts) == (removal.seq, ts) and found.text:
+            removed = self._journal.remove(removal.room, removal.seq, removal.at, removal.by, removal.reason)
+            removed.then(partial(self._removed, found))
 
     def tell_resumed(self, member: Member, after: int) -> None:
         """The member has come back to its place `after`: tell it what was removed before that, as it may have it."""

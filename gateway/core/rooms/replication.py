@@ -78,7 +78,8 @@ class Replication:
         self._removals.apply(removal)
 
     def forgotten(self) -> None:
-        """As `Follower.forgotten`: the topics of the rooms in memory."""
+        """As `Follower.forgotten`: the topics of the rooms in memory, and what was removed."""
+        self._removals.remove_again()
         for name, room in self._rooms.items():
             if room.topic:
                 self._journal.set_topic(name, room.topic, wording.ANOTHER_NODE)

@@ -198,6 +198,24 @@ def test_what_was_missed_of_topics_and_removals_is_read_afresh() -> None:
     assert bob.lines == ["-- somebody on another node set the topic: tea", "-- message 1 was removed: spam"]
 
 
+def test_a_removal_that_the_store_has_lost_is_made_again_and_no_other_message_is_removed() -> None:
+    shared = Shared()
+    (here, _), (there, other) = shared.node(), shared.node()
+    here.terminal("eve").says("secret", "mistake")
+    there.run()
+    for seq in (1, 2):
+        shared.memory.remove("lobby", seq, 5, "ana", "spam").then(other.told.removed)  # type: ignore[arg-type]
+    held = shared.memory._rooms["lobby"]
+    held.removed.clear()
+    held.messages[0].text, held.messages[0].redacted = "secret", ""
+    held.messages[1].text, held.messages[1].redacted, held.messages[1].ts = "said since under its number", "", 9
+
+    other.told.forgotten()
+
+    assert [each.text for each in held.messages] == ["", "said since under its number"]
+    assert held.removed[1].reason == "spam"
+
+
 def test_only_rooms_in_memory_are_followed() -> None:
     shared = Shared()
     here, feed = shared.node()
