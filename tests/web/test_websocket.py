@@ -179,9 +179,9 @@ async def test_half_a_frame_is_no_pong(start: Start) -> None:
 
 
 async def test_a_peer_that_answers_pings_stays(start: Start) -> None:
-    web = await start(ping_every=0.05, pong_within=0.05)
+    web = await start(ping_every=0.05, pong_within=0.5, stalled_loop=0.2)
     reader, writer = await web.upgraded()
-    for _ in range(5):
+    for _ in range(12):  # for longer than the pong of the first may take
         assert await asyncio.wait_for(reader.readexactly(2), PATIENCE) == b"\x89\x00"
         writer.write(client_frame(10))
     assert web.chat.sessions

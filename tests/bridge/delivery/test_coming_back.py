@@ -190,12 +190,12 @@ def kill_at_once(gateway: Gateway, count: int, patience: float) -> None:
     with canary(gateway.tcp, gateway.web, patience) as bird:
         before = gateway.descriptors()
         socks = [reader(gateway, number) for number in range(count)]
-        until(lambda: gateway.descriptors() >= before + count, "all have been accepted", 30)
+        until(lambda: gateway.descriptors() >= before + count, "all have been accepted")
         for sock in socks:
             reset(sock)
-        until(lambda: gateway.descriptors() <= before, "all descriptors are back", 30)
+        until(lambda: gateway.descriptors() <= before, "all descriptors are back")
         with Browser(gateway.web) as browser:
-            until(lambda: len(browser.say("/who")["text"].splitlines()) == 2, "they have left the room", 30)
+            until(lambda: len(browser.say("/who")["text"].splitlines()) == 2, "they have left the room")
         longest = bird.longest
     print(f"{count} connections killed at once: the longest silence was {longest:.2f} s")
 

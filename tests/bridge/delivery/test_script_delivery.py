@@ -307,7 +307,7 @@ def test_l7_programs_that_close_both_ways_lose_nothing_in_a_busy_room(
                     running.append(subprocess.Popen(command, stdin=lines, stdout=subprocess.DEVNULL))
             missing = {text for each in texts.values() for text in each}
             order = []
-            end = time.monotonic() + 30
+            end = time.monotonic() + PATIENCE
             while missing and time.monotonic() < end:
                 found = reader.receive(15)
                 if found["type"] == "msg" and found["text"] in missing:

@@ -19,6 +19,7 @@ import pytest
 from tests.bridge.crowds import reader
 from tests.bridge.gateways import NO_PACE, Gateway, Start
 from tests.bridge.peers import HOST, needs_proc
+from tests.fakes import PATIENCE
 
 READERS = 500
 STALLED = 100
@@ -112,7 +113,7 @@ class Writer:
 
 def heard_by_all(crowd: Crowd, writer: Writer) -> None:
     """Wait until everybody has everything."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while crowd.heard < writer.said * READERS:
         assert time.monotonic() < deadline, f"{crowd.heard} of {writer.said * READERS} messages came"
         time.sleep(0.05)

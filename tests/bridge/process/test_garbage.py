@@ -89,7 +89,7 @@ def test_garbage_ends_at_most_its_own_connection(start: Start) -> None:
         before = gateway.memory()
         for peer in peers:
             peer.join()
-        until(lambda: gateway.descriptors() <= descriptors, "all are let go", 30.0)
+        until(lambda: gateway.descriptors() <= descriptors, "all are let go")
         print(f"{thrown[0]} peers, memory {before >> 20} -> {gateway.memory() >> 20} MiB")
         assert gateway.memory() < before + (64 << 20)
     assert gateway.stop() == 0

@@ -42,7 +42,7 @@ def running(folder: Path, **streams: object) -> Iterator[tuple["subprocess.Popen
         command = [sys.executable, "-m", "gateway", *options]
         gateway = subprocess.Popen(command, cwd=ROOT, **{"stderr": stderr, **streams})  # type: ignore[call-overload]
     try:
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + PATIENCE
         while not ports.exists() and gateway.poll() is None and time.monotonic() < limit:
             time.sleep(0.02)
         assert ports.exists(), f"it did not start: {gateway.poll()}"

@@ -254,7 +254,7 @@ def test_hundreds_of_connections_in_a_row_are_let_go(shared: Gateway, door: str)
         if number % 2:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
         sock.close()
-    until(lambda: shared.descriptors() < 60, "all are let go", 20.0)
+    until(lambda: shared.descriptors() < 60, "all are let go")
 
 
 NAMES = [

@@ -214,7 +214,7 @@ def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGatewa
         "() => { for (const each of window.held.splice(0)) each(0); window.requestAnimationFrame = window.frame; }"
     )
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    expect(page.locator("#log > .target")).to_be_in_viewport(timeout=1000)
+    expect(page.locator("#log > .target")).to_be_in_viewport()
     page.locator("#newest").click()
     expect(page.get_by_text("line 120", exact=True)).to_be_in_viewport()
 
@@ -236,6 +236,7 @@ def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGatewa
     petra.wait_for("was removed")
     page.locator("#log > .msg", has_text="lines").hover()
     page.locator(".msg > .more").click()
+    expect(page.get_by_role("menuitem").first).to_be_visible()
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
     expect(page.locator("#message")).to_have_value("> zoe: two\n> lines\n")

@@ -26,7 +26,7 @@ async def ended(talk: Talk) -> bool:
 
 
 async def test_pc_29_an_idle_connection_outlives_the_deadline_of_a_head(start: Start) -> None:
-    web = await start(header_deadline=0.2)
+    web = await start(header_deadline=1.0)
     kept = await web.talk()
     assert await ask(kept) == b"200"
     silent = await web.talk()
@@ -43,7 +43,7 @@ async def test_pc_29_it_ends_with_the_setting(start: Start) -> None:
 
 
 async def test_half_a_head_is_cut_on_an_old_connection_too(start: Start) -> None:
-    web = await start(header_deadline=0.2)
+    web = await start(header_deadline=1.0)
     kept = await web.talk()
     assert await ask(kept) == b"200"
     kept[1].write(HEALTH[:20])
@@ -51,7 +51,7 @@ async def test_half_a_head_is_cut_on_an_old_connection_too(start: Start) -> None
 
 
 async def test_half_a_head_that_becomes_whole_in_time_is_answered(start: Start) -> None:
-    web = await start(header_deadline=0.5)
+    web = await start(header_deadline=PATIENCE)
     kept = await web.talk()
     for _ in range(3):
         kept[1].write(HEALTH[:20])
