@@ -81,7 +81,7 @@ def test_several_rooms_are_open_at_once(gateway: RunningGateway, room: str, open
     page.keyboard.press("Alt+a")
     has(page, "here", "one", "two")
     expect(page).to_have_title(f"{room} · gateway")
-    assert page.url == f"{gateway.web}/r/{room}"
+    expect(page).to_have_url(f"{gateway.web}/r/{room}")
     expect(page.locator("#log .unread + .msg")).to_contain_text("one")
     expect(page.locator("#message")).to_have_value("")
     page.reload()
