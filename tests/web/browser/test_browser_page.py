@@ -1,6 +1,7 @@
 """What a person does on the chat page beside talking: several rooms, choosing from lists, settings, notifications."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Route, StorageState, expect
@@ -319,6 +320,52 @@ def test_private_words_stand_in_a_tab_of_their_own_until_it_is_closed(
     page.get_by_role("button", name="Leave noemi").click()
     expect(page.locator("#rooms")).to_be_hidden()
     assert "lunch" not in page.evaluate("JSON.stringify(sessionStorage)")
+
+
+def test_what_is_typed_before_a_script_has_come_is_not_posted_to_the_room(
+    gateway: RunningGateway, room: str, open_page: Open
+) -> None:
+    page = open_page("about:blank", "yara")
+    gateway.terminal(room=room).say("/nick nelly")
+    held: list[Route] | None = []
+
+    def arrive(route: Route) -> None:
+        if held is None:
+            route.continue_()
+        else:
+            held.append(route)
+
+    def load(begin: Callable[[], object]) -> None:
+        nonlocal held
+        held = []
+        begin()
+        connected(page)
+
+    def let_come() -> None:
+        nonlocal held
+        waiting, held = held or [], None
+        for route in waiting:
+            route.continue_()
+
+    page.route("**/later/**", arrive)
+    load(lambda: page.goto(f"{gateway.web}/r/{room}"))
+    say(page, "/msg nelly psst", "between you and me")
+    let_come()
+    expect(page).to_have_title("nelly · gateway")
+    said = page.locator("#log > .private > .text")
+    expect(said).to_have_text(["psst", "between you and me"])
+
+    load(page.reload)
+    say(page, "still between us")
+    let_come()
+    expect(said).to_have_text(["psst", "between you and me", "still between us"])
+
+    load(lambda: page.goto(f"{gateway.web}/r/{room}"))
+    page.keyboard.press("Control+k")
+    page.keyboard.type("lobby\n")
+    let_come()
+    expect(page.get_by_role("combobox")).to_be_focused()
+    assert '"messages":[]' in gateway.curl(f"/r/{room}/messages")
 
 
 def test_nothing_that_is_typed_in_a_private_talk_reaches_the_room(

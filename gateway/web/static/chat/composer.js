@@ -15,6 +15,9 @@ const MOST_PASTED = 5;
 /** Texts that must never be kept, shown or sent later: passwords and codes. */
 export const SECRET = /^\s*\/(login|resume)(\s|$)/i;
 
+/** The commands that the page runs itself; a blank before one makes no message of what is private. */
+export const OWN = /^\s*\/((un)?ignore|reply|search|msg?|w|login|resume)(\s|$)/i;
+
 /**
  * Whether an input method takes this key to compose text. Safari ends the composition before it reports the key, so there
  * only the key code tells.

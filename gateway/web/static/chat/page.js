@@ -10,7 +10,7 @@
 
 import { byId } from "../shared/dom.js";
 import { isRecord, recall } from "../shared/storage.js";
-import { Composer, SECRET } from "./composer.js";
+import { Composer, OWN } from "./composer.js";
 import { Connection } from "./connection.js";
 import { keepNick, keepToken, lastIdentity } from "./identity.js";
 import { mentions, prose } from "./rooms/message.js";
@@ -55,7 +55,6 @@ export class Page {
   wanted = this.#was.nick;
   asked = ""; // the id of a nick request under way
   longest = 65_536; // bytes of a message
-  whispers = false; // the last line was to one person
   secret = ""; // and that of a /login
   /** @type {string | null} */
   role = null; // of our account
@@ -64,7 +63,8 @@ export class Page {
   #greets = false; // hello was sent and is not answered yet
   #people = new People((nick) => (nick === this.me ? this.askForName(true) : this.composer.mention(nick)));
   #status = new Status(() => this.#connection.open());
-  composer = new Composer((text) => this.#say(text), this);
+  #said = Promise.resolve(); // what was typed before is on its way, in the room or talk that it is for
+  composer = new Composer((text) => (this.#said = this.#said.finally(() => this.#say(text))), this);
   #connection = new Connection(
     () => this.#hello(),
     (state) => this.#stateChanged(state),
@@ -86,15 +86,22 @@ export class Page {
     byId("scroller").addEventListener("pointerover", () => this.fetch("menu").then((part) => part?.begin(this)), { once: true });
     document.addEventListener("click", (event) => this.#clicked(event));
     document.addEventListener("selectstart", () => this.fetch("copying"), { once: true });
-    addEventListener("load", async () => (await this.fetch("shortcuts"))?.listen(this));
+    const early = (event) => {
+      if (event.key !== "k" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      event.target.blur(); // letters typed before the palette is here must not be posted
+      this.open("palette");
+    };
+    addEventListener("keydown", early);
+    addEventListener("load", async () => (await this.fetch("shortcuts"))?.listen(this, early));
     document.addEventListener("visibilitychange", () => document.hidden || this.#connection.wake());
     addEventListener("focus", () => this.#looked());
     addEventListener("online", () => this.#connection.wake());
-    addEventListener("pageshow", (event) => event.persisted && this.#connection.wake());
+    addEventListener("pageshow", () => this.#connection.wake());
     this.#connection.open();
     if (wide.matches) this.composer.focus();
     if (settings.notify) this.fetch("notices");
-    if (recall("sessionStorage", "talks", isRecord)) this.fetch("talks").then((part) => part?.restore(this));
+    if (recall("sessionStorage", "talks", isRecord)) this.#said = this.fetch("talks").then((part) => part?.restore(this));
   }
 
   /** @returns {boolean} whether the server will get it */
@@ -192,12 +199,14 @@ export class Page {
   }
 
   async #say(text) {
-    if (SECRET.test(text) || /^\/((un)?ignore|reply|search)(\s|$)/.test(text)) return (await this.fetch("commands"))?.run(this, text);
+    if (OWN.test(text)) {
+      const part = await this.fetch("commands");
+      return part ? part.run(this, text) : this.composer.edit(text);
+    }
     const [, other] = /^\/join\s+#?([a-z0-9][\w.-]{0,63})\s*$/i.exec(text) ?? [];
     if (other) return this.go(other.toLowerCase()); // at once: what is typed next is for that room
     this.room.log.rows.clearUnread();
     byId("entry").hidden = true;
-    this.whispers = /^\/msg\s/i.test(text);
     this.room.outbox.add(text);
     this.room.log.toEnd();
   }
@@ -255,13 +264,10 @@ export class Page {
     this.longest = limits.paste_bytes ?? this.longest;
     this.token = token;
     keepToken(token);
-    setTimeout(() => this.fetch("events"), SOON);
+    setTimeout(async () => (await this.fetch("events"))?.compareVersions(server.version), SOON);
     this.composer.open();
     if (standing) this.#take({ type: "standing", ...standing });
     this.iAm(nick);
-    if (server.version !== document.body.dataset.version) {
-      this.#status.offer(words.connection.newVersion, () => location.reload());
-    }
   }
 
   _ack({ id, seq }, room) {

@@ -36,15 +36,6 @@ export class Status {
     if (state.word === "ended") [this.#text.textContent, this.#button.textContent] = endingOf(state);
   }
 
-  /** Offers something else that the person may want to do. */
-  offer(/** @type {string[]} */ [what, button], onPress) {
-    this.#banner.hidden = false;
-    this.#banner.dataset.state = "offer";
-    this.#text.textContent = what;
-    this.#button.textContent = button;
-    this.#button.onclick = onPress;
-  }
-
   /** @param {State} state */
   #count({ code = 0, reason = "", until = 0 }) {
     const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1_000));

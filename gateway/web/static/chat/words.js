@@ -21,7 +21,6 @@ export const connection = {
   restarting: "The server is restarting",
   full: "The server is full",
   busy: (reason) => `Not now: ${reason}`,
-  newVersion: ["There is a new version of this page. What you typed is kept.", "Reload"],
   notLoaded: "This part of the page cannot be loaded now. If that lasts, reload the page.",
 };
 

@@ -1,22 +1,38 @@
 /** The commands that the page runs itself. Loaded with the first of them. */
 
 import { remember } from "../../shared/storage.js";
+import { SECRET } from "../composer.js";
 import { ignored, isIgnored } from "../preferences.js";
 import { restyle } from "./choosing.js";
 import { ignoring, box as own } from "./words.js";
 
+/** A private message: the name, perhaps as one addresses people, and the text. */
+const PRIVATE = /^\/(?:msg?|w)\s+@?([^\s:,@]+)[:,]?\s+\S/i;
+
 /**
  * Runs a command.
  * @param {import("../page.js").Page} page
- * @param {string} text  the command
+ * @param {string} typed  the command
+ * @returns {Promise<void> | void} done when what is typed next is for the right room or talk
  */
-export function run(page, text) {
-  const [verb, who = ""] = text.trim().slice(1).split(/\s+/);
-  const words = text.trim().slice(verb.length + 1).trim();
-  if (verb.endsWith("ignore")) ignore(page, verb, who.replace(/^@/, ""));
-  else if (verb === "reply") reply(page, words);
-  else if (verb === "search") search(page, words);
-  else inSecret(page, text.trim());
+export function run(page, typed) {
+  const text = typed.trim();
+  const [name, who = ""] = text.slice(1).split(/\s+/);
+  const verb = name.toLowerCase();
+  const words = text.slice(verb.length + 1).trim();
+  if (SECRET.test(text)) inSecret(page, text);
+  else if (verb.endsWith("ignore")) ignore(page, verb, who.replace(/^@/, ""));
+  else if (verb === "reply") return reply(page, words);
+  else if (verb === "search") return search(page, words);
+  else return privately(page, text);
+}
+
+/** Says something to one person, in their talk at once: what is typed next must not reach the room. */
+async function privately(page, text) {
+  const [, nick] = PRIVATE.exec(text) ?? [];
+  const talks = nick && nick !== page.me && (await page.fetch("talks"));
+  if (talks === null) page.composer.edit(text);
+  else (talks ? talks.open(page, nick) : page.room).outbox.add(text);
 }
 
 /** Ignores somebody, or no longer. */

@@ -10,13 +10,24 @@ import { clock } from "../preferences.js";
 import { body } from "../rooms/message.js";
 import { tombstone } from "../rooms/row.js";
 import { leave } from "./tour.js";
-import { standing as words } from "./words.js";
+import { standing as words, version } from "./words.js";
 
 /** @typedef {import("../page.js").Page} Page */
 
 /** How the server begins an announcement. */
 const ANNOUNCED = "[announcement] ";
 const MOST_ANNOUNCED = 3; // above the log at once
+
+/** Offers to load the page again if the server has another version of it. */
+export function compareVersions(/** @type {string} */ served) {
+  if (served === document.body.dataset.version) return;
+  const banner = byId("banner");
+  banner.hidden = false;
+  banner.dataset.state = "offer";
+  byId("banner-text").textContent = version.isNew;
+  byId("banner-button").textContent = version.reload;
+  byId("banner-button").onclick = () => location.reload();
+}
 
 /** Our standing (role, mute, ban), at the beginning and when it changes. */
 export function standing(/** @type {Page} */ page, { role = null, muted, muted_until, banned, banned_until, reason }) {

@@ -1,19 +1,28 @@
-/** The keyboard shortcuts of the whole page. Loaded right after the page. */
+/**
+ * The keyboard shortcuts of the whole page. Loaded right after the page, with what must be there at once when it is wanted:
+ * while it was on its way, what is typed would get into the message box.
+ */
 
 import { byId } from "../../shared/dom.js";
 import { isComposing } from "../composer.js";
 import { listen as takeFiles } from "./box/files.js";
+import "./box/paste.js";
+import "./box/typing.js";
+import "./commands.js";
+import { open as openKeys } from "./dialogs/keylist.js";
 import { open as openPalette } from "./dialogs/palette.js";
 import { step } from "./tour.js";
 
 /**
  * @param {import("../page.js").Page} page
+ * @param {(event: KeyboardEvent) => void} early  has listened for the palette's key meanwhile
  */
-export function listen(page) {
+export function listen(page, early) {
   takeFiles(page);
+  removeEventListener("keydown", early);
   const actions = {
     "Ctrl+k": () => openPalette(page), // at once: the letters that follow are for it, not for the message box
-    "Ctrl+/": () => page.open("keylist"),
+    "Ctrl+/": openKeys,
     "Alt+ArrowUp": () => step(page, -1),
     "Alt+ArrowDown": () => step(page, 1),
     "Alt+a": () => step(page, 1, (room) => room.unread),

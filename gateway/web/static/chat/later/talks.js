@@ -128,8 +128,6 @@ export function take(/** @type {Page} */ page, /** @type {Whisper} */ whisper) {
   talk.said.push(whisper);
   talk.add(whisper);
   keep([...page.rooms]);
-  if (isMine && page.whispers) page.go(talk.name);
-  page.whispers = false;
   if (!isMine && !(talk === page.room && inFocus())) {
     talk.unread += 1;
     page.notify(talk, whisper.from, whisper.text);
@@ -145,9 +143,11 @@ export function lastWriter(/** @type {Page} */ page) {
   return talks.find(when);
 }
 
-/** Opens the talk with somebody. */
+/** Opens the talk with somebody. @returns {Talk} */
 export function open(/** @type {Page} */ page, nick) {
-  page.go(talkWith(page, nick).name);
+  const talk = talkWith(page, nick);
+  page.go(talk.name);
+  return talk;
 }
 
 /** Restores the talks of before a reload. */

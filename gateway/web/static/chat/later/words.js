@@ -120,6 +120,8 @@ export const box = {
   secret: "You are offline, and passwords are not kept: type it again when you are connected.",
 };
 
+export const version = { isNew: "There is a new version of this page. What you typed is kept.", reload: "Reload" };
+
 export const standing = {
   announcement: "Announcement",
   close: "Close the announcement",
