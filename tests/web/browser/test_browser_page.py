@@ -366,6 +366,7 @@ def test_what_is_typed_before_a_script_has_come_is_not_posted_to_the_room(
     let_come()
     expect(page.get_by_role("combobox")).to_be_focused()
     assert '"messages":[]' in gateway.curl(f"/r/{room}/messages")
+    page.unroute_all(behavior="wait")
 
 
 def test_nothing_that_is_typed_in_a_private_talk_reaches_the_room(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
+from tests.fakes import until
 from tests.web.browser.conftest import Open
 from tests.web.browser.running_gateway import RunningGateway
 from tests.web.browser.talking import connected, has, say, texts
@@ -299,3 +300,29 @@ def test_where_reading_stopped_is_marked_until_it_has_been_looked_at(gateway: Ru
     another.goto(gateway.web)
     connected(another)
     expect(another.locator(".unread + .msg > .text")).to_have_text("later")
+
+
+def test_what_was_read_in_another_tab_is_not_new_after_a_reconnect(gateway: RunningGateway, ana: Page) -> None:
+    nina, sent = gateway.terminal(), list[str]()
+    another = ana.context.new_page()
+    another.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    another.goto(gateway.web)
+    connected(another)
+    ana.evaluate(AWAY)
+    ana.evaluate("leave(true)")
+    nina.say("/nick nina", "one")
+    expect(ana).to_have_title("(1) lobby · gateway")
+    ana.evaluate("window.away = true; cut()")
+    offline(ana)
+    another.evaluate(AWAY)
+    another.evaluate("leave(false)")
+    nina.say("two", "three")
+    has(another, "one", "two", "three")
+    until(lambda: another.title() and any('"read"' in frame and '"seq":3' in frame for frame in sent), "it is read")
+    another.evaluate("leave(true)")
+    nina.say("four")
+    has(another, "one", "two", "three", "four")
+
+    ana.evaluate("window.away = false; dispatchEvent(new Event('online'))")
+    expect(ana.locator(".unread + .msg > .text")).to_have_text("four")
+    expect(ana).to_have_title("(1) lobby · gateway")

@@ -110,11 +110,6 @@ export class Page {
     return this.#connection.send(object);
   }
 
-  /** Runs a command that was chosen in a menu, not typed. */
-  command(text) {
-    this.room.outbox.add(text);
-  }
-
   /** Goes to the message that the address names. */
   async follow(again = true) {
     if (location.hash) (await this.fetch("permalink"))?.follow(this, again);

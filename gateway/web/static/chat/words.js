@@ -21,7 +21,7 @@ export const connection = {
   restarting: "The server is restarting",
   full: "The server is full",
   busy: (reason) => `Not now: ${reason}`,
-  notLoaded: "This part of the page cannot be loaded now. If that lasts, reload the page.",
+  notLoaded: "This part cannot be loaded now. If it lasts, reload the page.",
 };
 
 /** How a session ended: what happened, and what the button offers. */
@@ -38,7 +38,7 @@ export const ending = {
 export const box = {
   label: (room) => `Message ${room}`,
   banned: "You are banned: this room can only be read.",
-  long: (count) => `${number(count)} characters: long, so it is folded in the log`,
+  long: (count) => `${number(count)} characters: folded in the log`,
   tooLong: (count) => `${number(count)} characters too long`,
 };
 

@@ -7,7 +7,7 @@ import { restyle } from "./choosing.js";
 import { ignoring, box as own } from "./words.js";
 
 /** A private message: the name, perhaps as one addresses people, and the text. */
-const PRIVATE = /^\/(?:msg?|w)\s+@?([^\s:,@]+)[:,]?\s+\S/i;
+const PRIVATE = /^\/(?:msg?|w)\s+@?([\p{L}\p{N}][^\s:,@]*)[:,]?\s+\S/iu;
 
 /**
  * Runs a command.

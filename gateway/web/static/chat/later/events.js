@@ -51,12 +51,8 @@ export function redacted(/** @type {Page} */ _page, { epoch, seq, reason }, room
 }
 
 /** The same person has read up to there on another connection. */
-export function read(/** @type {Page} */ page, { epoch, seq }, room) {
-  if (epoch !== room.log.epoch) return;
-  room.log.rows.unread.read(seq);
-  room.unread = Math.min(room.unread, room.log.head - seq);
-  room.calls &&= room.unread > 0;
-  page.rooms.draw();
+export function read(/** @type {Page} */ _page, { epoch, seq }, room) {
+  if (epoch === room.log.epoch) room.read(seq);
 }
 
 /** Somebody else is typing. */

@@ -79,7 +79,7 @@ export class Log {
       this.#loaded = false;
       this.note("notice", words.renumbered);
     }
-    this.rows.unread.begin(event.epoch, event.read);
+    this.rows.unread.begin(event.epoch);
     this.epoch = event.epoch;
     if (event.head === 0 || event.recovered) this.#loaded = true;
     if (event.head === 0) this.rows.unread.see(0);

@@ -83,6 +83,7 @@ export class Room {
     this.topic = event.topic;
     this.log.joined(event);
     this.#mine(event);
+    if (event.read) this.read(event.read);
     if (event.recovered) {
       if (event.head <= this.log.head) this.#caughtUp();
     } else if (!this.#catchingUp) this.#page.send({ type: "history", room: this.name }); // a new epoch brings none by itself
@@ -93,7 +94,8 @@ export class Room {
     if (message.nick === this.#page.me && message.seq > this.#replayedTo) this.log.rows.mine(message.seq);
     const isNew = this.log.add(message, this.#page.me);
     const own = message.nick === this.#page.me || this.log.isOwn(message.seq);
-    if (isNew && !own && !isIgnored(message.nick)) this.#page.heard(this, message, message.seq <= this.#replayedTo);
+    const isUnread = isNew && !own && message.seq > (this.log.rows.unread.position ?? 0); // else read on another connection
+    if (isUnread && !isIgnored(message.nick)) this.#page.heard(this, message, message.seq <= this.#replayedTo);
     else this.log.rows.see();
     if (this.#catchingUp && message.seq >= this.#replayedTo) this.#caughtUp();
   }
@@ -139,6 +141,14 @@ export class Room {
     this.#formerDoor = this.doors.get(to) ?? this.#formerDoor;
     this.doors.set(to, this.doors.get(from));
     this.doors.delete(from);
+  }
+
+  /** The person has read up to `seq` on another connection. */
+  read(seq) {
+    this.log.rows.unread.read(seq);
+    this.unread = Math.max(0, Math.min(this.unread, this.log.head - seq));
+    this.calls &&= this.unread > 0;
+    this.#page.rooms.draw();
   }
 
   /** What we said, of what is told. */

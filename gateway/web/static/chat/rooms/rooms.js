@@ -104,8 +104,10 @@ export class Rooms {
     byId("sign").textContent = room.sign;
     byId("page-link").textContent = location.origin + addressOf(room.name);
     const join = byId("empty-join"); // absent where there is no door for terminals
-    if (join) join.hidden = room.name === "lobby";
-    if (join) join.lastElementChild.textContent = `/join ${room.name}`;
+    if (join) {
+      join.hidden = room.name === "lobby";
+      join.lastElementChild.textContent = `/join ${room.name}`;
+    }
     this.#onShow();
   }
 

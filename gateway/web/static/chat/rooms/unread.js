@@ -53,15 +53,14 @@ export class Unread {
     jump.addEventListener("click", () => view.isShown && this.#line?.scrollIntoView({ block: "start" }));
   }
 
-  /** Begins with the numbers of this epoch; `read` is the position that the server knows. */
-  begin(epoch, read = 0) {
+  /** Begins with the numbers of this epoch. */
+  begin(epoch) {
     if (epoch !== this.#epoch) {
       this.#drop();
       this.#epoch = epoch;
       this.position = this.#kept("localStorage", "read");
       this.seq = this.#kept("sessionStorage", "unread") ?? 0;
     }
-    if (read) this.read(read);
   }
 
   /** Puts the line before the first message after the position, unless there is a line already. */
@@ -82,7 +81,7 @@ export class Unread {
   /** The person has read up to `seq` on another connection. */
   read(seq) {
     this.position = Math.max(seq, this.position ?? 0);
-    if (this.seq && this.seq <= seq) this.clear();
+    if (this.seq <= seq) this.clear();
   }
 
   clear() {

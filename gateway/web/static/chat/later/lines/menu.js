@@ -108,7 +108,7 @@ function askToRemove({ seq }, isOwn) {
     event.preventDefault();
     close(true);
     const reason = why.value.trim();
-    page.command(isOwn ? `/delete ${seq}` : `/redact ${seq} ${reason}`.trim());
+    page.room.outbox.add(isOwn ? `/delete ${seq}` : `/redact ${seq} ${reason}`.trim());
   });
   list.replaceChildren(form);
   (isOwn ? sure : why).focus();
