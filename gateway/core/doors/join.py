@@ -68,6 +68,8 @@ MISSED_LINES = 200
 """How many of the messages it missed a terminal is shown."""
 UNSURE_LINES = 20
 """How far back a terminal is referred: what was written to it may have been in flight when it was disconnected."""
+BEHIND_PAUSE, BEHIND_WAITS = 0.02, 50
+"""Seconds, and how often, a node waits for what a session has read at another one."""
 ROOMS_PER_SESSION = 50
 """Rooms a browser session is in at most; a terminal is in one at a time."""
 
@@ -101,12 +103,17 @@ def join(
     if not session.terminal and len(session.rooms) >= ROOMS_PER_SESSION and name not in session.rooms:
         raise too_many_rooms()
     session.hold()
+    waits = BEHIND_WAITS if hub.cluster.node else 0
 
     def opened(room: Room | Refusal) -> None:
+        nonlocal waits
         if isinstance(room, Refusal):
             refuse(room)
         elif session.closed:
             hub.rooms.forget_if_idle(room)
+        elif waits and position and position.epoch == room.epoch and position.after > room.log.head:
+            waits -= 1  # it has been shown more by a node that was faster than this one
+            hub.clock.later(BEHIND_PAUSE, lambda: hub.rooms.open(name).then(opened))
         elif position and position.epoch == room.epoch and 0 <= position.after <= room.log.head:
             member = _come_in(hub, session, room, position.after, recovered=True, id=id)
             if member is not None:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import pytest
 
 from gateway.core.ports.feed import Follower
 from gateway.core.ports.journal import RoomRecord
@@ -214,6 +216,23 @@ def test_a_removal_that_the_store_has_lost_is_made_again_and_no_other_message_is
 
     assert [each.text for each in held.messages] == ["", "said since under its number"]
     assert held.removed[1].reason == "spam"
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_page_that_has_read_more_than_this_node_goes_on_when_the_node_has_it_too(comes: bool) -> None:
+    shared = Shared()
+    (here, _), (there, feed) = shared.node(), shared.node()
+    feed.held = []
+    here.terminal("eve").says("one", "two")
+    cluster: Any = SimpleNamespace(node="b")
+    there.hub.cluster = cluster
+    page = there.browser(rooms=[{"room": "lobby", "epoch": there.hub.rooms["lobby"].epoch, "after": 2 if comes else 9}])
+    there.later(0.1)
+    assert not page.told("joined")
+    feed.told.arrived("lobby", feed.held)
+    there.later(0.1 if comes else 3.0)
+    (joined,) = page.told("joined")
+    assert (joined["head"], joined["recovered"]) == (2, comes)
 
 
 def test_only_rooms_in_memory_are_followed() -> None:
