@@ -286,7 +286,8 @@ async def test_a_redis_that_lost_the_last_changes_is_told_them_again_also_when_o
         server.cli("SAVE")
         ban = Sanction(Measure.BAN, "b1", "nick", "eve", "", "spam", "olga", 5, None)
         assert await here.ask(here.node.journal.ledger.record, (), add=[ban]) is None
-        await soon(lambda: here.facts(SanctionsChanged) and there.facts(SanctionsChanged))
+        there.node.cluster.tell(LinkMinted("lost"))
+        await soon(lambda: there.facts(SanctionsChanged) and here.facts(LinkMinted))  # both have read what will be lost
         there.node.cluster.hear(Forgotten, lambda _: there.node.journal.ledger.record((), add=[ban]))
         for name in "abcdefghi":  # more events than were lost
             here.node.cluster.hear(Forgotten, partial(lambda name, _: here.node.cluster.tell(LinkMinted(name)), name))
