@@ -17,6 +17,8 @@ MEMBERS = 64
 
 def members(headers: MultiMapping[str], name: str) -> list[str]:
     """The members of the list `name`, in order, with their parameters; at most MEMBERS."""
+    if name not in headers:
+        return []
     found = (match[0].strip() for match in _MEMBER.finditer(",".join(headers.getall(name, []))))
     return [member for member in found if member][:MEMBERS]
 

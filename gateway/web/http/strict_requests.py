@@ -40,9 +40,7 @@ EMPTY_LINES = 4
 BROKEN = b"\0\r\n\r\n"
 
 _REQUEST = re.compile(rb"(?!CONNECT )[A-Z-]{1,32} (?:/|\*|https?://)[^\s#]* HTTP/1\.([01])\r\n")
-_FRAMING = re.compile(
-    rb"(transfer-encoding|content-length|upgrade|connection)[ \t]*:[ \t]*(.*?)[ \t]*\r\n", re.IGNORECASE
-)
+_FRAMING = re.compile(rb"(transfer-encoding|content-length|upgrade|connection)[ \t]*:(.*)", re.IGNORECASE)
 _FIRST_LETTERS = b"TtCcUu"
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n")
 _LENGTH = re.compile(rb"\d{1,18}")
@@ -86,6 +84,11 @@ class StrictRequests:
                 self._skip -= step
                 at += step
                 continue
+            if not self._size and not self._line and self._read == self._request:
+                whole = self._whole(data, at)
+                if whole != at:
+                    at = whole
+                    continue
             cut = data.find(b"\n", at) + 1
             line = data[at : cut or end]
             if self._line:
@@ -139,28 +142,52 @@ class StrictRequests:
         self._read = self._field
         return True
 
+    def _whole(self, data: bytes, at: int) -> int:
+        """Where the head ends that begins at `at`, if all of it is there and nothing is wrong with it; else `at`, and
+        its lines are to be read one by one, which finds out what is. Read together they cost half as much."""
+        end = data.find(b"\r\n\r\n", at) + 2
+        if not at + 2 <= end <= at + LINE_BYTES or data.count(b"\n", at, end) != data.count(b"\r\n", at, end):
+            return at
+        first, *fields = data[at:end].split(b"\r\n")[:-1]
+        right = first != b"" and self._request(first + b"\r\n")
+        for line in fields:
+            if line[0] in _FIRST_LETTERS:
+                right = right and self._framing(line)
+        if right and self._head_is_whole():
+            self.lines += len(fields) + 2
+            return end + 2
+        self._begin()
+        return at
+
     def _field(self, line: bytes) -> bool:
         self._size += len(line)
         if line == b"\r\n":
             return self._head_is_whole()
-        found = _FRAMING.fullmatch(line) if line[0] in _FIRST_LETTERS else None
-        if found is not None:
-            name, value = found[1].lower(), found[2]
-            if name == b"transfer-encoding":
-                if self._chunked or self._old or value.lower() != b"chunked":
-                    return False
-                self._chunked = True
-            elif name == b"upgrade":
-                self._upgrade = True
-            elif name == b"connection":
-                self._options.update(option.strip(b" \t").lower() for option in value.split(b","))
-            elif self._length >= 0 or not _LENGTH.fullmatch(value):
-                return False
-            else:
-                self._length = int(value)
+        if line[0] in _FIRST_LETTERS and not self._framing(line.removesuffix(b"\r\n")):
+            return False
         if self._size > HEAD_BYTES:
             self.too_large = 431
         return not self.too_large
+
+    def _framing(self, line: bytes) -> bool:
+        """Note what a field, without its end, says of where the request ends; return whether it may."""
+        found = _FRAMING.fullmatch(line)
+        if found is None:
+            return True
+        name, value = found[1].lower(), found[2].strip(b" \t")
+        if name == b"transfer-encoding":
+            if self._chunked or self._old or value.lower() != b"chunked":
+                return False
+            self._chunked = True
+        elif name == b"upgrade":
+            self._upgrade = True
+        elif name == b"connection":
+            self._options.update(option.strip(b" \t").lower() for option in value.split(b","))
+        elif self._length >= 0 or not _LENGTH.fullmatch(value):
+            return False
+        else:
+            self._length = int(value)
+        return True
 
     def _head_is_whole(self) -> bool:
         if self._chunked and self._length >= 0:
@@ -192,7 +219,7 @@ class StrictRequests:
         if line == b"\r\n":
             self._begin()
             return True
-        if _FRAMING.fullmatch(line) or not _TRAILER.fullmatch(line):
+        if _FRAMING.fullmatch(line.removesuffix(b"\r\n")) or not _TRAILER.fullmatch(line):
             return False
         return self._size <= LINE_BYTES
 
@@ -247,7 +274,7 @@ def check_upgrade(request: Head) -> None:
         raise Refusal(Code.BAD_MESSAGE, wording.NOT_AN_UPGRADE)
     if "Sec-WebSocket-Version" not in headers or not is_key(headers.getall("Sec-WebSocket-Key", [])):
         raise Refusal(Code.BAD_MESSAGE, wording.WEBSOCKET_HEADERS)
-    if sum(len(name) + len(value) for name, value in headers.items()) > HEAD_LIMIT:
+    if sum(map(len, headers.keys())) + sum(map(len, headers.values())) > HEAD_LIMIT:
         raise Refusal(Code.TOO_LONG, wording.HEADER_TOO_LONG.format(limit=HEAD_LIMIT))
 
 

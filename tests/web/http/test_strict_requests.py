@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from gateway.web.http.strict_requests import StrictRequests
 from tests.web.running_door import Running, Start
 
 REFUSED = {
@@ -97,3 +98,32 @@ async def test_what_follows_a_refused_upgrade_is_no_request(web: Running) -> Non
 async def test_a_post_is_no_upgrade(web: Running) -> None:
     answer = await web.send(web.upgrade().replace(b"GET", b"POST"))
     assert answer.startswith(b"HTTP/1.1 405 ")
+
+
+HEADS = (
+    b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"\r\nGET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n",
+    b"POST /r/x HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
+    b"POST /r/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    b"GET / HTTP/1.0\r\nConnection: a, keep-alive\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 61, 1000])
+def test_heads_that_come_whole_are_read_as_those_that_come_in_pieces(size: int) -> None:
+    data = b"".join(HEADS) + b"GET / HTTP/1.1\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nanything"
+    watch = StrictRequests()
+    assert sum(watch.feed(data[at : at + size]) for at in range(0, len(data), size)) == len(data)
+    assert (watch.over, watch.broken, watch.done, watch.lines) == (True, False, False, 25)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [b"Transfer-Encoding: chunked\r\nContent-Length: 5", b"Content-Length: 1\r\nContent-Length: 1", b"X: y\nZ: z",
+     b"Transfer-Encoding: gzip", b"Content-Length: +1"],
+)  # fmt: skip
+def test_a_wrong_head_that_comes_whole_is_broken_behind_a_right_one(wrong: bytes) -> None:
+    watch = StrictRequests()
+    good = watch.feed(HEADS[0] + b"POST / HTTP/1.1\r\n" + wrong + b"\r\n\r\n")
+    assert watch.broken
+    assert good >= len(HEADS[0])
