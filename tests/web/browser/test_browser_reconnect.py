@@ -228,17 +228,26 @@ def test_a_hole_in_the_log_is_shown_and_can_be_filled(gateway: RunningGateway, o
 
 @pytest.mark.both_browsers
 def test_what_was_not_sent_survives_a_reload(gateway: RunningGateway, ana: Page) -> None:
+    ana.keyboard.press("Control+k")
+    expect(ana.get_by_role("combobox")).to_be_focused()  # its script is here, and with it that of /msg
+    ana.keyboard.press("Escape")
     gateway.kill()
     offline(ana)
-    say(ana, "kept")
+    say(ana, "kept", "/msg nina psst")
+    expect(ana).to_have_title("nina · gateway")
+    ana.locator("#rooms a", has_text="#lobby").click()
     ana.fill("#message", "half a thou")
 
     gateway.start()
+    nina = gateway.terminal()
+    nina.say("/nick nina")
+    nina.wait_for("you are nina")
     ana.reload()
     connected(ana)
 
     has(ana, "kept")
     expect(ana.locator("#message")).to_have_value("half a thou")
+    nina.wait_for("[ana -> you] psst")
 
 
 def test_a_page_that_comes_back_during_maintenance_reads_why_and_waits(gateway: RunningGateway, ana: Page) -> None:

@@ -146,6 +146,7 @@ export function lastWriter(/** @type {Page} */ page) {
 /** Opens the talk with somebody. @returns {Talk} */
 export function open(/** @type {Page} */ page, nick) {
   const talk = talkWith(page, nick);
+  keep([...page.rooms]); // with what may wait in it
   page.go(talk.name);
   return talk;
 }
