@@ -7,6 +7,7 @@ meanwhile, and whether some that answer have not heard themselves. One that find
 
 - A node that has not learned the orders itself does not tell any: of nodes that start together none asks another.
 - One that does not answer is asked TRIES times and then left out: a gateway starts beside a node that stands still.
+  One that is gone is not asked again: after a crash that is what this node was before.
 - What is meant for one node ends with it. When the last node ends, no order is left.
 """
 
@@ -114,8 +115,9 @@ class StandingOrders:
                 if isinstance(answer, JournalError):
                     raise answer
                 self._found.append(msgspec.json.decode(answer, type=Orders))
-            except (JournalError, msgspec.MsgspecError):
-                silent.append(node)
+            except (JournalError, msgspec.MsgspecError) as problem:
+                if str(problem) != wording.NODE_GONE:
+                    silent.append(node)
             left[0] -= 1
             if not left[0]:
                 done.set(silent)
