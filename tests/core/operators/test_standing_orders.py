@@ -4,12 +4,15 @@ from typing import Any
 
 import pytest
 
+from gateway import wording
+from gateway.core.answer import Answer
 from gateway.core.gate import DoorState
 from gateway.core.operators import standing_orders
 from gateway.core.ports.cluster import Missed
 from gateway.core.ports.ledger import AuditQuery
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role
+from gateway.errors import JournalError
 from tests.core.nodes import Nodes
 from tests.core.world import World
 
@@ -162,3 +165,25 @@ def test_a_restart_while_a_drain_stands_leaves_no_line_of_its_own_in_the_audit_l
     nodes.ledger.audit(AuditQuery()).then(found.append)
     actions = [entry.action for entry in found[0].entries]
     assert actions.count("drain closed") == 1, "that of whoever ordered it"
+
+
+def test_nodes_that_do_not_answer_or_only_start_are_left_out(nodes: Nodes) -> None:
+    ordered(nodes, nodes.worlds[0].operators.drain.begin(ADMIN, Door.WEB, 20, 2.0))
+    nodes.clusters["b"].away = True
+    starting, newcomer = nodes.start("c"), nodes.start("d")
+    assert drained(started(nodes, newcomer)) == [Door.WEB]
+    assert drained(started(nodes, starting)) == [Door.WEB]
+
+
+def test_a_node_that_is_gone_is_asked_once(nodes: Nodes) -> None:
+    newcomer, asked = nodes.start("c"), list[str]()
+    cluster: Any = nodes.clusters["c"]
+
+    def ask(node: str, kind: str, question: bytes = b"") -> Answer[bytes | JournalError]:
+        asked.append(node)
+        return Answer.of(JournalError(wording.NODE_GONE))
+
+    cluster.ask = ask
+    learned: list[object] = []
+    newcomer.operators.orders.learn().then(learned.append)
+    assert learned == [None] and asked == ["a", "b"], "nothing was waited for"
