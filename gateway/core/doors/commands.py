@@ -203,8 +203,8 @@ def _join(call: CommandCall) -> None:
         raise Refusal(Code.ROOM_INVALID, wording.SAY_WHICH_ROOM)
     recent = TERMINAL_RECENT if call.session.terminal else RECENT_MESSAGES
     name = nicknames.room(call.words)
-    call.done()
-    join(call.hub, call.session, name, recent)
+    joined = join(call.hub, call.session, name, recent, id=call.id)
+    joined.then(lambda is_in: call.done() if is_in else None)
 
 
 def _rooms(call: CommandCall) -> None:

@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from gateway import wording
 from gateway.core.address import WaysIn
+from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.protocol.events import Ack, History, Notice, PageShown, error_event
 from gateway.core.protocol.wire import as_msg, day
@@ -93,9 +94,9 @@ class Greeting:
 
 def join(
     hub: Hub, session: Session, name: str, recent: int, position: Position | None = None, id: str | None = None
-) -> None:
+) -> Answer[bool]:
     """Join the session to the room `name` (valid), or tell it why not in reply to the request with that id; its input
-    is held meanwhile.
+    is held meanwhile. Answer whether it is in.
 
     It is told `joined`; then either what it missed since `position`, as live messages, or the last `recent` messages
     as one history. Raises Refusal, before the room is opened, for a browser that is in as many rooms as it may be.
@@ -104,6 +105,7 @@ def join(
         raise too_many_rooms()
     session.hold()
     waits = BEHIND_WAITS if hub.cluster.node else 0
+    answer: Answer[bool] = Answer()
 
     def opened(room: Room | Refusal) -> None:
         nonlocal waits
@@ -139,13 +141,16 @@ def join(
             hub.catch_ups.add(member)
         elif member is not None:
             member.room.attach(member)
+        answer.set(member is not None)
         session.release()
 
     def refuse(refusal: Refusal) -> None:
         session.tell(error_event(refusal, id))
+        answer.set(False)
         session.release()
 
     hub.rooms.open(name).then(opened)
+    return answer
 
 
 def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:

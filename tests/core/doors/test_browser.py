@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.core.doors.join import ROOMS_PER_SESSION
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.rooms.fanout import OWN_LOOKED_AT
 from tests.core.world import Peer, World
@@ -70,3 +71,17 @@ def test_older_messages_come_with_the_numbers_of_those_that_the_person_said() ->
     other = world.browser("cy")
     other.asks(type="history", room="lobby", before=3)
     assert "own" not in other.told("history")[-1]
+
+
+def test_a_join_by_command_is_acknowledged_or_refused_but_never_both() -> None:
+    world = World()
+    eve = world.browser("eve")
+    eve.asks(type="say", id="j0", room="lobby", text="/join ops")
+    assert [each["id"] for each in eve.told("ack")] == ["j0"]
+
+    for number in range(ROOMS_PER_SESSION - 2):
+        eve.asks(type="join", room=f"r{number}")
+    eve.forget()
+    eve.asks(type="say", id="j1", room="lobby", text="/join one-more")
+    (answer,) = [each for each in eve.objects if each.get("id") == "j1"]
+    assert (answer["type"], answer["code"]) == ("error", "room_limit")
