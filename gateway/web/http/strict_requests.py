@@ -19,7 +19,6 @@ refused.
 
 import base64
 import binascii
-import logging
 import re
 from typing import NamedTuple, Protocol
 
@@ -228,9 +227,6 @@ OBJECTS = "chat.v1.json"
 LINES = "chat.v1.text"
 VERSION = "13"
 HEAD_LIMIT = 16 * 1024
-
-# aiohttp warns once per connection about unknown subprotocols, quoting the peer.
-logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)
 
 
 class Head(Protocol):
