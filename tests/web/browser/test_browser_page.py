@@ -508,13 +508,17 @@ def test_an_absent_person_is_told_of_mentions_and_private_messages(
     page.locator("#rooms a").first.click()
     expect(page.locator("#log .msg b").last).to_have_text("发布")
     expect(badge).to_have_count(0)
-    page.wait_for_load_state("networkidle")
-    page.route("**/*.js*", lambda _: None)  # the letters go to the palette also where the way to the server is slow
+    page.wait_for_function("performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/events.js'))")
+    late: list[Route] = []  # the letters go to the palette also where the way to the server is slow
+    page.route("**/*.js*", lambda route: late.append(route))
     page.keyboard.press("Control+k")
     page.keyboard.type("mentions")
     page.keyboard.press("Enter")
     expect(page.locator(".hits .said")).to_have_count(4)
     expect(page.locator(".hits .said").first).to_have_text("rosa again")
+    for route in late:
+        route.continue_()
+    page.unroute_all(behavior="wait")
 
 
 def test_others_see_that_somebody_is_typing(gateway: RunningGateway, room: str, open_page: Open) -> None:
