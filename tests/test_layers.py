@@ -4,6 +4,7 @@ import ast
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -91,9 +92,15 @@ def sources() -> dict[str, ast.Module]:
 SOURCES = sources()
 
 
-def imports(tree: ast.AST) -> Iterator[str]:
+@cache
+def imports(tree: ast.AST) -> tuple[str, ...]:
     """The dotted names of the modules that `tree` imports, also for annotations alone (`if TYPE_CHECKING:`);
     `from gateway.core import text` is gateway.core.text."""
+    return tuple(imported(tree))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """The same, one after the other."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
