@@ -48,6 +48,7 @@ LIFT_MUTES = """async () => {
   const { mutes } = await (await fetch("/admin/api/mutes")).json();
   for (const { id } of mutes) await fetch(`/admin/api/mutes/${id}`, { method: "DELETE", headers });
 }"""
+FETCHED = "(end) => performance.getEntriesByType('resource').some(({ name }) => name.endsWith(end))"
 HOSTILE = [
     form.format(f"window.hacked={number}")
     for number in range(20)
@@ -508,7 +509,7 @@ def test_an_absent_person_is_told_of_mentions_and_private_messages(
     page.locator("#rooms a").first.click()
     expect(page.locator("#log .msg b").last).to_have_text("发布")
     expect(badge).to_have_count(0)
-    page.wait_for_function("performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/events.js'))")
+    until(lambda: page.evaluate(FETCHED, "/events.js"), "the last of the scripts that come by themselves")
     late: list[Route] = []  # the letters go to the palette also where the way to the server is slow
     page.route("**/*.js*", lambda route: late.append(route))
     page.keyboard.press("Control+k")
