@@ -122,8 +122,7 @@ def test_the_rate_of_an_address_is_that_of_all_workers(gateway: Gateway) -> None
 
 
 def test_a_link_and_its_session_are_good_at_every_worker(gateway: Gateway) -> None:
-    found = re.search(r"/admin/login\?token=(\S+)", gateway.stdout)
-    assert found is not None
+    found = until(lambda: re.search(r"/admin/login\?token=(\S+)(?=\s)", gateway.stdout), "the link is printed")
     link = found[0]
 
     def known_link() -> bool:

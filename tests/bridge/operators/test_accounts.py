@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.bridge.gateways import ROOT, Gateway, Start
 from tests.bridge.peers import Terminal
-from tests.fakes import PATIENCE
+from tests.fakes import PATIENCE, until
 
 PASSWORD = "correct-horse-battery"
 
@@ -71,7 +71,7 @@ def test_a_password_opens_the_dashboard_to_kick_and_to_leave(start: Start, tmp_p
         terminal.send("/login wrong words", f"/login {PASSWORD}")
         terminal.until("!! forbidden: wrong name or password")
         terminal.until("you are admin, admin")
-    assert gateway.stderr.count('source="tcp 127.0.0.1" action="login"') == 2
+    until(lambda: gateway.stderr.count('source="tcp 127.0.0.1" action="login"') == 2, "both are logged")
     assert "token=" in gateway_says("login-link", "--data", str(gateway.folder / "data"))
     assert PASSWORD not in gateway.stderr and found[1] not in gateway.stderr
     for action in ("login", "logout"):
@@ -99,8 +99,7 @@ def kept_csrf(curl: Curl) -> str:
 def test_a_restart_and_a_kill_log_nobody_out_and_a_logout_lasts(start: Start, tmp_path: Path) -> None:
     gateway = start()
     curl = Curl(gateway, tmp_path)
-    link = re.search(r"login\?token=(\S+)", gateway.stdout)
-    assert link is not None
+    link = until(lambda: re.search(r"login\?token=(\S+)\n", gateway.stdout), "the link is printed")
     curl("/admin/login", "--data-urlencode", f"token={link[1]}")
     before = kept_csrf(curl)
     secret = (tmp_path / "jar").read_text().split()[-1]
