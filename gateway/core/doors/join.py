@@ -104,53 +104,70 @@ def join(
     if not session.terminal and len(session.rooms) >= ROOMS_PER_SESSION and name not in session.rooms:
         raise too_many_rooms()
     session.hold()
-    waits = BEHIND_WAITS if hub.cluster.node else 0
-    answer: Answer[bool] = Answer()
+    joining = _Joining(hub, session, name, recent, position, id, BEHIND_WAITS if hub.cluster.node else 0)
+    hub.rooms.open(name).then(joining.opened)
+    return joining.answer
 
-    def opened(room: Room | Refusal) -> None:
-        nonlocal waits
+
+@dataclass(slots=True)
+class _Joining:
+    """A join that is under way, step by step. (Functions within functions that call one another would be a reference
+    cycle, which keeps each session until the garbage collector comes.)"""
+
+    hub: Hub
+    session: Session
+    name: str
+    recent: int
+    position: Position | None
+    id: str | None
+    waits: int
+    answer: Answer[bool] = field(default_factory=Answer)
+
+    def opened(self, room: Room | Refusal) -> None:
+        """The room is there: read what the newcomer is to be shown of it."""
+        hub, session, position = self.hub, self.session, self.position
         if isinstance(room, Refusal):
-            refuse(room)
+            self._refuse(room)
         elif session.closed:
             hub.rooms.forget_if_idle(room)
-        elif waits and position and position.epoch == room.epoch and position.after > room.log.head:
-            waits -= 1  # it has been shown more by a node that was faster than this one
-            hub.clock.later(BEHIND_PAUSE, lambda: hub.rooms.open(name).then(opened))
+        elif self.waits and position and position.epoch == room.epoch and position.after > room.log.head:
+            self.waits -= 1  # it has been shown more by a node that was faster than this one
+            hub.clock.later(BEHIND_PAUSE, lambda: hub.rooms.open(self.name).then(self.opened))
         elif position and position.epoch == room.epoch and 0 <= position.after <= room.log.head:
-            member = _come_in(hub, session, room, position.after, recovered=True, id=id)
+            member = _come_in(hub, session, room, position.after, recovered=True, id=self.id)
             if member is not None:
                 hub.removals.tell_resumed(member, position.after)
-            done(member)
+            self._done(member)
         else:
-            hub.history.read(name, Range(limit=recent)).then(partial(read, room))
+            hub.history.read(self.name, Range(limit=self.recent)).then(partial(self._read, room))
 
-    def read(room: Room, past: Past | Refusal) -> None:
+    def _read(self, room: Room, past: Past | Refusal) -> None:
+        hub, session = self.hub, self.session
         if isinstance(past, Refusal) or session.closed:
             hub.rooms.forget_if_idle(room)
         if isinstance(past, Refusal):
-            refuse(past)
+            self._refuse(past)
         elif not session.closed:
             cursor = past.messages[-1].seq if past.messages else room.log.head
-            member = _come_in(hub, session, room, cursor, recovered=False, id=id)
+            member = _come_in(hub, session, room, cursor, recovered=False, id=self.id)
             if member is not None:
                 show_history(hub, session, past)
-            done(member)
+            self._done(member)
 
-    def done(member: Member | None) -> None:
+    def _done(self, member: Member | None) -> None:
         if member is not None and member.cursor + 1 < member.room.log.first:
-            hub.catch_ups.add(member)
+            self.hub.catch_ups.add(member)
         elif member is not None:
             member.room.attach(member)
-        answer.set(member is not None)
-        session.release()
+        self._end(member is not None)
 
-    def refuse(refusal: Refusal) -> None:
-        session.tell(error_event(refusal, id))
-        answer.set(False)
-        session.release()
+    def _refuse(self, refusal: Refusal) -> None:
+        self.session.tell(error_event(refusal, self.id))
+        self._end(False)
 
-    hub.rooms.open(name).then(opened)
-    return answer
+    def _end(self, joined: bool) -> None:
+        self.answer.set(joined)
+        self.session.release()
 
 
 def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
