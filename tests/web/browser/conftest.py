@@ -139,7 +139,7 @@ def complaints() -> Iterator[Complaints]:
     """Fails the test in the end when a page complained. A server that is away is no complaint."""
     found = Complaints()
     found.expected += ["WebSocket connection to", "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET"]
-    found.expected += ["establish a connection to the server"]
+    found.expected += ["establish a connection to the server", "interrupted while the page was loading"]
     yield found
     assert found.serious == []
 
