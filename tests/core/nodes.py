@@ -32,7 +32,7 @@ from gateway.core.roles import AuditEntry
 from gateway.errors import JournalError
 from gateway.journal.ledger import MemoryLedger
 from gateway.journal.memory import MemoryJournal
-from tests.core.world import World
+from tests.core.world import Peer, World
 
 F = TypeVar("F", bound=Fact)
 
@@ -291,3 +291,21 @@ class Nodes:
                 cluster.tell(PersonChanged(person))
             self.knowing[id].add(cluster.node)
         return Answer.of(None)
+
+
+def started(nodes: Nodes, name: str) -> World:
+    """One more node, whose lobby is open."""
+    world = nodes.start(name)
+    nodes.settle()
+    return world
+
+
+def named(nodes: Nodes, world: World, nick: str) -> Peer:
+    """A terminal in the lobby."""
+    peer = world.terminal(quiet=False)
+    nodes.settle()
+    world.later(0.2)
+    peer.says(f"/nick {nick}")
+    nodes.settle()
+    peer.forget()
+    return peer

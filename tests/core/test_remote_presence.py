@@ -3,47 +3,12 @@
 import sys
 from types import FrameType
 
-import pytest
-
 from gateway.core.ports.cluster import Missed, NodeGone, PeopleThere
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.remote_presence import LISTED
 from gateway.core.rooms.presence import CROWD_ABOVE, MEMBERS_LISTED
-from tests.core.nodes import Nodes
-from tests.core.world import Peer, World
-
-
-@pytest.fixture
-def nodes() -> Nodes:
-    return Nodes()
-
-
-@pytest.fixture
-def here(nodes: Nodes) -> World:
-    return started(nodes, "a")
-
-
-@pytest.fixture
-def there(nodes: Nodes, here: World) -> World:
-    return started(nodes, "b")
-
-
-def started(nodes: Nodes, name: str) -> World:
-    """One more node, whose lobby is open."""
-    world = nodes.start(name)
-    nodes.settle()
-    return world
-
-
-def named(nodes: Nodes, world: World, nick: str) -> Peer:
-    """A terminal in the lobby."""
-    peer = world.terminal(quiet=False)
-    nodes.settle()
-    world.later(0.2)
-    peer.says(f"/nick {nick}")
-    nodes.settle()
-    peer.forget()
-    return peer
+from tests.core.nodes import Nodes, named
+from tests.core.world import World
 
 
 def wait(nodes: Nodes, seconds: float = 6.0) -> None:

@@ -2,51 +2,16 @@
 
 from typing import Any
 
-import pytest
-
 from gateway.core.operators.audit import Outcome
 from gateway.core.operators.subject import Subject
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
-from tests.core.nodes import Nodes
-from tests.core.world import Peer, World
+from tests.core.nodes import Nodes, named
+from tests.core.world import World
 
 ADMIN = Operator("ana", Role.ADMIN, "web 10.0.0.9")
-
-
-@pytest.fixture
-def nodes() -> Nodes:
-    return Nodes()
-
-
-@pytest.fixture
-def here(nodes: Nodes) -> World:
-    return started(nodes, "a")
-
-
-@pytest.fixture
-def there(nodes: Nodes, here: World) -> World:
-    return started(nodes, "b")
-
-
-def started(nodes: Nodes, name: str) -> World:
-    """One more node, whose lobby is open."""
-    world = nodes.start(name)
-    nodes.settle()
-    return world
-
-
-def named(nodes: Nodes, world: World, nick: str) -> Peer:
-    """A terminal in the lobby."""
-    peer = world.terminal(quiet=False)
-    nodes.settle()
-    world.later(0.2)
-    peer.says(f"/nick {nick}")
-    nodes.settle()
-    peer.forget()
-    return peer
 
 
 def do(nodes: Nodes, world: World, verb: str, *words: Any) -> Any:
