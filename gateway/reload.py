@@ -19,7 +19,7 @@ from gateway.config.settings import SETTINGS, AdminSettings, Settings, value_of
 from gateway.core import sanitize
 from gateway.core.address import Networks, named_host
 from gateway.core.doors.join import Greeting
-from gateway.core.doors.welcome import log_out
+from gateway.core.doors.sign_in import log_out
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.roles import Role

@@ -17,7 +17,7 @@ from gateway.core import sanitize
 from gateway.core.doors import commands
 from gateway.core.doors.join import ROOMS_PER_SESSION, Greeting, Position, join, show_history, too_many_rooms
 from gateway.core.doors.post import say_at_length
-from gateway.core.doors.welcome import rename, take_nick, welcome
+from gateway.core.doors.sign_in import rename, take_nick, welcome
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.close_reason import CloseReason

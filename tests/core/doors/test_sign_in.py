@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.doors.welcome import log_out
+from gateway.core.doors.sign_in import log_out
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal

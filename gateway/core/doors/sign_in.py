@@ -1,4 +1,4 @@
-"""Welcome: who a connection is. Its hello, and what makes it another person later: /resume CODE and /login.
+"""Signing in: who a connection is. Its hello, and what makes it another person later: /resume CODE and /login.
 
 A connection that becomes another person first leaves its rooms, as who it was; what it was before is gone, unless
 another connection is still that person. Then it is welcomed like a newcomer with a token: `welcome` with the token that
