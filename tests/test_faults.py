@@ -144,15 +144,15 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "bridge/wire/test_terminal_bytes.py::test_a_name_that_mimics_or_breaks_something_is_refused_on_every_door",
     ),
     "U-13 look-alikes": (
-        "core/sessions/test_nicknames.py::test_nicks_that_pass_for_each_other_are_one_users",
+        "core/test_name_rules.py::test_nicks_that_pass_for_each_other_are_one_users",
         "bridge/wire/test_websocket_contract.py::test_look_alikes_of_somebody_here_are_taken",
     ),
     "U-15 names that mimic the server": (
         "bridge/wire/test_terminal_bytes.py::test_a_name_that_mimics_or_breaks_something_is_refused_on_every_door",
-        "core/sessions/test_nicknames.py::test_marks_that_no_spelling_needs_are_invalid",
+        "core/test_name_rules.py::test_marks_that_no_spelling_needs_are_invalid",
     ),
     "U-16 one letter, two spellings": (
-        "core/sessions/test_nicknames.py::test_nicks_that_pass_for_each_other_are_one_users",
+        "core/test_name_rules.py::test_nicks_that_pass_for_each_other_are_one_users",
     ),
     "U-18 half a surrogate pair": (
         "bridge/wire/test_websocket_contract.py::test_half_a_surrogate_pair_is_bad_text",

@@ -122,8 +122,8 @@ def foreign(module: str) -> set[str]:
 
 
 CORE = (
-    {"answer"},
-    {"roles", "sanitize", "address", "quantity", "redact", "trusted_time"},
+    {"answer", "confusables"},
+    {"roles", "sanitize", "address", "quantity", "name_rules"},
     {"clock"},
     {"delivery"},
     {"protocol"},

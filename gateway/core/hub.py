@@ -23,6 +23,7 @@ from collections.abc import Callable
 from functools import partial
 
 from gateway import wording
+from gateway.core import name_rules
 from gateway.core.answer import Answer
 from gateway.core.clock import LOOK_SECONDS, Clock
 from gateway.core.delivery import Delivery, Stalls
@@ -49,7 +50,6 @@ from gateway.core.rooms.registry import Rooms
 from gateway.core.rooms.removals import Removals
 from gateway.core.rooms.replication import Replication
 from gateway.core.rooms.search import Search
-from gateway.core.sessions import nicknames
 from gateway.core.sessions.directory import Directory
 from gateway.core.sessions.half_closed import HalfClosed
 from gateway.core.sessions.identity import CONNECTIONS, IDENTITY_SECONDS, Identities
@@ -204,7 +204,7 @@ class Hub:
         if nick == session.nick:
             return
         if nick is not None:
-            self.bans.check_nick(nicknames.nick(nick))
+            self.bans.check_nick(name_rules.nick(nick))
         old = session.nick
         self.identities.rename(session, nick)
         self.stats.recent.note(session.number, "renamed", f"{old} to {session.nick}")

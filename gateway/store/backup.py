@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from gateway import wording
+from gateway.core import name_rules
 from gateway.core.quantity import short_size
-from gateway.core.sessions import nicknames
 from gateway.errors import JournalError, Refusal, StartError, UsageError
 from gateway.store.place import Question, Unasked, kept, opened, redis_archive, request
 
@@ -66,7 +66,7 @@ def new_epoch(question: Question) -> int:
     """`gateway new-epoch ROOM`: returns the exit code. Raises StartError, UsageError."""
     settings, asked = question
     try:
-        room = nicknames.room(asked["room"])
+        room = name_rules.room(asked["room"])
     except Refusal as refusal:
         raise UsageError(refusal.text) from refusal
     folder = kept(settings)

@@ -9,12 +9,12 @@ import msgspec
 from aiohttp import web
 
 from gateway import wording
+from gateway.core import name_rules
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.redaction import Author, MessagePlace
 from gateway.core.protocol.events import told, too_fast
 from gateway.core.quantity import whole_number
-from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import Identity
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import CSRF_HEADER, Login, bearer, source
@@ -51,7 +51,7 @@ class MessageDoor:
         """`DELETE /r/{room}/messages/{seq}`: 204 once the message is removed."""
         request = call.request
         self._hub.bans.check_address(peer_address(request))
-        room, seq = nicknames.room(request.match_info["room"]), self._seq(request)
+        room, seq = name_rules.room(request.match_info["room"]), self._seq(request)
         place = MessagePlace(room, seq, call.query.get("epoch") or None)
         body = await read_body(request, self._options.body_limit, self._options.body_deadline)
         reason = decoded(body, RedactRequest).reason if body.removeprefix(BOM).strip() not in (b"", b"null") else ""
@@ -68,7 +68,7 @@ class MessageDoor:
         """`GET /r/{room}/paste/{seq}`: the whole text, as it was sent and gated."""
         request = call.request
         self._hub.bans.check_address(peer_address(request))
-        room, seq = nicknames.room(request.match_info["room"]), self._seq(request)
+        room, seq = name_rules.room(request.match_info["room"]), self._seq(request)
         message = await answered(self._hub.removals.find(room, seq))
         text = await answered(self._hub.journal.paste(room, seq).map(told)) if message.paste is not None else None
         if text is None:

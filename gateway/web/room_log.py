@@ -22,14 +22,13 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from gateway import wording
-from gateway.core import sanitize
+from gateway.core import name_rules, sanitize
 from gateway.core.hub import Hub
 from gateway.core.protocol.events import told
 from gateway.core.protocol.message import Message
 from gateway.core.protocol.wire import spoken
 from gateway.core.quantity import moment
 from gateway.core.rooms.catch_up import Past, Range
-from gateway.core.sessions import nicknames
 from gateway.errors import Code, Refusal
 from gateway.web.endpoint import Call
 from gateway.web.http.protocol import remote_of
@@ -55,7 +54,7 @@ class RoomDownload:
         request = call.request
         remote = remote_of(request)
         self._hub.bans.check_address(remote.address)
-        room = nicknames.room(request.match_info["room"])
+        room = name_rules.room(request.match_info["room"])
         since = call.query.get("since")
         counted_as = remote.counted_as
         self._check_turn(counted_as)

@@ -12,7 +12,7 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from gateway import wording
-from gateway.core import sanitize
+from gateway.core import name_rules, sanitize
 from gateway.core.doors.browser import Id, fields_of, has_half_a_pair
 from gateway.core.doors.commands import COMMANDS
 from gateway.core.doors.post import Post, Posting
@@ -22,7 +22,6 @@ from gateway.core.protocol.wire import as_msg
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.registry import LOBBY, ListedRoom
 from gateway.core.rooms.search_query import FOUND_MESSAGES, parse_query
-from gateway.core.sessions import nicknames
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import bearer
 from gateway.web.endpoint import Call
@@ -84,7 +83,7 @@ class RoomDoor:
         """`POST /r/{room}`: 201 once the message is committed."""
         request = call.request
         self._hub.bans.check_address(peer_address(request))
-        room = nicknames.room(request.match_info["room"])
+        room = name_rules.room(request.match_info["room"])
         check_one_part(request)
         pastes = self._hub.pastes
         written = self._written(
@@ -112,7 +111,7 @@ class RoomDoor:
         """`GET /r/{room}/messages`: at most 300, the latest when no bound is given."""
         request, query = call.request, call.query
         self._hub.bans.check_address(peer_address(request))
-        room = nicknames.room(request.match_info["room"])
+        room = name_rules.room(request.match_info["room"])
         if "q" in query:
             return await self._found(request, room, query)
         if "cursor" in query:
@@ -177,7 +176,7 @@ class ChatPage:
 
     async def room(self, call: Call[None]) -> web.Response:
         """The page of the room in the path; an impossible name is a Refusal."""
-        return self._page(call.request, nicknames.room(call.request.match_info["room"]))
+        return self._page(call.request, name_rules.room(call.request.match_info["room"]))
 
     def _page(self, request: web.Request, room: str) -> web.Response:
         return self._pages.answer(

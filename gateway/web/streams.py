@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway import wording
+from gateway.core import name_rules
 from gateway.core.doors.join import Greeting, Position, join
 from gateway.core.hub import Hub
 from gateway.core.ports.transport import Kernel, Traits
@@ -23,7 +24,6 @@ from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import RAW, ServerSentEvents, Wire
 from gateway.core.rooms.fanout import Room
 from gateway.core.rooms.registry import RECENT_MESSAGES
-from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Code, Refusal
 from gateway.web.http.client_address import agent_of, check_open, kernel_of, local_of, traits_of
@@ -198,7 +198,7 @@ class Streams:
     async def _room(self, request: web.Request, *also: str) -> Room:
         self._hub.bans.check_address(remote_of(request).address)
         only(request, "after", *also)
-        name = nicknames.room(request.match_info["room"])
+        name = name_rules.room(request.match_info["room"])
         return await answered(self._hub.rooms.open(name))
 
     async def _stream(

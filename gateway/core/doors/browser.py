@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from gateway import wording
-from gateway.core import sanitize
+from gateway.core import name_rules, sanitize
 from gateway.core.doors import commands
 from gateway.core.doors.join import ROOMS_PER_SESSION, Greeting, Position, join, show_history, too_many_rooms
 from gateway.core.doors.post import say_at_length
@@ -26,7 +26,6 @@ from gateway.core.protocol.message import Kind
 from gateway.core.rooms.catch_up import Range
 from gateway.core.rooms.fanout import Member, member_of
 from gateway.core.rooms.registry import LOBBY, RECENT_MESSAGES
-from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import OWED_BYTES, Session
 from gateway.errors import Code, Refusal
 
@@ -198,7 +197,7 @@ class BrowserDoor:
         restored = identity.rooms[:ROOMS_PER_SESSION] if identity is not None else ()
         # A device that slept may still ask for the nick of yesterday: while another of the person's connections is
         # open, the nick is what it is there.
-        nick = hello.nick if session.connections == [session] or nicknames.is_guest(session.nick) else None
+        nick = hello.nick if session.connections == [session] or name_rules.is_guest(session.nick) else None
         places = hello.rooms
         if places is None:
             places = [Place(name) for name, _, _ in restored] or [Place(LOBBY)]
@@ -250,7 +249,7 @@ class BrowserDoor:
 
     def _enter(self, session: Session, place: Place, id: str | None = None) -> None:
         try:
-            name = nicknames.room(place.room)
+            name = name_rules.room(place.room)
             known = place.epoch is not None and place.after is not None
             position = Position(place.epoch or "", place.after or 0) if known else None
             join(self.hub, session, name, RECENT_MESSAGES, position, id)
@@ -309,7 +308,7 @@ class BrowserDoor:
         session.tell(Pong() if ping.id is None else Pong(ping.id))
 
     def _member(self, session: Session, room: str) -> Member:
-        member = member_of(session, nicknames.room(room))
+        member = member_of(session, name_rules.room(room))
         if member is None:
             raise Refusal(Code.NOT_JOINED, wording.NOT_IN_ROOM.format(room=sanitize.shown(room)))
         return member
@@ -349,7 +348,7 @@ def _sorted_out(places: list[Place]) -> tuple[list[Place], list[Refusal]]:
     possible, impossible = [], []
     for place in places:
         try:
-            name = nicknames.room(place.room)
+            name = name_rules.room(place.room)
             if name not in entered and len(entered) == ROOMS_PER_SESSION:
                 raise too_many_rooms()
         except Refusal as refusal:

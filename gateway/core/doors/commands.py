@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from gateway import wording
-from gateway.core import sanitize
+from gateway.core import name_rules, sanitize
 from gateway.core.answer import Answer
 from gateway.core.doors.join import TERMINAL_RECENT, join, show_page
 from gateway.core.doors.post import whisper
@@ -31,7 +31,6 @@ from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.fanout import Member
 from gateway.core.rooms.pastes import FOLLOWS
 from gateway.core.rooms.registry import RECENT_MESSAGES
-from gateway.core.sessions import nicknames
 from gateway.core.sessions.identity import spelled
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
@@ -202,7 +201,7 @@ def _join(call: CommandCall) -> None:
     if not call.words:
         raise Refusal(Code.ROOM_INVALID, wording.SAY_WHICH_ROOM)
     recent = TERMINAL_RECENT if call.session.terminal else RECENT_MESSAGES
-    name = nicknames.room(call.words)
+    name = name_rules.room(call.words)
     joined = join(call.hub, call.session, name, recent, id=call.id)
     joined.then(lambda is_in: call.done() if is_in else None)
 

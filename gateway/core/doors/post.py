@@ -9,6 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from gateway import wording
+from gateway.core import name_rules
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.ports.cluster import Whisper
@@ -18,7 +19,6 @@ from gateway.core.rooms.fanout import Member, Room, members_of
 from gateway.core.rooms.group_commit import Draft
 from gateway.core.rooms.idempotency import Posted, acknowledge
 from gateway.core.rooms.pastes import messages_in, shortened
-from gateway.core.sessions import nicknames
 from gateway.core.sessions.rate_limit import pay, repriced, wait
 from gateway.core.sessions.session import OWED_BYTES, Identity, Session
 from gateway.errors import Code, Refusal
@@ -65,7 +65,7 @@ class Posting:
 
         directory = self._hub.directory
         if post.token is None and post.nick is not None:
-            return directory.is_free(nicknames.nick(post.nick)).chain(known)
+            return directory.is_free(name_rules.nick(post.nick)).chain(known)
         return directory.look_up(post.token).chain(known)
 
     def _post(self, post: Post) -> Answer[Posted | Refusal]:
@@ -73,7 +73,7 @@ class Posting:
         if post.token is not None and identity is None:
             raise Refusal(Code.TOKEN_INVALID, wording.TOKEN_INVALID)
         proven = identity.id if identity is not None else ""
-        claimed = identity.nick if identity is not None else (post.nick or "")[: nicknames.NICK_BYTES]
+        claimed = identity.nick if identity is not None else (post.nick or "")[: name_rules.NICK_BYTES]
         self._hub.bans.check_poster(claimed, proven, post.address)
         nick = self._nick_of(identity) if identity is not None else self._poster(post.nick)
         poster = f"{post.room} {post.nick or ''}" if identity is None else identity
@@ -106,7 +106,7 @@ class Posting:
     def _poster(self, nick: str | None) -> str:
         if nick is None:
             return self._hub.nicks.guest()
-        nick = nicknames.nick(nick)
+        nick = name_rules.nick(nick)
         if self._hub.nicks.held(nick):
             raise Refusal(Code.NICK_TAKEN, wording.NICK_HERE.format(nick=nick))
         return nick

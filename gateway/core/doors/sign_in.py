@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 
 from gateway import __version__, wording
-from gateway.core import sanitize
+from gateway.core import name_rules, sanitize
 from gateway.core.address import is_loopback
 from gateway.core.answer import Answer
 from gateway.core.doors.join import ROOMS_PER_SESSION, Position, join, rejoin
@@ -23,7 +23,6 @@ from gateway.core.roles import Operator, Role
 from gateway.core.rooms.catch_up import HISTORY_MESSAGES
 from gateway.core.rooms.fanout import members_of
 from gateway.core.rooms.registry import LOBBY, RECENT_MESSAGES
-from gateway.core.sessions import nicknames
 from gateway.core.sessions.sanctions import standing_of
 from gateway.core.sessions.session import Identity, Session
 from gateway.errors import Code, Refusal
@@ -75,7 +74,7 @@ def rename(hub: Hub, session: Session, nick: str) -> Answer[Refusal | None]:
         return None
 
     try:
-        hub.bans.check_nick(nicknames.nick(nick))  # before it is claimed from the other nodes
+        hub.bans.check_nick(name_rules.nick(nick))  # before it is claimed from the other nodes
     except Refusal as refusal:
         return Answer.of(refusal)
     return hub.directory.ask_for(session, nick).map(free)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway import wording
+from gateway.core import name_rules
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
@@ -20,7 +21,7 @@ from gateway.core.operators.subject import Subject
 from gateway.core.protocol.wire import people
 from gateway.core.quantity import parse_duration, whole_number
 from gateway.core.roles import Operator, Role
-from gateway.core.sessions import nicknames, sanctions
+from gateway.core.sessions import sanctions
 from gateway.core.sessions.sanctions import TargetKind
 from gateway.errors import Code, Refusal
 
@@ -87,7 +88,7 @@ def _redact(operators: Operators, operator: Operator, words: str) -> Answer[Outc
     seq = whole_number(first)
     if seq is None:
         raise Refusal(Code.BAD_MESSAGE, wording.SAY_WHAT_TO_REDACT)
-    return operators.redaction.redact(operator, MessagePlace(nicknames.room(room), seq), reason.strip())
+    return operators.redaction.redact(operator, MessagePlace(name_rules.room(room), seq), reason.strip())
 
 
 def _sentence(words: str) -> tuple[Subject, int | None, str]:

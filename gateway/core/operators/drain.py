@@ -31,6 +31,7 @@ from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.gate import DOORS, DoorState, door_of
 from gateway.core.hub import Hub
+from gateway.core.name_rules import is_guest
 from gateway.core.operators.audit import Audit, Outcome
 from gateway.core.operators.moderation import Moderation
 from gateway.core.ports.cluster import DrainBegun, DrainEnded, NodeCard, labels, ordered_at
@@ -38,7 +39,6 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role
 from gateway.core.sessions.identity import spelled
-from gateway.core.sessions.nicknames import is_guest
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, JournalError, Refusal
 

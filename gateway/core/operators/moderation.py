@@ -18,7 +18,7 @@ from functools import partial
 from types import MappingProxyType
 
 from gateway import wording
-from gateway.core import sanitize
+from gateway.core import name_rules, sanitize
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.announcements import Announcements, in_slices
@@ -31,7 +31,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Notice
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role
-from gateway.core.sessions import nicknames, sanctions
+from gateway.core.sessions import sanctions
 from gateway.core.sessions.sanctions import KEPT_MS, Sanctions, Target, TargetKind, end_of
 from gateway.core.sessions.session import OWED_BYTES, Session
 from gateway.errors import Code, JournalError, Refusal
@@ -178,7 +178,7 @@ class Moderation:
         """Tell everybody, or everybody at a door, in a room or both."""
 
         def act() -> Outcome:
-            inside = None if room is None else nicknames.room(room)
+            inside = None if room is None else name_rules.room(room)
             heard = self._announcements.make(words, door, inside)
             return Outcome(wording.ANNOUNCED.format(count=heard), target, connections=heard)
 

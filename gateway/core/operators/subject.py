@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from gateway import wording
 from gateway.core.hub import Hub
+from gateway.core.name_rules import is_guest
 from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.roles import Operator
 from gateway.core.sessions import sanctions
-from gateway.core.sessions.nicknames import is_guest
 from gateway.core.sessions.sanctions import Target, TargetKind
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal

@@ -10,12 +10,12 @@ from enum import StrEnum
 import msgspec
 
 from gateway import wording
+from gateway.core import name_rules
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.audit import Audit, Outcome
 from gateway.core.operators.moderation import Moderation
 from gateway.core.roles import Operator, Role
-from gateway.core.sessions import nicknames
 from gateway.errors import Code, JournalError, Refusal
 
 
@@ -109,7 +109,7 @@ class Upkeep:
 
         try:
             operator.check(Role.ADMIN)
-            name = nicknames.room(room)
+            name = name_rules.room(room)
         except Refusal as refusal:
             self._audit.note(operator, "new epoch", room, "", f"refused: {refusal.text}")
             return self._audit.once_stored(refusal)

@@ -244,7 +244,7 @@ class Cluster(Protocol):
         """The code proves that identity from now on."""
 
     def claim(self, keys: Sequence[str], owner: str, before: str = "") -> Answer[bool | JournalError]:
-        """Give the owner a nick, by its keys (`core.sessions.nicknames`); false, and nothing is changed, when somebody
+        """Give the owner a nick, by its keys (`core.name_rules`); false, and nothing is changed, when somebody
         else has it. Who had it as `before` hands it over."""
 
     def release(self, keys: Sequence[str], owner: str, away: bool = False) -> None:

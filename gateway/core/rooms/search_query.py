@@ -12,10 +12,9 @@ from collections import Counter
 from collections.abc import Callable
 
 from gateway import wording
-from gateway.core import sanitize
+from gateway.core import name_rules, sanitize
 from gateway.core.ports.index import SearchQuery
 from gateway.core.quantity import moment
-from gateway.core.sessions import nicknames
 from gateway.errors import Code, Refusal
 
 QUERY_BYTES = 300
@@ -60,7 +59,7 @@ def _named(filter: str, value: str) -> str:
     value = value.removeprefix("@") if filter == "from" else value  # as other chats address people
     if not value:
         raise Refusal(Code.BAD_MESSAGE, wording.FILTER_EMPTY.format(filter=filter))
-    return nicknames.room(value) if filter == "room" else value
+    return name_rules.room(value) if filter == "room" else value
 
 
 def _moment(filter: str, value: str, now: int) -> int:

@@ -14,12 +14,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from gateway import wording
-from gateway.core import sanitize
+from gateway.core import name_rules, sanitize
 from gateway.core.answer import Answer
 from gateway.core.ports.cluster import Cluster, CodeUsed, Missed, PersonChanged, Whisper
 from gateway.core.ports.journal import Person
 from gateway.core.protocol.events import Notice, Private, Read, error_event, storage_refusal
-from gateway.core.sessions import nicknames
 from gateway.core.sessions.identity import letters_of
 from gateway.core.sessions.nick_holders import Holder, Nicknames
 from gateway.core.sessions.resume import IdentityRegistry
@@ -103,7 +102,7 @@ class Directory:
         """Make sure that nobody at another node has the nick that the session is going to take. What is wrong with it
         otherwise is not looked at."""
         try:
-            wanted = nicknames.nick(nick)
+            wanted = name_rules.nick(nick)
         except Refusal as refusal:
             return Answer.of(refusal)
         if not self._cluster.node or wanted == session.nick or self._nicks.held(wanted):
@@ -119,7 +118,7 @@ class Directory:
 
     def is_free(self, nick: str) -> Answer[Refusal | None]:
         """Make sure that nobody at another node has the (valid) nick."""
-        return self._cluster.held(nicknames.keys(nick)).map(lambda held: self._refusal(nick, bool(held), held))
+        return self._cluster.held(name_rules.keys(nick)).map(lambda held: self._refusal(nick, bool(held), held))
 
     def _refusal(self, nick: str, taken: bool, answer: bool | JournalError) -> Refusal | None:
         if isinstance(answer, JournalError):
@@ -134,7 +133,7 @@ class Directory:
         """The ids of the nodes to which the person with that nick is connected, at least one; a Refusal when there is
         nobody, or it cannot be said now."""
         try:
-            keys = nicknames.keys(nicknames.any_nick(nick))
+            keys = name_rules.keys(name_rules.any_nick(nick))
         except Refusal:
             keys = ()
 
@@ -149,7 +148,7 @@ class Directory:
     def identity_of(self, nick: str) -> Answer[str]:
         """The id of the identity at another node that has the nick; empty when none has, or nobody can be asked."""
         try:
-            keys = nicknames.keys(nicknames.any_nick(nick))
+            keys = name_rules.keys(name_rules.any_nick(nick))
         except Refusal:
             return Answer.of("")
 
@@ -169,7 +168,7 @@ class Directory:
             return
         session = holder.connections[-1]
         self._rename(session, None)
-        if not nicknames.is_guest(nick):
+        if not name_rules.is_guest(nick):
             session.tell(error_event(self._nicks.taken(nick)))
 
     # Hearing

@@ -1,7 +1,7 @@
 """The nicknames in use: who holds each of them.
 
 `Nicknames` maps each nick to the session or the identity that holds it, so the two can never hold the same one, nor one
-that looks like it. What a nick may look like, and when two are the same, is in `core.sessions.nicknames`.
+that looks like it. What a nick may look like, and when two are the same, is in `core.name_rules`.
 
 Where there are other nodes it claims each nick from them as well. That takes a moment: a peer that asks for a nick gets
 it afterwards (`core.sessions.directory`), and a guest name, which the server draws, is used meanwhile and drawn again
@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from gateway import wording
-from gateway.core import sanitize
+from gateway.core import name_rules, sanitize
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports.cluster import Cluster
 from gateway.core.protocol import wire
 from gateway.core.quantity import short_duration
-from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import Identity, Session
 from gateway.errors import Code, JournalError, Refusal
 
@@ -51,14 +50,16 @@ class Nicknames:
         self._clock = clock
         self._cluster = cluster
         self._lost = lost
-        self._roster: nicknames.Roster[Holder] = nicknames.Roster()
+        self._roster: name_rules.Roster[Holder] = name_rules.Roster()
         self._owners: dict[str, str] = {}
         """By key of a nick: the account that it belongs to, casefolded."""
 
     def reserve(self, accounts: Iterable[str]) -> None:
         """The names of these accounts, and what looks like them, belong to those who log in. Who has one of them now
         keeps it until somebody does."""
-        self._owners = {key: name.casefold() for name in accounts if _may_be_nick(name) for key in nicknames.keys(name)}
+        self._owners = {
+            key: name.casefold() for name in accounts if _may_be_nick(name) for key in name_rules.keys(name)
+        }
 
     def claim(self, nick: str, holder: Holder) -> bool:
         """Give the holder a valid nick; return False when another has it or one that looks like it, or it belongs to
@@ -85,7 +86,7 @@ class Nicknames:
 
     def ask(self, nick: str, holder: Holder) -> Answer[bool | JournalError]:
         """Claim a nick that is free here from the other nodes; it has to be taken afterwards."""
-        return self._cluster.claim(nicknames.keys(nick), self._owner(holder))
+        return self._cluster.claim(name_rules.keys(nick), self._owner(holder))
 
     def give_back(self, nick: str, holder: Holder) -> None:
         """A nick that was asked for is free again unless it is taken within TAKEN_SECONDS: the holder may have left, or
@@ -93,7 +94,7 @@ class Nicknames:
 
         def look() -> None:
             if self._roster.holder(nick) != holder:
-                self._cluster.release(nicknames.keys(nick), self._owner(holder))
+                self._cluster.release(name_rules.keys(nick), self._owner(holder))
 
         self._clock.later(TAKEN_SECONDS, look)
 
@@ -112,7 +113,7 @@ class Nicknames:
     def _claim_from_nodes(self, nick: str, holder: Holder, before: Holder | None = None) -> None:
         if self._cluster.node:
             earlier = "" if before is None else self._owner(before)
-            claimed = self._cluster.claim(nicknames.keys(nick), self._owner(holder), earlier)
+            claimed = self._cluster.claim(name_rules.keys(nick), self._owner(holder), earlier)
             claimed.then(partial(self._claimed, nick, holder))
 
     def _claimed(self, nick: str, holder: Holder, theirs: bool | JournalError) -> None:
@@ -130,9 +131,9 @@ class Nicknames:
     def release(self, nick: str, keep: str | None = None) -> None:
         """Free the nick, except where it looks like `keep`."""
         if self._cluster.node:
-            holder, kept = self._roster.holder(nick), () if keep is None else nicknames.keys(keep)
+            holder, kept = self._roster.holder(nick), () if keep is None else name_rules.keys(keep)
             if holder is not None:
-                keys = [key for key in nicknames.keys(nick) if key not in kept]
+                keys = [key for key in name_rules.keys(nick) if key not in kept]
                 away = isinstance(holder, Identity) and holder.latest is None
                 self._cluster.release(keys, self._owner(holder), away)
         self._roster.release(nick, keep)
@@ -158,22 +159,22 @@ class Nicknames:
         return self._roster.holder(nick) is not None or (bool(self._owners) and self._is_owned(nick))
 
     def _is_owned(self, nick: str) -> bool:
-        return any(key in self._owners for key in nicknames.keys(nick))
+        return any(key in self._owners for key in name_rules.keys(nick))
 
     def guest(self) -> str:
         """A free guest name. Raises Refusal when all are taken."""
         for _ in range(DRAWS):
-            nick = nicknames.guest(self._random_bits(16))
+            nick = name_rules.guest(self._random_bits(16))
             if not self.held(nick):
                 return nick
-        for nick in map(nicknames.guest, range(GUESTS)):
+        for nick in map(name_rules.guest, range(GUESTS)):
             if not self.held(nick):
                 return nick
         raise Refusal(Code.FULL, wording.NO_GUEST_NAME, retry_ms=30_000)
 
     def _is_kept_from(self, nick: str, holder: Holder) -> bool:
         own = holder.account.casefold() if isinstance(holder, Identity) else ""
-        return bool(self._owners) and any(self._owners.get(key, own) != own for key in nicknames.keys(nick))
+        return bool(self._owners) and any(self._owners.get(key, own) != own for key in name_rules.keys(nick))
 
     def absence(self, nick: str, holder: Holder | None) -> str:
         """Why there is nobody to be found under that nick."""
@@ -191,6 +192,6 @@ class Nicknames:
 
 def _may_be_nick(name: str) -> bool:
     try:
-        return nicknames.nick(name) == name
+        return name_rules.nick(name) == name
     except Refusal:
         return False

@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from gateway import wording
+from gateway.core import name_rules
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports.cluster import Cluster
 from gateway.core.ports.journal import Journal, Person
 from gateway.core.protocol.events import Notice, storage_refusal
-from gateway.core.sessions import nicknames
 from gateway.core.sessions.identity import CONNECTIONS, SWEEP_SECONDS, Identities, letters_of, person_of
 from gateway.core.sessions.nick_holders import NICK_SECONDS, Nicknames
 from gateway.core.sessions.session import Identity, Session
@@ -211,7 +211,7 @@ class IdentityRegistry:
 
     def rename(self, session: Session, nick: str | None) -> None:
         """Give the person of the session another nick, or a guest's (None). Raises Refusal."""
-        old, nick = session.nick, self.nicks.guest() if nick is None else nicknames.nick(nick)
+        old, nick = session.nick, self.nicks.guest() if nick is None else name_rules.nick(nick)
         self.nicks.take(nick, session.identity or session)
         self.nicks.release(old, keep=nick)
         for each in session.connections:

@@ -3,7 +3,7 @@
 Theory of this file. A sanction is found by keys, never by a walk, so that ten thousand of them cost a newcomer as much
 as ten:
 
-- a nick has the one or two keys under which nicks are unique (`core.sessions.nicknames`), so a nick that looks like a
+- a nick has the one or two keys under which nicks are unique (`core.name_rules`), so a nick that looks like a
   banned one is banned;
 - a range is the key (4 or 6, length, its first `length` bits): an address is looked up once for each length in use, at
   most 33 or 129 times;
@@ -26,12 +26,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from gateway import wording
-from gateway.core import sanitize
+from gateway.core import name_rules, sanitize
 from gateway.core.address import Network, parse_address, parse_network, subscriber_network
 from gateway.core.clock import Clock
 from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.protocol.events import Notice, Standing
-from gateway.core.sessions import nicknames
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 
@@ -64,7 +63,7 @@ class Target(NamedTuple):
 
 def nick(words: str) -> Target:
     """The target: users with that nick or one that looks like it. Raises Refusal."""
-    return Target(TargetKind.NICK, nicknames.any_nick(words))
+    return Target(TargetKind.NICK, name_rules.any_nick(words))
 
 
 def address(words: str) -> Target:
@@ -340,7 +339,7 @@ def _prefix(version: int, number: int, length: int) -> Key:
 
 @lru_cache(maxsize=16_384)
 def _nick_keys(nick: str) -> tuple[Key, ...]:
-    return tuple(("nick", key) for key in nicknames.keys(nick))
+    return tuple(("nick", key) for key in name_rules.keys(nick))
 
 
 @lru_cache(maxsize=16_384)

@@ -12,6 +12,7 @@ from yarl import URL
 
 from gateway import wording
 from gateway.accounts.authenticator import Authenticator
+from gateway.core import name_rules
 from gateway.core.answer import Answer
 from gateway.core.operators.audit import Outcome
 from gateway.core.operators.redaction import MessagePlace
@@ -20,7 +21,6 @@ from gateway.core.ports.ledger import Measure
 from gateway.core.protocol.message import Door
 from gateway.core.quantity import parse_duration, whole_number
 from gateway.core.roles import Operator, Role
-from gateway.core.sessions import nicknames
 from gateway.errors import Code, Refusal
 from gateway.web.admin.login import SessionEndpoints
 from gateway.web.admin.maintenance import MaintenanceEndpoints
@@ -324,7 +324,7 @@ def place_of(fields: Fields) -> MessagePlace:
     """The message that `room` and `seq` name. Raises Misread."""
     seq = fields.get("seq", "").strip().removeprefix("#")
     try:
-        room = nicknames.room(fields.get("room", "").strip())
+        room = name_rules.room(fields.get("room", "").strip())
     except Refusal as refusal:
         raise Misread(refusal.code, refusal.text) from refusal
     number = whole_number(seq)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.sessions import nicknames
+from gateway.core import name_rules
 from gateway.errors import Code, Refusal
 
 NFKC_STABLE = st.characters(categories=["Lu", "Ll", "Lt", "Lm", "Lo", "Nd"]).filter(
@@ -16,17 +16,17 @@ NFKC_STABLE = st.characters(categories=["Lu", "Ll", "Lt", "Lm", "Lo", "Nd"]).fil
 
 def refusal_of(text: str) -> Code:
     with pytest.raises(Refusal) as caught:
-        nicknames.nick(text)
+        name_rules.nick(text)
     return caught.value.code
 
 
 def same_user(one: str, other: str) -> bool:
-    return not set(nicknames.keys(one)).isdisjoint(nicknames.keys(other))
+    return not set(name_rules.keys(one)).isdisjoint(name_rules.keys(other))
 
 
 @pytest.mark.parametrize("text", ["a", "ana", "7", "Ana.B_c-9", "a" * 32, "\u0416\u0435\u043d\u044f", "\u592a\u90ce"])
 def test_nick_is_shown_as_asked(text: str) -> None:
-    assert nicknames.nick(text) == text
+    assert name_rules.nick(text) == text
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_nick_is_shown_as_asked(text: str) -> None:
     ],
 )
 def test_scripts_that_write_vowels_as_marks_have_nicks(text: str) -> None:
-    assert nicknames.nick(text) == unicodedata.normalize("NFKC", text)
+    assert name_rules.nick(text) == unicodedata.normalize("NFKC", text)
 
 
 @pytest.mark.parametrize(
@@ -57,17 +57,17 @@ def test_scripts_that_write_vowels_as_marks_have_nicks(text: str) -> None:
 )
 def test_marks_that_no_spelling_needs_are_invalid(text: str) -> None:
     with pytest.raises(Refusal) as refused:
-        nicknames.nick(text)
+        name_rules.nick(text)
     assert refused.value.code is Code.NICK_INVALID
 
 
 def test_the_order_of_marks_makes_no_other_nick() -> None:
-    assert nicknames.keys("\u0e17\u0e35\u0e48") == nicknames.keys("\u0e17\u0e48\u0e35")
+    assert name_rules.keys("\u0e17\u0e35\u0e48") == name_rules.keys("\u0e17\u0e48\u0e35")
 
 
 @pytest.mark.parametrize("text", ["\u05d9\u05d5\u05e1\u05d9", "\u30ce\u30d6", "\u4e36", "\u0639\u0644\u064a"])
 def test_letters_that_happen_to_look_like_punctuation_may_begin_a_nick(text: str) -> None:
-    assert nicknames.nick(text) == text
+    assert name_rules.nick(text) == text
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_malformed_nick_is_invalid(text: str) -> None:
 
 
 def test_nick_of_128_bytes_is_the_longest() -> None:
-    assert nicknames.nick("\U00010400" * 32) == "\U00010400" * 32
+    assert name_rules.nick("\U00010400" * 32) == "\U00010400" * 32
 
 
 @pytest.mark.parametrize(
@@ -107,16 +107,16 @@ def test_guest_name_is_the_servers_to_give(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["guest", "guest_1", "guests-1", "myguest-1"])
 def test_nick_that_only_begins_like_a_guests_is_free(text: str) -> None:
-    assert nicknames.nick(text) == text
+    assert name_rules.nick(text) == text
 
 
 def test_guest_names_have_four_hex_digits() -> None:
-    assert [nicknames.guest(number) for number in (0, 0x4F2A, 0xFFFF)] == ["guest-0000", "guest-4f2a", "guest-ffff"]
-    assert nicknames.is_guest(nicknames.guest(7))
+    assert [name_rules.guest(number) for number in (0, 0x4F2A, 0xFFFF)] == ["guest-0000", "guest-4f2a", "guest-ffff"]
+    assert name_rules.is_guest(name_rules.guest(7))
 
 
 def test_no_two_guest_names_are_alike() -> None:
-    assert len({key for number in range(0x10000) for key in nicknames.keys(nicknames.guest(number))}) == 0x10000
+    assert len({key for number in range(0x10000) for key in name_rules.keys(name_rules.guest(number))}) == 0x10000
 
 
 @pytest.mark.parametrize(
@@ -152,11 +152,11 @@ def test_case_never_makes_another_user(text: str) -> None:
 @given(st.text(max_size=40))
 def test_any_text_is_a_nick_or_refused(text: str) -> None:
     try:
-        shown = nicknames.nick(text)
+        shown = name_rules.nick(text)
     except Refusal as refusal:
         assert refusal.code in (Code.NICK_INVALID, Code.NICK_TAKEN)
     else:
-        assert nicknames.nick(shown) == shown
+        assert name_rules.nick(shown) == shown
         assert shown.isprintable() and not set(shown) & set(" :|*[]")
 
 
@@ -165,7 +165,7 @@ def test_any_text_is_a_nick_or_refused(text: str) -> None:
     [("lobby", "lobby"), ("#Ops", "ops"), ("0", "0"), ("a.b_c-d", "a.b_c-d"), ("#" + "x" * 64, "x" * 64)],
 )
 def test_room_loses_its_case_and_one_hash(text: str, room: str) -> None:
-    assert nicknames.room(text) == room
+    assert name_rules.room(text) == room
 
 
 @pytest.mark.parametrize(
@@ -174,33 +174,33 @@ def test_room_loses_its_case_and_one_hash(text: str, room: str) -> None:
 )
 def test_a_malformed_room_name_is_invalid(text: str) -> None:
     with pytest.raises(Refusal) as caught:
-        nicknames.room(text)
+        name_rules.room(text)
     assert caught.value.code is Code.ROOM_INVALID
 
 
 def test_roster_gives_a_nick_to_the_first_who_claims_it() -> None:
-    roster = nicknames.Roster[int]()
+    roster = name_rules.Roster[int]()
     assert roster.claim("Tom", 1)
     assert not roster.claim("\u0422om", 2)
     assert roster.holder("tOM") == 1
 
 
 def test_roster_keeps_nothing_of_a_refused_claim() -> None:
-    roster = nicknames.Roster[int]()
+    roster = name_rules.Roster[int]()
     roster.claim("alice", 1)
     assert not roster.claim("aIice", 2)
     assert roster.claim("aiice", 3)
 
 
 def test_roster_forgets_both_keys_of_a_released_nick() -> None:
-    roster = nicknames.Roster[int]()
+    roster = name_rules.Roster[int]()
     roster.claim("\u0422om", 1)
     roster.release("\u0422om")
     assert roster.claim("tom", 2) and roster.holder("\u0442om") is None
 
 
 def test_roster_lets_the_holder_change_the_case_of_a_nick() -> None:
-    roster = nicknames.Roster[int]()
+    roster = name_rules.Roster[int]()
     roster.claim("ana", 1)
     assert roster.claim("Ana", 1)
     roster.release("ana", keep="Ana")
@@ -208,7 +208,7 @@ def test_roster_lets_the_holder_change_the_case_of_a_nick() -> None:
 
 
 def test_roster_prefers_the_spelling_to_the_look() -> None:
-    roster = nicknames.Roster[int]()
+    roster = name_rules.Roster[int]()
     roster.claim("lan", 1)
     roster.claim("ian", 2)
     assert roster.holder("Ian") == 2
@@ -216,5 +216,5 @@ def test_roster_prefers_the_spelling_to_the_look() -> None:
 
 @given(st.text(st.characters(max_codepoint=127)))
 def test_the_tables_of_ascii_look_as_the_rules_for_any_text_say(text: str) -> None:
-    assert nicknames._look(text) == nicknames._any_look(text)
-    assert nicknames._folded_look(text) == nicknames._any_folded_look(text)
+    assert name_rules._look(text) == name_rules._any_look(text)
+    assert name_rules._folded_look(text) == name_rules._any_folded_look(text)

@@ -1,4 +1,4 @@
-"""Nicknames: which nicks and room names are valid, and when two nicks count as one.
+"""Names: which nicks and room names are valid, and when two nicks count as one.
 
 Theory of this file. A nick is shown in its NFKC form and stands for one user, so nobody else may hold a nick that a
 reader takes for it. Readers take two nicks for one when they differ only in case, or look alike (UTS 39). These two do
@@ -38,7 +38,7 @@ from itertools import groupby
 from typing import Generic, TypeVar
 
 from gateway import wording
-from gateway.core.sessions.confusables import lookalikes
+from gateway.core.confusables import lookalikes
 from gateway.errors import Code, Refusal
 
 NICK_CHARACTERS = 32

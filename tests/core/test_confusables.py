@@ -5,7 +5,7 @@ import unicodedata
 from collections import defaultdict
 from importlib import resources
 
-from gateway.core.sessions.confusables import lookalikes
+from gateway.core.confusables import lookalikes
 
 DIRECTION_MARK = "\u200e"
 NAME_CATEGORIES = ("Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Mn", "Mc", "Me")
