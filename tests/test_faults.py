@@ -151,9 +151,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "bridge/wire/test_terminal_bytes.py::test_a_name_that_mimics_or_breaks_something_is_refused_on_every_door",
         "core/test_name_rules.py::test_marks_that_no_spelling_needs_are_invalid",
     ),
-    "U-16 one letter, two spellings": (
-        "core/test_name_rules.py::test_nicks_that_pass_for_each_other_are_one_users",
-    ),
+    "U-16 one letter, two spellings": ("core/test_name_rules.py::test_nicks_that_pass_for_each_other_are_one_users",),
     "U-18 half a surrogate pair": (
         "bridge/wire/test_websocket_contract.py::test_half_a_surrogate_pair_is_bad_text",
         "core/test_sanitize.py::test_lone_surrogate_is_refused",

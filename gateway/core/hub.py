@@ -50,11 +50,11 @@ from gateway.core.rooms.registry import Rooms
 from gateway.core.rooms.removals import Removals
 from gateway.core.rooms.replication import Replication
 from gateway.core.rooms.search import Search
-from gateway.core.sessions.directory import Directory
 from gateway.core.sessions.half_closed import HalfClosed
 from gateway.core.sessions.identity import CONNECTIONS, IDENTITY_SECONDS, Identities
 from gateway.core.sessions.nick_holders import Nicknames
 from gateway.core.sessions.rate_limit import Limits, Payments, RateLimit
+from gateway.core.sessions.remote_people import RemotePeople
 from gateway.core.sessions.resume import IdentityRegistry
 from gateway.core.sessions.sanctions import Sanctions, standing_of, words_of
 from gateway.core.sessions.session import Arrival, Session
@@ -108,7 +108,7 @@ class Hub:
         self.identities = IdentityRegistry(
             journal, identities, self.nicks, clock, stats.recent, self._replace, self.cluster
         )
-        self.directory = Directory(self.cluster, self.identities, self.rename, self._renamed)
+        self.directory = RemotePeople(self.cluster, self.identities, self.rename, self._renamed)
         self.catch_ups = CatchUps(self.history, clock)
         self.rate_limit = RateLimit(limits, clock, address_payments)
         self.pastes = Pastes(lambda: self.limits.top_paste_bytes)

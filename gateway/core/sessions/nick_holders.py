@@ -4,8 +4,8 @@
 that looks like it. What a nick may look like, and when two are the same, is in `core.name_rules`.
 
 Where there are other nodes it claims each nick from them as well. That takes a moment: a peer that asks for a nick gets
-it afterwards (`core.sessions.directory`), and a guest name, which the server draws, is used meanwhile and drawn again
-if it was taken.
+it afterwards (`core.sessions.remote_people`), and a guest name, which the server draws, is used meanwhile and drawn
+again if it was taken.
 """
 
 from collections.abc import Callable, Iterable

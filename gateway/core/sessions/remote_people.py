@@ -1,4 +1,4 @@
-"""The directory: what a node asks of the others about people and nicks, and what it hears of them (`ports.cluster`).
+"""Remote people: what a node asks of the others about people and nicks, and what it hears of them (`ports.cluster`).
 
 The rest of the core knows only people that this node knows, and decides at once. So whoever needs somebody or something
 that another node may have asks here first, and goes on when the answer is there: with a token (`look_up`), a code
@@ -32,7 +32,7 @@ class Rename(Protocol):
     def __call__(self, session: Session, nick: str | None) -> None: ...
 
 
-class Directory:
+class RemotePeople:
     """What the nodes know together. `rename` is the hub's, `renamed` tells everybody that the person of a session was
     called differently until now."""
 
