@@ -58,10 +58,10 @@ from gateway.web.room_log import RoomDownload
 from gateway.web.rooms import PAGE_DATA, ChatPage, RoomDoor
 from gateway.web.static_files import Assets, Pages
 from gateway.web.streams import Streams
+from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.connections import ConnectionDetails, ConnectionTable
 from gateway.web.tables.merged import ConnectionEndpoints, MergedTable
 from gateway.web.tables.rooms import RoomEndpoints, RoomTable
-from gateway.web.tables.survey import Survey
 from gateway.web.upgrade import SOCKET_PATH, WebSockets
 from gateway.web.websocket import SocketParts
 

@@ -28,7 +28,7 @@ from gateway.web.endpoint import Call
 from gateway.web.http.header_lists import weights
 from gateway.web.http.request import answered
 from gateway.web.options import WebOptions
-from gateway.web.tables.survey import Survey
+from gateway.web.tables.ask_nodes import Survey
 
 if TYPE_CHECKING:
     from prometheus_client import Metric

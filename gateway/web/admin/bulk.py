@@ -11,9 +11,9 @@ from gateway.errors import Refusal
 from gateway.web.endpoint import Call, Failure, Order, RefusalReply
 from gateway.web.http.request import answered
 from gateway.web.http.responses import json_answer
+from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.filter import split
 from gateway.web.tables.merged import MergedTable
-from gateway.web.tables.survey import Survey
 
 
 class BulkRequest(Order):

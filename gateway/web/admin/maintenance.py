@@ -16,8 +16,8 @@ from gateway.core.protocol.message import Door
 from gateway.core.stats.recent import Happening
 from gateway.web.endpoint import Call, Order
 from gateway.web.http.request import answered
+from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.paging import PAGE_DEFAULT
-from gateway.web.tables.survey import Survey
 
 WORST = (DoorState.DRAINING, DoorState.CLOSED)
 HEARD_SECONDS = 5.0

@@ -30,6 +30,7 @@ from gateway.web.endpoint import Call, Fields, Misread
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.options import WebOptions
 from gateway.web.static_files import Pages
+from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.columns import CONNECTIONS, NODES_CONNECTIONS, NODES_ROOMS, ROOMS, shown_in
 from gateway.web.tables.connection_row import NODE_WORDS, WORDS
 from gateway.web.tables.connections import SORT_DEFAULT, TablePage
@@ -37,7 +38,6 @@ from gateway.web.tables.filter import BadWord, without_each
 from gateway.web.tables.merged import MergedTable
 from gateway.web.tables.paging import TableQuery, table_query
 from gateway.web.tables.rooms import NODE_ROOM_WORDS, ROOM_SORT, ROOM_WORDS, RoomPage, RoomTable
-from gateway.web.tables.survey import Survey
 
 
 class AdminFrame:

@@ -16,7 +16,7 @@ from gateway.core.ports.cluster import NodeCard
 from gateway.core.stats.sampler import Mark
 from gateway.core.stats.timeseries import STEPS, Columns, Times
 from gateway.web.endpoint import Call
-from gateway.web.tables.survey import Survey
+from gateway.web.tables.ask_nodes import Survey
 
 SPAN_DEFAULT = "5m"
 WORST = frozenset(("lag_p50", "lag_p99", "loop_lag_p99_ms", "loop_lag_max_ms"))

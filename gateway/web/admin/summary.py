@@ -25,7 +25,7 @@ from gateway.errors import Code
 from gateway.web.admin.series import WORST
 from gateway.web.endpoint import Call
 from gateway.web.options import WebOptions
-from gateway.web.tables.survey import MissingNode, Survey
+from gateway.web.tables.ask_nodes import MissingNode, Survey
 
 LAST_CLOSED = 5
 TILES = (*COUNTED, "skipped", "lag_p50", "lag_p99", "slow", "loop_lag_p99_ms", "loop_lag_max_ms", "rss_bytes", "fds")

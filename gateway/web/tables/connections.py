@@ -22,6 +22,7 @@ from gateway.core.hub import SESSION_ID, Hub
 from gateway.core.rooms.fanout import Member, members_of
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
+from gateway.web.tables.ask_nodes import MissingNode
 from gateway.web.tables.connection_row import (
     COLUMNS,
     KERNEL,
@@ -41,7 +42,6 @@ from gateway.web.tables.connection_row import (
 )
 from gateway.web.tables.filter import Filter
 from gateway.web.tables.paging import ROWS, Ordering, Slices, TableQuery, order
-from gateway.web.tables.survey import MissingNode
 
 FRESH = 1.0
 SLICE = 250

@@ -24,6 +24,7 @@ from gateway.core.hub import Hub
 from gateway.core.ports.cluster import NodeCard
 from gateway.errors import Code, Refusal
 from gateway.web.endpoint import Call
+from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.columns import send_csv, send_json_lines
 from gateway.web.tables.connection_row import COLUMNS, NODE, ORDERED_BY, ConnectionRow
 from gateway.web.tables.connections import (
@@ -35,7 +36,6 @@ from gateway.web.tables.connections import (
     TablePage,
 )
 from gateway.web.tables.paging import PAGE_LIMIT, PageQuery, TableQuery, order, table_query
-from gateway.web.tables.survey import Survey
 
 FROZEN_NAME = re.compile(r"[0-9a-f]{1,8}\.[0-9a-f]{1,12}(-[0-9a-f]{1,8}\.[0-9a-f]{1,12}){0,999}")
 

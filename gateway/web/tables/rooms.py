@@ -24,9 +24,9 @@ from gateway.core.rooms.fanout import Room
 from gateway.errors import Code, Refusal
 from gateway.web.endpoint import Call
 from gateway.web.tables import filter as words
+from gateway.web.tables.ask_nodes import MissingNode, Survey
 from gateway.web.tables.filter import Vocabulary, Word
 from gateway.web.tables.paging import ROWS, Slices, TableQuery, order, table_query
-from gateway.web.tables.survey import MissingNode, Survey
 
 FRESH = 1.0
 STALE = 60.0

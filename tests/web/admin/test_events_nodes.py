@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.ports.cluster import NodeCard
 from gateway.web.admin.maintenance import EventLines, MaintenanceEndpoints
-from gateway.web.tables.survey import Survey
+from gateway.web.tables.ask_nodes import Survey
 from tests.core.nodes import Nodes
 from tests.web.tables.test_merged import settled
 

@@ -8,7 +8,7 @@ from gateway.core.ports.cluster import NodeCard
 from gateway.core.stats.health import Reading
 from gateway.core.stats.sampler import Mark
 from gateway.web.admin.series import OtherSeries, Series, SeriesEndpoints, SeriesQuestion, together
-from gateway.web.tables.survey import Survey
+from gateway.web.tables.ask_nodes import Survey
 from tests.core.nodes import Nodes
 from tests.web.tables.test_merged import settled
 

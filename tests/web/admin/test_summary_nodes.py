@@ -16,7 +16,7 @@ from gateway.errors import Code, Refusal
 from gateway.web.admin.summary import Summary, SummaryEndpoints
 from gateway.web.monitoring import Monitoring
 from gateway.web.options import ListenerState, WebOptions
-from gateway.web.tables.survey import Survey
+from gateway.web.tables.ask_nodes import Survey
 from tests.core.nodes import Nodes
 from tests.core.world import World
 from tests.web.tables.test_merged import settled

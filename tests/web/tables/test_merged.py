@@ -12,12 +12,12 @@ from msgspec import UNSET
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.roles import Operator, Role
 from gateway.errors import Refusal
+from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.connection_row import ConnectionRow
 from gateway.web.tables.connections import ConnectionDetails, ConnectionTable, Detail, TablePage
 from gateway.web.tables.filter import BadWord
 from gateway.web.tables.merged import ConnectionEndpoints, MergedTable
 from gateway.web.tables.paging import TableQuery
-from gateway.web.tables.survey import Survey
 from tests.core.nodes import Nodes
 from tests.core.world import Peer, World
 

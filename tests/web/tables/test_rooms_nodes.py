@@ -6,9 +6,9 @@ import pytest
 from msgspec import UNSET
 
 from gateway.errors import Refusal
+from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.paging import TableQuery
 from gateway.web.tables.rooms import RoomPage, RoomRow, RoomTable
-from gateway.web.tables.survey import Survey
 from tests.core.nodes import Nodes
 from tests.core.world import World
 from tests.web.tables.test_merged import settled
