@@ -60,7 +60,7 @@ from gateway.web.static_files import Assets, Pages
 from gateway.web.streams import Streams
 from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.connections import ConnectionDetails, ConnectionTable
-from gateway.web.tables.merged import ConnectionEndpoints, MergedTable
+from gateway.web.tables.merge_nodes import ConnectionEndpoints, MergedTable
 from gateway.web.tables.rooms import RoomEndpoints, RoomTable
 from gateway.web.upgrade import SOCKET_PATH, WebSockets
 from gateway.web.websocket import SocketParts

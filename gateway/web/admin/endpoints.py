@@ -66,7 +66,7 @@ from gateway.web.endpoint import (
 )
 from gateway.web.monitoring import Monitoring
 from gateway.web.tables.connections import Detail, TablePage
-from gateway.web.tables.merged import ConnectionEndpoints
+from gateway.web.tables.merge_nodes import ConnectionEndpoints
 from gateway.web.tables.paging import PAGE_LIMIT, STATES
 from gateway.web.tables.rooms import RoomEndpoints, RoomPage
 

@@ -16,7 +16,7 @@ from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.connection_row import ConnectionRow
 from gateway.web.tables.connections import ConnectionDetails, ConnectionTable, Detail, TablePage
 from gateway.web.tables.filter import BadWord
-from gateway.web.tables.merged import ConnectionEndpoints, MergedTable
+from gateway.web.tables.merge_nodes import ConnectionEndpoints, MergedTable
 from gateway.web.tables.paging import TableQuery
 from tests.core.nodes import Nodes
 from tests.core.world import Peer, World
@@ -214,7 +214,7 @@ async def test_targets_are_of_all_nodes_or_of_none(nodes: Nodes, three: list[Nod
 async def test_a_file_has_all_rows_in_order(
     nodes: Nodes, three: list[NodeWithTable], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.web.tables.merged.PAGE_LIMIT", 9)
+    monkeypatch.setattr("gateway.web.tables.merge_nodes.PAGE_LIMIT", 9)
 
     async def collect() -> list[ConnectionRow]:
         return [row async for some in await three[1].table.slices(TableQuery("-nick")) for row in some]
