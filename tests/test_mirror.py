@@ -11,7 +11,7 @@ LONG = 60
 TRIED_BY = {
     "bench": {"contenders", "peer", "plan", "naive_aiohttp", "naive_selectors"},
     "bridge/process": {"ready", "resources", "serve", "shutdown"},
-    "bridge/wire": {"endpoint", "endpoints", "origin_policy", "protocol", "reject"},
+    "bridge/wire": {"dispatch", "endpoints", "origin_policy", "protocol", "reject"},
     "config": {"values"},
     "core": {"events", "gate", "message", "transport", "wire"},
     "core/operators": {"assembly", "audit", "roles"},

@@ -39,8 +39,8 @@ from gateway.web.admin.series import SeriesEndpoints
 from gateway.web.admin.sessions import AdminSessions
 from gateway.web.admin.summary import SummaryEndpoints
 from gateway.web.admin.watch import WatchEndpoints
+from gateway.web.dispatch import Routes
 from gateway.web.docs import ApiDocument, DocsPage
-from gateway.web.endpoint import Routes
 from gateway.web.endpoints import ENDPOINTS, TABLE
 from gateway.web.http.client_address import AddressCounts, Caller, ClientAddresses, Proxies, check_open
 from gateway.web.http.origin_policy import OriginPolicy

@@ -22,7 +22,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import AnyEvent
 from gateway.errors import Code
 from gateway.web.admin.authorize import CSRF_HEADER
-from gateway.web.endpoint import JSON, LINES, Access, Call, Content, Endpoint, Parameter, RefusalReply
+from gateway.web.dispatch import JSON, LINES, Access, Call, Content, Endpoint, Parameter, RefusalReply
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.http.responses import HTTP_STATUS, json_answer
 from gateway.web.options import WebOptions

@@ -1,6 +1,6 @@
 """The table of HTTP endpoints: one row for each method on a path, for people, programs and health checks.
 
-Routes, checks, `/openapi.json` and `/docs` read it (`web.endpoint`). The rows of `/admin/api` and of the
+Routes, checks, `/openapi.json` and `/docs` read it (`web.dispatch`). The rows of `/admin/api` and of the
 login are in `web.admin.endpoints`.
 """
 
@@ -15,8 +15,7 @@ from gateway.core.rooms.search_query import FOUND_MESSAGES
 from gateway.errors import Code
 from gateway.web.admin.endpoints import ADMIN, CURSOR, FILTERED, FREEZE, LIMIT, NUMBERED_PAGE, PAGED, SORT
 from gateway.web.admin.pages import AdminForms, Dashboard, ListPages
-from gateway.web.docs import ApiDocument, DocsPage
-from gateway.web.endpoint import (
+from gateway.web.dispatch import (
     EVENTS,
     FORM_BODY,
     JSON,
@@ -29,6 +28,7 @@ from gateway.web.endpoint import (
     Reply,
     number,
 )
+from gateway.web.docs import ApiDocument, DocsPage
 from gateway.web.http.request import SEQ_LIMIT
 from gateway.web.messages import MessageDoor, RedactRequest
 from gateway.web.monitoring import HealthReport, Monitoring

@@ -18,7 +18,7 @@ from gateway.core.quantity import whole_number
 from gateway.core.sessions.session import Identity
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import CSRF_HEADER, Login, bearer, source
-from gateway.web.endpoint import BOM, Call, decoded
+from gateway.web.dispatch import BOM, Call, decoded
 from gateway.web.http.protocol import peer_address, remote_of
 from gateway.web.http.request import SEQ_LIMIT, answered, read_body
 from gateway.web.options import WebOptions

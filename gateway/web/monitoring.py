@@ -24,7 +24,7 @@ from gateway.core.hub import Hub
 from gateway.core.ports.cluster import NodeCard
 from gateway.core.stats.counters import Histogram
 from gateway.core.stats.health import Level
-from gateway.web.endpoint import Call
+from gateway.web.dispatch import Call
 from gateway.web.http.header_lists import weights
 from gateway.web.http.request import answered
 from gateway.web.options import WebOptions

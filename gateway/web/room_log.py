@@ -30,7 +30,7 @@ from gateway.core.protocol.wire import spoken
 from gateway.core.quantity import moment
 from gateway.core.rooms.catch_up import Past, Range
 from gateway.errors import Code, Refusal
-from gateway.web.endpoint import Call
+from gateway.web.dispatch import Call
 from gateway.web.http.protocol import remote_of
 from gateway.web.http.request import answered
 

@@ -24,7 +24,7 @@ from gateway.core.rooms.registry import LOBBY, ListedRoom
 from gateway.core.rooms.search_query import FOUND_MESSAGES, parse_query
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import bearer
-from gateway.web.endpoint import Call
+from gateway.web.dispatch import Call
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.http.protocol import peer_address, remote_of
 from gateway.web.http.request import answered, check_one_part, read_body

@@ -8,7 +8,7 @@ import pytest
 from gateway.accounts.accounts import Accounts, Token, digest_of
 from gateway.core.ports.ledger import AuditQuery
 from gateway.core.roles import Role
-from gateway.web.endpoint import Access, Endpoint
+from gateway.web.dispatch import Access, Endpoint
 from gateway.web.endpoints import ENDPOINTS
 from tests.web.admin.test_moderation import Desk
 from tests.web.running_door import Running, Start

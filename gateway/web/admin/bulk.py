@@ -8,7 +8,7 @@ from gateway.core.operators.bulk import PER_SECOND, Action, BulkPlan, BulkState,
 from gateway.core.ports.cluster import NodeCard
 from gateway.core.roles import Operator
 from gateway.errors import Refusal
-from gateway.web.endpoint import Call, Failure, Order, RefusalReply
+from gateway.web.dispatch import Call, Failure, Order, RefusalReply
 from gateway.web.http.request import answered
 from gateway.web.http.responses import json_answer
 from gateway.web.tables.ask_nodes import Survey

@@ -1,4 +1,4 @@
-"""The table of HTTP endpoints below `/admin`: the API and the login (`web.endpoint`)."""
+"""The table of HTTP endpoints below `/admin`: the API and the login (`web.dispatch`)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -50,7 +50,7 @@ from gateway.web.admin.moderation import (
 from gateway.web.admin.series import Series, SeriesEndpoints
 from gateway.web.admin.summary import Summary, SummaryEndpoints
 from gateway.web.admin.watch import WatchEndpoints
-from gateway.web.endpoint import (
+from gateway.web.dispatch import (
     EVENTS,
     FORM_BODY,
     JSON,

@@ -21,7 +21,7 @@ from gateway.errors import Code, Refusal
 from gateway.login_link import LINK_LIFE, LoginLinks
 from gateway.web.admin.authorize import Login, bearer, source
 from gateway.web.admin.sessions import BY_LINK, SESSION_LIFE, AdminSessions, SessionRow
-from gateway.web.endpoint import BOM, Call, form_fields
+from gateway.web.dispatch import BOM, Call, form_fields
 from gateway.web.http.header_lists import wants_json, wants_page
 from gateway.web.http.origin_policy import OriginPolicy
 from gateway.web.http.protocol import peer_address

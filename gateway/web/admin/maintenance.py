@@ -14,7 +14,7 @@ from gateway.core.operators.maintenance import SECONDS
 from gateway.core.operators.upkeep import BackupReport
 from gateway.core.protocol.message import Door
 from gateway.core.stats.recent import Happening
-from gateway.web.endpoint import Call, Order
+from gateway.web.dispatch import Call, Order
 from gateway.web.http.request import answered
 from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.paging import PAGE_DEFAULT

@@ -20,7 +20,7 @@ from gateway.core.ports.ledger import AUDIT_FIELDS, AuditPage, AuditQuery, Measu
 from gateway.core.protocol.message import Door
 from gateway.core.quantity import whole_number
 from gateway.errors import Code, Refusal
-from gateway.web.endpoint import Call, Order
+from gateway.web.dispatch import Call, Order
 from gateway.web.http.request import answered
 from gateway.web.tables.merge_nodes import MergedTable
 from gateway.web.tables.paging import PAGE_DEFAULT

@@ -26,7 +26,7 @@ from gateway.web.admin.login import SessionEndpoints
 from gateway.web.admin.maintenance import MaintenanceEndpoints
 from gateway.web.admin.moderation import ModerationEndpoints, meant
 from gateway.web.admin.summary import SummaryEndpoints
-from gateway.web.endpoint import Call, Fields, Misread
+from gateway.web.dispatch import Call, Fields, Misread
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.options import WebOptions
 from gateway.web.static_files import Pages

@@ -15,7 +15,7 @@ from gateway.core.hub import Hub
 from gateway.core.ports.cluster import NodeCard
 from gateway.core.stats.sampler import Mark
 from gateway.core.stats.timeseries import STEPS, Columns, Times
-from gateway.web.endpoint import Call
+from gateway.web.dispatch import Call
 from gateway.web.tables.ask_nodes import Survey
 
 SPAN_DEFAULT = "5m"

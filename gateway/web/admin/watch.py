@@ -16,7 +16,7 @@ from gateway.core.operators.watching import LOOK_SECONDS, WATCH_SECONDS, Watchin
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import Login
-from gateway.web.endpoint import Call, Misread
+from gateway.web.dispatch import Call, Misread
 from gateway.web.http.request import answered
 
 _encode = msgspec.json.encode

@@ -23,7 +23,7 @@ from gateway import wording
 from gateway.core.hub import Hub
 from gateway.core.ports.cluster import NodeCard
 from gateway.errors import Code, Refusal
-from gateway.web.endpoint import Call
+from gateway.web.dispatch import Call
 from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.columns import send_csv, send_json_lines
 from gateway.web.tables.connection_row import COLUMNS, NODE, ORDERED_BY, ConnectionRow

@@ -1,4 +1,4 @@
-"""One HTTP endpoint: a row that says everything about a method on a path, and how requests are served from it.
+"""Dispatch: one row says everything about a method on a path, and requests are checked and served by it.
 
 A row holds the access, the query, the body, the response, the possible refusals and the handler. Routes, checks,
 `/openapi.json` and `/docs` all read the rows (`web.endpoints`, `web.admin.endpoints`), so an endpoint is written once.
