@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 
 from gateway import wording
-from gateway.config.accounts import MEMBER, ROLES, ROOT_NAME, check_name
+from gateway.config.credentials import MEMBER, ROLES, ROOT_NAME, check_name
 from gateway.config.settings import PREFIX, SETTINGS, Settings, markdown_table
 from gateway.config.sources import Loaded, load, load_again, near
 from gateway.config.values import WrongValue

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from gateway import wording
 from gateway.accounts.accounts import Account, Accounts, Token
 from gateway.accounts.authenticator import Authenticator
-from gateway.config.accounts import ROOT_NAME
+from gateway.config.credentials import ROOT_NAME
 from gateway.config.settings import SETTINGS, AdminSettings, Settings, value_of
 from gateway.core import sanitize
 from gateway.core.address import Networks, named_host

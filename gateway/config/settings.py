@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Meta, structs
 from platformdirs import user_data_path
 
-from gateway.config.accounts import Accounts, Hash, Tokens
+from gateway.config.credentials import Accounts, Hash, Tokens
 from gateway.config.values import (
     BasePath,
     Count,

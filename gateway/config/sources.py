@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, cast
 from msgspec import structs
 
 from gateway import wording
-from gateway.config.accounts import ROOT_NAME
+from gateway.config.credentials import ROOT_NAME
 from gateway.config.settings import PREFIX, SETTINGS, VARIABLES, Setting, Settings, value_of
 from gateway.config.values import NoHome, WrongValue
 from gateway.errors import ConfigError, UsageError

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
-from gateway.config.accounts import MEMBER, ROLES, AccountSettings
+from gateway.config.credentials import MEMBER, ROLES, AccountSettings
 from gateway.config.sources import load
 from gateway.core.roles import Role
 from tests.accounts.people import CHEAP
