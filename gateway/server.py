@@ -53,7 +53,7 @@ from gateway.process.resources import (
     memory_limit,
     seconds_with_sleep,
 )
-from gateway.process.shared import WorkerCounts
+from gateway.process.shared_counts import WorkerCounts
 from gateway.process.supervisor import Assignment
 from gateway.process.systemd import ServiceManager, passed_sockets
 from gateway.reload import Parts, Reloading, accounts_of, hub_limits, message_of_the_day, neighbours

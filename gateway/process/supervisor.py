@@ -10,8 +10,8 @@ socket of its own. What this design rests on:
 - A kernel wakes the same worker again and again: users of other servers report 7 of 10 connections for one of five
   workers. `WorkerCounts.busier` lets a worker that has clearly more than another leave a newcomer to it for a moment;
   it takes the newcomer itself when it is still there then.
-- Limits count in memory that all workers share (`process.shared`). Each writes only into its own part, so there is no
-  lock, and the supervisor wipes the part of one that has ended.
+- Limits count in memory that all workers share (`process.shared_counts`). Each writes only into its own part, so there
+  is no lock, and the supervisor wipes the part of one that has ended.
 - A worker that ends by itself drops its own connections and is replaced, at once the first time, then after a growing
   pause. One that has not reported for SILENT_SECONDS is killed and replaced. If one ends before all were ready for the
   first time, the start has failed: the others are stopped, and its exit code is ours.
@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gateway import wording
-from gateway.process.shared import SharedCounts, WorkerCounts
+from gateway.process.shared_counts import SharedCounts, WorkerCounts
 
 log = logging.getLogger(__name__)
 

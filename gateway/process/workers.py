@@ -13,7 +13,7 @@ from gateway import wording
 from gateway.config.settings import Settings, value_of
 from gateway.config.values import veiled_url
 from gateway.process import ready
-from gateway.process.shared import CONNECTIONS
+from gateway.process.shared_counts import CONNECTIONS
 from gateway.process.supervisor import Assignment, Sockets, Supervisor
 from gateway.process.systemd import ServiceManager
 from gateway.tcp.server import Server, new_selector

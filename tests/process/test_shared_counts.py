@@ -7,7 +7,7 @@ import pytest
 from gateway.accounts.authenticator import BucketKind, Key, LoginThrottle
 from gateway.core.address import Remote
 from gateway.core.sessions.rate_limit import AddressRate, Limits
-from gateway.process.shared import MARGIN, SharedCounts, SharedKeys
+from gateway.process.shared_counts import MARGIN, SharedCounts, SharedKeys
 from gateway.tcp.connection_limits import ConnectionLimits, LimitReached
 from tests.fakes import StandingClock
 
