@@ -44,12 +44,12 @@ from gateway.core.rooms.catch_up import CatchUps, HistoryReader
 from gateway.core.rooms.fanout import Member, Room, members_of
 from gateway.core.rooms.group_commit import Draft, GroupCommit
 from gateway.core.rooms.idempotency import RECEIPT_SECONDS, Idempotency, Posted, acknowledge
+from gateway.core.rooms.indexing import Search
 from gateway.core.rooms.join_notices import ANNOUNCE_AFTER, JoinNotices
 from gateway.core.rooms.pastes import Pastes
 from gateway.core.rooms.registry import Rooms
 from gateway.core.rooms.removals import Removals
 from gateway.core.rooms.replication import Replication
-from gateway.core.rooms.search import Search
 from gateway.core.sessions.half_closed import HalfClosed
 from gateway.core.sessions.identity import CONNECTIONS, IDENTITY_SECONDS, Identities
 from gateway.core.sessions.nick_holders import Nicknames

@@ -13,7 +13,7 @@ from gateway.core.hub import Hub
 from gateway.core.protocol.events import Listing, Notice
 from gateway.core.protocol.message import Kind, Message
 from gateway.core.protocol.wire import clock, day
-from gateway.core.rooms.search import SearchResult
+from gateway.core.rooms.indexing import SearchResult
 from gateway.core.rooms.search_query import parse_query
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal

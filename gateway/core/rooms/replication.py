@@ -20,9 +20,9 @@ from gateway.core.protocol.message import Message
 from gateway.core.rooms.fanout import Room
 from gateway.core.rooms.group_commit import GroupCommit
 from gateway.core.rooms.idempotency import Posted
+from gateway.core.rooms.indexing import Search
 from gateway.core.rooms.registry import Rooms
 from gateway.core.rooms.removals import Removals
-from gateway.core.rooms.search import Search
 from gateway.errors import JournalError
 
 log = logging.getLogger(__name__)

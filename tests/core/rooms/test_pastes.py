@@ -10,6 +10,7 @@ from gateway.core.ports.index import Index, SearchQuery
 from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message, PasteSize
 from gateway.core.protocol.wire import PLAIN
+from gateway.core.rooms.indexing import Search
 from gateway.core.rooms.pastes import (
     HALF_TYPED_BYTES,
     READ_AT_ONCE,
@@ -19,7 +20,6 @@ from gateway.core.rooms.pastes import (
     messages_in,
     shortened,
 )
-from gateway.core.rooms.search import Search
 from gateway.errors import Code, JournalError, Refusal
 from tests.core.world import Peer, World
 from tests.fakes import new_index

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.core.answer import Answer
-from gateway.core.rooms import search
+from gateway.core.rooms import indexing
 from gateway.core.rooms.retention import Retention
 from gateway.errors import JournalError
 from gateway.journal.index import SqliteIndex
@@ -74,7 +74,7 @@ def test_an_index_that_comes_later_is_filled_from_the_journal() -> None:
     world = World()
     bob = world.terminal("bob")
     bob.says(*(f"word {number}" for number in range(1, 701)), "/join ops", "a word of ops", "/join lobby")
-    world.hub.search = search.Search(world.journal, new_index(), world.hub.history, world.hub.rooms, world.hub.clock)
+    world.hub.search = indexing.Search(world.journal, new_index(), world.hub.history, world.hub.rooms, world.hub.clock)
     world.hub.search.start()
     bob.forget()
     bob.says("/search word 650")
@@ -89,8 +89,8 @@ def test_an_index_that_comes_later_is_filled_from_the_journal() -> None:
 
 
 def test_the_index_is_fed_when_it_is_calm_or_somebody_searches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "RUSH", 10)
-    monkeypatch.setattr(search, "KEPT", 50)
+    monkeypatch.setattr(indexing, "RUSH", 10)
+    monkeypatch.setattr(indexing, "KEPT", 50)
     index = new_index()
     world = World(index=index)
     ana, bob = world.browser("ana"), world.terminal("bob")
@@ -123,7 +123,7 @@ def test_the_index_is_fed_when_it_is_calm_or_somebody_searches(monkeypatch: pyte
 
 
 def test_what_came_too_fast_for_the_index_is_found_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "MOST_KEPT", 50)
+    monkeypatch.setattr(indexing, "MOST_KEPT", 50)
     world, bob = searching()
     ana = world.browser("ana")
     for number in range(120):
