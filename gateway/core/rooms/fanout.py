@@ -32,7 +32,7 @@ from gateway.core.protocol.message import Message
 from gateway.core.protocol.wire import Wire
 from gateway.core.rooms.log import RoomLog
 from gateway.core.rooms.presence import MEMBERS_LISTED, Attendance, Presences
-from gateway.core.rooms.shares import Excerpt, Readers, Share
+from gateway.core.rooms.shared_encoding import Excerpt, Readers, Share
 from gateway.core.sessions.session import Session
 from gateway.core.stats.counters import Counters
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from gateway.core.rooms import shares
+from gateway.core.rooms import shared_encoding
 from tests.core.world import Peer, World
 
 PEOPLE = 6
@@ -23,7 +23,7 @@ def messages(peer: Peer) -> list[str]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_each_gets_what_the_others_said_in_order(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shares, "SHARE_BYTES", 120)  # shares end in the middle of what there is
+    monkeypatch.setattr(shared_encoding, "SHARE_BYTES", 120)  # shares end in the middle of what there is
     chance = random.Random(seed)
     world = World(messages_per_second=0, burst=0)
     peers = {name: world.terminal(name) for name in (f"p{number}" for number in range(PEOPLE))}
