@@ -67,7 +67,7 @@ from gateway.tcp.tcp_info import kernel_of
 from gateway.tls import certificate_of
 from gateway.web.app import WebDoor
 from gateway.web.http.request import answered
-from gateway.web.options import ListenerState, WebOptions
+from gateway.web.settings import ListenerState, WebOptions
 from gateway.web.static_files import templates
 
 if TYPE_CHECKING:

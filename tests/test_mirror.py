@@ -21,7 +21,7 @@ TRIED_BY = {
     "journal": {"disk", "epoch", "integrity", "open", "schema", "store"},
     "store": {"place"},
     "tcp": {"door"},
-    "web": {"app", "authorize", "options", "pings", "summary", "watch"},
+    "web": {"app", "authorize", "pings", "summary", "watch"},
     "web/http": {"request"},
     "web/tables": {"connection_row"},
     "": {"command_line", "errors", "flags", "operators"},

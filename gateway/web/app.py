@@ -53,9 +53,9 @@ from gateway.web.http.timer_wheel import TimerWheel
 from gateway.web.http.tls_transport import TlsLayer
 from gateway.web.messages import MessageDoor
 from gateway.web.monitoring import Monitoring
-from gateway.web.options import WebOptions
 from gateway.web.room_log import RoomDownload
 from gateway.web.rooms import PAGE_DATA, ChatPage, RoomDoor
+from gateway.web.settings import WebOptions
 from gateway.web.static_files import Assets, Pages
 from gateway.web.streams import Streams
 from gateway.web.tables.ask_nodes import Survey

@@ -34,7 +34,7 @@ from gateway.web.admin.authorize import CSRF_HEADER, Login, is_here, source
 from gateway.web.admin.sessions import AdminSession
 from gateway.web.http.request import SEQ_LIMIT, came, only, read_body
 from gateway.web.http.responses import json_answer
-from gateway.web.options import WebOptions
+from gateway.web.settings import WebOptions
 
 JSON = "application/json"
 LINES = "text/plain"

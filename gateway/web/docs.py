@@ -25,7 +25,7 @@ from gateway.web.admin.authorize import CSRF_HEADER
 from gateway.web.dispatch import JSON, LINES, Access, Call, Content, Endpoint, Parameter, RefusalReply
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.http.responses import HTTP_STATUS, json_answer
-from gateway.web.options import WebOptions
+from gateway.web.settings import WebOptions
 from gateway.web.static_files import Pages
 from gateway.web.tables.connection_row import WORDS
 

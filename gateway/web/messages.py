@@ -21,7 +21,7 @@ from gateway.web.admin.authorize import CSRF_HEADER, Login, bearer, source
 from gateway.web.dispatch import BOM, Call, decoded
 from gateway.web.http.protocol import peer_address, remote_of
 from gateway.web.http.request import SEQ_LIMIT, answered, read_body
-from gateway.web.options import WebOptions
+from gateway.web.settings import WebOptions
 
 PASTE_HEADERS = {
     "Content-Disposition": "inline",

@@ -27,7 +27,7 @@ from gateway.core.stats.health import Level
 from gateway.web.dispatch import Call
 from gateway.web.http.header_lists import weights
 from gateway.web.http.request import answered
-from gateway.web.options import WebOptions
+from gateway.web.settings import WebOptions
 from gateway.web.tables.ask_nodes import Survey
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.sessions.rate_limit import pay, wait
 from gateway.core.sessions.session import Session
 from gateway.web.http.strict_frames import StrictFrames
-from gateway.web.options import WebOptions
+from gateway.web.settings import WebOptions
 
 PING = b"\x89\x00"
 PONGS_PER_SECOND = 10.0

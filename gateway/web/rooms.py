@@ -28,7 +28,7 @@ from gateway.web.dispatch import Call
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.http.protocol import peer_address, remote_of
 from gateway.web.http.request import answered, check_one_part, read_body
-from gateway.web.options import WebOptions
+from gateway.web.settings import WebOptions
 from gateway.web.static_files import Pages
 from gateway.web.streams import position_of
 

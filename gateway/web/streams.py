@@ -30,7 +30,7 @@ from gateway.web.http.client_address import agent_of, check_open, kernel_of, loc
 from gateway.web.http.protocol import HttpConnection, is_secure, remote_of
 from gateway.web.http.request import answered, only
 from gateway.web.http.timer_wheel import TimerWheel
-from gateway.web.options import WebOptions
+from gateway.web.settings import WebOptions
 
 COMMENT = b":\n\n"
 """An empty comment: proxies close a response that is silent for long."""

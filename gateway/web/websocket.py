@@ -41,8 +41,8 @@ from gateway.web.http.client_address import Caller, ClientAddresses, kernel_of, 
 from gateway.web.http.strict_frames import StrictFrames
 from gateway.web.http.strict_requests import LINES
 from gateway.web.http.timer_wheel import PacedClose, TimerWheel
-from gateway.web.options import WebOptions
 from gateway.web.pings import Pings
+from gateway.web.settings import WebOptions
 
 TURN = 32
 SLICE = 4 * 1024

@@ -20,7 +20,7 @@ from gateway.accounts.accounts import Accounts
 from gateway.accounts.authenticator import Authenticator
 from gateway.web import static_files
 from gateway.web.app import WebDoor
-from gateway.web.options import WebOptions
+from gateway.web.settings import WebOptions
 from tests.fakes import SkippingClock
 from tests.web.little_chat import LittleChat
 from tests.web.running_door import LittleAdmission, Running, Start

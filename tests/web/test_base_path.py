@@ -9,7 +9,7 @@ import pytest
 
 from gateway.config.values import OWN_PATHS
 from gateway.web.endpoints import ENDPOINTS
-from gateway.web.options import WebOptions
+from gateway.web.settings import WebOptions
 from tests.programs import ROOT
 from tests.web.running_door import Running, Start
 

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
-from gateway.web.options import STATIC_DIR
+from gateway.web.settings import STATIC_DIR
 from tests.fakes import eventually
 from tests.web.admin.test_forms import HTML, log_in
 from tests.web.running_door import Running, Start

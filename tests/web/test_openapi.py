@@ -12,7 +12,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.errors import Code
 from gateway.web.docs import CLOSINGS, CODES, document
 from gateway.web.endpoints import ENDPOINTS
-from gateway.web.options import STATIC_DIR, ListenerState
+from gateway.web.settings import STATIC_DIR, ListenerState
 from gateway.web.tables.connection_row import WORDS
 from tests.web.running_door import Running, Start
 

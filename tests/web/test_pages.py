@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from gateway.web.options import STATIC_DIR, ListenerState
+from gateway.web.settings import STATIC_DIR, ListenerState
 from gateway.web.static_files import lean
 from tests.web.running_door import Running, Start
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.web.options import STATIC_DIR
+from gateway.web.settings import STATIC_DIR
 from gateway.web.static_files import VENDOR, Assets, Scripts, lean, served_files, squeezed
 from tests.programs import PROGRAMS
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.web.options import STATIC_DIR, ListenerState
+from gateway.web.settings import STATIC_DIR, ListenerState
 from tests.web.running_door import Running, Start
 
 TEMPLATES = Path(__file__).parents[2] / "templates"

@@ -14,7 +14,7 @@ from gateway.errors import Code, Refusal
 from gateway.web.admin.sessions import AdminSession, AdminSessions, cookie_name, same_secret
 from gateway.web.http.origin_policy import OriginPolicy, is_local
 from gateway.web.http.protocol import is_secure, peer_address, remote_of
-from gateway.web.options import WebOptions
+from gateway.web.settings import WebOptions
 
 KEY_HOLDER = "local"
 """The operator's name for a request with the key in the data folder."""

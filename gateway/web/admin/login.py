@@ -27,7 +27,7 @@ from gateway.web.http.origin_policy import OriginPolicy
 from gateway.web.http.protocol import peer_address
 from gateway.web.http.request import answered, came, read_body
 from gateway.web.http.responses import HTTP_STATUS, json_answer
-from gateway.web.options import WebOptions
+from gateway.web.settings import WebOptions
 from gateway.web.static_files import Pages
 
 TOKEN_LIMIT = 256

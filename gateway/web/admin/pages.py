@@ -28,7 +28,7 @@ from gateway.web.admin.moderation import ModerationEndpoints, meant
 from gateway.web.admin.summary import SummaryEndpoints
 from gateway.web.dispatch import Call, Fields, Misread
 from gateway.web.http.origin_policy import OriginPolicy, host_name
-from gateway.web.options import WebOptions
+from gateway.web.settings import WebOptions
 from gateway.web.static_files import Pages
 from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.columns import CONNECTIONS, NODES_CONNECTIONS, NODES_ROOMS, ROOMS, shown_in

@@ -24,7 +24,7 @@ from gateway.core.stats.sampler import COUNTED
 from gateway.errors import Code
 from gateway.web.admin.series import WORST
 from gateway.web.dispatch import Call
-from gateway.web.options import WebOptions
+from gateway.web.settings import WebOptions
 from gateway.web.tables.ask_nodes import MissingNode, Survey
 
 LAST_CLOSED = 5

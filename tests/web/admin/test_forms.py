@@ -5,7 +5,7 @@ import re
 import aiohttp
 import pytest
 
-from gateway.web.options import STATIC_DIR
+from gateway.web.settings import STATIC_DIR
 from tests.web.running_door import Running, Start
 from tests.web.test_templates import TEMPLATES
 

@@ -8,7 +8,7 @@ from yarl import URL
 
 from gateway.accounts.accounts import Accounts
 from gateway.errors import Code, Refusal
-from gateway.web.options import STATIC_DIR, ListenerState
+from gateway.web.settings import STATIC_DIR, ListenerState
 from tests.accounts.people import PASSWORD, PEOPLE, TOKEN
 from tests.fakes import PATIENCE
 from tests.web.running_door import Running, Start

@@ -17,7 +17,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role
 from gateway.errors import Refusal
-from gateway.web.options import WebOptions
+from gateway.web.settings import WebOptions
 from tests.fakes import PATIENCE, eventually
 from tests.web.admin.test_moderation import Desk, Http, desk, somebody
 from tests.web.running_door import Running, Start

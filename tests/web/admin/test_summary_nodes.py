@@ -15,7 +15,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.errors import Code, Refusal
 from gateway.web.admin.summary import Summary, SummaryEndpoints
 from gateway.web.monitoring import Monitoring
-from gateway.web.options import ListenerState, WebOptions
+from gateway.web.settings import ListenerState, WebOptions
 from gateway.web.tables.ask_nodes import Survey
 from tests.core.nodes import Nodes
 from tests.core.world import World

@@ -1,4 +1,4 @@
-"""The settings of the web door, with the contract's numbers as defaults."""
+"""What the web door is set to: settings it is given, and deadlines and sizes with the contract's numbers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
