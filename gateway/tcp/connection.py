@@ -36,7 +36,7 @@ from gateway.tcp.lines import PAUSE_SECONDS, SHORT_PAUSE_SECONDS, Allowance, Lin
 from gateway.tcp.server import READ, WRITE, Server
 from gateway.tcp.sniff import answer_to, opened, undecided, without_mark
 from gateway.tcp.tcp_info import kernel_of, local_end
-from gateway.tcp.telnet.discipline import Discipline
+from gateway.tcp.telnet.line_discipline import Discipline
 from gateway.tcp.telnet.parser import Telnet
 
 log = logging.getLogger(__name__)
