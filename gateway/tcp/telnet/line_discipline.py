@@ -20,14 +20,10 @@ from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import clock
 from gateway.tcp.editor.editor import BELL
 from gateway.tcp.editor.session import EditorSession, Line
-from gateway.tcp.telnet.negotiation import Negotiation
+from gateway.tcp.telnet.negotiation import ANSWER_SECONDS, OFFER_AFTER, Negotiation
 from gateway.tcp.telnet.options import IAC, NOP
 from gateway.tcp.telnet.parser import Event, Signal, Telnet, Violation
 
-OFFER_AFTER = 0.03
-"""Seconds: a script's first line comes sooner, and nobody types that fast."""
-ANSWER_SECONDS = 0.5
-"""A peer that has not answered by then is served like one at the plain door."""
 NOP_EVERY = 60.0
 """Seconds between two NOPs, which keep a translated connection from being forgotten."""
 HOLD_OPEN = 0.3

@@ -25,6 +25,10 @@ from gateway.core.sanitize import shown
 from gateway.tcp.telnet.options import ECHO, NAWS, NEW_ENVIRON, SGA, TTYPE, Settled, Side
 from gateway.tcp.telnet.parser import Event, Subnegotiation, Telnet
 
+OFFER_AFTER = 0.03
+"""Seconds: a script's first line comes sooner, and nobody types that fast."""
+ANSWER_SECONDS = 0.5
+"""A peer that has not answered by then is served like one at the plain door."""
 OPTION_NAMES: Final = {ECHO: "ECHO", SGA: "SGA", TTYPE: "TTYPE", NAWS: "NAWS", NEW_ENVIRON: "NEW-ENVIRON"}
 """The options as operators see them."""
 QUESTIONS: Final = (NAWS, TTYPE, NEW_ENVIRON)
