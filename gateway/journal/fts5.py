@@ -159,10 +159,11 @@ def _expression(query: SearchQuery) -> str:
 
 
 class IndexStore:
-    """The index in one connection. `most_parts`: beyond that the oldest part goes; 0 = never."""
+    """The index in a connection, which has `begun` so many parts. Beyond `most_parts` the oldest goes; 0 = never."""
 
     def __init__(self, connection: sqlite3.Connection, most_parts: int = 0) -> None:
         self.connection = connection
+        self.begun = 0
         self._most_parts = most_parts
         self._rooms: dict[str, _IndexedRoom] = {}
         self._parts: list[_Part] = []
@@ -174,11 +175,9 @@ class IndexStore:
         return int(self._meta("removals"))
 
     def compare(self, witness: str, records: Sequence[RoomRecord]) -> dict[str, int]:
-        """Compare with the journal's rooms; return those whose end is missing here, and after which number.
-
-        `witness` is the epoch of one room: epochs change when the journal has lost its end. Raises Outdated when this
-        index belongs to another journal.
-        """
+        """Compare with the journal's rooms; return those whose end is missing here, and after which number. `witness`
+        is the epoch of one room: epochs change when the journal has lost its end. Raises Outdated when this index
+        belongs to another journal."""
         known = {record.room: record for record in records}
         if self._meta("witness") not in ("", witness):
             raise Outdated
@@ -347,6 +346,7 @@ class IndexStore:
             self.connection.execute(statement.format(part.number))
         self.connection.execute("INSERT INTO parts VALUES (?, 0, 0, ?, ?)", (part.number, part.oldest, part.newest))
         self._parts.append(part)
+        self.begun += 1
         while self._most_parts and len(self._parts) > self._most_parts:
             self._drop(self._parts[0])
 

@@ -17,8 +17,10 @@ from gateway.core.ports.index import Found, SearchQuery
 from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import Code, JournalError, Refusal
+from gateway.journal import fts5
+from gateway.journal import index as index_module
 from gateway.journal.disk import Disk
-from gateway.journal.index import SEARCH_NICENESS, SqliteIndex
+from gateway.journal.index import PARTS_BEGUN, SEARCH_NICENESS, SqliteIndex, connect
 from tests.fakes import StandingClock, new_index
 from tests.journal.conftest import ROOT, Turns
 
@@ -291,3 +293,24 @@ def test_closing_does_not_wait_for_what_is_queued(turns: Turns, path: Path) -> N
     index.close()
     turns.until(lambda: len(answers) == 50)
     assert isinstance(answers[-1], JournalError)
+
+
+def test_what_was_prepared_for_full_parts_is_given_back(
+    path: Path, index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[sqlite3.Connection] = []
+
+    def remembered(where: Path) -> sqlite3.Connection:
+        opened.append(connect(where))
+        return opened[-1]
+
+    monkeypatch.setattr(index_module, "connect", remembered)
+    monkeypatch.setattr(fts5, "PART_MESSAGES", 1)
+    for number in range(1, 3 * PARTS_BEGUN + 1):
+        told(index.add(messages(f"{number}th", first=number)))
+    assert len(opened) == 3
+    for each in opened:  # with a connection goes all that it has prepared
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            each.execute("SELECT 1")
+    assert found(index, "1th") == [1]
+    assert told(index.compare("w", [RoomRecord("ops", "epoch", 1, 3 * PARTS_BEGUN, "", ())])) == {}
