@@ -13,7 +13,7 @@ if __name__ == "__main__":
         sys.exit("gateway: needs Python 3.11 or newer, this is " + sys.version.split()[0])
     try:
         pkgutil.resolve_name("gateway.checkout:enter")(["-m", "gateway"])
-        code = pkgutil.resolve_name("gateway.cli:main")()
+        code = pkgutil.resolve_name("gateway.cli.main:main")()
     except KeyboardInterrupt:  # while the packages are looked for or imported; later `cli.main` sees to it
         code = 130
     sys.exit(code)

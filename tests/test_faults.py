@@ -423,7 +423,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     "F-04 a file system that takes nothing": (
         "process/test_files.py::test_a_key_that_cannot_be_written_is_told_with_what_helps",
         "journal/test_sqlite_refusals.py::test_a_read_only_file_system_is_named",
-        "store/test_export.py::test_an_export_without_a_folder_for_temporary_files_names_the_cure",
+        "cli/test_export.py::test_an_export_without_a_folder_for_temporary_files_names_the_cure",
     ),
     "D-09 retention shrinks": ("bridge/process/test_reload.py::test_old_messages_go_when_retention_shrinks",),
 }

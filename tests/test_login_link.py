@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import main
+from gateway.cli.main import main
 
 WRONG_ANSWERS = {
     "words": (200, b"hello"),

@@ -12,6 +12,7 @@ TRIED_BY = {
     "bench": {"contenders", "peer", "plan", "naive_aiohttp", "naive_selectors"},
     "bridge/process": {"ready", "resources", "serve", "shutdown"},
     "bridge/wire": {"dispatch", "endpoints", "origin_policy", "protocol", "reject"},
+    "cli": {"flags"},
     "config": {"values"},
     "core": {"events", "gate", "message", "transport", "wire"},
     "core/operators": {"assembly", "audit", "roles"},
@@ -19,12 +20,11 @@ TRIED_BY = {
     "core/sessions": {"nick_holders", "resume"},
     "core/stats": {"counters", "recent"},
     "journal": {"disk", "epoch", "integrity", "open", "schema", "store"},
-    "store": {"place"},
     "tcp": {"door"},
     "web": {"app", "authorize", "pings", "summary", "watch"},
     "web/http": {"request"},
     "web/tables": {"connection_row"},
-    "": {"command_line", "errors", "flags", "operators"},
+    "": {"command_line", "errors", "operators"},
 }
 """Modules that are tried only together with others, through what these promise as a whole, by the room of those tests:
 the parts of one journal through the journal's contract, a row through the table that it stands in. It only shrinks."""

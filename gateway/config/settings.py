@@ -4,7 +4,7 @@ A setting is a field of a struct below: its type says how it is written and whic
 holds without it, its `Meta` what it means. The TOML key, the environment variable, the flag, the help, the output of
 `gateway check` and the README's table are all read from there.
 
-Only `cli` and `server` read this module; other parts are given the plain values they need.
+Only `cli.main` and `server` read this module; other parts are given the plain values they need.
 
 Why by hand, on msgspec and tomllib: `gateway check` shows for each value which place decided it, an error names the
 nearest known name without showing secrets, and all errors are reported at once. pydantic-settings does none of

@@ -1,7 +1,7 @@
 """What a person at the command line reads: settings that are wrong, a start that fails, and what each command tells.
 
 Errors are one line and end in what to do. The help of commands and settings stands beside them, in tables of its own
-(`cli`, `config.settings`, and the forms of values in `config.values`).
+(`cli.main`, `config.settings`, and the forms of values in `config.values`).
 """
 
 # The gateway's health, on the dashboard and in `gateway status`

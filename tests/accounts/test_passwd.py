@@ -12,7 +12,7 @@ import pytest
 
 from gateway.accounts import argon
 from gateway.accounts.accounts import digest_of
-from gateway.cli import main
+from gateway.cli.main import main
 from gateway.config.sources import load
 from tests.fakes import PATIENCE
 

@@ -3,8 +3,9 @@
 Of the processor time that `python -m gateway` takes until its doors listen, four fifths are Python's own start and
 imports, and the suite starts hundreds of gateways. Here they are imported once for each of pytest's processes, and each
 gateway is a fork of that: a process of its own with its own arguments, environment, streams and signals, which runs
-`gateway.cli.main` as the command does. What this cannot show (imports, the command itself, what an interpreter takes
-from its environment) is tried with the real command, in tests/bridge/process and by whoever sets `Gateway.starter`.
+`gateway.cli.main:main` as the command does. What this cannot show (imports, the command itself, what an interpreter
+takes from its environment) is tried with the real command, in tests/bridge/process and by whoever sets
+`Gateway.starter`.
 
 `ForkedProcess` is what a test holds. Linux only: pidfd tells of the end of a process that is not one's child.
 """
@@ -142,7 +143,7 @@ def main() -> int:
     gc.collect()
     gc.freeze()
     if serve(socket.socket(fileno=int(sys.argv[1]))):
-        return int(importlib.import_module("gateway.cli").main())
+        return int(importlib.import_module("gateway.cli.main").main())
     return 0
 
 

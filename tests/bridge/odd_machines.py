@@ -21,10 +21,7 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import gateway.login_link
-import gateway.serve
-import gateway.status  # noqa: F401 - loaded here, so that the forks need not
-from gateway import cli
+from gateway.cli import main as command_line
 from tests.fakes import PATIENCE
 
 FLAGS = ("--tcp-port", "0", "--telnet-port", "0", "--web-port", "0", "--log-level", "warning")
@@ -115,7 +112,7 @@ class Command:
         sys.argv = ["gateway", *words]
         code = 99
         try:
-            code = cli.main()
+            code = command_line.main()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 98
         except BaseException:

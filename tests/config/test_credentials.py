@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import main
+from gateway.cli.main import main
 from gateway.config.credentials import MEMBER, ROLES, AccountSettings
 from gateway.config.sources import load
 from gateway.core.roles import Role

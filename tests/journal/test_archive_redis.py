@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli import main
+from gateway.cli.main import main
 from gateway.core.ports.archive import ExportLines, WrongLine, written
 from gateway.errors import BackplaneError, JournalError
 from gateway.redis.archive import RedisArchive

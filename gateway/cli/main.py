@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 
 from gateway import wording
+from gateway.cli.flags import FlagParser, flush_output, given, settings_parser
 from gateway.config.credentials import MEMBER, ROLES, ROOT_NAME, check_name
 from gateway.config.settings import PREFIX, SETTINGS, Settings, markdown_table
 from gateway.config.sources import Loaded, load, load_again, near
 from gateway.config.values import WrongValue
 from gateway.errors import ConfigError, StartError, UsageError
-from gateway.flags import FlagParser, flush_output, given, settings_parser
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -349,7 +349,7 @@ COMMANDS = {
         "one screen about a running gateway; --json for scripts",
         "gateway status --data ./chat",
         status,
-        "gateway.status:show",
+        "gateway.cli.status:show",
     ),
     "service": Subcommand(
         "print the systemd unit of this installation, its sockets' or a container file",
@@ -367,25 +367,25 @@ COMMANDS = {
         "copy the store into a file, also while the gateway runs",
         "gateway backup --data ./chat /backups/chat.sqlite3",
         backup,
-        "gateway.store.backup:backup",
+        "gateway.cli.backup:backup",
     ),
     "export": Subcommand(
         "write the store as JSON lines, also while the gateway runs",
         "gateway export --data ./chat | gzip > chat.jsonl.gz",
         export,
-        "gateway.store.export:export",
+        "gateway.cli.export:export",
     ),
     "import": Subcommand(
         "fill an empty store from an export",
         "gunzip < chat.jsonl.gz | gateway import --data ./new",
         import_,
-        "gateway.store.export:import_",
+        "gateway.cli.export:import_",
     ),
     "new-epoch": Subcommand(
         "give a room a new epoch: its readers begin anew, its numbers go on",
         "gateway new-epoch --data ./chat lobby",
         new_epoch,
-        "gateway.store.backup:new_epoch",
+        "gateway.cli.backup:new_epoch",
     ),
     "login-link": Subcommand(
         "print a fresh one-time dashboard link of the running gateway",

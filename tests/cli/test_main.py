@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway import __version__, cli
+from gateway import __version__
+from gateway.cli import main
 from gateway.config.settings import SETTINGS, Settings
 from gateway.errors import ConfigError, StartError
 from tests.fakes import PATIENCE
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CALLED: list[object] = []
 
 
@@ -42,14 +43,14 @@ def interrupted(argument: object, *more: object) -> int:
 def only_fake_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test starts a server: every command's entry is `started`."""
     CALLED.clear()
-    for name, command in cli.COMMANDS.items():
-        monkeypatch.setitem(cli.COMMANDS, name, entry_replaced(command, "started"))
+    for name, command in main.COMMANDS.items():
+        monkeypatch.setitem(main.COMMANDS, name, entry_replaced(command, "started"))
 
 
-def entry_replaced(command: cli.Subcommand, function: str) -> cli.Subcommand:
+def entry_replaced(command: main.Subcommand, function: str) -> main.Subcommand:
     """The command, with a function of this module as its entry."""
     entry = f"{__name__}:{function}"
-    return cli.Subcommand(command.summary, command.example, command.run, entry, classic=f"{__name__}:port_taken")
+    return main.Subcommand(command.summary, command.example, command.run, entry, classic=f"{__name__}:port_taken")
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -66,7 +67,7 @@ def settings() -> Settings:
 
 @pytest.mark.parametrize("arguments", [[], ["serve"], ["--tcp-port", "9999"], ["serve", "--tcp-port=9999"]])
 def test_serve_is_the_default_command(arguments: Sequence[str]) -> None:
-    assert cli.main(arguments) == 0
+    assert main.main(arguments) == 0
     assert settings().tcp_port == 9999
 
 
@@ -74,18 +75,18 @@ def test_serve_is_the_default_command(arguments: Sequence[str]) -> None:
     "flag", ["--limits.messages_per_second", "--limits.messages-per-second", "--limits-messages-per-second"]
 )
 def test_a_setting_in_a_section_has_a_flag_in_every_spelling(flag: str) -> None:
-    assert cli.main([flag, "0"]) == 0
+    assert main.main([flag, "0"]) == 0
     assert settings().limits.messages_per_second == 0
 
 
 def test_host_may_be_given_more_than_once() -> None:
-    cli.main(["--host", "::1", "--host", "0.0.0.0"])
+    main.main(["--host", "::1", "--host", "0.0.0.0"])
 
     assert settings().host == ("::1", "0.0.0.0")
 
 
 def test_a_port_may_be_off() -> None:
-    cli.main(["--tcp-port", "-1"])
+    main.main(["--tcp-port", "-1"])
 
     assert settings().tcp_port == -1
 
@@ -95,7 +96,7 @@ def test_a_port_may_be_off() -> None:
     [("--memory", True, True), ("--no-memory", False, True), ("--no-rooms.create", False, False)],
 )
 def test_switches_turn_on_and_off(flag: str, memory: bool, create: bool) -> None:
-    cli.main([flag])
+    main.main([flag])
 
     assert (settings().memory, settings().rooms.create) == (memory, create)
 
@@ -104,23 +105,23 @@ def test_environment_and_file_count_too(monkeypatch: pytest.MonkeyPatch, tmp_pat
     (tmp_path / "gateway.toml").write_text("web_port = 81")
     monkeypatch.setenv("GATEWAY_LIMITS__BURST", "5")
 
-    cli.main(["--config", str(tmp_path / "gateway.toml")])
+    main.main(["--config", str(tmp_path / "gateway.toml")])
 
     assert (settings().web_port, settings().limits.burst) == (81, 5)
 
 
 def test_classic_starts_the_chat_of_the_origin(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["--classic"]) == 1
+    assert main.main(["--classic"]) == 1
     assert "port 9999 is taken" in capsys.readouterr().err
 
 
 def test_echo_has_only_the_plain_door() -> None:
-    assert cli.main(["echo", "--tcp-port", "2323", "--web-port", "8080"]) == 0
+    assert main.main(["echo", "--tcp-port", "2323", "--web-port", "8080"]) == 0
     assert (settings().tcp_port, settings().telnet_port, settings().web_port) == (2323, -1, -1)
 
 
 def test_bench_reads_its_own_arguments() -> None:
-    assert cli.main(["bench", "--readers", "5", "--help"]) == 0
+    assert main.main(["bench", "--readers", "5", "--help"]) == 0
     assert CALLED == [["--readers", "5", "--help"]]
 
 
@@ -135,9 +136,9 @@ def test_bench_reads_its_own_arguments() -> None:
 def test_whatever_ends_a_command_has_its_exit_code_and_its_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], function: str, code: int, said: str
 ) -> None:
-    monkeypatch.setitem(cli.COMMANDS, "serve", entry_replaced(cli.COMMANDS["serve"], function))
+    monkeypatch.setitem(main.COMMANDS, "serve", entry_replaced(main.COMMANDS["serve"], function))
 
-    assert cli.main([]) == code
+    assert main.main([]) == code
     assert capsys.readouterr().err == said
 
 
@@ -158,7 +159,7 @@ def test_whatever_ends_a_command_has_its_exit_code_and_its_line(
 def test_wrong_usage_is_told_and_exits_2(
     capsys: pytest.CaptureFixture[str], arguments: Sequence[str], said: str
 ) -> None:
-    assert cli.main(arguments) == 2
+    assert main.main(arguments) == 2
     assert said in capsys.readouterr().err
     assert not CALLED
 
@@ -166,12 +167,12 @@ def test_wrong_usage_is_told_and_exits_2(
 def test_wrong_settings_exit_78(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("GATEWAY_TCP_PROT", "1")
 
-    assert cli.main([]) == 78
+    assert main.main([]) == 78
     assert capsys.readouterr().err.endswith("the nearest known one is GATEWAY_TCP_PORT\n")
 
 
 def test_check_prints_every_setting_and_where_it_came_from(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["check", "--web-port", "0"]) == 0
+    assert main.main(["check", "--web-port", "0"]) == 0
     lines = capsys.readouterr().out.splitlines()
 
     assert len(lines) == len(SETTINGS)
@@ -182,7 +183,7 @@ def test_check_prints_every_setting_and_where_it_came_from(capsys: pytest.Captur
 
 @pytest.mark.parametrize("arguments", [["check", "--tcp-port", "70000"], ["check", "--config", "/none.toml"]])
 def test_check_answers_wrong_settings_with_78(arguments: Sequence[str]) -> None:
-    assert cli.main(arguments) == 78
+    assert main.main(arguments) == 78
 
 
 def test_version_is_the_package_version() -> None:
@@ -195,7 +196,7 @@ def test_help_shows_every_command_with_an_example_and_every_flag() -> None:
     result = run("--help")
 
     assert result.returncode == 0
-    for name, command in cli.COMMANDS.items():
+    for name, command in main.COMMANDS.items():
         assert f"\n  {name} " in result.stdout
         assert f" {command.example}\n" in result.stdout
     for setting in SETTINGS.values():
@@ -208,7 +209,7 @@ def test_help_and_version_may_be_words(habit: tuple[str, ...], capsys: pytest.Ca
     outputs = []
     for words in (habit, meant):
         with pytest.raises(SystemExit) as left:
-            cli.main(words)
+            main.main(words)
         outputs.append((left.value.code, capsys.readouterr()))
     assert outputs[0] == outputs[1] and outputs[0][0] == 0
 
@@ -218,7 +219,7 @@ def test_every_command_has_its_own_help(command: str) -> None:
     result = run(command, "--help")
 
     assert result.returncode == 0
-    assert cli.COMMANDS[command].example in result.stdout
+    assert main.COMMANDS[command].example in result.stdout
 
 
 def test_the_help_of_echo_shows_only_what_echo_uses() -> None:
@@ -249,7 +250,7 @@ def test_output_that_nobody_reads_is_no_traceback(arguments: Sequence[str]) -> N
     assert result.returncode in (0, 1)
 
 
-@pytest.mark.parametrize("part", ["gateway.checkout:enter", "gateway.cli:main"])
+@pytest.mark.parametrize("part", ["gateway.checkout:enter", "gateway.cli.main:main"])
 def test_ctrl_c_while_the_program_is_being_loaded_is_no_traceback(
     part: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -266,10 +267,15 @@ def test_ctrl_c_while_the_program_is_being_loaded_is_no_traceback(
 
 
 def test_help_loads_neither_the_web_nor_the_hub() -> None:
-    code = (
-        "import sys; from gateway import cli\ntry: cli.main(['--help'])\nfinally: print(*sys.modules, file=sys.stderr)"
-    )
+    code = """
+import sys
+from gateway.cli.main import main
 
+try:
+    main(["--help"])
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stderr.split()
 
     heavy = {

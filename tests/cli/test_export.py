@@ -11,15 +11,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.cli import main
+from gateway.cli import export
+from gateway.cli.main import main
 from gateway.errors import StartError
 from gateway.journal.backup import LargeFile
-from gateway.store import export
+from tests.cli.conftest import FakeGateway
+from tests.cli.test_backup import asked, data, epoch, no_pauses
+from tests.cli.test_main import ROOT
 from tests.fakes import PATIENCE
 from tests.redis.servers import RedisServer
-from tests.store.conftest import FakeGateway
-from tests.store.test_backup import asked, data, epoch, no_pauses
-from tests.test_cli import ROOT
 from tests.test_login_link import one_line
 
 __all__ = ["data", "no_pauses"]

@@ -14,14 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from gateway import wording
-from gateway.core.ports.archive import ExportLines, Filled, WrongLine, written
-from gateway.core.quantity import short_size
-from gateway.errors import JournalError, StartError, UsageError
-from gateway.journal.archive import copied, dump, fill, unused
-from gateway.journal.backup import LargeFile
-from gateway.process.files import write_whole
-from gateway.store.backup import Progress, watch
-from gateway.store.place import (
+from gateway.cli.backup import Progress, watch
+from gateway.cli.store import (
     JOURNAL,
     PATIENCE,
     Question,
@@ -33,6 +27,12 @@ from gateway.store.place import (
     redis_archive,
     request,
 )
+from gateway.core.ports.archive import ExportLines, Filled, WrongLine, written
+from gateway.core.quantity import short_size
+from gateway.errors import JournalError, StartError, UsageError
+from gateway.journal.archive import copied, dump, fill, unused
+from gateway.journal.backup import LargeFile
+from gateway.process.files import write_whole
 
 TOKEN_KEY = "token.key"
 

@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from gateway import wording
+from gateway.cli.store import Question, Unasked, kept, opened, redis_archive, request
 from gateway.core import name_rules
 from gateway.core.quantity import short_size
 from gateway.errors import JournalError, Refusal, StartError, UsageError
-from gateway.store.place import Question, Unasked, kept, opened, redis_archive, request
 
 POLL_SECONDS = 0.2
 

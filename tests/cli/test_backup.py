@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from gateway import wording
-from gateway.cli import main
+from gateway.cli import backup, store
+from gateway.cli.main import main
 from gateway.core.answer import Answer
 from gateway.core.protocol.message import Message
 from gateway.errors import JournalError, StartError
 from gateway.journal.sqlite import SqliteJournal
-from gateway.store import backup, place
-from tests.store.conftest import FakeGateway
+from tests.cli.conftest import FakeGateway
 from tests.test_login_link import one_line, somebody
 
 
@@ -83,7 +83,7 @@ def test_without_a_journal_there_is_nothing_to_do_and_none_is_made(
 def test_a_store_that_is_locked_by_a_gateway_that_cannot_be_asked_is_left_alone(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place, "PATIENCE", 0.0)
+    monkeypatch.setattr(store, "PATIENCE", 0.0)
     with somebody(404, b"{}") as page, closing(sqlite3.connect(data / "journal.sqlite3")) as other:
         (data / "running.json").write_text(json.dumps({"page": page, "secret": "s"}))
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -220,6 +220,6 @@ def test_without_the_package_redis_that_is_told(
     def missing(name: str) -> None:
         raise ModuleNotFoundError(name="redis")
 
-    monkeypatch.setattr(place, "import_module", missing)
-    with pytest.raises(StartError, match=re.escape(wording.NO_REDIS_PACKAGE)), place.redis_archive("unix:///nowhere"):
+    monkeypatch.setattr(store, "import_module", missing)
+    with pytest.raises(StartError, match=re.escape(wording.NO_REDIS_PACKAGE)), store.redis_archive("unix:///nowhere"):
         pass
