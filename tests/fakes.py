@@ -18,9 +18,8 @@ from gateway.core.clock import Clock
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators, operators_over
 from gateway.core.ports.cluster import Cluster
-from gateway.core.ports.feed import Feed
 from gateway.core.ports.index import Index
-from gateway.core.ports.journal import Journal
+from gateway.core.ports.journal import Feed, Journal
 from gateway.core.ports.transport import Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door

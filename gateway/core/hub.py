@@ -29,9 +29,8 @@ from gateway.core.clock import LOOK_SECONDS, Clock
 from gateway.core.delivery import Delivery, Stalls
 from gateway.core.gate import Gate
 from gateway.core.ports.cluster import SESSION_BITS, Alone, Cluster
-from gateway.core.ports.feed import Feed, NoFeed
 from gateway.core.ports.index import Index
-from gateway.core.ports.journal import Journal, Memory
+from gateway.core.ports.journal import Feed, Journal, Memory, NoFeed
 from gateway.core.ports.ledger import Measure
 from gateway.core.ports.transport import Transport
 from gateway.core.protocol.close_reason import CloseReason

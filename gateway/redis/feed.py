@@ -22,8 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from gateway import wording
-from gateway.core.ports.feed import Follower
-from gateway.core.ports.journal import RoomRecord
+from gateway.core.ports.journal import Follower, RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import BackplaneError
 from gateway.redis.backplane import TRY_SECONDS, Argument, Backplane, cure_of

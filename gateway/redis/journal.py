@@ -74,7 +74,7 @@ class RedisJournal:
         return self.backplane.do("open", arguments, lambda answer: record_of(room, answer))
 
     def append(self, batch: list[Message], done: Appended) -> None:
-        """As `Journal.append`; `done` may get messages of which some are refused (`core.ports.feed`)."""
+        """As `Journal.append`; `done` may get messages of which some are refused (`core.ports.journal`)."""
         if batch:
             _Batch(self, batch, done)
         else:

@@ -13,9 +13,8 @@ from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.operators.assembly import operators_over
 from gateway.core.ports.cluster import Cluster
-from gateway.core.ports.feed import Feed
 from gateway.core.ports.index import Index
-from gateway.core.ports.journal import Journal, Person
+from gateway.core.ports.journal import Feed, Journal, Person
 from gateway.core.ports.ledger import Ledger
 from gateway.core.protocol.message import Door, Message
 from gateway.core.protocol.wire import FRAME, PLAIN

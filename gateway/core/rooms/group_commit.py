@@ -4,7 +4,7 @@ Why batches: a commit costs about the same for one message as for a thousand, so
 what arrives during one commit, and nothing waits for a timer. Why one at a time: the journal numbers messages in the
 order of its batches, and a failed batch must not be overtaken by one that was sent after it.
 
-With a journal that several nodes share, what is shown and in which order is decided by its feed (`core.ports.feed`):
+With a journal that several nodes share, what is shown and in which order is decided by its feed (`core.ports.journal`):
 `arrived` and `settle` take each message of a batch singly, and the journal's answer only ends the batch.
 
 Only the journal's answer decides what becomes of a message: it is published and then acknowledged, or it is refused. So

@@ -10,8 +10,7 @@ import msgspec
 from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
-from gateway.core.ports.feed import Feed
-from gateway.core.ports.journal import Journal, RoomRecord
+from gateway.core.ports.journal import Feed, Journal, RoomRecord
 from gateway.core.protocol.events import Notice, storage_refusal
 from gateway.core.rooms.fanout import Room
 from gateway.core.rooms.join_notices import tell_room

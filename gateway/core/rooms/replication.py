@@ -1,6 +1,6 @@
 """Replication: what comes out of a journal that several nodes share changes this node's rooms.
 
-The feed (`core.ports.feed`) hands on each room's messages in the one order that the journal has given them, whoever
+The feed (`core.ports.journal`) hands on each room's messages in the one order that the journal has given them, whoever
 appended them. The room's log takes them as they come. A message that was sent from here is recognized by being the very
 object that was appended: its author gets the acknowledgement, and as a terminal not its own line back. A message of
 another node has no author here.

@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.core.ports.feed import Follower
-from gateway.core.ports.journal import RoomRecord
+from gateway.core.ports.journal import Follower, RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import BackplaneError, JournalError
 from gateway.journal.memory import MemoryJournal
