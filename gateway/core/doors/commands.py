@@ -18,8 +18,7 @@ from gateway.core.doors.post import whisper
 from gateway.core.doors.preferences import PREFERENCES, Preference
 from gateway.core.doors.search import search
 from gateway.core.doors.sign_in import login, resume, source_of, take_nick
-from gateway.core.doors.who import rooms_of, who
-from gateway.core.doors.whois import whois
+from gateway.core.doors.who import rooms_of, who, whois
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorCommand

@@ -13,7 +13,7 @@ from gateway.core import sanitize
 from gateway.core.doors import commands
 from gateway.core.doors.join import TERMINAL_RECENT, Greeting, show_history
 from gateway.core.doors.post import say_at_length
-from gateway.core.doors.whois import serve_whois
+from gateway.core.doors.who import serve_whois
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.ports.transport import Transport

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from gateway.core.doors import whois
+from gateway.core.doors import who
 from gateway.core.protocol.close_reason import CloseReason
 from tests.core.nodes import Nodes
 from tests.core.world import Peer, World
@@ -81,10 +81,10 @@ def test_one_who_leaves_meanwhile_or_a_node_of_another_version_is_told(nodes: No
     ana, _bob = worlds[0].terminal("ana"), worlds[1].terminal("bob")
     nodes.settle()
     served = nodes.clusters["b"].served
-    other = served[whois.KIND]
-    served[whois.KIND] = lambda asked: other(msgspec.json.encode({}))
+    other = served[who.KIND]
+    served[who.KIND] = lambda asked: other(msgspec.json.encode({}))
     assert asked(nodes, ana, "/whois bob") == "!! backplane: b does not answer: it is of another version"
-    served[whois.KIND] = lambda asked: other(msgspec.json.encode({"nick": "nobody"}))
+    served[who.KIND] = lambda asked: other(msgspec.json.encode({"nick": "nobody"}))
     assert asked(nodes, ana, "/whois bob") == "!! no_such_user: they have just left"
     nodes.clusters["a"].away = True
     assert asked(nodes, ana, "/whois bob").startswith("!! backplane") or asked(nodes, ana, "/whois ana")
