@@ -7,11 +7,10 @@ from gateway.core.hub import Hub
 from gateway.core.operators.audit import Audit
 from gateway.core.operators.bulk import BulkActions
 from gateway.core.operators.drain import DoorPorts, Drain
-from gateway.core.operators.maintenance import LogLevelControl, Maintenance
+from gateway.core.operators.maintenance import LogLevelControl, Maintenance, Upkeep
 from gateway.core.operators.moderation import Moderation
 from gateway.core.operators.redaction import Redaction
 from gateway.core.operators.standing_orders import StandingOrders
-from gateway.core.operators.upkeep import Upkeep
 from gateway.core.operators.watching import Watching
 from gateway.core.roles import PasswordCheck
 

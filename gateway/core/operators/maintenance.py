@@ -1,21 +1,28 @@
-"""What operators do to the gateway itself: raise the log level for a while, and close it to newcomers for maintenance.
+"""What operators do to the gateway itself: a log level for a while, closing it to newcomers, a backup, a new epoch.
 
-Both are of all nodes: what is switched at one is heard by the others. The log level goes back by itself. No level shows
-what people say: no message's text is ever logged, not even at debug.
+Level and closing are of all nodes: what is switched at one is heard by the others. The log level goes back by itself.
+No level shows what people say: no message's text is ever logged, not even at debug.
+
+A backup takes a while, so it is begun, watched and perhaps stopped, one at a time; the record of it is made when it has
+ended, with what came of it. It goes on when whoever began it has gone.
 """
 
 from collections.abc import Callable
+from enum import StrEnum
+
+import msgspec
 
 from gateway import wording
-from gateway.core import sanitize
+from gateway.core import name_rules, sanitize
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.gate import Gate
-from gateway.core.operators.audit import REASON_BYTES, Outcome
+from gateway.core.hub import Hub
+from gateway.core.operators.audit import REASON_BYTES, Audit, Outcome
 from gateway.core.operators.moderation import Moderation
 from gateway.core.ports.cluster import Cluster, LogLevelSet, Maintained, ordered_at
 from gateway.core.roles import Operator, Role
-from gateway.errors import Code, Refusal
+from gateway.errors import Code, JournalError, Refusal
 
 LEVELS = ("debug", "info", "warning", "error")
 SECONDS = 900
@@ -152,3 +159,100 @@ class Maintenance:
         begun = self._clock.wall() if self.words is None else self.since
         self.since = None if words is None else begun
         self._gate.maintain(words)
+
+
+class BackupState(StrEnum):
+    """How far a backup is."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+class BackupReport(msgspec.Struct, frozen=True):
+    """A backup since the start: of `total` pages so many are `copied`; `text` says why it has failed."""
+
+    file: str
+    state: BackupState
+    copied: int = 0
+    total: int = 0
+    text: str = ""
+
+
+class Upkeep:
+    """The verbs. A refusal is answered, not raised. `mark` is called with what was done, in words."""
+
+    def __init__(self, hub: Hub, audit: Audit, moderation: Moderation, mark: Callable[[str], None]) -> None:
+        self.backup: BackupReport | None = None
+        """The backup that was begun last."""
+        self._hub = hub
+        self._audit = audit
+        self._moderation = moderation
+        self._mark = mark
+        self._halted = False
+
+    def begin_backup(self, operator: Operator, file: str, replace: bool) -> Answer[BackupReport | Refusal]:
+        """Begin to write a backup into the file, given by its whole path; see `ports.archive.Whole.copy`."""
+        try:
+            operator.check(Role.ADMIN)
+            if not file.startswith("/") or "\0" in file:
+                raise Refusal(Code.BAD_MESSAGE, wording.BACKUP_ABSOLUTE)
+            if self._running is not None:
+                raise Refusal(Code.BUSY, wording.BACKUP_RUNS, retry_ms=1000)
+        except Refusal as refusal:
+            self._audit.note(operator, "backup", file, "", f"refused: {refusal.text}")
+            return self._audit.once_stored(refusal)
+        self.backup, self._halted = BackupReport(file, BackupState.RUNNING), False
+
+        def going(copied: int, total: int) -> bool:
+            self.backup = BackupReport(file, BackupState.RUNNING, copied, total)
+            return not self._halted
+
+        def ended(failure: JournalError | None) -> None:
+            state = BackupState.COMPLETE if failure is None else BackupState.FAILED
+            assert self.backup is not None, "it was begun"
+            self.backup = msgspec.structs.replace(self.backup, state=state, text=str(failure or ""))
+            self._mark(f"{operator.name}: backup ({state})")
+            result = "done" if failure is None else f"failed: {failure}"
+            self._audit.note(operator, "backup", file, "", result)
+
+        self._hub.journal.copy(file, replace, going).then(ended)
+        return Answer.of(self.backup)
+
+    def stop_backup(self, operator: Operator) -> Answer[Outcome | Refusal]:
+        """Stop the backup that is being written; there will be no file."""
+
+        def act() -> Outcome:
+            running = self._running
+            if running is None:
+                raise Refusal(Code.BAD_MESSAGE, wording.BACKUP_NONE)
+            self._halted = True
+            return Outcome(wording.BACKUP_HALTED, running.file)
+
+        return self._moderation.perform(operator, Role.ADMIN, "backup stop", "", "", act)
+
+    @property
+    def _running(self) -> BackupReport | None:
+        running = self.backup is not None and self.backup.state is BackupState.RUNNING
+        return self.backup if running else None
+
+    def new_epoch(self, operator: Operator, room: str) -> Answer[Outcome | Refusal]:
+        """Give a room a new epoch: who reads it begins anew, and its numbers go on."""
+
+        def renewed(known: bool | Refusal) -> Answer[Outcome | Refusal]:
+            def act() -> Outcome:
+                if isinstance(known, Refusal):
+                    raise known
+                if not known:
+                    raise Refusal(Code.NO_SUCH_ROOM, wording.NO_SUCH_STORED_ROOM.format(room=name))
+                return Outcome(wording.EPOCH_RENEWED.format(room=name), f"#{name}")
+
+            return self._moderation.perform(operator, Role.ADMIN, "new epoch", f"#{name}", "", act)
+
+        try:
+            operator.check(Role.ADMIN)
+            name = name_rules.room(room)
+        except Refusal as refusal:
+            self._audit.note(operator, "new epoch", room, "", f"refused: {refusal.text}")
+            return self._audit.once_stored(refusal)
+        return self._hub.rooms.renew_epoch(name).chain(renewed)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from gateway.core.operators.upkeep import BackupReport
+from gateway.core.operators.maintenance import BackupReport
 from gateway.core.ports.ledger import AuditPage
 from gateway.core.stats.timeseries import STEPS
 from gateway.errors import Code

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.core.answer import Answer
-from gateway.core.operators.upkeep import BackupReport, BackupState
+from gateway.core.operators.maintenance import BackupReport, BackupState
 from gateway.errors import Code, JournalError, Refusal
 from tests.core.operators.test_moderation import ADMIN, OPERATOR, results
 from tests.core.world import World
