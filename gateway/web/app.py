@@ -51,10 +51,9 @@ from gateway.web.http.responses import Responses
 from gateway.web.http.strict_requests import Head, check_upgrade
 from gateway.web.http.timer_wheel import TimerWheel
 from gateway.web.http.tls_transport import TlsLayer
-from gateway.web.messages import MessageDoor
 from gateway.web.monitoring import Monitoring
 from gateway.web.room_log import RoomDownload
-from gateway.web.rooms import PAGE_DATA, ChatPage, RoomDoor
+from gateway.web.rooms import PAGE_DATA, ChatPage, MessageDoor, RoomDoor
 from gateway.web.settings import WebOptions
 from gateway.web.static_files import Assets, Pages
 from gateway.web.streams import Streams

@@ -30,10 +30,9 @@ from gateway.web.dispatch import (
 )
 from gateway.web.docs import ApiDocument, DocsPage
 from gateway.web.http.request import SEQ_LIMIT
-from gateway.web.messages import MessageDoor, RedactRequest
 from gateway.web.monitoring import HealthReport, Monitoring
 from gateway.web.room_log import RoomDownload
-from gateway.web.rooms import ChatPage, HistoryPage, PostBody, RoomDoor, Stored
+from gateway.web.rooms import ChatPage, HistoryPage, MessageDoor, PostBody, RedactRequest, RoomDoor, Stored
 from gateway.web.static_files import Assets
 from gateway.web.streams import Streams
 from gateway.web.upgrade import WebSockets
