@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from gateway import __version__, wording
-from gateway.accounts.authenticator import Authenticator
+from gateway.accounts.authenticator import Authenticator, Others
 from gateway.config.settings import Settings
 from gateway.core.address import Networks, host_and_port
 from gateway.core.clock import Clock
@@ -118,8 +118,9 @@ class Gateway:
         self.manager = ServiceManager.of(os.environ) if worker is None else ServiceManager(worker.mouth)
         passed = by_port_name(passed_sockets(os.environ), settings) if worker is None else worker.sockets
         self.listeners = Listeners(self.server, self.hub.gate, dict(passed), part)
-        guesses = () if part is None else (part.attempts, part.known)
-        self.passwords = Authenticator(accounts_of(settings.admin), self.clock.now, *guesses)
+        payments, known = (None, None) if part is None else (part.attempts, part.known)
+        others = Others(self.hub.cluster, self._family, worker is None or worker.place == 0)
+        self.passwords = Authenticator(accounts_of(settings.admin), self.clock.now, payments, known, others)
         self.hub.identities.reserve(self.passwords.names)
         self.operators = operators_over(
             self.hub,
@@ -304,8 +305,13 @@ class Gateway:
         started, worker, doors = self.hub.stats.sampler.started_at, self.worker, tuple(self.listeners.doors())
         if worker is None:
             return NodeCard(cluster.node, cluster.number, name, version=__version__, started_at=started, doors=doors)
-        family = hashlib.sha256(worker.secret.encode()).hexdigest()[:16]
-        return NodeCard(cluster.node, cluster.number, name, worker.place + 1, family, __version__, started, doors=doors)
+        place, family = worker.place + 1, self._family
+        return NodeCard(cluster.node, cluster.number, name, place, family, __version__, started, doors=doors)
+
+    @property
+    def _family(self) -> str:
+        """See `NodeCard.family`."""
+        return "" if self.worker is None else hashlib.sha256(self.worker.secret.encode()).hexdigest()[:16]
 
     def _not_ready(self) -> Refusal | None:
         """Why load balancers should send nobody here; None: all is well."""

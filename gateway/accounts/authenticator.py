@@ -29,6 +29,7 @@ from gateway.accounts.accounts import Accounts, composed, digest_of
 from gateway.core import sanitize
 from gateway.core.address import is_loopback, subscriber
 from gateway.core.answer import Answer
+from gateway.core.ports.cluster import Alone, Cluster, GuessesFailed
 from gateway.core.roles import Operator
 from gateway.core.sessions import rate_limit
 from gateway.core.sessions.rate_limit import OwnPayments, Payments
@@ -92,13 +93,32 @@ class OwnKnownKeys:
         return key in self._keys
 
 
+class Others(NamedTuple):
+    """The other nodes, which count what is guessed here, as this one counts what is guessed there. Workers that share
+    their buckets are of one `family`, and only one of them `hears` the others."""
+
+    cluster: Cluster
+    family: str = ""
+    hears: bool = True
+
+
+NO_OTHERS = Others(Alone())
+
+
 class LoginThrottle:
     """The buckets. `clock` returns monotonic seconds. `payments` and `known` are those of several processes."""
 
     def __init__(
-        self, clock: Callable[[], float], payments: Payments | None = None, known: KnownKeys | None = None
+        self,
+        clock: Callable[[], float],
+        payments: Payments | None = None,
+        known: KnownKeys | None = None,
+        others: Others = NO_OTHERS,
     ) -> None:
         self._clock = clock
+        self._others = others
+        if others.hears:
+            others.cluster.hear(GuessesFailed, self._failed_elsewhere)
         self._payments = OwnPayments(SWEEP_AT) if payments is None else payments
         self._known = OwnKnownKeys() if known is None else known
 
@@ -117,6 +137,17 @@ class LoginThrottle:
         """Return what an attempt has paid: it was not a wrong guess."""
         for key in keys:
             self._payments.give_back(key, key.kind.rate)
+
+    def failed(self, keys: Iterable[Key]) -> None:
+        """An attempt that has paid from these buckets was a wrong guess: the other nodes count it too."""
+        payers = [(key.kind.name, key.name, key.network) for key in keys]
+        self._others.cluster.tell(GuessesFailed(payers, self._others.family))
+
+    def _failed_elsewhere(self, guesses: GuessesFailed) -> None:
+        if self._others.family and guesses.family == self._others.family:
+            return
+        for kind, name, network in guesses.payers:
+            self.take([Key(BucketKind[kind], name, network)])  # not more than a bucket holds: nodes hear it late
 
     def remember(self, key: Key) -> None:
         """This key has succeeded."""
@@ -144,7 +175,8 @@ log = logging.getLogger("gateway.admin")
 
 class Authenticator:
     """Checks passwords and tokens. `clock` returns monotonic seconds. The caller records the result, and completes the
-    `source` of the operator, which is only the address here. `payments` and `known` as for `LoginThrottle`."""
+    `source` of the operator, which is only the address here. `payments`, `known` and `others` as for
+    `LoginThrottle`."""
 
     def __init__(
         self,
@@ -152,9 +184,10 @@ class Authenticator:
         clock: Callable[[], float],
         payments: Payments | None = None,
         known: KnownKeys | None = None,
+        others: Others = NO_OTHERS,
     ) -> None:
         self._accounts = accounts
-        self._attempts = LoginThrottle(clock, payments, known)
+        self._attempts = LoginThrottle(clock, payments, known, others)
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(HASHING_AT_ONCE, thread_name_prefix="password")
         self._wrong_tokens: dict[Key, None] = {}
@@ -215,6 +248,7 @@ class Authenticator:
             self._attempts.give_back(keys)
             return Refusal(Code.BUSY, wording.PASSWORD_UNCHECKED, retry_ms=1000)
         if account is None or not future.result():
+            self._attempts.failed(keys)
             return Refusal(Code.FORBIDDEN, wording.WRONG_LOGIN)
         self._attempts.give_back(keys)
         self._attempts.remember(keys[0])
@@ -233,6 +267,7 @@ class Authenticator:
             while len(self._wrong_tokens) >= WRONG_TOKENS:
                 del self._wrong_tokens[next(iter(self._wrong_tokens))]
             self._wrong_tokens[keys[0]] = None
+            self._attempts.failed(keys)
             raise Refusal(Code.TOKEN_INVALID, wording.TOKEN_UNKNOWN)
         self._attempts.give_back(keys)
         self._attempts.remember(keys[0])
@@ -247,6 +282,8 @@ class Authenticator:
         self._take(tuple(keys))
         if right:
             self._attempts.give_back(keys)
+        else:
+            self._attempts.failed(keys)
 
     def _keys(self, name: str, address: str) -> tuple[Key, ...]:
         """The buckets of an attempt, first its pair of name and address. Many people may share loopback, so it has no

@@ -15,10 +15,12 @@ from functools import partial
 
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
-from gateway.core.ports.cluster import Cluster, Missed, NodeGone, PeopleThere
-from gateway.core.rooms.fanout import NOBODY, Room
+from gateway.core.ports.cluster import Cluster, Missed, NodeGone, PeopleThere, TypingThere
+from gateway.core.protocol.events import Typing
+from gateway.core.rooms.fanout import NOBODY, Member, Room
 from gateway.core.rooms.join_notices import JoinNotices
 from gateway.core.rooms.registry import NO_COUNTS, ListedRoom, Rooms
+from gateway.core.sessions.session import OWED_BYTES
 from gateway.errors import JournalError, Refusal
 
 SHOWN_EVERY = 1.0
@@ -41,6 +43,7 @@ class RemotePresence:
         if cluster.node:
             rooms.look, notices.introduced = self._look, self.changed
         cluster.hear(PeopleThere, self._heard)
+        cluster.hear(TypingThere, self._typing)
         cluster.hear(NodeGone, lambda gone: self._gone(gone.node))
         cluster.hear(Missed, lambda missed: self._say_again())
 
@@ -53,6 +56,13 @@ class RemotePresence:
             self._clock.later(SHOWN_EVERY, partial(self._show, room))
         if renamed is not None:
             self._due[room].append(renamed)
+
+    def typing(self, member: Member) -> None:
+        """The member is typing: tell the room's other browsers, also at other nodes."""
+        room, nick = member.room, member.session.nick
+        _tell_typing(room, nick, member)
+        if room.elsewhere:
+            self._cluster.tell(TypingThere(room.name, nick))
 
     def _show(self, name: str) -> None:
         renamed = self._due.pop(name, [])
@@ -107,6 +117,11 @@ class RemotePresence:
         if room is not None:
             self._update(room, there)
 
+    def _typing(self, there: TypingThere) -> None:
+        room = self._rooms.get(there.room)
+        if room is not None:
+            _tell_typing(room, there.nick)
+
     def _gone(self, node: str) -> None:
         for room in self._rooms.values():
             if node in room.elsewhere:
@@ -132,3 +147,10 @@ class RemotePresence:
             room.presences.counted()
         if room.presences.pending and room.members:
             self._notices.tell_soon(room)
+
+
+def _tell_typing(room: Room, nick: str, typing: Member | None = None) -> None:
+    if not room.presences.crowd:
+        for other in room.members.values():
+            if other is not typing and other.session.wire.objects and len(other.session.owed) < OWED_BYTES:
+                other.session.tell(Typing(room.name, nick))

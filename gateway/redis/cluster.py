@@ -22,11 +22,12 @@ from gateway.core.answer import Answer
 from gateway.core.ports.cluster import (
     AnnouncementMade,
     CodeUsed,
+    ConnectionsThere,
     DrainBegun,
     DrainEnded,
     Fact,
     Forgotten,
-    Hearers,
+    GuessesFailed,
     LinkMinted,
     LinkUsed,
     LoginsChanged,
@@ -40,6 +41,7 @@ from gateway.core.ports.cluster import (
     PersonKicked,
     SanctionsChanged,
     Serve,
+    TypingThere,
     Whisper,
 )
 from gateway.core.ports.journal import Person
@@ -54,13 +56,30 @@ LEASE_MS = 10_000
 """See server.lua."""
 CLAIMED_EVERY = 12 * 3600.0
 KINDS: tuple[type[Fact], ...] = (
-    SanctionsChanged, LoginsChanged, PersonChanged, CodeUsed, PeopleThere, Whisper, AnnouncementMade, PersonKicked,
-    Maintained, DrainBegun, DrainEnded, LogLevelSet, LinkMinted, LinkUsed,
+    SanctionsChanged, LoginsChanged, PersonChanged, CodeUsed, PeopleThere, ConnectionsThere, TypingThere, Whisper,
+    AnnouncementMade, PersonKicked, Maintained, DrainBegun, DrainEnded, LogLevelSet, GuessesFailed,
+    LinkMinted, LinkUsed,
 )  # fmt: skip
 """The facts, each an event of the house of its own kind: its tag."""
 
 F = TypeVar("F", bound=Fact)
 packed = msgspec.json.Encoder().encode
+
+
+class Hearers:
+    """Who wants to hear which facts."""
+
+    def __init__(self) -> None:
+        self._by_kind: dict[type, list[Callable[[Any], object]]] = {}
+
+    def add(self, kind: type[F], use: Callable[[F], object]) -> None:
+        """As `Cluster.hear`."""
+        self._by_kind.setdefault(kind, []).append(use)
+
+    def tell(self, fact: Fact) -> None:
+        """Hand a fact to those who want to hear it."""
+        for use in self._by_kind.get(type(fact), ()):
+            use(fact)
 
 
 class RedisCluster:

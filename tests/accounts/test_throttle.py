@@ -2,8 +2,18 @@
 
 import pytest
 
-from gateway.accounts.authenticator import EVERYBODY, KNOWN_LIMIT, SWEEP_AT, BucketKind, Key, LoginThrottle, network
+from gateway.accounts.authenticator import (
+    EVERYBODY,
+    KNOWN_LIMIT,
+    SWEEP_AT,
+    BucketKind,
+    Key,
+    LoginThrottle,
+    Others,
+    network,
+)
 from gateway.core.sessions.rate_limit import OwnPayments
+from tests.core.nodes import Nodes
 from tests.fakes import StandingClock
 
 PAIR = Key(BucketKind.PAIR, "admin", "10.0.0.1")
@@ -85,3 +95,53 @@ def test_the_last_addresses_that_succeeded_are_known(attempts: LoginThrottle) ->
 )
 def test_under_which_name_an_address_is_counted(address: str, counted: tuple[str, bool]) -> None:
     assert network(address) == counted
+
+
+def keepers(*others: Others) -> list[LoginThrottle]:
+    """Throttles of several nodes or workers."""
+    return [LoginThrottle(StandingClock(), others=each) for each in others]
+
+
+def wrong(attempts: LoginThrottle, *keys: Key) -> bool:
+    """Guess wrongly, if that is allowed; return whether it was."""
+    if attempts.take(keys):
+        return False
+    attempts.failed(keys)
+    return True
+
+
+def test_what_is_guessed_at_one_node_counts_at_the_others() -> None:
+    nodes = Nodes()
+    here, there = keepers(Others(nodes.add("a")), Others(nodes.add("b")))
+    guesses = []
+    for attempts in (here, there) * 3:
+        guesses.append(wrong(attempts, PAIR, EVERYBODY))
+        nodes.settle()
+    assert guesses == [True] * 3 + [False] * 3
+
+
+def test_guesses_at_many_nodes_at_once_do_not_lengthen_the_wait() -> None:
+    nodes = Nodes()
+    here, there = keepers(Others(nodes.add("a")), Others(nodes.add("b")))
+    assert all(wrong(attempts, PAIR) for attempts in (here, there) * 3)
+    nodes.settle()
+    assert here.take([PAIR]) == there.take([PAIR]) == pytest.approx(20)
+
+
+def test_workers_that_share_their_buckets_count_a_guess_once() -> None:
+    nodes = Nodes()
+    shared = OwnPayments(SWEEP_AT)
+    family = [
+        LoginThrottle(StandingClock(), shared, others=Others(nodes.add(name), "f", name == "w1"))
+        for name in ("w1", "w2")
+    ]
+    (alone,) = keepers(Others(nodes.add("a")))
+    for attempts in (*family, alone):
+        assert wrong(attempts, PAIR)
+        nodes.settle()
+    assert [family[1].take([PAIR]) > 0, alone.take([PAIR]) > 0] == [True, True]
+    fresh = Key(BucketKind.PAIR, "ana", "10.0.0.1")
+    for attempts in family:
+        assert wrong(attempts, fresh)
+        nodes.settle()
+    assert family[0].take([fresh]) == 0

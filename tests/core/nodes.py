@@ -17,7 +17,6 @@ from gateway.core.ports.cluster import (
     CodeUsed,
     Fact,
     Forgotten,
-    Hearers,
     LoginsChanged,
     Missed,
     NodeCard,
@@ -32,6 +31,7 @@ from gateway.core.roles import AuditEntry
 from gateway.errors import JournalError
 from gateway.journal.ledger import MemoryLedger
 from gateway.journal.memory import MemoryJournal
+from gateway.redis.cluster import Hearers
 from tests.core.world import Peer, World
 
 F = TypeVar("F", bound=Fact)
@@ -226,13 +226,18 @@ class Nodes:
 
     def start(self, name: str, bits: Callable[[int], int] | None = None, **more: Any) -> World:
         """One more node; `bits` draws its guest names."""
-        cluster = self.clusters[name] = LinkedCluster(self, name)
+        cluster = self.add(name)
         journal: Any = MemoryJournal()
         journal.ledger = SharedLedger(self.ledger, cluster)
         journal.remember = lambda people: self._remember(cluster, people)
         world = World(journal=journal, cluster=cluster, bits=bits or (lambda size: next(self._bits)), **more)
         self.worlds.append(world)
         return world
+
+    def add(self, name: str) -> LinkedCluster:
+        """The cluster of one more node that has no hub."""
+        cluster = self.clusters[name] = LinkedCluster(self, name)
+        return cluster
 
     def answer(self) -> None:
         """Let the store's answers arrive, but no facts."""

@@ -2,8 +2,9 @@
 
 import msgspec
 
-from gateway.core.ports.cluster import Alone, Fact, Hearers, LoginsChanged, Missed, SanctionsChanged
+from gateway.core.ports.cluster import Alone, Fact, LoginsChanged, Missed, SanctionsChanged
 from gateway.core.ports.ledger import Measure, Sanction
+from gateway.redis.cluster import Hearers
 
 
 def test_a_fact_comes_back_from_json_as_it_was() -> None:

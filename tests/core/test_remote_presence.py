@@ -163,3 +163,22 @@ def test_a_newcomer_to_a_crowd_is_not_compared_with_everybody_in_it(nodes: Nodes
         sys.setprofile(None)
     assert page.told("joined")[0]["count"] == MEMBERS_LISTED + 102
     assert looks < 20
+
+
+def test_who_is_typing_is_told_at_the_other_node(nodes: Nodes, here: World, there: World) -> None:
+    ana, kim = here.browser("ana"), there.browser("kim")
+    reader = named(nodes, there, "bob")
+    wait(nodes)
+    reader.forget()
+    ana.asks(type="typing", room="lobby")
+    nodes.settle()
+    assert kim.told("typing") == [{"type": "typing", "room": "lobby", "nick": "ana"}]
+    assert (ana.told("typing"), reader.lines) == ([], [])
+
+
+def test_typing_is_told_to_no_node_where_nobody_reads(nodes: Nodes, here: World, there: World) -> None:
+    ana = here.browser("ana")
+    wait(nodes)
+    ana.asks(type="typing", room="lobby")
+    here.run()
+    assert not nodes.facts

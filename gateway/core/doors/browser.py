@@ -21,7 +21,7 @@ from gateway.core.doors.sign_in import rename, take_nick, welcome
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.protocol.events import Error, Notice, Pong, Read, Typing, error_event, too_fast
+from gateway.core.protocol.events import Error, Notice, Pong, Read, error_event, too_fast
 from gateway.core.protocol.message import Kind
 from gateway.core.rooms.catch_up import Range
 from gateway.core.rooms.fanout import Member, member_of
@@ -296,13 +296,11 @@ class BrowserDoor:
         """Tell the room's browsers, if the room is small enough for it to matter; above the rate it is dropped
         silently."""
         member = self._member(session, write.room)
-        room = member.room
-        if self.hub.rate_limit.too_fast(session) or room.presences.crowd or self.hub.mutes.on(session) is not None:
+        crowd = member.room.presences.crowd
+        if self.hub.rate_limit.too_fast(session) or crowd or self.hub.mutes.on(session) is not None:
             return
         self.hub.rate_limit.pay(session)
-        for other in room.members.values():
-            if other is not member and other.session.wire.objects and len(other.session.owed) < OWED_BYTES:
-                other.session.tell(Typing(room.name, session.nick))
+        self.hub.remote_presence.typing(member)
 
     def _ping(self, session: Session, ping: Ping) -> None:
         session.tell(Pong() if ping.id is None else Pong(ping.id))

@@ -22,7 +22,7 @@ something may have it.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -108,6 +108,24 @@ class PeopleThere(msgspec.Struct, frozen=True, tag="people"):
     renamed: Sequence[tuple[str, str]] = ()
 
 
+class ConnectionsThere(msgspec.Struct, frozen=True, tag="connections"):
+    """The connections of a person to a node, the earliest first: since when each is there (ms since 1970 by Redis'
+    clock), and its number. If one has just come: its door and address."""
+
+    node: str
+    identity: str
+    connections: Sequence[tuple[int, int]]
+    door: str = ""
+    address: str = ""
+
+
+class TypingThere(msgspec.Struct, frozen=True, tag="typing"):
+    """Somebody is typing in a room."""
+
+    room: str
+    nick: str
+
+
 class Whisper(msgspec.Struct, frozen=True, tag="private"):
     """Somebody has written privately to somebody, at `ts` (ms since 1970)."""
 
@@ -169,6 +187,14 @@ class LogLevelSet(msgspec.Struct, frozen=True, tag="level"):
     at: int = 0
 
 
+class GuessesFailed(msgspec.Struct, frozen=True, tag="guess"):
+    """A password, a token or a code was guessed wrongly: what has paid for it (`accounts.authenticator.Key`), at a node
+    of that family (`NodeCard.family`), whose workers count it once for all of them."""
+
+    payers: Sequence[tuple[str, str, str]]
+    family: str = ""
+
+
 class LinkMinted(msgspec.Struct, frozen=True, tag="link"):
     """There is a one-time link to the dashboard; this is the digest of its token."""
 
@@ -196,6 +222,8 @@ Fact = (
     | PersonChanged
     | CodeUsed
     | PeopleThere
+    | ConnectionsThere
+    | TypingThere
     | Whisper
     | AnnouncementMade
     | PersonKicked
@@ -203,11 +231,11 @@ Fact = (
     | DrainBegun
     | DrainEnded
     | LogLevelSet
+    | GuessesFailed
     | LinkMinted
     | LinkUsed
 )
 F = TypeVar("F", bound=Fact)
-Hear = Callable[[Any], object]
 Serve = Callable[[bytes], Answer[bytes | JournalError]]
 
 
@@ -281,28 +309,16 @@ class Cluster(Protocol):
         """Let `use` answer the questions of that kind that other nodes ask this one."""
 
 
+def shared_time(cluster: Cluster, wall: int) -> int:
+    """What this machine's clock calls `wall`, by Redis' clock, which all nodes share (ms since 1970)."""
+    return wall + next((card.clock_ms for card in cluster.cards() if card.id == cluster.node), 0)
+
+
 def ordered_at(cluster: Cluster, wall: int, before: int) -> int:
-    """The time of an order that is given at `wall` by this machine's clock, by Redis' clock, which all nodes share (ms
-    since 1970). It is later than `before`, the time of the order that it takes the place of: of two orders all nodes
-    follow the later one, in whatever order they hear them."""
-    own = next((card.clock_ms for card in cluster.cards() if card.id == cluster.node), 0)
-    return max(wall + own, before + 1)
-
-
-class Hearers:
-    """Who wants to hear which facts; for implementations of `Cluster`."""
-
-    def __init__(self) -> None:
-        self._by_kind: dict[type, list[Hear]] = {}
-
-    def add(self, kind: type[F], use: Callable[[F], object]) -> None:
-        """As `Cluster.hear`."""
-        self._by_kind.setdefault(kind, []).append(use)
-
-    def tell(self, fact: Fact) -> None:
-        """Hand a fact to those who want to hear it."""
-        for use in self._by_kind.get(type(fact), ()):
-            use(fact)
+    """The time of an order that is given at `wall` by this machine's clock, as `shared_time`. It is later than
+    `before`, the time of the order that it takes the place of: of two orders all nodes follow the later one, in
+    whatever order they hear them."""
+    return max(shared_time(cluster, wall), before + 1)
 
 
 class Alone:

@@ -64,6 +64,7 @@ class Identities:
             identity = self._known[person.identity] = Identity(person.identity, person.nick)
             identity.holds_nick = False
         now = self._clock.trusted.now()
+        identity.roams = not person.seen
         identity.nick, identity.rooms, identity.gone_at = person.nick, tuple(person.rooms), min(person.seen or now, now)
         identity.reads = {room: (epoch, seq) for room, epoch, seq in person.reads} or NOTHING_READ
         self.own(identity, person.account)

@@ -15,9 +15,10 @@ from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.ports.cluster import Cluster
 from gateway.core.ports.journal import Journal, Person
-from gateway.core.protocol.events import Notice, storage_refusal
-from gateway.core.sessions.identity import CONNECTIONS, SWEEP_SECONDS, Identities, letters_of, person_of
+from gateway.core.protocol.events import storage_refusal
+from gateway.core.sessions.identity import SWEEP_SECONDS, Identities, letters_of, person_of
 from gateway.core.sessions.nick_holders import NICK_SECONDS, Nicknames
+from gateway.core.sessions.remote_connections import RemoteConnections
 from gateway.core.sessions.session import Identity, Session
 from gateway.core.stats.recent import RecentEvents
 from gateway.errors import Code, JournalError, Refusal
@@ -46,7 +47,7 @@ class IdentityRegistry:
         self._journal = journal
         self._clock = clock
         self._recent = recent
-        self._replace = replace
+        self._remote = RemoteConnections(cluster, identities, clock, replace)
         self._cluster = cluster
         self._changed: dict[Identity, None] = {}
         self._waiting: list[Answer[JournalError | None]] = []
@@ -97,15 +98,8 @@ class IdentityRegistry:
             self.nicks.take(identity.nick, identity)
         identity.holds_nick = True
         session.call(identity.nick)
-        self._tell_others(session, identity)
+        self._remote.came(identity, session)
         return Refusal(Code.NICK_TAKEN, wording.NICK_LOST.format(lost=lost, nick=identity.nick)) if lost else None
-
-    def _tell_others(self, session: Session, identity: Identity) -> None:
-        others = [each for each in identity.connections if each is not session]
-        for each in others[: max(0, len(others) + 1 - CONNECTIONS)]:
-            self._replace(each)
-        for each in others:
-            each.tell(Notice(wording.CONNECTED_TOO.format(door=session.door, address=session.address)))
 
     def _let_go(self, session: Session, identity: Identity) -> None:
         """The session was somebody else until now, who loses the nick unless another connection remains."""
@@ -113,11 +107,15 @@ class IdentityRegistry:
         if earlier is None:
             self.nicks.release(session.nick)
         elif earlier is not identity:
-            self.identities.go(earlier, session)
+            self._go(earlier, session)
             self._changed[earlier] = None
             if earlier.latest is None:
                 self.release(earlier)
                 self._sweep_later()
+
+    def _go(self, identity: Identity, session: Session) -> None:
+        self.identities.go(identity, session)
+        self._remote.went(identity)
 
     def renew(self, account: str) -> list[Session]:
         """See `Identities.renew`; return the connections of who owned the account until now."""
@@ -132,7 +130,7 @@ class IdentityRegistry:
     def begin_anew(self, session: Session) -> None:
         """The session, which is in no room, is somebody new under a guest's name."""
         assert session.identity is not None
-        self.identities.go(session.identity, session)
+        self._go(session.identity, session)
         if session.identity.latest is None:
             self.release(session.identity)
         session.call(self.nicks.guest())
@@ -239,7 +237,7 @@ class IdentityRegistry:
         if identity is None:
             self.nicks.release(session.nick)
         elif session in identity.connections:
-            self.identities.go(identity, session)
+            self._go(identity, session)
             self._changed[identity] = None
             self._clock.soon()
             if identity.latest is None:

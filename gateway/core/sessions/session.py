@@ -69,7 +69,7 @@ class Identity:
     the person has really seen."""
 
     __slots__ = ("account", "codes", "earlier", "gone_at", "holds_nick", "id", "latest", "nick", "paid_until", "reads",
-                 "resumed", "rooms")  # fmt: skip
+                 "resumed", "roams", "rooms")  # fmt: skip
 
     def __init__(self, id: str, nick: str, rooms: tuple[tuple[str, str, int], ...] = (), gone_at: int = 0) -> None:
         self.id = id
@@ -86,8 +86,8 @@ class Identity:
         self.codes: tuple[str, ...] = ()
         """The codes that have been given out and not used, the earliest first."""
         self.reads = NOTHING_READ
-        self.resumed = 0
-        """How often it has resumed on another connection, since the gateway started."""
+        self.resumed, self.roams = 0, False
+        """How often it has resumed on another connection; whether it was connected to another node when it came."""
 
     @property
     def connections(self) -> list["Session"]:
