@@ -20,6 +20,7 @@ OVER_VIEWER = [each for each in ENDPOINTS if each.access in (Access.OPERATOR, Ac
 STRICT = [
     each for each in ENDPOINTS if each.access is Access.VIEWER and each.method == "GET" and each.parameters is not None
 ]
+ASKED = [each for each in STRICT if any(parameter.where == "query" for parameter in each.parameters or ())]
 
 
 @pytest.fixture
@@ -40,6 +41,22 @@ async def test_a_misspelt_parameter_is_named_with_those_there_are(desk: Desk, en
         text = (await answer.json())["error"]["text"]
     names = [each.name for each in endpoint.parameters or () if each.where == "query"]
     assert text == f"unknown query parameter 'sicne'; this address takes {', '.join(names) or 'none'}"
+
+
+@pytest.mark.parametrize("endpoint", ASKED, ids=lambda each: each.path)
+async def test_a_parameter_that_is_given_twice_is_refused(desk: Desk, endpoint: Endpoint) -> None:
+    name = next(each.name for each in endpoint.parameters or () if each.where == "query")
+    async with desk.http.get(f"{desk.web.url}{path_of(endpoint)}?{name}=5&{name}=6") as answer:
+        assert answer.status == 400
+        text = (await answer.json())["error"]["text"]
+    assert text == f"query parameter '{name}' is given more than once: give it once"
+
+
+@pytest.mark.parametrize("path", ["messages?limit=5&limit=6", "raw?after=a:1&after=a:2", "events?after=a:1&after=a:2"])
+async def test_a_room_is_not_read_by_one_of_two_values(desk: Desk, path: str) -> None:
+    await desk.web.chat.post("lobby", "hello")
+    async with desk.http.get(f"{desk.web.url}/r/lobby/{path}") as answer:
+        assert (answer.status, "is given more than once" in await answer.text()) == (400, True)
 
 
 async def test_a_write_takes_no_parameter_either(desk: Desk) -> None:

@@ -138,8 +138,12 @@ nothing."""
 
 
 def only(request: web.Request, *names: str) -> None:
-    """Raise Refusal for a query with any other name: a misspelt parameter is reported, not ignored."""
-    for name in request.query:
+    """Raise Refusal for a query with any other name, or with one twice: what is misspelt or ambiguous is reported, not
+    ignored."""
+    given = request.query
+    for name in given:
         if name not in names and name != CACHE_BUSTER:
             takes = ", ".join(names) or "none"
             raise Refusal(Code.BAD_MESSAGE, wording.UNKNOWN_PARAMETER.format(name=name[:40], takes=takes))
+        if name != CACHE_BUSTER and len(given.getall(name)) > 1:
+            raise Refusal(Code.BAD_MESSAGE, wording.REPEATED_PARAMETER.format(name=name))
