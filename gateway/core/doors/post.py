@@ -65,7 +65,9 @@ class Posting:
 
         directory = self._hub.directory
         if post.token is None and post.nick is not None:
-            return directory.is_free(name_rules.nick(post.nick)).chain(known)
+            nick = name_rules.nick(post.nick)
+            self._hub.bans.check_poster(nick, "", post.address)  # first: who is banned may still hold it elsewhere
+            return directory.is_free(nick).chain(known)
         return directory.look_up(post.token).chain(known)
 
     def _post(self, post: Post) -> Answer[Posted | Refusal]:

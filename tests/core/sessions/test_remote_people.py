@@ -84,6 +84,7 @@ def test_rooms_and_what_was_read_come_with_the_person(nodes: Nodes, here: World,
 def test_a_person_at_two_nodes_has_one_nick(nodes: Nodes, here: World, there: World) -> None:
     first, welcome = page(nodes, here, nick="ana")
     second, _ = page(nodes, there, token=welcome["token"])
+    first.forget()
 
     second.asks(type="nick", nick="bo")
     nodes.settle()
@@ -132,6 +133,20 @@ def test_a_banned_nick_is_banned_for_everybody_at_all_nodes(nodes: Nodes, here: 
         nodes.settle()
         assert asking.lines[-1].startswith("!! banned")
         gone(nodes, asking)
+
+
+def test_a_post_under_a_banned_nick_is_banned_though_the_nick_is_held_elsewhere(
+    nodes: Nodes, here: World, there: World
+) -> None:
+    page(nodes, here, nick="eve")
+    olga = Operator("olga", Role.ADMIN, "web 10.0.0.9")
+    here.operators.moderation.ban(olga, Subject(nick="eve"), "spam", 60).then(lambda outcome: None)
+    nodes.settle()
+
+    for world in (here, there):
+        with pytest.raises(Refusal) as refused:
+            Posting(world.hub).post(Post("lobby", "hi", nick="eve"))
+        assert refused.value.code is Code.BANNED
 
 
 def test_a_nick_that_was_asked_for_and_not_taken_is_free_at_all_nodes(nodes: Nodes, here: World, there: World) -> None:
