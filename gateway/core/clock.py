@@ -28,10 +28,13 @@ What this gives up: after a stop of more than STOPPED_MS everything lasts a day 
 
 import heapq
 import logging
+import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
+from typing import Generic, TypeVar
 
 from gateway import wording
 from gateway.core.quantity import whole_number
@@ -191,7 +194,7 @@ class Clock:
     """The core's view of time. `elapsed` is monotonic seconds that continue while the machine sleeps, where the system
     has such a clock. `schedule` may call the tick earlier than asked, and more than once."""
 
-    __slots__ = ("_asked", "_schedule", "_timers", "now", "trusted", "wall")
+    __slots__ = ("_asked", "_due", "_schedule", "_timers", "now", "trusted", "wall")
 
     def __init__(
         self,
@@ -206,11 +209,15 @@ class Clock:
         self.trusted = TrustedTime(wall, elapsed or now)
         self._timers = Timers()
         self._asked = False
+        self._due = math.inf
+        """When the next tick is asked for because of a job; to ask for a later one costs more than to keep the job."""
 
     def later(self, seconds: float, job: Job) -> None:
         """Run `job` in that many seconds or soon after."""
-        self._timers.add(self.now() + seconds, job)
-        if not self._asked:
+        when = self.now() + seconds
+        self._timers.add(when, job)
+        if not self._asked and when < self._due:
+            self._due = when
             self._schedule(seconds)
 
     def soon(self) -> None:
@@ -221,11 +228,47 @@ class Clock:
 
     def wake(self) -> None:
         """The tick has begun: run the jobs that are due."""
-        self._asked = False
+        self._asked, self._due = False, math.inf
         self._timers.run(self.now())
 
     def rest(self) -> None:
         """The tick is over and has left nothing to do: ask for the next one when the first job is due."""
         due = self._timers.next
-        if due is not None and not self._asked:
+        if due is not None and not self._asked and due < self._due:
+            self._due = due
             self._schedule(max(SHORTEST_SLEEP, due - self.now()))
+
+
+Item = TypeVar("Item")
+
+
+class Delay(Generic[Item]):
+    """Does one `job` for each of many items, so many seconds after it was added. Because all wait equally long they
+    stand in a queue that needs one timer, instead of a function and a place in the heap for each."""
+
+    __slots__ = ("_clock", "_job", "_queue", "_seconds", "_waits")
+
+    def __init__(self, clock: Clock, seconds: float, job: Callable[[Item], object]) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._job = job
+        self._queue: deque[tuple[float, Item]] = deque()
+        self._waits = False
+        """Whether a timer is set."""
+
+    def add(self, item: Item) -> None:
+        """Do the job for `item` in `seconds` or soon after. Nothing is cancelled, as with `Clock.later`."""
+        self._queue.append((self._clock.now() + self._seconds, item))
+        if not self._waits:
+            self._waits = True
+            self._clock.later(self._seconds, self._run)
+
+    def _run(self) -> None:
+        queue, now = self._queue, self._clock.now()
+        try:
+            while queue and queue[0][0] <= now:
+                self._job(queue.popleft()[1])
+        finally:  # a job that fails takes nothing from those behind it
+            self._waits = bool(queue)
+            if queue:
+                self._clock.later(queue[0][0] - now, self._run)

@@ -188,6 +188,8 @@ class Hub:
         owed (`core.sessions.half_closed`), at once if that is nothing. `closing` is LOST where the connection is known
         to be broken."""
         self._half_closed.begin(session, closing)
+        if session.closed:
+            return
         for member in members_of(session):
             if len(member.room.attendance.here(session)) == 1:
                 self._notices.went(member)
@@ -232,7 +234,7 @@ class Hub:
         self.stats.recent.note(session.number, "joined", room.name)
         self.identities.changed(session)
         if session.door is not Door.HTTP:
-            self._notices.came(member, max(0.0, session.announce_at - self.clock.now()))
+            self._notices.came(member)
         return member
 
     def leave(self, member: Member) -> None:
@@ -366,5 +368,5 @@ class Hub:
     def _over(self, session: Session, closing: CloseReason) -> None:
         if self.gate.stopping and closing is CloseReason.LEFT:
             return  # it still reads, so it is told like everybody else (`gateway.shutdown`)
-        session.transport.close(closing, "")
         self.disconnect(session, closing)
+        session.transport.close(closing, "")

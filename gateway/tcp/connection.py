@@ -24,6 +24,7 @@ from typing import Protocol
 
 from gateway import wording
 from gateway.core.address import Remote, host_and_port
+from gateway.core.clock import Delay
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.ports.transport import Kernel, Traits
@@ -61,6 +62,7 @@ class Shared(Protocol):
     terminals: Terminals
     wire: Lines
     read_ahead: Allowance
+    first_pauses: "Delay[Connection]"
 
     def gone(self, connection: "Connection") -> None:
         """The connection's socket is closed."""
@@ -101,7 +103,7 @@ class Connection:
         if self._broken or self.closed:
             return len(data)
         if self._hearing_since is not None and self._last_words is None and not self.session.choked:
-            return 0  # `_look_for_pause` pumps
+            return 0  # `look_for_pause` pumps
         return self.transmit(data) if self._discipline is None else self._discipline.send(data)
 
     def transmit(self, data: bytes) -> int:
@@ -145,7 +147,8 @@ class Connection:
             self._last_words = words if self._discipline is None else self._discipline.last_words(words)
             self._drop_input()
             self._writable()
-            self._watch((0 if self._ended else READ) | (0 if self._shut else WRITE))
+            if not self.closed:
+                self._watch((0 if self._ended else READ) | (0 if self._shut else WRITE))
             if not (self._ended and self._shut):
                 self.door.server.later(linger, self.finish)
 
@@ -182,6 +185,9 @@ class Connection:
 
     def _shut_down(self) -> None:
         self._shut = True
+        if self._ended and self.session.closed:  # both ways are over, and the hub has nothing more to hear of it
+            self.finish()
+            return
         self._watch(self._events & ~WRITE)
         try:
             self._sock.shutdown(socket.SHUT_WR)
@@ -233,7 +239,7 @@ class Connection:
         self.door.terminals.heard(self.session)
         if script and self._hearing_since is None and self.door.hub.rate_limit.rate:
             self._hearing_since = self.session.last_input
-            self.door.server.later(SHORT_PAUSE_SECONDS, self._look_for_pause)
+            self.door.first_pauses.add(self)
         if self._first is not None:
             self._first += data
             if undecided_yet and (self._discipline is None or b"\xff" not in self._first[1:]):
@@ -318,7 +324,8 @@ class Connection:
         self._queue = None
         self._ahead.drop()
 
-    def _look_for_pause(self) -> None:
+    def look_for_pause(self) -> None:
+        """Write to the peer again if it has paused, or been heard out for long; else look again later."""
         if self._hearing_since is None or self.closed:
             return
         now = self.door.hub.clock.now()
@@ -328,7 +335,7 @@ class Connection:
         if paused or overdue or self.session.choked or not self.door.hub.rate_limit.rate:
             self._heard_out()
         else:
-            self.door.server.later(min(max(left, SHORT_PAUSE_SECONDS), PAUSE_SECONDS), self._look_for_pause)
+            self.door.server.later(min(max(left, SHORT_PAUSE_SECONDS), PAUSE_SECONDS), self.look_for_pause)
 
     def _heard_out(self) -> None:
         if self._hearing_since is not None:

@@ -3,6 +3,7 @@
 import socket
 
 from gateway.core.address import Remote
+from gateway.core.clock import Delay
 from gateway.core.doors.terminal import Terminals
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye
@@ -10,7 +11,7 @@ from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import LINES_OF
 from gateway.tcp.connection import Connection
 from gateway.tcp.connection_limits import ConnectionLimits, LimitReached
-from gateway.tcp.lines import Allowance
+from gateway.tcp.lines import SHORT_PAUSE_SECONDS, Allowance
 from gateway.tcp.server import Server
 from gateway.tcp.tls_connection import TlsConnection, TlsSocket
 from gateway.tls import TlsSession
@@ -27,6 +28,7 @@ class TerminalDoor:
         self.admission = admission
         self.wire = LINES_OF[door]
         self.read_ahead = Allowance()
+        self.first_pauses = Delay(terminals.hub.clock, SHORT_PAUSE_SECONDS, Connection.look_for_pause)
 
     def forwards(self, address: str) -> bool:
         """See `tcp.acceptor.DoorServer`: lines carry no addresses."""

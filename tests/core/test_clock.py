@@ -2,12 +2,13 @@
 
 import pytest
 
-from gateway.core.clock import Clock
+from gateway.core.clock import Clock, Delay
 from gateway.core.ports.journal import Person, Receipt
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.rooms.idempotency import Idempotency
 from gateway.core.sessions.identity import Identities
 from tests.core.world import Peer, World
+from tests.fakes import StandingClock
 
 DAY = 86400.0
 SET_BY = pytest.mark.parametrize("seconds", [-DAY, -60.0, 3650 * DAY], ids=["day-back", "minute-back", "years-ahead"])
@@ -84,3 +85,63 @@ def test_an_identity_that_left_in_the_future_does_not_live_longer() -> None:
     assert identities.by_code("K7Q2MX") is not None
     world.clock.now += 601
     assert identities.by_code("K7Q2MX") is None
+
+
+class Ticks:
+    """A clock whose tick only runs the jobs that are due; `asked` are the seconds after which a tick was asked for."""
+
+    def __init__(self) -> None:
+        self.now = StandingClock()
+        self.asked: list[float] = []
+        self.clock = Clock(self.now, lambda: 0, self.asked.append)
+
+    def later(self, seconds: float) -> None:
+        """So many seconds later comes a tick."""
+        self.now.now += seconds
+        self.clock.wake()
+        self.clock.rest()
+
+
+def test_what_waits_equally_long_is_done_in_order_each_in_its_time() -> None:
+    ticks, done = Ticks(), list[str]()
+    delay = Delay(ticks.clock, 2.0, done.append)
+    delay.add("first")
+    ticks.later(1.0)
+    delay.add("second")
+    ticks.later(0.5)
+    assert done == []
+    ticks.later(0.5)
+    assert done == ["first"]
+    ticks.later(1.0)
+    assert done == ["first", "second"]
+    delay.add("third")
+    ticks.later(2.0)
+    assert done == ["first", "second", "third"]
+
+
+def test_a_job_that_fails_takes_nothing_from_those_that_wait_behind_it() -> None:
+    ticks, done = Ticks(), list[str]()
+
+    def job(item: str) -> None:
+        if item == "bad":
+            raise RuntimeError(item)
+        done.append(item)
+
+    delay = Delay(ticks.clock, 2.0, job)
+    delay.add("bad")
+    delay.add("good")
+    with pytest.raises(RuntimeError):
+        ticks.later(2.0)
+    ticks.later(0.01)
+    assert done == ["good"]
+
+
+def test_no_tick_is_asked_for_that_an_earlier_one_makes_needless() -> None:
+    ticks = Ticks()
+    ticks.clock.later(1.0, lambda: None)
+    ticks.clock.later(5.0, lambda: None)
+    assert ticks.asked == [1.0]
+    ticks.clock.later(0.5, lambda: None)
+    assert ticks.asked == [1.0, 0.5]
+    ticks.later(1.0)
+    assert ticks.asked == [1.0, 0.5, 4.0]

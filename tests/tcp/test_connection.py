@@ -402,10 +402,11 @@ def test_the_telnet_door_ends_lines_with_cr_lf(new_house: Build) -> None:
 
 def test_a_newcomer_to_a_full_gateway_is_told_in_one_line(house: House) -> None:
     house.admission.connections = 1
-    house.guest("ana")
+    ana = house.guest("ana")
     late = house.knocks()
 
     assert late.hears_all() == b"!! full: try again in 30 s\n"
+    assert not ana.session.closed
 
 
 def test_a_place_that_was_left_is_free_again(house: House) -> None:
@@ -418,7 +419,8 @@ def test_a_place_that_was_left_is_free_again(house: House) -> None:
 
 def test_a_refusal_survives_input_that_nobody_reads(house: House) -> None:
     house.admission.connections = 1
-    house.guest("ana")
+    ana = house.guest("ana")
     script = house.knocks(b"echo\n" * 1000)
 
     assert script.hears_all() == b"!! full: try again in 30 s\n"
+    assert not ana.session.closed

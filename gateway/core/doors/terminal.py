@@ -10,6 +10,7 @@ and the peer has not half-closed. Otherwise it is a message like any other.
 
 from gateway import wording
 from gateway.core import sanitize
+from gateway.core.clock import Delay
 from gateway.core.doors import commands
 from gateway.core.doors.join import TERMINAL_RECENT, Greeting, show_history
 from gateway.core.doors.post import say_at_length
@@ -57,6 +58,7 @@ class Terminals:
         self._drafts = hub.pastes.drafts
         self._questions: dict[Session, str] = {}
         """Words that may be meant as commands, until it is known that they came alone."""
+        self._silent: Delay[tuple[Session, str | None]] = Delay(hub.clock, GREET_AFTER, lambda who: self.greet(*who))
         serve_whois(hub)
 
     def connect(self, transport: Transport, wire: Lines, arrival: Arrival, local: str | None = None) -> Session:
@@ -65,7 +67,7 @@ class Terminals:
         session = self.hub.connect(transport, wire.at(self.greeting.ways_in.address(local)), arrival)
         self.hub.enter(session, self.hub.rooms[LOBBY])
         if arrival.door is not Door.TELNET:  # there the greeting waits until it is known what the terminal can do
-            self.hub.clock.later(GREET_AFTER, lambda: self.greet(session, local))
+            self._silent.add((session, local))
         return session
 
     def heard(self, session: Session) -> None:

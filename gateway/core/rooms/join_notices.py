@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gateway.core.clock import Clock
+from gateway.core.clock import Clock, Delay
 from gateway.core.protocol.events import Event
 from gateway.core.rooms import presence
 from gateway.core.rooms.fanout import Member, Room
@@ -10,6 +10,8 @@ from gateway.core.sessions.session import OWED_BYTES
 
 ANNOUNCE_AFTER = 2.0
 """A join is announced so many seconds after the connection began, if it is still open both ways."""
+JUST_NOW = 0.05
+"""Seconds for which a connection is new: most enter a room by then, and their joins are announced so much later."""
 
 
 class JoinNotices:
@@ -17,13 +19,18 @@ class JoinNotices:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._newcomers = Delay(clock, ANNOUNCE_AFTER, self._announce)
         self.introduced: Callable[[str], object] = str
         """Called with the room in which somebody has stayed long enough to be told of; set where there are other nodes
         to tell."""
 
-    def came(self, member: Member, seconds: float) -> None:
-        """The session has entered; tell the room in so many seconds, if it is still there then."""
-        self._clock.later(seconds, lambda: self._announce(member))
+    def came(self, member: Member) -> None:
+        """The session has entered; tell the room once it is to be announced, if it is still there then."""
+        seconds = member.session.announce_at - self._clock.now()
+        if seconds > ANNOUNCE_AFTER - JUST_NOW:
+            self._newcomers.add(member)
+        else:
+            self._clock.later(max(0.0, seconds), lambda: self._announce(member))
 
     def went(self, member: Member) -> None:
         """The person has left with their last connection, or will send nothing more. Calling it again does nothing."""

@@ -23,10 +23,14 @@ class HalfClosed:
         self._closings: dict[Session, CloseReason] = {}
 
     def begin(self, session: Session, closing: CloseReason) -> None:
-        """The peer has stopped sending, and everything it sent has been handled."""
+        """The peer has stopped sending, and everything it sent has been handled. A session that is owed nothing is
+        closed at once, unless the gateway stops, which tells it so first."""
         session.end_input()
-        self._closings[session] = closing
-        self.committed(session)
+        if _has_all(session):
+            self._end(session, closing)
+        if not session.closed:
+            self._closings[session] = closing
+            self.committed(session)
 
     def committed(self, session: Session) -> None:
         """A message of the session was committed or refused; after the last one its time begins."""
@@ -36,9 +40,7 @@ class HalfClosed:
     def serve(self) -> None:
         """Close the sessions that have received everything they are owed; part of the tick."""
         for session in list(self._closings):
-            if session.pending or session.owed or session.held:
-                continue
-            if all(member.cursor >= member.own for member in session.rooms.values()):
+            if _has_all(session):
                 self._over(session)
 
     def forget(self, session: Session) -> None:
@@ -49,3 +51,10 @@ class HalfClosed:
         closing = self._closings.get(session)
         if closing is not None:
             self._end(session, closing)
+
+
+def _has_all(session: Session) -> bool:
+    """Whether the session has received everything it is owed."""
+    if session.pending or session.owed or session.held:
+        return False
+    return all(member.cursor >= member.own for member in session.rooms.values())
