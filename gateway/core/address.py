@@ -42,9 +42,7 @@ class Remote(NamedTuple):
     def counted_as(self) -> str | None:
         """The key under which the peer is counted, an IPv6 address as its /64. None: it is not counted, because it is
         on loopback and no proxy reported it."""
-        if self.proxy is None and is_loopback(self.address):
-            return None
-        return subscriber(self.address)
+        return counted_as(self.address, self.proxy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +167,11 @@ def subscriber_network(ip: Address) -> Network:
 
 
 @lru_cache(maxsize=16_384)
+def counted_as(address: str, proxy: str | None) -> str | None:
+    """See `Remote.counted_as`."""
+    return None if proxy is None and is_loopback(address) else subscriber(address)
+
+
 def subscriber(address: str) -> str:
     """A key that all addresses of one customer share; text that is not an address is its own key."""
     ip = parse_address(address)

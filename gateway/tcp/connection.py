@@ -12,8 +12,7 @@ but not after a reset: it may have been cut.
 A peer that has closed both ways answers what we write with a reset, which throws away what it had sent and we had no
 room for. So while a session takes no input we read ahead (`tcp.lines.ReadAhead`), and a peer that sends before it is
 greeted, or several lines at once, is heard out: nothing is written to it until it has paused (`tcp.lines.pause_of`) or
-ended; at most for HEAR_OUT_SECONDS (a relay may be over its rate for ever), not while its input waits for our output,
-and not where there is no rate.
+ended; at most for HEAR_OUT_SECONDS, not while its input waits for our output, and not where there is no rate.
 """
 
 import errno
@@ -33,7 +32,7 @@ from gateway.core.protocol.line_style import UNSET
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import Lines
 from gateway.core.sessions.session import Arrival
-from gateway.tcp.lines import PAUSE_SECONDS, SHORT_PAUSE_SECONDS, Allowance, LineBuffer, ReadAhead, TooLong, pause_of
+from gateway.tcp.lines import PAUSE_SECONDS, SHORT_PAUSE_SECONDS, LineBuffer, ReadAhead, TooLong, pause_of
 from gateway.tcp.server import READ, WRITE, Server
 from gateway.tcp.sniff import answer_to, opened, undecided, without_mark
 from gateway.tcp.tcp_info import kernel_of, local_end
@@ -61,11 +60,10 @@ class Shared(Protocol):
     hub: Hub
     terminals: Terminals
     wire: Lines
-    read_ahead: Allowance
+    nothing_ahead: ReadAhead
     first_pauses: "Delay[Connection]"
 
-    def gone(self, connection: "Connection") -> None:
-        """The connection's socket is closed."""
+    def gone(self, connection: "Connection") -> None: ...
 
 
 class Connection:
@@ -73,16 +71,13 @@ class Connection:
 
     __slots__ = ("_ahead", "_broken", "_discipline", "_ended", "_events", "_first", "_hearing_since",
                  "_last_words", "_lost", "_queue", "_reached_at", "_shut", "_sock", "_turn_asked", "closed",
-                 "door", "lines", "remote", "session")  # fmt: skip
+                 "door", "lines", "session")  # fmt: skip
     encrypted = False  # tcp.tls_connection
 
     def __init__(self, door: Shared, sock: socket.socket, remote: Remote) -> None:
-        self.door = door
-        self._sock = sock
-        self.remote = remote
-        self.lines = LineBuffer()
+        self.door, self._sock, self.lines = door, sock, LineBuffer()
         self._queue: list[bytes | TooLong] | None = None  # lines that the session does not take yet, the next one last
-        self._ahead = ReadAhead(door.read_ahead)  # what came behind those lines
+        self._ahead = door.nothing_ahead  # what came behind those lines
         self._hearing_since: float | None = None  # monotonic: the peer is heard out, and nothing is written to it
         self._discipline: Discipline | None = None  # what stands between bytes and lines, if anything
         self._events = 0
@@ -147,8 +142,7 @@ class Connection:
             self._last_words = words if self._discipline is None else self._discipline.last_words(words)
             self._drop_input()
             self._writable()
-            if not self.closed:
-                self._watch((0 if self._ended else READ) | (0 if self._shut else WRITE))
+            self._watch((0 if self._ended else READ) | (0 if self._shut else WRITE))
             if not (self._ended and self._shut):
                 self.door.server.later(linger, self.finish)
 
@@ -185,15 +179,15 @@ class Connection:
 
     def _shut_down(self) -> None:
         self._shut = True
-        if self._ended and self.session.closed:  # both ways are over, and the hub has nothing more to hear of it
-            self.finish()
-            return
         self._watch(self._events & ~WRITE)
         try:
-            self._sock.shutdown(socket.SHUT_WR)
+            if not self._ended:
+                self._sock.shutdown(socket.SHUT_WR)
         except OSError:
             self._broken = True
-        if self._ended or self._broken:
+        if self._ended and self.session.closed:
+            self.finish()
+        elif self._ended or self._broken:
             self.door.server.later(0, self.finish)  # not at once: the hub must not be called while it closes us
 
     def _readable(self) -> None:
@@ -249,7 +243,10 @@ class Connection:
             if self._knocks_at_wrong_door(self._first):
                 return
             data, self._first = without_mark(self._first), None
-        self._ahead.add(data) if self._waiting else self._receive(data)
+        if self._waiting:
+            self._ahead = self._ahead.add(data)
+        else:
+            self._receive(data)
         self._take_turn()
 
     def _unfollowed(self, seen: int) -> None:
@@ -273,8 +270,7 @@ class Connection:
 
     def _break(self, problem: OSError) -> None:
         """Sending has failed. EPIPE: the peer had announced that in order, by its end of file."""
-        self._broken = True
-        self._lost = self._lost or problem.errno != errno.EPIPE
+        self._broken, self._lost = True, self._lost or problem.errno != errno.EPIPE
 
     def _forget_half_line(self) -> None:
         """The connection was reset: drop the unfinished line, which may have been cut."""
@@ -330,9 +326,8 @@ class Connection:
             return
         now = self.door.hub.clock.now()
         left = self.session.last_input + pause_of(self.session.bytes_in, self._waiting) - now
-        paused = self._events & READ and left <= CLOCK_GRAIN
-        overdue = now - self._hearing_since >= HEAR_OUT_SECONDS
-        if paused or overdue or self.session.choked or not self.door.hub.rate_limit.rate:
+        enough = (self._events & READ and left <= CLOCK_GRAIN) or now - self._hearing_since >= HEAR_OUT_SECONDS
+        if enough or self.session.choked or not self.door.hub.rate_limit.rate:
             self._heard_out()
         else:
             self.door.server.later(min(max(left, SHORT_PAUSE_SECONDS), PAUSE_SECONDS), self.look_for_pause)
@@ -368,11 +363,9 @@ class Connection:
         if not self._ended:
             reads = self._ahead.has_room if session.held else not waiting
             self._watch(self._events | READ if reads else self._events & ~READ)
-        if session.held:
-            return
-        if waiting:
+        if waiting and not session.held:
             self.resume()
-        elif self._ended:
+        elif self._ended and not session.held:
             self._last_line()
 
     def _last_line(self) -> None:
@@ -390,7 +383,7 @@ class Connection:
             self._failed()
 
     def _failed(self) -> None:
-        log.exception(wording.LOG_CONNECTION_FAILED, self.session.id, self.remote.address)
+        log.exception(wording.LOG_CONNECTION_FAILED, self.session.id, self.session.address)
         self.door.hub.disconnect(self.session, CloseReason.FAILED)
         self.finish()
 
@@ -401,6 +394,6 @@ class Connection:
             try:
                 self.door.server.watch(self._sock, events, self)
             except (OSError, ValueError, KeyError) as problem:  # descriptor gone, or no kernel memory
-                log.warning(wording.LOG_CANNOT_WATCH, self.session.id, self.remote.address, problem)
+                log.warning(wording.LOG_CANNOT_WATCH, self.session.id, self.session.address, problem)
                 self._broken = self._lost = True
                 self.door.server.later(0, self.finish)

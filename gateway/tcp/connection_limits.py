@@ -85,8 +85,11 @@ class ConnectionLimits:
 
     def go(self, remote: Remote) -> None:
         """A connection counted by `come` has ended."""
-        group = remote.counted_as
-        if group in self._from:
+        self.go_as(remote.counted_as)
+
+    def go_as(self, group: str | None) -> None:
+        """The same of one that is counted as that (see `Remote.counted_as`)."""
+        if group is not None and group in self._from:
             self._from[group] -= 1
             if self._together is not None:
                 self._together.address(group, -1)

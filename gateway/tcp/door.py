@@ -11,7 +11,7 @@ from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import LINES_OF
 from gateway.tcp.connection import Connection
 from gateway.tcp.connection_limits import ConnectionLimits, LimitReached
-from gateway.tcp.lines import SHORT_PAUSE_SECONDS, Allowance
+from gateway.tcp.lines import SHORT_PAUSE_SECONDS, Allowance, ReadAhead
 from gateway.tcp.server import Server
 from gateway.tcp.tls_connection import TlsConnection, TlsSocket
 from gateway.tls import TlsSession
@@ -28,6 +28,7 @@ class TerminalDoor:
         self.admission = admission
         self.wire = LINES_OF[door]
         self.read_ahead = Allowance()
+        self.nothing_ahead = ReadAhead(self.read_ahead)
         self.first_pauses = Delay(terminals.hub.clock, SHORT_PAUSE_SECONDS, Connection.look_for_pause)
 
     def forwards(self, address: str) -> bool:
@@ -60,6 +61,7 @@ class TerminalDoor:
 
     def gone(self, connection: Connection) -> None:
         """The connection's socket is closed."""
-        self.admission.go(connection.remote)
+        session = connection.session
+        self.admission.go_as(session.counted_as)
         self.admission.leave()
-        self.hub.disconnect(connection.session, CloseReason.LOST)
+        self.hub.disconnect(session, CloseReason.LOST)

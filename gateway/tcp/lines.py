@@ -166,7 +166,8 @@ class Allowance:
 
 
 class ReadAhead:
-    """Input of one connection that its session does not take yet, as it came: true while there is any."""
+    """Input of one connection that its session does not take yet, as it came: true while there is any. Most connections
+    have none, and share an empty one."""
 
     __slots__ = ("_allowance", "_held")
 
@@ -184,13 +185,15 @@ class ReadAhead:
         used = 0 if self._held is None else len(self._held)
         return used < READ_AHEAD and self._allowance.used < self._allowance.bytes
 
-    def add(self, data: bytes) -> None:
-        """Keep what was received."""
+    def add(self, data: bytes) -> "ReadAhead":
+        """Keep what was received; return what holds it: not this one if it is empty, because others share it."""
         self._allowance.used += len(data)
-        if self._held is None:
-            self._held = bytearray(data)
-        else:
+        if self._held is not None:
             self._held += data
+            return self
+        ahead = ReadAhead(self._allowance)
+        ahead._held = bytearray(data)
+        return ahead
 
     def take(self, most: int) -> bytes:
         """The oldest bytes, at most so many."""

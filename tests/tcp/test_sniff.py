@@ -1,8 +1,13 @@
 """Browsers, TLS and SSH clients at a terminal door: each is answered in its own protocol, and none is posted."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.core.address import WaysIn
+from gateway.tcp import sniff
 from gateway.tcp.sniff import answer_to, undecided
 from tests.tcp.house import PAGE, House
 
@@ -202,3 +207,46 @@ def test_without_a_web_door_no_page_is_named() -> None:
     answer = answer_to(b"GET / HTTP/1.1\r\n", lambda: WaysIn().page(None))
 
     assert answer is not None and b"switched off" in answer
+
+
+PIECES = sorted(
+    {*b"a /:*-.1\n\r\0\x03\x1b\xff\xfe".split(b" ")}
+    | {
+        b" ",
+        b"\n",
+        b"\r\n",
+        b"\0",
+        b"/",
+        b"a",
+        b"7",
+        b"\xff",
+        b"get",
+        b"GET",
+        b"/x",
+        b"http://x",
+        b" HTTP/1.1",
+        b" http/1.0",
+    }
+    | {b" RTSP/1.0", b" SIP/2.0", b"options", b"set ", b"add k", b" 0 0 5", b"a1", b" CAPABILITY", b"NICK a", b"HELO"}
+    | {b"/nick ana", b"hello", b"*1", b"$4", b"PROXY TCP4", b"SSH-2.0-", b"\x16\x03", b"\xef\xbb\xbf", b"x" * 9000}
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map(b"".join))
+def test_what_is_taken_for_chat_at_a_glance_is_chat_at_a_closer_look(first: bytes) -> None:
+    if not sniff._CHAT.match(first):
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sniff, "_CHAT", re.compile(rb"(?!)"))
+        assert not undecided(first)
+        assert answer_to(first, str) is None
+
+
+@pytest.mark.parametrize("hello", [hello for hello, _ in OTHERS.values()], ids=OTHERS.keys())
+def test_no_other_protocol_is_taken_for_chat_at_a_glance(hello: bytes) -> None:
+    assert not any(sniff._CHAT.match(hello[:cut]) for cut in range(len(hello) + 1))
+
+
+@pytest.mark.parametrize("line", [b"/bot\n", b"hello\r\n", b"/nick ana\nhello\n"])
+def test_ordinary_first_lines_are_taken_for_chat_at_a_glance(line: bytes) -> None:
+    assert sniff._CHAT.match(line)

@@ -8,7 +8,6 @@ several lines is shown as one: `/since 511` shows it as it was. Pages get the sa
 """
 
 from gateway import wording
-from gateway.core.address import Remote
 from gateway.core.hub import Hub
 from gateway.core.protocol.events import Listing, Notice
 from gateway.core.protocol.message import Kind, Message
@@ -42,7 +41,7 @@ def search(hub: Hub, session: Session, room: str, words: str, id: str | None) ->
         else:
             session.tell(Notice(wording.NOTHING_FOUND, room=room, **answers))
 
-    charged_to = Remote(session.address, session.proxy).counted_as
+    charged_to = session.counted_as
     found = hub.commits.after_own(session).chain(lambda _: hub.search.find(query, charged_to))
     session.wait_for(found, show, id)
 

@@ -21,7 +21,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from gateway.core.address import Remote
+from gateway.core.address import counted_as
 from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
 from gateway.core.ports.transport import RoomReading, Transport
@@ -184,7 +184,7 @@ class Session:
     def __post_init__(self, arrival: Arrival) -> None:
         self.door, self.address, self.proxy = arrival.door, arrival.address, arrival.proxy
         self.agent, self.encrypted = arrival.agent, arrival.encrypted
-        self.counted_as = Remote(arrival.address, arrival.proxy).counted_as
+        self.counted_as = counted_as(arrival.address, arrival.proxy)
         self.terminal, self.echo = arrival.terminal, not arrival.terminal
 
     @property
