@@ -25,7 +25,7 @@ ALLOWED = {
     "journal": {"core", "errors"},
     "redis": {"core", "errors"},
     "bench": {"core", "errors"},
-    "process": {"checkout", "config", "tcp", "core", "errors"},  # units print settings, flags and addresses
+    "process": {"config", "tcp", "core", "errors"},
     "config": {"core", "errors"},
     "login_link": {"process", "errors"},
     "listeners": {"tcp", "core", "process", "errors"},
@@ -49,7 +49,7 @@ ALLOWED = {
         "web",
     },
     "serve": {"config", "errors", "listeners", "login_link", "process", "redis", "reload", "server", "tls"},
-    "cli": {"config", "core", "journal", "login_link", "process", "redis", "errors"},
+    "cli": {"accounts", "checkout", "config", "core", "journal", "login_link", "process", "redis", "tcp", "errors"},
 }
 """Which other parts a part may import, besides the package's own name for its version.
 

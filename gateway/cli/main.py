@@ -355,13 +355,13 @@ COMMANDS = {
         "print the systemd unit of this installation, its sockets' or a container file",
         "gateway service --host 0.0.0.0 --web.hosts chat.example.org",
         service,
-        "gateway.process.service:show",
+        "gateway.cli.service:show",
     ),
     "passwd": Subcommand(
         "make an admin password hash, or a token for scripts",
         "gateway passwd --role operator ana",
         passwd,
-        "gateway.accounts.passwd:passwd",
+        "gateway.cli.passwd:passwd",
     ),
     "backup": Subcommand(
         "copy the store into a file, also while the gateway runs",

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateway.cli import service
+from gateway.cli.service import quoted, show
 from gateway.config.settings import Settings
 from gateway.config.sources import load
 from gateway.errors import UsageError
-from gateway.process import service
-from gateway.process.service import quoted, show
 
 Printed = Callable[..., list[str]]
 
