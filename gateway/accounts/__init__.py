@@ -1,1 +1,0 @@
-"""Operators' accounts: passwords and tokens, and the throttle on guessing them."""
