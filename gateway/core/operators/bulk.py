@@ -17,7 +17,7 @@ from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.audit import REASON_BYTES, Audit, Outcome
 from gateway.core.operators.moderation import Moderation
-from gateway.core.operators.subject import Subject
+from gateway.core.operators.whom import Subject
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal
 

@@ -24,7 +24,7 @@ from gateway.core.hub import Hub
 from gateway.core.operators.announcements import Announcements, in_slices
 from gateway.core.operators.audit import REASON_BYTES, Audit, Outcome
 from gateway.core.operators.relay import Relay, RelayedAct
-from gateway.core.operators.subject import BanBy, Subject, Subjects
+from gateway.core.operators.whom import BanBy, Subject, Subjects
 from gateway.core.ports.cluster import Forgotten, Missed, PersonKicked, SanctionsChanged
 from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.protocol.close_reason import CloseReason

@@ -17,7 +17,7 @@ from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.hub import SESSION_ID
 from gateway.core.operators.audit import Audit
-from gateway.core.operators.subject import Subject
+from gateway.core.operators.whom import Subject
 from gateway.core.ports.cluster import SESSION_BITS, Cluster, labels
 from gateway.core.roles import Operator
 from gateway.errors import Code, JournalError, Refusal

@@ -15,7 +15,7 @@ from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.audit import Outcome
-from gateway.core.operators.subject import BanBy, Subject
+from gateway.core.operators.whom import BanBy, Subject
 from gateway.core.ports.ledger import AUDIT_FIELDS, AuditPage, AuditQuery, Measure, Sanction
 from gateway.core.protocol.message import Door
 from gateway.core.quantity import whole_number

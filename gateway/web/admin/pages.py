@@ -16,7 +16,7 @@ from gateway.core import name_rules
 from gateway.core.answer import Answer
 from gateway.core.operators.audit import Outcome
 from gateway.core.operators.redaction import MessagePlace
-from gateway.core.operators.subject import BanBy, Subject
+from gateway.core.operators.whom import BanBy, Subject
 from gateway.core.ports.ledger import Measure
 from gateway.core.protocol.message import Door
 from gateway.core.quantity import parse_duration, whole_number

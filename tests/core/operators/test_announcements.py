@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.core.operators.audit import Outcome
-from gateway.core.operators.subject import Subject
+from gateway.core.operators.whom import Subject
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role

@@ -9,7 +9,7 @@ from gateway.core.doors.post import Post, Posting
 from gateway.core.operators.announcements import ANNOUNCEMENTS_BURST, SLICE
 from gateway.core.operators.audit import STRANGERS_BURST, Outcome
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorPrompt
-from gateway.core.operators.subject import Subject
+from gateway.core.operators.whom import Subject
 from gateway.core.ports.ledger import AuditPage, AuditQuery
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.core.operators.audit import Outcome
-from gateway.core.operators.subject import Subject
+from gateway.core.operators.whom import Subject
 from gateway.core.ports.cluster import Forgotten, Missed
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.roles import Operator, Role

@@ -9,7 +9,7 @@ from gateway.core.answer import Answer
 from gateway.core.operators.audit import Outcome
 from gateway.core.operators.bulk import Action, BulkPlan
 from gateway.core.operators.relay import RelayedAct
-from gateway.core.operators.subject import BanBy, Subject
+from gateway.core.operators.whom import BanBy, Subject
 from gateway.core.ports.cluster import SESSION_BITS
 from gateway.core.ports.ledger import AuditQuery, Measure
 from gateway.core.protocol.close_reason import CloseReason

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.answer import Answer
 from gateway.core.doors.post import Post, Posting
-from gateway.core.operators.subject import Subject
+from gateway.core.operators.whom import Subject
 from gateway.core.ports.cluster import Missed
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.roles import Operator, Role

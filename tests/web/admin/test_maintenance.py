@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from gateway.core.address import Remote
-from gateway.core.operators.subject import Subject
+from gateway.core.operators.whom import Subject
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.operators.subject import BanBy, Subject
+from gateway.core.operators.whom import BanBy, Subject
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME

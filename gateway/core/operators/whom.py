@@ -1,4 +1,4 @@
-"""Subject: whom an operator means, by connection, nick or address, and which connections that is.
+"""Whom an operator means, by connection, nick or address, and which connections that is.
 
 A nick means the person, on all of their connections; the id of a connection means that one alone, except that a
 sanction is always the person's. Operators spare each other: nobody acts on their own connection, nor on an operator of
