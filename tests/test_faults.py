@@ -294,7 +294,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "A-18 kick of a stalled peer": ("web/test_websocket.py::test_a_stuck_reader_is_closed_within_two_seconds",),
     "A-19 ten thousand hostile nicks": (
-        "core/protocol/test_close_reason.py::test_texts_of_a_row_are_bounded",
+        "core/stats/test_recent.py::test_texts_of_a_row_are_bounded",
         "web/test_pages.py::test_every_answer_is_dressed",
     ),
     "S-01 killed in the middle of a transaction": (

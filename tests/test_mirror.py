@@ -18,7 +18,7 @@ TRIED_BY = {
     "core/operators": {"assembly", "audit", "roles"},
     "core/rooms": {"idempotency", "join_notices", "post", "join"},
     "core/sessions": {"nick_holders", "resume"},
-    "core/stats": {"counters", "recent"},
+    "core/stats": {"counters"},
     "journal": {"disk", "epoch", "integrity", "open", "schema", "store"},
     "tcp": {"door"},
     "web": {"app", "authorize", "pings", "summary", "watch"},

@@ -1,30 +1,26 @@
-"""Recent activity of connections: their last events, the connections closed last, and the access log.
+"""Recent activity of connections: their last events, and the connections closed last.
 
 `Statistics` is the face: one verb for each thing that happens to a connection. The verb counts it (`counters`), notes
-it here, and logs it. Nothing here holds what was said.
+it here, and logs it (`stats.access_log`). Nothing here holds what was said.
 
 - `RecentEvents` is one ring for all connections, because a ring for each would cost memory for every idle one. So the
   last events of a quiet connection are pushed out while others are busy coming and going.
 - `RecentlyClosed` holds the last KEPT connections that have closed, and how many closed for which reason since the
   start. A row takes about 0.5 KiB; its texts are bounded, so all of them stay below 2 MiB whatever the peers did.
-- `AccessLog` writes a line when a connection opens, one when it closes, and one for each connection that is rejected;
-  as JSON, each line also has its facts as fields. It writes at most LINES_PER_SECOND, because ten thousand connections
-  may arrive in one second; one more line says how many were left out.
 """
 
-import logging
 from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import islice
 
 import msgspec
 
-from gateway import wording
 from gateway.core.clock import Clock
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.sessions.rate_limit import pay, wait
 from gateway.core.sessions.session import Session
+from gateway.core.stats.access_log import AccessLog
 from gateway.core.stats.counters import Counters
 from gateway.core.stats.health import Ceilings
 from gateway.core.stats.sampler import Sampler
@@ -161,93 +157,6 @@ class RecentlyClosed:
                 session.proxy,
             )
         )
-
-
-LINES_PER_SECOND = 50
-
-log = logging.getLogger("gateway.connections")
-
-
-class AccessLog:
-    """Writes the lines, to the log."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._until = 0.0
-        self._room = 0
-        self._left_out = 0
-
-    def came(self, session: Session) -> None:
-        """The session has begun."""
-        if self._has_room():
-            facts = _facts("opened", session)
-            log.info(wording.LOG_OPENED, session.id, _who(session), extra={"fields": facts})
-
-    def went(self, session: Session, closing: CloseReason, words: str) -> None:
-        """The session has ended."""
-        if self._has_room():
-            lasted = max(0, self._clock.wall() - session.connected_at)
-            facts = _facts("closed", session) | {
-                "reason": closing.word,
-                "words": words,
-                "lasted_ms": lasted,
-                "messages_in": session.messages_in,
-                "messages_out": session.messages_out,
-                "bytes_in": session.bytes_in,
-                "bytes_out": session.bytes_out,
-            }
-            log.info(
-                wording.LOG_CLOSED,
-                session.id,
-                _who(session),
-                f"{closing.word}: {words}" if words else closing.word,
-                lasted // 1000,
-                session.messages_in,
-                session.messages_out,
-                extra={"fields": facts},
-            )
-
-    def refused(self, door: Door, address: str, closing: CloseReason, words: str) -> None:
-        """A connection was rejected."""
-        if self._has_room():
-            facts = {"event": "refused", "door": door.value, "address": address, "reason": closing.word, "words": words}
-            said = f"{closing.word}: {words}" if words else closing.word
-            log.info(wording.LOG_REFUSED, address, door.value, said, extra={"fields": facts})
-
-    def tell(self) -> None:
-        """Say how many lines were left out, if any."""
-        if self._left_out:
-            log.info(wording.LOG_LEFT_OUT, self._left_out, extra={"fields": {"event": "left_out"}})
-            self._left_out = 0
-
-    def _has_room(self) -> bool:
-        if not log.isEnabledFor(logging.INFO):
-            return False
-        now = self._clock.now()
-        if now >= self._until:
-            self._until = now + 1.0
-            self._room = LINES_PER_SECOND
-        if self._room:
-            self._room -= 1
-            return True
-        if not self._left_out:
-            self._clock.later(self._until - now, self.tell)
-        self._left_out += 1
-        return False
-
-
-def _who(session: Session) -> str:
-    return f"{session.nick} ({session.door.value}, {session.address})"
-
-
-def _facts(event: str, session: Session) -> dict[str, str | int]:
-    return {
-        "event": event,
-        "connection": session.id,
-        "nick": session.nick,
-        "door": session.door.value,
-        "address": session.address,
-    }
 
 
 class Statistics:

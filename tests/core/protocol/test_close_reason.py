@@ -1,7 +1,6 @@
 """Why connections end: what peers read, what is kept, what is logged, and how sessions are disconnected."""
 
 import json
-import logging
 
 import pytest
 
@@ -10,9 +9,7 @@ from gateway.core.answer import Answer
 from gateway.core.operators.drain import send_away
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
-from gateway.core.stats.recent import KEPT, LINES_PER_SECOND, ROOMS_KEPT, WORDS_KEPT
 from gateway.errors import JournalError
-from gateway.process.logs import JsonFormatter
 from tests.core.world import Peer, World
 
 EDGES = {1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 4001, 4012, 4013, 4500, 4501, 4503, 4504, 4505}
@@ -47,47 +44,6 @@ def test_a_peer_reads_the_reason_in_the_words_of_its_door(closing: CloseReason, 
     assert closing.told(words) == told
 
 
-# What is kept
-
-
-def test_a_closed_connection_keeps_what_the_table_shows() -> None:
-    world = World()
-    ana = world.browser("ana", rooms=[{"room": "lobby"}, {"room": "ops"}])
-    ana.asks(type="say", room="ops", text="hi")
-    world.clock.now += 12
-    world.hub.close(ana.session, CloseReason.KICKED, "spam")
-    (row,) = world.hub.stats.closed.last
-    assert (row.id, row.nick, row.door, row.rooms, row.address) == (
-        ana.session.id, "ana", Door.WEB, ("lobby", "ops"), "127.0.0.1",
-    )  # fmt: skip
-    assert (row.closing, row.words, row.closed_at - row.connected_at) == (CloseReason.KICKED, "spam", 12_000)
-    assert (row.messages_in, row.messages_out, row.bytes_out) == (1, 1, ana.session.bytes_out)
-
-
-def test_only_the_last_thousand_are_kept_but_all_are_counted() -> None:
-    world = World()
-    for _ in range(KEPT + 5):
-        world.hub.disconnect(world.terminal(quiet=False).session, CloseReason.LOST)
-    assert len(world.hub.stats.closed.last) == KEPT
-    assert world.hub.stats.closed.last[-1].number - world.hub.stats.closed.last[0].number == KEPT - 1
-    assert world.hub.stats.closed.counts == {(Door.TCP, CloseReason.LOST): KEPT + 5}
-
-
-def test_texts_of_a_row_are_bounded() -> None:
-    world = World()
-    ana = world.browser(rooms=[{"room": f"r{number}"} for number in range(50)])
-    world.hub.close(ana.session, CloseReason.KICKED, "x" * 10_000)
-    (row,) = world.hub.stats.closed.last
-    assert (len(row.words), len(row.rooms)) == (WORDS_KEPT, ROOMS_KEPT)
-
-
-def test_a_rejected_connection_is_counted_without_a_row() -> None:
-    world = World()
-    world.hub.stats.refused(Door.WEB, "192.0.2.1", CloseReason.TOO_MANY, "16 already")
-    assert world.hub.stats.closed.counts == {(Door.WEB, CloseReason.TOO_MANY): 1}
-    assert not world.hub.stats.closed.last
-
-
 @pytest.mark.parametrize("closing", [CloseReason.LEFT, CloseReason.LOST])
 def test_a_half_closed_peer_ends_for_the_reason_its_input_ended(closing: CloseReason) -> None:
     world = World()
@@ -95,50 +51,6 @@ def test_a_half_closed_peer_ends_for_the_reason_its_input_ended(closing: CloseRe
     world.hub.half_closed(bob.session, closing)
     world.run()
     assert world.hub.stats.closed.counts == {(Door.TCP, closing): 1}
-
-
-# What is logged
-
-
-def test_a_connection_is_logged_when_it_comes_and_when_it_goes(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "gateway.connections")
-    world = World()
-    caplog.clear()
-    bob = world.terminal("bob")
-    bob.says("hi")
-    world.hub.close(bob.session, CloseReason.KICKED, "spam")
-    assert caplog.messages == [
-        "connection 100 of guest-4f2a (tcp, 127.0.0.1) opened",
-        "connection 100 of bob (tcp, 127.0.0.1) closed: kicked: spam; lasted 0 s, messages: 1 in, 0 out",
-    ]
-    line = json.loads(JsonFormatter().format(caplog.records[-1]))
-    assert (line["event"], line["connection"], line["nick"], line["reason"]) == ("closed", "100", "bob", "kicked")
-    assert (line["words"], line["messages_in"], line["logger"]) == ("spam", 1, "gateway.connections")
-
-
-def test_a_storm_costs_fifty_lines_a_second_and_one_that_counts_the_rest(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "gateway.connections")
-    world = World()
-    caplog.clear()
-    for _ in range(500):
-        world.hub.stats.refused(Door.TCP, "192.0.2.1", CloseReason.FULL, "try again in 30 s")
-    assert len(caplog.messages) == LINES_PER_SECOND
-    world.later(1.1)
-    assert caplog.messages[LINES_PER_SECOND:] == ["450 lines about connections were left out"]
-    world.hub.stats.refused(Door.TCP, "192.0.2.1", CloseReason.FULL, "try again in 30 s")
-    assert len(caplog.messages) == LINES_PER_SECOND + 2
-
-
-def test_the_code_to_come_back_is_neither_logged_nor_kept(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "gateway.connections")
-    world = World()
-    bob, eve = world.terminal("bob"), world.terminal("eve")
-    bob.says("/resume", "/quit")
-    sent_away(world, eve)
-    told = [bob.lines[-1], eve.lines[-1]]
-    assert all("/resume " in line for line in told)
-    assert not [line for line in caplog.messages if "/resume" in line]
-    assert not [row for row in world.hub.stats.closed.last if "/resume" in row.words]
 
 
 # Sending away
