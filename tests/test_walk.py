@@ -96,3 +96,10 @@ def test_the_walk_in_readme_is_the_way_a_message_goes(tmp_path: Path) -> None:
 
     assert walked == readmes_walk()
     assert len(walked) <= 12
+
+
+def test_every_file_that_readme_names_is_there() -> None:
+    named = set(re.findall(r"`(?:gateway/)?((?:[a-z_]+/)*[a-z_]+\.py)`", (ROOT / "README.md").read_text("utf-8")))
+
+    assert len(named) > 30
+    assert not [name for name in named if not ((GATEWAY / name).is_file() or (ROOT / name).is_file())]
