@@ -97,7 +97,7 @@ class ClassicConnection:
         try:
             if mask & WRITE and self._owed:
                 self._send()
-            if mask & READ and not self._ended and not self._lines.pending:
+            if mask & READ and not self._ended and not self._lines.pending():
                 self._receive()
             self._take_turn()
         except Exception:
@@ -123,7 +123,7 @@ class ClassicConnection:
         if not self._leaving and len(self._owed) < self.patience:
             for line in self._lines.take(LINES_PER_TURN):
                 self._line(line)
-            if self._ended and not self._lines.pending:
+            if self._ended and not self._lines.pending():
                 rest = None if self._broken else self._lines.rest()
                 if rest is not None:
                     self._line(rest)
@@ -164,10 +164,10 @@ class ClassicConnection:
         if self._closed:
             return
         open_handed = len(self._owed) < self.patience
-        if self._lines.pending and open_handed and not self._turn_asked:
+        if self._lines.pending() and open_handed and not self._turn_asked:
             self._turn_asked = True
             self.server.later(0, self._next_turn)
-        reads = open_handed and (self._lines.pending or not self._ended)
+        reads = open_handed and (self._lines.pending() or not self._ended)
         self.server.watch(self.sock, (READ if reads else 0) | (WRITE if self._owed else 0), self.ready)
 
     def _next_turn(self) -> None:

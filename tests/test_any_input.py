@@ -47,7 +47,7 @@ def test_lines(data: bytes, cuts: list[int]) -> None:
         buffer, found = LineBuffer(), []
         for chunk in chunks:
             buffer.feed(chunk)
-            while buffer.pending:
+            while buffer.pending():
                 found += [None if isinstance(line, TooLong) else line for line in buffer.take(3)]
             assert len(buffer._partial) <= 4097
         return [*found, buffer.rest()]

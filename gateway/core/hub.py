@@ -254,22 +254,23 @@ class Hub:
     def say(
         self,
         member: Member,
-        text: str,
+        texts: list[str],
         kind: Kind = Kind.SAY,
         id: str | None = None,
         paste: PasteSize | None = None,
         whole: str = "",
     ) -> None:
-        """Post gated `text` to the member's room and acknowledge it under `id`; it may be the beginning of a `paste`,
-        `whole` then is all of it. The caller has checked the rate.
+        """Post gated `texts` to the member's room, each as a message; the caller has checked the rate. A single one
+        may be acknowledged under an `id`, and may be the beginning of a `paste`, `whole` then is all of it.
 
         An `id` that this identity has used before is acknowledged, not posted again. Raises Refusal.
         """
         session, room = member.session, member.room
-        message = Message(
-            room.name, self.clock.wall(), session.nick, str(session.door), str(kind), text, session.number, 0,
-            session.author or session.sign(),
-        )  # fmt: skip
+        now, door, word, author = self.clock.wall(), str(session.door), str(kind), session.author or session.sign()
+        messages = []  # not by a comprehension, in which each of these names would cost a cell
+        for text in texts:
+            message = Message(room.name, now, session.nick, door, word, text, session.number, 0, author)
+            messages.append(message)
         if paste is not None:
             message.paste, message.whole = paste, whole
         answer: Answer[Posted | Refusal] | None = None
@@ -285,7 +286,7 @@ class Hub:
             return
         if muted is not None:
             raise muted
-        self.commits.submit(Draft(room, message, member, answer))
+        self.commits.submit(Draft(room, messages, member, answer))
 
     def limit(self, limits: Limits) -> None:
         """Apply these limits from now on; a room's log shrinks with its next message."""

@@ -45,7 +45,7 @@ RECEIVE_BYTES = 65536
 RECEIVE_TELNET_BYTES = 4096  # commands and keys cost more a byte than text: up to 40 ms for so many
 LINES_PER_TURN = 64
 CLOCK_GRAIN = 0.002  # seconds by which a timer may come before its time
-HEAR_OUT_SECONDS = 30.0
+HEAR_OUT_SECONDS = 30.0  # a relay may be over its rate for ever
 ENTER_SECONDS = 0.2  # a CR that nothing follows for so long was Enter (socat, a modem); how long a second line may take
 LINGER = 2.0  # seconds that a closing connection may take to read our last words
 EXPELLED = {CloseReason.KICKED, CloseReason.BANNED}
@@ -243,7 +243,7 @@ class Connection:
             if self._knocks_at_wrong_door(self._first):
                 return
             data, self._first = without_mark(self._first), None
-        if self._waiting:
+        if self._waiting():
             self._ahead = self._ahead.add(data)
         else:
             self._receive(data)
@@ -282,7 +282,7 @@ class Connection:
                 self._discipline.rest()
 
     def _receive(self, data: bytes) -> None:
-        plain = self._discipline is None and b"\xff" not in data
+        plain = self._discipline is None and data.find(b"\xff") < 0
         self.receive_text(data) if plain else self._disciplined().receive(data)
 
     def _disciplined(self) -> Discipline:
@@ -305,9 +305,8 @@ class Connection:
         """Greet the peer now, unless it has been greeted."""
         self.door.terminals.greet(self.session, self._reached_at)
 
-    @property
     def _waiting(self) -> bool:  # input that the session has not taken
-        return self._queue is not None or self.lines.pending or bool(self._ahead)
+        return self._queue is not None or self._ahead.held is not None or self.lines.pending()
 
     def _receive_from_ahead(self) -> None:
         """The next chunk of what was read ahead; after all of it, what a command cut short by the end was."""
@@ -325,7 +324,7 @@ class Connection:
         if self._hearing_since is None or self.closed:
             return
         now = self.door.hub.clock.now()
-        left = self.session.last_input + pause_of(self.session.bytes_in, self._waiting) - now
+        left = self.session.last_input + pause_of(self.session.bytes_in, self._waiting()) - now
         enough = (self._events & READ and left <= CLOCK_GRAIN) or now - self._hearing_since >= HEAR_OUT_SECONDS
         if enough or self.session.choked or not self.door.hub.rate_limit.rate:
             self._heard_out()
@@ -344,22 +343,23 @@ class Connection:
             return
         terminals, queue = self.door.terminals, self._queue
         if queue is None:
-            if not self.lines.pending:
+            if not self.lines.pending():
                 self._receive_from_ahead()
-            queue = self.lines.take(LINES_PER_TURN)[::-1]
+            queue = self.lines.take(LINES_PER_TURN)
+            said = terminals.lines(session, LineBuffer.whole(queue)) if len(queue) > 1 and not session.held else 0
+            queue = queue[said:][::-1]
         while queue and not session.held and not session.closed:
             line = queue.pop()
             if isinstance(line, TooLong):
                 terminals.too_long(session, line.text, line.ends)
             else:
                 terminals.line(session, line)
-        self._queue = queue or None
-        self.lines.in_pieces = terminals.pastes(session)
+        self._queue, self.lines.in_pieces = queue or None, terminals.pastes(session)
         if session.closed:
             return
         if self._discipline is not None or session.preferences is not UNSET:
             self._disciplined().after_lines()
-        waiting = self._waiting
+        waiting = self._waiting()
         if not self._ended:
             reads = self._ahead.has_room if session.held else not waiting
             self._watch(self._events | READ if reads else self._events & ~READ)

@@ -45,6 +45,7 @@ TOLERANCE = 0.03
 FOREIGN_TOLERANCE = 0.25
 READERS = 100
 LINES_A_TICK = 4
+POURED = 32
 TICKS = 6
 PATIENCE = 150.0
 ALONE = "lines of a terminal alone"
@@ -118,6 +119,21 @@ def says(world: World, lines: int, ticks: int) -> Callable[[], None]:
     return work
 
 
+def pours(world: World, lines: int, ticks: int) -> Callable[[], None]:
+    """A terminal whose lines come together, so many in every tick."""
+    writer = reader(world, Door.TCP)
+    world.later(3.0)
+    batch = [f"a line as people write it, number {number}".encode() for number in range(lines)]
+
+    def work() -> None:
+        for _ in range(ticks):
+            world.terminals.spoke(writer.session)
+            world.terminals.lines(writer.session, batch)
+            world.run()
+
+    return work
+
+
 def asks(world: World, ticks: int) -> Callable[[], None]:
     """A browser that says something and is told that it was taken."""
     writer = reader(world, Door.WEB)
@@ -148,6 +164,7 @@ def works() -> dict[str, Callable[[], None]]:
         "nothing": lambda: None,
         "yardstick": yardstick,
         ALONE: says(room_of(Door.TCP, 0), LINES_A_TICK, TICKS),
+        f"{POURED} lines together of a terminal alone": pours(room_of(Door.TCP, 0), POURED, TICKS),
         f"lines to {many}": says(room_of(Door.TCP, READERS), LINES_A_TICK, TICKS),
         f"lines to {READERS} browsers": says(room_of(Door.WEB, READERS), LINES_A_TICK, TICKS),
         f"single lines to {many}": says(room_of(Door.TCP, READERS), 1, TICKS),

@@ -175,6 +175,25 @@ def test_what_comes_after_an_unfinished_sequence_never_joins_it(one: str, other:
         assert sanitize.lines(shown + "\n" + next_shown) == shown + "\n" + next_shown
 
 
+LINE = st.one_of(st.just("a line"), HOSTILE, st.text(max_size=8), st.just("x" * sanitize.TEXT_BYTES + "x"))
+
+
+@given(st.lists(LINE.map(lambda text: text.replace("\n", "")).map(lambda text: text.encode("utf-8", "surrogatepass"))))
+@example([])
+@example([b"", b"a"])
+@example([b"a", b" b", b"c"])
+@example([b"a", b""])
+@example(["é".encode(), b"\xff"])
+def test_lines_are_unchanged_as_far_as_the_gate_says_so_of_each(lines: list[bytes]) -> None:
+    found = sanitize.unchanged(lines)
+
+    assert [text.encode() for text in found] == lines[: len(found)]
+    assert [sanitize.line(text) for text in found] == found
+    if b"".join(lines).decode("utf-8", "ignore").encode() == b"".join(lines) and len(found) < len(lines):
+        shown = passes(lines[len(found)].decode())
+        assert shown is None or shown.encode() != lines[len(found)]
+
+
 @pytest.mark.timeout(10)
 @pytest.mark.parametrize("unit", ["\x1b]", "\x9d", "\x1bP", "\x90a", "\x1b[", "\x1b[1;", "\x1b", "\r", "\x00"])
 def test_64_kib_of_anything_are_gated_in_linear_time(unit: str) -> None:

@@ -17,7 +17,7 @@ def lines_of(*chunks: bytes, turn: int = 64) -> list[bytes | TooLong]:
     lines: list[bytes | TooLong] = []
     for chunk in chunks:
         buffer.feed(chunk)
-        while buffer.pending:
+        while buffer.pending():
             lines += buffer.take(turn)
     rest = buffer.rest()
     return lines if rest is None else [*lines, b"rest:" + rest]
@@ -142,7 +142,7 @@ def test_a_long_line_comes_in_pieces_while_they_are_wanted(size: int, chunk: int
     buffer, text = LineBuffer(), b""
     for at in range(0, len(data), chunk):
         buffer.feed(data[at : at + chunk])
-        while buffer.pending:
+        while buffer.pending():
             for line in buffer.take(1):
                 buffer.in_pieces = True
                 text += line + b"|" if isinstance(line, bytes) else (line.text or b"") + b"|" * line.ends
@@ -153,8 +153,8 @@ def test_a_long_line_comes_in_pieces_while_they_are_wanted(size: int, chunk: int
 def test_no_more_lines_are_taken_than_asked_for() -> None:
     buffer = LineBuffer()
     buffer.feed(b"1\n2\n3\n4")
-    assert buffer.take(2) == [b"1", b"2"] and buffer.pending
-    assert buffer.take(2) == [b"3"] and not buffer.pending
+    assert buffer.take(2) == [b"1", b"2"] and buffer.pending()
+    assert buffer.take(2) == [b"3"] and not buffer.pending()
     assert buffer.take(2) == []
 
 
@@ -162,7 +162,7 @@ def test_empty_lines_are_lines() -> None:
     buffer = LineBuffer()
     buffer.feed(b"\n" * CHUNK)
     turns = 0
-    while buffer.pending:
+    while buffer.pending():
         assert buffer.take(64) == [b""] * 64
         turns += 1
     assert turns == CHUNK // 64
@@ -171,7 +171,7 @@ def test_empty_lines_are_lines() -> None:
 def test_buffer_between_lines_holds_nothing() -> None:
     buffer = LineBuffer()
     buffer.feed(b"hello\n" * 1_000)
-    while buffer.pending:
+    while buffer.pending():
         buffer.take(64)
     assert buffer._ready == buffer._partial == b""
     assert sys.getsizeof(buffer) < 100

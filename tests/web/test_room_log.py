@@ -29,7 +29,7 @@ async def test_the_log_has_every_line_with_its_author(web: Running, http: aiohtt
     await web.chat.post("ops", "ana", "hi", "one\n\ntwo", "a secret", "é你")
     room = web.chat.hub.rooms.keep(await answered(web.chat.hub.rooms.open("ops")))
     moment = web.chat.hub.clock.wall()
-    web.chat.hub.commits.submit(Draft(room, Message("ops", moment, "bo", Door.WEB, Kind.ACTION, "waves"), None, None))
+    web.chat.hub.commits.submit(Draft(room, [Message("ops", moment, "bo", Door.WEB, Kind.ACTION, "waves")], None, None))
     secret = await answered(web.chat.hub.removals.find("ops", 3))
     await answered(web.chat.hub.removals.remove(secret, "op", "spam"))
     await eventually(lambda: room.log.head == 5)
@@ -41,7 +41,7 @@ async def test_the_log_has_every_line_with_its_author(web: Running, http: aiohtt
 async def test_the_time_is_utc_and_the_answer_is_text(web: Running, http: aiohttp.ClientSession) -> None:
     room = web.chat.hub.rooms.keep(await answered(web.chat.hub.rooms.open("ops")))
     message = Message("ops", 1_795_528_865_999, "bob", Door.WEB, Kind.SAY, "text")
-    web.chat.hub.commits.submit(Draft(room, message, None, None))
+    web.chat.hub.commits.submit(Draft(room, [message], None, None))
     await eventually(lambda: room.log.head == 1)
     async with http.get(f"{web.url}/r/ops/log.txt") as answer:
         assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
@@ -80,7 +80,7 @@ async def test_it_begins_at_a_moment(web: Running, http: aiohttp.ClientSession) 
     room = web.chat.hub.rooms.keep(await answered(web.chat.hub.rooms.open("ops")))
     for number, ts in enumerate((1_795_528_800_000, 1_795_528_865_000, 1_795_528_900_000), 1):
         message = Message("ops", ts, "bob", Door.WEB, Kind.SAY, f"m{number}")
-        web.chat.hub.commits.submit(Draft(room, message, None, None))
+        web.chat.hub.commits.submit(Draft(room, [message], None, None))
     await eventually(lambda: room.log.head == 3)
     assert without_times(await log_of(http, web, "?since=2026-11-24T14:01:05Z")) == ["bob: m2", "bob: m3"]
     assert await log_of(http, web, "?since=2026-11-25T00:00Z") == []

@@ -237,7 +237,7 @@ class BrowserDoor:
 
     def _say_words(self, session: Session, member: Member, say: Say, words: str) -> None:
         if say.kind is not Kind.SAY or len(words) * 4 <= sanitize.TEXT_BYTES:
-            self.hub.say(member, sanitize.lines(words), say.kind, say.id)
+            self.hub.say(member, [sanitize.lines(words)], say.kind, say.id)
             return
         text = sanitize.lines(words, self.hub.limits.top_paste_bytes)
         for _ in range(say_at_length(self.hub, member, text, say.id) - 1):

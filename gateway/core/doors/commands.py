@@ -165,7 +165,7 @@ def _nick(call: CommandCall) -> None:
 def _me(call: CommandCall) -> None:
     if not call.words:
         raise Refusal(Code.BAD_TEXT, wording.SAY_WHAT_YOU_DO)
-    call.hub.say(call.room(), sanitize.lines(call.words), Kind.ACTION, call.id)
+    call.hub.say(call.room(), [sanitize.lines(call.words)], Kind.ACTION, call.id)
 
 
 def _msg(call: CommandCall) -> None:

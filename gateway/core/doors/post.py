@@ -129,7 +129,7 @@ class Posting:
         if isinstance(room, Refusal):
             answer.set(room)
         else:
-            self._hub.commits.submit(Draft(room, message, None, answer))
+            self._hub.commits.submit(Draft(room, [message], None, answer))
 
     def _seconds(self, poster: str | Identity, address: str | None, messages: int) -> float:
         """Seconds until `poster` and its address may post again; 0 = now, and this post counts as so many
@@ -160,7 +160,7 @@ class Posting:
 def say_at_length(hub: Hub, member: Member, text: str, id: str | None = None) -> int:
     """As `Hub.say`, for gated text that may be a paste; return how many messages it counts for. Raises Refusal."""
     beginning, paste = shortened(text)
-    hub.say(member, beginning, Kind.SAY, id, paste, "" if paste is None else text)
+    hub.say(member, [beginning], Kind.SAY, id, paste, "" if paste is None else text)
     return 1 if paste is None else messages_in(paste.bytes)
 
 

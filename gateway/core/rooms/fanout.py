@@ -162,9 +162,9 @@ def talks_in(session: Session) -> Member | None:
 
 
 class Said(Protocol):
-    """A message of the room and the member who said it, None if nobody in the room did."""
+    """Messages of the room and the member who said them, None if nobody in the room did."""
 
-    message: Message
+    messages: list[Message]
     member: Member | None
 
 
@@ -289,19 +289,23 @@ class Room:
             self._again.append(member)
         self._delivery.has_news(self)
 
-    def publish(self, said: Sequence["Said"]) -> None:
-        """Add committed messages to the log."""
-        self.counters.messages_in += len(said)
-        self.log.extend([each.message for each in said])
+    def publish(self, said: Sequence["Said"]) -> int:
+        """Add committed messages to the log; return how many."""
+        messages: list[Message] = []
         for each in said:
+            messages += each.messages
             author = each.member
             if author is not None:
-                author.own = each.message.seq
-                author.session.messages_in += 1
+                author.own = each.messages[-1].seq
+                author.session.messages_in += len(each.messages)
                 self._authors[author] = None
+        count = len(messages)
+        self.counters.messages_in += count
+        self.log.extend(messages)
         for readers in self.readers.values():
             readers.forget()
         self._delivery.has_news(self)
+        return count
 
     def catch_up(self, member: Member) -> None:
         """The member's session can take more again: serve it in the next turn if it is behind."""

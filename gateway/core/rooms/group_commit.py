@@ -14,7 +14,7 @@ next answer.
 
 import logging
 from collections.abc import Callable
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 
 import msgspec
@@ -44,15 +44,17 @@ FAILURE_SECONDS = 2.0
 
 
 class Draft(msgspec.Struct, gc=False):
-    """A message on its way to the journal, its room, and the session or callback that waits for the outcome."""
+    """What somebody has said in one go, on its way to the journal: one message or several, in order, their room, and
+    the session or callback that waits for the outcome. An `answer` is that to the only message."""
 
     room: Room
-    message: Message
+    messages: list[Message]
     member: Member | None
     answer: Answer[Posted | Refusal] | None
 
 
 _room_of = attrgetter("room")
+_messages_of = attrgetter("messages")
 
 
 class GroupCommit:
@@ -80,8 +82,8 @@ class GroupCommit:
         self._sent: dict[int, Draft] = {}
         """With a feed: those of the batch in flight that are not settled, by the identity of their message."""
         self._incoming: list[Draft] = []
-        self._paste_bytes = 0
-        """Bytes of the pastes among them."""
+        self._count = self._paste_bytes = 0
+        """Their messages, and the bytes of the pastes among them."""
         self._committing = False
         self._began = 0.0
         self._failure: Refusal | None = None
@@ -92,7 +94,7 @@ class GroupCommit:
     @property
     def crowded(self) -> bool:
         """So many messages wait for the journal that no more should be accepted."""
-        return len(self._incoming) > INCOMING_MESSAGES or self._paste_bytes > INCOMING_PASTE_BYTES
+        return self._count > INCOMING_MESSAGES or self._paste_bytes > INCOMING_PASTE_BYTES
 
     @property
     def busy(self) -> bool:
@@ -105,30 +107,33 @@ class GroupCommit:
         return bool(self._incoming and not self._committing)
 
     def submit(self, draft: Draft) -> None:
-        """Queue a message for the next tick's commit; while it is crowded, hold its sender."""
-        incoming = self._incoming
-        if not incoming:
+        """Queue messages for the next tick's commit; while it is crowded, hold their sender."""
+        if not self._incoming:
             self._clock.soon()
-        incoming.append(draft)
-        draft.room.pending += 1
-        if draft.message.whole:
-            self._paste_bytes += len(draft.message.whole)
+        self._incoming.append(draft)
+        count = len(draft.messages)
+        self._count += count
+        draft.room.pending += count
+        if whole := draft.messages[0].whole:
+            self._paste_bytes += len(whole)
         if draft.member is not None:
             session = draft.member.session
-            session.pending += 1
-            if len(incoming) > INCOMING_MESSAGES or self._paste_bytes > INCOMING_PASTE_BYTES:
+            session.pending += count
+            if self._count > INCOMING_MESSAGES or self._paste_bytes > INCOMING_PASTE_BYTES:
                 session.hold()
                 self._crowded_out.append(session)
 
     def begin(self) -> None:
         """Hand the journal a batch, if one is due; part of the tick."""
         if self.due:
-            drafts, self._incoming, self._paste_bytes = self._incoming, [], 0
+            drafts, self._incoming, self._count, self._paste_bytes = self._incoming, [], 0, 0
             self._committing = True
             self._began = self._clock.now()
-            batch = [draft.message for draft in drafts]
+            batch = [*chain.from_iterable(map(_messages_of, drafts))]
             if self._shared:
-                self._sent = {id(draft.message): draft for draft in drafts}
+                self._sent = {
+                    id(each): Draft(it.room, [each], it.member, it.answer) for it in drafts for each in it.messages
+                }
             self._journal.append(batch, lambda answer: self._answered(drafts, answer))
 
     def after_own(self, session: Session) -> Answer[None]:
@@ -161,7 +166,7 @@ class GroupCommit:
         """The feed hands on the room's next message, somebody's or one that was sent from here."""
         draft = self._sent.pop(id(message), None)
         if draft is None:
-            room.publish([Draft(room, message, None, None)])
+            room.publish([Draft(room, [message], None, None)])
         else:
             self._show([draft])
 
@@ -199,17 +204,16 @@ class GroupCommit:
     def _show(self, drafts: list[Draft]) -> None:
         for room, its in groupby(drafts, key=_room_of):
             said = list(its)
-            room.pending -= len(said)
-            room.publish(said)
+            room.pending -= room.publish(said)
             for draft in said:
                 member = draft.member
                 if member is not None:
                     session = member.session
-                    session.pending -= 1
+                    session.pending -= len(draft.messages)
                     if session.ending:
                         self._half_closed.committed(session)
                 if draft.answer is not None:
-                    draft.answer.set(Posted(room.name, room.epoch, draft.message.seq))
+                    draft.answer.set(Posted(room.name, room.epoch, draft.messages[0].seq))
             if not room.members:
                 # Posted by HTTP into an empty room: nobody will leave it, which is when a room is usually forgotten.
                 self._rooms.forget_if_idle(room)
@@ -217,14 +221,15 @@ class GroupCommit:
     def _end(self, drafts: list[Draft], outcome: Posted | Refusal) -> None:
         """Tell the senders of drafts that are not shown."""
         for draft in drafts:
-            room, member = draft.room, draft.member
-            room.pending -= 1
+            room, member, count = draft.room, draft.member, len(draft.messages)
+            room.pending -= count
             if member is not None:
-                member.session.pending -= 1
+                member.session.pending -= count
                 if member.session.ending:
                     self._half_closed.committed(member.session)
             if draft.answer is not None:
                 draft.answer.set(outcome)
             elif member is not None and isinstance(outcome, Refusal):
-                member.session.tell(error_event(outcome))
+                for _ in draft.messages:
+                    member.session.tell(error_event(outcome))
             self._rooms.forget_if_idle(room)

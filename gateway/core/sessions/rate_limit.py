@@ -197,17 +197,23 @@ class RateLimit:
         own = wait((session.identity or session).paid_until, now, self.rate, self._burst) if self.rate else 0.0
         return own if address is None else max(own, self.addresses.wait(address, now))
 
-    def pay(self, session: Session) -> None:
-        """Count one message or request against the person's rate and the address's."""
-        self.heard += 1
+    def pay(self, session: Session, most: int = 1) -> int:
+        """Count messages or requests against the person's rate and the address's, one after the other: at most so many,
+        and none after the one that makes the session too fast. Return how many, 1 or more."""
         address = session.counted_as
         if address is None and not self.rate:
-            return
+            self.heard += most
+            return most
         now = self._clock.now()
         payer = session.identity or session
-        payer.paid_until = pay(payer.paid_until, now, self.rate) if self.rate else 0.0
-        if address is not None:
-            self.addresses.pay(address, now)
+        count = 0
+        while not count or (count < most and not self.too_fast(session)):
+            payer.paid_until = pay(payer.paid_until, now, self.rate) if self.rate else 0.0
+            if address is not None:
+                self.addresses.pay(address, now)
+            count += 1
+        self.heard += count
+        return count
 
     def slow_down(self, session: Session) -> None:
         """Hold the input of a session that is too fast until its rate allows the next message."""
