@@ -18,9 +18,8 @@ PICTURES = "--pictures"
 """Makes the pictures of the README anew, and does nothing else."""
 
 MEASURED = ["--cov", "--cov-report="]
-"""Lines and branches that ran in the tests' own processes; tests/coverage_floors.py shows them. That costs the tests in
-this process a third more processor time (core, which tries thousands of inputs, 80 %), and the whole suite, which
-mostly waits for gateways, a few percent."""
+"""Lines and branches that ran in the tests' own processes; tests/coverage_floors.py shows them, and tests/measuring.py
+keeps what that costs small."""
 
 SLOWEST = ["--slowest-files", "15"]
 """Names the files to look at when the suite takes longer than it should: ten minutes on two quiet processors."""
