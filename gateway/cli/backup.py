@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gateway import wording
-from gateway.cli.store import Question, Unasked, kept, opened, redis_archive, request
+from gateway.cli.store import Question, Unasked, kept, opened, redis_export, request
 from gateway.core import name_rules
 from gateway.core.quantity import short_size
 from gateway.errors import JournalError, Refusal, StartError, UsageError
@@ -72,7 +72,7 @@ def new_epoch(question: Question) -> int:
     folder = kept(settings)
     try:
         if settings.redis is not None:
-            with redis_archive(settings.redis) as archive:
+            with redis_export(settings.redis) as archive:
                 renewed(room, archive.new_epoch(room))
             return 0
         request(folder, "POST", "/admin/new-epoch", {"room": room})

@@ -1,4 +1,4 @@
-"""`gateway export` and `gateway import`: the store as JSON lines (`core.ports.archive`), in SQLite or Redis.
+"""`gateway export` and `gateway import`: the store as JSON lines (`core.ports.export`), in SQLite or Redis.
 
 The export of a running gateway is that of a backup which it writes for this, so that it is of one moment and the chat
 does not wait for whoever reads it. Of what nodes share in Redis it is not of one moment: what they say meanwhile may be
@@ -24,14 +24,14 @@ from gateway.cli.store import (
     database_of,
     explained,
     kept,
-    redis_archive,
+    redis_export,
     request,
 )
-from gateway.core.ports.archive import ExportLines, Filled, WrongLine, written
+from gateway.core.ports.export import ExportLines, Filled, WrongLine, written
 from gateway.core.quantity import short_size
 from gateway.errors import JournalError, StartError, UsageError
-from gateway.journal.archive import copied, dump, fill, unused
 from gateway.journal.backup import LargeFile
+from gateway.journal.export import copied, dump, fill, unused
 from gateway.process.files import write_whole
 
 TOKEN_KEY = "token.key"
@@ -61,7 +61,7 @@ def export(question: Question) -> int:
 
 def export_redis(url: str, file: str, force: bool) -> int:
     """Export what is in Redis, while nodes may go on."""
-    with redis_archive(url) as archive:
+    with redis_export(url) as archive:
         lines = written(archive.dump())
         if file == "-" or is_stream(file):
             with written_to(file) as out:
@@ -151,7 +151,7 @@ def filled_from(lines: ExportLines, settings: StoreSettings, folder: Path, new_e
             patience=PATIENCE,
             keep_key=lambda key: write_token_key(folder, key),
         )
-    with redis_archive(settings.redis) as archive:
+    with redis_export(settings.redis) as archive:
         try:
             archive.load(lines, new_epochs=new_epochs)
         except JournalError as problem:

@@ -22,7 +22,7 @@ from gateway.journal.sqlite import SqliteJournal
 from gateway.login_link import ask, own_machine, read_key, told
 
 if TYPE_CHECKING:
-    from gateway.redis.archive import RedisArchive
+    from gateway.redis.export import RedisExport
 
 JOURNAL = "journal.sqlite3"
 PATIENCE = 1.0
@@ -62,17 +62,17 @@ class Unasked(Exception):
 
 
 @contextmanager
-def redis_archive(url: str) -> Iterator["RedisArchive"]:
+def redis_export(url: str) -> Iterator["RedisExport"]:
     """What the nodes share in the Redis of `url`. Raises StartError."""
     try:
-        module = import_module("gateway.redis.archive")  # not imported above: the package `redis` is optional
+        module = import_module("gateway.redis.export")  # not imported above: the package `redis` is optional
     except ModuleNotFoundError as missing:
         if missing.name != "redis":
             raise
         raise StartError(wording.NO_REDIS_PACKAGE) from None
     if urlsplit(url).scheme.endswith("+sentinel"):
         raise StartError(wording.MASTER_WANTED)
-    with closing(module.RedisArchive(url)) as archive:
+    with closing(module.RedisExport(url)) as archive:
         try:
             yield archive
         except JournalError as problem:

@@ -221,5 +221,5 @@ def test_without_the_package_redis_that_is_told(
         raise ModuleNotFoundError(name="redis")
 
     monkeypatch.setattr(store, "import_module", missing)
-    with pytest.raises(StartError, match=re.escape(wording.NO_REDIS_PACKAGE)), store.redis_archive("unix:///nowhere"):
+    with pytest.raises(StartError, match=re.escape(wording.NO_REDIS_PACKAGE)), store.redis_export("unix:///nowhere"):
         pass

@@ -192,7 +192,7 @@ class Upkeep:
         self._halted = False
 
     def begin_backup(self, operator: Operator, file: str, replace: bool) -> Answer[BackupReport | Refusal]:
-        """Begin to write a backup into the file, given by its whole path; see `ports.archive.Whole.copy`."""
+        """Begin to write a backup into the file, given by its whole path; see `ports.export.Whole.copy`."""
         try:
             operator.check(Role.ADMIN)
             if not file.startswith("/") or "\0" in file:

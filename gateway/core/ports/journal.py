@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from gateway.core.answer import Answer
 from gateway.core.clock import TimeRecord
-from gateway.core.ports.archive import Whole
+from gateway.core.ports.export import Whole
 from gateway.core.ports.ledger import Ledger
 from gateway.core.protocol.message import Message
 from gateway.errors import JournalError, LostTail

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from gateway.cli.main import main
-from gateway.core.ports.archive import ExportLines, WrongLine, written
+from gateway.core.ports.export import ExportLines, WrongLine, written
 from gateway.errors import BackplaneError, JournalError
-from gateway.redis.archive import RedisArchive
+from gateway.redis.export import RedisExport
 from tests.journal.conftest import Ask, Fill, Say, Texts
-from tests.journal.test_archive import BAN, KEY, MUTE, Exported, exported, full
+from tests.journal.test_export import BAN, KEY, MUTE, Exported, exported, full
 from tests.redis.servers import RedisServer
 from tests.test_login_link import one_line
 
@@ -23,14 +23,14 @@ __all__ = ["exported", "full"]
 
 
 @pytest.fixture
-def archive(redis_server: RedisServer) -> Iterator[RedisArchive]:
+def archive(redis_server: RedisServer) -> Iterator[RedisExport]:
     """An empty Redis."""
     redis_server.cli("FLUSHALL")
-    with closing(RedisArchive(redis_server.url)) as archive:
+    with closing(RedisExport(redis_server.url)) as archive:
         yield archive
 
 
-def load(archive: RedisArchive, export: bytes, new_epochs: bool | None = None) -> None:
+def load(archive: RedisExport, export: bytes, new_epochs: bool | None = None) -> None:
     archive.load(ExportLines(io.BytesIO(export).readline), new_epochs=new_epochs)
 
 
@@ -41,7 +41,7 @@ def lines(export: bytes) -> list[dict[str, Any]]:
     return [each | ({"seen": 0} if each.get("nick") == "bob" and "seen" in each else {}) for each in kept]
 
 
-def test_what_moves_to_redis_comes_back_the_same(full: Path, exported: Exported, archive: RedisArchive) -> None:
+def test_what_moves_to_redis_comes_back_the_same(full: Path, exported: Exported, archive: RedisExport) -> None:
     export = exported(full)
     load(archive, export)
     assert archive.counts["message"] == 5 and archive.longest == 4 and not archive.renewed
@@ -51,7 +51,7 @@ def test_what_moves_to_redis_comes_back_the_same(full: Path, exported: Exported,
 
 
 def test_receipts_move_both_ways_while_they_are_good(
-    archive: RedisArchive, request: pytest.FixtureRequest, ask: Ask, say: Say
+    archive: RedisExport, request: pytest.FixtureRequest, ask: Ask, say: Say
 ) -> None:
     open_redis: Callable[[], Any] = request.getfixturevalue("open_redis")
     journal, now = open_redis(), time.time_ns() // 1_000_000
@@ -79,7 +79,7 @@ def test_receipts_move_both_ways_while_they_are_good(
 def test_a_node_goes_on_where_sqlite_ended(
     full: Path,
     exported: Exported,
-    archive: RedisArchive,
+    archive: RedisExport,
     redis_server: RedisServer,
     request: pytest.FixtureRequest,
     ask: Ask,
@@ -104,7 +104,7 @@ def test_a_node_goes_on_where_sqlite_ended(
 
 
 def test_a_wrong_line_leaves_redis_as_it_was(
-    full: Path, exported: Exported, archive: RedisArchive, redis_server: RedisServer
+    full: Path, exported: Exported, archive: RedisExport, redis_server: RedisServer
 ) -> None:
     with pytest.raises(WrongLine):
         load(archive, exported(full)[:-9])
@@ -112,7 +112,7 @@ def test_a_wrong_line_leaves_redis_as_it_was(
 
 
 def test_a_redis_that_is_used_or_has_nodes_is_left_alone(
-    full: Path, exported: Exported, archive: RedisArchive, redis_server: RedisServer
+    full: Path, exported: Exported, archive: RedisExport, redis_server: RedisServer
 ) -> None:
     export = exported(full)
     now = int(redis_server.cli("TIME")[0]) * 1000
@@ -127,7 +127,7 @@ def test_a_redis_that_is_used_or_has_nodes_is_left_alone(
 
 
 def test_the_export_of_a_gateway_that_goes_on_gives_new_epochs(
-    full: Path, exported: Exported, archive: RedisArchive
+    full: Path, exported: Exported, archive: RedisExport
 ) -> None:
     export = exported(full)
     load(archive, export.replace(b'"live":false', b'"live":true'))
@@ -137,7 +137,7 @@ def test_the_export_of_a_gateway_that_goes_on_gives_new_epochs(
 
 
 def test_an_entry_that_was_deleted_by_hand_is_exported_as_removed(
-    full: Path, exported: Exported, archive: RedisArchive, redis_server: RedisServer
+    full: Path, exported: Exported, archive: RedisExport, redis_server: RedisServer
 ) -> None:
     load(archive, exported(full))
     redis_server.cli("XDEL", "gw:log:lobby", "3-0")
@@ -149,7 +149,7 @@ def test_an_entry_that_was_deleted_by_hand_is_exported_as_removed(
 def test_the_commands_work_on_redis(
     full: Path,
     exported: Exported,
-    archive: RedisArchive,
+    archive: RedisExport,
     redis_server: RedisServer,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -172,7 +172,7 @@ def test_the_commands_work_on_redis(
 
 
 def test_a_redis_that_does_not_answer_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    with closing(RedisArchive("redis://127.0.0.1:1")) as archive, pytest.raises(BackplaneError):
+    with closing(RedisExport("redis://127.0.0.1:1")) as archive, pytest.raises(BackplaneError):
         archive.nodes()
     assert main(["export", "--redis", "redis://127.0.0.1:1"]) == 1
     assert "Redis" in one_line(capsys)

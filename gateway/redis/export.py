@@ -1,4 +1,4 @@
-"""Exports of what the nodes share in Redis, and filling an empty Redis (the lines: `core.ports.archive`).
+"""Exports of what the nodes share in Redis, and filling an empty Redis (the lines: `core.ports.export`).
 
 Unlike a node this works without the script's verbs, on the keys that `server.lua` names, while no node lives.
 
@@ -19,7 +19,7 @@ import redis
 from redis.exceptions import RedisError
 
 from gateway import wording
-from gateway.core.ports.archive import (
+from gateway.core.ports.export import (
     FORMAT,
     AnyLine,
     AuditLine,
@@ -63,7 +63,7 @@ return 1
 _encode = msgspec.json.Encoder().encode
 
 
-class RedisArchive:
+class RedisExport:
     """The Redis of `url` as a whole. Every verb raises BackplaneError when Redis does not do what is asked."""
 
     def __init__(self, url: str) -> None:

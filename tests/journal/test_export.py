@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from gateway.core.ports.archive import ExportLines, WrongLine, written
+from gateway.core.ports.export import ExportLines, WrongLine, written
 from gateway.core.ports.journal import Person
 from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.protocol.message import PasteSize
 from gateway.core.roles import AuditEntry
 from gateway.errors import JournalError
-from gateway.journal.archive import Filling, copied, dump, fill, unused
+from gateway.journal.export import Filling, copied, dump, fill, unused
 from tests.journal.conftest import Ask, OpenSqlite, Say, Texts
 
 KEY = bytes(range(32))
