@@ -27,6 +27,9 @@ alphabet, the letters before it are WILL to DONT and AYT, and lines end in `\xff
 
 The options that a door wants are given to the constructor; without any the peer keeps its line mode. A parser that has
 seen nothing holds nothing but empty objects.
+
+Why by hand: telnetlib3 is built on asyncio's streams, and is a foreign peer in the tests; what is wanted here is bytes
+in and out, on the plain door too, where it is not known yet whether a peer speaks telnet.
 """
 
 import re

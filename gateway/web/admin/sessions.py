@@ -11,6 +11,9 @@ process is killed, up to a minute of use is forgotten.
 
 Another node of the gateway (`core.ports.cluster`) opens and ends sessions in the same ledger; when it has, they are
 read again, so that a cookie is good at every node.
+
+Why by hand: aiohttp-session keeps sessions in the cookie or in a store that it never lists, and here an operator sees
+and ends them, at every node.
 """
 
 import hashlib
