@@ -28,7 +28,7 @@ SAY_WHAT_TO_FIND = "say which words to look for, as in /search deploy failed fro
 INDEX_INCOMPLETE = "the index is being made from the journal: not everything is found yet"
 QUERY_TOO_LONG = "a search has at most {words} words and {rooms} rooms"
 FILTER_EMPTY = "{filter}: what? write it without a blank: {filter}:NAME"
-NO_MOMENT = "{filter}:{words} is no moment: write {filter}:3d, {filter}:14:00 or {filter}:2026-11-24"
+NO_MOMENT = "{filter}:{words} is not a time: write {filter}:3d, {filter}:14:00 or {filter}:2026-11-24"
 TOO_MANY_WAIT = "too many others wait for the same: try again in a few seconds"
 SEARCH_RUNS = "wait for the result of your last search"
 SEARCHES_TOO_FAST = "too many searches, wait {seconds:.1f} s"
@@ -36,7 +36,7 @@ SEARCH_STOPPED = "the search was stopped after 1 s: use rarer words, from:NAME, 
 NO_INDEX = "this gateway keeps no index"
 INDEX_FAILED = "the index failed: {problem}"
 LOG_RUNS = "{most} downloads of a room's log at a time: wait for one to end"
-LOG_SINCE_WHEN = "since={words} is no place: write since=512 (after that message), 3d, 14:00 or 2026-11-24"
+LOG_SINCE_WHEN = "since={words} is not a place to begin: write since=512 (after that message), 3d, 14:00 or 2026-11-24"
 
 # Rooms
 
