@@ -273,7 +273,7 @@ class Routes:
         try:
             answer = await self._handled(endpoint, handler, request)
         finally:
-            if endpoint.method != "GET":
+            if endpoint.method != "GET" and endpoint.access is not Access.IDENTITY:  # posting records no attempt
                 await came(self._audit.once_stored(None))
         return answer if isinstance(answer, web.StreamResponse) else json_answer(answer, endpoint.reply.status)
 

@@ -20,6 +20,7 @@ FIELD_ONCE = "each field is expected once"
 NOT_A_TOKEN = "this is not a token"
 LINK_OR_PASSWORD = "the token of a link is expected, or a name and a password"
 MEMBER_NO_DASHBOARD = "a member has no dashboard: /login in the chat gives you your name"
+LOGOUT_UNSTORED = "logged out, but that is not stored yet: a restart before it is would undo it ({why})"
 NO_SUCH_SESSION = "there is no such session: it may be over already"
 
 # Requests

@@ -203,6 +203,8 @@ class SharedLedger:
 
     def keep_logins(self, text: str) -> Answer[JournalError | None]:
         """See `Ledger`."""
+        if self.fails:
+            return Answer.of(JournalError("no Redis"))
         self._cluster.tell(LoginsChanged())
         return self._stored.keep_logins(text)
 

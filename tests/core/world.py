@@ -95,13 +95,15 @@ class GatedLedger:
         return self._gate.once_let(lambda: self.ledger.record(*entries, **changes))
 
     def keep_logins(self, text: str) -> Answer[JournalError | None]:
+        if self._gate.fail:
+            return Answer.of(JournalError("disk full"))
         return self._gate.once_let(lambda: self.ledger.keep_logins(text))
 
 
 class Gated:
     """A journal that is `shut` answers appends only when it is let, one that is `frozen` stores people and what
-    operators do only then, too; `fail` makes it answer appends with an error, without `remembers` people are not
-    stored."""
+    operators do only then, too; `fail` makes it answer appends and logins with an error, without `remembers` people are
+    not stored."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal

@@ -139,11 +139,16 @@ class LoginPage:
         """`POST /admin/logout`"""
         request, operator = call.request, call.operator
         cookie = self._login.cookie(request)
+        response = web.Response(status=303, headers={"Location": self._options.at("/admin/login")})
         if bearer(request) is None:
             self._sessions.close(request.cookies.get(cookie))
             self._audit.note(operator, "logout", operator.name, "", "done")
-            await came(self._sessions.stored())
-        response = web.Response(status=303, headers={"Location": self._options.at("/admin/login")})
+            try:
+                await stored_as_ended(self._sessions)
+            except Refusal:
+                if not wants_page(request.headers):
+                    raise
+                response = self._page(503, "unstored")
         response.del_cookie(cookie, httponly=True, samesite="Strict", path="/", secure=_needs_tls(cookie))
         return response
 
@@ -214,6 +219,14 @@ class LoginPage:
         )
 
 
+async def stored_as_ended(sessions: AdminSessions) -> None:
+    """Wait until it is stored that a session has ended. Raises Refusal when that fails: a restart would begin it
+    anew."""
+    failure = await came(sessions.stored())
+    if failure is not None:
+        raise Refusal(failure.code, wording.LOGOUT_UNSTORED.format(why=failure.text), failure.retry_ms)
+
+
 def _link_name(given: str) -> str:
     """The operator's name in the audit log. It cannot be an account's, so nobody can impersonate one. Raises
     Refusal."""
@@ -262,4 +275,4 @@ class SessionEndpoints:
             self._audit.note(operator, "logout", target, "", "refused: no such session of theirs")
             raise
         self._audit.note(operator, "logout", ended.operator.name, "", "done")
-        await came(self._sessions.stored())
+        await stored_as_ended(self._sessions)

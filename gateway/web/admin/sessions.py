@@ -29,6 +29,7 @@ from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.ports.cluster import Cluster, Forgotten, LoginsChanged, Missed
 from gateway.core.ports.ledger import Ledger
+from gateway.core.protocol.events import storage_refusal
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, JournalError, Refusal
 
@@ -40,6 +41,8 @@ SESSION_LIMIT = 256
 SECRET_BYTES = 24
 ID_BYTES = 8
 AGENT_CHARACTERS = 200
+STORED_AGAIN_AFTER = 5.0
+"""Seconds after which what could not be stored is tried again, at the next request to the dashboard."""
 WRITTEN_EVERY = 60.0
 """Seconds between two times that the sessions' last use is stored."""
 BY_LINK = "link"
@@ -121,7 +124,9 @@ class AdminSessions:
         self._sessions: dict[bytes, AdminSession] = {}
         self._written = 0.0
         self._changes = 0
-        self._stored: Answer[None] = Answer.of(None)
+        self._stored: Answer[Refusal | None] = Answer.of(None)
+        self._failed = False
+        """Whether the ledger holds something else, because it could not store what there is."""
         cluster.hear(LoginsChanged, lambda changed: self.start())
         cluster.hear(Forgotten, lambda forgotten: self._keep())
         cluster.hear(Missed, lambda missed: self.start())
@@ -165,11 +170,18 @@ class AdminSessions:
             )
             for key, each in self._sessions.items()
         ]  # fmt: skip
-        self._stored = self._ledger.keep_logins(msgspec.json.encode(kept).decode()).map(_kept)
+        self._stored = self._ledger.keep_logins(msgspec.json.encode(kept).decode()).map(self._kept)
 
-    def stored(self) -> Answer[None]:
-        """Comes once the sessions are stored as they are, or that has failed: before that, after a kill, a new cookie
-        would be worth nothing and an ended one something."""
+    def _kept(self, failure: JournalError | None) -> Refusal | None:
+        self._failed = failure is not None
+        if failure is None:
+            return None
+        log.warning(wording.LOG_LOGINS_UNSTORED, failure)
+        return storage_refusal(failure)
+
+    def stored(self) -> Answer[Refusal | None]:
+        """Comes once the sessions are stored as they are, or with the refusal when they could not be: before that,
+        after a kill, a new cookie would be worth nothing and an ended one something."""
         return self._stored
 
     def open(self, operator: Operator, agent: str) -> tuple[str, AdminSession]:
@@ -256,14 +268,11 @@ class AdminSessions:
 
     def _sweep(self) -> None:
         now = self._clock()
+        if self._failed and now - self._written >= STORED_AGAIN_AFTER:
+            self._keep()
         for key, session in list(self._sessions.items()):
             if now - session.seen > SESSION_IDLE or now - session.opened > SESSION_LIFE:
                 del self._sessions[key]
-
-
-def _kept(failure: JournalError | None) -> None:
-    if failure is not None:
-        log.warning(wording.LOG_LOGINS_UNSTORED, failure)
 
 
 def _may_see(operator: Operator, session: AdminSession) -> bool:
