@@ -112,6 +112,8 @@ class Gated:
         self.shut = self.frozen = False
         self.fail = False
         self.remembers = True
+        self.people: dict[str, Person] = {}
+        """By identity: what was stored last of each person."""
         self._lost_tail: Answer[LostTail] = Answer()
 
     def __getattr__(self, name: str) -> Any:
@@ -128,7 +130,12 @@ class Gated:
     def remember(self, people: Sequence[Person]) -> Answer[JournalError | None]:
         if not self.remembers:
             return Answer.of(JournalError("disk full"))
-        return self.once_let(lambda: self._journal.remember(people))
+
+        def store() -> Answer[JournalError | None]:
+            self.people |= {person.identity: person for person in people}
+            return self._journal.remember(people)
+
+        return self.once_let(store)
 
     def once_let(self, job: Callable[[], Answer[Any]]) -> Answer[Any]:
         """What the job answers, as soon as it may be done."""

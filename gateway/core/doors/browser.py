@@ -201,10 +201,12 @@ class BrowserDoor:
         places = hello.rooms
         if places is None:
             places = [Place(name) for name, _, _ in restored] or [Place(LOBBY)]
+        possible, impossible = _sorted_out(places[: ROOMS_PER_SESSION + 1])
 
         def named(refusal: Refusal | None) -> None:
-            refusals.append(refusal)
-            self.hub.identities.stored().then(lambda failure: self._welcome(session, refusals, places))
+            told = [*refusals, refusal, *impossible]
+            self.hub.identities.enters(session, [name_rules.room(place.room) for place in possible])
+            self.hub.identities.stored().then(lambda failure: self._welcome(session, told, possible))
 
         if nick is None:
             named(None)
@@ -212,15 +214,14 @@ class BrowserDoor:
             rename(self.hub, session, nick).then(named)
 
     def _welcome(self, session: Session, refusals: list[Refusal | None], places: list[Place]) -> None:
-        """The identity is stored: reply to the hello."""
+        """The identity is stored, with the rooms that can be joined: reply to the hello."""
         if session.closed:
             return
         welcome(self.hub, session)
-        possible, impossible = _sorted_out(places[: ROOMS_PER_SESSION + 1])
-        for refused in [*refusals, *impossible]:
+        for refused in refusals:
             if refused is not None:
                 session.tell(error_event(refused))
-        for place in possible:
+        for place in places:
             self._enter(session, place)
         if self._greeting.motd:
             session.tell(Notice(self._greeting.motd))

@@ -19,7 +19,7 @@ from gateway.core.protocol.wire import as_msg, day
 from gateway.core.rooms.catch_up import Past, Range
 from gateway.core.rooms.fanout import Member, Room, member_of, said_by, talks_in
 from gateway.core.sessions.session import Session
-from gateway.errors import Code, Refusal
+from gateway.errors import Code, JournalError, Refusal
 
 TERMINAL_RECENT = 20
 """Messages that a terminal is shown when it joins a room."""
@@ -105,7 +105,7 @@ def join(
         raise too_many_rooms()
     session.hold()
     joining = _Joining(hub, session, name, recent, position, id, BEHIND_WAITS if hub.cluster.node else 0)
-    hub.rooms.open(name).then(joining.opened)
+    hub.identities.stored_entering(session, name).then(joining.begin)
     return joining.answer
 
 
@@ -122,6 +122,10 @@ class _Joining:
     id: str | None
     waits: int
     answer: Answer[bool] = field(default_factory=Answer)
+
+    def begin(self, unstored: JournalError | None) -> None:
+        """It is stored that the session is going to be in the room: a kill after `joined` takes nothing back."""
+        self.hub.rooms.open(self.name).then(self.opened)
 
     def opened(self, room: Room | Refusal) -> None:
         """The room is there: read what the newcomer is to be shown of it."""
@@ -166,6 +170,7 @@ class _Joining:
         self._end(False)
 
     def _end(self, joined: bool) -> None:
+        self.hub.identities.entered(self.session, self.name)
         self.answer.set(joined)
         self.session.release()
 

@@ -8,6 +8,7 @@ at once. Changes of identities are stored with the next tick, all in one transac
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from gateway import wording
 from gateway.core import name_rules
@@ -54,6 +55,8 @@ class IdentityRegistry:
         self._answers: deque[tuple[Answer[JournalError | None], JournalError | None]] = deque()
         self._sweeping = False
         self._codes: dict[Session, str] = {}
+        self._entering: dict[Session, list[str]] = {}
+        """Rooms that are stored with the person's before a page is told that it is in them."""
         self._writers: dict[Session, Session | Identity | str] = {}
 
     def recall(self, people: Iterable[Person]) -> None:
@@ -223,6 +226,26 @@ class IdentityRegistry:
         self.changed(session)
         return True
 
+    def enters(self, session: Session, rooms: Iterable[str]) -> None:
+        """The session, a page, is about to enter these rooms."""
+        self._entering[session] = list(rooms)
+        self.changed(session)
+
+    def stored_entering(self, session: Session, room: str) -> Answer[JournalError | None]:
+        """Comes when it is stored that the session is about to enter the room, or that has failed: people can still
+        read then. Comes at once for those who are in it, and for terminals, which nobody brings back by a token."""
+        known = self._entering.get(session, ())
+        if session.terminal or session.identity is None or room in session.rooms or room in known:
+            return Answer.of(None)
+        self.enters(session, [*known, room])
+        return self.stored()
+
+    def entered(self, session: Session, room: str) -> None:
+        """The session is in the room, or was refused."""
+        rooms = [each for each in self._entering.pop(session, ()) if each != room]
+        if rooms:
+            self._entering[session] = rooms
+
     def changed(self, session: Session) -> None:
         """What is stored of the session's person has changed."""
         if session.identity is not None:
@@ -232,6 +255,7 @@ class IdentityRegistry:
     def went(self, session: Session) -> None:
         """The session is over; call it while its rooms are still known."""
         self._codes.pop(session, None)
+        self._entering.pop(session, None)
         self._writers.pop(session, None)
         identity = session.identity
         if identity is None:
@@ -266,7 +290,7 @@ class IdentityRegistry:
     def _store(self) -> None:
         for identity in self._changed:
             identity.note()
-        people = [person_of(identity) for identity in self._changed]
+        people = [self._person(identity) for identity in self._changed]
         waiting = self._waiting
         self._changed, self._waiting = {}, []
 
@@ -277,6 +301,13 @@ class IdentityRegistry:
             self._clock.soon()
 
         self._journal.remember(people).then(stored)
+
+    def _person(self, identity: Identity) -> Person:
+        person = person_of(identity)
+        entering = (room for each in identity.connections for room in self._entering.get(each, ()))
+        known = {room for room, _, _ in person.rooms}
+        more = tuple((room, "", 0) for room in dict.fromkeys(entering) if room not in known)
+        return replace(person, rooms=(*person.rooms, *more)) if more else person
 
     def _hand_over(self, session: Session, identity: Identity) -> None:
         self.nicks.hand_over(session.nick, session, identity)

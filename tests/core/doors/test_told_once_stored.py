@@ -31,6 +31,12 @@ def a_page(world: World) -> Peer:
     return page
 
 
+def stored_rooms(world: World, page: Peer) -> set[str]:
+    """The rooms to which the page's token would bring it back after a kill."""
+    assert page.session.identity is not None
+    return {room for room, _, _ in world.journal.people[page.session.identity.id].rooms}
+
+
 @pytest.mark.parametrize(
     ("who", "line", "told"),
     [
@@ -54,6 +60,54 @@ def test_a_terminal_is_told_once_it_is_stored(who: Callable[[World], Peer], line
     world.run()
     (line,) = peer.lines
     assert line.startswith(told)
+
+
+@pytest.mark.parametrize(
+    "ask", [{"type": "join", "room": "ops"}, {"type": "say", "room": "lobby", "text": "/join ops"}]
+)
+def test_a_page_is_told_that_it_is_in_a_room_once_a_restart_would_know(ask: dict[str, str]) -> None:
+    world = World()
+    page = a_page(world)
+    world.journal.frozen = True
+    page.asks(**ask)
+    assert not page.objects
+
+    world.journal.let()
+    world.journal.frozen = True  # what follows on joining is not stored any more
+    world.run()
+    assert [each["room"] for each in page.told("joined")] == ["ops"]
+    assert stored_rooms(world, page) == {"lobby", "ops"}
+
+
+def test_a_welcomed_page_is_told_that_it_is_in_its_rooms_once_a_restart_would_know() -> None:
+    world = World()
+    world.journal.frozen = True
+    page = world.browser("eve", rooms=[{"room": "ops"}, {"room": "B A D"}, {"room": "#Dev"}])
+    assert not page.objects
+
+    world.journal.let()
+    world.journal.frozen = True
+    world.run()
+    told = [each.get("room", each["type"]) for each in page.objects if each["type"] != "history"]
+    assert told == ["welcome", "error", "ops", "dev"]
+    assert stored_rooms(world, page) == {"ops", "dev"}
+
+
+def test_a_room_that_was_refused_is_not_stored_for_long() -> None:
+    world = World(rooms=1)
+    page = a_page(world)
+    page.asks(type="join", room="ops")
+    assert [each["code"] for each in page.told("error")] == ["room_limit"]
+    page.asks(type="join", room="lobby")
+    assert stored_rooms(world, page) == {"lobby"}
+
+
+def test_a_page_joins_although_that_cannot_be_stored() -> None:
+    world = World()
+    page = a_page(world)
+    world.journal.remembers = False
+    page.asks(type="join", room="ops")
+    assert [each["room"] for each in page.told("joined")] == ["ops"]
 
 
 def test_a_page_is_told_its_new_name_once_it_is_stored() -> None:
