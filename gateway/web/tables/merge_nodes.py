@@ -12,6 +12,7 @@ it. A file of the table is made of pages of a frozen moment.
 Alone, everything is the table of this process.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 
@@ -81,14 +82,16 @@ class MergedTable:
         if self._survey.alone:
             return await self._own.page(question)
         names = _names(question.snapshot) if question.snapshot is not None else None
-        own = await self._own_page(question, names)
         cards = [card for card in self._survey.others() if names is None or card.number in names]
         fresh, self._fresh = self._fresh, False
 
         def asked(card: NodeCard) -> PageQuestion:
             return PageQuestion(replace(question, snapshot=names[card.number] if names else None), fresh)
 
-        found, missing = await self._survey.ask("connections", asked, TablePage, cards)
+        # At the same time: a node that has not been looked at lately needs a while for its snapshot.
+        own, (found, missing) = await asyncio.gather(
+            self._own_page(question, names), self._survey.ask("connections", asked, TablePage, cards)
+        )
         pages = {self._survey.number: own, **{card.number: page for card, page in found}}
         some, cursor = await _merged(question, list(pages.values()))
         total, of = (sum(getattr(page, name) for page in pages.values()) for name in ("total", "of"))
@@ -114,8 +117,9 @@ class MergedTable:
     async def targets(self, q: str) -> Targets:
         """The open connections at all nodes that match at this moment. Raises Refusal for a wrong filter word, and when
         a node does not answer: then nobody knows how many are meant."""
-        own = await self._own_targets(q)
-        found, missing = await self._survey.ask("targets", lambda card: TargetQuestion(q), Targets)
+        own, (found, missing) = await asyncio.gather(
+            self._own_targets(q), self._survey.ask("targets", lambda card: TargetQuestion(q), Targets)
+        )
         if missing:
             raise Refusal(Code.BACKPLANE, missing[0].why, retry_ms=2000)
         for _, other in found:

@@ -166,10 +166,12 @@ class RoomTable:
 
     async def _look_everywhere(self) -> tuple[list[RoomRow], list[MissingNode], int]:
         """The rooms of all nodes, the nodes that are missing, and the time."""
-        rows, at = await self._here.get(), self._hub.clock.wall()
         if self._survey.alone:
-            return rows, [], at
-        found, missing = await self._survey.ask("rooms", lambda card: None, RoomRows)
+            return await self._here.get(), [], self._hub.clock.wall()
+        rows, (found, missing) = await asyncio.gather(
+            self._here.get(), self._survey.ask("rooms", lambda card: None, RoomRows)
+        )
+        at = self._hub.clock.wall()
         together, slices = {row.room: row for row in rows}, Slices()
         for _, other in found:
             for count, row in enumerate(other.rooms):

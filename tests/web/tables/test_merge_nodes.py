@@ -20,6 +20,7 @@ from gateway.web.tables.merge_nodes import ConnectionEndpoints, MergedTable
 from gateway.web.tables.paging import TableQuery
 from tests.core.nodes import Nodes
 from tests.core.world import Peer, World
+from tests.fakes import PATIENCE
 
 T = TypeVar("T")
 SORTS = ("id", "-id", "nick", "-nick", "-lag_bytes", "door", "-address", "rtt", "node", "-node", "skipped")
@@ -127,6 +128,24 @@ async def test_a_page_costs_each_node_no_more_than_one_page(three: list[NodeWith
     cluster.served["connections"] = counted
     await three[0].page(limit=4)
     assert asked == [4]
+
+
+async def test_all_nodes_make_their_pages_at_the_same_time(three: list[NodeWithTable]) -> None:
+    begun: list[str] = []
+    all_begun = asyncio.Event()
+    for node, name in zip(three, "abc", strict=True):
+
+        async def wait(question: TableQuery, name: str = name, page: Any = node.own.page) -> TablePage:
+            begun.append(name)
+            if len(begun) == 3:
+                all_begun.set()
+            await all_begun.wait()
+            found: TablePage = await page(question)
+            return found
+
+        node.own.page = wait  # type: ignore[method-assign]
+    async with asyncio.timeout(PATIENCE):
+        assert (await three[0].page()).of == 40
 
 
 async def test_a_node_that_does_not_answer_is_named_and_the_others_are_there(three: list[NodeWithTable]) -> None:
