@@ -3,7 +3,8 @@ their limits; of all nodes, where there are several.
 
 Every node sums up itself; whoever is asked adds these up, at most once in SHARED seconds for all who look, and while
 nobody looks nothing is asked. Counts and rates are added, how late or far behind is that of the worst node. The highest
-value of a sum is not the sum of the highest, so a figure that is added has no peak.
+value of a sum is not the sum of the highest, so a figure that is added has no peak. (The time series could be added row
+by row, but a node that has ended took its rows with it: after every restart the peak would be too low.)
 """
 
 import asyncio
