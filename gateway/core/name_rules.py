@@ -103,8 +103,11 @@ def keys(nick: str) -> tuple[str, ...]:
 
 @lru_cache(1024)  # somebody who comes is looked up five times, which was a seventh of a terminal's arrival
 def _keys(nick: str) -> tuple[str, ...]:
-    shown = _marks_in_order(unicodedata.normalize("NFKC", nick))
-    folded, as_written = _folded_look(shown), _folded_look(_look(shown))
+    if nick.isascii():  # a guest's
+        folded, as_written = nick.translate(_ascii_folded_looks()), nick.translate(_ascii_looks_as_written())
+    else:
+        shown = _marks_in_order(unicodedata.normalize("NFKC", nick))
+        folded, as_written = _folded_look(shown), _folded_look(_look(shown))
     if folded == nick:
         folded = nick  # one text in memory instead of two for each of ten thousand guests
     return (folded,) if folded == as_written else (folded, as_written)
@@ -274,6 +277,11 @@ def _ascii_looks() -> dict[int, str]:
 @cache
 def _ascii_folded_looks() -> dict[int, str]:
     return {code: _any_folded_look(chr(code)) for code in range(128)}
+
+
+@cache
+def _ascii_looks_as_written() -> dict[int, str]:
+    return {code: _folded_look(look) for code, look in _ascii_looks().items()}
 
 
 @cache

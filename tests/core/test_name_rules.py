@@ -218,3 +218,11 @@ def test_roster_prefers_the_spelling_to_the_look() -> None:
 def test_the_tables_of_ascii_look_as_the_rules_for_any_text_say(text: str) -> None:
     assert name_rules._look(text) == name_rules._any_look(text)
     assert name_rules._folded_look(text) == name_rules._any_folded_look(text)
+
+
+@pytest.mark.parametrize(
+    "name", ["guest-4f2a", "Admin", "ADMIN", "aIice", "tom", "x.-_1O0l", *map(chr, range(33, 127))]
+)
+def test_the_short_way_to_the_keys_of_an_ascii_nick_leads_to_the_same_keys(name: str) -> None:
+    marked = name_rules.keys(name + "\u0644")  # a letter that looks like nothing else takes the long way
+    assert [key.removesuffix(marked[0][-1]) for key in marked] == [*name_rules.keys(name)]

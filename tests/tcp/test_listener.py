@@ -28,10 +28,11 @@ class Moody:
     def __getattr__(self, name: str) -> object:
         return getattr(self._listening, name)
 
-    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+    def _accept(self) -> tuple[int, tuple[str, int]]:
         if self._errors:
             raise self._errors.pop(0)
-        return self._listening.accept()
+        sock, address = self._listening.accept()
+        return sock.detach(), address
 
 
 @contextmanager

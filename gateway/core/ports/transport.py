@@ -60,6 +60,12 @@ class Transport(Protocol):
         """What the door knows of the connection."""
 
 
+class Watcher(Protocol):
+    """Receives what a session's peer sends (`core.sessions.trace`)."""
+
+    def heard(self, data: bytes) -> None: ...
+
+
 class RoomReading(Protocol):
     """A room as a session reads it: the last number it has, and the number of its own last message."""
 

@@ -140,7 +140,8 @@ class Member:
 
 def members_of(session: Session) -> list[Member]:
     """The session in each of its rooms. (A session knows them only as `RoomReading`s: it stands below.)"""
-    return [member for member in session.rooms.values() if isinstance(member, Member)]
+    rooms = (session.room,) if session.terminal else session.rooms.values()
+    return [member for member in rooms if isinstance(member, Member)]
 
 
 def said_by(session: Session, messages: Sequence[Message]) -> list[int]:

@@ -71,7 +71,8 @@ class JoinNotices:
 
     def _tell_later(self, room: Room) -> None:
         """Tell the room after a moment, because a leave or a new nick may be undone by then."""
-        self._tell_in(room, room.presences.interval)
+        if not room.presences.scheduled:
+            self._tell_in(room, room.presences.interval)
 
     def _tell_in(self, room: Room, seconds: float) -> None:
         presences = room.presences

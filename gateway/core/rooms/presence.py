@@ -65,25 +65,29 @@ class Attendance(Generic[Known]):
 
     def enter(self, member: Appearing) -> None:
         """The member has been added."""
-        if len(self._list or ()) < MEMBERS_LISTED or len(member.session.connections) > 1:
+        session = member.session
+        alone = session.identity is None  # without one it has no other connections, and nobody looks for them
+        if len(self._list or ()) < MEMBERS_LISTED or not (alone or len(session.connections) == 1):
             self._list = None
-        if member.session.door is not Door.HTTP and len(self.here(member.session)) == 1:
+        if session.door is not Door.HTTP and (alone or len(self.here(session)) == 1):
             self.count += 1
             if self._nicks is not None:
-                insort(self._nicks, member.session.nick, key=str.casefold)
+                insort(self._nicks, session.nick, key=str.casefold)
 
     def leave(self, member: Appearing) -> bool:
         """The member has been taken out; return whether it was the last of the person's connections here."""
-        if member.listed_as is not None or len(member.session.connections) > 1:
+        session = member.session
+        alone = session.identity is None
+        if member.listed_as is not None or not (alone or len(session.connections) <= 1):
             self._list = None
-        if member.session.door is Door.HTTP:
+        if session.door is Door.HTTP:
             return False
-        for each in self.here(member.session):
+        for each in () if alone else self.here(session):
             if member.introduced:
                 each.introduced, each.announced, each.listed_as = True, member.announced, member.listed_as
             return False
         self.count -= 1
-        self._forget(member.session.nick)
+        self._forget(session.nick)
         return True
 
     def _forget(self, nick: str) -> None:
@@ -196,6 +200,8 @@ class Presences:
 
     def left(self, nick: str, announced: bool, listed_as: str | None) -> None:
         """A member has left that had been announced, or was in a list of members (last as `listed_as`), or both."""
+        if not (announced or listed_as or nick in self._joined or nick in self._listed or self._has_renames):
+            return
         if nick in self._joined:
             del self._joined[nick]
             announced = False
@@ -228,6 +234,10 @@ class Presences:
         for each in others[-1:]:
             if each != new:
                 self._relisted[each] = new
+
+    @property
+    def _has_renames(self) -> bool:
+        return bool(self._renamed or self._relisted)
 
     def _last_told(self, nick: str, listed_as: str | None) -> list[str]:
         """The names under which the member now called `nick` is known: first the one last told, then those of lists

@@ -17,14 +17,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from gateway.core.address import counted_as
 from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
-from gateway.core.ports.transport import RoomReading, Transport
+from gateway.core.ports.transport import RoomReading, Transport, Watcher
 from gateway.core.protocol.events import Event, error_event
 from gateway.core.protocol.line_style import UNSET, Preferences
 from gateway.core.protocol.message import Door
@@ -54,12 +54,6 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     agent: str | None = None
     encrypted: bool = False
     terminal: bool = False
-
-
-class Watcher(Protocol):
-    """Receives what a session's peer sends (`core.sessions.trace`)."""
-
-    def heard(self, data: bytes) -> None: ...
 
 
 class Identity:
@@ -155,7 +149,7 @@ class Session:
     paid_until: float = 0.0
     """Monotonic seconds up to which the session has used its rate (`core.sessions.rate_limit`), while it has no
     identity."""
-    rooms: dict[str, RoomReading] = field(default_factory=dict)
+    _rooms: Mapping[str, RoomReading] | None = None  # a page's; for a terminal's one a dict would cost 200 bytes
     room: RoomReading | None = None  # where a terminal talks; None for a page, which names a room each time
     owed: bytes = b""
     identity: Identity | None = None
@@ -163,16 +157,14 @@ class Session:
     preferences: Preferences = UNSET
     private_waits: Callable[[str], None] | None = None
     """To be called with the sender's name when something private has come, where the door may keep it back (/hold)."""
-    operator: Operator | None = None
-    """The operator who has logged in on this connection."""
+    operator: Operator | None = None  # who has logged in on this connection
     _flushed: list[Callable[[], None]] | None = None
     blocked: bool = False  # the transport took less than it was offered; it calls `hub.pump` when it can take more
     choked: bool = False  # whether so much is owed that input is held until it has gone out
     held: int = 0  # how many things (rate, journal, output) input waits for; the door reads on when it is 0 again
     pending: int = 0  # own messages that are not committed yet
     greeted: bool = False  # a terminal got its greeting, or spoke first; or a browser has said hello
-    ending: bool = False
-    """Whether the peer has stopped sending: close when what it is owed has gone out."""
+    ending: bool = False  # whether the peer has stopped sending: close when what it is owed has gone out
     closed: bool = False
     tap: Watcher | None = None  # an operator watches: doors pass on to it what comes in
     messages_in: int = 0
@@ -246,15 +238,23 @@ class Session:
         """An operator has logged in on this connection; None: logged out."""
         self.operator = operator
 
+    @property
+    def rooms(self) -> Mapping[str, RoomReading]:
+        """What the session reads, by the names of the rooms."""
+        return self._rooms or {} if self.room is None else {self.room.place[0]: self.room}
+
     def enter(self, name: str, reading: RoomReading) -> None:
-        """Read the room of that name; a terminal talks there from now on."""
-        self.rooms[name] = reading
+        """Read the room of that name; a terminal talks there from now on, and has left where it was."""
         if self.terminal:
             self.room = reading
+        else:
+            self._rooms = {**self.rooms, name: reading}
 
     def leave(self, name: str) -> None:
         """Stop reading the room of that name."""
-        if self.rooms.pop(name, None) is self.room:
+        if not self.terminal:
+            self._rooms = {each: reading for each, reading in self.rooms.items() if each != name}
+        elif name in self.rooms:
             self.room = None
 
     def end_input(self) -> None:
