@@ -102,7 +102,7 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "")
     return Loaded(assembled(values), sources, (told,) if left else ())
 
 
-def load_again(flags: Mapping[str, str], environ: Mapping[str, str], config: str = "") -> Loaded:
+def load_again(flags: Mapping[str, str], environ: Mapping[str, str], config: str) -> Loaded:
     """As `load`, while the gateway runs. A file that can be read only once (a pipe) is a ConfigError: reading
     it would give nothing, or wait."""
     file = config or meant(environ.get(CONFIG_VARIABLE, ""))

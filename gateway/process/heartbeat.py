@@ -2,8 +2,8 @@
 
 What this costs. The beat wakes an idle process once a second, for about 0.1 ms: figures over time need a row a second
 whether or not anything happens, and a fixed beat is the cheapest way to have one. The fast timer runs only after a
-second in which something came in or went out; FEEL_EVERY apart, it takes 50 wake-ups a second of 5 µs each. A stall of
-an idle loop is noticed by the beat alone.
+second in which something came in or went out; MEASURE_EVERY apart, it takes 50 wake-ups a second of 5 µs each. A stall
+of an idle loop is noticed by the beat alone.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from gateway.process.gc_policy import GcPolicy
 from gateway.process.resources import Process
 
 BEAT = 1.0
-FEEL_EVERY = 0.02
+MEASURE_EVERY = 0.02
 PROBE_BEATS = 2
 """Every second beat asks the journal whether it could store; while it could not, every beat does."""
 
@@ -45,7 +45,7 @@ class Heartbeat:
         self._busy = False
         self._due = 0.0
         self._beating: asyncio.TimerHandle | None = None
-        self._feeling: asyncio.TimerHandle | None = None
+        self._measuring: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Start the timers."""
@@ -54,7 +54,7 @@ class Heartbeat:
 
     def stop(self) -> None:
         """Stop the timers."""
-        for timer in (self._beating, self._feeling):
+        for timer in (self._beating, self._measuring):
             if timer is not None:
                 timer.cancel()
 
@@ -81,18 +81,18 @@ class Heartbeat:
         self._gc_policy.beat(self._hub.stats.sampler.cpu_seconds)
         traffic = self._hub.stats.counters.bytes_in + self._hub.stats.counters.bytes_out
         self._busy, self._seen = traffic != self._seen, traffic
-        if self._busy and self._feeling is None:
-            self._feel_later(now)
+        if self._busy and self._measuring is None:
+            self._measure_later(now)
 
     def _probed(self, trouble: Refusal | None) -> None:
         self._hub.stats.sampler.storage = trouble
 
-    def _feel_later(self, now: float) -> None:
-        self._feeling = self._loop.call_later(FEEL_EVERY, self._feel, now + FEEL_EVERY)
+    def _measure_later(self, now: float) -> None:
+        self._measuring = self._loop.call_later(MEASURE_EVERY, self._measure, now + MEASURE_EVERY)
 
-    def _feel(self, due: float) -> None:
+    def _measure(self, due: float) -> None:
         now = self._hub.clock.now()
         self._lates.append(max(0.0, now - due))
-        self._feeling = None
+        self._measuring = None
         if self._busy:
-            self._feel_later(now)
+            self._measure_later(now)

@@ -41,7 +41,7 @@ STATUS_BEATS = 10
 
 
 class ServiceManager:
-    """Whoever started us and wants to know how we are. Without NOTIFY_SOCKET every verb does nothing."""
+    """The service manager, which is told our state. Without NOTIFY_SOCKET every verb does nothing."""
 
     def __init__(self, sock: socket.socket | None, address: str | None = None, *, watched: bool = True) -> None:
         self._socket = sock
@@ -58,7 +58,7 @@ class ServiceManager:
 
     @classmethod
     def of(cls, environ: MutableMapping[str, str]) -> "ServiceManager":
-        """The one that the environment names; what names it is removed there."""
+        """The manager that the environment names; the variable is removed from the environment."""
         address = environ.pop("NOTIFY_SOCKET", "")
         owner, usec = environ.pop("WATCHDOG_PID", ""), environ.pop("WATCHDOG_USEC", "")
         watched = usec.isdigit() and int(usec) > 0 and owner in ("", str(os.getpid()))

@@ -86,7 +86,7 @@ class RejectedConnection:
             self._refusals.here.discard(self)
 
     def _say(self, *, last: bool) -> None:
-        """One small write into an empty buffer, then the end of our side."""
+        """Make one small write into an empty buffer, then end our side."""
         words = None if self._said else self._answer(self._first, last)
         if words is None:
             return

@@ -23,7 +23,7 @@ ALIVE: list[int] = []
 async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LittleChat]:
     """A hub whose heartbeat beats every 50 ms and looks every 5."""
     monkeypatch.setattr(heartbeat, "BEAT", 0.05)
-    monkeypatch.setattr(heartbeat, "FEEL_EVERY", 0.005)
+    monkeypatch.setattr(heartbeat, "MEASURE_EVERY", 0.005)
     chat = LittleChat(time.monotonic)
     beating = Heartbeat(asyncio.get_running_loop(), chat.hub, GcPolicy(), lambda: ALIVE.append(1), lambda: 0.25)
     beating.start()

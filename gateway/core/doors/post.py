@@ -167,7 +167,7 @@ def say_at_length(hub: Hub, member: Member, text: str, id: str | None = None) ->
 RETRY_MS = 5000
 
 
-def whisper(hub: Hub, session: Session, to: str, text: str, id: str | None = None) -> None:
+def whisper(hub: Hub, session: Session, to: str, text: str, id: str | None) -> None:
     """Send sanitized `text` to the person called `to`; if the `id` is known already, only acknowledge it."""
     if id is None or session.identity is None:
         session.wait_for(_send(hub, session, to, text), lambda _: None, id)

@@ -126,7 +126,7 @@ KIND = "whois"
 
 
 class WhoisQuestion(msgspec.Struct, frozen=True):
-    """Who is that? `operator`: one asks."""
+    """What a node asks another for /whois; `operator`: an operator asks, who is told the address too."""
 
     nick: str
     operator: bool = False

@@ -101,12 +101,12 @@ class Attendance(Generic[Known]):
             self._nicks = None
 
     def gone(self, listed_as: str | None) -> None:
-        """Somebody counts as gone who was in a list under that name, if in any."""
+        """A person who was in a list under that name, if in any, counts as gone."""
         if listed_as is not None:
             self._list = None
 
     def renamed(self) -> None:
-        """Somebody has another nick."""
+        """A person has another nick."""
         self._list = self._nicks = None
 
     def nicks(self) -> list[str]:

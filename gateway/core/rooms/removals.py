@@ -62,7 +62,7 @@ class Removals:
         self._recent: deque[tuple[Removal, int]] = deque(maxlen=RECENT_REMOVALS)
         """The last, each with the time of its message."""
         self._untold: dict[Member, int] = {}
-        """Who is to be told of the removals above that number, once what they are owed has gone out."""
+        """Readers that are still to be told of the removals above that number, once what they are owed has gone out."""
 
     def find(self, room: str, seq: int, epoch: str | None = None) -> Answer[Message | Refusal]:
         """The message with that number; a Refusal when the room has another `epoch` or does not hold it."""

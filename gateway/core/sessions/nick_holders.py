@@ -99,7 +99,7 @@ class Nicknames:
         self._clock.later(TAKEN_SECONDS, look)
 
     def hand_over(self, nick: str, before: Holder, holder: Holder) -> None:
-        """Who held the nick as `before` holds it as `holder` from now on."""
+        """The nick that `before` held is held by `holder` from now on."""
         self._roster.release(nick)
         self._roster.claim(nick, holder)
         self._claim_from_nodes(nick, holder, before)

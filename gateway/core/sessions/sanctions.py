@@ -232,7 +232,7 @@ class Sanctions:
         return len(self.by_id)
 
     def get(self, id: str) -> Sanction | None:
-        """The one with that id, also if it has ended."""
+        """The sanction with that id, also if it has ended."""
         return self.by_id.get(id)
 
     def was_lifted(self, id: str) -> bool:
@@ -262,15 +262,15 @@ class Sanctions:
         return sorted(found, key=lambda each: (each.created, each.id), reverse=True)
 
     def on_nick(self, nick: str) -> Sanction | None:
-        """The one in force for a nick."""
+        """The sanction in force for a nick."""
         return self._strongest(_nick_keys(nick)) if self.by_id else None
 
     def on_address(self, address: str) -> Sanction | None:
-        """The one in force for an address."""
+        """The sanction in force for an address."""
         return self._strongest(self._address_keys(address)) if self._lengths else None
 
     def on(self, session: Session) -> Sanction | None:
-        """The one in force for a session: for its nick, its identity, its address or the session itself."""
+        """The sanction in force for a session: for its nick, its identity, its address or the session itself."""
         if not self.by_id:
             return None
         keys: list[Key] = [*_nick_keys(session.nick), ("session", session.number)]

@@ -121,7 +121,7 @@ class Fresh(Generic[T]):
         self._making: asyncio.Task[T] | None = None
 
     async def get(self) -> T:
-        """It, taken again if it is older."""
+        """The value; made again if the last one is older than FRESH seconds."""
         if self._made is not None and self._clock() - self._made[0] < FRESH:
             return self._made[1]
         if self._making is None or self._making.done():
