@@ -1,6 +1,6 @@
 """The report of a run: figures and verdict, for people, for scripts, and as lines to be plotted.
 
-An `BenchOutcome` is what every kind of measurement ends with. A figure means what it says only while the server was the
+A `BenchOutcome` is what every kind of measurement ends with. A figure means what it says only while the server was the
 limit, so a report also says who was: the server, this program, or the plan.
 """
 

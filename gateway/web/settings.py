@@ -39,9 +39,8 @@ class WebOptions:
     every address that is told, and requests may come with it and without. `ready` returns what keeps the gateway from
     taking messages, `kernel` what is known of a connection's socket. `hsts` is how long browsers that came by https
     use nothing else, 0 = as they like. `watch` lets admins watch a connection live, `workers` is how many
-    processes have these ports. `link_key` authorises
-    `POST /admin/login-link` from loopback; None closes it. After the loop stood still for `stalled_loop` nobody is
-    blamed for silence.
+    processes have these ports. `link_key` authorises `POST /admin/login-link` from loopback; None closes it. After the
+    loop itself has stalled for `stalled_loop`, missed deadlines are forgiven.
     """
 
     templates: Path

@@ -67,7 +67,7 @@ def _resolve(importer: str, path: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(importer), path))
 
 
-def lean(name: str, files: Mapping[str, bytes]) -> bytes:
+def without_comments(name: str, files: Mapping[str, bytes]) -> bytes:
     """The file `name` without comments and indentation."""
     if not name.endswith((".js", ".css")) or name.startswith(VENDOR):
         return files[name]
@@ -80,7 +80,7 @@ def lean(name: str, files: Mapping[str, bytes]) -> bytes:
     return _MARGIN.sub("", _BLOCK.sub("", text)).encode()
 
 
-def squeezed(name: str, text: str) -> str:
+def minified(name: str, text: str) -> str:
     """A script or a style of ours, as it is served, without blanks that mean nothing."""
     if name.startswith(VENDOR) or not name.endswith((".js", ".css")):
         return text
@@ -211,11 +211,11 @@ def _sources(folder: Path) -> dict[str, bytes]:
 def served_files(sources: Mapping[str, bytes]) -> dict[str, bytes]:
     """The files as they are served, from the files as they are written. Raises ValueError for scripts that cannot be
     joined."""
-    files = {name: lean(name, sources) for name in sources}
+    files = {name: without_comments(name, sources) for name in sources}
     scripts = Scripts({name: body.decode() for name, body in files.items() if name.endswith(".js")})
     texts = {name: body.decode() for name, body in files.items() if name.endswith(".css")} | dict(scripts.served())
     others = {name: body for name, body in files.items() if not name.endswith((".js", ".css"))}
-    return others | {name: squeezed(name, text).encode() for name, text in texts.items()}
+    return others | {name: minified(name, text).encode() for name, text in texts.items()}
 
 
 class Assets:

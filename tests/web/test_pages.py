@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from gateway.web.settings import STATIC_DIR, ListenerState
-from gateway.web.static_files import lean
+from gateway.web.static_files import without_comments
 from tests.web.running_door import Running, Start
 
 
@@ -42,7 +42,7 @@ def test_no_text_in_a_script_goes_over_several_lines() -> None:
         name = path.relative_to(STATIC_DIR).as_posix()
         if name.startswith("vendor/"):
             continue
-        lines = lean(name, {name: path.read_bytes()}).replace(b"\\`", b"").replace(b"```", b"").splitlines()
+        lines = without_comments(name, {name: path.read_bytes()}).replace(b"\\`", b"").replace(b"```", b"").splitlines()
         assert [line for line in lines if line.count(b"`") % 2] == [], name
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.web.settings import STATIC_DIR
-from gateway.web.static_files import VENDOR, Assets, Scripts, lean, served_files, squeezed
+from gateway.web.static_files import VENDOR, Assets, Scripts, minified, served_files, without_comments
 from tests.programs import PROGRAMS
 
 FILES = {
@@ -132,14 +132,14 @@ def test_blanks_go_only_where_they_mean_nothing() -> None:
 if (a in !b) return a + +b - -c;
 text = text.replace(/ , /g, " ; ") ? 'a = "b ; ' : `a ${b ? ` ; ` : ""} ; c`;
 """
-    assert squeezed("a.js", script).split("\n")[:-1] == [
+    assert minified("a.js", script).split("\n")[:-1] == [
         'const a=[1,-b,"x = { y }",`${c} = { d }`];',
         "if(a in!b)return a + +b - -c;",
         script.split("\n")[2],
     ]
     style = 'a > b, c :is(d) { --empty: ; content: "a ; b"; width: calc(1px + 2px) }'
-    assert squeezed("a.css", style) == 'a>b,c :is(d){--empty: ; content:"a ; b";width:calc(1px + 2px)}'
-    assert squeezed("vendor/a.js", script) == script
+    assert minified("a.css", style) == 'a>b,c :is(d){--empty: ; content:"a ; b";width:calc(1px + 2px)}'
+    assert minified("vendor/a.js", script) == script
 
 
 def test_no_text_of_a_script_goes_over_several_lines() -> None:
@@ -152,7 +152,9 @@ def test_no_text_of_a_script_goes_over_several_lines() -> None:
 
 
 def test_older_browsers_draw_a_glyph_that_is_not_to_be_read_aloud() -> None:
-    assert b'content: "x"; content: "x" / "";' in lean("a.css", {"a.css": b'b::before { content: "x" / ""; }'})
+    assert b'content: "x"; content: "x" / "";' in without_comments(
+        "a.css", {"a.css": b'b::before { content: "x" / ""; }'}
+    )
 
 
 def test_styles_need_no_newer_colours_than_the_oldest_browsers_have() -> None:
@@ -185,7 +187,7 @@ def test_what_people_read_stands_in_the_tables_of_words() -> None:
         if path.name == "words.js":
             continue
         name = path.relative_to(STATIC_DIR).as_posix()
-        script = lean(name, {name: path.read_bytes()}).decode()
+        script = without_comments(name, {name: path.read_bytes()}).decode()
         assert SHOWN.findall(script) == [], name
         for found in TEXT.finditer(script):
             text = re.sub(r"\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)?\}", "0", found[1] or found[2] or "")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.web.static_files import lean
+from gateway.web.static_files import without_comments
 from gateway.web.tables.columns import CONNECTIONS, cells, shown_in, written
 from gateway.web.tables.filter import without_each
 
@@ -53,9 +53,9 @@ def test_scripts_travel_without_comments_and_styles_with_what_they_begin_with() 
         "c.css": b"/*! kept */\nc { }\n",
         "vendor/d.js": b"// as it is\n",
     }
-    assert lean("a.js", files) == b'const a = "b // stays";\n'
-    assert lean("b.css", files) == b"/*! kept */\nc { }\nb { }\n"
-    assert lean("vendor/d.js", files) == b"// as it is\n"
+    assert without_comments("a.js", files) == b'const a = "b // stays";\n'
+    assert without_comments("b.css", files) == b"/*! kept */\nc { }\nb { }\n"
+    assert without_comments("vendor/d.js", files) == b"// as it is\n"
 
 
 def test_a_filter_without_each_of_its_words() -> None:
