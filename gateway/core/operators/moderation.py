@@ -38,8 +38,6 @@ from gateway.errors import Code, JournalError, Refusal
 
 log = logging.getLogger(__name__)
 
-LONGEST_SECONDS = 100 * 365 * 24 * 3600
-
 
 class Moderation:
     """The verbs. A refusal is answered, not raised. `mark` is called with what was done, in words."""
@@ -292,8 +290,8 @@ class Moderation:
         """Put sanctions in force, in place of any on the same targets; a ban closes the connections it covers.
         `identity` is that of somebody who is connected to another node."""
         now = self._hub.clock.trusted.now()
-        if seconds is not None and not 1 <= seconds <= LONGEST_SECONDS:
-            raise Refusal(Code.BAD_MESSAGE, wording.SECONDS_OR_NEVER.format(most=LONGEST_SECONDS))
+        if seconds is not None and not 1 <= seconds <= sanctions.LONGEST_SECONDS:
+            raise Refusal(Code.BAD_MESSAGE, wording.SECONDS_OR_NEVER.format(most=sanctions.LONGEST_SECONDS))
         until = None if seconds is None else now + seconds * 1000
         if session is not None and session.identity is not None:
             identity = session.identity.id

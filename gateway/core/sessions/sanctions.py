@@ -34,6 +34,8 @@ from gateway.core.protocol.events import Notice, Standing
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 
+LONGEST_SECONDS = 100 * 365 * 24 * 3600
+"""The longest time that a ban or a mute with an end may last."""
 SANCTIONS = 100_000
 """Bans at most, and as many mutes: 100 MB."""
 LIFTED = 10_000
