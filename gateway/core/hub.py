@@ -267,9 +267,10 @@ class Hub:
         """
         session, room = member.session, member.room
         now, door, word, author = self.clock.wall(), str(session.door), str(kind), session.author or session.sign()
+        name, nick, number = room.name, session.nick, session.number
         messages = []  # not by a comprehension, in which each of these names would cost a cell
         for text in texts:
-            message = Message(room.name, now, session.nick, door, word, text, session.number, 0, author)
+            message = Message(name, now, nick, door, word, text, number, 0, author)
             messages.append(message)
         if paste is not None:
             message.paste, message.whole = paste, whole

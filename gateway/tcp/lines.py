@@ -27,6 +27,7 @@ false, and memory is one chunk and one line.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from gateway.core.sanitize import LINE_BYTES
 
@@ -129,8 +130,7 @@ class LineBuffer:
     @staticmethod
     def whole(taken: Sequence[bytes | TooLong]) -> list[bytes]:
         """What was taken, if no line of it is too long; else nothing."""
-        lines = [line for line in taken if isinstance(line, bytes)]
-        return lines if len(lines) == len(taken) else []
+        return [] if TooLong in set(map(type, taken)) else cast("list[bytes]", taken)
 
     def rest(self) -> bytes | None:
         """At the end of input: the last line if it was not ended, else None. CRs at its end are half a line end and

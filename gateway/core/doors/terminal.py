@@ -108,7 +108,8 @@ class Terminals:
         if member is None or session in self._drafts:
             return 0
         texts = sanitize.unchanged(lines)
-        for count, text in enumerate(texts):
+        longer = min(map(len, texts), default=0) >= WORD_LENGTH
+        for count, text in enumerate(() if longer and "/" not in "".join(texts) else texts):
             if ("/" in text and (text[0] == "/" or commands.named_command(text))) or (
                 len(text) < WORD_LENGTH and text.rstrip().casefold() in WORDS
             ):

@@ -14,7 +14,7 @@ next answer.
 
 import logging
 from collections.abc import Callable
-from itertools import chain, groupby
+from itertools import groupby
 from operator import attrgetter
 
 import msgspec
@@ -54,7 +54,6 @@ class Draft(msgspec.Struct, gc=False):
 
 
 _room_of = attrgetter("room")
-_messages_of = attrgetter("messages")
 
 
 class GroupCommit:
@@ -129,7 +128,9 @@ class GroupCommit:
             drafts, self._incoming, self._count, self._paste_bytes = self._incoming, [], 0, 0
             self._committing = True
             self._began = self._clock.now()
-            batch = [*chain.from_iterable(map(_messages_of, drafts))]
+            batch: list[Message] = []
+            for draft in drafts:
+                batch += draft.messages
             if self._shared:
                 self._sent = {
                     id(each): Draft(it.room, [each], it.member, it.answer) for it in drafts for each in it.messages

@@ -22,10 +22,13 @@ MESSAGE_BYTES = 300
 """Bytes of memory that a message takes besides its text (CPython 3.11: the object and its strings' headers)."""
 
 
-def cost(message: Message) -> int:
-    """Bytes of memory that a message takes at most: one wide character makes CPython store the whole text wide."""
-    text = message.text
-    return MESSAGE_BYTES + (len(text) if text.isascii() else 4 * len(text))
+def cost(messages: Sequence[Message]) -> int:
+    """Bytes of memory that messages take at most: one wide character makes CPython store a whole text wide."""
+    size = MESSAGE_BYTES * len(messages)
+    for message in messages:
+        text = message.text
+        size += len(text) if text.isascii() else 4 * len(text)
+    return size
 
 
 KEPT_OF_BUDGET = 7 / 8
@@ -90,15 +93,13 @@ class RoomLog:
     def extend(self, messages: Sequence[Message]) -> None:
         """Add messages after the head; their numbers must follow on it without a hole. Those of a commit come together:
         what is the same for all of them is done once."""
-        seq, size = self.head, 0
+        seq = self.head
         for message in messages:
             seq += 1
             if message.seq != seq:
                 raise ValueError(f"message {message.seq} cannot follow {seq - 1} in {message.room}")
-            text = message.text
-            size += len(text) if text.isascii() else 4 * len(text)  # see `cost`, which is not called for each
+        size = cost(messages)
         self._messages += messages
-        size += MESSAGE_BYTES * len(messages)
         self.head = seq
         self.bytes += size
         self._budget.used += size
@@ -109,8 +110,9 @@ class RoomLog:
 
     def _shrink(self) -> None:
         """Drop the oldest messages that are too many; the last one stays."""
-        while (self.head - self.first >= self.max_messages or self.bytes > self.max_bytes) and self.first < self.head:
-            self._forget_first()
+        self._forget(min(self.head - self.first, max(0, self.head - self.first + 1 - self.max_messages)))
+        while self.bytes > self.max_bytes and self.first < self.head:
+            self._forget(1)
         self._cut()
 
     def remove(self, seq: int, reason: str) -> None:
@@ -119,7 +121,7 @@ class RoomLog:
             place = seq - self._base
             message = self._messages[place]
             tombstone = self._messages[place] = msgspec.structs.replace(message, text="", redacted=reason, paste=None)
-            saved = cost(message) - cost(tombstone)
+            saved = cost([message]) - cost([tombstone])
             self.bytes -= saved
             self._budget.used -= saved
 
@@ -132,7 +134,7 @@ class RoomLog:
         """Drop the oldest messages until `size` bytes are free or only `held` messages are left."""
         stop = self.bytes - size
         while self.bytes > stop and self.head - self.first >= held:
-            self._forget_first()
+            self._forget(1)
         dead = self.first - self._base
         del self._messages[:dead]
         self._base = self.first
@@ -151,15 +153,16 @@ class RoomLog:
 
     def forget_below(self, first: int) -> None:
         """Hold no message with a number below `first`."""
-        while self.first < first and self.first <= self.head:
-            self._forget_first()
+        self._forget(max(0, min(first, self.head + 1) - self.first))
         self._cut()
 
-    def _forget_first(self) -> None:
-        size = cost(self._messages[self.first - self._base])
+    def _forget(self, count: int) -> None:
+        """Drop so many of the oldest messages; they are held."""
+        dead = self.first - self._base
+        size = cost(self._messages[dead : dead + count])
         self.bytes -= size
         self._budget.used -= size
-        self.first += 1
+        self.first += count
 
     def _cut(self) -> None:
         dead = self.first - self._base

@@ -5,9 +5,11 @@ gets an `Excerpt`, cut out of the bytes that the others share.
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import accumulate
 
 from gateway.core.protocol.events import Gap
+from gateway.core.protocol.message import Message
 from gateway.core.protocol.wire import Wire
 from gateway.core.rooms.log import RoomLog
 from gateway.core.stats.counters import Counters
@@ -17,18 +19,16 @@ SHARE_BYTES = 65536
 
 
 class Share:
-    """Encoded messages in log order: `parts` with the numbers `seqs`, all of them joined as `data`. `count` of the
+    """Encoded `messages` in log order: `parts` with the numbers `seqs`, all of them joined as `data`. `count` of the
     parts are messages; if any were `skipped`, the first part is the gap notice."""
 
-    __slots__ = ("_by_author", "_starts", "_view", "authors", "count", "data", "given", "last", "parts", "seqs", "size",
-                 "skipped")  # fmt: skip
+    __slots__ = ("_by_author", "_messages", "_starts", "_view", "count", "data", "given", "last", "parts", "seqs",
+                 "size", "skipped")  # fmt: skip
 
-    def __init__(self, parts: list[bytes], authors: list[int], last: int, skipped: int) -> None:
+    def __init__(self, parts: list[bytes], messages: Sequence[Message], last: int, skipped: int) -> None:
         self.parts = parts
         self.seqs = range(last + 1 - len(parts), last + 1)
         """Without holes: the notice of a gap has the number before the first message that is left."""
-        self.authors = authors
-        """The session's number of each part's author; 0 for the gap notice."""
         self.last = last
         self.count = len(parts) - (1 if skipped else 0)
         self.skipped = skipped
@@ -37,6 +37,7 @@ class Share:
         path."""
         self.data = parts[0] if len(parts) == 1 else b"".join(parts)
         self.size = len(self.data)
+        self._messages = messages
         self._by_author: dict[int, list[int]] = {}
         self._starts: list[int] = []
         self._view = memoryview(b"")
@@ -44,8 +45,8 @@ class Share:
     def places(self, author: int) -> list[int]:
         """The indexes of the author's parts, in order."""
         if not self._by_author:
-            for index, each in enumerate(self.authors):
-                self._by_author.setdefault(each, []).append(index)
+            for index, each in enumerate(self._messages, len(self.parts) - self.count):
+                self._by_author.setdefault(each.author, []).append(index)
         return self._by_author.get(author, [])
 
     def joined(self, stretches: list[tuple[int, int]]) -> bytes:
@@ -148,14 +149,13 @@ class Readers:
 
     def _make(self, cursor: int) -> Share:
         parts: list[bytes] = []
-        authors: list[int] = []
+        messages: list[Message] = []
         size = skipped = 0
         last = cursor
         if cursor + 1 < self.log.first:
             last = self.log.first - 1
             skipped = last - cursor
             parts.append(self.wire.event(Gap(self.room, cursor + 1, last), ""))
-            authors.append(0)
         encoded, encode = self._encoded, self.wire.message
         for message in self.log.after(last):
             if size >= SHARE_BYTES:
@@ -165,6 +165,6 @@ class Readers:
             if part is None:
                 part = encoded[last] = encode(message)
             parts.append(part)
-            authors.append(message.author)
+            messages.append(message)
             size += len(part)
-        return Share(parts, authors, last, skipped)
+        return Share(parts, messages, last, skipped)

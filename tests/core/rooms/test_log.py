@@ -7,7 +7,7 @@ from gateway.core.rooms.log import LogBudget, RoomLog, cost
 from tests.core.world import World
 
 TEXT = "x" * 700
-SIZE = cost(Message("r", 1, "ana", "tcp", "say", TEXT))
+SIZE = cost([Message("r", 1, "ana", "tcp", "say", TEXT)])
 
 
 def log(budget: LogBudget, room: str, count: int, ts: int, text: str = TEXT) -> RoomLog:
