@@ -13,7 +13,7 @@ from gateway.errors import Code
 from gateway.web.docs import CLOSINGS, CODES, document
 from gateway.web.endpoints import ENDPOINTS
 from gateway.web.settings import STATIC_DIR, ListenerState
-from gateway.web.tables.connection_row import WORDS
+from gateway.web.tables.connection_row import NODE_WORDS
 from tests.web.running_door import Running, Start
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -93,5 +93,5 @@ async def test_the_page_lists_the_admin_api_with_roles_and_the_filter_words(
     async with http.get(f"{web.url}/docs") as answer:
         page = html.unescape(await answer.text())
     assert "<code>POST /admin/api/drain</code></th><td>admin</td>" in page
-    for example in WORDS.examples.values():
+    for example in NODE_WORDS.examples.values():
         assert example in page, example
