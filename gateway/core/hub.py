@@ -240,7 +240,7 @@ class Hub:
     def leave(self, member: Member) -> None:
         """Take the session out of the room."""
         session, room = member.session, member.room
-        session.leave(room.name)
+        session.leave(room.name, member)
         if not session.closed:
             self.stats.recent.note(session.number, "parted", room.name)
         was_here = room.members.pop(session, None) is not None

@@ -22,7 +22,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from gateway import wording
-from gateway.core.address import Networks, Remote, host_and_port
+from gateway.core.address import Networks, Remote, canonical, host_and_port
 from gateway.core.hub import Hub
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door as Name
@@ -107,7 +107,8 @@ class Acceptor:
             elif address in self.proxies:
                 self._waiting.add(Introduction(self, entrance, sock, address, optional=door.forwards(address)))
             else:
-                self.let_in(entrance, sock, Remote(address))
+                # Many may come from one address: they share its text.
+                self.let_in(entrance, sock, Remote(canonical(address) or address))
 
         return accepted
 

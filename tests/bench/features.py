@@ -29,7 +29,7 @@ from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tcp.door import TerminalDoor
 from gateway.tcp.server import READ, Server
 from tests.bench import readme
-from tests.bench.instructions import LINES_A_TICK, READERS, TICKS, counted_by, room_of
+from tests.bench.instructions import LINES_A_TICK, READERS, TICKS, NoServer, counted_by, room_of
 from tests.core.world import World
 
 WITH, WITHOUT = "with ", "without "
@@ -126,16 +126,6 @@ class LoudSocket:
 
     def getsockname(self) -> tuple[str, int]:
         return "127.0.0.1", 9999
-
-
-class NoServer:
-    """A selector that waits for nothing, and a timer that never comes."""
-
-    def watch(self, sock: object, events: int, callback: object) -> None:
-        pass
-
-    def later(self, seconds: float, job: Callable[[], None]) -> None:
-        pass
 
 
 def lines_from_a_socket(world: World) -> Callable[[], None]:

@@ -1,4 +1,4 @@
-"""How many instructions of the processor a delivery takes, counted by valgrind's callgrind.
+"""How many instructions of the processor a delivery takes, or a newcomer, counted by valgrind's callgrind.
 
 Time on a shared machine varies by tens of per cent, the number of instructions by a few in a thousand: a change that
 makes a delivery dearer by 5 % is seen at once, and no other process disturbs it. The hub is the real one, from a
@@ -28,12 +28,18 @@ import sysconfig
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 
+from gateway.core.address import Remote
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME, PLAIN
 from gateway.core.sessions.session import Arrival
+from gateway.tcp.connection import Connection
+from gateway.tcp.connection_limits import ConnectionLimits
+from gateway.tcp.door import TerminalDoor
+from gateway.tcp.server import READ, Server
 from tests.core.world import Peer, World
 from tests.fakes import RecordingTransport
 from tests.programs import PROGRAMS
@@ -47,6 +53,7 @@ READERS = 100
 LINES_A_TICK = 4
 POURED = 32
 TICKS = 6
+NEWCOMERS = 16
 PATIENCE = 150.0
 ALONE = "lines of a terminal alone"
 
@@ -147,6 +154,52 @@ def asks(world: World, ticks: int) -> Callable[[], None]:
     return work
 
 
+class NoServer:
+    """A selector that waits for nothing, and a timer that never comes."""
+
+    def watch(self, sock: object, events: int, callback: object) -> None:
+        pass
+
+    def later(self, seconds: float, job: Callable[[], None]) -> None:
+        pass
+
+
+class EndedSocket:
+    """A socket whose peer reads everything and has nothing more to send."""
+
+    def recv(self, size: int) -> bytes:
+        return b""
+
+    def send(self, data: bytes) -> int:
+        return len(data)
+
+    def getsockname(self) -> tuple[str, int]:
+        return "127.0.0.1", 9999
+
+    def close(self) -> None:
+        pass
+
+
+def come_and_go(world: World, newcomers: int) -> Callable[[], None]:
+    """So many terminals that come together, wait to be greeted, and leave."""
+    door = TerminalDoor(Door.TCP, cast(Server, NoServer()), world.terminals, ConnectionLimits(0, 0))
+
+    def work() -> None:
+        here: list[Connection] = []
+        for _ in range(newcomers):
+            remote = Remote("127.0.0.1")
+            assert door.admission.enter() is None and door.admit(remote) is None
+            here.append(Connection(door, cast(Any, EndedSocket()), remote))
+        world.later(0.2)
+        for connection in here:
+            assert connection.session.greeted
+            connection.ready(READ)
+        world.later(0.2)
+        assert not world.hub.sessions
+
+    return work
+
+
 def yardstick() -> None:
     """What never changes: calls, attributes, dictionaries, lists, bytes and arithmetic."""
     table: dict[int, bytes] = {}
@@ -169,6 +222,7 @@ def works() -> dict[str, Callable[[], None]]:
         f"lines to {READERS} browsers": says(room_of(Door.WEB, READERS), LINES_A_TICK, TICKS),
         f"single lines to {many}": says(room_of(Door.TCP, READERS), 1, TICKS),
         "frames of a browser alone": asks(room_of(Door.WEB, 0), TICKS),
+        "terminals that come and go": come_and_go(room_of(Door.TCP, 0), NEWCOMERS),
     }
 
 

@@ -1,5 +1,6 @@
 """Connections that a proxy introduces, and those that only pretend."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -225,3 +226,15 @@ def test_empty_lines_first_are_no_header(closed_house: House) -> None:
     caller.says(b"\r\n", b"\r\n", b"hello\n")
 
     closed_house.until(lambda: closed_house.said == ["hello"])
+
+
+def test_an_ipv4_address_that_a_socket_reports_within_ipv6_is_the_ipv4_address(closed_house: House) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        caller = socket.create_connection(listening.getsockname())
+        sock, _ = listening.accept()
+    sock.setblocking(False)
+    closed_house.entrance.to(closed_house.door)(sock, "::ffff:192.0.2.1")
+
+    (session,) = closed_house.hub.sessions.values()
+    assert (session.address, session.counted_as) == ("192.0.2.1", "192.0.2.1")
+    caller.close()

@@ -23,8 +23,7 @@ class HalfClosed:
         self._closings: dict[Session, CloseReason] = {}
 
     def begin(self, session: Session, closing: CloseReason) -> None:
-        """The peer has stopped sending, and everything it sent has been handled. A session that is owed nothing is
-        closed at once, unless the gateway stops, which tells it so first."""
+        """The peer has stopped sending, all it sent is handled: owed nothing, it is closed at once (`end` may wait)."""
         session.end_input()
         if _has_all(session):
             self._end(session, closing)
@@ -57,4 +56,5 @@ def _has_all(session: Session) -> bool:
     """Whether the session has received everything it is owed."""
     if session.pending or session.owed or session.held:
         return False
-    return all(member.cursor >= member.own for member in session.rooms.values())
+    room = session.room
+    return room.cursor >= room.own if room is not None else all(it.cursor >= it.own for it in session.rooms.values())

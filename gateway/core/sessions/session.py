@@ -250,12 +250,12 @@ class Session:
         else:
             self._rooms = {**self.rooms, name: reading}
 
-    def leave(self, name: str) -> None:
+    def leave(self, name: str, reading: RoomReading) -> None:
         """Stop reading the room of that name."""
-        if not self.terminal:
-            self._rooms = {each: reading for each, reading in self.rooms.items() if each != name}
-        elif name in self.rooms:
+        if self.room is reading:
             self.room = None
+        elif not self.terminal:
+            self._rooms = {each: reading for each, reading in self.rooms.items() if each != name}
 
     def end_input(self) -> None:
         """The peer has stopped sending."""

@@ -58,8 +58,15 @@ class RecentEvents:
 
     def note(self, session: int, event: str, detail: str) -> None:
         """Note an event that happened just now."""
+        self._add(Happening(self._clock.wall(), session, event, detail))
+
+    def came(self, session: Session) -> None:
+        """A session has begun just now."""
+        self._add(Happening(session.connected_at, session.number, "came", session.door))
+
+    def _add(self, happening: Happening) -> None:
         self.last += 1
-        self._ring.append(Happening(self._clock.wall(), session, event, detail))
+        self._ring.append(happening)
 
     def refused(self, door: Door, address: str, closing: CloseReason) -> None:
         """A connection was rejected."""
@@ -172,7 +179,7 @@ class Statistics:
 
     def came(self, session: Session, present: int) -> None:
         """A session has begun; now there are `present`."""
-        self.recent.note(session.number, "came", session.door)
+        self.recent.came(session)
         self.counters.came(session.door, present)
         self.access_log.came(session)
 
