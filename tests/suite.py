@@ -8,11 +8,10 @@ import sys
 from gateway.checkout import ROOT, apt_install
 from tests.programs import NPM, PROGRAMS, in_ci
 
-STEPS = {
+LINTING = {
     "ruff": ["ruff", "check", "gateway", "tests"],
     "format": ["ruff", "format", "--check", "gateway", "tests"],
     "mypy": ["mypy", "--strict", "gateway", "tests"],
-    "pytest": ["pytest"],
 }
 PICTURES = "--pictures"
 """Makes the pictures of the README anew, and does nothing else."""
@@ -20,6 +19,10 @@ PICTURES = "--pictures"
 MEASURED = ["--cov", "--cov-report="]
 """Lines and branches that ran in the tests' own processes; tests/coverage_floors.py shows them, and tests/measuring.py
 keeps what that costs small."""
+
+COLLECTED = ["pytest", "--collect-only", "--quiet", "-p", "no:cacheprovider"]
+"""Reads all tests, beside mypy, which keeps one processor busy. In a fresh clone pytest rewrites the asserts of 300
+modules and keeps the result; workers that start at the same time would each do that for itself."""
 
 SLOWEST = ["--slowest-files", "15"]
 """Names the files to look at when the suite takes longer than it should: ten minutes on two quiet processors."""
@@ -53,10 +56,14 @@ def main(arguments: list[str]) -> int:
     for word, module in BENCHES.items():
         if word in arguments:
             return run([module, *arguments[arguments.index(word) + 1 :]])
-    steps = STEPS | {"pytest": [*STEPS["pytest"], *(arguments or [*SIDE_BY_SIDE, *MEASURED, *SLOWEST])]}
+    testing = {"pytest": ["pytest", *(arguments or [*SIDE_BY_SIDE, *MEASURED, *SLOWEST])]}
     if not arguments:
-        steps["coverage"] = ["tests.coverage_floors"]
-    failed = [name for name, step in steps.items() if run(step)]
+        testing["coverage"] = ["tests.coverage_floors"]
+    beside = None if arguments else start(COLLECTED, output=subprocess.DEVNULL)
+    failed = [name for name, step in LINTING.items() if run(step)]
+    if beside is not None:
+        beside.wait()
+    failed += [name for name, step in testing.items() if run(step)]
     if "pytest" in failed and not arguments and pass_alone():
         failed.remove("pytest")
     print(f"failed: {', '.join(failed)}" if failed else "all clean", flush=True)
@@ -64,10 +71,15 @@ def main(arguments: list[str]) -> int:
 
 
 def run(step: list[str]) -> int:
-    """The exit code of a module with its arguments. Hundreds of gateways are started: where the environment keeps
-    Python from writing what it has compiled, each of them would compile everything anew, 0.5 s of processor time."""
+    """The exit code of a module with its arguments."""
+    return start(step).wait()
+
+
+def start(step: list[str], output: int | None = None) -> "subprocess.Popen[bytes]":
+    """Run a module beside this one. Hundreds of gateways are started: where the environment keeps Python from writing
+    what it has compiled, each of them would compile everything anew, 0.5 s of processor time."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.run([sys.executable, "-m", *step], cwd=ROOT, env=environment).returncode
+    return subprocess.Popen([sys.executable, "-m", *step], cwd=ROOT, env=environment, stdout=output, stderr=output)
 
 
 def pass_alone() -> bool:

@@ -11,6 +11,7 @@ from tests.error_lines import ErrorWatch, errors
 
 STAMP = "2026-11-23T14:01:02.123Z"
 UNWATCHED = {
+    "suite.py": "it starts no gateway, only what checks its files",
     "fork_server.py": "what it starts writes into files that tests/bridge/gateways.py follows",
     "test_classic.py": "its only gateway of this kind has no standard error",
     "test_machines.py": "its tests read all of standard error themselves",

@@ -1,6 +1,7 @@
 """The test command itself: programs that are missing are installed, or named; in CI that is a failure."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -70,6 +71,13 @@ def outcome(
     exits with one of `codes` each time."""
     steps: list[str] = []
 
+    class Collecting:
+        def __init__(self, step: list[str], output: int) -> None:
+            assert "--collect-only" in step and output == subprocess.DEVNULL
+
+        def wait(self) -> None:
+            steps.append("collected")
+
     def run(step: list[str]) -> int:
         steps.append(step[0])
         return codes.pop(0) if step[0] == "pytest" else 0
@@ -80,6 +88,7 @@ def outcome(
     monkeypatch.setattr(suite, "KEPT", kept)
     monkeypatch.setattr(suite, "get_programs", lambda: None)
     monkeypatch.setattr(suite, "run", run)
+    monkeypatch.setattr(suite, "start", Collecting)
     return suite.main([]), steps
 
 
@@ -100,7 +109,7 @@ def test_a_few_tests_that_failed_beside_others_are_tried_once_more_alone(
 ) -> None:  # fmt: skip
     assert outcome(monkeypatch, tmp_path, failed, unannounced, codes) == (
         code,
-        ["ruff", "ruff", "mypy", "pytest", "tests.coverage_floors", *["pytest"] * (tries - 1)],
+        ["ruff", "ruff", "mypy", "collected", "pytest", "tests.coverage_floors", *["pytest"] * (tries - 1)],
     )
 
 

@@ -4,17 +4,13 @@ import ast
 import re
 import string
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 from gateway import wording
 
 ROOT = Path(__file__).parent.parent / "gateway"
 TABLE = {name: text for name, text in vars(wording).items() if name.isupper()}
-SOURCES = {
-    str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8"))
-    for path in sorted(ROOT.rglob("*.py"))
-    if not {"bench", "wording"} & set(path.parts)
-}
 PARTS = {
     path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "wording").glob("[a-z]*.py"))
 }
@@ -33,13 +29,31 @@ PROGRAMMING = {
 """Errors that tell a programmer, or the code above, and that nobody reads."""
 FILLED_IN = {"gateway passwd", "gateway passwd "}
 """What people type, filled into a text of the table."""
-CALLS = [(module, node) for module, tree in SOURCES.items() for node in ast.walk(tree) if isinstance(node, ast.Call)]
-USES = [
-    node
-    for tree in SOURCES.values()
-    for node in ast.walk(tree)
-    if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "wording"
-]
+
+
+@cache
+def nodes() -> list[tuple[str, ast.AST]]:
+    """All that the gateway's modules are made of, with the module, read by the first test of this file: every worker
+    imports it, and one runs it."""
+    return [
+        (str(path.relative_to(ROOT)), node)
+        for path in sorted(ROOT.rglob("*.py"))
+        if not {"bench", "wording"} & set(path.parts)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+
+
+@cache
+def calls() -> list[tuple[str, ast.Call]]:
+    """All calls, with their module."""
+    return [(module, node) for module, node in nodes() if isinstance(node, ast.Call)]
+
+
+@cache
+def uses() -> list[ast.Attribute]:
+    """Where a text of the table is used."""
+    attributes = [node for _, node in nodes() if isinstance(node, ast.Attribute)]
+    return [node for node in attributes if getattr(node.value, "id", "") == "wording"]
 
 
 def called(call: ast.Call) -> str:
@@ -74,7 +88,7 @@ def fields(text: str) -> set[str]:
 
 def test_errors_have_only_words_of_the_table() -> None:
     """Refusals, wrong settings, starts that fail: whatever is raised for a person, and argparse's own errors."""
-    said = [(module, call, called(call)) for module, call in CALLS]
+    said = [(module, call, called(call)) for module, call in calls()]
     errors = [(module, call) for module, call, name in said if OUR_ERRORS.fullmatch(name) and name not in PROGRAMMING]
 
     assert len(errors) > 200
@@ -97,29 +111,29 @@ def test_each_text_is_said_by_one_name() -> None:
 
 
 def test_a_terminal_is_told_only_words_of_the_table() -> None:
-    terminal = [(module, call) for module, call in CALLS if module.startswith(("core/", "tcp/"))]
+    terminal = [(module, call) for module, call in calls() if module.startswith(("core/", "tcp/"))]
 
     assert [(module, text) for module, call in terminal for text in prose(told(call))] == []
 
 
 def test_the_log_has_only_words_of_the_table() -> None:
-    assert [(module, text) for module, call in CALLS for text in prose(logged(call))] == []
+    assert [(module, text) for module, call in calls() for text in prose(logged(call))] == []
 
 
 def test_what_varies_is_filled_in_by_the_names_that_the_table_has() -> None:
-    for module, call in CALLS:
+    for module, call in calls():
         said = call.func.value if isinstance(call.func, ast.Attribute) and call.func.attr == "format" else None
-        if said in USES and isinstance(said, ast.Attribute):
+        if said in uses() and isinstance(said, ast.Attribute):
             assert {keyword.arg for keyword in call.keywords} == fields(TABLE[said.attr]), f"{module}: {said.attr}"
 
 
 def test_every_text_is_said_somewhere() -> None:
-    assert sorted(TABLE.keys() - {use.attr for use in USES}) == []
+    assert sorted(TABLE.keys() - {use.attr for use in uses()}) == []
 
 
 def test_the_labels_of_the_status_screen_are_words_of_the_table() -> None:
     shown = {"grid", "Text", "assemble", "add_row", "Group"}
-    drawn = [call for module, call in CALLS if module == "status.py" and called(call) in shown]
+    drawn = [call for module, call in calls() if module == "cli/status.py" and called(call) in shown]
     labels = [node.value for call in drawn for each in call.args for node in _texts(each)]
     assert len(drawn) > 10
     assert labels == []
