@@ -34,7 +34,7 @@ def test_a_query_is_words_and_filters(text: str, query: SearchQuery) -> None:
         ("* - ?", "bad_message", "which words"), ("since:3d", "bad_message", "which words"),
         ("x from:", "bad_message", "from: what"), ("x room:!", "room_invalid", ""),
         ("x since:tomorrow", "bad_message", "since:tomorrow is not a time"),
-        ("x before:2026-13-40", "bad_message", "no moment"),
+        ("x before:2026-13-40", "bad_message", "before:2026-13-40 is not a time"),
         ("x " * 21, "too_long", "20 words"), ("x" * 301, "too_long", ""),
         (" ".join(f"room:r{number}" for number in range(11)) + " x", "too_long", "10 rooms"),
     ],

@@ -73,9 +73,10 @@ def drawer(gateway: RunningGateway, page: Page) -> None:
 
 
 def lists(gateway: RunningGateway, page: Page) -> None:
-    """One of the lists."""
+    """One of the lists, with the bar that a slow refresh shows."""
     page.goto(f"{gateway.web}/admin/audit")
     expect(page.get_by_role("row").nth(1)).to_be_visible()
+    page.locator("#loading").evaluate("(bar) => (bar.hidden = false)")
 
 
 def login(gateway: RunningGateway, page: Page) -> None:
