@@ -9,7 +9,7 @@ as its head is complete (`upgrade`). One that is refused, or that follows anothe
 connections again, comes by aiohttp's handler (`serve`).
 """
 
-import base64
+import binascii
 import hashlib
 from collections.abc import Callable
 from functools import partial
@@ -35,7 +35,7 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 def _switching(key: str, spoken: str | None) -> bytes:
     """The head that answers an upgrade with this key. aiohttp would name only what the first of several
     Sec-WebSocket-Protocol headers offers."""
-    accept = base64.b64encode(hashlib.sha1(key.strip().encode() + GUID).digest())
+    accept = binascii.b2a_base64(hashlib.sha1(key.strip().encode() + GUID).digest(), newline=False)
     protocol = b"" if spoken is None else b"Sec-WebSocket-Protocol: %s\r\n" % spoken.encode()
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"

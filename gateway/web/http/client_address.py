@@ -21,6 +21,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from multidict import CIMultiDictProxy
@@ -207,7 +208,12 @@ AGENT_CHARS = 120
 def agent_of(header: str) -> str | None:
     """The `User-Agent` after the text gate, at most AGENT_CHARS; None when nothing is left. Equal names are one object,
     because thousands of browsers send the same."""
+    return _agent(header[:AGENT_CHARS])
+
+
+@lru_cache(1024)
+def _agent(name: str) -> str | None:
     try:
-        return sys.intern(sanitize.line(header[:AGENT_CHARS]))
+        return sys.intern(sanitize.line(name))
     except Refusal:
         return None

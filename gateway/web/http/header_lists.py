@@ -17,10 +17,12 @@ MEMBERS = 64
 
 def members(headers: MultiMapping[str], name: str) -> list[str]:
     """The members of the list `name`, in order, with their parameters; at most MEMBERS."""
-    if name not in headers:
+    given = headers.getall(name, None)
+    if given is None:
         return []
-    found = (match[0].strip() for match in _MEMBER.finditer(",".join(headers.getall(name, []))))
-    return [member for member in found if member][:MEMBERS]
+    listed = ",".join(given)
+    parts = listed.split(",") if '"' not in listed else [match[0] for match in _MEMBER.finditer(listed)]
+    return [member for part in parts if (member := part.strip())][:MEMBERS]
 
 
 def tokens(headers: MultiMapping[str], name: str) -> list[str]:

@@ -8,6 +8,7 @@ import logging
 import re
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 
 from aiohttp import web
 from multidict import MultiMapping
@@ -53,6 +54,7 @@ def quoted(value: str) -> str:
     return repr(shown(value, QUOTED))
 
 
+@lru_cache(64)  # nearly all requests name the same one
 def host_name(netloc: str) -> str:
     """The name or address of `name:port`, lower case, an IPv6 address without its brackets; "" when it is none."""
     match = _NETLOC.fullmatch(netloc.lower())
@@ -69,6 +71,7 @@ def is_local(remote: Remote) -> bool:
     return remote.proxy is None and is_loopback(remote.address)
 
 
+@lru_cache(64)
 def _same(origin: str) -> str:
     """An origin in its canonical spelling: lower case, no slash at the end, no default port."""
     origin = origin.strip().lower().rstrip("/")

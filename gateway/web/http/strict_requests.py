@@ -17,7 +17,6 @@ follows it is dropped: llhttp takes bytes behind it for an error, and if they ca
 refused.
 """
 
-import base64
 import binascii
 import re
 from typing import NamedTuple, Protocol
@@ -39,7 +38,7 @@ EMPTY_LINES = 4
 BROKEN = b"\0\r\n\r\n"
 
 _REQUEST = re.compile(rb"(?!CONNECT )[A-Z-]{1,32} (?:/|\*|https?://)[^\s#]* HTTP/1\.([01])\r\n")
-_FRAMING = re.compile(rb"(transfer-encoding|content-length|upgrade|connection)[ \t]*:(.*)", re.IGNORECASE)
+_FRAMING = frozenset((b"transfer-encoding", b"content-length", b"upgrade", b"connection"))
 _FIRST_LETTERS = b"TtCcUu"
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n")
 _LENGTH = re.compile(rb"\d{1,18}")
@@ -170,10 +169,9 @@ class StrictRequests:
 
     def _framing(self, line: bytes) -> bool:
         """Note what a field, without its end, says of where the request ends; return whether it may."""
-        found = _FRAMING.fullmatch(line)
-        if found is None:
+        name, value = _parted(line)
+        if name not in _FRAMING:
             return True
-        name, value = found[1].lower(), found[2].strip(b" \t")
         if name == b"transfer-encoding":
             if self._chunked or self._old or value.lower() != b"chunked":
                 return False
@@ -218,9 +216,15 @@ class StrictRequests:
         if line == b"\r\n":
             self._begin()
             return True
-        if _FRAMING.fullmatch(line.removesuffix(b"\r\n")) or not _TRAILER.fullmatch(line):
+        if _parted(line)[0] in _FRAMING or not _TRAILER.fullmatch(line):
             return False
         return self._size <= LINE_BYTES
+
+
+def _parted(line: bytes) -> tuple[bytes, bytes]:
+    """The name of a field, in lower case, and its value."""
+    name, _, value = line.partition(b":")
+    return name.rstrip(b" \t").lower(), value.strip(b" \t")
 
 
 OBJECTS = "chat.v1.json"
@@ -270,13 +274,13 @@ def check_upgrade(request: Head) -> None:
         raise Refusal(Code.BAD_MESSAGE, wording.NOT_AN_UPGRADE)
     if "Sec-WebSocket-Version" not in headers or not is_key(headers.getall("Sec-WebSocket-Key", [])):
         raise Refusal(Code.BAD_MESSAGE, wording.WEBSOCKET_HEADERS)
-    if sum(map(len, headers.keys())) + sum(map(len, headers.values())) > HEAD_LIMIT:
+    if len("".join((*headers.keys(), *headers.values()))) > HEAD_LIMIT:
         raise Refusal(Code.TOO_LONG, wording.HEADER_TOO_LONG.format(limit=HEAD_LIMIT))
 
 
 def is_key(keys: list[str]) -> bool:
     """Whether a handshake has exactly one key, and it is 16 bytes in base64."""
     try:
-        return len(keys) == 1 and len(base64.b64decode(keys[0].strip(), validate=True)) == 16
+        return len(keys) == 1 and len(binascii.a2b_base64(keys[0].strip(), strict_mode=True)) == 16
     except (binascii.Error, ValueError):
         return False
