@@ -81,6 +81,7 @@ class Shutdown:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
                 while (self._connections.count or self._hub.identities.pending) and not self._hurry.is_set():
+                    self._hub.clock.soon()  # departures are stored at leisure, but not now
                     await asyncio.sleep(POLL_SECONDS)
         self._hub.stats.access_log.tell()
 

@@ -194,7 +194,7 @@ class Clock:
     """The core's view of time. `elapsed` is monotonic seconds that continue while the machine sleeps, where the system
     has such a clock. `schedule` may call the tick earlier than asked, and more than once."""
 
-    __slots__ = ("_asked", "_due", "_schedule", "_timers", "now", "trusted", "wall")
+    __slots__ = ("_asked", "_due", "_schedule", "_ticking", "_timers", "now", "trusted", "wall")
 
     def __init__(
         self,
@@ -209,6 +209,7 @@ class Clock:
         self.trusted = TrustedTime(wall, elapsed or now)
         self._timers = Timers()
         self._asked = False
+        self._ticking = False
         self._due = math.inf
         """When the next tick is asked for because of a job; to ask for a later one costs more than to keep the job."""
 
@@ -216,27 +217,36 @@ class Clock:
         """Run `job` in that many seconds or soon after."""
         when = self.now() + seconds
         self._timers.add(when, job)
-        if not self._asked and when < self._due:
+        if not self._asked and not self._ticking and when < self._due:
             self._due = when
             self._schedule(seconds)
 
     def soon(self) -> None:
-        """Ask for a tick as soon as the loop turns. Asking again before it comes costs nothing."""
-        if not self._asked:
+        """Ask for a tick as soon as the loop turns. Asking again before it comes costs nothing; neither does asking
+        within a tick, which decides at its end whether it has left anything to do."""
+        if not self._asked and not self._ticking:
             self._asked = True
             self._schedule(0)
 
     def wake(self) -> None:
-        """The tick has begun: run the jobs that are due."""
-        self._asked, self._due = False, math.inf
+        """The tick has begun: run the jobs that are due. `rest` must follow, whatever happens in between."""
+        self._asked, self._ticking, self._due = False, True, math.inf
         self._timers.run(self.now())
 
-    def rest(self) -> None:
-        """The tick is over and has left nothing to do: ask for the next one when the first job is due."""
+    def rest(self, done: bool) -> None:
+        """The tick is over: ask for the next one when the first job is due; at once if this one was not `done`."""
+        self._ticking = False
+        if not done:
+            self.soon()
+            return
         due = self._timers.next
-        if due is not None and not self._asked and due < self._due:
-            self._due = due
-            self._schedule(max(SHORTEST_SLEEP, due - self.now()))
+        if due is not None and due < self._due:
+            seconds = due - self.now()
+            if seconds <= 0:  # added within the tick
+                self.soon()
+            else:
+                self._due = due
+                self._schedule(max(SHORTEST_SLEEP, seconds))
 
 
 Item = TypeVar("Item")

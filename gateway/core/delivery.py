@@ -77,7 +77,7 @@ class Delivery:
     @property
     def pending(self) -> bool:
         """Something is queued for the next tick."""
-        return bool(self._news or self._owed)
+        return bool(self._news or self._owed or self.failed)
 
     def serve(self) -> None:
         """Make one tick's sends; part of the tick."""

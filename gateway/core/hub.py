@@ -232,7 +232,7 @@ class Hub:
         session.enter(room.name, member)
         self.remote_presence.changed(room.name)
         self.stats.recent.note(session.number, "joined", room.name)
-        self.identities.changed(session)
+        self.identities.came_in(session, room.name)
         if session.door is not Door.HTTP:
             self._notices.came(member)
         return member
@@ -248,7 +248,8 @@ class Hub:
         member.attached = False
         if was_here and room.attendance.leave(member):
             self._notices.went(member)
-        self.identities.changed(session)
+        if not session.closed:
+            self.identities.changed(session)
         self.rooms.forget_if_idle(room)
 
     def say(
@@ -319,21 +320,23 @@ class Hub:
     def tick(self) -> None:
         """Run the due timers, begin one commit, make a bounded number of sends; ask to be called again if more is
         left."""
-        self.clock.wake()
-        self.commits.begin()
-        self.identities.serve()
-        self.catch_ups.serve()
-        self._delivery.serve()
-        if self._delivery.failed:
-            self._end_failed()
-        # After the sends, because a half-closed session is closed as soon as it has received what it is owed.
-        self._half_closed.serve()
-        # `due` and not `busy`: while a batch is in flight the journal's answer asks for the next tick, and until then
-        # a tick would find nothing to do, again and again.
-        if self.commits.due or self._delivery.pending or self.catch_ups.pending or self.identities.pending:
-            self.clock.soon()
-        else:
-            self.clock.rest()
+        done = False
+        try:
+            self.clock.wake()
+            self.commits.begin()
+            self.identities.serve()
+            self.catch_ups.serve()
+            self._delivery.serve()
+            if self._delivery.failed:
+                self._end_failed()
+            # After the sends, because a half-closed session is closed as soon as it has received what it is owed.
+            self._half_closed.serve()
+            # `due` and not `busy`: while a batch is in flight the journal's answer asks for the next tick, and until
+            # then a tick would find nothing to do, again and again.
+            left = self.commits.due or self._delivery.pending or self.catch_ups.pending or self.identities.pending
+            done = not left
+        finally:
+            self.clock.rest(done)
 
     # What the parts call
 

@@ -7,7 +7,6 @@ again.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import islice, takewhile
 
 import msgspec
@@ -165,7 +164,7 @@ class MemoryJournal:
         found = []
         for room, log in sorted(self._rooms.items()):
             newest = log.messages[-1].ts if log.messages else 0
-            found.append(replace(self._record(room, log, ()), last_ts=newest))
+            found.append(msgspec.structs.replace(self._record(room, log, ()), last_ts=newest))
         return Answer.of(found)
 
     def lost_tail(self) -> Answer[LostTail]:

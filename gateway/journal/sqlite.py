@@ -23,9 +23,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from gateway import wording
 from gateway.core.answer import Answer
@@ -54,8 +55,7 @@ FAILURES = {
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Verb:
+class _Verb(msgspec.Struct, frozen=True):
     """A function of the store, the callback for its result, and whether the worker runs it."""
 
     work: Callable[[Store], Any]

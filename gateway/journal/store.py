@@ -20,7 +20,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -288,7 +288,7 @@ class Store:
         """As `Journal.rooms`."""
         last = dict(self.connection.execute(SELECT_LAST))
         rows = self.connection.execute(SELECT_ROOMS + " ORDER BY name")
-        return [replace(_room(row).record([]), last_ts=last[row[0]] or 0) for row in rows]
+        return [msgspec.structs.replace(_room(row).record([]), last_ts=last[row[0]] or 0) for row in rows]
 
     def checkpoint(self) -> None:
         """Start the WAL afresh."""
@@ -376,7 +376,7 @@ class Store:
 
 
 def _json(places: Sequence[tuple[str, str, int]]) -> str:
-    return msgspec.json.encode(places).decode()
+    return msgspec.json.encode(places).decode() if places else "[]"
 
 
 def _places(text: str) -> list[tuple[str, str, int]]:

@@ -12,7 +12,6 @@ forgotten: so nothing is left of a node that was killed.
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -276,4 +275,4 @@ def _person(found: Any) -> Person | None:
     if not found:
         return None
     person = person_of(found[0])
-    return None if person is None else replace(person, seen=int(found[1]))
+    return None if person is None else msgspec.structs.replace(person, seen=int(found[1]))

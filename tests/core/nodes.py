@@ -6,11 +6,11 @@ Facts go over the wire as they do in Redis, as JSON. They, and the store's answe
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from itertools import count
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.core.answer import Answer
 from gateway.core.ports.cluster import (

@@ -99,7 +99,7 @@ class Ticks:
         """So many seconds later comes a tick."""
         self.now.now += seconds
         self.clock.wake()
-        self.clock.rest()
+        self.clock.rest(done=True)
 
 
 def test_what_waits_equally_long_is_done_in_order_each_in_its_time() -> None:
@@ -145,3 +145,22 @@ def test_no_tick_is_asked_for_that_an_earlier_one_makes_needless() -> None:
     assert ticks.asked == [1.0, 0.5]
     ticks.later(1.0)
     assert ticks.asked == [1.0, 0.5, 4.0]
+
+
+@pytest.mark.parametrize(("done", "asked"), [(True, [5.0]), (False, [0])])
+def test_what_asks_within_a_tick_gets_another_only_if_that_one_is_not_done(done: bool, asked: list[float]) -> None:
+    ticks = Ticks()
+    ticks.clock.wake()
+    ticks.clock.soon()
+    ticks.clock.later(5.0, lambda: None)
+    assert ticks.asked == []
+    ticks.clock.rest(done)
+    assert ticks.asked == asked
+
+
+def test_a_job_that_is_added_within_a_tick_and_due_at_once_gets_another_tick() -> None:
+    ticks = Ticks()
+    ticks.clock.wake()
+    ticks.clock.later(0.0, lambda: None)
+    ticks.clock.rest(done=True)
+    assert ticks.asked == [0]

@@ -1,6 +1,10 @@
 """The hub as its sessions see it."""
 
+import pytest
+
 from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.events import Notice
+from gateway.core.rooms.fanout import member_of
 from tests.core.world import World
 
 
@@ -274,3 +278,54 @@ def test_flooding_senders_are_held_while_the_journal_is_behind() -> None:
     world.run()
     assert not bob.session.held
     assert world.hub.rooms["lobby"].log.head == 10_003
+
+
+def asked_for(world: World) -> list[float]:
+    """When the next ticks are due, as they were asked for."""
+    return [due for due in world._due if due <= 0]
+
+
+def test_a_tick_that_leaves_nothing_to_do_asks_for_no_other() -> None:
+    world = World()
+    world.browser("ana")
+    bob = world.terminal("bob")
+    world.terminals.line(bob.session, b"hello")
+    assert asked_for(world) == [0]
+    world._due.clear()
+    world.hub.tick()
+    assert asked_for(world) == []
+    assert world.hub.rooms["lobby"].log.head == 1
+
+
+def test_what_is_asked_for_within_a_tick_and_not_done_in_it_gets_another() -> None:
+    """An answer to what was said makes its author say more, after the commit of that tick."""
+    world = World()
+    ana = world.browser("ana")
+    member = member_of(ana.session, "lobby")
+    assert member is not None
+    world.hub.say(member, ["first"], id="1")
+    world.hub.idempotency.begin((str(ana.session.author), "1"))[0].then(lambda _: world.hub.say(member, ["second"]))
+    world._due.clear()
+    world.hub.tick()
+    assert asked_for(world) == [0]
+    world.run()
+    assert world.hub.rooms["lobby"].log.head == 2
+
+
+def test_a_tick_that_fails_does_not_stop_those_after_it() -> None:
+    world = World()
+    ana = world.browser("ana")
+
+    def fails() -> None:
+        ana.session.tell(Notice("told before it failed"))
+        raise RuntimeError("a job fails")
+
+    world.hub.clock.later(0, fails)
+    world._due.clear()
+    with pytest.raises(RuntimeError):
+        world.hub.tick()
+    world.run()
+    assert ana.told("notice")[-1]["text"] == "told before it failed"
+    world._due.clear()
+    world.hub.clock.soon()
+    assert asked_for(world) == [0]

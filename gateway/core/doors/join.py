@@ -4,11 +4,13 @@ History and live messages meet without gap or repeat because both are the same l
 a number, its cursor is set to that number, and only then is it attached to the room.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 
+import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from gateway import wording
 from gateway.core.address import WaysIn
@@ -75,8 +77,7 @@ ROOMS_PER_SESSION = 50
 """Rooms a browser session is in at most; a terminal is in one at a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True):
     """Where a session stopped reading a room: number `after` of `epoch`."""
 
     epoch: str

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from gateway.core.answer import Answer
 from gateway.core.clock import TimeRecord
 from gateway.core.ports.export import Whole
@@ -16,8 +18,7 @@ from gateway.core.protocol.message import Message
 from gateway.errors import JournalError, LostTail
 
 
-@dataclass(frozen=True, slots=True)
-class RoomRecord:
+class RoomRecord(msgspec.Struct, frozen=True):
     """A room as the journal knows it when the room is opened.
 
     `head` is the last number used in the room (0 = none yet), `first` the oldest number still held (head + 1 when
@@ -36,8 +37,7 @@ class RoomRecord:
     last_ts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """A page of a room's history, oldest first, without holes. `more`: within the bounds asked for there are older
     messages before the first one (asked without `after`), or newer ones after the last (asked with `after`). Messages
     read back have no `author`, but the `identity` of whoever said them."""
@@ -46,8 +46,7 @@ class Page:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True):
     """What is stored of an identity: its nick, its rooms with their epochs and the last number sent in each, and when
     its last connection ended (ms since 1970; 0 = it is connected, or was when the process died); its unused codes, the
     rooms with the last number that the person has seen, and the account they have logged in to, empty for none."""
@@ -61,8 +60,7 @@ class Person:
     account: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """The place of the message that `identity` sent under `id` at `ts` (ms since 1970)."""
 
     identity: str
@@ -73,8 +71,7 @@ class Receipt:
     ts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(msgspec.Struct, frozen=True):
     """The stored identities that may come back, and the receipts of what they sent."""
 
     people: Sequence[Person]

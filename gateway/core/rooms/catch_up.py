@@ -14,7 +14,9 @@ at once delay nobody.
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway import wording
 from gateway.core.answer import Answer
@@ -29,8 +31,7 @@ HISTORY_MESSAGES = 300
 """Messages on one page of history, at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(msgspec.Struct, frozen=True):
     """Selects messages: the oldest `limit` with a number above `after`; otherwise the latest below `before`;
     otherwise the `limit` messages around the number `around`; otherwise those around the first one sent `at` that
     moment (ms since 1970) or later; otherwise the latest."""
@@ -42,8 +43,7 @@ class Range:
     at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(msgspec.Struct, frozen=True):
     """A page of a room's history, oldest first; `more` as in `ports.Page`, but around a number or moment always of
     older messages; `first`..`head` as in `RoomRecord`."""
 

@@ -19,7 +19,6 @@ as having left.
 from bisect import bisect_left, insort
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 from gateway.core.protocol.events import Listed, Presence, Renamed
@@ -137,12 +136,16 @@ class Attendance(Generic[Known]):
 
     def people(self, most: int | None = None) -> list[Known]:
         """Each person by the latest of their connections, the earliest first."""
-        return list(islice((each for each in self._members.values() if self._is_latest(each.session)), most))
-
-    def _is_latest(self, session: Session) -> bool:
-        if session.door is Door.HTTP:
-            return False
-        return session.identity is None or not session.identity.earlier or self.here(session)[-1].session is session
+        found = []
+        for each in self._members.values():
+            session = each.session
+            if session.door is not Door.HTTP:
+                identity = session.identity
+                if identity is None or not identity.earlier or self.here(session)[-1] is each:
+                    found.append(each)
+                    if len(found) == most:
+                        break
+        return found
 
 
 @dataclass(slots=True, eq=False)
@@ -243,6 +246,8 @@ class Presences:
         """The names under which the member now called `nick` is known: first the one last told, then those of lists
         that were sent since. Drop its untold renames."""
         known: list[str] = []
+        if not (self._renamed or self._relisted):
+            return [nick]
         for changes in (self._renamed, self._relisted):
             untold = [old for old, new in changes.items() if new == nick]
             for old in untold:

@@ -14,7 +14,6 @@ The names of accounts (`admin.accounts`) are kept for those who log in. An accou
 is one person on all devices; that one is never forgotten.
 """
 
-import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Container, Iterable
@@ -207,7 +206,7 @@ class Identities:
         return identity if (self._clock.trusted.now() - identity.gone_at) / 1000 < IDENTITY_SECONDS else None
 
     def _signature(self, id: str) -> str:
-        mac = hmac.new(self._key, id.encode("utf-8", "replace"), hashlib.sha256).digest()
+        mac = hmac.digest(self._key, id.encode("utf-8", "replace"), "sha256")
         return urlsafe_b64encode(mac[:15]).decode()
 
 

@@ -8,7 +8,8 @@ at once. Changes of identities are stored with the next tick, all in one transac
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gateway import wording
 from gateway.core import name_rules
@@ -28,6 +29,11 @@ log = logging.getLogger(__name__)
 
 ANSWERS_PER_TICK = 50
 """Mostly welcomes: each takes about 0.2 ms in a full room."""
+
+DEPARTURE_SECONDS = 1.0
+"""A departure is stored with the next change, at the latest after so long. A crash loses only its time: people who
+were connected then count as gone since. At once where other nodes are to know it, and where a code is to bring a
+terminal back to its place."""
 
 
 class IdentityRegistry:
@@ -54,6 +60,8 @@ class IdentityRegistry:
         self._waiting: list[Answer[JournalError | None]] = []
         self._answers: deque[tuple[Answer[JournalError | None], JournalError | None]] = deque()
         self._sweeping = False
+        self._departing = False
+        """Whether a tick has been asked for that stores departures."""
         self._codes: dict[Session, str] = {}
         self._entering: dict[Session, list[str]] = {}
         """Rooms that are stored with the person's before a page is told that it is in them."""
@@ -252,6 +260,13 @@ class IdentityRegistry:
             self._changed[session.identity] = None
             self._clock.soon()
 
+    def came_in(self, session: Session, room: str) -> None:
+        """The session is a member of the room now. Where it is stored already that it was about to be, only its place
+        there is new: that is stored with the next change, at once only if a code is to bring a terminal back to it."""
+        identity = session.identity
+        if identity is not None and (identity.codes or room not in self._entering.get(session, ())):
+            self.changed(session)
+
     def went(self, session: Session) -> None:
         """The session is over; call it while its rooms are still known."""
         self._codes.pop(session, None)
@@ -263,9 +278,16 @@ class IdentityRegistry:
         elif session in identity.connections:
             self._go(identity, session)
             self._changed[identity] = None
-            self._clock.soon()
+            if identity.codes or self._cluster.node:
+                self._clock.soon()
+            elif not self._departing:
+                self._departing = True
+                self._clock.later(DEPARTURE_SECONDS, self._departed)
             if identity.latest is None:
                 self._sweep_later()
+
+    def _departed(self) -> None:
+        self._departing = False  # the tick that calls this stores what has changed
 
     def stored(self) -> Answer[JournalError | None]:
         """Comes when all changes so far are stored, with an error if they could not be."""

@@ -1,12 +1,12 @@
 """Rooms on a journal that nodes share: two hubs over one log, without Redis between them."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from gateway.core.ports.journal import Follower, RoomRecord
 from gateway.core.protocol.message import Message

@@ -1,16 +1,20 @@
 """One person over many connections: what they share, what stays the connection's, and when they are gone."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from gateway.core.answer import Answer
 from gateway.core.doors.post import Post, Posting
 from gateway.core.operators.whom import Subject
+from gateway.core.ports.journal import Person
 from gateway.core.ports.ledger import Measure
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.roles import Operator, Role
 from gateway.core.sessions.identity import CONNECTIONS
-from gateway.errors import Refusal
+from gateway.core.sessions.resume import DEPARTURE_SECONDS
+from gateway.errors import JournalError, Refusal
 from tests.core.world import Peer, World
 
 
@@ -26,6 +30,18 @@ def two_tabs(world: World, nick: str = "ana") -> tuple[Peer, Peer]:
     first.forget()
     second.forget()
     return first, second
+
+
+def stored(world: World, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Each time that a person is stored from now on: the rooms that they are stored in."""
+    rooms: list[tuple[str, ...]] = []
+
+    def remember(people: Sequence[Person]) -> Answer[JournalError | None]:
+        rooms.extend(tuple(name for name, _, _ in person.rooms) for person in people)
+        return Answer.of(None)
+
+    monkeypatch.setattr(world.journal, "remember", remember)
+    return rooms
 
 
 def fields(objects: list[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:
@@ -266,6 +282,57 @@ def test_without_rooms_the_token_gives_back_those_of_the_last_connection() -> No
         world.hub.disconnect(page.session, CloseReason.LEFT)
     back = world.browser(token=token)
     assert [each["room"] for each in back.told("joined")] == ["lobby", "dev"]
+
+
+def test_a_page_that_comes_in_is_stored_once_with_its_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it is about to enter them is stored before it does: to store it again when it has would say nothing new."""
+    world = World()
+    rooms = stored(world, monkeypatch)
+    ana = world.browser("ana")
+    assert rooms == [("lobby",)]
+    ana.asks(type="join", room="ops")
+    assert rooms == [("lobby",), ("lobby", "ops")]
+    ana.asks(type="part", room="ops")
+    assert rooms[2:] == [("lobby",)]
+    world.hub.disconnect(ana.session, CloseReason.LEFT)
+    world.later(DEPARTURE_SECONDS)
+    assert rooms[3:] == [("lobby",)]
+
+
+def test_who_has_a_code_is_stored_with_their_place_in_each_room_they_enter(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    nc = world.terminal("bob")
+    nc.says("/resume")
+    rooms = stored(world, monkeypatch)
+    nc.says("/join ops")
+    assert rooms[-1] == ("ops",)
+
+
+def test_a_departure_is_stored_with_the_next_change_or_a_second_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each alone would cost a tick and a transaction; nothing is lost with it but its time."""
+    world = World()
+    rooms = stored(world, monkeypatch)
+    pages = [world.browser(rooms=[{"room": f"room-{number}"}]) for number in range(3)]
+    rooms.clear()
+    world.hub.disconnect(pages[0].session, CloseReason.LEFT)
+    world.hub.disconnect(pages[1].session, CloseReason.LEFT)
+    world.run()
+    assert rooms == []
+    world.browser()
+    assert rooms == [("room-0",), ("room-1",), ("lobby",)]
+    world.hub.disconnect(pages[2].session, CloseReason.LEFT)
+    world.later(DEPARTURE_SECONDS)
+    assert rooms[3:] == [("room-2",)]
+
+
+def test_who_has_a_code_is_stored_as_soon_as_they_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    nc = world.terminal("bob")
+    nc.says("/resume")
+    rooms = stored(world, monkeypatch)
+    world.hub.disconnect(nc.session, CloseReason.LOST)
+    world.run()
+    assert rooms == [("lobby",)]
 
 
 def test_reading_is_told_to_the_others_and_only_grows() -> None:
