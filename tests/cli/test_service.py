@@ -1,7 +1,6 @@
 """The files with which others run the gateway: what they say for an installation, and what systemd says of them."""
 
 import ast
-import os
 import shlex
 import socket
 import subprocess
@@ -68,8 +67,10 @@ def test_a_unit_starts_the_gateway_with_the_flags_and_its_data_where_services_ha
     assert value(lines, "CapabilityBoundingSet") == "" and value(lines, "PrivateUsers") == "yes"
 
 
-def test_what_is_given_as_a_relative_path_is_printed_whole(printed: Printed, tmp_path: Path) -> None:
-    os.chdir(tmp_path)
+def test_what_is_given_as_a_relative_path_is_printed_whole(
+    printed: Printed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "g.toml").write_text("web_port = 81")
     lines = printed(config="g.toml", data="chat")
     assert f"--data={tmp_path}/chat" in value(lines, "ExecStart")
