@@ -10,7 +10,6 @@ import pytest
 from hypothesis import settings
 
 from tests.error_lines import WATCH
-from tests.measuring import first_examples_measured, import_everything, tells_something, unmeasured
 from tests.programs import PROGRAMS, in_ci
 from tests.redis.servers import RedisServer
 from tests.tls_peers import Certificates
@@ -48,19 +47,10 @@ def pytest_collection() -> Generator[None, object, object]:
     walks: it is a million objects, which cost a second in each test that asks for a full one."""
     gc.disable()
     try:
-        import_everything()
-        with unmeasured():
-            return (yield)
+        return (yield)
     finally:
         gc.freeze()
         gc.enable()
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure what a test runs where that tells something, see tests/measuring.py."""
-    with first_examples_measured(item) if tells_something(item) else unmeasured():
-        return (yield)
 
 
 @pytest.fixture

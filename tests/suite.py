@@ -17,8 +17,9 @@ PICTURES = "--pictures"
 """Makes the pictures of the README anew, and does nothing else."""
 
 MEASURED = ["--cov", "--cov-report="]
-"""Lines and branches that ran in the tests' own processes; tests/coverage_floors.py shows them, and tests/measuring.py
-keeps what that costs small."""
+"""Lines and branches that ran in the tests' own processes; tests/coverage_floors.py shows them. That costs the tests in
+this process a third more processor time (core, which tries thousands of inputs, 80 %), and the whole suite, which
+mostly waits for gateways, a few percent."""
 
 COLLECTED = ["pytest", "--collect-only", "--quiet", "-p", "no:cacheprovider"]
 """Reads all tests, beside mypy, which keeps one processor busy. In a fresh clone pytest rewrites the asserts of 300
