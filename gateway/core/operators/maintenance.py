@@ -1,6 +1,7 @@
 """What operators do to the gateway itself: a log level for a while, closing it to newcomers, a backup, a new epoch.
 
-Level and closing are of all nodes: what is switched at one is heard by the others. The log level goes back by itself.
+The log level and maintenance apply to all nodes: each tells the others what is switched. The log level goes back by
+itself.
 No level shows what people say: no message's text is ever logged, not even at debug.
 
 A backup takes a while, so it is begun, watched and perhaps stopped, one at a time; the record of it is made when it has
