@@ -59,7 +59,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "T-17 HTTP at a terminal door": (
         "bridge/wire/test_bad_input.py::test_a_browser_at_a_terminal_door_is_shown_the_page",
-        "tcp/test_sniff.py::test_another_protocol_cut_at_every_byte_is_answered_and_not_said",
+        "tcp/test_wrong_door.py::test_another_protocol_cut_at_every_byte_is_answered_and_not_said",
     ),
     "T-19 a PROXY header from nobody we know": (
         "bridge/wire/test_terminal_bytes.py::test_a_peer_cannot_choose_its_own_address",
@@ -386,7 +386,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "bridge/delivery/test_cuts.py::test_hundreds_of_cuts_lose_and_repeat_nothing",
     ),
     "D-02 a replay meets a burst": (
-        "core/rooms/test_catch_up.py::test_a_replay_meets_a_burst_at_the_seam",
+        "core/rooms/test_history.py::test_a_replay_meets_a_burst_at_the_seam",
         "bridge/delivery/test_cuts.py::test_hundreds_of_cuts_lose_and_repeat_nothing",
         "bridge/delivery/test_cuts.py::test_ten_thousand_cuts_lose_and_repeat_nothing",
     ),
@@ -394,11 +394,11 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "bridge/delivery/test_one_room.py::test_all_doors_show_one_order_while_everybody_talks",
     ),
     "D-05 the log passes a reader": (
-        "core/rooms/test_catch_up.py::test_what_the_log_has_dropped_is_read_from_the_journal_without_gap_or_repeat",
+        "core/rooms/test_history.py::test_what_the_log_has_dropped_is_read_from_the_journal_without_gap_or_repeat",
         "core/test_hub.py::test_a_stuck_reader_costs_the_others_nothing_and_is_told_what_it_missed",
     ),
     "D-06 comes back and nothing was said": (
-        "core/rooms/test_catch_up.py::test_missed_messages_come_in_order_and_live_goes_on",
+        "core/rooms/test_history.py::test_missed_messages_come_in_order_and_live_goes_on",
         "bridge/delivery/test_cuts.py::test_a_terminal_cut_anywhere_is_told_from_where_on_it_is_shown_more",
     ),
     "D-08 drained while somebody comes back": (
@@ -418,7 +418,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "F-03 scanners": (
         "bridge/wire/test_reported_cases.py::test_scanners_post_nothing_and_are_told",
-        "tcp/test_sniff.py::test_a_first_line_that_the_second_does_not_confirm_is_said",
+        "tcp/test_wrong_door.py::test_a_first_line_that_the_second_does_not_confirm_is_said",
     ),
     "F-04 a file system that takes nothing": (
         "process/test_files.py::test_a_key_that_cannot_be_written_is_told_with_what_helps",
@@ -445,7 +445,7 @@ UNDER_OTHER_NAMES: dict[str, tuple[str, ...]] = {
     ),
     "l1": ("bridge/delivery/test_storage.py::test_a_disk_that_takes_no_more_is_told_and_comes_back",),
     "l3": ("web/admin/test_login.py::test_a_login_longer_than_a_body_may_be_is_too_long",),
-    "l5": ("tcp/test_sniff.py::test_another_protocol_cut_at_every_byte_is_answered_and_not_said",),
+    "l5": ("tcp/test_wrong_door.py::test_another_protocol_cut_at_every_byte_is_answered_and_not_said",),
     "l6": ("bridge/wire/test_terminal_bytes.py::test_a_name_that_mimics_or_breaks_something_is_refused_on_every_door",),
 }
 """Cases that are one row of a test for their whole kind, which is named after the kind."""

@@ -247,7 +247,7 @@ SESSION_IS_WRITTEN_BY = {
     "sessions/session.py",
     "sessions/rate_limit.py",
     "rooms/fanout.py",
-    "rooms/catch_up.py",
+    "rooms/history.py",
     "rooms/group_commit.py",
 }
 """Who may set what a session holds; the reasons stand at the head of session.py."""

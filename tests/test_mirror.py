@@ -21,7 +21,7 @@ TRIED_BY = {
     "core/stats": {"counters"},
     "journal": {"disk", "epoch", "integrity", "open", "schema", "store"},
     "tcp": {"door"},
-    "web": {"app", "authorize", "pings", "summary", "watch"},
+    "web": {"app", "authorize", "websocket_timers", "summary", "watch"},
     "web/http": {"request"},
     "web/tables": {"connection_row"},
     "": {"command_line", "errors", "operators"},

@@ -30,9 +30,9 @@ from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tcp.proxy_protocol import HEADER_BYTES, Malformed, header
 from gateway.tcp.reject import Answer, Rejections
 from gateway.tcp.server import READ, Server
-from gateway.tcp.sniff import answer_to_plain
 from gateway.tcp.tls_connection import TlsSocket
 from gateway.tcp.tls_handshake import Handshakes
+from gateway.tcp.wrong_door import answer_to_plain
 from gateway.tls import TlsSession
 
 log = logging.getLogger(__name__)

@@ -34,10 +34,10 @@ from gateway.core.protocol.wire import Lines
 from gateway.core.sessions.session import Arrival
 from gateway.tcp.lines import PAUSE_SECONDS, SHORT_PAUSE_SECONDS, LineBuffer, ReadAhead, TooLong, pause_of
 from gateway.tcp.server import READ, WRITE, Server
-from gateway.tcp.sniff import answer_to, opened, undecided, without_mark
 from gateway.tcp.tcp_info import kernel_of, local_end
 from gateway.tcp.telnet.line_discipline import Discipline
 from gateway.tcp.telnet.parser import Telnet
+from gateway.tcp.wrong_door import answer_to, opened, undecided, without_mark
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from gateway.core.rooms.catch_up import HISTORY_MESSAGES
+from gateway.core.rooms.history import HISTORY_MESSAGES
 from gateway.core.rooms.registry import ListedRoom
 from gateway.core.rooms.search_query import FOUND_MESSAGES
 from gateway.errors import Code

@@ -28,7 +28,7 @@ from gateway.core.protocol.events import told
 from gateway.core.protocol.message import Message
 from gateway.core.protocol.wire import spoken
 from gateway.core.quantity import moment
-from gateway.core.rooms.catch_up import Past, Range
+from gateway.core.rooms.history import Past, Range
 from gateway.errors import Code, Refusal
 from gateway.web.dispatch import Call
 from gateway.web.http.protocol import remote_of

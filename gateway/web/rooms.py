@@ -26,7 +26,7 @@ from gateway.core.operators.redaction import Author, MessagePlace
 from gateway.core.protocol.events import Msg, told, too_fast
 from gateway.core.protocol.wire import as_msg
 from gateway.core.quantity import whole_number
-from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
+from gateway.core.rooms.history import HISTORY_MESSAGES, Range
 from gateway.core.rooms.registry import LOBBY, ListedRoom
 from gateway.core.rooms.search_query import FOUND_MESSAGES, parse_query
 from gateway.core.sessions.session import Identity

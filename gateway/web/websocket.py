@@ -41,8 +41,8 @@ from gateway.web.http.client_address import Caller, ClientAddresses, kernel_of, 
 from gateway.web.http.strict_frames import StrictFrames
 from gateway.web.http.strict_requests import LINES
 from gateway.web.http.timer_wheel import PacedClose, TimerWheel
-from gateway.web.pings import Pings
 from gateway.web.settings import WebOptions
+from gateway.web.websocket_timers import SocketTimers
 
 TURN = 32
 SLICE = 4 * 1024
@@ -76,8 +76,24 @@ class Socket(asyncio.Protocol):
     of a request that was counted by its address; None where the connection is."""
 
     __slots__ = (
-        "_caller", "_counted", "_crumbs", "_echo", "_farewell", "_gone", "_heartbeat", "_lines", "_next", "_over",
-        "_reading_paused", "_shared", "_transport", "_until", "_wants", "frames", "session", "writing_paused",
+        "_caller",
+        "_counted",
+        "_crumbs",
+        "_echo",
+        "_farewell",
+        "_gone",
+        "_lines",
+        "_next",
+        "_over",
+        "_reading_paused",
+        "_shared",
+        "_timers",
+        "_transport",
+        "_until",
+        "_wants",
+        "frames",
+        "session",
+        "writing_paused",
     )  # fmt: skip
 
     def __init__(
@@ -105,7 +121,7 @@ class Socket(asyncio.Protocol):
         self.writing_paused = False
         self.frames = StrictFrames()
         self.session: Session | None = None
-        self._heartbeat = Pings(self, transport, shared.options, shared.loop.time())
+        self._timers = SocketTimers(self, transport, shared.options, shared.loop.time())
 
     # What the hub calls: a Transport.
 
@@ -200,7 +216,7 @@ class Socket(asyncio.Protocol):
     def begin(self, arrival: Arrival, spoken: str | None) -> None:
         """Begin the session, and set its first deadlines."""
         shared = self._shared
-        shared.wheel.put(self._heartbeat, self._heartbeat.next)
+        shared.wheel.put(self._timers, self._timers.next)
         if spoken == LINES:
             local = local_of(self._transport, Remote(arrival.address, arrival.proxy))
             session = shared.terminals.connect(self, TEXT, replace(arrival, terminal=True), local)
@@ -273,7 +289,7 @@ class Socket(asyncio.Protocol):
         if opcode == strict_frames.TEXT:
             self._text(session, payload)
         elif opcode == strict_frames.PING:
-            self._heartbeat.answer(payload, self._shared.loop.time())
+            self._timers.answer(payload, self._shared.loop.time())
         elif opcode == strict_frames.CLOSE:
             self._echo = payload
             if self.frames.broken is None:
@@ -324,7 +340,7 @@ class Socket(asyncio.Protocol):
         if self._next is not None:
             self._next.cancel()
             self._next = None
-        shared.wheel.drop(self._heartbeat)
+        shared.wheel.drop(self._timers)
         if session is not None:
             if session.terminal:
                 shared.terminals.half_closed(session)
@@ -366,7 +382,7 @@ class Socket(asyncio.Protocol):
         of dead connections at once would make the garbage collector stop the loop."""
         self._shared.open.discard(self)
         self.session = None
-        self._heartbeat.stop()
+        self._timers.stop()
         if self._next is not None:
             self._next.cancel()
             self._next = None

@@ -23,8 +23,8 @@ from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Error, Notice, Pong, Read, error_event, too_fast
 from gateway.core.protocol.message import Kind
-from gateway.core.rooms.catch_up import Range
 from gateway.core.rooms.fanout import Member, member_of
+from gateway.core.rooms.history import Range
 from gateway.core.rooms.registry import LOBBY, RECENT_MESSAGES
 from gateway.core.sessions.session import OWED_BYTES, Session
 from gateway.errors import Code, Refusal

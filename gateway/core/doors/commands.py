@@ -26,8 +26,8 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Ack, Notice
 from gateway.core.protocol.message import Kind
 from gateway.core.quantity import moment, whole_number
-from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Range
 from gateway.core.rooms.fanout import Member
+from gateway.core.rooms.history import HISTORY_MESSAGES, Range
 from gateway.core.rooms.pastes import FOLLOWS
 from gateway.core.rooms.registry import RECENT_MESSAGES
 from gateway.core.sessions.identity import spelled

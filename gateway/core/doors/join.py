@@ -18,8 +18,8 @@ from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.protocol.events import Ack, History, Notice, PageShown, error_event
 from gateway.core.protocol.wire import as_msg, day
-from gateway.core.rooms.catch_up import Past, Range
 from gateway.core.rooms.fanout import Member, Room, member_of, said_by, talks_in
+from gateway.core.rooms.history import Past, Range
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, JournalError, Refusal
 

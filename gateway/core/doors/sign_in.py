@@ -20,8 +20,8 @@ from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.events import Notice, Standing, Welcome, error_event
 from gateway.core.roles import Operator, Role
-from gateway.core.rooms.catch_up import HISTORY_MESSAGES
 from gateway.core.rooms.fanout import members_of
+from gateway.core.rooms.history import HISTORY_MESSAGES
 from gateway.core.rooms.registry import LOBBY, RECENT_MESSAGES
 from gateway.core.sessions.sanctions import standing_of
 from gateway.core.sessions.session import Identity, Session

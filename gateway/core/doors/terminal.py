@@ -24,8 +24,8 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Error, Notice, error_event
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import Lines, besides
-from gateway.core.rooms.catch_up import Past, Range
 from gateway.core.rooms.fanout import Member, talks_in
+from gateway.core.rooms.history import Past, Range
 from gateway.core.rooms.registry import LOBBY
 from gateway.core.sessions.session import Arrival, Session
 from gateway.errors import Code, Refusal

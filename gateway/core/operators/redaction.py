@@ -21,7 +21,7 @@ from gateway.core.ports.journal import Removal
 from gateway.core.protocol.message import Message
 from gateway.core.quantity import whole_number
 from gateway.core.roles import Operator, Role
-from gateway.core.rooms.catch_up import HISTORY_MESSAGES, Past, Range
+from gateway.core.rooms.history import HISTORY_MESSAGES, Past, Range
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 

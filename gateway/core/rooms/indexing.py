@@ -32,8 +32,8 @@ from gateway.core.ports.index import Found, Index, NoIndex, SearchQuery
 from gateway.core.ports.journal import Journal, Page, Removal, RoomRecord
 from gateway.core.protocol.events import storage_refusal
 from gateway.core.protocol.message import Message
-from gateway.core.rooms.catch_up import HistoryReader, Past, Range
 from gateway.core.rooms.fanout import Room
+from gateway.core.rooms.history import HistoryReader, Past, Range
 from gateway.core.rooms.pastes import WholePastes
 from gateway.core.rooms.registry import LOBBY
 from gateway.core.rooms.search_query import Turns

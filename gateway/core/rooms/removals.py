@@ -24,8 +24,8 @@ from gateway.core.clock import Clock
 from gateway.core.ports.journal import Journal, Page, Removal
 from gateway.core.protocol.events import Redacted, storage_refusal
 from gateway.core.protocol.message import Message
-from gateway.core.rooms.catch_up import HistoryReader, Past, Range
 from gateway.core.rooms.fanout import Member, Room
+from gateway.core.rooms.history import HistoryReader, Past, Range
 from gateway.core.rooms.join_notices import Encoded
 from gateway.core.rooms.registry import Rooms
 from gateway.core.sessions.session import OWED_BYTES

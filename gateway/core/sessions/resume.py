@@ -19,8 +19,8 @@ from gateway.core.ports.cluster import Cluster
 from gateway.core.ports.journal import Journal, Person
 from gateway.core.protocol.events import storage_refusal
 from gateway.core.sessions.identity import SWEEP_SECONDS, Identities, letters_of, person_of
+from gateway.core.sessions.identity_connections import IdentityConnections
 from gateway.core.sessions.nick_holders import NICK_SECONDS, Nicknames
-from gateway.core.sessions.remote_connections import RemoteConnections
 from gateway.core.sessions.session import Identity, Session
 from gateway.core.stats.recent import RecentEvents
 from gateway.errors import Code, JournalError, Refusal
@@ -54,7 +54,7 @@ class IdentityRegistry:
         self._journal = journal
         self._clock = clock
         self._recent = recent
-        self._remote = RemoteConnections(cluster, identities, clock, replace)
+        self._connections = IdentityConnections(cluster, identities, clock, replace)
         self._cluster = cluster
         self._changed: dict[Identity, None] = {}
         self._waiting: list[Answer[JournalError | None]] = []
@@ -109,7 +109,7 @@ class IdentityRegistry:
             self.nicks.take(identity.nick, identity)
         identity.holds_nick = True
         session.call(identity.nick)
-        self._remote.came(identity, session)
+        self._connections.came(identity, session)
         return Refusal(Code.NICK_TAKEN, wording.NICK_LOST.format(lost=lost, nick=identity.nick)) if lost else None
 
     def _let_go(self, session: Session, identity: Identity) -> None:
@@ -126,7 +126,7 @@ class IdentityRegistry:
 
     def _go(self, identity: Identity, session: Session) -> None:
         self.identities.go(identity, session)
-        self._remote.went(identity)
+        self._connections.went(identity)
 
     def renew(self, account: str) -> list[Session]:
         """See `Identities.renew`; return the connections of who owned the account until now."""

@@ -131,7 +131,7 @@ CASES: dict[str, tuple[list[bytes], list[object]]] = {
         ],
         ["a", "b", 1000],
     ),
-    # 2 Pings and pongs
+    # 2 SocketTimers and pongs
     "2.1 ping without payload": ([frame(PING), BYE], [b"", 1000]),
     "2.2 ping with text": ([frame(PING, b"Hello"), BYE], [b"Hello", 1000]),
     "2.3 ping with bytes that are no text": ([frame(PING, b"\x00\xff\xfe\xfd"), BYE], [b"\x00\xff\xfe\xfd", 1000]),

@@ -2,7 +2,7 @@
 
 from gateway.core.answer import Answer
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.core.rooms.catch_up import Past, Range
+from gateway.core.rooms.history import Past, Range
 from gateway.errors import Refusal
 from tests.core.world import World
 

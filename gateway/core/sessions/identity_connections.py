@@ -1,4 +1,4 @@
-"""Remote connections: the connections to other nodes of people who are connected here too (`ports.cluster`).
+"""The connections of one identity, over all nodes (`ports.cluster`): how many there are at most, and who hears of them.
 
 Everybody is told when they are connected once more, and has CONNECTIONS at most, over all nodes. So the nodes to which
 a person is connected tell one another of those connections, whole and whenever one comes or goes: what was missed is
@@ -24,7 +24,7 @@ Since = Sequence[tuple[int, int]]
 """Connections of one node, the earliest first: since when each is there (ms since 1970 by Redis' clock), its number."""
 
 
-class RemoteConnections:
+class IdentityConnections:
     """What nodes tell each other of one person's connections. `replace` closes a connection that is one too many."""
 
     def __init__(

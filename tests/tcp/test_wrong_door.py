@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.address import WaysIn
-from gateway.tcp import sniff
-from gateway.tcp.sniff import answer_to, undecided
+from gateway.tcp import wrong_door
+from gateway.tcp.wrong_door import answer_to, undecided
 from tests.tcp.house import PAGE, House
 
 OTHERS = {
@@ -234,19 +234,19 @@ PIECES = sorted(
 
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map(b"".join))
 def test_what_is_taken_for_chat_at_a_glance_is_chat_at_a_closer_look(first: bytes) -> None:
-    if not sniff._CHAT.match(first):
+    if not wrong_door._CHAT.match(first):
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sniff, "_CHAT", re.compile(rb"(?!)"))
+        patch.setattr(wrong_door, "_CHAT", re.compile(rb"(?!)"))
         assert not undecided(first)
         assert answer_to(first, str) is None
 
 
 @pytest.mark.parametrize("hello", [hello for hello, _ in OTHERS.values()], ids=OTHERS.keys())
 def test_no_other_protocol_is_taken_for_chat_at_a_glance(hello: bytes) -> None:
-    assert not any(sniff._CHAT.match(hello[:cut]) for cut in range(len(hello) + 1))
+    assert not any(wrong_door._CHAT.match(hello[:cut]) for cut in range(len(hello) + 1))
 
 
 @pytest.mark.parametrize("line", [b"/bot\n", b"hello\r\n", b"/nick ana\nhello\n"])
 def test_ordinary_first_lines_are_taken_for_chat_at_a_glance(line: bytes) -> None:
-    assert sniff._CHAT.match(line)
+    assert wrong_door._CHAT.match(line)

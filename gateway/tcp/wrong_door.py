@@ -1,4 +1,5 @@
-"""Protocol sniffing: peers that speak another protocol to a terminal door: browsers, TLS, SSH, mail, Redis, scanners.
+"""Wrong doors: peers that speak another protocol to a terminal door (browsers, TLS, SSH, mail, Redis, scanners), and
+what each is told.
 
 Theory of this file. The first line of a connection decides, and nothing is posted before it is complete, so that
 nothing of another protocol is ever posted: no web page can make a browser talk in a room. Three rules, which conflict:

@@ -1,4 +1,4 @@
-"""The heartbeat of a WebSocket: its pings, the pongs that are waited for, and the deadlines of hello and of a frame.
+"""The timers of a WebSocket: its pings, the pongs that are waited for, and the deadlines of hello and of a frame.
 
 A peer that does not read is neither pinged nor cut: its lag is the log's affair, keepalive finds the dead, and a ping
 behind a full buffer proves nothing. After the loop itself has stalled, missed deadlines are forgiven.
@@ -20,8 +20,8 @@ PONGS_AT_ONCE = 100
 """A ping that gets no pong costs its sender nothing: a newer one gets it."""
 
 
-class Beating(Protocol):
-    """The WebSocket whose heartbeat it is."""
+class TimedSocket(Protocol):
+    """The WebSocket whose timers they are."""
 
     frames: StrictFrames
     session: Session | None
@@ -33,14 +33,14 @@ class Beating(Protocol):
     def close(self, closing: CloseReason, words: str) -> None: ...
 
 
-class Pings:
+class SocketTimers:
     """One WebSocket's, in the timer wheel. `now` is the loop's time in seconds."""
 
     __slots__ = ("_hello_by", "_options", "_ping_at", "_pinged", "_pongs", "_pongs_paid", "_socket", "_transport",
                  "slot")  # fmt: skip
 
-    def __init__(self, socket: Beating, transport: asyncio.Transport, options: WebOptions, now: float) -> None:
-        self._socket: Beating | None = socket
+    def __init__(self, socket: TimedSocket, transport: asyncio.Transport, options: WebOptions, now: float) -> None:
+        self._socket: TimedSocket | None = socket
         self._transport = transport
         self._options = options
         self._hello_by = now + options.hello_deadline
@@ -81,7 +81,7 @@ class Pings:
             socket.close(CloseReason.NO_PONG, "")
         return None
 
-    def _beat(self, socket: Beating, now: float, late: float, busy: bool) -> bool:
+    def _beat(self, socket: TimedSocket, now: float, late: float, busy: bool) -> bool:
         """Look for the pong, and send the next ping when it is time; False: the pong did not come."""
         if self._pinged and socket.frames.pongs != self._pongs:
             self._pinged = 0.0
@@ -102,7 +102,7 @@ class Pings:
             moments.append(frames.began + self._options.frame_deadline)
         return min(moments)
 
-    def _ping(self, socket: Beating, now: float, busy: bool) -> None:
+    def _ping(self, socket: TimedSocket, now: float, busy: bool) -> None:
         if busy:
             self._ping_at = now + self._options.pong_within
             return
