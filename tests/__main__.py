@@ -14,4 +14,4 @@ if __name__ == "__main__":
     TESTS = Path(__file__).resolve().parent
     sys.path.insert(0, str(TESTS.parent))
     pkgutil.resolve_name("gateway.checkout:enter")([str(TESTS)], ["test"])
-    sys.exit(pkgutil.resolve_name("tests.suite:main")(sys.argv[1:]))
+    sys.exit(pkgutil.resolve_name("tests.suite.command:main")(sys.argv[1:]))

@@ -9,9 +9,9 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 from hypothesis import settings
 
-from tests.error_lines import WATCH
-from tests.programs import PROGRAMS, in_ci
 from tests.redis.servers import RedisServer
+from tests.suite.error_lines import WATCH
+from tests.suite.programs import PROGRAMS, in_ci
 from tests.tls_peers import Certificates
 
 UNANNOUNCED = "errors in the log that the test did not announce:"
@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """The files that took longest, set-up and tear-down included: what a file costs is what a worker is busy with.
-    Which tests left errors in the log is kept for tests/suite.py: those are not tried again."""
+    Which tests left errors in the log is kept for tests/suite/command.py: those are not tried again."""
     if config.pluginmanager.hasplugin("cacheprovider") and config.cache is not None:
         ended_badly = [
             each.nodeid for each in terminalreporter.stats.get("error", ()) if UNANNOUNCED in each.longreprtext

@@ -3,7 +3,7 @@
 Each word of the table is one character followed by what it looks like (its prototype, decomposed). Left out are
 characters that NFKC or NFD replace, which never reach the table, and those that no name may hold. Taken from Unicode's
 confusables.txt as confusable-homoglyphs 3.3.1 ships it. Its file is not read at run time, because that takes 25 ms (900
-KB of JSON) and its pairs have lost their direction; `tests/core/test_confusables.py` compares the two and
+KB of JSON) and its pairs have lost their direction; `tests/core/text/test_confusables.py` compares the two and
 names what is missing.
 
 Data: Copyright Unicode, Inc., under the Unicode License v3 (https://www.unicode.org/license.txt).

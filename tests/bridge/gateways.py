@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.bridge.fork_server import ForkedProcess
-from tests.error_lines import WATCH
 from tests.fakes import PATIENCE, until
+from tests.suite.error_lines import WATCH
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = STOP_SECONDS = PATIENCE

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-from tests.error_lines import WATCH
 from tests.fakes import until
+from tests.suite.error_lines import WATCH
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 45

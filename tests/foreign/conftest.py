@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.bridge.conftest import gateway, room, shared, start, start_shared
-from tests.programs import NPM, in_ci
+from tests.suite.programs import NPM, in_ci
 
 __all__ = ["gateway", "node_modules", "room", "shared", "start", "start_shared"]
 

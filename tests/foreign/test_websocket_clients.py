@@ -1,7 +1,7 @@
 """WebSocket programs for the command line, and every way in which the `websockets` library sends and reads a message.
 
 The Autobahn testsuite cannot run here: what PyPI has of it (25.10.1) is still Python 2 inside and ends at its first
-import. The frames that it tries are in tests/bridge/wire/test_websocket_frames.py, written by hand.
+import. The frames that it tries are in tests/bridge/http/test_websocket_frames.py, written by hand.
 """
 
 import asyncio

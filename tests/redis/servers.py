@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.fakes import until
-from tests.programs import PROGRAMS, in_ci
+from tests.suite.programs import PROGRAMS, in_ci
 
 
 class RedisServer:

@@ -10,7 +10,7 @@ import pytest
 from gateway.config.values import OWN_PATHS
 from gateway.web.endpoints import ENDPOINTS
 from gateway.web.settings import WebOptions
-from tests.programs import ROOT
+from tests.suite.programs import ROOT
 from tests.web.running_door import Running, Start
 
 BOTH = pytest.mark.parametrize("base", ["", "/team/chat"])

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.web.settings import STATIC_DIR
 from gateway.web.static_files import VENDOR, Assets, Scripts, minified, served_files, without_comments
-from tests.programs import PROGRAMS
+from tests.suite.programs import PROGRAMS
 
 FILES = {
     "page/main.js": """\

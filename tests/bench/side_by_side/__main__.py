@@ -18,7 +18,7 @@ from gateway.bench.contenders import started
 from gateway.bench.machine import cores, machine_line, on_core
 from gateway.bench.plan import BenchError
 from gateway.bench.report import Chart
-from tests.bench import readme
+from tests.bench.costs import readme
 from tests.bench.side_by_side.peers import PEERS, Peer
 from tests.bench.side_by_side.works import Price, Work, works
 

@@ -16,7 +16,7 @@ from gateway.bench.contenders import HOST, START_SECONDS, WAYS, Contender, compi
 from gateway.bench.peer import NaiveDialect
 from gateway.bench.plan import BenchError
 from tests.bench.side_by_side.dialects import MqttDialect, NatsDialect, TextDialect
-from tests.programs import PROGRAMS
+from tests.suite.programs import PROGRAMS
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 from tests.bridge.gateways import Gateway, Start
 from tests.bridge.peers import Browser, history, post
 from tests.fakes import until
-from tests.programs import PROGRAMS, in_ci
+from tests.suite.programs import PROGRAMS, in_ci
 
 LIBRARIES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1")
 DAY = 86_400

@@ -5,7 +5,7 @@ import socket
 import time
 from pathlib import Path
 
-from tests.bridge.process.test_standard_streams import running
+from tests.bridge.machines.test_standard_streams import running
 from tests.fakes import PATIENCE
 
 

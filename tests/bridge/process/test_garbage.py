@@ -14,9 +14,9 @@ import pytest
 
 from tests.bridge.canary import canary
 from tests.bridge.gateways import NO_PACE, Gateway, Start
+from tests.bridge.http.test_requests import BROKEN, WHOLE
+from tests.bridge.http.test_websocket_frames import CASES, HELLO, TEXT, frame
 from tests.bridge.peers import HOST, needs_proc
-from tests.bridge.wire.test_requests import BROKEN, WHOLE
-from tests.bridge.wire.test_websocket_frames import CASES, HELLO, TEXT, frame
 from tests.fakes import until
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "20"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridge.process.test_standard_streams import running
+from tests.bridge.machines.test_standard_streams import running
 from tests.fakes import PATIENCE
 
 

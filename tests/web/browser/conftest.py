@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Stora
 from tests.accounts.people import CHEAP, PASSWORD
 from tests.fakes import PATIENCE
 from tests.web.browser.browsers import Browsers
+from tests.web.browser.chat.talking import stored
 from tests.web.browser.running_gateway import RunningGateway
-from tests.web.browser.talking import stored
 
 WATCH = """
 addEventListener("securitypolicyviolation", (event) =>

@@ -6,11 +6,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.accounts.people import CHEAP, PASSWORD
-from tests.bridge.proxy_programs import free_ports, location, nginx
-from tests.programs import PROGRAMS, in_ci
+from tests.bridge.proxies.proxy_programs import free_ports, location, nginx
+from tests.suite.programs import PROGRAMS, in_ci
+from tests.web.browser.chat.talking import connected, has, say
 from tests.web.browser.conftest import Open
 from tests.web.browser.running_gateway import RunningGateway
-from tests.web.browser.talking import connected, has, say
 
 KEYS = "Object.keys(localStorage).concat(Object.keys(sessionStorage))"
 

@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 from tests.accounts.people import PASSWORD
 from tests.fakes import PATIENCE, until
 from tests.web.browser.browsers import without_script
+from tests.web.browser.chat.talking import connected, stored
 from tests.web.browser.conftest import WATCH, Complaints, Open
 from tests.web.browser.running_gateway import RunningGateway
-from tests.web.browser.talking import connected, stored
 from tests.web.tables.test_columns import AGENTS, VALUES
 
 BRISK = stored("localStorage", every="1", charts=False)

@@ -10,8 +10,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.bridge.gateways import ROOT
+from tests.web.browser.chat.talking import connected, say, stored
 from tests.web.browser.running_gateway import RunningGateway, Terminal
-from tests.web.browser.talking import connected, say, stored
 
 pytestmark = pytest.mark.pictures
 

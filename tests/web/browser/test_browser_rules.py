@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Page, Response, StorageState, expect
 
 from tests.bridge.gateways import ROOT
 from tests.web.browser.browsers import without_script
+from tests.web.browser.chat.talking import connected, say
 from tests.web.browser.conftest import Complaints, Open
 from tests.web.browser.running_gateway import RunningGateway
-from tests.web.browser.talking import connected, say
 
 SOURCES = [*sorted((ROOT / "templates").glob("*.html")), *sorted((ROOT / "gateway/web/static").rglob("*.[jc]s*"))]
 FORBIDDEN = re.compile(

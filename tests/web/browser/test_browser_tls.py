@@ -7,9 +7,9 @@ from playwright.sync_api import Browser, expect
 
 from tests.accounts.people import CHEAP, PASSWORD
 from tests.tls_peers import Certificates
+from tests.web.browser.chat.talking import connected, has, say
 from tests.web.browser.conftest import Open
 from tests.web.browser.running_gateway import RunningGateway
-from tests.web.browser.talking import connected, has, say
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,327 @@
+"""How many instructions of the processor a delivery takes, or a newcomer, counted by valgrind's callgrind.
+
+Time on a shared machine varies by tens of per cent, the number of instructions by a few in a thousand: a change that
+makes a delivery dearer by 5 % is seen at once, and no other process disturbs it. The hub is the real one, from a
+terminal's line or a browser's frame to the bytes handed to every reader's transport; the journal is in memory, the
+transports only count, and nothing waits.
+
+`python -m tests.bench.costs.instructions` prints the figures and compares them with the baseline, and with `--write`
+makes them the baseline: do that, and say why in the commit, when a change is worth what it costs, or has made things
+cheaper.
+
+How it counts. This module runs itself under callgrind, which counts only between `begin` and `end` (instructions.c):
+imports and rooms that fill take a hundred times as many instructions. Every work is done once before, so that caches
+are filled and the interpreter has adapted its code, and the collector is off.
+
+Another interpreter (version, compiler, flags) takes other instructions for the same code. On the interpreter of the
+baseline a figure may grow by `TOLERANCE`. On another one the figures are divided by those of the yardstick, a fixed
+piece of pure Python that this project never changes, and such a ratio may grow by `FOREIGN_TOLERANCE`: the yardstick is
+not like the work in every respect.
+"""
+
+import ctypes
+import gc
+import os
+import platform
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from gateway.core.address import Remote
+from gateway.core.protocol.message import Door
+from gateway.core.protocol.wire import FRAME, PLAIN
+from gateway.core.sessions.session import Arrival
+from gateway.tcp.connection import Connection
+from gateway.tcp.connection_limits import ConnectionLimits
+from gateway.tcp.door import TerminalDoor
+from gateway.tcp.server import READ, Server
+from tests.core.world import Peer, World
+from tests.fakes import RecordingTransport
+from tests.suite.programs import PROGRAMS
+
+ROOT = Path(__file__).resolve().parents[3]
+BASELINE = Path(__file__).with_name("instructions.json")
+SOURCE = Path(__file__).with_name("instructions.c")
+TOLERANCE = 0.03
+FOREIGN_TOLERANCE = 0.25
+READERS = 100
+LINES_A_TICK = 4
+POURED = 32
+TICKS = 6
+NEWCOMERS = 16
+PATIENCE = 150.0
+ALONE = "lines of a terminal alone"
+
+
+class Baseline(msgspec.Struct, frozen=True):
+    """Instructions by work, and the interpreter that took them."""
+
+    interpreter: str
+    instructions: dict[str, int]
+
+    def figures(self) -> dict[str, float]:
+        """The instructions, and for the terminals and the browsers what they take without the lines' own price: a
+        reader's share is small beside it, and grows unseen otherwise."""
+        alone = self.instructions[ALONE]
+        shares = {
+            f"{name}, the readers": count - alone
+            for name, count in self.instructions.items()
+            if name.startswith("lines to ")
+        }
+        return {**self.instructions, **shares}
+
+    def ratios(self) -> dict[str, float]:
+        """The figures in yardsticks."""
+        return {name: count / self.instructions["yardstick"] for name, count in self.figures().items()}
+
+
+def interpreter() -> str:
+    """This interpreter, as far as it decides how many instructions something takes."""
+    flags = sysconfig.get_config_var("OPT") or ""
+    built = f"{platform.python_implementation()} {platform.python_version()} {platform.python_compiler()} {flags}"
+    return f"{built} {platform.machine()} msgspec {msgspec.__version__}".replace("  ", " ")
+
+
+class Sink(RecordingTransport):
+    """A transport that takes everything and keeps nothing."""
+
+    def send(self, data: bytes) -> int:
+        return len(data)
+
+
+def reader(world: World, door: Door) -> Peer:
+    """Somebody in the lobby whose transport is a sink."""
+    sink = Sink()
+    if door is Door.TCP:
+        session = world.terminals.connect(sink, PLAIN, Arrival(door, "127.0.0.1", terminal=True))
+        return Peer(world, session, sink)
+    peer = Peer(world, world.hub.connect(sink, FRAME, Arrival(door, "127.0.0.1")), sink)
+    peer.asks(type="hello")
+    return peer
+
+
+def room_of(door: Door, readers: int) -> World:
+    """A hub with so many readers behind one door, at rest."""
+    world = World(messages_per_second=0.0)
+    for _ in range(readers):
+        reader(world, door)
+    return world
+
+
+def says(world: World, lines: int, ticks: int) -> Callable[[], None]:
+    """A terminal that says so many lines in every tick."""
+    writer = reader(world, Door.TCP)
+    world.later(3.0)
+    batch = [f"a line as people write it, number {number}" for number in range(lines)]
+
+    def work() -> None:
+        for _ in range(ticks):
+            writer.says(*batch)
+
+    return work
+
+
+def pours(world: World, lines: int, ticks: int) -> Callable[[], None]:
+    """A terminal whose lines come together, so many in every tick."""
+    writer = reader(world, Door.TCP)
+    world.later(3.0)
+    batch = [f"a line as people write it, number {number}".encode() for number in range(lines)]
+
+    def work() -> None:
+        for _ in range(ticks):
+            world.terminals.spoke(writer.session)
+            world.terminals.lines(writer.session, batch)
+            world.run()
+
+    return work
+
+
+def asks(world: World, ticks: int) -> Callable[[], None]:
+    """A browser that says something and is told that it was taken."""
+    writer = reader(world, Door.WEB)
+    world.later(3.0)
+    numbers = iter(range(1_000_000))
+
+    def work() -> None:
+        for _ in range(ticks):
+            writer.asks(type="say", room="lobby", id=f"id-{next(numbers)}", text="a line as people write it")
+
+    return work
+
+
+class NoServer:
+    """A selector that waits for nothing, and a timer that never comes."""
+
+    def watch(self, sock: object, events: int, callback: object) -> None:
+        pass
+
+    def later(self, seconds: float, job: Callable[[], None]) -> None:
+        pass
+
+
+class EndedSocket:
+    """A socket whose peer reads everything and has nothing more to send."""
+
+    def recv(self, size: int) -> bytes:
+        return b""
+
+    def send(self, data: bytes) -> int:
+        return len(data)
+
+    def getsockname(self) -> tuple[str, int]:
+        return "127.0.0.1", 9999
+
+    def close(self) -> None:
+        pass
+
+
+def come_and_go(world: World, newcomers: int) -> Callable[[], None]:
+    """So many terminals that come together, wait to be greeted, and leave."""
+    door = TerminalDoor(Door.TCP, cast(Server, NoServer()), world.terminals, ConnectionLimits(0, 0))
+
+    def work() -> None:
+        here: list[Connection] = []
+        for _ in range(newcomers):
+            remote = Remote("127.0.0.1")
+            assert door.admission.enter() is None and door.admit(remote) is None
+            here.append(Connection(door, cast(Any, EndedSocket()), remote))
+        world.later(0.2)
+        for connection in here:
+            assert connection.session.greeted
+            connection.ready(READ)
+        world.later(0.2)
+        assert not world.hub.sessions
+
+    return work
+
+
+def yardstick() -> None:
+    """What never changes: calls, attributes, dictionaries, lists, bytes and arithmetic."""
+    table: dict[int, bytes] = {}
+    for number in range(300):
+        table[number % 97] = b"%d:%s" % (number, table.get(number % 89, b"")[:8])
+        if number % 11 == 0:
+            pieces = [piece.strip() for piece in b" ".join(table.values()).split(b":")]
+            table[number % 97] = max(pieces, key=len)[:16]
+
+
+def works() -> dict[str, Callable[[], None]]:
+    """What is counted, by name."""
+    many = f"{READERS} terminals"
+    return {
+        "nothing": lambda: None,
+        "yardstick": yardstick,
+        ALONE: says(room_of(Door.TCP, 0), LINES_A_TICK, TICKS),
+        f"{POURED} lines together of a terminal alone": pours(room_of(Door.TCP, 0), POURED, TICKS),
+        f"lines to {many}": says(room_of(Door.TCP, READERS), LINES_A_TICK, TICKS),
+        f"lines to {READERS} browsers": says(room_of(Door.WEB, READERS), LINES_A_TICK, TICKS),
+        f"single lines to {many}": says(room_of(Door.TCP, READERS), 1, TICKS),
+        "frames of a browser alone": asks(room_of(Door.WEB, 0), TICKS),
+        "terminals that come and go": come_and_go(room_of(Door.TCP, 0), NEWCOMERS),
+    }
+
+
+def do_all(library: str) -> None:
+    """In the process that is counted: do each work between `begin` and `end` of the C library."""
+    marks = ctypes.CDLL(library)
+    everything = works()
+    for work in everything.values():
+        work()
+    gc.collect()
+    gc.disable()
+    for name, work in everything.items():
+        marks.begin()
+        work()
+        marks.end(name.encode())
+
+
+def count() -> Baseline:
+    """Count the works. Raises RuntimeError with what was said when that fails."""
+    counted = counted_by("tests.bench.costs.instructions")
+    nothing = counted.pop("nothing")
+    return Baseline(interpreter(), {name: number - nothing for name, number in counted.items()})
+
+
+def counted_by(module: str) -> dict[str, int]:
+    """Run that module under callgrind, with the library of the marks as its argument; return what it has counted by
+    name. Raises RuntimeError with what was said when that fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        library = f"{folder}/marks.so"
+        run([str(PROGRAMS["cc"].path), "-shared", "-fPIC", "-O1", "-o", library, str(SOURCE)])
+        run(
+            [
+                str(PROGRAMS["valgrind"].path), "--tool=callgrind", "--instr-atstart=no", "--dump-line=no",
+                f"--callgrind-out-file={folder}/counted", sys.executable, "-m", module, library,
+            ]
+        )  # fmt: skip
+        return dict(collected(path) for path in sorted(Path(folder).glob("counted.*")))
+
+
+def run(command: list[str]) -> None:
+    """Run a program in surroundings that are the same everywhere."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
+
+
+def collected(path: Path) -> tuple[str, int]:
+    """The name of a work and its instructions, from a file of callgrind's."""
+    lines = path.read_text(errors="replace").splitlines()
+    name = next(line.partition("Client Request: ")[2] for line in lines if "Client Request: " in line)
+    return name, next(int(line.split()[1]) for line in lines if line.startswith(("summary:", "totals:")))
+
+
+def baseline() -> Baseline:
+    """What was counted when it was last written."""
+    return msgspec.json.decode(BASELINE.read_bytes(), type=Baseline)
+
+
+def growth(now: Baseline, before: Baseline) -> dict[str, float]:
+    """By which share each figure has grown: in instructions where the interpreter is the same, else in yardsticks."""
+    same = now.interpreter == before.interpreter
+    old, new = (each.figures() if same else each.ratios() for each in (before, now))
+    return {name: figure / old[name] - 1 for name, figure in new.items() if name != "yardstick"}
+
+
+def tolerance(now: Baseline, before: Baseline) -> float:
+    """By which share a figure may grow."""
+    return TOLERANCE if now.interpreter == before.interpreter else FOREIGN_TOLERANCE
+
+
+def dearer(now: Baseline, before: Baseline) -> list[str]:
+    """What has grown by more than is tolerated, each with by how much."""
+    allowed = tolerance(now, before)
+    return [
+        f"{name}: {grown:+.1%}, tolerated {allowed:+.0%}"
+        for name, grown in growth(now, before).items()
+        if grown > allowed
+    ]
+
+
+def main() -> int:
+    """Print what was counted; with `--write`, keep it."""
+    now, write = count(), "--write" in sys.argv
+    before = now if write else baseline()
+    grown = growth(now, before)
+    for name, figure in now.figures().items():
+        print(f"{name:36} {figure:12,} instructions  {now.ratios()[name]:7.3f}  {grown.get(name, 0.0):+.2%}")
+    if write:
+        BASELINE.write_bytes(msgspec.json.format(msgspec.json.encode(now), indent=2) + b"\n")
+    print(*dearer(now, before), sep="\n")
+    return 1 if dearer(now, before) else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] and sys.argv[1].endswith(".so"):
+        do_all(sys.argv[1])
+    else:
+        sys.exit(main())
