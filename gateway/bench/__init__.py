@@ -3,7 +3,7 @@
 It knows the gateway's doors by their bytes only and imports nothing of the gateway but its error tree.
 
     cli ▶ plan ▶ load (peer ▶ reader) ▶ verdict ▶ report
-    cli ▶ compare ▶ contenders (naive servers, the gateway), each in turn ▶ load
+    cli ▶ compare (naive servers and the gateway, each in turn) ▶ load
 """
 
 from gateway.bench.cli import main

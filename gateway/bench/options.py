@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gateway.bench.contenders import WAYS
+from gateway.bench.compare import WAYS
 from gateway.bench.plan import DOORS, MAX_SIZE, MIN_SIZE, ROOM_WRITERS
 
 ANYTHING = 1 << 40

@@ -324,7 +324,7 @@ COMMANDS = {
         "run the gateway (the default command)",
         "gateway serve --host 0.0.0.0 --web-port 8080 --data ./chat",
         serve,
-        "gateway.serve:serve",
+        "gateway.cli.serve:serve",
         "gateway.classic:classic",
     ),
     "echo": Subcommand(

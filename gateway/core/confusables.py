@@ -1,4 +1,4 @@
-"""Letters, digits and marks that look like others: the part of Unicode's UTS 39 confusables that a name can meet.
+"""What a text looks like: its skeleton (UTS 39), by the part of Unicode's confusables that a name can meet.
 
 Each word of the table is one character followed by what it looks like (its prototype, decomposed). Left out are
 characters that NFKC or NFD replace, which never reach the table, and those that no name may hold. Taken from Unicode's
@@ -9,7 +9,12 @@ names what is missing.
 Data: Copyright Unicode, Inc., under the Unicode License v3 (https://www.unicode.org/license.txt).
 """
 
+import re
+import unicodedata
 from functools import cache
+
+_DOTTED = re.compile("([ijl])\u0307")
+_DASHES = str.maketrans("\u30fc\u0640", "--")
 
 _TABLE = (
     " 0O 1l Il mrn \xc6AE \xd0D\u0335 \xd8O\u0338 \xe6ae \xf0\u2202\u0335 \xf8o\u0338 \u0110D\u0335 \u0111d\u0335"
@@ -323,6 +328,48 @@ _TABLE = (
 
 
 @cache
-def lookalikes() -> dict[int, str]:
+def prototypes() -> dict[int, str]:
     """Character to prototype, for `str.translate`. Made on the first call: it takes a millisecond."""
     return str.maketrans({word[0]: word[1:] for word in _TABLE.split(" ")[1:]})
+
+
+def skeleton(text: str) -> str:
+    """The text with every character replaced by what it looks like: UTS 39's skeleton, decomposed (NFD)."""
+    return text.translate(_ascii_skeletons()) if text.isascii() else _any_skeleton(text)
+
+
+def _any_skeleton(text: str) -> str:
+    replaced = unicodedata.normalize("NFD", text).translate(prototypes())
+    return unicodedata.normalize("NFD", replaced)
+
+
+def folded_skeleton(text: str) -> str:
+    """What the text looks like with its case folded."""
+    return text.translate(ascii_folded()) if text.isascii() else _any_folded_skeleton(text)
+
+
+def _any_folded_skeleton(text: str) -> str:
+    # Beyond UTS 39: a capital with a dot folds to an i with one more dot, and letters that are a long dash pass for a
+    # hyphen, which no letter may begin a name with but many may hold.
+    # Twice, because a prototype may be a capital (0 looks like O) and its small letter may have one of its own.
+    folded = _DOTTED.sub(r"\1", _any_skeleton(_any_skeleton(_DOTTED.sub(r"\1", text.casefold())).casefold()))
+    return folded.translate(_DASHES)
+
+
+# Every guest's name is ASCII, whose letters look like what they look like whatever stands beside them: only marks that
+# combine depend on that.
+@cache
+def _ascii_skeletons() -> dict[int, str]:
+    return {code: _any_skeleton(chr(code)) for code in range(128)}
+
+
+@cache
+def ascii_folded() -> dict[int, str]:
+    """ASCII to its folded skeleton, for `str.translate`."""
+    return {code: _any_folded_skeleton(chr(code)) for code in range(128)}
+
+
+@cache
+def ascii_skeletons_folded() -> dict[int, str]:
+    """ASCII to the folded skeleton of its skeleton, for `str.translate`."""
+    return {code: folded_skeleton(look) for code, look in _ascii_skeletons().items()}

@@ -38,7 +38,7 @@ from itertools import groupby
 from typing import Generic, TypeVar
 
 from gateway import wording
-from gateway.core.confusables import lookalikes
+from gateway.core.confusables import ascii_folded, ascii_skeletons_folded, folded_skeleton, skeleton
 from gateway.errors import Code, Refusal
 
 NICK_CHARACTERS = 32
@@ -54,8 +54,6 @@ _NICK_LETTERS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
 _LINE_STARTS = "-!*["  # what lines of the server and the room begin with; some letters look like these
 _BLANK_LETTERS = "\u115f\u1160"  # Hangul fillers: letters by category, invisible on the screen
 _COMPOSED_OF_AT_MOST = 4
-_DOTTED = re.compile("([ijl])\u0307")
-_DASHES = str.maketrans("\u30fc\u0640", "--")
 
 _THREE_MARKS = ("BALINESE", "BENGALI", "CHAKMA", "DEVANAGARI", "GUJARATI", "GURMUKHI", "JAVANESE", "KANNADA",
                 "MALAYALAM", "ORIYA", "SINHALA", "SUNDANESE", "TAMIL", "TELUGU")  # fmt: skip
@@ -104,10 +102,10 @@ def keys(nick: str) -> tuple[str, ...]:
 @lru_cache(1024)  # somebody who comes is looked up five times, which was a seventh of a terminal's arrival
 def _keys(nick: str) -> tuple[str, ...]:
     if nick.isascii():  # a guest's
-        folded, as_written = nick.translate(_ascii_folded_looks()), nick.translate(_ascii_looks_as_written())
+        folded, as_written = nick.translate(ascii_folded()), nick.translate(ascii_skeletons_folded())
     else:
         shown = _marks_in_order(unicodedata.normalize("NFKC", nick))
-        folded, as_written = _folded_look(shown), _folded_look(_look(shown))
+        folded, as_written = folded_skeleton(shown), folded_skeleton(skeleton(shown))
     if folded == nick:
         folded = nick  # one text in memory instead of two for each of ten thousand guests
     return (folded,) if folded == as_written else (folded, as_written)
@@ -242,46 +240,7 @@ def _is_letter(character: str) -> bool:
 
 
 def _can_begin(character: str) -> bool:
-    return _is_letter(character) and _look(character) not in _LINE_STARTS
-
-
-def _look(text: str) -> str:
-    """UTS 39's skeleton."""
-    return text.translate(_ascii_looks()) if text.isascii() else _any_look(text)
-
-
-def _any_look(text: str) -> str:
-    prototypes = unicodedata.normalize("NFD", text).translate(lookalikes())
-    return unicodedata.normalize("NFD", prototypes)
-
-
-def _folded_look(text: str) -> str:
-    return text.translate(_ascii_folded_looks()) if text.isascii() else _any_folded_look(text)
-
-
-def _any_folded_look(text: str) -> str:
-    # Beyond UTS 39: a capital with a dot folds to an i with one more dot, and letters that are a long dash pass for a
-    # hyphen, which no letter may begin a name with but many may hold.
-    # Twice, because a prototype may be a capital (0 looks like O) and its small letter may have one of its own.
-    folded = _DOTTED.sub(r"\1", _any_look(_any_look(_DOTTED.sub(r"\1", text.casefold())).casefold()))
-    return folded.translate(_DASHES)
-
-
-# Every guest's name is ASCII, whose letters look like what they look like whatever stands beside them: only marks that
-# combine depend on that.
-@cache
-def _ascii_looks() -> dict[int, str]:
-    return {code: _any_look(chr(code)) for code in range(128)}
-
-
-@cache
-def _ascii_folded_looks() -> dict[int, str]:
-    return {code: _any_folded_look(chr(code)) for code in range(128)}
-
-
-@cache
-def _ascii_looks_as_written() -> dict[int, str]:
-    return {code: _folded_look(look) for code, look in _ascii_looks().items()}
+    return _is_letter(character) and skeleton(character) not in _LINE_STARTS
 
 
 @cache

@@ -47,6 +47,7 @@ from gateway.web.http.origin_policy import OriginPolicy
 from gateway.web.http.protocol import HttpConnection, caller_of, remote_of
 from gateway.web.http.reject import refusal
 from gateway.web.http.request import check_body, check_encoding
+from gateway.web.http.response_headers import ResponseHeaders
 from gateway.web.http.responses import Responses
 from gateway.web.http.strict_requests import Head, check_upgrade
 from gateway.web.http.timer_wheel import TimerWheel
@@ -58,9 +59,9 @@ from gateway.web.settings import WebOptions
 from gateway.web.static_files import Assets, Pages
 from gateway.web.streams import Streams
 from gateway.web.tables.ask_nodes import Survey
-from gateway.web.tables.connections import ConnectionDetails, ConnectionTable
-from gateway.web.tables.merge_nodes import ConnectionEndpoints, MergedTable
+from gateway.web.tables.connections import ConnectionDetails, ConnectionEndpoints, MergedTable
 from gateway.web.tables.rooms import RoomEndpoints, RoomTable
+from gateway.web.tables.snapshots import ConnectionTable
 from gateway.web.upgrade import SOCKET_PATH, WebSockets
 from gateway.web.websocket import SocketParts
 
@@ -120,7 +121,8 @@ class WebDoor:
         self._addresses = ClientAddresses(hub, admission, self._proxies)
         self._route: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
         self._wheel = TimerWheel(loop, min(GRAIN, *(deadline / GRAINS_A_DEADLINE for deadline in deadlines)))
-        self._site = OriginPolicy(options.hosts, options.origins, options.tls, options.base_path, options.hsts)
+        self._site = OriginPolicy(options.hosts, options.origins, options.tls, options.base_path)
+        self._headers = ResponseHeaders(self._site, options.tls, options.hsts)
         self._answers = Responses(pages)
         shared = SocketParts(hub, terminals, requests, self._wheel, options, self._addresses)
         self._sockets = WebSockets(shared, self._check_socket, self._sorry)
@@ -130,7 +132,7 @@ class WebDoor:
         login = Login(sessions, authenticator, operators.audit, self._site, options)
         self._streams = Streams(hub, terminals.greeting, options, self._wheel)
         app = web.Application()
-        app.on_response_prepare.append(self._dress)
+        app.on_response_prepare.append(self._add_headers)
         routes, parts = (
             Routes(login, operators.audit, options),
             self._parts(hub, operators, login, sessions, authenticator, pages, assets, wall),
@@ -347,13 +349,13 @@ class WebDoor:
         """A response that no route has made, with the headers of all others."""
         if "Upgrade" in request.headers or request.path == SOCKET_PATH or not request.content.is_eof():
             response.force_close()  # what follows a refused upgrade or an unread body is not a request
-        self._site.dress(request, response)  # before a route is found, aiohttp does not call `_dress`
+        self._headers.add(request, response)  # before a route is found, aiohttp does not call `_add_headers`
         response.headers["Server"] = "gateway"
         return response
 
-    async def _dress(self, request: web.Request, response: web.StreamResponse) -> None:
+    async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         request[BEGUN] = True
-        self._site.dress(request, response)
+        self._headers.add(request, response)
 
 
 RequestFactory = Callable[..., web.BaseRequest]

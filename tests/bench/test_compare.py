@@ -24,7 +24,7 @@ def test_naive_servers_are_measured_against_the_c_figure(capsys: pytest.CaptureF
 def test_without_a_compiler_the_rows_in_c_are_not_available(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.bench.contenders.shutil.which", lambda name: None)
+    monkeypatch.setattr("gateway.bench.compare.shutil.which", lambda name: None)
     code = main([*SHORT, "--ways", "c-tick,selectors"])
     out = capsys.readouterr().out
     assert code == 0
@@ -35,8 +35,8 @@ def test_without_a_compiler_the_rows_in_c_are_not_available(
 def test_a_server_that_does_not_start_is_exit_1_with_its_last_words(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.bench.contenders.PACKAGE_HOME", "/nowhere")
-    monkeypatch.setattr("gateway.bench.contenders.sys.executable", shutil.which("false"))
+    monkeypatch.setattr("gateway.bench.compare.PACKAGE_HOME", "/nowhere")
+    monkeypatch.setattr("gateway.bench.compare.sys.executable", shutil.which("false"))
     code = main([*SHORT, "--ways", "selectors,gateway-tcp"])
     out = capsys.readouterr().out
     assert code == 1

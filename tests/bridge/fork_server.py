@@ -28,7 +28,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 MOST_BYTES = 1 << 17
-LOADED = ("gateway.serve", "gateway.redis.node")
+LOADED = ("gateway.cli.serve", "gateway.redis.node")
 
 
 class ForkServer:

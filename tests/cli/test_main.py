@@ -284,7 +284,7 @@ finally:
         "asyncio",
         "sqlite3",
         "gateway.core.hub",
-        "gateway.serve",
+        "gateway.cli.serve",
         "gateway.server",
         "gateway.web",
     }

@@ -25,7 +25,7 @@ ALLOWED = {
     "journal": {"core", "errors"},
     "redis": {"core", "errors"},
     "bench": {"core", "errors"},
-    "process": {"config", "tcp", "core", "errors"},
+    "process": {"core", "errors"},
     "config": {"core", "errors"},
     "login_link": {"process", "errors"},
     "listeners": {"tcp", "core", "process", "errors"},
@@ -48,8 +48,22 @@ ALLOWED = {
         "tls",
         "web",
     },
-    "serve": {"config", "errors", "listeners", "login_link", "process", "redis", "reload", "server", "tls"},
-    "cli": {"accounts", "checkout", "config", "core", "journal", "login_link", "process", "redis", "tcp", "errors"},
+    "cli": {
+        "accounts",
+        "checkout",
+        "config",
+        "core",
+        "errors",
+        "journal",
+        "listeners",
+        "login_link",
+        "process",
+        "redis",
+        "reload",
+        "server",
+        "tcp",
+        "tls",
+    },
 }
 """Which other parts a part may import, besides the package's own name for its version.
 

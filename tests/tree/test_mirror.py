@@ -9,8 +9,8 @@ LONG = 60
 """Lines from which a module has a test of its own name."""
 
 TRIED_BY = {
-    "bench": {"contenders", "peer", "plan", "naive_aiohttp", "naive_selectors"},
-    "bridge/process": {"ready", "resources", "serve", "shutdown"},
+    "bench": {"peer", "plan", "naive_aiohttp", "naive_selectors"},
+    "bridge/process": {"ready", "resources", "shutdown"},
     "bridge/http": {"dispatch", "endpoints", "origin_policy", "protocol", "reject"},
     "cli": {"flags"},
     "config": {"values"},

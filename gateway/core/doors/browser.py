@@ -1,7 +1,7 @@
 """The browser door's requests: the objects of the protocol, client to server, and what each does.
 
 `BrowserDoor.receive` takes one text frame. Whatever is wrong with it is answered by an `error` event; a peer that sends
-BAD_MESSAGES malformed ones within BAD_SECONDS is closed (1008). For JSON that the strict decoder refused, a second,
+too many malformed ones is closed (1008; `RateLimit.bad_message`). For JSON that the strict decoder refused, a second,
 lenient look finds the `id` to answer to and what was wrong.
 """
 
@@ -26,6 +26,7 @@ from gateway.core.protocol.message import Kind
 from gateway.core.rooms.fanout import Member, member_of
 from gateway.core.rooms.history import Range
 from gateway.core.rooms.registry import LOBBY, RECENT_MESSAGES
+from gateway.core.sessions.rate_limit import BAD_MESSAGES, BAD_SECONDS
 from gateway.core.sessions.session import OWED_BYTES, Session
 from gateway.errors import Code, Refusal
 
@@ -45,10 +46,8 @@ def has_half_a_pair(fields: dict[str, Any]) -> bool:
     return any("\ud800" <= character <= "\udfff" for word in words for character in word)
 
 
-BAD_MESSAGES = 10
-BAD_SECONDS = 60.0
 BAD_CODES = frozenset((Code.BAD_MESSAGE, Code.BAD_TEXT, Code.NOT_JOINED, Code.UNKNOWN_COMMAND))
-"""Refusals that count as malformed messages: their sender is a program that ignores the replies."""
+"""Refusals that count as malformed messages."""
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Seq = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -142,7 +141,6 @@ class BrowserDoor:
         self.hub = hub
         self._operators = operators
         self._greeting = greeting
-        self._bad: dict[Session, list[float]] = {}
         self._handlers: dict[type, Callable[[Session, Any], None]] = {
             Hello: self._hello,
             Say: self._say,
@@ -332,11 +330,7 @@ class BrowserDoor:
 
     def _complain(self, session: Session, error: Error) -> None:
         session.tell(error)
-        now = self.hub.clock.now()
-        recent = [when for when in self._bad.get(session, []) if when > now - BAD_SECONDS]
-        self._bad = {s: times for s, times in self._bad.items() if not s.closed}
-        self._bad[session] = [*recent, now]
-        if len(recent) + 1 >= BAD_MESSAGES:
+        if self.hub.rate_limit.bad_message(session):
             words = wording.BAD_MESSAGES.format(count=BAD_MESSAGES, seconds=BAD_SECONDS)
             self.hub.close(session, CloseReason.BAD_MESSAGES, words)
 

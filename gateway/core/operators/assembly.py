@@ -7,7 +7,7 @@ from gateway.core.hub import Hub
 from gateway.core.operators.audit import Audit
 from gateway.core.operators.bulk import BulkActions
 from gateway.core.operators.drain import DoorPorts, Drain
-from gateway.core.operators.maintenance import LogLevelControl, Maintenance, Upkeep
+from gateway.core.operators.maintenance import LogLevelControl, Maintenance, StoreMaintenance
 from gateway.core.operators.moderation import Moderation
 from gateway.core.operators.redaction import Redaction
 from gateway.core.operators.standing_orders import StandingOrders
@@ -27,7 +27,7 @@ class Operators:
     drain: Drain
     maintenance: Maintenance
     log_level: LogLevelControl
-    upkeep: Upkeep
+    store: StoreMaintenance
     watching: Watching
     orders: StandingOrders
 
@@ -57,7 +57,7 @@ def operators_over(
         drain=drain,
         maintenance=maintenance,
         log_level=log_level,
-        upkeep=Upkeep(hub, audit, moderation, mark),
+        store=StoreMaintenance(hub, audit, moderation, mark),
         watching=Watching(hub, audit, allowed=watch),
         orders=StandingOrders(hub.cluster, hub.clock, drain, maintenance, log_level),
     )

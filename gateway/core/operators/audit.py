@@ -142,5 +142,11 @@ class Audit:
         return self.ledger.audit(query).map(told)
 
 
+def reason_of(words: str) -> str:
+    """The reason of an act, as it is recorded and told to whom it concerns; at most REASON_BYTES, may be empty. Raises
+    Refusal for one that the text gate refuses."""
+    return sanitize.line(words, REASON_BYTES) if words.strip() else ""
+
+
 def _shown(words: str, limit: int) -> str:
     return sanitize.shown(words, limit) if words.strip() else ""

@@ -15,7 +15,7 @@ from gateway import wording
 from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
-from gateway.core.operators.audit import REASON_BYTES, Audit, Outcome
+from gateway.core.operators.audit import Audit, Outcome, reason_of
 from gateway.core.operators.moderation import Moderation
 from gateway.core.operators.whom import Subject
 from gateway.core.roles import Operator, Role
@@ -76,7 +76,7 @@ class BulkPlan(NamedTuple):
     def cleaned(self) -> "BulkPlan":
         """The plan with the operator's texts sanitized, because other operators read them. Raises Refusal for a message
         or a reason that the text gate refuses."""
-        reason = sanitize.line(self.reason, REASON_BYTES) if self.reason.strip() else ""
+        reason = reason_of(self.reason)
         said = sanitize.lines(self.said) if self.action is Action.MESSAGE or self.said.strip() else ""
         words = sanitize.line(self.words, WORDS_BYTES) if self.words.strip() else ""
         return self._replace(reason=reason, said=said, words=words)

@@ -14,12 +14,12 @@ from enum import StrEnum
 import msgspec
 
 from gateway import wording
-from gateway.core import name_rules, sanitize
+from gateway.core import name_rules
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.gate import Gate
 from gateway.core.hub import Hub
-from gateway.core.operators.audit import REASON_BYTES, Audit, Outcome
+from gateway.core.operators.audit import Audit, Outcome, reason_of
 from gateway.core.operators.moderation import Moderation
 from gateway.core.ports.cluster import Cluster, LogLevelSet, Maintained, ordered_at
 from gateway.core.roles import Operator, Role
@@ -137,7 +137,7 @@ class Maintenance:
         """Turn it on, with a text for newcomers, or off."""
 
         def act() -> Outcome:
-            said = (sanitize.line(words, REASON_BYTES) if words.strip() else wording.MAINTENANCE) if on else None
+            said = (reason_of(words) or wording.MAINTENANCE) if on else None
             self.ordered_at = ordered_at(self._cluster, self._clock.wall(), self.ordered_at)
             self._set(said)
             self._cluster.tell(Maintained(said, self.ordered_at))
@@ -180,7 +180,7 @@ class BackupReport(msgspec.Struct, frozen=True):
     text: str = ""
 
 
-class Upkeep:
+class StoreMaintenance:
     """The verbs. A refusal is answered, not raised. `mark` is called with what was done, in words."""
 
     def __init__(self, hub: Hub, audit: Audit, moderation: Moderation, mark: Callable[[str], None]) -> None:

@@ -22,7 +22,7 @@ from gateway.core import name_rules, sanitize
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.announcements import Announcements, in_slices
-from gateway.core.operators.audit import REASON_BYTES, Audit, Outcome
+from gateway.core.operators.audit import Audit, Outcome, reason_of
 from gateway.core.operators.relay import Relay, RelayedAct
 from gateway.core.operators.whom import BanBy, Subject, Subjects
 from gateway.core.ports.cluster import Forgotten, Missed, PersonKicked, SanctionsChanged
@@ -117,9 +117,9 @@ class Moderation:
             if seconds is None:
                 meant = self._subjects.connections(whom, session)
                 if whom.nick:
-                    self._hub.cluster.tell(PersonKicked(session.nick, _reason(reason), operator.name, operator.role))
+                    self._hub.cluster.tell(PersonKicked(session.nick, reason_of(reason), operator.name, operator.role))
                 for each in meant:
-                    self._hub.close(each, CloseReason.KICKED, _reason(reason))
+                    self._hub.close(each, CloseReason.KICKED, reason_of(reason))
                 return Outcome(wording.KICKED.format(nick=session.nick), named, connections=len(meant))
             targets = [self._subjects.whole(session, operator)]
             if whom.by is not BanBy.USUAL:
@@ -201,7 +201,7 @@ class Moderation:
         def act() -> Outcome:
             if nobody is not None:
                 raise nobody
-            self._hub.cluster.tell(PersonKicked(whom.nick, _reason(reason), operator.name, operator.role))
+            self._hub.cluster.tell(PersonKicked(whom.nick, reason_of(reason), operator.name, operator.role))
             return Outcome(wording.KICKED.format(nick=whom.nick), whom.nick)
 
         return self.perform(operator, Role.OPERATOR, "kick", whom, reason, act)
@@ -298,7 +298,7 @@ class Moderation:
         table = self._of(measure)
         new, earlier = [], []
         for target in targets:
-            id, said = self._new_id(table), _reason(reason)
+            id, said = self._new_id(table), reason_of(reason)
             new.append(Sanction(measure, id, target.kind, target.text, identity, said, operator.name, now, until))
             earlier += table.of(target)
             table.add(new[-1], session)
@@ -391,7 +391,3 @@ class Moderation:
 
 def _named(session: Session) -> str:
     return f"{session.nick} ({session.id}, {session.address})"
-
-
-def _reason(words: str) -> str:
-    return sanitize.line(words, REASON_BYTES) if words.strip() else ""

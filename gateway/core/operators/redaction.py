@@ -13,10 +13,9 @@ from functools import partial
 from typing import NamedTuple
 
 from gateway import wording
-from gateway.core import sanitize
 from gateway.core.answer import Answer
 from gateway.core.hub import Hub
-from gateway.core.operators.audit import REASON_BYTES, Audit, Outcome
+from gateway.core.operators.audit import Audit, Outcome, reason_of
 from gateway.core.ports.journal import Removal
 from gateway.core.protocol.message import Message
 from gateway.core.quantity import whole_number
@@ -66,7 +65,7 @@ class Redaction:
         """Remove a message as an operator."""
         try:
             operator.check(Role.OPERATOR)
-            words = _reason(reason)
+            words = reason_of(reason) or REMOVED
         except Refusal as refusal:
             return self._refused(operator, place, reason, refusal)
 
@@ -115,7 +114,7 @@ class Redaction:
     def take_back(self, author: Author, place: MessagePlace, reason: str = "") -> Answer[Removal | Refusal]:
         """Remove a message as its author."""
         try:
-            words = _reason(reason)
+            words = reason_of(reason) or REMOVED
         except Refusal as refusal:
             return Answer.of(refusal)
         return self._hub.removals.find(*place).chain(partial(self._take_back, author, words))
@@ -155,7 +154,3 @@ class Redaction:
 
     def _remove(self, message: Message, by: str, reason: str) -> Answer[Removal | Refusal]:
         return self._hub.removals.remove(message, by, reason)
-
-
-def _reason(words: str) -> str:
-    return sanitize.line(words, REASON_BYTES) if words.strip() else REMOVED

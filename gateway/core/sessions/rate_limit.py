@@ -4,6 +4,8 @@
 moves it on by 1/rate; as long as it is not more than burst/rate ahead of now, the message is within the rate. One
 number per person instead of a count and a time, and no timer refills anything.
 
+Malformed messages are counted apart (`bad_message`): they cost nothing of the rate, but too many close a connection.
+
 `Limits` holds these and the hub's other limits, as the settings give them. 0 = no limit, but memory has a hard top.
 """
 
@@ -20,6 +22,9 @@ HARD_LOG_BYTES = 1 << 30
 HARD_LOGS_BYTES = 4 << 30
 HARD_PASTE_BYTES = 1 << 20
 HARD_ROOMS = 1_000_000
+BAD_MESSAGES = 10
+BAD_SECONDS = 60.0
+"""A peer that sends so many malformed messages within so many seconds is a program that ignores the replies."""
 ADDRESSES = 10_000
 """Addresses that are kept before those that have used nothing of their rate are searched for and dropped."""
 
@@ -184,6 +189,8 @@ class RateLimit:
         self._clock = clock
         self.addresses = AddressRate(limits, addresses)
         self._slowed: dict[Session, None] = {}
+        self._bad: dict[Session, list[float]] = {}
+        """When those that send malformed messages sent their last ones."""
         self._hurried = False
         self.heard = 0
         """Lines and requests that counted against a rate since the start."""
@@ -236,9 +243,18 @@ class RateLimit:
         for session in list(self._slowed):
             self._speed_up(session)
 
+    def bad_message(self, session: Session) -> bool:
+        """Count one malformed message of the session; return whether it has sent too many."""
+        now = self._clock.now()
+        recent = [when for when in self._bad.get(session, ()) if when > now - BAD_SECONDS]
+        if not session.closed:
+            self._bad[session] = [*recent, now]
+        return len(recent) + 1 >= BAD_MESSAGES
+
     def forget(self, session: Session) -> None:
         """The session is over."""
         self._slowed.pop(session, None)
+        self._bad.pop(session, None)
 
     def hurry(self) -> None:
         """The process stops: from now on no session is too fast, so that everything received can be posted in time."""

@@ -12,8 +12,8 @@ from gateway.web.dispatch import Call, Failure, Order, RefusalReply
 from gateway.web.http.request import answered
 from gateway.web.http.responses import json_answer
 from gateway.web.tables.ask_nodes import Survey
+from gateway.web.tables.connections import MergedTable
 from gateway.web.tables.filter import split
-from gateway.web.tables.merge_nodes import MergedTable
 
 
 class BulkRequest(Order):

@@ -65,10 +65,10 @@ from gateway.web.dispatch import (
     told,
 )
 from gateway.web.monitoring import Monitoring
-from gateway.web.tables.connections import Detail, TablePage
-from gateway.web.tables.merge_nodes import ConnectionEndpoints
+from gateway.web.tables.connections import ConnectionEndpoints, Detail
 from gateway.web.tables.paging import PAGE_LIMIT, STATES
 from gateway.web.tables.rooms import RoomEndpoints, RoomPage
+from gateway.web.tables.snapshots import TablePage
 
 API = "/admin/api"
 VIEWER, OPERATOR, ADMINISTRATOR = Access.VIEWER, Access.OPERATOR, Access.ADMIN

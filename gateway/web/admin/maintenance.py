@@ -187,23 +187,23 @@ class MaintenanceEndpoints:
 
     async def back_up(self, call: Call[BackupRequest]) -> BackupReport:
         """`POST /admin/backup`"""
-        return await answered(self._operators.upkeep.begin_backup(call.operator, call.body.file, call.body.replace))
+        return await answered(self._operators.store.begin_backup(call.operator, call.body.file, call.body.replace))
 
     async def backup(self, call: Call[None]) -> BackupReport:
         """`GET /admin/backup`"""
-        report = self._operators.upkeep.backup
+        report = self._operators.store.backup
         if report is None:
             raise web.HTTPNotFound
         return report
 
     async def stop_backup(self, call: Call[None]) -> BackupReport:
         """`DELETE /admin/backup`"""
-        await answered(self._operators.upkeep.stop_backup(call.operator))
+        await answered(self._operators.store.stop_backup(call.operator))
         return await self.backup(call)
 
     async def renew_epoch(self, call: Call[EpochRequest]) -> EpochRenewed:
         """`POST /admin/new-epoch`"""
-        outcome = await answered(self._operators.upkeep.new_epoch(call.operator, call.body.room))
+        outcome = await answered(self._operators.store.new_epoch(call.operator, call.body.room))
         return EpochRenewed(outcome.words)
 
     async def events(self, call: Call[None]) -> EventLines:

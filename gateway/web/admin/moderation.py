@@ -22,7 +22,7 @@ from gateway.core.quantity import whole_number
 from gateway.errors import Code, Refusal
 from gateway.web.dispatch import Call, Order
 from gateway.web.http.request import answered
-from gateway.web.tables.merge_nodes import MergedTable
+from gateway.web.tables.connections import MergedTable
 from gateway.web.tables.paging import PAGE_DEFAULT
 
 QUERY_LIMIT = 300

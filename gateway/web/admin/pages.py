@@ -33,11 +33,11 @@ from gateway.web.static_files import Pages
 from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.columns import CONNECTIONS, NODES_CONNECTIONS, NODES_ROOMS, ROOMS, shown_in
 from gateway.web.tables.connection_row import NODE_WORDS, WORDS
-from gateway.web.tables.connections import SORT_DEFAULT, TablePage
+from gateway.web.tables.connections import MergedTable
 from gateway.web.tables.filter import BadWord, without_each
-from gateway.web.tables.merge_nodes import MergedTable
 from gateway.web.tables.paging import TableQuery, table_query
 from gateway.web.tables.rooms import NODE_ROOM_WORDS, ROOM_SORT, ROOM_WORDS, RoomPage, RoomTable
+from gateway.web.tables.snapshots import SORT_DEFAULT, TablePage
 
 
 class AdminFrame:

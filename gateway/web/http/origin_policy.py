@@ -1,4 +1,4 @@
-"""The origin policy: the rules for the Host and Origin headers, and the headers of every response.
+"""The origin policy: the rules for the Host and Origin headers.
 
 A page of a foreign site can make a browser send us requests. Its Origin gives it away, unless its own host name points
 to our address (DNS rebinding): then Origin and Host agree, and only a list of our own names helps.
@@ -29,14 +29,7 @@ _ORIGIN = re.compile(r"(https?)://(\S+)")
 _WHOLE = re.compile(r"(https?)://[^/?]*", re.IGNORECASE)
 """The beginning of a request target that is a whole address."""
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
-_FIXED = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
-
-
-_SHARED = re.compile(r"/r/|/rooms/?\Z")
+SHARED = re.compile(r"/r/|/rooms/?\Z")
 """Paths that pages of configured origins may use: the rooms, never the dashboard."""
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, DELETE",
@@ -82,14 +75,10 @@ def _same(origin: str) -> str:
 
 
 class OriginPolicy:
-    """The names this site goes by. `hosts` besides localhost and address literals, `origins` that are not its own.
-    `hsts`: seconds for which a browser that came by https is to come by nothing else."""
+    """The names this site goes by. `hosts` besides localhost and address literals, `origins` that are not its own."""
 
-    def __init__(
-        self, hosts: Iterable[str], origins: Iterable[str], tls: bool, base_path: str = "", hsts: float = 0
-    ) -> None:
+    def __init__(self, hosts: Iterable[str], origins: Iterable[str], tls: bool, base_path: str = "") -> None:
         self._tls = tls
-        self._hsts = f"max-age={hsts:.0f}" if hsts else ""
         self._base_path = base_path
         self._quiet_until = 0.0
         self.know(hosts, origins)
@@ -148,7 +137,7 @@ class OriginPolicy:
         """The response to a CORS preflight of a configured origin for a room's address; None for everything else."""
         if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
             return None
-        if not _SHARED.match(request.path) or self.shared_with(request.headers) is None:
+        if not SHARED.match(request.path) or self.shared_with(request.headers) is None:
             return None
         headers = dict(_PREFLIGHT)
         if "Access-Control-Request-Private-Network" in request.headers:  # a public page that asks for a machine at home
@@ -176,44 +165,6 @@ class OriginPolicy:
             return request.headers.get("Sec-Fetch-Site") == "same-origin"
         match = _ORIGIN.fullmatch(origin.lower())
         return match is not None and _same(origin) == _same(f"{match[1]}://{self.host(request)}")
-
-    def dress(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Add the headers that every response has, and remove the server's version."""
-        headers = response.headers
-        headers.pop("Server", None)
-        if response.status == 101:
-            return
-        headers.update(_FIXED)
-        if self._hsts and is_secure(request, self._tls):
-            headers["Strict-Transport-Security"] = self._hsts
-        if response.status == 401:
-            headers["WWW-Authenticate"] = 'Bearer realm="gateway"'
-        headers.setdefault("Content-Security-Policy", self._policy(request))
-        if _SHARED.match(request.path):
-            if "Origin" not in headers.get("Vary", ""):
-                headers["Vary"] = f"{headers['Vary']}, Origin" if "Vary" in headers else "Origin"
-            origin = self.shared_with(request.headers)
-            if origin is not None:
-                headers["Access-Control-Allow-Origin"] = origin
-                headers["Access-Control-Expose-Headers"] = "Retry-After"
-        if request.path.startswith("/admin"):
-            headers["Cache-Control"] = "no-store"
-
-    def _policy(self, request: web.Request) -> str:
-        try:
-            host = self.host(request)
-        except Refusal:
-            host = ""
-        # Older Safari does not count a WebSocket as 'self'. A policy cannot name a bracketed address: browsers
-        # ignore it and complain in the console, so an IPv6 address relies on 'self'.
-        sockets = ""
-        if host and not host.startswith("["):
-            sockets = f" wss://{host}" if self._tls else f" wss://{host} ws://{host}"
-        return (
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; manifest-src 'self'; "
-            f"connect-src 'self'{sockets}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-            "require-trusted-types-for 'script'"
-        )
 
     def base(self, request: web.Request) -> URL:
         """The address of this site as the client sees it, without a slash at its end."""

@@ -1,300 +1,188 @@
-"""The table of connections (`/admin/api/connections…`): a page of it, one connection in full, the table as a file.
+"""The table of connections (`/admin/api/connections…`), over all nodes: a page of it, one connection in full, the whole
+table as a file.
 
-All viewers share one snapshot, which is filtered, then sorted, then paged by key. A snapshot is made when somebody asks
-and the last one is a second old, from what the hub knows at that moment (not from a copy fed by events), in slices
-between which the loop turns; while nobody asks, nothing is done. A table that fits one slice is made afresh for every
-request: that takes about a millisecond, and shows a connection that has just opened.
+Every node filters, sorts and pages its own snapshot (`tables.snapshots`); whoever is asked merges one page of each.
+That is right because a page begins after the key of its cursor, a value and a session's number, and both mean the same
+at every node: the first rows of all nodes after that key are among the first rows of each. So a view costs each node
+one page, as often as somebody looks, however many connections there are; and nodes that come or go between two pages
+neither repeat rows nor hide those of others. `total` and `of` are sums.
 
-A frozen snapshot is kept for FROZEN_SECONDS after its last use, so that all pages show one moment. Columns that are
-filled only for the rows shown (KERNEL, TRAITS of `tables.connection_row`) are of the moment they were filled.
+A frozen moment is frozen at every node; its name says which node calls it what. A node that began later is no part of
+it. A file of the table is made of pages of a frozen moment.
+
+Alone, everything is the table of this process.
 """
 
 import asyncio
-import math
-from collections.abc import Callable
+import re
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from gateway import wording
 from gateway.core.hub import SESSION_ID, Hub
+from gateway.core.ports.cluster import NodeCard
 from gateway.core.rooms.fanout import Member, members_of
-from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
-from gateway.web.tables.ask_nodes import MissingNode
-from gateway.web.tables.connection_row import (
-    COLUMNS,
-    KERNEL,
-    NODE,
-    NODE_WORDS,
-    ORDERED_BY,
-    TRAITS,
-    WORDS,
-    ConnectionRow,
-    Counts,
-    Muted,
-    Rates,
-    Samples,
-    Sparkline,
-    closed_row,
-    row_of,
-)
-from gateway.web.tables.filter import Filter
-from gateway.web.tables.paging import ROWS, Ordering, Slices, TableQuery, order
+from gateway.web.dispatch import Call
+from gateway.web.tables.ask_nodes import Survey
+from gateway.web.tables.connection_row import COLUMNS, NODE, ORDERED_BY, ConnectionRow, Sparkline
+from gateway.web.tables.download import DOWNLOAD_ROWS, send_csv, send_json_lines
+from gateway.web.tables.paging import PAGE_LIMIT, PageQuery, TableQuery, order, table_query
+from gateway.web.tables.snapshots import SORT_DEFAULT, ConnectionTable, TablePage
 
-FRESH = 1.0
-SLICE = 250
-LARGE = 2000
-"""From this many rows on, a request does not wait for a new snapshot if the last is younger than STALE seconds."""
-STALE = 3.0
-PAUSE = 0.006
-SORT_DEFAULT = "-lag_bytes"
-FROZEN_SECONDS = 60.0
-FROZEN = 4
-"""Frozen snapshots, at most: about 10 MB each with 10,000 connections. One more drops the one unused for longest."""
-VIEWS = 16
-"""Orders kept for one snapshot."""
+FROZEN_NAME = re.compile(r"[0-9a-f]{1,8}\.[0-9a-f]{1,12}(-[0-9a-f]{1,8}\.[0-9a-f]{1,12}){0,999}")
 
 
-class TablePage(msgspec.Struct, frozen=True, gc=False):
-    """A page of rows; `total` rows match, `of` how many; the cursor of the next page (None at the end); the moment that
-    they show (ms since 1970); and the name of the snapshot, if it is frozen. `missing`: of several nodes, those whose
-    rows are not among them."""
+class PageQuestion(msgspec.Struct, frozen=True):
+    """What a node is asked: a page of its rows. `fresh`: something was done, so not of a snapshot made before."""
 
-    connections: list[ConnectionRow]
-    total: int
-    of: int
-    cursor: str | None
-    at: int
-    snapshot: str | None
-    missing: list[MissingNode] | UnsetType = UNSET
+    query: TableQuery
+    fresh: bool = False
 
 
-class Snapshot:
-    """The rows of one moment, and the orders that were asked for. `node` is this node's name, if there are several."""
+class TargetQuestion(msgspec.Struct, frozen=True):
+    """Which of a node's open connections match."""
 
-    def __init__(self, hub: Hub, made: float, wall: int, node: str | UnsetType = UNSET) -> None:
-        self.made = made
-        self._node = node
-        self.wall = wall
-        self.rows: list[ConnectionRow] = []
+    q: str
+
+
+class Targets(msgspec.Struct):
+    """The ids of connections, and those among them that are operators'."""
+
+    ids: list[str]
+    operators: list[str]
+
+
+class MergedTable:
+    """The table of this process, and of the other nodes."""
+
+    def __init__(self, hub: Hub, own: ConnectionTable, survey: Survey) -> None:
         self._hub = hub
-        self._filled: set[str] = set()
-        self._closed: tuple[list[ConnectionRow], list[ConnectionRow]] | None = None
-        """The rows of the closed connections, and of all."""
-        self._views: dict[tuple[str, str, str], Ordering[ConnectionRow]] = {}
-
-    def add(self, row: ConnectionRow) -> None:
-        """Add a row."""
-        row.node = self._node
-        self.rows.append(row)
-
-    async def page(self, question: TableQuery, name: str | None = None) -> TablePage:
-        """The page asked for. Raises Refusal for a wrong word, order or cursor."""
-        view = await self.view(question)
-        rows, cursor = view.page(question.asked)
-        await self.fill(rows)
-        return TablePage(rows, len(view), len(self._of_state(question.state)), cursor, self.wall, name)
-
-    async def view(self, question: TableQuery) -> Ordering[ConnectionRow]:
-        """All rows that match, in order."""
-        column = question.asked.attribute
-        if column not in COLUMNS and (column != NODE or self._node is UNSET):
-            raise Refusal(Code.BAD_MESSAGE, wording.CANNOT_SORT.format(column=column[:40], columns=", ".join(COLUMNS)))
-        key = (question.state, question.q, column)
-        view = self._views.get(key)
-        if view is None:
-            wanted = (WORDS if self._node is UNSET else NODE_WORDS).read(question.q)
-            await self._fill_all(wanted.attributes | {column})
-            rows = await self._matching(wanted, self._of_state(question.state))
-            view = await order(rows, ORDERED_BY.get(column, column))
-            while len(self._views) >= VIEWS:
-                del self._views[next(iter(self._views))]
-            self._views[key] = view
-        return view
-
-    async def fill(self, rows: list[ConnectionRow]) -> None:
-        """Fill all columns of these rows."""
-        slices = Slices()
-        for start in range(0, len(rows), ROWS):
-            self._fill(rows[start : start + ROWS], KERNEL | TRAITS)
-            await slices.turn()
-
-    def _of_state(self, state: str) -> list[ConnectionRow]:
-        if state == "open":
-            return self.rows
-        if self._closed is None:
-            here = {row.number for row in self.rows}
-            ended = [
-                each for each in self._hub.stats.closed.last if each.closed_at <= self.wall and each.number not in here
-            ]
-            closed = [closed_row(each, self._node) for each in ended]
-            self._closed = closed, closed + self.rows
-        return self._closed[state == "any"]
-
-    async def _matching(self, wanted: Filter, rows: list[ConnectionRow]) -> list[ConnectionRow]:
-        if not wanted.attributes:
-            return rows
-        slices, found = Slices(), list[ConnectionRow]()
-        for start in range(0, len(rows), ROWS):
-            found += filter(wanted.fits, rows[start : start + ROWS])
-            await slices.turn()
-        return found
-
-    async def _fill_all(self, columns: frozenset[str]) -> None:
-        for group in (KERNEL, TRAITS):
-            if columns & group and not group <= self._filled:
-                slices = Slices()
-                for start in range(0, len(self.rows), ROWS):
-                    self._fill(self.rows[start : start + ROWS], group)
-                    await slices.turn()
-                self._filled |= group
-
-    def _fill(self, rows: list[ConnectionRow], columns: frozenset[str]) -> None:
-        columns = columns - self._filled
-        for row in rows:
-            session = self._hub.sessions.get(row.number)
-            if session is not None and row.state != "closed":
-                row.fill(session, columns)
-
-
-class ConnectionTable:
-    """Makes the snapshots. `clock` returns monotonic seconds, as in the sessions' `last_input`; `muted` whether a
-    session is muted, `node` this node's name among several."""
-
-    def __init__(
-        self,
-        hub: Hub,
-        clock: Callable[[], float],
-        muted: Muted = lambda session: False,
-        node: Callable[[], str | UnsetType] = lambda: UNSET,
-    ) -> None:
-        self.trail = Samples()
-        self._node = node
-        self._hub = hub
-        self._clock = clock
-        self._muted = muted
-        self._last: Snapshot | None = None
-        self._making: asyncio.Task[Snapshot] | None = None
-        self._frozen: dict[str, tuple[Snapshot, float]] = {}
-        self._freezings = 0
-        self._sweeping = False
-
-    async def snapshot(self) -> Snapshot:
-        """The shared snapshot, at most a second old; a large one of a moment ago, while the next is being made."""
-        last = self._last
-        age = self._clock() - last.made if last is not None else math.inf
-        if last is not None and len(last.rows) >= SLICE and age < FRESH:
-            return last
-        if self._making is None or self._making.done():
-            self._making = asyncio.get_running_loop().create_task(self._make())
-        if last is not None and len(last.rows) >= LARGE and age < STALE:
-            return last
-        return await asyncio.shield(self._making)
-
-    async def page(self, question: TableQuery) -> TablePage:
-        """A page of the present or of a frozen moment; `freeze` freezes the present."""
-        snapshot, name = await self.moment(question)
-        return await snapshot.page(question, name)
-
-    async def moment(self, question: TableQuery) -> tuple[Snapshot, str | None]:
-        """The snapshot that a query is about, and its name if it is frozen."""
-        if question.snapshot is not None:
-            return self._thaw(question.snapshot), question.snapshot
-        snapshot = await self.snapshot()
-        return snapshot, self._freeze(snapshot) if question.freeze else None
-
-    def row(self, session: Session) -> ConnectionRow:
-        """Everything about one session, now."""
-        now, wall = self._clock(), self._hub.clock.wall()
-        row = row_of(session, now, wall, self._rates(session, counts_of(session), now, wall), self._muted)
-        row.fill(session, KERNEL | TRAITS)
-        row.node = self._node()
-        return row
-
-    def closed_row(self, number: int) -> ConnectionRow | None:
-        """One of the last connections that closed."""
-        for each in reversed(self._hub.stats.closed.last):
-            if each.number == number:
-                return closed_row(each, self._node())
-        return None
+        self._own = own
+        self._survey = survey
+        self._fresh = False
+        survey.serve("connections", PageQuestion, self._serve_page)
+        survey.serve("targets", TargetQuestion, lambda question: self._own_targets(question.q))
 
     def expire(self) -> None:
-        """A connection has changed: make a new snapshot for the next viewer."""
-        self._last = None
+        """A connection has changed: the next view is of snapshots made after this."""
+        self._own.expire()
+        self._fresh = True
 
-    async def _make(self) -> Snapshot:
-        hub = self._hub
-        snapshot = Snapshot(hub, self._clock(), hub.clock.wall(), self._node())
-        look = self.trail.begin(snapshot.made, snapshot.wall)
-        slices = Slices(PAUSE if len(hub.sessions) >= LARGE else 0.0)
-        for count, session in enumerate(list(hub.sessions.values()), 1):
-            if not session.closed:
-                counts = counts_of(session)
-                rates = self._rates(session, counts, snapshot.made, snapshot.wall)
-                snapshot.add(row_of(session, snapshot.made, snapshot.wall, rates, self._muted))
-                if look is not None:
-                    look.counts[session.number], look.rates[session.number] = counts, rates
-            if count % ROWS == 0:
-                await slices.turn()
-        await slices.rest()
-        if look is not None:
-            self.trail.keep(look, snapshot.rows)
-            await slices.rest()
-        self._last = snapshot  # this frees the one before, which takes time too
-        self._sweep_later()
-        return snapshot
+    async def page(self, question: TableQuery) -> TablePage:
+        """As `ConnectionTable.page`, of all nodes."""
+        if self._survey.alone:
+            return await self._own.page(question)
+        names = _names(question.snapshot) if question.snapshot is not None else None
+        cards = [card for card in self._survey.others() if names is None or card.number in names]
+        fresh, self._fresh = self._fresh, False
 
-    def _rates(self, session: Session, counts: Counts, now: float, wall: int) -> Rates | None:
-        return self.trail.rate(session.number, counts, (wall - session.connected_at) / 1000, now)
+        def asked(card: NodeCard) -> PageQuestion:
+            return PageQuestion(replace(question, snapshot=names[card.number] if names else None), fresh)
 
-    def _freeze(self, snapshot: Snapshot) -> str:
-        for name, (kept, _) in self._frozen.items():
-            if kept is snapshot:
-                return name
-        while len(self._frozen) >= FROZEN:
-            del self._frozen[min(self._frozen, key=lambda name: self._frozen[name][1])]
-        self._freezings += 1
-        name = f"{self._freezings:x}"
-        self._frozen[name] = snapshot, self._clock()
-        return name
+        # At the same time: a node that has not been looked at lately needs a while for its snapshot.
+        own, (found, missing) = await asyncio.gather(
+            self._own_page(question, names), self._survey.ask("connections", asked, TablePage, cards)
+        )
+        pages = {self._survey.number: own, **{card.number: page for card, page in found}}
+        some, cursor = await _merged(question, list(pages.values()))
+        total, of = (sum(getattr(page, name) for page in pages.values()) for name in ("total", "of"))
+        return TablePage(some, total, of, cursor, own.at, _name(pages), missing)
 
-    def _thaw(self, name: str) -> Snapshot:
-        snapshot, used = self._frozen.get(name, (None, 0.0))
-        if snapshot is None or self._clock() - used > FROZEN_SECONDS:
-            self._frozen.pop(name, None)
-            raise web.HTTPGone
-        self._frozen[name] = snapshot, self._clock()
-        return snapshot
+    async def slices(self, question: TableQuery) -> AsyncIterator[Sequence[ConnectionRow]]:
+        """All rows that match, in order, of one moment. Refusals come before the first."""
+        if self._survey.alone:
+            return await self._slices_of_own(question)
+        first = await self.page(replace(question, limit=PAGE_LIMIT, cursor=None, freeze=question.snapshot is None))
 
-    def _sweep_later(self) -> None:
-        if not self._sweeping:
-            self._sweeping = True
-            asyncio.get_running_loop().call_later(FROZEN_SECONDS, self._sweep)
+        async def slices() -> AsyncIterator[Sequence[ConnectionRow]]:
+            page = first
+            yield page.connections
+            while page.cursor is not None:
+                page = await self.page(
+                    replace(question, limit=PAGE_LIMIT, cursor=page.cursor, snapshot=first.snapshot, freeze=False)
+                )
+                yield page.connections
 
-    def _sweep(self) -> None:
-        """Drop the frozen snapshots that have not been used for a while."""
-        self._sweeping = False
-        now = self._clock()
-        for name, (_, used) in list(self._frozen.items()):
-            if now - used > FROZEN_SECONDS:
-                del self._frozen[name]
-        if self._last is not None and now - self._last.made >= FROZEN_SECONDS:
-            self._last = None
-            self.trail.forget()
-        if self._last is not None or self._frozen:
-            self._sweep_later()
+        return slices()
+
+    async def targets(self, q: str) -> Targets:
+        """The open connections at all nodes that match at this moment. Raises Refusal for a wrong filter word, and when
+        a node does not answer: then nobody knows how many are meant."""
+        own, (found, missing) = await asyncio.gather(
+            self._own_targets(q), self._survey.ask("targets", lambda card: TargetQuestion(q), Targets)
+        )
+        if missing:
+            raise Refusal(Code.BACKPLANE, missing[0].why, retry_ms=2000)
+        for _, other in found:
+            own.ids += other.ids
+            own.operators += other.operators
+        return own
+
+    async def _own_page(self, question: TableQuery, names: dict[int, str] | None) -> TablePage:
+        if names is None:
+            return await self._own.page(question)
+        if self._survey.number in names:
+            return await self._own.page(replace(question, snapshot=names[self._survey.number]))
+        # It began after that moment; what is wrong with the question is told all the same.
+        page = await self._own.page(replace(question, snapshot=None))
+        return TablePage([], 0, 0, None, page.at, None)
+
+    async def _serve_page(self, asked: PageQuestion) -> TablePage:
+        if asked.fresh:
+            self._own.expire()
+        try:
+            return await self._own.page(asked.query)
+        except web.HTTPGone:
+            raise Refusal(Code.BACKPLANE, wording.MOMENT_DROPPED) from None
+
+    async def _own_targets(self, q: str) -> Targets:
+        self._own.expire()
+        snapshot = await self._own.snapshot()
+        ids = [row.id for row in (await snapshot.view(TableQuery("id", q=q))).rows("id")]
+        sessions = filter(None, map(self._hub.find, ids))
+        return Targets(ids, [each.id for each in sessions if each.operator is not None])
+
+    async def _slices_of_own(self, question: TableQuery) -> AsyncIterator[Sequence[ConnectionRow]]:
+        snapshot, _ = await self._own.moment(question)
+        rows = (await snapshot.view(question)).rows(question.sort)
+
+        async def slices() -> AsyncIterator[Sequence[ConnectionRow]]:
+            for start in range(0, len(rows), DOWNLOAD_ROWS):
+                some = rows[start : start + DOWNLOAD_ROWS]
+                await snapshot.fill(some)
+                yield some
+
+        return slices()
 
 
-def counts_of(session: Session) -> Counts:
-    """The session's counters."""
-    return session.messages_in, session.messages_out, session.bytes_in, session.bytes_out
+async def _merged(question: TableQuery, pages: list[TablePage]) -> tuple[list[ConnectionRow], str | None]:
+    """The first rows of these pages, and the cursor of the next page."""
+    column = question.asked.attribute
+    rows = await order([row for page in pages for row in page.connections], ORDERED_BY.get(column, column))
+    some, cursor = rows.page(PageQuery(question.sort, question.limit, None))
+    # Where all rows shown are one node's, those of its next page follow.
+    return some, cursor or next((page.cursor for page in pages if page.cursor is not None), None)
+
+
+def _name(pages: dict[int, TablePage]) -> str | None:
+    """The name of a moment that is frozen at these nodes; None when it is at none."""
+    frozen = [f"{number:x}.{page.snapshot}" for number, page in pages.items() if page.snapshot is not None]
+    return "-".join(frozen) or None
+
+
+def _names(name: str) -> dict[int, str]:
+    """What each node calls the frozen moment. Raises HTTPGone."""
+    if FROZEN_NAME.fullmatch(name) is None:
+        raise web.HTTPGone
+    pairs = (each.split(".") for each in name.split("-"))
+    return {int(number, 16): own for number, own in pairs}
 
 
 EVENTS = 20
-DOWNLOAD_ROWS = 100
-"""Rows a slice: about 2 ms to look at and write."""
 
 
 class RoomLine(msgspec.Struct, gc=False):
@@ -351,3 +239,36 @@ def _line(member: Member) -> RoomLine:
     behind = max(0, log.head - member.cursor)
     lag_bytes = log.lag_bytes(member.cursor) if behind else 0
     return RoomLine(member.room.name, member.cursor, log.head, behind, lag_bytes, member.attached)
+
+
+class ConnectionEndpoints:
+    """The handlers."""
+
+    def __init__(self, table: MergedTable, details: ConnectionDetails, survey: Survey) -> None:
+        self._table = table
+        self._details = details
+        self._survey = survey
+        survey.serve("connection", str, details.one)
+
+    async def page(self, call: Call[None]) -> TablePage:
+        """`GET /admin/api/connections`"""
+        return await self._table.page(table_query(call.query, SORT_DEFAULT))
+
+    async def one(self, call: Call[None]) -> Detail:
+        """`GET /admin/api/connections/{id}`: an open connection, or one of the last that closed."""
+        owner = self._survey.owner(call.id)
+        return await (
+            self._details.one(call.id) if owner is None else self._survey.ask_one(owner, "connection", call.id, Detail)
+        )
+
+    async def as_csv(self, call: Call[None]) -> web.StreamResponse:
+        """`GET /admin/api/connections.csv`"""
+        columns = COLUMNS if self._survey.alone else (NODE, *COLUMNS)
+        return await send_csv(call.request, columns, await self._slices(call))
+
+    async def as_json_lines(self, call: Call[None]) -> web.StreamResponse:
+        """`GET /admin/api/connections.jsonl`"""
+        return await send_json_lines(call.request, await self._slices(call))
+
+    async def _slices(self, call: Call[None]) -> AsyncIterator[Sequence[ConnectionRow]]:
+        return await self._table.slices(table_query(call.query, SORT_DEFAULT))

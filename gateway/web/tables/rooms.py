@@ -5,7 +5,7 @@ room's rate is how far its head moved between the last two snapshots.
 
 Of several nodes, a room has one row, whoever has it in memory: connections and memory in sum, of delays the worst. A
 sum can be sorted and filtered only where it is known, so the node that is asked gets all rows of the others, not a page
-of each as for connections (`tables.merge_nodes`): 0.4 MB for 1,000 rooms of a node, every second in which somebody
+of each as for connections (`tables.connections`): 0.4 MB for 1,000 rooms of a node, every second in which somebody
 looks. From about 15,000 rooms the answer of a node is too large, and it is named as missing.
 """
 

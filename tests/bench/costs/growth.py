@@ -28,7 +28,7 @@ import httpx
 import msgspec
 
 from gateway.bench.chart import draw
-from gateway.bench.contenders import HOST, WAYS, Contender, started
+from gateway.bench.compare import HOST, WAYS, Contender, started
 from gateway.bench.machine import allow_descriptors, cores, cpu_seconds, machine_line, on_core
 from gateway.bench.peer import dial
 from gateway.bench.plan import BenchError, BenchTarget, LoadPlan

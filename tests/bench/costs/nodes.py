@@ -20,7 +20,7 @@ from socket import socket
 
 import httpx
 
-from gateway.bench.contenders import HOST, WAYS, Contender, started
+from gateway.bench.compare import HOST, WAYS, Contender, started
 from gateway.bench.load import Load
 from gateway.bench.machine import allow_descriptors, cpu_seconds, machine_line
 from gateway.bench.peer import dial

@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 
 from gateway.bench.chart import draw
-from gateway.bench.contenders import started
+from gateway.bench.compare import started
 from gateway.bench.machine import cores, machine_line, on_core
 from gateway.bench.plan import BenchError
 from gateway.bench.report import Chart

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.bench.contenders import HOST, START_SECONDS, WAYS, Contender, compiled, printed_port
+from gateway.bench.compare import HOST, START_SECONDS, WAYS, Contender, compiled, printed_port
 from gateway.bench.peer import NaiveDialect
 from gateway.bench.plan import BenchError
 from tests.bench.side_by_side.dialects import MqttDialect, NatsDialect, TextDialect

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.bench.contenders import started
+from gateway.bench.compare import started
 from tests.bench.side_by_side.__main__ import Results, notes, table
 from tests.bench.side_by_side.dialects import NatsDialect, packet, split_messages, split_packets
 from tests.bench.side_by_side.peers import PEERS

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from gateway.bench.contenders import Contender
+from gateway.bench.compare import Contender
 from gateway.bench.kinds.newcomers import connect
 from gateway.bench.load import Load
 from gateway.bench.machine import allow_descriptors, memory_bytes

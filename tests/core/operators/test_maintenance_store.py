@@ -41,7 +41,7 @@ def copying(world: World) -> Copying:
 
 def do(world: World, verb: str, *words: Any) -> Any:
     answers: list[Any] = []
-    getattr(world.operators.upkeep, verb)(*words).then(answers.append)
+    getattr(world.operators.store, verb)(*words).then(answers.append)
     world.run()
     (answer,) = answers
     return answer
@@ -56,17 +56,17 @@ def test_a_backup_is_begun_watched_and_recorded_when_it_has_ended(world: World, 
     begun = do(world, "begin_backup", ADMIN, FILE, True)
     assert begun == BackupReport(FILE, BackupState.RUNNING) and copying.asked == [(FILE, True)]
     assert copying.going(3, 10)
-    assert world.operators.upkeep.backup == BackupReport(FILE, BackupState.RUNNING, 3, 10)
+    assert world.operators.store.backup == BackupReport(FILE, BackupState.RUNNING, 3, 10)
     assert results(world) == []
     copying.answer.set(None)
-    assert world.operators.upkeep.backup == BackupReport(FILE, BackupState.COMPLETE, 3, 10)
+    assert world.operators.store.backup == BackupReport(FILE, BackupState.COMPLETE, 3, 10)
     assert results(world) == [("ana", "backup", "done")]
 
 
 def test_a_backup_that_fails_says_why(world: World, copying: Copying) -> None:
     do(world, "begin_backup", ADMIN, FILE, False)
     copying.answer.set(JournalError("the disk is full"))
-    assert world.operators.upkeep.backup == BackupReport(FILE, BackupState.FAILED, text="the disk is full")
+    assert world.operators.store.backup == BackupReport(FILE, BackupState.FAILED, text="the disk is full")
     assert results(world) == [("ana", "backup", "failed")]
 
 

@@ -5,7 +5,7 @@ import unicodedata
 from collections import defaultdict
 from importlib import resources
 
-from gateway.core.confusables import lookalikes
+from gateway.core.confusables import prototypes
 
 DIRECTION_MARK = "\u200e"
 NAME_CATEGORIES = ("Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Mn", "Mc", "Me")
@@ -32,12 +32,12 @@ def can_reach_the_table(character: str) -> bool:
 
 def test_every_pair_of_the_table_is_a_published_one() -> None:
     published = published_pairs()
-    for source, target in lookalikes().items():
+    for source, target in prototypes().items():
         assert str(target) in map(decomposed, published[chr(source)]), hex(source)
 
 
 def test_every_published_pair_a_name_can_meet_looks_alike_in_the_table() -> None:
-    table = lookalikes()
+    table = prototypes()
     missing = [
         (one, other)
         for one, others in published_pairs().items()
@@ -49,7 +49,7 @@ def test_every_published_pair_a_name_can_meet_looks_alike_in_the_table() -> None
 
 
 def test_every_published_spelling_of_one_letter_by_several_is_in_the_table() -> None:
-    table = lookalikes()
+    table = prototypes()
     missing = [
         (one, others)
         for one, others in published_pairs().items()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core import name_rules
+from gateway.core import confusables, name_rules
 from gateway.errors import Code, Refusal
 
 NFKC_STABLE = st.characters(categories=["Lu", "Ll", "Lt", "Lm", "Lo", "Nd"]).filter(
@@ -216,8 +216,8 @@ def test_roster_prefers_the_spelling_to_the_look() -> None:
 
 @given(st.text(st.characters(max_codepoint=127)))
 def test_the_tables_of_ascii_look_as_the_rules_for_any_text_say(text: str) -> None:
-    assert name_rules._look(text) == name_rules._any_look(text)
-    assert name_rules._folded_look(text) == name_rules._any_folded_look(text)
+    assert confusables.skeleton(text) == confusables._any_skeleton(text)
+    assert confusables.folded_skeleton(text) == confusables._any_folded_skeleton(text)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from gateway.core.ports.cluster import NodeCard
 from gateway.web.admin.maintenance import EventLines, MaintenanceEndpoints
 from gateway.web.tables.ask_nodes import Survey
 from tests.core.nodes import Nodes
-from tests.web.tables.test_merge_nodes import settled
+from tests.web.tables.test_connections_nodes import settled
 
 
 class Feed:

@@ -9,7 +9,7 @@ from yarl import URL
 
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
-from gateway.web.tables.connections import FRESH, LARGE, SLICE, STALE, ConnectionTable
+from gateway.web.tables.snapshots import FRESH, LARGE, SLICE, STALE, ConnectionTable
 from tests.fakes import eventually
 from tests.web.running_door import Running, Start
 

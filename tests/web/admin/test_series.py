@@ -10,7 +10,7 @@ from gateway.core.stats.sampler import Mark
 from gateway.web.admin.series import OtherSeries, Series, SeriesEndpoints, SeriesQuestion, together
 from gateway.web.tables.ask_nodes import Survey
 from tests.core.nodes import Nodes
-from tests.web.tables.test_merge_nodes import settled
+from tests.web.tables.test_connections_nodes import settled
 
 START = 1_790_000_000_000
 

@@ -19,7 +19,7 @@ from gateway.web.settings import ListenerState, WebOptions
 from gateway.web.tables.ask_nodes import Survey
 from tests.core.nodes import Nodes
 from tests.core.world import World
-from tests.web.tables.test_merge_nodes import settled
+from tests.web.tables.test_connections_nodes import settled
 
 
 class NodeWithSummary:

@@ -9,7 +9,7 @@ from gateway.core.ports.cluster import NodeCard
 from gateway.errors import Code, Refusal
 from gateway.web.tables.ask_nodes import Survey
 from tests.core.nodes import Nodes
-from tests.web.tables.test_merge_nodes import settled
+from tests.web.tables.test_connections_nodes import settled
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
-"""The table of connections and rooms as JSON and as files: filters, rates, frozen moments, closed ones, one in full."""
+"""The table of connections and rooms as JSON: filters, rates, closed ones, one in full."""
 
-import csv
-import io
 import json
 from typing import Any
 
@@ -17,7 +15,6 @@ from gateway.core.sessions.session import Session
 from gateway.core.stats.recent import HAPPENINGS, Departure, RecentEvents
 from gateway.web.http.client_address import AGENT_CHARS, agent_of
 from gateway.web.tables.connection_row import COLUMNS, LOOK_STALE, LOOKS, Rates, Samples, closed_row
-from gateway.web.tables.connections import FROZEN, FROZEN_SECONDS
 from tests.accounts.people import PEOPLE, TOKEN
 from tests.fakes import RecordingTransport, eventually
 from tests.web.admin.test_pages import log_in
@@ -106,30 +103,6 @@ async def test_only_rows_that_are_shown_ask_the_kernel(web: Running, http: Http)
     assert sum(each.asked for each in told) == 2
 
 
-async def test_a_frozen_moment_stays_while_it_is_looked_at(web: Running, http: Http) -> None:
-    await log_in(web, http)
-    for nick in ("a", "b", "c"):
-        join(web.chat, nick)
-    first = await get(web, http, sort="nick", limit="2", freeze="1")
-    for session in list(web.chat.sessions.values()):
-        web.chat.hub.close(session, CloseReason.KICKED)
-    query = {"sort": "nick", "limit": "2", "cursor": first["cursor"], "snapshot": first["snapshot"]}
-    web.clock.skipped += FROZEN_SECONDS - 1
-    second = await get(web, http, **query)
-    assert [row["nick"] for row in first["connections"] + second["connections"]] == ["a", "b", "c"]
-    assert (second["at"], second["total"]) == (first["at"], 3)
-    assert (await get(web, http))["total"] == 0
-    web.clock.skipped += FROZEN_SECONDS + 1
-    assert (await get(web, http, status=410, **query))["error"]["code"] == "gone"
-
-
-async def test_few_moments_are_kept(web: Running, http: Http) -> None:
-    await log_in(web, http)
-    names = [(await get(web, http, freeze="1"))["snapshot"] for _ in range(FROZEN + 1)]
-    await get(web, http, status=410, snapshot=names[0])
-    await get(web, http, snapshot=names[1])
-
-
 async def test_rates_come_from_two_looks(web: Running, http: Http) -> None:
     await log_in(web, http)
     session = join(web.chat, "ana")
@@ -183,28 +156,6 @@ def test_what_a_browser_calls_itself_passes_the_gate() -> None:
     assert agent_of("Fire\u202efox\x1b[31m/144") == "Firefox/144"
     assert agent_of("") is agent_of(" \x00") is None
     assert agent_of("Fire" + "fox") is agent_of("Fire" + "fox".lower())
-
-
-async def test_the_table_as_csv_has_no_formulas(web: Running, http: Http) -> None:
-    await log_in(web, http)
-    for nick, agent in (("ana", "=cmd|' /C calc'!A0"), ("bo", '\uff20"x",\ny'), ("cy", None)):
-        join(web.chat, nick, behind=300).agent = agent
-    async with http.get(f"{web.url}{API}.csv", params={"sort": "nick", "q": "-cy"}) as answer:
-        assert answer.status == 200 and answer.headers["Content-Disposition"].startswith("attachment; filename=")
-        ana, bo = csv.DictReader(io.StringIO(await answer.text(), newline=""))
-    assert (ana["nick"], ana["agent"], ana["lag_bytes"]) == ("ana", "'=cmd|' /C calc'!A0", "300")
-    assert (bo["agent"], bo["reason"]) == ('\'\uff20"x",\ny', "")
-
-
-async def test_the_table_as_json_lines_is_whole(web: Running, http: Http) -> None:
-    await log_in(web, http)
-    for number in range(250):
-        join(web.chat, f"n{number:03}")
-    async with http.get(f"{web.url}{API}.jsonl", params={"sort": "-nick"}) as answer:
-        rows = [json.loads(line) for line in (await answer.text()).splitlines()]
-    assert [row["nick"] for row in rows] == [f"n{number:03}" for number in reversed(range(250))]
-    await get(web, http, f"{API}.jsonl", status=400, limit="5")
-    await get(web, http, f"{API}.csv", status=400, q="dor:web")
 
 
 @pytest.mark.parametrize(
@@ -348,19 +299,3 @@ async def test_only_admins_watch(start: Start, http: Http) -> None:
         (entry, *_) = (await answer.json())["entries"]
     assert (entry["who"], entry["action"]) == ("bot", "watch") and entry["result"].startswith("refused")
     assert session.tap is None
-
-
-async def test_an_answer_that_fails_in_its_middle_ends(
-    web: Running, http: Http, monkeypatch: pytest.MonkeyPatch, expected_errors: list[str]
-) -> None:
-    expected_errors.append("failed in its middle")
-    await log_in(web, http)
-    join(web.chat, "ana")
-
-    def broken(rows: Any) -> bytes:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr("gateway.web.tables.columns.json_lines", broken)
-    async with http.get(f"{web.url}{API}.jsonl") as answer:
-        with pytest.raises(aiohttp.ClientPayloadError):
-            await answer.read()

@@ -11,7 +11,7 @@ from gateway.web.tables.paging import TableQuery
 from gateway.web.tables.rooms import RoomPage, RoomRow, RoomTable
 from tests.core.nodes import Nodes
 from tests.core.world import World
-from tests.web.tables.test_merge_nodes import settled
+from tests.web.tables.test_connections_nodes import settled
 
 ROOMS = {"a": ("lobby", "ops", "dev", "art"), "b": ("lobby", "ops", "zoo"), "c": ("lobby", "ops", "bar", "dev")}
 

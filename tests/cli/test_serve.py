@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli.serve import opened, supervise
 from gateway.config.sources import load
 from gateway.login_link import LoginLinkKey, read_key
-from gateway.process.workers import opened, supervise
 from tests.fakes import PATIENCE
 from tests.process.fake_forks import FakeMachine
 

@@ -14,10 +14,10 @@ from gateway.core.roles import Operator, Role
 from gateway.errors import Refusal
 from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.connection_row import ConnectionRow
-from gateway.web.tables.connections import ConnectionDetails, ConnectionTable, Detail, TablePage
+from gateway.web.tables.connections import ConnectionDetails, ConnectionEndpoints, Detail, MergedTable
 from gateway.web.tables.filter import BadWord
-from gateway.web.tables.merge_nodes import ConnectionEndpoints, MergedTable
 from gateway.web.tables.paging import TableQuery
+from gateway.web.tables.snapshots import ConnectionTable, TablePage
 from tests.core.nodes import Nodes
 from tests.core.world import Peer, World
 from tests.fakes import PATIENCE
@@ -212,7 +212,7 @@ async def test_an_id_is_of_one_connection_of_all_nodes(nodes: Nodes, three: list
 async def test_what_was_done_is_seen_in_the_next_page(
     three: list[NodeWithTable], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.web.tables.connections.SLICE", 1)  # snapshots are kept
+    monkeypatch.setattr("gateway.web.tables.snapshots.SLICE", 1)  # snapshots are kept
     before = (await three[0].page()).of
     three[1].join("late")
     assert (await three[0].page()).of == before
@@ -233,7 +233,7 @@ async def test_targets_are_of_all_nodes_or_of_none(nodes: Nodes, three: list[Nod
 async def test_a_file_has_all_rows_in_order(
     nodes: Nodes, three: list[NodeWithTable], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.web.tables.merge_nodes.PAGE_LIMIT", 9)
+    monkeypatch.setattr("gateway.web.tables.connections.PAGE_LIMIT", 9)
 
     async def collect() -> list[ConnectionRow]:
         return [row async for some in await three[1].table.slices(TableQuery("-nick")) for row in some]
